@@ -1,0 +1,20 @@
+/* Many small strings that live and die together, such as those of one message. */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+
+/* Zero-initialise; clear when done. */
+struct arena {
+    struct arena_block *first; /* newest first */
+    size_t used;               /* bytes handed out since the last reset */
+};
+
+/* A NUL-terminated copy, valid until reset or clear; NULL without memory. */
+char *arena_copy(struct arena *arena, const char *data, size_t length);
+
+/* Takes all back and keeps one block for what comes next. */
+void arena_reset(struct arena *arena);
+void arena_clear(struct arena *arena);
+
+#endif

@@ -1,0 +1,38 @@
+/* The two clocks, and the week as the rules' hours see it. */
+#include "base/clock.h"
+
+#include <limits.h>
+#include <time.h>
+
+int64_t clock_wall_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int clock_minute_of_week(int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm local;
+    if (localtime_r(&seconds, &local) == NULL)
+        return 0;
+    int day = (local.tm_wday + 6) % 7;
+    return day * MINUTES_PER_DAY + local.tm_hour * 60 + local.tm_min;
+}
+
+int clock_left_ms(int64_t deadline_us)
+{
+    int64_t left = deadline_us - clock_monotonic_us();
+    if (left <= 0)
+        return 0;
+    left = (left + 999) / 1000;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}

@@ -1,0 +1,22 @@
+/* Time. Decisions get it as a parameter; only the outermost callers read the clock. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+enum { MINUTES_PER_DAY = 1440, MINUTES_PER_WEEK = 10080 };
+
+/* Wall clock, ms since 1970. */
+int64_t clock_wall_ms(void);
+
+/* Monotonic clock, us; for deadlines and durations. */
+int64_t clock_monotonic_us(void);
+
+/* The local minute of the week of a wall time, 0 = Monday 00:00, below MINUTES_PER_WEEK.
+ */
+int clock_minute_of_week(int64_t wall_ms);
+
+/* Milliseconds left until a monotonic deadline, rounded up, 0 when it has passed. */
+int clock_left_ms(int64_t deadline_us);
+
+#endif

@@ -1,0 +1,35 @@
+/* Keyed hashes and random ids (libsodium). What a log or a key in the store may show of
+ * an address is one of these. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum {
+    DIGEST_KEY_BYTES = 32,
+    DIGEST_HEX_SIZE = 33, /* 128 bits in hex, and the NUL */
+    DIGEST_ID_SIZE = 17,  /* 64 bits in hex, and the NUL */
+};
+
+struct digest_key {
+    uint8_t bytes[DIGEST_KEY_BYTES];
+};
+
+/* Once per process, before anything else here: STATUS_UNAVAILABLE when there is no
+ * randomness to be had. */
+enum status digest_init(void) MUST_CHECK;
+
+/* A key from a secret of any length (BLAKE2b). */
+void digest_key_derive(const void *secret, size_t length, struct digest_key *out_key);
+
+/* The keyed 128-bit hash (BLAKE2b) of data, in lower-case hex. */
+void digest_hex(const struct digest_key *key, const void *data, size_t length,
+                char out_hex[DIGEST_HEX_SIZE]);
+
+/* 64 random bits in hex. */
+void digest_random_id(char out_id[DIGEST_ID_SIZE]);
+
+#endif

@@ -1,0 +1,36 @@
+/* Lines on stderr, which journald takes: one event a line, never torn, never too many.
+ * Only milter/ and admin/ log; the layers below report to them. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+enum severity { SEVERITY_ERROR = 3, SEVERITY_WARNING = 4, SEVERITY_INFO = 6 };
+
+/* The program's name in front of each line; under systemd (JOURNAL_STREAM set)
+ * sd-daemon(3) priorities stand there instead. Call once, before the first line. */
+void log_open(const char *program);
+
+/* One line of prose. What is not printable ASCII is escaped. */
+void log_print(enum severity severity, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The same for faults that may repeat fast: at most LOG_PER_MINUTE lines a minute with
+ * the same format; the first line of the next minute says how many were suppressed. */
+void log_throttled(enum severity severity, const char *format, ...) PRINTF_LIKE(2, 3);
+
+enum { LOG_PER_MINUTE = 10 };
+
+/* name=value pairs in a line, separated by blanks. */
+void log_field(struct text *line, const char *name, const char *value); /* escaped */
+void log_field_number(struct text *line, const char *name, int64_t value);
+
+/* Writes a line made of fields. */
+void log_line(enum severity severity, const struct text *line);
+
+/* Lines that log_throttled kept back since the start. */
+uint64_t log_suppressed(void);
+
+#endif

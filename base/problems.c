@@ -1,0 +1,92 @@
+/* A bounded list of errors and warnings, in the order in which they were found. */
+#include "base/problems.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void keep(struct problems *problems, bool warning, const char *file, int line,
+                 char *text)
+{
+    if (text == NULL || problems->count >= PROBLEMS_MAX) {
+        free(text);
+        return;
+    }
+    if (problems->count == problems->capacity) {
+        size_t capacity = problems->capacity == 0 ? 8 : problems->capacity * 2;
+        struct problem *items = realloc(problems->items, capacity * sizeof *items);
+        if (items == NULL) {
+            free(text);
+            return;
+        }
+        problems->items = items;
+        problems->capacity = capacity;
+    }
+    char *name = strdup(file == NULL ? "" : file);
+    if (name == NULL) {
+        free(text);
+        return;
+    }
+    problems->items[problems->count++] =
+        (struct problem){.warning = warning, .line = line, .file = name, .text = text};
+}
+
+static void PRINTF_LIKE(5, 0)
+    add(struct problems *problems, bool warning, const char *file, int line,
+        const char *format, va_list args)
+{
+    char *text = NULL;
+    if (warning)
+        problems->warnings++;
+    else
+        problems->errors++;
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    keep(problems, warning, file, line, text);
+}
+
+void problems_error(struct problems *problems, const char *file, int line,
+                    const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(problems, false, file, line, format, args);
+    va_end(args);
+}
+
+void problems_warning(struct problems *problems, const char *file, int line,
+                      const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(problems, true, file, line, format, args);
+    va_end(args);
+}
+
+void problems_take(struct problems *problems, const struct error *error)
+{
+    problems_error(problems, error->file, error->line, "%s", error->text);
+}
+
+void problem_format(const struct problem *problem, char *out, size_t size)
+{
+    const char *kind = problem->warning ? "warning: " : "";
+    if (problem->file[0] == '\0')
+        (void)snprintf(out, size, "%s%s", kind, problem->text);
+    else if (problem->line == 0)
+        (void)snprintf(out, size, "%s: %s%s", problem->file, kind, problem->text);
+    else
+        (void)snprintf(out, size, "%s:%d: %s%s", problem->file, problem->line, kind,
+                       problem->text);
+}
+
+void problems_clear(struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        free(problems->items[i].file);
+        free(problems->items[i].text);
+    }
+    free(problems->items);
+    *problems = (struct problems){0};
+}

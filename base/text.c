@@ -1,0 +1,132 @@
+/* Growing strings, and the few ASCII helpers that libc makes depend on the locale. */
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(struct text *text, size_t extra)
+{
+    if (text->failed)
+        return false;
+    if (extra > SIZE_MAX / 2 - text->length - 1) {
+        text->failed = true;
+        return false;
+    }
+    size_t needed = text->length + extra + 1;
+    if (needed <= text->capacity)
+        return true;
+    size_t capacity = text->capacity == 0 ? 64 : text->capacity;
+    while (capacity < needed)
+        capacity *= 2;
+    char *data = realloc(text->data, capacity);
+    if (data == NULL) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_add(struct text *text, const char *data, size_t length)
+{
+    if (!reserve(text, length))
+        return;
+    if (length > 0)
+        memcpy(text->data + text->length, data, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_add_string(struct text *text, const char *string)
+{
+    text_add(text, string, strlen(string));
+}
+
+void text_printf(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_list again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0) {
+        text->failed = true;
+    } else if (reserve(text, (size_t)length)) {
+        (void)vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void text_add_escaped(struct text *text, const char *data, size_t length, size_t max)
+{
+    size_t shown = length < max ? length : max;
+    for (size_t i = 0; i < shown; i++) {
+        unsigned char c = (unsigned char)data[i];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
+            text_printf(text, "\\x%02x", c);
+        else
+            text_add(text, data + i, 1);
+    }
+    if (shown < length)
+        text_add_string(text, "...");
+}
+
+void text_reset(struct text *text)
+{
+    text->length = 0;
+    text->failed = false;
+    if (text->data != NULL)
+        text->data[0] = '\0';
+}
+
+void text_clear(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+const char *text_string(const struct text *text)
+{
+    return text->data == NULL ? "" : text->data;
+}
+
+char text_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+void text_lower_all(char *data, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        data[i] = text_lower(data[i]);
+}
+
+bool text_matches(const char *pattern, const char *data, char stop)
+{
+    const char *star = NULL;   /* the last '*' seen in pattern */
+    const char *resume = NULL; /* where in data it stops matching */
+
+    while (*data != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = data;
+        } else if (*pattern == *data) {
+            pattern++;
+            data++;
+        } else if (star != NULL && (stop == '\0' || *resume != stop)) {
+            pattern = star + 1;
+            data = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}

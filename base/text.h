@@ -1,0 +1,43 @@
+/* A growing string. The first failed allocation sticks, so callers check once, at the
+ * end. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+/* Zero-initialise; clear when done. data is NUL-terminated once anything was added. */
+struct text {
+    char *data;
+    size_t length;
+    size_t capacity;
+    bool failed;
+};
+
+void text_add(struct text *text, const char *data, size_t length);
+void text_add_string(struct text *text, const char *string);
+void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Adds data so that it can stand in one line of a log or a terminal: bytes outside
+ * printable ASCII, '"' and '\' become \xHH; at most max bytes of data are shown, then
+ * "...". */
+void text_add_escaped(struct text *text, const char *data, size_t length, size_t max);
+
+/* Empties it and keeps the memory. */
+void text_reset(struct text *text);
+void text_clear(struct text *text);
+
+/* The string, or "" when nothing was added. Borrowed. */
+const char *text_string(const struct text *text);
+
+/* ASCII only: what SMTP, aliases(5) and the configuration are written in. */
+char text_lower(char c);
+void text_lower_all(char *data, size_t length);
+
+/* Shell-like pattern with only '*' special; '*' does not match stop ('\0': matches all).
+ * Iterative; at most length(pattern) x length(data) steps. */
+bool text_matches(const char *pattern, const char *data, char stop);
+
+#endif
