@@ -1,0 +1,43 @@
+/* Mail addresses in one canonical spelling, so that one mailbox is one key. */
+#ifndef POLICY_ADDRESS_H
+#define POLICY_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "policy/domains.h"
+
+enum { ADDRESS_SIZE = 1024 };
+
+/* text is "local@domain", or "" for the null sender. */
+struct address {
+    char text[ADDRESS_SIZE];
+    size_t length;
+    size_t at; /* index of the '@'; length when there is none */
+};
+
+/* Parses what RFC 5321 4.1.2 and RFC 5322 3.4 allow, and what arrives instead of it:
+ * angle brackets, a source route, comments and white space are removed, needless quotes
+ * and backslashes undone, a trailing dot of the domain dropped, ASCII lower-cased, an
+ * international domain turned into A-labels. Without a domain the result has none. Bytes
+ * that mean nothing stay, so that two different addresses never become one; a NUL becomes
+ * its overlong UTF-8 form C0 80. Parsing a result gives the same again. Linear time.
+ * LIMIT when it does not fit ADDRESS_SIZE. */
+enum status address_parse(const char *raw, size_t length, struct address *out) MUST_CHECK;
+
+/* Appends "@domain" when the address has no domain and is not empty. */
+enum status address_qualify(struct address *address, const char *domain) MUST_CHECK;
+
+/* Removes "+tag" from the local part; false when there is none. Does not look at whose
+ * domain it is. A delimiter in first place does not count. */
+bool address_remove_tag(struct address *address, const char *delimiters);
+
+/* "" when there is no domain. */
+const char *address_domain(const struct address *address);
+bool address_is_own(const struct address *address, const struct domains *own);
+
+/* A domain of the form "[1.2.3.4]". */
+bool address_is_literal(const struct address *address);
+
+#endif

@@ -1,0 +1,343 @@
+/* Building: strings become numbers at once, what they mean waits for the seal, so that
+ * the order in which sources are read does not matter. */
+#include "policy/directory_parts.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/syntax.h"
+
+struct directory *directory_new(const struct domains *own)
+{
+    struct directory *directory = calloc(1, sizeof *directory);
+    if (directory == NULL)
+        return NULL;
+    directory->own = own;
+    directory->strings = intern_new();
+    directory->sources = intern_new();
+    if (directory->strings == NULL || directory->sources == NULL) {
+        directory_free(directory);
+        return NULL;
+    }
+    return directory;
+}
+
+void directory_free(struct directory *directory)
+{
+    if (directory == NULL)
+        return;
+    for (uint32_t i = 0; i < directory->node_count; i++) {
+        numbers_clear(&directory->nodes[i].members);
+        numbers_clear(&directory->nodes[i].parts);
+        numbers_clear(&directory->nodes[i].nested);
+    }
+    for (uint32_t i = 0; i < directory->flat_count; i++) {
+        if (directory->flats[i] != NULL)
+            roaring_bitmap_free(directory->flats[i]);
+    }
+    if (directory->external != NULL)
+        roaring_bitmap_free(directory->external);
+    free(directory->flats);
+    free(directory->nodes);
+    free(directory->names);
+    intern_free(directory->strings);
+    intern_free(directory->sources);
+    free(directory);
+}
+
+enum status directory_intern(struct directory *directory, const char *data, size_t length,
+                             uint32_t *out_name)
+{
+    uint32_t count = intern_count(directory->strings);
+    if (count == directory->name_capacity) {
+        uint32_t capacity = count == 0 ? 64 : count * 2;
+        struct name *names = reallocarray(directory->names, capacity, sizeof *names);
+        if (names == NULL)
+            return STATUS_NOMEM;
+        directory->names = names;
+        directory->name_capacity = capacity;
+    }
+    enum status status = intern_add(directory->strings, data, length, out_name);
+    if (status == STATUS_LIMIT)
+        directory->passed = "too many addresses";
+    if (status == STATUS_OK && *out_name == count)
+        directory->names[count] =
+            (struct name){.list = DIRECTORY_NONE, .target = DIRECTORY_NONE};
+    return status;
+}
+
+static enum status intern_string_of(struct directory *directory, const char *string,
+                                    uint32_t *out_name)
+{
+    return directory_intern(directory, string, strlen(string), out_name);
+}
+
+void directory_copy_address(struct address *to, const struct address *from)
+{
+    memcpy(to->text, from->text, from->length + 1);
+    to->length = from->length;
+    to->at = from->at;
+}
+
+void directory_address(const char *canonical, struct address *out)
+{
+    /* In a canonical local part an '@' stands in quotes only. */
+    size_t length = strnlen(canonical, sizeof out->text - 1);
+    size_t at = 0;
+    if (canonical[0] == '"') {
+        for (at = 1; at < length && canonical[at] != '"'; at++)
+            at += canonical[at] == '\\';
+    }
+    while (at < length && canonical[at] != '@')
+        at++;
+    memcpy(out->text, canonical, length);
+    out->text[length] = '\0';
+    out->length = length;
+    out->at = at < length ? at : length;
+}
+
+bool directory_is_external(const struct directory *directory,
+                           const struct address *address)
+{
+    return address->at < address->length && !address_is_own(address, directory->own);
+}
+
+static enum status add_node(struct directory *directory, const struct node *node,
+                            uint32_t *out_list)
+{
+    if (directory->node_count >= DIRECTORY_LISTS_MAX) {
+        directory->passed = "too many lists";
+        return STATUS_LIMIT;
+    }
+    if (directory->node_count == directory->node_capacity) {
+        uint32_t capacity = directory->node_count == 0 ? 16 : directory->node_count * 2;
+        struct node *nodes = reallocarray(directory->nodes, capacity, sizeof *nodes);
+        if (nodes == NULL)
+            return STATUS_NOMEM;
+        directory->nodes = nodes;
+        directory->node_capacity = capacity;
+    }
+    directory->nodes[directory->node_count] = *node;
+    *out_list = directory->node_count++;
+    return STATUS_OK;
+}
+
+enum status directory_add_list(struct directory *directory, const char *address,
+                               const char *source, enum list_state state,
+                               int64_t read_at_ms, uint32_t *out_list)
+{
+    assert(!directory->sealed);
+    struct node node = {.list = {.state = state, .read_at_ms = read_at_ms}};
+    enum status status = intern_string_of(directory, address, &node.address);
+    if (status == STATUS_OK)
+        status = intern_add(directory->sources, source, strlen(source), &node.source);
+    if (status == STATUS_OK)
+        status = add_node(directory, &node, out_list);
+    return status;
+}
+
+/* The list that stands at a name for all that met there, made when there is none yet. */
+static enum status join(struct directory *directory, uint32_t name, uint32_t *out_list)
+{
+    uint32_t here = directory->names[name].list;
+    uint32_t target = directory->names[name].target;
+    struct node node = {.address = name, .joined = true};
+    enum status status = STATUS_OK;
+    uint32_t list;
+
+    if (here != DIRECTORY_NONE) {
+        const struct node *old = &directory->nodes[here];
+        if (old->joined && old->address == name) {
+            *out_list = here;
+            return STATUS_OK;
+        }
+        node.source = old->source;
+        node.list.read_at_ms = old->list.read_at_ms;
+    } else {
+        status = intern_add(directory->sources, "", 0, &node.source);
+    }
+    if (status == STATUS_OK)
+        status = add_node(directory, &node, &list);
+    if (status == STATUS_OK && here != DIRECTORY_NONE)
+        status = numbers_push(&directory->nodes[list].parts, here);
+    if (status == STATUS_OK && target != DIRECTORY_NONE)
+        status = numbers_push(&directory->nodes[list].members, target);
+    if (status != STATUS_OK)
+        return status;
+    directory->names[name].list = list;
+    directory->names[name].target = DIRECTORY_NONE;
+    *out_list = list;
+    return STATUS_OK;
+}
+
+enum status directory_bind(struct directory *directory, const char *address,
+                           uint32_t list)
+{
+    assert(!directory->sealed && list < directory->node_count);
+    uint32_t id;
+    enum status status = intern_string_of(directory, address, &id);
+    if (status != STATUS_OK)
+        return status;
+    struct name *name = &directory->names[id];
+    if (name->list == list)
+        return STATUS_OK;
+    if (name->list == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
+        name->list = list;
+        return STATUS_OK;
+    }
+
+    uint32_t joined;
+    status = join(directory, id, &joined);
+    if (status != STATUS_OK)
+        return status;
+    struct node *node = &directory->nodes[joined];
+    const struct list *part = &directory->nodes[list].list;
+    if (node->parts.count == 0 || part->read_at_ms < node->list.read_at_ms)
+        node->list.read_at_ms = part->read_at_ms;
+    if (node->parts.count == 0)
+        node->source = directory->nodes[list].source;
+    return numbers_push(&node->parts, list);
+}
+
+enum status directory_redirect(struct directory *directory, const char *address,
+                               const char *target)
+{
+    assert(!directory->sealed);
+    uint32_t from;
+    uint32_t to;
+    uint32_t joined;
+    enum status status = intern_string_of(directory, address, &from);
+    if (status == STATUS_OK)
+        status = intern_string_of(directory, target, &to);
+    if (status != STATUS_OK)
+        return status;
+    struct name *name = &directory->names[from];
+    if (name->target == to)
+        return STATUS_OK;
+    if (name->list == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
+        name->target = to;
+        return STATUS_OK;
+    }
+    status = join(directory, from, &joined);
+    return status == STATUS_OK ? numbers_push(&directory->nodes[joined].members, to)
+                               : status;
+}
+
+enum status directory_doubt_domain(struct directory *directory, const char *domain)
+{
+    assert(!directory->sealed);
+    char name[ADDRESS_SIZE] = "@";
+    uint32_t id;
+    size_t length = strlen(domain);
+    if (length >= sizeof name - 1)
+        return STATUS_LIMIT;
+    memcpy(name + 1, domain, length + 1);
+    enum status status = intern_string_of(directory, name, &id);
+    if (status == STATUS_OK)
+        directory->names[id].doubted = true;
+    return status;
+}
+
+static enum status add_member(struct directory *directory, uint32_t list,
+                              const char *string, size_t length)
+{
+    assert(!directory->sealed && list < directory->node_count);
+    uint32_t name;
+    if (directory->member_count >= DIRECTORY_MEMBERS_MAX) {
+        directory->passed = "too many members of lists";
+        return STATUS_LIMIT;
+    }
+    enum status status = directory_intern(directory, string, length, &name);
+    if (status == STATUS_OK)
+        status = numbers_push(&directory->nodes[list].members, name);
+    if (status == STATUS_OK)
+        directory->member_count++;
+    return status;
+}
+
+/* What is wrong with a member, or NULL. quotes: whoever wrote it meant odd bytes. */
+static const char *fault_of(const struct address *address, bool quotes)
+{
+    if (address->at == 0)
+        return "is not an address";
+    const char *local_at = memchr(address->text, '@', address->at);
+    if (local_at != NULL)
+        return "holds two '@'";
+    for (size_t i = 0; address->text[0] == '"' && !quotes && i < address->at - 2; i++) {
+        char c = address->text[1 + i];
+        if (c != '.' && !syntax_is_atext(c))
+            return "is not an address";
+    }
+    if (address_is_literal(address))
+        return NULL;
+    for (const char *domain = address_domain(address); *domain != '\0'; domain++) {
+        if (*domain != '.' && !syntax_is_atext(*domain))
+            return "is not an address";
+    }
+    return NULL;
+}
+
+static enum status refuse_member(struct error *error, const char *raw, size_t length,
+                                 const char *fault)
+{
+    struct text shown = {0};
+    text_add_escaped(&shown, raw, length, 80);
+    (void)error_set(error, STATUS_INVALID, "member \"%s\" %s", text_string(&shown),
+                    fault);
+    text_clear(&shown);
+    return STATUS_INVALID;
+}
+
+enum status directory_add_member(struct directory *directory, uint32_t list,
+                                 const char *raw, size_t length,
+                                 const char *default_domain, struct error *error)
+{
+    struct address address;
+    if (address_parse(raw, length, &address) != STATUS_OK ||
+        (default_domain != NULL &&
+         address_qualify(&address, default_domain) != STATUS_OK))
+        return refuse_member(error, raw, length, "is too long");
+    bool quotes = address.text[0] == '"' &&
+                  (memchr(raw, '"', length) != NULL || memchr(raw, '\\', length) != NULL);
+    const char *fault = fault_of(&address, quotes);
+    if (fault != NULL)
+        return refuse_member(error, raw, length, fault);
+    enum status status = add_member(directory, list, address.text, address.length);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    return error_set(error, status, "%s",
+                     status == STATUS_NOMEM ? "out of memory" : directory->passed);
+}
+
+enum status directory_add_opaque(struct directory *directory, uint32_t list,
+                                 const char *raw, size_t length)
+{
+    struct text member = {0};
+    const char mark = OPAQUE;
+    text_add(&member, &mark, 1);
+    for (size_t i = 0; i < length; i++) {
+        if (raw[i] == '\0')
+            text_add(&member, "\xc0\x80", 2); /* as in address_parse */
+        else
+            text_add(&member, raw + i, 1);
+    }
+    enum status status = STATUS_NOMEM;
+    if (!member.failed)
+        status = add_member(directory, list, member.data, member.length);
+    text_clear(&member);
+    return status;
+}
+
+enum status directory_seal(struct directory *directory, struct problems *problems)
+{
+    assert(!directory->sealed);
+    if (directory->passed != NULL) {
+        problems_error(problems, "", 0, "lists: %s", directory->passed);
+        return STATUS_LIMIT;
+    }
+    enum status status = flatten_lists(directory, problems);
+    directory->sealed = status == STATUS_OK;
+    return status;
+}

@@ -1,0 +1,124 @@
+/* Every list, flattened: who is reached by an address. Built once, sealed, then immutable
+ * and safe to read from any thread. Addresses are integers, a list is a Roaring bitmap.
+ */
+#ifndef POLICY_DIRECTORY_H
+#define POLICY_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problems.h"
+#include "base/status.h"
+#include "policy/address.h"
+#include "policy/domains.h"
+
+struct directory;
+
+enum {
+    DIRECTORY_DEPTH_MAX = 50,         /* lists within lists */
+    DIRECTORY_LISTS_MAX = 1000000,    /* lists */
+    DIRECTORY_MEMBERS_MAX = 50000000, /* members as written, all lists together */
+};
+
+enum list_state {
+    LIST_OK,
+    LIST_STALE,   /* the last read failed: these are the last good members */
+    LIST_UNKNOWN, /* nobody knows who is on it */
+};
+
+struct list {
+    const char *address; /* canonical, borrowed */
+    const char *source;  /* file it came from, borrowed */
+    int64_t read_at_ms;  /* wall time of the last good read */
+    enum list_state state;
+    uint64_t size;     /* distinct persons, once sealed */
+    uint64_t external; /* of them outside the own domains */
+};
+
+/* ---- building; NOMEM or LIMIT are the only failures, unless said otherwise ---- */
+
+/* own is borrowed for the directory's life. NULL without memory. */
+struct directory *directory_new(const struct domains *own);
+void directory_free(struct directory *directory);
+
+/* A new list without members. address and source are copied; address must be canonical.
+ */
+enum status directory_add_list(struct directory *directory, const char *address,
+                               const char *source, enum list_state state,
+                               int64_t read_at_ms, uint32_t *out_list) MUST_CHECK;
+
+/* Makes the list answer at a canonical address ("@domain" catches the rest of a domain).
+ * Where two lists answer at one address, it stands for both together. */
+enum status directory_bind(struct directory *directory, const char *address,
+                           uint32_t list) MUST_CHECK;
+
+/* Adds a member as written in a file; one without a domain gets default_domain (may be
+ * NULL). INVALID (with the reason in error) when it is no address, or holds two '@': then
+ * nothing was added. */
+enum status directory_add_member(struct directory *directory, uint32_t list,
+                                 const char *raw, size_t length,
+                                 const char *default_domain,
+                                 struct error *error) MUST_CHECK;
+
+/* Adds a member that is no address (a program, a file): counts as one person of its own.
+ */
+enum status directory_add_opaque(struct directory *directory, uint32_t list,
+                                 const char *raw, size_t length) MUST_CHECK;
+
+/* An entry with a single target: whoever is written to at address is target. Both
+ * canonical. "@a" to "@b" renames a whole domain. */
+enum status directory_redirect(struct directory *directory, const char *address,
+                               const char *target) MUST_CHECK;
+
+/* No address of this own domain is known to be a person, since a source of its lists was
+ * never read: what is not found there is unknown, and so is a list that holds it. */
+enum status directory_doubt_domain(struct directory *directory,
+                                   const char *domain) MUST_CHECK;
+
+/* Flattens nested lists. Cycles of lists are one warning each that names the path (a list
+ * that names itself means its own mailbox and is no warning); LIMIT past a cap, with an
+ * error in problems. Nothing may be added afterwards. */
+enum status directory_seal(struct directory *directory,
+                           struct problems *problems) MUST_CHECK;
+
+/* ---- reading, after directory_seal ---- */
+
+enum target_kind {
+    TARGET_PERSON,
+    TARGET_LIST,
+    TARGET_UNKNOWN, /* a list (then list is set) or an address nobody can know about */
+};
+
+struct target {
+    enum target_kind kind;
+    uint32_t list;          /* TARGET_LIST and TARGET_UNKNOWN; else DIRECTORY_NONE */
+    uint32_t person;        /* TARGET_PERSON: its number, DIRECTORY_NONE if it has none */
+    struct address address; /* the canonical person or list that is meant, for people */
+};
+
+#define DIRECTORY_NONE UINT32_MAX
+
+/* Whom an address means: looked up whole, then without its tag; an address literal means
+ * the largest list of that local part in any own domain; redirections are followed (at
+ * most DIRECTORY_DEPTH_MAX); a person of an own domain loses its tag. A list that holds
+ * an unknown list is unknown. Always answers. */
+void directory_find(const struct directory *directory, const struct address *address,
+                    struct target *out);
+
+uint32_t directory_list_count(const struct directory *directory);
+const struct list *directory_list(const struct directory *directory, uint32_t list);
+
+/* True when member is on the list, also through a nested one. */
+bool directory_is_member(const struct directory *directory, uint32_t list,
+                         const struct address *member);
+
+/* True when outer is inner, or holds it, also deeper down. */
+bool directory_contains(const struct directory *directory, uint32_t outer,
+                        uint32_t inner);
+
+/* The lists in outer (without itself), ascending; borrowed, count in out_count. */
+const uint32_t *directory_nested(const struct directory *directory, uint32_t outer,
+                                 size_t *out_count);
+
+#endif

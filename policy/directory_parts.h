@@ -1,0 +1,86 @@
+/* What directory.c (building), lookup.c (finding), flatten.c (sealing) and reach.c share;
+ * for them alone. */
+#ifndef POLICY_DIRECTORY_PARTS_H
+#define POLICY_DIRECTORY_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <roaring/roaring.h>
+
+#include "base/intern.h"
+#include "policy/directory.h"
+#include "policy/numbers.h"
+
+/* What an interned string means as an address, by its number. */
+struct name {
+    uint32_t list;   /* that answers there, or DIRECTORY_NONE */
+    uint32_t target; /* the name it is redirected to, or DIRECTORY_NONE */
+    bool doubted;    /* "@domain" of which not all lists are known */
+};
+
+struct node {
+    struct list list; /* its strings and sizes are set by the seal */
+    uint32_t address;
+    uint32_t source; /* in sources */
+    /* As written until the seal resolves them: then persons alone; then empty. */
+    struct numbers members;
+    struct numbers parts; /* of a joined list: the lists that met at its address */
+    bool joined;
+    uint32_t flat;         /* of its persons */
+    struct numbers nested; /* all lists in it, ascending */
+};
+
+struct directory {
+    const struct domains *own;
+    struct intern *strings; /* addresses, and opaque members behind an OPAQUE */
+    struct intern *sources;
+    struct name *names;
+    uint32_t name_capacity;
+    struct node *nodes;
+    uint32_t node_count;
+    uint32_t node_capacity;
+    uint64_t member_count; /* as written */
+    const char *passed;    /* the cap that was passed while building, or NULL */
+    roaring_bitmap_t **flats;
+    uint32_t flat_count;
+    roaring_bitmap_t *external; /* all persons outside the own domains */
+    bool sealed;
+};
+
+/* No canonical address begins with it. */
+enum { OPAQUE = '\x01' };
+
+/* Interns a string and makes room for what it means. */
+enum status directory_intern(struct directory *directory, const char *data, size_t length,
+                             uint32_t *out_name) MUST_CHECK;
+
+/* The address of a canonical string. */
+void directory_address(const char *canonical, struct address *out);
+
+/* Copies no more than the text. */
+void directory_copy_address(struct address *to, const struct address *from);
+
+/* Persons without a domain are local to the MTA. */
+bool directory_is_external(const struct directory *directory,
+                           const struct address *address);
+
+/* The persons on a list, once sealed. */
+const roaring_bitmap_t *directory_persons(const struct directory *directory,
+                                          uint32_t list);
+
+/* directory_find but for literals, and out->address is where a list was found, not the
+ * list's own address. Also while sealing: then whatever holds a list has it set. */
+void lookup_follow(const struct directory *directory, const struct address *address,
+                   struct target *out);
+
+/* The same for the local part of address in an own domain, by its index; a person when
+ * that is too long to be anything. */
+void lookup_in_own(const struct directory *directory, const struct address *address,
+                   size_t domain, struct target *out);
+
+/* directory_seal's work. */
+enum status flatten_lists(struct directory *directory,
+                          struct problems *problems) MUST_CHECK;
+
+#endif

@@ -1,0 +1,30 @@
+/* The district's own domains: which addresses are ours. */
+#ifndef POLICY_DOMAINS_H
+#define POLICY_DOMAINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+/* Zero-initialise; names are A-labels in lower case, in the order of the configuration.
+ */
+struct domains {
+    char **names;
+    size_t count;
+    char
+        *delimiters; /* recipient_delimiter: any of these ends the user part; may be "" */
+};
+
+/* Adds a domain (UTF-8 or A-label). INVALID when it is none. */
+enum status domains_add(struct domains *domains, const char *name,
+                        struct error *error) MUST_CHECK;
+enum status domains_set_delimiters(struct domains *domains,
+                                   const char *delimiters) MUST_CHECK;
+bool domains_have(const struct domains *domains, const char *domain);
+
+/* The domain for an address that has none: the first one, or NULL. */
+const char *domains_first(const struct domains *domains);
+void domains_clear(struct domains *domains);
+
+#endif

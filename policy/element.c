@@ -1,0 +1,242 @@
+/* Elements from text. Whatever a typing mistake could turn into another element, or into
+ * one that silently never matches, is refused with a reason. */
+#include "policy/element.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/address.h"
+
+static enum status refuse(struct error *error, const char *string, const char *why)
+{
+    return error_set(error, STATUS_INVALID, "\"%.100s\": %s", string, why);
+}
+
+static enum status keep(struct element *out, enum element_kind kind, const char *text)
+{
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return STATUS_NOMEM;
+    *out = (struct element){.kind = kind, .text = copy};
+    return STATUS_OK;
+}
+
+static enum status keep_lower(struct element *out, enum element_kind kind,
+                              const char *text)
+{
+    enum status status = keep(out, kind, text);
+    if (status == STATUS_OK)
+        text_lower_all(out->text, strlen(out->text));
+    return status;
+}
+
+static bool has_two_ats(const char *text)
+{
+    const char *at = strchr(text, '@');
+    return at != NULL && strchr(at + 1, '@') != NULL;
+}
+
+/* An '@' with nothing on one of its sides. */
+static bool has_bare_at(const char *text)
+{
+    const char *at = strchr(text, '@');
+    return at != NULL && (at == text || at[1] == '\0');
+}
+
+static enum status parse_login(const char *glob, struct element *out, struct error *error)
+{
+    if (glob[0] == '\0' || has_bare_at(glob))
+        return refuse(error, glob, "login: takes a user name, which may hold '*'");
+    return keep_lower(out, ELEMENT_LOGIN, glob);
+}
+
+static enum status parse_client(const char *text, struct element *out,
+                                struct error *error)
+{
+    struct network network;
+    if (strcmp(text, "local") == 0)
+        return keep(out, ELEMENT_CLIENT_LOCAL, text);
+    enum status status = network_parse(text, &network, error);
+    if (status != STATUS_OK)
+        return status;
+    status = keep(out, ELEMENT_CLIENT, text);
+    if (status == STATUS_OK)
+        out->network = network;
+    return status;
+}
+
+/* One address in its canonical spelling; without a domain it gets default_domain. */
+static enum status parse_address(const char *text, const char *default_domain,
+                                 struct address *out, struct error *error)
+{
+    enum status status = address_parse(text, strlen(text), out);
+    if (status == STATUS_OK && default_domain != NULL)
+        status = address_qualify(out, default_domain);
+    if (status == STATUS_NOMEM)
+        return status;
+    if (status != STATUS_OK)
+        return refuse(error, text, "is too long for an address");
+    if (out->at == 0 || address_domain(out)[0] == '\0')
+        return refuse(error, text, "is no address (user@domain)");
+    return STATUS_OK;
+}
+
+static enum status parse_list(const char *text, const struct domains *own,
+                              struct element *out, struct error *error)
+{
+    struct address address;
+    if (strcmp(text, "*") == 0)
+        return keep(out, ELEMENT_ANY_LIST, text);
+    if (text[0] == '\0' || strchr(text, '*') != NULL || has_bare_at(text))
+        return refuse(error, text, "list: takes the address of one list, or \"list:*\"");
+    enum status status = parse_address(text, domains_first(own), &address, error);
+    return status == STATUS_OK ? keep(out, ELEMENT_LIST, address.text) : status;
+}
+
+/* Lower case and A-labels, as the domains of messages come. */
+static enum status parse_domain(const char *text, struct element *out,
+                                struct error *error)
+{
+    struct domains domains = {0};
+    if (strchr(text, '*') != NULL)
+        return refuse(error, text, "@ takes a domain without '*'; write *@DOMAIN");
+    enum status status = domains_add(&domains, text, error);
+    if (status == STATUS_OK)
+        status = keep(out, ELEMENT_DOMAIN, domains_first(&domains));
+    domains_clear(&domains);
+    return status;
+}
+
+/* A pattern whose domain holds no '*' gets that domain in the spelling of messages. */
+static enum status parse_pattern(const char *text, struct element *out,
+                                 struct error *error)
+{
+    const char *at = strchr(text, '@');
+    struct element domain;
+    if (strchr(at, '*') != NULL)
+        return keep_lower(out, ELEMENT_ADDRESS, text);
+    enum status status = parse_domain(at + 1, &domain, error);
+    if (status != STATUS_OK)
+        return status;
+    struct text whole = {0};
+    text_add(&whole, text, (size_t)(at + 1 - text));
+    text_add_string(&whole, domain.text);
+    status = whole.failed ? STATUS_NOMEM
+                          : keep_lower(out, ELEMENT_ADDRESS, text_string(&whole));
+    text_clear(&whole);
+    element_clear(&domain);
+    return status;
+}
+
+static enum status parse_mailbox(const char *text, struct element *out,
+                                 struct error *error)
+{
+    struct address address;
+    if (has_bare_at(text) || strpbrk(text, "<>(),;") != NULL)
+        return refuse(error, text, "is no address (user@domain)");
+    if (strchr(text, '*') != NULL)
+        return parse_pattern(text, out, error);
+    enum status status = parse_address(text, NULL, &address, error);
+    return status == STATUS_OK ? keep(out, ELEMENT_ADDRESS, address.text) : status;
+}
+
+static bool is_word(const char *text)
+{
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "0123456789_-")] == '\0';
+}
+
+/* Blanks and control characters stand in no element; a reason must not repeat them. */
+static enum status check_characters(const char *string, struct error *error)
+{
+    if (string[0] == '\0')
+        return error_set(error, STATUS_INVALID, "an empty string stands for nobody");
+    for (const char *p = string; *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c <= ' ' || c == 0x7f)
+            return error_set(error, STATUS_INVALID,
+                             "a string holds a blank or a control character");
+    }
+    if (has_two_ats(string))
+        return refuse(error, string, "has two '@': is a comma missing between two?");
+    return STATUS_OK;
+}
+
+static const char *after(const char *string, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
+}
+
+enum status element_parse(const char *string, const struct domains *own,
+                          struct element *out, struct error *error)
+{
+    const char *rest;
+    enum status status = check_characters(string, error);
+    if (status != STATUS_OK)
+        return status;
+    if ((rest = after(string, "login:")) != NULL)
+        return parse_login(rest, out, error);
+    if ((rest = after(string, "client:")) != NULL)
+        return parse_client(rest, out, error);
+    if ((rest = after(string, "list:")) != NULL)
+        return parse_list(rest, own, out, error);
+    if (strcmp(string, "<>") == 0)
+        return keep(out, ELEMENT_NULL_SENDER, "");
+    if (strchr(string, ':') != NULL)
+        return refuse(error, string, "only login:, client: and list: take a colon");
+    if ((rest = after(string, "@")) != NULL)
+        return parse_domain(rest, out, error);
+    if (strchr(string, '@') != NULL)
+        return parse_mailbox(string, out, error);
+    if (is_word(string))
+        return keep(out, ELEMENT_GROUP, string);
+    return refuse(error, string,
+                  "is neither a group's name nor an address; for everybody write *@*");
+}
+
+void element_clear(struct element *element)
+{
+    free(element->text);
+    *element = (struct element){0};
+}
+
+void element_format(const struct element *element, char *out, size_t size)
+{
+    static const char *const prefixes[] = {
+        [ELEMENT_GROUP] = "",         [ELEMENT_LOGIN] = "login:",
+        [ELEMENT_CLIENT] = "client:", [ELEMENT_CLIENT_LOCAL] = "client:",
+        [ELEMENT_NULL_SENDER] = "<>", [ELEMENT_ADDRESS] = "",
+        [ELEMENT_DOMAIN] = "@",       [ELEMENT_LIST] = "list:",
+        [ELEMENT_ANY_LIST] = "list:",
+    };
+    (void)snprintf(out, size, "%s%s", prefixes[element->kind], element->text);
+}
+
+/* The memory holds the next power of two, so it grows whenever count is one. */
+enum status elements_add(struct elements *elements, const struct element *element)
+{
+    size_t count = elements->count;
+    if ((count & (count - 1)) == 0) {
+        size_t capacity = count == 0 ? 1 : count * 2;
+        if (capacity > SIZE_MAX / sizeof *elements->items)
+            return STATUS_NOMEM;
+        struct element *items =
+            realloc(elements->items, capacity * sizeof *elements->items);
+        if (items == NULL)
+            return STATUS_NOMEM;
+        elements->items = items;
+    }
+    elements->items[elements->count++] = *element;
+    return STATUS_OK;
+}
+
+void elements_clear(struct elements *elements)
+{
+    for (size_t i = 0; i < elements->count; i++)
+        element_clear(&elements->items[i]);
+    free(elements->items);
+    *elements = (struct elements){0};
+}

@@ -1,0 +1,478 @@
+/* The seal: members are resolved to persons and lists; lists that hold each other become
+ * one component; and since every component comes after those it holds, one pass of unions
+ * is enough. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/directory_parts.h"
+#include "policy/graph.h"
+
+/* What the flattened lists may take in memory, about. */
+#define FLAT_BYTES_MAX (UINT64_C(4) << 30)
+
+enum { CYCLE_SHOWN_MAX = 20 }; /* lists named in a warning */
+
+#define NONE DIRECTORY_NONE
+
+/* What a member means, the same for all lists that have it. */
+struct meaning {
+    uint32_t person; /* where a list stands: the mailbox of that name */
+    uint32_t list;   /* or NONE */
+    bool known;      /* worked out already */
+    bool literal;    /* may be lists of any own domain */
+    bool doubtful;   /* nobody knows whether that is all */
+};
+
+struct component {
+    roaring_bitmap_t *inside; /* all lists in it and below, NULL when it is one leaf */
+    uint32_t depth;           /* lists below lists */
+    uint32_t merged_by;       /* the last component that took it in */
+    bool unknown;
+};
+
+struct flattening {
+    struct directory *directory;
+    struct problems *problems;
+    struct meaning *meanings; /* of the names there were at the start */
+    struct numbers edges;
+    size_t *starts;
+    struct graph graph;
+    uint32_t *component_of; /* by list */
+    uint32_t *order;        /* lists by component */
+    struct component *components;
+    uint32_t component_count;
+    uint64_t bytes;
+    char domain[ADDRESS_SIZE]; /* the last "@domain" asked for */
+    bool domain_means;         /* and whether it means something */
+};
+
+static const struct node *node_of(const struct flattening *flattening, uint32_t list)
+{
+    return &flattening->directory->nodes[list];
+}
+
+/* ---- members: persons stay in the list, lists become edges of the graph ---- */
+
+/* True when what answers is the holder, alone or joined with others at its address. */
+static bool is_itself(const struct flattening *flattening, uint32_t holder, uint32_t list)
+{
+    const struct node *node = node_of(flattening, list);
+    for (size_t i = 0; i < node->parts.count; i++) {
+        if (node->parts.items[i] == holder)
+            return true;
+    }
+    return list == holder;
+}
+
+static void mark_unknown(struct flattening *flattening, uint32_t list)
+{
+    flattening->directory->nodes[list].list.state = LIST_UNKNOWN;
+}
+
+/* All lists that a literal may be, since only the MTA knows which; else the person. */
+static enum status add_literal(struct flattening *flattening, uint32_t holder,
+                               uint32_t person, uint32_t *out_person)
+{
+    const struct directory *directory = flattening->directory;
+    struct address address;
+    struct target target;
+    *out_person = person;
+    directory_address(intern_string(directory->strings, person), &address);
+    for (size_t i = 0; i < directory->own->count; i++) {
+        lookup_in_own(directory, &address, i, &target);
+        if (target.kind == TARGET_UNKNOWN && target.list == NONE)
+            mark_unknown(flattening, holder);
+        if (target.list == NONE || is_itself(flattening, holder, target.list))
+            continue;
+        *out_person = NONE;
+        if (numbers_push(&flattening->edges, target.list) != STATUS_OK)
+            return STATUS_NOMEM;
+    }
+    return STATUS_OK;
+}
+
+/* Catch-all, renamed, or doubted. Lists are mostly of one domain, so the last answer is
+ * kept. */
+static bool domain_means(struct flattening *flattening, const struct address *address)
+{
+    const char *domain = address->text + address->at;
+    size_t length = address->length - address->at;
+    uint32_t name;
+    if (strcmp(domain, flattening->domain) == 0)
+        return flattening->domain_means;
+    memcpy(flattening->domain, domain, length + 1);
+    flattening->domain_means =
+        intern_find(flattening->directory->strings, domain, length, &name);
+    return flattening->domain_means;
+}
+
+/* Most members are persons as they stand: nothing is bound there, no tag, and nothing
+ * known of the domain. */
+static bool is_plain(struct flattening *flattening, uint32_t name,
+                     const struct address *address)
+{
+    const struct directory *directory = flattening->directory;
+    const char *delimiters = directory->own->delimiters;
+    if (directory->names[name].list != NONE || directory->names[name].target != NONE)
+        return false;
+    if (delimiters != NULL && strcspn(address->text, delimiters) < address->at)
+        return false;
+    return !address_is_literal(address) && !domain_means(flattening, address);
+}
+
+static enum status work_out(struct flattening *flattening, uint32_t name,
+                            struct meaning *meaning)
+{
+    struct directory *directory = flattening->directory;
+    struct address address;
+    struct target target;
+    directory_address(intern_string(directory->strings, name), &address);
+    if (is_plain(flattening, name, &address)) {
+        *meaning = (struct meaning){.person = name, .list = NONE, .known = true};
+        return STATUS_OK;
+    }
+    lookup_follow(directory, &address, &target);
+    meaning->known = true;
+    meaning->list = target.list;
+    meaning->literal = target.list == NONE && address_is_literal(&target.address);
+    meaning->doubtful = target.list == NONE && target.kind == TARGET_UNKNOWN;
+    return directory_intern(directory, target.address.text, target.address.length,
+                            &meaning->person);
+}
+
+/* Resolves a member: an edge is added and *out_person is NONE, or it is a person. */
+static enum status resolve_member(struct flattening *flattening, uint32_t holder,
+                                  uint32_t name, uint32_t *out_person)
+{
+    struct meaning *meaning = &flattening->meanings[name];
+    enum status status = STATUS_OK;
+    *out_person = name;
+    if (intern_string(flattening->directory->strings, name)[0] == OPAQUE)
+        return STATUS_OK;
+    if (!meaning->known)
+        status = work_out(flattening, name, meaning);
+    if (status != STATUS_OK)
+        return status;
+    if (meaning->doubtful)
+        mark_unknown(flattening, holder);
+    if (meaning->literal)
+        return add_literal(flattening, holder, meaning->person, out_person);
+    *out_person = meaning->person;
+    if (meaning->list == NONE || is_itself(flattening, holder, meaning->list))
+        return STATUS_OK;
+    *out_person = NONE;
+    return numbers_push(&flattening->edges, meaning->list);
+}
+
+static enum status resolve_list(struct flattening *flattening, uint32_t list)
+{
+    struct node *node = &flattening->directory->nodes[list];
+    size_t kept = 0;
+    for (size_t i = 0; i < node->members.count; i++) {
+        uint32_t person;
+        enum status status =
+            resolve_member(flattening, list, node->members.items[i], &person);
+        if (status != STATUS_OK)
+            return status;
+        if (person != NONE)
+            node->members.items[kept++] = person;
+    }
+    node->members.count = kept;
+    for (size_t i = 0; i < node->parts.count; i++) {
+        uint32_t part = node->parts.items[i];
+        if (numbers_push(&flattening->edges, part) != STATUS_OK)
+            return STATUS_NOMEM;
+        if (node_of(flattening, part)->list.state > node->list.state)
+            node->list.state = node_of(flattening, part)->list.state;
+    }
+    return STATUS_OK;
+}
+
+static enum status resolve_lists(struct flattening *flattening)
+{
+    uint32_t count = flattening->directory->node_count;
+    flattening->meanings =
+        calloc((size_t)intern_count(flattening->directory->strings) + 1,
+               sizeof *flattening->meanings);
+    flattening->starts = calloc((size_t)count + 1, sizeof *flattening->starts);
+    if (flattening->meanings == NULL || flattening->starts == NULL)
+        return STATUS_NOMEM;
+    for (uint32_t list = 0; list < count; list++) {
+        flattening->starts[list] = flattening->edges.count;
+        enum status status = resolve_list(flattening, list);
+        if (status != STATUS_OK)
+            return status;
+    }
+    flattening->starts[count] = flattening->edges.count;
+    flattening->graph = (struct graph){
+        .starts = flattening->starts, .edges = flattening->edges.items, .count = count};
+    free(flattening->meanings);
+    flattening->meanings = NULL;
+    return STATUS_OK;
+}
+
+/* ---- strings are final now ---- */
+
+static enum status find_external(struct directory *directory)
+{
+    struct numbers external = {0};
+    struct address address;
+    enum status status = STATUS_OK;
+    uint32_t count = intern_count(directory->strings);
+    for (uint32_t name = 0; name < count && status == STATUS_OK; name++) {
+        const char *string = intern_string(directory->strings, name);
+        if (string[0] == OPAQUE)
+            continue;
+        directory_address(string, &address);
+        if (directory_is_external(directory, &address))
+            status = numbers_push(&external, name);
+    }
+    if (status == STATUS_OK) {
+        directory->external = roaring_bitmap_of_ptr(external.count, external.items);
+        if (directory->external == NULL)
+            status = STATUS_NOMEM;
+        else
+            (void)roaring_bitmap_run_optimize(directory->external);
+    }
+    numbers_clear(&external);
+    return status;
+}
+
+static void name_lists(struct directory *directory)
+{
+    for (uint32_t i = 0; i < directory->node_count; i++) {
+        struct node *node = &directory->nodes[i];
+        node->list.address = intern_string(directory->strings, node->address);
+        node->list.source = intern_string(directory->sources, node->source);
+    }
+}
+
+/* ---- components ---- */
+
+/* Sorts the lists by component; *out_starts is the caller's. */
+static enum status sort_lists(struct flattening *flattening, uint32_t **out_starts)
+{
+    uint32_t count = flattening->graph.count;
+    uint32_t *starts = calloc((size_t)flattening->component_count + 2, sizeof *starts);
+    flattening->order = calloc((size_t)count + 1, sizeof *flattening->order);
+    if (starts == NULL || flattening->order == NULL) {
+        free(starts);
+        return STATUS_NOMEM;
+    }
+    for (uint32_t list = 0; list < count; list++)
+        starts[flattening->component_of[list] + 2]++;
+    for (uint32_t i = 2; i < flattening->component_count + 2; i++)
+        starts[i] += starts[i - 1];
+    for (uint32_t list = 0; list < count; list++)
+        flattening->order[starts[flattening->component_of[list] + 1]++] = list;
+    *out_starts = starts;
+    return STATUS_OK;
+}
+
+static enum status warn_of_cycle(struct flattening *flattening, uint32_t list)
+{
+    struct numbers path = {0};
+    struct text text = {0};
+    enum status status =
+        graph_cycle(&flattening->graph, flattening->component_of, list, &path);
+    for (size_t i = 0; i < path.count && status == STATUS_OK; i++) {
+        const char *address = node_of(flattening, path.items[i])->list.address;
+        if (i >= CYCLE_SHOWN_MAX && i + 1 < path.count)
+            continue;
+        text_add_string(&text, i == 0 ? "" : " -> ");
+        if (i + 1 == path.count && i > CYCLE_SHOWN_MAX)
+            text_add_string(&text, "... -> ");
+        text_add_escaped(&text, address, strlen(address), ADDRESS_SIZE);
+    }
+    if (status == STATUS_OK)
+        problems_warning(flattening->problems, node_of(flattening, list)->list.source, 0,
+                         "lists hold each other: %s", text_string(&text));
+    numbers_clear(&path);
+    text_clear(&text);
+    return status;
+}
+
+/* Takes in what a list of the component holds; once for each component below. */
+static void merge_below(struct flattening *flattening, uint32_t into, uint32_t list)
+{
+    struct component *component = &flattening->components[into];
+    const struct graph *graph = &flattening->graph;
+    for (size_t i = graph->starts[list]; i < graph->starts[list + 1]; i++) {
+        uint32_t below = flattening->component_of[graph->edges[i]];
+        struct component *other = &flattening->components[below];
+        if (below == into || other->merged_by == into)
+            continue;
+        other->merged_by = into;
+        roaring_bitmap_or_inplace(flattening->directory->flats[into],
+                                  flattening->directory->flats[below]);
+        if (other->inside == NULL)
+            roaring_bitmap_add(component->inside, graph->edges[i]);
+        else
+            roaring_bitmap_or_inplace(component->inside, other->inside);
+        if (other->depth + 1 > component->depth)
+            component->depth = other->depth + 1;
+        component->unknown = component->unknown || other->unknown;
+    }
+}
+
+/* The lists below each list of a component, without itself. */
+static enum status list_nested(struct flattening *flattening, uint32_t list,
+                               const roaring_bitmap_t *inside)
+{
+    struct numbers *nested = &flattening->directory->nodes[list].nested;
+    size_t count = (size_t)roaring_bitmap_get_cardinality(inside);
+    uint32_t *items = calloc(count, sizeof *items);
+    if (items == NULL)
+        return STATUS_NOMEM;
+    roaring_bitmap_to_uint32_array(inside, items);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i] != list)
+            items[kept++] = items[i];
+    }
+    *nested = (struct numbers){.items = items, .count = kept, .capacity = count};
+    flattening->bytes += count * sizeof *items;
+    return STATUS_OK;
+}
+
+static bool has_edges(const struct flattening *flattening, const uint32_t *lists,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (flattening->starts[lists[i]] < flattening->starts[lists[i] + 1])
+            return true;
+    }
+    return false;
+}
+
+static enum status over(struct flattening *flattening, uint32_t list, const char *what)
+{
+    const struct list *outer = &node_of(flattening, list)->list;
+    struct text text = {0};
+    text_add_escaped(&text, outer->address, strlen(outer->address), ADDRESS_SIZE);
+    problems_error(flattening->problems, outer->source, 0, "%s: %s", text_string(&text),
+                   what);
+    text_clear(&text);
+    return STATUS_LIMIT;
+}
+
+/* The union of the component's own persons and all that it holds. */
+static enum status gather(struct flattening *flattening, uint32_t number,
+                          const uint32_t *lists, uint32_t count)
+{
+    struct directory *directory = flattening->directory;
+    struct component *component = &flattening->components[number];
+    roaring_bitmap_t *persons = directory->flats[number] = roaring_bitmap_create();
+    if (persons == NULL)
+        return STATUS_NOMEM;
+    if (has_edges(flattening, lists, count)) {
+        component->inside = roaring_bitmap_create();
+        if (component->inside == NULL)
+            return STATUS_NOMEM;
+        roaring_bitmap_add_many(component->inside, count, lists);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct node *node = &directory->nodes[lists[i]];
+        roaring_bitmap_add_many(persons, node->members.count, node->members.items);
+        numbers_clear(&node->members);
+        component->unknown = component->unknown || node->list.state == LIST_UNKNOWN;
+        merge_below(flattening, number, lists[i]);
+    }
+    (void)roaring_bitmap_run_optimize(persons);
+    (void)roaring_bitmap_shrink_to_fit(persons);
+    flattening->bytes += roaring_bitmap_size_in_bytes(persons);
+    return STATUS_OK;
+}
+
+static enum status flatten_component(struct flattening *flattening, uint32_t number,
+                                     const uint32_t *lists, uint32_t count)
+{
+    struct directory *directory = flattening->directory;
+    const struct component *component = &flattening->components[number];
+    enum status status = gather(flattening, number, lists, count);
+    if (status == STATUS_OK && count > 1)
+        status = warn_of_cycle(flattening, lists[0]);
+    if (status == STATUS_OK && component->depth > DIRECTORY_DEPTH_MAX)
+        status = over(flattening, lists[0], "lists within lists are too deep");
+    if (status != STATUS_OK)
+        return status;
+
+    const roaring_bitmap_t *persons = directory->flats[number];
+    uint64_t size = roaring_bitmap_get_cardinality(persons);
+    uint64_t external = roaring_bitmap_and_cardinality(persons, directory->external);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct node *node = &directory->nodes[lists[i]];
+        node->flat = number;
+        node->list.size = size;
+        node->list.external = external;
+        if (component->unknown)
+            node->list.state = LIST_UNKNOWN;
+        if (component->inside != NULL)
+            status = list_nested(flattening, lists[i], component->inside);
+        if (status == STATUS_OK && flattening->bytes > FLAT_BYTES_MAX)
+            status =
+                over(flattening, lists[i], "the flattened lists take too much memory");
+    }
+    return status;
+}
+
+static enum status flatten_components(struct flattening *flattening)
+{
+    struct directory *directory = flattening->directory;
+    uint32_t count = flattening->component_count;
+    uint32_t *starts = NULL;
+    enum status status = STATUS_NOMEM;
+    flattening->components = calloc((size_t)count + 1, sizeof *flattening->components);
+    directory->flats = calloc((size_t)count + 1, sizeof(roaring_bitmap_t *));
+    if (flattening->components == NULL || directory->flats == NULL)
+        return STATUS_NOMEM;
+    directory->flat_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        flattening->components[i].merged_by = NONE;
+    status = sort_lists(flattening, &starts);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        status = flatten_component(flattening, i, flattening->order + starts[i],
+                                   starts[i + 1] - starts[i]);
+    free(starts);
+    return status;
+}
+
+static void clear(struct flattening *flattening)
+{
+    for (uint32_t i = 0; i < flattening->component_count; i++) {
+        if (flattening->components != NULL && flattening->components[i].inside != NULL)
+            roaring_bitmap_free(flattening->components[i].inside);
+    }
+    free(flattening->components);
+    free(flattening->order);
+    free(flattening->component_of);
+    free(flattening->starts);
+    free(flattening->meanings);
+    numbers_clear(&flattening->edges);
+}
+
+enum status flatten_lists(struct directory *directory, struct problems *problems)
+{
+    struct flattening flattening = {.directory = directory, .problems = problems};
+    enum status status = resolve_lists(&flattening);
+    if (status == STATUS_OK)
+        status = find_external(directory);
+    if (status != STATUS_OK)
+        goto done;
+    name_lists(directory);
+    flattening.component_of =
+        calloc((size_t)directory->node_count + 1, sizeof *flattening.component_of);
+    if (flattening.component_of == NULL)
+        status = STATUS_NOMEM;
+    else
+        status = graph_components(&flattening.graph, flattening.component_of,
+                                  &flattening.component_count);
+    if (status == STATUS_OK)
+        status = flatten_components(&flattening);
+done:
+    clear(&flattening);
+    if (status == STATUS_LIMIT && directory->passed != NULL)
+        problems_error(problems, "", 0, "lists: %s", directory->passed);
+    return status;
+}

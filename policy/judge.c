@@ -1,0 +1,133 @@
+/* Reads the plan's steps with what the store found, and stops at the first that fires. */
+#include "policy/judge.h"
+
+static struct verdict verdict_of(enum action action, enum cause cause,
+                                 const struct rule *rule)
+{
+    return (struct verdict){
+        .action = action,
+        .cause = cause,
+        .rule = rule,
+        .over = -1,
+    };
+}
+
+bool judge_early(const struct view *view, struct verdict *out)
+{
+    const struct facts *facts = view->facts;
+    if (facts->relay) {
+        *out = verdict_of(ACTION_ACCEPT, CAUSE_RELAY, NULL);
+        return true;
+    }
+    if (facts->unknown) {
+        *out = verdict_of(view->policy->lists_unknown, CAUSE_UNKNOWN, NULL);
+        return true;
+    }
+    return false;
+}
+
+struct verdict judge_doubt(bool accept)
+{
+    struct verdict verdict =
+        verdict_of(accept ? ACTION_ACCEPT : ACTION_DEFER, CAUSE_DOUBT, NULL);
+    verdict.temporary = !accept;
+    return verdict;
+}
+
+/* Without an answer of the store a bucket counts as full. */
+static struct outcome outcome_of(const struct plan *plan, size_t charge,
+                                 const struct outcome *outcomes)
+{
+    if (outcomes != NULL)
+        return outcomes[charge];
+    int64_t burst = plan->charges[charge].rate->burst;
+    return (struct outcome){
+        .left = burst, .burst = burst, .fits = plan->charges[charge].cost <= burst};
+}
+
+/* The first of a step's buckets that is short; false when all have room. */
+static bool find_short(const struct plan *plan, const struct step *step,
+                       const struct outcome *outcomes, struct verdict *verdict)
+{
+    for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
+        struct outcome outcome = outcome_of(plan, i, outcomes);
+        if (outcome.fits)
+            continue;
+        verdict->charge = &plan->charges[i];
+        verdict->outcome = outcome;
+        return true;
+    }
+    return false;
+}
+
+/* Whether a step fires, and with what. */
+static bool step_fires(const struct view *view, const struct plan *plan,
+                       const struct step *step, const struct outcome *outcomes,
+                       struct verdict *out)
+{
+    const struct rule *rule = step->rule;
+    struct verdict verdict = verdict_of(rule->action, CAUSE_RULE, rule);
+    verdict.value = view->facts->measures[MEASURE_REACH];
+    if (!rule->has_limit) {
+        for (size_t i = MEASURE_COUNT; i-- > 0;) {
+            if (rule->over[i] < 0)
+                continue;
+            verdict.measure = (enum measure)i;
+            verdict.over = rule->over[i];
+            verdict.value = view->facts->measures[i];
+        }
+    } else if (step->lists > PLAN_LIST_BUCKETS_MAX) {
+        verdict.cause = CAUSE_TOO_MANY;
+        verdict.value = (int64_t)step->lists;
+        verdict.over = PLAN_LIST_BUCKETS_MAX;
+    } else {
+        verdict.cause = CAUSE_LIMIT;
+        if (!find_short(plan, step, outcomes, &verdict))
+            return false;
+    }
+    *out = verdict;
+    return true;
+}
+
+/* What the rule's action means for this message. */
+static void settle(const struct view *view, enum store_source source,
+                   struct verdict *verdict)
+{
+    bool limit = verdict->cause == CAUSE_LIMIT;
+    bool never = limit && verdict->charge->cost > verdict->charge->rate->burst;
+    if (limit && !never && source == STORE_LOCAL &&
+        verdict->charge->cost > verdict->outcome.burst) {
+        verdict->action = ACTION_DEFER; /* with the whole bucket it could have passed */
+        verdict->temporary = true;
+        return;
+    }
+    if (verdict->action != ACTION_DEFER)
+        return;
+    if (never)
+        verdict->action = ACTION_REJECT; /* trying again can't help */
+    else if (view->facts->origin == ORIGIN_LOCAL)
+        verdict->action = ACTION_QUARANTINE; /* else it stays in maildrop for ever */
+}
+
+void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
+           enum store_source source, struct verdict *out)
+{
+    const struct rule *would = NULL;
+    struct verdict verdict = verdict_of(ACTION_ACCEPT, CAUSE_NONE, NULL);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct step *step = &plan->steps[i];
+        struct verdict fired;
+        step->fires = step_fires(view, plan, step, outcomes, &fired);
+        if (!step->fires)
+            continue;
+        if (!step->rule->monitor) {
+            verdict = fired;
+            settle(view, source, &verdict);
+            break;
+        }
+        if (would == NULL)
+            would = step->rule;
+    }
+    verdict.would = would;
+    *out = verdict;
+}

@@ -1,0 +1,44 @@
+/* Outcomes to a verdict. Pure: live mail, explain, replay and tests decide by this. */
+#ifndef POLICY_JUDGE_H
+#define POLICY_JUDGE_H
+
+#include "policy/plan.h"
+
+enum cause {
+    CAUSE_NONE,     /* nothing fired, or a relay's mail */
+    CAUSE_RELAY,    /* judged by another relay of ours */
+    CAUSE_UNKNOWN,  /* lists_unknown */
+    CAUSE_RULE,     /* by matching */
+    CAUSE_LIMIT,    /* a bucket was short */
+    CAUSE_TOO_MANY, /* too many buckets for one message */
+    CAUSE_DOUBT,    /* we could not decide: store away, no memory */
+};
+
+/* Borrows from plan, facts and rules. */
+struct verdict {
+    enum action action;
+    bool temporary; /* an ACTION_DEFER of ours, 451: CAUSE_DOUBT or a small share */
+    enum cause cause;
+    const struct rule *rule;     /* NULL without one */
+    enum measure measure;        /* CAUSE_RULE: what was over, if over >= 0 */
+    int64_t over;                /* its limit, -1 when the rule has no threshold */
+    int64_t value;               /* reach, or the measure's value */
+    const struct charge *charge; /* CAUSE_LIMIT: the bucket that was short */
+    struct outcome outcome;      /* CAUSE_LIMIT */
+    const struct rule *would;    /* first monitor rule that would have fired, or NULL */
+};
+
+/* A verdict that needs no plan: relays and unknown lists. False when there is none. */
+bool judge_early(const struct view *view, struct verdict *out);
+
+/* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take
+ * every bucket as having room (on_failure = "accept"). source: STORE_LOCAL makes a cost
+ * that only the share is too small for a 451. On local origin a rule's defer is a hold; a
+ * cost over burst under defer is a reject. Marks the steps that fire. */
+void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
+           enum store_source source, struct verdict *out);
+
+/* The verdict when we cannot decide. */
+struct verdict judge_doubt(bool accept);
+
+#endif

@@ -1,0 +1,242 @@
+/* What an address means, in the order of virtual(5): whole, without its tag, by its
+ * domain; again for each redirection. Nothing here allocates. */
+#include "policy/directory_parts.h"
+
+#include <string.h>
+
+enum found { FOUND_NOTHING, FOUND_LIST, FOUND_REDIRECT };
+
+static const struct name *name_at(const struct directory *directory, const char *text,
+                                  size_t length, uint32_t *out_id)
+{
+    if (!intern_find(directory->strings, text, length, out_id))
+        return NULL;
+    return &directory->names[*out_id];
+}
+
+static enum found kind_of(const struct name *name)
+{
+    if (name == NULL)
+        return FOUND_NOTHING;
+    if (name->list != DIRECTORY_NONE)
+        return FOUND_LIST;
+    return name->target != DIRECTORY_NONE ? FOUND_REDIRECT : FOUND_NOTHING;
+}
+
+/* Follows a redirection; "@b" changes the domain only. */
+static void redirect(const struct directory *directory, const struct name *name,
+                     struct address *address)
+{
+    struct address target;
+    directory_address(intern_string(directory->strings, name->target), &target);
+    if (target.at > 0 || address->at == 0) {
+        directory_copy_address(address, &target);
+        return;
+    }
+    if (address->at + target.length >= sizeof address->text)
+        return; /* the same address again: ends like a circle */
+    memcpy(address->text + address->at, target.text, target.length + 1);
+    address->length = address->at + target.length;
+}
+
+/* One step: what stands at the address. For a list, address becomes where it stands; for
+ * a redirection, whereto. */
+static enum found look_up(const struct directory *directory, struct address *address,
+                          uint32_t *out_list)
+{
+    uint32_t id;
+    const struct name *name = name_at(directory, address->text, address->length, &id);
+    enum found found = kind_of(name);
+    if (found == FOUND_NOTHING) {
+        struct address tagless;
+        directory_copy_address(&tagless, address);
+        if (address_remove_tag(&tagless, directory->own->delimiters)) {
+            name = name_at(directory, tagless.text, tagless.length, &id);
+            found = kind_of(name);
+            if (found != FOUND_NOTHING)
+                directory_copy_address(address, &tagless);
+        }
+    }
+    if (found == FOUND_NOTHING && address->at > 0 && address->at < address->length) {
+        name = name_at(directory, address->text + address->at,
+                       address->length - address->at, &id);
+        found = kind_of(name);
+    }
+    if (found == FOUND_LIST)
+        *out_list = name->list;
+    else if (found == FOUND_REDIRECT)
+        redirect(directory, name, address);
+    return found;
+}
+
+static bool is_doubted(const struct directory *directory, const struct address *address)
+{
+    uint32_t id;
+    const struct name *name = name_at(directory, address->text + address->at,
+                                      address->length - address->at, &id);
+    return name != NULL && name->doubted;
+}
+
+static void answer_person(const struct directory *directory,
+                          const struct address *address, struct target *out)
+{
+    out->kind = TARGET_PERSON;
+    out->list = DIRECTORY_NONE;
+    directory_copy_address(&out->address, address);
+    if (address_is_own(address, directory->own))
+        (void)address_remove_tag(&out->address, directory->own->delimiters);
+    if (!intern_find(directory->strings, out->address.text, out->address.length,
+                     &out->person))
+        out->person = DIRECTORY_NONE;
+}
+
+static void answer_list(const struct directory *directory, uint32_t list,
+                        const struct address *address, struct target *out)
+{
+    out->kind =
+        directory->nodes[list].list.state == LIST_UNKNOWN ? TARGET_UNKNOWN : TARGET_LIST;
+    out->list = list;
+    out->person = DIRECTORY_NONE;
+    directory_copy_address(&out->address, address);
+}
+
+static bool is_same(const struct address *a, const struct address *b)
+{
+    return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+void lookup_follow(const struct directory *directory, const struct address *address,
+                   struct target *out)
+{
+    struct address here;
+    struct address before; /* met here again, the redirections run in a circle (Brent) */
+    uint32_t list;
+    directory_copy_address(&here, address);
+    directory_copy_address(&before, address);
+    for (unsigned step = 1; step <= DIRECTORY_DEPTH_MAX + 1; step++) {
+        enum found found = look_up(directory, &here, &list);
+        if (found == FOUND_LIST) {
+            answer_list(directory, list, &here, out);
+            return;
+        }
+        if (found == FOUND_NOTHING) {
+            answer_person(directory, &here, out);
+            if (is_doubted(directory, &here))
+                out->kind = TARGET_UNKNOWN;
+            return;
+        }
+        if (is_same(&here, &before)) {
+            answer_person(directory, address, out);
+            return;
+        }
+        if ((step & (step - 1)) == 0)
+            directory_copy_address(&before, &here);
+    }
+    answer_person(directory, address, out);
+    out->kind = TARGET_UNKNOWN;
+}
+
+void lookup_in_own(const struct directory *directory, const struct address *address,
+                   size_t domain, struct target *out)
+{
+    struct address own;
+    directory_copy_address(&own, address);
+    own.text[own.at] = '\0';
+    own.length = own.at;
+    if (address_qualify(&own, directory->own->names[domain]) == STATUS_OK)
+        lookup_follow(directory, &own, out);
+    else
+        answer_person(directory, address, out);
+}
+
+/* How much a target says about a literal: an unknown list most, then any unknown, then
+ * lists by size. */
+static uint64_t weight_of(const struct directory *directory, const struct target *target)
+{
+    if (target->kind == TARGET_UNKNOWN)
+        return target->list != DIRECTORY_NONE ? UINT64_MAX : UINT64_MAX - 1;
+    if (target->kind == TARGET_LIST)
+        return directory->nodes[target->list].list.size + 1;
+    return 0;
+}
+
+/* A literal is one of our own hosts, but which domains it serves, only the MTA knows. */
+static void find_literal(const struct directory *directory, struct target *out)
+{
+    struct address literal;
+    struct target target;
+    uint64_t best = 0;
+    directory_copy_address(&literal, &out->address);
+    for (size_t i = 0; i < directory->own->count; i++) {
+        lookup_in_own(directory, &literal, i, &target);
+        uint64_t weight = weight_of(directory, &target);
+        if (weight <= best)
+            continue;
+        best = weight;
+        out->kind = target.kind;
+        out->list = target.list;
+        out->person = target.person;
+        directory_copy_address(&out->address, &target.address);
+    }
+}
+
+void directory_find(const struct directory *directory, const struct address *address,
+                    struct target *out)
+{
+    lookup_follow(directory, address, out);
+    if (out->list == DIRECTORY_NONE && address_is_literal(&out->address))
+        find_literal(directory, out);
+    if (out->list != DIRECTORY_NONE)
+        directory_address(directory->nodes[out->list].list.address, &out->address);
+}
+
+uint32_t directory_list_count(const struct directory *directory)
+{
+    return directory->node_count;
+}
+
+const struct list *directory_list(const struct directory *directory, uint32_t list)
+{
+    return &directory->nodes[list].list;
+}
+
+const roaring_bitmap_t *directory_persons(const struct directory *directory,
+                                          uint32_t list)
+{
+    return directory->flats[directory->nodes[list].flat];
+}
+
+bool directory_is_member(const struct directory *directory, uint32_t list,
+                         const struct address *member)
+{
+    struct target target;
+    uint32_t person;
+    /* Where a list stands, a member of that name is the mailbox of the same name. */
+    lookup_follow(directory, member, &target);
+    return intern_find(directory->strings, target.address.text, target.address.length,
+                       &person) &&
+           roaring_bitmap_contains(directory_persons(directory, list), person);
+}
+
+bool directory_contains(const struct directory *directory, uint32_t outer, uint32_t inner)
+{
+    const struct numbers *nested = &directory->nodes[outer].nested;
+    size_t low = 0;
+    size_t high = nested->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (nested->items[middle] < inner)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return outer == inner || (low < nested->count && nested->items[low] == inner);
+}
+
+const uint32_t *directory_nested(const struct directory *directory, uint32_t outer,
+                                 size_t *out_count)
+{
+    const struct numbers *nested = &directory->nodes[outer].nested;
+    *out_count = nested->count;
+    return nested->items;
+}

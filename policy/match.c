@@ -1,0 +1,257 @@
+/* Conditions, one function each kind. An element that is about a sender never looks at
+ * recipients, and the other way round: policy_link has seen to where each stands. */
+#include "policy/match.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+/* login:GLOB without a domain is the user part of a login in any realm. */
+static bool is_login(const struct facts *facts, const char *glob)
+{
+    char user[ADDRESS_SIZE];
+    if (facts->login.length == 0)
+        return false;
+    if (strchr(glob, '@') != NULL)
+        return text_matches(glob, facts->login.text, '@');
+    memcpy(user, facts->login.text, facts->login.at);
+    user[facts->login.at] = '\0';
+    return text_matches(glob, user, '@');
+}
+
+static bool is_address(const struct element *element, const struct address *address)
+{
+    if (address->length == 0)
+        return false;
+    if (element->kind == ELEMENT_DOMAIN)
+        return strcmp(element->text, address_domain(address)) == 0;
+    return text_matches(element->text, address->text, '@');
+}
+
+/* An address of ours is believed from a login, or from a client that is trusted. */
+static bool sender_is_address(const struct view *view, const struct element *element)
+{
+    const struct facts *facts = view->facts;
+    const struct domains *own = &view->policy->domains;
+    if (address_is_own(&facts->login, own) && is_address(element, &facts->login))
+        return true;
+    bool believed = facts->trusted || !address_is_own(&facts->sender, own);
+    return believed && is_address(element, &facts->sender);
+}
+
+static bool find_list(const struct directory *directory, const char *text,
+                      uint32_t *out_list)
+{
+    struct address address;
+    struct target target;
+    if (address_parse(text, strlen(text), &address) != STATUS_OK)
+        return false;
+    directory_find(directory, &address, &target);
+    if (target.list == DIRECTORY_NONE)
+        return false;
+    *out_list = target.list;
+    return true;
+}
+
+static bool sender_is_member(const struct view *view, const struct element *element)
+{
+    const struct facts *facts = view->facts;
+    uint32_t list;
+    if (!find_list(view->directory, element->text, &list))
+        return false;
+    if (facts->login.length > 0 &&
+        directory_is_member(view->directory, list, &facts->login))
+        return true;
+    return facts->trusted && facts->sender.length > 0 &&
+           directory_is_member(view->directory, list, &facts->sender);
+}
+
+static bool client_is(const struct facts *facts, const struct element *element)
+{
+    if (element->kind == ELEMENT_CLIENT_LOCAL)
+        return facts->origin == ORIGIN_LOCAL;
+    return facts->origin != ORIGIN_LOCAL && facts->has_client_address &&
+           network_has(&element->network, facts->client_address);
+}
+
+bool match_client(const struct facts *facts, const struct elements *elements)
+{
+    for (size_t i = 0; i < elements->count; i++) {
+        if (client_is(facts, &elements->items[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool sender_is(const struct view *view, const struct element *element)
+{
+    switch (element->kind) {
+    case ELEMENT_LOGIN:
+        return is_login(view->facts, element->text);
+    case ELEMENT_CLIENT:
+    case ELEMENT_CLIENT_LOCAL:
+        return client_is(view->facts, element);
+    case ELEMENT_NULL_SENDER:
+        return view->facts->sender.length == 0;
+    case ELEMENT_ADDRESS:
+    case ELEMENT_DOMAIN:
+        return sender_is_address(view, element);
+    case ELEMENT_LIST:
+        return sender_is_member(view, element);
+    case ELEMENT_GROUP:
+    case ELEMENT_ANY_LIST:
+        break;
+    }
+    return false;
+}
+
+bool match_sender(const struct view *view, const struct elements *elements)
+{
+    for (size_t i = 0; i < elements->count; i++) {
+        if (sender_is(view, &elements->items[i]))
+            return true;
+    }
+    return false;
+}
+
+/* As addressed, or as what that means: without its tag, or behind a redirection. */
+static bool recipient_is_address(const struct element *element,
+                                 const struct recipient *recipient)
+{
+    const char *spellings[] = {recipient->address, recipient->meant};
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = spellings[i];
+        if (text == NULL)
+            continue;
+        if (element->kind == ELEMENT_ADDRESS && text_matches(element->text, text, '@'))
+            return true;
+        const char *at = strrchr(text, '@');
+        if (element->kind == ELEMENT_DOMAIN && at != NULL &&
+            strcmp(element->text, at + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool recipient_is_list(const struct view *view, const struct element *element,
+                              const struct recipient *recipient, bool deep)
+{
+    uint32_t list;
+    if (recipient->list == DIRECTORY_NONE ||
+        !find_list(view->directory, element->text, &list))
+        return false;
+    return deep ? directory_contains(view->directory, recipient->list, list)
+                : recipient->list == list;
+}
+
+bool match_recipient(const struct view *view, const struct elements *elements,
+                     const struct recipient *recipient, bool deep)
+{
+    for (size_t i = 0; i < elements->count; i++) {
+        const struct element *element = &elements->items[i];
+        bool matches = false;
+        if (element->kind == ELEMENT_ANY_LIST)
+            matches = recipient->list != DIRECTORY_NONE;
+        else if (element->kind == ELEMENT_LIST)
+            matches = recipient_is_list(view, element, recipient, deep);
+        else
+            matches = recipient_is_address(element, recipient);
+        if (matches)
+            return true;
+    }
+    return false;
+}
+
+static size_t count_recipients(const struct view *view, const struct elements *elements,
+                               bool deep)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->facts->recipient_count; i++)
+        count += match_recipient(view, elements, &view->facts->recipients[i], deep);
+    return count;
+}
+
+/* A right to post to a list is no right to post to a greater list that holds it, so under
+ * accept every recipient must be named itself. */
+static bool to_holds(const struct view *view, const struct rule *rule)
+{
+    if (rule->to.count == 0)
+        return true;
+    if (rule->action == ACTION_ACCEPT)
+        return count_recipients(view, &rule->to, false) == view->facts->recipient_count;
+    return count_recipients(view, &rule->to, true) > 0;
+}
+
+static bool tristate_holds(enum tristate wanted, bool is)
+{
+    return wanted == ANY || (wanted == YES) == is;
+}
+
+static bool over_holds(const struct rule *rule, const struct facts *facts)
+{
+    for (size_t i = 0; i < MEASURE_COUNT; i++) {
+        if (rule->over[i] >= 0 && facts->measures[i] <= rule->over[i])
+            return false;
+    }
+    return true;
+}
+
+static bool has_subject(const struct view *view, const struct rule *rule)
+{
+    const struct facts *facts = view->facts;
+    if (!rule->has_limit)
+        return true;
+    switch (rule->key) {
+    case KEY_LOGIN:
+        return facts->login.length > 0;
+    case KEY_SENDER_DOMAIN:
+        return facts->sender.length > 0;
+    case KEY_LIST:
+        for (size_t i = 0; i < facts->recipient_count; i++) {
+            if (match_charged_list(view, rule, &facts->recipients[i]))
+                return true;
+        }
+        return false;
+    case KEY_SENDER:
+    case KEY_CLIENT:
+    case KEY_ALL:
+        break;
+    }
+    return true;
+}
+
+bool match_charged_list(const struct view *view, const struct rule *rule,
+                        const struct recipient *recipient)
+{
+    return recipient->list != DIRECTORY_NONE &&
+           (rule->to.count == 0 || match_recipient(view, &rule->to, recipient, true));
+}
+
+/* From cheap to dear, but in the order in which people read a rule. */
+enum condition match_rule(const struct view *view, const struct rule *rule)
+{
+    const struct facts *facts = view->facts;
+    if (rule->from.count > 0 && !match_sender(view, &rule->from))
+        return CONDITION_FROM;
+    if (match_sender(view, &rule->from_not))
+        return CONDITION_FROM_NOT;
+    if (!to_holds(view, rule))
+        return CONDITION_TO;
+    if (rule->to_not.count > 0 && count_recipients(view, &rule->to_not, true) > 0)
+        return CONDITION_TO_NOT;
+    if (rule->hours.count > 0 && !hours_have(&rule->hours, view->minute_of_week))
+        return CONDITION_HOURS;
+    if (rule->hours_not.count > 0 && hours_have(&rule->hours_not, view->minute_of_week))
+        return CONDITION_HOURS_NOT;
+    if (rule->origin != ORIGIN_ANY && rule->origin != facts->origin)
+        return CONDITION_ORIGIN;
+    if (!tristate_holds(rule->reply, facts->reply))
+        return CONDITION_REPLY;
+    if (!tristate_holds(rule->automatic, facts->automatic))
+        return CONDITION_AUTOMATIC;
+    if (!over_holds(rule, facts))
+        return CONDITION_OVER;
+    if (!has_subject(view, rule))
+        return CONDITION_KEY;
+    return CONDITION_NONE;
+}

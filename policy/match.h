@@ -1,0 +1,49 @@
+/* Does a rule's condition hold for a message? Elements against facts. */
+#ifndef POLICY_MATCH_H
+#define POLICY_MATCH_H
+
+#include "policy/message.h"
+
+/* The first condition of a rule that does not hold. */
+enum condition {
+    CONDITION_NONE, /* all hold: the rule matches */
+    CONDITION_FROM,
+    CONDITION_FROM_NOT,
+    CONDITION_TO,
+    CONDITION_TO_NOT,
+    CONDITION_HOURS,
+    CONDITION_HOURS_NOT,
+    CONDITION_ORIGIN,
+    CONDITION_REPLY,
+    CONDITION_AUTOMATIC,
+    CONDITION_OVER, /* some *_over is not passed */
+    CONDITION_KEY,  /* the message has no subject of the rule's key */
+};
+
+/* What a message is seen against. All borrowed. */
+struct view {
+    const struct policy *policy;
+    const struct directory *directory;
+    const struct facts *facts;
+    int minute_of_week;
+};
+
+enum condition match_rule(const struct view *view, const struct rule *rule);
+
+/* True when some element of from stands for the message's sender. An own-domain address
+ * or list: is the login's; the MAIL FROM's only if the client is trusted. */
+bool match_sender(const struct view *view, const struct elements *elements);
+
+/* True when some element of to stands for the recipient. deep: list:ADDRESS also for a
+ * list that holds it. */
+bool match_recipient(const struct view *view, const struct elements *elements,
+                     const struct recipient *recipient, bool deep);
+
+/* True when a rule with key = "list" charges the list that this recipient is. */
+bool match_charged_list(const struct view *view, const struct rule *rule,
+                        const struct recipient *recipient);
+
+/* True when an element of trusted or relays is the client. */
+bool match_client(const struct facts *facts, const struct elements *elements);
+
+#endif

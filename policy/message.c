@@ -1,0 +1,294 @@
+/* From the envelope as typed to facts: who sends, from where, to whom, reaching how many.
+ */
+#include "policy/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "policy/match.h"
+#include "policy/reach.h"
+
+/* An authenticated name is taken literally: nothing in it is a comment or a quote. */
+static enum status take_login(const char *login, const struct domains *own,
+                              struct address *out)
+{
+    *out = (struct address){0};
+    size_t length = login == NULL ? 0 : strlen(login);
+    if (length == 0)
+        return STATUS_OK;
+    if (length >= sizeof out->text)
+        return STATUS_LIMIT;
+    memcpy(out->text, login, length + 1);
+    text_lower_all(out->text, length);
+    out->length = length;
+    const char *at = strrchr(out->text, '@');
+    out->at = at == NULL ? length : (size_t)(at - out->text);
+    if (domains_first(own) == NULL)
+        return STATUS_OK;
+    return address_qualify(out, domains_first(own));
+}
+
+/* A MAIL or RCPT address: an own domain's tag is its user's own business. */
+static enum status take_address(const char *raw, const struct domains *own,
+                                struct address *out)
+{
+    enum status status = address_parse(raw, strlen(raw), out);
+    if (status == STATUS_OK && domains_first(own) != NULL)
+        status = address_qualify(out, domains_first(own));
+    return status;
+}
+
+static void take_client(const struct envelope *envelope, struct facts *facts)
+{
+    facts->origin = envelope->local ? ORIGIN_LOCAL : ORIGIN_SMTP;
+    facts->has_client_address =
+        envelope->client != NULL &&
+        network_parse_address(envelope->client, facts->client_address);
+    if (envelope->local)
+        (void)snprintf(facts->client, sizeof facts->client, "local");
+    else if (facts->has_client_address)
+        client_key(facts->client_address, facts->client);
+    else
+        (void)snprintf(facts->client, sizeof facts->client, "unknown");
+}
+
+static void take_identity(struct facts *facts)
+{
+    if (facts->login.length > 0)
+        (void)snprintf(facts->identity, sizeof facts->identity, "login:%s",
+                       facts->login.text);
+    else if (facts->origin == ORIGIN_LOCAL || facts->sender.length == 0)
+        (void)snprintf(facts->identity, sizeof facts->identity, "client:%s",
+                       facts->client);
+    else
+        (void)snprintf(facts->identity, sizeof facts->identity, "sender:%s",
+                       facts->sender.text);
+}
+
+/* Postfix drops a recipient typed twice, whatever its case, and no other spelling:
+ * another spelling, or other DSN arguments, are further copies. */
+static int compare_typed(const void *left, const void *right)
+{
+    const struct envelope_recipient *a = *(const struct envelope_recipient *const *)left;
+    const struct envelope_recipient *b = *(const struct envelope_recipient *const *)right;
+    return strcasecmp(a->typed, b->typed);
+}
+
+static int compare_address(const void *left, const void *right)
+{
+    const struct recipient *a = left;
+    const struct recipient *b = right;
+    return strcmp(a->address, b->address);
+}
+
+/* The recipients that are distinct as typed, each as canonical address. */
+static enum status take_typed(const struct envelope *envelope, const struct domains *own,
+                              struct facts *facts)
+{
+    size_t count = envelope->recipient_count;
+    if (count == 0)
+        return STATUS_OK;
+    const struct envelope_recipient **typed = calloc(count, sizeof *typed);
+    facts->recipients = calloc(count, sizeof *facts->recipients);
+    if (typed == NULL || facts->recipients == NULL) {
+        free(typed);
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        typed[i] = &envelope->recipients[i];
+    qsort(typed, count, sizeof(const struct envelope_recipient *), compare_typed);
+
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct address address;
+        if (i > 0 && strcasecmp(typed[i]->typed, typed[i - 1]->typed) == 0)
+            continue;
+        status = take_address(typed[i]->address, own, &address);
+        if (status != STATUS_OK)
+            break;
+        char *text = strdup(address.text);
+        if (text == NULL)
+            status = STATUS_NOMEM;
+        else
+            facts->recipients[facts->recipient_count++] =
+                (struct recipient){.address = text, .copies = 1};
+    }
+    free(typed);
+    return status;
+}
+
+/* Spellings of one address become one recipient with as many copies. */
+static void merge_spellings(struct facts *facts)
+{
+    struct recipient *recipients = facts->recipients;
+    size_t kept = 0;
+    if (facts->recipient_count < 2)
+        return;
+    qsort(recipients, facts->recipient_count, sizeof *recipients, compare_address);
+    for (size_t i = 1; i < facts->recipient_count; i++) {
+        if (strcmp(recipients[i].address, recipients[kept].address) == 0) {
+            recipients[kept].copies++;
+            free(recipients[i].address);
+        } else {
+            recipients[++kept] = recipients[i];
+        }
+    }
+    facts->recipient_count = kept + 1;
+}
+
+static enum status look_up(const struct directory *directory, struct recipient *recipient,
+                           struct reach *reach)
+{
+    struct address address;
+    struct target target;
+    enum status status =
+        address_parse(recipient->address, strlen(recipient->address), &address);
+    if (status != STATUS_OK)
+        return status;
+    directory_find(directory, &address, &target);
+    recipient->kind = target.kind;
+    recipient->list = target.list;
+    recipient->person = target.person;
+    if (target.list != DIRECTORY_NONE)
+        recipient->copies *= directory_list(directory, target.list)->size;
+    if (strcmp(target.address.text, recipient->address) != 0) {
+        recipient->meant = strdup(target.address.text);
+        if (recipient->meant == NULL)
+            return STATUS_NOMEM;
+    }
+    return reach_add(reach, &target);
+}
+
+static enum status look_up_all(const struct directory *directory, struct facts *facts)
+{
+    enum status status = STATUS_OK;
+    struct reach *reach = reach_new(directory);
+    if (reach == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < facts->recipient_count && status == STATUS_OK; i++) {
+        struct recipient *recipient = &facts->recipients[i];
+        status = look_up(directory, recipient, reach);
+        facts->copies += recipient->copies;
+        facts->unknown = facts->unknown || recipient->kind == TARGET_UNKNOWN;
+    }
+    facts->measures[MEASURE_REACH] = (int64_t)reach_total(reach);
+    facts->measures[MEASURE_EXTERNAL] = (int64_t)reach_external(reach);
+    reach_free(reach);
+    return status;
+}
+
+static int compare_number(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* The lists addressed and those in them, each once. */
+static enum status take_lists(const struct directory *directory, struct facts *facts)
+{
+    size_t nested;
+    size_t total = 0;
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        if (facts->recipients[i].list == DIRECTORY_NONE)
+            continue;
+        (void)directory_nested(directory, facts->recipients[i].list, &nested);
+        total += 1 + nested;
+    }
+    if (total == 0)
+        return STATUS_OK;
+    uint32_t *lists = calloc(total, sizeof *lists);
+    if (lists == NULL)
+        return STATUS_NOMEM;
+    size_t count = 0;
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        uint32_t list = facts->recipients[i].list;
+        if (list == DIRECTORY_NONE)
+            continue;
+        const uint32_t *inner = directory_nested(directory, list, &nested);
+        lists[count++] = list;
+        if (nested > 0)
+            memcpy(lists + count, inner, nested * sizeof *lists);
+        count += nested;
+    }
+    qsort(lists, count, sizeof *lists, compare_number);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || lists[i] != lists[i - 1])
+            lists[facts->list_count++] = lists[i];
+    }
+    facts->lists = lists;
+    return STATUS_OK;
+}
+
+static enum status take_sender(const struct envelope *envelope,
+                               const struct policy *policy, struct facts *facts)
+{
+    const struct domains *own = &policy->domains;
+    enum status status = take_login(envelope->login, own, &facts->login);
+    if (status != STATUS_OK)
+        return status;
+    status = take_address(envelope->sender == NULL ? "" : envelope->sender, own,
+                          &facts->sender);
+    if (status != STATUS_OK)
+        return status;
+    if (address_is_own(&facts->sender, own))
+        (void)address_remove_tag(&facts->sender, own->delimiters);
+    take_client(envelope, facts);
+    take_identity(facts);
+    facts->trusted = match_client(facts, &policy->trusted);
+    facts->relay = match_client(facts, &policy->relays);
+    return STATUS_OK;
+}
+
+static enum status take_recipients(const struct envelope *envelope,
+                                   const struct policy *policy,
+                                   const struct directory *directory, struct facts *facts)
+{
+    if (envelope->recipient_count > RECIPIENTS_MAX)
+        return STATUS_LIMIT;
+    enum status status = take_typed(envelope, &policy->domains, facts);
+    if (status != STATUS_OK)
+        return status;
+    merge_spellings(facts);
+    status = look_up_all(directory, facts);
+    if (status != STATUS_OK)
+        return status;
+    return take_lists(directory, facts);
+}
+
+enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
+                         const struct directory *directory, struct facts *out)
+{
+    struct facts facts = {0};
+    struct header_facts shown = {0};
+    enum status status = take_sender(envelope, policy, &facts);
+    if (status == STATUS_OK)
+        status = take_recipients(envelope, policy, directory, &facts);
+    if (status == STATUS_OK)
+        status = header_gather(envelope->headers, envelope->header_count,
+                               &policy->domains, &shown);
+    if (status != STATUS_OK) {
+        facts_clear(&facts);
+        return status;
+    }
+    facts.measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
+    facts.measures[MEASURE_VISIBLE_EXTERNAL] = (int64_t)shown.visible_external;
+    facts.reply = shown.reply;
+    facts.automatic = shown.automatic;
+    *out = facts;
+    return STATUS_OK;
+}
+
+void facts_clear(struct facts *facts)
+{
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        free(facts->recipients[i].address);
+        free(facts->recipients[i].meant);
+    }
+    free(facts->recipients);
+    free(facts->lists);
+    *facts = (struct facts){0};
+}

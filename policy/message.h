@@ -1,0 +1,71 @@
+/* The facts of a message: what the MTA's side collected, seen through the directory. */
+#ifndef POLICY_MESSAGE_H
+#define POLICY_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/address.h"
+#include "policy/client.h"
+#include "policy/directory.h"
+#include "policy/header.h"
+#include "policy/policy.h"
+
+struct envelope_recipient {
+    const char *typed;   /* all arguments of RCPT: two that differ are two copies */
+    const char *address; /* {rcpt_addr}, else the first argument */
+};
+
+/* A message as collected; all strings borrowed, NULL where the MTA said nothing. */
+struct envelope {
+    const char *client; /* IP address as text, without brackets */
+    bool local;         /* of sendmail(1) */
+    const char *login;  /* {auth_authen} */
+    const char *sender; /* {mail_addr}, else the first argument of MAIL */
+    const struct envelope_recipient *recipients;
+    size_t recipient_count;
+    const struct header *headers; /* those that header_is_wanted */
+    size_t header_count;
+};
+
+/* One recipient as addressed. Strings are owned by the facts. */
+struct recipient {
+    char *address; /* canonical, with its tag */
+    char *meant;   /* whom that means: another person or list; NULL: the same */
+    enum target_kind kind;
+    uint32_t list; /* as in struct target */
+    uint32_t person;
+    uint64_t copies; /* what the MTA delivers for all its spellings */
+};
+
+enum { SUBJECT_SIZE = ADDRESS_SIZE + 16, RECIPIENTS_MAX = 50000 };
+
+/* Borrows from envelope, policy and directory; cleared before they go. */
+struct facts {
+    struct address login;         /* empty: none */
+    struct address sender;        /* empty: <> */
+    char client[CLIENT_KEY_SIZE]; /* key of the client: IPv6 as its /64; "local";
+                                     "unknown" */
+    uint8_t client_address[16];   /* as network_parse_address gives it */
+    bool has_client_address;
+    bool trusted, relay; /* of the client */
+    enum origin origin;
+    char identity[SUBJECT_SIZE];
+    struct recipient *recipients; /* distinct as addressed */
+    size_t recipient_count;
+    uint32_t *lists; /* addressed, and in those, ascending; directory's numbers */
+    size_t list_count;
+    bool unknown; /* some recipient is an unknown list, or may be one */
+    uint64_t copies;
+    int64_t measures[MEASURE_COUNT]; /* reach, external, visible, visible_external */
+    bool reply, automatic;
+};
+
+/* At most RECIPIENTS_MAX recipients. NOMEM, or LIMIT when there are more or an address
+ * does not fit: then the configured action for doubt. */
+enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
+                         const struct directory *directory, struct facts *out) MUST_CHECK;
+void facts_clear(struct facts *facts);
+
+#endif

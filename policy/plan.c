@@ -1,0 +1,205 @@
+/* The walk, as far as it can go without the store: top to bottom, down to the first rule
+ * that decides by matching. Limits above it become charges. */
+#include "policy/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool format_subject(const char *kind, const char *value, char *out, size_t size)
+{
+    if (value[0] == '\0')
+        return false;
+    (void)snprintf(out, size, "%s:%s", kind, value);
+    return true;
+}
+
+bool plan_subject(const struct facts *facts, const struct directory *directory,
+                  enum key key, char *out, size_t size)
+{
+    switch (key) {
+    case KEY_SENDER:
+        (void)snprintf(out, size, "%s", facts->identity);
+        return true;
+    case KEY_LOGIN:
+        return format_subject("login", facts->login.text, out, size);
+    case KEY_CLIENT:
+        return format_subject("client", facts->client, out, size);
+    case KEY_SENDER_DOMAIN:
+        return format_subject("domain", address_domain(&facts->sender), out, size);
+    case KEY_LIST:
+        for (size_t i = 0; i < facts->recipient_count; i++) {
+            uint32_t list = facts->recipients[i].list;
+            if (list != DIRECTORY_NONE)
+                return format_subject("list", directory_list(directory, list)->address,
+                                      out, size);
+        }
+        return false;
+    case KEY_ALL:
+        (void)snprintf(out, size, "all");
+        return true;
+    }
+    return false;
+}
+
+static enum status add_charge(struct plan *plan, const struct rule *rule,
+                              const char *subject, int64_t cost)
+{
+    char *owned = strdup(subject);
+    if (owned == NULL)
+        return STATUS_NOMEM;
+    plan->subjects[plan->charge_count] = owned;
+    plan->charges[plan->charge_count++] = (struct charge){
+        .fingerprint = rule->fingerprint,
+        .subject = owned,
+        .rate = &rule->limit,
+        .cost = cost,
+        .monitor = rule->monitor,
+    };
+    return STATUS_OK;
+}
+
+/* Makes room for more charges; the arrays grow together. */
+static enum status reserve(struct plan *plan, size_t more)
+{
+    size_t wanted = plan->charge_count + more;
+    struct charge *charges = realloc(plan->charges, wanted * sizeof *charges);
+    if (charges == NULL)
+        return STATUS_NOMEM;
+    plan->charges = charges;
+    char **subjects = realloc(plan->subjects, wanted * sizeof *subjects);
+    if (subjects == NULL)
+        return STATUS_NOMEM;
+    plan->subjects = subjects;
+    return STATUS_OK;
+}
+
+/* What a list that several recipients name is charged: the copies of them all. */
+struct share {
+    uint32_t list;
+    int64_t copies;
+};
+
+static int compare_share(const void *left, const void *right)
+{
+    const struct share *a = left;
+    const struct share *b = right;
+    return a->list < b->list ? -1 : a->list > b->list;
+}
+
+static size_t merge_shares(struct share *shares, size_t count)
+{
+    size_t kept = 0;
+    if (count < 2)
+        return count;
+    qsort(shares, count, sizeof *shares, compare_share);
+    for (size_t i = 1; i < count; i++) {
+        if (shares[i].list == shares[kept].list)
+            shares[kept].copies += shares[i].copies;
+        else
+            shares[++kept] = shares[i];
+    }
+    return kept + 1;
+}
+
+/* One bucket for each list addressed that the rule's to matches. */
+static enum status charge_lists(const struct view *view, const struct rule *rule,
+                                struct plan *plan, struct step *step)
+{
+    const struct facts *facts = view->facts;
+    struct share *shares = calloc(facts->recipient_count, sizeof *shares);
+    if (shares == NULL)
+        return STATUS_NOMEM;
+    size_t count = 0;
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        const struct recipient *recipient = &facts->recipients[i];
+        if (match_charged_list(view, rule, recipient))
+            shares[count++] = (struct share){recipient->list, (int64_t)recipient->copies};
+    }
+    step->lists = merge_shares(shares, count);
+
+    enum status status = STATUS_OK;
+    if (step->lists <= PLAN_LIST_BUCKETS_MAX)
+        status = reserve(plan, step->lists);
+    for (size_t i = 0;
+         i < step->lists && step->lists <= PLAN_LIST_BUCKETS_MAX && status == STATUS_OK;
+         i++) {
+        char subject[SUBJECT_SIZE];
+        const struct list *list = directory_list(view->directory, shares[i].list);
+        int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : shares[i].copies;
+        (void)snprintf(subject, sizeof subject, "list:%s", list->address);
+        status = add_charge(plan, rule, subject, cost);
+    }
+    free(shares);
+    return status;
+}
+
+static enum status charge_one(const struct view *view, const struct rule *rule,
+                              struct plan *plan)
+{
+    char subject[SUBJECT_SIZE];
+    int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : (int64_t)view->facts->copies;
+    if (!plan_subject(view->facts, view->directory, rule->key, subject, sizeof subject))
+        return STATUS_OK; /* match_rule has seen to it that there is one */
+    enum status status = reserve(plan, 1);
+    if (status != STATUS_OK)
+        return status;
+    return add_charge(plan, rule, subject, cost);
+}
+
+static enum status add_step(const struct view *view, const struct rule *rule,
+                            struct plan *plan)
+{
+    struct step *step = &plan->steps[plan->step_count++];
+    *step = (struct step){.rule = rule, .charge = plan->charge_count};
+    enum status status = STATUS_OK;
+    if (rule->has_limit && rule->key == KEY_LIST)
+        status = charge_lists(view, rule, plan, step);
+    else if (rule->has_limit)
+        status = charge_one(view, rule, plan);
+    step->charge_count = plan->charge_count - step->charge;
+
+    bool sure = !rule->has_limit || step->lists > PLAN_LIST_BUCKETS_MAX;
+    if (sure && !rule->monitor)
+        plan->decides = rule;
+    return status;
+}
+
+enum status plan_make(const struct view *view, struct plan *out)
+{
+    const struct policy *policy = view->policy;
+    struct plan plan = {0};
+    enum status status = STATUS_OK;
+    if (policy->rule_count > 0) {
+        plan.steps = calloc(policy->rule_count, sizeof *plan.steps);
+        plan.conditions = calloc(policy->rule_count, sizeof *plan.conditions);
+        if (plan.steps == NULL || plan.conditions == NULL)
+            status = STATUS_NOMEM;
+    }
+    while (status == STATUS_OK && plan.decides == NULL &&
+           plan.rules_walked < policy->rule_count) {
+        const struct rule *rule = &policy->rules[plan.rules_walked];
+        enum condition condition = match_rule(view, rule);
+        plan.conditions[plan.rules_walked++] = condition;
+        if (condition == CONDITION_NONE)
+            status = add_step(view, rule, &plan);
+    }
+    if (status != STATUS_OK) {
+        plan_clear(&plan);
+        return status;
+    }
+    plan.commit = plan.decides == NULL || plan.decides->action == ACTION_ACCEPT;
+    *out = plan;
+    return STATUS_OK;
+}
+
+void plan_clear(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->charge_count; i++)
+        free(plan->subjects[i]);
+    free(plan->subjects);
+    free(plan->charges);
+    free(plan->steps);
+    free(plan->conditions);
+    *plan = (struct plan){0};
+}

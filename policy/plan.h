@@ -1,0 +1,43 @@
+/* Which rules match a message, and what each charges: the walk before the store is asked.
+ */
+#ifndef POLICY_PLAN_H
+#define POLICY_PLAN_H
+
+#include "policy/match.h"
+#include "policy/store.h"
+
+enum { PLAN_LIST_BUCKETS_MAX = 64 }; /* of one rule with key = "list" */
+
+/* A rule that matched, in order. */
+struct step {
+    const struct rule *rule;
+    size_t charge;       /* first of its charges */
+    size_t charge_count; /* 0 without limit, or with too many lists */
+    size_t lists;        /* with key = "list": how many; over PLAN_LIST_BUCKETS_MAX it
+                            fires without being charged */
+    bool fires;          /* set by judge */
+};
+
+/* The rules that matched, down to the first that decides by matching. */
+struct plan {
+    struct step *steps;
+    size_t step_count;
+    struct charge *charges;
+    size_t charge_count;
+    char **subjects;            /* owned texts of the charges */
+    enum condition *conditions; /* of each rule walked, rules_walked of them */
+    size_t rules_walked; /* all, or up to and with the one that decides by matching */
+    const struct rule *decides; /* that one; NULL: none, the message is accepted */
+    bool commit; /* charge when every limit has room: the walk's end is accept */
+};
+
+/* NOMEM is the only failure. */
+enum status plan_make(const struct view *view, struct plan *out) MUST_CHECK;
+void plan_clear(struct plan *plan);
+
+/* What makes one incident of a rule: the subject of its key ("list:a@b", ...). False when
+ * the message has none; then nothing is written. */
+bool plan_subject(const struct facts *facts, const struct directory *directory,
+                  enum key key, char *out, size_t size);
+
+#endif

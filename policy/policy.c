@@ -1,0 +1,305 @@
+/* Linking: the groups' elements take the place of their names, each checked against the
+ * place where it comes to stand. Groups in groups are walked with a work list and a flag
+ * for each group, so that a cycle ends by itself. */
+#include "policy/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ELEMENT_SHOWN = 200, PLACE_SHOWN = 200, LINKED_MAX = 1000000 };
+
+/* What an array of elements is about. */
+enum role { ROLE_CLIENT, ROLE_SENDER, ROLE_RECIPIENT };
+
+/* One policy being linked; pending and seen have room for every group. */
+struct linker {
+    const struct policy *policy;
+    const char *file;
+    struct problems *problems;
+    size_t *pending;
+    bool *seen;
+    const struct element
+        *told;     /* the last name that was misplaced: one error is enough */
+    size_t linked; /* elements in all rules so far */
+};
+
+/* An array of elements. */
+struct place {
+    const char *rule; /* NULL: not in a rule */
+    const char *option;
+    enum role role;
+    bool needed; /* must stand for somebody, if it is there */
+};
+
+static bool can_stand(enum element_kind kind, enum role role)
+{
+    switch (kind) {
+    case ELEMENT_CLIENT:
+    case ELEMENT_CLIENT_LOCAL:
+        return role != ROLE_RECIPIENT;
+    case ELEMENT_LOGIN:
+    case ELEMENT_NULL_SENDER:
+        return role == ROLE_SENDER;
+    case ELEMENT_ADDRESS:
+    case ELEMENT_DOMAIN:
+    case ELEMENT_LIST:
+        return role != ROLE_CLIENT;
+    case ELEMENT_ANY_LIST:
+        return role == ROLE_RECIPIENT;
+    case ELEMENT_GROUP:
+        break;
+    }
+    return false;
+}
+
+static const char *file_of(const struct linker *linker, const struct element *element)
+{
+    return element->file == NULL ? linker->file : element->file;
+}
+
+/* "rule "x": to", or the option alone. */
+static void describe(const struct place *place, char out[PLACE_SHOWN])
+{
+    if (place->rule != NULL)
+        (void)snprintf(out, PLACE_SHOWN, "rule \"%.100s\": %s", place->rule,
+                       place->option);
+    else
+        (void)snprintf(out, PLACE_SHOWN, "%.100s", place->option);
+}
+
+/* user is the element itself, or names the group through which it comes there. */
+static void report_misplaced(struct linker *linker, const struct place *place,
+                             const struct element *user, const struct element *element)
+{
+    static const char *const reasons[] = {
+        [ROLE_CLIENT] = "only client: elements can stand there",
+        [ROLE_SENDER] = "name one list, like \"list:all@example.org\"",
+        [ROLE_RECIPIENT] = "it says who sends, never who receives",
+    };
+    char shown[ELEMENT_SHOWN];
+    char where[PLACE_SHOWN];
+    char group[PLACE_SHOWN] = "";
+    if (linker->told == user)
+        return;
+    linker->told = user;
+    describe(place, where);
+    element_format(element, shown, sizeof shown);
+    if (user != element)
+        (void)snprintf(group, sizeof group, "group \"%.100s\" holds ", user->text);
+    problems_error(linker->problems, file_of(linker, user), user->line,
+                   "%s: %s\"%s\": %s", where, group, shown, reasons[place->role]);
+}
+
+static void report_unknown(const struct linker *linker, const struct place *place,
+                           const struct element *element)
+{
+    char where[PLACE_SHOWN];
+    describe(place, where);
+    problems_error(linker->problems, file_of(linker, element), element->line,
+                   "%s: there is no group \"%.100s\"", where, element->text);
+}
+
+static bool find_group(const struct policy *policy, const char *name, size_t *out)
+{
+    for (size_t i = 0; i < policy->group_count; i++) {
+        if (strcmp(policy->groups[i].name, name) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status add_copy(struct linker *linker, struct elements *out,
+                            const struct element *element)
+{
+    struct element copy = *element;
+    if (++linker->linked > LINKED_MAX)
+        return STATUS_OK; /* told at the end */
+    copy.text = strdup(element->text == NULL ? "" : element->text);
+    if (copy.text == NULL)
+        return STATUS_NOMEM;
+    enum status status = elements_add(out, &copy);
+    if (status != STATUS_OK)
+        element_clear(&copy);
+    return status;
+}
+
+static enum status add_checked(struct linker *linker, const struct place *place,
+                               const struct element *user, const struct element *element,
+                               struct elements *out)
+{
+    if (can_stand(element->kind, place->role))
+        return add_copy(linker, out, element);
+    report_misplaced(linker, place, user, element);
+    return STATUS_OK;
+}
+
+static void push_group(struct linker *linker, const char *name, size_t *count)
+{
+    size_t group;
+    if (!find_group(linker->policy, name, &group) || linker->seen[group])
+        return;
+    linker->seen[group] = true;
+    linker->pending[(*count)++] = group;
+}
+
+/* The elements of the group that user names, and of all the groups in it. */
+static enum status expand(struct linker *linker, const struct place *place,
+                          const struct element *user, struct elements *out)
+{
+    size_t count = 0;
+    push_group(linker, user->text, &count);
+    while (count > 0) {
+        const struct element_group *group =
+            &linker->policy->groups[linker->pending[--count]];
+        for (size_t i = 0; i < group->elements.count; i++) {
+            const struct element *element = &group->elements.items[i];
+            enum status status = STATUS_OK;
+            if (element->kind == ELEMENT_GROUP)
+                push_group(linker, element->text, &count);
+            else
+                status = add_checked(linker, place, user, element, out);
+            if (status != STATUS_OK)
+                return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status expand_all(struct linker *linker, const struct place *place,
+                              const struct elements *elements, struct elements *out)
+{
+    memset(linker->seen, 0, linker->policy->group_count * sizeof *linker->seen);
+    for (size_t i = 0; i < elements->count; i++) {
+        const struct element *element = &elements->items[i];
+        enum status status = STATUS_OK;
+        size_t group;
+        if (element->kind != ELEMENT_GROUP || place->role == ROLE_CLIENT)
+            status = add_checked(linker, place, element, element, out);
+        else if (find_group(linker->policy, element->text, &group))
+            status = expand(linker, place, element, out);
+        else
+            report_unknown(linker, place, element);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* Without elements a condition holds for everybody, so a name that stands for nobody is
+ * an error. When something else is wrong already, the group may be empty because of it.
+ */
+static void check_somebody(const struct linker *linker, const struct place *place,
+                           const struct elements *before, const struct elements *after)
+{
+    if (!place->needed || before->count == 0 || after->count > 0 ||
+        linker->linked > LINKED_MAX || linker->problems->errors > 0)
+        return;
+    const struct element *first = &before->items[0];
+    problems_error(linker->problems, file_of(linker, first), first->line,
+                   "rule \"%.100s\": %s: the group \"%.100s\" is empty", place->rule,
+                   place->option, first->text);
+}
+
+static enum status link_elements(struct linker *linker, const struct place *place,
+                                 struct elements *elements)
+{
+    struct elements linked = {0};
+    linker->told = NULL;
+    enum status status = expand_all(linker, place, elements, &linked);
+    if (status != STATUS_OK) {
+        elements_clear(&linked);
+        return status;
+    }
+    check_somebody(linker, place, elements, &linked);
+    elements_clear(elements);
+    *elements = linked;
+    return STATUS_OK;
+}
+
+static enum status link_rule(struct linker *linker, struct rule *rule)
+{
+    const struct {
+        struct place place;
+        struct elements *elements;
+    } all[] = {
+        {{rule->name, "from", ROLE_SENDER, true}, &rule->from},
+        {{rule->name, "from_not", ROLE_SENDER, false}, &rule->from_not},
+        {{rule->name, "to", ROLE_RECIPIENT, true}, &rule->to},
+        {{rule->name, "to_not", ROLE_RECIPIENT, false}, &rule->to_not},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        enum status status = link_elements(linker, &all[i].place, all[i].elements);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status link_all(struct linker *linker, struct policy *policy)
+{
+    const struct place trusted = {NULL, "trusted", ROLE_CLIENT, false};
+    const struct place relays = {NULL, "relays", ROLE_CLIENT, false};
+    enum status status = link_elements(linker, &trusted, &policy->trusted);
+    if (status == STATUS_OK)
+        status = link_elements(linker, &relays, &policy->relays);
+    for (size_t i = 0; i < policy->rule_count && status == STATUS_OK; i++)
+        status = link_rule(linker, &policy->rules[i]);
+    return status;
+}
+
+/* Whether they are used or not. */
+static void check_groups(const struct linker *linker)
+{
+    for (size_t i = 0; i < linker->policy->group_count; i++) {
+        const struct element_group *group = &linker->policy->groups[i];
+        char option[PLACE_SHOWN];
+        (void)snprintf(option, sizeof option, "groups.%.100s", group->name);
+        const struct place place = {.option = option};
+        for (size_t j = 0; j < group->elements.count; j++) {
+            const struct element *element = &group->elements.items[j];
+            size_t inner;
+            if (element->kind == ELEMENT_GROUP &&
+                !find_group(linker->policy, element->text, &inner))
+                report_unknown(linker, &place, element);
+        }
+    }
+}
+
+enum status policy_link(struct policy *policy, const char *file,
+                        struct problems *problems)
+{
+    struct linker linker = {.policy = policy, .file = file, .problems = problems};
+    linker.pending = calloc(policy->group_count + 1, sizeof *linker.pending);
+    linker.seen = calloc(policy->group_count + 1, sizeof *linker.seen);
+    enum status status = STATUS_NOMEM;
+    if (linker.pending != NULL && linker.seen != NULL) {
+        check_groups(&linker);
+        status = link_all(&linker, policy);
+    }
+    if (linker.linked > LINKED_MAX)
+        problems_error(problems, file, 0,
+                       "the groups in all rules together stand for more than %d elements",
+                       LINKED_MAX);
+    free(linker.pending);
+    free(linker.seen);
+    return status;
+}
+
+void policy_clear(struct policy *policy)
+{
+    domains_clear(&policy->domains);
+    elements_clear(&policy->trusted);
+    elements_clear(&policy->relays);
+    for (size_t i = 0; i < policy->group_count; i++) {
+        free(policy->groups[i].name);
+        elements_clear(&policy->groups[i].elements);
+    }
+    for (size_t i = 0; i < policy->rule_count; i++)
+        rule_clear(&policy->rules[i]);
+    free(policy->groups);
+    free(policy->rules);
+    *policy = (struct policy){0};
+}

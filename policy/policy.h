@@ -1,0 +1,41 @@
+/* The compiled configuration of decisions: who we are, whom we believe, the rules. */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/problems.h"
+#include "policy/domains.h"
+#include "policy/element.h"
+#include "policy/rule.h"
+
+/* Not "struct group", which is grp.h's. */
+struct element_group {
+    char *name;
+    int line;
+    struct elements elements;
+};
+
+/* Zero-initialise; whoever fills it owns it. */
+struct policy {
+    struct domains domains;
+    struct elements trusted; /* client elements only */
+    struct elements relays;  /* client elements only */
+    struct element_group *groups;
+    size_t group_count;
+    struct rule *rules;
+    size_t rule_count;
+    bool monitor; /* mode = "monitor" for everything */
+    enum action lists_unknown;
+};
+
+/* Replaces group names in rules by the groups' elements (groups may name groups) and
+ * checks that each element can stand where it stands: clients, logins and <> not in to,
+ * list:* not in from. Unknown groups and misplaced elements are errors in problems, with
+ * file and the element's line. NOMEM is the only failure. */
+enum status policy_link(struct policy *policy, const char *file,
+                        struct problems *problems) MUST_CHECK;
+void policy_clear(struct policy *policy);
+
+#endif

@@ -1,0 +1,21 @@
+/* How many distinct persons a set of recipients is: the union of lists and single
+ * addresses. One list, or one person, costs no allocation. */
+#ifndef POLICY_REACH_H
+#define POLICY_REACH_H
+
+#include "policy/directory.h"
+
+struct reach;
+
+/* directory is borrowed. NULL without memory. */
+struct reach *reach_new(const struct directory *directory);
+void reach_free(struct reach *reach);
+
+/* Adds whom a target means; unknown lists count with what is known of them. */
+enum status reach_add(struct reach *reach, const struct target *target) MUST_CHECK;
+
+/* Distinct persons so far, and how many of them are outside the own domains. */
+uint64_t reach_total(const struct reach *reach);
+uint64_t reach_external(const struct reach *reach);
+
+#endif

@@ -1,0 +1,88 @@
+/* Codes by RFC 5321 4.2 and RFC 3463: 5.7.1 and 4.7.1, delivery not authorised. */
+#include "policy/reply.h"
+
+#include <stdio.h>
+
+static const char *default_reason(const struct verdict *verdict)
+{
+    if (verdict->cause == CAUSE_DOUBT || verdict->temporary)
+        return "This mail cannot be judged at the moment, please try again later.";
+    if (verdict->cause == CAUSE_UNKNOWN)
+        return "The members of a list in this mail are not known at the moment.";
+    if (verdict->cause == CAUSE_TOO_MANY)
+        return "Too many lists in one message.";
+    if (verdict->cause == CAUSE_LIMIT && verdict->charge->cost > verdict->outcome.burst)
+        return "More recipients than are allowed at once.";
+    if (verdict->cause == CAUSE_LIMIT)
+        return "The sending limit is used up.";
+    if (verdict->over < 0)
+        return "This mail is not allowed.";
+    if (verdict->measure == MEASURE_VISIBLE ||
+        verdict->measure == MEASURE_VISIBLE_EXTERNAL)
+        return "Too many addresses are shown in To and Cc.";
+    return "Too many recipients.";
+}
+
+static const char *measure_name(enum measure measure)
+{
+    static const char *const names[MEASURE_COUNT] = {"reach", "external", "visible",
+                                                     "visible external"};
+    return names[measure];
+}
+
+/* The numbers in brackets; "" where a verdict has none. */
+static void format_numbers(const struct verdict *verdict, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (verdict->cause == CAUSE_LIMIT)
+        (void)snprintf(out, size, " (cost %lld, left %lld of %lld)",
+                       (long long)verdict->charge->cost, (long long)verdict->outcome.left,
+                       (long long)verdict->outcome.burst);
+    else if (verdict->cause == CAUSE_TOO_MANY)
+        (void)snprintf(out, size, " (lists %lld, limit %lld)", (long long)verdict->value,
+                       (long long)verdict->over);
+    else if (verdict->cause == CAUSE_RULE && verdict->over >= 0)
+        (void)snprintf(out, size, " (%s %lld, limit %lld)",
+                       measure_name(verdict->measure), (long long)verdict->value,
+                       (long long)verdict->over);
+    else if (verdict->cause == CAUSE_RULE)
+        (void)snprintf(out, size, " (reach %lld)", (long long)verdict->value);
+}
+
+/* What stands behind the program's name: the rule, or the setting that decided. */
+static const char *decider(const struct verdict *verdict)
+{
+    if (verdict->rule != NULL)
+        return verdict->rule->name;
+    return verdict->cause == CAUSE_UNKNOWN ? "lists_unknown" : "on_failure";
+}
+
+void reply_make(const struct verdict *verdict, const char *incident, struct reply *out)
+{
+    *out = (struct reply){.code = 250, .enhanced = ""};
+    if (verdict->action == ACTION_REJECT) {
+        out->code = 550;
+        out->enhanced = "5.7.1";
+    } else if (verdict->action == ACTION_DEFER) {
+        out->code = verdict->temporary ? 451 : 450;
+        out->enhanced = "4.7.1";
+    } else {
+        return;
+    }
+    char numbers[120];
+    const char *reason = default_reason(verdict);
+    if (verdict->rule != NULL && verdict->rule->reason != NULL)
+        reason = verdict->rule->reason;
+    format_numbers(verdict, numbers, sizeof numbers);
+    (void)snprintf(out->text, sizeof out->text, "%s%s [mailbrake %s%s%s]", reason,
+                   numbers, decider(verdict), incident == NULL ? "" : " ",
+                   incident == NULL ? "" : incident);
+}
+
+void reply_format(const struct reply *reply, char *out, size_t size)
+{
+    if (reply->code == 250)
+        (void)snprintf(out, size, "250 accepted");
+    else
+        (void)snprintf(out, size, "%d %s %s", reply->code, reply->enhanced, reply->text);
+}

@@ -1,0 +1,86 @@
+/* A rule as compiled: conditions, an optional limit, an action. */
+#ifndef POLICY_RULE_H
+#define POLICY_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "policy/bucket.h"
+#include "policy/element.h"
+#include "policy/hours.h"
+
+enum action {
+    ACTION_ACCEPT,
+    ACTION_DEFER,
+    ACTION_REJECT,
+    ACTION_QUARANTINE,
+};
+
+enum key {
+    KEY_SENDER, /* the identity */
+    KEY_LOGIN,
+    KEY_CLIENT,
+    KEY_SENDER_DOMAIN,
+    KEY_LIST,
+    KEY_ALL,
+};
+
+enum unit {
+    UNIT_MESSAGES,   /* a message costs 1 */
+    UNIT_RECIPIENTS, /* a message costs its copies */
+};
+
+enum tristate { ANY, NO, YES };
+
+/* What *_over looks at. */
+enum measure {
+    MEASURE_REACH,
+    MEASURE_EXTERNAL,
+    MEASURE_VISIBLE,
+    MEASURE_VISIBLE_EXTERNAL,
+    MEASURE_COUNT,
+};
+
+enum origin { ORIGIN_ANY, ORIGIN_SMTP, ORIGIN_LOCAL };
+
+struct rule {
+    char *name;
+    int line; /* of the configuration */
+    struct elements from, from_not, to, to_not;
+    struct hours hours, hours_not;
+    enum origin origin;
+    enum tristate reply, automatic;
+    int64_t over[MEASURE_COUNT]; /* more than this; -1: no condition */
+    bool has_limit;
+    struct rate limit;
+    enum unit unit;
+    enum key key;
+    enum action action;
+    bool monitor;
+    char *reason;                      /* NULL: a default */
+    char fingerprint[DIGEST_HEX_SIZE]; /* of name, key, unit and limit */
+};
+
+/* Everything zero or unset. */
+void rule_init(struct rule *rule);
+void rule_clear(struct rule *rule);
+
+/* Sets the fingerprint from the other fields. */
+void rule_seal(struct rule *rule);
+
+/* "N messages|recipients per DURATION" into tokens, period and unit; burst becomes
+ * tokens. Does not check the bounds (rate_is_valid). */
+enum status limit_parse(const char *string, struct rate *out_rate, enum unit *out_unit,
+                        struct error *error) MUST_CHECK;
+
+/* A duration: integer and s, m, h, d or w, in ms. INVALID when it is none or overflows.
+ */
+enum status duration_parse(const char *string, int64_t *out_ms,
+                           struct error *error) MUST_CHECK;
+
+const char *action_name(enum action action);
+const char *key_name(enum key key);
+
+#endif
