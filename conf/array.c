@@ -1,0 +1,158 @@
+/* Arrays of strings: each entry is checked by itself, so that one mistake hides none. */
+#include "conf/array.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An array; a list of strings is as clear. */
+static bool expect_array(struct reader *reader, const struct option *option,
+                         const struct node *node)
+{
+    return node->kind == NODE_LIST || reader_expect(reader, option, node, NODE_ARRAY);
+}
+
+static void add_element(struct reader *reader, const struct option *option,
+                        const struct node *node, struct elements *elements)
+{
+    struct element element;
+    struct error error;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    const struct domains *own = &reader->settings->policy.domains;
+    enum status status = element_parse(text, own, &element, &error);
+    reader_check(reader, option, node, status, &error);
+    if (status != STATUS_OK)
+        return;
+    element.line = node->line;
+    element.file = node->file;
+    if (elements_add(elements, &element) != STATUS_OK) {
+        element_clear(&element);
+        reader->failed = true;
+    }
+}
+
+void array_elements(struct reader *reader, const struct option *option,
+                    const struct node *node, void *field)
+{
+    if (!expect_array(reader, option, node))
+        return;
+    for (size_t i = 0; i < node->child_count; i++)
+        add_element(reader, option, tree_child(&reader->tree, node, i), field);
+}
+
+/* An empty condition would hold for everybody. */
+void array_somebody(struct reader *reader, const struct option *option,
+                    const struct node *node, void *field)
+{
+    bool array = node->kind == NODE_ARRAY || node->kind == NODE_LIST;
+    if (array && node->child_count == 0)
+        reader_refuse(reader, option, node,
+                      "names nobody; leave it out to mean everybody");
+    else
+        array_elements(reader, option, node, field);
+}
+
+static void add_domain(struct reader *reader, const struct option *option,
+                       const struct node *node, struct domains *domains)
+{
+    struct domains one = {0};
+    struct error error;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    enum status status = domains_add(&one, text, &error);
+    reader_check(reader, option, node, status, &error);
+    if (status == STATUS_OK && domains_have(domains, domains_first(&one)))
+        reader_refuse(reader, option, node, "\"%.100s\" is there twice", text);
+    else if (status == STATUS_OK)
+        reader_check(reader, option, node, domains_add(domains, text, &error), &error);
+    domains_clear(&one);
+}
+
+void array_domains(struct reader *reader, const struct option *option,
+                   const struct node *node, void *field)
+{
+    if (!expect_array(reader, option, node))
+        return;
+    for (size_t i = 0; i < node->child_count; i++)
+        add_domain(reader, option, tree_child(&reader->tree, node, i), field);
+}
+
+/* notify.to is as long as the array from the start; to_count is what is filled. */
+static void add_notify(struct reader *reader, const struct option *option,
+                       const struct node *node, struct settings *settings)
+{
+    struct element element;
+    struct error error;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    enum status status = element_parse(text, &settings->policy.domains, &element, &error);
+    reader_check(reader, option, node, status, &error);
+    if (status != STATUS_OK)
+        return;
+    if (element.kind != ELEMENT_ADDRESS || strchr(element.text, '*') != NULL)
+        reader_refuse(reader, option, node, "\"%.100s\" is no address (user@domain)",
+                      text);
+    else
+        reader_keep(reader, &settings->notify.to[settings->notify.to_count++],
+                    element.text);
+    element_clear(&element);
+}
+
+void array_notify(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    struct settings *settings = field;
+    if (!expect_array(reader, option, node) || node->child_count == 0)
+        return;
+    settings->notify.to = calloc(node->child_count, sizeof(char *));
+    if (settings->notify.to == NULL) {
+        reader->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < node->child_count; i++)
+        add_notify(reader, option, tree_child(&reader->tree, node, i), settings);
+}
+
+/* A group keeps its name even when nothing else of it is right: whoever uses it is not
+ * wrong because of that. */
+static void add_group(struct reader *reader, const struct node *node,
+                      struct policy *policy)
+{
+    char name[128];
+    struct element_group *group = &policy->groups[policy->group_count];
+    (void)snprintf(name, sizeof name, "groups.%.100s", node->name);
+    const struct option option = {.name = name, .min = 1};
+    group->line = node->line;
+    group->name = strdup(node->name);
+    if (group->name == NULL) {
+        reader->failed = true;
+        return;
+    }
+    policy->group_count++;
+    if (strchr(node->name, '*') != NULL)
+        reader_refuse(reader, &option, node, "a group's name holds no '*'");
+    array_elements(reader, &option, node, &group->elements);
+}
+
+void array_groups(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    struct policy *policy = field;
+    if (!reader_expect(reader, option, node, NODE_GROUP) || node->child_count == 0)
+        return;
+    if (node->child_count > ARRAY_GROUPS_MAX) {
+        reader_refuse(reader, option, node, "more than %d groups", ARRAY_GROUPS_MAX);
+        return;
+    }
+    policy->groups = calloc(node->child_count, sizeof *policy->groups);
+    if (policy->groups == NULL) {
+        reader->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < node->child_count; i++)
+        add_group(reader, tree_child(&reader->tree, node, i), policy);
+}

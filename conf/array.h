@@ -1,0 +1,15 @@
+/* Reading options that are arrays of strings, and the groups, which are many such. */
+#ifndef CONF_ARRAY_H
+#define CONF_ARRAY_H
+
+#include "conf/reader.h"
+
+enum { ARRAY_GROUPS_MAX = 10000 };
+
+option_read array_elements; /* struct elements */
+option_read array_somebody; /* the same, and not empty */
+option_read array_domains;  /* struct domains */
+option_read array_notify;   /* struct settings: notify.to */
+option_read array_groups;   /* struct policy: groups */
+
+#endif

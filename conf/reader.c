@@ -1,0 +1,82 @@
+/* Reporting and checking that every kind of option needs. */
+#include "conf/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+void reader_refuse(struct reader *reader, const struct option *option,
+                   const struct node *node, const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        text = NULL;
+    problems_error(reader->problems, node->file, node->line, "%s: %s", option->name,
+                   text == NULL ? "is wrong" : text);
+    free(text);
+}
+
+void reader_check(struct reader *reader, const struct option *option,
+                  const struct node *node, enum status status, const struct error *error)
+{
+    if (status == STATUS_NOMEM)
+        reader->failed = true;
+    else if (status != STATUS_OK)
+        reader_refuse(reader, option, node, "%s", error->text);
+}
+
+bool reader_expect(struct reader *reader, const struct option *option,
+                   const struct node *node, enum node_kind kind)
+{
+    if (node->kind == kind)
+        return true;
+    if (node->kind != NODE_BROKEN)
+        reader_refuse(reader, option, node, "expected %s, found %s", node_kind_name(kind),
+                      node_kind_name(node->kind));
+    return false;
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+const char *reader_text(struct reader *reader, const struct option *option,
+                        const struct node *node)
+{
+    if (!reader_expect(reader, option, node, NODE_STRING))
+        return NULL;
+    size_t length = strlen(node->string);
+    if (has_control(node->string))
+        reader_refuse(reader, option, node,
+                      "the text holds a line's end or another control character");
+    else if (length == 0 && option->min > 0)
+        reader_refuse(reader, option, node, "must not be empty");
+    else if (option->max > 0 && length > (size_t)option->max)
+        reader_refuse(reader, option, node, "is longer than %d bytes", (int)option->max);
+    else
+        return node->string;
+    return NULL;
+}
+
+void reader_keep(struct reader *reader, char **field, const char *text)
+{
+    char *copy = strdup(text);
+    if (copy == NULL) {
+        reader->failed = true;
+        return;
+    }
+    free(*field);
+    *field = copy;
+}

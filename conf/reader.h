@@ -1,0 +1,58 @@
+/* Options as a table, and what the functions that read them share: from a node of the
+ * tree into a field of a struct, or into an error. */
+#ifndef CONF_READER_H
+#define CONF_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problems.h"
+#include "conf/settings.h"
+#include "conf/tree.h"
+
+struct reader {
+    struct tree tree;
+    struct settings *settings; /* being filled */
+    char *folder;              /* of the configuration, absolute */
+    struct problems *problems;
+    bool failed; /* an allocation did; sticks, so that only the end need look */
+};
+
+struct option;
+
+/* Reads a node into a field of the struct that is filled. It writes only a value that is
+ * right, and reports any other. */
+typedef void option_read(struct reader *reader, const struct option *option,
+                         const struct node *node, void *field);
+
+struct option {
+    const char *name;  /* dotted: "store.timeout_ms"; of each rule: "rules.reach_over" */
+    option_read *read; /* NULL: a section, whose options stand for themselves */
+    size_t offset;     /* of the field */
+    const char *initial;      /* the default as one would write it; NULL: none */
+    int64_t min, max;         /* of a number, of a duration in ms, of a text in bytes */
+    const char *const *words; /* NULL-terminated; the first is the value min */
+};
+
+/* An error "option: text" at the node's place. */
+void reader_refuse(struct reader *reader, const struct option *option,
+                   const struct node *node, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The same for what a parser returned; OK is no error, NOMEM makes the reader fail. */
+void reader_check(struct reader *reader, const struct option *option,
+                  const struct node *node, enum status status, const struct error *error);
+
+/* True when the node is of the kind; else an error. */
+bool reader_expect(struct reader *reader, const struct option *option,
+                   const struct node *node, enum node_kind kind);
+
+/* A string's text without control characters and as long as the option allows; else an
+ * error and NULL. */
+const char *reader_text(struct reader *reader, const struct option *option,
+                        const struct node *node);
+
+/* Replaces an owned string by a copy. */
+void reader_keep(struct reader *reader, char **field, const char *text);
+
+#endif

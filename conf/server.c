@@ -1,0 +1,144 @@
+/* Sockets as text: unix:PATH, inet:PORT@HOST for a milter, tcp:HOST:PORT for a store. */
+#include "conf/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "conf/value.h"
+
+static const char *after(const char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(text, prefix, length) == 0 ? text + length : NULL;
+}
+
+/* The absolute path behind unix:, to be freed; NULL when it is none, and reported. */
+static char *take_path(struct reader *reader, const struct option *option,
+                       const struct node *node, const char *text)
+{
+    char *path = NULL;
+    struct option of_path = {.name = option->name, .min = 1, .max = SERVER_PATH_MAX};
+    struct node at = *node;
+    at.string = strdup(text);
+    if (at.string == NULL)
+        reader->failed = true;
+    else
+        value_path(reader, &of_path, &at, &path);
+    free(at.string);
+    return path;
+}
+
+/* 1 to 65535 and nothing but length digits; 0 otherwise. */
+static int parse_port(const char *text, size_t length)
+{
+    int port = 0;
+    if (length == 0 || length > 5)
+        return 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return 0;
+        port = port * 10 + text[i] - '0';
+    }
+    return port <= 65535 ? port : 0;
+}
+
+static bool is_host(const char *text, size_t length)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789.-_:";
+    return length > 0 && length <= 255 && strspn(text, allowed) >= length;
+}
+
+/* PORT@HOST; an IPv6 address may stand in brackets, which smfi_setconn(3) allows. */
+static bool is_inet(const char *text)
+{
+    const char *at = strchr(text, '@');
+    if (at == NULL || parse_port(text, (size_t)(at - text)) == 0)
+        return false;
+    const char *host = at + 1;
+    size_t length = strlen(host);
+    if (length > 2 && host[0] == '[' && host[length - 1] == ']')
+        return is_host(host + 1, length - 2);
+    return is_host(host, length);
+}
+
+void server_milter(struct reader *reader, const struct option *option,
+                   const struct node *node, void *field)
+{
+    const char *rest;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    if ((rest = after(text, "unix:")) != NULL) {
+        struct text socket = {0};
+        char *path = take_path(reader, option, node, rest);
+        if (path != NULL)
+            text_printf(&socket, "unix:%s", path);
+        if (socket.failed)
+            reader->failed = true;
+        else if (path != NULL)
+            reader_keep(reader, field, text_string(&socket));
+        text_clear(&socket);
+        free(path);
+        return;
+    }
+    rest = after(text, "inet:");
+    if (rest == NULL)
+        rest = after(text, "inet6:");
+    if (rest != NULL && is_inet(rest))
+        reader_keep(reader, field, text);
+    else
+        reader_refuse(reader, option, node,
+                      "\"%.100s\" is not \"unix:PATH\", \"inet:PORT@HOST\" or "
+                      "\"inet6:PORT@HOST\"",
+                      text);
+}
+
+/* HOST:PORT or [IPv6]:PORT. */
+static bool take_host(struct reader *reader, const char *text,
+                      struct store_settings *store)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL)
+        return false;
+    size_t length = (size_t)(colon - text);
+    int port = parse_port(colon + 1, strlen(colon + 1));
+    bool brackets = length > 2 && text[0] == '[' && colon[-1] == ']';
+    if (brackets) {
+        text++;
+        length -= 2;
+    }
+    if (port == 0 || !is_host(text, length) ||
+        (memchr(text, ':', length) != NULL) != brackets)
+        return false;
+    char *host = strndup(text, length);
+    if (host == NULL) {
+        reader->failed = true;
+        return true;
+    }
+    free(store->host);
+    store->host = host;
+    store->port = port;
+    return true;
+}
+
+void server_store(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    struct store_settings *store = field;
+    const char *rest;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    if ((rest = after(text, "unix:")) != NULL) {
+        char *path = take_path(reader, option, node, rest);
+        if (path != NULL)
+            store->path = path;
+        return;
+    }
+    rest = after(text, "tcp:");
+    if (rest == NULL || !take_host(reader, rest, store))
+        reader_refuse(reader, option, node,
+                      "\"%.100s\" is not \"tcp:HOST:PORT\" or \"unix:PATH\"", text);
+}

@@ -1,0 +1,207 @@
+/* Loading: the text to a tree, the tree to settings by the table of options, the policy
+ * linked; then what only the machine can tell. */
+#include "conf/settings.h"
+
+#include <grp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "conf/load.h"
+#include "conf/options.h"
+#include "conf/sources.h"
+
+/* Groups of options, read into the settings themselves. */
+static const char *const sections[] = {"milter", "control", "mta",  "quarantine",
+                                       "notify", "privacy", "store"};
+
+/* The folder of the configuration, so that what it names holds wherever we stand. */
+static void find_folder(struct reader *reader, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    if (folder != NULL)
+        reader->folder = realpath(folder, NULL);
+    if (reader->folder == NULL)
+        reader->failed = true;
+    free(folder);
+}
+
+static void read_section(struct reader *reader, const char *name)
+{
+    const struct option section = {.name = name};
+    const struct node *root = tree_root(&reader->tree);
+    const struct node *node = tree_find(&reader->tree, root, name);
+    if (node != NULL && !reader_expect(reader, &section, node, NODE_GROUP))
+        node = NULL;
+    options_read(reader, name, node, reader->settings);
+}
+
+/* A default that is an array. */
+static void trust_local(struct reader *reader)
+{
+    struct policy *policy = &reader->settings->policy;
+    struct element local;
+    enum status status = element_parse("client:local", &policy->domains, &local, NULL);
+    if (status == STATUS_OK) {
+        status = elements_add(&policy->trusted, &local);
+        if (status != STATUS_OK)
+            element_clear(&local);
+    }
+    reader->failed = reader->failed || status != STATUS_OK;
+}
+
+static void read_all(struct reader *reader, const char *path)
+{
+    const struct node *root = tree_root(&reader->tree);
+    find_folder(reader, path);
+    if (reader->failed)
+        return;
+    reader_keep(reader, &reader->settings->file, path);
+    options_read(reader, "", root, reader->settings);
+    if (tree_find(&reader->tree, root, "trusted") == NULL)
+        trust_local(reader);
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        read_section(reader, sections[i]);
+}
+
+/* A warning at an option's line, or about the whole file when it is not there. */
+static void warn(struct reader *reader, const char *section, const char *name,
+                 const char *text, const char *what)
+{
+    const struct tree *tree = &reader->tree;
+    const struct node *node =
+        tree_find(tree, tree_find(tree, tree_root(tree), section), name);
+    problems_warning(reader->problems, node == NULL ? reader->settings->file : node->file,
+                     node == NULL ? 0 : node->line, "%s.%s: %s%s", section, name, text,
+                     what);
+}
+
+/* False only when it surely does not exist. */
+static bool has_group(const char *name)
+{
+    char buffer[65536];
+    struct group entry;
+    struct group *found = NULL;
+    int error = getgrnam_r(name, &entry, buffer, sizeof buffer, &found);
+    return error != 0 || found != NULL;
+}
+
+/* Is there a folder for this file? */
+static bool has_folder(const char *path)
+{
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return true;
+    char *folder = strndup(path, (size_t)(slash - path));
+    if (folder == NULL)
+        return true;
+    bool is = stat(folder, &info) == 0 && S_ISDIR(info.st_mode);
+    free(folder);
+    return is;
+}
+
+/* What is no mistake of the configuration, but will not work as it may be meant. */
+static void warn_all(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    if (settings->privacy.key_file[0] == '\0')
+        warn(reader, "privacy", "key_file",
+             "is not set, so whoever knows store.prefix can hash addresses like us", "");
+    if (!has_group(settings->control.group))
+        warn(reader, "control", "group",
+             "there is no such group: ", settings->control.group);
+    if (!has_folder(settings->mta.helper))
+        warn(reader, "mta", "helper", "there is no folder for ", settings->mta.helper);
+    if (settings->store.state_file[0] != '\0' && !has_folder(settings->store.state_file))
+        warn(reader, "store", "state_file", "there is no folder for ",
+             settings->store.state_file);
+}
+
+static enum status compile(struct reader *reader, const char *path)
+{
+    size_t errors = reader->problems->errors;
+    struct settings *settings = reader->settings;
+    enum status status = load_tree(path, &reader->tree, reader->problems);
+    if (status != STATUS_OK)
+        return status == STATUS_LIMIT ? STATUS_INVALID : status;
+    read_all(reader, path);
+    if (reader->failed)
+        return STATUS_NOMEM;
+    status = policy_link(&settings->policy, path, reader->problems);
+    if (status != STATUS_OK)
+        return status;
+    if (reader->problems->errors > errors)
+        return STATUS_INVALID;
+    warn_all(reader);
+    return STATUS_OK;
+}
+
+/* By file and line, as one mends them. */
+static int compare_places(const void *left, const void *right)
+{
+    const struct problem *a = left;
+    const struct problem *b = right;
+    int files = strcmp(a->file, b->file);
+    return files != 0 ? files : (a->line > b->line) - (a->line < b->line);
+}
+
+enum status settings_load(const char *path, struct settings *out,
+                          struct problems *problems)
+{
+    struct settings settings = {0};
+    struct reader reader = {.settings = &settings, .problems = problems};
+    size_t before = problems->count;
+    enum status status = compile(&reader, path);
+    if (problems->count > before)
+        qsort(problems->items + before, problems->count - before, sizeof *problems->items,
+              compare_places);
+    if (status == STATUS_OK) { /* the settings point into the names of files */
+        settings.files = reader.tree.files;
+        settings.file_count = reader.tree.file_count;
+        reader.tree.files = NULL;
+        reader.tree.file_count = 0;
+    }
+    tree_clear(&reader.tree);
+    free(reader.folder);
+    if (status != STATUS_OK)
+        settings_clear(&settings);
+    *out = settings;
+    return status;
+}
+
+static void clear_store(struct store_settings *store)
+{
+    free(store->host);
+    free(store->path);
+    free(store->username);
+    free(store->password_file);
+    free(store->prefix);
+    free(store->state_file);
+}
+
+void settings_clear(struct settings *settings)
+{
+    free(settings->file);
+    free(settings->milter.socket);
+    free(settings->control.socket);
+    free(settings->control.group);
+    free(settings->mta.config_directory);
+    free(settings->mta.helper);
+    for (size_t i = 0; i < settings->notify.to_count; i++)
+        free(settings->notify.to[i]);
+    free(settings->notify.to);
+    free(settings->notify.command);
+    free(settings->privacy.key_file);
+    clear_store(&settings->store);
+    sources_clear(settings);
+    policy_clear(&settings->policy);
+    for (size_t i = 0; i < settings->file_count; i++)
+        free(settings->files[i]);
+    free(settings->files);
+    *settings = (struct settings){0};
+}

@@ -1,0 +1,95 @@
+/* The configuration as plain values: what mailbrake.conf says, defaults filled in, paths
+ * made absolute. See mailbrake.conf(5). */
+#ifndef CONF_SETTINGS_H
+#define CONF_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problems.h"
+#include "policy/policy.h"
+
+enum list_kind { LIST_FILE, LIST_ALIASES, LIST_VIRTUAL };
+
+/* One entry of lists. */
+struct list_source {
+    enum list_kind kind;
+    char *address; /* LIST_FILE: canonical */
+    char *path;
+    struct domains domains; /* where bare names answer; empty: the own domains */
+    int64_t max_age_ms;     /* unreadable for longer: unknown */
+    int64_t refresh_ms;
+    int line;
+    const char *file; /* where that line is, one of the settings' files */
+};
+
+enum mta_type { MTA_POSTFIX, MTA_SENDMAIL };
+enum store_type { STORE_TYPE_REDIS, STORE_TYPE_MEMORY };
+enum on_failure { ON_FAILURE_LOCAL, ON_FAILURE_TEMPFAIL, ON_FAILURE_ACCEPT };
+enum privacy { PRIVACY_CLEAR, PRIVACY_HASHED };
+
+struct store_settings {
+    enum store_type type;
+    char *host; /* of tcp:HOST:PORT; NULL when it is a unix socket */
+    int port;
+    char *path;                     /* of unix:PATH; NULL over tcp */
+    char *username, *password_file; /* "" when there is none */
+    int database;
+    char *prefix;
+    int timeout_ms;   /* 10 to 10000 */
+    int connections;  /* 1 to 256 */
+    char *state_file; /* "" when there is none */
+    enum on_failure on_failure;
+    int nodes; /* 1 to 1000 */
+};
+
+struct settings {
+    char *file; /* the configuration's own path, as given */
+    struct {
+        char *socket; /* as smfi_setconn(3) wants it: unix:PATH or inet:PORT@HOST */
+        unsigned socket_mode;
+    } milter;
+    struct {
+        char *socket, *group;
+    } control;
+    struct {
+        enum mta_type type;
+        char *config_directory, *helper;
+    } mta;
+    struct {
+        int max_per_incident, max_messages;
+        int64_t min_free_bytes, expire_ms;
+    } quarantine;
+    struct {
+        char **to;
+        size_t to_count;
+        char *command;
+        int64_t min_interval_ms;
+        bool tell_sender;
+    } notify;
+    struct {
+        enum privacy addresses;
+        char *key_file; /* "" when there is none */
+        int64_t retention_ms;
+    } privacy;
+    struct store_settings store;
+    struct list_source *lists;
+    size_t list_count;
+    struct policy policy; /* linked */
+    char **files;         /* what was read: file, then what it includes */
+    size_t file_count;
+};
+
+/* Reads and checks a configuration. All errors go to problems in one go, with file and
+ * line; warnings too. OK when there was no error; INVALID otherwise, IO when the file
+ * can't be read, NOMEM; then *out is empty. */
+enum status settings_load(const char *path, struct settings *out,
+                          struct problems *problems) MUST_CHECK;
+void settings_clear(struct settings *settings);
+
+/* The names of all options, dotted ("store.timeout_ms", "rules.reach_over"): for the
+ * tests that hold the sample and the manual against them. NULL-terminated, static. */
+const char *const *settings_option_names(void);
+
+#endif

@@ -1,0 +1,108 @@
+/* One entry of lists is a list of its own (file), or a table of lists (aliases, virtual).
+ */
+#include "conf/sources.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "conf/options.h"
+
+static void source_clear(struct list_source *source)
+{
+    free(source->address);
+    free(source->path);
+    domains_clear(&source->domains);
+}
+
+void sources_clear(struct settings *settings)
+{
+    for (size_t i = 0; i < settings->list_count; i++)
+        source_clear(&settings->lists[i]);
+    free(settings->lists);
+    settings->lists = NULL;
+    settings->list_count = 0;
+}
+
+/* Which of the kinds the entry names; false, and reported, unless it is exactly one. */
+static bool find_kind(struct reader *reader, const struct option *option,
+                      const struct node *node, enum list_kind *out)
+{
+    static const char *const names[] = {
+        [LIST_FILE] = "file", [LIST_ALIASES] = "aliases", [LIST_VIRTUAL] = "virtual"};
+    size_t found = 0;
+    for (unsigned kind = LIST_FILE; kind <= LIST_VIRTUAL; kind++) {
+        if (tree_find(&reader->tree, node, names[kind]) == NULL)
+            continue;
+        *out = (enum list_kind)kind;
+        found++;
+    }
+    if (found != 1)
+        reader_refuse(reader, option, node,
+                      "each entry needs one of file, aliases and virtual, and only one");
+    return found == 1;
+}
+
+/* What goes together. */
+static void check_entry(struct reader *reader, const struct option *option,
+                        const struct node *node, enum list_kind kind)
+{
+    const struct node *address = tree_find(&reader->tree, node, "address");
+    const struct node *domains = tree_find(&reader->tree, node, "domains");
+    if (kind == LIST_FILE && address == NULL)
+        reader_refuse(reader, option, node, "a file needs the list's address");
+    if (kind != LIST_FILE && address != NULL)
+        reader_refuse(reader, option, address,
+                      "address goes with file; aliases and virtual name their own lists");
+    if (kind == LIST_FILE && domains != NULL)
+        reader_refuse(reader, option, domains, "domains goes with aliases or virtual");
+}
+
+/* Two files for one list: which of them counts is not to be guessed. */
+static void check_address(struct reader *reader, const struct option *option,
+                          const struct node *node, const char *address,
+                          struct intern *addresses)
+{
+    uint32_t id;
+    uint32_t before = intern_count(addresses);
+    if (intern_add(addresses, address, strlen(address), &id) != STATUS_OK)
+        reader->failed = true;
+    else if (id < before)
+        reader_refuse(reader, option, node, "the list %.200s is there twice", address);
+}
+
+static void add_source(struct reader *reader, const struct option *option,
+                       const struct node *node, struct intern *addresses)
+{
+    if (!reader_expect(reader, option, node, NODE_GROUP))
+        return;
+    struct settings *settings = reader->settings;
+    struct list_source *source = &settings->lists[settings->list_count++];
+    *source = (struct list_source){.line = node->line, .file = node->file};
+    options_read(reader, option->name, node, source);
+    if (find_kind(reader, option, node, &source->kind))
+        check_entry(reader, option, node, source->kind);
+    if (source->address != NULL)
+        check_address(reader, option, node, source->address, addresses);
+}
+
+void sources_read(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    struct settings *settings = field;
+    if (!reader_expect(reader, option, node, NODE_LIST) || node->child_count == 0)
+        return;
+    if (node->child_count > SOURCES_MAX) {
+        reader_refuse(reader, option, node, "more than %d entries", SOURCES_MAX);
+        return;
+    }
+    struct intern *addresses = intern_new();
+    settings->lists = calloc(node->child_count, sizeof *settings->lists);
+    if (addresses == NULL || settings->lists == NULL) {
+        reader->failed = true;
+    } else {
+        for (size_t i = 0; i < node->child_count; i++)
+            add_source(reader, option, tree_child(&reader->tree, node, i), addresses);
+    }
+    intern_free(addresses);
+}
