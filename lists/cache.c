@@ -1,0 +1,258 @@
+/* A head with version and checksum, then records of numbers in text and strings of known
+ * length. A torn or foreign file fails the checksum; the rest is read with care anyway.
+ */
+#include "lists/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lists/file.h"
+
+static const char head[] = "mailbrake-members 1 ";
+enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
+#define CACHE_BYTES_MAX ((size_t)4 << 30)
+
+/* Not for secrecy: any key will do, if it stays the same. */
+static const struct digest_key checksum_key;
+
+void cache_name(const struct list_source *source, char out[CACHE_NAME_SIZE])
+{
+    char hex[DIGEST_HEX_SIZE];
+    struct digest_key kind_key = {.bytes = {(uint8_t)source->kind}};
+    digest_hex(&kind_key, source->path, strlen(source->path), hex);
+    (void)snprintf(out, CACHE_NAME_SIZE, "%s%s", hex, CACHE_SUFFIX);
+}
+
+enum status cache_pack(const struct list_source *source, const struct entries *entries,
+                       struct cache *out)
+{
+    struct cache cache = {0};
+    struct text *content = &cache.content;
+    text_printf(content, "%s%0*d\n", head, DIGEST_HEX_SIZE - 1, 0);
+    text_printf(content, "%d %zu %zu\n%s\n", (int)source->kind, strlen(source->path),
+                entries->count, source->path);
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct entry *entry = &entries->items[i];
+        const char *key = entries_key(entries, i);
+        text_printf(content, "%d %d %d %" PRId64 " %zu %zu\n", entry->line,
+                    entry->always_list, entry->failed, entry->read_at_ms, strlen(key),
+                    entry->members.text.length);
+        text_add_string(content, key);
+        text_add(content, text_string(&entry->members.text), entry->members.text.length);
+        text_add(content, "\n", 1);
+    }
+    if (content->failed) {
+        cache_clear(&cache);
+        return STATUS_NOMEM;
+    }
+    digest_hex(&checksum_key, content->data + BODY_AT, content->length - BODY_AT,
+               cache.checksum);
+    memcpy(content->data + HEAD_LENGTH, cache.checksum, DIGEST_HEX_SIZE - 1);
+    *out = cache;
+    return STATUS_OK;
+}
+
+void cache_clear(struct cache *cache)
+{
+    text_clear(&cache->content);
+}
+
+/* ---- writing ---- */
+
+static void times_of(int64_t read_at_ms, struct timespec out[2])
+{
+    out[0] = (struct timespec){.tv_sec = read_at_ms / 1000,
+                               .tv_nsec = read_at_ms % 1000 * 1000000};
+    out[1] = out[0];
+}
+
+static bool write_all(int fd, const char *data, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, data, length);
+        if (written < 0 && errno != EINTR)
+            return false;
+        if (written > 0) {
+            data += written;
+            length -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+static bool write_file(const struct cache *cache, const char *path, int64_t read_at_ms)
+{
+    struct timespec times[2];
+    times_of(read_at_ms, times);
+    (void)unlink(path); /* left by a crash */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return false;
+    bool good = write_all(fd, cache->content.data, cache->content.length) &&
+                futimens(fd, times) == 0 && fsync(fd) == 0;
+    int why = errno;
+    if (close(fd) != 0 && good) {
+        good = false;
+        why = errno;
+    }
+    errno = why;
+    return good;
+}
+
+/* Makes the rename itself last; where that is not to be had, the old file may be back
+ * after a crash: older, not wrong. */
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder =
+        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path + 1));
+    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        (void)close(fd);
+    }
+    free(folder);
+}
+
+enum status cache_write(const struct cache *cache, const char *path, int64_t read_at_ms,
+                        struct error *error)
+{
+    char *temporary;
+    if (asprintf(&temporary, "%s%s", path, CACHE_TEMPORARY) < 0)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    enum status status = STATUS_OK;
+    if (!write_file(cache, temporary, read_at_ms) || rename(temporary, path) != 0) {
+        status = error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
+        (void)unlink(temporary);
+    } else {
+        sync_folder(path);
+    }
+    free(temporary);
+    return status;
+}
+
+enum status cache_touch(const char *path, int64_t read_at_ms)
+{
+    struct timespec times[2];
+    times_of(read_at_ms, times);
+    return utimensat(AT_FDCWD, path, times, 0) == 0 ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+/* ---- reading ---- */
+
+struct cursor {
+    const char *at; /* the text ends with a NUL */
+    const char *end;
+    bool broken;
+};
+
+/* A number and the one character behind it. */
+static int64_t take_number(struct cursor *cursor, int64_t max)
+{
+    char *behind;
+    errno = 0;
+    long long number = strtoll(cursor->at, &behind, 10);
+    if (cursor->broken || errno != 0 || behind == cursor->at || behind >= cursor->end ||
+        number < 0 || number > max) {
+        cursor->broken = true;
+        return 0;
+    }
+    cursor->at = behind + 1;
+    return number;
+}
+
+static const char *take_bytes(struct cursor *cursor, size_t length)
+{
+    const char *bytes = cursor->at;
+    if (cursor->broken || length > (size_t)(cursor->end - cursor->at)) {
+        cursor->broken = true;
+        return NULL;
+    }
+    cursor->at += length;
+    return bytes;
+}
+
+static enum status take_entry(struct cursor *cursor, struct entries *entries)
+{
+    struct entry read = {.line = (int)take_number(cursor, INT_MAX)};
+    read.always_list = take_number(cursor, 1) != 0;
+    read.failed = take_number(cursor, 1) != 0;
+    read.read_at_ms = take_number(cursor, INT64_MAX);
+    size_t key_length = (size_t)take_number(cursor, INT_MAX);
+    size_t length = (size_t)take_number(cursor, INT64_MAX);
+    const char *key = take_bytes(cursor, key_length);
+    const char *members = take_bytes(cursor, length);
+    if (take_bytes(cursor, 1) == NULL)
+        return STATUS_INVALID;
+
+    struct entry *entry;
+    enum status status = entries_open(entries, key, key_length, &entry);
+    if (status == STATUS_OK && (entry->line != 0 || entry->members.text.length > 0))
+        status = STATUS_INVALID; /* a key twice */
+    if (status == STATUS_OK)
+        status = roster_unpack(&read.members, members, length);
+    if (status != STATUS_OK)
+        return status;
+    *entry = read;
+    return entries_settle(entries, entry);
+}
+
+static enum status unpack(const struct file *file, const struct list_source *source,
+                          struct cache_found *out)
+{
+    if (file->length <= BODY_AT || memcmp(file->data, head, HEAD_LENGTH) != 0 ||
+        file->data[BODY_AT - 1] != '\n')
+        return STATUS_INVALID;
+    digest_hex(&checksum_key, file->data + BODY_AT, file->length - BODY_AT,
+               out->checksum);
+    if (memcmp(out->checksum, file->data + HEAD_LENGTH, DIGEST_HEX_SIZE - 1) != 0)
+        return STATUS_INVALID;
+
+    struct cursor cursor = {.at = file->data + BODY_AT, .end = file->data + file->length};
+    int64_t kind = take_number(&cursor, INT_MAX);
+    size_t path_length = (size_t)take_number(&cursor, INT_MAX);
+    int64_t count = take_number(&cursor, ENTRIES_MAX);
+    const char *path = take_bytes(&cursor, path_length);
+    if (take_bytes(&cursor, 1) == NULL || kind != (int64_t)source->kind ||
+        path_length != strlen(source->path) ||
+        memcmp(path, source->path, path_length) != 0)
+        return STATUS_INVALID;
+    enum status status = STATUS_OK;
+    for (int64_t i = 0; i < count && status == STATUS_OK; i++)
+        status = take_entry(&cursor, &out->entries);
+    return status;
+}
+
+enum status cache_read(const char *path, const struct list_source *source,
+                       struct cache_found *out, struct error *error)
+{
+    struct file file = {0};
+    struct cache_found found = {0};
+    struct stat seen;
+    if (stat(path, &seen) != 0)
+        return errno == ENOENT
+                   ? STATUS_NOT_FOUND
+                   : error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
+    enum status status = file_read(path, CACHE_BYTES_MAX, &file, error);
+    if (status != STATUS_OK)
+        return status;
+    status = unpack(&file, source, &found);
+    file_clear(&file);
+    if (status != STATUS_OK) {
+        entries_clear(&found.entries);
+        return error_set_at(error, status, path, 0, "%s",
+                            status == STATUS_NOMEM ? "out of memory"
+                                                   : "is torn, or of another version");
+    }
+    found.read_at_ms =
+        (int64_t)seen.st_mtim.tv_sec * 1000 + seen.st_mtim.tv_nsec / 1000000;
+    *out = found;
+    return STATUS_OK;
+}

@@ -1,0 +1,246 @@
+/* A record for each source, filled when it is first asked for: from the folder, if there
+ * is something. */
+#include "lists/catalog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lists/cache.h"
+
+struct record {
+    char name[CACHE_NAME_SIZE]; /* stands for kind and path */
+    bool read;                  /* ever, read well */
+    bool used;                  /* since the last sweep */
+    struct entries entries;
+    int64_t read_at_ms;
+    char checksum[DIGEST_HEX_SIZE]; /* of what the folder holds, "" for nothing */
+};
+
+struct catalog {
+    char *folder; /* NULL: none */
+    struct record *records;
+    size_t count;
+};
+
+struct catalog *catalog_new(const char *folder)
+{
+    struct catalog *catalog = calloc(1, sizeof *catalog);
+    if (catalog == NULL || folder == NULL)
+        return catalog;
+    catalog->folder = strdup(folder);
+    if (catalog->folder == NULL) {
+        free(catalog);
+        return NULL;
+    }
+    return catalog;
+}
+
+void catalog_free(struct catalog *catalog)
+{
+    if (catalog == NULL)
+        return;
+    for (size_t i = 0; i < catalog->count; i++)
+        entries_clear(&catalog->records[i].entries);
+    free(catalog->records);
+    free(catalog->folder);
+    free(catalog);
+}
+
+/* NULL without a folder or memory. */
+static char *path_in_folder(const struct catalog *catalog, const char *name)
+{
+    char *path = NULL;
+    if (catalog->folder == NULL || asprintf(&path, "%s/%s", catalog->folder, name) < 0)
+        return NULL;
+    return path;
+}
+
+static enum status load(const struct catalog *catalog, const struct list_source *source,
+                        struct record *record, struct problems *problems)
+{
+    struct cache_found found;
+    struct error error;
+    if (catalog->folder == NULL)
+        return STATUS_OK;
+    char *path = path_in_folder(catalog, record->name);
+    if (path == NULL)
+        return STATUS_NOMEM;
+    enum status status = cache_read(path, source, &found, &error);
+    free(path);
+    if (status == STATUS_OK) {
+        record->read = true;
+        record->entries = found.entries;
+        record->read_at_ms = found.read_at_ms;
+        memcpy(record->checksum, found.checksum, sizeof record->checksum);
+    } else if (status != STATUS_NOT_FOUND && status != STATUS_NOMEM) {
+        problems_warning(problems, error.file, 0,
+                         "the members kept of %s are lost: the file %s", source->path,
+                         error.text);
+    }
+    return status == STATUS_NOMEM ? status : STATUS_OK;
+}
+
+static enum status find_record(struct catalog *catalog, const struct list_source *source,
+                               struct problems *problems, struct record **out)
+{
+    struct record record = {.used = true};
+    cache_name(source, record.name);
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (strcmp(catalog->records[i].name, record.name) != 0)
+            continue;
+        *out = &catalog->records[i];
+        (*out)->used = true;
+        return STATUS_OK;
+    }
+    struct record *records =
+        realloc(catalog->records, (catalog->count + 1) * sizeof *records);
+    if (records == NULL)
+        return STATUS_NOMEM;
+    catalog->records = records;
+    enum status status = load(catalog, source, &record, problems);
+    if (status != STATUS_OK)
+        return status;
+    records[catalog->count] = record;
+    *out = &records[catalog->count++];
+    return STATUS_OK;
+}
+
+enum status catalog_last(struct catalog *catalog, const struct list_source *source,
+                         struct problems *problems, const struct entries **out_entries,
+                         int64_t *out_read_at_ms)
+{
+    struct record *record;
+    enum status status = find_record(catalog, source, problems, &record);
+    if (status != STATUS_OK)
+        return status;
+    if (!record->read)
+        return STATUS_NOT_FOUND;
+    *out_entries = &record->entries;
+    *out_read_at_ms = record->read_at_ms;
+    return STATUS_OK;
+}
+
+/* Failed entries get back what they last held; that is taken out of the record. */
+static void restore_failed(struct record *record, struct entries *entries)
+{
+    for (size_t i = 0; i < entries->count; i++) {
+        struct entry *entry = &entries->items[i];
+        struct entry *last = NULL;
+        if (entry->failed && record->read)
+            last = entries_find(&record->entries, entries_key(entries, i));
+        if (last == NULL || (last->failed && last->read_at_ms == 0))
+            continue;
+        entry->kind = last->kind;
+        entry->always_list = last->always_list;
+        entry->read_at_ms = last->failed ? last->read_at_ms : record->read_at_ms;
+        roster_clear(&entry->members);
+        entry->members = last->members;
+        last->members = (struct roster){0};
+    }
+}
+
+/* Puts a record's entries into the folder, unless they are there already. */
+static enum status save(const struct catalog *catalog, const struct list_source *source,
+                        struct record *record, struct error *error)
+{
+    struct cache cache;
+    char *path = path_in_folder(catalog, record->name);
+    if (path == NULL || cache_pack(source, &record->entries, &cache) != STATUS_OK) {
+        free(path);
+        return STATUS_NOMEM;
+    }
+    enum status status = STATUS_OK;
+    if (strcmp(cache.checksum, record->checksum) != 0 ||
+        cache_touch(path, record->read_at_ms) != STATUS_OK) {
+        if (mkdir(catalog->folder, S_IRWXU) != 0 && errno != EEXIST)
+            status =
+                error_set_at(error, STATUS_IO, catalog->folder, 0, "%s", strerror(errno));
+        if (status == STATUS_OK)
+            status = cache_write(&cache, path, record->read_at_ms, error);
+    }
+    memcpy(record->checksum, status == STATUS_OK ? cache.checksum : "",
+           status == STATUS_OK ? sizeof cache.checksum : 1);
+    cache_clear(&cache);
+    free(path);
+    return status;
+}
+
+enum status catalog_store(struct catalog *catalog, const struct list_source *source,
+                          struct entries *entries, int64_t now_ms,
+                          struct problems *problems)
+{
+    struct record *record;
+    struct error error;
+    enum status status = find_record(catalog, source, problems, &record);
+    if (status != STATUS_OK) {
+        entries_clear(entries);
+        return status;
+    }
+    restore_failed(record, entries);
+    entries_clear(&record->entries);
+    record->entries = *entries;
+    *entries = (struct entries){0};
+    record->read = true;
+    record->read_at_ms = now_ms;
+    if (catalog->folder == NULL)
+        return STATUS_OK;
+    status = save(catalog, source, record, &error);
+    if (status == STATUS_IO)
+        problems_warning(problems, error.file, 0, "can't keep the members of %s: %s",
+                         source->path, error.text);
+    return status == STATUS_NOMEM ? status : STATUS_OK;
+}
+
+static bool is_kept(const struct catalog *catalog, const char *name)
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (strcmp(catalog->records[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A file of ours in the folder, by its name alone. */
+static bool is_ours(const char *name)
+{
+    size_t hex = strspn(name, "0123456789abcdef");
+    return hex == DIGEST_HEX_SIZE - 1 &&
+           (strcmp(name + hex, CACHE_SUFFIX) == 0 ||
+            strcmp(name + hex, CACHE_SUFFIX CACHE_TEMPORARY) == 0);
+}
+
+static void sweep_folder(const struct catalog *catalog)
+{
+    DIR *folder = opendir(catalog->folder);
+    if (folder == NULL)
+        return;
+    const struct dirent *file;
+    while ((file = readdir(folder)) != NULL) {
+        if (is_ours(file->d_name) && !is_kept(catalog, file->d_name))
+            (void)unlinkat(dirfd(folder), file->d_name, 0);
+    }
+    (void)closedir(folder);
+}
+
+void catalog_sweep(struct catalog *catalog)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct record *record = &catalog->records[i];
+        if (!record->used) {
+            entries_clear(&record->entries);
+            continue;
+        }
+        record->used = false;
+        catalog->records[kept++] = *record;
+    }
+    catalog->count = kept;
+    if (catalog->folder != NULL)
+        sweep_folder(catalog);
+}

@@ -1,0 +1,64 @@
+/* What one source of lists says: its entries, each with a key and who stands under it. */
+#ifndef LISTS_ENTRIES_H
+#define LISTS_ENTRIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/intern.h"
+#include "base/status.h"
+#include "lists/roster.h"
+#include "policy/address.h"
+
+enum entry_kind {
+    ENTRY_LIST,
+    ENTRY_REDIRECT, /* a single address: whoever is written to is that one */
+    ENTRY_SELF,     /* a single program or file: stands for the addressed person */
+};
+
+struct entry {
+    enum entry_kind kind;
+    int line;             /* of the source */
+    bool always_list;     /* of a member file, or with an :include: */
+    bool failed;          /* an :include: could not be read */
+    int64_t read_at_ms;   /* of a failed entry: its last good read, 0 for never */
+    size_t settled_bytes; /* of members, as counted in entries */
+    struct roster members;
+};
+
+/* Zero-initialise; clear when done. Keys are canonical: "user", "user@domain", "@domain";
+ * a member file has one entry with the key "". */
+struct entries {
+    struct intern *keys; /* the number of a key is the number of its entry */
+    struct entry *items;
+    size_t count;
+    size_t capacity;
+    size_t bytes; /* of the members of settled entries */
+};
+
+enum { ENTRIES_MAX = 5000000 };
+#define ENTRIES_BYTES_MAX ((size_t)2 << 30) /* of members in one source */
+
+/* A key, or the target of a redirection, as the directory spells it; also "@domain".
+ * INVALID when it is no address. */
+enum status entries_spell(const char *key, size_t length, struct address *out) MUST_CHECK;
+
+/* The entry of a key as written: found, or added (then its line is 0). INVALID when the
+ * key is no address; NOMEM or LIMIT. The pointer lives until the next call. */
+enum status entries_open(struct entries *entries, const char *key, size_t length,
+                         struct entry **out) MUST_CHECK;
+
+/* Once the members of an entry are all there: sets its kind and gives back spare memory.
+ * NOMEM when its roster failed, LIMIT past ENTRIES_BYTES_MAX. */
+enum status entries_settle(struct entries *entries, struct entry *entry) MUST_CHECK;
+
+/* NULL when there is none. */
+struct entry *entries_find(const struct entries *entries, const char *key);
+
+/* Borrowed until the next entries_open. */
+const char *entries_key(const struct entries *entries, size_t index);
+
+void entries_clear(struct entries *entries);
+
+#endif

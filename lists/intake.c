@@ -1,0 +1,295 @@
+/* Read, keep in the catalog, and enter from there: what was just read and what was kept
+ * from a better day take the same way. */
+#include "lists/intake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lists/aliases.h"
+#include "lists/file.h"
+#include "lists/members.h"
+#include "lists/virtual.h"
+
+/* One source being entered. */
+struct entering {
+    const struct list_source *source;
+    const struct domains *domains; /* where its bare names answer */
+    struct intake *intake;
+    bool fresh; /* read just now */
+    int64_t read_at_ms;
+};
+
+static enum status parse(const struct list_source *source, struct file *file,
+                         struct entries *entries, struct problems *problems)
+{
+    switch (source->kind) {
+    case LIST_ALIASES:
+        return aliases_read(file, source->path, entries, problems);
+    case LIST_VIRTUAL:
+        return virtual_read(file, source->path, entries, problems);
+    case LIST_FILE:
+    default:
+        return members_read(file, source->path, entries, problems);
+    }
+}
+
+static enum status read_source(const struct list_source *source, struct entries *entries,
+                               struct problems *problems, struct error *error)
+{
+    struct file file = {0};
+    enum status status = file_read(source->path, FILE_BYTES_MAX, &file, error);
+    if (status != STATUS_OK)
+        return status;
+    status = file_check_text(&file, source->path, error);
+    if (status == STATUS_OK) {
+        status = parse(source, &file, entries, problems);
+        if (status != STATUS_OK)
+            (void)error_set(error, status, "%s",
+                            status == STATUS_LIMIT ? "has too many entries or members"
+                                                   : "out of memory");
+    }
+    file_clear(&file);
+    if (status != STATUS_OK)
+        entries_clear(entries);
+    return status;
+}
+
+static bool is_too_old(const struct entering *entering, int64_t read_at_ms)
+{
+    return entering->intake->now_ms - read_at_ms > entering->source->max_age_ms;
+}
+
+/* ---- entering ---- */
+
+static enum status enter_member(const struct entering *entering,
+                                const struct roster_reader *reader, uint32_t list,
+                                const struct member *member)
+{
+    struct directory *directory = entering->intake->directory;
+    struct error error;
+    if (member->kind == MEMBER_OPAQUE)
+        return directory_add_opaque(directory, list, member->text, member->length);
+    enum status status =
+        directory_add_member(directory, list, member->text, member->length,
+                             domains_first(entering->domains), &error);
+    if (status != STATUS_INVALID)
+        return status;
+    if (entering->fresh)
+        problems_error(entering->intake->problems,
+                       reader->file == NULL ? entering->source->path : reader->file,
+                       reader->line, "%s", error.text);
+    return directory_add_opaque(directory, list, member->text, member->length);
+}
+
+static enum list_state state_of(const struct entering *entering,
+                                const struct entry *entry, int64_t read_at_ms)
+{
+    if (entry->failed && read_at_ms == 0)
+        return LIST_UNKNOWN;
+    if (entering->fresh && !entry->failed)
+        return LIST_OK;
+    return is_too_old(entering, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
+}
+
+static enum status enter_list(const struct entering *entering, const struct entry *entry,
+                              const struct address *address, uint32_t *out_list)
+{
+    struct directory *directory = entering->intake->directory;
+    int64_t read_at_ms = entry->failed ? entry->read_at_ms : entering->read_at_ms;
+    enum status status =
+        directory_add_list(directory, address->text, entering->source->path,
+                           state_of(entering, entry, read_at_ms), read_at_ms, out_list);
+    struct roster_reader reader = roster_read(&entry->members);
+    struct member member;
+    while (status == STATUS_OK && roster_next(&reader, &member))
+        status = enter_member(entering, &reader, *out_list, &member);
+    return status;
+}
+
+/* What an entry means at its addresses: a list, or whom it redirects to; with an empty
+ * target each address is a person itself, whatever a catch-all says. */
+struct meaning {
+    bool is_list;
+    uint32_t list;
+    struct address target;
+};
+
+static enum status answer(const struct entering *entering, const struct meaning *meaning,
+                          const struct address *address)
+{
+    struct directory *directory = entering->intake->directory;
+    if (meaning->is_list)
+        return directory_bind(directory, address->text, meaning->list);
+    const char *target =
+        meaning->target.length == 0 ? address->text : meaning->target.text;
+    return directory_redirect(directory, address->text, target);
+}
+
+static void report_entry(const struct entering *entering, int line, const char *what)
+{
+    if (entering->fresh)
+        problems_error(entering->intake->problems, entering->source->path, line, "%s",
+                       what);
+}
+
+/* INVALID, and said in problems, when the single target is no address. */
+static enum status find_target(const struct entering *entering, const char *key,
+                               const struct entry *entry, struct address *out)
+{
+    struct roster_reader reader = roster_read(&entry->members);
+    struct member member;
+    if (!roster_next(&reader, &member))
+        return STATUS_INVALID;
+    enum status status = entries_spell(member.text, member.length, out);
+    if (status == STATUS_OK && out->text[0] == '@' && key[0] != '@')
+        status = STATUS_INVALID;
+    const char *domain = domains_first(entering->domains);
+    if (status == STATUS_OK && domain != NULL && out->text[0] != '@')
+        status = address_qualify(out, domain);
+    if (status == STATUS_OK)
+        return status;
+    report_entry(entering, reader.line, "the target is no address");
+    return STATUS_INVALID;
+}
+
+/* The address of a key in the source's domain of this number. INVALID, and said in
+ * problems, when it has no room for the domain. */
+static enum status address_in(const struct entering *entering, const char *key,
+                              const struct entry *entry, size_t domain,
+                              struct address *out)
+{
+    if (key[0] == '\0')
+        key = entering->source->address;
+    enum status status = entries_spell(key, strlen(key), out);
+    if (status == STATUS_OK && out->text[0] != '@' && domain < entering->domains->count)
+        status = address_qualify(out, entering->domains->names[domain]);
+    if (status == STATUS_OK)
+        return status;
+    report_entry(entering, entry->line, "the name is too long");
+    return STATUS_INVALID;
+}
+
+/* A user without domain; in quotes there may be an '@'. */
+static bool is_bare(const char *key)
+{
+    size_t length = strlen(key);
+    return length > 0 && (strchr(key, '@') == NULL || key[length - 1] == '"');
+}
+
+static enum status enter(const struct entering *entering, const char *key,
+                         const struct entry *entry)
+{
+    struct address address;
+    struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
+    enum status status = address_in(entering, key, entry, 0, &address);
+    if (status == STATUS_OK && meaning.is_list)
+        status = enter_list(entering, entry, &address, &meaning.list);
+    else if (status == STATUS_OK && entry->kind == ENTRY_REDIRECT)
+        status = find_target(entering, key, entry, &meaning.target);
+    if (status == STATUS_OK)
+        status = answer(entering, &meaning, &address);
+    for (size_t i = 1;
+         is_bare(key) && status == STATUS_OK && i < entering->domains->count; i++) {
+        status = address_in(entering, key, entry, i, &address);
+        if (status == STATUS_OK)
+            status = answer(entering, &meaning, &address);
+    }
+    return status;
+}
+
+static enum status enter_all(const struct entering *entering,
+                             const struct entries *entries)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {
+        const struct entry *entry = &entries->items[i];
+        entering->intake->unread |= entry->failed;
+        status = enter(entering, entries_key(entries, i), entry);
+        if (status == STATUS_INVALID)
+            status = STATUS_OK; /* reported; the addressed person, too */
+    }
+    return status;
+}
+
+/* A source that was never read. */
+static enum status enter_nothing(const struct entering *entering)
+{
+    struct directory *directory = entering->intake->directory;
+    enum status status = STATUS_OK;
+    if (entering->source->kind == LIST_FILE) {
+        struct entry unknown = {.kind = ENTRY_LIST, .failed = true};
+        return enter(entering, "", &unknown);
+    }
+    for (size_t i = 0; i < entering->domains->count && status == STATUS_OK; i++)
+        status = directory_doubt_domain(directory, entering->domains->names[i]);
+    return status;
+}
+
+/* ---- one source ---- */
+
+static const char *file_of(const struct settings *settings,
+                           const struct list_source *source)
+{
+    return source->file != NULL ? source->file : settings->file;
+}
+
+static void report_unread(const struct settings *settings,
+                          const struct entering *entering, const struct error *error,
+                          bool known)
+{
+    char place[32] = "";
+    char age[80] = "never read well, its lists are unknown";
+    if (error->line > 0)
+        (void)snprintf(place, sizeof place, ":%d", error->line);
+    long long minutes = (entering->intake->now_ms - entering->read_at_ms) / 60000;
+    if (known)
+        (void)snprintf(
+            age, sizeof age, "last read well %lld minutes ago%s", minutes,
+            is_too_old(entering, entering->read_at_ms) ? ", its lists are unknown" : "");
+    problems_error(entering->intake->problems, file_of(settings, entering->source),
+                   entering->source->line, "%s%s: %s (%s)", entering->source->path, place,
+                   error->text, age);
+}
+
+static enum status enter_source(const struct settings *settings,
+                                struct entering *entering)
+{
+    struct intake *intake = entering->intake;
+    struct entries read = {0};
+    const struct entries *entries = NULL;
+    struct error error;
+    enum status status = read_source(entering->source, &read, intake->problems, &error);
+    entering->fresh = status == STATUS_OK;
+    if (entering->fresh)
+        status = catalog_store(intake->catalog, entering->source, &read, intake->now_ms,
+                               intake->problems);
+    if (status == STATUS_NOMEM)
+        return status;
+    status = catalog_last(intake->catalog, entering->source, intake->problems, &entries,
+                          &entering->read_at_ms);
+    if (status == STATUS_NOMEM)
+        return status;
+    if (!entering->fresh) {
+        intake->unread = true;
+        report_unread(settings, entering, &error, status == STATUS_OK);
+    }
+    return status == STATUS_OK ? enter_all(entering, entries) : enter_nothing(entering);
+}
+
+enum status intake_sources(const struct settings *settings, struct intake *intake)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < settings->list_count && status == STATUS_OK; i++) {
+        const struct list_source *source = &settings->lists[i];
+        struct entering entering = {.source = source, .intake = intake};
+        entering.domains =
+            source->domains.count > 0 ? &source->domains : &settings->policy.domains;
+        status = enter_source(settings, &entering);
+        if (status != STATUS_OK)
+            problems_error(intake->problems, file_of(settings, source), source->line,
+                           "%s: %s", source->path,
+                           status == STATUS_NOMEM ? "out of memory"
+                                                  : "too many lists or members");
+    }
+    return status;
+}

@@ -1,0 +1,30 @@
+/* Reads every source of lists and enters what it says into a directory. */
+#ifndef LISTS_INTAKE_H
+#define LISTS_INTAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/problems.h"
+#include "base/status.h"
+#include "conf/settings.h"
+#include "lists/catalog.h"
+#include "policy/directory.h"
+
+/* Where it all goes; everything borrowed. */
+struct intake {
+    struct catalog *catalog;
+    struct directory *directory; /* not sealed yet */
+    struct problems *problems;
+    int64_t now_ms; /* wall time */
+    bool unread;    /* set when a source, or an :include: of one, could not be read */
+};
+
+/* A source that can't be read, and bad lines, are errors in problems; the last good
+ * members stand in for what could not be read, as LIST_STALE, or LIST_UNKNOWN when they
+ * are older than the source's max_age_ms or there are none. Of a table that was never
+ * read each domain is doubted. NOMEM, or LIMIT past a cap of the directory. */
+enum status intake_sources(const struct settings *settings,
+                           struct intake *intake) MUST_CHECK;
+
+#endif

@@ -1,0 +1,17 @@
+/* A member file: one address a line, # comments. */
+#ifndef LISTS_MEMBERS_H
+#define LISTS_MEMBERS_H
+
+#include "base/problems.h"
+#include "base/status.h"
+#include "lists/entries.h"
+#include "lists/file.h"
+
+/* Reads the text of a member file into the one entry "" of entries (zero-initialised). A
+ * '#' first in a line, or after white space, starts a comment. Several addresses in a
+ * line all count. Includes, programs and files have no meaning here: an error in problems
+ * each, and a member that is no address. NOMEM, or LIMIT past a cap. */
+enum status members_read(struct file *file, const char *path, struct entries *entries,
+                         struct problems *problems) MUST_CHECK;
+
+#endif

@@ -1,0 +1,228 @@
+/* Settings are shared by all snapshots refreshed from one load; a directory belongs to
+ * one, and borrows its domains from the settings, so it goes first. */
+#include "lists/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/intern.h"
+#include "lists/intake.h"
+
+struct shared_settings {
+    atomic_uint references;
+    struct settings settings;
+};
+
+struct snapshot_parts {
+    struct shared_settings *shared;
+    struct directory *directory;
+};
+
+static void unref_settings(struct shared_settings *shared)
+{
+    if (shared == NULL || atomic_fetch_sub(&shared->references, 1) != 1)
+        return;
+    settings_clear(&shared->settings);
+    free(shared);
+}
+
+/* ---- do the lists that rules name exist? ---- */
+
+struct checking {
+    const struct settings *settings;
+    const struct directory *directory;
+    struct problems *problems;
+    struct intern *told; /* an element of a group stands in every rule that names it */
+    bool unread;         /* then a missing list may be one that could not be read */
+};
+
+static enum status tell_missing(const struct checking *checking,
+                                const struct element *element)
+{
+    struct text once = {0};
+    uint32_t before = intern_count(checking->told);
+    uint32_t id = 0;
+    text_printf(&once, "%d %s", element->line, element->text);
+    enum status status = once.failed
+                             ? STATUS_NOMEM
+                             : intern_add(checking->told, once.data, once.length, &id);
+    text_clear(&once);
+    if (status != STATUS_OK || id < before)
+        return status;
+    const char *file = element->file != NULL ? element->file : checking->settings->file;
+    if (checking->unread)
+        problems_warning(checking->problems, file, element->line,
+                         "list:%s is in no source that could be read", element->text);
+    else
+        problems_error(checking->problems, file, element->line, "there is no list %s",
+                       element->text);
+    return STATUS_OK;
+}
+
+static enum status check_elements(const struct checking *checking,
+                                  const struct elements *elements)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < elements->count && status == STATUS_OK; i++) {
+        const struct element *element = &elements->items[i];
+        struct address address;
+        struct target target;
+        if (element->kind != ELEMENT_LIST)
+            continue;
+        status = address_parse(element->text, strlen(element->text), &address);
+        if (status != STATUS_OK)
+            break;
+        directory_find(checking->directory, &address, &target);
+        if (target.kind == TARGET_PERSON)
+            status = tell_missing(checking, element);
+    }
+    return status;
+}
+
+static enum status check_rule(const struct checking *checking, const struct rule *rule)
+{
+    const struct elements *const all[] = {&rule->from, &rule->from_not, &rule->to,
+                                          &rule->to_not};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof all / sizeof *all && status == STATUS_OK; i++)
+        status = check_elements(checking, all[i]);
+    return status;
+}
+
+static enum status check_lists(struct checking *checking)
+{
+    const struct policy *policy = &checking->settings->policy;
+    enum status status = STATUS_OK;
+    checking->told = intern_new();
+    if (checking->told == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < policy->group_count && status == STATUS_OK; i++)
+        status = check_elements(checking, &policy->groups[i].elements);
+    for (size_t i = 0; i < policy->rule_count && status == STATUS_OK; i++)
+        status = check_rule(checking, &policy->rules[i]);
+    intern_free(checking->told);
+    return status;
+}
+
+/* ---- building ---- */
+
+/* Fills and seals a directory, and holds the rules against it. */
+static enum status fill(const struct settings *settings, struct catalog *catalog,
+                        struct directory *directory, struct problems *problems)
+{
+    struct intake intake = {.catalog = catalog,
+                            .directory = directory,
+                            .problems = problems,
+                            .now_ms = clock_wall_ms()};
+    enum status status = intake_sources(settings, &intake);
+    if (status == STATUS_OK)
+        status = directory_seal(directory, problems);
+    struct checking checking = {.settings = settings,
+                                .directory = directory,
+                                .problems = problems,
+                                .unread = intake.unread};
+    if (status == STATUS_OK)
+        status = check_lists(&checking);
+    return status;
+}
+
+/* Hands problems on, errors as warnings when they are to be lived with. */
+static void hand_on(struct problems *problems, const struct problems *found, bool demote)
+{
+    size_t errors = 0;
+    size_t warnings = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        const struct problem *problem = &found->items[i];
+        errors += !problem->warning;
+        warnings += problem->warning;
+        if (problem->warning || demote)
+            problems_warning(problems, problem->file, problem->line, "%s", problem->text);
+        else
+            problems_error(problems, problem->file, problem->line, "%s", problem->text);
+    }
+    problems->warnings += found->warnings - warnings; /* those that were not kept */
+    *(demote ? &problems->warnings : &problems->errors) += found->errors - errors;
+}
+
+/* Builds on settings whose reference is taken over, also on failure. */
+static enum status build(struct shared_settings *shared, struct catalog *catalog,
+                         bool strict, struct problems *problems,
+                         struct snapshot **out_snapshot)
+{
+    struct problems found = {0};
+    struct catalog *own = catalog == NULL ? catalog_new(NULL) : NULL;
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    struct snapshot_parts *parts = calloc(1, sizeof *parts);
+    struct directory *directory = directory_new(&shared->settings.policy.domains);
+    enum status status = STATUS_NOMEM;
+    if (snapshot != NULL && parts != NULL && directory != NULL &&
+        (catalog != NULL || own != NULL))
+        status =
+            fill(&shared->settings, catalog == NULL ? own : catalog, directory, &found);
+    catalog_free(own);
+    if (status == STATUS_NOMEM && found.errors == 0)
+        problems_error(&found, shared->settings.file, 0, "out of memory");
+    if (status == STATUS_OK && strict && found.errors > 0)
+        status = STATUS_INVALID;
+    hand_on(problems, &found, status == STATUS_OK);
+    problems_clear(&found);
+    if (status != STATUS_OK) {
+        directory_free(directory);
+        unref_settings(shared);
+        free(parts);
+        free(snapshot);
+        return status;
+    }
+    *parts = (struct snapshot_parts){.shared = shared, .directory = directory};
+    snapshot->settings = &shared->settings;
+    snapshot->directory = directory;
+    snapshot->parts = parts;
+    atomic_init(&snapshot->references, 1);
+    *out_snapshot = snapshot;
+    return STATUS_OK;
+}
+
+enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
+                          struct problems *problems, struct snapshot **out_snapshot)
+{
+    struct shared_settings *shared = calloc(1, sizeof *shared);
+    if (shared == NULL) {
+        problems_error(problems, path, 0, "out of memory");
+        return STATUS_NOMEM;
+    }
+    atomic_init(&shared->references, 1);
+    enum status status = settings_load(path, &shared->settings, problems);
+    if (status != STATUS_OK) {
+        free(shared);
+        return status;
+    }
+    status = build(shared, catalog, strict, problems, out_snapshot);
+    if (status == STATUS_OK && catalog != NULL)
+        catalog_sweep(catalog);
+    return status;
+}
+
+enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
+                             struct problems *problems, struct snapshot **out_snapshot)
+{
+    struct shared_settings *shared = old->parts->shared;
+    atomic_fetch_add(&shared->references, 1);
+    return build(shared, catalog, false, problems, out_snapshot);
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+    atomic_fetch_add(&snapshot->references, 1);
+    return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+    if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) != 1)
+        return;
+    directory_free(snapshot->parts->directory);
+    unref_settings(snapshot->parts->shared);
+    free(snapshot->parts);
+    free(snapshot);
+}

@@ -1,0 +1,39 @@
+/* Configuration and directory, resolved against each other: immutable and refcounted. The
+ * daemon judges each message by one, the command checks and explains by one. */
+#ifndef LISTS_SNAPSHOT_H
+#define LISTS_SNAPSHOT_H
+
+#include <stdatomic.h>
+
+#include "base/problems.h"
+#include "conf/settings.h"
+#include "lists/catalog.h"
+#include "policy/directory.h"
+
+struct snapshot {
+    atomic_uint references;
+    const struct settings
+        *settings; /* shared with the snapshots refreshed from this one */
+    const struct directory *directory;
+    struct snapshot_parts *parts; /* private: what is freed with it */
+};
+
+/* Reads the configuration and every source of lists. catalog keeps the last good members
+ * of each list between calls, and may be NULL (check, explain). strict: a source that
+ * can't be read, and a rule's list that does not exist, are errors (check); otherwise
+ * warnings (the daemon: lists may come back). OK with one reference in *out_snapshot;
+ * anything else leaves it alone and the reason in problems. */
+enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
+                          struct problems *problems,
+                          struct snapshot **out_snapshot) MUST_CHECK;
+
+/* The same configuration with its sources read again; the configuration's file is not
+ * looked at. */
+enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
+                             struct problems *problems,
+                             struct snapshot **out_snapshot) MUST_CHECK;
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot); /* the last one frees; NULL is allowed */
+
+#endif

@@ -1,0 +1,99 @@
+/* One pass over the logical lines; the formats differ in where the key ends. */
+#include "lists/table.h"
+
+#include "lists/targets.h"
+#include "lists/values.h"
+#include "policy/address.h"
+
+/* A table being read. */
+struct reading {
+    const struct table_format *format;
+    const char *path;
+    struct entries *entries;
+    struct problems *problems;
+};
+
+static bool has_value(const char *text, size_t length)
+{
+    struct values values = values_of(text, length);
+    struct value value;
+    return values_next(&values, &value);
+}
+
+static int line_of(const struct line *line, const char *at)
+{
+    int number = line->number;
+    for (const char *c = line->text; c < at; c++)
+        number += *c == '\n';
+    return number;
+}
+
+/* The local part of a key, as a string; "" for "@domain". */
+static void user_of(const struct table_pair *pair, struct address *out)
+{
+    if (address_parse(pair->key, pair->key_length, out) != STATUS_OK)
+        *out = (struct address){0};
+    out->text[out->at] = '\0';
+}
+
+static enum status add_pair(struct reading *reading, const struct line *line,
+                            const struct table_pair *pair)
+{
+    struct entry *entry;
+    struct address user;
+    enum status status =
+        entries_open(reading->entries, pair->key, pair->key_length, &entry);
+    if (status == STATUS_INVALID) {
+        problems_error(reading->problems, reading->path, line->number,
+                       "the name is no address");
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK)
+        return status;
+    if (entry->line != 0)
+        problems_warning(reading->problems, reading->path, line->number,
+                         "the same name as on line %d: their members are taken together",
+                         entry->line);
+    else
+        entry->line = line->number;
+
+    user_of(pair, &user);
+    bool keeps_user = reading->format->keeps_user && user.text[0] != '\0';
+    struct targets_place place = {.path = reading->path,
+                                  .line = line_of(line, pair->value),
+                                  .user = keeps_user ? user.text : NULL};
+    size_t length = line->length - (size_t)(pair->value - line->text);
+    status = targets_add(&place, pair->value, length, entry, reading->problems);
+    if (status == STATUS_OK)
+        status = entries_settle(reading->entries, entry);
+    return status;
+}
+
+static enum status read_line(struct reading *reading, const struct line *line)
+{
+    struct table_pair pair = {0};
+    const char *wrong = line->orphan ? "white space in front continues no line"
+                                     : reading->format->split(line, &pair);
+    if (wrong == NULL &&
+        !has_value(pair.value, line->length - (size_t)(pair.value - line->text)))
+        wrong = "has no value";
+    if (wrong != NULL) {
+        problems_error(reading->problems, reading->path, line->number, "%s", wrong);
+        return STATUS_OK;
+    }
+    return add_pair(reading, line, &pair);
+}
+
+enum status table_read(const struct table_format *format, struct file *file,
+                       const char *path, struct entries *entries,
+                       struct problems *problems)
+{
+    struct reading reading = {
+        .format = format, .path = path, .entries = entries, .problems = problems};
+    struct lines lines = lines_of(file->data, file->length);
+    struct line line;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && lines_next_logical(&lines, &line))
+        status = read_line(&reading, &line);
+    return status;
+}
