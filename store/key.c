@@ -1,0 +1,34 @@
+/* A file of at least 16 bytes, whatever they are: `openssl rand -hex 32` will do. */
+#include "store/key.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum status key_load(const struct settings *settings, struct digest_key *out_key,
+                     struct error *error)
+{
+    const char *path = settings->privacy.key_file;
+    char secret[KEY_FILE_BYTES_MAX];
+    if (path == NULL || path[0] == '\0') {
+        const char *prefix = settings->store.prefix;
+        digest_key_derive(prefix, strlen(prefix), out_key);
+        return STATUS_OK;
+    }
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return error_set_at(error, STATUS_IO, path, 0, "can't read the key: %s",
+                            strerror(errno));
+    size_t length = fread(secret, 1, sizeof secret, file);
+    int failed = ferror(file);
+    (void)fclose(file);
+    if (failed)
+        return error_set_at(error, STATUS_IO, path, 0, "can't read the key");
+    if (length < KEY_FILE_BYTES_MIN)
+        return error_set_at(error, STATUS_INVALID, path, 0,
+                            "a key needs at least %d bytes", KEY_FILE_BYTES_MIN);
+    digest_key_derive(secret, length, out_key);
+    sodium_memzero(secret, sizeof secret);
+    return STATUS_OK;
+}

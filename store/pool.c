@@ -1,0 +1,300 @@
+/* One lock, never held across I/O; waits are until monotonic deadlines. Wires of an older
+ * generation may still be out on loan when the breaker has closed again: what they bring
+ * back says nothing about the new ones, and they are freed. */
+#include "store/pool.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t ready; /* a wire, a breaker that opens, the first probe */
+    pthread_cond_t work;  /* for the keeper */
+    struct wire **idle;   /* a stack of idle_count, room for size */
+    struct wire **spare;  /* the keeper's, as large */
+    int size, idle_count;
+    int alive; /* idle or lent, of this generation */
+    int waiting;
+    bool open, stopping, probed;
+    bool lacking; /* the last try to connect failed */
+    uint64_t generation;
+    char why[200]; /* open, or lacking */
+
+    pthread_mutex_t telling; /* taken before mutex: transitions are told in order */
+    bool told_open;
+    struct store_reporter reporter;
+};
+
+static bool init_locks(struct pool *pool)
+{
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic) != 0)
+        return false;
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    /* On Linux these four allocate nothing and cannot fail. */
+    bool done = pthread_cond_init(&pool->ready, &monotonic) == 0 &&
+                pthread_cond_init(&pool->work, &monotonic) == 0 &&
+                pthread_mutex_init(&pool->mutex, NULL) == 0 &&
+                pthread_mutex_init(&pool->telling, NULL) == 0;
+    (void)pthread_condattr_destroy(&monotonic);
+    return done;
+}
+
+struct pool *pool_new(int size, struct store_reporter reporter)
+{
+    struct pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL)
+        return NULL;
+    pool->size = size;
+    pool->open = true;
+    pool->reporter = reporter;
+    pool->idle = calloc((size_t)size, sizeof(struct wire *));
+    pool->spare = calloc((size_t)size, sizeof(struct wire *));
+    if (pool->idle == NULL || pool->spare == NULL || !init_locks(pool)) {
+        free(pool->spare);
+        free(pool->idle);
+        free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+    if (pool == NULL)
+        return;
+    for (int i = 0; i < pool->idle_count; i++)
+        wire_free(pool->idle[i]);
+    (void)pthread_mutex_destroy(&pool->telling);
+    (void)pthread_mutex_destroy(&pool->mutex);
+    (void)pthread_cond_destroy(&pool->work);
+    (void)pthread_cond_destroy(&pool->ready);
+    free(pool->spare);
+    free(pool->idle);
+    free(pool);
+}
+
+/* False at the deadline. */
+static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline_us)
+{
+    struct timespec until = {.tv_sec = deadline_us / 1000000,
+                             .tv_nsec = deadline_us % 1000000 * 1000};
+    return pthread_cond_timedwait(cond, mutex, &until) == 0;
+}
+
+/* Tells of the breaker's state unless it was told already. The report is made under the
+ * lock telling, which nothing but this function takes. */
+static void tell(struct pool *pool)
+{
+    char text[sizeof pool->why + 32];
+    (void)pthread_mutex_lock(&pool->telling);
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool open = pool->open;
+    if (open)
+        (void)snprintf(text, sizeof text, "store away: %s", pool->why);
+    else
+        (void)snprintf(text, sizeof text, "store back");
+    (void)pthread_mutex_unlock(&pool->mutex);
+    if (open != pool->told_open) {
+        pool->told_open = open;
+        pool->reporter.report(pool->reporter.context,
+                              open ? SEVERITY_WARNING : SEVERITY_INFO, text);
+    }
+    (void)pthread_mutex_unlock(&pool->telling);
+}
+
+static void set_why(struct pool *pool, const char *why)
+{
+    (void)snprintf(pool->why, sizeof pool->why, "%s", why);
+}
+
+/* Under the lock. Idle wires stay where they are until the keeper frees them. */
+static void open_breaker(struct pool *pool)
+{
+    pool->open = true;
+    pool->generation++;
+    (void)pthread_cond_broadcast(&pool->ready);
+    (void)pthread_cond_signal(&pool->work);
+}
+
+static bool take_idle(struct pool *pool, int64_t deadline_us, struct loan *out_loan)
+{
+    bool taken = false;
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (pool->idle_count > 0 || pool->waiting < POOL_WAITERS_MAX) {
+        bool in_time = true;
+        pool->waiting++;
+        while (!pool->open && pool->idle_count == 0 && in_time)
+            in_time = wait_until(&pool->ready, &pool->mutex, deadline_us);
+        pool->waiting--;
+    }
+    if (!pool->open && pool->idle_count > 0) {
+        *out_loan = (struct loan){pool->idle[--pool->idle_count], pool->generation};
+        taken = true;
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return taken;
+}
+
+bool pool_take(struct pool *pool, int64_t deadline_us, struct loan *out_loan)
+{
+    struct loan loan;
+    while (take_idle(pool, deadline_us, &loan)) {
+        if (wire_is_quiet(loan.wire)) {
+            *out_loan = loan;
+            return true;
+        }
+        pool_drop(pool, &loan);
+    }
+    return false;
+}
+
+void pool_give(struct pool *pool, const struct loan *loan)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool keep = loan->generation == pool->generation;
+    if (keep) {
+        pool->idle[pool->idle_count++] = loan->wire;
+        (void)pthread_cond_signal(&pool->ready);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    if (!keep)
+        wire_free(loan->wire);
+}
+
+void pool_drop(struct pool *pool, const struct loan *loan)
+{
+    bool tripped = false;
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (loan->generation == pool->generation) {
+        pool->alive--;
+        tripped = pool->alive == 0 && pool->lacking;
+        if (tripped)
+            open_breaker(pool);
+        else
+            (void)pthread_cond_signal(&pool->work);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    wire_free(loan->wire);
+    if (tripped)
+        tell(pool);
+}
+
+void pool_trip(struct pool *pool, const struct loan *loan, const char *why)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (loan->generation == pool->generation) {
+        set_why(pool, why);
+        open_breaker(pool);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    wire_free(loan->wire);
+    tell(pool);
+}
+
+bool pool_is_open(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool open = pool->open;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return open;
+}
+
+void pool_await_first(struct pool *pool, int64_t deadline_us)
+{
+    bool in_time = true;
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (!pool->probed && in_time)
+        in_time = wait_until(&pool->ready, &pool->mutex, deadline_us);
+    if (!pool->probed)
+        set_why(pool, "no answer yet");
+    (void)pthread_mutex_unlock(&pool->mutex);
+    tell(pool);
+}
+
+enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us)
+{
+    enum pool_task task = POOL_STOP;
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (!pool->stopping) {
+        task = pool->open ? POOL_PROBE : POOL_CONNECT;
+        if (!pool->open && pool->alive == pool->size)
+            (void)pthread_cond_wait(&pool->work, &pool->mutex);
+        else if (!wait_until(&pool->work, &pool->mutex,
+                             pool->open ? probe_us : connect_us))
+            break;
+    }
+    if (pool->stopping)
+        task = POOL_STOP;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return task;
+}
+
+void pool_stay_open(struct pool *pool, const char *why)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    set_why(pool, why);
+    pool->probed = true;
+    (void)pthread_cond_broadcast(&pool->ready);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    tell(pool);
+}
+
+void pool_restore(struct pool *pool, struct wire *const *wires, int count)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    struct wire **old = pool->idle;
+    int old_count = pool->idle_count;
+    pool->idle = pool->spare;
+    pool->spare = old;
+    for (int i = 0; i < count; i++)
+        pool->idle[i] = wires[i];
+    pool->idle_count = count;
+    pool->alive = count;
+    pool->open = false;
+    pool->lacking = false;
+    pool->probed = true;
+    (void)pthread_cond_broadcast(&pool->ready);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    for (int i = 0; i < old_count; i++)
+        wire_free(old[i]);
+    tell(pool);
+}
+
+void pool_add(struct pool *pool, struct wire *wire)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool keep = !pool->open && pool->alive < pool->size;
+    if (keep) {
+        pool->idle[pool->idle_count++] = wire;
+        pool->alive++;
+        pool->lacking = false;
+        (void)pthread_cond_signal(&pool->ready);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    if (!keep)
+        wire_free(wire);
+}
+
+void pool_lack(struct pool *pool, const char *why)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (!pool->open) {
+        set_why(pool, why);
+        pool->lacking = true;
+        if (pool->alive == 0)
+            open_breaker(pool);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    tell(pool);
+}
+
+void pool_stop(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->stopping = true;
+    (void)pthread_cond_signal(&pool->work);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}

@@ -1,0 +1,57 @@
+/* The breaker, and the connections that are ready while it is closed. The mail path takes
+ * and gives back; one keeper alone connects and closes the breaker again. */
+#ifndef STORE_POOL_H
+#define STORE_POOL_H
+
+#include "store/store.h"
+#include "store/wire.h"
+
+enum { POOL_WAITERS_MAX = 64 };
+
+struct pool;
+
+/* A wire that the mail path has; generation counts the openings of the breaker. */
+struct loan {
+    struct wire *wire;
+    uint64_t generation;
+};
+
+/* The breaker is open until pool_restore. NULL without memory. */
+struct pool *pool_new(int size, struct store_reporter reporter);
+void pool_free(struct pool *pool); /* no loan is out; NULL is allowed */
+
+/* The mail path: a wire that is connected, waited for until deadline_us (monotonic).
+ * False when the breaker is or gets open, at the deadline, or when POOL_WAITERS_MAX wait
+ * already. A loan ends by one of give (the wire is fine), drop (it is dead) and trip (it
+ * is dead, and nobody else should try: opens the breaker and tells why). */
+bool pool_take(struct pool *pool, int64_t deadline_us, struct loan *out_loan);
+void pool_give(struct pool *pool, const struct loan *loan);
+void pool_drop(struct pool *pool, const struct loan *loan);
+void pool_trip(struct pool *pool, const struct loan *loan, const char *why);
+
+bool pool_is_open(struct pool *pool);
+
+/* Waits until the keeper's first probe went one way or the other. */
+void pool_await_first(struct pool *pool, int64_t deadline_us);
+
+enum pool_task { POOL_STOP, POOL_PROBE, POOL_CONNECT };
+
+/* The keeper: what to do next; waits for it. A probe (breaker open) and a connection
+ * (one is missing) are due no earlier than their monotonic times. */
+enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us);
+
+/* A probe failed. */
+void pool_stay_open(struct pool *pool, const char *why);
+
+/* A probe succeeded: closes the breaker with these wires (1 to size), which it owns now.
+ * Those of before are freed. */
+void pool_restore(struct pool *pool, struct wire *const *wires, int count);
+
+/* A missing wire, or why there is none: that opens the breaker when it was the last. */
+void pool_add(struct pool *pool, struct wire *wire);
+void pool_lack(struct pool *pool, const char *why);
+
+/* The keeper is to stop. */
+void pool_stop(struct pool *pool);
+
+#endif

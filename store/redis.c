@@ -1,0 +1,363 @@
+/* What the mail path and the keeper do with Redis. The mail path asks once, over a wire
+ * that is ready; all connecting, probing and waiting for better times is the keeper's. */
+#include "store/redis.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/pool.h"
+#include "store/script.h"
+#include "store/wire.h"
+
+enum {
+    PASSWORD_MAX = 1024,
+    PROBE_EVERY_MS = 250,
+    CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
+    CONNECT_MAX_MS = 1000,
+    FILL_MAX_MS = 100, /* spent on more wires before the breaker closes */
+};
+
+struct redis {
+    const struct store_settings *settings;
+    struct digest_key key;
+    struct store_reporter reporter;
+    struct wire_address address;
+    char password[PASSWORD_MAX];
+    struct pool *pool;
+    pthread_t keeper;
+    bool keeper_runs;
+};
+
+static int64_t after_ms(int64_t ms)
+{
+    return clock_monotonic_us() + ms * 1000;
+}
+
+/* A bucket that is charged to see that Redis takes writes; it is full again in 1 ms. */
+static enum status probe(struct redis *redis, struct wire *wire, struct error *error)
+{
+    static const struct rate rate = {1000, 1000, 1000};
+    const struct charge charge = {.rate = &rate, .cost = 1};
+    const char *prefix = redis->settings->prefix;
+    size_t size = strlen(prefix) + sizeof "{}:probe";
+    int timeout_ms = redis->settings->timeout_ms;
+    int64_t left;
+    enum status status = STATUS_NOMEM;
+    struct script *script = script_new(1, size, true);
+    char *key = malloc(size);
+    if (script != NULL && key != NULL) {
+        (void)snprintf(key, size, "{%s}:probe", prefix);
+        script_add(script, key, &charge);
+        if (timeout_ms > CONNECT_MAX_MS)
+            timeout_ms = CONNECT_MAX_MS;
+        status = script_run(script, wire, after_ms(timeout_ms), &left, error);
+    }
+    free(key);
+    script_free(script);
+    return status;
+}
+
+/* A new wire over which a charge was seen to work. */
+static enum status open_wire(struct redis *redis, struct wire **out_wire,
+                             struct error *error)
+{
+    struct wire *wire = NULL;
+    int timeout_ms = redis->settings->timeout_ms;
+    if (timeout_ms < CONNECT_MIN_MS)
+        timeout_ms = CONNECT_MIN_MS;
+    if (timeout_ms > CONNECT_MAX_MS)
+        timeout_ms = CONNECT_MAX_MS;
+    enum status status = wire_open(&redis->address, after_ms(timeout_ms), &wire, error);
+    if (status == STATUS_OK)
+        status = probe(redis, wire, error);
+    if (status == STATUS_NOMEM)
+        (void)error_set(error, status, "out of memory");
+    if (status != STATUS_OK) {
+        wire_free(wire);
+        return status;
+    }
+    *out_wire = wire;
+    return STATUS_OK;
+}
+
+/* Warns when Redis would evict buckets, which refills them in silence. That it may not be
+ * asked (ACL, renamed command) is no fault. False when the wire died. */
+static bool check_eviction(struct redis *redis, struct wire *wire)
+{
+    const char *words[] = {"CONFIG", "GET", "maxmemory-policy"};
+    const size_t lengths[] = {6, 3, 16};
+    const struct wire_command command = {3, words, lengths};
+    redisReply *reply = NULL;
+    if (wire_ask(wire, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) != STATUS_OK)
+        return false;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[1]->type == REDIS_REPLY_STRING &&
+        strcmp(reply->element[1]->str, "noeviction") != 0) {
+        char text[160];
+        (void)snprintf(text, sizeof text,
+                       "Redis has maxmemory-policy %.40s and may refill buckets by "
+                       "evicting them: set noeviction",
+                       reply->element[1]->str);
+        redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
+    }
+    freeReplyObject(reply);
+    return true;
+}
+
+/* Opens the wires, at least one, with which the breaker closes. The rest are missing ones
+ * then, when connecting takes long. */
+static int fill(struct redis *redis, struct wire **wires, struct error *error)
+{
+    int count = 0;
+    int64_t until_us = after_ms(FILL_MAX_MS);
+    if (open_wire(redis, &wires[count], error) != STATUS_OK)
+        return 0;
+    count++;
+    if (!check_eviction(redis, wires[0])) {
+        wire_free(wires[0]);
+        (void)error_set(error, STATUS_UNAVAILABLE, "no answer to CONFIG GET");
+        return 0;
+    }
+    while (count < redis->settings->connections && clock_left_ms(until_us) > 0 &&
+           open_wire(redis, &wires[count], error) == STATUS_OK)
+        count++;
+    return count;
+}
+
+static void probe_away(struct redis *redis, struct wire **wires)
+{
+    struct error error = {0};
+    int count = fill(redis, wires, &error);
+    if (count > 0)
+        pool_restore(redis->pool, wires, count);
+    else
+        pool_stay_open(redis->pool, error.text);
+}
+
+static bool add_wire(struct redis *redis)
+{
+    struct error error = {0};
+    struct wire *wire = NULL;
+    if (open_wire(redis, &wire, &error) != STATUS_OK) {
+        pool_lack(redis->pool, error.text);
+        return false;
+    }
+    pool_add(redis->pool, wire);
+    return true;
+}
+
+static void *keep(void *context)
+{
+    struct redis *redis = context;
+    struct wire **wires =
+        calloc((size_t)redis->settings->connections, sizeof(struct wire *));
+    int64_t probe_us = 0;
+    int64_t connect_us = 0;
+    if (wires == NULL) {
+        pool_stay_open(redis->pool, "out of memory");
+        return NULL;
+    }
+    for (;;) {
+        enum pool_task task = pool_await_task(redis->pool, probe_us, connect_us);
+        int64_t started_us = clock_monotonic_us();
+        if (task == POOL_STOP)
+            break;
+        if (task == POOL_PROBE) {
+            probe_away(redis, wires);
+            probe_us = started_us + PROBE_EVERY_MS * 1000;
+        } else {
+            connect_us = add_wire(redis) ? 0 : started_us + PROBE_EVERY_MS * 1000;
+        }
+    }
+    free(wires);
+    return NULL;
+}
+
+/* The first line of the file, or what of it fits. */
+static enum status read_password(struct redis *redis, struct error *error)
+{
+    const char *path = redis->settings->password_file;
+    if (path[0] == '\0')
+        return STATUS_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ssize_t length = fd < 0 ? -1 : read(fd, redis->password, PASSWORD_MAX - 1);
+    int failure = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    if (length < 0)
+        return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(failure));
+    redis->password[length] = '\0';
+    redis->password[strcspn(redis->password, "\r\n")] = '\0';
+    if (redis->password[0] == '\0')
+        return error_set_at(error, STATUS_IO, path, 0, "no password in it");
+    return STATUS_OK;
+}
+
+/* With all signals blocked: they are for the threads that wait for them. */
+static enum status start_keeper(struct redis *redis, struct error *error)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&redis->keeper, NULL, keep, redis);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    redis->keeper_runs = failure == 0;
+    if (failure != 0)
+        return error_set(error, STATUS_IO, "thread: %s", strerror(failure));
+    return STATUS_OK;
+}
+
+enum status redis_open(const struct store_settings *settings,
+                       const struct digest_key *key, struct store_reporter reporter,
+                       struct redis **out_redis, struct error *error)
+{
+    struct redis *redis = calloc(1, sizeof *redis);
+    if (redis == NULL)
+        return STATUS_NOMEM;
+    redis->settings = settings;
+    redis->key = *key;
+    redis->reporter = reporter;
+    redis->address = (struct wire_address){.host = settings->host,
+                                           .port = settings->port,
+                                           .path = settings->path,
+                                           .username = settings->username,
+                                           .password = redis->password,
+                                           .database = settings->database};
+    enum status status = read_password(redis, error);
+    if (status == STATUS_OK) {
+        redis->pool = pool_new(settings->connections, reporter);
+        status = redis->pool == NULL ? STATUS_NOMEM : start_keeper(redis, error);
+    }
+    if (status != STATUS_OK) {
+        redis_close(redis);
+        return status;
+    }
+    pool_await_first(redis->pool, after_ms(settings->timeout_ms));
+    *out_redis = redis;
+    return STATUS_OK;
+}
+
+void redis_close(struct redis *redis)
+{
+    if (redis == NULL)
+        return;
+    if (redis->keeper_runs) {
+        pool_stop(redis->pool);
+        (void)pthread_join(redis->keeper, NULL);
+    }
+    pool_free(redis->pool);
+    explicit_bzero(redis->password, sizeof redis->password);
+    free(redis);
+}
+
+/* The run of a message: keys are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
+static struct script *make_script(const struct redis *redis, const struct charge *charges,
+                                  size_t count, bool commit)
+{
+    const char *prefix = redis->settings->prefix;
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strlen(charges[i].fingerprint) > longest)
+            longest = strlen(charges[i].fingerprint);
+    size_t size = strlen(prefix) + sizeof "{}:b::" + longest + DIGEST_HEX_SIZE;
+    struct script *script = script_new(count, size, commit);
+    char *key = malloc(size);
+    if (script == NULL || key == NULL) {
+        script_free(script);
+        free(key);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char hash[DIGEST_HEX_SIZE];
+        digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject), hash);
+        (void)snprintf(key, size, "{%s}:b:%s:%s", prefix, charges[i].fingerprint, hash);
+        script_add(script, key, &charges[i]);
+    }
+    free(key);
+    return script;
+}
+
+/* Ends a loan by how its run went. */
+static void settle(struct redis *redis, const struct loan *loan, enum status status,
+                   const struct error *error, bool hurried)
+{
+    char text[sizeof error->text + 32];
+    switch (status) {
+    case STATUS_OK:
+        pool_give(redis->pool, loan);
+        break;
+    case STATUS_INVALID:
+        pool_give(redis->pool, loan);
+        (void)snprintf(text, sizeof text, "bad bucket in Redis: %s", error->text);
+        redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
+        break;
+    case STATUS_NOMEM:
+        pool_drop(redis->pool, loan);
+        break;
+    case STATUS_UNAVAILABLE:
+    case STATUS_IO:
+    case STATUS_LIMIT:
+    case STATUS_NOT_FOUND:
+        if (hurried)
+            pool_drop(redis->pool, loan);
+        else
+            pool_trip(redis->pool, loan, error->text);
+    }
+}
+
+/* One run over a ready wire. */
+static enum status run(struct redis *redis, struct script *script, int64_t deadline_us,
+                       int64_t *out_left)
+{
+    struct loan loan;
+    struct error error = {0};
+    if (!pool_take(redis->pool, deadline_us, &loan))
+        return STATUS_UNAVAILABLE;
+    int64_t start_us = clock_monotonic_us();
+    if (start_us >= deadline_us) {
+        pool_give(redis->pool, &loan);
+        return STATUS_UNAVAILABLE;
+    }
+    enum status status = script_run(script, loan.wire, deadline_us, out_left, &error);
+    /* A message that came with little time left proves nothing about Redis. */
+    bool hurried = clock_monotonic_us() >= deadline_us &&
+                   deadline_us - start_us < redis->settings->timeout_ms * 500;
+    settle(redis, &loan, status, &error, hurried);
+    return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
+                         bool commit, int64_t deadline_us, struct outcome *out_outcomes)
+{
+    int64_t timeout_us = after_ms(redis->settings->timeout_ms);
+    if (timeout_us < deadline_us)
+        deadline_us = timeout_us;
+    if (pool_is_open(redis->pool))
+        return STATUS_UNAVAILABLE;
+
+    int64_t *left = calloc(count, sizeof *left);
+    struct script *script = make_script(redis, charges, count, commit);
+    enum status status = STATUS_UNAVAILABLE;
+    if (left != NULL && script != NULL)
+        status = run(redis, script, deadline_us, left);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        out_outcomes[i] = (struct outcome){.left = left[i],
+                                           .burst = charges[i].rate->burst,
+                                           .fits = charges[i].cost <= left[i]};
+    script_free(script);
+    free(left);
+    return status;
+}
+
+bool redis_is_away(struct redis *redis)
+{
+    return pool_is_open(redis->pool);
+}

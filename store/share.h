@@ -1,0 +1,12 @@
+/* A relay's part of a shared rate, for when each must decide alone. */
+#ifndef STORE_SHARE_H
+#define STORE_SHARE_H
+
+#include "policy/bucket.h"
+
+/* The rate of one of nodes (1 to 1000) relays: burst max(1, burst div nodes), and tokens
+ * per period x nodes. That is exact as long as tokens or period can be chosen within a
+ * rate's bounds; otherwise it is rounded down, to at least one token in 366 days. */
+struct rate share_of(const struct rate *rate, int nodes);
+
+#endif

@@ -1,0 +1,262 @@
+/* The whole file is one text in memory, at most some 30 MB: so its seal is checked before
+ * a line of it is believed. */
+#include "store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum {
+    BATCH = 512,                 /* records copied under one lock */
+    FIELDS = 6,                  /* after the id */
+    FILE_MAX = 64 * 1024 * 1024, /* twice what a full table needs */
+    SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
+};
+
+static const char header[] = "mailbrake-state 1\n";
+static const char magic[] = "mailbrake-state ";
+
+static void add_record(struct text *text, const struct memory_record *record)
+{
+    for (size_t i = 0; i < sizeof record->id.bytes; i++)
+        text_printf(text, "%02x", record->id.bytes[i]);
+    text_printf(text,
+                " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+                "\n",
+                record->bucket.level, record->bucket.rest, record->bucket.stamp_ms,
+                record->rate.tokens, record->rate.period_ms, record->rate.burst);
+}
+
+static void add_seal(struct text *text, const struct digest_key *key)
+{
+    char hash[DIGEST_HEX_SIZE];
+    digest_hex(key, text_string(text), text->length, hash);
+    text_printf(text, "seal %s\n", hash);
+}
+
+static enum status write_all(int fd, const char *data, size_t length)
+{
+    while (length > 0) {
+        ssize_t count = write(fd, data, length);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return STATUS_IO;
+        data += count;
+        length -= (size_t)count;
+    }
+    return fsync(fd) == 0 ? STATUS_OK : STATUS_IO;
+}
+
+/* Makes the rename last. A file system that can't is no reason to fail. */
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder =
+        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path + 1));
+    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        (void)close(fd);
+    }
+    free(folder);
+}
+
+static enum status replace(const char *path, const char *temporary,
+                           const struct text *text, struct error *error)
+{
+    (void)unlink(temporary); /* what a crash left */
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set_at(error, STATUS_IO, temporary, 0, "%s", strerror(errno));
+    enum status status = write_all(fd, text_string(text), text->length);
+    int failure = errno;
+    if (close(fd) != 0 && status == STATUS_OK) {
+        failure = errno;
+        status = STATUS_IO;
+    }
+    if (status == STATUS_OK && rename(temporary, path) != 0) {
+        failure = errno;
+        status = STATUS_IO;
+    }
+    if (status != STATUS_OK) {
+        (void)unlink(temporary);
+        return error_set_at(error, status, path, 0, "%s", strerror(failure));
+    }
+    sync_folder(path);
+    return STATUS_OK;
+}
+
+enum status state_save(struct memory *memory, const struct digest_key *key,
+                       const char *path, int64_t now_ms, struct error *error)
+{
+    struct text text = {0}, temporary = {0};
+    enum status status = STATUS_NOMEM;
+    struct memory_record *records = calloc(BATCH, sizeof *records);
+    text_add_string(&text, header);
+    for (size_t set = 0; records != NULL && set < MEMORY_SETS;) {
+        size_t count = memory_export(memory, now_ms, &set, records, BATCH);
+        for (size_t i = 0; i < count; i++)
+            add_record(&text, &records[i]);
+    }
+    add_seal(&text, key);
+    text_printf(&temporary, "%s.tmp", path);
+    if (records != NULL && !text.failed && !temporary.failed)
+        status = replace(path, text_string(&temporary), &text, error);
+    else
+        (void)error_set_at(error, status, path, 0, "out of memory");
+    free(records);
+    text_clear(&text);
+    text_clear(&temporary);
+    return status;
+}
+
+static enum status read_all(int fd, struct text *text)
+{
+    char block[16384];
+    for (;;) {
+        ssize_t count = read(fd, block, sizeof block);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return STATUS_IO;
+        if (count == 0)
+            return text->failed ? STATUS_NOMEM : STATUS_OK;
+        if (text->length + (size_t)count > FILE_MAX) {
+            errno = EFBIG;
+            return STATUS_IO;
+        }
+        text_add(text, block, (size_t)count);
+    }
+}
+
+/* *out stays empty without a file. */
+static enum status read_file(const char *path, struct text *out, bool *out_exists,
+                             struct error *error)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    *out_exists = fd >= 0;
+    if (fd < 0)
+        return errno == ENOENT
+                   ? STATUS_OK
+                   : error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
+    enum status status = STATUS_IO;
+    if (fstat(fd, &info) != 0)
+        (void)error_set_at(error, status, path, 0, "%s", strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        (void)error_set_at(error, status, path, 0, "not a regular file");
+    else if ((status = read_all(fd, out)) != STATUS_OK)
+        (void)error_set_at(error, status, path, 0, "%s", strerror(errno));
+    (void)close(fd);
+    return status;
+}
+
+/* The text up to its seal, or 0 when that is missing or wrong. */
+static size_t sealed_length(const struct text *text, const struct digest_key *key)
+{
+    char seal[SEAL_LENGTH + 1];
+    char hash[DIGEST_HEX_SIZE];
+    if (text->length < sizeof header - 1 + SEAL_LENGTH ||
+        memcmp(text->data, header, sizeof header - 1) != 0)
+        return 0;
+    size_t length = text->length - SEAL_LENGTH;
+    digest_hex(key, text->data, length, hash);
+    (void)snprintf(seal, sizeof seal, "seal %s\n", hash);
+    return memcmp(text->data + length, seal, SEAL_LENGTH) == 0 ? length : 0;
+}
+
+static bool parse_id(const char *line, struct memory_id *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < MEMORY_ID_BYTES; i++) {
+        const char *high = memchr(digits, line[2 * i], 16);
+        const char *low = high == NULL ? NULL : memchr(digits, line[2 * i + 1], 16);
+        if (low == NULL)
+            return false;
+        out->bytes[i] = (uint8_t)((high - digits) * 16 + (low - digits));
+    }
+    return true;
+}
+
+/* Reads a line; NULL when it is none, else what follows it. */
+static const char *parse_record(const char *line, struct memory_record *out)
+{
+    int64_t fields[FIELDS];
+    if (!parse_id(line, &out->id))
+        return NULL;
+    const char *at = line + (size_t)2 * MEMORY_ID_BYTES;
+    for (int i = 0; i < FIELDS; i++) {
+        char *end = NULL;
+        if (at[0] != ' ' || at[1] < '0' || at[1] > '9')
+            return NULL;
+        errno = 0;
+        fields[i] = strtoll(at, &end, 10);
+        if (errno != 0)
+            return NULL;
+        at = end;
+    }
+    out->bucket = (struct bucket){fields[0], fields[1], fields[2]};
+    out->rate = (struct rate){fields[3], fields[4], fields[5]};
+    bool valid = rate_is_valid(&out->rate) && fields[0] <= out->rate.burst &&
+                 fields[1] < out->rate.period_ms && *at == '\n';
+    return valid ? at + 1 : NULL;
+}
+
+/* Goes over the sealed lines, and puts them in if memory is not NULL. */
+static bool walk(const struct text *text, size_t length, struct memory *memory,
+                 int64_t now_ms)
+{
+    const char *at = text->data + sizeof header - 1;
+    const char *end = text->data + length;
+    struct memory_record record;
+    while (at != NULL && at < end) {
+        at = parse_record(at, &record);
+        if (at != NULL && memory != NULL)
+            memory_import(memory, &record, now_ms);
+    }
+    return at == end;
+}
+
+enum status state_load(struct memory *memory, const struct digest_key *key,
+                       const char *path, int64_t now_ms, struct error *error)
+{
+    struct text text = {0};
+    bool exists = false;
+    enum status status = read_file(path, &text, &exists, error);
+    if (status == STATUS_OK && exists) {
+        size_t length = sealed_length(&text, key);
+        size_t shown = text.length < sizeof magic - 1 ? text.length : sizeof magic - 1;
+        if (memcmp(text_string(&text), magic, shown) != 0)
+            status = error_set_at(error, STATUS_IO, path, 0, "not a state file");
+        else if (length == 0)
+            status = error_set_at(error, STATUS_INVALID, path, 0,
+                                  "damaged, or of another key or version");
+        else if (!walk(&text, length, NULL, now_ms))
+            status = error_set_at(error, STATUS_INVALID, path, 0, "damaged");
+        else
+            (void)walk(&text, length, memory, now_ms);
+    }
+    text_clear(&text);
+    return status;
+}
+
+enum status state_set_aside(const char *path, struct error *error)
+{
+    struct text aside = {0};
+    enum status status = STATUS_OK;
+    text_printf(&aside, "%s.bad", path);
+    if (aside.failed)
+        status = error_set_at(error, STATUS_NOMEM, path, 0, "out of memory");
+    else if (rename(path, text_string(&aside)) != 0)
+        status = error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
+    text_clear(&aside);
+    return status;
+}

@@ -1,0 +1,321 @@
+/* The front: a message is decided by the configured store, or wholly by on_failure, never
+ * half here and half there. */
+#include "store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/memory.h"
+#include "store/redis.h"
+#include "store/share.h"
+#include "store/state.h"
+#include "store/wire.h"
+
+_Static_assert((int)STORE_CHARGES_MAX <= (int)WIRE_ELEMENTS_MAX,
+               "a reply has room for a number a charge");
+
+enum { SAVE_EVERY_S = 60 };
+
+struct store {
+    struct store_settings settings; /* owned copy */
+    struct digest_key key;
+    struct store_reporter reporter;
+    struct redis *redis;   /* NULL: memory only */
+    struct memory *memory; /* NULL: Redis, and not local */
+
+    pthread_mutex_t saving; /* one writer of the file; never on the mail path */
+    uint64_t saved_changes;
+    pthread_mutex_t mutex; /* of stopping */
+    pthread_cond_t stop;
+    bool stopping;
+    pthread_t saver;
+    bool saver_runs;
+};
+
+static void report(const struct store *store, const struct error *error,
+                   const char *consequence)
+{
+    char text[sizeof error->text + sizeof error->file + 64];
+    (void)snprintf(text, sizeof text, "state file %s: %s%s", error->file, error->text,
+                   consequence);
+    store->reporter.report(store->reporter.context, SEVERITY_WARNING, text);
+}
+
+static void clear_settings(struct store_settings *settings)
+{
+    free(settings->host);
+    free(settings->path);
+    free(settings->username);
+    free(settings->password_file);
+    free(settings->prefix);
+    free(settings->state_file);
+}
+
+static bool copy_string(char **out, const char *string)
+{
+    *out = string == NULL ? NULL : strdup(string);
+    return string == NULL || *out != NULL;
+}
+
+static bool copy_settings(struct store_settings *out, const struct store_settings *in)
+{
+    *out = *in;
+    out->host = out->path = out->username = NULL;
+    out->password_file = out->prefix = out->state_file = NULL;
+    return copy_string(&out->host, in->host) && copy_string(&out->path, in->path) &&
+           copy_string(&out->username, in->username) &&
+           copy_string(&out->password_file, in->password_file) &&
+           copy_string(&out->prefix, in->prefix) &&
+           copy_string(&out->state_file, in->state_file);
+}
+
+static bool has_file(const struct store *store)
+{
+    return store->memory != NULL && store->settings.state_file[0] != '\0';
+}
+
+/* A missing folder is no reason not to start; a file we must not replace is. */
+static enum status load(struct store *store, struct error *error)
+{
+    const char *path = store->settings.state_file;
+    struct error damage = {0};
+    if (!has_file(store))
+        return STATUS_OK;
+    enum status status =
+        state_load(store->memory, &store->key, path, clock_wall_ms(), &damage);
+    if (status == STATUS_INVALID) {
+        report(store, &damage, "; kept aside as .bad, buckets start full");
+        status = state_set_aside(path, &damage);
+    }
+    if (status != STATUS_OK && error != NULL)
+        *error = damage;
+    store->saved_changes = memory_changes(store->memory);
+    return status;
+}
+
+enum status store_save(struct store *store, struct error *error)
+{
+    if (!has_file(store))
+        return STATUS_OK;
+    (void)pthread_mutex_lock(&store->saving);
+    uint64_t changes = memory_changes(store->memory);
+    enum status status = state_save(store->memory, &store->key,
+                                    store->settings.state_file, clock_wall_ms(), error);
+    if (status == STATUS_OK)
+        store->saved_changes = changes;
+    (void)pthread_mutex_unlock(&store->saving);
+    return status;
+}
+
+static bool is_changed(struct store *store)
+{
+    (void)pthread_mutex_lock(&store->saving);
+    bool changed = memory_changes(store->memory) != store->saved_changes;
+    (void)pthread_mutex_unlock(&store->saving);
+    return changed;
+}
+
+/* True when the store closes, false after a minute. */
+static bool wait_for_stop(struct store *store)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SAVE_EVERY_S;
+    (void)pthread_mutex_lock(&store->mutex);
+    while (!store->stopping &&
+           pthread_cond_timedwait(&store->stop, &store->mutex, &until) != ETIMEDOUT)
+        ;
+    bool stopping = store->stopping;
+    (void)pthread_mutex_unlock(&store->mutex);
+    return stopping;
+}
+
+static void *save_each_minute(void *context)
+{
+    struct store *store = context;
+    while (!wait_for_stop(store)) {
+        struct error error = {0};
+        if (is_changed(store) && store_save(store, &error) != STATUS_OK)
+            report(store, &error, "; not saved");
+    }
+    return NULL;
+}
+
+/* With all signals blocked: they are for the threads that wait for them. */
+static enum status start_saver(struct store *store, struct error *error)
+{
+    sigset_t all, before;
+    if (!has_file(store))
+        return STATUS_OK;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&store->saver, NULL, save_each_minute, store);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    store->saver_runs = failure == 0;
+    if (failure != 0)
+        return error_set(error, STATUS_IO, "thread: %s", strerror(failure));
+    return STATUS_OK;
+}
+
+static enum status start(struct store *store, struct error *error)
+{
+    const struct store_settings *settings = &store->settings;
+    bool shared = settings->type == STORE_TYPE_REDIS;
+    if (!shared || settings->on_failure == ON_FAILURE_LOCAL) {
+        store->memory = memory_new();
+        if (store->memory == NULL)
+            return error_set(error, STATUS_NOMEM, "out of memory");
+    }
+    enum status status = load(store, error);
+    if (status == STATUS_OK && shared)
+        status = redis_open(settings, &store->key, store->reporter, &store->redis, error);
+    if (status == STATUS_OK)
+        status = start_saver(store, error);
+    return status;
+}
+
+static void stop(struct store *store)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    store->stopping = true;
+    (void)pthread_cond_signal(&store->stop);
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (store->saver_runs)
+        (void)pthread_join(store->saver, NULL);
+    redis_close(store->redis);
+}
+
+static void destroy(struct store *store)
+{
+    memory_free(store->memory);
+    (void)pthread_cond_destroy(&store->stop);
+    (void)pthread_mutex_destroy(&store->mutex);
+    (void)pthread_mutex_destroy(&store->saving);
+    clear_settings(&store->settings);
+    free(store);
+}
+
+/* These cannot fail on Linux: none of them allocates. */
+static void init_locks(struct store *store)
+{
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&store->stop, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&store->mutex, NULL);
+    (void)pthread_mutex_init(&store->saving, NULL);
+}
+
+enum status store_open(const struct store_settings *settings,
+                       const struct digest_key *key, struct store_reporter reporter,
+                       struct store **out_store, struct error *error)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    init_locks(store);
+    store->key = *key;
+    store->reporter = reporter;
+    enum status status = copy_settings(&store->settings, settings)
+                             ? start(store, error)
+                             : error_set(error, STATUS_NOMEM, "out of memory");
+    if (status != STATUS_OK) {
+        stop(store);
+        destroy(store);
+        return status;
+    }
+    *out_store = store;
+    return STATUS_OK;
+}
+
+void store_close(struct store *store)
+{
+    struct error error = {0};
+    if (store == NULL)
+        return;
+    stop(store);
+    if (store_save(store, &error) != STATUS_OK)
+        report(store, &error, "; not saved");
+    destroy(store);
+}
+
+enum store_state store_state(struct store *store)
+{
+    if (store->redis == NULL || !redis_is_away(store->redis))
+        return STORE_STATE_OK;
+    return store->memory != NULL ? STORE_STATE_LOCAL : STORE_STATE_DOWN;
+}
+
+/* Which bucket of the table a charge means: rule and subject in one keyed hash. */
+static enum status make_id(const struct store *store, const struct charge *charge,
+                           struct memory_id *out)
+{
+    struct text name = {0};
+    char hex[DIGEST_HEX_SIZE];
+    text_printf(&name, "%s:%s", charge->fingerprint, charge->subject);
+    if (name.failed)
+        return STATUS_NOMEM;
+    digest_hex(&store->key, name.data, name.length, hex);
+    text_clear(&name);
+    for (size_t i = 0; i < MEMORY_ID_BYTES; i++) {
+        const char byte[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        out->bytes[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+    return STATUS_OK;
+}
+
+static enum status charge_memory(struct store *store, const struct charge *charges,
+                                 size_t count, bool commit, struct outcome *out_outcomes)
+{
+    enum status status = STATUS_OK;
+    struct draw *draws = calloc(count, sizeof *draws);
+    if (draws == NULL)
+        return STATUS_UNAVAILABLE;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        draws[i].rate = store->redis == NULL
+                            ? *charges[i].rate
+                            : share_of(charges[i].rate, store->settings.nodes);
+        draws[i].cost = charges[i].cost;
+        draws[i].monitor = charges[i].monitor;
+        status = make_id(store, &charges[i], &draws[i].id);
+    }
+    if (status == STATUS_OK)
+        status = memory_charge(store->memory, draws, count, commit, clock_wall_ms(),
+                               out_outcomes);
+    free(draws);
+    return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+enum status store_charge(struct store *store, const struct charge *charges, size_t count,
+                         bool commit, int64_t deadline_us, struct outcome *out_outcomes,
+                         enum store_source *out_source)
+{
+    enum store_source source = store->redis == NULL ? STORE_MEMORY : STORE_LOCAL;
+    enum status status = STATUS_UNAVAILABLE;
+    if (count == 0) {
+        *out_source = STORE_NONE;
+        return STATUS_OK;
+    }
+    if (count > STORE_CHARGES_MAX)
+        return STATUS_UNAVAILABLE;
+    if (store->redis != NULL) {
+        status =
+            redis_charge(store->redis, charges, count, commit, deadline_us, out_outcomes);
+        if (status == STATUS_OK)
+            source = STORE_REDIS;
+    }
+    if (status != STATUS_OK && store->memory != NULL)
+        status = charge_memory(store, charges, count, commit, out_outcomes);
+    if (status == STATUS_OK)
+        *out_source = source;
+    return status;
+}

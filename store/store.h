@@ -1,0 +1,44 @@
+/* The shared state: opens what the settings name and answers policy's store_charge. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "conf/settings.h"
+#include "policy/store.h"
+
+/* Told of what an administrator should know (the store went away, came back, refuses, may
+ * evict). Called from any thread; must not block. */
+struct store_reporter {
+    void (*report)(void *context, enum severity severity, const char *text);
+    void *context;
+};
+
+enum store_state {
+    STORE_STATE_OK,    /* the configured store answers */
+    STORE_STATE_LOCAL, /* away; the local share decides */
+    STORE_STATE_DOWN,  /* away; on_failure is tempfail or accept */
+};
+
+/* Charges of one message; store_charge answers UNAVAILABLE to more. */
+enum { STORE_CHARGES_MAX = 4096 };
+
+/* Opens the store. Redis need not be there: it is away until it answers. key hashes the
+ * subjects; settings are copied. The first answer of Redis is waited for, at most
+ * timeout_ms, so that a start does not begin with local decisions. NOMEM, or IO when the
+ * password file can't be read, or the state file is not ours. A damaged state file is
+ * reported and kept aside as <state_file>.bad. */
+enum status store_open(const struct store_settings *settings,
+                       const struct digest_key *key, struct store_reporter reporter,
+                       struct store **out_store, struct error *error) MUST_CHECK;
+
+enum store_state store_state(struct store *store);
+
+/* Writes the state file, if there is one. A thread does so each minute, too. */
+enum status store_save(struct store *store, struct error *error) MUST_CHECK;
+
+/* Saves, stops its threads and frees. Nobody may be charging. NULL is allowed. */
+void store_close(struct store *store);
+
+#endif

@@ -1,0 +1,220 @@
+/* hiredis without its own waiting: contexts are non-blocking, and poll(2) here waits
+ * until an absolute deadline, where redisSetTimeout would grant each read() anew. */
+#include "store/wire.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+struct wire {
+    redisContext *context;
+    redisReplyObjectFunctions functions; /* the context's, with capped_array */
+    void *(*create_array)(const redisReadTask *task, int elements);
+};
+
+static const char late[] = "no answer in time";
+
+/* hiredis allocates as many elements as the server promises. No reply that is awaited
+ * here is long or nested. */
+static void *capped_array(const redisReadTask *task, int elements)
+{
+    const struct wire *wire = task->privdata;
+    if (elements > WIRE_ELEMENTS_MAX || task->parent != NULL)
+        return NULL;
+    return wire->create_array(task, elements);
+}
+
+static void cap_arrays(struct wire *wire)
+{
+    redisReader *reader = wire->context->reader;
+    wire->functions = *reader->fn;
+    wire->create_array = wire->functions.createArray;
+    wire->functions.createArray = capped_array;
+    reader->fn = &wire->functions;
+    reader->privdata = wire;
+}
+
+/* UNAVAILABLE at the deadline, or when poll itself fails. */
+static enum status wait_for(const struct wire *wire, short events, int64_t deadline_us,
+                            struct error *error)
+{
+    struct pollfd fd = {.fd = wire->context->fd, .events = events};
+    for (;;) {
+        int left_ms = clock_left_ms(deadline_us);
+        if (left_ms == 0)
+            return error_set(error, STATUS_UNAVAILABLE, "%s", late);
+        int ready = poll(&fd, 1, left_ms);
+        if (ready > 0)
+            return STATUS_OK;
+        if (ready < 0 && errno != EINTR)
+            return error_set(error, STATUS_UNAVAILABLE, "poll: %s", strerror(errno));
+    }
+}
+
+static enum status connect_to(struct wire *wire, const struct wire_address *address,
+                              int64_t deadline_us, struct error *error)
+{
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    wire->context = address->host != NULL
+                        ? redisConnectNonBlock(address->host, address->port)
+                        : redisConnectUnixNonBlock(address->path);
+    if (wire->context == NULL)
+        return STATUS_NOMEM;
+    if (wire->context->err != 0)
+        return error_set(error, STATUS_UNAVAILABLE, "%s", wire->context->errstr);
+    enum status status = wait_for(wire, POLLOUT, deadline_us, error);
+    if (status != STATUS_OK)
+        return status;
+    if (getsockopt(wire->context->fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
+        failure = errno;
+    if (failure != 0)
+        return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(failure));
+    if (address->host != NULL && redisEnableKeepAlive(wire->context) != REDIS_OK)
+        return error_set(error, STATUS_UNAVAILABLE, "%s", wire->context->errstr);
+    cap_arrays(wire);
+    return STATUS_OK;
+}
+
+/* One of the commands that open a connection: its reply must be no error. */
+static enum status greet(struct wire *wire, int count, const char **words,
+                         int64_t deadline_us, struct error *error)
+{
+    size_t lengths[3];
+    redisReply *reply = NULL;
+    for (int i = 0; i < count; i++)
+        lengths[i] = strlen(words[i]);
+    enum status status = wire_ask(wire, &(struct wire_command){count, words, lengths},
+                                  deadline_us, &reply, error);
+    if (status != STATUS_OK)
+        return status;
+    if (reply->type != REDIS_REPLY_STATUS)
+        status = error_set(error, STATUS_UNAVAILABLE, "%s: %s", words[0],
+                           reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                            : "an unexpected reply");
+    freeReplyObject(reply);
+    return status;
+}
+
+static enum status log_in(struct wire *wire, const struct wire_address *address,
+                          int64_t deadline_us, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (address->username[0] != '\0')
+        status =
+            greet(wire, 3, (const char *[]){"AUTH", address->username, address->password},
+                  deadline_us, error);
+    else if (address->password[0] != '\0')
+        status = greet(wire, 2, (const char *[]){"AUTH", address->password}, deadline_us,
+                       error);
+    if (status == STATUS_OK && address->database != 0) {
+        char number[16];
+        (void)snprintf(number, sizeof number, "%d", address->database);
+        status = greet(wire, 2, (const char *[]){"SELECT", number}, deadline_us, error);
+    }
+    return status;
+}
+
+enum status wire_open(const struct wire_address *address, int64_t deadline_us,
+                      struct wire **out_wire, struct error *error)
+{
+    struct wire *wire = calloc(1, sizeof *wire);
+    if (wire == NULL)
+        return STATUS_NOMEM;
+    enum status status = connect_to(wire, address, deadline_us, error);
+    if (status == STATUS_OK)
+        status = log_in(wire, address, deadline_us, error);
+    if (status != STATUS_OK) {
+        wire_free(wire);
+        return status;
+    }
+    *out_wire = wire;
+    return STATUS_OK;
+}
+
+/* With send(2) and not redisBufferWrite, whose write(2) may raise SIGPIPE. */
+static enum status send_all(struct wire *wire, const char *data, size_t length,
+                            int64_t deadline_us, struct error *error)
+{
+    size_t sent = 0;
+    while (sent < length) {
+        ssize_t count = send(wire->context->fd, data + sent, length - sent,
+                             MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (count >= 0) {
+            sent += (size_t)count;
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(errno));
+        enum status status = wait_for(wire, POLLOUT, deadline_us, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **out_reply,
+                           struct error *error)
+{
+    redisContext *context = wire->context;
+    void *reply = NULL;
+    for (;;) {
+        if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
+            return error_set(error, STATUS_UNAVAILABLE, "%s", context->errstr);
+        if (reply != NULL)
+            break;
+        if (context->reader->len > WIRE_REPLY_BYTES_MAX)
+            return error_set(error, STATUS_UNAVAILABLE, "a reply without end");
+        enum status status = wait_for(wire, POLLIN, deadline_us, error);
+        if (status != STATUS_OK)
+            return status;
+        if (redisBufferRead(context) != REDIS_OK)
+            return error_set(error, STATUS_UNAVAILABLE, "%s", context->errstr);
+    }
+    if (context->reader->pos < context->reader->len) {
+        freeReplyObject(reply);
+        return error_set(error, STATUS_UNAVAILABLE, "a reply nobody asked for");
+    }
+    *out_reply = reply;
+    return STATUS_OK;
+}
+
+enum status wire_ask(struct wire *wire, const struct wire_command *command,
+                     int64_t deadline_us, struct redisReply **out_reply,
+                     struct error *error)
+{
+    char *request = NULL;
+    int length = redisFormatCommandArgv(&request, command->count, command->words,
+                                        command->lengths);
+    if (length < 0)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    enum status status = send_all(wire, request, (size_t)length, deadline_us, error);
+    redisFreeCommand(request);
+    if (status != STATUS_OK)
+        return status;
+    return receive(wire, deadline_us, out_reply, error);
+}
+
+bool wire_is_quiet(const struct wire *wire)
+{
+    char byte;
+    ssize_t count = recv(wire->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+void wire_free(struct wire *wire)
+{
+    if (wire == NULL)
+        return;
+    if (wire->context != NULL)
+        redisFree(wire->context);
+    free(wire);
+}

@@ -1,0 +1,51 @@
+/* One connection to Redis. Every wait ends at a deadline, even against a server that
+ * sends a byte now and then; a wire is useless after any failure, and never mended. */
+#ifndef STORE_WIRE_H
+#define STORE_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* Where, and as whom. Borrowed. */
+struct wire_address {
+    const char *host; /* NULL: path is a unix socket */
+    int port;
+    const char *path;
+    const char *username, *password; /* "": none */
+    int database;
+};
+
+struct redisReply; /* of hiredis */
+struct wire;
+
+/* A command, as hiredis takes it. Borrowed. */
+struct wire_command {
+    int count;
+    const char **words;
+    const size_t *lengths;
+};
+
+enum { WIRE_ELEMENTS_MAX = 4096, WIRE_REPLY_BYTES_MAX = 256 * 1024 };
+
+/* Connects, authenticates and selects the database. Only looking up the host's name may
+ * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path.
+ * UNAVAILABLE with a reason, or NOMEM. */
+enum status wire_open(const struct wire_address *address, int64_t deadline_us,
+                      struct wire **out_wire, struct error *error) MUST_CHECK;
+
+/* Sends a command and gives its reply (freeReplyObject), which may be an error of Redis;
+ * one longer than the limits above is refused. UNAVAILABLE with a reason, or NOMEM; then
+ * the wire is dead, and whether the command was carried out is unknown. */
+enum status wire_ask(struct wire *wire, const struct wire_command *command,
+                     int64_t deadline_us, struct redisReply **out_reply,
+                     struct error *error) MUST_CHECK;
+
+/* Whether an idle wire is still connected and owes nobody a reply. Does not wait. */
+bool wire_is_quiet(const struct wire *wire);
+
+void wire_free(struct wire *wire); /* NULL is allowed */
+
+#endif
