@@ -1,0 +1,41 @@
+/* One message, one decision: facts, plan, charge, judge, under one deadline. */
+#ifndef MILTER_DECIDE_H
+#define MILTER_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "lists/slot.h"
+#include "policy/reply.h"
+#include "store/store.h"
+
+/* What decisions are made with; lives as long as the process. */
+struct engine {
+    struct slot snapshots;
+    struct store *store;
+};
+
+enum { DECISION_RULE_SIZE = 80 };
+
+/* What becomes of a message, in copies: no snapshot is pinned by it. */
+struct decision {
+    enum action action; /* what the MTA is told: accept in monitor mode */
+    struct reply reply;
+    const char *verdict; /* static: accept, reject, defer, quarantine, tempfail */
+    char rule[DECISION_RULE_SIZE];       /* what decided; "-" for none */
+    char would[DECISION_RULE_SIZE + 16]; /* "RULE:ACTION" of what only monitors; "" */
+    char identity[SUBJECT_SIZE];
+    char client[CLIENT_KEY_SIZE];
+    int64_t reach;
+    bool keep_marks; /* leave X-Mailbrake fields that came in */
+    enum store_source source;
+    const char *failure; /* why we could not decide, static; NULL: we could */
+};
+
+/* failure: why the message could not be collected, or NULL. minute_of_week: local time.
+ * Takes at most the store's timeout_ms and a little. Always decides. */
+void decide_message(struct engine *engine, const struct envelope *envelope,
+                    const char *failure, int minute_of_week, struct decision *out);
+
+#endif

@@ -1,0 +1,151 @@
+/* Collecting a message. Bounded by SESSION_BYTES_MAX and the counts; past them the
+ * message is not judged by half of what it is, it takes the configured action for doubt.
+ */
+#include "milter/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+struct session *session_new(void)
+{
+    return calloc(1, sizeof(struct session));
+}
+
+void session_free(struct session *session)
+{
+    if (session == NULL)
+        return;
+    arena_clear(&session->strings);
+    free(session->recipients);
+    free(session->headers);
+    free(session);
+}
+
+void session_reset(struct session *session)
+{
+    arena_reset(&session->strings);
+    session->local = false;
+    session->login = NULL;
+    session->sender = NULL;
+    session->message_id = NULL;
+    session->recipient_count = 0;
+    session->header_count = 0;
+    session->marks = 0;
+    session->failure = NULL;
+}
+
+static const char *keep(struct session *session, const char *string)
+{
+    if (string == NULL || session->failure != NULL)
+        return NULL;
+    size_t length = strlen(string);
+    if (length >= SESSION_BYTES_MAX - session->strings.used) {
+        session->failure = "the envelope and header fields are too large";
+        return NULL;
+    }
+    const char *copy = arena_copy(&session->strings, string, length);
+    if (copy == NULL)
+        session->failure = "out of memory";
+    return copy;
+}
+
+/* Room for one more item of an array; NULL, and the failure set, when there is none. */
+static void *reserve(struct session *session, void *items, size_t count, size_t *capacity,
+                     size_t item_size)
+{
+    if (count < *capacity)
+        return items;
+    size_t wanted = *capacity == 0 ? 16 : *capacity * 2;
+    void *grown = reallocarray(items, wanted, item_size);
+    if (grown == NULL) {
+        session->failure = "out of memory";
+        return NULL;
+    }
+    *capacity = wanted;
+    return grown;
+}
+
+void session_mail(struct session *session, char **arguments, const char *address,
+                  const char *login)
+{
+    bool has_address = address != NULL && address[0] != '\0';
+    session->sender = keep(session, has_address ? address : arguments[0]);
+    session->login = keep(session, login);
+}
+
+/* All arguments in one string: what Postfix compares to find a recipient typed twice. */
+static const char *keep_typed(struct session *session, char **arguments)
+{
+    if (arguments[1] == NULL)
+        return keep(session, arguments[0]);
+    struct text joined = {0};
+    for (char **argument = arguments; *argument != NULL; argument++) {
+        text_add_string(&joined, *argument);
+        text_add_string(&joined, " ");
+    }
+    if (joined.failed)
+        session->failure = "out of memory";
+    const char *typed = keep(session, text_string(&joined));
+    text_clear(&joined);
+    return typed;
+}
+
+void session_rcpt(struct session *session, char **arguments, const char *address)
+{
+    if (session->recipient_count >= RECIPIENTS_MAX) {
+        session->failure = "too many recipients";
+        return;
+    }
+    void *items = reserve(session, session->recipients, session->recipient_count,
+                          &session->recipient_capacity, sizeof *session->recipients);
+    if (items == NULL)
+        return;
+    session->recipients = items;
+    bool has_address = address != NULL && address[0] != '\0';
+    const char *typed = keep_typed(session, arguments);
+    const char *kept = keep(session, has_address ? address : arguments[0]);
+    if (session->failure == NULL)
+        session->recipients[session->recipient_count++] =
+            (struct envelope_recipient){.typed = typed, .address = kept};
+}
+
+void session_header(struct session *session, const char *name, const char *value)
+{
+    if (strcasecmp(name, "X-Mailbrake") == 0)
+        session->marks++;
+    if (strcasecmp(name, "Message-ID") == 0 && session->message_id == NULL)
+        session->message_id = keep(session, value);
+    if (!header_is_wanted(name))
+        return;
+    if (session->header_count >= SESSION_HEADERS_MAX) {
+        session->failure = "too many header fields";
+        return;
+    }
+    void *items = reserve(session, session->headers, session->header_count,
+                          &session->header_capacity, sizeof *session->headers);
+    if (items == NULL)
+        return;
+    session->headers = items;
+    const char *kept_name = keep(session, name);
+    const char *kept_value = keep(session, value);
+    if (session->failure == NULL)
+        session->headers[session->header_count++] =
+            (struct header){.name = kept_name, .value = kept_value};
+}
+
+struct envelope session_envelope(const struct session *session)
+{
+    return (struct envelope){
+        .client = session->client[0] == '\0' ? NULL : session->client,
+        .local = session->local,
+        .login = session->login,
+        .sender = session->sender,
+        .recipients = session->recipients,
+        .recipient_count = session->recipient_count,
+        .headers = session->headers,
+        .header_count = session->header_count,
+    };
+}
