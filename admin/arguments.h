@@ -1,0 +1,34 @@
+/* The options that every verb of mailbrake(1) has, and those of one. */
+#ifndef ADMIN_ARGUMENTS_H
+#define ADMIN_ARGUMENTS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, ARGUMENTS_OPTIONS_MAX = 24 };
+
+struct arguments {
+    const char *config; /* -c FILE */
+    const char *socket; /* --socket PATH; NULL: the configuration's */
+    bool json;
+    char **words; /* what is no option, in order */
+    int word_count;
+};
+
+/* A verb's own options: take is given val of the option and its argument, and answers
+ * INVALID (having said why on stderr) or OK. list ends with a zero entry; val from 256.
+ */
+struct arguments_extra {
+    const struct option *list;
+    enum status (*take)(void *context, int val, const char *argument);
+    void *context;
+};
+
+/* argv[0] is the verb; options may stand anywhere after it. extra may be NULL. INVALID
+ * after a message on stderr. */
+enum status arguments_parse(int argc, char **argv, const struct arguments_extra *extra,
+                            struct arguments *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,157 @@
+/* mailbrake explain: a message made up on the command line, judged. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/arguments.h"
+#include "admin/explanation.h"
+#include "admin/output.h"
+#include "admin/verbs.h"
+#include "base/clock.h"
+
+enum { OPTION_FROM = 256, OPTION_TO, OPTION_LOGIN, OPTION_CLIENT, OPTION_HEADER };
+
+/* The message as typed; strings are argv's, but for the names of headers. */
+struct question {
+    struct envelope envelope;
+    struct envelope_recipient *recipients;
+    struct header *headers; /* names owned */
+    size_t header_count;
+};
+
+static enum status add_recipient(struct question *question, const char *address)
+{
+    size_t count = question->envelope.recipient_count;
+    struct envelope_recipient *grown =
+        reallocarray(question->recipients, count + 1, sizeof *grown);
+    if (grown == NULL)
+        return STATUS_NOMEM;
+    grown[count] = (struct envelope_recipient){.typed = address, .address = address};
+    question->recipients = grown;
+    question->envelope.recipients = grown;
+    question->envelope.recipient_count = count + 1;
+    return STATUS_OK;
+}
+
+static enum status add_header(struct question *question, const char *field)
+{
+    const char *colon = strchr(field, ':');
+    if (colon == NULL || colon == field) {
+        (void)fputs("mailbrake: --header wants 'Name: value'\n", stderr);
+        return STATUS_INVALID;
+    }
+    struct header *grown =
+        reallocarray(question->headers, question->header_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return STATUS_NOMEM;
+    question->headers = grown;
+    char *name = strndup(field, (size_t)(colon - field));
+    if (name == NULL)
+        return STATUS_NOMEM;
+    const char *value = colon + 1 + strspn(colon + 1, " \t");
+    grown[question->header_count++] = (struct header){.name = name, .value = value};
+    question->envelope.headers = grown;
+    question->envelope.header_count = question->header_count;
+    return STATUS_OK;
+}
+
+static enum status take_client(struct question *question, const char *client)
+{
+    uint8_t address[16];
+    question->envelope.local = strcmp(client, "local") == 0;
+    question->envelope.client = client;
+    if (question->envelope.local || network_parse_address(client, address))
+        return STATUS_OK;
+    (void)fputs("mailbrake: --client wants an IP address or local\n", stderr);
+    return STATUS_INVALID;
+}
+
+static enum status take_option(void *context, int val, const char *argument)
+{
+    struct question *question = context;
+    switch (val) {
+    case OPTION_FROM:
+        question->envelope.sender = argument;
+        return STATUS_OK;
+    case OPTION_TO:
+        return add_recipient(question, argument);
+    case OPTION_LOGIN:
+        question->envelope.login = argument;
+        return STATUS_OK;
+    case OPTION_CLIENT:
+        return take_client(question, argument);
+    case OPTION_HEADER:
+        return add_header(question, argument);
+    default:
+        return STATUS_INVALID;
+    }
+}
+
+static void question_clear(struct question *question)
+{
+    for (size_t i = 0; i < question->header_count; i++)
+        free((void *)(uintptr_t)question->headers[i].name);
+    free(question->headers);
+    free(question->recipients);
+}
+
+static int answer(const struct arguments *arguments, const struct question *question)
+{
+    struct problems problems = {0};
+    struct snapshot *snapshot = NULL;
+    struct explanation explanation;
+    int result = EXIT_FAILED;
+    enum status status =
+        snapshot_load(arguments->config, NULL, false, &problems, &snapshot);
+    output_problems(&problems);
+    problems_clear(&problems);
+    if (status != STATUS_OK)
+        return EXIT_FAILED;
+    int minute = clock_minute_of_week(clock_wall_ms());
+    status = explanation_make(snapshot, &question->envelope, minute, &explanation);
+    if (status == STATUS_OK) {
+        result = EXIT_DONE;
+        if (!arguments->json)
+            explanation_print(&explanation);
+        else if (!output_json(explanation_json(&explanation)))
+            result = EXIT_FAILED;
+        explanation_clear(&explanation);
+    } else {
+        (void)fprintf(stderr, "mailbrake: %s\n",
+                      status == STATUS_LIMIT ? "an address is too long"
+                                             : "out of memory");
+    }
+    snapshot_unref(snapshot);
+    return result;
+}
+
+int verb_explain(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"from", required_argument, NULL, OPTION_FROM},
+        {"to", required_argument, NULL, OPTION_TO},
+        {"login", required_argument, NULL, OPTION_LOGIN},
+        {"client", required_argument, NULL, OPTION_CLIENT},
+        {"header", required_argument, NULL, OPTION_HEADER},
+        {0},
+    };
+    struct question question = {0};
+    struct arguments_extra extra = {
+        .list = options, .take = take_option, .context = &question};
+    struct arguments arguments;
+    int result = EXIT_USAGE;
+    enum status status = arguments_parse(argc, argv, &extra, &arguments);
+    for (int i = 0; status == STATUS_OK && i < arguments.word_count; i++)
+        status = add_recipient(&question, arguments.words[i]);
+    if (status == STATUS_OK &&
+        (question.envelope.sender == NULL || question.envelope.recipient_count == 0)) {
+        (void)fputs("mailbrake: explain wants --from A and --to B (\"\" or \"<>\" is the "
+                    "null sender)\n",
+                    stderr);
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK)
+        result = answer(&arguments, &question);
+    question_clear(&question);
+    return result;
+}

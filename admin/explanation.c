@@ -1,0 +1,189 @@
+/* Judges as the daemon does, and says for each rule why it did or did not decide. */
+#include "admin/explanation.h"
+
+#include <stdlib.h>
+
+static const char *const measure_names[MEASURE_COUNT] = {"reach", "external", "visible",
+                                                         "visible external"};
+
+static void say_over(const struct rule *rule, const struct facts *facts, bool holds,
+                     struct text *why)
+{
+    const char *joint = "";
+    for (size_t i = 0; i < MEASURE_COUNT; i++) {
+        bool over = facts->measures[i] > rule->over[i];
+        if (rule->over[i] < 0 || over != holds)
+            continue;
+        text_printf(why, "%s%s %lld is %sover %lld", joint, measure_names[i],
+                    (long long)facts->measures[i], holds ? "" : "not ",
+                    (long long)rule->over[i]);
+        joint = ", ";
+    }
+}
+
+static void say_skipped(const struct rule *rule, const struct facts *facts,
+                        enum condition condition, struct text *why)
+{
+    switch (condition) {
+    case CONDITION_FROM:
+        text_add_string(why, "the sender is not in from");
+        break;
+    case CONDITION_FROM_NOT:
+        text_add_string(why, "the sender is in from_not");
+        break;
+    case CONDITION_TO:
+        text_add_string(why, rule->action == ACTION_ACCEPT
+                                 ? "not every recipient is in to"
+                                 : "no recipient is in to");
+        break;
+    case CONDITION_TO_NOT:
+        text_add_string(why, "a recipient is in to_not");
+        break;
+    case CONDITION_HOURS:
+        text_add_string(why, "it is outside hours");
+        break;
+    case CONDITION_HOURS_NOT:
+        text_add_string(why, "it is within hours_not");
+        break;
+    case CONDITION_ORIGIN:
+        text_printf(why, "the origin is %s",
+                    facts->origin == ORIGIN_LOCAL ? "local" : "smtp");
+        break;
+    case CONDITION_REPLY:
+        text_printf(why, "it is %s reply", facts->reply ? "a" : "no");
+        break;
+    case CONDITION_AUTOMATIC:
+        text_printf(why, "it is %s", facts->automatic ? "automatic" : "not automatic");
+        break;
+    case CONDITION_OVER:
+        say_over(rule, facts, false, why);
+        break;
+    case CONDITION_KEY:
+        text_printf(why, "the message has no %s", key_name(rule->key));
+        break;
+    case CONDITION_NONE:
+        break;
+    }
+}
+
+static void say_charges(const struct plan *plan, const struct step *step,
+                        struct text *why)
+{
+    if (step->lists > PLAN_LIST_BUCKETS_MAX) {
+        text_printf(why, "%zu lists in one message, at most %d are counted", step->lists,
+                    PLAN_LIST_BUCKETS_MAX);
+        return;
+    }
+    for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
+        const struct charge *charge = &plan->charges[i];
+        text_printf(why, "%scosts %lld of %lld for ", i > step->charge ? ", " : "",
+                    (long long)charge->cost, (long long)charge->rate->burst);
+        text_add_string(why, charge->subject);
+    }
+}
+
+static void say_matched(const struct explanation *explanation, const struct step *step,
+                        struct text *why)
+{
+    if (step->rule->has_limit)
+        say_charges(&explanation->plan, step, why);
+    else
+        say_over(step->rule, &explanation->facts, true, why);
+    if (why->length == 0)
+        text_add_string(why, "its conditions hold");
+    if (step->fires && step->rule->monitor)
+        text_add_string(why, " (mode monitor: decides nothing)");
+}
+
+/* A rule's step in the plan; NULL when it did not match. */
+static const struct step *find_step(const struct plan *plan, const struct rule *rule)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (plan->steps[i].rule == rule)
+            return &plan->steps[i];
+    }
+    return NULL;
+}
+
+static void explain_rules(struct explanation *explanation)
+{
+    const struct policy *policy = explanation->view.policy;
+    const struct plan *plan = &explanation->plan;
+    const struct rule *decided = NULL;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        struct explained_rule *explained = &explanation->rules[i];
+        const struct rule *rule = &policy->rules[i];
+        const struct step *step = find_step(plan, rule);
+        explained->rule = rule;
+        if (decided != NULL) {
+            text_printf(&explained->why, "%s decides above", decided->name);
+        } else if (i >= plan->rules_walked) {
+            text_add_string(&explained->why, "no rule is asked");
+        } else if (step == NULL) {
+            say_skipped(rule, &explanation->facts, plan->conditions[i], &explained->why);
+        } else {
+            explained->state = step->fires ? RULE_FIRES : RULE_MATCHED;
+            say_matched(explanation, step, &explained->why);
+        }
+        if (explanation->verdict.rule == rule)
+            decided = rule;
+    }
+}
+
+enum status explanation_make(const struct snapshot *snapshot,
+                             const struct envelope *envelope, int minute_of_week,
+                             struct explanation *out)
+{
+    const struct policy *policy = &snapshot->settings->policy;
+    *out = (struct explanation){0};
+    enum status status = facts_gather(envelope, policy, snapshot->directory, &out->facts);
+    if (status != STATUS_OK)
+        return status;
+    out->view = (struct view){
+        .policy = policy,
+        .directory = snapshot->directory,
+        .facts = &out->facts,
+        .minute_of_week = minute_of_week,
+    };
+    out->rules = calloc(policy->rule_count + 1, sizeof *out->rules);
+    status = out->rules == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK && !judge_early(&out->view, &out->verdict)) {
+        status = plan_make(&out->view, &out->plan);
+        if (status == STATUS_OK)
+            judge(&out->view, &out->plan, NULL, STORE_NONE, &out->verdict);
+    }
+    if (status != STATUS_OK) {
+        explanation_clear(out);
+        return status;
+    }
+    struct verdict told = out->verdict;
+    if (policy->monitor)
+        told.action = ACTION_ACCEPT;
+    reply_make(&told, NULL, &out->reply);
+    explain_rules(out);
+    return STATUS_OK;
+}
+
+void explanation_clear(struct explanation *explanation)
+{
+    const struct policy *policy = explanation->view.policy;
+    for (size_t i = 0; explanation->rules != NULL && i < policy->rule_count; i++)
+        text_clear(&explanation->rules[i].why);
+    free(explanation->rules);
+    plan_clear(&explanation->plan);
+    facts_clear(&explanation->facts);
+    *explanation = (struct explanation){0};
+}
+
+const char *explanation_verdict(const struct explanation *explanation)
+{
+    if (explanation->view.policy->monitor)
+        return action_name(ACTION_ACCEPT);
+    return action_name(explanation->verdict.action);
+}
+
+const char *rule_state_name(enum rule_state state)
+{
+    static const char *const names[] = {"skipped", "matched", "fires"};
+    return names[state];
+}

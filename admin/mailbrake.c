@@ -1,0 +1,52 @@
+/* mailbrake(1): finds the verb and hands over. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/arguments.h"
+#include "admin/verbs.h"
+#include "base/digest.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} verbs[] = {
+    {"check", verb_check, "check                      the configuration and its lists"},
+    {"explain", verb_explain,
+     "explain --from A --to B... what would happen to a message, and why"},
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
+
+static int usage(FILE *out, int status)
+{
+    (void)fputs("usage: mailbrake VERB [-c FILE] [--json] ...\n\n", out);
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        (void)fprintf(out, "  %s\n", verbs[i].help);
+    (void)fputs("\nmailbrake(1) has it all.\n", out);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* a store that goes away is an answer, not the end */
+    if (argc < 2)
+        return usage(stderr, EXIT_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return usage(stdout, EXIT_DONE);
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)puts("mailbrake " MAILBRAKE_VERSION);
+        return EXIT_DONE;
+    }
+    if (digest_init() != STATUS_OK) {
+        (void)fputs("mailbrake: no source of random numbers\n", stderr);
+        return EXIT_FAILED;
+    }
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    (void)fprintf(stderr, "mailbrake: no such verb: %s\n", argv[1]);
+    return usage(stderr, EXIT_USAGE);
+}

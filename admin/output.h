@@ -1,0 +1,22 @@
+/* What goes to the terminal: always escaped, since addresses come from strangers. */
+#ifndef ADMIN_OUTPUT_H
+#define ADMIN_OUTPUT_H
+
+#include <jansson.h>
+
+#include "base/problems.h"
+
+/* Prints one JSON document and a newline, and drops the reference; false, with a message
+ * on stderr, when json is NULL (no memory) or can't be written. */
+bool output_json(json_t *json);
+
+/* A JSON string from bytes that may be no UTF-8: those become U+FFFD. */
+json_t *output_string(const char *string);
+
+/* Prints a text with everything outside printable ASCII as \xHH. */
+void output_escaped(const char *string);
+
+/* Errors and warnings, one a line, on stderr. */
+void output_problems(const struct problems *problems);
+
+#endif

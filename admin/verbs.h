@@ -1,0 +1,9 @@
+/* The verbs of mailbrake(1). Each takes its own argc and argv (argv[0] is the verb) and
+ * returns the exit status: 0 done, 1 failed or found a problem, 2 usage. */
+#ifndef ADMIN_VERBS_H
+#define ADMIN_VERBS_H
+
+int verb_check(int argc, char **argv);
+int verb_explain(int argc, char **argv);
+
+#endif
