@@ -1,0 +1,154 @@
+"""Fixtures of the end-to-end tests: run as root, with Debian's python3-pytest.
+
+    MAILBRAKE_BUILD=/path/to/build /usr/bin/python3 -m pytest test/e2e [-m timing]
+
+MAILBRAKE_BUILD is a build folder with milter/mailbraked, admin/mailbrake and
+test/support/. Tests marked `timing` hold bounds of time or of concurrency; they are worth
+running on a release build too. Everything lives in one folder under /run and is gone at
+the end."""
+
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from mailbraked import Mailbraked  # noqa: E402
+from postfix import Postfix  # noqa: E402
+from redis import Redis  # noqa: E402
+from relay import Relay, lists_for_postfix  # noqa: E402
+from stores import MEMORY, redis_settings  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timing: bounds of time or concurrency; also on release")
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the end-to-end tests run Postfix and need to be root")
+
+
+class Build:
+    def __init__(self, folder):
+        self.dir = pathlib.Path(folder)
+        self.mailbraked = self.dir / "milter" / "mailbraked"
+        self.mailbrake = self.dir / "admin" / "mailbrake"
+        self.milter_client = self.dir / "test" / "support" / "milter-client"
+        self.milter_load = self.dir / "test" / "support" / "milter-load"
+        cache = (self.dir / "CMakeCache.txt").read_text()
+        self.sanitized = re.search(r"^MAILBRAKE_SANITIZE:\w+=\S", cache, re.MULTILINE) is not None
+        kind = re.search(r"^CMAKE_BUILD_TYPE:\w+=(\w*)", cache, re.MULTILINE)[1]
+        self.release = not self.sanitized and kind in ("Release", "RelWithDebInfo")
+        # How far past a promised time an answer may come: a sanitizer is no promise.
+        self.slack_ms = 50 if self.release else 1000
+
+
+@pytest.fixture(scope="session")
+def build():
+    return Build(os.environ.get("MAILBRAKE_BUILD", ROOT / "build" / "debug"))
+
+
+@pytest.fixture(scope="session")
+def folder():
+    """Under /run, since a milter's socket may not lie below a world-writable folder."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="mailbrake-e2e-", dir="/run"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running_postfix(folder):
+    path = folder / "postfix"
+    path.mkdir()
+    postfix = Postfix(path)
+    postfix.start()
+    yield postfix
+    postfix.stop()
+
+
+@pytest.fixture
+def postfix(running_postfix):
+    """The one Postfix of the run, its queue and sink empty before and after."""
+    running_postfix.clean()
+    running_postfix.begin()
+    yield running_postfix
+    complaints = running_postfix.complaints()
+    running_postfix.clean()
+    assert not complaints, "Postfix said:\n" + "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def running_redis(folder):
+    redis = Redis(folder / "redis")
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+@pytest.fixture
+def redis(running_redis):
+    running_redis.flush()
+    return running_redis
+
+
+@pytest.fixture
+def own_redis(folder):
+    """A Redis to be maltreated."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="redis-", dir=folder))
+    redis = Redis(path)
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+@pytest.fixture(params=["redis", "memory"])
+def store(request):
+    """The settings of either store, empty."""
+    if request.param == "memory":
+        return dict(MEMORY)
+    return redis_settings(request.getfixturevalue("redis"))
+
+
+@pytest.fixture
+def mailbraked(build, folder):
+    """Starts daemons: mailbraked(store, rules=..., ...). At the end each must still run,
+    unless the test stopped it, and must have said nothing unexpected."""
+    daemons = []
+
+    def start(store, milter_socket=None, **configuration):
+        path = tempfile.mkdtemp(prefix="mailbraked-", dir=folder)
+        os.chmod(path, 0o755)
+        daemon = Mailbraked(build, path, milter_socket)
+        daemons.append(daemon)
+        daemon.configure(store, **configuration)
+        return daemon.start()
+
+    yield start
+    crashed = [d for d in daemons if d.process and d.process.poll() not in (None, 0)]
+    for daemon in daemons:
+        daemon.kill()  # SIGTERM takes libmilter up to five seconds
+    complaints = [line for daemon in daemons for line in daemon.complaints()]
+    assert not complaints, "mailbraked said:\n" + "\n".join(complaints)
+    assert not crashed, [d.text() for d in crashed]
+
+
+@pytest.fixture
+def relay(postfix, mailbraked, store, build):
+    """A relay by its rules and lists: relay(rules=..., lists={...}, ...); see
+    Mailbraked.configure. The store is the test's (both in turn) unless given. Postfix
+    expands the same lists, unless postfix_lists says otherwise."""
+
+    def make(store=store, postfix_lists=None, **configuration):
+        names = ("lists", "virtual", "files", "aliases")
+        lists = {name: configuration[name] for name in names if name in configuration}
+        lists_for_postfix(postfix, **(postfix_lists or lists))
+        daemon = mailbraked(store, milter_socket=postfix.milter_socket, **configuration)
+        return Relay(postfix, daemon, build)
+
+    return make

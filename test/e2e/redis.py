@@ -1,0 +1,93 @@
+"""A private redis-server on a unix socket, and the few commands that tests say to it."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+from postfix import wait_until
+
+
+class RedisError(Exception):
+    pass
+
+
+class Redis:
+    def __init__(self, folder):
+        self.dir = pathlib.Path(folder)
+        self.socket = self.dir / "redis.sock"
+        self._process = None
+
+    def start(self):
+        self.dir.mkdir(exist_ok=True)
+        self._process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.dir]
+            + ["--save", "", "--appendonly", "no", "--logfile", self.dir / "redis.log"]
+            + ["--maxmemory-policy", "noeviction", "--daemonize", "no"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(self._answers, 10, "Redis does not answer")
+
+    def kill(self):
+        """As by the out-of-memory killer: nothing is saved, everything forgotten."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def freeze(self):
+        """Still connected and accepting, but never answering."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._signal(signal.SIGCONT)
+
+    def stop(self):
+        if self._process.poll() is None:
+            self._signal(signal.SIGCONT)
+            self.kill()
+
+    def _signal(self, number):
+        os.kill(self._process.pid, number)
+
+    def _answers(self):
+        try:
+            return self.command("PING") == "PONG"
+        except (OSError, RedisError):
+            return False
+
+    def command(self, *words):
+        """One command; replies as str, int, None or list. Errors raise RedisError."""
+        encoded = [str(word).encode() for word in words]
+        request = b"*%d\r\n" % len(encoded)
+        request += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self.socket))
+            connection.sendall(request)
+            with connection.makefile("rb") as stream:
+                return _reply(stream)
+
+    def keys(self):
+        return self.command("KEYS", "*")
+
+    def flush(self):
+        self.command("FLUSHALL")
+
+
+def _reply(stream):
+    line = stream.readline().rstrip(b"\r\n").decode("utf-8", "replace")
+    kind, value = line[:1], line[1:]
+    if kind == "-":
+        raise RedisError(value)
+    if kind == "+":
+        return value
+    if kind == ":":
+        return int(value)
+    if kind == "$":
+        return None if value == "-1" else stream.read(int(value) + 2)[:-2].decode("utf-8", "replace")
+    if kind == "*":
+        return [_reply(stream) for _ in range(int(value))]
+    raise OSError("Redis hung up")

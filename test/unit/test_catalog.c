@@ -1,0 +1,295 @@
+/* The last good members, in memory and on disk. */
+#include "lists/catalog.h"
+
+#include <dirent.h>
+
+#include "lists/aliases.h"
+#include "lists/cache.h"
+#include "lists_fixture.h"
+
+static struct problems problems;
+static struct catalog *catalog;
+static char path[] = "/etc/aliases";
+static const struct list_source source = {.kind = LIST_ALIASES, .path = path};
+
+static const char *kept(void)
+{
+    return in_folder("kept");
+}
+
+static void setup(void)
+{
+    folder_make();
+    catalog = catalog_new(kept());
+    ck_assert_ptr_nonnull(catalog);
+}
+
+static void teardown(void)
+{
+    catalog_free(catalog);
+    problems_clear(&problems);
+    folder_remove();
+}
+
+static void restart(void)
+{
+    catalog_free(catalog);
+    catalog = catalog_new(kept());
+    ck_assert_ptr_nonnull(catalog);
+}
+
+/* A good read of the text as an alias file in the folder. */
+static void store(const char *text, int64_t now_ms)
+{
+    struct file file = {.data = strdup(text), .length = strlen(text)};
+    struct entries entries = {0};
+    struct problems ignored = {0};
+    ck_assert_int_eq(aliases_read(&file, in_folder("aliases"), &entries, &ignored),
+                     STATUS_OK);
+    file_clear(&file);
+    problems_clear(&ignored);
+    ck_assert_int_eq(catalog_store(catalog, &source, &entries, now_ms, &problems),
+                     STATUS_OK);
+}
+
+static const char *last(int64_t *out_read_at_ms)
+{
+    const struct entries *entries;
+    enum status status =
+        catalog_last(catalog, &source, &problems, &entries, out_read_at_ms);
+    if (status == STATUS_NOT_FOUND)
+        return "nothing";
+    ck_assert_int_eq(status, STATUS_OK);
+    return entries_shown(entries);
+}
+
+static const char *cache_path(void)
+{
+    char name[CACHE_NAME_SIZE];
+    static char whole[300];
+    cache_name(&source, name);
+    (void)snprintf(whole, sizeof whole, "%s/%s", kept(), name);
+    return whole;
+}
+
+static int files_kept(void)
+{
+    DIR *dir = opendir(kept());
+    int count = 0;
+    if (dir == NULL)
+        return 0;
+    for (const struct dirent *file; (file = readdir(dir)) != NULL;)
+        count += file->d_name[0] != '.';
+    (void)closedir(dir);
+    return count;
+}
+
+#define TEXT "a: b\n\"c d\": e, |f\n@: x\ng: :include:inc\n"
+#define SHOWN "a: b; \"c d\": [e =|f]; g: [one two]"
+
+START_TEST(catalog_knows_nothing_at_first)
+{
+    int64_t at = 7;
+    ck_assert_str_eq(last(&at), "nothing");
+    ck_assert_int_eq(at, 7);
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+START_TEST(catalog_keeps_the_last_reading)
+{
+    int64_t at;
+    file_put("inc", "one\ntwo\n");
+    store("old: x\n", 1000);
+    store(TEXT, 2000);
+    ck_assert_str_eq(last(&at), SHOWN);
+    ck_assert_int_eq(at, 2000);
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+START_TEST(catalog_outlives_a_restart)
+{
+    int64_t at;
+    struct stat seen;
+    file_put("inc", "one\ntwo\n");
+    store(TEXT, 1700000000123);
+    restart();
+    ck_assert_str_eq(last(&at), SHOWN);
+    ck_assert_int_eq(at, 1700000000123);
+    ck_assert_int_eq(stat(cache_path(), &seen), 0);
+    ck_assert_uint_eq(seen.st_mode & 07777, 0600);
+    ck_assert_int_eq(stat(kept(), &seen), 0);
+    ck_assert_uint_eq(seen.st_mode & 07777, 0700);
+    ck_assert_int_eq(files_kept(), 1);
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+START_TEST(catalog_same_again_is_only_touched)
+{
+    struct stat first, second, third;
+    int64_t at;
+    store("a: b, c\n", 1000000);
+    ck_assert_int_eq(stat(cache_path(), &first), 0);
+    store("a: b, c\n", 2000000);
+    ck_assert_int_eq(stat(cache_path(), &second), 0);
+    ck_assert_uint_eq(first.st_ino, second.st_ino);
+    restart();
+    ck_assert_str_eq(last(&at), "a: [b c]");
+    ck_assert_int_eq(at, 2000000);
+    store("a: b, c\n", 3000000);
+    ck_assert_int_eq(stat(cache_path(), &third), 0);
+    ck_assert_uint_eq(first.st_ino, third.st_ino);
+    ck_assert_int_eq(third.st_mtim.tv_sec, 3000);
+
+    ck_assert_int_eq(unlink(cache_path()), 0); /* by somebody else */
+    store("a: b, c\n", 4000000);
+    ck_assert_int_eq(stat(cache_path(), &third), 0);
+}
+END_TEST
+
+START_TEST(catalog_failed_entry_keeps_its_members)
+{
+    int64_t at;
+    file_put("inc", "one\ntwo\n");
+    store("a: :include:inc\nb: c, d\n", 1000);
+    ck_assert_int_eq(unlink(in_folder("inc")), 0);
+    store("a: z, :include:inc\nb: e, f\nn: :include:inc\n", 2000);
+    ck_assert_str_eq(last(&at), "a!: [one two]; b: [e f]; n!: []");
+    store("a: :include:inc\nb: e, f\nn: y, :include:inc\n", 3000);
+    restart();
+    ck_assert_str_eq(last(&at), "a!: [one two]; b: [e f]; n!: [y]");
+    const struct entries *entries;
+    ck_assert_int_eq(catalog_last(catalog, &source, &problems, &entries, &at), STATUS_OK);
+    ck_assert_int_eq(at, 3000);
+    ck_assert_int_eq(entries_find(entries, "a")->read_at_ms, 1000);
+    ck_assert_int_eq(entries_find(entries, "n")->read_at_ms, 0);
+
+    file_put("inc", "three\n");
+    store("a: :include:inc\n", 4000);
+    ck_assert_str_eq(last(&at), "a: [three]");
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+/* Cuts the kept file, or changes one of its bytes. */
+static void damage(long length, long flip)
+{
+    FILE *file = fopen(cache_path(), "r+");
+    ck_assert_ptr_nonnull(file);
+    if (flip >= 0) {
+        ck_assert_int_eq(fseek(file, flip, SEEK_SET), 0);
+        int byte = fgetc(file);
+        ck_assert_int_eq(fseek(file, flip, SEEK_SET), 0);
+        ck_assert_int_ge(fputc(byte ^ 1, file), 0);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+    if (length >= 0)
+        ck_assert_int_eq(truncate(cache_path(), length), 0);
+    file_age(cache_path(), 100);
+}
+
+START_TEST(catalog_torn_file_is_ignored)
+{
+    int64_t at;
+    struct stat seen;
+    store("a: b, c\n", 1700000000000);
+    ck_assert_int_eq(stat(cache_path(), &seen), 0);
+    for (long i = 0; i < 2 * seen.st_size; i++) {
+        bool cut = i >= seen.st_size;
+        damage(cut ? i - seen.st_size : -1, cut ? -1 : i);
+        restart();
+        ck_assert_str_eq(last(&at), "nothing");
+        ck_assert_uint_eq(problems.warnings, 1);
+        ck_assert(problems_hold(&problems, "torn"));
+        problems_clear(&problems);
+        store("a: b, c\n", 1700000000000); /* and is replaced by the next good read */
+        restart();
+        ck_assert_str_eq(last(&at), "a: [b c]");
+    }
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+START_TEST(catalog_of_another_source_is_not_taken)
+{
+    struct list_source other = source;
+    struct cache_found found;
+    struct error error;
+    static char elsewhere[] = "/etc/aliaseS";
+    store("a: b, c\n", 1000);
+    ck_assert_int_eq(cache_read(cache_path(), &source, &found, &error), STATUS_OK);
+    entries_clear(&found.entries);
+    other.path = elsewhere;
+    ck_assert_int_eq(cache_read(cache_path(), &other, &found, &error), STATUS_INVALID);
+    other = source;
+    other.kind = LIST_VIRTUAL;
+    ck_assert_int_eq(cache_read(cache_path(), &other, &found, &error), STATUS_INVALID);
+}
+END_TEST
+
+START_TEST(catalog_without_folder)
+{
+    int64_t at;
+    catalog_free(catalog);
+    catalog = catalog_new(NULL);
+    store("a: b, c\n", 1000);
+    ck_assert_str_eq(last(&at), "a: [b c]");
+    catalog_sweep(catalog);
+    ck_assert_str_eq(last(&at), "a: [b c]");
+    ck_assert_int_eq(files_kept(), 0);
+}
+END_TEST
+
+START_TEST(catalog_folder_that_cannot_be_made_warns)
+{
+    int64_t at;
+    file_put("kept", "in the way\n");
+    store("a: b, c\n", 1000);
+    ck_assert_uint_eq(problems.errors, 0);
+    ck_assert_uint_ge(problems.warnings, 1);
+    ck_assert_str_eq(last(&at), "a: [b c]");
+}
+END_TEST
+
+START_TEST(catalog_sweep_forgets_what_is_not_asked_for)
+{
+    int64_t at;
+    store("a: b, c\n", 1000);
+    (void)fclose(fopen(in_folder("kept/notes.txt"), "w"));
+    catalog_sweep(catalog);
+    ck_assert_int_eq(files_kept(), 2);
+    ck_assert_str_eq(last(&at), "a: [b c]");
+    catalog_sweep(catalog);
+    ck_assert_int_eq(files_kept(), 2);
+    catalog_sweep(catalog);
+    ck_assert_int_eq(files_kept(), 1); /* what is not ours stays */
+    ck_assert_str_eq(last(&at), "nothing");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("catalog");
+    TCase *tests = tcase_create("catalog");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, catalog_knows_nothing_at_first);
+    tcase_add_test(tests, catalog_keeps_the_last_reading);
+    tcase_add_test(tests, catalog_outlives_a_restart);
+    tcase_add_test(tests, catalog_same_again_is_only_touched);
+    tcase_add_test(tests, catalog_failed_entry_keeps_its_members);
+    tcase_add_test(tests, catalog_torn_file_is_ignored);
+    tcase_add_test(tests, catalog_of_another_source_is_not_taken);
+    tcase_add_test(tests, catalog_without_folder);
+    tcase_add_test(tests, catalog_folder_that_cannot_be_made_warns);
+    tcase_add_test(tests, catalog_sweep_forgets_what_is_not_asked_for);
+    suite_add_tcase(suite, tests);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,157 @@
+/* The sample and the manual against the table of options: neither forgets one. */
+#include <check.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "conf/settings.h"
+
+#define SAMPLE SOURCE_DIR "/conf/mailbrake.conf"
+#define MANUAL SOURCE_DIR "/doc/mailbrake.conf.5"
+
+static void read_whole(const char *path, struct text *out)
+{
+    char buffer[4096];
+    size_t length;
+    FILE *stream = fopen(path, "r");
+    ck_assert_msg(stream != NULL, "%s can't be read", path);
+    while ((length = fread(buffer, 1, sizeof buffer, stream)) > 0)
+        text_add(out, buffer, length);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+static bool is_part_of_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *p = strstr(text, word); p != NULL; p = strstr(p + 1, word)) {
+        if ((p == text || !is_part_of_word(p[-1])) && !is_part_of_word(p[length]))
+            return true;
+    }
+    return false;
+}
+
+static void check_names(const char *path)
+{
+    struct text text = {0};
+    size_t missing = 0;
+    read_whole(path, &text);
+    for (const char *const *name = settings_option_names(); *name != NULL; name++) {
+        const char *dot = strrchr(*name, '.');
+        if (has_word(text_string(&text), dot == NULL ? *name : dot + 1))
+            continue;
+        fprintf(stderr, "%s: %s is missing\n", path, *name);
+        missing++;
+    }
+    text_clear(&text);
+    ck_assert_uint_eq(missing, 0);
+}
+
+START_TEST(sample_names_every_option)
+{
+    check_names(SAMPLE);
+}
+END_TEST
+
+START_TEST(manual_names_every_option)
+{
+    check_names(MANUAL);
+}
+END_TEST
+
+static void load(const char *path, struct settings *out)
+{
+    struct problems problems = {0};
+    enum status status = settings_load(path, out, &problems);
+    for (size_t i = 0; i < problems.count; i++) {
+        char line[500];
+        problem_format(&problems.items[i], line, sizeof line);
+        if (!problems.items[i].warning)
+            fprintf(stderr, "%s\n", line);
+    }
+    ck_assert_uint_eq(problems.errors, 0);
+    ck_assert_int_eq(status, STATUS_OK);
+    problems_clear(&problems);
+}
+
+START_TEST(sample_loads)
+{
+    struct settings settings;
+    load(SAMPLE, &settings);
+    ck_assert_uint_eq(settings.policy.rule_count, 15);
+    ck_assert_uint_eq(settings.policy.group_count, 6);
+    ck_assert_uint_eq(settings.list_count, 1);
+    ck_assert_str_eq(settings.lists[0].path, SOURCE_DIR "/conf/lists/allstudents.txt");
+    settings_clear(&settings);
+}
+END_TEST
+
+/* What the sample calls defaults are the defaults. */
+START_TEST(sample_shows_the_defaults)
+{
+    char path[] = "/tmp/test_sample.XXXXXX";
+    struct settings sample;
+    struct settings empty;
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    FILE *stream = fdopen(fd, "w");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(fclose(stream), 0);
+    load(SAMPLE, &sample);
+    load(path, &empty);
+    ck_assert_int_eq(remove(path), 0);
+
+    ck_assert_str_eq(sample.policy.domains.delimiters, empty.policy.domains.delimiters);
+    ck_assert_int_eq(sample.policy.monitor, empty.policy.monitor);
+    ck_assert_int_eq(sample.policy.lists_unknown, empty.policy.lists_unknown);
+    ck_assert_str_eq(sample.milter.socket, empty.milter.socket);
+    ck_assert_uint_eq(sample.milter.socket_mode, empty.milter.socket_mode);
+    ck_assert_str_eq(sample.control.socket, empty.control.socket);
+    ck_assert_str_eq(sample.control.group, empty.control.group);
+    ck_assert_str_eq(sample.mta.config_directory, empty.mta.config_directory);
+    ck_assert_str_eq(sample.mta.helper, empty.mta.helper);
+    ck_assert_int_eq(sample.mta.type, empty.mta.type);
+    ck_assert_mem_eq(&sample.quarantine, &empty.quarantine, sizeof sample.quarantine);
+    ck_assert_str_eq(sample.notify.command, empty.notify.command);
+    ck_assert_int_eq(sample.notify.min_interval_ms, empty.notify.min_interval_ms);
+    ck_assert_int_eq(sample.notify.tell_sender, empty.notify.tell_sender);
+    ck_assert_int_eq(sample.privacy.addresses, empty.privacy.addresses);
+    ck_assert_str_eq(sample.privacy.key_file, empty.privacy.key_file);
+    ck_assert_int_eq(sample.privacy.retention_ms, empty.privacy.retention_ms);
+    ck_assert_int_eq(sample.store.type, empty.store.type);
+    ck_assert_str_eq(sample.store.host, empty.store.host);
+    ck_assert_int_eq(sample.store.port, empty.store.port);
+    ck_assert_str_eq(sample.store.username, empty.store.username);
+    ck_assert_str_eq(sample.store.password_file, empty.store.password_file);
+    ck_assert_int_eq(sample.store.database, empty.store.database);
+    ck_assert_str_eq(sample.store.prefix, empty.store.prefix);
+    ck_assert_int_eq(sample.store.timeout_ms, empty.store.timeout_ms);
+    ck_assert_int_eq(sample.store.connections, empty.store.connections);
+    ck_assert_int_eq(sample.store.on_failure, empty.store.on_failure);
+    ck_assert_int_eq(sample.store.nodes, empty.store.nodes);
+    settings_clear(&sample);
+    settings_clear(&empty);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sample");
+    TCase *tests = tcase_create("sample");
+    tcase_add_test(tests, sample_names_every_option);
+    tcase_add_test(tests, manual_names_every_option);
+    tcase_add_test(tests, sample_loads);
+    tcase_add_test(tests, sample_shows_the_defaults);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,578 @@
+/* Loading configurations: defaults, every check, and where each mistake is reported. */
+#include <check.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/settings.h"
+
+static char folder[PATH_MAX];
+static char file[PATH_MAX + 20];
+static struct settings settings;
+static struct problems problems;
+
+static void write_file(const char *name, const char *text, size_t length)
+{
+    char path[PATH_MAX + 100];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *stream = fopen(path, "w");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_uint_eq(fwrite(text, 1, length, stream), length);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    write_file(name, text, strlen(text));
+}
+
+static void set_up(void)
+{
+    char made[] = "/tmp/test_settings.XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(made));
+    ck_assert_ptr_nonnull(realpath(made, folder));
+    snprintf(file, sizeof file, "%s/m.conf", folder);
+    settings = (struct settings){0};
+    problems = (struct problems){0};
+}
+
+static void tear_down(void)
+{
+    static const char *const names[] = {"m.conf", "more.conf", "again.conf", "dir"};
+    char path[PATH_MAX + 100];
+    settings_clear(&settings);
+    problems_clear(&problems);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        (void)remove(path);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static void show_problems(void)
+{
+    for (size_t i = 0; i < problems.count; i++) {
+        char line[600];
+        problem_format(&problems.items[i], line, sizeof line);
+        fprintf(stderr, "  %s\n", line);
+    }
+}
+
+static enum status load(const char *text)
+{
+    settings_clear(&settings);
+    problems_clear(&problems);
+    write_text("m.conf", text);
+    return settings_load(file, &settings, &problems);
+}
+
+static void load_right(const char *text)
+{
+    enum status status = load(text);
+    if (status != STATUS_OK)
+        show_problems();
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_uint_eq(problems.errors, 0);
+}
+
+/* The errors' n-th line, without the folder. */
+static const char *error_line(size_t n)
+{
+    static char line[600];
+    size_t length = strlen(folder) + 1;
+    for (size_t i = 0; i < problems.count; i++) {
+        if (problems.items[i].warning || n-- > 0)
+            continue;
+        problem_format(&problems.items[i], line, sizeof line);
+        return strncmp(line, folder, length - 1) == 0 ? line + length : line;
+    }
+    return "";
+}
+
+/* One error, whose line begins with that. */
+static void expect(const char *text, const char *begins)
+{
+    ck_assert_int_eq(load(text), STATUS_INVALID);
+    if (problems.errors != 1)
+        show_problems();
+    ck_assert_uint_eq(problems.errors, 1);
+    ck_assert_msg(strncmp(error_line(0), begins, strlen(begins)) == 0,
+                  "expected: %s\nfound:    %s", begins, error_line(0));
+    ck_assert_ptr_null(settings.file);
+}
+
+static bool has_warning(const char *text)
+{
+    for (size_t i = 0; i < problems.count; i++) {
+        if (problems.items[i].warning && strstr(problems.items[i].text, text) != NULL)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(settings_default)
+{
+    load_right("");
+    ck_assert_str_eq(settings.file, file);
+    ck_assert_str_eq(settings.milter.socket,
+                     "unix:/var/spool/postfix/mailbrake/milter.sock");
+    ck_assert_uint_eq(settings.milter.socket_mode, 0660);
+    ck_assert_str_eq(settings.control.socket, "/run/mailbrake/control.sock");
+    ck_assert_str_eq(settings.control.group, "mailbrake");
+    ck_assert_int_eq(settings.mta.type, MTA_POSTFIX);
+    ck_assert_str_eq(settings.mta.config_directory, "/etc/postfix");
+    ck_assert_str_eq(settings.mta.helper, "/run/mailbrake/mta.sock");
+    ck_assert_int_eq(settings.quarantine.max_per_incident, 500);
+    ck_assert_int_eq(settings.quarantine.max_messages, 5000);
+    ck_assert_int_eq(settings.quarantine.min_free_bytes, 1073741824);
+    ck_assert_int_eq(settings.quarantine.expire_ms, 604800000);
+    ck_assert_uint_eq(settings.notify.to_count, 0);
+    ck_assert_str_eq(settings.notify.command, "");
+    ck_assert_int_eq(settings.notify.min_interval_ms, 900000);
+    ck_assert(settings.notify.tell_sender);
+    ck_assert_int_eq(settings.privacy.addresses, PRIVACY_CLEAR);
+    ck_assert_str_eq(settings.privacy.key_file, "");
+    ck_assert_int_eq(settings.privacy.retention_ms, INT64_C(2592000000));
+    ck_assert_uint_eq(settings.list_count, 0);
+}
+END_TEST
+
+START_TEST(settings_default_store)
+{
+    load_right("");
+    ck_assert_int_eq(settings.store.type, STORE_TYPE_REDIS);
+    ck_assert_str_eq(settings.store.host, "127.0.0.1");
+    ck_assert_int_eq(settings.store.port, 6379);
+    ck_assert_ptr_null(settings.store.path);
+    ck_assert_str_eq(settings.store.username, "");
+    ck_assert_str_eq(settings.store.password_file, "");
+    ck_assert_int_eq(settings.store.database, 0);
+    ck_assert_str_eq(settings.store.prefix, "mailbrake");
+    ck_assert_int_eq(settings.store.timeout_ms, 250);
+    ck_assert_int_eq(settings.store.connections, 8);
+    ck_assert_str_eq(settings.store.state_file, "");
+    ck_assert_int_eq(settings.store.on_failure, ON_FAILURE_LOCAL);
+    ck_assert_int_eq(settings.store.nodes, 1);
+}
+END_TEST
+
+START_TEST(settings_default_policy)
+{
+    load_right("");
+    ck_assert_uint_eq(settings.policy.domains.count, 0);
+    ck_assert_str_eq(settings.policy.domains.delimiters, "+");
+    ck_assert_uint_eq(settings.policy.trusted.count, 1);
+    ck_assert_int_eq(settings.policy.trusted.items[0].kind, ELEMENT_CLIENT_LOCAL);
+    ck_assert_uint_eq(settings.policy.relays.count, 0);
+    ck_assert_uint_eq(settings.policy.group_count, 0);
+    ck_assert_uint_eq(settings.policy.rule_count, 0);
+    ck_assert(!settings.policy.monitor);
+    ck_assert_int_eq(settings.policy.lists_unknown, ACTION_DEFER);
+}
+END_TEST
+
+START_TEST(settings_all_set)
+{
+    load_right(
+        "trusted = [];\nrelays = [\"client:10.0.0.2\"];\nmode = \"monitor\";\n"
+        "domains = [\"A.example\", \"b.example\"];\nrecipient_delimiter = \"+-\";\n"
+        "lists_unknown = \"quarantine\";\n"
+        "milter = { socket = \"inet:8891@127.0.0.1\"; socket_mode = \"600\"; };\n"
+        "mta = { type = \"sendmail\"; };\n"
+        "quarantine = { min_free = \"512M\"; expire = \"2w\"; };\n"
+        "notify = { to = [ \"Root@A.example\" ]; tell_sender = false; };\n"
+        "privacy = { addresses = \"hashed\"; key_file = \"key\"; };\n"
+        "store = { type = \"memory\"; server = \"unix:redis.sock\";\n"
+        "  state_file = \"/tmp/state\"; on_failure = \"tempfail\"; nodes = 3; };\n");
+    char path[PATH_MAX + 40];
+    ck_assert_uint_eq(settings.policy.trusted.count, 0);
+    ck_assert_uint_eq(settings.policy.relays.count, 1);
+    ck_assert(settings.policy.monitor);
+    ck_assert_str_eq(settings.policy.domains.names[0], "a.example");
+    ck_assert_str_eq(settings.policy.domains.delimiters, "+-");
+    ck_assert_int_eq(settings.policy.lists_unknown, ACTION_QUARANTINE);
+    ck_assert_str_eq(settings.milter.socket, "inet:8891@127.0.0.1");
+    ck_assert_uint_eq(settings.milter.socket_mode, 0600);
+    ck_assert_int_eq(settings.mta.type, MTA_SENDMAIL);
+    ck_assert_int_eq(settings.quarantine.min_free_bytes, 536870912);
+    ck_assert_int_eq(settings.quarantine.expire_ms, 1209600000);
+    ck_assert_uint_eq(settings.notify.to_count, 1);
+    ck_assert_str_eq(settings.notify.to[0], "root@a.example");
+    ck_assert(!settings.notify.tell_sender);
+    ck_assert_int_eq(settings.privacy.addresses, PRIVACY_HASHED);
+    snprintf(path, sizeof path, "%s/key", folder);
+    ck_assert_str_eq(settings.privacy.key_file, path);
+    ck_assert_int_eq(settings.store.type, STORE_TYPE_MEMORY);
+    snprintf(path, sizeof path, "%s/redis.sock", folder);
+    ck_assert_str_eq(settings.store.path, path);
+    ck_assert_ptr_null(settings.store.host);
+    ck_assert_int_eq(settings.store.on_failure, ON_FAILURE_TEMPFAIL);
+    ck_assert_int_eq(settings.store.nodes, 3);
+}
+END_TEST
+
+START_TEST(settings_lists)
+{
+    load_right("lists = (\n"
+               "  { address = \"All\"; file = \"lists/all.txt\"; max_age = \"1d\"; },\n"
+               "  { aliases = \"/etc/aliases\"; domains = [\"c.example\"]; },\n"
+               "  { virtual = \"virtual\"; refresh = \"1s\"; }\n"
+               ");\ndomains = [\"a.example\"];\n");
+    char path[PATH_MAX + 40];
+    ck_assert_uint_eq(settings.list_count, 3);
+    const struct list_source *lists = settings.lists;
+    ck_assert_int_eq(lists[0].kind, LIST_FILE);
+    ck_assert_str_eq(lists[0].address, "all@a.example");
+    snprintf(path, sizeof path, "%s/lists/all.txt", folder);
+    ck_assert_str_eq(lists[0].path, path);
+    ck_assert_int_eq(lists[0].max_age_ms, 86400000);
+    ck_assert_int_eq(lists[0].refresh_ms, 300000);
+    ck_assert_int_eq(lists[0].line, 2);
+    ck_assert_str_eq(lists[0].file, file);
+    ck_assert_int_eq(lists[1].kind, LIST_ALIASES);
+    ck_assert_str_eq(lists[1].path, "/etc/aliases");
+    ck_assert_str_eq(lists[1].domains.names[0], "c.example");
+    ck_assert_int_eq(lists[1].max_age_ms, 604800000);
+    ck_assert_int_eq(lists[2].kind, LIST_VIRTUAL);
+    ck_assert_int_eq(lists[2].refresh_ms, 1000);
+}
+END_TEST
+
+START_TEST(settings_rules)
+{
+    load_right(
+        "domains = [\"a.example\"];\ngroups = { g = [\"login:x\", \"h\"];\n"
+        "h = [\"<>\"]; };\nrules = (\n"
+        "{ name = \"one\"; from = [\"g\"]; from_not = [\"@a.example\"];\n"
+        "  to = [\"list:*\"]; to_not = [\"b@a.example\"]; hours = \"Mon\";\n"
+        "  hours_not = \"Sat-Sun\"; origin = \"local\"; reply = true;\n"
+        "  automatic = false; reach_over = 0; external_over = 2;\n"
+        "  visible_over = 3; visible_external_over = 1000000000;\n"
+        "  key = \"sender_domain\"; limit = \"5 recipients per 1h\";\n"
+        "  action = \"quarantine\"; mode = \"monitor\"; reason = \"No.\"; },\n"
+        "{ name = \"two\"; burst = 9; limit = \"5 messages per 1h\"; key = \"all\";\n"
+        "  action = \"defer\"; mode = \"enforce\"; },\n"
+        "{ name = \"three\"; action = \"accept\"; }\n);\n");
+    ck_assert_uint_eq(settings.policy.rule_count, 3);
+    const struct rule *rule = &settings.policy.rules[0];
+    ck_assert_str_eq(rule->name, "one");
+    ck_assert_int_eq(rule->line, 5);
+    ck_assert_uint_eq(rule->from.count, 2);
+    ck_assert_int_eq(rule->from.items[1].kind, ELEMENT_NULL_SENDER);
+    ck_assert_int_eq(rule->from.items[1].line, 3);
+    ck_assert_uint_eq(rule->from_not.count, 1);
+    ck_assert_uint_eq(rule->to.count, 1);
+    ck_assert_uint_eq(rule->to_not.count, 1);
+    ck_assert(hours_have(&rule->hours, 0));
+    ck_assert(!hours_have(&rule->hours_not, 0));
+    ck_assert_int_eq(rule->origin, ORIGIN_LOCAL);
+    ck_assert_int_eq(rule->reply, YES);
+    ck_assert_int_eq(rule->automatic, NO);
+    ck_assert_int_eq(rule->over[MEASURE_REACH], 0);
+    ck_assert_int_eq(rule->over[MEASURE_EXTERNAL], 2);
+    ck_assert_int_eq(rule->over[MEASURE_VISIBLE], 3);
+    ck_assert_int_eq(rule->over[MEASURE_VISIBLE_EXTERNAL], 1000000000);
+    ck_assert(rule->has_limit);
+    ck_assert_int_eq(rule->unit, UNIT_RECIPIENTS);
+    ck_assert_int_eq(rule->limit.tokens, 5);
+    ck_assert_int_eq(rule->limit.burst, 5);
+    ck_assert_int_eq(rule->limit.period_ms, 3600000);
+    ck_assert_int_eq(rule->key, KEY_SENDER_DOMAIN);
+    ck_assert_int_eq(rule->action, ACTION_QUARANTINE);
+    ck_assert(rule->monitor);
+    ck_assert_str_eq(rule->reason, "No.");
+
+    rule = &settings.policy.rules[1];
+    ck_assert_int_eq(rule->limit.burst, 9);
+    ck_assert_int_eq(rule->limit.tokens, 5);
+    ck_assert(!rule->monitor);
+    ck_assert_ptr_null(rule->reason);
+    ck_assert_int_eq(rule->over[MEASURE_REACH], -1);
+    ck_assert_str_ne(rule->fingerprint, settings.policy.rules[2].fingerprint);
+    ck_assert_uint_eq(strlen(rule->fingerprint), DIGEST_HEX_SIZE - 1);
+    ck_assert(!settings.policy.rules[2].has_limit);
+}
+END_TEST
+
+/* test/vectors/settings.txt, read once. */
+static char *vectors;
+
+static const char *next_vector(const char *from)
+{
+    const char *found = strstr(from, "\n=== ");
+    return found == NULL ? NULL : found + 5;
+}
+
+static int count_vectors(void)
+{
+    int count = 0;
+    for (const char *p = next_vector(vectors); p != NULL; p = next_vector(p))
+        count++;
+    return count;
+}
+
+static void read_vectors(void)
+{
+    enum { SIZE = 200000 };
+    FILE *stream = fopen(SOURCE_DIR "/test/vectors/settings.txt", "r");
+    vectors = calloc(1, SIZE);
+    if (stream == NULL || vectors == NULL || fread(vectors, 1, SIZE - 1, stream) == 0)
+        abort();
+    (void)fclose(stream);
+}
+
+START_TEST(settings_mistake)
+{
+    const char *vector = next_vector(vectors);
+    for (int i = 0; i < _i; i++)
+        vector = next_vector(vector);
+    const char *text = strchr(vector, '\n');
+    const char *next = next_vector(text);
+    size_t length = next == NULL ? strlen(text) : (size_t)(next - 5 - text);
+    char *begins = strndup(vector, (size_t)(text - vector));
+    char *whole = strndup(text + 1, length);
+    expect(whole, begins);
+    free(begins);
+    free(whole);
+}
+END_TEST
+
+START_TEST(settings_tells_all_at_once)
+{
+    static const int lines[] = {1, 2, 3, 5, 6, 7, 9, 10, 11, 12};
+    ck_assert_int_eq(
+        load("mode = \"off\";\n"
+             "domains = [ \"a..b\" ];\n"
+             "unknown = 1;\n"
+             "store = {\n"
+             "  timeout_ms = 5;\n"
+             "  connections = 5000000000;\n"
+             "  server = \"here\"; };\n"
+             "groups = {\n"
+             "  g = [ \"logn:x\" ]; };\n"
+             "rules = ( { name = \"a\"; from = [ \"none\" ];\n action = 1; },\n"
+             "  { name = \"a\"; from = [ \"g\" ]; action = \"defer\"; } );\n"),
+        STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 10);
+    ck_assert_uint_eq(problems.count, 10);
+    for (size_t i = 0; i < 10; i++) {
+        ck_assert_int_eq(problems.items[i].line, lines[i]);
+        ck_assert_str_eq(problems.items[i].file, file);
+    }
+}
+END_TEST
+
+/* Numbers too large, or what looks like one, where they are none. */
+START_TEST(settings_numbers_in_texts_are_no_numbers)
+{
+    load_right("# 5000000000\n// 5000000000\n/* 5000000000\n 5000000000 */\n"
+               "notify = { command = \"a \\\" 5000000000\" /* \" */ \" 5000000000\"; };\n"
+               "groups = { a5000000000 = [ \"login:a\" ]; };\n"
+               "store = { nodes = 0x10; database = 2L; timeout_ms = 100; };");
+    ck_assert_str_eq(settings.notify.command, "a \" 5000000000 5000000000");
+    ck_assert_int_eq(settings.store.nodes, 16);
+    ck_assert_int_eq(settings.store.database, 2);
+}
+END_TEST
+
+START_TEST(settings_includes_from_its_folder)
+{
+    write_text("more.conf", "store = {\n  nodes = 0;\n};\n");
+    ck_assert_int_eq(load("domains = [ \"a.example\" ];\n  @include \"more.conf\"\n"),
+                     STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 1);
+    ck_assert_str_eq(error_line(0), "more.conf:2: store.nodes: 0 is not from 1 to 1000");
+
+    write_text("more.conf", "groups = { g = [\n\"list:x@y.example\" ]; };");
+    load_right("@include \"more.conf\"\nrules = ( { name = \"a\"; from = [ \"g\" ]; "
+               "action = \"defer\"; } );");
+    ck_assert_uint_eq(settings.file_count, 2);
+    ck_assert_str_eq(settings.policy.rules[0].from.items[0].file, settings.files[1]);
+    ck_assert_int_eq(settings.policy.rules[0].from.items[0].line, 2);
+}
+END_TEST
+
+START_TEST(settings_include_problems)
+{
+    char path[PATH_MAX + 100];
+    expect("\n@include \"more.conf\"", "m.conf:2: can't include ");
+    ck_assert_ptr_nonnull(strstr(error_line(0), "No such file"));
+    snprintf(path, sizeof path, "%s/dir", folder);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    expect("\n@include \"dir\"", "m.conf:2: can't include ");
+    ck_assert_ptr_nonnull(strstr(error_line(0), "no plain file"));
+    write_text("more.conf", "a = ;");
+    expect("\n@include \"more.conf\"", "more.conf:1: syntax error");
+    write_text("more.conf", "\n\nnodes = 5000000000;");
+    ck_assert_int_eq(load("@include \"more.conf\""), STATUS_INVALID);
+    ck_assert_str_eq(error_line(0),
+                     "more.conf:3: a number is larger than any that can stand "
+                     "here (2147483647)");
+    write_text("more.conf", "@include \"more.conf\"");
+    ck_assert_int_eq(load("@include \"more.conf\""), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 1);
+    ck_assert_ptr_nonnull(strstr(error_line(0), "nesting too deep"));
+}
+END_TEST
+
+START_TEST(settings_unreadable)
+{
+    char path[PATH_MAX + 100];
+    snprintf(path, sizeof path, "%s/none.conf", folder);
+    ck_assert_int_eq(settings_load(path, &settings, &problems), STATUS_IO);
+    ck_assert_uint_eq(problems.errors, 1);
+    ck_assert_str_eq(error_line(0),
+                     "none.conf: can't be read: No such file or directory");
+    problems_clear(&problems);
+    ck_assert_int_eq(settings_load(folder, &settings, &problems), STATUS_IO);
+    ck_assert_uint_eq(problems.errors, 1);
+}
+END_TEST
+
+START_TEST(settings_nul_is_no_end)
+{
+    static const char text[] = "mode = \"monitor\";\n\0 mode = 1;";
+    write_file("m.conf", text, sizeof text - 1);
+    ck_assert_int_eq(settings_load(file, &settings, &problems), STATUS_INVALID);
+    ck_assert_str_eq(error_line(0), "m.conf:2: holds a NUL byte");
+}
+END_TEST
+
+/* Deep nesting is an error, not a crash. */
+START_TEST(settings_deep)
+{
+    enum { DEPTH = 5000 };
+    static char text[2 * DEPTH + 20];
+    strcpy(text, "rules = ");
+    memset(text + 8, '(', DEPTH);
+    memset(text + 8 + DEPTH, ')', DEPTH);
+    strcpy(text + 8 + 2 * DEPTH, ";");
+    ck_assert_int_eq(load(text), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 1);
+}
+END_TEST
+
+START_TEST(settings_relative_path)
+{
+    char *before = getcwd(NULL, 0);
+    char path[PATH_MAX + 40];
+    write_file("m.conf", "privacy = { key_file = \"key\"; };\nstore = { nodes = 2; };",
+               56);
+    ck_assert_int_eq(chdir(folder), 0);
+    enum status status = settings_load("m.conf", &settings, &problems);
+    ck_assert_int_eq(chdir(before), 0);
+    free(before);
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_str_eq(settings.file, "m.conf");
+    snprintf(path, sizeof path, "%s/key", folder);
+    ck_assert_str_eq(settings.privacy.key_file, path);
+}
+END_TEST
+
+START_TEST(settings_servers)
+{
+    load_right("store = { server = \"tcp:[::1]:6380\"; };\n"
+               "milter = { socket = \"unix:m.sock\"; };");
+    char path[PATH_MAX + 40];
+    snprintf(path, sizeof path, "unix:%s/m.sock", folder);
+    ck_assert_str_eq(settings.store.host, "::1");
+    ck_assert_int_eq(settings.store.port, 6380);
+    ck_assert_str_eq(settings.milter.socket, path);
+    load_right("milter = { socket = \"inet6:8891@[::1]\"; };");
+    ck_assert_str_eq(settings.milter.socket, "inet6:8891@[::1]");
+}
+END_TEST
+
+START_TEST(settings_socket_path_too_long)
+{
+    char text[400];
+    char name[200];
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(text, sizeof text, "control = { socket = \"/%.107s\"; };", name);
+    expect(text, "m.conf:1: control.socket: is longer than 107 bytes");
+    snprintf(text, sizeof text, "milter = { socket = \"unix:%.100s\"; };", name);
+    expect(text, "m.conf:1: milter.socket: the path /");
+    snprintf(text, sizeof text, "control = { socket = \"/%.106s\"; };", name);
+    load_right(text);
+}
+END_TEST
+
+START_TEST(settings_warn)
+{
+    load_right("control = { group = \"no-such-group-here\"; };\n"
+               "store = { state_file = \"none/state\"; };\n"
+               "mta = { helper = \"none/mta.sock\"; };");
+    ck_assert(has_warning("privacy.key_file"));
+    ck_assert(has_warning("control.group: there is no such group: no-such-group-here"));
+    ck_assert(has_warning("store.state_file: there is no folder for "));
+    ck_assert(has_warning("mta.helper: there is no folder for "));
+    ck_assert_uint_eq(problems.warnings, 4);
+}
+END_TEST
+
+START_TEST(settings_do_not_warn)
+{
+    load_right("control = { group = \"root\"; };\nprivacy = { key_file = \"key\"; };\n"
+               "store = { state_file = \"state\"; };\nmta = { helper = \"mta.sock\"; };");
+    ck_assert_uint_eq(problems.warnings, 0);
+}
+END_TEST
+
+START_TEST(settings_option_names_are_distinct)
+{
+    const char *const *names = settings_option_names();
+    size_t count = 0;
+    for (; names[count] != NULL; count++) {
+        for (size_t i = 0; i < count; i++)
+            ck_assert_str_ne(names[i], names[count]);
+    }
+    ck_assert_uint_ge(count, 60);
+}
+END_TEST
+
+static TCase *mistake_tests(void)
+{
+    TCase *tests = tcase_create("mistakes");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, settings_mistake, 0, count_vectors());
+    tcase_add_test(tests, settings_tells_all_at_once);
+    tcase_add_test(tests, settings_include_problems);
+    tcase_add_test(tests, settings_unreadable);
+    tcase_add_test(tests, settings_nul_is_no_end);
+    tcase_add_test(tests, settings_deep);
+    tcase_add_test(tests, settings_socket_path_too_long);
+    return tests;
+}
+
+int main(void)
+{
+    read_vectors();
+    Suite *suite = suite_create("settings");
+    TCase *tests = tcase_create("settings");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, settings_default);
+    tcase_add_test(tests, settings_default_store);
+    tcase_add_test(tests, settings_default_policy);
+    tcase_add_test(tests, settings_all_set);
+    tcase_add_test(tests, settings_lists);
+    tcase_add_test(tests, settings_rules);
+    tcase_add_test(tests, settings_numbers_in_texts_are_no_numbers);
+    tcase_add_test(tests, settings_includes_from_its_folder);
+    tcase_add_test(tests, settings_relative_path);
+    tcase_add_test(tests, settings_servers);
+    tcase_add_test(tests, settings_warn);
+    tcase_add_test(tests, settings_do_not_warn);
+    tcase_add_test(tests, settings_option_names_are_distinct);
+    suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, mistake_tests());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    free(vectors);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,532 @@
+/* Configuration and lists from disk to directory, when sources fail, and under threads.
+ */
+#include "lists/snapshot.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "lists/slot.h"
+#include "lists_fixture.h"
+
+static struct problems problems;
+static struct catalog *catalog;
+static struct snapshot *snapshot;
+
+static void setup(void)
+{
+    folder_make();
+    catalog = catalog_new(in_folder("kept"));
+    ck_assert_ptr_nonnull(catalog);
+}
+
+static void teardown(void)
+{
+    snapshot_unref(snapshot);
+    snapshot = NULL;
+    catalog_free(catalog);
+    problems_clear(&problems);
+    folder_remove();
+}
+
+static void restart(void)
+{
+    snapshot_unref(snapshot);
+    snapshot = NULL;
+    catalog_free(catalog);
+    catalog = catalog_new(in_folder("kept"));
+    problems_clear(&problems);
+}
+
+#define DOMAINS "domains = [ \"a.example\", \"b.example\" ];\n"
+
+/* Writes a configuration: own domains and the lines given. */
+static void configure(const char *lines)
+{
+    struct text text = {0};
+    text_printf(&text, "%s%s", DOMAINS, lines);
+    file_put("mailbrake.conf", text_string(&text));
+    text_clear(&text);
+}
+
+/* Warnings of the configuration alone, such as a key that is not set. */
+static size_t settings_warnings(void)
+{
+    struct settings settings;
+    struct problems own = {0};
+    if (settings_load(in_folder("mailbrake.conf"), &settings, &own) == STATUS_OK)
+        settings_clear(&settings);
+    size_t warnings = own.warnings;
+    problems_clear(&own);
+    return warnings;
+}
+
+/* Warnings of the last load or refresh that come from lists. */
+static size_t warnings;
+
+static enum status load(bool strict)
+{
+    struct snapshot *fresh = NULL;
+    problems_clear(&problems);
+    enum status status =
+        snapshot_load(in_folder("mailbrake.conf"), catalog, strict, &problems, &fresh);
+    warnings = problems.warnings - settings_warnings();
+    if (status == STATUS_OK) {
+        snapshot_unref(snapshot);
+        snapshot = fresh;
+    } else {
+        ck_assert_ptr_null(fresh);
+        ck_assert_uint_gt(problems.errors, 0);
+    }
+    return status;
+}
+
+static void refresh(void)
+{
+    struct snapshot *fresh = NULL;
+    problems_clear(&problems);
+    ck_assert_int_eq(snapshot_refresh(snapshot, catalog, &problems, &fresh), STATUS_OK);
+    warnings = problems.warnings;
+    snapshot_unref(snapshot);
+    snapshot = fresh;
+}
+
+static struct target find(const char *text)
+{
+    struct address address;
+    struct target target;
+    ck_assert_int_eq(address_parse(text, strlen(text), &address), STATUS_OK);
+    directory_find(snapshot->directory, &address, &target);
+    return target;
+}
+
+/* "ok 2" for a list of two that was read well; "person a@b". */
+static const char *shown(const char *text)
+{
+    static char line[ADDRESS_SIZE + 20];
+    static const char *const states[] = {"ok", "stale", "unknown"};
+    struct target target = find(text);
+    if (target.list == DIRECTORY_NONE) {
+        (void)snprintf(line, sizeof line, "%s %s",
+                       target.kind == TARGET_PERSON ? "person" : "unknown",
+                       target.address.text);
+        return line;
+    }
+    const struct list *list = directory_list(snapshot->directory, target.list);
+    ck_assert_int_eq(target.kind == TARGET_UNKNOWN, list->state == LIST_UNKNOWN);
+    (void)snprintf(line, sizeof line, "%s %u", states[list->state], (unsigned)list->size);
+    return line;
+}
+
+static void expect_clean(void)
+{
+    ck_assert_uint_eq(problems.errors, 0);
+    ck_assert_uint_eq(warnings, 0);
+}
+
+/* ---- good sources ---- */
+
+START_TEST(snapshot_without_lists)
+{
+    configure("");
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_uint_eq(directory_list_count(snapshot->directory), 0);
+    ck_assert_str_eq(shown("bob@a.example"), "person bob@a.example");
+}
+END_TEST
+
+/* An entry that means itself, or a program, is not caught by the rest of its domain. */
+START_TEST(snapshot_self_escapes_the_catch_all)
+{
+    configure("lists = ( { virtual = \"virtual\"; } );\n");
+    file_put("virtual", "joe@a.example joe@a.example\nprog@a.example \"|cat\"\n"
+                        "@a.example x@y.example, z@y.example\n");
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_str_eq(shown("joe@a.example"), "person joe@a.example");
+    ck_assert_str_eq(shown("prog@a.example"), "person prog@a.example");
+    ck_assert_str_eq(shown("else@a.example"), "ok 2");
+}
+END_TEST
+
+START_TEST(snapshot_reads_all_formats)
+{
+    configure("lists = (\n"
+              "  { address = \"All@A.example\"; file = \"all.txt\"; },\n"
+              "  { aliases = \"aliases\"; },\n"
+              "  { virtual = \"virtual\"; domains = [ \"b.example\" ]; } );\n");
+    file_put("all.txt", "x@a.example\ny # me\nz@out.example\n");
+    file_put("aliases", "staff: x, \"|prog\", /file, :include:inc\nroot: x\nbin: |true\n"
+                        "both@c.example: x, y\n\"foo bar\": x, y\n");
+    file_put("inc", "all\nw@out.example\n");
+    file_put("virtual", "team x, y\ninfo@a.example root\n@d.example x@a.example, q@r\n"
+                        "@old.example @a.example\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    expect_clean();
+    ck_assert_str_eq(shown("all@a.example"), "ok 3");
+    ck_assert_str_eq(shown("all@b.example"), "person all@b.example");
+    ck_assert_str_eq(shown("staff@a.example"), "ok 6"); /* all's, w, program, file */
+    ck_assert_str_eq(shown("STAFF@b.example"), "ok 6");
+    ck_assert_str_eq(shown("staff@[127.0.0.1]"), "ok 6");
+    ck_assert_str_eq(shown("staff@c.example"), "person staff@c.example");
+    ck_assert_str_eq(shown("root@b.example"), "person x@a.example");
+    ck_assert_str_eq(shown("bin@a.example"), "person bin@a.example");
+    ck_assert_str_eq(shown("both@c.example"), "ok 2");
+    ck_assert_str_eq(shown("\"foo bar\"@b.example"), "ok 2");
+    ck_assert_str_eq(shown("team@b.example"), "ok 2");
+    ck_assert_str_eq(shown("team@a.example"), "person team@a.example");
+    ck_assert_str_eq(shown("info@a.example"), "person x@a.example");
+    ck_assert_str_eq(shown("anybody@d.example"), "ok 2");
+    ck_assert_str_eq(shown("staff@old.example"), "ok 6");
+
+    struct target target = find("staff@b.example");
+    const struct list *list = directory_list(snapshot->directory, target.list);
+    ck_assert_str_eq(list->address, "staff@a.example");
+    ck_assert_str_eq(list->source, in_folder("aliases"));
+    ck_assert_uint_eq(list->external, 2);
+    ck_assert_int_le(llabs(list->read_at_ms - clock_wall_ms()), 10000);
+}
+END_TEST
+
+START_TEST(snapshot_works_without_catalog)
+{
+    configure("lists = ( { aliases = \"aliases\"; } );\n");
+    file_put("aliases", "staff: x, y\n");
+    catalog_free(catalog);
+    catalog = NULL;
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_str_eq(shown("staff@a.example"), "ok 2");
+    ck_assert_int_eq(access(in_folder("kept"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(snapshot_refresh_reads_sources_again)
+{
+    configure("lists = ( { aliases = \"aliases\"; } );\n");
+    file_put("aliases", "staff: x, y\nold: x, y\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    struct snapshot *before = snapshot_ref(snapshot);
+    configure("broken");
+    file_put("aliases", "staff: x, y, z\n");
+    refresh();
+    ck_assert_ptr_eq(before->settings, snapshot->settings);
+    ck_assert_str_eq(shown("staff@a.example"), "ok 3");
+    ck_assert_str_eq(shown("old@a.example"), "person old@a.example");
+    snapshot_unref(snapshot);
+    snapshot = before; /* the older one is whole, whichever goes first */
+    ck_assert_str_eq(shown("old@a.example"), "ok 2");
+    ck_assert_uint_eq(snapshot->settings->list_count, 1);
+}
+END_TEST
+
+/* ---- problems ---- */
+
+START_TEST(snapshot_bad_configuration)
+{
+    configure("nonsense = 1;\n");
+    ck_assert_int_eq(load(false), STATUS_INVALID);
+    ck_assert_int_eq(unlink(in_folder("mailbrake.conf")), 0);
+    ck_assert_int_ne(load(false), STATUS_OK);
+}
+END_TEST
+
+START_TEST(snapshot_bad_lines_count_and_are_told)
+{
+    configure("lists = ( { address = \"all@a.example\"; file = \"all.txt\"; },\n"
+              "  { aliases = \"aliases\"; } );\n");
+    file_put("all.txt", "x@a.example\ny@a.example@b\n");
+    file_put("aliases", "no colon\nstaff: x, u@v@w\nsingle: @\n");
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_uint_eq(problems.errors, 0);
+    ck_assert_str_eq(shown("all@a.example"), "ok 2");
+    ck_assert_str_eq(shown("staff@a.example"), "ok 2");
+    ck_assert_str_eq(shown("single@a.example"), "person single@a.example");
+
+    ck_assert_int_eq(load(true), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 4);
+    ck_assert(problems_hold(&problems, "/all.txt:2: "));
+    ck_assert(problems_hold(&problems, "/aliases:1: "));
+    ck_assert(problems_hold(&problems, "/aliases:2: "));
+    ck_assert(problems_hold(&problems, "/aliases:3: "));
+}
+END_TEST
+
+START_TEST(snapshot_names_missing_lists)
+{
+    configure("lists = ( { aliases = \"aliases\"; } );\n"
+              "groups = { g = [ \"list:none@a.example\" ]; };\n"
+              "rules = (\n"
+              "  { name = \"r1\"; to = [ \"list:staff@a.example\", \"list:*\" ]; "
+              "action = \"reject\"; },\n"
+              "  { name = \"r2\"; from = [ \"g\" ]; action = \"reject\"; },\n"
+              "  { name = \"r3\"; from_not = [ \"g\" ]; action = \"reject\"; },\n"
+              "  { name = \"r4\"; to_not = [ \"list:staff@b.example\",\n"
+              "    \"list:alsono@a.example\" ]; action = \"reject\"; } );\n");
+    file_put("aliases", "staff: x, y\n");
+    ck_assert_int_eq(load(true), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 2);
+    ck_assert(problems_hold(&problems, "conf:3: there is no list none@a.example"));
+    ck_assert(problems_hold(&problems, "conf:9: there is no list alsono@a.example"));
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_uint_eq(problems.errors, 0);
+    ck_assert_uint_eq(warnings, 2);
+}
+END_TEST
+
+START_TEST(snapshot_missing_list_may_be_in_unread_source)
+{
+    configure("lists = ( { virtual = \"virtual\"; domains = [ \"b.example\" ]; } );\n"
+              "rules = ( { name = \"r\"; to = [ \"list:staff@a.example\" ];\n"
+              "  action = \"reject\"; } );\n");
+    ck_assert_int_eq(load(true), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 1);
+    ck_assert(problems_hold(&problems, "/virtual: No such file or directory"));
+    ck_assert(problems_hold(&problems, "warning: list:staff@a.example is in no source"));
+}
+END_TEST
+
+START_TEST(snapshot_cycles_are_warnings)
+{
+    configure("lists = ( { aliases = \"aliases\"; } );\n");
+    file_put("aliases", "a: x, b\nb: y, c\nc: z, a\nself: self, x\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_uint_eq(warnings, 1);
+    ck_assert_str_eq(shown("a@a.example"), "ok 3");
+    ck_assert_str_eq(shown("self@a.example"), "ok 2");
+}
+END_TEST
+
+/* ---- sources that can't be read ---- */
+
+#define TWO_SOURCES                                                                      \
+    "lists = ( { address = \"all@a.example\"; file = \"all.txt\"; %s },\n"               \
+    "  { aliases = \"aliases\"; %s } );\n"
+
+static void configure_two(const char *more)
+{
+    char lines[300];
+    (void)snprintf(lines, sizeof lines, TWO_SOURCES, more, more);
+    configure(lines);
+    file_put("all.txt", "x\ny\n");
+    file_put("aliases", "staff: x, y, z\nroot: x\n");
+}
+
+static void hide_sources(void)
+{
+    ck_assert_int_eq(unlink(in_folder("all.txt")), 0);
+    ck_assert_int_eq(unlink(in_folder("aliases")), 0);
+    ck_assert_int_eq(mkdir(in_folder("aliases"), 0700), 0);
+}
+
+START_TEST(snapshot_never_read_sources_are_unknown)
+{
+    configure_two("");
+    hide_sources();
+    ck_assert_int_eq(load(true), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 2);
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_uint_eq(problems.errors, 0);
+    ck_assert(problems_hold(&problems, "conf:2: warning: "));
+    ck_assert(problems_hold(&problems, "conf:3: warning: "));
+    ck_assert(problems_hold(&problems, "not a regular file (never read well"));
+    ck_assert_str_eq(shown("all@a.example"), "unknown 0");
+    ck_assert_str_eq(shown("staff@a.example"), "unknown staff@a.example");
+    ck_assert_str_eq(shown("anybody@b.example"), "unknown anybody@b.example");
+    ck_assert_str_eq(shown("x@out.example"), "person x@out.example");
+}
+END_TEST
+
+START_TEST(snapshot_unreadable_sources_keep_their_members)
+{
+    configure_two("");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    hide_sources();
+    refresh();
+    ck_assert_uint_eq(warnings, 2);
+    ck_assert_str_eq(shown("all@a.example"), "stale 2");
+    ck_assert_str_eq(shown("staff@a.example"), "stale 3");
+    ck_assert_str_eq(shown("root@a.example"), "person x@a.example");
+    ck_assert_str_eq(shown("anybody@a.example"), "person anybody@a.example");
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_str_eq(shown("staff@a.example"), "stale 3");
+
+    file_put("all.txt", "x\n");
+    ck_assert_int_eq(rmdir(in_folder("aliases")), 0);
+    file_put("aliases", "staff: x, y\n");
+    refresh();
+    expect_clean();
+    ck_assert_str_eq(shown("all@a.example"), "ok 1");
+    ck_assert_str_eq(shown("staff@a.example"), "ok 2");
+    ck_assert_str_eq(shown("root@a.example"), "person root@a.example");
+}
+END_TEST
+
+START_TEST(snapshot_nul_bytes_are_a_bad_source)
+{
+    configure_two("");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    file_put_bytes("all.txt", "x\nn\0\n", 5);
+    refresh();
+    ck_assert(problems_hold(&problems, "/all.txt:2: has a NUL byte"));
+    ck_assert_str_eq(shown("all@a.example"), "stale 2");
+}
+END_TEST
+
+START_TEST(snapshot_members_outlive_a_restart)
+{
+    configure_two("");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    hide_sources();
+    restart();
+    ck_assert_int_eq(load(false), STATUS_OK);
+    ck_assert_uint_eq(warnings, 2);
+    ck_assert_str_eq(shown("all@a.example"), "stale 2");
+    ck_assert_str_eq(shown("staff@a.example"), "stale 3");
+    ck_assert_str_eq(shown("root@a.example"), "person x@a.example");
+}
+END_TEST
+
+START_TEST(snapshot_too_old_members_are_unknown)
+{
+    configure_two("max_age = \"1s\";");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    hide_sources();
+    ck_assert_int_eq(usleep(1100000), 0);
+    refresh();
+    ck_assert(problems_hold(&problems, "its lists are unknown"));
+    ck_assert_str_eq(shown("all@a.example"), "unknown 2");
+    ck_assert_str_eq(shown("staff@a.example"), "unknown 3");
+    ck_assert_str_eq(shown("anybody@a.example"), "person anybody@a.example");
+}
+END_TEST
+
+START_TEST(snapshot_missing_include_fails_its_entry_only)
+{
+    configure("lists = ( { aliases = \"aliases\"; } );\n");
+    file_put("aliases", "staff: x, :include:inc\nteam: y, z\n");
+    file_put("inc", "v\nw\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_str_eq(shown("staff@a.example"), "ok 3");
+    ck_assert_int_eq(unlink(in_folder("inc")), 0);
+    file_put("aliases", "staff: :include:inc\nteam: y, z, x\nnew: y, :include:inc\n");
+    refresh();
+    ck_assert_uint_eq(warnings, 2);
+    ck_assert_str_eq(shown("staff@a.example"), "stale 3");
+    ck_assert_str_eq(shown("team@b.example"), "ok 3");
+    ck_assert_str_eq(shown("new@b.example"), "unknown 1");
+    ck_assert_int_eq(load(true), STATUS_INVALID);
+}
+END_TEST
+
+START_TEST(snapshot_forgets_sources_no_longer_configured)
+{
+    configure_two("");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    configure("");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_int_eq(rmdir(in_folder("kept")), 0); /* it is empty */
+}
+END_TEST
+
+START_TEST(snapshot_many_members)
+{
+    enum { COUNT = 200000 };
+    struct text text = {0};
+    for (int i = 0; i < COUNT; i++)
+        text_printf(&text, "family%d@mail%d.example\n", i, i % 7);
+    configure("lists = ( { address = \"all@a.example\"; file = \"all.txt\"; } );\n");
+    file_put("all.txt", text_string(&text));
+    text_clear(&text);
+    int64_t start = clock_monotonic_us();
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_int_lt(clock_monotonic_us() - start, 10000000); /* sanitizers are slow */
+    ck_assert_str_eq(shown("all@a.example"), "ok 200000");
+}
+END_TEST
+
+/* ---- references ---- */
+
+struct reader {
+    pthread_t thread;
+    struct slot *slot;
+    unsigned rounds;
+};
+
+static void *read_over_and_over(void *data)
+{
+    struct reader *reader = data;
+    for (unsigned i = 0; i < reader->rounds; i++) {
+        struct snapshot *pinned = slot_get(reader->slot);
+        ck_assert_uint_ge(directory_list_count(pinned->directory), 1);
+        ck_assert_uint_eq(pinned->settings->list_count, 1);
+        snapshot_unref(snapshot_ref(pinned));
+        snapshot_unref(pinned);
+    }
+    return NULL;
+}
+
+START_TEST(slot_swaps_under_readers)
+{
+    struct slot slot;
+    struct reader readers[2] = {{.slot = &slot, .rounds = 3000},
+                                {.slot = &slot, .rounds = 3000}};
+    configure("lists = ( { aliases = \"aliases\"; } );\n");
+    file_put("aliases", "staff: x, y\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_int_eq(slot_init(&slot), STATUS_OK);
+    ck_assert_ptr_null(slot_get(&slot));
+    ck_assert_ptr_null(slot_swap(&slot, snapshot_ref(snapshot)));
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(
+            pthread_create(&readers[i].thread, NULL, read_over_and_over, &readers[i]), 0);
+    for (int i = 0; i < 30; i++) {
+        struct snapshot *fresh = NULL;
+        ck_assert_int_eq(snapshot_refresh(snapshot, catalog, &problems, &fresh),
+                         STATUS_OK);
+        snapshot_unref(snapshot);
+        snapshot = snapshot_ref(fresh);
+        snapshot_unref(slot_swap(&slot, fresh));
+    }
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_join(readers[i].thread, NULL), 0);
+    ck_assert_uint_eq(atomic_load(&snapshot->references), 2);
+    slot_clear(&slot);
+    ck_assert_uint_eq(atomic_load(&snapshot->references), 1);
+}
+END_TEST
+
+static Suite *suite_of_all(void)
+{
+    Suite *suite = suite_create("snapshot");
+    TCase *tests = tcase_create("snapshot");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, snapshot_without_lists);
+    tcase_add_test(tests, snapshot_self_escapes_the_catch_all);
+    tcase_add_test(tests, snapshot_reads_all_formats);
+    tcase_add_test(tests, snapshot_works_without_catalog);
+    tcase_add_test(tests, snapshot_refresh_reads_sources_again);
+    tcase_add_test(tests, snapshot_bad_configuration);
+    tcase_add_test(tests, snapshot_bad_lines_count_and_are_told);
+    tcase_add_test(tests, snapshot_names_missing_lists);
+    tcase_add_test(tests, snapshot_missing_list_may_be_in_unread_source);
+    tcase_add_test(tests, snapshot_cycles_are_warnings);
+    tcase_add_test(tests, snapshot_never_read_sources_are_unknown);
+    tcase_add_test(tests, snapshot_unreadable_sources_keep_their_members);
+    tcase_add_test(tests, snapshot_nul_bytes_are_a_bad_source);
+    tcase_add_test(tests, snapshot_members_outlive_a_restart);
+    tcase_add_test(tests, snapshot_too_old_members_are_unknown);
+    tcase_add_test(tests, snapshot_missing_include_fails_its_entry_only);
+    tcase_add_test(tests, snapshot_forgets_sources_no_longer_configured);
+    tcase_add_test(tests, snapshot_many_members);
+    tcase_add_test(tests, slot_swaps_under_readers);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite_of_all());
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
