@@ -3,6 +3,7 @@
 #define TEST_SUPPORT_REPORTS_H
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

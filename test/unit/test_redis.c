@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "store/pool.h"
 #include "store/redis.h"
+#include "store/wire.h"
 
 /* 50 ms are promised; the rest is for a busy machine. */
 enum { LATE_MS = 150 };
@@ -474,6 +475,52 @@ START_TEST(redis_stopped_answers_in_time)
 }
 END_TEST
 
+static struct wire *open_wire(void)
+{
+    const struct wire_address address = {
+        .path = server.socket, .username = "", .password = ""};
+    struct wire *wire = NULL;
+    ck_assert_int_eq(wire_open(&address, soon(), &wire, NULL), STATUS_OK);
+    return wire;
+}
+
+/* What fails on a connection of before says nothing about those of after. */
+START_TEST(redis_old_failure_is_ignored)
+{
+    struct loan first, second, third;
+    struct pool *pool = pool_new(2, reporter);
+    ck_assert(!pool_take(pool, soon(), &first));
+    pool_restore(pool, (struct wire *[]){open_wire(), open_wire()}, 2);
+    ck_assert(pool_take(pool, soon(), &first));
+    ck_assert(pool_take(pool, soon(), &second));
+    pool_trip(pool, &first, "first");
+    ck_assert(pool_is_open(pool));
+    pool_restore(pool, (struct wire *[]){open_wire()}, 1);
+    pool_trip(pool, &second, "second");
+    ck_assert(!pool_is_open(pool));
+    ck_assert_int_eq(reports_with("store away: "), 1);
+    ck_assert(pool_take(pool, soon(), &third));
+    pool_give(pool, &third);
+    pool_free(pool);
+}
+END_TEST
+
+/* When no new connection can be had, the loss of the last opens the breaker at once. */
+START_TEST(redis_last_connection_opens_breaker)
+{
+    struct loan loan;
+    struct pool *pool = pool_new(2, reporter);
+    pool_restore(pool, (struct wire *[]){open_wire()}, 1);
+    pool_lack(pool, "refused");
+    ck_assert(!pool_is_open(pool));
+    ck_assert(pool_take(pool, soon(), &loan));
+    pool_drop(pool, &loan);
+    ck_assert(pool_is_open(pool));
+    ck_assert_int_eq(reports_with("store away: refused"), 1);
+    pool_free(pool);
+}
+END_TEST
+
 /* With next to no time left a message can't wait, but nor does it open the breaker. */
 START_TEST(redis_short_deadline_proves_nothing)
 {
@@ -714,6 +761,8 @@ int main(void)
     tcase_add_test(away, redis_killed_and_back);
     tcase_add_test(away, redis_survives_under_traffic);
     tcase_add_test(away, redis_stopped_answers_in_time);
+    tcase_add_test(away, redis_old_failure_is_ignored);
+    tcase_add_test(away, redis_last_connection_opens_breaker);
     tcase_add_test(away, redis_short_deadline_proves_nothing);
     tcase_add_test(away, redis_lets_so_many_wait);
     tcase_add_test(away, redis_works_over_tcp);

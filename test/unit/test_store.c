@@ -1,6 +1,6 @@
 /* The front: who decides a message, the local share, and the state file. */
 #include <check.h>
-#include <pthread.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -121,8 +121,8 @@ START_TEST(store_share_is_exact_or_less)
         ck_assert_msg(share.tokens == cases[i].share.tokens &&
                           share.period_ms == cases[i].share.period_ms &&
                           share.burst == cases[i].share.burst,
-                      "case %zu: %ld per %ld, burst %ld", i, share.tokens,
-                      share.period_ms, share.burst);
+                      "case %zu: %" PRId64 " per %" PRId64 ", burst %" PRId64, i,
+                      share.tokens, share.period_ms, share.burst);
     }
 }
 END_TEST
@@ -150,8 +150,9 @@ START_TEST(store_share_stays_in_bounds)
         good = rate_is_valid(&rate) && rate_is_valid(&share) &&
                (together <= allowed || slowest) &&
                (slowest || together * 100 >= allowed * 99 || share.tokens < 1000);
-        ck_assert_msg(good, "%ld per %ld, %d nodes: %ld per %ld", rate.tokens,
-                      rate.period_ms, nodes, share.tokens, share.period_ms);
+        ck_assert_msg(good,
+                      "%" PRId64 " per %" PRId64 ", %d nodes: %" PRId64 " per %" PRId64,
+                      rate.tokens, rate.period_ms, nodes, share.tokens, share.period_ms);
     }
 }
 END_TEST
