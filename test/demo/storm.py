@@ -130,7 +130,7 @@ def demonstrate(mail, postfix):
     stormed = mail.delivered(timeout=90).copies
     say(f"\n  copies that would have been delivered:  {would:,}")
     say(f"  copies that were delivered:             {stormed:,}")
-    say(f"  stopped within {time.monotonic() - started:.1f} s; nothing left in the queue to deliver")
+    say(f"  answered within {time.monotonic() - started:.1f} s; nothing left in the queue to deliver")
     say("\nWhat each sender was told:\n")
     told(rows)
     return good and would == POSTS * STUDENTS and stormed == 0

@@ -16,6 +16,7 @@ import tempfile
 
 import pytest
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from mailbraked import Mailbraked  # noqa: E402
@@ -28,14 +29,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "timing: bounds of time or concurrency; also on release")
     if os.geteuid() != 0:
         raise pytest.UsageError("the end-to-end tests run Postfix and need to be root")
 
 
 class Build:
     def __init__(self, folder):
-        self.dir = pathlib.Path(folder)
+        self.dir = pathlib.Path(folder).resolve()
         self.mailbraked = self.dir / "milter" / "mailbraked"
         self.mailbrake = self.dir / "admin" / "mailbrake"
         self.milter_client = self.dir / "test" / "support" / "milter-client"

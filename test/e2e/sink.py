@@ -5,6 +5,7 @@ import collections
 import email
 import os
 import socketserver
+import sys
 import threading
 
 
@@ -96,6 +97,11 @@ class Sink(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         os.chmod(path, 0o666)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    def handle_error(self, request, client_address):
+        """Postfix may leave without waiting for the answer to QUIT."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def keep(self, delivery):
         with self._lock:
