@@ -23,7 +23,7 @@ static json_t *problem_array(const struct problems *problems, bool warnings)
     return array;
 }
 
-static uint64_t count_persons(const struct snapshot *snapshot)
+static uint64_t largest_list(const struct snapshot *snapshot)
 {
     uint64_t most = 0;
     for (uint32_t i = 0; i < directory_list_count(snapshot->directory); i++) {
@@ -34,20 +34,28 @@ static uint64_t count_persons(const struct snapshot *snapshot)
     return most;
 }
 
-static void ignore_report(void *context, enum severity severity, const char *text)
+/* What a store says while it is open; read once its threads have ended. */
+struct reports {
+    struct problems *problems;
+    const char *file;
+};
+
+static void take_report(void *context, enum severity severity, const char *text)
 {
-    (void)context;
+    struct reports *reports = context;
     (void)severity;
-    (void)text;
+    problems_warning(reports->problems, reports->file, 0, "store: %s", text);
 }
 
 /* A store that is away is a warning: the daemon starts without it. */
 static void check_store(const struct settings *settings, struct problems *problems)
 {
-    struct error error;
+    struct error error = {0};
     struct digest_key key;
     struct store *store;
-    struct store_reporter reporter = {.report = ignore_report};
+    struct problems said = {0};
+    struct reports reports = {&said, settings->file};
+    struct store_reporter reporter = {.report = take_report, .context = &reports};
     struct store_settings probe = settings->store;
     static char no_state_file[] = "";
     probe.state_file = no_state_file; /* the daemon's, not ours to read or write */
@@ -61,6 +69,9 @@ static void check_store(const struct settings *settings, struct problems *proble
                          "the store does not answer within %d ms",
                          settings->store.timeout_ms);
     store_close(store);
+    for (size_t i = 0; i < said.count; i++)
+        problems_warning(problems, said.items[i].file, 0, "%s", said.items[i].text);
+    problems_clear(&said);
 }
 
 static void print_summary(const char *config, const struct snapshot *snapshot)
@@ -71,7 +82,7 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
                  policy->rule_count == 1 ? "" : "s", lists, lists == 1 ? "" : "s");
     if (lists > 0)
         (void)printf(", the largest with %llu persons",
-                     (unsigned long long)count_persons(snapshot));
+                     (unsigned long long)largest_list(snapshot));
     (void)puts(policy->monitor ? ", mode monitor" : "");
 }
 

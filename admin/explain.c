@@ -8,8 +8,16 @@
 #include "admin/output.h"
 #include "admin/verbs.h"
 #include "base/clock.h"
+#include "store/key.h"
 
-enum { OPTION_FROM = 256, OPTION_TO, OPTION_LOGIN, OPTION_CLIENT, OPTION_HEADER };
+enum {
+    OPTION_FROM = 256,
+    OPTION_TO,
+    OPTION_LOGIN,
+    OPTION_CLIENT,
+    OPTION_HEADER,
+    OPTION_HASH,
+};
 
 /* The message as typed; strings are argv's, but for the names of headers. */
 struct question {
@@ -17,6 +25,7 @@ struct question {
     struct envelope_recipient *recipients;
     struct header *headers; /* names owned */
     size_t header_count;
+    const char *hash; /* an address whose hash is asked for, instead of a verdict */
 };
 
 static enum status add_recipient(struct question *question, const char *address)
@@ -82,6 +91,9 @@ static enum status take_option(void *context, int val, const char *argument)
         return take_client(question, argument);
     case OPTION_HEADER:
         return add_header(question, argument);
+    case OPTION_HASH:
+        question->hash = argument;
+        return STATUS_OK;
     default:
         return STATUS_INVALID;
     }
@@ -118,11 +130,46 @@ static int answer(const struct arguments *arguments, const struct question *ques
         explanation_clear(&explanation);
     } else {
         (void)fprintf(stderr, "mailbrake: %s\n",
-                      status == STATUS_LIMIT ? "an address is too long"
+                      status == STATUS_LIMIT ? "an address is too long, or there are too "
+                                               "many recipients"
                                              : "out of memory");
     }
     snapshot_unref(snapshot);
     return result;
+}
+
+/* What stands in the log for an address when privacy.addresses is "hashed". */
+static int show_hash(const struct arguments *arguments, const char *typed)
+{
+    struct problems problems = {0};
+    struct settings settings;
+    struct digest_key key;
+    struct error error = {0};
+    char hash[DIGEST_HEX_SIZE];
+    struct address address;
+    enum status status = settings_load(arguments->config, &settings, &problems);
+    if (status != STATUS_OK) {
+        output_problems(&problems);
+        problems_clear(&problems);
+        return EXIT_FAILED;
+    }
+    status = key_load(&settings, &key, &error);
+    if (status == STATUS_OK)
+        status = address_parse(typed, strlen(typed), &address);
+    if (status == STATUS_OK && domains_first(&settings.policy.domains) != NULL &&
+        strchr(typed, '@') == NULL && !network_parse_address(typed, (uint8_t[16]){0}))
+        status = address_qualify(&address, domains_first(&settings.policy.domains));
+    if (status == STATUS_OK) {
+        digest_hex(&key, address.text, address.length, hash);
+        (void)puts(hash);
+    } else {
+        (void)fprintf(stderr, "mailbrake: %s%s%s\n", error.file,
+                      error.file[0] == '\0' ? "" : ": ",
+                      error.text[0] == '\0' ? "that is too long" : error.text);
+    }
+    problems_clear(&problems);
+    settings_clear(&settings);
+    return status == STATUS_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 int verb_explain(int argc, char **argv)
@@ -133,6 +180,7 @@ int verb_explain(int argc, char **argv)
         {"login", required_argument, NULL, OPTION_LOGIN},
         {"client", required_argument, NULL, OPTION_CLIENT},
         {"header", required_argument, NULL, OPTION_HEADER},
+        {"hash", required_argument, NULL, OPTION_HASH},
         {0},
     };
     struct question question = {0};
@@ -143,14 +191,17 @@ int verb_explain(int argc, char **argv)
     enum status status = arguments_parse(argc, argv, &extra, &arguments);
     for (int i = 0; status == STATUS_OK && i < arguments.word_count; i++)
         status = add_recipient(&question, arguments.words[i]);
-    if (status == STATUS_OK &&
-        (question.envelope.sender == NULL || question.envelope.recipient_count == 0)) {
+    bool whole = question.hash != NULL || (question.envelope.sender != NULL &&
+                                           question.envelope.recipient_count > 0);
+    if (status == STATUS_OK && !whole) {
         (void)fputs("mailbrake: explain wants --from A and --to B (\"\" or \"<>\" is the "
                     "null sender)\n",
                     stderr);
         status = STATUS_INVALID;
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && question.hash != NULL)
+        result = show_hash(&arguments, question.hash);
+    else if (status == STATUS_OK)
         result = answer(&arguments, &question);
     question_clear(&question);
     return result;

@@ -14,11 +14,12 @@ struct arena_block {
     char data[];
 };
 
-static struct arena_block *add_block(struct arena *arena, size_t needed)
+/* A block with room for a string of this length. */
+static struct arena_block *add_block(struct arena *arena, size_t length)
 {
-    size_t size = needed > BLOCK_BYTES ? needed : BLOCK_BYTES;
-    if (size > SIZE_MAX - sizeof(struct arena_block))
+    if (length >= SIZE_MAX - sizeof(struct arena_block))
         return NULL;
+    size_t size = length >= BLOCK_BYTES ? length + 1 : BLOCK_BYTES;
     struct arena_block *block = malloc(sizeof *block + size);
     if (block == NULL)
         return NULL;
@@ -31,7 +32,7 @@ char *arena_copy(struct arena *arena, const char *data, size_t length)
 {
     struct arena_block *block = arena->first;
     if (block == NULL || block->size - block->used <= length)
-        block = add_block(arena, length + 1);
+        block = add_block(arena, length);
     if (block == NULL)
         return NULL;
     char *copy = block->data + block->used;

@@ -4,24 +4,37 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
-enum { LINE_MAX_BYTES = 2000, VALUE_MAX_BYTES = 300, THROTTLED_KINDS = 64 };
+enum { LINE_MAX_BYTES = 1000, VALUE_MAX_BYTES = 300, THROTTLED_KINDS = 64 };
 
 static const char *program_name = "mailbrake";
 static bool to_journal;
 static atomic_uint_fast64_t suppressed_total;
 
+/* JOURNAL_STREAM is inherited; it names stderr's file only where the journal reads it. */
+static bool is_journal(const char *stream)
+{
+    struct stat file;
+    uintmax_t device;
+    uintmax_t inode;
+    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &file) == 0 && file.st_dev == device &&
+           file.st_ino == inode;
+}
+
 void log_open(const char *program)
 {
     program_name = program;
-    to_journal = getenv("JOURNAL_STREAM") != NULL;
+    to_journal = is_journal(getenv("JOURNAL_STREAM"));
 }
 
 static void emit(enum severity severity, const char *data, size_t length)

@@ -10,8 +10,9 @@
 
 enum severity { SEVERITY_ERROR = 3, SEVERITY_WARNING = 4, SEVERITY_INFO = 6 };
 
-/* The program's name in front of each line; under systemd (JOURNAL_STREAM set)
- * sd-daemon(3) priorities stand there instead. Call once, before the first line. */
+/* The program's name in front of each line; where the journal reads stderr
+ * (JOURNAL_STREAM, see systemd.exec(5)) sd-daemon(3) priorities stand there instead. Call
+ * once, before the first line. */
 void log_open(const char *program);
 
 /* One line of prose. What is not printable ASCII is escaped. */

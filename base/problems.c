@@ -6,9 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Forgets the last warning, so that many of them never hide an error. */
+static void drop_warning(struct problems *problems)
+{
+    size_t last = problems->count;
+    while (last > 0 && !problems->items[last - 1].warning)
+        last--;
+    if (last == 0)
+        return;
+    free(problems->items[last - 1].file);
+    free(problems->items[last - 1].text);
+    problems->count--;
+    memmove(&problems->items[last - 1], &problems->items[last],
+            (problems->count - (last - 1)) * sizeof *problems->items);
+}
+
 static void keep(struct problems *problems, bool warning, const char *file, int line,
                  char *text)
 {
+    if (text != NULL && !warning && problems->count >= PROBLEMS_MAX)
+        drop_warning(problems);
     if (text == NULL || problems->count >= PROBLEMS_MAX) {
         free(text);
         return;

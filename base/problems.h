@@ -14,7 +14,8 @@ struct problem {
     char *text; /* owned */
 };
 
-/* Zero-initialise; clear when done. At most PROBLEMS_MAX are kept, the rest counted. */
+/* Zero-initialise; clear when done. At most PROBLEMS_MAX are kept, errors rather than
+ * warnings; the rest is counted. */
 struct problems {
     struct problem *items;
     size_t count;

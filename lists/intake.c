@@ -19,6 +19,8 @@ struct entering {
     int64_t read_at_ms;
 };
 
+enum { REFRESH_SLACK_MS = 500 };
+
 static enum status parse(const struct list_source *source, struct file *file,
                          struct entries *entries, struct problems *problems)
 {
@@ -251,6 +253,14 @@ static void report_unread(const struct settings *settings,
                    error->text, age);
 }
 
+/* Read well and not long ago: its entries are as good as read now. */
+static bool is_recent(const struct entering *entering, int64_t read_at_ms)
+{
+    int64_t age_ms = entering->intake->now_ms - read_at_ms;
+    return entering->intake->due_only && age_ms >= 0 &&
+           age_ms + REFRESH_SLACK_MS < entering->source->refresh_ms;
+}
+
 static enum status enter_source(const struct settings *settings,
                                 struct entering *entering)
 {
@@ -258,7 +268,13 @@ static enum status enter_source(const struct settings *settings,
     struct entries read = {0};
     const struct entries *entries = NULL;
     struct error error;
-    enum status status = read_source(entering->source, &read, intake->problems, &error);
+    enum status status = catalog_last(intake->catalog, entering->source, intake->problems,
+                                      &entries, &entering->read_at_ms);
+    if (status == STATUS_OK && is_recent(entering, entering->read_at_ms)) {
+        entering->fresh = true;
+        return enter_all(entering, entries);
+    }
+    status = read_source(entering->source, &read, intake->problems, &error);
     entering->fresh = status == STATUS_OK;
     if (entering->fresh)
         status = catalog_store(intake->catalog, entering->source, &read, intake->now_ms,

@@ -17,6 +17,7 @@ struct intake {
     struct directory *directory; /* not sealed yet */
     struct problems *problems;
     int64_t now_ms; /* wall time */
+    bool due_only;  /* leave sources alone that were read less than their refresh ago */
     bool unread;    /* set when a source, or an :include: of one, could not be read */
 };
 

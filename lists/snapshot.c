@@ -108,20 +108,17 @@ static enum status check_lists(struct checking *checking)
 /* ---- building ---- */
 
 /* Fills and seals a directory, and holds the rules against it. */
-static enum status fill(const struct settings *settings, struct catalog *catalog,
-                        struct directory *directory, struct problems *problems)
+static enum status fill(const struct settings *settings, struct intake *intake)
 {
-    struct intake intake = {.catalog = catalog,
-                            .directory = directory,
-                            .problems = problems,
-                            .now_ms = clock_wall_ms()};
-    enum status status = intake_sources(settings, &intake);
+    struct directory *directory = intake->directory;
+    struct problems *problems = intake->problems;
+    enum status status = intake_sources(settings, intake);
     if (status == STATUS_OK)
         status = directory_seal(directory, problems);
     struct checking checking = {.settings = settings,
                                 .directory = directory,
                                 .problems = problems,
-                                .unread = intake.unread};
+                                .unread = intake->unread};
     if (status == STATUS_OK)
         status = check_lists(&checking);
     return status;
@@ -146,24 +143,34 @@ static void hand_on(struct problems *problems, const struct problems *found, boo
 }
 
 /* Builds on settings whose reference is taken over, also on failure. */
-static enum status build(struct shared_settings *shared, struct catalog *catalog,
-                         bool strict, struct problems *problems,
-                         struct snapshot **out_snapshot)
+struct building {
+    struct catalog *catalog; /* NULL: one that is gone afterwards */
+    bool strict;
+    bool due_only; /* sources that are not due are not read */
+    int64_t now_ms;
+};
+
+static enum status build(struct shared_settings *shared, const struct building *building,
+                         struct problems *problems, struct snapshot **out_snapshot)
 {
+    struct catalog *catalog = building->catalog;
     struct problems found = {0};
     struct catalog *own = catalog == NULL ? catalog_new(NULL) : NULL;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct snapshot_parts *parts = calloc(1, sizeof *parts);
     struct directory *directory = directory_new(&shared->settings.policy.domains);
     enum status status = STATUS_NOMEM;
-    if (snapshot != NULL && parts != NULL && directory != NULL &&
-        (catalog != NULL || own != NULL))
-        status =
-            fill(&shared->settings, catalog == NULL ? own : catalog, directory, &found);
+    struct intake intake = {.catalog = catalog == NULL ? own : catalog,
+                            .directory = directory,
+                            .problems = &found,
+                            .now_ms = building->now_ms,
+                            .due_only = building->due_only};
+    if (snapshot != NULL && parts != NULL && directory != NULL && intake.catalog != NULL)
+        status = fill(&shared->settings, &intake);
     catalog_free(own);
     if (status == STATUS_NOMEM && found.errors == 0)
         problems_error(&found, shared->settings.file, 0, "out of memory");
-    if (status == STATUS_OK && strict && found.errors > 0)
+    if (status == STATUS_OK && building->strict && found.errors > 0)
         status = STATUS_INVALID;
     hand_on(problems, &found, status == STATUS_OK);
     problems_clear(&found);
@@ -197,18 +204,22 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
         free(shared);
         return status;
     }
-    status = build(shared, catalog, strict, problems, out_snapshot);
+    struct building building = {
+        .catalog = catalog, .strict = strict, .now_ms = clock_wall_ms()};
+    status = build(shared, &building, problems, out_snapshot);
     if (status == STATUS_OK && catalog != NULL)
         catalog_sweep(catalog);
     return status;
 }
 
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
-                             struct problems *problems, struct snapshot **out_snapshot)
+                             int64_t now_ms, struct problems *problems,
+                             struct snapshot **out_snapshot)
 {
+    struct building building = {.catalog = catalog, .due_only = true, .now_ms = now_ms};
     struct shared_settings *shared = old->parts->shared;
     atomic_fetch_add(&shared->references, 1);
-    return build(shared, catalog, false, problems, out_snapshot);
+    return build(shared, &building, problems, out_snapshot);
 }
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot)

@@ -27,10 +27,10 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
                           struct problems *problems,
                           struct snapshot **out_snapshot) MUST_CHECK;
 
-/* The same configuration with its sources read again; the configuration's file is not
- * looked at. */
+/* The same configuration with those sources read again that are due (refresh) at now_ms,
+ * wall time; the configuration's file is not looked at. */
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
-                             struct problems *problems,
+                             int64_t now_ms, struct problems *problems,
                              struct snapshot **out_snapshot) MUST_CHECK;
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);

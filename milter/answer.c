@@ -106,7 +106,9 @@ void answer_log(SMFICTX *ctx, const struct session *session,
     char queue_id_macro[] = "i";
     const char *queue_id = smfi_getsymval(ctx, queue_id_macro);
     struct text line = {0};
-    log_field(&line, "mid", session->message_id == NULL ? "-" : session->message_id);
+    /* A Message-ID often holds its writer's address. */
+    bool shown = session->message_id != NULL && !decision->hashed;
+    log_field(&line, "mid", shown ? session->message_id : "-");
     log_field(&line, "qid", queue_id == NULL ? "-" : queue_id);
     log_field(&line, "identity", decision->identity);
     log_field(&line, "client", decision->client);

@@ -7,6 +7,7 @@
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,15 @@
 #include "milter/callbacks.h"
 #include "store/key.h"
 
-enum { STOP_GRACE_MS = 200, PROBLEM_SIZE = 1000 };
+enum { STOP_GRACE_MS = 200, PROBLEM_SIZE = 1000, REPLACE_TICKS = 2000 };
+
+#define TELL_AGAIN_US (INT64_C(3600) * 1000000)
 
 struct daemon {
     const char *configuration;
-    struct catalog *catalog; /* of the reload thread once it runs */
+    struct catalog *catalog; /* of the reload thread once it runs, as what follows */
+    struct problems told;    /* by the last refresh: a fault is not logged each time */
+    int64_t told_at_us;      /* when all of them were logged */
     struct engine engine;
 };
 
@@ -44,17 +49,31 @@ void daemon_block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+static void log_problem(const struct problem *problem)
+{
+    char text[PROBLEM_SIZE];
+    struct problem bare = *problem;
+    bare.warning = false; /* the severity says it */
+    problem_format(&bare, text, sizeof text);
+    log_print(problem->warning ? SEVERITY_WARNING : SEVERITY_ERROR, "%s", text);
+}
+
 static void log_problems(struct problems *problems)
 {
-    for (size_t i = 0; i < problems->count; i++) {
-        char text[PROBLEM_SIZE];
-        const struct problem *problem = &problems->items[i];
-        struct problem bare = *problem;
-        bare.warning = false; /* the severity says it */
-        problem_format(&bare, text, sizeof text);
-        log_print(problem->warning ? SEVERITY_WARNING : SEVERITY_ERROR, "%s", text);
-    }
+    for (size_t i = 0; i < problems->count; i++)
+        log_problem(&problems->items[i]);
     problems_clear(problems);
+}
+
+/* Whether a place in a file had a problem in the refresh before this one. */
+static bool was_told(const struct problems *before, const struct problem *problem)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        if (before->items[i].line == problem->line &&
+            strcmp(before->items[i].file, problem->file) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void log_error(const struct error *error)
@@ -75,14 +94,20 @@ static void report_store(void *context, enum severity severity, const char *text
 static void log_loaded(const char *what, const struct snapshot *snapshot)
 {
     const struct policy *policy = &snapshot->settings->policy;
-    log_print(SEVERITY_INFO, "%s: %zu rules, %u lists, mode %s", what, policy->rule_count,
+    log_print(SEVERITY_INFO, "%s: rules %zu, lists %u, mode %s", what, policy->rule_count,
               directory_list_count(snapshot->directory),
               policy->monitor ? "monitor" : "enforce");
 }
 
+/* A message that still holds the old one lets go within its deadline: waiting for that
+ * keeps the work of freeing a directory off the mail threads. */
 static void replace(struct daemon *daemon, struct snapshot *snapshot)
 {
-    snapshot_unref(slot_swap(&daemon->engine.snapshots, snapshot));
+    struct snapshot *old = slot_swap(&daemon->engine.snapshots, snapshot);
+    const struct timespec tick = {.tv_nsec = 5000000};
+    for (int i = 0; i < REPLACE_TICKS && atomic_load(&old->references) > 1; i++)
+        (void)nanosleep(&tick, NULL);
+    snapshot_unref(old);
 }
 
 static bool same(const char *a, const char *b)
@@ -105,6 +130,12 @@ static void warn_of_restart(const struct settings *old, const struct settings *n
     if (!same(old->milter.socket, new->milter.socket) ||
         old->milter.socket_mode != new->milter.socket_mode)
         log_print(SEVERITY_WARNING, "changes to milter take effect at the next restart");
+    if (old->mta.type != new->mta.type)
+        log_print(SEVERITY_WARNING,
+                  "a change of mta.type takes effect at the next restart");
+    if (!same(old->privacy.key_file, new->privacy.key_file))
+        log_print(SEVERITY_WARNING,
+                  "a change of privacy.key_file takes effect at the next restart");
 }
 
 static void reload(struct daemon *daemon)
@@ -119,9 +150,9 @@ static void reload(struct daemon *daemon)
     if (status == STATUS_OK) {
         struct snapshot *old = slot_get(&daemon->engine.snapshots);
         warn_of_restart(old->settings, fresh->settings);
-        log_loaded("reloaded", fresh);
         snapshot_unref(old);
         replace(daemon, fresh);
+        log_loaded("reloaded", fresh); /* only this thread can take it away again */
     } else {
         log_print(SEVERITY_ERROR, "%s: not reloaded, the rules from before stay in force",
                   daemon->configuration);
@@ -134,9 +165,18 @@ static void refresh(struct daemon *daemon)
     struct problems problems = {0};
     struct snapshot *fresh;
     struct snapshot *old = slot_get(&daemon->engine.snapshots);
-    enum status status = snapshot_refresh(old, daemon->catalog, &problems, &fresh);
+    enum status status = snapshot_refresh(old, daemon->catalog, clock_wall_ms(),
+                                          &problems, &fresh);
     snapshot_unref(old);
-    log_problems(&problems);
+    bool again = clock_monotonic_us() - daemon->told_at_us > TELL_AGAIN_US;
+    for (size_t i = 0; i < problems.count; i++) {
+        if (again || !was_told(&daemon->told, &problems.items[i]))
+            log_problem(&problems.items[i]);
+    }
+    if (again)
+        daemon->told_at_us = clock_monotonic_us();
+    problems_clear(&daemon->told);
+    daemon->told = problems;
     if (status == STATUS_OK)
         replace(daemon, fresh);
     else
@@ -219,13 +259,15 @@ static enum status load_first(struct daemon *daemon)
 
 static enum status open_store(struct daemon *daemon, const struct settings *settings)
 {
-    struct error error;
-    struct digest_key key;
+    struct error error = {0};
+    struct engine *engine = &daemon->engine;
     struct store_reporter reporter = {.report = report_store};
-    enum status status = key_load(settings, &key, &error);
+    engine->timeout_ms = settings->store.timeout_ms;
+    engine->on_failure = settings->store.on_failure;
+    enum status status = key_load(settings, &engine->key, &error);
     if (status == STATUS_OK)
         status =
-            store_open(&settings->store, &key, reporter, &daemon->engine.store, &error);
+            store_open(&settings->store, &engine->key, reporter, &engine->store, &error);
     if (status != STATUS_OK)
         log_error(&error);
     return status;
@@ -255,6 +297,7 @@ static enum status open_socket(const struct settings *settings)
         return STATUS_IO;
     }
     mode_t mask = umask((mode_t)(~settings->milter.socket_mode & 0777));
+    errno = 0; /* libmilter does not always set it */
     int result = smfi_setconn(socket_name);
     if (result == MI_SUCCESS)
         result = smfi_opensocket(1);
@@ -347,8 +390,7 @@ int daemon_run(const char *configuration)
     (void)sd_notify(0, "READY=1");
     int result = smfi_main();
     (void)sd_notify(0, "STOPPING=1");
-    struct snapshot *snapshot = slot_get(&daemon.engine.snapshots);
-    drain(snapshot->settings->store.timeout_ms);
+    drain(daemon.engine.timeout_ms);
     if (store_save(daemon.engine.store, &error) != STATUS_OK)
         log_error(&error);
     log_print(SEVERITY_INFO, "stopped");

@@ -22,8 +22,10 @@ static const char *decider_name(const struct verdict *verdict)
         return "relays";
     case CAUSE_UNKNOWN:
         return "lists_unknown";
-    case CAUSE_DOUBT:
+    case CAUSE_STORE:
         return "on_failure";
+    case CAUSE_DOUBT:
+        return "doubt";
     case CAUSE_NONE:
     case CAUSE_RULE:
     case CAUSE_LIMIT:
@@ -33,21 +35,33 @@ static const char *decider_name(const struct verdict *verdict)
     return "-";
 }
 
+static void add_would(struct decision *decision, const char *rule, const char *action)
+{
+    size_t used = strlen(decision->would);
+    (void)snprintf(decision->would + used, sizeof decision->would - used, "%s%s:%s",
+                   used > 0 ? "," : "", rule, action);
+}
+
+/* What monitoring rules would have done, down to where the walk ended. */
+static void take_monitors(const struct plan *plan, struct decision *decision)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        if (step->fires && step->rule->monitor)
+            add_would(decision, step->rule->name, action_name(step->rule->action));
+    }
+}
+
 /* A verdict as what the MTA is told, and what the log says. */
 static void take_verdict(const struct verdict *verdict, bool monitor,
                          struct decision *decision)
 {
     struct verdict told = *verdict;
-    bool stops = verdict->action != ACTION_ACCEPT;
     (void)snprintf(decision->rule, sizeof decision->rule, "%s", decider_name(verdict));
-    if (monitor && stops) {
+    if (monitor && verdict->action != ACTION_ACCEPT) {
         told.action = ACTION_ACCEPT;
         told.temporary = false;
-        (void)snprintf(decision->would, sizeof decision->would, "%s:%s", decision->rule,
-                       verdict_name(verdict));
-    } else if (verdict->would != NULL) {
-        (void)snprintf(decision->would, sizeof decision->would, "%s:%s",
-                       verdict->would->name, action_name(verdict->would->action));
+        add_would(decision, decision->rule, verdict_name(verdict));
     }
     decision->action = told.action;
     decision->verdict = verdict_name(&told);
@@ -56,55 +70,57 @@ static void take_verdict(const struct verdict *verdict, bool monitor,
 }
 
 /* Asks the store for a plan's buckets. False when it did not answer. */
-static bool charge(struct engine *engine, const struct settings *settings,
-                   const struct plan *plan, struct outcome *outcomes,
-                   enum store_source *out_source)
+static bool charge(struct engine *engine, const struct plan *plan,
+                   struct outcome *outcomes, enum store_source *out_source)
 {
     *out_source = STORE_NONE;
     if (plan->charge_count == 0)
         return true;
     if (outcomes == NULL)
         return false;
-    int64_t deadline = clock_monotonic_us() + (int64_t)settings->store.timeout_ms * 1000;
+    int64_t deadline = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
     return store_charge(engine->store, plan->charges, plan->charge_count, plan->commit,
                         deadline, outcomes, out_source) == STATUS_OK;
 }
 
-static struct verdict walk(struct engine *engine, const struct settings *settings,
-                           const struct view *view, struct decision *decision,
-                           struct plan *plan)
+static struct verdict walk(struct engine *engine, const struct view *view,
+                           struct decision *decision, struct plan *plan)
 {
     struct verdict verdict;
     if (judge_early(view, &verdict))
         return verdict;
-    bool accepts = settings->store.on_failure == ON_FAILURE_ACCEPT;
     if (plan_make(view, plan) != STATUS_OK) {
         decision->failure = "out of memory";
-        return judge_doubt(accepts);
+        return judge_doubt(CAUSE_DOUBT);
     }
     struct outcome *outcomes = calloc(plan->charge_count + 1, sizeof *outcomes);
-    bool answered = charge(engine, settings, plan, outcomes, &decision->source);
+    bool answered = charge(engine, plan, outcomes, &decision->source);
     if (!answered)
         decision->failure = "the store did not answer";
-    if (!answered && !accepts)
-        verdict = judge_doubt(false);
+    if (!answered && engine->on_failure != ON_FAILURE_ACCEPT)
+        verdict = judge_doubt(CAUSE_STORE);
     else
         judge(view, plan, answered ? outcomes : NULL, decision->source, &verdict);
     free(outcomes);
     return verdict;
 }
 
-static void judge_facts(struct engine *engine, const struct settings *settings,
-                        const struct view *view, struct decision *decision)
+/* "login:a@b" becomes "login:HASH", HASH as `mailbrake explain --hash a@b` shows it. */
+static void take_identity(const struct engine *engine, const struct facts *facts,
+                          struct decision *decision)
 {
-    const struct facts *facts = view->facts;
-    struct plan plan = {0};
-    memcpy(decision->identity, facts->identity, sizeof decision->identity);
-    memcpy(decision->client, facts->client, sizeof decision->client);
-    decision->reach = facts->measures[MEASURE_REACH];
-    struct verdict verdict = walk(engine, settings, view, decision, &plan);
-    take_verdict(&verdict, settings->policy.monitor, decision);
-    plan_clear(&plan);
+    char hash[DIGEST_HEX_SIZE];
+    const char *colon = strchr(facts->identity, ':');
+    if (!decision->hashed || colon == NULL) {
+        memcpy(decision->identity, facts->identity, sizeof decision->identity);
+        memcpy(decision->client, facts->client, sizeof decision->client);
+        return;
+    }
+    digest_hex(&engine->key, colon + 1, strlen(colon + 1), hash);
+    (void)snprintf(decision->identity, sizeof decision->identity, "%.*s:%s",
+                   (int)(colon - facts->identity), facts->identity, hash);
+    digest_hex(&engine->key, facts->client, strlen(facts->client), hash);
+    (void)snprintf(decision->client, sizeof decision->client, "%s", hash);
 }
 
 static const char *failure_of(enum status status)
@@ -112,34 +128,45 @@ static const char *failure_of(enum status status)
     return status == STATUS_NOMEM ? "out of memory" : "an address is too long";
 }
 
+/* Fills facts, with all that can be known when the message can't be understood. Returns
+ * why it can't, or NULL. */
+static const char *gather(const struct envelope *envelope, const char *failure,
+                          const struct snapshot *snapshot, struct facts *facts)
+{
+    const struct policy *policy = &snapshot->settings->policy;
+    if (failure == NULL) {
+        enum status status = facts_gather(envelope, policy, snapshot->directory, facts);
+        if (status == STATUS_OK)
+            return NULL;
+        failure = failure_of(status);
+    }
+    facts_guess(envelope, policy, facts);
+    return facts->relay ? NULL : failure; /* a relay's mail is not judged here at all */
+}
+
 void decide_message(struct engine *engine, const struct envelope *envelope,
                     const char *failure, int minute_of_week, struct decision *out)
 {
     struct snapshot *snapshot = slot_get(&engine->snapshots);
     const struct settings *settings = snapshot->settings;
-    *out = (struct decision){.identity = "-", .client = "-", .failure = failure};
-
-    if (failure == NULL) {
-        struct facts facts;
-        enum status status =
-            facts_gather(envelope, &settings->policy, snapshot->directory, &facts);
-        if (status == STATUS_OK) {
-            struct view view = {
-                .policy = &settings->policy,
-                .directory = snapshot->directory,
-                .facts = &facts,
-                .minute_of_week = minute_of_week,
-            };
-            judge_facts(engine, settings, &view, out);
-            facts_clear(&facts);
-        } else {
-            failure = out->failure = failure_of(status);
-        }
-    }
-    if (failure != NULL) {
-        struct verdict doubt =
-            judge_doubt(settings->store.on_failure == ON_FAILURE_ACCEPT);
-        take_verdict(&doubt, settings->policy.monitor, out);
-    }
+    struct facts facts;
+    struct plan plan = {0};
+    struct view view = {
+        .policy = &settings->policy,
+        .directory = snapshot->directory,
+        .facts = &facts,
+        .minute_of_week = minute_of_week,
+    };
+    *out = (struct decision){.hashed = settings->privacy.addresses == PRIVACY_HASHED};
+    out->failure = gather(envelope, failure, snapshot, &facts);
+    take_identity(engine, &facts, out);
+    out->reach = facts.measures[MEASURE_REACH];
+    /* on_failure is about the store: a message must not bring about its own pass. */
+    struct verdict verdict =
+        out->failure == NULL ? walk(engine, &view, out, &plan) : judge_doubt(CAUSE_DOUBT);
+    take_monitors(&plan, out);
+    take_verdict(&verdict, settings->policy.monitor, out);
+    plan_clear(&plan);
+    facts_clear(&facts);
     snapshot_unref(snapshot);
 }

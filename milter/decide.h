@@ -14,19 +14,23 @@
 struct engine {
     struct slot snapshots;
     struct store *store;
+    struct digest_key key; /* hashes addresses for store and log */
+    int timeout_ms;        /* of the store, as it was opened */
+    enum on_failure on_failure;
 };
 
-enum { DECISION_RULE_SIZE = 80 };
+enum { DECISION_RULE_SIZE = 80, DECISION_WOULD_SIZE = 400 };
 
 /* What becomes of a message, in copies: no snapshot is pinned by it. */
 struct decision {
     enum action action; /* what the MTA is told: accept in monitor mode */
     struct reply reply;
     const char *verdict; /* static: accept, reject, defer, quarantine, tempfail */
-    char rule[DECISION_RULE_SIZE];       /* what decided; "-" for none */
-    char would[DECISION_RULE_SIZE + 16]; /* "RULE:ACTION" of what only monitors; "" */
-    char identity[SUBJECT_SIZE];
+    char rule[DECISION_RULE_SIZE];   /* what decided; "-" for none */
+    char would[DECISION_WOULD_SIZE]; /* "RULE:ACTION,..." of what only monitors; "" */
+    char identity[SUBJECT_SIZE]; /* for the log: hashed if privacy.addresses says so */
     char client[CLIENT_KEY_SIZE];
+    bool hashed;
     int64_t reach;
     bool keep_marks; /* leave X-Mailbrake fields that came in */
     enum store_source source;

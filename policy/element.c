@@ -194,7 +194,7 @@ enum status element_parse(const char *string, const struct domains *own,
     if (is_word(string))
         return keep(out, ELEMENT_GROUP, string);
     return refuse(error, string,
-                  "is neither a group's name nor an address; for everybody write *@*");
+                  "is neither a group's name nor an address");
 }
 
 void element_clear(struct element *element)

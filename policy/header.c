@@ -45,7 +45,8 @@ static bool says_automatic(const struct header *header)
     return strcasecmp(header->name, "List-Id") == 0;
 }
 
-/* Counts the addresses of one To or Cc that no earlier one has shown. */
+/* Counts the addresses of one To or Cc that no earlier one has shown. One that is too long
+ * to be a mailbox is still shown to everybody: a stranger's, each a new one. */
 static enum status add_visible(const struct header *header, const struct domains *own,
                                struct intern *seen, struct header_facts *facts)
 {
@@ -57,6 +58,11 @@ static enum status add_visible(const struct header *header, const struct domains
         enum status status = address_parse(raw, length, &address);
         if (status == STATUS_OK && domains_first(own) != NULL)
             status = address_qualify(&address, domains_first(own));
+        if (status == STATUS_LIMIT) {
+            facts->visible++;
+            facts->visible_external++;
+            continue;
+        }
         if (status != STATUS_OK)
             return status;
         if (address.length == 0)

@@ -23,7 +23,7 @@ struct header_facts {
 /* Which fields header_gather looks at. */
 bool header_is_wanted(const char *name);
 
-/* NOMEM, or LIMIT when an address does not fit. */
+/* NOMEM, or LIMIT when there are too many addresses to count. */
 enum status header_gather(const struct header *headers, size_t count,
                           const struct domains *own, struct header_facts *out) MUST_CHECK;
 

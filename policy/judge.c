@@ -26,11 +26,10 @@ bool judge_early(const struct view *view, struct verdict *out)
     return false;
 }
 
-struct verdict judge_doubt(bool accept)
+struct verdict judge_doubt(enum cause cause)
 {
-    struct verdict verdict =
-        verdict_of(accept ? ACTION_ACCEPT : ACTION_DEFER, CAUSE_DOUBT, NULL);
-    verdict.temporary = !accept;
+    struct verdict verdict = verdict_of(ACTION_DEFER, cause, NULL);
+    verdict.temporary = true;
     return verdict;
 }
 
@@ -112,22 +111,16 @@ static void settle(const struct view *view, enum store_source source,
 void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
            enum store_source source, struct verdict *out)
 {
-    const struct rule *would = NULL;
     struct verdict verdict = verdict_of(ACTION_ACCEPT, CAUSE_NONE, NULL);
     for (size_t i = 0; i < plan->step_count; i++) {
         struct step *step = &plan->steps[i];
         struct verdict fired;
         step->fires = step_fires(view, plan, step, outcomes, &fired);
-        if (!step->fires)
-            continue;
-        if (!step->rule->monitor) {
+        if (step->fires && !step->rule->monitor) {
             verdict = fired;
             settle(view, source, &verdict);
             break;
         }
-        if (would == NULL)
-            would = step->rule;
     }
-    verdict.would = would;
     *out = verdict;
 }

@@ -11,13 +11,14 @@ enum cause {
     CAUSE_RULE,     /* by matching */
     CAUSE_LIMIT,    /* a bucket was short */
     CAUSE_TOO_MANY, /* too many buckets for one message */
-    CAUSE_DOUBT,    /* we could not decide: store away, no memory */
+    CAUSE_STORE,    /* the store did not answer: on_failure */
+    CAUSE_DOUBT,    /* we could not decide: no memory, or a message past a cap */
 };
 
 /* Borrows from plan, facts and rules. */
 struct verdict {
     enum action action;
-    bool temporary; /* an ACTION_DEFER of ours, 451: CAUSE_DOUBT or a small share */
+    bool temporary; /* an ACTION_DEFER of ours, 451: doubt, or a small share */
     enum cause cause;
     const struct rule *rule;     /* NULL without one */
     enum measure measure;        /* CAUSE_RULE: what was over, if over >= 0 */
@@ -25,7 +26,6 @@ struct verdict {
     int64_t value;               /* reach, or the measure's value */
     const struct charge *charge; /* CAUSE_LIMIT: the bucket that was short */
     struct outcome outcome;      /* CAUSE_LIMIT */
-    const struct rule *would;    /* first monitor rule that would have fired, or NULL */
 };
 
 /* A verdict that needs no plan: relays and unknown lists. False when there is none. */
@@ -38,7 +38,7 @@ bool judge_early(const struct view *view, struct verdict *out);
 void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
            enum store_source source, struct verdict *out);
 
-/* The verdict when we cannot decide. */
-struct verdict judge_doubt(bool accept);
+/* The verdict when we cannot decide: try again later. CAUSE_STORE or CAUSE_DOUBT. */
+struct verdict judge_doubt(enum cause cause);
 
 #endif

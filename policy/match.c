@@ -6,17 +6,24 @@
 
 #include "base/text.h"
 
-/* login:GLOB without a domain is the user part of a login in any realm. */
-static bool is_login(const struct facts *facts, const char *glob)
+/* Without a domain it is about the user part: a name is one of ours, a pattern with '*' is
+ * anybody's, in any realm. There is no '@' to stop at in a user part, or else one that
+ * holds it would match nothing. */
+static bool is_login(const struct view *view, const char *glob)
 {
+    const struct facts *facts = view->facts;
     char user[ADDRESS_SIZE];
     if (facts->login.length == 0)
         return false;
     if (strchr(glob, '@') != NULL)
         return text_matches(glob, facts->login.text, '@');
+    bool realm = facts->login.at < facts->login.length;
+    if (realm && strchr(glob, '*') == NULL &&
+        !address_is_own(&facts->login, &view->policy->domains))
+        return false;
     memcpy(user, facts->login.text, facts->login.at);
     user[facts->login.at] = '\0';
-    return text_matches(glob, user, '@');
+    return text_matches(glob, user, '\0');
 }
 
 static bool is_address(const struct element *element, const struct address *address)
@@ -87,7 +94,7 @@ static bool sender_is(const struct view *view, const struct element *element)
 {
     switch (element->kind) {
     case ELEMENT_LOGIN:
-        return is_login(view->facts, element->text);
+        return is_login(view, element->text);
     case ELEMENT_CLIENT:
     case ELEMENT_CLIENT_LOCAL:
         return client_is(view->facts, element);
@@ -205,7 +212,7 @@ static bool has_subject(const struct view *view, const struct rule *rule)
     case KEY_LOGIN:
         return facts->login.length > 0;
     case KEY_SENDER_DOMAIN:
-        return facts->sender.length > 0;
+        return address_domain(&facts->sender)[0] != '\0';
     case KEY_LIST:
         for (size_t i = 0; i < facts->recipient_count; i++) {
             if (match_charged_list(view, rule, &facts->recipients[i]))

@@ -9,19 +9,24 @@
 
 #include "base/text.h"
 #include "policy/match.h"
+#include "policy/numbers.h"
 #include "policy/reach.h"
 
-/* An authenticated name is taken literally: nothing in it is a comment or a quote. */
+/* An authenticated name is taken literally: nothing in it is a comment or a quote. An
+ * empty realm is none. */
 static enum status take_login(const char *login, const struct domains *own,
                               struct address *out)
 {
     *out = (struct address){0};
     size_t length = login == NULL ? 0 : strlen(login);
+    while (length > 1 && login[length - 1] == '@')
+        length--;
     if (length == 0)
         return STATUS_OK;
     if (length >= sizeof out->text)
         return STATUS_LIMIT;
-    memcpy(out->text, login, length + 1);
+    memcpy(out->text, login, length);
+    out->text[length] = '\0';
     text_lower_all(out->text, length);
     out->length = length;
     const char *at = strrchr(out->text, '@');
@@ -187,39 +192,52 @@ static int compare_number(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* The lists addressed and those in them, each once. */
+static void sort_unique(struct numbers *numbers)
+{
+    size_t kept = 0;
+    if (numbers->count < 2)
+        return;
+    qsort(numbers->items, numbers->count, sizeof *numbers->items, compare_number);
+    for (size_t i = 1; i < numbers->count; i++) {
+        if (numbers->items[i] != numbers->items[kept])
+            numbers->items[++kept] = numbers->items[i];
+    }
+    numbers->count = kept + 1;
+}
+
+static enum status push_with_nested(const struct directory *directory, uint32_t list,
+                                    struct numbers *lists)
+{
+    size_t count;
+    const uint32_t *nested = directory_nested(directory, list, &count);
+    enum status status = numbers_push(lists, list);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = numbers_push(lists, nested[i]);
+    return status;
+}
+
+/* The lists addressed and those in them, each once. A list is looked into once, however
+ * many of its tags were addressed. */
 static enum status take_lists(const struct directory *directory, struct facts *facts)
 {
-    size_t nested;
-    size_t total = 0;
-    for (size_t i = 0; i < facts->recipient_count; i++) {
-        if (facts->recipients[i].list == DIRECTORY_NONE)
-            continue;
-        (void)directory_nested(directory, facts->recipients[i].list, &nested);
-        total += 1 + nested;
+    struct numbers addressed = {0};
+    struct numbers lists = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < facts->recipient_count && status == STATUS_OK; i++) {
+        if (facts->recipients[i].list != DIRECTORY_NONE)
+            status = numbers_push(&addressed, facts->recipients[i].list);
     }
-    if (total == 0)
-        return STATUS_OK;
-    uint32_t *lists = calloc(total, sizeof *lists);
-    if (lists == NULL)
-        return STATUS_NOMEM;
-    size_t count = 0;
-    for (size_t i = 0; i < facts->recipient_count; i++) {
-        uint32_t list = facts->recipients[i].list;
-        if (list == DIRECTORY_NONE)
-            continue;
-        const uint32_t *inner = directory_nested(directory, list, &nested);
-        lists[count++] = list;
-        if (nested > 0)
-            memcpy(lists + count, inner, nested * sizeof *lists);
-        count += nested;
+    sort_unique(&addressed);
+    for (size_t i = 0; i < addressed.count && status == STATUS_OK; i++)
+        status = push_with_nested(directory, addressed.items[i], &lists);
+    sort_unique(&lists);
+    numbers_clear(&addressed);
+    if (status != STATUS_OK) {
+        numbers_clear(&lists);
+        return status;
     }
-    qsort(lists, count, sizeof *lists, compare_number);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || lists[i] != lists[i - 1])
-            lists[facts->list_count++] = lists[i];
-    }
-    facts->lists = lists;
+    facts->lists = lists.items;
+    facts->list_count = lists.count;
     return STATUS_OK;
 }
 
@@ -280,6 +298,17 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
     facts.automatic = shown.automatic;
     *out = facts;
     return STATUS_OK;
+}
+
+void facts_guess(const struct envelope *envelope, const struct policy *policy,
+                 struct facts *out)
+{
+    *out = (struct facts){0};
+    if (take_sender(envelope, policy, out) == STATUS_OK)
+        return;
+    take_client(envelope, out);
+    out->relay = match_client(out, &policy->relays);
+    (void)snprintf(out->identity, sizeof out->identity, "client:%s", out->client);
 }
 
 void facts_clear(struct facts *facts)

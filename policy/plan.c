@@ -74,9 +74,10 @@ static enum status reserve(struct plan *plan, size_t more)
     return STATUS_OK;
 }
 
-/* What a list that several recipients name is charged: the copies of them all. */
+/* What a list that several recipients name is charged: the copies of them all. A list is
+ * its address: two sources may have one of the same name, and that is one bucket. */
 struct share {
-    uint32_t list;
+    const char *address;
     int64_t copies;
 };
 
@@ -84,7 +85,7 @@ static int compare_share(const void *left, const void *right)
 {
     const struct share *a = left;
     const struct share *b = right;
-    return a->list < b->list ? -1 : a->list > b->list;
+    return strcmp(a->address, b->address);
 }
 
 static size_t merge_shares(struct share *shares, size_t count)
@@ -94,7 +95,7 @@ static size_t merge_shares(struct share *shares, size_t count)
         return count;
     qsort(shares, count, sizeof *shares, compare_share);
     for (size_t i = 1; i < count; i++) {
-        if (shares[i].list == shares[kept].list)
+        if (strcmp(shares[i].address, shares[kept].address) == 0)
             shares[kept].copies += shares[i].copies;
         else
             shares[++kept] = shares[i];
@@ -102,32 +103,36 @@ static size_t merge_shares(struct share *shares, size_t count)
     return kept + 1;
 }
 
-/* One bucket for each list addressed that the rule's to matches. */
+/* The lists addressed that the rule's to matches, each once; how many. */
+static size_t find_shares(const struct view *view, const struct rule *rule,
+                          struct share *shares)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->facts->recipient_count; i++) {
+        const struct recipient *recipient = &view->facts->recipients[i];
+        if (match_charged_list(view, rule, recipient))
+            shares[count++] = (struct share){
+                .address = directory_list(view->directory, recipient->list)->address,
+                .copies = (int64_t)recipient->copies,
+            };
+    }
+    return merge_shares(shares, count);
+}
+
+/* One bucket for each of these lists; none when they are too many. */
 static enum status charge_lists(const struct view *view, const struct rule *rule,
                                 struct plan *plan, struct step *step)
 {
-    const struct facts *facts = view->facts;
-    struct share *shares = calloc(facts->recipient_count, sizeof *shares);
+    struct share *shares = calloc(view->facts->recipient_count, sizeof *shares);
     if (shares == NULL)
         return STATUS_NOMEM;
-    size_t count = 0;
-    for (size_t i = 0; i < facts->recipient_count; i++) {
-        const struct recipient *recipient = &facts->recipients[i];
-        if (match_charged_list(view, rule, recipient))
-            shares[count++] = (struct share){recipient->list, (int64_t)recipient->copies};
-    }
-    step->lists = merge_shares(shares, count);
-
-    enum status status = STATUS_OK;
-    if (step->lists <= PLAN_LIST_BUCKETS_MAX)
-        status = reserve(plan, step->lists);
-    for (size_t i = 0;
-         i < step->lists && step->lists <= PLAN_LIST_BUCKETS_MAX && status == STATUS_OK;
-         i++) {
+    step->lists = find_shares(view, rule, shares);
+    size_t charged = step->lists <= PLAN_LIST_BUCKETS_MAX ? step->lists : 0;
+    enum status status = charged > 0 ? reserve(plan, charged) : STATUS_OK;
+    for (size_t i = 0; i < charged && status == STATUS_OK; i++) {
         char subject[SUBJECT_SIZE];
-        const struct list *list = directory_list(view->directory, shares[i].list);
         int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : shares[i].copies;
-        (void)snprintf(subject, sizeof subject, "list:%s", list->address);
+        (void)snprintf(subject, sizeof subject, "list:%s", shares[i].address);
         status = add_charge(plan, rule, subject, cost);
     }
     free(shares);

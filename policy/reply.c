@@ -5,7 +5,7 @@
 
 static const char *default_reason(const struct verdict *verdict)
 {
-    if (verdict->cause == CAUSE_DOUBT || verdict->temporary)
+    if (verdict->temporary)
         return "This mail cannot be judged at the moment, please try again later.";
     if (verdict->cause == CAUSE_UNKNOWN)
         return "The members of a list in this mail are not known at the moment.";
@@ -54,7 +54,9 @@ static const char *decider(const struct verdict *verdict)
 {
     if (verdict->rule != NULL)
         return verdict->rule->name;
-    return verdict->cause == CAUSE_UNKNOWN ? "lists_unknown" : "on_failure";
+    if (verdict->cause == CAUSE_UNKNOWN)
+        return "lists_unknown";
+    return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";
 }
 
 void reply_make(const struct verdict *verdict, const char *incident, struct reply *out)

@@ -256,6 +256,9 @@ static bool start_engine(const char *file, struct engine *engine,
     ck_assert_int_eq(
         store_open(&snapshot->settings->store, &key, reporter, &engine->store, &error),
         STATUS_OK);
+    engine->key = key;
+    engine->timeout_ms = snapshot->settings->store.timeout_ms;
+    engine->on_failure = snapshot->settings->store.on_failure;
     ck_assert_int_eq(slot_init(&engine->snapshots), STATUS_OK);
     ck_assert_ptr_null(slot_swap(&engine->snapshots, snapshot));
     return true;

@@ -240,7 +240,7 @@ START_TEST(redis_takes_hundreds_of_buckets)
     enum { COUNT = STORE_CHARGES_MAX };
     struct charge *charges = calloc(COUNT, sizeof *charges);
     struct outcome *outcomes = calloc(COUNT, sizeof *outcomes);
-    char(*subjects)[16] = calloc(COUNT, sizeof *subjects);
+    char(*subjects)[32] = calloc(COUNT, sizeof *subjects);
     for (int i = 0; i < COUNT; i++) {
         (void)snprintf(subjects[i], sizeof subjects[i], "list:%d", i);
         charges[i] = make_charge(subjects[i], i % 900);

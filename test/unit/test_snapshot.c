@@ -1,5 +1,6 @@
 /* Configuration and lists from disk to directory, when sources fail, and under threads.
  */
+#include "base/clock.h"
 #include "lists/snapshot.h"
 
 #include <pthread.h>
@@ -80,11 +81,16 @@ static enum status load(bool strict)
     return status;
 }
 
+static int64_t later_ms;
+
 static void refresh(void)
 {
     struct snapshot *fresh = NULL;
     problems_clear(&problems);
-    ck_assert_int_eq(snapshot_refresh(snapshot, catalog, &problems, &fresh), STATUS_OK);
+    later_ms += 10 * 60 * 1000; /* all are due */
+    ck_assert_int_eq(snapshot_refresh(snapshot, catalog, clock_wall_ms() + later_ms,
+                                      &problems, &fresh),
+                     STATUS_OK);
     warnings = problems.warnings;
     snapshot_unref(snapshot);
     snapshot = fresh;
@@ -384,6 +390,31 @@ START_TEST(snapshot_members_outlive_a_restart)
 }
 END_TEST
 
+/* A small list that is read each second does not make a large one be read as often. */
+START_TEST(snapshot_refresh_leaves_what_is_not_due)
+{
+    struct snapshot *fresh = NULL;
+    configure("lists = ( { address = \"fast@a.example\"; file = \"fast\"; refresh = "
+              "\"1s\"; },\n"
+              "          { address = \"slow@a.example\"; file = \"slow\"; } );\n");
+    file_put("fast", "a@x.example\n");
+    file_put("slow", "a@x.example\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    file_put("fast", "a@x.example\nb@x.example\n");
+    file_put("slow", "a@x.example\nb@x.example\n");
+    problems_clear(&problems);
+    ck_assert_int_eq(
+        snapshot_refresh(snapshot, catalog, clock_wall_ms() + 2000, &problems, &fresh),
+        STATUS_OK);
+    snapshot_unref(snapshot);
+    snapshot = fresh;
+    ck_assert_str_eq(shown("fast@a.example"), "ok 2");
+    ck_assert_str_eq(shown("slow@a.example"), "ok 1");
+    refresh();
+    ck_assert_str_eq(shown("slow@a.example"), "ok 2");
+}
+END_TEST
+
 START_TEST(snapshot_too_old_members_are_unknown)
 {
     configure_two("max_age = \"1s\";");
@@ -479,8 +510,9 @@ START_TEST(slot_swaps_under_readers)
             pthread_create(&readers[i].thread, NULL, read_over_and_over, &readers[i]), 0);
     for (int i = 0; i < 30; i++) {
         struct snapshot *fresh = NULL;
-        ck_assert_int_eq(snapshot_refresh(snapshot, catalog, &problems, &fresh),
-                         STATUS_OK);
+        ck_assert_int_eq(
+            snapshot_refresh(snapshot, catalog, clock_wall_ms(), &problems, &fresh),
+            STATUS_OK);
         snapshot_unref(snapshot);
         snapshot = snapshot_ref(fresh);
         snapshot_unref(slot_swap(&slot, fresh));
@@ -513,6 +545,7 @@ static Suite *suite_of_all(void)
     tcase_add_test(tests, snapshot_unreadable_sources_keep_their_members);
     tcase_add_test(tests, snapshot_nul_bytes_are_a_bad_source);
     tcase_add_test(tests, snapshot_members_outlive_a_restart);
+    tcase_add_test(tests, snapshot_refresh_leaves_what_is_not_due);
     tcase_add_test(tests, snapshot_too_old_members_are_unknown);
     tcase_add_test(tests, snapshot_missing_include_fails_its_entry_only);
     tcase_add_test(tests, snapshot_forgets_sources_no_longer_configured);

@@ -1,0 +1,52 @@
+/* What is a sequence is decided in one place: overlong forms, surrogates and what lies
+ * beyond U+10FFFF are none. */
+#include "base/utf8.h"
+
+/* The length of the sequence that starts here; 0 when it is none (RFC 3629). */
+static size_t sequence_length(const unsigned char *bytes, size_t left)
+{
+    size_t length = bytes[0] < 0x80                        ? 1
+                    : bytes[0] >= 0xc2 && bytes[0] <= 0xdf ? 2
+                    : bytes[0] >= 0xe0 && bytes[0] <= 0xef ? 3
+                    : bytes[0] >= 0xf0 && bytes[0] <= 0xf4 ? 4
+                                                           : 0;
+    if (length == 0 || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong =
+        (bytes[0] == 0xe0 && bytes[1] < 0xa0) || (bytes[0] == 0xf0 && bytes[1] < 0x90);
+    bool beyond =
+        (bytes[0] == 0xed && bytes[1] > 0x9f) || (bytes[0] == 0xf4 && bytes[1] > 0x8f);
+    return overlong || beyond ? 0 : length;
+}
+
+bool utf8_is_valid(const char *data, size_t length)
+{
+    while (length > 0) {
+        size_t step = sequence_length((const unsigned char *)data, length);
+        if (step == 0)
+            return false;
+        data += step;
+        length -= step;
+    }
+    return true;
+}
+
+void utf8_add(struct text *text, const char *data, size_t length)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    while (length > 0) {
+        size_t step = sequence_length((const unsigned char *)data, length);
+        if (step == 0) {
+            text_add_string(text, replacement);
+            step = 1;
+        } else {
+            text_add(text, data, step);
+        }
+        data += step;
+        length -= step;
+    }
+}

@@ -1,0 +1,55 @@
+/* Whose bucket a client's address is. */
+#include "policy/client.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/network.h"
+
+static const struct {
+    const char *address;
+    const char *key;
+} keys[] = {
+    {"192.0.2.1", "192.0.2.1"},
+    {"0.0.0.0", "0.0.0.0"},
+    {"255.255.255.255", "255.255.255.255"},
+    {"::ffff:192.0.2.1", "192.0.2.1"},
+    {"::FFFF:c000:201", "192.0.2.1"},
+    {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+    {"2001:db8:1:2::", "2001:db8:1:2::/64"},
+    {"2001:DB8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"},
+    {"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+    {"2001:db8::", "2001:db8:0:0::/64"},
+    {"fe80::1", "fe80:0:0:0::/64"},
+    {"::1", "0:0:0:0::/64"},
+    {"::", "0:0:0:0::/64"},
+    {"::fffe:192.0.2.1", "0:0:0:0::/64"},
+    {"::1:ffff:192.0.2.1", "0:0:0:0::/64"},
+    {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff::/64"},
+};
+
+START_TEST(client_key_groups_ipv6)
+{
+    uint8_t address[16];
+    char key[CLIENT_KEY_SIZE];
+    memset(key, 'x', sizeof key);
+    ck_assert(network_parse_address(keys[_i].address, address));
+    client_key(address, key);
+    ck_assert_str_eq(key, keys[_i].key);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("client");
+    TCase *cases = tcase_create("client");
+    tcase_add_loop_test(cases, client_key_groups_ipv6, 0,
+                        (int)(sizeof keys / sizeof keys[0]));
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

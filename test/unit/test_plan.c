@@ -1,0 +1,306 @@
+/* The walk before the store is asked: steps, charges, and where it ends. */
+#include "message_fixture.h"
+
+static uint32_t five;
+
+static void begin(void)
+{
+    message_begin();
+    five = list_of("five@own", "p1@own p2@own p3@own p4@own p5@own");
+    (void)list_of("three@own", "p1@own p2@own q@else");
+    (void)list_of("holder@own", "five@own z@own");
+    bind_list("five@too", five);
+}
+
+static void plan_for(const char *words)
+{
+    to(words);
+    gather();
+    plan_anew();
+}
+
+/* The charge's rule is told by its fingerprint. */
+static void expect_charge(size_t index, const struct rule *rule, const char *subject,
+                          int64_t cost)
+{
+    ck_assert_uint_lt(index, plan.charge_count);
+    const struct charge *charge = &plan.charges[index];
+    ck_assert_str_eq(charge->fingerprint, rule->fingerprint);
+    ck_assert_str_eq(charge->subject, subject);
+    ck_assert_int_eq(charge->cost, cost);
+    ck_assert_ptr_eq(charge->rate, &rule->limit);
+    ck_assert_int_eq(charge->monitor, rule->monitor);
+}
+
+START_TEST(plan_without_rules_commits)
+{
+    seal();
+    plan_for("x@own");
+    ck_assert_uint_eq(plan.step_count + plan.charge_count + plan.rules_walked, 0);
+    ck_assert_ptr_null(plan.decides);
+    ck_assert(plan.commit);
+    plan_clear(&plan);
+    plan_clear(&plan);
+}
+END_TEST
+
+START_TEST(plan_steps_in_order_down_to_what_decides)
+{
+    struct rule *first = limit_add("first", ACTION_REJECT, KEY_SENDER, UNIT_MESSAGES, 9);
+    struct rule *other = rule_add("other", ACTION_REJECT);
+    struct rule *second =
+        limit_add("second", ACTION_DEFER, KEY_CLIENT, UNIT_RECIPIENTS, 9);
+    struct rule *decides = rule_add("decides", ACTION_QUARANTINE);
+    (void)limit_add("below", ACTION_REJECT, KEY_ALL, UNIT_MESSAGES, 9);
+    other->over[MEASURE_REACH] = 100;
+    seal();
+    plan_for("five@own p9@own");
+    ck_assert_uint_eq(plan.step_count, 3);
+    ck_assert_ptr_eq(plan.steps[0].rule, first);
+    ck_assert_ptr_eq(plan.steps[1].rule, second);
+    ck_assert_ptr_eq(plan.steps[2].rule, decides);
+    ck_assert_uint_eq(plan.steps[0].charge, 0);
+    ck_assert_uint_eq(plan.steps[1].charge, 1);
+    ck_assert_uint_eq(plan.steps[0].charge_count, 1);
+    ck_assert_uint_eq(plan.steps[1].charge_count, 1);
+    ck_assert_uint_eq(plan.steps[2].charge_count, 0);
+    ck_assert_uint_eq(plan.charge_count, 2);
+    expect_charge(0, first, "sender:s@else", 1);
+    expect_charge(1, second, "client:203.0.113.9", 6);
+    ck_assert_ptr_eq(plan.decides, decides);
+    ck_assert(!plan.commit);
+    ck_assert_uint_eq(plan.rules_walked, 4);
+    ck_assert_int_eq(plan.conditions[0], CONDITION_NONE);
+    ck_assert_int_eq(plan.conditions[1], CONDITION_OVER);
+    ck_assert_int_eq(plan.conditions[3], CONDITION_NONE);
+}
+END_TEST
+
+START_TEST(plan_accept_charges_what_is_above)
+{
+    struct rule *limit = limit_add("limit", ACTION_REJECT, KEY_ALL, UNIT_MESSAGES, 9);
+    struct rule *accept = rule_add("accept", ACTION_ACCEPT);
+    (void)limit_add("below", ACTION_REJECT, KEY_ALL, UNIT_MESSAGES, 9);
+    seal();
+    plan_for("x@own");
+    ck_assert_ptr_eq(plan.decides, accept);
+    ck_assert(plan.commit);
+    ck_assert_uint_eq(plan.charge_count, 1);
+    expect_charge(0, limit, "all", 1);
+}
+END_TEST
+
+START_TEST(plan_monitor_never_ends_the_walk)
+{
+    struct rule *reject = rule_add("reject", ACTION_REJECT);
+    struct rule *accept = rule_add("accept", ACTION_ACCEPT);
+    struct rule *limit = limit_add("limit", ACTION_DEFER, KEY_ALL, UNIT_MESSAGES, 9);
+    struct rule *last = limit_add("last", ACTION_DEFER, KEY_SENDER, UNIT_MESSAGES, 9);
+    reject->monitor = accept->monitor = limit->monitor = true;
+    seal();
+    plan_for("x@own");
+    ck_assert_uint_eq(plan.step_count, 4);
+    ck_assert_ptr_null(plan.decides);
+    ck_assert(plan.commit);
+    ck_assert_uint_eq(plan.charge_count, 2);
+    expect_charge(0, limit, "all", 1);
+    expect_charge(1, last, "sender:s@else", 1);
+    ck_assert(plan.charges[0].monitor);
+    ck_assert(!plan.charges[1].monitor);
+}
+END_TEST
+
+START_TEST(plan_charges_by_key)
+{
+    struct rule *keys[] = {
+        limit_add("a", ACTION_REJECT, KEY_SENDER, UNIT_MESSAGES, 9),
+        limit_add("b", ACTION_REJECT, KEY_LOGIN, UNIT_MESSAGES, 9),
+        limit_add("c", ACTION_REJECT, KEY_CLIENT, UNIT_MESSAGES, 9),
+        limit_add("d", ACTION_REJECT, KEY_SENDER_DOMAIN, UNIT_MESSAGES, 9),
+        limit_add("e", ACTION_REJECT, KEY_ALL, UNIT_RECIPIENTS, 9),
+    };
+    static const char *const subjects[] = {"login:alice@own", "login:alice@own",
+                                           "client:2001:db8:1:2::/64", "domain:else",
+                                           "all"};
+    envelope.login = "Alice";
+    envelope.client = "2001:db8:1:2::9";
+    seal();
+    plan_for("five+1@own five+2@own");
+    ck_assert_uint_eq(plan.charge_count, 5);
+    for (size_t i = 0; i < 5; i++)
+        expect_charge(i, keys[i], subjects[i], i == 4 ? 10 : 1);
+    envelope.login = NULL;
+    envelope.sender = "<>";
+    plan_for("x@own");
+    ck_assert_uint_eq(plan.charge_count, 3);
+    ck_assert_int_eq(plan.conditions[1], CONDITION_KEY);
+    ck_assert_int_eq(plan.conditions[3], CONDITION_KEY);
+    ck_assert_str_eq(plan.charges[0].subject, "client:2001:db8:1:2::/64");
+}
+END_TEST
+
+START_TEST(plan_charges_each_list_its_own)
+{
+    struct rule *sizes = limit_add("sizes", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 99);
+    struct rule *ones = limit_add("ones", ACTION_REJECT, KEY_LIST, UNIT_MESSAGES, 99);
+    seal();
+    plan_for("three@own x@own five@own");
+    ck_assert_uint_eq(plan.charge_count, 4);
+    ck_assert_uint_eq(plan.steps[0].lists, 2);
+    expect_charge(0, sizes, "list:five@own", 5);
+    expect_charge(1, sizes, "list:three@own", 3);
+    expect_charge(2, ones, "list:five@own", 1);
+    expect_charge(3, ones, "list:three@own", 1);
+}
+END_TEST
+
+START_TEST(plan_spellings_of_a_list_add_up)
+{
+    struct rule *sizes = limit_add("sizes", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 99);
+    struct rule *ones = limit_add("ones", ACTION_REJECT, KEY_LIST, UNIT_MESSAGES, 99);
+    seal();
+    plan_for("five@own <five@own> five+1@own five+2@own five@too five@[127.0.0.1]");
+    ck_assert_uint_eq(plan.charge_count, 2);
+    expect_charge(0, sizes, "list:five@own", 30);
+    expect_charge(1, ones, "list:five@own", 1);
+}
+END_TEST
+
+START_TEST(plan_list_key_follows_to)
+{
+    struct rule *rule = limit_add("r", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 99);
+    rule->to = elements_of("list:five@own");
+    seal();
+    /* the list that was addressed is charged, not the one within */
+    plan_for("three@own holder@own");
+    ck_assert_uint_eq(plan.charge_count, 1);
+    expect_charge(0, rule, "list:holder@own", 6);
+    plan_for("three@own");
+    ck_assert_uint_eq(plan.charge_count, 0);
+    ck_assert_int_eq(plan.conditions[0], CONDITION_TO);
+}
+END_TEST
+
+/* Two sources may have a list of one name: at one address both together answer, at
+ * another only one. That is one bucket, since a store must not be asked for the same one
+ * twice. */
+START_TEST(plan_lists_of_one_name_are_one_bucket)
+{
+    struct rule *rule = limit_add("r", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 99);
+    uint32_t again;
+    ck_assert_int_eq(
+        directory_add_list(directory, "five@own", "/other", LIST_OK, 1, &again),
+        STATUS_OK);
+    ck_assert_int_eq(directory_add_member(directory, again, "q@own", 5, "own", NULL),
+                     STATUS_OK);
+    bind_list("five@own", again);
+    seal();
+    plan_for("five@own five@too");
+    ck_assert_uint_eq(plan.charge_count, 1);
+    expect_charge(0, rule, "list:five@own", 6 + 5);
+    ck_assert_uint_eq(plan.steps[0].lists, 1);
+}
+END_TEST
+
+/* Writes to l0@own to l(count - 1)@own. */
+static void plan_for_lists(unsigned count)
+{
+    char words[2000];
+    size_t length = 0;
+    for (unsigned i = 0; i < count; i++)
+        length += (size_t)snprintf(words + length, sizeof words - length, "l%u@own ", i);
+    plan_for(words);
+}
+
+static void add_lists(unsigned count)
+{
+    char name[32];
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "l%u@own", i);
+        (void)list_of(name, "p1@own p2@own");
+    }
+}
+
+START_TEST(plan_sixty_four_lists_are_charged)
+{
+    (void)limit_add("r", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 99);
+    struct rule *below = limit_add("below", ACTION_REJECT, KEY_ALL, UNIT_MESSAGES, 99);
+    add_lists(PLAN_LIST_BUCKETS_MAX);
+    seal();
+    plan_for_lists(PLAN_LIST_BUCKETS_MAX);
+    ck_assert_uint_eq(plan.steps[0].charge_count, PLAN_LIST_BUCKETS_MAX);
+    ck_assert_uint_eq(plan.charge_count, PLAN_LIST_BUCKETS_MAX + 1);
+    expect_charge(PLAN_LIST_BUCKETS_MAX, below, "all", 1);
+    ck_assert_ptr_null(plan.decides);
+    ck_assert(plan.commit);
+    for (size_t i = 0; i < plan.charge_count; i++)
+        for (size_t j = 0; j < i; j++)
+            ck_assert_str_ne(plan.charges[i].subject, plan.charges[j].subject);
+}
+END_TEST
+
+START_TEST(plan_sixty_five_lists_decide)
+{
+    struct rule *rule = limit_add("r", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 99);
+    struct rule *below = limit_add("below", ACTION_REJECT, KEY_ALL, UNIT_MESSAGES, 99);
+    add_lists(PLAN_LIST_BUCKETS_MAX + 1);
+    seal();
+    plan_for_lists(PLAN_LIST_BUCKETS_MAX + 1);
+    ck_assert_ptr_eq(plan.decides, rule);
+    ck_assert(!plan.commit);
+    ck_assert_uint_eq(plan.charge_count, 0);
+    ck_assert_uint_eq(plan.steps[0].lists, PLAN_LIST_BUCKETS_MAX + 1);
+    ck_assert_uint_eq(plan.rules_walked, 1);
+
+    rule->monitor = true;
+    plan_for_lists(PLAN_LIST_BUCKETS_MAX + 1);
+    ck_assert_ptr_null(plan.decides);
+    ck_assert(plan.commit);
+    ck_assert_uint_eq(plan.charge_count, 1);
+    expect_charge(0, below, "all", 1);
+}
+END_TEST
+
+START_TEST(plan_subject_names_an_incident)
+{
+    char subject[SUBJECT_SIZE] = "untouched";
+    envelope.sender = "<>";
+    seal();
+    plan_for("x@own");
+    ck_assert(!plan_subject(&facts, directory, KEY_LOGIN, subject, sizeof subject));
+    ck_assert(!plan_subject(&facts, directory, KEY_LIST, subject, sizeof subject));
+    ck_assert(
+        !plan_subject(&facts, directory, KEY_SENDER_DOMAIN, subject, sizeof subject));
+    ck_assert_str_eq(subject, "untouched");
+    plan_for("x@own five+t@own");
+    ck_assert(plan_subject(&facts, directory, KEY_LIST, subject, sizeof subject));
+    ck_assert_str_eq(subject, "list:five@own");
+    ck_assert(plan_subject(&facts, directory, KEY_SENDER, subject, sizeof subject));
+    ck_assert_str_eq(subject, "client:203.0.113.9");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plan");
+    TCase *cases = tcase_create("plan");
+    tcase_add_checked_fixture(cases, begin, message_end);
+    tcase_add_test(cases, plan_without_rules_commits);
+    tcase_add_test(cases, plan_steps_in_order_down_to_what_decides);
+    tcase_add_test(cases, plan_accept_charges_what_is_above);
+    tcase_add_test(cases, plan_monitor_never_ends_the_walk);
+    tcase_add_test(cases, plan_charges_by_key);
+    tcase_add_test(cases, plan_charges_each_list_its_own);
+    tcase_add_test(cases, plan_spellings_of_a_list_add_up);
+    tcase_add_test(cases, plan_list_key_follows_to);
+    tcase_add_test(cases, plan_lists_of_one_name_are_one_bucket);
+    tcase_add_test(cases, plan_sixty_four_lists_are_charged);
+    tcase_add_test(cases, plan_sixty_five_lists_decide);
+    tcase_add_test(cases, plan_subject_names_an_incident);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,172 @@
+/* The words a sender's server is told. */
+#include "policy/reply.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char name[] = "r";
+static char reason[201];
+static struct rule rule = {.name = name};
+
+/* What the message says must never show. */
+static const struct charge charge = {.subject = "sender:secret@else", .cost = 300};
+
+#define LIMIT(a, temp, l, b)                                                             \
+    {                                                                                    \
+        .action = (a), .temporary = (temp), .cause = CAUSE_LIMIT, .rule = &rule,         \
+        .over = -1, .charge = &charge, .outcome = {                                      \
+            .left = (l),                                                                 \
+            .burst = (b)                                                                 \
+        }                                                                                \
+    }
+#define OVER(a, m, v, o)                                                                 \
+    {                                                                                    \
+        .action = (a), .cause = CAUSE_RULE, .rule = &rule, .measure = (m), .value = (v), \
+        .over = (o)                                                                      \
+    }
+#define SETTING(a, temp, c)                                                              \
+    {                                                                                    \
+        .action = (a), .temporary = (temp), .cause = (c), .over = -1                     \
+    }
+
+static const struct {
+    struct verdict verdict;
+    const char *line;
+} replies[] = {
+    {SETTING(ACTION_ACCEPT, false, CAUSE_NONE), "250 accepted"},
+    {SETTING(ACTION_ACCEPT, false, CAUSE_RELAY), "250 accepted"},
+    {OVER(ACTION_QUARANTINE, MEASURE_REACH, 9, 8), "250 accepted"},
+    {OVER(ACTION_REJECT, MEASURE_REACH, 51, 50),
+     "550 5.7.1 Too many recipients. (reach 51, limit 50) [mailbrake r]"},
+    {OVER(ACTION_DEFER, MEASURE_EXTERNAL, 1, 0),
+     "450 4.7.1 Too many recipients. (external 1, limit 0) [mailbrake r]"},
+    {OVER(ACTION_REJECT, MEASURE_VISIBLE, 9, 8),
+     "550 5.7.1 Too many addresses are shown in To and Cc. (visible 9, limit 8) "
+     "[mailbrake r]"},
+    {OVER(ACTION_DEFER, MEASURE_VISIBLE_EXTERNAL, 9, 8),
+     "450 4.7.1 Too many addresses are shown in To and Cc. (visible external 9, limit 8) "
+     "[mailbrake r]"},
+    {OVER(ACTION_REJECT, MEASURE_REACH, 7, -1),
+     "550 5.7.1 This mail is not allowed. (reach 7) [mailbrake r]"},
+    {LIMIT(ACTION_DEFER, false, 12, 1000),
+     "450 4.7.1 The sending limit is used up. (cost 300, left 12 of 1000) [mailbrake r]"},
+    {LIMIT(ACTION_REJECT, false, 299, 300),
+     "550 5.7.1 The sending limit is used up. (cost 300, left 299 of 300) [mailbrake r]"},
+    {LIMIT(ACTION_REJECT, false, 299, 299),
+     "550 5.7.1 More recipients than are allowed at once. (cost 300, left 299 of 299) "
+     "[mailbrake r]"},
+    {LIMIT(ACTION_DEFER, true, 90, 100),
+     "451 4.7.1 This mail cannot be judged at the moment, please try again later. (cost "
+     "300, left 90 of 100) [mailbrake r]"},
+    {{.action = ACTION_REJECT,
+      .cause = CAUSE_TOO_MANY,
+      .rule = &rule,
+      .value = 65,
+      .over = 64},
+     "550 5.7.1 Too many lists in one message. (lists 65, limit 64) [mailbrake r]"},
+    {SETTING(ACTION_DEFER, false, CAUSE_UNKNOWN),
+     "450 4.7.1 The members of a list in this mail are not known at the moment. "
+     "[mailbrake lists_unknown]"},
+    {SETTING(ACTION_REJECT, false, CAUSE_UNKNOWN),
+     "550 5.7.1 The members of a list in this mail are not known at the moment. "
+     "[mailbrake lists_unknown]"},
+    {SETTING(ACTION_DEFER, true, CAUSE_DOUBT),
+     "451 4.7.1 This mail cannot be judged at the moment, please try again later. "
+     "[mailbrake doubt]"},
+    {SETTING(ACTION_DEFER, true, CAUSE_STORE),
+     "451 4.7.1 This mail cannot be judged at the moment, please try again later. "
+     "[mailbrake on_failure]"},
+};
+
+static const char *line_of(const struct verdict *verdict, const char *incident)
+{
+    static char line[600];
+    struct reply reply;
+    memset(&reply, 0x5a, sizeof reply);
+    reply_make(verdict, incident, &reply);
+    reply_format(&reply, line, sizeof line);
+    return line;
+}
+
+START_TEST(reply_says_why)
+{
+    rule.reason = NULL;
+    ck_assert_str_eq(line_of(&replies[_i].verdict, NULL), replies[_i].line);
+}
+END_TEST
+
+START_TEST(reply_never_shows_the_message)
+{
+    ck_assert_ptr_null(strstr(line_of(&replies[_i].verdict, NULL), "secret"));
+    ck_assert_ptr_null(strstr(line_of(&replies[_i].verdict, NULL), "@"));
+}
+END_TEST
+
+START_TEST(reply_takes_the_rule_s_reason_and_incident)
+{
+    struct verdict over = OVER(ACTION_REJECT, MEASURE_REACH, 51, 50);
+    strcpy(reason, "100% ours, %s%n.");
+    rule.reason = reason;
+    ck_assert_str_eq(line_of(&over, "0123456789abcdef"),
+                     "550 5.7.1 100% ours, %s%n. (reach 51, limit 50) [mailbrake r "
+                     "0123456789abcdef]");
+    over.action = ACTION_QUARANTINE;
+    ck_assert_str_eq(line_of(&over, "0123456789abcdef"), "250 accepted");
+    rule.reason = NULL;
+}
+END_TEST
+
+START_TEST(reply_longest_fits)
+{
+    struct charge dear = {.cost = INT64_MAX};
+    struct verdict limit = LIMIT(ACTION_REJECT, false, INT64_MIN, INT64_MIN);
+    char longest[65];
+    struct reply reply;
+    memset(reason, 'w', 200);
+    reason[200] = '\0';
+    memset(longest, 'n', 64);
+    longest[64] = '\0';
+    limit.charge = &dear;
+    rule.reason = reason;
+    rule.name = longest;
+    reply_make(&limit, "0123456789abcdef", &reply);
+    ck_assert_str_eq(reply.text + strlen(reply.text) - 18, " 0123456789abcdef]");
+    ck_assert_int_eq(reply.text[strlen(reply.text) - 19], 'n');
+    rule.reason = NULL;
+    rule.name = name;
+}
+END_TEST
+
+START_TEST(reply_has_the_parts_of_a_line)
+{
+    struct reply reply;
+    reply_make(&replies[0].verdict, NULL, &reply);
+    ck_assert_int_eq(reply.code, 250);
+    ck_assert_str_eq(reply.enhanced, "");
+    ck_assert_str_eq(reply.text, "");
+    reply_make(&replies[3].verdict, NULL, &reply);
+    ck_assert_int_eq(reply.code, 550);
+    ck_assert_str_eq(reply.enhanced, "5.7.1");
+    for (const char *c = reply.text; *c != '\0'; c++)
+        ck_assert(*c >= ' ' && *c <= '~');
+}
+END_TEST
+
+int main(void)
+{
+    int count = (int)(sizeof replies / sizeof replies[0]);
+    Suite *suite = suite_create("reply");
+    TCase *cases = tcase_create("reply");
+    tcase_add_loop_test(cases, reply_says_why, 0, count);
+    tcase_add_loop_test(cases, reply_never_shows_the_message, 0, count);
+    tcase_add_test(cases, reply_takes_the_rule_s_reason_and_incident);
+    tcase_add_test(cases, reply_longest_fits);
+    tcase_add_test(cases, reply_has_the_parts_of_a_line);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
