@@ -14,6 +14,7 @@ enum status {
     STATUS_LIMIT,       /* a cap was passed */
     STATUS_NOT_FOUND,   /* nothing of that name */
     STATUS_UNAVAILABLE, /* the other side does not answer, or not in time */
+    STATUS_CONFLICT,    /* somebody else changed it in between */
 };
 
 /* Detail of a failure, owned by the caller; file may be empty and line 0. */

@@ -244,6 +244,17 @@ void memory_import(struct memory *memory, const struct memory_record *record,
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 
+void memory_forget(struct memory *memory, const struct memory_id *id)
+{
+    (void)pthread_mutex_lock(&memory->mutex);
+    struct entry *entry = find(memory, id);
+    if (entry != NULL) {
+        entry->used = false;
+        memory->changes++;
+    }
+    (void)pthread_mutex_unlock(&memory->mutex);
+}
+
 uint64_t memory_changes(struct memory *memory)
 {
     (void)pthread_mutex_lock(&memory->mutex);

@@ -55,6 +55,9 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
 void memory_import(struct memory *memory, const struct memory_record *record,
                    int64_t now_ms);
 
+/* Makes a bucket full again. */
+void memory_forget(struct memory *memory, const struct memory_id *id);
+
 /* Grows with every charge that changed something. */
 uint64_t memory_changes(struct memory *memory);
 

@@ -1,5 +1,5 @@
-/* What the mail path and the keeper do with Redis. The mail path asks once, over a wire
- * that is ready; all connecting, probing and waiting for better times is the keeper's. */
+/* What callers and the keeper do with Redis. A caller asks over a wire that is ready; all
+ * connecting, probing and waiting for better times is the keeper's. */
 #include "store/redis.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/charge_call.h"
 #include "store/pool.h"
-#include "store/script.h"
 #include "store/wire.h"
 
 enum {
@@ -51,17 +51,17 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
     int timeout_ms = redis->settings->timeout_ms;
     int64_t left;
     enum status status = STATUS_NOMEM;
-    struct script *script = script_new(1, size, true);
+    struct charge_call *call = charge_call_new(1, size, true);
     char *key = malloc(size);
-    if (script != NULL && key != NULL) {
+    if (call != NULL && key != NULL) {
         (void)snprintf(key, size, "{%s}:probe", prefix);
-        script_add(script, key, &charge);
+        charge_call_add(call, key, &charge);
         if (timeout_ms > CONNECT_MAX_MS)
             timeout_ms = CONNECT_MAX_MS;
-        status = script_run(script, wire, after_ms(timeout_ms), &left, error);
+        status = charge_call_run(call, wire, after_ms(timeout_ms), &left, error);
     }
     free(key);
-    script_free(script);
+    charge_call_free(call);
     return status;
 }
 
@@ -94,7 +94,7 @@ static bool check_eviction(struct redis *redis, struct wire *wire)
 {
     const char *words[] = {"CONFIG", "GET", "maxmemory-policy"};
     const size_t lengths[] = {6, 3, 16};
-    const struct wire_command command = {3, words, lengths};
+    const struct wire_command command = {.count = 3, .words = words, .lengths = lengths};
     redisReply *reply = NULL;
     if (wire_ask(wire, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) != STATUS_OK)
         return false;
@@ -258,64 +258,40 @@ void redis_close(struct redis *redis)
     free(redis);
 }
 
-/* The run of a message: keys are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
-static struct script *make_script(const struct redis *redis, const struct charge *charges,
-                                  size_t count, bool commit)
-{
-    const char *prefix = redis->settings->prefix;
-    size_t longest = 0;
-    for (size_t i = 0; i < count; i++)
-        if (strlen(charges[i].fingerprint) > longest)
-            longest = strlen(charges[i].fingerprint);
-    size_t size = strlen(prefix) + sizeof "{}:b::" + longest + DIGEST_HEX_SIZE;
-    struct script *script = script_new(count, size, commit);
-    char *key = malloc(size);
-    if (script == NULL || key == NULL) {
-        script_free(script);
-        free(key);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        char hash[DIGEST_HEX_SIZE];
-        digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject), hash);
-        (void)snprintf(key, size, "{%s}:b:%s:%s", prefix, charges[i].fingerprint, hash);
-        script_add(script, key, &charges[i]);
-    }
-    free(key);
-    return script;
-}
-
-/* Ends a loan by how its run went. */
+/* Ends a loan by how its errand went. */
 static void settle(struct redis *redis, const struct loan *loan, enum status status,
-                   const struct error *error, bool hurried)
+                   const char *why, bool hurried)
 {
-    char text[sizeof error->text + 32];
     switch (status) {
     case STATUS_OK:
-        pool_give(redis->pool, loan);
-        break;
+    case STATUS_NOT_FOUND:
+    case STATUS_CONFLICT:
+    case STATUS_LIMIT:
     case STATUS_INVALID:
         pool_give(redis->pool, loan);
-        (void)snprintf(text, sizeof text, "bad bucket in Redis: %s", error->text);
-        redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
         break;
     case STATUS_NOMEM:
         pool_drop(redis->pool, loan);
         break;
     case STATUS_UNAVAILABLE:
     case STATUS_IO:
-    case STATUS_LIMIT:
-    case STATUS_NOT_FOUND:
         if (hurried)
             pool_drop(redis->pool, loan);
         else
-            pool_trip(redis->pool, loan, error->text);
+            pool_trip(redis->pool, loan, why);
     }
 }
 
-/* One run over a ready wire. */
-static enum status run(struct redis *redis, struct script *script, int64_t deadline_us,
-                       int64_t *out_left)
+static void report_bad(const struct redis *redis, const char *noun,
+                       const struct error *error)
+{
+    char text[sizeof error->text + 64];
+    (void)snprintf(text, sizeof text, "bad %s in Redis: %s", noun, error->text);
+    redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
+}
+
+enum status redis_run(struct redis *redis, const struct redis_errand *errand,
+                      int64_t deadline_us)
 {
     struct loan loan;
     struct error error = {0};
@@ -326,12 +302,57 @@ static enum status run(struct redis *redis, struct script *script, int64_t deadl
         pool_give(redis->pool, &loan);
         return STATUS_UNAVAILABLE;
     }
-    enum status status = script_run(script, loan.wire, deadline_us, out_left, &error);
-    /* A message that came with little time left proves nothing about Redis. */
+    enum status status = errand->run(errand->context, loan.wire, deadline_us, &error);
+    /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
                    deadline_us - start_us < redis->settings->timeout_ms * 500;
-    settle(redis, &loan, status, &error, hurried);
-    return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
+    settle(redis, &loan, status, error.text, hurried);
+    if (status == STATUS_INVALID)
+        report_bad(redis, errand->noun, &error);
+    bool answered = status == STATUS_OK || status == STATUS_NOT_FOUND ||
+                    status == STATUS_CONFLICT || status == STATUS_LIMIT;
+    return answered ? status : STATUS_UNAVAILABLE;
+}
+
+/* The call of a message: keys are {prefix}:b:<fingerprint>:<hash>. NULL without memory.
+ */
+static struct charge_call *make_call(const struct redis *redis,
+                                     const struct charge *charges, size_t count,
+                                     bool commit)
+{
+    const char *prefix = redis->settings->prefix;
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strlen(charges[i].fingerprint) > longest)
+            longest = strlen(charges[i].fingerprint);
+    size_t size = strlen(prefix) + sizeof "{}:b::" + longest + DIGEST_HEX_SIZE;
+    struct charge_call *call = charge_call_new(count, size, commit);
+    char *key = malloc(size);
+    if (call == NULL || key == NULL) {
+        charge_call_free(call);
+        free(key);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char hash[DIGEST_HEX_SIZE];
+        digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject), hash);
+        (void)snprintf(key, size, "{%s}:b:%s:%s", prefix, charges[i].fingerprint, hash);
+        charge_call_add(call, key, &charges[i]);
+    }
+    free(key);
+    return call;
+}
+
+struct charge_errand {
+    struct charge_call *call;
+    int64_t *left;
+};
+
+static enum status run_charge(void *context, struct wire *wire, int64_t deadline_us,
+                              struct error *error)
+{
+    const struct charge_errand *errand = context;
+    return charge_call_run(errand->call, wire, deadline_us, errand->left, error);
 }
 
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
@@ -343,18 +364,57 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
     if (pool_is_open(redis->pool))
         return STATUS_UNAVAILABLE;
 
-    int64_t *left = calloc(count, sizeof *left);
-    struct script *script = make_script(redis, charges, count, commit);
+    struct charge_errand charge = {.left = calloc(count, sizeof *charge.left),
+                                   .call = make_call(redis, charges, count, commit)};
+    const struct redis_errand errand = {run_charge, &charge, "bucket"};
     enum status status = STATUS_UNAVAILABLE;
-    if (left != NULL && script != NULL)
-        status = run(redis, script, deadline_us, left);
+    if (charge.left != NULL && charge.call != NULL)
+        status = redis_run(redis, &errand, deadline_us);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        out_outcomes[i] = (struct outcome){.left = left[i],
+        out_outcomes[i] = (struct outcome){.left = charge.left[i],
                                            .burst = charges[i].rate->burst,
-                                           .fits = charges[i].cost <= left[i]};
-    script_free(script);
-    free(left);
+                                           .fits = charges[i].cost <= charge.left[i]};
+    charge_call_free(charge.call);
+    free(charge.left);
     return status;
+}
+
+static enum status run_reset(void *context, struct wire *wire, int64_t deadline_us,
+                             struct error *error)
+{
+    const char *key = context;
+    const char *words[] = {"DEL", key};
+    const size_t lengths[] = {3, strlen(key)};
+    const struct wire_command command = {.count = 2, .words = words, .lengths = lengths};
+    redisReply *reply = NULL;
+    enum status status = wire_ask(wire, &command, deadline_us, &reply, error);
+    if (status != STATUS_OK)
+        return status;
+    if (reply->type != REDIS_REPLY_INTEGER)
+        status = error_set(error, STATUS_UNAVAILABLE, "%s",
+                           reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                            : "an unexpected reply");
+    freeReplyObject(reply);
+    return status;
+}
+
+enum status redis_reset(struct redis *redis, const char *fingerprint, const char *subject,
+                        int64_t deadline_us)
+{
+    char hash[DIGEST_HEX_SIZE];
+    char *key = NULL;
+    digest_hex(&redis->key, subject, strlen(subject), hash);
+    if (asprintf(&key, "{%s}:b:%s:%s", redis->settings->prefix, fingerprint, hash) < 0)
+        return STATUS_UNAVAILABLE;
+    const struct redis_errand errand = {run_reset, key, "bucket"};
+    enum status status = redis_run(redis, &errand, deadline_us);
+    free(key);
+    return status;
+}
+
+const char *redis_prefix(const struct redis *redis)
+{
+    return redis->settings->prefix;
 }
 
 bool redis_is_away(struct redis *redis)

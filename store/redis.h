@@ -1,8 +1,9 @@
-/* The shared store: charges in Redis, or the answer at once that it is away. */
+/* The shared store: asks Redis, or answers at once that it is away. */
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
 #include "store/store.h"
+#include "store/wire.h"
 
 struct redis;
 
@@ -22,6 +23,30 @@ void redis_close(struct redis *redis);
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
                          bool commit, int64_t deadline_us,
                          struct outcome *out_outcomes) MUST_CHECK;
+
+/* As store_reset. */
+enum status redis_reset(struct redis *redis, const char *fingerprint, const char *subject,
+                        int64_t deadline_us) MUST_CHECK;
+
+/* What to do over a wire that is ready, until deadline_us. run's result says what becomes
+ * of the wire: OK, NOT_FOUND, CONFLICT and LIMIT are answers. INVALID: a value in Redis
+ * is at fault, and the wire is fine; error is reported as a bad <noun>. NOMEM: the wire
+ * is dead. All else opens the breaker, with error as the reason. */
+struct redis_errand {
+    enum status (*run)(void *context, struct wire *wire, int64_t deadline_us,
+                       struct error *error);
+    void *context;
+    const char *noun;
+};
+
+/* Waits for a wire, runs the errand once and passes on its answer; UNAVAILABLE for all
+ * else, and while the breaker is open. A deadline so near that it proves nothing about
+ * Redis does not open it. */
+enum status redis_run(struct redis *redis, const struct redis_errand *errand,
+                      int64_t deadline_us) MUST_CHECK;
+
+/* Of every key: {prefix}:... Borrowed. */
+const char *redis_prefix(const struct redis *redis);
 
 /* The breaker is open. */
 bool redis_is_away(struct redis *redis);

@@ -1,25 +1,31 @@
-/* charge.lua, run over one wire. */
+/* One call of a Lua script, run over one wire. */
 #ifndef STORE_SCRIPT_H
 #define STORE_SCRIPT_H
 
-#include "policy/store.h"
+#include "store/scripts.h"
 #include "store/wire.h"
 
-/* The words of one run. */
-struct script;
+/* Its keys and arguments, each set once before the run. Not to be copied. */
+struct script_call {
+    const struct script_text *script;
+    size_t keys, arguments;
+    const char **words; /* command, script, number of keys; keys; arguments */
+    size_t *lengths;
+    char keys_text[21];
+};
 
-/* A run for count buckets, whose keys are shorter than key_size; NULL without memory. */
-struct script *script_new(size_t count, size_t key_size, bool commit);
-void script_free(struct script *script); /* NULL is allowed */
+/* A call with so many keys and arguments; NOMEM. */
+enum status script_init(struct script_call *call, const struct script_text *script,
+                        size_t keys, size_t arguments) MUST_CHECK;
+void script_clear(struct script_call *call);
 
-/* Adds the next bucket, count times in all. The key is copied. */
-void script_add(struct script *script, const char *key, const struct charge *charge);
+/* Borrowed until the run. */
+void script_set_key(struct script_call *call, size_t i, const char *key);
+void script_set_argument(struct script_call *call, size_t i, const char *argument);
 
-/* Runs it and writes what each bucket had left. By its SHA-1; when Redis lost the script,
- * by its text, once. INVALID when a bucket's own data is at fault (another type, no
- * bucket's value): error has Redis's text, and the wire is fine. UNAVAILABLE, or NOMEM,
- * for all else; then the wire is dead. */
-enum status script_run(struct script *script, struct wire *wire, int64_t deadline_us,
-                       int64_t *out_left, struct error *error) MUST_CHECK;
+/* Runs it by its SHA-1; when Redis lost the script, by its text, once. As wire_ask. */
+enum status script_run(const struct script_call *call, struct wire *wire,
+                       int64_t deadline_us, struct redisReply **out_reply,
+                       struct error *error) MUST_CHECK;
 
 #endif

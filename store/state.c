@@ -1,5 +1,5 @@
-/* The whole file is one text in memory, at most some 30 MB: so its seal is checked before
- * a line of it is believed. */
+/* The whole file is one text in memory, so its seal is checked before a line of it is
+ * believed: some 30 MB of buckets at most, and the documents. */
 #include "store/state.h"
 
 #include <errno.h>
@@ -14,14 +14,25 @@
 #include "base/text.h"
 
 enum {
-    BATCH = 512,                 /* records copied under one lock */
-    FIELDS = 6,                  /* after the id */
-    FILE_MAX = 64 * 1024 * 1024, /* twice what a full table needs */
+    BATCH = 512, /* records copied under one lock */
+    FIELDS = 6,  /* after the id */
+    /* Twice what a full table needs, and full collections. */
+    FILE_MAX = 64 * 1024 * 1024 + COLLECTIONS * (DOCUMENTS_BYTES_MAX + 2 * 1024 * 1024),
     SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
+    NAME_SIZE = 16, /* of a collection */
 };
 
-static const char header[] = "mailbrake-state 1\n";
+static const char header[] = "mailbrake-state 2\n";
+static const char old_header[] = "mailbrake-state 1\n"; /* as long */
 static const char magic[] = "mailbrake-state ";
+static const char document_word[] = "document ";
+
+/* A document as the file has it. */
+struct document_record {
+    enum collection collection;
+    char id[DOCUMENTS_ID_MAX + 1];
+    char value[DOCUMENTS_VALUE_MAX + 1];
+};
 
 static void add_record(struct text *text, const struct memory_record *record)
 {
@@ -32,6 +43,18 @@ static void add_record(struct text *text, const struct memory_record *record)
                 "\n",
                 record->bucket.level, record->bucket.rest, record->bucket.stamp_ms,
                 record->rate.tokens, record->rate.period_ms, record->rate.burst);
+}
+
+static void add_document(void *context, enum collection collection, const char *id,
+                         const char *value)
+{
+    struct text *text = context;
+    text_printf(text, "%s%s %zu %zu\n", document_word, collection_name(collection),
+                strlen(id), strlen(value));
+    text_add_string(text, id);
+    text_add(text, "\n", 1);
+    text_add_string(text, value);
+    text_add(text, "\n", 1);
 }
 
 static void add_seal(struct text *text, const struct digest_key *key)
@@ -94,25 +117,38 @@ static enum status replace(const char *path, const char *temporary,
     return STATUS_OK;
 }
 
-enum status state_save(struct memory *memory, const struct digest_key *key,
+/* NOMEM; also what sticks to text. */
+static enum status add_all(struct text *text, const struct state *state, int64_t now_ms)
+{
+    enum status status = STATUS_OK;
+    struct memory_record *records = calloc(BATCH, sizeof *records);
+    if (records == NULL)
+        return STATUS_NOMEM;
+    for (size_t set = 0; set < MEMORY_SETS;) {
+        size_t count = memory_export(state->memory, now_ms, &set, records, BATCH);
+        for (size_t i = 0; i < count; i++)
+            add_record(text, &records[i]);
+    }
+    free(records);
+    if (state->documents != NULL)
+        status = documents_memory_export(state->documents, add_document, text);
+    return text->failed ? STATUS_NOMEM : status;
+}
+
+enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error)
 {
     struct text text = {0}, temporary = {0};
-    enum status status = STATUS_NOMEM;
-    struct memory_record *records = calloc(BATCH, sizeof *records);
     text_add_string(&text, header);
-    for (size_t set = 0; records != NULL && set < MEMORY_SETS;) {
-        size_t count = memory_export(memory, now_ms, &set, records, BATCH);
-        for (size_t i = 0; i < count; i++)
-            add_record(&text, &records[i]);
-    }
+    enum status status = add_all(&text, state, now_ms);
     add_seal(&text, key);
     text_printf(&temporary, "%s.tmp", path);
-    if (records != NULL && !text.failed && !temporary.failed)
+    if (text.failed || temporary.failed)
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK)
         status = replace(path, text_string(&temporary), &text, error);
     else
         (void)error_set_at(error, status, path, 0, "out of memory");
-    free(records);
     text_clear(&text);
     text_clear(&temporary);
     return status;
@@ -165,7 +201,8 @@ static size_t sealed_length(const struct text *text, const struct digest_key *ke
     char seal[SEAL_LENGTH + 1];
     char hash[DIGEST_HEX_SIZE];
     if (text->length < sizeof header - 1 + SEAL_LENGTH ||
-        memcmp(text->data, header, sizeof header - 1) != 0)
+        (memcmp(text->data, header, sizeof header - 1) != 0 &&
+         memcmp(text->data, old_header, sizeof header - 1) != 0))
         return 0;
     size_t length = text->length - SEAL_LENGTH;
     digest_hex(key, text->data, length, hash);
@@ -210,22 +247,85 @@ static const char *parse_record(const char *line, struct memory_record *out)
     return valid ? at + 1 : NULL;
 }
 
-/* Goes over the sealed lines, and puts them in if memory is not NULL. */
-static bool walk(const struct text *text, size_t length, struct memory *memory,
-                 int64_t now_ms)
+/* Copies length bytes and passes over the line feed behind them; NULL when they are not
+ * so many, or no text. */
+static const char *parse_text(const char *at, const char *end, size_t length, char *out)
+{
+    if ((size_t)(end - at) <= length || at[length] != '\n' ||
+        memchr(at, '\0', length) != NULL)
+        return NULL;
+    memcpy(out, at, length);
+    out[length] = '\0';
+    return at + length + 1;
+}
+
+/* A blank and a number; NULL past max, else what follows. */
+static const char *parse_length(const char *at, size_t max, size_t *out)
+{
+    char *end = NULL;
+    if (at[0] != ' ' || at[1] < '0' || at[1] > '9')
+        return NULL;
+    unsigned long number = strtoul(at, &end, 10);
+    if (number > max)
+        return NULL;
+    *out = number;
+    return end;
+}
+
+/* Reads a document; NULL when it is none, else what follows it. */
+static const char *parse_document(const char *line, const char *end,
+                                  struct document_record *out)
+{
+    char name[NAME_SIZE] = "";
+    size_t id_length, value_length;
+    const char *at = line + sizeof document_word - 1;
+    size_t name_length = strcspn(at, " \n");
+    if (name_length >= sizeof name)
+        return NULL;
+    memcpy(name, at, name_length);
+    if (!collection_find(name, &out->collection))
+        return NULL;
+    at = parse_length(at + name_length, DOCUMENTS_ID_MAX, &id_length);
+    if (at != NULL)
+        at = parse_length(at, DOCUMENTS_VALUE_MAX, &value_length);
+    if (at == NULL || *at != '\n' || id_length == 0)
+        return NULL;
+    at = parse_text(at + 1, end, id_length, out->id);
+    return at == NULL ? NULL : parse_text(at, end, value_length, out->value);
+}
+
+static enum status put_document(struct documents_memory *documents,
+                                const struct document_record *record)
+{
+    const struct change change = {
+        .collection = record->collection, .id = record->id, .value = record->value};
+    return documents_memory_change(documents, &change, 1);
+}
+
+/* Goes over what is sealed, and puts it in if state is not NULL. INVALID, and all before
+ * is in, where it is no record; NOMEM, LIMIT. */
+static enum status walk(const struct text *text, size_t length, const struct state *state,
+                        int64_t now_ms)
 {
     const char *at = text->data + sizeof header - 1;
     const char *end = text->data + length;
-    struct memory_record record;
-    while (at != NULL && at < end) {
-        at = parse_record(at, &record);
-        if (at != NULL && memory != NULL)
-            memory_import(memory, &record, now_ms);
+    enum status status = STATUS_OK;
+    while (at != NULL && at < end && status == STATUS_OK) {
+        struct memory_record bucket;
+        struct document_record document;
+        bool is_document = strncmp(at, document_word, sizeof document_word - 1) == 0;
+        at = is_document ? parse_document(at, end, &document) : parse_record(at, &bucket);
+        if (at == NULL || state == NULL)
+            continue;
+        if (!is_document)
+            memory_import(state->memory, &bucket, now_ms);
+        else if (state->documents != NULL)
+            status = put_document(state->documents, &document);
     }
-    return at == end;
+    return status == STATUS_OK && at != end ? STATUS_INVALID : status;
 }
 
-enum status state_load(struct memory *memory, const struct digest_key *key,
+enum status state_load(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error)
 {
     struct text text = {0};
@@ -239,10 +339,10 @@ enum status state_load(struct memory *memory, const struct digest_key *key,
         else if (length == 0)
             status = error_set_at(error, STATUS_INVALID, path, 0,
                                   "damaged, or of another key or version");
-        else if (!walk(&text, length, NULL, now_ms))
+        else if (walk(&text, length, NULL, now_ms) != STATUS_OK)
             status = error_set_at(error, STATUS_INVALID, path, 0, "damaged");
-        else
-            (void)walk(&text, length, memory, now_ms);
+        else if ((status = walk(&text, length, state, now_ms)) != STATUS_OK)
+            (void)error_set_at(error, status, path, 0, "more than there is room for");
     }
     text_clear(&text);
     return status;

@@ -1,25 +1,40 @@
-/* The state file: what a restart must not refill. Text, sealed with a keyed hash:
+/* The state file: what a restart must not refill or forget. Sealed with a keyed hash:
  *
- *   mailbrake-state 1
+ *   mailbrake-state 2
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
- *   seal <hash of all lines above>
+ *   document <collection> <bytes of id> <bytes of value>
+ *   <id>
+ *   <value>
+ *   seal <hash of all above>
+ *
+ * Id and value are as they are, with whatever lines they have. Version 1 had no documents
+ * and is read, too.
  */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
 #include "base/digest.h"
 #include "base/status.h"
+#include "store/documents_memory.h"
 #include "store/memory.h"
 
-/* Writes all buckets that are not full to a temporary file, and renames it: after a crash
- * the old file or the new one is there. Mode 0600. IO, or NOMEM. */
-enum status state_save(struct memory *memory, const struct digest_key *key,
+/* What a file keeps. Borrowed. */
+struct state {
+    struct memory *memory;
+    struct documents_memory *documents; /* NULL: none are written, those read are passed
+                                           over */
+};
+
+/* Writes all buckets that are not full, and all documents as they are at one instant, to
+ * a temporary file, and renames it: after a crash the old file or the new one is there.
+ * Mode 0600. IO, or NOMEM. */
+enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 
-/* Puts the buckets of a file into memory; OK too when there is no file. INVALID when it
- * is damaged or was sealed with another key: then nothing was put in. IO when it can't be
+/* Puts what a file keeps into state; OK too when there is no file. INVALID when it is
+ * damaged or was sealed with another key: then nothing was put in. IO when it can't be
  * read or is no state file at all. */
-enum status state_load(struct memory *memory, const struct digest_key *key,
+enum status state_load(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 
 /* Renames a damaged file to <path>.bad. */

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/backends.h"
+#include "store/documents_memory.h"
 #include "store/memory.h"
 #include "store/redis.h"
 #include "store/share.h"
@@ -28,8 +30,7 @@ struct store {
     struct store_settings settings; /* owned copy */
     struct digest_key key;
     struct store_reporter reporter;
-    struct redis *redis;   /* NULL: memory only */
-    struct memory *memory; /* NULL: Redis, and not local */
+    struct store_backends backends;
 
     pthread_mutex_t saving; /* one writer of the file; never on the mail path */
     uint64_t saved_changes;
@@ -79,7 +80,17 @@ static bool copy_settings(struct store_settings *out, const struct store_setting
 
 static bool has_file(const struct store *store)
 {
-    return store->memory != NULL && store->settings.state_file[0] != '\0';
+    return store->backends.memory != NULL && store->settings.state_file[0] != '\0';
+}
+
+/* Grows with each change of what the file keeps. */
+static uint64_t count_changes(const struct store *store)
+{
+    const struct store_backends *backends = &store->backends;
+    uint64_t changes = memory_changes(backends->memory);
+    if (backends->documents != NULL)
+        changes += documents_memory_changes(backends->documents);
+    return changes;
 }
 
 /* A missing folder is no reason not to start; a file we must not replace is. */
@@ -89,15 +100,15 @@ static enum status load(struct store *store, struct error *error)
     struct error damage = {0};
     if (!has_file(store))
         return STATUS_OK;
-    enum status status =
-        state_load(store->memory, &store->key, path, clock_wall_ms(), &damage);
+    const struct state state = {store->backends.memory, store->backends.documents};
+    enum status status = state_load(&state, &store->key, path, clock_wall_ms(), &damage);
     if (status == STATUS_INVALID) {
-        report(store, &damage, "; kept aside as .bad, buckets start full");
+        report(store, &damage, "; kept aside as .bad, begun anew");
         status = state_set_aside(path, &damage);
     }
     if (status != STATUS_OK && error != NULL)
         *error = damage;
-    store->saved_changes = memory_changes(store->memory);
+    store->saved_changes = count_changes(store);
     return status;
 }
 
@@ -106,9 +117,10 @@ enum status store_save(struct store *store, struct error *error)
     if (!has_file(store))
         return STATUS_OK;
     (void)pthread_mutex_lock(&store->saving);
-    uint64_t changes = memory_changes(store->memory);
-    enum status status = state_save(store->memory, &store->key,
-                                    store->settings.state_file, clock_wall_ms(), error);
+    uint64_t changes = count_changes(store);
+    const struct state state = {store->backends.memory, store->backends.documents};
+    enum status status = state_save(&state, &store->key, store->settings.state_file,
+                                    clock_wall_ms(), error);
     if (status == STATUS_OK)
         store->saved_changes = changes;
     (void)pthread_mutex_unlock(&store->saving);
@@ -118,7 +130,7 @@ enum status store_save(struct store *store, struct error *error)
 static bool is_changed(struct store *store)
 {
     (void)pthread_mutex_lock(&store->saving);
-    bool changed = memory_changes(store->memory) != store->saved_changes;
+    bool changed = count_changes(store) != store->saved_changes;
     (void)pthread_mutex_unlock(&store->saving);
     return changed;
 }
@@ -170,13 +182,19 @@ static enum status start(struct store *store, struct error *error)
     const struct store_settings *settings = &store->settings;
     bool shared = settings->type == STORE_TYPE_REDIS;
     if (!shared || settings->on_failure == ON_FAILURE_LOCAL) {
-        store->memory = memory_new();
-        if (store->memory == NULL)
+        store->backends.memory = memory_new();
+        if (store->backends.memory == NULL)
+            return error_set(error, STATUS_NOMEM, "out of memory");
+    }
+    if (!shared) {
+        store->backends.documents = documents_memory_new();
+        if (store->backends.documents == NULL)
             return error_set(error, STATUS_NOMEM, "out of memory");
     }
     enum status status = load(store, error);
     if (status == STATUS_OK && shared)
-        status = redis_open(settings, &store->key, store->reporter, &store->redis, error);
+        status = redis_open(settings, &store->key, store->reporter,
+                            &store->backends.redis, error);
     if (status == STATUS_OK)
         status = start_saver(store, error);
     return status;
@@ -190,12 +208,13 @@ static void stop(struct store *store)
     (void)pthread_mutex_unlock(&store->mutex);
     if (store->saver_runs)
         (void)pthread_join(store->saver, NULL);
-    redis_close(store->redis);
+    redis_close(store->backends.redis);
 }
 
 static void destroy(struct store *store)
 {
-    memory_free(store->memory);
+    documents_memory_free(store->backends.documents);
+    memory_free(store->backends.memory);
     (void)pthread_cond_destroy(&store->stop);
     (void)pthread_mutex_destroy(&store->mutex);
     (void)pthread_mutex_destroy(&store->saving);
@@ -248,11 +267,16 @@ void store_close(struct store *store)
     destroy(store);
 }
 
+const struct store_backends *store_backends(const struct store *store)
+{
+    return &store->backends;
+}
+
 enum store_state store_state(struct store *store)
 {
-    if (store->redis == NULL || !redis_is_away(store->redis))
+    if (store->backends.redis == NULL || !redis_is_away(store->backends.redis))
         return STORE_STATE_OK;
-    return store->memory != NULL ? STORE_STATE_LOCAL : STORE_STATE_DOWN;
+    return store->backends.memory != NULL ? STORE_STATE_LOCAL : STORE_STATE_DOWN;
 }
 
 /* Which bucket of the table a charge means: rule and subject in one keyed hash. */
@@ -281,7 +305,7 @@ static enum status charge_memory(struct store *store, const struct charge *charg
     if (draws == NULL)
         return STATUS_UNAVAILABLE;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        draws[i].rate = store->redis == NULL
+        draws[i].rate = store->backends.redis == NULL
                             ? *charges[i].rate
                             : share_of(charges[i].rate, store->settings.nodes);
         draws[i].cost = charges[i].cost;
@@ -289,8 +313,8 @@ static enum status charge_memory(struct store *store, const struct charge *charg
         status = make_id(store, &charges[i], &draws[i].id);
     }
     if (status == STATUS_OK)
-        status = memory_charge(store->memory, draws, count, commit, clock_wall_ms(),
-                               out_outcomes);
+        status = memory_charge(store->backends.memory, draws, count, commit,
+                               clock_wall_ms(), out_outcomes);
     free(draws);
     return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
 }
@@ -299,7 +323,7 @@ enum status store_charge(struct store *store, const struct charge *charges, size
                          bool commit, int64_t deadline_us, struct outcome *out_outcomes,
                          enum store_source *out_source)
 {
-    enum store_source source = store->redis == NULL ? STORE_MEMORY : STORE_LOCAL;
+    enum store_source source = store->backends.redis == NULL ? STORE_MEMORY : STORE_LOCAL;
     enum status status = STATUS_UNAVAILABLE;
     if (count == 0) {
         *out_source = STORE_NONE;
@@ -307,15 +331,30 @@ enum status store_charge(struct store *store, const struct charge *charges, size
     }
     if (count > STORE_CHARGES_MAX)
         return STATUS_UNAVAILABLE;
-    if (store->redis != NULL) {
-        status =
-            redis_charge(store->redis, charges, count, commit, deadline_us, out_outcomes);
+    if (store->backends.redis != NULL) {
+        status = redis_charge(store->backends.redis, charges, count, commit, deadline_us,
+                              out_outcomes);
         if (status == STATUS_OK)
             source = STORE_REDIS;
     }
-    if (status != STATUS_OK && store->memory != NULL)
+    if (status != STATUS_OK && store->backends.memory != NULL)
         status = charge_memory(store, charges, count, commit, out_outcomes);
     if (status == STATUS_OK)
         *out_source = source;
     return status;
+}
+
+enum status store_reset(struct store *store, const char *fingerprint, const char *subject,
+                        int64_t deadline_us)
+{
+    const struct charge charge = {.fingerprint = fingerprint, .subject = subject};
+    struct memory_id id;
+    if (store->backends.memory != NULL) {
+        if (make_id(store, &charge, &id) != STATUS_OK)
+            return STATUS_NOMEM;
+        memory_forget(store->backends.memory, &id);
+    }
+    if (store->backends.redis == NULL)
+        return STATUS_OK;
+    return redis_reset(store->backends.redis, fingerprint, subject, deadline_us);
 }

@@ -35,6 +35,12 @@ enum status store_open(const struct store_settings *settings,
 
 enum store_state store_state(struct store *store);
 
+/* Makes a bucket full again, whatever its rate: the one of a rule (its fingerprint) for a
+ * plain subject, as in struct charge. UNAVAILABLE while the shared store is away: then
+ * only this process's own bucket is reset. */
+enum status store_reset(struct store *store, const char *fingerprint, const char *subject,
+                        int64_t deadline_us) MUST_CHECK;
+
 /* Writes the state file, if there is one. A thread does so each minute, too. */
 enum status store_save(struct store *store, struct error *error) MUST_CHECK;
 

@@ -16,16 +16,19 @@ struct wire {
     redisContext *context;
     redisReplyObjectFunctions functions; /* the context's, with capped_array */
     void *(*create_array)(const redisReadTask *task, int elements);
+    bool nested; /* of the command that is under way */
 };
 
 static const char late[] = "no answer in time";
 
 /* hiredis allocates as many elements as the server promises. No reply that is awaited
- * here is long or nested. */
+ * here is longer, or nested deeper, than this. */
 static void *capped_array(const redisReadTask *task, int elements)
 {
     const struct wire *wire = task->privdata;
-    if (elements > WIRE_ELEMENTS_MAX || task->parent != NULL)
+    bool too_deep =
+        task->parent != NULL && (!wire->nested || task->parent->parent != NULL);
+    if (elements > WIRE_ELEMENTS_MAX || too_deep)
         return NULL;
     return wire->create_array(task, elements);
 }
@@ -90,8 +93,9 @@ static enum status greet(struct wire *wire, int count, const char **words,
     redisReply *reply = NULL;
     for (int i = 0; i < count; i++)
         lengths[i] = strlen(words[i]);
-    enum status status = wire_ask(wire, &(struct wire_command){count, words, lengths},
-                                  deadline_us, &reply, error);
+    const struct wire_command command = {
+        .count = count, .words = words, .lengths = lengths};
+    enum status status = wire_ask(wire, &command, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     if (reply->type != REDIS_REPLY_STATUS)
@@ -166,18 +170,21 @@ static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **
 {
     redisContext *context = wire->context;
     void *reply = NULL;
+    size_t received = 0;
     for (;;) {
         if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
             return error_set(error, STATUS_UNAVAILABLE, "%s", context->errstr);
         if (reply != NULL)
             break;
-        if (context->reader->len > WIRE_REPLY_BYTES_MAX)
+        if (received > WIRE_REPLY_BYTES_MAX)
             return error_set(error, STATUS_UNAVAILABLE, "a reply without end");
         enum status status = wait_for(wire, POLLIN, deadline_us, error);
         if (status != STATUS_OK)
             return status;
+        size_t before = context->reader->len;
         if (redisBufferRead(context) != REDIS_OK)
             return error_set(error, STATUS_UNAVAILABLE, "%s", context->errstr);
+        received += context->reader->len - before;
     }
     if (context->reader->pos < context->reader->len) {
         freeReplyObject(reply);
@@ -200,7 +207,15 @@ enum status wire_ask(struct wire *wire, const struct wire_command *command,
     redisFreeCommand(request);
     if (status != STATUS_OK)
         return status;
+    wire->nested = command->nested;
     return receive(wire, deadline_us, out_reply, error);
+}
+
+bool wire_refuses(const redisReply *reply, const char *code)
+{
+    size_t length = strlen(code);
+    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, code, length) == 0 &&
+           (reply->str[length] == ' ' || reply->str[length] == '\0');
 }
 
 bool wire_is_quiet(const struct wire *wire)

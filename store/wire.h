@@ -26,9 +26,11 @@ struct wire_command {
     int count;
     const char **words;
     const size_t *lengths;
+    bool nested; /* its reply is an array that may hold arrays */
 };
 
-enum { WIRE_ELEMENTS_MAX = 4096, WIRE_REPLY_BYTES_MAX = 256 * 1024 };
+/* Of each array, and of a whole reply. */
+enum { WIRE_ELEMENTS_MAX = 4096, WIRE_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
 
 /* Connects, authenticates and selects the database. Only looking up the host's name may
  * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path.
@@ -42,6 +44,9 @@ enum status wire_open(const struct wire_address *address, int64_t deadline_us,
 enum status wire_ask(struct wire *wire, const struct wire_command *command,
                      int64_t deadline_us, struct redisReply **out_reply,
                      struct error *error) MUST_CHECK;
+
+/* Whether a reply is an error of Redis with this code, its first word. */
+bool wire_refuses(const struct redisReply *reply, const char *code);
 
 /* Whether an idle wire is still connected and owes nobody a reply. Does not wait. */
 bool wire_is_quiet(const struct wire *wire);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "redis_server.h"
-#include "store/charge_script.h"
+#include "store/scripts.h"
 #include "vectors.h"
 
 enum { LIFE_MS = 1000000000 };
@@ -35,7 +35,7 @@ static inline void lua_substitute(char **text, const char *old, const char *new)
 
 static inline void lua_open(struct lua *lua, const struct server *server)
 {
-    *lua = (struct lua){.text = strdup(charge_script)};
+    *lua = (struct lua){.text = strdup(scripts_charge.text)};
     lua_substitute(&lua->text, "redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}");
     lua_substitute(&lua->text, "string.format('%.0f', ttl)",
                    "string.format('%.0f', ttl + 1000000000)");

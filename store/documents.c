@@ -1,0 +1,82 @@
+/* The front: what no store may take is refused here, the rest goes to the one there is.
+ */
+#include "store/documents.h"
+
+#include <string.h>
+
+#include "store/backends.h"
+#include "store/documents_memory.h"
+#include "store/documents_redis.h"
+
+static bool is_too_long(const char *text, size_t max)
+{
+    return text != NULL && strnlen(text, max + 1) > max;
+}
+
+static bool is_same(const struct change *a, const struct change *b)
+{
+    return a->collection == b->collection && strcmp(a->id, b->id) == 0;
+}
+
+static enum status examine(const struct change *changes, size_t count)
+{
+    if (count > DOCUMENTS_CHANGES_MAX)
+        return STATUS_LIMIT;
+    for (size_t i = 0; i < count; i++) {
+        const struct change *change = &changes[i];
+        if (is_too_long(change->id, DOCUMENTS_ID_MAX) ||
+            is_too_long(change->value, DOCUMENTS_VALUE_MAX) ||
+            (change->check && is_too_long(change->expected, DOCUMENTS_VALUE_MAX)))
+            return STATUS_LIMIT;
+        if (change->id[0] == '\0')
+            return STATUS_INVALID;
+        for (size_t before = 0; before < i; before++)
+            if (is_same(&changes[before], change))
+                return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+enum status store_change(struct store *store, const struct change *changes, size_t count,
+                         int64_t deadline_us)
+{
+    const struct store_backends *backends = store_backends(store);
+    enum status status = examine(changes, count);
+    if (status != STATUS_OK || count == 0)
+        return status;
+    if (backends->redis == NULL)
+        return documents_memory_change(backends->documents, changes, count);
+    return documents_redis_change(backends->redis, changes, count, deadline_us);
+}
+
+enum status store_get(struct store *store, enum collection collection, const char *id,
+                      int64_t deadline_us, char **out_value)
+{
+    const struct store_backends *backends = store_backends(store);
+    if (id[0] == '\0' || is_too_long(id, DOCUMENTS_ID_MAX))
+        return STATUS_NOT_FOUND;
+    if (backends->redis == NULL)
+        return documents_memory_get(backends->documents, collection, id, out_value);
+    return documents_redis_get(backends->redis, collection, id, deadline_us, out_value);
+}
+
+enum status
+store_list(struct store *store, enum collection collection, int64_t deadline_us,
+           enum status (*each)(void *context, const char *id, const char *value),
+           void *context)
+{
+    const struct store_backends *backends = store_backends(store);
+    if (backends->redis == NULL)
+        return documents_memory_list(backends->documents, collection, each, context);
+    return documents_redis_list(backends->redis, collection, deadline_us, each, context);
+}
+
+enum status store_count(struct store *store, enum collection collection,
+                        int64_t deadline_us, size_t *out_count)
+{
+    const struct store_backends *backends = store_backends(store);
+    if (backends->redis != NULL)
+        return documents_redis_count(backends->redis, collection, deadline_us, out_count);
+    *out_count = documents_memory_count(backends->documents, collection);
+    return STATUS_OK;
+}

@@ -1,0 +1,60 @@
+/* Small documents in named collections, shared like the charges: texts (JSON, UTF-8)
+ * that the store does not look into. Changes are optimistic: read, then change if nobody
+ * else did. Unlike charges, documents have no local share while Redis is away. */
+#ifndef STORE_DOCUMENTS_H
+#define STORE_DOCUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "store/collection.h"
+
+enum {
+    DOCUMENTS_CHANGES_MAX = 16,
+    DOCUMENTS_ID_MAX = 256,                 /* bytes, at least 1 */
+    DOCUMENTS_VALUE_MAX = 16 * 1024,        /* bytes */
+    DOCUMENTS_MAX = 20000,                  /* in a collection */
+    DOCUMENTS_BYTES_MAX = 64 * 1024 * 1024, /* of a collection, in memory */
+};
+
+/* One document's part in a change. Borrowed. */
+struct change {
+    enum collection collection;
+    const char *id;
+    bool check;
+    const char *expected; /* with check: what it is now; NULL: there is none */
+    const char *value;    /* what it becomes; NULL: it is deleted */
+};
+
+struct store;
+
+/* All deadlines are monotonic, and the only bound of a call's time: timeout_ms does not
+ * shorten them. All calls answer UNAVAILABLE while the store is away, at the deadline,
+ * and when Redis holds something else where the documents should be; NOMEM too. */
+
+/* Makes all changes at one instant if every check holds. CONFLICT when one does not,
+ * LIMIT past a number above or when a collection that grows would pass its own, INVALID
+ * when an id is empty or a document is named twice: then nothing was changed. After
+ * UNAVAILABLE it may have been. */
+enum status store_change(struct store *store, const struct change *changes, size_t count,
+                         int64_t deadline_us) MUST_CHECK;
+
+/* A copy of one document, for free(3); NOT_FOUND. */
+enum status store_get(struct store *store, enum collection collection, const char *id,
+                      int64_t deadline_us, char **out_value) MUST_CHECK;
+
+/* Calls each for every document, in no order, an id never twice, until it returns another
+ * status than OK, which is then the result. Nothing is locked or on loan meanwhile: each
+ * may use the store. What changes during the call may be seen or not. LIMIT when there
+ * are far more documents than there may be. */
+enum status
+store_list(struct store *store, enum collection collection, int64_t deadline_us,
+           enum status (*each)(void *context, const char *id, const char *value),
+           void *context) MUST_CHECK;
+
+enum status store_count(struct store *store, enum collection collection,
+                        int64_t deadline_us, size_t *out_count) MUST_CHECK;
+
+#endif

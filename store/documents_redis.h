@@ -1,0 +1,27 @@
+/* Documents in Redis: each collection is the hash {prefix}:<name>. As store/documents.h
+ * says; what reaches here was examined. */
+#ifndef STORE_DOCUMENTS_REDIS_H
+#define STORE_DOCUMENTS_REDIS_H
+
+#include "store/documents.h"
+
+struct redis;
+
+enum status documents_redis_change(struct redis *redis, const struct change *changes,
+                                   size_t count, int64_t deadline_us) MUST_CHECK;
+
+enum status documents_redis_get(struct redis *redis, enum collection collection,
+                                const char *id, int64_t deadline_us,
+                                char **out_value) MUST_CHECK;
+
+/* In bounded steps, each over a wire of its own turn, so that mail goes on between. */
+enum status documents_redis_list(struct redis *redis, enum collection collection,
+                                 int64_t deadline_us,
+                                 enum status (*each)(void *context, const char *id,
+                                                     const char *value),
+                                 void *context) MUST_CHECK;
+
+enum status documents_redis_count(struct redis *redis, enum collection collection,
+                                  int64_t deadline_us, size_t *out_count) MUST_CHECK;
+
+#endif

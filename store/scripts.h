@@ -1,0 +1,16 @@
+/* The texts of the Lua scripts, built in, and their SHA-1 as EVALSHA wants it. */
+#ifndef STORE_SCRIPTS_H
+#define STORE_SCRIPTS_H
+
+#include <stddef.h>
+
+struct script_text {
+    const char *text;
+    size_t length;
+    const char *sha1;
+};
+
+extern const struct script_text scripts_charge; /* charge.lua */
+extern const struct script_text scripts_change; /* change.lua */
+
+#endif
