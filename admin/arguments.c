@@ -37,7 +37,7 @@ enum status arguments_parse(int argc, char **argv, const struct arguments_extra 
                             struct arguments *out)
 {
     struct option options[ARGUMENTS_OPTIONS_MAX] = {0};
-    struct arguments arguments = {.config = "/etc/mailbrake/mailbrake.conf"};
+    struct arguments arguments = {.config = ARGUMENTS_CONFIG};
     size_t count = 0;
     int val;
     for (; count < COMMON_COUNT; count++)

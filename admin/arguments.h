@@ -9,6 +9,8 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, ARGUMENTS_OPTIONS_MAX = 24 };
 
+#define ARGUMENTS_CONFIG "/etc/mailbrake/mailbrake.conf" /* without -c */
+
 struct arguments {
     const char *config; /* -c FILE */
     const char *socket; /* --socket PATH; NULL: the configuration's */

@@ -9,20 +9,6 @@
 #include "store/key.h"
 #include "store/store.h"
 
-static json_t *problem_array(const struct problems *problems, bool warnings)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct problem *problem = &problems->items[i];
-        if (problem->warning == warnings)
-            (void)json_array_append_new(array, json_pack("{s:o, s:i, s:o}", "file",
-                                                         output_string(problem->file),
-                                                         "line", problem->line, "text",
-                                                         output_string(problem->text)));
-    }
-    return array;
-}
-
 static uint64_t largest_list(const struct snapshot *snapshot)
 {
     uint64_t most = 0;
@@ -106,8 +92,8 @@ int verb_check(int argc, char **argv)
     bool ok = problems.errors == 0;
     if (arguments.json)
         ok = output_json(json_pack("{s:b, s:o, s:o}", "ok", ok, "errors",
-                                   problem_array(&problems, false), "warnings",
-                                   problem_array(&problems, true))) &&
+                                   output_problem_array(&problems, false), "warnings",
+                                   output_problem_array(&problems, true))) &&
              ok;
     else
         output_problems(&problems);

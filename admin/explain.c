@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/arguments.h"
+#include "admin/explain_live.h"
 #include "admin/explanation.h"
 #include "admin/output.h"
 #include "admin/verbs.h"
@@ -17,6 +18,7 @@ enum {
     OPTION_CLIENT,
     OPTION_HEADER,
     OPTION_HASH,
+    OPTION_OFFLINE,
 };
 
 /* The message as typed; strings are argv's, but for the names of headers. */
@@ -26,6 +28,7 @@ struct question {
     struct header *headers; /* names owned */
     size_t header_count;
     const char *hash; /* an address whose hash is asked for, instead of a verdict */
+    bool offline;     /* the daemon is not to be asked */
 };
 
 static enum status add_recipient(struct question *question, const char *address)
@@ -94,6 +97,9 @@ static enum status take_option(void *context, int val, const char *argument)
     case OPTION_HASH:
         question->hash = argument;
         return STATUS_OK;
+    case OPTION_OFFLINE:
+        question->offline = true;
+        return STATUS_OK;
     default:
         return STATUS_INVALID;
     }
@@ -107,7 +113,9 @@ static void question_clear(struct question *question)
     free(question->recipients);
 }
 
-static int answer(const struct arguments *arguments, const struct question *question)
+/* By this process: the configuration as it is on disk, and full buckets. */
+static int answer_offline(const struct arguments *arguments,
+                          const struct question *question)
 {
     struct problems problems = {0};
     struct snapshot *snapshot = NULL;
@@ -136,6 +144,23 @@ static int answer(const struct arguments *arguments, const struct question *ques
     }
     snapshot_unref(snapshot);
     return result;
+}
+
+static int answer(const struct arguments *arguments, const struct question *question)
+{
+    json_t *json = NULL;
+    enum status status = question->offline
+                             ? STATUS_UNAVAILABLE
+                             : explain_live(arguments, &question->envelope, &json);
+    if (status == STATUS_UNAVAILABLE)
+        return answer_offline(arguments, question);
+    if (status != STATUS_OK)
+        return EXIT_FAILED;
+    if (arguments->json)
+        return output_json(json) ? EXIT_DONE : EXIT_FAILED;
+    explanation_print_json(json);
+    json_decref(json);
+    return EXIT_DONE;
 }
 
 /* What stands in the log for an address when privacy.addresses is "hashed". */
@@ -181,6 +206,7 @@ int verb_explain(int argc, char **argv)
         {"client", required_argument, NULL, OPTION_CLIENT},
         {"header", required_argument, NULL, OPTION_HEADER},
         {"hash", required_argument, NULL, OPTION_HASH},
+        {"offline", no_argument, NULL, OPTION_OFFLINE},
         {0},
     };
     struct question question = {0};

@@ -61,14 +61,19 @@ static void say_skipped(const struct rule *rule, const struct facts *facts,
     case CONDITION_KEY:
         text_printf(why, "the message has no %s", key_name(rule->key));
         break;
+    case CONDITION_ALLOWED:
+        text_add_string(why, "an administrator lets it pass this rule for a while");
+        break;
     case CONDITION_NONE:
         break;
     }
 }
 
-static void say_charges(const struct plan *plan, const struct step *step,
+static void say_charges(const struct explanation *explanation, const struct step *step,
                         struct text *why)
 {
+    const struct plan *plan = &explanation->plan;
+    const struct outcome *outcomes = explanation->outcomes;
     if (step->lists > PLAN_LIST_BUCKETS_MAX) {
         text_printf(why, "%zu lists in one message, at most %d are counted", step->lists,
                     PLAN_LIST_BUCKETS_MAX);
@@ -76,8 +81,14 @@ static void say_charges(const struct plan *plan, const struct step *step,
     }
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
         const struct charge *charge = &plan->charges[i];
-        text_printf(why, "%scosts %lld of %lld for ", i > step->charge ? ", " : "",
-                    (long long)charge->cost, (long long)charge->rate->burst);
+        const char *joint = i > step->charge ? ", " : "";
+        if (outcomes == NULL)
+            text_printf(why, "%scosts %lld of %lld for ", joint, (long long)charge->cost,
+                        (long long)charge->rate->burst);
+        else
+            text_printf(why, "%scosts %lld, left %lld of %lld for ", joint,
+                        (long long)charge->cost, (long long)outcomes[i].left,
+                        (long long)outcomes[i].burst);
         text_add_string(why, charge->subject);
     }
 }
@@ -86,7 +97,7 @@ static void say_matched(const struct explanation *explanation, const struct step
                         struct text *why)
 {
     if (step->rule->has_limit)
-        say_charges(&explanation->plan, step, why);
+        say_charges(explanation, step, why);
     else
         say_over(step->rule, &explanation->facts, true, why);
     if (why->length == 0)
@@ -115,7 +126,9 @@ static void explain_rules(struct explanation *explanation)
         const struct rule *rule = &policy->rules[i];
         const struct step *step = find_step(plan, rule);
         explained->rule = rule;
-        if (decided != NULL) {
+        if (explanation->verdict.cause == CAUSE_BRAKE) {
+            text_add_string(&explained->why, "a brake decides before all rules");
+        } else if (decided != NULL) {
             text_printf(&explained->why, "%s decides above", decided->name);
         } else if (i >= plan->rules_walked) {
             text_add_string(&explained->why, "no rule is asked");
@@ -130,12 +143,50 @@ static void explain_rules(struct explanation *explanation)
     }
 }
 
-enum status explanation_make(const struct snapshot *snapshot,
-                             const struct envelope *envelope, int minute_of_week,
-                             struct explanation *out)
+/* Asks the store; without an answer the buckets count as full. */
+static void read_buckets(const struct explanation_live *live, struct explanation *out)
+{
+    size_t count = out->plan.charge_count;
+    struct outcome *outcomes = calloc(count + 1, sizeof *outcomes);
+    if (outcomes == NULL || count == 0 ||
+        store_charge(live->store, out->plan.charges, count, false, live->deadline_us,
+                     outcomes, &out->source) != STATUS_OK) {
+        free(outcomes);
+        return;
+    }
+    out->outcomes = outcomes;
+}
+
+bool explanation_only_watches(const struct explanation *explanation)
+{
+    return explanation->view.policy->monitor && explanation->verdict.cause != CAUSE_BRAKE;
+}
+
+static enum status judge_rules(const struct explanation_live *live,
+                               struct explanation *out)
+{
+    if (!judge_early(&out->view, &out->verdict)) {
+        enum status status = plan_make(&out->view, &out->plan);
+        if (status != STATUS_OK)
+            return status;
+        if (live != NULL)
+            read_buckets(live, out);
+        judge(&out->view, &out->plan, out->outcomes, out->source, &out->verdict);
+    }
+    struct verdict told = out->verdict;
+    if (explanation_only_watches(out))
+        told.action = ACTION_ACCEPT;
+    reply_make(&told, NULL, &out->reply);
+    return STATUS_OK;
+}
+
+enum status explanation_make_live(const struct snapshot *snapshot,
+                                  const struct envelope *envelope, int minute_of_week,
+                                  const struct explanation_live *live,
+                                  struct explanation *out)
 {
     const struct policy *policy = &snapshot->settings->policy;
-    *out = (struct explanation){0};
+    *out = (struct explanation){.live = live != NULL};
     enum status status = facts_gather(envelope, policy, snapshot->directory, &out->facts);
     if (status != STATUS_OK)
         return status;
@@ -144,24 +195,26 @@ enum status explanation_make(const struct snapshot *snapshot,
         .directory = snapshot->directory,
         .facts = &out->facts,
         .minute_of_week = minute_of_week,
+        .brakes = live == NULL ? NULL : live->brakes,
+        .now_ms = live == NULL ? 0 : live->now_ms,
     };
     out->rules = calloc(policy->rule_count + 1, sizeof *out->rules);
     status = out->rules == NULL ? STATUS_NOMEM : STATUS_OK;
-    if (status == STATUS_OK && !judge_early(&out->view, &out->verdict)) {
-        status = plan_make(&out->view, &out->plan);
-        if (status == STATUS_OK)
-            judge(&out->view, &out->plan, NULL, STORE_NONE, &out->verdict);
-    }
+    if (status == STATUS_OK)
+        status = judge_rules(live, out);
     if (status != STATUS_OK) {
         explanation_clear(out);
         return status;
     }
-    struct verdict told = out->verdict;
-    if (policy->monitor)
-        told.action = ACTION_ACCEPT;
-    reply_make(&told, NULL, &out->reply);
     explain_rules(out);
     return STATUS_OK;
+}
+
+enum status explanation_make(const struct snapshot *snapshot,
+                             const struct envelope *envelope, int minute_of_week,
+                             struct explanation *out)
+{
+    return explanation_make_live(snapshot, envelope, minute_of_week, NULL, out);
 }
 
 void explanation_clear(struct explanation *explanation)
@@ -170,6 +223,7 @@ void explanation_clear(struct explanation *explanation)
     for (size_t i = 0; explanation->rules != NULL && i < policy->rule_count; i++)
         text_clear(&explanation->rules[i].why);
     free(explanation->rules);
+    free(explanation->outcomes);
     plan_clear(&explanation->plan);
     facts_clear(&explanation->facts);
     *explanation = (struct explanation){0};
@@ -177,7 +231,7 @@ void explanation_clear(struct explanation *explanation)
 
 const char *explanation_verdict(const struct explanation *explanation)
 {
-    if (explanation->view.policy->monitor)
+    if (explanation_only_watches(explanation))
         return action_name(ACTION_ACCEPT);
     return action_name(explanation->verdict.action);
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "lists/snapshot.h"
+#include "policy/brake.h"
 #include "policy/reply.h"
 
 enum rule_state { RULE_SKIPPED, RULE_MATCHED, RULE_FIRES };
@@ -16,7 +17,15 @@ struct explained_rule {
     struct text why;
 };
 
-/* Borrows from the snapshot and the envelope; clear it before them. */
+/* What only the daemon knows. All borrowed. */
+struct explanation_live {
+    struct store *store;         /* asked for the buckets, which stay as they are */
+    const struct brakes *brakes; /* may be NULL */
+    int64_t now_ms;              /* wall time */
+    int64_t deadline_us;         /* for the store */
+};
+
+/* Borrows from the snapshot, the envelope and what is live; clear it before them. */
 struct explanation {
     struct facts facts;
     struct view view;
@@ -25,6 +34,8 @@ struct explanation {
     struct reply reply;
     struct explained_rule *rules; /* all of the policy's */
     bool live;                    /* the buckets are the daemon's; false: shown as full */
+    struct outcome *outcomes;     /* of the plan's charges; NULL: none, or not asked */
+    enum store_source source;     /* who answered */
 };
 
 /* Judges an envelope with full buckets. NOMEM, or LIMIT for an address that is too long.
@@ -34,15 +45,28 @@ enum status explanation_make(const struct snapshot *snapshot,
                              struct explanation *out) MUST_CHECK;
 void explanation_clear(struct explanation *explanation);
 
+/* The same as the daemon would judge it now. A store that does not answer leaves the
+ * buckets full and source STORE_NONE. */
+enum status explanation_make_live(const struct snapshot *snapshot,
+                                  const struct envelope *envelope, int minute_of_week,
+                                  const struct explanation_live *live,
+                                  struct explanation *out) MUST_CHECK;
+
+/* In monitor mode everything passes, but for what a brake stops. */
+bool explanation_only_watches(const struct explanation *explanation);
+
 /* What the MTA would be told: "accept" in monitor mode, whatever the verdict. */
 const char *explanation_verdict(const struct explanation *explanation);
 
 const char *rule_state_name(enum rule_state state);
 
+/* One document, see doc/control-api.md; NULL without memory. */
+json_t *explanation_json(const struct explanation *explanation);
+
 /* As people read it, on stdout. */
 void explanation_print(const struct explanation *explanation);
 
-/* As design: one document; NULL without memory. */
-json_t *explanation_json(const struct explanation *explanation);
+/* The same from the document, which may come from the daemon. */
+void explanation_print_json(const json_t *json);
 
 #endif

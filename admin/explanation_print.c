@@ -1,95 +1,15 @@
-/* The two faces of an explanation: a page for people, a document for programs. */
+/* The two faces of an explanation: a document for programs, and the page for people that
+ * is made from it, so that the daemon's answer and our own look the same. */
 #include <stdio.h>
 #include <string.h>
 
 #include "admin/explanation.h"
 #include "admin/output.h"
+#include "admin/table.h"
 
 enum { RECIPIENTS_SHOWN = 50 };
 
-static void print_recipient(const struct explanation *explanation,
-                            const struct recipient *recipient)
-{
-    (void)fputs("              ", stdout);
-    output_escaped(recipient->address);
-    if (recipient->meant != NULL) {
-        (void)fputs(" = ", stdout);
-        output_escaped(recipient->meant);
-    }
-    if (recipient->kind == TARGET_UNKNOWN) {
-        (void)puts(": a list whose members are not known");
-    } else if (recipient->list != DIRECTORY_NONE) {
-        const struct list *list =
-            directory_list(explanation->view.directory, recipient->list);
-        (void)printf(": a list of %llu%s (", (unsigned long long)list->size,
-                     list->state == LIST_STALE ? ", as last read" : "");
-        output_escaped(list->source);
-        (void)puts(")");
-    } else {
-        (void)puts(": one person");
-    }
-}
-
-static void print_field(const char *name, const char *value)
-{
-    (void)printf("%-13s ", name);
-    output_escaped(value);
-    (void)fputc('\n', stdout);
-}
-
-static void print_facts(const struct explanation *explanation)
-{
-    const struct facts *facts = &explanation->facts;
-    print_field("identity", facts->identity);
-    print_field("MAIL FROM", facts->sender.length == 0 ? "<>" : facts->sender.text);
-    if (facts->login.length > 0)
-        print_field("login", facts->login.text);
-    (void)printf("%-13s %s%s%s\n", "client", facts->client,
-                 facts->trusted ? ", trusted" : "", facts->relay ? ", our relay" : "");
-    (void)printf("%-13s %zu\n", "recipients", facts->recipient_count);
-    for (size_t i = 0; i < facts->recipient_count && i < RECIPIENTS_SHOWN; i++)
-        print_recipient(explanation, &facts->recipients[i]);
-    if (facts->recipient_count > RECIPIENTS_SHOWN)
-        (void)printf("              and %zu more\n",
-                     facts->recipient_count - RECIPIENTS_SHOWN);
-    (void)printf("%-13s %lld persons, %lld of them outside our domains\n", "reach",
-                 (long long)facts->measures[MEASURE_REACH],
-                 (long long)facts->measures[MEASURE_EXTERNAL]);
-    (void)printf("%-13s %llu\n", "copies", (unsigned long long)facts->copies);
-    (void)printf("%-13s %lld addresses in To and Cc, %lld of them outside our domains\n",
-                 "visible", (long long)facts->measures[MEASURE_VISIBLE],
-                 (long long)facts->measures[MEASURE_VISIBLE_EXTERNAL]);
-}
-
-void explanation_print(const struct explanation *explanation)
-{
-    const struct policy *policy = explanation->view.policy;
-    char reply[sizeof explanation->reply.text + 32];
-    size_t width = 4;
-    print_facts(explanation);
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        size_t length = strlen(policy->rules[i].name);
-        width = length > width ? length : width;
-    }
-    (void)printf("\n%-*s  %-8s why\n", (int)width, "rule", "state");
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct explained_rule *explained = &explanation->rules[i];
-        (void)printf("%-*s  %-8s ", (int)width, explained->rule->name,
-                     rule_state_name(explained->state));
-        output_escaped(text_string(&explained->why));
-        (void)fputc('\n', stdout);
-    }
-    reply_format(&explanation->reply, reply, sizeof reply);
-    (void)printf("\n%-13s %s", "verdict", explanation_verdict(explanation));
-    if (explanation->verdict.rule != NULL)
-        (void)printf(" (rule %s)", explanation->verdict.rule->name);
-    if (policy->monitor && explanation->verdict.action != ACTION_ACCEPT)
-        (void)printf("; mode monitor: would %s",
-                     action_name(explanation->verdict.action));
-    (void)printf("\n%-13s %s\n", "reply", reply);
-    if (explanation->plan.charge_count > 0 && !explanation->live)
-        (void)puts("\nThe buckets are shown as full: the daemon was not asked.");
-}
+/* ---- the document ---- */
 
 static json_t *recipients_json(const struct explanation *explanation)
 {
@@ -97,18 +17,21 @@ static json_t *recipients_json(const struct explanation *explanation)
     json_t *array = json_array();
     for (size_t i = 0; i < facts->recipient_count; i++) {
         const struct recipient *recipient = &facts->recipients[i];
-        bool is_list = recipient->list != DIRECTORY_NONE;
-        uint64_t size =
-            is_list ? directory_list(explanation->view.directory, recipient->list)->size
-                    : 1;
+        const struct list *list =
+            recipient->list == DIRECTORY_NONE
+                ? NULL
+                : directory_list(explanation->view.directory, recipient->list);
         const char *meant =
             recipient->meant == NULL ? recipient->address : recipient->meant;
         (void)json_array_append_new(
-            array, json_pack("{s:o, s:b, s:I, s:o, s:b, s:I}", "address",
-                             output_string(recipient->address), "list", is_list, "size",
-                             (json_int_t)size, "means", output_string(meant), "unknown",
-                             recipient->kind == TARGET_UNKNOWN, "copies",
-                             (json_int_t)recipient->copies));
+            array,
+            json_pack("{s:o, s:b, s:I, s:o, s:b, s:I, s:o, s:b}", "address",
+                      output_string(recipient->address), "list", list != NULL, "size",
+                      (json_int_t)(list == NULL ? 1 : list->size), "means",
+                      output_string(meant), "unknown", recipient->kind == TARGET_UNKNOWN,
+                      "copies", (json_int_t)recipient->copies, "source",
+                      list == NULL ? json_null() : output_string(list->source), "stale",
+                      list != NULL && list->state == LIST_STALE));
     }
     return array;
 }
@@ -138,34 +61,218 @@ static json_t *rules_json(const struct explanation *explanation)
     return array;
 }
 
-json_t *explanation_json(const struct explanation *explanation)
+static json_t *brake_json(const struct verdict *verdict)
+{
+    const struct brake *brake = verdict->brake;
+    if (verdict->cause != CAUSE_BRAKE)
+        return json_null();
+    return json_pack("{s:o, s:s, s:o}", "key", output_string(brake->key), "action",
+                     action_name(brake->action), "reason",
+                     output_string(brake->reason == NULL ? "" : brake->reason));
+}
+
+static json_t *facts_json(const struct explanation *explanation)
 {
     const struct facts *facts = &explanation->facts;
-    const struct verdict *verdict = &explanation->verdict;
+    const int64_t *measures = facts->measures;
+    return json_pack(
+        "{s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:I, "
+        "s:I, s:n, s:n}",
+        "identity", output_string(facts->identity), "sender",
+        output_string(facts->sender.text), "login", output_string(facts->login.text),
+        "client", facts->client, "origin",
+        facts->origin == ORIGIN_LOCAL ? "local" : "smtp", "trusted", facts->trusted,
+        "relay", facts->relay, "reply_to_something", facts->reply, "automatic",
+        facts->automatic, "recipients", recipients_json(explanation), "lists",
+        lists_json(explanation), "reach", (json_int_t)measures[MEASURE_REACH], "copies",
+        (json_int_t)facts->copies, "external", (json_int_t)measures[MEASURE_EXTERNAL],
+        "visible", (json_int_t)measures[MEASURE_VISIBLE], "visible_external",
+        (json_int_t)measures[MEASURE_VISIBLE_EXTERNAL], "thread", "campaign");
+}
+
+static const char *decider_name(const struct explanation *explanation)
+{
+    if (explanation->verdict.cause == CAUSE_BRAKE)
+        return "brake";
+    return explanation->verdict.rule == NULL ? NULL : explanation->verdict.rule->name;
+}
+
+static const char *source_name(enum store_source source)
+{
+    static const char *const names[] = {
+        [STORE_NONE] = NULL,
+        [STORE_REDIS] = "redis",
+        [STORE_MEMORY] = "memory",
+        [STORE_LOCAL] = "local",
+    };
+    return names[source];
+}
+
+json_t *explanation_json(const struct explanation *explanation)
+{
     char reply[sizeof explanation->reply.text + 32];
+    bool monitor = explanation_only_watches(explanation);
     reply_format(&explanation->reply, reply, sizeof reply);
-    json_t *json = json_pack(
-        "{s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:o, s:o}", "identity",
-        output_string(facts->identity), "sender", output_string(facts->sender.text),
-        "login", output_string(facts->login.text), "client", facts->client, "origin",
-        facts->origin == ORIGIN_LOCAL ? "local" : "smtp", "reply_to_something",
-        facts->reply, "automatic", facts->automatic, "recipients",
-        recipients_json(explanation), "lists", lists_json(explanation));
+    json_t *json = facts_json(explanation);
     json_t *judged = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:n, s:n, s:o, s:s?, s:s, s:s?, s:s, s:b}", "reach",
-        (json_int_t)facts->measures[MEASURE_REACH], "copies", (json_int_t)facts->copies,
-        "external", (json_int_t)facts->measures[MEASURE_EXTERNAL], "visible",
-        (json_int_t)facts->measures[MEASURE_VISIBLE], "visible_external",
-        (json_int_t)facts->measures[MEASURE_VISIBLE_EXTERNAL], "thread", "campaign",
-        "rules", rules_json(explanation), "rule",
-        verdict->rule == NULL ? NULL : verdict->rule->name, "verdict",
+        "{s:o, s:s?, s:s, s:s?, s:s, s:b, s:b, s:s?, s:o}", "rules",
+        rules_json(explanation), "rule", decider_name(explanation), "verdict",
         explanation_verdict(explanation), "would",
-        explanation->view.policy->monitor ? action_name(verdict->action) : NULL, "reply",
-        reply, "live", explanation->live);
+        monitor ? action_name(explanation->verdict.action) : NULL, "reply", reply, "live",
+        explanation->live, "limits", explanation->plan.charge_count > 0, "store",
+        source_name(explanation->source), "brake", brake_json(&explanation->verdict));
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;
     }
     json_decref(judged);
     return json;
+}
+
+/* ---- the page ---- */
+
+static bool is_set(const json_t *object, const char *name)
+{
+    return json_is_true(json_object_get(object, name));
+}
+
+static void print_recipient(const json_t *recipient)
+{
+    const char *address = table_text(recipient, "address");
+    const char *means = table_text(recipient, "means");
+    (void)fputs("              ", stdout);
+    output_escaped(address);
+    if (strcmp(address, means) != 0) {
+        (void)fputs(" = ", stdout);
+        output_escaped(means);
+    }
+    if (is_set(recipient, "unknown")) {
+        (void)puts(": a list whose members are not known");
+    } else if (is_set(recipient, "list")) {
+        (void)printf(": a list of %lld%s (", table_number(recipient, "size"),
+                     is_set(recipient, "stale") ? ", as last read" : "");
+        output_escaped(table_text(recipient, "source"));
+        (void)puts(")");
+    } else {
+        (void)puts(": one person");
+    }
+}
+
+static void print_field(const char *name, const char *value)
+{
+    (void)printf("%-13s ", name);
+    output_escaped(value);
+    (void)fputc('\n', stdout);
+}
+
+static void print_facts(const json_t *json)
+{
+    size_t i;
+    const json_t *recipient;
+    const json_t *recipients = json_object_get(json, "recipients");
+    const char *sender = table_text(json, "sender");
+    size_t count = json_array_size(recipients);
+    print_field("identity", table_text(json, "identity"));
+    print_field("MAIL FROM", sender[0] == '\0' ? "<>" : sender);
+    if (table_text(json, "login")[0] != '\0')
+        print_field("login", table_text(json, "login"));
+    (void)printf("%-13s ", "client");
+    output_escaped(table_text(json, "client"));
+    (void)printf("%s%s\n", is_set(json, "trusted") ? ", trusted" : "",
+                 is_set(json, "relay") ? ", our relay" : "");
+    (void)printf("%-13s %zu\n", "recipients", count);
+    json_array_foreach(recipients, i, recipient)
+    {
+        if (i < RECIPIENTS_SHOWN)
+            print_recipient(recipient);
+    }
+    if (count > RECIPIENTS_SHOWN)
+        (void)printf("              and %zu more\n", count - RECIPIENTS_SHOWN);
+    (void)printf("%-13s %lld persons, %lld of them outside our domains\n", "reach",
+                 table_number(json, "reach"), table_number(json, "external"));
+    (void)printf("%-13s %lld\n", "copies", table_number(json, "copies"));
+    (void)printf("%-13s %lld addresses in To and Cc, %lld of them outside our domains\n",
+                 "visible", table_number(json, "visible"),
+                 table_number(json, "visible_external"));
+}
+
+static void print_rules(const json_t *rules)
+{
+    size_t i;
+    const json_t *rule;
+    size_t width = 4;
+    json_array_foreach(rules, i, rule)
+    {
+        size_t length = strlen(table_text(rule, "name"));
+        width = length > width && length < 80 ? length : width;
+    }
+    (void)printf("\n%-*s  %-8s why\n", (int)width, "rule", "state");
+    json_array_foreach(rules, i, rule)
+    {
+        const char *name = table_text(rule, "name");
+        size_t length = strlen(name);
+        output_escaped(name);
+        (void)printf("%*s  %-8s ", (int)(length < width ? width - length : 0), "",
+                     table_text(rule, "state"));
+        output_escaped(table_text(rule, "why"));
+        (void)fputc('\n', stdout);
+    }
+}
+
+static void print_brake(const json_t *brake)
+{
+    if (!json_is_object(brake))
+        return;
+    (void)printf("\n%-13s ", "brake");
+    output_escaped(table_text(brake, "key"));
+    if (table_text(brake, "reason")[0] != '\0') {
+        (void)fputs(": ", stdout);
+        output_escaped(table_text(brake, "reason"));
+    }
+    (void)fputc('\n', stdout);
+}
+
+/* Which buckets were used. */
+static void print_source(const json_t *json)
+{
+    const char *store = table_text(json, "store");
+    if (!is_set(json, "limits"))
+        return;
+    if (!is_set(json, "live"))
+        (void)puts("\nThe buckets are shown as full: the daemon was not asked.");
+    else if (store[0] == '\0')
+        (void)puts("\nThe buckets are shown as full: the store does not answer.");
+    else
+        (void)printf("\nThe buckets are the daemon's, at this moment%s.\n",
+                     strcmp(store, "local") == 0 ? " (this relay's share alone)" : "");
+}
+
+void explanation_print_json(const json_t *json)
+{
+    const char *rule = table_text(json, "rule");
+    const char *would = table_text(json, "would");
+    print_facts(json);
+    print_brake(json_object_get(json, "brake"));
+    print_rules(json_object_get(json, "rules"));
+    (void)printf("\n%-13s ", "verdict");
+    output_escaped(table_text(json, "verdict"));
+    if (rule[0] != '\0') {
+        (void)fputs(" (rule ", stdout);
+        output_escaped(rule);
+        (void)fputs(")", stdout);
+    }
+    if (would[0] != '\0' && strcmp(would, "accept") != 0)
+        (void)printf("; mode monitor: would %s", would);
+    (void)printf("\n%-13s ", "reply");
+    output_escaped(table_text(json, "reply"));
+    (void)fputc('\n', stdout);
+    print_source(json);
+}
+
+void explanation_print(const struct explanation *explanation)
+{
+    json_t *json = explanation_json(explanation);
+    if (json != NULL)
+        explanation_print_json(json);
+    json_decref(json);
 }

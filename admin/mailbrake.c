@@ -12,9 +12,19 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } verbs[] = {
-    {"check", verb_check, "check                      the configuration and its lists"},
+    {"check", verb_check, "check                  the configuration and its lists"},
     {"explain", verb_explain,
-     "explain --from A --to B... what would happen to a message, and why"},
+     "explain --from A --to B...  what would happen to a message, and why"},
+    {"status", verb_status, "status                 how the daemon is"},
+    {"lists", verb_lists, "lists [ADDRESS]        mailing lists and their sizes"},
+    {"quarantine", verb_quarantine,
+     "quarantine list | show ID | release|refuse|delete ID... | sync"},
+    {"incidents", verb_incidents,
+     "incidents [list] | show I | close I | allow I --for 4h"},
+    {"brake", verb_brake, "brake list | set KEY | clear KEY"},
+    {"limits", verb_limits, "limits show SUBJECT | reset SUBJECT"},
+    {"reload", verb_reload, "reload                 reads the configuration anew"},
+    {"audit", verb_audit, "audit [--since 2h]     who did what"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

@@ -51,6 +51,13 @@ static void put_clean(const char *line)
     }
 }
 
+void output_complaint(const char *text)
+{
+    (void)fputs("mailbrake: ", stderr);
+    put_clean(text);
+    (void)fputc('\n', stderr);
+}
+
 void output_problems(const struct problems *problems)
 {
     char line[1000];
@@ -62,4 +69,18 @@ void output_problems(const struct problems *problems)
     size_t kept_back = problems->errors + problems->warnings - problems->count;
     if (kept_back > 0)
         (void)fprintf(stderr, "mailbrake: %zu more problems are not shown\n", kept_back);
+}
+
+json_t *output_problem_array(const struct problems *problems, bool warnings)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        if (problem->warning == warnings)
+            (void)json_array_append_new(array, json_pack("{s:o, s:i, s:o}", "file",
+                                                         output_string(problem->file),
+                                                         "line", problem->line, "text",
+                                                         output_string(problem->text)));
+    }
+    return array;
 }

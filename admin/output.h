@@ -16,7 +16,13 @@ json_t *output_string(const char *string);
 /* Prints a text with everything outside printable ASCII as \xHH. */
 void output_escaped(const char *string);
 
+/* One line on stderr, behind the program's name. */
+void output_complaint(const char *text);
+
 /* Errors and warnings, one a line, on stderr. */
 void output_problems(const struct problems *problems);
+
+/* The errors, or the warnings, as [{"file", "line", "text"}]. */
+json_t *output_problem_array(const struct problems *problems, bool warnings);
 
 #endif

@@ -5,5 +5,13 @@
 
 int verb_check(int argc, char **argv);
 int verb_explain(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_lists(int argc, char **argv);
+int verb_limits(int argc, char **argv);
+int verb_quarantine(int argc, char **argv);
+int verb_incidents(int argc, char **argv);
+int verb_brake(int argc, char **argv);
+int verb_reload(int argc, char **argv);
+int verb_audit(int argc, char **argv);
 
 #endif

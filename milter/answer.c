@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/log.h"
 
 static char mark_name[] = "X-Mailbrake";
@@ -21,12 +20,11 @@ static bool remove_marks(SMFICTX *ctx, const struct session *session)
 
 static bool hold(SMFICTX *ctx, const struct decision *decision)
 {
-    char id[DIGEST_ID_SIZE];
     char mark[200];
     char reason[100]; /* Postfix cuts at 100 */
-    digest_random_id(id);
-    (void)snprintf(mark, sizeof mark, "id=%s rule=%s incident=- reach=%lld", id,
-                   decision->rule, (long long)decision->reach);
+    (void)snprintf(mark, sizeof mark, "id=%s rule=%s incident=%s reach=%lld",
+                   decision->hold, decision->rule, decision->incident,
+                   (long long)decision->reach);
     (void)snprintf(reason, sizeof reason, "mailbrake %.60s, reach %lld", decision->rule,
                    (long long)decision->reach);
     return smfi_addheader(ctx, mark_name, mark) == MI_SUCCESS &&
@@ -118,7 +116,8 @@ void answer_log(SMFICTX *ctx, const struct session *session,
     log_field(&line, "verdict", decision->verdict);
     if (decision->would[0] != '\0')
         log_field(&line, "would", decision->would);
-    log_field(&line, "incident", "-");
+    log_field(&line, "incident",
+              decision->incident[0] == '\0' ? "-" : decision->incident);
     log_field(&line, "store", source_name(decision->source));
     log_field_number(&line, "us", took_us);
     log_line(SEVERITY_INFO, &line);

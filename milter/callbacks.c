@@ -107,12 +107,15 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     return quiet(session->quiet_connect);
 }
 
-/* Mail of sendmail(1): Postfix names no {mail_mailer} for it, Sendmail no address. Only
- * this machine can be meant, so a macro that is lost makes nobody else trusted. */
+/* Mail of sendmail(1). With Sendmail it hands its mail to the daemon by SMTP from one of
+ * these (msp.m4), or has no address (-bs); other addresses of 127/8 are clients. Postfix
+ * names no {mail_mailer} for it. Only this machine can be meant, so a macro that is lost
+ * makes nobody else trusted. */
 static bool is_local(SMFICTX *ctx, const struct session *session)
 {
     if (mta_is_sendmail)
-        return session->client[0] == '\0';
+        return session->client[0] == '\0' || strcmp(session->client, "127.0.0.1") == 0 ||
+               strcmp(session->client, "::1") == 0;
     char name[] = "{mail_mailer}";
     return session->client_is_loopback && smfi_getsymval(ctx, name) == NULL;
 }
@@ -158,12 +161,23 @@ static sfsistat on_eom(SMFICTX *ctx)
     atomic_fetch_add(&in_flight, 1);
     int64_t start = clock_monotonic_us();
     struct envelope envelope = session_envelope(session);
+    char queue_id[] = "i";
+    int64_t now_ms = clock_wall_ms();
+    struct occasion occasion = {
+        .failure = session->failure,
+        .queue_id = smfi_getsymval(ctx, queue_id),
+        .seal = session->seal,
+        .minute_of_week = clock_minute_of_week(now_ms),
+        .now_ms = now_ms,
+    };
     struct decision decision;
-    decide_message(engine_used, &envelope, session->failure,
-                   clock_minute_of_week(clock_wall_ms()), &decision);
+    decide_message(engine_used, &envelope, &occasion, &decision);
     int64_t took_us = clock_monotonic_us() - start;
     sfsistat status = answer_apply(ctx, session, &decision);
     answer_log(ctx, session, &decision, took_us);
+    struct counted counted = {decision.rule, decision.verdict, decision.would,
+                              decision.reach, took_us};
+    counters_add(engine_used->counters, &counted);
     session_reset(session);
     atomic_fetch_sub(&in_flight, 1);
     return status;

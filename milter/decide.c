@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "milter/record.h"
+#include "quarantine/seal.h"
 
 static const char *verdict_name(const struct verdict *verdict)
 {
@@ -20,6 +22,10 @@ static const char *decider_name(const struct verdict *verdict)
     switch (verdict->cause) {
     case CAUSE_RELAY:
         return "relays";
+    case CAUSE_NOTICE:
+        return "notice";
+    case CAUSE_BRAKE:
+        return "brake";
     case CAUSE_UNKNOWN:
         return "lists_unknown";
     case CAUSE_STORE:
@@ -52,25 +58,41 @@ static void take_monitors(const struct plan *plan, struct decision *decision)
     }
 }
 
+/* In monitor mode everything passes, but for what a brake stops. */
+static bool only_watches(const struct view *view, const struct verdict *verdict)
+{
+    return view->policy->monitor && verdict->action != ACTION_ACCEPT &&
+           verdict->cause != CAUSE_BRAKE;
+}
+
 /* A verdict as what the MTA is told, and what the log says. */
-static void take_verdict(const struct verdict *verdict, bool monitor,
+static void take_verdict(const struct view *view, const struct verdict *verdict,
                          struct decision *decision)
 {
     struct verdict told = *verdict;
+    bool has_incident = strlen(decision->incident) > 1;
     (void)snprintf(decision->rule, sizeof decision->rule, "%s", decider_name(verdict));
-    if (monitor && verdict->action != ACTION_ACCEPT) {
+    if (only_watches(view, verdict)) {
         told.action = ACTION_ACCEPT;
         told.temporary = false;
         add_would(decision, decision->rule, verdict_name(verdict));
     }
     decision->action = told.action;
     decision->verdict = verdict_name(&told);
-    decision->keep_marks = monitor || verdict->cause == CAUSE_RELAY;
-    reply_make(&told, NULL, &decision->reply);
+    decision->keep_marks = view->policy->monitor || verdict->cause == CAUSE_RELAY;
+    reply_make(&told, has_incident ? decision->incident : NULL, &decision->reply);
+}
+
+/* What a rule or a brake stopped is told to the ledger; our own failures are not. */
+static bool is_recorded(const struct view *view, const struct verdict *verdict)
+{
+    return verdict->action != ACTION_ACCEPT && !verdict->temporary &&
+           (verdict->rule != NULL || verdict->brake != NULL) &&
+           !only_watches(view, verdict);
 }
 
 /* Asks the store for a plan's buckets. False when it did not answer. */
-static bool charge(struct engine *engine, const struct plan *plan,
+static bool charge(struct engine *engine, const struct plan *plan, int64_t deadline_us,
                    struct outcome *outcomes, enum store_source *out_source)
 {
     *out_source = STORE_NONE;
@@ -78,13 +100,13 @@ static bool charge(struct engine *engine, const struct plan *plan,
         return true;
     if (outcomes == NULL)
         return false;
-    int64_t deadline = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
     return store_charge(engine->store, plan->charges, plan->charge_count, plan->commit,
-                        deadline, outcomes, out_source) == STATUS_OK;
+                        deadline_us, outcomes, out_source) == STATUS_OK;
 }
 
 static struct verdict walk(struct engine *engine, const struct view *view,
-                           struct decision *decision, struct plan *plan)
+                           int64_t deadline_us, struct decision *decision,
+                           struct plan *plan)
 {
     struct verdict verdict;
     if (judge_early(view, &verdict))
@@ -94,7 +116,7 @@ static struct verdict walk(struct engine *engine, const struct view *view,
         return judge_doubt(CAUSE_DOUBT);
     }
     struct outcome *outcomes = calloc(plan->charge_count + 1, sizeof *outcomes);
-    bool answered = charge(engine, plan, outcomes, &decision->source);
+    bool answered = charge(engine, plan, deadline_us, outcomes, &decision->source);
     if (!answered)
         decision->failure = "the store did not answer";
     if (!answered && engine->on_failure != ON_FAILURE_ACCEPT)
@@ -144,9 +166,28 @@ static const char *gather(const struct envelope *envelope, const char *failure,
     return facts->relay ? NULL : failure; /* a relay's mail is not judged here at all */
 }
 
-void decide_message(struct engine *engine, const struct envelope *envelope,
-                    const char *failure, int minute_of_week, struct decision *out)
+/* Mailbrake's own notice: from nobody, to those it was sealed for. */
+static bool is_notice(const struct engine *engine, const struct facts *facts,
+                      const struct occasion *occasion)
 {
+    struct text recipients = {0};
+    if (occasion->seal == NULL || facts->sender.length > 0)
+        return false;
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        text_add_string(&recipients, i > 0 ? " " : "");
+        text_add_string(&recipients, facts->recipients[i].address);
+    }
+    bool valid =
+        !recipients.failed && seal_is_valid(&engine->key, occasion->seal,
+                                            text_string(&recipients), occasion->now_ms);
+    text_clear(&recipients);
+    return valid;
+}
+
+void decide_message(struct engine *engine, const struct envelope *envelope,
+                    const struct occasion *occasion, struct decision *out)
+{
+    int64_t deadline_us = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
     struct snapshot *snapshot = slot_get(&engine->snapshots);
     const struct settings *settings = snapshot->settings;
     struct facts facts;
@@ -155,18 +196,25 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         .policy = &settings->policy,
         .directory = snapshot->directory,
         .facts = &facts,
-        .minute_of_week = minute_of_week,
+        .minute_of_week = occasion->minute_of_week,
+        .brakes = board_take(engine->board),
+        .now_ms = occasion->now_ms,
     };
     *out = (struct decision){.hashed = settings->privacy.addresses == PRIVACY_HASHED};
-    out->failure = gather(envelope, failure, snapshot, &facts);
+    out->failure = gather(envelope, occasion->failure, snapshot, &facts);
+    view.notice = is_notice(engine, &facts, occasion);
     take_identity(engine, &facts, out);
     out->reach = facts.measures[MEASURE_REACH];
     /* on_failure is about the store: a message must not bring about its own pass. */
-    struct verdict verdict =
-        out->failure == NULL ? walk(engine, &view, out, &plan) : judge_doubt(CAUSE_DOUBT);
+    struct verdict verdict = out->failure == NULL
+                                 ? walk(engine, &view, deadline_us, out, &plan)
+                                 : judge_doubt(CAUSE_DOUBT);
     take_monitors(&plan, out);
-    take_verdict(&verdict, settings->policy.monitor, out);
+    if (is_recorded(&view, &verdict))
+        record_stopped(engine, &view, settings, occasion, deadline_us, &verdict, out);
+    take_verdict(&view, &verdict, out);
     plan_clear(&plan);
     facts_clear(&facts);
+    board_release(engine->board, view.brakes);
     snapshot_unref(snapshot);
 }

@@ -5,21 +5,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counters.h"
 #include "base/digest.h"
 #include "lists/slot.h"
 #include "policy/reply.h"
+#include "quarantine/board.h"
+#include "quarantine/ledger.h"
 #include "store/store.h"
 
 /* What decisions are made with; lives as long as the process. */
 struct engine {
     struct slot snapshots;
     struct store *store;
+    struct ledger *ledger;
+    struct board *board;
+    struct counters *counters;
     struct digest_key key; /* hashes addresses for store and log */
     int timeout_ms;        /* of the store, as it was opened */
     enum on_failure on_failure;
 };
 
 enum { DECISION_RULE_SIZE = 80, DECISION_WOULD_SIZE = 400 };
+
+/* What comes with a message beside its envelope. */
+struct occasion {
+    const char *failure;  /* why it could not be collected; NULL: it could */
+    const char *queue_id; /* NULL when it is not known */
+    const char *seal;     /* the value of its X-Mailbrake-Notice; NULL for none */
+    int minute_of_week;   /* local time */
+    int64_t now_ms;       /* wall time */
+};
 
 /* What becomes of a message, in copies: no snapshot is pinned by it. */
 struct decision {
@@ -31,15 +46,16 @@ struct decision {
     char identity[SUBJECT_SIZE]; /* for the log: hashed if privacy.addresses says so */
     char client[CLIENT_KEY_SIZE];
     bool hashed;
+    char hold[DIGEST_ID_SIZE];     /* the id of its hold record; "" for none */
+    char incident[DIGEST_ID_SIZE]; /* "" or "-" for none */
     int64_t reach;
     bool keep_marks; /* leave X-Mailbrake fields that came in */
     enum store_source source;
     const char *failure; /* why we could not decide, static; NULL: we could */
 };
 
-/* failure: why the message could not be collected, or NULL. minute_of_week: local time.
- * Takes at most the store's timeout_ms and a little. Always decides. */
+/* Takes at most the store's timeout_ms and a little. Always decides. */
 void decide_message(struct engine *engine, const struct envelope *envelope,
-                    const char *failure, int minute_of_week, struct decision *out);
+                    const struct occasion *occasion, struct decision *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "quarantine/seal.h"
 
 struct session *session_new(void)
 {
@@ -30,7 +31,9 @@ void session_reset(struct session *session)
     session->local = false;
     session->login = NULL;
     session->sender = NULL;
+    session->sender_argument = NULL;
     session->message_id = NULL;
+    session->seal = NULL;
     session->recipient_count = 0;
     session->header_count = 0;
     session->marks = 0;
@@ -68,11 +71,20 @@ static void *reserve(struct session *session, void *items, size_t count, size_t 
     return grown;
 }
 
+/* The argument beside the macro, where the macro alone does not say the domain. */
+static const char *keep_argument(struct session *session, const char *address,
+                                 const char *argument)
+{
+    return strchr(address, '@') == NULL ? keep(session, argument) : NULL;
+}
+
 void session_mail(struct session *session, char **arguments, const char *address,
                   const char *login)
 {
     bool has_address = address != NULL && address[0] != '\0';
     session->sender = keep(session, has_address ? address : arguments[0]);
+    if (has_address)
+        session->sender_argument = keep_argument(session, address, arguments[0]);
     session->login = keep(session, login);
 }
 
@@ -107,9 +119,11 @@ void session_rcpt(struct session *session, char **arguments, const char *address
     bool has_address = address != NULL && address[0] != '\0';
     const char *typed = keep_typed(session, arguments);
     const char *kept = keep(session, has_address ? address : arguments[0]);
+    const char *argument =
+        has_address ? keep_argument(session, address, arguments[0]) : NULL;
     if (session->failure == NULL)
-        session->recipients[session->recipient_count++] =
-            (struct envelope_recipient){.typed = typed, .address = kept};
+        session->recipients[session->recipient_count++] = (struct envelope_recipient){
+            .typed = typed, .address = kept, .argument = argument};
 }
 
 void session_header(struct session *session, const char *name, const char *value)
@@ -118,6 +132,8 @@ void session_header(struct session *session, const char *name, const char *value
         session->marks++;
     if (strcasecmp(name, "Message-ID") == 0 && session->message_id == NULL)
         session->message_id = keep(session, value);
+    if (strcasecmp(name, SEAL_FIELD) == 0 && session->seal == NULL)
+        session->seal = keep(session, value);
     if (!header_is_wanted(name))
         return;
     if (session->header_count >= SESSION_HEADERS_MAX) {
@@ -143,6 +159,7 @@ struct envelope session_envelope(const struct session *session)
         .local = session->local,
         .login = session->login,
         .sender = session->sender,
+        .sender_argument = session->sender_argument,
         .recipients = session->recipients,
         .recipient_count = session->recipient_count,
         .headers = session->headers,

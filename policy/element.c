@@ -193,8 +193,7 @@ enum status element_parse(const char *string, const struct domains *own,
         return parse_mailbox(string, out, error);
     if (is_word(string))
         return keep(out, ELEMENT_GROUP, string);
-    return refuse(error, string,
-                  "is neither a group's name nor an address");
+    return refuse(error, string, "is neither a group's name nor an address");
 }
 
 void element_clear(struct element *element)

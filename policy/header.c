@@ -45,8 +45,8 @@ static bool says_automatic(const struct header *header)
     return strcasecmp(header->name, "List-Id") == 0;
 }
 
-/* Counts the addresses of one To or Cc that no earlier one has shown. One that is too long
- * to be a mailbox is still shown to everybody: a stranger's, each a new one. */
+/* Counts the addresses of one To or Cc that no earlier one has shown. One that is too
+ * long to be a mailbox is still shown to everybody: a stranger's, each a new one. */
 static enum status add_visible(const struct header *header, const struct domains *own,
                                struct intern *seen, struct header_facts *facts)
 {

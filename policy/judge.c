@@ -19,6 +19,18 @@ bool judge_early(const struct view *view, struct verdict *out)
         *out = verdict_of(ACTION_ACCEPT, CAUSE_RELAY, NULL);
         return true;
     }
+    if (view->notice) {
+        *out = verdict_of(ACTION_ACCEPT, CAUSE_NOTICE, NULL);
+        return true;
+    }
+    const struct brake *brake =
+        brake_find(view->brakes, facts, view->directory, view->now_ms);
+    if (brake != NULL) {
+        bool local = facts->origin == ORIGIN_LOCAL && brake->action == ACTION_DEFER;
+        *out = verdict_of(local ? ACTION_QUARANTINE : brake->action, CAUSE_BRAKE, NULL);
+        out->brake = brake;
+        return true;
+    }
     if (facts->unknown) {
         *out = verdict_of(view->policy->lists_unknown, CAUSE_UNKNOWN, NULL);
         return true;

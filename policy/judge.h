@@ -7,6 +7,8 @@
 enum cause {
     CAUSE_NONE,     /* nothing fired, or a relay's mail */
     CAUSE_RELAY,    /* judged by another relay of ours */
+    CAUSE_NOTICE,   /* a notice of Mailbrake's own */
+    CAUSE_BRAKE,    /* set by hand */
     CAUSE_UNKNOWN,  /* lists_unknown */
     CAUSE_RULE,     /* by matching */
     CAUSE_LIMIT,    /* a bucket was short */
@@ -24,11 +26,13 @@ struct verdict {
     enum measure measure;        /* CAUSE_RULE: what was over, if over >= 0 */
     int64_t over;                /* its limit, -1 when the rule has no threshold */
     int64_t value;               /* reach, or the measure's value */
+    const struct brake *brake;   /* CAUSE_BRAKE */
     const struct charge *charge; /* CAUSE_LIMIT: the bucket that was short */
     struct outcome outcome;      /* CAUSE_LIMIT */
 };
 
-/* A verdict that needs no plan: relays and unknown lists. False when there is none. */
+/* A verdict that needs no plan: relays, notices, brakes, unknown lists. False when there
+ * is none. */
 bool judge_early(const struct view *view, struct verdict *out);
 
 /* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take

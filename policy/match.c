@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 
-/* Without a domain it is about the user part: a name is one of ours, a pattern with '*' is
- * anybody's, in any realm. There is no '@' to stop at in a user part, or else one that
+/* Without a domain it is about the user part: a name is one of ours, a pattern with '*'
+ * is anybody's, in any realm. There is no '@' to stop at in a user part, or else one that
  * holds it would match nothing. */
 static bool is_login(const struct view *view, const char *glob)
 {

@@ -2,6 +2,7 @@
 #ifndef POLICY_MATCH_H
 #define POLICY_MATCH_H
 
+#include "policy/brake.h"
 #include "policy/message.h"
 
 /* The first condition of a rule that does not hold. */
@@ -16,8 +17,9 @@ enum condition {
     CONDITION_ORIGIN,
     CONDITION_REPLY,
     CONDITION_AUTOMATIC,
-    CONDITION_OVER, /* some *_over is not passed */
-    CONDITION_KEY,  /* the message has no subject of the rule's key */
+    CONDITION_OVER,    /* some *_over is not passed */
+    CONDITION_KEY,     /* the message has no subject of the rule's key */
+    CONDITION_ALLOWED, /* an administrator lets this key pass the rule for a while */
 };
 
 /* What a message is seen against. All borrowed. */
@@ -26,6 +28,9 @@ struct view {
     const struct directory *directory;
     const struct facts *facts;
     int minute_of_week;
+    const struct brakes *brakes; /* NULL: none */
+    int64_t now_ms;              /* wall time; for brakes */
+    bool notice;                 /* Mailbrake's own, by its seal */
 };
 
 enum condition match_rule(const struct view *view, const struct rule *rule);

@@ -36,14 +36,21 @@ static enum status take_login(const char *login, const struct domains *own,
     return address_qualify(out, domains_first(own));
 }
 
-/* A MAIL or RCPT address: an own domain's tag is its user's own business. */
-static enum status take_address(const char *raw, const struct domains *own,
-                                struct address *out)
+/* A MAIL or RCPT address: an own domain's tag is its user's own business. Sendmail names
+ * local users without their domain: it is the one in the command if that is ours, and the
+ * first if it is another name of the host. */
+static enum status take_address(const char *raw, const char *argument,
+                                const struct domains *own, struct address *out)
 {
+    struct address said;
     enum status status = address_parse(raw, strlen(raw), out);
-    if (status == STATUS_OK && domains_first(own) != NULL)
-        status = address_qualify(out, domains_first(own));
-    return status;
+    if (status != STATUS_OK || domains_first(own) == NULL)
+        return status;
+    if (argument != NULL && out->at == out->length &&
+        address_parse(argument, strlen(argument), &said) == STATUS_OK &&
+        address_is_own(&said, own))
+        return address_qualify(out, address_domain(&said));
+    return address_qualify(out, domains_first(own));
 }
 
 static void take_client(const struct envelope *envelope, struct facts *facts)
@@ -111,7 +118,7 @@ static enum status take_typed(const struct envelope *envelope, const struct doma
         struct address address;
         if (i > 0 && strcasecmp(typed[i]->typed, typed[i - 1]->typed) == 0)
             continue;
-        status = take_address(typed[i]->address, own, &address);
+        status = take_address(typed[i]->address, typed[i]->argument, own, &address);
         if (status != STATUS_OK)
             break;
         char *text = strdup(address.text);
@@ -248,8 +255,8 @@ static enum status take_sender(const struct envelope *envelope,
     enum status status = take_login(envelope->login, own, &facts->login);
     if (status != STATUS_OK)
         return status;
-    status = take_address(envelope->sender == NULL ? "" : envelope->sender, own,
-                          &facts->sender);
+    status = take_address(envelope->sender == NULL ? "" : envelope->sender,
+                          envelope->sender_argument, own, &facts->sender);
     if (status != STATUS_OK)
         return status;
     if (address_is_own(&facts->sender, own))

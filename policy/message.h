@@ -13,16 +13,18 @@
 #include "policy/policy.h"
 
 struct envelope_recipient {
-    const char *typed;   /* all arguments of RCPT: two that differ are two copies */
-    const char *address; /* {rcpt_addr}, else the first argument */
+    const char *typed;    /* all arguments of RCPT: two that differ are two copies */
+    const char *address;  /* {rcpt_addr}, else the first argument */
+    const char *argument; /* the first argument, where the address has no domain */
 };
 
 /* A message as collected; all strings borrowed, NULL where the MTA said nothing. */
 struct envelope {
-    const char *client; /* IP address as text, without brackets */
-    bool local;         /* of sendmail(1) */
-    const char *login;  /* {auth_authen} */
-    const char *sender; /* {mail_addr}, else the first argument of MAIL */
+    const char *client;          /* IP address as text, without brackets */
+    bool local;                  /* of sendmail(1) */
+    const char *login;           /* {auth_authen} */
+    const char *sender;          /* {mail_addr}, else the first argument of MAIL */
+    const char *sender_argument; /* that argument, where the sender has no domain */
     const struct envelope_recipient *recipients;
     size_t recipient_count;
     const struct header *headers; /* those that header_is_wanted */

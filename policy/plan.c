@@ -14,10 +14,25 @@ static bool format_subject(const char *kind, const char *value, char *out, size_
     return true;
 }
 
-bool plan_subject(const struct facts *facts, const struct directory *directory,
-                  enum key key, char *out, size_t size)
+/* The first list addressed that the rule is about. */
+static bool format_list(const struct view *view, const struct rule *rule, char *out,
+                        size_t size)
 {
-    switch (key) {
+    for (size_t i = 0; i < view->facts->recipient_count; i++) {
+        const struct recipient *recipient = &view->facts->recipients[i];
+        if (match_charged_list(view, rule, recipient))
+            return format_subject(
+                "list", directory_list(view->directory, recipient->list)->address, out,
+                size);
+    }
+    return false;
+}
+
+bool plan_subject(const struct view *view, const struct rule *rule, char *out,
+                  size_t size)
+{
+    const struct facts *facts = view->facts;
+    switch (rule->key) {
     case KEY_SENDER:
         (void)snprintf(out, size, "%s", facts->identity);
         return true;
@@ -28,13 +43,7 @@ bool plan_subject(const struct facts *facts, const struct directory *directory,
     case KEY_SENDER_DOMAIN:
         return format_subject("domain", address_domain(&facts->sender), out, size);
     case KEY_LIST:
-        for (size_t i = 0; i < facts->recipient_count; i++) {
-            uint32_t list = facts->recipients[i].list;
-            if (list != DIRECTORY_NONE)
-                return format_subject("list", directory_list(directory, list)->address,
-                                      out, size);
-        }
-        return false;
+        return format_list(view, rule, out, size);
     case KEY_ALL:
         (void)snprintf(out, size, "all");
         return true;
@@ -144,7 +153,7 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
 {
     char subject[SUBJECT_SIZE];
     int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : (int64_t)view->facts->copies;
-    if (!plan_subject(view->facts, view->directory, rule->key, subject, sizeof subject))
+    if (!plan_subject(view, rule, subject, sizeof subject))
         return STATUS_OK; /* match_rule has seen to it that there is one */
     enum status status = reserve(plan, 1);
     if (status != STATUS_OK)
@@ -170,6 +179,15 @@ static enum status add_step(const struct view *view, const struct rule *rule,
     return status;
 }
 
+/* Rare enough that nobody pays for it without an allowance. */
+static bool is_allowed(const struct view *view, const struct rule *rule)
+{
+    char subject[SUBJECT_SIZE];
+    return view->brakes != NULL && view->brakes->allowance_count > 0 &&
+           plan_subject(view, rule, subject, sizeof subject) &&
+           brake_allows(view->brakes, rule->fingerprint, subject, view->now_ms);
+}
+
 enum status plan_make(const struct view *view, struct plan *out)
 {
     const struct policy *policy = view->policy;
@@ -185,6 +203,8 @@ enum status plan_make(const struct view *view, struct plan *out)
            plan.rules_walked < policy->rule_count) {
         const struct rule *rule = &policy->rules[plan.rules_walked];
         enum condition condition = match_rule(view, rule);
+        if (condition == CONDITION_NONE && is_allowed(view, rule))
+            condition = CONDITION_ALLOWED;
         plan.conditions[plan.rules_walked++] = condition;
         if (condition == CONDITION_NONE)
             status = add_step(view, rule, &plan);

@@ -35,9 +35,11 @@ struct plan {
 enum status plan_make(const struct view *view, struct plan *out) MUST_CHECK;
 void plan_clear(struct plan *plan);
 
-/* What makes one incident of a rule: the subject of its key ("list:a@b", ...). False when
- * the message has none; then nothing is written. */
-bool plan_subject(const struct facts *facts, const struct directory *directory,
-                  enum key key, char *out, size_t size);
+/* What makes one incident of a rule: the subject of its key ("list:a@b", ...); with a
+ * list, the first that its to matches. False when the message has none; then nothing is
+ * written.
+ */
+bool plan_subject(const struct view *view, const struct rule *rule, char *out,
+                  size_t size);
 
 #endif

@@ -7,6 +7,10 @@ static const char *default_reason(const struct verdict *verdict)
 {
     if (verdict->temporary)
         return "This mail cannot be judged at the moment, please try again later.";
+    if (verdict->cause == CAUSE_BRAKE)
+        return verdict->brake->reason[0] != '\0'
+                   ? verdict->brake->reason
+                   : "Mail like this is stopped at the moment by the administrators.";
     if (verdict->cause == CAUSE_UNKNOWN)
         return "The members of a list in this mail are not known at the moment.";
     if (verdict->cause == CAUSE_TOO_MANY)
@@ -54,6 +58,8 @@ static const char *decider(const struct verdict *verdict)
 {
     if (verdict->rule != NULL)
         return verdict->rule->name;
+    if (verdict->cause == CAUSE_BRAKE)
+        return "brake";
     if (verdict->cause == CAUSE_UNKNOWN)
         return "lists_unknown";
     return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";

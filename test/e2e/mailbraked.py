@@ -13,7 +13,13 @@ import time
 from postfix import OWN_DOMAINS, wait_until
 
 # What a test set-up cannot help: it runs as root, without a key and without the helper.
-ALWAYS_EXPECTED = [r"running as root", r"privacy\.key_file", r"control\.group", r"mta\.helper"]
+ALWAYS_EXPECTED = [
+    r"running as root",
+    r"privacy\.key_file",
+    r"control\.group",
+    r"mta\.helper",
+    r"mailbrake-mta",
+]
 
 SANITIZERS = r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:"
 

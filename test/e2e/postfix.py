@@ -159,6 +159,7 @@ class Postfix:
         self._run(program, f"hash:{path}")
         self._edition += 1
         stamp = time.time() - 100000 + self._edition
+        os.utime(path, (stamp, stamp))  # Postfix warns of a table older than its source
         os.utime(f"{path}.db", (stamp, stamp))
         self._tables[name] = text
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "lists/catalog.h"
 #include "milter/decide.h"
 #include "store/key.h"
@@ -174,7 +175,9 @@ static void run_row(struct engine *engine, const char *file, int line,
     struct decision decision;
     char reply[600];
     for (long i = 0; i < row->times; i++) {
-        decide_message(engine, &row->envelope, NULL, row->minute, &decision);
+        struct occasion occasion = {
+            .minute_of_week = row->minute, .now_ms = clock_wall_ms(), .queue_id = "1"};
+        decide_message(engine, &row->envelope, &occasion, &decision);
         if (i + 1 < row->times && decision.action != ACTION_ACCEPT) {
             complain(file, line, "stopped before its last time");
             return;
@@ -257,6 +260,10 @@ static bool start_engine(const char *file, struct engine *engine,
         store_open(&snapshot->settings->store, &key, reporter, &engine->store, &error),
         STATUS_OK);
     engine->key = key;
+    engine->ledger = ledger_new(engine->store, &key, "relay");
+    engine->board = board_new(engine->store);
+    ck_assert_ptr_nonnull(engine->ledger);
+    ck_assert_ptr_nonnull(engine->board);
     engine->timeout_ms = snapshot->settings->store.timeout_ms;
     engine->on_failure = snapshot->settings->store.on_failure;
     ck_assert_int_eq(slot_init(&engine->snapshots), STATUS_OK);
@@ -303,6 +310,8 @@ static void run_file(const char *path)
             else
                 complain(path, number, "not understood");
         }
+        board_free(engine.board);
+        ledger_free(engine.ledger);
         store_close(engine.store);
         slot_clear(&engine.snapshots);
     }

@@ -97,6 +97,36 @@ START_TEST(message_login_without_own_domains_stays_bare)
 END_TEST
 
 static const struct {
+    const char *address, *argument, *expected;
+} bare_names[] = {
+    {"Staff", "<Staff@TOO>", "staff@too"},
+    {"staff+tag", "staff+tag@too", "staff+tag@too"},
+    {"staff", "<staff%too@own>", "staff@own"},
+    {"staff", "<@own:staff@too>", "staff@too"},
+    {"staff", "<staff@localhost>", "staff@own"},
+    {"staff", "<staff@[127.0.0.1]>", "staff@own"},
+    {"staff", "<staff>", "staff@own"},
+    {"staff", "", "staff@own"},
+    {"staff", NULL, "staff@own"},
+    {"staff@own", "<staff@too>", "staff@own"},
+    {"staff@else", "<staff@too>", "staff@else"},
+};
+
+START_TEST(message_bare_name_is_in_the_own_domain_of_the_command)
+{
+    recipients[0] = (struct envelope_recipient){.typed = "x",
+                                                .address = bare_names[_i].address,
+                                                .argument = bare_names[_i].argument};
+    envelope.recipient_count = 1;
+    envelope.sender = "ann";
+    envelope.sender_argument = "<ann@too>";
+    gather();
+    ck_assert_str_eq(facts.recipients[0].address, bare_names[_i].expected);
+    ck_assert_str_eq(facts.identity, "sender:ann@too");
+}
+END_TEST
+
+static const struct {
     const char *client;
     bool local, trusted, relay;
 } clients[] = {
@@ -163,10 +193,14 @@ END_TEST
 
 START_TEST(message_other_dsn_arguments_are_copies)
 {
-    recipients[0] = (struct envelope_recipient){"<five@own>", "five@own"};
-    recipients[1] = (struct envelope_recipient){"<five@own> NOTIFY=NEVER ", "five@own"};
-    recipients[2] = (struct envelope_recipient){"<FIVE@own> notify=never ", "five@own"};
-    recipients[3] = (struct envelope_recipient){"<five@own> NOTIFY=DELAY ", "five@own"};
+    recipients[0] =
+        (struct envelope_recipient){.typed = "<five@own>", .address = "five@own"};
+    recipients[1] = (struct envelope_recipient){.typed = "<five@own> NOTIFY=NEVER ",
+                                                .address = "five@own"};
+    recipients[2] = (struct envelope_recipient){.typed = "<FIVE@own> notify=never ",
+                                                .address = "five@own"};
+    recipients[3] = (struct envelope_recipient){.typed = "<five@own> NOTIFY=DELAY ",
+                                                .address = "five@own"};
     envelope.recipient_count = 4;
     gather();
     ck_assert_uint_eq(facts.recipient_count, 1);
@@ -295,7 +329,8 @@ static char *many(size_t count, const char *format)
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(texts + i * EACH, EACH, "%s%zu@%s", format, i,
                        strcmp(format, "stranger") == 0 ? "else" : "own");
-        items[i] = (struct envelope_recipient){texts + i * EACH, texts + i * EACH};
+        items[i] = (struct envelope_recipient){.typed = texts + i * EACH,
+                                               .address = texts + i * EACH};
     }
     envelope.recipients = items;
     envelope.recipient_count = count;
@@ -371,6 +406,8 @@ static void add_tests(TCase *cases)
     tcase_add_loop_test(cases, message_has_one_identity, 0,
                         (int)(sizeof identities / sizeof identities[0]));
     tcase_add_test(cases, message_login_without_own_domains_stays_bare);
+    tcase_add_loop_test(cases, message_bare_name_is_in_the_own_domain_of_the_command, 0,
+                        sizeof bare_names / sizeof *bare_names);
     tcase_add_loop_test(cases, message_trusts_clients, 0,
                         (int)(sizeof clients / sizeof clients[0]));
     tcase_add_loop_test(cases, message_counts_copies_and_reach, 0,

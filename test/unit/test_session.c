@@ -50,6 +50,27 @@ START_TEST(session_empty_macro_is_the_null_sender)
 }
 END_TEST
 
+START_TEST(session_keeps_the_command_beside_a_bare_macro)
+{
+    struct session *session = session_new();
+    mail(session, "<Ann@Too>", "ann", NULL);
+    rcpt(session, "<Bob@Too>", "bob");
+    rcpt(session, "<Eve@Too>", "eve@too");
+    rcpt(session, "<Kim>", NULL);
+    struct envelope envelope = session_envelope(session);
+    ck_assert_str_eq(envelope.sender, "ann");
+    ck_assert_str_eq(envelope.sender_argument, "<Ann@Too>");
+    ck_assert_str_eq(envelope.recipients[0].address, "bob");
+    ck_assert_str_eq(envelope.recipients[0].argument, "<Bob@Too>");
+    ck_assert_ptr_null(envelope.recipients[1].argument);
+    ck_assert_ptr_null(envelope.recipients[2].argument);
+    session_reset(session);
+    mail(session, "<x@y>", "x@y", NULL);
+    ck_assert_ptr_null(session_envelope(session).sender_argument);
+    session_free(session);
+}
+END_TEST
+
 START_TEST(session_keeps_all_rcpt_arguments)
 {
     struct session *session = session_new();
@@ -138,6 +159,7 @@ int main(void)
     TCase *cases = tcase_create("session");
     tcase_add_test(cases, session_prefers_the_macro);
     tcase_add_test(cases, session_empty_macro_is_the_null_sender);
+    tcase_add_test(cases, session_keeps_the_command_beside_a_bare_macro);
     tcase_add_test(cases, session_keeps_all_rcpt_arguments);
     tcase_add_test(cases, session_keeps_only_wanted_headers);
     tcase_add_test(cases, session_reset_forgets_the_message_only);

@@ -1,0 +1,17 @@
+/* explain, asked of the daemon. */
+#ifndef ADMIN_EXPLAIN_LIVE_H
+#define ADMIN_EXPLAIN_LIVE_H
+
+#include <jansson.h>
+
+#include "admin/arguments.h"
+#include "policy/message.h"
+
+/* The daemon's explanation of a message. UNAVAILABLE: nobody is there to ask, or it has
+ * another configuration than the one that the arguments name, or does not let us ask
+ * (then with a message on stderr); with --socket that is INVALID, as is any refusal,
+ * after a message on stderr. */
+enum status explain_live(const struct arguments *arguments,
+                         const struct envelope *envelope, json_t **out) MUST_CHECK;
+
+#endif

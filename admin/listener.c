@@ -1,0 +1,94 @@
+/* Whoever may connect is decided twice: by the mode of the socket here, and for each
+ * request by its peer. */
+#include "admin/listener.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum { BACKLOG = 64, LOOKUP_BYTES = 16384, SOCKET_MODE = 0660 };
+
+static enum status fail(struct error *error, const char *path, const char *what)
+{
+    return error_set_at(error, STATUS_IO, path, 0, "%s: %s", what, strerror(errno));
+}
+
+/* Makes sure that nothing is at path. Only a socket is removed, and only when connecting
+ * says that nobody is there: a full backlog is somebody, too. */
+static enum status clear_place(const struct sockaddr_un *address, struct error *error)
+{
+    struct stat about;
+    const char *path = address->sun_path;
+    if (lstat(path, &about) != 0)
+        return errno == ENOENT ? STATUS_OK : fail(error, path, "can't look");
+    if (!S_ISSOCK(about.st_mode))
+        return error_set_at(error, STATUS_IO, path, 0, "is there and is no socket");
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return fail(error, path, "socket");
+    int refused = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                  errno == ECONNREFUSED;
+    (void)close(fd);
+    if (!refused)
+        return error_set_at(error, STATUS_CONFLICT, path, 0,
+                            "another program listens there");
+    if (unlink(path) != 0)
+        return fail(error, path, "can't remove the old socket");
+    return STATUS_OK;
+}
+
+static void give_to_group(const char *path, const char *group)
+{
+    struct group entry;
+    struct group *found = NULL;
+    if (group == NULL || group[0] == '\0')
+        return;
+    char *buffer = malloc(LOOKUP_BYTES);
+    if (buffer == NULL || getgrnam_r(group, &entry, buffer, LOOKUP_BYTES, &found) != 0 ||
+        found == NULL)
+        log_print(SEVERITY_WARNING,
+                  "control.group: there is no group %s, so %s is for us and root only",
+                  group, path);
+    else if (lchown(path, (uid_t)-1, found->gr_gid) != 0)
+        log_print(SEVERITY_WARNING, "control.group: can't give %s to group %s: %s", path,
+                  group, strerror(errno));
+    free(buffer);
+}
+
+enum status listener_open(const char *path, const char *group, int *out_fd,
+                          struct error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return error_set_at(error, STATUS_INVALID, path, 0, "is too long for a socket");
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    enum status status = clear_place(&address, error);
+    if (status != STATUS_OK)
+        return status;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return fail(error, path, "socket");
+    /* Bound with at most this mode, whatever the umask, which is the whole process's. */
+    if (fchmod(fd, SOCKET_MODE) != 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        status = fail(error, path, "can't listen there");
+        (void)close(fd);
+        return status;
+    }
+    give_to_group(path, group);
+    if (chmod(path, SOCKET_MODE) != 0 || listen(fd, BACKLOG) != 0) {
+        status = fail(error, path, "can't listen there");
+        (void)close(fd);
+        (void)unlink(path);
+        return status;
+    }
+    *out_fd = fd;
+    return STATUS_OK;
+}

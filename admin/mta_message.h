@@ -1,0 +1,35 @@
+/* What a look at one message of the queue tells. */
+#ifndef ADMIN_MTA_MESSAGE_H
+#define ADMIN_MTA_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+enum {
+    MTA_SENDER_SIZE = 1024, /* a longer one is cut, and equals no address then */
+    MTA_MARKS_MAX = 20,     /* X-Mailbrake fields kept; all are counted */
+    MTA_MARK_BYTES = 1000,  /* kept of each */
+};
+
+/* Zero-initialise; clear when done. */
+struct mta_message {
+    bool held;
+    char queue[16];               /* the MTA's name of the queue it lies in */
+    char sender[MTA_SENDER_SIZE]; /* "" for <> */
+    int64_t arrived_s;            /* since 1970 */
+    int mark_count;
+    struct text marks; /* their values, unfolded and printable, one a line */
+    bool in_mark;
+};
+
+/* The next line of the message's header, without its end. */
+void mta_message_add_header(struct mta_message *message, const char *line);
+
+/* Whether one of its marks says id=HOLD_ID. */
+bool mta_message_bears(const struct mta_message *message, const char *hold_id);
+
+void mta_message_clear(struct mta_message *message);
+
+#endif

@@ -1,0 +1,46 @@
+/* One order to mailbrake-mta(8), as its protocol writes it. */
+#ifndef ADMIN_MTA_ORDER_H
+#define ADMIN_MTA_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "conf/settings.h"
+
+enum {
+    MTA_LINE_MAX = 8192,      /* bytes of the line, without its end */
+    MTA_TEXT_MAX = 64 * 1024, /* bytes of the message behind it */
+    MTA_ADDRESSES_MAX = 20,
+    MTA_ADDRESS_MAX = 320,
+    MTA_QUEUE_ID_MAX = 40,
+    MTA_HOLD_ID_MAX = 64,
+};
+
+enum mta_verb {
+    MTA_LIST,
+    MTA_HEADER,
+    MTA_RELEASE,
+    MTA_DELETE,
+    MTA_HOLD,
+    MTA_REFUSE,
+    MTA_NOTICE,
+};
+
+/* Borrows from the line. */
+struct mta_order {
+    enum mta_verb verb;
+    const char *name;     /* of the verb, static */
+    const char *queue_id; /* NULL where the verb has none */
+    const char *mark;     /* the message must bear this hold id; or NULL */
+    const char *sender;   /* it must have this envelope sender, "" for <>; or NULL */
+    const char *to[MTA_ADDRESSES_MAX + 1]; /* NULL-terminated; empty: no notice */
+    bool has_text;                         /* a message text follows the line */
+};
+
+/* Cuts the line (length bytes and a NUL behind them) into its words. INVALID with the
+ * reason in error. */
+enum status mta_order_parse(char *line, size_t length, enum mta_type type,
+                            struct mta_order *out, struct error *error) MUST_CHECK;
+
+#endif

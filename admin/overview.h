@@ -1,0 +1,24 @@
+/* The state of things in numbers, for status and metrics. */
+#ifndef ADMIN_OVERVIEW_H
+#define ADMIN_OVERVIEW_H
+
+#include "admin/request.h"
+
+struct overview {
+    bool known; /* the store answered: the next three are so */
+    size_t holds, incidents, incidents_open;
+    size_t brakes;
+    size_t lists_ok, lists_stale, lists_unknown;
+    uint64_t largest_list;   /* persons */
+    int64_t oldest_read_s;   /* age of the oldest members in use */
+    const char *store_type;  /* "redis", "memory" */
+    const char *store_state; /* "ok", "local", "down" */
+    int64_t uptime_s;
+};
+
+void overview_read(const struct request *request, struct overview *out);
+
+/* "ok", "local", "down" */
+const char *overview_store_state(enum store_state state);
+
+#endif

@@ -1,0 +1,112 @@
+/* What does not fit is cut: the whole of it is in show, and in --json. */
+#include "admin/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/instant.h"
+#include "admin/output.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { NAME_WIDTH = 14, VALUE_WIDTH = 84 };
+
+const char *table_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "" : text;
+}
+
+long long table_number(const json_t *object, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(object, name));
+}
+
+/* Prints it escaped and cut; how wide that was. */
+static size_t put(const char *text, size_t width)
+{
+    struct text line = {0};
+    size_t length = strlen(text);
+    text_add_escaped(&line, text, length, length);
+    size_t shown = line.length;
+    if (shown > width) {
+        (void)printf("%.*s..", (int)(width - 2), text_string(&line));
+        shown = width;
+    } else {
+        (void)fputs(text_string(&line), stdout);
+    }
+    text_clear(&line);
+    return shown;
+}
+
+void table_cell(const char *text, size_t width)
+{
+    size_t shown = put(text, width);
+    (void)printf("%*s", (int)(width - shown + 1), "");
+}
+
+void table_count(long long number, size_t width)
+{
+    (void)printf("%*lld ", (int)width, number);
+}
+
+void table_instant(const char *instant, size_t width)
+{
+    char local[INSTANT_SIZE];
+    instant_local(instant, clock_wall_ms(), local);
+    table_cell(local, width);
+}
+
+void table_end(const char *text, size_t max)
+{
+    (void)put(text, max);
+    (void)fputc('\n', stdout);
+}
+
+/* How much of a text fits a line: up to its last blank, if it has one. */
+static size_t fitting(const char *text, size_t length)
+{
+    size_t cut = VALUE_WIDTH;
+    if (length <= cut)
+        return length;
+    while (cut > 0 && text[cut] != ' ')
+        cut--;
+    return cut > 0 ? cut : VALUE_WIDTH;
+}
+
+void table_field(const char *name, const char *text)
+{
+    struct text line = {0};
+    text_add_escaped(&line, text, strlen(text), strlen(text));
+    const char *rest = text_string(&line);
+    size_t left = line.length;
+    do {
+        size_t length = fitting(rest, left);
+        (void)printf("%-*s %.*s\n", NAME_WIDTH, name, (int)length, rest);
+        length += length < left && rest[length] == ' ';
+        rest += length;
+        left -= length;
+        name = "";
+    } while (left > 0);
+    text_clear(&line);
+}
+
+void table_strings(const char *name, const json_t *array, long long count)
+{
+    size_t i;
+    const json_t *item;
+    long long shown = (long long)json_array_size(array);
+    json_array_foreach(array, i, item)
+    {
+        const char *text = json_string_value(item);
+        table_field(i == 0 ? name : "", text == NULL ? "" : text);
+    }
+    if (count > shown)
+        (void)printf("%-*s and %lld more\n", NAME_WIDTH, shown == 0 ? name : "",
+                     count - shown);
+}
+
+const char *table_plural(long long number, const char *one, const char *many)
+{
+    return number == 1 ? one : many;
+}

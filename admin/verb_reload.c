@@ -1,0 +1,74 @@
+/* mailbrake reload: the configuration anew, now. */
+#include <stdio.h>
+
+#include "admin/dialogue.h"
+#include "admin/output.h"
+#include "admin/table.h"
+#include "admin/verbs.h"
+
+static void take(struct problems *problems, const json_t *array, bool warnings)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(array, i, item)
+    {
+        const char *file = table_text(item, "file");
+        int line = (int)table_number(item, "line");
+        const char *text = table_text(item, "text");
+        if (warnings)
+            problems_warning(problems, file, line, "%s", text);
+        else
+            problems_error(problems, file, line, "%s", text);
+    }
+}
+
+/* The daemon's problems as check prints its own. */
+static void print_problems(const json_t *answer)
+{
+    struct problems problems = {0};
+    take(&problems, json_object_get(answer, "warnings"), true);
+    take(&problems, json_object_get(answer, "errors"), false);
+    output_problems(&problems);
+    problems_clear(&problems);
+}
+
+static int reload(struct dialogue *dialogue)
+{
+    struct error error = {0};
+    json_t *answer = NULL;
+    const struct remote_call call = {
+        .method = "POST", .path = "/v1/reload", .purpose = dialogue->purpose};
+    enum status status = remote_ask(dialogue->remote, &call, &answer, &error);
+    bool ok = status == STATUS_OK;
+    const char *refusal = table_text(answer, "error");
+    if (answer == NULL || refusal[0] != '\0') {
+        output_complaint(answer == NULL ? error.text : refusal);
+        json_decref(answer);
+        return EXIT_FAILED;
+    }
+    if (dialogue->arguments.json)
+        return output_json(answer) && ok ? EXIT_DONE : EXIT_FAILED;
+    print_problems(answer);
+    json_decref(answer);
+    if (ok)
+        (void)puts("Reloaded.");
+    else
+        output_complaint("not reloaded: the rules from before stay in force");
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+int verb_reload(int argc, char **argv)
+{
+    struct dialogue dialogue;
+    int result = EXIT_FAILED;
+    if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK)
+        return EXIT_USAGE;
+    if (dialogue.arguments.word_count > 0) {
+        (void)fputs("usage: mailbrake reload\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (dialogue_open(&dialogue))
+        result = reload(&dialogue);
+    dialogue_close(&dialogue);
+    return result;
+}

@@ -1,0 +1,65 @@
+/* What was decided since the start, by rule, and how it is spread: for metrics and
+ * status. Knows nothing of mail: rules and verdicts are names here. */
+#ifndef BASE_COUNTERS_H
+#define BASE_COUNTERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum {
+    COUNTERS_MAX = 1000, /* kinds of names; what comes later counts as rule "other" */
+    COUNTERS_NAME_SIZE = 96,
+    COUNTERS_VERDICT_SIZE = 16,
+    COUNTERS_BOUNDS_MAX = 7,
+};
+
+struct counters;
+
+/* One decision. All strings borrowed. */
+struct counted {
+    const char *rule;    /* what decided; "-" for none */
+    const char *verdict; /* "accept", "reject", ... */
+    const char *would;   /* "RULE:VERDICT,..." of what only monitors; "" */
+    int64_t reach;
+    int64_t took_us;
+};
+
+/* How many were at most bounds[i], and above bounds[i - 1]; the last have no bound. */
+struct histogram {
+    int64_t bounds[COUNTERS_BOUNDS_MAX];
+    size_t bound_count;
+    uint64_t counts[COUNTERS_BOUNDS_MAX + 1];
+    uint64_t sum; /* of the values */
+};
+
+struct counter {
+    char rule[COUNTERS_NAME_SIZE];
+    char verdict[COUNTERS_VERDICT_SIZE];
+    bool would; /* counts what would have been, not what was */
+    uint64_t count;
+};
+
+/* All of it at one instant. */
+struct counters_sheet {
+    struct counter *items; /* in the order in which they came up */
+    size_t count;
+    struct histogram reach;
+    struct histogram took_us;
+};
+
+/* NULL without memory. */
+struct counters *counters_new(void);
+void counters_free(struct counters *counters);
+
+/* Safe from any thread; never waits for more than another one of these. */
+void counters_add(struct counters *counters, const struct counted *counted);
+
+/* A copy, for counters_clear; NOMEM. */
+enum status counters_read(struct counters *counters,
+                          struct counters_sheet *out) MUST_CHECK;
+void counters_clear(struct counters_sheet *sheet);
+
+#endif

@@ -1,0 +1,85 @@
+/* From facts and verdict to the ledger's event. Everything is borrowed: the ledger copies
+ * what it keeps. */
+#include "milter/record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void name_recipients(const struct view *view, struct event *event)
+{
+    const struct facts *facts = view->facts;
+    event->addressed_count = facts->recipient_count;
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        const struct recipient *recipient = &facts->recipients[i];
+        if (i < EVENT_ADDRESSED_MAX)
+            event->addressed[i] = recipient->address;
+        if (recipient->list == DIRECTORY_NONE)
+            continue;
+        if (event->list_count < EVENT_LISTS_MAX)
+            event->lists[event->list_count] =
+                directory_list(view->directory, recipient->list)->address;
+        event->list_count++;
+    }
+}
+
+/* What makes the incident: the bucket that was short, the brake, or the rule's key. */
+static const char *subject_of(const struct view *view, const struct verdict *verdict,
+                              char *buffer, size_t size)
+{
+    if (verdict->brake != NULL)
+        return verdict->brake->key;
+    if (verdict->charge != NULL)
+        return verdict->charge->subject;
+    return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";
+}
+
+static void take_hold(const struct hold *hold, struct verdict *verdict,
+                      struct decision *decision)
+{
+    memcpy(decision->hold, hold->id, sizeof decision->hold);
+    memcpy(decision->incident, hold->incident, sizeof decision->incident);
+    if (hold->result == HOLD_INCIDENT_FULL) {
+        verdict->action = ACTION_REJECT;
+    } else if (hold->result == HOLD_QUEUE_FULL) {
+        verdict->action = ACTION_DEFER;
+        verdict->temporary = true;
+        log_throttled(SEVERITY_ERROR,
+                      "the quarantine is full or its disk nearly so: mail that would be "
+                      "held is deferred (quarantine.max_messages, quarantine.min_free)");
+    }
+}
+
+void record_stopped(struct engine *engine, const struct view *view,
+                    const struct settings *settings, const struct occasion *occasion,
+                    int64_t deadline_us, struct verdict *verdict,
+                    struct decision *decision)
+{
+    const struct facts *facts = view->facts;
+    char subject[SUBJECT_SIZE];
+    struct event event = {
+        .action = verdict->action,
+        .rule = verdict->rule != NULL ? verdict->rule->name : "brake",
+        .fingerprint = verdict->rule != NULL ? verdict->rule->fingerprint : "brake",
+        .subject = subject_of(view, verdict, subject, sizeof subject),
+        .identity = facts->identity,
+        .sender = facts->sender.text,
+        .tell =
+            facts->sender.length > 0 &&
+            (facts->login.length > 0 ||
+             (facts->trusted && address_is_own(&facts->sender, &view->policy->domains))),
+        .reach = facts->measures[MEASURE_REACH],
+        .copies = (int64_t)facts->copies,
+        .queue_id = occasion->queue_id == NULL ? "" : occasion->queue_id,
+        .now_ms = occasion->now_ms,
+    };
+    name_recipients(view, &event);
+    if (verdict->action == ACTION_QUARANTINE) {
+        struct hold hold;
+        ledger_hold(engine->ledger, settings, &event, deadline_us, &hold);
+        take_hold(&hold, verdict, decision);
+    } else {
+        ledger_count(engine->ledger, &event, decision->incident);
+    }
+}

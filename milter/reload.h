@@ -1,0 +1,34 @@
+/* The current snapshot's life: the first load, reloads, and lists read again when they
+ * are due. Snapshots are built and freed here, never where a message waits. */
+#ifndef MILTER_RELOAD_H
+#define MILTER_RELOAD_H
+
+#include <pthread.h>
+
+#include "base/problems.h"
+#include "lists/catalog.h"
+#include "lists/slot.h"
+
+/* Zero-initialise, then reload_first. */
+struct reload {
+    pthread_mutex_t lock; /* one load at a time; covers what follows */
+    const char *path;     /* of the configuration */
+    struct slot *slot;
+    struct catalog *catalog;
+    struct problems told; /* by the last refresh: a fault is not logged each time */
+    int64_t told_at_us;   /* when all of them were logged */
+};
+
+/* Loads the configuration into an empty slot; both borrowed for the life of *reload.
+ * Problems are logged. */
+enum status reload_first(struct reload *reload, const char *path,
+                         struct slot *slot) MUST_CHECK;
+
+/* Loads the configuration anew; on failure the old one stays. Problems are logged and
+ * handed over to out_problems, which may be NULL. */
+enum status reload_now(struct reload *reload, struct problems *out_problems) MUST_CHECK;
+
+/* Starts the thread that takes SIGUSR1 and the refresh timer. */
+enum status reload_start(struct reload *reload) MUST_CHECK;
+
+#endif

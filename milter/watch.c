@@ -1,0 +1,199 @@
+/* The quick thread has store calls only; the slow one also waits for the helper and for
+ * notify.command. Both take the snapshot anew each time. */
+#include "milter/watch.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "milter/kin.h"
+#include "quarantine/notices.h"
+#include "quarantine/room.h"
+
+enum {
+    STORE_MS = 1000,
+    TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
+    NOTICES_SECONDS = 5,
+    SYNC_SECONDS = 10, /* until it went well once */
+    PRUNE_SECONDS = 60,
+};
+
+struct watch {
+    struct engine *engine;
+    struct actions *actions;
+    const char *host;
+};
+
+static int64_t soon(void)
+{
+    return clock_monotonic_us() + STORE_MS * INT64_C(1000);
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    (void)nanosleep(&wait, NULL);
+}
+
+void watch_brakes(struct engine *engine)
+{
+    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    /* A store that is away says so itself; what was seen before stays in force. */
+    enum status status = board_refresh(engine->board, &snapshot->settings->policy.domains,
+                                       clock_wall_ms(), soon());
+    if (status == STATUS_NOMEM)
+        log_throttled(SEVERITY_ERROR, "out of memory for the brakes");
+    snapshot_unref(snapshot);
+}
+
+void watch_flush(struct engine *engine)
+{
+    enum status status = ledger_flush(engine->ledger, soon());
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING, "refusals could not be counted in the store");
+}
+
+static void measure(struct engine *engine)
+{
+    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    bool has_room = room_is_left(snapshot->settings);
+    snapshot_unref(snapshot);
+    if (!has_room)
+        log_throttled(SEVERITY_ERROR, "less than quarantine.min_free is left for the "
+                                      "queue: mail that would be held is deferred");
+    enum status status = ledger_measure(engine->ledger, has_room, soon());
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING, "the held messages could not be counted");
+}
+
+static void *run_quick(void *argument)
+{
+    struct engine *engine = argument;
+    for (unsigned tick = 0;; tick++) {
+        watch_brakes(engine);
+        if (tick % TICKS_PER_SECOND == 0) {
+            watch_flush(engine);
+            measure(engine);
+        }
+        pause_ms(WATCH_TICK_MS);
+    }
+    return NULL;
+}
+
+static void send_notices(const struct watch *watch, const struct settings *settings)
+{
+    struct error error = {0};
+    struct engine *engine = watch->engine;
+    enum status status =
+        notices_send(engine->ledger, settings, &engine->key, clock_wall_ms(), &error);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
+}
+
+/* The ledger's times, in ms since 1970; -1 for what is none. */
+static int64_t parse_time(const char *text)
+{
+    struct tm utc = {0};
+    if (text == NULL || strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc) == NULL)
+        return -1;
+    return (int64_t)timegm(&utc) * 1000;
+}
+
+/* What nobody decided for longer than quarantine.expire is refused. */
+static void expire(const struct watch *watch, const struct settings *settings)
+{
+    json_t *holds;
+    json_t *hold;
+    size_t index;
+    int64_t oldest_ms = clock_wall_ms() - settings->quarantine.expire_ms;
+    if (ledger_holds(watch->engine->ledger, false, soon(), &holds) != STATUS_OK)
+        return;
+    json_array_foreach(holds, index, hold)
+    {
+        struct error error = {0};
+        const char *id = json_string_value(json_object_get(hold, "id"));
+        int64_t held_ms = parse_time(json_string_value(json_object_get(hold, "held_at")));
+        if (id == NULL || held_ms < 0 || held_ms > oldest_ms)
+            continue;
+        if (actions_decide(watch->actions, settings, ACTIONS_REFUSE, id, &error) ==
+            STATUS_OK)
+            log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
+        else
+            log_throttled(SEVERITY_WARNING, "an expired hold was not refused: %s",
+                          error.text);
+    }
+    json_decref(holds);
+}
+
+static void prune(struct engine *engine, const struct settings *settings)
+{
+    enum status status = ledger_prune(engine->ledger, clock_wall_ms(),
+                                      settings->privacy.retention_ms, soon());
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING, "old records could not be put away");
+}
+
+/* False when it has to be tried again: the helper or the store may come up after us. */
+static bool synchronise(const struct watch *watch, const struct settings *settings)
+{
+    struct error error = {0};
+    struct actions_sync found;
+    enum status status = actions_sync(watch->actions, settings, &found, &error);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "the records were not held against the queue: %s",
+                      error.text);
+    else if (found.restored > 0 || found.ended > 0)
+        log_print(SEVERITY_INFO,
+                  "quarantine: %zu held messages got their record back, %zu records "
+                  "ended because their message is gone",
+                  found.restored, found.ended);
+    return status == STATUS_OK;
+}
+
+static void *run_slow(void *argument)
+{
+    const struct watch *watch = argument;
+    struct engine *engine = watch->engine;
+    bool synchronised = false;
+    for (unsigned second = 0;; second++) {
+        struct snapshot *snapshot = slot_get(&engine->snapshots);
+        const struct settings *settings = snapshot->settings;
+        if (!synchronised && second % SYNC_SECONDS == 0)
+            synchronised = synchronise(watch, settings);
+        if (second % NOTICES_SECONDS == 0)
+            send_notices(watch, settings);
+        if (second % PRUNE_SECONDS == 0)
+            expire(watch, settings);
+        if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
+            prune(engine, settings);
+            kin_compare_rules(engine, settings, watch->host, clock_wall_ms());
+        }
+        snapshot_unref(snapshot);
+        pause_ms(1000);
+    }
+    return NULL;
+}
+
+static enum status start(void *(*run)(void *), void *argument, struct error *error)
+{
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, run, argument);
+    if (failed != 0)
+        return error_set(error, STATUS_UNAVAILABLE, "can't start a thread: %s",
+                         strerror(failed));
+    (void)pthread_detach(thread);
+    return STATUS_OK;
+}
+
+enum status watch_start(struct engine *engine, struct actions *actions, const char *host,
+                        struct error *error)
+{
+    static struct watch watch; /* of the one daemon in this process */
+    watch = (struct watch){.engine = engine, .actions = actions, .host = host};
+    enum status status = start(run_quick, engine, error);
+    if (status == STATUS_OK)
+        status = start(run_slow, &watch, error);
+    return status;
+}

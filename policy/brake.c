@@ -1,0 +1,294 @@
+/* Keys in one spelling, the one that facts have, so that what an administrator typed is
+ * what a message is compared with. A key that could never match anything is refused. */
+#include "policy/brake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+static enum status refuse(struct error *error, const char *text, const char *why)
+{
+    return error_set(error, STATUS_INVALID, "\"%.100s\": %s", text, why);
+}
+
+static enum status keep(struct brake *out, enum brake_kind kind, const char *prefix,
+                        const char *value)
+{
+    struct text key = {0};
+    text_printf(&key, "%s%s", prefix, value);
+    if (key.failed) {
+        text_clear(&key);
+        return STATUS_NOMEM;
+    }
+    *out = (struct brake){.kind = kind, .key = key.data};
+    return STATUS_OK;
+}
+
+/* Taken literally, as facts take a login: in lower case, an empty realm is none. */
+static enum status parse_login(const char *text, const struct domains *own,
+                               struct brake *out, struct error *error)
+{
+    char login[ADDRESS_SIZE];
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == '@')
+        length--;
+    if (length == 0 || length >= sizeof login || memchr(text, '*', length) != NULL)
+        return refuse(error, text, "login: takes one user name, without '*'");
+    memcpy(login, text, length);
+    login[length] = '\0';
+    text_lower_all(login, length);
+
+    struct text whole = {0};
+    text_add_string(&whole, login);
+    if (strchr(login, '@') == NULL && domains_first(own) != NULL)
+        text_printf(&whole, "@%s", domains_first(own));
+    enum status status = whole.failed
+                             ? STATUS_NOMEM
+                             : keep(out, BRAKE_LOGIN, "login:", text_string(&whole));
+    text_clear(&whole);
+    return status;
+}
+
+static enum status parse_address(const char *text, const struct domains *own,
+                                 struct address *out, struct error *error)
+{
+    if (strchr(text, '*') != NULL || strpbrk(text, "<>(),; ") != NULL)
+        return refuse(error, text, "takes one address (user@domain), without '*'");
+    const char *at = strchr(text, '@');
+    if (at != NULL && strchr(at + 1, '@') != NULL)
+        return refuse(error, text, "has two '@'");
+    enum status status = address_parse(text, strlen(text), out);
+    if (status == STATUS_OK && out->at > 0 && domains_first(own) != NULL)
+        status = address_qualify(out, domains_first(own));
+    if (status == STATUS_NOMEM)
+        return status;
+    if (status != STATUS_OK)
+        return refuse(error, text, "is too long for an address");
+    if (out->at == 0 || address_domain(out)[0] == '\0')
+        return refuse(error, text, "is no address (user@domain)");
+    return STATUS_OK;
+}
+
+/* As facts have it, a sender of ours is without the tag. */
+static enum status parse_sender(const char *text, const struct domains *own,
+                                struct brake *out, struct error *error)
+{
+    struct address address;
+    enum status status = parse_address(text, own, &address, error);
+    if (status != STATUS_OK)
+        return status;
+    if (address_is_own(&address, own))
+        (void)address_remove_tag(&address, own->delimiters);
+    return keep(out, BRAKE_SENDER, "sender:", address.text);
+}
+
+static enum status parse_list(const char *text, const struct domains *own,
+                              struct brake *out, struct error *error)
+{
+    struct address address;
+    enum status status = parse_address(text, own, &address, error);
+    return status == STATUS_OK ? keep(out, BRAKE_LIST, "list:", address.text) : status;
+}
+
+static enum status parse_domain(const char *text, struct brake *out, struct error *error)
+{
+    struct domains domains = {0};
+    enum status status = domains_add(&domains, text, error);
+    if (status == STATUS_OK)
+        status = keep(out, BRAKE_DOMAIN, "domain:", domains_first(&domains));
+    domains_clear(&domains);
+    return status;
+}
+
+/* IPv4 dotted; IPv6 with a tail of zeros as "::". The prefix is left out for one host. */
+static void format_network(const struct network *network, char *out, size_t size)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    const uint8_t *bytes = network->bytes;
+    size_t length = 0;
+    bool ipv4 = network->prefix >= 96 && memcmp(bytes, mapped, sizeof mapped) == 0;
+    int groups = 8;
+    while (groups > 0 && bytes[2 * groups - 2] == 0 && bytes[2 * groups - 1] == 0)
+        groups--;
+    if (groups == 7) /* "::" would be no shorter */
+        groups = 8;
+    if (ipv4)
+        length = (size_t)snprintf(out, size, "%d.%d.%d.%d", bytes[12], bytes[13],
+                                  bytes[14], bytes[15]);
+    for (int i = 0; i < groups && !ipv4; i++)
+        length +=
+            (size_t)snprintf(out + length, size - length, "%s%x", i > 0 ? ":" : "",
+                             (unsigned)bytes[2 * i] << 8 | (unsigned)bytes[2 * i + 1]);
+    if (groups < 8 && !ipv4)
+        length += (size_t)snprintf(out + length, size - length, "::");
+    if (network->prefix < 128)
+        (void)snprintf(out + length, size - length, "/%d",
+                       ipv4 ? network->prefix - 96 : network->prefix);
+}
+
+static enum status parse_client(const char *text, struct brake *out, struct error *error)
+{
+    struct network network;
+    char address[64];
+    enum status status;
+    if (strcmp(text, "local") == 0) {
+        status = keep(out, BRAKE_CLIENT, "client:", text);
+        if (status == STATUS_OK)
+            out->local = true;
+        return status;
+    }
+    status = network_parse(text, &network, error);
+    if (status != STATUS_OK)
+        return status;
+    format_network(&network, address, sizeof address);
+    status = keep(out, BRAKE_CLIENT, "client:", address);
+    if (status == STATUS_OK)
+        out->network = network;
+    return status;
+}
+
+static enum status check_characters(const char *text, struct error *error)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c < ' ' || c == 0x7f)
+            return error_set(error, STATUS_INVALID, "a key holds no control characters");
+    }
+    if (!utf8_is_valid(text, strlen(text)))
+        return error_set(error, STATUS_INVALID, "a key must be UTF-8");
+    return STATUS_OK;
+}
+
+static const char *after(const char *string, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
+}
+
+enum status brake_parse_key(const char *text, const struct domains *own,
+                            struct brake *out, struct error *error)
+{
+    const char *rest;
+    enum status status = check_characters(text, error);
+    if (status != STATUS_OK)
+        return status;
+    if (strcmp(text, "all") == 0)
+        return keep(out, BRAKE_ALL, text, "");
+    if ((rest = after(text, "login:")) != NULL)
+        return parse_login(rest, own, out, error);
+    if ((rest = after(text, "sender:")) != NULL)
+        return parse_sender(rest, own, out, error);
+    if ((rest = after(text, "client:")) != NULL)
+        return parse_client(rest, out, error);
+    if ((rest = after(text, "list:")) != NULL)
+        return parse_list(rest, own, out, error);
+    if ((rest = after(text, "domain:")) != NULL)
+        return parse_domain(rest, out, error);
+    return refuse(error, text,
+                  "a key is login:, sender:, client:, list: or domain: and a value, "
+                  "or \"all\"");
+}
+
+void brake_clear(struct brake *brake)
+{
+    free(brake->key);
+    free(brake->by);
+    free(brake->reason);
+    *brake = (struct brake){0};
+}
+
+void brakes_clear(struct brakes *brakes)
+{
+    for (size_t i = 0; i < brakes->count; i++)
+        brake_clear(&brakes->items[i]);
+    for (size_t i = 0; i < brakes->allowance_count; i++) {
+        free(brakes->allowances[i].fingerprint);
+        free(brakes->allowances[i].subject);
+    }
+    free(brakes->items);
+    free(brakes->allowances);
+    *brakes = (struct brakes){0};
+}
+
+static bool is_address(const struct recipient *recipient, const char *address)
+{
+    return strcmp(recipient->address, address) == 0 ||
+           (recipient->meant != NULL && strcmp(recipient->meant, address) == 0);
+}
+
+/* Also by its address alone: a brake must not depend on the list being known. */
+static bool reaches_list(const struct facts *facts, const struct directory *directory,
+                         const char *list)
+{
+    struct address address;
+    struct target target = {.list = DIRECTORY_NONE};
+    if (address_parse(list, strlen(list), &address) == STATUS_OK)
+        directory_find(directory, &address, &target);
+    for (size_t i = 0; i < facts->list_count && target.list != DIRECTORY_NONE; i++) {
+        if (facts->lists[i] == target.list)
+            return true;
+    }
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        if (is_address(&facts->recipients[i], list))
+            return true;
+    }
+    return false;
+}
+
+static bool is_client(const struct brake *brake, const struct facts *facts)
+{
+    if (brake->local)
+        return facts->origin == ORIGIN_LOCAL;
+    return facts->origin != ORIGIN_LOCAL && facts->has_client_address &&
+           network_has(&brake->network, facts->client_address);
+}
+
+static bool stops(const struct brake *brake, const struct facts *facts,
+                  const struct directory *directory)
+{
+    const char *value = brake->key + strcspn(brake->key, ":");
+    if (*value == ':')
+        value++;
+    switch (brake->kind) {
+    case BRAKE_LOGIN:
+        return strcmp(value, facts->login.text) == 0;
+    case BRAKE_SENDER:
+        return strcmp(value, facts->sender.text) == 0;
+    case BRAKE_CLIENT:
+        return is_client(brake, facts);
+    case BRAKE_LIST:
+        return reaches_list(facts, directory, value);
+    case BRAKE_DOMAIN:
+        return strcmp(value, address_domain(&facts->sender)) == 0;
+    case BRAKE_ALL:
+        return facts->measures[MEASURE_REACH] > 1;
+    }
+    return false;
+}
+
+const struct brake *brake_find(const struct brakes *brakes, const struct facts *facts,
+                               const struct directory *directory, int64_t now_ms)
+{
+    for (size_t i = 0; brakes != NULL && i < brakes->count; i++) {
+        const struct brake *brake = &brakes->items[i];
+        if (brake->until_ms > now_ms && stops(brake, facts, directory))
+            return brake;
+    }
+    return NULL;
+}
+
+bool brake_allows(const struct brakes *brakes, const char *fingerprint,
+                  const char *subject, int64_t now_ms)
+{
+    for (size_t i = 0; brakes != NULL && i < brakes->allowance_count; i++) {
+        const struct allowance *allowance = &brakes->allowances[i];
+        if (allowance->until_ms > now_ms &&
+            strcmp(allowance->fingerprint, fingerprint) == 0 &&
+            strcmp(allowance->subject, subject) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,230 @@
+/* One write(2) and one fsync(2) an entry, under a lock of this process; what could not be
+ * written whole is taken back, so that a full disk leaves no half line. */
+#include "quarantine/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+enum { INSTANT_SIZE = 40 };
+
+struct audit {
+    char *path; /* NULL: nothing is kept */
+    pthread_mutex_t mutex;
+};
+
+struct audit *audit_new(const char *path)
+{
+    struct audit *audit = calloc(1, sizeof *audit);
+    if (audit == NULL)
+        return NULL;
+    audit->path = path == NULL ? NULL : strdup(path);
+    if ((path != NULL && audit->path == NULL) ||
+        pthread_mutex_init(&audit->mutex, NULL) != 0) {
+        free(audit->path);
+        free(audit);
+        return NULL;
+    }
+    return audit;
+}
+
+void audit_free(struct audit *audit)
+{
+    if (audit == NULL)
+        return;
+    (void)pthread_mutex_destroy(&audit->mutex);
+    free(audit->path);
+    free(audit);
+}
+
+static json_t *clean_string(const char *string)
+{
+    struct text clean = {0};
+    utf8_add(&clean, string, strnlen(string, AUDIT_TEXT_MAX));
+    json_t *json = clean.failed ? NULL : json_stringn(text_string(&clean), clean.length);
+    text_clear(&clean);
+    return json;
+}
+
+/* UTC, ISO 8601, to the millisecond. */
+static void format_instant(int64_t at_ms, char out[INSTANT_SIZE])
+{
+    struct tm parts;
+    char seconds[24] = "";
+    time_t at = (time_t)(at_ms / 1000);
+    if (gmtime_r(&at, &parts) != NULL)
+        (void)strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(out, INSTANT_SIZE, "%s.%03dZ", seconds, (int)(at_ms % 1000));
+}
+
+/* The line with its newline, for free(3); NULL without memory. */
+static char *format_entry(const struct audit_entry *entry)
+{
+    char at[INSTANT_SIZE];
+    char *line = NULL;
+    format_instant(entry->at_ms, at);
+    json_t *json =
+        json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "at", at, "at_ms",
+                  (json_int_t)entry->at_ms, "uid", (json_int_t)entry->uid, "user",
+                  clean_string(entry->user), "action", clean_string(entry->action),
+                  "target", clean_string(entry->target), "purpose",
+                  clean_string(entry->purpose), "result", clean_string(entry->result));
+    char *bare = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_decref(json);
+    if (bare != NULL && asprintf(&line, "%s\n", bare) < 0)
+        line = NULL;
+    free(bare);
+    return line;
+}
+
+/* Under the lock. */
+static enum status write_line(const char *path, int fd, const char *line,
+                              struct error *error)
+{
+    struct stat before;
+    size_t length = strlen(line);
+    if (fstat(fd, &before) != 0)
+        return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
+    ssize_t written = write(fd, line, length);
+    int failure = written < 0 ? errno : ENOSPC; /* what a short write means */
+    if (written == (ssize_t)length && fsync(fd) == 0)
+        return STATUS_OK;
+    if (written == (ssize_t)length)
+        failure = errno;
+    if (ftruncate(fd, before.st_size) != 0)
+        failure = errno;
+    return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(failure));
+}
+
+enum status audit_append(struct audit *audit, const struct audit_entry *entry,
+                         struct error *error)
+{
+    if (audit->path == NULL)
+        return STATUS_OK;
+    char *line = format_entry(entry);
+    if (line == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    enum status status;
+    (void)pthread_mutex_lock(&audit->mutex);
+    int fd = open(audit->path,
+                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW,
+                  S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        status = error_set_at(error, STATUS_IO, audit->path, 0, "%s", strerror(errno));
+    } else {
+        status = write_line(audit->path, fd, line, error);
+        (void)close(fd);
+    }
+    (void)pthread_mutex_unlock(&audit->mutex);
+    free(line);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* The end of the file, at most AUDIT_READ_BYTES_MAX of it, NUL-terminated, for free(3).
+ */
+static enum status read_tail(const char *path, char **out, struct error *error)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        *out = strdup("");
+        return *out == NULL ? error_set(error, STATUS_NOMEM, "out of memory") : STATUS_OK;
+    }
+    if (fd < 0 || fstat(fd, &about) != 0) {
+        enum status status =
+            error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
+        if (fd >= 0)
+            (void)close(fd);
+        return status;
+    }
+    off_t start =
+        about.st_size > AUDIT_READ_BYTES_MAX ? about.st_size - AUDIT_READ_BYTES_MAX : 0;
+    size_t size = (size_t)(about.st_size - start);
+    size_t have = 0;
+    char *data = malloc(size + 1);
+    ssize_t more = 1;
+    while (data != NULL && have < size && more > 0) {
+        more = pread(fd, data + have, size - have, start + (off_t)have);
+        if (more > 0)
+            have += (size_t)more;
+    }
+    (void)close(fd);
+    if (data == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    data[have] = '\0';
+    *out = data;
+    return STATUS_OK;
+}
+
+static bool is_since(const json_t *entry, int64_t since_ms)
+{
+    const json_t *at = json_object_get(entry, "at_ms");
+    return json_is_integer(at) && json_integer_value(at) >= since_ms;
+}
+
+/* A line that was cut off, at either end of what was read, is no JSON. */
+static enum status take_lines(char *data, int64_t since_ms, json_t *entries)
+{
+    char *rest = NULL;
+    for (char *line = strtok_r(data, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        json_t *entry = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        if (!is_since(entry, since_ms)) {
+            json_decref(entry);
+            continue;
+        }
+        if (json_array_append_new(entries, entry) != 0)
+            return STATUS_NOMEM;
+    }
+    return STATUS_OK;
+}
+
+/* The newest of them. */
+static json_t *cut(json_t *entries)
+{
+    size_t count = json_array_size(entries);
+    if (count <= AUDIT_READ_MAX)
+        return entries;
+    json_t *newest = json_array();
+    for (size_t i = count - AUDIT_READ_MAX; i < count; i++)
+        (void)json_array_append(newest, json_array_get(entries, i));
+    json_decref(entries);
+    return newest;
+}
+
+enum status audit_read(struct audit *audit, int64_t since_ms, json_t **out,
+                       struct error *error)
+{
+    char *data = NULL;
+    if (audit->path != NULL) {
+        enum status status = read_tail(audit->path, &data, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    json_t *entries = json_array();
+    enum status status = entries == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK && data != NULL)
+        status = take_lines(data, since_ms, entries);
+    free(data);
+    if (status == STATUS_OK) {
+        entries = cut(entries);
+        status = entries == NULL ? STATUS_NOMEM : STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        json_decref(entries);
+        return error_set(error, status, "out of memory");
+    }
+    *out = entries;
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* What administrators did and looked at: a file of JSON lines that is only ever appended
+ * to, each line on the disk before the answer goes out. */
+#ifndef QUARANTINE_AUDIT_H
+#define QUARANTINE_AUDIT_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "base/status.h"
+
+struct audit;
+
+enum {
+    AUDIT_READ_MAX = 10000,                 /* entries in one answer, the newest */
+    AUDIT_READ_BYTES_MAX = 8 * 1024 * 1024, /* looked at from the end of the file */
+    AUDIT_TEXT_MAX = 500,                   /* bytes kept of each text */
+};
+
+/* All strings borrowed; bytes that are no UTF-8 become U+FFFD. */
+struct audit_entry {
+    int64_t at_ms; /* wall time */
+    uid_t uid;
+    const char *user;    /* its name, "" when it has none */
+    const char *action;  /* "release", "brake set", ... */
+    const char *target;  /* a hold's or incident's id, a key; "" */
+    const char *purpose; /* in the administrator's words; "" */
+    const char *result;  /* "ok", or what went wrong */
+};
+
+/* path is copied; NULL: nothing is kept. The file is made at the first entry, with mode
+ * 0600, and opened for each, so that logrotate(8) may move it. NULL without memory. */
+struct audit *audit_new(const char *path);
+void audit_free(struct audit *audit);
+
+/* One entry, fsynced. IO with the system's words; then the file is as before. */
+enum status audit_append(struct audit *audit, const struct audit_entry *entry,
+                         struct error *error) MUST_CHECK;
+
+/* Entries at or after since_ms, oldest first, as the file has them: [{"at", "uid",
+ * "user", "action", "target", "purpose", "result"}]. A line that is damaged is left out.
+ * The caller owns the array. */
+enum status audit_read(struct audit *audit, int64_t since_ms, json_t **out,
+                       struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,532 @@
+/* One immutable sheet of what is in force, swapped whole. Setting and clearing put a new
+ * sheet up at once; a reading that began before that is thrown away, since it may not
+ * have seen it. The lock covers pointers and counts, never the store. */
+#include "quarantine/board.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "quarantine/record.h"
+
+enum {
+    BRAKES_MAX = 1000,      /* that can be set; each message is held against all */
+    LAPSED_KEPT_MS = 60000, /* another relay's clock may be behind */
+    READINGS = 3,           /* tries to read while others set and clear */
+};
+
+/* What messages hold a reference to. */
+struct sheet {
+    struct brakes brakes;
+    size_t references; /* the board's own included */
+    struct sheet *next;
+};
+
+struct board {
+    struct store *store;
+    pthread_mutex_t mutex;
+    struct sheet *current;
+    struct sheet *sheets; /* all that somebody has, current among them */
+    uint64_t changes;     /* by board_set and the like */
+};
+
+/* ---- sheets ---- */
+
+static void free_sheet(struct sheet *sheet)
+{
+    if (sheet != NULL)
+        brakes_clear(&sheet->brakes);
+    free(sheet);
+}
+
+/* Under the lock: drops a reference; what is to be freed, or NULL. */
+static struct sheet *drop(struct board *board, struct sheet *sheet)
+{
+    if (--sheet->references > 0)
+        return NULL;
+    struct sheet **link = &board->sheets;
+    while (*link != sheet)
+        link = &(*link)->next;
+    *link = sheet->next;
+    return sheet;
+}
+
+/* Under the lock: puts up a sheet; what is to be freed of the one before, or NULL. */
+static struct sheet *put_up(struct board *board, struct sheet *sheet)
+{
+    struct sheet *before = board->current;
+    sheet->references = 1;
+    sheet->next = board->sheets;
+    board->sheets = sheet;
+    board->current = sheet;
+    return before == NULL ? NULL : drop(board, before);
+}
+
+struct board *board_new(struct store *store)
+{
+    struct board *board = calloc(1, sizeof *board);
+    struct sheet *empty = calloc(1, sizeof *empty);
+    if (board == NULL || empty == NULL || pthread_mutex_init(&board->mutex, NULL) != 0) {
+        free(board);
+        free(empty);
+        return NULL;
+    }
+    board->store = store;
+    (void)put_up(board, empty);
+    return board;
+}
+
+void board_free(struct board *board)
+{
+    if (board == NULL)
+        return;
+    while (board->sheets != NULL) {
+        struct sheet *sheet = board->sheets;
+        board->sheets = sheet->next;
+        free_sheet(sheet);
+    }
+    (void)pthread_mutex_destroy(&board->mutex);
+    free(board);
+}
+
+const struct brakes *board_take(struct board *board)
+{
+    (void)pthread_mutex_lock(&board->mutex);
+    struct sheet *sheet = board->current;
+    sheet->references++;
+    (void)pthread_mutex_unlock(&board->mutex);
+    return &sheet->brakes;
+}
+
+void board_release(struct board *board, const struct brakes *brakes)
+{
+    struct sheet *unused = NULL;
+    (void)pthread_mutex_lock(&board->mutex);
+    struct sheet *sheet = board->sheets;
+    while (sheet != NULL && &sheet->brakes != brakes)
+        sheet = sheet->next;
+    if (sheet != NULL)
+        unused = drop(board, sheet);
+    (void)pthread_mutex_unlock(&board->mutex);
+    free_sheet(unused);
+}
+
+/* ---- building a sheet ---- */
+
+static char *copy_string(const char *string)
+{
+    return strdup(string == NULL ? "" : string);
+}
+
+/* The memory holds the next power of two, so it grows whenever count is one. */
+static void *grow(void *items, size_t count, size_t size)
+{
+    if ((count & (count - 1)) != 0)
+        return items;
+    return reallocarray(items, count == 0 ? 1 : 2 * count, size);
+}
+
+/* Takes over what brake owns, also when there is no memory. */
+static bool add_brake(struct brakes *brakes, struct brake *brake)
+{
+    struct brake *items = grow(brakes->items, brakes->count, sizeof *items);
+    if (items != NULL)
+        brakes->items = items;
+    if (items == NULL || brake->key == NULL || brake->by == NULL ||
+        brake->reason == NULL) {
+        brake_clear(brake);
+        return false;
+    }
+    items[brakes->count++] = *brake;
+    return true;
+}
+
+static bool add_allowance(struct brakes *brakes, const char *fingerprint,
+                          const char *subject, int64_t until_ms)
+{
+    struct allowance *items =
+        grow(brakes->allowances, brakes->allowance_count, sizeof *items);
+    struct allowance allowance = {strdup(fingerprint), strdup(subject), until_ms};
+    if (items != NULL)
+        brakes->allowances = items;
+    if (items == NULL || allowance.fingerprint == NULL || allowance.subject == NULL) {
+        free(allowance.fingerprint);
+        free(allowance.subject);
+        return false;
+    }
+    items[brakes->allowance_count++] = allowance;
+    return true;
+}
+
+static bool add_brake_copy(struct brakes *brakes, const struct brake *brake)
+{
+    struct brake copy = *brake;
+    copy.key = copy_string(brake->key);
+    copy.by = copy_string(brake->by);
+    copy.reason = copy_string(brake->reason);
+    return add_brake(brakes, &copy);
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct brake *a = left;
+    const struct brake *b = right;
+    return strcmp(a->key, b->key);
+}
+
+/* In one order everywhere, since the first that stops a message is its reason. */
+static void sort(struct brakes *brakes)
+{
+    if (brakes->count > 0)
+        qsort(brakes->items, brakes->count, sizeof *brakes->items, compare);
+}
+
+/* ---- documents ---- */
+
+/* As written; what is too long for an id by its hash, which needs no secret: the document
+ * itself says what it is. */
+static void make_id(const char *text, char out_id[DOCUMENTS_ID_MAX + 1])
+{
+    static const struct digest_key key;
+    char hash[DIGEST_HEX_SIZE];
+    if (strlen(text) <= DOCUMENTS_ID_MAX) {
+        (void)snprintf(out_id, DOCUMENTS_ID_MAX + 1, "%s", text);
+        return;
+    }
+    digest_hex(&key, text, strlen(text), hash);
+    (void)snprintf(out_id, DOCUMENTS_ID_MAX + 1, "%s", hash);
+}
+
+static enum status make_allowance_id(const char *fingerprint, const char *subject,
+                                     char out_id[DOCUMENTS_ID_MAX + 1])
+{
+    struct text name = {0};
+    text_printf(&name, "%s:%s", fingerprint, subject);
+    if (!name.failed)
+        make_id(name.data, out_id);
+    text_clear(&name);
+    return name.failed ? STATUS_NOMEM : STATUS_OK;
+}
+
+static json_t *make_until(int64_t until_ms)
+{
+    return until_ms == INT64_MAX ? json_null() : json_integer(until_ms);
+}
+
+static char *write_brake(const struct brake *brake)
+{
+    json_t *record =
+        json_pack("{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
+                  action_name(brake->action), "until", make_until(brake->until_ms), "by",
+                  record_string(brake->by == NULL ? "" : brake->by), "reason",
+                  record_string(brake->reason == NULL ? "" : brake->reason));
+    char *text = record == NULL ? NULL : record_dump(record);
+    json_decref(record);
+    return text;
+}
+
+static bool read_action(const char *name, enum action *out)
+{
+    static const enum action actions[] = {ACTION_DEFER, ACTION_REJECT, ACTION_QUARANTINE};
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(action_name(actions[i]), name) == 0) {
+            *out = actions[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False when it says of no time when it ends. */
+static bool read_until(const json_t *record, int64_t *out)
+{
+    const json_t *until = json_object_get(record, "until");
+    if (json_is_null(until))
+        *out = INT64_MAX;
+    else if (json_is_integer(until))
+        *out = json_integer_value(until);
+    return json_is_null(until) || json_is_integer(until);
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct board *board;
+    const struct domains *own;
+    int64_t now_ms, deadline_us;
+    struct brakes *brakes;
+};
+
+/* Deletes what lapsed, unless it was set again meanwhile. Failing that, the next reading
+ * does it. */
+static void forget(const struct reading *reading, enum collection collection,
+                   const char *id, const char *value)
+{
+    const struct change change = {
+        .collection = collection, .id = id, .check = true, .expected = value};
+    enum status status =
+        store_change(reading->board->store, &change, 1, reading->deadline_us);
+    (void)status;
+}
+
+/* What this version can't read is left alone: a newer one may have written it. */
+static enum status read_brake(void *context, const char *id, const char *value)
+{
+    struct reading *reading = context;
+    json_t *record = record_load(value);
+    struct brake brake = {0};
+    enum action action;
+    int64_t until_ms = 0;
+    enum status status = STATUS_OK;
+    bool sound = record != NULL && read_until(record, &until_ms) &&
+                 read_action(record_text(record, "action"), &action);
+    if (sound && until_ms <= reading->now_ms) {
+        if (reading->now_ms - until_ms >= LAPSED_KEPT_MS)
+            forget(reading, COLLECTION_BRAKES, id, value);
+    } else if (sound) {
+        status = brake_parse_key(record_text(record, "key"), reading->own, &brake, NULL);
+        if (status == STATUS_OK) {
+            brake.action = action;
+            brake.until_ms = until_ms;
+            brake.by = copy_string(record_text(record, "by"));
+            brake.reason = copy_string(record_text(record, "reason"));
+            status = add_brake(reading->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
+        }
+    }
+    json_decref(record);
+    return status == STATUS_NOMEM ? status : STATUS_OK;
+}
+
+static enum status read_allowance(void *context, const char *id, const char *value)
+{
+    struct reading *reading = context;
+    json_t *record = record_load(value);
+    int64_t until_ms = 0;
+    bool added = true;
+    bool sound = record != NULL && read_until(record, &until_ms);
+    if (sound && until_ms <= reading->now_ms) {
+        if (reading->now_ms - until_ms >= LAPSED_KEPT_MS)
+            forget(reading, COLLECTION_ALLOWS, id, value);
+    } else if (sound) {
+        added = add_allowance(reading->brakes, record_text(record, "fingerprint"),
+                              record_text(record, "subject"), until_ms);
+    }
+    json_decref(record);
+    return added ? STATUS_OK : STATUS_NOMEM;
+}
+
+static enum status read_all(struct reading *reading)
+{
+    struct store *store = reading->board->store;
+    enum status status =
+        store_list(store, COLLECTION_BRAKES, reading->deadline_us, read_brake, reading);
+    if (status == STATUS_OK)
+        status = store_list(store, COLLECTION_ALLOWS, reading->deadline_us,
+                            read_allowance, reading);
+    sort(reading->brakes);
+    return status;
+}
+
+static uint64_t count_changes(struct board *board)
+{
+    (void)pthread_mutex_lock(&board->mutex);
+    uint64_t changes = board->changes;
+    (void)pthread_mutex_unlock(&board->mutex);
+    return changes;
+}
+
+/* Puts up what was read, unless something was set or cleared since. */
+static bool put_up_if(struct board *board, struct sheet *sheet, uint64_t changes)
+{
+    struct sheet *unused = NULL;
+    (void)pthread_mutex_lock(&board->mutex);
+    bool current = board->changes == changes;
+    if (current)
+        unused = put_up(board, sheet);
+    (void)pthread_mutex_unlock(&board->mutex);
+    free_sheet(unused);
+    return current;
+}
+
+enum status board_refresh(struct board *board, const struct domains *own, int64_t now_ms,
+                          int64_t deadline_us)
+{
+    for (int i = 0; i < READINGS; i++) {
+        uint64_t changes = count_changes(board);
+        struct sheet *sheet = calloc(1, sizeof *sheet);
+        if (sheet == NULL)
+            return STATUS_NOMEM;
+        struct reading reading = {board, own, now_ms, deadline_us, &sheet->brakes};
+        enum status status = read_all(&reading);
+        if (status == STATUS_OK && put_up_if(board, sheet, changes))
+            return STATUS_OK;
+        free_sheet(sheet);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK; /* what was set and cleared is up; the rest comes next time */
+}
+
+/* ---- setting ---- */
+
+/* What differs between the sheet that is up and the next one. */
+struct edit {
+    const struct brake *brake; /* set, or NULL */
+    const char *key;           /* of the brake that is replaced or cleared, or NULL */
+    const struct allowance *allowance;
+};
+
+static bool is_replaced(const struct edit *edit, const struct allowance *allowance)
+{
+    return edit->allowance != NULL &&
+           strcmp(edit->allowance->fingerprint, allowance->fingerprint) == 0 &&
+           strcmp(edit->allowance->subject, allowance->subject) == 0;
+}
+
+static bool copy_edited(const struct brakes *from, const struct edit *edit,
+                        struct brakes *to)
+{
+    bool copied = true;
+    for (size_t i = 0; i < from->count && copied; i++) {
+        if (edit->key == NULL || strcmp(from->items[i].key, edit->key) != 0)
+            copied = add_brake_copy(to, &from->items[i]);
+    }
+    for (size_t i = 0; i < from->allowance_count && copied; i++) {
+        const struct allowance *allowance = &from->allowances[i];
+        if (!is_replaced(edit, allowance))
+            copied = add_allowance(to, allowance->fingerprint, allowance->subject,
+                                   allowance->until_ms);
+    }
+    if (copied && edit->brake != NULL)
+        copied = add_brake_copy(to, edit->brake);
+    if (copied && edit->allowance != NULL)
+        copied = add_allowance(to, edit->allowance->fingerprint, edit->allowance->subject,
+                               edit->allowance->until_ms);
+    sort(to);
+    return copied;
+}
+
+/* In force here at once. Without memory it is within the next reading. */
+static void apply(struct board *board, const struct edit *edit)
+{
+    struct sheet *unused = NULL;
+    struct sheet *sheet = calloc(1, sizeof *sheet);
+    (void)pthread_mutex_lock(&board->mutex);
+    board->changes++;
+    if (sheet != NULL && copy_edited(&board->current->brakes, edit, &sheet->brakes)) {
+        unused = put_up(board, sheet);
+        sheet = NULL;
+    }
+    (void)pthread_mutex_unlock(&board->mutex);
+    free_sheet(unused);
+    free_sheet(sheet);
+}
+
+/* Writes one document over whatever was there. LIMIT when there are too many. */
+static enum status write(struct board *board, const struct change *change,
+                         int64_t deadline_us)
+{
+    size_t count;
+    if (change->value == NULL)
+        return STATUS_NOMEM;
+    enum status status =
+        store_count(board->store, change->collection, deadline_us, &count);
+    if (status == STATUS_OK && count >= BRAKES_MAX)
+        return STATUS_LIMIT;
+    return status == STATUS_OK ? store_change(board->store, change, 1, deadline_us)
+                               : status;
+}
+
+enum status board_set(struct board *board, const struct brake *brake, int64_t deadline_us)
+{
+    char id[DOCUMENTS_ID_MAX + 1];
+    const struct edit edit = {.brake = brake, .key = brake->key};
+    make_id(brake->key, id);
+    char *text = write_brake(brake);
+    const struct change change = {
+        .collection = COLLECTION_BRAKES, .id = id, .value = text};
+    enum status status = write(board, &change, deadline_us);
+    if (status == STATUS_OK)
+        apply(board, &edit);
+    free(text);
+    return status;
+}
+
+enum status board_clear(struct board *board, const char *key, int64_t deadline_us)
+{
+    char id[DOCUMENTS_ID_MAX + 1];
+    const struct edit edit = {.key = key};
+    enum status status = STATUS_CONFLICT;
+    make_id(key, id);
+    while (status == STATUS_CONFLICT) {
+        char *text = NULL;
+        status = store_get(board->store, COLLECTION_BRAKES, id, deadline_us, &text);
+        const struct change change = {
+            .collection = COLLECTION_BRAKES, .id = id, .check = true, .expected = text};
+        if (status == STATUS_OK)
+            status = store_change(board->store, &change, 1, deadline_us);
+        free(text);
+    }
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        apply(board, &edit);
+    return status;
+}
+
+enum status board_allow(struct board *board, const char *fingerprint, const char *subject,
+                        int64_t until_ms, int64_t deadline_us)
+{
+    char id[DOCUMENTS_ID_MAX + 1];
+    enum status status = make_allowance_id(fingerprint, subject, id);
+    if (status != STATUS_OK)
+        return status;
+    json_t *record = json_pack("{s:s, s:s, s:o}", "fingerprint", fingerprint, "subject",
+                               subject, "until", make_until(until_ms));
+    char *text = record == NULL ? NULL : record_dump(record);
+    json_decref(record);
+    const struct change change = {
+        .collection = COLLECTION_ALLOWS, .id = id, .value = text};
+    status = write(board, &change, deadline_us);
+    free(text);
+    char *names[] = {strdup(fingerprint), strdup(subject)};
+    const struct allowance allowance = {names[0], names[1], until_ms};
+    const struct edit edit = {.allowance = &allowance};
+    if (status == STATUS_OK && names[0] != NULL && names[1] != NULL)
+        apply(board, &edit);
+    free(names[0]);
+    free(names[1]);
+    return status;
+}
+
+/* ---- showing ---- */
+
+/* NULL is no memory. */
+static json_t *show_until(int64_t until_ms)
+{
+    return until_ms == INT64_MAX ? json_null() : record_time(until_ms);
+}
+
+json_t *board_json(struct board *board, int64_t now_ms)
+{
+    const struct brakes *brakes = board_take(board);
+    json_t *array = json_array();
+    bool added = array != NULL;
+    for (size_t i = 0; i < brakes->count && added; i++) {
+        const struct brake *brake = &brakes->items[i];
+        if (brake->until_ms <= now_ms)
+            continue;
+        json_t *shown = json_pack(
+            "{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
+            action_name(brake->action), "until", show_until(brake->until_ms), "by",
+            record_string(brake->by), "reason", record_string(brake->reason));
+        added = json_array_append_new(array, shown) == 0;
+    }
+    board_release(board, brakes);
+    if (!added) {
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}

@@ -1,0 +1,39 @@
+/* Brakes and allowances in force: read from the store every 250 ms, kept when it is away,
+ * looked at by every message without asking anybody. */
+#ifndef QUARANTINE_BOARD_H
+#define QUARANTINE_BOARD_H
+
+#include <jansson.h>
+
+#include "policy/brake.h"
+#include "store/documents.h"
+
+struct board;
+
+/* store is borrowed. NULL without memory. */
+struct board *board_new(struct store *store);
+void board_free(struct board *board);
+
+/* The brakes of now, with a reference: give it back with board_release. Reading the
+ * pointer and taking the reference is one critical section. Never NULL, may be empty. */
+const struct brakes *board_take(struct board *board);
+void board_release(struct board *board, const struct brakes *brakes);
+
+/* Reads them anew; those that lapsed are dropped, here and in the store. own: for keys.
+ * UNAVAILABLE: what was seen before stays in force until it lapses. */
+enum status board_refresh(struct board *board, const struct domains *own, int64_t now_ms,
+                          int64_t deadline_us) MUST_CHECK;
+
+/* Sets, clears and lists; each refreshes this process at once. NOT_FOUND when there was
+ * nothing to clear. brake is borrowed. */
+enum status board_set(struct board *board, const struct brake *brake,
+                      int64_t deadline_us) MUST_CHECK;
+enum status board_clear(struct board *board, const char *key,
+                        int64_t deadline_us) MUST_CHECK;
+enum status board_allow(struct board *board, const char *fingerprint, const char *subject,
+                        int64_t until_ms, int64_t deadline_us) MUST_CHECK;
+
+/* [{"key", "action", "until", "by", "reason"}], until in ISO 8601 or null. */
+json_t *board_json(struct board *board, int64_t now_ms);
+
+#endif

@@ -1,0 +1,34 @@
+/* A message that was stopped, as the ledger is told of it. */
+#ifndef QUARANTINE_EVENT_H
+#define QUARANTINE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "policy/rule.h"
+
+enum { EVENT_ADDRESSED_MAX = 20, EVENT_LISTS_MAX = 20 };
+
+/* All strings borrowed. */
+struct event {
+    enum action action;      /* quarantine, reject or defer */
+    const char *rule;        /* its name, or "brake" */
+    const char *fingerprint; /* of the rule, or of the brake's key */
+    const char *subject;     /* what makes the incident: "login:a@b", "list:c@d" */
+    const char *identity;
+    const char *sender; /* MAIL FROM, canonical; "" is <> */
+    bool tell;          /* a login, or an own sender from a trusted client: may be
+                           written to */
+    const char *lists[EVENT_LISTS_MAX];         /* addressed */
+    size_t list_count;                          /* may be larger than what is named */
+    const char *addressed[EVENT_ADDRESSED_MAX]; /* recipients as addressed */
+    size_t addressed_count;                     /* may be larger than what is named */
+    int64_t reach;
+    int64_t copies;
+    const char *queue_id; /* "" when not known */
+    int64_t now_ms;       /* wall time */
+};
+
+#endif

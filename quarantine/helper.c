@@ -1,0 +1,326 @@
+/* One connection, one order, one deadline over all of it. The helper is trusted to be who
+ * it is, since only root can make its socket, but not to be quick or brief. */
+#include "quarantine/helper.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/utf8.h"
+
+enum {
+    LIST_BYTES_MAX = 64 * 1024 * 1024,
+    REPLY_BYTES_MAX = 64 * 1024,
+    READ_BYTES = 16 * 1024,
+    RETRY_MS = 10, /* when the helper's backlog is full */
+};
+
+/* An exchange at work. */
+struct exchange {
+    int fd;
+    int64_t deadline_us;
+    struct error *error;
+};
+
+static enum status fail(const struct exchange *exchange, const char *what)
+{
+    return error_set(exchange->error, STATUS_UNAVAILABLE, "mailbrake-mta: %s: %s", what,
+                     strerror(errno));
+}
+
+/* Waits until the socket is ready; ETIMEDOUT at the deadline. */
+static bool await(const struct exchange *exchange, short events)
+{
+    struct pollfd fd = {.fd = exchange->fd, .events = events};
+    for (;;) {
+        int left_ms = clock_left_ms(exchange->deadline_us);
+        int ready = left_ms > 0 ? poll(&fd, 1, left_ms) : 0;
+        if (ready > 0)
+            return true;
+        if (ready == 0 && left_ms == 0) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        if (ready < 0 && errno != EINTR)
+            return false;
+    }
+}
+
+static enum status open_socket(struct exchange *exchange, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof address.sun_path)
+        return error_set(exchange->error, STATUS_UNAVAILABLE,
+                         "mailbrake-mta: the socket's path is too long");
+    memcpy(address.sun_path, path, length + 1);
+    exchange->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (exchange->fd < 0)
+        return fail(exchange, "socket");
+    while (connect(exchange->fd, (const struct sockaddr *)&address, sizeof address) !=
+           0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return fail(exchange, path);
+        if (clock_left_ms(exchange->deadline_us) == 0) {
+            errno = ETIMEDOUT;
+            return fail(exchange, path);
+        }
+        (void)poll(NULL, 0, RETRY_MS);
+    }
+    return STATUS_OK;
+}
+
+/* A helper that has its answer ready may hang up before it has read everything. */
+static enum status send_all(const struct exchange *exchange, const char *data,
+                            size_t length)
+{
+    while (length > 0) {
+        ssize_t sent = send(exchange->fd, data, length, MSG_NOSIGNAL);
+        if (sent >= 0) {
+            data += sent;
+            length -= (size_t)sent;
+        } else if (errno == EPIPE || errno == ECONNRESET) {
+            return STATUS_OK;
+        } else if (errno != EINTR && (errno != EAGAIN || !await(exchange, POLLOUT))) {
+            return fail(exchange, "sending");
+        }
+    }
+    (void)shutdown(exchange->fd, SHUT_WR);
+    return STATUS_OK;
+}
+
+static enum status receive_all(const struct exchange *exchange, size_t max,
+                               struct text *reply)
+{
+    char buffer[READ_BYTES];
+    for (;;) {
+        ssize_t received = recv(exchange->fd, buffer, sizeof buffer, 0);
+        /* ECONNRESET: it hung up with a part of the order unread */
+        if (received == 0 || (received < 0 && errno == ECONNRESET))
+            return reply->failed ? STATUS_NOMEM : STATUS_OK;
+        if (received < 0) {
+            if (errno == EINTR || (errno == EAGAIN && await(exchange, POLLIN)))
+                continue;
+            return fail(exchange, "waiting for the answer");
+        }
+        text_add(reply, buffer, (size_t)received);
+        if (reply->length > max)
+            return error_set(exchange->error, STATUS_UNAVAILABLE,
+                             "mailbrake-mta: the answer is too long");
+    }
+}
+
+/* Takes the last line off, which says how it went. */
+static enum status take_result(struct text *reply, long long *out_number,
+                               struct error *error)
+{
+    static const char failed[] = "error ";
+    size_t length = reply->length;
+    if (length == 0 || reply->data[length - 1] != '\n' ||
+        memchr(reply->data, '\0', length) != NULL)
+        return error_set(error, STATUS_UNAVAILABLE,
+                         "mailbrake-mta: the answer breaks off");
+    reply->data[--length] = '\0';
+    char *line = strrchr(reply->data, '\n');
+    line = line == NULL ? reply->data : line + 1;
+    enum status status;
+    char end = '\0';
+    *out_number = -1;
+    if (strcmp(line, "ok") == 0 || sscanf(line, "ok %lld%c", out_number, &end) == 1)
+        status = STATUS_OK;
+    else if (strcmp(line, "missing") == 0)
+        status = error_set(error, STATUS_NOT_FOUND, "the message is not in the queue");
+    else if (strncmp(line, failed, sizeof failed - 1) == 0)
+        status = error_set(error, STATUS_INVALID, "%s", line + sizeof failed - 1);
+    else
+        status = error_set(error, STATUS_UNAVAILABLE,
+                           "mailbrake-mta: the answer makes no sense");
+    *line = '\0';
+    reply->length = (size_t)(line - reply->data);
+    return status;
+}
+
+/* Sends an order and reads the lines of its answer; number: of "ok N", or -1. */
+static enum status ask(struct exchange *exchange, const char *socket,
+                       const struct text *order, struct text *reply, long long *number)
+{
+    bool list = strncmp(text_string(order), "list\n", 5) == 0;
+    enum status status = order->failed ? STATUS_NOMEM : open_socket(exchange, socket);
+    if (status == STATUS_OK)
+        status = send_all(exchange, order->data, order->length);
+    if (status == STATUS_OK)
+        status = receive_all(exchange, list ? LIST_BYTES_MAX : REPLY_BYTES_MAX, reply);
+    if (exchange->fd >= 0)
+        (void)close(exchange->fd);
+    if (status == STATUS_NOMEM)
+        return error_set(exchange->error, status, "out of memory");
+    return status == STATUS_OK ? take_result(reply, number, exchange->error) : status;
+}
+
+static struct exchange make_exchange(int timeout_ms, struct error *error)
+{
+    return (struct exchange){.fd = -1,
+                             .deadline_us =
+                                 clock_monotonic_us() + (int64_t)timeout_ms * 1000,
+                             .error = error};
+}
+
+/* A word of the order's line; blanks are what divides them. */
+static bool is_word(const char *word)
+{
+    for (const char *p = word; *p != '\0'; p++) {
+        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+            return false;
+    }
+    return word[0] != '\0';
+}
+
+/* One line of a list, in place. False when it is none. */
+static bool tell_line(const char *line, size_t length,
+                      void (*each)(void *context, const struct queued *queued),
+                      void *context)
+{
+    struct text clean = {0};
+    struct queued queued;
+    json_int_t arrived = 0;
+    json_int_t size = 0;
+    utf8_add(&clean, line, length);
+    json_t *json =
+        clean.failed ? NULL : json_loadb(clean.data, clean.length, JSON_ALLOW_NUL, NULL);
+    bool read = json != NULL &&
+                json_unpack(json, "{s:s, s:s, s:s, s:I, s:I}", "queue_name",
+                            &queued.queue, "queue_id", &queued.queue_id, "sender",
+                            &queued.sender, "arrival_time", &arrived, "size", &size) == 0;
+    if (read && each != NULL) {
+        queued.arrived_s = arrived;
+        queued.size_bytes = size;
+        each(context, &queued);
+    }
+    json_decref(json);
+    text_clear(&clean);
+    return read;
+}
+
+/* All lines; each NULL: only looks whether all can be read. How many, or -1. */
+static long long tell_lines(const struct text *lines,
+                            void (*each)(void *context, const struct queued *queued),
+                            void *context)
+{
+    long long count = 0;
+    const char *line = text_string(lines);
+    while (*line != '\0') {
+        size_t length = strcspn(line, "\n");
+        if (!tell_line(line, length, each, context))
+            return -1;
+        count++;
+        line += length + (line[length] == '\n' ? 1 : 0);
+    }
+    return count;
+}
+
+enum status helper_list(const char *socket, int timeout_ms,
+                        void (*each)(void *context, const struct queued *queued),
+                        void *context, struct error *error)
+{
+    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct text order = {0};
+    struct text reply = {0};
+    long long number;
+    text_add_string(&order, "list\n");
+    enum status status = ask(&exchange, socket, &order, &reply, &number);
+    if (status == STATUS_OK) { /* half a list would look as if mail were gone */
+        long long count = tell_lines(&reply, NULL, NULL);
+        if (count < 0 || (number >= 0 && number != count))
+            status = error_set(error, STATUS_UNAVAILABLE,
+                               "mailbrake-mta: the list can't be read");
+        else
+            (void)tell_lines(&reply, each, context);
+    }
+    text_clear(&order);
+    text_clear(&reply);
+    return status;
+}
+
+enum status helper_header(const char *socket, int timeout_ms, const char *queue_id,
+                          char **out_marks, struct error *error)
+{
+    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct text order = {0};
+    struct text reply = {0};
+    long long number;
+    if (!is_word(queue_id))
+        return error_set(error, STATUS_INVALID, "this is no queue id");
+    text_printf(&order, "header %s\n", queue_id);
+    enum status status = ask(&exchange, socket, &order, &reply, &number);
+    text_clear(&order);
+    if (status != STATUS_OK) {
+        text_clear(&reply);
+        return status;
+    }
+    if (reply.length > 0)
+        reply.data[reply.length - 1] = '\0';
+    *out_marks = reply.data;
+    return STATUS_OK;
+}
+
+/* An order without lines in its answer. */
+static enum status carry_out(struct exchange *exchange, const char *socket,
+                             const struct text *order)
+{
+    struct text reply = {0};
+    long long number;
+    enum status status = ask(exchange, socket, order, &reply, &number);
+    text_clear(&reply);
+    return status;
+}
+
+enum status helper_order(const char *socket, int timeout_ms, const char *verb,
+                         const char *queue_id, const char *check, struct error *error)
+{
+    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct text order = {0};
+    if (!is_word(verb) || !is_word(queue_id) || !is_word(check))
+        return error_set(error, STATUS_INVALID, "this can't be ordered in one line");
+    text_printf(&order, "%s %s %s\n", verb, queue_id, check);
+    enum status status = carry_out(&exchange, socket, &order);
+    text_clear(&order);
+    return status;
+}
+
+enum status helper_refuse(const char *socket, int timeout_ms, const char *queue_id,
+                          const char *check, const char *address, const char *text,
+                          struct error *error)
+{
+    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct text order = {0};
+    if (!is_word(queue_id) || !is_word(check) || !is_word(address))
+        return error_set(error, STATUS_INVALID, "this can't be ordered in one line");
+    text_printf(&order, "refuse %s %s %s\n", queue_id, check, address);
+    text_add_string(&order, text);
+    enum status status = carry_out(&exchange, socket, &order);
+    text_clear(&order);
+    return status;
+}
+
+enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
+                          const char *text, struct error *error)
+{
+    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct text order = {0};
+    for (const char *p = addresses; *p != '\0'; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return error_set(error, STATUS_INVALID, "these are no addresses");
+    }
+    text_printf(&order, "notice %s\n", addresses);
+    text_add_string(&order, text);
+    enum status status = carry_out(&exchange, socket, &order);
+    text_clear(&order);
+    return status;
+}

@@ -1,0 +1,403 @@
+/* Stopping mail, written down. Nothing is locked while the store is asked: what was read
+ * is a check of the change, and who comes second reads anew. An incident and the hold
+ * that belongs to it change at one instant, so its number of holds is exact. */
+#include "quarantine/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "quarantine/ledger_parts.h"
+
+/* Of refused and deferred mail; past them a key's part goes to its rule's TALLY_MANY, so
+ * that senders that nobody has seen before can't fill the store. */
+enum { OPEN_COUNTED_MAX = 2000, ENTRIES_MAX = 3 };
+
+/* A flood need not ask for each message whether its incident is full still: it is, unless
+ * an administrator closed it. */
+enum { FULL_TRUSTED_MS = 1000 };
+
+struct ledger *ledger_new(struct store *store, const struct digest_key *key,
+                          const char *host)
+{
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    if (ledger == NULL)
+        return NULL;
+    ledger->tally = tally_new(key);
+    if (ledger->tally == NULL) {
+        free(ledger);
+        return NULL;
+    }
+    ledger->store = store;
+    ledger->key = *key;
+    (void)snprintf(ledger->host, sizeof ledger->host, "%s", host);
+    atomic_init(&ledger->has_room, true);
+    atomic_init(&ledger->held, 0);
+    atomic_init(&ledger->added, 0);
+    return ledger;
+}
+
+void ledger_free(struct ledger *ledger)
+{
+    if (ledger == NULL)
+        return;
+    tally_free(ledger->tally);
+    free(ledger);
+}
+
+/* A change of several documents in the making; owns what it points to. */
+struct entries {
+    struct change changes[ENTRIES_MAX];
+    size_t count;
+    char *owned[ENTRIES_MAX];
+};
+
+static void clear_entries(struct entries *entries)
+{
+    for (size_t i = 0; i < entries->count; i++)
+        free(entries->owned[i]);
+    *entries = (struct entries){0};
+}
+
+/* record NULL is out of memory. expected NULL: it must not be there. */
+static enum status add_entry(struct entries *entries, enum collection collection,
+                             const char *id, const char *expected, const json_t *record)
+{
+    char *value = record == NULL ? NULL : record_dump(record);
+    if (value == NULL)
+        return STATUS_NOMEM;
+    entries->owned[entries->count] = value;
+    entries->changes[entries->count++] = (struct change){.collection = collection,
+                                                         .id = id,
+                                                         .check = true,
+                                                         .expected = expected,
+                                                         .value = value};
+    return STATUS_OK;
+}
+
+/* The incident in open, if any, is over: it goes to the others under its own id. Whatever
+ * stands there under that id is of the same incident. */
+static enum status add_closing(struct entries *entries,
+                               const struct ledger_document *open)
+{
+    if (open->record == NULL || record_text(open->record, "id")[0] == '\0')
+        return STATUS_OK;
+    if (json_object_set_new(open->record, "open", json_false()) != 0)
+        return STATUS_NOMEM;
+    enum status status = add_entry(entries, COLLECTION_INCIDENTS,
+                                   record_text(open->record, "id"), NULL, open->record);
+    if (status == STATUS_OK)
+        entries->changes[entries->count - 1].check = false;
+    return status;
+}
+
+/* The change that adds stop to the incident that open holds, or to a new one. */
+static enum status add_stop(struct entries *entries, struct ledger_document *open,
+                            const struct stop *stop, char incident[DIGEST_ID_SIZE])
+{
+    enum status status;
+    if (open->record != NULL && record_is_open(open->record, stop->first_ms)) {
+        (void)snprintf(incident, DIGEST_ID_SIZE, "%s", record_text(open->record, "id"));
+        if (!record_grow(open->record, stop))
+            return STATUS_NOMEM;
+        return add_entry(entries, COLLECTION_OPEN, open->id, open->text, open->record);
+    }
+    digest_random_id(incident);
+    json_t *fresh = record_new_incident(incident, stop);
+    status = add_entry(entries, COLLECTION_OPEN, open->id, open->text, fresh);
+    json_decref(fresh);
+    return status == STATUS_OK ? add_closing(entries, open) : status;
+}
+
+/* ---- holding ---- */
+
+struct holding {
+    struct ledger *ledger;
+    const struct event *event;
+    struct stop stop;
+    char open_id[TALLY_ID_SIZE];
+    int64_t max;
+    int64_t deadline_us;
+    struct hold *out;
+};
+
+static size_t at_most(size_t count, size_t max)
+{
+    return count < max ? count : max;
+}
+
+static struct stop make_stop(const struct event *event)
+{
+    return (struct stop){.rule = event->rule,
+                         .fingerprint = event->fingerprint,
+                         .subject = event->subject,
+                         .identity = event->identity,
+                         .sender = event->sender,
+                         .tell = event->tell,
+                         .lists = event->lists,
+                         .lists_named = at_most(event->list_count, EVENT_LISTS_MAX),
+                         .list_count = event->list_count,
+                         .held = 1,
+                         .reach = event->reach,
+                         .copies = event->copies,
+                         .first_ms = event->now_ms,
+                         .last_ms = event->now_ms};
+}
+
+static json_t *make_hold(const struct holding *holding)
+{
+    const struct event *event = holding->event;
+    const struct record_hold hold = {
+        .id = holding->out->id,
+        .incident = holding->out->incident,
+        .rule = event->rule,
+        .identity = event->identity,
+        .sender = event->sender,
+        .host = holding->ledger->host,
+        .queue_id = event->queue_id,
+        .open_id = holding->open_id,
+        .lists = event->lists,
+        .addressed = event->addressed,
+        .lists_named = at_most(event->list_count, EVENT_LISTS_MAX),
+        .list_count = event->list_count,
+        .addressed_named = at_most(event->addressed_count, EVENT_ADDRESSED_MAX),
+        .addressed_count = event->addressed_count,
+        .reach = event->reach,
+        .held_ms = event->now_ms,
+        .tell = event->tell,
+    };
+    return record_new_hold(&hold);
+}
+
+/* One attempt; CONFLICT when somebody else was faster. */
+static enum status try_hold(struct holding *holding)
+{
+    struct ledger_document open = {0};
+    struct entries entries = {0};
+    enum status status = ledger_read(holding->ledger, COLLECTION_OPEN, holding->open_id,
+                                     holding->deadline_us, &open);
+    if (status != STATUS_OK)
+        return status;
+    if (open.record != NULL && record_is_open(open.record, holding->event->now_ms) &&
+        record_number(open.record, "held") >= holding->max) {
+        (void)snprintf(holding->out->incident, DIGEST_ID_SIZE, "%s",
+                       record_text(open.record, "id"));
+        holding->out->result = HOLD_INCIDENT_FULL;
+        ledger_document_clear(&open);
+        return STATUS_OK;
+    }
+    status = add_stop(&entries, &open, &holding->stop, holding->out->incident);
+    if (status == STATUS_OK) {
+        json_t *hold = make_hold(holding);
+        status = add_entry(&entries, COLLECTION_HOLDS, holding->out->id, NULL, hold);
+        json_decref(hold);
+    }
+    if (status == STATUS_OK)
+        status = store_change(holding->ledger->store, entries.changes, entries.count,
+                              holding->deadline_us);
+    if (status == STATUS_OK)
+        holding->out->result = HOLD_KEPT;
+    clear_entries(&entries);
+    ledger_document_clear(&open);
+    return status;
+}
+
+/* Never below 0: a measurement may have taken the same places back. */
+static void give_back(struct ledger *ledger, size_t count)
+{
+    size_t added = atomic_load(&ledger->added);
+    while (!atomic_compare_exchange_weak(&ledger->added, &added,
+                                         added > count ? added - count : 0))
+        ;
+}
+
+/* Takes a place in the queue; false when there is none. */
+static bool reserve(struct ledger *ledger, const struct settings *settings)
+{
+    size_t max = (size_t)settings->quarantine.max_messages;
+    if (!atomic_load(&ledger->has_room))
+        return false;
+    size_t before = atomic_fetch_add(&ledger->added, 1);
+    if (before + atomic_load(&ledger->held) < max)
+        return true;
+    give_back(ledger, 1);
+    return false;
+}
+
+/* Of what is not held after all. */
+static void count_stopped(struct holding *holding)
+{
+    char incident[DIGEST_ID_SIZE];
+    struct hold *out = holding->out;
+    struct tally *tally = holding->ledger->tally;
+    tally_add(tally, holding->event, out->result == HOLD_INCIDENT_FULL, incident);
+    if (out->result == HOLD_INCIDENT_FULL)
+        tally_learn(tally, holding->open_id, out->incident);
+    else
+        (void)snprintf(out->incident, sizeof out->incident, "%s",
+                       incident[0] == '\0' ? "-" : incident);
+}
+
+/* Whether this process saw the incident full, less than age_ms ago. */
+static bool was_full(struct holding *holding, int64_t age_ms)
+{
+    if (!tally_is_full(holding->ledger->tally, holding->open_id, holding->event->now_ms,
+                       age_ms, holding->out->incident))
+        return false;
+    holding->out->result = HOLD_INCIDENT_FULL;
+    return true;
+}
+
+static void hold(struct holding *holding)
+{
+    struct hold *out = holding->out;
+    enum status status = STATUS_CONFLICT;
+    while (status == STATUS_CONFLICT && clock_left_ms(holding->deadline_us) > 0)
+        status = try_hold(holding);
+    if (status == STATUS_LIMIT) { /* the collection is full: as good as the queue */
+        out->result = HOLD_QUEUE_FULL;
+    } else if (status != STATUS_OK && !was_full(holding, INCIDENT_GAP_MS)) {
+        out->result = HOLD_UNRECORDED;
+        (void)snprintf(out->incident, sizeof out->incident, "-");
+    }
+    if (out->result == HOLD_KEPT || out->result == HOLD_UNRECORDED)
+        return;
+    give_back(holding->ledger, 1);
+    count_stopped(holding);
+    if (status == STATUS_OK)
+        tally_note_full(holding->ledger->tally, holding->open_id, holding->event->now_ms);
+}
+
+void ledger_hold(struct ledger *ledger, const struct settings *settings,
+                 const struct event *event, int64_t deadline_us, struct hold *out)
+{
+    struct holding holding = {.ledger = ledger,
+                              .event = event,
+                              .stop = make_stop(event),
+                              .max = settings->quarantine.max_per_incident,
+                              .deadline_us = deadline_us,
+                              .out = out};
+    *out = (struct hold){.result = HOLD_QUEUE_FULL};
+    digest_random_id(out->id);
+    tally_format_id(&ledger->key, event->fingerprint, event->subject, holding.open_id);
+    if (was_full(&holding, FULL_TRUSTED_MS) || !reserve(ledger, settings))
+        count_stopped(&holding);
+    else
+        hold(&holding);
+}
+
+/* ---- counting ---- */
+
+void ledger_count(struct ledger *ledger, const struct event *event,
+                  char out_incident[DIGEST_ID_SIZE])
+{
+    tally_add(ledger->tally, event, event->action != ACTION_DEFER, out_incident);
+}
+
+/* One key's part on its way into the store. */
+struct entry {
+    struct stop stop;
+    char open_id[TALLY_ID_SIZE];
+    char incident[DIGEST_ID_SIZE];
+};
+
+static void make_entry(struct ledger *ledger, const struct tally_count *count, bool many,
+                       struct entry *out)
+{
+    *out = (struct entry){.stop = {.rule = count->rule,
+                                   .fingerprint = count->fingerprint,
+                                   .subject = many ? TALLY_MANY : count->subject,
+                                   .identity = many ? TALLY_MANY : count->identity,
+                                   .sender = "",
+                                   .lists = (const char *const *)count->lists,
+                                   .lists_named = many ? 0 : count->lists_named,
+                                   .list_count = many ? 0 : count->list_count,
+                                   .refused = count->refused,
+                                   .deferred = count->deferred,
+                                   .reach = count->reach,
+                                   .copies = count->copies,
+                                   .first_ms = count->first_ms,
+                                   .last_ms = count->last_ms}};
+    tally_format_id(&ledger->key, count->fingerprint, out->stop.subject, out->open_id);
+}
+
+/* One attempt. LIMIT without room for one more incident that is open. */
+static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t *room,
+                             int64_t deadline_us)
+{
+    struct ledger_document open = {0};
+    struct entries entries = {0};
+    enum status status =
+        ledger_read(ledger, COLLECTION_OPEN, entry->open_id, deadline_us, &open);
+    if (status != STATUS_OK)
+        return status;
+    bool fresh = open.text == NULL;
+    if (fresh && *room == 0 && strcmp(entry->stop.subject, TALLY_MANY) != 0)
+        status = STATUS_LIMIT;
+    if (status == STATUS_OK)
+        status = add_stop(&entries, &open, &entry->stop, entry->incident);
+    if (status == STATUS_OK)
+        status = store_change(ledger->store, entries.changes, entries.count, deadline_us);
+    if (status == STATUS_OK && fresh && *room > 0)
+        --*room;
+    clear_entries(&entries);
+    ledger_document_clear(&open);
+    return status;
+}
+
+static enum status write_count(struct ledger *ledger, const struct tally_count *count,
+                               size_t *room, int64_t deadline_us)
+{
+    struct entry entry;
+    enum status status = STATUS_CONFLICT;
+    make_entry(ledger, count, false, &entry);
+    while (status == STATUS_CONFLICT && clock_left_ms(deadline_us) > 0) {
+        status = try_entry(ledger, &entry, room, deadline_us);
+        if (status == STATUS_LIMIT && strcmp(entry.stop.subject, TALLY_MANY) != 0) {
+            make_entry(ledger, count, true, &entry);
+            status = STATUS_CONFLICT;
+        }
+    }
+    if (status == STATUS_OK) {
+        tally_learn(ledger->tally, count->open_id, entry.incident);
+        return STATUS_OK;
+    }
+    return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
+}
+
+enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
+{
+    struct tally_count count;
+    size_t position = 0;
+    size_t open;
+    if (!tally_is_pending(ledger->tally))
+        return STATUS_OK;
+    enum status result = store_count(ledger->store, COLLECTION_OPEN, deadline_us, &open);
+    if (result != STATUS_OK)
+        return result;
+    size_t room = open < OPEN_COUNTED_MAX ? OPEN_COUNTED_MAX - open : 0;
+    while (result != STATUS_UNAVAILABLE && tally_take(ledger->tally, &position, &count)) {
+        enum status status = write_count(ledger, &count, &room, deadline_us);
+        if (status != STATUS_OK) {
+            tally_return(ledger->tally, &count);
+            result = status;
+        }
+        tally_count_clear(&count);
+    }
+    return result;
+}
+
+/* Holds that are entered while it counts are in both numbers for a second. */
+enum status ledger_measure(struct ledger *ledger, bool has_room, int64_t deadline_us)
+{
+    size_t held;
+    atomic_store(&ledger->has_room, has_room);
+    size_t added = atomic_load(&ledger->added);
+    enum status status = store_count(ledger->store, COLLECTION_HOLDS, deadline_us, &held);
+    if (status != STATUS_OK)
+        return status;
+    atomic_store(&ledger->held, held);
+    give_back(ledger, added);
+    return STATUS_OK;
+}

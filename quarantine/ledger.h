@@ -1,0 +1,102 @@
+/* Holds and incidents: what was stopped, kept in the store as documents of JSON. What one
+ * rule stops for one key, less than an hour apart, is one incident. */
+#ifndef QUARANTINE_LEDGER_H
+#define QUARANTINE_LEDGER_H
+
+#include <jansson.h>
+
+#include "base/digest.h"
+#include "conf/settings.h"
+#include "quarantine/event.h"
+#include "store/documents.h"
+
+struct ledger;
+
+enum { INCIDENT_GAP_MS = 3600 * 1000 };
+
+enum hold_result {
+    HOLD_KEPT,          /* recorded: hold it under id and incident */
+    HOLD_UNRECORDED,    /* the store did not answer: hold it all the same; incident "-" */
+    HOLD_INCIDENT_FULL, /* past max_per_incident: refuse it, naming the incident. It is
+                           counted as refused already */
+    HOLD_QUEUE_FULL,    /* past max_messages, or too little room: defer it. It is counted
+                           as deferred already */
+};
+
+struct hold {
+    enum hold_result result;
+    char id[DIGEST_ID_SIZE];
+    char incident[DIGEST_ID_SIZE]; /* "-" when there is none */
+};
+
+/* host: this relay's name, copied. key hashes subjects. store is borrowed. NULL without
+ * memory. Safe from any thread. */
+struct ledger *ledger_new(struct store *store, const struct digest_key *key,
+                          const char *host);
+void ledger_free(struct ledger *ledger);
+
+/* Records a message that is about to be held; at most until deadline_us (monotonic). */
+void ledger_hold(struct ledger *ledger, const struct settings *settings,
+                 const struct event *event, int64_t deadline_us, struct hold *out);
+
+/* Counts a refused or deferred message in this process; never waits. The incident's id is
+ * written once ledger_flush has given it one, else "". */
+void ledger_count(struct ledger *ledger, const struct event *event,
+                  char out_incident[DIGEST_ID_SIZE]);
+
+/* ---- not on the mail path; deadline_us as long as the caller likes ---- */
+
+/* Adds what ledger_count has gathered to the incidents. Once a second. */
+enum status ledger_flush(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
+
+/* Tells the ledger whether the queue's file system has room (min_free), and counts the
+ * holds again. Once a second. */
+enum status ledger_measure(struct ledger *ledger, bool has_room,
+                           int64_t deadline_us) MUST_CHECK;
+
+/* All records, as a JSON array; the caller owns it. Fields *_at are ISO 8601 in UTC, the
+ * rest is as in doc/control-api.md. Holds: oldest first; those that are over only with
+ * all. Incidents: by their last message, newest last; open: within INCIDENT_GAP_MS of it.
+ */
+enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
+                         json_t **out) MUST_CHECK;
+enum status ledger_incidents(struct ledger *ledger, int64_t deadline_us,
+                             json_t **out) MUST_CHECK;
+enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
+                             json_t **out) MUST_CHECK;
+enum status ledger_find_incident(struct ledger *ledger, const char *id,
+                                 int64_t deadline_us, json_t **out) MUST_CHECK;
+
+/* Moves a hold from one state to another: "held", "releasing", "released", "refusing",
+ * "refused", "deleting", "deleted", "gone". CONFLICT when it is in another state by now:
+ * so a double release is one. A release adds to the incident's "released". */
+enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
+                        const char *to, int64_t deadline_us) MUST_CHECK;
+
+/* Enters a hold that only the queue knows of (quarantine sync). mark: the value of its
+ * X-Mailbrake field. INVALID when the mark is none of ours. One that is recorded as over,
+ * or under another queue id, becomes this message, held; but not when it was released,
+ * refused or deleted within the last minute, for then the queue was listed before that.
+ */
+enum status ledger_restore(struct ledger *ledger, const char *mark, const char *queue_id,
+                           const char *sender, int64_t arrived_ms,
+                           int64_t deadline_us) MUST_CHECK;
+
+/* Changes fields of an incident; patch is merged into it. "open": false closes it: what
+ * comes next is another incident. LIMIT when it becomes too long. */
+enum status ledger_patch_incident(struct ledger *ledger, const char *id,
+                                  const json_t *patch, int64_t deadline_us) MUST_CHECK;
+
+/* The same, but only while the integers that expected names are as it says (a missing one
+ * is 0): CONFLICT when they are not, so that of several relays one does what is due. */
+enum status ledger_claim_incident(struct ledger *ledger, const char *id,
+                                  const json_t *expected, const json_t *patch,
+                                  int64_t deadline_us) MUST_CHECK;
+
+/* Forgets what is over for longer than retention, and incidents past INCIDENTS_MAX,
+ * oldest first, but none of which a message is held. Once a minute. */
+enum { INCIDENTS_MAX = 10000 };
+enum status ledger_prune(struct ledger *ledger, int64_t now_ms, int64_t retention_ms,
+                         int64_t deadline_us) MUST_CHECK;
+
+#endif

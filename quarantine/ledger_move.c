@@ -1,0 +1,360 @@
+/* What becomes of a hold, and of its incident. Each change checks the documents that it
+ * was worked out from, so of two who move the same hold one is told that it was too late.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "quarantine/ledger_parts.h"
+
+/* How old the list of the queue may be that ledger_restore is told from. */
+enum { RESTORE_LATE_MS = 60000 };
+
+/* What a document becomes where it is, which is checked; or a copy of it elsewhere. */
+static struct change make_change(const struct ledger_document *document,
+                                 enum collection collection, const char *value)
+{
+    return (struct change){.collection = collection,
+                           .id = document->id,
+                           .check = collection == document->collection,
+                           .expected = document->text,
+                           .value = value};
+}
+
+static bool is_end(const char *state)
+{
+    static const char *const ends[] = {"released", "refused", "deleted", "gone"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (strcmp(state, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A hold's incident: where it says that it is, or wherever it went. One that is not there
+ * any more is OK without text. */
+static enum status read_incident_of(struct ledger *ledger, const json_t *hold,
+                                    int64_t deadline_us, struct ledger_document *out)
+{
+    const char *id = record_text(hold, "incident");
+    const char *open_id = record_text(hold, "in");
+    struct ledger_document open = {0};
+    if (open_id[0] != '\0') {
+        enum status status =
+            ledger_read(ledger, COLLECTION_OPEN, open_id, deadline_us, &open);
+        if (status != STATUS_OK)
+            return status;
+        if (open.record != NULL && strcmp(record_text(open.record, "id"), id) == 0) {
+            *out = open;
+            return STATUS_OK;
+        }
+        ledger_document_clear(&open);
+    }
+    return ledger_read(ledger, COLLECTION_INCIDENTS, id[0] == '\0' ? "-" : id,
+                       deadline_us, out);
+}
+
+static bool set_state(json_t *hold, const char *state)
+{
+    if (json_object_set_new(hold, "state", json_string(state)) != 0)
+        return false;
+    if (!is_end(state)) {
+        (void)json_object_del(hold, "ended_at");
+        return true;
+    }
+    return json_object_set_new(hold, "ended_at", json_integer(clock_wall_ms())) == 0;
+}
+
+/* Writes a hold, in its new state, and its incident if that was touched: incident->record
+ * is what it becomes; without one it stays. */
+static enum status write_both(struct ledger *ledger, const struct ledger_document *hold,
+                              const struct ledger_document *incident, int64_t deadline_us)
+{
+    bool ends = is_end(record_text(hold->record, "state"));
+    enum collection collection = ends ? COLLECTION_ENDED : COLLECTION_HOLDS;
+    char *held = record_dump(hold->record);
+    char *grown = incident->record == NULL ? NULL : record_dump(incident->record);
+    struct change changes[3];
+    size_t count = 0;
+    enum status status = STATUS_NOMEM;
+    changes[count++] = make_change(hold, collection, held);
+    if (hold->text != NULL && hold->collection != collection)
+        changes[count++] = make_change(hold, hold->collection, NULL);
+    if (grown != NULL)
+        changes[count++] = make_change(incident, incident->collection, grown);
+    if (held != NULL && (grown != NULL || incident->record == NULL))
+        status = store_change(ledger->store, changes, count, deadline_us);
+    free(held);
+    free(grown);
+    return status;
+}
+
+/* One attempt. INVALID: the hold is in another state, for good. */
+static enum status try_move(struct ledger *ledger, const char *id, const char *from,
+                            const char *to, int64_t deadline_us)
+{
+    struct ledger_document hold = {0};
+    struct ledger_document incident = {0};
+    enum status status = ledger_read_hold(ledger, id, deadline_us, &hold);
+    if (status == STATUS_OK && strcmp(record_text(hold.record, "state"), from) != 0)
+        status = STATUS_INVALID;
+    if (status == STATUS_OK && strcmp(to, "released") == 0)
+        status = read_incident_of(ledger, hold.record, deadline_us, &incident);
+    if (status == STATUS_OK && incident.record != NULL) {
+        int64_t released = record_number(incident.record, "released") + 1;
+        if (json_object_set_new(incident.record, "released", json_integer(released)) != 0)
+            status = STATUS_NOMEM;
+    }
+    if (status == STATUS_OK && !set_state(hold.record, to))
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK)
+        status = write_both(ledger, &hold, &incident, deadline_us);
+    ledger_document_clear(&hold);
+    ledger_document_clear(&incident);
+    return status;
+}
+
+enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
+                        const char *to, int64_t deadline_us)
+{
+    enum status status = STATUS_CONFLICT;
+    while (status == STATUS_CONFLICT) {
+        if (clock_left_ms(deadline_us) == 0)
+            return STATUS_UNAVAILABLE;
+        status = try_move(ledger, id, from, to, deadline_us);
+    }
+    return status == STATUS_INVALID ? STATUS_CONFLICT : status;
+}
+
+/* ---- restoring ---- */
+
+struct mark {
+    char id[DIGEST_ID_SIZE];
+    char rule[65];
+    char incident[DIGEST_ID_SIZE];
+    char reach[13];
+};
+
+/* What was read must give the mark again: so nothing was cut, skipped or left over. */
+static bool parse_mark(const char *text, struct mark *out)
+{
+    char again[sizeof *out + sizeof "id= rule= incident= reach="];
+    if (sscanf(
+            text,
+            "id=%16[0-9a-f] rule=%64[A-Za-z0-9._-] incident=%16[0-9a-f-] reach=%12[0-9]",
+            out->id, out->rule, out->incident, out->reach) != 4)
+        return false;
+    (void)snprintf(again, sizeof again, "id=%s rule=%s incident=%s reach=%s", out->id,
+                   out->rule, out->incident, out->reach);
+    bool none = strcmp(out->incident, "-") == 0;
+    bool whole =
+        strlen(out->incident) == DIGEST_ID_SIZE - 1 && strchr(out->incident, '-') == NULL;
+    return strcmp(again, text) == 0 && strlen(out->id) == DIGEST_ID_SIZE - 1 &&
+           (none || whole);
+}
+
+struct restoring {
+    struct ledger *ledger;
+    struct mark mark;
+    const char *queue_id, *sender;
+    char identity[RECORD_TEXT_MAX + 8];
+    int64_t reach, arrived_ms, deadline_us;
+};
+
+/* A hold that is recorded as over, or as another message, though this queue has it: the
+ * queue is right. One that ended just now was only listed before that. */
+static enum status revive(const struct restoring *restoring, struct ledger_document *hold)
+{
+    static const struct ledger_document none;
+    const char *state = record_text(hold->record, "state");
+    const char *host = restoring->ledger->host;
+    int64_t ended_ms = record_number(hold->record, "ended_at");
+    bool same = strcmp(record_text(hold->record, "queue_id"), restoring->queue_id) == 0 &&
+                strcmp(record_text(hold->record, "host"), host) == 0;
+    if (is_end(state) && strcmp(state, "gone") != 0 &&
+        clock_wall_ms() - ended_ms < RESTORE_LATE_MS)
+        return STATUS_OK;
+    if (!is_end(state) && (same || strcmp(state, "held") != 0))
+        return STATUS_OK;
+    if (!set_state(hold->record, "held") ||
+        json_object_set_new(hold->record, "host", record_string(host)) != 0 ||
+        json_object_set_new(hold->record, "queue_id",
+                            record_string(restoring->queue_id)) != 0)
+        return STATUS_NOMEM;
+    return write_both(restoring->ledger, hold, &none, restoring->deadline_us);
+}
+
+/* The incident as it is to become: grown by one hold, or made anew from what is known. */
+static enum status grow_incident(const struct restoring *restoring,
+                                 struct ledger_document *incident)
+{
+    const struct mark *mark = &restoring->mark;
+    const struct stop stop = {.rule = mark->rule,
+                              .fingerprint = "",
+                              .subject = "",
+                              .identity = restoring->identity,
+                              .sender = "",
+                              .held = 1,
+                              .reach = restoring->reach,
+                              .first_ms = restoring->arrived_ms,
+                              .last_ms = restoring->arrived_ms};
+    enum status status = ledger_read_incident(restoring->ledger, mark->incident,
+                                              restoring->deadline_us, incident);
+    if (status == STATUS_OK)
+        return record_grow(incident->record, &stop) ? STATUS_OK : STATUS_NOMEM;
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    *incident = (struct ledger_document){.collection = COLLECTION_INCIDENTS};
+    (void)snprintf(incident->id, sizeof incident->id, "%s", mark->incident);
+    incident->record = record_new_incident(mark->incident, &stop);
+    if (incident->record == NULL ||
+        json_object_set_new(incident->record, "open", json_false()) != 0)
+        return STATUS_NOMEM;
+    return STATUS_OK;
+}
+
+static json_t *make_hold(const struct restoring *restoring,
+                         const struct ledger_document *incident)
+{
+    bool open = incident->record != NULL && incident->collection == COLLECTION_OPEN;
+    const struct record_hold fields = {.id = restoring->mark.id,
+                                       .incident = restoring->mark.incident,
+                                       .rule = restoring->mark.rule,
+                                       .identity = restoring->identity,
+                                       .sender = restoring->sender,
+                                       .host = restoring->ledger->host,
+                                       .queue_id = restoring->queue_id,
+                                       .open_id = open ? incident->id : "",
+                                       .reach = restoring->reach,
+                                       .held_ms = restoring->arrived_ms,
+                                       .restored = true};
+    return record_new_hold(&fields);
+}
+
+static enum status enter(const struct restoring *restoring)
+{
+    struct ledger_document incident = {0};
+    struct ledger_document hold = {.collection = COLLECTION_HOLDS};
+    enum status status = STATUS_OK;
+    (void)snprintf(hold.id, sizeof hold.id, "%s", restoring->mark.id);
+    if (strcmp(restoring->mark.incident, "-") != 0)
+        status = grow_incident(restoring, &incident);
+    if (status == STATUS_OK) {
+        hold.record = make_hold(restoring, &incident);
+        status = hold.record == NULL ? STATUS_NOMEM
+                                     : write_both(restoring->ledger, &hold, &incident,
+                                                  restoring->deadline_us);
+    }
+    ledger_document_clear(&hold);
+    ledger_document_clear(&incident);
+    return status;
+}
+
+enum status ledger_restore(struct ledger *ledger, const char *mark, const char *queue_id,
+                           const char *sender, int64_t arrived_ms, int64_t deadline_us)
+{
+    struct restoring restoring = {.ledger = ledger,
+                                  .queue_id = queue_id,
+                                  .sender = sender,
+                                  .arrived_ms = arrived_ms,
+                                  .deadline_us = deadline_us};
+    if (!parse_mark(mark, &restoring.mark))
+        return STATUS_INVALID;
+    restoring.reach = strtoll(restoring.mark.reach, NULL, 10);
+    (void)snprintf(restoring.identity, sizeof restoring.identity, "%s%.*s",
+                   sender[0] == '\0' ? "-" : "sender:", RECORD_TEXT_MAX, sender);
+    enum status status = STATUS_CONFLICT;
+    while (status == STATUS_CONFLICT) {
+        struct ledger_document hold = {0};
+        if (clock_left_ms(deadline_us) == 0)
+            return STATUS_UNAVAILABLE;
+        status = ledger_read_hold(ledger, restoring.mark.id, deadline_us, &hold);
+        if (status == STATUS_OK)
+            status = revive(&restoring, &hold);
+        else if (status == STATUS_NOT_FOUND)
+            status = enter(&restoring);
+        ledger_document_clear(&hold);
+    }
+    return status;
+}
+
+/* ---- patching ---- */
+
+struct patching {
+    struct ledger *ledger;
+    const char *id;
+    const json_t *expected; /* fields that must still be so; NULL: none */
+    const json_t *patch;
+    int64_t deadline_us;
+    bool lost; /* they are not any more */
+};
+
+static bool is_as_expected(const json_t *record, const json_t *expected)
+{
+    json_t *object = (json_t *)(uintptr_t)expected;
+    for (void *at = json_object_iter(object); at != NULL;
+         at = json_object_iter_next(object, at)) {
+        const json_t *value = json_object_get(record, json_object_iter_key(at));
+        if (json_integer_value(value) != json_integer_value(json_object_iter_value(at)))
+            return false;
+    }
+    return true;
+}
+
+static enum status try_patch(struct patching *patching)
+{
+    struct ledger *ledger = patching->ledger;
+    const char *id = patching->id;
+    const json_t *patch = patching->patch;
+    int64_t deadline_us = patching->deadline_us;
+    struct ledger_document incident = {0};
+    enum status status = ledger_read_incident(ledger, id, deadline_us, &incident);
+    if (status != STATUS_OK)
+        return status;
+    if (patching->expected != NULL &&
+        !is_as_expected(incident.record, patching->expected)) {
+        patching->lost = true;
+        ledger_document_clear(&incident);
+        return STATUS_CONFLICT;
+    }
+    json_t *copy = json_deep_copy(patch);
+    char *value = NULL;
+    if (copy != NULL && json_object_update(incident.record, copy) == 0)
+        value = record_dump(incident.record);
+    json_decref(copy);
+    struct change change = make_change(&incident, incident.collection, value);
+    if (value == NULL)
+        status = STATUS_NOMEM;
+    else if (strlen(value) > RECORD_PATCHED_MAX)
+        status = STATUS_LIMIT;
+    else
+        status = store_change(ledger->store, &change, 1, deadline_us);
+    free(value);
+    ledger_document_clear(&incident);
+    return status;
+}
+
+enum status ledger_claim_incident(struct ledger *ledger, const char *id,
+                                  const json_t *expected, const json_t *patch,
+                                  int64_t deadline_us)
+{
+    struct patching patching = {.ledger = ledger,
+                                .id = id,
+                                .expected = expected,
+                                .patch = patch,
+                                .deadline_us = deadline_us};
+    enum status status = STATUS_CONFLICT;
+    while (status == STATUS_CONFLICT && !patching.lost) {
+        if (clock_left_ms(deadline_us) == 0)
+            return STATUS_UNAVAILABLE;
+        status = try_patch(&patching);
+    }
+    return status;
+}
+
+enum status ledger_patch_incident(struct ledger *ledger, const char *id,
+                                  const json_t *patch, int64_t deadline_us)
+{
+    return ledger_claim_incident(ledger, id, NULL, patch, deadline_us);
+}

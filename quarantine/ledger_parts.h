@@ -1,0 +1,46 @@
+/* The ledger's inside, for the files that share its work: ledger.c (stopping mail),
+ * ledger_move.c (what becomes of a hold) and ledger_read.c (looking, forgetting). */
+#ifndef QUARANTINE_LEDGER_PARTS_H
+#define QUARANTINE_LEDGER_PARTS_H
+
+#include <stdatomic.h>
+
+#include "quarantine/ledger.h"
+#include "quarantine/record.h"
+#include "quarantine/tally.h"
+
+enum { LEDGER_HOST_MAX = 100 };
+
+struct ledger {
+    struct store *store;
+    struct digest_key key;
+    char host[LEDGER_HOST_MAX];
+    struct tally *tally;
+    atomic_bool has_room;
+    atomic_size_t held;  /* in the store, when last measured */
+    atomic_size_t added; /* by this process since */
+};
+
+/* A document as it was read. Zero-initialise. */
+struct ledger_document {
+    enum collection collection;
+    char id[DOCUMENTS_ID_MAX + 1];
+    char *text;     /* NULL: there is none */
+    json_t *record; /* NULL: there is none, or it is damaged */
+};
+
+/* Reads one. One that is not there is OK without text. */
+enum status ledger_read(struct ledger *ledger, enum collection collection, const char *id,
+                        int64_t deadline_us, struct ledger_document *out) MUST_CHECK;
+void ledger_document_clear(struct ledger_document *document);
+
+/* An incident by its own id, open or over; NOT_FOUND. */
+enum status ledger_read_incident(struct ledger *ledger, const char *id,
+                                 int64_t deadline_us,
+                                 struct ledger_document *out) MUST_CHECK;
+
+/* A hold by its id, held or ended; NOT_FOUND. */
+enum status ledger_read_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
+                             struct ledger_document *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,65 @@
+/* Headers by RFC 5322 and RFC 3834 5: nobody's vacation program answers these. */
+#include "quarantine/letter.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "quarantine/seal.h"
+
+static int compare(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static void add_date(struct text *message, int64_t now_ms)
+{
+    char date[64];
+    struct tm utc;
+    time_t seconds = (time_t)(now_ms / 1000);
+    if (gmtime_r(&seconds, &utc) == NULL)
+        return;
+    /* The C locale is never changed in our programs, so these are English names. */
+    (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &utc);
+    text_printf(message, "Date: %s\n", date);
+}
+
+static void join(const char *const *recipients, size_t count, const char *between,
+                 struct text *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        text_add_string(out, i > 0 ? between : "");
+        text_add_string(out, recipients[i]);
+    }
+}
+
+enum status letter_make(const struct letter *letter, const struct digest_key *key,
+                        const struct domains *own, int64_t now_ms,
+                        struct text *out_message, struct text *out_addresses)
+{
+    const char *sorted[LETTER_RECIPIENTS_MAX];
+    const char *domain = domains_first(own) == NULL ? "localhost" : domains_first(own);
+    char seal[SEAL_SIZE];
+    char id[DIGEST_ID_SIZE];
+    if (letter->recipient_count > LETTER_RECIPIENTS_MAX)
+        return STATUS_LIMIT;
+    for (size_t i = 0; i < letter->recipient_count; i++)
+        sorted[i] = letter->recipients[i];
+    qsort(sorted, letter->recipient_count, sizeof sorted[0], compare);
+    join(sorted, letter->recipient_count, " ", out_addresses);
+    seal_make(key, text_string(out_addresses), now_ms, seal);
+    digest_random_id(id);
+
+    text_printf(out_message, "From: Mailbrake <postmaster@%s>\nTo: ", domain);
+    join(sorted, letter->recipient_count, ",\n ", out_message);
+    text_printf(out_message, "\nSubject: %s\n", letter->subject);
+    add_date(out_message, now_ms);
+    text_printf(out_message,
+                "Message-ID: <%s@mailbrake.%s>\nAuto-Submitted: auto-generated\n"
+                "Precedence: bulk\nMIME-Version: 1.0\n"
+                "Content-Type: text/plain; charset=us-ascii\n" SEAL_FIELD ": %s\n\n",
+                id, domain, seal);
+    text_add_string(out_message, letter->body);
+    return out_message->failed || out_addresses->failed ? STATUS_NOMEM : STATUS_OK;
+}

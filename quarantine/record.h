@@ -1,0 +1,66 @@
+/* Holds and incidents as JSON, the way the store keeps them: times in ms, every text
+ * valid UTF-8, every document below DOCUMENTS_VALUE_MAX whatever strangers wrote. */
+#ifndef QUARANTINE_RECORD_H
+#define QUARANTINE_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RECORD_TEXT_MAX = 512,          /* bytes of one text that are kept */
+    RECORD_TEXTS_BYTES = 2 * 1024,  /* of one array of them, as JSON */
+    RECORD_PATCHED_MAX = 12 * 1024, /* of an incident, so that it can still grow */
+};
+
+/* What was stopped, to be added to an incident. All strings borrowed. */
+struct stop {
+    const char *rule, *fingerprint, *subject, *identity;
+    const char *sender; /* of a held message, to be told if tell */
+    bool tell;
+    const char *const *lists;
+    size_t lists_named, list_count; /* in lists; addressed */
+    int64_t held, refused, deferred;
+    int64_t reach;  /* the largest of one message */
+    int64_t copies; /* of all together */
+    int64_t first_ms, last_ms;
+};
+
+/* A hold before it is a document. All strings borrowed. */
+struct record_hold {
+    const char *id, *incident, *rule, *identity, *sender, *host, *queue_id;
+    const char *open_id; /* where its incident is as long as it is open; "" unknown */
+    const char *const *lists, *const *addressed;
+    size_t lists_named, list_count, addressed_named, addressed_count;
+    int64_t reach, held_ms;
+    bool tell, restored;
+};
+
+/* NULL without memory. */
+json_t *record_string(const char *text);
+json_t *record_new_incident(const char *id, const struct stop *stop);
+json_t *record_new_hold(const struct record_hold *hold);
+char *record_dump(const json_t *record); /* for free(3) */
+
+/* ISO 8601 in UTC, to the second. NULL without memory, or when there is no such year. */
+json_t *record_time(int64_t wall_ms);
+
+/* Adds to an incident's numbers. False without memory. */
+bool record_grow(json_t *incident, const struct stop *stop);
+
+/* An object from a document's text; NULL when it is none. */
+json_t *record_load(const char *text);
+
+/* 0 and "" when there is none of that name. Numbers are 0 to 2^53. */
+int64_t record_number(const json_t *record, const char *name);
+const char *record_text(const json_t *record, const char *name);
+
+/* True when what happens at now_ms still belongs to this incident. */
+bool record_is_open(const json_t *incident, int64_t now_ms);
+
+/* What leaves the ledger: *_at as ISO 8601 in UTC, nothing internal. False without
+ * memory. */
+bool record_show(json_t *record);
+
+#endif

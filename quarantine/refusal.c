@@ -1,0 +1,110 @@
+/* A bounce by the MTA would list every member of a list; this names the list. */
+#include "quarantine/refusal.h"
+
+#include <string.h>
+
+#include "quarantine/letter.h"
+#include "quarantine/record.h"
+
+enum { ADDRESS_SHOWN = 300, NAME_SHOWN = 100 };
+
+static void add_escaped(struct text *body, const char *value, size_t max)
+{
+    text_add_escaped(body, value, strlen(value), max);
+}
+
+static void add_addressed(struct text *body, const json_t *hold)
+{
+    size_t i;
+    const json_t *address;
+    const json_t *addressed = json_object_get(hold, "addressed");
+    int64_t count = record_number(hold, "addressed_count");
+    int64_t named = (int64_t)json_array_size(addressed);
+    json_array_foreach(addressed, i, address)
+    {
+        const char *text = json_string_value(address);
+        text_add_string(body, "    ");
+        add_escaped(body, text == NULL ? "" : text, ADDRESS_SHOWN);
+        text_add_string(body, "\n");
+    }
+    if (count > named)
+        text_printf(body, "    and %lld more\n", (long long)(count - named));
+}
+
+static void add_body(struct text *body, const json_t *hold, const struct domains *own)
+{
+    const char *domain = domains_first(own);
+    int64_t reach = record_number(hold, "reach");
+    text_add_string(body, "This is the mail relay");
+    if (domain != NULL)
+        text_printf(body, " of %s", domain);
+    text_add_string(body, ".\n\nYour message of ");
+    add_escaped(body, record_text(hold, "held_at"), NAME_SHOWN);
+    text_add_string(body, " (UTC)");
+    if (json_array_size(json_object_get(hold, "addressed")) > 0) {
+        text_add_string(body, " to\n\n");
+        add_addressed(body, hold);
+        text_add_string(body, "\n");
+    } else {
+        text_add_string(body, " ");
+    }
+    text_add_string(body, "was stopped before a copy of it was delivered, and has now "
+                          "been refused\nby an administrator or because its time was "
+                          "over. Nobody has received it.\n\n");
+    if (reach > 0)
+        text_printf(body, "It would have reached %lld mailbox%s. ", (long long)reach,
+                    reach == 1 ? "" : "es");
+    text_add_string(body, "The rule that stopped it is \"");
+    add_escaped(body, record_text(hold, "rule"), NAME_SHOWN);
+    text_add_string(body, "\",\nthe incident ");
+    add_escaped(body, record_text(hold, "incident"), NAME_SHOWN);
+    text_add_string(body, ", the message ");
+    add_escaped(body, record_text(hold, "id"), NAME_SHOWN);
+    text_add_string(body, ".\n");
+    if (domain != NULL)
+        text_printf(body, "If you think that this is wrong, write to postmaster@%s.\n",
+                    domain);
+}
+
+/* The helper's protocol and SMTP take such an address as it is. */
+static bool is_plain(const char *address)
+{
+    for (const char *c = address; *c != '\0'; c++) {
+        if (*c <= ' ' || *c > '~' || strchr("\"\\,;<>()[]:", *c) != NULL)
+            return false;
+    }
+    return strchr(address, '@') != NULL && address[0] != '-';
+}
+
+enum status refusal_make(const json_t *hold, const struct digest_key *key,
+                         const struct domains *own, int64_t now_ms, struct refusal *out)
+{
+    struct refusal refusal = {0};
+    const char *sender = record_text(hold, "sender");
+    bool tell = json_is_true(json_object_get(hold, "tell")) && is_plain(sender);
+    struct text body = {0};
+    add_body(&body, hold, own);
+    const struct letter letter = {.recipients = &sender,
+                                  .recipient_count = 1,
+                                  .subject = "Your message was refused",
+                                  .body = text_string(&body)};
+    enum status status = body.failed ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK && tell)
+        status =
+            letter_make(&letter, key, own, now_ms, &refusal.message, &refusal.address);
+    else
+        text_add_string(&refusal.address, "-");
+    text_clear(&body);
+    if (status != STATUS_OK || refusal.address.failed) {
+        refusal_clear(&refusal);
+        return STATUS_NOMEM;
+    }
+    *out = refusal;
+    return STATUS_OK;
+}
+
+void refusal_clear(struct refusal *refusal)
+{
+    text_clear(&refusal->message);
+    text_clear(&refusal->address);
+}

@@ -1,0 +1,26 @@
+/* What the sender of a refused message is told: what was addressed, never who would have
+ * got it. */
+#ifndef QUARANTINE_REFUSAL_H
+#define QUARANTINE_REFUSAL_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "policy/domains.h"
+
+/* A notice, and the address that it goes to: "-" and no text when the sender may not be
+ * written to. */
+struct refusal {
+    struct text message, address;
+};
+
+/* The notice about a hold, as ledger_find_hold gives it; *out is to be cleared. NOMEM is
+ * the only failure. */
+enum status refusal_make(const json_t *hold, const struct digest_key *key,
+                         const struct domains *own, int64_t now_ms,
+                         struct refusal *out) MUST_CHECK;
+void refusal_clear(struct refusal *refusal);
+
+#endif

@@ -1,0 +1,173 @@
+"""mailbrake-mta on a real Sendmail: the same orders as with Postfix."""
+
+import fcntl
+import threading
+
+import pytest
+
+from helper import helper, mark_of  # noqa: F401, fixtures
+from mailbraked import people
+from postfix import wait_until
+from sendmail import sendmail_program, sendmail_relay  # noqa: F401, fixtures
+
+ANN, EVE = "ann@district.example", "eve@district.example"
+HOLD_MANY = '{ name = "many"; reach_over = 2; action = "quarantine"; }'
+NOTICE = f"From: MAILER-DAEMON\nTo: {ANN}\nSubject: returned\n\nSorry.\n"
+
+# The MTA's programs are run by their absolute paths, where Postfix's sendmail lies.
+IN_ITS_PLACE = 'mount --bind "$0" /usr/sbin/sendmail && exec "$@"'
+
+
+@pytest.fixture
+def mail(sendmail_relay, sendmail_program, helper):  # noqa: F811
+    """A relay with the helper beside it, and a bystander in its quarantine that no test
+    may touch."""
+    mail = sendmail_relay(rules=HOLD_MANY)
+    mail.daemon.allow_log("mailbrake-mta")
+    wrapper = helper.dir / "sendmail"
+    library = sendmail_program.environment["LD_PRELOAD"]
+    wrapper.write_text(
+        f'#!/bin/sh\nLD_PRELOAD={library} exec {sendmail_program.sendmail} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    helper.configure("sendmail", mail.mta.config.parent)
+    helper.start(before=["unshare", "--mount", "/bin/sh", "-c", IN_ITS_PLACE, wrapper])
+    assert helper.process.poll() is None, helper.text()
+    mail.helper = helper
+    (bystander,) = hold(mail, frm=EVE)
+    yield mail
+    assert bystander.id in [held.id for held in mail.held()]
+
+
+def hold(mail, count=1, frm=ANN):
+    before = {held.id for held in mail.held()}
+    for _ in range(count):
+        assert mail.send(frm, people(3)).accepted
+    return [held for held in mail.held() if held.id not in before]
+
+
+def files(mail):
+    return sorted(path.name for path in mail.mta.queue.glob("[hqdtx]f*"))
+
+
+def give_back(mail, held):
+    """Into the queue, where Sendmail leaves it: nothing runs it here."""
+    mail.mta.run("-qQ", "-Q", f"-qI{held.id}")
+
+
+def test_list_and_header_show_what_is_held(mail):
+    (held,) = hold(mail)
+    listed = mail.helper.list()
+    assert len(listed) == 2
+    entry = listed[held.id]
+    assert entry.pop("arrival_time") > 1_600_000_000
+    assert entry.pop("size") > 0
+    assert entry == {
+        "queue_name": "hold",
+        "queue_id": held.id,
+        "sender": ANN,
+        "recipients": 3,
+    }
+    assert mail.helper.order(f"header {held.id}").lines == [held.headers["X-Mailbrake"], "ok"]
+    assert mail.helper.order("header 6ALJrYpv023510").lines == ["missing"]
+
+
+def test_release_delivers_once(mail):
+    (held,) = hold(mail)
+    assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["ok"]
+    assert mail.delivered(timeout=5).by_recipient() == dict.fromkeys(people(3), 1)
+    assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["missing"]
+
+
+def test_a_double_release_delivers_once(mail):
+    (held,) = hold(mail)
+    answers = []
+    line = f"release {held.id} {mark_of(held)}"
+    both = [
+        threading.Thread(target=lambda: answers.append(mail.helper.order(line).last))
+        for _ in range(2)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert sorted(answers)[-1] == "ok" and answers != ["ok", "ok"], answers
+    assert mail.delivered(timeout=5).by_recipient() == dict.fromkeys(people(3), 1)
+
+
+def test_delete_removes_its_files_alone(mail):
+    before = files(mail)
+    (held,) = hold(mail)
+    assert len(files(mail)) == len(before) + 2
+    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").lines == ["ok"]
+    assert files(mail) == before
+    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").lines == ["missing"]
+    assert mail.delivered() == []
+
+
+def test_delete_waits_for_no_lock(mail):
+    (held,) = hold(mail)
+    with open(mail.mta.queue / f"hf{held.id}") as at_work:
+        fcntl.flock(at_work, fcntl.LOCK_EX)  # as Sendmail does
+        answer = mail.helper.order(f"delete {held.id} {mark_of(held)}")
+    assert answer.lines == ["error Sendmail is at work on the message"]
+    assert held.id in mail.helper.list()
+
+
+def test_refuse_tells_the_sender_and_deletes(mail):
+    before = files(mail)
+    (held,) = hold(mail)
+    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE).lines == ["ok"]
+    wait_until(lambda: mail.mta.sink.kept(), 10, "no notice")
+    (notice,) = mail.delivered()
+    # That is how Sendmail's local mailer writes <>.
+    assert (notice.sender, notice.recipients) == ("MAILER-DAEMON", [ANN])
+    assert notice["Subject"] == "returned"
+    assert files(mail) == before
+
+
+def test_notice_goes_to_each(mail):
+    to = ["far@away.example", "near@away.example"]
+    assert mail.helper.order(f"notice {' '.join(to)}", NOTICE).lines == ["ok"]
+    wait_until(lambda: mail.mta.sink.kept().copies == 2, 10, "no notice")
+    assert {d.sender for d in mail.delivered()} == {""}
+    assert mail.delivered().by_recipient() == dict.fromkeys(to, 1)
+
+
+def test_hold_stops_what_waits_in_the_queue(mail):
+    (held,) = hold(mail)
+    assert mail.helper.order(f"hold {held.id} sender={ANN}").is_error
+    give_back(mail, held)
+    assert mail.helper.list()[held.id]["queue_name"] == "deferred"
+    assert mail.helper.order(f"release {held.id} {mark_of(held)}").is_error
+    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").is_error
+    assert mail.helper.order(f"hold {held.id} sender={EVE}").last == "missing"
+    assert mail.helper.order(f"hold {held.id} sender={ANN}").lines == ["ok"]
+    assert mail.helper.list()[held.id]["queue_name"] == "hold"
+
+
+def test_nothing_else_moves(mail):
+    (held,) = hold(mail)
+    (other,) = [h for h in mail.held() if h.id != held.id]
+    before = files(mail)
+    for verb in ("release", "delete", "hold"):
+        for queue_id in ("ALL", "-", "", "--help", "../x", f"hf{held.id}", held.id[:8]):
+            answer = mail.helper.order(f"{verb} {queue_id} {mark_of(held)}")
+            assert answer.lines == ["error not a queue id"]
+    for verb in ("release", "delete"):
+        assert mail.helper.order(f"{verb} {other.id} {mark_of(held)}").lines == ["missing"]
+        assert mail.helper.order(f"{verb} {other.id} sender={ANN}").lines == ["missing"]
+        assert mail.helper.order(f"{verb} 6ALJrYpv023510 {mark_of(held)}").lines == ["missing"]
+    assert files(mail) == before
+
+
+def test_an_id_inside_another_moves_nothing(mail):
+    """sendmail -qI takes every id that contains the one it is given."""
+    (held,) = hold(mail)
+    longer = mail.mta.queue / f"hf{held.id}0"
+    longer.write_bytes((mail.mta.queue / f"hf{held.id}").read_bytes())
+    before = files(mail)
+    answer = mail.helper.order(f"release {held.id} {mark_of(held)}")
+    assert answer.lines == ["error another message's id contains this one"]
+    assert files(mail) == before
+    longer.unlink()

@@ -1,0 +1,332 @@
+/* What each route of the control API answers, and what it writes down. */
+#include "control_fixture.h"
+
+START_TEST(api_says_its_status)
+{
+    const struct counted counted = {.rule = "rate",
+                                    .verdict = "quarantine",
+                                    .would = "per-list:reject",
+                                    .reach = 3,
+                                    .took_us = 200};
+    counters_add(context.counters, &counted);
+    (void)hold_one();
+    json_t *json = get("GET /v1/status", NULL);
+    ck_assert_str_eq(text_at(json, "version"), MAILBRAKE_VERSION);
+    ck_assert_str_eq(text_at(json, "mode"), "enforce");
+    ck_assert_int_eq(number_at(json, "holds"), 1);
+    ck_assert_int_eq(number_at(json, "incidents"), 1);
+    ck_assert_int_eq(number_at(json_object_get(json, "verdicts"), "quarantine"), 1);
+    ck_assert_int_eq(number_at(json_object_get(json, "verdicts"), "accept"), 0);
+    ck_assert_int_eq(number_at(json_object_get(json, "would"), "reject"), 1);
+    ck_assert_str_eq(text_at(json_object_get(json, "store"), "state"), "ok");
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(api_lists_sizes_and_no_members)
+{
+    json_t *json = get("GET /v1/lists", NULL);
+    const json_t *list = json_array_get(json_object_get(json, "lists"), 0);
+    ck_assert_str_eq(text_at(list, "address"), "all@own.example");
+    ck_assert_int_eq(number_at(list, "size"), 3);
+    ck_assert_int_eq(number_at(list, "external"), 1);
+    ck_assert_str_eq(text_at(list, "state"), "ok");
+    ck_assert_ptr_null(strstr(answer, "c@else.example"));
+    json_decref(json);
+    json_decref(get("GET /v1/lists?address=all", NULL));
+    json_decref(get("GET /v1/lists?address=all%40OWN.example", NULL));
+    expect_error("GET /v1/lists?address=nobody@own.example", NULL, 404, "no list");
+}
+END_TEST
+
+START_TEST(api_metrics_are_prometheus)
+{
+    const struct counted counted = {.rule = "we\"ird\\\n",
+                                    .verdict = "accept",
+                                    .would = "",
+                                    .reach = 30,
+                                    .took_us = 300};
+    counters_add(context.counters, &counted);
+    ck_assert_int_eq(ask("GET /metrics", NULL), 200);
+    ck_assert_ptr_nonnull(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
+    static const char *const lines[] = {
+        "\nmailbrake_messages_total{rule=\"we_ird__\",verdict=\"accept\"} 1\n",
+        "\nmailbrake_reach_bucket{le=\"10\"} 0\n",
+        "\nmailbrake_reach_bucket{le=\"100\"} 1\n",
+        "\nmailbrake_reach_bucket{le=\"+Inf\"} 1\n",
+        "\nmailbrake_reach_sum 30\n",
+        "\nmailbrake_reach_count 1\n",
+        "\nmailbrake_decision_seconds_bucket{le=\"0.0005\"} 1\n",
+        "\nmailbrake_store_state{type=\"memory\",state=\"ok\"} 1\n",
+        "\nmailbrake_lists{state=\"ok\"} 1\n",
+        "\nmailbrake_list_size_max 3\n",
+        "\nmailbrake_holds 0\n",
+        "\nmailbrake_incidents_open 0\n",
+        "\nmailbrake_log_suppressed_total ",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        ck_assert_msg(strstr(answer, lines[i]) != NULL, "no %s in %s", lines[i], answer);
+    ck_assert_ptr_null(strstr(answer, "own.example"));
+}
+END_TEST
+
+START_TEST(api_shows_holds_and_incidents)
+{
+    char path[100];
+    struct hold hold = hold_one();
+    json_t *json = get("GET /v1/holds", NULL);
+    const json_t *first = json_array_get(json_object_get(json, "holds"), 0);
+    ck_assert_str_eq(text_at(first, "id"), hold.id);
+    ck_assert_str_eq(text_at(first, "state"), "held");
+    json_decref(json);
+    for (const char *c = strstr(answer, "\r\n\r\n") + 4; *c != '\0'; c++)
+        ck_assert((*c >= ' ' && *c <= '~') || *c == '\n');
+
+    (void)snprintf(path, sizeof path, "GET /v1/holds?incident=%s", hold.incident);
+    json = get(path, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "holds")), 1);
+    json_decref(json);
+    json = get("GET /v1/holds?incident=0000000000000000", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "holds")), 0);
+    json_decref(json);
+
+    (void)snprintf(path, sizeof path, "GET /v1/holds/%s", hold.id);
+    json = get(path, NULL);
+    const json_t *release = json_object_get(json, "release");
+    ck_assert(json_is_false(json_object_get(release, "possible")));
+    ck_assert_ptr_nonnull(strstr(text_at(release, "text"), "mailbrake-mta"));
+    json_decref(json);
+    expect_audit("show", hold.id, "ok");
+
+    (void)snprintf(path, sizeof path, "GET /v1/incidents/%s", hold.incident);
+    json = get(path, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "holds")), 1);
+    ck_assert_str_eq(text_at(json, "key"), "login:a@own.example");
+    json_decref(json);
+    expect_audit("show", hold.incident, "ok");
+}
+END_TEST
+
+START_TEST(api_keeps_a_hold_whose_release_failed)
+{
+    char path[100];
+    struct hold hold = hold_one();
+    (void)snprintf(path, sizeof path, "POST /v1/holds/%s/release", hold.id);
+    expect_error(path, NULL, 503, "mailbrake-mta");
+    expect_audit("release", hold.id, "mailbrake-mta");
+    (void)snprintf(path, sizeof path, "GET /v1/holds/%s", hold.id);
+    json_t *json = get(path, NULL);
+    ck_assert_str_eq(text_at(json, "state"), "held");
+    json_decref(json);
+    (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/release", hold.incident);
+    json = get(path, NULL);
+    ck_assert_int_eq(number_at(json, "failed"), 1);
+    ck_assert_int_eq(number_at(json, "done"), 0);
+    json_decref(json);
+    expect_audit("release", hold.incident, "1 failed");
+}
+END_TEST
+
+START_TEST(api_refuses_ids_that_are_none)
+{
+    static const char *const ids[] = {"ALL",    "-",   "--help",
+                                      "..%2Fx", "%00", "0123456789abcdef"};
+    char path[100];
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        (void)snprintf(path, sizeof path, "POST /v1/holds/%s/release", ids[i]);
+        expect_error(path, NULL, 404, "there is no");
+    }
+    expect_error("POST /v1/holds//release", NULL, 404, "there is no");
+    expect_error("GET /v1/incidents/ALL", NULL, 404, "there is no incident");
+}
+END_TEST
+
+START_TEST(api_closes_and_allows_incidents)
+{
+    char path[100];
+    struct hold hold = hold_one();
+    (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/allow", hold.incident);
+    expect_error(path, NULL, 400, "how long");
+    expect_error(path, "{\"for\": \"soon\"}", 400, "duration");
+    expect_error(path, "{\"for\": \"500d\"}", 400, "duration");
+    expect_error(path, "{\"for\": 4}", 400, "duration");
+    json_decref(get(path, "{\"for\": \"4h\"}"));
+    expect_audit("allow", hold.incident, "ok");
+    const struct brakes *brakes = board_take(context.board);
+    ck_assert(brake_allows(brakes, "00112233445566778899aabbccddeeff",
+                           "login:a@own.example", clock_wall_ms()));
+    board_release(context.board, brakes);
+    (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/close", hold.incident);
+    json_decref(get(path, NULL));
+    expect_audit("close", hold.incident, "ok");
+    json_t *json = get("GET /v1/incidents", NULL);
+    const json_t *first = json_array_get(json_object_get(json, "incidents"), 0);
+    ck_assert(json_is_false(json_object_get(first, "open")));
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(api_sets_and_clears_brakes)
+{
+    json_t *json =
+        get("PUT /v1/brakes", "{\"key\": \"login:Alice\", \"for\": \"4h\", "
+                              "\"action\": \"reject\", \"reason\": \"Stop.\"}");
+    const json_t *brake = json_object_get(json, "brake");
+    ck_assert_str_eq(text_at(brake, "key"), "login:alice@own.example");
+    ck_assert_str_eq(text_at(brake, "action"), "reject");
+    json_decref(json);
+    expect_audit("brake set", "login:alice@own.example", "ok");
+    json = get("GET /v1/brakes", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "brakes")), 1);
+    json_decref(json);
+    json_decref(get("DELETE /v1/brakes?key=login:alice", NULL));
+    expect_audit("brake clear", "login:alice@own.example", "ok");
+    expect_error("DELETE /v1/brakes?key=login:alice", NULL, 404, "no brake");
+    expect_error("DELETE /v1/brakes", NULL, 400, "which");
+    expect_error("PUT /v1/brakes", "{}", 400, "which");
+    expect_error("PUT /v1/brakes", "{\"key\": \"nobody\"}", 400, "a key is");
+    expect_error("PUT /v1/brakes", "{\"key\": \"all\", \"action\": \"accept\"}", 400,
+                 "defer");
+    expect_error("PUT /v1/brakes", "{\"key\": \"all\", \"reason\": \"a\\nb\"}", 400,
+                 "one line");
+    expect_error("PUT /v1/brakes", "{\"key\": \"all\", \"pull_back\": true}", 400,
+                 "sender:");
+}
+END_TEST
+
+START_TEST(api_pull_back_that_fails_is_told)
+{
+    json_t *json = get("PUT /v1/brakes",
+                       "{\"key\": \"sender:x@else.example\", \"pull_back\": true}");
+    const json_t *pulled = json_object_get(json, "pulled_back");
+    ck_assert_ptr_nonnull(strstr(text_at(pulled, "error"), "mailbrake-mta"));
+    json_decref(json);
+    expect_audit("brake set", "sender:x@else.example", "mailbrake-mta");
+}
+END_TEST
+
+START_TEST(api_shows_and_resets_limits)
+{
+    const struct snapshot *snapshot = slot.current;
+    const struct rule *rule = &snapshot->settings->policy.rules[0];
+    const struct charge charge = {.fingerprint = rule->fingerprint,
+                                  .subject = "login:a@own.example",
+                                  .rate = &rule->limit,
+                                  .cost = 3};
+    struct outcome outcome;
+    enum store_source source;
+    ck_assert_int_eq(store_charge(store, &charge, 1, true, clock_monotonic_us() + 1000000,
+                                  &outcome, &source),
+                     STATUS_OK);
+    for (int i = 0; i < 2; i++) { /* looking takes nothing */
+        json_t *json = get("GET /v1/limits?subject=login:A", NULL);
+        const json_t *limits = json_object_get(json, "limits");
+        ck_assert_uint_eq(json_array_size(limits), 1);
+        ck_assert_int_eq(number_at(json_array_get(limits, 0), "left"), 2);
+        ck_assert_int_eq(number_at(json_array_get(limits, 0), "burst"), 5);
+        json_decref(json);
+    }
+    json_decref(get("DELETE /v1/limits?subject=login:a", NULL));
+    expect_audit("limits reset", "login:a@own.example", "ok");
+    json_t *json = get("GET /v1/limits?subject=login:a", NULL);
+    ck_assert_int_eq(
+        number_at(json_array_get(json_object_get(json, "limits"), 0), "left"), 5);
+    json_decref(json);
+    json = get("GET /v1/limits?subject=list:all@own.example", NULL);
+    ck_assert_str_eq(text_at(json_array_get(json_object_get(json, "limits"), 0), "rule"),
+                     "per-list");
+    json_decref(json);
+    expect_error("GET /v1/limits?subject=client:10.0.0.0/8", NULL, 400, "one address");
+    expect_error("GET /v1/limits", NULL, 400, "which");
+    expect_error("DELETE /v1/limits?subject=x", NULL, 400, "a key is");
+}
+END_TEST
+
+START_TEST(api_explains_live)
+{
+    json_t *json = get("POST /v1/explain",
+                       "{\"from\": \"x@own.example\", \"to\": [\"all@own.example\"], "
+                       "\"login\": \"a\", \"client\": \"10.1.2.3\", \"headers\": "
+                       "[{\"name\": \"Subject\", \"value\": \"hello\"}]}");
+    ck_assert(json_is_true(json_object_get(json, "live")));
+    ck_assert_str_eq(text_at(json, "identity"), "login:a@own.example");
+    ck_assert_str_eq(text_at(json, "verdict"), "accept");
+    ck_assert_str_eq(text_at(json, "store"), "memory");
+    json_decref(json);
+    json_decref(get("PUT /v1/brakes", "{\"key\": \"login:a\"}"));
+    json = get("POST /v1/explain",
+               "{\"from\": \"x@own.example\", \"to\": [\"all@own.example\"], "
+               "\"login\": \"a\"}");
+    ck_assert_str_eq(text_at(json, "rule"), "brake");
+    ck_assert_str_eq(text_at(json, "verdict"), "defer");
+    json_decref(json);
+    expect_error("POST /v1/explain", "{}", 400, "from");
+    expect_error("POST /v1/explain", "{\"from\": \"a\", \"to\": []}", 400, "to");
+    expect_error("POST /v1/explain", "{\"from\": \"a\", \"to\": [1]}", 400, "strings");
+    expect_error("POST /v1/explain",
+                 "{\"from\": \"a\", \"to\": [\"b\"], \"client\": \"c\"}", 400, "client");
+    expect_error("POST /v1/explain",
+                 "{\"from\": \"a\", \"to\": [\"b\"], \"headers\": [1]}", 400, "headers");
+}
+END_TEST
+
+START_TEST(api_reload_tells_the_errors)
+{
+    json_t *json = get("POST /v1/reload", NULL);
+    ck_assert(json_is_true(json_object_get(json, "ok")));
+    json_decref(json);
+    expect_audit("reload", "", "ok");
+    reload_fails = true;
+    ck_assert_int_eq(ask("POST /v1/reload", NULL), 422);
+    json = answered();
+    const json_t *error = json_array_get(json_object_get(json, "errors"), 0);
+    ck_assert_str_eq(text_at(error, "file"), "/etc/x.conf");
+    ck_assert_int_eq(number_at(error, "line"), 7);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "warnings")), 1);
+    json_decref(json);
+    expect_audit("reload", "", "errors");
+}
+END_TEST
+
+START_TEST(api_shows_its_audit)
+{
+    json_decref(get("POST /v1/reload", "{\"purpose\": \"because\\nof it\"}"));
+    json_t *json = get("GET /v1/audit?since=1h", NULL);
+    const json_t *entries = json_object_get(json, "audit");
+    ck_assert_uint_eq(json_array_size(entries), 1);
+    ck_assert_str_eq(text_at(json_array_get(entries, 0), "purpose"), "because of it");
+    json_decref(json);
+    json = get("GET /v1/audit?since=99999999999999", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "audit")), 0);
+    json_decref(json);
+    expect_error("GET /v1/audit?since=yesterday", NULL, 400, "duration");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api");
+    TCase *cases = tcase_create("api");
+    log_open("test_api");
+    tcase_set_timeout(cases, 60);
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, api_says_its_status);
+    tcase_add_test(cases, api_lists_sizes_and_no_members);
+    tcase_add_test(cases, api_metrics_are_prometheus);
+    tcase_add_test(cases, api_shows_holds_and_incidents);
+    tcase_add_test(cases, api_keeps_a_hold_whose_release_failed);
+    tcase_add_test(cases, api_refuses_ids_that_are_none);
+    tcase_add_test(cases, api_closes_and_allows_incidents);
+    tcase_add_test(cases, api_sets_and_clears_brakes);
+    tcase_add_test(cases, api_pull_back_that_fails_is_told);
+    tcase_add_test(cases, api_shows_and_resets_limits);
+    tcase_add_test(cases, api_explains_live);
+    tcase_add_test(cases, api_reload_tells_the_errors);
+    tcase_add_test(cases, api_shows_its_audit);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

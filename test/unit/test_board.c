@@ -1,0 +1,348 @@
+/* Brakes and allowances in a store, on the boards of two relays that share it. */
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "../support/either_store.h"
+#include "quarantine/board.h"
+
+enum { NOW_MS = 2000000000 };
+
+static struct board *here, *there;
+static struct domains own;
+
+static void open_boards(bool redis)
+{
+    either_open(redis);
+    ck_assert_int_eq(domains_add(&own, "own", NULL), STATUS_OK);
+    ck_assert_int_eq(domains_set_delimiters(&own, "+"), STATUS_OK);
+    here = board_new(store);
+    there = board_new(store);
+    ck_assert_ptr_nonnull(here);
+    ck_assert_ptr_nonnull(there);
+}
+
+static void setup_memory(void)
+{
+    open_boards(false);
+}
+
+static void setup_redis(void)
+{
+    open_boards(true);
+}
+
+static void teardown(void)
+{
+    board_free(here);
+    board_free(there);
+    domains_clear(&own);
+    either_close();
+}
+
+static enum status set(const char *key_text, int64_t until_ms)
+{
+    char by[] = "root";
+    char reason[] = "storm";
+    struct brake brake;
+    ck_assert_int_eq(brake_parse_key(key_text, &own, &brake, NULL), STATUS_OK);
+    brake.action = ACTION_REJECT;
+    brake.until_ms = until_ms;
+    brake.by = by;
+    brake.reason = reason;
+    enum status status = board_set(here, &brake, either_soon());
+    brake.by = brake.reason = NULL;
+    brake_clear(&brake);
+    return status;
+}
+
+static enum status refresh(struct board *board, int64_t now_ms)
+{
+    return board_refresh(board, &own, now_ms, either_soon());
+}
+
+static size_t count_on(struct board *board)
+{
+    const struct brakes *brakes = board_take(board);
+    size_t count = brakes->count;
+    board_release(board, brakes);
+    return count;
+}
+
+static size_t count_in(enum collection collection)
+{
+    size_t count;
+    ck_assert_int_eq(store_count(store, collection, either_soon(), &count), STATUS_OK);
+    return count;
+}
+
+START_TEST(board_starts_empty)
+{
+    ck_assert_uint_eq(count_on(here), 0);
+    ck_assert_int_eq(refresh(here, NOW_MS), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 0);
+    json_t *json = board_json(here, NOW_MS);
+    ck_assert_uint_eq(json_array_size(json), 0);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(board_set_is_in_force_here_at_once_and_there_after_a_look)
+{
+    ck_assert_int_eq(set("client:10.0.0.0/8", INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(set("sender:a@own", NOW_MS + 1000), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 2);
+    ck_assert_uint_eq(count_on(there), 0);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    const struct brakes *brakes = board_take(there);
+    ck_assert_uint_eq(brakes->count, 2);
+    ck_assert_str_eq(brakes->items[0].key, "client:10.0.0.0/8");
+    ck_assert_int_eq(brakes->items[0].kind, BRAKE_CLIENT);
+    ck_assert_int_eq(brakes->items[0].network.prefix, 104);
+    ck_assert_int_eq(brakes->items[0].until_ms, INT64_MAX);
+    ck_assert_str_eq(brakes->items[1].key, "sender:a@own");
+    ck_assert_int_eq(brakes->items[1].action, ACTION_REJECT);
+    ck_assert_int_eq(brakes->items[1].until_ms, NOW_MS + 1000);
+    ck_assert_str_eq(brakes->items[1].by, "root");
+    ck_assert_str_eq(brakes->items[1].reason, "storm");
+    board_release(there, brakes);
+}
+END_TEST
+
+START_TEST(board_set_again_replaces)
+{
+    ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
+    ck_assert_int_eq(set("all", NOW_MS + 5000), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 1);
+    ck_assert_uint_eq(count_in(COLLECTION_BRAKES), 1);
+    ck_assert_int_eq(refresh(here, NOW_MS + 2000), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 1);
+}
+END_TEST
+
+START_TEST(board_clear_clears_and_says_if_there_was_one)
+{
+    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_NOT_FOUND);
+    ck_assert_int_eq(set("all", INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 0);
+    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_NOT_FOUND);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    ck_assert_uint_eq(count_on(there), 0);
+}
+END_TEST
+
+START_TEST(board_drops_what_lapsed)
+{
+    ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
+    ck_assert_int_eq(board_allow(here, "f1", "a", NOW_MS + 1000, either_soon()),
+                     STATUS_OK);
+    ck_assert_int_eq(refresh(here, NOW_MS + 1000), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 0);
+    ck_assert_uint_eq(count_in(COLLECTION_BRAKES), 1); /* other clocks may be behind */
+    ck_assert_int_eq(refresh(here, NOW_MS + 61000), STATUS_OK);
+    ck_assert_uint_eq(count_in(COLLECTION_BRAKES), 0);
+    ck_assert_uint_eq(count_in(COLLECTION_ALLOWS), 0);
+}
+END_TEST
+
+START_TEST(board_allows_for_a_while)
+{
+    ck_assert_int_eq(board_allow(here, "f1", "sender:a@own", NOW_MS + 9, either_soon()),
+                     STATUS_OK);
+    ck_assert_int_eq(
+        board_allow(here, "f1", "sender:a@own", NOW_MS + 1000, either_soon()), STATUS_OK);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    struct board *boards[] = {here, there};
+    for (size_t i = 0; i < 2; i++) {
+        const struct brakes *brakes = board_take(boards[i]);
+        ck_assert_uint_eq(brakes->allowance_count, 1);
+        ck_assert(brake_allows(brakes, "f1", "sender:a@own", NOW_MS + 999));
+        ck_assert(!brake_allows(brakes, "f1", "sender:b@own", NOW_MS));
+        board_release(boards[i], brakes);
+    }
+}
+END_TEST
+
+START_TEST(board_takes_long_keys)
+{
+    char text[800] = "sender:";
+    char subject[700];
+    memset(text + 7, 'a', sizeof text - 16);
+    (void)strcpy(text + sizeof text - 9, "@own");
+    memset(subject, 's', sizeof subject - 1);
+    subject[sizeof subject - 1] = '\0';
+    ck_assert_int_eq(set(text, INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(board_allow(here, "f1", subject, NOW_MS + 9, either_soon()),
+                     STATUS_OK);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    const struct brakes *brakes = board_take(there);
+    ck_assert_uint_eq(brakes->count, 1);
+    ck_assert_str_eq(brakes->items[0].key, text);
+    ck_assert(brake_allows(brakes, "f1", subject, NOW_MS));
+    board_release(there, brakes);
+    ck_assert_int_eq(board_clear(there, text, either_soon()), STATUS_OK);
+}
+END_TEST
+
+START_TEST(board_shows_brakes_as_json)
+{
+    ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
+    ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_OK);
+    json_t *json = board_json(here, NOW_MS);
+    char *text = json_dumps(json, JSON_COMPACT);
+    ck_assert_str_eq(text,
+                     "[{\"key\":\"all\",\"action\":\"reject\",\"until\":\"1970-01-"
+                     "24T03:33:21Z\",\"by\":\"root\",\"reason\":\"storm\"},"
+                     "{\"key\":\"domain:else\",\"action\":\"reject\",\"until\":null,"
+                     "\"by\":\"root\",\"reason\":\"storm\"}]");
+    free(text);
+    json_decref(json);
+    json = board_json(here, NOW_MS + 1000);
+    ck_assert_uint_eq(json_array_size(json), 1);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(board_passes_over_what_it_cannot_read)
+{
+    static const char *const values[] = {
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"key\":\"all\"}",
+        "{\"key\":\"all\",\"action\":\"accept\",\"until\":null}",
+        "{\"key\":\"moon:x\",\"action\":\"defer\",\"until\":null}",
+        "{\"key\":\"all\",\"action\":\"defer\",\"until\":\"soon\"}"};
+    char id[16];
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        (void)snprintf(id, sizeof id, "bad%zu", i);
+        struct change brake = {
+            .collection = COLLECTION_BRAKES, .id = id, .value = values[i]};
+        ck_assert_int_eq(store_change(store, &brake, 1, either_soon()), STATUS_OK);
+    }
+    ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(refresh(here, NOW_MS), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 1);
+    ck_assert_uint_eq(count_in(COLLECTION_BRAKES), 1 + sizeof values / sizeof *values);
+}
+END_TEST
+
+START_TEST(board_keeps_a_sheet_for_who_has_it)
+{
+    ck_assert_int_eq(set("all", INT64_MAX), STATUS_OK);
+    const struct brakes *brakes = board_take(here);
+    const struct brakes *again = board_take(here);
+    ck_assert_ptr_eq(brakes, again);
+    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_OK);
+    ck_assert_int_eq(refresh(here, NOW_MS), STATUS_OK);
+    ck_assert_uint_eq(brakes->count, 1);
+    ck_assert_str_eq(brakes->items[0].key, "all");
+    board_release(here, brakes);
+    ck_assert_str_eq(again->items[0].key, "all");
+    board_release(here, again);
+    ck_assert_uint_eq(count_on(here), 0);
+}
+END_TEST
+
+static atomic_bool done;
+
+static void *look(void *context)
+{
+    static char found;
+    bool always = true;
+    (void)context;
+    while (!atomic_load(&done)) {
+        const struct brakes *brakes = board_take(here);
+        bool has = false;
+        for (size_t i = 0; i < brakes->count; i++)
+            has = has || strcmp(brakes->items[i].key, "all") == 0;
+        always = always && has;
+        board_release(here, brakes);
+    }
+    return always ? &found : NULL;
+}
+
+static void *read_on(void *context)
+{
+    (void)context;
+    while (!atomic_load(&done))
+        if (refresh(here, NOW_MS) != STATUS_OK)
+            return NULL;
+    return here;
+}
+
+/* A brake that stays is never missing while others come and go. */
+START_TEST(board_never_shows_half)
+{
+    pthread_t threads[3];
+    atomic_store(&done, false);
+    ck_assert_int_eq(set("all", INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(pthread_create(&threads[0], NULL, look, NULL), 0);
+    ck_assert_int_eq(pthread_create(&threads[1], NULL, look, NULL), 0);
+    ck_assert_int_eq(pthread_create(&threads[2], NULL, read_on, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_OK);
+        ck_assert_uint_eq(count_on(here), 2);
+        ck_assert_int_eq(board_clear(here, "domain:else", either_soon()), STATUS_OK);
+        ck_assert_uint_eq(count_on(here), 1);
+    }
+    atomic_store(&done, true);
+    for (size_t i = 0; i < 3; i++) {
+        void *result = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+        ck_assert_ptr_nonnull(result);
+    }
+}
+END_TEST
+
+START_TEST(board_stays_while_the_store_is_away)
+{
+    ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    server_kill(&server);
+    int64_t soon_us = clock_monotonic_us() + 100000;
+    ck_assert_int_eq(board_refresh(there, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(board_clear(there, "all", soon_us), STATUS_UNAVAILABLE);
+    ck_assert_uint_eq(count_on(there), 1);
+    ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_UNAVAILABLE);
+    ck_assert_uint_eq(count_on(here), 1);
+    server_start(&server);
+}
+END_TEST
+
+static TCase *make_case(const char *name, SFun setup)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, board_starts_empty);
+    tcase_add_test(tcase, board_set_is_in_force_here_at_once_and_there_after_a_look);
+    tcase_add_test(tcase, board_set_again_replaces);
+    tcase_add_test(tcase, board_clear_clears_and_says_if_there_was_one);
+    tcase_add_test(tcase, board_drops_what_lapsed);
+    tcase_add_test(tcase, board_allows_for_a_while);
+    tcase_add_test(tcase, board_takes_long_keys);
+    tcase_add_test(tcase, board_shows_brakes_as_json);
+    tcase_add_test(tcase, board_passes_over_what_it_cannot_read);
+    tcase_add_test(tcase, board_keeps_a_sheet_for_who_has_it);
+    tcase_add_test(tcase, board_never_shows_half);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("board");
+    TCase *redis = make_case("redis", setup_redis);
+    suite_add_tcase(suite, make_case("memory", setup_memory));
+    tcase_add_test(redis, board_stays_while_the_store_is_away);
+    suite_add_tcase(suite, redis);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

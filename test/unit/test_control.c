@@ -1,0 +1,224 @@
+/* The control API's server: whom it refuses, and that nothing that comes in hurts it. */
+#include "control_fixture.h"
+
+/* ---- who may ---- */
+
+START_TEST(control_refuses_strangers)
+{
+    if (getuid() != 0)
+        return;
+    ck_assert_int_eq(chmod(control_socket, 0666), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+            _exit(9);
+        int code = ask("GET /v1/status", NULL);
+        _exit(code == 403 && strstr(answer, "members of group") != NULL ? 0 : 1);
+    }
+    int how;
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert_int_eq(how, 0);
+    json_t *json = get("GET /v1/audit", NULL);
+    const json_t *entry = json_array_get(json_object_get(json, "audit"), 0);
+    ck_assert_int_eq(number_at(entry, "uid"), NOBODY);
+    ck_assert_ptr_nonnull(strstr(text_at(entry, "result"), "no rights"));
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(control_socket_is_private)
+{
+    struct stat about;
+    ck_assert_int_eq(stat(control_socket, &about), 0);
+    ck_assert_uint_eq(about.st_mode & 0777, 0660);
+}
+END_TEST
+
+START_TEST(control_takes_no_socket_from_the_living)
+{
+    struct error error = {0};
+    struct control *second = NULL;
+    ck_assert_int_eq(control_start(&context, &second, &error), STATUS_CONFLICT);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(control_replaces_only_a_stale_socket)
+{
+    struct error error = {0};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    control_stop(control);
+    control = NULL;
+    ck_assert_int_ne(access(control_socket, F_OK), 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", control_socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    (void)close(fd); /* as after a crash */
+    start();
+    expect_alive();
+    control_stop(control);
+    control = NULL;
+    (void)put_file("control.sock", "precious");
+    ck_assert_int_eq(control_start(&context, &control, &error), STATUS_IO);
+    ck_assert_int_eq(access(control_socket, F_OK), 0);
+}
+END_TEST
+
+/* ---- whatever comes in ---- */
+
+START_TEST(control_knows_its_paths_and_methods)
+{
+    expect_error("GET /", NULL, 404, "there is no");
+    expect_error("GET /v1", NULL, 404, "there is no");
+    expect_error("GET /v1/holds/", NULL, 404, "there is no");
+    expect_error("GET /v1/holds/a/b", NULL, 404, "there is no");
+    expect_error("GET /v1/sync", NULL, 405, "not for this path");
+    expect_error("DELETE /v1/status", NULL, 405, "not for this path");
+    expect_error("BREW /v1/status", NULL, 405, "not for this path");
+}
+END_TEST
+
+START_TEST(control_refuses_bodies_that_are_no_object)
+{
+    static const char *const bodies[] = {
+        "x", "[]", "\"a\"", "{\"a\": 1, \"a\": 2}", "{\"a", "\xff\xfe", "{} {}", "null"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        expect_error("POST /v1/reload", bodies[i], 400, "no JSON object");
+    char *deep = malloc(60001);
+    memset(deep, '[', 60000);
+    deep[60000] = '\0';
+    expect_error("POST /v1/reload", deep, 400, "no JSON object");
+    free(deep);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(control_caps_bodies)
+{
+    char *large = malloc(CONTROL_BODY_MAX + 2);
+    memset(large, ' ', CONTROL_BODY_MAX + 1);
+    large[CONTROL_BODY_MAX + 1] = '\0';
+    ck_assert_int_eq(ask("POST /v1/reload", large), 413);
+    large[CONTROL_BODY_MAX] = '\0';
+    memcpy(large, "{}", 2);
+    ck_assert_int_eq(ask("POST /v1/reload", large), 200);
+    free(large);
+
+    static const char head[] =
+        "POST /v1/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static char chunk[4200];
+    (void)snprintf(chunk, sizeof chunk, "1000\r\n%04096d\r\n", 0);
+    int fd = dial();
+    say(fd, head, strlen(head));
+    for (int i = 0; i < 40; i++)
+        say(fd, chunk, strlen(chunk));
+    hear(fd);
+    (void)close(fd);
+    ck_assert_int_ne(status_code(), 200);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(control_survives_garbage)
+{
+    static char garbage[4096];
+    unsigned seed = 12345;
+    for (int round = 0; round < 200; round++) {
+        int fd = dial();
+        ck_assert_int_ge(fd, 0);
+        size_t length = 1 + (size_t)(rand_r(&seed) % (int)sizeof garbage);
+        for (size_t i = 0; i < length; i++)
+            garbage[i] = (char)rand_r(&seed);
+        if (round % 2 == 0)
+            memcpy(garbage, "GET /", 5);
+        say(fd, garbage, length);
+        (void)close(fd);
+    }
+    expect_alive();
+}
+END_TEST
+
+START_TEST(control_survives_huge_headers)
+{
+    char *large = malloc(1 << 20);
+    memset(large, 'a', 1 << 20);
+    int fd = dial();
+    static const char head[] = "GET /v1/status HTTP/1.1\r\nX-Large: ";
+    say(fd, head, strlen(head));
+    say(fd, large, 1 << 20);
+    hear(fd);
+    (void)close(fd);
+    free(large);
+    ck_assert_int_ne(status_code(), 200);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(control_does_not_wait_for_half_requests)
+{
+    static const char half[] =
+        "POST /v1/reload HTTP/1.1\r\nContent-Length: 100\r\n\r\n{\"a";
+    int halves[20];
+    for (size_t i = 0; i < 20; i++) {
+        halves[i] = dial();
+        ck_assert_int_ge(halves[i], 0);
+        say(halves[i], half, strlen(half));
+    }
+    int64_t before_us = clock_monotonic_us();
+    expect_alive();
+    ck_assert_int_lt(clock_monotonic_us() - before_us, 2000000);
+    for (size_t i = 0; i < 20; i++)
+        (void)close(halves[i]);
+}
+END_TEST
+
+START_TEST(control_survives_two_thousand_connections)
+{
+    enum { CONNECTIONS = 2000, OPEN = 200 };
+    int open[OPEN];
+    for (size_t i = 0; i < OPEN; i++)
+        open[i] = -1;
+    int64_t until_us = clock_monotonic_us() + 8000000;
+    for (size_t i = 0; i < CONNECTIONS && clock_monotonic_us() < until_us; i++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", control_socket);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(fd, (struct sockaddr *)&address, sizeof address);
+        (void)send(fd, "GET /v1/st", 10, MSG_NOSIGNAL);
+        if (open[i % OPEN] >= 0)
+            (void)close(open[i % OPEN]);
+        open[i % OPEN] = fd;
+    }
+    for (size_t i = 0; i < OPEN; i++)
+        if (open[i] >= 0)
+            (void)close(open[i]);
+    expect_alive();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("control");
+    TCase *cases = tcase_create("control");
+    log_open("test_control");
+    tcase_set_timeout(cases, 60);
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, control_refuses_strangers);
+    tcase_add_test(cases, control_socket_is_private);
+    tcase_add_test(cases, control_takes_no_socket_from_the_living);
+    tcase_add_test(cases, control_replaces_only_a_stale_socket);
+    tcase_add_test(cases, control_knows_its_paths_and_methods);
+    tcase_add_test(cases, control_refuses_bodies_that_are_no_object);
+    tcase_add_test(cases, control_caps_bodies);
+    tcase_add_test(cases, control_survives_garbage);
+    tcase_add_test(cases, control_survives_huge_headers);
+    tcase_add_test(cases, control_does_not_wait_for_half_requests);
+    tcase_add_test(cases, control_survives_two_thousand_connections);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,231 @@
+/* What becomes of holds, and how they come back when the records were lost. */
+#include "ledger_fixture.h"
+
+START_TEST(ledger_lets_one_of_two_release)
+{
+    struct hold hold = hold_one("a");
+    ck_assert_int_eq(move(hold.id, "held", "releasing"), STATUS_OK);
+    ck_assert_int_eq(move(hold.id, "held", "releasing"), STATUS_CONFLICT);
+    ck_assert_int_eq(move(hold.id, "held", "refusing"), STATUS_CONFLICT);
+    ck_assert_uint_eq(count_of(holds(false)), 1);
+    ck_assert_int_eq(move(hold.id, "releasing", "released"), STATUS_OK);
+    ck_assert_int_eq(move(hold.id, "releasing", "released"), STATUS_CONFLICT);
+    ck_assert_int_eq(move("0000000000000000", "held", "releasing"), STATUS_NOT_FOUND);
+    expect_state(hold.id, "released");
+    ck_assert_uint_eq(count_of(holds(false)), 0);
+    ck_assert_uint_eq(count_of(holds(true)), 1);
+    json_t *found = incident(hold.incident);
+    ck_assert_int_eq(record_number(found, "released"), 1);
+    json_decref(found);
+}
+END_TEST
+
+static void *release(void *context)
+{
+    static int one = 1;
+    return move(context, "held", "releasing") == STATUS_OK ? &one : NULL;
+}
+
+START_TEST(ledger_lets_one_of_many_release)
+{
+    pthread_t threads[8];
+    struct hold hold = hold_one("a");
+    int won = 0;
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, release, hold.id), 0);
+    for (int i = 0; i < 8; i++) {
+        void *result = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+        won += result != NULL;
+    }
+    ck_assert_int_eq(won, 1);
+}
+END_TEST
+
+START_TEST(ledger_takes_a_hold_back_to_held)
+{
+    struct hold hold = hold_one("a");
+    ck_assert_int_eq(move(hold.id, "held", "gone"), STATUS_OK);
+    ck_assert_int_eq(move(hold.id, "gone", "held"), STATUS_OK);
+    expect_state(hold.id, "held");
+    ck_assert_uint_eq(count_of(holds(false)), 1);
+    ck_assert_uint_eq(count_of(holds(true)), 1);
+}
+END_TEST
+
+static enum status restore(const char *mark, const char *queue_id)
+{
+    return ledger_restore(ledger, mark, queue_id, "a@own", now_ms - 5000, either_soon());
+}
+
+START_TEST(ledger_restores_from_the_mark)
+{
+    ck_assert_int_eq(restore("id=00000000000000a1 rule=list-rate "
+                             "incident=00000000000000f1 reach=51",
+                             "4Q1"),
+                     STATUS_OK);
+    ck_assert_int_eq(restore("id=00000000000000a2 rule=list-rate "
+                             "incident=00000000000000f1 reach=60",
+                             "4Q2"),
+                     STATUS_OK);
+    ck_assert_int_eq(restore("id=00000000000000a2 rule=list-rate "
+                             "incident=00000000000000f1 reach=60",
+                             "4Q2"),
+                     STATUS_OK);
+    ck_assert_int_eq(restore("id=00000000000000a3 rule=brake incident=- reach=1", "4Q3"),
+                     STATUS_OK);
+    json_t *array = holds(false);
+    ck_assert_uint_eq(json_array_size(array), 3);
+    const json_t *first = json_array_get(array, 0);
+    ck_assert_str_eq(record_text(first, "id"), "00000000000000a1");
+    ck_assert_str_eq(record_text(first, "incident"), "00000000000000f1");
+    ck_assert_str_eq(record_text(first, "rule"), "list-rate");
+    ck_assert_str_eq(record_text(first, "queue_id"), "4Q1");
+    ck_assert_int_eq(record_number(first, "reach"), 51);
+    ck_assert(json_is_false(json_object_get(first, "tell")));
+    json_decref(array);
+    json_t *found = incident("00000000000000f1");
+    ck_assert_int_eq(record_number(found, "held"), 2);
+    ck_assert_int_eq(record_number(found, "reach"), 60);
+    json_decref(found);
+    ck_assert_uint_eq(count_of(incidents()), 1);
+    ck_assert_int_eq(move("00000000000000a1", "held", "released"), STATUS_OK);
+    found = incident("00000000000000f1");
+    ck_assert_int_eq(record_number(found, "released"), 1);
+    json_decref(found);
+}
+END_TEST
+
+START_TEST(ledger_restores_what_was_lost_alone)
+{
+    char mark[120];
+    struct hold lost = hold_one("a");
+    struct change change = {.collection = COLLECTION_HOLDS, .id = lost.id};
+    ck_assert_int_eq(store_change(store, &change, 1, either_soon()), STATUS_OK);
+    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+                   lost.id, lost.incident);
+    ck_assert_int_eq(restore(mark, "4Qabc"), STATUS_OK);
+    ck_assert_uint_eq(count_of(incidents()), 1);
+    ck_assert_int_eq(move(lost.id, "held", "released"), STATUS_OK);
+    json_t *found = incident(lost.incident);
+    ck_assert_int_eq(record_number(found, "released"), 1);
+    ck_assert(json_is_true(json_object_get(found, "open")));
+    json_decref(found);
+}
+END_TEST
+
+START_TEST(ledger_restores_what_the_queue_still_has)
+{
+    char mark[120];
+    struct hold hold = hold_one("a");
+    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+                   hold.id, hold.incident);
+    ck_assert_int_eq(restore(mark, "4Qnew"), STATUS_OK);
+    json_t *found = NULL;
+    ck_assert_int_eq(ledger_find_hold(ledger, hold.id, either_soon(), &found), STATUS_OK);
+    ck_assert_str_eq(record_text(found, "queue_id"), "4Qnew");
+    ck_assert_str_eq(record_text(found, "identity"), "login:a@own");
+    json_decref(found);
+    ck_assert_int_eq(move(hold.id, "held", "gone"), STATUS_OK);
+    ck_assert_int_eq(restore(mark, "4Qnew"), STATUS_OK);
+    expect_state(hold.id, "held");
+    /* listed before it was released */
+    ck_assert_int_eq(move(hold.id, "held", "released"), STATUS_OK);
+    ck_assert_int_eq(restore(mark, "4Qnew"), STATUS_OK);
+    expect_state(hold.id, "released");
+    expect_numbers(hold.incident, 1, 0, 0);
+}
+END_TEST
+
+START_TEST(ledger_restores_from_no_other_mark)
+{
+    static const char *const marks[] = {
+        "",
+        "id=",
+        "id=00000000000000a1",
+        "id=00000000000000a1 rule=r incident=00000000000000f1",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 ",
+        " id=00000000000000a1 rule=r incident=00000000000000f1 reach=5",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 x=1",
+        "id=00000000000000a1  rule=r incident=00000000000000f1 reach=5",
+        "id=00000000000000A1 rule=r incident=00000000000000f1 reach=5",
+        "id=0000000000000a1 rule=r incident=00000000000000f1 reach=5",
+        "id=000000000000000a1 rule=r incident=00000000000000f1 reach=5",
+        "id=00000000000000a1 rule= incident=00000000000000f1 reach=5",
+        "id=00000000000000a1 rule=a/b incident=00000000000000f1 reach=5",
+        "id=00000000000000a1 rule=r incident=0000000-000000f1 reach=5",
+        "id=00000000000000a1 rule=r incident=-- reach=5",
+        "id=00000000000000a1 rule=r incident= reach=5",
+        "id=00000000000000a1 rule=r incident=- reach=-5",
+        "id=00000000000000a1 rule=r incident=- reach=1234567890123",
+        "id=00000000000000a1\trule=r incident=- reach=5",
+        "id=00000000000000a1\nrule=r incident=- reach=5",
+    };
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        ck_assert_msg(restore(marks[i], "4Q1") == STATUS_INVALID, "%s", marks[i]);
+    ck_assert_uint_eq(count_of(holds(true)), 0);
+    ck_assert_uint_eq(count_of(incidents()), 0);
+}
+END_TEST
+
+START_TEST(ledger_patches_and_keeps_what_it_does_not_know)
+{
+    struct hold hold = hold_one("a");
+    json_t *patch = json_pack("{s:i, s:b}", "notified_ms", 5, "sender_told", 1);
+    ck_assert_int_eq(ledger_patch_incident(ledger, hold.incident, patch, either_soon()),
+                     STATUS_OK);
+    ck_assert_int_eq(
+        ledger_patch_incident(ledger, "00000000000000f1", patch, either_soon()),
+        STATUS_NOT_FOUND);
+    json_decref(patch);
+    (void)hold_one("a");
+    json_t *found = incident(hold.incident);
+    ck_assert_int_eq(record_number(found, "notified_ms"), 5);
+    ck_assert(json_is_true(json_object_get(found, "sender_told")));
+    ck_assert_int_eq(record_number(found, "held"), 2);
+    json_decref(found);
+}
+END_TEST
+
+START_TEST(ledger_closed_incident_is_not_joined)
+{
+    struct hold hold = hold_one("a");
+    json_t *patch = json_pack("{s:b}", "open", 0);
+    ck_assert_int_eq(ledger_patch_incident(ledger, hold.incident, patch, either_soon()),
+                     STATUS_OK);
+    json_decref(patch);
+    ck_assert_str_ne(hold_one("a").incident, hold.incident);
+    expect_numbers(hold.incident, 1, 0, 0);
+    ck_assert_uint_eq(count_of(incidents()), 2);
+}
+END_TEST
+
+static TCase *make_case(const char *name, SFun setup)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, ledger_lets_one_of_two_release);
+    tcase_add_test(tcase, ledger_lets_one_of_many_release);
+    tcase_add_test(tcase, ledger_takes_a_hold_back_to_held);
+    tcase_add_test(tcase, ledger_restores_from_the_mark);
+    tcase_add_test(tcase, ledger_restores_what_was_lost_alone);
+    tcase_add_test(tcase, ledger_restores_what_the_queue_still_has);
+    tcase_add_test(tcase, ledger_restores_from_no_other_mark);
+    tcase_add_test(tcase, ledger_patches_and_keeps_what_it_does_not_know);
+    tcase_add_test(tcase, ledger_closed_incident_is_not_joined);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("ledger_move");
+    suite_add_tcase(suite, make_case("memory", setup_memory));
+    suite_add_tcase(suite, make_case("redis", setup_redis));
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
