@@ -232,13 +232,15 @@ static void print_brake(const json_t *brake)
     (void)fputc('\n', stdout);
 }
 
-/* Which buckets were used. */
+/* Who judged, and with which buckets. */
 static void print_source(const json_t *json)
 {
     const char *store = table_text(json, "store");
+    bool live = is_set(json, "live");
     if (!is_set(json, "limits"))
-        return;
-    if (!is_set(json, "live"))
+        (void)puts(live ? "\nJudged by the daemon."
+                        : "\nJudged from the configuration: the daemon was not asked.");
+    else if (!live)
         (void)puts("\nThe buckets are shown as full: the daemon was not asked.");
     else if (store[0] == '\0')
         (void)puts("\nThe buckets are shown as full: the store does not answer.");

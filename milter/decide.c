@@ -166,12 +166,14 @@ static const char *gather(const struct envelope *envelope, const char *failure,
     return facts->relay ? NULL : failure; /* a relay's mail is not judged here at all */
 }
 
-/* Mailbrake's own notice: from nobody, to those it was sealed for. */
+/* Mailbrake's own notice: by sendmail(1), from nobody, to those it was sealed for. So who
+ * got one has nothing of it that would pass from elsewhere. */
 static bool is_notice(const struct engine *engine, const struct facts *facts,
                       const struct occasion *occasion)
 {
     struct text recipients = {0};
-    if (occasion->seal == NULL || facts->sender.length > 0)
+    if (occasion->seal == NULL || facts->sender.length > 0 ||
+        facts->origin != ORIGIN_LOCAL)
         return false;
     for (size_t i = 0; i < facts->recipient_count; i++) {
         text_add_string(&recipients, i > 0 ? " " : "");
