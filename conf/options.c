@@ -64,9 +64,9 @@ static const struct option options[] = {
 
     {.name = "quarantine"},
     {.name = "quarantine.max_per_incident", .read = value_integer,
-     SETTING(quarantine.max_per_incident), .initial = "500", .min = 1, .max = 1000000},
+     SETTING(quarantine.max_per_incident), .initial = "500", .min = 1, .max = 15000},
     {.name = "quarantine.max_messages", .read = value_integer,
-     SETTING(quarantine.max_messages), .initial = "5000", .min = 1, .max = 10000000},
+     SETTING(quarantine.max_messages), .initial = "5000", .min = 1, .max = 15000},
     {.name = "quarantine.min_free", .read = value_size,
      SETTING(quarantine.min_free_bytes), .initial = "1G", .max = SIZE_BYTES_MAX},
     {.name = "quarantine.expire", .read = value_duration, SETTING(quarantine.expire_ms),
