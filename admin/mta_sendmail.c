@@ -234,7 +234,7 @@ static enum status find_file(const struct mta_job *job, const char *queue_id,
 static enum status find(const struct mta_job *job, const char *queue_id,
                         struct mta_message *out)
 {
-    struct file file;
+    struct file file = {0};
     enum status status = find_file(job, queue_id, &file);
     if (status == STATUS_OK)
         show_queue(&file, out);

@@ -16,7 +16,7 @@ enum {
     STORE_MS = 1000,
     TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
     NOTICES_SECONDS = 5,
-    SYNC_SECONDS = 10, /* until it went well once */
+    SYNC_SECONDS = 5, /* until it went well; again after holds without a record */
     PRUNE_SECONDS = 60,
 };
 
@@ -160,8 +160,12 @@ static void *run_slow(void *argument)
     for (unsigned second = 0;; second++) {
         struct snapshot *snapshot = slot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
-        if (!synchronised && second % SYNC_SECONDS == 0)
-            synchronised = synchronise(watch, settings);
+        if (second % SYNC_SECONDS == 0) {
+            if (ledger_take_unrecorded(engine->ledger))
+                synchronised = false;
+            if (!synchronised)
+                synchronised = synchronise(watch, settings);
+        }
         if (second % NOTICES_SECONDS == 0)
             send_notices(watch, settings);
         if (second % PRUNE_SECONDS == 0)

@@ -35,6 +35,7 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
     atomic_init(&ledger->has_room, true);
     atomic_init(&ledger->held, 0);
     atomic_init(&ledger->added, 0);
+    atomic_init(&ledger->unrecorded, false);
     return ledger;
 }
 
@@ -259,6 +260,7 @@ static void hold(struct holding *holding)
         out->result = HOLD_QUEUE_FULL;
     } else if (status != STATUS_OK && !was_full(holding, INCIDENT_GAP_MS)) {
         out->result = HOLD_UNRECORDED;
+        atomic_store(&holding->ledger->unrecorded, true);
         (void)snprintf(out->incident, sizeof out->incident, "-");
     }
     if (out->result == HOLD_KEPT || out->result == HOLD_UNRECORDED)
@@ -285,6 +287,11 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
         count_stopped(&holding);
     else
         hold(&holding);
+}
+
+bool ledger_take_unrecorded(struct ledger *ledger)
+{
+    return atomic_exchange(&ledger->unrecorded, false);
 }
 
 /* ---- counting ---- */

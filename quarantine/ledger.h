@@ -39,6 +39,11 @@ void ledger_free(struct ledger *ledger);
 void ledger_hold(struct ledger *ledger, const struct settings *settings,
                  const struct event *event, int64_t deadline_us, struct hold *out);
 
+/* True when something was HOLD_UNRECORDED since the last call: only the queue knows of
+ * it.
+ */
+bool ledger_take_unrecorded(struct ledger *ledger);
+
 /* Counts a refused or deferred message in this process; never waits. The incident's id is
  * written once ledger_flush has given it one, else "". */
 void ledger_count(struct ledger *ledger, const struct event *event,

@@ -19,6 +19,7 @@ struct ledger {
     atomic_bool has_room;
     atomic_size_t held;  /* in the store, when last measured */
     atomic_size_t added; /* by this process since */
+    atomic_bool unrecorded;
 };
 
 /* A document as it was read. Zero-initialise. */
