@@ -36,6 +36,8 @@ void api_holds_list(struct request *request)
     if (incident != NULL)
         holds = of_incident(holds, incident);
     request_answer(request, json_pack("{s:o}", "holds", holds));
+    request_audit(request, "list", incident == NULL ? "" : incident,
+                  request_result(request));
 }
 
 void api_holds_show(struct request *request)

@@ -98,6 +98,11 @@ static void decide_all(struct request *request, enum actions_verb verb)
                       request_result(request));
         return;
     }
+    /* Written before the first message moves: a crash midway leaves a trace. */
+    char begun[40];
+    (void)snprintf(begun, sizeof begun, "%s begun", actions_verb_name(verb));
+    (void)snprintf(result, sizeof result, "%zu messages", json_array_size(holds));
+    request_audit(request, begun, request->id, result);
     json_t *results = json_array();
     json_array_foreach(holds, i, hold)(void) json_array_append_new(
         results, decide_one(request, verb, record_text(hold, "id"), &failed));

@@ -149,10 +149,23 @@ static void log_entry(const struct audit_entry *entry)
     text_clear(&line);
 }
 
+static bool is_id(const char *text)
+{
+    return strlen(text) == DIGEST_ID_SIZE - 1 &&
+           strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
+}
+
 void request_audit(const struct request *request, const char *action, const char *target,
                    const char *result)
 {
     struct error error = {0};
+    /* What was typed for an id may be an address. */
+    bool foreign = target == request->id && target[0] != '\0' && !is_id(target) &&
+                   request->settings->privacy.addresses == PRIVACY_HASHED;
+    if (foreign) {
+        target = "-";
+        result = "there is none";
+    }
     const struct audit_entry entry = {.at_ms = clock_wall_ms(),
                                       .uid = request->peer.uid,
                                       .user = request->peer.name,

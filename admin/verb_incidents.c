@@ -26,7 +26,7 @@ static void print_incident(const json_t *incident)
     table_cell(json_is_true(json_object_get(incident, "open")) ? "open" : "", 4);
     table_instant(table_text(incident, "last_at"), 12);
     table_cell(table_text(incident, "rule"), 14);
-    table_count(table_number(incident, "held"), 5);
+    table_count(table_number(incident, "waiting"), 5);
     table_count(table_number(incident, "refused"), 7);
     table_count(table_number(incident, "deferred"), 8);
     table_count(table_number(incident, "reach"), 7);
@@ -51,9 +51,10 @@ static void print_incidents(const json_t *answer)
         print_incident(incident);
         open += json_is_true(json_object_get(incident, "open"));
     }
-    (void)printf("%zu %s, %lld open. Counts are messages; reach is the persons that the "
-                 "largest would reach.\n",
-                 count, table_plural((long long)count, "incident", "incidents"), open);
+    (void)printf(
+        "%zu %s, %lld open. Counts are messages, held those that still wait; reach "
+        "is the\npersons that the largest would reach.\n",
+        count, table_plural((long long)count, "incident", "incidents"), open);
 }
 
 static void print_held(const json_t *holds)

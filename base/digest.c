@@ -19,6 +19,11 @@ void digest_key_derive(const void *secret, size_t length, struct digest_key *out
                              0);
 }
 
+void digest_key_random(struct digest_key *out_key)
+{
+    randombytes_buf(out_key->bytes, sizeof out_key->bytes);
+}
+
 void digest_hex(const struct digest_key *key, const void *data, size_t length,
                 char out_hex[DIGEST_HEX_SIZE])
 {

@@ -25,6 +25,9 @@ enum status digest_init(void) MUST_CHECK;
 /* A key from a secret of any length (BLAKE2b). */
 void digest_key_derive(const void *secret, size_t length, struct digest_key *out_key);
 
+/* A key nobody else has. */
+void digest_key_random(struct digest_key *out_key);
+
 /* The keyed 128-bit hash (BLAKE2b) of data, in lower-case hex. */
 void digest_hex(const struct digest_key *key, const void *data, size_t length,
                 char out_hex[DIGEST_HEX_SIZE]);

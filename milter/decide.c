@@ -180,7 +180,7 @@ static bool is_notice(const struct engine *engine, const struct facts *facts,
         text_add_string(&recipients, facts->recipients[i].address);
     }
     bool valid =
-        !recipients.failed && seal_is_valid(&engine->key, occasion->seal,
+        !recipients.failed && seal_is_valid(&engine->seal_key, occasion->seal,
                                             text_string(&recipients), occasion->now_ms);
     text_clear(&recipients);
     return valid;

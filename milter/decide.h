@@ -21,7 +21,10 @@ struct engine {
     struct board *board;
     struct counters *counters;
     struct digest_key key; /* hashes addresses for store and log */
-    int timeout_ms;        /* of the store, as it was opened */
+    /* Seals notices. Not the key above: that may come from store.prefix, which is no
+     * secret. Each process has its own, since it judges the notices that it sends. */
+    struct digest_key seal_key;
+    int timeout_ms; /* of the store, as it was opened */
     enum on_failure on_failure;
 };
 

@@ -24,6 +24,21 @@ static void name_recipients(const struct view *view, struct event *event)
     }
 }
 
+/* Whether the MAIL FROM may be written to: it is the login's own, or an own address from
+ * a trusted client, and a person: a notice to a list would be a storm of ours. */
+static bool may_be_told(const struct view *view)
+{
+    const struct facts *facts = view->facts;
+    struct target target;
+    bool is_login = strcmp(facts->sender.text, facts->login.text) == 0;
+    bool is_trusted = facts->trusted && facts->login.length == 0 &&
+                      address_is_own(&facts->sender, &view->policy->domains);
+    if (facts->sender.length == 0 || !(is_login || is_trusted))
+        return false;
+    directory_find(view->directory, &facts->sender, &target);
+    return target.kind == TARGET_PERSON;
+}
+
 /* What makes the incident: the bucket that was short, the brake, or the rule's key. */
 static const char *subject_of(const struct view *view, const struct verdict *verdict,
                               char *buffer, size_t size)
@@ -65,10 +80,7 @@ void record_stopped(struct engine *engine, const struct view *view,
         .subject = subject_of(view, verdict, subject, sizeof subject),
         .identity = facts->identity,
         .sender = facts->sender.text,
-        .tell =
-            facts->sender.length > 0 &&
-            (facts->login.length > 0 ||
-             (facts->trusted && address_is_own(&facts->sender, &view->policy->domains))),
+        .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,
         .queue_id = occasion->queue_id == NULL ? "" : occasion->queue_id,

@@ -16,7 +16,7 @@ enum {
     STORE_MS = 1000,
     TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
     NOTICES_SECONDS = 5,
-    SYNC_SECONDS = 5, /* until it went well; again after holds without a record */
+    SYNC_SECONDS = 5,
     PRUNE_SECONDS = 60,
 };
 
@@ -82,12 +82,10 @@ static void *run_quick(void *argument)
     return NULL;
 }
 
-static void send_notices(const struct watch *watch, const struct settings *settings)
+static void send_notices(struct notices *notices, const struct settings *settings)
 {
     struct error error = {0};
-    struct engine *engine = watch->engine;
-    enum status status =
-        notices_send(engine->ledger, settings, &engine->key, clock_wall_ms(), &error);
+    enum status status = notices_send(notices, settings, clock_wall_ms(), &error);
     if (status != STATUS_OK)
         log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
 }
@@ -114,8 +112,10 @@ static void expire(const struct watch *watch, const struct settings *settings)
     {
         struct error error = {0};
         const char *id = json_string_value(json_object_get(hold, "id"));
+        const char *host = json_string_value(json_object_get(hold, "host"));
         int64_t held_ms = parse_time(json_string_value(json_object_get(hold, "held_at")));
-        if (id == NULL || held_ms < 0 || held_ms > oldest_ms)
+        if (id == NULL || held_ms < 0 || held_ms > oldest_ms || host == NULL ||
+            strcmp(host, watch->host) != 0) /* another relay's is for it to refuse */
             continue;
         if (actions_decide(watch->actions, settings, ACTIONS_REFUSE, id, &error) ==
             STATUS_OK)
@@ -135,39 +135,47 @@ static void prune(struct engine *engine, const struct settings *settings)
         log_throttled(SEVERITY_WARNING, "old records could not be put away");
 }
 
-/* False when it has to be tried again: the helper or the store may come up after us. */
-static bool synchronise(const struct watch *watch, const struct settings *settings)
+/* Records and queue are held against each other at the start, and again after holds that
+ * could not be recorded. The helper or the store may not be there yet: then until it went
+ * well, but told once. */
+struct sync {
+    bool due, told;
+};
+
+static void synchronise(const struct watch *watch, const struct settings *settings,
+                        struct sync *sync)
 {
     struct error error = {0};
     struct actions_sync found;
+    if (ledger_take_unrecorded(watch->engine->ledger))
+        sync->due = true;
+    if (!sync->due)
+        return;
     enum status status = actions_sync(watch->actions, settings, &found, &error);
-    if (status != STATUS_OK)
-        log_throttled(SEVERITY_WARNING, "the records were not held against the queue: %s",
-                      error.text);
-    else if (found.restored > 0 || found.ended > 0)
+    if (status != STATUS_OK && !sync->told)
+        log_print(SEVERITY_WARNING, "the records were not held against the queue: %s",
+                  error.text);
+    else if (status == STATUS_OK && (found.restored > 0 || found.ended > 0))
         log_print(SEVERITY_INFO,
                   "quarantine: %zu held messages got their record back, %zu records "
                   "ended because their message is gone",
                   found.restored, found.ended);
-    return status == STATUS_OK;
+    sync->due = sync->told = status != STATUS_OK;
 }
 
 static void *run_slow(void *argument)
 {
     const struct watch *watch = argument;
     struct engine *engine = watch->engine;
-    bool synchronised = false;
+    struct sync sync = {.due = true};
+    struct notices notices = {.ledger = engine->ledger, .seal_key = &engine->seal_key};
     for (unsigned second = 0;; second++) {
         struct snapshot *snapshot = slot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
-        if (second % SYNC_SECONDS == 0) {
-            if (ledger_take_unrecorded(engine->ledger))
-                synchronised = false;
-            if (!synchronised)
-                synchronised = synchronise(watch, settings);
-        }
+        if (second % SYNC_SECONDS == 0)
+            synchronise(watch, settings, &sync);
         if (second % NOTICES_SECONDS == 0)
-            send_notices(watch, settings);
+            send_notices(&notices, settings);
         if (second % PRUNE_SECONDS == 0)
             expire(watch, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {

@@ -24,14 +24,14 @@ static const struct {
     [ACTIONS_DELETE] = {"delete", "deleting", "deleted"},
 };
 
-struct actions *actions_new(struct ledger *ledger, const struct digest_key *key,
+struct actions *actions_new(struct ledger *ledger, const struct digest_key *seal_key,
                             const char *host)
 {
     struct actions *actions = calloc(1, sizeof *actions);
     if (actions == NULL)
         return NULL;
     actions->ledger = ledger;
-    actions->key = *key;
+    actions->seal_key = *seal_key;
     actions->host = strdup(host);
     if (actions->host == NULL || pthread_mutex_init(&actions->deciding, NULL) != 0) {
         free(actions->host);
@@ -126,8 +126,8 @@ static enum status order(struct actions *actions, const struct settings *setting
         return helper_order(helper, ACTIONS_HELPER_MS, verbs[verb].name, queue_id,
                             target->check, error);
     struct refusal refusal = {0};
-    status = refusal_make(hold, &actions->key, &settings->policy.domains, clock_wall_ms(),
-                          &refusal);
+    status = refusal_make(hold, &actions->seal_key, &settings->policy.domains,
+                          clock_wall_ms(), &refusal);
     if (status == STATUS_OK)
         status = helper_refuse(helper, ACTIONS_HELPER_MS, queue_id, target->check,
                                text_string(&refusal.address),

@@ -308,7 +308,8 @@ static enum status record(const struct pulling *pulling,
 {
     char fingerprint[DIGEST_HEX_SIZE];
     struct hold hold;
-    digest_hex(&pulling->actions->key, pulling->key, strlen(pulling->key), fingerprint);
+    static const struct digest_key no_secret;
+    digest_hex(&no_secret, pulling->key, strlen(pulling->key), fingerprint);
     const struct event event = {.action = ACTION_QUARANTINE,
                                 .rule = "brake",
                                 .fingerprint = fingerprint,

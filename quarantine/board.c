@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "quarantine/record.h"
+#include "store/store.h"
 
 enum {
     BRAKES_MAX = 1000,      /* that can be set; each message is held against all */
@@ -423,6 +424,9 @@ static void apply(struct board *board, const struct edit *edit)
     (void)pthread_mutex_unlock(&board->mutex);
     free_sheet(unused);
     free_sheet(sheet);
+    struct error error;
+    if (store_save(board->store, &error) != STATUS_OK)
+        return; /* in force all the same; the store tells it when its minute comes */
 }
 
 /* Writes one document over whatever was there. LIMIT when there are too many. */

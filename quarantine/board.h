@@ -24,8 +24,9 @@ void board_release(struct board *board, const struct brakes *brakes);
 enum status board_refresh(struct board *board, const struct domains *own, int64_t now_ms,
                           int64_t deadline_us) MUST_CHECK;
 
-/* Sets, clears and lists; each refreshes this process at once. NOT_FOUND when there was
- * nothing to clear. brake is borrowed. */
+/* Sets, clears and lists; each refreshes this process at once, and writes the state file
+ * if there is one, so that a memory store's brakes outlive a crash. NOT_FOUND when there
+ * was nothing to clear. brake is borrowed. */
 enum status board_set(struct board *board, const struct brake *brake,
                       int64_t deadline_us) MUST_CHECK;
 enum status board_clear(struct board *board, const char *key,

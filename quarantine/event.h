@@ -19,8 +19,8 @@ struct event {
     const char *subject;     /* what makes the incident: "login:a@b", "list:c@d" */
     const char *identity;
     const char *sender; /* MAIL FROM, canonical; "" is <> */
-    bool tell;          /* a login, or an own sender from a trusted client: may be
-                           written to */
+    bool tell; /* sender may be written to: it is the login, or an own address from a
+                  trusted client, and a person */
     const char *lists[EVENT_LISTS_MAX];         /* addressed */
     size_t list_count;                          /* may be larger than what is named */
     const char *addressed[EVENT_ADDRESSED_MAX]; /* recipients as addressed */

@@ -181,7 +181,7 @@ static enum status try_hold(struct holding *holding)
     if (status != STATUS_OK)
         return status;
     if (open.record != NULL && record_is_open(open.record, holding->event->now_ms) &&
-        record_number(open.record, "held") >= holding->max) {
+        record_waiting(open.record) >= holding->max) {
         (void)snprintf(holding->out->incident, DIGEST_ID_SIZE, "%s",
                        record_text(open.record, "id"));
         holding->out->result = HOLD_INCIDENT_FULL;

@@ -90,6 +90,17 @@ static enum status write_both(struct ledger *ledger, const struct ledger_documen
     return status;
 }
 
+/* An incident knows how many of its holds are over, and how many were released. */
+static bool count_end(json_t *incident, const char *state)
+{
+    int64_t ended = record_number(incident, "ended") + 1;
+    int64_t released = record_number(incident, "released") + 1;
+    if (json_object_set_new(incident, "ended", json_integer(ended)) != 0)
+        return false;
+    return strcmp(state, "released") != 0 ||
+           json_object_set_new(incident, "released", json_integer(released)) == 0;
+}
+
 /* One attempt. INVALID: the hold is in another state, for good. */
 static enum status try_move(struct ledger *ledger, const char *id, const char *from,
                             const char *to, int64_t deadline_us)
@@ -99,13 +110,11 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
     enum status status = ledger_read_hold(ledger, id, deadline_us, &hold);
     if (status == STATUS_OK && strcmp(record_text(hold.record, "state"), from) != 0)
         status = STATUS_INVALID;
-    if (status == STATUS_OK && strcmp(to, "released") == 0)
+    if (status == STATUS_OK && is_end(to))
         status = read_incident_of(ledger, hold.record, deadline_us, &incident);
-    if (status == STATUS_OK && incident.record != NULL) {
-        int64_t released = record_number(incident.record, "released") + 1;
-        if (json_object_set_new(incident.record, "released", json_integer(released)) != 0)
-            status = STATUS_NOMEM;
-    }
+    bool counted = incident.record == NULL || count_end(incident.record, to);
+    if (status == STATUS_OK && !counted)
+        status = STATUS_NOMEM;
     if (status == STATUS_OK && !set_state(hold.record, to))
         status = STATUS_NOMEM;
     if (status == STATUS_OK)

@@ -17,14 +17,13 @@
 #include "quarantine/helper.h"
 #include "quarantine/letter.h"
 
-enum { STORE_MS = 2000, HELPER_MS = 20000, COMMAND_MS = 20000 };
+enum { STORE_MS = 2000, HELPER_MS = 20000, COMMAND_MS = 20000, RETRY_MS = 60000 };
 
 extern char **environ;
 
 struct sending {
-    struct ledger *ledger;
+    struct notices *notices;
     const struct settings *settings;
-    const struct digest_key *key;
     int64_t now_ms;
     struct error *error;
 };
@@ -63,19 +62,31 @@ static void add_lists(struct text *body, const json_t *incident)
     }
 }
 
+/* What can be pasted into a shell as it is: a stranger wrote it. */
+static bool is_shell_word(const char *word)
+{
+    for (const char *c = word; *c != '\0'; c++) {
+        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+        bool digit = *c >= '0' && *c <= '9';
+        if (!letter && !digit && strchr("@._:/+-", *c) == NULL)
+            return false;
+    }
+    return word[0] != '\0' && strlen(word) <= 300;
+}
+
 /* For the administrator who is woken by it: what, who, how many, what to type. */
 static void describe(const json_t *incident, struct text *body)
 {
     const char *id = string(incident, "id");
     text_printf(body,
                 "Mailbrake stopped mail by the rule %s.\n\n"
-                "  held       %" PRId64 " messages wait for your decision\n"
+                "  held       %" PRId64 ", of which %" PRId64 " wait for your decision\n"
                 "  refused    %" PRId64 "\n"
                 "  deferred   %" PRId64 " (their senders' servers try again)\n"
                 "  reach      %" PRId64 " persons, of the largest message\n",
                 string(incident, "rule"), number(incident, "held"),
-                number(incident, "refused"), number(incident, "deferred"),
-                number(incident, "reach"));
+                number(incident, "waiting"), number(incident, "refused"),
+                number(incident, "deferred"), number(incident, "reach"));
     add_line(body, "key", string(incident, "key"));
     add_line(body, "sender", string(incident, "identity"));
     add_lists(body, incident);
@@ -86,19 +97,19 @@ static void describe(const json_t *incident, struct text *body)
                 "  mailbrake quarantine release --incident %s     deliver all of it\n"
                 "  mailbrake quarantine refuse --incident %s      send all of it back\n",
                 id, id, id, id);
-    text_add_string(body, "  mailbrake brake set '");
-    text_add_escaped(body, string(incident, "identity"),
-                     strlen(string(incident, "identity")), 300);
-    text_add_string(body, "' --for 4h   stop this sender\n");
+    const char *key = string(incident, "identity");
+    if (is_shell_word(key))
+        text_printf(body, "  mailbrake brake set %s --for 4h     stop this sender\n",
+                    key);
 }
 
 static enum status mail(const struct sending *sending, const struct letter *letter)
 {
     struct text message = {0};
     struct text addresses = {0};
-    enum status status =
-        letter_make(letter, sending->key, &sending->settings->policy.domains,
-                    sending->now_ms, &message, &addresses);
+    enum status status = letter_make(letter, sending->notices->seal_key,
+                                     &sending->settings->policy.domains, sending->now_ms,
+                                     &message, &addresses);
     if (status == STATUS_OK)
         status =
             helper_notice(sending->settings->mta.helper, HELPER_MS,
@@ -235,8 +246,8 @@ static bool claim(const struct sending *sending, const json_t *incident,
     json_t *expected = json_pack("{s:I}", field, (json_int_t)number(incident, field));
     enum status status = STATUS_NOMEM;
     if (patch != NULL && expected != NULL)
-        status = ledger_claim_incident(sending->ledger, string(incident, "id"), expected,
-                                       patch, soon());
+        status = ledger_claim_incident(sending->notices->ledger, string(incident, "id"),
+                                       expected, patch, soon());
     json_decref(patch);
     json_decref(expected);
     return status == STATUS_OK;
@@ -255,20 +266,84 @@ static bool is_due(const struct sending *sending, const json_t *incident)
             sending->now_ms - last_ms >= sending->settings->notify.min_interval_ms);
 }
 
-static enum status notify(const struct sending *sending, const json_t *incident)
+/* The mail of the last notice did not get away. */
+static bool is_unmailed(const struct sending *sending, const json_t *incident)
 {
-    if (!is_due(sending, incident))
-        return STATUS_OK;
+    return number(incident, "unmailed") > 0 &&
+           sending->now_ms - number(incident, "notified_ms") >= RETRY_MS;
+}
+
+static bool claim_notice(const struct sending *sending, const json_t *incident)
+{
     int64_t total = number(incident, "held") + number(incident, "refused") +
                     number(incident, "deferred");
-    if (!claim(sending, incident, "notified_ms",
-               json_pack("{s:I, s:I, s:I}", "notified_ms", (json_int_t)sending->now_ms,
-                         "notified_total", (json_int_t)total, "notices",
-                         (json_int_t)number(incident, "notices") + 1)))
+    return claim(sending, incident, "notified_ms",
+                 json_pack("{s:I, s:I, s:I, s:I}", "notified_ms",
+                           (json_int_t)sending->now_ms, "notified_total",
+                           (json_int_t)total, "notices",
+                           (json_int_t)number(incident, "notices") + 1, "unmailed",
+                           (json_int_t)0));
+}
+
+static enum status mail_or_remember(const struct sending *sending, const json_t *incident)
+{
+    enum status status = mail_administrators(sending, incident);
+    if (status == STATUS_OK)
+        return status;
+    json_t *patch = json_pack("{s:I}", "unmailed", (json_int_t)1);
+    if (patch != NULL &&
+        ledger_patch_incident(sending->notices->ledger, string(incident, "id"), patch,
+                              soon()) != STATUS_OK)
+        status = STATUS_UNAVAILABLE;
+    json_decref(patch);
+    return status;
+}
+
+/* Counts in *beyond an incident that this interval has no notice of its own for. */
+static enum status notify(const struct sending *sending, const json_t *incident,
+                          size_t *beyond)
+{
+    struct notices *notices = sending->notices;
+    if (is_unmailed(sending, incident))
+        return claim_notice(sending, incident) ? mail_or_remember(sending, incident)
+                                               : STATUS_OK;
+    if (!is_due(sending, incident))
         return STATUS_OK;
-    enum status mailed = mail_administrators(sending, incident);
+    bool alone = notices->told < NOTICES_PER_INTERVAL;
+    if ((!alone && notices->summed_up) || !claim_notice(sending, incident))
+        return STATUS_OK;
+    if (!alone) {
+        ++*beyond;
+        return STATUS_OK;
+    }
+    notices->told++;
     enum status run = run_command(sending, incident);
+    enum status mailed = mail_or_remember(sending, incident);
     return mailed != STATUS_OK ? mailed : run;
+}
+
+static enum status sum_up(const struct sending *sending, size_t beyond)
+{
+    const struct settings *settings = sending->settings;
+    struct text body = {0};
+    sending->notices->summed_up = true;
+    if (settings->notify.to_count == 0)
+        return STATUS_OK;
+    text_printf(&body,
+                "%zu more incidents have opened. To see them all, type on the relay:\n\n"
+                "  mailbrake incidents\n"
+                "  mailbrake brake set all --for 1h     stop all mail to more than one\n",
+                beyond);
+    size_t count = settings->notify.to_count;
+    struct letter letter = {
+        .recipients = (const char *const *)settings->notify.to,
+        .recipient_count = count > LETTER_RECIPIENTS_MAX ? LETTER_RECIPIENTS_MAX : count,
+        .subject = "Mailbrake: many more incidents",
+        .body = text_string(&body),
+    };
+    enum status status = body.failed ? STATUS_NOMEM : mail(sending, &letter);
+    text_clear(&body);
+    return status;
 }
 
 /* 250 looks delivered: whoever sent it must know that it waits. */
@@ -305,26 +380,35 @@ static enum status tell_sender(const struct sending *sending, const json_t *inci
     return status;
 }
 
-enum status notices_send(struct ledger *ledger, const struct settings *settings,
-                         const struct digest_key *key, int64_t now_ms,
-                         struct error *error)
+enum status notices_send(struct notices *notices, const struct settings *settings,
+                         int64_t now_ms, struct error *error)
 {
-    struct sending sending = {ledger, settings, key, now_ms, error};
+    struct sending sending = {notices, settings, now_ms, error};
     json_t *incidents;
     size_t index;
     json_t *incident;
-    enum status status = ledger_incidents(ledger, soon(), &incidents);
+    size_t beyond = 0;
+    if (now_ms - notices->since_ms >= settings->notify.min_interval_ms) {
+        notices->since_ms = now_ms;
+        notices->told = 0;
+        notices->summed_up = false;
+    }
+    enum status status = ledger_incidents(notices->ledger, soon(), &incidents);
     if (status != STATUS_OK)
         return error_set(error, status, "the incidents can't be read");
     json_array_foreach(incidents, index, incident)
     {
         if (!json_is_true(json_object_get(incident, "open")))
             continue;
-        enum status notified = notify(&sending, incident);
+        enum status notified = notify(&sending, incident, &beyond);
         enum status told = tell_sender(&sending, incident);
         if (notified != STATUS_OK || told != STATUS_OK)
             status = notified != STATUS_OK ? notified : told;
     }
     json_decref(incidents);
+    if (beyond > 0) {
+        enum status summed = sum_up(&sending, beyond);
+        status = summed != STATUS_OK ? summed : status;
+    }
     return status;
 }

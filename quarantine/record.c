@@ -149,6 +149,12 @@ bool record_grow(json_t *incident, const struct stop *stop)
            raise(incident, "last_at", stop->last_ms) && add_sender(incident, stop);
 }
 
+int64_t record_waiting(const json_t *incident)
+{
+    int64_t waiting = record_number(incident, "held") - record_number(incident, "ended");
+    return waiting > 0 ? waiting : 0;
+}
+
 bool record_is_open(const json_t *incident, int64_t now_ms)
 {
     return json_is_true(json_object_get(incident, "open")) &&
@@ -177,6 +183,9 @@ bool record_show(json_t *record)
     const char *name;
     json_t *value;
     (void)json_object_del(record, "in");
+    if (json_object_get(record, "held") != NULL &&
+        json_object_set_new(record, "waiting", json_integer(record_waiting(record))) != 0)
+        return false;
     json_object_foreach(record, name, value)
     {
         if (is_time(name) && json_is_integer(value) &&

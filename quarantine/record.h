@@ -56,11 +56,14 @@ json_t *record_load(const char *text);
 int64_t record_number(const json_t *record, const char *name);
 const char *record_text(const json_t *record, const char *name);
 
+/* How many of an incident's holds wait for a decision. */
+int64_t record_waiting(const json_t *incident);
+
 /* True when what happens at now_ms still belongs to this incident. */
 bool record_is_open(const json_t *incident, int64_t now_ms);
 
-/* What leaves the ledger: *_at as ISO 8601 in UTC, nothing internal. False without
- * memory. */
+/* What leaves the ledger: *_at as ISO 8601 in UTC, nothing internal, with an incident how
+ * many of its holds wait. False without memory. */
 bool record_show(json_t *record);
 
 #endif

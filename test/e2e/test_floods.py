@@ -1,0 +1,535 @@
+"""What must not break a quarantine: floods of mail, a Redis that forgets, a daemon that
+dies, strangers at the control socket, and Mailbrake's own notices."""
+
+import collections
+import json
+import os
+import random
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import milter
+from helper import helper  # noqa: F401, a fixture
+from mailbraked import Command, people
+from postfix import wait_until
+from stores import MEMORY, memory_only, redis_only, redis_settings
+from test_admin import ANN, BOB, CLASS, HOLD_MANY, STRANGER, administered  # noqa: F401
+
+ADMIN, DEPUTY = "postmaster@district.example", "deputy@school.example"
+TELL_ADMIN = {"to": [ADMIN], "tell_sender": False}
+# Postfix looks at the clock once a second, a tmpfs more often.
+HURRIED = "file system clock is 1 seconds ahead|resetting file time stamps"
+NOTICE_S = 12  # a notice is looked for every 5 s; the rest is for a slow machine
+
+
+class Connection:
+    """SMTP as a script speaks it: all it has in one piece, one answer awaited a message."""
+
+    def __init__(self, port, client="10.1.2.3"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.stream = self.socket.makefile("rb")
+        self._answer()
+        self._say(f"EHLO x\r\nXCLIENT ADDR={client} NAME=[UNAVAILABLE]\r\nEHLO x\r\n", 3)
+
+    def _answer(self):
+        line = self.stream.readline().decode()
+        while line[3:4] == "-":
+            line = self.stream.readline().decode()
+        if not line:
+            raise ConnectionError("hung up")
+        return line.rstrip()
+
+    def _say(self, text, answers):
+        self.socket.sendall(text.encode())
+        return [self._answer() for _ in range(answers)]
+
+    def send(self, frm, to, subject):
+        """The answer: "250 ..."."""
+        answers = self._say(f"MAIL FROM:<{frm}>\r\nRCPT TO:<{to}>\r\nDATA\r\n", 3)
+        bad = [a for a in answers if a[0] not in "23"]
+        if bad:
+            return bad[0]
+        text = f"From: {frm}\r\nTo: {to}\r\nSubject: {subject}.\r\n\r\nHello.\r\n.\r\n"
+        return self._say(text, 1)[0]
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
+
+class Script(threading.Thread):
+    """Sends from its own connection until there is nothing more; answers by subject."""
+
+    def __init__(self, port, mails):
+        super().__init__(daemon=True)
+        self.port, self.mails = port, mails
+        self.answers = {}
+
+    def run(self):
+        connection = None
+        for frm, to, subject in self.mails:
+            try:
+                connection = connection or Connection(self.port)
+                answer = connection.send(frm, to, subject)
+            except OSError:
+                answer = "000 no answer"
+            self.answers[subject] = answer
+            if answer.startswith(("0", "421", "451")):  # this session's milter is lost
+                if connection:
+                    connection.close()
+                connection = None
+                time.sleep(0.02)
+        if connection:
+            connection.close()
+
+
+def blast(mail, count, connections=16, frm=ANN, to=CLASS):
+    """The answers to so many messages of one script, all at once."""
+    mail.postfix.allow_log(HURRIED)
+    scripts = [
+        Script(mail.postfix.port, [(frm, to, f"s{c}-{n}") for n in range(c, count, connections)])
+        for c in range(connections)
+    ]
+    for script in scripts:
+        script.start()
+    for script in scripts:
+        script.join(120)
+    answers = [answer for script in scripts for answer in script.answers.values()]
+    assert len(answers) == count
+    return answers
+
+
+def held_files(postfix):
+    """What is in the hold queue, read from its files, which hold header fields as plain
+    text: subject and the fields of X-Mailbrake by queue id. A postcat each is too slow."""
+    out = {}
+    for path in (postfix.queue / "hold").iterdir():
+        data = path.read_bytes().decode("ascii", "replace")
+        marks = re.findall(r"X-Mailbrake: (id=[a-z0-9=. -]+)", data)
+        assert len(marks) == 1, (path, marks)
+        subject = re.search(r"Subject: ([\w-]+)\.", data)[1]
+        out[path.name] = subject, dict(re.findall(r"(\w+)=(\S+)", marks[0]))
+    return out
+
+
+def notices(mail, recipient):
+    return [d for d in mail.postfix.sink.kept() if d.sender == "" and recipient in d.recipients]
+
+
+def wait_for_notices(mail, recipient):
+    wait_until(lambda: notices(mail, recipient), NOTICE_S, "no notice", mail.daemon.text)
+    return notices(mail, recipient)
+
+
+# Floods.
+
+
+def check_flood(mail, answers, limit):
+    """So many of one incident are held, the rest is refused by its name."""
+    codes = collections.Counter(answer[:9] for answer in answers)
+    assert codes == {"250 2.0.0": limit, "550 5.7.1": len(answers) - limit}, codes
+    (incident,) = mail.json("incidents")["incidents"]
+    refusals = [answer for answer in answers if answer.startswith("550")]
+    assert all(f"[mailbrake many {incident['id']}]" in answer for answer in refusals), refusals[:3]
+    files = held_files(mail.postfix)
+    assert len(files) == limit
+    assert {mark["incident"] for _, mark in files.values()} == {incident["id"]}
+    assert {hold["id"] for hold in mail.holds()} == {mark["id"] for _, mark in files.values()}
+    return incident
+
+
+def test_two_thousand_blasts_are_one_incident(administered):  # noqa: F811
+    mail = administered(quarantine={"max_per_incident": 500}, notify=TELL_ADMIN)
+    answers = blast(mail, 2000)
+    first = check_flood(mail, answers, 500)
+    wait_for_notices(mail, ADMIN)
+    wait_until(
+        lambda: mail.json("incidents", "show", first["id"])["refused"] == 1500,
+        *(5, "not all refusals are counted", lambda: mail.ok_json("incidents")),
+    )
+    incident = mail.json("incidents", "show", first["id"])
+    assert (incident["held"], incident["refused"], incident["deferred"]) == (500, 1500, 0)
+    assert incident["copies"] == 2000 * 5 and incident["notices"] <= 2
+    assert mail.json("status")["incidents"] == 1
+    sent = mail.delivered()
+    assert {d.sender for d in sent} == {""} and 1 <= len(sent) <= 2
+    assert first["id"] in sent[0].message.get_payload()
+    assert len(mail.daemon.lines()) < 2200
+
+
+def test_past_max_messages_mail_is_deferred(administered):  # noqa: F811
+    mail = administered(quarantine={"max_messages": 20})
+    answers = blast(mail, 60, connections=6)
+    codes = collections.Counter(answer[:9] for answer in answers)
+    assert codes == {"250 2.0.0": 20, "451 4.7.1": 40}, codes
+    assert len(held_files(mail.postfix)) == 20 and len(mail.holds()) == 20
+    mail.expect_log(r"error: the quarantine is full")
+    mail.daemon.allow_log("suppressed")
+    assert mail.send(BOB, ANN).accepted
+    mail.ok("quarantine", "delete", mail.holds()[0]["id"])
+    wait_until(lambda: mail.send(ANN, CLASS).accepted, 5, "there is no room again")
+    assert mail.send(ANN, CLASS).code == 451
+    assert len(mail.held()) == 20
+
+
+def test_without_room_on_the_disk_mail_is_deferred(administered):  # noqa: F811
+    mail = administered(quarantine={"min_free": "1000000G"})
+    mail.expect_log(r"error: less than quarantine\.min_free is left")
+    mail.daemon.allow_log("the quarantine is full|suppressed")
+    reply = mail.send(ANN, CLASS)
+    assert reply.code == 451 and reply.text.startswith("4.7.1"), reply
+    assert mail.send(BOB, ANN).accepted
+    assert mail.held() == [] and mail.holds() == [] and mail.delivered().copies == 1
+
+
+@redis_only
+def test_what_nobody_decides_is_refused(administered, redis):  # noqa: F811
+    mail = administered(quarantine={"expire": "7d"})
+    old, young = mail.hold(2)
+    age_record(redis, old["id"], days=8)
+    mail.daemon.kill()
+    mail.daemon.start()
+    (notice,) = wait_for_notices(mail, ANN)
+    assert old["id"] in notice.message.get_payload()
+    mail.expect_log(f"hold {old['id']} expired and was refused")
+    assert [hold["id"] for hold in mail.holds()] == [young["id"]]
+    states = {hold["id"]: hold["state"] for hold in mail.holds("--all")}
+    assert states[old["id"]] == "refused"
+    assert len(mail.held()) == 1 and mail.delivered().copies == 1
+
+
+def age_record(redis, hold, days):
+    """Lets a hold's record be so much older."""
+    hashes = [key for key in redis.keys() if redis.command("TYPE", key) == "hash"]
+    (key,) = [key for key in hashes if redis.command("HEXISTS", key, hold)]
+    record = json.loads(redis.command("HGET", key, hold))
+    record["held_at"] -= days * 24 * 3600 * 1000
+    redis.command("HSET", key, hold, json.dumps(record))
+
+
+# Loss.
+
+
+@redis_only
+def test_fifty_held_messages_survive_a_redis_that_forgets(administered, redis):  # noqa: F811
+    mail = administered(
+        rules='{ name = "many"; reach_over = 2; action = "quarantine"; },'
+        '{ name = "from-outside"; from = ["*@elsewhere.example"]; action = "quarantine"; }',
+        lists={"class": people(5), "grade": people(9)},
+    )
+    known = ("rule", "incident", "reach", "queue_id", "held_at")
+    for number in range(50):
+        frm, to = ((ANN, CLASS), (BOB, "grade@district.example"), (STRANGER, BOB))[number % 3]
+        assert mail.send(frm, to).accepted
+    before = {hold["id"]: [hold[name] for name in known] for hold in mail.holds()}
+    counts = {i["id"]: (i["rule"], i["held"], i["reach"]) for i in mail.json("incidents")["incidents"]}
+    assert len(before) == 50 and len(counts) == 3
+
+    redis.flush()
+    assert mail.holds() == []
+    told = mail.json("quarantine", "sync")
+    assert (told["in_queue"], told["restored"], told["failed"]) == (50, 50, 0)
+    after = {hold["id"]: [hold[name] for name in known] for hold in mail.holds()}
+    assert {i: a[:4] for i, a in after.items()} == {i: b[:4] for i, b in before.items()}
+    again = {i["id"]: (i["rule"], i["held"], i["reach"]) for i in mail.json("incidents")["incidents"]}
+    assert again == counts
+    assert mail.delivered() == [] and len(mail.held()) == 50
+
+    redis.flush()  # and by itself, when the daemon starts
+    mail.daemon.kill()
+    mail.daemon.start()
+    mail.expect_log("50 held messages got their record back", timeout=20)
+    assert {hold["id"] for hold in mail.holds()} == set(before)
+    done = mail.json("quarantine", "release", *list(before)[:3])
+    assert (done["done"], done["failed"]) == (3, 0)
+    assert len(mail.delivered()) == 3
+
+
+@redis_only
+def test_what_is_held_while_redis_is_away_is_listed_later(administered, redis):  # noqa: F811
+    mail = administered()
+    mail.daemon.allow_log(r"(?i)redis|store|suppressed|notices|records")
+    mail.hold(2)
+    redis.kill()
+    try:
+        for _ in range(3):
+            assert mail.send(BOB, CLASS).accepted
+        assert len(mail.held()) == 5
+    finally:
+        redis.start()
+    mail.expect_log("5 held messages got their record back", timeout=20)
+    assert {hold["id"] for hold in mail.holds()} == {held.brake["id"] for held in mail.held()}
+    assert mail.delivered() == []
+
+
+@pytest.mark.timing
+@redis_only
+def test_a_daemon_that_dies_loses_nothing(administered):  # noqa: F811
+    """kill -9 twenty times under load. Each message that got 250 is there once, held or
+    delivered, and none that did not."""
+    mail = administered(quarantine={"max_per_incident": 15000, "max_messages": 15000})
+    mail.postfix.allow_log(rf"milter|Milter|{HURRIED}")
+    over = threading.Event()
+
+    def mails(script):
+        number = 0
+        while not over.is_set():
+            to = CLASS if number % 2 else BOB
+            yield ANN, to, f"m{script}-{number}"
+            number += 1
+
+    scripts = [Script(mail.postfix.port, mails(number)) for number in range(8)]
+    for script in scripts:
+        script.start()
+    for _ in range(20):
+        time.sleep(random.uniform(0, 0.15))
+        mail.daemon.kill()
+        mail.daemon.start()
+    over.set()
+    for script in scripts:
+        script.join(60)
+    answers = {s: a for script in scripts for s, a in script.answers.items()}
+    kept = collections.Counter(s for s, a in answers.items() if a.startswith("250"))
+    assert {a[:3] for a in answers.values()} <= {"250", "451", "421"}
+    assert len(kept) > 20 and len(kept) < len(answers)
+
+    there = collections.Counter(d["Subject"].rstrip(".") for d in mail.delivered())
+    files = held_files(mail.postfix)
+    there.update(subject for subject, _ in files.values())
+    assert there == kept
+    told = mail.json("quarantine", "sync")
+    assert (told["in_queue"], told["failed"]) == (len(files), 0)
+    holds = mail.holds()
+    assert {(h["id"], h["queue_id"]) for h in holds} == {
+        (mark["id"], queue_id) for queue_id, (_, mark) in files.items()
+    }
+
+
+# Brakes over two relays.
+
+
+def judged(build, daemon, frm=ANN):
+    """What becomes of one message on a relay that has no Postfix."""
+    step = milter.client(build, daemon.milter, milter.HELLO + milter.message(frm, BOB))
+    return milter.ends(step)[0].reply
+
+
+def seconds_until(done, timeout):
+    started = time.monotonic()
+    wait_until(done, timeout, "it did not happen")
+    return time.monotonic() - started
+
+
+@pytest.fixture
+def frozen(redis):
+    """Freezes the Redis of the run until the test's end."""
+    yield redis.freeze
+    redis.thaw()
+
+
+@pytest.mark.timing
+@redis_only
+def test_a_brake_holds_on_every_relay(administered, mailbraked, build, redis, frozen):  # noqa: F811
+    first = administered(rules="")
+    second = mailbraked(redis_settings(redis), rules="")
+    for daemon in (first.daemon, second):
+        daemon.allow_log(r"(?i)redis|store|suppressed|notices|records")
+    assert first.send(ANN, BOB).accepted and judged(build, second) == "continue"
+
+    lasts_s = 6
+    first.ok("brake", "set", f"sender:{ANN}", "--for", f"{lasts_s}s", "--action", "reject")
+    set_at = time.monotonic()
+    took = seconds_until(lambda: judged(build, second) != "continue", 5)
+    assert took < 1 + build.slack_ms / 1000
+    assert first.send(ANN, BOB).code == 550
+    assert judged(build, second, frm=BOB) == "continue"
+
+    frozen()
+    while time.monotonic() < set_at + lasts_s - 1.5:
+        assert judged(build, second) != "continue" and first.send(ANN, BOB).code == 550
+        time.sleep(0.3)
+    seconds_until(lambda: judged(build, second) == "continue", 5)
+    assert lasts_s - 0.5 < time.monotonic() - set_at < lasts_s + 1 + build.slack_ms / 1000
+    assert first.send(ANN, BOB).accepted
+    redis.thaw()
+    wait_until(lambda: first.json("brake", "list")["brakes"] == [], 5, "the brake is still there")
+
+
+# Monitor mode.
+
+
+@memory_only
+def test_monitor_holds_refuses_and_tells_nothing(administered):  # noqa: F811
+    mail = administered(
+        mode="monitor",
+        rules=f'{{ name = "odd"; from = ["odd@*.example"]; action = "reject"; }}, {HOLD_MANY}',
+        notify={"to": [ADMIN], "tell_sender": True},
+    )
+    for _ in range(12):
+        assert mail.send("odd@elsewhere.example", BOB).accepted
+    for _ in range(3):
+        assert mail.send(ANN, CLASS).accepted
+    status = mail.json("status")
+    assert status["mode"] == "monitor" and (status["holds"], status["incidents"]) == (0, 0)
+    assert status["verdicts"]["accept"] == 15 == sum(status["verdicts"].values())
+    assert (status["would"]["reject"], status["would"]["quarantine"]) == (12, 3)
+    would = re.search(r"would have .*", mail.ok("status"))[0]
+    assert "3 held" in would and "12 rejected" in would
+
+    time.sleep(6)  # a round of notices
+    copies = collections.Counter(d.sender for d in mail.delivered())
+    assert copies == {"odd@elsewhere.example": 12, ANN: 3} and mail.held() == []
+
+    mail.ok("brake", "set", f"sender:{ANN}", "--for", "1h", "--action", "quarantine")
+    assert mail.send(ANN, BOB).accepted and len(mail.held()) == 1
+    mail.ok("brake", "set", f"sender:{ANN}", "--for", "1h", "--action", "reject")
+    assert mail.send(ANN, BOB).code == 550
+    mail.ok("brake", "clear", f"sender:{ANN}")
+    assert mail.send(ANN, BOB).accepted
+
+
+# Notices.
+
+REFUSE_ALL = '{ name = "all"; action = "reject"; }'
+
+
+@redis_only
+def test_notices_pass_every_rule_and_give_no_pass(administered):  # noqa: F811
+    mail = administered(
+        rules=f"{HOLD_MANY}, {REFUSE_ALL}",
+        notify={"to": ["Postmaster@District.Example", DEPUTY], "tell_sender": True},
+    )
+    holds = mail.hold(3)
+    assert mail.send(ANN, BOB).code == 550
+    (told,) = wait_for_notices(mail, ANN)
+    (notice,) = wait_for_notices(mail, ADMIN)
+    assert notices(mail, DEPUTY)
+    for letter in (told, notice):
+        assert letter["Auto-Submitted"] == "auto-generated"
+        assert holds[0]["incident"] in letter.message.get_payload()
+    assert not [member for member in people(5) if member in told.message.as_string()]
+
+    seal = {"X-Mailbrake-Notice": told["X-Mailbrake-Notice"]}
+    for frm, to in ((ANN, ANN), (ANN, BOB), ("", BOB), ("", [ANN, BOB]), (STRANGER, ANN)):
+        assert mail.send(frm, to, headers=seal).code == 550, (frm, to)
+    assert mail.send("", CLASS, headers=seal).accepted  # held: it is no notice
+    more = mail.hold(2)
+    assert {hold["incident"] for hold in more} == {holds[0]["incident"]}
+    time.sleep(6)  # another round: nobody is told again, and no notice is held
+    assert len(notices(mail, ANN)) == 1
+    first = [n for n in notices(mail, ADMIN) if holds[0]["incident"] in n.message.get_payload()]
+    assert len(first) == 1 and len(notices(mail, ADMIN)) == 2  # mail of <> is another incident
+    assert {hold["rule"] for hold in mail.holds()} == {"many"}
+    assert [d for d in mail.delivered() if d.sender != ""] == []
+
+
+@memory_only
+def test_refusals_are_told_from_the_tenth_on(administered):  # noqa: F811
+    mail = administered(rules=REFUSE_ALL, notify=TELL_ADMIN)
+    first = [mail.send(BOB, ANN) for _ in range(9)]
+    first += [mail.send(ANN, BOB) for _ in range(10)]
+    assert {reply.code for reply in first} == {550}
+    (notice,) = wait_for_notices(mail, ADMIN)
+    incidents = {i["key"]: i for i in mail.json("incidents")["incidents"]}
+    few, many = incidents[f"sender:{BOB}"], incidents[f"sender:{ANN}"]
+    assert (few["refused"], many["refused"]) == (9, 10)
+    assert many["id"] in notice.message.get_payload()
+    assert (few["notices"], many["notices"]) == (0, 1)
+
+    later = mail.send(BOB, ANN)
+    assert f"[mailbrake all {few['id']}]" in later.text
+
+
+# A siege.
+
+SPELL_S = 0.25
+
+ATTACKER = """
+import itertools, os, socket, sys, time
+
+def connect(timeout):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(timeout)
+    try:
+        peer.connect(sys.argv[1])
+    except OSError:
+        pass  # turned away
+    return peer
+
+attacks = [
+    os.urandom(4096),
+    b"GET /v1/status HTTP/1.1\\r\\nHost",
+    b"GET /v1/status HTTP/1.1\\r\\nX: " + b"a" * (1 << 20),
+    b"POST /v1/reload HTTP/1.1\\r\\nContent-Length: 99\\r\\n\\r\\n{",
+]
+print("begun", flush=True)
+while True:
+    crowd = [connect(0) for _ in range(2000)]
+    time.sleep(0.1)
+    crowd.clear()
+    for number in range(100):
+        crowd.append(connect(0.02))
+        try:
+            crowd[-1].sendall(attacks[number % len(attacks)])
+        except OSError:
+            pass
+        if len(crowd) > 32:
+            crowd.pop(0).close()
+        time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def attackers():
+    """Strangers at a socket, in a process of their own: attackers(path), at rest until told."""
+    started = []
+
+    def start(path):
+        command = [sys.executable, "-c", ATTACKER, path]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout.readline() == "begun\n"
+        started[-1].send_signal(signal.SIGSTOP)
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def messages_a_second(build, daemon, count):
+    result = milter.load(build, daemon.milter, messages=count, connections=4)
+    assert result["accept"] == count, result
+    return count * 1e6 / result["elapsed_us"]
+
+
+@pytest.mark.timing
+def test_a_siege_of_the_control_socket_costs_no_mail(mailbraked, build, attackers):
+    """Short spells of siege and of peace in turn, since the machine has its moods, and more
+    of them while it is moody. The attackers mostly wait: what they cost a small machine by
+    their own work is no fault of ours."""
+    rate = '{ name = "rate"; key = "sender"; limit = "100000000 messages per 1d"; action = "reject"; }'
+    daemon = mailbraked(MEMORY, rules=rate)
+    crowd = attackers(daemon.dir / "control.sock")
+    count = int(messages_a_second(build, daemon, 2000) * SPELL_S)
+    siege, peace = [], []
+    while len(siege) < 40:
+        for speeds in (siege, peace, peace, siege):
+            crowd.send_signal(signal.SIGCONT if speeds is siege else signal.SIGSTOP)
+            speeds.append(messages_a_second(build, daemon, count))
+        ratio = statistics.median(siege) / statistics.median(peace)
+        if len(siege) >= 12 and ratio > 0.9:
+            break
+    print(f"mail under siege: {ratio:.2f} of {statistics.median(peace):.0f}/s in peace")
+    assert ratio > (0.9 if build.release else 0.5), (siege, peace)
+    crowd.kill()
+    status = json.loads(Command(build, daemon.config).run("status", "--json").stdout)
+    assert status["verdicts"]["accept"] == 2000 + 2 * len(siege) * count
