@@ -96,6 +96,12 @@ const char *text_string(const struct text *text)
     return text->data == NULL ? "" : text->data;
 }
 
+const char *text_after(const char *string, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
+}
+
 char text_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

@@ -32,6 +32,9 @@ void text_clear(struct text *text);
 /* The string, or "" when nothing was added. Borrowed. */
 const char *text_string(const struct text *text);
 
+/* What stands behind prefix, or NULL when string does not begin with it. Borrowed. */
+const char *text_after(const char *string, const char *prefix);
+
 /* ASCII only: what SMTP, aliases(5) and the configuration are written in. */
 char text_lower(char c);
 void text_lower_all(char *data, size_t length);

@@ -7,12 +7,6 @@
 #include "base/text.h"
 #include "conf/value.h"
 
-static const char *after(const char *text, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(text, prefix, length) == 0 ? text + length : NULL;
-}
-
 /* The absolute path behind unix:, to be freed; NULL when it is none, and reported. */
 static char *take_path(struct reader *reader, const struct option *option,
                        const struct node *node, const char *text)
@@ -70,7 +64,7 @@ void server_milter(struct reader *reader, const struct option *option,
     const char *text = reader_text(reader, option, node);
     if (text == NULL)
         return;
-    if ((rest = after(text, "unix:")) != NULL) {
+    if ((rest = text_after(text, "unix:")) != NULL) {
         struct text socket = {0};
         char *path = take_path(reader, option, node, rest);
         if (path != NULL)
@@ -83,9 +77,9 @@ void server_milter(struct reader *reader, const struct option *option,
         free(path);
         return;
     }
-    rest = after(text, "inet:");
+    rest = text_after(text, "inet:");
     if (rest == NULL)
-        rest = after(text, "inet6:");
+        rest = text_after(text, "inet6:");
     if (rest != NULL && is_inet(rest))
         reader_keep(reader, field, text);
     else
@@ -131,13 +125,13 @@ void server_store(struct reader *reader, const struct option *option,
     const char *text = reader_text(reader, option, node);
     if (text == NULL)
         return;
-    if ((rest = after(text, "unix:")) != NULL) {
+    if ((rest = text_after(text, "unix:")) != NULL) {
         char *path = take_path(reader, option, node, rest);
         if (path != NULL)
             store->path = path;
         return;
     }
-    rest = after(text, "tcp:");
+    rest = text_after(text, "tcp:");
     if (rest == NULL || !take_host(reader, rest, store))
         reader_refuse(reader, option, node,
                       "\"%.100s\" is not \"tcp:HOST:PORT\" or \"unix:PATH\"", text);

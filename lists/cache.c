@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/durable.h"
 #include "lists/file.h"
 
 static const char head[] = "mailbrake-members 1 ";
@@ -73,68 +74,17 @@ static void times_of(int64_t read_at_ms, struct timespec out[2])
     out[1] = out[0];
 }
 
-static bool write_all(int fd, const char *data, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, data, length);
-        if (written < 0 && errno != EINTR)
-            return false;
-        if (written > 0) {
-            data += written;
-            length -= (size_t)written;
-        }
-    }
-    return true;
-}
-
-static bool write_file(const struct cache *cache, const char *path, int64_t read_at_ms)
-{
-    struct timespec times[2];
-    times_of(read_at_ms, times);
-    (void)unlink(path); /* left by a crash */
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0)
-        return false;
-    bool good = write_all(fd, cache->content.data, cache->content.length) &&
-                futimens(fd, times) == 0 && fsync(fd) == 0;
-    int why = errno;
-    if (close(fd) != 0 && good) {
-        good = false;
-        why = errno;
-    }
-    errno = why;
-    return good;
-}
-
-/* Makes the rename itself last; where that is not to be had, the old file may be back
- * after a crash: older, not wrong. */
-static void sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder =
-        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path + 1));
-    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
-    free(folder);
-}
-
 enum status cache_write(const struct cache *cache, const char *path, int64_t read_at_ms,
                         struct error *error)
 {
     char *temporary;
     if (asprintf(&temporary, "%s%s", path, CACHE_TEMPORARY) < 0)
         return error_set(error, STATUS_NOMEM, "out of memory");
-    enum status status = STATUS_OK;
-    if (!write_file(cache, temporary, read_at_ms) || rename(temporary, path) != 0) {
-        status = error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
-        (void)unlink(temporary);
-    } else {
-        sync_folder(path);
-    }
+    enum status status = durable_replace(path, temporary, cache->content.data,
+                                         cache->content.length, error);
     free(temporary);
+    if (status == STATUS_OK && cache_touch(path, read_at_ms) != STATUS_OK)
+        status = error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
     return status;
 }
 

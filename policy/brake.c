@@ -162,12 +162,6 @@ static enum status check_characters(const char *text, struct error *error)
     return STATUS_OK;
 }
 
-static const char *after(const char *string, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
-}
-
 enum status brake_parse_key(const char *text, const struct domains *own,
                             struct brake *out, struct error *error)
 {
@@ -177,15 +171,15 @@ enum status brake_parse_key(const char *text, const struct domains *own,
         return status;
     if (strcmp(text, "all") == 0)
         return keep(out, BRAKE_ALL, text, "");
-    if ((rest = after(text, "login:")) != NULL)
+    if ((rest = text_after(text, "login:")) != NULL)
         return parse_login(rest, own, out, error);
-    if ((rest = after(text, "sender:")) != NULL)
+    if ((rest = text_after(text, "sender:")) != NULL)
         return parse_sender(rest, own, out, error);
-    if ((rest = after(text, "client:")) != NULL)
+    if ((rest = text_after(text, "client:")) != NULL)
         return parse_client(rest, out, error);
-    if ((rest = after(text, "list:")) != NULL)
+    if ((rest = text_after(text, "list:")) != NULL)
         return parse_list(rest, own, out, error);
-    if ((rest = after(text, "domain:")) != NULL)
+    if ((rest = text_after(text, "domain:")) != NULL)
         return parse_domain(rest, out, error);
     return refuse(error, text,
                   "a key is login:, sender:, client:, list: or domain: and a value, "

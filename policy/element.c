@@ -164,12 +164,6 @@ static enum status check_characters(const char *string, struct error *error)
     return STATUS_OK;
 }
 
-static const char *after(const char *string, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
-}
-
 enum status element_parse(const char *string, const struct domains *own,
                           struct element *out, struct error *error)
 {
@@ -177,17 +171,17 @@ enum status element_parse(const char *string, const struct domains *own,
     enum status status = check_characters(string, error);
     if (status != STATUS_OK)
         return status;
-    if ((rest = after(string, "login:")) != NULL)
+    if ((rest = text_after(string, "login:")) != NULL)
         return parse_login(rest, out, error);
-    if ((rest = after(string, "client:")) != NULL)
+    if ((rest = text_after(string, "client:")) != NULL)
         return parse_client(rest, out, error);
-    if ((rest = after(string, "list:")) != NULL)
+    if ((rest = text_after(string, "list:")) != NULL)
         return parse_list(rest, own, out, error);
     if (strcmp(string, "<>") == 0)
         return keep(out, ELEMENT_NULL_SENDER, "");
     if (strchr(string, ':') != NULL)
         return refuse(error, string, "only login:, client: and list: take a colon");
-    if ((rest = after(string, "@")) != NULL)
+    if ((rest = text_after(string, "@")) != NULL)
         return parse_domain(rest, out, error);
     if (strchr(string, '@') != NULL)
         return parse_mailbox(string, out, error);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/durable.h"
 #include "base/text.h"
 
 enum {
@@ -64,59 +65,6 @@ static void add_seal(struct text *text, const struct digest_key *key)
     text_printf(text, "seal %s\n", hash);
 }
 
-static enum status write_all(int fd, const char *data, size_t length)
-{
-    while (length > 0) {
-        ssize_t count = write(fd, data, length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return STATUS_IO;
-        data += count;
-        length -= (size_t)count;
-    }
-    return fsync(fd) == 0 ? STATUS_OK : STATUS_IO;
-}
-
-/* Makes the rename last. A file system that can't is no reason to fail. */
-static void sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder =
-        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path + 1));
-    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
-    free(folder);
-}
-
-static enum status replace(const char *path, const char *temporary,
-                           const struct text *text, struct error *error)
-{
-    (void)unlink(temporary); /* what a crash left */
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set_at(error, STATUS_IO, temporary, 0, "%s", strerror(errno));
-    enum status status = write_all(fd, text_string(text), text->length);
-    int failure = errno;
-    if (close(fd) != 0 && status == STATUS_OK) {
-        failure = errno;
-        status = STATUS_IO;
-    }
-    if (status == STATUS_OK && rename(temporary, path) != 0) {
-        failure = errno;
-        status = STATUS_IO;
-    }
-    if (status != STATUS_OK) {
-        (void)unlink(temporary);
-        return error_set_at(error, status, path, 0, "%s", strerror(failure));
-    }
-    sync_folder(path);
-    return STATUS_OK;
-}
-
 /* NOMEM; also what sticks to text. */
 static enum status add_all(struct text *text, const struct state *state, int64_t now_ms)
 {
@@ -146,7 +94,8 @@ enum status state_save(const struct state *state, const struct digest_key *key,
     if (text.failed || temporary.failed)
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
-        status = replace(path, text_string(&temporary), &text, error);
+        status = durable_replace(path, text_string(&temporary), text_string(&text),
+                                 text.length, error);
     else
         (void)error_set_at(error, status, path, 0, "out of memory");
     text_clear(&text);

@@ -137,6 +137,15 @@ START_TEST(text_matches_hard_pattern_in_bounded_time)
 }
 END_TEST
 
+START_TEST(text_after_needs_the_whole_prefix)
+{
+    ck_assert_str_eq(text_after("login:bob", "login:"), "bob");
+    ck_assert_str_eq(text_after("login:", "login:"), "");
+    ck_assert_ptr_null(text_after("login", "login:"));
+    ck_assert_ptr_null(text_after("", "login:"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
@@ -148,6 +157,7 @@ int main(void)
     tcase_add_test(test, text_impossible_size_fails_and_sticks);
     tcase_add_test(test, text_escaped_is_one_clean_line);
     tcase_add_test(test, text_lower_is_ascii);
+    tcase_add_test(test, text_after_needs_the_whole_prefix);
     tcase_add_loop_test(test, text_matches_patterns, 0,
                         (int)(sizeof patterns / sizeof patterns[0]));
     tcase_add_test(test, text_matches_hard_pattern_in_bounded_time);
