@@ -394,6 +394,8 @@ enum status notices_send(struct notices *notices, const struct settings *setting
         notices->summed_up = false;
     }
     enum status status = ledger_incidents(notices->ledger, soon(), &incidents);
+    if (status == STATUS_UNAVAILABLE)
+        return STATUS_OK; /* the store says itself that it is away */
     if (status != STATUS_OK)
         return error_set(error, status, "the incidents can't be read");
     json_array_foreach(incidents, index, incident)
