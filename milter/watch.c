@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "milter/kin.h"
 #include "quarantine/notices.h"
+#include "quarantine/record.h"
 #include "quarantine/room.h"
 
 enum {
@@ -90,15 +91,6 @@ static void send_notices(struct notices *notices, const struct settings *setting
         log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
 }
 
-/* The ledger's times, in ms since 1970; -1 for what is none. */
-static int64_t parse_time(const char *text)
-{
-    struct tm utc = {0};
-    if (text == NULL || strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc) == NULL)
-        return -1;
-    return (int64_t)timegm(&utc) * 1000;
-}
-
 /* What nobody decided for longer than quarantine.expire is refused. */
 static void expire(const struct watch *watch, const struct settings *settings)
 {
@@ -113,7 +105,8 @@ static void expire(const struct watch *watch, const struct settings *settings)
         struct error error = {0};
         const char *id = json_string_value(json_object_get(hold, "id"));
         const char *host = json_string_value(json_object_get(hold, "host"));
-        int64_t held_ms = parse_time(json_string_value(json_object_get(hold, "held_at")));
+        int64_t held_ms =
+            record_parse_time(json_string_value(json_object_get(hold, "held_at")));
         if (id == NULL || held_ms < 0 || held_ms > oldest_ms || host == NULL ||
             strcmp(host, watch->host) != 0) /* another relay's is for it to refuse */
             continue;

@@ -191,14 +191,6 @@ static enum status end_records(struct syncing *syncing, const struct queue *queu
     return STATUS_OK;
 }
 
-/* The wall time of "2026-07-25T19:02:33Z"; 0 when it is none. */
-static int64_t parse_instant(const char *text)
-{
-    struct tm parts = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    return end == NULL ? 0 : (int64_t)timegm(&parts) * 1000;
-}
-
 /* Some record's message is missing, perhaps since the MTA is still putting it there. */
 static bool is_too_early(const struct syncing *syncing, const struct queue *queue)
 {
@@ -208,7 +200,7 @@ static bool is_too_early(const struct syncing *syncing, const struct queue *queu
     json_array_foreach(syncing->holds, i, hold)
     {
         if (is_ours(syncing, hold) && ending(hold, queue) != NULL &&
-            now_ms - parse_instant(record_text(hold, "held_at")) < YOUNG_MS)
+            now_ms - record_parse_time(record_text(hold, "held_at")) < YOUNG_MS)
             return true;
     }
     return false;

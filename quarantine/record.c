@@ -178,6 +178,13 @@ json_t *record_time(int64_t wall_ms)
     return json_string(text);
 }
 
+int64_t record_parse_time(const char *text)
+{
+    struct tm utc = {0};
+    const char *end = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return end == NULL || *end != '\0' ? -1 : (int64_t)timegm(&utc) * 1000;
+}
+
 bool record_show(json_t *record)
 {
     const char *name;

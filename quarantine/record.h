@@ -46,6 +46,9 @@ char *record_dump(const json_t *record); /* for free(3) */
 /* ISO 8601 in UTC, to the second. NULL without memory, or when there is no such year. */
 json_t *record_time(int64_t wall_ms);
 
+/* The wall time that such a text says, in ms; -1 when it says none, or is NULL. */
+int64_t record_parse_time(const char *text);
+
 /* Adds to an incident's numbers. False without memory. */
 bool record_grow(json_t *incident, const struct stop *stop);
 

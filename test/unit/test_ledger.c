@@ -1,8 +1,21 @@
 /* Holds and incidents against a store in memory and a private Redis: what is kept, what
  * is counted, and what is left when many come at once. */
 #include "ledger_fixture.h"
+#include "quarantine/record.h"
 
 enum { THREADS = 16, EACH = 125 };
+
+START_TEST(record_time_is_read_as_it_is_written)
+{
+    json_t *text = record_time(1795291814000);
+    ck_assert_str_eq(json_string_value(text), "2026-11-21T20:10:14Z");
+    ck_assert_int_eq(record_parse_time(json_string_value(text)), 1795291814000);
+    json_decref(text);
+    ck_assert_int_eq(record_parse_time("2026-11-21"), -1);
+    ck_assert_int_eq(record_parse_time("2026-11-21T20:10:14Zx"), -1);
+    ck_assert_int_eq(record_parse_time(NULL), -1);
+}
+END_TEST
 
 START_TEST(ledger_keeps_a_hold_with_all_that_is_known)
 {
@@ -344,6 +357,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, ledger_keeps_a_hold_with_all_that_is_known);
+    tcase_add_test(tcase, record_time_is_read_as_it_is_written);
     tcase_add_test(tcase, ledger_joins_what_is_less_than_the_gap_apart);
     tcase_add_test(tcase, ledger_shows_a_lapsed_incident_as_over);
     tcase_add_test(tcase, ledger_refuses_past_the_incidents_limit);
