@@ -3,6 +3,7 @@
 #include "admin/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,9 @@ enum status listener_open(const char *path, const char *group, int *out_fd,
         return status;
     }
     give_to_group(path, group);
-    if (chmod(path, SOCKET_MODE) != 0 || listen(fd, BACKLOG) != 0) {
+    /* Who may write to the folder may have put a link there by now. */
+    if (fchmodat(AT_FDCWD, path, SOCKET_MODE, AT_SYMLINK_NOFOLLOW) != 0 ||
+        listen(fd, BACKLOG) != 0) {
         status = fail(error, path, "can't listen there");
         (void)close(fd);
         (void)unlink(path);

@@ -12,41 +12,85 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "admin/mta.h"
+#include "admin/listener.h"
 #include "admin/mta_answer.h"
 #include "admin/mta_order.h"
 #include "admin/mta_peer.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { ORDER_MS = 30000, BACKLOG = 64, PROBLEM_SIZE = 1000, EXIT_USAGE = 2 };
+enum { ORDER_MS = 30000, FAILURE_MAX = 300, PROBLEM_SIZE = 1000, EXIT_USAGE = 2 };
 
 struct helper {
-    const char *configuration, *user;
-    bool listens;
     struct settings settings;
-    uid_t uid; /* of user; 0 when there is no such user */
+    char configuration[4096]; /* the MTA's */
+    struct mta_job job;       /* what all orders' jobs have in common */
+    uid_t uid;                /* may give orders, too; 0 when there is no such user */
     gid_t gid;
-    int socket, signals;
+    int socket;
 };
 
 /* ---- one order ---- */
 
+/* line: the order borrows from it; said, which grows, has a copy. */
+static enum status read_order(const struct helper *helper, struct mta_peer *peer,
+                              char line[MTA_LINE_MAX + 1], struct mta_order *out,
+                              struct error *error)
+{
+    struct text *said = &peer->said;
+    enum status status = mta_peer_read(peer, false, (size_t)2 * MTA_LINE_MAX, error);
+    if (status != STATUS_OK)
+        return status;
+    const char *end = memchr(said->data, '\n', said->length);
+    size_t length = (size_t)(end - said->data);
+    if (length > MTA_LINE_MAX)
+        return error_set(error, STATUS_INVALID, "the line is too long");
+    memcpy(line, said->data, length);
+    line[length] = '\0';
+    status = mta_order_parse(line, length, helper->settings.mta.type, out, error);
+    if (status == STATUS_OK && out->has_text)
+        status = mta_peer_read(peer, true, length + 1 + MTA_TEXT_MAX, error);
+    else if (status == STATUS_OK && said->length > length + 1)
+        status = error_set(error, STATUS_INVALID, "more than one line");
+    if (status == STATUS_OK && !mta_peer_waits(peer))
+        status = error_set(error, STATUS_UNAVAILABLE, "nobody waits for the answer");
+    out->text = said->data + length + 1;
+    out->text_length = said->length - length - 1;
+    return status;
+}
+
+/* The last line of a reply: ok, ok NUMBER (of the lines before it), missing, or error
+ * TEXT, which may be an MTA's words. */
+static void conclude(enum status status, const char *failure, bool counts,
+                     struct text *reply, struct text *out)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < reply->length; i++)
+        lines += reply->data[i] == '\n';
+    if (status == STATUS_OK) {
+        text_add_string(out, "ok");
+        if (counts)
+            text_printf(out, " %zu", lines);
+    } else if (status == STATUS_NOT_FOUND) {
+        text_add_string(out, "missing");
+    } else {
+        text_add_string(out, "error ");
+        text_add_escaped(out, failure, strlen(failure), FAILURE_MAX);
+    }
+    if (status != STATUS_OK)
+        text_reset(reply);
+    text_printf(reply, "%s\n", text_string(out));
+}
+
 static void log_order(const struct mta_peer *peer, const struct mta_order *order,
-                      const struct text *reply, const struct error *error,
-                      int64_t started_us)
+                      enum status status, const char *result, const char *why)
 {
     struct text line = {0};
-    const char *end = text_string(reply) + reply->length - (reply->length > 0);
-    const char *last = end;
-    while (last > text_string(reply) && last[-1] != '\n')
-        last--;
-    char result[300];
-    (void)snprintf(result, sizeof result, "%.*s", (int)(end - last), last);
+    int64_t left_ms = clock_left_ms(peer->deadline_us);
+    bool failed = status != STATUS_OK && status != STATUS_NOT_FOUND;
     log_field_number(&line, "uid", peer->uid);
     log_field(&line, "order", order->name == NULL ? "-" : order->name);
     if (order->queue_id != NULL)
@@ -54,57 +98,36 @@ static void log_order(const struct mta_peer *peer, const struct mta_order *order
     if (order->mark != NULL)
         log_field(&line, "mark", order->mark);
     log_field(&line, "result", result);
-    if (strcmp(result, "missing") == 0)
-        log_field(&line, "why", error->text);
-    log_field_number(&line, "ms", (clock_monotonic_us() - started_us) / 1000);
-    log_line(strncmp(result, "error", 5) == 0 ? SEVERITY_WARNING : SEVERITY_INFO, &line);
+    if (status == STATUS_NOT_FOUND)
+        log_field(&line, "why", why);
+    log_field_number(&line, "ms", ORDER_MS - left_ms);
+    log_line(failed ? SEVERITY_WARNING : SEVERITY_INFO, &line);
     text_clear(&line);
-}
-
-static enum status read_order(const struct helper *helper, struct mta_peer *peer,
-                              struct mta_order *out, struct error *error)
-{
-    enum status status = mta_peer_read_line(peer, error);
-    if (status == STATUS_OK)
-        status = mta_order_parse(peer->line.data, peer->line.length,
-                                 helper->settings.mta.type, out, error);
-    if (status == STATUS_OK && out->has_text)
-        status = mta_peer_read_rest(peer, error);
-    else if (status == STATUS_OK && peer->rest.length > 0)
-        status = error_set(error, STATUS_INVALID, "more than one line");
-    if (status == STATUS_OK && !mta_peer_waits(peer))
-        status = error_set(error, STATUS_UNAVAILABLE, "nobody waits for the answer");
-    return status;
 }
 
 static void serve(const struct helper *helper, struct mta_peer *peer)
 {
-    int64_t started_us = clock_monotonic_us();
     struct error error = {0};
     struct mta_order order = {0};
-    struct text reply = {0};
-    const struct mta_job job = {.config_directory = helper->settings.mta.config_directory,
-                                .deadline_us = peer->deadline_us,
-                                .error = &error};
-    const struct mta *mta =
-        helper->settings.mta.type == MTA_SENDMAIL ? &mta_sendmail : &mta_postfix;
-    if (peer->uid != 0 && peer->uid != helper->uid) {
-        mta_answer_fail(&reply, "not allowed");
+    struct text reply = {0}, last = {0};
+    char line[MTA_LINE_MAX + 1];
+    struct mta_job job = helper->job;
+    job.deadline_us = peer->deadline_us;
+    job.error = &error;
+    bool allowed = peer->uid == 0 || peer->uid == helper->uid;
+    enum status status = allowed ? read_order(helper, peer, line, &order, &error)
+                                 : error_set(&error, STATUS_INVALID, "not allowed");
+    if (status == STATUS_OK)
+        status = mta_answer(&job, &order, &reply);
+    conclude(status, error.text, order.verb == MTA_LIST, &reply, &last);
+    if (allowed)
+        log_order(peer, &order, status, text_string(&last), error.text);
+    else
         log_throttled(SEVERITY_WARNING, "uid %u is not allowed to give orders",
                       peer->uid);
-    } else {
-        if (read_order(helper, peer, &order, &error) == STATUS_OK)
-            mta_answer(mta, &job, &order, &peer->rest, &reply);
-        else
-            mta_answer_fail(&reply, error.text);
-        if (reply.failed) {
-            text_clear(&reply);
-            mta_answer_fail(&reply, "out of memory");
-        }
-        log_order(peer, &order, &reply, &error, started_us);
-    }
-    mta_peer_reply(peer, &reply);
+    mta_peer_send(peer, &reply);
     text_clear(&reply);
+    text_clear(&last);
 }
 
 static void take_peer(const struct helper *helper)
@@ -124,20 +147,6 @@ static void take_peer(const struct helper *helper)
     mta_peer_clear(&peer);
 }
 
-/* Until SIGTERM or SIGINT, which wait while an order is done. */
-static void loop(const struct helper *helper)
-{
-    struct pollfd waiting[] = {{.fd = helper->signals, .events = POLLIN},
-                               {.fd = helper->socket, .events = POLLIN}};
-    for (;;) {
-        int ready = poll(waiting, 2, -1);
-        if (ready > 0 && waiting[0].revents != 0)
-            return;
-        if (ready > 0)
-            take_peer(helper);
-    }
-}
-
 /* ---- start ---- */
 
 /* systemd's socket, exactly one. */
@@ -152,51 +161,25 @@ static int inherit_socket(void)
     return SD_LISTEN_FDS_START;
 }
 
-/* Whether the path is free: nothing there, or a socket that nobody listens on, which is
- * removed then. */
-static bool make_way(const struct sockaddr_un *address)
-{
-    struct stat info;
-    if (lstat(address->sun_path, &info) != 0)
-        return errno == ENOENT;
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool stale = S_ISSOCK(info.st_mode) && probe >= 0 &&
-                 connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 &&
-                 errno == ECONNREFUSED && unlink(address->sun_path) == 0;
-    if (probe >= 0)
-        (void)close(probe);
-    if (!stale)
-        errno = EADDRINUSE;
-    return stale;
-}
-
-/* Our own, 0660 from the start, for the user's group. */
+/* Our own, for the user's group once it is there. */
 static int make_socket(const struct helper *helper)
 {
+    int fd;
+    struct error error = {0};
     const char *path = helper->settings.mta.helper;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t mask = umask(0117);
-    bool bound = fd >= 0 && make_way(&address) &&
-                 bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
-    (void)umask(mask);
-    if (bound && (helper->uid == 0 || lchown(path, (uid_t)-1, helper->gid) == 0) &&
-        listen(fd, BACKLOG) == 0)
+    if (listener_open(path, NULL, &fd, &error) != STATUS_OK)
+        log_print(SEVERITY_ERROR, "%s: %s", path, error.text);
+    else if (helper->uid != 0 && lchown(path, (uid_t)-1, helper->gid) != 0)
+        log_print(SEVERITY_ERROR, "%s: %s", path, strerror(errno));
+    else
         return fd;
-    log_print(SEVERITY_ERROR, "%s: %s", path, strerror(errno));
-    if (bound)
-        (void)unlink(path);
-    if (fd >= 0)
-        (void)close(fd);
     return -1;
 }
 
-static bool load(struct helper *helper)
+static bool load(struct helper *helper, const char *path)
 {
     struct problems problems = {0};
-    enum status status =
-        settings_load(helper->configuration, &helper->settings, &problems);
+    enum status status = settings_load(path, &helper->settings, &problems);
     for (size_t i = 0; i < problems.count; i++) {
         char text[PROBLEM_SIZE];
         problem_format(&problems.items[i], text, sizeof text);
@@ -204,52 +187,51 @@ static bool load(struct helper *helper)
             log_print(SEVERITY_ERROR, "%s", text);
     }
     problems_clear(&problems);
-    return status == STATUS_OK;
+    if (status != STATUS_OK)
+        return false;
+    bool sendmail = helper->settings.mta.type == MTA_SENDMAIL;
+    (void)snprintf(helper->configuration, sizeof helper->configuration, "%s%s",
+                   helper->settings.mta.config_directory, sendmail ? "/sendmail.cf" : "");
+    helper->job.mta = sendmail ? &mta_sendmail : &mta_postfix;
+    helper->job.configuration = helper->configuration;
+    return true;
 }
 
-static void find_user(struct helper *helper)
+static void find_user(struct helper *helper, const char *name)
 {
-    const struct passwd *entry = getpwnam(helper->user);
+    const struct passwd *entry = getpwnam(name);
     if (entry == NULL) {
-        log_print(SEVERITY_WARNING, "no user %s: orders are taken from root alone",
-                  helper->user);
+        log_print(SEVERITY_WARNING, "no user %s: orders are taken from root alone", name);
         return;
     }
     helper->uid = entry->pw_uid;
     helper->gid = entry->pw_gid;
 }
 
-static bool catch_signals(struct helper *helper)
+/* Until SIGTERM or SIGINT, which wait while an order is done. */
+static int run(struct helper *helper, bool listens)
 {
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return false;
-    helper->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return helper->signals >= 0;
-}
-
-static int run(struct helper *helper)
-{
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)unsetenv("TZ"); /* times are those that the MTA's programs print */
-    (void)umask(077);
-    if (!catch_signals(helper) || !load(helper))
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    helper->socket = listens ? make_socket(helper) : inherit_socket();
+    struct pollfd waiting[] = {
+        {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN},
+        {.fd = helper->socket, .events = POLLIN}};
+    if (waiting[0].fd < 0 || waiting[1].fd < 0)
         return EXIT_FAILURE;
-    find_user(helper);
-    helper->socket = helper->listens ? make_socket(helper) : inherit_socket();
-    if (helper->socket >= 0) {
-        log_print(SEVERITY_INFO, "ready");
-        (void)sd_notify(0, "READY=1");
-        loop(helper);
-        log_print(SEVERITY_INFO, "stopped");
-        if (helper->listens)
-            (void)unlink(helper->settings.mta.helper);
+    log_print(SEVERITY_INFO, "ready");
+    (void)sd_notify(0, "READY=1");
+    while (waiting[0].revents == 0) {
+        if (poll(waiting, 2, -1) > 0 && waiting[1].revents != 0)
+            take_peer(helper);
     }
-    settings_clear(&helper->settings);
-    return helper->socket >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    log_print(SEVERITY_INFO, "stopped");
+    if (listens)
+        (void)unlink(helper->settings.mta.helper);
+    return EXIT_SUCCESS;
 }
 
 static int usage(FILE *out, int status)
@@ -267,31 +249,36 @@ int main(int argc, char **argv)
         {"user", required_argument, NULL, 'u'},   {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},         {0},
     };
-    struct helper helper = {.configuration = "/etc/mailbrake/mailbrake.conf",
-                            .user = "mailbrake"};
+    const char *configuration = "/etc/mailbrake/mailbrake.conf";
+    const char *user = "mailbrake";
+    bool listens = false;
+    struct helper helper = {0};
     int option;
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            helper.configuration = optarg;
-            break;
-        case 'l':
-            helper.listens = true;
-            break;
-        case 'u':
-            helper.user = optarg;
-            break;
-        case 'V':
-            (void)puts("mailbrake-mta " MAILBRAKE_VERSION);
-            return EXIT_SUCCESS;
-        case 'h':
+        if (option == 'h')
             return usage(stdout, EXIT_SUCCESS);
-        default:
+        if (option == 'V')
+            return puts("mailbrake-mta " MAILBRAKE_VERSION) < 0;
+        if (option == '?')
             return usage(stderr, EXIT_USAGE);
-        }
+        configuration = option == 'c' ? optarg : configuration;
+        user = option == 'u' ? optarg : user;
+        listens = listens || option == 'l';
     }
     if (optind < argc)
         return usage(stderr, EXIT_USAGE);
+    for (int fd = 0; fd <= 2; fd++) { /* or files of ours would take their place */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return EXIT_FAILURE;
+    }
     log_open("mailbrake-mta");
-    return run(&helper);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)unsetenv("TZ"); /* times are those that the MTA's programs print */
+    (void)umask(077);
+    if (!load(&helper, configuration))
+        return EXIT_FAILURE;
+    find_user(&helper, user);
+    int status = run(&helper, listens);
+    settings_clear(&helper.settings);
+    return status;
 }

@@ -1,28 +1,29 @@
-/* What mailbrake-mta(8) asks of an MTA: a struct of functions for each. Every order is
- * done by deadline_us (monotonic); the first failure's text is in error. */
+/* What mailbrake-mta(8) asks of an MTA: a struct of functions for each. */
 #ifndef ADMIN_MTA_H
 #define ADMIN_MTA_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "admin/mta_message.h"
 #include "base/status.h"
 #include "base/text.h"
 
+struct mta;
+
 /* One order at work; all borrowed. */
 struct mta_job {
-    const char *config_directory;
-    int64_t deadline_us;
-    struct error *error;
+    const struct mta *mta;
+    const char *configuration; /* main.cf's folder, or the path of sendmail.cf */
+    int64_t deadline_us;       /* monotonic */
+    struct error *error;       /* gets the first failure's text */
 };
 
 /* Queue ids come checked (mta_order.h). All return OK, NOT_FOUND (no such message), IO,
  * UNAVAILABLE (deadline), LIMIT or NOMEM. */
 struct mta {
-    /* One JSON object a line for each message in the queue, and how many. */
-    enum status (*list)(const struct mta_job *job, struct text *out, size_t *out_count);
-    /* Finds out where a message is: held and queue of out, nothing else. */
+    /* One line for each message in the queue, see mta_message_list. */
+    enum status (*list)(const struct mta_job *job, struct text *out);
+    /* Finds out where a message is: queue and held of out, nothing else. */
     enum status (*find)(const struct mta_job *job, const char *queue_id,
                         struct mta_message *out);
     /* All of out, which is clean before and the caller's to clear. */
@@ -35,9 +36,7 @@ struct mta {
     enum status (*remove)(const struct mta_job *job, const char *queue_id);
     /* Stops a message that is not held. */
     enum status (*hold)(const struct mta_job *job, const char *queue_id);
-    /* Sends a message from <> to addresses, NULL-terminated. */
-    enum status (*send)(const struct mta_job *job, const char *const *to,
-                        const struct text *message);
+    const char *null_sender; /* <>, as its sendmail(1) wants it behind -f */
 };
 
 extern const struct mta mta_postfix, mta_sendmail;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FAILURE_MAX = 300 };
+#include "base/program.h"
 
 /* NOT_FOUND when it is another message, IO when that can't be told. */
 static enum status is_meant(const struct mta_order *order,
@@ -25,10 +25,10 @@ static enum status is_meant(const struct mta_order *order,
 }
 
 /* The message that is meant, where the order wants it. */
-static enum status look_before(const struct mta *mta, const struct mta_job *job,
-                               const struct mta_order *order, struct mta_message *out)
+static enum status look_before(const struct mta_job *job, const struct mta_order *order,
+                               struct mta_message *out)
 {
-    enum status status = mta->look(job, order->queue_id, out);
+    enum status status = job->mta->look(job, order->queue_id, out);
     if (status == STATUS_OK)
         status = is_meant(order, out, job->error);
     if (status == STATUS_OK && out->held == (order->verb == MTA_HOLD))
@@ -38,92 +38,78 @@ static enum status look_before(const struct mta *mta, const struct mta_job *job,
     return status;
 }
 
-static enum status look_after(const struct mta *mta, const struct mta_job *job,
-                              const struct mta_order *order)
+/* Released mail may be gone or on its way, deleted mail is gone, stopped mail is held. */
+static enum status look_after(const struct mta_job *job, const struct mta_order *order)
 {
     struct mta_message after = {0};
-    enum status status = mta->find(job, order->queue_id, &after);
-    bool gone = status == STATUS_NOT_FOUND;
-    if (gone && order->verb != MTA_HOLD)
-        status = STATUS_OK;
-    else if (status == STATUS_OK &&
-             (order->verb == MTA_DELETE || order->verb == MTA_REFUSE ||
-              after.held != (order->verb == MTA_HOLD)))
-        status = error_set(job->error, STATUS_IO,
-                           "the MTA did not do it: the message is in the %s queue",
-                           after.queue);
-    return status;
+    enum status status = job->mta->find(job, order->queue_id, &after);
+    bool done = order->verb == MTA_HOLD      ? after.held
+                : order->verb == MTA_RELEASE ? !after.held
+                                             : false;
+    if (status == STATUS_NOT_FOUND && order->verb != MTA_HOLD)
+        return STATUS_OK;
+    if (status != STATUS_OK || done)
+        return status;
+    return error_set(job->error, STATUS_IO,
+                     "the MTA did not do it: the message is in the %s queue",
+                     after.queue);
 }
 
-static enum status send_notice(const struct mta *mta, const struct mta_job *job,
-                               const struct mta_order *order, const struct text *message)
+static enum status send_notice(const struct mta_job *job, const struct mta_order *order)
 {
+    const struct program sendmail = {.words = {"/usr/sbin/sendmail", "-C",
+                                               job->configuration, "-f",
+                                               job->mta->null_sender, "-i", "--"},
+                                     .more = order->to,
+                                     .input = order->text,
+                                     .input_length = order->text_length};
     if (order->to[0] == NULL)
         return STATUS_OK;
-    if (message->length == 0)
+    if (order->text_length == 0)
         return error_set(job->error, STATUS_INVALID, "there is no message text");
-    return mta->send(job, order->to, message);
+    return program_run(&sendmail, job->deadline_us, job->error);
 }
 
-static enum status move(const struct mta *mta, const struct mta_job *job,
-                        const struct mta_order *order, const struct text *message)
+static enum status move(const struct mta_job *job, const struct mta_order *order)
 {
     struct mta_message found = {0};
-    enum status status = look_before(mta, job, order, &found);
+    enum status status = look_before(job, order, &found);
     if (status == STATUS_OK && order->verb == MTA_REFUSE)
-        status = send_notice(mta, job, order, message);
+        status = send_notice(job, order);
     if (status == STATUS_OK && order->verb == MTA_RELEASE)
-        status = mta->release(job, order->queue_id, &found);
+        status = job->mta->release(job, order->queue_id, &found);
     else if (status == STATUS_OK && order->verb == MTA_HOLD)
-        status = mta->hold(job, order->queue_id);
+        status = job->mta->hold(job, order->queue_id);
     else if (status == STATUS_OK)
-        status = mta->remove(job, order->queue_id);
+        status = job->mta->remove(job, order->queue_id);
     mta_message_clear(&found);
-    return status == STATUS_OK ? look_after(mta, job, order) : status;
+    return status == STATUS_OK ? look_after(job, order) : status;
 }
 
-static enum status show_marks(const struct mta *mta, const struct mta_job *job,
-                              const struct mta_order *order, struct text *reply)
+static enum status show_marks(const struct mta_job *job, const char *queue_id,
+                              struct text *reply)
 {
     struct mta_message found = {0};
-    enum status status = mta->look(job, order->queue_id, &found);
+    enum status status = job->mta->look(job, queue_id, &found);
     if (status == STATUS_OK && found.mark_count > 0)
         text_printf(reply, "%s\n", text_string(&found.marks));
     mta_message_clear(&found);
     return status;
 }
 
-void mta_answer_fail(struct text *reply, const char *text)
+enum status mta_answer(const struct mta_job *job, const struct mta_order *order,
+                       struct text *reply)
 {
-    text_add_string(reply, "error ");
-    for (size_t i = 0; text[i] != '\0' && i < FAILURE_MAX; i++)
-        text_add(reply, text[i] < ' ' || text[i] > '~' ? "?" : text + i, 1);
-    text_add_string(reply, "\n");
-}
-
-void mta_answer(const struct mta *mta, const struct mta_job *job,
-                const struct mta_order *order, const struct text *message,
-                struct text *reply)
-{
-    size_t count = 0;
     enum status status;
     if (order->verb == MTA_LIST)
-        status = mta->list(job, reply, &count);
+        status = job->mta->list(job, reply);
     else if (order->verb == MTA_HEADER)
-        status = show_marks(mta, job, order, reply);
+        status = show_marks(job, order->queue_id, reply);
     else if (order->verb == MTA_NOTICE)
-        status = send_notice(mta, job, order, message);
+        status = send_notice(job, order);
     else
-        status = move(mta, job, order, message);
-
-    if (status != STATUS_OK)
-        text_reset(reply);
-    if (status == STATUS_OK && order->verb == MTA_LIST)
-        text_printf(reply, "ok %zu\n", count);
-    else if (status == STATUS_OK)
-        text_add_string(reply, "ok\n");
-    else if (status == STATUS_NOT_FOUND)
-        text_add_string(reply, "missing\n");
-    else
-        mta_answer_fail(reply, job->error->text);
+        status = move(job, order);
+    if (status == STATUS_OK && reply->failed)
+        status = error_set(job->error, STATUS_LIMIT, "no list, or too long a one");
+    return status;
 }

@@ -2,8 +2,11 @@
  * message again, whatever the MTA calls it. */
 #include "admin/mta_message.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/utf8.h"
 
 static const char field_name[] = "X-Mailbrake:";
 
@@ -47,6 +50,25 @@ bool mta_message_bears(const struct mta_message *message, const char *hold_id)
         word += end + strspn(word + end, " \n");
     }
     return false;
+}
+
+void mta_message_list(const struct mta_message *message, const char *queue_id,
+                      struct text *list)
+{
+    struct text sender = {0}; /* in a stranger's bytes */
+    utf8_add(&sender, message->sender, strlen(message->sender));
+    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:s, s:I}", "queue_name",
+                             message->queue, "queue_id", queue_id, "arrival_time",
+                             message->arrived_s, "size", message->size_bytes, "sender",
+                             text_string(&sender), "recipients", message->recipients);
+    char *line = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (line != NULL && !sender.failed && list->length < MTA_LIST_MAX)
+        text_printf(list, "%s\n", line);
+    else
+        list->failed = true;
+    free(line);
+    json_decref(json);
+    text_clear(&sender);
 }
 
 void mta_message_clear(struct mta_message *message)

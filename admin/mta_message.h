@@ -2,23 +2,26 @@
 #ifndef ADMIN_MTA_MESSAGE_H
 #define ADMIN_MTA_MESSAGE_H
 
+#include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/text.h"
 
 enum {
-    MTA_SENDER_SIZE = 1024, /* a longer one is cut, and equals no address then */
-    MTA_MARKS_MAX = 20,     /* X-Mailbrake fields kept; all are counted */
-    MTA_MARK_BYTES = 1000,  /* kept of each */
+    MTA_SENDER_SIZE = 1024,          /* a longer one is cut, and equals no address then */
+    MTA_MARKS_MAX = 20,              /* X-Mailbrake fields kept; all are counted */
+    MTA_MARK_BYTES = 1000,           /* kept of each */
+    MTA_LIST_MAX = 64 * 1024 * 1024, /* bytes */
 };
 
 /* Zero-initialise; clear when done. */
 struct mta_message {
+    char queue[16]; /* the MTA's name of the queue it lies in */
     bool held;
-    char queue[16];               /* the MTA's name of the queue it lies in */
     char sender[MTA_SENDER_SIZE]; /* "" for <> */
-    int64_t arrived_s;            /* since 1970 */
+    json_int_t arrived_s;         /* since 1970 */
+    json_int_t size_bytes;        /* only in lists, as recipients */
+    json_int_t recipients;
     int mark_count;
     struct text marks; /* their values, unfolded and printable, one a line */
     bool in_mark;
@@ -29,6 +32,11 @@ void mta_message_add_header(struct mta_message *message, const char *line);
 
 /* Whether one of its marks says id=HOLD_ID. */
 bool mta_message_bears(const struct mta_message *message, const char *hold_id);
+
+/* Adds it to a list, as a line of JSON: see list in mailbrake-mta(8). The list has failed
+ * when it is longer than MTA_LIST_MAX. */
+void mta_message_list(const struct mta_message *message, const char *queue_id,
+                      struct text *list);
 
 void mta_message_clear(struct mta_message *message);
 

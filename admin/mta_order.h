@@ -35,7 +35,9 @@ struct mta_order {
     const char *mark;     /* the message must bear this hold id; or NULL */
     const char *sender;   /* it must have this envelope sender, "" for <>; or NULL */
     const char *to[MTA_ADDRESSES_MAX + 1]; /* NULL-terminated; empty: no notice */
-    bool has_text;                         /* a message text follows the line */
+    bool has_text;                         /* a message text follows the line: */
+    const char *text;                      /* the caller's to fill in */
+    size_t text_length;
 };
 
 /* Cuts the line (length bytes and a NUL behind them) into its words. INVALID with the

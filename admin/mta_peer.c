@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "admin/mta_order.h"
 #include "base/clock.h"
 
 enum { SILENCE_S = 5, DRAIN_READS = 64 };
@@ -26,50 +25,24 @@ enum status mta_peer_init(struct mta_peer *peer, int fd, int64_t deadline_us)
     return STATUS_OK;
 }
 
-/* Reads once; *out_end is true at the end. */
-static enum status receive(const struct mta_peer *peer, struct text *out, bool *out_end,
-                           struct error *error)
+enum status mta_peer_read(struct mta_peer *peer, bool all, size_t max,
+                          struct error *error)
 {
     char data[4096];
-    ssize_t n = recv(peer->fd, data, sizeof data, 0);
-    if (n < 0 || clock_left_ms(peer->deadline_us) == 0)
-        return error_set(error, STATUS_UNAVAILABLE, "the order did not come in time");
-    text_add(out, data, (size_t)n);
-    *out_end = n == 0;
-    return out->failed ? error_set(error, STATUS_NOMEM, "out of memory") : STATUS_OK;
-}
-
-enum status mta_peer_read_line(struct mta_peer *peer, struct error *error)
-{
-    struct text *line = &peer->line;
-    const char *stop = NULL;
-    bool end = false;
-    while (stop == NULL && !end && line->length <= MTA_LINE_MAX) {
-        enum status status = receive(peer, line, &end, error);
-        if (status != STATUS_OK)
-            return status;
-        stop = memchr(text_string(line), '\n', line->length);
-    }
-    size_t length = stop == NULL ? line->length : (size_t)(stop - line->data);
-    if (stop == NULL || length > MTA_LINE_MAX)
-        return error_set(error, STATUS_INVALID, "the line %s",
-                         length > MTA_LINE_MAX ? "is too long" : "has no end");
-    text_add(&peer->rest, stop + 1, line->length - length - 1);
-    line->data[length] = '\0';
-    line->length = length;
-    return peer->rest.failed ? error_set(error, STATUS_NOMEM, "out of memory")
-                             : STATUS_OK;
-}
-
-enum status mta_peer_read_rest(struct mta_peer *peer, struct error *error)
-{
-    bool end = false;
-    while (!end) {
-        enum status status = receive(peer, &peer->rest, &end, error);
-        if (status != STATUS_OK)
-            return status;
-        if (peer->rest.length > MTA_TEXT_MAX)
-            return error_set(error, STATUS_INVALID, "the message text is too long");
+    struct text *said = &peer->said;
+    while (all || memchr(text_string(said), '\n', said->length) == NULL) {
+        ssize_t n = recv(peer->fd, data, sizeof data, 0);
+        if (n < 0 || clock_left_ms(peer->deadline_us) == 0)
+            return error_set(error, STATUS_UNAVAILABLE, "the order did not come in time");
+        if (n == 0)
+            return all ? STATUS_OK
+                       : error_set(error, STATUS_INVALID, "the line has no end");
+        text_add(said, data, (size_t)n);
+        if (said->failed)
+            return error_set(error, STATUS_NOMEM, "out of memory");
+        if (said->length > max)
+            return error_set(error, STATUS_INVALID, "the %s is too long",
+                             all ? "message text" : "line");
     }
     return STATUS_OK;
 }
@@ -80,14 +53,14 @@ bool mta_peer_waits(const struct mta_peer *peer)
     return poll(&state, 1, 0) >= 0 && (state.revents & (POLLHUP | POLLERR)) == 0;
 }
 
-void mta_peer_reply(const struct mta_peer *peer, const struct text *reply)
+void mta_peer_send(const struct mta_peer *peer, const struct text *reply)
 {
     size_t sent = 0;
-    ssize_t n;
-    do {
+    ssize_t n = 1;
+    while (n > 0 && sent < reply->length && clock_left_ms(peer->deadline_us) > 0) {
         n = send(peer->fd, reply->data + sent, reply->length - sent, MSG_NOSIGNAL);
         sent += n > 0 ? (size_t)n : 0;
-    } while (n > 0 && sent < reply->length && clock_left_ms(peer->deadline_us) > 0);
+    }
 }
 
 /* What nobody read would turn the end of the reply into an error for the peer. */
@@ -98,6 +71,5 @@ void mta_peer_clear(struct mta_peer *peer)
     while (recv(peer->fd, data, sizeof data, MSG_DONTWAIT) > 0 && reads < DRAIN_READS)
         reads++;
     (void)close(peer->fd);
-    text_clear(&peer->line);
-    text_clear(&peer->rest);
+    text_clear(&peer->said);
 }

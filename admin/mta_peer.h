@@ -13,25 +13,24 @@ struct mta_peer {
     int fd;
     uid_t uid;
     int64_t deadline_us; /* monotonic, for its whole order */
-    struct text line, rest;
+    struct text said;
 };
 
 /* Asks the kernel who connected (SO_PEERCRED). The descriptor is the peer's from then on,
  * whatever the result. */
 enum status mta_peer_init(struct mta_peer *peer, int fd, int64_t deadline_us) MUST_CHECK;
 
-/* The order's line, without its end. INVALID when too long or not a whole one,
- * UNAVAILABLE when the peer stays silent or is gone. */
-enum status mta_peer_read_line(struct mta_peer *peer, struct error *error) MUST_CHECK;
-
-/* All that follows, into rest, until the peer shuts down writing; the same results. */
-enum status mta_peer_read_rest(struct mta_peer *peer, struct error *error) MUST_CHECK;
+/* Reads into said: a line at least, or all until the peer shuts down writing. INVALID
+ * when it is longer than max bytes or no whole line, UNAVAILABLE when the peer stays
+ * silent or is gone. */
+enum status mta_peer_read(struct mta_peer *peer, bool all, size_t max,
+                          struct error *error) MUST_CHECK;
 
 /* Whether it still waits for the reply. */
 bool mta_peer_waits(const struct mta_peer *peer);
 
-/* Sends the reply as far as the peer takes it in time. */
-void mta_peer_reply(const struct mta_peer *peer, const struct text *reply);
+/* Sends it as far as the peer takes it in time. */
+void mta_peer_send(const struct mta_peer *peer, const struct text *reply);
 
 void mta_peer_clear(struct mta_peer *peer);
 

@@ -1,8 +1,6 @@
 /* Sendmail: its queue is read as its files (qf of a message, hf when quarantined, df for
- * the body), since mailq(1) cuts what it prints. sendmail(8) quarantines, releases and
- * sends. It can't delete: we take its lock and remove the files, as its own qtool.pl(8)
- * does. */
-#include <dirent.h>
+ * the body), since mailq(1) cuts what it prints. sendmail(8) quarantines and releases. It
+ * can't delete: we take its lock and remove the files, as its own qtool.pl(8) does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -14,314 +12,242 @@
 #include <unistd.h>
 
 #include "admin/mta.h"
-#include "admin/mta_run.h"
-#include "base/utf8.h"
+#include "base/clock.h"
+#include "base/program.h"
 
-enum { LIST_BYTES_MAX = 64 * 1024 * 1024, PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096 };
 
 /* ---- the queue's files ---- */
 
-struct file {
-    char path[PATH_SIZE]; /* of qfID or hfID */
-    char body[PATH_SIZE]; /* of dfID */
-    const char *id;
-    bool held;
-};
-
-struct walk {
-    void (*visit)(void *context, const struct file *file);
-    void *context;
-};
-
-/* O QueueDirectory of sendmail.cf; it may end with a '*'. */
-static enum status find_queue(const struct mta_job *job, char out[PATH_SIZE])
+/* Of a path that glob found: what stands behind qf or hf. */
+static const char *id_of(const char *path)
 {
-    char path[PATH_SIZE];
-    char line[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/sendmail.cf", job->config_directory);
-    FILE *in = fopen(path, "re");
-    if (in == NULL)
-        return error_set(job->error, STATUS_IO, "%s: %s", path, strerror(errno));
-    out[0] = '\0';
-    while (out[0] == '\0' && fgets(line, sizeof line, in) != NULL) {
-        if (sscanf(line, "O QueueDirectory = %4095s", out) != 1)
-            out[0] = '\0';
-    }
-    (void)fclose(in);
-    return out[0] == '/'
-               ? STATUS_OK
-               : error_set(job->error, STATUS_IO, "%s: no QueueDirectory", path);
+    return strrchr(path, '/') + 3;
+}
+
+static void show_queue(const char *path, struct mta_message *out)
+{
+    out->held = id_of(path)[-2] == 'h';
+    (void)snprintf(out->queue, sizeof out->queue, "%s", out->held ? "hold" : "deferred");
 }
 
 /* A queue folder may have one more for each kind of file. */
-static void find_part(const char *folder, const char *kind, char out[PATH_SIZE])
+static void find_body(const char *path, char out[PATH_SIZE])
 {
-    struct stat info;
-    (void)snprintf(out, PATH_SIZE, "%s/%s", folder, kind);
-    if (stat(out, &info) != 0 || !S_ISDIR(info.st_mode))
-        (void)snprintf(out, PATH_SIZE, "%s", folder);
+    int folder = (int)(strrchr(path, '/') - path);
+    if (folder > 3 && strncmp(path + folder - 3, "/qf", 3) == 0)
+        folder -= 3;
+    (void)snprintf(out, PATH_SIZE, "%.*s/df/df%s", folder, path, id_of(path));
+    if (access(out, F_OK) != 0)
+        (void)snprintf(out, PATH_SIZE, "%.*s/df%s", folder, path, id_of(path));
 }
 
-static void walk_folder(const char *folder, const struct walk *walk)
+/* O QueueDirectory of sendmail.cf; it may end with a '*'. */
+static bool find_queue(const char *configuration, char out[PATH_SIZE])
 {
-    char files[PATH_SIZE];
-    char bodies[PATH_SIZE];
-    find_part(folder, "qf", files);
-    find_part(folder, "df", bodies);
-    DIR *dir = opendir(files);
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        struct file file = {.id = name + 2, .held = name[0] == 'h'};
-        if ((name[0] != 'q' && name[0] != 'h') || name[1] != 'f' ||
-            snprintf(file.path, PATH_SIZE, "%s/%s", files, name) >= PATH_SIZE ||
-            snprintf(file.body, PATH_SIZE, "%s/df%s", bodies, file.id) >= PATH_SIZE)
-            continue;
-        walk->visit(walk->context, &file);
+    char line[PATH_SIZE];
+    FILE *in = fopen(configuration, "re");
+    out[0] = '\0';
+    while (in != NULL && out[0] == '\0' && fgets(line, sizeof line, in) != NULL)
+        (void)sscanf(line, "O QueueDirectory = %4095s", out);
+    if (in != NULL)
+        (void)fclose(in);
+    return out[0] == '/';
+}
+
+/* For glob: a part of a queue that can't be read is a failure, one that is not there or
+ * is no folder is not. */
+static int stop(const char *path, int number)
+{
+    (void)path;
+    return number != ENOENT && number != ENOTDIR;
+}
+
+/* All messages' files; globfree them, whatever the result. */
+static enum status find_files(const struct mta_job *job, glob_t *out)
+{
+    static const char *const names[] = {"[hq]f?*", "qf/[hq]f?*"};
+    char queue[PATH_SIZE];
+    char pattern[PATH_SIZE + 16];
+    *out = (glob_t){0};
+    if (!find_queue(job->configuration, queue))
+        return error_set(job->error, STATUS_IO, "%s: no QueueDirectory",
+                         job->configuration);
+    int failure = glob(queue, 0, stop, out);
+    globfree(out);
+    for (size_t i = 0; i < 2 && failure == 0; i++) {
+        (void)snprintf(pattern, sizeof pattern, "%s/%s", queue, names[i]);
+        failure =
+            glob(pattern, i == 0 ? GLOB_NOSORT : GLOB_NOSORT | GLOB_APPEND, stop, out);
+        failure = failure == GLOB_NOMATCH ? 0 : failure;
     }
-    if (dir != NULL)
-        (void)closedir(dir);
-}
-
-static enum status walk_queue(const struct mta_job *job, const struct walk *walk)
-{
-    char pattern[PATH_SIZE];
-    glob_t folders = {0};
-    enum status status = find_queue(job, pattern);
-    if (status != STATUS_OK)
-        return status;
-    if (glob(pattern, GLOB_ONLYDIR, NULL, &folders) != 0)
-        status = error_set(job->error, STATUS_IO, "%s: no such queue", pattern);
-    for (size_t i = 0; status == STATUS_OK && i < folders.gl_pathc; i++)
-        walk_folder(folders.gl_pathv[i], walk);
-    globfree(&folders);
-    return status;
+    return failure == 0 ? STATUS_OK
+                        : error_set(job->error, STATUS_IO, "%s can't be read", queue);
 }
 
 /* ---- one file ---- */
 
-static void show_queue(const struct file *file, struct mta_message *out)
+static void take_line(struct mta_message *message, const char *line)
 {
-    out->held = file->held;
-    (void)snprintf(out->queue, sizeof out->queue, "%s", file->held ? "hold" : "deferred");
-}
-
-static void take_line(struct mta_message *message, char *line, size_t *recipients)
-{
-    char *value = line + (line[0] != '\0');
-    switch (line[0]) {
-    case 'T':
+    const char *value = line + (line[0] != '\0');
+    if (line[0] == 'T') {
         message->arrived_s = strtoll(value, NULL, 10);
-        break;
-    case 'S':
+    } else if (line[0] == 'R') {
+        message->recipients++;
+    } else if (line[0] == 'S') {
         value += *value == '<';
         (void)snprintf(message->sender, sizeof message->sender, "%.*s",
                        (int)strcspn(value, ">"), value);
-        break;
-    case 'R':
-        ++*recipients;
-        break;
-    case 'H': /* H?FLAGS?NAME: VALUE, FLAGS are often empty */
-        if (*value == '?' && strchr(value + 1, '?') != NULL)
-            value = strchr(value + 1, '?') + 1;
-        mta_message_add_header(message, value);
-        break;
-    case ' ':
-    case '\t':
+    } else if (line[0] == 'H') { /* H?FLAGS?NAME: VALUE, FLAGS are often empty */
+        const char *flags_end = *value == '?' ? strchr(value + 1, '?') : NULL;
+        mta_message_add_header(message, flags_end == NULL ? value : flags_end + 1);
+    } else if (line[0] == ' ' || line[0] == '\t') {
         mta_message_add_header(message, line);
-        break;
-    default:
-        break;
     }
 }
 
-static enum status read_file(const struct file *file, struct mta_message *out,
-                             size_t *out_recipients)
+/* Whoever can write to the queue may put there what is no file, or not his. */
+static enum status read_file(const struct mta_job *job, const char *path,
+                             struct mta_message *out)
 {
+    struct stat info;
     char *line = NULL;
     size_t size = 0;
-    FILE *in = fopen(file->path, "re");
-    if (in == NULL)
-        return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO;
-    show_queue(file, out);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(job->error, STATUS_NOT_FOUND, "it is not in the queue");
+    bool regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    FILE *in = regular ? fdopen(fd, "r") : NULL;
+    if (in == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return error_set(job->error, STATUS_IO, "%s can't be read", path);
+    }
+    show_queue(path, out);
     while (getline(&line, &size, in) >= 0) {
         line[strcspn(line, "\n")] = '\0';
-        take_line(out, line, out_recipients);
+        take_line(out, line);
     }
     free(line);
     (void)fclose(in);
-    return out->marks.failed ? STATUS_NOMEM : STATUS_OK;
+    return out->marks.failed ? error_set(job->error, STATUS_NOMEM, "out of memory")
+                             : STATUS_OK;
 }
 
-/* ---- list ---- */
+/* ---- list and look ---- */
 
-struct listing {
-    struct text *out;
-    size_t count;
-};
-
-static void list_file(void *context, const struct file *file)
+static enum status list_file(const struct mta_job *job, const char *path,
+                             struct text *out)
 {
-    struct listing *listing = context;
+    char body[PATH_SIZE];
+    struct stat info = {0};
     struct mta_message message = {0};
-    struct stat body = {0};
-    size_t recipients = 0;
-    if (listing->out->length < LIST_BYTES_MAX &&
-        read_file(file, &message, &recipients) == STATUS_OK) {
-        (void)stat(file->body, &body);
-        for (char *c = message.sender; *c != '\0'; c++) {
-            if ((*c > '\0' && *c < ' ') || *c == 0x7f || *c == '"' || *c == '\\')
-                *c = '?';
-        }
-        text_printf(listing->out,
-                    "{\"queue_name\":\"%s\",\"queue_id\":\"%s\",\"arrival_time\":%lld,"
-                    "\"size\":%lld,\"sender\":\"",
-                    message.queue, file->id, (long long)message.arrived_s,
-                    (long long)body.st_size);
-        utf8_add(listing->out, message.sender, strlen(message.sender));
-        text_printf(listing->out, "\",\"recipients\":%zu}\n", recipients);
-        listing->count++;
-    }
+    if (clock_left_ms(job->deadline_us) == 0)
+        return error_set(job->error, STATUS_UNAVAILABLE, "the queue is too long to list");
+    enum status status = read_file(job, path, &message);
+    find_body(path, body);
+    (void)stat(body, &info);
+    message.size_bytes = info.st_size;
+    if (status == STATUS_OK)
+        mta_message_list(&message, id_of(path), out);
     mta_message_clear(&message);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* it has gone meanwhile */
 }
 
-static enum status list(const struct mta_job *job, struct text *out, size_t *out_count)
+static enum status list(const struct mta_job *job, struct text *out)
 {
-    struct listing listing = {.out = out};
-    const struct walk walk = {list_file, &listing};
-    enum status status = walk_queue(job, &walk);
-    if (status != STATUS_OK)
-        return status;
-    if (out->length >= LIST_BYTES_MAX)
-        return error_set(job->error, STATUS_LIMIT, "the queue is too long to list");
-    *out_count = listing.count;
-    return STATUS_OK;
-}
-
-/* ---- look ---- */
-
-struct search {
-    const char *id;
-    struct file found;
-    bool is_found, ambiguous;
-};
-
-static void search_file(void *context, const struct file *file)
-{
-    struct search *search = context;
-    if (strcmp(file->id, search->id) == 0) {
-        search->found = *file;
-        search->is_found = true;
-    } else if (strstr(file->id, search->id) != NULL) {
-        search->ambiguous = true; /* sendmail -qI would take both */
-    }
+    glob_t files;
+    enum status status = find_files(job, &files);
+    for (size_t i = 0; status == STATUS_OK && i < files.gl_pathc; i++)
+        status = list_file(job, files.gl_pathv[i], out);
+    globfree(&files);
+    return status;
 }
 
 static enum status find_file(const struct mta_job *job, const char *queue_id,
-                             struct file *out)
+                             char out[PATH_SIZE])
 {
-    struct search search = {.id = queue_id};
-    const struct walk walk = {search_file, &search};
-    enum status status = walk_queue(job, &walk);
-    if (status != STATUS_OK)
-        return status;
-    if (search.is_found && search.ambiguous)
-        return error_set(job->error, STATUS_IO, "another message's id contains this one");
-    *out = search.found;
-    return search.is_found ? STATUS_OK : STATUS_NOT_FOUND;
-}
-
-static enum status find(const struct mta_job *job, const char *queue_id,
-                        struct mta_message *out)
-{
-    struct file file = {0};
-    enum status status = find_file(job, queue_id, &file);
-    if (status == STATUS_OK)
-        show_queue(&file, out);
+    glob_t files;
+    bool contained = false;
+    out[0] = '\0';
+    enum status status = find_files(job, &files);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        const char *id = id_of(files.gl_pathv[i]);
+        if (strcmp(id, queue_id) == 0)
+            (void)snprintf(out, PATH_SIZE, "%s", files.gl_pathv[i]);
+        else
+            contained = contained || strstr(id, queue_id) != NULL;
+    }
+    globfree(&files);
+    if (status == STATUS_OK && out[0] == '\0')
+        status = error_set(job->error, STATUS_NOT_FOUND, "it is not in the queue");
+    else if (status == STATUS_OK && contained) /* sendmail -qI would take both */
+        status =
+            error_set(job->error, STATUS_IO, "another message's id contains this one");
     return status;
 }
 
 static enum status look(const struct mta_job *job, const char *queue_id,
                         struct mta_message *out)
 {
-    struct file file;
-    size_t recipients = 0;
-    enum status status = find_file(job, queue_id, &file);
-    if (status != STATUS_OK)
-        return status;
-    status = read_file(&file, out, &recipients);
-    return status == STATUS_OK
-               ? status
-               : error_set(job->error, status, "%s is unreadable", file.path);
+    char path[PATH_SIZE];
+    enum status status = find_file(job, queue_id, path);
+    return status == STATUS_OK ? read_file(job, path, out) : status;
 }
 
 /* ---- act ---- */
 
-static enum status sendmail(const struct mta_job *job, const char *const *words,
-                            const struct text *input)
+/* options: one or two. */
+static enum status run_queue(const struct mta_job *job, const char *queue_id,
+                             const char *first, const char *second)
 {
-    char configuration[PATH_SIZE];
-    const char *argv[32] = {"/usr/sbin/sendmail", "-C", configuration};
-    (void)snprintf(configuration, sizeof configuration, "%s/sendmail.cf",
-                   job->config_directory);
-    for (size_t i = 0, next = 3; words[i] != NULL && next < 31; i++)
-        argv[next++] = words[i];
-    return mta_run(argv, input, NULL, job->deadline_us, job->error);
+    char only[64];
+    (void)snprintf(only, sizeof only, "-qI%s", queue_id);
+    const struct program command = {
+        .words = {"/usr/sbin/sendmail", "-C", job->configuration, only, first, second}};
+    return program_run(&command, job->deadline_us, job->error);
 }
 
+/* The delivery goes on behind our back. */
 static enum status release(const struct mta_job *job, const char *queue_id,
                            const struct mta_message *message)
 {
-    char only[64];
-    const char *free_it[] = {"-qQ", "-Q", only, NULL};
-    const char *deliver[] = {only, NULL};
     (void)message;
-    (void)snprintf(only, sizeof only, "-qI%s", queue_id);
-    enum status status = sendmail(job, free_it, NULL);
-    return status == STATUS_OK ? sendmail(job, deliver, NULL) : status;
+    enum status status = run_queue(job, queue_id, "-qQ", "-Q");
+    return status == STATUS_OK ? run_queue(job, queue_id, NULL, NULL) : status;
 }
 
 static enum status hold(const struct mta_job *job, const char *queue_id)
 {
-    char only[64];
-    const char *words[] = {"-Qmailbrake", only, NULL};
-    (void)snprintf(only, sizeof only, "-qI%s", queue_id);
-    return sendmail(job, words, NULL);
+    return run_queue(job, queue_id, "-Qmailbrake", NULL);
 }
 
 /* While we have its lock, Sendmail leaves the message alone. The queue file goes first:
  * a body without one is litter, one without a body would be a fault. */
 static enum status remove_held(const struct mta_job *job, const char *queue_id)
 {
-    struct file file;
-    enum status status = find_file(job, queue_id, &file);
+    char path[PATH_SIZE];
+    char body[PATH_SIZE];
+    enum status status = find_file(job, queue_id, path);
     if (status != STATUS_OK)
         return status;
-    int fd = open(file.path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || !file.held || flock(fd, LOCK_EX | LOCK_NB) != 0)
+    find_body(path, body);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || id_of(path)[-2] != 'h' || flock(fd, LOCK_EX | LOCK_NB) != 0)
         status = error_set(job->error, STATUS_IO, "Sendmail is at work on the message");
-    else if (unlink(file.path) != 0 || (unlink(file.body) != 0 && errno != ENOENT))
-        status = error_set(job->error, STATUS_IO, "%s: %s", file.path, strerror(errno));
+    else if (unlink(path) != 0 || (unlink(body) != 0 && errno != ENOENT))
+        status = error_set(job->error, STATUS_IO, "%s: %s", path, strerror(errno));
     if (fd >= 0)
         (void)close(fd);
     return status;
 }
 
-static enum status send_message(const struct mta_job *job, const char *const *to,
-                                const struct text *message)
-{
-    const char *words[28] = {"-f", "<>", "-i", "--"};
-    for (size_t i = 0, next = 4; to[i] != NULL && next < 27; i++)
-        words[next++] = to[i];
-    return sendmail(job, words, message);
-}
-
 const struct mta mta_sendmail = {
     .list = list,
-    .find = find,
+    .find = look,
     .look = look,
     .release = release,
     .remove = remove_held,
     .hold = hold,
-    .send = send_message,
+    .null_sender = "<>",
 };

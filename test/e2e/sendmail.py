@@ -9,6 +9,7 @@ their own: Sendmail has no XCLIENT that could give them other addresses."""
 
 import contextlib
 import email
+import fcntl
 import os
 import pathlib
 import platform
@@ -27,6 +28,9 @@ from postfix import OWN_DOMAINS, free_port, wait_until
 from relay import Held, Relay, Session, _message
 from sink import Sink
 from stores import MEMORY
+
+# The MTA's programs are run by their absolute paths, where Postfix's sendmail lies.
+IN_ITS_PLACE = 'mount --bind "$0" /usr/sbin/sendmail && exec "$@"'
 
 PACKAGES = ["sendmail-bin", "sendmail-base", "sendmail-cf"]
 USER = "mail"  # Debian's package would make users of its own
@@ -286,6 +290,28 @@ class Sendmail:
             "headers": "\n".join(fields),
         }
 
+    def waiting(self):
+        """The ids of messages that were tried in vain, and that nobody works on."""
+        return sorted(path.name[2:] for path in self.queue.glob("qf*") if self._is_tried(path))
+
+    def _is_tried(self, path):
+        try:
+            with open(path, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return re.search(rb"^N[1-9]", file.read(), re.MULTILINE) is not None
+        except (BlockingIOError, FileNotFoundError):
+            return False
+
+    @contextlib.contextmanager
+    def sink_away(self):
+        """What comes meanwhile waits in the queue, until somebody runs it."""
+        path = self.dir / "sink"
+        path.rename(self.dir / "sink-away")
+        try:
+            yield
+        finally:
+            (self.dir / "sink-away").rename(path)
+
     def release(self, queue_id):
         self.run("-qQ", "-Q", f"-qI{queue_id}")
         self.run(f"-qI{queue_id}")
@@ -338,6 +364,19 @@ class SendmailRelay(Relay):
         return [SendmailHeld(entry) for entry in self.mta.held()]
 
 
+def helper_beside(mta, helper):
+    """Starts mailbrake-mta for this Sendmail, which it finds where Debian installs it."""
+    library = mta.program.environment["LD_PRELOAD"]
+    wrapper = helper.dir / "sendmail"
+    wrapper.write_text(
+        f'#!/bin/sh\nLD_PRELOAD={library} exec {mta.program.sendmail} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    helper.configure("sendmail", mta.config.parent)
+    helper.start(before=["unshare", "--mount", "/bin/sh", "-c", IN_ITS_PLACE, wrapper])
+    assert helper.process.poll() is None, helper.text()
+
+
 @pytest.fixture(scope="session")
 def sendmail_program(folder):
     return Program(folder)
@@ -349,14 +388,18 @@ def sendmail_relay(sendmail_program, folder, mailbraked, build):
     Mailbraked.configure. Sendmail and mailbraked read the same file of aliases."""
     started = []
 
-    def make(aliases="", store=MEMORY, sources=(), **configuration):
+    def make(aliases="", store=MEMORY, sources=(), helper="", **configuration):
         path = tempfile.mkdtemp(prefix="sendmail-", dir=folder)
         os.chmod(path, 0o755)
         mta = Sendmail(sendmail_program, path)
         started.append(mta)
         mta.start(aliases)
         configuration = {
-            "mta": {"type": "sendmail", "config_directory": str(mta.config.parent)},
+            "mta": {
+                "type": "sendmail",
+                "config_directory": str(mta.config.parent),
+                **({"helper": helper} if helper else {}),
+            },
             "sources": [{"aliases": str(mta.aliases)}, *sources],
             **configuration,
         }

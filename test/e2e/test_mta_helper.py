@@ -405,11 +405,21 @@ def test_sigterm_waits_for_the_order(held_mail):
     mail.helper.start()
 
 
+def test_it_runs_without_standard_files(helped):  # noqa: F811
+    mail = helped(started=False, rules=HOLD_MANY)
+    closed = ["/bin/sh", "-c", 'exec "$@" <&- >&-', "sh"]
+    mail.helper.start("--listen", "--user", USER, before=closed)
+    (held,) = hold(mail)
+    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE).lines == ["ok"]
+    (notice,) = mail.delivered()
+    assert notice["Subject"] == "returned"
+
+
 def test_one_listens_and_a_stale_socket_is_removed(held_mail):
     helper = held_mail.helper  # noqa: F811
     options = ["-c", helper.config, "--listen", "--user", USER]
     second = subprocess.run([helper.program, *options], capture_output=True, text=True, timeout=20)
-    assert second.returncode == 1 and "in use" in second.stderr
+    assert second.returncode == 1 and "another program listens there" in second.stderr
     assert helper.order("list").last == "ok 1"
     helper.kill()
     assert helper.socket.exists()

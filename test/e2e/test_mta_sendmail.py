@@ -1,6 +1,7 @@
 """mailbrake-mta on a real Sendmail: the same orders as with Postfix."""
 
 import fcntl
+import os
 import threading
 
 import pytest
@@ -8,31 +9,20 @@ import pytest
 from helper import helper, mark_of  # noqa: F401, fixtures
 from mailbraked import people
 from postfix import wait_until
-from sendmail import sendmail_program, sendmail_relay  # noqa: F401, fixtures
+from sendmail import helper_beside, sendmail_program, sendmail_relay  # noqa: F401, fixtures
 
 ANN, EVE = "ann@district.example", "eve@district.example"
 HOLD_MANY = '{ name = "many"; reach_over = 2; action = "quarantine"; }'
 NOTICE = f"From: MAILER-DAEMON\nTo: {ANN}\nSubject: returned\n\nSorry.\n"
 
-# The MTA's programs are run by their absolute paths, where Postfix's sendmail lies.
-IN_ITS_PLACE = 'mount --bind "$0" /usr/sbin/sendmail && exec "$@"'
-
 
 @pytest.fixture
-def mail(sendmail_relay, sendmail_program, helper):  # noqa: F811
+def mail(sendmail_relay, helper):  # noqa: F811
     """A relay with the helper beside it, and a bystander in its quarantine that no test
     may touch."""
     mail = sendmail_relay(rules=HOLD_MANY)
     mail.daemon.allow_log("mailbrake-mta")
-    wrapper = helper.dir / "sendmail"
-    library = sendmail_program.environment["LD_PRELOAD"]
-    wrapper.write_text(
-        f'#!/bin/sh\nLD_PRELOAD={library} exec {sendmail_program.sendmail} "$@"\n'
-    )
-    wrapper.chmod(0o755)
-    helper.configure("sendmail", mail.mta.config.parent)
-    helper.start(before=["unshare", "--mount", "/bin/sh", "-c", IN_ITS_PLACE, wrapper])
-    assert helper.process.poll() is None, helper.text()
+    helper_beside(mail.mta, helper)
     mail.helper = helper
     (bystander,) = hold(mail, frm=EVE)
     yield mail
@@ -159,6 +149,23 @@ def test_nothing_else_moves(mail):
         assert mail.helper.order(f"{verb} {other.id} sender={ANN}").lines == ["missing"]
         assert mail.helper.order(f"{verb} 6ALJrYpv023510 {mark_of(held)}").lines == ["missing"]
     assert files(mail) == before
+
+
+def test_what_is_no_queue_file_is_not_read(mail):
+    """Whoever may write to the queue can't make us wait for ever, or read what he can't."""
+    (held,) = hold(mail)
+    queue, answers = mail.mta.queue, []
+    os.mkfifo(queue / "hf6ALJrYpv023510")
+    answers.append(mail.helper.order("list").last)
+    answers.append(mail.helper.order("header 6ALJrYpv023510").last)
+    (queue / "hf6ALJrYpv023510").unlink()
+    (queue / "hf6ALJrYpv023510").symlink_to(queue / f"hf{held.id}")
+    answers.append(mail.helper.order("list").last)
+    answers.append(mail.helper.order(f"delete 6ALJrYpv023510 {mark_of(held)}").last)
+    assert mail.helper.order(f"header {held.id}").last == "ok"
+    (queue / "hf6ALJrYpv023510").unlink()
+    assert set(answers) == {f"error {queue}/hf6ALJrYpv023510 can't be read"}
+    assert mail.helper.list().keys() >= {held.id}
 
 
 def test_an_id_inside_another_moves_nothing(mail):

@@ -145,9 +145,11 @@ END_TEST
 
 START_TEST(order_takes_no_dangerous_address)
 {
-    static const char *const bad[] = {"ann",  "@",     "a@",    "@b",   "a@b@c",
-                                      "-a@b", "<a@b>", "|x@b",  "a;@b", "\"a\"@b",
-                                      "a'@b", "a`@b",  "a\\@b", "a>@b", ""};
+    static const char *const bad[] = {
+        "ann",   "@",    "a@",   "@b",      "a@b@c", "-a@b",
+        "<a@b>", "|x@b", "a;@b", "\"a\"@b", "a'@b",  "a`@b",
+        "a\\@b", "a>@b", "",     "a,b@c",   "/x@b",  ":include:/x@b",
+        "a(b)@c"};
     char line[MTA_ADDRESS_MAX + 100];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         (void)snprintf(line, sizeof line, "notice %s", bad[i]);

@@ -1,0 +1,34 @@
+/* A program run to its end: no shell, only argv, a fixed environment, no descriptors of
+ * ours, never longer than a deadline. */
+#ifndef BASE_PROGRAM_H
+#define BASE_PROGRAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+enum {
+    PROGRAM_WORDS_MAX = 8,
+    PROGRAM_MORE_MAX = 20,
+    PROGRAM_LINE_MAX = 64 * 1024 * 1024, /* bytes of a line of output */
+};
+
+/* All borrowed. */
+struct program {
+    const char *words[PROGRAM_WORDS_MAX + 1]; /* an absolute path, arguments, NULL */
+    const char *const *more; /* further arguments, at most so many, NULL; or NULL */
+    const char *input;       /* standard input, of input_length bytes; or NULL */
+    size_t input_length;
+    void (*take)(void *context, const char *line); /* gets each line of output; or NULL */
+    void *context;
+};
+
+/* OK when it ended with 0. IO with the last line that it wrote to standard error (or to
+ * standard output, when nobody takes that), UNAVAILABLE when it was killed at the
+ * deadline, LIMIT when it was for too long a line. */
+enum status program_run(const struct program *program, int64_t deadline_us,
+                        struct error *error) MUST_CHECK;
+
+#endif
