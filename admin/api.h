@@ -15,6 +15,9 @@ void api_holds_show(struct request *request);
 void api_holds_release(struct request *request);
 void api_holds_refuse(struct request *request);
 void api_holds_delete(struct request *request);
+void api_holds_release_many(struct request *request);
+void api_holds_refuse_many(struct request *request);
+void api_holds_delete_many(struct request *request);
 void api_holds_sync(struct request *request);
 
 void api_incidents_list(struct request *request);

@@ -36,4 +36,5 @@ void api_audit_show(struct request *request)
         request_fail_status(request, status, &error, "audit");
     else
         request_answer(request, json_pack("{s:o}", "audit", entries));
+    request_audit(request, "audit", since == NULL ? "" : since, request_result(request));
 }

@@ -134,26 +134,47 @@ static void set(struct request *request, const struct brake *brake)
     request_answer(request, answer);
 }
 
+/* "ok, pulled back 3, failed 0": what the audit says. */
+static void format_result(const struct request *request, char *out, size_t size)
+{
+    const json_t *pulled = json_object_get(request->json, "pulled_back");
+    const char *error = record_text(pulled, "error");
+    if (pulled == NULL)
+        (void)snprintf(out, size, "%s", request_result(request));
+    else
+        (void)snprintf(out, size, "ok, pulled back %lld, failed %lld%s%s",
+                       (long long)(record_number(pulled, "held") +
+                                   record_number(pulled, "unrecorded")),
+                       (long long)record_number(pulled, "failed"),
+                       error[0] == '\0' ? "" : ": ", error);
+}
+
 void api_brakes_set(struct request *request)
 {
     struct brake brake = {0};
     char result[600];
     const char *typed = request_string(request, "key");
-    if (make_brake(request, &brake))
+    if (!make_brake(request, &brake)) {
+        request_audit_key(request, "brake set", typed == NULL ? "" : typed,
+                          request_result(request));
+    } else if (request_begin_key(request, "brake set", brake.key)) {
         set(request, &brake);
-    const json_t *pulled = json_object_get(request->json, "pulled_back");
-    (void)snprintf(result, sizeof result, "%s", request_result(request));
-    if (pulled != NULL)
-        (void)snprintf(result, sizeof result, "ok, pulled back %lld, failed %lld%s%s",
-                       (long long)(record_number(pulled, "held") +
-                                   record_number(pulled, "unrecorded")),
-                       (long long)record_number(pulled, "failed"),
-                       record_text(pulled, "error")[0] == '\0' ? "" : ": ",
-                       record_text(pulled, "error"));
-    request_audit_key(request, "brake set",
-                      brake.key != NULL ? brake.key : (typed == NULL ? "" : typed),
-                      result);
+        format_result(request, result, sizeof result);
+        request_end(request, result);
+    }
     brake_clear(&brake);
+}
+
+static void clear(struct request *request, const char *key)
+{
+    enum status status = board_clear(request->context->board, key, request_deadline_us());
+    if (status == STATUS_NOT_FOUND)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no brake on %s", key);
+    else if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, "brake");
+    else
+        request_answer(request,
+                       json_pack("{s:o, s:b}", "key", output_string(key), "cleared", 1));
 }
 
 void api_brakes_clear(struct request *request)
@@ -165,17 +186,13 @@ void api_brakes_clear(struct request *request)
         typed == NULL
             ? error_set(&error, STATUS_INVALID, "which \"key\"?")
             : brake_parse_key(typed, &request->settings->policy.domains, &brake, &error);
-    if (status == STATUS_OK)
-        status = board_clear(request->context->board, brake.key, request_deadline_us());
-    if (status == STATUS_NOT_FOUND)
-        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no brake on %s", brake.key);
-    else if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "brake");
-    else
-        request_answer(request, json_pack("{s:o, s:b}", "key", output_string(brake.key),
-                                          "cleared", 1));
-    request_audit_key(request, "brake clear",
-                      brake.key != NULL ? brake.key : (typed == NULL ? "" : typed),
-                      request_result(request));
+        request_audit_key(request, "brake clear", typed == NULL ? "" : typed,
+                          request_result(request));
+    } else if (request_begin_key(request, "brake clear", brake.key)) {
+        clear(request, brake.key);
+        request_end(request, request_result(request));
+    }
     brake_clear(&brake);
 }

@@ -117,6 +117,7 @@ static void judge_question(struct request *request, const struct question *quest
     const struct brakes *brakes = board_take(context->board);
     const struct explanation_live live = {.store = context->store,
                                           .brakes = brakes,
+                                          .key = context->key,
                                           .now_ms = now_ms,
                                           .deadline_us = request_deadline_us()};
     enum status status =
@@ -143,5 +144,8 @@ void api_explain_run(struct request *request)
         judge_question(request, &question);
     else
         request_fail(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+    const char *identity = json_string_value(json_object_get(request->json, "identity"));
+    request_audit_key(request, "explain", identity == NULL ? "" : identity,
+                      request_result(request));
     question_clear(&question);
 }

@@ -1,23 +1,48 @@
 /* /v1/incidents: what one rule stopped for one key, seen and decided as one. */
 #include <microhttpd.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "admin/api.h"
+#include "admin/decision.h"
 #include "admin/instant.h"
 #include "admin/output.h"
+#include "admin/shape.h"
 #include "base/clock.h"
+#include "policy/plan.h"
 #include "quarantine/record.h"
+
+/* Those that somebody may still have to do with: open, or with a message that waits. */
+static json_t *select_current(const json_t *incidents)
+{
+    size_t i;
+    json_t *incident;
+    json_t *current = json_array();
+    json_array_foreach(incidents, i, incident)
+    {
+        if (json_is_true(json_object_get(incident, "open")) ||
+            record_number(incident, "waiting") > 0)
+            (void)json_array_append(current, incident);
+    }
+    return current;
+}
 
 void api_incidents_list(struct request *request)
 {
     json_t *incidents = NULL;
+    const char *all = request_query(request, "all");
+    bool ended = all != NULL && strcmp(all, "0") != 0;
     enum status status =
         ledger_incidents(request->context->ledger, request_deadline_us(), &incidents);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "incidents");
-    else
-        request_answer(request, json_pack("{s:o}", "incidents", incidents));
+    } else {
+        json_t *chosen = ended ? json_incref(incidents) : select_current(incidents);
+        request_answer(
+            request, json_pack("{s:o}", "incidents", shape_all(chosen, shape_incident)));
+        json_decref(chosen);
+    }
+    json_decref(incidents);
+    request_audit(request, "incidents", "", request_result(request));
 }
 
 /* The incident that the path names; NULL after the answer was made. */
@@ -61,35 +86,25 @@ void api_incidents_show(struct request *request)
 {
     json_t *incident = find(request);
     json_t *holds = incident == NULL ? NULL : find_holds(request);
-    if (holds != NULL)
-        request_answer(request, json_object_set_new(incident, "holds", holds) == 0
-                                    ? json_incref(incident)
+    if (holds != NULL) {
+        json_t *shown = shape_incident(incident);
+        request_answer(request, json_object_set_new(shown, "holds",
+                                                    shape_all(holds, shape_hold)) == 0
+                                    ? json_incref(shown)
                                     : NULL);
+        json_decref(shown);
+    }
+    json_decref(holds);
     json_decref(incident);
     request_audit(request, "show", request->id, request_result(request));
 }
 
 /* ---- all of one ---- */
 
-static json_t *decide_one(struct request *request, enum actions_verb verb, const char *id,
-                          size_t *failed)
-{
-    struct error error;
-    enum status status =
-        actions_decide(request->context->actions, request->settings, verb, id, &error);
-    if (status == STATUS_OK)
-        return json_pack("{s:s, s:b}", "id", id, "ok", 1);
-    ++*failed;
-    return json_pack("{s:s, s:b, s:o}", "id", id, "ok", 0, "error",
-                     output_string(error.text));
-}
-
 static void decide_all(struct request *request, enum actions_verb verb)
 {
     size_t i;
     const json_t *hold;
-    size_t failed = 0;
-    char result[100];
     json_t *incident = find(request);
     json_t *holds = incident == NULL ? NULL : find_holds(request);
     json_decref(incident);
@@ -98,22 +113,14 @@ static void decide_all(struct request *request, enum actions_verb verb)
                       request_result(request));
         return;
     }
-    /* Written before the first message moves: a crash midway leaves a trace. */
-    char begun[40];
-    (void)snprintf(begun, sizeof begun, "%s begun", actions_verb_name(verb));
-    (void)snprintf(result, sizeof result, "%zu messages", json_array_size(holds));
-    request_audit(request, begun, request->id, result);
-    json_t *results = json_array();
-    json_array_foreach(holds, i, hold)(void) json_array_append_new(
-        results, decide_one(request, verb, record_text(hold, "id"), &failed));
-    size_t done = json_array_size(holds) - failed;
+    json_t *ids = json_array();
+    json_array_foreach(holds, i, hold)(void)
+        json_array_append(ids, json_object_get(hold, "id"));
+    decision_make(request, verb, request->id, ids);
+    if (request->code == MHD_HTTP_OK)
+        (void)json_object_set_new(request->json, "incident", output_string(request->id));
+    json_decref(ids);
     json_decref(holds);
-    request_answer(request, json_pack("{s:s, s:o, s:I, s:I}", "incident", request->id,
-                                      "results", results, "done", (json_int_t)done,
-                                      "failed", (json_int_t)failed));
-    (void)snprintf(result, sizeof result, "%s: %zu messages, %zu failed",
-                   failed == 0 ? "ok" : "in part", done, failed);
-    request_audit(request, actions_verb_name(verb), request->id, result);
 }
 
 void api_incidents_release(struct request *request)
@@ -133,15 +140,41 @@ void api_incidents_delete(struct request *request)
 
 /* ---- its future ---- */
 
+/* The rule whose fingerprint an incident names; NULL when it is gone or has no latch. */
+static const struct rule *find_latching(const struct request *request,
+                                        const json_t *incident)
+{
+    const struct policy *policy = &request->settings->policy;
+    const char *fingerprint = record_text(incident, "fingerprint");
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (strcmp(policy->rules[i].fingerprint, fingerprint) == 0)
+            return policy->rules[i].latch_ms > 0 ? &policy->rules[i] : NULL;
+    }
+    return NULL;
+}
+
+/* What its rule latched may pass again. */
+static enum status unlatch(const struct request *request, const json_t *incident)
+{
+    const struct rule *rule = find_latching(request, incident);
+    if (rule == NULL)
+        return STATUS_OK;
+    const struct charge charge = plan_charge(rule, record_text(incident, "key"), 0);
+    return store_amend(request->context->store, &charge, 1, AMEND_UNLATCH,
+                       request_deadline_us());
+}
+
 void api_incidents_close(struct request *request)
 {
+    if (!request_begin(request, "close", request->id, NULL))
+        return;
     json_t *patch = json_pack("{s:b}", "open", 0);
     json_t *incident = find(request);
     if (incident != NULL) {
-        enum status status =
-            patch == NULL ? STATUS_NOMEM
-                          : ledger_patch_incident(request->context->ledger, request->id,
-                                                  patch, request_deadline_us());
+        enum status status = patch == NULL ? STATUS_NOMEM : unlatch(request, incident);
+        if (status == STATUS_OK)
+            status = ledger_patch_incident(request->context->ledger, request->id, patch,
+                                           request_deadline_us());
         if (status != STATUS_OK)
             request_fail_status(request, status, NULL, request->id);
         else
@@ -150,7 +183,7 @@ void api_incidents_close(struct request *request)
     }
     json_decref(incident);
     json_decref(patch);
-    request_audit(request, "close", request->id, request_result(request));
+    request_end(request, request_result(request));
 }
 
 /* What an allowance is for; false after the answer was made. */
@@ -159,6 +192,9 @@ static bool is_allowable(struct request *request, const json_t *incident)
     if (strcmp(record_text(incident, "rule"), "brake") == 0)
         request_fail(request, MHD_HTTP_CONFLICT,
                      "a brake made this incident: clear the brake instead");
+    else if (strcmp(record_text(incident, "rule"), "lists_unknown") == 0)
+        request_fail(request, MHD_HTTP_CONFLICT,
+                     "no rule made this incident, but a list that could not be read");
     else if (record_text(incident, "fingerprint")[0] == '\0' ||
              record_text(incident, "key")[0] == '\0' ||
              record_text(incident, "key")[0] == '(')
@@ -197,9 +233,11 @@ static void allow(struct request *request, const json_t *incident)
 
 void api_incidents_allow(struct request *request)
 {
+    if (!request_begin(request, "allow", request->id, NULL))
+        return;
     json_t *incident = find(request);
     if (incident != NULL && is_allowable(request, incident))
         allow(request, incident);
     json_decref(incident);
-    request_audit(request, "allow", request->id, request_result(request));
+    request_end(request, request_result(request));
 }

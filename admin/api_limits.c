@@ -1,37 +1,39 @@
-/* /v1/limits: what is left in the buckets of one subject, rule by rule. */
+/* /v1/limits: what is left in the buckets and windows of one subject, rule by rule. */
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/api.h"
+#include "admin/meter.h"
 #include "admin/output.h"
+#include "base/clock.h"
 #include "policy/client.h"
+#include "policy/plan.h"
 
 enum { LIMITS_SUBJECT_SIZE = SUBJECT_SIZE };
 
-/* What one asks about: a kind as brakes have it, and the subject as charges have it. */
+/* What one asks about, as charges have it. */
 struct question {
-    enum brake_kind kind;
-    char subject[LIMITS_SUBJECT_SIZE];
+    char subject[SUBJECT_SIZE];
 };
 
-/* A rule's buckets have subjects of this kind. */
-static bool has_kind(const struct rule *rule, enum brake_kind kind)
+/* A rule's key has subjects of this kind. */
+static bool has_kind(const struct rule *rule, const char *subject)
 {
-    switch (rule->key) {
-    case KEY_SENDER: /* the identity */
-        return kind == BRAKE_LOGIN || kind == BRAKE_SENDER || kind == BRAKE_CLIENT;
-    case KEY_LOGIN:
-        return kind == BRAKE_LOGIN;
-    case KEY_CLIENT:
-        return kind == BRAKE_CLIENT;
-    case KEY_SENDER_DOMAIN:
-        return kind == BRAKE_DOMAIN;
-    case KEY_LIST:
-        return kind == BRAKE_LIST;
-    case KEY_ALL:
-        return kind == BRAKE_ALL;
+    static const char *const prefixes[][4] = {
+        [KEY_SENDER] = {"login:", "sender:", "client:", NULL}, /* the identity */
+        [KEY_LOGIN] = {"login:", NULL},
+        [KEY_CLIENT] = {"client:", NULL},
+        [KEY_SENDER_DOMAIN] = {"domain:", NULL},
+        [KEY_LIST] = {"list:", NULL},
+        [KEY_THREAD] = {"thread:", NULL},
+        [KEY_CAMPAIGN] = {"campaign:", NULL},
+        [KEY_ALL] = {"all", NULL},
+    };
+    for (size_t i = 0; prefixes[rule->key][i] != NULL; i++) {
+        if (text_after(subject, prefixes[rule->key][i]) != NULL)
+            return true;
     }
     return false;
 }
@@ -69,18 +71,40 @@ static void list_subject(const struct request *request, struct question *out)
             directory_list(request->snapshot->directory, target.list)->address);
 }
 
-/* False after the answer was made. */
-static bool ask(struct request *request, struct question *out)
+/* As explain and the incidents show it; a thread also in the brackets of its field. */
+static enum status take_literally(const char *typed, struct question *out,
+                                  struct error *error)
+{
+    const char *rest = text_after(typed, "thread:<");
+    const char *value = strchr(typed, ':') + 1;
+    size_t length = strlen(value);
+    if (rest != NULL && value[length - 1] == '>') {
+        value = rest;
+        length -= 2;
+    }
+    if (strlen(typed) >= sizeof out->subject || length == 0)
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is no subject", typed);
+    (void)snprintf(out->subject, sizeof out->subject, "%.*s:%.*s",
+                   (int)strcspn(typed, ":"), typed, (int)length, value);
+    return STATUS_OK;
+}
+
+/* False after the answer was made and written down. */
+static bool ask(struct request *request, struct question *out, const char *action)
 {
     struct error error = {0};
     struct brake brake = {0};
     const char *typed = request_query(request, "subject");
-    enum status status =
-        typed == NULL
-            ? error_set(&error, STATUS_INVALID, "which \"subject\"?")
-            : brake_parse_key(typed, &request->settings->policy.domains, &brake, &error);
-    if (status == STATUS_OK) {
-        out->kind = brake.kind;
+    enum status status;
+    if (typed == NULL)
+        status = error_set(&error, STATUS_INVALID, "which \"subject\"?");
+    else if (text_after(typed, "thread:") != NULL ||
+             text_after(typed, "campaign:") != NULL)
+        status = take_literally(typed, out, &error);
+    else
+        status =
+            brake_parse_key(typed, &request->settings->policy.domains, &brake, &error);
+    if (status == STATUS_OK && brake.key != NULL) {
         (void)snprintf(out->subject, sizeof out->subject, "%s", brake.key);
         if (brake.kind == BRAKE_CLIENT)
             status = client_subject(&brake, out, &error);
@@ -88,20 +112,23 @@ static bool ask(struct request *request, struct question *out)
             list_subject(request, out);
     }
     brake_clear(&brake);
-    if (status != STATUS_OK)
-        request_fail_status(request, status, &error, "subject");
-    return status == STATUS_OK;
+    if (status == STATUS_OK)
+        return true;
+    request_fail_status(request, status, &error, "subject");
+    request_audit_key(request, action, typed == NULL ? "" : typed,
+                      request_result(request));
+    return false;
 }
 
 /* The rules that have a bucket for it, in order; NULL without memory. */
-static const struct rule **find_rules(const struct request *request, enum brake_kind kind,
+static const struct rule **find_rules(const struct request *request, const char *subject,
                                       size_t *out_count)
 {
     const struct policy *policy = &request->settings->policy;
     const struct rule **rules = calloc(policy->rule_count + 1, sizeof(struct rule *));
     *out_count = 0;
     for (size_t i = 0; rules != NULL && i < policy->rule_count; i++) {
-        if (policy->rules[i].has_limit && has_kind(&policy->rules[i], kind))
+        if (rule_is_metered(&policy->rules[i]) && has_kind(&policy->rules[i], subject))
             rules[(*out_count)++] = &policy->rules[i];
     }
     return rules;
@@ -118,41 +145,64 @@ static const char *source_name(enum store_source source)
     return names[source];
 }
 
-static json_t *bucket_json(const struct rule *rule, const struct outcome *outcome)
+static json_t *limit_json(const struct rule *rule, const struct charge *charge,
+                          const struct meter *meter, int64_t now_ms)
 {
-    return json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:b}", "rule",
-                     output_string(rule->name), "key", key_name(rule->key), "unit",
-                     rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "left",
-                     (json_int_t)outcome->left, "burst", (json_int_t)outcome->burst,
-                     "tokens", (json_int_t)rule->limit.tokens, "period_s",
-                     (json_int_t)(rule->limit.period_ms / 1000), "action",
-                     action_name(rule->action), "monitor", rule->monitor);
+    json_t *json =
+        json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n}", "rule",
+                  output_string(rule->name), "key", key_name(rule->key), "unit",
+                  rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "action",
+                  action_name(rule->action), "monitor", rule->monitor, "tokens",
+                  "period_s", "surge", "floor", "window_s");
+    json_t *rate =
+        rule->has_surge
+            ? json_pack("{s:f, s:I, s:I}", "surge", (double)rule->surge.factor / 1000,
+                        "floor", (json_int_t)rule->surge.floor, "window_s",
+                        (json_int_t)(rule->surge.window_ms / 1000))
+            : json_pack("{s:I, s:I}", "tokens", (json_int_t)rule->limit.tokens,
+                        "period_s", (json_int_t)(rule->limit.period_ms / 1000));
+    json_t *known = meter_json(charge, meter, now_ms);
+    (void)json_object_del(known, "subject");
+    (void)json_object_del(known, "cost");
+    (void)json_object_update(json, rate);
+    (void)json_object_update(json, known);
+    json_decref(rate);
+    json_decref(known);
+    return json;
 }
 
-/* The rules' buckets as they are, nothing taken. */
+/* What is asked about of each rule; for free(3). */
+static struct charge *make_charges(const struct question *question,
+                                   const struct rule *const *rules, size_t count)
+{
+    struct charge *charges = calloc(count + 1, sizeof *charges);
+    for (size_t i = 0; charges != NULL && i < count; i++)
+        charges[i] = plan_charge(rules[i], question->subject, 0);
+    return charges;
+}
+
+/* The rules' buckets and windows as they are, nothing taken. */
 static enum status peek(const struct request *request, const struct question *question,
                         const struct rule *const *rules, size_t count, json_t **out)
 {
     enum store_source source = STORE_NONE;
-    struct charge *charges = calloc(count + 1, sizeof *charges);
-    struct outcome *outcomes = calloc(count + 1, sizeof *outcomes);
-    enum status status = charges == NULL || outcomes == NULL ? STATUS_NOMEM : STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        charges[i] = (struct charge){.fingerprint = rules[i]->fingerprint,
-                                     .subject = question->subject,
-                                     .rate = &rules[i]->limit};
+    int64_t now_ms = clock_wall_ms();
+    struct charge *charges = make_charges(question, rules, count);
+    struct meter *meters = calloc(count + 1, sizeof *meters);
+    enum status status = charges == NULL || meters == NULL ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK)
-        status = store_charge(request->context->store, charges, count, false,
-                              request_deadline_us(), outcomes, &source);
+        status = meter_read(request->context->store, charges, count,
+                            request_deadline_us(), meters, &source);
     if (status == STATUS_OK) {
         json_t *limits = json_array();
         for (size_t i = 0; i < count; i++)
-            (void)json_array_append_new(limits, bucket_json(rules[i], &outcomes[i]));
+            (void)json_array_append_new(
+                limits, limit_json(rules[i], &charges[i], &meters[i], now_ms));
         *out = json_pack("{s:o, s:o, s:s}", "subject", output_string(question->subject),
                          "limits", limits, "source", source_name(source));
     }
     free(charges);
-    free(outcomes);
+    free(meters);
     return status;
 }
 
@@ -161,9 +211,9 @@ void api_limits_show(struct request *request)
     struct question question;
     size_t count;
     json_t *json = NULL;
-    if (!ask(request, &question))
+    if (!ask(request, &question, "limits show"))
         return;
-    const struct rule **rules = find_rules(request, question.kind, &count);
+    const struct rule **rules = find_rules(request, question.subject, &count);
     enum status status =
         rules == NULL ? STATUS_NOMEM : peek(request, &question, rules, count, &json);
     free(rules);
@@ -171,32 +221,29 @@ void api_limits_show(struct request *request)
         request_fail_status(request, status, NULL, "limits");
     else
         request_answer(request, json);
+    request_audit_key(request, "limits show", question.subject, request_result(request));
 }
 
 void api_limits_reset(struct request *request)
 {
     struct question question;
     size_t count;
-    size_t reset = 0;
-    const char *typed = request_query(request, "subject");
-    if (!ask(request, &question)) {
-        request_audit_key(request, "limits reset", typed == NULL ? "" : typed,
-                          request_result(request));
+    if (!ask(request, &question, "limits reset") ||
+        !request_begin_key(request, "limits reset", question.subject))
         return;
-    }
-    const struct rule **rules = find_rules(request, question.kind, &count);
-    enum status status = rules == NULL ? STATUS_NOMEM : STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        status = store_reset(request->context->store, rules[i]->fingerprint,
-                             question.subject, request_deadline_us());
-        reset += status == STATUS_OK;
-    }
+    const struct rule **rules = find_rules(request, question.subject, &count);
+    struct charge *charges = rules == NULL ? NULL : make_charges(&question, rules, count);
+    enum status status = charges == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK && count > 0)
+        status = store_amend(request->context->store, charges, count, AMEND_RESET,
+                             request_deadline_us());
+    free(charges);
     free(rules);
     if (status != STATUS_OK)
         request_fail_status(request, status, NULL, "limits");
     else
         request_answer(request,
                        json_pack("{s:o, s:I}", "subject", output_string(question.subject),
-                                 "reset", (json_int_t)reset));
-    request_audit_key(request, "limits reset", question.subject, request_result(request));
+                                 "reset", (json_int_t)count));
+    request_end(request, request_result(request));
 }

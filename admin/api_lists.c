@@ -32,6 +32,15 @@ static json_t *nested_json(const struct directory *directory, uint32_t list)
     return array;
 }
 
+/* Who asks for one list asks about the people on it. */
+static void audit(struct request *request, const char *address)
+{
+    struct text key = {0};
+    text_printf(&key, "list:%s", address);
+    request_audit_key(request, "lists", text_string(&key), request_result(request));
+    text_clear(&key);
+}
+
 static void show_one(struct request *request, const char *text)
 {
     struct address address;
@@ -43,14 +52,17 @@ static void show_one(struct request *request, const char *text)
         directory_find(directory, &address, &target);
     if (target.list == DIRECTORY_NONE) {
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no list %.200s", text);
+        audit(request, text);
         return;
     }
-    json_t *list = list_json(directory_list(directory, target.list), clock_wall_ms());
+    const struct list *found = directory_list(directory, target.list);
+    json_t *list = list_json(found, clock_wall_ms());
     if (json_object_set_new(list, "nested", nested_json(directory, target.list)) != 0) {
         json_decref(list);
         list = NULL;
     }
     request_answer(request, json_pack("{s:[o], s:i}", "lists", list, "count", 1));
+    audit(request, found->address);
 }
 
 void api_lists_show(struct request *request)

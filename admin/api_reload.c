@@ -8,6 +8,8 @@ void api_reload_run(struct request *request)
 {
     const struct control_context *context = request->context;
     struct problems problems = {0};
+    if (!request_begin(request, "reload", "", NULL))
+        return;
     /* The old snapshot is freed by the reload: it must not wait for us. */
     snapshot_unref(request->snapshot);
     (void)pthread_mutex_lock(request->reloading);
@@ -23,5 +25,5 @@ void api_reload_run(struct request *request)
     if (!ok && request->code == MHD_HTTP_OK)
         request->code = MHD_HTTP_UNPROCESSABLE_CONTENT;
     problems_clear(&problems);
-    request_audit(request, "reload", "", ok ? "ok" : "errors, the old rules stay");
+    request_end(request, ok ? "ok" : "errors, the old rules stay");
 }

@@ -68,10 +68,12 @@ void api_status_show(struct request *request)
     struct overview overview;
     overview_read(request, &overview);
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:o, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:{s:I, s:I, s:I}, s:I}",
+        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:{s:I, s:I, s:I}, "
+        "s:I}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
-        output_string(request->context->host), "configuration",
+        output_string(request->context->host), "host_shared",
+        actions_names(request->context->actions) == ACTIONS_NAMES_SHARED, "configuration",
         output_string(request->settings->file), "uptime_s", (json_int_t)overview.uptime_s,
         "store", "type", overview.store_type, "state", overview.store_state, "holds",
         number(overview.known, overview.holds), "incidents",

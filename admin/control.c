@@ -134,6 +134,7 @@ static void exchange_free(struct exchange *exchange)
         return;
     json_decref(exchange->request.json);
     json_decref(exchange->request.body);
+    free(exchange->request.act.target);
     text_clear(&exchange->request.text);
     snapshot_unref(exchange->request.snapshot);
     free(exchange->body);

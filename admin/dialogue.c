@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/output.h"
+#include "policy/rule.h"
 
 enum { OPTION_PURPOSE = 256, OPTION_FIRST = 300 };
 
@@ -58,6 +59,32 @@ static enum status take(void *context, int val, const char *argument)
     return STATUS_OK;
 }
 
+static enum status refuse(const char *text)
+{
+    output_complaint(text);
+    return STATUS_INVALID;
+}
+
+/* What can be wrong without anybody being asked. */
+static enum status check(const struct dialogue *dialogue)
+{
+    static const char *const actions[] = {"defer", "reject", "quarantine"};
+    struct error error = {0};
+    int64_t ms;
+    const char *since = dialogue->since;
+    bool instant =
+        since != NULL && since[0] != '\0' && since[strspn(since, "0123456789")] == '\0';
+    bool known = dialogue->action == NULL;
+    if (dialogue->duration != NULL &&
+        (duration_parse(dialogue->duration, &ms, &error) != STATUS_OK || ms <= 0))
+        return refuse("--for wants a duration, as in 4h");
+    if (since != NULL && !instant && duration_parse(since, &ms, &error) != STATUS_OK)
+        return refuse("--since wants a duration, as in 2h");
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        known = known || strcmp(dialogue->action, actions[i]) == 0;
+    return known ? STATUS_OK : refuse("--action wants defer, reject or quarantine");
+}
+
 enum status dialogue_parse(struct dialogue *dialogue, int argc, char **argv,
                            unsigned takes)
 {
@@ -70,7 +97,8 @@ enum status dialogue_parse(struct dialogue *dialogue, int argc, char **argv,
     }
     const struct arguments_extra extra = {
         .list = list, .take = take, .context = dialogue};
-    return arguments_parse(argc, argv, &extra, &dialogue->arguments);
+    enum status status = arguments_parse(argc, argv, &extra, &dialogue->arguments);
+    return status == STATUS_OK ? check(dialogue) : status;
 }
 
 const char *dialogue_word(const struct dialogue *dialogue, int index)

@@ -19,6 +19,7 @@ enum {
     OPTION_HEADER,
     OPTION_HASH,
     OPTION_OFFLINE,
+    OPTION_PURPOSE,
 };
 
 /* The message as typed; strings are argv's, but for the names of headers. */
@@ -27,8 +28,9 @@ struct question {
     struct envelope_recipient *recipients;
     struct header *headers; /* names owned */
     size_t header_count;
-    const char *hash; /* an address whose hash is asked for, instead of a verdict */
-    bool offline;     /* the daemon is not to be asked */
+    const char *hash;    /* an address whose hash is asked for, instead of a verdict */
+    const char *purpose; /* for the daemon's audit; NULL: none */
+    bool offline;        /* the daemon is not to be asked */
 };
 
 static enum status add_recipient(struct question *question, const char *address)
@@ -100,6 +102,9 @@ static enum status take_option(void *context, int val, const char *argument)
     case OPTION_OFFLINE:
         question->offline = true;
         return STATUS_OK;
+    case OPTION_PURPOSE:
+        question->purpose = argument;
+        return STATUS_OK;
     default:
         return STATUS_INVALID;
     }
@@ -149,9 +154,9 @@ static int answer_offline(const struct arguments *arguments,
 static int answer(const struct arguments *arguments, const struct question *question)
 {
     json_t *json = NULL;
-    enum status status = question->offline
-                             ? STATUS_UNAVAILABLE
-                             : explain_live(arguments, &question->envelope, &json);
+    enum status status = question->offline ? STATUS_UNAVAILABLE
+                                           : explain_live(arguments, question->purpose,
+                                                          &question->envelope, &json);
     if (status == STATUS_UNAVAILABLE)
         return answer_offline(arguments, question);
     if (status != STATUS_OK)
@@ -166,6 +171,7 @@ static int answer(const struct arguments *arguments, const struct question *ques
 /* What stands in the log for an address when privacy.addresses is "hashed". */
 static int show_hash(const struct arguments *arguments, const char *typed)
 {
+    bool shown = true;
     struct problems problems = {0};
     struct settings settings;
     struct digest_key key;
@@ -186,7 +192,10 @@ static int show_hash(const struct arguments *arguments, const char *typed)
         status = address_qualify(&address, domains_first(&settings.policy.domains));
     if (status == STATUS_OK) {
         digest_hex(&key, address.text, address.length, hash);
-        (void)puts(hash);
+        if (arguments->json)
+            shown = output_json(json_pack("{s:s}", "hash", hash));
+        else
+            (void)puts(hash);
     } else {
         (void)fprintf(stderr, "mailbrake: %s%s%s\n", error.file,
                       error.file[0] == '\0' ? "" : ": ",
@@ -194,7 +203,17 @@ static int show_hash(const struct arguments *arguments, const char *typed)
     }
     problems_clear(&problems);
     settings_clear(&settings);
-    return status == STATUS_OK ? EXIT_DONE : EXIT_FAILED;
+    return status == STATUS_OK && shown ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int usage(void)
+{
+    (void)fputs("usage: mailbrake explain --from A --to B... [--login L] [--client IP]\n"
+                "                         [--header 'Name: value'] [--offline]\n"
+                "       mailbrake explain --hash A\n"
+                "\"\" or \"<>\" is the null sender\n",
+                stderr);
+    return EXIT_USAGE;
 }
 
 int verb_explain(int argc, char **argv)
@@ -207,6 +226,7 @@ int verb_explain(int argc, char **argv)
         {"header", required_argument, NULL, OPTION_HEADER},
         {"hash", required_argument, NULL, OPTION_HASH},
         {"offline", no_argument, NULL, OPTION_OFFLINE},
+        {"purpose", required_argument, NULL, OPTION_PURPOSE},
         {0},
     };
     struct question question = {0};
@@ -219,13 +239,9 @@ int verb_explain(int argc, char **argv)
         status = add_recipient(&question, arguments.words[i]);
     bool whole = question.hash != NULL || (question.envelope.sender != NULL &&
                                            question.envelope.recipient_count > 0);
-    if (status == STATUS_OK && !whole) {
-        (void)fputs("mailbrake: explain wants --from A and --to B (\"\" or \"<>\" is the "
-                    "null sender)\n",
-                    stderr);
-        status = STATUS_INVALID;
-    }
-    if (status == STATUS_OK && question.hash != NULL)
+    if (status == STATUS_INVALID || (status == STATUS_OK && !whole))
+        result = usage();
+    else if (status == STATUS_OK && question.hash != NULL)
         result = show_hash(&arguments, question.hash);
     else if (status == STATUS_OK)
         result = answer(&arguments, &question);

@@ -43,13 +43,11 @@ static bool is_same(const struct arguments *arguments, const json_t *answer)
 }
 
 static enum status ask(const struct arguments *arguments, struct remote *remote,
-                       const json_t *body, json_t **out)
+                       const struct remote_call *call, json_t **out)
 {
     struct error error = {0};
     json_t *answer = NULL;
-    const struct remote_call call = {
-        .method = "POST", .path = "/v1/explain", .body = body, .timeout_s = TIMEOUT_S};
-    enum status status = remote_ask(remote, &call, &answer, &error);
+    enum status status = remote_ask(remote, call, &answer, &error);
     if (status == STATUS_OK && !is_same(arguments, answer))
         status = STATUS_UNAVAILABLE;
     else if (status == STATUS_INVALID)
@@ -64,7 +62,7 @@ static enum status ask(const struct arguments *arguments, struct remote *remote,
     return STATUS_INVALID;
 }
 
-enum status explain_live(const struct arguments *arguments,
+enum status explain_live(const struct arguments *arguments, const char *purpose,
                          const struct envelope *envelope, json_t **out)
 {
     struct problems problems = {0};
@@ -72,8 +70,13 @@ enum status explain_live(const struct arguments *arguments,
     struct remote *remote = socket == NULL ? NULL : remote_new(socket);
     json_t *body = make_body(envelope);
     enum status status = STATUS_UNAVAILABLE;
+    const struct remote_call call = {.method = "POST",
+                                     .path = "/v1/explain",
+                                     .purpose = purpose,
+                                     .body = body,
+                                     .timeout_s = TIMEOUT_S};
     if (remote != NULL && body != NULL)
-        status = ask(arguments, remote, body, out);
+        status = ask(arguments, remote, &call, out);
     json_decref(body);
     remote_free(remote);
     free(socket);

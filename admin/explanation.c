@@ -73,30 +73,23 @@ static void say_charges(const struct explanation *explanation, const struct step
                         struct text *why)
 {
     const struct plan *plan = &explanation->plan;
-    const struct outcome *outcomes = explanation->outcomes;
     if (step->lists > PLAN_LIST_BUCKETS_MAX) {
         text_printf(why, "%zu lists in one message, at most %d are counted", step->lists,
                     PLAN_LIST_BUCKETS_MAX);
         return;
     }
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
-        const struct charge *charge = &plan->charges[i];
-        const char *joint = i > step->charge ? ", " : "";
-        if (outcomes == NULL)
-            text_printf(why, "%scosts %lld of %lld for ", joint, (long long)charge->cost,
-                        (long long)charge->rate->burst);
-        else
-            text_printf(why, "%scosts %lld, left %lld of %lld for ", joint,
-                        (long long)charge->cost, (long long)outcomes[i].left,
-                        (long long)outcomes[i].burst);
-        text_add_string(why, charge->subject);
+        if (i > step->charge)
+            text_add_string(why, ", ");
+        meter_say(&plan->charges[i],
+                  explanation->meters == NULL ? NULL : &explanation->meters[i], why);
     }
 }
 
 static void say_matched(const struct explanation *explanation, const struct step *step,
                         struct text *why)
 {
-    if (step->rule->has_limit)
+    if (rule_is_metered(step->rule))
         say_charges(explanation, step, why);
     else
         say_over(step->rule, &explanation->facts, true, why);
@@ -144,17 +137,33 @@ static void explain_rules(struct explanation *explanation)
 }
 
 /* Asks the store; without an answer the buckets count as full. */
-static void read_buckets(const struct explanation_live *live, struct explanation *out)
+static void read_meters(const struct explanation_live *live, struct explanation *out)
 {
     size_t count = out->plan.charge_count;
-    struct outcome *outcomes = calloc(count + 1, sizeof *outcomes);
-    if (outcomes == NULL || count == 0 ||
-        store_charge(live->store, out->plan.charges, count, false, live->deadline_us,
-                     outcomes, &out->source) != STATUS_OK) {
-        free(outcomes);
+    struct meter *meters = calloc(count + 1, sizeof *meters);
+    if (meters == NULL || count == 0 ||
+        meter_read(live->store, out->plan.charges, count, live->deadline_us, meters,
+                   &out->source) != STATUS_OK) {
+        free(meters);
         return;
     }
-    out->outcomes = outcomes;
+    out->meters = meters;
+}
+
+/* As the daemon does, with what was read. */
+static enum status judge_plan(struct explanation *out)
+{
+    struct outcome *outcomes = NULL;
+    if (out->meters != NULL) {
+        outcomes = calloc(out->plan.charge_count, sizeof *outcomes);
+        if (outcomes == NULL)
+            return STATUS_NOMEM;
+        for (size_t i = 0; i < out->plan.charge_count; i++)
+            outcomes[i] = out->meters[i].outcome;
+    }
+    judge(&out->view, &out->plan, outcomes, out->source, &out->verdict);
+    free(outcomes);
+    return STATUS_OK;
 }
 
 bool explanation_only_watches(const struct explanation *explanation)
@@ -170,8 +179,10 @@ static enum status judge_rules(const struct explanation_live *live,
         if (status != STATUS_OK)
             return status;
         if (live != NULL)
-            read_buckets(live, out);
-        judge(&out->view, &out->plan, out->outcomes, out->source, &out->verdict);
+            read_meters(live, out);
+        status = judge_plan(out);
+        if (status != STATUS_OK)
+            return status;
     }
     struct verdict told = out->verdict;
     if (explanation_only_watches(out))
@@ -197,6 +208,7 @@ enum status explanation_make_live(const struct snapshot *snapshot,
         .minute_of_week = minute_of_week,
         .brakes = live == NULL ? NULL : live->brakes,
         .now_ms = live == NULL ? 0 : live->now_ms,
+        .key = live == NULL ? NULL : live->key,
     };
     out->rules = calloc(policy->rule_count + 1, sizeof *out->rules);
     status = out->rules == NULL ? STATUS_NOMEM : STATUS_OK;
@@ -223,7 +235,7 @@ void explanation_clear(struct explanation *explanation)
     for (size_t i = 0; explanation->rules != NULL && i < policy->rule_count; i++)
         text_clear(&explanation->rules[i].why);
     free(explanation->rules);
-    free(explanation->outcomes);
+    free(explanation->meters);
     plan_clear(&explanation->plan);
     facts_clear(&explanation->facts);
     *explanation = (struct explanation){0};

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "admin/meter.h"
 #include "base/text.h"
 #include "lists/snapshot.h"
 #include "policy/brake.h"
@@ -19,10 +20,11 @@ struct explained_rule {
 
 /* What only the daemon knows. All borrowed. */
 struct explanation_live {
-    struct store *store;         /* asked for the buckets, which stay as they are */
-    const struct brakes *brakes; /* may be NULL */
-    int64_t now_ms;              /* wall time */
-    int64_t deadline_us;         /* for the store */
+    struct store *store;          /* asked for the buckets, which stay as they are */
+    const struct brakes *brakes;  /* may be NULL */
+    const struct digest_key *key; /* of the store's subjects */
+    int64_t now_ms;               /* wall time */
+    int64_t deadline_us;          /* for the store */
 };
 
 /* Borrows from the snapshot, the envelope and what is live; clear it before them. */
@@ -34,7 +36,7 @@ struct explanation {
     struct reply reply;
     struct explained_rule *rules; /* all of the policy's */
     bool live;                    /* the buckets are the daemon's; false: shown as full */
-    struct outcome *outcomes;     /* of the plan's charges; NULL: none, or not asked */
+    struct meter *meters;         /* of the plan's charges; NULL: none, or not asked */
     enum store_source source;     /* who answered */
 };
 

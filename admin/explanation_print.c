@@ -48,15 +48,35 @@ static json_t *lists_json(const struct explanation *explanation)
     return array;
 }
 
+/* What a rule that matched is metered by. */
+static json_t *keys_json(const struct explanation *explanation, const struct rule *rule)
+{
+    const struct plan *plan = &explanation->plan;
+    json_t *array = json_array();
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        for (size_t c = 0; step->rule == rule && c < step->charge_count; c++) {
+            size_t at = step->charge + c;
+            (void)json_array_append_new(
+                array,
+                meter_json(&plan->charges[at],
+                           explanation->meters == NULL ? NULL : &explanation->meters[at],
+                           explanation->view.now_ms));
+        }
+    }
+    return array;
+}
+
 static json_t *rules_json(const struct explanation *explanation)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < explanation->view.policy->rule_count; i++) {
         const struct explained_rule *explained = &explanation->rules[i];
         (void)json_array_append_new(
-            array, json_pack("{s:s, s:s, s:o}", "name", explained->rule->name, "state",
-                             rule_state_name(explained->state), "why",
-                             output_string(text_string(&explained->why))));
+            array, json_pack("{s:s, s:s, s:o, s:o}", "name", explained->rule->name,
+                             "state", rule_state_name(explained->state), "why",
+                             output_string(text_string(&explained->why)), "keys",
+                             keys_json(explanation, explained->rule)));
     }
     return array;
 }
@@ -71,13 +91,18 @@ static json_t *brake_json(const struct verdict *verdict)
                      output_string(brake->reason == NULL ? "" : brake->reason));
 }
 
+static json_t *text_or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? json_null() : output_string(text);
+}
+
 static json_t *facts_json(const struct explanation *explanation)
 {
     const struct facts *facts = &explanation->facts;
     const int64_t *measures = facts->measures;
     return json_pack(
         "{s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:I, "
-        "s:I, s:n, s:n}",
+        "s:I, s:o, s:o}",
         "identity", output_string(facts->identity), "sender",
         output_string(facts->sender.text), "login", output_string(facts->login.text),
         "client", facts->client, "origin",
@@ -87,7 +112,8 @@ static json_t *facts_json(const struct explanation *explanation)
         lists_json(explanation), "reach", (json_int_t)measures[MEASURE_REACH], "copies",
         (json_int_t)facts->copies, "external", (json_int_t)measures[MEASURE_EXTERNAL],
         "visible", (json_int_t)measures[MEASURE_VISIBLE], "visible_external",
-        (json_int_t)measures[MEASURE_VISIBLE_EXTERNAL], "thread", "campaign");
+        (json_int_t)measures[MEASURE_VISIBLE_EXTERNAL], "thread",
+        text_or_null(facts->thread), "campaign", text_or_null(facts->campaign));
 }
 
 static const char *decider_name(const struct explanation *explanation)
@@ -194,6 +220,10 @@ static void print_facts(const json_t *json)
     (void)printf("%-13s %lld addresses in To and Cc, %lld of them outside our domains\n",
                  "visible", table_number(json, "visible"),
                  table_number(json, "visible_external"));
+    if (table_text(json, "thread")[0] != '\0')
+        print_field("thread", table_text(json, "thread"));
+    if (table_text(json, "campaign")[0] != '\0')
+        print_field("campaign", table_text(json, "campaign"));
 }
 
 static void print_rules(const json_t *rules)

@@ -20,8 +20,8 @@ static const struct {
     {"quarantine", verb_quarantine,
      "quarantine list | show ID | release|refuse|delete ID... | sync"},
     {"incidents", verb_incidents,
-     "incidents [list] | show I | close I | allow I --for 4h"},
-    {"brake", verb_brake, "brake list | set KEY | clear KEY"},
+     "incidents [list] [--all] | show I | close I | allow I --for 4h"},
+    {"brake", verb_brake, "brake list | set KEY [--for 4h] | clear KEY"},
     {"limits", verb_limits, "limits show SUBJECT | reset SUBJECT"},
     {"reload", verb_reload, "reload                 reads the configuration anew"},
     {"audit", verb_audit, "audit [--since 2h]     who did what"},
@@ -34,7 +34,10 @@ static int usage(FILE *out, int status)
     (void)fputs("usage: mailbrake VERB [-c FILE] [--json] ...\n\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++)
         (void)fprintf(out, "  %s\n", verbs[i].help);
-    (void)fputs("\nmailbrake(1) has it all.\n", out);
+    (void)fputs(
+        "\n--purpose TEXT says what for: it stands in the audit. mailbrake(1) has "
+        "it all.\n",
+        out);
     return status;
 }
 

@@ -39,6 +39,17 @@ void output_escaped(const char *string)
     text_clear(&line);
 }
 
+void output_add_clean(struct text *out, const char *string)
+{
+    for (const char *c = string; *c != '\0'; c++) {
+        bool plain = *c >= ' ' && *c <= '~' && *c != '\\';
+        if (plain)
+            text_add(out, c, 1);
+        else
+            text_printf(out, "\\x%02x", (unsigned char)*c);
+    }
+}
+
 /* Prose of ours around what may be a stranger's: its quotes stay as they are. */
 static void put_clean(const char *line)
 {

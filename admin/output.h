@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/problems.h"
+#include "base/text.h"
 
 /* Prints one JSON document and a newline, and drops the reference; false, with a message
  * on stderr, when json is NULL (no memory) or can't be written. */
@@ -15,6 +16,10 @@ json_t *output_string(const char *string);
 
 /* Prints a text with everything outside printable ASCII as \xHH. */
 void output_escaped(const char *string);
+
+/* Adds a text with everything outside printable ASCII, and '\\', as \xHH; quotes stay,
+ * since what is a key is to be typed again. */
+void output_add_clean(struct text *out, const char *string);
 
 /* One line on stderr, behind the program's name. */
 void output_complaint(const char *text);

@@ -13,6 +13,8 @@
 
 #define DURATION_MAX_MS (INT64_C(366) * 86400 * 1000)
 
+enum { RESULT_SIZE = 600 };
+
 const char *request_query(const struct request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
@@ -144,58 +146,160 @@ static void log_entry(const struct audit_entry *entry)
     log_field(&line, "user", entry->user);
     log_field(&line, "target", entry->target);
     log_field(&line, "purpose", entry->purpose);
+    if (entry->ids != NULL)
+        log_field_number(&line, "done", (int64_t)json_array_size(entry->ids));
+    if (entry->failed != NULL)
+        log_field_number(&line, "failed", (int64_t)json_array_size(entry->failed));
     log_field(&line, "result", entry->result);
     log_line(SEVERITY_INFO, &line);
     text_clear(&line);
 }
 
-static bool is_id(const char *text)
+bool request_is_id(const char *text)
 {
     return strlen(text) == DIGEST_ID_SIZE - 1 &&
            strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
 }
 
-void request_audit(const struct request *request, const char *action, const char *target,
+/* What was typed for an id may be an address that is to be hashed. */
+static bool is_foreign(const struct request *request, const char *target)
+{
+    return target == request->id && target[0] != '\0' && !request_is_id(target) &&
+           request->settings->privacy.addresses == PRIVACY_HASHED;
+}
+
+static void complain(const struct error *error)
+{
+    log_throttled(SEVERITY_ERROR, "the audit file was not written: %s%s%s", error->file,
+                  error->file[0] == '\0' ? "" : ": ", error->text);
+}
+
+static struct audit_entry entry_of(const struct request *request, const char *action,
+                                   const char *target, const char *result)
+{
+    return (struct audit_entry){.at_ms = clock_wall_ms(),
+                                .uid = request->peer.uid,
+                                .user = request->peer.name,
+                                .action = action,
+                                .target = target,
+                                .purpose = request->purpose,
+                                .result = result};
+}
+
+void request_audit(struct request *request, const char *action, const char *target,
                    const char *result)
 {
     struct error error = {0};
-    /* What was typed for an id may be an address. */
-    bool foreign = target == request->id && target[0] != '\0' && !is_id(target) &&
-                   request->settings->privacy.addresses == PRIVACY_HASHED;
-    if (foreign) {
-        target = "-";
-        result = "there is none";
-    }
-    const struct audit_entry entry = {.at_ms = clock_wall_ms(),
-                                      .uid = request->peer.uid,
-                                      .user = request->peer.name,
-                                      .action = action,
-                                      .target = target,
-                                      .purpose = request->purpose,
-                                      .result = result};
+    bool foreign = is_foreign(request, target);
+    const struct audit_entry entry = entry_of(request, action, foreign ? "-" : target,
+                                              foreign ? "there is none" : result);
     log_entry(&entry);
-    if (audit_append(request->context->audit, &entry, &error) != STATUS_OK)
-        log_throttled(SEVERITY_ERROR, "the audit file was not written: %s%s%s",
-                      error.file, error.file[0] == '\0' ? "" : ": ", error.text);
+    if (audit_append(request->context->audit, &entry, &error) == STATUS_OK)
+        return;
+    complain(&error);
+    if (request->code == MHD_HTTP_OK)
+        request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     "not shown, since it can't be written down: %s: %s", error.file,
+                     error.text);
 }
 
-void request_audit_key(const struct request *request, const char *action, const char *key,
-                       const char *result)
+/* "login:<hash>", for free(3); NULL without memory. */
+static char *target_of_key(const struct request *request, const char *key)
 {
     char hash[DIGEST_HEX_SIZE];
-    struct text target = {0};
-    if (request->settings->privacy.addresses == PRIVACY_CLEAR ||
-        strcmp(key, "all") == 0) {
-        request_audit(request, action, key, result);
-        return;
-    }
+    char *target = NULL;
+    if (request->settings->privacy.addresses == PRIVACY_CLEAR || strcmp(key, "all") == 0)
+        return strdup(key);
     const char *colon = strchr(key, ':');
     const char *value = colon == NULL ? key : colon + 1;
     digest_hex(request->context->key, value, strlen(value), hash);
-    text_add(&target, key, (size_t)(value - key));
-    text_add_string(&target, hash);
-    /* What went wrong may quote the key. */
-    request_audit(request, action, text_string(&target),
-                  strcmp(result, "ok") == 0 ? "ok" : "failed");
-    text_clear(&target);
+    return asprintf(&target, "%.*s%s", (int)(value - key), key, hash) < 0 ? NULL : target;
+}
+
+/* What went wrong may quote the key. Of "ok, 3 of them: ..." the head is kept. */
+static void hide_words(const char *result, char out[RESULT_SIZE])
+{
+    if (strncmp(result, "ok", 2) == 0)
+        (void)snprintf(out, RESULT_SIZE, "%.*s", (int)strcspn(result, ":"), result);
+    else
+        (void)snprintf(out, RESULT_SIZE, "failed");
+}
+
+void request_audit_key(struct request *request, const char *action, const char *key,
+                       const char *result)
+{
+    char hidden[RESULT_SIZE];
+    bool hashed = request->settings->privacy.addresses == PRIVACY_HASHED;
+    char *target = target_of_key(request, key);
+    hide_words(result, hidden);
+    request_audit(request, action, target == NULL ? "-" : target,
+                  hashed ? hidden : result);
+    free(target);
+}
+
+/* ---- what is done ---- */
+
+/* Takes target over. */
+static bool begin(struct request *request, const char *action, char *target,
+                  const json_t *ids)
+{
+    struct error error = {0};
+    struct request_act *act = &request->act;
+    free(act->target);
+    *act = (struct request_act){.action = action, .target = target};
+    if (target == NULL) {
+        request_answer(request, NULL);
+        return false;
+    }
+    struct audit_entry entry = entry_of(request, action, target, "");
+    entry.ids = ids;
+    act->at_ms = entry.at_ms;
+    if (audit_announce(request->context->audit, &entry, act->mark, &error) == STATUS_OK)
+        return true;
+    complain(&error);
+    request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                 "nothing was done, since it can't be written down: %s%s%s", error.file,
+                 error.file[0] == '\0' ? "" : ": ", error.text);
+    entry.ids = NULL;
+    entry.result = request_result(request);
+    log_entry(&entry);
+    return false;
+}
+
+bool request_begin(struct request *request, const char *action, const char *target,
+                   const json_t *ids)
+{
+    bool foreign = is_foreign(request, target);
+    bool begun = begin(request, action, strdup(foreign ? "-" : target), ids);
+    request->act.hides = foreign;
+    return begun;
+}
+
+bool request_begin_key(struct request *request, const char *action, const char *key)
+{
+    bool begun = begin(request, action, target_of_key(request, key), NULL);
+    request->act.hides = request->settings->privacy.addresses == PRIVACY_HASHED;
+    return begun;
+}
+
+void request_end_many(struct request *request, const char *result, const json_t *done,
+                      const json_t *failed)
+{
+    char hidden[RESULT_SIZE];
+    struct error error = {0};
+    const struct request_act *act = &request->act;
+    hide_words(result, hidden);
+    struct audit_entry entry =
+        entry_of(request, act->action, act->target, act->hides ? hidden : result);
+    entry.at_ms = act->at_ms;
+    entry.ids = done;
+    entry.failed = failed;
+    log_entry(&entry);
+    if (audit_conclude(request->context->audit, act->mark, &entry, &error) != STATUS_OK)
+        complain(&error);
+}
+
+void request_end(struct request *request, const char *result)
+{
+    request_end_many(request, result, NULL, NULL);
 }

@@ -16,6 +16,15 @@ enum {
 
 struct MHD_Connection;
 
+/* What is being done, between request_begin and request_end. */
+struct request_act {
+    char mark[AUDIT_MARK_SIZE];
+    const char *action; /* borrowed */
+    char *target;       /* owned, as the audit shows it */
+    int64_t at_ms;
+    bool hides; /* what went wrong may quote an address that is to be hashed */
+};
+
 struct request {
     const struct control_context *context;
     pthread_mutex_t *reloading; /* one reload at a time */
@@ -26,6 +35,7 @@ struct request {
     char id[REQUEST_ID_SIZE]; /* the part of the path that varies; "" */
     json_t *body;             /* an object, maybe empty */
     char purpose[REQUEST_PURPOSE_SIZE];
+    struct request_act act;
 
     /* the answer: json, or else text */
     unsigned code;
@@ -43,6 +53,9 @@ const char *request_string(const struct request *request, const char *name);
  * none. False, and the answer is made, when it is not valid. */
 bool request_duration(struct request *request, const char *name, int64_t *out_ms);
 
+/* True for what may be the id of a held message or an incident. */
+bool request_is_id(const char *text);
+
 /* From now on, for calls of the store. */
 int64_t request_deadline_us(void);
 
@@ -57,14 +70,29 @@ void request_fail(struct request *request, unsigned code, const char *format, ..
 void request_fail_status(struct request *request, enum status status,
                          const struct error *error, const char *what);
 
-/* Writes down what was done or looked at, in the audit file and the log. result: "ok", or
- * what went wrong. */
-void request_audit(const struct request *request, const char *action, const char *target,
-                   const char *result);
+/* Before an action: it will be in the audit, however it ends; ids: those of many, or
+ * NULL. False when it can't be written down: then the answer is made, and nothing is to
+ * be done. Strings and ids are needed no longer than the call, but for action. */
+bool request_begin(struct request *request, const char *action, const char *target,
+                   const json_t *ids);
 
 /* The same for a target that names a person ("login:a@b"): hashed when privacy.addresses
  * says so. */
-void request_audit_key(const struct request *request, const char *action, const char *key,
+bool request_begin_key(struct request *request, const char *action, const char *key);
+
+/* After it: the one entry in audit and log. result: "ok", or what went wrong. done and
+ * failed: of many, or NULL. */
+void request_end(struct request *request, const char *result);
+void request_end_many(struct request *request, const char *result, const json_t *done,
+                      const json_t *failed);
+
+/* Writes down what was looked at, or tried in vain, in audit and log. When that fails, a
+ * good answer becomes 503: nobody sees what he may not have seen. */
+void request_audit(struct request *request, const char *action, const char *target,
+                   const char *result);
+
+/* The same for a target that names a person. */
+void request_audit_key(struct request *request, const char *action, const char *key,
                        const char *result);
 
 /* What went wrong, as the answer says it; "ok" when nothing did. Borrowed. */

@@ -1,4 +1,4 @@
-/* What does not fit is cut: the whole of it is in show, and in --json. */
+/* What does not fit a line goes on in the next. */
 #include "admin/table.h"
 
 #include <stdio.h>
@@ -22,47 +22,6 @@ long long table_number(const json_t *object, const char *name)
     return (long long)json_integer_value(json_object_get(object, name));
 }
 
-/* Prints it escaped and cut; how wide that was. */
-static size_t put(const char *text, size_t width)
-{
-    struct text line = {0};
-    size_t length = strlen(text);
-    text_add_escaped(&line, text, length, length);
-    size_t shown = line.length;
-    if (shown > width) {
-        (void)printf("%.*s..", (int)(width - 2), text_string(&line));
-        shown = width;
-    } else {
-        (void)fputs(text_string(&line), stdout);
-    }
-    text_clear(&line);
-    return shown;
-}
-
-void table_cell(const char *text, size_t width)
-{
-    size_t shown = put(text, width);
-    (void)printf("%*s", (int)(width - shown + 1), "");
-}
-
-void table_count(long long number, size_t width)
-{
-    (void)printf("%*lld ", (int)width, number);
-}
-
-void table_instant(const char *instant, size_t width)
-{
-    char local[INSTANT_SIZE];
-    instant_local(instant, clock_wall_ms(), local);
-    table_cell(local, width);
-}
-
-void table_end(const char *text, size_t max)
-{
-    (void)put(text, max);
-    (void)fputc('\n', stdout);
-}
-
 /* How much of a text fits a line: up to its last blank, if it has one. */
 static size_t fitting(const char *text, size_t length)
 {
@@ -77,7 +36,7 @@ static size_t fitting(const char *text, size_t length)
 void table_field(const char *name, const char *text)
 {
     struct text line = {0};
-    text_add_escaped(&line, text, strlen(text), strlen(text));
+    output_add_clean(&line, text);
     const char *rest = text_string(&line);
     size_t left = line.length;
     do {
@@ -89,6 +48,13 @@ void table_field(const char *name, const char *text)
         name = "";
     } while (left > 0);
     text_clear(&line);
+}
+
+void table_instant(const char *name, const char *instant)
+{
+    char local[INSTANT_SIZE];
+    instant_local(instant, clock_wall_ms(), local);
+    table_field(name, local);
 }
 
 void table_strings(const char *name, const json_t *array, long long count)

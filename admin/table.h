@@ -1,4 +1,5 @@
-/* Columns for people: at most 100 wide, and safe to show. */
+/* Documents for people: what is in them, and pages of "name  text" that are at most 100
+ * wide and safe to show. */
 #ifndef ADMIN_TABLE_H
 #define ADMIN_TABLE_H
 
@@ -9,20 +10,11 @@
 const char *table_text(const json_t *object, const char *name);
 long long table_number(const json_t *object, const char *name);
 
-/* A text in a column: escaped, cut to width with "..", and one blank behind it. */
-void table_cell(const char *text, size_t width);
-
-/* A number, to the right. */
-void table_count(long long number, size_t width);
-
-/* An instant of the API as local time. */
-void table_instant(const char *instant, size_t width);
-
-/* The last text of a line; it may be as wide as max. */
-void table_end(const char *text, size_t max);
-
 /* A line "name  text" on a page, wrapped where it is too long. */
 void table_field(const char *name, const char *text);
+
+/* The same for an instant of the API, as local time. */
+void table_instant(const char *name, const char *instant);
 
 /* Strings of an array, one a line, behind a name. */
 void table_strings(const char *name, const json_t *array, long long count);

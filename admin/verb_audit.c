@@ -2,20 +2,43 @@
 #include <stdio.h>
 
 #include "admin/dialogue.h"
+#include "admin/grid.h"
 #include "admin/table.h"
 #include "admin/verbs.h"
 
-static void print_entry(const json_t *entry)
+static const struct grid_column columns[] = {
+    {"WHEN", GRID_TEXT},  {"WHO", GRID_TEXT},    {"WHAT", GRID_TEXT},
+    {"TARGET", GRID_KEY}, {"RESULT", GRID_TEXT}, {"PURPOSE", GRID_TEXT},
+};
+
+/* Of many that were named one by one: the first, and how many more. */
+static void add_target(struct grid *grid, const json_t *entry)
+{
+    char target[100];
+    const json_t *done = json_object_get(entry, "ids");
+    const json_t *failed = json_object_get(entry, "failed");
+    size_t count = json_array_size(done) + json_array_size(failed);
+    const char *named = table_text(entry, "target");
+    const json_t *first = json_array_get(json_array_size(done) > 0 ? done : failed, 0);
+    const char *id = json_is_string(first) ? json_string_value(first) : "";
+    (void)snprintf(target, sizeof target, "%.40s and %zu more", id, count - 1);
+    if (named[0] == '\0' && count > 0)
+        grid_add(grid, count > 1 ? target : id);
+    else
+        grid_add(grid, named);
+}
+
+static void add_entry(struct grid *grid, const json_t *entry)
 {
     const char *user = table_text(entry, "user");
     char uid[32];
     (void)snprintf(uid, sizeof uid, "uid %lld", table_number(entry, "uid"));
-    table_instant(table_text(entry, "at"), 12);
-    table_cell(user[0] == '\0' ? uid : user, 10);
-    table_cell(table_text(entry, "action"), 12);
-    table_cell(table_text(entry, "target"), 22);
-    table_cell(table_text(entry, "result"), 18);
-    table_end(table_text(entry, "purpose"), 21);
+    grid_add_instant(grid, table_text(entry, "at"));
+    grid_add(grid, user[0] == '\0' ? uid : user);
+    grid_add(grid, table_text(entry, "action"));
+    add_target(grid, entry);
+    grid_add(grid, table_text(entry, "result"));
+    grid_add(grid, table_text(entry, "purpose"));
 }
 
 static void print_audit(const json_t *answer)
@@ -27,18 +50,17 @@ static void print_audit(const json_t *answer)
         (void)puts("Nothing was done or looked at.");
         return;
     }
-    (void)printf("%-12s %-10s %-12s %-22s %-18s %s\n", "WHEN", "WHO", "WHAT", "TARGET",
-                 "RESULT", "PURPOSE");
-    json_array_foreach(entries, i, entry) print_entry(entry);
+    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
+    json_array_foreach(entries, i, entry) add_entry(grid, entry);
+    grid_print(grid, 0);
 }
 
 int verb_audit(int argc, char **argv)
 {
     struct dialogue dialogue;
     int result = EXIT_FAILED;
-    if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_SINCE) != STATUS_OK)
-        return EXIT_USAGE;
-    if (dialogue.arguments.word_count > 0) {
+    if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_SINCE) != STATUS_OK ||
+        dialogue.arguments.word_count > 0) {
         (void)fputs("usage: mailbrake audit [--since 2h]\n", stderr);
         return EXIT_USAGE;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "admin/dialogue.h"
+#include "admin/grid.h"
 #include "admin/instant.h"
 #include "admin/output.h"
 #include "admin/table.h"
@@ -21,6 +22,11 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
+static const struct grid_column columns[] = {
+    {"KEY", GRID_KEY}, {"ACTION", GRID_TEXT}, {"UNTIL", GRID_TEXT},
+    {"BY", GRID_TEXT}, {"REASON", GRID_TEXT},
+};
+
 static void print_brakes(const json_t *answer)
 {
     size_t i;
@@ -30,16 +36,20 @@ static void print_brakes(const json_t *answer)
         (void)puts("No brake is set.");
         return;
     }
-    (void)printf("%-36s %-10s %-12s %-10s %s\n", "KEY", "ACTION", "UNTIL", "BY",
-                 "REASON");
+    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(brakes, i, brake)
     {
-        table_cell(table_text(brake, "key"), 36);
-        table_cell(table_text(brake, "action"), 10);
-        table_instant(table_text(brake, "until"), 12);
-        table_cell(table_text(brake, "by"), 10);
-        table_end(table_text(brake, "reason"), 28);
+        const char *until = table_text(brake, "until");
+        grid_add(grid, table_text(brake, "key"));
+        grid_add(grid, table_text(brake, "action"));
+        if (until[0] == '\0')
+            grid_add(grid, "cleared");
+        else
+            grid_add_instant(grid, until);
+        grid_add(grid, table_text(brake, "by"));
+        grid_add(grid, table_text(brake, "reason"));
     }
+    grid_print(grid, 0);
 }
 
 static void print_until(const json_t *brake)
@@ -65,10 +75,11 @@ static void print_set(const json_t *answer)
     (void)printf("%lld %s still in the queue %s put on hold.\n", held,
                  table_plural(held, "message", "messages"),
                  table_plural(held, "was", "were"));
-    if (table_number(pulled, "unrecorded") > 0)
-        (void)printf("%lld more were put on hold, but there is no record of them: see "
-                     "postqueue -p\n",
-                     table_number(pulled, "unrecorded"));
+    long long unrecorded = table_number(pulled, "unrecorded");
+    if (unrecorded > 0)
+        (void)printf("%lld more %s put on hold, but not recorded yet: `mailbrake "
+                     "quarantine sync` does so.\n",
+                     unrecorded, table_plural(unrecorded, "was", "were"));
 }
 
 static void print_cleared(const json_t *answer)
@@ -125,13 +136,15 @@ int verb_brake(int argc, char **argv)
     if (dialogue_parse(&dialogue, argc, argv,
                        DIALOGUE_FOR | DIALOGUE_ACTION | DIALOGUE_REASON |
                            DIALOGUE_PULL_BACK) != STATUS_OK)
-        return EXIT_USAGE;
+        return usage();
     int words = dialogue.arguments.word_count;
     const char *what = dialogue_word(&dialogue, 0);
-    bool complete =
-        what != NULL &&
-        ((strcmp(what, "list") == 0 && words == 1) ||
-         ((strcmp(what, "set") == 0 || strcmp(what, "clear") == 0) && words == 2));
+    bool sets = what != NULL && strcmp(what, "set") == 0;
+    bool told = dialogue.duration != NULL || dialogue.action != NULL ||
+                dialogue.reason != NULL || dialogue.pull_back;
+    bool complete = what != NULL && (sets || !told) &&
+                    ((strcmp(what, "list") == 0 && words == 1) ||
+                     ((sets || strcmp(what, "clear") == 0) && words == 2));
     if (!complete)
         return usage();
     int result = dialogue_open(&dialogue) ? run(&dialogue, what) : EXIT_FAILED;

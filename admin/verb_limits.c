@@ -3,34 +3,59 @@
 #include <string.h>
 
 #include "admin/dialogue.h"
+#include "admin/grid.h"
 #include "admin/instant.h"
 #include "admin/output.h"
 #include "admin/table.h"
 #include "admin/verbs.h"
+#include "base/clock.h"
 
 static int usage(void)
 {
-    (void)fputs("usage: mailbrake limits show|reset SUBJECT\n"
-                "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all\n",
-                stderr);
+    (void)fputs(
+        "usage: mailbrake limits show|reset SUBJECT\n"
+        "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
+        "thread:ID or campaign:... as explain and incidents show it\n",
+        stderr);
     return EXIT_USAGE;
 }
 
-static void print_limit(const json_t *limit)
+static const struct grid_column columns[] = {
+    {"RULE", GRID_TEXT},          {"LEFT", GRID_NUMBER}, {"OF", GRID_NUMBER},
+    {"REFILLED WITH", GRID_TEXT}, {"ACTION", GRID_TEXT}, {"LATCHED UNTIL", GRID_TEXT},
+};
+
+/* "1000 recipients per 1 h"; of a surge what it goes by. */
+static void describe(const json_t *limit, char *out, size_t size)
+{
+    char period[INSTANT_SIZE];
+    const json_t *surge = json_object_get(limit, "surge");
+    if (json_is_number(surge)) {
+        instant_duration(table_number(limit, "window_s"), period);
+        (void)snprintf(out, size, "%g x usual in %s", json_number_value(surge), period);
+        return;
+    }
+    instant_duration(table_number(limit, "period_s"), period);
+    (void)snprintf(out, size, "%lld %.10s per %s", table_number(limit, "tokens"),
+                   table_text(limit, "unit"), period);
+}
+
+static void add_limit(struct grid *grid, const json_t *limit)
 {
     char rate[100];
-    char period[INSTANT_SIZE];
-    instant_duration(table_number(limit, "period_s"), period);
-    (void)snprintf(rate, sizeof rate, "%lld %.10s per %s", table_number(limit, "tokens"),
-                   table_text(limit, "unit"), period);
-    table_cell(table_text(limit, "rule"), 24);
-    table_count(table_number(limit, "left"), 10);
-    table_count(table_number(limit, "burst"), 10);
-    table_cell(rate, 36);
-    table_end(json_is_true(json_object_get(limit, "monitor"))
-                  ? "monitor"
-                  : table_text(limit, "action"),
-              10);
+    char latched[INSTANT_SIZE] = "-";
+    const char *until = table_text(limit, "latched_until");
+    describe(limit, rate, sizeof rate);
+    if (until[0] != '\0')
+        instant_local(until, clock_wall_ms(), latched);
+    grid_add(grid, table_text(limit, "rule"));
+    grid_add_number(grid, table_number(limit, "left"));
+    grid_add_number(grid, table_number(limit, "burst"));
+    grid_add(grid, rate);
+    grid_add(grid, json_is_true(json_object_get(limit, "monitor"))
+                       ? "monitor"
+                       : table_text(limit, "action"));
+    grid_add(grid, latched);
 }
 
 static void print_limits(const json_t *answer)
@@ -45,9 +70,9 @@ static void print_limits(const json_t *answer)
         (void)puts("No rule limits this.");
         return;
     }
-    (void)printf("%-24s %10s %10s %-36s %s\n", "RULE", "LEFT", "OF", "REFILLED WITH",
-                 "ACTION");
-    json_array_foreach(limits, i, limit) print_limit(limit);
+    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
+    json_array_foreach(limits, i, limit) add_limit(grid, limit);
+    grid_print(grid, 0);
     if (strcmp(source, "local") == 0)
         (void)puts("The store is away: this is this relay's own share.");
 }
@@ -65,7 +90,7 @@ int verb_limits(int argc, char **argv)
     struct dialogue dialogue;
     int result = EXIT_FAILED;
     if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK)
-        return EXIT_USAGE;
+        return usage();
     const char *what = dialogue_word(&dialogue, 0);
     const char *subject = dialogue_word(&dialogue, 1);
     bool reset = what != NULL && strcmp(what, "reset") == 0;

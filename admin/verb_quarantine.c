@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "admin/dialogue.h"
+#include "admin/grid.h"
+#include "admin/hold.h"
 #include "admin/output.h"
 #include "admin/table.h"
 #include "admin/verbs.h"
@@ -27,42 +29,61 @@ static bool is_id(const char *text)
 
 /* ---- looking ---- */
 
-static void print_hold(const json_t *hold)
+/* The state is of interest only where it is not the same for all. */
+static const struct grid_column columns[] = {
+    {"ID", GRID_KEY},       {"HELD", GRID_TEXT},    {"RULE", GRID_TEXT},
+    {"REACH", GRID_NUMBER}, {"INCIDENT", GRID_KEY}, {"FROM", GRID_TEXT},
+    {"LISTS", GRID_TEXT},   {"STATE", GRID_TEXT},
+};
+
+enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
+
+static void add_hold(struct grid *grid, const json_t *hold, bool with_state)
 {
-    const char *state = table_text(hold, "state");
-    table_cell(table_text(hold, "id"), 16);
-    table_instant(table_text(hold, "held_at"), 12);
-    table_cell(table_text(hold, "rule"), 16);
-    table_count(table_number(hold, "reach"), 7);
-    table_cell(table_text(hold, "incident"), 16);
-    if (strcmp(state, "held") != 0)
-        table_cell(state, 9);
-    table_end(table_text(hold, "identity"), strcmp(state, "held") != 0 ? 18 : 28);
+    char lists[HOLD_LISTS_SIZE];
+    grid_add(grid, table_text(hold, "id"));
+    grid_add_instant(grid, table_text(hold, "held_at"));
+    grid_add(grid, table_text(hold, "rule"));
+    hold_add_reach(grid, hold);
+    grid_add(grid, table_text(hold, "incident"));
+    grid_add(grid, table_text(hold, "identity"));
+    grid_add(grid, hold_lists(hold, lists));
+    if (with_state)
+        grid_add(grid, table_text(hold, "state"));
+}
+
+static bool is_held(const json_t *hold)
+{
+    return strcmp(table_text(hold, "state"), "held") == 0;
 }
 
 static void print_holds(const json_t *answer)
 {
     size_t i;
     const json_t *hold;
-    long long held = 0;
+    size_t held = 0;
     long long reach = 0;
+    bool known = true;
     const json_t *holds = json_object_get(answer, "holds");
-    if (json_array_size(holds) > 0)
-        (void)printf("%-16s %-12s %-16s %7s %-16s %s\n", "ID", "HELD", "RULE", "REACH",
-                     "INCIDENT", "FROM");
     json_array_foreach(holds, i, hold)
     {
-        print_hold(hold);
-        if (strcmp(table_text(hold, "state"), "held") == 0) {
-            held++;
-            reach += table_number(hold, "reach");
-        }
+        held += is_held(hold);
+        reach += is_held(hold) ? table_number(hold, "reach") : 0;
+        known = known && (!is_held(hold) || hold_knows_reach(hold));
+    }
+    if (json_array_size(holds) > 0) {
+        bool with_state = held < json_array_size(holds);
+        struct grid *grid = grid_new(columns, COLUMN_COUNT - !with_state);
+        json_array_foreach(holds, i, hold) add_hold(grid, hold, with_state);
+        grid_print(grid, 0);
     }
     if (held == 0)
         (void)puts("No message is held.");
     else
-        (void)printf("%lld %s held; released, they would be %lld %s of mail.\n", held,
-                     table_plural(held, "message is", "messages are"), reach,
+        (void)printf("%zu %s held; released, %s would be %s%lld %s of mail.\n", held,
+                     table_plural((long long)held, "message is", "messages are"),
+                     table_plural((long long)held, "it", "they"),
+                     known ? "" : "at least ", reach,
                      table_plural(reach, "copy", "copies"));
 }
 
@@ -83,9 +104,7 @@ static void print_whole_hold(const json_t *hold)
     const char *sender = table_text(hold, "sender");
     table_field("message", table_text(hold, "id"));
     table_field("state", table_text(hold, "state"));
-    (void)printf("%-14s ", "held since");
-    table_instant(table_text(hold, "held_at"), 20);
-    (void)fputc('\n', stdout);
+    table_instant("held since", table_text(hold, "held_at"));
     table_field("rule", table_text(hold, "rule"));
     table_field("incident", table_text(hold, "incident"));
     table_field("identity", table_text(hold, "identity"));
@@ -94,8 +113,11 @@ static void print_whole_hold(const json_t *hold)
                   table_number(hold, "addressed_count"));
     table_strings("lists", json_object_get(hold, "lists"),
                   table_number(hold, "list_count"));
-    (void)printf("%-14s %lld %s\n", "reach", table_number(hold, "reach"),
-                 table_plural(table_number(hold, "reach"), "mailbox", "mailboxes"));
+    if (hold_knows_reach(hold))
+        (void)printf("%-14s %lld %s\n", "reach", table_number(hold, "reach"),
+                     table_plural(table_number(hold, "reach"), "mailbox", "mailboxes"));
+    else
+        table_field("reach", "not known: it was accepted before and pulled back");
     (void)printf("%-14s %s of ", "queue", table_text(hold, "queue_id"));
     output_escaped(table_text(hold, "host"));
     (void)fputc('\n', stdout);
@@ -130,9 +152,7 @@ static json_t *decide_one(struct dialogue *dialogue, const char *verb, const cha
     text_printf(&path, "/%s", verb);
     const struct remote_call call = {
         .method = "POST", .path = text_string(&path), .purpose = dialogue->purpose};
-    enum status status = is_id(id) ? remote_ask(dialogue->remote, &call, &answer, &error)
-                                   : error_set(&error, STATUS_NOT_FOUND,
-                                               "\"%s\" is no id of a held message", id);
+    enum status status = remote_ask(dialogue->remote, &call, &answer, &error);
     text_clear(&path);
     const char *said = table_text(answer, "error");
     json_t *result =
@@ -144,21 +164,44 @@ static json_t *decide_one(struct dialogue *dialogue, const char *verb, const cha
     return result;
 }
 
-static json_t *decide_each(struct dialogue *dialogue, const char *verb)
+/* Several in one request, so that it is one action in the audit. NULL after a message on
+ * stderr. */
+static json_t *decide_many(struct dialogue *dialogue, const char *verb)
 {
     const char *id;
-    long long done = 0;
-    long long failed = 0;
-    json_t *results = json_array();
-    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++) {
-        json_t *result = decide_one(dialogue, verb, id);
-        bool ok = json_is_true(json_object_get(result, "ok"));
-        done += ok;
-        failed += !ok;
-        (void)json_array_append_new(results, result);
-    }
-    return json_pack("{s:o, s:I, s:I}", "results", results, "done", (json_int_t)done,
-                     "failed", (json_int_t)failed);
+    struct text path = {0};
+    json_t *ids = json_array();
+    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++)
+        (void)json_array_append_new(ids, output_string(id));
+    json_t *body = json_pack("{s:o}", "ids", ids);
+    text_printf(&path, "/v1/holds/%s", verb);
+    json_t *answer = dialogue_ask(dialogue, "POST", text_string(&path), NULL, body);
+    json_decref(body);
+    text_clear(&path);
+    return answer;
+}
+
+static json_t *decide_alone(struct dialogue *dialogue, const char *verb)
+{
+    json_t *result = decide_one(dialogue, verb, dialogue_word(dialogue, 1));
+    bool ok = json_is_true(json_object_get(result, "ok"));
+    return json_pack("{s:[o], s:i, s:i}", "results", result, "done", ok ? 1 : 0, "failed",
+                     ok ? 0 : 1);
+}
+
+/* The words, or all of an incident. */
+static json_t *decide_all(struct dialogue *dialogue, const char *verb)
+{
+    struct text path = {0};
+    if (dialogue->incident == NULL && dialogue->arguments.word_count == 2)
+        return decide_alone(dialogue, verb);
+    if (dialogue->incident == NULL)
+        return decide_many(dialogue, verb);
+    text_printf(&path, "/v1/incidents/%%s/%s", verb);
+    json_t *answer =
+        dialogue_ask(dialogue, "POST", text_string(&path), dialogue->incident, NULL);
+    text_clear(&path);
+    return answer;
 }
 
 /* One line for each, failures to stderr. */
@@ -178,7 +221,9 @@ static void print_results(const json_t *answer, const char *past)
         (void)printf(" %s\n", past);
     }
     long long done = table_number(answer, "done");
-    if (json_array_size(results) != 1)
+    if (json_array_size(results) == 0)
+        (void)puts("Nothing of this incident is held.");
+    else if (json_array_size(results) > 1)
         (void)printf("%lld %s %s, %lld failed.\n", done,
                      table_plural(done, "message", "messages"), past,
                      table_number(answer, "failed"));
@@ -187,18 +232,27 @@ static void print_results(const json_t *answer, const char *past)
 static const char *const decisions[][2] = {
     {"release", "released"}, {"refuse", "refused"}, {"delete", "deleted"}};
 
+/* One wrong word, and nothing is done: it was meant otherwise. */
+static bool are_ids(const struct dialogue *dialogue)
+{
+    char line[200];
+    const char *id;
+    bool valid = true;
+    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++) {
+        if (is_id(id))
+            continue;
+        (void)snprintf(line, sizeof line, "\"%.100s\" is no id of a held message", id);
+        output_complaint(line);
+        valid = false;
+    }
+    return valid;
+}
+
 static int decide(struct dialogue *dialogue, const char *const decision[2])
 {
-    struct text path = {0};
-    json_t *answer;
-    if (dialogue->incident == NULL) {
-        answer = decide_each(dialogue, decision[0]);
-    } else {
-        text_printf(&path, "/v1/incidents/%%s/%s", decision[0]);
-        answer =
-            dialogue_ask(dialogue, "POST", text_string(&path), dialogue->incident, NULL);
-        text_clear(&path);
-    }
+    if (!are_ids(dialogue))
+        return EXIT_FAILED;
+    json_t *answer = decide_all(dialogue, decision[0]);
     if (answer == NULL)
         return EXIT_FAILED;
     bool failed = table_number(answer, "failed") > 0;
@@ -213,12 +267,18 @@ static int decide(struct dialogue *dialogue, const char *const decision[2])
 
 static void print_sync(const json_t *answer)
 {
+    long long ended = table_number(answer, "ended");
     (void)printf("%lld on hold in the queue: %lld known, %lld recorded anew, %lld not "
-                 "Mailbrake's, %lld failed.\n%lld %s of messages that are gone ended.\n",
+                 "Mailbrake's, %lld failed.\n%lld %s ended: not on hold any more.\n",
                  table_number(answer, "in_queue"), table_number(answer, "known"),
                  table_number(answer, "restored"), table_number(answer, "foreign"),
-                 table_number(answer, "failed"), table_number(answer, "ended"),
-                 table_plural(table_number(answer, "ended"), "record", "records"));
+                 table_number(answer, "failed"), ended,
+                 table_plural(ended, "record", "records"));
+    long long spared = table_number(answer, "spared");
+    if (spared > 0)
+        (void)printf("%lld %s left alone: not on hold here, but perhaps on another relay "
+                     "of this name.\n",
+                     spared, table_plural(spared, "record", "records"));
 }
 
 static int run(struct dialogue *dialogue, const char *what)
@@ -241,10 +301,14 @@ static int run(struct dialogue *dialogue, const char *what)
 static bool is_complete(const struct dialogue *dialogue, const char *what)
 {
     int words = dialogue->arguments.word_count;
-    if (strcmp(what, "list") == 0 || strcmp(what, "sync") == 0)
+    if (strcmp(what, "list") == 0)
         return words == 1;
+    if (dialogue->all)
+        return false;
+    if (strcmp(what, "sync") == 0)
+        return words == 1 && dialogue->incident == NULL;
     if (strcmp(what, "show") == 0)
-        return words == 2;
+        return words == 2 && dialogue->incident == NULL;
     return dialogue->incident == NULL ? words > 1 : words == 1;
 }
 
@@ -253,7 +317,7 @@ int verb_quarantine(int argc, char **argv)
     struct dialogue dialogue;
     if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_INCIDENT | DIALOGUE_ALL) !=
         STATUS_OK)
-        return EXIT_USAGE;
+        return usage();
     const char *what = dialogue_word(&dialogue, 0);
     if (what == NULL || !is_complete(&dialogue, what))
         return usage();

@@ -61,9 +61,8 @@ int verb_reload(int argc, char **argv)
 {
     struct dialogue dialogue;
     int result = EXIT_FAILED;
-    if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK)
-        return EXIT_USAGE;
-    if (dialogue.arguments.word_count > 0) {
+    if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK ||
+        dialogue.arguments.word_count > 0) {
         (void)fputs("usage: mailbrake reload\n", stderr);
         return EXIT_USAGE;
     }

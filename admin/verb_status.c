@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "admin/dialogue.h"
+#include "admin/grid.h"
 #include "admin/instant.h"
 #include "admin/table.h"
 #include "admin/verbs.h"
@@ -34,14 +35,27 @@ static void print_counts(const char *name, const json_t *counts)
     (void)fputc('\n', stdout);
 }
 
-static void print_number(const char *name, const json_t *status, const char *field,
-                         const char *meaning)
+static void print_number(const json_t *status, const char *field, const char *name,
+                         const char *const meanings[2])
 {
     const json_t *number = json_object_get(status, field);
+    long long count = table_number(status, field);
     if (json_is_integer(number))
-        (void)printf("%-14s %lld %s\n", name, table_number(status, field), meaning);
+        (void)printf("%-14s %lld %s\n", name, count,
+                     table_plural(count, meanings[0], meanings[1]));
     else
         (void)printf("%-14s not known: the store does not answer\n", name);
+}
+
+static void print_numbers(const json_t *status)
+{
+    static const char *const held[] = {"message waits for a decision",
+                                       "messages wait for a decision"};
+    static const char *const incidents[] = {"open", "open"};
+    static const char *const brakes[] = {"set by hand", "set by hand"};
+    print_number(status, "holds", "held", held);
+    print_number(status, "incidents", "incidents", incidents);
+    print_number(status, "brakes", "brakes", brakes);
 }
 
 static void print_store(const json_t *store)
@@ -54,28 +68,37 @@ static void print_store(const json_t *store)
     (void)printf("%-14s %s, %s\n", "store", table_text(store, "type"), means);
 }
 
+static const struct grid_column rule_columns[] = {
+    {"DECIDED BY", GRID_TEXT}, {"ACCEPTED", GRID_NUMBER}, {"HELD", GRID_NUMBER},
+    {"REJECTED", GRID_NUMBER}, {"DEFERRED", GRID_NUMBER}, {"WOULD", GRID_NUMBER},
+};
+
+static void add_rule(struct grid *grid, const json_t *rule)
+{
+    const json_t *was = json_object_get(rule, "verdicts");
+    const json_t *would = json_object_get(rule, "would");
+    const char *name = table_text(rule, "name");
+    long long stopped = 0;
+    grid_add(grid, strcmp(name, "-") == 0 ? "(no rule)" : name);
+    for (size_t v = 0; v < 3; v++)
+        grid_add_number(grid, table_number(was, verdicts[v]));
+    grid_add_number(grid, table_number(was, "defer") + table_number(was, "tempfail"));
+    for (size_t v = 1; v < VERDICT_COUNT; v++)
+        stopped += table_number(would, verdicts[v]);
+    grid_add_number(grid, stopped);
+}
+
 static void print_rules(const json_t *rules)
 {
     size_t i;
     const json_t *rule;
     if (json_array_size(rules) == 0)
         return;
-    (void)printf("\n%-30s %9s %9s %9s %9s %9s\n", "DECIDED BY", "ACCEPTED", "HELD",
-                 "REJECTED", "DEFERRED", "WOULD");
-    json_array_foreach(rules, i, rule)
-    {
-        const json_t *was = json_object_get(rule, "verdicts");
-        const json_t *would = json_object_get(rule, "would");
-        const char *name = table_text(rule, "name");
-        long long stopped = 0;
-        table_cell(strcmp(name, "-") == 0 ? "(no rule)" : name, 30);
-        for (size_t v = 0; v < 3; v++)
-            table_count(table_number(was, verdicts[v]), 9);
-        table_count(table_number(was, "defer") + table_number(was, "tempfail"), 9);
-        for (size_t v = 1; v < VERDICT_COUNT; v++)
-            stopped += table_number(would, verdicts[v]);
-        (void)printf("%9lld\n", stopped);
-    }
+    (void)fputc('\n', stdout);
+    struct grid *grid =
+        grid_new(rule_columns, sizeof rule_columns / sizeof rule_columns[0]);
+    json_array_foreach(rules, i, rule) add_rule(grid, rule);
+    grid_print(grid, 0);
 }
 
 static void print_status(const json_t *status)
@@ -86,14 +109,15 @@ static void print_status(const json_t *status)
     instant_duration(table_number(status, "uptime_s"), up);
     (void)printf("%-14s %s, up %s\n", "mailbraked", table_text(status, "version"), up);
     table_field("relay", table_text(status, "host"));
+    if (json_is_true(json_object_get(status, "host_shared")))
+        table_field("", "WARNING: another relay with the same store has the same name: "
+                        "give each its own");
     table_field("configuration", table_text(status, "configuration"));
     table_field("mode", monitor ? "monitor: judges and counts, stops nothing but what a "
                                   "brake stops"
                                 : "enforce");
     print_store(json_object_get(status, "store"));
-    print_number("held", status, "holds", "messages wait for a decision");
-    print_number("incidents", status, "incidents", "open");
-    print_number("brakes", status, "brakes", "set by hand");
+    print_numbers(status);
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
                  table_number(lists, "ok"), table_number(lists, "stale"),
                  table_number(lists, "unknown"));
@@ -105,17 +129,22 @@ static void print_status(const json_t *status)
 
 /* ---- lists ---- */
 
-static void print_list(const json_t *list)
+static const struct grid_column list_columns[] = {
+    {"LIST", GRID_KEY}, {"PERSONS", GRID_NUMBER}, {"STATE", GRID_TEXT},
+    {"AGE", GRID_TEXT}, {"SOURCE", GRID_TEXT},
+};
+
+static void add_list(struct grid *grid, const json_t *list)
 {
     char age[INSTANT_SIZE] = "-";
     const json_t *age_s = json_object_get(list, "age_s");
     if (json_is_integer(age_s))
         instant_duration(table_number(list, "age_s"), age);
-    table_cell(table_text(list, "address"), 40);
-    table_count(table_number(list, "size"), 8);
-    table_cell(table_text(list, "state"), 7);
-    table_cell(age, 7);
-    table_end(table_text(list, "source"), 34);
+    grid_add(grid, table_text(list, "address"));
+    grid_add_number(grid, table_number(list, "size"));
+    grid_add(grid, table_text(list, "state"));
+    grid_add(grid, age);
+    grid_add(grid, table_text(list, "source"));
 }
 
 static void print_lists(const json_t *answer)
@@ -128,12 +157,12 @@ static void print_lists(const json_t *answer)
         (void)puts("There are no lists.");
         return;
     }
-    (void)printf("%-40s %8s %-7s %-7s %s\n", "LIST", "PERSONS", "STATE", "AGE", "SOURCE");
-    json_array_foreach(lists, i, list)
-    {
-        print_list(list);
-        table_strings("  holds", json_object_get(list, "nested"), 0);
-    }
+    struct grid *grid =
+        grid_new(list_columns, sizeof list_columns / sizeof list_columns[0]);
+    json_array_foreach(lists, i, list) add_list(grid, list);
+    grid_print(grid, 0);
+    if (shown == 1) /* it was asked for */
+        table_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
     if (table_number(answer, "count") > (long long)shown)
         (void)printf("and %lld more\n", table_number(answer, "count") - (long long)shown);
 }
@@ -141,9 +170,9 @@ static void print_lists(const json_t *answer)
 /* False after a message on stderr. */
 static bool parse(struct dialogue *dialogue, int argc, char **argv, const char *usage)
 {
-    if (dialogue_parse(dialogue, argc, argv, 0) != STATUS_OK)
-        return false;
-    if (dialogue->arguments.word_count <= (strchr(usage, '[') == NULL ? 0 : 1))
+    int most = strchr(usage, '[') == NULL ? 0 : 1;
+    if (dialogue_parse(dialogue, argc, argv, 0) == STATUS_OK &&
+        dialogue->arguments.word_count <= most)
         return true;
     (void)fprintf(stderr, "usage: mailbrake %s\n", usage);
     return false;

@@ -240,6 +240,7 @@ static enum status fill_value(struct loader *loader, struct node *node,
         return keep_string(config_setting_get_string(setting), &node->string);
     case CONFIG_TYPE_FLOAT:
         node->kind = NODE_FLOAT;
+        node->fraction = config_setting_get_float(setting);
         return STATUS_OK;
     case CONFIG_TYPE_GROUP:
         node->kind = NODE_GROUP;

@@ -160,6 +160,14 @@ static const struct option options[] = {
     {.name = "rules.limit", .read = rules_limit, .min = 1},
     {.name = "rules.burst", .read = value_count, RULE(limit.burst), .min = 1,
      .max = RATE_TOKENS_MAX},
+    {.name = "rules.surge", .read = rules_surge, .min = SURGE_FACTOR_MIN,
+     .max = SURGE_FACTOR_MAX},
+    {.name = "rules.window", .read = value_duration, RULE(surge.window_ms),
+     .initial = "1d", .min = SECOND_MS, .max = 366 * DAY_MS},
+    {.name = "rules.floor", .read = value_count, RULE(surge.floor), .min = 1,
+     .max = SURGE_FLOOR_MAX},
+    {.name = "rules.latch", .read = value_duration, RULE(latch_ms), .min = SECOND_MS,
+     .max = 366 * DAY_MS},
     {.name = "rules.action", .read = value_action, RULE(action)},
     {.name = "rules.mode", .read = value_mode, RULE(monitor)},
     {.name = "rules.reason", .read = value_reason, RULE(reason), .min = 1, .max = 200},
@@ -167,10 +175,6 @@ static const struct option options[] = {
 /* clang-format on */
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
-
-/* Known, so that nobody looks for a typing mistake. */
-static const char *const later[] = {"rules.surge", "rules.window", "rules.floor",
-                                    "rules.latch"};
 
 /* The name within a scope, NULL when the dotted name is of another one. */
 static const char *within(const char *scope, const char *name)
@@ -185,25 +189,11 @@ static const char *within(const char *scope, const char *name)
     return strchr(rest, '.') == NULL ? rest : NULL;
 }
 
-static bool is_named(const char *scope, const char *dotted, const char *name)
-{
-    const char *own = within(scope, dotted);
-    return own != NULL && strcmp(own, name) == 0;
-}
-
 static bool is_known(const char *scope, const char *name)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (is_named(scope, options[i].name, name))
-            return true;
-    }
-    return false;
-}
-
-static bool is_later(const char *scope, const char *name)
-{
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (is_named(scope, later[i], name))
+        const char *own = within(scope, options[i].name);
+        if (own != NULL && strcmp(own, name) == 0)
             return true;
     }
     return false;
@@ -216,10 +206,9 @@ static void check_unknown(struct reader *reader, const char *scope,
         const struct node *child = tree_child(&reader->tree, node, i);
         if (is_known(scope, child->name))
             continue;
-        problems_error(reader->problems, child->file, child->line, "%s%s%.100s: %s",
-                       scope, scope[0] == '\0' ? "" : ".", child->name,
-                       is_later(scope, child->name) ? "not supported yet"
-                                                    : "there is no such setting");
+        problems_error(reader->problems, child->file, child->line,
+                       "%s%s%.100s: there is no such setting", scope,
+                       scope[0] == '\0' ? "" : ".", child->name);
     }
 }
 

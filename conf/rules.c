@@ -7,6 +7,7 @@
 #include "base/intern.h"
 #include "base/text.h"
 #include "conf/options.h"
+#include "conf/value.h"
 
 void rules_limit(struct reader *reader, const struct option *option,
                  const struct node *node, void *field)
@@ -19,6 +20,16 @@ void rules_limit(struct reader *reader, const struct option *option,
     enum status status = limit_parse(text, &rule->limit, &rule->unit, &error);
     reader_check(reader, option, node, status, &error);
     rule->has_limit = status == STATUS_OK;
+}
+
+void rules_surge(struct reader *reader, const struct option *option,
+                 const struct node *node, void *field)
+{
+    struct rule *rule = field;
+    value_factor(reader, option, node, &rule->surge.factor);
+    rule->has_surge = rule->surge.factor > 0;
+    if (rule->has_surge)
+        rule->unit = UNIT_RECIPIENTS;
 }
 
 void rules_key(struct reader *reader, const struct option *option,
@@ -36,11 +47,8 @@ void rules_key(struct reader *reader, const struct option *option,
         }
         text_printf(&names, "%s%s", i == 0 ? "" : ", ", key_name((enum key)i));
     }
-    if (strcmp(text, "thread") == 0 || strcmp(text, "campaign") == 0)
-        reader_refuse(reader, option, node, "\"%s\" is not supported yet", text);
-    else
-        reader_refuse(reader, option, node, "\"%.100s\" is none of %s", text,
-                      text_string(&names));
+    reader_refuse(reader, option, node, "\"%.100s\" is none of %s", text,
+                  text_string(&names));
     text_clear(&names);
 }
 
@@ -60,31 +68,85 @@ static const char *fault_of_rate(const struct rate *rate)
 struct entry {
     const struct option *option; /* "rules" */
     const struct node *node;
-    const struct node *limit, *burst, *key, *action;
+    const struct node *limit, *surge, *floor, *key, *action;
 };
+
+/* What means something only beside something else. */
+static void check_companions(struct reader *reader, const struct entry *entry)
+{
+    bool limit = entry->limit != NULL;
+    bool surge = entry->surge != NULL;
+    const struct {
+        const char *name;
+        bool goes;
+        const char *with;
+    } companions[] = {
+        {"burst", limit, "limit"},
+        {"window", surge, "surge"},
+        {"floor", surge, "surge"},
+        {"latch", limit || surge, "limit or surge"},
+    };
+    for (size_t i = 0; i < sizeof companions / sizeof companions[0]; i++) {
+        const char *name = companions[i].name;
+        const struct node *node = tree_find(&reader->tree, entry->node, name);
+        if (node != NULL && !companions[i].goes)
+            problems_error(reader->problems, node->file, node->line,
+                           "rules.%s: %s goes with %s only", name, name,
+                           companions[i].with);
+    }
+}
+
+/* What limit and surge ask of the rest of the rule. */
+static void check_metered(struct reader *reader, const struct entry *entry,
+                          const struct option *option, const struct node *node)
+{
+    bool surge = node == entry->surge;
+    if (entry->key == NULL)
+        reader_refuse(reader, option, node, "a rule with %s",
+                      surge ? "surge must name its key: whose copies it counts"
+                            : "limit must name its key: whose bucket it is");
+    if (entry->action != NULL && entry->action->kind == NODE_STRING &&
+        strcmp(entry->action->string, action_name(ACTION_ACCEPT)) == 0)
+        reader_refuse(reader, option, node, "a rule with %s",
+                      surge ? "surge can't accept; it stops what is more than usual"
+                            : "limit can't accept; it stops what is over the limit");
+}
 
 static void check_limit(struct reader *reader, const struct entry *entry,
                         const struct rule *rule)
 {
     const struct option limit = {.name = "rules.limit"};
-    const struct option burst = {.name = "rules.burst"};
-    if (entry->limit == NULL) {
-        if (entry->burst != NULL)
-            reader_refuse(reader, &burst, entry->burst, "burst goes with limit only");
-        return;
-    }
-    if (entry->key == NULL)
-        reader_refuse(reader, &limit, entry->limit,
-                      "a rule with limit must name its key: whose bucket it is");
-    if (entry->action != NULL && rule->action == ACTION_ACCEPT &&
-        entry->action->kind == NODE_STRING &&
-        strcmp(entry->action->string, "accept") == 0)
-        reader_refuse(reader, &limit, entry->limit,
-                      "a rule with limit can't accept; it stops what is over the limit");
     const char *fault = rule->has_limit ? fault_of_rate(&rule->limit) : NULL;
+    check_metered(reader, entry, &limit, entry->limit);
     if (fault != NULL)
         reader_refuse(reader, &limit, entry->limit, "\"%.100s\": %s",
                       entry->limit->string, fault);
+}
+
+static void check_surge(struct reader *reader, const struct entry *entry)
+{
+    const struct option surge = {.name = "rules.surge"};
+    check_metered(reader, entry, &surge, entry->surge);
+    if (entry->floor == NULL)
+        reader_refuse(reader, &surge, entry->surge,
+                      "a rule with surge must name its floor: how many copies in a "
+                      "window always pass");
+}
+
+static void check_meters(struct reader *reader, const struct entry *entry,
+                         const struct rule *rule)
+{
+    const struct option surge = {.name = "rules.surge"};
+    check_companions(reader, entry);
+    if (entry->limit != NULL && entry->surge != NULL) {
+        reader_refuse(reader, &surge, entry->surge,
+                      "a rule has limit or surge, not both; make it two rules");
+        return;
+    }
+    if (entry->limit != NULL)
+        check_limit(reader, entry, rule);
+    if (entry->surge != NULL)
+        check_surge(reader, entry);
 }
 
 static void check_name(struct reader *reader, const struct entry *entry,
@@ -114,7 +176,8 @@ static void add_rule(struct reader *reader, const struct option *option,
         .option = option,
         .node = node,
         .limit = tree_find(tree, node, "limit"),
-        .burst = tree_find(tree, node, "burst"),
+        .surge = tree_find(tree, node, "surge"),
+        .floor = tree_find(tree, node, "floor"),
         .key = tree_find(tree, node, "key"),
         .action = tree_find(tree, node, "action"),
     };
@@ -124,7 +187,7 @@ static void add_rule(struct reader *reader, const struct option *option,
     rule->line = node->line;
     options_read(reader, option->name, node, rule);
     check_name(reader, &entry, rule, names);
-    check_limit(reader, &entry, rule);
+    check_meters(reader, &entry, rule);
     if (entry.action == NULL)
         reader_refuse(
             reader, option, node,
@@ -152,4 +215,74 @@ void rules_read(struct reader *reader, const struct option *option,
             add_rule(reader, option, tree_child(&reader->tree, node, i), names);
     }
     intern_free(names);
+}
+
+/* True when it decides every message that comes to it. */
+static bool takes_all(const struct rule *rule)
+{
+    for (size_t i = 0; i < MEASURE_COUNT; i++) {
+        if (rule->over[i] >= 0)
+            return false;
+    }
+    size_t elements =
+        rule->from.count + rule->from_not.count + rule->to.count + rule->to_not.count;
+    return elements + rule->hours.count + rule->hours_not.count == 0 &&
+           rule->origin == ORIGIN_ANY && rule->reply == ANY && rule->automatic == ANY &&
+           !rule_is_metered(rule) && !rule->monitor;
+}
+
+/* What it reaches, a message costs at least; a list alone may cost less than it reaches
+ * with others. */
+static bool is_always_short(const struct rule *rule)
+{
+    int64_t reach = rule->over[MEASURE_REACH];
+    if (reach < rule->over[MEASURE_EXTERNAL])
+        reach = rule->over[MEASURE_EXTERNAL];
+    return rule->has_limit && rule->unit == UNIT_RECIPIENTS && rule->key != KEY_LIST &&
+           reach >= rule->limit.burst;
+}
+
+/* True when its own conditions leave no message that has its key. */
+static bool excludes_key(const struct rule *rule)
+{
+    if (!rule_is_metered(rule))
+        return false;
+    for (size_t i = 0; rule->key == KEY_LIST && i < rule->to_not.count; i++) {
+        if (rule->to_not.items[i].kind == ELEMENT_ANY_LIST)
+            return true;
+    }
+    for (size_t i = 0; rule->key == KEY_LOGIN && i < rule->from_not.count; i++) {
+        const struct element *element = &rule->from_not.items[i];
+        if (element->kind == ELEMENT_LOGIN && strcmp(element->text, "*") == 0)
+            return true;
+    }
+    return false;
+}
+
+void rules_warn(struct reader *reader)
+{
+    const struct tree *tree = &reader->tree;
+    const struct node *nodes = tree_find(tree, tree_root(tree), "rules");
+    const struct policy *policy = &reader->settings->policy;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i];
+        const struct node *node = tree_child(tree, nodes, i);
+        if (is_always_short(rule))
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": whatever it matches costs more than its "
+                             "burst, so it stops all of that",
+                             rule->name);
+        if (excludes_key(rule))
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": nothing that it matches has a %s, its key, "
+                             "so it never fires",
+                             rule->name, key_name(rule->key));
+        if (takes_all(rule) && i + 1 < policy->rule_count) {
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": has no condition, so no rule below it is "
+                             "ever reached",
+                             rule->name);
+            return;
+        }
+    }
 }

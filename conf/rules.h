@@ -9,6 +9,11 @@ enum { RULES_MAX = 1000 };
 option_read rules_read; /* struct policy: rules */
 
 option_read rules_limit; /* struct rule: has_limit, limit and unit */
+option_read rules_surge; /* struct rule: has_surge, surge.factor and unit */
 option_read rules_key;   /* enum key */
+
+/* Warns of rules that can't do what they look like. Only for rules that are right and
+ * linked. */
+void rules_warn(struct reader *reader);
 
 #endif

@@ -155,7 +155,7 @@ enum scan_kind scan_next(struct scan *scan)
             skip_comment(scan);
         } else if (is_letter(c)) {
             skip_name(scan);
-        } else if (is_digit(c)) {
+        } else if (is_digit(c) || c == '.') {
             scan->line_start = false;
             if (take_number(scan))
                 return SCAN_TOO_LARGE;

@@ -10,6 +10,7 @@
 
 #include "conf/load.h"
 #include "conf/options.h"
+#include "conf/rules.h"
 #include "conf/sources.h"
 
 /* Groups of options, read into the settings themselves. */
@@ -105,6 +106,15 @@ static bool has_folder(const char *path)
     return is;
 }
 
+static bool has_surge(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].has_surge)
+            return true;
+    }
+    return false;
+}
+
 /* What is no mistake of the configuration, but will not work as it may be meant. */
 static void warn_all(struct reader *reader)
 {
@@ -120,6 +130,11 @@ static void warn_all(struct reader *reader)
     if (settings->store.state_file[0] != '\0' && !has_folder(settings->store.state_file))
         warn(reader, "store", "state_file", "there is no folder for ",
              settings->store.state_file);
+    if (settings->store.type == STORE_TYPE_MEMORY &&
+        settings->store.state_file[0] == '\0' && has_surge(&settings->policy))
+        warn(reader, "store", "state_file",
+             "is not set, so what surge learns is lost at each restart", "");
+    rules_warn(reader);
 }
 
 static enum status compile(struct reader *reader, const char *path)

@@ -13,7 +13,7 @@ enum node_kind {
     NODE_ARRAY, /* [ a, b ]: scalars of one kind */
     NODE_LIST,  /* ( a, b ): anything */
     NODE_INTEGER,
-    NODE_FLOAT, /* no option takes one, so its value is not kept */
+    NODE_FLOAT,
     NODE_BOOL,
     NODE_STRING,
     NODE_BROKEN, /* reported already */
@@ -26,6 +26,7 @@ struct node {
     char *name;         /* NULL in arrays and lists */
     char *string;       /* NODE_STRING; else NULL */
     int64_t integer;    /* NODE_INTEGER; NODE_BOOL: 0 or 1 */
+    double fraction;    /* NODE_FLOAT; may be infinite */
     size_t first_child; /* index in the tree; children stand together, in order */
     size_t child_count;
 };

@@ -142,6 +142,25 @@ void value_count(struct reader *reader, const struct option *option,
         *(int64_t *)field = integer;
 }
 
+/* 2 and 2.0 are the same; what is finer than a thousandth is rounded. The bounds are
+ * compared before that: what is below them stays so, and so does infinity. */
+void value_factor(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    double least = (double)option->min / 1000;
+    double most = (double)option->max / 1000;
+    double value = (double)node->integer;
+    if (node->kind == NODE_FLOAT)
+        value = node->fraction;
+    else if (!reader_expect(reader, option, node, NODE_INTEGER))
+        return;
+    if (value >= least && value <= most)
+        *(int64_t *)field = (int64_t)(value * 1000 + 0.5);
+    else
+        reader_refuse(reader, option, node, "%.15g is not from %g to %g", value, least,
+                      most);
+}
+
 void value_bool(struct reader *reader, const struct option *option,
                 const struct node *node, void *field)
 {

@@ -12,6 +12,7 @@ option_read value_delimiter; /* struct domains */
 option_read value_address;   /* char *: canonical, with a domain */
 option_read value_integer;   /* int */
 option_read value_count;     /* int64_t */
+option_read value_factor;    /* int64_t: thousandths; min and max are thousandths */
 option_read value_bool;      /* bool */
 option_read value_tristate;  /* enum tristate */
 option_read value_octal;     /* unsigned: "0660" */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "quarantine/mark.h"
 
 static char mark_name[] = "X-Mailbrake";
 
@@ -20,14 +21,17 @@ static bool remove_marks(SMFICTX *ctx, const struct session *session)
 
 static bool hold(SMFICTX *ctx, const struct decision *decision)
 {
-    char mark[200];
+    struct mark mark = {.reach = decision->reach};
+    char field[MARK_SIZE];
     char reason[100]; /* Postfix cuts at 100 */
-    (void)snprintf(mark, sizeof mark, "id=%s rule=%s incident=%s reach=%lld",
-                   decision->hold, decision->rule, decision->incident,
-                   (long long)decision->reach);
+    memcpy(mark.id, decision->hold, sizeof mark.id);
+    memcpy(mark.incident, decision->incident, sizeof mark.incident);
+    memcpy(mark.tell, decision->tell, sizeof mark.tell);
+    (void)snprintf(mark.rule, sizeof mark.rule, "%.64s", decision->rule);
+    mark_print(&mark, field);
     (void)snprintf(reason, sizeof reason, "mailbrake %.60s, reach %lld", decision->rule,
                    (long long)decision->reach);
-    return smfi_addheader(ctx, mark_name, mark) == MI_SUCCESS &&
+    return smfi_addheader(ctx, mark_name, field) == MI_SUCCESS &&
            smfi_quarantine(ctx, reason) == MI_SUCCESS;
 }
 

@@ -35,6 +35,7 @@ static const char *decider_name(const struct verdict *verdict)
     case CAUSE_NONE:
     case CAUSE_RULE:
     case CAUSE_LIMIT:
+    case CAUSE_LATCH:
     case CAUSE_TOO_MANY:
         break;
     }
@@ -83,11 +84,14 @@ static void take_verdict(const struct view *view, const struct verdict *verdict,
     reply_make(&told, has_incident ? decision->incident : NULL, &decision->reply);
 }
 
-/* What a rule or a brake stopped is told to the ledger; our own failures are not. */
+/* What a rule or a brake stopped is told to the ledger; our own failures are not. Nor is
+ * mail to an unknown list, unless it is held: then somebody must decide about it. */
 static bool is_recorded(const struct view *view, const struct verdict *verdict)
 {
-    return verdict->action != ACTION_ACCEPT && !verdict->temporary &&
-           (verdict->rule != NULL || verdict->brake != NULL) &&
+    bool decided =
+        verdict->rule != NULL || verdict->brake != NULL ||
+        (verdict->cause == CAUSE_UNKNOWN && verdict->action == ACTION_QUARANTINE);
+    return verdict->action != ACTION_ACCEPT && !verdict->temporary && decided &&
            !only_watches(view, verdict);
 }
 
@@ -100,7 +104,7 @@ static bool charge(struct engine *engine, const struct plan *plan, int64_t deadl
         return true;
     if (outcomes == NULL)
         return false;
-    return store_charge(engine->store, plan->charges, plan->charge_count, plan->commit,
+    return store_charge(engine->store, plan->charges, plan->charge_count, plan->mode,
                         deadline_us, outcomes, out_source) == STATUS_OK;
 }
 
@@ -201,6 +205,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         .minute_of_week = occasion->minute_of_week,
         .brakes = board_take(engine->board),
         .now_ms = occasion->now_ms,
+        .key = &engine->key,
     };
     *out = (struct decision){.hashed = settings->privacy.addresses == PRIVACY_HASHED};
     out->failure = gather(envelope, occasion->failure, snapshot, &facts);
@@ -213,7 +218,8 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
                                  : judge_doubt(CAUSE_DOUBT);
     take_monitors(&plan, out);
     if (is_recorded(&view, &verdict))
-        record_stopped(engine, &view, settings, occasion, deadline_us, &verdict, out);
+        record_stopped(engine, &(struct stopped){&view, &plan, settings, occasion},
+                       deadline_us, &verdict, out);
     take_verdict(&view, &verdict, out);
     plan_clear(&plan);
     facts_clear(&facts);

@@ -51,6 +51,7 @@ struct decision {
     bool hashed;
     char hold[DIGEST_ID_SIZE];     /* the id of its hold record; "" for none */
     char incident[DIGEST_ID_SIZE]; /* "" or "-" for none */
+    char tell[DIGEST_ID_SIZE];     /* of its mark */
     int64_t reach;
     bool keep_marks; /* leave X-Mailbrake fields that came in */
     enum store_source source;

@@ -1,16 +1,26 @@
-/* Documents in the store's META collection: "key", and "rules:HOST" as "HASH MS". */
+/* Documents in the store's META collection: "key", "rules:HOST" as "HASH MS", and
+ * "relay:HOST" as "INSTANCE MS PLACE PID", written by who lives: so who finds another's
+ * there after his own has a living namesake. */
 #include "milter/kin.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/documents.h"
 
-enum { STORE_MS = 1000, VALUE_SIZE = 80, FRESH_MS = 5 * 60 * 1000 };
+enum {
+    STORE_MS = 1000,
+    VALUE_SIZE = 120,
+    FRESH_MS = 5 * 60 * 1000,
+    CLAIM_MS = KIN_CLAIM_SECONDS * 1000,
+};
 
 static int64_t soon(void)
 {
@@ -100,4 +110,93 @@ void kin_compare_rules(struct engine *engine, const struct settings *settings,
     if (store_list(engine->store, COLLECTION_META, soon(), compare, &comparing) !=
         STATUS_OK)
         return;
+}
+
+/* ---- the host name ---- */
+
+/* This boot of this machine, and the process ids seen from here; "" when that can't be
+ * told. */
+static void find_place(char out_place[DIGEST_HEX_SIZE])
+{
+    static const struct digest_key no_secret;
+    char text[200] = "";
+    char space[80] = "";
+    out_place[0] = '\0';
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file == NULL)
+        return;
+    bool known = fgets(text, 80, file) != NULL &&
+                 readlink("/proc/self/ns/pid", space, sizeof space - 1) > 0;
+    (void)fclose(file);
+    if (!known)
+        return;
+    (void)strcat(text, space);
+    digest_hex(&no_secret, text, strlen(text), out_place);
+}
+
+void kin_init(struct kin *kin, const char *host)
+{
+    *kin = (struct kin){0};
+    (void)snprintf(kin->host, sizeof kin->host, "%s", host);
+    digest_random_id(kin->instance);
+    find_place(kin->place);
+}
+
+struct claim {
+    char instance[DIGEST_ID_SIZE];
+    int64_t at_ms;
+    char place[DIGEST_HEX_SIZE];
+    long pid;
+};
+
+/* Ours from before a crash, most likely: that process is no more. */
+static bool is_dead(const struct kin *kin, const struct claim *claim)
+{
+    return kin->place[0] != '\0' && strcmp(claim->place, kin->place) == 0 &&
+           claim->pid > 1 && kill((pid_t)claim->pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Before our first claim nobody knows whether who was here lives; soon after it we know.
+ */
+static void take_claim(struct kin *kin, const char *value, int64_t now_ms)
+{
+    struct claim claim;
+    if (sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f] %ld", claim.instance,
+               &claim.at_ms, claim.place, &claim.pid) != 4 ||
+        strcmp(claim.instance, kin->instance) == 0 || is_dead(kin, &claim))
+        return;
+    if (!kin->claimed && now_ms - claim.at_ms < 4 * CLAIM_MS)
+        kin->doubted_until_ms = now_ms + 3 * CLAIM_MS;
+    if (!kin->claimed)
+        return;
+    kin->shared_until_ms = now_ms + FRESH_MS;
+    log_throttled(SEVERITY_WARNING,
+                  "another relay that shares our store is called %s, too: give each a "
+                  "host name of its own. Until then records of held mail stay when their "
+                  "message is gone",
+                  kin->host);
+}
+
+enum actions_names kin_claim(struct kin *kin, struct engine *engine, int64_t now_ms)
+{
+    char id[256];
+    char value[VALUE_SIZE];
+    char *theirs = NULL;
+    const struct change change = {
+        .collection = COLLECTION_META, .id = id, .check = false, .value = value};
+    (void)snprintf(id, sizeof id, "relay:%.240s", kin->host);
+    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s %ld", kin->instance, now_ms,
+                   kin->place[0] == '\0' ? "0" : kin->place, (long)getpid());
+    enum status status = store_get(engine->store, COLLECTION_META, id, soon(), &theirs);
+    if (status == STATUS_OK)
+        take_claim(kin, theirs, now_ms);
+    free(theirs);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = store_change(engine->store, &change, 1, soon());
+    if (status == STATUS_OK)
+        kin->claimed = true;
+    if (now_ms < kin->shared_until_ms)
+        return ACTIONS_NAMES_SHARED;
+    return kin->claimed && now_ms >= kin->doubted_until_ms ? ACTIONS_NAMES_OWN
+                                                           : ACTIONS_NAMES_DOUBTED;
 }

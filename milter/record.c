@@ -39,6 +39,11 @@ static bool may_be_told(const struct view *view)
     return target.kind == TARGET_PERSON;
 }
 
+static const char *decider_of(const struct verdict *verdict)
+{
+    return verdict->brake != NULL ? "brake" : "lists_unknown";
+}
+
 /* What makes the incident: the bucket that was short, the brake, or the rule's key. */
 static const char *subject_of(const struct view *view, const struct verdict *verdict,
                               char *buffer, size_t size)
@@ -47,6 +52,8 @@ static const char *subject_of(const struct view *view, const struct verdict *ver
         return verdict->brake->key;
     if (verdict->charge != NULL)
         return verdict->charge->subject;
+    if (verdict->rule == NULL)
+        return view->facts->identity;
     return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";
 }
 
@@ -55,6 +62,7 @@ static void take_hold(const struct hold *hold, struct verdict *verdict,
 {
     memcpy(decision->hold, hold->id, sizeof decision->hold);
     memcpy(decision->incident, hold->incident, sizeof decision->incident);
+    memcpy(decision->tell, hold->tell, sizeof decision->tell);
     if (hold->result == HOLD_INCIDENT_FULL) {
         verdict->action = ACTION_REJECT;
     } else if (hold->result == HOLD_QUEUE_FULL) {
@@ -66,30 +74,34 @@ static void take_hold(const struct hold *hold, struct verdict *verdict,
     }
 }
 
-void record_stopped(struct engine *engine, const struct view *view,
-                    const struct settings *settings, const struct occasion *occasion,
+void record_stopped(struct engine *engine, const struct stopped *stopped,
                     int64_t deadline_us, struct verdict *verdict,
                     struct decision *decision)
 {
+    const struct view *view = stopped->view;
+    const struct occasion *occasion = stopped->occasion;
     const struct facts *facts = view->facts;
     char subject[SUBJECT_SIZE];
     struct event event = {
         .action = verdict->action,
-        .rule = verdict->rule != NULL ? verdict->rule->name : "brake",
-        .fingerprint = verdict->rule != NULL ? verdict->rule->fingerprint : "brake",
+        .rule = verdict->rule != NULL ? verdict->rule->name : decider_of(verdict),
+        .fingerprint =
+            verdict->rule != NULL ? verdict->rule->fingerprint : decider_of(verdict),
         .subject = subject_of(view, verdict, subject, sizeof subject),
         .identity = facts->identity,
         .sender = facts->sender.text,
         .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,
+        .charges = stopped->plan->charges,
+        .charge_count = stopped->plan->charge_count,
         .queue_id = occasion->queue_id == NULL ? "" : occasion->queue_id,
         .now_ms = occasion->now_ms,
     };
     name_recipients(view, &event);
     if (verdict->action == ACTION_QUARANTINE) {
         struct hold hold;
-        ledger_hold(engine->ledger, settings, &event, deadline_us, &hold);
+        ledger_hold(engine->ledger, stopped->settings, &event, deadline_us, &hold);
         take_hold(&hold, verdict, decision);
     } else {
         ledger_count(engine->ledger, &event, decision->incident);

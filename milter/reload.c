@@ -32,9 +32,12 @@ static bool was_told(const struct problems *before, const struct problem *proble
 static void log_loaded(const char *what, const struct snapshot *snapshot)
 {
     const struct policy *policy = &snapshot->settings->policy;
+    uint32_t lists = directory_list_count(snapshot->directory);
+    const char *mode = policy->monitor ? "monitor" : "enforce";
     log_print(SEVERITY_INFO, "%s: rules %zu, lists %u, mode %s", what, policy->rule_count,
-              directory_list_count(snapshot->directory),
-              policy->monitor ? "monitor" : "enforce");
+              lists, mode);
+    (void)sd_notifyf(0, "STATUS=rules %zu, lists %u, mode %s", policy->rule_count, lists,
+                     mode);
 }
 
 /* A message that still holds the old one lets go within its deadline: waiting for that
@@ -100,9 +103,11 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
     enum status status = load(reload, &problems);
     pthread_mutex_unlock(&reload->lock);
     problem_log(&problems);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         log_print(SEVERITY_ERROR, "%s: not reloaded, the rules from before stay in force",
                   reload->path);
+        (void)sd_notify(0, "STATUS=not reloaded: the rules from before are in force");
+    }
     (void)sd_notify(0, "READY=1");
     if (out_problems != NULL)
         *out_problems = problems;

@@ -130,8 +130,6 @@ void session_header(struct session *session, const char *name, const char *value
 {
     if (strcasecmp(name, "X-Mailbrake") == 0)
         session->marks++;
-    if (strcasecmp(name, "Message-ID") == 0 && session->message_id == NULL)
-        session->message_id = keep(session, value);
     if (strcasecmp(name, SEAL_FIELD) == 0 && session->seal == NULL)
         session->seal = keep(session, value);
     if (!header_is_wanted(name))
@@ -147,9 +145,12 @@ void session_header(struct session *session, const char *name, const char *value
     session->headers = items;
     const char *kept_name = keep(session, name);
     const char *kept_value = keep(session, value);
-    if (session->failure == NULL)
-        session->headers[session->header_count++] =
-            (struct header){.name = kept_name, .value = kept_value};
+    if (session->failure != NULL)
+        return;
+    session->headers[session->header_count++] =
+        (struct header){.name = kept_name, .value = kept_value};
+    if (session->message_id == NULL && strcasecmp(name, "Message-ID") == 0)
+        session->message_id = kept_value;
 }
 
 struct envelope session_envelope(const struct session *session)

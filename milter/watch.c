@@ -18,6 +18,7 @@ enum {
     TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
     NOTICES_SECONDS = 5,
     SYNC_SECONDS = 5,
+    TIDY_SECONDS = 15 * 60,
     PRUNE_SECONDS = 60,
 };
 
@@ -25,6 +26,8 @@ struct watch {
     struct engine *engine;
     struct actions *actions;
     const char *host;
+    bool alone; /* nobody else can use the store */
+    struct kin kin;
 };
 
 static int64_t soon(void)
@@ -53,7 +56,8 @@ void watch_flush(struct engine *engine)
 {
     enum status status = ledger_flush(engine->ledger, soon());
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
-        log_throttled(SEVERITY_WARNING, "refusals could not be counted in the store");
+        log_throttled(SEVERITY_WARNING,
+                      "what was stopped could not be written to the store");
 }
 
 static void measure(struct engine *engine)
@@ -69,11 +73,21 @@ static void measure(struct engine *engine)
         log_throttled(SEVERITY_WARNING, "the held messages could not be counted");
 }
 
+static void claim_name(struct watch *watch)
+{
+    if (!watch->alone)
+        actions_set_names(watch->actions,
+                          kin_claim(&watch->kin, watch->engine, clock_wall_ms()));
+}
+
 static void *run_quick(void *argument)
 {
-    struct engine *engine = argument;
+    struct watch *watch = argument;
+    struct engine *engine = watch->engine;
     for (unsigned tick = 0;; tick++) {
         watch_brakes(engine);
+        if (tick % (KIN_CLAIM_SECONDS * TICKS_PER_SECOND) == 0)
+            claim_name(watch);
         if (tick % TICKS_PER_SECOND == 0) {
             watch_flush(engine);
             measure(engine);
@@ -130,30 +144,55 @@ static void prune(struct engine *engine, const struct settings *settings)
 
 /* Records and queue are held against each other at the start, and again after holds that
  * could not be recorded. The helper or the store may not be there yet: then until it went
- * well, but told once. */
+ * well, but told once. Now and then, and once it is known whose they are, records end
+ * whose message never came into the queue, or left it without us. */
 struct sync {
     bool due, told;
+    bool spared; /* records that may have been another relay's */
 };
 
+static bool is_tidying_due(const struct watch *watch, const struct sync *sync,
+                           unsigned second)
+{
+    return second % TIDY_SECONDS == TIDY_SECONDS - SYNC_SECONDS ||
+           (sync->spared && actions_names(watch->actions) == ACTIONS_NAMES_OWN);
+}
+
+static void tell_sync(const struct actions_sync *found)
+{
+    if (found->restored > 0)
+        log_print(SEVERITY_INFO, "quarantine: %zu held %s back", found->restored,
+                  found->restored == 1 ? "message got its record"
+                                       : "messages got their record");
+    if (found->ended > 0)
+        log_print(SEVERITY_INFO, "quarantine: %zu %s gone", found->ended,
+                  found->ended == 1 ? "record ended because its message is"
+                                    : "records ended because their message is");
+}
+
 static void synchronise(const struct watch *watch, const struct settings *settings,
-                        struct sync *sync)
+                        struct sync *sync, unsigned second)
 {
     struct error error = {0};
     struct actions_sync found;
+    enum status status;
     if (ledger_take_unrecorded(watch->engine->ledger))
         sync->due = true;
-    if (!sync->due)
+    if (sync->due)
+        status = actions_sync(watch->actions, settings, &found, &error);
+    else if (is_tidying_due(watch, sync, second))
+        status = actions_tidy(watch->actions, settings, &found, &error);
+    else
         return;
-    enum status status = actions_sync(watch->actions, settings, &found, &error);
-    if (status != STATUS_OK && !sync->told)
+    if (status == STATUS_OK) {
+        tell_sync(&found);
+        sync->spared = found.spared > 0;
+        sync->due = sync->told = false;
+    } else if (sync->due && !sync->told) {
         log_print(SEVERITY_WARNING, "the records were not held against the queue: %s",
                   error.text);
-    else if (status == STATUS_OK && (found.restored > 0 || found.ended > 0))
-        log_print(SEVERITY_INFO,
-                  "quarantine: %zu held messages got their record back, %zu records "
-                  "ended because their message is gone",
-                  found.restored, found.ended);
-    sync->due = sync->told = status != STATUS_OK;
+        sync->told = true;
+    }
 }
 
 static void *run_slow(void *argument)
@@ -166,7 +205,7 @@ static void *run_slow(void *argument)
         struct snapshot *snapshot = slot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
         if (second % SYNC_SECONDS == 0)
-            synchronise(watch, settings, &sync);
+            synchronise(watch, settings, &sync, second);
         if (second % NOTICES_SECONDS == 0)
             send_notices(&notices, settings);
         if (second % PRUNE_SECONDS == 0)
@@ -196,8 +235,13 @@ enum status watch_start(struct engine *engine, struct actions *actions, const ch
                         struct error *error)
 {
     static struct watch watch; /* of the one daemon in this process */
+    struct snapshot *snapshot = slot_get(&engine->snapshots);
     watch = (struct watch){.engine = engine, .actions = actions, .host = host};
-    enum status status = start(run_quick, engine, error);
+    watch.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
+    snapshot_unref(snapshot);
+    kin_init(&watch.kin, host);
+    claim_name(&watch);
+    enum status status = start(run_quick, &watch, error);
     if (status == STATUS_OK)
         status = start(run_slow, &watch, error);
     return status;

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "policy/mailbox.h"
 
 static enum status refuse(struct error *error, const char *text, const char *why)
 {
@@ -52,32 +53,12 @@ static enum status parse_login(const char *text, const struct domains *own,
     return status;
 }
 
-static enum status parse_address(const char *text, const struct domains *own,
-                                 struct address *out, struct error *error)
-{
-    if (strchr(text, '*') != NULL || strpbrk(text, "<>(),; ") != NULL)
-        return refuse(error, text, "takes one address (user@domain), without '*'");
-    const char *at = strchr(text, '@');
-    if (at != NULL && strchr(at + 1, '@') != NULL)
-        return refuse(error, text, "has two '@'");
-    enum status status = address_parse(text, strlen(text), out);
-    if (status == STATUS_OK && out->at > 0 && domains_first(own) != NULL)
-        status = address_qualify(out, domains_first(own));
-    if (status == STATUS_NOMEM)
-        return status;
-    if (status != STATUS_OK)
-        return refuse(error, text, "is too long for an address");
-    if (out->at == 0 || address_domain(out)[0] == '\0')
-        return refuse(error, text, "is no address (user@domain)");
-    return STATUS_OK;
-}
-
 /* As facts have it, a sender of ours is without the tag. */
 static enum status parse_sender(const char *text, const struct domains *own,
                                 struct brake *out, struct error *error)
 {
     struct address address;
-    enum status status = parse_address(text, own, &address, error);
+    enum status status = mailbox_parse(text, domains_first(own), &address, error);
     if (status != STATUS_OK)
         return status;
     if (address_is_own(&address, own))
@@ -89,7 +70,7 @@ static enum status parse_list(const char *text, const struct domains *own,
                               struct brake *out, struct error *error)
 {
     struct address address;
-    enum status status = parse_address(text, own, &address, error);
+    enum status status = mailbox_parse(text, domains_first(own), &address, error);
     return status == STATUS_OK ? keep(out, BRAKE_LIST, "list:", address.text) : status;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "policy/address.h"
+#include "policy/mailbox.h"
 
 static enum status refuse(struct error *error, const char *string, const char *why)
 {
@@ -67,22 +67,6 @@ static enum status parse_client(const char *text, struct element *out,
     return status;
 }
 
-/* One address in its canonical spelling; without a domain it gets default_domain. */
-static enum status parse_address(const char *text, const char *default_domain,
-                                 struct address *out, struct error *error)
-{
-    enum status status = address_parse(text, strlen(text), out);
-    if (status == STATUS_OK && default_domain != NULL)
-        status = address_qualify(out, default_domain);
-    if (status == STATUS_NOMEM)
-        return status;
-    if (status != STATUS_OK)
-        return refuse(error, text, "is too long for an address");
-    if (out->at == 0 || address_domain(out)[0] == '\0')
-        return refuse(error, text, "is no address (user@domain)");
-    return STATUS_OK;
-}
-
 static enum status parse_list(const char *text, const struct domains *own,
                               struct element *out, struct error *error)
 {
@@ -91,7 +75,7 @@ static enum status parse_list(const char *text, const struct domains *own,
         return keep(out, ELEMENT_ANY_LIST, text);
     if (text[0] == '\0' || strchr(text, '*') != NULL || has_bare_at(text))
         return refuse(error, text, "list: takes the address of one list, or \"list:*\"");
-    enum status status = parse_address(text, domains_first(own), &address, error);
+    enum status status = mailbox_parse(text, domains_first(own), &address, error);
     return status == STATUS_OK ? keep(out, ELEMENT_LIST, address.text) : status;
 }
 
@@ -138,7 +122,7 @@ static enum status parse_mailbox(const char *text, struct element *out,
         return refuse(error, text, "is no address (user@domain)");
     if (strchr(text, '*') != NULL)
         return parse_pattern(text, out, error);
-    enum status status = parse_address(text, NULL, &address, error);
+    enum status status = mailbox_parse(text, NULL, &address, error);
     return status == STATUS_OK ? keep(out, ELEMENT_ADDRESS, address.text) : status;
 }
 

@@ -1,4 +1,4 @@
-/* Who is shown to whom, and whether a message answers or answers by itself. */
+/* Who is shown to whom, what a message answers, and whether it answers by itself. */
 #include "policy/header.h"
 
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "policy/addrlist.h"
 
 static const char *const wanted[] = {
-    "To", "Cc", "In-Reply-To", "References", "Auto-Submitted", "Precedence", "List-Id",
+    "To",         "Cc",      "In-Reply-To", "References", "Auto-Submitted",
+    "Precedence", "List-Id", "Message-ID",  "Subject",
 };
 
 bool header_is_wanted(const char *name)
@@ -82,10 +83,40 @@ static enum status add_visible(const struct header *header, const struct domains
     return STATUS_OK;
 }
 
+/* Which field a thread's id is from, the better the higher. */
+enum origin_of_thread {
+    THREAD_UNKNOWN,
+    THREAD_OWN,
+    THREAD_ANSWERED,
+    THREAD_REFERRED,
+};
+
+/* The first field of the best kind that names an id. */
+static enum status take_thread(const struct header *header, enum origin_of_thread origin,
+                               enum origin_of_thread *known, struct header_facts *facts)
+{
+    if (origin <= *known)
+        return STATUS_OK;
+    enum status status = thread_find(header->value, facts->thread);
+    if (status == STATUS_OK)
+        *known = origin;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum origin_of_thread thread_origin(const char *name)
+{
+    if (strcasecmp(name, "References") == 0)
+        return THREAD_REFERRED;
+    if (strcasecmp(name, "In-Reply-To") == 0)
+        return THREAD_ANSWERED;
+    return strcasecmp(name, "Message-ID") == 0 ? THREAD_OWN : THREAD_UNKNOWN;
+}
+
 enum status header_gather(const struct header *headers, size_t count,
                           const struct domains *own, struct header_facts *out)
 {
     struct header_facts facts = {0};
+    enum origin_of_thread known = THREAD_UNKNOWN;
     enum status status = STATUS_OK;
     struct intern *seen = intern_new();
     if (seen == NULL)
@@ -93,13 +124,16 @@ enum status header_gather(const struct header *headers, size_t count,
 
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         const struct header *header = &headers[i];
+        enum origin_of_thread origin = thread_origin(header->name);
         if (strcasecmp(header->name, "To") == 0 || strcasecmp(header->name, "Cc") == 0)
             status = add_visible(header, own, seen, &facts);
-        else if (strcasecmp(header->name, "In-Reply-To") == 0 ||
-                 strcasecmp(header->name, "References") == 0)
-            facts.reply = facts.reply || !is_empty(header->value);
-        else
+        else if (origin != THREAD_UNKNOWN)
+            status = take_thread(header, origin, &known, &facts);
+        else if (strcasecmp(header->name, "Subject") != 0)
             facts.automatic = facts.automatic || says_automatic(header);
+        else if (facts.subject == NULL)
+            facts.subject = header->value;
+        facts.reply = facts.reply || (origin > THREAD_OWN && !is_empty(header->value));
     }
     intern_free(seen);
     if (status == STATUS_OK)

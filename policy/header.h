@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "policy/domains.h"
+#include "policy/thread.h"
 
 /* A field as the MTA hands it over: borrowed, value may be folded. */
 struct header {
@@ -18,6 +19,9 @@ struct header {
 struct header_facts {
     uint64_t visible, visible_external; /* distinct addresses in To and Cc */
     bool reply, automatic;
+    char thread[THREAD_SIZE]; /* the first id that a References names, else an
+                                 In-Reply-To, else a Message-ID; "": none does */
+    const char *subject;      /* of the first Subject, borrowed; NULL: there is none */
 };
 
 /* Which fields header_gather looks at. */

@@ -45,25 +45,36 @@ struct verdict judge_doubt(enum cause cause)
     return verdict;
 }
 
-/* Without an answer of the store a bucket counts as full. */
-static struct outcome outcome_of(const struct plan *plan, size_t charge,
+/* What a charge may cost at most, whatever was drawn before; of a window, without a past.
+ */
+static int64_t whole_of(const struct charge *charge)
+{
+    return charge->rate != NULL ? charge->rate->burst : charge->surge->floor;
+}
+
+/* Without an answer of the store a bucket counts as full, and a window as large enough.
+ */
+static struct outcome outcome_of(const struct plan *plan, size_t i,
                                  const struct outcome *outcomes)
 {
     if (outcomes != NULL)
-        return outcomes[charge];
-    int64_t burst = plan->charges[charge].rate->burst;
-    return (struct outcome){
-        .left = burst, .burst = burst, .fits = plan->charges[charge].cost <= burst};
+        return outcomes[i];
+    const struct charge *charge = &plan->charges[i];
+    int64_t whole = whole_of(charge);
+    return (struct outcome){.left = whole,
+                            .burst = whole,
+                            .fits = charge->rate == NULL || charge->cost <= whole};
 }
 
-/* The first of a step's buckets that is short; false when all have room. */
-static bool find_short(const struct plan *plan, const struct step *step,
-                       const struct outcome *outcomes, struct verdict *verdict)
+/* The first of a step's charges that fires; false when all have room. */
+static bool find_firing(const struct plan *plan, const struct step *step,
+                        const struct outcome *outcomes, struct verdict *verdict)
 {
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
         struct outcome outcome = outcome_of(plan, i, outcomes);
-        if (outcome.fits)
+        if (!outcome_fires(&outcome))
             continue;
+        verdict->cause = outcome.latch_ms > 0 ? CAUSE_LATCH : CAUSE_LIMIT;
         verdict->charge = &plan->charges[i];
         verdict->outcome = outcome;
         return true;
@@ -79,7 +90,7 @@ static bool step_fires(const struct view *view, const struct plan *plan,
     const struct rule *rule = step->rule;
     struct verdict verdict = verdict_of(rule->action, CAUSE_RULE, rule);
     verdict.value = view->facts->measures[MEASURE_REACH];
-    if (!rule->has_limit) {
+    if (!rule_is_metered(rule)) {
         for (size_t i = MEASURE_COUNT; i-- > 0;) {
             if (rule->over[i] < 0)
                 continue;
@@ -91,10 +102,8 @@ static bool step_fires(const struct view *view, const struct plan *plan,
         verdict.cause = CAUSE_TOO_MANY;
         verdict.value = (int64_t)step->lists;
         verdict.over = PLAN_LIST_BUCKETS_MAX;
-    } else {
-        verdict.cause = CAUSE_LIMIT;
-        if (!find_short(plan, step, outcomes, &verdict))
-            return false;
+    } else if (!find_firing(plan, step, outcomes, &verdict)) {
+        return false;
     }
     *out = verdict;
     return true;
@@ -104,10 +113,11 @@ static bool step_fires(const struct view *view, const struct plan *plan,
 static void settle(const struct view *view, enum store_source source,
                    struct verdict *verdict)
 {
-    bool limit = verdict->cause == CAUSE_LIMIT;
-    bool never = limit && verdict->charge->cost > verdict->charge->rate->burst;
-    if (limit && !never && source == STORE_LOCAL &&
-        verdict->charge->cost > verdict->outcome.burst) {
+    const struct charge *charge = verdict->charge;
+    bool over = charge != NULL && charge->cost > whole_of(charge);
+    bool never = over && charge->rate != NULL;
+    if (verdict->cause == CAUSE_LIMIT && !over && source == STORE_LOCAL &&
+        charge->cost > verdict->outcome.burst) {
         verdict->action = ACTION_DEFER; /* with the whole bucket it could have passed */
         verdict->temporary = true;
         return;

@@ -11,7 +11,8 @@ enum cause {
     CAUSE_BRAKE,    /* set by hand */
     CAUSE_UNKNOWN,  /* lists_unknown */
     CAUSE_RULE,     /* by matching */
-    CAUSE_LIMIT,    /* a bucket was short */
+    CAUSE_LIMIT,    /* a bucket was short, or a window's usual copies were passed */
+    CAUSE_LATCH,    /* it fired a while ago, and is latched */
     CAUSE_TOO_MANY, /* too many buckets for one message */
     CAUSE_STORE,    /* the store did not answer: on_failure */
     CAUSE_DOUBT,    /* we could not decide: no memory, or a message past a cap */
@@ -27,8 +28,8 @@ struct verdict {
     int64_t over;                /* its limit, -1 when the rule has no threshold */
     int64_t value;               /* reach, or the measure's value */
     const struct brake *brake;   /* CAUSE_BRAKE */
-    const struct charge *charge; /* CAUSE_LIMIT: the bucket that was short */
-    struct outcome outcome;      /* CAUSE_LIMIT */
+    const struct charge *charge; /* CAUSE_LIMIT, CAUSE_LATCH: what fired; else NULL */
+    struct outcome outcome;      /* of that charge */
 };
 
 /* A verdict that needs no plan: relays, notices, brakes, unknown lists. False when there

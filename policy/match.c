@@ -206,7 +206,7 @@ static bool over_holds(const struct rule *rule, const struct facts *facts)
 static bool has_subject(const struct view *view, const struct rule *rule)
 {
     const struct facts *facts = view->facts;
-    if (!rule->has_limit)
+    if (!rule_is_metered(rule))
         return true;
     switch (rule->key) {
     case KEY_LOGIN:
@@ -219,6 +219,10 @@ static bool has_subject(const struct view *view, const struct rule *rule)
                 return true;
         }
         return false;
+    case KEY_THREAD:
+        return facts->thread[0] != '\0';
+    case KEY_CAMPAIGN:
+        return facts->campaign != NULL;
     case KEY_SENDER:
     case KEY_CLIENT:
     case KEY_ALL:

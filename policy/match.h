@@ -28,9 +28,10 @@ struct view {
     const struct directory *directory;
     const struct facts *facts;
     int minute_of_week;
-    const struct brakes *brakes; /* NULL: none */
-    int64_t now_ms;              /* wall time; for brakes */
-    bool notice;                 /* Mailbrake's own, by its seal */
+    const struct brakes *brakes;  /* NULL: none */
+    int64_t now_ms;               /* wall time; for brakes */
+    bool notice;                  /* Mailbrake's own, by its seal */
+    const struct digest_key *key; /* hashes a campaign's subject; NULL: a public one */
 };
 
 enum condition match_rule(const struct view *view, const struct rule *rule);

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "policy/campaign.h"
 #include "policy/match.h"
 #include "policy/numbers.h"
 #include "policy/reach.h"
@@ -295,10 +296,13 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
     if (status == STATUS_OK)
         status = header_gather(envelope->headers, envelope->header_count,
                                &policy->domains, &shown);
+    if (status == STATUS_OK)
+        status = campaign_make(facts.identity, shown.subject, &facts.campaign);
     if (status != STATUS_OK) {
         facts_clear(&facts);
         return status;
     }
+    memcpy(facts.thread, shown.thread, sizeof facts.thread);
     facts.measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
     facts.measures[MEASURE_VISIBLE_EXTERNAL] = (int64_t)shown.visible_external;
     facts.reply = shown.reply;
@@ -326,5 +330,6 @@ void facts_clear(struct facts *facts)
     }
     free(facts->recipients);
     free(facts->lists);
+    free(facts->campaign);
     *facts = (struct facts){0};
 }

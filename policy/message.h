@@ -41,7 +41,7 @@ struct recipient {
     uint64_t copies; /* what the MTA delivers for all its spellings */
 };
 
-enum { SUBJECT_SIZE = ADDRESS_SIZE + 16, RECIPIENTS_MAX = 50000 };
+enum { SUBJECT_SIZE = ADDRESS_SIZE + 64, RECIPIENTS_MAX = 50000 };
 
 /* Borrows from envelope, policy and directory; cleared before they go. */
 struct facts {
@@ -62,6 +62,8 @@ struct facts {
     uint64_t copies;
     int64_t measures[MEASURE_COUNT]; /* reach, external, visible, visible_external */
     bool reply, automatic;
+    char thread[THREAD_SIZE]; /* "": the message has none */
+    char *campaign;           /* as campaign_make gives it; NULL: none. Never logged */
 };
 
 /* At most RECIPIENTS_MAX recipients. NOMEM, or LIMIT when there are more or an address

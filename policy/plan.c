@@ -1,5 +1,5 @@
 /* The walk, as far as it can go without the store: top to bottom, down to the first rule
- * that decides by matching. Limits above it become charges. */
+ * that decides by matching. Limits and surges above it become charges. */
 #include "policy/plan.h"
 
 #include <stdio.h>
@@ -28,6 +28,20 @@ static bool format_list(const struct view *view, const struct rule *rule, char *
     return false;
 }
 
+/* The words of a Subject field are shown to nobody and kept nowhere: their hash stands
+ * for them. */
+static bool format_campaign(const struct view *view, char *out, size_t size)
+{
+    static const struct digest_key zero;
+    char hash[DIGEST_HEX_SIZE];
+    const char *campaign = view->facts->campaign;
+    if (campaign == NULL)
+        return false;
+    digest_hex(view->key == NULL ? &zero : view->key, campaign, strlen(campaign), hash);
+    (void)snprintf(out, size, "campaign:%s#%s", view->facts->identity, hash);
+    return true;
+}
+
 bool plan_subject(const struct view *view, const struct rule *rule, char *out,
                   size_t size)
 {
@@ -44,11 +58,28 @@ bool plan_subject(const struct view *view, const struct rule *rule, char *out,
         return format_subject("domain", address_domain(&facts->sender), out, size);
     case KEY_LIST:
         return format_list(view, rule, out, size);
+    case KEY_THREAD:
+        return format_subject("thread", facts->thread, out, size);
+    case KEY_CAMPAIGN:
+        return format_campaign(view, out, size);
     case KEY_ALL:
         (void)snprintf(out, size, "all");
         return true;
     }
     return false;
+}
+
+struct charge plan_charge(const struct rule *rule, const char *subject, int64_t cost)
+{
+    return (struct charge){
+        .fingerprint = rule->fingerprint,
+        .subject = subject,
+        .rate = rule->has_limit ? &rule->limit : NULL,
+        .surge = rule->has_surge ? &rule->surge : NULL,
+        .cost = cost,
+        .latch_ms = rule->latch_ms,
+        .monitor = rule->monitor,
+    };
 }
 
 static enum status add_charge(struct plan *plan, const struct rule *rule,
@@ -58,13 +89,7 @@ static enum status add_charge(struct plan *plan, const struct rule *rule,
     if (owned == NULL)
         return STATUS_NOMEM;
     plan->subjects[plan->charge_count] = owned;
-    plan->charges[plan->charge_count++] = (struct charge){
-        .fingerprint = rule->fingerprint,
-        .subject = owned,
-        .rate = &rule->limit,
-        .cost = cost,
-        .monitor = rule->monitor,
-    };
+    plan->charges[plan->charge_count++] = plan_charge(rule, owned, cost);
     return STATUS_OK;
 }
 
@@ -161,21 +186,44 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
     return add_charge(plan, rule, subject, cost);
 }
 
+static enum status add_charges(const struct view *view, const struct rule *rule,
+                               struct plan *plan, struct step *step)
+{
+    enum status status = STATUS_OK;
+    *step = (struct step){.rule = rule, .charge = plan->charge_count};
+    if (rule_is_metered(rule) && rule->key == KEY_LIST)
+        status = charge_lists(view, rule, plan, step);
+    else if (rule_is_metered(rule))
+        status = charge_one(view, rule, plan);
+    step->charge_count = plan->charge_count - step->charge;
+    for (size_t i = step->charge; i < plan->charge_count; i++)
+        plan->charges[i].teaches = view->policy->monitor;
+    return status;
+}
+
 static enum status add_step(const struct view *view, const struct rule *rule,
                             struct plan *plan)
 {
     struct step *step = &plan->steps[plan->step_count++];
-    *step = (struct step){.rule = rule, .charge = plan->charge_count};
-    enum status status = STATUS_OK;
-    if (rule->has_limit && rule->key == KEY_LIST)
-        status = charge_lists(view, rule, plan, step);
-    else if (rule->has_limit)
-        status = charge_one(view, rule, plan);
-    step->charge_count = plan->charge_count - step->charge;
-
-    bool sure = !rule->has_limit || step->lists > PLAN_LIST_BUCKETS_MAX;
+    enum status status = add_charges(view, rule, plan, step);
+    bool sure = !rule_is_metered(rule) || step->lists > PLAN_LIST_BUCKETS_MAX;
     if (sure && !rule->monitor)
         plan->decides = rule;
+    return status;
+}
+
+/* What an administrator lets pass goes out, and so is usual from now on. */
+static enum status add_allowed(const struct view *view, const struct rule *rule,
+                               struct plan *plan)
+{
+    struct step step;
+    if (!rule->has_surge)
+        return STATUS_OK;
+    enum status status = add_charges(view, rule, plan, &step);
+    for (size_t i = step.charge; i < plan->charge_count; i++) {
+        plan->charges[i].monitor = true;
+        plan->charges[i].latch_ms = 0;
+    }
     return status;
 }
 
@@ -208,12 +256,15 @@ enum status plan_make(const struct view *view, struct plan *out)
         plan.conditions[plan.rules_walked++] = condition;
         if (condition == CONDITION_NONE)
             status = add_step(view, rule, &plan);
+        else if (condition == CONDITION_ALLOWED)
+            status = add_allowed(view, rule, &plan);
     }
     if (status != STATUS_OK) {
         plan_clear(&plan);
         return status;
     }
-    plan.commit = plan.decides == NULL || plan.decides->action == ACTION_ACCEPT;
+    bool accepts = plan.decides == NULL || plan.decides->action == ACTION_ACCEPT;
+    plan.mode = accepts ? CHARGE_TAKE : CHARGE_LATCH;
     *out = plan;
     return STATUS_OK;
 }

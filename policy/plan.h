@@ -12,13 +12,14 @@ enum { PLAN_LIST_BUCKETS_MAX = 64 }; /* of one rule with key = "list" */
 struct step {
     const struct rule *rule;
     size_t charge;       /* first of its charges */
-    size_t charge_count; /* 0 without limit, or with too many lists */
+    size_t charge_count; /* 0 without limit and surge, or with too many lists */
     size_t lists;        /* with key = "list": how many; over PLAN_LIST_BUCKETS_MAX it
                             fires without being charged */
     bool fires;          /* set by judge */
 };
 
-/* The rules that matched, down to the first that decides by matching. */
+/* The rules that matched, down to the first that decides by matching. A surge that an
+ * administrator lets be passed has charges, but no step: it learns, and stops nothing. */
 struct plan {
     struct step *steps;
     size_t step_count;
@@ -28,8 +29,11 @@ struct plan {
     enum condition *conditions; /* of each rule walked, rules_walked of them */
     size_t rules_walked; /* all, or up to and with the one that decides by matching */
     const struct rule *decides; /* that one; NULL: none, the message is accepted */
-    bool commit; /* charge when every limit has room: the walk's end is accept */
+    enum charge_mode mode;      /* TAKE when the walk's end is accept, else LATCH */
 };
+
+/* The bucket or window of a metered rule for a subject. Borrows both. */
+struct charge plan_charge(const struct rule *rule, const char *subject, int64_t cost);
 
 /* NOMEM is the only failure. */
 enum status plan_make(const struct view *view, struct plan *out) MUST_CHECK;

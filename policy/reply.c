@@ -15,9 +15,14 @@ static const char *default_reason(const struct verdict *verdict)
         return "The members of a list in this mail are not known at the moment.";
     if (verdict->cause == CAUSE_TOO_MANY)
         return "Too many lists in one message.";
-    if (verdict->cause == CAUSE_LIMIT && verdict->charge->cost > verdict->outcome.burst)
+    const struct charge *charge = verdict->charge;
+    if (charge != NULL && charge->surge == NULL && charge->cost > verdict->outcome.burst)
         return "More recipients than are allowed at once.";
-    if (verdict->cause == CAUSE_LIMIT)
+    if (verdict->cause == CAUSE_LATCH)
+        return "Mail like this is stopped for a while, since it passed its limit.";
+    if (charge != NULL && charge->surge != NULL)
+        return "More recipients than are usual for this mail.";
+    if (charge != NULL)
         return "The sending limit is used up.";
     if (verdict->over < 0)
         return "This mail is not allowed.";
@@ -38,7 +43,7 @@ static const char *measure_name(enum measure measure)
 static void format_numbers(const struct verdict *verdict, char *out, size_t size)
 {
     out[0] = '\0';
-    if (verdict->cause == CAUSE_LIMIT)
+    if (verdict->charge != NULL)
         (void)snprintf(out, size, " (cost %lld, left %lld of %lld)",
                        (long long)verdict->charge->cost, (long long)verdict->outcome.left,
                        (long long)verdict->outcome.burst);

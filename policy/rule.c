@@ -27,7 +27,7 @@ void rule_clear(struct rule *rule)
 
 /* Public on purpose: two relays, or two versions, must find the same bucket, and the name
  * of a rule is no secret. The name's hash has a fixed length, so no two rules are one
- * text. */
+ * text. A surge's factor and floor may change without its past being lost. */
 void rule_seal(struct rule *rule)
 {
     static const struct digest_key zero;
@@ -35,12 +35,23 @@ void rule_seal(struct rule *rule)
     char whole[DIGEST_HEX_SIZE + 128];
     const char *text = rule->name == NULL ? "" : rule->name;
     digest_hex(&zero, text, strlen(text), name);
+    if (rule->has_surge) {
+        int length = snprintf(whole, sizeof whole, "%s %s surge %lld", name,
+                              key_name(rule->key), (long long)rule->surge.window_ms);
+        digest_hex(&zero, whole, (size_t)length, rule->fingerprint);
+        return;
+    }
     int length = snprintf(whole, sizeof whole, "%s %s %s %lld %lld %lld", name,
                           key_name(rule->key),
                           rule->unit == UNIT_MESSAGES ? "messages" : "recipients",
                           (long long)rule->limit.tokens, (long long)rule->limit.period_ms,
                           (long long)rule->limit.burst);
     digest_hex(&zero, whole, (size_t)length, rule->fingerprint);
+}
+
+bool rule_is_metered(const struct rule *rule)
+{
+    return rule->has_limit || rule->has_surge;
 }
 
 /* Decimal digits into a number; moves *text behind them. False without digits, or past
@@ -156,9 +167,10 @@ const char *action_name(enum action action)
 const char *key_name(enum key key)
 {
     static const char *const names[] = {
-        [KEY_SENDER] = "sender", [KEY_LOGIN] = "login",
-        [KEY_CLIENT] = "client", [KEY_SENDER_DOMAIN] = "sender_domain",
-        [KEY_LIST] = "list",     [KEY_ALL] = "all",
+        [KEY_SENDER] = "sender",     [KEY_LOGIN] = "login",
+        [KEY_CLIENT] = "client",     [KEY_SENDER_DOMAIN] = "sender_domain",
+        [KEY_LIST] = "list",         [KEY_THREAD] = "thread",
+        [KEY_CAMPAIGN] = "campaign", [KEY_ALL] = "all",
     };
     return names[key];
 }

@@ -10,6 +10,7 @@
 #include "policy/bucket.h"
 #include "policy/element.h"
 #include "policy/hours.h"
+#include "policy/window.h"
 
 enum action {
     ACTION_ACCEPT,
@@ -24,6 +25,8 @@ enum key {
     KEY_CLIENT,
     KEY_SENDER_DOMAIN,
     KEY_LIST,
+    KEY_THREAD,
+    KEY_CAMPAIGN,
     KEY_ALL,
 };
 
@@ -53,14 +56,18 @@ struct rule {
     enum origin origin;
     enum tristate reply, automatic;
     int64_t over[MEASURE_COUNT]; /* more than this; -1: no condition */
-    bool has_limit;
+    bool has_limit;              /* at most one of limit and surge */
     struct rate limit;
-    enum unit unit;
+    bool has_surge;
+    struct surge surge;
+    enum unit unit;   /* with a surge: recipients */
+    int64_t latch_ms; /* with a limit or a surge: once fired, it fires for so long; 0: no
+                         latch */
     enum key key;
     enum action action;
     bool monitor;
     char *reason;                      /* NULL: a default */
-    char fingerprint[DIGEST_HEX_SIZE]; /* of name, key, unit and limit */
+    char fingerprint[DIGEST_HEX_SIZE]; /* of name, key, unit and limit, or window */
 };
 
 /* Everything zero or unset. */
@@ -69,6 +76,9 @@ void rule_clear(struct rule *rule);
 
 /* Sets the fingerprint from the other fields. */
 void rule_seal(struct rule *rule);
+
+/* True with a limit or a surge: it fires by what the store knows of its key. */
+bool rule_is_metered(const struct rule *rule);
 
 /* "N messages|recipients per DURATION" into tokens, period and unit; burst becomes
  * tokens. Does not check the bounds (rate_is_valid). */

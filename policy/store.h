@@ -1,5 +1,5 @@
-/* What policy asks of the shared state: charge all buckets of a message, or none. The
- * implementations are in store/. */
+/* What policy asks of the shared state: charge all buckets and windows of a message, or
+ * none. The implementations are in store/. */
 #ifndef POLICY_STORE_H
 #define POLICY_STORE_H
 
@@ -9,22 +9,35 @@
 
 #include "base/status.h"
 #include "policy/bucket.h"
+#include "policy/window.h"
 
-/* One bucket that a message would draw from. Subjects are plain here ("sender:a@b"); a
- * store hashes them before they leave the process or are kept. All pointers borrowed. */
+/* One bucket that a message would draw from, or one window that it would add to. Subjects
+ * are plain here ("sender:a@b"); a store hashes them before they leave the process or are
+ * kept. All pointers borrowed. */
 struct charge {
     const char *fingerprint; /* of the rule: the same rule on every relay, no other */
     const char *subject;
-    const struct rate *rate;
+    const struct rate *rate;   /* of the bucket; NULL: it is a window */
+    const struct surge *surge; /* of the window; NULL: it is a bucket */
     int64_t cost;
-    bool monitor; /* never stops a message; charged if it has room */
+    int64_t latch_ms; /* once fired, it fires for so long; 0: it has no latch */
+    bool monitor;     /* never stops a message; charged if it has room, a window always */
+    bool teaches;     /* the message goes out whatever is found: a window counts it */
 };
 
-/* What the store found in a charge's bucket, after refill and before taking. */
+/* What a message may leave behind, by how its walk ends. */
+enum charge_mode {
+    CHARGE_PEEK,  /* nothing */
+    CHARGE_LATCH, /* a rule stops it by matching: latches, and what teaches */
+    CHARGE_TAKE,  /* it is accepted unless a charge fires */
+};
+
+/* What the store found of a charge, before it changed anything. */
 struct outcome {
-    int64_t left;
-    int64_t burst; /* size of the bucket asked: the rate's, or the local share of it */
-    bool fits;     /* cost <= left */
+    int64_t left;     /* tokens after refill; copies that the window still takes */
+    int64_t burst;    /* what it holds at most; of the local share if that was asked */
+    int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
+    bool fits;        /* cost <= left */
 };
 
 /* Who answered. */
@@ -37,13 +50,27 @@ enum store_source {
 
 struct store;
 
-/* Reads every bucket at one instant. If commit, and every charge that is not monitor
- * fits: takes all of those, and each monitor charge that fits. Otherwise nothing is
- * taken. The same fingerprint and subject twice in one call is an error of the caller.
+/* Looks at every charge at one instant. One fires when its latch is set or its cost does
+ * not fit; the charges stand in the order of their rules, and the first that fires and is
+ * not monitor decides (outcome_fires says so of an outcome).
+ *
+ * None decides, and the mode is TAKE: every bucket with room is drawn from, and every
+ * window that has room or is monitor counts the cost. One decides: its latch is set
+ * (anew) for latch_ms, unless the cost is over the bucket's burst. In both cases, but
+ * with PEEK, monitor charges that fire, down to the one that decides, set their latches
+ * likewise, and windows down to there that teach count their cost.
+ *
+ * The same fingerprint and subject twice in one call is an error of the caller.
  * deadline_us is monotonic. OK with count outcomes, or UNAVAILABLE and none; then the
  * charge may still have happened (charging twice is tolerable, too little is not). */
 enum status store_charge(struct store *store, const struct charge *charges, size_t count,
-                         bool commit, int64_t deadline_us, struct outcome *out_outcomes,
+                         enum charge_mode mode, int64_t deadline_us,
+                         struct outcome *out_outcomes,
                          enum store_source *out_source) MUST_CHECK;
+
+static inline bool outcome_fires(const struct outcome *outcome)
+{
+    return outcome->latch_ms > 0 || !outcome->fits;
+}
 
 #endif

@@ -32,6 +32,7 @@ struct actions *actions_new(struct ledger *ledger, const struct digest_key *seal
         return NULL;
     actions->ledger = ledger;
     actions->seal_key = *seal_key;
+    atomic_init(&actions->names, ACTIONS_NAMES_OWN);
     actions->host = strdup(host);
     if (actions->host == NULL || pthread_mutex_init(&actions->deciding, NULL) != 0) {
         free(actions->host);
@@ -48,6 +49,16 @@ void actions_free(struct actions *actions)
     (void)pthread_mutex_destroy(&actions->deciding);
     free(actions->host);
     free(actions);
+}
+
+void actions_set_names(struct actions *actions, enum actions_names names)
+{
+    atomic_store(&actions->names, names);
+}
+
+enum actions_names actions_names(const struct actions *actions)
+{
+    return atomic_load(&actions->names);
 }
 
 const char *actions_verb_name(enum actions_verb verb)
@@ -140,9 +151,7 @@ static enum status order(struct actions *actions, const struct settings *setting
 
 bool actions_is_pulled(const json_t *hold)
 {
-    return strcmp(record_text(hold, "rule"), "brake") == 0 &&
-           !json_is_true(json_object_get(hold, "restored")) &&
-           json_integer_value(json_object_get(hold, "addressed_count")) == 0;
+    return json_is_true(json_object_get(hold, "pulled"));
 }
 
 /* Writes down how the helper's order went. */
@@ -150,11 +159,17 @@ static enum status conclude(struct actions *actions, const char *id,
                             enum actions_verb verb, enum status ordered,
                             struct error *error)
 {
-    const char *to = ordered == STATUS_OK          ? verbs[verb].after
-                     : ordered == STATUS_NOT_FOUND ? "gone"
-                                                   : "held";
+    bool own = actions_names(actions) == ACTIONS_NAMES_OWN;
+    const char *to = ordered == STATUS_OK                 ? verbs[verb].after
+                     : ordered == STATUS_NOT_FOUND && own ? "gone"
+                                                          : "held";
     enum status status =
         ledger_move(actions->ledger, id, verbs[verb].during, to, actions_deadline_us());
+    if (ordered == STATUS_NOT_FOUND && !own)
+        return error_set(error, STATUS_CONFLICT,
+                         "%s is not in this queue; another relay may be called %s, too: "
+                         "run it there",
+                         id, actions->host);
     if (ordered == STATUS_NOT_FOUND)
         return error_set(error, ordered, "%s: the message is not in the queue any more",
                          id);
@@ -166,6 +181,15 @@ static enum status conclude(struct actions *actions, const char *id,
                          "quarantine sync` will",
                          id, verbs[verb].after);
     return STATUS_OK;
+}
+
+/* Without the store the lesson is lost: the next run like it may be held again. */
+static void teach(struct actions *actions, const struct settings *settings,
+                  const json_t *hold)
+{
+    if (ledger_teach(actions->ledger, &settings->policy, hold, actions_deadline_us()) !=
+        STATUS_OK)
+        return;
 }
 
 /* Under the lock. */
@@ -196,6 +220,8 @@ static enum status decide(struct actions *actions, const struct settings *settin
                    actions_is_pulled(hold) ? record_text(hold, "sender") : id);
     const struct actions_target target = {.hold = hold, .check = check_text};
     enum status ordered = order(actions, settings, verb, &target, error);
+    if (ordered == STATUS_OK && verb == ACTIONS_RELEASE)
+        teach(actions, settings, hold);
     return conclude(actions, id, verb, ordered, error);
 }
 

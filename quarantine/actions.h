@@ -47,7 +47,23 @@ struct actions_sync {
     size_t foreign;  /* of them without a mark of ours: held by somebody else */
     size_t failed;   /* of them that could not be looked at or recorded */
     size_t ended;    /* records whose message is not on hold any more */
+    size_t spared;   /* such that were left alone: they may be another relay's */
 };
+
+/* Whose the records are that bear this relay's name. Unless they are all its own, none of
+ * them ends because this queue has not got its message. */
+enum actions_names {
+    ACTIONS_NAMES_OWN,
+    ACTIONS_NAMES_DOUBTED, /* not known yet */
+    ACTIONS_NAMES_SHARED,  /* another relay that is alive calls itself the same */
+};
+void actions_set_names(struct actions *actions, enum actions_names names);
+enum actions_names actions_names(const struct actions *actions);
+
+/* Ends this relay's records whose messages are gone from the queue, and looks at no
+ * message: quick enough to be done now and then. Fills in ended and spared. */
+enum status actions_tidy(struct actions *actions, const struct settings *settings,
+                         struct actions_sync *out, struct error *error) MUST_CHECK;
 
 /* Rebuilds this relay's records from the MTA's queue. Waits two seconds where a record is
  * so young that its message may not have reached the queue yet. */
@@ -60,8 +76,10 @@ struct actions_pull {
     size_t failed;     /* still on their way, as far as is known */
 };
 
-/* Holds what this relay accepted from a sender before and has not delivered yet. key: of
- * the brake, "sender:ADDRESS", as brake_parse_key gives it; INVALID for all others. */
+/* Holds what this relay accepted from a sender before and has not delivered yet, whatever
+ * the caps on held mail. key: of the brake, "sender:ADDRESS", as brake_parse_key gives
+ * it; INVALID for all others. IO: it was held, but could not be written down beside the
+ * state file. */
 enum status actions_pull_back(struct actions *actions, const struct settings *settings,
                               const char *key, struct actions_pull *out,
                               struct error *error) MUST_CHECK;

@@ -6,9 +6,10 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "policy/address.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
+#include "quarantine/mark.h"
+#include "quarantine/pulled.h"
 #include "quarantine/queue.h"
 #include "quarantine/record.h"
 
@@ -25,6 +26,7 @@ struct syncing {
     const struct settings *settings;
     json_t *holds; /* all records, an array */
     json_t *by_id; /* the same records, by their ids */
+    struct pulled pulled;
     struct actions_sync *found;
 };
 
@@ -67,12 +69,24 @@ static enum status hold_again(struct syncing *syncing, const json_t *hold)
     return status == STATUS_CONFLICT ? STATUS_OK : status; /* it was decided meanwhile */
 }
 
-static enum status restore(struct syncing *syncing, const char *mark,
-                           const struct queue_message *message)
+bool actions_canonical(const struct settings *settings, const char *queued,
+                       struct address *out)
+{
+    const struct domains *own = &settings->policy.domains;
+    if (address_parse(queued, strlen(queued), out) != STATUS_OK)
+        return false;
+    if (domains_first(own) != NULL &&
+        address_qualify(out, domains_first(own)) != STATUS_OK)
+        return false;
+    if (address_is_own(out, own))
+        (void)address_remove_tag(out, own->delimiters);
+    return true;
+}
+
+static enum status restore(struct syncing *syncing, const struct stray *stray)
 {
     enum status status =
-        ledger_restore(syncing->actions->ledger, mark, message->queue_id, message->sender,
-                       message->arrived_ms, actions_deadline_us());
+        ledger_restore(syncing->actions->ledger, stray, actions_deadline_us());
     if (status == STATUS_OK)
         syncing->found->restored++;
     else if (status == STATUS_INVALID)
@@ -85,31 +99,9 @@ static bool is_record_of(const json_t *hold, const struct queue_message *message
     return strcmp(record_text(hold, "queue_id"), message->queue_id) == 0;
 }
 
-/* A message without a mark: one that a brake pulled back has a record all the same. */
-static void take_unmarked(struct syncing *syncing, const struct queue_message *message)
+/* A message on hold with its record. */
+static enum status take_recorded(struct syncing *syncing, const json_t *hold)
 {
-    size_t i;
-    const json_t *hold;
-    json_array_foreach(syncing->holds, i, hold)
-    {
-        if (is_ours(syncing, hold) && actions_is_pulled(hold) &&
-            is_record_of(hold, message) &&
-            strcmp(record_text(hold, "state"), "held") == 0) {
-            syncing->found->known++;
-            return;
-        }
-    }
-    syncing->found->foreign++;
-}
-
-static enum status take_marked(struct syncing *syncing, const char *mark,
-                               const struct queue_message *message)
-{
-    char id[ID_SIZE];
-    mark_id(mark, id);
-    const json_t *hold = json_object_get(syncing->by_id, id);
-    if (hold == NULL || !is_ours(syncing, hold) || !is_record_of(hold, message))
-        return restore(syncing, mark, message);
     if (strcmp(record_text(hold, "state"), "held") == 0) {
         syncing->found->known++;
         return STATUS_OK;
@@ -117,6 +109,70 @@ static enum status take_marked(struct syncing *syncing, const char *mark,
     enum status status = hold_again(syncing, hold);
     if (status == STATUS_OK)
         syncing->found->restored++;
+    return status;
+}
+
+/* The record of a message that a brake pulled back, unless it is over. */
+static const json_t *find_pulled(const struct syncing *syncing,
+                                 const struct queue_message *message)
+{
+    size_t i;
+    const json_t *hold;
+    json_array_foreach(syncing->holds, i, hold)
+    {
+        const char *state = record_text(hold, "state");
+        if (is_ours(syncing, hold) && actions_is_pulled(hold) &&
+            is_record_of(hold, message) &&
+            (strcmp(state, "held") == 0 || actions_state_after(state) != NULL))
+            return hold;
+    }
+    return NULL;
+}
+
+static enum status take_unmarked(struct syncing *syncing,
+                                 const struct queue_message *message)
+{
+    char text[MARK_SIZE];
+    struct mark mark = {.rule = "brake"};
+    const json_t *hold = find_pulled(syncing, message);
+    const struct pulled_message *pulled =
+        pulled_find(&syncing->pulled, message->queue_id, message->arrived_ms);
+    if (hold != NULL)
+        return take_recorded(syncing, hold);
+    if (pulled == NULL) {
+        syncing->found->foreign++;
+        return STATUS_OK;
+    }
+    memcpy(mark.id, pulled->id, sizeof mark.id);
+    memcpy(mark.incident, pulled->incident, sizeof mark.incident);
+    mark_print(&mark, text);
+    const struct stray stray = {.mark = text,
+                                .queue_id = message->queue_id,
+                                .sender = message->sender,
+                                .arrived_ms = message->arrived_ms,
+                                .pulled = true};
+    return restore(syncing, &stray);
+}
+
+static enum status take_marked(struct syncing *syncing, const char *mark,
+                               const struct queue_message *message)
+{
+    char id[ID_SIZE];
+    struct address sender;
+    mark_id(mark, id);
+    json_t *hold = json_object_get(syncing->by_id, id);
+    if (hold != NULL && is_ours(syncing, hold) && is_record_of(hold, message))
+        return take_recorded(syncing, hold);
+    bool sound = actions_canonical(syncing->settings, message->sender, &sender);
+    const struct stray stray = {.mark = mark,
+                                .queue_id = message->queue_id,
+                                .sender = sound ? sender.text : message->sender,
+                                .arrived_ms = message->arrived_ms};
+    enum status status = restore(syncing, &stray);
+    /* As it was read, the record would be ended for want of its message. */
+    if (status == STATUS_OK && hold != NULL &&
+        json_object_set_new(hold, "queue_id", json_string(message->queue_id)) != 0)
+        status = STATUS_NOMEM;
     return status;
 }
 
@@ -137,10 +193,8 @@ static enum status take_message(struct syncing *syncing,
     if (status != STATUS_OK)
         return status;
     const char *mark = last_line(marks);
-    if (mark[0] == '\0')
-        take_unmarked(syncing, message);
-    else
-        status = take_marked(syncing, mark, message);
+    status = mark[0] == '\0' ? take_unmarked(syncing, message)
+                             : take_marked(syncing, mark, message);
     free(marks);
     if (status == STATUS_UNAVAILABLE)
         return error_set(error, status, "the store does not answer");
@@ -172,10 +226,13 @@ static enum status end_records(struct syncing *syncing, const struct queue *queu
 {
     size_t i;
     const json_t *hold;
+    bool own = actions_names(syncing->actions) == ACTIONS_NAMES_OWN;
     json_array_foreach(syncing->holds, i, hold)
     {
         const char *to = is_ours(syncing, hold) ? ending(hold, queue) : NULL;
-        if (to == NULL)
+        if (to != NULL && !own)
+            syncing->found->spared++;
+        if (to == NULL || !own)
             continue;
         struct actions *actions = syncing->actions;
         (void)pthread_mutex_lock(&actions->deciding);
@@ -233,8 +290,12 @@ static enum status read_records(struct syncing *syncing, struct error *error)
 {
     size_t i;
     json_t *hold;
-    enum status status = ledger_holds(syncing->actions->ledger, true,
-                                      actions_deadline_us(), &syncing->holds);
+    struct ledger *ledger = syncing->actions->ledger;
+    /* What waits to be recorded is known better here than the queue knows it. What can't
+     * be recorded for another reason than that the store is away, is tried from there. */
+    enum status status = ledger_flush(ledger, actions_deadline_us());
+    if (status != STATUS_UNAVAILABLE)
+        status = ledger_holds(ledger, true, actions_deadline_us(), &syncing->holds);
     if (status != STATUS_OK)
         return error_set(error, status, "the store does not answer");
     syncing->by_id = json_object();
@@ -246,7 +307,41 @@ static enum status read_records(struct syncing *syncing, struct error *error)
     return STATUS_OK;
 }
 
-enum status actions_sync(struct actions *actions, const struct settings *settings,
+/* What has left the queue needs no line in the file any more. A message may have come,
+ * and been pulled, since the queue was listed. */
+static enum status forget_pulled(const struct syncing *syncing, const struct queue *queue,
+                                 int64_t listed_ms, struct error *error)
+{
+    struct pulled all = {0};
+    struct pulled left = {0};
+    const char *state_file = syncing->settings->store.state_file;
+    (void)pthread_mutex_lock(&syncing->actions->deciding);
+    enum status status = pulled_read(state_file, &all, error);
+    for (size_t i = 0; i < all.count && status == STATUS_OK; i++) {
+        const struct pulled_message *pulled = &all.messages[i];
+        const struct queue_message *message = queue_find(queue, pulled->queue_id);
+        if ((message != NULL && message->arrived_ms == pulled->arrived_ms) ||
+            pulled->arrived_ms > listed_ms - YOUNG_MS)
+            status = pulled_add(&left, pulled);
+    }
+    if (status == STATUS_NOMEM)
+        (void)error_set(error, status, "out of memory");
+    if (status == STATUS_OK && left.count < all.count)
+        status = pulled_write(state_file, &left, error);
+    (void)pthread_mutex_unlock(&syncing->actions->deciding);
+    pulled_clear(&all);
+    pulled_clear(&left);
+    return status;
+}
+
+static void clear(struct syncing *syncing)
+{
+    pulled_clear(&syncing->pulled);
+    json_decref(syncing->by_id);
+    json_decref(syncing->holds);
+}
+
+enum status actions_tidy(struct actions *actions, const struct settings *settings,
                          struct actions_sync *out, struct error *error)
 {
     struct actions_sync found = {0};
@@ -256,112 +351,39 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
     enum status status = read_records(&syncing, error);
     if (status == STATUS_OK)
         status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
+    if (status == STATUS_OK)
+        status = end_missing(&syncing, &queue, error);
+    if (status == STATUS_OK)
+        *out = found;
+    queue_clear(&queue);
+    clear(&syncing);
+    return status;
+}
+
+enum status actions_sync(struct actions *actions, const struct settings *settings,
+                         struct actions_sync *out, struct error *error)
+{
+    struct actions_sync found = {0};
+    struct syncing syncing = {.actions = actions, .settings = settings, .found = &found};
+    struct queue queue = {0};
+    int64_t listed_ms = clock_wall_ms();
+    *error = (struct error){0};
+    enum status status = read_records(&syncing, error);
+    if (status == STATUS_OK)
+        status = pulled_read(settings->store.state_file, &syncing.pulled, error);
+    if (status == STATUS_OK)
+        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
     for (size_t i = 0; i < queue.count && status == STATUS_OK; i++) {
         if (queue.messages[i].held)
             status = take_message(&syncing, &queue.messages[i], error);
     }
     if (status == STATUS_OK)
         status = end_missing(&syncing, &queue, error);
+    if (status == STATUS_OK && syncing.pulled.count > 0)
+        status = forget_pulled(&syncing, &queue, listed_ms, error);
     if (status == STATUS_OK)
         *out = found;
     queue_clear(&queue);
-    json_decref(syncing.by_id);
-    json_decref(syncing.holds);
-    return status;
-}
-
-/* ---- pulling back ---- */
-
-struct pulling {
-    struct actions *actions;
-    const struct settings *settings;
-    const char *key;    /* of the brake */
-    const char *sender; /* in it */
-    struct actions_pull *pulled;
-};
-
-/* As facts have a sender: canonical, and ours without its tag. */
-static bool is_sender(const struct pulling *pulling, const char *queued)
-{
-    struct address address;
-    const struct domains *own = &pulling->settings->policy.domains;
-    if (address_parse(queued, strlen(queued), &address) != STATUS_OK)
-        return false;
-    if (domains_first(own) != NULL &&
-        address_qualify(&address, domains_first(own)) != STATUS_OK)
-        return false;
-    if (address_is_own(&address, own))
-        (void)address_remove_tag(&address, own->delimiters);
-    return strcmp(address.text, pulling->sender) == 0;
-}
-
-static enum status record(const struct pulling *pulling,
-                          const struct queue_message *message)
-{
-    char fingerprint[DIGEST_HEX_SIZE];
-    struct hold hold;
-    static const struct digest_key no_secret;
-    digest_hex(&no_secret, pulling->key, strlen(pulling->key), fingerprint);
-    const struct event event = {.action = ACTION_QUARANTINE,
-                                .rule = "brake",
-                                .fingerprint = fingerprint,
-                                .subject = pulling->key,
-                                .identity = pulling->key,
-                                .sender = message->sender,
-                                .queue_id = message->queue_id,
-                                .now_ms = clock_wall_ms()};
-    ledger_hold(pulling->actions->ledger, pulling->settings, &event,
-                actions_deadline_us(), &hold);
-    return hold.result == HOLD_KEPT ? STATUS_OK : STATUS_UNAVAILABLE;
-}
-
-/* A helper that does not answer ends it; what was delivered meanwhile does not. */
-static enum status pull(const struct pulling *pulling,
-                        const struct queue_message *message, struct error *error)
-{
-    struct text wanted = {0};
-    text_add_string(&wanted, "sender=");
-    text_add_string(&wanted, message->sender[0] == '\0' ? "<>" : message->sender);
-    enum status status =
-        wanted.failed
-            ? error_set(error, STATUS_NOMEM, "out of memory")
-            : helper_order(pulling->settings->mta.helper, ACTIONS_HELPER_MS, "hold",
-                           message->queue_id, text_string(&wanted), error);
-    text_clear(&wanted);
-    if (status == STATUS_NOMEM || status == STATUS_UNAVAILABLE)
-        return status;
-    if (status == STATUS_OK && record(pulling, message) == STATUS_OK)
-        pulling->pulled->held++;
-    else if (status == STATUS_OK)
-        pulling->pulled->unrecorded++;
-    else if (status != STATUS_NOT_FOUND)
-        pulling->pulled->failed++;
-    return STATUS_OK;
-}
-
-enum status actions_pull_back(struct actions *actions, const struct settings *settings,
-                              const char *key, struct actions_pull *out,
-                              struct error *error)
-{
-    static const char kind[] = "sender:";
-    struct actions_pull pulled = {0};
-    struct queue queue = {0};
-    *error = (struct error){0};
-    if (strncmp(key, kind, sizeof kind - 1) != 0)
-        return error_set(error, STATUS_INVALID,
-                         "only the mail of a sender: can be pulled back");
-    const struct pulling pulling = {.actions = actions,
-                                    .settings = settings,
-                                    .key = key,
-                                    .sender = key + sizeof kind - 1,
-                                    .pulled = &pulled};
-    enum status status =
-        queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
-    for (size_t i = 0; i < queue.count && status == STATUS_OK; i++) {
-        if (!queue.messages[i].held && is_sender(&pulling, queue.messages[i].sender))
-            status = pull(&pulling, &queue.messages[i], error);
-    }
-    *out = pulled;
-    queue_clear(&queue);
+    clear(&syncing);
     return status;
 }

@@ -1,7 +1,10 @@
 /* One write(2) and one fsync(2) an entry, under a lock of this process; what could not be
- * written whole is taken back, so that a full disk leaves no half line. */
+ * written whole is taken back, so that a full disk leaves no half line. What is announced
+ * is a file of its own until it is the entry: of a process that is killed, one of the two
+ * is there. */
 #include "quarantine/audit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,39 +15,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/digest.h"
+#include "base/durable.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
-enum { INSTANT_SIZE = 40 };
+enum {
+    INSTANT_SIZE = 40,
+    ROOM_BYTES = 64 * 1024,      /* beside an entry's own length, for others at work */
+    ANNOUNCED_MAX = 1024 * 1024, /* bytes of one, when it is read again */
+};
+
+#define BEGUN ".begun-"
 
 struct audit {
     char *path; /* NULL: nothing is kept */
     pthread_mutex_t mutex;
 };
-
-struct audit *audit_new(const char *path)
-{
-    struct audit *audit = calloc(1, sizeof *audit);
-    if (audit == NULL)
-        return NULL;
-    audit->path = path == NULL ? NULL : strdup(path);
-    if ((path != NULL && audit->path == NULL) ||
-        pthread_mutex_init(&audit->mutex, NULL) != 0) {
-        free(audit->path);
-        free(audit);
-        return NULL;
-    }
-    return audit;
-}
-
-void audit_free(struct audit *audit)
-{
-    if (audit == NULL)
-        return;
-    (void)pthread_mutex_destroy(&audit->mutex);
-    free(audit->path);
-    free(audit);
-}
 
 static json_t *clean_string(const char *string)
 {
@@ -66,19 +53,32 @@ static void format_instant(int64_t at_ms, char out[INSTANT_SIZE])
     (void)snprintf(out, INSTANT_SIZE, "%s.%03dZ", seconds, (int)(at_ms % 1000));
 }
 
+/* The result comes last: what stands before "ids" and "result" is the same when something
+ * is announced and when it has ended. False without memory. */
+static bool add_outcome(json_t *json, const struct audit_entry *entry)
+{
+    if (entry->ids != NULL &&
+        json_object_set_new(json, "ids", json_deep_copy(entry->ids)) != 0)
+        return false;
+    if (entry->failed != NULL &&
+        json_object_set_new(json, "failed", json_deep_copy(entry->failed)) != 0)
+        return false;
+    return json_object_set_new(json, "result", clean_string(entry->result)) == 0;
+}
+
 /* The line with its newline, for free(3); NULL without memory. */
 static char *format_entry(const struct audit_entry *entry)
 {
     char at[INSTANT_SIZE];
     char *line = NULL;
     format_instant(entry->at_ms, at);
-    json_t *json =
-        json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "at", at, "at_ms",
-                  (json_int_t)entry->at_ms, "uid", (json_int_t)entry->uid, "user",
-                  clean_string(entry->user), "action", clean_string(entry->action),
-                  "target", clean_string(entry->target), "purpose",
-                  clean_string(entry->purpose), "result", clean_string(entry->result));
-    char *bare = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_t *json = json_pack(
+        "{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "at", at, "at_ms",
+        (json_int_t)entry->at_ms, "uid", (json_int_t)entry->uid, "user",
+        clean_string(entry->user), "action", clean_string(entry->action), "target",
+        clean_string(entry->target), "purpose", clean_string(entry->purpose));
+    bool whole = json != NULL && add_outcome(json, entry);
+    char *bare = whole ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(json);
     if (bare != NULL && asprintf(&line, "%s\n", bare) < 0)
         line = NULL;
@@ -105,6 +105,30 @@ static enum status write_line(const char *path, int fd, const char *line,
     return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(failure));
 }
 
+/* The descriptor, or -1 with the error. */
+static int open_file(const struct audit *audit, struct error *error)
+{
+    int fd = open(audit->path,
+                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW,
+                  S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        (void)error_set_at(error, STATUS_IO, audit->path, 0, "%s", strerror(errno));
+    return fd;
+}
+
+static enum status append_line(struct audit *audit, const char *line, struct error *error)
+{
+    enum status status = STATUS_IO;
+    (void)pthread_mutex_lock(&audit->mutex);
+    int fd = open_file(audit, error);
+    if (fd >= 0) {
+        status = write_line(audit->path, fd, line, error);
+        (void)close(fd);
+    }
+    (void)pthread_mutex_unlock(&audit->mutex);
+    return status;
+}
+
 enum status audit_append(struct audit *audit, const struct audit_entry *entry,
                          struct error *error)
 {
@@ -113,27 +137,99 @@ enum status audit_append(struct audit *audit, const struct audit_entry *entry,
     char *line = format_entry(entry);
     if (line == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
-    enum status status;
-    (void)pthread_mutex_lock(&audit->mutex);
-    int fd = open(audit->path,
-                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW,
-                  S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        status = error_set_at(error, STATUS_IO, audit->path, 0, "%s", strerror(errno));
-    } else {
-        status = write_line(audit->path, fd, line, error);
-        (void)close(fd);
-    }
-    (void)pthread_mutex_unlock(&audit->mutex);
+    enum status status = append_line(audit, line, error);
     free(line);
     return status;
 }
 
+/* ---- what is announced ---- */
+
+/* Blocks behind the end of the file, which stays as long as it is. Where the file system
+ * knows no such thing, that it can be opened must do. */
+static enum status reserve(struct audit *audit, size_t length, struct error *error)
+{
+    struct stat about;
+    int failure = 0;
+    (void)pthread_mutex_lock(&audit->mutex);
+    int fd = open_file(audit, error);
+    if (fd >= 0) {
+        if (fstat(fd, &about) != 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, about.st_size,
+                                                (off_t)(length + ROOM_BYTES)) != 0)
+            failure = errno;
+        (void)close(fd);
+    }
+    (void)pthread_mutex_unlock(&audit->mutex);
+    if (fd < 0)
+        return STATUS_IO;
+    return failure == 0 || failure == EOPNOTSUPP || failure == ENOSYS
+               ? STATUS_OK
+               : error_set_at(error, STATUS_IO, audit->path, 0, "%s", strerror(failure));
+}
+
+/* "<path>.begun-<mark>", for free(3); NULL without memory. */
+static char *announced_path(const struct audit *audit, const char *mark)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s" BEGUN "%s", audit->path, mark) < 0 ? NULL : path;
+}
+
+static enum status announce(struct audit *audit, const char *mark, const char *line,
+                            struct error *error)
+{
+    char *temporary = NULL;
+    char *path = announced_path(audit, mark);
+    if (asprintf(&temporary, "%s.new-%s", audit->path, mark) < 0)
+        temporary = NULL;
+    enum status status = path == NULL || temporary == NULL
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : reserve(audit, strlen(line), error);
+    if (status == STATUS_OK) {
+        status = durable_replace(path, temporary, line, strlen(line), error);
+        if (status != STATUS_OK) /* no need to know of the other files */
+            (void)snprintf(error->file, sizeof error->file, "%s", audit->path);
+    }
+    free(temporary);
+    free(path);
+    return status;
+}
+
+enum status audit_announce(struct audit *audit, const struct audit_entry *entry,
+                           char out_mark[AUDIT_MARK_SIZE], struct error *error)
+{
+    char mark[DIGEST_ID_SIZE];
+    struct audit_entry announced = *entry;
+    announced.result = AUDIT_INTERRUPTED;
+    digest_random_id(mark);
+    if (audit->path != NULL) {
+        char *line = format_entry(&announced);
+        enum status status = line == NULL
+                                 ? error_set(error, STATUS_NOMEM, "out of memory")
+                                 : announce(audit, mark, line, error);
+        free(line);
+        if (status != STATUS_OK)
+            return status;
+    }
+    memcpy(out_mark, mark, AUDIT_MARK_SIZE);
+    return STATUS_OK;
+}
+
+enum status audit_conclude(struct audit *audit, const char *mark,
+                           const struct audit_entry *entry, struct error *error)
+{
+    enum status status = audit_append(audit, entry, error);
+    if (status != STATUS_OK || audit->path == NULL)
+        return status;
+    char *path = announced_path(audit, mark);
+    if (path != NULL)
+        (void)unlink(path); /* what stays is found to be entered already */
+    free(path);
+    return STATUS_OK;
+}
+
 /* ---- reading ---- */
 
-/* The end of the file, at most AUDIT_READ_BYTES_MAX of it, NUL-terminated, for free(3).
- */
-static enum status read_tail(const char *path, char **out, struct error *error)
+/* The end of a file, at most so many bytes of it, NUL-terminated, for free(3). */
+static enum status read_tail(const char *path, off_t max, char **out, struct error *error)
 {
     struct stat about;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
@@ -148,8 +244,7 @@ static enum status read_tail(const char *path, char **out, struct error *error)
             (void)close(fd);
         return status;
     }
-    off_t start =
-        about.st_size > AUDIT_READ_BYTES_MAX ? about.st_size - AUDIT_READ_BYTES_MAX : 0;
+    off_t start = about.st_size > max ? about.st_size - max : 0;
     size_t size = (size_t)(about.st_size - start);
     size_t have = 0;
     char *data = malloc(size + 1);
@@ -165,6 +260,90 @@ static enum status read_tail(const char *path, char **out, struct error *error)
     data[have] = '\0';
     *out = data;
     return STATUS_OK;
+}
+
+/* ---- what a process before us announced ---- */
+
+/* True when the file has an entry for the same action: it was written, and the process
+ * killed before the announcement was gone. */
+static bool is_entered(const char *entries, char *line)
+{
+    char *end = strstr(line, ",\"ids\":");
+    if (end == NULL)
+        end = strstr(line, ",\"result\":");
+    if (end == NULL)
+        return true; /* none of ours */
+    char kept = *end;
+    *end = '\0';
+    bool found = strstr(entries, line) != NULL;
+    *end = kept;
+    return found;
+}
+
+static void adopt(struct audit *audit, const char *path)
+{
+    struct error error;
+    char *line = NULL;
+    char *entries = NULL;
+    enum status status = read_tail(path, ANNOUNCED_MAX, &line, &error);
+    if (status == STATUS_OK)
+        status = read_tail(audit->path, AUDIT_READ_BYTES_MAX, &entries, &error);
+    if (status == STATUS_OK && !is_entered(entries, line))
+        status = append_line(audit, line, &error);
+    if (status == STATUS_OK)
+        (void)unlink(path); /* else the next start tries again */
+    free(entries);
+    free(line);
+}
+
+/* In the folder of the file: "audit.log.begun-...". */
+static void adopt_all(struct audit *audit)
+{
+    char *path = NULL;
+    const struct dirent *found;
+    const char *slash = strrchr(audit->path, '/');
+    const char *name = slash == NULL ? audit->path : slash + 1;
+    int before = (int)(name - audit->path);
+    if (asprintf(&path, "%.*s.", before, audit->path) < 0)
+        return;
+    DIR *folder = opendir(path);
+    free(path);
+    while (folder != NULL && (found = readdir(folder)) != NULL) {
+        const char *rest = text_after(found->d_name, name);
+        if (rest == NULL || text_after(rest, BEGUN) == NULL ||
+            asprintf(&path, "%.*s%s", before, audit->path, found->d_name) < 0)
+            continue;
+        adopt(audit, path);
+        free(path);
+    }
+    if (folder != NULL)
+        (void)closedir(folder);
+}
+
+struct audit *audit_new(const char *path)
+{
+    struct audit *audit = calloc(1, sizeof *audit);
+    if (audit == NULL)
+        return NULL;
+    audit->path = path == NULL ? NULL : strdup(path);
+    if ((path != NULL && audit->path == NULL) ||
+        pthread_mutex_init(&audit->mutex, NULL) != 0) {
+        free(audit->path);
+        free(audit);
+        return NULL;
+    }
+    if (audit->path != NULL)
+        adopt_all(audit);
+    return audit;
+}
+
+void audit_free(struct audit *audit)
+{
+    if (audit == NULL)
+        return;
+    (void)pthread_mutex_destroy(&audit->mutex);
+    free(audit->path);
+    free(audit);
 }
 
 static bool is_since(const json_t *entry, int64_t since_ms)
@@ -208,7 +387,7 @@ enum status audit_read(struct audit *audit, int64_t since_ms, json_t **out,
 {
     char *data = NULL;
     if (audit->path != NULL) {
-        enum status status = read_tail(audit->path, &data, error);
+        enum status status = read_tail(audit->path, AUDIT_READ_BYTES_MAX, &data, error);
         if (status != STATUS_OK)
             return status;
     }

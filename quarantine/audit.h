@@ -1,5 +1,6 @@
 /* What administrators did and looked at: a file of JSON lines that is only ever appended
- * to, each line on the disk before the answer goes out. */
+ * to, each line on the disk before the answer goes out. What changes something is
+ * announced first, so that nothing is done that could not be written down. */
 #ifndef QUARANTINE_AUDIT_H
 #define QUARANTINE_AUDIT_H
 
@@ -18,17 +19,20 @@ enum {
 
 /* All strings borrowed; bytes that are no UTF-8 become U+FFFD. */
 struct audit_entry {
-    int64_t at_ms; /* wall time */
+    int64_t at_ms; /* wall time, when it was asked for */
     uid_t uid;
-    const char *user;    /* its name, "" when it has none */
-    const char *action;  /* "release", "brake set", ... */
-    const char *target;  /* a hold's or incident's id, a key; "" */
-    const char *purpose; /* in the administrator's words; "" */
-    const char *result;  /* "ok", or what went wrong */
+    const char *user;     /* its name, "" when it has none */
+    const char *action;   /* "release", "brake set", ... */
+    const char *target;   /* a hold's or incident's id, a key; "" */
+    const char *purpose;  /* in the administrator's words; "" */
+    const json_t *ids;    /* arrays of what was done to many at once: to which it was */
+    const json_t *failed; /* done, and to which not; NULL: not shown */
+    const char *result;   /* "ok", or what went wrong */
 };
 
 /* path is copied; NULL: nothing is kept. The file is made at the first entry, with mode
- * 0600, and opened for each, so that logrotate(8) may move it. NULL without memory. */
+ * 0600, and opened for each, so that logrotate(8) may move it. What was announced and
+ * never ended, since the process was killed, is entered now. NULL without memory. */
 struct audit *audit_new(const char *path);
 void audit_free(struct audit *audit);
 
@@ -36,9 +40,25 @@ void audit_free(struct audit *audit);
 enum status audit_append(struct audit *audit, const struct audit_entry *entry,
                          struct error *error) MUST_CHECK;
 
-/* Entries at or after since_ms, oldest first, as the file has them: [{"at", "uid",
- * "user", "action", "target", "purpose", "result"}]. A line that is damaged is left out.
- * The caller owns the array. */
+/* Before something is done: the entry lies beside the file, as
+ * "<path>.begun-<random id>", with the result AUDIT_INTERRUPTED, and the file itself can
+ * be written to and has room. IO when not: then don't do it. out_mark names the
+ * announcement. */
+enum { AUDIT_MARK_SIZE = 17 };
+#define AUDIT_INTERRUPTED "interrupted: it is not known how far it went"
+enum status audit_announce(struct audit *audit, const struct audit_entry *entry,
+                           char out_mark[AUDIT_MARK_SIZE],
+                           struct error *error) MUST_CHECK;
+
+/* After it: the one entry, with what came of it, in place of the announcement. IO as in
+ * audit_append; then the announcement stays, and is entered by the next audit_new. */
+enum status audit_conclude(struct audit *audit, const char *mark,
+                           const struct audit_entry *entry,
+                           struct error *error) MUST_CHECK;
+
+/* Entries at or after since_ms, in the order in which they were written: [{"at", "at_ms",
+ * "uid", "user", "action", "target", "purpose", "ids"?, "failed"?, "result"}]. A line
+ * that is damaged is left out. The caller owns the array. */
 enum status audit_read(struct audit *audit, int64_t since_ms, json_t **out,
                        struct error *error) MUST_CHECK;
 

@@ -8,8 +8,9 @@
 
 #include "base/digest.h"
 #include "policy/rule.h"
+#include "policy/store.h"
 
-enum { EVENT_ADDRESSED_MAX = 20, EVENT_LISTS_MAX = 20 };
+enum { EVENT_ADDRESSED_MAX = 20, EVENT_LISTS_MAX = 20, EVENT_REACH_UNKNOWN = -1 };
 
 /* All strings borrowed. */
 struct event {
@@ -25,8 +26,12 @@ struct event {
     size_t list_count;                          /* may be larger than what is named */
     const char *addressed[EVENT_ADDRESSED_MAX]; /* recipients as addressed */
     size_t addressed_count;                     /* may be larger than what is named */
-    int64_t reach;
+    int64_t reach; /* EVENT_REACH_UNKNOWN: nobody counted it */
     int64_t copies;
+    const struct charge *charges; /* of its plan: a release teaches their windows */
+    size_t charge_count;
+    bool pulled; /* it is on hold already, taken back from the queue: no cap applies, and
+                    it bears no mark */
     const char *queue_id; /* "" when not known */
     int64_t now_ms;       /* wall time */
 };

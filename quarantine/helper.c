@@ -201,6 +201,7 @@ static bool tell_line(const char *line, size_t length,
     if (read && each != NULL) {
         queued.arrived_s = arrived;
         queued.size_bytes = size;
+        queued.recipients = json_integer_value(json_object_get(json, "recipients"));
         each(context, &queued);
     }
     json_decref(json);

@@ -11,6 +11,7 @@ struct queued {
     const char *sender;  /* "" is <> */
     long long arrived_s; /* since 1970 */
     long long size_bytes;
+    long long recipients; /* 0: the helper does not say */
 };
 
 /* socket: mta.helper. All: OK, NOT_FOUND when the message is not there (any more),

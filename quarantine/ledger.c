@@ -9,10 +9,11 @@
 
 #include "base/clock.h"
 #include "quarantine/ledger_parts.h"
+#include "quarantine/mark.h"
 
 /* Of refused and deferred mail; past them a key's part goes to its rule's TALLY_MANY, so
  * that senders that nobody has seen before can't fill the store. */
-enum { OPEN_COUNTED_MAX = 2000, ENTRIES_MAX = 3 };
+enum { OPEN_COUNTED_MAX = 2000 };
 
 /* A flood need not ask for each message whether its incident is full still: it is, unless
  * an administrator closed it. */
@@ -25,8 +26,9 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
     if (ledger == NULL)
         return NULL;
     ledger->tally = tally_new(key);
-    if (ledger->tally == NULL) {
-        free(ledger);
+    ledger->backlog = backlog_new();
+    if (ledger->tally == NULL || ledger->backlog == NULL) {
+        ledger_free(ledger);
         return NULL;
     }
     ledger->store = store;
@@ -44,26 +46,19 @@ void ledger_free(struct ledger *ledger)
     if (ledger == NULL)
         return;
     tally_free(ledger->tally);
+    backlog_free(ledger->backlog);
     free(ledger);
 }
 
-/* A change of several documents in the making; owns what it points to. */
-struct entries {
-    struct change changes[ENTRIES_MAX];
-    size_t count;
-    char *owned[ENTRIES_MAX];
-};
-
-static void clear_entries(struct entries *entries)
+void ledger_entries_clear(struct ledger_entries *entries)
 {
     for (size_t i = 0; i < entries->count; i++)
         free(entries->owned[i]);
-    *entries = (struct entries){0};
+    *entries = (struct ledger_entries){0};
 }
 
-/* record NULL is out of memory. expected NULL: it must not be there. */
-static enum status add_entry(struct entries *entries, enum collection collection,
-                             const char *id, const char *expected, const json_t *record)
+enum status ledger_entries_add(struct ledger_entries *entries, enum collection collection,
+                               const char *id, const char *expected, const json_t *record)
 {
     char *value = record == NULL ? NULL : record_dump(record);
     if (value == NULL)
@@ -77,24 +72,24 @@ static enum status add_entry(struct entries *entries, enum collection collection
     return STATUS_OK;
 }
 
-/* The incident in open, if any, is over: it goes to the others under its own id. Whatever
- * stands there under that id is of the same incident. */
-static enum status add_closing(struct entries *entries,
-                               const struct ledger_document *open)
+/* Whatever stands there under that id is of the same incident. */
+enum status ledger_entries_close(struct ledger_entries *entries,
+                                 const struct ledger_document *open)
 {
     if (open->record == NULL || record_text(open->record, "id")[0] == '\0')
         return STATUS_OK;
     if (json_object_set_new(open->record, "open", json_false()) != 0)
         return STATUS_NOMEM;
-    enum status status = add_entry(entries, COLLECTION_INCIDENTS,
-                                   record_text(open->record, "id"), NULL, open->record);
+    enum status status =
+        ledger_entries_add(entries, COLLECTION_INCIDENTS, record_text(open->record, "id"),
+                           NULL, open->record);
     if (status == STATUS_OK)
         entries->changes[entries->count - 1].check = false;
     return status;
 }
 
 /* The change that adds stop to the incident that open holds, or to a new one. */
-static enum status add_stop(struct entries *entries, struct ledger_document *open,
+static enum status add_stop(struct ledger_entries *entries, struct ledger_document *open,
                             const struct stop *stop, char incident[DIGEST_ID_SIZE])
 {
     enum status status;
@@ -102,13 +97,14 @@ static enum status add_stop(struct entries *entries, struct ledger_document *ope
         (void)snprintf(incident, DIGEST_ID_SIZE, "%s", record_text(open->record, "id"));
         if (!record_grow(open->record, stop))
             return STATUS_NOMEM;
-        return add_entry(entries, COLLECTION_OPEN, open->id, open->text, open->record);
+        return ledger_entries_add(entries, COLLECTION_OPEN, open->id, open->text,
+                                  open->record);
     }
     digest_random_id(incident);
     json_t *fresh = record_new_incident(incident, stop);
-    status = add_entry(entries, COLLECTION_OPEN, open->id, open->text, fresh);
+    status = ledger_entries_add(entries, COLLECTION_OPEN, open->id, open->text, fresh);
     json_decref(fresh);
-    return status == STATUS_OK ? add_closing(entries, open) : status;
+    return status == STATUS_OK ? ledger_entries_close(entries, open) : status;
 }
 
 /* ---- holding ---- */
@@ -164,42 +160,58 @@ static json_t *make_hold(const struct holding *holding)
         .list_count = event->list_count,
         .addressed_named = at_most(event->addressed_count, EVENT_ADDRESSED_MAX),
         .addressed_count = event->addressed_count,
+        .charges = event->charges,
+        .charge_count = event->charge_count,
         .reach = event->reach,
         .held_ms = event->now_ms,
         .tell = event->tell,
+        .pulled = event->pulled,
     };
     return record_new_hold(&hold);
+}
+
+/* What the store says of the incident, kept for when it does not answer. */
+static void learn(const struct holding *holding, int64_t waiting)
+{
+    backlog_learn(holding->ledger->backlog, holding->open_id, holding->out->incident,
+                  waiting, holding->event->now_ms);
 }
 
 /* One attempt; CONFLICT when somebody else was faster. */
 static enum status try_hold(struct holding *holding)
 {
     struct ledger_document open = {0};
-    struct entries entries = {0};
+    struct ledger_entries entries = {0};
+    int64_t waiting = 0;
     enum status status = ledger_read(holding->ledger, COLLECTION_OPEN, holding->open_id,
                                      holding->deadline_us, &open);
     if (status != STATUS_OK)
         return status;
-    if (open.record != NULL && record_is_open(open.record, holding->event->now_ms) &&
-        record_waiting(open.record) >= holding->max) {
+    if (open.record != NULL && record_is_open(open.record, holding->event->now_ms))
+        waiting = record_waiting(open.record);
+    if (waiting >= holding->max) {
         (void)snprintf(holding->out->incident, DIGEST_ID_SIZE, "%s",
                        record_text(open.record, "id"));
         holding->out->result = HOLD_INCIDENT_FULL;
+        learn(holding, waiting);
         ledger_document_clear(&open);
         return STATUS_OK;
     }
     status = add_stop(&entries, &open, &holding->stop, holding->out->incident);
     if (status == STATUS_OK) {
         json_t *hold = make_hold(holding);
-        status = add_entry(&entries, COLLECTION_HOLDS, holding->out->id, NULL, hold);
+        status =
+            ledger_entries_add(&entries, COLLECTION_HOLDS, holding->out->id, NULL, hold);
         json_decref(hold);
     }
     if (status == STATUS_OK)
         status = store_change(holding->ledger->store, entries.changes, entries.count,
                               holding->deadline_us);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         holding->out->result = HOLD_KEPT;
-    clear_entries(&entries);
+        learn(holding, waiting + 1);
+    }
+    ledger_entries_clear(&entries);
     ledger_document_clear(&open);
     return status;
 }
@@ -240,14 +252,50 @@ static void count_stopped(struct holding *holding)
                        incident[0] == '\0' ? "-" : incident);
 }
 
-/* Whether this process saw the incident full, less than age_ms ago. */
-static bool was_full(struct holding *holding, int64_t age_ms)
+/* Whether this process saw the incident full just now. */
+static bool was_full(struct holding *holding)
 {
     if (!tally_is_full(holding->ledger->tally, holding->open_id, holding->event->now_ms,
-                       age_ms, holding->out->incident))
+                       FULL_TRUSTED_MS, holding->out->incident))
         return false;
     holding->out->result = HOLD_INCIDENT_FULL;
     return true;
+}
+
+/* NULL without memory. */
+static struct late *make_late(const struct holding *holding)
+{
+    const struct hold *out = holding->out;
+    struct late *late = calloc(1, sizeof *late);
+    if (late == NULL)
+        return NULL;
+    memcpy(late->open_id, holding->open_id, sizeof late->open_id);
+    memcpy(late->id, out->id, sizeof late->id);
+    memcpy(late->incident, out->incident, sizeof late->incident);
+    late->hold = make_hold(holding);
+    late->alone = record_new_incident(out->incident, &holding->stop);
+    if (late->hold != NULL && late->alone != NULL)
+        return late;
+    late_free(late);
+    return NULL;
+}
+
+/* The store does not answer. out->incident is what it may have written down all the same,
+ * or "". What finds no room here, the queue remembers. */
+static void hold_late(struct holding *holding)
+{
+    struct ledger *ledger = holding->ledger;
+    struct hold *out = holding->out;
+    if (!backlog_enter(ledger->backlog, holding->open_id, holding->event->now_ms,
+                       holding->max, out->incident)) {
+        out->result = HOLD_INCIDENT_FULL;
+        return;
+    }
+    out->result = HOLD_UNRECORDED;
+    struct late *late = make_late(holding);
+    if (late != NULL)
+        (void)backlog_add(ledger->backlog, late);
+    atomic_store(&ledger->unrecorded, true);
 }
 
 static void hold(struct holding *holding)
@@ -256,16 +304,15 @@ static void hold(struct holding *holding)
     enum status status = STATUS_CONFLICT;
     while (status == STATUS_CONFLICT && clock_left_ms(holding->deadline_us) > 0)
         status = try_hold(holding);
-    if (status == STATUS_LIMIT) { /* the collection is full: as good as the queue */
+    if (status == STATUS_LIMIT) /* the collection is full: as good as the queue */
         out->result = HOLD_QUEUE_FULL;
-    } else if (status != STATUS_OK && !was_full(holding, INCIDENT_GAP_MS)) {
-        out->result = HOLD_UNRECORDED;
-        atomic_store(&holding->ledger->unrecorded, true);
-        (void)snprintf(out->incident, sizeof out->incident, "-");
-    }
+    else if (status != STATUS_OK)
+        hold_late(holding);
     if (out->result == HOLD_KEPT || out->result == HOLD_UNRECORDED)
         return;
     give_back(holding->ledger, 1);
+    if (holding->event->pulled)
+        return;
     count_stopped(holding);
     if (status == STATUS_OK)
         tally_note_full(holding->ledger->tally, holding->open_id, holding->event->now_ms);
@@ -282,11 +329,18 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
                               .out = out};
     *out = (struct hold){.result = HOLD_QUEUE_FULL};
     digest_random_id(out->id);
+    if (event->tell && !event->pulled)
+        mark_seal(&ledger->key, out->id, event->identity, event->sender, out->tell);
     tally_format_id(&ledger->key, event->fingerprint, event->subject, holding.open_id);
-    if (was_full(&holding, FULL_TRUSTED_MS) || !reserve(ledger, settings))
-        count_stopped(&holding);
-    else
+    if (event->pulled) {
+        holding.max = INT64_MAX;
+        (void)atomic_fetch_add(&ledger->added, 1);
         hold(&holding);
+    } else if (was_full(&holding) || !reserve(ledger, settings)) {
+        count_stopped(&holding);
+    } else {
+        hold(&holding);
+    }
 }
 
 bool ledger_take_unrecorded(struct ledger *ledger)
@@ -334,7 +388,7 @@ static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t 
                              int64_t deadline_us)
 {
     struct ledger_document open = {0};
-    struct entries entries = {0};
+    struct ledger_entries entries = {0};
     enum status status =
         ledger_read(ledger, COLLECTION_OPEN, entry->open_id, deadline_us, &open);
     if (status != STATUS_OK)
@@ -348,7 +402,7 @@ static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t 
         status = store_change(ledger->store, entries.changes, entries.count, deadline_us);
     if (status == STATUS_OK && fresh && *room > 0)
         --*room;
-    clear_entries(&entries);
+    ledger_entries_clear(&entries);
     ledger_document_clear(&open);
     return status;
 }
@@ -378,8 +432,9 @@ enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
     struct tally_count count;
     size_t position = 0;
     size_t open;
-    if (!tally_is_pending(ledger->tally))
-        return STATUS_OK;
+    enum status late = ledger_flush_late(ledger, deadline_us);
+    if (late == STATUS_UNAVAILABLE || !tally_is_pending(ledger->tally))
+        return late;
     enum status result = store_count(ledger->store, COLLECTION_OPEN, deadline_us, &open);
     if (result != STATUS_OK)
         return result;
@@ -392,7 +447,7 @@ enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
         }
         tally_count_clear(&count);
     }
-    return result;
+    return result == STATUS_OK ? late : result;
 }
 
 /* Holds that are entered while it counts are in both numbers for a second. */

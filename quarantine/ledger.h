@@ -16,7 +16,8 @@ enum { INCIDENT_GAP_MS = 3600 * 1000 };
 
 enum hold_result {
     HOLD_KEPT,          /* recorded: hold it under id and incident */
-    HOLD_UNRECORDED,    /* the store did not answer: hold it all the same; incident "-" */
+    HOLD_UNRECORDED,    /* the store did not answer: hold it all the same, under id and an
+                           incident of this process's own. ledger_flush records it later */
     HOLD_INCIDENT_FULL, /* past max_per_incident: refuse it, naming the incident. It is
                            counted as refused already */
     HOLD_QUEUE_FULL,    /* past max_messages, or too little room: defer it. It is counted
@@ -27,6 +28,17 @@ struct hold {
     enum hold_result result;
     char id[DIGEST_ID_SIZE];
     char incident[DIGEST_ID_SIZE]; /* "-" when there is none */
+    char tell[DIGEST_ID_SIZE];     /* for its mark */
+};
+
+/* A message on hold of which there may be no record. Strings borrowed. */
+struct stray {
+    const char *mark; /* the value of its X-Mailbrake field */
+    const char *queue_id;
+    const char *sender; /* canonical, as events have it */
+    int64_t arrived_ms;
+    bool pulled; /* it bears no mark: this is the one that it would have, and sender is as
+                    the queue has it */
 };
 
 /* host: this relay's name, copied. key hashes subjects. store is borrowed. NULL without
@@ -39,9 +51,9 @@ void ledger_free(struct ledger *ledger);
 void ledger_hold(struct ledger *ledger, const struct settings *settings,
                  const struct event *event, int64_t deadline_us, struct hold *out);
 
-/* True when something was HOLD_UNRECORDED since the last call: only the queue knows of
- * it.
- */
+/* True when something was HOLD_UNRECORDED since the last call: the store was away, and
+ * may have lost what it knew; and of what finds no room in BACKLOG_HOLDS_MAX only the
+ * queue knows. */
 bool ledger_take_unrecorded(struct ledger *ledger);
 
 /* Counts a refused or deferred message in this process; never waits. The incident's id is
@@ -51,7 +63,8 @@ void ledger_count(struct ledger *ledger, const struct event *event,
 
 /* ---- not on the mail path; deadline_us as long as the caller likes ---- */
 
-/* Adds what ledger_count has gathered to the incidents. Once a second. */
+/* Records what was HOLD_UNRECORDED, and adds what ledger_count has gathered to the
+ * incidents. Once a second, and before the queue is held against the records. */
 enum status ledger_flush(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
 /* Tells the ledger whether the queue's file system has room (min_free), and counts the
@@ -78,14 +91,17 @@ enum status ledger_find_incident(struct ledger *ledger, const char *id,
 enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
                         const char *to, int64_t deadline_us) MUST_CHECK;
 
-/* Enters a hold that only the queue knows of (quarantine sync). mark: the value of its
- * X-Mailbrake field. INVALID when the mark is none of ours. One that is recorded as over,
- * or under another queue id, becomes this message, held; but not when it was released,
- * refused or deleted within the last minute, for then the queue was listed before that.
- */
-enum status ledger_restore(struct ledger *ledger, const char *mark, const char *queue_id,
-                           const char *sender, int64_t arrived_ms,
+/* Enters a hold that only the queue knows of (quarantine sync). INVALID when the mark is
+ * none of ours. One that is recorded as over, or under another queue id, becomes this
+ * message, held; but not when it was released, refused or deleted within the last minute,
+ * for then the queue was listed before that. */
+enum status ledger_restore(struct ledger *ledger, const struct stray *stray,
                            int64_t deadline_us) MUST_CHECK;
+
+/* A released message went out after all: its copies are counted in the windows of the
+ * surges that it matched. Those whose rule is gone are passed over. */
+enum status ledger_teach(struct ledger *ledger, const struct policy *policy,
+                         const json_t *hold, int64_t deadline_us) MUST_CHECK;
 
 /* Changes fields of an incident; patch is merged into it. "open": false closes it: what
  * comes next is another incident. LIMIT when it becomes too long. */

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "policy/message.h"
 #include "quarantine/ledger_parts.h"
+#include "quarantine/mark.h"
 
 /* How old the list of the queue may be that ledger_restore is told from. */
 enum { RESTORE_LATE_MS = 60000 };
@@ -119,6 +121,8 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
         status = write_both(ledger, &hold, &incident, deadline_us);
+    if (status == STATUS_OK && is_end(to))
+        backlog_release(ledger->backlog, record_text(hold.record, "incident"));
     ledger_document_clear(&hold);
     ledger_document_clear(&incident);
     return status;
@@ -138,37 +142,13 @@ enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
 
 /* ---- restoring ---- */
 
-struct mark {
-    char id[DIGEST_ID_SIZE];
-    char rule[65];
-    char incident[DIGEST_ID_SIZE];
-    char reach[13];
-};
-
-/* What was read must give the mark again: so nothing was cut, skipped or left over. */
-static bool parse_mark(const char *text, struct mark *out)
-{
-    char again[sizeof *out + sizeof "id= rule= incident= reach="];
-    if (sscanf(
-            text,
-            "id=%16[0-9a-f] rule=%64[A-Za-z0-9._-] incident=%16[0-9a-f-] reach=%12[0-9]",
-            out->id, out->rule, out->incident, out->reach) != 4)
-        return false;
-    (void)snprintf(again, sizeof again, "id=%s rule=%s incident=%s reach=%s", out->id,
-                   out->rule, out->incident, out->reach);
-    bool none = strcmp(out->incident, "-") == 0;
-    bool whole =
-        strlen(out->incident) == DIGEST_ID_SIZE - 1 && strchr(out->incident, '-') == NULL;
-    return strcmp(again, text) == 0 && strlen(out->id) == DIGEST_ID_SIZE - 1 &&
-           (none || whole);
-}
-
 struct restoring {
     struct ledger *ledger;
+    const struct stray *stray;
     struct mark mark;
-    const char *queue_id, *sender;
-    char identity[RECORD_TEXT_MAX + 8];
-    int64_t reach, arrived_ms, deadline_us;
+    char identity[SUBJECT_SIZE];
+    bool tell;
+    int64_t reach, deadline_us;
 };
 
 /* A hold that is recorded as over, or as another message, though this queue has it: the
@@ -179,8 +159,9 @@ static enum status revive(const struct restoring *restoring, struct ledger_docum
     const char *state = record_text(hold->record, "state");
     const char *host = restoring->ledger->host;
     int64_t ended_ms = record_number(hold->record, "ended_at");
-    bool same = strcmp(record_text(hold->record, "queue_id"), restoring->queue_id) == 0 &&
-                strcmp(record_text(hold->record, "host"), host) == 0;
+    bool same =
+        strcmp(record_text(hold->record, "queue_id"), restoring->stray->queue_id) == 0 &&
+        strcmp(record_text(hold->record, "host"), host) == 0;
     if (is_end(state) && strcmp(state, "gone") != 0 &&
         clock_wall_ms() - ended_ms < RESTORE_LATE_MS)
         return STATUS_OK;
@@ -189,7 +170,7 @@ static enum status revive(const struct restoring *restoring, struct ledger_docum
     if (!set_state(hold->record, "held") ||
         json_object_set_new(hold->record, "host", record_string(host)) != 0 ||
         json_object_set_new(hold->record, "queue_id",
-                            record_string(restoring->queue_id)) != 0)
+                            record_string(restoring->stray->queue_id)) != 0)
         return STATUS_NOMEM;
     return write_both(restoring->ledger, hold, &none, restoring->deadline_us);
 }
@@ -199,15 +180,17 @@ static enum status grow_incident(const struct restoring *restoring,
                                  struct ledger_document *incident)
 {
     const struct mark *mark = &restoring->mark;
+    const struct stray *stray = restoring->stray;
     const struct stop stop = {.rule = mark->rule,
                               .fingerprint = "",
-                              .subject = "",
+                              .subject = stray->pulled ? restoring->identity : "",
                               .identity = restoring->identity,
-                              .sender = "",
+                              .sender = stray->sender,
+                              .tell = restoring->tell,
                               .held = 1,
                               .reach = restoring->reach,
-                              .first_ms = restoring->arrived_ms,
-                              .last_ms = restoring->arrived_ms};
+                              .first_ms = stray->arrived_ms,
+                              .last_ms = stray->arrived_ms};
     enum status status = ledger_read_incident(restoring->ledger, mark->incident,
                                               restoring->deadline_us, incident);
     if (status == STATUS_OK)
@@ -231,12 +214,14 @@ static json_t *make_hold(const struct restoring *restoring,
                                        .incident = restoring->mark.incident,
                                        .rule = restoring->mark.rule,
                                        .identity = restoring->identity,
-                                       .sender = restoring->sender,
+                                       .sender = restoring->stray->sender,
                                        .host = restoring->ledger->host,
-                                       .queue_id = restoring->queue_id,
+                                       .queue_id = restoring->stray->queue_id,
                                        .open_id = open ? incident->id : "",
                                        .reach = restoring->reach,
-                                       .held_ms = restoring->arrived_ms,
+                                       .held_ms = restoring->stray->arrived_ms,
+                                       .tell = restoring->tell,
+                                       .pulled = restoring->stray->pulled,
                                        .restored = true};
     return record_new_hold(&fields);
 }
@@ -260,21 +245,30 @@ static enum status enter(const struct restoring *restoring)
     return status;
 }
 
-enum status ledger_restore(struct ledger *ledger, const char *mark, const char *queue_id,
-                           const char *sender, int64_t arrived_ms, int64_t deadline_us)
+/* What the mark does not say is nobody's word: the sender may be forged. */
+static void take_sender(struct restoring *restoring)
 {
-    struct restoring restoring = {.ledger = ledger,
-                                  .queue_id = queue_id,
-                                  .sender = sender,
-                                  .arrived_ms = arrived_ms,
-                                  .deadline_us = deadline_us};
-    if (!parse_mark(mark, &restoring.mark))
-        return STATUS_INVALID;
-    restoring.reach = strtoll(restoring.mark.reach, NULL, 10);
-    (void)snprintf(restoring.identity, sizeof restoring.identity, "%s%.*s",
-                   sender[0] == '\0' ? "-" : "sender:", RECORD_TEXT_MAX, sender);
-    enum status status = STATUS_CONFLICT;
-    while (status == STATUS_CONFLICT) {
+    const struct stray *stray = restoring->stray;
+    if (!stray->pulled)
+        restoring->tell =
+            mark_tells(&restoring->ledger->key, &restoring->mark, stray->sender,
+                       restoring->identity, sizeof restoring->identity);
+    if (!restoring->tell)
+        (void)snprintf(restoring->identity, sizeof restoring->identity, "%s%s",
+                       stray->sender[0] == '\0' ? "-" : "sender:", stray->sender);
+}
+
+enum status ledger_restore(struct ledger *ledger, const struct stray *stray,
+                           int64_t deadline_us)
+{
+    struct restoring restoring = {
+        .ledger = ledger, .stray = stray, .deadline_us = deadline_us};
+    enum status status = mark_parse(stray->mark, &restoring.mark);
+    if (status != STATUS_OK)
+        return status;
+    restoring.reach = stray->pulled ? EVENT_REACH_UNKNOWN : restoring.mark.reach;
+    take_sender(&restoring);
+    do {
         struct ledger_document hold = {0};
         if (clock_left_ms(deadline_us) == 0)
             return STATUS_UNAVAILABLE;
@@ -284,7 +278,7 @@ enum status ledger_restore(struct ledger *ledger, const char *mark, const char *
         else if (status == STATUS_NOT_FOUND)
             status = enter(&restoring);
         ledger_document_clear(&hold);
-    }
+    } while (status == STATUS_CONFLICT);
     return status;
 }
 
@@ -339,6 +333,8 @@ static enum status try_patch(struct patching *patching)
         status = STATUS_LIMIT;
     else
         status = store_change(ledger->store, &change, 1, deadline_us);
+    if (status == STATUS_OK && json_is_false(json_object_get(patch, "open")))
+        backlog_close(ledger->backlog, id);
     free(value);
     ledger_document_clear(&incident);
     return status;

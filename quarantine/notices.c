@@ -78,15 +78,23 @@ static bool is_shell_word(const char *word)
 static void describe(const json_t *incident, struct text *body)
 {
     const char *id = string(incident, "id");
+    int64_t waiting = number(incident, "waiting");
+    int64_t deferred = number(incident, "deferred");
+    int64_t reach = number(incident, "reach");
     text_printf(body,
                 "Mailbrake stopped mail by the rule %s.\n\n"
-                "  held       %" PRId64 ", of which %" PRId64 " wait for your decision\n"
+                "  held       %" PRId64 ", of which %" PRId64 " %s for your decision\n"
                 "  refused    %" PRId64 "\n"
-                "  deferred   %" PRId64 " (their senders' servers try again)\n"
-                "  reach      %" PRId64 " persons, of the largest message\n",
-                string(incident, "rule"), number(incident, "held"),
-                number(incident, "waiting"), number(incident, "refused"),
-                number(incident, "deferred"), number(incident, "reach"));
+                "  deferred   %" PRId64 " (%s again)\n",
+                string(incident, "rule"), number(incident, "held"), waiting,
+                waiting == 1 ? "waits" : "wait", number(incident, "refused"), deferred,
+                deferred == 1 ? "its sender's server tries"
+                              : "their senders' servers try");
+    if (json_is_integer(json_object_get(incident, "reach")))
+        text_printf(body, "  reach      %" PRId64 " %s, of the largest message\n", reach,
+                    reach == 1 ? "person" : "persons");
+    else
+        text_add_string(body, "  reach      not known\n");
     add_line(body, "key", string(incident, "key"));
     add_line(body, "sender", string(incident, "identity"));
     add_lists(body, incident);
@@ -217,7 +225,7 @@ static enum status run_command(const struct sending *sending, const json_t *inci
     pid_t child;
     if (command == NULL || command[0] == '\0')
         return STATUS_OK;
-    char *document = json_dumps(incident, JSON_COMPACT);
+    char *document = json_dumps(incident, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (document == NULL)
         return error_set(sending->error, STATUS_NOMEM, "out of memory for a notice");
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -330,10 +338,10 @@ static enum status sum_up(const struct sending *sending, size_t beyond)
     if (settings->notify.to_count == 0)
         return STATUS_OK;
     text_printf(&body,
-                "%zu more incidents have opened. To see them all, type on the relay:\n\n"
+                "%zu more incident%s opened. To see them all, type on the relay:\n\n"
                 "  mailbrake incidents\n"
                 "  mailbrake brake set all --for 1h     stop all mail to more than one\n",
-                beyond);
+                beyond, beyond == 1 ? " has" : "s have");
     size_t count = settings->notify.to_count;
     struct letter letter = {
         .recipients = (const char *const *)settings->notify.to,

@@ -36,6 +36,7 @@ static void add(void *context, const struct queued *queued)
         (struct queue_message){.queue_id = id,
                                .sender = sender,
                                .arrived_ms = (int64_t)queued->arrived_s * 1000,
+                               .recipients = queued->recipients,
                                .held = strcmp(queued->queue, "hold") == 0};
 }
 

@@ -15,6 +15,7 @@ struct queue_message {
     const char *queue_id;
     const char *sender; /* "" is <> */
     int64_t arrived_ms;
+    int64_t recipients; /* who have not got it yet, as the MTA has expanded them */
     bool held;
 };
 

@@ -46,39 +46,58 @@ static bool may_tell(const char *sender, bool tell)
     return tell && sender[0] != '\0' && strlen(sender) <= RECORD_TEXT_MAX;
 }
 
+static json_t *make_reach(int64_t reach)
+{
+    return reach < 0 ? json_null() : json_integer(reach);
+}
+
 json_t *record_new_incident(const char *id, const struct stop *stop)
 {
     return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:i, s:I, s:I, s:I, s:I, s:o, s:I, "
-        "s:I, "
-        "s:I, s:b, s:i, s:b}",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:i, s:I, s:I, s:o, s:I, s:o, s:I, "
+        "s:I, s:I, s:b, s:i, s:b}",
         "id", id, "rule", record_string(stop->rule), "key", record_string(stop->subject),
         "fingerprint", record_string(stop->fingerprint), "identity",
         record_string(stop->identity), "sender", record_string(stop->sender), "tell",
         may_tell(stop->sender, stop->tell), "held", (json_int_t)stop->held, "released", 0,
         "refused", (json_int_t)stop->refused, "deferred", (json_int_t)stop->deferred,
-        "reach", (json_int_t)stop->reach, "copies", (json_int_t)stop->copies, "lists",
+        "reach", make_reach(stop->reach), "copies", (json_int_t)stop->copies, "lists",
         make_strings(stop->lists, stop->lists_named), "list_count",
         (json_int_t)stop->list_count, "opened_at", (json_int_t)stop->first_ms, "last_at",
         (json_int_t)stop->last_ms, "open", 1, "notices", 0, "sender_told", 0);
 }
 
+/* [fingerprint, subject, copies] of each window; not of a subject that had to be cut. */
+static json_t *make_lessons(const struct record_hold *hold)
+{
+    json_t *lessons = json_array();
+    for (size_t i = 0; i < hold->charge_count; i++) {
+        const struct charge *charge = &hold->charges[i];
+        if (charge->surge == NULL || strlen(charge->subject) > RECORD_TEXT_MAX ||
+            json_array_size(lessons) == RECORD_LESSONS_MAX)
+            continue;
+        (void)json_array_append_new(lessons, json_pack("[s, o, I]", charge->fingerprint,
+                                                       record_string(charge->subject),
+                                                       (json_int_t)charge->cost));
+    }
+    return lessons;
+}
+
 json_t *record_new_hold(const struct record_hold *hold)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:s, s:o, s:b, "
-                     "s:o, s:I, s:s, "
-                     "s:b}",
-                     "id", hold->id, "incident", hold->incident, "rule",
-                     record_string(hold->rule), "identity", record_string(hold->identity),
-                     "lists", make_strings(hold->lists, hold->lists_named), "list_count",
-                     (json_int_t)hold->list_count, "reach", (json_int_t)hold->reach,
-                     "host", record_string(hold->host), "queue_id",
-                     record_string(hold->queue_id), "held_at", (json_int_t)hold->held_ms,
-                     "state", "held", "sender", record_string(hold->sender), "tell",
-                     may_tell(hold->sender, hold->tell), "addressed",
-                     make_strings(hold->addressed, hold->addressed_named),
-                     "addressed_count", (json_int_t)hold->addressed_count, "in",
-                     hold->open_id, "restored", hold->restored);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
+        "s:o, s:I, s:s, s:b, s:b, s:o}",
+        "id", hold->id, "incident", hold->incident, "rule", record_string(hold->rule),
+        "identity", record_string(hold->identity), "lists",
+        make_strings(hold->lists, hold->lists_named), "list_count",
+        (json_int_t)hold->list_count, "reach", make_reach(hold->reach), "host",
+        record_string(hold->host), "queue_id", record_string(hold->queue_id), "held_at",
+        (json_int_t)hold->held_ms, "state", "held", "sender", record_string(hold->sender),
+        "tell", may_tell(hold->sender, hold->tell), "addressed",
+        make_strings(hold->addressed, hold->addressed_named), "addressed_count",
+        (json_int_t)hold->addressed_count, "in", hold->open_id, "restored",
+        hold->restored, "pulled", hold->pulled, "teaches", make_lessons(hold));
 }
 
 char *record_dump(const json_t *record)
@@ -147,6 +166,20 @@ bool record_grow(json_t *incident, const struct stop *stop)
            raise(incident, "reach", stop->reach) &&
            lower(incident, "opened_at", stop->first_ms) &&
            raise(incident, "last_at", stop->last_ms) && add_sender(incident, stop);
+}
+
+bool record_merge(json_t *incident, const json_t *other)
+{
+    const struct stop stop = {.sender = record_text(other, "sender"),
+                              .tell = json_is_true(json_object_get(other, "tell")),
+                              .held = record_number(other, "held"),
+                              .refused = record_number(other, "refused"),
+                              .deferred = record_number(other, "deferred"),
+                              .reach = record_number(other, "reach"),
+                              .copies = record_number(other, "copies"),
+                              .first_ms = record_number(other, "opened_at"),
+                              .last_ms = record_number(other, "last_at")};
+    return record_grow(incident, &stop);
 }
 
 int64_t record_waiting(const json_t *incident)

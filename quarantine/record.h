@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/store.h"
+
 enum {
     RECORD_TEXT_MAX = 512,          /* bytes of one text that are kept */
     RECORD_TEXTS_BYTES = 2 * 1024,  /* of one array of them, as JSON */
+    RECORD_LESSONS_MAX = 8,         /* windows that a release teaches */
     RECORD_PATCHED_MAX = 12 * 1024, /* of an incident, so that it can still grow */
 };
 
@@ -22,7 +25,7 @@ struct stop {
     const char *const *lists;
     size_t lists_named, list_count; /* in lists; addressed */
     int64_t held, refused, deferred;
-    int64_t reach;  /* the largest of one message */
+    int64_t reach;  /* the largest of one message; below 0: unknown */
     int64_t copies; /* of all together */
     int64_t first_ms, last_ms;
 };
@@ -33,8 +36,10 @@ struct record_hold {
     const char *open_id; /* where its incident is as long as it is open; "" unknown */
     const char *const *lists, *const *addressed;
     size_t lists_named, list_count, addressed_named, addressed_count;
-    int64_t reach, held_ms;
-    bool tell, restored;
+    const struct charge *charges; /* those with a surge are kept */
+    size_t charge_count;
+    int64_t reach, held_ms; /* reach below 0: unknown */
+    bool tell, restored, pulled;
 };
 
 /* NULL without memory. */
@@ -51,6 +56,9 @@ int64_t record_parse_time(const char *text);
 
 /* Adds to an incident's numbers. False without memory. */
 bool record_grow(json_t *incident, const struct stop *stop);
+
+/* The same, of all that another record of the incident counts. */
+bool record_merge(json_t *incident, const json_t *other);
 
 /* An object from a document's text; NULL when it is none. */
 json_t *record_load(const char *text);

@@ -1,5 +1,5 @@
-/* The arguments of charge.lua and what its reply means. Any answer that is not exactly
- * what the script returns counts as no answer. */
+/* The arguments of charge.lua and amend.lua (store/meter.lua reads them) and what their
+ * replies mean. Any answer that is not exactly what the script returns counts as none. */
 #include "store/charge_call.h"
 
 #include <assert.h>
@@ -9,40 +9,93 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/script.h"
-
 enum {
     NUMBER_SIZE = 21,
-    NUMBERS = 5, /* of one bucket: charge.lua */
+    NUMBERS = 5,         /* of one charge, after its kind */
+    WORDS = 1 + NUMBERS, /* of one charge */
+    FOUND = 3,           /* in the reply, of one charge */
+    SHOWN = 2,           /* in the reply, of a window and of each past one */
 };
 
 struct charge_call {
-    size_t count, added;
+    struct charge_order order;
+    size_t added;
     size_t key_size;
-    int64_t *bursts; /* no bucket can have more left */
-    char *keys;      /* count x key_size */
-    char *numbers;   /* count x NUMBERS x NUMBER_SIZE */
+    char *keys;    /* count x key_size */
+    char *numbers; /* NUMBER_SIZE each */
+    size_t next;   /* number */
     struct script_call script;
 };
 
-struct charge_call *charge_call_new(size_t count, size_t key_size, bool commit)
+/* In the order that meter.lua wants. */
+static void add_number(struct charge_call *call, size_t argument, int64_t number)
+{
+    char *text = call->numbers + call->next++ * NUMBER_SIZE;
+    (void)snprintf(text, NUMBER_SIZE, "%" PRId64, number);
+    script_set_argument(&call->script, argument, text);
+}
+
+static const char *kind_of(const struct charge *charge)
+{
+    static const char *const kinds[2][4] = {{"b", "bm", "bt", "bmt"},
+                                            {"w", "wm", "wt", "wmt"}};
+    return kinds[charge->surge != NULL]
+                [(charge->monitor ? 1 : 0) | (charge->teaches ? 2 : 0)];
+}
+
+static void add_charge(struct charge_call *call, size_t i)
+{
+    const struct charge *charge = &call->order.charges[i];
+    size_t at = 1 + i * WORDS;
+    script_set_argument(&call->script, at, kind_of(charge));
+    add_number(call, at + 1, charge->cost);
+    if (charge->surge != NULL) {
+        add_number(call, at + 2, charge->surge->factor);
+        add_number(call, at + 3, charge->surge->window_ms);
+        add_number(call, at + 4, charge->surge->floor);
+    } else {
+        add_number(call, at + 2, charge->rate->tokens);
+        add_number(call, at + 3, charge->rate->period_ms);
+        add_number(call, at + 4, charge->rate->burst);
+    }
+    add_number(call, at + 5, charge->latch_ms);
+}
+
+static void add_carried(struct charge_call *call)
+{
+    const struct charge_order *order = &call->order;
+    size_t at = 1 + order->count * WORDS;
+    for (size_t i = 0; order->carried != NULL && i < order->count; i++) {
+        if (order->carried[i] == 0)
+            continue;
+        add_number(call, at++, (int64_t)i + 1);
+        add_number(call, at++, order->carried[i]);
+    }
+}
+
+struct charge_call *charge_call_new(const struct charge_order *order, size_t key_size)
 {
     struct charge_call *call = calloc(1, sizeof *call);
+    size_t pairs = 0;
     if (call == NULL)
         return NULL;
-    assert(count > 0 && count <= WIRE_ELEMENTS_MAX);
-    call->count = count;
+    assert(order->count > 0 && order->count <= CHARGE_CALL_MAX);
+    for (size_t i = 0; order->carried != NULL && i < order->count; i++)
+        pairs += order->carried[i] > 0;
+    call->order = *order;
     call->key_size = key_size;
-    call->bursts = calloc(count, sizeof *call->bursts);
-    call->keys = calloc(count, key_size);
-    call->numbers = calloc(count * NUMBERS, NUMBER_SIZE);
-    if (call->bursts == NULL || call->keys == NULL || call->numbers == NULL ||
-        script_init(&call->script, &scripts_charge, count, 1 + count * NUMBERS) !=
-            STATUS_OK) {
+    call->keys = calloc(order->count, key_size);
+    call->numbers = calloc(order->count * NUMBERS + 2 * pairs, NUMBER_SIZE);
+    if (call->keys == NULL || call->numbers == NULL ||
+        script_init(&call->script, order->script, order->count,
+                    1 + order->count * WORDS + 2 * pairs) != STATUS_OK) {
         charge_call_free(call);
         return NULL;
     }
-    script_set_argument(&call->script, 0, commit ? "1" : "0");
+    script_set_argument(&call->script, 0, order->mode);
+    for (size_t i = 0; i < order->count; i++)
+        add_charge(call, i);
+    add_carried(call);
     return call;
 }
 
@@ -51,60 +104,148 @@ void charge_call_free(struct charge_call *call)
     if (call == NULL)
         return;
     script_clear(&call->script);
-    free(call->bursts);
     free(call->keys);
     free(call->numbers);
     free(call);
 }
 
-void charge_call_add(struct charge_call *call, const char *key,
-                     const struct charge *charge)
+void charge_call_add_key(struct charge_call *call, const char *key)
 {
     size_t i = call->added++;
-    assert(i < call->count && strlen(key) < call->key_size);
+    assert(i < call->order.count && strlen(key) < call->key_size);
     char *copy = call->keys + i * call->key_size;
     (void)snprintf(copy, call->key_size, "%s", key);
     script_set_key(&call->script, i, copy);
-
-    const int64_t numbers[NUMBERS] = {charge->cost, charge->rate->tokens,
-                                      charge->rate->period_ms, charge->rate->burst,
-                                      charge->monitor ? 1 : 0};
-    for (size_t n = 0; n < NUMBERS; n++) {
-        char *text = call->numbers + (i * NUMBERS + n) * NUMBER_SIZE;
-        (void)snprintf(text, NUMBER_SIZE, "%" PRId64, numbers[n]);
-        script_set_argument(&call->script, 1 + i * NUMBERS + n, text);
-    }
-    call->bursts[i] = charge->rate->burst;
 }
 
-static enum status take_reply(const struct charge_call *call, const redisReply *reply,
-                              int64_t *out_left, struct error *error)
+static enum status unexpected(struct error *error)
 {
-    if (wire_refuses(reply, "WRONGTYPE") || wire_refuses(reply, "CORRUPT"))
-        return error_set(error, STATUS_INVALID, "%s", reply->str);
-    if (reply->type == REDIS_REPLY_ERROR)
-        return error_set(error, STATUS_UNAVAILABLE, "%s", reply->str);
-    bool good = reply->type == REDIS_REPLY_ARRAY && reply->elements == call->count;
-    for (size_t i = 0; good && i < call->count; i++)
-        good = reply->element[i]->type == REDIS_REPLY_INTEGER &&
-               reply->element[i]->integer >= 0 &&
-               reply->element[i]->integer <= call->bursts[i];
-    if (!good)
-        return error_set(error, STATUS_UNAVAILABLE, "an unexpected reply");
-    for (size_t i = 0; i < call->count; i++)
-        out_left[i] = reply->element[i]->integer;
-    return STATUS_OK;
+    return error_set(error, STATUS_UNAVAILABLE, "an unexpected reply");
 }
 
-enum status charge_call_run(struct charge_call *call, struct wire *wire,
-                            int64_t deadline_us, int64_t *out_left, struct error *error)
+/* Any reply but an error of Redis, in *out_reply. */
+static enum status run(struct charge_call *call, struct wire *wire, int64_t deadline_us,
+                       redisReply **out_reply, struct error *error)
 {
     redisReply *reply = NULL;
-    assert(call->added == call->count);
+    assert(call->added == call->order.count);
     enum status status = script_run(&call->script, wire, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
-    status = take_reply(call, reply, out_left, error);
-    freeReplyObject(reply);
+    if (wire_refuses(reply, "WRONGTYPE") || wire_refuses(reply, "CORRUPT"))
+        status = error_set(error, STATUS_INVALID, "%s", reply->str);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        status = error_set(error, STATUS_UNAVAILABLE, "%s", reply->str);
+    if (status == STATUS_OK)
+        *out_reply = reply;
+    else
+        freeReplyObject(reply);
     return status;
+}
+
+/* Reads the numbers of an array, each from 0 to 2^53. */
+static bool take_numbers(const redisReply *reply, size_t at, size_t count, int64_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const redisReply *number = reply->element[at + i];
+        if (number->type != REDIS_REPLY_INTEGER || number->integer < 0 ||
+            number->integer > RATE_PRODUCT_MAX)
+            return false;
+        out[i] = number->integer;
+    }
+    return true;
+}
+
+/* What a bucket, or any window, of the charge may hold at most. */
+static bool is_size(const struct charge *charge, int64_t size)
+{
+    const struct surge *surge = charge->surge;
+    if (surge == NULL)
+        return size == charge->rate->burst;
+    return size >= surge->floor && size <= surge->factor * (WINDOW_COPIES_MAX / 1000);
+}
+
+/* What Redis found of a charge; false when that can't be. */
+static bool take_outcome(const redisReply *reply, size_t at, const struct charge *charge,
+                         struct outcome *out)
+{
+    int64_t found[FOUND];
+    if (!take_numbers(reply, at, FOUND, found) || !is_size(charge, found[1]) ||
+        found[0] > found[1] || found[2] > charge->latch_ms)
+        return false;
+    *out = (struct outcome){.left = found[0],
+                            .burst = found[1],
+                            .latch_ms = found[2],
+                            .fits = charge->cost <= found[0]};
+    return true;
+}
+
+enum status charge_call_run(struct charge_call *call, struct wire *wire,
+                            int64_t deadline_us, struct outcome *out_outcomes,
+                            struct error *error)
+{
+    redisReply *reply = NULL;
+    const struct charge_order *order = &call->order;
+    struct outcome *outcomes = calloc(order->count, sizeof *outcomes);
+    if (outcomes == NULL)
+        return STATUS_NOMEM;
+    enum status status = run(call, wire, deadline_us, &reply, error);
+    if (status == STATUS_OK) {
+        bool good =
+            reply->type == REDIS_REPLY_ARRAY && reply->elements == order->count * FOUND;
+        for (size_t i = 0; good && i < order->count; i++)
+            good = take_outcome(reply, i * FOUND, &order->charges[i], &outcomes[i]);
+        freeReplyObject(reply);
+        if (good)
+            memcpy(out_outcomes, outcomes, order->count * sizeof *outcomes);
+        else
+            status = unexpected(error);
+    }
+    free(outcomes);
+    return status;
+}
+
+enum status charge_call_amend(struct charge_call *call, struct wire *wire,
+                              int64_t deadline_us, struct error *error)
+{
+    redisReply *reply = NULL;
+    enum status status = run(call, wire, deadline_us, &reply, error);
+    if (status != STATUS_OK)
+        return status;
+    bool good = reply->type == REDIS_REPLY_INTEGER &&
+                reply->integer == (long long)call->order.count;
+    freeReplyObject(reply);
+    return good ? STATUS_OK : unexpected(error);
+}
+
+static bool take_window(const redisReply *reply, struct window *out)
+{
+    struct window window = {0};
+    int64_t pair[SHOWN];
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < SHOWN ||
+        reply->elements % SHOWN != 0 ||
+        reply->elements > (WINDOW_PAST_MAX + 1) * (size_t)SHOWN)
+        return false;
+    for (size_t at = 0; at < reply->elements; at += SHOWN) {
+        if (!take_numbers(reply, at, SHOWN, pair) || pair[1] > WINDOW_COPIES_MAX)
+            return false;
+        if (at == 0)
+            window = (struct window){.start_ms = pair[0], .copies = pair[1]};
+        else
+            window.past[window.past_count++] = (struct window_past){pair[0], pair[1]};
+    }
+    *out = window;
+    return true;
+}
+
+enum status charge_call_show(struct charge_call *call, struct wire *wire,
+                             int64_t deadline_us, struct window *out, struct error *error)
+{
+    redisReply *reply = NULL;
+    enum status status = run(call, wire, deadline_us, &reply, error);
+    if (status != STATUS_OK)
+        return status;
+    bool good = take_window(reply, out);
+    freeReplyObject(reply);
+    return good ? STATUS_OK : unexpected(error);
 }

@@ -1,34 +1,29 @@
-/* A set-associative table of token buckets under one lock, with no I/O below it. A bucket
- * that is full again is worth nothing and counts as a free place, so the table needs no
- * sweeping; a charge first looks, then makes sure of every place, then writes. */
+/* Two tables under one lock, with no I/O below it. A charge first looks, then makes sure
+ * of every place, then writes. */
 #include "store/memory.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* Levels and rates are at most 10^9 and fit 32 bits: 56 bytes a bucket. */
-struct entry {
-    struct memory_id id;
-    int64_t rest, stamp_ms, period_ms;
-    int32_t level, tokens, burst;
-    bool used;
-    bool held; /* by the call that has the lock: not to be given away */
-};
 
 struct memory {
     pthread_mutex_t mutex;
     uint64_t changes;
-    struct entry *entries; /* MEMORY_SETS x MEMORY_WAYS */
+    struct table buckets, windows;
 };
 
 /* What one draw found and wants. */
 struct look {
-    struct entry *entry; /* NULL: not in the table */
-    struct bucket bucket;
-    int64_t left;
+    struct row *row; /* NULL: not in its table */
+    struct meter meter;
     bool write;
+};
+
+/* The work of one charge. */
+struct work {
+    struct look *looks;
+    struct outcome *outcomes;
+    struct draw_effect *effects;
 };
 
 struct memory *memory_new(void)
@@ -36,9 +31,13 @@ struct memory *memory_new(void)
     struct memory *memory = calloc(1, sizeof *memory);
     if (memory == NULL)
         return NULL;
-    memory->entries = calloc((size_t)MEMORY_SETS * MEMORY_WAYS, sizeof *memory->entries);
-    if (memory->entries == NULL || pthread_mutex_init(&memory->mutex, NULL) != 0) {
-        free(memory->entries);
+    if (table_init(&memory->buckets, MEMORY_BUCKET_SETS, sizeof(struct bucket_row),
+                   rows_bucket_loss) != STATUS_OK ||
+        table_init(&memory->windows, MEMORY_WINDOW_SETS, sizeof(struct window_row),
+                   rows_window_loss) != STATUS_OK ||
+        pthread_mutex_init(&memory->mutex, NULL) != 0) {
+        table_clear(&memory->buckets);
+        table_clear(&memory->windows);
         free(memory);
         return NULL;
     }
@@ -50,162 +49,234 @@ void memory_free(struct memory *memory)
     if (memory == NULL)
         return;
     (void)pthread_mutex_destroy(&memory->mutex);
-    free(memory->entries);
+    table_clear(&memory->buckets);
+    table_clear(&memory->windows);
     free(memory);
 }
 
-static struct entry *set_of(struct memory *memory, const struct memory_id *id)
+static const struct table *table_of(const struct memory *memory, const struct draw *draw)
 {
-    uint32_t hash;
-    memcpy(&hash, id->bytes, sizeof hash);
-    return memory->entries + (size_t)(hash % MEMORY_SETS) * MEMORY_WAYS;
-}
-
-static struct rate rate_of(const struct entry *entry)
-{
-    return (struct rate){entry->tokens, entry->period_ms, entry->burst};
-}
-
-/* The bucket of an entry at now. The rate is another than the entry's when nodes was
- * changed: then the rest has another unit and is dropped. */
-static struct bucket bucket_of(const struct entry *entry, const struct rate *rate,
-                               int64_t now_ms)
-{
-    int64_t rest = entry->period_ms == rate->period_ms ? entry->rest : 0;
-    struct bucket bucket = {entry->level, rest, entry->stamp_ms};
-    bucket_refill(&bucket, rate, now_ms);
-    return bucket;
-}
-
-static struct entry *find(struct memory *memory, const struct memory_id *id)
-{
-    struct entry *set = set_of(memory, id);
-    for (int i = 0; i < MEMORY_WAYS; i++)
-        if (set[i].used && memcmp(&set[i].id, id, sizeof *id) == 0)
-            return &set[i];
-    return NULL;
-}
-
-/* Holds the place in id's set that loses least: a free one, or that of the bucket with
- * the smallest part missing. NULL when this call holds them all. */
-static struct entry *reserve(struct memory *memory, const struct memory_id *id,
-                             int64_t now_ms)
-{
-    struct entry *set = set_of(memory, id);
-    struct entry *best = NULL;
-    int64_t best_missing = 0;
-    for (int i = 0; i < MEMORY_WAYS; i++) {
-        struct entry *entry = &set[i];
-        int64_t missing = 0;
-        if (entry->held)
-            continue;
-        if (entry->used) {
-            struct rate rate = rate_of(entry);
-            missing = rate.burst - bucket_of(entry, &rate, now_ms).level;
-        }
-        /* missing / burst, compared by cross products below 10^18 */
-        if (best == NULL || missing == 0 ||
-            missing * best->burst < best_missing * entry->burst) {
-            best = entry;
-            best_missing = missing;
-        }
-        if (missing == 0)
-            break;
-    }
-    if (best != NULL)
-        best->held = true;
-    return best;
-}
-
-static void put(struct entry *entry, const struct memory_id *id, const struct rate *rate,
-                const struct bucket *bucket)
-{
-    entry->id = *id;
-    entry->rest = bucket->rest;
-    entry->stamp_ms = bucket->stamp_ms;
-    entry->period_ms = rate->period_ms;
-    entry->level = (int32_t)bucket->level;
-    entry->tokens = (int32_t)rate->tokens;
-    entry->burst = (int32_t)rate->burst;
-    entry->used = true;
+    return draw->is_window ? &memory->windows : &memory->buckets;
 }
 
 static void look_at(struct memory *memory, const struct draw *draw, int64_t now_ms,
                     struct look *look)
 {
-    assert(draw->cost >= 0);
-    look->entry = find(memory, &draw->id);
-    look->write = false;
-    if (look->entry == NULL) {
-        look->bucket = bucket_full(&draw->rate, now_ms);
-    } else {
-        assert(!look->entry->held); /* the same bucket twice in one call */
-        look->entry->held = true;
-        look->bucket = bucket_of(look->entry, &draw->rate, now_ms);
+    assert(draw->cost >= 0 && draw->latch_ms >= 0);
+    look->row = table_find(table_of(memory, draw), &draw->id);
+    look->meter = rows_read(look->row, draw, now_ms);
+    look->write = look->row != NULL && look->meter.healed;
+    if (look->row != NULL) {
+        assert(!look->row->held); /* the same one twice in one call */
+        look->row->held = true;
     }
-    look->left = look->bucket.level;
 }
 
-/* Takes from the looks' buckets and makes sure of their places; the table is as before.
- */
-static enum status prepare(struct memory *memory, const struct draw *draws, size_t count,
-                           struct look *looks, int64_t now_ms)
+static void release(struct look *looks, size_t count)
 {
-    bool passes = true;
     for (size_t i = 0; i < count; i++)
-        passes = passes && (draws[i].monitor || draws[i].cost <= looks[i].left);
-    for (size_t i = 0; i < count; i++) {
-        struct look *look = &looks[i];
-        bool take =
-            passes && draws[i].cost > 0 && bucket_take(&look->bucket, draws[i].cost);
-        /* After a step back of the clock the new stamp is kept though nothing is taken,
-         * or the bucket would not refill before the old one comes round again. */
-        look->write = take || (look->entry != NULL && look->entry->stamp_ms > now_ms);
-        if (take && look->entry == NULL)
-            look->entry = reserve(memory, &draws[i].id, now_ms);
-        if (take && look->entry == NULL)
-            return STATUS_UNAVAILABLE;
+        if (looks[i].row != NULL)
+            looks[i].row->held = false;
+}
+
+static void take(struct meter *meter, const struct draw *draw, int64_t now_ms)
+{
+    if (draw->is_window)
+        window_count(&meter->window, draw->cost, now_ms);
+    else
+        (void)bucket_take(&meter->bucket, draw->cost);
+}
+
+/* Effect i of a work. A latch that is renewed only because it stands remains whose it
+ * was: one that the shared store may have lost since is not to come back through us. */
+static void apply(const struct draw *draw, const struct work *work, size_t i,
+                  int64_t now_ms)
+{
+    const struct draw_effect *effect = &work->effects[i];
+    struct look *look = &work->looks[i];
+    if (effect->takes)
+        take(&look->meter, draw, now_ms);
+    if (effect->latches) {
+        look->meter.latch_end_ms = now_ms + draw->latch_ms;
+        look->meter.own = look->meter.own || !work->outcomes[i].fits;
     }
-    return STATUS_OK;
+    look->write = look->write || effect->takes || effect->latches;
+}
+
+/* Makes sure of a place for what is to be written. */
+static bool find_place(struct memory *memory, const struct draw *draw, int64_t now_ms,
+                       struct look *look)
+{
+    if (look->write && look->row == NULL)
+        look->row = table_reserve(table_of(memory, draw), &draw->id, now_ms);
+    return !look->write || look->row != NULL;
+}
+
+static void write_back(struct memory *memory, const struct draw *draws, size_t count,
+                       const struct look *looks)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!looks[i].write)
+            continue;
+        rows_write(looks[i].row, &draws[i], &looks[i].meter);
+        memory->changes++;
+    }
 }
 
 /* Under the lock. */
 static enum status charge(struct memory *memory, const struct draw *draws, size_t count,
-                          struct look *looks, int64_t now_ms)
+                          const struct work *work, enum charge_mode mode, int64_t now_ms)
 {
-    enum status status = prepare(memory, draws, count, looks, now_ms);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (!looks[i].write)
-            continue;
-        put(looks[i].entry, &draws[i].id, &draws[i].rate, &looks[i].bucket);
-        memory->changes++;
+    bool placed = true;
+    for (size_t i = 0; i < count; i++) {
+        look_at(memory, &draws[i], now_ms, &work->looks[i]);
+        work->outcomes[i] = rows_outcome(&work->looks[i].meter, &draws[i], now_ms);
     }
-    return status;
+    draw_settle(draws, count, work->outcomes, mode, work->effects);
+    for (size_t i = 0; i < count && mode != CHARGE_PEEK && placed; i++) {
+        apply(&draws[i], work, i, now_ms);
+        placed = find_place(memory, &draws[i], now_ms, &work->looks[i]);
+    }
+    if (placed && mode != CHARGE_PEEK)
+        write_back(memory, draws, count, work->looks);
+    release(work->looks, count);
+    return placed ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
 enum status memory_charge(struct memory *memory, const struct draw *draws, size_t count,
-                          bool commit, int64_t now_ms, struct outcome *out_outcomes)
+                          enum charge_mode mode, int64_t now_ms,
+                          struct outcome *out_outcomes)
 {
-    struct look *looks = calloc(count > 0 ? count : 1, sizeof *looks);
-    if (looks == NULL)
-        return STATUS_NOMEM;
-    enum status status = STATUS_OK;
-    (void)pthread_mutex_lock(&memory->mutex);
-    for (size_t i = 0; i < count; i++)
-        look_at(memory, &draws[i], now_ms, &looks[i]);
-    if (commit)
-        status = charge(memory, draws, count, looks, now_ms);
-    for (size_t i = 0; i < count; i++)
-        if (looks[i].entry != NULL)
-            looks[i].entry->held = false;
-    (void)pthread_mutex_unlock(&memory->mutex);
-
+    enum status status = STATUS_NOMEM;
+    struct work work = {.looks = calloc(count + 1, sizeof *work.looks),
+                        .outcomes = calloc(count + 1, sizeof *work.outcomes),
+                        .effects = calloc(count + 1, sizeof *work.effects)};
+    if (work.looks != NULL && work.outcomes != NULL && work.effects != NULL) {
+        (void)pthread_mutex_lock(&memory->mutex);
+        status = charge(memory, draws, count, &work, mode, now_ms);
+        (void)pthread_mutex_unlock(&memory->mutex);
+    }
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        out_outcomes[i] = (struct outcome){.left = looks[i].left,
-                                           .burst = draws[i].rate.burst,
-                                           .fits = draws[i].cost <= looks[i].left};
-    free(looks);
+        out_outcomes[i] = work.outcomes[i];
+    free(work.looks);
+    free(work.outcomes);
+    free(work.effects);
     return status;
+}
+
+/* What is to be changed in a meter; false: nothing. */
+static bool amend(const struct draw *draw, enum amend what, int64_t now_ms,
+                  struct look *look)
+{
+    struct meter *meter = &look->meter;
+    switch (what) {
+    case AMEND_RESET:
+        meter->bucket =
+            draw->is_window ? meter->bucket : bucket_full(&draw->rate, now_ms);
+        meter->window.copies = 0;
+        meter->latch_end_ms = 0;
+        return look->row != NULL;
+    case AMEND_UNLATCH:
+        meter->latch_end_ms = 0;
+        return look->row != NULL;
+    case AMEND_TEACH:
+        if (draw->is_window)
+            take(meter, draw, now_ms);
+        return draw->is_window && draw->cost > 0;
+    }
+    return false;
+}
+
+enum status memory_amend(struct memory *memory, const struct draw *draws, size_t count,
+                         enum amend what, int64_t now_ms)
+{
+    bool placed = true;
+    (void)pthread_mutex_lock(&memory->mutex);
+    for (size_t i = 0; i < count && placed; i++) {
+        struct look look;
+        look_at(memory, &draws[i], now_ms, &look);
+        look.write = amend(&draws[i], what, now_ms, &look);
+        placed = find_place(memory, &draws[i], now_ms, &look);
+        if (placed)
+            write_back(memory, &draws[i], 1, &look);
+        release(&look, 1);
+    }
+    (void)pthread_mutex_unlock(&memory->mutex);
+    return placed ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+void memory_window(struct memory *memory, const struct draw *draw, int64_t now_ms,
+                   struct window *out)
+{
+    assert(draw->is_window);
+    (void)pthread_mutex_lock(&memory->mutex);
+    const struct row *row = table_find(&memory->windows, &draw->id);
+    *out = rows_read(row, draw, now_ms).window;
+    (void)pthread_mutex_unlock(&memory->mutex);
+}
+
+void memory_recall(struct memory *memory, const struct draw *draws, size_t count,
+                   int64_t now_ms, int64_t *out_own_ms)
+{
+    (void)pthread_mutex_lock(&memory->mutex);
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = NULL;
+        if (draws[i].latch_ms > 0)
+            row = table_find(table_of(memory, &draws[i]), &draws[i].id);
+        out_own_ms[i] = 0;
+        if (row == NULL || !row->own)
+            continue;
+        struct meter meter = rows_read(row, &draws[i], now_ms);
+        out_own_ms[i] = rows_outcome(&meter, &draws[i], now_ms).latch_ms;
+    }
+    (void)pthread_mutex_unlock(&memory->mutex);
+}
+
+/* True when a sight is new. A latch that the shared store has not heard of stays. */
+static bool see(const struct draw *draw, const struct sight *sight, int64_t now_ms,
+                struct meter *meter)
+{
+    struct window *window = &meter->window;
+    bool changed = false;
+    if (!meter->own || sight->told) {
+        int64_t end_ms = sight->latch_ms > 0 ? now_ms + sight->latch_ms : 0;
+        changed = meter->own || end_ms > 0 || meter->latch_end_ms > 0;
+        meter->latch_end_ms = end_ms;
+        meter->own = false;
+    }
+    int64_t usual = window->past_count == 1 ? window->past[0].copies : 0;
+    if (draw->is_window && (window->past_count > 1 || usual != sight->copies)) {
+        window->past_count = sight->copies > 0 ? 1 : 0;
+        window->past[0] = (struct window_past){now_ms, sight->copies};
+        changed = true;
+    }
+    return changed;
+}
+
+void memory_mirror(struct memory *memory, const struct draw *draws,
+                   const struct sight *sights, size_t count, int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&memory->mutex);
+    for (size_t i = 0; i < count; i++) {
+        struct look look;
+        if (draws[i].latch_ms == 0 && !draws[i].is_window)
+            continue;
+        look_at(memory, &draws[i], now_ms, &look);
+        look.write = see(&draws[i], &sights[i], now_ms, &look.meter);
+        if (find_place(memory, &draws[i], now_ms, &look)) /* else it is not mirrored */
+            write_back(memory, &draws[i], 1, &look);
+        release(&look, 1);
+    }
+    (void)pthread_mutex_unlock(&memory->mutex);
+}
+
+/* Row i of both tables, buckets first. */
+static struct row *row_at(const struct memory *memory, size_t i, bool *out_is_window)
+{
+    const size_t buckets = (size_t)MEMORY_BUCKET_SETS * MEMORY_WAYS;
+    *out_is_window = i >= buckets;
+    return *out_is_window ? table_row(&memory->windows, i - buckets)
+                          : table_row(&memory->buckets, i);
 }
 
 size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
@@ -215,14 +286,15 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
     assert(capacity >= MEMORY_WAYS);
     (void)pthread_mutex_lock(&memory->mutex);
     for (; *set < MEMORY_SETS && capacity - count >= MEMORY_WAYS; ++*set) {
-        const struct entry *entries = memory->entries + *set * MEMORY_WAYS;
-        for (int i = 0; i < MEMORY_WAYS; i++) {
-            struct rate rate = rate_of(&entries[i]);
-            if (!entries[i].used)
+        for (size_t i = *set * MEMORY_WAYS; i < (*set + 1) * MEMORY_WAYS; i++) {
+            bool is_window;
+            const struct row *row = row_at(memory, i, &is_window);
+            if (!row->used)
                 continue;
-            struct bucket bucket = bucket_of(&entries[i], &rate, now_ms);
-            if (bucket.level < rate.burst)
-                out[count++] = (struct memory_record){entries[i].id, rate, bucket};
+            struct draw draw = rows_draw(row, is_window);
+            if (table_of(memory, &draw)->loss(row, now_ms).amount == 0)
+                continue;
+            out[count++] = (struct memory_record){draw, rows_read(row, &draw, now_ms)};
         }
     }
     (void)pthread_mutex_unlock(&memory->mutex);
@@ -232,26 +304,14 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
 void memory_import(struct memory *memory, const struct memory_record *record,
                    int64_t now_ms)
 {
-    assert(rate_is_valid(&record->rate));
+    struct look look = {.meter = record->meter, .write = true};
+    const struct draw *draw = &record->draw;
+    assert(draw->is_window ? surge_is_valid(&draw->surge) : rate_is_valid(&draw->rate));
     (void)pthread_mutex_lock(&memory->mutex);
-    struct entry *entry = find(memory, &record->id);
-    if (entry == NULL)
-        entry = reserve(memory, &record->id, now_ms);
-    if (entry != NULL) {
-        put(entry, &record->id, &record->rate, &record->bucket);
-        entry->held = false;
-    }
-    (void)pthread_mutex_unlock(&memory->mutex);
-}
-
-void memory_forget(struct memory *memory, const struct memory_id *id)
-{
-    (void)pthread_mutex_lock(&memory->mutex);
-    struct entry *entry = find(memory, id);
-    if (entry != NULL) {
-        entry->used = false;
-        memory->changes++;
-    }
+    look.row = table_find(table_of(memory, draw), &draw->id);
+    if (find_place(memory, draw, now_ms, &look))
+        rows_write(look.row, draw, &record->meter);
+    release(&look, 1);
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 

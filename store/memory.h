@@ -1,35 +1,30 @@
-/* Token buckets in this process: what charge.lua does, in a table of fixed size. */
+/* Token buckets and windows in this process: what charge.lua and amend.lua do, in tables
+ * of fixed size. */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "store/amend.h"
+#include "store/rows.h"
 
-#include "base/status.h"
-#include "policy/store.h"
-
-/* 2^15 sets of 8 buckets: some 14 MB. */
-enum { MEMORY_ID_BYTES = 16, MEMORY_SETS = 1 << 15, MEMORY_WAYS = 8 };
-
-/* A keyed hash that names rule and subject: nobody can aim for one set. */
-struct memory_id {
-    uint8_t bytes[MEMORY_ID_BYTES];
+/* 262,144 buckets in 19 MB, and 131,072 windows in 21 MB. */
+enum {
+    MEMORY_WAYS = TABLE_WAYS,
+    MEMORY_BUCKET_SETS = 1 << 15,
+    MEMORY_WINDOW_SETS = 1 << 14,
+    MEMORY_SETS = MEMORY_BUCKET_SETS + MEMORY_WINDOW_SETS,
 };
 
-/* A charge as the table sees it. */
-struct draw {
-    struct memory_id id;
-    struct rate rate;
-    int64_t cost;
-    bool monitor;
-};
-
-/* A bucket as a state file keeps it. */
+/* A bucket or window as a state file keeps it. draw has id, kind, and rate or surge. */
 struct memory_record {
-    struct memory_id id;
-    struct rate rate;
-    struct bucket bucket;
+    struct draw draw;
+    struct meter meter;
+};
+
+/* What the shared store was seen to have of a draw. */
+struct sight {
+    int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
+    int64_t copies;   /* of a past window that says how many are usual; 0: none does */
+    bool told;        /* the shared store knows of our own latch now */
 };
 
 struct memory;
@@ -38,27 +33,41 @@ struct memory;
 struct memory *memory_new(void);
 void memory_free(struct memory *memory);
 
-/* Does what policy/store.h says of store_charge, at now_ms on the wall clock. A bucket
- * that is full again gives its place away; with none of those in its set, the bucket
- * that is nearest to full is forgotten, never one of this call. UNAVAILABLE, and nothing
- * taken, when the call itself wants more than MEMORY_WAYS new buckets in one set. */
+/* Does what policy/store.h says of store_charge, at now_ms on the wall clock. What is
+ * worth nothing any more gives its place away; without that, what loses least in its set
+ * is forgotten (rows.c), never one of this call. UNAVAILABLE, and nothing taken, when the
+ * call itself wants more than MEMORY_WAYS new places in one set. */
 enum status memory_charge(struct memory *memory, const struct draw *draws, size_t count,
-                          bool commit, int64_t now_ms,
+                          enum charge_mode mode, int64_t now_ms,
                           struct outcome *out_outcomes) MUST_CHECK;
 
-/* Copies the buckets that are not full, from *set on, at most capacity (at least
- * MEMORY_WAYS) of them; *set becomes MEMORY_SETS at the end. Returns how many. */
+/* As store_amend. UNAVAILABLE as above; then some may not have been amended. */
+enum status memory_amend(struct memory *memory, const struct draw *draws, size_t count,
+                         enum amend what, int64_t now_ms) MUST_CHECK;
+
+/* The window of a draw as it stands. */
+void memory_window(struct memory *memory, const struct draw *draw, int64_t now_ms,
+                   struct window *out);
+
+/* For how long each draw is latched by what was seen here alone; 0: it is not. */
+void memory_recall(struct memory *memory, const struct draw *draws, size_t count,
+                   int64_t now_ms, int64_t *out_own_ms);
+
+/* Keeps what the shared store was seen to have of draws with a latch or a window, of each
+ * a sight. Our own latches stay until it was told of them. */
+void memory_mirror(struct memory *memory, const struct draw *draws,
+                   const struct sight *sights, size_t count, int64_t now_ms);
+
+/* Copies what is worth keeping, from *set on, at most capacity (at least MEMORY_WAYS) of
+ * them; *set becomes MEMORY_SETS at the end. Returns how many. */
 size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
                      struct memory_record *out, size_t capacity);
 
-/* Puts a bucket back; record->rate and ->bucket are in their bounds. */
+/* Puts one back; all numbers are in their bounds. */
 void memory_import(struct memory *memory, const struct memory_record *record,
                    int64_t now_ms);
 
-/* Makes a bucket full again. */
-void memory_forget(struct memory *memory, const struct memory_id *id);
-
-/* Grows with every charge that changed something. */
+/* Grows with every call that changed something. */
 uint64_t memory_changes(struct memory *memory);
 
 #endif

@@ -46,19 +46,21 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
 {
     static const struct rate rate = {1000, 1000, 1000};
     const struct charge charge = {.rate = &rate, .cost = 1};
+    const struct charge_order order = {
+        .script = &scripts_charge, .mode = "take", .charges = &charge, .count = 1};
     const char *prefix = redis->settings->prefix;
     size_t size = strlen(prefix) + sizeof "{}:probe";
     int timeout_ms = redis->settings->timeout_ms;
-    int64_t left;
+    struct outcome outcome;
     enum status status = STATUS_NOMEM;
-    struct charge_call *call = charge_call_new(1, size, true);
+    struct charge_call *call = charge_call_new(&order, size);
     char *key = malloc(size);
     if (call != NULL && key != NULL) {
         (void)snprintf(key, size, "{%s}:probe", prefix);
-        charge_call_add(call, key, &charge);
+        charge_call_add_key(call, key);
         if (timeout_ms > CONNECT_MAX_MS)
             timeout_ms = CONNECT_MAX_MS;
-        status = charge_call_run(call, wire, after_ms(timeout_ms), &left, error);
+        status = charge_call_run(call, wire, after_ms(timeout_ms), &outcome, error);
     }
     free(key);
     charge_call_free(call);
@@ -314,102 +316,104 @@ enum status redis_run(struct redis *redis, const struct redis_errand *errand,
     return answered ? status : STATUS_UNAVAILABLE;
 }
 
-/* The call of a message: keys are {prefix}:b:<fingerprint>:<hash>. NULL without memory.
- */
+/* The keys of an order are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
 static struct charge_call *make_call(const struct redis *redis,
-                                     const struct charge *charges, size_t count,
-                                     bool commit)
+                                     const struct charge_order *order)
 {
+    const struct charge *charges = order->charges;
     const char *prefix = redis->settings->prefix;
     size_t longest = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < order->count; i++)
         if (strlen(charges[i].fingerprint) > longest)
             longest = strlen(charges[i].fingerprint);
     size_t size = strlen(prefix) + sizeof "{}:b::" + longest + DIGEST_HEX_SIZE;
-    struct charge_call *call = charge_call_new(count, size, commit);
+    struct charge_call *call = charge_call_new(order, size);
     char *key = malloc(size);
     if (call == NULL || key == NULL) {
         charge_call_free(call);
         free(key);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < order->count; i++) {
         char hash[DIGEST_HEX_SIZE];
         digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject), hash);
         (void)snprintf(key, size, "{%s}:b:%s:%s", prefix, charges[i].fingerprint, hash);
-        charge_call_add(call, key, &charges[i]);
+        charge_call_add_key(call, key);
     }
     free(key);
     return call;
 }
 
+/* One of the outputs is there, or none. */
 struct charge_errand {
     struct charge_call *call;
-    int64_t *left;
+    struct outcome *outcomes;
+    struct window *window;
 };
 
 static enum status run_charge(void *context, struct wire *wire, int64_t deadline_us,
                               struct error *error)
 {
     const struct charge_errand *errand = context;
-    return charge_call_run(errand->call, wire, deadline_us, errand->left, error);
+    if (errand->outcomes != NULL)
+        return charge_call_run(errand->call, wire, deadline_us, errand->outcomes, error);
+    if (errand->window != NULL)
+        return charge_call_show(errand->call, wire, deadline_us, errand->window, error);
+    return charge_call_amend(errand->call, wire, deadline_us, error);
+}
+
+static enum status run_order(struct redis *redis, const struct charge_order *order,
+                             int64_t deadline_us, struct charge_errand *charge)
+{
+    const struct redis_errand errand = {run_charge, charge, "bucket"};
+    charge->call = make_call(redis, order);
+    if (charge->call == NULL)
+        return STATUS_UNAVAILABLE;
+    enum status status = redis_run(redis, &errand, deadline_us);
+    charge_call_free(charge->call);
+    return status;
 }
 
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
-                         bool commit, int64_t deadline_us, struct outcome *out_outcomes)
+                         enum charge_mode mode, const int64_t *carried,
+                         int64_t deadline_us, struct outcome *out_outcomes)
 {
+    static const char *const modes[] = {
+        [CHARGE_PEEK] = "peek", [CHARGE_LATCH] = "latch", [CHARGE_TAKE] = "take"};
+    const struct charge_order order = {.script = &scripts_charge,
+                                       .mode = modes[mode],
+                                       .charges = charges,
+                                       .count = count,
+                                       .carried = carried};
+    struct charge_errand charge = {.outcomes = out_outcomes};
     int64_t timeout_us = after_ms(redis->settings->timeout_ms);
     if (timeout_us < deadline_us)
         deadline_us = timeout_us;
     if (pool_is_open(redis->pool))
         return STATUS_UNAVAILABLE;
-
-    struct charge_errand charge = {.left = calloc(count, sizeof *charge.left),
-                                   .call = make_call(redis, charges, count, commit)};
-    const struct redis_errand errand = {run_charge, &charge, "bucket"};
-    enum status status = STATUS_UNAVAILABLE;
-    if (charge.left != NULL && charge.call != NULL)
-        status = redis_run(redis, &errand, deadline_us);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        out_outcomes[i] = (struct outcome){.left = charge.left[i],
-                                           .burst = charges[i].rate->burst,
-                                           .fits = charges[i].cost <= charge.left[i]};
-    charge_call_free(charge.call);
-    free(charge.left);
-    return status;
+    return run_order(redis, &order, deadline_us, &charge);
 }
 
-static enum status run_reset(void *context, struct wire *wire, int64_t deadline_us,
-                             struct error *error)
+enum status redis_amend(struct redis *redis, const struct charge *charges, size_t count,
+                        enum amend what, int64_t deadline_us)
 {
-    const char *key = context;
-    const char *words[] = {"DEL", key};
-    const size_t lengths[] = {3, strlen(key)};
-    const struct wire_command command = {.count = 2, .words = words, .lengths = lengths};
-    redisReply *reply = NULL;
-    enum status status = wire_ask(wire, &command, deadline_us, &reply, error);
-    if (status != STATUS_OK)
-        return status;
-    if (reply->type != REDIS_REPLY_INTEGER)
-        status = error_set(error, STATUS_UNAVAILABLE, "%s",
-                           reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                            : "an unexpected reply");
-    freeReplyObject(reply);
-    return status;
+    static const char *const modes[] = {
+        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TEACH] = "teach"};
+    const struct charge_order order = {.script = &scripts_amend,
+                                       .mode = modes[what],
+                                       .charges = charges,
+                                       .count = count};
+    struct charge_errand charge = {0};
+    return run_order(redis, &order, deadline_us, &charge);
 }
 
-enum status redis_reset(struct redis *redis, const char *fingerprint, const char *subject,
-                        int64_t deadline_us)
+enum status redis_window(struct redis *redis, const struct charge *charge,
+                         int64_t deadline_us, struct window *out)
 {
-    char hash[DIGEST_HEX_SIZE];
-    char *key = NULL;
-    digest_hex(&redis->key, subject, strlen(subject), hash);
-    if (asprintf(&key, "{%s}:b:%s:%s", redis->settings->prefix, fingerprint, hash) < 0)
-        return STATUS_UNAVAILABLE;
-    const struct redis_errand errand = {run_reset, key, "bucket"};
-    enum status status = redis_run(redis, &errand, deadline_us);
-    free(key);
-    return status;
+    const struct charge_order order = {
+        .script = &scripts_amend, .mode = "show", .charges = charge, .count = 1};
+    struct charge_errand errand = {.window = out};
+    return run_order(redis, &order, deadline_us, &errand);
 }
 
 const char *redis_prefix(const struct redis *redis)

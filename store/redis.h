@@ -19,14 +19,17 @@ enum status redis_open(const struct store_settings *settings,
  * charging. NULL is allowed. */
 void redis_close(struct redis *redis);
 
-/* As store_charge, for 1 to WIRE_ELEMENTS_MAX charges. */
+/* As store_charge, for 1 to CHARGE_CALL_MAX charges. carried: for how long each one's
+ * latch stands by what only this process has seen, which Redis learns by it; or NULL. */
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
-                         bool commit, int64_t deadline_us,
-                         struct outcome *out_outcomes) MUST_CHECK;
+                         enum charge_mode mode, const int64_t *carried,
+                         int64_t deadline_us, struct outcome *out_outcomes) MUST_CHECK;
 
-/* As store_reset. */
-enum status redis_reset(struct redis *redis, const char *fingerprint, const char *subject,
-                        int64_t deadline_us) MUST_CHECK;
+/* As store_amend and store_window. */
+enum status redis_amend(struct redis *redis, const struct charge *charges, size_t count,
+                        enum amend what, int64_t deadline_us) MUST_CHECK;
+enum status redis_window(struct redis *redis, const struct charge *charge,
+                         int64_t deadline_us, struct window *out) MUST_CHECK;
 
 /* What to do over a wire that is ready, until deadline_us. run's result says what becomes
  * of the wire: OK, NOT_FOUND, CONFLICT and LIMIT are answers. INVALID: a value in Redis

@@ -10,7 +10,8 @@ struct script_text {
     const char *sha1;
 };
 
-extern const struct script_text scripts_charge; /* charge.lua */
+extern const struct script_text scripts_charge; /* meter.lua and charge.lua */
+extern const struct script_text scripts_amend;  /* meter.lua and amend.lua */
 extern const struct script_text scripts_change; /* change.lua */
 
 #endif

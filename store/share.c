@@ -43,3 +43,11 @@ struct rate share_of(const struct rate *rate, int nodes)
         share.tokens = 1;
     return share;
 }
+
+struct surge share_of_surge(const struct surge *surge, int nodes)
+{
+    struct surge share = *surge;
+    assert(surge_is_valid(surge) && nodes >= 1 && nodes <= 1000);
+    share.floor = surge->floor / nodes > 0 ? surge->floor / nodes : 1;
+    return share;
+}

@@ -1,5 +1,5 @@
 /* The whole file is one text in memory, so its seal is checked before a line of it is
- * believed: some 30 MB of buckets at most, and the documents. */
+ * believed: some 40 MB of buckets and as much of windows at most, and the documents. */
 #include "store/state.h"
 
 #include <errno.h>
@@ -15,17 +15,28 @@
 #include "base/text.h"
 
 enum {
-    BATCH = 512, /* records copied under one lock */
-    FIELDS = 6,  /* after the id */
+    BATCH = 512,       /* records copied under one lock */
+    BUCKET_FIELDS = 6, /* after the id */
+    WINDOW_FIELDS = 5,
     /* Twice what a full table needs, and full collections. */
-    FILE_MAX = 64 * 1024 * 1024 + COLLECTIONS * (DOCUMENTS_BYTES_MAX + 2 * 1024 * 1024),
+    FILE_MAX = 160 * 1024 * 1024 + COLLECTIONS * (DOCUMENTS_BYTES_MAX + 2 * 1024 * 1024),
     SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
     NAME_SIZE = 16, /* of a collection */
 };
 
-static const char header[] = "mailbrake-state 2\n";
-static const char old_header[] = "mailbrake-state 1\n"; /* as long */
+/* What is read; the last one is written. All are as long. */
+static const char headers[][sizeof "mailbrake-state 3\n"] = {
+    "mailbrake-state 1\n",
+    "mailbrake-state 2\n",
+    "mailbrake-state 3\n",
+};
+enum {
+    HEADERS = sizeof headers / sizeof headers[0],
+    HEADER_LENGTH = sizeof headers[0] - 1
+};
+
 static const char magic[] = "mailbrake-state ";
+static const char window_word[] = "window ";
 static const char document_word[] = "document ";
 
 /* A document as the file has it. */
@@ -35,15 +46,54 @@ struct document_record {
     char value[DOCUMENTS_VALUE_MAX + 1];
 };
 
-static void add_record(struct text *text, const struct memory_record *record)
+static void add_id(struct text *text, const struct memory_id *id)
 {
-    for (size_t i = 0; i < sizeof record->id.bytes; i++)
-        text_printf(text, "%02x", record->id.bytes[i]);
-    text_printf(text,
-                " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-                "\n",
-                record->bucket.level, record->bucket.rest, record->bucket.stamp_ms,
-                record->rate.tokens, record->rate.period_ms, record->rate.burst);
+    for (size_t i = 0; i < sizeof id->bytes; i++)
+        text_printf(text, "%02x", id->bytes[i]);
+}
+
+static void add_numbers(struct text *text, const int64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        text_printf(text, " %" PRId64, numbers[i]);
+}
+
+static void add_window(struct text *text, const struct memory_record *record)
+{
+    const struct window *window = &record->meter.window;
+    const struct surge *surge = &record->draw.surge;
+    const int64_t numbers[WINDOW_FIELDS] = {
+        window->start_ms, window->copies, surge->factor, surge->floor, surge->window_ms};
+    text_add_string(text, window_word);
+    add_id(text, &record->draw.id);
+    add_numbers(text, numbers, WINDOW_FIELDS);
+    for (size_t i = 0; i < window->past_count; i++)
+        text_printf(text, " %" PRId64 ":%" PRId64, window->past[i].end_ms,
+                    window->past[i].copies);
+}
+
+static void add_bucket(struct text *text, const struct memory_record *record)
+{
+    const struct bucket *bucket = &record->meter.bucket;
+    const struct rate *rate = &record->draw.rate;
+    const int64_t numbers[BUCKET_FIELDS] = {bucket->level,    bucket->rest,
+                                            bucket->stamp_ms, rate->tokens,
+                                            rate->period_ms,  rate->burst};
+    add_id(text, &record->draw.id);
+    add_numbers(text, numbers, BUCKET_FIELDS);
+}
+
+static void add_record(struct text *text, const struct memory_record *record,
+                       int64_t now_ms)
+{
+    if (record->draw.is_window)
+        add_window(text, record);
+    else
+        add_bucket(text, record);
+    if (record->meter.latch_end_ms > now_ms)
+        text_printf(text, " %s %" PRId64, record->meter.own ? "own" : "latch",
+                    record->meter.latch_end_ms);
+    text_add(text, "\n", 1);
 }
 
 static void add_document(void *context, enum collection collection, const char *id,
@@ -75,7 +125,7 @@ static enum status add_all(struct text *text, const struct state *state, int64_t
     for (size_t set = 0; set < MEMORY_SETS;) {
         size_t count = memory_export(state->memory, now_ms, &set, records, BATCH);
         for (size_t i = 0; i < count; i++)
-            add_record(text, &records[i]);
+            add_record(text, &records[i], now_ms);
     }
     free(records);
     if (state->documents != NULL)
@@ -87,7 +137,7 @@ enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error)
 {
     struct text text = {0}, temporary = {0};
-    text_add_string(&text, header);
+    text_add_string(&text, headers[HEADERS - 1]);
     enum status status = add_all(&text, state, now_ms);
     add_seal(&text, key);
     text_printf(&temporary, "%s.tmp", path);
@@ -144,14 +194,20 @@ static enum status read_file(const char *path, struct text *out, bool *out_exist
     return status;
 }
 
+static bool has_header(const struct text *text)
+{
+    bool found = false;
+    for (size_t i = 0; i < HEADERS; i++)
+        found = found || memcmp(text->data, headers[i], HEADER_LENGTH) == 0;
+    return found;
+}
+
 /* The text up to its seal, or 0 when that is missing or wrong. */
 static size_t sealed_length(const struct text *text, const struct digest_key *key)
 {
     char seal[SEAL_LENGTH + 1];
     char hash[DIGEST_HEX_SIZE];
-    if (text->length < sizeof header - 1 + SEAL_LENGTH ||
-        (memcmp(text->data, header, sizeof header - 1) != 0 &&
-         memcmp(text->data, old_header, sizeof header - 1) != 0))
+    if (text->length < HEADER_LENGTH + SEAL_LENGTH || !has_header(text))
         return 0;
     size_t length = text->length - SEAL_LENGTH;
     digest_hex(key, text->data, length, hash);
@@ -172,28 +228,86 @@ static bool parse_id(const char *line, struct memory_id *out)
     return true;
 }
 
+/* Digits into a number; NULL past INT64_MAX, else what follows. */
+static const char *parse_number(const char *at, int64_t *out)
+{
+    char *end = NULL;
+    if (at == NULL || at[0] < '0' || at[0] > '9')
+        return NULL;
+    errno = 0;
+    *out = strtoll(at, &end, 10);
+    return errno == 0 ? end : NULL;
+}
+
+/* The id and count numbers, each behind a blank; NULL without them, else what follows. */
+static const char *parse_numbers(const char *at, size_t count, struct memory_id *out_id,
+                                 int64_t *out)
+{
+    if (!parse_id(at, out_id))
+        return NULL;
+    at += (size_t)2 * MEMORY_ID_BYTES;
+    for (size_t i = 0; i < count && at != NULL; i++)
+        at = *at == ' ' ? parse_number(at + 1, &out[i]) : NULL;
+    return at;
+}
+
+static const char *parse_bucket(const char *line, struct memory_record *out)
+{
+    int64_t fields[BUCKET_FIELDS];
+    const char *at = parse_numbers(line, BUCKET_FIELDS, &out->draw.id, fields);
+    if (at == NULL)
+        return NULL;
+    out->meter.bucket = (struct bucket){fields[0], fields[1], fields[2]};
+    out->draw.rate = (struct rate){fields[3], fields[4], fields[5]};
+    bool valid = rate_is_valid(&out->draw.rate) && fields[0] <= out->draw.rate.burst &&
+                 fields[1] < out->draw.rate.period_ms;
+    return valid ? at : NULL;
+}
+
+static const char *parse_window(const char *line, struct memory_record *out)
+{
+    int64_t fields[WINDOW_FIELDS];
+    struct window *window = &out->meter.window;
+    const char *at = parse_numbers(line + sizeof window_word - 1, WINDOW_FIELDS,
+                                   &out->draw.id, fields);
+    if (at == NULL)
+        return NULL;
+    out->draw.is_window = true;
+    out->draw.surge = (struct surge){fields[2], fields[3], fields[4]};
+    *window = (struct window){.start_ms = fields[0], .copies = fields[1]};
+    bool valid = surge_is_valid(&out->draw.surge) && fields[1] <= WINDOW_COPIES_MAX;
+    while (valid && at[0] == ' ' && at[1] >= '0' && at[1] <= '9') {
+        struct window_past past = {0};
+        at = parse_number(at + 1, &past.end_ms);
+        at = at != NULL && *at == ':' ? parse_number(at + 1, &past.copies) : NULL;
+        valid = at != NULL && window->past_count < WINDOW_PAST_MAX &&
+                past.copies <= WINDOW_COPIES_MAX;
+        if (valid)
+            window->past[window->past_count++] = past;
+    }
+    return valid ? at : NULL;
+}
+
+/* The end of a line, with the latch if there is one. */
+static const char *parse_latch(const char *at, struct memory_record *out)
+{
+    static const char own[] = " own ", latch[] = " latch ";
+    if (at != NULL && strncmp(at, own, sizeof own - 1) == 0) {
+        out->meter.own = true;
+        at = parse_number(at + sizeof own - 1, &out->meter.latch_end_ms);
+    } else if (at != NULL && strncmp(at, latch, sizeof latch - 1) == 0) {
+        at = parse_number(at + sizeof latch - 1, &out->meter.latch_end_ms);
+    }
+    return at != NULL && *at == '\n' ? at + 1 : NULL;
+}
+
 /* Reads a line; NULL when it is none, else what follows it. */
 static const char *parse_record(const char *line, struct memory_record *out)
 {
-    int64_t fields[FIELDS];
-    if (!parse_id(line, &out->id))
-        return NULL;
-    const char *at = line + (size_t)2 * MEMORY_ID_BYTES;
-    for (int i = 0; i < FIELDS; i++) {
-        char *end = NULL;
-        if (at[0] != ' ' || at[1] < '0' || at[1] > '9')
-            return NULL;
-        errno = 0;
-        fields[i] = strtoll(at, &end, 10);
-        if (errno != 0)
-            return NULL;
-        at = end;
-    }
-    out->bucket = (struct bucket){fields[0], fields[1], fields[2]};
-    out->rate = (struct rate){fields[3], fields[4], fields[5]};
-    bool valid = rate_is_valid(&out->rate) && fields[0] <= out->rate.burst &&
-                 fields[1] < out->rate.period_ms && *at == '\n';
-    return valid ? at + 1 : NULL;
+    bool is_window = strncmp(line, window_word, sizeof window_word - 1) == 0;
+    *out = (struct memory_record){0};
+    return parse_latch(is_window ? parse_window(line, out) : parse_bucket(line, out),
+                       out);
 }
 
 /* Copies length bytes and passes over the line feed behind them; NULL when they are not
@@ -256,18 +370,18 @@ static enum status put_document(struct documents_memory *documents,
 static enum status walk(const struct text *text, size_t length, const struct state *state,
                         int64_t now_ms)
 {
-    const char *at = text->data + sizeof header - 1;
+    const char *at = text->data + HEADER_LENGTH;
     const char *end = text->data + length;
     enum status status = STATUS_OK;
     while (at != NULL && at < end && status == STATUS_OK) {
-        struct memory_record bucket;
+        struct memory_record record;
         struct document_record document;
         bool is_document = strncmp(at, document_word, sizeof document_word - 1) == 0;
-        at = is_document ? parse_document(at, end, &document) : parse_record(at, &bucket);
+        at = is_document ? parse_document(at, end, &document) : parse_record(at, &record);
         if (at == NULL || state == NULL)
             continue;
         if (!is_document)
-            memory_import(state->memory, &bucket, now_ms);
+            memory_import(state->memory, &record, now_ms);
         else if (state->documents != NULL)
             status = put_document(state->documents, &document);
     }

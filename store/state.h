@@ -1,14 +1,17 @@
 /* The state file: what a restart must not refill or forget. Sealed with a keyed hash:
  *
- *   mailbrake-state 2
+ *   mailbrake-state 3
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
+ *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <end_ms>:<copies> ...
  *   document <collection> <bytes of id> <bytes of value>
  *   <id>
  *   <value>
  *   seal <hash of all above>
  *
- * Id and value are as they are, with whatever lines they have. Version 1 had no documents
- * and is read, too.
+ * A bucket or window that is latched has " latch <end_ms>" at its end; " own <end_ms>"
+ * when Redis has not heard of the latch. Id and value are as they are, with whatever
+ * lines they have. Version 1 had no documents, version 2 no windows and no latches; both
+ * are read, too.
  */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
@@ -25,9 +28,9 @@ struct state {
                                            over */
 };
 
-/* Writes all buckets that are not full, and all documents as they are at one instant, to
- * a temporary file, and renames it: after a crash the old file or the new one is there.
- * Mode 0600. IO, or NOMEM. */
+/* Writes all buckets and windows worth keeping, and all documents as they are at one
+ * instant, to a temporary file, and renames it: after a crash the old file or the new one
+ * is there. Mode 0600. IO, or NOMEM. */
 enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 

@@ -14,15 +14,14 @@
 
 #include "base/clock.h"
 #include "store/backends.h"
+#include "store/charge_call.h"
 #include "store/documents_memory.h"
-#include "store/memory.h"
+#include "store/local.h"
 #include "store/redis.h"
-#include "store/share.h"
 #include "store/state.h"
-#include "store/wire.h"
 
-_Static_assert((int)STORE_CHARGES_MAX <= (int)WIRE_ELEMENTS_MAX,
-               "a reply has room for a number a charge");
+_Static_assert((int)STORE_CHARGES_MAX <= (int)CHARGE_CALL_MAX,
+               "a reply has room for all charges");
 
 enum { SAVE_EVERY_S = 60 };
 
@@ -279,82 +278,91 @@ enum store_state store_state(struct store *store)
     return store->backends.memory != NULL ? STORE_STATE_LOCAL : STORE_STATE_DOWN;
 }
 
-/* Which bucket of the table a charge means: rule and subject in one keyed hash. */
-static enum status make_id(const struct store *store, const struct charge *charge,
-                           struct memory_id *out)
+/* With Redis, this relay's share. */
+static struct local local_of(const struct store *store)
 {
-    struct text name = {0};
-    char hex[DIGEST_HEX_SIZE];
-    text_printf(&name, "%s:%s", charge->fingerprint, charge->subject);
-    if (name.failed)
-        return STATUS_NOMEM;
-    digest_hex(&store->key, name.data, name.length, hex);
-    text_clear(&name);
-    for (size_t i = 0; i < MEMORY_ID_BYTES; i++) {
-        const char byte[] = {hex[2 * i], hex[2 * i + 1], '\0'};
-        out->bytes[i] = (uint8_t)strtoul(byte, NULL, 16);
-    }
-    return STATUS_OK;
+    bool shared = store->backends.redis != NULL;
+    return (struct local){.memory = store->backends.memory,
+                          .key = &store->key,
+                          .nodes = shared ? store->settings.nodes : 0};
 }
 
-static enum status charge_memory(struct store *store, const struct charge *charges,
-                                 size_t count, bool commit, struct outcome *out_outcomes)
+static enum status charge_redis(struct store *store, const struct charge *charges,
+                                size_t count, enum charge_mode mode, int64_t deadline_us,
+                                struct outcome *out_outcomes)
 {
-    enum status status = STATUS_OK;
-    struct draw *draws = calloc(count, sizeof *draws);
-    if (draws == NULL)
+    const struct local local = local_of(store);
+    struct local_mirror mirror = {0};
+    struct redis *redis = store->backends.redis;
+    if (redis == NULL || redis_is_away(redis))
         return STATUS_UNAVAILABLE;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        draws[i].rate = store->backends.redis == NULL
-                            ? *charges[i].rate
-                            : share_of(charges[i].rate, store->settings.nodes);
-        draws[i].cost = charges[i].cost;
-        draws[i].monitor = charges[i].monitor;
-        status = make_id(store, &charges[i], &draws[i].id);
-    }
+    if (local.memory != NULL &&
+        local_recall(&local, charges, count, clock_wall_ms(), &mirror) != STATUS_OK)
+        return STATUS_UNAVAILABLE;
+    enum status status = redis_charge(redis, charges, count, mode, mirror.carried,
+                                      deadline_us, out_outcomes);
     if (status == STATUS_OK)
-        status = memory_charge(store->backends.memory, draws, count, commit,
-                               clock_wall_ms(), out_outcomes);
-    free(draws);
-    return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
+        local_learn(&local, &mirror, mode, clock_wall_ms(), out_outcomes);
+    local_mirror_clear(&mirror);
+    return status;
 }
 
 enum status store_charge(struct store *store, const struct charge *charges, size_t count,
-                         bool commit, int64_t deadline_us, struct outcome *out_outcomes,
-                         enum store_source *out_source)
+                         enum charge_mode mode, int64_t deadline_us,
+                         struct outcome *out_outcomes, enum store_source *out_source)
 {
-    enum store_source source = store->backends.redis == NULL ? STORE_MEMORY : STORE_LOCAL;
-    enum status status = STATUS_UNAVAILABLE;
+    const struct local local = local_of(store);
     if (count == 0) {
         *out_source = STORE_NONE;
         return STATUS_OK;
     }
     if (count > STORE_CHARGES_MAX)
         return STATUS_UNAVAILABLE;
-    if (store->backends.redis != NULL) {
-        status = redis_charge(store->backends.redis, charges, count, commit, deadline_us,
-                              out_outcomes);
-        if (status == STATUS_OK)
-            source = STORE_REDIS;
+    if (charge_redis(store, charges, count, mode, deadline_us, out_outcomes) ==
+        STATUS_OK) {
+        *out_source = STORE_REDIS;
+        return STATUS_OK;
     }
-    if (status != STATUS_OK && store->backends.memory != NULL)
-        status = charge_memory(store, charges, count, commit, out_outcomes);
-    if (status == STATUS_OK)
-        *out_source = source;
-    return status;
+    if (local.memory == NULL || local_charge(&local, charges, count, mode,
+                                             clock_wall_ms(), out_outcomes) != STATUS_OK)
+        return STATUS_UNAVAILABLE;
+    *out_source = store->backends.redis == NULL ? STORE_MEMORY : STORE_LOCAL;
+    return STATUS_OK;
 }
 
-enum status store_reset(struct store *store, const char *fingerprint, const char *subject,
-                        int64_t deadline_us)
+/* What Redis is told to forget is forgotten here first, or a latch that was set here
+ * would be carried to it again. What it is taught is learnt here only if it was away. */
+enum status store_amend(struct store *store, const struct charge *charges, size_t count,
+                        enum amend what, int64_t deadline_us)
 {
-    const struct charge charge = {.fingerprint = fingerprint, .subject = subject};
-    struct memory_id id;
-    if (store->backends.memory != NULL) {
-        if (make_id(store, &charge, &id) != STATUS_OK)
-            return STATUS_NOMEM;
-        memory_forget(store->backends.memory, &id);
-    }
-    if (store->backends.redis == NULL)
+    const struct local local = local_of(store);
+    struct redis *redis = store->backends.redis;
+    enum status here = STATUS_OK;
+    enum status there = STATUS_OK;
+    if (count == 0)
         return STATUS_OK;
-    return redis_reset(store->backends.redis, fingerprint, subject, deadline_us);
+    if (count > STORE_CHARGES_MAX)
+        return STATUS_UNAVAILABLE;
+    if (redis != NULL && what == AMEND_TEACH) {
+        there = redis_amend(redis, charges, count, what, deadline_us);
+        if (there == STATUS_OK)
+            return STATUS_OK;
+    }
+    if (local.memory != NULL)
+        here = local_amend(&local, charges, count, what, clock_wall_ms());
+    if (redis != NULL && what != AMEND_TEACH)
+        there = redis_amend(redis, charges, count, what, deadline_us);
+    return here != STATUS_OK ? here : there;
+}
+
+enum status store_window(struct store *store, const struct charge *charge,
+                         int64_t deadline_us, struct window *out)
+{
+    const struct local local = local_of(store);
+    enum status status = STATUS_UNAVAILABLE;
+    if (store->backends.redis != NULL)
+        status = redis_window(store->backends.redis, charge, deadline_us, out);
+    if (status != STATUS_OK && local.memory != NULL)
+        status = local_window(&local, charge, clock_wall_ms(), out);
+    return status;
 }

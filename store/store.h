@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "conf/settings.h"
 #include "policy/store.h"
+#include "store/amend.h"
 
 /* Told of what an administrator should know (the store went away, came back, refuses, may
  * evict). Called from any thread; must not block. */
@@ -35,11 +36,16 @@ enum status store_open(const struct store_settings *settings,
 
 enum store_state store_state(struct store *store);
 
-/* Makes a bucket full again, whatever its rate: the one of a rule (its fingerprint) for a
- * plain subject, as in struct charge. UNAVAILABLE while the shared store is away: then
- * only this process's own bucket is reset. */
-enum status store_reset(struct store *store, const char *fingerprint, const char *subject,
-                        int64_t deadline_us) MUST_CHECK;
+/* Changes the buckets and windows of these charges by hand, whatever their latches say;
+ * only AMEND_TEACH looks at the cost. UNAVAILABLE while the shared store is away: then
+ * only this process's own were changed. */
+enum status store_amend(struct store *store, const struct charge *charges, size_t count,
+                        enum amend what, int64_t deadline_us) MUST_CHECK;
+
+/* The window of a charge with a surge as it stands, for showing it: of the shared store,
+ * or of the local share while that is away. UNAVAILABLE. */
+enum status store_window(struct store *store, const struct charge *charge,
+                         int64_t deadline_us, struct window *out) MUST_CHECK;
 
 /* Writes the state file, if there is one. A thread does so each minute, too. */
 enum status store_save(struct store *store, struct error *error) MUST_CHECK;

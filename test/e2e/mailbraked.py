@@ -19,6 +19,7 @@ ALWAYS_EXPECTED = [
     r"control\.group",
     r"mta\.helper",
     r"mailbrake-mta",
+    r"another relay that shares our store is called",  # all of them run on one host
 ]
 
 SANITIZERS = r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:"

@@ -4,7 +4,9 @@ explanations, the record of it all. On a real Postfix with mailbrake-mta beside 
 import http.client
 import json
 import os
+import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -17,7 +19,7 @@ from helper import OTHER, USER, Setting, helped, helper  # noqa: F401, fixtures
 from mailbraked import people
 from postfix import wait_until
 from relay import Relay, lists_for_postfix
-from stores import redis_only
+from stores import memory_only, redis_only
 
 ANN, BOB = "ann@district.example", "bob@district.example"
 STRANGER = "someone@elsewhere.example"
@@ -115,6 +117,7 @@ def administered(postfix, mailbraked, build, folder, store, helper):  # noqa: F8
         daemon = mailbraked(kept, milter_socket=path, mta=mta, **settings)
         mail = Administered(postfix, daemon, build)
         mail.helper = helper
+        mail.audit_file = pathlib.Path(state) / "audit.log"
         return mail
 
     return make
@@ -222,6 +225,31 @@ def test_a_message_that_is_gone_is_reported(administered):
     assert mail.delivered() == []
 
 
+@memory_only
+@pytest.mark.parametrize("verb", ["release", "refuse", "delete"])
+def test_another_message_under_its_queue_id_stays_where_it_is(administered, verb):
+    """Short queue ids come again. Here one does by moving a file of the queue."""
+    mail = administered()
+    (lost,) = mail.hold()
+    (other,) = mail.hold(frm=BOB)
+    queue = mail.postfix.queue / "hold"
+    mail.postfix._run("postsuper", "-d", lost["queue_id"])
+    os.rename(queue / other["queue_id"], queue / lost["queue_id"])
+    page = mail.ok("quarantine", "show", lost["id"])
+    assert f"{lost['queue_id']} is another message by now" in page
+    done = mail.run("quarantine", verb, lost["id"])
+    assert done.returncode == 1 and "not in the queue any more" in done.stderr
+    (held,) = mail.held()
+    assert (held.id, held.sender) == (lost["queue_id"], BOB) and mail.delivered() == []
+    assert [h["state"] for h in mail.holds("--all") if h["id"] == lost["id"]] == ["gone"]
+    told = mail.json("quarantine", "sync")
+    assert (told["in_queue"], told["failed"]) == (1, 0)
+    (found,) = mail.holds()
+    assert (found["id"], found["queue_id"]) == (other["id"], lost["queue_id"])
+    mail.ok("quarantine", "release", other["id"])
+    assert {d.sender for d in mail.delivered()} == {BOB}
+
+
 def test_an_incident_is_released_as_one(administered):
     mail = administered()
     holds = mail.hold(5)
@@ -273,6 +301,30 @@ def test_sync_rebuilds_from_the_queue_alone(administered, redis):
     assert mail.delivered().copies == 5
 
 
+@redis_only
+def test_a_rebuilt_record_knows_whom_to_tell(administered, redis):
+    """By its mark alone: an own login is told, whom somebody else wrote as is not."""
+    mail = administered()
+    (own,) = mail.hold(login="ann", client="203.0.113.9")
+    (trusted,) = mail.hold(frm=BOB)
+    forged = mail.hold(client="203.0.113.9") + mail.hold(login="bob", client="203.0.113.9")
+    redis.flush()
+    assert mail.json("quarantine", "sync")["restored"] == 4
+    rebuilt = {hold["id"]: (hold["tell"], hold["identity"]) for hold in mail.holds()}
+    assert rebuilt[own["id"]] == (True, f"login:{ANN}")
+    assert rebuilt[trusted["id"]] == (True, f"sender:{BOB}")
+    for hold in forged:
+        mail.ok("quarantine", "refuse", hold["id"])
+    assert mail.delivered() == []
+    for hold in (own, trusted):
+        mail.ok("quarantine", "refuse", hold["id"])
+    assert {d.recipients[0]: d["Subject"] for d in mail.delivered()} == {
+        ANN: "Your message was refused",
+        BOB: "Your message was refused",
+    }
+    assert mail.held() == []
+
+
 def test_sync_ends_what_is_gone_and_takes_back_what_is_held_again(administered):
     mail = administered()
     kept, lost, again = mail.hold(3)
@@ -316,7 +368,7 @@ def test_a_brake_stops_and_is_cleared(administered):
     assert (told["live"], told["rule"], told["verdict"]) == (True, "brake", "reject")
     mail.ok("brake", "clear", f"sender:{ANN}")
     assert mail.send(ANN, BOB).accepted
-    assert [e["action"] for e in mail.audit()] == ["brake set", "brake clear"]
+    assert [e["action"] for e in mail.audit()] == ["brake set", "explain", "brake clear"]
 
 
 def test_pull_back_holds_what_was_accepted(administered):
@@ -368,11 +420,20 @@ def test_status_and_metrics_count(administered):
     code, text = mail.api("GET", "/metrics")
     assert code == 200
     samples = parse_metrics(text)
+    please_promtool(text)
     assert samples['mailbrake_messages_total{rule="many",verdict="quarantine"}'] == 2
     assert samples['mailbrake_would_total{rule="watch",verdict="reject"}'] == 3
     assert samples["mailbrake_holds"] == 2
     assert samples['mailbrake_reach_bucket{le="10"}'] == samples["mailbrake_reach_count"] == 3
     assert "district.example" not in text
+
+
+def please_promtool(text):
+    """Prometheus's own checker (package prometheus), where it is installed."""
+    promtool = shutil.which("promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr + done.stdout
 
 
 def parse_metrics(text):

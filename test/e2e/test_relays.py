@@ -50,5 +50,6 @@ def test_an_unknown_list_can_be_held_or_accepted(relay, folder):
         mail.expect_log(r"no-such-file\.txt")
         assert mail.send(ANN, "ghost@district.example").accepted
         assert len(mail.held()) == held
+        assert [bool(message.brake["id"]) for message in mail.held()] == [True] * held
         mail.postfix.clean()
         mail.daemon.kill()

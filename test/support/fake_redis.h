@@ -37,7 +37,7 @@ static inline void fake_drip(struct fake_redis *fake, int fd, const char *answer
 /* False: hang up. */
 static inline bool fake_answer(struct fake_redis *fake, int fd)
 {
-    static const char probed[] = "*1\r\n:1000\r\n";
+    static const char probed[] = "*3\r\n:1000\r\n:1000\r\n:0\r\n";
     static const char refused[] = "-NOPERM no\r\n";
     char request[65536];
     ssize_t length = recv(fd, request, sizeof request - 1, 0);

@@ -1,111 +1,110 @@
-/* charge.lua in a private redis-server, at times that a test chooses: TIME comes from two
- * more arguments, and keys live LIFE_MS longer, as the server's own clock is another. */
+/* charge.lua and amend.lua in a private redis-server, at times that a test chooses: TIME
+ * comes from two keys, and what is kept lives LIFE_MS longer, as the server's own clock
+ * is another. */
 #ifndef TEST_SUPPORT_LUA_H
 #define TEST_SUPPORT_LUA_H
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "redis_server.h"
-#include "store/scripts.h"
-#include "vectors.h"
+#include "store/charge_call.h"
 
-enum { LIFE_MS = 1000000000 };
+enum { LIFE_MS = 1000000000, LUA_KEY_SIZE = 64, LUA_VALUE_SIZE = 400 };
 
 struct lua {
-    char *text;
     redisContext *context;
-    char key[32];
-    int number;
-    struct rate rate;
-    int64_t stamp_ms; /* of the key; -1: there is none */
+    struct wire *wire;
+    char *texts[2];
+    char sha1s[2][41];
+    struct script_text charge, amend;
 };
 
-static inline void lua_substitute(char **text, const char *old, const char *new)
+static inline char *lua_substitute(char *text, const char *old, const char *new)
 {
-    char *at = strstr(*text, old);
-    ck_assert_msg(at != NULL, "charge.lua has no %s", old);
-    size_t size = strlen(*text) + strlen(new) + 1;
+    char *at = strstr(text, old);
+    ck_assert_msg(at != NULL, "no %s in the script", old);
+    size_t size = strlen(text) + strlen(new) + 1;
     char *changed = malloc(size);
-    (void)snprintf(changed, size, "%.*s%s%s", (int)(at - *text), *text, new,
+    (void)snprintf(changed, size, "%.*s%s%s", (int)(at - text), text, new,
                    at + strlen(old));
-    free(*text);
-    *text = changed;
+    free(text);
+    return changed;
+}
+
+static inline struct script_text lua_load(struct lua *lua, int i,
+                                          const struct script_text *script)
+{
+    char *text = strdup(script->text);
+    text = lua_substitute(text, "redis.call('TIME')", "redis.call('MGET', 's', 'us')");
+    text = lua_substitute(text, "'PX', ttl", "'PX', ttl + 1000000000");
+    redisReply *reply = redisCommand(lua->context, "SCRIPT LOAD %s", text);
+    ck_assert_msg(reply->type == REDIS_REPLY_STRING, "%s", reply->str);
+    (void)snprintf(lua->sha1s[i], sizeof lua->sha1s[i], "%s", reply->str);
+    freeReplyObject(reply);
+    lua->texts[i] = text;
+    return (struct script_text){text, strlen(text), lua->sha1s[i]};
 }
 
 static inline void lua_open(struct lua *lua, const struct server *server)
 {
-    *lua = (struct lua){.text = strdup(scripts_charge.text)};
-    lua_substitute(&lua->text, "redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}");
-    lua_substitute(&lua->text, "string.format('%.0f', ttl)",
-                   "string.format('%.0f', ttl + 1000000000)");
-    lua->context = server_try_connect(server);
+    const struct wire_address address = {
+        .path = server->socket, .username = "", .password = ""};
+    *lua = (struct lua){.context = server_try_connect(server)};
     ck_assert_ptr_nonnull(lua->context);
+    ck_assert_int_eq(
+        wire_open(&address, clock_monotonic_us() + 10000000, &lua->wire, NULL),
+        STATUS_OK);
+    lua->charge = lua_load(lua, 0, &scripts_charge);
+    lua->amend = lua_load(lua, 1, &scripts_amend);
 }
 
 static inline void lua_close(struct lua *lua)
 {
+    wire_free(lua->wire);
     redisFree(lua->context);
-    free(lua->text);
+    free(lua->texts[0]);
+    free(lua->texts[1]);
 }
 
-static inline void lua_begin(void *context, const char *name, const struct rate *rate)
+/* Subjects are the keys. outcomes is NULL for a mode of amend.lua. */
+static inline void lua_run(struct lua *lua, const char *mode,
+                           const struct charge *charges, size_t count, int64_t at_ms,
+                           struct outcome *outcomes)
 {
-    struct lua *lua = context;
-    (void)name;
-    lua->rate = *rate;
-    lua->stamp_ms = -1;
-    (void)snprintf(lua->key, sizeof lua->key, "vector%d", ++lua->number);
+    struct error error = {0};
+    const int64_t deadline_us = clock_monotonic_us() + 10000000;
+    const struct charge_order order = {.script =
+                                           outcomes != NULL ? &lua->charge : &lua->amend,
+                                       .mode = mode,
+                                       .charges = charges,
+                                       .count = count};
+    freeReplyObject(redisCommand(lua->context, "MSET s %" PRId64 " us %" PRId64,
+                                 at_ms / 1000, at_ms % 1000 * 1000 + 999));
+    struct charge_call *call = charge_call_new(&order, LUA_KEY_SIZE);
+    ck_assert_ptr_nonnull(call);
+    for (size_t i = 0; i < count; i++)
+        charge_call_add_key(call, charges[i].subject);
+    enum status status =
+        outcomes != NULL ? charge_call_run(call, lua->wire, deadline_us, outcomes, &error)
+                         : charge_call_amend(call, lua->wire, deadline_us, &error);
+    ck_assert_msg(status == STATUS_OK, "%s at %" PRId64 ": %s", mode, at_ms, error.text);
+    charge_call_free(call);
 }
 
-static inline int64_t lua_charge(struct lua *lua, int64_t cost, int64_t at_ms)
+/* What is kept under a key, "" if there is none, and for how long. */
+static inline void lua_get(struct lua *lua, const char *key,
+                           char out_value[LUA_VALUE_SIZE], int64_t *out_ttl_ms)
 {
-    redisReply *reply =
-        redisCommand(lua->context,
-                     "EVAL %s 1 %s 1 %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-                     " 0 %" PRId64 " %" PRId64,
-                     lua->text, lua->key, cost, lua->rate.tokens, lua->rate.period_ms,
-                     lua->rate.burst, at_ms / 1000, at_ms % 1000 * 1000 + 999);
-    ck_assert_ptr_nonnull(reply);
-    ck_assert_msg(reply->type == REDIS_REPLY_ARRAY, "%s", reply->str);
-    ck_assert_uint_eq(reply->elements, 1);
-    int64_t left = reply->element[0]->integer;
+    redisReply *reply = redisCommand(lua->context, "PTTL %s", key);
+    *out_ttl_ms = reply->integer - LIFE_MS;
     freeReplyObject(reply);
-    return left;
-}
-
-static inline void lua_check_key(struct lua *lua, const struct vector_step *step,
-                                 const char *where)
-{
-    char wanted[80];
-    redisReply *reply = redisCommand(lua->context, "GET %s", lua->key);
-    lua->stamp_ms = step->to_full_ms == 0 ? -1 : step->at_ms;
-    if (step->to_full_ms == 0) {
-        ck_assert_msg(reply->type == REDIS_REPLY_NIL, "%s: a full bucket stays", where);
-        freeReplyObject(reply);
-        return;
-    }
-    (void)snprintf(wanted, sizeof wanted, "%" PRId64 " %" PRId64 " %" PRId64, step->level,
-                   step->rest, step->at_ms);
-    ck_assert_msg(reply->type == REDIS_REPLY_STRING, "%s: no bucket", where);
-    ck_assert_msg(strcmp(reply->str, wanted) == 0, "%s: %s", where, reply->str);
+    reply = redisCommand(lua->context, "GET %s", key);
+    out_value[0] = '\0';
+    if (reply->type == REDIS_REPLY_STRING)
+        (void)snprintf(out_value, LUA_VALUE_SIZE, "%s", reply->str);
     freeReplyObject(reply);
-    reply = redisCommand(lua->context, "PTTL %s", lua->key);
-    int64_t ttl_ms = reply->integer - LIFE_MS;
-    ck_assert_msg(ttl_ms <= step->to_full_ms && ttl_ms > step->to_full_ms - 5000,
-                  "%s: TTL %" PRId64, where, ttl_ms);
-    freeReplyObject(reply);
-}
-
-static inline void lua_step(void *context, const struct vector_step *step,
-                            const char *where)
-{
-    struct lua *lua = context;
-    int64_t left = lua_charge(lua, step->cost, step->at_ms);
-    ck_assert_msg(left == step->left, "%s: left %" PRId64, where, left);
-    bool taken = step->cost > 0 && step->cost <= step->left;
-    if (taken || lua->stamp_ms > step->at_ms)
-        lua_check_key(lua, step, where);
 }
 
 #endif

@@ -149,8 +149,9 @@ static inline struct outcome charge_some(int64_t cost)
         .fingerprint = "rule", .subject = "a", .rate = &rate, .cost = cost};
     struct outcome outcome = {.left = -1};
     enum store_source source;
-    ck_assert_int_eq(store_charge(store, &charge, 1, true, soon(), &outcome, &source),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        store_charge(store, &charge, 1, CHARGE_TAKE, soon(), &outcome, &source),
+        STATUS_OK);
     return outcome;
 }
 

@@ -93,6 +93,19 @@ static inline struct rule *limit_add(const char *name, enum action action, enum 
     return rule;
 }
 
+/* One that lets twice the usual copies pass, and `floor` in any case. */
+static inline struct rule *surge_add(const char *name, enum action action, enum key key,
+                                     int64_t floor)
+{
+    struct rule *rule = rule_add(name, action);
+    rule->has_surge = true;
+    rule->surge = (struct surge){.factor = 2000, .floor = floor, .window_ms = 86400000};
+    rule->key = key;
+    rule->unit = UNIT_RECIPIENTS;
+    rule_seal(rule);
+    return rule;
+}
+
 /* Recipients as typed, separated by blanks; "a|b" is typed as a, with {rcpt_addr} b. */
 static inline void to(const char *words)
 {

@@ -127,6 +127,168 @@ START_TEST(api_keeps_a_hold_whose_release_failed)
 }
 END_TEST
 
+/* ---- the audit ---- */
+
+static size_t audited(const char *action)
+{
+    size_t i;
+    const json_t *entry;
+    size_t count = 0;
+    struct error error;
+    json_t *entries;
+    ck_assert_int_eq(audit_read(context.audit, 0, &entries, &error), STATUS_OK);
+    json_array_foreach(entries, i, entry) count +=
+        strcmp(text_at(entry, "action"), action) == 0;
+    json_decref(entries);
+    return count;
+}
+
+START_TEST(api_writes_each_action_down_once)
+{
+    char path[100];
+    char body[100];
+    struct hold first = hold_one();
+    struct hold second = hold_one();
+    (void)snprintf(body, sizeof body, "{\"ids\": [\"%s\", \"%s\"]}", first.id, second.id);
+    json_t *json = get("POST /v1/holds/refuse", body);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "results")), 2);
+    ck_assert_int_eq(number_at(json, "failed"), 2);
+    json_decref(json);
+    expect_audit("refuse", "", "0 done, 2 failed: ");
+    (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/delete", first.incident);
+    json_decref(get(path, NULL));
+    expect_audit("delete", first.incident, "2 failed");
+    ck_assert_uint_eq(audited("refuse"), 1);
+    ck_assert_uint_eq(audited("delete"), 1);
+
+    struct error error;
+    ck_assert_int_eq(audit_read(context.audit, 0, &json, &error), STATUS_OK);
+    const json_t *last = json_array_get(json, 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(last, "ids")), 0);
+    ck_assert_uint_eq(json_array_size(json_object_get(last, "failed")), 2);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(api_refuses_many_that_are_no_ids)
+{
+    static const char *const bodies[] = {
+        "{}", "{\"ids\": []}", "{\"ids\": \"0123456789abcdef\"}",
+        "{\"ids\": [\"0123456789abcdef\", \"ALL\"]}", "{\"ids\": [1]}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        expect_error("POST /v1/holds/release", bodies[i], 400, "\"ids\" is an array");
+    struct hold hold = hold_one();
+    char path[100];
+    (void)snprintf(path, sizeof path, "GET /v1/holds/%s", hold.id);
+    json_t *json = get(path, NULL);
+    ck_assert_str_eq(text_at(json, "state"), "held");
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(api_writes_looks_down)
+{
+    json_decref(get("GET /v1/holds", NULL));
+    expect_audit("list", "", "ok");
+    json_decref(get("GET /v1/incidents", NULL));
+    expect_audit("incidents", "", "ok");
+    json_decref(get("GET /v1/lists?address=all", NULL));
+    expect_audit("lists", "list:all@own.example", "ok");
+    expect_error("GET /v1/lists?address=no", NULL, 404, "no list");
+    expect_audit("lists", "list:no", "there is no list");
+    json_decref(get("GET /v1/limits?subject=login:a", NULL));
+    expect_audit("limits show", "login:a@own.example", "ok");
+    json_decref(get("POST /v1/explain",
+                    "{\"from\": \"x@own.example\", \"to\": [\"b@own.example\"]}"));
+    expect_audit("explain", "sender:x@own.example", "ok");
+    json_decref(get("GET /v1/audit?since=1h", NULL));
+    expect_audit("audit", "1h", "ok");
+    json_t *entries;
+    struct error error;
+    ck_assert_int_eq(audit_read(context.audit, 0, &entries, &error), STATUS_OK);
+    size_t before = json_array_size(entries);
+    json_decref(entries);
+    json_decref(get("GET /v1/status", NULL));
+    json_decref(get("GET /v1/lists", NULL));
+    json_decref(get("GET /v1/brakes", NULL));
+    ck_assert_int_eq(ask("GET /metrics", NULL), 200);
+    expect_alive();
+    ck_assert_int_eq(audit_read(context.audit, 0, &entries, &error), STATUS_OK);
+    ck_assert_uint_eq(json_array_size(entries), before);
+    json_decref(entries);
+}
+END_TEST
+
+/* What can't be written down is neither done nor shown. */
+START_TEST(api_does_nothing_without_an_audit)
+{
+    char path[100];
+    struct hold hold = hold_one();
+    static const char *const actions[][2] = {
+        {"POST /v1/holds/release", "{\"ids\": [\"0123456789abcdef\"]}"},
+        {"PUT /v1/brakes", "{\"key\": \"all\"}"},
+        {"DELETE /v1/brakes?key=all", NULL},
+        {"DELETE /v1/limits?subject=all", NULL},
+        {"POST /v1/sync", NULL},
+        {"POST /v1/reload", NULL}};
+    static const char *const looks[] = {"GET /v1/holds", "GET /v1/incidents",
+                                        "GET /v1/lists?address=all", "GET /v1/audit",
+                                        "GET /v1/limits?subject=all"};
+    static const char *const of_incident[] = {"release", "refuse", "delete", "close",
+                                              "allow"};
+    ck_assert_int_eq(mkdir(audit_path, 0700), 0); /* no file can be there */
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        expect_error(actions[i][0], actions[i][1], 503, "nothing was done");
+    for (size_t i = 0; i < sizeof of_incident / sizeof of_incident[0]; i++) {
+        (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/%s", hold.incident,
+                       of_incident[i]);
+        expect_error(path, "{\"for\": \"1h\"}", 503, audit_path);
+    }
+    (void)snprintf(path, sizeof path, "POST /v1/holds/%s/release", hold.id);
+    expect_error(path, NULL, 503, "nothing was done");
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
+        expect_error(looks[i], NULL, 503, audit_path);
+    json_decref(get("GET /v1/status", NULL));
+    expect_alive();
+
+    ck_assert_int_eq(rmdir(audit_path), 0);
+    json_t *json = get("GET /v1/brakes", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "brakes")), 0);
+    json_decref(json);
+    (void)snprintf(path, sizeof path, "GET /v1/incidents/%s", hold.incident);
+    json = get(path, NULL);
+    ck_assert(json_is_true(json_object_get(json, "open")));
+    ck_assert_str_eq(text_at(json_array_get(json_object_get(json, "holds"), 0), "state"),
+                     "held");
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(api_hides_what_is_the_ledgers_own)
+{
+    char path[100];
+    struct hold hold = hold_one();
+    json_t *patch = json_pack("{s:i, s:i, s:i}", "told_ms", 1, "unmailed", 2, "ended", 0);
+    ck_assert_int_eq(ledger_patch_incident(context.ledger, hold.incident, patch,
+                                           clock_monotonic_us() + 5000000),
+                     STATUS_OK);
+    json_decref(patch);
+    json_t *json = get("GET /v1/incidents", NULL);
+    const json_t *incident = json_array_get(json_object_get(json, "incidents"), 0);
+    ck_assert_uint_eq(json_object_size(incident), 21);
+    ck_assert_int_eq(number_at(incident, "waiting"), 1);
+    ck_assert_ptr_null(json_object_get(incident, "told_ms"));
+    json_decref(json);
+    (void)snprintf(path, sizeof path, "GET /v1/incidents/%s", hold.incident);
+    json = get(path, NULL);
+    ck_assert_uint_eq(json_object_size(json), 22);
+    const json_t *held = json_array_get(json_object_get(json, "holds"), 0);
+    ck_assert_uint_eq(json_object_size(held), 17);
+    ck_assert(json_is_null(json_object_get(held, "ended_at")));
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(api_refuses_ids_that_are_none)
 {
     static const char *const ids[] = {"ALL",    "-",   "--help",
@@ -159,9 +321,18 @@ START_TEST(api_closes_and_allows_incidents)
     (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/close", hold.incident);
     json_decref(get(path, NULL));
     expect_audit("close", hold.incident, "ok");
-    json_t *json = get("GET /v1/incidents", NULL);
+    json_t *json = get("GET /v1/incidents", NULL); /* a message of it still waits */
     const json_t *first = json_array_get(json_object_get(json, "incidents"), 0);
     ck_assert(json_is_false(json_object_get(first, "open")));
+    json_decref(json);
+    int64_t deadline_us = clock_monotonic_us() + 5000000;
+    ck_assert_int_eq(ledger_move(context.ledger, hold.id, "held", "gone", deadline_us),
+                     STATUS_OK);
+    json = get("GET /v1/incidents", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "incidents")), 0);
+    json_decref(json);
+    json = get("GET /v1/incidents?all=1", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "incidents")), 1);
     json_decref(json);
 }
 END_TEST
@@ -215,8 +386,8 @@ START_TEST(api_shows_and_resets_limits)
                                   .cost = 3};
     struct outcome outcome;
     enum store_source source;
-    ck_assert_int_eq(store_charge(store, &charge, 1, true, clock_monotonic_us() + 1000000,
-                                  &outcome, &source),
+    ck_assert_int_eq(store_charge(store, &charge, 1, CHARGE_TAKE,
+                                  clock_monotonic_us() + 1000000, &outcome, &source),
                      STATUS_OK);
     for (int i = 0; i < 2; i++) { /* looking takes nothing */
         json_t *json = get("GET /v1/limits?subject=login:A", NULL);
@@ -315,6 +486,11 @@ int main(void)
     tcase_add_test(cases, api_metrics_are_prometheus);
     tcase_add_test(cases, api_shows_holds_and_incidents);
     tcase_add_test(cases, api_keeps_a_hold_whose_release_failed);
+    tcase_add_test(cases, api_writes_each_action_down_once);
+    tcase_add_test(cases, api_refuses_many_that_are_no_ids);
+    tcase_add_test(cases, api_writes_looks_down);
+    tcase_add_test(cases, api_does_nothing_without_an_audit);
+    tcase_add_test(cases, api_hides_what_is_the_ledgers_own);
     tcase_add_test(cases, api_refuses_ids_that_are_none);
     tcase_add_test(cases, api_closes_and_allows_incidents);
     tcase_add_test(cases, api_sets_and_clears_brakes);

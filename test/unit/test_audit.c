@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,8 +26,9 @@ static void setup(void)
 static void teardown(void)
 {
     audit_free(audit);
+    (void)umount(folder);
     (void)unlink(path);
-    (void)rmdir(folder);
+    ck_assert_int_eq(rmdir(folder), 0); /* nothing else is left */
 }
 
 static struct audit_entry entry_at(int64_t at_ms)
@@ -182,6 +184,150 @@ START_TEST(audit_says_when_it_cannot_write)
 }
 END_TEST
 
+/* ---- announced ---- */
+
+static void announce(const struct audit_entry *entry, char mark[AUDIT_MARK_SIZE])
+{
+    struct error error;
+    ck_assert_int_eq(audit_announce(audit, entry, mark, &error), STATUS_OK);
+}
+
+static void conclude(const char *mark, const struct audit_entry *entry)
+{
+    struct error error;
+    ck_assert_int_eq(audit_conclude(audit, mark, entry, &error), STATUS_OK);
+}
+
+/* As after a kill: another process opens the same file. */
+static void start_anew(void)
+{
+    audit_free(audit);
+    audit = audit_new(path);
+    ck_assert_ptr_nonnull(audit);
+}
+
+START_TEST(audit_has_one_line_for_what_was_announced)
+{
+    char mark[AUDIT_MARK_SIZE];
+    struct audit_entry entry = entry_at(1);
+    json_t *done = json_pack("[s, s]", "aa", "bb");
+    json_t *failed = json_pack("[s]", "cc");
+    announce(&entry, mark);
+    json_t *entries = read_since(0);
+    ck_assert_uint_eq(json_array_size(entries), 0);
+    json_decref(entries);
+    entry.result = "in part";
+    entry.ids = done;
+    entry.failed = failed;
+    conclude(mark, &entry);
+    start_anew();
+    entries = read_since(0);
+    ck_assert_uint_eq(json_array_size(entries), 1);
+    ck_assert_str_eq(field(entries, 0, "result"), "in part");
+    const json_t *only = json_array_get(entries, 0);
+    ck_assert(json_equal(json_object_get(only, "ids"), done));
+    ck_assert(json_equal(json_object_get(only, "failed"), failed));
+    json_decref(entries);
+    json_decref(done);
+    json_decref(failed);
+}
+END_TEST
+
+START_TEST(audit_enters_what_was_interrupted)
+{
+    char mark[AUDIT_MARK_SIZE];
+    struct audit_entry entry = entry_at(1);
+    entry.purpose = "a \"result\", \",\"result\":";
+    announce(&entry, mark);
+    append(&entry); /* another's, looking the same but for the time */
+    entry.at_ms = 2;
+    announce(&entry, mark);
+    audit_free(audit);
+    audit = audit_new(path);
+    start_anew();
+    json_t *entries = read_since(0);
+    ck_assert_uint_eq(json_array_size(entries), 2);
+    ck_assert_str_eq(field(entries, 1, "result"), AUDIT_INTERRUPTED);
+    ck_assert_str_eq(field(entries, 1, "at"), "1970-01-01T00:00:00.002Z");
+    ck_assert_str_eq(field(entries, 1, "purpose"), entry.purpose);
+    json_decref(entries);
+}
+END_TEST
+
+START_TEST(audit_enters_nothing_twice)
+{
+    struct error error;
+    char mark[AUDIT_MARK_SIZE];
+    struct audit_entry entry = entry_at(7);
+    json_t *ids = json_pack("[s]", "aa");
+    entry.ids = ids;
+    announce(&entry, mark);
+    entry.ids = NULL;
+    ck_assert_int_eq(audit_append(audit, &entry, &error), STATUS_OK); /* and is killed */
+    start_anew();
+    json_t *entries = read_since(0);
+    ck_assert_uint_eq(json_array_size(entries), 1);
+    ck_assert_str_eq(field(entries, 0, "result"), "ok");
+    json_decref(entries);
+    json_decref(ids);
+}
+END_TEST
+
+START_TEST(audit_announces_nothing_it_cannot_write)
+{
+    struct error error = {0};
+    char mark[AUDIT_MARK_SIZE];
+    struct audit_entry entry = entry_at(1);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_assert_int_eq(audit_announce(audit, &entry, mark, &error), STATUS_IO);
+    ck_assert_str_eq(error.file, path);
+    ck_assert_int_eq(rmdir(path), 0);
+    struct audit *nowhere = audit_new(NULL);
+    ck_assert_int_eq(audit_announce(nowhere, &entry, mark, &error), STATUS_OK);
+    ck_assert_int_eq(audit_conclude(nowhere, mark, &entry, &error), STATUS_OK);
+    audit_free(nowhere);
+}
+END_TEST
+
+static void fill_disk(const char *name)
+{
+    static const char block[4096];
+    FILE *file = fopen(name, "we");
+    ck_assert_ptr_nonnull(file);
+    while (fwrite(block, 1, sizeof block, file) == sizeof block && fflush(file) == 0)
+        ;
+    (void)fclose(file);
+}
+
+/* The announcement reserves what the entry needs: a disk that fills up in between does
+ * not leave an action unrecorded. */
+START_TEST(audit_minds_a_full_disk)
+{
+    struct error error = {0};
+    char mark[AUDIT_MARK_SIZE];
+    char filler[120];
+    struct audit_entry entry = entry_at(1);
+    if (mount("mailbrake-audit", folder, "tmpfs", 0, "size=512k") != 0)
+        return; /* only root can */
+    (void)snprintf(filler, sizeof filler, "%s/filler", folder);
+    size_t written = 0;
+    while (audit_announce(audit, &entry, mark, &error) == STATUS_OK) {
+        fill_disk(filler);
+        conclude(mark, &entry);
+        ck_assert_uint_lt(++written, 10000);
+    }
+    ck_assert_uint_gt(written, 0);
+    ck_assert_str_eq(error.text, "No space left on device");
+    ck_assert_str_eq(error.file, path);
+    ck_assert_int_eq(unlink(filler), 0);
+    announce(&entry, mark);
+    conclude(mark, &entry);
+    json_t *entries = read_since(0);
+    ck_assert_uint_eq(json_array_size(entries), written + 1);
+    json_decref(entries);
+}
+END_TEST
+
 enum { THREADS = 4, ROUNDS = 25 };
 
 static void *append_many(void *argument)
@@ -219,6 +365,11 @@ int main(void)
     tcase_add_test(cases, audit_lines_hold_anything);
     tcase_add_test(cases, audit_leaves_damaged_lines_out);
     tcase_add_test(cases, audit_says_when_it_cannot_write);
+    tcase_add_test(cases, audit_has_one_line_for_what_was_announced);
+    tcase_add_test(cases, audit_enters_what_was_interrupted);
+    tcase_add_test(cases, audit_enters_nothing_twice);
+    tcase_add_test(cases, audit_announces_nothing_it_cannot_write);
+    tcase_add_test(cases, audit_minds_a_full_disk);
     tcase_add_test(cases, audit_threads_do_not_mix_lines);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

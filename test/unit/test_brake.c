@@ -64,6 +64,8 @@ START_TEST(brake_keys_are_canonical)
     expect_key("sender:a+tag@else", "sender:a+tag@else");
     expect_key("sender:\"a\"@else.", "sender:a@else");
     expect_key("sender:a", "sender:a@own");
+    expect_key("sender:\"<b>, (a@b)*\"@else", "sender:\"<b>, (a@b)*\"@else");
+    expect_key("sender:\"a\\\"b\"@else", "sender:\"a\\\"b\"@else");
     expect_key("list:All", "list:all@own");
     expect_key("domain:B\xc3\xbc"
                "cher.example",
@@ -101,6 +103,9 @@ START_TEST(brake_keys_that_match_nothing_are_refused)
                                         "sender:*@own",
                                         "sender:@own",
                                         "sender:a@b@c",
+                                        "sender:\"a@b",
+                                        "sender:\"a\"@b@c",
+                                        "sender:\"a\"b@c, d@e",
                                         "list:*",
                                         "list:",
                                         "client:",

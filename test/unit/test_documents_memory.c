@@ -163,7 +163,7 @@ START_TEST(documents_begin_with_an_older_file)
     (void)charge_some(300);
     close_store();
     size_t length = read_state(data, sizeof data);
-    ck_assert_int_eq(strncmp(data, "mailbrake-state 2\n", 18), 0);
+    ck_assert_int_eq(strncmp(data, "mailbrake-state 3\n", 18), 0);
     data[length - strlen("seal \n") - (DIGEST_HEX_SIZE - 1)] = '\0';
     write_sealed("mailbrake-state 1\n", data + 18);
     open_store();

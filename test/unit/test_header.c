@@ -139,6 +139,58 @@ START_TEST(header_tells_replies_and_automata)
 }
 END_TEST
 
+static const struct {
+    struct header fields[4];
+    const char *thread;
+    bool reply;
+} threads[] = {
+    {{{"Message-ID", "<m@x>"}, {"In-Reply-To", "<i@x>"}, {"References", "<r@x> <i@x>"}},
+     "r@x",
+     true},
+    {{{"references", "<r@x>"}, {"in-reply-to", "<i@x>"}, {"message-id", "<m@x>"}},
+     "r@x",
+     true},
+    {{{"In-Reply-To", "<i@x>"}, {"Message-ID", "<m@x>"}}, "i@x", true},
+    {{{"Message-Id", "<m@x>"}}, "m@x", false},
+    {{{"Subject", "<s@x>"}}, "", false},
+    /* a field without an id leaves it to the next kind */
+    {{{"References", ""}, {"In-Reply-To", "<i@x>"}}, "i@x", true},
+    {{{"References", "<> (a@x)"}, {"In-Reply-To", "none"}, {"Message-ID", "<m@x>"}},
+     "m@x",
+     true},
+    /* of several the first that names one */
+    {{{"References", "<1@x>"}, {"References", "<2@x>"}}, "1@x", true},
+    {{{"References", " "}, {"References", "<2@x>"}, {"References", "<3@x>"}},
+     "2@x",
+     true},
+    {{{"Message-ID", "<1@x>"}, {"Message-ID", "<2@x>"}}, "1@x", false},
+};
+
+START_TEST(header_finds_the_thread)
+{
+    size_t count = 0;
+    struct header_facts facts;
+    while (count < 4 && threads[_i].fields[count].name != NULL)
+        count++;
+    ck_assert_int_eq(header_gather(threads[_i].fields, count, &own, &facts), STATUS_OK);
+    ck_assert_str_eq(facts.thread, threads[_i].thread);
+    ck_assert_int_eq(facts.reply, threads[_i].reply);
+    ck_assert(!facts.automatic);
+}
+END_TEST
+
+START_TEST(header_takes_the_first_subject)
+{
+    struct header fields[] = {{"To", "a@x"}, {"subject", "one"}, {"Subject", "two"}};
+    struct header_facts facts;
+    ck_assert_int_eq(header_gather(fields, 3, &own, &facts), STATUS_OK);
+    ck_assert_str_eq(facts.subject, "one");
+    ck_assert_int_eq(header_gather(fields, 1, &own, &facts), STATUS_OK);
+    ck_assert_ptr_null(facts.subject);
+    ck_assert_str_eq(facts.thread, "");
+}
+END_TEST
+
 START_TEST(header_flags_once_set_stay)
 {
     struct header fields[] = {{"Auto-Submitted", "auto-replied"},
@@ -159,7 +211,10 @@ START_TEST(header_is_wanted_by_name_alone)
     ck_assert(header_is_wanted("CC"));
     ck_assert(header_is_wanted("list-id"));
     ck_assert(!header_is_wanted("Bcc"));
-    ck_assert(!header_is_wanted("Subject"));
+    ck_assert(header_is_wanted("message-id"));
+    ck_assert(header_is_wanted("SUBJECT"));
+    ck_assert(!header_is_wanted("Subjects"));
+    ck_assert(!header_is_wanted("Received"));
     ck_assert(!header_is_wanted("To2"));
     ck_assert(!header_is_wanted(""));
 }
@@ -253,6 +308,9 @@ int main(void)
     tcase_add_test(cases, header_without_own_domains);
     tcase_add_loop_test(cases, header_tells_replies_and_automata, 0,
                         (int)(sizeof flags / sizeof flags[0]));
+    tcase_add_loop_test(cases, header_finds_the_thread, 0,
+                        (int)(sizeof threads / sizeof threads[0]));
+    tcase_add_test(cases, header_takes_the_first_subject);
     tcase_add_test(cases, header_flags_once_set_stay);
     tcase_add_test(cases, header_is_wanted_by_name_alone);
     tcase_add_test(cases, header_too_long_address_is_a_strangers);

@@ -1,5 +1,6 @@
 /* What becomes of holds, and how they come back when the records were lost. */
 #include "ledger_fixture.h"
+#include "quarantine/mark.h"
 
 START_TEST(ledger_lets_one_of_two_release)
 {
@@ -55,7 +56,11 @@ END_TEST
 
 static enum status restore(const char *mark, const char *queue_id)
 {
-    return ledger_restore(ledger, mark, queue_id, "a@own", now_ms - 5000, either_soon());
+    const struct stray stray = {.mark = mark,
+                                .queue_id = queue_id,
+                                .sender = "a@own",
+                                .arrived_ms = now_ms - 5000};
+    return ledger_restore(ledger, &stray, either_soon());
 }
 
 START_TEST(ledger_restores_from_the_mark)
@@ -147,7 +152,11 @@ START_TEST(ledger_restores_from_no_other_mark)
         "id=00000000000000a1 rule=r incident=00000000000000f1 reach=",
         "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 ",
         " id=00000000000000a1 rule=r incident=00000000000000f1 reach=5",
-        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 x=1",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 x",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 X=1",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 x=<1>",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 tell=12",
+        "id=00000000000000a1 rule=r incident=00000000000000f1 reach=5 x=1 ",
         "id=00000000000000a1  rule=r incident=00000000000000f1 reach=5",
         "id=00000000000000A1 rule=r incident=00000000000000f1 reach=5",
         "id=0000000000000a1 rule=r incident=00000000000000f1 reach=5",
@@ -166,6 +175,90 @@ START_TEST(ledger_restores_from_no_other_mark)
         ck_assert_msg(restore(marks[i], "4Q1") == STATUS_INVALID, "%s", marks[i]);
     ck_assert_uint_eq(count_of(holds(true)), 0);
     ck_assert_uint_eq(count_of(incidents()), 0);
+}
+END_TEST
+
+/* What a restored record of this mark says of its sender. */
+static void expect_told(const char *id, const char *mark, bool told, const char *identity)
+{
+    json_t *found = NULL;
+    ck_assert_int_eq(restore(mark, "4Qtell"), STATUS_OK);
+    ck_assert_int_eq(ledger_find_hold(ledger, id, either_soon(), &found), STATUS_OK);
+    ck_assert_int_eq(json_is_true(json_object_get(found, "tell")), told);
+    ck_assert_str_eq(record_text(found, "identity"), identity);
+    json_decref(found);
+}
+
+START_TEST(ledger_restores_whom_to_tell)
+{
+    static const char *const ids[] = {"00000000000000a1", "00000000000000a2",
+                                      "00000000000000a3", "00000000000000a4"};
+    static const char *const identities[] = {"login:a@own", "sender:a@own",
+                                             "client:local", "login:b@own"};
+    char text[MARK_SIZE];
+    struct mark mark = {.rule = "r", .incident = "-", .reach = 5};
+    for (size_t i = 0; i < 4; i++) {
+        memcpy(mark.id, ids[i], sizeof mark.id);
+        mark_seal(&key, ids[i], identities[i], "a@own", mark.tell);
+        mark_print(&mark, text);
+        expect_told(ids[i], text, i < 3, i < 3 ? identities[i] : "sender:a@own");
+    }
+    /* another message's */
+    memcpy(mark.id, "00000000000000a5", sizeof mark.id);
+    mark_seal(&key, ids[0], identities[0], "a@own", mark.tell);
+    mark_print(&mark, text);
+    expect_told("00000000000000a5", text, false, "sender:a@own");
+    /* made up; and what a later version may add */
+    expect_told("00000000000000a6",
+                "id=00000000000000a6 rule=r incident=- reach=5 tell=0123456789abcdef "
+                "more=1 lists=a@b,c@d",
+                false, "sender:a@own");
+}
+END_TEST
+
+START_TEST(ledger_hold_makes_a_mark_that_tells)
+{
+    char text[MARK_SIZE];
+    struct mark mark = {.reach = 999999999999};
+    struct hold hold = hold_one("a");
+    memset(mark.rule, 'r', sizeof mark.rule - 1);
+    memcpy(mark.id, hold.id, sizeof mark.id);
+    memcpy(mark.incident, hold.incident, sizeof mark.incident);
+    memcpy(mark.tell, hold.tell, sizeof mark.tell);
+    mark_print(&mark, text);
+    struct change change = {.collection = COLLECTION_HOLDS, .id = hold.id};
+    ck_assert_int_eq(store_change(store, &change, 1, either_soon()), STATUS_OK);
+    expect_told(hold.id, text, true, "login:a@own");
+    struct event event = make_event("a");
+    event.tell = false;
+    ledger_hold(ledger, &settings, &event, either_soon(), &hold);
+    ck_assert_str_eq(hold.tell, "");
+}
+END_TEST
+
+START_TEST(ledger_holds_what_was_pulled_whatever_the_caps)
+{
+    settings.quarantine.max_per_incident = 1;
+    settings.quarantine.max_messages = 1;
+    ck_assert_int_eq(ledger_measure(ledger, false, either_soon()), STATUS_OK);
+    struct event event = make_event("sender:a@own");
+    event.pulled = true;
+    event.reach = EVENT_REACH_UNKNOWN;
+    struct hold hold;
+    for (int i = 0; i < 3; i++) {
+        ledger_hold(ledger, &settings, &event, either_soon(), &hold);
+        ck_assert_int_eq(hold.result, HOLD_KEPT);
+    }
+    expect_numbers(hold.incident, 3, 0, 0);
+    json_t *found = incident(hold.incident);
+    ck_assert(json_is_null(json_object_get(found, "reach")));
+    json_decref(found);
+    ck_assert_int_eq(ledger_find_hold(ledger, hold.id, either_soon(), &found), STATUS_OK);
+    ck_assert(json_is_null(json_object_get(found, "reach")));
+    ck_assert(json_is_true(json_object_get(found, "pulled")));
+    json_decref(found);
+    ck_assert_int_eq(ledger_measure(ledger, true, either_soon()), STATUS_OK);
+    ck_assert_int_eq(hold_one("b").result, HOLD_QUEUE_FULL);
 }
 END_TEST
 
@@ -213,6 +306,9 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_restores_what_was_lost_alone);
     tcase_add_test(tcase, ledger_restores_what_the_queue_still_has);
     tcase_add_test(tcase, ledger_restores_from_no_other_mark);
+    tcase_add_test(tcase, ledger_restores_whom_to_tell);
+    tcase_add_test(tcase, ledger_hold_makes_a_mark_that_tells);
+    tcase_add_test(tcase, ledger_holds_what_was_pulled_whatever_the_caps);
     tcase_add_test(tcase, ledger_patches_and_keeps_what_it_does_not_know);
     tcase_add_test(tcase, ledger_closed_incident_is_not_joined);
     return tcase;

@@ -280,6 +280,28 @@ static const struct {
     {KEY_LIST, NULL, "<>", "staff@own x@own", "list:all@own x@own", false},
 };
 
+START_TEST(match_wants_a_thread_and_a_campaign)
+{
+    struct rule *thread = limit_add("t", ACTION_REJECT, KEY_THREAD, UNIT_MESSAGES, 1);
+    struct rule *campaign = surge_add("c", ACTION_REJECT, KEY_CAMPAIGN, 500);
+    to("x@own");
+    gather();
+    ck_assert_int_eq(match_rule(&view, thread), CONDITION_KEY);
+    header("Message-ID", "<a@else>");
+    gather();
+    ck_assert_int_eq(match_rule(&view, thread), CONDITION_NONE);
+    ck_assert_int_eq(match_rule(&view, campaign), CONDITION_NONE);
+    free(facts.campaign);
+    facts.campaign = NULL;
+    facts.thread[0] = '\0';
+    ck_assert_int_eq(match_rule(&view, thread), CONDITION_KEY);
+    ck_assert_int_eq(match_rule(&view, campaign), CONDITION_KEY);
+    thread->has_limit = campaign->has_surge = false; /* then it only names incidents */
+    ck_assert_int_eq(match_rule(&view, thread), CONDITION_NONE);
+    ck_assert_int_eq(match_rule(&view, campaign), CONDITION_NONE);
+}
+END_TEST
+
 START_TEST(match_wants_the_subject_of_a_limit)
 {
     struct rule *rule = limit_add("r", ACTION_REJECT, subjects[_i].key, UNIT_MESSAGES, 1);
@@ -325,6 +347,7 @@ int main(void)
     tcase_add_test(cases, match_over_means_more_and_all_of_them);
     tcase_add_loop_test(cases, match_wants_the_subject_of_a_limit, 0,
                         (int)(sizeof subjects / sizeof subjects[0]));
+    tcase_add_test(cases, match_wants_a_thread_and_a_campaign);
     tcase_add_test(cases, match_sender_without_domain_has_none);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -1,58 +1,8 @@
-/* The table of buckets in memory: the vectors, all or nothing, and what a flood does. */
-#include <check.h>
+/* Buckets and windows in memory: the vectors, all or nothing, and what a flood does. */
 #include <pthread.h>
-#include <stdlib.h>
 
-#include "../support/vectors.h"
-#include "store/memory.h"
-
-static const int64_t now_ms = INT64_C(1787000000123);
-static struct memory *memory;
-
-static void setup(void)
-{
-    memory = memory_new();
-    ck_assert_ptr_nonnull(memory);
-}
-
-static void teardown(void)
-{
-    memory_free(memory);
-}
-
-/* Ids of one set differ in number only. */
-static struct memory_id make_id(uint32_t set, uint32_t number)
-{
-    struct memory_id id = {0};
-    memcpy(id.bytes, &set, sizeof set);
-    memcpy(id.bytes + sizeof set, &number, sizeof number);
-    return id;
-}
-
-static struct draw make_draw(uint32_t set, uint32_t number, int64_t cost, int64_t burst)
-{
-    return (struct draw){.id = make_id(set, number),
-                         .rate = {burst, INT64_C(86400000), burst},
-                         .cost = cost};
-}
-
-/* What one bucket has, without charging it. */
-static int64_t left_in(uint32_t set, uint32_t number, int64_t burst)
-{
-    struct draw draw = make_draw(set, number, 0, burst);
-    struct outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, false, now_ms, &outcome), STATUS_OK);
-    return outcome.left;
-}
-
-static bool take(uint32_t set, uint32_t number, int64_t cost, int64_t burst)
-{
-    struct draw draw = make_draw(set, number, cost, burst);
-    struct outcome outcome = {0};
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, true, now_ms, &outcome), STATUS_OK);
-    ck_assert_int_eq(outcome.burst, burst);
-    return outcome.fits;
-}
+#include "../support/scenes.h"
+#include "memory_fixture.h"
 
 struct user {
     struct rate rate;
@@ -73,7 +23,7 @@ static void step(void *context, const struct vector_step *step, const char *wher
     struct draw draw = {
         .id = make_id(7, user->number), .rate = user->rate, .cost = step->cost};
     struct outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, true, step->at_ms, &outcome),
+    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, step->at_ms, &outcome),
                      STATUS_OK);
     ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
     ck_assert_msg(outcome.fits == (step->cost <= step->left), "%s: fits", where);
@@ -86,6 +36,168 @@ START_TEST(memory_agrees_with_vectors)
 }
 END_TEST
 
+struct window_case {
+    struct draw draw;
+    uint32_t number;
+};
+
+static void begin_window(void *context, const char *name, const struct surge *surge)
+{
+    struct window_case *user = context;
+    (void)name;
+    user->draw = window_draw(7, ++user->number, 0, 1);
+    user->draw.surge = *surge;
+}
+
+static void step_window(void *context, const struct window_step *step, const char *where)
+{
+    struct window_case *user = context;
+    struct window window;
+    struct outcome outcome;
+    user->draw.cost = step->cost;
+    user->draw.monitor = step->forced;
+    ck_assert_int_eq(
+        memory_charge(memory, &user->draw, 1, CHARGE_TAKE, step->at_ms, &outcome),
+        STATUS_OK);
+    ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
+    ck_assert_msg(outcome.burst == step->size, "%s: size %" PRId64, where, outcome.burst);
+    memory_window(memory, &user->draw, step->at_ms, &window);
+    vectors_same_window(&window, &step->window, where);
+}
+
+START_TEST(memory_windows_agree_with_vectors)
+{
+    struct window_case user = {.number = 0};
+    vectors_run_windows(&(struct window_user){begin_window, step_window, &user});
+}
+END_TEST
+
+enum { SCENE_SET = 5 };
+
+/* A new memory for each scene. In the sets behind that of the scenes lies what stops the
+ * search for something that is not there. */
+static void begin_scene(void *context)
+{
+    (void)context;
+    teardown();
+    setup();
+    ck_assert(take(SCENE_SET + 1, 1, 10, 10));
+    struct draw draw = window_draw(SCENE_SET + 1, 1, 10, 10);
+    struct outcome outcome;
+    draw.surge.window_ms = RATE_PERIOD_MAX_MS;
+    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
+                     STATUS_OK);
+}
+
+static struct draw draw_of(const struct charge *charge)
+{
+    uint32_t number = 0;
+    struct draw draw = {.cost = charge->cost,
+                        .latch_ms = charge->latch_ms,
+                        .monitor = charge->monitor,
+                        .teaches = charge->teaches};
+    for (const char *at = charge->subject; *at != '\0'; at++)
+        number = number * UINT32_C(31) + (uint32_t)(unsigned char)*at;
+    draw.id = make_id(SCENE_SET, number);
+    draw.is_window = charge->surge != NULL;
+    if (draw.is_window)
+        draw.surge = *charge->surge;
+    else
+        draw.rate = *charge->rate;
+    return draw;
+}
+
+static void step_scene(void *context, const struct scene_step *step, const char *where)
+{
+    static const char *const modes[] = {
+        [CHARGE_PEEK] = "peek", [CHARGE_LATCH] = "latch", [CHARGE_TAKE] = "take"};
+    static const char *const amends[] = {
+        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TEACH] = "teach"};
+    const char *const *words = step->amends ? amends : modes;
+    struct draw draws[SCENE_CHARGES_MAX];
+    struct outcome outcomes[SCENE_CHARGES_MAX];
+    unsigned mode = 0;
+    (void)context;
+    while (strcmp(words[mode], step->mode) != 0)
+        mode++;
+    for (size_t i = 0; i < step->count; i++)
+        draws[i] = draw_of(&step->charges[i]);
+    if (step->amends) {
+        ck_assert_int_eq(
+            memory_amend(memory, draws, step->count, (enum amend)mode, step->at_ms),
+            STATUS_OK);
+        return;
+    }
+    ck_assert_int_eq(memory_charge(memory, draws, step->count, (enum charge_mode)mode,
+                                   step->at_ms, outcomes),
+                     STATUS_OK);
+    scenes_same(step, outcomes, where);
+}
+
+/* What Redis has stored, brought to the present. */
+static struct meter meter_of(const char *value, const struct draw *draw, int64_t at_ms)
+{
+    struct meter meter = {0};
+    if (draw->is_window) {
+        struct window *window = &meter.window;
+        value += strlen("w");
+        window->start_ms = vectors_number(&value);
+        window->copies = vectors_number(&value);
+        meter.latch_end_ms = vectors_number(&value);
+        while (*value == ' ') {
+            struct window_past *past = &window->past[window->past_count++];
+            past->end_ms = vectors_number(&value);
+            ck_assert_int_eq(*value++, ':');
+            past->copies = vectors_number(&value);
+        }
+        window_roll(window, &draw->surge, at_ms);
+        window->start_ms = window->copies > 0 ? window->start_ms : 0;
+    } else {
+        meter.bucket.level = vectors_number(&value);
+        meter.bucket.rest = vectors_number(&value);
+        meter.bucket.stamp_ms = vectors_number(&value);
+        if (*value == ' ')
+            meter.latch_end_ms = vectors_number(&value);
+        bucket_refill(&meter.bucket, &draw->rate, at_ms);
+    }
+    meter.latch_end_ms = meter.latch_end_ms > at_ms ? meter.latch_end_ms : 0;
+    return meter;
+}
+
+static void kept_scene(void *context, const struct scene_step *step,
+                       const struct charge *charge, int64_t ttl_ms, const char *value,
+                       const char *where)
+{
+    struct memory_record records[MEMORY_WAYS];
+    const struct memory_record *found = NULL;
+    struct draw draw = draw_of(charge);
+    size_t set = SCENE_SET + (draw.is_window ? MEMORY_BUCKET_SETS : 0);
+    size_t count = memory_export(memory, step->at_ms, &set, records, MEMORY_WAYS);
+    (void)context;
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(&records[i].draw.id, &draw.id, sizeof draw.id) == 0)
+            found = &records[i];
+    ck_assert_msg((found != NULL) == (ttl_ms > 0), "%s: %s", where, charge->subject);
+    if (found == NULL)
+        return;
+    struct meter wanted = meter_of(value, &draw, step->at_ms);
+    int64_t latch_ms = found->meter.latch_end_ms;
+    ck_assert_msg((latch_ms > step->at_ms ? latch_ms : 0) == wanted.latch_end_ms,
+                  "%s: latch %" PRId64, where, latch_ms);
+    if (draw.is_window)
+        vectors_same_window(&found->meter.window, &wanted.window, where);
+    else
+        ck_assert_msg(found->meter.bucket.level == wanted.bucket.level &&
+                          found->meter.bucket.rest == wanted.bucket.rest,
+                      "%s: %s", where, charge->subject);
+}
+
+START_TEST(memory_agrees_with_scenes)
+{
+    scenes_run(&(struct scene_user){begin_scene, step_scene, kept_scene, NULL});
+}
+END_TEST
+
 START_TEST(memory_charges_all_or_nothing)
 {
     struct outcome outcomes[2];
@@ -94,7 +206,7 @@ START_TEST(memory_charges_all_or_nothing)
         struct draw draws[2];
         draws[empty] = make_draw(1, 1, 1, 5);
         draws[1 - empty] = make_draw(2, 2, 3, 5);
-        ck_assert_int_eq(memory_charge(memory, draws, 2, true, now_ms, outcomes),
+        ck_assert_int_eq(memory_charge(memory, draws, 2, CHARGE_TAKE, now_ms, outcomes),
                          STATUS_OK);
         ck_assert(!outcomes[empty].fits);
         ck_assert(outcomes[1 - empty].fits);
@@ -110,12 +222,14 @@ START_TEST(memory_monitor_never_stops)
     struct draw draws[3] = {make_draw(1, 1, 4, 5), make_draw(2, 2, 9, 5),
                             make_draw(3, 3, 2, 5)};
     draws[1].monitor = draws[2].monitor = true;
-    ck_assert_int_eq(memory_charge(memory, draws, 3, true, now_ms, outcomes), STATUS_OK);
+    ck_assert_int_eq(memory_charge(memory, draws, 3, CHARGE_TAKE, now_ms, outcomes),
+                     STATUS_OK);
     ck_assert(outcomes[0].fits && !outcomes[1].fits && outcomes[2].fits);
     ck_assert_int_eq(left_in(1, 1, 5), 1);
     ck_assert_int_eq(left_in(2, 2, 5), 5);
     ck_assert_int_eq(left_in(3, 3, 5), 3);
-    ck_assert_int_eq(memory_charge(memory, draws, 3, true, now_ms, outcomes), STATUS_OK);
+    ck_assert_int_eq(memory_charge(memory, draws, 3, CHARGE_TAKE, now_ms, outcomes),
+                     STATUS_OK);
     ck_assert_int_eq(left_in(3, 3, 5), 3); /* the first was short: monitors neither */
 }
 END_TEST
@@ -124,7 +238,8 @@ START_TEST(memory_look_takes_nothing)
 {
     struct draw draw = make_draw(1, 1, 5, 5);
     struct outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, false, now_ms, &outcome), STATUS_OK);
+    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_PEEK, now_ms, &outcome),
+                     STATUS_OK);
     ck_assert(outcome.fits);
     ck_assert_int_eq(left_in(1, 1, 5), 5);
     ck_assert_uint_eq(memory_changes(memory), 0);
@@ -137,40 +252,17 @@ START_TEST(memory_refusal_keeps_new_time)
     const int64_t hour_ms = 3600000;
     struct draw draw = {.id = make_id(1, 1), .rate = {60, hour_ms, 60}, .cost = 60};
     struct outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, true, now_ms, &outcome), STATUS_OK);
-    draw.cost = 1;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, true, now_ms - hour_ms, &outcome),
+    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
+    draw.cost = 1;
+    ck_assert_int_eq(
+        memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms - hour_ms, &outcome),
+        STATUS_OK);
     ck_assert(!outcome.fits);
     ck_assert_int_eq(
-        memory_charge(memory, &draw, 1, true, now_ms - hour_ms + 60000, &outcome),
+        memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms - hour_ms + 60000, &outcome),
         STATUS_OK);
     ck_assert(outcome.fits);
-}
-END_TEST
-
-START_TEST(memory_full_set_forgets_nearest_to_full)
-{
-    for (uint32_t i = 0; i < MEMORY_WAYS; i++)
-        ck_assert(take(9, i, i == 5 ? 1 : 50 + i, 100));
-    ck_assert(take(9, 100, 1, 1));
-    ck_assert_int_eq(left_in(9, 5, 100), 100);
-    ck_assert_int_eq(left_in(9, 100, 1), 0);
-    for (uint32_t i = 0; i < MEMORY_WAYS; i++)
-        if (i != 5)
-            ck_assert_int_eq(left_in(9, i, 100), 50 - i);
-}
-END_TEST
-
-/* The part that is missing counts, not the tokens: 1 of 1 is more than 400 of 1000. */
-START_TEST(memory_forgets_by_part_missing)
-{
-    ck_assert(take(9, 0, 1, 1));
-    for (uint32_t i = 1; i < MEMORY_WAYS; i++)
-        ck_assert(take(9, i, 400, 1000));
-    for (uint32_t i = 100; i < 130; i++)
-        ck_assert(take(9, i, 300, 1000));
-    ck_assert_int_eq(left_in(9, 0, 1), 0);
 }
 END_TEST
 
@@ -186,50 +278,18 @@ START_TEST(memory_call_never_forgets_its_own)
         draws[i] = make_draw(9, i, 1, 100);
     draws[MEMORY_WAYS + 1] = make_draw(10, 0, 1, 100);
     ck_assert_int_eq(
-        memory_charge(memory, draws, MEMORY_WAYS + 2, true, now_ms, outcomes),
+        memory_charge(memory, draws, MEMORY_WAYS + 2, CHARGE_TAKE, now_ms, outcomes),
         STATUS_UNAVAILABLE);
     ck_assert_int_eq(left_in(10, 0, 100), 100);
     for (uint32_t i = 0; i < MEMORY_WAYS; i++) {
         ck_assert_int_eq(left_in(9, 100 + i, 100), 10);
         ck_assert_int_eq(left_in(9, i, 100), 100);
     }
-    ck_assert_int_eq(memory_charge(memory, draws, MEMORY_WAYS, true, now_ms, outcomes),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        memory_charge(memory, draws, MEMORY_WAYS, CHARGE_TAKE, now_ms, outcomes),
+        STATUS_OK);
     for (uint32_t i = 0; i < MEMORY_WAYS; i++)
         ck_assert_int_eq(left_in(9, i, 100), 99);
-}
-END_TEST
-
-START_TEST(memory_full_bucket_is_a_free_place)
-{
-    struct draw draw = make_draw(9, 50, 3, 10);
-    struct outcome outcome;
-    ck_assert(take(9, 0, 1, 100)); /* full again after 864 s */
-    for (uint32_t i = 1; i < MEMORY_WAYS; i++)
-        ck_assert(take(9, i, 10, 10));
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, true, now_ms + 864000, &outcome),
-                     STATUS_OK);
-    for (uint32_t i = 1; i < MEMORY_WAYS; i++)
-        ck_assert_int_eq(left_in(9, i, 10), 0);
-}
-END_TEST
-
-/* A million senders with a message each don't give back what others have spent. */
-START_TEST(memory_flood_keeps_the_spent)
-{
-    enum { SPENT = 100, SENDERS = 1000000, STRIDE = 40503 };
-    bool fits = true;
-    for (uint32_t i = 0; i < SPENT; i++)
-        ck_assert(take(i * STRIDE, i, 10, 10));
-    for (uint32_t i = 0; i < SENDERS && fits; i++) {
-        struct draw draw = make_draw(i * UINT32_C(2654435761), SPENT + i, 1, 2000);
-        struct outcome outcome = {0};
-        fits = memory_charge(memory, &draw, 1, true, now_ms, &outcome) == STATUS_OK &&
-               outcome.fits;
-    }
-    ck_assert(fits);
-    for (uint32_t i = 0; i < SPENT; i++)
-        ck_assert_int_eq(left_in(i * STRIDE, i, 10), 0);
 }
 END_TEST
 
@@ -239,7 +299,7 @@ static void *take_from_one(void *context)
     struct draw draw = make_draw(3, 3, 1, 1000);
     struct outcome outcome;
     for (int i = 0; i < 200; i++)
-        if (memory_charge(memory, &draw, 1, true, now_ms, &outcome) == STATUS_OK &&
+        if (memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome) == STATUS_OK &&
             outcome.fits)
             ++*taken;
     return NULL;
@@ -288,15 +348,13 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, memory_agrees_with_vectors);
+    tcase_add_test(tcase, memory_windows_agree_with_vectors);
+    tcase_add_test(tcase, memory_agrees_with_scenes);
     tcase_add_test(tcase, memory_charges_all_or_nothing);
     tcase_add_test(tcase, memory_monitor_never_stops);
     tcase_add_test(tcase, memory_look_takes_nothing);
     tcase_add_test(tcase, memory_refusal_keeps_new_time);
-    tcase_add_test(tcase, memory_full_set_forgets_nearest_to_full);
-    tcase_add_test(tcase, memory_forgets_by_part_missing);
     tcase_add_test(tcase, memory_call_never_forgets_its_own);
-    tcase_add_test(tcase, memory_full_bucket_is_a_free_place);
-    tcase_add_test(tcase, memory_flood_keeps_the_spent);
     tcase_add_test(tcase, memory_burst_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_exports_what_it_imports);
     suite_add_tcase(suite, tcase);

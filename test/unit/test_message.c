@@ -282,6 +282,41 @@ static void expect_limit(void)
     facts.copies = 0;
 }
 
+START_TEST(message_has_a_thread_and_a_campaign)
+{
+    to("a@x");
+    envelope.login = "Ann";
+    header("Message-ID", "<m@x>");
+    header("References", "<r@x>\r\n <i@x>");
+    header("Subject", "Re: =?utf-8?q?Snow?= day 12");
+    header("Subject", "other");
+    gather();
+    ck_assert_str_eq(facts.thread, "r@x");
+    ck_assert_str_eq(facts.campaign, "login:ann@own snow day #");
+    /* whatever the MAIL FROM, and whoever is asked */
+    envelope.sender = "<t@else>";
+    headers[2].value = "SNOW  day 7";
+    gather();
+    ck_assert_str_eq(facts.campaign, "login:ann@own snow day #");
+    facts_clear(&facts);
+    ck_assert_ptr_null(facts.campaign);
+    ck_assert_str_eq(facts.thread, "");
+}
+END_TEST
+
+/* A script that leaves the subject out is braked like any other. */
+START_TEST(message_without_a_subject_has_a_campaign)
+{
+    to("a@x");
+    gather();
+    ck_assert_str_eq(facts.campaign, "sender:s@else ");
+    ck_assert_str_eq(facts.thread, "");
+    header("Subject", "");
+    gather();
+    ck_assert_str_eq(facts.campaign, "sender:s@else ");
+}
+END_TEST
+
 START_TEST(message_too_long_address_is_limit)
 {
     char *large = letters(ADDRESS_SIZE + 10);
@@ -417,6 +452,8 @@ static void add_tests(TCase *cases)
     tcase_add_test(cases, message_lists_are_each_there_once);
     tcase_add_test(cases, message_unknown_list_is_marked);
     tcase_add_test(cases, message_takes_header_facts);
+    tcase_add_test(cases, message_has_a_thread_and_a_campaign);
+    tcase_add_test(cases, message_without_a_subject_has_a_campaign);
     tcase_add_test(cases, message_too_long_address_is_limit);
     tcase_add_test(cases, message_longest_login_fits);
     tcase_add_test(cases, message_takes_so_many_recipients);

@@ -28,8 +28,11 @@ static void expect_charge(size_t index, const struct rule *rule, const char *sub
     ck_assert_str_eq(charge->fingerprint, rule->fingerprint);
     ck_assert_str_eq(charge->subject, subject);
     ck_assert_int_eq(charge->cost, cost);
-    ck_assert_ptr_eq(charge->rate, &rule->limit);
+    ck_assert_ptr_eq(charge->rate, rule->has_limit ? &rule->limit : NULL);
+    ck_assert_ptr_eq(charge->surge, rule->has_surge ? &rule->surge : NULL);
+    ck_assert_int_eq(charge->latch_ms, rule->latch_ms);
     ck_assert_int_eq(charge->monitor, rule->monitor);
+    ck_assert_int_eq(charge->teaches, policy.monitor);
 }
 
 START_TEST(plan_without_rules_commits)
@@ -38,7 +41,7 @@ START_TEST(plan_without_rules_commits)
     plan_for("x@own");
     ck_assert_uint_eq(plan.step_count + plan.charge_count + plan.rules_walked, 0);
     ck_assert_ptr_null(plan.decides);
-    ck_assert(plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
     plan_clear(&plan);
     plan_clear(&plan);
 }
@@ -68,7 +71,7 @@ START_TEST(plan_steps_in_order_down_to_what_decides)
     expect_charge(0, first, "sender:s@else", 1);
     expect_charge(1, second, "client:203.0.113.9", 6);
     ck_assert_ptr_eq(plan.decides, decides);
-    ck_assert(!plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_LATCH);
     ck_assert_uint_eq(plan.rules_walked, 4);
     ck_assert_int_eq(plan.conditions[0], CONDITION_NONE);
     ck_assert_int_eq(plan.conditions[1], CONDITION_OVER);
@@ -84,7 +87,7 @@ START_TEST(plan_accept_charges_what_is_above)
     seal();
     plan_for("x@own");
     ck_assert_ptr_eq(plan.decides, accept);
-    ck_assert(plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
     ck_assert_uint_eq(plan.charge_count, 1);
     expect_charge(0, limit, "all", 1);
 }
@@ -101,7 +104,7 @@ START_TEST(plan_monitor_never_ends_the_walk)
     plan_for("x@own");
     ck_assert_uint_eq(plan.step_count, 4);
     ck_assert_ptr_null(plan.decides);
-    ck_assert(plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
     ck_assert_uint_eq(plan.charge_count, 2);
     expect_charge(0, limit, "all", 1);
     expect_charge(1, last, "sender:s@else", 1);
@@ -232,7 +235,7 @@ START_TEST(plan_sixty_four_lists_are_charged)
     ck_assert_uint_eq(plan.charge_count, PLAN_LIST_BUCKETS_MAX + 1);
     expect_charge(PLAN_LIST_BUCKETS_MAX, below, "all", 1);
     ck_assert_ptr_null(plan.decides);
-    ck_assert(plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
     for (size_t i = 0; i < plan.charge_count; i++)
         for (size_t j = 0; j < i; j++)
             ck_assert_str_ne(plan.charges[i].subject, plan.charges[j].subject);
@@ -247,7 +250,7 @@ START_TEST(plan_sixty_five_lists_decide)
     seal();
     plan_for_lists(PLAN_LIST_BUCKETS_MAX + 1);
     ck_assert_ptr_eq(plan.decides, rule);
-    ck_assert(!plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_LATCH);
     ck_assert_uint_eq(plan.charge_count, 0);
     ck_assert_uint_eq(plan.steps[0].lists, PLAN_LIST_BUCKETS_MAX + 1);
     ck_assert_uint_eq(plan.rules_walked, 1);
@@ -255,9 +258,212 @@ START_TEST(plan_sixty_five_lists_decide)
     rule->monitor = true;
     plan_for_lists(PLAN_LIST_BUCKETS_MAX + 1);
     ck_assert_ptr_null(plan.decides);
-    ck_assert(plan.commit);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
     ck_assert_uint_eq(plan.charge_count, 1);
     expect_charge(0, below, "all", 1);
+}
+END_TEST
+
+/* ---- surges, threads and campaigns ---- */
+
+START_TEST(plan_surge_charges_copies)
+{
+    struct rule *surge = surge_add("surge", ACTION_QUARANTINE, KEY_SENDER, 500);
+    struct rule *watch = surge_add("watch", ACTION_REJECT, KEY_ALL, 500);
+    struct rule *limit = limit_add("limit", ACTION_DEFER, KEY_ALL, UNIT_MESSAGES, 9);
+    surge->latch_ms = 1000;
+    limit->latch_ms = 2000;
+    watch->monitor = true;
+    seal();
+    plan_for("five+1@own five+2@own q@else");
+    ck_assert_uint_eq(plan.step_count, 3);
+    ck_assert_uint_eq(plan.charge_count, 3);
+    expect_charge(0, surge, "sender:s@else", 11);
+    expect_charge(1, watch, "all", 11);
+    expect_charge(2, limit, "all", 1);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
+}
+END_TEST
+
+START_TEST(plan_surge_has_a_window_for_each_list)
+{
+    struct rule *surge = surge_add("surge", ACTION_QUARANTINE, KEY_LIST, 500);
+    seal();
+    plan_for("three@own x@own five@own");
+    ck_assert_uint_eq(plan.charge_count, 2);
+    expect_charge(0, surge, "list:five@own", 5);
+    expect_charge(1, surge, "list:three@own", 3);
+}
+END_TEST
+
+/* What is above a rule that stops the message is asked all the same: a latch may be
+ * due. */
+START_TEST(plan_stopped_by_matching_still_asks)
+{
+    struct rule *surge = surge_add("surge", ACTION_QUARANTINE, KEY_SENDER, 500);
+    struct rule *reject = rule_add("reject", ACTION_REJECT);
+    seal();
+    plan_for("x@own");
+    ck_assert_ptr_eq(plan.decides, reject);
+    ck_assert_int_eq(plan.mode, CHARGE_LATCH);
+    ck_assert_uint_eq(plan.charge_count, 1);
+    expect_charge(0, surge, "sender:s@else", 1);
+}
+END_TEST
+
+START_TEST(plan_global_monitor_teaches)
+{
+    struct rule *surge = surge_add("surge", ACTION_REJECT, KEY_SENDER, 500);
+    struct rule *decides = rule_add("decides", ACTION_REJECT);
+    seal();
+    policy.monitor = true;
+    plan_for("x@own");
+    ck_assert(plan.charges[0].teaches);
+    ck_assert(!plan.charges[0].monitor);
+    expect_charge(0, surge, "sender:s@else", 1);
+    ck_assert_ptr_eq(plan.decides, decides);
+    ck_assert_int_eq(plan.mode, CHARGE_LATCH);
+    policy.monitor = false;
+    plan_for("x@own");
+    ck_assert(!plan.charges[0].teaches);
+}
+END_TEST
+
+/* The plan for a message with these fields. references may be NULL. */
+static void plan_letter(const char *subject, const char *id, const char *references)
+{
+    envelope.header_count = 0;
+    header("Subject", subject);
+    header("Message-ID", id);
+    if (references != NULL)
+        header("References", references);
+    plan_for("x@own");
+}
+
+START_TEST(plan_threads_are_one_subject)
+{
+    struct rule *rule = limit_add("r", ACTION_REJECT, KEY_THREAD, UNIT_MESSAGES, 9);
+    seal();
+    plan_letter("Snow day", "<first@else>", NULL);
+    expect_charge(0, rule, "thread:first@else", 1);
+    plan_letter("Re: Snow day", "<second@own>", "<first@else> <other@else>");
+    expect_charge(0, rule, "thread:first@else", 1);
+    envelope.header_count = 0;
+    plan_for("x@own");
+    ck_assert_uint_eq(plan.charge_count, 0);
+    ck_assert_int_eq(plan.conditions[0], CONDITION_KEY);
+}
+END_TEST
+
+static const char campaign_prefix[] = "campaign:sender:s@else#";
+
+/* The campaign's subject; its words are a hash. */
+static const char *campaign_of(const char *subject)
+{
+    static char last[SUBJECT_SIZE];
+    size_t length = sizeof campaign_prefix - 1;
+    plan_letter(subject, "<a@else>", NULL);
+    ck_assert_uint_eq(plan.charge_count, 1);
+    (void)snprintf(last, sizeof last, "%s", plan.charges[0].subject);
+    ck_assert_int_eq(strncmp(last, campaign_prefix, length), 0);
+    ck_assert_uint_eq(strlen(last), length + DIGEST_HEX_SIZE - 1);
+    ck_assert_uint_eq(strspn(last + length, "0123456789abcdef"), DIGEST_HEX_SIZE - 1);
+    return last;
+}
+
+START_TEST(plan_campaigns_hide_their_words)
+{
+    char first[SUBJECT_SIZE];
+    (void)surge_add("r", ACTION_QUARANTINE, KEY_CAMPAIGN, 500);
+    seal();
+    (void)strcpy(first, campaign_of("Snow day 17"));
+    ck_assert_str_eq(campaign_of("Re: snow  DAY 4"), first);
+    ck_assert_str_ne(campaign_of("Lunch"), first);
+    ck_assert_ptr_null(strstr(campaign_of("Snow"), "now"));
+    (void)campaign_of("");
+
+    envelope.login = "alice";
+    plan_letter("Snow day 17", "<a@else>", NULL);
+    static const char of_login[] = "campaign:login:alice@own#";
+    const char *subject = plan.charges[0].subject;
+    ck_assert_int_eq(strncmp(subject, of_login, sizeof of_login - 1), 0);
+    ck_assert_str_ne(strchr(subject, '#'), strchr(first, '#'));
+}
+END_TEST
+
+START_TEST(plan_campaigns_are_hashed_with_the_key)
+{
+    static const struct digest_key key = {{1, 2, 3}};
+    char first[SUBJECT_SIZE];
+    (void)surge_add("r", ACTION_QUARANTINE, KEY_CAMPAIGN, 500);
+    seal();
+    (void)strcpy(first, campaign_of("Snow day"));
+    view.key = &key;
+    ck_assert_str_ne(campaign_of("Snow day"), first);
+    view.key = NULL;
+    ck_assert_str_eq(campaign_of("Snow day"), first);
+}
+END_TEST
+
+START_TEST(plan_without_campaign_does_not_match)
+{
+    (void)surge_add("r", ACTION_QUARANTINE, KEY_CAMPAIGN, 500);
+    seal();
+    to("x@own");
+    gather();
+    free(facts.campaign);
+    facts.campaign = NULL;
+    plan_anew();
+    ck_assert_uint_eq(plan.charge_count, 0);
+    ck_assert_int_eq(plan.conditions[0], CONDITION_KEY);
+}
+END_TEST
+
+/* The longest names have room, so that no two campaigns are one. */
+START_TEST(plan_longest_campaign_is_whole)
+{
+    char sender[ADDRESS_SIZE];
+    (void)surge_add("r", ACTION_QUARANTINE, KEY_CAMPAIGN, 500);
+    memset(sender, 'u', sizeof sender);
+    strcpy(sender + sizeof sender - sizeof "@else", "@else");
+    envelope.sender = sender;
+    seal();
+    plan_letter("Snow day", "<a@else>", NULL);
+    const char *hash = strchr(plan.charges[0].subject, '#');
+    ck_assert_ptr_nonnull(hash);
+    ck_assert_uint_eq(strlen(hash + 1), DIGEST_HEX_SIZE - 1);
+    ck_assert_uint_gt(strlen(plan.charges[0].subject), ADDRESS_SIZE);
+}
+END_TEST
+
+START_TEST(plan_allowed_surge_learns_and_stops_nothing)
+{
+    struct rule *surge = surge_add("surge", ACTION_REJECT, KEY_SENDER, 500);
+    struct rule *limit = limit_add("limit", ACTION_REJECT, KEY_SENDER, UNIT_MESSAGES, 9);
+    char subject[] = "sender:s@else";
+    struct allowance allowances[] = {{surge->fingerprint, subject, 1000},
+                                     {limit->fingerprint, subject, 1000}};
+    struct brakes brakes = {.allowances = allowances, .allowance_count = 2};
+    surge->latch_ms = 5000;
+    view.brakes = &brakes;
+    view.now_ms = 999;
+    seal();
+    plan_for("five@own");
+    ck_assert_int_eq(plan.conditions[0], CONDITION_ALLOWED);
+    ck_assert_int_eq(plan.conditions[1], CONDITION_ALLOWED);
+    ck_assert_uint_eq(plan.step_count, 0);
+    ck_assert_uint_eq(plan.charge_count, 1);
+    ck_assert_ptr_eq(plan.charges[0].surge, &surge->surge);
+    ck_assert_int_eq(plan.charges[0].cost, 5);
+    ck_assert_int_eq(plan.charges[0].latch_ms, 0);
+    ck_assert(plan.charges[0].monitor);
+    ck_assert_int_eq(plan.mode, CHARGE_TAKE);
+
+    view.now_ms = 1000; /* over */
+    plan_for("five@own");
+    ck_assert_uint_eq(plan.step_count, 2);
+    expect_charge(0, surge, subject, 5);
+    expect_charge(1, limit, subject, 1);
 }
 END_TEST
 
@@ -303,6 +509,16 @@ int main(void)
     tcase_add_test(cases, plan_lists_of_one_name_are_one_bucket);
     tcase_add_test(cases, plan_sixty_four_lists_are_charged);
     tcase_add_test(cases, plan_sixty_five_lists_decide);
+    tcase_add_test(cases, plan_surge_charges_copies);
+    tcase_add_test(cases, plan_surge_has_a_window_for_each_list);
+    tcase_add_test(cases, plan_stopped_by_matching_still_asks);
+    tcase_add_test(cases, plan_global_monitor_teaches);
+    tcase_add_test(cases, plan_threads_are_one_subject);
+    tcase_add_test(cases, plan_campaigns_hide_their_words);
+    tcase_add_test(cases, plan_campaigns_are_hashed_with_the_key);
+    tcase_add_test(cases, plan_without_campaign_does_not_match);
+    tcase_add_test(cases, plan_longest_campaign_is_whole);
+    tcase_add_test(cases, plan_allowed_surge_learns_and_stops_nothing);
     tcase_add_test(cases, plan_subject_names_an_incident);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

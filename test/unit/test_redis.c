@@ -1,138 +1,5 @@
-/* Charges in a private redis-server, and what becomes of them when it does not answer as
- * it should. charge.lua runs the vectors of policy/bucket.c here, at their times. */
-#include <check.h>
-#include <stdlib.h>
-
-#include "../support/fake_redis.h"
-#include "../support/lua.h"
-#include "../support/redis_server.h"
-#include "../support/reports.h"
-#include "../support/vectors.h"
-#include "base/clock.h"
-#include "store/pool.h"
-#include "store/redis.h"
-#include "store/wire.h"
-
-/* 50 ms are promised; the rest is for a busy machine. */
-enum { LATE_MS = 150 };
-
-static struct server server;
-static struct store_settings settings;
-static struct redis *redis;
-static struct digest_key key;
-
-static void open_redis(void)
-{
-    struct error error = {0};
-    ck_assert_msg(redis_open(&settings, &key, reporter, &redis, &error) == STATUS_OK,
-                  "%s", error.text);
-}
-
-static void close_redis(void)
-{
-    redis_close(redis);
-    redis = NULL;
-}
-
-static void setup_server(void)
-{
-    reports_forget();
-    ck_assert_int_eq(digest_init(), STATUS_OK);
-    digest_key_derive("test", 4, &key);
-    server_open(&server, NULL, NULL);
-    settings = reports_settings(server.socket);
-}
-
-static void setup(void)
-{
-    setup_server();
-    open_redis();
-    ck_assert(!redis_is_away(redis));
-}
-
-static void teardown(void)
-{
-    close_redis();
-    server_close(&server);
-}
-
-static int64_t soon(void)
-{
-    return clock_monotonic_us() + 10000000;
-}
-
-/* 1000 a day are refilled one in 86 s: none during a test. */
-static struct charge make_charge(const char *subject, int64_t cost)
-{
-    static const struct rate rate = {1000, INT64_C(86400000), 1000};
-    return (struct charge){
-        .fingerprint = "rule", .subject = subject, .rate = &rate, .cost = cost};
-}
-
-static enum status charge_one(const char *subject, int64_t cost, struct outcome *out)
-{
-    struct charge charge = make_charge(subject, cost);
-    return redis_charge(redis, &charge, 1, true, soon(), out);
-}
-
-static int64_t left_in(const char *subject)
-{
-    struct charge charge = make_charge(subject, 0);
-    struct outcome outcome = {.left = -1};
-    ck_assert_int_eq(redis_charge(redis, &charge, 1, false, soon(), &outcome), STATUS_OK);
-    return outcome.left;
-}
-
-static void key_of(const char *subject, char *out, size_t size)
-{
-    char hash[DIGEST_HEX_SIZE];
-    digest_hex(&key, subject, strlen(subject), hash);
-    (void)snprintf(out, size, "{mb-test}:b:rule:%s", hash);
-}
-
-static bool await_away(bool away, int ms)
-{
-    for (int i = 0; i < ms / 5 && redis_is_away(redis) != away; i++)
-        (void)usleep(5000);
-    return redis_is_away(redis) == away;
-}
-
-START_TEST(redis_script_agrees_with_vectors)
-{
-    struct lua lua;
-    lua_open(&lua, &server);
-    vectors_run(&(struct vector_user){lua_begin, lua_step, &lua});
-    lua_close(&lua);
-}
-END_TEST
-
-/* A day in irregular steps, each bucket beside the same one of policy/bucket.c. */
-START_TEST(redis_script_agrees_over_a_day)
-{
-    const struct rate rates[] = {{1000, 3600000, 2000},
-                                 {997, 86400001, 4999},
-                                 {1000000000, 9007199, 1000000000},
-                                 {284833, RATE_PERIOD_MAX_MS, 1000000}};
-    struct lua lua;
-    srandom(1);
-    lua_open(&lua, &server);
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        int64_t at_ms = INT64_C(1787000000123);
-        int64_t end_ms = at_ms + 86400000;
-        struct bucket bucket = bucket_full(&rates[i], at_ms);
-        lua_begin(&lua, "", &rates[i]);
-        while (at_ms < end_ms) {
-            bucket_refill(&bucket, &rates[i], at_ms);
-            int64_t cost = bucket.level > 0 ? random() % (2 * bucket.level) : 1;
-            ck_assert_int_eq(lua_charge(&lua, cost, at_ms), bucket.level);
-            if (!bucket_take(&bucket, cost))
-                bucket.stamp_ms = at_ms;
-            at_ms += random() % 200000;
-        }
-    }
-    lua_close(&lua);
-}
-END_TEST
+/* Charges in a private redis-server. */
+#include "redis_fixture.h"
 
 struct spender {
     pthread_t thread;
@@ -169,6 +36,96 @@ START_TEST(redis_burst_is_exact_at_any_concurrency)
 }
 END_TEST
 
+struct client {
+    pthread_t thread;
+    struct redis *redis;
+    int fitted, failed;
+};
+
+static struct charge window_charge(int64_t cost)
+{
+    static const struct surge surge = {2000, 100, INT64_C(86400000)};
+    return (struct charge){.fingerprint = "window",
+                           .subject = "crowd",
+                           .surge = &surge,
+                           .cost = cost,
+                           .latch_ms = 3600000};
+}
+
+static void *send_all(void *context)
+{
+    struct client *client = context;
+    struct charge charge = window_charge(1);
+    for (int i = 0; i < 10; i++) {
+        struct outcome outcome = {0};
+        if (redis_charge(client->redis, &charge, 1, CHARGE_TAKE, NULL, soon(),
+                         &outcome) != STATUS_OK)
+            client->failed++;
+        else if (!outcome_fires(&outcome))
+            client->fitted++;
+    }
+    return NULL;
+}
+
+/* 50 clients of two relays at 100 copies: exactly 100 pass, and the latch is set. */
+START_TEST(redis_window_is_exact_at_any_concurrency)
+{
+    enum { THREADS = 50 };
+    struct client clients[THREADS] = {0};
+    struct redis *other = NULL;
+    struct charge charge = window_charge(0);
+    struct window window;
+    struct outcome outcome;
+    int sum = 0;
+    ck_assert_int_eq(redis_open(&settings, &key, reporter, &other, NULL), STATUS_OK);
+    for (int i = 0; i < THREADS; i++) {
+        clients[i].redis = i % 2 == 0 ? redis : other;
+        ck_assert_int_eq(pthread_create(&clients[i].thread, NULL, send_all, &clients[i]),
+                         0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(clients[i].thread, NULL), 0);
+        ck_assert_int_eq(clients[i].failed, 0);
+        sum += clients[i].fitted;
+    }
+    ck_assert_int_eq(sum, 100);
+    ck_assert_int_eq(redis_window(other, &charge, soon(), &window), STATUS_OK);
+    ck_assert_int_eq(window.copies, 100);
+    ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_PEEK, NULL, soon(), &outcome),
+                     STATUS_OK);
+    ck_assert_int_eq(outcome.left, 0);
+    ck_assert_int_le(outcome.latch_ms, 3600000);
+    ck_assert_int_gt(outcome.latch_ms, 3600000 - 20000);
+    redis_close(other);
+}
+END_TEST
+
+/* A latch that only this process saw: a look tells nobody, a charge tells all; and never
+ * for longer than its rule allows. */
+START_TEST(redis_latch_is_carried)
+{
+    const int64_t carried[] = {0, 5000000};
+    struct charge charges[] = {make_charge("a", 1), window_charge(1)};
+    struct outcome outcomes[2];
+    charges[0].latch_ms = 3600000;
+    ck_assert_int_eq(
+        redis_charge(redis, charges, 2, CHARGE_PEEK, carried, soon(), outcomes),
+        STATUS_OK);
+    ck_assert_int_eq(outcomes[0].latch_ms, 0);
+    ck_assert_int_eq(outcomes[1].latch_ms, 3600000);
+    ck_assert_int_eq(redis_charge(redis, charges, 2, CHARGE_PEEK, NULL, soon(), outcomes),
+                     STATUS_OK);
+    ck_assert_int_eq(outcomes[1].latch_ms, 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(redis_charge(redis, charges, 2, CHARGE_TAKE,
+                                      i == 0 ? carried : NULL, soon(), outcomes),
+                         STATUS_OK);
+    ck_assert_int_eq(outcomes[0].latch_ms, 0);
+    ck_assert_int_gt(outcomes[1].latch_ms, 3600000 - 20000);
+    ck_assert_int_eq(outcomes[0].left, 1000); /* the first time, too, it decided */
+}
+END_TEST
+
 START_TEST(redis_charges_all_or_nothing)
 {
     struct outcome outcomes[2];
@@ -177,8 +134,9 @@ START_TEST(redis_charges_all_or_nothing)
         struct charge charges[2];
         charges[empty] = make_charge("empty", 1);
         charges[1 - empty] = make_charge("rich", 5);
-        ck_assert_int_eq(redis_charge(redis, charges, 2, true, soon(), outcomes),
-                         STATUS_OK);
+        ck_assert_int_eq(
+            redis_charge(redis, charges, 2, CHARGE_TAKE, NULL, soon(), outcomes),
+            STATUS_OK);
         ck_assert(!outcomes[empty].fits);
         ck_assert(outcomes[1 - empty].fits);
         ck_assert_int_eq(outcomes[1 - empty].left, 1000);
@@ -194,9 +152,11 @@ START_TEST(redis_monitor_never_stops)
     struct charge charges[3] = {make_charge("a", 600), make_charge("b", 1001),
                                 make_charge("c", 300)};
     charges[1].monitor = charges[2].monitor = true;
-    ck_assert_int_eq(redis_charge(redis, charges, 3, true, soon(), outcomes), STATUS_OK);
+    ck_assert_int_eq(redis_charge(redis, charges, 3, CHARGE_TAKE, NULL, soon(), outcomes),
+                     STATUS_OK);
     ck_assert(outcomes[0].fits && !outcomes[1].fits && outcomes[2].fits);
-    ck_assert_int_eq(redis_charge(redis, charges, 3, true, soon(), outcomes), STATUS_OK);
+    ck_assert_int_eq(redis_charge(redis, charges, 3, CHARGE_TAKE, NULL, soon(), outcomes),
+                     STATUS_OK);
     ck_assert(!outcomes[0].fits && outcomes[2].fits);
     ck_assert_int_eq(left_in("a"), 400);
     ck_assert_int_eq(left_in("b"), 1000);
@@ -209,7 +169,8 @@ START_TEST(redis_look_writes_nothing)
     char count[32];
     struct charge charge = make_charge("look", 1);
     struct outcome outcome;
-    ck_assert_int_eq(redis_charge(redis, &charge, 1, false, soon(), &outcome), STATUS_OK);
+    ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_PEEK, NULL, soon(), &outcome),
+                     STATUS_OK);
     ck_assert(outcome.fits);
     (void)usleep(20000); /* the keeper's probe lives for 1 ms */
     server_do(&server, "GET {mb-test}:probe");
@@ -245,8 +206,9 @@ START_TEST(redis_takes_hundreds_of_buckets)
         (void)snprintf(subjects[i], sizeof subjects[i], "list:%d", i);
         charges[i] = make_charge(subjects[i], i % 900);
     }
-    ck_assert_int_eq(redis_charge(redis, charges, COUNT, true, soon(), outcomes),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        redis_charge(redis, charges, COUNT, CHARGE_TAKE, NULL, soon(), outcomes),
+        STATUS_OK);
     for (int i = 1; i < COUNT; i += 500)
         ck_assert_int_eq(left_in(subjects[i]), 1000 - i % 900);
     free(subjects);
@@ -286,7 +248,11 @@ START_TEST(redis_bad_bucket_concerns_one_message)
                                "1.5 0 0",
                                "-1 0 0",
                                "1 2",
-                               "1 2 3 4",
+                               "1 2 3 4 5",
+                               "1 2 3 ",
+                               "1 2 3 x",
+                               "1 0 0 99999999999999999999",
+                               "w 0 0 0",
                                "nan 0 0",
                                "1e3 0 0",
                                "1000000001 0 0",
@@ -299,19 +265,61 @@ START_TEST(redis_bad_bucket_concerns_one_message)
     key_of("bad", name, sizeof name);
     for (size_t i = 0; i < count; i++) {
         put_value("SET", name, bad[i]);
-        ck_assert_msg(redis_charge(redis, charges, 2, true, soon(), outcomes) ==
-                          STATUS_UNAVAILABLE,
+        ck_assert_msg(redis_charge(redis, charges, 2, CHARGE_TAKE, NULL, soon(),
+                                   outcomes) == STATUS_UNAVAILABLE,
                       "%s", bad[i]);
         ck_assert_int_eq(left_in("good"), 1000);
     }
     put_value("RPUSH", name, "x");
-    ck_assert_int_eq(redis_charge(redis, charges, 2, true, soon(), outcomes),
+    ck_assert_int_eq(redis_charge(redis, charges, 2, CHARGE_TAKE, NULL, soon(), outcomes),
                      STATUS_UNAVAILABLE);
     ck_assert_int_eq(left_in("good"), 1000);
     ck_assert(!redis_is_away(redis));
     ck_assert_int_eq(reports_with("bad bucket in Redis: "), (int)count + 1);
     ck_assert_int_eq(reports_with("CORRUPT bucket {mb-test}:b:rule:"), (int)count);
     ck_assert_int_eq(reports_with("WRONGTYPE"), 1);
+}
+END_TEST
+
+START_TEST(redis_bad_window_is_told)
+{
+    const char *const bad[] = {"x",
+                               "w",
+                               "w 1 2",
+                               "w 1 2 3 ",
+                               "w 1 2 3 4",
+                               "w 1 2 3 4:",
+                               "w 1 2 3 4:5 ",
+                               "w 1 2 3 4:5 x",
+                               "w 1 2 3  4:5",
+                               "w 1 2 3 4:5:6",
+                               "w 1 1000000001 0",
+                               "w 1 1 0 1:1000000001",
+                               "w 99999999999999999 1 0",
+                               "w 1 1 99999999999999999",
+                               "w 1 1 0 99999999999999999:1",
+                               "w 1 1 0 9:1 8:1 7:1 6:1 5:1 4:1 3:1 2:1 1:1",
+                               "w -1 1 0",
+                               "5 0 1787000000123",
+                               "v 1 2 3"};
+    const size_t count = sizeof bad / sizeof *bad;
+    struct charge charge = window_charge(1);
+    struct outcome outcome;
+    char name[200], hash[DIGEST_HEX_SIZE];
+    digest_hex(&key, "crowd", 5, hash);
+    (void)snprintf(name, sizeof name, "{mb-test}:b:window:%s", hash);
+    for (size_t i = 0; i < count; i++) {
+        put_value("SET", name, bad[i]);
+        ck_assert_msg(redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL, soon(),
+                                   &outcome) == STATUS_UNAVAILABLE,
+                      "%s", bad[i]);
+    }
+    ck_assert(!redis_is_away(redis));
+    ck_assert_int_eq(reports_with("CORRUPT bucket {mb-test}:b:window:"), (int)count);
+    put_value("SET", name, "w 0 0 0");
+    ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL, soon(), &outcome),
+                     STATUS_OK);
+    ck_assert_int_eq(outcome.left, 100);
 }
 END_TEST
 
@@ -325,453 +333,25 @@ START_TEST(redis_level_is_clamped)
 }
 END_TEST
 
-START_TEST(redis_readonly_opens_breaker)
-{
-    char command[64];
-    struct outcome outcome;
-    (void)snprintf(command, sizeof command, "REPLICAOF 127.0.0.1 %d", server_free_port());
-    server_do(&server, command);
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert(redis_is_away(redis));
-    (void)usleep(600000); /* probes don't believe a replica either */
-    ck_assert(redis_is_away(redis));
-    ck_assert_int_eq(reports_with("store away: READONLY"), 1);
-    server_do(&server, "REPLICAOF NO ONE");
-    ck_assert(await_away(false, 1000));
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    ck_assert(reports_await("store back", 500));
-    ck_assert_int_eq(reports.count, 2);
-}
-END_TEST
-
-START_TEST(redis_oom_opens_breaker)
-{
-    struct outcome outcome;
-    server_do(&server, "CONFIG SET maxmemory-policy noeviction");
-    server_do(&server, "CONFIG SET maxmemory 1mb");
-    (void)charge_one("a", 1, &outcome);
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert_int_eq(reports_with("store away: OOM"), 1);
-    server_do(&server, "CONFIG SET maxmemory 0");
-    ck_assert(await_away(false, 1000));
-}
-END_TEST
-
-START_TEST(redis_eviction_policy_is_told)
-{
-    close_redis();
-    server_do(&server, "CONFIG SET maxmemory-policy allkeys-lru");
-    open_redis();
-    ck_assert_int_eq(reports_with("maxmemory-policy allkeys-lru"), 1);
-    ck_assert_int_eq(reports.count, 1);
-}
-END_TEST
-
-START_TEST(redis_dead_connections_are_replaced)
-{
-    struct outcome outcome;
-    for (int i = 0; i < 3; i++) {
-        server_do(&server, "CLIENT KILL TYPE normal");
-        ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-        ck_assert_int_eq(outcome.left, 1000 - i);
-        (void)usleep(200000); /* the keeper is left alone while it connects */
-    }
-    ck_assert_int_eq(reports.count, 0);
-}
-END_TEST
-
-START_TEST(redis_killed_and_back)
-{
-    struct outcome outcome;
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    server_kill(&server);
-    int64_t start_us = clock_monotonic_us();
-    for (int i = 0; i < 100; i++)
-        ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert_int_lt(clock_monotonic_us() - start_us, (250 + LATE_MS) * 1000);
-    ck_assert(reports_await("store away: ", 500));
-    server_start(&server);
-    ck_assert(await_away(false, 2000));
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    ck_assert(reports_await("store back", 500));
-    ck_assert_int_eq(reports_with("store away: "), 1);
-    ck_assert_int_eq(reports_with("store back"), 1);
-}
-END_TEST
-
-struct stress {
-    pthread_t thread;
-    atomic_bool *stop;
-    int answered;
-    int64_t slowest_us;
-};
-
-static void *stress(void *context)
-{
-    struct stress *self = context;
-    while (!atomic_load(self->stop)) {
-        struct outcome outcome;
-        int64_t start_us = clock_monotonic_us();
-        if (charge_one("stress", 0, &outcome) == STATUS_OK)
-            self->answered++;
-        int64_t took_us = clock_monotonic_us() - start_us;
-        if (took_us > self->slowest_us)
-            self->slowest_us = took_us;
-        (void)usleep(500);
-    }
-    return NULL;
-}
-
-/* Killed twice and stopped once under traffic: every call answers in time, and each time
- * it is back by itself. */
-START_TEST(redis_survives_under_traffic)
-{
-    enum { THREADS = 12 };
-    struct stress threads[THREADS] = {0};
-    atomic_bool stop = false;
-    for (int i = 0; i < THREADS; i++) {
-        threads[i].stop = &stop;
-        ck_assert_int_eq(pthread_create(&threads[i].thread, NULL, stress, &threads[i]),
-                         0);
-    }
-    for (int i = 0; i < 2; i++) {
-        (void)usleep(200000);
-        server_kill(&server);
-        ck_assert(await_away(true, 1000));
-        server_start(&server);
-        ck_assert(await_away(false, 2000));
-    }
-    (void)kill(server.pid, SIGSTOP);
-    ck_assert(await_away(true, 1000));
-    (void)usleep(400000);
-    (void)kill(server.pid, SIGCONT);
-    ck_assert(await_away(false, 2000));
-    (void)usleep(100000);
-    atomic_store(&stop, true);
-    for (int i = 0; i < THREADS; i++) {
-        ck_assert_int_eq(pthread_join(threads[i].thread, NULL), 0);
-        ck_assert_int_gt(threads[i].answered, 0);
-        ck_assert_int_lt(threads[i].slowest_us, (250 + LATE_MS) * 1000);
-    }
-}
-END_TEST
-
-START_TEST(redis_stopped_answers_in_time)
-{
-    struct outcome outcome;
-    (void)kill(server.pid, SIGSTOP);
-    int64_t start_us = clock_monotonic_us();
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    int64_t first_us = clock_monotonic_us() - start_us;
-    ck_assert_int_lt(first_us, (250 + LATE_MS) * 1000);
-    ck_assert_int_ge(first_us, 240000);
-    start_us = clock_monotonic_us();
-    for (int i = 0; i < 1000; i++)
-        ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert_int_lt(clock_monotonic_us() - start_us, LATE_MS * 1000);
-    (void)kill(server.pid, SIGCONT);
-    ck_assert(await_away(false, 2000));
-    ck_assert_int_eq(reports_with("store away: no answer in time"), 1);
-}
-END_TEST
-
-static struct wire *open_wire(void)
-{
-    const struct wire_address address = {
-        .path = server.socket, .username = "", .password = ""};
-    struct wire *wire = NULL;
-    ck_assert_int_eq(wire_open(&address, soon(), &wire, NULL), STATUS_OK);
-    return wire;
-}
-
-/* What fails on a connection of before says nothing about those of after. */
-START_TEST(redis_old_failure_is_ignored)
-{
-    struct loan first, second, third;
-    struct pool *pool = pool_new(2, reporter);
-    ck_assert(!pool_take(pool, soon(), &first));
-    pool_restore(pool, (struct wire *[]){open_wire(), open_wire()}, 2);
-    ck_assert(pool_take(pool, soon(), &first));
-    ck_assert(pool_take(pool, soon(), &second));
-    pool_trip(pool, &first, "first");
-    ck_assert(pool_is_open(pool));
-    pool_restore(pool, (struct wire *[]){open_wire()}, 1);
-    pool_trip(pool, &second, "second");
-    ck_assert(!pool_is_open(pool));
-    ck_assert_int_eq(reports_with("store away: "), 1);
-    ck_assert(pool_take(pool, soon(), &third));
-    pool_give(pool, &third);
-    pool_free(pool);
-}
-END_TEST
-
-/* When no new connection can be had, the loss of the last opens the breaker at once. */
-START_TEST(redis_last_connection_opens_breaker)
-{
-    struct loan loan;
-    struct pool *pool = pool_new(2, reporter);
-    pool_restore(pool, (struct wire *[]){open_wire()}, 1);
-    pool_lack(pool, "refused");
-    ck_assert(!pool_is_open(pool));
-    ck_assert(pool_take(pool, soon(), &loan));
-    pool_drop(pool, &loan);
-    ck_assert(pool_is_open(pool));
-    ck_assert_int_eq(reports_with("store away: refused"), 1);
-    pool_free(pool);
-}
-END_TEST
-
-/* With next to no time left a message can't wait, but nor does it open the breaker. */
-START_TEST(redis_short_deadline_proves_nothing)
-{
-    struct charge charge = make_charge("a", 1);
-    struct outcome outcome;
-    ck_assert_int_eq(
-        redis_charge(redis, &charge, 1, true, clock_monotonic_us() - 1, &outcome),
-        STATUS_UNAVAILABLE);
-    ck_assert_int_eq(left_in("a"), 1000);
-    (void)kill(server.pid, SIGSTOP);
-    int64_t start_us = clock_monotonic_us();
-    ck_assert_int_eq(redis_charge(redis, &charge, 1, true, start_us + 20000, &outcome),
-                     STATUS_UNAVAILABLE);
-    ck_assert_int_lt(clock_monotonic_us() - start_us, (20 + LATE_MS) * 1000);
-    ck_assert(!redis_is_away(redis));
-    (void)kill(server.pid, SIGCONT);
-    ck_assert_int_eq(charge_one("b", 1, &outcome), STATUS_OK);
-}
-END_TEST
-
-struct waiter {
-    pthread_t thread;
-    int64_t took_us;
-};
-
-static void *wait_for_answer(void *context)
-{
-    struct waiter *waiter = context;
-    struct outcome outcome;
-    int64_t start_us = clock_monotonic_us();
-    (void)charge_one("a", 1, &outcome);
-    waiter->took_us = clock_monotonic_us() - start_us;
-    return NULL;
-}
-
-/* One has the connection, 64 wait, the other 15 don't; and those who wait are let go
- * when the first finds that Redis is away. */
-START_TEST(redis_lets_so_many_wait)
-{
-    enum { THREADS = 80 };
-    struct waiter waiters[THREADS] = {0};
-    int quick = 0;
-    close_redis();
-    settings.connections = 1;
-    settings.timeout_ms = 1000;
-    open_redis();
-    (void)kill(server.pid, SIGSTOP);
-    for (int i = 0; i < THREADS; i++)
-        ck_assert_int_eq(
-            pthread_create(&waiters[i].thread, NULL, wait_for_answer, &waiters[i]), 0);
-    for (int i = 0; i < THREADS; i++) {
-        ck_assert_int_eq(pthread_join(waiters[i].thread, NULL), 0);
-        ck_assert_int_lt(waiters[i].took_us, (1000 + LATE_MS) * 1000);
-        if (waiters[i].took_us < 400000)
-            quick++;
-    }
-    (void)kill(server.pid, SIGCONT);
-    ck_assert_int_eq(quick, THREADS - 1 - POOL_WAITERS_MAX);
-}
-END_TEST
-
-START_TEST(redis_works_over_tcp)
-{
-    static char host[] = "127.0.0.1";
-    struct outcome outcome;
-    close_redis();
-    settings.path = NULL;
-    settings.host = host;
-    settings.port = server.port;
-    open_redis();
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    server_kill(&server);
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert(await_away(true, 500));
-    server_start(&server);
-    ck_assert(await_away(false, 2000));
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-}
-END_TEST
-
-static void write_password(char *path, size_t size, const char *text)
-{
-    (void)snprintf(path, size, "%s/password", server.folder);
-    FILE *file = fopen(path, "we");
-    ck_assert_ptr_nonnull(file);
-    (void)fputs(text, file);
-    (void)fclose(file);
-}
-
-START_TEST(redis_logs_in_and_selects)
-{
-    char path[128], reply[64];
-    static char user[] = "brake";
-    struct outcome outcome;
-    close_redis();
-    server_do(&server, "ACL SETUSER brake on >secret ~{mb-test}:* +evalsha +eval +get "
-                       "+set +del +time +select");
-    write_password(path, sizeof path, "secret\n");
-    settings.username = user;
-    settings.password_file = path;
-    settings.database = 3;
-    open_redis();
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    ck_assert_int_eq(reports.count, 0); /* CONFIG GET is not allowed: no matter */
-    server_say(&server, "INFO keyspace", reply, sizeof reply);
-    ck_assert_ptr_nonnull(strstr(reply, "db3:keys="));
-    (void)unlink(path);
-}
-END_TEST
-
-START_TEST(redis_password_alone)
-{
-    char path[128];
-    struct outcome outcome;
-    struct error error = {0};
-    struct redis *none = NULL;
-    close_redis();
-    write_password(path, sizeof path, "wrong");
-    settings.password_file = path;
-    server_do(&server, "CONFIG SET requirepass secret");
-    open_redis();
-    ck_assert(redis_is_away(redis));
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert_int_eq(reports_with("store away: AUTH: WRONGPASS"), 1);
-    close_redis();
-    write_password(path, sizeof path, "secret\r\n");
-    open_redis();
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    write_password(path, sizeof path, "\n");
-    ck_assert_int_eq(redis_open(&settings, &key, reporter, &none, &error), STATUS_IO);
-    (void)unlink(path);
-    ck_assert_int_eq(redis_open(&settings, &key, reporter, &none, &error), STATUS_IO);
-    ck_assert_str_eq(error.file, path);
-    ck_assert_ptr_null(none);
-}
-END_TEST
-
-START_TEST(redis_needs_no_server_to_open)
-{
-    struct outcome outcome;
-    close_redis();
-    server_kill(&server);
-    int64_t start_us = clock_monotonic_us();
-    open_redis();
-    ck_assert_int_lt(clock_monotonic_us() - start_us, (250 + LATE_MS) * 1000);
-    ck_assert(redis_is_away(redis));
-    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
-    ck_assert_int_eq(reports_with("store away: "), 1);
-    (void)usleep(600000);
-    ck_assert_int_eq(reports.count, 1);
-    server_start(&server);
-    ck_assert(await_away(false, 1000));
-    ck_assert(reports_await("store back", 500));
-}
-END_TEST
-
-/* Answers that are not what the script says, and what is told of them. */
-static const struct {
-    const char *answer, *why;
-    bool drip;
-} odd_answers[] = {
-    {NULL, "closed", false},
-    {"*1\r\n:1000", "no answer in time", false},
-    {"*1\r\n:1000\r\n", "no answer in time", true},
-    {"+OK\r\n", "unexpected", false},
-    {"*0\r\n", "unexpected", false},
-    {"*2\r\n:1\r\n:1\r\n", "unexpected", false},
-    {"*1\r\n:1001\r\n", "unexpected", false},
-    {"*1\r\n:-1\r\n", "unexpected", false},
-    {"*1\r\n$2\r\n10\r\n", "unexpected", false},
-    {"*1\r\n$-1\r\n", "unexpected", false},
-    {"$-1\r\n", "unexpected", false},
-    {"*-1\r\n", "unexpected", false},
-    {"*1000000000\r\n", "memory", false},
-    {"*1\r\n*1\r\n:1000\r\n", "memory", false},
-    {"HTTP/1.1 400 Bad Request\r\n", "Protocol error", false},
-    {"*1\r\n:1000\r\n:1\r\n", "nobody asked", false},
-    {"-LOADING Redis is loading\r\n", "LOADING", false},
-    {"-BUSY Redis is busy\r\n", "BUSY", false},
-    {"-MISCONF stop\r\n", "MISCONF", false},
-    {"-NOREPLICAS few\r\n", "NOREPLICAS", false},
-    {"-NOAUTH who\r\n", "NOAUTH", false},
-    {"-WRONGTYPES\r\n", "WRONGTYPES", false},
-    {"-NOSCRIPT No matching script\r\n", "NOSCRIPT", false},
-    {"-\r\n", "", false},
-};
-
-START_TEST(redis_believes_no_odd_answer)
-{
-    settings.timeout_ms = 100;
-    for (size_t i = 0; i < sizeof odd_answers / sizeof *odd_answers; i++) {
-        struct fake_redis fake;
-        struct outcome outcome;
-        close_redis();
-        reports_forget();
-        fake_open(&fake, odd_answers[i].answer, odd_answers[i].drip);
-        settings.path = fake.path;
-        open_redis();
-        ck_assert_msg(!redis_is_away(redis), "case %zu: %s", i, reports.texts[0]);
-        int64_t start_us = clock_monotonic_us();
-        ck_assert_msg(charge_one("a", 1, &outcome) == STATUS_UNAVAILABLE, "case %zu", i);
-        ck_assert_int_lt(clock_monotonic_us() - start_us, (100 + LATE_MS) * 1000);
-        ck_assert_msg(reports_with("store away: ") == 1, "case %zu", i);
-        ck_assert_msg(strstr(reports.texts[0], odd_answers[i].why) != NULL,
-                      "case %zu: %s", i, reports.texts[0]);
-        close_redis();
-        fake_close(&fake);
-    }
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("redis");
-    TCase *script = tcase_create("script");
-    tcase_add_checked_fixture(script, setup, teardown);
-    tcase_set_timeout(script, 60);
-    tcase_add_test(script, redis_script_agrees_with_vectors);
-    tcase_add_test(script, redis_script_agrees_over_a_day);
-    tcase_add_test(script, redis_burst_is_exact_at_any_concurrency);
-    tcase_add_test(script, redis_charges_all_or_nothing);
-    tcase_add_test(script, redis_monitor_never_stops);
-    tcase_add_test(script, redis_look_writes_nothing);
-    tcase_add_test(script, redis_keeps_hashes_only);
-    tcase_add_test(script, redis_takes_hundreds_of_buckets);
-    tcase_add_test(script, redis_lost_script_is_sent_again);
-    tcase_add_test(script, redis_bad_bucket_concerns_one_message);
-    tcase_add_test(script, redis_level_is_clamped);
-    suite_add_tcase(suite, script);
-
-    TCase *away = tcase_create("away");
-    tcase_add_checked_fixture(away, setup, teardown);
-    tcase_set_timeout(away, 60);
-    tcase_add_test(away, redis_readonly_opens_breaker);
-    tcase_add_test(away, redis_oom_opens_breaker);
-    tcase_add_test(away, redis_eviction_policy_is_told);
-    tcase_add_test(away, redis_dead_connections_are_replaced);
-    tcase_add_test(away, redis_killed_and_back);
-    tcase_add_test(away, redis_survives_under_traffic);
-    tcase_add_test(away, redis_stopped_answers_in_time);
-    tcase_add_test(away, redis_old_failure_is_ignored);
-    tcase_add_test(away, redis_last_connection_opens_breaker);
-    tcase_add_test(away, redis_short_deadline_proves_nothing);
-    tcase_add_test(away, redis_lets_so_many_wait);
-    tcase_add_test(away, redis_works_over_tcp);
-    tcase_add_test(away, redis_logs_in_and_selects);
-    tcase_add_test(away, redis_password_alone);
-    tcase_add_test(away, redis_needs_no_server_to_open);
-    tcase_add_test(away, redis_believes_no_odd_answer);
-    suite_add_tcase(suite, away);
-
+    TCase *tcase = tcase_create("redis");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, redis_burst_is_exact_at_any_concurrency);
+    tcase_add_test(tcase, redis_window_is_exact_at_any_concurrency);
+    tcase_add_test(tcase, redis_latch_is_carried);
+    tcase_add_test(tcase, redis_charges_all_or_nothing);
+    tcase_add_test(tcase, redis_monitor_never_stops);
+    tcase_add_test(tcase, redis_look_writes_nothing);
+    tcase_add_test(tcase, redis_keeps_hashes_only);
+    tcase_add_test(tcase, redis_takes_hundreds_of_buckets);
+    tcase_add_test(tcase, redis_lost_script_is_sent_again);
+    tcase_add_test(tcase, redis_bad_bucket_concerns_one_message);
+    tcase_add_test(tcase, redis_bad_window_is_told);
+    tcase_add_test(tcase, redis_level_is_clamped);
+    suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -11,15 +11,21 @@ static struct rule rule = {.name = name};
 
 /* What the message says must never show. */
 static const struct charge charge = {.subject = "sender:secret@else", .cost = 300};
+static const struct surge surge = {.factor = 2000, .floor = 500, .window_ms = 1000};
+static const struct charge surged = {
+    .subject = "campaign:login:secret@else#0", .surge = &surge, .cost = 300};
 
-#define LIMIT(a, temp, l, b)                                                             \
+#define FIRED(c, by, a, temp, l, b)                                                      \
     {                                                                                    \
-        .action = (a), .temporary = (temp), .cause = CAUSE_LIMIT, .rule = &rule,         \
-        .over = -1, .charge = &charge, .outcome = {                                      \
+        .action = (a), .temporary = (temp), .cause = (c), .rule = &rule, .over = -1,     \
+        .charge = (by), .outcome = {                                                     \
             .left = (l),                                                                 \
             .burst = (b)                                                                 \
         }                                                                                \
     }
+#define LIMIT(a, temp, l, b) FIRED(CAUSE_LIMIT, &charge, a, temp, l, b)
+#define SURGE(a, temp, l, b) FIRED(CAUSE_LIMIT, &surged, a, temp, l, b)
+#define LATCH(by, a, l, b) FIRED(CAUSE_LATCH, by, a, false, l, b)
 #define OVER(a, m, v, o)                                                                 \
     {                                                                                    \
         .action = (a), .cause = CAUSE_RULE, .rule = &rule, .measure = (m), .value = (v), \
@@ -59,6 +65,23 @@ static const struct {
     {LIMIT(ACTION_DEFER, true, 90, 100),
      "451 4.7.1 This mail cannot be judged at the moment, please try again later. (cost "
      "300, left 90 of 100) [mailbrake r]"},
+    {SURGE(ACTION_DEFER, false, 12, 1000),
+     "450 4.7.1 More recipients than are usual for this mail. (cost 300, left 12 of "
+     "1000) [mailbrake r]"},
+    {SURGE(ACTION_REJECT, false, 200, 200),
+     "550 5.7.1 More recipients than are usual for this mail. (cost 300, left 200 of "
+     "200) [mailbrake r]"},
+    {SURGE(ACTION_DEFER, true, 200, 200),
+     "451 4.7.1 This mail cannot be judged at the moment, please try again later. (cost "
+     "300, left 200 of 200) [mailbrake r]"},
+    {SURGE(ACTION_QUARANTINE, false, 12, 1000), "250 accepted"},
+    {LATCH(&charge, ACTION_DEFER, 900, 1000),
+     "450 4.7.1 Mail like this is stopped for a while, since it passed its limit. (cost "
+     "300, left 900 of 1000) [mailbrake r]"},
+    {LATCH(&surged, ACTION_REJECT, 900, 1000),
+     "550 5.7.1 Mail like this is stopped for a while, since it passed its limit. (cost "
+     "300, left 900 of 1000) [mailbrake r]"},
+    {LATCH(&surged, ACTION_QUARANTINE, 900, 1000), "250 accepted"},
     {{.action = ACTION_REJECT,
       .cause = CAUSE_TOO_MANY,
       .rule = &rule,
@@ -113,6 +136,11 @@ START_TEST(reply_takes_the_rule_s_reason_and_incident)
                      "0123456789abcdef]");
     over.action = ACTION_QUARANTINE;
     ck_assert_str_eq(line_of(&over, "0123456789abcdef"), "250 accepted");
+    struct verdict latched = LATCH(&surged, ACTION_REJECT, 9, 10);
+    strcpy(reason, "Enough.");
+    ck_assert_str_eq(line_of(&latched, "0123456789abcdef"),
+                     "550 5.7.1 Enough. (cost 300, left 9 of 10) [mailbrake r "
+                     "0123456789abcdef]");
     rule.reason = NULL;
 }
 END_TEST

@@ -295,11 +295,80 @@ START_TEST(fingerprint_is_of_name_key_and_limit)
 }
 END_TEST
 
+static struct rule surging(void)
+{
+    struct rule rule;
+    rule_init(&rule);
+    rule.name = name_a;
+    rule.key = KEY_SENDER;
+    rule.unit = UNIT_RECIPIENTS;
+    rule.has_surge = true;
+    rule.surge = (struct surge){.factor = 2000, .floor = 500, .window_ms = 86400000};
+    return rule;
+}
+
+static bool surge_differs(struct rule changed)
+{
+    struct rule rule = surging();
+    rule_seal(&rule);
+    rule_seal(&changed);
+    ck_assert_uint_eq(strlen(rule.fingerprint), DIGEST_HEX_SIZE - 1);
+    return strcmp(rule.fingerprint, changed.fingerprint) != 0;
+}
+
+/* What was learnt is worth keeping when only what may pass changes. */
+START_TEST(fingerprint_of_a_surge_is_of_name_key_and_window)
+{
+    struct rule rule = surging();
+    rule.surge.factor = 1000;
+    rule.surge.floor = 1;
+    rule.latch_ms = 1000;
+    rule.action = ACTION_REJECT;
+    rule.monitor = true;
+    rule.limit = (struct rate){.tokens = 1, .period_ms = 1000, .burst = 1};
+    ck_assert(!surge_differs(rule));
+    rule = surging(), rule.name = name_b;
+    ck_assert(surge_differs(rule));
+    rule = surging(), rule.key = KEY_CAMPAIGN;
+    ck_assert(surge_differs(rule));
+    rule = surging(), rule.surge.window_ms++;
+    ck_assert(surge_differs(rule));
+    rule = surging(), rule.has_surge = false;
+    ck_assert(surge_differs(rule));
+}
+END_TEST
+
+/* A configuration fills in the default window of a rule that has none. */
+START_TEST(fingerprint_of_a_limit_has_no_latch_nor_window)
+{
+    struct rule rule = limited();
+    rule.latch_ms = 1000;
+    rule.surge.window_ms = 86400000;
+    ck_assert(!differs(rule));
+}
+END_TEST
+
 START_TEST(fingerprint_stays)
 {
     struct rule rule = limited();
     rule_seal(&rule);
     ck_assert_str_eq(rule.fingerprint, "d2137d231f89a11177c1af3f1a2f7e2f");
+    rule = surging();
+    rule_seal(&rule);
+    ck_assert_str_eq(rule.fingerprint, "4f9fec94a4ff17fa0be0b30fcd4ddeed");
+}
+END_TEST
+
+START_TEST(rule_is_metered_by_limit_or_surge)
+{
+    struct rule rule;
+    rule_init(&rule);
+    ck_assert(!rule_is_metered(&rule));
+    rule.has_limit = true;
+    ck_assert(rule_is_metered(&rule));
+    rule.has_limit = false;
+    rule.has_surge = true;
+    ck_assert(rule_is_metered(&rule));
 }
 END_TEST
 
@@ -310,6 +379,8 @@ START_TEST(rule_starts_unset)
     for (size_t i = 0; i < MEASURE_COUNT; i++)
         ck_assert_int_eq(rule.over[i], -1);
     ck_assert(!rule.has_limit);
+    ck_assert(!rule.has_surge);
+    ck_assert_int_eq(rule.latch_ms, 0);
     ck_assert_int_eq(rule.reply, ANY);
     rule.name = strdup("x");
     rule.reason = strdup("y");
@@ -330,6 +401,8 @@ START_TEST(names_of_actions_and_keys)
     ck_assert_str_eq(key_name(KEY_CLIENT), "client");
     ck_assert_str_eq(key_name(KEY_SENDER_DOMAIN), "sender_domain");
     ck_assert_str_eq(key_name(KEY_LIST), "list");
+    ck_assert_str_eq(key_name(KEY_THREAD), "thread");
+    ck_assert_str_eq(key_name(KEY_CAMPAIGN), "campaign");
     ck_assert_str_eq(key_name(KEY_ALL), "all");
 }
 END_TEST
@@ -354,7 +427,10 @@ int main(void)
     tcase_add_test(tests, limit_parses);
     tcase_add_loop_test(tests, limit_refuses, 0, COUNT(no_limits));
     tcase_add_test(tests, fingerprint_is_of_name_key_and_limit);
+    tcase_add_test(tests, fingerprint_of_a_surge_is_of_name_key_and_window);
+    tcase_add_test(tests, fingerprint_of_a_limit_has_no_latch_nor_window);
     tcase_add_test(tests, fingerprint_stays);
+    tcase_add_test(tests, rule_is_metered_by_limit_or_surge);
     tcase_add_test(tests, rule_starts_unset);
     tcase_add_test(tests, names_of_actions_and_keys);
     suite_add_tcase(suite, tests);

@@ -106,14 +106,56 @@ static void load(const char *path, struct settings *out)
     problems_clear(&problems);
 }
 
+/* Where it stands decides what a rule means. */
+static const char *const sample_rules[] = {
+    "announce-rate", "announce",         "null-to-many",     "students-cap",
+    "list-posting",  "list-size",        "automation-lists", "reply-storm",
+    "exposed",       "automation-grown", "newsletter-rate",  "newsletter",
+    "list-rate",     "outgrown",         "sender-rate",      "sender-day",
+    "client-rate",   "district-rate",
+};
+
 START_TEST(sample_loads)
 {
     struct settings settings;
     load(SAMPLE, &settings);
-    ck_assert_uint_eq(settings.policy.rule_count, 15);
+    ck_assert_uint_eq(settings.policy.rule_count,
+                      sizeof sample_rules / sizeof sample_rules[0]);
     ck_assert_uint_eq(settings.policy.group_count, 6);
     ck_assert_uint_eq(settings.list_count, 1);
     ck_assert_str_eq(settings.lists[0].path, SOURCE_DIR "/conf/lists/allstudents.txt");
+    settings_clear(&settings);
+}
+END_TEST
+
+START_TEST(sample_has_the_rules_in_order)
+{
+    struct settings settings;
+    load(SAMPLE, &settings);
+    for (size_t i = 0; i < settings.policy.rule_count; i++)
+        ck_assert_str_eq(settings.policy.rules[i].name, sample_rules[i]);
+    const struct rule *storm = &settings.policy.rules[7];
+    ck_assert_int_eq(storm->key, KEY_THREAD);
+    ck_assert_int_eq(storm->latch_ms, 86400000);
+    const struct rule *grown = &settings.policy.rules[9];
+    ck_assert_int_eq(grown->surge.factor, 2000);
+    ck_assert_int_eq(grown->surge.floor, 500);
+    ck_assert_int_eq(grown->surge.window_ms, 86400000);
+    const struct rule *outgrown = &settings.policy.rules[13];
+    ck_assert_int_eq(outgrown->key, KEY_CAMPAIGN);
+    ck_assert_int_eq(outgrown->surge.floor, 1000);
+    settings_clear(&settings);
+}
+END_TEST
+
+START_TEST(sample_s_rules_draw_no_warning)
+{
+    struct settings settings;
+    struct problems problems = {0};
+    ck_assert_int_eq(settings_load(SAMPLE, &settings, &problems), STATUS_OK);
+    for (size_t i = 0; i < problems.count; i++)
+        ck_assert_ptr_null(strstr(problems.items[i].text, "rule "));
+    problems_clear(&problems);
     settings_clear(&settings);
 }
 END_TEST
@@ -173,6 +215,8 @@ int main(void)
     tcase_add_test(tests, sample_names_every_option);
     tcase_add_test(tests, manual_names_every_option);
     tcase_add_test(tests, sample_loads);
+    tcase_add_test(tests, sample_has_the_rules_in_order);
+    tcase_add_test(tests, sample_s_rules_draw_no_warning);
     tcase_add_test(tests, sample_shows_the_defaults);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -1,117 +1,5 @@
 /* Loading configurations: defaults, every check, and where each mistake is reported. */
-#include <check.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "conf/settings.h"
-
-static char folder[PATH_MAX];
-static char file[PATH_MAX + 20];
-static struct settings settings;
-static struct problems problems;
-
-static void write_file(const char *name, const char *text, size_t length)
-{
-    char path[PATH_MAX + 100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *stream = fopen(path, "w");
-    ck_assert_ptr_nonnull(stream);
-    ck_assert_uint_eq(fwrite(text, 1, length, stream), length);
-    ck_assert_int_eq(fclose(stream), 0);
-}
-
-static void write_text(const char *name, const char *text)
-{
-    write_file(name, text, strlen(text));
-}
-
-static void set_up(void)
-{
-    char made[] = "/tmp/test_settings.XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(made));
-    ck_assert_ptr_nonnull(realpath(made, folder));
-    snprintf(file, sizeof file, "%s/m.conf", folder);
-    settings = (struct settings){0};
-    problems = (struct problems){0};
-}
-
-static void tear_down(void)
-{
-    static const char *const names[] = {"m.conf", "more.conf", "again.conf", "dir"};
-    char path[PATH_MAX + 100];
-    settings_clear(&settings);
-    problems_clear(&problems);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        (void)remove(path);
-    }
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static void show_problems(void)
-{
-    for (size_t i = 0; i < problems.count; i++) {
-        char line[600];
-        problem_format(&problems.items[i], line, sizeof line);
-        fprintf(stderr, "  %s\n", line);
-    }
-}
-
-static enum status load(const char *text)
-{
-    settings_clear(&settings);
-    problems_clear(&problems);
-    write_text("m.conf", text);
-    return settings_load(file, &settings, &problems);
-}
-
-static void load_right(const char *text)
-{
-    enum status status = load(text);
-    if (status != STATUS_OK)
-        show_problems();
-    ck_assert_int_eq(status, STATUS_OK);
-    ck_assert_uint_eq(problems.errors, 0);
-}
-
-/* The errors' n-th line, without the folder. */
-static const char *error_line(size_t n)
-{
-    static char line[600];
-    size_t length = strlen(folder) + 1;
-    for (size_t i = 0; i < problems.count; i++) {
-        if (problems.items[i].warning || n-- > 0)
-            continue;
-        problem_format(&problems.items[i], line, sizeof line);
-        return strncmp(line, folder, length - 1) == 0 ? line + length : line;
-    }
-    return "";
-}
-
-/* One error, whose line begins with that. */
-static void expect(const char *text, const char *begins)
-{
-    ck_assert_int_eq(load(text), STATUS_INVALID);
-    if (problems.errors != 1)
-        show_problems();
-    ck_assert_uint_eq(problems.errors, 1);
-    ck_assert_msg(strncmp(error_line(0), begins, strlen(begins)) == 0,
-                  "expected: %s\nfound:    %s", begins, error_line(0));
-    ck_assert_ptr_null(settings.file);
-}
-
-static bool has_warning(const char *text)
-{
-    for (size_t i = 0; i < problems.count; i++) {
-        if (problems.items[i].warning && strstr(problems.items[i].text, text) != NULL)
-            return true;
-    }
-    return false;
-}
+#include "settings_fixture.h"
 
 START_TEST(settings_default)
 {
@@ -238,62 +126,6 @@ START_TEST(settings_lists)
     ck_assert_int_eq(lists[1].max_age_ms, 604800000);
     ck_assert_int_eq(lists[2].kind, LIST_VIRTUAL);
     ck_assert_int_eq(lists[2].refresh_ms, 1000);
-}
-END_TEST
-
-START_TEST(settings_rules)
-{
-    load_right(
-        "domains = [\"a.example\"];\ngroups = { g = [\"login:x\", \"h\"];\n"
-        "h = [\"<>\"]; };\nrules = (\n"
-        "{ name = \"one\"; from = [\"g\"]; from_not = [\"@a.example\"];\n"
-        "  to = [\"list:*\"]; to_not = [\"b@a.example\"]; hours = \"Mon\";\n"
-        "  hours_not = \"Sat-Sun\"; origin = \"local\"; reply = true;\n"
-        "  automatic = false; reach_over = 0; external_over = 2;\n"
-        "  visible_over = 3; visible_external_over = 1000000000;\n"
-        "  key = \"sender_domain\"; limit = \"5 recipients per 1h\";\n"
-        "  action = \"quarantine\"; mode = \"monitor\"; reason = \"No.\"; },\n"
-        "{ name = \"two\"; burst = 9; limit = \"5 messages per 1h\"; key = \"all\";\n"
-        "  action = \"defer\"; mode = \"enforce\"; },\n"
-        "{ name = \"three\"; action = \"accept\"; }\n);\n");
-    ck_assert_uint_eq(settings.policy.rule_count, 3);
-    const struct rule *rule = &settings.policy.rules[0];
-    ck_assert_str_eq(rule->name, "one");
-    ck_assert_int_eq(rule->line, 5);
-    ck_assert_uint_eq(rule->from.count, 2);
-    ck_assert_int_eq(rule->from.items[1].kind, ELEMENT_NULL_SENDER);
-    ck_assert_int_eq(rule->from.items[1].line, 3);
-    ck_assert_uint_eq(rule->from_not.count, 1);
-    ck_assert_uint_eq(rule->to.count, 1);
-    ck_assert_uint_eq(rule->to_not.count, 1);
-    ck_assert(hours_have(&rule->hours, 0));
-    ck_assert(!hours_have(&rule->hours_not, 0));
-    ck_assert_int_eq(rule->origin, ORIGIN_LOCAL);
-    ck_assert_int_eq(rule->reply, YES);
-    ck_assert_int_eq(rule->automatic, NO);
-    ck_assert_int_eq(rule->over[MEASURE_REACH], 0);
-    ck_assert_int_eq(rule->over[MEASURE_EXTERNAL], 2);
-    ck_assert_int_eq(rule->over[MEASURE_VISIBLE], 3);
-    ck_assert_int_eq(rule->over[MEASURE_VISIBLE_EXTERNAL], 1000000000);
-    ck_assert(rule->has_limit);
-    ck_assert_int_eq(rule->unit, UNIT_RECIPIENTS);
-    ck_assert_int_eq(rule->limit.tokens, 5);
-    ck_assert_int_eq(rule->limit.burst, 5);
-    ck_assert_int_eq(rule->limit.period_ms, 3600000);
-    ck_assert_int_eq(rule->key, KEY_SENDER_DOMAIN);
-    ck_assert_int_eq(rule->action, ACTION_QUARANTINE);
-    ck_assert(rule->monitor);
-    ck_assert_str_eq(rule->reason, "No.");
-
-    rule = &settings.policy.rules[1];
-    ck_assert_int_eq(rule->limit.burst, 9);
-    ck_assert_int_eq(rule->limit.tokens, 5);
-    ck_assert(!rule->monitor);
-    ck_assert_ptr_null(rule->reason);
-    ck_assert_int_eq(rule->over[MEASURE_REACH], -1);
-    ck_assert_str_ne(rule->fingerprint, settings.policy.rules[2].fingerprint);
-    ck_assert_uint_eq(strlen(rule->fingerprint), DIGEST_HEX_SIZE - 1);
-    ck_assert(!settings.policy.rules[2].has_limit);
 }
 END_TEST
 
@@ -559,7 +391,6 @@ int main(void)
     tcase_add_test(tests, settings_default_policy);
     tcase_add_test(tests, settings_all_set);
     tcase_add_test(tests, settings_lists);
-    tcase_add_test(tests, settings_rules);
     tcase_add_test(tests, settings_numbers_in_texts_are_no_numbers);
     tcase_add_test(tests, settings_includes_from_its_folder);
     tcase_add_test(tests, settings_relative_path);

@@ -69,8 +69,8 @@ static enum status charge_one(const char *subject, int64_t cost, struct outcome 
     static const struct rate rate = {1000, INT64_C(86400000), 1000};
     const struct charge charge = {
         .fingerprint = "rule", .subject = subject, .rate = &rate, .cost = cost};
-    return store_charge(store, &charge, 1, true, clock_monotonic_us() + 10000000, out,
-                        out_source);
+    return store_charge(store, &charge, 1, CHARGE_TAKE, clock_monotonic_us() + 10000000,
+                        out, out_source);
 }
 
 /* What is left, when who is meant to answers. */
@@ -182,9 +182,9 @@ START_TEST(store_rules_have_their_own_buckets)
     struct outcome outcomes[2];
     enum store_source source;
     open_store();
-    ck_assert_int_eq(store_charge(store, charges, 2, true, 0, outcomes, &source),
+    ck_assert_int_eq(store_charge(store, charges, 2, CHARGE_TAKE, 0, outcomes, &source),
                      STATUS_OK);
-    ck_assert_int_eq(store_charge(store, charges, 2, true, 0, outcomes, &source),
+    ck_assert_int_eq(store_charge(store, charges, 2, CHARGE_TAKE, 0, outcomes, &source),
                      STATUS_OK);
     ck_assert_int_eq(outcomes[0].left, 0);
     ck_assert_int_eq(outcomes[1].left, 6);
@@ -196,11 +196,12 @@ START_TEST(store_knows_its_limits)
     enum store_source source = STORE_REDIS;
     struct outcome outcome;
     open_store();
-    ck_assert_int_eq(store_charge(store, NULL, 0, true, 0, &outcome, &source), STATUS_OK);
+    ck_assert_int_eq(store_charge(store, NULL, 0, CHARGE_TAKE, 0, &outcome, &source),
+                     STATUS_OK);
     ck_assert_int_eq(source, STORE_NONE);
-    ck_assert_int_eq(
-        store_charge(store, NULL, STORE_CHARGES_MAX + 1, true, 0, &outcome, &source),
-        STATUS_UNAVAILABLE);
+    ck_assert_int_eq(store_charge(store, NULL, STORE_CHARGES_MAX + 1, CHARGE_TAKE, 0,
+                                  &outcome, &source),
+                     STATUS_UNAVAILABLE);
 }
 END_TEST
 
@@ -407,8 +408,8 @@ START_TEST(store_decides_a_message_in_one_place)
     digest_hex(&key, "bad", 3, hash);
     (void)snprintf(command, sizeof command, "RPUSH {mb-test}:b:rule:%s x", hash);
     server_do(&server, command);
-    ck_assert_int_eq(store_charge(store, charges, 2, true, clock_monotonic_us() + 1000000,
-                                  outcomes, &source),
+    ck_assert_int_eq(store_charge(store, charges, 2, CHARGE_TAKE,
+                                  clock_monotonic_us() + 1000000, outcomes, &source),
                      STATUS_OK);
     ck_assert_int_eq(source, STORE_LOCAL);
     ck_assert_int_eq(outcomes[0].burst, 250);

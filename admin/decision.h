@@ -1,0 +1,15 @@
+/* Many held messages released, refused or deleted one after the other: one action. */
+#ifndef ADMIN_DECISION_H
+#define ADMIN_DECISION_H
+
+#include "admin/request.h"
+
+enum { DECISION_MAX = 1000 }; /* messages that one request may name */
+
+/* Announces it, decides about each id (an array of strings), enters it in the audit with
+ * the ids and what became of them, and answers {"results": [{"id", "ok", "error"?}],
+ * "done", "failed"}. target: as the audit has it. */
+void decision_make(struct request *request, enum actions_verb verb, const char *target,
+                   const json_t *ids);
+
+#endif

@@ -1,0 +1,17 @@
+/* Unstructured header text with encoded words (RFC 2047). */
+#ifndef POLICY_ENCODED_H
+#define POLICY_ENCODED_H
+
+#include <stddef.h>
+
+#include "base/text.h"
+
+/* Adds the text as people read it, in valid UTF-8: B and Q decoded, blanks between two
+ * encoded words dropped (6.2), characters that two words share put together. What is no
+ * encoded word stays as it is; bytes that are no character become U+FFFD; a character
+ * set that is not known is taken for UTF-8. As generous as mail programs are: words
+ * inside words, blanks in a word, and broken base64 are decoded. Linear time; failures
+ * of memory stick in out. */
+void encoded_decode(const char *value, size_t length, struct text *out);
+
+#endif

@@ -1,0 +1,62 @@
+/* Holds of the time in which the store is away: the incidents that they belong to, and
+ * their records, which wait to be written. */
+#ifndef QUARANTINE_BACKLOG_H
+#define QUARANTINE_BACKLOG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "quarantine/tally.h"
+
+struct backlog;
+
+enum {
+    BACKLOG_INCIDENTS_MAX =
+        1024,                 /* then the one that is quiet for longest is forgotten */
+    BACKLOG_HOLDS_MAX = 1000, /* beside the first of each incident */
+};
+
+/* A hold that the store has not taken yet. Owns what it points to. */
+struct late {
+    char open_id[TALLY_ID_SIZE]; /* where its incident is as long as it is open */
+    char id[DIGEST_ID_SIZE];
+    char incident[DIGEST_ID_SIZE];
+    json_t *hold;  /* the record */
+    json_t *alone; /* the incident as it would be with this hold alone */
+    struct late *next;
+};
+
+void late_free(struct late *late);
+
+/* NULL without memory. Safe from many threads; never waits. */
+struct backlog *backlog_new(void);
+void backlog_free(struct backlog *backlog);
+
+/* The store says that this is the key's incident, and how many of it wait. */
+void backlog_learn(struct backlog *backlog, const char *open_id, const char *incident,
+                   int64_t waiting, int64_t now_ms);
+
+/* A hold of that incident is over; the incident is. */
+void backlog_release(struct backlog *backlog, const char *incident);
+void backlog_close(struct backlog *backlog, const char *incident);
+
+/* Takes a place for one more hold in the key's incident: the one that is known, if its
+ * last hold is less than INCIDENT_GAP_MS ago; else the one that incident holds, or a new
+ * one if that is "". False when max of it wait already. Writes its id either way. */
+bool backlog_enter(struct backlog *backlog, const char *open_id, int64_t now_ms,
+                   int64_t max, char incident[DIGEST_ID_SIZE]);
+
+/* Keeps a hold's record until the store takes it. False when there is no room: then it
+ * was freed, and only the queue knows of the hold. */
+bool backlog_add(struct backlog *backlog, struct late *late);
+
+bool backlog_is_pending(struct backlog *backlog);
+
+/* The oldest, for the caller to free or to put back; NULL when there is none. */
+struct late *backlog_take(struct backlog *backlog);
+void backlog_return(struct backlog *backlog, struct late *late);
+
+#endif

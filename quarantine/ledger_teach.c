@@ -1,0 +1,50 @@
+/* What a hold's record says of its windows, given back to them when it is released. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/plan.h"
+#include "quarantine/ledger_parts.h"
+#include "quarantine/record.h"
+#include "store/store.h"
+
+static const struct rule *find_rule(const struct policy *policy, const char *fingerprint)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (strcmp(policy->rules[i].fingerprint, fingerprint) == 0)
+            return &policy->rules[i];
+    }
+    return NULL;
+}
+
+/* False when it is none, or its rule has no surge now. */
+static bool read_lesson(const struct policy *policy, const json_t *lesson,
+                        struct charge *out)
+{
+    const char *fingerprint = json_string_value(json_array_get(lesson, 0));
+    const char *subject = json_string_value(json_array_get(lesson, 1));
+    json_int_t copies = json_integer_value(json_array_get(lesson, 2));
+    if (fingerprint == NULL || subject == NULL || copies <= 0)
+        return false;
+    const struct rule *rule = find_rule(policy, fingerprint);
+    if (rule == NULL || !rule->has_surge)
+        return false;
+    *out = plan_charge(rule, subject, (int64_t)copies);
+    return true;
+}
+
+enum status ledger_teach(struct ledger *ledger, const struct policy *policy,
+                         const json_t *hold, int64_t deadline_us)
+{
+    struct charge charges[RECORD_LESSONS_MAX];
+    size_t count = 0;
+    size_t i;
+    const json_t *lesson;
+    json_array_foreach(json_object_get(hold, "teaches"), i, lesson)
+    {
+        if (count < RECORD_LESSONS_MAX && read_lesson(policy, lesson, &charges[count]))
+            count++;
+    }
+    if (count == 0)
+        return STATUS_OK;
+    return store_amend(ledger->store, charges, count, AMEND_TEACH, deadline_us);
+}

@@ -1,0 +1,114 @@
+/* A line for each message: "QUEUE_ID ARRIVED_MS HOLD_ID INCIDENT". Read whole, written
+ * whole: brakes that pull are rare. */
+#include "quarantine/pulled.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/durable.h"
+#include "base/text.h"
+
+enum { LINE_SIZE = 128 };
+
+enum status pulled_add(struct pulled *pulled, const struct pulled_message *message)
+{
+    size_t count = pulled->count;
+    if (count == PULLED_MAX)
+        return STATUS_LIMIT;
+    if ((count & (count - 1)) == 0) { /* a power of two: full */
+        size_t capacity = count == 0 ? 1 : 2 * count;
+        struct pulled_message *messages =
+            reallocarray(pulled->messages, capacity, sizeof *messages);
+        if (messages == NULL)
+            return STATUS_NOMEM;
+        pulled->messages = messages;
+    }
+    pulled->messages[pulled->count++] = *message;
+    return STATUS_OK;
+}
+
+const struct pulled_message *pulled_find(const struct pulled *pulled,
+                                         const char *queue_id, int64_t arrived_ms)
+{
+    for (size_t i = pulled->count; i > 0; i--) { /* the last one is true */
+        const struct pulled_message *message = &pulled->messages[i - 1];
+        if (message->arrived_ms == arrived_ms && strcmp(message->queue_id, queue_id) == 0)
+            return message;
+    }
+    return NULL;
+}
+
+void pulled_clear(struct pulled *pulled)
+{
+    free(pulled->messages);
+    *pulled = (struct pulled){0};
+}
+
+static bool parse(const char *line, struct pulled_message *out)
+{
+    char end = '\0';
+    return sscanf(line, "%40[0-9A-Za-z] %" SCNd64 " %16[0-9a-f] %16[0-9a-f-]%c",
+                  out->queue_id, &out->arrived_ms, out->id, out->incident, &end) == 5 &&
+           end == '\n' && strlen(out->id) == DIGEST_ID_SIZE - 1;
+}
+
+enum status pulled_read(const char *state_file, struct pulled *out, struct error *error)
+{
+    struct text path = {0};
+    struct pulled pulled = {0};
+    char line[LINE_SIZE];
+    enum status status = STATUS_OK;
+    if (state_file[0] == '\0')
+        return STATUS_OK;
+    text_printf(&path, "%s.pulled", state_file);
+    FILE *file = path.failed ? NULL : fopen(path.data, "re");
+    if (path.failed)
+        status = error_set(error, STATUS_NOMEM, "out of memory");
+    else if (file == NULL && errno != ENOENT)
+        status = error_set(error, STATUS_IO, "%s: %s", path.data, strerror(errno));
+    while (status == STATUS_OK && file != NULL &&
+           fgets(line, sizeof line, file) != NULL) {
+        struct pulled_message message;
+        if (parse(line, &message))
+            status = pulled_add(&pulled, &message);
+        if (status == STATUS_NOMEM)
+            (void)error_set(error, status, "out of memory");
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    text_clear(&path);
+    if (status != STATUS_OK && status != STATUS_LIMIT) {
+        pulled_clear(&pulled);
+        return status;
+    }
+    *out = pulled;
+    return STATUS_OK;
+}
+
+enum status pulled_write(const char *state_file, const struct pulled *pulled,
+                         struct error *error)
+{
+    struct text path = {0};
+    struct text temporary = {0};
+    struct text lines = {0};
+    if (state_file[0] == '\0')
+        return STATUS_OK;
+    text_printf(&path, "%s.pulled", state_file);
+    text_printf(&temporary, "%s.pulled.tmp", state_file);
+    for (size_t i = 0; i < pulled->count; i++) {
+        const struct pulled_message *message = &pulled->messages[i];
+        text_printf(&lines, "%s %" PRId64 " %s %s\n", message->queue_id,
+                    message->arrived_ms, message->id, message->incident);
+    }
+    enum status status = path.failed || temporary.failed || lines.failed
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : durable_replace(path.data, temporary.data,
+                                               text_string(&lines), lines.length, error);
+    text_clear(&path);
+    text_clear(&temporary);
+    text_clear(&lines);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* What an administrator changes by hand in buckets and windows. */
+#ifndef STORE_AMEND_H
+#define STORE_AMEND_H
+
+enum amend {
+    AMEND_RESET,   /* the bucket is full, the window empty, no latch; the past stays */
+    AMEND_UNLATCH, /* no latch, and all else stays */
+    AMEND_TEACH,   /* windows count their cost, whatever the room; buckets stay */
+};
+
+#endif

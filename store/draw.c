@@ -1,0 +1,37 @@
+/* The walk over what was found, as charge.lua has it: all above the first that fires and
+ * is not monitored, and it, may latch; all are charged if there is none. */
+#include "store/draw.h"
+
+static size_t find_decider(const struct draw *draws, size_t count,
+                           const struct outcome *outcomes)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!draws[i].monitor && outcome_fires(&outcomes[i]))
+            return i;
+    return count;
+}
+
+/* Whether a cost is of no account: nothing could have let it pass. */
+static bool is_beyond(const struct draw *draw, const struct outcome *outcome)
+{
+    if (!draw->is_window)
+        return draw->cost > outcome->burst;
+    return draw->cost > outcome->burst && draw->cost <= draw->whole;
+}
+
+void draw_settle(const struct draw *draws, size_t count, const struct outcome *outcomes,
+                 enum charge_mode mode, struct draw_effect *out)
+{
+    size_t decider = find_decider(draws, count, outcomes);
+    bool accepted = mode == CHARGE_TAKE && decider == count;
+    for (size_t i = 0; i < count; i++) {
+        bool reached = mode != CHARGE_PEEK && i <= decider;
+        bool room = draws[i].is_window || outcomes[i].fits;
+        bool taught = reached && draws[i].is_window && draws[i].teaches;
+        out[i] = (struct draw_effect){
+            .takes = draws[i].cost > 0 && ((accepted && room) || taught),
+            .latches = reached && draws[i].latch_ms > 0 && outcome_fires(&outcomes[i]) &&
+                       !is_beyond(&draws[i], &outcomes[i]),
+        };
+    }
+}

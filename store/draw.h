@@ -1,0 +1,38 @@
+/* A charge as the memory of this process sees it, and what it leaves behind. */
+#ifndef STORE_DRAW_H
+#define STORE_DRAW_H
+
+#include "policy/store.h"
+
+enum { MEMORY_ID_BYTES = 16 };
+
+/* A keyed hash that names rule and subject: nobody can aim for one set of a table. */
+struct memory_id {
+    uint8_t bytes[MEMORY_ID_BYTES];
+};
+
+/* Of a bucket, or of a window. */
+struct draw {
+    struct memory_id id;
+    bool is_window;
+    struct rate rate;   /* of a bucket */
+    struct surge surge; /* of a window */
+    int64_t cost;
+    int64_t latch_ms;
+    /* Of a window that is but a share: up to here, a cost that only the share is too
+     * small for sets no latch. 0: it is the whole. */
+    int64_t whole;
+    bool monitor, teaches;
+};
+
+struct draw_effect {
+    bool takes;   /* a bucket is drawn from, a window counts the cost */
+    bool latches; /* its latch is set for latch_ms */
+};
+
+/* What store_charge says of a message, once it is known what was found: an effect a draw.
+ */
+void draw_settle(const struct draw *draws, size_t count, const struct outcome *outcomes,
+                 enum charge_mode mode, struct draw_effect *out);
+
+#endif

@@ -1,0 +1,169 @@
+/* Charges into draws: hashed, and cut down to this relay's share. */
+#include "store/local.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "store/share.h"
+
+static uint8_t nibble(char digit)
+{
+    return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+/* Rule and subject in one keyed hash. */
+static enum status make_id(const struct local *local, const struct charge *charge,
+                           struct memory_id *out)
+{
+    struct text name = {0};
+    char hex[DIGEST_HEX_SIZE];
+    text_printf(&name, "%s:%s", charge->fingerprint, charge->subject);
+    if (name.failed)
+        return STATUS_NOMEM;
+    digest_hex(local->key, name.data, name.length, hex);
+    text_clear(&name);
+    for (size_t i = 0; i < MEMORY_ID_BYTES; i++)
+        out->bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    return STATUS_OK;
+}
+
+static bool is_mirrored(const struct charge *charge)
+{
+    return charge->latch_ms > 0 || charge->surge != NULL;
+}
+
+/* All but the id. */
+static struct draw make_draw(const struct local *local, const struct charge *charge)
+{
+    struct draw draw = {.is_window = charge->surge != NULL,
+                        .cost = charge->cost,
+                        .latch_ms = charge->latch_ms,
+                        .monitor = charge->monitor,
+                        .teaches = charge->teaches};
+    assert((charge->surge == NULL) != (charge->rate == NULL));
+    if (draw.is_window) {
+        draw.surge = *charge->surge;
+        if (local->nodes > 0) {
+            draw.surge = share_of_surge(charge->surge, local->nodes);
+            draw.whole = charge->surge->floor;
+        }
+    } else {
+        draw.rate =
+            local->nodes > 0 ? share_of(charge->rate, local->nodes) : *charge->rate;
+    }
+    return draw;
+}
+
+/* NULL without memory. Those that are not mirrored get no id if only_mirrored. */
+static struct draw *make_draws(const struct local *local, const struct charge *charges,
+                               size_t count, bool only_mirrored)
+{
+    enum status status = STATUS_OK;
+    struct draw *draws = calloc(count + 1, sizeof *draws);
+    for (size_t i = 0; draws != NULL && i < count && status == STATUS_OK; i++) {
+        draws[i] = make_draw(local, &charges[i]);
+        if (!only_mirrored || is_mirrored(&charges[i]))
+            status = make_id(local, &charges[i], &draws[i].id);
+    }
+    if (status == STATUS_OK)
+        return draws;
+    free(draws);
+    return NULL;
+}
+
+enum status local_charge(const struct local *local, const struct charge *charges,
+                         size_t count, enum charge_mode mode, int64_t now_ms,
+                         struct outcome *out_outcomes)
+{
+    struct draw *draws = make_draws(local, charges, count, false);
+    if (draws == NULL)
+        return STATUS_NOMEM;
+    enum status status =
+        memory_charge(local->memory, draws, count, mode, now_ms, out_outcomes);
+    free(draws);
+    return status;
+}
+
+enum status local_amend(const struct local *local, const struct charge *charges,
+                        size_t count, enum amend what, int64_t now_ms)
+{
+    struct draw *draws = make_draws(local, charges, count, false);
+    if (draws == NULL)
+        return STATUS_NOMEM;
+    enum status status = memory_amend(local->memory, draws, count, what, now_ms);
+    free(draws);
+    return status;
+}
+
+enum status local_window(const struct local *local, const struct charge *charge,
+                         int64_t now_ms, struct window *out)
+{
+    struct draw *draw = make_draws(local, charge, 1, false);
+    if (draw == NULL)
+        return STATUS_NOMEM;
+    memory_window(local->memory, draw, now_ms, out);
+    free(draw);
+    return STATUS_OK;
+}
+
+enum status local_recall(const struct local *local, const struct charge *charges,
+                         size_t count, int64_t now_ms, struct local_mirror *out)
+{
+    struct local_mirror mirror = {.count = count};
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any = any || is_mirrored(&charges[i]);
+    if (any) {
+        mirror.draws = make_draws(local, charges, count, true);
+        mirror.carried = calloc(count, sizeof *mirror.carried);
+        if (mirror.draws == NULL || mirror.carried == NULL) {
+            local_mirror_clear(&mirror);
+            return STATUS_NOMEM;
+        }
+        memory_recall(local->memory, mirror.draws, count, now_ms, mirror.carried);
+    }
+    *out = mirror;
+    return STATUS_OK;
+}
+
+/* This relay's share of the largest past window: what made size out of it is multiplied
+ * by factor / 1000 and rounded down, so the next whole number above is just that. */
+static int64_t usual_share(const struct local *local, const struct draw *draw,
+                           int64_t size)
+{
+    if (size <= draw->whole)
+        return 0;
+    return (size * 1000 + draw->surge.factor - 1) / draw->surge.factor / local->nodes;
+}
+
+void local_learn(const struct local *local, const struct local_mirror *mirror,
+                 enum charge_mode mode, int64_t now_ms, const struct outcome *outcomes)
+{
+    if (mirror->draws == NULL)
+        return;
+    struct sight *sights = calloc(mirror->count, sizeof *sights);
+    struct draw_effect *effects = calloc(mirror->count, sizeof *effects);
+    if (sights != NULL && effects != NULL) {
+        draw_settle(mirror->draws, mirror->count, outcomes, mode, effects);
+        for (size_t i = 0; i < mirror->count; i++) {
+            const struct draw *draw = &mirror->draws[i];
+            sights[i].latch_ms =
+                effects[i].latches ? draw->latch_ms : outcomes[i].latch_ms;
+            sights[i].told = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
+            if (draw->is_window)
+                sights[i].copies = usual_share(local, draw, outcomes[i].burst);
+        }
+        memory_mirror(local->memory, mirror->draws, sights, mirror->count, now_ms);
+    }
+    free(sights);
+    free(effects);
+}
+
+void local_mirror_clear(struct local_mirror *mirror)
+{
+    free(mirror->draws);
+    free(mirror->carried);
+    *mirror = (struct local_mirror){0};
+}

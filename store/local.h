@@ -1,0 +1,47 @@
+/* The memory of this process as charges know it: the whole store, or one relay's share of
+ * Redis and a mirror of what Redis said, for when it is away. */
+#ifndef STORE_LOCAL_H
+#define STORE_LOCAL_H
+
+#include "base/digest.h"
+#include "store/memory.h"
+
+/* Borrowed. */
+struct local {
+    struct memory *memory;
+    const struct digest_key *key;
+    int nodes; /* that share what a rule allows; 0: this is the whole store */
+};
+
+/* As store_charge and store_amend, of this memory, at now_ms on the wall clock; NOMEM,
+ * too. */
+enum status local_charge(const struct local *local, const struct charge *charges,
+                         size_t count, enum charge_mode mode, int64_t now_ms,
+                         struct outcome *out_outcomes) MUST_CHECK;
+enum status local_amend(const struct local *local, const struct charge *charges,
+                        size_t count, enum amend what, int64_t now_ms) MUST_CHECK;
+
+/* As store_window. */
+enum status local_window(const struct local *local, const struct charge *charge,
+                         int64_t now_ms, struct window *out) MUST_CHECK;
+
+/* What one charge of Redis takes from the mirror, and brings to it. */
+struct local_mirror {
+    struct draw *draws; /* NULL: no charge has a latch or a window */
+    int64_t *carried;   /* for how long each is latched by what only we saw */
+    size_t count;
+};
+
+/* NOMEM. */
+enum status local_recall(const struct local *local, const struct charge *charges,
+                         size_t count, int64_t now_ms,
+                         struct local_mirror *out) MUST_CHECK;
+
+/* Redis was asked with what was carried, and this is what it found. Windows keep the most
+ * that is allowed as one past window; latches stand as they do in Redis now. */
+void local_learn(const struct local *local, const struct local_mirror *mirror,
+                 enum charge_mode mode, int64_t now_ms, const struct outcome *outcomes);
+
+void local_mirror_clear(struct local_mirror *mirror);
+
+#endif

@@ -1,0 +1,179 @@
+/* Rows into what policy counts with, and back; and what it costs to forget one. To forget
+ * a latch, or copies that were counted, lets through what should be stopped; to forget a
+ * window's past stops what should be let through. Latches stay longest, those that stand
+ * longest last of all. Then it is the part used up that counts, as what is nearly full
+ * again, or has seen a message or two, is forgotten at the smallest loss: a flood of new
+ * keys pushes out its own. A past is worth as much as half a window. */
+#include "store/rows.h"
+
+#include <stddef.h>
+
+#define PART INT64_C(1000000000) /* all of it used up */
+#define LATCHED (2 * PART)
+
+static const int64_t latch_max_ms = RATE_PERIOD_MAX_MS;
+
+static const struct bucket_row *bucket_of(const struct row *row)
+{
+    const void *whole = row;
+    return whole;
+}
+
+static const struct window_row *window_of(const struct row *row)
+{
+    const void *whole = row;
+    return whole;
+}
+
+static struct window unpack(const struct window_row *row)
+{
+    struct window window = {.start_ms = row->start_ms,
+                            .copies = row->copies,
+                            .past_count = (size_t)row->past_count};
+    for (size_t i = 0; i < window.past_count; i++)
+        window.past[i] = (struct window_past){row->past_end_ms[i], row->past_copies[i]};
+    return window;
+}
+
+static bool lies_ahead(const struct window *window, int64_t now_ms)
+{
+    bool ahead = window->copies > 0 && window->start_ms > now_ms;
+    for (size_t i = 0; i < window->past_count; i++)
+        ahead = ahead || window->past[i].end_ms > now_ms;
+    return ahead;
+}
+
+/* A latch never stands longer than its rule sets it for. A rule without one sees none,
+ * and leaves alone what it finds. */
+static void clamp(struct meter *meter, const struct draw *draw, int64_t now_ms)
+{
+    int64_t most = now_ms + (draw->latch_ms > 0 ? draw->latch_ms : latch_max_ms);
+    if (meter->latch_end_ms > most) {
+        meter->latch_end_ms = most;
+        meter->healed = true;
+    }
+}
+
+struct meter rows_read(const struct row *row, const struct draw *draw, int64_t now_ms)
+{
+    struct meter meter = {0};
+    if (row != NULL && row->latch_end_ms > now_ms) {
+        meter.latch_end_ms = row->latch_end_ms;
+        meter.own = row->own;
+    }
+    if (draw->is_window) {
+        if (row != NULL)
+            meter.window = unpack(window_of(row));
+        meter.healed = lies_ahead(&meter.window, now_ms);
+        window_roll(&meter.window, &draw->surge, now_ms);
+    } else if (row == NULL) {
+        meter.bucket = bucket_full(&draw->rate, now_ms);
+    } else {
+        const struct bucket_row *bucket = bucket_of(row);
+        /* Another period than the row's when nodes was changed: its rest has another
+         * unit and is dropped. */
+        int64_t rest = bucket->period_ms == draw->rate.period_ms ? bucket->rest : 0;
+        meter.bucket = (struct bucket){bucket->level, rest, bucket->stamp_ms};
+        meter.healed = bucket->stamp_ms > now_ms;
+        bucket_refill(&meter.bucket, &draw->rate, now_ms);
+    }
+    clamp(&meter, draw, now_ms);
+    return meter;
+}
+
+struct outcome rows_outcome(const struct meter *meter, const struct draw *draw,
+                            int64_t now_ms)
+{
+    struct outcome outcome = {.left = meter->bucket.level, .burst = draw->rate.burst};
+    if (draw->is_window) {
+        outcome.left = window_left(&meter->window, &draw->surge);
+        outcome.burst = window_size(&meter->window, &draw->surge);
+    }
+    if (draw->latch_ms > 0 && meter->latch_end_ms > 0)
+        outcome.latch_ms = meter->latch_end_ms - now_ms;
+    outcome.fits = draw->cost <= outcome.left;
+    return outcome;
+}
+
+static void write_bucket(struct bucket_row *row, const struct rate *rate,
+                         const struct bucket *bucket)
+{
+    row->rest = bucket->rest;
+    row->stamp_ms = bucket->stamp_ms;
+    row->period_ms = rate->period_ms;
+    row->level = (int32_t)bucket->level;
+    row->tokens = (int32_t)rate->tokens;
+    row->burst = (int32_t)rate->burst;
+}
+
+static void write_window(struct window_row *row, const struct surge *surge,
+                         const struct window *window)
+{
+    row->start_ms = window->start_ms;
+    row->window_ms = surge->window_ms;
+    row->copies = (int32_t)window->copies;
+    row->factor = (int32_t)surge->factor;
+    row->floor = (int32_t)surge->floor;
+    row->past_count = (int32_t)window->past_count;
+    for (size_t i = 0; i < window->past_count; i++) {
+        row->past_end_ms[i] = window->past[i].end_ms;
+        row->past_copies[i] = (int32_t)window->past[i].copies;
+    }
+}
+
+void rows_write(struct row *row, const struct draw *draw, const struct meter *meter)
+{
+    void *whole = row;
+    row->id = draw->id;
+    row->latch_end_ms = meter->latch_end_ms;
+    row->own = meter->own;
+    row->used = true;
+    if (draw->is_window)
+        write_window(whole, &draw->surge, &meter->window);
+    else
+        write_bucket(whole, &draw->rate, &meter->bucket);
+}
+
+struct draw rows_draw(const struct row *row, bool is_window)
+{
+    struct draw draw = {.id = row->id, .is_window = is_window};
+    if (is_window) {
+        const struct window_row *window = window_of(row);
+        draw.surge = (struct surge){window->factor, window->floor, window->window_ms};
+    } else {
+        const struct bucket_row *bucket = bucket_of(row);
+        draw.rate = (struct rate){bucket->tokens, bucket->period_ms, bucket->burst};
+    }
+    return draw;
+}
+
+static struct loss loss_of(int64_t part, int64_t since_ms, int64_t latch_left_ms)
+{
+    struct loss loss = {.amount = part, .since_ms = since_ms};
+    if (latch_left_ms > 0)
+        loss.amount = LATCHED + latch_left_ms;
+    return loss;
+}
+
+struct loss rows_bucket_loss(const struct row *row, int64_t now_ms)
+{
+    struct draw draw = rows_draw(row, false);
+    struct meter meter = rows_read(row, &draw, now_ms);
+    int64_t missing = draw.rate.burst - meter.bucket.level;
+    int64_t part = missing > 0 ? 1 + missing * PART / draw.rate.burst : 0;
+    return loss_of(part, bucket_of(row)->stamp_ms, meter.latch_end_ms - now_ms);
+}
+
+struct loss rows_window_loss(const struct row *row, int64_t now_ms)
+{
+    struct draw draw = rows_draw(row, true);
+    struct meter meter = rows_read(row, &draw, now_ms);
+    const struct window *window = &meter.window;
+    int64_t size = window_size(window, &draw.surge);
+    int64_t part = 0;
+    if (window->copies > 0)
+        part = window->copies < size ? 1 + window->copies * PART / size : 1 + PART;
+    if (window->past_count > 0 && part < PART / 2)
+        part = PART / 2;
+    return loss_of(part, window->start_ms, meter.latch_end_ms - now_ms);
+}

@@ -1,0 +1,48 @@
+/* A set-associative table of fixed size, for rows of one size. No lock, no I/O. */
+#ifndef STORE_TABLE_H
+#define STORE_TABLE_H
+
+#include "store/draw.h"
+
+/* What each row begins with. */
+struct row {
+    struct memory_id id;
+    int64_t latch_end_ms; /* 0: none was set */
+    bool used;
+    bool held; /* by the call that has the lock: not to be given away */
+    bool own;  /* the latch was set here, and the shared store has not heard of it */
+};
+
+/* What would be lost with a row: the greater loss, and of two alike the newer row, stays.
+ */
+struct loss {
+    int64_t amount; /* 0: nothing */
+    int64_t since_ms;
+};
+
+struct table {
+    unsigned char *rows;
+    size_t row_size;
+    size_t sets;
+    struct loss (*loss)(const struct row *row, int64_t now_ms);
+};
+
+enum { TABLE_WAYS = 8 };
+
+enum status table_init(struct table *table, size_t sets, size_t row_size,
+                       struct loss (*loss)(const struct row *row,
+                                           int64_t now_ms)) MUST_CHECK;
+void table_clear(struct table *table);
+
+/* Row i of all, used or not. */
+struct row *table_row(const struct table *table, size_t i);
+
+/* NULL when there is none. */
+struct row *table_find(const struct table *table, const struct memory_id *id);
+
+/* Holds the place in id's set that loses least, to be written over: a free one, or that
+ * of another row. NULL when the call at hand holds them all. */
+struct row *table_reserve(const struct table *table, const struct memory_id *id,
+                          int64_t now_ms);
+
+#endif

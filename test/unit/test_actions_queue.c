@@ -1,0 +1,227 @@
+/* The records against the queue: what sync knows, restores and ends, and what a brake
+ * pulls back. */
+#include "actions_fixture.h"
+
+START_TEST(sync_knows_restores_and_ends)
+{
+    struct hold known = hold_mail("4QA", "a@own.example", true);
+    struct hold gone = hold_mail("4QB", "a@own.example", true);
+    struct hold released = hold_mail("4QC", "a@own.example", true);
+    move_mail(1, "");
+    move_mail(2, "deferred");
+    add_mail("4QD", "hold", "b@own.example");
+    mark_mail(3, "id=0011223344556677 rule=many incident=8899aabbccddeeff reach=7");
+    add_mail("4QE", "hold", "c@own.example"); /* by somebody else */
+    add_mail("4QF", "active", "d@own.example");
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.in_queue, 3);
+    ck_assert_uint_eq(found.known, 1);
+    ck_assert_uint_eq(found.restored, 1);
+    ck_assert_uint_eq(found.foreign, 1);
+    ck_assert_uint_eq(found.failed, 0);
+    ck_assert_uint_eq(found.ended, 2);
+    expect_state(known.id, "held");
+    expect_state(gone.id, "gone");
+    expect_state(released.id, "released");
+    expect_state("0011223344556677", "held");
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, "0011223344556677"), STATUS_OK);
+    found = sync_now();
+    ck_assert_uint_eq(found.known, 1);
+    ck_assert_uint_eq(found.restored + found.ended, 0);
+}
+END_TEST
+
+START_TEST(sync_ends_what_a_crash_left_behind)
+{
+    struct hold done = hold_mail("4QA", "a@own.example", true);
+    struct hold undone = hold_mail("4QB", "a@own.example", true);
+    struct hold refused = hold_mail("4QC", "a@own.example", true);
+    ck_assert_int_eq(ledger_move(ledger, done.id, "held", "releasing", soon()),
+                     STATUS_OK);
+    ck_assert_int_eq(ledger_move(ledger, undone.id, "held", "deleting", soon()),
+                     STATUS_OK);
+    ck_assert_int_eq(ledger_move(ledger, refused.id, "held", "refusing", soon()),
+                     STATUS_OK);
+    move_mail(0, "");
+    move_mail(2, "");
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, done.id), STATUS_CONFLICT);
+    expect_words("being decided");
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.restored, 1);
+    ck_assert_uint_eq(found.ended, 2);
+    expect_state(done.id, "released");
+    expect_state(undone.id, "held");
+    expect_state(refused.id, "refused");
+}
+END_TEST
+
+START_TEST(sync_leaves_other_relays_alone)
+{
+    struct ledger *elsewhere = ledger_new(store, &key, "relay2");
+    struct ledger *here = ledger;
+    ledger = elsewhere;
+    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    ledger = here;
+    move_mail(0, "");
+    ck_assert_uint_eq(sync_now().ended, 0);
+    expect_state(hold.id, "held");
+    ledger_free(elsewhere);
+}
+END_TEST
+
+START_TEST(sync_without_a_helper_changes_nothing)
+{
+    static char nowhere[] = "/tmp/mailbrake-no-helper";
+    struct actions_sync found;
+    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    settings.mta.helper = nowhere;
+    ck_assert_int_eq(actions_sync(actions, &settings, &found, &error),
+                     STATUS_UNAVAILABLE);
+    expect_state(hold.id, "held");
+}
+END_TEST
+
+START_TEST(pull_back_holds_one_sender)
+{
+    struct actions_pull pulled;
+    json_t *holds;
+    add_mail("4QA", "deferred", "Ann+tag@OWN.example");
+    add_mail("4QB", "active", "ann@own.example");
+    add_mail("4QC", "deferred", "bob@own.example");
+    add_mail("4QD", "hold", "ann@own.example");
+    ck_assert_int_eq(
+        actions_pull_back(actions, &settings, "sender:ann@own.example", &pulled, &error),
+        STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 2);
+    ck_assert_uint_eq(pulled.failed + pulled.unrecorded, 0);
+    ck_assert_str_eq(get_mail(2).queue, "deferred");
+    ck_assert_int_eq(ledger_holds(ledger, false, soon(), &holds), STATUS_OK);
+    ck_assert_uint_eq(json_array_size(holds), 2);
+    const json_t *first = json_array_get(holds, 0);
+    ck_assert_str_eq(record_text(first, "rule"), "brake");
+    ck_assert(json_is_null(json_object_get(first, "reach")));
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.known, 2);
+    ck_assert_uint_eq(found.foreign, 1);
+    ck_assert_uint_eq(found.ended, 0);
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, record_text(first, "id")), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(last_order(), " sender="));
+    json_decref(holds);
+}
+END_TEST
+
+/* As after FLUSHALL. */
+static void forget_everything(void)
+{
+    actions_free(actions);
+    ledger_free(ledger);
+    store_close(store);
+    open_store();
+}
+
+static json_t *list_holds(void)
+{
+    json_t *holds;
+    ck_assert_int_eq(ledger_holds(ledger, false, soon(), &holds), STATUS_OK);
+    return holds;
+}
+
+START_TEST(sync_knows_again_what_was_pulled_back)
+{
+    char state_file[200];
+    char file[220];
+    struct actions_pull pulled;
+    (void)snprintf(state_file, sizeof state_file, "%s.state", path);
+    (void)snprintf(file, sizeof file, "%s.pulled", state_file);
+    settings.store.state_file = state_file;
+    settings.quarantine.max_per_incident = settings.quarantine.max_messages = 1;
+    add_mail("4QA", "deferred", "Ann+tag@OWN.example");
+    add_mail("4QB", "active", "ann@own.example");
+    add_mail("4QC", "active", "ann@own.example");
+    ck_assert_int_eq(
+        actions_pull_back(actions, &settings, "sender:ann@own.example", &pulled, &error),
+        STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 3);
+    json_t *before = list_holds();
+    ck_assert_uint_eq(json_array_size(before), 3);
+    move_mail(2, "active");
+    add_mail("4QX", "hold", "ann@own.example"); /* by somebody else */
+    forget_everything();
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.restored, 2);
+    ck_assert_uint_eq(found.foreign, 1);
+    json_t *after = list_holds();
+    ck_assert_uint_eq(json_array_size(after), 2);
+    const json_t *hold = json_array_get(after, 0);
+    ck_assert_str_eq(record_text(hold, "incident"),
+                     record_text(json_array_get(before, 0), "incident"));
+    ck_assert_str_eq(record_text(hold, "rule"), "brake");
+    ck_assert(json_is_null(json_object_get(hold, "reach")));
+    ck_assert_uint_eq(sync_now().known, 2);
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, record_text(hold, "id")), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(last_order(), " sender="));
+    json_decref(before);
+    json_decref(after);
+    for (size_t i = 0; i < 3; i++)
+        move_mail(i, "");
+    (void)sync_now();
+    FILE *left = fopen(file, "r");
+    ck_assert_ptr_nonnull(left);
+    ck_assert_int_eq(fgetc(left), EOF);
+    (void)fclose(left);
+    (void)unlink(file);
+}
+END_TEST
+
+START_TEST(sync_spares_records_of_a_namesake)
+{
+    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    struct hold gone = hold_mail("4QB", "a@own.example", true);
+    move_mail(1, "");
+    actions_set_names(actions, ACTIONS_NAMES_SHARED);
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.ended, 0);
+    ck_assert_uint_eq(found.spared, 1);
+    expect_state(gone.id, "held");
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, gone.id), STATUS_CONFLICT);
+    expect_words("another relay may be called relay1");
+    expect_state(gone.id, "held");
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_OK);
+    actions_set_names(actions, ACTIONS_NAMES_OWN);
+    ck_assert_int_eq(actions_tidy(actions, &settings, &found, &error), STATUS_OK);
+    ck_assert_uint_eq(found.ended, 1);
+    expect_state(gone.id, "gone");
+}
+END_TEST
+
+START_TEST(pull_back_is_for_senders)
+{
+    struct actions_pull pulled;
+    ck_assert_int_eq(
+        actions_pull_back(actions, &settings, "login:a@own.example", &pulled, &error),
+        STATUS_INVALID);
+    ck_assert_int_eq(orders, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("actions_queue");
+    TCase *cases = tcase_create("actions");
+    tcase_set_timeout(cases, 60);
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, sync_knows_restores_and_ends);
+    tcase_add_test(cases, sync_ends_what_a_crash_left_behind);
+    tcase_add_test(cases, sync_leaves_other_relays_alone);
+    tcase_add_test(cases, sync_without_a_helper_changes_nothing);
+    tcase_add_test(cases, pull_back_holds_one_sender);
+    tcase_add_test(cases, sync_knows_again_what_was_pulled_back);
+    tcase_add_test(cases, sync_spares_records_of_a_namesake);
+    tcase_add_test(cases, pull_back_is_for_senders);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,121 @@
+/* Who else is there under our name. */
+#include "milter/kin.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../support/either_store.h"
+
+enum { STEP_MS = KIN_CLAIM_SECONDS * 1000 };
+
+static struct engine engine;
+static int64_t now_ms;
+
+static void setup(void)
+{
+    either_open(false);
+    engine = (struct engine){.store = store};
+    now_ms = INT64_C(1795291814000);
+}
+
+static enum actions_names claim(struct kin *kin)
+{
+    return kin_claim(kin, &engine, now_ms);
+}
+
+static void write_claim(const char *place, long pid, int64_t at_ms)
+{
+    char value[120];
+    const struct change change = {
+        .collection = COLLECTION_META, .id = "relay:relay1", .value = value};
+    (void)snprintf(value, sizeof value, "00000000000000aa %lld %s %ld", (long long)at_ms,
+                   place, pid);
+    ck_assert_int_eq(store_change(store, &change, 1, either_soon()), STATUS_OK);
+}
+
+static long dead_pid(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    return child;
+}
+
+START_TEST(kin_alone_owns_its_name)
+{
+    struct kin kin;
+    struct kin other;
+    kin_init(&kin, "relay1");
+    kin_init(&other, "relay2");
+    for (int i = 0; i < 5; i++, now_ms += STEP_MS) {
+        ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+        ck_assert_int_eq(claim(&other), ACTIONS_NAMES_OWN);
+    }
+}
+END_TEST
+
+START_TEST(kin_of_one_name_see_each_other)
+{
+    struct kin first;
+    struct kin second;
+    kin_init(&first, "relay1");
+    kin_init(&second, "relay1");
+    ck_assert_int_eq(claim(&first), ACTIONS_NAMES_OWN);
+    now_ms += STEP_MS / 2;
+    ck_assert_int_eq(claim(&second), ACTIONS_NAMES_DOUBTED);
+    now_ms += STEP_MS / 2;
+    ck_assert_int_eq(claim(&first), ACTIONS_NAMES_SHARED);
+    now_ms += STEP_MS / 2;
+    ck_assert_int_eq(claim(&second), ACTIONS_NAMES_SHARED);
+    for (int i = 0; i < 10; i++, now_ms += STEP_MS) /* the first is no more */
+        ck_assert_int_eq(claim(&second), ACTIONS_NAMES_SHARED);
+    now_ms += 5 * 60 * 1000;
+    ck_assert_int_eq(claim(&second), ACTIONS_NAMES_OWN);
+}
+END_TEST
+
+START_TEST(kin_does_not_fear_its_own_ghost)
+{
+    struct kin kin;
+    kin_init(&kin, "relay1");
+    ck_assert_str_ne(kin.place, "");
+    write_claim(kin.place, dead_pid(), now_ms);
+    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+}
+END_TEST
+
+START_TEST(kin_doubts_for_a_moment_what_it_can_not_see)
+{
+    struct kin kin;
+    kin_init(&kin, "relay1");
+    write_claim("0123456789abcdef0123456789abcdef", dead_pid(), now_ms - 1000);
+    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_DOUBTED);
+    now_ms += 3 * STEP_MS;
+    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+
+    kin_init(&kin, "relay1");
+    write_claim("0123456789abcdef0123456789abcdef", 1, now_ms - 4 * STEP_MS);
+    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kin");
+    TCase *cases = tcase_create("kin");
+    tcase_add_checked_fixture(cases, setup, either_close);
+    tcase_add_test(cases, kin_alone_owns_its_name);
+    tcase_add_test(cases, kin_of_one_name_see_each_other);
+    tcase_add_test(cases, kin_does_not_fear_its_own_ghost);
+    tcase_add_test(cases, kin_doubts_for_a_moment_what_it_can_not_see);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

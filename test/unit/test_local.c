@@ -1,0 +1,310 @@
+/* This relay alone: what it keeps of what Redis said, and what it tells Redis afterwards.
+ * Two relays, a and b, share one Redis, which is stopped and goes on. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "../support/redis_server.h"
+#include "../support/reports.h"
+#include "base/clock.h"
+#include "store/store.h"
+
+static struct server server;
+static struct store_settings settings;
+static struct digest_key key;
+static struct store *a, *b;
+
+enum { HOUR_MS = 3600000, NODES = 4 };
+
+static const struct rate rate = {1000, INT64_C(86400000), 1000};
+static const struct surge surge = {1700, 400, INT64_C(86400000)};
+
+static struct store *open_store(void)
+{
+    struct store *store = NULL;
+    struct error error = {0};
+    ck_assert_msg(store_open(&settings, &key, reporter, &store, &error) == STATUS_OK,
+                  "%s", error.text);
+    return store;
+}
+
+static void setup(void)
+{
+    reports_forget();
+    ck_assert_int_eq(digest_init(), STATUS_OK);
+    digest_key_derive("test", 4, &key);
+    server_open(&server, NULL, NULL);
+    settings = reports_settings(server.socket);
+    settings.nodes = NODES;
+    settings.timeout_ms = 150;
+    a = open_store();
+    b = open_store();
+}
+
+static void teardown(void)
+{
+    (void)kill(server.pid, SIGCONT);
+    store_close(a);
+    store_close(b);
+    server_close(&server);
+}
+
+static int64_t soon(void)
+{
+    return clock_monotonic_us() + 10000000;
+}
+
+static struct charge bucket(const char *subject, int64_t cost)
+{
+    return (struct charge){.fingerprint = "bucket",
+                           .subject = subject,
+                           .rate = &rate,
+                           .cost = cost,
+                           .latch_ms = HOUR_MS};
+}
+
+static struct charge window(const char *subject, int64_t cost)
+{
+    return (struct charge){.fingerprint = "window",
+                           .subject = subject,
+                           .surge = &surge,
+                           .cost = cost,
+                           .latch_ms = HOUR_MS};
+}
+
+static struct outcome ask(struct store *store, struct charge charge,
+                          enum charge_mode mode, enum store_source wanted)
+{
+    struct outcome outcome = {.left = -1};
+    enum store_source source = STORE_NONE;
+    ck_assert_int_eq(store_charge(store, &charge, 1, mode, soon(), &outcome, &source),
+                     STATUS_OK);
+    ck_assert_int_eq(source, wanted);
+    return outcome;
+}
+
+static bool is_latched(struct store *store, struct charge charge,
+                       enum store_source wanted)
+{
+    return ask(store, charge, CHARGE_PEEK, wanted).latch_ms > 0;
+}
+
+static void await_state(struct store *store, enum store_state state)
+{
+    for (int i = 0; i < 600 && store_state(store) != state; i++)
+        (void)usleep(5000);
+    ck_assert_int_eq(store_state(store), state);
+}
+
+/* Both find out that it does not answer. */
+static void stop_redis(void)
+{
+    (void)kill(server.pid, SIGSTOP);
+    (void)ask(a, bucket("nobody", 0), CHARGE_PEEK, STORE_LOCAL);
+    (void)ask(b, bucket("nobody", 0), CHARGE_PEEK, STORE_LOCAL);
+    await_state(a, STORE_STATE_LOCAL);
+    await_state(b, STORE_STATE_LOCAL);
+}
+
+static void continue_redis(void)
+{
+    (void)kill(server.pid, SIGCONT);
+    await_state(a, STORE_STATE_OK);
+    await_state(b, STORE_STATE_OK);
+}
+
+/* A past window in Redis, which no relay has seen. */
+static void put_past(const char *subject, int64_t copies)
+{
+    char hash[DIGEST_HEX_SIZE], text[200];
+    redisContext *context = server_try_connect(&server);
+    digest_hex(&key, subject, strlen(subject), hash);
+    (void)snprintf(text, sizeof text, "w 0 0 0 %lld:%lld",
+                   (long long)clock_wall_ms() - HOUR_MS, (long long)copies);
+    freeReplyObject(
+        redisCommand(context, "SET {mb-test}:b:window:%s %s PX 3600000", hash, text));
+    redisFree(context);
+}
+
+/* Whoever set it: a relay that has seen it keeps to it, and one that has not can't. */
+START_TEST(local_keeps_latches_it_saw)
+{
+    (void)ask(a, bucket("a", 1000), CHARGE_TAKE, STORE_REDIS);
+    (void)ask(a, bucket("a", 1), CHARGE_TAKE, STORE_REDIS);
+    (void)ask(b, window("w", 401), CHARGE_TAKE, STORE_REDIS);
+    ck_assert(is_latched(a, window("w", 0), STORE_REDIS));
+    stop_redis();
+    ck_assert(is_latched(a, bucket("a", 0), STORE_LOCAL));
+    ck_assert(is_latched(a, window("w", 0), STORE_LOCAL));
+    ck_assert(is_latched(b, window("w", 0), STORE_LOCAL));
+    ck_assert(!is_latched(b, bucket("a", 0), STORE_LOCAL));
+}
+END_TEST
+
+START_TEST(local_forgets_latches_that_are_off)
+{
+    struct charge charge = bucket("a", 1000);
+    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
+    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
+    ck_assert_int_eq(store_amend(b, &charge, 1, AMEND_UNLATCH, soon()), STATUS_OK);
+    ck_assert(!is_latched(a, charge, STORE_REDIS));
+    stop_redis();
+    ck_assert(!is_latched(a, charge, STORE_LOCAL));
+}
+END_TEST
+
+/* A mirrored latch that another relay took off while this one could not see it must not
+ * come back, though messages ran into it and renewed it here. */
+START_TEST(local_mirror_is_no_source)
+{
+    struct charge charge = bucket("a", 1000);
+    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
+    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
+    ck_assert_int_eq(store_amend(b, &charge, 1, AMEND_RESET, soon()), STATUS_OK);
+    stop_redis();
+    ck_assert(ask(a, bucket("a", 1), CHARGE_TAKE, STORE_LOCAL).latch_ms > 0);
+    continue_redis();
+    ck_assert(!is_latched(a, charge, STORE_REDIS));
+    ck_assert(ask(a, charge, CHARGE_TAKE, STORE_REDIS).fits);
+}
+END_TEST
+
+/* What fired here while Redis was away holds everywhere afterwards, once; and a look
+ * tells Redis nothing. */
+START_TEST(local_latches_reach_redis)
+{
+    struct charge charge = bucket("a", 250);
+    stop_redis();
+    ck_assert(ask(a, charge, CHARGE_TAKE, STORE_LOCAL).fits);
+    ck_assert(!ask(a, charge, CHARGE_TAKE, STORE_LOCAL).fits);
+    (void)ask(a, window("w", 101), CHARGE_TAKE, STORE_LOCAL);
+    (void)ask(a, window("w", 401), CHARGE_TAKE, STORE_LOCAL);
+    continue_redis();
+    ck_assert(is_latched(a, charge, STORE_REDIS));
+    ck_assert(!is_latched(b, charge, STORE_REDIS));
+    ck_assert(ask(a, charge, CHARGE_TAKE, STORE_REDIS).latch_ms > 0);
+    ck_assert(is_latched(b, charge, STORE_REDIS));
+    ck_assert(ask(a, window("w", 0), CHARGE_LATCH, STORE_REDIS).latch_ms > 0);
+    ck_assert(is_latched(b, window("w", 0), STORE_REDIS));
+    ck_assert_int_eq(store_amend(b, &charge, 1, AMEND_UNLATCH, soon()), STATUS_OK);
+    ck_assert(!is_latched(a, charge, STORE_REDIS));
+}
+END_TEST
+
+/* What only the share is too small for is asked to come again: it finds no latch. */
+START_TEST(local_share_latches_nothing_that_could_pass)
+{
+    stop_redis();
+    struct outcome outcome = ask(a, bucket("a", 251), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert(!outcome.fits);
+    ck_assert_int_eq(outcome.burst, 250);
+    ck_assert(!is_latched(a, bucket("a", 0), STORE_LOCAL));
+    outcome = ask(a, window("w", 400), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert(!outcome.fits);
+    ck_assert_int_eq(outcome.burst, 100);
+    ck_assert(!is_latched(a, window("w", 0), STORE_LOCAL));
+    (void)ask(a, window("w", 401), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert(is_latched(a, window("w", 0), STORE_LOCAL));
+}
+END_TEST
+
+/* A newsletter's usual audience is known when Redis is away: this relay's part of it. */
+START_TEST(local_knows_what_is_usual)
+{
+    struct window window_now;
+    struct charge charge = window("news", 0);
+    put_past("news", 4004);
+    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, STORE_REDIS).burst, 6806);
+    ck_assert_int_eq(store_window(a, &charge, soon(), &window_now), STATUS_OK);
+    ck_assert_uint_eq(window_now.past_count, 1);
+    ck_assert_int_eq(window_now.past[0].copies, 4004);
+    (void)ask(a, window("small", 5), CHARGE_TAKE, STORE_REDIS);
+    stop_redis();
+    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, STORE_LOCAL).burst, 1701);
+    ck_assert_int_eq(ask(b, charge, CHARGE_PEEK, STORE_LOCAL).burst, 100);
+    ck_assert_int_eq(ask(a, window("small", 0), CHARGE_PEEK, STORE_LOCAL).left, 100);
+    ck_assert_int_eq(store_window(a, &charge, soon(), &window_now), STATUS_OK);
+    ck_assert_uint_eq(window_now.past_count, 1);
+    ck_assert_int_eq(window_now.past[0].copies, 1001);
+    (void)ask(a, window("news", 1500), CHARGE_TAKE, STORE_LOCAL);
+    continue_redis();
+    server_do(&server, "FLUSHALL");
+    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, STORE_REDIS).burst, 400);
+    stop_redis();
+    struct outcome outcome = ask(a, charge, CHARGE_PEEK, STORE_LOCAL);
+    ck_assert_int_eq(outcome.burst, 100); /* not usual any more, */
+    ck_assert_int_eq(outcome.left, 0);    /* and still sent */
+}
+END_TEST
+
+START_TEST(local_amends_while_away)
+{
+    struct charge charges[] = {bucket("a", 250), window("w", 100)};
+    struct outcome outcomes[2];
+    enum store_source source;
+    struct window window_now;
+    stop_redis();
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(
+            store_charge(a, charges, 2, CHARGE_TAKE, soon(), outcomes, &source),
+            STATUS_OK);
+    ck_assert(is_latched(a, charges[0], STORE_LOCAL));
+    ck_assert_int_eq(store_amend(a, charges, 2, AMEND_RESET, soon()), STATUS_UNAVAILABLE);
+    ck_assert(!is_latched(a, charges[0], STORE_LOCAL));
+    ck_assert_int_eq(ask(a, charges[0], CHARGE_PEEK, STORE_LOCAL).left, 250);
+    ck_assert_int_eq(ask(a, charges[1], CHARGE_PEEK, STORE_LOCAL).left, 100);
+    ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TEACH, soon()), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
+    ck_assert_int_eq(window_now.copies, 100);
+    continue_redis();
+    ck_assert(!is_latched(a, charges[0], STORE_REDIS)); /* nothing was carried */
+    ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TEACH, soon()), STATUS_OK);
+    ck_assert_int_eq(store_window(b, &charges[1], soon(), &window_now), STATUS_OK);
+    ck_assert_int_eq(window_now.copies, 100);
+    stop_redis();
+    ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
+    ck_assert_int_eq(window_now.copies, 100); /* taught to Redis, not here again */
+}
+END_TEST
+
+/* A key that can't be read stops its messages until it is reset. */
+START_TEST(local_reset_repairs)
+{
+    struct charge charges[] = {bucket("bad", 1), window("bad", 1)};
+    char hash[DIGEST_HEX_SIZE], command[200];
+    digest_hex(&key, "bad", 3, hash);
+    (void)snprintf(command, sizeof command, "RPUSH {mb-test}:b:bucket:%s x", hash);
+    server_do(&server, command);
+    (void)snprintf(command, sizeof command, "SET {mb-test}:b:window:%s x", hash);
+    server_do(&server, command);
+    for (int i = 0; i < 2; i++) {
+        (void)ask(a, charges[i], CHARGE_TAKE, STORE_LOCAL);
+        ck_assert_int_eq(store_amend(a, &charges[i], 1, AMEND_UNLATCH, soon()),
+                         STATUS_UNAVAILABLE);
+        ck_assert_int_eq(store_amend(a, &charges[i], 1, AMEND_RESET, soon()), STATUS_OK);
+        (void)ask(a, charges[i], CHARGE_TAKE, STORE_REDIS);
+    }
+    ck_assert_int_eq(store_state(a), STORE_STATE_OK);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("local");
+    TCase *tcase = tcase_create("local");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, local_keeps_latches_it_saw);
+    tcase_add_test(tcase, local_forgets_latches_that_are_off);
+    tcase_add_test(tcase, local_mirror_is_no_source);
+    tcase_add_test(tcase, local_latches_reach_redis);
+    tcase_add_test(tcase, local_share_latches_nothing_that_could_pass);
+    tcase_add_test(tcase, local_knows_what_is_usual);
+    tcase_add_test(tcase, local_amends_while_away);
+    tcase_add_test(tcase, local_reset_repairs);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

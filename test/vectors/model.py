@@ -1,0 +1,545 @@
+#!/usr/bin/python3
+"""What buckets, windows and latches are to do, said once more and in another way than
+policy/window.c, store/memory.c and store/meter.lua say it: with fractions, and with a
+list of all that ever happened to a window. Prints the vectors that those are run against:
+
+    ./model.py window > window.txt
+    ./model.py charge > charge.txt
+"""
+import random
+import sys
+from fractions import Fraction
+
+T0 = 1787000000123
+SECOND, MINUTE, HOUR, DAY = 1000, 60000, 3600000, 86400000
+MEMORY = 400 * DAY
+LATCH_MAX = 366 * DAY
+
+
+class Rule:
+    def __init__(self, kind, amount, span, size, latch=0, flags=""):
+        self.kind, self.amount, self.span, self.size = kind, amount, span, size
+        self.latch = latch
+        self.monitor, self.teaches = "m" in flags, "t" in flags
+
+    def line(self, name, key):
+        words = ["rule", name, key, self.kind, self.amount, self.span, self.size,
+                 self.latch]
+        words += ["monitor"] * self.monitor + ["teaches"] * self.teaches
+        return " ".join(map(str, words))
+
+
+class Bucket:
+    """level is a fraction of tokens, as of stamp."""
+
+    def __init__(self, rule, now, level=None):
+        self.rule = rule
+        self.level = Fraction(rule.size if level is None else level)
+        self.stamp = now
+        self.latch = 0
+
+    def roll(self, now):
+        healed = self.stamp > now
+        gained = Fraction(max(0, now - self.stamp) * self.rule.amount, self.rule.span)
+        self.level = min(Fraction(self.rule.size), self.level + gained)
+        self.stamp = now
+        return healed
+
+    def left(self):
+        return self.level.numerator // self.level.denominator
+
+    def size(self):
+        return self.rule.size
+
+    def take(self, cost, now):
+        self.level -= cost
+
+    def reset(self):
+        self.level = Fraction(self.rule.size)
+
+    def keep(self, now):
+        missing = (self.rule.size - self.level) * self.rule.span / self.rule.amount
+        return min(-(-missing.numerator // missing.denominator), 10**13)
+
+    def value(self, now):
+        rest = (self.level - self.left()) * self.rule.span
+        assert rest.denominator == 1
+        text = f"{self.left()} {rest} {self.stamp}"
+        return text + (f" {self.latch}" if self.latch > now else "")
+
+
+class Window:
+    """closed: every window that is over, [end, copies], oldest first."""
+
+    def __init__(self, rule):
+        self.rule = rule
+        self.opened, self.copies = None, 0
+        self.closed = []
+        self.latch = 0
+
+    def times(self, copies):
+        return self.rule.amount * copies // 1000
+
+    def roll(self, now):
+        healed = False
+        if self.copies and self.opened > now:
+            self.opened, healed = now, True
+        if self.copies and now >= self.opened + self.rule.span:
+            if self.times(self.copies) > self.rule.size:
+                self.closed.append([self.opened + self.rule.span, self.copies])
+            self.copies = 0
+        self.closed = self.closed[-8:]
+        for one in self.closed:
+            if one[0] > now:
+                one[0], healed = now, True
+        self.closed = [one for one in self.closed if one[0] + MEMORY > now]
+        return healed
+
+    def size(self):
+        return max([self.rule.size] + [self.times(one[1]) for one in self.closed])
+
+    def left(self):
+        return max(0, self.size() - self.copies)
+
+    def take(self, cost, now):
+        if self.copies == 0 and cost:
+            self.opened = now
+        self.copies = min(10**9, self.copies + cost)
+
+    def reset(self):
+        self.copies = 0
+
+    def keep(self, now):
+        ends = [one[0] + MEMORY - now for one in self.closed]
+        if self.copies:
+            end = self.opened + self.rule.span - now
+            ends.append(end + (MEMORY if self.times(self.copies) > self.rule.size else 0))
+        return max(ends + [0])
+
+    def value(self, now):
+        latch = self.latch if self.latch > now else 0
+        start = self.opened if self.copies else 0
+        past = "".join(f" {end}:{copies}" for end, copies in reversed(self.closed))
+        return f"w {start} {self.copies} {latch}{past}"
+
+
+class Store:
+    """meters: what is kept, by key, as of the last write."""
+
+    def __init__(self):
+        self.meters = {}
+
+    def read(self, rule, key, now):
+        import copy
+        meter = copy.deepcopy(self.meters.get(key))
+        if meter is None:
+            meter = Bucket(rule, now) if rule.kind == "bucket" else Window(rule)
+        meter.rule = rule
+        meter.healed = meter.roll(now)
+        limit = now + (rule.latch or LATCH_MAX)
+        if meter.latch > limit:
+            meter.latch, meter.healed = limit, True
+        return meter
+
+    def write(self, key, meter, now):
+        if meter.latch <= now:
+            meter.latch = 0
+        if max(meter.keep(now), meter.latch - now) > 0:
+            self.meters[key] = meter
+        else:
+            self.meters.pop(key, None)
+
+    def kept(self, key, rule, now):
+        """(TTL, value) as they were written, or None when that is long ago."""
+        meter = self.meters.get(key)
+        if meter is None:
+            return None
+        stamp = meter.written
+        ttl = max(meter.keep(stamp), meter.latch - stamp)
+        return (ttl, meter.value(stamp)) if ttl > now - stamp else None
+
+    def charge(self, mode, charges, now):
+        """charges: (rule, key, cost). What was found of each: (left, size, latched)."""
+        meters = [self.read(rule, key, now) for rule, key, _ in charges]
+        found = []
+        for (rule, _, cost), meter in zip(charges, meters):
+            latched = max(0, meter.latch - now) if rule.latch else 0
+            found.append((meter.left(), meter.size(), latched))
+        fires = [f[2] > 0 or c[2] > f[0] for f, c in zip(found, charges)]
+        stops = [i for i, f in enumerate(fires) if f and not charges[i][0].monitor]
+        end = stops[0] if stops else len(charges) - 1
+        for i, ((rule, key, cost), meter) in enumerate(zip(charges, meters)):
+            changed = meter.healed
+            fits = cost <= found[i][0]
+            if mode == "peek":
+                continue
+            counts = False
+            if mode == "take" and not stops:
+                counts = fits or rule.kind == "window"
+            if i <= end and rule.teaches and rule.kind == "window":
+                counts = True
+            if counts and cost:
+                meter.take(cost, now)
+                changed = True
+            beyond = rule.kind == "bucket" and cost > rule.size
+            if i <= end and fires[i] and rule.latch and not beyond:
+                meter.latch = now + rule.latch
+                changed = True
+            if changed:
+                meter.written = now
+                self.write(key, meter, now)
+        return found
+
+    def amend(self, what, charges, now):
+        for rule, key, cost in charges:
+            meter = self.read(rule, key, now)
+            if what == "teach":
+                if rule.kind != "window" or not cost:
+                    continue
+                meter.take(cost, now)
+            else:
+                meter.latch = 0
+                if what == "reset":
+                    meter.reset()
+            meter.written = now
+            self.write(key, meter, now)
+
+
+# --- windows -----------------------------------------------------------------------------
+
+WINDOW_HEAD = """\
+# The window of a surge: policy/window.c, store/memory.c and store/meter.lua must all agree.
+#
+#   window NAME FACTOR FLOOR WINDOW_MS
+#   AT_MS COST LEFT SIZE START_MS COPIES KEEP_MS END_MS:COPIES ...
+#
+# A window begins without a past, and is asked for COST at each AT_MS in turn. LEFT and SIZE
+# are what it had then; COPIES since START_MS (0: none is open), and past windows, are what
+# stays when COST was counted if it fit; with "!" behind it, it is counted in any case.
+# KEEP_MS is then the time for which that is worth keeping. A step back of the clock follows
+# one that counted something. Made by model.py.
+"""
+
+
+def window(name, comment, factor, floor, span, steps):
+    rule = Rule("window", factor, span, floor)
+    meter = Window(rule)
+    print(f"\n# {comment}\nwindow {name} {factor} {floor} {span}")
+    for at, cost in steps:
+        forced = isinstance(cost, str)
+        amount = int(str(cost).rstrip("!"))
+        meter.roll(at)
+        left, size = meter.left(), meter.size()
+        if forced or amount <= left:
+            meter.take(amount, at)
+        start = meter.opened if meter.copies else 0
+        past = "".join(f" {end}:{copies}" for end, copies in reversed(meter.closed))
+        print(f"{at} {cost} {left} {size} {start} {meter.copies} {meter.keep(at)}{past}")
+
+
+def windows():
+    print(WINDOW_HEAD, end="")
+    window("floor", "Without a past the floor passes, to the copy; the window ends to the ms.",
+           2000, 500, DAY,
+           [(T0, 1), (T0, 499), (T0, 1), (T0 + DAY - 1, 1), (T0 + DAY - 1, 0),
+            (T0 + DAY, 1), (T0 + DAY, 999), (T0 + DAY, 1)])
+    window("usual", "A newsletter twice, and its script run wild.", 2000, 500, DAY,
+           [(T0, 400), (T0 + 7 * DAY, 800), (T0 + 14 * DAY, 900), (T0 + 21 * DAY, 1601),
+            (T0 + 21 * DAY, 1600)])
+    window("grows", "Each window may be twice the largest before.", 2000, 100, HOUR,
+           [(T0 + i * HOUR, 100 * 2**i) for i in range(12)])
+    window("edge", "One ms before its end, and at its end.", 1500, 10, SECOND,
+           [(T0, 10), (T0 + 999, 1), (T0 + 1000, 15), (T0 + 1999, 1), (T0 + 2000, 1),
+            (T0 + 2000, 21), (T0 + 2999, 0), (T0 + 3000, 31), (T0 + 4000, 0)])
+    window("within", "What factor x copies keeps within the floor is not remembered.",
+           2000, 500, DAY,
+           [(T0, 250), (T0 + DAY, 0), (T0 + DAY, 251), (T0 + 2 * DAY, 0),
+            (T0 + 2 * DAY, 250), (T0 + 3 * DAY, 1)])
+    window("nine", "The ninth past window pushes out the oldest, which was the largest.",
+           2000, 10, HOUR,
+           [(T0, "90!")] + [(T0 + i * 2 * HOUR, 6 + i) for i in range(1, 9)] +
+           [(T0 + 18 * HOUR, 30), (T0 + 20 * HOUR, 30), (T0 + 20 * HOUR, 29)])
+    window("small", "Daily small mail does not push out the monthly run.", 2000, 500, DAY,
+           [(T0, "3000!")] + [(T0 + i * DAY, 200) for i in range(1, 31)] +
+           [(T0 + 31 * DAY, 6000)])
+    end = T0 + DAY
+    window("400-days", "A past window is remembered 400 days, to the ms.", 2000, 500, DAY,
+           [(T0, 500), (end + MEMORY - 1, 0), (end + MEMORY - 1, 1000),
+            (end + MEMORY, 0), (end + MEMORY + DAY - 2, 0), (end + MEMORY + DAY, 500)])
+    window("400-days-open", "Forgotten while the next one is open.", 3000, 10, 10 * DAY,
+           [(T0, "100!"), (T0 + 400 * DAY, 200), (T0 + 10 * DAY + MEMORY - 1, 100),
+            (T0 + 10 * DAY + MEMORY, 1), (T0 + 10 * DAY + MEMORY, 0)])
+    window("clock-back", "An hour back: what is open began now, what is past ended now.",
+           2000, 10, HOUR,
+           [(T0, "50!"), (T0 + 2 * HOUR, 30), (T0 + HOUR, 10), (T0, 20), (T0, 41), (T0, 40),
+            (T0 + HOUR - 1, 0), (T0 + HOUR, 1), (T0 - DAY, 1), (T0 - DAY, 200)])
+    window("clock-forward", "A day forward and back again.", 2000, 10, HOUR,
+           [(T0, 8), (T0 + DAY, 9), (T0, 5), (T0 + HOUR - 1, 0), (T0 + HOUR, 1),
+            (T0 + HOUR + 1, 26), (T0 + HOUR + 1, 27)])
+    window("rounding", "1.001 times the usual: a thousandth, rounded down.", 1001, 10, HOUR,
+           [(T0, "999!"), (T0 + HOUR, 1000), (T0 + HOUR, 999), (T0 + HOUR, "1!"),
+            (T0 + 2 * HOUR, 1002), (T0 + 2 * HOUR, 1001), (T0 + 3 * HOUR, 1003),
+            (T0 + 3 * HOUR, "998!"), (T0 + 4 * HOUR, 1002)])
+    window("same", "Once the usual, and no more.", 1000, 10, HOUR,
+           [(T0, 10), (T0 + HOUR, "11!"), (T0 + 2 * HOUR, 12), (T0 + 2 * HOUR, 11),
+            (T0 + 3 * HOUR, 0)])
+    window("over", "More than it holds never fits; the empty window is as it was.",
+           2000, 5, DAY, [(T0, 6), (T0, 5), (T0, 0), (T0 + DAY, 11), (T0 + DAY, 10)])
+    window("largest", "Counted up to a milliard, and factor x copies below 2^53.",
+           1000000, 1000000000, 366 * DAY,
+           [(T0, 1000000000), (T0, "9007199254740991!"), (T0 + 366 * DAY, 0),
+            (T0 + 366 * DAY, 999999999999), (T0 + 366 * DAY, "1!")])
+    window("smallest", "", 1000, 1, 1000,
+           [(T0, 1), (T0, 1), (T0 + 999, 1), (T0 + 1000, 1), (T0 + 2000, 2)])
+    random.seed(1)
+    steps, at = [], T0
+    for _ in range(60):
+        at += random.choice([0, 1, 400, 999, 1000, 1001, 3500, 90000])
+        steps.append((at, random.choice([0, 1, 3, 8, 20, 55, "70!", "9!"])))
+    window("random", "Whatever comes.", 1700, 8, 3500, steps)
+
+
+# --- charges -----------------------------------------------------------------------------
+
+CHARGE_HEAD = """\
+# Charges and what they leave behind: store/memory.c and store/charge.lua must agree.
+#
+#   scene NAME
+#   rule NAME KEY bucket TOKENS PERIOD_MS BURST LATCH_MS [monitor] [teaches]
+#   rule NAME KEY window FACTOR WINDOW_MS FLOOR LATCH_MS [monitor] [teaches]
+#   do AT_MS MODE NAME COST ...      peek, latch, take; reset, unlatch, teach
+#   found LEFT SIZE LATCHED_MS ...   three numbers a charge, before anything was changed
+#   kept KEY TTL_MS [VALUE]          what Redis then has under each key, with the TTL that
+#                                    it was written with; 0: nothing, or nothing any more
+#
+# Two rules may have one key: the same rule at another time. Made by model.py.
+"""
+
+
+class Scene:
+    def __init__(self, name, comment, **rules):
+        self.store = Store()
+        self.rules = {}
+        print(f"\n# {comment}\nscene {name}")
+        for word, rule in rules.items():
+            key = word[0]
+            self.rules[word] = (rule, key)
+            print(rule.line(word, key))
+
+    def __call__(self, at, mode, *words):
+        charges = []
+        for name, cost in zip(words[::2], words[1::2]):
+            charges.append(self.rules[name] + (cost,))
+        print(f"do {at} {mode} " + " ".join(map(str, words)))
+        if mode in ("peek", "latch", "take"):
+            found = self.store.charge(mode, charges, at)
+            print("found " + "  ".join(" ".join(map(str, one)) for one in found))
+        else:
+            self.store.amend(mode, charges, at)
+        for rule, key, _ in charges:
+            kept = self.store.kept(key, rule, at)
+            print(f"kept {key} " + (f"{kept[0]} {kept[1]}" if kept else "0"))
+
+
+def bucket(amount, span, size, latch=0, flags=""):
+    return Rule("bucket", amount, span, size, latch, flags)
+
+
+def surge(factor, span, floor, latch=0, flags=""):
+    return Rule("window", factor, span, floor, latch, flags)
+
+
+def scenes():
+    print(CHARGE_HEAD, end="")
+    s = Scene("latch", "What fired stays shut for an hour after the last try, to the ms.",
+              a=bucket(10, MINUTE, 10, HOUR))
+    s(T0, "take", "a", 10)
+    s(T0, "take", "a", 1)
+    s(T0 + HOUR - 1, "peek", "a", 1)
+    s(T0 + HOUR - 1, "take", "a", 1)
+    s(T0 + 2 * HOUR - 2, "take", "a", 0)
+    s(T0 + 3 * HOUR - 3, "peek", "a", 1)
+    s(T0 + 3 * HOUR - 2, "peek", "a", 1)
+    s(T0 + 3 * HOUR - 2, "take", "a", 1)
+    s(T0 + 3 * HOUR, "take", "a", 11)
+    s(T0 + 3 * HOUR, "take", "a", 10)
+
+    s = Scene("latch-refills", "The bucket fills behind the latch, and is kept for it.",
+              a=bucket(10, DAY, 10, HOUR))
+    s(T0, "take", "a", 9)
+    s(T0, "take", "a", 2)
+    s(T0 + HOUR // 2, "take", "a", 1)
+    s(T0 + 3 * HOUR // 2 - 1, "peek", "a", 1)
+    s(T0 + 3 * HOUR // 2, "take", "a", 1)
+    s(T0 + 2 * HOUR, "latch", "a", 1)
+    s(T0 + 2 * HOUR + DAY, "take", "a", 1)
+
+    s = Scene("latch-outlives", "Full long before the latch lapses: the key stays.",
+              a=bucket(10, SECOND, 10, DAY))
+    s(T0, "take", "a", 10)
+    s(T0, "take", "a", 1)
+    s(T0 + DAY - 1, "peek", "a", 0)
+    s(T0 + DAY, "peek", "a", 0)
+
+    s = Scene("over-burst", "A cost that can never fit sets no latch, and renews none.",
+              a=bucket(10, DAY, 10, HOUR))
+    s(T0, "take", "a", 11)
+    s(T0, "take", "a", 10)
+    s(T0, "take", "a", 1)
+    s(T0 + 1000, "take", "a", 11)
+    s(T0 + 2000, "latch", "a", 10)
+
+    s = Scene("over-size", "A window has no cost that can never fit.",
+              a=surge(2000, DAY, 10, HOUR))
+    s(T0, "take", "a", 11)
+    s(T0 + HOUR - 1, "take", "a", 0)
+    s(T0 + 2 * HOUR - 1, "take", "a", 10)
+
+    s = Scene("decides", "The first that fires decides: it latches, those below do not.",
+              a=bucket(10, DAY, 10, HOUR), b=bucket(5, DAY, 5, HOUR),
+              c=surge(2000, DAY, 3, HOUR))
+    s(T0, "take", "a", 3, "b", 3, "c", 3)
+    s(T0 + 1, "take", "a", 3, "b", 3, "c", 3)
+    s(T0 + 2, "take", "a", 8, "b", 0, "c", 9)
+    s(T0 + 3, "take", "c", 9, "b", 9, "a", 9)
+    s(T0 + HOUR, "take", "a", 0, "b", 0, "c", 0)
+    s(T0 + HOUR + 3, "take", "a", 1, "b", 1, "c", 0)
+
+    s = Scene("stopped", "A rule that fires by matching stands below: latches only.",
+              a=bucket(10, DAY, 10, HOUR), b=surge(2000, DAY, 3, HOUR))
+    s(T0, "latch", "a", 10, "b", 3)
+    s(T0, "latch", "a", 10, "b", 4)
+    s(T0, "latch", "a", 11, "b", 4)
+    s(T0 + HOUR, "latch", "b", 4, "a", 11)
+
+    s = Scene("monitor", "Monitor rules latch, draw what is there, and stop nothing.",
+              a=bucket(10, DAY, 10, HOUR, "m"), b=bucket(5, DAY, 5, HOUR),
+              c=bucket(2, DAY, 2, HOUR, "m"))
+    s(T0, "take", "a", 8, "b", 1, "c", 1)
+    s(T0, "take", "a", 8, "b", 1, "c", 1)
+    s(T0 + 1, "take", "a", 1, "b", 1, "c", 1)
+    s(T0 + 2, "take", "a", 1, "b", 9, "c", 1)
+    s(T0 + 3, "take", "a", 1, "b", 3, "c", 0)
+    s(T0 + 4, "latch", "c", 1, "a", 20, "b", 0)
+    s(T0 + HOUR + 4, "peek", "c", 1, "a", 20, "b", 0)
+
+    s = Scene("monitor-window", "A monitor window counts though it has no room.",
+              a=surge(2000, DAY, 10, HOUR, "m"), b=bucket(50, DAY, 50))
+    s(T0, "take", "a", 11, "b", 11)
+    s(T0 + 1, "take", "a", 7, "b", 7)
+    s(T0 + 2, "take", "a", 7, "b", 70)
+    s(T0 + 3, "latch", "a", 7, "b", 7)
+    s(T0 + DAY, "take", "a", 36, "b", 0)
+    s(T0 + DAY, "take", "a", 1, "b", 0)
+    s(T0 + DAY + 1, "take", "a", 0, "b", 0)
+
+    s = Scene("teaches", "Where all is monitored, windows learn what is stopped, too.",
+              a=surge(2000, DAY, 10, HOUR, "t"), b=bucket(5, DAY, 5, HOUR, "t"),
+              c=surge(2000, DAY, 2, 0, "t"))
+    s(T0, "take", "a", 1, "b", 1, "c", 1)
+    s(T0, "take", "a", 20, "b", 1, "c", 1)
+    s(T0 + HOUR, "take", "a", 0, "b", 5, "c", 1)
+    s(T0 + HOUR, "latch", "a", 0, "b", 0, "c", 1)
+    s(T0 + 2 * HOUR, "latch", "a", 0, "b", 0, "c", 1)
+    s(T0 + 2 * HOUR, "latch", "a", 0, "b", 0, "c", 1)
+    s(T0 + DAY, "take", "a", 42, "b", 0, "c", 6)
+    s(T0 + DAY + HOUR, "take", "c", 3, "a", 1)
+    s(T0 + DAY + HOUR, "peek", "c", 3, "a", 1)
+
+    s = Scene("allowed", "Let pass by hand: it counts, sees no latch, and leaves it be.",
+              a=surge(2000, DAY, 10, HOUR), a_allowed=surge(2000, DAY, 10, 0, "m"))
+    s(T0, "take", "a", 11)
+    s(T0 + 1, "take", "a_allowed", 30)
+    s(T0 + 2, "take", "a", 0)
+    s(T0 + DAY + 1, "take", "a", 60)
+    s(T0 + DAY + 1, "take", "a", 1)
+
+    s = Scene("changed", "A shorter latch in a new configuration holds at once.",
+              a=bucket(1, HOUR, 1, DAY), a_new=bucket(1, HOUR, 1, MINUTE),
+              a_none=bucket(1, HOUR, 1, 0))
+    s(T0, "take", "a", 1)
+    s(T0, "take", "a", 1)
+    s(T0 + 1, "peek", "a_new", 1)
+    s(T0 + 1, "peek", "a_none", 1)
+    s(T0 + 2, "take", "a_none", 0)
+    s(T0 + 3, "latch", "a_new", 2)
+    s(T0 + 4, "peek", "a", 1)
+
+    s = Scene("clock-back", "A latch never stands longer than it was set for.",
+              a=bucket(10, DAY, 10, HOUR), b=surge(2000, DAY, 10, HOUR))
+    s(T0 + DAY, "take", "a", 10, "b", 10)
+    s(T0 + DAY, "take", "a", 1, "b", 1)
+    s(T0 + DAY, "take", "b", 1)
+    s(T0, "peek", "a", 0, "b", 0)
+    s(T0, "take", "b", 1, "a", 1)
+    s(T0 + MINUTE, "take", "a", 0, "b", 0)
+    s(T0 - DAY, "latch", "a", 11, "b", 0)
+    s(T0 - DAY + HOUR, "take", "a", 0, "b", 0)
+    s(T0 - DAY + DAY - 1, "take", "a", 1, "b", 1)
+    s(T0 - DAY + DAY, "take", "a", 1, "b", 1)
+
+    s = Scene("clock-back-past", "Then no past window lies ahead, and none is kept longer.",
+              a=surge(2000, DAY, 10, HOUR))
+    s(T0, "take", "a", 10)
+    s(T0 + DAY, "take", "a", 5)
+    s(T0 + DAY, "reset", "a", 0)
+    s(T0 - DAY, "peek", "a", 0)
+    s(T0 - DAY, "latch", "a", 0)
+    s(T0 - DAY + 400 * DAY - 1, "peek", "a", 20)
+    s(T0 - DAY + 400 * DAY, "peek", "a", 20)
+
+    s = Scene("clock-forward", "A day forward: refilled, closed, lapsed.",
+              a=bucket(10, DAY, 10, HOUR), b=surge(2000, DAY, 10, HOUR))
+    s(T0, "take", "a", 10, "b", 10)
+    s(T0, "take", "a", 1)
+    s(T0, "take", "b", 1)
+    s(T0 + DAY, "take", "a", 1, "b", 1)
+    s(T0, "take", "a", 1, "b", 1)
+    s(T0 + 1, "take", "a", 9, "b", 19)
+
+    s = Scene("amend", "Reset, unlatch and teach.",
+              a=bucket(10, DAY, 10, HOUR), b=surge(2000, DAY, 10, HOUR))
+    s(T0, "reset", "a", 0, "b", 0)
+    s(T0, "teach", "a", 5, "b", 0)
+    s(T0, "take", "a", 10, "b", 10)
+    s(T0, "take", "a", 1, "b", 1)
+    s(T0, "take", "b", 1)
+    s(T0 + 1, "unlatch", "a", 0, "b", 0)
+    s(T0 + 1, "peek", "a", 0, "b", 0)
+    s(T0 + 1, "take", "a", 1, "b", 1)
+    s(T0 + 2, "reset", "a", 0)
+    s(T0 + 2, "take", "a", 4, "b", 0)
+    s(T0 + 3, "take", "b", 1)
+    s(T0 + 4, "teach", "a", 3, "b", 30)
+    s(T0 + 5, "reset", "b", 0)
+    s(T0 + 5, "take", "b", 7)
+    s(T0 + 6, "teach", "b", 30)
+    s(T0 + DAY + 6, "take", "a", 0, "b", 74)
+    s(T0 + DAY + 7, "take", "b", 1)
+    s(T0 + DAY + 8, "reset", "b", 0)
+    s(T0 + DAY + 8, "take", "b", 75)
+    s(T0 + DAY + 8, "unlatch", "b", 0)
+    s(T0 + DAY + 9, "take", "b", 74)
+
+    random.seed(2)
+    s = Scene("random", "Whatever comes.",
+              a=bucket(7, 10 * SECOND, 20, 4 * SECOND), b=surge(1500, 5 * SECOND, 9, SECOND),
+              a_m=bucket(7, 10 * SECOND, 20, 4 * SECOND, "m"),
+              b_m=surge(1500, 5 * SECOND, 9, SECOND, "m"),
+              b_t=surge(1500, 5 * SECOND, 9, SECOND, "t"),
+              c=surge(3000, MINUTE, 5, MINUTE, "mt"), d=bucket(3, SECOND, 3))
+    at = T0
+    for _ in range(250):
+        at += random.choice([0, 1, 250, 999, 1001, 2500, 5000, 30000, -700])
+        mode = random.choice(["take"] * 9 + ["latch"] * 4 +
+                             ["peek", "reset", "unlatch", "teach"])
+        names = [random.choice(["a", "a_m"]), random.choice(["b", "b_m", "b_t"]), "c", "d"]
+        random.shuffle(names)
+        words = []
+        for name in names[:random.randint(1, 4)]:
+            words += [name, random.choice([0, 1, 1, 2, 4, 9, 21])]
+        s(at, mode, *words)
+
+
+if __name__ == "__main__":
+    {"window": windows, "charge": scenes}[sys.argv[1]]()
