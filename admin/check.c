@@ -4,6 +4,7 @@
 
 #include "admin/arguments.h"
 #include "admin/output.h"
+#include "admin/relay.h"
 #include "admin/verbs.h"
 #include "lists/snapshot.h"
 #include "quarantine/room.h"
@@ -92,12 +93,26 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
     (void)puts(policy->monitor ? ", mode monitor" : "");
 }
 
+enum { OPTION_MTA = 256 };
+
+static enum status take_option(void *context, int val, const char *argument)
+{
+    bool *mta = context;
+    (void)argument;
+    *mta = val == OPTION_MTA;
+    return STATUS_OK;
+}
+
 int verb_check(int argc, char **argv)
 {
+    static const struct option options[] = {{"mta", no_argument, NULL, OPTION_MTA},
+                                            {NULL, 0, NULL, 0}};
+    bool mta = false;
+    const struct arguments_extra extra = {options, take_option, &mta};
     struct arguments arguments;
     struct problems problems = {0};
     struct snapshot *snapshot = NULL;
-    if (arguments_parse(argc, argv, NULL, &arguments) != STATUS_OK)
+    if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK)
         return EXIT_USAGE;
     if (arguments.word_count > 0) {
         (void)fputs("mailbrake: check takes no arguments\n", stderr);
@@ -109,6 +124,8 @@ int verb_check(int argc, char **argv)
         check_store(snapshot->settings, &problems);
         check_audit(snapshot->settings, &problems);
         check_room(snapshot->settings, &problems);
+        if (mta)
+            relay_check(snapshot->settings, &problems);
     } else if (problems.errors == 0) {
         problems_error(&problems, arguments.config, 0, "out of memory");
     }
