@@ -25,6 +25,8 @@ static const struct {
     {"limits", verb_limits, "limits show SUBJECT | reset SUBJECT"},
     {"reload", verb_reload, "reload                 reads the configuration anew"},
     {"audit", verb_audit, "audit [--since 2h]     who did what"},
+    {"replay", verb_replay,
+     "replay SCENARIO        a storm, on a simulated clock, against these rules"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

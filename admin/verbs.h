@@ -13,5 +13,6 @@ int verb_incidents(int argc, char **argv);
 int verb_brake(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_audit(int argc, char **argv);
+int verb_replay(int argc, char **argv);
 
 #endif

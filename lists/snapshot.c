@@ -108,11 +108,14 @@ static enum status check_lists(struct checking *checking)
 /* ---- building ---- */
 
 /* Fills and seals a directory, and holds the rules against it. */
-static enum status fill(const struct settings *settings, struct intake *intake)
+static enum status fill(const struct settings *settings, const struct snapshot_more *more,
+                        struct intake *intake)
 {
     struct directory *directory = intake->directory;
     struct problems *problems = intake->problems;
     enum status status = intake_sources(settings, intake);
+    if (status == STATUS_OK && more != NULL)
+        status = more->add(more->context, directory);
     if (status == STATUS_OK)
         status = directory_seal(directory, problems);
     struct checking checking = {.settings = settings,
@@ -148,6 +151,7 @@ struct building {
     bool strict;
     bool due_only; /* sources that are not due are not read */
     int64_t now_ms;
+    const struct snapshot_more *more; /* NULL: nothing */
 };
 
 static enum status build(struct shared_settings *shared, const struct building *building,
@@ -166,7 +170,7 @@ static enum status build(struct shared_settings *shared, const struct building *
                             .now_ms = building->now_ms,
                             .due_only = building->due_only};
     if (snapshot != NULL && parts != NULL && directory != NULL && intake.catalog != NULL)
-        status = fill(&shared->settings, &intake);
+        status = fill(&shared->settings, building->more, &intake);
     catalog_free(own);
     if (status == STATUS_NOMEM && found.errors == 0)
         problems_error(&found, shared->settings.file, 0, "out of memory");
@@ -190,8 +194,9 @@ static enum status build(struct shared_settings *shared, const struct building *
     return STATUS_OK;
 }
 
-enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
-                          struct problems *problems, struct snapshot **out_snapshot)
+/* Reads the configuration and builds on it. */
+static enum status load(const char *path, const struct building *building,
+                        struct problems *problems, struct snapshot **out_snapshot)
 {
     struct shared_settings *shared = calloc(1, sizeof *shared);
     if (shared == NULL) {
@@ -204,12 +209,25 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
         free(shared);
         return status;
     }
+    return build(shared, building, problems, out_snapshot);
+}
+
+enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
+                          struct problems *problems, struct snapshot **out_snapshot)
+{
     struct building building = {
         .catalog = catalog, .strict = strict, .now_ms = clock_wall_ms()};
-    status = build(shared, &building, problems, out_snapshot);
+    enum status status = load(path, &building, problems, out_snapshot);
     if (status == STATUS_OK && catalog != NULL)
         catalog_sweep(catalog);
     return status;
+}
+
+enum status snapshot_load_more(const char *path, const struct snapshot_more *more,
+                               struct problems *problems, struct snapshot **out_snapshot)
+{
+    struct building building = {.more = more, .now_ms = clock_wall_ms()};
+    return load(path, &building, problems, out_snapshot);
 }
 
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,

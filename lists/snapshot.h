@@ -27,6 +27,18 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
                           struct problems *problems,
                           struct snapshot **out_snapshot) MUST_CHECK;
 
+/* Adds to a directory before it is sealed; see directory.h for what it may return. */
+struct snapshot_more {
+    enum status (*add)(void *context, struct directory *directory);
+    void *context;
+};
+
+/* As snapshot_load, not strict and without a catalog, with lists that no source has: what
+ * a replay makes up. */
+enum status snapshot_load_more(const char *path, const struct snapshot_more *more,
+                               struct problems *problems,
+                               struct snapshot **out_snapshot) MUST_CHECK;
+
 /* The same configuration with those sources read again that are due (refresh) at now_ms,
  * wall time; the configuration's file is not looked at. */
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,

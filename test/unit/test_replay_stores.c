@@ -1,0 +1,231 @@
+/* Every scenario of test/replay, with the sample configuration, in both stores: the
+ * engine's own, and a private redis-server whose clock is set to each message's time. The
+ * verdicts are the same, to the message, and what a scenario expects comes true. */
+#include <glob.h>
+#include <sys/mman.h>
+
+#include "../support/redis_server.h"
+#include "../support/replay_files.h"
+#include "../support/reports.h"
+
+#include "base/clock.h"
+
+#define SAMPLE SOURCE_DIR "/conf/mailbrake.conf"
+#define SCENARIOS SOURCE_DIR "/test/replay/*.scenario"
+
+static glob_t scenarios;
+
+/* ---- the shared store on a clock that is set ---- */
+
+struct shared {
+    struct server server;
+    struct store *store;
+    char clock_path[64];
+    _Atomic int64_t *clock_us;
+};
+
+static void shared_set(struct shared *shared, int64_t now_ms)
+{
+    *shared->clock_us = now_ms * 1000;
+}
+
+static void shared_open(struct shared *shared, int64_t now_ms)
+{
+    struct error error = {0};
+    struct digest_key key;
+    (void)snprintf(shared->clock_path, sizeof shared->clock_path,
+                   "/tmp/mailbrake-clock-XXXXXX");
+    int fd = mkstemp(shared->clock_path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, sizeof *shared->clock_us), 0);
+    shared->clock_us =
+        mmap(NULL, sizeof *shared->clock_us, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ck_assert(shared->clock_us != MAP_FAILED);
+    (void)close(fd);
+    shared_set(shared, now_ms);
+    ck_assert_int_eq(setenv("LD_PRELOAD", SET_CLOCK, 1), 0);
+    ck_assert_int_eq(setenv("SET_CLOCK_FILE", shared->clock_path, 1), 0);
+    server_open(&shared->server, "--maxmemory-policy", "noeviction");
+    ck_assert_int_eq(unsetenv("LD_PRELOAD"), 0);
+    digest_key_derive("test", 4, &key);
+    struct store_settings settings = reports_settings(shared->server.socket);
+    settings.timeout_ms = 10000;
+    settings.on_failure = ON_FAILURE_TEMPFAIL; /* no local share: Redis alone */
+    ck_assert_msg(store_open(&settings, &key, reporter, &shared->store, &error) ==
+                      STATUS_OK,
+                  "%s", error.text);
+    ck_assert_int_eq(store_state(shared->store), STORE_STATE_OK);
+}
+
+static void shared_close(struct shared *shared)
+{
+    store_close(shared->store);
+    server_close(&shared->server);
+    (void)munmap(shared->clock_us, sizeof *shared->clock_us);
+    (void)unlink(shared->clock_path);
+}
+
+static enum status shared_charge(void *context, const struct charge *charges,
+                                 size_t count, enum charge_mode mode, int64_t now_ms,
+                                 struct outcome *out_outcomes)
+{
+    struct shared *shared = context;
+    enum store_source source;
+    shared_set(shared, now_ms);
+    enum status status =
+        store_charge(shared->store, charges, count, mode,
+                     clock_monotonic_us() + 30 * INT64_C(1000000), out_outcomes, &source);
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_int_eq(source, STORE_REDIS);
+    return status;
+}
+
+/* ---- two streams of verdicts ---- */
+
+/* What there is to say of a verdict: enough to tell two apart. */
+struct fate {
+    uint16_t decider;
+    uint8_t action, cause;
+};
+
+struct stream {
+    struct fate *fates;
+    size_t count, capacity; /* recording; then comparing against them */
+    bool compares;
+    const char *name;
+};
+
+static enum status take(void *context, const struct replayed *replayed)
+{
+    struct stream *stream = context;
+    const struct fate fate = {.decider = (uint16_t)replayed->decider,
+                              .action = (uint8_t)replayed->verdict->action,
+                              .cause = (uint8_t)replayed->verdict->cause};
+    if (stream->compares) {
+        const struct fate *other = &stream->fates[stream->count++];
+        ck_assert_msg(memcmp(other, &fate, sizeof fate) == 0,
+                      "%s: message %lld: memory says %u by %u for %u, Redis %u by %u "
+                      "for %u",
+                      stream->name, (long long)replayed->played->number, other->action,
+                      other->decider, other->cause, fate.action, fate.decider,
+                      fate.cause);
+        return STATUS_OK;
+    }
+    if (stream->count == stream->capacity) {
+        stream->capacity = stream->capacity == 0 ? 1024 : 2 * stream->capacity;
+        stream->fates =
+            reallocarray(stream->fates, stream->capacity, sizeof *stream->fates);
+        ck_assert_ptr_nonnull(stream->fates);
+    }
+    stream->fates[stream->count++] = fate;
+    return STATUS_OK;
+}
+
+static void run(const struct scenario *scenario, struct snapshot *snapshot,
+                const struct simulated_store *store, struct stream *stream)
+{
+    struct sheet sheet;
+    struct error error = {0};
+    const struct replay replay = {.snapshot = snapshot,
+                                  .scenario = scenario,
+                                  .store = store,
+                                  .each = take,
+                                  .context = stream};
+    ck_assert_msg(replay_run(&replay, &sheet, &error) == STATUS_OK, "%s:%d: %s",
+                  error.file, error.line, error.text);
+    for (size_t i = 0; i < scenario->expectation_count; i++)
+        ck_assert_msg(sheet.checks[i].met, "%s:%d: %s: it is %lld, not %lld",
+                      scenario->file, scenario->expectations[i].line,
+                      scenario->expectations[i].text, (long long)sheet.checks[i].found,
+                      (long long)sheet.checks[i].bound);
+    sheet_clear(&sheet);
+}
+
+static void load(const char *path, bool brief, struct scenario *scenario,
+                 struct snapshot **snapshot)
+{
+    struct problems problems = {0};
+    const struct scenario_options options = {.domain = "district.example",
+                                             .brief = brief};
+    enum status status = scenario_load(path, &options, scenario, &problems);
+    if (status == STATUS_OK)
+        status = replay_load(SAMPLE, scenario, &problems, snapshot);
+    ck_assert_msg(status == STATUS_OK, "%s", problems_text(&problems));
+    problems_clear(&problems);
+}
+
+static const char *path_of(int i)
+{
+    return scenarios.gl_pathv[i];
+}
+
+START_TEST(both_stores_say_the_same)
+{
+    struct scenario scenario;
+    struct snapshot *snapshot = NULL;
+    struct shared shared = {0};
+    struct stream stream = {.name = path_of(_i)};
+    load(path_of(_i), true, &scenario, &snapshot);
+
+    struct simulated *simulated = simulated_new();
+    ck_assert_ptr_nonnull(simulated);
+    struct simulated_store store = simulated_store(simulated);
+    run(&scenario, snapshot, &store, &stream);
+    simulated_free(simulated);
+
+    shared_open(&shared, scenario.start_ms);
+    store = (struct simulated_store){
+        .charge = shared_charge, .context = &shared, .source = STORE_REDIS};
+    stream.capacity = stream.count;
+    stream.count = 0;
+    stream.compares = true;
+    run(&scenario, snapshot, &store, &stream);
+    ck_assert_uint_eq(stream.count, stream.capacity);
+    shared_close(&shared);
+
+    free(stream.fates);
+    snapshot_unref(snapshot);
+    scenario_clear(&scenario);
+}
+END_TEST
+
+/* As large as it was; brief ones were seen above already. */
+START_TEST(expectations_come_true_in_full)
+{
+    struct scenario scenario;
+    struct snapshot *snapshot = NULL;
+    struct stream stream = {.name = path_of(_i)};
+    load(path_of(_i), false, &scenario, &snapshot);
+    struct simulated *simulated = simulated_new();
+    ck_assert_ptr_nonnull(simulated);
+    struct simulated_store store = simulated_store(simulated);
+    run(&scenario, snapshot, &store, &stream);
+    simulated_free(simulated);
+    free(stream.fates);
+    snapshot_unref(snapshot);
+    scenario_clear(&scenario);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("replay_stores");
+    TCase *tests = tcase_create("replay_stores");
+    if (digest_init() != STATUS_OK || glob(SCENARIOS, 0, NULL, &scenarios) != 0)
+        return 1;
+    int count = (int)scenarios.gl_pathc;
+    tcase_set_timeout(tests, 600);
+    tcase_add_loop_test(tests, both_stores_say_the_same, 0, count);
+#ifdef REPLAY_IN_FULL
+    tcase_add_loop_test(tests, expectations_come_true_in_full, 0, count);
+#else
+    (void)expectations_come_true_in_full;
+#endif
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    globfree(&scenarios);
+    return failed == 0 ? 0 : 1;
+}
