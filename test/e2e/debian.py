@@ -1,0 +1,243 @@
+"""A Debian 12 of its own with systemd and an MTA, to install packages on: booted in a
+container (systemd-nspawn) from a folder that is made once, kept in the cache of the user
+who runs the tests, and never written to. All that a test does to it is in memory.
+
+    machine = debian("postfix")
+    machine.run("systemctl", "is-active", "postfix")
+    machine.send("ann@district.example", ["bob@district.example"])"""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from postfix import wait_until
+from relay import Reply
+
+RELEASE = "bookworm"
+SEND = """
+import json, smtplib, sys
+frm, to, text = json.load(sys.stdin)
+with smtplib.SMTP("127.0.0.1", 25, "client.example", timeout=60) as session:
+    session.ehlo()
+    code, words = session.mail(frm)
+    for address in to:
+        if code == 250:
+            code, words = session.rcpt(address)
+    if code == 250:
+        code, words = session.data(text)
+print(json.dumps([code, words.decode()]))
+"""
+
+
+def cache_folder():
+    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(cache) / "mailbrake"
+
+
+def make_root(package, mta):
+    """The folder, with all that the package depends on, and postfix or sendmail."""
+    root = cache_folder() / f"debian-{RELEASE}-{mta}"
+    wanted = _needs(package)
+    if root.exists() and wanted <= _installed(root):
+        return root
+    _remove(root)
+    fresh = root.with_suffix(".new")
+    _remove(fresh)
+    fresh.mkdir(parents=True)
+    names = ",".join(sorted(wanted | {"systemd", "systemd-sysv", "procps", mta}))
+    done = subprocess.run(
+        ["debootstrap", "--variant=minbase", f"--include={names}", RELEASE, fresh],
+        **{"capture_output": True, "text": True, "timeout": 900},
+    )
+    if done.returncode != 0:
+        pytest.fail(f"these tests need a Debian, and debootstrap says: {done.stdout[-2000:]}")
+    fresh.rename(root)
+    return root
+
+
+def _remove(root):
+    subprocess.run(["rm", "-rf", "--one-file-system", root], check=True)
+
+
+def _needs(package):
+    """Names of what a package depends on, of alternatives the first."""
+    fields = subprocess.run(
+        ["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True
+    ).stdout
+    return {re.split(r"[ |(]", entry.strip())[0] for entry in fields.split(",")}
+
+
+def _installed(root):
+    status = (root / "var/lib/dpkg/status").read_text()
+    return set(re.findall(r"^Package: (.*)$", status, re.MULTILINE))
+
+
+# Debian's minimum has no ip(8).
+ADD_ADDRESS = """
+import fcntl, socket, struct, sys
+SIOCSIFADDR = 0x8916
+request = struct.pack("16sH2s4s8s", b"lo:1", socket.AF_INET, b"", socket.inet_aton(sys.argv[1]), b"")
+fcntl.ioctl(socket.socket(), SIOCSIFADDR, request)
+"""
+
+
+class Debian:
+    def __init__(self, root, folder):
+        self.root = root
+        self.log_path = pathlib.Path(folder) / "debian.log"
+        self.process = self.init = None
+
+    def boot(self):
+        words = "--volatile=overlay --register=no --keep-unit --private-network --link-journal=no"
+        more = ["--console=pipe", "--hostname=relay", "-b"]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                ["systemd-nspawn", "-q", "-D", self.root, *words.split(), *more],
+                **{"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log},
+                start_new_session=True,
+            )
+        wait_until(self._is_up, 60, "the container does not come up:", self.log_path.read_text)
+        return self
+
+    def _is_up(self):
+        """Once there is a first process that runs systemd, and systemd has done its work."""
+        if self.process.poll() is not None:
+            pytest.fail(f"these tests need containers: {self.log_path.read_text()}")
+        for child in _children(self.process.pid):
+            status = pathlib.Path(f"/proc/{child}/status").read_text()
+            if re.search(r"^NSpid:\t\d+\t1$", status, re.MULTILINE):
+                self.init = child
+                done = self.run("systemctl", "is-system-running", check=False)
+                return done.stdout.strip() in ("running", "degraded")
+        return False
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    # What an administrator types.
+
+    def run(self, *words, check=True, **more):
+        """One command, as root."""
+        path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+        enter = f"nsenter -t {self.init} -m -u -i -n -p -C -r -w env -i {path} HOME=/root"
+        done = subprocess.run(
+            [*enter.split(), "DEBIAN_FRONTEND=noninteractive", *map(str, words)],
+            **{"capture_output": True, "text": True, "errors": "replace", "timeout": 120, **more},
+        )
+        if check:
+            text = f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+            assert done.returncode == 0, f"{text}\n{self.journal()[-3000:]}"
+        return done
+
+    def type(self, line):
+        return self.run(*shlex.split(line))
+
+    def install(self, package, *options):
+        """Returns all that was said."""
+        place = f"/root/{pathlib.Path(package).name}"
+        self.write(place, pathlib.Path(package).read_bytes())
+        done = self.run("dpkg", "--force-confdef", "--force-confold", *options, "-i", place)
+        return done.stdout + done.stderr
+
+    def path(self, name):
+        return pathlib.Path(f"/proc/{self.init}/root{name}")
+
+    def write(self, name, data):
+        data = data.encode() if isinstance(data, str) else data
+        self.run("tee", name, text=False, errors=None, input=data)
+
+    def read(self, name):
+        return self.run("cat", name).stdout
+
+    def journal(self, unit=None):
+        of = ["-u", unit] if unit else []
+        return self.run("journalctl", "--no-pager", "-o", "cat", *of, check=False).stdout
+
+    def state(self, unit, name):
+        """A property of a unit."""
+        return self.run("systemctl", "show", "-P", name, unit).stdout.strip()
+
+    def files(self):
+        """All files, but for what lives: logs, queues, and what packages always leave."""
+        lives = r"/(proc|sys|dev|tmp|var/(log|tmp|cache|lib/(dpkg|apt|systemd|postfix))|run/(systemd|lock))/"
+        found = self.run("find", "/", "/run", "-xdev").stdout.splitlines()
+        queue = r"/var/spool/postfix/(active|defer\w*|incoming|maildrop|hold|pid|etc|lib|usr)\b"
+        return {name for name in found if not re.match(f"{lives}|{queue}", name)}
+
+    def python(self, text, *words, **more):
+        """Our own Python, in the network of the machine."""
+        command = ["nsenter", "-t", self.init, "-n", sys.executable, "-c", text, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, **more)
+        assert done.returncode == 0, done.stderr + self.journal()[-3000:]
+        return done.stdout
+
+    def add_address(self, address):
+        self.python(ADD_ADDRESS, address)
+
+    # Mail.
+
+    def send(self, frm, to, subject="hello"):
+        """By SMTP, from the machine itself."""
+        text = f"From: {frm}\r\nTo: {to[0]}\r\nSubject: {subject}\r\n\r\nHello.\r\n"
+        return Reply(*json.loads(self.python(SEND, input=json.dumps([frm, to, text]))))
+
+    def mailbox(self, user):
+        """Subjects of what came, once the queue is empty of all but held mail."""
+        wait_until(self._is_idle, 20, "mail stays in the queue", self.journal)
+        done = self.run("cat", f"/var/mail/{user}", check=False)
+        return re.findall(r"^Subject: (.*)$", done.stdout, re.MULTILINE)
+
+    def _is_idle(self):
+        """Neither MTA has a file that waits, or is worked on."""
+        queues = [f"/var/spool/postfix/{q}" for q in ("maildrop", "incoming", "active", "deferred")]
+        sendmail = ["/var/spool/mqueue", "/var/spool/mqueue-client"]
+        found = self.run("find", *queues, *sendmail, "-type", "f", check=False).stdout
+        return not re.search(r"/postfix/|/[qtx]f\w+$", found, re.MULTILINE)
+
+
+def _children(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory):
+    """What script/package makes of a copy of the tree."""
+    tree = tmp_path_factory.mktemp("tree")
+    source = pathlib.Path(__file__).resolve().parents[2]
+    copy = f"tar -C {source} --exclude=./build --exclude='./build-*' --exclude=./.git -c ."
+    subprocess.run(f"{copy} | tar -C {tree} -x", shell=True, check=True)
+    done = subprocess.run([tree / "script/package"], capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = (tree / "build/package").glob("mailbrake_*.deb")
+    return path
+
+
+@pytest.fixture
+def debian(package, tmp_path):
+    """Boots machines."""
+    machines = []
+
+    def boot(mta):
+        machine = Debian(make_root(package, mta), tmp_path)
+        machines.append(machine)
+        return machine.boot()
+
+    yield boot
+    for machine in machines:
+        machine.stop()

@@ -1,0 +1,61 @@
+"""The manual pages: sound, and with each verb and option of the programs. (The settings of
+mailbrake.conf(5) are test/unit/test_sample.c's.)"""
+
+import re
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+PAGES = ["mailbrake.1", "mailbrake.conf.5", "mailbraked.8", "mailbrake-mta.8"]
+# About the machine, not about the page.
+ELSEWHERE = r"referenced manual not found|outdated mandoc\.db"
+
+
+def page(name):
+    return (ROOT / "doc" / name).read_text()
+
+
+def options(*sources):
+    """Of the tables for getopt_long(3)."""
+    text = "".join(path.read_text() for path in sources)
+    return set(re.findall(r'{"([\w-]+)", (?:no|required)_argument', text))
+
+
+def missing_options(names, text):
+    return {n for n in names if not re.search(rf"(Fl \\?-|\| \\?-){re.escape(n)}\b", text)} - {"config"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_lint_has_nothing_to_say(name):
+    done = subprocess.run(
+        ["mandoc", "-T", "lint", ROOT / "doc" / name], capture_output=True, text=True
+    )
+    said = (done.stdout + done.stderr).splitlines()
+    assert [line for line in said if not re.search(ELSEWHERE, line)] == []
+
+
+def test_each_verb_is_in_the_manual(build):
+    text = subprocess.run([build.mailbrake, "--help"], capture_output=True, text=True).stdout
+    manual = page("mailbrake.1")
+    verbs = re.findall(r"^  ([a-z]+)(.*)$", text, re.MULTILINE)
+    assert len(verbs) > 8
+    words = {verb: set() for verb, _ in verbs}
+    for verb, rest in verbs:
+        said = re.sub(r"--\w+ \w+|\[.*?\]", "", rest.split("  ")[0])
+        words[verb] |= set(re.findall(r"\b[a-z]{2,}\b", said))
+    for verb, more in words.items():
+        lines = " ".join(re.findall(rf"^\.(?:It )?Cm {verb}\b(.*)$", manual, re.MULTILINE))
+        assert re.search(rf"^\.It Cm {verb}\b", manual, re.MULTILINE), verb
+        assert more <= set(lines.split()), f"{verb}: {more}"
+
+
+def test_each_option_is_in_the_manual():
+    helper = ROOT / "admin" / "mailbrake_mta.c"
+    command = [path for path in (ROOT / "admin").glob("*.c") if path != helper]
+    own = options(*command) | {"version", "help"}
+    assert missing_options(own, page("mailbrake.1")) == set()
+    assert missing_options(options(helper), page("mailbrake-mta.8")) == set()
+    daemon = options(ROOT / "milter" / "mailbraked.c")
+    assert "version" in daemon and missing_options(daemon, page("mailbraked.8")) == set()

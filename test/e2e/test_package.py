@@ -1,0 +1,264 @@
+"""The Debian package, on a Debian of its own with a running systemd and Postfix: installed,
+set up by the words that it prints, upgraded, removed, purged."""
+
+import re
+import resource
+import subprocess
+
+import pytest
+
+from debian import debian, package  # noqa: F401, fixtures
+from postfix import wait_until
+
+ANN = "ann@district.example"
+PEOPLE = ["ann", "bob", "eve", "kim", "lou"]
+ALIASES = "three: ann, bob, eve\nall: ann, bob, eve, kim, lou\n"
+CONFIGURATION = """\
+domains = [ "district.example" ];
+trusted = [ "client:127.0.0.1" ];
+store = { type = "memory"; state_file = "/var/lib/mailbrake/state"; };
+privacy = { key_file = "/etc/mailbrake/key"; };
+lists = ( { aliases = "/etc/aliases"; } );
+rules = (
+  { name = "cap"; reach_over = 4; action = "reject"; },
+  { name = "many"; reach_over = 2; action = "quarantine"; }
+);
+"""
+SETTINGS = [
+    "mydestination=district.example",
+    "myorigin=district.example",
+    "inet_interfaces=192.0.2.1, 127.0.0.1",  # the queue's programs look for them
+]
+UNITS = ["mailbrake-mta.socket", "mailbrake-mta.service", "mailbraked.service"]
+CONFIG_FILE = "/etc/mailbrake/mailbrake.conf"
+
+
+def set_up_postfix(machine):
+    for user in PEOPLE:
+        machine.run("useradd", user)
+    machine.write("/etc/aliases", ALIASES)
+    machine.run("newaliases")
+    machine.add_address("192.0.2.1")
+    machine.run("postconf", "-X", "mynetworks")
+    machine.run("postconf", "-e", *SETTINGS)
+    machine.run("systemctl", "restart", "postfix")
+
+
+def do_what_it_says(machine, said):
+    """Types the commands that the package prints, one after another."""
+    commands = re.findall(r"^    ((?:runuser|systemctl|mailbrake|postconf) .*)$", said, re.MULTILINE)
+    assert len(commands) == 7, said
+    for command in commands:
+        machine.type(command)
+
+
+@pytest.fixture
+def machine(debian):  # noqa: F811
+    machine = debian("postfix")
+    set_up_postfix(machine)
+    return machine
+
+
+@pytest.fixture
+def braked(machine, package):  # noqa: F811
+    """With the package, set up as it says."""
+    said = machine.install(package)
+    machine.write(CONFIG_FILE, CONFIGURATION)
+    do_what_it_says(machine, said)
+    return machine
+
+
+def pid(machine, unit="mailbraked.service"):
+    return machine.state(unit, "MainPID")
+
+
+def process(machine, unit):
+    """What the kernel says of a unit's process."""
+    text = machine.read(f"/proc/{pid(machine, unit)}/status")
+    return dict(re.findall(r"^(\w+):\t(.*)$", text, re.MULTILINE))
+
+
+def of_version(package, version, folder, changes=()):  # noqa: F811
+    """The same package with another version, and other files."""
+    tree = folder / f"package-{version}"
+    subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
+    for name, text in changes:
+        (tree / name.lstrip("/")).write_text(text)
+    out = folder / f"mailbrake_{version}.deb"
+    options = ["--root-owner-group", "-b"]
+    subprocess.run(["dpkg-deb", *options, tree, out], check=True, capture_output=True)
+    return out
+
+
+def test_installing_starts_nothing(machine, package):  # noqa: F811
+    before = machine.read("/etc/postfix/main.cf")
+    said = machine.install(package)
+    assert "postconf -e 'smtpd_milters = unix:mailbrake/milter.sock'" in said
+    for unit in UNITS:
+        assert machine.state(unit, "ActiveState") == "inactive"
+        assert machine.state(unit, "UnitFileState") in ("disabled", "static")
+    assert machine.read("/etc/postfix/main.cf") == before
+    assert machine.send(ANN, ["bob@district.example"]).accepted
+    assert machine.mailbox("bob") == ["hello"]
+    folders = machine.run("stat", "-c", "%n %a %U:%G", *(
+        ["/run/mailbrake", "/var/lib/mailbrake", "/var/spool/postfix/mailbrake"]
+    )).stdout.splitlines()
+    assert folders == [
+        "/run/mailbrake 2755 mailbrake:mailbrake",
+        "/var/lib/mailbrake 750 mailbrake:mailbrake",
+        "/var/spool/postfix/mailbrake 2750 mailbrake:postfix",
+    ]
+    key = machine.run("stat", "-c", "%a %U:%G %s", "/etc/mailbrake/key").stdout.strip()
+    assert key == "640 root:mailbrake 32"
+    done = machine.type("runuser -u mailbrake -- mailbrake check")  # the sample as it comes
+    assert "key_file" not in done.stderr
+
+
+def test_units_are_as_systemd_wants_them(machine, package):  # noqa: F811
+    machine.install(package)
+    done = machine.run("systemd-analyze", "verify", "--man=no", *UNITS)
+    assert "mailbrake" not in done.stdout + done.stderr
+
+
+def test_set_up_as_it_says_mail_is_judged(braked):
+    assert braked.send(ANN, ["bob@district.example"]).accepted
+    refused = braked.send(ANN, ["all@district.example"])
+    assert refused.code == 550 and "(reach 5, limit 4)" in refused.text
+    assert braked.send(ANN, ["three@district.example"], "held").accepted
+    assert braked.mailbox("bob") == ["hello"]
+    assert "verdict=quarantine" in braked.journal("mailbraked")
+
+
+def test_held_mail_is_decided_by_the_confined_helper(braked):
+    for subject in ("one", "two", "three"):
+        assert braked.send(ANN, ["three@district.example"], subject).accepted
+    ids = []
+    for line in braked.run("postqueue", "-j").stdout.splitlines():
+        queue_id = re.search(r'"queue_id": "(\w+)"', line)[1]
+        header = braked.run("postcat", "-qh", queue_id).stdout
+        ids.append((re.search("Subject: (.*)", header)[1], re.search(r"X-Mailbrake:.*id=(\w+)", header)[1]))
+    ids = dict(ids)
+    braked.type(f"mailbrake quarantine release {ids['one']}")
+    braked.type(f"mailbrake quarantine delete {ids['two']}")
+    braked.type(f"mailbrake quarantine refuse {ids['three']}")
+    assert braked.mailbox("bob") == ["one"]
+    told = braked.mailbox("ann")
+    assert "one" in told and len(told) > 1, told  # and the notices
+    assert braked.run("postqueue", "-j").stdout == ""
+    assert "result=error" not in braked.journal("mailbrake-mta")
+    assert not re.search("warning|error|can't", braked.journal("mailbraked"))
+    assert "inet_protocols" not in braked.journal()
+    assert braked.state("mailbrake-mta.service", "NRestarts") == "0"
+
+
+def test_old_mail_is_released_with_a_new_life_by_the_confined_helper(braked):
+    assert braked.send(ANN, ["three@district.example"], "old").accepted
+    braked.run("postconf", "-e", "maximal_queue_lifetime=2s")
+    braked.run("sleep", "2")
+    hold = re.search(r"\n(\w{6,})\s", braked.run("mailbrake", "quarantine", "list").stdout)[1]
+    braked.type(f"mailbrake quarantine release {hold}")
+    assert braked.mailbox("bob") == ["old"]
+    assert "requeued" in braked.journal()
+
+
+def test_nobody_has_more_than_he_needs(braked):
+    braked.type("mailbrake quarantine sync")  # has started the helper
+    daemon, helper = (process(braked, f"{name}.service") for name in ("mailbraked", "mailbrake-mta"))
+    user = braked.run("id", "-u", "mailbrake").stdout.strip()
+    assert daemon["Uid"].split() == [user] * 4
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(daemon[name], 16) == 0
+    assert int(helper["CapBnd"], 16) == 1 << 1 | 1 << 6 | 1 << 7
+    for status in (daemon, helper):
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    files = re.search(r"Max open files +(\d+) ", braked.read(f"/proc/{pid(braked)}/limits"))
+    assert int(files[1]) == min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    inside = ["nsenter", "-t", pid(braked), "-m"]
+    assert "-" in braked.run(*inside, "cat", "/proc/sys/kernel/random/boot_id").stdout
+    sockets = braked.run("stat", "-c", "%a %U:%G", *(
+        ["/run/mailbrake/mta.sock", "/run/mailbrake/control.sock"]
+        + ["/var/spool/postfix/mailbrake/milter.sock"]
+    )).stdout.splitlines()
+    assert sockets == ["660 root:mailbrake", "660 mailbrake:mailbrake", "660 mailbrake:postfix"]
+
+
+def test_it_reloads_restarts_and_stops(braked):
+    before = pid(braked)
+    braked.write(CONFIG_FILE, CONFIGURATION.replace("reach_over = 4", "reach_over = 3"))
+    braked.run("systemctl", "reload", "mailbraked")
+    wait_until(lambda: "reloaded: rules 2" in braked.journal("mailbraked"), 10, "not reloaded")
+    assert "rules 2" in braked.state("mailbraked", "StatusText")
+    braked.write(CONFIG_FILE, "nonsense")
+    braked.run("systemctl", "reload", "mailbraked")
+    wait_until(lambda: "not reloaded" in braked.state("mailbraked", "StatusText"), 10, "no word")
+    assert pid(braked) == before
+    braked.write(CONFIG_FILE, CONFIGURATION)
+    braked.run("kill", "-9", before)
+    wait_until(lambda: braked.state("mailbraked", "NRestarts") == "1", 20, "not restarted")
+    wait_until(lambda: braked.state("mailbraked", "ActiveState") == "active", 20, "not up again")
+    assert braked.send(ANN, ["all@district.example"]).code == 550
+    braked.run("systemctl", "stop", "mailbraked")
+    assert braked.state("mailbraked", "Result") == "success"
+    assert braked.send(ANN, ["bob@district.example"]).code == 451
+
+
+def test_a_list_that_cannot_be_read_does_not_keep_it_from_starting(braked):
+    """check calls it an error; mailbraked has the members from before."""
+    braked.run("mv", "/etc/aliases", "/etc/away")
+    braked.run("systemctl", "restart", "mailbraked")
+    assert braked.send(ANN, ["all@district.example"]).code == 550
+
+
+def test_an_upgrade_keeps_the_configuration_and_restarts(braked, package, tmp_path):  # noqa: F811
+    before = pid(braked)
+    newer = of_version(package, "9.0", tmp_path, [(CONFIG_FILE, "# the new sample\n")])
+    said = braked.install(newer)
+    assert "postconf" not in said
+    assert pid(braked) not in ("0", before)
+    assert braked.read(CONFIG_FILE) == CONFIGURATION
+    assert braked.send(ANN, ["all@district.example"]).code == 550
+
+
+def test_an_upgrade_over_an_older_one_without_changes_brings_the_new_sample(machine, package, tmp_path):  # noqa: F811
+    older = of_version(package, "0.0.1", tmp_path, [(CONFIG_FILE, "# the old sample\n")])
+    machine.install(older)
+    key = machine.run("sha256sum", "/etc/mailbrake/key").stdout
+    machine.install(package)
+    assert 'domains = [ "district.example" ];' in machine.read(CONFIG_FILE)
+    assert machine.run("sha256sum", "/etc/mailbrake/key").stdout == key
+    assert machine.state("mailbraked", "ActiveState") == "inactive"
+
+
+def test_an_upgrade_leaves_the_old_one_running_when_the_check_fails(braked, package, tmp_path):  # noqa: F811
+    before = pid(braked)
+    braked.write(CONFIG_FILE, CONFIGURATION + "colour = 7;\n")
+    said = braked.install(of_version(package, "9.0", tmp_path))
+    assert "was not restarted" in said, said
+    assert f"{CONFIG_FILE}:10:" in said, said
+    assert pid(braked) == before
+    assert braked.send(ANN, ["all@district.example"]).code == 550
+
+
+def test_purging_leaves_nothing(machine, package):  # noqa: F811
+    def users():
+        return set((machine.read("/etc/passwd") + machine.read("/etc/group")).splitlines())
+
+    files, people = machine.files(), users()
+    said = machine.install(package)
+    machine.write(CONFIG_FILE, CONFIGURATION)
+    do_what_it_says(machine, said)
+    machine.write("/etc/mailbrake/lists/mine.txt", "ann\n")
+    assert machine.send(ANN, ["three@district.example"]).accepted
+    done = machine.run("dpkg", "-r", "mailbrake")
+    assert "Postfix still asks Mailbrake" in done.stderr
+    for unit in UNITS:
+        assert machine.state(unit, "ActiveState") == "inactive"
+    assert machine.read(CONFIG_FILE) == CONFIGURATION
+    machine.run("dpkg", "-P", "mailbrake")
+    left = machine.files() - files
+    mine = {"/etc/mailbrake", "/etc/mailbrake/lists", "/etc/mailbrake/lists/mine.txt"}
+    backups = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-"}
+    assert left - backups - {f"/root/{package.name}"} == mine
+    assert {line.split(":")[0] for line in users() - people} == {"mailbrake"}
