@@ -143,8 +143,8 @@ static void format_result(const struct request *request, char *out, size_t size)
         (void)snprintf(out, size, "%s", request_result(request));
     else
         (void)snprintf(out, size, "ok, pulled back %lld, failed %lld%s%s",
-                       (long long)(record_number(pulled, "held") +
-                                   record_number(pulled, "unrecorded")),
+                       (long long)record_number(pulled, "held") +
+                           (long long)record_number(pulled, "unrecorded"),
                        (long long)record_number(pulled, "failed"),
                        error[0] == '\0' ? "" : ": ", error);
 }

@@ -116,6 +116,8 @@ static void judge_question(struct request *request, const struct question *quest
     int64_t now_ms = clock_wall_ms();
     const struct brakes *brakes = board_take(context->board);
     const struct explanation_live live = {.store = context->store,
+                                          .on_failure =
+                                              request->settings->store.on_failure,
                                           .brakes = brakes,
                                           .key = context->key,
                                           .now_ms = now_ms,

@@ -140,28 +140,16 @@ void api_incidents_delete(struct request *request)
 
 /* ---- its future ---- */
 
-/* The rule whose fingerprint an incident names; NULL when it is gone or has no latch. */
-static const struct rule *find_latching(const struct request *request,
-                                        const json_t *incident)
+/* Changes what the store knows of an incident's key, if its rule is still there. */
+static enum status amend(const struct request *request, const json_t *incident,
+                         enum amend what)
 {
-    const struct policy *policy = &request->settings->policy;
-    const char *fingerprint = record_text(incident, "fingerprint");
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (strcmp(policy->rules[i].fingerprint, fingerprint) == 0)
-            return policy->rules[i].latch_ms > 0 ? &policy->rules[i] : NULL;
-    }
-    return NULL;
-}
-
-/* What its rule latched may pass again. */
-static enum status unlatch(const struct request *request, const json_t *incident)
-{
-    const struct rule *rule = find_latching(request, incident);
-    if (rule == NULL)
+    const struct rule *rule = policy_find_rule(&request->settings->policy,
+                                               record_text(incident, "fingerprint"));
+    if (rule == NULL || !rule_is_metered(rule))
         return STATUS_OK;
     const struct charge charge = plan_charge(rule, record_text(incident, "key"), 0);
-    return store_amend(request->context->store, &charge, 1, AMEND_UNLATCH,
-                       request_deadline_us());
+    return store_amend(request->context->store, &charge, 1, what, request_deadline_us());
 }
 
 void api_incidents_close(struct request *request)
@@ -171,7 +159,8 @@ void api_incidents_close(struct request *request)
     json_t *patch = json_pack("{s:b}", "open", 0);
     json_t *incident = find(request);
     if (incident != NULL) {
-        enum status status = patch == NULL ? STATUS_NOMEM : unlatch(request, incident);
+        enum status status =
+            patch == NULL ? STATUS_NOMEM : amend(request, incident, AMEND_UNLATCH);
         if (status == STATUS_OK)
             status = ledger_patch_incident(request->context->ledger, request->id, patch,
                                            request_deadline_us());
@@ -220,6 +209,8 @@ static void allow(struct request *request, const json_t *incident)
     enum status status =
         board_allow(request->context->board, record_text(incident, "fingerprint"),
                     record_text(incident, "key"), until_ms, request_deadline_us());
+    if (status == STATUS_OK) /* what follows is wanted: a surge may learn from it */
+        status = amend(request, incident, AMEND_TEACH);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "allow");
         return;

@@ -11,8 +11,6 @@
 #include "policy/client.h"
 #include "policy/plan.h"
 
-enum { LIMITS_SUBJECT_SIZE = SUBJECT_SIZE };
-
 /* What one asks about, as charges have it. */
 struct question {
     char subject[SUBJECT_SIZE];
@@ -134,17 +132,6 @@ static const struct rule **find_rules(const struct request *request, const char 
     return rules;
 }
 
-static const char *source_name(enum store_source source)
-{
-    static const char *const names[] = {
-        [STORE_NONE] = "none",
-        [STORE_REDIS] = "redis",
-        [STORE_MEMORY] = "memory",
-        [STORE_LOCAL] = "local",
-    };
-    return names[source];
-}
-
 static json_t *limit_json(const struct rule *rule, const struct charge *charge,
                           const struct meter *meter, int64_t now_ms)
 {
@@ -199,7 +186,7 @@ static enum status peek(const struct request *request, const struct question *qu
             (void)json_array_append_new(
                 limits, limit_json(rules[i], &charges[i], &meters[i], now_ms));
         *out = json_pack("{s:o, s:o, s:s}", "subject", output_string(question->subject),
-                         "limits", limits, "source", source_name(source));
+                         "limits", limits, "source", store_source_name(source));
     }
     free(charges);
     free(meters);

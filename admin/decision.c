@@ -1,15 +1,17 @@
-/* One that fails does not stop the others. */
+/* One that fails does not stop the others, unless store or helper did not answer several
+ * times: each would take as long again. */
 #include "admin/decision.h"
 
 #include <stdio.h>
 
 #include "admin/output.h"
 
-enum { RESULT_SIZE = 500 };
+enum { RESULT_SIZE = 500, SILENT_MAX = 3 };
 
 struct decision {
     json_t *results, *done, *failed;
     char reason[300]; /* why the first that failed did */
+    int silent;       /* how many, at last, got no answer */
 };
 
 static void decide(struct request *request, enum actions_verb verb, const char *id,
@@ -17,7 +19,12 @@ static void decide(struct request *request, enum actions_verb verb, const char *
 {
     struct error error;
     enum status status =
-        actions_decide(request->context->actions, request->settings, verb, id, &error);
+        out->silent < SILENT_MAX
+            ? actions_decide(request->context->actions, request->settings, verb, id,
+                             &error)
+            : error_set(&error, STATUS_UNAVAILABLE,
+                        "%s: not tried, since nobody answered before", id);
+    out->silent = status == STATUS_UNAVAILABLE ? out->silent + 1 : 0;
     bool ok = status == STATUS_OK;
     json_t *result = json_pack("{s:o, s:b}", "id", output_string(id), "ok", ok);
     if (!ok)

@@ -1,6 +1,7 @@
 /* Judges as the daemon does, and says for each rule why it did or did not decide. */
 #include "admin/explanation.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static const char *const measure_names[MEASURE_COUNT] = {"reach", "external", "visible",
@@ -114,6 +115,7 @@ static void explain_rules(struct explanation *explanation)
     const struct policy *policy = explanation->view.policy;
     const struct plan *plan = &explanation->plan;
     const struct rule *decided = NULL;
+    assert(policy->rule_count == 0 || policy->rules != NULL);
     for (size_t i = 0; i < policy->rule_count; i++) {
         struct explained_rule *explained = &explanation->rules[i];
         const struct rule *rule = &policy->rules[i];
@@ -136,7 +138,7 @@ static void explain_rules(struct explanation *explanation)
     }
 }
 
-/* Asks the store; without an answer the buckets count as full. */
+/* Asks the store; without an answer the buckets are shown as full. */
 static void read_meters(const struct explanation_live *live, struct explanation *out)
 {
     size_t count = out->plan.charge_count;
@@ -151,9 +153,15 @@ static void read_meters(const struct explanation_live *live, struct explanation 
 }
 
 /* As the daemon does, with what was read. */
-static enum status judge_plan(struct explanation *out)
+static enum status judge_plan(const struct explanation_live *live,
+                              struct explanation *out)
 {
     struct outcome *outcomes = NULL;
+    bool asked = live != NULL && out->plan.charge_count > 0;
+    if (asked && out->meters == NULL && live->on_failure != ON_FAILURE_ACCEPT) {
+        out->verdict = judge_doubt(CAUSE_STORE);
+        return STATUS_OK;
+    }
     if (out->meters != NULL) {
         outcomes = calloc(out->plan.charge_count, sizeof *outcomes);
         if (outcomes == NULL)
@@ -180,7 +188,7 @@ static enum status judge_rules(const struct explanation_live *live,
             return status;
         if (live != NULL)
             read_meters(live, out);
-        status = judge_plan(out);
+        status = judge_plan(live, out);
         if (status != STATUS_OK)
             return status;
     }

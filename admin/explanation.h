@@ -21,6 +21,7 @@ struct explained_rule {
 /* What only the daemon knows. All borrowed. */
 struct explanation_live {
     struct store *store;          /* asked for the buckets, which stay as they are */
+    enum on_failure on_failure;   /* when it does not answer */
     const struct brakes *brakes;  /* may be NULL */
     const struct digest_key *key; /* of the store's subjects */
     int64_t now_ms;               /* wall time */
@@ -48,7 +49,7 @@ enum status explanation_make(const struct snapshot *snapshot,
 void explanation_clear(struct explanation *explanation);
 
 /* The same as the daemon would judge it now. A store that does not answer leaves the
- * buckets full and source STORE_NONE. */
+ * buckets shown as full and source STORE_NONE; the verdict is that of on_failure. */
 enum status explanation_make_live(const struct snapshot *snapshot,
                                   const struct envelope *envelope, int minute_of_week,
                                   const struct explanation_live *live,

@@ -123,17 +123,6 @@ static const char *decider_name(const struct explanation *explanation)
     return explanation->verdict.rule == NULL ? NULL : explanation->verdict.rule->name;
 }
 
-static const char *source_name(enum store_source source)
-{
-    static const char *const names[] = {
-        [STORE_NONE] = NULL,
-        [STORE_REDIS] = "redis",
-        [STORE_MEMORY] = "memory",
-        [STORE_LOCAL] = "local",
-    };
-    return names[source];
-}
-
 json_t *explanation_json(const struct explanation *explanation)
 {
     char reply[sizeof explanation->reply.text + 32];
@@ -146,7 +135,8 @@ json_t *explanation_json(const struct explanation *explanation)
         explanation_verdict(explanation), "would",
         monitor ? action_name(explanation->verdict.action) : NULL, "reply", reply, "live",
         explanation->live, "limits", explanation->plan.charge_count > 0, "store",
-        source_name(explanation->source), "brake", brake_json(&explanation->verdict));
+        explanation->source == STORE_NONE ? NULL : store_source_name(explanation->source),
+        "brake", brake_json(&explanation->verdict));
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

@@ -2,6 +2,7 @@
  * give way before the others do. */
 #include "admin/grid.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,7 @@ void grid_add_instant(struct grid *grid, const char *instant)
 
 static void measure(const struct grid *grid, size_t widths[GRID_COLUMNS_MAX])
 {
+    assert(grid->column_count > 0);
     for (size_t i = 0; i < grid->column_count; i++)
         widths[i] = strlen(grid->columns[i].head);
     for (size_t i = 0; i < grid->count; i++) {

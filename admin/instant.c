@@ -52,9 +52,9 @@ void instant_duration(int64_t seconds, char out[INSTANT_SIZE])
     long long value = seconds;
     if (seconds < 120)
         (void)snprintf(out, INSTANT_SIZE, "%lld s", value);
-    else if (seconds < 120 * 60)
+    else if (seconds < INT64_C(120) * 60)
         (void)snprintf(out, INSTANT_SIZE, "%lld min", value / 60);
-    else if (seconds < 48 * 3600)
+    else if (seconds < INT64_C(48) * 3600)
         (void)snprintf(out, INSTANT_SIZE, "%lld h", value / 3600);
     else
         (void)snprintf(out, INSTANT_SIZE, "%lld d", value / 86400);

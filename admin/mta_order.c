@@ -88,8 +88,9 @@ enum status mta_order_parse(char *line, size_t length, enum mta_type type,
         if (line[i] < ' ' || line[i] > '~')
             return error_set(error, STATUS_INVALID, "not an order: not printable ASCII");
     }
-    while (line != NULL && count <= WORDS_MAX) /* two blanks: an empty word */
-        words[count++] = strsep(&line, " ");
+    do
+        words[count++] = strsep(&line, " "); /* two blanks: an empty word */
+    while (line != NULL && count <= WORDS_MAX);
     while (verb < VERB_COUNT && strcmp(words[0], verbs[verb].name) != 0)
         verb++;
     if (verb == VERB_COUNT)

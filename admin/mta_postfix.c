@@ -59,7 +59,8 @@ static void take_listed(void *context, const char *line)
     utf8_add(&head, line, rest == NULL ? 0 : (size_t)(rest - line));
     text_add_string(&head, "}");
     json_t *json = json_loads(text_string(&head), 0, NULL);
-    if (json_unpack(json, "{s:s, s:s, s:I, s:I, s:s}", "queue_name", &queue, "queue_id",
+    if (rest != NULL &&
+        json_unpack(json, "{s:s, s:s, s:I, s:I, s:s}", "queue_name", &queue, "queue_id",
                     &queue_id, "arrival_time", &message.arrived_s, "message_size",
                     &message.size_bytes, "sender", &sender) == 0) {
         bool null = strcmp(sender, "MAILER-DAEMON") == 0;

@@ -46,6 +46,7 @@ static bool may(const struct user *user, const struct stat *info, mode_t bit)
 
 static bool find_user(const char *name, struct user *out)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     const struct passwd *entry = getpwnam(name);
     out->name = name;
     out->group_count = GROUPS_MAX;

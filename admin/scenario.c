@@ -247,10 +247,10 @@ static enum status read_one(struct reading *reading, char *line)
     scenario_word(&rest, word);
     reading->error = &error;
     enum status status = read_statement(reading, word, rest);
+    reading->error = NULL;
     if (status == STATUS_OK || status == STATUS_NOMEM)
         return status;
-    problems_error(reading->problems, reading->path, reading->line, "%s",
-                   reading->error->text);
+    problems_error(reading->problems, reading->path, reading->line, "%s", error.text);
     return STATUS_OK;
 }
 

@@ -142,6 +142,7 @@ static enum status add_turn(struct reading *reading, struct field *field,
                             const char *text)
 {
     enum status status = STATUS_OK;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add_field wrote field */
     if (field->turn_count == TURNS_MAX)
         return scenario_refuse(reading, "more than %d lines in turn", TURNS_MAX);
     if (!scenario_grow((void **)&field->turns, field->turn_count, sizeof *field->turns))
@@ -453,6 +454,7 @@ enum status series_repeat(struct reading *reading, const char *rest)
     }
     if (status == STATUS_OK && (*at != '\0' || loop.each_ms == 0))
         status = scenario_refuse(reading, "that is repeat N each DURATION");
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): was looked at above */
     if (status == STATUS_OK && loop.times > SCENARIO_MS_MAX / loop.each_ms)
         status = scenario_refuse(reading, "that is over ten years");
     text_clear(&text);

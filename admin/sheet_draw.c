@@ -188,10 +188,9 @@ static void draw_lines(const struct drawing *drawing)
 /* Minutes between two labels of the time axis: at most nine of them. */
 static int64_t choose_tick(int64_t minutes)
 {
-    static const int64_t ticks[] = {
-        1,         2,         5,         10,        15,         30,         60,
-        120,       180,       360,       720,       1440,       2 * 1440,   7 * 1440,
-        14 * 1440, 28 * 1440, 56 * 1440, 84 * 1440, 168 * 1440, 336 * 1440, 672 * 1440};
+    static const int64_t ticks[] = {1,     2,     5,     10,     15,     30,     60,
+                                    120,   180,   360,   720,    1440,   2880,   10080,
+                                    20160, 40320, 80640, 120960, 241920, 483840, 967680};
     size_t i = 0;
     while (i + 1 < sizeof ticks / sizeof *ticks && minutes / ticks[i] > 9)
         i++;
@@ -349,7 +348,9 @@ static void draw_words(const struct drawing *drawing)
     add_fates(out, sheet);
     close_text(out);
     open_text(out, "small", 200, 6650);
-    text_add_string(out, "Replayed by Mailbrake on a simulated clock; no mail was sent.");
+    text_add_string(out,
+                    "A copy is one message in one mailbox. Replayed by Mailbrake on a "
+                    "simulated clock; no mail was sent.");
     close_text(out);
 }
 

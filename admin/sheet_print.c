@@ -137,8 +137,9 @@ static bool print_closing(const struct sheet *sheet)
     if (bins_by_minute(sheet, &bins) != STATUS_OK)
         return false;
     (void)fputc('\n', stdout);
-    bool ok = print_bins(sheet, &bins, closed_ms - MINUTES_BEFORE * SHEET_MINUTE_MS,
-                         closed_ms + MINUTES_AFTER * SHEET_MINUTE_MS);
+    bool ok =
+        print_bins(sheet, &bins, closed_ms - (int64_t)MINUTES_BEFORE * SHEET_MINUTE_MS,
+                   closed_ms + (int64_t)MINUTES_AFTER * SHEET_MINUTE_MS);
     bins_clear(&bins);
     return ok;
 }

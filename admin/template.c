@@ -58,6 +58,7 @@ static enum status add_literal(struct template *template, const char *text, size
         return STATUS_OK;
     enum status status = add(template, &part, error);
     if (status == STATUS_OK) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add wrote part */
         part->kind = PART_LITERAL;
         part->literal = strndup(text, length);
         status = part->literal == NULL ? STATUS_NOMEM : STATUS_OK;

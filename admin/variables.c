@@ -85,6 +85,7 @@ enum status variables_set(struct variables *variables, const char *name,
     char *copy = strdup(value);
     if (copy == NULL)
         return STATUS_NOMEM;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add wrote variable */
     free(variable->value);
     variable->value = copy;
     variable->fixed = fixed;

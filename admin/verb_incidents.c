@@ -154,7 +154,10 @@ static void print_whole_incident(const json_t *incident)
 
 static void print_closed(const json_t *answer)
 {
-    (void)printf("%s closed.\n", table_text(answer, "id"));
+    (void)printf(
+        "%s closed, its latch is off.\n"
+        "What its rule counted stands: `mailbrake limits reset KEY` clears that.\n",
+        table_text(answer, "id"));
 }
 
 static void print_allowed(const json_t *answer)

@@ -57,7 +57,7 @@ static bool is_held(const json_t *hold)
     return strcmp(table_text(hold, "state"), "held") == 0;
 }
 
-static void print_holds(const json_t *answer)
+static void print_table(const json_t *answer, const char *none)
 {
     size_t i;
     const json_t *hold;
@@ -78,7 +78,11 @@ static void print_holds(const json_t *answer)
         grid_print(grid, 0);
     }
     if (held == 0)
-        (void)puts("No message is held.");
+        (void)puts(none);
+    else if (!known && reach == 0)
+        (void)printf("%zu %s held; how many copies %s would be is not known.\n", held,
+                     table_plural((long long)held, "message is", "messages are"),
+                     table_plural((long long)held, "it", "they"));
     else
         (void)printf("%zu %s held; released, %s would be %s%lld %s of mail.\n", held,
                      table_plural((long long)held, "message is", "messages are"),
@@ -87,15 +91,26 @@ static void print_holds(const json_t *answer)
                      table_plural(reach, "copy", "copies"));
 }
 
+static void print_holds(const json_t *answer)
+{
+    print_table(answer, "No message is held.");
+}
+
+/* It may be mistyped. */
+static void print_holds_of_incident(const json_t *answer)
+{
+    print_table(answer, "No message of this incident is held.");
+}
+
 static int list(struct dialogue *dialogue)
 {
     const char *path =
         dialogue->all ? "/v1/holds?all=1&incident=%s" : "/v1/holds?incident=%s";
     if (dialogue->incident == NULL)
         path = dialogue->all ? "/v1/holds?all=1" : "/v1/holds";
-    return dialogue_show(dialogue,
-                         dialogue_ask(dialogue, "GET", path, dialogue->incident, NULL),
-                         print_holds);
+    return dialogue_show(
+        dialogue, dialogue_ask(dialogue, "GET", path, dialogue->incident, NULL),
+        dialogue->incident == NULL ? print_holds : print_holds_of_incident);
 }
 
 static void print_whole_hold(const json_t *hold)

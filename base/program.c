@@ -3,6 +3,7 @@
  * children; what one leaves behind in good time is not waited for. */
 #include "base/program.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -60,6 +61,7 @@ static pid_t start(const struct program *program, int files[FILES])
 {
     const char *argv[ARGV_SIZE] = {NULL};
     size_t count = 0;
+    assert(program->words[0] != NULL);
     for (; count < PROGRAM_WORDS_MAX && program->words[count] != NULL; count++)
         argv[count] = program->words[count];
     for (size_t i = 0; program->more != NULL && program->more[i] != NULL; i++) {

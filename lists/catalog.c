@@ -221,6 +221,7 @@ static void sweep_folder(const struct catalog *catalog)
     if (folder == NULL)
         return;
     const struct dirent *file;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a folder of its own */
     while ((file = readdir(folder)) != NULL) {
         if (is_ours(file->d_name) && !is_kept(catalog, file->d_name))
             (void)unlinkat(dirfd(folder), file->d_name, 0);

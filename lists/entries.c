@@ -17,7 +17,7 @@ enum status entries_spell(const char *key, size_t length, struct address *out)
     struct address address;
     if (address_parse(whole, length + catch_all, &address) != STATUS_OK ||
         address.length == 0 || address.at + 1 == address.length || address.at == 0 ||
-        (catch_all && address.at == address.length))
+        (catch_all && (address.at != 1 || address.length == 1)))
         return STATUS_INVALID;
     if (catch_all) {
         memmove(address.text, address.text + 1, address.length);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "quarantine/mark.h"
+#include "store/store.h"
 
 static char mark_name[] = "X-Mailbrake";
 
@@ -87,21 +88,6 @@ sfsistat answer_apply(SMFICTX *ctx, const struct session *session,
     return SMFIS_CONTINUE;
 }
 
-static const char *source_name(enum store_source source)
-{
-    switch (source) {
-    case STORE_REDIS:
-        return "redis";
-    case STORE_MEMORY:
-        return "memory";
-    case STORE_LOCAL:
-        return "local";
-    case STORE_NONE:
-        break;
-    }
-    return "-";
-}
-
 void answer_log(SMFICTX *ctx, const struct session *session,
                 const struct decision *decision, int64_t took_us)
 {
@@ -122,7 +108,8 @@ void answer_log(SMFICTX *ctx, const struct session *session,
         log_field(&line, "would", decision->would);
     log_field(&line, "incident",
               decision->incident[0] == '\0' ? "-" : decision->incident);
-    log_field(&line, "store", source_name(decision->source));
+    log_field(&line, "store",
+              decision->source == STORE_NONE ? "-" : store_source_name(decision->source));
     log_field_number(&line, "us", took_us);
     log_line(SEVERITY_INFO, &line);
     text_clear(&line);

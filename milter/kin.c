@@ -18,9 +18,9 @@
 enum {
     STORE_MS = 1000,
     VALUE_SIZE = 120,
-    FRESH_MS = 5 * 60 * 1000,
-    CLAIM_MS = KIN_CLAIM_SECONDS * 1000,
 };
+static const int64_t FRESH_MS = INT64_C(5) * 60 * 1000;
+static const int64_t CLAIM_MS = INT64_C(1000) * KIN_CLAIM_SECONDS;
 
 static int64_t soon(void)
 {
@@ -54,18 +54,46 @@ enum status kin_check_key(struct engine *engine, const struct settings *settings
                         "choose another store.prefix");
 }
 
+static void add_elements(struct text *all, const struct elements *elements)
+{
+    for (size_t i = 0; i < elements->count; i++)
+        text_printf(all, "%d %s\n", (int)elements->items[i].kind,
+                    elements->items[i].text);
+    text_add_string(all, ".\n");
+}
+
+static void add_hours(struct text *all, const struct hours *hours)
+{
+    for (size_t i = 0; i < hours->count; i++)
+        text_printf(all, "%d %d %d\n", hours->spans[i].days, hours->spans[i].from,
+                    hours->spans[i].to);
+    text_add_string(all, ".\n");
+}
+
+static void add_rule(struct text *all, const struct rule *rule)
+{
+    text_printf(all, "%s %s %s %d %d %d %d\n", rule->name, rule->fingerprint,
+                action_name(rule->action), rule->monitor, (int)rule->origin,
+                (int)rule->reply, (int)rule->automatic);
+    text_printf(all, "%" PRId64 " %" PRId64 " %" PRId64 "\n", rule->latch_ms,
+                rule->surge.factor, rule->surge.floor);
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        text_printf(all, "%" PRId64 "\n", rule->over[m]);
+    add_elements(all, &rule->from);
+    add_elements(all, &rule->from_not);
+    add_elements(all, &rule->to);
+    add_elements(all, &rule->to_not);
+    add_hours(all, &rule->hours);
+    add_hours(all, &rule->hours_not);
+}
+
 /* All that makes two relays decide alike: the rules in their order. */
 static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZE])
 {
     static const struct digest_key no_secret;
     struct text all = {0};
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct rule *rule = &policy->rules[i];
-        text_printf(&all, "%s %s %s %d\n", rule->name, rule->fingerprint,
-                    action_name(rule->action), rule->monitor);
-        for (size_t m = 0; m < MEASURE_COUNT; m++)
-            text_printf(&all, "%" PRId64 "\n", rule->over[m]);
-    }
+    for (size_t i = 0; i < policy->rule_count; i++)
+        add_rule(&all, &policy->rules[i]);
     digest_hex(&no_secret, text_string(&all), all.length, out_hash);
     text_clear(&all);
 }
@@ -83,8 +111,9 @@ static enum status compare(void *context, const char *id, const char *value)
     int64_t at_ms;
     if (strncmp(id, prefix, sizeof prefix - 1) != 0 ||
         strcmp(id + sizeof prefix - 1, comparing->host) == 0 ||
+        /* NOLINTNEXTLINE(cert-err34-c): saturates */
         sscanf(value, "%32s %" SCNd64, hash, &at_ms) != 2 ||
-        comparing->now_ms - at_ms > FRESH_MS)
+        at_ms < comparing->now_ms - FRESH_MS)
         return STATUS_OK;
     if (strcmp(hash, comparing->hash) != 0)
         log_throttled(SEVERITY_WARNING,
@@ -130,7 +159,8 @@ static void find_place(char out_place[DIGEST_HEX_SIZE])
     (void)fclose(file);
     if (!known)
         return;
-    (void)strcat(text, space);
+    size_t length = strlen(text);
+    (void)snprintf(text + length, sizeof text - length, "%s", space);
     digest_hex(&no_secret, text, strlen(text), out_place);
 }
 
@@ -161,11 +191,12 @@ static bool is_dead(const struct kin *kin, const struct claim *claim)
 static void take_claim(struct kin *kin, const char *value, int64_t now_ms)
 {
     struct claim claim;
+    /* NOLINTNEXTLINE(cert-err34-c): saturates */
     if (sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f] %ld", claim.instance,
                &claim.at_ms, claim.place, &claim.pid) != 4 ||
         strcmp(claim.instance, kin->instance) == 0 || is_dead(kin, &claim))
         return;
-    if (!kin->claimed && now_ms - claim.at_ms < 4 * CLAIM_MS)
+    if (!kin->claimed && claim.at_ms > now_ms - 4 * CLAIM_MS)
         kin->doubted_until_ms = now_ms + 3 * CLAIM_MS;
     if (!kin->claimed)
         return;

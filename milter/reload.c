@@ -153,7 +153,7 @@ static time_t refresh_seconds(struct slot *slot)
 {
     struct snapshot *snapshot = slot_get(slot);
     const struct settings *settings = snapshot->settings;
-    int64_t shortest_ms = 24 * 3600 * INT64_C(1000);
+    int64_t shortest_ms = INT64_C(24) * 3600 * 1000;
     for (size_t i = 0; i < settings->list_count; i++) {
         if (settings->lists[i].refresh_ms < shortest_ms)
             shortest_ms = settings->lists[i].refresh_ms;

@@ -30,6 +30,7 @@ static const char *skip_encoded(const char *at, const char *end)
     while (next < end && *next != '?' && *next != '=' && !syntax_is_space(*next))
         next++;
     if (end - next < 3 || next[0] != '?' || next[2] != '?' ||
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): four letters, no end */
         memchr("BbQq", next[1], 4) == NULL)
         return at;
     next += 3;

@@ -91,7 +91,7 @@ static void format_network(const struct network *network, char *out, size_t size
     const uint8_t *bytes = network->bytes;
     size_t length = 0;
     bool ipv4 = network->prefix >= 96 && memcmp(bytes, mapped, sizeof mapped) == 0;
-    int groups = 8;
+    size_t groups = 8;
     while (groups > 0 && bytes[2 * groups - 2] == 0 && bytes[2 * groups - 1] == 0)
         groups--;
     if (groups == 7) /* "::" would be no shorter */
@@ -99,7 +99,7 @@ static void format_network(const struct network *network, char *out, size_t size
     if (ipv4)
         length = (size_t)snprintf(out, size, "%d.%d.%d.%d", bytes[12], bytes[13],
                                   bytes[14], bytes[15]);
-    for (int i = 0; i < groups && !ipv4; i++)
+    for (size_t i = 0; i < groups && !ipv4; i++)
         length +=
             (size_t)snprintf(out + length, size - length, "%s%x", i > 0 ? ":" : "",
                              (unsigned)bytes[2 * i] << 8 | (unsigned)bytes[2 * i + 1]);

@@ -45,6 +45,7 @@ static bool canonical(const char *name, struct address *out_name)
     if (length >= sizeof raw - 1 || strpbrk(name, "@:<>\"\\() \t\r\n") != NULL)
         return false;
     raw[0] = '@';
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): no string */
     memcpy(raw + 1, name, length);
     return address_parse(raw, length + 1, out_name) == STATUS_OK && out_name->at == 0 &&
            is_name(address_domain(out_name));

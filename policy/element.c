@@ -2,6 +2,7 @@
  * one that silently never matches, is refused with a reason. */
 #include "policy/element.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,8 @@ static enum status parse_pattern(const char *text, struct element *out,
                                  struct error *error)
 {
     const char *at = strchr(text, '@');
-    struct element domain;
+    struct element domain = {0};
+    assert(at != NULL); /* as parse_mailbox is called */
     if (strchr(at, '*') != NULL)
         return keep_lower(out, ELEMENT_ADDRESS, text);
     enum status status = parse_domain(at + 1, &domain, error);

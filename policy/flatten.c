@@ -432,6 +432,7 @@ static enum status flatten_components(struct flattening *flattening)
         flattening->components[i].merged_by = NONE;
     status = sort_lists(flattening, &starts);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): starts is freed below */
         status = flatten_component(flattening, i, flattening->order + starts[i],
                                    starts[i + 1] - starts[i]);
     free(starts);

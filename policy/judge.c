@@ -66,13 +66,15 @@ static struct outcome outcome_of(const struct plan *plan, size_t i,
                             .fits = charge->rate == NULL || charge->cost <= whole};
 }
 
-/* The first of a step's charges that fires; false when all have room. */
+/* The first of a step's charges that fires; false when all have room. What only watches
+ * though its rule does not is let pass by an administrator. */
 static bool find_firing(const struct plan *plan, const struct step *step,
                         const struct outcome *outcomes, struct verdict *verdict)
 {
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
         struct outcome outcome = outcome_of(plan, i, outcomes);
-        if (!outcome_fires(&outcome))
+        bool asked = !plan->charges[i].monitor || step->rule->monitor;
+        if (!asked || !outcome_fires(&outcome))
             continue;
         verdict->cause = outcome.latch_ms > 0 ? CAUSE_LATCH : CAUSE_LIMIT;
         verdict->charge = &plan->charges[i];
@@ -114,10 +116,11 @@ static void settle(const struct view *view, enum store_source source,
                    struct verdict *verdict)
 {
     const struct charge *charge = verdict->charge;
-    bool over = charge != NULL && charge->cost > whole_of(charge);
+    bool over = charge != NULL && charge->cost > whole_of(charge) &&
+                charge->cost > verdict->outcome.whole;
     bool never = over && charge->rate != NULL;
-    if (verdict->cause == CAUSE_LIMIT && !over && source == STORE_LOCAL &&
-        charge->cost > verdict->outcome.burst) {
+    if (verdict->cause == CAUSE_LIMIT && charge != NULL && !over &&
+        source == STORE_LOCAL && charge->cost > verdict->outcome.burst) {
         verdict->action = ACTION_DEFER; /* with the whole bucket it could have passed */
         verdict->temporary = true;
         return;

@@ -14,16 +14,23 @@ static bool format_subject(const char *kind, const char *value, char *out, size_
     return true;
 }
 
+static void format_list(const struct view *view, const struct recipient *recipient,
+                        char *out, size_t size)
+{
+    const struct list *list = directory_list(view->directory, recipient->list);
+    (void)snprintf(out, size, "list:%s", list->address);
+}
+
 /* The first list addressed that the rule is about. */
-static bool format_list(const struct view *view, const struct rule *rule, char *out,
-                        size_t size)
+static bool find_list(const struct view *view, const struct rule *rule, char *out,
+                      size_t size)
 {
     for (size_t i = 0; i < view->facts->recipient_count; i++) {
         const struct recipient *recipient = &view->facts->recipients[i];
-        if (match_charged_list(view, rule, recipient))
-            return format_subject(
-                "list", directory_list(view->directory, recipient->list)->address, out,
-                size);
+        if (!match_charged_list(view, rule, recipient))
+            continue;
+        format_list(view, recipient, out, size);
+        return true;
     }
     return false;
 }
@@ -57,7 +64,7 @@ bool plan_subject(const struct view *view, const struct rule *rule, char *out,
     case KEY_SENDER_DOMAIN:
         return format_subject("domain", address_domain(&facts->sender), out, size);
     case KEY_LIST:
-        return format_list(view, rule, out, size);
+        return find_list(view, rule, out, size);
     case KEY_THREAD:
         return format_subject("thread", facts->thread, out, size);
     case KEY_CAMPAIGN:
@@ -153,6 +160,35 @@ static size_t find_shares(const struct view *view, const struct rule *rule,
     return merge_shares(shares, count);
 }
 
+/* An administrator lets this key pass the rule for a while. */
+static bool allows(const struct view *view, const struct rule *rule, const char *subject)
+{
+    return brake_allows(view->brakes, rule->fingerprint, subject, view->now_ms);
+}
+
+/* It goes out, and so is usual from now on. */
+static void let_pass(struct charge *charge)
+{
+    charge->monitor = true;
+    charge->latch_ms = 0;
+}
+
+/* A list that is let pass is charged for what its window learns alone. */
+static enum status charge_list(const struct view *view, const struct rule *rule,
+                               struct plan *plan, const struct share *share)
+{
+    char subject[SUBJECT_SIZE];
+    int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : share->copies;
+    (void)snprintf(subject, sizeof subject, "list:%s", share->address);
+    bool allowed = allows(view, rule, subject);
+    if (allowed && !rule->has_surge)
+        return STATUS_OK;
+    enum status status = add_charge(plan, rule, subject, cost);
+    if (status == STATUS_OK && allowed)
+        let_pass(&plan->charges[plan->charge_count - 1]);
+    return status;
+}
+
 /* One bucket for each of these lists; none when they are too many. */
 static enum status charge_lists(const struct view *view, const struct rule *rule,
                                 struct plan *plan, struct step *step)
@@ -163,12 +199,8 @@ static enum status charge_lists(const struct view *view, const struct rule *rule
     step->lists = find_shares(view, rule, shares);
     size_t charged = step->lists <= PLAN_LIST_BUCKETS_MAX ? step->lists : 0;
     enum status status = charged > 0 ? reserve(plan, charged) : STATUS_OK;
-    for (size_t i = 0; i < charged && status == STATUS_OK; i++) {
-        char subject[SUBJECT_SIZE];
-        int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : shares[i].copies;
-        (void)snprintf(subject, sizeof subject, "list:%s", shares[i].address);
-        status = add_charge(plan, rule, subject, cost);
-    }
+    for (size_t i = 0; i < charged && status == STATUS_OK; i++)
+        status = charge_list(view, rule, plan, &shares[i]);
     free(shares);
     return status;
 }
@@ -212,7 +244,6 @@ static enum status add_step(const struct view *view, const struct rule *rule,
     return status;
 }
 
-/* What an administrator lets pass goes out, and so is usual from now on. */
 static enum status add_allowed(const struct view *view, const struct rule *rule,
                                struct plan *plan)
 {
@@ -220,20 +251,38 @@ static enum status add_allowed(const struct view *view, const struct rule *rule,
     if (!rule->has_surge)
         return STATUS_OK;
     enum status status = add_charges(view, rule, plan, &step);
-    for (size_t i = step.charge; i < plan->charge_count; i++) {
-        plan->charges[i].monitor = true;
-        plan->charges[i].latch_ms = 0;
-    }
+    for (size_t i = step.charge; i < plan->charge_count; i++)
+        let_pass(&plan->charges[i]);
     return status;
+}
+
+/* Every list that the rule is about. */
+static bool allows_lists(const struct view *view, const struct rule *rule)
+{
+    bool any = false;
+    for (size_t i = 0; i < view->facts->recipient_count; i++) {
+        char subject[SUBJECT_SIZE];
+        const struct recipient *recipient = &view->facts->recipients[i];
+        if (!match_charged_list(view, rule, recipient))
+            continue;
+        any = true;
+        format_list(view, recipient, subject, sizeof subject);
+        if (!allows(view, rule, subject))
+            return false;
+    }
+    return any;
 }
 
 /* Rare enough that nobody pays for it without an allowance. */
 static bool is_allowed(const struct view *view, const struct rule *rule)
 {
     char subject[SUBJECT_SIZE];
-    return view->brakes != NULL && view->brakes->allowance_count > 0 &&
-           plan_subject(view, rule, subject, sizeof subject) &&
-           brake_allows(view->brakes, rule->fingerprint, subject, view->now_ms);
+    if (view->brakes == NULL || view->brakes->allowance_count == 0)
+        return false;
+    if (rule->key == KEY_LIST)
+        return allows_lists(view, rule);
+    return plan_subject(view, rule, subject, sizeof subject) &&
+           allows(view, rule, subject);
 }
 
 enum status plan_make(const struct view *view, struct plan *out)

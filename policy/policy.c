@@ -303,3 +303,12 @@ void policy_clear(struct policy *policy)
     free(policy->rules);
     *policy = (struct policy){0};
 }
+
+const struct rule *policy_find_rule(const struct policy *policy, const char *fingerprint)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (strcmp(policy->rules[i].fingerprint, fingerprint) == 0)
+            return &policy->rules[i];
+    }
+    return NULL;
+}

@@ -38,4 +38,7 @@ enum status policy_link(struct policy *policy, const char *file,
                         struct problems *problems) MUST_CHECK;
 void policy_clear(struct policy *policy);
 
+/* NULL when no rule has the fingerprint, or not any more. */
+const struct rule *policy_find_rule(const struct policy *policy, const char *fingerprint);
+
 #endif

@@ -79,11 +79,11 @@ static int64_t unit_ms(char unit)
     case 's':
         return 1000;
     case 'm':
-        return 60 * 1000;
+        return INT64_C(60) * 1000;
     case 'h':
-        return 3600 * 1000;
+        return INT64_C(3600) * 1000;
     case 'd':
-        return 86400 * 1000;
+        return INT64_C(86400) * 1000;
     case 'w':
         return INT64_C(7) * 86400 * 1000;
     default:

@@ -36,6 +36,8 @@ enum charge_mode {
 struct outcome {
     int64_t left;     /* tokens after refill; copies that the window still takes */
     int64_t burst;    /* what it holds at most; of the local share if that was asked */
+    int64_t whole;    /* of a window's local share: what all relays together may hold at
+                         most, as far as that is known; else 0 */
     int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
     bool fits;        /* cost <= left */
 };

@@ -1,6 +1,8 @@
 /* Windows that don't matter (factor x copies within the floor) can't raise what is
  * allowed, so they are not remembered: small daily mail does not push out the monthly
- * run, and a key of few copies costs its store nothing once its window is over. */
+ * run, and a key of few copies costs its store nothing once its window is over. Nor is
+ * one in which the brake closed: else a runaway could have twice as much at each return.
+ */
 #include "policy/window.h"
 
 #include <assert.h>
@@ -40,9 +42,10 @@ void window_roll(struct window *window, const struct surge *surge, int64_t now_m
     if (window->start_ms > now_ms)
         window->start_ms = now_ms;
     if (window->copies > 0 && now_ms - window->start_ms >= surge->window_ms) {
-        if (matters(surge, window->copies))
+        if (!window->braked && matters(surge, window->copies))
             remember(window, window->start_ms + surge->window_ms);
         window->copies = 0;
+        window->braked = false;
     }
     for (size_t i = 0; i < window->past_count; i++) {
         struct window_past past = window->past[i];
@@ -71,6 +74,17 @@ int64_t window_left(const struct window *window, const struct surge *surge)
     return left > 0 ? left : 0;
 }
 
+void window_brake(struct window *window)
+{
+    window->braked = window->copies > 0;
+}
+
+void window_teach(struct window *window, int64_t cost, int64_t now_ms)
+{
+    window_count(window, cost, now_ms);
+    window->braked = false;
+}
+
 void window_count(struct window *window, int64_t cost, int64_t now_ms)
 {
     assert(cost >= 0);
@@ -88,7 +102,7 @@ int64_t window_ms_to_keep(const struct window *window, const struct surge *surge
     int64_t keep = 0;
     if (window->copies > 0) {
         keep = window->start_ms + surge->window_ms - now_ms;
-        if (matters(surge, window->copies))
+        if (!window->braked && matters(surge, window->copies))
             keep += WINDOW_MEMORY_MS;
     }
     for (size_t i = 0; i < window->past_count; i++) {

@@ -47,6 +47,7 @@ static void remember(const struct pulling *pulling)
     }
     if (status == STATUS_OK)
         status = pulled_write(state_file, &all, pulling->forgot);
+    (void)status; /* forgot says it */
     (void)pthread_mutex_unlock(&pulling->actions->deciding);
     pulled_clear(&all);
     pulled_clear(fresh);

@@ -26,6 +26,7 @@ struct syncing {
     const struct settings *settings;
     json_t *holds; /* all records, an array */
     json_t *by_id; /* the same records, by their ids */
+    const struct queue *queue;
     struct pulled pulled;
     struct actions_sync *found;
 };
@@ -112,6 +113,12 @@ static enum status take_recorded(struct syncing *syncing, const json_t *hold)
     return status;
 }
 
+static bool is_over(const json_t *hold)
+{
+    const char *state = record_text(hold, "state");
+    return strcmp(state, "held") != 0 && actions_state_after(state) == NULL;
+}
+
 /* The record of a message that a brake pulled back, unless it is over. */
 static const json_t *find_pulled(const struct syncing *syncing,
                                  const struct queue_message *message)
@@ -120,13 +127,17 @@ static const json_t *find_pulled(const struct syncing *syncing,
     const json_t *hold;
     json_array_foreach(syncing->holds, i, hold)
     {
-        const char *state = record_text(hold, "state");
         if (is_ours(syncing, hold) && actions_is_pulled(hold) &&
-            is_record_of(hold, message) &&
-            (strcmp(state, "held") == 0 || actions_state_after(state) != NULL))
+            is_record_of(hold, message) && !is_over(hold))
             return hold;
     }
     return NULL;
+}
+
+static bool was_pulled(const struct syncing *syncing, const struct queue_message *message)
+{
+    return find_pulled(syncing, message) != NULL ||
+           pulled_find(&syncing->pulled, message->queue_id, message->arrived_ms) != NULL;
 }
 
 static enum status take_unmarked(struct syncing *syncing,
@@ -154,6 +165,14 @@ static enum status take_unmarked(struct syncing *syncing,
     return restore(syncing, &stray);
 }
 
+/* The message that a record names still waits. */
+static bool is_on_hold(const struct syncing *syncing, const json_t *hold)
+{
+    const struct queue_message *message =
+        is_over(hold) ? NULL : queue_find(syncing->queue, record_text(hold, "queue_id"));
+    return message != NULL && message->held;
+}
+
 static enum status take_marked(struct syncing *syncing, const char *mark,
                                const struct queue_message *message)
 {
@@ -161,8 +180,17 @@ static enum status take_marked(struct syncing *syncing, const char *mark,
     struct address sender;
     mark_id(mark, id);
     json_t *hold = json_object_get(syncing->by_id, id);
-    if (hold != NULL && is_ours(syncing, hold) && is_record_of(hold, message))
+    bool ours = hold != NULL && is_ours(syncing, hold);
+    bool same = ours && is_record_of(hold, message);
+    /* What was released with its mark may have been pulled back since. */
+    if ((!same || is_over(hold)) && was_pulled(syncing, message))
+        return take_unmarked(syncing, message);
+    if (same)
         return take_recorded(syncing, hold);
+    if (ours && is_on_hold(syncing, hold)) { /* a copy of the mark */
+        syncing->found->foreign++;
+        return STATUS_OK;
+    }
     bool sound = actions_canonical(syncing->settings, message->sender, &sender);
     const struct stray stray = {.mark = mark,
                                 .queue_id = message->queue_id,
@@ -210,14 +238,13 @@ static const char *ending(const json_t *hold, const struct queue *queue)
 {
     const char *state = record_text(hold, "state");
     const char *after = actions_state_after(state);
-    bool held = strcmp(state, "held") == 0;
-    if (!held && after == NULL)
-        return NULL; /* over */
+    if (is_over(hold))
+        return NULL;
     const struct queue_message *message =
         queue_find(queue, record_text(hold, "queue_id"));
     if (message != NULL && message->held)
         return NULL;
-    if (!held)
+    if (after != NULL)
         return after;
     return message == NULL ? "gone" : "released"; /* by hand, and on its way */
 }
@@ -368,6 +395,7 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
     struct queue queue = {0};
     int64_t listed_ms = clock_wall_ms();
     *error = (struct error){0};
+    syncing.queue = &queue;
     enum status status = read_records(&syncing, error);
     if (status == STATUS_OK)
         status = pulled_read(settings->store.state_file, &syncing.pulled, error);

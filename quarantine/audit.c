@@ -27,6 +27,7 @@ enum {
 };
 
 #define BEGUN ".begun-"
+#define HALF ".new-" /* on its way to be one */
 
 struct audit {
     char *path; /* NULL: nothing is kept */
@@ -178,7 +179,7 @@ static enum status announce(struct audit *audit, const char *mark, const char *l
 {
     char *temporary = NULL;
     char *path = announced_path(audit, mark);
-    if (asprintf(&temporary, "%s.new-%s", audit->path, mark) < 0)
+    if (asprintf(&temporary, "%s" HALF "%s", audit->path, mark) < 0)
         temporary = NULL;
     enum status status = path == NULL || temporary == NULL
                              ? error_set(error, STATUS_NOMEM, "out of memory")
@@ -296,7 +297,8 @@ static void adopt(struct audit *audit, const char *path)
     free(line);
 }
 
-/* In the folder of the file: "audit.log.begun-...". */
+/* In the folder of the file: "audit.log.begun-...". What was never announced whole was
+ * never done. */
 static void adopt_all(struct audit *audit)
 {
     char *path = NULL;
@@ -308,12 +310,18 @@ static void adopt_all(struct audit *audit)
         return;
     DIR *folder = opendir(path);
     free(path);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a folder of its own */
     while (folder != NULL && (found = readdir(folder)) != NULL) {
         const char *rest = text_after(found->d_name, name);
-        if (rest == NULL || text_after(rest, BEGUN) == NULL ||
+        bool begun = rest != NULL && text_after(rest, BEGUN) != NULL;
+        bool half = rest != NULL && text_after(rest, HALF) != NULL;
+        if (!(begun || half) ||
             asprintf(&path, "%.*s%s", before, audit->path, found->d_name) < 0)
             continue;
-        adopt(audit, path);
+        if (begun)
+            adopt(audit, path);
+        else
+            (void)unlink(path);
         free(path);
     }
     if (folder != NULL)

@@ -92,15 +92,31 @@ static enum status write_both(struct ledger *ledger, const struct ledger_documen
     return status;
 }
 
-/* An incident knows how many of its holds are over, and how many were released. */
-static bool count_end(json_t *incident, const char *state)
+static bool add(json_t *incident, const char *name, int more)
 {
-    int64_t ended = record_number(incident, "ended") + 1;
-    int64_t released = record_number(incident, "released") + 1;
-    if (json_object_set_new(incident, "ended", json_integer(ended)) != 0)
-        return false;
-    return strcmp(state, "released") != 0 ||
-           json_object_set_new(incident, "released", json_integer(released)) == 0;
+    int64_t number = record_number(incident, name) + more;
+    return json_object_set_new(incident, name, json_integer(number < 0 ? 0 : number)) ==
+           0;
+}
+
+/* An incident knows how many of its holds are over, and how many were released. What is
+ * held again waits again. Without a record in *out the move changes no incident. */
+static enum status count_move(struct ledger *ledger, const json_t *hold, const char *to,
+                              int64_t deadline_us, struct ledger_document *out)
+{
+    const char *from = record_text(hold, "state");
+    bool ends = is_end(to);
+    if (ends == is_end(from))
+        return STATUS_OK;
+    enum status status = read_incident_of(ledger, hold, deadline_us, out);
+    if (status != STATUS_OK || out->record == NULL)
+        return status;
+    int more = ends ? 1 : -1;
+    bool released = strcmp(ends ? to : from, "released") == 0;
+    return add(out->record, "ended", more) &&
+                   (!released || add(out->record, "released", more))
+               ? STATUS_OK
+               : STATUS_NOMEM;
 }
 
 /* One attempt. INVALID: the hold is in another state, for good. */
@@ -112,11 +128,8 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
     enum status status = ledger_read_hold(ledger, id, deadline_us, &hold);
     if (status == STATUS_OK && strcmp(record_text(hold.record, "state"), from) != 0)
         status = STATUS_INVALID;
-    if (status == STATUS_OK && is_end(to))
-        status = read_incident_of(ledger, hold.record, deadline_us, &incident);
-    bool counted = incident.record == NULL || count_end(incident.record, to);
-    if (status == STATUS_OK && !counted)
-        status = STATUS_NOMEM;
+    if (status == STATUS_OK)
+        status = count_move(ledger, hold.record, to, deadline_us, &incident);
     if (status == STATUS_OK && !set_state(hold.record, to))
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
@@ -132,11 +145,12 @@ enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
                         const char *to, int64_t deadline_us)
 {
     enum status status = STATUS_CONFLICT;
-    while (status == STATUS_CONFLICT) {
-        if (clock_left_ms(deadline_us) == 0)
-            return STATUS_UNAVAILABLE;
-        status = try_move(ledger, id, from, to, deadline_us);
-    }
+    while (status == STATUS_CONFLICT)
+        status = clock_left_ms(deadline_us) > 0
+                     ? try_move(ledger, id, from, to, deadline_us)
+                     : STATUS_UNAVAILABLE;
+    if (status == STATUS_UNAVAILABLE)
+        atomic_store(&ledger->unrecorded, true);
     return status == STATUS_INVALID ? STATUS_CONFLICT : status;
 }
 
@@ -155,7 +169,7 @@ struct restoring {
  * queue is right. One that ended just now was only listed before that. */
 static enum status revive(const struct restoring *restoring, struct ledger_document *hold)
 {
-    static const struct ledger_document none;
+    struct ledger_document incident = {0};
     const char *state = record_text(hold->record, "state");
     const char *host = restoring->ledger->host;
     int64_t ended_ms = record_number(hold->record, "ended_at");
@@ -167,12 +181,18 @@ static enum status revive(const struct restoring *restoring, struct ledger_docum
         return STATUS_OK;
     if (!is_end(state) && (same || strcmp(state, "held") != 0))
         return STATUS_OK;
-    if (!set_state(hold->record, "held") ||
-        json_object_set_new(hold->record, "host", record_string(host)) != 0 ||
-        json_object_set_new(hold->record, "queue_id",
-                            record_string(restoring->stray->queue_id)) != 0)
-        return STATUS_NOMEM;
-    return write_both(restoring->ledger, hold, &none, restoring->deadline_us);
+    enum status status = count_move(restoring->ledger, hold->record, "held",
+                                    restoring->deadline_us, &incident);
+    if (status == STATUS_OK &&
+        (!set_state(hold->record, "held") ||
+         json_object_set_new(hold->record, "host", record_string(host)) != 0 ||
+         json_object_set_new(hold->record, "queue_id",
+                             record_string(restoring->stray->queue_id)) != 0))
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK)
+        status = write_both(restoring->ledger, hold, &incident, restoring->deadline_us);
+    ledger_document_clear(&incident);
+    return status;
 }
 
 /* The incident as it is to become: grown by one hold, or made anew from what is known. */

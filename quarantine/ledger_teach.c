@@ -1,20 +1,10 @@
 /* What a hold's record says of its windows, given back to them when it is released. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "policy/plan.h"
 #include "quarantine/ledger_parts.h"
 #include "quarantine/record.h"
 #include "store/store.h"
-
-static const struct rule *find_rule(const struct policy *policy, const char *fingerprint)
-{
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (strcmp(policy->rules[i].fingerprint, fingerprint) == 0)
-            return &policy->rules[i];
-    }
-    return NULL;
-}
 
 /* False when it is none, or its rule has no surge now. */
 static bool read_lesson(const struct policy *policy, const json_t *lesson,
@@ -25,7 +15,7 @@ static bool read_lesson(const struct policy *policy, const json_t *lesson,
     json_int_t copies = json_integer_value(json_array_get(lesson, 2));
     if (fingerprint == NULL || subject == NULL || copies <= 0)
         return false;
-    const struct rule *rule = find_rule(policy, fingerprint);
+    const struct rule *rule = policy_find_rule(policy, fingerprint);
     if (rule == NULL || !rule->has_surge)
         return false;
     *out = plan_charge(rule, subject, (int64_t)copies);

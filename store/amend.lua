@@ -13,12 +13,14 @@ end
 for _, meter in ipairs(meters) do
     if mode == 'reset' then
         meter.left, meter.rest, meter.copies, meter.latch = meter.size, 0, 0, 0
+        meter.braked = false
         write(meter)
     elseif mode == 'unlatch' then
         meter.latch = 0
         write(meter)
-    elseif meter.factor and meter.cost > 0 then
+    elseif meter.factor then
         take(meter)
+        meter.braked = false
         write(meter)
     end
 end

@@ -29,6 +29,10 @@ for i, meter in ipairs(meters) do
     if latches and (meter.factor or meter.cost <= meter.size) then
         meter.latch, meter.dirty = now + meter.latch_ms, true
     end
+    -- A window in which the brake closed is not a usual one.
+    if i == last and meter.factor and meter.copies > 0 and not string.find(meter.kind, 't') then
+        meter.braked, meter.dirty = true, true
+    end
     if meter.dirty then
         write(meter)
     end

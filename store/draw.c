@@ -11,12 +11,12 @@ static size_t find_decider(const struct draw *draws, size_t count,
     return count;
 }
 
-/* Whether a cost is of no account: nothing could have let it pass. */
+/* Whether a cost is of no account: no bucket could have let it pass; or it is only the
+ * share of a window that is too small for it. */
 static bool is_beyond(const struct draw *draw, const struct outcome *outcome)
 {
-    if (!draw->is_window)
-        return draw->cost > outcome->burst;
-    return draw->cost > outcome->burst && draw->cost <= draw->whole;
+    return draw->cost > outcome->burst &&
+           (!draw->is_window || draw->cost <= outcome->whole);
 }
 
 void draw_settle(const struct draw *draws, size_t count, const struct outcome *outcomes,
@@ -32,6 +32,8 @@ void draw_settle(const struct draw *draws, size_t count, const struct outcome *o
             .takes = draws[i].cost > 0 && ((accepted && room) || taught),
             .latches = reached && draws[i].latch_ms > 0 && outcome_fires(&outcomes[i]) &&
                        !is_beyond(&draws[i], &outcomes[i]),
+            .brakes = mode != CHARGE_PEEK && i == decider && draws[i].is_window &&
+                      !draws[i].teaches && !is_beyond(&draws[i], &outcomes[i]),
         };
     }
 }

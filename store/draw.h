@@ -19,15 +19,16 @@ struct draw {
     struct surge surge; /* of a window */
     int64_t cost;
     int64_t latch_ms;
-    /* Of a window that is but a share: up to here, a cost that only the share is too
-     * small for sets no latch. 0: it is the whole. */
-    int64_t whole;
+    int64_t whole_floor; /* of a window that is but a share: the floor of all relays
+                            together; 0: it is the whole */
+    int64_t nodes;       /* that share it; 0: it is the whole */
     bool monitor, teaches;
 };
 
 struct draw_effect {
     bool takes;   /* a bucket is drawn from, a window counts the cost */
     bool latches; /* its latch is set for latch_ms */
+    bool brakes;  /* its window is not a usual one */
 };
 
 /* What store_charge says of a message, once it is known what was found: an effect a draw.

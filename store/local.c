@@ -47,7 +47,8 @@ static struct draw make_draw(const struct local *local, const struct charge *cha
         draw.surge = *charge->surge;
         if (local->nodes > 0) {
             draw.surge = share_of_surge(charge->surge, local->nodes);
-            draw.whole = charge->surge->floor;
+            draw.whole_floor = charge->surge->floor;
+            draw.nodes = local->nodes;
         }
     } else {
         draw.rate =
@@ -133,7 +134,7 @@ enum status local_recall(const struct local *local, const struct charge *charges
 static int64_t usual_share(const struct local *local, const struct draw *draw,
                            int64_t size)
 {
-    if (size <= draw->whole)
+    if (size <= draw->whole_floor)
         return 0;
     return (size * 1000 + draw->surge.factor - 1) / draw->surge.factor / local->nodes;
 }

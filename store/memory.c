@@ -96,11 +96,14 @@ static void apply(const struct draw *draw, const struct work *work, size_t i,
     struct look *look = &work->looks[i];
     if (effect->takes)
         take(&look->meter, draw, now_ms);
+    if (effect->brakes)
+        window_brake(&look->meter.window);
     if (effect->latches) {
         look->meter.latch_end_ms = now_ms + draw->latch_ms;
         look->meter.own = look->meter.own || !work->outcomes[i].fits;
     }
-    look->write = look->write || effect->takes || effect->latches;
+    look->write = look->write || effect->takes || effect->latches ||
+                  (effect->brakes && look->row != NULL);
 }
 
 /* Makes sure of a place for what is to be written. */
@@ -174,6 +177,7 @@ static bool amend(const struct draw *draw, enum amend what, int64_t now_ms,
         meter->bucket =
             draw->is_window ? meter->bucket : bucket_full(&draw->rate, now_ms);
         meter->window.copies = 0;
+        meter->window.braked = false;
         meter->latch_end_ms = 0;
         return look->row != NULL;
     case AMEND_UNLATCH:
@@ -181,8 +185,8 @@ static bool amend(const struct draw *draw, enum amend what, int64_t now_ms,
         return look->row != NULL;
     case AMEND_TEACH:
         if (draw->is_window)
-            take(meter, draw, now_ms);
-        return draw->is_window && draw->cost > 0;
+            window_teach(&meter->window, draw->cost, now_ms);
+        return draw->is_window && (draw->cost > 0 || look->row != NULL);
     }
     return false;
 }

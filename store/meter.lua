@@ -6,8 +6,8 @@
 -- factor, window_ms and floor), and latch_ms; then, for those whose latch the caller
 -- alone has seen, in pairs, the number of the charge and for how long the latch stands.
 -- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched. A
--- window is "w start_ms copies latch_end_ms", and " end_ms:copies" for each past one,
--- newest first. No key: it is full, or unused.
+-- window is "w start_ms copies latch_end_ms" ("W" when it was braked), and
+-- " end_ms:copies" for each past one, newest first. No key: it is full, or unused.
 -- Numbers are doubles: every intermediate stays below 2^53, and division is by
 -- math.fmod, as % and / alone are not exact there.
 local TTL_MAX, STAMP_MAX, COPIES_MAX = 1e13, 9007199254740991, 1e9
@@ -87,11 +87,11 @@ local function roll(meter, past)
         meter.start, meter.dirty = now, true
     end
     if meter.copies > 0 and now - meter.start >= meter.window then
-        if multiply(meter, meter.copies) > meter.floor then
+        if not meter.braked and multiply(meter, meter.copies) > meter.floor then
             past[PAST_MAX] = nil
             table.insert(past, 1, { meter.start + meter.window, meter.copies })
         end
-        meter.copies = 0
+        meter.copies, meter.braked = 0, false
     end
     for _, one in ipairs(past) do
         if one[1] > now then
@@ -108,10 +108,11 @@ end
 
 -- The window of a value as it is now; false when it is none.
 local function parse(meter, value)
-    local start, open, latch, rest = string.match(value, '^w (%d+) (%d+) (%d+)(.*)$')
+    local kind, start, open, latch, rest =
+        string.match(value, '^([wW]) (%d+) (%d+) (%d+)(.*)$')
     local past, length = {}, 0
     meter.start, meter.copies = number(start, STAMP_MAX), number(open, COPIES_MAX)
-    meter.latch = number(latch, STAMP_MAX)
+    meter.latch, meter.braked = number(latch, STAMP_MAX), kind == 'W'
     for stamp, sent in string.gmatch(rest or '', ' (%d+):(%d+)') do
         local over, copies = number(stamp, STAMP_MAX), number(sent, COPIES_MAX)
         if not (over and copies) or #past == PAST_MAX then
@@ -130,7 +131,7 @@ end
 local function ms_to_keep(meter)
     local keep = 0
     if meter.copies > 0 then
-        local matters = multiply(meter, meter.copies) > meter.floor
+        local matters = not meter.braked and multiply(meter, meter.copies) > meter.floor
         keep = meter.start + meter.window - now + (matters and MEMORY or 0)
     end
     for _, past in ipairs(meter.past) do
@@ -182,7 +183,8 @@ local function write(meter)
         return
     elseif meter.factor then
         local start = meter.copies > 0 and meter.start or 0
-        value = string.format('w %.0f %.0f %.0f', start, meter.copies, latch)
+        value = string.format('%s %.0f %.0f %.0f', meter.braked and 'W' or 'w', start,
+            meter.copies, latch)
         for _, past in ipairs(meter.past) do
             value = value .. string.format(' %.0f:%.0f', past[1], past[2])
         end

@@ -174,9 +174,10 @@ static void *keep(void *context)
             break;
         if (task == POOL_PROBE) {
             probe_away(redis, wires);
-            probe_us = started_us + PROBE_EVERY_MS * 1000;
+            probe_us = started_us + PROBE_EVERY_MS * INT64_C(1000);
         } else {
-            connect_us = add_wire(redis) ? 0 : started_us + PROBE_EVERY_MS * 1000;
+            connect_us =
+                add_wire(redis) ? 0 : started_us + PROBE_EVERY_MS * INT64_C(1000);
         }
     }
     free(wires);
@@ -307,7 +308,7 @@ enum status redis_run(struct redis *redis, const struct redis_errand *errand,
     enum status status = errand->run(errand->context, loan.wire, deadline_us, &error);
     /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
-                   deadline_us - start_us < redis->settings->timeout_ms * 500;
+                   deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
     settle(redis, &loan, status, error.text, hurried);
     if (status == STATUS_INVALID)
         report_bad(redis, errand->noun, &error);

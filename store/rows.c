@@ -28,7 +28,8 @@ static const struct window_row *window_of(const struct row *row)
 static struct window unpack(const struct window_row *row)
 {
     struct window window = {.start_ms = row->start_ms,
-                            .copies = row->copies,
+                            .copies = row->copies < 0 ? -row->copies : row->copies,
+                            .braked = row->copies < 0,
                             .past_count = (size_t)row->past_count};
     for (size_t i = 0; i < window.past_count; i++)
         window.past[i] = (struct window_past){row->past_end_ms[i], row->past_copies[i]};
@@ -81,6 +82,19 @@ struct meter rows_read(const struct row *row, const struct draw *draw, int64_t n
     return meter;
 }
 
+/* What all relays together may hold, if the others have as much of a past. */
+static int64_t whole_size(const struct window *window, const struct draw *draw)
+{
+    struct window whole = *window;
+    struct surge surge = draw->surge;
+    surge.floor = draw->whole_floor;
+    for (size_t i = 0; i < whole.past_count; i++) {
+        int64_t copies = whole.past[i].copies * draw->nodes;
+        whole.past[i].copies = copies < WINDOW_COPIES_MAX ? copies : WINDOW_COPIES_MAX;
+    }
+    return window_size(&whole, &surge);
+}
+
 struct outcome rows_outcome(const struct meter *meter, const struct draw *draw,
                             int64_t now_ms)
 {
@@ -88,6 +102,8 @@ struct outcome rows_outcome(const struct meter *meter, const struct draw *draw,
     if (draw->is_window) {
         outcome.left = window_left(&meter->window, &draw->surge);
         outcome.burst = window_size(&meter->window, &draw->surge);
+        if (draw->nodes > 0)
+            outcome.whole = whole_size(&meter->window, draw);
     }
     if (draw->latch_ms > 0 && meter->latch_end_ms > 0)
         outcome.latch_ms = meter->latch_end_ms - now_ms;
@@ -111,7 +127,7 @@ static void write_window(struct window_row *row, const struct surge *surge,
 {
     row->start_ms = window->start_ms;
     row->window_ms = surge->window_ms;
-    row->copies = (int32_t)window->copies;
+    row->copies = (int32_t)(window->braked ? -window->copies : window->copies);
     row->factor = (int32_t)surge->factor;
     row->floor = (int32_t)surge->floor;
     row->past_count = (int32_t)window->past_count;

@@ -17,7 +17,7 @@
 enum {
     BATCH = 512,       /* records copied under one lock */
     BUCKET_FIELDS = 6, /* after the id */
-    WINDOW_FIELDS = 5,
+    WINDOW_FIELDS = 6,
     /* Twice what a full table needs, and full collections. */
     FILE_MAX = 160 * 1024 * 1024 + COLLECTIONS * (DOCUMENTS_BYTES_MAX + 2 * 1024 * 1024),
     SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
@@ -62,8 +62,9 @@ static void add_window(struct text *text, const struct memory_record *record)
 {
     const struct window *window = &record->meter.window;
     const struct surge *surge = &record->draw.surge;
-    const int64_t numbers[WINDOW_FIELDS] = {
-        window->start_ms, window->copies, surge->factor, surge->floor, surge->window_ms};
+    const int64_t numbers[WINDOW_FIELDS] = {window->start_ms, window->copies,
+                                            surge->factor,    surge->floor,
+                                            surge->window_ms, window->braked};
     text_add_string(text, window_word);
     add_id(text, &record->draw.id);
     add_numbers(text, numbers, WINDOW_FIELDS);
@@ -184,9 +185,7 @@ static enum status read_file(const char *path, struct text *out, bool *out_exist
                    ? STATUS_OK
                    : error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
     enum status status = STATUS_IO;
-    if (fstat(fd, &info) != 0)
-        (void)error_set_at(error, status, path, 0, "%s", strerror(errno));
-    else if (!S_ISREG(info.st_mode))
+    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode))
         (void)error_set_at(error, status, path, 0, "not a regular file");
     else if ((status = read_all(fd, out)) != STATUS_OK)
         (void)error_set_at(error, status, path, 0, "%s", strerror(errno));
@@ -219,7 +218,9 @@ static bool parse_id(const char *line, struct memory_id *out)
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < MEMORY_ID_BYTES; i++) {
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 16 digits */
         const char *high = memchr(digits, line[2 * i], 16);
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 16 digits */
         const char *low = high == NULL ? NULL : memchr(digits, line[2 * i + 1], 16);
         if (low == NULL)
             return false;
@@ -274,8 +275,10 @@ static const char *parse_window(const char *line, struct memory_record *out)
         return NULL;
     out->draw.is_window = true;
     out->draw.surge = (struct surge){fields[2], fields[3], fields[4]};
-    *window = (struct window){.start_ms = fields[0], .copies = fields[1]};
-    bool valid = surge_is_valid(&out->draw.surge) && fields[1] <= WINDOW_COPIES_MAX;
+    *window = (struct window){
+        .start_ms = fields[0], .copies = fields[1], .braked = fields[5] == 1};
+    bool valid = surge_is_valid(&out->draw.surge) && fields[1] <= WINDOW_COPIES_MAX &&
+                 fields[5] <= 1;
     while (valid && at[0] == ' ' && at[1] >= '0' && at[1] <= '9') {
         struct window_past past = {0};
         at = parse_number(at + 1, &past.end_ms);

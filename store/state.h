@@ -2,16 +2,16 @@
  *
  *   mailbrake-state 3
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
- *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <end_ms>:<copies> ...
+ *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <braked> <past> ...
  *   document <collection> <bytes of id> <bytes of value>
  *   <id>
  *   <value>
  *   seal <hash of all above>
  *
- * A bucket or window that is latched has " latch <end_ms>" at its end; " own <end_ms>"
- * when Redis has not heard of the latch. Id and value are as they are, with whatever
- * lines they have. Version 1 had no documents, version 2 no windows and no latches; both
- * are read, too.
+ * <past> is <end_ms>:<copies>. A bucket or window that is latched has " latch <end_ms>"
+ * at its end; " own <end_ms>" when Redis has not heard of the latch. Id and value are as
+ * they are, with whatever lines they have. Version 1 had no documents, version 2 no
+ * windows and no latches; both are read, too.
  */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H

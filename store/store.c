@@ -67,6 +67,7 @@ static bool copy_string(char **out, const char *string)
 
 static bool copy_settings(struct store_settings *out, const struct store_settings *in)
 {
+    assert(in->prefix != NULL && in->state_file != NULL); /* "" when there is none */
     *out = *in;
     out->host = out->path = out->username = NULL;
     out->password_file = out->prefix = out->state_file = NULL;
@@ -276,6 +277,17 @@ enum store_state store_state(struct store *store)
     if (store->backends.redis == NULL || !redis_is_away(store->backends.redis))
         return STORE_STATE_OK;
     return store->backends.memory != NULL ? STORE_STATE_LOCAL : STORE_STATE_DOWN;
+}
+
+const char *store_source_name(enum store_source source)
+{
+    static const char *const names[] = {
+        [STORE_NONE] = "none",
+        [STORE_REDIS] = "redis",
+        [STORE_MEMORY] = "memory",
+        [STORE_LOCAL] = "local",
+    };
+    return names[source];
 }
 
 /* With Redis, this relay's share. */

@@ -36,6 +36,9 @@ enum status store_open(const struct store_settings *settings,
 
 enum store_state store_state(struct store *store);
 
+/* "none", "redis", "memory" or "local". */
+const char *store_source_name(enum store_source source);
+
 /* Changes the buckets and windows of these charges by hand, whatever their latches say;
  * only AMEND_TEACH looks at the cost. UNAVAILABLE while the shared store is away: then
  * only this process's own were changed. */

@@ -2,6 +2,7 @@
  * until an absolute deadline, where redisSetTimeout would grant each read() anew. */
 #include "store/wire.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
@@ -98,6 +99,7 @@ static enum status greet(struct wire *wire, int count, const char **words,
     enum status status = wire_ask(wire, &command, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
+    assert(reply != NULL);
     if (reply->type != REDIS_REPLY_STATUS)
         status = error_set(error, STATUS_UNAVAILABLE, "%s: %s", words[0],
                            reply->type == REDIS_REPLY_ERROR ? reply->str

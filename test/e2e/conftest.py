@@ -7,10 +7,13 @@ test/support/. Tests marked `timing` hold bounds of time or of concurrency; they
 running on a release build too. Everything lives in one folder under /run and is gone at
 the end."""
 
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 
@@ -42,10 +45,21 @@ class Build:
         self.milter_load = self.dir / "test" / "support" / "milter-load"
         cache = (self.dir / "CMakeCache.txt").read_text()
         self.sanitized = re.search(r"^MAILBRAKE_SANITIZE:\w+=\S", cache, re.MULTILINE) is not None
+        self.counts_lines = "gcov_exit" in cache  # script/coverage
         kind = re.search(r"^CMAKE_BUILD_TYPE:\w+=(\w*)", cache, re.MULTILINE)[1]
         self.release = not self.sanitized and kind in ("Release", "RelWithDebInfo")
         # How far past a promised time an answer may come: a sanitizer is no promise.
         self.slack_ms = 50 if self.release else 1000
+
+
+    def kill(self, process):
+        """Ends a process at once; one whose lines are counted writes them down."""
+        if self.counts_lines:
+            process.send_signal(signal.SIGUSR2)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

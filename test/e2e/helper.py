@@ -65,6 +65,7 @@ class Answer:
 
 class Helper:
     def __init__(self, build, folder):
+        self.build = build
         self.program = build.dir / "admin" / "mailbrake-mta"
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mta-", dir=folder))
         self.dir.chmod(0o755)
@@ -104,8 +105,7 @@ class Helper:
 
     def kill(self):
         if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.build.kill(self.process)
 
     def text(self):
         return self.log_path.read_text() if self.log_path.exists() else ""

@@ -22,6 +22,7 @@ ALWAYS_EXPECTED = [
     r"another relay that shares our store is called",  # all of them run on one host
 ]
 
+TSAN_SUPPRESSIONS = pathlib.Path(__file__).parent.parent / "support" / "tsan.supp"
 SANITIZERS = r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:"
 
 
@@ -127,6 +128,7 @@ class Mailbraked:
     def start(self):
         environment = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+        environment.setdefault("TSAN_OPTIONS", f"suppressions={TSAN_SUPPRESSIONS}")
         self.milter_socket.unlink(missing_ok=True)
         self._started_at = len(self.text())
         with open(self.log_path, "ab") as log:
@@ -168,8 +170,7 @@ class Mailbraked:
 
     def kill(self):
         if self.is_running():
-            self.process.kill()
-            self.process.wait()
+            self.build.kill(self.process)
             self.process = None
 
     # The log.

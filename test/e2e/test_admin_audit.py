@@ -200,7 +200,9 @@ def names(answer):
 @memory_only
 def test_every_field_is_documented(administered):  # noqa: F811
     rate = '{ name = "rate"; key = "sender"; limit = "900 messages per 1d"; action = "reject"; }'
-    mail = administered(rules=f"{HOLD_MANY}, {rate}", lists={"class": people(5), "nest": [CLASS, ANN]})
+    grown = '{ name = "grown"; key = "sender"; surge = 2.0; floor = 900; latch = "1h"; action = "reject"; }'
+    rules = f"{HOLD_MANY}, {rate}, {grown}"
+    mail = administered(rules=rules, lists={"class": people(5), "nest": [CLASS, ANN]})
     hold, other = mail.hold(2)
     mail.send(ANN, BOB)
     incident = hold["incident"]

@@ -122,6 +122,20 @@ def test_what_is_refused_or_held_teaches_nothing(administered):  # noqa: F811
     assert limit["burst"] == 3 and limit["windows"] == []
 
 
+def test_a_window_in_which_the_brake_closed_teaches_nothing(administered):  # noqa: F811
+    """Not what went out before it closed, either; unless the rest is released."""
+    mail = administered(rules=GROWN)
+    for released in (False, True):
+        sis(mail, 3)
+        sis(mail, 2)
+        hold = mail.holds()[0]
+        mail.held()
+        mail.ok("quarantine", "release" if released else "delete", hold["id"])
+        time.sleep(2.2)
+        (limit,) = mail.json("limits", "show", "login:sis")["limits"]
+        assert [w["copies"] for w in limit["windows"]] == ([5] if released else [])
+
+
 def test_monitor_mode_teaches(administered):  # noqa: F811
     mail = administered(rules=GROWN, mode="monitor")
     sis(mail, 5)

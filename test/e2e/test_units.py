@@ -22,11 +22,17 @@ INSTALLED = [
     "usr/local/lib/tmpfiles.d/mailbrake.conf",
     "usr/local/share/man/man1/mailbrake.1",
     "usr/local/share/man/man5/mailbrake.conf.5",
+    "usr/local/share/man/man5/mailbrake-scenario.5",
+    "usr/local/share/man/man7/mailbrake-limits.7",
     "usr/local/share/man/man8/mailbraked.8",
     "usr/local/share/man/man8/mailbrake-mta.8",
     "usr/local/share/doc/mailbrake/README.md",
     "usr/local/share/doc/mailbrake/control-api.md",
     "usr/local/share/doc/mailbrake/examples/sendmail-drop-in.conf",
+    *(
+        f"usr/local/share/mailbrake/scenarios/{path.name}"
+        for path in (ROOT / "test" / "replay").glob("*.scenario")
+    ),
 ]
 UNITS = ["mailbraked.service", "mailbrake-mta.service", "mailbrake-mta.socket"]
 DROP_IN = "share/doc/mailbrake/examples/sendmail-drop-in.conf"

@@ -173,6 +173,48 @@ START_TEST(sync_knows_again_what_was_pulled_back)
 }
 END_TEST
 
+/* It was released, could not be delivered, and then its sender got a brake. */
+START_TEST(sync_knows_a_released_message_that_was_pulled_back)
+{
+    struct actions_pull pulled;
+    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_OK);
+    move_mail(0, "deferred");
+    ck_assert_int_eq(
+        actions_pull_back(actions, &settings, "sender:a@own.example", &pulled, &error),
+        STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 1);
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.known, 1);
+    ck_assert_uint_eq(found.restored + found.ended, 0);
+    expect_state(hold.id, "released");
+    json_t *holds = list_holds();
+    ck_assert_uint_eq(json_array_size(holds), 1);
+    ck_assert_int_eq(decide(ACTIONS_REFUSE, record_text(json_array_get(holds, 0), "id")),
+                     STATUS_OK);
+    json_decref(holds);
+}
+END_TEST
+
+/* Where marks that came in are kept: in monitor mode, and from our relays. */
+START_TEST(sync_lets_no_copy_of_a_mark_take_a_record)
+{
+    struct hold victim = hold_mail("4QB", "a@own.example", true);
+    for (size_t i = 1; i < 3; i++) {
+        add_mail(i == 1 ? "4QA" : "4QC", "hold", "b@own.example");
+        mark_mail(i, get_mail(0).mark);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct actions_sync found = sync_now();
+        ck_assert_uint_eq(found.known, 1);
+        ck_assert_uint_eq(found.foreign, 2);
+        ck_assert_uint_eq(found.restored + found.ended, 0);
+    }
+    ck_assert_int_eq(decide(ACTIONS_RELEASE, victim.id), STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(last_order(), " 4QB "));
+}
+END_TEST
+
 START_TEST(sync_spares_records_of_a_namesake)
 {
     struct hold hold = hold_mail("4QA", "a@own.example", true);
@@ -216,6 +258,8 @@ int main(void)
     tcase_add_test(cases, sync_without_a_helper_changes_nothing);
     tcase_add_test(cases, pull_back_holds_one_sender);
     tcase_add_test(cases, sync_knows_again_what_was_pulled_back);
+    tcase_add_test(cases, sync_knows_a_released_message_that_was_pulled_back);
+    tcase_add_test(cases, sync_lets_no_copy_of_a_mark_take_a_record);
     tcase_add_test(cases, sync_spares_records_of_a_namesake);
     tcase_add_test(cases, pull_back_is_for_senders);
     suite_add_tcase(suite, cases);

@@ -127,6 +127,27 @@ START_TEST(api_keeps_a_hold_whose_release_failed)
 }
 END_TEST
 
+/* Each would wait as long as the first for one that does not answer. */
+START_TEST(api_stops_when_nobody_answers)
+{
+    char path[100];
+    struct hold hold = {0};
+    for (int i = 0; i < 5; i++)
+        hold = hold_one();
+    (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/release", hold.incident);
+    json_t *json = get(path, NULL);
+    const json_t *results = json_object_get(json, "results");
+    ck_assert_uint_eq(json_array_size(results), 5);
+    ck_assert_int_eq(number_at(json, "failed"), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const char *said = text_at(json_array_get(results, i), "error");
+        ck_assert_ptr_nonnull(strstr(said, i < 3 ? "mailbrake-mta" : "not tried"));
+    }
+    json_decref(json);
+    expect_audit("release", hold.incident, "0 done, 5 failed: mailbrake-mta");
+}
+END_TEST
+
 /* ---- the audit ---- */
 
 static size_t audited(const char *action)
@@ -486,6 +507,7 @@ int main(void)
     tcase_add_test(cases, api_metrics_are_prometheus);
     tcase_add_test(cases, api_shows_holds_and_incidents);
     tcase_add_test(cases, api_keeps_a_hold_whose_release_failed);
+    tcase_add_test(cases, api_stops_when_nobody_answers);
     tcase_add_test(cases, api_writes_each_action_down_once);
     tcase_add_test(cases, api_refuses_many_that_are_no_ids);
     tcase_add_test(cases, api_writes_looks_down);

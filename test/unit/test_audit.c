@@ -273,6 +273,23 @@ START_TEST(audit_enters_nothing_twice)
 }
 END_TEST
 
+/* Killed before it was announced: then it was not begun either. */
+START_TEST(audit_clears_what_was_half_announced)
+{
+    char half[sizeof path + 30];
+    (void)snprintf(half, sizeof half, "%s.new-0123456789abcdef", path);
+    FILE *file = fopen(half, "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs("{\"at\":\"2026", file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    start_anew();
+    ck_assert_int_ne(access(half, F_OK), 0);
+    json_t *entries = read_since(0);
+    ck_assert_uint_eq(json_array_size(entries), 0);
+    json_decref(entries);
+}
+END_TEST
+
 START_TEST(audit_announces_nothing_it_cannot_write)
 {
     struct error error = {0};
@@ -368,6 +385,7 @@ int main(void)
     tcase_add_test(cases, audit_has_one_line_for_what_was_announced);
     tcase_add_test(cases, audit_enters_what_was_interrupted);
     tcase_add_test(cases, audit_enters_nothing_twice);
+    tcase_add_test(cases, audit_clears_what_was_half_announced);
     tcase_add_test(cases, audit_announces_nothing_it_cannot_write);
     tcase_add_test(cases, audit_minds_a_full_disk);
     tcase_add_test(cases, audit_threads_do_not_mix_lines);

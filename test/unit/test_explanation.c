@@ -219,6 +219,64 @@ START_TEST(explanation_without_rules)
 }
 END_TEST
 
+static void hear_nothing(void *context, enum severity severity, const char *text)
+{
+    (void)context;
+    (void)severity;
+    (void)text;
+}
+
+/* As the daemon judges while its store is away. */
+static void explain_away(enum on_failure on_failure)
+{
+    struct error error;
+    struct digest_key key = {0};
+    struct store *store = NULL;
+    const struct store_settings settings = {.type = STORE_TYPE_REDIS,
+                                            .path = (char[]){"/nowhere/redis.sock"},
+                                            .prefix = (char[]){"t"},
+                                            .username = (char[]){""},
+                                            .password_file = (char[]){""},
+                                            .state_file = (char[]){""},
+                                            .timeout_ms = 10,
+                                            .connections = 1,
+                                            .nodes = 1,
+                                            .on_failure = on_failure};
+    ck_assert_int_eq(store_open(&settings, &key,
+                                (struct store_reporter){.report = hear_nothing}, &store,
+                                &error),
+                     STATUS_OK);
+    const struct explanation_live live = {.store = store,
+                                          .on_failure = on_failure,
+                                          .key = &key,
+                                          .now_ms = 1,
+                                          .deadline_us = INT64_MAX};
+    explanation_clear(&explanation);
+    enum status status =
+        explanation_make_live(snapshot, &envelope, TUESDAY, &live, &explanation);
+    store_close(store);
+    ck_assert_int_eq(status, STATUS_OK);
+}
+
+START_TEST(explanation_without_the_store_is_what_on_failure_says)
+{
+    load(HEAD "rules = ( { name = \"r\"; key = \"sender\"; action = \"defer\";\n"
+              "            limit = \"5 recipients per 1h\"; } );\n");
+    add("five@own.example");
+    explain_away(ON_FAILURE_ACCEPT);
+    ck_assert_str_eq(explanation_verdict(&explanation), "accept");
+    explain_away(ON_FAILURE_LOCAL);
+    ck_assert_str_eq(explanation_verdict(&explanation), "accept");
+    explain_away(ON_FAILURE_TEMPFAIL);
+    ck_assert_str_eq(explanation_verdict(&explanation), "defer");
+    ck_assert_int_eq(explanation.reply.code, 451);
+    explanation_clear(&explanation);
+    load(HEAD);
+    explain_away(ON_FAILURE_TEMPFAIL); /* nothing to ask the store for */
+    ck_assert_str_eq(explanation_verdict(&explanation), "accept");
+}
+END_TEST
+
 START_TEST(explanation_print_is_clean)
 {
     envelope.sender = "\"\x1b[2J\"@else.example";
@@ -271,6 +329,7 @@ int main(void)
     tcase_add_test(cases, explanation_of_what_no_rule_is_asked);
     tcase_add_test(cases, explanation_in_monitor_mode_accepts);
     tcase_add_test(cases, explanation_without_rules);
+    tcase_add_test(cases, explanation_without_the_store_is_what_on_failure_says);
     tcase_add_test(cases, explanation_print_is_clean);
     tcase_add_test(cases, explanation_print_cuts_a_long_list_of_recipients);
     tcase_add_test(cases, explanation_too_long_address_is_limit);

@@ -383,6 +383,23 @@ START_TEST(judge_settles_a_surge)
 }
 END_TEST
 
+/* It would have been usual, had the other relays been asked. */
+START_TEST(judge_share_of_a_usual_run_is_temporary)
+{
+    struct rule *rule = surge_add("s", ACTION_QUARANTINE, KEY_SENDER, 4);
+    plan_for("five@own");
+    found_share(0, 2, 2);
+    outcomes[0].whole = 5;
+    judge_by(STORE_LOCAL);
+    expect(ACTION_DEFER, CAUSE_LIMIT, rule);
+    ck_assert(verdict.temporary);
+    outcomes[0].whole = 4;
+    judge_by(STORE_LOCAL);
+    expect(ACTION_QUARANTINE, CAUSE_LIMIT, rule);
+    ck_assert(!verdict.temporary);
+}
+END_TEST
+
 /* A latched limit, and a message that costs 5. */
 static const struct {
     enum action action;
@@ -447,6 +464,27 @@ START_TEST(judge_allowed_surge_is_not_asked)
     found(1, 0);
     judge_by(STORE_REDIS);
     expect(ACTION_DEFER, CAUSE_LIMIT, limit);
+    ck_assert_ptr_eq(verdict.charge, &plan.charges[1]);
+}
+END_TEST
+
+START_TEST(judge_allowed_list_is_not_asked)
+{
+    struct rule *surge = surge_add("s", ACTION_REJECT, KEY_LIST, 1);
+    char subject[] = "list:five@own";
+    struct allowance allowance = {surge->fingerprint, subject, 1};
+    struct brakes brakes = {.allowances = &allowance, .allowance_count = 1};
+    view.brakes = &brakes;
+    plan_for("five@own three@own");
+    ck_assert_uint_eq(plan.charge_count, 2);
+    ck_assert_str_eq(plan.charges[0].subject, subject);
+    found_latched(0, 0);
+    found(1, 9);
+    judge_by(STORE_REDIS);
+    expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
+    found(1, 0);
+    judge_by(STORE_REDIS);
+    expect(ACTION_REJECT, CAUSE_LIMIT, surge);
     ck_assert_ptr_eq(verdict.charge, &plan.charges[1]);
 }
 END_TEST
@@ -547,10 +585,12 @@ int main(void)
     tcase_add_test(cases, judge_first_firing_list_is_named);
     tcase_add_loop_test(cases, judge_settles_a_surge, 0,
                         (int)(sizeof surges / sizeof surges[0]));
+    tcase_add_test(cases, judge_share_of_a_usual_run_is_temporary);
     tcase_add_loop_test(cases, judge_settles_a_latch, 0,
                         (int)(sizeof latches / sizeof latches[0]));
     tcase_add_test(cases, judge_without_outcomes_windows_have_room);
     tcase_add_test(cases, judge_allowed_surge_is_not_asked);
+    tcase_add_test(cases, judge_allowed_list_is_not_asked);
     tcase_add_test(cases, judge_local_defer_by_matching_is_a_hold);
     tcase_add_test(cases, judge_without_outcomes_buckets_are_full);
     tcase_add_test(cases, judge_early_unknown_lists);

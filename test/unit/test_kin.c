@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +104,54 @@ START_TEST(kin_doubts_for_a_moment_what_it_can_not_see)
 }
 END_TEST
 
+/* What a relay with such a rule writes for the others to compare. */
+static const char *hash_of(const struct rule *rule)
+{
+    static char hash[DIGEST_HEX_SIZE];
+    char *value = NULL;
+    struct rule copy = *rule;
+    const struct settings settings = {.policy = {.rules = &copy, .rule_count = 1}};
+    rule_seal(&copy);
+    kin_compare_rules(&engine, &settings, "relay1", now_ms);
+    ck_assert_int_eq(
+        store_get(store, COLLECTION_META, "rules:relay1", either_soon(), &value),
+        STATUS_OK);
+    (void)snprintf(hash, sizeof hash, "%.32s", value);
+    free(value);
+    return hash;
+}
+
+START_TEST(kin_rules_that_decide_otherwise_are_others)
+{
+    char first[DIGEST_HEX_SIZE];
+    struct element ann = {.kind = ELEMENT_LOGIN, .text = (char[]){"ann"}};
+    struct span span = {.days = 1, .to = 1440};
+    struct rule rule;
+    rule_init(&rule);
+    rule.name = (char[]){"r"};
+    rule.has_surge = true;
+    rule.surge = (struct surge){2000, 500, 86400000};
+    struct rule others[10];
+    for (size_t i = 0; i < 10; i++)
+        others[i] = rule;
+    others[0].latch_ms = 1000;
+    others[1].surge.factor = 3000;
+    others[2].surge.floor = 501;
+    others[3].from = others[4].to_not = (struct elements){.items = &ann, .count = 1};
+    others[5].hours = others[6].hours_not = (struct hours){.spans = &span, .count = 1};
+    others[7].origin = ORIGIN_LOCAL;
+    others[8].reply = YES;
+    others[9].automatic = NO;
+    (void)strcpy(first, hash_of(&rule));
+    ck_assert_str_eq(hash_of(&rule), first);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_msg(strcmp(hash_of(&others[i]), first) != 0, "other %zu", i);
+    char of_from[DIGEST_HEX_SIZE];
+    (void)strcpy(of_from, hash_of(&others[3]));
+    ck_assert_str_ne(hash_of(&others[4]), of_from);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kin");
@@ -112,6 +161,7 @@ int main(void)
     tcase_add_test(cases, kin_of_one_name_see_each_other);
     tcase_add_test(cases, kin_does_not_fear_its_own_ghost);
     tcase_add_test(cases, kin_doubts_for_a_moment_what_it_can_not_see);
+    tcase_add_test(cases, kin_rules_that_decide_otherwise_are_others);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

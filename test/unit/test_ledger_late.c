@@ -93,6 +93,21 @@ START_TEST(late_holds_join_the_incident_that_is_known)
 }
 END_TEST
 
+/* Else a record may say "releasing" for ever, and its message waits. */
+START_TEST(late_moves_make_the_queue_be_looked_at)
+{
+    struct hold hold = hold_one("a");
+    ck_assert_int_eq(move(hold.id, "held", "releasing"), STATUS_OK);
+    ck_assert(!ledger_take_unrecorded(ledger));
+    freeze();
+    ck_assert_int_eq(
+        ledger_move(ledger, hold.id, "releasing", "held", clock_monotonic_us() + 100000),
+        STATUS_UNAVAILABLE);
+    thaw();
+    ck_assert(ledger_take_unrecorded(ledger));
+}
+END_TEST
+
 START_TEST(late_holds_stop_at_the_incidents_limit)
 {
     settings.quarantine.max_per_incident = 3;
@@ -228,6 +243,7 @@ int main(void)
     tcase_add_test(redis, late_holds_are_recorded_with_their_incident);
     tcase_add_test(redis, late_holds_join_the_incident_that_is_known);
     tcase_add_test(redis, late_holds_stop_at_the_incidents_limit);
+    tcase_add_test(redis, late_moves_make_the_queue_be_looked_at);
     tcase_add_test(redis, late_holds_leave_the_place_to_another_relays_incident);
     tcase_add_test(redis, late_holds_do_not_join_what_was_closed);
     tcase_add_test(redis, late_hold_that_was_restored_is_counted_once);

@@ -142,6 +142,33 @@ START_TEST(ledger_restores_what_the_queue_still_has)
 }
 END_TEST
 
+static void expect_waiting(const char *id, int64_t waiting, int64_t released)
+{
+    json_t *found = incident(id);
+    ck_assert_int_eq(record_number(found, "waiting"), waiting);
+    ck_assert_int_eq(record_number(found, "released"), released);
+    json_decref(found);
+}
+
+START_TEST(ledger_counts_what_is_held_again_as_waiting)
+{
+    char mark[120];
+    struct hold hold = hold_one("a");
+    expect_waiting(hold.incident, 1, 0);
+    ck_assert_int_eq(move(hold.id, "held", "released"), STATUS_OK);
+    expect_waiting(hold.incident, 0, 1);
+    ck_assert_int_eq(move(hold.id, "released", "held"), STATUS_OK);
+    expect_waiting(hold.incident, 1, 0);
+    ck_assert_int_eq(move(hold.id, "held", "gone"), STATUS_OK);
+    expect_waiting(hold.incident, 0, 0);
+    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+                   hold.id, hold.incident);
+    ck_assert_int_eq(restore(mark, "4Qabc"), STATUS_OK);
+    expect_state(hold.id, "held");
+    expect_waiting(hold.incident, 1, 0);
+}
+END_TEST
+
 START_TEST(ledger_restores_from_no_other_mark)
 {
     static const char *const marks[] = {
@@ -305,6 +332,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_restores_from_the_mark);
     tcase_add_test(tcase, ledger_restores_what_was_lost_alone);
     tcase_add_test(tcase, ledger_restores_what_the_queue_still_has);
+    tcase_add_test(tcase, ledger_counts_what_is_held_again_as_waiting);
     tcase_add_test(tcase, ledger_restores_from_no_other_mark);
     tcase_add_test(tcase, ledger_restores_whom_to_tell);
     tcase_add_test(tcase, ledger_hold_makes_a_mark_that_tells);

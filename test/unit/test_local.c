@@ -236,6 +236,22 @@ START_TEST(local_knows_what_is_usual)
 }
 END_TEST
 
+/* So is a run that is usual: neither is it more than that, nor a reason for a latch. */
+START_TEST(local_share_latches_nothing_that_is_usual)
+{
+    put_past("news", 4004);
+    (void)ask(a, window("news", 0), CHARGE_PEEK, STORE_REDIS);
+    stop_redis();
+    struct outcome outcome = ask(a, window("news", 4004), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert(!outcome.fits);
+    ck_assert_int_eq(outcome.burst, 1701);
+    ck_assert_int_eq(outcome.whole, 6806);
+    outcome = ask(a, window("news", 6807), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert_int_eq(outcome.latch_ms, 0);
+    ck_assert(is_latched(a, window("news", 0), STORE_LOCAL));
+}
+END_TEST
+
 START_TEST(local_amends_while_away)
 {
     struct charge charges[] = {bucket("a", 250), window("w", 100)};
@@ -299,6 +315,7 @@ int main(void)
     tcase_add_test(tcase, local_latches_reach_redis);
     tcase_add_test(tcase, local_share_latches_nothing_that_could_pass);
     tcase_add_test(tcase, local_knows_what_is_usual);
+    tcase_add_test(tcase, local_share_latches_nothing_that_is_usual);
     tcase_add_test(tcase, local_amends_while_away);
     tcase_add_test(tcase, local_reset_repairs);
     suite_add_tcase(suite, tcase);

@@ -56,9 +56,10 @@ static void step_window(void *context, const struct window_step *step, const cha
     struct outcome outcome;
     user->draw.cost = step->cost;
     user->draw.monitor = step->forced;
-    ck_assert_int_eq(
-        memory_charge(memory, &user->draw, 1, CHARGE_TAKE, step->at_ms, &outcome),
-        STATUS_OK);
+    bool counts = step->forced || step->cost <= step->left; /* else it would brake */
+    enum charge_mode mode = counts ? CHARGE_TAKE : CHARGE_PEEK;
+    ck_assert_int_eq(memory_charge(memory, &user->draw, 1, mode, step->at_ms, &outcome),
+                     STATUS_OK);
     ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
     ck_assert_msg(outcome.burst == step->size, "%s: size %" PRId64, where, outcome.burst);
     memory_window(memory, &user->draw, step->at_ms, &window);
@@ -140,6 +141,7 @@ static struct meter meter_of(const char *value, const struct draw *draw, int64_t
     struct meter meter = {0};
     if (draw->is_window) {
         struct window *window = &meter.window;
+        window->braked = value[0] == 'W';
         value += strlen("w");
         window->start_ms = vectors_number(&value);
         window->copies = vectors_number(&value);
@@ -305,19 +307,52 @@ static void *take_from_one(void *context)
     return NULL;
 }
 
-START_TEST(memory_burst_is_exact_at_any_concurrency)
+/* How many of 16 threads' charges fit, in all. */
+static int sum_of_all(void *(*take_many)(void *taken))
 {
     enum { THREADS = 16 };
     pthread_t threads[THREADS];
     int taken[THREADS] = {0};
     int sum = 0;
     for (int i = 0; i < THREADS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, take_from_one, &taken[i]), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, take_many, &taken[i]), 0);
     for (int i = 0; i < THREADS; i++) {
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
         sum += taken[i];
     }
-    ck_assert_int_eq(sum, 1000);
+    return sum;
+}
+
+START_TEST(memory_burst_is_exact_at_any_concurrency)
+{
+    ck_assert_int_eq(sum_of_all(take_from_one), 1000);
+}
+END_TEST
+
+/* While others look, mirror and set a latch of another key in the same set. */
+static void *take_from_window(void *context)
+{
+    int *taken = context;
+    struct draw draws[2] = {window_draw(3, 3, 1, 1000), window_draw(3, 4, 0, 1000)};
+    const struct sight sight = {.latch_ms = 1000, .copies = 10};
+    struct outcome outcomes[2];
+    struct window window;
+    int64_t own_ms;
+    for (int i = 0; i < 200; i++) {
+        if (memory_charge(memory, draws, 1, CHARGE_TAKE, now_ms, outcomes) == STATUS_OK &&
+            outcomes[0].fits)
+            ++*taken;
+        memory_mirror(memory, &draws[1], &sight, 1, now_ms);
+        memory_recall(memory, &draws[1], 1, now_ms, &own_ms);
+        memory_window(memory, &draws[0], now_ms, &window);
+        ck_assert_int_le(window.copies, 1000);
+    }
+    return NULL;
+}
+
+START_TEST(memory_window_is_exact_at_any_concurrency)
+{
+    ck_assert_int_eq(sum_of_all(take_from_window), 1000);
 }
 END_TEST
 
@@ -356,6 +391,7 @@ int main(void)
     tcase_add_test(tcase, memory_refusal_keeps_new_time);
     tcase_add_test(tcase, memory_call_never_forgets_its_own);
     tcase_add_test(tcase, memory_burst_is_exact_at_any_concurrency);
+    tcase_add_test(tcase, memory_window_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_exports_what_it_imports);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

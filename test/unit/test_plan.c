@@ -467,6 +467,42 @@ START_TEST(plan_allowed_surge_learns_and_stops_nothing)
 }
 END_TEST
 
+/* Who is let write to one list is not let write to all of them by naming that one. */
+START_TEST(plan_allowed_list_lets_no_other_pass)
+{
+    struct rule *limit = limit_add("limit", ACTION_REJECT, KEY_LIST, UNIT_RECIPIENTS, 9);
+    struct rule *surge = surge_add("surge", ACTION_REJECT, KEY_LIST, 500);
+    char five_subject[] = "list:five@own";
+    char three_subject[] = "list:three@own";
+    struct allowance allowances[] = {{limit->fingerprint, five_subject, 1000},
+                                     {surge->fingerprint, five_subject, 1000},
+                                     {limit->fingerprint, three_subject, 1000}};
+    struct brakes brakes = {.allowances = allowances, .allowance_count = 2};
+    surge->latch_ms = 5000;
+    seal();
+    view.brakes = &brakes;
+    plan_for("five@own three@own");
+    ck_assert_uint_eq(plan.step_count, 2);
+    ck_assert_uint_eq(plan.charge_count, 3);
+    expect_charge(0, limit, three_subject, 3);
+    ck_assert_str_eq(plan.charges[1].subject, five_subject); /* learns */
+    ck_assert(plan.charges[1].monitor);
+    ck_assert_int_eq(plan.charges[1].latch_ms, 0);
+    expect_charge(2, surge, three_subject, 3);
+
+    brakes.allowance_count = 3; /* both lists, of the limit */
+    plan_for("five@own three@own");
+    ck_assert_int_eq(plan.conditions[0], CONDITION_ALLOWED);
+    ck_assert_int_eq(plan.conditions[1], CONDITION_NONE);
+    plan_for("three@own x@own");
+    ck_assert_int_eq(plan.conditions[0], CONDITION_ALLOWED);
+    plan_for("five@own");
+    ck_assert_int_eq(plan.conditions[1], CONDITION_ALLOWED);
+    plan_for("x@own");
+    ck_assert_int_eq(plan.conditions[0], CONDITION_KEY);
+}
+END_TEST
+
 static const char *subject_of(enum key key)
 {
     static char subject[SUBJECT_SIZE];
@@ -519,6 +555,7 @@ int main(void)
     tcase_add_test(cases, plan_without_campaign_does_not_match);
     tcase_add_test(cases, plan_longest_campaign_is_whole);
     tcase_add_test(cases, plan_allowed_surge_learns_and_stops_nothing);
+    tcase_add_test(cases, plan_allowed_list_lets_no_other_pass);
     tcase_add_test(cases, plan_subject_names_an_incident);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

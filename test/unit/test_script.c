@@ -119,10 +119,11 @@ static void step_window(void *context, const struct window_step *step, const cha
     struct outcome outcome;
     user->charge.cost = step->cost;
     user->charge.monitor = step->forced;
-    lua_run(&lua, "take", &user->charge, 1, step->at_ms, &outcome);
+    bool counts = step->forced || step->cost <= step->left; /* else it would brake */
+    lua_run(&lua, counts ? "take" : "peek", &user->charge, 1, step->at_ms, &outcome);
     ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
     ck_assert_msg(outcome.burst == step->size, "%s: size %" PRId64, where, outcome.burst);
-    if (step->cost == 0 || (!step->forced && step->cost > step->left))
+    if (step->cost == 0 || !counts)
         return;
     int length = snprintf(wanted, sizeof wanted, "w %" PRId64 " %" PRId64 " 0",
                           window->start_ms, window->copies);

@@ -83,6 +83,15 @@ START_TEST(virtual_bad_lines_are_told)
 }
 END_TEST
 
+/* "x@a"@b is an address, @a@b is no domain: it is not to become a key of any spelling. */
+START_TEST(virtual_domain_with_two_ats_is_none)
+{
+    ck_assert_str_eq(virtual("@a@b one\n@\"a\"@b two\n@c three\n"), "@c: three");
+    ck_assert_uint_eq(problems.errors, 2);
+    ck_assert_int_eq(problems.items[0].line, 1);
+}
+END_TEST
+
 START_TEST(virtual_same_key_twice_joins)
 {
     ck_assert_str_eq(virtual("a@x one\nb@x two\nA@X three, four\n"),
@@ -104,6 +113,7 @@ int main(void)
     tcase_add_test(tests, virtual_quoted_keys);
     tcase_add_test(tests, virtual_program_and_include);
     tcase_add_test(tests, virtual_bad_lines_are_told);
+    tcase_add_test(tests, virtual_domain_with_two_ats_is_none);
     tcase_add_test(tests, virtual_same_key_twice_joins);
     suite_add_tcase(suite, tests);
 

@@ -75,6 +75,7 @@ class Window:
         self.rule = rule
         self.opened, self.copies = None, 0
         self.closed = []
+        self.braked = False
         self.latch = 0
 
     def times(self, copies):
@@ -85,9 +86,9 @@ class Window:
         if self.copies and self.opened > now:
             self.opened, healed = now, True
         if self.copies and now >= self.opened + self.rule.span:
-            if self.times(self.copies) > self.rule.size:
+            if self.matters():
                 self.closed.append([self.opened + self.rule.span, self.copies])
-            self.copies = 0
+            self.reset()
         self.closed = self.closed[-8:]
         for one in self.closed:
             if one[0] > now:
@@ -106,21 +107,24 @@ class Window:
             self.opened = now
         self.copies = min(10**9, self.copies + cost)
 
+    def matters(self):
+        return not self.braked and self.times(self.copies) > self.rule.size
+
     def reset(self):
-        self.copies = 0
+        self.copies, self.braked = 0, False
 
     def keep(self, now):
         ends = [one[0] + MEMORY - now for one in self.closed]
         if self.copies:
             end = self.opened + self.rule.span - now
-            ends.append(end + (MEMORY if self.times(self.copies) > self.rule.size else 0))
+            ends.append(end + (MEMORY if self.matters() else 0))
         return max(ends + [0])
 
     def value(self, now):
         latch = self.latch if self.latch > now else 0
         start = self.opened if self.copies else 0
         past = "".join(f" {end}:{copies}" for end, copies in reversed(self.closed))
-        return f"w {start} {self.copies} {latch}{past}"
+        return f"{'wW'[self.braked]} {start} {self.copies} {latch}{past}"
 
 
 class Store:
@@ -185,6 +189,8 @@ class Store:
             if i <= end and fires[i] and rule.latch and not beyond:
                 meter.latch = now + rule.latch
                 changed = True
+            if stops and i == end and rule.kind == "window" and meter.copies and not rule.teaches:
+                meter.braked = changed = True
             if changed:
                 meter.written = now
                 self.write(key, meter, now)
@@ -194,9 +200,10 @@ class Store:
         for rule, key, cost in charges:
             meter = self.read(rule, key, now)
             if what == "teach":
-                if rule.kind != "window" or not cost:
+                if rule.kind != "window":
                     continue
                 meter.take(cost, now)
+                meter.braked = False
             else:
                 meter.latch = 0
                 if what == "reset":
@@ -422,6 +429,28 @@ def scenes():
     s(T0 + 3, "take", "a", 1, "b", 3, "c", 0)
     s(T0 + 4, "latch", "c", 1, "a", 20, "b", 0)
     s(T0 + HOUR + 4, "peek", "c", 1, "a", 20, "b", 0)
+
+    s = Scene("braked", "A window in which the brake closed is not remembered; a release says "
+              "that it was usual.", a=surge(2000, DAY, 10))
+    s(T0, "take", "a", 10)
+    s(T0 + 1, "take", "a", 1)
+    s(T0 + DAY, "take", "a", 9)
+    s(T0 + DAY + 1, "take", "a", 2)
+    s(T0 + DAY + 2, "teach", "a", 2)
+    s(T0 + 2 * DAY, "take", "a", 22)
+    s(T0 + 2 * DAY + 1, "latch", "a", 1)
+    s(T0 + 2 * DAY + 1, "teach", "a", 0)
+    s(T0 + 2 * DAY + 1, "latch", "a", 1)
+    s(T0 + 2 * DAY + 2, "reset", "a", 0)
+    s(T0 + 2 * DAY + 3, "take", "a", 23)
+    s(T0 + 2 * DAY + 4, "take", "a", 22)
+    s(T0 + 3 * DAY + 4, "take", "a", 44)
+
+    s = Scene("braked-by-another", "Only the rule that fires brakes its own window.",
+              a=surge(2000, DAY, 10), b=bucket(2, DAY, 2))
+    s(T0, "take", "a", 6, "b", 2)
+    s(T0 + 1, "take", "a", 1, "b", 1)
+    s(T0 + DAY, "take", "a", 12, "b", 0)
 
     s = Scene("monitor-window", "A monitor window counts though it has no room.",
               a=surge(2000, DAY, 10, HOUR, "m"), b=bucket(50, DAY, 50))

@@ -1,0 +1,79 @@
+"""The numbers of mailbrake-limits(7): those for 10,000 pupils are the sample's, and with
+those for 1,000 a month of ordinary mail passes, and a storm does not."""
+
+import re
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+SAMPLE = (ROOT / "conf" / "mailbrake.conf").read_text()
+SIZES = [1000, 10000, 100000]
+
+
+def table():
+    """(rule, setting, number) by size of the district."""
+    found = {size: [] for size in SIZES}
+    for line in (ROOT / "doc" / "mailbrake-limits.7").read_text().splitlines():
+        cells = line.removeprefix(".It ").split(" Ta ")
+        if len(cells) != 6 or cells[0].startswith("Sy "):
+            continue
+        for size, number in zip(SIZES, cells[2:5]):
+            found[size].append((cells[0], cells[1], number))
+    return found
+
+
+def with_numbers(numbers):
+    """The sample with these."""
+    text = SAMPLE
+    for rule, setting, number in numbers:
+        before = re.search(rf'{{ name = "{rule}";.*?}}', text, re.DOTALL)
+        assert before, rule
+        after, count = re.subn(rf'\b({setting} = "?)\d+', rf"\g<1>{number}", before[0])
+        assert count == 1, (rule, setting)
+        text = text.replace(before[0], after)
+    return text
+
+
+@pytest.fixture
+def small(tmp_path):
+    """The configuration of a district of 1,000 pupils."""
+    path = tmp_path / "small.conf"
+    lists = f'"{ROOT}/conf/lists/'
+    path.write_text(with_numbers(table()[1000]).replace('"lists/', lists))
+    return path
+
+
+def replay(build, config, name, **variables):
+    given = [word for item in variables.items() for word in ("--set", "=".join(map(str, item)))]
+    scenario = ROOT / "test" / "replay" / f"{name}.scenario"
+    done = subprocess.run(
+        [build.mailbrake, "replay", "-c", config, scenario, *given],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_sample_is_for_10000_pupils():
+    numbers = table()
+    assert len(numbers[10000]) >= 18
+    assert with_numbers(numbers[10000]) == SAMPLE
+    assert with_numbers(numbers[1000]) != SAMPLE
+
+
+def test_a_month_of_1000_pupils_passes(build, small):
+    code, text = replay(build, small, "month", pupils=1000)
+    assert code == 0, text
+    assert "Nothing was stopped." in text
+
+
+def test_a_thread_of_120_colleagues_is_stopped(build, small):
+    sizes = {"staff": 120, "answers": 54, "crowd": 2000}
+    code, text = replay(build, small, "palo-alto-b2", **sizes)
+    assert code == 0, text
+    # the sample takes so small a list for none that could storm
+    code, text = replay(build, ROOT / "conf" / "mailbrake.conf", "palo-alto-b2", **sizes)
+    assert code == 1 and "NOT MET thread copies <=" in text
