@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin/listener.h"
@@ -17,16 +18,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { REFUSALS_PER_MINUTE = 10 };
+enum { REFUSALS_PER_MINUTE = 10, SOCKET_MODE = 0666 };
 
 struct control {
     struct control_context context;
     struct MHD_Daemon *daemon;
     char *path;
     pthread_mutex_t reloading;
-    pthread_mutex_t mutex; /* of the two below */
+    pthread_mutex_t mutex; /* of the three below */
     int64_t refusal_minute;
     int refusals;
+    int strangers; /* connections of peers without rights */
 };
 
 /* A request while it comes in. */
@@ -53,12 +55,18 @@ static bool refusal_is_audited(struct control *control)
     return audited;
 }
 
-static bool check_peer(struct control *control, struct request *request)
+/* -1 when there is none. */
+static int connection_fd(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+static bool check_peer(struct control *control, struct request *request)
+{
     const char *group = request->settings->control.group;
-    bool known = info != NULL && peer_get(info->connect_fd, &request->peer);
+    bool known = peer_get(connection_fd(request->connection), &request->peer);
     if (known && peer_may(&request->peer, group))
         return true;
     if (!known)
@@ -72,6 +80,52 @@ static bool check_peer(struct control *control, struct request *request)
     if (refusal_is_audited(control))
         request_audit(request, "connect", "", "refused: no rights");
     return false;
+}
+
+static bool is_stranger(struct control *control, int fd)
+{
+    struct peer peer;
+    struct snapshot *snapshot = slot_get(control->context.snapshots);
+    bool may = peer_get(fd, &peer) && peer_may(&peer, snapshot->settings->control.group);
+    snapshot_unref(snapshot);
+    return !may;
+}
+
+/* One stranger's connection more, unless there are too many. */
+static bool stranger_comes(struct control *control)
+{
+    (void)pthread_mutex_lock(&control->mutex);
+    bool admitted = control->strangers < CONTROL_STRANGERS_MAX;
+    control->strangers += admitted;
+    (void)pthread_mutex_unlock(&control->mutex);
+    return admitted;
+}
+
+static void stranger_goes(struct control *control)
+{
+    (void)pthread_mutex_lock(&control->mutex);
+    control->strangers--;
+    (void)pthread_mutex_unlock(&control->mutex);
+}
+
+/* Strangers may connect, to be refused, but cannot take all connections from
+ * administrators. The state of a connection is set while it counts as a stranger's. */
+static void on_connection(void *context, struct MHD_Connection *connection,
+                          void **connection_state,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct control *control = context;
+    int fd = connection_fd(connection);
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*connection_state != NULL)
+            stranger_goes(control);
+        *connection_state = NULL;
+    } else if (is_stranger(control, fd)) {
+        if (stranger_comes(control))
+            *connection_state = control;
+        else /* it is libmicrohttpd's to close, once it sees the end */
+            (void)shutdown(fd, SHUT_RDWR);
+    }
 }
 
 static void find_route(struct exchange *exchange, const char *method, const char *path)
@@ -276,14 +330,14 @@ static struct MHD_Daemon *start_daemon(struct control *control, int fd)
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_access, control,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-                         (unsigned)CONTROL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (unsigned)CONTROL_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)CONTROL_HEADER_MAX, MHD_OPTION_NOTIFY_COMPLETED,
-                         on_completed, control, MHD_OPTION_END);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_access, control,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned)CONTROL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)CONTROL_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONTROL_HEADER_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, control,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, control, MHD_OPTION_END);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return daemon;
 }
@@ -299,7 +353,7 @@ static void destroy(struct control *control)
 enum status control_start(const struct control_context *context,
                           struct control **out_control, struct error *error)
 {
-    int fd;
+    int fd = -1;
     struct control *control = calloc(1, sizeof *control);
     if (control == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
@@ -307,12 +361,10 @@ enum status control_start(const struct control_context *context,
     (void)pthread_mutex_init(&control->reloading, NULL);
     (void)pthread_mutex_init(&control->mutex, NULL);
     struct snapshot *snapshot = slot_get(context->snapshots);
-    const struct settings *settings = snapshot->settings;
-    control->path = strdup(settings->control.socket);
-    enum status status =
-        control->path == NULL
-            ? error_set(error, STATUS_NOMEM, "out of memory")
-            : listener_open(control->path, settings->control.group, &fd, error);
+    control->path = strdup(snapshot->settings->control.socket);
+    enum status status = control->path == NULL
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : listener_open(control->path, SOCKET_MODE, &fd, error);
     snapshot_unref(snapshot);
     if (status == STATUS_OK) {
         control->daemon = start_daemon(control, fd);

@@ -14,7 +14,8 @@
 
 enum {
     CONTROL_CONNECTIONS_MAX = 64,
-    CONTROL_TIMEOUT_S = 10, /* of a peer that is silent */
+    CONTROL_STRANGERS_MAX = 8, /* of these, of peers without rights */
+    CONTROL_TIMEOUT_S = 10,    /* of a peer that is silent */
     CONTROL_BODY_MAX = 64 * 1024,
     CONTROL_HEADER_MAX = 32 * 1024, /* memory of a connection */
     CONTROL_THREADS = 4,            /* requests that are worked on at once */
@@ -40,9 +41,9 @@ struct control_context {
 
 struct control;
 
-/* Listens at control.socket of the current settings, mode 0660, for control.group if
- * there is one (else a warning in the log). A stale socket there is replaced; CONFLICT
- * when somebody listens, IO when the system says no, NOMEM. context is copied. */
+/* Listens at control.socket of the current settings, mode 0666: a peer without rights is
+ * to hear that, and to be written down. A stale socket there is replaced; CONFLICT when
+ * somebody listens, IO when the system says no, NOMEM. context is copied. */
 enum status control_start(const struct control_context *context,
                           struct control **out_control, struct error *error) MUST_CHECK;
 

@@ -1,20 +1,16 @@
 /* Whoever may connect is decided twice: by the mode of the socket here, and for each
- * request by its peer. */
+ * connection by its peer. */
 #include "admin/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/log.h"
-
-enum { BACKLOG = 64, LOOKUP_BYTES = 16384, SOCKET_MODE = 0660 };
+enum { BACKLOG = 64 };
 
 static enum status fail(struct error *error, const char *path, const char *what)
 {
@@ -45,26 +41,7 @@ static enum status clear_place(const struct sockaddr_un *address, struct error *
     return STATUS_OK;
 }
 
-static void give_to_group(const char *path, const char *group)
-{
-    struct group entry;
-    struct group *found = NULL;
-    if (group == NULL || group[0] == '\0')
-        return;
-    char *buffer = malloc(LOOKUP_BYTES);
-    if (buffer == NULL || getgrnam_r(group, &entry, buffer, LOOKUP_BYTES, &found) != 0 ||
-        found == NULL)
-        log_print(SEVERITY_WARNING,
-                  "control.group: there is no group %s, so %s is for us and root only",
-                  group, path);
-    else if (lchown(path, (uid_t)-1, found->gr_gid) != 0)
-        log_print(SEVERITY_WARNING, "control.group: can't give %s to group %s: %s", path,
-                  group, strerror(errno));
-    free(buffer);
-}
-
-enum status listener_open(const char *path, const char *group, int *out_fd,
-                          struct error *error)
+enum status listener_open(const char *path, mode_t mode, int *out_fd, struct error *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
@@ -77,15 +54,14 @@ enum status listener_open(const char *path, const char *group, int *out_fd,
     if (fd < 0)
         return fail(error, path, "socket");
     /* Bound with at most this mode, whatever the umask, which is the whole process's. */
-    if (fchmod(fd, SOCKET_MODE) != 0 ||
+    if (fchmod(fd, mode) != 0 ||
         bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         status = fail(error, path, "can't listen there");
         (void)close(fd);
         return status;
     }
-    give_to_group(path, group);
     /* Who may write to the folder may have put a link there by now. */
-    if (fchmodat(AT_FDCWD, path, SOCKET_MODE, AT_SYMLINK_NOFOLLOW) != 0 ||
+    if (fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) != 0 ||
         listen(fd, BACKLOG) != 0) {
         status = fail(error, path, "can't listen there");
         (void)close(fd);

@@ -22,7 +22,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { ORDER_MS = 30000, FAILURE_MAX = 300, PROBLEM_SIZE = 1000, EXIT_USAGE = 2 };
+enum {
+    ORDER_MS = 30000,
+    FAILURE_MAX = 300,
+    PROBLEM_SIZE = 1000,
+    EXIT_USAGE = 2,
+    SOCKET_MODE = 0660,
+};
 
 struct helper {
     struct settings settings;
@@ -167,7 +173,7 @@ static int make_socket(const struct helper *helper)
     int fd;
     struct error error = {0};
     const char *path = helper->settings.mta.helper;
-    if (listener_open(path, NULL, &fd, &error) != STATUS_OK)
+    if (listener_open(path, SOCKET_MODE, &fd, &error) != STATUS_OK)
         log_print(SEVERITY_ERROR, "%s: %s", path, error.text);
     else if (helper->uid != 0 && lchown(path, (uid_t)-1, helper->gid) != 0)
         log_print(SEVERITY_ERROR, "%s: %s", path, strerror(errno));
@@ -199,6 +205,7 @@ static bool load(struct helper *helper, const char *path)
 
 static void find_user(struct helper *helper, const char *name)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     const struct passwd *entry = getpwnam(name);
     if (entry == NULL) {
         log_print(SEVERITY_WARNING, "no user %s: orders are taken from root alone", name);
@@ -273,6 +280,7 @@ int main(int argc, char **argv)
     }
     log_open("mailbrake-mta");
     (void)signal(SIGPIPE, SIG_IGN);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     (void)unsetenv("TZ"); /* times are those that the MTA's programs print */
     (void)umask(077);
     if (!load(&helper, configuration))

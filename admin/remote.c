@@ -2,9 +2,11 @@
 #include "admin/remote.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "admin/output.h"
 #include "conf/settings.h"
@@ -14,6 +16,8 @@ enum {
     CONNECT_S = 5,
     ANSWER_S = 3600, /* a queue of thousands, released one by one */
     PURPOSE_MAX = 250,
+    ATTEMPTS = 30,
+    PAUSE_MS = 100,
 };
 
 /* The daemon may well run while its configuration is being edited. */
@@ -135,6 +139,27 @@ static void complain(struct remote *remote, CURLcode result, struct error *error
                     system ? strerror((int)failure) : curl_easy_strerror(result));
 }
 
+/* True when somebody listens, but the row of those who wait to be let in is full. */
+static bool is_crowded(struct remote *remote, CURLcode result)
+{
+    long failure = 0;
+    (void)curl_easy_getinfo(remote->curl, CURLINFO_OS_ERRNO, &failure);
+    return result == CURLE_COULDNT_CONNECT && failure != ENOENT &&
+           failure != ECONNREFUSED && failure != EACCES;
+}
+
+/* Nothing was sent when there is no connection, so it can be tried again. */
+static CURLcode perform(struct remote *remote)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    CURLcode result = curl_easy_perform(remote->curl);
+    for (int i = 0; i < ATTEMPTS && is_crowded(remote, result); i++) {
+        (void)nanosleep(&pause, NULL);
+        result = curl_easy_perform(remote->curl);
+    }
+    return result;
+}
+
 /* The HTTP status, 0 when there is none. */
 static long transfer(struct remote *remote, const struct remote_call *call,
                      const char *body, struct error *error)
@@ -149,7 +174,7 @@ static long transfer(struct remote *remote, const struct remote_call *call,
     if (!url.failed && headers != NULL) {
         set_options(remote, call, text_string(&url), body);
         (void)curl_easy_setopt(remote->curl, CURLOPT_HTTPHEADER, headers);
-        result = curl_easy_perform(remote->curl);
+        result = perform(remote);
     }
     curl_slist_free_all(headers);
     text_clear(&url);

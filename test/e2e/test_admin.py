@@ -502,12 +502,22 @@ def test_reload_tells_errors_and_keeps_the_rules(administered):
 # Rights, strangers' words, and a socket under siege.
 
 
+STRANGER = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "--regid=nogroup"]
+
+IDLER = """
+import socket, sys, time
+peers = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+for peer in peers:
+    peer.connect(sys.argv[1])
+print("there", flush=True)
+time.sleep(60)
+"""
+
+
 def test_a_peer_without_rights_is_told_and_written_down(administered):
     mail = administered()
-    os.chmod(mail.socket, 0o666)
-    client = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "--regid=nogroup", "curl", "-s"]
     done = subprocess.run(
-        [*client, "--unix-socket", mail.socket, "http://x/v1/status", "-w", "%{http_code}"],
+        [*STRANGER, "curl", "-s", "--unix-socket", mail.socket, "http://x/v1/status", "-w", "%{http_code}"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -515,6 +525,20 @@ def test_a_peer_without_rights_is_told_and_written_down(administered):
     assert done.stdout.endswith("403") and "may not" in done.stdout
     (entry,) = mail.audit("connect")
     assert entry["user"] == OTHER and "refused" in entry["result"]
+
+
+def test_a_hundred_idle_strangers_keep_no_administrator_out(administered):
+    mail = administered()
+    command = [*STRANGER, "/usr/bin/python3", "-c", IDLER, mail.socket]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:
+        try:
+            assert crowd.stdout.readline() == "there\n"
+            for _ in range(10):
+                begun = time.monotonic()
+                mail.ok("status")
+                assert time.monotonic() - begun < 5
+        finally:
+            crowd.kill()
 
 
 def test_no_daemon_is_a_clear_failure(administered):

@@ -3,22 +3,31 @@
 
 /* ---- who may ---- */
 
-START_TEST(control_refuses_strangers)
+static void be_nobody(void)
 {
-    if (getuid() != 0)
-        return;
-    ck_assert_int_eq(chmod(control_socket, 0666), 0);
+    if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+        _exit(9);
+}
+
+static void expect_refusal(void)
+{
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
-            _exit(9);
+        be_nobody();
         int code = ask("GET /v1/status", NULL);
         _exit(code == 403 && strstr(answer, "members of group") != NULL ? 0 : 1);
     }
     int how;
     ck_assert_int_eq(waitpid(child, &how, 0), child);
     ck_assert_int_eq(how, 0);
+}
+
+START_TEST(control_refuses_strangers)
+{
+    if (getuid() != 0)
+        return;
+    expect_refusal();
     json_t *json = get("GET /v1/audit", NULL);
     const json_t *entry = json_array_get(json_object_get(json, "audit"), 0);
     ck_assert_int_eq(number_at(entry, "uid"), NOBODY);
@@ -27,11 +36,81 @@ START_TEST(control_refuses_strangers)
 }
 END_TEST
 
-START_TEST(control_socket_is_private)
+enum { IDLERS = 100 };
+
+/* How many of these connections are still open, when no more are closed for a while. */
+static int count_open(const int fds[IDLERS])
+{
+    int open = IDLERS;
+    struct pollfd ends[IDLERS];
+    for (size_t i = 0; i < IDLERS; i++)
+        ends[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    while (poll(ends, IDLERS, 1000) > 0) {
+        for (size_t i = 0; i < IDLERS; i++) {
+            if (ends[i].fd < 0 || ends[i].revents == 0)
+                continue;
+            ends[i].fd = -1;
+            open--;
+        }
+    }
+    return open;
+}
+
+/* Connects as a stranger, says nothing, tells how many connections it was left, and stays
+ * until the other side of both pipes is closed. */
+static _Noreturn void idle(int out, int in)
+{
+    int fds[IDLERS];
+    char end;
+    be_nobody();
+    for (size_t i = 0; i < IDLERS; i++)
+        fds[i] = dial();
+    int open = count_open(fds);
+    bool told = write(out, &open, sizeof open) == (ssize_t)sizeof open;
+    _exit(told && read(in, &end, 1) == 0 ? 0 : 1);
+}
+
+START_TEST(control_serves_administrators_beside_strangers)
+{
+    int up[2], down[2], how, open = 0;
+    if (getuid() != 0)
+        return;
+    ck_assert_int_eq(pipe(up), 0);
+    ck_assert_int_eq(pipe(down), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        (void)close(down[1]);
+        idle(up[1], down[0]);
+    }
+    ck_assert_int_eq(read(up[0], &open, sizeof open), (ssize_t)sizeof open);
+    ck_assert_int_eq(open, CONTROL_STRANGERS_MAX);
+    int64_t before_us = clock_monotonic_us();
+    for (int i = 0; i < 20; i++)
+        expect_alive();
+    ck_assert_int_lt(clock_monotonic_us() - before_us, 2000000);
+    (void)close(down[1]);
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert_int_eq(how, 0);
+    (void)close(up[0]);
+    (void)close(up[1]);
+    (void)close(down[0]);
+    (void)poll(NULL, 0, 200); /* until all their ends are seen */
+    for (int i = 0; i < 2 * CONTROL_STRANGERS_MAX; i++)
+        expect_refusal();
+}
+END_TEST
+
+START_TEST(control_socket_is_for_all)
 {
     struct stat about;
+    mode_t mask = umask(077);
+    control_stop(control);
+    control = NULL;
+    start();
+    (void)umask(mask);
     ck_assert_int_eq(stat(control_socket, &about), 0);
-    ck_assert_uint_eq(about.st_mode & 0777, 0660);
+    ck_assert_uint_eq(about.st_mode & 0777, 0666);
 }
 END_TEST
 
@@ -205,7 +284,8 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, control_refuses_strangers);
-    tcase_add_test(cases, control_socket_is_private);
+    tcase_add_test(cases, control_serves_administrators_beside_strangers);
+    tcase_add_test(cases, control_socket_is_for_all);
     tcase_add_test(cases, control_takes_no_socket_from_the_living);
     tcase_add_test(cases, control_replaces_only_a_stale_socket);
     tcase_add_test(cases, control_knows_its_paths_and_methods);
