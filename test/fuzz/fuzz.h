@@ -4,14 +4,20 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static inline void claim(int holds)
+/* Says which one was false: an inlined call has no line in the trace. */
+#define claim(holds) claim_that((holds), #holds, __FILE__, __LINE__)
+
+static inline void claim_that(int holds, const char *what, const char *file, int line)
 {
-    if (!holds)
-        abort();
+    if (holds)
+        return;
+    (void)fprintf(stderr, "%s:%d: false: %s\n", file, line, what);
+    abort();
 }
 
 #endif

@@ -1,0 +1,326 @@
+/* Each allocation of a configuration, of lists and of a judgement fails once: it is told,
+ * a message is never let through for it, and (under ASan) nothing is lost. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/shortage.h"
+#include "milter/decide.h"
+
+enum { ALLOCATIONS_MAX = 20000 };
+
+static char folder[] = "/tmp/mailbrake-shortage-XXXXXX";
+static char configuration[100], lists[3][100];
+
+static const char settings_text[] =
+    "domains = [ \"own.example\", \"too.example\" ];\n"
+    "trusted = [ \"client:local\", \"client:10.0.0.0/8\" ];\n"
+    "relays = [ \"client:10.0.0.2\" ];\n"
+    "notify = { to = [ \"post@own.example\" ]; command = \"/bin/true\"; };\n"
+    "store = { type = \"memory\"; };\n"
+    "lists = ( { address = \"all@own.example\"; file = \"all\"; },\n"
+    "          { aliases = \"aliases\"; domains = [ \"own.example\" ]; },\n"
+    "          { virtual = \"virtual\"; } );\n"
+    "groups = { staff = [ \"login:a*\", \"@else.example\", \"b@own.example\" ];\n"
+    "           pupils = [ \"list:all@own.example\" ]; };\n"
+    "rules = (\n"
+    " { name = \"cap\"; from = [ \"pupils\" ]; reach_over = 50; action = \"reject\";\n"
+    "   reason = \"At most 50.\"; hours = \"Mon-Fri 07:00-17:00\"; },\n"
+    " { name = \"storm\"; to = [ \"list:*\" ]; reply = true; key = \"thread\";\n"
+    "   limit = \"10 messages per 1d\"; latch = \"1d\"; action = \"quarantine\"; },\n"
+    " { name = \"lists\"; to = [ \"list:*\" ]; key = \"list\"; latch = \"1h\";\n"
+    "   limit = \"20 messages per 1h\"; action = \"quarantine\"; },\n"
+    " { name = \"grown\"; from = [ \"staff\" ]; key = \"campaign\"; surge = 2.0;\n"
+    "   window = \"1d\"; floor = 1000; action = \"quarantine\"; },\n"
+    " { name = \"watched\"; key = \"sender_domain\"; mode = \"monitor\";\n"
+    "   limit = \"1 recipients per 1h\"; action = \"defer\"; },\n"
+    " { name = \"rate\"; key = \"sender\"; limit = \"900 recipients per 1h\";\n"
+    "   action = \"defer\"; });\n";
+
+static void put(const char *name, const char *text, char path[100])
+{
+    (void)snprintf(path, 100, "%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void setup(void)
+{
+    (void)memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(digest_init(), STATUS_OK);
+    put("mailbrake.conf", settings_text, configuration);
+    put("all", "a@own.example\nBob <b@own.example>\nc@else.example\n", lists[0]);
+    put("aliases", "post: ann, staff, |/bin/x\nstaff: all@own.example, d@x\nr: a\n",
+        lists[1]);
+    put("virtual", "@too.example @own.example\nboth@own.example staff, x@y\n", lists[2]);
+}
+
+static void teardown(void)
+{
+    for (size_t i = 0; i < 3; i++)
+        (void)unlink(lists[i]);
+    (void)unlink(configuration);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static struct snapshot *load(void)
+{
+    struct problems problems = {0};
+    struct snapshot *snapshot = NULL;
+    enum status status = snapshot_load(configuration, NULL, true, &problems, &snapshot);
+    ck_assert_msg(status == STATUS_OK, "%s",
+                  problems.count > 0 ? problems.items[0].text : "");
+    problems_clear(&problems);
+    return snapshot;
+}
+
+/* A text with all that counts in settings: what was done without some memory is compared
+ * with what is done with all of it. */
+static void describe(const struct settings *settings, struct text *out)
+{
+    const struct policy *policy = &settings->policy;
+    text_printf(out, "%zu %zu %zu %zu %zu:", policy->trusted.count, policy->relays.count,
+                policy->group_count, settings->notify.to_count, settings->list_count);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i];
+        text_printf(out, " %s %s %zu %zu %d %lld %s %d;", rule->name, rule->fingerprint,
+                    rule->from.count, rule->to.count, (int)rule->action,
+                    (long long)rule->latch_ms, rule->reason == NULL ? "" : rule->reason,
+                    rule->monitor);
+    }
+    ck_assert(!out->failed);
+}
+
+static void describe_lists(const struct snapshot *snapshot, struct text *out)
+{
+    for (uint32_t i = 0; i < directory_list_count(snapshot->directory); i++) {
+        const struct list *list = directory_list(snapshot->directory, i);
+        text_printf(out, " %s %llu %d;", list->address, (unsigned long long)list->size,
+                    (int)list->state);
+    }
+    describe(snapshot->settings, out);
+}
+
+/* Warnings may be lost, and another way to the same end is fine. */
+static void expect(long n, bool struck, enum status status, const struct text *got,
+                   const struct text *wanted)
+{
+    if (status == STATUS_OK)
+        ck_assert_msg(strcmp(text_string(got), text_string(wanted)) == 0,
+                      "allocation %ld: %s", n, text_string(got));
+    else
+        ck_assert_msg(struck && status == STATUS_NOMEM, "allocation %ld: status %d", n,
+                      (int)status);
+}
+
+START_TEST(no_configuration_is_half_read)
+{
+    struct text wanted = {0};
+    struct snapshot *whole = load();
+    bool struck = true;
+    describe(whole->settings, &wanted);
+    for (long n = 0; struck; n++) {
+        struct settings settings;
+        struct problems problems = {0};
+        struct text got = {0};
+        ck_assert_int_lt(n, ALLOCATIONS_MAX);
+        shortage_begin(n);
+        enum status status = settings_load(configuration, &settings, &problems);
+        struck = shortage_end();
+        if (status == STATUS_OK)
+            describe(&settings, &got);
+        expect(n, struck, status, &got, &wanted);
+        settings_clear(&settings);
+        problems_clear(&problems);
+        text_clear(&got);
+    }
+    snapshot_unref(whole);
+    text_clear(&wanted);
+}
+END_TEST
+
+START_TEST(no_list_is_half_read)
+{
+    struct text wanted = {0};
+    struct snapshot *whole = load();
+    bool struck = true;
+    describe_lists(whole, &wanted);
+    for (long n = 0; struck; n++) {
+        struct problems problems = {0};
+        struct snapshot *snapshot = NULL;
+        struct text got = {0};
+        ck_assert_int_lt(n, ALLOCATIONS_MAX);
+        shortage_begin(n);
+        enum status status =
+            snapshot_load(configuration, NULL, true, &problems, &snapshot);
+        struck = shortage_end();
+        if (status == STATUS_OK)
+            describe_lists(snapshot, &got);
+        expect(n, struck, status, &got, &wanted);
+        snapshot_unref(snapshot);
+        problems_clear(&problems);
+        text_clear(&got);
+    }
+    snapshot_unref(whole);
+    text_clear(&wanted);
+}
+END_TEST
+
+/* ---- judgements ---- */
+
+static const struct envelope_recipient recipients[] = {
+    {"<staff@own.example>", "staff@own.example", "<staff@own.example>"},
+    {"<Both+x@too.example>", "both+x@too.example", "<Both+x@too.example>"},
+    {"<both@own.example>", "both@own.example", "<both@own.example>"},
+    {"<q@else.example>", "q@else.example", "<q@else.example>"},
+};
+static const struct header headers[] = {
+    {"Subject", "Re: =?utf-8?q?h=C3=B6?= 12"},
+    {"References", "<a@b> <c@d>"},
+    {"In-Reply-To", "<c@d>"},
+    {"To", "Staff <staff@own.example>, x@y"},
+    {"Message-ID", "<e@f>"},
+};
+static const struct envelope message = {
+    .client = "10.1.2.3",
+    .login = "ann",
+    .sender = "Ann@Own.Example",
+    .sender_argument = "<Ann@Own.Example>",
+    .recipients = recipients,
+    .recipient_count = sizeof recipients / sizeof recipients[0],
+    .headers = headers,
+    .header_count = sizeof headers / sizeof headers[0],
+};
+
+START_TEST(facts_are_whole_or_none)
+{
+    struct snapshot *snapshot = load();
+    bool struck = true;
+    for (long n = 0; struck; n++) {
+        struct facts facts;
+        ck_assert_int_lt(n, ALLOCATIONS_MAX);
+        shortage_begin(n);
+        enum status status = facts_gather(&message, &snapshot->settings->policy,
+                                          snapshot->directory, &facts);
+        struck = shortage_end();
+        ck_assert_int_eq(status, struck ? STATUS_NOMEM : STATUS_OK);
+        if (status == STATUS_OK)
+            facts_clear(&facts);
+    }
+    snapshot_unref(snapshot);
+}
+END_TEST
+
+START_TEST(plans_are_whole_or_none)
+{
+    struct facts facts;
+    struct snapshot *snapshot = load();
+    bool struck = true;
+    ck_assert_int_eq(
+        facts_gather(&message, &snapshot->settings->policy, snapshot->directory, &facts),
+        STATUS_OK);
+    const struct view view = {.policy = &snapshot->settings->policy,
+                              .facts = &facts,
+                              .directory = snapshot->directory};
+    for (long n = 0; struck; n++) {
+        struct plan plan;
+        ck_assert_int_lt(n, ALLOCATIONS_MAX);
+        shortage_begin(n);
+        enum status status = plan_make(&view, &plan);
+        struck = shortage_end();
+        ck_assert_int_eq(status, struck ? STATUS_NOMEM : STATUS_OK);
+        if (status != STATUS_OK)
+            continue;
+        ck_assert_uint_gt(plan.charge_count, 3);
+        plan_clear(&plan);
+    }
+    facts_clear(&facts);
+    snapshot_unref(snapshot);
+}
+END_TEST
+
+static void report(void *nothing, enum severity severity, const char *text)
+{
+    (void)nothing;
+    (void)severity;
+    (void)text;
+}
+
+static void open_engine(struct engine *engine)
+{
+    struct error error = {0};
+    const struct store_reporter reporter = {.report = report};
+    struct snapshot *snapshot = load();
+    digest_key_derive("test", 4, &engine->key);
+    digest_key_derive("seal", 4, &engine->seal_key);
+    ck_assert_int_eq(store_open(&snapshot->settings->store, &engine->key, reporter,
+                                &engine->store, &error),
+                     STATUS_OK);
+    engine->timeout_ms = 1000;
+    ck_assert_int_eq(slot_init(&engine->snapshots), STATUS_OK);
+    (void)slot_swap(&engine->snapshots, snapshot);
+    engine->ledger = ledger_new(engine->store, &engine->key, "test");
+    engine->board = board_new(engine->store);
+    engine->counters = counters_new();
+    ck_assert_ptr_nonnull(engine->ledger);
+    ck_assert_ptr_nonnull(engine->board);
+    ck_assert_ptr_nonnull(engine->counters);
+}
+
+static void close_engine(struct engine *engine)
+{
+    counters_free(engine->counters);
+    board_free(engine->board);
+    ledger_free(engine->ledger);
+    store_close(engine->store);
+    slot_clear(&engine->snapshots);
+}
+
+/* The message is in doubt, or judged as with all memory: here, the eleventh of its thread
+ * is held whatever was wrong with those before. */
+START_TEST(no_message_passes_for_want_of_memory)
+{
+    struct engine engine = {0};
+    const struct occasion occasion = {.queue_id = "4B", .now_ms = 1700000000000};
+    struct decision decision;
+    bool struck = true;
+    open_engine(&engine);
+    for (int i = 0; i < 10; i++)
+        decide_message(&engine, &message, &occasion, &decision);
+    for (long n = 0; struck; n++) {
+        ck_assert_int_lt(n, ALLOCATIONS_MAX);
+        shortage_begin(n);
+        decide_message(&engine, &message, &occasion, &decision);
+        struck = shortage_end();
+        bool doubt = decision.action == ACTION_DEFER && decision.failure != NULL;
+        bool held = decision.action == ACTION_QUARANTINE;
+        ck_assert_msg(held || (struck && doubt), "allocation %ld: %s %s", n,
+                      decision.verdict, decision.rule);
+    }
+    close_engine(&engine);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("shortage");
+    TCase *tests = tcase_create("shortage");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, no_configuration_is_half_read);
+    tcase_add_test(tests, no_list_is_half_read);
+    tcase_add_test(tests, facts_are_whole_or_none);
+    tcase_add_test(tests, plans_are_whole_or_none);
+    tcase_add_test(tests, no_message_passes_for_want_of_memory);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
