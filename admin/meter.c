@@ -56,7 +56,7 @@ static json_t *windows_json(const struct window *window)
 static json_t *window_json(const struct charge *charge, const struct meter *meter)
 {
     const struct window *window = &meter->window;
-    json_t *ends = window->copies == 0
+    json_t *ends = !window_is_open(window)
                        ? json_null()
                        : instant_json(window->start_ms + charge->surge->window_ms);
     return json_pack("{s:I, s:o, s:o}", "window_copies", (json_int_t)window->copies,

@@ -26,13 +26,29 @@ static bool matters(const struct surge *surge, int64_t copies)
     return multiply(surge, copies) > surge->floor;
 }
 
+bool window_is_open(const struct window *window)
+{
+    return window->copies > 0 || window->taught > 0;
+}
+
+static int64_t add(int64_t copies, int64_t more)
+{
+    return more > WINDOW_COPIES_MAX - copies ? WINDOW_COPIES_MAX : copies + more;
+}
+
+/* All that went out. */
+static int64_t total(const struct window *window)
+{
+    return add(window->copies, window->taught);
+}
+
 static void remember(struct window *window, int64_t end_ms)
 {
     if (window->past_count < WINDOW_PAST_MAX)
         window->past_count++;
     memmove(&window->past[1], &window->past[0],
             (window->past_count - 1) * sizeof window->past[0]);
-    window->past[0] = (struct window_past){end_ms, window->copies};
+    window->past[0] = (struct window_past){end_ms, total(window)};
 }
 
 void window_roll(struct window *window, const struct surge *surge, int64_t now_ms)
@@ -41,11 +57,10 @@ void window_roll(struct window *window, const struct surge *surge, int64_t now_m
     assert(surge_is_valid(surge));
     if (window->start_ms > now_ms)
         window->start_ms = now_ms;
-    if (window->copies > 0 && now_ms - window->start_ms >= surge->window_ms) {
-        if (!window->braked && matters(surge, window->copies))
+    if (window_is_open(window) && now_ms - window->start_ms >= surge->window_ms) {
+        if (!window->braked && matters(surge, total(window)))
             remember(window, window->start_ms + surge->window_ms);
-        window->copies = 0;
-        window->braked = false;
+        window_empty(window);
     }
     for (size_t i = 0; i < window->past_count; i++) {
         struct window_past past = window->past[i];
@@ -74,14 +89,24 @@ int64_t window_left(const struct window *window, const struct surge *surge)
     return left > 0 ? left : 0;
 }
 
+void window_empty(struct window *window)
+{
+    window->copies = 0;
+    window->taught = 0;
+    window->braked = false;
+}
+
 void window_brake(struct window *window)
 {
-    window->braked = window->copies > 0;
+    window->braked = window_is_open(window);
 }
 
 void window_teach(struct window *window, int64_t cost, int64_t now_ms)
 {
-    window_count(window, cost, now_ms);
+    assert(cost >= 0);
+    if (!window_is_open(window))
+        window->start_ms = now_ms;
+    window->taught = add(window->taught, cost);
     window->braked = false;
 }
 
@@ -90,19 +115,18 @@ void window_count(struct window *window, int64_t cost, int64_t now_ms)
     assert(cost >= 0);
     if (cost == 0)
         return;
-    if (window->copies == 0)
+    if (!window_is_open(window))
         window->start_ms = now_ms;
-    window->copies = cost > WINDOW_COPIES_MAX - window->copies ? WINDOW_COPIES_MAX
-                                                               : window->copies + cost;
+    window->copies = add(window->copies, cost);
 }
 
 int64_t window_ms_to_keep(const struct window *window, const struct surge *surge,
                           int64_t now_ms)
 {
     int64_t keep = 0;
-    if (window->copies > 0) {
+    if (window_is_open(window)) {
         keep = window->start_ms + surge->window_ms - now_ms;
-        if (!window->braked && matters(surge, window->copies))
+        if (!window->braked && matters(surge, total(window)))
             keep += WINDOW_MEMORY_MS;
     }
     for (size_t i = 0; i < window->past_count; i++) {

@@ -32,9 +32,10 @@ struct window_past {
 };
 
 struct window {
-    int64_t start_ms; /* of its first message; nothing is open when copies is 0 */
-    int64_t copies;
-    bool braked; /* it fired: what was sent is not what is usual, and is forgotten */
+    int64_t start_ms; /* of its first message; none is open without copies and taught */
+    int64_t copies;   /* that count against its size */
+    int64_t taught;   /* that somebody let pass who knows better: they take no room */
+    bool braked;      /* it fired: what was sent is not what is usual, and is forgotten */
     size_t past_count;
     struct window_past past[WINDOW_PAST_MAX]; /* newest first */
 };
@@ -51,10 +52,16 @@ int64_t window_size(const struct window *window, const struct surge *surge);
 /* What a rolled window has left, at least 0. */
 int64_t window_left(const struct window *window, const struct surge *surge);
 
+/* Forgets what the open window counted; the past stays. */
+void window_empty(struct window *window);
+
 /* It fired: the open window teaches nothing, until window_teach. */
 void window_brake(struct window *window);
 
-/* Counts what somebody let pass who knows better: the window is a usual one. */
+bool window_is_open(const struct window *window);
+
+/* Counts what somebody let pass who knows better: it takes no room from others, and the
+ * window is a usual one. */
 void window_teach(struct window *window, int64_t cost, int64_t now_ms);
 
 /* Counts cost (>= 0) copies at now_ms, whether there is room or not. */

@@ -30,7 +30,7 @@ for i, meter in ipairs(meters) do
         meter.latch, meter.dirty = now + meter.latch_ms, true
     end
     -- A window in which the brake closed is not a usual one.
-    if i == last and meter.factor and meter.copies > 0 and not string.find(meter.kind, 't') then
+    if i == last and meter.factor and total(meter) > 0 and not string.find(meter.kind, 't') then
         meter.braked, meter.dirty = true, true
     end
     if meter.dirty then

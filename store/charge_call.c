@@ -14,7 +14,8 @@ enum {
     NUMBERS = 5,         /* of one charge, after its kind */
     WORDS = 1 + NUMBERS, /* of one charge */
     FOUND = 3,           /* in the reply, of one charge */
-    SHOWN = 2,           /* in the reply, of a window and of each past one */
+    SHOWN_OPEN = 3,      /* in the reply, of the open window */
+    SHOWN_PAST = 2,      /* and of each past one */
 };
 
 struct charge_call {
@@ -221,18 +222,19 @@ enum status charge_call_amend(struct charge_call *call, struct wire *wire,
 static bool take_window(const redisReply *reply, struct window *out)
 {
     struct window window = {0};
-    int64_t pair[SHOWN];
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < SHOWN ||
-        reply->elements % SHOWN != 0 ||
-        reply->elements > (WINDOW_PAST_MAX + 1) * (size_t)SHOWN)
+    int64_t shown[SHOWN_OPEN];
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < SHOWN_OPEN ||
+        reply->elements > SHOWN_OPEN + WINDOW_PAST_MAX * (size_t)SHOWN_PAST ||
+        (reply->elements - SHOWN_OPEN) % SHOWN_PAST != 0 ||
+        !take_numbers(reply, 0, SHOWN_OPEN, shown) || shown[1] > WINDOW_COPIES_MAX ||
+        shown[2] > WINDOW_COPIES_MAX)
         return false;
-    for (size_t at = 0; at < reply->elements; at += SHOWN) {
-        if (!take_numbers(reply, at, SHOWN, pair) || pair[1] > WINDOW_COPIES_MAX)
+    window =
+        (struct window){.start_ms = shown[0], .copies = shown[1], .taught = shown[2]};
+    for (size_t at = SHOWN_OPEN; at < reply->elements; at += SHOWN_PAST) {
+        if (!take_numbers(reply, at, SHOWN_PAST, shown) || shown[1] > WINDOW_COPIES_MAX)
             return false;
-        if (at == 0)
-            window = (struct window){.start_ms = pair[0], .copies = pair[1]};
-        else
-            window.past[window.past_count++] = (struct window_past){pair[0], pair[1]};
+        window.past[window.past_count++] = (struct window_past){shown[0], shown[1]};
     }
     *out = window;
     return true;

@@ -176,8 +176,7 @@ static bool amend(const struct draw *draw, enum amend what, int64_t now_ms,
     case AMEND_RESET:
         meter->bucket =
             draw->is_window ? meter->bucket : bucket_full(&draw->rate, now_ms);
-        meter->window.copies = 0;
-        meter->window.braked = false;
+        window_empty(&meter->window);
         meter->latch_end_ms = 0;
         return look->row != NULL;
     case AMEND_UNLATCH:

@@ -6,7 +6,7 @@
 -- factor, window_ms and floor), and latch_ms; then, for those whose latch the caller
 -- alone has seen, in pairs, the number of the charge and for how long the latch stands.
 -- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched. A
--- window is "w start_ms copies latch_end_ms" ("W" when it was braked), and
+-- window is "w start_ms copies taught latch_end_ms" ("W" when it was braked), and
 -- " end_ms:copies" for each past one, newest first. No key: it is full, or unused.
 -- Numbers are doubles: every intermediate stays below 2^53, and division is by
 -- math.fmod, as % and / alone are not exact there.
@@ -79,19 +79,24 @@ local function multiply(meter, copies)
     return (divide(meter.factor * copies, 1000))
 end
 
+-- All that went out in a window; 0: none is open.
+local function total(meter)
+    return math.min(meter.copies + meter.taught, COPIES_MAX)
+end
+
 -- Closes the window if it is over; past is what was known of the ones before.
 local function roll(meter, past)
     local largest = 0
     meter.past = {}
-    if meter.copies > 0 and meter.start > now then
+    if total(meter) > 0 and meter.start > now then
         meter.start, meter.dirty = now, true
     end
-    if meter.copies > 0 and now - meter.start >= meter.window then
-        if not meter.braked and multiply(meter, meter.copies) > meter.floor then
+    if total(meter) > 0 and now - meter.start >= meter.window then
+        if not meter.braked and multiply(meter, total(meter)) > meter.floor then
             past[PAST_MAX] = nil
-            table.insert(past, 1, { meter.start + meter.window, meter.copies })
+            table.insert(past, 1, { meter.start + meter.window, total(meter) })
         end
-        meter.copies, meter.braked = 0, false
+        meter.copies, meter.taught, meter.braked = 0, 0, false
     end
     for _, one in ipairs(past) do
         if one[1] > now then
@@ -108,11 +113,12 @@ end
 
 -- The window of a value as it is now; false when it is none.
 local function parse(meter, value)
-    local kind, start, open, latch, rest =
-        string.match(value, '^([wW]) (%d+) (%d+) (%d+)(.*)$')
+    local kind, start, open, taught, latch, rest =
+        string.match(value, '^([wW]) (%d+) (%d+) (%d+) (%d+)(.*)$')
     local past, length = {}, 0
     meter.start, meter.copies = number(start, STAMP_MAX), number(open, COPIES_MAX)
-    meter.latch, meter.braked = number(latch, STAMP_MAX), kind == 'W'
+    meter.taught, meter.latch = number(taught, COPIES_MAX), number(latch, STAMP_MAX)
+    meter.braked = kind == 'W'
     for stamp, sent in string.gmatch(rest or '', ' (%d+):(%d+)') do
         local over, copies = number(stamp, STAMP_MAX), number(sent, COPIES_MAX)
         if not (over and copies) or #past == PAST_MAX then
@@ -121,7 +127,7 @@ local function parse(meter, value)
         table.insert(past, { over, copies })
         length = length + #stamp + #sent + 2
     end
-    if not (meter.start and meter.copies and meter.latch) or length ~= #rest then
+    if not (meter.start and meter.copies and meter.taught and meter.latch) or length ~= #rest then
         return false
     end
     roll(meter, past)
@@ -130,8 +136,8 @@ end
 
 local function ms_to_keep(meter)
     local keep = 0
-    if meter.copies > 0 then
-        local matters = not meter.braked and multiply(meter, meter.copies) > meter.floor
+    if total(meter) > 0 then
+        local matters = not meter.braked and multiply(meter, total(meter)) > meter.floor
         keep = meter.start + meter.window - now + (matters and MEMORY or 0)
     end
     for _, past in ipairs(meter.past) do
@@ -168,7 +174,8 @@ local function read(meter)
         return redis.error_reply(failure)
     elseif failure or not value then
         meter.left, meter.rest, meter.latch = meter.size, 0, 0
-        meter.start, meter.copies, meter.past = 0, 0, meter.factor and {}
+        meter.start, meter.copies, meter.taught = 0, 0, 0
+        meter.past = meter.factor and {}
     end
     return nil
 end
@@ -182,9 +189,9 @@ local function write(meter)
         redis.call('DEL', meter.key)
         return
     elseif meter.factor then
-        local start = meter.copies > 0 and meter.start or 0
-        value = string.format('%s %.0f %.0f %.0f', meter.braked and 'W' or 'w', start,
-            meter.copies, latch)
+        local start = total(meter) > 0 and meter.start or 0
+        value = string.format('%s %.0f %.0f %.0f %.0f', meter.braked and 'W' or 'w', start,
+            meter.copies, meter.taught, latch)
         for _, past in ipairs(meter.past) do
             value = value .. string.format(' %.0f:%.0f', past[1], past[2])
         end
@@ -200,7 +207,7 @@ local function take(meter)
     if meter.cost == 0 then
         return
     elseif meter.factor then
-        meter.start = meter.copies > 0 and meter.start or now
+        meter.start = total(meter) > 0 and meter.start or now
         meter.copies = math.min(meter.copies + meter.cost, COPIES_MAX)
     else
         meter.left = meter.left - meter.cost

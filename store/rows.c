@@ -28,9 +28,10 @@ static const struct window_row *window_of(const struct row *row)
 static struct window unpack(const struct window_row *row)
 {
     struct window window = {.start_ms = row->start_ms,
-                            .copies = row->copies < 0 ? -row->copies : row->copies,
-                            .braked = row->copies < 0,
-                            .past_count = (size_t)row->past_count};
+                            .copies = row->copies,
+                            .taught = row->taught,
+                            .braked = row->braked,
+                            .past_count = row->past_count};
     for (size_t i = 0; i < window.past_count; i++)
         window.past[i] = (struct window_past){row->past_end_ms[i], row->past_copies[i]};
     return window;
@@ -38,7 +39,7 @@ static struct window unpack(const struct window_row *row)
 
 static bool lies_ahead(const struct window *window, int64_t now_ms)
 {
-    bool ahead = window->copies > 0 && window->start_ms > now_ms;
+    bool ahead = window_is_open(window) && window->start_ms > now_ms;
     for (size_t i = 0; i < window->past_count; i++)
         ahead = ahead || window->past[i].end_ms > now_ms;
     return ahead;
@@ -127,10 +128,12 @@ static void write_window(struct window_row *row, const struct surge *surge,
 {
     row->start_ms = window->start_ms;
     row->window_ms = surge->window_ms;
-    row->copies = (int32_t)(window->braked ? -window->copies : window->copies);
+    row->copies = (int32_t)window->copies;
+    row->taught = (int32_t)window->taught;
+    row->braked = window->braked;
     row->factor = (int32_t)surge->factor;
     row->floor = (int32_t)surge->floor;
-    row->past_count = (int32_t)window->past_count;
+    row->past_count = (uint8_t)window->past_count;
     for (size_t i = 0; i < window->past_count; i++) {
         row->past_end_ms[i] = window->past[i].end_ms;
         row->past_copies[i] = (int32_t)window->past[i].copies;
@@ -187,7 +190,7 @@ struct loss rows_window_loss(const struct row *row, int64_t now_ms)
     const struct window *window = &meter.window;
     int64_t size = window_size(window, &draw.surge);
     int64_t part = 0;
-    if (window->copies > 0)
+    if (window_is_open(window))
         part = window->copies < size ? 1 + window->copies * PART / size : 1 + PART;
     if (window->past_count > 0 && part < PART / 2)
         part = PART / 2;

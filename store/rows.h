@@ -16,9 +16,10 @@ struct window_row {
     int64_t start_ms, window_ms;
     int64_t past_end_ms[WINDOW_PAST_MAX];
     int32_t past_copies[WINDOW_PAST_MAX];
-    int32_t copies; /* below 0: so many, and braked */
+    int32_t copies, taught;
     int32_t factor, floor;
-    int32_t past_count;
+    uint8_t past_count;
+    bool braked;
 };
 
 /* What a row says, at one instant. */

@@ -17,7 +17,7 @@
 enum {
     BATCH = 512,       /* records copied under one lock */
     BUCKET_FIELDS = 6, /* after the id */
-    WINDOW_FIELDS = 6,
+    WINDOW_FIELDS = 7,
     /* Twice what a full table needs, and full collections. */
     FILE_MAX = 160 * 1024 * 1024 + COLLECTIONS * (DOCUMENTS_BYTES_MAX + 2 * 1024 * 1024),
     SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
@@ -62,9 +62,9 @@ static void add_window(struct text *text, const struct memory_record *record)
 {
     const struct window *window = &record->meter.window;
     const struct surge *surge = &record->draw.surge;
-    const int64_t numbers[WINDOW_FIELDS] = {window->start_ms, window->copies,
-                                            surge->factor,    surge->floor,
-                                            surge->window_ms, window->braked};
+    const int64_t numbers[WINDOW_FIELDS] = {
+        window->start_ms, window->copies, surge->factor, surge->floor,
+        surge->window_ms, window->taught, window->braked};
     text_add_string(text, window_word);
     add_id(text, &record->draw.id);
     add_numbers(text, numbers, WINDOW_FIELDS);
@@ -275,10 +275,12 @@ static const char *parse_window(const char *line, struct memory_record *out)
         return NULL;
     out->draw.is_window = true;
     out->draw.surge = (struct surge){fields[2], fields[3], fields[4]};
-    *window = (struct window){
-        .start_ms = fields[0], .copies = fields[1], .braked = fields[5] == 1};
+    *window = (struct window){.start_ms = fields[0],
+                              .copies = fields[1],
+                              .taught = fields[5],
+                              .braked = fields[6] == 1};
     bool valid = surge_is_valid(&out->draw.surge) && fields[1] <= WINDOW_COPIES_MAX &&
-                 fields[5] <= 1;
+                 fields[5] <= WINDOW_COPIES_MAX && fields[6] <= 1;
     while (valid && at[0] == ' ' && at[1] >= '0' && at[1] <= '9') {
         struct window_past past = {0};
         at = parse_number(at + 1, &past.end_ms);

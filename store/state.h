@@ -2,7 +2,8 @@
  *
  *   mailbrake-state 3
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
- *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <braked> <past> ...
+ *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <taught> <braked>
+ *          <past> ...
  *   document <collection> <bytes of id> <bytes of value>
  *   <id>
  *   <value>

@@ -136,10 +136,12 @@ static inline void vectors_run_windows(const struct window_user *user)
 static inline void vectors_same_window(const struct window *window,
                                        const struct window *wanted, const char *where)
 {
-    int64_t start_ms = window->copies > 0 ? window->start_ms : 0;
+    int64_t start_ms = window_is_open(window) ? window->start_ms : 0;
     ck_assert_msg(start_ms == wanted->start_ms, "%s: start %" PRId64, where, start_ms);
     ck_assert_msg(window->copies == wanted->copies, "%s: copies %" PRId64, where,
                   window->copies);
+    ck_assert_msg(window->taught == wanted->taught, "%s: taught %" PRId64, where,
+                  window->taught);
     ck_assert_msg(window->braked == wanted->braked, "%s: braked %d", where,
                   window->braked);
     ck_assert_msg(window->past_count == wanted->past_count, "%s: %zu past ones", where,

@@ -118,7 +118,7 @@ static void put_past(const char *subject, int64_t copies)
     char hash[DIGEST_HEX_SIZE], text[200];
     redisContext *context = server_try_connect(&server);
     digest_hex(&key, subject, strlen(subject), hash);
-    (void)snprintf(text, sizeof text, "w 0 0 0 %lld:%lld",
+    (void)snprintf(text, sizeof text, "w 0 0 0 0 %lld:%lld",
                    (long long)clock_wall_ms() - HOUR_MS, (long long)copies);
     freeReplyObject(
         redisCommand(context, "SET {mb-test}:b:window:%s %s PX 3600000", hash, text));
@@ -270,15 +270,15 @@ START_TEST(local_amends_while_away)
     ck_assert_int_eq(ask(a, charges[1], CHARGE_PEEK, STORE_LOCAL).left, 100);
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TEACH, soon()), STATUS_UNAVAILABLE);
     ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
-    ck_assert_int_eq(window_now.copies, 100);
+    ck_assert_int_eq(window_now.taught, 100);
     continue_redis();
     ck_assert(!is_latched(a, charges[0], STORE_REDIS)); /* nothing was carried */
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TEACH, soon()), STATUS_OK);
     ck_assert_int_eq(store_window(b, &charges[1], soon(), &window_now), STATUS_OK);
-    ck_assert_int_eq(window_now.copies, 100);
+    ck_assert_int_eq(window_now.taught, 100);
     stop_redis();
     ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
-    ck_assert_int_eq(window_now.copies, 100); /* taught to Redis, not here again */
+    ck_assert_int_eq(window_now.taught, 100); /* taught to Redis, not here again */
 }
 END_TEST
 

@@ -145,6 +145,7 @@ static struct meter meter_of(const char *value, const struct draw *draw, int64_t
         value += strlen("w");
         window->start_ms = vectors_number(&value);
         window->copies = vectors_number(&value);
+        window->taught = vectors_number(&value);
         meter.latch_end_ms = vectors_number(&value);
         while (*value == ' ') {
             struct window_past *past = &window->past[window->past_count++];
@@ -153,7 +154,7 @@ static struct meter meter_of(const char *value, const struct draw *draw, int64_t
             past->copies = vectors_number(&value);
         }
         window_roll(window, &draw->surge, at_ms);
-        window->start_ms = window->copies > 0 ? window->start_ms : 0;
+        window->start_ms = window_is_open(window) ? window->start_ms : 0;
     } else {
         meter.bucket.level = vectors_number(&value);
         meter.bucket.rest = vectors_number(&value);

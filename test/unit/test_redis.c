@@ -286,20 +286,21 @@ START_TEST(redis_bad_window_is_told)
     const char *const bad[] = {"x",
                                "w",
                                "w 1 2",
-                               "w 1 2 3 ",
-                               "w 1 2 3 4",
-                               "w 1 2 3 4:",
-                               "w 1 2 3 4:5 ",
-                               "w 1 2 3 4:5 x",
-                               "w 1 2 3  4:5",
-                               "w 1 2 3 4:5:6",
-                               "w 1 1000000001 0",
-                               "w 1 1 0 1:1000000001",
-                               "w 99999999999999999 1 0",
-                               "w 1 1 99999999999999999",
-                               "w 1 1 0 99999999999999999:1",
-                               "w 1 1 0 9:1 8:1 7:1 6:1 5:1 4:1 3:1 2:1 1:1",
-                               "w -1 1 0",
+                               "w 1 2 0 3 ",
+                               "w 1 2 0 3 4",
+                               "w 1 2 0 3 4:",
+                               "w 1 2 0 3 4:5 ",
+                               "w 1 2 0 3 4:5 x",
+                               "w 1 2 0 3  4:5",
+                               "w 1 2 0 3 4:5:6",
+                               "w 1 1000000001 0 0",
+                               "w 1 0 1000000001 0",
+                               "w 1 1 0 0 1:1000000001",
+                               "w 99999999999999999 1 0 0",
+                               "w 1 1 0 99999999999999999",
+                               "w 1 1 0 0 99999999999999999:1",
+                               "w 1 1 0 0 9:1 8:1 7:1 6:1 5:1 4:1 3:1 2:1 1:1",
+                               "w -1 1 0 0",
                                "5 0 1787000000123",
                                "v 1 2 3"};
     const size_t count = sizeof bad / sizeof *bad;
@@ -316,7 +317,7 @@ START_TEST(redis_bad_window_is_told)
     }
     ck_assert(!redis_is_away(redis));
     ck_assert_int_eq(reports_with("CORRUPT bucket {mb-test}:b:window:"), (int)count);
-    put_value("SET", name, "w 0 0 0");
+    put_value("SET", name, "w 0 0 0 0");
     ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL, soon(), &outcome),
                      STATUS_OK);
     ck_assert_int_eq(outcome.left, 100);

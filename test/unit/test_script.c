@@ -125,7 +125,7 @@ static void step_window(void *context, const struct window_step *step, const cha
     ck_assert_msg(outcome.burst == step->size, "%s: size %" PRId64, where, outcome.burst);
     if (step->cost == 0 || !counts)
         return;
-    int length = snprintf(wanted, sizeof wanted, "w %" PRId64 " %" PRId64 " 0",
+    int length = snprintf(wanted, sizeof wanted, "w %" PRId64 " %" PRId64 " 0 0",
                           window->start_ms, window->copies);
     for (size_t i = 0; i < window->past_count; i++)
         length += snprintf(wanted + length, sizeof wanted - (size_t)length,

@@ -117,7 +117,7 @@ START_TEST(state_keeps_what_is_worth_it)
     close_store();
     (void)read_state(data, sizeof data);
     ck_assert_ptr_nonnull(strstr(data, "window "));
-    ck_assert_ptr_nonnull(strstr(data, " 0 2000 500 86400000 0 own "));
+    ck_assert_ptr_nonnull(strstr(data, " 0 2000 500 86400000 0 0 own "));
     open_store();
 }
 END_TEST
@@ -129,7 +129,7 @@ START_TEST(state_reads_all_of_a_window)
     int64_t now_ms = clock_wall_ms();
     id_of("window", id);
     int length =
-        snprintf(body, sizeof body, "window %s %" PRId64 " 7 2000 500 86400000 0", id,
+        snprintf(body, sizeof body, "window %s %" PRId64 " 7 2000 500 86400000 0 0", id,
                  now_ms - 5000);
     for (int64_t i = 0; i < WINDOW_PAST_MAX; i++)
         length += snprintf(body + length, sizeof body - (size_t)length,
@@ -173,25 +173,26 @@ END_TEST
 START_TEST(state_believes_no_odd_line)
 {
     static const char *const lines[] = {
-        "window " ID " 5 1 2000 500 86400000 0 1:1 2:2 3:3 4:4 5:5 6:6 7:7 8:8 9:9\n",
-        "window " ID " 5 1 2000 500 86400000 0 1\n",
-        "window " ID " 5 1 2000 500 86400000 0 1:\n",
-        "window " ID " 5 1 2000 500 86400000 0 :1\n",
-        "window " ID " 5 1 2000 500 86400000 0 1:1000000001\n",
-        "window " ID " 5 1 2000 500 86400000 0 1:1 own\n",
-        "window " ID " 5 1 2000 500 86400000 0 own 1 1:1\n",
-        "window " ID " 5 1 2000 500 86400000 0 own 1 latch 1\n",
-        "window " ID " 5 1 2000 500 86400000 0 latch -1\n",
-        "window " ID " 5 1 2000 500 86400000 0 \n",
+        "window " ID " 5 1 2000 500 86400000 0 0 1:1 2:2 3:3 4:4 5:5 6:6 7:7 8:8 9:9\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 1\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 1:\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 :1\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 1:1000000001\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 1:1 own\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 own 1 1:1\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 own 1 latch 1\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 latch -1\n",
+        "window " ID " 5 1 2000 500 86400000 0 0 \n",
         "window " ID " 5 1 2000 500\n",
         "window " ID " 5 1 2000 500 86400000\n",
-        "window " ID " 5 1 2000 500 86400000 2\n",
-        "window " ID " 5 1 999 500 86400000 0\n",
-        "window " ID " 5 1 2000 0 86400000 0\n",
-        "window " ID " 5 1 2000 500 999 0\n",
-        "window " ID " 5 1000000001 2000 500 86400000 0\n",
-        "window " ID " -5 1 2000 500 86400000 0\n",
-        "window " ID " 99999999999999999999 1 2000 500 86400000 0\n",
+        "window " ID " 5 1 2000 500 86400000 0 2\n",
+        "window " ID " 5 1 2000 500 86400000 1000000001 0\n",
+        "window " ID " 5 1 999 500 86400000 0 0\n",
+        "window " ID " 5 1 2000 0 86400000 0 0\n",
+        "window " ID " 5 1 2000 500 999 0 0\n",
+        "window " ID " 5 1000000001 2000 500 86400000 0 0\n",
+        "window " ID " -5 1 2000 500 86400000 0 0\n",
+        "window " ID " 99999999999999999999 1 2000 500 86400000 0 0\n",
         "window 0123\n",
         "window \n",
         ID " 1 0 5 1000 86400000 1000 own\n",

@@ -73,7 +73,7 @@ class Window:
 
     def __init__(self, rule):
         self.rule = rule
-        self.opened, self.copies = None, 0
+        self.opened, self.copies, self.taught = None, 0, 0
         self.closed = []
         self.braked = False
         self.latch = 0
@@ -83,11 +83,11 @@ class Window:
 
     def roll(self, now):
         healed = False
-        if self.copies and self.opened > now:
+        if self.total() and self.opened > now:
             self.opened, healed = now, True
-        if self.copies and now >= self.opened + self.rule.span:
+        if self.total() and now >= self.opened + self.rule.span:
             if self.matters():
-                self.closed.append([self.opened + self.rule.span, self.copies])
+                self.closed.append([self.opened + self.rule.span, self.total()])
             self.reset()
         self.closed = self.closed[-8:]
         for one in self.closed:
@@ -102,29 +102,38 @@ class Window:
     def left(self):
         return max(0, self.size() - self.copies)
 
+    def total(self):
+        return min(10**9, self.copies + self.taught)
+
     def take(self, cost, now):
-        if self.copies == 0 and cost:
+        if self.total() == 0 and cost:
             self.opened = now
         self.copies = min(10**9, self.copies + cost)
 
+    def teach(self, cost, now):
+        if self.total() == 0:
+            self.opened = now
+        self.taught = min(10**9, self.taught + cost)
+        self.braked = False
+
     def matters(self):
-        return not self.braked and self.times(self.copies) > self.rule.size
+        return not self.braked and self.times(self.total()) > self.rule.size
 
     def reset(self):
-        self.copies, self.braked = 0, False
+        self.copies, self.taught, self.braked = 0, 0, False
 
     def keep(self, now):
         ends = [one[0] + MEMORY - now for one in self.closed]
-        if self.copies:
+        if self.total():
             end = self.opened + self.rule.span - now
             ends.append(end + (MEMORY if self.matters() else 0))
         return max(ends + [0])
 
     def value(self, now):
         latch = self.latch if self.latch > now else 0
-        start = self.opened if self.copies else 0
+        start = self.opened if self.total() else 0
         past = "".join(f" {end}:{copies}" for end, copies in reversed(self.closed))
-        return f"{'wW'[self.braked]} {start} {self.copies} {latch}{past}"
+        return f"{'wW'[self.braked]} {start} {self.copies} {self.taught} {latch}{past}"
 
 
 class Store:
@@ -189,7 +198,7 @@ class Store:
             if i <= end and fires[i] and rule.latch and not beyond:
                 meter.latch = now + rule.latch
                 changed = True
-            if stops and i == end and rule.kind == "window" and meter.copies and not rule.teaches:
+            if stops and i == end and rule.kind == "window" and meter.total() and not rule.teaches:
                 meter.braked = changed = True
             if changed:
                 meter.written = now
@@ -202,8 +211,7 @@ class Store:
             if what == "teach":
                 if rule.kind != "window":
                     continue
-                meter.take(cost, now)
-                meter.braked = False
+                meter.teach(cost, now)
             else:
                 meter.latch = 0
                 if what == "reset":
@@ -431,12 +439,14 @@ def scenes():
     s(T0 + HOUR + 4, "peek", "c", 1, "a", 20, "b", 0)
 
     s = Scene("braked", "A window in which the brake closed is not remembered; a release says "
-              "that it was usual.", a=surge(2000, DAY, 10))
+              "that it was usual, and takes no room.", a=surge(2000, DAY, 10))
     s(T0, "take", "a", 10)
     s(T0 + 1, "take", "a", 1)
     s(T0 + DAY, "take", "a", 9)
     s(T0 + DAY + 1, "take", "a", 2)
     s(T0 + DAY + 2, "teach", "a", 2)
+    s(T0 + DAY + 2, "peek", "a", 1)
+    s(T0 + DAY + 2, "take", "a", 1)
     s(T0 + 2 * DAY, "take", "a", 22)
     s(T0 + 2 * DAY + 1, "latch", "a", 1)
     s(T0 + 2 * DAY + 1, "teach", "a", 0)
