@@ -502,7 +502,7 @@ def test_reload_tells_errors_and_keeps_the_rules(administered):
 # Rights, strangers' words, and a socket under siege.
 
 
-STRANGER = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "--regid=nogroup"]
+AS_NOBODY = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "--regid=nogroup"]
 
 IDLER = """
 import socket, sys, time
@@ -517,7 +517,7 @@ time.sleep(60)
 def test_a_peer_without_rights_is_told_and_written_down(administered):
     mail = administered()
     done = subprocess.run(
-        [*STRANGER, "curl", "-s", "--unix-socket", mail.socket, "http://x/v1/status", "-w", "%{http_code}"],
+        [*AS_NOBODY, "curl", "-s", "--unix-socket", mail.socket, "http://x/v1/status", "-w", "%{http_code}"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -529,7 +529,7 @@ def test_a_peer_without_rights_is_told_and_written_down(administered):
 
 def test_a_hundred_idle_strangers_keep_no_administrator_out(administered):
     mail = administered()
-    command = [*STRANGER, "/usr/bin/python3", "-c", IDLER, mail.socket]
+    command = [*AS_NOBODY, "/usr/bin/python3", "-c", IDLER, mail.socket]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:
         try:
             assert crowd.stdout.readline() == "there\n"
