@@ -221,7 +221,6 @@ enum status charge_call_amend(struct charge_call *call, struct wire *wire,
 
 static bool take_window(const redisReply *reply, struct window *out)
 {
-    struct window window = {0};
     int64_t shown[SHOWN_OPEN];
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < SHOWN_OPEN ||
         reply->elements > SHOWN_OPEN + WINDOW_PAST_MAX * (size_t)SHOWN_PAST ||
@@ -229,8 +228,7 @@ static bool take_window(const redisReply *reply, struct window *out)
         !take_numbers(reply, 0, SHOWN_OPEN, shown) || shown[1] > WINDOW_COPIES_MAX ||
         shown[2] > WINDOW_COPIES_MAX)
         return false;
-    window =
-        (struct window){.start_ms = shown[0], .copies = shown[1], .taught = shown[2]};
+    struct window window = {.start_ms = shown[0], .copies = shown[1], .taught = shown[2]};
     for (size_t at = SHOWN_OPEN; at < reply->elements; at += SHOWN_PAST) {
         if (!take_numbers(reply, at, SHOWN_PAST, shown) || shown[1] > WINDOW_COPIES_MAX)
             return false;
