@@ -7,7 +7,7 @@
 #include "admin/relay.h"
 #include "admin/verbs.h"
 #include "lists/snapshot.h"
-#include "quarantine/room.h"
+#include "quarantine/advice.h"
 #include "store/key.h"
 #include "store/store.h"
 
@@ -62,25 +62,6 @@ static void check_store(const struct settings *settings, struct problems *proble
     problems_clear(&said);
 }
 
-/* The audit lies beside the state file. */
-static void check_audit(const struct settings *settings, struct problems *problems)
-{
-    if (settings->store.state_file[0] == '\0')
-        problems_warning(problems, settings->file, 0,
-                         "store.state_file: is not set, so there is no audit file: what "
-                         "administrators do is in the log alone");
-}
-
-static void check_room(const struct settings *settings, struct problems *problems)
-{
-    struct error error = {0};
-    struct text folder = {0};
-    if (room_find(settings, &folder, &error) != STATUS_OK)
-        problems_warning(problems, error.file, error.line,
-                         "%s: quarantine.min_free can't be minded", error.text);
-    text_clear(&folder);
-}
-
 static void print_summary(const char *config, const struct snapshot *snapshot)
 {
     const struct policy *policy = &snapshot->settings->policy;
@@ -122,8 +103,7 @@ int verb_check(int argc, char **argv)
         snapshot_load(arguments.config, NULL, true, &problems, &snapshot);
     if (status == STATUS_OK) {
         check_store(snapshot->settings, &problems);
-        check_audit(snapshot->settings, &problems);
-        check_room(snapshot->settings, &problems);
+        advice_add(snapshot, &problems);
         if (mta)
             relay_check(snapshot->settings, &problems);
     } else if (problems.errors == 0) {

@@ -10,7 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64 };
+#include "conf/folder.h"
+
+enum { BACKLOG = 64, FOLDER_TEXT_SIZE = 1000 };
 
 static enum status fail(struct error *error, const char *path, const char *what)
 {
@@ -47,6 +49,11 @@ enum status listener_open(const char *path, mode_t mode, int *out_fd, struct err
     if (strlen(path) >= sizeof address.sun_path)
         return error_set_at(error, STATUS_INVALID, path, 0, "is too long for a socket");
     memcpy(address.sun_path, path, strlen(path) + 1);
+    if (!folder_exists(path)) {
+        char text[FOLDER_TEXT_SIZE];
+        folder_explain(path, "mailbrake", text, sizeof text);
+        return error_set(error, STATUS_IO, "%s", text);
+    }
     enum status status = clear_place(&address, error);
     if (status != STATUS_OK)
         return status;

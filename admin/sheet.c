@@ -5,17 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What decides beside the rules. */
-static const char *const others[] = {
-    "-", "relays", "notice", "brake", "lists_unknown", "on_failure", "doubt"};
+#include "policy/judge.h"
 
-enum { OTHERS = sizeof others / sizeof *others };
+static size_t count_others(void)
+{
+    size_t count = 0;
+    while (judge_other_deciders[count] != NULL)
+        count++;
+    return count;
+}
 
 enum status sheet_init(struct sheet *sheet, const struct scenario *scenario,
                        const struct policy *policy)
 {
     *sheet = (struct sheet){.scenario = scenario, .policy = policy};
-    sheet->decider_count = policy->rule_count + OTHERS;
+    size_t others = count_others();
+    sheet->decider_count = policy->rule_count + others;
     sheet->tags = calloc(scenario->tag_count, sizeof *sheet->tags);
     sheet->deciders = calloc(sheet->decider_count, sizeof *sheet->deciders);
     sheet->checks = calloc(scenario->expectation_count + 1, sizeof *sheet->checks);
@@ -25,8 +30,8 @@ enum status sheet_init(struct sheet *sheet, const struct scenario *scenario,
     }
     for (size_t i = 0; i < policy->rule_count; i++)
         sheet->deciders[i].name = policy->rules[i].name;
-    for (size_t i = 0; i < OTHERS; i++)
-        sheet->deciders[policy->rule_count + i].name = others[i];
+    for (size_t i = 0; i < others; i++)
+        sheet->deciders[policy->rule_count + i].name = judge_other_deciders[i];
     return STATUS_OK;
 }
 

@@ -1,17 +1,16 @@
 /* Loading: the text to a tree, the tree to settings by the table of options, the policy
- * linked; then what only the machine can tell. */
+ * linked; then what deserves a warning. */
 #include "conf/settings.h"
 
-#include <grp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "conf/load.h"
 #include "conf/options.h"
 #include "conf/rules.h"
 #include "conf/sources.h"
+#include "conf/warnings.h"
 
 /* Groups of options, read into the settings themselves. */
 static const char *const sections[] = {"milter", "control", "mta",  "quarantine",
@@ -69,74 +68,6 @@ static void read_all(struct reader *reader, const char *path)
         read_section(reader, sections[i]);
 }
 
-/* A warning at an option's line, or about the whole file when it is not there. */
-static void warn(struct reader *reader, const char *section, const char *name,
-                 const char *text, const char *what)
-{
-    const struct tree *tree = &reader->tree;
-    const struct node *node =
-        tree_find(tree, tree_find(tree, tree_root(tree), section), name);
-    problems_warning(reader->problems, node == NULL ? reader->settings->file : node->file,
-                     node == NULL ? 0 : node->line, "%s.%s: %s%s", section, name, text,
-                     what);
-}
-
-/* False only when it surely does not exist. */
-static bool has_group(const char *name)
-{
-    char buffer[65536];
-    struct group entry;
-    struct group *found = NULL;
-    int error = getgrnam_r(name, &entry, buffer, sizeof buffer, &found);
-    return error != 0 || found != NULL;
-}
-
-/* Is there a folder for this file? */
-static bool has_folder(const char *path)
-{
-    struct stat info;
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path)
-        return true;
-    char *folder = strndup(path, (size_t)(slash - path));
-    if (folder == NULL)
-        return true;
-    bool is = stat(folder, &info) == 0 && S_ISDIR(info.st_mode);
-    free(folder);
-    return is;
-}
-
-static bool has_surge(const struct policy *policy)
-{
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (policy->rules[i].has_surge)
-            return true;
-    }
-    return false;
-}
-
-/* What is no mistake of the configuration, but will not work as it may be meant. */
-static void warn_all(struct reader *reader)
-{
-    const struct settings *settings = reader->settings;
-    if (settings->privacy.key_file[0] == '\0')
-        warn(reader, "privacy", "key_file",
-             "is not set, so whoever knows store.prefix can hash addresses like us", "");
-    if (!has_group(settings->control.group))
-        warn(reader, "control", "group",
-             "there is no such group: ", settings->control.group);
-    if (!has_folder(settings->mta.helper))
-        warn(reader, "mta", "helper", "there is no folder for ", settings->mta.helper);
-    if (settings->store.state_file[0] != '\0' && !has_folder(settings->store.state_file))
-        warn(reader, "store", "state_file", "there is no folder for ",
-             settings->store.state_file);
-    if (settings->store.type == STORE_TYPE_MEMORY &&
-        settings->store.state_file[0] == '\0' && has_surge(&settings->policy))
-        warn(reader, "store", "state_file",
-             "is not set, so what surge learns is lost at each restart", "");
-    rules_warn(reader);
-}
-
 static enum status compile(struct reader *reader, const char *path)
 {
     size_t errors = reader->problems->errors;
@@ -152,7 +83,7 @@ static enum status compile(struct reader *reader, const char *path)
         return status;
     if (reader->problems->errors > errors)
         return STATUS_INVALID;
-    warn_all(reader);
+    warnings_add(reader);
     return STATUS_OK;
 }
 

@@ -20,6 +20,7 @@
 #include "admin/control.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/folder.h"
 #include "milter/callbacks.h"
 #include "milter/kin.h"
 #include "milter/problem_log.h"
@@ -161,11 +162,19 @@ static enum status open_socket(const struct settings *settings, struct error *er
     if (result == MI_SUCCESS)
         result = smfi_opensocket(1);
     (void)umask(mask);
-    if (result != MI_SUCCESS) {
-        return error_set(error, STATUS_IO, "%s: can't listen there%s%s", socket_name,
-                         errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    if (result == MI_SUCCESS)
+        return STATUS_OK;
+    int failure = errno;
+    if (is_unix && !folder_exists(socket_name + 5)) {
+        char text[PATH_SIZE];
+        folder_explain(socket_name + 5,
+                       settings->mta.type == MTA_POSTFIX ? "mailbrake:postfix"
+                                                         : "mailbrake",
+                       text, sizeof text);
+        return error_set(error, STATUS_IO, "milter.socket: %s", text);
     }
-    return STATUS_OK;
+    return error_set(error, STATUS_IO, "%s: can't listen there%s%s", socket_name,
+                     failure != 0 ? ": " : "", failure != 0 ? strerror(failure) : "");
 }
 
 /* accept(2) without a free descriptor makes libmilter spin. */

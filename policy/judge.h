@@ -46,4 +46,8 @@ void judge(const struct view *view, struct plan *plan, const struct outcome *out
 /* The verdict when we cannot decide: try again later. CAUSE_STORE or CAUSE_DOUBT. */
 struct verdict judge_doubt(enum cause cause);
 
+/* What stands for a rule's name in the log, in incidents and in replies when no rule
+ * decided. NULL-terminated. */
+extern const char *const judge_other_deciders[];
+
 #endif

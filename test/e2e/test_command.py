@@ -84,6 +84,38 @@ def test_a_good_configuration_is_found_good(build, tmp_path):
     assert done.returncode == 1 and "all.txt" in done.stderr
 
 
+def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_path):
+    config = tmp_path / "mailbrake.conf"
+    away = tmp_path / "away"
+    config.write_text(
+        config_text(
+            {
+                "milter": {"socket": f"unix:{away}/milter.sock"},
+                "control": {"socket": f"{away}/control.sock"},
+                "store": {"type": "memory"},
+                "notify": {"command": "/no/such/pager -x"},
+            },
+            "",
+        )
+    )
+    done = Command(build, config).check()
+    assert done.returncode == 0, done.stderr
+    making = "install -d -m 2750 -o mailbrake -g"
+    for words in (
+        "rules: there are none",
+        "lists: there are none",
+        f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix {away} makes it",
+        f"control.socket: there is no folder for {away}/control.sock; {making} mailbrake {away} makes",
+        f"{config}:4: warning: notify.command: there is no such program: /no/such/pager",
+    ):
+        assert words in done.stderr, done.stderr
+    daemon = subprocess.run(
+        [build.mailbraked, "-c", config], capture_output=True, text=True, timeout=30
+    )
+    assert daemon.returncode == 1
+    assert f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix" in daemon.stderr
+
+
 def test_usage_errors_exit_2(build, tmp_path):
     command = Command(build, tmp_path / "mailbrake.conf")
     assert command.run("no-such-verb").returncode == 2

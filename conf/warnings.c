@@ -1,0 +1,254 @@
+/* Warnings that have a line in the configuration. Each names the setting, says what will
+ * happen, and is no reason not to start. */
+#include "conf/warnings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "conf/folder.h"
+#include "conf/rules.h"
+#include "policy/judge.h"
+
+enum { MESSAGE_SIZE = 1000 };
+
+/* A warning at an option's line, or about the whole file when it is not there. */
+static void warn(struct reader *reader, const char *section, const char *name,
+                 const char *text, const char *what)
+{
+    const struct tree *tree = &reader->tree;
+    const struct node *node =
+        tree_find(tree, tree_find(tree, tree_root(tree), section), name);
+    problems_warning(reader->problems, node == NULL ? reader->settings->file : node->file,
+                     node == NULL ? 0 : node->line, "%s.%s: %s%s", section, name, text,
+                     what);
+}
+
+/* False only when it surely does not exist. */
+static bool has_group(const char *name)
+{
+    char buffer[65536];
+    struct group entry;
+    struct group *found = NULL;
+    int error = getgrnam_r(name, &entry, buffer, sizeof buffer, &found);
+    return error != 0 || found != NULL;
+}
+
+static void warn_of_folder(struct reader *reader, const char *section, const char *name,
+                           const char *file)
+{
+    char text[MESSAGE_SIZE];
+    if (file[0] == '\0' || folder_exists(file))
+        return;
+    folder_explain(file, "mailbrake", text, sizeof text);
+    warn(reader, section, name, text, "");
+}
+
+/* A device gives other bytes each time, a pipe gives them once. */
+static void warn_of_kind(struct reader *reader, const char *section, const char *name,
+                         const char *file)
+{
+    struct stat info;
+    if (file[0] != '\0' && stat(file, &info) == 0 && !S_ISREG(info.st_mode))
+        warn(reader, section, name, "is not a regular file: ", file);
+}
+
+static void warn_of_files(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    const struct store_settings *store = &settings->store;
+    if (settings->privacy.key_file[0] == '\0')
+        warn(reader, "privacy", "key_file",
+             "is not set, so whoever knows store.prefix can hash addresses like us", "");
+    warn_of_kind(reader, "privacy", "key_file", settings->privacy.key_file);
+    warn_of_kind(reader, "store", "password_file", store->password_file);
+    warn_of_kind(reader, "store", "state_file", store->state_file);
+    warn_of_folder(reader, "mta", "helper", settings->mta.helper);
+    warn_of_folder(reader, "store", "state_file", store->state_file);
+}
+
+/* ---- the milter's socket ---- */
+
+static bool is_loopback(const char *host)
+{
+    uint8_t bytes[16];
+    struct network loopback4, loopback6;
+    char address[64] = "";
+    size_t length = strlen(host);
+    bool brackets = length > 2 && host[0] == '[' && host[length - 1] == ']';
+    if (strcmp(host, "localhost") == 0)
+        return true;
+    if (length >= sizeof address ||
+        network_parse("127.0.0.0/8", &loopback4, NULL) != STATUS_OK ||
+        network_parse("::1", &loopback6, NULL) != STATUS_OK)
+        return false;
+    memcpy(address, host + brackets, length - 2 * (size_t)brackets);
+    return network_parse_address(address, bytes) &&
+           (network_has(&loopback4, bytes) || network_has(&loopback6, bytes));
+}
+
+static void warn_of_milter(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    const char *socket = settings->milter.socket;
+    const char *at = strchr(socket, '@');
+    unsigned mode = settings->milter.socket_mode;
+    if (text_after(socket, "unix:") == NULL) {
+        if (at != NULL && is_loopback(at + 1))
+            warn(reader, "milter", "socket",
+                 "every user of this machine can connect there and pose as any login; a "
+                 "unix: socket is for the mail server alone",
+                 "");
+        else
+            warn(reader, "milter", "socket",
+                 "whoever reaches this port over the network can pose as any login; let "
+                 "only the mail server reach it, or use a unix: socket",
+                 "");
+    } else if ((mode & 0222) == 0 ||
+               (settings->mta.type == MTA_POSTFIX && (mode & 0022) == 0)) {
+        warn(reader, "milter", "socket_mode",
+             "the mail server can't connect: only root",
+             (mode & 0200) != 0 ? " and mailbraked's own user could" : " could");
+    }
+}
+
+/* ---- who is believed ---- */
+
+/* Shorter than any network that one district has: 10.0.0.0/8, fc00::/7. */
+static bool is_everybody(const struct network *network)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool ipv4 = network->prefix >= 96 &&
+                memcmp(network->bytes, mapped, sizeof mapped) == 0;
+    return network->prefix < (ipv4 ? 96 + 8 : 7);
+}
+
+static void warn_of_clients(struct reader *reader, const char *name,
+                            const struct elements *elements, const char *effect)
+{
+    for (size_t i = 0; i < elements->count; i++) {
+        const struct element *element = &elements->items[i];
+        if (element->kind == ELEMENT_CLIENT && is_everybody(&element->network))
+            problems_warning(reader->problems,
+                             element->file == NULL ? reader->settings->file
+                                                   : element->file,
+                             element->line, "%s: client:%s holds most of the internet: %s",
+                             name, element->text, effect);
+    }
+}
+
+static void warn_of_names(struct reader *reader)
+{
+    const struct tree *tree = &reader->tree;
+    const struct node *nodes = tree_find(tree, tree_root(tree), "rules");
+    const struct policy *policy = &reader->settings->policy;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct node *node = tree_child(tree, nodes, i);
+        const char *name = policy->rules[i].name;
+        for (size_t k = 0; judge_other_deciders[k] != NULL; k++) {
+            if (strcmp(name, judge_other_deciders[k]) == 0)
+                problems_warning(reader->problems, node->file, node->line,
+                                 "rule \"%s\": the log and incidents have that name for "
+                                 "what decides beside the rules; call it otherwise",
+                                 name);
+        }
+    }
+}
+
+/* ---- notify.command ---- */
+
+/* True for what only the shell itself can run, so that no file of that name is missing. */
+static bool is_of_shell(const char *word)
+{
+    static const char *const words[] = {"case", "cd",  "eval", "export", "for",
+                                        "if",   "set", "trap", "ulimit", "umask",
+                                        "unset", "until", "wait", "while"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    }
+    return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "0123456789._+/-")] != '\0' ||
+           strcmp(word, ".") == 0;
+}
+
+static bool can_run(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+           faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+/* As the shell would look for it below mailbraked.service. */
+static bool is_found(const char *word)
+{
+    static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin",
+                                          "/usr/sbin",       "/usr/bin",
+                                          "/sbin",           "/bin"};
+    bool found = false;
+    if (word[0] == '/')
+        return can_run(word);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders && !found; i++) {
+        struct text path = {0};
+        text_printf(&path, "%s/%s", folders[i], word);
+        found = path.failed || can_run(text_string(&path));
+        text_clear(&path);
+    }
+    return found;
+}
+
+/* The program of a line for the shell is its first word behind NAME=value and exec. */
+static void warn_of_command(struct reader *reader)
+{
+    char *copy = strdup(reader->settings->notify.command);
+    char *rest = copy;
+    char *word = NULL;
+    if (copy == NULL) {
+        reader->failed = true;
+        return;
+    }
+    do
+        word = strsep(&rest, " ;|&<>");
+    while (word != NULL && (word[0] == '\0' || strchr(word, '=') != NULL ||
+                            strcmp(word, "exec") == 0 || strcmp(word, "command") == 0));
+    if (word != NULL && !is_of_shell(word) && !is_found(word))
+        warn(reader, "notify", "command", "there is no such program: ", word);
+    free(copy);
+}
+
+/* ---- all of them ---- */
+
+static bool has_surge(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].has_surge)
+            return true;
+    }
+    return false;
+}
+
+void warnings_add(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    warn_of_files(reader);
+    if (!has_group(settings->control.group))
+        warn(reader, "control", "group",
+             "there is no such group: ", settings->control.group);
+    if (settings->store.type == STORE_TYPE_MEMORY &&
+        settings->store.state_file[0] == '\0' && has_surge(&settings->policy))
+        warn(reader, "store", "state_file",
+             "is not set, so what surge learns is lost at each restart", "");
+    warn_of_milter(reader);
+    warn_of_clients(reader, "trusted", &settings->policy.trusted,
+                    "anybody there may send in anybody's name");
+    warn_of_clients(reader, "relays", &settings->policy.relays,
+                    "no mail from there is judged");
+    warn_of_command(reader);
+    warn_of_names(reader);
+    rules_warn(reader);
+}

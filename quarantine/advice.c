@@ -1,0 +1,74 @@
+/* None of these is an error: mailbraked starts with all of them, or says itself why it
+ * can't. */
+#include "quarantine/advice.h"
+
+#include "base/text.h"
+#include "conf/folder.h"
+#include "quarantine/room.h"
+
+enum { MESSAGE_SIZE = 1000 };
+
+/* What brakes nothing. */
+static void advise_policy(const struct snapshot *snapshot, struct problems *problems)
+{
+    const struct settings *settings = snapshot->settings;
+    if (settings->policy.rule_count == 0)
+        problems_warning(problems, settings->file, 0,
+                         "rules: there are none, so every message is accepted");
+    if (settings->list_count == 0)
+        problems_warning(problems, settings->file, 0,
+                         "lists: there are none, so each address counts as one person");
+    else if (directory_list_count(snapshot->directory) == 0)
+        problems_warning(problems, settings->file, 0,
+                         "lists: there is no list in any source, so each address counts "
+                         "as one person");
+}
+
+/* The audit lies beside the state file. */
+static void advise_audit(const struct settings *settings, struct problems *problems)
+{
+    if (settings->store.state_file[0] == '\0')
+        problems_warning(problems, settings->file, 0,
+                         "store.state_file: is not set, so there is no audit file: what "
+                         "administrators do is in the log alone");
+}
+
+static void advise_socket(const struct settings *settings, const char *name,
+                          const char *path, const char *owners, struct problems *problems)
+{
+    char text[MESSAGE_SIZE];
+    if (folder_exists(path))
+        return;
+    folder_explain(path, owners, text, sizeof text);
+    problems_warning(problems, settings->file, 0, "%s: %s", name, text);
+}
+
+static void advise_sockets(const struct settings *settings, struct problems *problems)
+{
+    const char *milter = text_after(settings->milter.socket, "unix:");
+    bool postfix = settings->mta.type == MTA_POSTFIX;
+    if (milter != NULL)
+        advise_socket(settings, "milter.socket", milter,
+                      postfix ? "mailbrake:postfix" : "mailbrake", problems);
+    advise_socket(settings, "control.socket", settings->control.socket, "mailbrake",
+                  problems);
+}
+
+static void advise_room(const struct settings *settings, struct problems *problems)
+{
+    struct error error = {0};
+    struct text folder = {0};
+    if (room_find(settings, &folder, &error) != STATUS_OK)
+        problems_warning(problems, error.file, error.line,
+                         "%s: quarantine.min_free can't be minded", error.text);
+    text_clear(&folder);
+}
+
+void advice_add(const struct snapshot *snapshot, struct problems *problems)
+{
+    const struct settings *settings = snapshot->settings;
+    advise_policy(snapshot, problems);
+    advise_audit(settings, problems);
+    advise_sockets(settings, problems);
+    advise_room(settings, problems);
+}
