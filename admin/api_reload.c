@@ -16,12 +16,14 @@ void api_reload_run(struct request *request)
     enum status status = context->reload(context->reload_context, &problems);
     (void)pthread_mutex_unlock(request->reloading);
     request->snapshot = slot_get(context->snapshots);
+    request->settings = request->snapshot->settings;
     bool ok = status == STATUS_OK;
     if (!ok && problems.errors == 0)
         problems_error(&problems, "", 0, "not reloaded");
-    request_answer(request, json_pack("{s:b, s:o, s:o}", "ok", ok, "errors",
+    request_answer(request, json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
                                       output_problem_array(&problems, false), "warnings",
-                                      output_problem_array(&problems, true)));
+                                      output_problem_array(&problems, true), "restart",
+                                      output_restart_array(request->settings)));
     if (!ok && request->code == MHD_HTTP_OK)
         request->code = MHD_HTTP_UNPROCESSABLE_CONTENT;
     problems_clear(&problems);

@@ -1,5 +1,6 @@
 /* GET /healthz and GET /v1/status. */
 #include "admin/api.h"
+#include "admin/instant.h"
 #include "admin/output.h"
 #include "admin/overview.h"
 #include "base/log.h"
@@ -63,13 +64,28 @@ static json_t *number(bool known, size_t value)
     return known ? json_integer((json_int_t)value) : json_null();
 }
 
+/* The last reload, when it failed: the rules from before are in force; else null. */
+static json_t *failure_json(const struct control_context *context)
+{
+    char at[INSTANT_SIZE];
+    int64_t at_ms = 0;
+    struct problems problems = {0};
+    context->reload_failure(context->reload_context, &problems, &at_ms);
+    instant_format(at_ms, at);
+    json_t *json = at_ms == 0 ? json_null()
+                              : json_pack("{s:s, s:o}", "at", at, "errors",
+                                          output_problem_array(&problems, false));
+    problems_clear(&problems);
+    return json;
+}
+
 void api_status_show(struct request *request)
 {
     struct overview overview;
     overview_read(request, &overview);
     json_t *json = json_pack(
         "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:{s:I, s:I, s:I}, "
-        "s:I}",
+        "s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
         output_string(request->context->host), "host_shared",
@@ -81,7 +97,8 @@ void api_status_show(struct request *request)
         (json_int_t)overview.brakes, "lists", "ok", (json_int_t)overview.lists_ok,
         "stale", (json_int_t)overview.lists_stale, "unknown",
         (json_int_t)overview.lists_unknown, "log_suppressed",
-        (json_int_t)log_suppressed());
+        (json_int_t)log_suppressed(), "restart", output_restart_array(request->settings),
+        "reload_failed", failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {
         json_decref(json);

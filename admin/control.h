@@ -35,6 +35,8 @@ struct control_context {
     /* Loads the configuration anew and answers with its problems; the old one stays when
      * there is an error. Called by one thread at a time. */
     enum status (*reload)(void *context, struct problems *problems);
+    /* Why the last reload failed, with wall time; nothing and 0 when it did not. */
+    void (*reload_failure)(void *context, struct problems *out, int64_t *out_at_ms);
     void *reload_context;
     int64_t started_us; /* monotonic, when the daemon started */
 };

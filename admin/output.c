@@ -95,3 +95,11 @@ json_t *output_problem_array(const struct problems *problems, bool warnings)
     }
     return array;
 }
+
+json_t *output_restart_array(const struct settings *settings)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < settings->restart_count; i++)
+        (void)json_array_append_new(array, json_string(settings->restart[i]));
+    return array;
+}

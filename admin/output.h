@@ -6,6 +6,7 @@
 
 #include "base/problems.h"
 #include "base/text.h"
+#include "conf/settings.h"
 
 /* Prints one JSON document and a newline, and drops the reference; false, with a message
  * on stderr, when json is NULL (no memory) or can't be written. */
@@ -26,6 +27,9 @@ void output_complaint(const char *text);
 
 /* Errors and warnings, one a line, on stderr. */
 void output_problems(const struct problems *problems);
+
+/* The options whose new value waits for a restart, as ["store.type"]. */
+json_t *output_restart_array(const struct settings *settings);
 
 /* The errors, or the warnings, as [{"file", "line", "text"}]. */
 json_t *output_problem_array(const struct problems *problems, bool warnings);

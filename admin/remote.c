@@ -134,9 +134,14 @@ static void complain(struct remote *remote, CURLcode result, struct error *error
     long failure = 0;
     (void)curl_easy_getinfo(remote->curl, CURLINFO_OS_ERRNO, &failure);
     bool system = result == CURLE_COULDNT_CONNECT && failure != 0;
-    (void)error_set(error, STATUS_UNAVAILABLE, "can't reach mailbraked at %s: %s",
+    /* A reload does not move the socket. */
+    bool moved = system && failure == ENOENT;
+    (void)error_set(error, STATUS_UNAVAILABLE, "can't reach mailbraked at %s: %s%s",
                     remote->socket,
-                    system ? strerror((int)failure) : curl_easy_strerror(result));
+                    system ? strerror((int)failure) : curl_easy_strerror(result),
+                    moved ? "; if control.socket was changed, restart mailbraked, or "
+                            "name the old one with --socket"
+                          : "");
 }
 
 /* True when somebody listens, but the row of those who wait to be let in is full. */

@@ -76,3 +76,21 @@ const char *table_plural(long long number, const char *one, const char *many)
 {
     return number == 1 ? one : many;
 }
+
+void table_restart(const json_t *names)
+{
+    size_t i;
+    const json_t *name;
+    bool mta = false;
+    json_array_foreach(names, i, name)
+    {
+        const char *text = json_string_value(name);
+        mta = mta || strncmp(text, "mta.", 4) == 0;
+        table_field(i == 0 ? "restart" : "", text);
+    }
+    if (i > 0)
+        table_field("", mta ? "changed, and used from the next restart on: systemctl "
+                              "restart mailbraked mailbrake-mta"
+                            : "changed, and used from the next restart on: systemctl "
+                              "restart mailbraked");
+}

@@ -19,6 +19,9 @@ void table_instant(const char *name, const char *instant);
 /* Strings of an array, one a line, behind a name. */
 void table_strings(const char *name, const json_t *array, long long count);
 
+/* What a reload did not change, and what to do: nothing for an empty array. */
+void table_restart(const json_t *names);
+
 /* "1 message", "2 messages" */
 const char *table_plural(long long number, const char *one, const char *many);
 

@@ -49,11 +49,12 @@ static int reload(struct dialogue *dialogue)
     if (dialogue->arguments.json)
         return output_json(answer) && ok ? EXIT_DONE : EXIT_FAILED;
     print_problems(answer);
-    json_decref(answer);
-    if (ok)
+    if (ok) {
         (void)puts("Reloaded.");
-    else
+        table_restart(json_object_get(answer, "restart"));
+    } else
         output_complaint("not reloaded: the rules from before stay in force");
+    json_decref(answer);
     return ok ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -101,6 +101,25 @@ static void print_rules(const json_t *rules)
     grid_print(grid, 0);
 }
 
+/* Why the last reload failed. */
+static void print_failure(const json_t *failure)
+{
+    size_t i;
+    const json_t *item;
+    if (!json_is_object(failure))
+        return;
+    table_instant("reload failed", table_text(failure, "at"));
+    table_field("", "the configuration has errors: the rules from before are in force");
+    json_array_foreach(json_object_get(failure, "errors"), i, item)
+    {
+        struct text line = {0};
+        text_printf(&line, "%s:%lld: %s", table_text(item, "file"),
+                    table_number(item, "line"), table_text(item, "text"));
+        table_field("", text_string(&line));
+        text_clear(&line);
+    }
+}
+
 static void print_status(const json_t *status)
 {
     char up[INSTANT_SIZE];
@@ -116,6 +135,8 @@ static void print_status(const json_t *status)
     table_field("mode", monitor ? "monitor: judges and counts, stops nothing but what a "
                                   "brake stops"
                                 : "enforce");
+    print_failure(json_object_get(status, "reload_failed"));
+    table_restart(json_object_get(status, "restart"));
     print_store(json_object_get(status, "store"));
     print_numbers(status);
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",

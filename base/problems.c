@@ -86,6 +86,19 @@ void problems_take(struct problems *problems, const struct error *error)
     problems_error(problems, error->file, error->line, "%s", error->text);
 }
 
+void problems_add(struct problems *problems, const struct problems *more)
+{
+    size_t errors = problems->errors + more->errors;
+    size_t warnings = problems->warnings + more->warnings;
+    for (size_t i = 0; i < more->count; i++) {
+        const struct problem *item = &more->items[i];
+        char *text = strdup(item->text);
+        keep(problems, item->warning, item->file, item->line, text);
+    }
+    problems->errors = errors; /* also those that were not kept */
+    problems->warnings = warnings;
+}
+
 void problem_format(const struct problem *problem, char *out, size_t size)
 {
     const char *kind = problem->warning ? "warning: " : "";

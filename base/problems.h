@@ -35,6 +35,9 @@ void problems_warning(struct problems *problems, const char *file, int line,
 /* Adds an error that a call returned. */
 void problems_take(struct problems *problems, const struct error *error);
 
+/* Adds all of them again, to another list. */
+void problems_add(struct problems *problems, const struct problems *more);
+
 /* Writes "FILE:LINE: text", a warning as "FILE:LINE: warning: text", without newline. */
 void problem_format(const struct problem *problem, char *out, size_t size);
 

@@ -44,23 +44,26 @@ static const struct option options[] = {
 
     {.name = "milter"},
     {.name = "milter.socket", .read = server_milter, SETTING(milter.socket),
-     .initial = "unix:/var/spool/postfix/mailbrake/milter.sock", .min = 1, .max = 400},
+     .initial = "unix:/var/spool/postfix/mailbrake/milter.sock", .min = 1, .max = 400,
+     .restart = true},
     {.name = "milter.socket_mode", .read = value_octal, SETTING(milter.socket_mode),
-     .initial = "0660", .min = 1, .max = 16},
+     .initial = "0660", .min = 1, .max = 16, .restart = true},
 
     {.name = "control"},
     {.name = "control.socket", .read = value_path, SETTING(control.socket),
-     .initial = "/run/mailbrake/control.sock", .min = 1, .max = SERVER_PATH_MAX},
+     .initial = "/run/mailbrake/control.sock", .min = 1, .max = SERVER_PATH_MAX,
+     .restart = true},
     {.name = "control.group", .read = value_name, SETTING(control.group),
      .initial = "mailbrake", .min = 1, .max = 32},
 
     {.name = "mta"},
     {.name = "mta.type", .read = value_word, SETTING(mta.type), .initial = "postfix",
-     .words = mta_types},
+     .words = mta_types, .restart = true},
     {.name = "mta.config_directory", .read = value_path, SETTING(mta.config_directory),
-     .initial = "/etc/postfix", .min = 1, .max = PATH_BYTES_MAX},
+     .initial = "/etc/postfix", .min = 1, .max = PATH_BYTES_MAX, .restart = true},
     {.name = "mta.helper", .read = value_path, SETTING(mta.helper),
-     .initial = "/run/mailbrake/mta.sock", .min = 1, .max = SERVER_PATH_MAX},
+     .initial = "/run/mailbrake/mta.sock", .min = 1, .max = SERVER_PATH_MAX,
+     .restart = true},
 
     {.name = "quarantine"},
     {.name = "quarantine.max_per_incident", .read = value_integer,
@@ -85,33 +88,33 @@ static const struct option options[] = {
     {.name = "privacy.addresses", .read = value_word, SETTING(privacy.addresses),
      .initial = "clear", .words = privacies},
     {.name = "privacy.key_file", .read = value_path, SETTING(privacy.key_file),
-     .initial = "", .max = PATH_BYTES_MAX},
+     .initial = "", .max = PATH_BYTES_MAX, .restart = true},
     {.name = "privacy.retention", .read = value_duration, SETTING(privacy.retention_ms),
      .initial = "30d", .min = MINUTE_MS, .max = 3650 * DAY_MS},
 
     {.name = "store"},
     {.name = "store.type", .read = value_word, SETTING(store.type), .initial = "redis",
-     .words = store_types},
+     .words = store_types, .restart = true},
     {.name = "store.server", .read = server_store, SETTING(store),
-     .initial = "tcp:127.0.0.1:6379", .min = 1, .max = 400},
+     .initial = "tcp:127.0.0.1:6379", .min = 1, .max = 400, .restart = true},
     {.name = "store.username", .read = value_string, SETTING(store.username),
-     .initial = "", .max = 256},
+     .initial = "", .max = 256, .restart = true},
     {.name = "store.password_file", .read = value_path, SETTING(store.password_file),
-     .initial = "", .max = PATH_BYTES_MAX},
+     .initial = "", .max = PATH_BYTES_MAX, .restart = true},
     {.name = "store.database", .read = value_integer, SETTING(store.database),
-     .initial = "0", .max = 65535},
+     .initial = "0", .max = 65535, .restart = true},
     {.name = "store.prefix", .read = value_name, SETTING(store.prefix),
-     .initial = "mailbrake", .min = 1, .max = 64},
+     .initial = "mailbrake", .min = 1, .max = 64, .restart = true},
     {.name = "store.timeout_ms", .read = value_integer, SETTING(store.timeout_ms),
-     .initial = "250", .min = 10, .max = 10000},
+     .initial = "250", .min = 10, .max = 10000, .restart = true},
     {.name = "store.connections", .read = value_integer, SETTING(store.connections),
-     .initial = "8", .min = 1, .max = 256},
+     .initial = "8", .min = 1, .max = 256, .restart = true},
     {.name = "store.state_file", .read = value_path, SETTING(store.state_file),
-     .initial = "", .max = PATH_BYTES_MAX},
+     .initial = "", .max = PATH_BYTES_MAX, .restart = true},
     {.name = "store.on_failure", .read = value_word, SETTING(store.on_failure),
-     .initial = "local", .words = failures},
+     .initial = "local", .words = failures, .restart = true},
     {.name = "store.nodes", .read = value_integer, SETTING(store.nodes), .initial = "1",
-     .min = 1, .max = 1000},
+     .min = 1, .max = 1000, .restart = true},
 
     {.name = "lists", .read = sources_read},
     {.name = "lists.address", .read = value_address, SOURCE(address), .min = 1,
@@ -249,6 +252,84 @@ void options_read(struct reader *reader, const char *scope, const struct node *n
         else if (option->initial != NULL)
             read_initial(reader, option, field);
     }
+}
+
+/* ---- what only a restart changes ---- */
+
+static bool is_string(const struct option *option)
+{
+    return option->read == value_path || option->read == value_name ||
+           option->read == value_string || option->read == server_milter;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool is_same(const struct option *option, const void *a, const void *b)
+{
+    if (option->read == server_store) {
+        const struct store_settings *x = a;
+        const struct store_settings *y = b;
+        return is_same_text(x->host, y->host) && is_same_text(x->path, y->path) &&
+               x->port == y->port;
+    }
+    if (is_string(option))
+        return is_same_text(*(char *const *)a, *(char *const *)b);
+    return *(const int *)a == *(const int *)b; /* also enums, and unsigned */
+}
+
+static bool copy_text(char **field, const char *text)
+{
+    char *copy = text == NULL ? NULL : strdup(text);
+    if (text != NULL && copy == NULL)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+static bool copy(const struct option *option, void *to, const void *from)
+{
+    if (option->read == server_store) {
+        struct store_settings *store = to;
+        const struct store_settings *running = from;
+        store->port = running->port;
+        return copy_text(&store->host, running->host) &&
+               copy_text(&store->path, running->path);
+    }
+    if (is_string(option))
+        return copy_text(to, *(char *const *)from);
+    *(int *)to = *(const int *)from;
+    return true;
+}
+
+enum status settings_keep(struct settings *fresh, const struct settings *running)
+{
+    fresh->restart_count = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &options[i];
+        if (!option->restart)
+            continue;
+        void *field = (char *)fresh + option->offset;
+        const void *before = (const char *)running + option->offset;
+        if (is_same(option, field, before))
+            continue;
+        if (fresh->restart_count == SETTINGS_RESTART_MAX || !copy(option, field, before))
+            return STATUS_NOMEM;
+        fresh->restart[fresh->restart_count++] = option->name;
+    }
+    return STATUS_OK;
+}
+
+bool settings_option_restarts(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strcmp(options[i].name, name) == 0)
+            return options[i].restart;
+    }
+    return false;
 }
 
 const char *const *settings_option_names(void)

@@ -33,6 +33,7 @@ struct option {
     const char *initial;      /* the default as one would write it; NULL: none */
     int64_t min, max;         /* of a number, of a duration in ms, of a text in bytes */
     const char *const *words; /* NULL-terminated; the first is the value min */
+    bool restart; /* a reload leaves the running value alone: see settings_keep */
 };
 
 /* An error "option: text" at the node's place. */

@@ -44,6 +44,9 @@ struct store_settings {
     int nodes; /* 1 to 1000 */
 };
 
+/* Options that need a restart; settings_keep checks it. */
+enum { SETTINGS_RESTART_MAX = 40 };
+
 struct settings {
     char *file; /* the configuration's own path, as given */
     struct {
@@ -79,6 +82,9 @@ struct settings {
     struct policy policy; /* linked */
     char **files;         /* what was read: file, then what it includes */
     size_t file_count;
+    /* Names of options whose new value waits for a restart, of the table of options. */
+    const char *restart[SETTINGS_RESTART_MAX];
+    size_t restart_count;
 };
 
 /* Reads and checks a configuration. All errors go to problems in one go, with file and
@@ -87,6 +93,15 @@ struct settings {
 enum status settings_load(const char *path, struct settings *out,
                           struct problems *problems) MUST_CHECK;
 void settings_clear(struct settings *settings);
+
+/* What only a restart changes (sockets, the store, the MTA, the key) is used as the
+ * process started with it: gives fresh the values of the running settings, and names in
+ * fresh->restart what the file says otherwise. NOMEM: fresh is of no use. */
+enum status settings_keep(struct settings *fresh,
+                          const struct settings *running) MUST_CHECK;
+
+/* True when a reload does not change the option. */
+bool settings_option_restarts(const char *name);
 
 /* The names of all options, dotted ("store.timeout_ms", "rules.reach_over"): for the
  * tests that hold the sample and the manual against them. NULL-terminated, static. */

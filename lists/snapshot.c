@@ -240,6 +240,11 @@ enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog
     return build(shared, &building, problems, out_snapshot);
 }
 
+enum status snapshot_keep(struct snapshot *fresh, const struct snapshot *running)
+{
+    return settings_keep(&fresh->parts->shared->settings, running->settings);
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add(&snapshot->references, 1);

@@ -45,6 +45,10 @@ enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog
                              int64_t now_ms, struct problems *problems,
                              struct snapshot **out_snapshot) MUST_CHECK;
 
+/* Before fresh is shown to anybody: what only a restart changes stays as it runs. */
+enum status snapshot_keep(struct snapshot *fresh,
+                          const struct snapshot *running) MUST_CHECK;
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* the last one frees; NULL is allowed */
 

@@ -110,6 +110,12 @@ static enum status reload_for_control(void *context, struct problems *problems)
     return reload_now(context, problems);
 }
 
+static void reload_failure_for_control(void *context, struct problems *out,
+                                       int64_t *out_at_ms)
+{
+    reload_failure(context, out, out_at_ms);
+}
+
 /* Without its socket nobody can release what is held, but mail is judged all the same. */
 static void open_control(struct daemon *daemon)
 {
@@ -126,6 +132,7 @@ static void open_control(struct daemon *daemon)
         .host = daemon->host,
         .key = &engine->key,
         .reload = reload_for_control,
+        .reload_failure = reload_failure_for_control,
         .reload_context = &daemon->reload,
         .started_us = daemon->started_us,
     };

@@ -51,32 +51,12 @@ static void replace(struct slot *slot, struct snapshot *snapshot)
     snapshot_unref(old);
 }
 
-static bool same(const char *a, const char *b)
+static void warn_of_restart(const struct settings *settings)
 {
-    return strcmp(a == NULL ? "" : a, b == NULL ? "" : b) == 0;
-}
-
-static void warn_of_restart(const struct settings *old, const struct settings *new)
-{
-    const struct store_settings *a = &old->store;
-    const struct store_settings *b = &new->store;
-    bool store = a->type == b->type && same(a->host, b->host) && a->port == b->port &&
-                 same(a->path, b->path) && same(a->username, b->username) &&
-                 same(a->password_file, b->password_file) && a->database == b->database &&
-                 same(a->prefix, b->prefix) && a->connections == b->connections &&
-                 a->timeout_ms == b->timeout_ms && same(a->state_file, b->state_file) &&
-                 a->on_failure == b->on_failure && a->nodes == b->nodes;
-    if (!store)
-        log_print(SEVERITY_WARNING, "changes to store take effect at the next restart");
-    if (!same(old->milter.socket, new->milter.socket) ||
-        old->milter.socket_mode != new->milter.socket_mode)
-        log_print(SEVERITY_WARNING, "changes to milter take effect at the next restart");
-    if (old->mta.type != new->mta.type)
+    for (size_t i = 0; i < settings->restart_count; i++)
         log_print(SEVERITY_WARNING,
-                  "a change of mta.type takes effect at the next restart");
-    if (!same(old->privacy.key_file, new->privacy.key_file))
-        log_print(SEVERITY_WARNING,
-                  "a change of privacy.key_file takes effect at the next restart");
+                  "%s was changed: the new value takes effect at the next restart",
+                  settings->restart[i]);
 }
 
 static enum status load(struct reload *reload, struct problems *problems)
@@ -87,11 +67,39 @@ static enum status load(struct reload *reload, struct problems *problems)
     if (status != STATUS_OK)
         return status;
     struct snapshot *old = slot_get(reload->slot);
-    warn_of_restart(old->settings, fresh->settings);
+    status = snapshot_keep(fresh, old);
     snapshot_unref(old);
+    if (status != STATUS_OK) {
+        snapshot_unref(fresh);
+        problems_error(problems, reload->path, 0, "out of memory");
+        return status;
+    }
+    warn_of_restart(fresh->settings);
     replace(reload->slot, fresh);
     log_loaded("reloaded", fresh); /* nobody takes it away again under the lock */
     return STATUS_OK;
+}
+
+/* For status: SIGUSR1 has nobody to answer to. */
+static void remember(struct reload *reload, enum status status,
+                     const struct problems *problems)
+{
+    pthread_mutex_lock(&reload->telling);
+    problems_clear(&reload->failure);
+    reload->failed_at_ms = 0;
+    if (status != STATUS_OK) {
+        problems_add(&reload->failure, problems);
+        reload->failed_at_ms = clock_wall_ms();
+    }
+    pthread_mutex_unlock(&reload->telling);
+}
+
+void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at_ms)
+{
+    pthread_mutex_lock(&reload->telling);
+    problems_add(out, &reload->failure);
+    *out_at_ms = reload->failed_at_ms;
+    pthread_mutex_unlock(&reload->telling);
 }
 
 enum status reload_now(struct reload *reload, struct problems *out_problems)
@@ -102,6 +110,7 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
     pthread_mutex_lock(&reload->lock);
     enum status status = load(reload, &problems);
     pthread_mutex_unlock(&reload->lock);
+    remember(reload, status, &problems);
     problem_log(&problems);
     if (status != STATUS_OK) {
         log_print(SEVERITY_ERROR, "%s: not reloaded, the rules from before stay in force",
@@ -219,7 +228,8 @@ enum status reload_first(struct reload *reload, const char *path, struct slot *s
     struct problems problems = {0};
     reload->path = path;
     reload->slot = slot;
-    if (pthread_mutex_init(&reload->lock, NULL) != 0)
+    if (pthread_mutex_init(&reload->lock, NULL) != 0 ||
+        pthread_mutex_init(&reload->telling, NULL) != 0)
         return STATUS_NOMEM;
     enum status status = load_first(reload, &problems);
     problem_log(&problems);

@@ -499,6 +499,48 @@ def test_reload_tells_errors_and_keeps_the_rules(administered):
     assert mail.delivered().copies == 5
 
 
+@memory_only
+def test_a_failed_reload_by_signal_is_told_by_status(administered):
+    mail = administered()
+    good = mail.daemon.config.read_text()
+    assert mail.json("status")["reload_failed"] is None
+    mail.daemon.config.write_text("colour = 7;\n" + good)
+    mail.daemon.allow_log(r"colour|not reloaded")
+    mail.daemon.reload()
+    (error,) = mail.api("GET", "/v1/status")[1]["reload_failed"]["errors"]
+    assert error["file"] == str(mail.daemon.config) and error["line"] == 1
+    said = mail.ok("status", "--socket", str(mail.socket))
+    assert "reload failed" in said and "the rules from before are in force" in said
+    said = " ".join(said.split())
+    assert "colour: there is no such setting" in said
+    mail.daemon.config.write_text(good)
+    mail.ok("reload")
+    assert mail.json("status")["reload_failed"] is None
+
+
+@memory_only
+def test_what_only_a_restart_changes_is_told_and_left_alone(administered):
+    mail = administered()
+    good = mail.daemon.config.read_text()
+    moved = good.replace("control.sock", "moved.sock")
+    moved = re.sub(r'state_file = "[^"]*"', 'state_file = "elsewhere/state"', moved)
+    assert moved.count("moved.sock") == 1 and "elsewhere" in moved
+    mail.daemon.allow_log(r"takes effect at the next restart|elsewhere")
+    mail.daemon.config.write_text(moved)
+    lost = mail.run("reload")
+    assert lost.returncode == 1 and "if control.socket was changed, restart" in lost.stderr
+    code, answer = mail.api("POST", "/v1/reload")
+    assert code == 200 and answer["restart"] == ["control.socket", "store.state_file"]
+    assert mail.api("GET", "/v1/status")[1]["restart"] == answer["restart"]
+    said = mail.ok("reload", "--socket", str(mail.socket))
+    assert "control.socket" in said and "systemctl restart mailbraked" in said
+    assert "store.state_file" in mail.ok("status", "--socket", str(mail.socket))
+    assert mail.send(ANN, CLASS).accepted and len(mail.held()) == 1
+    mail.daemon.config.write_text(good)
+    assert "restart" not in mail.ok("reload")
+    assert mail.json("status")["restart"] == []
+
+
 # Rights, strangers' words, and a socket under siege.
 
 

@@ -46,6 +46,14 @@ static bool reload_fails;
 
 /* ---- set-up ---- */
 
+static inline void reload_failure(void *nothing, struct problems *out, int64_t *out_at_ms)
+{
+    (void)nothing;
+    *out_at_ms = reload_fails ? 1785000000000 : 0;
+    if (reload_fails)
+        problems_error(out, "/etc/x.conf", 7, "colour \"red\": no such setting");
+}
+
 static inline const char *PRINTF_LIKE(2, 3)
     put_file(const char *name, const char *format, ...)
 {
@@ -127,6 +135,7 @@ static inline void setup(void)
         .host = "relay1",
         .key = &key,
         .reload = reload,
+        .reload_failure = reload_failure,
         .started_us = clock_monotonic_us(),
     };
     context.actions = actions_new(context.ledger, &key, "relay1");

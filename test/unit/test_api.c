@@ -468,6 +468,10 @@ START_TEST(api_reload_tells_the_errors)
     ck_assert(json_is_true(json_object_get(json, "ok")));
     json_decref(json);
     expect_audit("reload", "", "ok");
+    json = get("GET /v1/status", NULL);
+    ck_assert(json_is_null(json_object_get(json, "reload_failed")));
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "restart")), 0);
+    json_decref(json);
     reload_fails = true;
     ck_assert_int_eq(ask("POST /v1/reload", NULL), 422);
     json = answered();
@@ -477,6 +481,12 @@ START_TEST(api_reload_tells_the_errors)
     ck_assert_uint_eq(json_array_size(json_object_get(json, "warnings")), 1);
     json_decref(json);
     expect_audit("reload", "", "errors");
+    json = get("GET /v1/status", NULL);
+    const json_t *failed = json_object_get(json, "reload_failed");
+    error = json_array_get(json_object_get(failed, "errors"), 0);
+    ck_assert_str_eq(text_at(failed, "at"), "2026-07-25T17:20:00Z");
+    ck_assert_int_eq(number_at(error, "line"), 7);
+    json_decref(json);
 }
 END_TEST
 
