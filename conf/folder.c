@@ -26,10 +26,10 @@ bool folder_exists(const char *file)
     struct text folder = {0};
     size_t length = folder_length(file);
     text_add(&folder, file, length);
-    bool missing = length > 0 && !folder.failed &&
-                   (stat(text_string(&folder), &info) != 0
-                        ? errno == ENOENT || errno == ENOTDIR
-                        : !S_ISDIR(info.st_mode));
+    bool missing =
+        length > 0 && !folder.failed &&
+        (stat(text_string(&folder), &info) != 0 ? errno == ENOENT || errno == ENOTDIR
+                                                : !S_ISDIR(info.st_mode));
     text_clear(&folder);
     return !missing;
 }

@@ -1,4 +1,5 @@
-/* The folders of sockets and of the state: whether they are there, and what makes them. */
+/* The folders of sockets and of the state: whether they are there, and what makes them.
+ */
 #ifndef CONF_FOLDER_H
 #define CONF_FOLDER_H
 
@@ -8,8 +9,8 @@
 /* False only when there surely is no folder for this file. */
 bool folder_exists(const char *file);
 
-/* For a message about a file whose folder is missing: "there is no folder for FILE; COMMAND
- * makes it", cut to size. owners: whose it is to be, as chown(8) takes it. */
+/* For a message about a file whose folder is missing: "there is no folder for FILE;
+ * COMMAND makes it", cut to size. owners: whose it is to be, as chown(8) takes it. */
 void folder_explain(const char *file, const char *owners, char *out, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* The one place that knows libconfig. Each file is scanned before libconfig sees it: its
- * scanner ends the process on what it can't read, and wraps numbers past 32 bits. */
+ * scanner ends the process on what it can't read, wraps numbers past 32 bits, and joins
+ * strings that stand beside each other. */
 #include "conf/load.h"
 
 #include <errno.h>
@@ -19,7 +20,15 @@ struct wide {
     int line;
 };
 
-enum { WIDE_MAX = 64 };
+/* DEPTH_MAX: more than the files that libconfig opens within each other. */
+enum { WIDE_MAX = 64, DEPTH_MAX = 16 };
+
+/* A file in the middle of which another one is read. */
+struct level {
+    const char *file;
+    struct text text;
+    struct scan scan;
+};
 
 struct loader {
     const char *path;
@@ -82,10 +91,12 @@ static enum status read_file(struct loader *loader, const char *file, struct tex
 
 /* An included file must be a plain one: libconfig would wait for a pipe, and end the
  * process on a folder. */
-static enum status add_include(struct loader *loader, const char *from,
-                               const struct scan *scan)
+static enum status find_include(struct loader *loader, const struct level *level,
+                                const char **out_file)
 {
     const char *file;
+    const char *from = level->file;
+    const struct scan *scan = &level->scan;
     struct stat info;
     enum status status = name_include(loader, scan->token, scan->length, &file);
     if (status == STATUS_LIMIT)
@@ -103,51 +114,117 @@ static enum status add_include(struct loader *loader, const char *from,
                        "can't include %s: it is no plain file", file);
         return STATUS_INVALID;
     }
+    *out_file = file;
     return STATUS_OK;
 }
 
-static enum status scan_text(struct loader *loader, const char *file,
-                             const struct text *text)
+/* Files that are included twice bring each of these twice. */
+static void note_wide(struct loader *loader, const char *file, int line)
 {
-    struct scan scan = scan_of(text_string(text), text->length);
-    for (;;) {
-        enum status status = STATUS_OK;
-        switch (scan_next(&scan)) {
-        case SCAN_END:
-            return STATUS_OK;
-        case SCAN_NUL:
-            problems_error(loader->problems, file, scan.line, "holds a NUL byte");
-            return STATUS_INVALID;
-        case SCAN_INCLUDE:
-            status = add_include(loader, file, &scan);
-            break;
-        case SCAN_TOO_LARGE:
-            if (loader->wide_count < WIDE_MAX)
-                loader->wide[loader->wide_count++] = (struct wide){file, scan.line};
-            break;
-        }
-        if (status != STATUS_OK)
-            return status;
+    for (size_t i = 0; i < loader->wide_count; i++) {
+        if (loader->wide[i].file == file && loader->wide[i].line == line)
+            return;
     }
+    if (loader->wide_count < WIDE_MAX)
+        loader->wide[loader->wide_count++] = (struct wide){file, line};
 }
 
-/* The tree's files are the work list: each include adds one, once. */
+static void note_joint(struct tree *tree, const char *file, int line)
+{
+    for (size_t i = 0; i < tree->joint_count; i++) {
+        if (tree->joints[i].file == file && tree->joints[i].line == line)
+            return;
+    }
+    if (tree->joint_count < TREE_JOINTS_MAX)
+        tree->joints[tree->joint_count++] = (struct joint){file, line};
+}
+
+/* UTF-8's byte order mark, which some editors write; libconfig takes it for an error. */
+static bool begins_with_mark(const struct text *text)
+{
+    return text->length >= 3 && memcmp(text_string(text), "\xef\xbb\xbf", 3) == 0;
+}
+
+/* Opens a file whose text stands where the one before says @include. */
+static enum status enter(struct loader *loader, struct level *level, const char *file,
+                         enum scan_last last)
+{
+    *level = (struct level){.file = file};
+    enum status status = read_file(loader, file, &level->text);
+    if (status == STATUS_OK && begins_with_mark(&level->text)) {
+        problems_error(loader->problems, file, 1,
+                       "begins with a byte order mark, which a file that is included "
+                       "can't have: save it without");
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK)
+        level->scan = scan_of(text_string(&level->text), level->text.length, last);
+    else
+        text_clear(&level->text);
+    return status;
+}
+
+/* The next include of a level, as the level above it. */
+static enum status enter_include(struct loader *loader, struct level *levels,
+                                 size_t *depth)
+{
+    const char *file;
+    struct level *level = &levels[*depth - 1];
+    enum status status = find_include(loader, level, &file);
+    if (status == STATUS_OK)
+        status = enter(loader, &levels[*depth], file, level->scan.last);
+    if (status == STATUS_OK)
+        (*depth)++;
+    return status;
+}
+
+/* One step in the innermost file; at its end, back to the one that includes it. */
+static enum status scan_step(struct loader *loader, struct level *levels, size_t *depth)
+{
+    struct level *level = &levels[*depth - 1];
+    switch (scan_next(&level->scan)) {
+    case SCAN_INCLUDE:
+        return enter_include(loader, levels, depth);
+    case SCAN_NUL:
+        problems_error(loader->problems, level->file, level->scan.line,
+                       "holds a NUL byte");
+        return STATUS_INVALID;
+    case SCAN_TOO_LARGE:
+        note_wide(loader, level->file, level->scan.line);
+        return STATUS_OK;
+    case SCAN_JOINED:
+        note_joint(&loader->tree, level->file, level->scan.line);
+        return STATUS_OK;
+    case SCAN_END:
+        break;
+    }
+    text_clear(&level->text);
+    if (--*depth > 0)
+        levels[*depth - 1].scan.last = level->scan.last;
+    return STATUS_OK;
+}
+
+/* All files in the order in which libconfig will read them. */
 static enum status scan_files(struct loader *loader)
 {
     const char *file;
+    struct level levels[DEPTH_MAX];
+    size_t depth = 0;
     enum status status = tree_name_file(&loader->tree, loader->path, &file);
     if (status == STATUS_OK)
         status = read_file(loader, file, &loader->text);
-    if (status == STATUS_OK)
-        status = scan_text(loader, file, &loader->text);
-    for (size_t i = 1; status == STATUS_OK && i < loader->tree.file_count; i++) {
-        struct text text = {0};
-        file = loader->tree.files[i];
-        status = read_file(loader, file, &text);
-        if (status == STATUS_OK)
-            status = scan_text(loader, file, &text);
-        text_clear(&text);
-    }
+    if (status != STATUS_OK)
+        return status;
+    if (begins_with_mark(&loader->text))
+        memcpy(loader->text.data, "   ", 3);
+    levels[depth++] =
+        (struct level){.file = file,
+                       .scan = scan_of(text_string(&loader->text), loader->text.length,
+                                       SCAN_LAST_OTHER)};
+    while (status == STATUS_OK && depth > 0 && depth < DEPTH_MAX)
+        status = scan_step(loader, levels, &depth);
+    while (depth > 0)
+        text_clear(&levels[--depth].text);
     return status;
 }
 

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-struct scan scan_of(const char *text, size_t length)
+struct scan scan_of(const char *text, size_t length, enum scan_last last)
 {
     return (struct scan){
-        .next = text, .end = text + length, .line = 1, .line_start = true};
+        .next = text, .end = text + length, .line = 1, .line_start = true, .last = last};
 }
 
 static char peek(const struct scan *scan, size_t ahead)
@@ -136,6 +136,30 @@ static bool take_include(struct scan *scan)
     return true;
 }
 
+/* False, once, for a string behind an array's string: libconfig would make one of both. A
+ * value may be written so, in an array a comma is missing. */
+static bool take_string(struct scan *scan)
+{
+    if (scan->last == SCAN_LAST_ELEMENT) {
+        scan->last = SCAN_LAST_OTHER;
+        return false;
+    }
+    if (scan->last != SCAN_LAST_VALUE)
+        scan->last = SCAN_LAST_ELEMENT;
+    skip_string(scan);
+    return true;
+}
+
+static void take_sign(struct scan *scan)
+{
+    char c = *scan->next;
+    if (c == '=' || c == ':')
+        scan->last = SCAN_LAST_VALUE;
+    else if (strchr(" \t\r\n\f\v", c) == NULL)
+        scan->last = SCAN_LAST_OTHER;
+    step(scan);
+}
+
 static bool is_comment_line(const struct scan *scan)
 {
     return peek(scan, 0) == '#' || (peek(scan, 0) == '/' && peek(scan, 1) == '/');
@@ -148,21 +172,24 @@ enum scan_kind scan_next(struct scan *scan)
         if (c == '\0')
             return SCAN_NUL;
         if (c == '"') {
-            skip_string(scan);
+            if (!take_string(scan))
+                return SCAN_JOINED;
         } else if (is_comment_line(scan)) {
             skip_line(scan);
         } else if (c == '/' && peek(scan, 1) == '*') {
             skip_comment(scan);
         } else if (is_letter(c)) {
+            scan->last = SCAN_LAST_OTHER;
             skip_name(scan);
         } else if (is_digit(c) || c == '.') {
             scan->line_start = false;
+            scan->last = SCAN_LAST_OTHER;
             if (take_number(scan))
                 return SCAN_TOO_LARGE;
         } else if (c == '@' && take_include(scan)) {
             return SCAN_INCLUDE;
         } else {
-            step(scan);
+            take_sign(scan);
         }
     }
     return SCAN_END;

@@ -12,7 +12,16 @@ enum scan_kind {
     SCAN_END,
     SCAN_INCLUDE,   /* @include; token and length: what stands between the quotes */
     SCAN_TOO_LARGE, /* an integer past 32 bits and no L behind it, which would wrap */
-    SCAN_NUL,       /* a NUL byte, where the text would end */
+    SCAN_JOINED, /* a string behind an array's string without a comma: they would be one
+                  */
+    SCAN_NUL,    /* a NUL byte, where the text would end */
+};
+
+/* What came last, blanks and comments apart. */
+enum scan_last {
+    SCAN_LAST_OTHER,
+    SCAN_LAST_VALUE,   /* "=", or a string behind it: the next string continues that */
+    SCAN_LAST_ELEMENT, /* a string that stands for itself */
 };
 
 /* A position in borrowed text. */
@@ -21,11 +30,14 @@ struct scan {
     const char *end;
     int line;
     bool line_start; /* only blanks before next in its line */
+    enum scan_last last;
     const char *token;
     size_t length;
 };
 
-struct scan scan_of(const char *text, size_t length);
+/* The text of a file; last is what stands before its @include, and OTHER for the first.
+ */
+struct scan scan_of(const char *text, size_t length, enum scan_last last);
 
 /* The next thing worth knowing, outside strings and comments; line is where it stands. */
 enum scan_kind scan_next(struct scan *scan);

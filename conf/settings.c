@@ -68,6 +68,28 @@ static void read_all(struct reader *reader, const char *path)
         read_section(reader, sections[i]);
 }
 
+/* What can be no element has said so already, and that a comma may be missing. */
+static bool is_told(const struct problems *problems, const struct joint *joint)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        if (problem->line == joint->line && strcmp(problem->file, joint->file) == 0 &&
+            strstr(problem->text, "comma") != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void refuse_joints(struct reader *reader)
+{
+    for (size_t i = 0; i < reader->tree.joint_count; i++) {
+        const struct joint *joint = &reader->tree.joints[i];
+        if (!is_told(reader->problems, joint))
+            problems_error(reader->problems, joint->file, joint->line,
+                           "no comma between this string and the one before it");
+    }
+}
+
 static enum status compile(struct reader *reader, const char *path)
 {
     size_t errors = reader->problems->errors;
@@ -78,6 +100,7 @@ static enum status compile(struct reader *reader, const char *path)
     read_all(reader, path);
     if (reader->failed)
         return STATUS_NOMEM;
+    refuse_joints(reader);
     status = policy_link(&settings->policy, path, reader->problems);
     if (status != STATUS_OK)
         return status;

@@ -31,7 +31,13 @@ struct node {
     size_t child_count;
 };
 
-enum { TREE_NODES_MAX = 1000000, TREE_FILES_MAX = 100 };
+enum { TREE_NODES_MAX = 1000000, TREE_FILES_MAX = 100, TREE_JOINTS_MAX = 64 };
+
+/* Where an array's string follows another without a comma, so that both are one node. */
+struct joint {
+    const char *file; /* borrowed from the tree */
+    int line;
+};
 
 /* Zero-initialise; clear when done. */
 struct tree {
@@ -40,6 +46,8 @@ struct tree {
     size_t capacity;
     char **files; /* the configuration itself, then what it includes */
     size_t file_count;
+    struct joint joints[TREE_JOINTS_MAX];
+    size_t joint_count;
 };
 
 /* Adds count empty nodes; nodes may move. LIMIT past TREE_NODES_MAX. */

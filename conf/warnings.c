@@ -111,8 +111,7 @@ static void warn_of_milter(struct reader *reader)
                  "");
     } else if ((mode & 0222) == 0 ||
                (settings->mta.type == MTA_POSTFIX && (mode & 0022) == 0)) {
-        warn(reader, "milter", "socket_mode",
-             "the mail server can't connect: only root",
+        warn(reader, "milter", "socket_mode", "the mail server can't connect: only root",
              (mode & 0200) != 0 ? " and mailbraked's own user could" : " could");
     }
 }
@@ -123,8 +122,8 @@ static void warn_of_milter(struct reader *reader)
 static bool is_everybody(const struct network *network)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    bool ipv4 = network->prefix >= 96 &&
-                memcmp(network->bytes, mapped, sizeof mapped) == 0;
+    bool ipv4 =
+        network->prefix >= 96 && memcmp(network->bytes, mapped, sizeof mapped) == 0;
     return network->prefix < (ipv4 ? 96 + 8 : 7);
 }
 
@@ -134,11 +133,11 @@ static void warn_of_clients(struct reader *reader, const char *name,
     for (size_t i = 0; i < elements->count; i++) {
         const struct element *element = &elements->items[i];
         if (element->kind == ELEMENT_CLIENT && is_everybody(&element->network))
-            problems_warning(reader->problems,
-                             element->file == NULL ? reader->settings->file
-                                                   : element->file,
-                             element->line, "%s: client:%s holds most of the internet: %s",
-                             name, element->text, effect);
+            problems_warning(
+                reader->problems,
+                element->file == NULL ? reader->settings->file : element->file,
+                element->line, "%s: client:%s holds most of the internet: %s", name,
+                element->text, effect);
     }
 }
 
@@ -162,11 +161,12 @@ static void warn_of_names(struct reader *reader)
 
 /* ---- notify.command ---- */
 
-/* True for what only the shell itself can run, so that no file of that name is missing. */
+/* True for what only the shell itself can run, so that no file of that name is missing.
+ */
 static bool is_of_shell(const char *word)
 {
-    static const char *const words[] = {"case", "cd",  "eval", "export", "for",
-                                        "if",   "set", "trap", "ulimit", "umask",
+    static const char *const words[] = {"case",  "cd",    "eval", "export", "for",
+                                        "if",    "set",   "trap", "ulimit", "umask",
                                         "unset", "until", "wait", "while"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(word, words[i]) == 0)
@@ -187,9 +187,8 @@ static bool can_run(const char *path)
 /* As the shell would look for it below mailbraked.service. */
 static bool is_found(const char *word)
 {
-    static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin",
-                                          "/usr/sbin",       "/usr/bin",
-                                          "/sbin",           "/bin"};
+    static const char *const folders[] = {
+        "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
     bool found = false;
     if (word[0] == '/')
         return can_run(word);

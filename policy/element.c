@@ -48,7 +48,7 @@ static bool has_bare_at(const char *text)
 
 static enum status parse_login(const char *glob, struct element *out, struct error *error)
 {
-    if (glob[0] == '\0' || has_bare_at(glob))
+    if (glob[0] == '\0' || has_bare_at(glob) || strpbrk(glob, "<>(),\"") != NULL)
         return refuse(error, glob, "login: takes a user name, which may hold '*'");
     return keep_lower(out, ELEMENT_LOGIN, glob);
 }
@@ -134,6 +134,17 @@ static bool is_word(const char *text)
                              "0123456789_-")] == '\0';
 }
 
+/* "login:a" and "login:b" written as one. */
+static bool has_two_prefixes(const char *text)
+{
+    static const char *const prefixes[] = {"login:", "client:", "list:"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (text[0] != '\0' && strstr(text + 1, prefixes[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* Blanks and control characters stand in no element; a reason must not repeat them. */
 static enum status check_characters(const char *string, struct error *error)
 {
@@ -147,6 +158,8 @@ static enum status check_characters(const char *string, struct error *error)
     }
     if (has_two_ats(string))
         return refuse(error, string, "has two '@': is a comma missing between two?");
+    if (has_two_prefixes(string))
+        return refuse(error, string, "has two prefixes: is a comma missing between two?");
     return STATUS_OK;
 }
 

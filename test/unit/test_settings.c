@@ -250,6 +250,93 @@ START_TEST(settings_include_problems)
 }
 END_TEST
 
+/* A comma is missing; the line of the second string. */
+static const struct {
+    const char *text;
+    const char *begins;
+} joints[] = {
+    {"domains = [ \"a.example\" \"b.example\" ];", "m.conf:1: no comma between this"},
+    {"domains = [ \"a.example\",\n \"b.\"\n \"example\" ];",
+     "m.conf:3: no comma between"},
+    {"trusted = [ \"client:local\" # our own\n \"\" ];",
+     "m.conf:2: no comma between this"},
+    {"relays = [ \"client:10.0.0.1\" /* one */ \"client:10.0.0.2\" ];",
+     "m.conf:1: relays: \"client:10.0.0.1client:10.0.0.2\": has two prefixes"},
+    {"relays = [ \"client:10.0.0.1\"\n\"2\" ];", "m.conf:2: no comma between this"},
+    {"notify = { to = [ \"a@b.example\" // one\n\"c.example\" ]; };",
+     "m.conf:2: no comma"},
+    {"groups = { g = [ \"login:a\" \"b\" ]; };", "m.conf:1: no comma between this"},
+    {"groups = { g = ( \"login:a\" \"b\" ); };", "m.conf:1: no comma between this"},
+    {"groups = { g = [ \"login:a\" \"login:b\" ]; };",
+     "m.conf:1: groups.g: \"login:alogin:b\": has two prefixes"},
+    {"rules = ( { name = \"r\"; action = \"reject\";\n from = [ \"login:a\" "
+     "\"@b.example\" ];"
+     " } );",
+     "m.conf:2: no comma between this"},
+    {"rules = ( { name = \"r\"; action = \"reject\";\n to_not = [ \"a@b.example\" \"c\" "
+     "]; } );",
+     "m.conf:2: no comma between this"},
+    {"domains = [ \"a.example\" ];\nlists = ( { virtual = \"v\"; domains = [ "
+     "\"a.example\"\n"
+     "\"b\" ]; } );",
+     "m.conf:3: no comma between this"},
+    {"control = { roles = [ \"a\" \"b\" ]; };", ""},
+};
+
+START_TEST(settings_a_missing_comma)
+{
+    if (joints[_i].begins[0] == '\0')
+        ck_assert_int_eq(load(joints[_i].text), STATUS_INVALID);
+    else
+        expect(joints[_i].text, joints[_i].begins);
+}
+END_TEST
+
+START_TEST(settings_a_missing_comma_across_files)
+{
+    static const char *const arounds[][2] = {
+        {"domains = [ \"a.example\"\n@include \"more.conf\"\n];", "\"b.example\""},
+        {"domains = [\n@include \"more.conf\"\n\"a.example\" ];",
+         "\"b.example\" # end\n"},
+        {"domains = [\n@include \"more.conf\"\n];", "\"a.example\"\n\"b.example\"\n"},
+        {"domains = [\n@include \"more.conf\"\n@include \"more.conf\"\n];",
+         "\"b.example\""},
+    };
+    static const char *const places[] = {"more.conf:1", "m.conf:3", "more.conf:2",
+                                         "more.conf:1"};
+    for (size_t i = 0; i < sizeof arounds / sizeof *arounds; i++) {
+        write_text("more.conf", arounds[i][1]);
+        expect(arounds[i][0], places[i]);
+    }
+    write_text("more.conf", "# nothing\n");
+    load_right("domains = [ \"a.example\"\n@include \"more.conf\"\n];");
+    write_text("more.conf", ", \"b.example\"\n");
+    load_right("domains = [ \"a.example\"\n@include \"more.conf\"\n];");
+    ck_assert_uint_eq(settings.policy.domains.count, 2);
+}
+END_TEST
+
+START_TEST(settings_a_long_text_may_be_joined)
+{
+    load_right("rules = ( { name = \"r\"; reach_over = 1; action = \"reject\";\n"
+               "reason = \"Please ask \" # the office\n\"the office.\"; } );\n"
+               "notify : { command = \"cat \"\n/* all */ \">/dev/null\" };");
+    ck_assert_str_eq(settings.policy.rules[0].reason, "Please ask the office.");
+    ck_assert_str_eq(settings.notify.command, "cat >/dev/null");
+}
+END_TEST
+
+START_TEST(settings_a_byte_order_mark)
+{
+    load_right("\xef\xbb\xbf"
+               "domains = [ \"a.example\" ];");
+    ck_assert_uint_eq(settings.policy.domains.count, 1);
+    write_text("more.conf", "\xef\xbb\xbf"
+                            "mode = \"monitor\";");
+    expect("\n@include \"more.conf\"", "more.conf:1: begins with a byte order mark");
+}
+END_TEST
+
 START_TEST(settings_unreadable)
 {
     char path[PATH_MAX + 100];
@@ -373,6 +460,11 @@ static TCase *mistake_tests(void)
     tcase_add_loop_test(tests, settings_mistake, 0, count_vectors());
     tcase_add_test(tests, settings_tells_all_at_once);
     tcase_add_test(tests, settings_include_problems);
+    tcase_add_loop_test(tests, settings_a_missing_comma, 0,
+                        sizeof joints / sizeof *joints);
+    tcase_add_test(tests, settings_a_missing_comma_across_files);
+    tcase_add_test(tests, settings_a_long_text_may_be_joined);
+    tcase_add_test(tests, settings_a_byte_order_mark);
     tcase_add_test(tests, settings_unreadable);
     tcase_add_test(tests, settings_nul_is_no_end);
     tcase_add_test(tests, settings_deep);

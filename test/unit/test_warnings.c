@@ -4,14 +4,14 @@
 #include "policy/judge.h"
 
 /* Everything that other tests are about, said right. */
-#define QUIET                                                                            \
-    "control = { group = \"root\"; };\nmta = { helper = \"mta.sock\"; };\n"
+#define QUIET "control = { group = \"root\"; };\nmta = { helper = \"mta.sock\"; };\n"
 
 static const struct {
     const char *text;
     const char *begins; /* of the only warning; NULL: there is none */
 } doubts[] = {
-    {"milter = { socket = \"inet:8891@0.0.0.0\"; };", "m.conf:1: warning: milter.socket: whoever"},
+    {"milter = { socket = \"inet:8891@0.0.0.0\"; };",
+     "m.conf:1: warning: milter.socket: whoever"},
     {"milter = { socket = \"inet:8891@relay.example\"; };",
      "m.conf:1: warning: milter.socket: whoever"},
     {"milter = { socket = \"inet6:8891@[2001:db8::1]\"; };",
@@ -24,9 +24,12 @@ static const struct {
      "m.conf:1: warning: milter.socket: every user of this machine"},
     {"milter = { socket = \"inet6:8891@::1\"; };",
      "m.conf:1: warning: milter.socket: every user of this machine"},
-    {"milter = {\nsocket_mode = \"0\"; };", "m.conf:2: warning: milter.socket_mode: the mail server"},
-    {"milter = { socket_mode = \"0600\"; };", "m.conf:1: warning: milter.socket_mode: the mail"},
-    {"milter = { socket_mode = \"0444\"; };", "m.conf:1: warning: milter.socket_mode: the mail"},
+    {"milter = {\nsocket_mode = \"0\"; };",
+     "m.conf:2: warning: milter.socket_mode: the mail server"},
+    {"milter = { socket_mode = \"0600\"; };",
+     "m.conf:1: warning: milter.socket_mode: the mail"},
+    {"milter = { socket_mode = \"0444\"; };",
+     "m.conf:1: warning: milter.socket_mode: the mail"},
     {"milter = { socket_mode = \"0620\"; };", NULL},
     {"milter = { socket_mode = \"0666\"; };", NULL},
     {"milter = { socket = \"inet:8891@127.0.0.1\"; socket_mode = \"0\"; };",
@@ -39,10 +42,13 @@ static const struct {
      "m.conf:2: warning: milter.socket_mode: the mail server"},
     {"trusted = [\n\"client:10.0.0.0/8\",\n\"client:0.0.0.0/0\" ];",
      "m.conf:3: warning: trusted: client:0.0.0.0/0 holds most of the internet"},
-    {"relays = [ \"client:::/0\" ];", "m.conf:1: warning: relays: client:::/0 holds most"},
-    {"relays = [ \"client:128.0.0.0/1\" ];", "m.conf:1: warning: relays: client:128.0.0.0/1"},
+    {"relays = [ \"client:::/0\" ];",
+     "m.conf:1: warning: relays: client:::/0 holds most"},
+    {"relays = [ \"client:128.0.0.0/1\" ];",
+     "m.conf:1: warning: relays: client:128.0.0.0/1"},
     {"trusted = [ \"client:2000::/3\" ];", "m.conf:1: warning: trusted: client:2000::/3"},
-    {"trusted = [ \"client:::ffff:0.0.0.0/96\" ];", "m.conf:1: warning: trusted: client:"},
+    {"trusted = [ \"client:::ffff:0.0.0.0/96\" ];",
+     "m.conf:1: warning: trusted: client:"},
     {"trusted = [ \"client:10.0.0.0/8\", \"client:fc00::/7\", \"client:local\" ];", NULL},
     {"relays = [ \"client:10.0.0.2\", \"client:2001:db8::1\" ];", NULL},
     {"notify = { command = \"/no/such/program --now\"; };",
@@ -96,8 +102,9 @@ END_TEST
 
 START_TEST(warnings_a_key_is_a_regular_file)
 {
-    expect_doubt("", "/dev/urandom",
-                 "m.conf:2: warning: privacy.key_file: is not a regular file: /dev/urandom");
+    expect_doubt(
+        "", "/dev/urandom",
+        "m.conf:2: warning: privacy.key_file: is not a regular file: /dev/urandom");
     expect_doubt("", "/tmp",
                  "m.conf:2: warning: privacy.key_file: is not a regular file: /tmp");
     expect_doubt("", "/etc/passwd", NULL);
@@ -116,8 +123,9 @@ START_TEST(warnings_a_rule_has_a_name_of_its_own)
                  judge_other_deciders[i]);
         expect_doubt(text, "key", begins);
     }
-    expect_doubt("rules = ( { name = \"brakes\"; reach_over = 9; action = \"reject\"; } );",
-                 "key", NULL);
+    expect_doubt(
+        "rules = ( { name = \"brakes\"; reach_over = 9; action = \"reject\"; } );", "key",
+        NULL);
 }
 END_TEST
 
