@@ -52,23 +52,46 @@ bool mta_message_bears(const struct mta_message *message, const char *hold_id)
     return false;
 }
 
+/* In a stranger's bytes; NULL without memory. */
+static json_t *make_string(const char *value)
+{
+    struct text clean = {0};
+    utf8_add(&clean, value, strlen(value));
+    json_t *string = clean.failed ? NULL : json_string(text_string(&clean));
+    text_clear(&clean);
+    return string;
+}
+
+/* False without memory. */
+static bool add_line(struct text *out, json_t *json)
+{
+    char *line = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (line != NULL)
+        text_add_string(out, line);
+    free(line);
+    json_decref(json);
+    return line != NULL;
+}
+
+void mta_message_envelope(const struct mta_message *message, struct text *out)
+{
+    json_t *json = json_pack(
+        "{s:o, s:I, s:o, s:o, s:b}", "sender", make_string(message->sender),
+        "arrival_time", message->arrived_s, "login", make_string(message->login),
+        "client", make_string(message->client), "local", message->local);
+    out->failed = !add_line(out, json) || out->failed;
+}
+
 void mta_message_list(const struct mta_message *message, const char *queue_id,
                       struct text *list)
 {
-    struct text sender = {0}; /* in a stranger's bytes */
-    utf8_add(&sender, message->sender, strlen(message->sender));
-    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:s, s:I}", "queue_name",
-                             message->queue, "queue_id", queue_id, "arrival_time",
-                             message->arrived_s, "size", message->size_bytes, "sender",
-                             text_string(&sender), "recipients", message->recipients);
-    char *line = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
-    if (line != NULL && !sender.failed && list->length < MTA_LIST_MAX)
-        text_printf(list, "%s\n", line);
-    else
-        list->failed = true;
-    free(line);
-    json_decref(json);
-    text_clear(&sender);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:I, s:I, s:o, s:I}", "queue_name", message->queue, "queue_id",
+        queue_id, "arrival_time", message->arrived_s, "size", message->size_bytes,
+        "sender", make_string(message->sender), "recipients", message->recipients);
+    bool fits = list->length < MTA_LIST_MAX;
+    list->failed = !add_line(list, json) || !fits || list->failed;
+    text_add_string(list, "\n");
 }
 
 void mta_message_clear(struct mta_message *message)

@@ -14,6 +14,7 @@
 #include "admin/mta.h"
 #include "base/clock.h"
 #include "base/program.h"
+#include "base/queue_id.h"
 
 enum { PATH_SIZE = 4096 };
 
@@ -42,17 +43,31 @@ static void find_body(const char *path, char out[PATH_SIZE])
         (void)snprintf(out, PATH_SIZE, "%.*s/df%s", folder, path, id_of(path));
 }
 
-/* O QueueDirectory of sendmail.cf; it may end with a '*'. */
-static bool find_queue(const char *configuration, char out[PATH_SIZE])
+/* O QueueDirectory of sendmail.cf, which may end with a '*', and O SMTPUTF8. */
+static enum status set_up(const struct mta_job *job)
 {
     char line[PATH_SIZE];
-    FILE *in = fopen(configuration, "re");
-    out[0] = '\0';
-    while (in != NULL && out[0] == '\0' && fgets(line, sizeof line, in) != NULL)
-        (void)sscanf(line, "O QueueDirectory = %4095s", out);
+    char value[8];
+    struct mta_setup *setup = job->setup;
+    FILE *in = setup->known ? NULL : fopen(job->configuration, "re");
+    while (in != NULL && fgets(line, sizeof line, in) != NULL) {
+        if (setup->queue[0] == '\0')
+            (void)sscanf(line, "O QueueDirectory = %4095s", setup->queue);
+        if (sscanf(line, "O SMTPUTF8 = %7s", value) == 1 ||
+            sscanf(line, "O SMTPUTF8=%7s", value) == 1)
+            setup->international = strchr("TtYy1", value[0]) != NULL;
+    }
     if (in != NULL)
         (void)fclose(in);
-    return out[0] == '/';
+    setup->known = setup->queue[0] == '/';
+    return setup->known ? STATUS_OK
+                        : error_set(job->error, STATUS_IO, "%s: no QueueDirectory",
+                                    job->configuration);
+}
+
+static bool is_international(const struct mta_job *job)
+{
+    return set_up(job) == STATUS_OK && job->setup->international;
 }
 
 /* For glob: a part of a queue that can't be read is a failure, one that is not there or
@@ -67,12 +82,12 @@ static int stop(const char *path, int number)
 static enum status find_files(const struct mta_job *job, glob_t *out)
 {
     static const char *const names[] = {"[hq]f?*", "qf/[hq]f?*"};
-    char queue[PATH_SIZE];
+    const char *queue = job->setup->queue;
     char pattern[PATH_SIZE + 16];
     *out = (glob_t){0};
-    if (!find_queue(job->configuration, queue))
-        return error_set(job->error, STATUS_IO, "%s: no QueueDirectory",
-                         job->configuration);
+    enum status status = set_up(job);
+    if (status != STATUS_OK)
+        return status;
     int failure = glob(queue, 0, stop, out);
     globfree(out);
     for (size_t i = 0; i < 2 && failure == 0; i++) {
@@ -98,6 +113,12 @@ static void take_line(struct mta_message *message, const char *line)
         value += *value == '<';
         (void)snprintf(message->sender, sizeof message->sender, "%.*s",
                        (int)strcspn(value, ">"), value);
+    } else if (line[0] == '$' && line[1] == '_') { /* $_NAME [ADDRESS] */
+        const char *address = strrchr(line, '[');
+        message->local = address == NULL;
+        if (address != NULL)
+            (void)snprintf(message->client, sizeof message->client, "%.*s",
+                           (int)strcspn(address + 1, "]"), address + 1);
     } else if (line[0] == 'H') { /* H?FLAGS?NAME: VALUE, FLAGS are often empty */
         const char *flags_end = *value == '?' ? strchr(value + 1, '?') : NULL;
         mta_message_add_header(message, flags_end == NULL ? value : flags_end + 1);
@@ -164,73 +185,125 @@ static enum status list(const struct mta_job *job, struct text *out)
     return status;
 }
 
-static enum status find_file(const struct mta_job *job, const char *queue_id,
-                             char out[PATH_SIZE])
+/* Where one message is among all; IO when an order for it would mean others, too. */
+static enum status pick(const glob_t *files, const char *queue_id, const char **out,
+                        struct error *error)
 {
-    glob_t files;
     bool contained = false;
-    out[0] = '\0';
-    enum status status = find_files(job, &files);
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        const char *id = id_of(files.gl_pathv[i]);
+    *out = NULL;
+    for (size_t i = 0; i < files->gl_pathc; i++) {
+        const char *id = id_of(files->gl_pathv[i]);
         if (strcmp(id, queue_id) == 0)
-            (void)snprintf(out, PATH_SIZE, "%s", files.gl_pathv[i]);
+            *out = files->gl_pathv[i];
         else
             contained = contained || strstr(id, queue_id) != NULL;
     }
+    if (*out == NULL)
+        return error_set(error, STATUS_NOT_FOUND, "it is not in the queue");
+    return contained
+               ? error_set(error, STATUS_IO, "another message's id contains this one")
+               : STATUS_OK;
+}
+
+/* Each item that is in order meets its file. Its own status is what that says, unless
+ * memory or time is short. */
+static enum status for_each(const struct mta_job *job, struct mta_item *items,
+                            size_t count,
+                            enum status (*visit)(const struct mta_job *job,
+                                                 const char *path, struct mta_item *item))
+{
+    glob_t files;
+    enum status status = find_files(job, &files);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const char *path;
+        struct mta_item *item = &items[i];
+        const struct mta_job one = {.mta = job->mta,
+                                    .configuration = job->configuration,
+                                    .deadline_us = job->deadline_us,
+                                    .error = &item->error,
+                                    .setup = job->setup};
+        if (item->status == STATUS_OK)
+            item->status = pick(&files, item->order->queue_id, &path, &item->error);
+        if (item->status == STATUS_OK)
+            item->status = visit(&one, path, item);
+        if (item->status == STATUS_UNAVAILABLE)
+            status = error_set(job->error, item->status, "%s", item->error.text);
+    }
     globfree(&files);
-    if (status == STATUS_OK && out[0] == '\0')
-        status = error_set(job->error, STATUS_NOT_FOUND, "it is not in the queue");
-    else if (status == STATUS_OK && contained) /* sendmail -qI would take both */
-        status =
-            error_set(job->error, STATUS_IO, "another message's id contains this one");
     return status;
 }
 
-static enum status look(const struct mta_job *job, const char *queue_id,
-                        struct mta_message *out)
+static enum status look_at(const struct mta_job *job, const char *path,
+                           struct mta_item *item)
 {
-    char path[PATH_SIZE];
-    enum status status = find_file(job, queue_id, path);
-    return status == STATUS_OK ? read_file(job, path, out) : status;
+    return read_file(job, path, &item->message);
+}
+
+static enum status look(const struct mta_job *job, struct mta_item *items, size_t count)
+{
+    return for_each(job, items, count, look_at);
+}
+
+static enum status show(const struct mta_job *job, const char *path,
+                        struct mta_item *item)
+{
+    (void)job;
+    show_queue(path, &item->message);
+    return STATUS_OK;
+}
+
+static enum status find(const struct mta_job *job, struct mta_item *items, size_t count)
+{
+    return for_each(job, items, count, show);
 }
 
 /* ---- act ---- */
 
-/* options: one or two. */
-static enum status run_queue(const struct mta_job *job, const char *queue_id,
-                             const char *first, const char *second)
+/* All of them in one queue run; options: one or two. */
+static enum status run_queue(const struct mta_job *job, const struct mta_item *items,
+                             size_t count, const char *first, const char *second)
 {
-    char only[64];
-    (void)snprintf(only, sizeof only, "-qI%s", queue_id);
+    char only[MTA_BATCH_MAX][QUEUE_ID_MAX + 4];
+    const char *options[MTA_BATCH_MAX + 3] = {NULL};
+    size_t wanted = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].status != STATUS_OK)
+            continue;
+        (void)snprintf(only[wanted], sizeof only[wanted], "-qI%s",
+                       items[i].order->queue_id);
+        options[wanted] = only[wanted];
+        wanted++;
+    }
+    if (wanted == 0)
+        return STATUS_OK;
+    options[wanted] = first;
+    options[wanted + 1] = first == NULL ? NULL : second;
     const struct program command = {
-        .words = {"/usr/sbin/sendmail", "-C", job->configuration, only, first, second}};
+        .words = {"/usr/sbin/sendmail", "-C", job->configuration}, .more = options};
     return program_run(&command, job->deadline_us, job->error);
 }
 
 /* The delivery goes on behind our back. */
-static enum status release(const struct mta_job *job, const char *queue_id,
-                           const struct mta_message *message)
+static enum status release(const struct mta_job *job, struct mta_item *items,
+                           size_t count)
 {
-    (void)message;
-    enum status status = run_queue(job, queue_id, "-qQ", "-Q");
-    return status == STATUS_OK ? run_queue(job, queue_id, NULL, NULL) : status;
+    enum status status = run_queue(job, items, count, "-qQ", "-Q");
+    return status == STATUS_OK ? run_queue(job, items, count, NULL, NULL) : status;
 }
 
-static enum status hold(const struct mta_job *job, const char *queue_id)
+static enum status hold(const struct mta_job *job, struct mta_item *items, size_t count)
 {
-    return run_queue(job, queue_id, "-Qmailbrake", NULL);
+    return run_queue(job, items, count, "-Qmailbrake", NULL);
 }
 
 /* While we have its lock, Sendmail leaves the message alone. The queue file goes first:
  * a body without one is litter, one without a body would be a fault. */
-static enum status remove_held(const struct mta_job *job, const char *queue_id)
+static enum status remove_one(const struct mta_job *job, const char *path,
+                              struct mta_item *item)
 {
-    char path[PATH_SIZE];
     char body[PATH_SIZE];
-    enum status status = find_file(job, queue_id, path);
-    if (status != STATUS_OK)
-        return status;
+    enum status status = STATUS_OK;
+    (void)item;
     find_body(path, body);
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || id_of(path)[-2] != 'h' || flock(fd, LOCK_EX | LOCK_NB) != 0)
@@ -242,12 +315,19 @@ static enum status remove_held(const struct mta_job *job, const char *queue_id)
     return status;
 }
 
+static enum status remove_held(const struct mta_job *job, struct mta_item *items,
+                               size_t count)
+{
+    return for_each(job, items, count, remove_one);
+}
+
 const struct mta mta_sendmail = {
     .list = list,
-    .find = look,
+    .find = find,
     .look = look,
     .release = release,
     .remove = remove_held,
     .hold = hold,
+    .is_international = is_international,
     .null_sender = "<>",
 };

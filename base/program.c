@@ -17,7 +17,11 @@
 #include "base/clock.h"
 
 enum { INPUT, ERRORS, OUTPUT, OUTPUT_END, PROCESS, FILES };
-enum { ERRORS_BYTES = 64 * 1024, CANNOT_RUN = 127, ARGV_SIZE = PROGRAM_WORDS_MAX + 22 };
+enum {
+    ERRORS_BYTES = 64 * 1024,
+    CANNOT_RUN = 127,
+    ARGV_SIZE = PROGRAM_WORDS_MAX + PROGRAM_MORE_MAX + 1
+};
 
 /* Errors has room for so much and never for more: it is our memory. */
 static bool open_files(int files[FILES], const struct program *program)
@@ -42,11 +46,13 @@ static void close_file(int *file)
 
 /* In the child, where only what is safe in a signal handler may be called: its own group,
  * default signals, three files and nothing else of ours. */
-_Noreturn static void become(const char *const *argv, const int files[FILES], int output)
+_Noreturn static void become(const char *const *argv, const int files[FILES], int output,
+                             bool utc)
 {
     static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     static char language[] = "LC_ALL=C";
-    char *const environment[] = {path, language, NULL};
+    static char zone[] = "TZ=UTC0";
+    char *const environment[] = {path, language, utc ? zone : NULL, NULL};
     sigset_t none;
     (void)sigemptyset(&none);
     if (setpgid(0, 0) == 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
@@ -70,7 +76,8 @@ static pid_t start(const struct program *program, int files[FILES])
     }
     pid_t pid = fork();
     if (pid == 0)
-        become(argv, files, files[program->take == NULL ? ERRORS : OUTPUT_END]);
+        become(argv, files, files[program->take == NULL ? ERRORS : OUTPUT_END],
+               program->utc);
     if (pid > 0) {
         (void)setpgid(pid, pid); /* done by both: before either goes on */
         files[PROCESS] = pidfd_open(pid, 0);

@@ -3,6 +3,7 @@
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,7 +12,7 @@
 
 enum {
     PROGRAM_WORDS_MAX = 8,
-    PROGRAM_MORE_MAX = 20,
+    PROGRAM_MORE_MAX = 104,
     PROGRAM_LINE_MAX = 64 * 1024 * 1024, /* bytes of a line of output */
 };
 
@@ -23,6 +24,7 @@ struct program {
     size_t input_length;
     void (*take)(void *context, const char *line); /* gets each line of output; or NULL */
     void *context;
+    bool utc; /* its times are UTC, not those of the system's zone */
 };
 
 /* OK when it ended with 0. IO with the last line that it wrote to standard error (or to
