@@ -1,11 +1,20 @@
-/* mailbrake check: the configuration, its lists, and whether the store answers. */
+/* mailbrake check: the configuration, its lists, and whether the store answers, all as
+ * mailbraked will find it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "admin/arguments.h"
+#include "admin/as_user.h"
 #include "admin/output.h"
 #include "admin/relay.h"
 #include "admin/verbs.h"
+#include "base/text.h"
+#include "conf/folder.h"
 #include "lists/snapshot.h"
 #include "quarantine/advice.h"
 #include "store/key.h"
@@ -74,6 +83,68 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
     (void)puts(policy->monitor ? ", mode monitor" : "");
 }
 
+/* ---- as whom ---- */
+
+/* Whom the unit runs mailbraked as. */
+static const char daemon_user[] = "mailbrake";
+
+/* As root we could read everything, mailbraked can't. Returns whether we are its user
+ * now. A draft that lies where he can't go, in /root, is looked at as root. */
+static bool become_daemon(const char *config, struct as_user *out_before,
+                          struct problems *problems)
+{
+    if (!as_user_begin(daemon_user, out_before))
+        return false;
+    if (strcmp(config, ARGUMENTS_CONFIG) == 0 ||
+        faccessat(AT_FDCWD, config, R_OK, AT_EACCESS) == 0)
+        return true;
+    as_user_end(out_before);
+    if (access(config, R_OK) == 0)
+        problems_warning(
+            problems, config, 0,
+            "the user %s, whom mailbraked runs as, can't read it; whether he "
+            "can read its lists and keys was not looked at",
+            daemon_user);
+    return false;
+}
+
+static void explain_denials(const char *config, struct problems *problems)
+{
+    bool denied = false;
+    for (size_t i = 0; i < problems->count; i++)
+        denied = denied || strstr(problems->items[i].text, strerror(EACCES)) != NULL;
+    if (denied)
+        problems_warning(problems, config, 0,
+                         "files were read as the user %s, whom mailbraked runs as; chgrp "
+                         "%s FILE and chmod g+r FILE let it read one",
+                         daemon_user, daemon_user);
+}
+
+/* It must be able to make its sockets and its state. */
+static void check_folder(const char *file, const char *name, const char *config,
+                         struct problems *problems)
+{
+    const char *slash = file == NULL ? NULL : strrchr(file, '/');
+    char *folder = slash == NULL ? NULL : strndup(file, (size_t)(slash - file));
+    if (folder != NULL && folder[0] != '\0' && folder_exists(file) &&
+        faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        problems_warning(problems, config, 0,
+                         "%s: the user %s, whom mailbraked runs as, can't write to %s",
+                         name, daemon_user, folder);
+    free(folder);
+}
+
+static void check_folders(const struct settings *settings, struct problems *problems)
+{
+    const char *config = settings->file;
+    check_folder(text_after(settings->milter.socket, "unix:"), "milter.socket", config,
+                 problems);
+    check_folder(settings->control.socket, "control.socket", config, problems);
+    check_folder(settings->store.state_file, "store.state_file", config, problems);
+}
+
+/* ---- the verb ---- */
+
 enum { OPTION_MTA = 256 };
 
 static enum status take_option(void *context, int val, const char *argument)
@@ -84,6 +155,51 @@ static enum status take_option(void *context, int val, const char *argument)
     return STATUS_OK;
 }
 
+/* What an error before kept from being looked at. */
+static void check_rest(const char *config, struct problems *problems)
+{
+    struct settings settings;
+    struct problems known = {0};
+    if (settings_load(config, &settings, &known) == STATUS_OK) {
+        check_store(&settings, problems);
+        settings_clear(&settings);
+    } else {
+        settings_try_files(config, problems);
+    }
+    problems_clear(&known);
+}
+
+/* All but what is the mail server's. NULL when there is an error. */
+static struct snapshot *check_all(const char *config, struct problems *problems)
+{
+    struct as_user before;
+    struct snapshot *snapshot = NULL;
+    bool became = become_daemon(config, &before, problems);
+    enum status status = snapshot_load(config, NULL, true, problems, &snapshot);
+    if (status == STATUS_OK) {
+        check_store(snapshot->settings, problems);
+        advice_add(snapshot, problems);
+        if (became)
+            check_folders(snapshot->settings, problems);
+    } else if (problems->errors == 0) {
+        problems_error(problems, config, 0, "out of memory");
+    } else {
+        check_rest(config, problems);
+    }
+    if (became) {
+        explain_denials(config, problems);
+        as_user_end(&before);
+    }
+    return snapshot;
+}
+
+static bool print_json(const struct problems *problems, bool ok)
+{
+    return output_json(json_pack("{s:b, s:o, s:o}", "ok", ok, "errors",
+                                 output_problem_array(problems, false), "warnings",
+                                 output_problem_array(problems, true)));
+}
+
 int verb_check(int argc, char **argv)
 {
     static const struct option options[] = {{"mta", no_argument, NULL, OPTION_MTA},
@@ -92,29 +208,18 @@ int verb_check(int argc, char **argv)
     const struct arguments_extra extra = {options, take_option, &mta};
     struct arguments arguments;
     struct problems problems = {0};
-    struct snapshot *snapshot = NULL;
     if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK)
         return EXIT_USAGE;
     if (arguments.word_count > 0) {
         (void)fputs("mailbrake: check takes no arguments\n", stderr);
         return EXIT_USAGE;
     }
-    enum status status =
-        snapshot_load(arguments.config, NULL, true, &problems, &snapshot);
-    if (status == STATUS_OK) {
-        check_store(snapshot->settings, &problems);
-        advice_add(snapshot, &problems);
-        if (mta)
-            relay_check(snapshot->settings, &problems);
-    } else if (problems.errors == 0) {
-        problems_error(&problems, arguments.config, 0, "out of memory");
-    }
+    struct snapshot *snapshot = check_all(arguments.config, &problems);
+    if (snapshot != NULL && mta)
+        relay_check(snapshot->settings, &problems);
     bool ok = problems.errors == 0;
     if (arguments.json)
-        ok = output_json(json_pack("{s:b, s:o, s:o}", "ok", ok, "errors",
-                                   output_problem_array(&problems, false), "warnings",
-                                   output_problem_array(&problems, true))) &&
-             ok;
+        ok = print_json(&problems, ok) && ok;
     else
         output_problems(&problems);
     if (ok && !arguments.json)

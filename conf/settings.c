@@ -2,9 +2,12 @@
  * linked; then what deserves a warning. */
 #include "conf/settings.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/load.h"
 #include "conf/options.h"
@@ -141,6 +144,46 @@ enum status settings_load(const char *path, struct settings *out,
         settings_clear(&settings);
     *out = settings;
     return status;
+}
+
+static void refuse_unreadable(struct reader *reader, const char *path, const char *file,
+                              int line)
+{
+    if (path == NULL || path[0] == '\0')
+        return;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        problems_error(reader->problems, file, line, "%s: %s", path, strerror(errno));
+    else
+        (void)close(fd);
+}
+
+static void try_files(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    for (size_t i = 0; i < settings->list_count; i++) {
+        const struct list_source *source = &settings->lists[i];
+        refuse_unreadable(reader, source->path,
+                          source->file != NULL ? source->file : settings->file,
+                          source->line);
+    }
+    refuse_unreadable(reader, settings->privacy.key_file, settings->file, 0);
+    refuse_unreadable(reader, settings->store.password_file, settings->file, 0);
+}
+
+void settings_try_files(const char *path, struct problems *problems)
+{
+    struct settings settings = {0};
+    struct problems known = {0};
+    struct reader reader = {.settings = &settings, .problems = &known};
+    enum status status = compile(&reader, path);
+    reader.problems = problems;
+    if (status == STATUS_INVALID && settings.file != NULL)
+        try_files(&reader);
+    tree_clear(&reader.tree);
+    free(reader.folder);
+    settings_clear(&settings);
+    problems_clear(&known);
 }
 
 static void clear_store(struct store_settings *store)

@@ -94,6 +94,10 @@ enum status settings_load(const char *path, struct settings *out,
                           struct problems *problems) MUST_CHECK;
 void settings_clear(struct settings *settings);
 
+/* For a configuration with errors: adds one for each list, key and password that it names
+ * and that can't be opened, so that all is told in one go. */
+void settings_try_files(const char *path, struct problems *problems);
+
 /* What only a restart changes (sockets, the store, the MTA, the key) is used as the
  * process started with it: gives fresh the values of the running settings, and names in
  * fresh->restart what the file says otherwise. NOMEM: fresh is of no use. */

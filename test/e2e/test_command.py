@@ -1,6 +1,7 @@
 """mailbrake check and mailbrake explain, without a daemon."""
 
 import json
+import pathlib
 import re
 import subprocess
 import time
@@ -114,6 +115,69 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
     )
     assert daemon.returncode == 1
     assert f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix" in daemon.stderr
+
+@pytest.fixture
+def as_root_beside_mailbrake(build, tmp_path):
+    """Runs check as root on a machine that has the user mailbrake, as the package makes it."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    for name, line in (("passwd", "mailbrake:x:7355:7355::/:/bin/false"), ("group", "mailbrake:x:7355:")):
+        (folder / name).write_text(pathlib.Path("/etc", name).read_text() + line + "\n")
+    mounts = "; ".join(f"mount --bind {folder}/{name} /etc/{name}" for name in ("passwd", "group"))
+    for place in (tmp_path, *tmp_path.parents[:-2]):
+        place.chmod(place.stat().st_mode | 0o011)
+
+    def check(config, *options):
+        return subprocess.run(
+            ["unshare", "-m", "sh", "-ec", f'{mounts}; exec "$@"', "sh"]
+            + [build.mailbrake, "check", "-c", config, *options],
+            **{"capture_output": True, "text": True, "timeout": 60},
+        )
+
+    return check
+
+
+def test_root_is_told_what_the_daemon_s_user_cannot_read(as_root_beside_mailbrake, tmp_path):
+    check = as_root_beside_mailbrake
+    config, members, key = (tmp_path / name for name in ("m.conf", "all.txt", "key"))
+    members.write_text("ann@district.example\n")
+    key.write_text("k" * 32)
+    text = config_text(
+        {
+            "domains": ["district.example"],
+            "control": {"socket": str(tmp_path / "control.sock")},
+            "store": {"type": "memory"},
+            "privacy": {"key_file": str(key)},
+            "lists": ({"address": "all@district.example", "file": "all.txt"},),
+        },
+        '{ name = "cap"; reach_over = 5; action = "reject"; }',
+    )
+    config.write_text(text)
+    for path in (config, members, key):
+        path.chmod(0o644)
+    done = check(config)
+    assert done.returncode == 0, done.stderr
+    assert f"control.socket: the user mailbrake, whom mailbraked runs as, can't write to {tmp_path}" in done.stderr
+
+    members.chmod(0o600)
+    key.chmod(0o600)
+    done = check(config)
+    assert done.returncode == 1
+    assert f"{config}:5: {members}: Permission denied" in done.stderr, done.stderr
+    assert f"{key}: can't read the key: Permission denied" in done.stderr, done.stderr
+    assert "chgrp mailbrake FILE and chmod g+r FILE" in done.stderr
+
+    config.write_text(text + 'mode = "maybe";\n')  # with other errors, in one go
+    done = check(config, "--json")
+    texts = [f"{e['file']}:{e['line']}: {e['text']}" for e in json.loads(done.stdout)["errors"]]
+    assert f"{config}:5: {members}: Permission denied" in texts, texts
+    assert any(str(key) in text for text in texts) and any("maybe" in text for text in texts), texts
+
+    config.write_text(text)  # a draft of root's own is looked at as root
+    config.chmod(0o600)
+    done = check(config)
+    assert done.returncode == 0, done.stderr
+    assert "the user mailbrake, whom mailbraked runs as, can't read it" in done.stderr
 
 
 def test_usage_errors_exit_2(build, tmp_path):

@@ -111,9 +111,9 @@ static bool is_changed(const char *name)
 /* A section, or read as part of lists, groups or rules. */
 static bool is_whole(const char *name)
 {
-    static const char *const sections[] = {"milter",  "control", "mta",    "quarantine",
-                                           "notify",  "privacy", "store",  "lists",
-                                           "confirm", "groups",  "rules",  "console"};
+    static const char *const sections[] = {"milter",  "control", "mta",   "quarantine",
+                                           "notify",  "privacy", "store", "lists",
+                                           "confirm", "groups",  "rules", "console"};
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         if (strcmp(sections[i], name) == 0)
             return true;
