@@ -161,6 +161,7 @@ bool addrlist_next(struct addrlist *list, const char **out_address, size_t *out_
             end--;
         if (is_blank(start, end))
             continue;
+        list->bracketed = angle;
         *out_address = start;
         *out_length = (size_t)(end - start);
         return true;

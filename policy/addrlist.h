@@ -11,6 +11,7 @@ struct addrlist {
     const char *end;
     bool open_quote; /* a quoted string, or a comment, did not close: later ones of its */
     bool open_comment; /* kind are not looked for */
+    bool bracketed;    /* the last address stood in angle brackets */
 };
 
 struct addrlist addrlist_of(const char *text, size_t length);

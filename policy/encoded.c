@@ -94,9 +94,10 @@ static int base64_digit(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* What is no digit is passed over (RFC 2045 6.8); padding starts anew. */
-static void decode_b(const char *at, const char *end, struct text *bytes)
+void encoded_base64(const char *data, size_t length, struct text *out)
 {
+    const char *at = data;
+    const char *end = data + length;
     uint32_t bits = 0;
     int count = 0;
     for (; at < end; at++) {
@@ -109,7 +110,7 @@ static void decode_b(const char *at, const char *end, struct text *bytes)
         count += 6;
         if (count >= 8) {
             count -= 8;
-            add_byte(bytes, (int)(bits >> count & 0xff));
+            add_byte(out, (int)(bits >> count & 0xff));
         }
     }
 }
@@ -129,7 +130,8 @@ static void add_word(struct decoder *decoder, const struct word *word)
         decoder->charset = charset;
     }
     if (word->encoding == 'b')
-        decode_b(word->text, word->text_end, &decoder->bytes);
+        encoded_base64(word->text, (size_t)(word->text_end - word->text),
+                       &decoder->bytes);
     else
         decode_q(word->text, word->text_end, &decoder->bytes);
     decoder->out->failed = decoder->out->failed || decoder->bytes.failed;
@@ -171,4 +173,12 @@ void encoded_decode(const char *value, size_t length, struct text *out)
     add_plain(&decoder, plain, end);
     text_clear(&decoder.bytes);
     charsets_clear(&decoder.charsets);
+}
+
+void encoded_text(const char *value, struct text *out)
+{
+    if (strstr(value, "=?") == NULL)
+        text_add_string(out, value);
+    else
+        encoded_decode(value, strlen(value), out);
 }

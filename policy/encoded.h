@@ -14,4 +14,12 @@
  * of memory stick in out. */
 void encoded_decode(const char *value, size_t length, struct text *out);
 
+/* The same for a field that is parsed afterwards: one in which no encoded word can stand
+ * stays byte for byte, whatever its bytes are. */
+void encoded_text(const char *value, struct text *out);
+
+/* Adds the bytes that base64 stands for; what is no digit is passed over (RFC 2045 6.8),
+ * padding starts anew. */
+void encoded_base64(const char *data, size_t length, struct text *out);
+
 #endif

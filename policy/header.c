@@ -6,11 +6,13 @@
 
 #include "base/intern.h"
 #include "policy/address.h"
-#include "policy/addrlist.h"
+#include "policy/encoded.h"
+#include "policy/shown.h"
+#include "policy/syntax.h"
 
 static const char *const wanted[] = {
     "To",         "Cc",      "In-Reply-To", "References", "Auto-Submitted",
-    "Precedence", "List-Id", "Message-ID",  "Subject",
+    "Precedence", "List-Id", "Message-ID",  "Subject",    "Thread-Index",
 };
 
 bool header_is_wanted(const char *name)
@@ -22,120 +24,172 @@ bool header_is_wanted(const char *name)
     return false;
 }
 
-/* The first word of a field's value: up to a blank, ';' or '('. */
-static bool word_is(const char *value, const char *word)
+/* A field's words without comments, blanks and folds. */
+struct squeezed {
+    struct text text;
+    size_t word; /* the length of the first one */
+};
+
+/* Encoded words are decoded. */
+static enum status squeeze(const char *value, struct squeezed *out)
 {
-    value += strspn(value, " \t\r\n");
-    size_t length = strcspn(value, " \t\r\n;(");
-    return length == strlen(word) && strncasecmp(value, word, length) == 0;
+    struct text decoded = {0};
+    encoded_text(value, &decoded);
+    const char *at = text_string(&decoded);
+    const char *end = at + decoded.length;
+    bool open_comment = false;
+    *out = (struct squeezed){.word = SIZE_MAX};
+    while (at < end) {
+        const char *after = NULL;
+        if (*at == '(' && !open_comment) {
+            after = syntax_skip_comment(at, end);
+            open_comment = after == NULL;
+        }
+        if (after == NULL && !syntax_is_space(*at))
+            text_add(&out->text, at, 1);
+        else if (out->text.length > 0 && out->word == SIZE_MAX)
+            out->word = out->text.length;
+        at = after == NULL ? at + 1 : after;
+    }
+    bool failed = decoded.failed || out->text.failed;
+    text_clear(&decoded);
+    return failed ? STATUS_NOMEM : STATUS_OK;
 }
 
-static bool is_empty(const char *value)
+/* Up to a ';', the first word or (it may be folded in its middle) all of it. */
+static bool says(const struct squeezed *squeezed, const char *word)
 {
-    return value[strspn(value, " \t\r\n")] == '\0';
+    const char *text = text_string(&squeezed->text);
+    size_t length = strlen(word);
+    size_t whole = strcspn(text, ";");
+    return (whole == length || (squeezed->word == length && length < whole)) &&
+           strncasecmp(text, word, length) == 0;
 }
 
 /* RFC 3834 5, and what lists and vacation programs really send. */
-static bool says_automatic(const struct header *header)
+static enum status take_automatic(const struct header *header, struct header_facts *facts)
 {
+    struct squeezed said;
+    enum status status = squeeze(header->value, &said);
+    bool automatic = false;
     if (strcasecmp(header->name, "Auto-Submitted") == 0)
-        return !is_empty(header->value) && !word_is(header->value, "no");
-    if (strcasecmp(header->name, "Precedence") == 0)
-        return word_is(header->value, "bulk") || word_is(header->value, "list") ||
-               word_is(header->value, "junk");
-    return strcasecmp(header->name, "List-Id") == 0;
+        automatic = said.text.length > 0 && !says(&said, "no");
+    else if (strcasecmp(header->name, "Precedence") == 0)
+        automatic = says(&said, "bulk") || says(&said, "list") || says(&said, "junk");
+    else if (strcasecmp(header->name, "List-Id") == 0)
+        automatic = true;
+    facts->automatic = facts->automatic || automatic;
+    text_clear(&said.text);
+    return status;
 }
 
-/* Counts the addresses of one To or Cc that no earlier one has shown. One that is too
- * long to be a mailbox is still shown to everybody: a stranger's, each a new one. */
-static enum status add_visible(const struct header *header, const struct domains *own,
-                               struct intern *seen, struct header_facts *facts)
-{
-    struct addrlist list = addrlist_of(header->value, strlen(header->value));
-    const char *raw;
-    size_t length;
-    while (addrlist_next(&list, &raw, &length)) {
-        struct address address;
-        enum status status = address_parse(raw, length, &address);
-        if (status == STATUS_OK && domains_first(own) != NULL)
-            status = address_qualify(&address, domains_first(own));
-        if (status == STATUS_LIMIT) {
-            facts->visible++;
-            facts->visible_external++;
-            continue;
-        }
-        if (status != STATUS_OK)
-            return status;
-        if (address.length == 0)
-            continue;
-        if (address_is_own(&address, own))
-            (void)address_remove_tag(&address, own->delimiters);
-        uint32_t before = intern_count(seen);
-        uint32_t id;
-        status = intern_add(seen, address.text, address.length, &id);
-        if (status != STATUS_OK)
-            return status;
-        if (intern_count(seen) > before) {
-            facts->visible++;
-            facts->visible_external += !address_is_own(&address, own);
-        }
-    }
-    return STATUS_OK;
-}
+/* ---- To and Cc ---- */
 
-/* Which field a thread's id is from, the better the higher. */
-enum origin_of_thread {
-    THREAD_UNKNOWN,
-    THREAD_OWN,
-    THREAD_ANSWERED,
-    THREAD_REFERRED,
+struct seen {
+    const struct domains *own;
+    struct intern *addresses;
+    struct header_facts *facts;
 };
 
-/* The first field of the best kind that names an id. */
-static enum status take_thread(const struct header *header, enum origin_of_thread origin,
-                               enum origin_of_thread *known, struct header_facts *facts)
+/* In a display name "Lunch@noon" is none, "joe@school.example" is. */
+static bool is_meant(const struct address *address, const struct domains *own)
 {
-    if (origin <= *known)
+    return strchr(address_domain(address), '.') != NULL || address_is_literal(address) ||
+           address_is_own(address, own);
+}
+
+/* Counts an address that no earlier one was. One that is too long to be a mailbox is
+ * still shown to everybody: a stranger's, each a new one. */
+static enum status take_shown(void *context, enum shown_place place, const char *raw,
+                              size_t length)
+{
+    struct seen *seen = context;
+    struct header_facts *facts = seen->facts;
+    struct address address;
+    enum status status = address_parse(raw, length, &address);
+    if (status == STATUS_OK && place == SHOWN_IN_TEXT && !is_meant(&address, seen->own))
         return STATUS_OK;
-    enum status status = thread_find(header->value, facts->thread);
-    if (status == STATUS_OK)
-        *known = origin;
+    if (status == STATUS_OK && domains_first(seen->own) != NULL)
+        status = address_qualify(&address, domains_first(seen->own));
+    if (status == STATUS_LIMIT) {
+        facts->visible++;
+        facts->visible_external++;
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK || address.length == 0)
+        return status;
+    if (address_is_own(&address, seen->own))
+        (void)address_remove_tag(&address, seen->own->delimiters);
+    uint32_t before = intern_count(seen->addresses);
+    uint32_t id;
+    status = intern_add(seen->addresses, address.text, address.length, &id);
+    if (status == STATUS_OK && intern_count(seen->addresses) > before) {
+        facts->visible++;
+        facts->visible_external += !address_is_own(&address, seen->own);
+    }
+    return status;
+}
+
+/* ---- threads ---- */
+
+/* The first field of its name that has one counts. */
+static enum status take_link(const struct header *header, struct header_facts *facts)
+{
+    struct thread_links *links = &facts->links;
+    enum status status = STATUS_NOT_FOUND;
+    bool answers = false;
+    if (strcasecmp(header->name, "References") == 0) {
+        if (links->first[0] == '\0')
+            status = thread_find(header->value, links->first);
+    } else if (strcasecmp(header->name, "In-Reply-To") == 0) {
+        if (links->parent[0] == '\0')
+            status = thread_find_parent(header->value, links->parent);
+    } else if (strcasecmp(header->name, "Message-ID") == 0) {
+        if (links->own[0] == '\0')
+            status = thread_find(header->value, links->own);
+    } else if (links->index[0] == '\0') {
+        status = thread_find_index(header->value, links->index, &answers);
+    }
+    facts->reply = facts->reply || answers;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum origin_of_thread thread_origin(const char *name)
+/* It has something in it, whatever that is. */
+static enum status take_reply(const struct header *header, struct header_facts *facts)
 {
-    if (strcasecmp(name, "References") == 0)
-        return THREAD_REFERRED;
-    if (strcasecmp(name, "In-Reply-To") == 0)
-        return THREAD_ANSWERED;
-    return strcasecmp(name, "Message-ID") == 0 ? THREAD_OWN : THREAD_UNKNOWN;
+    struct squeezed said;
+    enum status status = squeeze(header->value, &said);
+    facts->reply = facts->reply || said.text.length > 0;
+    text_clear(&said.text);
+    return status == STATUS_OK ? take_link(header, facts) : status;
+}
+
+static enum status take_header(const struct header *header, struct seen *seen)
+{
+    const char *name = header->name;
+    struct header_facts *facts = seen->facts;
+    if (strcasecmp(name, "To") == 0 || strcasecmp(name, "Cc") == 0)
+        return shown_each(header->value, take_shown, seen);
+    if (strcasecmp(name, "References") == 0 || strcasecmp(name, "In-Reply-To") == 0)
+        return take_reply(header, facts);
+    if (strcasecmp(name, "Message-ID") == 0 || strcasecmp(name, "Thread-Index") == 0)
+        return take_link(header, facts);
+    if (strcasecmp(name, "Subject") != 0)
+        return take_automatic(header, facts);
+    if (facts->subject == NULL)
+        facts->subject = header->value;
+    return STATUS_OK;
 }
 
 enum status header_gather(const struct header *headers, size_t count,
                           const struct domains *own, struct header_facts *out)
 {
     struct header_facts facts = {0};
-    enum origin_of_thread known = THREAD_UNKNOWN;
-    enum status status = STATUS_OK;
-    struct intern *seen = intern_new();
-    if (seen == NULL)
-        return STATUS_NOMEM;
-
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct header *header = &headers[i];
-        enum origin_of_thread origin = thread_origin(header->name);
-        if (strcasecmp(header->name, "To") == 0 || strcasecmp(header->name, "Cc") == 0)
-            status = add_visible(header, own, seen, &facts);
-        else if (origin != THREAD_UNKNOWN)
-            status = take_thread(header, origin, &known, &facts);
-        else if (strcasecmp(header->name, "Subject") != 0)
-            facts.automatic = facts.automatic || says_automatic(header);
-        else if (facts.subject == NULL)
-            facts.subject = header->value;
-        facts.reply = facts.reply || (origin > THREAD_OWN && !is_empty(header->value));
-    }
-    intern_free(seen);
+    struct seen seen = {.own = own, .addresses = intern_new(), .facts = &facts};
+    enum status status = seen.addresses == NULL ? STATUS_NOMEM : STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = take_header(&headers[i], &seen);
+    intern_free(seen.addresses);
     if (status == STATUS_OK)
         *out = facts;
     return status;

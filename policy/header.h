@@ -19,9 +19,8 @@ struct header {
 struct header_facts {
     uint64_t visible, visible_external; /* distinct addresses in To and Cc */
     bool reply, automatic;
-    char thread[THREAD_SIZE]; /* the first id that a References names, else an
-                                 In-Reply-To, else a Message-ID; "": none does */
-    const char *subject;      /* of the first Subject, borrowed; NULL: there is none */
+    struct thread_links links; /* each of the first field that has one */
+    const char *subject;       /* of the first Subject, borrowed; NULL: there is none */
 };
 
 /* Which fields header_gather looks at. */

@@ -302,7 +302,8 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
         facts_clear(&facts);
         return status;
     }
-    memcpy(facts.thread, shown.thread, sizeof facts.thread);
+    facts.links = shown.links;
+    (void)snprintf(facts.thread, sizeof facts.thread, "%s", thread_name(&shown.links));
     facts.measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
     facts.measures[MEASURE_VISIBLE_EXTERNAL] = (int64_t)shown.visible_external;
     facts.reply = shown.reply;

@@ -62,7 +62,8 @@ struct facts {
     uint64_t copies;
     int64_t measures[MEASURE_COUNT]; /* reach, external, visible, visible_external */
     bool reply, automatic;
-    char thread[THREAD_SIZE]; /* "": the message has none */
+    struct thread_links links;
+    char thread[THREAD_SIZE]; /* as thread_name gives it; "": the message has none */
     char *campaign;           /* as campaign_make gives it; NULL: none. Never logged */
 };
 

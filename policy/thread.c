@@ -9,12 +9,16 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "policy/encoded.h"
 #include "policy/syntax.h"
+
+enum { INDEX_BYTES = 22, INDEX_ANSWER_BYTES = 5 };
 
 struct scan {
     const char *at;
     const char *end;
     bool open_quote, open_comment;
+    bool words; /* something stood outside of brackets */
 };
 
 /* Past the comment, or the quoted string, that opens here; NULL: none does. */
@@ -76,8 +80,11 @@ static bool take_bracketed(struct scan *scan, struct text *id)
             continue;
         }
         const char *after = skip_comment(scan);
-        if (after == NULL)
+        if (after == NULL) {
+            scan->words =
+                scan->words || !(syntax_is_space(*scan->at) || *scan->at == ',');
             after = skip_quoted(scan);
+        }
         scan->at = after == NULL ? scan->at + 1 : after;
     }
     return false;
@@ -107,24 +114,87 @@ static bool is_plain(const struct text *id)
     return true;
 }
 
-enum status thread_find(const char *value, char out_thread[THREAD_SIZE])
+/* An id as a thread is named after it. */
+static void name(const struct text *id, char out_id[THREAD_SIZE])
 {
     static const struct digest_key key;
-    struct scan scan = {.at = value, .end = value + strlen(value)};
-    struct scan again = scan;
-    struct text id = {0};
-    enum status status = STATUS_OK;
-    if (!take_bracketed(&scan, &id) && !take_bare(&again, &id))
-        status = STATUS_NOT_FOUND;
-    else if (id.failed)
-        status = STATUS_NOMEM;
-    else if (is_plain(&id))
-        memcpy(out_thread, id.data, id.length + 1);
-    else {
-        char hex[DIGEST_HEX_SIZE];
-        digest_hex(&key, id.data, id.length, hex);
-        (void)snprintf(out_thread, THREAD_SIZE, "#%s", hex);
+    char hex[DIGEST_HEX_SIZE];
+    if (is_plain(id)) {
+        memcpy(out_id, id->data, id->length + 1);
+        return;
     }
-    text_clear(&id);
+    digest_hex(&key, id->data, id->length, hex);
+    (void)snprintf(out_id, THREAD_SIZE, "#%s", hex);
+}
+
+static enum status find(const char *value, bool parent, char out_id[THREAD_SIZE])
+{
+    struct text decoded = {0};
+    struct text first = {0};
+    struct text last = {0};
+    struct text next = {0};
+    encoded_text(value, &decoded);
+    const char *text = text_string(&decoded);
+    struct scan scan = {.at = text, .end = text + decoded.length};
+    struct scan bare = scan;
+    bool found = take_bracketed(&scan, &first);
+    while (found && parent && take_bracketed(&scan, &next)) {
+        struct text unused = last;
+        last = next;
+        next = unused;
+    }
+    found = found || take_bare(&bare, &first);
+    bool failed = decoded.failed || first.failed || last.failed || next.failed;
+    enum status status = failed ? STATUS_NOMEM : STATUS_NOT_FOUND;
+    if (found && !failed)
+        name(scan.words && last.length > 0 ? &last : &first, out_id);
+    text_clear(&decoded);
+    text_clear(&first);
+    text_clear(&last);
+    text_clear(&next);
+    return found && !failed ? STATUS_OK : status;
+}
+
+enum status thread_find(const char *value, char out_id[THREAD_SIZE])
+{
+    return find(value, false, out_id);
+}
+
+enum status thread_find_parent(const char *value, char out_id[THREAD_SIZE])
+{
+    return find(value, true, out_id);
+}
+
+enum status thread_find_index(const char *value, char out_index[THREAD_SIZE],
+                              bool *out_is_reply)
+{
+    struct text decoded = {0};
+    struct text bytes = {0};
+    encoded_text(value, &decoded);
+    encoded_base64(text_string(&decoded), decoded.length, &bytes);
+    enum status status = STATUS_OK;
+    if (decoded.failed || bytes.failed)
+        status = STATUS_NOMEM;
+    else if (bytes.length < INDEX_BYTES)
+        status = STATUS_NOT_FOUND;
+    if (status == STATUS_OK) {
+        char *at = out_index;
+        *at++ = '#';
+        for (size_t i = 0; i < INDEX_BYTES; i++)
+            at += snprintf(at, 3, "%02x", (unsigned)(unsigned char)bytes.data[i]);
+        *out_is_reply = bytes.length >= INDEX_BYTES + INDEX_ANSWER_BYTES;
+    }
+    text_clear(&decoded);
+    text_clear(&bytes);
     return status;
+}
+
+const char *thread_name(const struct thread_links *links)
+{
+    const char *const names[] = {links->first, links->index, links->parent, links->own};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i][0] != '\0')
+            return names[i];
+    }
+    return "";
 }

@@ -19,9 +19,9 @@ static const struct domains *own_domains(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"To",         "Cc",         "References",
-                                        "Message-ID", "Precedence", "In-Reply-To",
-                                        "Subject",    "List-Id",    "Auto-Submitted"};
+    static const char *const names[] = {
+        "To",          "Cc",      "References", "Message-ID",     "Precedence",
+        "In-Reply-To", "Subject", "List-Id",    "Auto-Submitted", "Thread-Index"};
     struct header fields[FIELDS_MAX];
     struct header_facts facts;
     size_t count = 0;
@@ -36,8 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     claim(header_gather(fields, count, own_domains(), &facts) == STATUS_OK);
     claim(facts.visible_external <= facts.visible && facts.visible <= size);
-    claim(strlen(facts.thread) < THREAD_SIZE);
-    for (const char *c = facts.thread; *c != '\0'; c++)
+    const char *thread = thread_name(&facts.links);
+    claim(strlen(thread) < THREAD_SIZE);
+    for (const char *c = thread; *c != '\0'; c++)
         claim(*c > ' ' && *c <= '~');
     free(text);
     return 0;

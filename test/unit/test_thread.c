@@ -89,6 +89,52 @@ START_TEST(thread_is_the_first_id)
 }
 END_TEST
 
+static const struct {
+    const char *value;
+    const char *thread; /* NULL: the field names none */
+} parents[] = {
+    {"<a@x>", "a@x"},
+    {"<a@x> <b@x>", "a@x"},
+    {"<a@x>, (and) <b@x>", "a@x"},
+    {"Ann <ann@e.example>'s message of \"Mon, 5 Nov\" <a@x>", "a@x"},
+    {"Ann <ann@e.example>'s message\r\n of \"<b@x>\" <a@x> (was <c@x>)", "a@x"},
+    {"<ann@e.example>'s message <a@x>", "a@x"},
+    {"\"Ann\" <ann@e.example> <a@x>", "a@x"},
+    {"<a@x> from \"Ann\" at Nov 5", "a@x"},
+    {"Your message of Monday <>", NULL},
+    {"Ann <ann@e.example> of <> <a@x> < >", "a@x"},
+    {"=?utf-8?q?Ann_=3Cann=40e=2Eexample=3E?= wrote <a@x>", "a@x"},
+    {"a@x", "a@x"},
+    {"Ann wrote", NULL},
+    {"", NULL},
+};
+
+START_TEST(thread_parent_is_no_person)
+{
+    char thread[THREAD_SIZE] = "untouched";
+    enum status status = thread_find_parent(parents[_i].value, thread);
+    const char *wanted = parents[_i].thread;
+    ck_assert_int_eq(status, wanted == NULL ? STATUS_NOT_FOUND : STATUS_OK);
+    ck_assert_str_eq(thread, wanted == NULL ? "untouched" : wanted);
+}
+END_TEST
+
+/* No message-id is spelled as an index is. */
+START_TEST(thread_index_is_not_forged)
+{
+    char real[THREAD_SIZE];
+    char forged[THREAD_SIZE];
+    char value[THREAD_SIZE + 2];
+    bool answers = true;
+    ck_assert_int_eq(
+        thread_find_index("AdR9AAAAAQIDBAUGBwgJCgsMDQ4PEA==", real, &answers), STATUS_OK);
+    ck_assert(!answers);
+    (void)snprintf(value, sizeof value, "<%s>", real);
+    ck_assert_int_eq(thread_find(value, forged), STATUS_OK);
+    ck_assert_str_ne(real, forged);
+}
+END_TEST
+
 static void digest_of(const char *value, char thread[THREAD_SIZE])
 {
     ck_assert_int_eq(thread_find(value, thread), STATUS_OK);
@@ -157,15 +203,22 @@ START_TEST(thread_long_ids_stay_distinct)
 END_TEST
 
 static const char *const hard[] = {
-    "(",    "\"",  "<",    "<>",   "< ",    "<(",   "<\"",  "(<",     "\\",
-    "<\\",  "<a>", "<a@x", "a@x ", " ",     "<()>", "\"\"", "()",     "(\"<",
-    "<(\"", ">",   "@",    "#",    "<\xff", "(()",  "\\\"", "\"\\\"", "<a@x>\r\n\t",
+    "(",      "\"",          "<",   "<>",   "< ",    "<(",   "<\"",
+    "(<",     "\\",          "<\\", "<a>",  "<a@x",  "a@x ", " ",
+    "<()>",   "\"\"",        "()",  "(\"<", "<(\"",  "=?",   "=?a?b?PGE+?= ",
+    "x <a> ", ">",           "@",   "#",    "<\xff", "(()",  "\\\"",
+    "\"\\\"", "<a@x>\r\n\t",
 };
 
 static void work(const char *value)
 {
     char thread[THREAD_SIZE];
+    bool answers;
     enum status status = thread_find(value, thread);
+    ck_assert(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    status = thread_find_parent(value, thread);
+    ck_assert(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    status = thread_find_index(value, thread, &answers);
     ck_assert(status == STATUS_OK || status == STATUS_NOT_FOUND);
 }
 
@@ -202,6 +255,9 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, thread_is_the_first_id, 0,
                         (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_loop_test(tcase, thread_parent_is_no_person, 0,
+                        (int)(sizeof parents / sizeof parents[0]));
+    tcase_add_test(tcase, thread_index_is_not_forged);
     tcase_add_test(tcase, thread_unprintable_is_a_digest);
     tcase_add_test(tcase, thread_digest_is_not_forged);
     tcase_add_test(tcase, thread_long_ids_stay_distinct);
