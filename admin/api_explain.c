@@ -120,6 +120,7 @@ static void judge_question(struct request *request, const struct question *quest
                                               request->settings->store.on_failure,
                                           .brakes = brakes,
                                           .key = context->key,
+                                          .conversations = context->conversations,
                                           .now_ms = now_ms,
                                           .deadline_us = request_deadline_us()};
     enum status status =

@@ -10,6 +10,7 @@
 #include "quarantine/audit.h"
 #include "quarantine/board.h"
 #include "quarantine/ledger.h"
+#include "store/conversations.h"
 #include "store/store.h"
 
 enum {
@@ -30,8 +31,9 @@ struct control_context {
     struct actions *actions;
     struct audit *audit;
     struct counters *counters;
-    const char *host;             /* this relay's name, as the ledger has it */
-    const struct digest_key *key; /* of hashed addresses */
+    struct conversations *conversations; /* NULL: explain knows of no earlier mail */
+    const char *host;                    /* this relay's name, as the ledger has it */
+    const struct digest_key *key;        /* of hashed addresses */
     /* Loads the configuration anew and answers with its problems; the old one stays when
      * there is an error. Called by one thread at a time. */
     enum status (*reload)(void *context, struct problems *problems);

@@ -209,6 +209,8 @@ enum status explanation_make_live(const struct snapshot *snapshot,
     enum status status = facts_gather(envelope, policy, snapshot->directory, &out->facts);
     if (status != STATUS_OK)
         return status;
+    if (live != NULL)
+        conversations_join(live->conversations, &out->facts);
     out->view = (struct view){
         .policy = policy,
         .directory = snapshot->directory,

@@ -9,6 +9,7 @@
 #include "lists/snapshot.h"
 #include "policy/brake.h"
 #include "policy/reply.h"
+#include "store/conversations.h"
 
 enum rule_state { RULE_SKIPPED, RULE_MATCHED, RULE_FIRES };
 
@@ -24,8 +25,9 @@ struct explanation_live {
     enum on_failure on_failure;   /* when it does not answer */
     const struct brakes *brakes;  /* may be NULL */
     const struct digest_key *key; /* of the store's subjects */
-    int64_t now_ms;               /* wall time */
-    int64_t deadline_us;          /* for the store */
+    struct conversations *conversations; /* may be NULL */
+    int64_t now_ms;                      /* wall time */
+    int64_t deadline_us;                 /* for the store */
 };
 
 /* Borrows from the snapshot, the envelope and what is live; clear it before them. */

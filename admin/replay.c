@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/conversations.h"
 
 struct engine {
     const struct replay *replay;
     struct sheet *sheet;
+    struct conversations *conversations;
     struct digest_key key;
     struct outcome *outcomes;
     size_t outcome_capacity;
@@ -82,6 +84,7 @@ static enum status judge_one(struct engine *engine, const struct played *played,
         out->verdict = judge_doubt(CAUSE_DOUBT);
         return STATUS_OK;
     }
+    conversations_join(engine->conversations, &out->facts);
     set_minute(engine, played->at_ms);
     out->view = (struct view){.policy = policy,
                               .directory = snapshot->directory,
@@ -92,6 +95,14 @@ static enum status judge_one(struct engine *engine, const struct played *played,
     if (judge_early(&out->view, &out->verdict))
         return STATUS_OK;
     return walk(engine, out);
+}
+
+static void note(struct engine *engine, const struct judged *judged)
+{
+    enum action action = judged->verdict.action;
+    if (engine->replay->snapshot->settings->policy.monitor || action == ACTION_ACCEPT ||
+        action == ACTION_QUARANTINE)
+        conversations_note(engine->conversations, &judged->facts);
 }
 
 /* What rules that only watch would have stopped. */
@@ -137,8 +148,10 @@ static enum status play(struct engine *engine, struct player *player, struct err
         if (status != STATUS_OK)
             return status == STATUS_NOT_FOUND ? STATUS_OK : status;
         status = judge_one(engine, &played, &judged);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
+            note(engine, &judged);
             status = take(engine, &played, &judged);
+        }
         plan_clear(&judged.plan);
         facts_clear(&judged.facts);
         if (status != STATUS_OK)
@@ -157,8 +170,11 @@ enum status replay_run(const struct replay *replay, struct sheet *out,
     if (status != STATUS_OK)
         return status;
     struct player *player = player_new(replay->scenario);
-    status = player == NULL ? STATUS_NOMEM : play(&engine, player, error);
+    engine.conversations = conversations_new(CONVERSATIONS_MAX);
+    bool made = player != NULL && engine.conversations != NULL;
+    status = made ? play(&engine, player, error) : STATUS_NOMEM;
     player_free(player);
+    conversations_free(engine.conversations);
     free(engine.outcomes);
     if (status == STATUS_OK)
         status = sheet_check(out, replay->snapshot->directory, error);

@@ -96,9 +96,10 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
     engine->ledger = ledger_new(engine->store, &engine->key, daemon->host);
     engine->board = board_new(engine->store);
     engine->counters = counters_new();
+    engine->conversations = conversations_new(CONVERSATIONS_MAX);
     daemon->audit = open_audit(settings->store.state_file);
     if (engine->ledger == NULL || engine->board == NULL || engine->counters == NULL ||
-        daemon->audit == NULL)
+        engine->conversations == NULL || daemon->audit == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     daemon->actions = actions_new(engine->ledger, &engine->seal_key, daemon->host);
     return daemon->actions == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
@@ -129,6 +130,7 @@ static void open_control(struct daemon *daemon)
         .actions = daemon->actions,
         .audit = daemon->audit,
         .counters = engine->counters,
+        .conversations = engine->conversations,
         .host = daemon->host,
         .key = &engine->key,
         .reload = reload_for_control,

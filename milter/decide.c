@@ -84,6 +84,12 @@ static void take_verdict(const struct view *view, const struct verdict *verdict,
     reply_make(&told, has_incident ? decision->incident : NULL, &decision->reply);
 }
 
+/* It is there to be answered, or will be once it is released. */
+static bool is_let_in(const struct decision *decision)
+{
+    return decision->action == ACTION_ACCEPT || decision->action == ACTION_QUARANTINE;
+}
+
 /* What a rule or a brake stopped is told to the ledger; our own failures are not. Nor is
  * mail to an unknown list, unless it is held: then somebody must decide about it. */
 static bool is_recorded(const struct view *view, const struct verdict *verdict)
@@ -209,6 +215,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     };
     *out = (struct decision){.hashed = settings->privacy.addresses == PRIVACY_HASHED};
     out->failure = gather(envelope, occasion->failure, snapshot, &facts);
+    conversations_join(engine->conversations, &facts);
     view.notice = is_notice(engine, &facts, occasion);
     take_identity(engine, &facts, out);
     out->reach = facts.measures[MEASURE_REACH];
@@ -221,6 +228,8 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         record_stopped(engine, &(struct stopped){&view, &plan, settings, occasion},
                        deadline_us, &verdict, out);
     take_verdict(&view, &verdict, out);
+    if (is_let_in(out))
+        conversations_note(engine->conversations, &facts);
     plan_clear(&plan);
     facts_clear(&facts);
     board_release(engine->board, view.brakes);

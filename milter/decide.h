@@ -11,6 +11,7 @@
 #include "policy/reply.h"
 #include "quarantine/board.h"
 #include "quarantine/ledger.h"
+#include "store/conversations.h"
 #include "store/store.h"
 
 /* What decisions are made with; lives as long as the process. */
@@ -20,7 +21,8 @@ struct engine {
     struct ledger *ledger;
     struct board *board;
     struct counters *counters;
-    struct digest_key key; /* hashes addresses for store and log */
+    struct conversations *conversations; /* NULL: answers join nothing */
+    struct digest_key key;               /* hashes addresses for store and log */
     /* Seals notices. Not the key above: that may come from store.prefix, which is no
      * secret. Each process has its own, since it judges the notices that it sends. */
     struct digest_key seal_key;

@@ -1,6 +1,6 @@
 /* addrlist finds the mailboxes; what lies between them is text. Both are searched for
- * addresses from '@' to '@': in a mailbox blanks and comments may surround an '@', in text
- * they end what stands there. Every byte is looked at a bounded number of times. */
+ * addresses from '@' to '@': in a mailbox blanks and comments may surround an '@', in
+ * text they end what stands there. Every byte is looked at a bounded number of times. */
 #include "policy/shown.h"
 
 #include <stdint.h>
@@ -15,7 +15,7 @@ struct search {
     shown_take *take;
     void *context;
     enum status status; /* of the first call that failed */
-    size_t found; /* in mailboxes */
+    size_t found;       /* in mailboxes */
 };
 
 /* A text that is searched, and how far that is. */
@@ -24,12 +24,12 @@ struct scan {
     enum shown_place place;
     const char *at;
     const char *end;
-    const char *local;       /* where a local part may begin; NULL: nowhere */
-    const char *quote_end;   /* the quote that closes what is being looked into */
-    bool dot;                /* the local part ends in one */
-    bool blank;              /* a blank came since its last word */
-    bool open_quote;         /* no later quote closes */
-    bool open_comment;       /* no later comment closes */
+    const char *local;     /* where a local part may begin; NULL: nowhere */
+    const char *quote_end; /* the quote that closes what is being looked into */
+    bool dot;              /* the local part ends in one */
+    bool blank;            /* a blank came since its last word */
+    bool open_quote;       /* no later quote closes */
+    bool open_comment;     /* no later comment closes */
 };
 
 static void search_text(struct search *search, const char *at, const char *end);
@@ -105,9 +105,8 @@ static const char *skip_blank(struct scan *scan, const char *at)
             at++;
             continue;
         }
-        const char *after = *at != '(' || scan->open_comment
-                                ? NULL
-                                : syntax_skip_comment(at, scan->end);
+        const char *after =
+            *at != '(' || scan->open_comment ? NULL : syntax_skip_comment(at, scan->end);
         if (after == NULL) {
             scan->open_comment = scan->open_comment || *at == '(';
             break;
@@ -239,8 +238,7 @@ static void scan_all(struct scan *scan)
 
 static void search_text(struct search *search, const char *at, const char *end)
 {
-    struct scan scan = {
-        .search = search, .place = SHOWN_IN_TEXT, .at = at, .end = end};
+    struct scan scan = {.search = search, .place = SHOWN_IN_TEXT, .at = at, .end = end};
     scan_all(&scan);
 }
 
@@ -248,8 +246,7 @@ static void search_text(struct search *search, const char *at, const char *end)
 static bool search_mailbox(struct search *search, const char *at, const char *end)
 {
     size_t before = search->found;
-    struct scan scan = {
-        .search = search, .place = SHOWN_MAILBOX, .at = at, .end = end};
+    struct scan scan = {.search = search, .place = SHOWN_MAILBOX, .at = at, .end = end};
     scan_all(&scan);
     return search->found > before;
 }

@@ -262,6 +262,7 @@ static bool start_engine(const char *file, struct engine *engine,
     engine->key = key;
     engine->ledger = ledger_new(engine->store, &key, "relay");
     engine->board = board_new(engine->store);
+    engine->conversations = conversations_new(CONVERSATIONS_MAX);
     ck_assert_ptr_nonnull(engine->ledger);
     ck_assert_ptr_nonnull(engine->board);
     engine->timeout_ms = snapshot->settings->store.timeout_ms;
@@ -312,6 +313,7 @@ static void run_file(const char *path)
         }
         board_free(engine.board);
         ledger_free(engine.ledger);
+        conversations_free(engine.conversations);
         store_close(engine.store);
         slot_clear(&engine.snapshots);
     }

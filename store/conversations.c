@@ -1,0 +1,227 @@
+/* Two tables, hashed, each with its entries in the order of their last use. A link stands
+ * there as its keyed digest, since strangers choose links. */
+#include "store/conversations.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+
+enum { NONE = UINT32_MAX, NEWEST = 0, OLDEST = 1 };
+
+struct entry {
+    char link[DIGEST_HEX_SIZE];
+    char *thread;
+    uint32_t next;         /* of its bucket */
+    uint32_t neighbour[2]; /* towards the newest, towards the oldest */
+};
+
+struct table {
+    struct entry *entries;
+    uint32_t *buckets; /* first entries; as many as there may be entries */
+    uint32_t count, max;
+    uint32_t ends[2]; /* the newest, the oldest */
+};
+
+struct conversations {
+    pthread_mutex_t mutex; /* of the tables */
+    struct digest_key key;
+    struct table believed, strange;
+};
+
+/* ---- a table ---- */
+
+static bool table_init(struct table *table, size_t max)
+{
+    table->max = (uint32_t)max;
+    table->entries = calloc(max, sizeof *table->entries);
+    table->buckets = malloc(max * sizeof *table->buckets);
+    table->ends[NEWEST] = table->ends[OLDEST] = NONE;
+    if (table->entries == NULL || table->buckets == NULL)
+        return false;
+    memset(table->buckets, 0xff, max * sizeof *table->buckets); /* NONE */
+    return true;
+}
+
+static void table_clear(struct table *table)
+{
+    for (uint32_t i = 0; i < table->count; i++)
+        free(table->entries[i].thread);
+    free(table->entries);
+    free(table->buckets);
+}
+
+static uint32_t *bucket_of(struct table *table, const char *link)
+{
+    char part[9] = "";
+    memcpy(part, link, sizeof part - 1);
+    return &table->buckets[strtoul(part, NULL, 16) % table->max];
+}
+
+static uint32_t table_find(struct table *table, const char *link)
+{
+    uint32_t at = *bucket_of(table, link);
+    while (at != NONE && strcmp(table->entries[at].link, link) != 0)
+        at = table->entries[at].next;
+    return at;
+}
+
+static void take_out(struct table *table, uint32_t at)
+{
+    struct entry *entry = &table->entries[at];
+    for (int side = NEWEST; side <= OLDEST; side++) {
+        uint32_t beside = entry->neighbour[side];
+        if (beside == NONE)
+            table->ends[side] = entry->neighbour[!side];
+        else
+            table->entries[beside].neighbour[!side] = entry->neighbour[!side];
+    }
+}
+
+static void put_first(struct table *table, uint32_t at)
+{
+    uint32_t before = table->ends[NEWEST];
+    table->entries[at].neighbour[NEWEST] = NONE;
+    table->entries[at].neighbour[OLDEST] = before;
+    table->ends[NEWEST] = at;
+    if (before == NONE)
+        table->ends[OLDEST] = at;
+    else
+        table->entries[before].neighbour[NEWEST] = at;
+}
+
+/* A free entry: a new one, else the one that was not used for longest. */
+static uint32_t take_entry(struct table *table)
+{
+    if (table->count < table->max)
+        return table->count++;
+    uint32_t at = table->ends[OLDEST];
+    struct entry *entry = &table->entries[at];
+    uint32_t *from = bucket_of(table, entry->link);
+    while (*from != at)
+        from = &table->entries[*from].next;
+    *from = entry->next;
+    take_out(table, at);
+    free(entry->thread);
+    return at;
+}
+
+/* Without memory it is not remembered. */
+static void table_add(struct table *table, const char *link, const char *thread)
+{
+    char *copy = strdup(thread);
+    if (copy == NULL)
+        return;
+    uint32_t at = take_entry(table);
+    struct entry *entry = &table->entries[at];
+    uint32_t *bucket = bucket_of(table, link);
+    memcpy(entry->link, link, sizeof entry->link);
+    entry->thread = copy;
+    entry->next = *bucket;
+    *bucket = at;
+    put_first(table, at);
+}
+
+/* The thread of a link; NULL: it is not known. Borrowed while the mutex is held. */
+static const char *table_thread(struct table *table, const char *link)
+{
+    uint32_t at = table_find(table, link);
+    if (at == NONE)
+        return NULL;
+    take_out(table, at);
+    put_first(table, at);
+    return table->entries[at].thread;
+}
+
+/* ---- conversations ---- */
+
+struct conversations *conversations_new(size_t max)
+{
+    struct conversations *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    digest_key_random(&made->key);
+    if (pthread_mutex_init(&made->mutex, NULL) != 0) {
+        free(made);
+        return NULL;
+    }
+    bool whole = table_init(&made->believed, max);
+    if (table_init(&made->strange, max) && whole)
+        return made;
+    conversations_free(made);
+    return NULL;
+}
+
+void conversations_free(struct conversations *conversations)
+{
+    if (conversations == NULL)
+        return;
+    table_clear(&conversations->believed);
+    table_clear(&conversations->strange);
+    (void)pthread_mutex_destroy(&conversations->mutex);
+    free(conversations);
+}
+
+static bool digest(const struct conversations *conversations, const char *link,
+                   char out[DIGEST_HEX_SIZE])
+{
+    if (link[0] == '\0')
+        return false;
+    digest_hex(&conversations->key, link, strlen(link), out);
+    return true;
+}
+
+static bool is_believed(const struct facts *facts)
+{
+    return facts->login.length > 0 || facts->trusted || facts->origin == ORIGIN_LOCAL;
+}
+
+void conversations_join(struct conversations *conversations, struct facts *facts)
+{
+    const struct thread_links *links = &facts->links;
+    char link[DIGEST_HEX_SIZE];
+    char index[DIGEST_HEX_SIZE];
+    if (conversations == NULL)
+        return;
+    bool refers = links->first[0] != '\0';
+    bool linked = digest(conversations, refers ? links->first : links->parent, link);
+    bool indexed = !refers && digest(conversations, links->index, index);
+    if (!linked && !indexed)
+        return;
+    const char *thread = NULL;
+    (void)pthread_mutex_lock(&conversations->mutex);
+    if (linked)
+        thread = table_thread(&conversations->believed, link);
+    if (thread == NULL && linked && !refers)
+        thread = table_thread(&conversations->strange, link);
+    if (thread == NULL && indexed)
+        thread = table_thread(&conversations->believed, index);
+    if (thread != NULL)
+        memcpy(facts->thread, thread, strlen(thread) + 1);
+    (void)pthread_mutex_unlock(&conversations->mutex);
+}
+
+void conversations_note(struct conversations *conversations, const struct facts *facts)
+{
+    const struct thread_links *links = &facts->links;
+    char own[DIGEST_HEX_SIZE];
+    char index[DIGEST_HEX_SIZE];
+    if (conversations == NULL)
+        return;
+    bool believed = is_believed(facts);
+    bool owned = digest(conversations, links->own, own);
+    bool indexed = believed && digest(conversations, links->index, index);
+    /* Who answers a thread's first message names its id, in References. */
+    bool begins = owned && links->first[0] == '\0' && links->parent[0] == '\0' &&
+                  !facts->reply;
+    const char *thread = begins ? links->own : facts->thread;
+    struct table *table = believed ? &conversations->believed : &conversations->strange;
+    (void)pthread_mutex_lock(&conversations->mutex);
+    if (owned && table_find(table, own) == NONE)
+        table_add(table, own, thread);
+    if (indexed && table_find(table, index) == NONE)
+        table_add(table, index, thread);
+    (void)pthread_mutex_unlock(&conversations->mutex);
+}
