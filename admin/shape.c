@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 static const char *const hold_fields[] = {
-    "id",    "incident",   "rule",      "identity",        "sender",
-    "lists", "list_count", "addressed", "addressed_count", "reach",
-    "host",  "queue_id",   "held_at",   "ended_at",        "state",
-    "tell",  "restored",   NULL};
+    "id",     "incident", "rule",       "identity",  "sender",
+    "client", "lists",    "list_count", "addressed", "addressed_count",
+    "reach",  "host",     "queue_id",   "held_at",   "ended_at",
+    "state",  "tell",     "restored",   NULL};
 
 static const char *const incident_fields[] = {
     "id",          "rule",    "key",         "identity",  "sender",   "tell",

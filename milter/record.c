@@ -39,6 +39,14 @@ static bool may_be_told(const struct view *view)
     return target.kind == TARGET_PERSON;
 }
 
+/* Nobody else can be this identity: it logged in, or the client's word counts. */
+static bool is_proven(const struct view *view)
+{
+    const struct facts *facts = view->facts;
+    return facts->login.length > 0 ||
+           (facts->trusted && address_is_own(&facts->sender, &view->policy->domains));
+}
+
 static const char *decider_of(const struct verdict *verdict)
 {
     return verdict->brake != NULL ? "brake" : "lists_unknown";
@@ -57,21 +65,42 @@ static const char *subject_of(const struct view *view, const struct verdict *ver
     return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";
 }
 
+/* Why what is to be held is put off; each is throttled by itself. */
+static void say_why(enum hold_result result)
+{
+    if (result == HOLD_SHARE_FULL)
+        log_throttled(SEVERITY_ERROR,
+                      "one sender or client has a fifth of quarantine.max_messages on "
+                      "hold: what more of its mail would be held is deferred");
+    else if (result == HOLD_CROWDED)
+        log_throttled(SEVERITY_ERROR,
+                      "an incident is full of others' mail: mail from outside that would "
+                      "be held in it is deferred (quarantine.max_per_incident)");
+    else if (result == HOLD_FULL_PERHAPS)
+        log_throttled(SEVERITY_ERROR,
+                      "something is full as far as is known, and the MTA's queue could "
+                      "not be looked at in time: mail that would be held is deferred");
+    else
+        log_throttled(SEVERITY_ERROR,
+                      "the quarantine is full or its disk nearly so: mail that would be "
+                      "held is deferred (quarantine.max_messages, quarantine.min_free)");
+}
+
 static void take_hold(const struct hold *hold, struct verdict *verdict,
                       struct decision *decision)
 {
     memcpy(decision->hold, hold->id, sizeof decision->hold);
     memcpy(decision->incident, hold->incident, sizeof decision->incident);
     memcpy(decision->tell, hold->tell, sizeof decision->tell);
+    if (hold->result == HOLD_KEPT || hold->result == HOLD_UNRECORDED)
+        return;
     if (hold->result == HOLD_INCIDENT_FULL) {
         verdict->action = ACTION_REJECT;
-    } else if (hold->result == HOLD_QUEUE_FULL) {
-        verdict->action = ACTION_DEFER;
-        verdict->temporary = true;
-        log_throttled(SEVERITY_ERROR,
-                      "the quarantine is full or its disk nearly so: mail that would be "
-                      "held is deferred (quarantine.max_messages, quarantine.min_free)");
+        return;
     }
+    verdict->action = ACTION_DEFER;
+    verdict->temporary = true;
+    say_why(hold->result);
 }
 
 void record_stopped(struct engine *engine, const struct stopped *stopped,
@@ -90,6 +119,10 @@ void record_stopped(struct engine *engine, const struct stopped *stopped,
         .subject = subject_of(view, verdict, subject, sizeof subject),
         .identity = facts->identity,
         .sender = facts->sender.text,
+        .client = facts->client,
+        .proven = is_proven(view),
+        .local = facts->origin == ORIGIN_LOCAL,
+        .before = -1,
         .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,

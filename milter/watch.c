@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "milter/kin.h"
+#include "quarantine/look.h"
 #include "quarantine/notices.h"
 #include "quarantine/record.h"
 #include "quarantine/room.h"
@@ -16,6 +17,7 @@
 enum {
     STORE_MS = 1000,
     TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
+    RECOUNT_SECONDS = 10,
     NOTICES_SECONDS = 5,
     SYNC_SECONDS = 5,
     TIDY_SECONDS = 15 * 60,
@@ -60,7 +62,8 @@ void watch_flush(struct engine *engine)
                       "what was stopped could not be written to the store");
 }
 
-static void measure(struct engine *engine)
+/* whose: also whose the holds are, which takes a look at each. */
+static void measure(struct engine *engine, bool whose)
 {
     struct snapshot *snapshot = slot_get(&engine->snapshots);
     bool has_room = room_is_left(snapshot->settings);
@@ -69,6 +72,8 @@ static void measure(struct engine *engine)
         log_throttled(SEVERITY_ERROR, "less than quarantine.min_free is left for the "
                                       "queue: mail that would be held is deferred");
     enum status status = ledger_measure(engine->ledger, has_room, soon());
+    if (status == STATUS_OK && whose)
+        status = ledger_recount(engine->ledger, soon());
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING, "the held messages could not be counted");
 }
@@ -90,7 +95,7 @@ static void *run_quick(void *argument)
             claim_name(watch);
         if (tick % TICKS_PER_SECOND == 0) {
             watch_flush(engine);
-            measure(engine);
+            measure(engine, tick % (RECOUNT_SECONDS * TICKS_PER_SECOND) == 0);
         }
         pause_ms(WATCH_TICK_MS);
     }
@@ -220,6 +225,31 @@ static void *run_slow(void *argument)
     return NULL;
 }
 
+/* Whenever something is said to be full, and mail waits to know whether it is. */
+static void *run_look(void *argument)
+{
+    const struct watch *watch = argument;
+    struct look *look = ledger_look(watch->engine->ledger);
+    for (;;) {
+        struct error error = {0};
+        struct actions_sync found = {0};
+        if (!look_await(look, LOOK_RETRY_MS))
+            continue;
+        struct snapshot *snapshot = slot_get(&watch->engine->snapshots);
+        enum status status =
+            actions_look(watch->actions, snapshot->settings, &found, &error);
+        snapshot_unref(snapshot);
+        look_finish(look, status == STATUS_OK);
+        if (status == STATUS_OK)
+            tell_sync(&found);
+        else
+            log_throttled(SEVERITY_WARNING,
+                          "something may be full, but the queue was not looked at: %s",
+                          error.text);
+    }
+    return NULL;
+}
+
 static enum status start(void *(*run)(void *), void *argument, struct error *error)
 {
     pthread_t thread;
@@ -244,5 +274,7 @@ enum status watch_start(struct engine *engine, struct actions *actions, const ch
     enum status status = start(run_quick, &watch, error);
     if (status == STATUS_OK)
         status = start(run_slow, &watch, error);
+    if (status == STATUS_OK)
+        status = start(run_look, &watch, error);
     return status;
 }

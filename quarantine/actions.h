@@ -65,6 +65,12 @@ enum actions_names actions_names(const struct actions *actions);
 enum status actions_tidy(struct actions *actions, const struct settings *settings,
                          struct actions_sync *out, struct error *error) MUST_CHECK;
 
+/* The same for the messages that are on hold by their records, as quickly as can be: two
+ * seconds where the MTA may still be putting one into the queue. CONFLICT when some are
+ * not in this queue, and may be another relay's. Fills in ended. */
+enum status actions_look(struct actions *actions, const struct settings *settings,
+                         struct actions_sync *out, struct error *error) MUST_CHECK;
+
 /* Rebuilds this relay's records from the MTA's queue. Waits two seconds where a record is
  * so young that its message may not have reached the queue yet. */
 enum status actions_sync(struct actions *actions, const struct settings *settings,

@@ -67,6 +67,7 @@ static void record(const struct pulling *pulling, const struct queue_message *me
                                 .subject = pulling->key,
                                 .identity = pulling->key,
                                 .sender = message->sender,
+                                .before = -1,
                                 .reach = EVENT_REACH_UNKNOWN,
                                 .copies = message->recipients,
                                 .queue_id = message->queue_id,

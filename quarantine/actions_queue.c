@@ -368,6 +368,13 @@ static void clear(struct syncing *syncing)
     json_decref(syncing->holds);
 }
 
+/* What is full is known by the new numbers at once; without the store it is next time. */
+static void recount(struct actions *actions)
+{
+    if (ledger_recount(actions->ledger, actions_deadline_us()) != STATUS_OK)
+        return;
+}
+
 enum status actions_tidy(struct actions *actions, const struct settings *settings,
                          struct actions_sync *out, struct error *error)
 {
@@ -382,6 +389,7 @@ enum status actions_tidy(struct actions *actions, const struct settings *setting
         status = end_missing(&syncing, &queue, error);
     if (status == STATUS_OK)
         *out = found;
+    recount(actions);
     queue_clear(&queue);
     clear(&syncing);
     return status;
@@ -411,6 +419,7 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
         status = forget_pulled(&syncing, &queue, listed_ms, error);
     if (status == STATUS_OK)
         *out = found;
+    recount(actions);
     queue_clear(&queue);
     clear(&syncing);
     return status;

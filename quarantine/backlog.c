@@ -14,6 +14,10 @@ struct place {
     char open_id[TALLY_ID_SIZE]; /* "": the place is free */
     char incident[DIGEST_ID_SIZE];
     int64_t waiting; /* holds that nobody has decided about */
+    struct part {
+        char party[DIGEST_ID_SIZE]; /* "": free */
+        int64_t waiting;
+    } parts[BACKLOG_PARTIES_MAX]; /* of whom they are */
     int64_t last_ms;
     bool pending; /* one of its holds is in the list, or was */
 };
@@ -102,27 +106,60 @@ static void set_incident(struct place *place, const char *incident)
     if (strcmp(place->incident, incident) == 0)
         return;
     (void)snprintf(place->incident, sizeof place->incident, "%s", incident);
+    memset(place->parts, 0, sizeof place->parts);
     place->waiting = 0;
     place->pending = false;
 }
 
-void backlog_learn(struct backlog *backlog, const char *open_id, const char *incident,
-                   int64_t waiting, int64_t now_ms)
+static int64_t part_of(const struct place *place, const char *party)
+{
+    for (size_t i = 0; i < BACKLOG_PARTIES_MAX; i++) {
+        if (party[0] != '\0' && strcmp(place->parts[i].party, party) == 0)
+            return place->parts[i].waiting;
+    }
+    return 0;
+}
+
+/* In place of whoever has least, where there is no room. */
+static void set_part(struct place *place, const char *party, int64_t waiting)
+{
+    struct part *least = &place->parts[0];
+    if (party[0] == '\0')
+        return;
+    for (size_t i = 0; i < BACKLOG_PARTIES_MAX; i++) {
+        struct part *part = &place->parts[i];
+        if (strcmp(part->party, party) == 0) {
+            part->waiting = waiting;
+            return;
+        }
+        if (part->waiting < least->waiting)
+            least = part;
+    }
+    (void)snprintf(least->party, sizeof least->party, "%s", party);
+    least->waiting = waiting;
+}
+
+void backlog_learn(struct backlog *backlog, const char *open_id,
+                   const struct backlog_news *news)
 {
     (void)pthread_mutex_lock(&backlog->mutex);
     struct place *place = obtain(backlog, open_id);
-    set_incident(place, incident);
-    place->waiting = waiting;
+    set_incident(place, news->incident);
+    place->waiting = news->waiting;
+    set_part(place, news->party, news->own);
     place->pending = false;
-    if (now_ms > place->last_ms)
-        place->last_ms = now_ms;
+    if (news->now_ms > place->last_ms)
+        place->last_ms = news->now_ms;
     (void)pthread_mutex_unlock(&backlog->mutex);
 }
 
-void backlog_release(struct backlog *backlog, const char *incident)
+void backlog_release(struct backlog *backlog, const char *incident, const char *party)
 {
     (void)pthread_mutex_lock(&backlog->mutex);
     struct place *place = find_incident(backlog, incident);
+    int64_t own = place == NULL ? 0 : part_of(place, party);
+    if (own > 0)
+        set_part(place, party, own - 1);
     if (place != NULL && place->waiting > 0)
         place->waiting--;
     (void)pthread_mutex_unlock(&backlog->mutex);
@@ -137,22 +174,28 @@ void backlog_close(struct backlog *backlog, const char *incident)
     (void)pthread_mutex_unlock(&backlog->mutex);
 }
 
-bool backlog_enter(struct backlog *backlog, const char *open_id, int64_t now_ms,
-                   int64_t max, char incident[DIGEST_ID_SIZE])
+enum party_fit backlog_enter(struct backlog *backlog,
+                             const struct backlog_request *request,
+                             char incident[DIGEST_ID_SIZE])
 {
+    int64_t now_ms = request->now_ms;
     if (incident[0] == '\0')
         digest_random_id(incident);
     (void)pthread_mutex_lock(&backlog->mutex);
-    struct place *place = obtain(backlog, open_id);
+    struct place *place = obtain(backlog, request->open_id);
     if (place->incident[0] == '\0' || now_ms - place->last_ms >= INCIDENT_GAP_MS)
         set_incident(place, incident);
-    bool entered = place->waiting < max;
-    place->waiting += entered ? 1 : 0;
+    int64_t own = part_of(place, request->party);
+    enum party_fit fit = party_fits(&request->caps, own, place->waiting);
+    if (fit == PARTY_FITS) {
+        place->waiting++;
+        set_part(place, request->party, own + 1);
+    }
     if (now_ms > place->last_ms)
         place->last_ms = now_ms;
     memcpy(incident, place->incident, DIGEST_ID_SIZE);
     (void)pthread_mutex_unlock(&backlog->mutex);
-    return entered;
+    return fit;
 }
 
 /* ---- records ---- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "quarantine/parties.h"
 #include "quarantine/tally.h"
 
 struct backlog;
@@ -16,6 +17,7 @@ struct backlog;
 enum {
     BACKLOG_INCIDENTS_MAX =
         1024,                 /* then the one that is quiet for longest is forgotten */
+    BACKLOG_PARTIES_MAX = 8,  /* of an incident; then the one with least is forgotten */
     BACKLOG_HOLDS_MAX = 1000, /* beside the first of each incident */
 };
 
@@ -35,19 +37,29 @@ void late_free(struct late *late);
 struct backlog *backlog_new(void);
 void backlog_free(struct backlog *backlog);
 
-/* The store says that this is the key's incident, and how many of it wait. */
-void backlog_learn(struct backlog *backlog, const char *open_id, const char *incident,
-                   int64_t waiting, int64_t now_ms);
+/* What the store says of a key's incident: how many of it wait, in all and of a party. */
+struct backlog_news {
+    const char *incident, *party;
+    int64_t waiting, own, now_ms;
+};
+void backlog_learn(struct backlog *backlog, const char *open_id,
+                   const struct backlog_news *news);
 
-/* A hold of that incident is over; the incident is. */
-void backlog_release(struct backlog *backlog, const char *incident);
+/* A hold of that incident and party is over; the incident is. */
+void backlog_release(struct backlog *backlog, const char *incident, const char *party);
 void backlog_close(struct backlog *backlog, const char *incident);
 
 /* Takes a place for one more hold in the key's incident: the one that is known, if its
  * last hold is less than INCIDENT_GAP_MS ago; else the one that incident holds, or a new
- * one if that is "". False when max of it wait already. Writes its id either way. */
-bool backlog_enter(struct backlog *backlog, const char *open_id, int64_t now_ms,
-                   int64_t max, char incident[DIGEST_ID_SIZE]);
+ * one if that is "". Only what fits takes one. Writes the incident's id either way. */
+struct backlog_request {
+    const char *open_id, *party;
+    struct party_caps caps;
+    int64_t now_ms;
+};
+enum party_fit backlog_enter(struct backlog *backlog,
+                             const struct backlog_request *request,
+                             char incident[DIGEST_ID_SIZE]);
 
 /* Keeps a hold's record until the store takes it. False when there is no room: then it
  * was freed, and only the queue knows of the hold. */

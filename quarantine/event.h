@@ -20,6 +20,12 @@ struct event {
     const char *subject;     /* what makes the incident: "login:a@b", "list:c@d" */
     const char *identity;
     const char *sender; /* MAIL FROM, canonical; "" is <> */
+    const char *client; /* its key, as facts have it ("10.1.2.3", "local"); "" unknown */
+    bool proven;        /* identity is a login, or an own address from a trusted client */
+    bool local;         /* of sendmail(1): to be deferred means to stay in maildrop */
+    const char *limit;  /* what it passed, in words; "" */
+    int64_t before;     /* copies, or messages, that the limit had let pass; below 0: it
+                           counts none */
     bool tell; /* sender may be written to: it is the login, or an own address from a
                   trusted client, and a person */
     const char *lists[EVENT_LISTS_MAX];         /* addressed */

@@ -16,7 +16,7 @@
 enum { OPEN_COUNTED_MAX = 2000 };
 
 /* A flood need not ask for each message whether its incident is full still: it is, unless
- * an administrator closed it. */
+ * an administrator decided about it just now. */
 enum { FULL_TRUSTED_MS = 1000 };
 
 struct ledger *ledger_new(struct store *store, const struct digest_key *key,
@@ -27,7 +27,10 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
         return NULL;
     ledger->tally = tally_new(key);
     ledger->backlog = backlog_new();
-    if (ledger->tally == NULL || ledger->backlog == NULL) {
+    ledger->parties = parties_new();
+    ledger->look = look_new();
+    if (ledger->tally == NULL || ledger->backlog == NULL || ledger->parties == NULL ||
+        ledger->look == NULL) {
         ledger_free(ledger);
         return NULL;
     }
@@ -47,7 +50,14 @@ void ledger_free(struct ledger *ledger)
         return;
     tally_free(ledger->tally);
     backlog_free(ledger->backlog);
+    parties_free(ledger->parties);
+    look_free(ledger->look);
     free(ledger);
+}
+
+struct look *ledger_look(struct ledger *ledger)
+{
+    return ledger->look;
 }
 
 void ledger_entries_clear(struct ledger_entries *entries)
@@ -111,10 +121,13 @@ static enum status add_stop(struct ledger_entries *entries, struct ledger_docume
 
 struct holding {
     struct ledger *ledger;
+    const struct settings *settings;
     const struct event *event;
     struct stop stop;
+    struct party party;
+    struct party_caps caps;
     char open_id[TALLY_ID_SIZE];
-    int64_t max;
+    bool whatever; /* no cap applies */
     int64_t deadline_us;
     struct hold *out;
 };
@@ -124,17 +137,26 @@ static size_t at_most(size_t count, size_t max)
     return count < max ? count : max;
 }
 
-static struct stop make_stop(const struct event *event)
+static struct stop make_stop(const struct event *event, const char *party)
 {
     return (struct stop){.rule = event->rule,
                          .fingerprint = event->fingerprint,
                          .subject = event->subject,
                          .identity = event->identity,
                          .sender = event->sender,
+                         .client = event->client,
+                         .party = party,
+                         .limit = event->limit,
+                         .before = event->before,
                          .tell = event->tell,
+                         .login = strncmp(event->identity, "login:", 6) == 0,
                          .lists = event->lists,
+                         .addressed = event->addressed,
                          .lists_named = at_most(event->list_count, EVENT_LISTS_MAX),
                          .list_count = event->list_count,
+                         .addressed_named =
+                             at_most(event->addressed_count, EVENT_ADDRESSED_MAX),
+                         .addressed_count = event->addressed_count,
                          .held = 1,
                          .reach = event->reach,
                          .copies = event->copies,
@@ -151,6 +173,8 @@ static json_t *make_hold(const struct holding *holding)
         .rule = event->rule,
         .identity = event->identity,
         .sender = event->sender,
+        .client = event->client,
+        .party = &holding->party,
         .host = holding->ledger->host,
         .queue_id = event->queue_id,
         .open_id = holding->open_id,
@@ -171,33 +195,34 @@ static json_t *make_hold(const struct holding *holding)
 }
 
 /* What the store says of the incident, kept for when it does not answer. */
-static void learn(const struct holding *holding, int64_t waiting)
+static void learn(const struct holding *holding, int64_t waiting, int64_t own)
 {
-    backlog_learn(holding->ledger->backlog, holding->open_id, holding->out->incident,
-                  waiting, holding->event->now_ms);
+    const struct backlog_news news = {.incident = holding->out->incident,
+                                      .party = holding->party.own,
+                                      .waiting = waiting,
+                                      .own = own,
+                                      .now_ms = holding->event->now_ms};
+    backlog_learn(holding->ledger->backlog, holding->open_id, &news);
 }
 
-/* One attempt; CONFLICT when somebody else was faster. */
-static enum status try_hold(struct holding *holding)
+static enum hold_result result_of(enum party_fit fit)
 {
-    struct ledger_document open = {0};
+    return fit == PARTY_FULL ? HOLD_INCIDENT_FULL : HOLD_CROWDED;
+}
+
+/* A login's own incident holds its own mail alone, also what sync found again. */
+static int64_t count_own(const struct holding *holding, const json_t *incident)
+{
+    return strncmp(holding->event->subject, "login:", 6) == 0
+               ? record_waiting(incident)
+               : record_party_waiting(incident, holding->party.own);
+}
+
+/* Writes the incident as it becomes, and the hold. CONFLICT: somebody was faster. */
+static enum status write_hold(struct holding *holding, struct ledger_document *open)
+{
     struct ledger_entries entries = {0};
-    int64_t waiting = 0;
-    enum status status = ledger_read(holding->ledger, COLLECTION_OPEN, holding->open_id,
-                                     holding->deadline_us, &open);
-    if (status != STATUS_OK)
-        return status;
-    if (open.record != NULL && record_is_open(open.record, holding->event->now_ms))
-        waiting = record_waiting(open.record);
-    if (waiting >= holding->max) {
-        (void)snprintf(holding->out->incident, DIGEST_ID_SIZE, "%s",
-                       record_text(open.record, "id"));
-        holding->out->result = HOLD_INCIDENT_FULL;
-        learn(holding, waiting);
-        ledger_document_clear(&open);
-        return STATUS_OK;
-    }
-    status = add_stop(&entries, &open, &holding->stop, holding->out->incident);
+    enum status status = add_stop(&entries, open, &holding->stop, holding->out->incident);
     if (status == STATUS_OK) {
         json_t *hold = make_hold(holding);
         status =
@@ -207,17 +232,43 @@ static enum status try_hold(struct holding *holding)
     if (status == STATUS_OK)
         status = store_change(holding->ledger->store, entries.changes, entries.count,
                               holding->deadline_us);
-    if (status == STATUS_OK) {
-        holding->out->result = HOLD_KEPT;
-        learn(holding, waiting + 1);
-    }
     ledger_entries_clear(&entries);
+    return status;
+}
+
+/* One attempt; CONFLICT when somebody else was faster. */
+static enum status try_hold(struct holding *holding)
+{
+    struct ledger_document open = {0};
+    int64_t waiting = 0;
+    int64_t own = 0;
+    enum status status = ledger_read(holding->ledger, COLLECTION_OPEN, holding->open_id,
+                                     holding->deadline_us, &open);
+    if (status != STATUS_OK)
+        return status;
+    if (open.record != NULL && record_is_open(open.record, holding->event->now_ms)) {
+        waiting = record_waiting(open.record);
+        own = count_own(holding, open.record);
+    }
+    enum party_fit fit = party_fits(&holding->caps, own, waiting);
+    if (fit != PARTY_FITS && !holding->whatever) {
+        (void)snprintf(holding->out->incident, DIGEST_ID_SIZE, "%s",
+                       record_text(open.record, "id"));
+        holding->out->result = result_of(fit);
+        learn(holding, waiting, own);
+    } else {
+        status = write_hold(holding, &open);
+        if (status == STATUS_OK) {
+            holding->out->result = HOLD_KEPT;
+            learn(holding, waiting + 1, own + 1);
+        }
+    }
     ledger_document_clear(&open);
     return status;
 }
 
 /* Never below 0: a measurement may have taken the same places back. */
-static void give_back(struct ledger *ledger, size_t count)
+static void subtract(struct ledger *ledger, size_t count)
 {
     size_t added = atomic_load(&ledger->added);
     while (!atomic_compare_exchange_weak(&ledger->added, &added,
@@ -225,16 +276,38 @@ static void give_back(struct ledger *ledger, size_t count)
         ;
 }
 
-/* Takes a place in the queue; false when there is none. */
-static bool reserve(struct ledger *ledger, const struct settings *settings)
+static void give_back(struct holding *holding)
 {
-    size_t max = (size_t)settings->quarantine.max_messages;
-    if (!atomic_load(&ledger->has_room))
+    subtract(holding->ledger, 1);
+    parties_give(holding->ledger->parties, &holding->party);
+}
+
+/* What one party may have of max_messages. */
+static int64_t share_of(const struct settings *settings)
+{
+    int64_t share = settings->quarantine.max_messages / PARTIES_SHARE;
+    return share > 0 ? share : 1;
+}
+
+/* Takes a place in the queue; false when there is none, and the result says why. */
+static bool reserve(struct holding *holding)
+{
+    struct ledger *ledger = holding->ledger;
+    int64_t share = holding->whatever ? INT64_MAX : share_of(holding->settings);
+    size_t max =
+        holding->whatever ? SIZE_MAX : (size_t)holding->settings->quarantine.max_messages;
+    holding->out->result = HOLD_QUEUE_FULL;
+    if (!holding->whatever && !atomic_load(&ledger->has_room))
         return false;
     size_t before = atomic_fetch_add(&ledger->added, 1);
-    if (before + atomic_load(&ledger->held) < max)
+    if (before + atomic_load(&ledger->held) >= max) {
+        subtract(ledger, 1);
+        return false;
+    }
+    if (parties_take(ledger->parties, &holding->party, share))
         return true;
-    give_back(ledger, 1);
+    holding->out->result = HOLD_SHARE_FULL;
+    subtract(ledger, 1);
     return false;
 }
 
@@ -245,18 +318,18 @@ static void count_stopped(struct holding *holding)
     struct hold *out = holding->out;
     struct tally *tally = holding->ledger->tally;
     tally_add(tally, holding->event, out->result == HOLD_INCIDENT_FULL, incident);
-    if (out->result == HOLD_INCIDENT_FULL)
+    if (out->incident[0] != '\0')
         tally_learn(tally, holding->open_id, out->incident);
     else
         (void)snprintf(out->incident, sizeof out->incident, "%s",
                        incident[0] == '\0' ? "-" : incident);
 }
 
-/* Whether this process saw the incident full just now. */
+/* Whether this process saw the incident full of the same party just now. */
 static bool was_full(struct holding *holding)
 {
-    if (!tally_is_full(holding->ledger->tally, holding->open_id, holding->event->now_ms,
-                       FULL_TRUSTED_MS, holding->out->incident))
+    if (!tally_is_full(holding->ledger->tally, holding->open_id, holding->party.own,
+                       holding->event->now_ms, FULL_TRUSTED_MS, holding->out->incident))
         return false;
     holding->out->result = HOLD_INCIDENT_FULL;
     return true;
@@ -286,9 +359,15 @@ static void hold_late(struct holding *holding)
 {
     struct ledger *ledger = holding->ledger;
     struct hold *out = holding->out;
-    if (!backlog_enter(ledger->backlog, holding->open_id, holding->event->now_ms,
-                       holding->max, out->incident)) {
-        out->result = HOLD_INCIDENT_FULL;
+    struct backlog_request request = {.open_id = holding->open_id,
+                                      .party = holding->party.own,
+                                      .caps = holding->caps,
+                                      .now_ms = holding->event->now_ms};
+    if (holding->whatever)
+        request.caps.own = request.caps.crowd = INT64_MAX;
+    enum party_fit fit = backlog_enter(ledger->backlog, &request, out->incident);
+    if (fit != PARTY_FITS) {
+        out->result = result_of(fit);
         return;
     }
     out->result = HOLD_UNRECORDED;
@@ -298,49 +377,93 @@ static void hold_late(struct holding *holding)
     atomic_store(&ledger->unrecorded, true);
 }
 
+static bool is_held(const struct holding *holding)
+{
+    return holding->out->result == HOLD_KEPT || holding->out->result == HOLD_UNRECORDED;
+}
+
+/* Finds a place and records the hold, or says in the result what is full. */
 static void hold(struct holding *holding)
 {
     struct hold *out = holding->out;
     enum status status = STATUS_CONFLICT;
+    out->incident[0] = '\0';
+    if (!reserve(holding))
+        return;
     while (status == STATUS_CONFLICT && clock_left_ms(holding->deadline_us) > 0)
         status = try_hold(holding);
-    if (status == STATUS_LIMIT) /* the collection is full: as good as the queue */
+    if (status == STATUS_LIMIT) { /* the collection is full: as good as the queue */
         out->result = HOLD_QUEUE_FULL;
-    else if (status != STATUS_OK)
+        out->incident[0] = '\0';
+    } else if (status != STATUS_OK) {
         hold_late(holding);
-    if (out->result == HOLD_KEPT || out->result == HOLD_UNRECORDED)
-        return;
-    give_back(holding->ledger, 1);
-    if (holding->event->pulled)
-        return;
-    count_stopped(holding);
-    if (status == STATUS_OK)
-        tally_note_full(holding->ledger->tally, holding->open_id, holding->event->now_ms);
+    }
+    if (!is_held(holding))
+        give_back(holding);
+}
+
+/* A part of the time that is left is for asking the store again. */
+static int64_t look_until_us(const struct holding *holding)
+{
+    int64_t now_us = clock_monotonic_us();
+    return now_us + (holding->deadline_us - now_us) * 3 / 4;
+}
+
+/* Something is full, as far as is known: what was removed from the queue by hand may be
+ * counted still, and nobody's mail is refused for that. True: it is full indeed. */
+static bool look_again(struct holding *holding)
+{
+    bool anew;
+    if (holding->out->result == HOLD_QUEUE_FULL &&
+        !atomic_load(&holding->ledger->has_room))
+        return true; /* the disk's room is measured each second, not counted */
+    enum look_result looked =
+        look_wait(holding->ledger->look, look_until_us(holding), &anew);
+    if (anew)
+        hold(holding);
+    if (is_held(holding) || looked != LOOK_UNKNOWN)
+        return true;
+    if (!holding->event->local) {
+        holding->out->result = HOLD_FULL_PERHAPS;
+        return false;
+    }
+    holding->whatever = true; /* it would stay in maildrop, which is no better */
+    hold(holding);
+    return true;
 }
 
 void ledger_hold(struct ledger *ledger, const struct settings *settings,
                  const struct event *event, int64_t deadline_us, struct hold *out)
 {
     struct holding holding = {.ledger = ledger,
+                              .settings = settings,
                               .event = event,
-                              .stop = make_stop(event),
-                              .max = settings->quarantine.max_per_incident,
+                              .whatever = event->pulled,
                               .deadline_us = deadline_us,
                               .out = out};
     *out = (struct hold){.result = HOLD_QUEUE_FULL};
     digest_random_id(out->id);
+    party_make(&ledger->key, event->identity, event->client == NULL ? "" : event->client,
+               event->proven, &holding.party);
+    holding.stop = make_stop(event, holding.party.own);
+    holding.caps = (struct party_caps){.own = settings->quarantine.max_per_incident,
+                                       .crowd = settings->quarantine.max_per_incident +
+                                                share_of(settings),
+                                       .proven = event->proven};
     if (event->tell && !event->pulled)
         mark_seal(&ledger->key, out->id, event->identity, event->sender, out->tell);
     tally_format_id(&ledger->key, event->fingerprint, event->subject, holding.open_id);
-    if (event->pulled) {
-        holding.max = INT64_MAX;
-        (void)atomic_fetch_add(&ledger->added, 1);
-        hold(&holding);
-    } else if (was_full(&holding) || !reserve(ledger, settings)) {
+    if (was_full(&holding)) {
         count_stopped(&holding);
-    } else {
-        hold(&holding);
+        return;
     }
+    hold(&holding);
+    bool sure = is_held(&holding) || event->pulled || look_again(&holding);
+    if (is_held(&holding) || event->pulled)
+        return;
+    count_stopped(&holding);
+    if (sure && out->result == HOLD_INCIDENT_FULL)
+        tally_note_full(ledger->tally, holding.open_id, holding.party.own, event->now_ms);
 }
 
 bool ledger_take_unrecorded(struct ledger *ledger)
@@ -371,9 +494,14 @@ static void make_entry(struct ledger *ledger, const struct tally_count *count, b
                                    .subject = many ? TALLY_MANY : count->subject,
                                    .identity = many ? TALLY_MANY : count->identity,
                                    .sender = "",
+                                   .limit = count->limit,
+                                   .before = count->before,
                                    .lists = (const char *const *)count->lists,
                                    .lists_named = many ? 0 : count->lists_named,
                                    .list_count = many ? 0 : count->list_count,
+                                   .addressed = (const char *const *)count->addressed,
+                                   .addressed_named = many ? 0 : count->addressed_named,
+                                   .addressed_count = many ? 0 : count->addressed_count,
                                    .refused = count->refused,
                                    .deferred = count->deferred,
                                    .reach = count->reach,
@@ -450,16 +578,42 @@ enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
     return result == STATUS_OK ? late : result;
 }
 
-/* Holds that are entered while it counts are in both numbers for a second. */
-enum status ledger_measure(struct ledger *ledger, bool has_room, int64_t deadline_us)
+static enum status count_holds(struct ledger *ledger, int64_t deadline_us)
 {
     size_t held;
-    atomic_store(&ledger->has_room, has_room);
     size_t added = atomic_load(&ledger->added);
     enum status status = store_count(ledger->store, COLLECTION_HOLDS, deadline_us, &held);
     if (status != STATUS_OK)
         return status;
     atomic_store(&ledger->held, held);
-    give_back(ledger, added);
+    subtract(ledger, added);
     return STATUS_OK;
+}
+
+/* Holds that are entered while it counts are in both numbers for a second. */
+enum status ledger_measure(struct ledger *ledger, bool has_room, int64_t deadline_us)
+{
+    atomic_store(&ledger->has_room, has_room);
+    return count_holds(ledger, deadline_us);
+}
+
+static enum status count_party(void *context, const char *id, const char *value)
+{
+    struct party party;
+    json_t *hold = record_load(value);
+    (void)id;
+    record_party(hold, &party);
+    json_decref(hold);
+    parties_add(context, &party);
+    return STATUS_OK;
+}
+
+enum status ledger_recount(struct ledger *ledger, int64_t deadline_us)
+{
+    parties_begin(ledger->parties);
+    enum status status = store_list(ledger->store, COLLECTION_HOLDS, deadline_us,
+                                    count_party, ledger->parties);
+    if (status == STATUS_OK)
+        parties_end(ledger->parties);
+    return status == STATUS_OK ? count_holds(ledger, deadline_us) : status;
 }

@@ -11,6 +11,7 @@
 #include "store/documents.h"
 
 struct ledger;
+struct look;
 
 enum { INCIDENT_GAP_MS = 3600 * 1000 };
 
@@ -18,10 +19,14 @@ enum hold_result {
     HOLD_KEPT,          /* recorded: hold it under id and incident */
     HOLD_UNRECORDED,    /* the store did not answer: hold it all the same, under id and an
                            incident of this process's own. ledger_flush records it later */
-    HOLD_INCIDENT_FULL, /* past max_per_incident: refuse it, naming the incident. It is
-                           counted as refused already */
-    HOLD_QUEUE_FULL,    /* past max_messages, or too little room: defer it. It is counted
-                           as deferred already */
+    HOLD_INCIDENT_FULL, /* its party is past max_per_incident: refuse it, naming the
+                           incident. It is counted as refused already */
+    /* The others are to be deferred, and are counted so already. */
+    HOLD_QUEUE_FULL,   /* past max_messages, or too little room */
+    HOLD_SHARE_FULL,   /* its identity or client has its part of max_messages */
+    HOLD_CROWDED,      /* others have filled the incident, and it proves no identity */
+    HOLD_FULL_PERHAPS, /* something is full as far as is known, but the queue could not be
+                          looked at in time */
 };
 
 struct hold {
@@ -47,7 +52,9 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
                           const char *host);
 void ledger_free(struct ledger *ledger);
 
-/* Records a message that is about to be held; at most until deadline_us (monotonic). */
+/* Records a message that is about to be held; at most until deadline_us (monotonic).
+ * Where something is full it waits for a look at the queue first (ledger_look), for a
+ * part of that time. Local mail of which that is not known in time is held. */
 void ledger_hold(struct ledger *ledger, const struct settings *settings,
                  const struct event *event, int64_t deadline_us, struct hold *out);
 
@@ -71,6 +78,13 @@ enum status ledger_flush(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
  * holds again. Once a second. */
 enum status ledger_measure(struct ledger *ledger, bool has_room,
                            int64_t deadline_us) MUST_CHECK;
+
+/* Counts the holds again, and whose they are. At the start, now and then, and whenever
+ * records were held against the queue. */
+enum status ledger_recount(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
+
+/* Who looks at the queue when something is full takes its orders from here. */
+struct look *ledger_look(struct ledger *ledger);
 
 /* All records, as a JSON array; the caller owns it. Fields *_at are ISO 8601 in UTC, the
  * rest is as in doc/control-api.md. Holds: oldest first; those that are over only with

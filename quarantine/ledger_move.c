@@ -113,8 +113,11 @@ static enum status count_move(struct ledger *ledger, const json_t *hold, const c
         return status;
     int more = ends ? 1 : -1;
     bool released = strcmp(ends ? to : from, "released") == 0;
+    struct party party;
+    record_party(hold, &party);
     return add(out->record, "ended", more) &&
-                   (!released || add(out->record, "released", more))
+                   (!released || add(out->record, "released", more)) &&
+                   record_add_party(out->record, party.own, -more)
                ? STATUS_OK
                : STATUS_NOMEM;
 }
@@ -134,8 +137,12 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
         status = write_both(ledger, &hold, &incident, deadline_us);
-    if (status == STATUS_OK && is_end(to))
-        backlog_release(ledger->backlog, record_text(hold.record, "incident"));
+    if (status == STATUS_OK && is_end(to) && !is_end(from)) {
+        struct party party;
+        record_party(hold.record, &party);
+        backlog_release(ledger->backlog, record_text(hold.record, "incident"), party.own);
+        parties_give(ledger->parties, &party);
+    }
     ledger_document_clear(&hold);
     ledger_document_clear(&incident);
     return status;
@@ -161,6 +168,7 @@ struct restoring {
     const struct stray *stray;
     struct mark mark;
     char identity[SUBJECT_SIZE];
+    struct party party; /* the client is not known any more */
     bool tell;
     int64_t reach, deadline_us;
 };
@@ -206,7 +214,10 @@ static enum status grow_incident(const struct restoring *restoring,
                               .subject = stray->pulled ? restoring->identity : "",
                               .identity = restoring->identity,
                               .sender = stray->sender,
+                              .party = restoring->party.own,
+                              .before = -1,
                               .tell = restoring->tell,
+                              .login = strncmp(restoring->identity, "login:", 6) == 0,
                               .held = 1,
                               .reach = restoring->reach,
                               .first_ms = stray->arrived_ms,
@@ -235,6 +246,7 @@ static json_t *make_hold(const struct restoring *restoring,
                                        .rule = restoring->mark.rule,
                                        .identity = restoring->identity,
                                        .sender = restoring->stray->sender,
+                                       .party = &restoring->party,
                                        .host = restoring->ledger->host,
                                        .queue_id = restoring->stray->queue_id,
                                        .open_id = open ? incident->id : "",
@@ -276,6 +288,8 @@ static void take_sender(struct restoring *restoring)
     if (!restoring->tell)
         (void)snprintf(restoring->identity, sizeof restoring->identity, "%s%s",
                        stray->sender[0] == '\0' ? "-" : "sender:", stray->sender);
+    party_make(&restoring->ledger->key, restoring->identity, "", restoring->tell,
+               &restoring->party);
 }
 
 enum status ledger_restore(struct ledger *ledger, const struct stray *stray,

@@ -8,6 +8,8 @@
 
 #include "quarantine/backlog.h"
 #include "quarantine/ledger.h"
+#include "quarantine/look.h"
+#include "quarantine/parties.h"
 #include "quarantine/record.h"
 #include "quarantine/tally.h"
 
@@ -19,6 +21,8 @@ struct ledger {
     char host[LEDGER_HOST_MAX];
     struct tally *tally;
     struct backlog *backlog;
+    struct parties *parties;
+    struct look *look;
     atomic_bool has_room;
     atomic_size_t held;  /* in the store, when last measured */
     atomic_size_t added; /* by this process since */

@@ -2,6 +2,7 @@
  * comes out is never trusted to have the right type, since other versions write too. */
 #include "quarantine/record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,60 +45,6 @@ static json_t *make_strings(const char *const *texts, size_t count)
 static bool may_tell(const char *sender, bool tell)
 {
     return tell && sender[0] != '\0' && strlen(sender) <= RECORD_TEXT_MAX;
-}
-
-static json_t *make_reach(int64_t reach)
-{
-    return reach < 0 ? json_null() : json_integer(reach);
-}
-
-json_t *record_new_incident(const char *id, const struct stop *stop)
-{
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:i, s:I, s:I, s:o, s:I, s:o, s:I, "
-        "s:I, s:I, s:b, s:i, s:b}",
-        "id", id, "rule", record_string(stop->rule), "key", record_string(stop->subject),
-        "fingerprint", record_string(stop->fingerprint), "identity",
-        record_string(stop->identity), "sender", record_string(stop->sender), "tell",
-        may_tell(stop->sender, stop->tell), "held", (json_int_t)stop->held, "released", 0,
-        "refused", (json_int_t)stop->refused, "deferred", (json_int_t)stop->deferred,
-        "reach", make_reach(stop->reach), "copies", (json_int_t)stop->copies, "lists",
-        make_strings(stop->lists, stop->lists_named), "list_count",
-        (json_int_t)stop->list_count, "opened_at", (json_int_t)stop->first_ms, "last_at",
-        (json_int_t)stop->last_ms, "open", 1, "notices", 0, "sender_told", 0);
-}
-
-/* [fingerprint, subject, copies] of each window; not of a subject that had to be cut. */
-static json_t *make_lessons(const struct record_hold *hold)
-{
-    json_t *lessons = json_array();
-    for (size_t i = 0; i < hold->charge_count; i++) {
-        const struct charge *charge = &hold->charges[i];
-        if (charge->surge == NULL || strlen(charge->subject) > RECORD_TEXT_MAX ||
-            json_array_size(lessons) == RECORD_LESSONS_MAX)
-            continue;
-        (void)json_array_append_new(lessons, json_pack("[s, o, I]", charge->fingerprint,
-                                                       record_string(charge->subject),
-                                                       (json_int_t)charge->cost));
-    }
-    return lessons;
-}
-
-json_t *record_new_hold(const struct record_hold *hold)
-{
-    return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
-        "s:o, s:I, s:s, s:b, s:b, s:o}",
-        "id", hold->id, "incident", hold->incident, "rule", record_string(hold->rule),
-        "identity", record_string(hold->identity), "lists",
-        make_strings(hold->lists, hold->lists_named), "list_count",
-        (json_int_t)hold->list_count, "reach", make_reach(hold->reach), "host",
-        record_string(hold->host), "queue_id", record_string(hold->queue_id), "held_at",
-        (json_int_t)hold->held_ms, "state", "held", "sender", record_string(hold->sender),
-        "tell", may_tell(hold->sender, hold->tell), "addressed",
-        make_strings(hold->addressed, hold->addressed_named), "addressed_count",
-        (json_int_t)hold->addressed_count, "in", hold->open_id, "restored",
-        hold->restored, "pulled", hold->pulled, "teaches", make_lessons(hold));
 }
 
 char *record_dump(const json_t *record)
@@ -148,14 +95,186 @@ static bool lower(json_t *record, const char *name, int64_t number)
     return number >= record_number(record, name) || set_number(record, name, number);
 }
 
-/* The first whom one may write to is the one who is told. */
+/* The array of that name, made if need be; NULL without memory. */
+static json_t *obtain(json_t *incident, const char *name, bool array)
+{
+    json_t *found = json_object_get(incident, name);
+    if (array ? json_is_array(found) : json_is_object(found))
+        return found;
+    found = array ? json_array() : json_object();
+    return json_object_set_new(incident, name, found) == 0 ? found : NULL;
+}
+
+static bool is_in(const json_t *letters, const char *sender)
+{
+    size_t i;
+    const json_t *letter;
+    json_array_foreach(letters, i, letter)
+    {
+        if (strcmp(record_text(letter, "to"), sender) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Puts down who is to be told that mail is held, each once; past what an incident has
+ * room for nobody. */
+static bool add_letter(json_t *incident, const struct stop *stop)
+{
+    json_t *letters = obtain(incident, "letters", true);
+    if (letters == NULL)
+        return false;
+    json_t *sender = record_string(stop->sender);
+    if (sender == NULL || json_array_size(letters) >= RECORD_LETTERS_MAX ||
+        json_dumpb(letters, NULL, 0, JSON_COMPACT) > RECORD_LETTERS_BYTES ||
+        is_in(letters, json_string_value(sender))) {
+        bool failed = sender == NULL;
+        json_decref(sender);
+        return !failed;
+    }
+    return json_array_append_new(
+               letters,
+               json_pack("{s:o, s:o, s:b, s:I}", "to", sender, "client",
+                         record_string(stop->client == NULL ? "" : stop->client), "login",
+                         stop->login, "since", (json_int_t)stop->last_ms)) == 0;
+}
+
 static bool add_sender(json_t *incident, const struct stop *stop)
 {
-    if (!may_tell(stop->sender, stop->tell) ||
-        json_is_true(json_object_get(incident, "tell")))
+    if (stop->party != NULL && !record_add_party(incident, stop->party, stop->held))
+        return false;
+    if (stop->held == 0 || !may_tell(stop->sender, stop->tell))
         return true;
-    return json_object_set_new(incident, "sender", record_string(stop->sender)) == 0 &&
-           json_object_set_new(incident, "tell", json_true()) == 0;
+    if (!json_is_true(json_object_get(incident, "tell")) &&
+        (json_object_set_new(incident, "sender", record_string(stop->sender)) != 0 ||
+         json_object_set_new(incident, "tell", json_true()) != 0))
+        return false;
+    return add_letter(incident, stop);
+}
+
+int64_t record_party_waiting(const json_t *incident, const char *party)
+{
+    return record_number(json_object_get(incident, "parties"), party);
+}
+
+/* Makes room for one more: whoever has least is forgotten. */
+static void forget_smallest(json_t *parties)
+{
+    const char *who;
+    json_t *count;
+    char smallest[DIGEST_ID_SIZE] = "";
+    json_int_t least = 0;
+    json_object_foreach(parties, who, count)
+    {
+        if (smallest[0] != '\0' && json_integer_value(count) >= least)
+            continue;
+        least = json_integer_value(count);
+        (void)snprintf(smallest, sizeof smallest, "%s", who);
+    }
+    (void)json_object_del(parties, smallest);
+}
+
+bool record_add_party(json_t *incident, const char *party, int64_t more)
+{
+    if (party[0] == '\0' || more == 0)
+        return true;
+    json_t *parties = obtain(incident, "parties", false);
+    if (parties == NULL)
+        return false;
+    bool known = json_object_get(parties, party) != NULL;
+    int64_t number = record_number(parties, party) + more;
+    if (number <= 0) {
+        (void)json_object_del(parties, party);
+        return true;
+    }
+    if (!known && json_object_size(parties) >= RECORD_PARTIES_MAX)
+        forget_smallest(parties);
+    return json_object_set_new(parties, party, json_integer(number)) == 0;
+}
+
+static json_t *make_number(int64_t number)
+{
+    return number < 0 ? json_null() : json_integer(number);
+}
+
+static json_t *new_incident(const char *id, const struct stop *stop)
+{
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:i, s:I, s:I, s:o, s:I, s:o, s:I, "
+        "s:o, s:I, s:o, s:o, s:I, s:I, s:b, s:i, s:b}",
+        "id", id, "rule", record_string(stop->rule), "key", record_string(stop->subject),
+        "fingerprint", record_string(stop->fingerprint), "identity",
+        record_string(stop->identity), "sender", record_string(stop->sender), "tell",
+        may_tell(stop->sender, stop->tell), "held", (json_int_t)stop->held, "released", 0,
+        "refused", (json_int_t)stop->refused, "deferred", (json_int_t)stop->deferred,
+        "reach", make_number(stop->reach), "copies", (json_int_t)stop->copies, "lists",
+        make_strings(stop->lists, stop->lists_named), "list_count",
+        (json_int_t)stop->list_count, "addressed",
+        make_strings(stop->addressed, stop->addressed_named), "addressed_count",
+        (json_int_t)stop->addressed_count, "limit",
+        record_string(stop->limit == NULL ? "" : stop->limit), "before",
+        make_number(stop->before), "opened_at", (json_int_t)stop->first_ms, "last_at",
+        (json_int_t)stop->last_ms, "open", 1, "notices", 0, "sender_told", 0);
+}
+
+json_t *record_new_incident(const char *id, const struct stop *stop)
+{
+    json_t *incident = new_incident(id, stop);
+    if (incident != NULL && add_sender(incident, stop))
+        return incident;
+    json_decref(incident);
+    return NULL;
+}
+
+/* [fingerprint, subject, copies] of each window; not of a subject that had to be cut. */
+static json_t *make_lessons(const struct record_hold *hold)
+{
+    json_t *lessons = json_array();
+    for (size_t i = 0; i < hold->charge_count; i++) {
+        const struct charge *charge = &hold->charges[i];
+        if (charge->surge == NULL || strlen(charge->subject) > RECORD_TEXT_MAX ||
+            json_array_size(lessons) == RECORD_LESSONS_MAX)
+            continue;
+        (void)json_array_append_new(lessons, json_pack("[s, o, I]", charge->fingerprint,
+                                                       record_string(charge->subject),
+                                                       (json_int_t)charge->cost));
+    }
+    return lessons;
+}
+
+json_t *record_new_hold(const struct record_hold *hold)
+{
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
+        "s:o, s:I, s:s, s:b, s:b, s:o, s:o, s:[s, s, s]}",
+        "id", hold->id, "incident", hold->incident, "rule", record_string(hold->rule),
+        "identity", record_string(hold->identity), "lists",
+        make_strings(hold->lists, hold->lists_named), "list_count",
+        (json_int_t)hold->list_count, "reach", make_number(hold->reach), "host",
+        record_string(hold->host), "queue_id", record_string(hold->queue_id), "held_at",
+        (json_int_t)hold->held_ms, "state", "held", "sender", record_string(hold->sender),
+        "tell", may_tell(hold->sender, hold->tell), "addressed",
+        make_strings(hold->addressed, hold->addressed_named), "addressed_count",
+        (json_int_t)hold->addressed_count, "in", hold->open_id, "restored",
+        hold->restored, "pulled", hold->pulled, "teaches", make_lessons(hold), "client",
+        record_string(hold->client == NULL ? "" : hold->client), "party",
+        hold->party == NULL ? "" : hold->party->identity,
+        hold->party == NULL ? "" : hold->party->client,
+        hold->party == NULL ? "" : hold->party->own);
+}
+
+static void take_hash(const json_t *party, size_t index, char out[DIGEST_ID_SIZE])
+{
+    const char *hash = json_string_value(json_array_get(party, index));
+    (void)snprintf(out, DIGEST_ID_SIZE, "%s", hash == NULL ? "" : hash);
+}
+
+void record_party(const json_t *hold, struct party *out)
+{
+    const json_t *party = json_object_get(hold, "party");
+    take_hash(party, 0, out->identity);
+    take_hash(party, 1, out->client);
+    take_hash(party, 2, out->own);
 }
 
 bool record_grow(json_t *incident, const struct stop *stop)
@@ -168,9 +287,15 @@ bool record_grow(json_t *incident, const struct stop *stop)
            raise(incident, "last_at", stop->last_ms) && add_sender(incident, stop);
 }
 
+/* One hold's incident, as it is while the store is away, has one party and one letter. */
 bool record_merge(json_t *incident, const json_t *other)
 {
+    void *party = json_object_iter(json_object_get(other, "parties"));
+    const json_t *letter = json_array_get(json_object_get(other, "letters"), 0);
     const struct stop stop = {.sender = record_text(other, "sender"),
+                              .client = record_text(letter, "client"),
+                              .party = party == NULL ? "" : json_object_iter_key(party),
+                              .login = json_is_true(json_object_get(letter, "login")),
                               .tell = json_is_true(json_object_get(other, "tell")),
                               .held = record_number(other, "held"),
                               .refused = record_number(other, "refused"),
@@ -223,6 +348,8 @@ bool record_show(json_t *record)
     const char *name;
     json_t *value;
     (void)json_object_del(record, "in");
+    (void)json_object_del(record, "party");
+    (void)json_object_del(record, "parties");
     if (json_object_get(record, "held") != NULL &&
         json_object_set_new(record, "waiting", json_integer(record_waiting(record))) != 0)
         return false;

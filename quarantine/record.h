@@ -9,11 +9,15 @@
 #include <stdint.h>
 
 #include "policy/store.h"
+#include "quarantine/parties.h"
 
 enum {
-    RECORD_TEXT_MAX = 512,          /* bytes of one text that are kept */
-    RECORD_TEXTS_BYTES = 2 * 1024,  /* of one array of them, as JSON */
-    RECORD_LESSONS_MAX = 8,         /* windows that a release teaches */
+    RECORD_TEXT_MAX = 512,         /* bytes of one text that are kept */
+    RECORD_TEXTS_BYTES = 2 * 1024, /* of one array of them, as JSON */
+    RECORD_LESSONS_MAX = 8,        /* windows that a release teaches */
+    RECORD_PARTIES_MAX = 64,       /* in an incident, those with most of it */
+    RECORD_LETTERS_MAX = 20,       /* senders of an incident who are told */
+    RECORD_LETTERS_BYTES = 3 * 1024,
     RECORD_PATCHED_MAX = 12 * 1024, /* of an incident, so that it can still grow */
 };
 
@@ -21,9 +25,14 @@ enum {
 struct stop {
     const char *rule, *fingerprint, *subject, *identity;
     const char *sender; /* of a held message, to be told if tell */
-    bool tell;
-    const char *const *lists;
+    const char *client; /* that it came from; "" unknown */
+    const char *party;  /* whose doing it is, as struct party's own; "" unknown */
+    const char *limit;  /* what it passed, in words; "" */
+    int64_t before;     /* what that limit had let pass; below 0: not counted */
+    bool tell, login;   /* login: it had one */
+    const char *const *lists, *const *addressed;
     size_t lists_named, list_count; /* in lists; addressed */
+    size_t addressed_named, addressed_count;
     int64_t held, refused, deferred;
     int64_t reach;  /* the largest of one message; below 0: unknown */
     int64_t copies; /* of all together */
@@ -33,7 +42,9 @@ struct stop {
 /* A hold before it is a document. All strings borrowed. */
 struct record_hold {
     const char *id, *incident, *rule, *identity, *sender, *host, *queue_id;
+    const char *client;
     const char *open_id; /* where its incident is as long as it is open; "" unknown */
+    const struct party *party;
     const char *const *lists, *const *addressed;
     size_t lists_named, list_count, addressed_named, addressed_count;
     const struct charge *charges; /* those with a surge are kept */
@@ -67,8 +78,15 @@ json_t *record_load(const char *text);
 int64_t record_number(const json_t *record, const char *name);
 const char *record_text(const json_t *record, const char *name);
 
-/* How many of an incident's holds wait for a decision. */
+/* How many of an incident's holds wait for a decision: in all, and of one party. */
 int64_t record_waiting(const json_t *incident);
+int64_t record_party_waiting(const json_t *incident, const char *party);
+
+/* One more of that party waits, or one less. False without memory. */
+bool record_add_party(json_t *incident, const char *party, int64_t more);
+
+/* Whose a hold is, as record_new_hold was told. */
+void record_party(const json_t *hold, struct party *out);
 
 /* True when what happens at now_ms still belongs to this incident. */
 bool record_is_open(const json_t *incident, int64_t now_ms);

@@ -15,8 +15,9 @@ enum { PLACES = TALLY_MAX + TALLY_MANY_MAX, CHAINS = 8192, TRIES = 16, NOWHERE =
 struct place {
     struct tally_count count; /* without an open_id: the place is free */
     char incident[DIGEST_ID_SIZE];
-    int64_t full_ms; /* when the incident was found full; 0: never */
-    int next;        /* in its chain */
+    int64_t full_ms;                 /* when the incident was found full; 0: never */
+    char full_party[DIGEST_ID_SIZE]; /* of whom */
+    int next;                        /* in its chain */
 };
 
 struct tally {
@@ -49,8 +50,11 @@ void tally_count_clear(struct tally_count *count)
     free(count->fingerprint);
     free(count->subject);
     free(count->identity);
+    free(count->limit);
     for (size_t i = 0; i < count->lists_named; i++)
         free(count->lists[i]);
+    for (size_t i = 0; i < count->addressed_named; i++)
+        free(count->addressed[i]);
     *count = (struct tally_count){0};
 }
 
@@ -122,6 +126,19 @@ static struct place *find_room(struct tally *tally, bool many)
     return NULL;
 }
 
+/* As many as there is room for; false without memory. */
+static bool copy_names(const char *const *from, size_t count, size_t max, char **to,
+                       size_t *named)
+{
+    for (size_t i = 0; i < count && i < max; i++) {
+        to[i] = strdup(from[i]);
+        if (to[i] == NULL)
+            return false;
+        ++*named;
+    }
+    return true;
+}
+
 static bool copy_strings(struct tally_count *count, const struct event *event,
                          const char *subject)
 {
@@ -130,16 +147,17 @@ static bool copy_strings(struct tally_count *count, const struct event *event,
     count->fingerprint = strdup(event->fingerprint);
     count->subject = strdup(subject);
     count->identity = strdup(many ? TALLY_MANY : event->identity);
+    count->limit = strdup(event->limit == NULL ? "" : event->limit);
+    count->before = many ? -1 : event->before;
     bool copied = count->rule != NULL && count->fingerprint != NULL &&
-                  count->subject != NULL && count->identity != NULL;
-    size_t named =
-        event->list_count < EVENT_LISTS_MAX ? event->list_count : EVENT_LISTS_MAX;
-    for (size_t i = 0; i < named && copied && !many; i++) {
-        count->lists[i] = strdup(event->lists[i]);
-        copied = count->lists[i] != NULL;
-        count->lists_named += copied ? 1 : 0;
-    }
-    return copied;
+                  count->subject != NULL && count->identity != NULL &&
+                  count->limit != NULL;
+    if (!copied || many)
+        return copied;
+    return copy_names(event->lists, event->list_count, EVENT_LISTS_MAX, count->lists,
+                      &count->lists_named) &&
+           copy_names(event->addressed, event->addressed_count, TALLY_ADDRESSED_MAX,
+                      count->addressed, &count->addressed_named);
 }
 
 /* The place of a key, a new one if need be; NULL when there is none to be had. */
@@ -189,6 +207,8 @@ static void add(struct tally *tally, struct place *place, const struct event *ev
         count->reach = event->reach;
     if (event->list_count > count->list_count)
         count->list_count = event->list_count;
+    if (event->addressed_count > count->addressed_count)
+        count->addressed_count = event->addressed_count;
 }
 
 void tally_add(struct tally *tally, const struct event *event, bool refused,
@@ -221,12 +241,14 @@ static bool copy_count(const struct tally_count *from, struct tally_count *to)
     to->fingerprint = strdup(from->fingerprint);
     to->subject = strdup(from->subject);
     to->identity = strdup(from->identity);
+    to->limit = strdup(from->limit);
+    to->lists_named = to->addressed_named = 0;
     bool copied = to->rule != NULL && to->fingerprint != NULL && to->subject != NULL &&
-                  to->identity != NULL;
-    for (size_t i = 0; i < from->lists_named; i++) {
-        to->lists[i] = strdup(from->lists[i]);
-        copied = copied && to->lists[i] != NULL;
-    }
+                  to->identity != NULL && to->limit != NULL &&
+                  copy_names((const char *const *)from->lists, from->lists_named,
+                             EVENT_LISTS_MAX, to->lists, &to->lists_named) &&
+                  copy_names((const char *const *)from->addressed, from->addressed_named,
+                             TALLY_ADDRESSED_MAX, to->addressed, &to->addressed_named);
     if (!copied)
         tally_count_clear(to);
     return copied;
@@ -275,7 +297,9 @@ void tally_return(struct tally *tally, const struct tally_count *count)
 {
     const struct event event = {.rule = count->rule,
                                 .fingerprint = count->fingerprint,
-                                .identity = count->identity};
+                                .identity = count->identity,
+                                .limit = count->limit,
+                                .before = count->before};
     (void)pthread_mutex_lock(&tally->mutex);
     struct place *place = obtain(tally, &event, count->subject);
     if (place == NULL)
@@ -294,22 +318,26 @@ void tally_learn(struct tally *tally, const char *open_id, const char *incident)
     (void)pthread_mutex_unlock(&tally->mutex);
 }
 
-void tally_note_full(struct tally *tally, const char *open_id, int64_t now_ms)
+void tally_note_full(struct tally *tally, const char *open_id, const char *party,
+                     int64_t now_ms)
 {
     (void)pthread_mutex_lock(&tally->mutex);
     struct place *place = find(tally, open_id);
-    if (place != NULL)
+    if (place != NULL) {
         place->full_ms = now_ms;
+        (void)snprintf(place->full_party, sizeof place->full_party, "%s", party);
+    }
     (void)pthread_mutex_unlock(&tally->mutex);
 }
 
-bool tally_is_full(struct tally *tally, const char *open_id, int64_t now_ms,
-                   int64_t age_ms, char out_incident[DIGEST_ID_SIZE])
+bool tally_is_full(struct tally *tally, const char *open_id, const char *party,
+                   int64_t now_ms, int64_t age_ms, char out_incident[DIGEST_ID_SIZE])
 {
     bool full = false;
     (void)pthread_mutex_lock(&tally->mutex);
     const struct place *place = find(tally, open_id);
-    if (place != NULL && place->full_ms > 0 && place->incident[0] != '\0')
+    if (place != NULL && place->full_ms > 0 && place->incident[0] != '\0' &&
+        strcmp(place->full_party, party) == 0)
         full = now_ms >= place->full_ms && now_ms - place->full_ms < age_ms;
     if (full)
         memcpy(out_incident, place->incident, DIGEST_ID_SIZE);

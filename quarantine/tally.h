@@ -11,9 +11,10 @@
 struct tally;
 
 enum {
-    TALLY_MAX = 4096,     /* keys; what finds no place goes to its rule's TALLY_MANY */
-    TALLY_MANY_MAX = 256, /* places kept for those */
-    TALLY_ID_SIZE = 257,  /* as a document's id */
+    TALLY_MAX = 4096,        /* keys; what finds no place goes to its rule's TALLY_MANY */
+    TALLY_MANY_MAX = 256,    /* places kept for those */
+    TALLY_ID_SIZE = 257,     /* as a document's id */
+    TALLY_ADDRESSED_MAX = 3, /* of what was addressed, by name */
 };
 
 #define TALLY_MANY "(many)"
@@ -21,9 +22,10 @@ enum {
 /* What one key gathered. Owns its strings. */
 struct tally_count {
     char open_id[TALLY_ID_SIZE];
-    char *rule, *fingerprint, *subject, *identity;
-    char *lists[EVENT_LISTS_MAX];
-    size_t lists_named, list_count;
+    char *rule, *fingerprint, *subject, *identity, *limit;
+    char *lists[EVENT_LISTS_MAX], *addressed[TALLY_ADDRESSED_MAX];
+    size_t lists_named, list_count, addressed_named, addressed_count;
+    int64_t before; /* as in the first event */
     int64_t refused, deferred, reach, copies, first_ms, last_ms;
 };
 
@@ -54,10 +56,11 @@ void tally_return(struct tally *tally, const struct tally_count *count);
 /* The incident that a key's messages belong to. */
 void tally_learn(struct tally *tally, const char *open_id, const char *incident);
 
-/* That incident was found to hold as many as it may; and whether it was, less than age_ms
- * ago. For keys that something was counted of. */
-void tally_note_full(struct tally *tally, const char *open_id, int64_t now_ms);
-bool tally_is_full(struct tally *tally, const char *open_id, int64_t now_ms,
-                   int64_t age_ms, char out_incident[DIGEST_ID_SIZE]);
+/* That incident was found to hold as many of that party as it may; and whether it was,
+ * less than age_ms ago. For keys that something was counted of. */
+void tally_note_full(struct tally *tally, const char *open_id, const char *party,
+                     int64_t now_ms);
+bool tally_is_full(struct tally *tally, const char *open_id, const char *party,
+                   int64_t now_ms, int64_t age_ms, char out_incident[DIGEST_ID_SIZE]);
 
 #endif

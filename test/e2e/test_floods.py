@@ -166,18 +166,82 @@ def test_two_thousand_blasts_are_one_incident(administered):  # noqa: F811
 
 
 def test_past_max_messages_mail_is_deferred(administered):  # noqa: F811
+    """Each has a fifth of it at most; five of them fill it."""
     mail = administered(quarantine={"max_messages": 20})
+    mail.daemon.allow_log("suppressed|has a fifth")
     answers = blast(mail, 60, connections=6)
     codes = collections.Counter(answer[:9] for answer in answers)
-    assert codes == {"250 2.0.0": 20, "451 4.7.1": 40}, codes
-    assert len(held_files(mail.postfix)) == 20 and len(mail.holds()) == 20
+    assert codes == {"250 2.0.0": 4, "451 4.7.1": 56}, codes
+    for person in range(1, 6):  # the last finds no room
+        for _ in range(5):
+            mail.send(f"p{person}@district.example", CLASS, client=f"10.1.3.{person}")
+    assert len(mail.held()) == 20 and len(mail.holds()) == 20
     mail.expect_log(r"error: the quarantine is full")
-    mail.daemon.allow_log("suppressed")
     assert mail.send(BOB, ANN).accepted
     mail.ok("quarantine", "delete", mail.holds()[0]["id"])
     wait_until(lambda: mail.send(ANN, CLASS).accepted, 5, "there is no room again")
     assert mail.send(ANN, CLASS).code == 451
     assert len(mail.held()) == 20
+
+
+LIST_RATE = (
+    f'{{ name = "rate"; to = ["list:{CLASS}"]; key = "list"; limit = "2 messages per 1d";'
+    ' latch = "1h"; action = "quarantine"; }'
+)
+
+
+@memory_only
+def test_a_stranger_mutes_no_list(administered):  # noqa: F811
+    mail = administered(rules=LIST_RATE, quarantine={"max_per_incident": 3})
+    mail.daemon.allow_log("suppressed")
+    codes = [mail.send(f"s{n}@else.example", CLASS, client="203.0.113.9").code for n in range(7)]
+    assert codes == [250] * 5 + [550] * 2, codes
+    for teacher in ("ann", "bob"):
+        assert mail.send(f"{teacher}@district.example", CLASS, client="10.1.2.3").accepted
+    assert mail.send("cy@district.example", CLASS, client="203.0.113.9", login="cy").accepted
+    assert mail.send("parent@else.example", CLASS, client="203.0.113.10").accepted
+    counts = []
+
+    def counted():
+        (incident,) = mail.json("incidents")["incidents"]
+        counts.append((incident["held"], incident["refused"]))
+        return counts[-1] == (7, 2)
+
+    wait_until(counted, 5, "not all are counted", lambda: counts)
+
+
+@memory_only
+def test_what_was_removed_by_hand_fills_nothing(administered):  # noqa: F811
+    mail = administered(quarantine={"max_per_incident": 3})
+    mail.daemon.allow_log("not be looked at|gone|something is full")
+    mail.hold(3)
+    assert mail.send(ANN, CLASS).code == 550
+    mail.postfix._run("postsuper", "-d", "ALL")
+    time.sleep(1.2)  # a full incident is known as such for a second
+    codes = []
+
+    def accepted():
+        codes.append(mail.send(ANN, CLASS).code)
+        return codes[-1] == 250
+
+    wait_until(accepted, 10, "it is full of nothing", lambda: codes)
+    assert set(codes) <= {451, 250}, codes
+    assert [hold["state"] for hold in mail.holds("--all")].count("gone") == 3
+    mail.postfix._run("postsuper", "-d", "ALL")
+    time.sleep(1.2)
+    assert mail.json("quarantine", "sync")["ended"] == 1
+    assert mail.hold(3)
+
+
+@memory_only
+def test_nobody_is_refused_while_nobody_can_look(administered):  # noqa: F811
+    mail = administered(quarantine={"max_per_incident": 1})
+    mail.daemon.allow_log("queue could not|queue was not looked at|something is full|suppressed")
+    mail.hold()
+    mail.helper.stop()
+    assert mail.send(ANN, CLASS).code == 451
+    mail.helper.start()
+    wait_until(lambda: mail.send(ANN, CLASS).code == 550, 15, "it is not full")
 
 
 def test_without_room_on_the_disk_mail_is_deferred(administered):  # noqa: F811

@@ -72,6 +72,19 @@ static inline struct hold hold_at(const char *subject, int64_t at_ms)
     return hold;
 }
 
+/* By somebody of whom that is known, through a client of their own. */
+static inline struct hold hold_by(const char *subject, const char *identity,
+                                  const char *client, bool proven)
+{
+    struct hold hold;
+    struct event event = make_event(subject);
+    event.identity = identity;
+    event.client = client;
+    event.proven = proven;
+    ledger_hold(ledger, &settings, &event, either_soon(), &hold);
+    return hold;
+}
+
 static inline struct hold hold_one(const char *subject)
 {
     return hold_at(subject, now_ms);

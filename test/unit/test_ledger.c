@@ -1,6 +1,9 @@
 /* Holds and incidents against a store in memory and a private Redis: what is kept, what
  * is counted, and what is left when many come at once. */
+#include <stdatomic.h>
+
 #include "ledger_fixture.h"
+#include "quarantine/look.h"
 #include "quarantine/record.h"
 
 enum { THREADS = 16, EACH = 125 };
@@ -159,20 +162,218 @@ END_TEST
 START_TEST(ledger_defers_when_the_queue_is_full)
 {
     settings.quarantine.max_messages = 2;
-    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    ck_assert_int_eq(hold_by("a", "login:a@own", "", true).result, HOLD_KEPT);
     ck_assert_int_eq(ledger_measure(ledger, true, either_soon()), STATUS_OK);
-    struct hold kept = hold_one("b");
+    struct hold kept = hold_by("b", "login:b@own", "", true);
     ck_assert_int_eq(kept.result, HOLD_KEPT);
-    struct hold full = hold_one("b");
+    struct hold full = hold_by("b", "login:c@own", "", true);
     ck_assert_int_eq(full.result, HOLD_QUEUE_FULL);
     ck_assert_str_eq(full.incident, "-");
     flush();
     expect_numbers(kept.incident, 1, 0, 1);
-    ck_assert_str_eq(hold_one("b").incident, kept.incident);
+    ck_assert_str_eq(hold_by("b", "login:c@own", "", true).incident, kept.incident);
     ck_assert_int_eq(move(kept.id, "held", "deleted"), STATUS_OK);
-    ck_assert_int_eq(hold_one("b").result, HOLD_QUEUE_FULL);
+    ck_assert_int_eq(hold_by("b", "login:c@own", "", true).result, HOLD_QUEUE_FULL);
     ck_assert_int_eq(ledger_measure(ledger, true, either_soon()), STATUS_OK);
-    ck_assert_int_eq(hold_one("b").result, HOLD_KEPT);
+    ck_assert_int_eq(hold_by("b", "login:c@own", "", true).result, HOLD_KEPT);
+}
+END_TEST
+
+START_TEST(ledger_gives_a_client_a_fifth)
+{
+    char sender[40];
+    char subject[40];
+    struct hold last = {0};
+    settings.quarantine.max_messages = 20;
+    for (int i = 0; i < 6; i++) { /* one machine, any number of senders and incidents */
+        (void)snprintf(sender, sizeof sender, "sender:t%d@own", i);
+        (void)snprintf(subject, sizeof subject, "sender:t%d@own", i);
+        struct hold hold = hold_by(subject, sender, "10.1.2.3", i % 2 == 0);
+        ck_assert_int_eq(hold.result, i < 4 ? HOLD_KEPT : HOLD_SHARE_FULL);
+        last = i < 4 ? hold : last;
+    }
+    ck_assert_int_eq(hold_by("x", "sender:t9@own", "10.1.2.4", true).result, HOLD_KEPT);
+    ck_assert_int_eq(ledger_recount(ledger, either_soon()), STATUS_OK);
+    ck_assert_int_eq(hold_by("y", "sender:t9@own", "10.1.2.3", true).result,
+                     HOLD_SHARE_FULL);
+    ck_assert_int_eq(move(last.id, "held", "released"), STATUS_OK);
+    ck_assert_int_eq(hold_by("y", "sender:t9@own", "10.1.2.3", true).result, HOLD_KEPT);
+    ck_assert_int_eq(ledger_recount(ledger, either_soon()), STATUS_OK);
+    ck_assert_int_eq(hold_by("y", "sender:t8@own", "10.1.2.3", true).result,
+                     HOLD_SHARE_FULL);
+}
+END_TEST
+
+START_TEST(ledger_gives_an_identity_a_fifth)
+{
+    char client[40];
+    settings.quarantine.max_messages = 20;
+    for (int i = 0; i < 6; i++) { /* a stolen password, from everywhere */
+        (void)snprintf(client, sizeof client, "192.0.2.%d", i);
+        ck_assert_int_eq(hold_by("a", "login:a@own", client, true).result,
+                         i < 4 ? HOLD_KEPT : HOLD_SHARE_FULL);
+    }
+    /* Who only says so takes nothing from who is. */
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(client, sizeof client, "198.51.100.%d", i);
+        ck_assert_int_eq(hold_by("b", "sender:b@own", client, false).result,
+                         i < 4 ? HOLD_KEPT : HOLD_SHARE_FULL);
+    }
+    ck_assert_int_eq(hold_by("b", "sender:b@own", "10.1.2.3", true).result, HOLD_KEPT);
+}
+END_TEST
+
+START_TEST(ledger_lets_nobody_mute_an_incident)
+{
+    char client[40];
+    struct hold full = {0};
+    settings.quarantine.max_per_incident = 3;
+    settings.quarantine.max_messages = 20;
+    for (int i = 0; i < 5; i++) { /* whatever it calls itself */
+        (void)snprintf(client, sizeof client, "sender:%d@else", i);
+        full = hold_by("list:l@own", client, "192.0.2.1", false);
+        ck_assert_int_eq(full.result, i < 3 ? HOLD_KEPT : HOLD_INCIDENT_FULL);
+    }
+    /* Others are held in the same incident, also in the same second. */
+    struct hold teacher = hold_by("list:l@own", "login:a@own", "10.0.0.1", true);
+    ck_assert_int_eq(teacher.result, HOLD_KEPT);
+    ck_assert_str_eq(teacher.incident, full.incident);
+    ck_assert_int_eq(
+        hold_by("list:l@own", "sender:parent@else", "192.0.2.2", false).result,
+        HOLD_KEPT);
+    /* Who proves nothing may add a fifth of all to it, together; nobody is refused. */
+    for (int i = 3; i < 9; i++) {
+        (void)snprintf(client, sizeof client, "192.0.2.%d", i);
+        ck_assert_int_eq(
+            hold_by("list:l@own", "sender:parent@else", client, false).result,
+            i < 5 ? HOLD_KEPT : HOLD_CROWDED);
+    }
+    ck_assert_int_eq(hold_by("list:l@own", "login:b@own", "10.0.0.1", true).result,
+                     HOLD_KEPT);
+    flush();
+    expect_numbers(full.incident, 8, 2, 4);
+}
+END_TEST
+
+START_TEST(ledger_counts_the_parties_of_what_is_over)
+{
+    settings.quarantine.max_per_incident = 2;
+    struct hold first = hold_by("list:l@own", "login:a@own", "10.0.0.1", true);
+    ck_assert_int_eq(hold_by("list:l@own", "login:a@own", "10.0.0.2", true).result,
+                     HOLD_KEPT);
+    ck_assert_int_eq(hold_by("list:l@own", "login:a@own", "10.0.0.1", true).result,
+                     HOLD_INCIDENT_FULL);
+    ck_assert_int_eq(move(first.id, "held", "released"), STATUS_OK);
+    now_ms += 1000;
+    ck_assert_int_eq(hold_by("list:l@own", "login:a@own", "10.0.0.1", true).result,
+                     HOLD_KEPT);
+    ck_assert_int_eq(hold_by("list:l@own", "login:a@own", "10.0.0.1", true).result,
+                     HOLD_INCIDENT_FULL);
+}
+END_TEST
+
+/* ---- something is full, as far as is known ---- */
+
+struct looker {
+    pthread_t thread;
+    const char *remove; /* what turns out to be gone; NULL: nothing */
+    bool ok;
+    int looks;
+    atomic_bool over;
+};
+
+static void *look(void *context)
+{
+    struct looker *looker = context;
+    while (!atomic_load(&looker->over)) {
+        if (!look_await(ledger_look(ledger), 20))
+            continue;
+        looker->looks++;
+        if (looker->remove != NULL) {
+            ck_assert_int_eq(move(looker->remove, "held", "gone"), STATUS_OK);
+            ck_assert_int_eq(ledger_recount(ledger, either_soon()), STATUS_OK);
+        }
+        looker->remove = NULL;
+        look_finish(ledger_look(ledger), looker->ok);
+    }
+    return NULL;
+}
+
+static void start_looker(struct looker *looker)
+{
+    (void)look_await(ledger_look(ledger), 0);
+    ck_assert_int_eq(pthread_create(&looker->thread, NULL, look, looker), 0);
+}
+
+static void stop_looker(struct looker *looker)
+{
+    atomic_store(&looker->over, true);
+    ck_assert_int_eq(pthread_join(looker->thread, NULL), 0);
+}
+
+START_TEST(ledger_looks_before_it_refuses)
+{
+    settings.quarantine.max_per_incident = 2;
+    struct hold first = hold_one("a");
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    struct looker looker = {.remove = first.id, .ok = true};
+    start_looker(&looker);
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    for (int i = 0; i < 20; i++) /* one look is good for a second */
+        ck_assert_int_eq(hold_one("a").result, HOLD_INCIDENT_FULL);
+    stop_looker(&looker);
+    ck_assert_int_eq(looker.looks, 1);
+    flush();
+    expect_numbers(first.incident, 3, 20, 0);
+}
+END_TEST
+
+START_TEST(ledger_looks_before_it_says_that_all_is_full)
+{
+    settings.quarantine.max_messages = 1;
+    struct hold first = hold_one("a");
+    ck_assert_int_eq(ledger_recount(ledger, either_soon()), STATUS_OK);
+    struct looker looker = {.remove = first.id, .ok = true};
+    start_looker(&looker);
+    ck_assert_int_eq(hold_by("b", "login:b@own", "", true).result, HOLD_KEPT);
+    ck_assert_int_eq(hold_by("c", "login:c@own", "", true).result, HOLD_QUEUE_FULL);
+    stop_looker(&looker);
+}
+END_TEST
+
+START_TEST(ledger_refuses_nobody_who_may_have_room)
+{
+    settings.quarantine.max_per_incident = 1;
+    struct hold first = hold_one("a");
+    struct looker looker = {.ok = false};
+    start_looker(&looker);
+    ck_assert_int_eq(hold_one("a").result, HOLD_FULL_PERHAPS);
+    int64_t begun_us = clock_monotonic_us();
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(hold_one("a").result, HOLD_FULL_PERHAPS);
+    ck_assert_int_lt(clock_monotonic_us() - begun_us, 1000000); /* nobody waits again */
+    struct event event = make_event("a");
+    struct hold hold;
+    event.local = true; /* to put it off is to leave it in maildrop */
+    ledger_hold(ledger, &settings, &event, either_soon(), &hold);
+    ck_assert_int_eq(hold.result, HOLD_KEPT);
+    stop_looker(&looker);
+    flush();
+    expect_numbers(first.incident, 2, 0, 11);
+}
+END_TEST
+
+START_TEST(ledger_waits_a_part_of_its_time_for_a_look)
+{
+    settings.quarantine.max_per_incident = 1;
+    (void)hold_one("a");
+    (void)look_await(ledger_look(ledger), 0); /* and then nobody comes */
+    struct event event = make_event("a");
+    struct hold hold;
+    int64_t begun_us = clock_monotonic_us();
+    ledger_hold(ledger, &settings, &event, begun_us + 200000, &hold);
+    ck_assert_int_eq(hold.result, HOLD_FULL_PERHAPS);
+    ck_assert_int_lt(clock_monotonic_us() - begun_us, 250000);
 }
 END_TEST
 
@@ -365,6 +566,14 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_asks_again_whether_it_is_full);
     tcase_add_test(tcase, ledger_keeps_exactly_the_limit_of_a_flood);
     tcase_add_test(tcase, ledger_defers_when_the_queue_is_full);
+    tcase_add_test(tcase, ledger_gives_a_client_a_fifth);
+    tcase_add_test(tcase, ledger_gives_an_identity_a_fifth);
+    tcase_add_test(tcase, ledger_lets_nobody_mute_an_incident);
+    tcase_add_test(tcase, ledger_counts_the_parties_of_what_is_over);
+    tcase_add_test(tcase, ledger_looks_before_it_refuses);
+    tcase_add_test(tcase, ledger_looks_before_it_says_that_all_is_full);
+    tcase_add_test(tcase, ledger_refuses_nobody_who_may_have_room);
+    tcase_add_test(tcase, ledger_waits_a_part_of_its_time_for_a_look);
     tcase_add_test(tcase, ledger_defers_without_room_on_the_disk);
     tcase_add_test(tcase, ledger_counts_refusals_and_names_the_incident);
     tcase_add_test(tcase, ledger_keeps_a_flood_of_senders_together);

@@ -1,0 +1,60 @@
+/* Who has how much on hold: a flood of one must not take the room of all. A party is an
+ * identity, or a client; each message counts for one of both kinds. */
+#ifndef QUARANTINE_PARTIES_H
+#define QUARANTINE_PARTIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+
+/* No party may have more than this part of quarantine.max_messages. */
+enum { PARTIES_SHARE = 5 };
+
+/* Keyed hashes; "" where it is not known. */
+struct party {
+    char identity[DIGEST_ID_SIZE];
+    char client[DIGEST_ID_SIZE];
+    char own[DIGEST_ID_SIZE]; /* whose doing the message is: the identity's if that is
+                                 proven, else the client's */
+};
+
+/* proven: the identity is a login, or an own address from a trusted client. One that is
+ * not is never taken for one that is. client: "" unknown. */
+void party_make(const struct digest_key *key, const char *identity, const char *client,
+                bool proven, struct party *out);
+
+/* How one more message fits into an incident. */
+enum party_fit {
+    PARTY_FITS,
+    PARTY_FULL,    /* the party has as many there as one may have */
+    PARTY_CROWDED, /* others have: who proves no identity has to wait */
+};
+
+struct party_caps {
+    int64_t own;   /* of one party in an incident */
+    int64_t crowd; /* of all in an incident, where the identity is not proven */
+    bool proven;
+};
+
+/* own, all: how many of the incident's messages wait, of the party and in all. */
+enum party_fit party_fits(const struct party_caps *caps, int64_t own, int64_t all);
+
+struct parties;
+
+/* NULL without memory. Safe from many threads; never waits. */
+struct parties *parties_new(void);
+void parties_free(struct parties *parties);
+
+/* Takes a place for a message of the party. False when its identity or its client has max
+ * already. */
+bool parties_take(struct parties *parties, const struct party *party, int64_t max);
+void parties_give(struct parties *parties, const struct party *party);
+
+/* Counts anew: between begin and end each hold that there is is added, while others take
+ * and give. By one thread at a time; without end nothing changes. */
+void parties_begin(struct parties *parties);
+void parties_add(struct parties *parties, const struct party *party);
+void parties_end(struct parties *parties);
+
+#endif
