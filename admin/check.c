@@ -10,6 +10,7 @@
 
 #include "admin/arguments.h"
 #include "admin/as_user.h"
+#include "admin/check_limits.h"
 #include "admin/output.h"
 #include "admin/relay.h"
 #include "admin/verbs.h"
@@ -193,11 +194,13 @@ static struct snapshot *check_all(const char *config, struct problems *problems)
     return snapshot;
 }
 
-static bool print_json(const struct problems *problems, bool ok)
+static bool print_json(const struct problems *problems, const struct snapshot *snapshot,
+                       bool ok)
 {
-    return output_json(json_pack("{s:b, s:o, s:o}", "ok", ok, "errors",
+    return output_json(json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
                                  output_problem_array(problems, false), "warnings",
-                                 output_problem_array(problems, true)));
+                                 output_problem_array(problems, true), "limits",
+                                 check_limits_json(snapshot)));
 }
 
 int verb_check(int argc, char **argv)
@@ -219,11 +222,13 @@ int verb_check(int argc, char **argv)
         relay_check(snapshot->settings, &problems);
     bool ok = problems.errors == 0;
     if (arguments.json)
-        ok = print_json(&problems, ok) && ok;
+        ok = print_json(&problems, snapshot, ok) && ok;
     else
         output_problems(&problems);
-    if (ok && !arguments.json)
+    if (ok && !arguments.json) {
         print_summary(arguments.config, snapshot);
+        check_limits_print(snapshot);
+    }
     snapshot_unref(snapshot);
     problems_clear(&problems);
     return ok ? EXIT_DONE : EXIT_FAILED;

@@ -4,9 +4,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static const char *const measure_names[MEASURE_COUNT] = {"reach", "external", "visible",
-                                                         "visible external"};
-
 static void say_over(const struct rule *rule, const struct facts *facts, bool holds,
                      struct text *why)
 {
@@ -15,7 +12,7 @@ static void say_over(const struct rule *rule, const struct facts *facts, bool ho
         bool over = facts->measures[i] > rule->over[i];
         if (rule->over[i] < 0 || over != holds)
             continue;
-        text_printf(why, "%s%s %lld is %sover %lld", joint, measure_names[i],
+        text_printf(why, "%s%s %lld is %sover %lld", joint, measure_name((enum measure)i),
                     (long long)facts->measures[i], holds ? "" : "not ",
                     (long long)rule->over[i]);
         joint = ", ";
@@ -87,6 +84,14 @@ static void say_charges(const struct explanation *explanation, const struct step
     }
 }
 
+static void say_monitor(const struct step *step, struct text *why)
+{
+    text_add_string(why, " (mode monitor: ");
+    if (step->action != step->rule->action)
+        text_printf(why, "would %s, ", action_name(step->action));
+    text_add_string(why, "decides nothing)");
+}
+
 static void say_matched(const struct explanation *explanation, const struct step *step,
                         struct text *why)
 {
@@ -97,7 +102,7 @@ static void say_matched(const struct explanation *explanation, const struct step
     if (why->length == 0)
         text_add_string(why, "its conditions hold");
     if (step->fires && step->rule->monitor)
-        text_add_string(why, " (mode monitor: decides nothing)");
+        say_monitor(step, why);
 }
 
 /* A rule's step in the plan; NULL when it did not match. */

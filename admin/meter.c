@@ -86,6 +86,15 @@ json_t *meter_json(const struct charge *charge, const struct meter *meter, int64
     return json;
 }
 
+static void say_most(const struct charge *charge, struct text *out)
+{
+    char period[DURATION_SIZE];
+    if (charge->rate == NULL)
+        return;
+    duration_format(charge->rate->period_ms, period);
+    text_printf(out, "; at most %lld in %s", (long long)rate_most(charge->rate), period);
+}
+
 static void say_window(const struct window *window, struct text *out)
 {
     for (size_t i = 0; i < window->past_count; i++)
@@ -102,11 +111,13 @@ void meter_say(const struct charge *charge, const struct meter *meter, struct te
                     (long long)(charge->surge == NULL ? charge->rate->burst
                                                       : charge->surge->floor),
                     of, charge->subject);
+        say_most(charge, out);
         return;
     }
     text_printf(out, "costs %lld, left %lld of %lld%s for %s", cost,
                 (long long)meter->outcome.left, (long long)meter->outcome.burst, of,
                 charge->subject);
+    say_most(charge, out);
     if (meter->outcome.latch_ms > 0) {
         char rest[INSTANT_SIZE];
         instant_duration((meter->outcome.latch_ms + 999) / 1000, rest);

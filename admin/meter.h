@@ -25,7 +25,7 @@ enum status meter_read(struct store *store, const struct charge *charges, size_t
 json_t *meter_json(const struct charge *charge, const struct meter *meter,
                    int64_t now_ms);
 
-/* "costs 3, left 9 of 10 for login:a@b"; meter may be NULL. */
+/* "costs 3, left 9 of 10 for login:a@b; at most 20 in 1h"; meter may be NULL. */
 void meter_say(const struct charge *charge, const struct meter *meter, struct text *out);
 
 #endif

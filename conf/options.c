@@ -153,6 +153,8 @@ static const struct option options[] = {
     {.name = "rules.automatic", .read = value_tristate, RULE(automatic)},
     {.name = "rules.reach_over", .read = value_count, RULE(over[MEASURE_REACH]),
      .max = OVER_MAX},
+    {.name = "rules.copies_over", .read = value_count, RULE(over[MEASURE_COPIES]),
+     .max = OVER_MAX},
     {.name = "rules.external_over", .read = value_count, RULE(over[MEASURE_EXTERNAL]),
      .max = OVER_MAX},
     {.name = "rules.visible_over", .read = value_count, RULE(over[MEASURE_VISIBLE]),

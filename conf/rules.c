@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "conf/options.h"
 #include "conf/value.h"
+#include "policy/pairing.h"
 
 void rules_limit(struct reader *reader, const struct option *option,
                  const struct node *node, void *field)
@@ -68,7 +69,7 @@ static const char *fault_of_rate(const struct rate *rate)
 struct entry {
     const struct option *option; /* "rules" */
     const struct node *node;
-    const struct node *limit, *surge, *floor, *key, *action;
+    const struct node *limit, *surge, *floor, *key, *from, *action;
 };
 
 /* What means something only beside something else. */
@@ -149,6 +150,16 @@ static void check_meters(struct reader *reader, const struct entry *entry,
         check_surge(reader, entry);
 }
 
+/* Also where it only says what makes one incident. */
+static void check_key(struct reader *reader, const struct entry *entry,
+                      const struct rule *rule)
+{
+    const struct option key = {.name = "rules.key"};
+    if (rule->key == KEY_FROM && entry->from == NULL)
+        reader_refuse(reader, &key, entry->key,
+                      "\"from\" goes with from only: its elements are the keys");
+}
+
 static void check_name(struct reader *reader, const struct entry *entry,
                        const struct rule *rule, struct intern *names)
 {
@@ -179,6 +190,7 @@ static void add_rule(struct reader *reader, const struct option *option,
         .surge = tree_find(tree, node, "surge"),
         .floor = tree_find(tree, node, "floor"),
         .key = tree_find(tree, node, "key"),
+        .from = tree_find(tree, node, "from"),
         .action = tree_find(tree, node, "action"),
     };
     struct policy *policy = &reader->settings->policy;
@@ -188,6 +200,7 @@ static void add_rule(struct reader *reader, const struct option *option,
     options_read(reader, option->name, node, rule);
     check_name(reader, &entry, rule, names);
     check_meters(reader, &entry, rule);
+    check_key(reader, &entry, rule);
     if (entry.action == NULL)
         reader_refuse(
             reader, option, node,
@@ -238,6 +251,8 @@ static bool is_always_short(const struct rule *rule)
     int64_t reach = rule->over[MEASURE_REACH];
     if (reach < rule->over[MEASURE_EXTERNAL])
         reach = rule->over[MEASURE_EXTERNAL];
+    if (reach < rule->over[MEASURE_COPIES])
+        reach = rule->over[MEASURE_COPIES];
     return rule->has_limit && rule->unit == UNIT_RECIPIENTS && rule->key != KEY_LIST &&
            reach >= rule->limit.burst;
 }
@@ -277,6 +292,13 @@ void rules_warn(struct reader *reader)
                              "rule \"%s\": nothing that it matches has a %s, its key, "
                              "so it never fires",
                              rule->name, key_name(rule->key));
+        const struct rule *accept = pairing_find(policy, i);
+        if (accept != NULL)
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": rejects mail of those whom \"%s\" above "
+                             "accepts, as soon as they add a recipient that it does not "
+                             "name: put its from into from_not here",
+                             rule->name, accept->name);
         if (takes_all(rule) && i + 1 < policy->rule_count) {
             problems_warning(reader->problems, node->file, node->line,
                              "rule \"%s\": has no condition, so no rule below it is "

@@ -59,7 +59,7 @@ static const char *subject_of(const struct view *view, const struct verdict *ver
     if (verdict->brake != NULL)
         return verdict->brake->key;
     if (verdict->charge != NULL)
-        return verdict->charge->subject;
+        return verdict->first->subject;
     if (verdict->rule == NULL)
         return view->facts->identity;
     return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";

@@ -191,6 +191,7 @@ void brakes_clear(struct brakes *brakes)
 static bool is_address(const struct recipient *recipient, const char *address)
 {
     return strcmp(recipient->address, address) == 0 ||
+           (recipient->tagless != NULL && strcmp(recipient->tagless, address) == 0) ||
            (recipient->meant != NULL && strcmp(recipient->meant, address) == 0);
 }
 

@@ -11,6 +11,11 @@ bool rate_is_valid(const struct rate *rate)
            rate->period_ms <= (RATE_PRODUCT_MAX - 1) / rate->tokens;
 }
 
+int64_t rate_most(const struct rate *rate)
+{
+    return rate->burst + rate->tokens;
+}
+
 struct bucket bucket_full(const struct rate *rate, int64_t now_ms)
 {
     return (struct bucket){.level = rate->burst, .rest = 0, .stamp_ms = now_ms};

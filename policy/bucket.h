@@ -31,6 +31,9 @@ struct bucket {
 
 bool rate_is_valid(const struct rate *rate);
 
+/* The most that can pass in one period: what a full bucket holds, and what it refills. */
+int64_t rate_most(const struct rate *rate);
+
 /* A bucket that nobody has drawn from. */
 struct bucket bucket_full(const struct rate *rate, int64_t now_ms);
 

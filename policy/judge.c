@@ -69,22 +69,41 @@ static struct outcome outcome_of(const struct plan *plan, size_t i,
                             .fits = charge->rate == NULL || charge->cost <= whole};
 }
 
-/* The first of a step's charges that fires; false when all have room. What only watches
+/* No refill can make room for it. */
+static bool can_never_pass(const struct charge *charge)
+{
+    return charge->rate != NULL && charge->cost > charge->rate->burst;
+}
+
+static void take_firing(const struct charge *charge, struct outcome outcome,
+                        struct verdict *verdict)
+{
+    verdict->cause = outcome.latch_ms > 0 ? CAUSE_LATCH : CAUSE_LIMIT;
+    verdict->charge = charge;
+    verdict->outcome = outcome;
+    if (verdict->first == NULL)
+        verdict->first = charge;
+}
+
+/* The first of a step's charges that fires; under defer rather the first that can never
+ * pass, as trying again can't help then. False when all have room. What only watches
  * though its rule does not is let pass by an administrator. */
 static bool find_firing(const struct plan *plan, const struct step *step,
                         const struct outcome *outcomes, struct verdict *verdict)
 {
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
+        const struct charge *charge = &plan->charges[i];
         struct outcome outcome = outcome_of(plan, i, outcomes);
-        bool asked = !plan->charges[i].monitor || step->rule->monitor;
+        bool asked = !charge->monitor || step->rule->monitor;
         if (!asked || !outcome_fires(&outcome))
             continue;
-        verdict->cause = outcome.latch_ms > 0 ? CAUSE_LATCH : CAUSE_LIMIT;
-        verdict->charge = &plan->charges[i];
-        verdict->outcome = outcome;
-        return true;
+        bool never = step->rule->action == ACTION_DEFER && can_never_pass(charge);
+        if (verdict->first == NULL || never)
+            take_firing(charge, outcome, verdict);
+        if (never)
+            break;
     }
-    return false;
+    return verdict->first != NULL;
 }
 
 /* Whether a step fires, and with what. */
@@ -121,7 +140,6 @@ static void settle(const struct view *view, enum store_source source,
     const struct charge *charge = verdict->charge;
     bool over = charge != NULL && charge->cost > whole_of(charge) &&
                 charge->cost > verdict->outcome.whole;
-    bool never = over && charge->rate != NULL;
     if (verdict->cause == CAUSE_LIMIT && charge != NULL && !over &&
         source == STORE_LOCAL && charge->cost > verdict->outcome.burst) {
         verdict->action = ACTION_DEFER; /* with the whole bucket it could have passed */
@@ -130,8 +148,8 @@ static void settle(const struct view *view, enum store_source source,
     }
     if (verdict->action != ACTION_DEFER)
         return;
-    if (never)
-        verdict->action = ACTION_REJECT; /* trying again can't help */
+    if (charge != NULL && can_never_pass(charge))
+        verdict->action = ACTION_REJECT;
     else if (view->facts->origin == ORIGIN_LOCAL)
         verdict->action = ACTION_QUARANTINE; /* else it stays in maildrop for ever */
 }
@@ -144,9 +162,12 @@ void judge(const struct view *view, struct plan *plan, const struct outcome *out
         struct step *step = &plan->steps[i];
         struct verdict fired;
         step->fires = step_fires(view, plan, step, outcomes, &fired);
-        if (step->fires && !step->rule->monitor) {
+        if (!step->fires)
+            continue;
+        settle(view, source, &fired);
+        step->action = fired.action;
+        if (!step->rule->monitor) {
             verdict = fired;
-            settle(view, source, &verdict);
             break;
         }
     }

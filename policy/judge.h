@@ -30,6 +30,8 @@ struct verdict {
     const struct brake *brake;   /* CAUSE_BRAKE */
     const struct charge *charge; /* CAUSE_LIMIT, CAUSE_LATCH: what fired; else NULL */
     struct outcome outcome;      /* of that charge */
+    const struct charge *first; /* the first that fired, which names the incident: charge,
+                                   but where another can never pass */
 };
 
 /* A verdict that needs no plan: relays, notices, brakes, unknown lists. False when there
@@ -39,7 +41,8 @@ bool judge_early(const struct view *view, struct verdict *out);
 /* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take
  * every bucket as having room (on_failure = "accept"). source: STORE_LOCAL makes a cost
  * that only the share is too small for a 451. On local origin a rule's defer is a hold; a
- * cost over burst under defer is a reject. Marks the steps that fire. */
+ * cost over burst under defer is a reject, also that of a later list. Marks the steps
+ * that fire. */
 void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
            enum store_source source, struct verdict *out);
 

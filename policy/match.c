@@ -35,12 +35,27 @@ static bool is_address(const struct element *element, const struct address *addr
     return text_matches(element->text, address->text, '@');
 }
 
+/* Whoever logs in with a tag is the same person. */
+static bool login_is_address(const struct view *view, const struct element *element)
+{
+    const struct address *login = &view->facts->login;
+    const struct domains *own = &view->policy->domains;
+    if (!address_is_own(login, own))
+        return false;
+    if (is_address(element, login))
+        return true;
+    if (own->delimiters == NULL || strpbrk(login->text, own->delimiters) == NULL)
+        return false;
+    struct address tagless = *login;
+    return address_remove_tag(&tagless, own->delimiters) && is_address(element, &tagless);
+}
+
 /* An address of ours is believed from a login, or from a client that is trusted. */
 static bool sender_is_address(const struct view *view, const struct element *element)
 {
     const struct facts *facts = view->facts;
     const struct domains *own = &view->policy->domains;
-    if (address_is_own(&facts->login, own) && is_address(element, &facts->login))
+    if (login_is_address(view, element))
         return true;
     bool believed = facts->trusted || !address_is_own(&facts->sender, own);
     return believed && is_address(element, &facts->sender);
@@ -99,7 +114,7 @@ static bool sender_is(const struct view *view, const struct element *element)
     case ELEMENT_CLIENT_LOCAL:
         return client_is(view->facts, element);
     case ELEMENT_NULL_SENDER:
-        return view->facts->sender.length == 0;
+        return view->facts->login.length == 0 && view->facts->sender.length == 0;
     case ELEMENT_ADDRESS:
     case ELEMENT_DOMAIN:
         return sender_is_address(view, element);
@@ -112,32 +127,34 @@ static bool sender_is(const struct view *view, const struct element *element)
     return false;
 }
 
-bool match_sender(const struct view *view, const struct elements *elements)
+const struct element *match_sender(const struct view *view,
+                                   const struct elements *elements)
 {
     for (size_t i = 0; i < elements->count; i++) {
         if (sender_is(view, &elements->items[i]))
-            return true;
+            return &elements->items[i];
     }
-    return false;
+    return NULL;
 }
 
-/* As addressed, or as what that means: without its tag, or behind a redirection. */
+static bool is_spelling(const struct element *element, const char *text)
+{
+    if (text == NULL)
+        return false;
+    if (element->kind == ELEMENT_ADDRESS)
+        return text_matches(element->text, text, '@');
+    const char *at = strrchr(text, '@');
+    return element->kind == ELEMENT_DOMAIN && at != NULL &&
+           strcmp(element->text, at + 1) == 0;
+}
+
+/* As addressed, without its tag, or as whom that means. */
 static bool recipient_is_address(const struct element *element,
                                  const struct recipient *recipient)
 {
-    const char *spellings[] = {recipient->address, recipient->meant};
-    for (size_t i = 0; i < 2; i++) {
-        const char *text = spellings[i];
-        if (text == NULL)
-            continue;
-        if (element->kind == ELEMENT_ADDRESS && text_matches(element->text, text, '@'))
-            return true;
-        const char *at = strrchr(text, '@');
-        if (element->kind == ELEMENT_DOMAIN && at != NULL &&
-            strcmp(element->text, at + 1) == 0)
-            return true;
-    }
-    return false;
+    return is_spelling(element, recipient->address) ||
+           is_spelling(element, recipient->tagless) ||
+           is_spelling(element, recipient->meant);
 }
 
 static bool recipient_is_list(const struct view *view, const struct element *element,
@@ -225,6 +242,7 @@ static bool has_subject(const struct view *view, const struct rule *rule)
         return facts->campaign != NULL;
     case KEY_SENDER:
     case KEY_CLIENT:
+    case KEY_FROM: /* without from it would not have been read */
     case KEY_ALL:
         break;
     }
@@ -242,9 +260,9 @@ bool match_charged_list(const struct view *view, const struct rule *rule,
 enum condition match_rule(const struct view *view, const struct rule *rule)
 {
     const struct facts *facts = view->facts;
-    if (rule->from.count > 0 && !match_sender(view, &rule->from))
+    if (rule->from.count > 0 && match_sender(view, &rule->from) == NULL)
         return CONDITION_FROM;
-    if (match_sender(view, &rule->from_not))
+    if (match_sender(view, &rule->from_not) != NULL)
         return CONDITION_FROM_NOT;
     if (!to_holds(view, rule))
         return CONDITION_TO;

@@ -36,9 +36,11 @@ struct view {
 
 enum condition match_rule(const struct view *view, const struct rule *rule);
 
-/* True when some element of from stands for the message's sender. An own-domain address
- * or list: is the login's; the MAIL FROM's only if the client is trusted. */
-bool match_sender(const struct view *view, const struct elements *elements);
+/* The first element of from that stands for the message's sender; NULL: none does. An
+ * own-domain address or list: is the login's; the MAIL FROM's only if the client is
+ * trusted. <> is neither login nor sender. */
+const struct element *match_sender(const struct view *view,
+                                   const struct elements *elements);
 
 /* True when some element of to stands for the recipient. deep: list:ADDRESS also for a
  * list that holds it. */

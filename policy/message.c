@@ -152,13 +152,26 @@ static void merge_spellings(struct facts *facts)
     facts->recipient_count = kept + 1;
 }
 
-static enum status look_up(const struct directory *directory, struct recipient *recipient,
-                           struct reach *reach)
+static enum status take_tagless(const struct address *address, const struct domains *own,
+                                struct recipient *recipient)
+{
+    struct address tagless = *address;
+    if (!address_is_own(&tagless, own) || !address_remove_tag(&tagless, own->delimiters))
+        return STATUS_OK;
+    recipient->tagless = strdup(tagless.text);
+    return recipient->tagless == NULL ? STATUS_NOMEM : STATUS_OK;
+}
+
+static enum status look_up(const struct directory *directory, const struct domains *own,
+                           struct recipient *recipient, struct reach *reach)
 {
     struct address address;
     struct target target;
     enum status status =
         address_parse(recipient->address, strlen(recipient->address), &address);
+    if (status != STATUS_OK)
+        return status;
+    status = take_tagless(&address, own, recipient);
     if (status != STATUS_OK)
         return status;
     directory_find(directory, &address, &target);
@@ -175,7 +188,8 @@ static enum status look_up(const struct directory *directory, struct recipient *
     return reach_add(reach, &target);
 }
 
-static enum status look_up_all(const struct directory *directory, struct facts *facts)
+static enum status look_up_all(const struct directory *directory,
+                               const struct domains *own, struct facts *facts)
 {
     enum status status = STATUS_OK;
     struct reach *reach = reach_new(directory);
@@ -183,11 +197,12 @@ static enum status look_up_all(const struct directory *directory, struct facts *
         return STATUS_NOMEM;
     for (size_t i = 0; i < facts->recipient_count && status == STATUS_OK; i++) {
         struct recipient *recipient = &facts->recipients[i];
-        status = look_up(directory, recipient, reach);
+        status = look_up(directory, own, recipient, reach);
         facts->copies += recipient->copies;
         facts->unknown = facts->unknown || recipient->kind == TARGET_UNKNOWN;
     }
     facts->measures[MEASURE_REACH] = (int64_t)reach_total(reach);
+    facts->measures[MEASURE_COPIES] = (int64_t)facts->copies;
     facts->measures[MEASURE_EXTERNAL] = (int64_t)reach_external(reach);
     reach_free(reach);
     return status;
@@ -279,7 +294,7 @@ static enum status take_recipients(const struct envelope *envelope,
     if (status != STATUS_OK)
         return status;
     merge_spellings(facts);
-    status = look_up_all(directory, facts);
+    status = look_up_all(directory, &policy->domains, facts);
     if (status != STATUS_OK)
         return status;
     return take_lists(directory, facts);
@@ -327,6 +342,7 @@ void facts_clear(struct facts *facts)
 {
     for (size_t i = 0; i < facts->recipient_count; i++) {
         free(facts->recipients[i].address);
+        free(facts->recipients[i].tagless);
         free(facts->recipients[i].meant);
     }
     free(facts->recipients);

@@ -34,6 +34,7 @@ struct envelope {
 /* One recipient as addressed. Strings are owned by the facts. */
 struct recipient {
     char *address; /* canonical, with its tag */
+    char *tagless; /* without its tag; NULL: it has none, or is not ours */
     char *meant;   /* whom that means: another person or list; NULL: the same */
     enum target_kind kind;
     uint32_t list; /* as in struct target */
@@ -60,7 +61,7 @@ struct facts {
     size_t list_count;
     bool unknown; /* some recipient is an unknown list, or may be one */
     uint64_t copies;
-    int64_t measures[MEASURE_COUNT]; /* reach, external, visible, visible_external */
+    int64_t measures[MEASURE_COUNT]; /* by enum measure */
     bool reply, automatic;
     struct thread_links links;
     char thread[THREAD_SIZE]; /* as thread_name gives it; "": the message has none */

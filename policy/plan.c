@@ -49,6 +49,17 @@ static bool format_campaign(const struct view *view, char *out, size_t size)
     return true;
 }
 
+/* As the administrator wrote it: one machine or account, whatever it calls itself. */
+static bool format_from(const struct view *view, const struct rule *rule, char *out,
+                        size_t size)
+{
+    const struct element *element = match_sender(view, &rule->from);
+    if (element == NULL)
+        return false;
+    element_format(element, out, size);
+    return true;
+}
+
 bool plan_subject(const struct view *view, const struct rule *rule, char *out,
                   size_t size)
 {
@@ -69,6 +80,8 @@ bool plan_subject(const struct view *view, const struct rule *rule, char *out,
         return format_subject("thread", facts->thread, out, size);
     case KEY_CAMPAIGN:
         return format_campaign(view, out, size);
+    case KEY_FROM:
+        return format_from(view, rule, out, size);
     case KEY_ALL:
         (void)snprintf(out, size, "all");
         return true;

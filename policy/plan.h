@@ -16,6 +16,7 @@ struct step {
     size_t lists;        /* with key = "list": how many; over PLAN_LIST_BUCKETS_MAX it
                             fires without being charged */
     bool fires;          /* set by judge */
+    enum action action;  /* by judge, where it fires: what it does, or would do */
 };
 
 /* The rules that matched, down to the first that decides by matching. A surge that an
@@ -41,8 +42,8 @@ enum status plan_make(const struct view *view, struct plan *out) MUST_CHECK;
 void plan_clear(struct plan *plan);
 
 /* What makes one incident of a rule: the subject of its key ("list:a@b", ...); with a
- * list, the first that its to matches. False when the message has none; then nothing is
- * written.
+ * list, the first that its to matches; with from, the element that the sender is. False
+ * when the message has none; then nothing is written.
  */
 bool plan_subject(const struct view *view, const struct rule *rule, char *out,
                   size_t size);

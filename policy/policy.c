@@ -12,12 +12,17 @@ enum { ELEMENT_SHOWN = 200, PLACE_SHOWN = 200, LINKED_MAX = 1000000 };
 /* What an array of elements is about. */
 enum role { ROLE_CLIENT, ROLE_SENDER, ROLE_RECIPIENT };
 
+/* A group on its way, down to the element where it goes on. */
+struct unfolding {
+    size_t group, next;
+};
+
 /* One policy being linked; pending and seen have room for every group. */
 struct linker {
     const struct policy *policy;
     const char *file;
     struct problems *problems;
-    size_t *pending;
+    struct unfolding *pending;
     bool *seen;
     const struct element
         *told;     /* the last name that was misplaced: one error is enough */
@@ -142,28 +147,32 @@ static void push_group(struct linker *linker, const char *name, size_t *count)
     if (!find_group(linker->policy, name, &group) || linker->seen[group])
         return;
     linker->seen[group] = true;
-    linker->pending[(*count)++] = group;
+    linker->pending[(*count)++] = (struct unfolding){group, 0};
 }
 
-/* The elements of the group that user names, and of all the groups in it. */
+/* The elements of the group that user names, and of all the groups in it, in the order in
+ * which one reads them: the first that matches may be somebody's key. */
 static enum status expand(struct linker *linker, const struct place *place,
                           const struct element *user, struct elements *out)
 {
     size_t count = 0;
     push_group(linker, user->text, &count);
     while (count > 0) {
-        const struct element_group *group =
-            &linker->policy->groups[linker->pending[--count]];
-        for (size_t i = 0; i < group->elements.count; i++) {
-            const struct element *element = &group->elements.items[i];
-            enum status status = STATUS_OK;
-            if (element->kind == ELEMENT_GROUP)
-                push_group(linker, element->text, &count);
-            else
-                status = add_checked(linker, place, user, element, out);
-            if (status != STATUS_OK)
-                return status;
+        struct unfolding *unfolding = &linker->pending[count - 1];
+        const struct elements *elements =
+            &linker->policy->groups[unfolding->group].elements;
+        if (unfolding->next == elements->count) {
+            count--;
+            continue;
         }
+        const struct element *element = &elements->items[unfolding->next++];
+        enum status status = STATUS_OK;
+        if (element->kind == ELEMENT_GROUP)
+            push_group(linker, element->text, &count);
+        else
+            status = add_checked(linker, place, user, element, out);
+        if (status != STATUS_OK)
+            return status;
     }
     return STATUS_OK;
 }

@@ -32,13 +32,6 @@ static const char *default_reason(const struct verdict *verdict)
     return "Too many recipients.";
 }
 
-static const char *measure_name(enum measure measure)
-{
-    static const char *const names[MEASURE_COUNT] = {"reach", "external", "visible",
-                                                     "visible external"};
-    return names[measure];
-}
-
 /* The numbers in brackets; "" where a verdict has none. */
 static void format_numbers(const struct verdict *verdict, char *out, size_t size)
 {

@@ -108,6 +108,19 @@ enum status duration_parse(const char *string, int64_t *out_ms, struct error *er
     return STATUS_OK;
 }
 
+void duration_format(int64_t ms, char out[DURATION_SIZE])
+{
+    static const char units[] = "wdhm";
+    for (const char *unit = units; *unit != '\0'; unit++) {
+        if (ms % unit_ms(*unit) == 0) {
+            (void)snprintf(out, DURATION_SIZE, "%lld%c", (long long)(ms / unit_ms(*unit)),
+                           *unit);
+            return;
+        }
+    }
+    (void)snprintf(out, DURATION_SIZE, "%llds", (long long)(ms / 1000));
+}
+
 static void skip_blanks(const char **text)
 {
     *text += strspn(*text, " \t");
@@ -153,6 +166,18 @@ enum status limit_parse(const char *string, struct rate *out_rate, enum unit *ou
     return STATUS_OK;
 }
 
+const char *measure_name(enum measure measure)
+{
+    static const char *const names[MEASURE_COUNT] = {
+        [MEASURE_REACH] = "reach",
+        [MEASURE_COPIES] = "copies",
+        [MEASURE_EXTERNAL] = "external",
+        [MEASURE_VISIBLE] = "visible",
+        [MEASURE_VISIBLE_EXTERNAL] = "visible external",
+    };
+    return names[measure];
+}
+
 const char *action_name(enum action action)
 {
     static const char *const names[] = {
@@ -170,7 +195,8 @@ const char *key_name(enum key key)
         [KEY_SENDER] = "sender",     [KEY_LOGIN] = "login",
         [KEY_CLIENT] = "client",     [KEY_SENDER_DOMAIN] = "sender_domain",
         [KEY_LIST] = "list",         [KEY_THREAD] = "thread",
-        [KEY_CAMPAIGN] = "campaign", [KEY_ALL] = "all",
+        [KEY_CAMPAIGN] = "campaign", [KEY_FROM] = "from",
+        [KEY_ALL] = "all",
     };
     return names[key];
 }

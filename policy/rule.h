@@ -27,6 +27,7 @@ enum key {
     KEY_LIST,
     KEY_THREAD,
     KEY_CAMPAIGN,
+    KEY_FROM, /* the element of from that the sender is */
     KEY_ALL,
 };
 
@@ -40,6 +41,7 @@ enum tristate { ANY, NO, YES };
 /* What *_over looks at. */
 enum measure {
     MEASURE_REACH,
+    MEASURE_COPIES,
     MEASURE_EXTERNAL,
     MEASURE_VISIBLE,
     MEASURE_VISIBLE_EXTERNAL,
@@ -90,6 +92,12 @@ enum status limit_parse(const char *string, struct rate *out_rate, enum unit *ou
 enum status duration_parse(const char *string, int64_t *out_ms,
                            struct error *error) MUST_CHECK;
 
+enum { DURATION_SIZE = 24 };
+
+/* As duration_parse takes it, in the largest unit that has no rest: "90m", "1d". */
+void duration_format(int64_t ms, char out[DURATION_SIZE]);
+
+const char *measure_name(enum measure measure);
 const char *action_name(enum action action);
 const char *key_name(enum key key);
 

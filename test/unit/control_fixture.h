@@ -41,7 +41,10 @@ static bool reload_fails;
     " { name = \"rate\"; key = \"sender\"; limit = \"5 messages per 1d\";\n"             \
     "   action = \"quarantine\"; },\n"                                                   \
     " { name = \"per-list\"; to = [\"list:*\"]; key = \"list\";\n"                       \
-    "   limit = \"9 recipients per 1d\"; action = \"reject\"; }\n"                       \
+    "   limit = \"9 recipients per 1d\"; action = \"reject\"; },\n"                      \
+    " { name = \"machine\"; key = \"from\"; action = \"reject\"; surge = 2; floor = "    \
+    "7;\n"                                                                               \
+    "   from = [\"client:192.0.2.0/28\", \"login:Robot-*\", \"@else.example\"]; }\n"     \
     ");\n"
 
 /* ---- set-up ---- */

@@ -1,6 +1,8 @@
 /* What each route of the control API answers, and what it writes down. */
 #include "control_fixture.h"
 
+#include "policy/plan.h"
+
 START_TEST(api_says_its_status)
 {
     const struct counted counted = {.rule = "rate",
@@ -434,6 +436,48 @@ START_TEST(api_shows_and_resets_limits)
 }
 END_TEST
 
+/* An element is asked for as the configuration has it, or as one types it. */
+START_TEST(api_shows_and_resets_what_from_names)
+{
+    static const char *const asked[][2] = {
+        {"from:client:192.0.2.0/28", "client:192.0.2.0/28"},
+        {"client:192.0.2.0/28", "client:192.0.2.0/28"},
+        {"from:login:robot-*", "login:robot-*"},
+        {"from:login:ROBOT-*", "login:robot-*"},
+        {"login:robot-*", "login:robot-*"},
+        {"@else.example", "@else.example"},
+    };
+    const struct snapshot *snapshot = slot.current;
+    const struct rule *rule = &snapshot->settings->policy.rules[2];
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct outcome outcome;
+        enum store_source source;
+        char target[100];
+        struct charge charge = plan_charge(rule, asked[i][1], 3);
+        ck_assert_int_eq(store_charge(store, &charge, 1, CHARGE_TAKE,
+                                      clock_monotonic_us() + 1000000, &outcome, &source),
+                         STATUS_OK);
+        (void)snprintf(target, sizeof target, "GET /v1/limits?subject=%s", asked[i][0]);
+        json_t *json = get(target, NULL);
+        const json_t *limits = json_object_get(json, "limits");
+        ck_assert_str_eq(text_at(json, "subject"), asked[i][1]);
+        ck_assert_uint_eq(json_array_size(limits), 1);
+        ck_assert_str_eq(text_at(json_array_get(limits, 0), "rule"), "machine");
+        ck_assert_int_eq(number_at(json_array_get(limits, 0), "left"), 4);
+        json_decref(json);
+        (void)snprintf(target, sizeof target, "DELETE /v1/limits?subject=%s",
+                       asked[i][0]);
+        json_decref(get(target, NULL));
+    }
+    expect_error("GET /v1/limits?subject=from:login:other", NULL, 400,
+                 "no rule with key");
+    expect_error("GET /v1/limits?subject=from:", NULL, 400, "no rule with key");
+    json_t *json = get("GET /v1/limits?subject=login:robot-1", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "limits")), 1);
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(api_explains_live)
 {
     json_t *json = get("POST /v1/explain",
@@ -528,6 +572,7 @@ int main(void)
     tcase_add_test(cases, api_sets_and_clears_brakes);
     tcase_add_test(cases, api_pull_back_that_fails_is_told);
     tcase_add_test(cases, api_shows_and_resets_limits);
+    tcase_add_test(cases, api_shows_and_resets_what_from_names);
     tcase_add_test(cases, api_explains_live);
     tcase_add_test(cases, api_reload_tells_the_errors);
     tcase_add_test(cases, api_shows_its_audit);

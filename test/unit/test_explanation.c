@@ -52,8 +52,8 @@ static const struct {
     {"over", "skipped", "reach 6 is not over 6, external 0 is not over 0"},
     {"key", "skipped", "the message has no login"},
     {"watch", "fires", "reach 6 is over 1 (mode monitor: decides nothing)"},
-    {"room", "matched", "costs 5 of 9 for list:five@own.example"},
-    {"small", "fires", "costs 6 of 5 for sender:s@else.example"},
+    {"room", "matched", "costs 5 of 9 for list:five@own.example; at most 18 in 1h"},
+    {"small", "fires", "costs 6 of 5 for sender:s@else.example; at most 10 in 1h"},
     {"below", "skipped", "small decides above"},
 };
 

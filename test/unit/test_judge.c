@@ -342,6 +342,78 @@ START_TEST(judge_first_firing_list_is_named)
 }
 END_TEST
 
+/* Trying again can't help then, whichever list is short first; the first still names the
+ * incident, as its latch is set. */
+START_TEST(judge_a_list_that_can_never_pass_is_no_defer)
+{
+    struct rule *rule = limit_add("r", ACTION_DEFER, KEY_LIST, UNIT_RECIPIENTS, 4);
+    plan_for("three@own five@own");
+    ck_assert_str_eq(plan.charges[0].subject, "list:five@own");
+    found(0, 4);
+    found(1, 0);
+    judge_by(STORE_REDIS);
+    expect(ACTION_REJECT, CAUSE_LIMIT, rule);
+    ck_assert_int_eq(plan.steps[0].action, ACTION_REJECT);
+    envelope.local = true;
+    plan_for("three@own five@own");
+    judge_by(STORE_REDIS);
+    expect(ACTION_REJECT, CAUSE_LIMIT, rule);
+    envelope.local = false;
+
+    rule->limit.burst = 5;
+    plan_for("a5@own three@own five@own");
+    found(0, 5);
+    found(1, 2);
+    judge_by(STORE_REDIS);
+    expect(ACTION_DEFER, CAUSE_LIMIT, rule);
+    plan_for("five+1@own five+2@own three@own"); /* ten copies of one list */
+    found(0, 5);
+    found(1, 2);
+    judge_by(STORE_REDIS);
+    expect(ACTION_REJECT, CAUSE_LIMIT, rule);
+    plan_for("three@own x@own five+1@own");
+    ck_assert_uint_eq(plan.charge_count, 2);
+    found(0, 0);
+    found(1, 0);
+    judge_by(STORE_REDIS);
+    expect(ACTION_DEFER, CAUSE_LIMIT, rule);
+    plan_for("five@own three+1@own three+2@own");
+    found(0, 0);
+    found(1, 5);
+    judge_by(STORE_REDIS);
+    expect(ACTION_REJECT, CAUSE_LIMIT, rule);
+    ck_assert_str_eq(verdict.charge->subject, "list:three@own");
+    ck_assert_str_eq(verdict.first->subject, "list:five@own");
+    rule->action = ACTION_QUARANTINE;
+    plan_for("five@own three+1@own three+2@own");
+    judge_by(STORE_REDIS);
+    expect(ACTION_QUARANTINE, CAUSE_LIMIT, rule);
+    ck_assert_str_eq(verdict.charge->subject, "list:five@own");
+}
+END_TEST
+
+/* What a rule that only watches would do is what it would do to this message. */
+START_TEST(judge_a_monitor_rule_would_do_as_enforced)
+{
+    struct rule *watch = limit_add("w", ACTION_DEFER, KEY_ALL, UNIT_RECIPIENTS, 4);
+    watch->monitor = true;
+    plan_for("x@own");
+    found(0, 0);
+    judge_by(STORE_REDIS);
+    expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
+    ck_assert_int_eq(plan.steps[0].action, ACTION_DEFER);
+    plan_for("five@own");
+    found(0, 4);
+    judge_by(STORE_REDIS);
+    ck_assert_int_eq(plan.steps[0].action, ACTION_REJECT);
+    envelope.local = true;
+    plan_for("x@own");
+    found(0, 0);
+    judge_by(STORE_REDIS);
+    ck_assert_int_eq(plan.steps[0].action, ACTION_QUARANTINE);
+}
+END_TEST
+
 /* A surge that costs 5. */
 static const struct {
     enum action action;
@@ -583,6 +655,8 @@ int main(void)
     tcase_add_test(cases, judge_latch_decides_before_a_rule_that_matches);
     tcase_add_test(cases, judge_monitor_latch_decides_nothing);
     tcase_add_test(cases, judge_first_firing_list_is_named);
+    tcase_add_test(cases, judge_a_list_that_can_never_pass_is_no_defer);
+    tcase_add_test(cases, judge_a_monitor_rule_would_do_as_enforced);
     tcase_add_loop_test(cases, judge_settles_a_surge, 0,
                         (int)(sizeof surges / sizeof surges[0]));
     tcase_add_test(cases, judge_share_of_a_usual_run_is_temporary);

@@ -355,6 +355,43 @@ START_TEST(plan_threads_are_one_subject)
 }
 END_TEST
 
+/* One machine or account, whatever it calls itself. */
+START_TEST(plan_from_is_the_element_that_matched_first)
+{
+    struct rule *rule = surge_add("r", ACTION_QUARANTINE, KEY_FROM, 500);
+    rule->from =
+        elements_of("login:SIS-* client:10.0.8.0/24 @else client:local list:all@own "
+                    "<>");
+    (void)list_of("all@own", "pupil1@own");
+    seal();
+    envelope.sender = "a-1@else";
+    plan_for("x@own y@own");
+    expect_charge(0, rule, "@else", 2);
+    envelope.client = "10.0.8.15";
+    plan_for("x@own");
+    expect_charge(0, rule, "client:10.0.8.0/24", 1);
+    envelope.login = "sis-export";
+    plan_for("x@own");
+    expect_charge(0, rule, "login:sis-*", 1);
+    envelope.sender = "<>";
+    envelope.login = "pupil1";
+    envelope.client = "203.0.113.9";
+    plan_for("x@own");
+    expect_charge(0, rule, "list:all@own", 1);
+    envelope.login = NULL;
+    plan_for("x@own");
+    expect_charge(0, rule, "<>", 1);
+    envelope.local = true;
+    plan_for("x@own");
+    expect_charge(0, rule, "client:local", 1);
+    envelope.login = "other";
+    envelope.local = false;
+    plan_for("x@own");
+    ck_assert_uint_eq(plan.charge_count, 0);
+    ck_assert_int_eq(plan.conditions[0], CONDITION_FROM);
+}
+END_TEST
+
 static const char campaign_prefix[] = "campaign:sender:s@else#";
 
 /* The campaign's subject; its words are a hash. */
@@ -550,6 +587,7 @@ int main(void)
     tcase_add_test(cases, plan_stopped_by_matching_still_asks);
     tcase_add_test(cases, plan_global_monitor_teaches);
     tcase_add_test(cases, plan_threads_are_one_subject);
+    tcase_add_test(cases, plan_from_is_the_element_that_matched_first);
     tcase_add_test(cases, plan_campaigns_hide_their_words);
     tcase_add_test(cases, plan_campaigns_are_hashed_with_the_key);
     tcase_add_test(cases, plan_without_campaign_does_not_match);

@@ -105,6 +105,20 @@ START_TEST(policy_groups_become_elements)
 }
 END_TEST
 
+/* As one reads them: a rule's key may be the first that matches. */
+START_TEST(policy_groups_unfold_where_they_stand)
+{
+    add_group("a", "login:1 b login:4");
+    add_group("b", "login:2 c login:3");
+    add_group("c", "login:c");
+    struct rule *rule = add_rule("r");
+    add(&rule->from, "login:0 a login:5");
+    link_policy();
+    ck_assert_str_eq(shown(&policy.rules[0].from),
+                     "login:0 login:1 login:2 login:c login:3 login:4 login:5");
+}
+END_TEST
+
 START_TEST(policy_cycle_is_harmless)
 {
     add_group("a", "login:a b a");
@@ -114,7 +128,7 @@ START_TEST(policy_cycle_is_harmless)
     add(&rule->from, "c a b");
     link_policy();
     ck_assert_uint_eq(problems.errors, 0);
-    ck_assert_str_eq(shown(&policy.rules[0].from), "login:c login:b login:a");
+    ck_assert_str_eq(shown(&policy.rules[0].from), "login:c login:a login:b");
 }
 END_TEST
 
@@ -276,6 +290,7 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, policy_groups_become_elements);
+    tcase_add_test(tests, policy_groups_unfold_where_they_stand);
     tcase_add_test(tests, policy_cycle_is_harmless);
     tcase_add_test(tests, policy_unknown_group_in_rule);
     tcase_add_test(tests, policy_unknown_group_in_group);

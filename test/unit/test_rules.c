@@ -9,7 +9,7 @@ START_TEST(rules_read_every_option)
         "{ name = \"one\"; from = [\"g\"]; from_not = [\"@a.example\"];\n"
         "  to = [\"list:*\"]; to_not = [\"b@a.example\"]; hours = \"Mon\";\n"
         "  hours_not = \"Sat-Sun\"; origin = \"local\"; reply = true;\n"
-        "  automatic = false; reach_over = 0; external_over = 2;\n"
+        "  automatic = false; reach_over = 0; copies_over = 7; external_over = 2;\n"
         "  visible_over = 3; visible_external_over = 1000000000;\n"
         "  key = \"sender_domain\"; limit = \"5 recipients per 1h\";\n"
         "  action = \"quarantine\"; mode = \"monitor\"; reason = \"No.\"; },\n"
@@ -32,6 +32,7 @@ START_TEST(rules_read_every_option)
     ck_assert_int_eq(rule->reply, YES);
     ck_assert_int_eq(rule->automatic, NO);
     ck_assert_int_eq(rule->over[MEASURE_REACH], 0);
+    ck_assert_int_eq(rule->over[MEASURE_COPIES], 7);
     ck_assert_int_eq(rule->over[MEASURE_EXTERNAL], 2);
     ck_assert_int_eq(rule->over[MEASURE_VISIBLE], 3);
     ck_assert_int_eq(rule->over[MEASURE_VISIBLE_EXTERNAL], 1000000000);
@@ -64,7 +65,8 @@ START_TEST(rules_read_latch_and_surge)
                "  latch = \"1d\"; action = \"quarantine\"; },\n"
                "{ name = \"grown\"; key = \"campaign\"; surge = 2.5; floor = 500;\n"
                "  window = \"366d\"; latch = \"366d\"; action = \"defer\"; },\n"
-               "{ name = \"plain\"; key = \"list\"; surge = 1; floor = 1000000000;\n"
+               "{ name = \"plain\"; key = \"from\"; from = [ \"<>\" ]; surge = 1; floor "
+               "= 1000000000;\n"
                "  action = \"reject\"; mode = \"monitor\"; }\n);\n");
     const struct rule *rule = &settings.policy.rules[0];
     ck_assert_int_eq(rule->key, KEY_THREAD);
@@ -83,6 +85,7 @@ START_TEST(rules_read_latch_and_surge)
     ck_assert(surge_is_valid(&rule->surge));
 
     rule = &settings.policy.rules[2];
+    ck_assert_int_eq(rule->key, KEY_FROM);
     ck_assert_int_eq(rule->surge.factor, 1000);
     ck_assert_int_eq(rule->surge.floor, 1000000000);
     ck_assert_int_eq(rule->surge.window_ms, 86400000);
@@ -149,6 +152,12 @@ static void expect_rule_warning(const char *rules, const char *begins)
     ck_assert_uint_eq(found, begins == NULL ? 0 : 1);
 }
 
+#define PRESS(more)                                                                      \
+    "{ name = \"press\"; from = [ \"login:boss\", \"login:press-*\" ]; " more            \
+    "action = \"accept\"; },\n"
+#define REJECT(more) "{ name = \"no\"; " more "action = \"reject\"; }"
+#define FALLS                                                                            \
+    "m.conf:3: warning: rule \"no\": rejects mail of those whom \"press\" above accepts"
 #define OTHER "{ name = \"b\"; action = \"reject\"; }"
 
 static const struct {
@@ -169,6 +178,9 @@ static const struct {
     {"{ name = \"a\"; action = \"defer\"; key = \"all\";\n"
      "surge = 2; floor = 5; },\n" OTHER,
      NULL},
+    {"{ name = \"a\"; action = \"defer\"; key = \"all\"; copies_over = 5;\n"
+     "limit = \"5 recipients per 1h\"; }",
+     "m.conf:2: warning: rule \"a\": whatever it matches costs more than its burst"},
     {"{ name = \"a\"; action = \"defer\"; key = \"all\"; reach_over = 5;\n"
      "limit = \"5 recipients per 1h\"; }",
      "m.conf:2: warning: rule \"a\": whatever it matches costs more than its burst"},
@@ -198,6 +210,39 @@ static const struct {
      NULL},
     {"{ name = \"a\"; action = \"defer\"; key = \"list\"; to_not = [ \"list:*\" ]; }",
      NULL},
+    /* who has the right and adds one more recipient */
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"list:all@x.example\" ]; "), FALLS},
+    {PRESS("to = [ \"list:all@x.example\" ]; ") REJECT("to = [ \"list:*\" ]; "), FALLS},
+    {PRESS("to = [ \"list:all@x.example\" ]; ") REJECT("reach_over = 9; "), FALLS},
+    {PRESS("to = [ \"all@x.example\" ]; ") REJECT("to = [ \"list:all@x.example\" ]; "),
+     FALLS},
+    {PRESS("to = [ \"all@x.example\" ]; ") REJECT("to = [ \"@x.example\" ]; "), FALLS},
+    {PRESS("to = [ \"list:*\" ]; ")
+         REJECT("from_not = [ \"login:boss\" ]; to = [ \"list:*\" ]; "),
+     FALLS},
+    {PRESS("to = [ \"list:*\" ]; ")
+         REJECT("from = [ \"login:p*\" ]; to = [ \"list:*\" ]; "),
+     FALLS},
+    {PRESS("to = [ \"list:*\" ]; ")
+         REJECT("from_not = [ \"login:boss\", \"login:p*\" ]; to = [ \"list:*\" ]; "),
+     NULL},
+    {PRESS("to = [ \"list:*\" ]; ")
+         REJECT("from_not = [ \"login:*\" ]; to = [ \"list:*\" ]; "),
+     NULL},
+    {PRESS("to = [ \"list:*\" ]; ")
+         REJECT("from = [ \"login:sis\" ]; to = [ \"list:*\" ]; "),
+     NULL},
+    {PRESS("to = [ \"list:all@x.example\" ]; ")
+         REJECT("to = [ \"list:other@x.example\" ]; "),
+     NULL},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to_not = [ \"list:*\" ]; "), NULL},
+    {PRESS("to = [ \"list:*\" ]; hours = \"Mon\"; ") REJECT("to = [ \"list:*\" ]; "),
+     NULL},
+    {PRESS("to = [ \"list:*\" ]; mode = \"monitor\"; ") REJECT("to = [ \"list:*\" ]; "),
+     NULL},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"list:*\" ]; mode = \"monitor\"; "),
+     NULL},
+    {PRESS("") REJECT("to = [ \"list:*\" ]; "), NULL},
     {"{ name = \"a\"; action = \"defer\"; key = \"campaign\"; surge = 2; floor = 5;\n"
      "to_not = [ \"list:*\" ]; from_not = [ \"login:*\" ]; }",
      NULL},

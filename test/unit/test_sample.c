@@ -108,11 +108,14 @@ static void load(const char *path, struct settings *out)
 
 /* Where it stands decides what a rule means. */
 static const char *const sample_rules[] = {
-    "announce-rate", "announce",         "null-to-many",     "students-cap",
-    "list-posting",  "list-size",        "automation-lists", "reply-storm",
-    "exposed",       "automation-grown", "newsletter-rate",  "newsletter",
-    "list-rate",     "outgrown",         "sender-rate",      "sender-day",
-    "client-rate",   "district-rate",
+    "announce-rate",  "announce-day",     "announce-others", "announce",
+    "null-to-many",   "null-rate",        "students-cap",    "list-posting",
+    "list-size",      "automation-lists", "outside-lists",   "outside-rate",
+    "outside-client", "outside-all",      "reply-storm",     "reply-chat",
+    "exposed",        "automation-grown", "newsletter-rate", "newsletter",
+    "list-rate",      "list-chat",        "outgrown",        "sender-rate",
+    "sender-day",     "client-rate",      "hub-rate",        "clients-rate",
+    "district-rate",
 };
 
 START_TEST(sample_loads)
@@ -128,20 +131,30 @@ START_TEST(sample_loads)
 }
 END_TEST
 
+static const struct rule *rule_of(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->policy.rule_count; i++) {
+        if (strcmp(settings->policy.rules[i].name, name) == 0)
+            return &settings->policy.rules[i];
+    }
+    ck_abort_msg("no rule %s", name);
+}
+
 START_TEST(sample_has_the_rules_in_order)
 {
     struct settings settings;
     load(SAMPLE, &settings);
     for (size_t i = 0; i < settings.policy.rule_count; i++)
         ck_assert_str_eq(settings.policy.rules[i].name, sample_rules[i]);
-    const struct rule *storm = &settings.policy.rules[7];
+    const struct rule *storm = rule_of(&settings, "reply-storm");
     ck_assert_int_eq(storm->key, KEY_THREAD);
     ck_assert_int_eq(storm->latch_ms, 86400000);
-    const struct rule *grown = &settings.policy.rules[9];
+    const struct rule *grown = rule_of(&settings, "automation-grown");
+    ck_assert_int_eq(grown->key, KEY_FROM);
     ck_assert_int_eq(grown->surge.factor, 2000);
     ck_assert_int_eq(grown->surge.floor, 500);
     ck_assert_int_eq(grown->surge.window_ms, 86400000);
-    const struct rule *outgrown = &settings.policy.rules[13];
+    const struct rule *outgrown = rule_of(&settings, "outgrown");
     ck_assert_int_eq(outgrown->key, KEY_CAMPAIGN);
     ck_assert_int_eq(outgrown->surge.floor, 1000);
     settings_clear(&settings);

@@ -1,0 +1,124 @@
+/* Elements against elements: whether one takes in all that another stands for. */
+#include "policy/pairing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/address.h"
+
+static bool is_same(const struct element *a, const struct element *b)
+{
+    return a->kind == b->kind && strcmp(a->text, b->text) == 0;
+}
+
+static bool covers_network(const struct network *outer, const struct network *inner)
+{
+    return outer->prefix <= inner->prefix && network_has(outer, inner->bytes);
+}
+
+/* A pattern without a domain is anybody's; a name without one is ours (match.c). */
+static bool covers_login(const char *outer, const char *inner)
+{
+    char whole[ADDRESS_SIZE + 2];
+    if ((strchr(outer, '@') == NULL) == (strchr(inner, '@') == NULL))
+        return text_matches(outer, inner, '@');
+    if (strchr(outer, '@') != NULL || strchr(outer, '*') == NULL)
+        return false;
+    (void)snprintf(whole, sizeof whole, "%s@*", outer);
+    return text_matches(whole, inner, '@');
+}
+
+/* Whatever the inner one stands for, the outer one does as well. */
+static bool covers(const struct element *outer, const struct element *inner)
+{
+    const char *at = strrchr(inner->text, '@');
+    if (is_same(outer, inner))
+        return true;
+    if (outer->kind == ELEMENT_DOMAIN && inner->kind == ELEMENT_ADDRESS)
+        return at != NULL && strcmp(outer->text, at + 1) == 0;
+    if (outer->kind != inner->kind)
+        return outer->kind == ELEMENT_ANY_LIST && inner->kind == ELEMENT_LIST;
+    if (outer->kind == ELEMENT_CLIENT)
+        return covers_network(&outer->network, &inner->network);
+    if (outer->kind == ELEMENT_LOGIN)
+        return covers_login(outer->text, inner->text);
+    return outer->kind == ELEMENT_ADDRESS && text_matches(outer->text, inner->text, '@');
+}
+
+/* A list is also written as its address. */
+static bool meets(const struct element *a, const struct element *b)
+{
+    bool list_by_address = (a->kind == ELEMENT_LIST && b->kind == ELEMENT_ADDRESS) ||
+                           (a->kind == ELEMENT_ADDRESS && b->kind == ELEMENT_LIST);
+    return covers(a, b) || covers(b, a) ||
+           (list_by_address && strcmp(a->text, b->text) == 0);
+}
+
+static bool covered(const struct elements *elements, const struct element *element)
+{
+    for (size_t i = 0; i < elements->count; i++) {
+        if (covers(&elements->items[i], element))
+            return true;
+    }
+    return false;
+}
+
+static bool met(const struct elements *elements, const struct element *element)
+{
+    for (size_t i = 0; i < elements->count; i++) {
+        if (meets(&elements->items[i], element))
+            return true;
+    }
+    return false;
+}
+
+/* Some list that the accept names is one that the reject is about. */
+static bool shares_lists(const struct rule *accept, const struct rule *reject)
+{
+    for (size_t i = 0; i < accept->to.count; i++) {
+        const struct element *element = &accept->to.items[i];
+        bool about = reject->to.count == 0 || met(&reject->to, element);
+        if (about && !covered(&reject->to_not, element))
+            return true;
+    }
+    return false;
+}
+
+static bool takes_senders(const struct rule *accept, const struct rule *reject)
+{
+    for (size_t i = 0; i < accept->from.count; i++) {
+        const struct element *element = &accept->from.items[i];
+        bool about = reject->from.count == 0 || met(&reject->from, element);
+        if (about && !covered(&reject->from_not, element))
+            return true;
+    }
+    return false;
+}
+
+/* A right to lists that hangs on nothing but who writes. With a further condition, a
+ * reject below may be meant for when it does not hold. */
+static bool is_right(const struct rule *rule)
+{
+    for (size_t i = 0; i < MEASURE_COUNT; i++) {
+        if (rule->over[i] >= 0)
+            return false;
+    }
+    return rule->action == ACTION_ACCEPT && !rule->monitor && rule->from.count > 0 &&
+           rule->to.count > 0 && rule->hours.count + rule->hours_not.count == 0 &&
+           rule->origin == ORIGIN_ANY && rule->reply == ANY && rule->automatic == ANY;
+}
+
+const struct rule *pairing_find(const struct policy *policy, size_t index)
+{
+    const struct rule *reject = &policy->rules[index];
+    if (reject->action != ACTION_REJECT || reject->monitor)
+        return NULL;
+    for (size_t i = 0; i < index; i++) {
+        const struct rule *accept = &policy->rules[i];
+        if (is_right(accept) && shares_lists(accept, reject) &&
+            takes_senders(accept, reject))
+            return accept;
+    }
+    return NULL;
+}
