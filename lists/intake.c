@@ -203,6 +203,8 @@ static enum status enter_all(const struct entering *entering,
                              const struct entries *entries)
 {
     enum status status = STATUS_OK;
+    directory_set_local(entering->intake->directory,
+                        entering->source->kind == LIST_ALIASES);
     for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {
         const struct entry *entry = &entries->items[i];
         entering->intake->unread |= entry->failed;

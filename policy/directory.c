@@ -104,6 +104,12 @@ bool directory_is_external(const struct directory *directory,
     return address->at < address->length && !address_is_own(address, directory->own);
 }
 
+void directory_set_local(struct directory *directory, bool local)
+{
+    assert(!directory->sealed);
+    directory->local = local;
+}
+
 static enum status add_node(struct directory *directory, const struct node *node,
                             uint32_t *out_list)
 {
@@ -129,7 +135,8 @@ enum status directory_add_list(struct directory *directory, const char *address,
                                int64_t read_at_ms, uint32_t *out_list)
 {
     assert(!directory->sealed);
-    struct node node = {.list = {.state = state, .read_at_ms = read_at_ms}};
+    struct node node = {.list = {.state = state, .read_at_ms = read_at_ms},
+                        .local = directory->local};
     enum status status = intern_string_of(directory, address, &node.address);
     if (status == STATUS_OK)
         status = intern_add(directory->sources, source, strlen(source), &node.source);
@@ -172,6 +179,21 @@ static enum status join(struct directory *directory, uint32_t name, uint32_t *ou
     return STATUS_OK;
 }
 
+/* Notes of which kind of source something comes that means something at a name. */
+static void mark_origin(const struct directory *directory, struct name *name)
+{
+    name->local |= directory->local;
+    name->elsewhere |= !directory->local;
+}
+
+/* A virtual(5) entry that names itself gives way to what comes from aliases(5). */
+static void give_way(const struct directory *directory, uint32_t id)
+{
+    struct name *name = &directory->names[id];
+    if (name->target == id && !name->local && directory->local)
+        name->target = DIRECTORY_NONE;
+}
+
 enum status directory_bind(struct directory *directory, const char *address,
                            uint32_t list)
 {
@@ -181,6 +203,8 @@ enum status directory_bind(struct directory *directory, const char *address,
     if (status != STATUS_OK)
         return status;
     struct name *name = &directory->names[id];
+    give_way(directory, id);
+    mark_origin(directory, name);
     if (name->list == list)
         return STATUS_OK;
     if (name->list == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
@@ -214,6 +238,10 @@ enum status directory_redirect(struct directory *directory, const char *address,
     if (status != STATUS_OK)
         return status;
     struct name *name = &directory->names[from];
+    if (from == to && name->local && !name->elsewhere && !directory->local)
+        return STATUS_OK;
+    give_way(directory, from);
+    mark_origin(directory, name);
     if (name->target == to)
         return STATUS_OK;
     if (name->list == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {

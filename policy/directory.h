@@ -42,6 +42,11 @@ struct list {
 struct directory *directory_new(const struct domains *own);
 void directory_free(struct directory *directory);
 
+/* What is entered from now on comes from aliases(5), or no longer. Postfix's local(8)
+ * looks for the members of an alias that are its own in aliases(5) alone, never in
+ * virtual(5). */
+void directory_set_local(struct directory *directory, bool local);
+
 /* A new list without members. address and source are copied; address must be canonical.
  */
 enum status directory_add_list(struct directory *directory, const char *address,
@@ -67,7 +72,8 @@ enum status directory_add_opaque(struct directory *directory, uint32_t list,
                                  const char *raw, size_t length) MUST_CHECK;
 
 /* An entry with a single target: whoever is written to at address is target. Both
- * canonical. "@a" to "@b" renames a whole domain. */
+ * canonical. "@a" to "@b" renames a whole domain. One of virtual(5) that names itself
+ * leaves to aliases(5) what it says. */
 enum status directory_redirect(struct directory *directory, const char *address,
                                const char *target) MUST_CHECK;
 
@@ -101,8 +107,9 @@ struct target {
 
 /* Whom an address means: looked up whole, then without its tag; an address literal means
  * the largest list of that local part in any own domain; redirections are followed (at
- * most DIRECTORY_DEPTH_MAX); a person of an own domain loses its tag. A list that holds
- * an unknown list is unknown. Always answers. */
+ * most DIRECTORY_DEPTH_MAX), with the tag where something stands for it there; a person
+ * of an own domain loses its tag. A list that holds an unknown list is unknown. Always
+ * answers. */
 void directory_find(const struct directory *directory, const struct address *address,
                     struct target *out);
 

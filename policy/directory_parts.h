@@ -17,6 +17,8 @@ struct name {
     uint32_t list;   /* that answers there, or DIRECTORY_NONE */
     uint32_t target; /* the name it is redirected to, or DIRECTORY_NONE */
     bool doubted;    /* "@domain" of which not all lists are known */
+    bool local;      /* some of this is from aliases(5) */
+    bool elsewhere;  /* some is not */
 };
 
 struct node {
@@ -27,6 +29,7 @@ struct node {
     struct numbers members;
     struct numbers parts; /* of a joined list: the lists that met at its address */
     bool joined;
+    bool local;            /* from aliases(5) */
     uint32_t flat;         /* of its persons */
     struct numbers nested; /* all lists in it, ascending */
 };
@@ -45,6 +48,7 @@ struct directory {
     roaring_bitmap_t **flats;
     uint32_t flat_count;
     roaring_bitmap_t *external; /* all persons outside the own domains */
+    bool local;                 /* what is entered now is from aliases(5) */
     bool sealed;
 };
 
@@ -70,9 +74,10 @@ const roaring_bitmap_t *directory_persons(const struct directory *directory,
                                           uint32_t list);
 
 /* directory_find but for literals, and out->address is where a list was found, not the
- * list's own address. Also while sealing: then whatever holds a list has it set. */
+ * list's own address. Also while sealing: then whatever holds a list has it set. local: a
+ * member of aliases(5), which virtual(5) makes no other person. */
 void lookup_follow(const struct directory *directory, const struct address *address,
-                   struct target *out);
+                   bool local, struct target *out);
 
 /* The same for the local part of address in an own domain, by its index; a person when
  * that is too long to be anything. */

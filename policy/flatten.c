@@ -34,7 +34,9 @@ struct component {
 struct flattening {
     struct directory *directory;
     struct problems *problems;
-    struct meaning *meanings; /* of the names there were at the start */
+    struct meaning *meanings[2]; /* of the names there were at the start; the second in
+                                  * aliases(5), NULL before it is needed */
+    size_t meaning_count;
     struct numbers edges;
     size_t *starts;
     struct graph graph;
@@ -121,7 +123,7 @@ static bool is_plain(struct flattening *flattening, uint32_t name,
     return !address_is_literal(address) && !domain_means(flattening, address);
 }
 
-static enum status work_out(struct flattening *flattening, uint32_t name,
+static enum status work_out(struct flattening *flattening, uint32_t name, bool local,
                             struct meaning *meaning)
 {
     struct directory *directory = flattening->directory;
@@ -132,7 +134,7 @@ static enum status work_out(struct flattening *flattening, uint32_t name,
         *meaning = (struct meaning){.person = name, .list = NONE, .known = true};
         return STATUS_OK;
     }
-    lookup_follow(directory, &address, &target);
+    lookup_follow(directory, &address, local, &target);
     meaning->known = true;
     meaning->list = target.list;
     meaning->literal = target.list == NONE && address_is_literal(&target.address);
@@ -145,13 +147,19 @@ static enum status work_out(struct flattening *flattening, uint32_t name,
 static enum status resolve_member(struct flattening *flattening, uint32_t holder,
                                   uint32_t name, uint32_t *out_person)
 {
-    struct meaning *meaning = &flattening->meanings[name];
+    bool local = node_of(flattening, holder)->local;
+    struct meaning **meanings = &flattening->meanings[local];
     enum status status = STATUS_OK;
+    if (*meanings == NULL)
+        *meanings = calloc(flattening->meaning_count, sizeof **meanings);
+    if (*meanings == NULL)
+        return STATUS_NOMEM;
+    struct meaning *meaning = &(*meanings)[name];
     *out_person = name;
     if (intern_string(flattening->directory->strings, name)[0] == OPAQUE)
         return STATUS_OK;
     if (!meaning->known)
-        status = work_out(flattening, name, meaning);
+        status = work_out(flattening, name, local, meaning);
     if (status != STATUS_OK)
         return status;
     if (meaning->doubtful)
@@ -189,14 +197,20 @@ static enum status resolve_list(struct flattening *flattening, uint32_t list)
     return STATUS_OK;
 }
 
+static void clear_meanings(struct flattening *flattening)
+{
+    for (size_t i = 0; i < 2; i++) {
+        free(flattening->meanings[i]);
+        flattening->meanings[i] = NULL;
+    }
+}
+
 static enum status resolve_lists(struct flattening *flattening)
 {
     uint32_t count = flattening->directory->node_count;
-    flattening->meanings =
-        calloc((size_t)intern_count(flattening->directory->strings) + 1,
-               sizeof *flattening->meanings);
+    flattening->meaning_count = (size_t)intern_count(flattening->directory->strings) + 1;
     flattening->starts = calloc((size_t)count + 1, sizeof *flattening->starts);
-    if (flattening->meanings == NULL || flattening->starts == NULL)
+    if (flattening->starts == NULL)
         return STATUS_NOMEM;
     for (uint32_t list = 0; list < count; list++) {
         flattening->starts[list] = flattening->edges.count;
@@ -207,8 +221,7 @@ static enum status resolve_lists(struct flattening *flattening)
     flattening->starts[count] = flattening->edges.count;
     flattening->graph = (struct graph){
         .starts = flattening->starts, .edges = flattening->edges.items, .count = count};
-    free(flattening->meanings);
-    flattening->meanings = NULL;
+    clear_meanings(flattening);
     return STATUS_OK;
 }
 
@@ -449,7 +462,7 @@ static void clear(struct flattening *flattening)
     free(flattening->order);
     free(flattening->component_of);
     free(flattening->starts);
-    free(flattening->meanings);
+    clear_meanings(flattening);
     numbers_clear(&flattening->edges);
 }
 

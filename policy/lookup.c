@@ -39,33 +39,80 @@ static void redirect(const struct directory *directory, const struct name *name,
     address->length = address->at + target.length;
 }
 
-/* One step: what stands at the address. For a list, address becomes where it stands; for
- * a redirection, whereto. */
-static enum found look_up(const struct directory *directory, struct address *address,
-                          uint32_t *out_list)
+/* Where a walk along redirections is. */
+struct walk {
+    const struct directory *directory;
+    struct address here;
+    char tag[ADDRESS_SIZE]; /* with its delimiter, as a redirection took it off: Postfix
+                             * takes it along (propagate_unmatched_extensions) */
+    size_t tag_length;
+    const struct name *name; /* what was found */
+};
+
+static enum found find_at_name(struct walk *walk, const struct address *address,
+                               size_t from)
 {
     uint32_t id;
-    const struct name *name = name_at(directory, address->text, address->length, &id);
-    enum found found = kind_of(name);
-    if (found == FOUND_NOTHING) {
-        struct address tagless;
-        directory_copy_address(&tagless, address);
-        if (address_remove_tag(&tagless, directory->own->delimiters)) {
-            name = name_at(directory, tagless.text, tagless.length, &id);
-            found = kind_of(name);
-            if (found != FOUND_NOTHING)
-                directory_copy_address(address, &tagless);
-        }
-    }
-    if (found == FOUND_NOTHING && address->at > 0 && address->at < address->length) {
-        name = name_at(directory, address->text + address->at,
-                       address->length - address->at, &id);
-        found = kind_of(name);
-    }
-    if (found == FOUND_LIST)
-        *out_list = name->list;
-    else if (found == FOUND_REDIRECT)
-        redirect(directory, name, address);
+    walk->name =
+        name_at(walk->directory, address->text + from, address->length - from, &id);
+    return kind_of(walk->name);
+}
+
+/* What stands at the address with the tag that was taken along. */
+static enum found find_tagged(struct walk *walk)
+{
+    const struct address *here = &walk->here;
+    struct address tagged;
+    size_t tag = walk->tag_length;
+    if (tag == 0 || here->at == 0 || here->text[0] == '"' ||
+        here->length + tag >= sizeof tagged.text)
+        return FOUND_NOTHING;
+    memcpy(tagged.text, here->text, here->at);
+    memcpy(tagged.text + here->at, walk->tag, tag);
+    memcpy(tagged.text + here->at + tag, here->text + here->at,
+           here->length - here->at + 1);
+    tagged.at = here->at + tag;
+    tagged.length = here->length + tag;
+    enum found found = find_at_name(walk, &tagged, 0);
+    if (found == FOUND_NOTHING)
+        return found;
+    walk->tag_length = 0;
+    directory_copy_address(&walk->here, &tagged);
+    return found;
+}
+
+/* What stands at the address without its tag, which is then taken along. */
+static enum found find_tagless(struct walk *walk)
+{
+    struct address *here = &walk->here;
+    struct address tagless;
+    directory_copy_address(&tagless, here);
+    if (!address_remove_tag(&tagless, walk->directory->own->delimiters))
+        return FOUND_NOTHING;
+    enum found found = find_at_name(walk, &tagless, 0);
+    if (found == FOUND_NOTHING)
+        return found;
+    bool bare = here->text[0] != '"' && tagless.text[0] != '"';
+    walk->tag_length = bare ? here->at - tagless.at : 0;
+    memcpy(walk->tag, here->text + tagless.at, walk->tag_length);
+    directory_copy_address(here, &tagless);
+    return found;
+}
+
+/* One step: what stands at the address. For a list, here becomes where it stands; for a
+ * redirection, whereto. */
+static enum found take_step(struct walk *walk)
+{
+    struct address *here = &walk->here;
+    enum found found = find_tagged(walk);
+    if (found == FOUND_NOTHING)
+        found = find_at_name(walk, here, 0);
+    if (found == FOUND_NOTHING)
+        found = find_tagless(walk);
+    if (found == FOUND_NOTHING && here->at > 0 && here->at < here->length)
+        found = find_at_name(walk, here, here->at);
+    if (found == FOUND_REDIRECT)
+        redirect(walk->directory, walk->name, here);
     return found;
 }
 
@@ -105,32 +152,47 @@ static bool is_same(const struct address *a, const struct address *b)
     return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
-void lookup_follow(const struct directory *directory, const struct address *address,
-                   struct target *out)
+/* True when virtual(5) alone makes this address another. */
+static bool is_rewritten(const struct name *name)
 {
-    struct address here;
+    return name->elsewhere && !name->local;
+}
+
+void lookup_follow(const struct directory *directory, const struct address *address,
+                   bool local, struct target *out)
+{
+    struct walk walk;
+    struct address last;
+    struct address mailbox; /* where local(8) ends, unless a list is found */
+    bool has_mailbox = false;
     struct address before; /* met here again, the redirections run in a circle (Brent) */
-    uint32_t list;
-    directory_copy_address(&here, address);
+    walk.directory = directory;
+    walk.tag_length = 0;
+    directory_copy_address(&walk.here, address);
     directory_copy_address(&before, address);
     for (unsigned step = 1; step <= DIRECTORY_DEPTH_MAX + 1; step++) {
-        enum found found = look_up(directory, &here, &list);
+        directory_copy_address(&last, &walk.here);
+        enum found found = take_step(&walk);
         if (found == FOUND_LIST) {
-            answer_list(directory, list, &here, out);
+            answer_list(directory, walk.name->list, &walk.here, out);
             return;
         }
-        if (found == FOUND_NOTHING) {
-            answer_person(directory, &here, out);
-            if (is_doubted(directory, &here))
+        if (found == FOUND_REDIRECT && local && !has_mailbox && is_rewritten(walk.name)) {
+            directory_copy_address(&mailbox, &last);
+            has_mailbox = true;
+        }
+        local |= found == FOUND_REDIRECT && walk.name->local;
+        bool itself = found == FOUND_REDIRECT && is_same(&walk.here, &last);
+        bool circle = found == FOUND_REDIRECT && is_same(&walk.here, &before);
+        if (found == FOUND_NOTHING || itself || circle) {
+            const struct address *end = circle && !itself ? address : &walk.here;
+            answer_person(directory, has_mailbox ? &mailbox : end, out);
+            if (found == FOUND_NOTHING && is_doubted(directory, &walk.here))
                 out->kind = TARGET_UNKNOWN;
             return;
         }
-        if (is_same(&here, &before)) {
-            answer_person(directory, address, out);
-            return;
-        }
         if ((step & (step - 1)) == 0)
-            directory_copy_address(&before, &here);
+            directory_copy_address(&before, &walk.here);
     }
     answer_person(directory, address, out);
     out->kind = TARGET_UNKNOWN;
@@ -144,7 +206,7 @@ void lookup_in_own(const struct directory *directory, const struct address *addr
     own.text[own.at] = '\0';
     own.length = own.at;
     if (address_qualify(&own, directory->own->names[domain]) == STATUS_OK)
-        lookup_follow(directory, &own, out);
+        lookup_follow(directory, &own, false, out);
     else
         answer_person(directory, address, out);
 }
@@ -183,7 +245,7 @@ static void find_literal(const struct directory *directory, struct target *out)
 void directory_find(const struct directory *directory, const struct address *address,
                     struct target *out)
 {
-    lookup_follow(directory, address, out);
+    lookup_follow(directory, address, false, out);
     if (out->list == DIRECTORY_NONE && address_is_literal(&out->address))
         find_literal(directory, out);
     if (out->list != DIRECTORY_NONE)
@@ -211,11 +273,16 @@ bool directory_is_member(const struct directory *directory, uint32_t list,
 {
     struct target target;
     uint32_t person;
-    /* Where a list stands, a member of that name is the mailbox of the same name. */
-    lookup_follow(directory, member, &target);
-    return intern_find(directory->strings, target.address.text, target.address.length,
-                       &person) &&
-           roaring_bitmap_contains(directory_persons(directory, list), person);
+    bool found = false;
+    /* Where a list stands, a member of that name is the mailbox of the same name. As a
+     * member of aliases(5) somebody may be another than as a member of virtual(5). */
+    for (unsigned local = 0; local <= 1 && !found; local++) {
+        lookup_follow(directory, member, local == 1, &target);
+        found = intern_find(directory->strings, target.address.text,
+                            target.address.length, &person) &&
+                roaring_bitmap_contains(directory_persons(directory, list), person);
+    }
+    return found;
 }
 
 bool directory_contains(const struct directory *directory, uint32_t outer, uint32_t inner)

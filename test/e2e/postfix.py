@@ -47,6 +47,7 @@ virtual_alias_expansion_limit = 200000
 virtual_alias_recursion_limit = 100
 transport_maps = regexp:{{ {{/^(al-|allstudents@|class-)/ local:}} }}
 local_transport = lmtp:unix:{dir}/sink
+mailbox_transport = lmtp:unix:{dir}/sink
 default_transport = lmtp:unix:{dir}/sink
 lmtp_destination_recipient_limit = 20000
 qmgr_message_recipient_limit = 20000

@@ -227,6 +227,79 @@ START_TEST(directory_redirect_cycle_is_a_person)
 }
 END_TEST
 
+/* An entry that names itself ends the walk there, however one came to it. */
+START_TEST(directory_redirect_ends_at_itself)
+{
+    redirect("@pupils", "@own");
+    redirect("henry@own", "henry@own");
+    redirect("@own", "postmaster@mail");
+    redirect("h@too", "henry@pupils");
+    redirect("@all", "henry@own");
+    uint32_t list = list_of("l@too", "henry@pupils henry@own h@too x@all");
+    seal();
+    expect_person("henry@pupils", "henry@own");
+    expect_person("henry@own", "henry@own");
+    expect_person("henry+tag@pupils", "henry@own");
+    expect_person("h+tag@too", "henry@own");
+    expect_person("x@all", "henry@own");
+    expect_person("other@pupils", "postmaster@mail");
+    ck_assert_uint_eq(size_of(list), 1);
+    ck_assert(is_member(list, "henry@own"));
+    ck_assert(is_member(list, "henry@pupils"));
+    ck_assert(!is_member(list, "other@pupils"));
+}
+END_TEST
+
+/* propagate_unmatched_extensions: what was behind the '+' is tried at the target, too. */
+START_TEST(directory_redirect_takes_the_tag_along)
+{
+    redirect("b@own", "d@else");
+    redirect("x@own", "b@own");
+    redirect("y@else", "y@else");
+    redirect("y+t@else", "gone@far");
+    uint32_t list = list_of("d+t@else", "one@far two@far");
+    seal();
+    expect_list("b+t@own", list);
+    expect_list("x+t@own", list);
+    expect_person("b@own", "d@else");
+    expect_person("b+other@own", "d@else");
+    expect_person("y+t@else", "gone@far");
+}
+END_TEST
+
+/* local(8) delivers the members of an alias itself: a catch-all of virtual(5), or what it
+ * makes of a user, is only for mail that comes in. */
+START_TEST(directory_members_of_aliases_stay_themselves)
+{
+    redirect("@own", "boss@else");
+    redirect("staff@own", "staff@own");
+    redirect("ann@too", "office@too");
+    redirect("bob@too", "office@too");
+    uint32_t rewritten = list_of("v@too", "cy@own dee@own ann@too bob@too");
+    uint32_t team = list_of("team@too", "t1@else t2@else");
+    directory_set_local(directory, true);
+    uint32_t staff =
+        list_of("staff@own", "ann@own bob@own ann@too bob@too head@own team@too");
+    redirect("head@own", "cy@own");
+    directory_set_local(directory, false);
+    redirect("team@own", "team@own");
+    uint32_t nested = list_of("all@too", "staff@own far@else");
+    seal();
+    expect_list("staff@own", staff);
+    ck_assert_uint_eq(size_of(staff), 7);
+    ck_assert_uint_eq(size_of(nested), 8);
+    ck_assert_uint_eq(size_of(rewritten), 2);
+    ck_assert_uint_eq(size_of(team), 2);
+    ck_assert(is_member(staff, "ann@own"));
+    ck_assert(is_member(staff, "ann@too"));
+    ck_assert(is_member(staff, "cy@own"));
+    ck_assert(!is_member(staff, "dee@own"));
+    ck_assert(is_member(rewritten, "ann@too"));
+    expect_person("ann@own", "boss@else");
+    expect_person("head@own", "cy@own");
+}
+END_TEST
+
 START_TEST(directory_redirects_end_somewhere)
 {
     char from[32];
@@ -590,6 +663,9 @@ int main(void)
     tcase_add_test(test, directory_literal_is_the_largest_list);
     tcase_add_test(test, directory_redirect_is_followed);
     tcase_add_test(test, directory_redirect_cycle_is_a_person);
+    tcase_add_test(test, directory_redirect_ends_at_itself);
+    tcase_add_test(test, directory_redirect_takes_the_tag_along);
+    tcase_add_test(test, directory_members_of_aliases_stay_themselves);
     tcase_add_test(test, directory_redirects_end_somewhere);
     tcase_add_test(test, directory_domain_is_renamed);
     tcase_add_test(test, directory_rename_may_not_fit);
