@@ -16,8 +16,8 @@ struct as_user {
 };
 
 /* For root only: the whole process goes on as that user, with his groups, until
- * as_user_end. False, and nothing has changed, when we are not root, there is no such user,
- * or the kernel does not let us. */
+ * as_user_end. False, and nothing has changed, when we are not root, there is no such
+ * user, or the kernel does not let us. */
 bool as_user_begin(const char *name, struct as_user *out_before);
 void as_user_end(const struct as_user *before);
 

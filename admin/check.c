@@ -219,7 +219,7 @@ int verb_check(int argc, char **argv)
     }
     struct snapshot *snapshot = check_all(arguments.config, &problems);
     if (snapshot != NULL && mta)
-        relay_check(snapshot->settings, &problems);
+        relay_check(snapshot, &problems);
     bool ok = problems.errors == 0;
     if (arguments.json)
         ok = print_json(&problems, snapshot, ok) && ok;

@@ -1,12 +1,12 @@
-/* The relay that Mailbrake is plugged into: does its Postfix ask us about all mail, and
+/* The relay that Mailbrake is plugged into: does its MTA ask us about all mail, and
  * does it know the same domains and lists? */
 #ifndef ADMIN_RELAY_H
 #define ADMIN_RELAY_H
 
-#include "conf/settings.h"
+#include "lists/snapshot.h"
 
 /* Adds what is wrong to problems, each with the line to change: in main.cf or master.cf
  * for the MTA's part, in the configuration's own file for ours. */
-void relay_check(const struct settings *settings, struct problems *problems);
+void relay_check(const struct snapshot *snapshot, struct problems *problems);
 
 #endif

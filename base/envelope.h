@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 enum {
-    ENVELOPE_TOLD_MAX = 320, /* bytes of an address that is written to (RFC 5321 4.5.3.1) */
+    ENVELOPE_TOLD_MAX =
+        320, /* bytes of an address that is written to (RFC 5321 4.5.3.1) */
 };
 
 /* True for a Mailbox of RFC 5321 4.1.2 with RFC 6531's letters: LOCAL@DOMAIN, the local

@@ -214,8 +214,8 @@ void conversations_note(struct conversations *conversations, const struct facts 
     bool owned = digest(conversations, links->own, own);
     bool indexed = believed && digest(conversations, links->index, index);
     /* Who answers a thread's first message names its id, in References. */
-    bool begins = owned && links->first[0] == '\0' && links->parent[0] == '\0' &&
-                  !facts->reply;
+    bool begins =
+        owned && links->first[0] == '\0' && links->parent[0] == '\0' && !facts->reply;
     const char *thread = begins ? links->own : facts->thread;
     struct table *table = believed ? &conversations->believed : &conversations->strange;
     (void)pthread_mutex_lock(&conversations->mutex);

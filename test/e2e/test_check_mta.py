@@ -1,6 +1,7 @@
-"""`mailbrake check --mta`: ten faults, each seeded alone into the configuration of a private
+"""`mailbrake check --mta`: faults, each seeded alone into the configuration of a private
 Postfix that is right otherwise, are each found, with the line to change."""
 
+import getpass
 import json
 import pathlib
 import shutil
@@ -76,26 +77,125 @@ FAULTS = {
 }
 
 
+# What is written at the end of main.cf, or instead of a line of master.cf, and what must be
+# said: Postfix would deliver one recipient to staff, whom Mailbrake counted as one.
+STAFF = "staff@district.example"
+REACHES = {
+    "canonical": "canonical_maps = inline:{ ann@district.example=" + STAFF + " }",
+    "canonical, a text": "canonical_maps = hash:{dir}/canonical",
+    "canonical, without a domain": "recipient_canonical_maps = inline:{ friends=staff }",
+    "canonical, all of a domain": "canonical_maps = inline:{ @far.example=" + STAFF + " }",
+    "canonical, domain to domain": "canonical_maps = inline:{ @old.example=@district.example }",
+    "canonical, a pattern": "canonical_maps = regexp:{ { /^pals@/ " + STAFF + " } }",
+    "canonical, through others":
+        "canonical_maps = unionmap:{ fail:no, proxy:hash:{dir}/canonical }",
+    "canonical, whatever comes": "canonical_maps = static:" + STAFF,
+    "masquerade": "masquerade_domains = district.example\n"
+                  "masquerade_classes = envelope_sender, envelope_recipient",
+    "always_bcc": "always_bcc = " + STAFF,
+    "always_bcc with a tag": "always_bcc = staff+archive@school.example",
+    "sender_bcc_maps": "sender_bcc_maps = inline:{ @district.example=" + STAFF + " }",
+    "recipient_bcc_maps": "recipient_bcc_maps = pcre:{ { /./ staff } }",
+    "header_checks": "header_checks = regexp:{ { /^Subject: x/ REDIRECT " + STAFF + " } }",
+    "nested_header_checks": "nested_header_checks = regexp:{ { /^X/ BCC " + STAFF + " } }",
+    "body_checks": "body_checks = regexp:{dir}/checks",
+    "milter_header_checks": "milter_header_checks = regexp:{ { /^X-/ redirect staff } }",
+    "an access map": "smtpd_recipient_restrictions = check_sender_access "
+                     "inline:{ { ann@far.example = REDIRECT " + STAFF + " } }, reject",
+    "an access map of a class": "smtpd_restriction_classes = strict\n"
+        "strict = check_client_access cidr:{ { 10.0.0.0/8 BCC " + STAFF + " } }",
+    "luser_relay": "luser_relay = " + STAFF,
+    "aliases in main.cf": "alias_maps = inline:{ { all = ann, bob } }",
+    "virtual lists by pattern": "virtual_alias_maps = regexp:{ { /^all@/ a@b.example b@b.example } }",
+    "mydestination, a table": "mydestination = hash:{dir}/domains",
+    "mydestination, a file": "mydestination = district.example, {dir}/names",
+    "mydestination, a table in a file": "mydestination = {dir}/tables",
+    "milters off for some": "smtpd_milter_maps = cidr:{ { 10.0.0.0/8 DISABLE } }",
+    "other milters for some": "smtpd_milter_maps = inline:{ 10.1.2.3=inet:127.0.0.1:8891 }",
+    "a login for all": "milter_macro_defaults = {auth_authen}=superintendent",
+}
+# Of these nobody can tell: warnings.
+UNCLEAR = {
+    "canonical by LDAP": "canonical_maps = ldap:{dir}/ldap.cf",
+    "canonical, parts of a pattern":
+        "canonical_maps = regexp:{ { /^(.*)@old.example$$/ $$1@district.example } }",
+    "copies by SQL": "recipient_bcc_maps = proxy:mysql:{dir}/mysql.cf",
+    "mydestination by SQL": "mydestination = mysql:{dir}/mysql.cf",
+    "mydestination by pattern": "mydestination = pcre:{ { /./ x } }",
+    "aliases of NIS": "alias_maps = nis:mail.aliases",
+    "milters by LDAP": "smtpd_milter_maps = ldap:{dir}/ldap.cf",
+    "luser_relay with the name": "luser_relay = $user@school.example",
+    "a stale map": "virtual_alias_maps = hash:{dir}/stale",
+    "a .forward": "forward_path = {dir}/$user.forward",
+    "a filter that is a program": "content_filter = scan:dummy",
+}
+# And these are right.
+HARMLESS = """
+canonical_maps = inline:{ ann=ann.smith@district.example, @host.example=@far.example }
+recipient_canonical_maps = static:staff@district.example
+recipient_canonical_classes = header_recipient
+sender_canonical_maps = static:staff@district.example
+masquerade_domains = district.example
+always_bcc = archive@district.example
+recipient_bcc_maps = inline:{ staff@district.example=archive@district.example }
+header_checks = regexp:{ { /^Subject: x/ REDIRECT ann@district.example }, { /^Y/ HOLD } }
+smtpd_client_restrictions = check_client_access cidr:{ { 10.0.0.0/8 OK } },
+  check_policy_service { unix:private/policy, default_action=OK }
+transport_maps = inline:{ far.example=smtp:[10.0.0.9] }
+luser_relay = $user@far.example
+smtpd_milter_maps = cidr:{ { 10.9.0.0/16 inet:127.0.0.1:8891, unix:milter/milter.sock },
+  { 10.0.0.2 DISABLE } }
+milter_protocol = 2
+"""
+
+
+def batches(cases):
+    """As few lists of their lines as there may be, in each of which a setting stands once."""
+    left = list(cases.values())
+    while left:
+        batch = {}
+        for lines in left:
+            batch.setdefault(lines.split(" = ")[0], lines)
+        left = [lines for lines in left if batch[lines.split(" = ")[0]] != lines]
+        yield list(batch.values())
+
+
 class Checked:
     def __init__(self, build, daemon, postfix, path):
         self.build, self.daemon, self.postfix, self.dir = build, daemon, postfix, path
         self.main, self.master = MAIN, MASTER
+        self.usual = []
+
+    def full(self, text):
+        values = {"dir": str(self.dir), "queue": str(self.postfix.dir)}
+        for key, value in values.items():
+            text = text.replace("{" + key + "}", value)
+        return text
 
     def write(self):
-        values = {"dir": str(self.dir), "queue": str(self.postfix.dir)}
         for name, text in (("main.cf", self.main), ("master.cf", self.master)):
-            for key, value in values.items():
-                text = text.replace("{" + key + "}", value)
-            (self.dir / name).write_text(text)
+            (self.dir / name).write_text(self.full(text))
+
+    def add(self, lines):
+        """To main.cf, where each setting stands once."""
+        names = {line.split(" = ")[0] for line in lines.splitlines() if " = " in line}
+        kept = [line for line in MAIN.splitlines() if line.split(" = ")[0] not in names]
+        self.main = "\n".join([*kept, lines, ""])
 
     def run(self):
+        """What is wrong, as texts; answer has all of it."""
         self.write()
         done = subprocess.run(
             [self.build.mailbrake, "check", "--mta", "--json", "-c", self.daemon.config],
             capture_output=True, text=True, timeout=60, check=False)
-        answer = json.loads(done.stdout)
+        self.answer = answer = json.loads(done.stdout)
         assert done.returncode == (1 if answer["errors"] else 0), done
         return [problem["text"] for problem in answer["errors"]]
+
+    def warnings(self):
+        """Those that the right relay has not, whose are about our own configuration."""
+        texts = [problem["text"] for problem in self.answer["warnings"]]
+        return [text for text in texts if text not in self.usual]
 
 
 @pytest.fixture
@@ -105,15 +205,28 @@ def checked(build, postfix, mailbraked, folder):
     path.chmod(0o755)
     for name in ("aliases", "virtual", "more"):
         (path / name).write_text("")
+    (path / "canonical").write_text("# names\nsome.one@district.example\n  " + STAFF + "\n")
+    (path / "checks").write_text("if /^X/\n/^Y/i\n  BCC " + STAFF + "\nendif\n")
+    (path / "domains").write_text("old.example yes\n")
+    (path / "names").write_text("# ours\nold.example, school.example\n")
+    (path / "tables").write_text("district.example # ours\nhash:" + str(path / "domains") + "\n")
+    (path / "stale").write_text("staff@district.example ann, bob\n")
+    subprocess.run(["postmap", path / "stale"], check=True)
+    (path / "stale").write_text("staff@district.example ann, bob, eve\n")
+    (path / f"{getpass.getuser()}.forward").write_text(",\n".join(people(40)) + "\n")
     (path / "aliases").write_text("staff: " + ", ".join(people(3)) + "\n")
     checked = Checked(build, None, postfix, path)
     checked.write()
     checked.daemon = mailbraked(
         MEMORY,
         milter_socket=postfix.milter_socket,
-        sources=[{"aliases": str(path / "aliases")}, {"virtual": str(path / "virtual")}],
+        sources=[{"aliases": str(path / "aliases")}, {"virtual": str(path / "virtual")},
+                 {"virtual": str(path / "stale")}],
+        relays=["client:10.0.0.2"],
         mta={"type": "postfix", "config_directory": str(path)},
     )
+    checked.run()
+    checked.usual = [problem["text"] for problem in checked.answer["warnings"]]
     yield checked
     shutil.rmtree(path)
 
@@ -121,6 +234,7 @@ def checked(build, postfix, mailbraked, folder):
 def test_each_fault_is_found_and_a_right_relay_passed_in_silence(checked):
     """One daemon for all: only files differ."""
     assert checked.run() == []
+    assert not any(str(checked.dir) in p["file"] for p in checked.answer["warnings"])
     for name, (right, wrong, said) in FAULTS.items():
         assert right in MAIN + MASTER, name
         checked.main = MAIN.replace(right, wrong)
@@ -129,6 +243,46 @@ def test_each_fault_is_found_and_a_right_relay_passed_in_silence(checked):
         assert found, name
         assert all(said.replace("{dir}", str(checked.dir)) in text for text in found), (name, found)
     checked.main, checked.master = MAIN, MASTER
+
+
+def test_what_reaches_lists_behind_our_back(checked):
+    for lines in batches(REACHES):
+        checked.add("\n".join(lines))
+        found = checked.run()
+        assert len(found) == len(lines) and not checked.warnings(), (lines, checked.answer)
+        main = (checked.dir / "main.cf").read_text().splitlines()
+        for problem in checked.answer["errors"]:
+            if problem["file"] == str(checked.dir / "main.cf"):
+                name = main[problem["line"] - 1].split(" = ")[0]
+                assert any(line.startswith(name) or f"\n{name} = " in line for line in lines)
+            else:
+                assert 'add "old.example" to domains' in problem["text"]
+
+
+def test_of_what_nobody_can_tell(checked):
+    checked.master = MASTER + "scan unix - n n - - pipe user=nobody argv=/bin/scan\n"
+    for lines in batches(UNCLEAR):
+        checked.add("\n".join(lines))
+        assert checked.run() == [], (lines, checked.answer)
+        assert len(checked.warnings()) == len(lines), (lines, checked.answer)
+
+
+def test_what_is_right_is_passed_in_silence(checked):
+    checked.add(HARMLESS)
+    assert checked.run() == [] and checked.warnings() == [], checked.answer
+
+
+def test_each_service_has_its_own(checked):
+    checked.master = MASTER + "pre-cleanup unix n - y - 0 cleanup\n" \
+        "  -o canonical_maps=static:" + STAFF + "\n" \
+        "pickup unix n - y 60 1 pickup\n  -o receive_override_options=no_milters\n" \
+        "local unix - n n - - local\n  -o luser_relay=" + STAFF + "\n"
+    found = checked.run()
+    assert len(found) == 3 and {p["file"] for p in checked.answer["errors"]} == {
+        str(checked.dir / "master.cf")}
+    for start in ("pre-cleanup (canonical_maps)", "pickup (receive_override_options)",
+                  "local (luser_relay)"):
+        assert any(text.startswith(start) for text in found), found
 
 
 def test_a_socket_that_postfix_cannot_reach(checked):

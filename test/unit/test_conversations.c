@@ -165,7 +165,8 @@ static void *work(void *seed)
 {
     for (int i = 0; i < 2000; i++) {
         struct facts facts = {.origin = ORIGIN_LOCAL};
-        (void)snprintf(facts.links.own, THREAD_SIZE, "%d@x", (i * 7 + *(int *)seed) % 300);
+        (void)snprintf(facts.links.own, THREAD_SIZE, "%d@x",
+                       (i * 7 + *(int *)seed) % 300);
         (void)snprintf(facts.links.parent, THREAD_SIZE, "%d@x", i % 300);
         (void)snprintf(facts.thread, sizeof facts.thread, "%s", facts.links.parent);
         conversations_join(known, &facts);

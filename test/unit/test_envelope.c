@@ -35,12 +35,18 @@ END_TEST
 START_TEST(envelope_tells_nobody_else)
 {
     static const char *const bad[] = {
-        "", "ann", "@", "a@", "@b", "a@b@c", "<a@b>", "a,b@c", "a;b@c", "a(b)@c", "a:b@c",
-        ":include:/x@b", "a\\@b", "a>@b", "a b@c", "a@b c", " a@b", "a@b ", "-x@b",
-        "--help@b", "\"a@b", "\"a\"b@c", "a\"b\"@c", "\"a\nb\"@c", "a\n@b", "a\r@b",
-        "a@b\n", "\"\x1b[2J\"@c", "a\x7f@b", "a\xc2\x85@b", "a\xff@b", "a@\xff", "a@[",
-        "a@[]", "a@[1.2.3.4", "a@b\"c", "a@b,c", "a@b..c", ".a@b", "a.@b", "a..b@c",
-        "a@.b", "a@b.", "\"a\\\"@b", "$(id)@b",
+        "",        "ann",         "@",          "a@",
+        "@b",      "a@b@c",       "<a@b>",      "a,b@c",
+        "a;b@c",   "a(b)@c",      "a:b@c",      ":include:/x@b",
+        "a\\@b",   "a>@b",        "a b@c",      "a@b c",
+        " a@b",    "a@b ",        "-x@b",       "--help@b",
+        "\"a@b",   "\"a\"b@c",    "a\"b\"@c",   "\"a\nb\"@c",
+        "a\n@b",   "a\r@b",       "a@b\n",      "\"\x1b[2J\"@c",
+        "a\x7f@b", "a\xc2\x85@b", "a\xff@b",    "a@\xff",
+        "a@[",     "a@[]",        "a@[1.2.3.4", "a@b\"c",
+        "a@b,c",   "a@b..c",      ".a@b",       "a.@b",
+        "a..b@c",  "a@.b",        "a@b.",       "\"a\\\"@b",
+        "$(id)@b",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!envelope_can_tell(bad[i]), "took %s", bad[i]);
@@ -90,9 +96,12 @@ START_TEST(envelope_is_shown_as_the_mta_does)
     static const struct {
         const char *address, *shown;
     } other[] = {
-        {"ann@own.example", "bob@own.example"},   {"ann@own.example", ""},
-        {"", "ann@own.example"},                  {"ann@own.example", "ann@own.exampl"},
-        {"ann@own.exampl", "ann@own.example"},    {"axb@x.example", "a?b@x.example"},
+        {"ann@own.example", "bob@own.example"},
+        {"ann@own.example", ""},
+        {"", "ann@own.example"},
+        {"ann@own.example", "ann@own.exampl"},
+        {"ann@own.exampl", "ann@own.example"},
+        {"axb@x.example", "a?b@x.example"},
         {"axb@x.example", "a\xef\xbf\xbd@x.example"},
         {"j\xc3\xbcrgen@x.example", "j?rgen@x.example"},
         {"j\xc3\xbcrgen@x.example", "j\xc3\xb6rgen@x.example"},

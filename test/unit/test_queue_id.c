@@ -40,7 +40,8 @@ static void print_long(uint64_t second, unsigned micro, uint64_t inode, char out
     (void)strcat(out, part);
 }
 
-/* Each second of a day, and some of each week until 2060: all microsecond parts come up. */
+/* Each second of a day, and some of each week until 2060: all microsecond parts come up.
+ */
 START_TEST(queue_id_takes_all_long_ones_of_a_day)
 {
     char id[64];
@@ -70,9 +71,9 @@ END_TEST
 
 START_TEST(queue_id_takes_what_was_seen)
 {
-    static const char *const real[] = {"4jcDDt57Xzz8Zby", "4bXk7G2N1Cz1Xn4",
-                                       "4jd3WL6gh1z87nv", "3A7F01B2C", "ABCDEF",
-                                       "0000012345",      "4zzzzzzzzzzz1"};
+    static const char *const real[] = {
+        "4jcDDt57Xzz8Zby", "4bXk7G2N1Cz1Xn4", "4jd3WL6gh1z87nv", "3A7F01B2C",
+        "ABCDEF",          "0000012345",      "4zzzzzzzzzzz1"};
     for (size_t i = 0; i < sizeof real / sizeof *real; i++)
         ENSURE(queue_id_is_postfix(real[i]), real[i]);
 }
@@ -85,9 +86,9 @@ START_TEST(queue_id_takes_all_of_sendmail)
     char id[64];
     for (unsigned i = 0; i < 62 * 62 * 60; i += 7) {
         (void)snprintf(id, sizeof id, "%c%c%c%c%c%c%c%c%06u", digits[126 % 60],
-                       digits[i % 12], digits[i % 31 + 1], digits[i % 24],
-                       digits[i % 62], digits[i / 62 % 62], digits[i % 60],
-                       digits[i * 7 % 60], i % 4194304);
+                       digits[i % 12], digits[i % 31 + 1], digits[i % 24], digits[i % 62],
+                       digits[i / 62 % 62], digits[i % 60], digits[i * 7 % 60],
+                       i % 4194304);
         ENSURE(queue_id_is_sendmail(id), id);
     }
     ck_assert(queue_id_is_sendmail("6ALJlEsM018024"));
@@ -115,14 +116,14 @@ START_TEST(queue_id_is_nothing_else)
         "ABCDEF.",
         "ABCDEF123 ",
         "ABCDEF123\n",
-        "4bXk7G2N1z1Xn4",   /* nine of time */
-        "4bXk7G2N1Cz",      /* no inode */
-        "4jd3WL6gh1zz",     /* the last z separates */
-        "4bXk7G2N1C",       /* no z */
-        "4bXk7G2N1Cz1XA4",  /* a vowel in the inode */
-        "4bXk7A2N1Cz1Xn4",  /* a vowel in the time */
-        "zzzzzzzzzz",       /* no inode behind the last */
-        "6ALJlEsM01802",    /* five digits */
+        "4bXk7G2N1z1Xn4",  /* nine of time */
+        "4bXk7G2N1Cz",     /* no inode */
+        "4jd3WL6gh1zz",    /* the last z separates */
+        "4bXk7G2N1C",      /* no z */
+        "4bXk7G2N1Cz1XA4", /* a vowel in the inode */
+        "4bXk7A2N1Cz1Xn4", /* a vowel in the time */
+        "zzzzzzzzzz",      /* no inode behind the last */
+        "6ALJlEsM01802",   /* five digits */
         "6ALJlEs.018024",
         "6ALJlEsM01802x",
         "6ALJlEsM01802412345",
