@@ -164,7 +164,7 @@ static enum status judge_plan(const struct explanation_live *live,
     struct outcome *outcomes = NULL;
     bool asked = live != NULL && out->plan.charge_count > 0;
     if (asked && out->meters == NULL && live->on_failure != ON_FAILURE_ACCEPT) {
-        out->verdict = judge_doubt(CAUSE_STORE);
+        out->verdict = judge_doubt(out->view.facts, CAUSE_STORE);
         return STATUS_OK;
     }
     if (out->meters != NULL) {

@@ -56,7 +56,7 @@ static enum status walk(struct engine *engine, struct judged *judged)
     if (status == STATUS_NOMEM)
         return status;
     if (status != STATUS_OK)
-        judged->verdict = judge_doubt(CAUSE_STORE);
+        judged->verdict = judge_doubt(judged->view.facts, CAUSE_STORE);
     else
         judge(&judged->view, plan, outcomes, store->source, &judged->verdict);
     return STATUS_OK;
@@ -81,7 +81,8 @@ static enum status judge_one(struct engine *engine, const struct played *played,
     if (status == STATUS_NOMEM)
         return status;
     if (status != STATUS_OK) {
-        out->verdict = judge_doubt(CAUSE_DOUBT);
+        facts_guess(&played->envelope, policy, &out->facts);
+        out->verdict = judge_doubt(&out->facts, CAUSE_DOUBT);
         return STATUS_OK;
     }
     conversations_join(engine->conversations, &out->facts);

@@ -69,6 +69,7 @@ size_t sheet_decider(const struct sheet *sheet, const struct verdict *verdict)
         other = 6;
         break;
     case CAUSE_NONE:
+    case CAUSE_FORGED: /* a scenario's messages bring no fields of ours */
     case CAUSE_RULE:
     case CAUSE_LIMIT:
     case CAUSE_LATCH:

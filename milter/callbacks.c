@@ -167,6 +167,7 @@ static sfsistat on_eom(SMFICTX *ctx)
         .failure = session->failure,
         .queue_id = smfi_getsymval(ctx, queue_id),
         .seal = session->seal,
+        .marks = session->marks,
         .minute_of_week = clock_minute_of_week(now_ms),
         .now_ms = now_ms,
     };

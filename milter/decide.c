@@ -28,6 +28,8 @@ static const char *decider_name(const struct verdict *verdict)
         return "brake";
     case CAUSE_UNKNOWN:
         return "lists_unknown";
+    case CAUSE_FORGED:
+        return "forged";
     case CAUSE_STORE:
         return "on_failure";
     case CAUSE_DOUBT:
@@ -90,28 +92,47 @@ static bool is_let_in(const struct decision *decision)
     return decision->action == ACTION_ACCEPT || decision->action == ACTION_QUARANTINE;
 }
 
-/* What a rule or a brake stopped is told to the ledger; our own failures are not. Nor is
- * mail to an unknown list, unless it is held: then somebody must decide about it. */
+/* What a rule or a brake stopped is told to the ledger, and all that is held, since
+ * somebody must decide about it. */
 static bool is_recorded(const struct view *view, const struct verdict *verdict)
 {
-    bool decided =
-        verdict->rule != NULL || verdict->brake != NULL ||
-        (verdict->cause == CAUSE_UNKNOWN && verdict->action == ACTION_QUARANTINE);
+    bool decided = verdict->rule != NULL || verdict->brake != NULL ||
+                   verdict->action == ACTION_QUARANTINE;
     return verdict->action != ACTION_ACCEPT && !verdict->temporary && decided &&
            !only_watches(view, verdict);
 }
 
-/* Asks the store for a plan's buckets. False when it did not answer. */
-static bool charge(struct engine *engine, const struct plan *plan, int64_t deadline_us,
-                   struct outcome *outcomes, enum store_source *out_source)
+/* Asks the store for a plan's buckets. */
+static enum status charge(struct engine *engine, const struct plan *plan,
+                          int64_t deadline_us, struct outcome *outcomes,
+                          enum store_source *out_source)
 {
     *out_source = STORE_NONE;
     if (plan->charge_count == 0)
-        return true;
+        return STATUS_OK;
     if (outcomes == NULL)
-        return false;
+        return STATUS_NOMEM;
     return store_charge(engine->store, plan->charges, plan->charge_count, plan->mode,
-                        deadline_us, outcomes, out_source) == STATUS_OK;
+                        deadline_us, outcomes, out_source);
+}
+
+/* The verdict when the store was asked in vain. on_failure = "accept" is for a store that
+ * is away, and for nothing that a flood, or one message, can bring about. */
+static struct verdict judge_failure(const struct engine *engine, const struct view *view,
+                                    struct plan *plan, enum status status,
+                                    struct decision *decision)
+{
+    bool away = status == STATUS_UNAVAILABLE;
+    struct verdict verdict;
+    decision->failure = away                     ? "the store did not answer"
+                        : status == STATUS_LIMIT ? "too many messages wait for the store"
+                                                 : "out of memory";
+    if (!away)
+        return judge_doubt(view->facts, CAUSE_DOUBT);
+    if (engine->on_failure != ON_FAILURE_ACCEPT)
+        return judge_doubt(view->facts, CAUSE_STORE);
+    judge(view, plan, NULL, STORE_NONE, &verdict);
+    return verdict;
 }
 
 static struct verdict walk(struct engine *engine, const struct view *view,
@@ -123,16 +144,14 @@ static struct verdict walk(struct engine *engine, const struct view *view,
         return verdict;
     if (plan_make(view, plan) != STATUS_OK) {
         decision->failure = "out of memory";
-        return judge_doubt(CAUSE_DOUBT);
+        return judge_doubt(view->facts, CAUSE_DOUBT);
     }
     struct outcome *outcomes = calloc(plan->charge_count + 1, sizeof *outcomes);
-    bool answered = charge(engine, plan, deadline_us, outcomes, &decision->source);
-    if (!answered)
-        decision->failure = "the store did not answer";
-    if (!answered && engine->on_failure != ON_FAILURE_ACCEPT)
-        verdict = judge_doubt(CAUSE_STORE);
+    enum status status = charge(engine, plan, deadline_us, outcomes, &decision->source);
+    if (status == STATUS_OK)
+        judge(view, plan, outcomes, decision->source, &verdict);
     else
-        judge(view, plan, answered ? outcomes : NULL, decision->source, &verdict);
+        verdict = judge_failure(engine, view, plan, status, decision);
     free(outcomes);
     return verdict;
 }
@@ -196,6 +215,11 @@ static bool is_notice(const struct engine *engine, const struct facts *facts,
     return valid;
 }
 
+static bool is_forged(const struct view *view, const struct occasion *occasion)
+{
+    return !view->facts->relay && !view->notice && occasion->marks > JUDGE_OWN_FIELDS_MAX;
+}
+
 void decide_message(struct engine *engine, const struct envelope *envelope,
                     const struct occasion *occasion, struct decision *out)
 {
@@ -219,10 +243,15 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     view.notice = is_notice(engine, &facts, occasion);
     take_identity(engine, &facts, out);
     out->reach = facts.measures[MEASURE_REACH];
-    /* on_failure is about the store: a message must not bring about its own pass. */
-    struct verdict verdict = out->failure == NULL
-                                 ? walk(engine, &view, deadline_us, out, &plan)
-                                 : judge_doubt(CAUSE_DOUBT);
+    struct verdict verdict;
+    if (is_forged(&view, occasion)) {
+        out->failure = NULL;
+        verdict = judge_forged(occasion->marks);
+    } else if (out->failure == NULL) {
+        verdict = walk(engine, &view, deadline_us, out, &plan);
+    } else {
+        verdict = judge_doubt(&facts, CAUSE_DOUBT);
+    }
     take_monitors(&plan, out);
     if (is_recorded(&view, &verdict))
         record_stopped(engine, &(struct stopped){&view, &plan, settings, occasion},

@@ -37,6 +37,7 @@ struct occasion {
     const char *failure;  /* why it could not be collected; NULL: it could */
     const char *queue_id; /* NULL when it is not known */
     const char *seal;     /* the value of its X-Mailbrake-Notice; NULL for none */
+    int marks;            /* its X-Mailbrake fields */
     int minute_of_week;   /* local time */
     int64_t now_ms;       /* wall time */
 };

@@ -49,7 +49,11 @@ static bool is_proven(const struct view *view)
 
 static const char *decider_of(const struct verdict *verdict)
 {
-    return verdict->brake != NULL ? "brake" : "lists_unknown";
+    if (verdict->brake != NULL)
+        return "brake";
+    if (verdict->cause == CAUSE_UNKNOWN)
+        return "lists_unknown";
+    return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";
 }
 
 /* What makes the incident: the bucket that was short, the brake, or the rule's key. */

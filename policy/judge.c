@@ -35,16 +35,33 @@ bool judge_early(const struct view *view, struct verdict *out)
         return true;
     }
     if (facts->unknown) {
-        *out = verdict_of(view->policy->lists_unknown, CAUSE_UNKNOWN, NULL);
+        enum action action = view->policy->lists_unknown;
+        bool local = facts->origin == ORIGIN_LOCAL && action == ACTION_DEFER;
+        *out = verdict_of(local ? ACTION_QUARANTINE : action, CAUSE_UNKNOWN, NULL);
         return true;
     }
     return false;
 }
 
-struct verdict judge_doubt(enum cause cause)
+/* What waits in maildrop would wait there for ever, and unseen. */
+static void put_off(const struct facts *facts, struct verdict *verdict)
+{
+    verdict->temporary = facts->origin != ORIGIN_LOCAL;
+    verdict->action = verdict->temporary ? ACTION_DEFER : ACTION_QUARANTINE;
+}
+
+struct verdict judge_doubt(const struct facts *facts, enum cause cause)
 {
     struct verdict verdict = verdict_of(ACTION_DEFER, cause, NULL);
-    verdict.temporary = true;
+    put_off(facts, &verdict);
+    return verdict;
+}
+
+struct verdict judge_forged(int fields)
+{
+    struct verdict verdict = verdict_of(ACTION_REJECT, CAUSE_FORGED, NULL);
+    verdict.value = fields;
+    verdict.over = JUDGE_OWN_FIELDS_MAX;
     return verdict;
 }
 
@@ -142,8 +159,7 @@ static void settle(const struct view *view, enum store_source source,
                 charge->cost > verdict->outcome.whole;
     if (verdict->cause == CAUSE_LIMIT && charge != NULL && !over &&
         source == STORE_LOCAL && charge->cost > verdict->outcome.burst) {
-        verdict->action = ACTION_DEFER; /* with the whole bucket it could have passed */
-        verdict->temporary = true;
+        put_off(view->facts, verdict); /* with the whole bucket it could have passed */
         return;
     }
     if (verdict->action != ACTION_DEFER)

@@ -14,6 +14,7 @@ enum cause {
     CAUSE_LIMIT,    /* a bucket was short, or a window's usual copies were passed */
     CAUSE_LATCH,    /* it fired a while ago, and is latched */
     CAUSE_TOO_MANY, /* too many buckets for one message */
+    CAUSE_FORGED,   /* more fields of ours than any mail has */
     CAUSE_STORE,    /* the store did not answer: on_failure */
     CAUSE_DOUBT,    /* we could not decide: no memory, or a message past a cap */
 };
@@ -40,14 +41,21 @@ bool judge_early(const struct view *view, struct verdict *out);
 
 /* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take
  * every bucket as having room (on_failure = "accept"). source: STORE_LOCAL makes a cost
- * that only the share is too small for a 451. On local origin a rule's defer is a hold; a
- * cost over burst under defer is a reject, also that of a later list. Marks the steps
- * that fire. */
+ * that only the share is too small for a 451. On local origin any defer is a hold; a cost
+ * over burst under defer is a reject, also that of a later list. Marks the steps that
+ * fire. */
 void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
            enum store_source source, struct verdict *out);
 
-/* The verdict when we cannot decide: try again later. CAUSE_STORE or CAUSE_DOUBT. */
-struct verdict judge_doubt(enum cause cause);
+/* The verdict when we cannot decide: try again later, or, for mail of sendmail(1), a
+ * hold: the MTA would try it for ever. CAUSE_STORE or CAUSE_DOUBT. */
+struct verdict judge_doubt(const struct facts *facts, enum cause cause);
+
+/* The verdict on a message that brought so many X-Mailbrake fields, past these few:
+ * taking off thousands keeps the MTA busy for seconds, and nobody sends them in good
+ * faith. */
+enum { JUDGE_OWN_FIELDS_MAX = 10 };
+struct verdict judge_forged(int fields);
 
 /* What stands for a rule's name in the log, in incidents and in replies when no rule
  * decided. NULL-terminated. */

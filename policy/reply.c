@@ -13,6 +13,8 @@ static const char *default_reason(const struct verdict *verdict)
                    : "Mail like this is stopped at the moment by the administrators.";
     if (verdict->cause == CAUSE_UNKNOWN)
         return "The members of a list in this mail are not known at the moment.";
+    if (verdict->cause == CAUSE_FORGED)
+        return "Too many X-Mailbrake header fields.";
     if (verdict->cause == CAUSE_TOO_MANY)
         return "Too many lists in one message.";
     const struct charge *charge = verdict->charge;
@@ -43,6 +45,9 @@ static void format_numbers(const struct verdict *verdict, char *out, size_t size
     else if (verdict->cause == CAUSE_TOO_MANY)
         (void)snprintf(out, size, " (lists %lld, limit %lld)", (long long)verdict->value,
                        (long long)verdict->over);
+    else if (verdict->cause == CAUSE_FORGED)
+        (void)snprintf(out, size, " (%lld, limit %lld)", (long long)verdict->value,
+                       (long long)verdict->over);
     else if (verdict->cause == CAUSE_RULE && verdict->over >= 0)
         (void)snprintf(out, size, " (%s %lld, limit %lld)",
                        measure_name(verdict->measure), (long long)verdict->value,
@@ -60,6 +65,8 @@ static const char *decider(const struct verdict *verdict)
         return "brake";
     if (verdict->cause == CAUSE_UNKNOWN)
         return "lists_unknown";
+    if (verdict->cause == CAUSE_FORGED)
+        return "forged";
     return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";
 }
 

@@ -63,8 +63,12 @@ struct store;
  * likewise, and windows down to there that teach count their cost.
  *
  * The same fingerprint and subject twice in one call is an error of the caller.
- * deadline_us is monotonic. OK with count outcomes, or UNAVAILABLE and none; then the
- * charge may still have happened (charging twice is tolerable, too little is not). */
+ * deadline_us is monotonic. OK with count outcomes, or none and
+ *   UNAVAILABLE  the store does not answer; the charge may still have happened (charging
+ *                twice is tolerable, too little is not)
+ *   LIMIT        a message asks too much, or too many wait for the store: neither says
+ *                that it is away, and a flood must not bring about its own pass
+ *   NOMEM */
 enum status store_charge(struct store *store, const struct charge *charges, size_t count,
                          enum charge_mode mode, int64_t deadline_us,
                          struct outcome *out_outcomes,

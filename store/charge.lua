@@ -1,5 +1,6 @@
 -- Charges a message to all its buckets and windows, or to none: policy/store.h has the
--- rules. meter.lua stands above. Modes: peek, latch, take. Reply: for each charge what is
+-- rules. meter.lua stands above. Modes: peek, latch, take; and probe, which takes
+-- and then deletes, so that each command is seen to work. Reply: for each charge what is
 -- left, what it holds at most, and for how long its latch stands, before any change.
 local found = {}
 local last = nil -- the charge that decides
@@ -15,7 +16,7 @@ if mode == 'peek' then
     return found
 end
 
-local accepted = mode == 'take' and not last
+local accepted = mode ~= 'latch' and not last
 for i, meter in ipairs(meters) do
     local reached = not last or i <= last
     local latches = reached and meter.fires and meter.latch_ms > 0
@@ -35,6 +36,9 @@ for i, meter in ipairs(meters) do
     end
     if meter.dirty then
         write(meter)
+    end
+    if mode == 'probe' then
+        redis.call('DEL', meter.key)
     end
 end
 return found

@@ -134,9 +134,9 @@ static enum status run(struct charge_call *call, struct wire *wire, int64_t dead
     if (status != STATUS_OK)
         return status;
     if (wire_refuses(reply, "WRONGTYPE") || wire_refuses(reply, "CORRUPT"))
-        status = error_set(error, STATUS_INVALID, "%s", reply->str);
+        status = error_set(error, STATUS_INVALID, "bad bucket in Redis: %s", reply->str);
     else if (reply->type == REDIS_REPLY_ERROR)
-        status = error_set(error, STATUS_UNAVAILABLE, "%s", reply->str);
+        status = wire_refusal(reply, error);
     if (status == STATUS_OK)
         *out_reply = reply;
     else

@@ -16,6 +16,7 @@ enum {
     DOCUMENTS_ID_MAX = 256,                 /* bytes, at least 1 */
     DOCUMENTS_VALUE_MAX = 16 * 1024,        /* bytes */
     DOCUMENTS_MAX = 20000,                  /* in a collection */
+    DOCUMENTS_LISTED_MAX = 200000,          /* that somebody else put there are listed */
     DOCUMENTS_BYTES_MAX = 64 * 1024 * 1024, /* of a collection, in memory */
 };
 
@@ -41,14 +42,16 @@ struct store;
 enum status store_change(struct store *store, const struct change *changes, size_t count,
                          int64_t deadline_us) MUST_CHECK;
 
-/* A copy of one document, for free(3); NOT_FOUND. */
+/* A copy of one document, for free(3); NOT_FOUND. What is no document (too long, or no
+ * text, since somebody else wrote it) is shown as a short text that is no JSON, and may
+ * be expected in a change. */
 enum status store_get(struct store *store, enum collection collection, const char *id,
                       int64_t deadline_us, char **out_value) MUST_CHECK;
 
 /* Calls each for every document, in no order, an id never twice, until it returns another
  * status than OK, which is then the result. Nothing is locked or on loan meanwhile: each
- * may use the store. What changes during the call may be seen or not. LIMIT when there
- * are far more documents than there may be. */
+ * may use the store. What changes during the call may be seen or not. LIMIT past
+ * DOCUMENTS_LISTED_MAX. */
 enum status
 store_list(struct store *store, enum collection collection, int64_t deadline_us,
            enum status (*each)(void *context, const char *id, const char *value),

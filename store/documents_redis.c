@@ -1,5 +1,5 @@
-/* One command or script call an errand; a list is many. A reply is believed only when it
- * is exactly of the shape that the command returns and holds what may be a document. */
+/* One script call an errand; a list is many. A reply is believed only when it is exactly
+ * of the shape that the script returns and holds what may be a document. */
 #include "store/documents_redis.h"
 
 #include <hiredis/hiredis.h>
@@ -13,17 +13,19 @@
 #include "store/script.h"
 
 enum {
+    LIMITS = 2,    /* the first arguments of each script */
     ARGUMENTS = 5, /* of one document: change.lua */
     CURSOR_SIZE = 21,
-    LISTED_MAX = 2 * DOCUMENTS_MAX, /* ids that come and go during one list */
+    NUMBER_SIZE = 12,
+    READ_MAX = 3, /* words of a read, after the limits */
 };
 
 /* Documents a step, more or less: at most some 2 MB. */
 static const char step_text[] = "100";
 
-/* One command, and its reply if take was content with it. */
+/* One call, and its reply if take was content with it. */
 struct question {
-    struct wire_command command;
+    struct script_call *call;
     enum status (*take)(const redisReply *reply, struct error *error);
     redisReply *reply;
 };
@@ -38,13 +40,25 @@ static char *make_key(const struct redis *redis, enum collection collection)
     return key.data;
 }
 
-/* What an error of Redis means. A value of another type, or a command that an ACL
- * forbids, stands in the way of documents alone: charges go on. */
+static bool is_forbidden(const char *text)
+{
+    return strstr(text, "NOPERM") != NULL || strstr(text, "The user executing") != NULL ||
+           strstr(text, "Unknown Redis command") != NULL;
+}
+
+/* An error of Redis. It stands in the way of documents alone: whether charges go on is
+ * for them to see. The scripts say REFUSED, the command, Redis's text and the key. */
 static enum status take_refusal(const redisReply *reply, struct error *error)
 {
-    bool ours = wire_refuses(reply, "WRONGTYPE") || wire_refuses(reply, "NOPERM") ||
-                wire_refuses(reply, "REFUSED");
-    return error_set(error, ours ? STATUS_INVALID : STATUS_UNAVAILABLE, "%s", reply->str);
+    const char *text = reply->str;
+    const char *hint = is_forbidden(text)
+                           ? ": mailbrake.conf(5) says at store.username what is needed"
+                           : "";
+    if (strstr(text, "WRONGTYPE") != NULL)
+        return error_set(error, STATUS_INVALID, "bad document in Redis: %s", text);
+    if (wire_refuses(reply, "REFUSED"))
+        text += strlen("REFUSED ");
+    return error_set(error, STATUS_INVALID, "Redis refuses %s%s", text, hint);
 }
 
 static enum status take_oddity(struct error *error)
@@ -62,11 +76,7 @@ static enum status take_value(const redisReply *reply, struct error *error)
 {
     if (reply->type == REDIS_REPLY_NIL)
         return STATUS_NOT_FOUND;
-    if (reply->type != REDIS_REPLY_STRING)
-        return take_oddity(error);
-    if (!is_string(reply, DOCUMENTS_VALUE_MAX))
-        return error_set(error, STATUS_INVALID, "no text, or too long");
-    return STATUS_OK;
+    return is_string(reply, DOCUMENTS_VALUE_MAX) ? STATUS_OK : take_oddity(error);
 }
 
 static enum status take_count(const redisReply *reply, struct error *error)
@@ -95,24 +105,12 @@ static enum status take_step(const redisReply *reply, struct error *error)
         reply->element[1]->elements % 2 != 0)
         return take_oddity(error);
     const redisReply *list = reply->element[1];
-    for (size_t i = 0; i < list->elements; i++)
-        if (list->element[i]->type != REDIS_REPLY_STRING)
-            return take_oddity(error);
     for (size_t i = 0; i < list->elements; i += 2)
-        if (list->element[i]->len == 0 ||
-            !is_string(list->element[i], DOCUMENTS_ID_MAX) ||
+        if (!is_string(list->element[i], DOCUMENTS_ID_MAX) ||
+            list->element[i]->len == 0 ||
             !is_string(list->element[i + 1], DOCUMENTS_VALUE_MAX))
-            return error_set(error, STATUS_INVALID,
-                             "an id or a value is no text, or "
-                             "too long");
+            return take_oddity(error);
     return STATUS_OK;
-}
-
-/* Where to look; the script does so itself. */
-static void add_key(struct error *error, const char *key)
-{
-    size_t length = strlen(error->text);
-    (void)snprintf(error->text + length, sizeof error->text - length, " %s", key);
 }
 
 static enum status ask(void *context, struct wire *wire, int64_t deadline_us,
@@ -120,13 +118,11 @@ static enum status ask(void *context, struct wire *wire, int64_t deadline_us,
 {
     struct question *question = context;
     redisReply *reply = NULL;
-    enum status status = wire_ask(wire, &question->command, deadline_us, &reply, error);
+    enum status status = script_run(question->call, wire, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     status = reply->type == REDIS_REPLY_ERROR ? take_refusal(reply, error)
                                               : question->take(reply, error);
-    if (status == STATUS_INVALID)
-        add_key(error, question->command.words[1]);
     if (status == STATUS_OK)
         question->reply = reply;
     else
@@ -137,28 +133,24 @@ static enum status ask(void *context, struct wire *wire, int64_t deadline_us,
 static enum status run(struct redis *redis, struct question *question,
                        int64_t deadline_us)
 {
-    const struct redis_errand errand = {ask, question, "document"};
+    const struct redis_errand errand = {ask, question};
     return redis_run(redis, &errand, deadline_us);
 }
 
-static enum status run_change(void *context, struct wire *wire, int64_t deadline_us,
-                              struct error *error)
+/* What every call begins with. */
+static void set_limits(struct script_call *call, size_t first, size_t second,
+                       char texts[LIMITS][NUMBER_SIZE])
 {
-    const struct script_call *call = context;
-    redisReply *reply = NULL;
-    enum status status = script_run(call, wire, deadline_us, &reply, error);
-    if (status != STATUS_OK)
-        return status;
-    status = reply->type == REDIS_REPLY_ERROR ? take_refusal(reply, error)
-                                              : take_outcome(reply, error);
-    freeReplyObject(reply);
-    return status;
+    (void)snprintf(texts[0], NUMBER_SIZE, "%zu", first);
+    (void)snprintf(texts[1], NUMBER_SIZE, "%zu", second);
+    script_set_argument(call, 0, texts[0]);
+    script_set_argument(call, 1, texts[1]);
 }
 
 static void set_change(struct script_call *call, size_t i, const char *key,
                        const struct change *change)
 {
-    size_t at = 1 + i * ARGUMENTS;
+    size_t at = LIMITS + i * ARGUMENTS;
     const char *check = !change->check             ? "any"
                         : change->expected == NULL ? "absent"
                                                    : "equal";
@@ -174,15 +166,14 @@ static void set_change(struct script_call *call, size_t i, const char *key,
 enum status documents_redis_change(struct redis *redis, const struct change *changes,
                                    size_t count, int64_t deadline_us)
 {
-    char max_text[16];
+    char limits[LIMITS][NUMBER_SIZE];
     char *keys[DOCUMENTS_CHANGES_MAX] = {NULL};
     struct script_call call = {0};
-    const struct redis_errand errand = {run_change, &call, "document"};
+    struct question question = {.call = &call, .take = take_outcome};
     enum status status =
-        script_init(&call, &scripts_change, count, 1 + count * ARGUMENTS);
-    (void)snprintf(max_text, sizeof max_text, "%d", (int)DOCUMENTS_MAX);
+        script_init(&call, &scripts_change, count, LIMITS + count * ARGUMENTS);
     if (status == STATUS_OK)
-        script_set_argument(&call, 0, max_text);
+        set_limits(&call, DOCUMENTS_MAX, DOCUMENTS_VALUE_MAX, limits);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         keys[i] = make_key(redis, changes[i].collection);
         if (keys[i] == NULL)
@@ -191,29 +182,57 @@ enum status documents_redis_change(struct redis *redis, const struct change *cha
             set_change(&call, i, keys[i], &changes[i]);
     }
     if (status == STATUS_OK)
-        status = redis_run(redis, &errand, deadline_us);
+        status = run(redis, &question, deadline_us);
+    if (status == STATUS_OK)
+        freeReplyObject(question.reply);
     for (size_t i = 0; i < count; i++)
         free(keys[i]);
     script_clear(&call);
     return status;
 }
 
+/* What read.lua is asked, in words, of which the last is NULL. The reply is the caller's.
+ */
+static enum status read_with(struct redis *redis, const char *key,
+                             const char *const words[READ_MAX + 1],
+                             enum status (*take)(const redisReply *, struct error *),
+                             int64_t deadline_us, redisReply **out_reply)
+{
+    char limits[LIMITS][NUMBER_SIZE];
+    size_t count = 0;
+    struct script_call call = {0};
+    struct question question = {.call = &call, .take = take};
+    while (words[count] != NULL)
+        count++;
+    enum status status = script_init(&call, &scripts_read, 1, LIMITS + count);
+    if (status == STATUS_OK) {
+        call.nested = true;
+        set_limits(&call, DOCUMENTS_ID_MAX, DOCUMENTS_VALUE_MAX, limits);
+        script_set_key(&call, 0, key);
+        for (size_t i = 0; i < count; i++)
+            script_set_argument(&call, LIMITS + i, words[i]);
+        status = run(redis, &question, deadline_us);
+    }
+    script_clear(&call);
+    if (status == STATUS_OK)
+        *out_reply = question.reply;
+    return status;
+}
+
 enum status documents_redis_get(struct redis *redis, enum collection collection,
                                 const char *id, int64_t deadline_us, char **out_value)
 {
+    const char *const words[READ_MAX + 1] = {"get", id};
+    redisReply *reply = NULL;
     char *key = make_key(redis, collection);
-    if (key == NULL)
-        return STATUS_NOMEM;
-    const char *words[] = {"HGET", key, id};
-    const size_t lengths[] = {4, strlen(key), strlen(id)};
-    struct question question = {
-        .command = {.count = 3, .words = words, .lengths = lengths}, .take = take_value};
-    enum status status = run(redis, &question, deadline_us);
+    enum status status =
+        key == NULL ? STATUS_NOMEM
+                    : read_with(redis, key, words, take_value, deadline_us, &reply);
     free(key);
     if (status != STATUS_OK)
         return status;
-    char *value = strdup(question.reply->str);
-    freeReplyObject(question.reply);
+    char *value = strdup(reply->str);
+    freeReplyObject(reply);
     if (value == NULL)
         return STATUS_NOMEM;
     *out_value = value;
@@ -223,35 +242,18 @@ enum status documents_redis_get(struct redis *redis, enum collection collection,
 enum status documents_redis_count(struct redis *redis, enum collection collection,
                                   int64_t deadline_us, size_t *out_count)
 {
+    static const char *const words[READ_MAX + 1] = {"count"};
+    redisReply *reply = NULL;
     char *key = make_key(redis, collection);
-    if (key == NULL)
-        return STATUS_NOMEM;
-    const char *words[] = {"HLEN", key};
-    const size_t lengths[] = {4, strlen(key)};
-    struct question question = {
-        .command = {.count = 2, .words = words, .lengths = lengths}, .take = take_count};
-    enum status status = run(redis, &question, deadline_us);
+    enum status status =
+        key == NULL ? STATUS_NOMEM
+                    : read_with(redis, key, words, take_count, deadline_us, &reply);
     free(key);
     if (status != STATUS_OK)
         return status;
-    *out_count = (size_t)question.reply->integer;
-    freeReplyObject(question.reply);
+    *out_count = (size_t)reply->integer;
+    freeReplyObject(reply);
     return STATUS_OK;
-}
-
-/* The next documents from cursor on. */
-static enum status scan(struct redis *redis, const char *key, const char *cursor,
-                        int64_t deadline_us, redisReply **out_reply)
-{
-    const char *words[] = {"HSCAN", key, cursor, "COUNT", step_text};
-    const size_t lengths[] = {5, strlen(key), strlen(cursor), 5, sizeof step_text - 1};
-    struct question question = {
-        .command = {.count = 5, .words = words, .lengths = lengths, .nested = true},
-        .take = take_step};
-    enum status status = run(redis, &question, deadline_us);
-    if (status == STATUS_OK)
-        *out_reply = question.reply;
-    return status;
 }
 
 /* HSCAN may give a document again when the hash changes its size meanwhile. */
@@ -267,8 +269,9 @@ static enum status pass_on(const redisReply *list, struct intern *seen,
         status = intern_add(seen, id->str, (size_t)id->len, &number);
         if (status != STATUS_OK || number != before)
             continue;
-        status = before < LISTED_MAX ? each(context, id->str, list->element[i + 1]->str)
-                                     : STATUS_LIMIT;
+        status = before < DOCUMENTS_LISTED_MAX
+                     ? each(context, id->str, list->element[i + 1]->str)
+                     : STATUS_LIMIT;
     }
     return status;
 }
@@ -282,8 +285,9 @@ enum status documents_redis_list(
     struct intern *seen = intern_new();
     enum status status = key == NULL || seen == NULL ? STATUS_NOMEM : STATUS_OK;
     while (status == STATUS_OK) {
+        const char *const words[READ_MAX + 1] = {"list", cursor, step_text};
         redisReply *reply = NULL;
-        status = scan(redis, key, cursor, deadline_us, &reply);
+        status = read_with(redis, key, words, take_step, deadline_us, &reply);
         if (status != STATUS_OK)
             break;
         (void)snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);

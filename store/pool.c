@@ -8,6 +8,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
+/* One slow reply says nothing about Redis, and calls that wait at the same time say it
+ * once. So many silences, one after the other, with no answer to anybody between them,
+ * open the breaker. */
+enum { SILENCES_MAX = 3 };
+
 struct pool {
     pthread_mutex_t mutex;
     pthread_cond_t ready; /* a wire, a breaker that opens, the first probe */
@@ -18,7 +25,10 @@ struct pool {
     int alive; /* idle or lent, of this generation */
     int waiting;
     bool open, stopping, probed;
-    bool lacking; /* the last try to connect failed */
+    bool lacking;       /* the last try to connect failed */
+    int silences;       /* since the last answer */
+    int64_t sign_us;    /* of the last answer, or of the last silence that counted */
+    int64_t connect_us; /* when the keeper began its last connection */
     uint64_t generation;
     char why[200]; /* open, or lacking */
 
@@ -119,12 +129,35 @@ static void open_breaker(struct pool *pool)
     (void)pthread_cond_signal(&pool->work);
 }
 
-static bool take_idle(struct pool *pool, int64_t deadline_us, struct loan *out_loan)
+/* Under the lock: Redis answered. */
+static void note_answer(struct pool *pool)
 {
-    bool taken = false;
+    pool->silences = 0;
+    pool->sign_us = clock_monotonic_us();
+}
+
+/* Under the lock: nobody answered what was asked at asked_us. It counts when there was no
+ * sign of life since. True when the breaker opens. */
+static bool note_silence(struct pool *pool, int64_t asked_us, const char *why)
+{
+    if (asked_us <= pool->sign_us)
+        return false;
+    pool->sign_us = clock_monotonic_us();
+    if (++pool->silences < SILENCES_MAX)
+        return false;
+    set_why(pool, why);
+    open_breaker(pool);
+    return true;
+}
+
+static enum status take_idle(struct pool *pool, int64_t deadline_us,
+                             struct loan *out_loan)
+{
+    enum status status = STATUS_LIMIT;
     (void)pthread_mutex_lock(&pool->mutex);
     if (pool->idle_count > 0 || pool->waiting < POOL_WAITERS_MAX) {
         bool in_time = true;
+        status = STATUS_UNAVAILABLE;
         pool->waiting++;
         while (!pool->open && pool->idle_count == 0 && in_time)
             in_time = wait_until(&pool->ready, &pool->mutex, deadline_us);
@@ -132,30 +165,34 @@ static bool take_idle(struct pool *pool, int64_t deadline_us, struct loan *out_l
     }
     if (!pool->open && pool->idle_count > 0) {
         *out_loan = (struct loan){pool->idle[--pool->idle_count], pool->generation};
-        taken = true;
+        status = STATUS_OK;
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    return taken;
+    return status;
 }
 
-bool pool_take(struct pool *pool, int64_t deadline_us, struct loan *out_loan)
+enum status pool_take(struct pool *pool, int64_t deadline_us, struct loan *out_loan)
 {
     struct loan loan;
-    while (take_idle(pool, deadline_us, &loan)) {
+    for (;;) {
+        enum status status = take_idle(pool, deadline_us, &loan);
+        if (status != STATUS_OK)
+            return status;
         if (wire_is_quiet(loan.wire)) {
             *out_loan = loan;
-            return true;
+            return STATUS_OK;
         }
         pool_drop(pool, &loan);
     }
-    return false;
 }
 
-void pool_give(struct pool *pool, const struct loan *loan)
+void pool_give(struct pool *pool, const struct loan *loan, bool answered)
 {
     (void)pthread_mutex_lock(&pool->mutex);
     bool keep = loan->generation == pool->generation;
     if (keep) {
+        if (answered)
+            note_answer(pool);
         pool->idle[pool->idle_count++] = loan->wire;
         (void)pthread_cond_signal(&pool->ready);
     }
@@ -164,22 +201,37 @@ void pool_give(struct pool *pool, const struct loan *loan)
         wire_free(loan->wire);
 }
 
-void pool_drop(struct pool *pool, const struct loan *loan)
+/* Frees a wire that is dead. asked_us: what was asked over it then was not answered; -1:
+ * nothing was. */
+static void lose(struct pool *pool, const struct loan *loan, int64_t asked_us,
+                 const char *why)
 {
     bool tripped = false;
     (void)pthread_mutex_lock(&pool->mutex);
     if (loan->generation == pool->generation) {
         pool->alive--;
-        tripped = pool->alive == 0 && pool->lacking;
-        if (tripped)
+        tripped = asked_us >= 0 && note_silence(pool, asked_us, why);
+        if (!tripped && pool->alive == 0 && pool->lacking) {
+            tripped = true;
             open_breaker(pool);
-        else
-            (void)pthread_cond_signal(&pool->work);
+        }
+        (void)pthread_cond_signal(&pool->work);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     wire_free(loan->wire);
     if (tripped)
         tell(pool);
+}
+
+void pool_drop(struct pool *pool, const struct loan *loan)
+{
+    lose(pool, loan, -1, "");
+}
+
+void pool_miss(struct pool *pool, const struct loan *loan, int64_t asked_us,
+               const char *why)
+{
+    lose(pool, loan, asked_us, why);
 }
 
 void pool_trip(struct pool *pool, const struct loan *loan, const char *why)
@@ -228,6 +280,7 @@ enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t conn
     }
     if (pool->stopping)
         task = POOL_STOP;
+    pool->connect_us = clock_monotonic_us();
     (void)pthread_mutex_unlock(&pool->mutex);
     return task;
 }
@@ -256,6 +309,7 @@ void pool_restore(struct pool *pool, struct wire *const *wires, int count)
     pool->open = false;
     pool->lacking = false;
     pool->probed = true;
+    note_answer(pool);
     (void)pthread_cond_broadcast(&pool->ready);
     (void)pthread_mutex_unlock(&pool->mutex);
     for (int i = 0; i < old_count; i++)
@@ -271,6 +325,7 @@ void pool_add(struct pool *pool, struct wire *wire)
         pool->idle[pool->idle_count++] = wire;
         pool->alive++;
         pool->lacking = false;
+        note_answer(pool);
         (void)pthread_cond_signal(&pool->ready);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
@@ -278,13 +333,14 @@ void pool_add(struct pool *pool, struct wire *wire)
         wire_free(wire);
 }
 
-void pool_lack(struct pool *pool, const char *why)
+void pool_lack(struct pool *pool, bool silent, const char *why)
 {
     (void)pthread_mutex_lock(&pool->mutex);
     if (!pool->open) {
         set_why(pool, why);
         pool->lacking = true;
-        if (pool->alive == 0)
+        bool tripped = silent && note_silence(pool, pool->connect_us, why);
+        if (!tripped && pool->alive == 0)
             open_breaker(pool);
     }
     (void)pthread_mutex_unlock(&pool->mutex);

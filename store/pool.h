@@ -21,12 +21,20 @@ struct pool *pool_new(int size, struct store_reporter reporter);
 void pool_free(struct pool *pool); /* no loan is out; NULL is allowed */
 
 /* The mail path: a wire that is connected, waited for until deadline_us (monotonic).
- * False when the breaker is or gets open, at the deadline, or when POOL_WAITERS_MAX wait
- * already. A loan ends by one of give (the wire is fine), drop (it is dead) and trip (it
- * is dead, and nobody else should try: opens the breaker and tells why). */
-bool pool_take(struct pool *pool, int64_t deadline_us, struct loan *out_loan);
-void pool_give(struct pool *pool, const struct loan *loan);
+ * UNAVAILABLE when the breaker is or gets open, and at the deadline; LIMIT when
+ * POOL_WAITERS_MAX wait already. A loan ends by one of
+ *   give  the wire is fine; answered: Redis answered over it
+ *   drop  it is dead, which says nothing about Redis
+ *   miss  it is dead: what was asked at asked_us got no answer. Once is a slow reply; the
+ *         breaker opens when it happens again and again, and nobody is answered meanwhile
+ *   trip  it is dead, and Redis answered that nobody else should try: opens the breaker
+ * The last two say why. */
+enum status pool_take(struct pool *pool, int64_t deadline_us,
+                      struct loan *out_loan) MUST_CHECK;
+void pool_give(struct pool *pool, const struct loan *loan, bool answered);
 void pool_drop(struct pool *pool, const struct loan *loan);
+void pool_miss(struct pool *pool, const struct loan *loan, int64_t asked_us,
+               const char *why);
 void pool_trip(struct pool *pool, const struct loan *loan, const char *why);
 
 bool pool_is_open(struct pool *pool);
@@ -47,9 +55,10 @@ void pool_stay_open(struct pool *pool, const char *why);
  * Those of before are freed. */
 void pool_restore(struct pool *pool, struct wire *const *wires, int count);
 
-/* A missing wire, or why there is none: that opens the breaker when it was the last. */
+/* A missing wire, or why there is none: that opens the breaker when it was the last, and
+ * counts as pool_miss if nobody answered (silent). */
 void pool_add(struct pool *pool, struct wire *wire);
-void pool_lack(struct pool *pool, const char *why);
+void pool_lack(struct pool *pool, bool silent, const char *why);
 
 /* The keeper is to stop. */
 void pool_stop(struct pool *pool);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "store/charge_call.h"
 #include "store/pool.h"
+#include "store/trial.h"
 #include "store/wire.h"
 
 enum {
@@ -22,7 +23,8 @@ enum {
     PROBE_EVERY_MS = 250,
     CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
     CONNECT_MAX_MS = 1000,
-    FILL_MAX_MS = 100, /* spent on more wires before the breaker closes */
+    FILL_MAX_MS = 100,    /* spent on more wires before the breaker closes */
+    COMPLAINT_MS = 10000, /* how long a refusal stands; brakes are read far more often */
 };
 
 struct redis {
@@ -34,6 +36,11 @@ struct redis {
     struct pool *pool;
     pthread_t keeper;
     bool keeper_runs;
+    bool told_trial, told_blind; /* the keeper has said what the user may not do */
+
+    pthread_mutex_t mutex; /* of the two below; a leaf */
+    char complaint[300];
+    int64_t complained_us;
 };
 
 static int64_t after_ms(int64_t ms)
@@ -41,22 +48,28 @@ static int64_t after_ms(int64_t ms)
     return clock_monotonic_us() + ms * 1000;
 }
 
-/* A bucket that is charged to see that Redis takes writes; it is full again in 1 ms. */
+static void report(const struct redis *redis, const char *text)
+{
+    redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
+}
+
+/* Runs all that a charge may run on a bucket of its own, and leaves nothing behind. Its
+ * key begins as those of buckets do, so an ACL that forbids them is seen here. */
 static enum status probe(struct redis *redis, struct wire *wire, struct error *error)
 {
     static const struct rate rate = {1000, 1000, 1000};
     const struct charge charge = {.rate = &rate, .cost = 1};
     const struct charge_order order = {
-        .script = &scripts_charge, .mode = "take", .charges = &charge, .count = 1};
+        .script = &scripts_charge, .mode = "probe", .charges = &charge, .count = 1};
     const char *prefix = redis->settings->prefix;
-    size_t size = strlen(prefix) + sizeof "{}:probe";
+    size_t size = strlen(prefix) + sizeof "{}:b:probe";
     int timeout_ms = redis->settings->timeout_ms;
     struct outcome outcome;
     enum status status = STATUS_NOMEM;
     struct charge_call *call = charge_call_new(&order, size);
     char *key = malloc(size);
     if (call != NULL && key != NULL) {
-        (void)snprintf(key, size, "{%s}:probe", prefix);
+        (void)snprintf(key, size, "{%s}:b:probe", prefix);
         charge_call_add_key(call, key);
         if (timeout_ms > CONNECT_MAX_MS)
             timeout_ms = CONNECT_MAX_MS;
@@ -65,6 +78,20 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
     free(key);
     charge_call_free(call);
     return status;
+}
+
+/* Tells which commands Redis refuses, once until all are allowed. False when the wire
+ * died. */
+static bool try_commands(struct redis *redis, struct wire *wire)
+{
+    struct trial trial = {0};
+    bool alive =
+        trial_run(wire, redis->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
+    if (trial.text[0] != '\0' && !redis->told_trial)
+        report(redis, trial.text);
+    if (alive)
+        redis->told_trial = trial.text[0] != '\0';
+    return alive;
 }
 
 /* A new wire over which a charge was seen to work. */
@@ -78,8 +105,11 @@ static enum status open_wire(struct redis *redis, struct wire **out_wire,
     if (timeout_ms > CONNECT_MAX_MS)
         timeout_ms = CONNECT_MAX_MS;
     enum status status = wire_open(&redis->address, after_ms(timeout_ms), &wire, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = probe(redis, wire, error);
+        if (status == STATUS_UNAVAILABLE && pool_is_open(redis->pool))
+            (void)try_commands(redis, wire); /* one that is refused may be why */
+    }
     if (status == STATUS_NOMEM)
         (void)error_set(error, status, "out of memory");
     if (status != STATUS_OK) {
@@ -90,26 +120,33 @@ static enum status open_wire(struct redis *redis, struct wire **out_wire,
     return STATUS_OK;
 }
 
-/* Warns when Redis would evict buckets, which refills them in silence. That it may not be
- * asked (ACL, renamed command) is no fault. False when the wire died. */
+/* Warns when Redis would evict buckets, which refills them in silence, or when that can't
+ * be seen. False when the wire died. */
 static bool check_eviction(struct redis *redis, struct wire *wire)
 {
     const char *words[] = {"CONFIG", "GET", "maxmemory-policy"};
     const size_t lengths[] = {6, 3, 16};
     const struct wire_command command = {.count = 3, .words = words, .lengths = lengths};
     redisReply *reply = NULL;
+    char text[240];
     if (wire_ask(wire, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) != STATUS_OK)
         return false;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[1]->type == REDIS_REPLY_STRING &&
         strcmp(reply->element[1]->str, "noeviction") != 0) {
-        char text[160];
         (void)snprintf(text, sizeof text,
                        "Redis has maxmemory-policy %.40s and may refill buckets by "
                        "evicting them: set noeviction",
                        reply->element[1]->str);
-        redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
+        report(redis, text);
+    } else if (reply->type == REDIS_REPLY_ERROR && !redis->told_blind) {
+        (void)snprintf(text, sizeof text,
+                       "whether Redis evicts keys could not be looked at (%.90s): see to "
+                       "it that maxmemory-policy is noeviction",
+                       reply->str);
+        report(redis, text);
     }
+    redis->told_blind = reply->type == REDIS_REPLY_ERROR;
     freeReplyObject(reply);
     return true;
 }
@@ -123,9 +160,9 @@ static int fill(struct redis *redis, struct wire **wires, struct error *error)
     if (open_wire(redis, &wires[count], error) != STATUS_OK)
         return 0;
     count++;
-    if (!check_eviction(redis, wires[0])) {
+    if (!check_eviction(redis, wires[0]) || !try_commands(redis, wires[0])) {
         wire_free(wires[0]);
-        (void)error_set(error, STATUS_UNAVAILABLE, "no answer to CONFIG GET");
+        (void)error_set(error, STATUS_IO, "no answer while its settings were looked at");
         return 0;
     }
     while (count < redis->settings->connections && clock_left_ms(until_us) > 0 &&
@@ -148,8 +185,9 @@ static bool add_wire(struct redis *redis)
 {
     struct error error = {0};
     struct wire *wire = NULL;
-    if (open_wire(redis, &wire, &error) != STATUS_OK) {
-        pool_lack(redis->pool, error.text);
+    enum status status = open_wire(redis, &wire, &error);
+    if (status != STATUS_OK) {
+        pool_lack(redis->pool, status == STATUS_IO, error.text);
         return false;
     }
     pool_add(redis->pool, wire);
@@ -228,6 +266,7 @@ enum status redis_open(const struct store_settings *settings,
     redis->settings = settings;
     redis->key = *key;
     redis->reporter = reporter;
+    (void)pthread_mutex_init(&redis->mutex, NULL);
     redis->address = (struct wire_address){.host = settings->host,
                                            .port = settings->port,
                                            .path = settings->path,
@@ -257,13 +296,15 @@ void redis_close(struct redis *redis)
         (void)pthread_join(redis->keeper, NULL);
     }
     pool_free(redis->pool);
+    (void)pthread_mutex_destroy(&redis->mutex);
     explicit_bzero(redis->password, sizeof redis->password);
     free(redis);
 }
 
-/* Ends a loan by how its errand went. */
+/* Ends a loan by how its errand, begun at asked_us, went; -1: a silence proves nothing.
+ */
 static void settle(struct redis *redis, const struct loan *loan, enum status status,
-                   const char *why, bool hurried)
+                   int64_t asked_us, const char *why)
 {
     switch (status) {
     case STATUS_OK:
@@ -271,50 +312,71 @@ static void settle(struct redis *redis, const struct loan *loan, enum status sta
     case STATUS_CONFLICT:
     case STATUS_LIMIT:
     case STATUS_INVALID:
-        pool_give(redis->pool, loan);
+        pool_give(redis->pool, loan, true);
         break;
     case STATUS_NOMEM:
         pool_drop(redis->pool, loan);
         break;
-    case STATUS_UNAVAILABLE:
     case STATUS_IO:
-        if (hurried)
-            pool_drop(redis->pool, loan);
-        else
-            pool_trip(redis->pool, loan, why);
+        pool_miss(redis->pool, loan, asked_us, why);
+        break;
+    case STATUS_UNAVAILABLE:
+        pool_trip(redis->pool, loan, why);
     }
 }
 
-static void report_bad(const struct redis *redis, const char *noun,
-                       const struct error *error)
+/* What Redis would not do though it answered, for the log and for `status`. */
+static void complain(struct redis *redis, const char *text)
 {
-    char text[sizeof error->text + 64];
-    (void)snprintf(text, sizeof text, "bad %s in Redis: %s", noun, error->text);
-    redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
+    (void)pthread_mutex_lock(&redis->mutex);
+    (void)snprintf(redis->complaint, sizeof redis->complaint, "%.299s", text);
+    redis->complained_us = clock_monotonic_us();
+    (void)pthread_mutex_unlock(&redis->mutex);
+    report(redis, text);
+}
+
+bool redis_complaint(struct redis *redis, char *out, size_t size)
+{
+    (void)pthread_mutex_lock(&redis->mutex);
+    bool recent =
+        redis->complaint[0] != '\0' && redis->complained_us >= after_ms(-COMPLAINT_MS);
+    if (recent)
+        (void)snprintf(out, size, "%s", redis->complaint);
+    (void)pthread_mutex_unlock(&redis->mutex);
+    return recent;
+}
+
+/* As redis_run, and *out_crowded says whether too many wait for a wire. */
+static enum status run_errand(struct redis *redis, const struct redis_errand *errand,
+                              int64_t deadline_us, bool *out_crowded)
+{
+    struct loan loan;
+    struct error error = {0};
+    enum status status = pool_take(redis->pool, deadline_us, &loan);
+    *out_crowded = status == STATUS_LIMIT;
+    if (status != STATUS_OK)
+        return STATUS_UNAVAILABLE;
+    int64_t start_us = clock_monotonic_us();
+    if (start_us >= deadline_us) {
+        pool_give(redis->pool, &loan, false);
+        return STATUS_UNAVAILABLE;
+    }
+    status = errand->run(errand->context, loan.wire, deadline_us, &error);
+    /* A caller that came with little time left proves nothing about Redis. */
+    bool hurried = clock_monotonic_us() >= deadline_us &&
+                   deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
+    settle(redis, &loan, status, hurried ? -1 : start_us, error.text);
+    if (status == STATUS_INVALID)
+        complain(redis, error.text);
+    bool unanswered = status == STATUS_INVALID || status == STATUS_IO;
+    return unanswered ? STATUS_UNAVAILABLE : status;
 }
 
 enum status redis_run(struct redis *redis, const struct redis_errand *errand,
                       int64_t deadline_us)
 {
-    struct loan loan;
-    struct error error = {0};
-    if (!pool_take(redis->pool, deadline_us, &loan))
-        return STATUS_UNAVAILABLE;
-    int64_t start_us = clock_monotonic_us();
-    if (start_us >= deadline_us) {
-        pool_give(redis->pool, &loan);
-        return STATUS_UNAVAILABLE;
-    }
-    enum status status = errand->run(errand->context, loan.wire, deadline_us, &error);
-    /* A caller that came with little time left proves nothing about Redis. */
-    bool hurried = clock_monotonic_us() >= deadline_us &&
-                   deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
-    settle(redis, &loan, status, error.text, hurried);
-    if (status == STATUS_INVALID)
-        report_bad(redis, errand->noun, &error);
-    bool answered = status == STATUS_OK || status == STATUS_NOT_FOUND ||
-                    status == STATUS_CONFLICT || status == STATUS_LIMIT;
-    return answered ? status : STATUS_UNAVAILABLE;
+    bool crowded;
+    return run_errand(redis, errand, deadline_us, &crowded);
 }
 
 /* The keys of an order are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
@@ -366,13 +428,14 @@ static enum status run_charge(void *context, struct wire *wire, int64_t deadline
 static enum status run_order(struct redis *redis, const struct charge_order *order,
                              int64_t deadline_us, struct charge_errand *charge)
 {
-    const struct redis_errand errand = {run_charge, charge, "bucket"};
+    const struct redis_errand errand = {run_charge, charge};
+    bool crowded = false;
     charge->call = make_call(redis, order);
     if (charge->call == NULL)
-        return STATUS_UNAVAILABLE;
-    enum status status = redis_run(redis, &errand, deadline_us);
+        return STATUS_NOMEM;
+    enum status status = run_errand(redis, &errand, deadline_us, &crowded);
     charge_call_free(charge->call);
-    return status;
+    return crowded ? STATUS_LIMIT : status;
 }
 
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,

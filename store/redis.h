@@ -19,8 +19,9 @@ enum status redis_open(const struct store_settings *settings,
  * charging. NULL is allowed. */
 void redis_close(struct redis *redis);
 
-/* As store_charge, for 1 to CHARGE_CALL_MAX charges. carried: for how long each one's
- * latch stands by what only this process has seen, which Redis learns by it; or NULL. */
+/* As store_charge, for 1 to CHARGE_CALL_MAX charges; LIMIT when too many wait for Redis.
+ * carried: for how long each one's latch stands by what only this process has seen, which
+ * Redis learns by it; or NULL. */
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
                          enum charge_mode mode, const int64_t *carried,
                          int64_t deadline_us, struct outcome *out_outcomes) MUST_CHECK;
@@ -32,24 +33,28 @@ enum status redis_window(struct redis *redis, const struct charge *charge,
                          int64_t deadline_us, struct window *out) MUST_CHECK;
 
 /* What to do over a wire that is ready, until deadline_us. run's result says what becomes
- * of the wire: OK, NOT_FOUND, CONFLICT and LIMIT are answers. INVALID: a value in Redis
- * is at fault, and the wire is fine; error is reported as a bad <noun>. NOMEM: the wire
- * is dead. All else opens the breaker, with error as the reason. */
+ * of the wire: OK, NOT_FOUND, CONFLICT and LIMIT are answers. INVALID: Redis refuses
+ * this one thing, or a value in it is at fault, and the wire is fine; error is reported.
+ * NOMEM: the wire is dead. IO: it is, and Redis did not answer, which opens the breaker
+ * when nobody else is answered either. UNAVAILABLE opens it at once. error is the reason.
+ */
 struct redis_errand {
     enum status (*run)(void *context, struct wire *wire, int64_t deadline_us,
                        struct error *error);
     void *context;
-    const char *noun;
 };
 
-/* Waits for a wire, runs the errand once and passes on its answer; UNAVAILABLE for all
- * else, and while the breaker is open. A deadline so near that it proves nothing about
- * Redis does not open it. */
+/* Waits for a wire, runs the errand once and passes on its answer; NOMEM; UNAVAILABLE for
+ * all else, and while the breaker is open. A deadline so near that it proves nothing
+ * about Redis does not open it. */
 enum status redis_run(struct redis *redis, const struct redis_errand *errand,
                       int64_t deadline_us) MUST_CHECK;
 
 /* Of every key: {prefix}:... Borrowed. */
 const char *redis_prefix(const struct redis *redis);
+
+/* What Redis would not do lately though it answers; false when there is nothing. */
+bool redis_complaint(struct redis *redis, char *out, size_t size);
 
 /* The breaker is open. */
 bool redis_is_away(struct redis *redis);

@@ -56,7 +56,8 @@ static enum status ask(const struct script_call *call, struct wire *wire,
     const struct wire_command command = {
         .count = (int)(WORD_KEYS + call->keys + call->arguments),
         .words = call->words,
-        .lengths = call->lengths};
+        .lengths = call->lengths,
+        .nested = call->nested};
     return wire_ask(wire, &command, deadline_us, out_reply, error);
 }
 

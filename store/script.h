@@ -12,6 +12,7 @@ struct script_call {
     const char **words; /* command, script, number of keys; keys; arguments */
     size_t *lengths;
     char keys_text[21];
+    bool nested; /* its reply is an array that may hold arrays */
 };
 
 /* A call with so many keys and arguments; NOMEM. */

@@ -13,5 +13,6 @@ struct script_text {
 extern const struct script_text scripts_charge; /* meter.lua and charge.lua */
 extern const struct script_text scripts_amend;  /* meter.lua and amend.lua */
 extern const struct script_text scripts_change; /* change.lua */
+extern const struct script_text scripts_read;   /* read.lua */
 
 #endif

@@ -310,7 +310,7 @@ static enum status charge_redis(struct store *store, const struct charge *charge
         return STATUS_UNAVAILABLE;
     if (local.memory != NULL &&
         local_recall(&local, charges, count, clock_wall_ms(), &mirror) != STATUS_OK)
-        return STATUS_UNAVAILABLE;
+        return STATUS_NOMEM;
     enum status status = redis_charge(redis, charges, count, mode, mirror.carried,
                                       deadline_us, out_outcomes);
     if (status == STATUS_OK)
@@ -329,17 +329,18 @@ enum status store_charge(struct store *store, const struct charge *charges, size
         return STATUS_OK;
     }
     if (count > STORE_CHARGES_MAX)
-        return STATUS_UNAVAILABLE;
-    if (charge_redis(store, charges, count, mode, deadline_us, out_outcomes) ==
-        STATUS_OK) {
+        return STATUS_LIMIT;
+    enum status status =
+        charge_redis(store, charges, count, mode, deadline_us, out_outcomes);
+    if (status == STATUS_OK)
         *out_source = STORE_REDIS;
-        return STATUS_OK;
-    }
-    if (local.memory == NULL || local_charge(&local, charges, count, mode,
-                                             clock_wall_ms(), out_outcomes) != STATUS_OK)
-        return STATUS_UNAVAILABLE;
-    *out_source = store->backends.redis == NULL ? STORE_MEMORY : STORE_LOCAL;
-    return STATUS_OK;
+    if (status == STATUS_OK || status == STATUS_NOMEM || local.memory == NULL)
+        return status;
+    status = local_charge(&local, charges, count, mode, clock_wall_ms(), out_outcomes);
+    if (status == STATUS_OK)
+        *out_source = store->backends.redis == NULL ? STORE_MEMORY : STORE_LOCAL;
+    /* The memory is there: one message asks too much of it. */
+    return status == STATUS_UNAVAILABLE ? STATUS_LIMIT : status;
 }
 
 /* What Redis is told to forget is forgotten here first, or a latch that was set here

@@ -22,7 +22,7 @@ enum store_state {
     STORE_STATE_DOWN,  /* away; on_failure is tempfail or accept */
 };
 
-/* Charges of one message; store_charge answers UNAVAILABLE to more. */
+/* Charges of one message; store_charge answers LIMIT to more. */
 enum { STORE_CHARGES_MAX = 4096 };
 
 /* Opens the store. Redis need not be there: it is away until it answers. key hashes the

@@ -18,6 +18,7 @@ struct wire {
     redisReplyObjectFunctions functions; /* the context's, with capped_array */
     void *(*create_array)(const redisReadTask *task, int elements);
     bool nested; /* of the command that is under way */
+    bool capped; /* an array was refused, so what looks like no memory is none */
 };
 
 static const char late[] = "no answer in time";
@@ -26,10 +27,11 @@ static const char late[] = "no answer in time";
  * here is longer, or nested deeper, than this. */
 static void *capped_array(const redisReadTask *task, int elements)
 {
-    const struct wire *wire = task->privdata;
+    struct wire *wire = task->privdata;
     bool too_deep =
         task->parent != NULL && (!wire->nested || task->parent->parent != NULL);
-    if (elements > WIRE_ELEMENTS_MAX || too_deep)
+    wire->capped = elements > WIRE_ELEMENTS_MAX || too_deep;
+    if (wire->capped)
         return NULL;
     return wire->create_array(task, elements);
 }
@@ -44,7 +46,7 @@ static void cap_arrays(struct wire *wire)
     reader->privdata = wire;
 }
 
-/* UNAVAILABLE at the deadline, or when poll itself fails. */
+/* IO at the deadline, or when poll itself fails. */
 static enum status wait_for(const struct wire *wire, short events, int64_t deadline_us,
                             struct error *error)
 {
@@ -52,12 +54,12 @@ static enum status wait_for(const struct wire *wire, short events, int64_t deadl
     for (;;) {
         int left_ms = clock_left_ms(deadline_us);
         if (left_ms == 0)
-            return error_set(error, STATUS_UNAVAILABLE, "%s", late);
+            return error_set(error, STATUS_IO, "%s", late);
         int ready = poll(&fd, 1, left_ms);
         if (ready > 0)
             return STATUS_OK;
         if (ready < 0 && errno != EINTR)
-            return error_set(error, STATUS_UNAVAILABLE, "poll: %s", strerror(errno));
+            return error_set(error, STATUS_IO, "poll: %s", strerror(errno));
     }
 }
 
@@ -72,16 +74,16 @@ static enum status connect_to(struct wire *wire, const struct wire_address *addr
     if (wire->context == NULL)
         return STATUS_NOMEM;
     if (wire->context->err != 0)
-        return error_set(error, STATUS_UNAVAILABLE, "%s", wire->context->errstr);
+        return error_set(error, STATUS_IO, "%s", wire->context->errstr);
     enum status status = wait_for(wire, POLLOUT, deadline_us, error);
     if (status != STATUS_OK)
         return status;
     if (getsockopt(wire->context->fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
         failure = errno;
     if (failure != 0)
-        return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(failure));
+        return error_set(error, STATUS_IO, "%s", strerror(failure));
     if (address->host != NULL && redisEnableKeepAlive(wire->context) != REDIS_OK)
-        return error_set(error, STATUS_UNAVAILABLE, "%s", wire->context->errstr);
+        return error_set(error, STATUS_IO, "%s", wire->context->errstr);
     cap_arrays(wire);
     return STATUS_OK;
 }
@@ -100,7 +102,10 @@ static enum status greet(struct wire *wire, int count, const char **words,
     if (status != STATUS_OK)
         return status;
     assert(reply != NULL);
-    if (reply->type != REDIS_REPLY_STATUS)
+    if (reply->type == REDIS_REPLY_ERROR && strcmp(words[0], "AUTH") == 0)
+        status = error_set(error, STATUS_UNAVAILABLE,
+                           "AUTH: %s (store.username, store.password_file)", reply->str);
+    else if (reply->type != REDIS_REPLY_STATUS)
         status = error_set(error, STATUS_UNAVAILABLE, "%s: %s", words[0],
                            reply->type == REDIS_REPLY_ERROR ? reply->str
                                                             : "an unexpected reply");
@@ -159,12 +164,19 @@ static enum status send_all(struct wire *wire, const char *data, size_t length,
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
-            return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(errno));
+            return error_set(error, STATUS_IO, "%s", strerror(errno));
         enum status status = wait_for(wire, POLLOUT, deadline_us, error);
         if (status != STATUS_OK)
             return status;
     }
     return STATUS_OK;
+}
+
+/* What a reply is that hiredis can't read: ours is the fault when there is no memory. */
+static enum status odd_reply(const struct wire *wire)
+{
+    bool empty = wire->context->err == REDIS_ERR_OOM && !wire->capped;
+    return empty ? STATUS_NOMEM : STATUS_UNAVAILABLE;
 }
 
 static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **out_reply,
@@ -175,7 +187,7 @@ static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **
     size_t received = 0;
     for (;;) {
         if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
-            return error_set(error, STATUS_UNAVAILABLE, "%s", context->errstr);
+            return error_set(error, odd_reply(wire), "%s", context->errstr);
         if (reply != NULL)
             break;
         if (received > WIRE_REPLY_BYTES_MAX)
@@ -185,7 +197,7 @@ static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **
             return status;
         size_t before = context->reader->len;
         if (redisBufferRead(context) != REDIS_OK)
-            return error_set(error, STATUS_UNAVAILABLE, "%s", context->errstr);
+            return error_set(error, STATUS_IO, "%s", context->errstr);
         received += context->reader->len - before;
     }
     if (context->reader->pos < context->reader->len) {
@@ -218,6 +230,15 @@ bool wire_refuses(const redisReply *reply, const char *code)
     size_t length = strlen(code);
     return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, code, length) == 0 &&
            (reply->str[length] == ' ' || reply->str[length] == '\0');
+}
+
+enum status wire_refusal(const redisReply *reply, struct error *error)
+{
+    /* The second is what a long command meets. */
+    bool locked =
+        wire_refuses(reply, "NOAUTH") || strstr(reply->str, "unauthenticated") != NULL;
+    const char *hint = locked ? "Redis wants a password, set store.password_file: " : "";
+    return error_set(error, STATUS_UNAVAILABLE, "%s%s", hint, reply->str);
 }
 
 bool wire_is_quiet(const struct wire *wire)

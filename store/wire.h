@@ -33,20 +33,24 @@ struct wire_command {
 enum { WIRE_ELEMENTS_MAX = 3 * 4096, WIRE_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
 
 /* Connects, authenticates and selects the database. Only looking up the host's name may
- * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path.
- * UNAVAILABLE with a reason, or NOMEM. */
+ * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path. IO when
+ * nobody is there, UNAVAILABLE when the server refuses us, both with a reason; NOMEM. */
 enum status wire_open(const struct wire_address *address, int64_t deadline_us,
                       struct wire **out_wire, struct error *error) MUST_CHECK;
 
 /* Sends a command and gives its reply (freeReplyObject), which may be an error of Redis;
- * one longer than the limits above is refused. UNAVAILABLE with a reason, or NOMEM; then
- * the wire is dead, and whether the command was carried out is unknown. */
+ * one longer than the limits above is refused. IO when no answer comes in time or the
+ * connection ends, UNAVAILABLE for what is no answer, both with a reason; NOMEM. Then the
+ * wire is dead, and whether the command was carried out is unknown. */
 enum status wire_ask(struct wire *wire, const struct wire_command *command,
                      int64_t deadline_us, struct redisReply **out_reply,
                      struct error *error) MUST_CHECK;
 
 /* Whether a reply is an error of Redis with this code, its first word. */
 bool wire_refuses(const struct redisReply *reply, const char *code);
+
+/* UNAVAILABLE with what an error of Redis says, and what to do where that is known. */
+enum status wire_refusal(const struct redisReply *reply, struct error *error);
 
 /* Whether an idle wire is still connected and owes nobody a reply. Does not wait. */
 bool wire_is_quiet(const struct wire *wire);

@@ -38,7 +38,8 @@ static inline void fake_drip(struct fake_redis *fake, int fd, const char *answer
 static inline bool fake_answer(struct fake_redis *fake, int fd)
 {
     static const char probed[] = "*3\r\n:1000\r\n:1000\r\n:0\r\n";
-    static const char refused[] = "-NOPERM no\r\n";
+    static const char policy[] = "*2\r\n$16\r\nmaxmemory-policy\r\n"
+                                 "$10\r\nnoeviction\r\n";
     char request[65536];
     ssize_t length = recv(fd, request, sizeof request - 1, 0);
     if (length <= 0)
@@ -48,7 +49,7 @@ static inline bool fake_answer(struct fake_redis *fake, int fd)
     if (strstr(request, ":probe") != NULL)
         answer = probed;
     else if (strstr(request, "CONFIG") != NULL)
-        answer = refused;
+        answer = policy;
     else if (fake->drip && answer != NULL) {
         fake_drip(fake, fd, answer);
         return true;

@@ -225,7 +225,7 @@ static const struct {
     {ACTION_DEFER, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
     {ACTION_REJECT, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
     {ACTION_QUARANTINE, false, STORE_LOCAL, 5, 1, 1, ACTION_DEFER, true},
-    {ACTION_REJECT, true, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
+    {ACTION_REJECT, true, STORE_LOCAL, 9, 4, 4, ACTION_QUARANTINE, false},
     /* with all shares together it could not pass either */
     {ACTION_DEFER, false, STORE_LOCAL, 4, 2, 2, ACTION_REJECT, false},
     {ACTION_QUARANTINE, false, STORE_LOCAL, 4, 2, 2, ACTION_QUARANTINE, false},
@@ -435,7 +435,7 @@ static const struct {
     {ACTION_DEFER, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
     {ACTION_REJECT, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
     {ACTION_QUARANTINE, false, STORE_LOCAL, 5, 1, 0, ACTION_DEFER, true},
-    {ACTION_QUARANTINE, true, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
+    {ACTION_QUARANTINE, true, STORE_LOCAL, 9, 4, 4, ACTION_QUARANTINE, false},
     /* it is large enough, and used up */
     {ACTION_REJECT, false, STORE_LOCAL, 9, 5, 4, ACTION_REJECT, false},
     /* the whole floor would not do either */
@@ -629,9 +629,25 @@ END_TEST
 
 START_TEST(judge_doubt_is_temporary)
 {
-    verdict = judge_doubt(CAUSE_DOUBT);
+    gather();
+    verdict = judge_doubt(view.facts, CAUSE_DOUBT);
     expect(ACTION_DEFER, CAUSE_DOUBT, NULL);
     ck_assert(verdict.temporary);
+}
+END_TEST
+
+/* Postfix would keep it in maildrop and try for ever. */
+START_TEST(judge_doubt_holds_local_mail)
+{
+    envelope.local = true;
+    policy.lists_unknown = ACTION_DEFER;
+    to("lost@own");
+    gather();
+    ck_assert(judge_early(&view, &verdict));
+    expect(ACTION_QUARANTINE, CAUSE_UNKNOWN, NULL);
+    verdict = judge_doubt(view.facts, CAUSE_STORE);
+    expect(ACTION_QUARANTINE, CAUSE_STORE, NULL);
+    ck_assert(!verdict.temporary);
 }
 END_TEST
 
@@ -670,6 +686,7 @@ int main(void)
     tcase_add_test(cases, judge_early_unknown_lists);
     tcase_add_test(cases, judge_early_relays_go_first);
     tcase_add_test(cases, judge_doubt_is_temporary);
+    tcase_add_test(cases, judge_doubt_holds_local_mail);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

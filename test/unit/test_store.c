@@ -201,7 +201,7 @@ START_TEST(store_knows_its_limits)
     ck_assert_int_eq(source, STORE_NONE);
     ck_assert_int_eq(store_charge(store, NULL, STORE_CHARGES_MAX + 1, CHARGE_TAKE, 0,
                                   &outcome, &source),
-                     STATUS_UNAVAILABLE);
+                     STATUS_LIMIT);
 }
 END_TEST
 
