@@ -80,6 +80,23 @@ void array_domains(struct reader *reader, const struct option *option,
         add_domain(reader, option, tree_child(&reader->tree, node, i), field);
 }
 
+void array_logins(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    if (!expect_array(reader, option, node))
+        return;
+    for (size_t i = 0; i < node->child_count; i++) {
+        const struct node *child = tree_child(&reader->tree, node, i);
+        const char *text = reader_text(reader, option, child);
+        struct error error = {0};
+        if (text == NULL)
+            continue;
+        enum status status =
+            login_forms_add(field, text, &reader->settings->policy.domains, &error);
+        reader_check(reader, option, child, status, &error);
+    }
+}
+
 /* notify.to is as long as the array from the start; to_count is what is filled. */
 static void add_notify(struct reader *reader, const struct option *option,
                        const struct node *node, struct settings *settings)

@@ -9,6 +9,7 @@ enum { ARRAY_GROUPS_MAX = 10000 };
 option_read array_elements; /* struct elements */
 option_read array_somebody; /* the same, and not empty */
 option_read array_domains;  /* struct domains */
+option_read array_logins;   /* struct login_forms: "NAME=domain" */
 option_read array_notify;   /* struct settings: notify.to */
 option_read array_groups;   /* struct policy: groups */
 

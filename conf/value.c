@@ -83,6 +83,18 @@ void value_delimiter(struct reader *reader, const struct option *option,
         reader->failed = true;
 }
 
+void value_separator(struct reader *reader, const struct option *option,
+                     const struct node *node, void *field)
+{
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    if (text[0] != '\0' && strchr("!#$&'*+,/:;<=>?^`{|}~", text[0]) == NULL)
+        reader_refuse(reader, option, node, "\"%s\" may be part of a name", text);
+    else
+        reader_keep(reader, field, text);
+}
+
 void value_address(struct reader *reader, const struct option *option,
                    const struct node *node, void *field)
 {

@@ -8,7 +8,9 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "policy/login.h"
 #include "policy/mailbox.h"
+#include "policy/sender.h"
 
 static enum status refuse(struct error *error, const char *text, const char *why)
 {
@@ -28,42 +30,30 @@ static enum status keep(struct brake *out, enum brake_kind kind, const char *pre
     return STATUS_OK;
 }
 
-/* Taken literally, as facts take a login: in lower case, an empty realm is none. */
+/* As facts take a login; its forms of the configuration are no keys. */
 static enum status parse_login(const char *text, const struct domains *own,
                                struct brake *out, struct error *error)
 {
-    char login[ADDRESS_SIZE];
-    size_t length = strlen(text);
-    while (length > 0 && text[length - 1] == '@')
-        length--;
-    if (length == 0 || length >= sizeof login || memchr(text, '*', length) != NULL)
+    struct address login;
+    size_t length = strspn(text, "@");
+    if (text[length] == '\0' || strchr(text, '*') != NULL ||
+        login_parse(text, NULL, own, &login) != STATUS_OK)
         return refuse(error, text, "login: takes one user name, without '*'");
-    memcpy(login, text, length);
-    login[length] = '\0';
-    text_lower_all(login, length);
-
-    struct text whole = {0};
-    text_add_string(&whole, login);
-    if (strchr(login, '@') == NULL && domains_first(own) != NULL)
-        text_printf(&whole, "@%s", domains_first(own));
-    enum status status = whole.failed
-                             ? STATUS_NOMEM
-                             : keep(out, BRAKE_LOGIN, "login:", text_string(&whole));
-    text_clear(&whole);
-    return status;
+    return keep(out, BRAKE_LOGIN, "login:", login.text);
 }
 
-/* As facts have it, a sender of ours is without the tag. */
+/* As facts have it: whom a sender counts as. */
 static enum status parse_sender(const char *text, const struct domains *own,
                                 struct brake *out, struct error *error)
 {
     struct address address;
+    struct address first;
     enum status status = mailbox_parse(text, domains_first(own), &address, error);
     if (status != STATUS_OK)
         return status;
-    if (address_is_own(&address, own))
-        (void)address_remove_tag(&address, own->delimiters);
-    return keep(out, BRAKE_SENDER, "sender:", address.text);
+    sender_simplify(&address, own);
+    bool forwarded = sender_was_forwarded(&address, own, &first);
+    return keep(out, BRAKE_SENDER, "sender:", forwarded ? first.text : address.text);
 }
 
 static enum status parse_list(const char *text, const struct domains *own,
@@ -232,7 +222,8 @@ static bool stops(const struct brake *brake, const struct facts *facts,
     case BRAKE_LOGIN:
         return strcmp(value, facts->login.text) == 0;
     case BRAKE_SENDER:
-        return strcmp(value, facts->sender.text) == 0;
+        return strcmp(value, facts->sender.text) == 0 ||
+               strcmp(brake->key, facts->identity) == 0;
     case BRAKE_CLIENT:
         return is_client(brake, facts);
     case BRAKE_LIST:

@@ -12,30 +12,7 @@
 #include "policy/match.h"
 #include "policy/numbers.h"
 #include "policy/reach.h"
-
-/* An authenticated name is taken literally: nothing in it is a comment or a quote. An
- * empty realm is none. */
-static enum status take_login(const char *login, const struct domains *own,
-                              struct address *out)
-{
-    *out = (struct address){0};
-    size_t length = login == NULL ? 0 : strlen(login);
-    while (length > 1 && login[length - 1] == '@')
-        length--;
-    if (length == 0)
-        return STATUS_OK;
-    if (length >= sizeof out->text)
-        return STATUS_LIMIT;
-    memcpy(out->text, login, length);
-    out->text[length] = '\0';
-    text_lower_all(out->text, length);
-    out->length = length;
-    const char *at = strrchr(out->text, '@');
-    out->at = at == NULL ? length : (size_t)(at - out->text);
-    if (domains_first(own) == NULL)
-        return STATUS_OK;
-    return address_qualify(out, domains_first(own));
-}
+#include "policy/sender.h"
 
 /* A MAIL or RCPT address: an own domain's tag is its user's own business. Sendmail names
  * local users without their domain: it is the one in the command if that is ours, and the
@@ -68,8 +45,9 @@ static void take_client(const struct envelope *envelope, struct facts *facts)
         (void)snprintf(facts->client, sizeof facts->client, "unknown");
 }
 
-static void take_identity(struct facts *facts)
+static void take_identity(const struct domains *own, struct facts *facts)
 {
+    struct address first; /* sender, where a forwarder rewrote it */
     if (facts->login.length > 0)
         (void)snprintf(facts->identity, sizeof facts->identity, "login:%s",
                        facts->login.text);
@@ -78,7 +56,9 @@ static void take_identity(struct facts *facts)
                        facts->client);
     else
         (void)snprintf(facts->identity, sizeof facts->identity, "sender:%s",
-                       facts->sender.text);
+                       sender_was_forwarded(&facts->sender, own, &first)
+                           ? first.text
+                           : facts->sender.text);
 }
 
 /* Postfix drops a recipient typed twice, whatever its case, and no other spelling:
@@ -268,17 +248,17 @@ static enum status take_sender(const struct envelope *envelope,
                                const struct policy *policy, struct facts *facts)
 {
     const struct domains *own = &policy->domains;
-    enum status status = take_login(envelope->login, own, &facts->login);
+    enum status status =
+        login_parse(envelope->login, &policy->logins, own, &facts->login);
     if (status != STATUS_OK)
         return status;
     status = take_address(envelope->sender == NULL ? "" : envelope->sender,
                           envelope->sender_argument, own, &facts->sender);
     if (status != STATUS_OK)
         return status;
-    if (address_is_own(&facts->sender, own))
-        (void)address_remove_tag(&facts->sender, own->delimiters);
+    sender_simplify(&facts->sender, own);
     take_client(envelope, facts);
-    take_identity(facts);
+    take_identity(own, facts);
     facts->trusted = match_client(facts, &policy->trusted);
     facts->relay = match_client(facts, &policy->relays);
     return STATUS_OK;

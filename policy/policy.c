@@ -300,6 +300,7 @@ enum status policy_link(struct policy *policy, const char *file,
 void policy_clear(struct policy *policy)
 {
     domains_clear(&policy->domains);
+    login_forms_clear(&policy->logins);
     elements_clear(&policy->trusted);
     elements_clear(&policy->relays);
     for (size_t i = 0; i < policy->group_count; i++) {

@@ -8,6 +8,7 @@
 #include "base/problems.h"
 #include "policy/domains.h"
 #include "policy/element.h"
+#include "policy/login.h"
 #include "policy/rule.h"
 
 /* Not "struct group", which is grp.h's. */
@@ -20,6 +21,7 @@ struct element_group {
 /* Zero-initialise; whoever fills it owns it. */
 struct policy {
     struct domains domains;
+    struct login_forms logins;
     struct elements trusted; /* client elements only */
     struct elements relays;  /* client elements only */
     struct element_group *groups;

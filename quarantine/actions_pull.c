@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "policy/address.h"
+#include "policy/sender.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
 #include "quarantine/pulled.h"
@@ -25,8 +26,13 @@ struct pulling {
 static bool is_sender(const struct pulling *pulling, const char *queued)
 {
     struct address address;
-    return actions_canonical(pulling->settings, queued, &address) &&
-           strcmp(address.text, pulling->sender) == 0;
+    struct address first;
+    const struct domains *own = &pulling->settings->policy.domains;
+    if (!actions_canonical(pulling->settings, queued, &address))
+        return false;
+    return strcmp(address.text, pulling->sender) == 0 ||
+           (sender_was_forwarded(&address, own, &first) &&
+            strcmp(first.text, pulling->sender) == 0);
 }
 
 /* Writes down what was pulled since the last time. That this fails is no reason to let

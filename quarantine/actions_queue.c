@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "policy/sender.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
 #include "quarantine/mark.h"
@@ -79,8 +80,7 @@ bool actions_canonical(const struct settings *settings, const char *queued,
     if (domains_first(own) != NULL &&
         address_qualify(out, domains_first(own)) != STATUS_OK)
         return false;
-    if (address_is_own(out, own))
-        (void)address_remove_tag(out, own->delimiters);
+    sender_simplify(out, own);
     return true;
 }
 

@@ -62,6 +62,9 @@ START_TEST(brake_keys_are_canonical)
     expect_key("sender:A@OWN", "sender:a@own");
     expect_key("sender:a+tag@own", "sender:a@own");
     expect_key("sender:a+tag@else", "sender:a+tag@else");
+    expect_key("sender:prvs=3123abcdef=a@else", "sender:a@else");
+    expect_key("sender:SRS0=ab=T4=far=joe@fwd", "sender:joe@far");
+    expect_key("login:a%own", "login:a@own");
     expect_key("sender:\"a\"@else.", "sender:a@else");
     expect_key("sender:a", "sender:a@own");
     expect_key("sender:\"<b>, (a@b)*\"@else", "sender:\"<b>, (a@b)*\"@else");
@@ -160,6 +163,22 @@ START_TEST(brake_sender_stops_mail_from_with_any_login)
     ck_assert(!stopped());
     envelope.sender = "<b@own>";
     ck_assert(!stopped());
+    envelope.sender = "<prvs=3123abcdef=a@own>";
+    ck_assert(stopped());
+}
+END_TEST
+
+START_TEST(brake_sender_stops_what_a_forwarder_rewrote)
+{
+    seal();
+    to("<x@own>");
+    set("sender:joe@far");
+    envelope.sender = "<SRS0=ab=T4=far=joe@fwd>";
+    ck_assert(stopped());
+    envelope.sender = "<SRS0=cd=T5=far=ann@fwd>";
+    ck_assert(!stopped());
+    envelope.sender = "<joe@far>";
+    ck_assert(stopped());
 }
 END_TEST
 
@@ -274,6 +293,7 @@ int main(void)
     tcase_add_test(tcase, brake_keys_that_match_nothing_are_refused);
     tcase_add_test(tcase, brake_login_stops_that_login_alone);
     tcase_add_test(tcase, brake_sender_stops_mail_from_with_any_login);
+    tcase_add_test(tcase, brake_sender_stops_what_a_forwarder_rewrote);
     tcase_add_test(tcase, brake_client_stops_a_network);
     tcase_add_test(tcase, brake_list_stops_what_reaches_it);
     tcase_add_test(tcase, brake_list_need_not_be_known);

@@ -67,6 +67,7 @@ START_TEST(settings_all_set)
     load_right(
         "trusted = [];\nrelays = [\"client:10.0.0.2\"];\nmode = \"monitor\";\n"
         "domains = [\"A.example\", \"b.example\"];\nrecipient_delimiter = \"+-\";\n"
+        "login_domains = [\"A=b.example\"];\nlogin_master_separator = \"*\";\n"
         "lists_unknown = \"quarantine\";\n"
         "milter = { socket = \"inet:8891@127.0.0.1\"; socket_mode = \"600\"; };\n"
         "mta = { type = \"sendmail\"; };\n"
@@ -81,6 +82,10 @@ START_TEST(settings_all_set)
     ck_assert(settings.policy.monitor);
     ck_assert_str_eq(settings.policy.domains.names[0], "a.example");
     ck_assert_str_eq(settings.policy.domains.delimiters, "+-");
+    ck_assert_uint_eq(settings.policy.logins.domain_count, 1);
+    ck_assert_str_eq(settings.policy.logins.domains[0].name, "a");
+    ck_assert_str_eq(settings.policy.logins.domains[0].domain, "b.example");
+    ck_assert_str_eq(settings.policy.logins.master_separator, "*");
     ck_assert_int_eq(settings.policy.lists_unknown, ACTION_QUARANTINE);
     ck_assert_str_eq(settings.milter.socket, "inet:8891@127.0.0.1");
     ck_assert_uint_eq(settings.milter.socket_mode, 0600);
@@ -169,6 +174,21 @@ START_TEST(settings_mistake)
     expect(whole, begins);
     free(begins);
     free(whole);
+}
+END_TEST
+
+START_TEST(settings_of_logins_are_unambiguous)
+{
+    static const int lines[] = {2, 3, 4, 5};
+    ck_assert_int_eq(load("domains = [ \"a.example\", \"b.example\" ];\n"
+                          "login_domains = [ \"STAFF\",\n"
+                          "  \"PUPILS=else.example\",\n"
+                          "  \"A=a.example\", \"a=b.example\" ];\n"
+                          "login_master_separator = \"x\";\n"),
+                     STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 4);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(problems.items[i].line, lines[i]);
 }
 END_TEST
 
@@ -459,6 +479,7 @@ static TCase *mistake_tests(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, settings_mistake, 0, count_vectors());
     tcase_add_test(tests, settings_tells_all_at_once);
+    tcase_add_test(tests, settings_of_logins_are_unambiguous);
     tcase_add_test(tests, settings_include_problems);
     tcase_add_loop_test(tests, settings_a_missing_comma, 0,
                         sizeof joints / sizeof *joints);

@@ -1,0 +1,106 @@
+/* Both schemes write into the local part, from left to right, '=' between the pieces.
+ * Addresses are in lower case here. */
+#include "policy/sender.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+/* The part of a local part between `from` and the next `end`; false: it is empty, or no
+ * such byte comes before the '@'. */
+static bool take_piece(const struct address *address, size_t from, const char *end,
+                       size_t *out_after)
+{
+    size_t at = from;
+    size_t length = strlen(end);
+    while (at < address->at && strncmp(address->text + at, end, length) != 0)
+        at++;
+    if (at == from || at + length >= address->at)
+        return false;
+    *out_after = at + length;
+    return true;
+}
+
+/* A tag's letters and digits, from `from` up to `end`. */
+static bool is_tag(const struct address *address, size_t from, size_t end)
+{
+    for (size_t i = from; i < end; i++) {
+        char c = address->text[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
+            return false;
+    }
+    return end > from;
+}
+
+/* Where the user begins behind BATV's signature; 0: there is none. */
+static size_t find_user(const struct address *address)
+{
+    size_t after;
+    if (text_after(address->text, "prvs=") != NULL && take_piece(address, 5, "=", &after))
+        return is_tag(address, 5, after - 1) ? after : 0;
+    if (text_after(address->text, "btv1==") != NULL &&
+        take_piece(address, 6, "==", &after))
+        return is_tag(address, 6, after - 2) ? after : 0;
+    return 0;
+}
+
+/* srs0 and srs1, with any of the separators that SRS allows behind it. */
+static bool is_srs(const struct address *address, char digit)
+{
+    return address->at > 5 && strncmp(address->text, "srs", 3) == 0 &&
+           address->text[3] == digit && strchr("=+-", address->text[4]) != NULL;
+}
+
+void sender_simplify(struct address *address, const struct domains *own)
+{
+    size_t user = find_user(address);
+    if (user > 0) {
+        struct address plain;
+        if (address_parse(address->text + user, address->length - user, &plain) ==
+                STATUS_OK &&
+            plain.at > 0)
+            *address = plain;
+    }
+    bool forwarded = is_srs(address, '0') || is_srs(address, '1');
+    if (address_is_own(address, own) && !forwarded) /* "srs0+..." has no tag */
+        (void)address_remove_tag(address, own->delimiters);
+}
+
+bool sender_was_forwarded(const struct address *address, const struct domains *own,
+                          struct address *out)
+{
+    size_t at = 5; /* the hash */
+    size_t day;
+    size_t domain;
+    size_t user;
+    if (is_srs(address, '1')) {
+        /* SRS1=HASH=FORWARDER=, and what follows the "SRS0" that the forwarder wrote */
+        if (!take_piece(address, at, "=", &at) || !take_piece(address, at, "=", &at) ||
+            strchr("=+-", address->text[at]) == NULL)
+            return false;
+        at++;
+    } else if (!is_srs(address, '0')) {
+        return false;
+    }
+    if (!take_piece(address, at, "=", &day) || !take_piece(address, day, "=", &domain) ||
+        !take_piece(address, domain, "=", &user))
+        return false;
+
+    struct address named = {0};
+    named.at = address->at - user;
+    memcpy(named.text, address->text + user, named.at);
+    named.text[named.at] = '@';
+    memcpy(named.text + named.at + 1, address->text + domain, user - 1 - domain);
+    named.length = named.at + user - domain;
+    if (address_parse(named.text, named.length, out) == STATUS_OK && out->at > 0 &&
+        out->at < out->length && !address_is_own(out, own))
+        return true;
+
+    /* Without hash and day. */
+    *out = *address;
+    memcpy(out->text, "srs0=", 5);
+    memmove(out->text + 5, address->text + domain, address->length - domain + 1);
+    out->length = address->length - domain + 5;
+    out->at = address->at - domain + 5;
+    return true;
+}
