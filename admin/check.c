@@ -18,8 +18,7 @@
 #include "conf/folder.h"
 #include "lists/snapshot.h"
 #include "quarantine/advice.h"
-#include "store/key.h"
-#include "store/store.h"
+#include "store/probe.h"
 
 static uint64_t largest_list(const struct snapshot *snapshot)
 {
@@ -30,46 +29,6 @@ static uint64_t largest_list(const struct snapshot *snapshot)
             most = size;
     }
     return most;
-}
-
-/* What a store says while it is open; read once its threads have ended. */
-struct reports {
-    struct problems *problems;
-    const char *file;
-};
-
-static void take_report(void *context, enum severity severity, const char *text)
-{
-    struct reports *reports = context;
-    (void)severity;
-    problems_warning(reports->problems, reports->file, 0, "store: %s", text);
-}
-
-/* A store that is away is a warning: the daemon starts without it. */
-static void check_store(const struct settings *settings, struct problems *problems)
-{
-    struct error error = {0};
-    struct digest_key key;
-    struct store *store;
-    struct problems said = {0};
-    struct reports reports = {&said, settings->file};
-    struct store_reporter reporter = {.report = take_report, .context = &reports};
-    struct store_settings probe = settings->store;
-    static char no_state_file[] = "";
-    probe.state_file = no_state_file; /* the daemon's, not ours to read or write */
-    if (key_load(settings, &key, &error) != STATUS_OK ||
-        store_open(&probe, &key, reporter, &store, &error) != STATUS_OK) {
-        problems_take(problems, &error);
-        return;
-    }
-    if (store_state(store) != STORE_STATE_OK)
-        problems_warning(problems, settings->file, 0,
-                         "the store does not answer within %d ms",
-                         settings->store.timeout_ms);
-    store_close(store);
-    for (size_t i = 0; i < said.count; i++)
-        problems_warning(problems, said.items[i].file, 0, "%s", said.items[i].text);
-    problems_clear(&said);
 }
 
 static void print_summary(const char *config, const struct snapshot *snapshot)
@@ -162,7 +121,7 @@ static void check_rest(const char *config, struct problems *problems)
     struct settings settings;
     struct problems known = {0};
     if (settings_load(config, &settings, &known) == STATUS_OK) {
-        check_store(&settings, problems);
+        probe_store(&settings, problems);
         settings_clear(&settings);
     } else {
         settings_try_files(config, problems);
@@ -178,7 +137,7 @@ static struct snapshot *check_all(const char *config, struct problems *problems)
     bool became = become_daemon(config, &before, problems);
     enum status status = snapshot_load(config, NULL, true, problems, &snapshot);
     if (status == STATUS_OK) {
-        check_store(snapshot->settings, problems);
+        probe_store(snapshot->settings, problems);
         advice_add(snapshot, problems);
         if (became)
             check_folders(snapshot->settings, problems);

@@ -13,8 +13,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "milter/problem_log.h"
+#include "quarantine/advice.h"
+#include "store/probe.h"
 
-enum { REPLACE_TICKS = 400 };
+enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };
 
 #define TELL_AGAIN_US (INT64_C(3600) * 1000000)
 
@@ -59,13 +61,17 @@ static void warn_of_restart(const struct settings *settings)
                   settings->restart[i]);
 }
 
-static enum status load(struct reload *reload, struct problems *problems)
+/* advice: what check says of the new file beside what is wrong with it. */
+static enum status load(struct reload *reload, struct problems *problems,
+                        struct problems *advice)
 {
     struct snapshot *fresh;
     enum status status =
         snapshot_load(reload->path, reload->catalog, false, problems, &fresh);
     if (status != STATUS_OK)
         return status;
+    advice_add(fresh, advice);
+    probe_store(fresh->settings, advice);
     struct snapshot *old = slot_get(reload->slot);
     status = snapshot_keep(fresh, old);
     snapshot_unref(old);
@@ -78,6 +84,20 @@ static enum status load(struct reload *reload, struct problems *problems)
     replace(reload->slot, fresh);
     log_loaded("reloaded", fresh); /* nobody takes it away again under the lock */
     return STATUS_OK;
+}
+
+/* Not as warnings: nothing of it changed by the reload, and it stays until it is mended.
+ */
+static void log_advice(const struct problems *advice, struct problems *problems)
+{
+    for (size_t i = 0; i < advice->count; i++) {
+        char text[ADVICE_SIZE];
+        struct problem bare = advice->items[i];
+        bare.warning = false;
+        problem_format(&bare, text, sizeof text);
+        log_print(SEVERITY_INFO, "%s", text);
+        problems_warning(problems, bare.file, bare.line, "%s", bare.text);
+    }
 }
 
 /* For status: SIGUSR1 has nobody to answer to. */
@@ -105,13 +125,16 @@ void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at
 enum status reload_now(struct reload *reload, struct problems *out_problems)
 {
     struct problems problems = {0};
+    struct problems advice = {0};
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
                      (long long)clock_monotonic_us());
     pthread_mutex_lock(&reload->lock);
-    enum status status = load(reload, &problems);
+    enum status status = load(reload, &problems, &advice);
     pthread_mutex_unlock(&reload->lock);
     remember(reload, status, &problems);
     problem_log(&problems);
+    log_advice(&advice, &problems);
+    problems_clear(&advice);
     if (status != STATUS_OK) {
         log_print(SEVERITY_ERROR, "%s: not reloaded, the rules from before stay in force",
                   reload->path);

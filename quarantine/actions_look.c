@@ -105,13 +105,15 @@ enum status actions_look(struct actions *actions, const struct settings *setting
     json_t *holds = NULL;
     struct actions_sync found = {0};
     *error = (struct error){0};
-    enum status status = ledger_holds(actions->ledger, false, actions_deadline_us(), &holds);
+    enum status status =
+        ledger_holds(actions->ledger, false, actions_deadline_us(), &holds);
     if (status != STATUS_OK)
         return error_set(error, status, "the store does not answer");
     struct looking looking = {.actions = actions, .holds = holds, .found = &found};
     status = look(&looking, settings, error);
     json_decref(holds);
-    if (status == STATUS_OK && ledger_recount(actions->ledger, actions_deadline_us()) != STATUS_OK)
+    if (status == STATUS_OK &&
+        ledger_recount(actions->ledger, actions_deadline_us()) != STATUS_OK)
         status = error_set(error, STATUS_UNAVAILABLE, "the store does not answer");
     if (status == STATUS_OK)
         *out = found;

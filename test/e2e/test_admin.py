@@ -500,6 +500,20 @@ def test_reload_tells_errors_and_keeps_the_rules(administered):
 
 
 @memory_only
+def test_reload_says_what_check_says(administered):
+    mail = administered()
+    good = mail.daemon.config.read_text()
+    mail.daemon.config.write_text(re.sub(r"rules = .*", "", good, flags=re.S))
+    code, answer = mail.api("POST", "/v1/reload")
+    checked = json.loads(mail.run("check", "--json").stdout)
+    assert code == 200 and answer["ok"] and answer["errors"] == checked["errors"] == []
+    assert any("rules: there are none" in warning["text"] for warning in answer["warnings"])
+    assert sorted(w["text"] for w in answer["warnings"]) == sorted(
+        w["text"] for w in checked["warnings"])
+    mail.daemon.config.write_text(good)
+
+
+@memory_only
 def test_a_failed_reload_by_signal_is_told_by_status(administered):
     mail = administered()
     good = mail.daemon.config.read_text()

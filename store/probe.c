@@ -1,0 +1,44 @@
+/* The state file is left out: it is the daemon's. */
+#include "store/probe.h"
+
+#include "store/key.h"
+#include "store/store.h"
+
+/* What a store says while it is open; read once its threads have ended. */
+struct reports {
+    struct problems *problems;
+    const char *file;
+};
+
+static void take_report(void *context, enum severity severity, const char *text)
+{
+    struct reports *reports = context;
+    (void)severity;
+    problems_warning(reports->problems, reports->file, 0, "store: %s", text);
+}
+
+void probe_store(const struct settings *settings, struct problems *problems)
+{
+    struct error error = {0};
+    struct digest_key key;
+    struct store *store;
+    struct problems said = {0};
+    struct reports reports = {&said, settings->file};
+    struct store_reporter reporter = {.report = take_report, .context = &reports};
+    struct store_settings probe = settings->store;
+    static char no_state_file[] = "";
+    probe.state_file = no_state_file; /* the daemon's, not ours to read or write */
+    if (key_load(settings, &key, &error) != STATUS_OK ||
+        store_open(&probe, &key, reporter, &store, &error) != STATUS_OK) {
+        problems_take(problems, &error);
+        return;
+    }
+    if (store_state(store) != STORE_STATE_OK)
+        problems_warning(problems, settings->file, 0,
+                         "the store does not answer within %d ms",
+                         settings->store.timeout_ms);
+    store_close(store);
+    for (size_t i = 0; i < said.count; i++)
+        problems_warning(problems, said.items[i].file, 0, "%s", said.items[i].text);
+    problems_clear(&said);
+}

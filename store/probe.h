@@ -1,0 +1,13 @@
+/* Whether the store of a configuration answers, and what it has to say. */
+#ifndef STORE_PROBE_H
+#define STORE_PROBE_H
+
+#include "base/problems.h"
+#include "conf/settings.h"
+
+/* Opens the store as mailbraked would, beside the one that may be in use, and closes it
+ * again; waits store.timeout_ms for its first answer. A store that is away is a warning,
+ * since the daemon starts without it; what keeps it from starting is an error. */
+void probe_store(const struct settings *settings, struct problems *problems);
+
+#endif
