@@ -10,8 +10,10 @@ enum { LISTS_SHOWN_MAX = 10000 };
 
 static json_t *list_json(const struct list *list, int64_t now_ms)
 {
-    static const char *const states[] = {
-        [LIST_OK] = "ok", [LIST_STALE] = "stale", [LIST_UNKNOWN] = "unknown"};
+    static const char *const states[] = {[LIST_OK] = "ok",
+                                         [LIST_STALE] = "stale",
+                                         [LIST_SHRUNK] = "shrunk",
+                                         [LIST_UNKNOWN] = "unknown"};
     json_t *age = list->read_at_ms == 0
                       ? json_null()
                       : json_integer((now_ms - list->read_at_ms) / 1000);

@@ -84,7 +84,8 @@ void api_status_show(struct request *request)
     struct overview overview;
     overview_read(request, &overview);
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:{s:I, s:I, s:I}, "
+        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:{s:I, s:I, s:I, "
+        "s:I}, "
         "s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
@@ -95,10 +96,11 @@ void api_status_show(struct request *request)
         number(overview.known, overview.holds), "incidents",
         number(overview.known, overview.incidents_open), "brakes",
         (json_int_t)overview.brakes, "lists", "ok", (json_int_t)overview.lists_ok,
-        "stale", (json_int_t)overview.lists_stale, "unknown",
-        (json_int_t)overview.lists_unknown, "log_suppressed",
-        (json_int_t)log_suppressed(), "restart", output_restart_array(request->settings),
-        "reload_failed", failure_json(request->context));
+        "stale", (json_int_t)overview.lists_stale, "shrunk",
+        (json_int_t)overview.lists_shrunk, "unknown", (json_int_t)overview.lists_unknown,
+        "log_suppressed", (json_int_t)log_suppressed(), "restart",
+        output_restart_array(request->settings), "reload_failed",
+        failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {
         json_decref(json);

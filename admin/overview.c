@@ -31,6 +31,7 @@ static void read_lists(const struct directory *directory, int64_t now_ms,
         const struct list *list = directory_list(directory, i);
         out->lists_ok += list->state == LIST_OK;
         out->lists_stale += list->state == LIST_STALE;
+        out->lists_shrunk += list->state == LIST_SHRUNK;
         out->lists_unknown += list->state == LIST_UNKNOWN;
         if (list->size > out->largest_list)
             out->largest_list = list->size;

@@ -8,7 +8,7 @@ struct overview {
     bool known; /* the store answered: the next three are so */
     size_t holds, incidents, incidents_open;
     size_t brakes;
-    size_t lists_ok, lists_stale, lists_unknown;
+    size_t lists_ok, lists_stale, lists_shrunk, lists_unknown;
     uint64_t largest_list;   /* persons */
     int64_t oldest_read_s;   /* age of the oldest members in use */
     const char *store_type;  /* "redis", "memory" */

@@ -142,6 +142,10 @@ static void print_status(const json_t *status)
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
                  table_number(lists, "ok"), table_number(lists, "stale"),
                  table_number(lists, "unknown"));
+    if (table_number(lists, "shrunk") > 0)
+        (void)printf("%-14s WARNING: %lld suddenly lost members, and count as before "
+                     "(mailbrake lists)\n",
+                     "", table_number(lists, "shrunk"));
     print_counts("messages", json_object_get(status, "verdicts"));
     if (has_any(json_object_get(status, "would")))
         print_counts("would have", json_object_get(status, "would"));

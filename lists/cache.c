@@ -16,6 +16,9 @@
 #include "base/durable.h"
 #include "lists/file.h"
 
+/* How an entry stands in its record. */
+enum { ENTRY_READ, ENTRY_FAILED, ENTRY_SHRUNK };
+
 static const char head[] = "mailbrake-members 1 ";
 enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
 #define CACHE_BYTES_MAX ((size_t)4 << 30)
@@ -42,8 +45,11 @@ enum status cache_pack(const struct list_source *source, const struct entries *e
     for (size_t i = 0; i < entries->count; i++) {
         const struct entry *entry = &entries->items[i];
         const char *key = entries_key(entries, i);
+        int how = entry->shrunk   ? ENTRY_SHRUNK
+                  : entry->failed ? ENTRY_FAILED
+                                  : ENTRY_READ;
         text_printf(content, "%d %d %d %" PRId64 " %zu %zu\n", entry->line,
-                    entry->always_list, entry->failed, entry->read_at_ms, strlen(key),
+                    entry->always_list, how, entry->read_at_ms, strlen(key),
                     entry->members.text.length);
         text_add_string(content, key);
         text_add(content, text_string(&entry->members.text), entry->members.text.length);
@@ -133,7 +139,9 @@ static enum status take_entry(struct cursor *cursor, struct entries *entries)
 {
     struct entry read = {.line = (int)take_number(cursor, INT_MAX)};
     read.always_list = take_number(cursor, 1) != 0;
-    read.failed = take_number(cursor, 1) != 0;
+    int64_t how = take_number(cursor, ENTRY_SHRUNK);
+    read.failed = how == ENTRY_FAILED;
+    read.shrunk = how == ENTRY_SHRUNK;
     read.read_at_ms = take_number(cursor, INT64_MAX);
     size_t key_length = (size_t)take_number(cursor, INT_MAX);
     size_t length = (size_t)take_number(cursor, INT64_MAX);

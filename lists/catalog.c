@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lists/cache.h"
+#include "lists/shrink.h"
 
 struct record {
     char name[CACHE_NAME_SIZE]; /* stands for kind and path */
@@ -24,6 +25,7 @@ struct record {
 
 struct catalog {
     char *folder; /* NULL: none */
+    bool only_look;
     struct record *records;
     size_t count;
 };
@@ -52,6 +54,22 @@ void catalog_free(struct catalog *catalog)
     free(catalog);
 }
 
+void catalog_only_look(struct catalog *catalog)
+{
+    catalog->only_look = true;
+}
+
+char *catalog_folder(const char *state_file)
+{
+    char *folder = NULL;
+    const char *slash = strrchr(state_file, '/');
+    if (slash == NULL)
+        return NULL;
+    if (asprintf(&folder, "%.*s/lists", (int)(slash - state_file), state_file) < 0)
+        return NULL;
+    return folder;
+}
+
 /* NULL without a folder or memory. */
 static char *path_in_folder(const struct catalog *catalog, const char *name)
 {
@@ -78,7 +96,8 @@ static enum status load(const struct catalog *catalog, const struct list_source 
         record->entries = found.entries;
         record->read_at_ms = found.read_at_ms;
         memcpy(record->checksum, found.checksum, sizeof record->checksum);
-    } else if (status != STATUS_NOT_FOUND && status != STATUS_NOMEM) {
+    } else if (status != STATUS_NOT_FOUND && status != STATUS_NOMEM &&
+               !catalog->only_look) {
         problems_warning(problems, error.file, 0,
                          "the members kept of %s are lost: the file %s", source->path,
                          error.text);
@@ -138,7 +157,8 @@ static void restore_failed(struct record *record, struct entries *entries)
             continue;
         entry->kind = last->kind;
         entry->always_list = last->always_list;
-        entry->read_at_ms = last->failed ? last->read_at_ms : record->read_at_ms;
+        entry->read_at_ms =
+            last->failed || last->shrunk ? last->read_at_ms : record->read_at_ms;
         roster_clear(&entry->members);
         entry->members = last->members;
         last->members = (struct roster){0};
@@ -183,12 +203,21 @@ enum status catalog_store(struct catalog *catalog, const struct list_source *sou
         return status;
     }
     restore_failed(record, entries);
+    struct shrink_last last = {.entries = &record->entries,
+                               .read_at_ms = record->read_at_ms};
+    if (record->read)
+        status = shrink_keep(source, &last, now_ms, entries);
     entries_clear(&record->entries);
+    record->read = false;
+    if (status != STATUS_OK) {
+        entries_clear(entries);
+        return status;
+    }
     record->entries = *entries;
     *entries = (struct entries){0};
     record->read = true;
     record->read_at_ms = now_ms;
-    if (catalog->folder == NULL)
+    if (catalog->folder == NULL || catalog->only_look)
         return STATUS_OK;
     status = save(catalog, source, record, &error);
     if (status == STATUS_IO)
@@ -242,6 +271,6 @@ void catalog_sweep(struct catalog *catalog)
         catalog->records[kept++] = *record;
     }
     catalog->count = kept;
-    if (catalog->folder != NULL)
+    if (catalog->folder != NULL && !catalog->only_look)
         sweep_folder(catalog);
 }

@@ -17,10 +17,19 @@ struct catalog;
 struct catalog *catalog_new(const char *folder);
 void catalog_free(struct catalog *catalog);
 
+/* Looks at what the folder holds, and changes nothing there; what it can't read, it
+ * passes over in silence. */
+void catalog_only_look(struct catalog *catalog);
+
+/* The folder that goes with a state_file: "lists" beside it. For free(3); NULL for none,
+ * and without memory. */
+char *catalog_folder(const char *state_file);
+
 /* A source (known by its kind and path) was read well at now_ms, wall time: its entries
  * are taken over, also on failure. A failed entry gets back the members it had when it
- * was last read well; where there are none it stays failed with read_at_ms 0. What goes
- * wrong with the folder is a warning. NOMEM is the only failure. */
+ * was last read well; where there are none it stays failed with read_at_ms 0. One that
+ * lost its members keeps those it had, see shrink.h. What goes wrong with the folder is a
+ * warning. NOMEM, or LIMIT past a cap of entries. */
 enum status catalog_store(struct catalog *catalog, const struct list_source *source,
                           struct entries *entries, int64_t now_ms,
                           struct problems *problems) MUST_CHECK;

@@ -19,10 +19,12 @@ enum entry_kind {
 
 struct entry {
     enum entry_kind kind;
-    int line;             /* of the source */
-    bool always_list;     /* of a member file, or with an :include: */
-    bool failed;          /* an :include: could not be read */
-    int64_t read_at_ms;   /* of a failed entry: its last good read, 0 for never */
+    int line;           /* of the source */
+    bool always_list;   /* of a member file, or with an :include: */
+    bool failed;        /* an :include: could not be read */
+    bool shrunk;        /* the members are those of before: see shrink.h */
+    size_t shrunk_to;   /* how many the source has now; not kept over a restart */
+    int64_t read_at_ms; /* of a failed or shrunk entry: its last good read, 0 for never */
     size_t settled_bytes; /* of members, as counted in entries */
     struct roster members;
 };
@@ -35,6 +37,8 @@ struct entries {
     size_t count;
     size_t capacity;
     size_t bytes; /* of the members of settled entries */
+    /* A table that shrank as a whole (see shrink.h): members it has and had; else 0. */
+    size_t shrunk_to, shrunk_from;
 };
 
 enum { ENTRIES_MAX = 5000000 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "lists/aliases.h"
 #include "lists/file.h"
 #include "lists/members.h"
@@ -16,6 +17,7 @@ struct entering {
     const struct domains *domains; /* where its bare names answer */
     struct intake *intake;
     bool fresh; /* read just now */
+    bool told;  /* that it shrank */
     int64_t read_at_ms;
 };
 
@@ -88,6 +90,8 @@ static enum list_state state_of(const struct entering *entering,
 {
     if (entry->failed && read_at_ms == 0)
         return LIST_UNKNOWN;
+    if (entering->fresh && entry->shrunk)
+        return LIST_SHRUNK;
     if (entering->fresh && !entry->failed)
         return LIST_OK;
     return is_too_old(entering, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
@@ -97,7 +101,8 @@ static enum status enter_list(const struct entering *entering, const struct entr
                               const struct address *address, uint32_t *out_list)
 {
     struct directory *directory = entering->intake->directory;
-    int64_t read_at_ms = entry->failed ? entry->read_at_ms : entering->read_at_ms;
+    bool older = entry->failed || entry->shrunk;
+    int64_t read_at_ms = older ? entry->read_at_ms : entering->read_at_ms;
     enum status status =
         directory_add_list(directory, address->text, entering->source->path,
                            state_of(entering, entry, read_at_ms), read_at_ms, out_list);
@@ -178,12 +183,36 @@ static bool is_bare(const char *key)
     return length > 0 && (strchr(key, '@') == NULL || key[length - 1] == '"');
 }
 
+/* Said each time, so that it stands in the log for as long as it is so. */
+static void warn_of_table(const struct entering *entering, const struct entries *entries)
+{
+    problems_warning(
+        entering->intake->problems, entering->source->path, 0,
+        "has suddenly %zu members in all its entries where it had %zu: those "
+        "count until max_age is over",
+        entries->shrunk_to, entries->shrunk_from);
+}
+
+static void warn_of_shrunk(const struct entering *entering, const struct address *address,
+                           const struct entry *entry)
+{
+    struct text shown = {0};
+    text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
+    problems_warning(entering->intake->problems, entering->source->path, entry->line,
+                     "%s has suddenly %zu members where it had %zu: those count until "
+                     "max_age is over",
+                     text_string(&shown), entry->shrunk_to, entry->members.count);
+    text_clear(&shown);
+}
+
 static enum status enter(const struct entering *entering, const char *key,
                          const struct entry *entry)
 {
     struct address address;
     struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
     enum status status = address_in(entering, key, entry, 0, &address);
+    if (status == STATUS_OK && entering->fresh && entry->shrunk && !entering->told)
+        warn_of_shrunk(entering, &address, entry);
     if (status == STATUS_OK && meaning.is_list)
         status = enter_list(entering, entry, &address, &meaning.list);
     else if (status == STATUS_OK && entry->kind == ENTRY_REDIRECT)
@@ -199,10 +228,12 @@ static enum status enter(const struct entering *entering, const char *key,
     return status;
 }
 
-static enum status enter_all(const struct entering *entering,
-                             const struct entries *entries)
+static enum status enter_all(struct entering *entering, const struct entries *entries)
 {
     enum status status = STATUS_OK;
+    entering->told = entries->shrunk_from > 0;
+    if (entering->told && entering->fresh)
+        warn_of_table(entering, entries);
     directory_set_local(entering->intake->directory,
                         entering->source->kind == LIST_ALIASES);
     for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {

@@ -145,6 +145,17 @@ static void hand_on(struct problems *problems, const struct problems *found, boo
     *(demote ? &problems->warnings : &problems->errors) += found->errors - errors;
 }
 
+/* What the daemon keeps, to be compared with. NULL without memory. */
+static struct catalog *open_kept(const struct settings *settings)
+{
+    char *folder = catalog_folder(settings->store.state_file);
+    struct catalog *catalog = catalog_new(folder);
+    free(folder);
+    if (catalog != NULL)
+        catalog_only_look(catalog);
+    return catalog;
+}
+
 /* Builds on settings whose reference is taken over, also on failure. */
 struct building {
     struct catalog *catalog; /* NULL: one that is gone afterwards */
@@ -159,7 +170,7 @@ static enum status build(struct shared_settings *shared, const struct building *
 {
     struct catalog *catalog = building->catalog;
     struct problems found = {0};
-    struct catalog *own = catalog == NULL ? catalog_new(NULL) : NULL;
+    struct catalog *own = catalog == NULL ? open_kept(&shared->settings) : NULL;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct snapshot_parts *parts = calloc(1, sizeof *parts);
     struct directory *directory = directory_new(&shared->settings.policy.domains);

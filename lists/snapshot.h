@@ -19,10 +19,10 @@ struct snapshot {
 };
 
 /* Reads the configuration and every source of lists. catalog keeps the last good members
- * of each list between calls, and may be NULL (check, explain). strict: a source that
- * can't be read, and a rule's list that does not exist, are errors (check); otherwise
- * warnings (the daemon: lists may come back). OK with one reference in *out_snapshot;
- * anything else leaves it alone and the reason in problems. */
+ * of each list between calls; NULL (check, explain) looks at what the daemon keeps.
+ * strict: a source that can't be read, and a rule's list that does not exist, are errors
+ * (check); otherwise warnings (the daemon: lists may come back). OK with one reference in
+ * *out_snapshot; anything else leaves it alone and the reason in problems. */
 enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
                           struct problems *problems,
                           struct snapshot **out_snapshot) MUST_CHECK;

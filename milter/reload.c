@@ -211,18 +211,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Where the last good members are kept: beside the state file. NULL for nowhere. */
-static char *cache_folder(const char *state_file)
-{
-    char *folder = NULL;
-    const char *slash = strrchr(state_file, '/');
-    if (slash == NULL)
-        return NULL;
-    if (asprintf(&folder, "%.*s/lists", (int)(slash - state_file), state_file) < 0)
-        return NULL;
-    return folder;
-}
-
 /* The configuration once for the folder of the catalog, then with the lists. */
 static enum status load_first(struct reload *reload, struct problems *problems)
 {
@@ -232,7 +220,7 @@ static enum status load_first(struct reload *reload, struct problems *problems)
     if (status != STATUS_OK)
         return status;
     problems_clear(problems); /* they come again */
-    char *folder = cache_folder(settings.store.state_file);
+    char *folder = catalog_folder(settings.store.state_file);
     settings_clear(&settings);
     reload->catalog = catalog_new(folder);
     free(folder);

@@ -24,6 +24,7 @@ enum {
 enum list_state {
     LIST_OK,
     LIST_STALE,   /* the last read failed: these are the last good members */
+    LIST_SHRUNK,  /* suddenly far fewer, or none: these are the members from before */
     LIST_UNKNOWN, /* nobody knows who is on it */
 };
 

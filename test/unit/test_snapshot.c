@@ -109,7 +109,7 @@ static struct target find(const char *text)
 static const char *shown(const char *text)
 {
     static char line[ADDRESS_SIZE + 20];
-    static const char *const states[] = {"ok", "stale", "unknown"};
+    static const char *const states[] = {"ok", "stale", "shrunk", "unknown"};
     struct target target = find(text);
     if (target.list == DIRECTORY_NONE) {
         (void)snprintf(line, sizeof line, "%s %s",

@@ -1,0 +1,27 @@
+/* A list that suddenly lost its members: more likely a broken export than a smaller list. */
+#ifndef LISTS_SHRINK_H
+#define LISTS_SHRINK_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "conf/settings.h"
+#include "lists/entries.h"
+
+enum { SHRINK_FLOOR = 100 }; /* fewer members lost are believed, unless all are */
+
+/* The entries of a source as they were last read well. */
+struct shrink_last {
+    struct entries *entries; /* what counts on is moved out of it */
+    int64_t read_at_ms;
+};
+
+/* Lists of fresh, just read at now_ms, that are empty, or lost more than half of their
+ * members and more than SHRINK_FLOOR, get back the members they had, as shrunk, until
+ * these are older than the source's max_age_ms. A list that is no longer there counts as
+ * empty if it had more than that, or if its whole table shrank so. NOMEM, or LIMIT past a
+ * cap of entries. */
+enum status shrink_keep(const struct list_source *source, const struct shrink_last *last,
+                        int64_t now_ms, struct entries *fresh) MUST_CHECK;
+
+#endif
