@@ -37,6 +37,13 @@ SMALL = {
     "seattle-weekly": {"grown": 560},
     "exposure": {},
     "auto-replies": {"pupils": 400, "staff": 300, "answers": 600},
+    "attack-burst": {"attempts": 400},
+    "attack-mute": {"attempts": 200, "open": 300, "many": 60},
+    "attack-null": {"attempts": 100},
+    "attack-small-lists": {"attempts": 100},
+    "attack-tags": {"tags": 120, "members": 300, "buried": 10},
+    "attack-verp": {"weeks": 1, "grown": 900, "attempts": 300},
+    "right": {"members": 1000, "attempts": 60},
     "month": {"pupils": 300, "weeks": 1, "part": 10},
 }
 HARMLESS = {"seattle-c", "month"}
