@@ -83,8 +83,9 @@ static const char *take_question(const struct request *request, struct question 
     const json_t *headers = array_of(request, "headers");
     out->envelope.sender = request_string(request, "from");
     out->envelope.login = request_string(request, "login");
-    if (out->envelope.sender == NULL || to == NULL || json_array_size(to) == 0)
-        return "\"from\" and \"to\" (an array, not empty) are needed";
+    bool sent = out->envelope.sender != NULL || out->envelope.login != NULL;
+    if (!sent || to == NULL || json_array_size(to) == 0)
+        return "\"from\" (or \"login\") and \"to\" (an array, not empty) are needed";
     if (headers == NULL && json_object_get(request->body, "headers") != NULL)
         return "\"headers\" is an array of {\"name\", \"value\"}";
     if (!take_client(request_string(request, "client"), out))

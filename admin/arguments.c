@@ -9,9 +9,12 @@ static const struct option common[] = {
     {"config", required_argument, NULL, 'c'},
     {"socket", required_argument, NULL, 's'},
     {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
 };
 
 enum { COMMON_COUNT = sizeof common / sizeof common[0] };
+
+static bool help_wanted; /* by the one command line that a process has */
 
 static enum status take(int val, const struct arguments_extra *extra,
                         struct arguments *arguments)
@@ -26,6 +29,9 @@ static enum status take(int val, const struct arguments_extra *extra,
     case 'j':
         arguments->json = true;
         return STATUS_OK;
+    case 'h':
+        help_wanted = true;
+        return STATUS_INVALID;
     case '?':
         return STATUS_INVALID;
     default:
@@ -47,7 +53,7 @@ enum status arguments_parse(int argc, char **argv, const struct arguments_extra 
         options[count++] = extra->list[i];
     }
     optind = 0; /* start anew, glibc's way */
-    while ((val = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+    while ((val = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         enum status status = take(val, extra, &arguments);
         if (status != STATUS_OK)
             return status;
@@ -56,4 +62,16 @@ enum status arguments_parse(int argc, char **argv, const struct arguments_extra 
     arguments.word_count = argc - optind;
     *out = arguments;
     return STATUS_OK;
+}
+
+int arguments_usage(const char *text)
+{
+    FILE *out = help_wanted ? stdout : stderr;
+    (void)fputs(text, out);
+    if (!help_wanted)
+        return EXIT_USAGE;
+    (void)fputs("All verbs take -c FILE, --socket PATH and --json; those that ask the "
+                "daemon take\n--purpose TEXT, too. mailbrake(1) says all about them.\n",
+                out);
+    return EXIT_DONE;
 }

@@ -29,8 +29,12 @@ struct arguments_extra {
 };
 
 /* argv[0] is the verb; options may stand anywhere after it. extra may be NULL. INVALID
- * after a message on stderr. */
+ * after a message on stderr, and for --help without one. */
 enum status arguments_parse(int argc, char **argv, const struct arguments_extra *extra,
                             struct arguments *out) MUST_CHECK;
+
+/* After INVALID, or for what arguments_parse can't see: text says how the verb is used.
+ * Returns the exit status: EXIT_DONE, and stdout instead of stderr, when --help asked. */
+int arguments_usage(const char *text) MUST_CHECK;
 
 #endif

@@ -170,12 +170,9 @@ int verb_check(int argc, char **argv)
     const struct arguments_extra extra = {options, take_option, &mta};
     struct arguments arguments;
     struct problems problems = {0};
-    if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK)
-        return EXIT_USAGE;
-    if (arguments.word_count > 0) {
-        (void)fputs("mailbrake: check takes no arguments\n", stderr);
-        return EXIT_USAGE;
-    }
+    if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK ||
+        arguments.word_count > 0)
+        return arguments_usage("usage: mailbrake check [--mta]\n");
     struct snapshot *snapshot = check_all(arguments.config, &problems);
     if (snapshot != NULL && mta)
         relay_check(snapshot, &problems);

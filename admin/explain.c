@@ -208,12 +208,12 @@ static int show_hash(const struct arguments *arguments, const char *typed)
 
 static int usage(void)
 {
-    (void)fputs("usage: mailbrake explain --from A --to B... [--login L] [--client IP]\n"
-                "                         [--header 'Name: value'] [--offline]\n"
-                "       mailbrake explain --hash A\n"
-                "\"\" or \"<>\" is the null sender\n",
-                stderr);
-    return EXIT_USAGE;
+    return arguments_usage(
+        "usage: mailbrake explain [--from A] [--login L] --to B... [--client IP]\n"
+        "                         [--header 'Name: value'] [--offline]\n"
+        "       mailbrake explain --hash A\n"
+        "--from \"\" is the null sender; without --from, who has logged in is the "
+        "sender\n");
 }
 
 int verb_explain(int argc, char **argv)
@@ -237,8 +237,8 @@ int verb_explain(int argc, char **argv)
     enum status status = arguments_parse(argc, argv, &extra, &arguments);
     for (int i = 0; status == STATUS_OK && i < arguments.word_count; i++)
         status = add_recipient(&question, arguments.words[i]);
-    bool whole = question.hash != NULL || (question.envelope.sender != NULL &&
-                                           question.envelope.recipient_count > 0);
+    bool sent = question.envelope.sender != NULL || question.envelope.login != NULL;
+    bool whole = question.hash != NULL || (sent && question.envelope.recipient_count > 0);
     if (status == STATUS_INVALID || (status == STATUS_OK && !whole))
         result = usage();
     else if (status == STATUS_OK && question.hash != NULL)

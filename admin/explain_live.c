@@ -27,7 +27,7 @@ static json_t *make_body(const struct envelope *envelope)
             headers,
             json_pack("{s:o, s:o}", "name", output_string(envelope->headers[i].name),
                       "value", output_string(envelope->headers[i].value)));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "from", output_string(envelope->sender),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "from", optional(envelope->sender),
                      "to", to, "login", optional(envelope->login), "client",
                      optional(envelope->local ? "local" : envelope->client), "headers",
                      headers);

@@ -204,6 +204,22 @@ static enum status judge_rules(const struct explanation_live *live,
     return STATUS_OK;
 }
 
+/* Who has logged in writes as himself, if nothing else is said. */
+static enum status gather(const struct snapshot *snapshot,
+                          const struct envelope *envelope, struct facts *out)
+{
+    const struct policy *policy = &snapshot->settings->policy;
+    struct envelope asked = *envelope;
+    struct address login;
+    enum status status =
+        login_parse(envelope->login, &policy->logins, &policy->domains, &login);
+    if (status != STATUS_OK)
+        return status;
+    if (asked.sender == NULL && login.length > 0)
+        asked.sender = login.text;
+    return facts_gather(&asked, policy, snapshot->directory, out);
+}
+
 enum status explanation_make_live(const struct snapshot *snapshot,
                                   const struct envelope *envelope, int minute_of_week,
                                   const struct explanation_live *live,
@@ -211,7 +227,7 @@ enum status explanation_make_live(const struct snapshot *snapshot,
 {
     const struct policy *policy = &snapshot->settings->policy;
     *out = (struct explanation){.live = live != NULL};
-    enum status status = facts_gather(envelope, policy, snapshot->directory, &out->facts);
+    enum status status = gather(snapshot, envelope, &out->facts);
     if (status != STATUS_OK)
         return status;
     if (live != NULL)

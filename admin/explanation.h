@@ -43,8 +43,9 @@ struct explanation {
     enum store_source source;     /* who answered */
 };
 
-/* Judges an envelope with full buckets. NOMEM, or LIMIT for an address that is too long.
- * Fills *out in place, since its parts point at each other. */
+/* Judges an envelope with full buckets; a sender that is NULL is the login. NOMEM, or
+ * LIMIT for an address that is too long. Fills *out in place, since its parts point at
+ * each other. */
 enum status explanation_make(const struct snapshot *snapshot,
                              const struct envelope *envelope, int minute_of_week,
                              struct explanation *out) MUST_CHECK;

@@ -40,9 +40,9 @@ void instant_local(const char *text, int64_t now_ms, char out[INSTANT_SIZE])
         return;
     }
     if (at.tm_year != now.tm_year)
-        (void)strftime(out, INSTANT_SIZE, "%d %b %Y", &at);
+        (void)strftime(out, INSTANT_SIZE, "%d %b %Y %H:%M %Z", &at);
     else if (at.tm_yday != now.tm_yday)
-        (void)strftime(out, INSTANT_SIZE, "%d %b %H:%M", &at);
+        (void)strftime(out, INSTANT_SIZE, "%d %b %H:%M %Z", &at);
     else
         (void)strftime(out, INSTANT_SIZE, "%H:%M", &at);
 }

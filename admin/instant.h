@@ -13,8 +13,8 @@ void instant_format(int64_t wall_ms, char out[INSTANT_SIZE]);
 /* The same, back; false when it is none. */
 bool instant_parse(const char *text, int64_t *out_ms);
 
-/* Local time: "19:02" today, else "25 Jul 19:02"; with the year when it is another one.
- * What is none stays as it is, cut. */
+/* Local time: "19:02" today, else "25 Jul 19:02 CEST"; with the year when it is another
+ * one. What is none stays as it is, cut. */
 void instant_local(const char *text, int64_t now_ms, char out[INSTANT_SIZE]);
 
 /* "3 s", "12 min", "5 h", "3 d". */

@@ -36,10 +36,10 @@ static int usage(FILE *out, int status)
     (void)fputs("usage: mailbrake VERB [-c FILE] [--json] ...\n\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++)
         (void)fprintf(out, "  %s\n", verbs[i].help);
-    (void)fputs(
-        "\n--purpose TEXT says what for: it stands in the audit. mailbrake(1) has "
-        "it all.\n",
-        out);
+    (void)fputs("\nmailbrake VERB --help says how a verb is used. --purpose TEXT says "
+                "what for: it\n"
+                "stands in the audit. mailbrake(1) has it all.\n",
+                out);
     return status;
 }
 
@@ -48,7 +48,8 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN); /* a store that goes away is an answer, not the end */
     if (argc < 2)
         return usage(stderr, EXIT_USAGE);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
         return usage(stdout, EXIT_DONE);
     if (strcmp(argv[1], "--version") == 0) {
         (void)puts("mailbrake " MAILBRAKE_VERSION);

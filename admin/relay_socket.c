@@ -97,8 +97,9 @@ void relay_check_socket(const struct relay *relay)
     if (way == NULL)
         return;
     if (stat(path, &info) != 0) {
-        problems_error(problems, file, 0, "milter.socket: %s: %s; is mailbraked running?",
-                       path, strerror(errno));
+        problems_error(problems, file, 0, "milter.socket: %s: %s%s", path,
+                       strerror(errno),
+                       errno == ENOENT ? "; is mailbraked running?" : "");
     } else if (!S_ISSOCK(info.st_mode)) {
         problems_error(problems, file, 0, "milter.socket: %s is no socket", path);
     } else if (is_left_over(path)) {

@@ -7,8 +7,8 @@
 #include "admin/verbs.h"
 
 static const struct grid_column columns[] = {
-    {"WHEN", GRID_TEXT},  {"WHO", GRID_TEXT},    {"WHAT", GRID_TEXT},
-    {"TARGET", GRID_KEY}, {"RESULT", GRID_TEXT}, {"PURPOSE", GRID_TEXT},
+    {"WHEN", GRID_TEXT},  {"WHO", GRID_TEXT},     {"WHAT", GRID_TEXT},
+    {"TARGET", GRID_KEY}, {"PURPOSE", GRID_TEXT}, {"RESULT", GRID_KEY},
 };
 
 /* Of many that were named one by one: the first, and how many more. */
@@ -37,8 +37,8 @@ static void add_entry(struct grid *grid, const json_t *entry)
     grid_add(grid, user[0] == '\0' ? uid : user);
     grid_add(grid, table_text(entry, "action"));
     add_target(grid, entry);
-    grid_add(grid, table_text(entry, "result"));
     grid_add(grid, table_text(entry, "purpose"));
+    grid_add(grid, table_text(entry, "result"));
 }
 
 static void print_audit(const json_t *answer)
@@ -60,10 +60,8 @@ int verb_audit(int argc, char **argv)
     struct dialogue dialogue;
     int result = EXIT_FAILED;
     if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_SINCE) != STATUS_OK ||
-        dialogue.arguments.word_count > 0) {
-        (void)fputs("usage: mailbrake audit [--since 2h]\n", stderr);
-        return EXIT_USAGE;
-    }
+        dialogue.arguments.word_count > 0)
+        return arguments_usage("usage: mailbrake audit [--since 2h]\n");
     const char *path = dialogue.since == NULL ? "/v1/audit" : "/v1/audit?since=%s";
     if (dialogue_open(&dialogue))
         result = dialogue_show(&dialogue,

@@ -12,14 +12,13 @@
 
 static int usage(void)
 {
-    (void)fputs("usage: mailbrake brake list\n"
-                "       mailbrake brake set KEY [--for 4h] [--action defer|reject|"
-                "quarantine]\n"
-                "                           [--reason TEXT] [--pull-back]\n"
-                "       mailbrake brake clear KEY\n"
-                "KEY is login:A, sender:A, client:ADDRESS, list:A, domain:D or all\n",
-                stderr);
-    return EXIT_USAGE;
+    return arguments_usage(
+        "usage: mailbrake brake list\n"
+        "       mailbrake brake set KEY [--for 4h] [--action defer|reject|"
+        "quarantine]\n"
+        "                           [--reason TEXT] [--pull-back]\n"
+        "       mailbrake brake clear KEY\n"
+        "KEY is login:A, sender:A, client:ADDRESS, list:A, domain:D or all\n");
 }
 
 static const struct grid_column columns[] = {

@@ -15,11 +15,9 @@ enum { HOLDS_SHOWN = 20 };
 
 static int usage(void)
 {
-    (void)fputs("usage: mailbrake incidents [list] [--all]\n"
-                "       mailbrake incidents show|close I\n"
-                "       mailbrake incidents allow I --for 4h\n",
-                stderr);
-    return EXIT_USAGE;
+    return arguments_usage("usage: mailbrake incidents [list] [--all]\n"
+                           "       mailbrake incidents show|close I\n"
+                           "       mailbrake incidents allow I --for 4h\n");
 }
 
 static const struct grid_column columns[] = {

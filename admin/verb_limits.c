@@ -12,13 +12,11 @@
 
 static int usage(void)
 {
-    (void)fputs(
+    return arguments_usage(
         "usage: mailbrake limits show|reset SUBJECT\n"
         "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
         "thread:ID or campaign:... as explain and incidents show it; from:ELEMENT is\n"
-        "an element of the from of a rule with key = \"from\"\n",
-        stderr);
-    return EXIT_USAGE;
+        "an element of the from of a rule with key = \"from\"\n");
 }
 
 static const struct grid_column columns[] = {

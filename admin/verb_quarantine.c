@@ -12,12 +12,11 @@
 
 static int usage(void)
 {
-    (void)fputs("usage: mailbrake quarantine list [--incident I] [--all]\n"
-                "       mailbrake quarantine show ID\n"
-                "       mailbrake quarantine release|refuse|delete ID... | --incident I\n"
-                "       mailbrake quarantine sync\n",
-                stderr);
-    return EXIT_USAGE;
+    return arguments_usage(
+        "usage: mailbrake quarantine list [--incident I] [--all]\n"
+        "       mailbrake quarantine show ID\n"
+        "       mailbrake quarantine release|refuse|delete ID... | --incident I\n"
+        "       mailbrake quarantine sync\n");
 }
 
 /* As the ledger makes them; anything else (ALL, -, a path) is not even asked for. */

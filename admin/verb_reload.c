@@ -63,10 +63,8 @@ int verb_reload(int argc, char **argv)
     struct dialogue dialogue;
     int result = EXIT_FAILED;
     if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK ||
-        dialogue.arguments.word_count > 0) {
-        (void)fputs("usage: mailbrake reload\n", stderr);
-        return EXIT_USAGE;
-    }
+        dialogue.arguments.word_count > 0)
+        return arguments_usage("usage: mailbrake reload\n");
     if (dialogue_open(&dialogue))
         result = reload(&dialogue);
     dialogue_close(&dialogue);

@@ -7,6 +7,7 @@
 #include "admin/arguments.h"
 #include "admin/output.h"
 #include "admin/replay.h"
+#include "admin/scenario_place.h"
 #include "admin/sheet_show.h"
 #include "admin/verbs.h"
 #include "base/durable.h"
@@ -123,7 +124,8 @@ static char *first_domain(const char *config)
     return copy;
 }
 
-static int replay(const struct arguments *arguments, const struct wanted *wanted)
+static int replay(const struct arguments *arguments, const struct wanted *wanted,
+                  const char *path)
 {
     struct problems problems = {0};
     struct scenario scenario;
@@ -132,8 +134,7 @@ static int replay(const struct arguments *arguments, const struct wanted *wanted
     char *domain = first_domain(arguments->config);
     const struct scenario_options options = {
         .domain = domain, .given = wanted->given, .given_count = wanted->given_count};
-    enum status status =
-        scenario_load(arguments->words[0], &options, &scenario, &problems);
+    enum status status = scenario_load(path, &options, &scenario, &problems);
     bool loaded = status == STATUS_OK;
     if (loaded)
         status = replay_load(arguments->config, &scenario, &problems, &snapshot);
@@ -148,6 +149,20 @@ static int replay(const struct arguments *arguments, const struct wanted *wanted
     return result;
 }
 
+static int find_and_replay(const struct arguments *arguments, const struct wanted *wanted)
+{
+    struct text path = {0};
+    struct error error = {0};
+    int result = EXIT_FAILED;
+    if (scenario_place(arguments->words[0], MAILBRAKE_SCENARIOS, &path, &error) ==
+        STATUS_OK)
+        result = replay(arguments, wanted, text_string(&path));
+    else
+        output_complaint(error.text);
+    text_clear(&path);
+    return result;
+}
+
 int verb_replay(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -159,17 +174,16 @@ int verb_replay(int argc, char **argv)
     struct arguments_extra extra = {
         .list = options, .take = take_option, .context = &wanted};
     struct arguments arguments;
-    if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK)
-        return EXIT_USAGE;
-    if (arguments.word_count != 1) {
-        output_complaint("replay wants one SCENARIO");
-        return EXIT_USAGE;
-    }
+    if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK ||
+        arguments.word_count != 1)
+        return arguments_usage(
+            "usage: mailbrake replay SCENARIO [--set NAME=VALUE]... [--svg FILE]\n"
+            "SCENARIO is a file, or the name of one in " MAILBRAKE_SCENARIOS "\n");
     for (size_t i = 0; i < wanted.given_count; i++) {
         if (strchr(wanted.given[i], '=') == NULL) {
             output_complaint("--set wants NAME=VALUE");
             return EXIT_USAGE;
         }
     }
-    return replay(&arguments, &wanted);
+    return find_and_replay(&arguments, &wanted);
 }

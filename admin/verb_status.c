@@ -192,23 +192,19 @@ static void print_lists(const json_t *answer)
         (void)printf("and %lld more\n", table_number(answer, "count") - (long long)shown);
 }
 
-/* False after a message on stderr. */
-static bool parse(struct dialogue *dialogue, int argc, char **argv, const char *usage)
+/* At most so many words. */
+static bool parse(struct dialogue *dialogue, int argc, char **argv, int most)
 {
-    int most = strchr(usage, '[') == NULL ? 0 : 1;
-    if (dialogue_parse(dialogue, argc, argv, 0) == STATUS_OK &&
-        dialogue->arguments.word_count <= most)
-        return true;
-    (void)fprintf(stderr, "usage: mailbrake %s\n", usage);
-    return false;
+    return dialogue_parse(dialogue, argc, argv, 0) == STATUS_OK &&
+           dialogue->arguments.word_count <= most;
 }
 
 int verb_status(int argc, char **argv)
 {
     struct dialogue dialogue;
     int result = EXIT_FAILED;
-    if (!parse(&dialogue, argc, argv, "status"))
-        return EXIT_USAGE;
+    if (!parse(&dialogue, argc, argv, 0))
+        return arguments_usage("usage: mailbrake status\n");
     if (dialogue_open(&dialogue))
         result = dialogue_show(&dialogue,
                                dialogue_ask(&dialogue, "GET", "/v1/status", NULL, NULL),
@@ -221,8 +217,8 @@ int verb_lists(int argc, char **argv)
 {
     struct dialogue dialogue;
     int result = EXIT_FAILED;
-    if (!parse(&dialogue, argc, argv, "lists [ADDRESS]"))
-        return EXIT_USAGE;
+    if (!parse(&dialogue, argc, argv, 1))
+        return arguments_usage("usage: mailbrake lists [ADDRESS]\n");
     const char *address = dialogue_word(&dialogue, 0);
     const char *path = address == NULL ? "/v1/lists" : "/v1/lists?address=%s";
     if (dialogue_open(&dialogue))

@@ -164,8 +164,14 @@ void value_factor(struct reader *reader, const struct option *option,
     double value = (double)node->integer;
     if (node->kind == NODE_FLOAT)
         value = node->fraction;
-    else if (!reader_expect(reader, option, node, NODE_INTEGER))
+    else if (node->kind != NODE_INTEGER) {
+        if (node->kind != NODE_BROKEN)
+            reader_refuse(
+                reader, option, node,
+                "expected a number, with decimals or without (2.5, 2), found %s",
+                node_kind_name(node->kind));
         return;
+    }
     if (value >= least && value <= most)
         *(int64_t *)field = (int64_t)(value * 1000 + 0.5);
     else

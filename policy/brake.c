@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "base/utf8.h"
@@ -133,6 +134,25 @@ static enum status check_characters(const char *text, struct error *error)
     return STATUS_OK;
 }
 
+/* A word that is nothing else is the name of who has logged in. */
+static enum status parse_bare(const char *text, const struct domains *own,
+                              struct brake *out, struct error *error)
+{
+    struct network network;
+    struct error none;
+    if (network_parse(text, &network, &none) == STATUS_OK)
+        return refuse(error, text, "that is an address: client: goes before it");
+    if (strchr(text, '@') != NULL)
+        return refuse(error, text,
+                      "that is an address: login:, sender: or list: goes before it");
+    if (text[0] == '\0' || strpbrk(text, ": \t<>") != NULL ||
+        strcasecmp(text, "all") == 0)
+        return refuse(error, text,
+                      "a key is login:, sender:, client:, list: or domain: and a value, "
+                      "or \"all\"; a word alone is a login");
+    return parse_login(text, own, out, error);
+}
+
 enum status brake_parse_key(const char *text, const struct domains *own,
                             struct brake *out, struct error *error)
 {
@@ -152,9 +172,7 @@ enum status brake_parse_key(const char *text, const struct domains *own,
         return parse_list(rest, own, out, error);
     if ((rest = text_after(text, "domain:")) != NULL)
         return parse_domain(rest, out, error);
-    return refuse(error, text,
-                  "a key is login:, sender:, client:, list: or domain: and a value, "
-                  "or \"all\"");
+    return parse_bare(text, own, out, error);
 }
 
 void brake_clear(struct brake *brake)

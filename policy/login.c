@@ -47,16 +47,16 @@ enum status login_forms_add(struct login_forms *forms, const char *text,
     size_t length = strcspn(text, "=");
     if (length == 0 || length > NAME_BYTES_MAX || text[length] != '=' ||
         strcspn(text, "\\@%*\" ") < length)
-        return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" is not NAME=domain, as in \"DISTRICT=district.example\"",
-                         text);
+        return error_set(
+            error, STATUS_INVALID,
+            "\"%.100s\" is not NAME=domain, as in \"DISTRICT=district.example\"", text);
     (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
     text_lower_all(name, length);
     enum status status = domains_add(&one, text + length + 1, error);
     const char *domain = domains_first(&one);
     if (status == STATUS_OK && !domains_have(own, domain))
-        status = error_set(error, STATUS_INVALID, "\"%.100s\" is not one of domains",
-                           domain);
+        status =
+            error_set(error, STATUS_INVALID, "\"%.100s\" is not one of domains", domain);
     else if (status == STATUS_OK && domains_have(own, name))
         status = error_set(error, STATUS_INVALID, "\"%.100s\" is one of domains", name);
     else if (status == STATUS_OK && find_domain(forms, name, length) != NULL)

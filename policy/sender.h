@@ -9,15 +9,15 @@
 #include "policy/domains.h"
 
 /* Takes off what is not part of whose address it is: the signature of BATV
- * ("prvs=TAG=user@domain", Barracuda's "btv1==TAG==user@domain"), which changes daily, and
- * of own domains the "+tag". The domain stays, so nobody gains by it what he would not by
- * typing the plain address. */
+ * ("prvs=TAG=user@domain", Barracuda's "btv1==TAG==user@domain"), which changes daily,
+ * and of own domains the "+tag". The domain stays, so nobody gains by it what he would
+ * not by typing the plain address. */
 void sender_simplify(struct address *address, const struct domains *own);
 
 /* Whom an address counts as that a forwarder has rewritten by SRS: "srs0=HASH=DAY=
  * domain=user@forwarder" and SRS1 count as user@domain. An own domain named so proves
- * nothing, and counts as "srs0=domain=user@forwarder", nobody's address. False: it was not
- * rewritten, and *out is not written. */
+ * nothing, and counts as "srs0=domain=user@forwarder", nobody's address. False: it was
+ * not rewritten, and *out is not written. */
 bool sender_was_forwarded(const struct address *address, const struct domains *own,
                           struct address *out);
 

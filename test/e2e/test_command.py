@@ -186,6 +186,18 @@ def test_usage_errors_exit_2(build, tmp_path):
     assert command.run("explain", "--no-such-option").returncode == 2
 
 
+def test_each_verb_says_how_it_is_used(build, tmp_path):
+    command = Command(build, tmp_path / "mailbrake.conf")
+    verbs = set(re.findall(r"^  ([a-z]+)", command.run("--help").stdout, re.MULTILINE))
+    assert len(verbs) > 8
+    for verb in verbs:
+        done = command.run(verb, "--help")
+        assert (done.returncode, done.stderr) == (0, ""), verb
+        assert done.stdout.startswith(f"usage: mailbrake {verb}"), verb
+        wrong = command.run(verb, "--no-such-option")
+        assert wrong.returncode == 2 and f"usage: mailbrake {verb}" in wrong.stderr, verb
+
+
 @pytest.fixture
 def explained(build, tmp_path):
     config = tmp_path / "mailbrake.conf"
@@ -233,6 +245,8 @@ def test_explain_knows_logins_and_accepts(explained):
     assert told["verdict"] == "reject"
     told = explained.explain("x@other.example", "bob@district.example")
     assert (told["verdict"], told["rule"]) == ("accept", "last")
+    done = explained.run("explain", "--login", "ann", "--to", "bob@district.example", "--json")
+    assert json.loads(done.stdout)["sender"] == "ann@district.example"
 
 
 def test_explain_is_readable(explained):

@@ -378,7 +378,7 @@ START_TEST(api_sets_and_clears_brakes)
     expect_error("DELETE /v1/brakes?key=login:alice", NULL, 404, "no brake");
     expect_error("DELETE /v1/brakes", NULL, 400, "which");
     expect_error("PUT /v1/brakes", "{}", 400, "which");
-    expect_error("PUT /v1/brakes", "{\"key\": \"nobody\"}", 400, "a key is");
+    expect_error("PUT /v1/brakes", "{\"key\": \"no:body\"}", 400, "a key is");
     expect_error("PUT /v1/brakes", "{\"key\": \"all\", \"action\": \"accept\"}", 400,
                  "defer");
     expect_error("PUT /v1/brakes", "{\"key\": \"all\", \"reason\": \"a\\nb\"}", 400,
@@ -426,13 +426,16 @@ START_TEST(api_shows_and_resets_limits)
     ck_assert_int_eq(
         number_at(json_array_get(json_object_get(json, "limits"), 0), "left"), 5);
     json_decref(json);
+    json = get("GET /v1/limits?subject=A", NULL); /* a word alone is a login */
+    ck_assert_str_eq(text_at(json, "subject"), "login:a@own.example");
+    json_decref(json);
     json = get("GET /v1/limits?subject=list:all@own.example", NULL);
     ck_assert_str_eq(text_at(json_array_get(json_object_get(json, "limits"), 0), "rule"),
                      "per-list");
     json_decref(json);
     expect_error("GET /v1/limits?subject=client:10.0.0.0/8", NULL, 400, "one address");
     expect_error("GET /v1/limits", NULL, 400, "which");
-    expect_error("DELETE /v1/limits?subject=x", NULL, 400, "a key is");
+    expect_error("DELETE /v1/limits?subject=x:y", NULL, 400, "a key is");
 }
 END_TEST
 

@@ -65,6 +65,9 @@ START_TEST(brake_keys_are_canonical)
     expect_key("sender:prvs=3123abcdef=a@else", "sender:a@else");
     expect_key("sender:SRS0=ab=T4=far=joe@fwd", "sender:joe@far");
     expect_key("login:a%own", "login:a@own");
+    expect_key("Alice", "login:alice@own");
+    expect_key("ann.bee", "login:ann.bee@own");
+    expect_key("10.0.0.1.2", "login:10.0.0.1.2@own");
     expect_key("sender:\"a\"@else.", "sender:a@else");
     expect_key("sender:a", "sender:a@own");
     expect_key("sender:\"<b>, (a@b)*\"@else", "sender:\"<b>, (a@b)*\"@else");
@@ -94,7 +97,10 @@ END_TEST
 START_TEST(brake_keys_that_match_nothing_are_refused)
 {
     static const char *const texts[] = {"",
-                                        "alice",
+                                        "logn:alice",
+                                        "10.0.0.1",
+                                        "2001:db8::/32",
+                                        "alice*",
                                         "alice@own",
                                         "ALL",
                                         "all ",

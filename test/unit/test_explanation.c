@@ -188,6 +188,20 @@ START_TEST(explanation_of_what_no_rule_is_asked)
 }
 END_TEST
 
+START_TEST(explanation_without_a_sender_is_of_the_login)
+{
+    add("x@else.example");
+    envelope.login = "Bee%too.example";
+    envelope.sender = NULL;
+    explain();
+    ck_assert_str_eq(explanation.facts.sender.text, "bee@too.example");
+    envelope.sender = "";
+    explain();
+    ck_assert_str_eq(explanation.facts.sender.text, "");
+    ck_assert_str_eq(explanation.facts.identity, "login:bee@too.example");
+}
+END_TEST
+
 START_TEST(explanation_in_monitor_mode_accepts)
 {
     load(HEAD "mode = \"monitor\";\n"
@@ -327,6 +341,7 @@ int main(void)
     tcase_add_test(cases, explanation_says_why_for_each_rule);
     tcase_add_test(cases, explanation_json_has_its_shape);
     tcase_add_test(cases, explanation_of_what_no_rule_is_asked);
+    tcase_add_test(cases, explanation_without_a_sender_is_of_the_login);
     tcase_add_test(cases, explanation_in_monitor_mode_accepts);
     tcase_add_test(cases, explanation_without_rules);
     tcase_add_test(cases, explanation_without_the_store_is_what_on_failure_says);

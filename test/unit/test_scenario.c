@@ -2,6 +2,7 @@
 #include "../support/replay_files.h"
 
 #include "admin/player.h"
+#include "admin/scenario_place.h"
 
 static struct scenario scenario;
 
@@ -364,11 +365,43 @@ START_TEST(ordinary_mail_is_a_mix)
 }
 END_TEST
 
+START_TEST(scenario_is_found_by_its_name)
+{
+    static const char folder[] = SOURCE_DIR "/test/replay";
+    static const struct {
+        const char *name;
+        const char *found; /* in the folder; NULL: nowhere */
+    } cases[] = {
+        {"palo-alto-a", "/palo-alto-a.scenario"},
+        {"palo-alto-a.scenario", "/palo-alto-a.scenario"},
+        {"no-such-storm", NULL},
+        {"", NULL},
+    };
+    struct error error = {0};
+    struct text path = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        text_reset(&path);
+        enum status status = scenario_place(cases[i].name, folder, &path, &error);
+        ck_assert_int_eq(status, cases[i].found == NULL ? STATUS_NOT_FOUND : STATUS_OK);
+        if (cases[i].found == NULL)
+            ck_assert_ptr_nonnull(strstr(error.text, folder));
+        else
+            ck_assert_str_eq(text_string(&path) + strlen(folder), cases[i].found);
+    }
+    /* a path is left alone, also when nothing is there */
+    text_reset(&path);
+    ck_assert_int_eq(scenario_place("./palo-alto-a", folder, &path, &error), STATUS_OK);
+    ck_assert_str_eq(text_string(&path), "./palo-alto-a");
+    text_clear(&path);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scenario");
     TCase *tests = tcase_create("scenario");
     tcase_add_checked_fixture(tests, NULL, tear_down);
+    tcase_add_test(tests, scenario_is_found_by_its_name);
     tcase_add_test(tests, timing_says_when);
     tcase_add_test(tests, timing_at_random_is_in_order_and_always_the_same);
     tcase_add_test(tests, blocks_repeat);

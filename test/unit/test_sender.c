@@ -41,12 +41,12 @@ static const struct {
     {"btv1=0123456789a=ann@far.example", "btv1=0123456789a=ann@far.example", NULL},
     {"\"prvs=3123abcdef=a b\"@far.example", "\"prvs=3123abcdef=a b\"@far.example", NULL},
     /* SRS: another hash, another day, the same person */
-    {"SRS0=Ab1/=T4=far.example=joe@fwd.example", "srs0=ab1/=t4=far.example=joe@fwd.example",
-     "joe@far.example"},
-    {"SRS0=Zz9+=U5=far.example=joe@fwd.example", "srs0=zz9+=u5=far.example=joe@fwd.example",
-     "joe@far.example"},
-    {"SRS0+Ab1=T4=far.example=joe+x@own.example", "srs0+ab1=t4=far.example=joe+x@own.example",
-     "joe+x@far.example"},
+    {"SRS0=Ab1/=T4=far.example=joe@fwd.example",
+     "srs0=ab1/=t4=far.example=joe@fwd.example", "joe@far.example"},
+    {"SRS0=Zz9+=U5=far.example=joe@fwd.example",
+     "srs0=zz9+=u5=far.example=joe@fwd.example", "joe@far.example"},
+    {"SRS0+Ab1=T4=far.example=joe+x@own.example",
+     "srs0+ab1=t4=far.example=joe+x@own.example", "joe+x@far.example"},
     {"SRS0-Ab1=T4=far.example=a=b@fwd.example", "srs0-ab1=t4=far.example=a=b@fwd.example",
      "a=b@far.example"},
     {"SRS1=Cd2=fwd.example==Ab1=T4=far.example=joe@two.example",
@@ -54,19 +54,20 @@ static const struct {
     {"SRS1=Cd2=fwd.example=+Ab1=T4=far.example=joe@two.example",
      "srs1=cd2=fwd.example=+ab1=t4=far.example=joe@two.example", "joe@far.example"},
     /* nobody of ours by a stranger's word */
-    {"SRS0=Ab1=T4=own.example=ann@evil.example", "srs0=ab1=t4=own.example=ann@evil.example",
-     "srs0=own.example=ann@evil.example"},
-    {"SRS0=Xy2=U5=own.example=ann@evil.example", "srs0=xy2=u5=own.example=ann@evil.example",
-     "srs0=own.example=ann@evil.example"},
-    {"SRS0=Ab1=T4=OWN.example.=ann@own.example", "srs0=ab1=t4=own.example.=ann@own.example",
-     "srs0=own.example.=ann@own.example"},
+    {"SRS0=Ab1=T4=own.example=ann@evil.example",
+     "srs0=ab1=t4=own.example=ann@evil.example", "srs0=own.example=ann@evil.example"},
+    {"SRS0=Xy2=U5=own.example=ann@evil.example",
+     "srs0=xy2=u5=own.example=ann@evil.example", "srs0=own.example=ann@evil.example"},
+    {"SRS0=Ab1=T4=OWN.example.=ann@own.example",
+     "srs0=ab1=t4=own.example.=ann@own.example", "srs0=own.example.=ann@own.example"},
     {"SRS1=Cd2=f.example==Ab1=T4=own.example=ann@evil.example",
      "srs1=cd2=f.example==ab1=t4=own.example=ann@evil.example",
      "srs0=own.example=ann@evil.example"},
     /* broken, or none */
     {"SRS0=Ab1=T4=far.example@fwd.example", "srs0=ab1=t4=far.example@fwd.example", NULL},
     {"SRS0=Ab1=T4==joe@fwd.example", "srs0=ab1=t4==joe@fwd.example", NULL},
-    {"SRS0==T4=far.example=joe@fwd.example", "srs0==t4=far.example=joe@fwd.example", NULL},
+    {"SRS0==T4=far.example=joe@fwd.example", "srs0==t4=far.example=joe@fwd.example",
+     NULL},
     {"SRS1=Cd2=fwd.example=Ab1=T4=far.example=joe@two.example",
      "srs1=cd2=fwd.example=ab1=t4=far.example=joe@two.example", NULL},
     {"SRS0@fwd.example", "srs0@fwd.example", NULL},
@@ -94,15 +95,17 @@ END_TEST
 /* Nothing that names one of ours in SRS counts as one of ours. */
 START_TEST(sender_of_noise_is_nobody_of_ours)
 {
-    static const char *const pieces[] = {"srs0", "srs1", "=", "=", "+", "-", "own.example",
-                                         "far.example", "ann", "prvs=1=", ".", "\"", "a"};
+    static const char *const pieces[] = {
+        "srs0",        "srs1", "=",       "=", "+",  "-", "own.example",
+        "far.example", "ann",  "prvs=1=", ".", "\"", "a"};
     unsigned seed = 9;
     for (int round = 0; round < 50000; round++) {
         char typed[300] = "";
         struct address address;
         struct address first;
         for (int i = rand_r(&seed) % 14; i >= 0; i--)
-            strcat(typed, pieces[(size_t)rand_r(&seed) % (sizeof pieces / sizeof pieces[0])]);
+            strcat(typed,
+                   pieces[(size_t)rand_r(&seed) % (sizeof pieces / sizeof pieces[0])]);
         strcat(typed, "@evil.example");
         ck_assert_int_eq(address_parse(typed, strlen(typed), &address), STATUS_OK);
         struct address before = address;
