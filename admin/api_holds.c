@@ -6,39 +6,24 @@
 #include "admin/decision.h"
 #include "admin/output.h"
 #include "admin/shape.h"
+#include "admin/stream.h"
 #include "quarantine/record.h"
-
-/* Keeps those of one incident. */
-static json_t *of_incident(json_t *holds, const char *incident)
-{
-    size_t i;
-    json_t *hold;
-    json_t *kept = json_array();
-    json_array_foreach(holds, i, hold)
-    {
-        if (strcmp(record_text(hold, "incident"), incident) == 0)
-            (void)json_array_append(kept, hold);
-    }
-    json_decref(holds);
-    return kept;
-}
 
 void api_holds_list(struct request *request)
 {
-    json_t *holds = NULL;
+    struct ledger_list *holds = NULL;
     const char *incident = request_query(request, "incident");
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
     enum status status =
-        ledger_holds(request->context->ledger, ended, request_deadline_us(), &holds);
+        ledger_list_holds(request->context->ledger, ended, request_deadline_us(), &holds);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "holds");
         return;
     }
-    if (incident != NULL)
-        holds = of_incident(holds, incident);
-    request_answer(request, json_pack("{s:o}", "holds", shape_all(holds, shape_hold)));
-    json_decref(holds);
+    const struct stream_view view = {
+        .name = "holds", .shape = shape_hold, .incident = incident};
+    request_stream(request, stream_new(holds, &view));
     request_audit(request, "list", incident == NULL ? "" : incident,
                   request_result(request));
 }

@@ -7,41 +7,32 @@
 #include "admin/instant.h"
 #include "admin/output.h"
 #include "admin/shape.h"
+#include "admin/stream.h"
 #include "base/clock.h"
 #include "policy/plan.h"
 #include "quarantine/record.h"
 
-/* Those that somebody may still have to do with: open, or with a message that waits. */
-static json_t *select_current(const json_t *incidents)
+/* Somebody may still have to do with it: open, or with a message that waits. */
+static bool is_current(const json_t *incident)
 {
-    size_t i;
-    json_t *incident;
-    json_t *current = json_array();
-    json_array_foreach(incidents, i, incident)
-    {
-        if (json_is_true(json_object_get(incident, "open")) ||
-            record_number(incident, "waiting") > 0)
-            (void)json_array_append(current, incident);
-    }
-    return current;
+    return json_is_true(json_object_get(incident, "open")) ||
+           record_number(incident, "waiting") > 0;
 }
 
 void api_incidents_list(struct request *request)
 {
-    json_t *incidents = NULL;
+    struct ledger_list *incidents = NULL;
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
-    enum status status =
-        ledger_incidents(request->context->ledger, request_deadline_us(), &incidents);
-    if (status != STATUS_OK) {
+    enum status status = ledger_list_incidents(request->context->ledger,
+                                               request_deadline_us(), &incidents);
+    const struct stream_view view = {.name = "incidents",
+                                     .wanted = ended ? NULL : is_current,
+                                     .shape = shape_incident};
+    if (status != STATUS_OK)
         request_fail_status(request, status, NULL, "incidents");
-    } else {
-        json_t *chosen = ended ? json_incref(incidents) : select_current(incidents);
-        request_answer(
-            request, json_pack("{s:o}", "incidents", shape_all(chosen, shape_incident)));
-        json_decref(chosen);
-    }
-    json_decref(incidents);
+    else
+        request_stream(request, stream_new(incidents, &view));
     request_audit(request, "incidents", "", request_result(request));
 }
 
@@ -61,25 +52,25 @@ static json_t *find(struct request *request)
 /* Its messages that are held; NULL after the answer was made. */
 static json_t *find_holds(struct request *request)
 {
-    size_t i;
     json_t *hold;
-    json_t *all = NULL;
-    enum status status =
-        ledger_holds(request->context->ledger, false, request_deadline_us(), &all);
-    if (status != STATUS_OK) {
-        request_fail_status(request, status, NULL, "holds");
-        return NULL;
-    }
+    struct ledger_list *all = NULL;
     json_t *holds = json_array();
-    json_array_foreach(all, i, hold)
-    {
+    enum status status =
+        ledger_list_holds(request->context->ledger, false, request_deadline_us(), &all);
+    while (status == STATUS_OK && holds != NULL) {
+        status = ledger_list_next(all, request_deadline_us(), &hold);
+        if (status != STATUS_OK)
+            break;
         if (strcmp(record_text(hold, "incident"), request->id) == 0)
             (void)json_array_append(holds, hold);
+        json_decref(hold);
     }
-    json_decref(all);
-    if (holds == NULL)
-        request_answer(request, NULL);
-    return holds;
+    ledger_list_free(all);
+    if (holds != NULL && status == STATUS_NOT_FOUND)
+        return holds;
+    request_fail_status(request, holds == NULL ? STATUS_NOMEM : status, NULL, "holds");
+    json_decref(holds);
+    return NULL;
 }
 
 void api_incidents_show(struct request *request)

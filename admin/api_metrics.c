@@ -122,9 +122,9 @@ void api_metrics_show(struct request *request)
     add_lists(out, &overview);
     single(out, "brakes", "gauge", "Brakes in force.", overview.brakes);
     if (overview.known) {
-        single(out, "holds", "gauge", "Messages held.", overview.holds);
+        single(out, "holds", "gauge", "Messages held.", overview.numbers.holds);
         single(out, "incidents_open", "gauge", "Incidents that still grow.",
-               overview.incidents_open);
+               overview.numbers.incidents_open);
     }
     single(out, "log_suppressed_total", "counter", "Log lines kept back.",
            log_suppressed());

@@ -79,22 +79,30 @@ static json_t *failure_json(const struct control_context *context)
     return json;
 }
 
+/* Why the numbers are not known though the store answers, or null. */
+static json_t *problem(const struct overview *overview)
+{
+    return overview->complaint[0] == '\0' ? json_null()
+                                          : output_string(overview->complaint);
+}
+
 void api_status_show(struct request *request)
 {
     struct overview overview;
     overview_read(request, &overview);
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s}, s:o, s:o, s:I, s:{s:I, s:I, s:I, "
-        "s:I}, "
+        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s, s:o}, s:o, s:o, s:o, s:I, s:{s:I, "
+        "s:I, s:I, s:I}, "
         "s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
         output_string(request->context->host), "host_shared",
         actions_names(request->context->actions) == ACTIONS_NAMES_SHARED, "configuration",
         output_string(request->settings->file), "uptime_s", (json_int_t)overview.uptime_s,
-        "store", "type", overview.store_type, "state", overview.store_state, "holds",
-        number(overview.known, overview.holds), "incidents",
-        number(overview.known, overview.incidents_open), "brakes",
+        "store", "type", overview.store_type, "state", overview.store_state, "problem",
+        problem(&overview), "holds", number(overview.known, overview.numbers.holds),
+        "incidents", number(overview.known, overview.numbers.incidents_open), "damaged",
+        number(overview.known, overview.numbers.damaged), "brakes",
         (json_int_t)overview.brakes, "lists", "ok", (json_int_t)overview.lists_ok,
         "stale", (json_int_t)overview.lists_stale, "shrunk",
         (json_int_t)overview.lists_shrunk, "unknown", (json_int_t)overview.lists_unknown,

@@ -15,10 +15,11 @@
 
 #include "admin/listener.h"
 #include "admin/routes.h"
+#include "admin/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { REFUSALS_PER_MINUTE = 10, SOCKET_MODE = 0666 };
+enum { REFUSALS_PER_MINUTE = 10, SOCKET_MODE = 0666, STREAM_BYTES = 64 * 1024 };
 
 struct control {
     struct control_context context;
@@ -187,6 +188,7 @@ static void exchange_free(struct exchange *exchange)
     if (exchange == NULL)
         return;
     json_decref(exchange->request.json);
+    stream_free(exchange->request.stream);
     json_decref(exchange->request.body);
     free(exchange->request.act.target);
     text_clear(&exchange->request.text);
@@ -252,10 +254,57 @@ static char *write_answer(const struct request *request, const char **out_type)
     return line;
 }
 
+static ssize_t read_stream(void *context, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    ssize_t length = stream_read(context, out, max);
+    if (length < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    return length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : length;
+}
+
+static void free_stream(void *context)
+{
+    stream_free(context);
+}
+
+/* Takes the response over. */
+static enum MHD_Result queue(struct request *request, unsigned code, const char *type,
+                             struct MHD_Response *response)
+{
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    enum MHD_Result result = MHD_queue_response(request->connection, code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* What is short has a length, as simple clients like it. */
+static enum MHD_Result reply_with_stream(struct request *request)
+{
+    size_t length = 0;
+    struct MHD_Response *response;
+    char *whole = stream_whole(request->stream, STREAM_BYTES, &length);
+    if (whole != NULL)
+        response = MHD_create_response_from_buffer(length, whole, MHD_RESPMEM_MUST_FREE);
+    else
+        response = MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, request->stream, free_stream);
+    if (response == NULL) {
+        free(whole);
+        return MHD_NO;
+    }
+    if (whole == NULL)
+        request->stream = NULL; /* the response's */
+    return queue(request, MHD_HTTP_OK, "application/json", response);
+}
+
 static enum MHD_Result reply(struct exchange *exchange)
 {
     const char *type;
     struct request *request = &exchange->request;
+    if (request->stream != NULL)
+        return reply_with_stream(request);
     unsigned code = request->code == 0 ? MHD_HTTP_OK : request->code;
     char *answer = write_answer(request, &type);
     if (answer == NULL) {
@@ -270,11 +319,7 @@ static enum MHD_Result reply(struct exchange *exchange)
         free(answer);
         return MHD_NO;
     }
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    enum MHD_Result result = MHD_queue_response(request->connection, code, response);
-    MHD_destroy_response(response);
-    return result;
+    return queue(request, code, type, response);
 }
 
 /* A handler may take longer than a silent peer is waited for. */

@@ -3,10 +3,12 @@
 #define ADMIN_OVERVIEW_H
 
 #include "admin/request.h"
+#include "quarantine/ledger_list.h"
 
 struct overview {
-    bool known; /* the store answered: the next three are so */
-    size_t holds, incidents, incidents_open;
+    bool known; /* the numbers were read */
+    struct ledger_numbers numbers;
+    char complaint[STORE_COMPLAINT_SIZE]; /* why not, though the store answers; "" */
     size_t brakes;
     size_t lists_ok, lists_stale, lists_shrunk, lists_unknown;
     uint64_t largest_list;   /* persons */

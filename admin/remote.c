@@ -12,7 +12,7 @@
 #include "conf/settings.h"
 
 enum {
-    ANSWER_MAX = 64 * 1024 * 1024,
+    ANSWER_MAX = 256 * 1024 * 1024,
     CONNECT_S = 5,
     ANSWER_S = 3600, /* a queue of thousands, released one by one */
     PURPOSE_MAX = 250,

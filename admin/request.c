@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "admin/output.h"
+#include "admin/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -51,6 +52,8 @@ int64_t request_deadline_us(void)
 static void set_answer(struct request *request, unsigned code, json_t *json)
 {
     json_decref(request->json);
+    stream_free(request->stream);
+    request->stream = NULL;
     request->json = json;
     request->code = json == NULL ? MHD_HTTP_INTERNAL_SERVER_ERROR : code;
 }
@@ -61,6 +64,14 @@ void request_answer(struct request *request, json_t *json)
         request_fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
     else
         set_answer(request, MHD_HTTP_OK, json);
+}
+
+void request_stream(struct request *request, struct stream *stream)
+{
+    request_answer(request, json_object());
+    if (stream == NULL)
+        request_answer(request, NULL);
+    request->stream = stream;
 }
 
 void request_fail(struct request *request, unsigned code, const char *format, ...)
@@ -124,7 +135,13 @@ static const char *words_of(enum status status)
 void request_fail_status(struct request *request, enum status status,
                          const struct error *error, const char *what)
 {
-    if (error == NULL || error->text[0] == '\0')
+    char complaint[STORE_COMPLAINT_SIZE];
+    struct store *store = request->context->store;
+    bool silent = error == NULL || error->text[0] == '\0';
+    if (silent && status == STATUS_UNAVAILABLE && store_state(store) == STORE_STATE_OK &&
+        store_complaint(store, complaint))
+        request_fail(request, code_of(status), "%s: %s", what, complaint);
+    else if (silent)
         request_fail(request, code_of(status), "%s: %s", what, words_of(status));
     else if (error->file[0] != '\0')
         request_fail(request, code_of(status), "%s: %s", error->file, error->text);

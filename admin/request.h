@@ -15,6 +15,7 @@ enum {
 };
 
 struct MHD_Connection;
+struct stream;
 
 /* What is being done, between request_begin and request_end. */
 struct request_act {
@@ -37,10 +38,11 @@ struct request {
     char purpose[REQUEST_PURPOSE_SIZE];
     struct request_act act;
 
-    /* the answer: json, or else text */
+    /* the answer: stream, or else json, or else text */
     unsigned code;
     json_t *json;
     struct text text;
+    struct stream *stream; /* owned */
 };
 
 /* A parameter behind '?', decoded; NULL when there is none. */
@@ -61,6 +63,9 @@ int64_t request_deadline_us(void);
 
 /* The answer is this document; the reference is taken over. NULL (no memory) is 500. */
 void request_answer(struct request *request, json_t *json);
+
+/* The answer is this stream, which is taken over. NULL (no memory) is 500. */
+void request_stream(struct request *request, struct stream *stream);
 
 /* The answer is {"error": text}. */
 void request_fail(struct request *request, unsigned code, const char *format, ...)

@@ -5,6 +5,7 @@
 #include "admin/dialogue.h"
 #include "admin/grid.h"
 #include "admin/instant.h"
+#include "admin/output.h"
 #include "admin/table.h"
 #include "admin/verbs.h"
 
@@ -44,7 +45,7 @@ static void print_number(const json_t *status, const char *field, const char *na
         (void)printf("%-14s %lld %s\n", name, count,
                      table_plural(count, meanings[0], meanings[1]));
     else
-        (void)printf("%-14s not known: the store does not answer\n", name);
+        (void)printf("%-14s not known\n", name);
 }
 
 static void print_numbers(const json_t *status)
@@ -52,10 +53,14 @@ static void print_numbers(const json_t *status)
     static const char *const held[] = {"message waits for a decision",
                                        "messages wait for a decision"};
     static const char *const incidents[] = {"open", "open"};
+    static const char *const damaged[] = {"record in the store, which is passed over",
+                                          "records in the store, which are passed over"};
     static const char *const brakes[] = {"set by hand", "set by hand"};
     print_number(status, "holds", "held", held);
     print_number(status, "incidents", "incidents", incidents);
     print_number(status, "brakes", "brakes", brakes);
+    if (table_number(status, "damaged") > 0)
+        print_number(status, "damaged", "damaged", damaged);
 }
 
 static void print_store(const json_t *store)
@@ -65,7 +70,11 @@ static void print_store(const json_t *store)
         strcmp(state, "local") == 0  ? "away: this relay decides alone, with its share"
         : strcmp(state, "down") == 0 ? "away: mail gets what store.on_failure says"
                                      : "answers";
-    (void)printf("%-14s %s, %s\n", "store", table_text(store, "type"), means);
+    const char *problem = table_text(store, "problem");
+    (void)printf("%-14s %s, %s%s", "store", table_text(store, "type"), means,
+                 problem[0] == '\0' ? "" : ", but its records are not known: ");
+    output_escaped(problem);
+    (void)fputc('\n', stdout);
 }
 
 static const struct grid_column rule_columns[] = {

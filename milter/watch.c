@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "milter/kin.h"
+#include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/notices.h"
 #include "quarantine/record.h"
@@ -110,33 +111,37 @@ static void send_notices(struct notices *notices, const struct settings *setting
         log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
 }
 
+static void expire_one(const struct watch *watch, const struct settings *settings,
+                       const json_t *hold, int64_t oldest_ms)
+{
+    struct error error = {0};
+    const char *id = json_string_value(json_object_get(hold, "id"));
+    const char *host = json_string_value(json_object_get(hold, "host"));
+    int64_t held_ms =
+        record_parse_time(json_string_value(json_object_get(hold, "held_at")));
+    if (id == NULL || held_ms < 0 || held_ms > oldest_ms || host == NULL ||
+        strcmp(host, watch->host) != 0) /* another relay's is for it to refuse */
+        return;
+    if (actions_decide(watch->actions, settings, ACTIONS_REFUSE, id, &error) == STATUS_OK)
+        log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
+    else
+        log_throttled(SEVERITY_WARNING, "an expired hold was not refused: %s",
+                      error.text);
+}
+
 /* What nobody decided for longer than quarantine.expire is refused. */
 static void expire(const struct watch *watch, const struct settings *settings)
 {
-    json_t *holds;
+    struct ledger_list *holds = NULL;
     json_t *hold;
-    size_t index;
     int64_t oldest_ms = clock_wall_ms() - settings->quarantine.expire_ms;
-    if (ledger_holds(watch->engine->ledger, false, soon(), &holds) != STATUS_OK)
+    if (ledger_list_holds(watch->engine->ledger, false, soon(), &holds) != STATUS_OK)
         return;
-    json_array_foreach(holds, index, hold)
-    {
-        struct error error = {0};
-        const char *id = json_string_value(json_object_get(hold, "id"));
-        const char *host = json_string_value(json_object_get(hold, "host"));
-        int64_t held_ms =
-            record_parse_time(json_string_value(json_object_get(hold, "held_at")));
-        if (id == NULL || held_ms < 0 || held_ms > oldest_ms || host == NULL ||
-            strcmp(host, watch->host) != 0) /* another relay's is for it to refuse */
-            continue;
-        if (actions_decide(watch->actions, settings, ACTIONS_REFUSE, id, &error) ==
-            STATUS_OK)
-            log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
-        else
-            log_throttled(SEVERITY_WARNING, "an expired hold was not refused: %s",
-                          error.text);
+    while (ledger_list_next(holds, soon(), &hold) == STATUS_OK) {
+        expire_one(watch, settings, hold, oldest_ms);
+        json_decref(hold);
     }
-    json_decref(holds);
+    ledger_list_free(holds);
 }
 
 static void prune(struct engine *engine, const struct settings *settings)

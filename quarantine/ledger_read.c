@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "quarantine/ledger_list.h"
 #include "quarantine/ledger_parts.h"
 
 enum { ENDED_MAX = 10000, MORTALS_MAX = 2 * DOCUMENTS_MAX };
@@ -108,59 +109,21 @@ enum status ledger_read_hold(struct ledger *ledger, const char *id, int64_t dead
 
 /* ---- lists ---- */
 
-/* Adds a document to the object in context, under its own id; damaged ones are left out.
- */
-static enum status gather(void *context, const char *id, const char *value)
+/* All of a list, which is freed, as one array. */
+static enum status collect(struct ledger_list *list, int64_t deadline_us, json_t **out)
 {
-    json_t *all = context;
-    json_t *record = record_load(value);
-    (void)id;
-    if (record == NULL)
-        return STATUS_OK;
-    const char *name = record_text(record, "id");
-    if (name[0] == '\0') {
-        json_decref(record);
-        return STATUS_OK;
-    }
-    return json_object_set_new(all, name, record) == 0 ? STATUS_OK : STATUS_NOMEM;
-}
-
-static int64_t sort_time(const json_t *record)
-{
-    bool hold = json_object_get(record, "held_at") != NULL;
-    return record_number(record, hold ? "held_at" : "last_at");
-}
-
-static int compare(const void *left, const void *right)
-{
-    const json_t *a = *(json_t *const *)left;
-    const json_t *b = *(json_t *const *)right;
-    int64_t at_a = sort_time(a);
-    int64_t at_b = sort_time(b);
-    if (at_a != at_b)
-        return at_a < at_b ? -1 : 1;
-    return strcmp(record_text(a, "id"), record_text(b, "id"));
-}
-
-/* An object's values by time, oldest first, as people are shown them. */
-static enum status sort_and_show(json_t *all, json_t **out)
-{
-    size_t count = 0;
-    const char *name;
     json_t *record;
     json_t *array = json_array();
-    json_t **records = calloc(json_object_size(all) + 1, sizeof *records);
-    bool done = array != NULL && records != NULL;
-    if (done) {
-        json_object_foreach(all, name, record) records[count++] = record;
-        qsort(records, count, sizeof *records, compare);
+    enum status status = array == NULL ? STATUS_NOMEM : STATUS_OK;
+    while (status == STATUS_OK) {
+        status = ledger_list_next(list, deadline_us, &record);
+        if (status == STATUS_OK && json_array_append_new(array, record) != 0)
+            status = STATUS_NOMEM;
     }
-    for (size_t i = 0; done && i < count; i++)
-        done = record_show(records[i]) && json_array_append(array, records[i]) == 0;
-    free(records);
-    if (!done) {
+    ledger_list_free(list);
+    if (status != STATUS_NOT_FOUND) {
         json_decref(array);
-        return STATUS_NOMEM;
+        return status;
     }
     *out = array;
     return STATUS_OK;
@@ -169,17 +132,16 @@ static enum status sort_and_show(json_t *all, json_t **out)
 enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
                          json_t **out)
 {
-    json_t *found = json_object();
-    if (found == NULL)
-        return STATUS_NOMEM;
-    enum status status =
-        store_list(ledger->store, COLLECTION_HOLDS, deadline_us, gather, found);
-    if (status == STATUS_OK && all)
-        status = store_list(ledger->store, COLLECTION_ENDED, deadline_us, gather, found);
-    if (status == STATUS_OK)
-        status = sort_and_show(found, out);
-    json_decref(found);
-    return status;
+    struct ledger_list *list = NULL;
+    enum status status = ledger_list_holds(ledger, all, deadline_us, &list);
+    return status == STATUS_OK ? collect(list, deadline_us, out) : status;
+}
+
+enum status ledger_incidents(struct ledger *ledger, int64_t deadline_us, json_t **out)
+{
+    struct ledger_list *list = NULL;
+    enum status status = ledger_list_incidents(ledger, deadline_us, &list);
+    return status == STATUS_OK ? collect(list, deadline_us, out) : status;
 }
 
 /* False without memory. */
@@ -187,29 +149,6 @@ static bool settle_open(json_t *incident)
 {
     bool open = record_is_open(incident, clock_wall_ms());
     return json_object_set_new(incident, "open", json_boolean(open)) == 0;
-}
-
-enum status ledger_incidents(struct ledger *ledger, int64_t deadline_us, json_t **out)
-{
-    const char *name;
-    json_t *incident;
-    json_t *found = json_object();
-    if (found == NULL)
-        return STATUS_NOMEM;
-    enum status status =
-        store_list(ledger->store, COLLECTION_OPEN, deadline_us, gather, found);
-    if (status == STATUS_OK)
-        status =
-            store_list(ledger->store, COLLECTION_INCIDENTS, deadline_us, gather, found);
-    json_object_foreach(found, name, incident)
-    {
-        if (status == STATUS_OK && !settle_open(incident))
-            status = STATUS_NOMEM;
-    }
-    if (status == STATUS_OK)
-        status = sort_and_show(found, out);
-    json_decref(found);
-    return status;
 }
 
 enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,

@@ -2,6 +2,7 @@
  * is the claim, so a notice that then fails to go out is retried only when the incident
  * grows: better one notice too few than a storm of them. */
 #include "quarantine/notices.h"
+#include "quarantine/ledger_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -392,33 +393,33 @@ enum status notices_send(struct notices *notices, const struct settings *setting
                          int64_t now_ms, struct error *error)
 {
     struct sending sending = {notices, settings, now_ms, error};
-    json_t *incidents;
-    size_t index;
+    struct ledger_list *incidents = NULL;
     json_t *incident;
     size_t beyond = 0;
+    enum status failed = STATUS_OK;
     if (now_ms - notices->since_ms >= settings->notify.min_interval_ms) {
         notices->since_ms = now_ms;
         notices->told = 0;
         notices->summed_up = false;
     }
-    enum status status = ledger_incidents(notices->ledger, soon(), &incidents);
+    enum status status = ledger_list_incidents(notices->ledger, soon(), &incidents);
     if (status == STATUS_UNAVAILABLE)
         return STATUS_OK; /* the store says itself that it is away */
     if (status != STATUS_OK)
         return error_set(error, status, "the incidents can't be read");
-    json_array_foreach(incidents, index, incident)
-    {
-        if (!json_is_true(json_object_get(incident, "open")))
-            continue;
-        enum status notified = notify(&sending, incident, &beyond);
-        enum status told = tell_sender(&sending, incident);
-        if (notified != STATUS_OK || told != STATUS_OK)
-            status = notified != STATUS_OK ? notified : told;
+    while (ledger_list_next(incidents, soon(), &incident) == STATUS_OK) {
+        if (json_is_true(json_object_get(incident, "open"))) {
+            enum status notified = notify(&sending, incident, &beyond);
+            enum status told = tell_sender(&sending, incident);
+            if (notified != STATUS_OK || told != STATUS_OK)
+                failed = notified != STATUS_OK ? notified : told;
+        }
+        json_decref(incident);
     }
-    json_decref(incidents);
+    ledger_list_free(incidents);
     if (beyond > 0) {
         enum status summed = sum_up(&sending, beyond);
-        status = summed != STATUS_OK ? summed : status;
+        failed = summed != STATUS_OK ? summed : failed;
     }
-    return status;
+    return failed;
 }

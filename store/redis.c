@@ -39,7 +39,7 @@ struct redis {
     bool told_trial, told_blind; /* the keeper has said what the user may not do */
 
     pthread_mutex_t mutex; /* of the two below; a leaf */
-    char complaint[300];
+    char complaint[STORE_COMPLAINT_SIZE];
     int64_t complained_us;
 };
 

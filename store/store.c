@@ -279,6 +279,12 @@ enum store_state store_state(struct store *store)
     return store->backends.memory != NULL ? STORE_STATE_LOCAL : STORE_STATE_DOWN;
 }
 
+bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE])
+{
+    return store->backends.redis != NULL &&
+           redis_complaint(store->backends.redis, out, STORE_COMPLAINT_SIZE);
+}
+
 const char *store_source_name(enum store_source source)
 {
     static const char *const names[] = {

@@ -36,6 +36,11 @@ enum status store_open(const struct store_settings *settings,
 
 enum store_state store_state(struct store *store);
 
+/* What the store would not do lately though it answers, as a command that its user may
+ * not run. False when there is nothing. */
+enum { STORE_COMPLAINT_SIZE = 300 };
+bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE]);
+
 /* "none", "redis", "memory" or "local". */
 const char *store_source_name(enum store_source source);
 

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "ledger_fixture.h"
+#include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/record.h"
 
@@ -553,6 +554,68 @@ START_TEST(ledger_refuses_a_flood_while_the_store_is_away)
 }
 END_TEST
 
+/* ---- more than one would hold in memory ---- */
+
+enum { MANY = 1100, MANY_BYTES = 15 * 1024, LISTS = 2 };
+
+/* What somebody else may have put there: large, and more than the lists keep. */
+static void put_many(void)
+{
+    char *value = malloc(MANY_BYTES + 200);
+    ck_assert_ptr_nonnull(value);
+    for (int i = 0; i < MANY; i++) {
+        char id[DIGEST_ID_SIZE];
+        (void)snprintf(id, sizeof id, "%016x", i);
+        int used =
+            snprintf(value, 200, "{\"id\":\"%s\",\"last_at\":%d,\"open\":false,\"x\":\"",
+                     id, MANY - i);
+        memset(value + used, 'x', MANY_BYTES);
+        (void)snprintf(value + used + MANY_BYTES, 3, "\"}");
+        const struct change change = {
+            .collection = COLLECTION_INCIDENTS, .id = id, .value = value};
+        ck_assert_int_eq(store_change(store, &change, 1, either_soon()), STATUS_OK);
+    }
+    free(value);
+}
+
+START_TEST(ledger_lists_many_one_by_one)
+{
+    struct ledger_list *lists[LISTS];
+    struct ledger_numbers numbers;
+    json_t *record;
+    put_many();
+    const struct change odd = {
+        .collection = COLLECTION_OPEN, .id = "odd", .value = "no record"};
+    ck_assert_int_eq(store_change(store, &odd, 1, either_soon()), STATUS_OK);
+    (void)hold_at("a", now_ms);
+    for (size_t i = 0; i < LISTS; i++) /* 16 MB each, but not in memory */
+        ck_assert_int_eq(ledger_list_incidents(ledger, either_soon(), &lists[i]),
+                         STATUS_OK);
+    for (size_t i = 0; i < LISTS; i++) {
+        int64_t before = -1;
+        size_t count = 0;
+        enum status status;
+        while ((status = ledger_list_next(lists[i], either_soon(), &record)) ==
+               STATUS_OK) {
+            int64_t at =
+                record_parse_time(json_string_value(json_object_get(record, "last_at")));
+            ck_assert_int_le(before, at);
+            before = at;
+            count++;
+            json_decref(record);
+        }
+        ck_assert_int_eq(status, STATUS_NOT_FOUND);
+        ck_assert_uint_eq(count, MANY + 1);
+        ledger_list_free(lists[i]);
+    }
+    ck_assert_int_eq(ledger_list_count(ledger, either_soon(), &numbers), STATUS_OK);
+    ck_assert_uint_eq(numbers.holds, 1);
+    ck_assert_uint_eq(numbers.incidents, MANY + 1);
+    ck_assert_uint_eq(numbers.incidents_open, 1);
+    ck_assert_uint_eq(numbers.damaged, 1);
+}
+END_TEST
+
 static TCase *make_case(const char *name, SFun setup)
 {
     TCase *tcase = tcase_create(name);
@@ -580,6 +643,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_forgets_what_is_over_for_long);
     tcase_add_test(tcase, ledger_survives_strangers_words);
     tcase_add_test(tcase, ledger_survives_damaged_documents);
+    tcase_add_test(tcase, ledger_lists_many_one_by_one);
     return tcase;
 }
 
