@@ -1,0 +1,75 @@
+"""script/bootstrap on a machine that has another mail server. apt is Debian's own and decides
+by itself; only what it is told to be installed is made up, and dpkg is out of its reach."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+EXIM = ["exim4-base", "exim4-config", "exim4-daemon-light"]
+
+
+def stanzas(text):
+    return {re.search(r"^Package: (.*)$", s, re.MULTILINE)[1]: s for s in re.split(r"\n\n+", text.strip())}
+
+
+def shown(*packages):
+    done = subprocess.run(
+        ["apt-cache", "show", "--no-all-versions", *packages], capture_output=True, text=True
+    )
+    return stanzas(done.stdout) if done.returncode == 0 else {}
+
+
+def installed(stanza):
+    """As dpkg keeps it; what it depends on is no part of this."""
+    kept = re.sub(r"(?m)^(Filename|Size|MD5sum|SHA256|Description-md5|(Pre-)?Depends):.*\n?", "", stanza)
+    return re.sub(r"(?m)^(Package: .*)$", r"\1\nStatus: install ok installed", kept)
+
+
+@pytest.fixture
+def beside_exim(tmp_path):
+    """Runs a script where dpkg and apt believe exim4 to be the mail server."""
+    exim = shown(*EXIM)
+    if set(exim) != set(EXIM):
+        pytest.skip("apt knows no exim4: apt-get update")
+    known = stanzas(pathlib.Path("/var/lib/dpkg/status").read_text())
+    known = {name: text for name, text in known.items() if not name.startswith("postfix")}
+    known.update((name, installed(text)) for name, text in exim.items())
+    (tmp_path / "status").write_text("\n\n".join(known.values()) + "\n")
+    for name in ("info", "updates"):
+        (tmp_path / name).mkdir()
+    config = tmp_path / "apt.conf"
+    config.write_text(f'Dir::State::status "{tmp_path}/status";\nDir::Bin::dpkg "/bin/false";\n')
+
+    def run(*words):
+        return subprocess.run(
+            words,
+            **{"capture_output": True, "text": True, "timeout": 120, "cwd": ROOT},
+            env={**os.environ, "APT_CONFIG": str(config), "DPKG_ADMINDIR": str(tmp_path)},
+        )
+
+    return run
+
+
+def test_another_mail_server_is_not_removed(beside_exim):
+    done = beside_exim(ROOT / "script/bootstrap")
+    assert done.returncode == 1, done.stdout + done.stderr
+    said = re.search(r"apt would remove: (.*)", done.stderr)
+    assert said and "exim4-daemon-light" in said[1], done.stderr
+    assert re.search(r"to make room for:.* postfix\b", done.stderr), done.stderr
+    for script in ("demo", "test"):  # stop with it
+        text = (ROOT / "script" / script).read_text()
+        assert re.search(r'^set -eu\ncd "[^\n]*"\nscript/bootstrap$', text, re.MULTILINE), script
+
+
+def test_a_package_is_built_without_a_mail_server(beside_exim):
+    """With nothing to remove, it goes on to what is missing; here that is nothing."""
+    done = beside_exim(ROOT / "script/bootstrap", "package")
+    assert "would remove" not in done.stderr, done.stderr
+    text = (ROOT / "script/package").read_text()
+    assert re.search(r"script/bootstrap package$", text, re.MULTILINE)
+    assert not re.search(r"script/bootstrap$", text, re.MULTILINE)
