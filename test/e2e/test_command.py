@@ -93,7 +93,7 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
             {
                 "milter": {"socket": f"unix:{away}/milter.sock"},
                 "control": {"socket": f"{away}/control.sock"},
-                "store": {"type": "memory"},
+                "store": {"type": "redis", "server": "tcp:127.0.0.1:1"},
                 "notify": {"command": "/no/such/pager -x"},
             },
             "",
@@ -103,6 +103,9 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
     assert done.returncode == 0, done.stderr
     making = "install -d -m 2750 -o mailbrake -g"
     for words in (
+        "the store does not answer within 250 ms",
+        "privacy.key_file: is not set",
+        "store.state_file: is not set, so there is no audit file",
         "rules: there are none",
         "lists: there are none",
         f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix {away} makes it",
@@ -114,6 +117,7 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
         [build.mailbraked, "-c", config], capture_output=True, text=True, timeout=30
     )
     assert daemon.returncode == 1
+    assert "warning: running as root is not needed" in daemon.stderr
     assert f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix" in daemon.stderr
 
 @pytest.fixture

@@ -36,6 +36,7 @@ CONFIG_FILE = "/etc/mailbrake/mailbrake.conf"
 def set_up_postfix(machine):
     for user in PEOPLE:
         machine.run("useradd", user)
+    machine.write("/etc/mailname", "district.example\n")
     machine.write("/etc/aliases", ALIASES)
     machine.run("newaliases")
     machine.add_address("192.0.2.1")
@@ -45,11 +46,11 @@ def set_up_postfix(machine):
 
 
 def do_what_it_says(machine, said):
-    """Types the commands that the package prints, one after another."""
-    commands = re.findall(r"^    ((?:runuser|systemctl|mailbrake|postconf) .*)$", said, re.MULTILINE)
+    """Types the commands that the package prints, one after another, into a shell."""
+    commands = re.findall(r"^    ((?:systemctl|mailbrake|postconf) .*)$", said, re.MULTILINE)
     assert len(commands) == 7, said
     for command in commands:
-        machine.type(command)
+        machine.run("sh", "-ec", command)
 
 
 @pytest.fixture
@@ -79,13 +80,18 @@ def process(machine, unit):
 
 
 def of_version(package, version, folder, changes=()):  # noqa: F811
-    """The same package with another version, and other files."""
+    """The same package with another version, and other files, which are conffiles in /etc."""
     tree = folder / f"package-{version}"
     subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
     control = tree / "DEBIAN" / "control"
     control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
     for name, text in changes:
-        (tree / name.lstrip("/")).write_text(text)
+        path = tree / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    conffiles = [f"{name}\n" for name, _ in changes if name.startswith("/etc/")]
+    if conffiles:
+        (tree / "DEBIAN" / "conffiles").write_text("".join(conffiles))
     out = folder / f"mailbrake_{version}.deb"
     options = ["--root-owner-group", "-b"]
     subprocess.run(["dpkg-deb", *options, tree, out], check=True, capture_output=True)
@@ -95,7 +101,7 @@ def of_version(package, version, folder, changes=()):  # noqa: F811
 def test_installing_starts_nothing(machine, package):  # noqa: F811
     before = machine.read("/etc/postfix/main.cf")
     said = machine.install(package)
-    assert "postconf -e 'smtpd_milters = unix:mailbrake/milter.sock'" in said
+    assert "unix:mailbrake/milter.sock" in said
     for unit in UNITS:
         assert machine.state(unit, "ActiveState") == "inactive"
         assert machine.state(unit, "UnitFileState") in ("disabled", "static")
@@ -112,8 +118,11 @@ def test_installing_starts_nothing(machine, package):  # noqa: F811
     ]
     key = machine.run("stat", "-c", "%a %U:%G %s", "/etc/mailbrake/key").stdout.strip()
     assert key == "640 root:mailbrake 32"
-    done = machine.type("runuser -u mailbrake -- mailbrake check")  # the sample as it comes
-    assert "key_file" not in done.stderr
+    settings = re.sub(r"(?m)^ *#.*", "", machine.read(CONFIG_FILE))
+    assert 'mode = "monitor";' in settings and 'domains = [ "district.example" ];' in settings
+    done = machine.type("mailbrake check")  # as it comes, it needs nothing else
+    assert done.stderr == "" and "2 lists" in done.stdout
+    assert machine.run("dpkg-query", "-W", "-f", "${Conffiles}", "mailbrake").stdout.strip() == ""
 
 
 def test_units_are_as_systemd_wants_them(machine, package):  # noqa: F811
@@ -211,24 +220,94 @@ def test_a_list_that_cannot_be_read_does_not_keep_it_from_starting(braked):
     assert braked.send(ANN, ["all@district.example"]).code == 550
 
 
+def test_what_the_manual_says_lies_elsewhere_needs_a_drop_in_and_no_more(braked):
+    """A list below /home, a state file elsewhere: what is missing is told, what is written
+    in mailbraked(8) mends it."""
+    drop_in = "/etc/systemd/system/mailbraked.service.d/here.conf"
+    braked.run("install", "-d", "-m", "0755", "/home/ann", "/etc/systemd/system/mailbraked.service.d")
+    braked.run("useradd", "class")
+    braked.write("/home/ann/class.txt", "ann\nbob\neve\nkim\nlou\n")
+    text = CONFIGURATION.replace(
+        "lists = (", 'lists = ( { address = "class"; file = "/home/ann/class.txt"; },'
+    ).replace("/var/lib/mailbrake/state", "/srv/brake/state")
+    braked.write(CONFIG_FILE, text)
+    said = braked.run("mailbrake", "check").stderr
+    (making,) = set(re.findall(r"install -d -m 2750 -o mailbrake -g mailbrake /srv/brake", said))
+    braked.type(making)
+    assert braked.run("mailbrake", "check").stderr == ""
+    braked.run("systemctl", "restart", "mailbraked")
+    assert "/home/ann/class.txt" in braked.journal("mailbraked")
+    assert braked.send(ANN, ["class@district.example"]).code == 450  # nobody knows who that is
+    braked.run("systemctl", "stop", "mailbraked")
+    assert "Read-only file system" in braked.journal("mailbraked")
+    braked.write(drop_in, "[Service]\nProtectHome=read-only\nReadWritePaths=/srv/brake\n")
+    braked.run("systemctl", "daemon-reload")
+    braked.run("systemctl", "start", "mailbraked")
+    assert braked.send(ANN, ["class@district.example"]).code == 550
+    braked.run("systemctl", "stop", "mailbraked")
+    assert braked.run("stat", "-c", "%U", "/srv/brake/state").stdout == "mailbrake\n"
+
+
+def test_missing_folders_and_keys_are_made_by_the_commands_that_are_told(braked):
+    braked.run("systemctl", "stop", "mailbraked.service", "mailbrake-mta.socket")
+    folders = ["/run/mailbrake", "/var/lib/mailbrake", "/var/spool/postfix/mailbrake"]
+    modes = ["stat", "-c", "%a %U:%G", *folders]
+    before = braked.run(*modes).stdout
+    braked.run("rm", "-r", "/etc/mailbrake/key", *folders)
+    done = braked.run("mailbrake", "check", check=False)
+    assert done.returncode == 1 and "/etc/mailbrake/key: can't read the key" in done.stderr
+    for name in ("milter.socket", "control.socket", "mta.helper", "store.state_file"):
+        assert re.search(rf"{name}: there is no folder.*; systemd-tmpfiles --create mailbrake.conf makes", done.stderr), done.stderr
+    braked.type("systemd-tmpfiles --create mailbrake.conf")
+    assert braked.run(*modes).stdout == before
+    for name in ("mailbrake/first.conf", "doc/mailbrake/examples/mailbrake.conf"):
+        making = re.search(r"(?m)^ *# +(\(umask 027; .*)$", braked.read(f"/usr/share/{name}"))[1]
+        braked.run("sh", "-ec", making)
+    done = braked.run("mailbrake", "check")
+    assert done.stderr == ""
+    braked.run("systemctl", "start", "mailbrake-mta.socket", "mailbraked.service")
+    assert braked.send(ANN, ["all@district.example"]).code == 550
+
+
 def test_an_upgrade_keeps_the_configuration_and_restarts(braked, package, tmp_path):  # noqa: F811
     before = pid(braked)
-    newer = of_version(package, "9.0", tmp_path, [(CONFIG_FILE, "# the new sample\n")])
-    said = braked.install(newer)
+    said = braked.install(of_version(package, "9.0", tmp_path))
     assert "postconf" not in said
     assert pid(braked) not in ("0", before)
     assert braked.read(CONFIG_FILE) == CONFIGURATION
     assert braked.send(ANN, ["all@district.example"]).code == 550
 
 
-def test_an_upgrade_over_an_older_one_without_changes_brings_the_new_sample(machine, package, tmp_path):  # noqa: F811
-    older = of_version(package, "0.0.1", tmp_path, [(CONFIG_FILE, "# the old sample\n")])
-    machine.install(older)
+@pytest.mark.parametrize("changed", [False, True])
+def test_an_upgrade_over_a_conffile_leaves_it_alone(machine, package, tmp_path, changed):  # noqa: F811
+    """Before, the configuration was one: what is there may well be in force."""
+    members = "/etc/mailbrake/lists/allstudents.txt"
+    files = [(CONFIG_FILE, 'domains = [ "old.example" ];\n'), (members, "ann@old.example\n")]
+    machine.install(of_version(package, "0.0.1", tmp_path, files))
+    if changed:
+        files[0] = (CONFIG_FILE, CONFIGURATION)
+        machine.write(*files[0])
     key = machine.run("sha256sum", "/etc/mailbrake/key").stdout
     machine.install(package)
-    assert 'domains = [ "district.example" ];' in machine.read(CONFIG_FILE)
+    for name, text in files:
+        assert machine.read(name) == text
     assert machine.run("sha256sum", "/etc/mailbrake/key").stdout == key
     assert machine.state("mailbraked", "ActiveState") == "inactive"
+    machine.run("dpkg", "-P", "mailbrake")
+    assert machine.run("ls", "/etc/mailbrake", check=False).stdout == ""
+
+
+def test_removed_and_installed_again_it_starts_what_was_enabled(braked, package):  # noqa: F811
+    braked.run("dpkg", "-r", "mailbrake")
+    braked.install(package)
+    wait_until(lambda: braked.state("mailbraked", "ActiveState") == "active", 20, "is not up")
+    assert braked.state("mailbrake-mta.socket", "ActiveState") == "active"
+    assert braked.send(ANN, ["all@district.example"]).code == 550
+    braked.run("systemctl", "disable", "--now", "mailbrake-mta.socket", "mailbraked.service")
+    braked.run("dpkg", "-r", "mailbrake")
+    braked.install(package)
+    for unit in UNITS:
+        assert braked.state(unit, "ActiveState") == "inactive"
 
 
 def test_an_upgrade_leaves_the_old_one_running_when_the_check_fails(braked, package, tmp_path):  # noqa: F811
@@ -241,7 +320,7 @@ def test_an_upgrade_leaves_the_old_one_running_when_the_check_fails(braked, pack
     assert braked.send(ANN, ["all@district.example"]).code == 550
 
 
-def test_purging_leaves_nothing(machine, package):  # noqa: F811
+def test_purging_leaves_nothing_but_what_administrators_did(machine, package):  # noqa: F811
     def users():
         return set((machine.read("/etc/passwd") + machine.read("/etc/group")).splitlines())
 
@@ -249,16 +328,28 @@ def test_purging_leaves_nothing(machine, package):  # noqa: F811
     said = machine.install(package)
     machine.write(CONFIG_FILE, CONFIGURATION)
     do_what_it_says(machine, said)
+    machine.run("mkdir", "/etc/mailbrake/lists")
     machine.write("/etc/mailbrake/lists/mine.txt", "ann\n")
     assert machine.send(ANN, ["three@district.example"]).accepted
+    machine.type("mailbrake brake set login:eve --for 1h")  # is in the audit
+    (held,) = re.findall(r'"queue_id": "(\w+)"', machine.run("postqueue", "-j").stdout)
     done = machine.run("dpkg", "-r", "mailbrake")
     assert "Postfix still asks Mailbrake" in done.stderr
+    assert re.search(rf"stay held in the queue of the mail server: 1\n    {held}\n", done.stderr)
+    taking_out = re.search(r"(?ms)^    for name in.*?^    done$", done.stderr)[0]
+    machine.run("sh", "-ec", taking_out)
+    assert machine.run("postconf", "-h", "smtpd_milters", "non_smtpd_milters").stdout.split() == []
     for unit in UNITS:
         assert machine.state(unit, "ActiveState") == "inactive"
     assert machine.read(CONFIG_FILE) == CONFIGURATION
-    machine.run("dpkg", "-P", "mailbrake")
+    done = machine.run("dpkg", "-P", "mailbrake")
+    audit = "/var/lib/mailbrake/audit.log"
+    assert f"stays in {audit}" in done.stderr
     left = machine.files() - files
     mine = {"/etc/mailbrake", "/etc/mailbrake/lists", "/etc/mailbrake/lists/mine.txt"}
     backups = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-"}
-    assert left - backups - {f"/root/{package.name}"} == mine
+    assert left - backups - {f"/root/{package.name}", "/var/mail/ann"} == mine | {audit, "/var/lib/mailbrake"}
     assert {line.split(":")[0] for line in users() - people} == {"mailbrake"}
+    machine.install(package)
+    machine.run("env", "MAILBRAKE_PURGE_AUDIT=yes", "dpkg", "-P", "mailbrake")
+    assert machine.run("ls", "/var/lib/mailbrake", check=False).stdout == ""

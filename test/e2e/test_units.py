@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT
+from mailbraked import Command
 
 CONFIG_FILE = "etc/mailbrake/mailbrake.conf"
 INSTALLED = [
@@ -14,7 +15,6 @@ INSTALLED = [
     "usr/local/sbin/mailbrake-mta",
     "usr/local/bin/mailbrake",
     CONFIG_FILE,
-    "etc/mailbrake/lists/allstudents.txt",
     "usr/local/lib/systemd/system/mailbraked.service",
     "usr/local/lib/systemd/system/mailbrake-mta.service",
     "usr/local/lib/systemd/system/mailbrake-mta.socket",
@@ -29,6 +29,9 @@ INSTALLED = [
     "usr/local/share/doc/mailbrake/README.md",
     "usr/local/share/doc/mailbrake/control-api.md",
     "usr/local/share/doc/mailbrake/examples/sendmail-drop-in.conf",
+    "usr/local/share/doc/mailbrake/examples/mailbrake.conf",
+    "usr/local/share/doc/mailbrake/examples/lists/allstudents.txt",
+    "usr/local/share/mailbrake/first.conf",
     *(
         f"usr/local/share/mailbrake/scenarios/{path.name}"
         for path in (ROOT / "test" / "replay").glob("*.scenario")
@@ -88,10 +91,20 @@ def test_everything_is_installed(installed):
 
 def test_a_changed_configuration_is_not_overwritten(installed, build):
     (installed / CONFIG_FILE).write_text("mine\n")
-    (installed / "etc/mailbrake/lists/allstudents.txt").unlink()
     install(build, installed)
     assert (installed / CONFIG_FILE).read_text() == "mine\n"
     assert files(installed) == sorted(INSTALLED)
+
+
+def test_what_it_begins_with_stops_nothing_and_trusts_nobody(installed, build):
+    begin = (installed / CONFIG_FILE).read_text()
+    settings = re.sub(r"(?m)^ *#.*", "", begin)
+    assert 'mode = "monitor";' in settings and 'type = "memory";' in settings
+    assert not re.search(r"\b(trusted|relays|groups)\b|example", settings)
+    assert Command(build, installed / CONFIG_FILE).check().returncode == 0
+    sample = installed / "usr/local/share/doc/mailbrake/examples/mailbrake.conf"
+    assert sample.read_text() == (ROOT / "conf/mailbrake.conf").read_text()  # what replays run
+    assert Command(build, sample).check().returncode == 0
 
 
 def test_another_prefix_holds_everything(build, tmp_path):
