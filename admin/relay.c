@@ -133,6 +133,7 @@ static void check_postfix(struct relay *relay)
         return;
     }
     relay_check_milters(relay);
+    relay_check_seen(relay);
     check_words(relay);
     relay_check_table(relay);
     relay_check_socket(relay);

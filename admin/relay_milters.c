@@ -25,7 +25,7 @@ static const char *endpoint(const char *milter, bool *out_unix)
 }
 
 /* True when what Postfix calls by this name is our socket. */
-static bool is_ours(const struct relay *relay, bool chrooted, const char *milter)
+bool relay_is_our_milter(const struct relay *relay, bool chrooted, const char *milter)
 {
     bool theirs_unix;
     bool ours_unix;
@@ -59,7 +59,7 @@ static enum place find_place(const struct relay *relay, bool chrooted, const cha
     while (words_next(&words, &at, &length)) {
         char milter[4200];
         words_first(at, length, milter, sizeof milter);
-        if (is_ours(relay, chrooted, milter))
+        if (relay_is_our_milter(relay, chrooted, milter))
             place = PLACE_LAST;
         else if (place == PLACE_LAST)
             place = PLACE_EARLIER;
@@ -68,7 +68,7 @@ static enum place find_place(const struct relay *relay, bool chrooted, const cha
 }
 
 /* The name to write into main.cf. */
-static void our_name(const struct relay *relay, char *out, size_t size)
+void relay_our_milter(const struct relay *relay, char *out, size_t size)
 {
     const char *socket = relay->settings->milter.socket;
     const char *path = text_after(socket, "unix:");
@@ -92,7 +92,7 @@ static void check_place(const struct relay *relay, const struct postconf_service
     char ours[600];
     char text[1400];
     enum place place = find_place(relay, service->chrooted, list);
-    our_name(relay, ours, sizeof ours);
+    relay_our_milter(relay, ours, sizeof ours);
     if (place == PLACE_LAST)
         return;
     if (place == PLACE_NONE)
@@ -199,7 +199,7 @@ static void check_milter_map(const struct relay_setting *setting, const char *ta
     char unknown[RELAY_TABLE_SIZE];
     char ours[600];
     struct exceptions exceptions = {.relay = setting->relay, .service = setting->service};
-    our_name(setting->relay, ours, sizeof ours);
+    relay_our_milter(setting->relay, ours, sizeof ours);
     relay_check_age(setting, table);
     if (!postmap_read(table, take_exception, &exceptions, unknown, sizeof unknown))
         relay_say(

@@ -56,6 +56,16 @@ bool relay_is_read(const struct relay *relay, enum list_kind kind, const char *p
 /* A warning when the text of a table is newer than the map that Postfix reads. */
 void relay_check_age(const struct relay_setting *setting, const char *table);
 
+/* True when what Postfix calls by this name is our socket. */
+bool relay_is_our_milter(const struct relay *relay, bool chrooted, const char *milter);
+
+/* The name of our socket to write into main.cf. */
+void relay_our_milter(const struct relay *relay, char *out, size_t size);
+
+/* Did Postfix name other milters when it was last looked at? A warning when they are
+ * gone. */
+void relay_check_seen(const struct relay *relay);
+
 /* Does mail meet our milter, and last? */
 void relay_check_milters(struct relay *relay);
 

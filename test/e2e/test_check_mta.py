@@ -267,6 +267,32 @@ def test_of_what_nobody_can_tell(checked):
         assert len(checked.warnings()) == len(lines), (lines, checked.answer)
 
 
+def test_other_milters_that_went_missing(checked):
+    """As README's line would do it on a relay that had others."""
+    checked.master = MASTER.replace("-o syslog_name=postfix/submission",
+                                    "-o { smtpd_milters=unix:a, unix:milter/milter.sock }")
+    right = "smtpd_milters = inet:127.0.0.1:8891, unix:milter/milter.sock"
+    kept = checked.daemon.dir / "milters"
+    config = checked.daemon.config.read_text()
+    state = checked.daemon.dir / "state"
+    checked.daemon.config.write_text(config.replace("store = {", f'store = {{ state_file = "{state}"; '))
+    assert checked.run() == [] and checked.warnings() == []
+    assert kept.read_text() == ("smtpd_milters inet:127.0.0.1:8891\n"
+                                "submission/inet/smtpd_milters unix:a\n")
+    checked.add("smtpd_milters = unix:milter/milter.sock")
+    checked.master = MASTER
+    for _ in range(2):
+        assert checked.run() == []
+        lost, own = checked.warnings()
+        assert f"write: {right}; or, when that is meant, remove {kept}" in lost
+        assert "submission/inet/smtpd_milters named unix:a" in own
+    checked.main = MAIN
+    kept.write_text("smtpd_milters inet:127.0.0.1:8891\nsubmission/inet/smtpd_milters inet:1.2.3.4:5\n")
+    assert checked.run() == [] and "inet:1.2.3.4:5" in "".join(checked.warnings())
+    kept.unlink()
+    assert checked.run() == [] and checked.warnings() == []
+
+
 def test_what_is_right_is_passed_in_silence(checked):
     checked.add(HARMLESS)
     assert checked.run() == [] and checked.warnings() == [], checked.answer
