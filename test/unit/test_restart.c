@@ -12,6 +12,8 @@ static const struct change {
     {"recipient_delimiter", "recipient_delimiter = \"-\";"},
     {"trusted", "trusted = [ ];"},
     {"relays", "relays = [ \"client:10.0.0.2\" ];"},
+    {"login_domains", "login_domains = [ \"AD=ad.example\" ];"},
+    {"login_master_separator", "login_master_separator = \"*\";"},
     {"mode", "mode = \"monitor\";"},
     {"lists_unknown", "lists_unknown = \"reject\";"},
     {"milter.socket", "milter = { socket = \"inet:8891@127.0.0.1\"; };"},
