@@ -33,7 +33,8 @@ RULES = """
     { name = "announce";      from = ["login:superintendent"]; to = ["list:*"]; action = "accept"; },
     { name = "students-cap";  from = ["list:allstudents@district.example"]; reach_over = 50; action = "reject";
       reason = "Students may write to at most 50 people at once."; },
-    { name = "list-posting";  to = ["list:allstudents@district.example"]; action = "reject";
+    { name = "list-posting";  from_not = ["login:superintendent"];
+      to = ["list:allstudents@district.example"]; action = "reject";
       reason = "Only the superintendent may write to this list."; },
     { name = "sender-rate";   key = "sender"; limit = "1000 recipients per 1h"; burst = 2000;
       action = "quarantine"; }

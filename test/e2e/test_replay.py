@@ -43,7 +43,7 @@ SMALL = {
     "attack-small-lists": {"attempts": 100},
     "attack-tags": {"tags": 120, "members": 300, "buried": 10},
     "attack-verp": {"weeks": 1, "grown": 900, "attempts": 300},
-    "right": {"members": 1000, "attempts": 60},
+    "right": {"members": 1600, "attempts": 60},
     "month": {"pupils": 300, "weeks": 1, "part": 10},
 }
 HARMLESS = {"seattle-c", "month"}
