@@ -53,15 +53,15 @@ static void find_sure(struct findings *findings, const char *key, const char *va
 {
     if (findings->count++ > 0)
         return;
-    (void)snprintf(findings->key, sizeof findings->key, "%s", key);
-    (void)snprintf(findings->value, sizeof findings->value, "%s", value);
+    (void)snprintf(findings->key, sizeof findings->key, "%.299s", key);
+    (void)snprintf(findings->value, sizeof findings->value, "%.299s", value);
     findings->people = people;
 }
 
 static void find_unclear(struct findings *findings, const char *value)
 {
     if (findings->unclear[0] == '\0')
-        (void)snprintf(findings->unclear, sizeof findings->unclear, "%s", value);
+        (void)snprintf(findings->unclear, sizeof findings->unclear, "%.299s", value);
 }
 
 /* An address with parts that are only known when mail comes: in another domain it is one

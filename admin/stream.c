@@ -71,8 +71,7 @@ static bool write_next(struct stream *stream)
         text_clear(&stream->pending);
         stream->sent = 0;
     }
-    enum status status =
-        ledger_list_next(stream->list, request_deadline_us(), &record);
+    enum status status = ledger_list_next(stream->list, request_deadline_us(), &record);
     if (status == STATUS_NOT_FOUND) {
         stream->ended = true;
         text_add_string(&stream->pending, "]}\n");

@@ -15,15 +15,15 @@ struct stream_view {
     const char *name;                       /* of the one field */
     bool (*wanted)(const json_t *record);   /* NULL: all are */
     json_t *(*shape)(const json_t *record); /* NULL without memory */
-    const char *incident;                   /* of holds: of this one alone; NULL: of any */
+    const char *incident; /* of holds: of this one alone; NULL: of any */
 };
 
 /* Takes the list over, also when there is no memory: then NULL. */
 struct stream *stream_new(struct ledger_list *list, const struct stream_view *view);
 void stream_free(struct stream *stream); /* NULL is allowed */
 
-/* All of it when that is at most max bytes, for free(3); else NULL, and stream_read begins
- * at the beginning. Before any stream_read. */
+/* All of it when that is at most max bytes, for free(3); else NULL, and stream_read
+ * begins at the beginning. Before any stream_read. */
 char *stream_whole(struct stream *stream, size_t max, size_t *out_length);
 
 /* Writes the next bytes, at most max: how many; 0 at the end; -1 when the store does not

@@ -1,4 +1,5 @@
-/* A list that suddenly lost its members: more likely a broken export than a smaller list. */
+/* A list that suddenly lost its members: more likely a broken export than a smaller list.
+ */
 #ifndef LISTS_SHRINK_H
 #define LISTS_SHRINK_H
 

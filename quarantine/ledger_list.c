@@ -1,6 +1,7 @@
-/* Collections are read one after the other without a lock, in the order in which documents
- * move, so what moves meanwhile is seen twice rather than not at all; then the later place
- * counts. A parsed record is twenty times its text, so only one is there at a time. */
+/* Collections are read one after the other without a lock, in the order in which
+ * documents move, so what moves meanwhile is seen twice rather than not at all; then the
+ * later place counts. A parsed record is twenty times its text, so only one is there at a
+ * time. */
 #include "quarantine/ledger_list.h"
 
 #include <stdlib.h>
@@ -228,7 +229,8 @@ enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us, json
         if (record == NULL)
             continue;
         bool incident = list->collections[0] == COLLECTION_OPEN;
-        if ((incident && json_object_set_new(record, "open", json_boolean(item->open)) != 0) ||
+        if ((incident &&
+             json_object_set_new(record, "open", json_boolean(item->open)) != 0) ||
             !record_show(record)) {
             json_decref(record);
             return STATUS_NOMEM;

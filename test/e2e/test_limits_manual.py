@@ -1,6 +1,7 @@
 """The numbers of mailbrake-limits(7): those for 10,000 pupils are the sample's, and with
 those for 1,000 a month of ordinary mail passes, and a storm does not."""
 
+import json
 import re
 import subprocess
 
@@ -36,6 +37,14 @@ def with_numbers(numbers):
     return text
 
 
+def bounds():
+    """The most that each rule lets pass at first, as the manual says."""
+    text = (ROOT / "doc" / "mailbrake-limits.7").read_text()
+    text = text.partition(".Ss What still passes")[2]
+    rows = re.findall(r"^\.It .*?Ta ([a-z-]+) Ta (?:at most )?([\d,]+) ", text, re.MULTILINE)
+    return {rule: int(number.replace(",", "")) for rule, number in rows}
+
+
 @pytest.fixture
 def small(tmp_path):
     """The configuration of a district of 1,000 pupils."""
@@ -62,6 +71,20 @@ def test_the_sample_is_for_10000_pupils():
     assert len(numbers[10000]) >= 18
     assert with_numbers(numbers[10000]) == SAMPLE
     assert with_numbers(numbers[1000]) != SAMPLE
+
+
+def test_what_still_passes_is_what_check_says(build):
+    done = subprocess.run(
+        [build.mailbrake, "check", "-c", ROOT / "conf" / "mailbrake.conf", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = {limit["rule"]: limit["most"] for limit in json.loads(done.stdout)["limits"]}
+    promised = bounds()
+    assert promised.pop("automation-grown") == 500
+    assert promised == {rule: most for rule, most in said.items() if rule in promised}
+    assert len(promised) >= 14
 
 
 def test_a_month_of_1000_pupils_passes(build, small):

@@ -12,8 +12,9 @@
 
 /* The lists that it names are those of some machine; ours is the sample's. */
 static const char other_lists[] = "{ aliases = \"/etc/aliases\"; }";
-static const char our_list[] = "{ address = \"allstudents@district.example\"; file = \"" SOURCE_DIR
-                               "/conf/lists/allstudents.txt\"; }";
+static const char our_list[] =
+    "{ address = \"allstudents@district.example\"; file = \"" SOURCE_DIR
+    "/conf/lists/allstudents.txt\"; }";
 
 /* The first block of the chapter, in a file of its own. */
 static char path[] = "/tmp/mailbrake-readme-XXXXXX";
@@ -25,7 +26,8 @@ static void write_example(void)
     struct text example = {0};
     FILE *readme = fopen(README, "re");
     ck_assert_ptr_nonnull(readme);
-    while (fgets(line, sizeof line, readme) != NULL && strncmp(line, "Senders are", 11) != 0) {
+    while (fgets(line, sizeof line, readme) != NULL &&
+           strncmp(line, "Senders are", 11) != 0) {
         within = within || strcmp(line, "## The configuration by example\n") == 0;
         char *lists = strstr(line, other_lists);
         if (!within || strncmp(line, "    ", 4) != 0)
