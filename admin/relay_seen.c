@@ -126,8 +126,8 @@ static void look_everywhere(struct seen *seen)
     }
 }
 
-/* Where nothing may be written nothing is kept: that is no fault of the relay. As root the
- * file goes to the folder's owner, so that he reads it as well. */
+/* Where nothing may be written nothing is kept: that is no fault of the relay. As root
+ * the file goes to the folder's owner, so that he reads it as well. */
 static void save(const struct seen *seen, const char *folder)
 {
     char temporary[PATH_SIZE + 10];
@@ -149,7 +149,8 @@ void relay_check_seen(const struct relay *relay)
     struct seen seen = {.relay = relay};
     const char *state_file = relay->settings->store.state_file;
     const char *slash = strrchr(state_file, '/');
-    char *folder = slash == NULL ? NULL : strndup(state_file, (size_t)(slash - state_file));
+    char *folder =
+        slash == NULL ? NULL : strndup(state_file, (size_t)(slash - state_file));
     if (folder == NULL)
         return;
     (void)snprintf(seen.path, sizeof seen.path, "%s/milters", folder);

@@ -62,9 +62,8 @@ START_TEST(postmap_says_what_is_in_a_table)
 {
     char unknown[200];
     found[0] = '\0';
-    ck_assert_int_eq(
-        postmap_read(vectors[_i].table, take, NULL, unknown, sizeof unknown),
-        vectors[_i].known);
+    ck_assert_int_eq(postmap_read(vectors[_i].table, take, NULL, unknown, sizeof unknown),
+                     vectors[_i].known);
     ck_assert_str_eq(found, vectors[_i].found);
 }
 END_TEST
