@@ -30,7 +30,6 @@ static enum status take(int val, const struct arguments_extra *extra,
         arguments->json = true;
         return STATUS_OK;
     case 'h':
-        help_wanted = true;
         return STATUS_INVALID;
     case '?':
         return STATUS_INVALID;
@@ -52,8 +51,12 @@ enum status arguments_parse(int argc, char **argv, const struct arguments_extra 
         assert(count + 1 < ARGUMENTS_OPTIONS_MAX);
         options[count++] = extra->list[i];
     }
+    /* Behind a word it may be meant as an id: then nothing was done, and that is an
+     * error. */
+    bool first = argc > 1 && argv[1][0] == '-';
     optind = 0; /* start anew, glibc's way */
     while ((val = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        help_wanted = help_wanted || (first && val == 'h');
         enum status status = take(val, extra, &arguments);
         if (status != STATUS_OK)
             return status;

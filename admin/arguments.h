@@ -34,7 +34,8 @@ enum status arguments_parse(int argc, char **argv, const struct arguments_extra 
                             struct arguments *out) MUST_CHECK;
 
 /* After INVALID, or for what arguments_parse can't see: text says how the verb is used.
- * Returns the exit status: EXIT_DONE, and stdout instead of stderr, when --help asked. */
+ * Returns the exit status: EXIT_DONE, and stdout instead of stderr, when --help asked,
+ * before any word. */
 int arguments_usage(const char *text) MUST_CHECK;
 
 #endif

@@ -17,7 +17,7 @@ def rate(count, key="sender", more=""):
 
 ANNOUNCE = """
     { name = "announce"; from = ["communications"]; to = ["list:*"]; action = "accept"; },
-    { name = "list-posting"; to = ["list:*"]; action = "reject"; }"""
+    { name = "list-posting"; from_not = ["communications"]; to = ["list:*"]; action = "reject"; }"""
 SUPERINTENDENT = "superintendent@district.example"
 
 
