@@ -24,6 +24,21 @@ void sources_clear(struct settings *settings)
     settings->list_count = 0;
 }
 
+/* "hash:/etc/postfix/virtual" is how Postfix names a map; what is read is its text. */
+static void check_map_name(struct reader *reader, const struct option *option,
+                           const struct node *node, const char *name)
+{
+    const struct node *path = tree_find(&reader->tree, node, name);
+    if (path == NULL || path->kind != NODE_STRING)
+        return;
+    size_t type = strspn(path->string, "abcdefghijklmnopqrstuvwxyz");
+    if (type > 0 && path->string[type] == ':')
+        reader_refuse(reader, option, path,
+                      "\"%.*s:\" begins the name of a Postfix map; %s takes the path of "
+                      "its text alone",
+                      (int)type, path->string, name);
+}
+
 /* Which of the kinds the entry names; false, and reported, unless it is exactly one. */
 static bool find_kind(struct reader *reader, const struct option *option,
                       const struct node *node, enum list_kind *out)
@@ -40,6 +55,8 @@ static bool find_kind(struct reader *reader, const struct option *option,
     if (found != 1)
         reader_refuse(reader, option, node,
                       "each entry needs one of file, aliases and virtual, and only one");
+    for (unsigned kind = LIST_FILE; kind <= LIST_VIRTUAL; kind++)
+        check_map_name(reader, option, node, names[kind]);
     return found == 1;
 }
 

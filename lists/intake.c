@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "lists/aliases.h"
 #include "lists/file.h"
+#include "lists/foreign.h"
 #include "lists/members.h"
 #include "lists/virtual.h"
 
@@ -45,6 +46,8 @@ static enum status read_source(const struct list_source *source, struct entries 
     if (status != STATUS_OK)
         return status;
     status = file_check_text(&file, source->path, error);
+    if (status == STATUS_OK)
+        status = foreign_check(&file, source->path, error);
     if (status == STATUS_OK) {
         status = parse(source, &file, entries, problems);
         if (status != STATUS_OK)
@@ -155,7 +158,10 @@ static enum status find_target(const struct entering *entering, const char *key,
         status = address_qualify(out, domain);
     if (status == STATUS_OK)
         return status;
-    report_entry(entering, reader.line, "the target is no address");
+    char what[64];
+    (void)snprintf(what, sizeof what, "a target of %zu byte%s is no address",
+                   member.length, member.length == 1 ? "" : "s");
+    report_entry(entering, reader.line, what);
     return STATUS_INVALID;
 }
 

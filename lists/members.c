@@ -2,6 +2,9 @@
  * that nobody on it is missed. */
 #include "lists/members.h"
 
+#include <string.h>
+#include <strings.h>
+
 #include "lists/lines.h"
 #include "lists/values.h"
 
@@ -15,18 +18,99 @@ static size_t without_comment(const struct line *line)
     return line->length;
 }
 
-static void add_line(struct roster *members, const struct line *line, const char *path,
-                     struct problems *problems)
+/* A file being read. */
+struct reading {
+    struct roster *members;
+    const char *path;
+    struct problems *problems;
+    bool begun;
+    bool columns; /* below a heading of several columns only addresses count */
+};
+
+static bool has_address(const struct line *line)
+{
+    return memchr(line->text, '@', without_comment(line)) != NULL;
+}
+
+/* Some word of the line is what heads a column of addresses, or begins so: "E-Mail". */
+static bool names_addresses(const struct line *line)
+{
+    static const struct {
+        const char *word;
+        bool begins;
+    } words[] = {{"email", true},   {"e-mail", true},   {"e_mail", true},
+                 {"mail", false},   {"address", false}, {"addresses", false},
+                 {"correo", false}, {"courriel", false}};
+    static const char gaps[] = " \t,;\"'|";
+    const char *end = line->text + without_comment(line);
+    for (const char *c = line->text; c < end;) {
+        const char *word = c;
+        while (c < end && strchr(gaps, *c) == NULL)
+            c++;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+            size_t length = strlen(words[i].word);
+            size_t found = (size_t)(c - word);
+            if ((words[i].begins ? found >= length : found == length) &&
+                strncasecmp(words[i].word, word, length) == 0)
+                return true;
+        }
+        c += c < end;
+    }
+    return false;
+}
+
+/* What stands above the addresses in a table that was saved as text: the first line, when
+ * it holds no address and the next one does. */
+static bool is_heading(const struct line *line, struct lines below)
+{
+    struct line next;
+    if (has_address(line) || !names_addresses(line))
+        return false;
+    while (lines_next(&below, &next)) {
+        if (without_comment(&next) > 0)
+            return has_address(&next);
+    }
+    return false;
+}
+
+static void skip_heading(struct reading *reading, const struct line *line)
+{
+    reading->columns = false;
+    for (size_t i = 0; i < line->length; i++)
+        reading->columns |= strchr(",;\t|", line->text[i]) != NULL;
+    problems_warning(reading->problems, reading->path, line->number,
+                     "looks like a heading and is skipped%s",
+                     reading->columns ? "; below it only what holds an '@' counts" : "");
+}
+
+/* An address in quotes as a whole, as tables write it. */
+static void unquote(struct value *value)
+{
+    if (value->length < 2 || value->text[0] != '"' ||
+        value->text[value->length - 1] != '"' ||
+        memchr(value->text, '@', value->length) == NULL)
+        return;
+    value->text++;
+    value->length -= 2;
+}
+
+static void add_line(const struct reading *reading, const struct line *line)
 {
     struct values values = values_of(line->text, without_comment(line));
     struct value value;
+    bool only_addresses = reading->columns && has_address(line);
     while (values_next(&values, &value)) {
         enum member_kind kind = MEMBER_ADDRESS;
+        if (only_addresses && memchr(value.text, '@', value.length) == NULL)
+            continue;
         if (value.kind != VALUE_ADDRESS) {
-            problems_error(problems, path, line->number, "is no address");
+            problems_error(reading->problems, reading->path, line->number,
+                           "a member of %zu byte%s is no address", value.length,
+                           value.length == 1 ? "" : "s");
             kind = MEMBER_OPAQUE;
         }
-        roster_add(members, kind, value.text, value.length, line->number);
+        unquote(&value);
+        roster_add(reading->members, kind, value.text, value.length, line->number);
     }
 }
 
@@ -39,8 +123,15 @@ enum status members_read(struct file *file, const char *path, struct entries *en
         return status;
     struct lines lines = lines_of(file->data, file->length);
     struct line line;
-    while (lines_next(&lines, &line))
-        add_line(&entry->members, &line, path, problems);
+    struct reading reading = {
+        .members = &entry->members, .path = path, .problems = problems};
+    while (lines_next(&lines, &line)) {
+        if (!reading.begun && is_heading(&line, lines))
+            skip_heading(&reading, &line);
+        else
+            add_line(&reading, &line);
+        reading.begun |= without_comment(&line) > 0;
+    }
     entry->line = 1;
     entry->always_list = true;
     return entries_settle(entries, entry);

@@ -45,7 +45,8 @@ static enum status add_pair(struct reading *reading, const struct line *line,
         entries_open(reading->entries, pair->key, pair->key_length, &entry);
     if (status == STATUS_INVALID) {
         problems_error(reading->problems, reading->path, line->number,
-                       "the name is no address");
+                       "a name of %zu byte%s is no address", pair->key_length,
+                       pair->key_length == 1 ? "" : "s");
         return STATUS_OK;
     }
     if (status != STATUS_OK)

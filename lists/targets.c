@@ -158,16 +158,21 @@ static enum status add_values(struct filling *filling, const char *text, size_t 
     return status;
 }
 
-/* Lines of an include are each a right-hand side; '#' is a comment in first place only,
- * as local(8) has it. */
+/* Lines of an include are each a right-hand side; '#' is a comment in first place only.
+ * What is longer than line_length_limit is cut into several, whatever is cut there, as
+ * local(8) has it. */
 static enum status add_file(struct filling *filling, const struct file *file)
 {
     struct lines lines = lines_of(file->data, file->length);
     struct line line;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && lines_next(&lines, &line)) {
-        if (line.length > 0 && line.text[0] != '#')
-            status = add_values(filling, line.text, line.length, line.number);
+        for (size_t at = 0; at < line.length && status == STATUS_OK; at += TARGETS_CUT) {
+            size_t rest = line.length - at;
+            if (line.text[at] != '#')
+                status = add_values(filling, line.text + at,
+                                    rest < TARGETS_CUT ? rest : TARGETS_CUT, line.number);
+        }
     }
     return status;
 }

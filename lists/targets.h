@@ -9,8 +9,9 @@
 #include "lists/entries.h"
 
 enum {
-    TARGETS_DEPTH_MAX = 20,     /* :include: within :include: */
-    TARGETS_INCLUDES_MAX = 1000 /* files in one entry */
+    TARGETS_DEPTH_MAX = 20,      /* :include: within :include: */
+    TARGETS_INCLUDES_MAX = 1000, /* files in one entry */
+    TARGETS_CUT = 2048 /* bytes of an :include: file's line: line_length_limit */
 };
 
 /* Where the right-hand side stands. */

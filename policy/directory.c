@@ -307,15 +307,11 @@ static const char *fault_of(const struct address *address, bool quotes)
     return NULL;
 }
 
-static enum status refuse_member(struct error *error, const char *raw, size_t length,
-                                 const char *fault)
+/* Without its words: the file may be another than meant, and what it holds a secret. */
+static enum status refuse_member(struct error *error, size_t length, const char *fault)
 {
-    struct text shown = {0};
-    text_add_escaped(&shown, raw, length, 80);
-    (void)error_set(error, STATUS_INVALID, "member \"%s\" %s", text_string(&shown),
-                    fault);
-    text_clear(&shown);
-    return STATUS_INVALID;
+    return error_set(error, STATUS_INVALID, "a member of %zu byte%s %s", length,
+                     length == 1 ? "" : "s", fault);
 }
 
 enum status directory_add_member(struct directory *directory, uint32_t list,
@@ -326,12 +322,12 @@ enum status directory_add_member(struct directory *directory, uint32_t list,
     if (address_parse(raw, length, &address) != STATUS_OK ||
         (default_domain != NULL &&
          address_qualify(&address, default_domain) != STATUS_OK))
-        return refuse_member(error, raw, length, "is too long");
+        return refuse_member(error, length, "is too long");
     bool quotes = address.text[0] == '"' &&
                   (memchr(raw, '"', length) != NULL || memchr(raw, '\\', length) != NULL);
     const char *fault = fault_of(&address, quotes);
     if (fault != NULL)
-        return refuse_member(error, raw, length, fault);
+        return refuse_member(error, length, fault);
     enum status status = add_member(directory, list, address.text, address.length);
     if (status == STATUS_OK)
         return STATUS_OK;

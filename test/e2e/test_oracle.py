@@ -190,3 +190,15 @@ def test_reach_is_what_postfix_delivers_to(relay):
     assert not under, f"{len(under)} counted too few\n" + "\n".join(under[:20])
     assert len(reached) > len(cases) * 9 / 10
     assert exact > len(reached) * 9 / 10  # one box in two own domains counts as two
+
+
+@memory_only
+def test_a_long_line_of_an_include_is_cut_as_postfix_cuts_it(relay, folder):
+    include = folder / "long.txt"
+    long = ",".join(f"p{i:03}@families.example" for i in range(250))
+    include.write_text(f"{long}\n#{'x' * 2040},#y\n#{'x' * 2047}q@families.example\n")
+    mail = relay(rules="", aliases=f"al-long: :include:{include}\n")
+    mail.daemon.allow_log("a member of 17 bytes is not an address")
+    assert mail.send("ann@district.example", "al-long@district.example").accepted
+    delivered = mail.delivered()
+    assert int(mail.verdict().reach) == len({person(r) for d in delivered for r in d.recipients})

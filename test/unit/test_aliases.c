@@ -131,6 +131,30 @@ START_TEST(aliases_include_lines)
 }
 END_TEST
 
+/* local(8) reads 2048 bytes at a time: what stands across is cut into two. */
+START_TEST(aliases_include_long_line_is_cut)
+{
+    struct text text = {0};
+    struct text shown = {0};
+    text_add_string(&shown, "l: [");
+    for (int i = 0; i < 300; i++)
+        text_printf(&text, "p%03d@x.example,", i); /* 15 bytes: 136 and 8 bytes of one */
+    for (int i = 0; i < 300; i++) {
+        if (i == 136)
+            text_printf(&shown, "p136@x.e xample ");
+        else if (i == 273)
+            text_printf(&shown, "p %s ", "273@x.example");
+        else
+            text_printf(&shown, "p%03d@x.example%s", i, i == 299 ? "]" : " ");
+    }
+    text_add_string(&text, "\n");
+    file_put("inc", text_string(&text));
+    ck_assert_str_eq(with_include("l: :include:%/inc\n"), text_string(&shown));
+    text_clear(&text);
+    text_clear(&shown);
+}
+END_TEST
+
 START_TEST(aliases_include_nested_and_twice)
 {
     file_put("one", "a\n:include:two\n:include:three\n");
@@ -257,6 +281,7 @@ int main(void)
     tcase_add_test(tests, aliases_same_name_twice_joins);
     tcase_add_test(tests, aliases_include);
     tcase_add_test(tests, aliases_include_lines);
+    tcase_add_test(tests, aliases_include_long_line_is_cut);
     tcase_add_test(tests, aliases_include_nested_and_twice);
     tcase_add_test(tests, aliases_include_loop_warns);
     tcase_add_test(tests, aliases_include_missing_fails_the_entry_only);

@@ -53,6 +53,35 @@ START_TEST(members_windows_file)
 }
 END_TEST
 
+START_TEST(members_heading_is_skipped)
+{
+    static const struct {
+        const char *text, *shown;
+        int line;
+    } cases[] = {
+        {"Email\na@x\nb@x\n", ": [a@x b@x]", 1},
+        {"# export\n\nE-Mail-Adresse\r\na@x\r\n", ": [a@x]", 3},
+        {"Name,Email\nAnn Lee,a@x\n\"Bee, B\",b@x\nc\n", ": [a@x b@x c]", 1},
+        {"\"First Name\";\"Email Address\"\n\"Ann\";\"a@x\"\n", ": [a@x]", 1},
+        {"ADDRESS\n<a@x>\n", ": [a@x]", 1},
+        {"email\nann\nbob\n", ": [email ann bob]", 0},
+        {"mailroom\na@x\n", ": [mailroom a@x]", 0},
+        {"a@x\nemail\nb@x\n", ": [a@x email b@x]", 0},
+        {"Email\n", ": [Email]", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char place[32];
+        problems_clear(&problems);
+        ck_assert_str_eq(parsed(members_read, cases[i].text, &problems), cases[i].shown);
+        ck_assert_uint_eq(problems.errors, 0);
+        ck_assert_uint_eq(problems.warnings, cases[i].line > 0);
+        (void)snprintf(place, sizeof place, "/table:%d: ", cases[i].line);
+        if (cases[i].line > 0)
+            ck_assert(problems_hold(&problems, place));
+    }
+}
+END_TEST
+
 START_TEST(members_several_in_a_line_all_count)
 {
     ck_assert_str_eq(
@@ -282,6 +311,7 @@ int main(void)
     tcase_add_test(members, members_one_a_line);
     tcase_add_test(members, members_comments);
     tcase_add_test(members, members_windows_file);
+    tcase_add_test(members, members_heading_is_skipped);
     tcase_add_test(members, members_several_in_a_line_all_count);
     tcase_add_test(members, members_foreign_lines_are_told);
     tcase_add_test(members, members_empty_file_is_a_list);

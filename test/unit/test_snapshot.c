@@ -238,8 +238,8 @@ START_TEST(snapshot_bad_lines_count_and_are_told)
 {
     configure("lists = ( { address = \"all@a.example\"; file = \"all.txt\"; },\n"
               "  { aliases = \"aliases\"; } );\n");
-    file_put("all.txt", "x@a.example\ny@a.example@b\n");
-    file_put("aliases", "no colon\nstaff: x, u@v@w\nsingle: @\n");
+    file_put("all.txt", "x@a.example\nhush@a.example@b\n");
+    file_put("aliases", "hush hush\nstaff: x, hush@v@w\nsingle: @\n");
     ck_assert_int_eq(load(false), STATUS_OK);
     ck_assert_uint_eq(problems.errors, 0);
     ck_assert_str_eq(shown("all@a.example"), "ok 2");
@@ -252,6 +252,46 @@ START_TEST(snapshot_bad_lines_count_and_are_told)
     ck_assert(problems_hold(&problems, "/aliases:1: "));
     ck_assert(problems_hold(&problems, "/aliases:2: "));
     ck_assert(problems_hold(&problems, "/aliases:3: "));
+    ck_assert(problems_hold(&problems, "a member of 16 bytes holds two '@'"));
+}
+END_TEST
+
+/* A list that is a link to a secret tells where it is wrong, and nothing of what it says.
+ */
+START_TEST(snapshot_problems_repeat_no_words)
+{
+    static const char *const texts[] = {
+        "hush hush\n",
+        "/hush\n|hush\n:include:\n",
+        "hush: \"hush\n",
+        "hush@hush@hush hush@hush@hush\n",
+        "root:$6$hush$hush:1:2:::\n(hush: x\n",
+        "[hush.example]:587 user:hush\nhush (hush\n",
+        "hush = hush\n",
+        "/hush/ hush\n",
+        "requirepass hush\n@hush hush@@\n",
+        "-----BEGIN HUSH-----\nhush\xff\x01+/=\n",
+        " hush\n\thush\n",
+        "hush hush\nhush hush\nhush: :include:\n",
+    };
+    configure("lists = ( { address = \"all@a.example\"; file = \"f\"; },\n"
+              "  { aliases = \"f\"; }, { virtual = \"f\"; } );\n");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        file_put("f", texts[i]);
+        (void)load(true);
+        ck_assert(!problems_hold(&problems, "hush") && !problems_hold(&problems, "HUSH"));
+        (void)load(false);
+        ck_assert(!problems_hold(&problems, "hush") && !problems_hold(&problems, "HUSH"));
+    }
+}
+END_TEST
+
+START_TEST(snapshot_postfix_settings_are_an_error)
+{
+    configure("lists = ( { virtual = \"groups.cf\"; } );\n");
+    file_put("groups.cf", "server_host = ldap.example\nquery_filter = (mail=%s)\n");
+    ck_assert_int_eq(load(true), STATUS_INVALID);
+    ck_assert(problems_hold(&problems, "/groups.cf:1: is the settings of an LDAP map"));
 }
 END_TEST
 
@@ -538,6 +578,8 @@ static Suite *suite_of_all(void)
     tcase_add_test(tests, snapshot_refresh_reads_sources_again);
     tcase_add_test(tests, snapshot_bad_configuration);
     tcase_add_test(tests, snapshot_bad_lines_count_and_are_told);
+    tcase_add_test(tests, snapshot_problems_repeat_no_words);
+    tcase_add_test(tests, snapshot_postfix_settings_are_an_error);
     tcase_add_test(tests, snapshot_names_missing_lists);
     tcase_add_test(tests, snapshot_missing_list_may_be_in_unread_source);
     tcase_add_test(tests, snapshot_cycles_are_warnings);
