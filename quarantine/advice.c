@@ -12,6 +12,10 @@ enum { MESSAGE_SIZE = 1000 };
 static void advise_policy(const struct snapshot *snapshot, struct problems *problems)
 {
     const struct settings *settings = snapshot->settings;
+    if (settings->policy.domains.count == 0)
+        problems_warning(problems, settings->file, 0,
+                         "domains: there are none, so no address is yours, and names "
+                         "without a domain in aliases and virtual are no lists");
     if (settings->policy.rule_count == 0)
         problems_warning(problems, settings->file, 0,
                          "rules: there are none, so every message is accepted");

@@ -106,6 +106,7 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
         "the store does not answer within 250 ms",
         "privacy.key_file: is not set",
         "store.state_file: is not set, so there is no audit file",
+        "domains: there are none",
         "rules: there are none",
         "lists: there are none",
         f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix {away} makes it",

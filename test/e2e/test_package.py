@@ -25,7 +25,7 @@ rules = (
 );
 """
 SETTINGS = [
-    "mydestination=district.example",
+    "mydestination=district.example, Schools.district.example",
     "myorigin=district.example",
     "inet_interfaces=192.0.2.1, 127.0.0.1",  # the queue's programs look for them
 ]
@@ -119,7 +119,8 @@ def test_installing_starts_nothing(machine, package):  # noqa: F811
     key = machine.run("stat", "-c", "%a %U:%G %s", "/etc/mailbrake/key").stdout.strip()
     assert key == "640 root:mailbrake 32"
     settings = re.sub(r"(?m)^ *#.*", "", machine.read(CONFIG_FILE))
-    assert 'mode = "monitor";' in settings and 'domains = [ "district.example" ];' in settings
+    assert 'mode = "monitor";' in settings
+    assert 'domains = [ "district.example", "schools.district.example" ];' in settings
     done = machine.type("mailbrake check")  # as it comes, it needs nothing else
     assert done.stderr == "" and "2 lists" in done.stdout
     assert machine.run("dpkg-query", "-W", "-f", "${Conffiles}", "mailbrake").stdout.strip() == ""
