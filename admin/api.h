@@ -38,5 +38,6 @@ void api_limits_reset(struct request *request);
 void api_explain_run(struct request *request);
 void api_reload_run(struct request *request);
 void api_audit_show(struct request *request);
+void api_progress_show(struct request *request);
 
 #endif

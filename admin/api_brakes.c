@@ -83,9 +83,10 @@ static bool make_brake(struct request *request, struct brake *brake)
         return false;
     }
     brake->until_ms = for_ms == 0 ? INT64_MAX : clock_wall_ms() + for_ms;
-    if (wants_pull_back(request) && brake->kind != BRAKE_SENDER) {
-        request_fail(request, MHD_HTTP_BAD_REQUEST,
-                     "only the mail of a sender: can be pulled back");
+    if (wants_pull_back(request) && !actions_can_pull(brake)) {
+        request_fail(
+            request, MHD_HTTP_BAD_REQUEST,
+            "only the mail of a login:, a sender: or a client: can be pulled back");
         return false;
     }
     return true;
@@ -107,12 +108,13 @@ static json_t *find_brake(const struct request *request, const char *key)
 }
 
 /* What became of the mail before the brake, for the answer. */
-static json_t *pull_back(struct request *request, const char *key)
+static json_t *pull_back(struct request *request, const struct brake *brake)
 {
     struct error error;
     struct actions_pull pulled;
+    const struct actions_progress progress = request_progress(request);
     enum status status = actions_pull_back(request->context->actions, request->settings,
-                                           key, &pulled, &error);
+                                           brake, &progress, &pulled, &error);
     json_t *json =
         json_pack("{s:I, s:I, s:I}", "held", (json_int_t)pulled.held, "unrecorded",
                   (json_int_t)pulled.unrecorded, "failed", (json_int_t)pulled.failed);
@@ -130,7 +132,7 @@ static void set(struct request *request, const struct brake *brake)
     }
     json_t *answer = json_pack("{s:o?}", "brake", find_brake(request, brake->key));
     if (answer != NULL && wants_pull_back(request))
-        (void)json_object_set_new(answer, "pulled_back", pull_back(request, brake->key));
+        (void)json_object_set_new(answer, "pulled_back", pull_back(request, brake));
     request_answer(request, answer);
 }
 

@@ -7,6 +7,7 @@
 #include "admin/output.h"
 #include "admin/shape.h"
 #include "admin/stream.h"
+#include "base/queue_id.h"
 #include "quarantine/record.h"
 
 void api_holds_list(struct request *request)
@@ -28,6 +29,32 @@ void api_holds_list(struct request *request)
                   request_result(request));
 }
 
+/* What shows all of the message to root on the relay that holds it. Somebody will paste
+ * it into a shell: only of plain words. */
+static enum status add_command(const struct request *request, const json_t *hold,
+                               json_t *shown)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789/._-";
+    struct text command = {0};
+    const char *queue_id = record_text(hold, "queue_id");
+    const struct settings *settings = request->settings;
+    const char *folder = settings->mta.config_directory;
+    bool usual = strcmp(folder, "/etc/postfix") == 0;
+    if (settings->mta.type != MTA_POSTFIX || !queue_id_is_postfix(queue_id) ||
+        folder[strspn(folder, plain)] != '\0')
+        return STATUS_OK;
+    text_printf(&command, "postcat %s%s%s-q %s", usual ? "" : "-c ", usual ? "" : folder,
+                usual ? "" : " ", queue_id);
+    enum status status =
+        command.failed || json_object_set_new(shown, "command",
+                                              output_string(text_string(&command))) != 0
+            ? STATUS_NOMEM
+            : STATUS_OK;
+    text_clear(&command);
+    return status;
+}
+
 void api_holds_show(struct request *request)
 {
     const struct control_context *context = request->context;
@@ -42,6 +69,8 @@ void api_holds_show(struct request *request)
             actions_foresee(context->actions, request->settings, hold, &possible, &words);
     if (status == STATUS_OK)
         shown = shape_hold(hold);
+    if (status == STATUS_OK && add_command(request, hold, shown) != STATUS_OK)
+        status = STATUS_NOMEM;
     if (status == STATUS_OK &&
         json_object_set_new(shown, "release",
                             json_pack("{s:b, s:o}", "possible", possible, "text",
@@ -62,22 +91,27 @@ void api_holds_show(struct request *request)
 
 static void decide(struct request *request, enum actions_verb verb)
 {
-    struct error error;
+    const char *id = request->id;
     json_t *hold = NULL;
+    struct actions_result result;
     const struct control_context *context = request->context;
-    if (!request_begin(request, actions_verb_name(verb), request->id, NULL))
+    if (!request_begin(request, actions_verb_name(verb), id, NULL))
         return;
-    enum status status =
-        actions_decide(context->actions, request->settings, verb, request->id, &error);
-    if (status != STATUS_OK)
-        request_fail_status(request, status, &error, request->id);
-    else if (ledger_find_hold(context->ledger, request->id, request_deadline_us(),
-                              &hold) == STATUS_OK)
+    actions_decide_many(context->actions, request->settings, verb, &id, 1,
+                        decision_deadline_us(), NULL, &result);
+    if (result.status != STATUS_OK) {
+        request_fail_status(request, result.status, &result.error, id);
+        request_end(request, request_result(request));
+        return;
+    }
+    if (ledger_find_hold(context->ledger, id, request_deadline_us(), &hold) == STATUS_OK)
         request_answer(request, shape_hold(hold));
     else
-        request_answer(request, json_pack("{s:s}", "id", request->id));
+        request_answer(request, json_pack("{s:s}", "id", id));
+    if (verb == ACTIONS_REFUSE && result.untold)
+        (void)json_object_set_new(request->json, "untold", json_true());
     json_decref(hold);
-    request_end(request, request_result(request));
+    request_end(request, result.untold ? "ok, but its sender could not be told" : "ok");
 }
 
 void api_holds_release(struct request *request)
@@ -134,23 +168,32 @@ void api_holds_delete_many(struct request *request)
     decide_many(request, ACTIONS_DELETE);
 }
 
+static json_t *show_sync(const struct actions_sync *sync)
+{
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "in_queue",
+        (json_int_t)sync->in_queue, "known", (json_int_t)sync->known, "restored",
+        (json_int_t)sync->restored, "foreign", (json_int_t)sync->foreign, "failed",
+        (json_int_t)sync->failed, "failures",
+        sync->failures == NULL ? json_array() : json_incref(sync->failures), "ended",
+        (json_int_t)sync->ended, "spared", (json_int_t)sync->spared);
+}
+
 void api_holds_sync(struct request *request)
 {
     struct error error;
     struct actions_sync sync;
+    struct actions_progress progress;
     if (!request_begin(request, "sync", "", NULL))
         return;
-    enum status status =
-        actions_sync(request->context->actions, request->settings, &sync, &error);
-    if (status != STATUS_OK)
+    progress = request_progress(request);
+    enum status status = actions_sync(request->context->actions, request->settings,
+                                      &progress, &sync, &error);
+    if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "sync");
-    else
-        request_answer(
-            request, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "in_queue",
-                               (json_int_t)sync.in_queue, "known", (json_int_t)sync.known,
-                               "restored", (json_int_t)sync.restored, "foreign",
-                               (json_int_t)sync.foreign, "failed",
-                               (json_int_t)sync.failed, "ended", (json_int_t)sync.ended,
-                               "spared", (json_int_t)sync.spared));
+    } else {
+        request_answer(request, show_sync(&sync));
+        actions_sync_clear(&sync);
+    }
     request_end(request, request_result(request));
 }

@@ -26,6 +26,7 @@ struct control {
     struct MHD_Daemon *daemon;
     char *path;
     pthread_mutex_t reloading;
+    struct progress progress;
     pthread_mutex_t mutex; /* of the three below */
     int64_t refusal_minute;
     int refusals;
@@ -151,6 +152,12 @@ static void take_purpose(struct request *request, const char *purpose)
             *c = ' ';
 }
 
+static void take_token(struct request *request, const char *token)
+{
+    if (token != NULL && progress_is_token(token))
+        (void)snprintf(request->token, sizeof request->token, "%s", token);
+}
+
 static bool is_too_long(struct MHD_Connection *connection)
 {
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
@@ -168,6 +175,7 @@ static struct exchange *begin(struct control *control, struct MHD_Connection *co
     struct request *request = &exchange->request;
     request->context = &control->context;
     request->reloading = &control->reloading;
+    request->progress = &control->progress;
     request->connection = connection;
     request->snapshot = slot_get(control->context.snapshots);
     request->settings = request->snapshot->settings;
@@ -175,6 +183,8 @@ static struct exchange *begin(struct control *control, struct MHD_Connection *co
         return exchange;
     take_purpose(request,
                  MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Purpose"));
+    take_token(request,
+               MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Progress"));
     if (is_too_long(connection))
         request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE,
                      "the body is longer than %d bytes", CONTROL_BODY_MAX);
@@ -329,6 +339,7 @@ static void run(struct exchange *exchange)
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
     if (parse_body(exchange))
         exchange->route->run(&exchange->request);
+    progress_end(exchange->request.progress, exchange->request.token);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)CONTROL_TIMEOUT_S);
 }
@@ -390,6 +401,7 @@ static struct MHD_Daemon *start_daemon(struct control *control, int fd)
 static void destroy(struct control *control)
 {
     (void)pthread_mutex_destroy(&control->reloading);
+    progress_destroy(&control->progress);
     (void)pthread_mutex_destroy(&control->mutex);
     free(control->path);
     free(control);
@@ -404,6 +416,7 @@ enum status control_start(const struct control_context *context,
         return error_set(error, STATUS_NOMEM, "out of memory");
     control->context = *context;
     (void)pthread_mutex_init(&control->reloading, NULL);
+    progress_init(&control->progress);
     (void)pthread_mutex_init(&control->mutex, NULL);
     struct snapshot *snapshot = slot_get(context->snapshots);
     control->path = strdup(snapshot->settings->control.socket);

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "admin/output.h"
+#include "base/clock.h"
+#include "base/digest.h"
 #include "conf/settings.h"
 
 enum {
@@ -18,6 +21,8 @@ enum {
     PURPOSE_MAX = 250,
     ATTEMPTS = 30,
     PAUSE_MS = 100,
+    LOOK_MS = 200,   /* between two looks at how far it is */
+    LOOK_TIME_S = 2, /* for one */
 };
 
 /* The daemon may well run while its configuration is being edited. */
@@ -93,11 +98,16 @@ static size_t take(char *data, size_t size, size_t count, void *context)
 }
 
 /* One line, whatever was typed. */
-static struct curl_slist *make_headers(const char *purpose)
+static struct curl_slist *make_headers(const char *purpose, const char *token)
 {
     char line[PURPOSE_MAX + 20];
     struct curl_slist *headers =
         curl_slist_append(NULL, "Content-Type: application/json");
+    if (token != NULL && headers != NULL) {
+        (void)snprintf(line, sizeof line, "X-Progress: %.32s", token);
+        struct curl_slist *longer = curl_slist_append(headers, line);
+        headers = longer == NULL ? headers : longer;
+    }
     if (purpose == NULL || purpose[0] == '\0' || headers == NULL)
         return headers;
     (void)snprintf(line, sizeof line, "X-Purpose: %.*s", PURPOSE_MAX, purpose);
@@ -153,16 +163,95 @@ static bool is_crowded(struct remote *remote, CURLcode result)
            failure != ECONNREFUSED && failure != EACCES;
 }
 
-/* Nothing was sent when there is no connection, so it can be tried again. */
-static CURLcode perform(struct remote *remote)
+/* ---- how far it is ---- */
+
+/* Asks on a connection of its own. The line is written over, and wiped at the end. */
+static void show_progress(const struct remote *remote, const char *token, bool *shown)
+{
+    char url[80];
+    struct text answer = {0};
+    CURL *curl = curl_easy_init();
+    if (curl == NULL)
+        return;
+    (void)snprintf(url, sizeof url, "http://mailbraked/v1/progress/%s", token);
+    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, remote->socket);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)LOOK_TIME_S);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    CURLcode result = curl_easy_perform(curl);
+    json_t *json = result == CURLE_OK
+                       ? json_loadb(text_string(&answer), answer.length, 0, NULL)
+                       : NULL;
+    json_int_t done, total;
+    if (json_unpack(json, "{s:I, s:I}", "done", &done, "total", &total) == 0) {
+        (void)fprintf(stderr, "\r%lld of %lld", (long long)done, (long long)total);
+        (void)fflush(stderr);
+        *shown = true;
+    }
+    json_decref(json);
+    text_clear(&answer);
+    curl_easy_cleanup(curl);
+}
+
+static CURLcode perform_watched(struct remote *remote, const char *token)
+{
+    static const char wipe[] = "\r\033[K";
+    int running = 1;
+    int left;
+    bool shown = false;
+    CURLcode result = CURLE_OUT_OF_MEMORY;
+    CURLM *multi = curl_multi_init();
+    if (multi == NULL || curl_multi_add_handle(multi, remote->curl) != CURLM_OK)
+        running = 0;
+    int64_t next_us = clock_monotonic_us() + LOOK_MS * INT64_C(1000);
+    while (running > 0 && curl_multi_perform(multi, &running) == CURLM_OK &&
+           running > 0) {
+        (void)curl_multi_poll(multi, NULL, 0, LOOK_MS, NULL);
+        if (clock_monotonic_us() < next_us)
+            continue;
+        show_progress(remote, token, &shown);
+        next_us = clock_monotonic_us() + LOOK_MS * INT64_C(1000);
+    }
+    const CURLMsg *message = multi == NULL ? NULL : curl_multi_info_read(multi, &left);
+    if (message != NULL && message->msg == CURLMSG_DONE)
+        result = message->data.result;
+    if (multi != NULL) {
+        (void)curl_multi_remove_handle(multi, remote->curl);
+        (void)curl_multi_cleanup(multi);
+    }
+    if (shown)
+        (void)fputs(wipe, stderr);
+    return result;
+}
+
+/* ---- asking ---- */
+
+/* Nothing was sent when there is no connection, so it can be tried again. token: to watch
+ * it by, or NULL. */
+static CURLcode perform(struct remote *remote, const char *token)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-    CURLcode result = curl_easy_perform(remote->curl);
-    for (int i = 0; i < ATTEMPTS && is_crowded(remote, result); i++) {
+    CURLcode result;
+    for (int i = 0;; i++) {
+        result = token == NULL ? curl_easy_perform(remote->curl)
+                               : perform_watched(remote, token);
+        if (i == ATTEMPTS || !is_crowded(remote, result))
+            return result;
         (void)nanosleep(&pause, NULL);
-        result = curl_easy_perform(remote->curl);
     }
-    return result;
+}
+
+/* On a terminal: a token for work that may be long. */
+static const char *make_token(const struct remote_call *call, char out[DIGEST_ID_SIZE])
+{
+    if (strcmp(call->method, "GET") == 0 || isatty(STDERR_FILENO) == 0 ||
+        digest_init() != STATUS_OK)
+        return NULL;
+    digest_random_id(out);
+    return out;
 }
 
 /* The HTTP status, 0 when there is none. */
@@ -171,15 +260,17 @@ static long transfer(struct remote *remote, const struct remote_call *call,
 {
     struct text url = {0};
     long code = 0;
+    char id[DIGEST_ID_SIZE];
     CURLcode result = CURLE_OUT_OF_MEMORY;
+    const char *token = make_token(call, id);
     text_printf(&url, "http://mailbraked%s", call->path);
-    struct curl_slist *headers = make_headers(call->purpose);
+    struct curl_slist *headers = make_headers(call->purpose, token);
     text_reset(&remote->answer);
     curl_easy_reset(remote->curl);
     if (!url.failed && headers != NULL) {
         set_options(remote, call, text_string(&url), body);
         (void)curl_easy_setopt(remote->curl, CURLOPT_HTTPHEADER, headers);
-        result = perform(remote);
+        result = perform(remote, token);
     }
     curl_slist_free_all(headers);
     text_clear(&url);

@@ -27,9 +27,10 @@ char *remote_socket(const struct arguments *arguments, struct problems *problems
 struct remote *remote_new(const char *socket);
 void remote_free(struct remote *remote);
 
-/* Asks and waits. OK with the answer (owned by the caller) when the
- * daemon did it; INVALID with its answer, which says "error", when it did not;
- * UNAVAILABLE when it does not answer, NOMEM; then the text is in error. */
+/* Asks and waits; on a terminal it says how far a long work is. OK with the answer (owned
+ * by the caller) when the daemon did it; INVALID with its answer, which says "error",
+ * when it did not; UNAVAILABLE when it does not answer, NOMEM; then the text is in error.
+ */
 enum status remote_ask(struct remote *remote, const struct remote_call *call,
                        json_t **out_answer, struct error *error) MUST_CHECK;
 

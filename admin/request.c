@@ -172,6 +172,19 @@ static void log_entry(const struct audit_entry *entry)
     text_clear(&line);
 }
 
+static void tell_progress(void *context, size_t done, size_t total)
+{
+    const struct request *request = context;
+    progress_tell(request->progress, request->token, done, total);
+}
+
+struct actions_progress request_progress(struct request *request)
+{
+    bool asked = request->progress != NULL && request->token[0] != '\0';
+    return (struct actions_progress){.tell = asked ? tell_progress : NULL,
+                                     .context = request};
+}
+
 bool request_is_id(const char *text)
 {
     return strlen(text) == DIGEST_ID_SIZE - 1 &&

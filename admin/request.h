@@ -6,6 +6,7 @@
 
 #include "admin/control.h"
 #include "admin/peer.h"
+#include "admin/progress.h"
 #include "base/text.h"
 
 enum {
@@ -29,6 +30,8 @@ struct request_act {
 struct request {
     const struct control_context *context;
     pthread_mutex_t *reloading; /* one reload at a time */
+    struct progress *progress;
+    char token[PROGRESS_TOKEN_SIZE]; /* of X-Progress; "" */
     struct MHD_Connection *connection;
     struct snapshot *snapshot; /* a reference */
     const struct settings *settings;
@@ -54,6 +57,10 @@ const char *request_string(const struct request *request, const char *name);
 /* A duration of the body ("4h"), at most a year; *out_ms is left alone when there is
  * none. False, and the answer is made, when it is not valid. */
 bool request_duration(struct request *request, const char *name, int64_t *out_ms);
+
+/* For a long work: who asks under the request's token hears how far it is. The request
+ * outlives it. */
+struct actions_progress request_progress(struct request *request);
 
 /* True for what may be the id of a held message or an incident. */
 bool request_is_id(const char *text);

@@ -35,6 +35,7 @@ static const struct route routes[] = {
     {"POST", "/v1/explain", api_explain_run},
     {"POST", "/v1/reload", api_reload_run},
     {"GET", "/v1/audit", api_audit_show},
+    {"GET", "/v1/progress/*", api_progress_show},
 };
 
 /* "*" takes one part of the path, which is not empty. */

@@ -112,6 +112,15 @@ static int list(struct dialogue *dialogue)
         dialogue->incident == NULL ? print_holds : print_holds_of_incident);
 }
 
+/* What shows all of the message, on the relay that holds it. An id of another shape never
+ * came from an MTA, and is no word for a shell. */
+static void print_command(const json_t *hold)
+{
+    const char *command = table_text(hold, "command");
+    if (command[0] != '\0')
+        table_field("to read it", command);
+}
+
 static void print_whole_hold(const json_t *hold)
 {
     const json_t *release = json_object_get(hold, "release");
@@ -135,9 +144,11 @@ static void print_whole_hold(const json_t *hold)
     (void)printf("%-14s %s of ", "queue", table_text(hold, "queue_id"));
     output_escaped(table_text(hold, "host"));
     (void)fputc('\n', stdout);
+    print_command(hold);
     table_field("if refused", json_is_true(json_object_get(hold, "tell"))
                                   ? "the sender is told"
-                                  : "nobody is told: the sender may be forged");
+                                  : "nobody is told: the sender may be forged, or "
+                                    "can't be written to");
     table_field("if released", table_text(release, "text"));
 }
 
@@ -171,7 +182,8 @@ static json_t *decide_one(struct dialogue *dialogue, const char *verb, const cha
     const char *said = table_text(answer, "error");
     json_t *result =
         status == STATUS_OK
-            ? json_pack("{s:o, s:b}", "id", output_string(id), "ok", 1)
+            ? json_pack("{s:o, s:b, s:O*}", "id", output_string(id), "ok", 1, "untold",
+                        json_object_get(answer, "untold"))
             : json_pack("{s:o, s:b, s:o}", "id", output_string(id), "ok", 0, "error",
                         output_string(said[0] != '\0' ? said : error.text));
     json_decref(answer);
@@ -232,7 +244,10 @@ static void print_results(const json_t *answer, const char *past)
             continue;
         }
         output_escaped(id);
-        (void)printf(" %s\n", past);
+        (void)printf(" %s%s\n", past,
+                     json_is_true(json_object_get(result, "untold"))
+                         ? ", but its sender could not be told"
+                         : "");
     }
     long long done = table_number(answer, "done");
     if (json_array_size(results) == 0)
@@ -279,6 +294,30 @@ static int decide(struct dialogue *dialogue, const char *const decision[2])
     return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Those that could not be looked at, to stderr. */
+static void print_failures(const json_t *answer)
+{
+    size_t i;
+    const json_t *failure;
+    const json_t *failures = json_object_get(answer, "failures");
+    json_array_foreach(failures, i, failure)
+    {
+        const char *id = table_text(failure, "queue_id");
+        const char *why = table_text(failure, "error");
+        char line[600];
+        bool named = strncmp(why, id, strlen(id)) == 0;
+        (void)snprintf(line, sizeof line, "%s%s%s", named ? "" : id, named ? "" : ": ",
+                       why);
+        output_complaint(line);
+    }
+    long long failed = table_number(answer, "failed");
+    if (failed > (long long)json_array_size(failures)) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "mailbrake: and %lld more\n",
+                      failed - (long long)json_array_size(failures));
+    }
+}
+
 static void print_sync(const json_t *answer)
 {
     long long ended = table_number(answer, "ended");
@@ -288,11 +327,20 @@ static void print_sync(const json_t *answer)
                  table_number(answer, "restored"), table_number(answer, "foreign"),
                  table_number(answer, "failed"), ended,
                  table_plural(ended, "record", "records"));
+    print_failures(answer);
     long long spared = table_number(answer, "spared");
     if (spared > 0)
         (void)printf("%lld %s left alone: not on hold here, but perhaps on another relay "
                      "of this name.\n",
                      spared, table_plural(spared, "record", "records"));
+}
+
+static int sync(struct dialogue *dialogue)
+{
+    json_t *answer = dialogue_ask(dialogue, "POST", "/v1/sync", NULL, NULL);
+    bool complete = table_number(answer, "failed") == 0;
+    int result = dialogue_show(dialogue, answer, print_sync);
+    return complete ? result : EXIT_FAILED;
 }
 
 static int run(struct dialogue *dialogue, const char *what)
@@ -302,8 +350,7 @@ static int run(struct dialogue *dialogue, const char *what)
     if (strcmp(what, "show") == 0)
         return show(dialogue);
     if (strcmp(what, "sync") == 0)
-        return dialogue_show(
-            dialogue, dialogue_ask(dialogue, "POST", "/v1/sync", NULL, NULL), print_sync);
+        return sync(dialogue);
     for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
         if (strcmp(what, decisions[i][0]) == 0)
             return decide(dialogue, decisions[i]);

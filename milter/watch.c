@@ -23,6 +23,7 @@ enum {
     SYNC_SECONDS = 5,
     TIDY_SECONDS = 15 * 60,
     PRUNE_SECONDS = 60,
+    EXPIRE_MS = 30000,
 };
 
 struct watch {
@@ -111,37 +112,25 @@ static void send_notices(struct notices *notices, const struct settings *setting
         log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
 }
 
-static void expire_one(const struct watch *watch, const struct settings *settings,
-                       const json_t *hold, int64_t oldest_ms)
+static void tell_expired(const char *id)
 {
-    struct error error = {0};
-    const char *id = json_string_value(json_object_get(hold, "id"));
-    const char *host = json_string_value(json_object_get(hold, "host"));
-    int64_t held_ms =
-        record_parse_time(json_string_value(json_object_get(hold, "held_at")));
-    if (id == NULL || held_ms < 0 || held_ms > oldest_ms || host == NULL ||
-        strcmp(host, watch->host) != 0) /* another relay's is for it to refuse */
-        return;
-    if (actions_decide(watch->actions, settings, ACTIONS_REFUSE, id, &error) == STATUS_OK)
-        log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
-    else
-        log_throttled(SEVERITY_WARNING, "an expired hold was not refused: %s",
-                      error.text);
+    log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
 }
 
-/* What nobody decided for longer than quarantine.expire is refused. */
+/* What nobody decided for longer than quarantine.expire is refused. What can't be is
+ * tried again in a minute. */
 static void expire(const struct watch *watch, const struct settings *settings)
 {
-    struct ledger_list *holds = NULL;
-    json_t *hold;
-    int64_t oldest_ms = clock_wall_ms() - settings->quarantine.expire_ms;
-    if (ledger_list_holds(watch->engine->ledger, false, soon(), &holds) != STATUS_OK)
-        return;
-    while (ledger_list_next(holds, soon(), &hold) == STATUS_OK) {
-        expire_one(watch, settings, hold, oldest_ms);
-        json_decref(hold);
-    }
-    ledger_list_free(holds);
+    struct error error = {0};
+    size_t left = 0;
+    int64_t deadline_us = clock_monotonic_us() + EXPIRE_MS * INT64_C(1000);
+    enum status status = actions_expire(watch->actions, settings, deadline_us,
+                                        tell_expired, &left, &error);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "expired holds were not refused: %s", error.text);
+    else if (left > 0)
+        log_throttled(SEVERITY_WARNING, "%zu expired %s not refused: %s", left,
+                      left == 1 ? "hold was" : "holds were", error.text);
 }
 
 static void prune(struct engine *engine, const struct settings *settings)
@@ -189,16 +178,17 @@ static void synchronise(const struct watch *watch, const struct settings *settin
     if (ledger_take_unrecorded(watch->engine->ledger))
         sync->due = true;
     if (sync->due)
-        status = actions_sync(watch->actions, settings, &found, &error);
+        status = actions_sync(watch->actions, settings, NULL, &found, &error);
     else if (is_tidying_due(watch, sync, second))
         status = actions_tidy(watch->actions, settings, &found, &error);
     else
         return;
     if (status == STATUS_OK) {
         tell_sync(&found);
+        actions_sync_clear(&found);
         sync->spared = found.spared > 0;
         sync->due = sync->told = false;
-    } else if (sync->due && !sync->told) {
+    } else if (!sync->told) {
         log_print(SEVERITY_WARNING, "the records were not held against the queue: %s",
                   error.text);
         sync->told = true;

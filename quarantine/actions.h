@@ -3,6 +3,7 @@
 #define QUARANTINE_ACTIONS_H
 
 #include "base/text.h"
+#include "policy/brake.h"
 #include "quarantine/ledger.h"
 
 struct actions;
@@ -21,6 +22,19 @@ struct actions *actions_new(struct ledger *ledger, const struct digest_key *seal
                             const char *host);
 void actions_free(struct actions *actions);
 
+/* How a decision about one held message went. */
+struct actions_result {
+    enum status status;
+    struct error error; /* names the message */
+    bool untold;        /* refused, but the MTA can't write to its sender */
+};
+
+/* Who is told how far a long work is; tell NULL: nobody. */
+struct actions_progress {
+    void (*tell)(void *context, size_t done, size_t total);
+    void *context;
+};
+
 /* One held message, once: of two callers, here or on another relay, one succeeds and the
  * other gets CONFLICT and is told what became of the message. CONFLICT, too, when another
  * relay holds it. NOT_FOUND: there is no such hold, or its message is gone from the queue
@@ -29,6 +43,21 @@ void actions_free(struct actions *actions);
 enum status actions_decide(struct actions *actions, const struct settings *settings,
                            enum actions_verb verb, const char *id,
                            struct error *error) MUST_CHECK;
+
+/* Many of them, each as above; results has count of them. Refusals of one incident write
+ * one letter to a sender. Once helper or store do not answer, or deadline_us (monotonic)
+ * is over, the rest is UNAVAILABLE and was not tried. */
+void actions_decide_many(struct actions *actions, const struct settings *settings,
+                         enum actions_verb verb, const char *const *ids, size_t count,
+                         int64_t deadline_us, const struct actions_progress *progress,
+                         struct actions_result *results);
+
+/* Refuses what this relay holds for longer than quarantine.expire, and calls refused for
+ * each. deadline_us as above. What could not be refused is as before; *out_left says how
+ * many those are, and error why the first was not. */
+enum status actions_expire(struct actions *actions, const struct settings *settings,
+                           int64_t deadline_us, void (*refused)(const char *id),
+                           size_t *out_left, struct error *error) MUST_CHECK;
 
 /* "release", "refuse", "delete" */
 const char *actions_verb_name(enum actions_verb verb);
@@ -39,16 +68,21 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
                             const json_t *hold, bool *out_possible,
                             struct text *out) MUST_CHECK;
 
-/* What actions_sync found and did on this relay. */
+enum { ACTIONS_FAILURES_MAX = 100 };
+
+/* What actions_sync found and did on this relay; clear it. */
 struct actions_sync {
-    size_t in_queue; /* messages on hold in the MTA's queue */
-    size_t known;    /* of them with a record that says so */
-    size_t restored; /* of them without one, which they have now */
-    size_t foreign;  /* of them without a mark of ours: held by somebody else */
-    size_t failed;   /* of them that could not be looked at or recorded */
-    size_t ended;    /* records whose message is not on hold any more */
-    size_t spared;   /* such that were left alone: they may be another relay's */
+    json_t *failures; /* [{"queue_id", "error"}], the first ACTIONS_FAILURES_MAX of those
+                         that failed; NULL for none */
+    size_t in_queue;  /* messages on hold in the MTA's queue */
+    size_t known;     /* of them with a record that says so */
+    size_t restored;  /* of them without one, which they have now */
+    size_t foreign;   /* of them without a mark of ours: held by somebody else */
+    size_t failed;    /* of them that could not be looked at or recorded */
+    size_t ended;     /* records whose message is not on hold any more */
+    size_t spared;    /* such that were left alone: they may be another relay's */
 };
+void actions_sync_clear(struct actions_sync *sync);
 
 /* Whose the records are that bear this relay's name. Unless they are all its own, none of
  * them ends because this queue has not got its message. */
@@ -74,6 +108,7 @@ enum status actions_look(struct actions *actions, const struct settings *setting
 /* Rebuilds this relay's records from the MTA's queue. Waits two seconds where a record is
  * so young that its message may not have reached the queue yet. */
 enum status actions_sync(struct actions *actions, const struct settings *settings,
+                         const struct actions_progress *progress,
                          struct actions_sync *out, struct error *error) MUST_CHECK;
 
 struct actions_pull {
@@ -82,12 +117,16 @@ struct actions_pull {
     size_t failed;     /* still on their way, as far as is known */
 };
 
-/* Holds what this relay accepted from a sender before and has not delivered yet, whatever
- * the caps on held mail. key: of the brake, "sender:ADDRESS", as brake_parse_key gives
- * it; INVALID for all others. IO: it was held, but could not be written down beside the
- * state file. */
+/* True for the brakes whose mail can be pulled back: login:, sender: and client:. */
+bool actions_can_pull(const struct brake *brake);
+
+/* Holds what this relay accepted before and has not delivered yet, where the brake would
+ * stop it now, whatever the caps on held mail. INVALID for a brake whose mail can't be
+ * pulled back, or that the MTA's queue knows too little for. IO: it was held, but could
+ * not be written down beside the state file. */
 enum status actions_pull_back(struct actions *actions, const struct settings *settings,
-                              const char *key, struct actions_pull *out,
-                              struct error *error) MUST_CHECK;
+                              const struct brake *brake,
+                              const struct actions_progress *progress,
+                              struct actions_pull *out, struct error *error) MUST_CHECK;
 
 #endif

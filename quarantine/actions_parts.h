@@ -1,5 +1,6 @@
-/* The inside of actions, for the files that share the work: actions.c (one message),
- * actions_queue.c (the whole queue) and actions_pull.c (what was accepted before). */
+/* The inside of actions, for the files that share the work: actions_decide.c (held
+ * messages), actions_queue.c (the whole queue) and actions_pull.c (what was accepted
+ * before). */
 #ifndef QUARANTINE_ACTIONS_PARTS_H
 #define QUARANTINE_ACTIONS_PARTS_H
 
@@ -20,14 +21,22 @@ struct actions {
     _Atomic enum actions_names names;
 };
 
-/* A hold, and what the helper must find in its message. */
-struct actions_target {
-    const json_t *hold;
-    const char *check;
-};
-
 /* From now on, for one call of the ledger. */
 int64_t actions_deadline_us(void);
+
+/* At most so long for one batch of orders. */
+int64_t actions_helper_deadline_us(void);
+
+void actions_tell(const struct actions_progress *progress, size_t done, size_t total);
+
+/* What is wrong with deciding about a hold here and now; OK when nothing is. */
+enum status actions_check(const struct actions *actions, const json_t *hold,
+                          struct error *error) MUST_CHECK;
+
+/* By its id; the error is for people. */
+enum status actions_find(struct actions *actions, const char *id, json_t **out,
+                         struct error *error) MUST_CHECK;
+enum status actions_say_store(struct error *error, enum status status);
 
 /* "released" for "releasing" and so on; NULL for a state that is none of these. */
 const char *actions_state_after(const char *during);

@@ -1,11 +1,13 @@
 /* Pulling back what was accepted: the MTA puts it on hold, and what it bears no mark for
  * is written down in a file. */
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "policy/address.h"
-#include "policy/sender.h"
+#include "base/envelope.h"
+#include "policy/message.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
 #include "quarantine/pulled.h"
@@ -16,23 +18,56 @@ enum { REMEMBERED_AT_ONCE = 100 };
 struct pulling {
     struct actions *actions;
     const struct settings *settings;
-    const char *key;    /* of the brake */
-    const char *sender; /* in it */
+    const struct brake *brake;
+    int64_t now_ms;
     struct actions_pull *pulled;
     struct pulled *fresh; /* not in the file yet */
     struct error *forgot; /* why the file could not be written; "": it could */
 };
 
-static bool is_sender(const struct pulling *pulling, const char *queued)
+/* Messages of one batch. */
+struct batch {
+    const struct queue_message *messages[HELPER_BATCH_MAX];
+    struct helper_order orders[HELPER_BATCH_MAX];
+    char checks[HELPER_BATCH_MAX][40];
+    size_t count;
+};
+
+bool actions_can_pull(const struct brake *brake)
 {
-    struct address address;
-    struct address first;
-    const struct domains *own = &pulling->settings->policy.domains;
-    if (!actions_canonical(pulling->settings, queued, &address))
-        return false;
-    return strcmp(address.text, pulling->sender) == 0 ||
-           (sender_was_forwarded(&address, own, &first) &&
-            strcmp(first.text, pulling->sender) == 0);
+    return brake->kind == BRAKE_LOGIN || brake->kind == BRAKE_SENDER ||
+           brake->kind == BRAKE_CLIENT;
+}
+
+/* Judged as when it came. What the queue does not show of a sender, stands for any byte
+ * there. */
+static bool is_stopped(const struct pulling *pulling, const struct envelope *envelope)
+{
+    struct facts facts;
+    struct brake copy = *pulling->brake;
+    const struct brakes brakes = {.items = &copy, .count = 1};
+    facts_guess(envelope, &pulling->settings->policy, &facts);
+    if (brake_find(&brakes, &facts, NULL, pulling->now_ms) != NULL)
+        return true;
+    return copy.kind == BRAKE_SENDER &&
+           envelope_is_shown(text_after(copy.key, "sender:"), facts.sender.text);
+}
+
+/* A look at a message's envelope tells login and client. False when it can't be read. */
+static bool is_stopped_by_look(const struct pulling *pulling, const char *value)
+{
+    const char *sender, *login, *client;
+    int local;
+    json_t *json = json_loads(value, 0, NULL);
+    bool read = json_unpack(json, "{s:s, s:s, s:s, s:b}", "sender", &sender, "login",
+                            &login, "client", &client, "local", &local) == 0;
+    const struct envelope envelope = {.sender = read ? sender : "",
+                                      .login = read ? login : "",
+                                      .client = read ? client : NULL,
+                                      .local = read && local != 0};
+    bool stopped = read && is_stopped(pulling, &envelope);
+    json_decref(json);
+    return stopped;
 }
 
 /* Writes down what was pulled since the last time. That this fails is no reason to let
@@ -64,20 +99,22 @@ static void record(const struct pulling *pulling, const struct queue_message *me
 {
     char fingerprint[DIGEST_HEX_SIZE];
     struct hold hold;
+    const char *key = pulling->brake->key;
     struct pulled_message pulled = {.arrived_ms = message->arrived_ms};
     static const struct digest_key no_secret;
-    digest_hex(&no_secret, pulling->key, strlen(pulling->key), fingerprint);
+    digest_hex(&no_secret, key, strlen(key), fingerprint);
     const struct event event = {.action = ACTION_QUARANTINE,
                                 .rule = "brake",
                                 .fingerprint = fingerprint,
-                                .subject = pulling->key,
-                                .identity = pulling->key,
+                                .subject = key,
+                                .identity = key,
                                 .sender = message->sender,
                                 .before = -1,
                                 .reach = EVENT_REACH_UNKNOWN,
                                 .copies = message->recipients,
                                 .queue_id = message->queue_id,
                                 .now_ms = clock_wall_ms(),
+                                .arrived_s = message->arrived_ms / 1000,
                                 .pulled = true};
     ledger_hold(pulling->actions->ledger, pulling->settings, &event,
                 actions_deadline_us(), &hold);
@@ -95,54 +132,125 @@ static void record(const struct pulling *pulling, const struct queue_message *me
         remember(pulling);
 }
 
-/* A helper that does not answer ends it; what was delivered meanwhile does not. */
-static enum status pull(const struct pulling *pulling,
-                        const struct queue_message *message, struct error *error)
+/* Leaves in the batch those that the brake stops, by a look at each. */
+static enum status sift(const struct pulling *pulling, struct batch *batch,
+                        struct error *error)
 {
-    struct text wanted = {0};
-    text_add_string(&wanted, "sender=");
-    text_add_string(&wanted, message->sender[0] == '\0' ? "<>" : message->sender);
+    size_t kept = 0;
     enum status status =
-        wanted.failed
-            ? error_set(error, STATUS_NOMEM, "out of memory")
-            : helper_order(pulling->settings->mta.helper, ACTIONS_HELPER_MS, "hold",
-                           message->queue_id, text_string(&wanted), error);
-    text_clear(&wanted);
-    if (status == STATUS_NOMEM || status == STATUS_UNAVAILABLE)
-        return status;
+        helper_do(pulling->settings->mta.helper, actions_helper_deadline_us(), "envelope",
+                  batch->orders, batch->count, NULL, error);
+    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
+        const struct helper_order *order = &batch->orders[i];
+        if (order->status == STATUS_OK && is_stopped_by_look(pulling, order->value))
+            batch->messages[kept++] = batch->messages[i];
+        else if (order->status != STATUS_OK && order->status != STATUS_NOT_FOUND)
+            pulling->pulled->failed++;
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        free(batch->orders[i].value);
+    memset(batch->orders, 0, sizeof batch->orders);
+    batch->count = kept;
+    return status;
+}
+
+/* A message is asked for by when it came, whatever its sender looks like. A helper that
+ * does not answer ends it; what was delivered meanwhile does not. */
+static enum status pull(const struct pulling *pulling, struct batch *batch,
+                        struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (pulling->brake->kind != BRAKE_SENDER)
+        status = sift(pulling, batch, error);
+    for (size_t i = 0; i < batch->count; i++) {
+        (void)snprintf(batch->checks[i], sizeof batch->checks[i], "arrived=%lld",
+                       (long long)(batch->messages[i]->arrived_ms / 1000));
+        batch->orders[i].queue_id = batch->messages[i]->queue_id;
+        batch->orders[i].check = batch->checks[i];
+    }
     if (status == STATUS_OK)
-        record(pulling, message);
-    else if (status != STATUS_NOT_FOUND)
-        pulling->pulled->failed++;
+        status = helper_do(pulling->settings->mta.helper, actions_helper_deadline_us(),
+                           "hold", batch->orders, batch->count, NULL, error);
+    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
+        if (batch->orders[i].status == STATUS_OK)
+            record(pulling, batch->messages[i]);
+        else if (batch->orders[i].status != STATUS_NOT_FOUND)
+            pulling->pulled->failed++;
+    }
+    memset(batch->orders, 0, sizeof batch->orders);
+    batch->count = 0;
+    return status;
+}
+
+/* What the queue's list tells of a message is enough for a sender; for the rest each is
+ * looked at. */
+static bool is_candidate(const struct pulling *pulling,
+                         const struct queue_message *message)
+{
+    const struct envelope envelope = {.sender = message->sender};
+    return !message->held &&
+           (pulling->brake->kind != BRAKE_SENDER || is_stopped(pulling, &envelope));
+}
+
+static enum status pull_all(const struct pulling *pulling, const struct queue *queue,
+                            const struct actions_progress *progress, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    for (size_t i = 0; i < queue->count && status == STATUS_OK; i++) {
+        const struct queue_message *message = &queue->messages[i];
+        if (is_candidate(pulling, message)) {
+            batch->orders[batch->count].queue_id = message->queue_id;
+            batch->messages[batch->count++] = message;
+        }
+        if (batch->count == HELPER_BATCH_MAX ||
+            (batch->count > 0 && i + 1 == queue->count)) {
+            status = pull(pulling, batch, error);
+            actions_tell(progress, i + 1, queue->count);
+        }
+    }
+    free(batch);
+    return status;
+}
+
+static enum status check_brake(const struct settings *settings, const struct brake *brake,
+                               struct error *error)
+{
+    if (!actions_can_pull(brake))
+        return error_set(
+            error, STATUS_INVALID,
+            "only the mail of a login:, a sender: or a client: can be pulled back");
+    if (brake->kind == BRAKE_LOGIN && settings->mta.type == MTA_SENDMAIL)
+        return error_set(error, STATUS_INVALID,
+                         "Sendmail's queue does not say who logged in: pull back the "
+                         "mail of a sender: or a client:");
     return STATUS_OK;
 }
 
 enum status actions_pull_back(struct actions *actions, const struct settings *settings,
-                              const char *key, struct actions_pull *out,
-                              struct error *error)
+                              const struct brake *brake,
+                              const struct actions_progress *progress,
+                              struct actions_pull *out, struct error *error)
 {
-    static const char kind[] = "sender:";
     struct actions_pull pulled = {0};
     struct pulled fresh = {0};
     struct error forgot = {0};
     struct queue queue = {0};
     *error = (struct error){0};
-    if (strncmp(key, kind, sizeof kind - 1) != 0)
-        return error_set(error, STATUS_INVALID,
-                         "only the mail of a sender: can be pulled back");
     const struct pulling pulling = {.actions = actions,
                                     .settings = settings,
-                                    .key = key,
-                                    .sender = key + sizeof kind - 1,
+                                    .brake = brake,
+                                    .now_ms = clock_wall_ms(),
                                     .pulled = &pulled,
                                     .fresh = &fresh,
                                     .forgot = &forgot};
-    enum status status =
-        queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
-    for (size_t i = 0; i < queue.count && status == STATUS_OK; i++) {
-        if (!queue.messages[i].held && is_sender(&pulling, queue.messages[i].sender))
-            status = pull(&pulling, &queue.messages[i], error);
-    }
+    enum status status = check_brake(settings, brake, error);
+    if (status == STATUS_OK)
+        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
+    if (status == STATUS_OK)
+        status = pull_all(&pulling, &queue, progress, error);
     remember(&pulling);
     if (status == STATUS_OK && forgot.text[0] != '\0')
         status = error_set(error, STATUS_IO,

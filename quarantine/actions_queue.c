@@ -25,10 +25,12 @@ enum {
 struct syncing {
     struct actions *actions;
     const struct settings *settings;
-    json_t *holds; /* all records, an array */
-    json_t *by_id; /* the same records, by their ids */
+    json_t *holds;              /* all records, an array */
+    json_t *by_id;              /* the same records, by their ids */
+    json_t *pulled_by_queue_id; /* those of ours that a brake pulled back and that are not
+                                   over */
     const struct queue *queue;
-    struct pulled pulled;
+    struct pulled pulled; /* as the file has it */
     struct actions_sync *found;
 };
 
@@ -123,15 +125,7 @@ static bool is_over(const json_t *hold)
 static const json_t *find_pulled(const struct syncing *syncing,
                                  const struct queue_message *message)
 {
-    size_t i;
-    const json_t *hold;
-    json_array_foreach(syncing->holds, i, hold)
-    {
-        if (is_ours(syncing, hold) && actions_is_pulled(hold) &&
-            is_record_of(hold, message) && !is_over(hold))
-            return hold;
-    }
-    return NULL;
+    return json_object_get(syncing->pulled_by_queue_id, message->queue_id);
 }
 
 static bool was_pulled(const struct syncing *syncing, const struct queue_message *message)
@@ -204,31 +198,94 @@ static enum status take_marked(struct syncing *syncing, const char *mark,
     return status;
 }
 
+static enum status fail_message(struct actions_sync *found, const char *queue_id,
+                                const char *why)
+{
+    found->failed++;
+    if (found->failures == NULL)
+        found->failures = json_array();
+    if (json_array_size(found->failures) == ACTIONS_FAILURES_MAX)
+        return STATUS_OK;
+    return json_array_append_new(found->failures,
+                                 json_pack("{s:o, s:o}", "queue_id",
+                                           record_string(queue_id), "error",
+                                           record_string(why))) == 0
+               ? STATUS_OK
+               : STATUS_NOMEM;
+}
+
 /* NOMEM and UNAVAILABLE end the sync; a message that can't be looked at does not. */
 static enum status take_message(struct syncing *syncing,
-                                const struct queue_message *message, struct error *error)
+                                const struct queue_message *message,
+                                const struct helper_order *look, struct error *error)
 {
-    char *marks = NULL;
-    enum status status = helper_header(syncing->settings->mta.helper, ACTIONS_HELPER_MS,
-                                       message->queue_id, &marks, error);
+    enum status status = look->status;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK; /* decided meanwhile */
     syncing->found->in_queue++;
-    if (status == STATUS_INVALID || status == STATUS_IO) {
-        syncing->found->failed++;
-        return STATUS_OK;
+    if (status == STATUS_OK) {
+        const char *mark = last_line(look->value);
+        status = mark[0] == '\0' ? take_unmarked(syncing, message)
+                                 : take_marked(syncing, mark, message);
     }
-    if (status != STATUS_OK)
-        return status;
-    const char *mark = last_line(marks);
-    status = mark[0] == '\0' ? take_unmarked(syncing, message)
-                             : take_marked(syncing, mark, message);
-    free(marks);
-    if (status == STATUS_UNAVAILABLE)
+    if (look->status == STATUS_OK && status == STATUS_UNAVAILABLE)
         return error_set(error, status, "the store does not answer");
+    if (status == STATUS_UNAVAILABLE)
+        return error_set(error, status, "%s", look->error.text);
     if (status != STATUS_OK && status != STATUS_NOMEM)
-        syncing->found->failed++;
-    return status == STATUS_NOMEM ? error_set(error, status, "out of memory") : STATUS_OK;
+        status = fail_message(syncing->found, message->queue_id,
+                              look->status == STATUS_OK ? "its record can't be written"
+                                                        : look->error.text);
+    return status == STATUS_NOMEM ? error_set(error, status, "out of memory") : status;
+}
+
+/* Messages on hold, so many that one look at them is one batch. */
+struct looking {
+    const struct queue_message *messages[HELPER_BATCH_MAX];
+    struct helper_order orders[HELPER_BATCH_MAX];
+    size_t count;
+};
+
+static enum status take_batch(struct syncing *syncing, struct looking *looking,
+                              struct error *error)
+{
+    enum status status =
+        helper_do(syncing->settings->mta.helper, actions_helper_deadline_us(), "header",
+                  looking->orders, looking->count, NULL, error);
+    for (size_t i = 0; i < looking->count && status == STATUS_OK; i++)
+        status = take_message(syncing, looking->messages[i], &looking->orders[i], error);
+    for (size_t i = 0; i < looking->count; i++)
+        free(looking->orders[i].value);
+    *looking = (struct looking){.count = 0};
+    return status;
+}
+
+static enum status take_queue(struct syncing *syncing,
+                              const struct actions_progress *progress,
+                              struct error *error)
+{
+    size_t held = 0;
+    size_t done = 0;
+    const struct queue *queue = syncing->queue;
+    enum status status = STATUS_OK;
+    struct looking *looking = calloc(1, sizeof *looking);
+    if (looking == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    for (size_t i = 0; i < queue->count; i++)
+        held += queue->messages[i].held;
+    for (size_t i = 0; i < queue->count && status == STATUS_OK; i++) {
+        if (!queue->messages[i].held)
+            continue;
+        looking->orders[looking->count].queue_id = queue->messages[i].queue_id;
+        looking->messages[looking->count++] = &queue->messages[i];
+        done++;
+        if (looking->count < HELPER_BATCH_MAX && done < held)
+            continue;
+        status = take_batch(syncing, looking, error);
+        actions_tell(progress, done, held);
+    }
+    free(looking);
+    return status;
 }
 
 /* ---- sync: what the records say that the queue has not ---- */
@@ -326,9 +383,13 @@ static enum status read_records(struct syncing *syncing, struct error *error)
     if (status != STATUS_OK)
         return error_set(error, status, "the store does not answer");
     syncing->by_id = json_object();
+    syncing->pulled_by_queue_id = json_object();
     json_array_foreach(syncing->holds, i, hold)
     {
-        if (json_object_set(syncing->by_id, record_text(hold, "id"), hold) != 0)
+        bool pulled = is_ours(syncing, hold) && actions_is_pulled(hold) && !is_over(hold);
+        if (json_object_set(syncing->by_id, record_text(hold, "id"), hold) != 0 ||
+            (pulled && json_object_set(syncing->pulled_by_queue_id,
+                                       record_text(hold, "queue_id"), hold) != 0))
             return error_set(error, STATUS_NOMEM, "out of memory");
     }
     return STATUS_OK;
@@ -364,6 +425,7 @@ static enum status forget_pulled(const struct syncing *syncing, const struct que
 static void clear(struct syncing *syncing)
 {
     pulled_clear(&syncing->pulled);
+    json_decref(syncing->pulled_by_queue_id);
     json_decref(syncing->by_id);
     json_decref(syncing->holds);
 }
@@ -395,7 +457,14 @@ enum status actions_tidy(struct actions *actions, const struct settings *setting
     return status;
 }
 
+void actions_sync_clear(struct actions_sync *sync)
+{
+    json_decref(sync->failures);
+    *sync = (struct actions_sync){0};
+}
+
 enum status actions_sync(struct actions *actions, const struct settings *settings,
+                         const struct actions_progress *progress,
                          struct actions_sync *out, struct error *error)
 {
     struct actions_sync found = {0};
@@ -409,16 +478,16 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
         status = pulled_read(settings->store.state_file, &syncing.pulled, error);
     if (status == STATUS_OK)
         status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
-    for (size_t i = 0; i < queue.count && status == STATUS_OK; i++) {
-        if (queue.messages[i].held)
-            status = take_message(&syncing, &queue.messages[i], error);
-    }
+    if (status == STATUS_OK)
+        status = take_queue(&syncing, progress, error);
     if (status == STATUS_OK)
         status = end_missing(&syncing, &queue, error);
     if (status == STATUS_OK && syncing.pulled.count > 0)
         status = forget_pulled(&syncing, &queue, listed_ms, error);
     if (status == STATUS_OK)
         *out = found;
+    else
+        json_decref(found.failures);
     recount(actions);
     queue_clear(&queue);
     clear(&syncing);

@@ -38,6 +38,7 @@ struct event {
     size_t charge_count;
     bool pulled; /* it is on hold already, taken back from the queue: no cap applies, and
                     it bears no mark */
+    int64_t arrived_s;    /* of a pulled one: when the MTA got it, since 1970 */
     const char *queue_id; /* "" when not known */
     int64_t now_ms;       /* wall time */
 };

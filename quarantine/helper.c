@@ -1,4 +1,4 @@
-/* One connection, one order, one deadline over all of it. The helper is trusted to be who
+/* One connection, one deadline over all of it. The helper is trusted to be who
  * it is, since only root can make its socket, but not to be quick or brief. */
 #include "quarantine/helper.h"
 
@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/envelope.h"
+#include "base/queue_id.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
 enum {
     LIST_BYTES_MAX = 64 * 1024 * 1024,
-    REPLY_BYTES_MAX = 64 * 1024,
+    REPLY_BYTES_MAX = 1024 * 1024, /* of a batch */
     READ_BYTES = 16 * 1024,
     RETRY_MS = 10, /* when the helper's backlog is full */
 };
@@ -165,22 +167,24 @@ static enum status ask(struct exchange *exchange, const char *socket,
     return status == STATUS_OK ? take_result(reply, number, exchange->error) : status;
 }
 
-static struct exchange make_exchange(int timeout_ms, struct error *error)
+static struct exchange make_exchange(int64_t deadline_us, struct error *error)
 {
-    return (struct exchange){.fd = -1,
-                             .deadline_us =
-                                 clock_monotonic_us() + (int64_t)timeout_ms * 1000,
-                             .error = error};
+    return (struct exchange){.fd = -1, .deadline_us = deadline_us, .error = error};
 }
 
-/* A word of the order's line; blanks are what divides them. */
+static int64_t after_ms(int timeout_ms)
+{
+    return clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+}
+
+/* A word of the order's line; blanks outside quotes are what divides them. */
 static bool is_word(const char *word)
 {
     for (const char *p = word; *p != '\0'; p++) {
-        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
             return false;
     }
-    return word[0] != '\0';
+    return word[0] != '\0' && envelope_word(word) == strlen(word);
 }
 
 /* One line of a list, in place. False when it is none. */
@@ -231,7 +235,7 @@ enum status helper_list(const char *socket, int timeout_ms,
                         void (*each)(void *context, const struct queued *queued),
                         void *context, struct error *error)
 {
-    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
     struct text order = {0};
     struct text reply = {0};
     long long number = -1;
@@ -250,28 +254,6 @@ enum status helper_list(const char *socket, int timeout_ms,
     return status;
 }
 
-enum status helper_header(const char *socket, int timeout_ms, const char *queue_id,
-                          char **out_marks, struct error *error)
-{
-    struct exchange exchange = make_exchange(timeout_ms, error);
-    struct text order = {0};
-    struct text reply = {0};
-    long long number;
-    if (!is_word(queue_id))
-        return error_set(error, STATUS_INVALID, "this is no queue id");
-    text_printf(&order, "header %s\n", queue_id);
-    enum status status = ask(&exchange, socket, &order, &reply, &number);
-    text_clear(&order);
-    if (status != STATUS_OK) {
-        text_clear(&reply);
-        return status;
-    }
-    if (reply.length > 0)
-        reply.data[reply.length - 1] = '\0';
-    *out_marks = reply.data;
-    return STATUS_OK;
-}
-
 /* An order without lines in its answer. */
 static enum status carry_out(struct exchange *exchange, const char *socket,
                              const struct text *order)
@@ -283,38 +265,10 @@ static enum status carry_out(struct exchange *exchange, const char *socket,
     return status;
 }
 
-enum status helper_order(const char *socket, int timeout_ms, const char *verb,
-                         const char *queue_id, const char *check, struct error *error)
-{
-    struct exchange exchange = make_exchange(timeout_ms, error);
-    struct text order = {0};
-    if (!is_word(verb) || !is_word(queue_id) || !is_word(check))
-        return error_set(error, STATUS_INVALID, "this can't be ordered in one line");
-    text_printf(&order, "%s %s %s\n", verb, queue_id, check);
-    enum status status = carry_out(&exchange, socket, &order);
-    text_clear(&order);
-    return status;
-}
-
-enum status helper_refuse(const char *socket, int timeout_ms, const char *queue_id,
-                          const char *check, const char *address, const char *text,
-                          struct error *error)
-{
-    struct exchange exchange = make_exchange(timeout_ms, error);
-    struct text order = {0};
-    if (!is_word(queue_id) || !is_word(check) || !is_word(address))
-        return error_set(error, STATUS_INVALID, "this can't be ordered in one line");
-    text_printf(&order, "refuse %s %s %s\n", queue_id, check, address);
-    text_add_string(&order, text);
-    enum status status = carry_out(&exchange, socket, &order);
-    text_clear(&order);
-    return status;
-}
-
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error)
 {
-    struct exchange exchange = make_exchange(timeout_ms, error);
+    struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
     struct text order = {0};
     for (const char *p = addresses; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -324,5 +278,101 @@ enum status helper_notice(const char *socket, int timeout_ms, const char *addres
     text_add_string(&order, text);
     enum status status = carry_out(&exchange, socket, &order);
     text_clear(&order);
+    return status;
+}
+
+/* ---- batches ---- */
+
+static void fail_order(struct helper_order *order, enum status status, const char *why)
+{
+    order->status = error_set(&order->error, status, "%.64s: %s", order->queue_id, why);
+}
+
+/* What is no id or no word is not even sent. */
+static bool add_order(const char *verb, struct helper_order *order, struct text *lines)
+{
+    const char *const words[] = {order->check, order->address};
+    order->status = STATUS_OK;
+    if (!queue_id_is_valid(order->queue_id))
+        fail_order(order, STATUS_INVALID, "not a queue id");
+    for (size_t i = 0; i < 2; i++) {
+        if (words[i] != NULL && !is_word(words[i]))
+            fail_order(order, STATUS_INVALID, "this can't be ordered in one line");
+    }
+    if (order->status != STATUS_OK)
+        return false;
+    text_printf(lines, "%s %s", verb, order->queue_id);
+    for (size_t i = 0; i < 2; i++)
+        text_printf(lines, "%s%s", words[i] == NULL ? "" : " ",
+                    words[i] == NULL ? "" : words[i]);
+    text_add_string(lines, "\n");
+    return true;
+}
+
+/* One line of the answer. */
+static void take_answer(struct helper_order *order, const char *line)
+{
+    const char *words;
+    if (strcmp(line, "missing") == 0)
+        fail_order(order, STATUS_NOT_FOUND, "the message is not in the queue");
+    else if ((words = text_after(line, "error ")) != NULL)
+        fail_order(order, STATUS_INVALID, words);
+    else if (strcmp(line, "ok untold") == 0)
+        order->untold = true;
+    else if ((words = text_after(line, "ok")) == NULL ||
+             (*words != ' ' && *words != '\0'))
+        fail_order(order, STATUS_UNAVAILABLE, "mailbrake-mta's answer makes no sense");
+    else if (order->check == NULL &&
+             (order->value = strdup(words + (*words == ' '))) == NULL)
+        fail_order(order, STATUS_NOMEM, "out of memory");
+}
+
+/* sent: the orders that were, as many as the answer must have lines. */
+static enum status take_answers(struct text *reply, struct helper_order *const *sent,
+                                size_t count, struct error *error)
+{
+    size_t lines = 0;
+    char *line = reply->data;
+    for (size_t i = 0; i < reply->length; i++)
+        lines += reply->data[i] == '\n';
+    if (lines != count)
+        return error_set(error, STATUS_UNAVAILABLE,
+                         "mailbrake-mta: %zu answers to %zu orders", lines, count);
+    for (size_t i = 0; i < count; i++) {
+        char *end = strchr(line, '\n');
+        *end = '\0';
+        take_answer(sent[i], line);
+        line = end + 1;
+    }
+    return STATUS_OK;
+}
+
+enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,
+                      struct helper_order *orders, size_t count, const char *text,
+                      struct error *error)
+{
+    struct exchange exchange = make_exchange(deadline_us, error);
+    struct helper_order *sent[HELPER_BATCH_MAX];
+    struct text lines = {0};
+    struct text reply = {0};
+    size_t sent_count = 0;
+    long long number = -1;
+    enum status status = STATUS_OK;
+    text_add_string(&lines, "batch\n");
+    for (size_t i = 0; i < count && i < HELPER_BATCH_MAX; i++) {
+        if (add_order(verb, &orders[i], &lines))
+            sent[sent_count++] = &orders[i];
+    }
+    if (text != NULL)
+        text_printf(&lines, "\n%s", text);
+    if (sent_count > 0) {
+        status = ask(&exchange, socket, &lines, &reply, &number);
+        if (status == STATUS_OK)
+            status = take_answers(&reply, sent, sent_count, error);
+    }
+    for (size_t i = 0; i < sent_count && status != STATUS_OK; i++)
+        sent[i]->status = error_set(&sent[i]->error, status, "%s", error->text);
+    text_clear(&lines);
+    text_clear(&reply);
     return status;
 }

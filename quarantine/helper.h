@@ -1,6 +1,10 @@
-/* Orders to mailbrake-mta(8), one connection each. */
+/* Orders to mailbrake-mta(8). */
 #ifndef QUARANTINE_HELPER_H
 #define QUARANTINE_HELPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -15,22 +19,33 @@ struct queued {
 };
 
 /* socket: mta.helper. All: OK, NOT_FOUND when the message is not there (any more),
- * UNAVAILABLE when the helper does not answer within timeout_ms, INVALID with the
- * helper's words. check: "mark=HOLDID" or "sender=ADDRESS", see mailbrake-mta(8). */
+ * UNAVAILABLE when the helper does not answer in time, INVALID with the helper's words.
+ * See mailbrake-mta(8). */
 enum status helper_list(const char *socket, int timeout_ms,
                         void (*each)(void *context, const struct queued *queued),
                         void *context, struct error *error) MUST_CHECK;
-/* The message's X-Mailbrake fields, joined by newlines; the caller frees. */
-enum status helper_header(const char *socket, int timeout_ms, const char *queue_id,
-                          char **out_marks, struct error *error) MUST_CHECK;
-/* verb: release, delete or hold. */
-enum status helper_order(const char *socket, int timeout_ms, const char *verb,
-                         const char *queue_id, const char *check,
-                         struct error *error) MUST_CHECK;
-/* Refuses with a notice to address ("-": without one); text is a whole message. */
-enum status helper_refuse(const char *socket, int timeout_ms, const char *queue_id,
-                          const char *check, const char *address, const char *text,
-                          struct error *error) MUST_CHECK;
+enum { HELPER_BATCH_MAX = 100 };
+
+/* One message's part in a batch. */
+struct helper_order {
+    const char *queue_id;
+    const char *check;   /* "mark=HOLDID" and so on; NULL where the verb only looks */
+    const char *address; /* whom a refusal tells; "-": nobody. NULL for other verbs */
+
+    enum status status; /* NOT_FOUND, INVALID with the helper's words, or as below */
+    struct error error; /* begins with the queue id */
+    char *value;        /* what a look found, for free(3); else NULL */
+    bool untold;        /* refused, but the MTA can't write to address */
+};
+
+/* verb: header (value: the last X-Mailbrake field, or ""), envelope (value: JSON),
+ * release, delete, hold or refuse (text is a whole message, for the one address that all
+ * name). At most HELPER_BATCH_MAX orders, one connection, until deadline_us (monotonic).
+ * OK when each was answered. Otherwise those that were not have the same status and words
+ * as the call: nobody knows whether they were done. */
+enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,
+                      struct helper_order *orders, size_t count, const char *text,
+                      struct error *error) MUST_CHECK;
 /* Sends a message; addresses separated by blanks. */
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error) MUST_CHECK;

@@ -190,6 +190,7 @@ static json_t *make_hold(const struct holding *holding)
         .held_ms = event->now_ms,
         .tell = event->tell,
         .pulled = event->pulled,
+        .arrived_s = event->arrived_s,
     };
     return record_new_hold(&hold);
 }

@@ -254,6 +254,7 @@ static json_t *make_hold(const struct restoring *restoring,
                                        .held_ms = restoring->stray->arrived_ms,
                                        .tell = restoring->tell,
                                        .pulled = restoring->stray->pulled,
+                                       .arrived_s = restoring->stray->arrived_ms / 1000,
                                        .restored = true};
     return record_new_hold(&fields);
 }

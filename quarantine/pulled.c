@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/durable.h"
+#include "base/queue_id.h"
 #include "base/text.h"
 
 enum { LINE_SIZE = 128 };
@@ -51,9 +52,10 @@ static bool parse(const char *line, struct pulled_message *out)
 {
     char end = '\0';
     /* NOLINTNEXTLINE(cert-err34-c): saturates */
-    return sscanf(line, "%40[0-9A-Za-z] %" SCNd64 " %16[0-9a-f] %16[0-9a-f-]%c",
-                  out->queue_id, &out->arrived_ms, out->id, out->incident, &end) == 5 &&
-           end == '\n' && strlen(out->id) == DIGEST_ID_SIZE - 1;
+    return sscanf(line, "%40s %" SCNd64 " %16[0-9a-f] %16[0-9a-f-]%c", out->queue_id,
+                  &out->arrived_ms, out->id, out->incident, &end) == 5 &&
+           end == '\n' && queue_id_is_valid(out->queue_id) &&
+           strlen(out->id) == DIGEST_ID_SIZE - 1;
 }
 
 enum status pulled_read(const char *state_file, struct pulled *out, struct error *error)

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/queue_id.h"
 #include "base/status.h"
 
-enum { PULLED_MAX = 20000, PULLED_QUEUE_ID_SIZE = 41 };
+enum { PULLED_MAX = 20000, PULLED_QUEUE_ID_SIZE = QUEUE_ID_MAX + 1 };
 
 /* Queue ids are used again: one with its time of arrival is a message. */
 struct pulled_message {

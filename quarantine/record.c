@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/envelope.h"
 #include "base/utf8.h"
 #include "quarantine/ledger.h"
 
@@ -41,10 +42,10 @@ static json_t *make_strings(const char *const *texts, size_t count)
     return array;
 }
 
-/* Not to an address that had to be cut. */
+/* Not to what is no address, or had to be cut. */
 static bool may_tell(const char *sender, bool tell)
 {
-    return tell && sender[0] != '\0' && strlen(sender) <= RECORD_TEXT_MAX;
+    return tell && strlen(sender) <= RECORD_TEXT_MAX && envelope_can_tell(sender);
 }
 
 char *record_dump(const json_t *record)
@@ -246,7 +247,7 @@ json_t *record_new_hold(const struct record_hold *hold)
 {
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
-        "s:o, s:I, s:s, s:b, s:b, s:o, s:o, s:[s, s, s]}",
+        "s:o, s:I, s:s, s:b, s:b, s:I, s:o, s:o, s:[s, s, s]}",
         "id", hold->id, "incident", hold->incident, "rule", record_string(hold->rule),
         "identity", record_string(hold->identity), "lists",
         make_strings(hold->lists, hold->lists_named), "list_count",
@@ -256,7 +257,8 @@ json_t *record_new_hold(const struct record_hold *hold)
         "tell", may_tell(hold->sender, hold->tell), "addressed",
         make_strings(hold->addressed, hold->addressed_named), "addressed_count",
         (json_int_t)hold->addressed_count, "in", hold->open_id, "restored",
-        hold->restored, "pulled", hold->pulled, "teaches", make_lessons(hold), "client",
+        hold->restored, "pulled", hold->pulled, "arrived_s", (json_int_t)hold->arrived_s,
+        "teaches", make_lessons(hold), "client",
         record_string(hold->client == NULL ? "" : hold->client), "party",
         hold->party == NULL ? "" : hold->party->identity,
         hold->party == NULL ? "" : hold->party->client,

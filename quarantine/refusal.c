@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/envelope.h"
 #include "quarantine/letter.h"
 #include "quarantine/record.h"
 
@@ -31,7 +32,9 @@ static void add_addressed(struct text *body, const json_t *hold)
         text_printf(body, "    and %lld more\n", (long long)(count - named));
 }
 
-static void add_body(struct text *body, const json_t *hold, const struct domains *own)
+/* count: how many messages of the incident are refused together. */
+static void add_body(struct text *body, const json_t *hold, size_t count,
+                     const struct domains *own)
 {
     const char *domain = domains_first(own);
     int64_t reach = record_number(hold, "reach");
@@ -61,29 +64,30 @@ static void add_body(struct text *body, const json_t *hold, const struct domains
     text_add_string(body, ", the message ");
     add_escaped(body, record_text(hold, "id"), NAME_SHOWN);
     text_add_string(body, ".\n");
+    if (count > 1)
+        text_printf(body,
+                    "%zu more of your messages, stopped for the same reason, %s refused "
+                    "with it.\n",
+                    count - 1, count == 2 ? "was" : "were");
     if (domain != NULL)
         text_printf(body, "If you think that this is wrong, write to postmaster@%s.\n",
                     domain);
 }
 
-/* The helper's protocol and SMTP take such an address as it is. */
-static bool is_plain(const char *address)
+bool refusal_is_told(const json_t *hold)
 {
-    for (const char *c = address; *c != '\0'; c++) {
-        if (*c <= ' ' || *c > '~' || strchr("\"\\,;<>()[]:", *c) != NULL)
-            return false;
-    }
-    return strchr(address, '@') != NULL && address[0] != '-';
+    return json_is_true(json_object_get(hold, "tell")) &&
+           envelope_can_tell(record_text(hold, "sender"));
 }
 
-enum status refusal_make(const json_t *hold, const struct digest_key *key,
+enum status refusal_make(const json_t *hold, size_t count, const struct digest_key *key,
                          const struct domains *own, int64_t now_ms, struct refusal *out)
 {
     struct refusal refusal = {0};
     const char *sender = record_text(hold, "sender");
-    bool tell = json_is_true(json_object_get(hold, "tell")) && is_plain(sender);
+    bool tell = refusal_is_told(hold);
     struct text body = {0};
-    add_body(&body, hold, own);
+    add_body(&body, hold, count, own);
     const struct letter letter = {.recipients = &sender,
                                   .recipient_count = 1,
                                   .subject = "Your message was refused",

@@ -4,6 +4,8 @@
 #define QUARANTINE_REFUSAL_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
@@ -16,9 +18,12 @@ struct refusal {
     struct text message, address;
 };
 
-/* The notice about a hold, as ledger_find_hold gives it; *out is to be cleared. NOMEM is
- * the only failure. */
-enum status refusal_make(const json_t *hold, const struct digest_key *key,
+/* Whether its sender may be told, and can be. */
+bool refusal_is_told(const json_t *hold);
+
+/* The notice about a hold, as ledger_find_hold gives it, that is refused as one of count
+ * of its incident and sender; *out is to be cleared. NOMEM is the only failure. */
+enum status refusal_make(const json_t *hold, size_t count, const struct digest_key *key,
                          const struct domains *own, int64_t now_ms,
                          struct refusal *out) MUST_CHECK;
 void refusal_clear(struct refusal *refusal);

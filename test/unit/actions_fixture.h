@@ -7,6 +7,7 @@
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,15 +23,18 @@
 enum { QUEUE_SIZE = 32 };
 
 struct mail {
-    char id[16], queue[16], sender[64], mark[200];
+    char id[24], queue[16], sender[64], mark[200];
+    char login[64], client[64];
 };
+
+enum { ARRIVED_S = 1753470153 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of the queue and orders */
 static struct mail queue[QUEUE_SIZE];
 static size_t queued;
-static char order[70000]; /* the last that was no list and no header */
-static atomic_int orders;
-static atomic_bool fails, stop;
+static char order[70000]; /* the last batch that was no look, or order that was no list */
+static atomic_int orders, batches;
+static atomic_bool fails, stop, hangs;
 static char path[100];
 static int listener;
 static pthread_t thread;
@@ -55,6 +59,8 @@ static inline struct mail *find_mail(const char *id)
 static inline bool is_wanted(const struct mail *mail, const char *wanted)
 {
     char id[100];
+    if (strncmp(wanted, "arrived=", 8) == 0)
+        return atoll(wanted + 8) == ARRIVED_S;
     if (strncmp(wanted, "sender=", 7) == 0)
         return strcmp(wanted + 7, mail->sender) == 0;
     (void)snprintf(id, sizeof id, "id=%s ", wanted + 5);
@@ -70,8 +76,8 @@ static inline void list_queue(FILE *out)
         (void)fprintf(
             out,
             "{\"queue_name\": \"%s\", \"queue_id\": \"%s\", \"sender\": \"%s\", "
-            "\"arrival_time\": 1753470153, \"size\": 100, \"recipients\": 3}\n",
-            queue[i].queue, queue[i].id, queue[i].sender);
+            "\"arrival_time\": %d, \"size\": 100, \"recipients\": 3}\n",
+            queue[i].queue, queue[i].id, queue[i].sender, ARRIVED_S);
         count++;
     }
     (void)fprintf(out, "ok %d\n", count);
@@ -94,31 +100,70 @@ static inline void obey(const char *verb, struct mail *mail, const char *wanted,
     }
 }
 
+static inline void look(const char *verb, const struct mail *mail, FILE *out)
+{
+    if (mail == NULL)
+        (void)fputs("missing\n", out);
+    else if (strncmp(mail->mark, "error ", 6) == 0)
+        (void)fprintf(out, "%s\n", mail->mark);
+    else if (strcmp(verb, "header") == 0)
+        (void)fprintf(out, "ok%s%s\n", mail->mark[0] ? " " : "", mail->mark);
+    else
+        (void)fprintf(out,
+                      "ok {\"sender\": \"%s\", \"arrival_time\": %d, \"login\": \"%s\", "
+                      "\"client\": \"%s\", \"local\": %s}\n",
+                      mail->sender, ARRIVED_S, mail->login, mail->client,
+                      mail->client[0] == '\0' ? "true" : "false");
+}
+
+/* Orders, one a line, up to an empty line. */
+static inline void serve_batch(const char *words, FILE *out)
+{
+    int count = 0;
+    bool looks = false;
+    for (const char *line = strchr(words, '\n') + 1; *line != '\0' && *line != '\n';
+         line = strchr(line, '\n') + 1) {
+        char verb[20] = "";
+        char id[24] = "";
+        char wanted[200] = "";
+        (void)sscanf(line, "%19s %23s %199s", verb, id, wanted);
+        looks = strcmp(verb, "header") == 0 || strcmp(verb, "envelope") == 0;
+        struct mail *mail = find_mail(id);
+        if (looks)
+            look(verb, mail, out);
+        else
+            obey(verb, mail, wanted, out);
+        count++;
+    }
+    (void)fprintf(out, "ok %d\n", count);
+    if (looks)
+        return;
+    (void)snprintf(order, sizeof order, "%s", strchr(words, '\n') + 1);
+    atomic_fetch_add(&batches, 1);
+}
+
 static inline void serve_one(int fd)
 {
     static char words[70000];
-    char verb[20] = "";
-    char id[20] = "";
-    char wanted[200] = "";
     size_t length = 0;
     ssize_t got;
     while ((got = recv(fd, words + length, sizeof words - 1 - length, 0)) > 0)
         length += (size_t)got;
     words[length] = '\0';
-    (void)sscanf(words, "%19s %19s %199s", verb, id, wanted);
+    while (hangs && !stop)
+        (void)usleep(5000);
+    struct pollfd peer = {.fd = fd};
+    if (poll(&peer, 1, 0) > 0 && (peer.revents & POLLHUP) != 0)
+        return; /* as mailbrake-mta does: nobody waits */
     FILE *out = fdopen(dup(fd), "w");
     (void)pthread_mutex_lock(&mutex);
-    struct mail *mail = find_mail(id);
-    if (strcmp(verb, "list") == 0) {
+    if (strcmp(words, "list\n") == 0) {
         list_queue(out);
-    } else if (strcmp(verb, "header") == 0) {
-        if (mail == NULL)
-            (void)fputs("missing\n", out);
-        else
-            (void)fprintf(out, "%s%sok\n", mail->mark, mail->mark[0] ? "\n" : "");
-    } else {
+    } else if (strncmp(words, "batch\n", 6) == 0) {
+        serve_batch(words, out);
+    } else { /* notice */
         memcpy(order, words, length + 1);
-        obey(verb, mail, wanted, out);
+        (void)fputs("ok\n", out);
     }
     (void)pthread_mutex_unlock(&mutex);
     (void)fclose(out);
@@ -218,10 +263,11 @@ static inline void setup(void)
     static char nothing[] = "";
     static char domain[] = "own.example", delimiters[] = "+";
     static char *names[] = {domain};
+    (void)signal(SIGPIPE, SIG_IGN); /* of a client that did not wait */
     memset(queue, 0, sizeof queue); /* nobody else is there yet */
     queued = 0;
-    orders = 0;
-    fails = false;
+    orders = batches = 0;
+    fails = hangs = false;
     start_helper();
     (void)snprintf(helper_path, sizeof helper_path, "%s", path);
     settings = (struct settings){0};
@@ -314,8 +360,8 @@ static inline void expect_words(const char *words)
 static inline struct actions_sync sync_now(void)
 {
     struct actions_sync found;
-    ck_assert_msg(actions_sync(actions, &settings, &found, &error) == STATUS_OK, "%s",
-                  error.text);
+    ck_assert_msg(actions_sync(actions, &settings, NULL, &found, &error) == STATUS_OK,
+                  "%s", error.text);
     return found;
 }
 

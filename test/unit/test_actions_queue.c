@@ -2,17 +2,29 @@
  * pulls back. */
 #include "actions_fixture.h"
 
+static enum status pull(const char *typed, struct actions_pull *pulled)
+{
+    struct brake brake;
+    ck_assert_int_eq(brake_parse_key(typed, &settings.policy.domains, &brake, &error),
+                     STATUS_OK);
+    brake.until_ms = INT64_MAX;
+    enum status status =
+        actions_pull_back(actions, &settings, &brake, NULL, pulled, &error);
+    brake_clear(&brake);
+    return status;
+}
+
 START_TEST(sync_knows_restores_and_ends)
 {
-    struct hold known = hold_mail("4QA", "a@own.example", true);
-    struct hold gone = hold_mail("4QB", "a@own.example", true);
-    struct hold released = hold_mail("4QC", "a@own.example", true);
+    struct hold known = hold_mail("ABCDEA", "a@own.example", true);
+    struct hold gone = hold_mail("ABCDEB", "a@own.example", true);
+    struct hold released = hold_mail("ABCDEC", "a@own.example", true);
     move_mail(1, "");
     move_mail(2, "deferred");
-    add_mail("4QD", "hold", "b@own.example");
+    add_mail("ABCDED", "hold", "b@own.example");
     mark_mail(3, "id=0011223344556677 rule=many incident=8899aabbccddeeff reach=7");
-    add_mail("4QE", "hold", "c@own.example"); /* by somebody else */
-    add_mail("4QF", "active", "d@own.example");
+    add_mail("ABCDEE", "hold", "c@own.example"); /* by somebody else */
+    add_mail("ABCDEF", "active", "d@own.example");
     struct actions_sync found = sync_now();
     ck_assert_uint_eq(found.in_queue, 3);
     ck_assert_uint_eq(found.known, 1);
@@ -33,9 +45,9 @@ END_TEST
 
 START_TEST(sync_ends_what_a_crash_left_behind)
 {
-    struct hold done = hold_mail("4QA", "a@own.example", true);
-    struct hold undone = hold_mail("4QB", "a@own.example", true);
-    struct hold refused = hold_mail("4QC", "a@own.example", true);
+    struct hold done = hold_mail("ABCDEA", "a@own.example", true);
+    struct hold undone = hold_mail("ABCDEB", "a@own.example", true);
+    struct hold refused = hold_mail("ABCDEC", "a@own.example", true);
     ck_assert_int_eq(ledger_move(ledger, done.id, "held", "releasing", soon()),
                      STATUS_OK);
     ck_assert_int_eq(ledger_move(ledger, undone.id, "held", "deleting", soon()),
@@ -60,7 +72,7 @@ START_TEST(sync_leaves_other_relays_alone)
     struct ledger *elsewhere = ledger_new(store, &key, "relay2");
     struct ledger *here = ledger;
     ledger = elsewhere;
-    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
     ledger = here;
     move_mail(0, "");
     ck_assert_uint_eq(sync_now().ended, 0);
@@ -73,9 +85,9 @@ START_TEST(sync_without_a_helper_changes_nothing)
 {
     static char nowhere[] = "/tmp/mailbrake-no-helper";
     struct actions_sync found;
-    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
     settings.mta.helper = nowhere;
-    ck_assert_int_eq(actions_sync(actions, &settings, &found, &error),
+    ck_assert_int_eq(actions_sync(actions, &settings, NULL, &found, &error),
                      STATUS_UNAVAILABLE);
     expect_state(hold.id, "held");
 }
@@ -85,13 +97,11 @@ START_TEST(pull_back_holds_one_sender)
 {
     struct actions_pull pulled;
     json_t *holds;
-    add_mail("4QA", "deferred", "Ann+tag@OWN.example");
-    add_mail("4QB", "active", "ann@own.example");
-    add_mail("4QC", "deferred", "bob@own.example");
-    add_mail("4QD", "hold", "ann@own.example");
-    ck_assert_int_eq(
-        actions_pull_back(actions, &settings, "sender:ann@own.example", &pulled, &error),
-        STATUS_OK);
+    add_mail("ABCDEA", "deferred", "Ann+tag@OWN.example");
+    add_mail("ABCDEB", "active", "ann@own.example");
+    add_mail("ABCDEC", "deferred", "bob@own.example");
+    add_mail("ABCDED", "hold", "ann@own.example");
+    ck_assert_int_eq(pull("sender:ann@own.example", &pulled), STATUS_OK);
     ck_assert_uint_eq(pulled.held, 2);
     ck_assert_uint_eq(pulled.failed + pulled.unrecorded, 0);
     ck_assert_str_eq(get_mail(2).queue, "deferred");
@@ -105,7 +115,7 @@ START_TEST(pull_back_holds_one_sender)
     ck_assert_uint_eq(found.foreign, 1);
     ck_assert_uint_eq(found.ended, 0);
     ck_assert_int_eq(decide(ACTIONS_RELEASE, record_text(first, "id")), STATUS_OK);
-    ck_assert_ptr_nonnull(strstr(last_order(), " sender="));
+    ck_assert_ptr_nonnull(strstr(last_order(), " arrived="));
     json_decref(holds);
 }
 END_TEST
@@ -135,17 +145,15 @@ START_TEST(sync_knows_again_what_was_pulled_back)
     (void)snprintf(file, sizeof file, "%s.pulled", state_file);
     settings.store.state_file = state_file;
     settings.quarantine.max_per_incident = settings.quarantine.max_messages = 1;
-    add_mail("4QA", "deferred", "Ann+tag@OWN.example");
-    add_mail("4QB", "active", "ann@own.example");
-    add_mail("4QC", "active", "ann@own.example");
-    ck_assert_int_eq(
-        actions_pull_back(actions, &settings, "sender:ann@own.example", &pulled, &error),
-        STATUS_OK);
+    add_mail("ABCDEA", "deferred", "Ann+tag@OWN.example");
+    add_mail("ABCDEB", "active", "ann@own.example");
+    add_mail("ABCDEC", "active", "ann@own.example");
+    ck_assert_int_eq(pull("sender:ann@own.example", &pulled), STATUS_OK);
     ck_assert_uint_eq(pulled.held, 3);
     json_t *before = list_holds();
     ck_assert_uint_eq(json_array_size(before), 3);
     move_mail(2, "active");
-    add_mail("4QX", "hold", "ann@own.example"); /* by somebody else */
+    add_mail("ABCDE9", "hold", "ann@own.example"); /* by somebody else */
     forget_everything();
     struct actions_sync found = sync_now();
     ck_assert_uint_eq(found.restored, 2);
@@ -159,7 +167,7 @@ START_TEST(sync_knows_again_what_was_pulled_back)
     ck_assert(json_is_null(json_object_get(hold, "reach")));
     ck_assert_uint_eq(sync_now().known, 2);
     ck_assert_int_eq(decide(ACTIONS_RELEASE, record_text(hold, "id")), STATUS_OK);
-    ck_assert_ptr_nonnull(strstr(last_order(), " sender="));
+    ck_assert_ptr_nonnull(strstr(last_order(), " arrived="));
     json_decref(before);
     json_decref(after);
     for (size_t i = 0; i < 3; i++)
@@ -177,12 +185,10 @@ END_TEST
 START_TEST(sync_knows_a_released_message_that_was_pulled_back)
 {
     struct actions_pull pulled;
-    struct hold hold = hold_mail("4QA", "a@own.example", true);
+    struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
     ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_OK);
     move_mail(0, "deferred");
-    ck_assert_int_eq(
-        actions_pull_back(actions, &settings, "sender:a@own.example", &pulled, &error),
-        STATUS_OK);
+    ck_assert_int_eq(pull("sender:a@own.example", &pulled), STATUS_OK);
     ck_assert_uint_eq(pulled.held, 1);
     struct actions_sync found = sync_now();
     ck_assert_uint_eq(found.known, 1);
@@ -199,9 +205,9 @@ END_TEST
 /* Where marks that came in are kept: in monitor mode, and from our relays. */
 START_TEST(sync_lets_no_copy_of_a_mark_take_a_record)
 {
-    struct hold victim = hold_mail("4QB", "a@own.example", true);
+    struct hold victim = hold_mail("ABCDEB", "a@own.example", true);
     for (size_t i = 1; i < 3; i++) {
-        add_mail(i == 1 ? "4QA" : "4QC", "hold", "b@own.example");
+        add_mail(i == 1 ? "ABCDEA" : "ABCDEC", "hold", "b@own.example");
         mark_mail(i, get_mail(0).mark);
     }
     for (int i = 0; i < 2; i++) {
@@ -211,14 +217,14 @@ START_TEST(sync_lets_no_copy_of_a_mark_take_a_record)
         ck_assert_uint_eq(found.restored + found.ended, 0);
     }
     ck_assert_int_eq(decide(ACTIONS_RELEASE, victim.id), STATUS_OK);
-    ck_assert_ptr_nonnull(strstr(last_order(), " 4QB "));
+    ck_assert_ptr_nonnull(strstr(last_order(), " ABCDEB "));
 }
 END_TEST
 
 START_TEST(sync_spares_records_of_a_namesake)
 {
-    struct hold hold = hold_mail("4QA", "a@own.example", true);
-    struct hold gone = hold_mail("4QB", "a@own.example", true);
+    struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
+    struct hold gone = hold_mail("ABCDEB", "a@own.example", true);
     move_mail(1, "");
     actions_set_names(actions, ACTIONS_NAMES_SHARED);
     struct actions_sync found = sync_now();
@@ -236,12 +242,104 @@ START_TEST(sync_spares_records_of_a_namesake)
 }
 END_TEST
 
-START_TEST(pull_back_is_for_senders)
+/* What can't be looked at is named, and stops nothing. */
+START_TEST(sync_names_what_it_could_not_look_at)
+{
+    struct hold known = hold_mail("ABCDEA", "a@own.example", true);
+    add_mail("ABCDEB", "hold", "b@own.example");
+    mark_mail(1, "error postcat: fatal");
+    add_mail("not-an-id", "hold", "b@own.example");
+    struct actions_sync found = sync_now();
+    ck_assert_uint_eq(found.in_queue, 3);
+    ck_assert_uint_eq(found.known, 1);
+    ck_assert_uint_eq(found.failed, 2);
+    ck_assert_uint_eq(json_array_size(found.failures), 2);
+    const json_t *first = json_array_get(found.failures, 0);
+    ck_assert_str_eq(record_text(first, "queue_id"), "ABCDEB");
+    ck_assert_str_eq(record_text(first, "error"), "ABCDEB: postcat: fatal");
+    ck_assert_str_eq(record_text(json_array_get(found.failures, 1), "error"),
+                     "not-an-id: not a queue id");
+    expect_state(known.id, "held");
+    actions_sync_clear(&found);
+}
+END_TEST
+
+/* Whatever it looks like, and as the queue shows it. */
+START_TEST(pull_back_finds_odd_senders)
+{
+    static const struct {
+        const char *key, *shown;
+    } odd[] = {
+        {"sender:o'brien@own.example", "o'brien@own.example"},
+        {"sender:|x@own.example", "|x@own.example"},
+        {"sender:/x`id`@own.example", "/x`id`@own.example"},
+        {"sender:\"a b\"@own.example", "\\\"a b\\\"@own.example"},
+        {"sender:j\xc3\xbcrgen@own.example", "j\xc3\xbcrgen@own.example"},
+        {"sender:j\xc3\xbcrgen@own.example", "j??rgen@own.example"},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        struct actions_pull pulled;
+        char id[8];
+        (void)snprintf(id, sizeof id, "ABCDE%zu", i);
+        add_mail(id, "deferred", odd[i].shown);
+        ck_assert_int_eq(pull(odd[i].key, &pulled), STATUS_OK);
+        ck_assert_msg(pulled.held == 1, "%s: %s", odd[i].key, last_order());
+        ck_assert_str_eq(get_mail(i).queue, "hold");
+    }
+    json_t *holds = list_holds();
+    for (size_t i = 0; i < json_array_size(holds); i++)
+        ck_assert_int_eq(
+            decide(ACTIONS_REFUSE, record_text(json_array_get(holds, i), "id")),
+            STATUS_OK);
+    json_decref(holds);
+}
+END_TEST
+
+static void add_from(size_t i, const char *login, const char *client)
+{
+    char id[8];
+    (void)snprintf(id, sizeof id, "ABCDE%zu", i);
+    add_mail(id, "active", i % 2 == 0 ? "ann@own.example" : "x@elsewhere.example");
+    struct mail mail = get_mail(i);
+    (void)snprintf(mail.login, sizeof mail.login, "%s", login);
+    (void)snprintf(mail.client, sizeof mail.client, "%s", client);
+    put_mail(i, &mail);
+}
+
+START_TEST(pull_back_knows_logins_and_clients)
 {
     struct actions_pull pulled;
-    ck_assert_int_eq(
-        actions_pull_back(actions, &settings, "login:a@own.example", &pulled, &error),
-        STATUS_INVALID);
+    add_from(0, "", "10.0.8.15");
+    add_from(1, "Ann", "192.0.2.9");
+    add_from(2, "ann@own.example", "10.0.8.16");
+    add_from(3, "bob", "2001:db8::7");
+    add_from(4, "", "");
+    ck_assert_int_eq(pull("login:ann", &pulled), STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 2);
+    ck_assert_str_eq(get_mail(1).queue, "hold");
+    ck_assert_str_eq(get_mail(2).queue, "hold");
+    ck_assert_int_eq(pull("client:10.0.8.0/24", &pulled), STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 1);
+    ck_assert_str_eq(get_mail(0).queue, "hold");
+    ck_assert_int_eq(pull("client:local", &pulled), STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 1);
+    ck_assert_str_eq(get_mail(4).queue, "hold");
+    ck_assert_str_eq(get_mail(3).queue, "active");
+    ck_assert_int_eq(pull("client:2001:db8::/32", &pulled), STATUS_OK);
+    ck_assert_uint_eq(pulled.held, 1);
+}
+END_TEST
+
+START_TEST(pull_back_is_for_who_sends)
+{
+    static const char *const keys[] = {"all", "list:all@own.example",
+                                       "domain:own.example"};
+    struct actions_pull pulled;
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(pull(keys[i], &pulled), STATUS_INVALID);
+    settings.mta.type = MTA_SENDMAIL;
+    ck_assert_int_eq(pull("login:a@own.example", &pulled), STATUS_INVALID);
+    expect_words("does not say who logged in");
     ck_assert_int_eq(orders, 0);
 }
 END_TEST
@@ -261,7 +359,10 @@ int main(void)
     tcase_add_test(cases, sync_knows_a_released_message_that_was_pulled_back);
     tcase_add_test(cases, sync_lets_no_copy_of_a_mark_take_a_record);
     tcase_add_test(cases, sync_spares_records_of_a_namesake);
-    tcase_add_test(cases, pull_back_is_for_senders);
+    tcase_add_test(cases, sync_names_what_it_could_not_look_at);
+    tcase_add_test(cases, pull_back_finds_odd_senders);
+    tcase_add_test(cases, pull_back_knows_logins_and_clients);
+    tcase_add_test(cases, pull_back_is_for_who_sends);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -150,10 +150,25 @@ static void see(void *context, const struct queued *queued)
                    queued->recipients);
 }
 
+static int64_t in_ms(int ms)
+{
+    return clock_monotonic_us() + ms * INT64_C(1000);
+}
+
+/* One order, alone in its batch; error is its own. */
+static enum status do_one(const char *verb, struct helper_order *one, const char *text,
+                          int timeout_ms)
+{
+    enum status status = helper_do(path, in_ms(timeout_ms), verb, one, 1, text, &error);
+    if (status == STATUS_OK)
+        error = one->error;
+    return status == STATUS_OK ? one->status : status;
+}
+
 static enum status release(int timeout_ms)
 {
-    return helper_order(path, timeout_ms, "release", "4Qabc", "mark=0123456789abcdef",
-                        &error);
+    struct helper_order one = {.queue_id = "ABCDEF123", .check = "mark=0123456789abcdef"};
+    return do_one("release", &one, NULL, timeout_ms);
 }
 
 START_TEST(helper_lists_the_queue)
@@ -221,36 +236,67 @@ START_TEST(helper_list_is_whole_or_none)
 }
 END_TEST
 
-START_TEST(helper_gives_the_marks)
+START_TEST(helper_gives_what_a_look_found)
 {
-    char *marks = NULL;
-    start(ANSWER, "id=1 rule=r incident=- reach=1\nid=2\nok\n");
-    ck_assert_int_eq(helper_header(path, SOON_MS, "4Qabc", &marks, &error), STATUS_OK);
-    ck_assert_str_eq(marks, "id=1 rule=r incident=- reach=1\nid=2");
-    ck_assert_str_eq(order, "header 4Qabc\n");
-    free(marks);
-    answer = "ok\n";
-    ck_assert_int_eq(helper_header(path, SOON_MS, "4Qabc", &marks, &error), STATUS_OK);
-    ck_assert_str_eq(marks, "");
-    free(marks);
-    answer = "missing\n";
-    ck_assert_int_eq(helper_header(path, SOON_MS, "4Qabc", &marks, &error),
-                     STATUS_NOT_FOUND);
+    struct helper_order looks[] = {{.queue_id = "ABCDEF123"},
+                                   {.queue_id = "4jcDDt57Xzz8Zby"},
+                                   {.queue_id = "ABCDEF124"},
+                                   {.queue_id = "ABCDEF125"}};
+    start(ANSWER, "ok id=1 rule=r incident=- reach=1\nok\nmissing\nerror odd\nok 4\n");
+    ck_assert_int_eq(helper_do(path, in_ms(SOON_MS), "header", looks, 4, NULL, &error),
+                     STATUS_OK);
+    ck_assert_str_eq(order, "batch\nheader ABCDEF123\nheader 4jcDDt57Xzz8Zby\n"
+                            "header ABCDEF124\nheader ABCDEF125\n");
+    ck_assert_str_eq(looks[0].value, "id=1 rule=r incident=- reach=1");
+    ck_assert_str_eq(looks[1].value, "");
+    ck_assert_int_eq(looks[2].status, STATUS_NOT_FOUND);
+    ck_assert_int_eq(looks[3].status, STATUS_INVALID);
+    ck_assert_str_eq(looks[3].error.text, "ABCDEF125: odd");
+    free(looks[0].value);
+    free(looks[1].value);
 }
 END_TEST
 
 START_TEST(helper_passes_orders_and_results_on)
 {
-    start(ANSWER, "ok\n");
+    start(ANSWER, "ok\nok 1\n");
     ck_assert_int_eq(release(SOON_MS), STATUS_OK);
-    ck_assert_str_eq(order, "release 4Qabc mark=0123456789abcdef\n");
-    answer = "missing\n";
+    ck_assert_str_eq(order, "batch\nrelease ABCDEF123 mark=0123456789abcdef\n");
+    answer = "missing\nok 1\n";
     ck_assert_int_eq(release(SOON_MS), STATUS_NOT_FOUND);
-    answer = "error the message is %s not held\n";
+    answer = "error the message is %s not held\nok 1\n";
     ck_assert_int_eq(release(SOON_MS), STATUS_INVALID);
-    ck_assert_str_eq(error.text, "the message is %s not held");
-    answer = "perhaps\n";
-    ck_assert_int_eq(release(SOON_MS), STATUS_UNAVAILABLE);
+    ck_assert_str_eq(error.text, "ABCDEF123: the message is %s not held");
+    answer = "error not allowed\n";
+    ck_assert_int_eq(release(SOON_MS), STATUS_INVALID);
+    ck_assert_str_eq(error.text, "not allowed");
+}
+END_TEST
+
+/* What is not an answer to each order leaves all in doubt. */
+START_TEST(helper_answers_are_as_many_as_orders)
+{
+    static const char *const bad[] = {"ok\n",           "perhaps\n",
+                                      "ok\nok\nok 2\n", "perhaps\nok 1\n",
+                                      "okay\nok 1\n",   "ok 1\n"};
+    start(ANSWER, bad[0]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        answer = bad[i];
+        ck_assert_msg(release(SOON_MS) == STATUS_UNAVAILABLE, "%s", bad[i]);
+    }
+}
+END_TEST
+
+START_TEST(helper_says_who_could_not_be_told)
+{
+    struct helper_order one = {.queue_id = "ABCDEF123",
+                               .check = "arrived=1795995518",
+                               .address = "\"a b\"@own.example"};
+    start(ANSWER, "ok untold\nok 1\n");
+    ck_assert_int_eq(do_one("refuse", &one, "To: x\n\nHi\n", SOON_MS), STATUS_OK);
+    ck_assert(one.untold);
+    ck_assert_str_eq(order, "batch\nrefuse ABCDEF123 arrived=1795995518 "
+                            "\"a b\"@own.example\n\nTo: x\n\nHi\n");
 }
 END_TEST
 
@@ -258,13 +304,14 @@ START_TEST(helper_sends_text_behind_the_line)
 {
     static char text[150000];
     memset(text, 'm', sizeof text - 1);
-    start(ANSWER, "ok\n");
-    ck_assert_int_eq(
-        helper_refuse(path, SOON_MS, "4Qabc", "mark=1", "a@own", text, &error),
-        STATUS_OK);
-    const char *line = "refuse 4Qabc mark=1 a@own\n";
+    struct helper_order one = {
+        .queue_id = "ABCDEF123", .check = "mark=1", .address = "a@own"};
+    start(ANSWER, "ok\nok 1\n");
+    ck_assert_int_eq(do_one("refuse", &one, text, SOON_MS), STATUS_OK);
+    const char *line = "batch\nrefuse ABCDEF123 mark=1 a@own\n\n";
     ck_assert_int_eq(strncmp(order, line, strlen(line)), 0);
     ck_assert_str_eq(order + strlen(line), text);
+    answer = "ok\n";
     ck_assert_int_eq(
         helper_notice(path, SOON_MS, "a@own b@own", "To: a@own\n\nHi\n", &error),
         STATUS_OK);
@@ -274,20 +321,22 @@ END_TEST
 
 START_TEST(helper_orders_are_one_line)
 {
-    char *marks = NULL;
+    static const struct helper_order bad[] = {
+        {.queue_id = "ABCDEF\ndelete ABCDEF", .check = "mark=1"},
+        {.queue_id = "", .check = "mark=1"},
+        {.queue_id = "ALL", .check = "mark=1"},
+        {.queue_id = "-", .check = "mark=1"},
+        {.queue_id = "ABCDEF ABCDEF"},
+        {.queue_id = "ABCDEF", .check = "sender=a b"},
+        {.queue_id = "ABCDEF", .check = "sender=\"a b"},
+        {.queue_id = "ABCDEF", .check = ""},
+        {.queue_id = "ABCDEF", .check = "mark=1", .address = "a@own\r"},
+    };
     start(ANSWER, "ok\n");
-    ck_assert_int_eq(
-        helper_order(path, SOON_MS, "release", "4Q\ndelete 4Q", "mark=1", &error),
-        STATUS_INVALID);
-    ck_assert_int_eq(helper_order(path, SOON_MS, "release", "", "mark=1", &error),
-                     STATUS_INVALID);
-    ck_assert_int_eq(helper_order(path, SOON_MS, "hold", "4Q", "sender=a b", &error),
-                     STATUS_INVALID);
-    ck_assert_int_eq(helper_header(path, SOON_MS, "4Q 4R", &marks, &error),
-                     STATUS_INVALID);
-    ck_assert_int_eq(
-        helper_refuse(path, SOON_MS, "4Q", "mark=1", "a@own\r", "text", &error),
-        STATUS_INVALID);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct helper_order one = bad[i];
+        ck_assert_int_eq(do_one("release", &one, NULL, SOON_MS), STATUS_INVALID);
+    }
     ck_assert_int_eq(helper_notice(path, SOON_MS, "a@own\nlist", "text", &error),
                      STATUS_INVALID);
     ck_assert_str_eq(order, "");
@@ -304,7 +353,8 @@ START_TEST(helper_that_is_not_there_is_unavailable)
     ck_assert_int_eq(release(SOON_MS), STATUS_UNAVAILABLE);
     static char longest[200];
     memset(longest, 'p', sizeof longest - 1);
-    ck_assert_int_eq(helper_order(longest, SOON_MS, "release", "4Q", "mark=1", &error),
+    struct helper_order one = {.queue_id = "ABCDEF", .check = "mark=1"};
+    ck_assert_int_eq(helper_do(longest, in_ms(SOON_MS), "release", &one, 1, NULL, &error),
                      STATUS_UNAVAILABLE);
 }
 END_TEST
@@ -395,7 +445,9 @@ int main(void)
     tcase_add_test(tcase, helper_lists_an_empty_queue);
     tcase_add_test(tcase, helper_lists_senders_of_any_bytes);
     tcase_add_test(tcase, helper_list_is_whole_or_none);
-    tcase_add_test(tcase, helper_gives_the_marks);
+    tcase_add_test(tcase, helper_gives_what_a_look_found);
+    tcase_add_test(tcase, helper_answers_are_as_many_as_orders);
+    tcase_add_test(tcase, helper_says_who_could_not_be_told);
     tcase_add_test(tcase, helper_passes_orders_and_results_on);
     tcase_add_test(tcase, helper_sends_text_behind_the_line);
     tcase_add_test(tcase, helper_orders_are_one_line);
