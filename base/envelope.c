@@ -87,7 +87,7 @@ size_t envelope_word(const char *text)
     while (*at != '\0' && *at != ' ') {
         const char *after = *at == '"' ? skip_quoted(at) : at + 1;
         if (after == NULL)
-            return strlen(text);
+            return 0;
         at = after;
     }
     return (size_t)(at - text);

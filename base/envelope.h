@@ -20,7 +20,7 @@ bool envelope_can_tell(const char *address);
 bool envelope_is_international(const char *address);
 
 /* Bytes of the word that text begins with, up to a blank outside quotes; so an address
- * with a quoted blank is one word. A quote that has no end reaches to the end of text. */
+ * with a quoted blank is one word. 0 for an empty word, and when a quote has no end. */
 size_t envelope_word(const char *text);
 
 /* Whether an MTA's list that shows an address as shown may mean this one: without regard

@@ -308,7 +308,7 @@ static inline struct hold hold_one(void)
                                 .addressed_count = 1,
                                 .reach = 3,
                                 .copies = 3,
-                                .queue_id = "4Qabc",
+                                .queue_id = "ABCDEF123",
                                 .now_ms = clock_wall_ms()};
     ledger_hold(context.ledger, snapshot->settings, &event,
                 clock_monotonic_us() + 5000000, &hold);
