@@ -7,14 +7,17 @@
 #include "lists/lines.h"
 #include "policy/network.h"
 
-#define PATTERNS "a table of patterns (pcre_table(5) or regexp_table(5)), no list of addresses"
+#define PATTERNS                                                                         \
+    "a table of patterns (pcre_table(5) or regexp_table(5)), no list of addresses"
 #define NETWORKS "a table of networks (cidr_table(5)), no list of addresses"
 #define LDAP "the settings of an LDAP map (ldap_table(5)), no list of addresses"
 #define SQL                                                                              \
-    "the settings of an SQL map (mysql_table(5) or pgsql_table(5)), no list of addresses"
+    "the settings of an SQL map (mysql_table(5) or pgsql_table(5)), no list of "         \
+    "addresses"
 #define SQLITE "the settings of an SQLite map (sqlite_table(5)), no list of addresses"
 #define SETTINGS                                                                         \
-    "settings (name = value), as of main.cf or of an LDAP or SQL map, no list of addresses"
+    "settings (name = value), as of main.cf or of an LDAP or SQL map, no list of "       \
+    "addresses"
 
 /* Names that say which map it is, also without blanks around the '='. */
 static const struct {

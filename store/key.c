@@ -2,9 +2,11 @@
 #include "store/key.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum status key_load(const struct settings *settings, struct digest_key *out_key,
                      struct error *error)
@@ -16,10 +18,16 @@ enum status key_load(const struct settings *settings, struct digest_key *out_key
         digest_key_derive(prefix, strlen(prefix), out_key);
         return STATUS_OK;
     }
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
+    int fd =
+        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY); /* of a pipe, too */
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (file == NULL) {
+        int failure = errno;
+        if (fd >= 0)
+            (void)close(fd);
         return error_set_at(error, STATUS_IO, path, 0, "can't read the key: %s",
-                            strerror(errno));
+                            strerror(failure));
+    }
     size_t length = fread(secret, 1, sizeof secret, file);
     int failed = ferror(file);
     (void)fclose(file);

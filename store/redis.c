@@ -228,7 +228,7 @@ static enum status read_password(struct redis *redis, struct error *error)
     const char *path = redis->settings->password_file;
     if (path[0] == '\0')
         return STATUS_OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     ssize_t length = fd < 0 ? -1 : read(fd, redis->password, PASSWORD_MAX - 1);
     int failure = errno;
     if (fd >= 0)

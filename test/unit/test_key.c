@@ -96,6 +96,15 @@ START_TEST(key_missing_or_no_file_is_io)
 }
 END_TEST
 
+/* Nobody writes to it: whoever waited would wait for ever. */
+START_TEST(key_of_a_pipe_is_invalid)
+{
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    expect_failure(STATUS_INVALID, "16 bytes");
+    ck_assert_int_eq(remove(path), 0);
+}
+END_TEST
+
 START_TEST(key_large_file_counts_to_its_cap)
 {
     char *large = malloc(KEY_FILE_BYTES_MAX + 100);
@@ -118,6 +127,7 @@ int main(void)
     tcase_add_test(cases, key_is_all_bytes_of_the_file);
     tcase_add_test(cases, key_too_short_is_invalid);
     tcase_add_test(cases, key_missing_or_no_file_is_io);
+    tcase_add_test(cases, key_of_a_pipe_is_invalid);
     tcase_add_test(cases, key_large_file_counts_to_its_cap);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
