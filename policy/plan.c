@@ -241,8 +241,10 @@ static enum status add_charges(const struct view *view, const struct rule *rule,
     else if (rule_is_metered(rule))
         status = charge_one(view, rule, plan);
     step->charge_count = plan->charge_count - step->charge;
-    for (size_t i = step->charge; i < plan->charge_count; i++)
+    for (size_t i = step->charge; i < plan->charge_count; i++) {
+        plan->charges[i].along = i > step->charge;
         plan->charges[i].teaches = view->policy->monitor;
+    }
     return status;
 }
 

@@ -23,6 +23,8 @@ struct charge {
     int64_t latch_ms; /* once fired, it fires for so long; 0: it has no latch */
     bool monitor;     /* never stops a message; charged if it has room, a window always */
     bool teaches;     /* the message goes out whatever is found: a window counts it */
+    bool along;       /* of the same rule as the charge before it, as each list has one:
+                         what decides there decides for it, too */
 };
 
 /* What a message may leave behind, by how its walk ends. */
@@ -60,7 +62,8 @@ struct store;
  * window that has room or is monitor counts the cost. One decides: its latch is set
  * (anew) for latch_ms, unless the cost is over the bucket's burst. In both cases, but
  * with PEEK, monitor charges that fire, down to the one that decides, set their latches
- * likewise, and windows down to there that teach count their cost.
+ * likewise, and windows down to there that teach count their cost, with those
+ * that stand along behind it: their lists get the message, too.
  *
  * The same fingerprint and subject twice in one call is an error of the caller.
  * deadline_us is monotonic. OK with count outcomes, or none and

@@ -16,6 +16,12 @@ if mode == 'peek' then
     return found
 end
 
+-- The other charges of the rule that decides come along.
+local last_taught = last or #meters
+while meters[last_taught + 1] and string.find(meters[last_taught + 1].kind, 'a') do
+    last_taught = last_taught + 1
+end
+
 local accepted = mode ~= 'latch' and not last
 for i, meter in ipairs(meters) do
     local reached = not last or i <= last
@@ -24,7 +30,7 @@ for i, meter in ipairs(meters) do
         if meter.factor or meter.cost <= meter.left then
             take(meter)
         end
-    elseif reached and meter.factor and string.find(meter.kind, 't') then
+    elseif i <= last_taught and meter.factor and string.find(meter.kind, 't') then
         take(meter)
     end
     if latches and (meter.factor or meter.cost <= meter.size) then

@@ -38,10 +38,12 @@ static void add_number(struct charge_call *call, size_t argument, int64_t number
 
 static const char *kind_of(const struct charge *charge)
 {
-    static const char *const kinds[2][4] = {{"b", "bm", "bt", "bmt"},
-                                            {"w", "wm", "wt", "wmt"}};
-    return kinds[charge->surge != NULL]
-                [(charge->monitor ? 1 : 0) | (charge->teaches ? 2 : 0)];
+    static const char *const kinds[2][8] = {
+        {"b", "bm", "bt", "bmt", "ba", "bma", "bta", "bmta"},
+        {"w", "wm", "wt", "wmt", "wa", "wma", "wta", "wmta"}};
+    return kinds[charge->surge != NULL][(charge->monitor ? 1 : 0) |
+                                        (charge->teaches ? 2 : 0) |
+                                        (charge->along ? 4 : 0)];
 }
 
 static void add_charge(struct charge_call *call, size_t i)

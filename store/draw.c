@@ -11,6 +11,16 @@ static size_t find_decider(const struct draw *draws, size_t count,
     return count;
 }
 
+/* The last whose cost is known to be going out when that one decides: the other charges
+ * of its rule come along. */
+static size_t find_end(const struct draw *draws, size_t count, size_t decider)
+{
+    size_t end = decider;
+    while (end + 1 < count && draws[end + 1].along)
+        end++;
+    return end;
+}
+
 /* Whether a cost is of no account: no bucket could have let it pass; or it is only the
  * share of a window that is too small for it. */
 static bool is_beyond(const struct draw *draw, const struct outcome *outcome)
@@ -23,11 +33,13 @@ void draw_settle(const struct draw *draws, size_t count, const struct outcome *o
                  enum charge_mode mode, struct draw_effect *out)
 {
     size_t decider = find_decider(draws, count, outcomes);
+    size_t end = find_end(draws, count, decider);
     bool accepted = mode == CHARGE_TAKE && decider == count;
     for (size_t i = 0; i < count; i++) {
         bool reached = mode != CHARGE_PEEK && i <= decider;
         bool room = draws[i].is_window || outcomes[i].fits;
-        bool taught = reached && draws[i].is_window && draws[i].teaches;
+        bool taught =
+            mode != CHARGE_PEEK && i <= end && draws[i].is_window && draws[i].teaches;
         out[i] = (struct draw_effect){
             .takes = draws[i].cost > 0 && ((accepted && room) || taught),
             .latches = reached && draws[i].latch_ms > 0 && outcome_fires(&outcomes[i]) &&

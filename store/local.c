@@ -41,7 +41,8 @@ static struct draw make_draw(const struct local *local, const struct charge *cha
                         .cost = charge->cost,
                         .latch_ms = charge->latch_ms,
                         .monitor = charge->monitor,
-                        .teaches = charge->teaches};
+                        .teaches = charge->teaches,
+                        .along = charge->along};
     assert((charge->surge == NULL) != (charge->rate == NULL));
     if (draw.is_window) {
         draw.surge = *charge->surge;

@@ -2,7 +2,7 @@
 -- charge.lua and amend.lua both begin with. The arithmetic is that of policy/bucket.c and
 -- policy/window.c.
 -- KEYS: one a charge. ARGV: the mode; then for each charge its kind (b: bucket, w:
--- window; and m: monitor, t: teaches), cost, tokens, period_ms and burst (a window's
+-- window; and m: monitor, t: teaches, a: along), cost, tokens, period_ms and burst (a window's
 -- factor, window_ms and floor), and latch_ms; then, for those whose latch the caller
 -- alone has seen, in pairs, the number of the charge and for how long the latch stands.
 -- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched. A

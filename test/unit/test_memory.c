@@ -96,7 +96,8 @@ static struct draw draw_of(const struct charge *charge)
     struct draw draw = {.cost = charge->cost,
                         .latch_ms = charge->latch_ms,
                         .monitor = charge->monitor,
-                        .teaches = charge->teaches};
+                        .teaches = charge->teaches,
+                        .along = charge->along};
     for (const char *at = charge->subject; *at != '\0'; at++)
         number = number * UINT32_C(31) + (uint32_t)(unsigned char)*at;
     draw.id = make_id(SCENE_SET, number);

@@ -311,6 +311,20 @@ START_TEST(plan_stopped_by_matching_still_asks)
 }
 END_TEST
 
+/* What goes to several lists goes to all of them, whichever of them is short. */
+START_TEST(plan_lists_of_one_rule_come_along)
+{
+    (void)surge_add("lists", ACTION_REJECT, KEY_LIST, 500);
+    (void)surge_add("sender", ACTION_REJECT, KEY_SENDER, 500);
+    (void)surge_add("lists2", ACTION_REJECT, KEY_LIST, 500);
+    seal();
+    plan_for("five@own five+1@own three@own");
+    ck_assert_uint_eq(plan.charge_count, 5);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_int_eq(plan.charges[i].along, i == 1 || i == 4);
+}
+END_TEST
+
 START_TEST(plan_global_monitor_teaches)
 {
     struct rule *surge = surge_add("surge", ACTION_REJECT, KEY_SENDER, 500);
@@ -585,6 +599,7 @@ int main(void)
     tcase_add_test(cases, plan_surge_charges_copies);
     tcase_add_test(cases, plan_surge_has_a_window_for_each_list);
     tcase_add_test(cases, plan_stopped_by_matching_still_asks);
+    tcase_add_test(cases, plan_lists_of_one_rule_come_along);
     tcase_add_test(cases, plan_global_monitor_teaches);
     tcase_add_test(cases, plan_threads_are_one_subject);
     tcase_add_test(cases, plan_from_is_the_element_that_matched_first);

@@ -21,11 +21,13 @@ class Rule:
         self.kind, self.amount, self.span, self.size = kind, amount, span, size
         self.latch = latch
         self.monitor, self.teaches = "m" in flags, "t" in flags
+        self.along = "a" in flags
 
     def line(self, name, key):
         words = ["rule", name, key, self.kind, self.amount, self.span, self.size,
                  self.latch]
         words += ["monitor"] * self.monitor + ["teaches"] * self.teaches
+        words += ["along"] * self.along
         return " ".join(map(str, words))
 
 
@@ -181,6 +183,9 @@ class Store:
         fires = [f[2] > 0 or c[2] > f[0] for f, c in zip(found, charges)]
         stops = [i for i, f in enumerate(fires) if f and not charges[i][0].monitor]
         end = stops[0] if stops else len(charges) - 1
+        taught = end
+        while taught + 1 < len(charges) and charges[taught + 1][0].along:
+            taught += 1
         for i, ((rule, key, cost), meter) in enumerate(zip(charges, meters)):
             changed = meter.healed
             fits = cost <= found[i][0]
@@ -189,7 +194,7 @@ class Store:
             counts = False
             if mode == "take" and not stops:
                 counts = fits or rule.kind == "window"
-            if i <= end and rule.teaches and rule.kind == "window":
+            if i <= taught and rule.teaches and rule.kind == "window":
                 counts = True
             if counts and cost:
                 meter.take(cost, now)
@@ -320,8 +325,8 @@ CHARGE_HEAD = """\
 # Charges and what they leave behind: store/memory.c and store/charge.lua must agree.
 #
 #   scene NAME
-#   rule NAME KEY bucket TOKENS PERIOD_MS BURST LATCH_MS [monitor] [teaches]
-#   rule NAME KEY window FACTOR WINDOW_MS FLOOR LATCH_MS [monitor] [teaches]
+#   rule NAME KEY bucket TOKENS PERIOD_MS BURST LATCH_MS [monitor] [teaches] [along]
+#   rule NAME KEY window FACTOR WINDOW_MS FLOOR LATCH_MS [monitor] [teaches] [along]
 #   do AT_MS MODE NAME COST ...      peek, latch, take; reset, unlatch, teach
 #   found LEFT SIZE LATCHED_MS ...   three numbers a charge, before anything was changed
 #   kept KEY TTL_MS [VALUE]          what Redis then has under each key, with the TTL that
@@ -484,6 +489,14 @@ def scenes():
     s(T0 + DAY, "take", "a", 42, "b", 0, "c", 6)
     s(T0 + DAY + HOUR, "take", "c", 3, "a", 1)
     s(T0 + DAY + HOUR, "peek", "c", 3, "a", 1)
+
+    s = Scene("along", "Of several lists in one message, all learn, whichever is short.",
+              a=surge(2000, DAY, 10, HOUR, "t"), b=surge(2000, DAY, 20, HOUR, "ta"),
+              c=surge(2000, DAY, 5, HOUR, "ta"), d=surge(2000, DAY, 50, 0, "t"))
+    s(T0, "take", "a", 11, "b", 12, "c", 6, "d", 29)
+    s(T0, "latch", "a", 1, "b", 9, "c", 1, "d", 11)
+    s(T0 + DAY, "take", "d", 1, "a", 1, "b", 1, "c", 1)
+    s(T0 + DAY, "peek", "a", 30, "b", 1, "c", 1, "d", 1)
 
     s = Scene("allowed", "Let pass by hand: it counts, sees no latch, and leaves it be.",
               a=surge(2000, DAY, 10, HOUR), a_allowed=surge(2000, DAY, 10, 0, "m"))
