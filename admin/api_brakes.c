@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "quarantine/record.h"
 
+/* How long the store is waited for; then the brake is set here alone. */
+enum { SET_MS = 2000 };
+
 void api_brakes_list(struct request *request)
 {
     json_t *brakes = board_json(request->context->board, clock_wall_ms());
@@ -125,7 +128,8 @@ static json_t *pull_back(struct request *request, const struct brake *brake)
 
 static void set(struct request *request, const struct brake *brake)
 {
-    enum status status = board_set(request->context->board, brake, request_deadline_us());
+    int64_t deadline_us = clock_monotonic_us() + SET_MS * INT64_C(1000);
+    enum status status = board_set(request->context->board, brake, deadline_us);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, brake->key);
         return;

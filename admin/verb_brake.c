@@ -68,6 +68,9 @@ static void print_set(const json_t *answer)
     (void)printf(", %s, until ", table_text(brake, "action"));
     print_until(brake);
     (void)puts(".");
+    if (json_is_true(json_object_get(brake, "pending")))
+        (void)puts("The store is away: the brake is set on this relay alone, and on the "
+                   "others\nonce the store is back.");
     if (pulled == NULL)
         return;
     long long held = table_number(pulled, "held");

@@ -32,6 +32,7 @@ struct board {
     struct sheet *current;
     struct sheet *sheets; /* all that somebody has, current among them */
     uint64_t changes;     /* by board_set and the like */
+    bool read;            /* the store's brakes, or those put off, were */
 };
 
 /* ---- sheets ---- */
@@ -319,11 +320,32 @@ static enum status read_allowance(void *context, const char *id, const char *val
     return added ? STATUS_OK : STATUS_NOMEM;
 }
 
+/* One that was put off stands above what the store has. */
+static enum status read_put_off(void *context, const char *id, const char *value)
+{
+    struct reading *reading = context;
+    struct brakes *brakes = reading->brakes;
+    size_t before = brakes->count;
+    enum status status = read_brake(context, id, value);
+    if (brakes->count == before)
+        return status;
+    for (size_t i = 0; i < before; i++) {
+        if (strcmp(brakes->items[i].key, brakes->items[before].key) == 0) {
+            brake_clear(&brakes->items[i]);
+            brakes->items[i] = brakes->items[--brakes->count];
+            break;
+        }
+    }
+    return status;
+}
+
 static enum status read_all(struct reading *reading)
 {
     struct store *store = reading->board->store;
     enum status status =
         store_list(store, COLLECTION_BRAKES, reading->deadline_us, read_brake, reading);
+    if (status == STATUS_OK)
+        status = store_list_put_off(store, COLLECTION_BRAKES, read_put_off, reading);
     if (status == STATUS_OK)
         status = store_list(store, COLLECTION_ALLOWS, reading->deadline_us,
                             read_allowance, reading);
@@ -345,16 +367,66 @@ static bool put_up_if(struct board *board, struct sheet *sheet, uint64_t changes
     struct sheet *unused = NULL;
     (void)pthread_mutex_lock(&board->mutex);
     bool current = board->changes == changes;
-    if (current)
+    if (current) {
         unused = put_up(board, sheet);
+        board->read = true;
+    }
     (void)pthread_mutex_unlock(&board->mutex);
     free_sheet(unused);
     return current;
 }
 
+/* Writes what was put off. What lapsed meanwhile is not worth it any more, and what was
+ * set anew meanwhile is written next time. */
+static enum status write_put_off(void *context, const char *id, const char *value)
+{
+    const struct reading *reading = context;
+    struct store *store = reading->board->store;
+    const struct change change = {
+        .collection = COLLECTION_BRAKES, .id = id, .value = value};
+    int64_t until_ms = 0;
+    json_t *record = record_load(value);
+    bool lapsed = !read_until(record, &until_ms) || until_ms <= reading->now_ms;
+    json_decref(record);
+    enum status status =
+        lapsed ? STATUS_OK : store_change(store, &change, 1, reading->deadline_us);
+    if (status != STATUS_OK)
+        return status;
+    status = store_put_off(store, COLLECTION_BRAKES, id, value, NULL);
+    return status == STATUS_CONFLICT ? STATUS_OK : status;
+}
+
+/* After a restart with the store away, what was put off is all that is known. */
+static void put_up_put_off(struct reading *reading)
+{
+    struct board *board = reading->board;
+    struct sheet *sheet = calloc(1, sizeof *sheet);
+    (void)pthread_mutex_lock(&board->mutex);
+    bool known = board->read;
+    uint64_t changes = board->changes;
+    (void)pthread_mutex_unlock(&board->mutex);
+    reading->brakes = sheet == NULL ? NULL : &sheet->brakes;
+    if (!known && sheet != NULL &&
+        store_list_put_off(board->store, COLLECTION_BRAKES, read_put_off, reading) ==
+            STATUS_OK &&
+        sheet->brakes.count > 0) {
+        sort(&sheet->brakes);
+        if (put_up_if(board, sheet, changes))
+            return;
+    }
+    free_sheet(sheet);
+}
+
 enum status board_refresh(struct board *board, const struct domains *own, int64_t now_ms,
                           int64_t deadline_us)
 {
+    struct reading late = {board, own, now_ms, deadline_us, NULL};
+    enum status written =
+        store_list_put_off(board->store, COLLECTION_BRAKES, write_put_off, &late);
+    if (written == STATUS_UNAVAILABLE) {
+        put_up_put_off(&late);
+        return written;
+    }
     for (int i = 0; i < READINGS; i++) {
         uint64_t changes = count_changes(board);
         struct sheet *sheet = calloc(1, sizeof *sheet);
@@ -444,6 +516,15 @@ static enum status write(struct board *board, const struct change *change,
                                : status;
 }
 
+/* For one that can't be counted in the store. */
+static bool has_room(struct board *board)
+{
+    const struct brakes *brakes = board_take(board);
+    bool room = brakes->count < BRAKES_MAX;
+    board_release(board, brakes);
+    return room;
+}
+
 enum status board_set(struct board *board, const struct brake *brake, int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
@@ -453,6 +534,10 @@ enum status board_set(struct board *board, const struct brake *brake, int64_t de
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = text};
     enum status status = write(board, &change, deadline_us);
+    if (status == STATUS_UNAVAILABLE && text != NULL && has_room(board))
+        status = store_put_off(board->store, COLLECTION_BRAKES, id, NULL, text);
+    else if (status == STATUS_OK)
+        status = store_put_off(board->store, COLLECTION_BRAKES, id, NULL, NULL);
     if (status == STATUS_OK)
         apply(board, &edit);
     free(text);
@@ -474,6 +559,11 @@ enum status board_clear(struct board *board, const char *key, int64_t deadline_u
             status = store_change(board->store, &change, 1, deadline_us);
         free(text);
     }
+    if (store_is_put_off(board->store, COLLECTION_BRAKES, id) &&
+        (status == STATUS_UNAVAILABLE || status == STATUS_NOT_FOUND))
+        status = STATUS_OK; /* it is known here alone */
+    if (status == STATUS_OK)
+        status = store_put_off(board->store, COLLECTION_BRAKES, id, NULL, NULL);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         apply(board, &edit);
     return status;
@@ -512,6 +602,13 @@ static json_t *show_until(int64_t until_ms)
     return until_ms == INT64_MAX ? json_null() : record_time(until_ms);
 }
 
+static bool is_put_off(const struct board *board, const char *key)
+{
+    char id[DOCUMENTS_ID_MAX + 1];
+    make_id(key, id);
+    return store_is_put_off(board->store, COLLECTION_BRAKES, id);
+}
+
 json_t *board_json(struct board *board, int64_t now_ms)
 {
     const struct brakes *brakes = board_take(board);
@@ -525,6 +622,8 @@ json_t *board_json(struct board *board, int64_t now_ms)
             "{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
             action_name(brake->action), "until", show_until(brake->until_ms), "by",
             record_string(brake->by), "reason", record_string(brake->reason));
+        if (shown != NULL && is_put_off(board, brake->key))
+            (void)json_object_set_new(shown, "pending", json_true());
         added = json_array_append_new(array, shown) == 0;
     }
     board_release(board, brakes);

@@ -19,14 +19,17 @@ void board_free(struct board *board);
 const struct brakes *board_take(struct board *board);
 void board_release(struct board *board, const struct brakes *brakes);
 
-/* Reads them anew; those that lapsed are dropped, here and in the store. own: for keys.
- * UNAVAILABLE: what was seen before stays in force until it lapses. */
+/* Writes what was put off, and reads them anew; those that lapsed are dropped, here and
+ * in the store. own: for keys. UNAVAILABLE: what was seen before stays in force until it
+ * lapses. */
 enum status board_refresh(struct board *board, const struct domains *own, int64_t now_ms,
                           int64_t deadline_us) MUST_CHECK;
 
 /* Sets, clears and lists; each refreshes this process at once, and writes the state file
  * if there is one, so that a memory store's brakes outlive a crash. NOT_FOUND when there
- * was nothing to clear. brake is borrowed. */
+ * was nothing to clear. With the store away a brake is set here, and put off there until
+ * it is back, over a restart if there is a state file; such a one can be cleared, too.
+ * brake is borrowed. */
 enum status board_set(struct board *board, const struct brake *brake,
                       int64_t deadline_us) MUST_CHECK;
 enum status board_clear(struct board *board, const char *key,
@@ -34,7 +37,8 @@ enum status board_clear(struct board *board, const char *key,
 enum status board_allow(struct board *board, const char *fingerprint, const char *subject,
                         int64_t until_ms, int64_t deadline_us) MUST_CHECK;
 
-/* [{"key", "action", "until", "by", "reason"}], until in ISO 8601 or null. */
+/* [{"key", "action", "until", "by", "reason"}], until in ISO 8601 or null; and "pending":
+ * true when it is on this relay alone, until the store is back. */
 json_t *board_json(struct board *board, int64_t now_ms);
 
 #endif

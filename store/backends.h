@@ -8,7 +8,7 @@ struct store;
 struct store_backends {
     struct redis *redis;
     struct memory *memory;              /* NULL: with redis, and not local */
-    struct documents_memory *documents; /* NULL with redis */
+    struct documents_memory *documents; /* with redis: what was put off */
 };
 
 /* Borrowed, and the same as long as the store is open. */

@@ -2,6 +2,7 @@
  */
 #include "store/documents.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/backends.h"
@@ -79,4 +80,43 @@ enum status store_count(struct store *store, enum collection collection,
         return documents_redis_count(backends->redis, collection, deadline_us, out_count);
     *out_count = documents_memory_count(backends->documents, collection);
     return STATUS_OK;
+}
+
+enum status store_put_off(struct store *store, enum collection collection, const char *id,
+                          const char *expected, const char *value)
+{
+    const struct store_backends *backends = store_backends(store);
+    const struct change change = {.collection = collection,
+                                  .id = id,
+                                  .check = expected != NULL,
+                                  .expected = expected,
+                                  .value = value};
+    if (backends->redis == NULL)
+        return STATUS_OK; /* it is never away */
+    enum status status = examine(&change, 1);
+    return status == STATUS_OK ? documents_memory_change(backends->documents, &change, 1)
+                               : status;
+}
+
+bool store_is_put_off(struct store *store, enum collection collection, const char *id)
+{
+    const struct store_backends *backends = store_backends(store);
+    char *value = NULL;
+    bool found = backends->redis != NULL &&
+                 documents_memory_get(backends->documents, collection, id, &value) !=
+                     STATUS_NOT_FOUND;
+    free(value);
+    return found;
+}
+
+enum status store_list_put_off(struct store *store, enum collection collection,
+                               enum status (*each)(void *context, const char *id,
+                                                   const char *value),
+                               void *context)
+{
+    const struct store_backends *backends = store_backends(store);
+    if (backends->redis == NULL ||
+        documents_memory_count(backends->documents, collection) == 0)
+        return STATUS_OK;
+    return documents_memory_list(backends->documents, collection, each, context);
 }

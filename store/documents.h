@@ -57,6 +57,20 @@ store_list(struct store *store, enum collection collection, int64_t deadline_us,
            enum status (*each)(void *context, const char *id, const char *value),
            void *context) MUST_CHECK;
 
+/* While the shared store is away, a document can be put off: it stays in this process,
+ * and in the state file, until it is written over whatever is there then. value NULL: it
+ * is not put off any more; expected: only when it is still that, NULL: whatever it is.
+ * The store itself writes nothing; who puts off sees to it. */
+enum status store_put_off(struct store *store, enum collection collection, const char *id,
+                          const char *expected, const char *value) MUST_CHECK;
+bool store_is_put_off(struct store *store, enum collection collection, const char *id);
+
+/* As store_list, of what was put off. */
+enum status store_list_put_off(struct store *store, enum collection collection,
+                               enum status (*each)(void *context, const char *id,
+                                                   const char *value),
+                               void *context) MUST_CHECK;
+
 enum status store_count(struct store *store, enum collection collection,
                         int64_t deadline_us, size_t *out_count) MUST_CHECK;
 

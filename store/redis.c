@@ -80,18 +80,16 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
     return status;
 }
 
-/* Tells which commands Redis refuses, once until all are allowed. False when the wire
- * died. */
-static bool try_commands(struct redis *redis, struct wire *wire)
+/* Tells which commands Redis refuses, once until all are allowed. */
+static void try_commands(struct redis *redis, struct wire *wire)
 {
     struct trial trial = {0};
-    bool alive =
+    bool whole =
         trial_run(wire, redis->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
     if (trial.text[0] != '\0' && !redis->told_trial)
         report(redis, trial.text);
-    if (alive)
+    if (whole)
         redis->told_trial = trial.text[0] != '\0';
-    return alive;
 }
 
 /* A new wire over which a charge was seen to work. */
@@ -108,7 +106,7 @@ static enum status open_wire(struct redis *redis, struct wire **out_wire,
     if (status == STATUS_OK) {
         status = probe(redis, wire, error);
         if (status == STATUS_UNAVAILABLE && pool_is_open(redis->pool))
-            (void)try_commands(redis, wire); /* one that is refused may be why */
+            try_commands(redis, wire); /* one that is refused may be why */
     }
     if (status == STATUS_NOMEM)
         (void)error_set(error, status, "out of memory");
@@ -160,9 +158,9 @@ static int fill(struct redis *redis, struct wire **wires, struct error *error)
     if (open_wire(redis, &wires[count], error) != STATUS_OK)
         return 0;
     count++;
-    if (!check_eviction(redis, wires[0]) || !try_commands(redis, wires[0])) {
+    if (!check_eviction(redis, wires[0])) {
         wire_free(wires[0]);
-        (void)error_set(error, STATUS_IO, "no answer while its settings were looked at");
+        (void)error_set(error, STATUS_IO, "no answer to CONFIG GET");
         return 0;
     }
     while (count < redis->settings->connections && clock_left_ms(until_us) > 0 &&
@@ -175,10 +173,17 @@ static void probe_away(struct redis *redis, struct wire **wires)
 {
     struct error error = {0};
     int count = fill(redis, wires, &error);
-    if (count > 0)
+    if (count > 0) {
+        struct wire *wire = NULL;
         pool_restore(redis->pool, wires, count);
-    else
+        /* Over one more, since mail waits for nothing that is only looked at. */
+        if (wire_open(&redis->address, after_ms(CONNECT_MAX_MS), &wire, &error) ==
+            STATUS_OK)
+            try_commands(redis, wire);
+        wire_free(wire);
+    } else {
         pool_stay_open(redis->pool, error.text);
+    }
 }
 
 static bool add_wire(struct redis *redis)

@@ -123,7 +123,7 @@ static enum status add_all(struct text *text, const struct state *state, int64_t
     struct memory_record *records = calloc(BATCH, sizeof *records);
     if (records == NULL)
         return STATUS_NOMEM;
-    for (size_t set = 0; set < MEMORY_SETS;) {
+    for (size_t set = 0; state->memory != NULL && set < MEMORY_SETS;) {
         size_t count = memory_export(state->memory, now_ms, &set, records, BATCH);
         for (size_t i = 0; i < count; i++)
             add_record(text, &records[i], now_ms);
@@ -370,6 +370,12 @@ static enum status put_document(struct documents_memory *documents,
     return documents_memory_change(documents, &change, 1);
 }
 
+static bool is_taken(const struct state *state, enum collection collection)
+{
+    return state->documents != NULL &&
+           (!state->only_brakes || collection == COLLECTION_BRAKES);
+}
+
 /* Goes over what is sealed, and puts it in if state is not NULL. INVALID, and all before
  * is in, where it is no record; NOMEM, LIMIT. */
 static enum status walk(const struct text *text, size_t length, const struct state *state,
@@ -385,9 +391,9 @@ static enum status walk(const struct text *text, size_t length, const struct sta
         at = is_document ? parse_document(at, end, &document) : parse_record(at, &record);
         if (at == NULL || state == NULL)
             continue;
-        if (!is_document)
+        if (!is_document && state->memory != NULL)
             memory_import(state->memory, &record, now_ms);
-        else if (state->documents != NULL)
+        else if (is_document && is_taken(state, document.collection))
             status = put_document(state->documents, &document);
     }
     return status == STATUS_OK && at != end ? STATUS_INVALID : status;

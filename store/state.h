@@ -24,9 +24,10 @@
 
 /* What a file keeps. Borrowed. */
 struct state {
-    struct memory *memory;
+    struct memory *memory;              /* NULL: as with documents */
     struct documents_memory *documents; /* NULL: none are written, those read are passed
                                            over */
+    bool only_brakes; /* of the documents that are read, no others are taken */
 };
 
 /* Writes all buckets and windows worth keeping, and all documents as they are at one

@@ -80,17 +80,24 @@ static bool copy_settings(struct store_settings *out, const struct store_setting
 
 static bool has_file(const struct store *store)
 {
-    return store->backends.memory != NULL && store->settings.state_file[0] != '\0';
+    return store->settings.state_file[0] != '\0';
 }
 
 /* Grows with each change of what the file keeps. */
 static uint64_t count_changes(const struct store *store)
 {
     const struct store_backends *backends = &store->backends;
-    uint64_t changes = memory_changes(backends->memory);
-    if (backends->documents != NULL)
-        changes += documents_memory_changes(backends->documents);
+    uint64_t changes = documents_memory_changes(backends->documents);
+    if (backends->memory != NULL)
+        changes += memory_changes(backends->memory);
     return changes;
+}
+
+static struct state state_of(const struct store *store)
+{
+    return (struct state){.memory = store->backends.memory,
+                          .documents = store->backends.documents,
+                          .only_brakes = store->settings.type == STORE_TYPE_REDIS};
 }
 
 /* A missing folder is no reason not to start; a file we must not replace is. */
@@ -100,7 +107,7 @@ static enum status load(struct store *store, struct error *error)
     struct error damage = {0};
     if (!has_file(store))
         return STATUS_OK;
-    const struct state state = {store->backends.memory, store->backends.documents};
+    const struct state state = state_of(store);
     enum status status = state_load(&state, &store->key, path, clock_wall_ms(), &damage);
     if (status == STATUS_INVALID) {
         report(store, &damage, "; kept aside as .bad, begun anew");
@@ -118,7 +125,7 @@ enum status store_save(struct store *store, struct error *error)
         return STATUS_OK;
     (void)pthread_mutex_lock(&store->saving);
     uint64_t changes = count_changes(store);
-    const struct state state = {store->backends.memory, store->backends.documents};
+    const struct state state = state_of(store);
     enum status status = state_save(&state, &store->key, store->settings.state_file,
                                     clock_wall_ms(), error);
     if (status == STATUS_OK)
@@ -186,11 +193,9 @@ static enum status start(struct store *store, struct error *error)
         if (store->backends.memory == NULL)
             return error_set(error, STATUS_NOMEM, "out of memory");
     }
-    if (!shared) {
-        store->backends.documents = documents_memory_new();
-        if (store->backends.documents == NULL)
-            return error_set(error, STATUS_NOMEM, "out of memory");
-    }
+    store->backends.documents = documents_memory_new();
+    if (store->backends.documents == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
     enum status status = load(store, error);
     if (status == STATUS_OK && shared)
         status = redis_open(settings, &store->key, store->reporter,
@@ -262,7 +267,8 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     stop(store);
-    if (store_save(store, &error) != STATUS_OK)
+    bool needed = store->backends.memory != NULL || is_changed(store);
+    if (needed && store_save(store, &error) != STATUS_OK)
         report(store, &error, "; not saved");
     destroy(store);
 }

@@ -308,9 +308,51 @@ START_TEST(board_stays_while_the_store_is_away)
     ck_assert_int_eq(board_refresh(there, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
     ck_assert_int_eq(board_clear(there, "all", soon_us), STATUS_UNAVAILABLE);
     ck_assert_uint_eq(count_on(there), 1);
-    ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_UNAVAILABLE);
     ck_assert_uint_eq(count_on(here), 1);
     server_start(&server);
+}
+END_TEST
+
+static bool is_pending(const char *name)
+{
+    json_t *brakes = board_json(here, NOW_MS);
+    size_t i;
+    const json_t *brake;
+    bool pending = false;
+    json_array_foreach(brakes, i, brake)
+    {
+        if (strcmp(json_string_value(json_object_get(brake, "key")), name) == 0)
+            pending = json_is_true(json_object_get(brake, "pending"));
+    }
+    json_decref(brakes);
+    return pending;
+}
+
+/* Set here at once, cleared again, kept over a restart, and written once the store is
+ * back, but for what has lapsed by then. */
+START_TEST(board_sets_while_the_store_is_away)
+{
+    int64_t soon_us = clock_monotonic_us() + 100000;
+    server_kill(&server);
+    ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(set("domain:other", INT64_MAX), STATUS_OK);
+    ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 3);
+    ck_assert(is_pending("domain:else"));
+    ck_assert_int_eq(board_clear(here, "domain:other", soon_us), STATUS_OK);
+    ck_assert_int_eq(board_clear(here, "domain:none", soon_us), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(board_refresh(here, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
+    ck_assert_uint_eq(count_on(here), 2);
+    ck_assert_int_eq(board_refresh(there, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
+    ck_assert_uint_eq(count_on(there), 2); /* as after a restart, with the same store */
+    server_start(&server);
+    for (int i = 0; i < 400 && store_state(store) != STORE_STATE_OK; i++)
+        (void)usleep(10000);
+    ck_assert_int_eq(refresh(here, NOW_MS + 2000), STATUS_OK);
+    ck_assert_uint_eq(count_on(here), 1);
+    ck_assert(!is_pending("domain:else"));
+    ck_assert_int_eq(refresh(there, NOW_MS + 2000), STATUS_OK);
+    ck_assert_uint_eq(count_on(there), 1);
 }
 END_TEST
 
@@ -339,6 +381,7 @@ int main(void)
     TCase *redis = make_case("redis", setup_redis);
     suite_add_tcase(suite, make_case("memory", setup_memory));
     tcase_add_test(redis, board_stays_while_the_store_is_away);
+    tcase_add_test(redis, board_sets_while_the_store_is_away);
     suite_add_tcase(suite, redis);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -556,7 +556,7 @@ END_TEST
 
 /* ---- more than one would hold in memory ---- */
 
-enum { MANY = 1100, MANY_BYTES = 15 * 1024, LISTS = 2 };
+enum { MANY = 560, MANY_BYTES = 15 * 1024, LISTS = 2 };
 
 /* What somebody else may have put there: large, and more than the lists keep. */
 static void put_many(void)

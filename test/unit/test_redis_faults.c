@@ -356,6 +356,7 @@ START_TEST(redis_faults_logs_in_and_selects)
     open_redis();
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
     ck_assert_int_eq(reports_with("could not be looked at (NOPERM"), 1);
+    ck_assert(reports_await("its user run", 1000));
     ck_assert_int_eq(reports_with("its user run HGET, HSET, HLEN, HSCAN, HDEL on"), 1);
     ck_assert_int_eq(reports.count, 2);
     server_say(&server, "INFO keyspace", reply, sizeof reply);
