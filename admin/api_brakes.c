@@ -68,13 +68,13 @@ static bool wants_pull_back(const struct request *request)
 /* The brake that the body describes; false after the answer was made. */
 static bool make_brake(struct request *request, struct brake *brake)
 {
+    const struct policy *policy = &request->settings->policy;
     struct error error = {0};
     int64_t for_ms = 0;
     const char *key = request_string(request, "key");
-    enum status status =
-        key == NULL
-            ? error_set(&error, STATUS_INVALID, "which \"key\"?")
-            : brake_parse_key(key, &request->settings->policy.domains, brake, &error);
+    enum status status = key == NULL ? error_set(&error, STATUS_INVALID, "which \"key\"?")
+                                     : brake_parse_key(key, &policy->domains,
+                                                       &policy->logins, brake, &error);
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "key");
         return false;
@@ -185,13 +185,14 @@ static void clear(struct request *request, const char *key)
 
 void api_brakes_clear(struct request *request)
 {
+    const struct policy *policy = &request->settings->policy;
     struct error error = {0};
     struct brake brake = {0};
     const char *typed = request_query(request, "key");
     enum status status =
         typed == NULL
             ? error_set(&error, STATUS_INVALID, "which \"key\"?")
-            : brake_parse_key(typed, &request->settings->policy.domains, &brake, &error);
+            : brake_parse_key(typed, &policy->domains, &policy->logins, &brake, &error);
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "brake");
         request_audit_key(request, "brake clear", typed == NULL ? "" : typed,

@@ -144,7 +144,8 @@ static enum status ask_key(const struct request *request, const char *typed,
     const struct policy *policy = &request->settings->policy;
     struct brake brake = {0};
     find_element(policy, typed, out);
-    enum status status = brake_parse_key(typed, &policy->domains, &brake, error);
+    enum status status =
+        brake_parse_key(typed, &policy->domains, &policy->logins, &brake, error);
     if (status == STATUS_OK) {
         (void)snprintf(out->subject, sizeof out->subject, "%s", brake.key);
         if (brake.kind == BRAKE_CLIENT)

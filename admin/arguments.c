@@ -30,7 +30,6 @@ static enum status take(int val, const struct arguments_extra *extra,
         arguments->json = true;
         return STATUS_OK;
     case 'h':
-        return STATUS_INVALID;
     case '?':
         return STATUS_INVALID;
     default:

@@ -31,14 +31,15 @@ static enum status keep(struct brake *out, enum brake_kind kind, const char *pre
     return STATUS_OK;
 }
 
-/* As facts take a login; its forms of the configuration are no keys. */
+/* As facts take a login. */
 static enum status parse_login(const char *text, const struct domains *own,
-                               struct brake *out, struct error *error)
+                               const struct login_forms *logins, struct brake *out,
+                               struct error *error)
 {
     struct address login;
     size_t length = strspn(text, "@");
     if (text[length] == '\0' || strchr(text, '*') != NULL ||
-        login_parse(text, NULL, own, &login) != STATUS_OK)
+        login_parse(text, logins, own, &login) != STATUS_OK)
         return refuse(error, text, "login: takes one user name, without '*'");
     return keep(out, BRAKE_LOGIN, "login:", login.text);
 }
@@ -136,7 +137,8 @@ static enum status check_characters(const char *text, struct error *error)
 
 /* A word that is nothing else is the name of who has logged in. */
 static enum status parse_bare(const char *text, const struct domains *own,
-                              struct brake *out, struct error *error)
+                              const struct login_forms *logins, struct brake *out,
+                              struct error *error)
 {
     struct network network;
     struct error none;
@@ -150,11 +152,12 @@ static enum status parse_bare(const char *text, const struct domains *own,
         return refuse(error, text,
                       "a key is login:, sender:, client:, list: or domain: and a value, "
                       "or \"all\"; a word alone is a login");
-    return parse_login(text, own, out, error);
+    return parse_login(text, own, logins, out, error);
 }
 
 enum status brake_parse_key(const char *text, const struct domains *own,
-                            struct brake *out, struct error *error)
+                            const struct login_forms *logins, struct brake *out,
+                            struct error *error)
 {
     const char *rest;
     enum status status = check_characters(text, error);
@@ -163,7 +166,7 @@ enum status brake_parse_key(const char *text, const struct domains *own,
     if (strcmp(text, "all") == 0)
         return keep(out, BRAKE_ALL, text, "");
     if ((rest = text_after(text, "login:")) != NULL)
-        return parse_login(rest, own, out, error);
+        return parse_login(rest, own, logins, out, error);
     if ((rest = text_after(text, "sender:")) != NULL)
         return parse_sender(rest, own, out, error);
     if ((rest = text_after(text, "client:")) != NULL)
@@ -172,7 +175,7 @@ enum status brake_parse_key(const char *text, const struct domains *own,
         return parse_list(rest, own, out, error);
     if ((rest = text_after(text, "domain:")) != NULL)
         return parse_domain(rest, out, error);
-    return parse_bare(text, own, out, error);
+    return parse_bare(text, own, logins, out, error);
 }
 
 void brake_clear(struct brake *brake)

@@ -41,10 +41,12 @@ struct brakes {
 
 enum { BRAKE_REASON_MAX = 200 };
 
-/* Parses a key as typed into kind, key and network; the rest of *out is zero. INVALID
- * with a reason. The caller owns out->key. */
+/* Parses a key as typed into kind, key and network; the rest of *out is zero. logins: how
+ * a login may be typed; NULL: it is canonical. INVALID with a reason. The caller owns
+ * out->key. */
 enum status brake_parse_key(const char *text, const struct domains *own,
-                            struct brake *out, struct error *error) MUST_CHECK;
+                            const struct login_forms *logins, struct brake *out,
+                            struct error *error) MUST_CHECK;
 void brake_clear(struct brake *brake);
 void brakes_clear(struct brakes *brakes);
 

@@ -51,28 +51,35 @@ static bool is_srs(const struct address *address, char digit)
            address->text[3] == digit && strchr("=+-", address->text[4]) != NULL;
 }
 
+/* False when BATV has not signed it. */
+static bool remove_signature(struct address *address)
+{
+    struct address plain;
+    size_t user = find_user(address);
+    if (user == 0 ||
+        address_parse(address->text + user, address->length - user, &plain) !=
+            STATUS_OK ||
+        plain.at == 0)
+        return false;
+    *address = plain;
+    return true;
+}
+
+/* Each turn makes it shorter, so that a result gives itself again. */
 void sender_simplify(struct address *address, const struct domains *own)
 {
-    size_t user = find_user(address);
-    if (user > 0) {
-        struct address plain;
-        if (address_parse(address->text + user, address->length - user, &plain) ==
-                STATUS_OK &&
-            plain.at > 0)
-            *address = plain;
-    }
+    while (remove_signature(address))
+        ;
     bool forwarded = is_srs(address, '0') || is_srs(address, '1');
     if (address_is_own(address, own) && !forwarded) /* "srs0+..." has no tag */
         (void)address_remove_tag(address, own->delimiters);
 }
 
-bool sender_was_forwarded(const struct address *address, const struct domains *own,
-                          struct address *out)
+/* Where the domain and the user stand that were rewritten; false: nobody did. */
+static bool find_first(const struct address *address, size_t *out_domain,
+                       size_t *out_user)
 {
     size_t at = 5; /* the hash */
-    size_t day;
-    size_t domain;
-    size_t user;
     if (is_srs(address, '1')) {
         /* SRS1=HASH=FORWARDER=, and what follows the "SRS0" that the forwarder wrote */
         if (!take_piece(address, at, "=", &at) || !take_piece(address, at, "=", &at) ||
@@ -82,25 +89,53 @@ bool sender_was_forwarded(const struct address *address, const struct domains *o
     } else if (!is_srs(address, '0')) {
         return false;
     }
-    if (!take_piece(address, at, "=", &day) || !take_piece(address, day, "=", &domain) ||
-        !take_piece(address, domain, "=", &user))
-        return false;
+    return take_piece(address, at, "=", &at) &&
+           take_piece(address, at, "=", out_domain) &&
+           take_piece(address, *out_domain, "=", out_user);
+}
 
+/* "srs=domain=user@forwarder", without hash and day; that is no form of SRS. */
+static void name_nobody(struct address *address, size_t domain)
+{
+    static const char mark[] = "srs=";
+    size_t length = sizeof mark - 1;
+    memcpy(address->text, mark, length);
+    memmove(address->text + length, address->text + domain, address->length - domain + 1);
+    address->length -= domain - length;
+    address->at -= domain - length;
+}
+
+/* One forwarder back. */
+static bool go_back(struct address *address, const struct domains *own)
+{
+    size_t domain;
+    size_t user;
+    struct address first;
     struct address named = {0};
+    if (!find_first(address, &domain, &user))
+        return false;
     named.at = address->at - user;
     memcpy(named.text, address->text + user, named.at);
     named.text[named.at] = '@';
     memcpy(named.text + named.at + 1, address->text + domain, user - 1 - domain);
     named.length = named.at + user - domain;
-    if (address_parse(named.text, named.length, out) == STATUS_OK && out->at > 0 &&
-        out->at < out->length && !address_is_own(out, own))
-        return true;
+    if (address_parse(named.text, named.length, &first) == STATUS_OK && first.at > 0 &&
+        first.at < first.length && !address_is_own(&first, own))
+        *address = first;
+    else
+        name_nobody(address, domain);
+    return true;
+}
 
-    /* Without hash and day. */
-    *out = *address;
-    memcpy(out->text, "srs0=", 5);
-    memmove(out->text + 5, address->text + domain, address->length - domain + 1);
-    out->length = address->length - domain + 5;
-    out->at = address->at - domain + 5;
+bool sender_was_forwarded(const struct address *address, const struct domains *own,
+                          struct address *out)
+{
+    struct address first = *address;
+    if (!go_back(&first, own))
+        return false;
+    do {
+        sender_simplify(&first, own);
+    } while (go_back(&first, own));
+    *out = first;
     return true;
 }

@@ -16,7 +16,7 @@ void sender_simplify(struct address *address, const struct domains *own);
 
 /* Whom an address counts as that a forwarder has rewritten by SRS: "srs0=HASH=DAY=
  * domain=user@forwarder" and SRS1 count as user@domain. An own domain named so proves
- * nothing, and counts as "srs0=domain=user@forwarder", nobody's address. False: it was
+ * nothing, and counts as "srs=domain=user@forwarder", nobody's address. False: it was
  * not rewritten, and *out is not written. */
 bool sender_was_forwarded(const struct address *address, const struct domains *own,
                           struct address *out);

@@ -289,7 +289,8 @@ static enum status read_brake(void *context, const char *id, const char *value)
         if (reading->now_ms - until_ms >= LAPSED_KEPT_MS)
             forget(reading, COLLECTION_BRAKES, id, value);
     } else if (sound) {
-        status = brake_parse_key(record_text(record, "key"), reading->own, &brake, NULL);
+        status =
+            brake_parse_key(record_text(record, "key"), reading->own, NULL, &brake, NULL);
         if (status == STATUS_OK) {
             brake.action = action;
             brake.until_ms = until_ms;

@@ -9,7 +9,9 @@
 
 #include "base/digest.h"
 
-enum { NONE = UINT32_MAX, NEWEST = 0, OLDEST = 1 };
+enum { NEWEST = 0, OLDEST = 1 };
+
+#define NONE UINT32_MAX /* no entry */
 
 struct entry {
     char link[DIGEST_HEX_SIZE];

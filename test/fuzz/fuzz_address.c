@@ -61,9 +61,9 @@ static void parse_brake(const char *text)
     struct brake brake;
     struct brake again;
     struct error error = {0};
-    if (brake_parse_key(text, &own, &brake, &error) != STATUS_OK)
+    if (brake_parse_key(text, &own, NULL, &brake, &error) != STATUS_OK)
         return;
-    claim(brake_parse_key(brake.key, &own, &again, &error) == STATUS_OK);
+    claim(brake_parse_key(brake.key, &own, NULL, &again, &error) == STATUS_OK);
     claim(again.kind == brake.kind && strcmp(again.key, brake.key) == 0);
     brake_clear(&again);
     brake_clear(&brake);

@@ -5,8 +5,9 @@
 static enum status pull(const char *typed, struct actions_pull *pulled)
 {
     struct brake brake;
-    ck_assert_int_eq(brake_parse_key(typed, &settings.policy.domains, &brake, &error),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        brake_parse_key(typed, &settings.policy.domains, NULL, &brake, &error),
+        STATUS_OK);
     brake.until_ms = INT64_MAX;
     enum status status =
         actions_pull_back(actions, &settings, &brake, NULL, pulled, &error);

@@ -46,7 +46,7 @@ static enum status set(const char *key_text, int64_t until_ms)
     char by[] = "root";
     char reason[] = "storm";
     struct brake brake;
-    ck_assert_int_eq(brake_parse_key(key_text, &own, &brake, NULL), STATUS_OK);
+    ck_assert_int_eq(brake_parse_key(key_text, &own, NULL, &brake, NULL), STATUS_OK);
     brake.action = ACTION_REJECT;
     brake.until_ms = until_ms;
     brake.by = by;

@@ -26,11 +26,11 @@ static void expect_key(const char *text, const char *key)
 {
     struct brake brake;
     struct error error = {0};
-    ck_assert_msg(brake_parse_key(text, &own, &brake, &error) == STATUS_OK, "%s: %s",
-                  text, error.text);
+    ck_assert_msg(brake_parse_key(text, &own, NULL, &brake, &error) == STATUS_OK,
+                  "%s: %s", text, error.text);
     ck_assert_str_eq(brake.key, key);
     struct brake again;
-    ck_assert_int_eq(brake_parse_key(key, &own, &again, NULL), STATUS_OK);
+    ck_assert_int_eq(brake_parse_key(key, &own, NULL, &again, NULL), STATUS_OK);
     ck_assert_str_eq(again.key, key);
     ck_assert_int_eq(again.kind, brake.kind);
     ck_assert_int_eq(memcmp(&again.network, &brake.network, sizeof again.network), 0);
@@ -41,7 +41,7 @@ static void expect_key(const char *text, const char *key)
 static void set(const char *key)
 {
     struct brake *brake = &items[brakes.count];
-    ck_assert_int_eq(brake_parse_key(key, &own, brake, NULL), STATUS_OK);
+    ck_assert_int_eq(brake_parse_key(key, &own, NULL, brake, NULL), STATUS_OK);
     brake->action = ACTION_DEFER;
     brake->until_ms = INT64_MAX;
     brakes.count++;
@@ -132,7 +132,8 @@ START_TEST(brake_keys_that_match_nothing_are_refused)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct brake brake = {.key = NULL};
         struct error error = {0};
-        ck_assert_msg(brake_parse_key(texts[i], &own, &brake, &error) == STATUS_INVALID,
+        ck_assert_msg(brake_parse_key(texts[i], &own, NULL, &brake, &error) ==
+                          STATUS_INVALID,
                       "%s", texts[i]);
         ck_assert_str_ne(error.text, "");
         ck_assert_ptr_null(brake.key);
@@ -153,6 +154,19 @@ START_TEST(brake_login_stops_that_login_alone)
     ck_assert(stopped());
     envelope.login = "bob";
     ck_assert(!stopped());
+}
+END_TEST
+
+START_TEST(brake_login_as_it_may_be_typed)
+{
+    struct login_forms forms = {0};
+    struct brake brake = {.key = NULL};
+    ck_assert_int_eq(login_forms_add(&forms, "DISTRICT=own", &own, NULL), STATUS_OK);
+    ck_assert_int_eq(brake_parse_key("DISTRICT\\Ann", &own, &forms, &brake, NULL),
+                     STATUS_OK);
+    ck_assert_str_eq(brake.key, "login:ann@own");
+    brake_clear(&brake);
+    login_forms_clear(&forms);
 }
 END_TEST
 
@@ -298,6 +312,7 @@ int main(void)
     tcase_add_test(tcase, brake_networks_are_canonical);
     tcase_add_test(tcase, brake_keys_that_match_nothing_are_refused);
     tcase_add_test(tcase, brake_login_stops_that_login_alone);
+    tcase_add_test(tcase, brake_login_as_it_may_be_typed);
     tcase_add_test(tcase, brake_sender_stops_mail_from_with_any_login);
     tcase_add_test(tcase, brake_sender_stops_what_a_forwarder_rewrote);
     tcase_add_test(tcase, brake_client_stops_a_network);
