@@ -208,19 +208,18 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
                           const struct meter *meter, int64_t now_ms)
 {
     json_t *json =
-        json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n, s:n}", "rule",
+        json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n}", "rule",
                   output_string(rule->name), "key", key_name(rule->key), "unit",
                   rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "action",
                   action_name(rule->action), "monitor", rule->monitor, "tokens",
-                  "period_s", "most", "surge", "floor", "window_s");
+                  "period_s", "surge", "floor", "window_s");
     json_t *rate =
         rule->has_surge
             ? json_pack("{s:f, s:I, s:I}", "surge", (double)rule->surge.factor / 1000,
                         "floor", (json_int_t)rule->surge.floor, "window_s",
                         (json_int_t)(rule->surge.window_ms / 1000))
-            : json_pack("{s:I, s:I, s:I}", "tokens", (json_int_t)rule->limit.tokens,
-                        "period_s", (json_int_t)(rule->limit.period_ms / 1000), "most",
-                        (json_int_t)rate_most(&rule->limit));
+            : json_pack("{s:I, s:I}", "tokens", (json_int_t)rule->limit.tokens,
+                        "period_s", (json_int_t)(rule->limit.period_ms / 1000));
     json_t *known = meter_json(charge, meter, now_ms);
     (void)json_object_del(known, "subject");
     (void)json_object_del(known, "cost");

@@ -65,9 +65,12 @@ static json_t *window_json(const struct charge *charge, const struct meter *mete
 
 json_t *meter_json(const struct charge *charge, const struct meter *meter, int64_t now_ms)
 {
-    json_t *json =
-        json_pack("{s:o, s:I, s:n, s:n, s:n}", "subject", output_string(charge->subject),
-                  "cost", (json_int_t)charge->cost, "left", "burst", "latched_until");
+    json_t *most = charge->rate == NULL
+                       ? json_null()
+                       : json_integer((json_int_t)rate_most(charge->rate));
+    json_t *json = json_pack(
+        "{s:o, s:I, s:o, s:n, s:n, s:n}", "subject", output_string(charge->subject),
+        "cost", (json_int_t)charge->cost, "most", most, "left", "burst", "latched_until");
     json_t *known = NULL;
     if (meter == NULL || json == NULL)
         return json;

@@ -19,9 +19,9 @@ enum status meter_read(struct store *store, const struct charge *charges, size_t
                        int64_t deadline_us, struct meter *out,
                        enum store_source *out_source) MUST_CHECK;
 
-/* {"subject", "cost", "left", "burst", "latched_until", and of a surge "window_copies",
- * "window_ends_at", "windows": [{"copies", "ended_at"}]}; what is not known is null.
- * meter may be NULL. NULL without memory. */
+/* {"subject", "cost", "most", "left", "burst", "latched_until", and of a surge
+ * "window_copies", "window_ends_at", "windows": [{"copies", "ended_at"}]}; what is not
+ * known is null. meter may be NULL. NULL without memory. */
 json_t *meter_json(const struct charge *charge, const struct meter *meter,
                    int64_t now_ms);
 

@@ -419,6 +419,7 @@ START_TEST(api_shows_and_resets_limits)
         ck_assert_uint_eq(json_array_size(limits), 1);
         ck_assert_int_eq(number_at(json_array_get(limits, 0), "left"), 2);
         ck_assert_int_eq(number_at(json_array_get(limits, 0), "burst"), 5);
+        ck_assert_int_eq(number_at(json_array_get(limits, 0), "most"), 10);
         json_decref(json);
     }
     json_decref(get("DELETE /v1/limits?subject=login:a", NULL));
