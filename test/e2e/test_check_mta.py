@@ -298,6 +298,109 @@ def test_what_is_right_is_passed_in_silence(checked):
     assert checked.run() == [] and checked.warnings() == [], checked.answer
 
 
+# What Debian's package writes for an Internet site, and its master.cf.
+DEBIAN = """
+smtpd_banner = $myhostname ESMTP $mail_name (Debian/GNU)
+biff = no
+append_dot_mydomain = no
+readme_directory = no
+compatibility_level = 3.6
+smtpd_tls_security_level=may
+smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination
+myhostname = relay.district.example
+alias_maps = hash:{dir}/aliases
+alias_database = hash:{dir}/aliases
+myorigin = /etc/mailname
+mydestination = $myhostname, district.example, localhost.district.example, , localhost
+relayhost =
+mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128
+mailbox_size_limit = 0
+recipient_delimiter = +
+inet_interfaces = all
+inet_protocols = all
+queue_directory = {queue}
+"""
+# README's lines.
+OURS = """
+smtpd_milters = unix:milter/milter.sock
+non_smtpd_milters = unix:milter/milter.sock
+milter_default_action = tempfail
+enable_long_queue_ids = yes
+smtpd_forbid_bare_newline = yes
+"""
+
+
+def test_debians_postfix_with_readmes_lines(checked):
+    checked.main = DEBIAN + OURS
+    checked.master = pathlib.Path("/usr/share/postfix/master.cf.dist").read_text()
+    missing = ["relay.district.example", "localhost.district.example", "localhost"]
+    found = checked.run()
+    assert [f'add "{domain}" to domains' in text for domain, text in zip(missing, found)] == [True] * 3
+    assert len(found) == 3 and checked.warnings() == []
+    config = checked.daemon.config.read_text()
+    names = ", ".join(f'"{domain}"' for domain in missing)
+    checked.daemon.config.write_text(config.replace("domains = [", f"domains = [ {names}, ", 1))
+    assert checked.run() == [] and checked.warnings() == []
+    checked.main = DEBIAN
+    assert len(checked.run()) >= 3, checked.answer
+
+
+# The lines that sendmail.mc turns into, as README has them.
+SENDMAIL = """# sendmail.cf
+Cwdistrict.example
+Fw-o {dir}/local-host-names
+C{w}school.example
+DL
+Kvirtuser hash -o {dir}/virtusertable.db
+Kgenerics hash {dir}/genericstable
+O AliasFile={dir}/aliases
+O ForwardPath=$z/.forward.$w:$z/.forward
+O DaemonPortOptions=Name=MTA, Port=25
+O QueueDirectory={queue}
+O InputMailFilters=spam, mailbrake
+Xspam, S=unix:/run/spam.sock, F=T
+Xmailbrake, S=unix:{queue}/milter/milter.sock, F=T, T=C:30s;S:30s;R:30s;E:1m
+"""
+# What stands in sendmail.cf, what instead, what must be said, and whether it is sure.
+SENDMAIL_FAULTS = {
+    "no filter": ("O InputMailFilters=spam, mailbrake", "O InputMailFilters=spam",
+                  "INPUT_MAIL_FILTER", True),
+    "not last": ("spam, mailbrake", "mailbrake, spam", "must come last", True),
+    "open when away": ("milter.sock, F=T", "milter.sock", "F=T", True),
+    "a port without": ("Port=25", "Port=25, InputMailFilters=spam", "DaemonPortOptions", True),
+    "another domain": ("Cwdistrict.example", "Cwold.example", 'add "old.example"', True),
+    "domains in a file": ("local-host-names", "domains", 'add "old.example"', True),
+    "aliases that we do not read": ("AliasFile={dir}/aliases", "AliasFile={dir}/aliases,{dir}/more",
+                                    '{ aliases = "{dir}/more"; }', True),
+    "aliases of NIS": ("AliasFile=", "AliasFile=nis:mail.aliases,", "nis:mail.aliases", False),
+    "virtusertable": ("virtusertable", "canonical", "becomes the list", True),
+    "LUSER_RELAY": ("DL\n", "DLlocal:staff\n", "whom nobody knows", True),
+    ".forward": ("$z/.forward.$w", "{dir}/$u.forward", "40 addresses", False),
+}
+
+
+def test_sendmail(checked):
+    for name in ("local-host-names", "domains"):
+        (checked.dir / name).write_text("district.example\n")
+    (checked.dir / "domains").write_text("old.example\n")
+    (checked.dir / "virtusertable").write_text(
+        "info@school.example ann\n@old.example %1@far.example\n@no.example error:nouser No\n")
+    config = checked.daemon.config.read_text()
+    checked.daemon.config.write_text(config.replace('type = "postfix"', 'type = "sendmail"'))
+    cf = checked.dir / "sendmail.cf"
+    cf.write_text(checked.full(SENDMAIL))
+    checked.run()
+    checked.usual = [problem["text"] for problem in checked.answer["warnings"]]
+    assert checked.answer["errors"] == [] and not any(
+        str(cf) in problem["file"] for problem in checked.answer["warnings"]), checked.answer
+    for name, (right, wrong, said, sure) in SENDMAIL_FAULTS.items():
+        assert right in SENDMAIL, name
+        cf.write_text(checked.full(SENDMAIL.replace(right, wrong)))
+        found = checked.run()
+        found = found if sure else checked.warnings()
+        assert len(found) == 1 and checked.full(said) in found[0], (name, checked.answer)
+
+
 def test_each_service_has_its_own(checked):
     checked.master = MASTER + "pre-cleanup unix n - y - 0 cleanup\n" \
         "  -o canonical_maps=static:" + STAFF + "\n" \
