@@ -125,17 +125,19 @@ static void check_words(const struct relay *relay)
 
 static void check_postfix(struct relay *relay)
 {
+    bool has_filter = false;
     struct error error = {0};
+    relay->has_filter = &has_filter;
     if (postconf_load(relay->settings->mta.config_directory, &relay->postconf, &error) !=
         STATUS_OK) {
         problems_error(relay->problems, relay->settings->file, 0,
                        "mta.config_directory: %s", error.text);
         return;
     }
+    relay_check_table(relay);
     relay_check_milters(relay);
     relay_check_seen(relay);
     check_words(relay);
-    relay_check_table(relay);
     relay_check_socket(relay);
     postconf_free(relay->postconf);
 }

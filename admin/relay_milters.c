@@ -126,7 +126,7 @@ static bool is_loopback(const struct postconf_service *service)
 static bool takes_mail_back(const struct relay *relay,
                             const struct postconf_service *service)
 {
-    return is_loopback(service) && relay->has_filter;
+    return is_loopback(service) && *relay->has_filter;
 }
 
 static void check_action(const struct relay *relay,
@@ -167,7 +167,7 @@ static bool may_pass(const struct relay *relay, const char *key)
 {
     struct network client;
     const struct elements *relays = &relay->settings->policy.relays;
-    if (relay->has_filter && is_local(key))
+    if (*relay->has_filter && is_local(key))
         return true;
     if (network_parse(key, &client, NULL) != STATUS_OK)
         return false;
@@ -294,13 +294,13 @@ static void check_pickup(const struct relay *relay,
             "no_milters lets mail pass that nobody judged; take it out");
 }
 
-void relay_check_milters(struct relay *relay)
+void relay_check_milters(const struct relay *relay)
 {
     size_t count;
     const struct postconf_service *services = postconf_services(relay->postconf, &count);
     for (size_t i = 0; i < count; i++)
-        relay->has_filter = relay->has_filter || (runs(&services[i], "smtpd") &&
-                                                  gives_to_filter(relay, &services[i]));
+        *relay->has_filter = *relay->has_filter || (runs(&services[i], "smtpd") &&
+                                                    gives_to_filter(relay, &services[i]));
     for (size_t i = 0; i < count; i++) {
         const struct postconf_service *service = &services[i];
         if (runs(service, "smtpd")) {

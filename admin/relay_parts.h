@@ -15,7 +15,7 @@ struct relay {
     struct postconf *postconf;
     const char *file; /* of Sendmail, which has no postconf: what is being read */
     int line;
-    bool has_filter; /* some service gives its mail to a filter, which gives it back */
+    bool *has_filter; /* some mail is given to a filter, which gives it back */
 };
 
 /* One parameter, as one service has it. */
@@ -67,9 +67,10 @@ void relay_our_milter(const struct relay *relay, char *out, size_t size);
 void relay_check_seen(const struct relay *relay);
 
 /* Does mail meet our milter, and last? */
-void relay_check_milters(struct relay *relay);
+void relay_check_milters(const struct relay *relay);
 
-/* The table of what adds, rewrites or redirects recipients after we looked. */
+/* The table of what adds, rewrites or redirects recipients after we looked; says in
+ * has_filter whether a map gives mail to a filter. */
 void relay_check_table(const struct relay *relay);
 
 /* Its rows' judges, of one parameter each. */

@@ -314,8 +314,11 @@ static const char *action_address(const char *value)
 
 static void take_action(void *context, const struct postmap_entry *entry)
 {
+    const struct findings *findings = context;
     const char *address = action_address(entry->value);
     const struct postmap_entry copy = {entry->key, address, entry->pattern};
+    if (strncasecmp(entry->value, "FILTER ", strlen("FILTER ")) == 0)
+        *findings->setting->relay->has_filter = true;
     if (address != NULL)
         take_copy(context, &copy);
 }

@@ -55,11 +55,11 @@ static void keep_now(struct seen *seen, const struct relay_setting *setting,
     struct words words = words_of(setting->value);
     const char *at;
     size_t length;
-    bool chrooted = setting->service != NULL && setting->service->chrooted;
     while (words_next(&words, &at, &length)) {
         char milter[RELAY_TABLE_SIZE];
         words_first(at, length, milter, sizeof milter);
-        if (milter[0] != '\0' && !relay_is_our_milter(seen->relay, chrooted, milter))
+        if (milter[0] != '\0' && !relay_is_our_milter(seen->relay, false, milter) &&
+            !relay_is_our_milter(seen->relay, true, milter))
             text_printf(&seen->now, "%s %s\n", name, milter);
     }
 }

@@ -138,7 +138,8 @@ sender_canonical_maps = static:staff@district.example
 masquerade_domains = district.example
 always_bcc = archive@district.example
 recipient_bcc_maps = inline:{ staff@district.example=archive@district.example }
-header_checks = regexp:{ { /^Subject: x/ REDIRECT ann@district.example }, { /^Y/ HOLD } }
+header_checks = regexp:{ { /^Subject: x/ REDIRECT ann@district.example }, { /^Y/ HOLD },
+  { /^Z/ FILTER smtp:[127.0.0.1]:10025 } }
 smtpd_client_restrictions = check_client_access cidr:{ { 10.0.0.0/8 OK } },
   check_policy_service { unix:private/policy, default_action=OK }
 transport_maps = inline:{ far.example=smtp:[10.0.0.9] }
@@ -295,6 +296,8 @@ def test_other_milters_that_went_missing(checked):
 
 def test_what_is_right_is_passed_in_silence(checked):
     checked.add(HARMLESS)
+    checked.master = MASTER + "127.0.0.1:10026 inet n - y - - smtpd\n" \
+        "  -o receive_override_options=no_milters\n"
     assert checked.run() == [] and checked.warnings() == [], checked.answer
 
 
