@@ -247,8 +247,6 @@ static void take_attribute(struct mta_message *out, const char *attribute)
     value = text_after(attribute, "client_address=");
     if (value != NULL && out->client[0] == '\0')
         (void)snprintf(out->client, sizeof out->client, "%s", value);
-    if (strcmp(attribute, "log_message_origin=local") == 0)
-        out->local = true;
 }
 
 /* A record of the envelope. */
@@ -365,6 +363,12 @@ static enum status look_alone(const struct mta_job *job, struct view *view)
     return status;
 }
 
+/* Mail of sendmail(1) has no client; nor have Postfix's own bounces, from <>. */
+static void take_origin(struct mta_message *message)
+{
+    message->local = message->client[0] == '\0' && message->sender[0] != '\0';
+}
+
 static enum status look(const struct mta_job *job, struct mta_item *items, size_t count)
 {
     bool doubted = false;
@@ -385,6 +389,7 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
     for (size_t i = 0; i < viewed && status == STATUS_OK; i++) {
         if (doubted || !is_read(&views[i]))
             status = look_alone(job, &views[i]);
+        take_origin(&views[i].item->message);
         if (status == STATUS_OK && views[i].item->message.marks.failed)
             status = error_set(job->error, STATUS_NOMEM, "out of memory");
     }
