@@ -139,7 +139,7 @@ static bool has_two_prefixes(const char *text)
 {
     static const char *const prefixes[] = {"login:", "client:", "list:"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (text[0] != '\0' && strstr(text + 1, prefixes[i]) != NULL)
+        if (text[0] != '\0' && strcasestr(text + 1, prefixes[i]) != NULL)
             return true;
     }
     return false;

@@ -108,6 +108,7 @@ static const struct {
     {"login:alogin:b", "two prefixes"},
     {"client:10.0.0.1client:10.0.0.2", "two prefixes"},
     {"client:localclient:10.0.0.2", "two prefixes"},
+    {"list:l.ess-loGin:b", "two prefixes"},
     {"list:*login:a", "two prefixes"},
     {"list:a@b.examplelist:c", "two prefixes"},
     {"ann@b.examplelogin:c", "two prefixes"},
