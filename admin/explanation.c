@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void say_over(const struct rule *rule, const struct facts *facts, bool holds,
                      struct text *why)
@@ -204,6 +205,18 @@ static enum status judge_rules(const struct explanation_live *live,
     return STATUS_OK;
 }
 
+/* As the milter has it: Sendmail's sendmail(1) hands its mail in by SMTP from here. */
+static bool is_handed_in(const struct snapshot *snapshot, const char *client)
+{
+    static const uint8_t ipv4[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
+    static const uint8_t ipv6[16] = {[15] = 1};
+    uint8_t address[16];
+    return snapshot->settings->mta.type == MTA_SENDMAIL && client != NULL &&
+           network_parse_address(client, address) &&
+           (memcmp(address, ipv4, sizeof ipv4) == 0 ||
+            memcmp(address, ipv6, sizeof ipv6) == 0);
+}
+
 /* Who has logged in writes as himself, if nothing else is said. */
 static enum status gather(const struct snapshot *snapshot,
                           const struct envelope *envelope, struct facts *out)
@@ -215,6 +228,7 @@ static enum status gather(const struct snapshot *snapshot,
         login_parse(envelope->login, &policy->logins, &policy->domains, &login);
     if (status != STATUS_OK)
         return status;
+    asked.local = asked.local || is_handed_in(snapshot, asked.client);
     if (asked.sender == NULL && login.length > 0)
         asked.sender = login.text;
     return facts_gather(&asked, policy, snapshot->directory, out);

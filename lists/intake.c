@@ -116,8 +116,8 @@ static enum status enter_list(const struct entering *entering, const struct entr
     return status;
 }
 
-/* What an entry means at its addresses: a list, or whom it redirects to; with an empty
- * target each address is a person itself, whatever a catch-all says. */
+/* What an entry means at its addresses: a list, or whom it redirects to; a program is the
+ * person at the first of them, whatever a catch-all says. */
 struct meaning {
     bool is_list;
     uint32_t list;
@@ -130,9 +130,7 @@ static enum status answer(const struct entering *entering, const struct meaning 
     struct directory *directory = entering->intake->directory;
     if (meaning->is_list)
         return directory_bind(directory, address->text, meaning->list);
-    const char *target =
-        meaning->target.length == 0 ? address->text : meaning->target.text;
-    return directory_redirect(directory, address->text, target);
+    return directory_redirect(directory, address->text, meaning->target.text);
 }
 
 static void report_entry(const struct entering *entering, int line, const char *what)
@@ -221,6 +219,8 @@ static enum status enter(const struct entering *entering, const char *key,
         warn_of_shrunk(entering, &address, entry);
     if (status == STATUS_OK && meaning.is_list)
         status = enter_list(entering, entry, &address, &meaning.list);
+    else if (status == STATUS_OK && entry->kind == ENTRY_SELF)
+        meaning.target = address;
     else if (status == STATUS_OK && entry->kind == ENTRY_REDIRECT)
         status = find_target(entering, key, entry, &meaning.target);
     if (status == STATUS_OK)

@@ -2,6 +2,7 @@
  * canonical spelling in one place: a domain is parsed as the address "@domain". */
 #include "policy/domains.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,50 @@ enum status domains_set_delimiters(struct domains *domains, const char *delimite
     free(domains->delimiters);
     domains->delimiters = copy;
     return STATUS_OK;
+}
+
+static bool is_ascii(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)text[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+static enum status spell_label(const char *label, size_t length, struct text *out,
+                               struct error *error)
+{
+    struct address address;
+    char raw[ADDRESS_SIZE];
+    if (is_ascii(label, length)) {
+        for (size_t i = 0; i < length; i++) {
+            char c = text_lower(label[i]);
+            text_add(out, &c, 1);
+        }
+        return STATUS_OK;
+    }
+    int written = snprintf(raw, sizeof raw, "%.*s", (int)length, label);
+    if (written < 0 || (size_t)written >= sizeof raw || !canonical(raw, &address))
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is not a domain", raw);
+    text_add_string(out, address_domain(&address));
+    return STATUS_OK;
+}
+
+enum status domains_spell(const char *glob, struct text *out, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (strchr(glob, '*') == NULL)
+        status = spell_label(glob, strlen(glob), out, error);
+    for (const char *label = glob; status == STATUS_OK && strchr(glob, '*') != NULL;) {
+        size_t length = strcspn(label, ".");
+        status = spell_label(label, length, out, error);
+        if (label[length] == '\0')
+            break;
+        text_add(out, ".", 1);
+        label += length + 1;
+    }
+    return status == STATUS_OK && out->failed ? STATUS_NOMEM : status;
 }
 
 bool domains_have(const struct domains *domains, const char *domain)

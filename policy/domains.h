@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "base/text.h"
 
 /* Zero-initialise; names are A-labels in lower case, in the order of the configuration.
  */
@@ -22,6 +23,12 @@ enum status domains_add(struct domains *domains, const char *name,
 enum status domains_set_delimiters(struct domains *domains,
                                    const char *delimiters) MUST_CHECK;
 bool domains_have(const struct domains *domains, const char *domain);
+
+/* A domain, or a pattern with '*' for domains, as those of messages are spelled: in lower
+ * case, each label that is not ASCII as its A-label; appended to out. INVALID, with the
+ * reason, for such a label that can't be one or holds a '*'. NOMEM. */
+enum status domains_spell(const char *glob, struct text *out,
+                          struct error *error) MUST_CHECK;
 
 /* The domain for an address that has none: the first one, or NULL. */
 const char *domains_first(const struct domains *domains);

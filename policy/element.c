@@ -33,6 +33,22 @@ static enum status keep_lower(struct element *out, enum element_kind kind,
     return status;
 }
 
+/* What stands behind the '@', if there is one, in the spelling of messages. */
+static enum status keep_glob(struct element *out, enum element_kind kind,
+                             const char *text, struct error *error)
+{
+    struct text whole = {0};
+    const char *at = strchr(text, '@');
+    size_t local = at == NULL ? strlen(text) : (size_t)(at + 1 - text);
+    text_add(&whole, text, local);
+    enum status status =
+        at == NULL ? STATUS_OK : domains_spell(text + local, &whole, error);
+    if (status == STATUS_OK)
+        status = whole.failed ? STATUS_NOMEM : keep_lower(out, kind, text_string(&whole));
+    text_clear(&whole);
+    return status;
+}
+
 static bool has_two_ats(const char *text)
 {
     const char *at = strchr(text, '@');
@@ -50,7 +66,7 @@ static enum status parse_login(const char *glob, struct element *out, struct err
 {
     if (glob[0] == '\0' || has_bare_at(glob) || strpbrk(glob, "<>(),\"") != NULL)
         return refuse(error, glob, "login: takes a user name, which may hold '*'");
-    return keep_lower(out, ELEMENT_LOGIN, glob);
+    return keep_glob(out, ELEMENT_LOGIN, glob, error);
 }
 
 static enum status parse_client(const char *text, struct element *out,
@@ -102,7 +118,7 @@ static enum status parse_pattern(const char *text, struct element *out,
     struct element domain = {0};
     assert(at != NULL); /* as parse_mailbox is called */
     if (strchr(at, '*') != NULL)
-        return keep_lower(out, ELEMENT_ADDRESS, text);
+        return keep_glob(out, ELEMENT_ADDRESS, text, error);
     enum status status = parse_domain(at + 1, &domain, error);
     if (status != STATUS_OK)
         return status;

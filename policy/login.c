@@ -127,6 +127,25 @@ static bool split(const struct address *login, const struct login_forms *forms,
     return *out_domain != NULL && memchr(text, '%', *out_end) == NULL;
 }
 
+/* What stands behind the '@', or else the '%', as A-labels like the domains of addresses;
+ * what can't be one stays. */
+static void spell_domain(struct address *login)
+{
+    char *at = strrchr(login->text, '@');
+    struct text domain = {0};
+    if (at == NULL)
+        at = strrchr(login->text, '%');
+    if (at == NULL)
+        return;
+    size_t before = (size_t)(at + 1 - login->text);
+    if (domains_spell(at + 1, &domain, NULL) == STATUS_OK &&
+        before + domain.length < sizeof login->text) {
+        memcpy(at + 1, text_string(&domain), domain.length + 1);
+        login->length = before + domain.length;
+    }
+    text_clear(&domain);
+}
+
 enum status login_parse(const char *login, const struct login_forms *forms,
                         const struct domains *own, struct address *out)
 {
@@ -143,6 +162,7 @@ enum status login_parse(const char *login, const struct login_forms *forms,
     text_lower_all(whole.text, length);
     whole.length = length;
     cut_master(forms, &whole);
+    spell_domain(&whole);
 
     size_t start;
     size_t end;

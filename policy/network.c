@@ -189,6 +189,9 @@ enum status network_parse(const char *text, struct network *out, struct error *e
 
 bool network_has(const struct network *network, const uint8_t bytes[16])
 {
+    bool ipv4 = memcmp(bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+    if (ipv4 && network->prefix < MAPPED_BITS)
+        return false;
     size_t whole = network->prefix / 8;
     unsigned rest = network->prefix % 8;
     if (memcmp(network->bytes, bytes, whole) != 0)

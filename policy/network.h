@@ -20,6 +20,8 @@ bool network_parse_address(const char *text, uint8_t out_bytes[16]);
 /* ADDRESS or ADDRESS/PREFIX; host bits are cleared. INVALID with a reason. */
 enum status network_parse(const char *text, struct network *out,
                           struct error *error) MUST_CHECK;
+
+/* A network of IPv6, "::/0" as well, has no IPv4 address. */
 bool network_has(const struct network *network, const uint8_t bytes[16]);
 
 #endif

@@ -76,6 +76,9 @@ START_TEST(brake_keys_are_canonical)
     expect_key("domain:B\xc3\xbc"
                "cher.example",
                "domain:xn--bcher-kva.example");
+    expect_key("login:ann@B\xc3\xbc"
+               "cher.example",
+               "login:ann@xn--bcher-kva.example");
     expect_key("client:local", "client:local");
 }
 END_TEST

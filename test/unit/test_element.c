@@ -77,6 +77,19 @@ static const struct {
     {"*@b\xc3\xbc"
      "cher.example",
      "address *@xn--bcher-kva.example"},
+    {"login:Ann@B\xc3\x9c"
+     "cher.example",
+     "login ann@xn--bcher-kva.example"},
+    {"login:*@*.b\xc3\xbc"
+     "cher.Example",
+     "login *@*.xn--bcher-kva.example"},
+    {"*@*.b\xc3\xbc"
+     "cher.example",
+     "address *@*.xn--bcher-kva.example"},
+    {"login:b\xc3\xbc"
+     "cher@Realm_1",
+     "login b\xc3\xbc"
+     "cher@realm_1"},
     {"News-*@District.Example", "address news-*@district.example"},
     {"*@*.Example", "address *@*.example"},
     {"*@*", "address *@*"},
@@ -105,6 +118,9 @@ static const struct {
     {"login:@district.example", "login:"},
     {"login:alice@", "login:"},
     {"login:a@b@c", "two '@'"},
+    {"login:a@b\xc3\xbc*.example", "not a domain"},
+    {"*@b\xc3\xbc*.example", "not a domain"},
+    {"login:a@\xff.example", "not a domain"},
     {"login:alogin:b", "two prefixes"},
     {"client:10.0.0.1client:10.0.0.2", "two prefixes"},
     {"client:localclient:10.0.0.2", "two prefixes"},
@@ -325,6 +341,11 @@ static const struct {
     {"2001:db8::/33", "2001:db8:7fff::1", true},
     {"2001:db8::/33", "2001:db8:8000::1", false},
     {"::/0", "2001:db8::1", true},
+    {"::/0", "10.0.0.1", false},
+    {"::/64", "0.0.0.0", false},
+    {"0.0.0.0/0", "2001:db8::1", false},
+    {"0.0.0.0/0", "255.1.2.3", true},
+    {"::ffff:10.0.0.0/104", "10.9.9.9", true},
     {"::1", "::1", true},
     {"::1", "::2", false},
 };

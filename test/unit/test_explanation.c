@@ -107,6 +107,34 @@ static void explain(void)
                      STATUS_OK);
 }
 
+/* As live: Sendmail's sendmail(1) comes by SMTP from this machine. */
+START_TEST(explanation_of_sendmails_own_mail_is_local)
+{
+    static const struct {
+        const char *type, *client;
+        enum origin origin;
+    } cases[] = {
+        {"sendmail", "127.0.0.1", ORIGIN_LOCAL}, {"sendmail", "::1", ORIGIN_LOCAL},
+        {"sendmail", "127.0.0.2", ORIGIN_SMTP},  {"sendmail", "10.1.2.3", ORIGIN_SMTP},
+        {"sendmail", NULL, ORIGIN_SMTP},         {"postfix", "127.0.0.1", ORIGIN_SMTP},
+        {"postfix", "::1", ORIGIN_SMTP},
+    };
+    add("a@own.example");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[100];
+        explanation_clear(&explanation);
+        (void)snprintf(text, sizeof text,
+                       "domains = [ \"own.example\" ];\n"
+                       "mta = { type = \"%s\"; };\n",
+                       cases[i].type);
+        load(text);
+        envelope.client = cases[i].client;
+        explain();
+        ck_assert_int_eq(explanation.facts.origin, cases[i].origin);
+    }
+}
+END_TEST
+
 START_TEST(explanation_says_why_for_each_rule)
 {
     add("five@own.example");
@@ -339,6 +367,7 @@ int main(void)
     TCase *cases = tcase_create("explanation");
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, explanation_says_why_for_each_rule);
+    tcase_add_test(cases, explanation_of_sendmails_own_mail_is_local);
     tcase_add_test(cases, explanation_json_has_its_shape);
     tcase_add_test(cases, explanation_of_what_no_rule_is_asked);
     tcase_add_test(cases, explanation_without_a_sender_is_of_the_login);

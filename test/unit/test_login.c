@@ -41,6 +41,12 @@ static const struct {
     {"ann@", "ann@district.example"},
     {"ann@Pupils.Example", "ann@pupils.example"},
     {"ann@else.example", "ann@else.example"},
+    /* A-labels, as addresses have them */
+    {"ann@B\xc3\xbc"
+     "cher.example",
+     "ann@xn--bcher-kva.example"},
+    {"\xc3\xa4nn@xn--bcher-kva.example", "\xc3\xa4nn@xn--bcher-kva.example"},
+    {"ann@\xff.example", "ann@\xff.example"},
     /* a domain before a backslash */
     {"DISTRICT\\Ann", "ann@district.example"},
     {"district\\ann", "ann@district.example"},

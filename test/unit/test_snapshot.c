@@ -258,6 +258,26 @@ END_TEST
 
 /* A list that is a link to a secret tells where it is wrong, and nothing of what it says.
  */
+START_TEST(snapshot_program_is_one_in_all_domains)
+{
+    configure("lists = ( { aliases = \"aliases\"; },\n"
+              "  { virtual = \"virtual\"; domains = [ \"b.example\" ]; } );\n");
+    file_put("aliases", "bin: |true\nboth: bin@a.example, bin@b.example, /x, |y\n");
+    file_put("virtual", "team ann, bob@a.example\n");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    ck_assert_str_eq(shown("bin@a.example"), "person bin@a.example");
+    ck_assert_str_eq(shown("bin@b.example"), "person bin@a.example");
+    ck_assert_str_eq(shown("both@b.example"), "ok 3");
+    ck_assert_str_eq(shown("team@a.example"), "person team@a.example");
+    uint32_t team = find("team@b.example").list;
+    struct address ann;
+    ck_assert_int_eq(address_parse("ann@b.example", 13, &ann), STATUS_OK);
+    ck_assert(directory_is_member(snapshot->directory, team, &ann));
+}
+END_TEST
+
+/* A list that is a link to a secret tells where it is wrong, and nothing of what it says.
+ */
 START_TEST(snapshot_problems_repeat_no_words)
 {
     static const char *const texts[] = {
@@ -579,6 +599,7 @@ static Suite *suite_of_all(void)
     tcase_add_test(tests, snapshot_bad_configuration);
     tcase_add_test(tests, snapshot_bad_lines_count_and_are_told);
     tcase_add_test(tests, snapshot_problems_repeat_no_words);
+    tcase_add_test(tests, snapshot_program_is_one_in_all_domains);
     tcase_add_test(tests, snapshot_postfix_settings_are_an_error);
     tcase_add_test(tests, snapshot_names_missing_lists);
     tcase_add_test(tests, snapshot_missing_list_may_be_in_unread_source);
