@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/text.h"
 #include "conf/folder.h"
 #include "conf/rules.h"
@@ -32,11 +32,8 @@ static void warn(struct reader *reader, const char *section, const char *name,
 /* False only when it surely does not exist. */
 static bool has_group(const char *name)
 {
-    char buffer[65536];
-    struct group entry;
-    struct group *found = NULL;
-    int error = getgrnam_r(name, &entry, buffer, sizeof buffer, &found);
-    return error != 0 || found != NULL;
+    gid_t gid;
+    return account_find_group(name, &gid) != STATUS_NOT_FOUND;
 }
 
 static void warn_of_folder(struct reader *reader, const char *section, const char *name,

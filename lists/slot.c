@@ -18,6 +18,26 @@ struct snapshot *slot_get(struct slot *slot)
     return snapshot;
 }
 
+struct snapshot *slot_pin(struct slot *slot)
+{
+    pthread_mutex_lock(&slot->lock);
+    struct snapshot *snapshot = snapshot_ref(slot->current);
+    atomic_fetch_add(&snapshot->pins, 1);
+    pthread_mutex_unlock(&slot->lock);
+    return snapshot;
+}
+
+void slot_unpin(struct snapshot *snapshot)
+{
+    atomic_fetch_sub(&snapshot->pins, 1);
+    snapshot_unref(snapshot);
+}
+
+bool slot_is_pinned(const struct snapshot *snapshot)
+{
+    return atomic_load(&snapshot->pins) > 0;
+}
+
 struct snapshot *slot_swap(struct slot *slot, struct snapshot *snapshot)
 {
     pthread_mutex_lock(&slot->lock);

@@ -4,6 +4,7 @@
 #define LISTS_SLOT_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 #include "lists/snapshot.h"
@@ -18,6 +19,13 @@ enum status slot_init(struct slot *slot) MUST_CHECK;
 
 /* The current snapshot with a reference for the caller, or NULL. */
 struct snapshot *slot_get(struct slot *slot);
+
+/* The same for judging a message, which is short. Whoever swaps the snapshot out waits
+ * until it is not pinned, so that the work of freeing it is kept off the mail path; other
+ * references may last, and free it. There must be one. */
+struct snapshot *slot_pin(struct slot *slot);
+void slot_unpin(struct snapshot *snapshot);
+bool slot_is_pinned(const struct snapshot *snapshot);
 
 /* Puts a snapshot in, its reference taken over; returns the one before, whose reference
  * is now the caller's, or NULL. */

@@ -201,6 +201,7 @@ static enum status build(struct shared_settings *shared, const struct building *
     snapshot->directory = directory;
     snapshot->parts = parts;
     atomic_init(&snapshot->references, 1);
+    atomic_init(&snapshot->pins, 0);
     *out_snapshot = snapshot;
     return STATUS_OK;
 }

@@ -12,6 +12,7 @@
 
 struct snapshot {
     atomic_uint references;
+    atomic_uint pins; /* of these, by messages that are judged (lists/slot.h) */
     const struct settings
         *settings; /* shared with the snapshots refreshed from this one */
     const struct directory *directory;

@@ -42,13 +42,13 @@ static void log_loaded(const char *what, const struct snapshot *snapshot)
                      mode);
 }
 
-/* A message that still holds the old one lets go within its deadline: waiting for that
+/* A message that is judged by the old one lets go within its deadline: waiting for that
  * keeps the work of freeing a directory off the mail threads. */
 static void replace(struct slot *slot, struct snapshot *snapshot)
 {
     struct snapshot *old = slot_swap(slot, snapshot);
     const struct timespec tick = {.tv_nsec = 5000000};
-    for (int i = 0; i < REPLACE_TICKS && atomic_load(&old->references) > 1; i++)
+    for (int i = 0; i < REPLACE_TICKS && slot_is_pinned(old); i++)
         (void)nanosleep(&tick, NULL);
     snapshot_unref(old);
 }

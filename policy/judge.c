@@ -1,8 +1,9 @@
 /* Reads the plan's steps with what the store found, and stops at the first that fires. */
 #include "policy/judge.h"
 
-const char *const judge_other_deciders[] = {
-    "-", "relays", "notice", "brake", "lists_unknown", "on_failure", "doubt", NULL};
+const char *const judge_other_deciders[] = {"-",     "relays",        "notice",
+                                            "brake", "lists_unknown", "on_failure",
+                                            "doubt", "forged",        NULL};
 
 static struct verdict verdict_of(enum action action, enum cause cause,
                                  const struct rule *rule)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import milter
-from mailbraked import people
+from mailbraked import Command, people
 from stores import MEMORY, memory_only, redis_only, redis_settings
 
 ANN = "ann@district.example"
@@ -32,6 +32,16 @@ def test_a_reload_brings_the_new_lists(relay, postfix):
     (mail.daemon.dir / "virtual").write_text(f"some@district.example {', '.join(people(3))}\n")
     mail.daemon.reload()
     assert mail.send(ANN, "some@district.example").code == 550
+
+
+@pytest.mark.timing
+def test_a_reload_does_not_wait_for_requests(mailbraked, build):
+    """The one that asks for it has the old rules, too."""
+    daemon = mailbraked(MEMORY, rules=CAP.format(2))
+    command = Command(build, daemon.config)
+    started = time.monotonic()
+    assert command.run("reload").returncode == 0
+    assert time.monotonic() - started < 1.5
 
 
 @memory_only

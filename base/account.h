@@ -1,0 +1,20 @@
+/* Users and groups of this system, however many members a group has. */
+#ifndef BASE_ACCOUNT_H
+#define BASE_ACCOUNT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/status.h"
+
+enum { ACCOUNT_NAME_SIZE = 64 };
+
+/* NOT_FOUND when there is none; NOMEM; IO when that can't be told. */
+enum status account_find_group(const char *name, gid_t *out_gid) MUST_CHECK;
+enum status account_find_user(uid_t uid, char out_name[ACCOUNT_NAME_SIZE],
+                              gid_t *out_gid) MUST_CHECK;
+
+/* Whether a user, whose first group is primary, is in a group. */
+bool account_is_member(const char *user, gid_t primary, gid_t group);
+
+#endif
