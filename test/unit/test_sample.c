@@ -113,9 +113,9 @@ static const char *const sample_rules[] = {
     "list-size",      "automation-lists", "outside-lists",   "outside-rate",
     "outside-client", "outside-all",      "reply-storm",     "reply-chat",
     "exposed",        "automation-grown", "newsletter-rate", "newsletter",
-    "list-rate",      "list-chat",        "outgrown",        "sender-rate",
-    "sender-day",     "client-rate",      "hub-rate",        "clients-rate",
-    "district-rate",
+    "list-rate",      "list-chat",        "list-flood",      "outgrown",
+    "sender-rate",    "sender-day",       "client-rate",     "hub-rate",
+    "clients-rate",   "district-rate",
 };
 
 START_TEST(sample_loads)
