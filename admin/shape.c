@@ -9,11 +9,32 @@ static const char *const hold_fields[] = {
     "reach",  "host",     "queue_id",   "held_at",   "ended_at",
     "state",  "tell",     "restored",   NULL};
 
-static const char *const incident_fields[] = {
-    "id",          "rule",    "key",         "identity",  "sender",   "tell",
-    "fingerprint", "held",    "released",    "refused",   "deferred", "reach",
-    "copies",      "lists",   "list_count",  "opened_at", "last_at",  "waiting",
-    "open",        "notices", "sender_told", NULL};
+static const char *const incident_fields[] = {"id",
+                                              "rule",
+                                              "key",
+                                              "identity",
+                                              "sender",
+                                              "tell",
+                                              "fingerprint",
+                                              "held",
+                                              "released",
+                                              "refused",
+                                              "deferred",
+                                              "reach",
+                                              "copies",
+                                              "lists",
+                                              "list_count",
+                                              "addressed",
+                                              "addressed_count",
+                                              "limit",
+                                              "before",
+                                              "opened_at",
+                                              "last_at",
+                                              "waiting",
+                                              "open",
+                                              "notices",
+                                              "sender_told",
+                                              NULL};
 
 /* What a record lacks is null. */
 static json_t *take(const json_t *record, const char *const *fields)

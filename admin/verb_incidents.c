@@ -126,6 +126,7 @@ static void print_whole_incident(const json_t *incident)
     table_field("rule", table_text(incident, "rule"));
     table_field("key", table_text(incident, "key"));
     table_field("identity", table_text(incident, "identity"));
+    table_field("limit", table_text(incident, "limit"));
     table_strings("lists", json_object_get(incident, "lists"),
                   table_number(incident, "list_count"));
     table_instant("first", table_text(incident, "opened_at"));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "milter/passed.h"
 
 static void name_recipients(const struct view *view, struct event *event)
 {
@@ -115,6 +116,8 @@ void record_stopped(struct engine *engine, const struct stopped *stopped,
     const struct occasion *occasion = stopped->occasion;
     const struct facts *facts = view->facts;
     char subject[SUBJECT_SIZE];
+    char limit[PASSED_SIZE];
+    int64_t before = passed_describe(verdict, limit);
     struct event event = {
         .action = verdict->action,
         .rule = verdict->rule != NULL ? verdict->rule->name : decider_of(verdict),
@@ -126,7 +129,8 @@ void record_stopped(struct engine *engine, const struct stopped *stopped,
         .client = facts->client,
         .proven = is_proven(view),
         .local = facts->origin == ORIGIN_LOCAL,
-        .before = -1,
+        .limit = limit,
+        .before = before,
         .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,

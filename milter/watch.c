@@ -1,5 +1,5 @@
-/* The quick thread has store calls only; the slow one also waits for the helper and for
- * notify.command. Both take the snapshot anew each time. */
+/* The quick thread has store calls only; the slow one also waits for the helper, that of
+ * notices for notify.command, too. All take the snapshot anew each time. */
 #include "milter/watch.h"
 
 #include <pthread.h>
@@ -17,6 +17,7 @@
 
 enum {
     STORE_MS = 1000,
+    PRUNE_MS = 20000,
     TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
     RECOUNT_SECONDS = 10,
     NOTICES_SECONDS = 5,
@@ -133,11 +134,17 @@ static void expire(const struct watch *watch, const struct settings *settings)
                       left == 1 ? "hold was" : "holds were", error.text);
 }
 
+/* It goes on where it ended, the next time. */
 static void prune(struct engine *engine, const struct settings *settings)
 {
+    int64_t deadline_us = clock_monotonic_us() + PRUNE_MS * INT64_C(1000);
     enum status status = ledger_prune(engine->ledger, clock_wall_ms(),
-                                      settings->privacy.retention_ms, soon());
-    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+                                      settings->privacy.retention_ms, deadline_us);
+    if (status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) == 0)
+        log_throttled(SEVERITY_WARNING,
+                      "old records could not all be put away in %d s; the rest follows",
+                      PRUNE_MS / 1000);
+    else if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING, "old records could not be put away");
 }
 
@@ -200,14 +207,11 @@ static void *run_slow(void *argument)
     const struct watch *watch = argument;
     struct engine *engine = watch->engine;
     struct sync sync = {.due = true};
-    struct notices notices = {.ledger = engine->ledger, .seal_key = &engine->seal_key};
     for (unsigned second = 0;; second++) {
         struct snapshot *snapshot = slot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
         if (second % SYNC_SECONDS == 0)
             synchronise(watch, settings, &sync, second);
-        if (second % NOTICES_SECONDS == 0)
-            send_notices(&notices, settings);
         if (second % PRUNE_SECONDS == 0)
             expire(watch, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
@@ -216,6 +220,25 @@ static void *run_slow(void *argument)
         }
         snapshot_unref(snapshot);
         pause_ms(1000);
+    }
+    return NULL;
+}
+
+/* By itself: helper and notify.command may take their time, and what waits on the queue
+ * or the store must not wait for them. */
+static void *run_notices(void *argument)
+{
+    const struct watch *watch = argument;
+    struct engine *engine = watch->engine;
+    struct notices notices = {.ledger = engine->ledger,
+                              .seal_key = &engine->seal_key,
+                              .host = watch->host,
+                              .timeout_ms = NOTICES_TIMEOUT_MS};
+    for (;;) {
+        struct snapshot *snapshot = slot_get(&engine->snapshots);
+        send_notices(&notices, snapshot->settings);
+        snapshot_unref(snapshot);
+        pause_ms(NOTICES_SECONDS * 1000);
     }
     return NULL;
 }
@@ -271,5 +294,7 @@ enum status watch_start(struct engine *engine, struct actions *actions, const ch
         status = start(run_slow, &watch, error);
     if (status == STATUS_OK)
         status = start(run_look, &watch, error);
+    if (status == STATUS_OK)
+        status = start(run_notices, &watch, error);
     return status;
 }

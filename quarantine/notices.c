@@ -1,32 +1,65 @@
-/* What is due is decided by times that stand in the incident itself; patching them first
- * is the claim, so a notice that then fails to go out is retried only when the incident
- * grows: better one notice too few than a storm of them. */
+/* What is due is decided by what stands in the incidents themselves, so it outlives
+ * restarts and is the same for all relays. Sending takes three steps: it is taken on in
+ * the store for a while, handed over, and written down as done. Who dies in between, or
+ * finds the helper away, leaves it to whoever comes when that while is over: better a
+ * notice twice than never.
+ *
+ *   in an incident   notified_ms, notified_total, notified_held, notices   as of the last
+ *                    notice_claim_ms, notice_tries, notice_done             one in the
+ * making in its letters   claim_ms, tries, told_ms, failed in the note summed_holds_ms,
+ * summed_refusals_ms, sum_claim_ms     the last sum-up */
 #include "quarantine/notices.h"
-#include "quarantine/ledger_list.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "quarantine/helper.h"
+#include "quarantine/ledger_notices.h"
 #include "quarantine/letter.h"
+#include "quarantine/notice_command.h"
+#include "quarantine/notice_text.h"
+#include "quarantine/record.h"
 
-enum { STORE_MS = 2000, HELPER_MS = 20000, COMMAND_MS = 20000, RETRY_MS = 60000 };
+enum {
+    STORE_MS = 2000,
+    LIST_MS = 20000,
+    PASSES_PER_LOOK_BACK = 12, /* at incidents that are over */
+    DUE_MAX = 64,              /* of one kind, in one pass; the rest is for the next */
+    TIMES_MAX = 50,            /* of a client's last letters */
+};
 
-extern char **environ;
+/* What of a notice has been handed over. */
+enum { DONE_MAIL = 1, DONE_COMMAND = 2 };
 
-struct sending {
+struct due {
+    struct ledger_place place;
+    char incident[DIGEST_ID_SIZE];
+    char to[RECORD_TEXT_MAX + 1]; /* of a letter; else "" */
+    int64_t since_ms;             /* what is due for longest goes first */
+    bool begun;                   /* somebody has tried: it has its notice already */
+};
+
+struct due_list {
+    struct due items[DUE_MAX];
+    size_t count;
+    size_t told;   /* in this interval */
+    size_t beyond; /* that this interval has no notice of their own for */
+};
+
+struct pass {
     struct notices *notices;
     const struct settings *settings;
-    int64_t now_ms;
+    int64_t now_ms, deadline_us;
     struct error *error;
+    enum status status; /* of the last thing that went wrong */
+    bool mail_away, command_away;
+    json_t *note;
+    json_t *letters; /* times of letters to senders, by client */
+    struct due_list holds, refusals, senders;
+    bool letters_wait; /* some letter is not written yet */
 };
 
 static int64_t soon(void)
@@ -34,392 +67,663 @@ static int64_t soon(void)
     return clock_monotonic_us() + STORE_MS * INT64_C(1000);
 }
 
-static int64_t number(const json_t *incident, const char *name)
+/* Of what is left of the pass; at least a little, so that what was begun gets its try. */
+static int timeout_ms(const struct pass *pass)
 {
-    return json_integer_value(json_object_get(incident, name));
+    int left_ms = clock_left_ms(pass->deadline_us);
+    if (left_ms > pass->notices->timeout_ms)
+        return pass->notices->timeout_ms;
+    return left_ms > 1000 ? left_ms : 1000;
 }
 
-static const char *string(const json_t *incident, const char *name)
+static void fail(struct pass *pass, enum status status)
 {
-    const char *value = json_string_value(json_object_get(incident, name));
-    return value == NULL ? "" : value;
+    pass->status = status;
 }
 
-static void add_line(struct text *body, const char *label, const char *value)
+/* A time of another relay's clock may lie a little ahead of ours. */
+static bool is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms)
 {
-    text_printf(body, "  %-10s ", label);
-    text_add_escaped(body, value, strlen(value), 300);
-    text_add_string(body, "\n");
+    return at_ms > 0 && now_ms - at_ms < span_ms && at_ms - now_ms < span_ms;
 }
 
-static void add_lists(struct text *body, const json_t *incident)
+static bool set_number(json_t *object, const char *name, int64_t number)
 {
-    size_t index;
-    json_t *list;
-    json_array_foreach(json_object_get(incident, "lists"), index, list)
+    return json_object_set_new(object, name, json_integer(number)) == 0;
+}
+
+/* ---- what is due ---- */
+
+static bool has_command(const struct pass *pass)
+{
+    const char *command = pass->settings->notify.command;
+    return command != NULL && command[0] != '\0';
+}
+
+/* What there is to hand over. */
+static int64_t wanted(const struct pass *pass)
+{
+    return (pass->settings->notify.to_count > 0 ? DONE_MAIL : 0) |
+           (has_command(pass) ? DONE_COMMAND : 0);
+}
+
+static int64_t count_refusals(const json_t *incident)
+{
+    return record_number(incident, "refused") + record_number(incident, "deferred");
+}
+
+static int64_t count_all(const json_t *incident)
+{
+    return record_number(incident, "held") + count_refusals(incident);
+}
+
+static bool holds_any(const json_t *incident)
+{
+    return record_number(incident, "held") > 0;
+}
+
+/* When a sum-up told of it, though not by name; 0: none did. */
+static int64_t summed_ms(const struct pass *pass, const json_t *incident)
+{
+    int64_t at_ms = record_number(pass->note, holds_any(incident) ? "summed_holds_ms"
+                                                                  : "summed_refusals_ms");
+    bool covered = record_number(incident, "notified_ms") == 0 &&
+                   record_number(incident, "notice_claim_ms") == 0 &&
+                   record_number(incident, "opened_at") <= at_ms;
+    return covered ? at_ms : 0;
+}
+
+static bool has_grown(const json_t *incident, int64_t summed)
+{
+    if (summed > 0)
+        return record_number(incident, "last_at") > summed;
+    return count_all(incident) > record_number(incident, "notified_total");
+}
+
+/* It is told when it opens, when the first message of it is held, and when it has grown
+ * since the last time and some time is over. */
+static bool is_notice_due(const struct pass *pass, const json_t *incident)
+{
+    int64_t now_ms = pass->now_ms;
+    int64_t summed = summed_ms(pass, incident);
+    int64_t notified_ms = record_number(incident, "notified_ms");
+    int64_t last_ms = summed > 0 ? summed : notified_ms;
+    if (!holds_any(incident) && count_refusals(incident) < NOTICES_REFUSALS_MIN)
+        return false;
+    if (is_within(record_number(incident, "notice_claim_ms"), now_ms, NOTICES_LEASE_MS))
+        return false;
+    bool first_hold = holds_any(incident) && notified_ms > 0 &&
+                      json_object_get(incident, "notified_held") != NULL &&
+                      record_number(incident, "notified_held") == 0;
+    if (last_ms == 0 || first_hold || record_number(incident, "notice_claim_ms") > 0)
+        return record_is_open(incident, now_ms) || record_waiting(incident) > 0 ||
+               is_within(record_number(incident, "last_at"), now_ms, NOTICES_LATE_MS);
+    return record_is_open(incident, now_ms) && has_grown(incident, summed) &&
+           now_ms - last_ms >= pass->settings->notify.min_interval_ms;
+}
+
+static void add_due(struct due_list *list, const struct ledger_place *place,
+                    const json_t *incident, const char *to)
+{
+    if (list->count == DUE_MAX) {
+        list->beyond++;
+        return;
+    }
+    struct due *due = &list->items[list->count++];
+    *due = (struct due){.place = *place,
+                        .since_ms = record_number(incident, "opened_at"),
+                        .begun = record_number(incident, "notice_claim_ms") > 0};
+    (void)snprintf(due->incident, sizeof due->incident, "%s",
+                   record_text(incident, "id"));
+    (void)snprintf(due->to, sizeof due->to, "%s", to);
+}
+
+static void look_at_notice(struct pass *pass, const struct ledger_place *place,
+                           const json_t *incident)
+{
+    struct due_list *list = holds_any(incident) ? &pass->holds : &pass->refusals;
+    if (is_within(record_number(incident, "notified_ms"), pass->now_ms,
+                  pass->settings->notify.min_interval_ms))
+        list->told++;
+    if (wanted(pass) != 0 && is_notice_due(pass, incident))
+        add_due(list, place, incident, "");
+}
+
+/* The times of letters that a client brought about, with a login or without. */
+static json_t *times_of(struct pass *pass, const json_t *letter)
+{
+    char name[400];
+    (void)snprintf(name, sizeof name, "%s %.300s",
+                   json_is_true(json_object_get(letter, "login")) ? "login" : "-",
+                   record_text(letter, "client"));
+    json_t *times = json_object_get(pass->letters, name);
+    if (times != NULL)
+        return times;
+    times = json_array();
+    return json_object_set_new(pass->letters, name, times) == 0 ? times : NULL;
+}
+
+static void note_letter(struct pass *pass, const json_t *letter, int64_t at_ms)
+{
+    json_t *times = times_of(pass, letter);
+    if (times != NULL && json_array_size(times) < TIMES_MAX)
+        (void)json_array_append_new(times, json_integer(at_ms));
+}
+
+/* Whether its client brought about as many letters as it may, since a while before this
+ * message was held. Who is passed over so, stays so: a machine that is many people makes
+ * no trickle of letters either. */
+static bool is_passed_over(struct pass *pass, const json_t *letter)
+{
+    size_t i;
+    const json_t *time;
+    size_t count = 0;
+    size_t max = json_is_true(json_object_get(letter, "login")) ? NOTICES_LETTERS : 1;
+    int64_t interval_ms = pass->settings->notify.min_interval_ms;
+    if (interval_ms < NOTICES_LETTERS_MIN_MS)
+        interval_ms = NOTICES_LETTERS_MIN_MS;
+    json_array_foreach(times_of(pass, letter), i, time)
     {
-        const char *address = json_string_value(list);
-        add_line(body, index == 0 ? "lists" : "", address == NULL ? "" : address);
+        count += json_integer_value(time) > record_number(letter, "since") - interval_ms;
+    }
+    return count >= max;
+}
+
+static bool is_letter_open(const json_t *letter)
+{
+    return record_number(letter, "told_ms") == 0 &&
+           !json_is_true(json_object_get(letter, "failed"));
+}
+
+static bool is_letter_claimed(const struct pass *pass, const json_t *letter)
+{
+    return is_within(record_number(letter, "claim_ms"), pass->now_ms, NOTICES_LEASE_MS);
+}
+
+/* One that was begun counts, though nobody knows yet that it went. */
+static void count_letters(struct pass *pass, const json_t *incident)
+{
+    size_t i;
+    const json_t *letter;
+    json_array_foreach(json_object_get(incident, "letters"), i, letter)
+    {
+        int64_t told_ms = record_number(letter, "told_ms");
+        int64_t claim_ms = record_number(letter, "claim_ms");
+        if (told_ms > 0 || claim_ms > 0)
+            note_letter(pass, letter, told_ms > 0 ? told_ms : claim_ms);
+        pass->letters_wait = pass->letters_wait || is_letter_open(letter);
     }
 }
 
-/* What can be pasted into a shell as it is: a stranger wrote it. */
-static bool is_shell_word(const char *word)
+static enum status look_at(void *context, const struct ledger_place *place,
+                           const json_t *incident)
 {
-    for (const char *c = word; *c != '\0'; c++) {
-        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
-        bool digit = *c >= '0' && *c <= '9';
-        if (!letter && !digit && strchr("@._:/+-", *c) == NULL)
-            return false;
+    struct pass *pass = context;
+    look_at_notice(pass, place, incident);
+    if (pass->settings->notify.tell_sender)
+        count_letters(pass, incident);
+    return clock_left_ms(pass->deadline_us) > 0 ? STATUS_OK : STATUS_LIMIT;
+}
+
+static bool is_letter_due(struct pass *pass, const json_t *incident, const json_t *letter)
+{
+    bool retried = record_number(letter, "claim_ms") > 0;
+    return record_waiting(incident) > 0 && is_letter_open(letter) &&
+           !is_letter_claimed(pass, letter) && (retried || !is_passed_over(pass, letter));
+}
+
+/* Once it is known how many letters each client has had. */
+static enum status look_at_letters(void *context, const struct ledger_place *place,
+                                   const json_t *incident)
+{
+    size_t i;
+    const json_t *letter;
+    struct pass *pass = context;
+    json_array_foreach(json_object_get(incident, "letters"), i, letter)
+    {
+        if (is_letter_due(pass, incident, letter))
+            add_due(&pass->senders, place, incident, record_text(letter, "to"));
     }
-    return word[0] != '\0' && strlen(word) <= 300;
+    return clock_left_ms(pass->deadline_us) > 0 ? STATUS_OK : STATUS_LIMIT;
 }
 
-/* For the administrator who is woken by it: what, who, how many, what to type. */
-static void describe(const json_t *incident, struct text *body)
-{
-    const char *id = string(incident, "id");
-    int64_t waiting = number(incident, "waiting");
-    int64_t deferred = number(incident, "deferred");
-    int64_t reach = number(incident, "reach");
-    text_printf(body,
-                "Mailbrake stopped mail by the rule %s.\n\n"
-                "  held       %" PRId64 ", of which %" PRId64 " %s for your decision\n"
-                "  refused    %" PRId64 "\n"
-                "  deferred   %" PRId64 " (%s again)\n",
-                string(incident, "rule"), number(incident, "held"), waiting,
-                waiting == 1 ? "waits" : "wait", number(incident, "refused"), deferred,
-                deferred == 1 ? "its sender's server tries"
-                              : "their senders' servers try");
-    if (json_is_integer(json_object_get(incident, "reach")))
-        text_printf(body, "  reach      %" PRId64 " %s, of the largest message\n", reach,
-                    reach == 1 ? "person" : "persons");
-    else
-        text_add_string(body, "  reach      not known\n");
-    add_line(body, "key", string(incident, "key"));
-    add_line(body, "sender", string(incident, "identity"));
-    add_lists(body, incident);
-    text_printf(body,
-                "\nWhat to type on the relay:\n\n"
-                "  mailbrake incidents show %s\n"
-                "  mailbrake quarantine list --incident %s\n"
-                "  mailbrake quarantine release --incident %s     deliver all of it\n"
-                "  mailbrake quarantine refuse --incident %s      send all of it back\n",
-                id, id, id, id);
-    const char *key = string(incident, "identity");
-    if (is_shell_word(key))
-        text_printf(body, "  mailbrake brake set %s --for 4h     stop this sender\n",
-                    key);
-}
+/* ---- handing over ---- */
 
-static enum status mail(const struct sending *sending, const struct letter *letter)
+static enum status mail(struct pass *pass, const struct letter *letter)
 {
     struct text message = {0};
     struct text addresses = {0};
-    enum status status = letter_make(letter, sending->notices->seal_key,
-                                     &sending->settings->policy.domains, sending->now_ms,
-                                     &message, &addresses);
+    const struct settings *settings = pass->settings;
+    enum status status =
+        letter_make(letter, pass->notices->seal_key, &settings->policy.domains,
+                    pass->now_ms, &message, &addresses);
     if (status == STATUS_OK)
         status =
-            helper_notice(sending->settings->mta.helper, HELPER_MS,
-                          text_string(&addresses), text_string(&message), sending->error);
+            helper_notice(settings->mta.helper, timeout_ms(pass), text_string(&addresses),
+                          text_string(&message), pass->error);
     else
-        (void)error_set(sending->error, status, "out of memory for a notice");
+        (void)error_set(pass->error, status, "out of memory for a notice");
     text_clear(&message);
     text_clear(&addresses);
-    return status;
-}
-
-static enum status mail_administrators(const struct sending *sending,
-                                       const json_t *incident)
-{
-    const struct settings *settings = sending->settings;
-    struct text body = {0};
-    struct text subject = {0};
-    if (settings->notify.to_count == 0)
-        return STATUS_OK;
-    describe(incident, &body);
-    text_printf(&subject, "Mailbrake: %" PRId64 " held, %" PRId64 " refused by %s",
-                number(incident, "held"),
-                number(incident, "refused") + number(incident, "deferred"),
-                string(incident, "rule"));
-    size_t count = settings->notify.to_count;
-    struct letter letter = {
-        .recipients = (const char *const *)settings->notify.to,
-        .recipient_count = count > LETTER_RECIPIENTS_MAX ? LETTER_RECIPIENTS_MAX : count,
-        .subject = text_string(&subject),
-        .body = text_string(&body),
-    };
-    enum status status =
-        body.failed || subject.failed ? STATUS_NOMEM : mail(sending, &letter);
-    text_clear(&body);
-    text_clear(&subject);
-    return status;
-}
-
-/* Writes all of it, as far as the command reads within the time. */
-static void feed(int fd, const char *data, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, data, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return;
-        data += written;
-        length -= (size_t)written;
-    }
-}
-
-/* Waits for a child, and ends it when it takes too long. */
-static int await(pid_t child)
-{
-    int64_t deadline = clock_monotonic_us() + COMMAND_MS * INT64_C(1000);
-    int result = 0;
-    while (waitpid(child, &result, WNOHANG) == 0) {
-        if (clock_left_ms(deadline) == 0) {
-            (void)kill(child, SIGKILL);
-            (void)waitpid(child, &result, 0);
-            return -1;
-        }
-        (void)usleep(20000);
-    }
-    return result;
-}
-
-/* Signals as a program expects them: ours are blocked in every thread. */
-static enum status spawn_command(const char *command, int input, pid_t *out_child)
-{
-    static char shell[] = "/bin/sh";
-    static char flag[] = "-c";
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t defaults;
-    char *words[] = {shell, flag, (char *)(uintptr_t)command, NULL};
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&defaults);
-    (void)sigaddset(&defaults, SIGPIPE);
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return STATUS_NOMEM;
-    if (posix_spawnattr_init(&attributes) != 0) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return STATUS_NOMEM;
-    }
-    (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
-    (void)posix_spawnattr_setflags(&attributes,
-                                   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int failed = posix_spawn(out_child, shell, &actions, &attributes, words, environ);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return failed == 0 ? STATUS_OK : STATUS_IO;
-}
-
-/* notify.command is the administrator's own line for the shell; the incident is JSON on
- * its standard input and in no argument. */
-static enum status run_command(const struct sending *sending, const json_t *incident)
-{
-    const char *command = sending->settings->notify.command;
-    int ends[2];
-    pid_t child;
-    if (command == NULL || command[0] == '\0')
-        return STATUS_OK;
-    char *document = json_dumps(incident, JSON_COMPACT | JSON_ENSURE_ASCII);
-    if (document == NULL)
-        return error_set(sending->error, STATUS_NOMEM, "out of memory for a notice");
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        free(document);
-        return error_set(sending->error, STATUS_IO, "notify.command: %s",
-                         strerror(errno));
-    }
-    enum status status = spawn_command(command, ends[0], &child);
-    (void)close(ends[0]);
-    if (status == STATUS_OK)
-        feed(ends[1], document, strlen(document)); /* a pipe holds 64 KB, this is less */
-    (void)close(ends[1]);
-    free(document);
+    pass->mail_away = pass->mail_away || status == STATUS_UNAVAILABLE;
     if (status != STATUS_OK)
-        return error_set(sending->error, status, "notify.command could not be started");
-    if (await(child) != 0)
-        return error_set(sending->error, STATUS_IO, "notify.command failed");
-    return STATUS_OK;
-}
-
-/* True when what is due is ours to send: nobody has claimed it since it was read. field
- * is what everybody changes who claims it. */
-static bool claim(const struct sending *sending, const json_t *incident,
-                  const char *field, json_t *patch)
-{
-    json_t *expected = json_pack("{s:I}", field, (json_int_t)number(incident, field));
-    enum status status = STATUS_NOMEM;
-    if (patch != NULL && expected != NULL)
-        status = ledger_claim_incident(sending->notices->ledger, string(incident, "id"),
-                                       expected, patch, soon());
-    json_decref(patch);
-    json_decref(expected);
-    return status == STATUS_OK;
-}
-
-/* A notice is due when it opens, and later when it has grown since the last one. */
-static bool is_due(const struct sending *sending, const json_t *incident)
-{
-    int64_t refusals = number(incident, "refused") + number(incident, "deferred");
-    int64_t total = number(incident, "held") + refusals;
-    if (number(incident, "held") == 0 && refusals < NOTICES_REFUSALS_MIN)
-        return false;
-    int64_t last_ms = number(incident, "notified_ms");
-    return last_ms == 0 ||
-           (total > number(incident, "notified_total") &&
-            sending->now_ms - last_ms >= sending->settings->notify.min_interval_ms);
-}
-
-/* The mail of the last notice did not get away. */
-static bool is_unmailed(const struct sending *sending, const json_t *incident)
-{
-    return number(incident, "unmailed") > 0 &&
-           sending->now_ms - number(incident, "notified_ms") >= RETRY_MS;
-}
-
-static bool claim_notice(const struct sending *sending, const json_t *incident)
-{
-    int64_t total = number(incident, "held") + number(incident, "refused") +
-                    number(incident, "deferred");
-    return claim(sending, incident, "notified_ms",
-                 json_pack("{s:I, s:I, s:I, s:I}", "notified_ms",
-                           (json_int_t)sending->now_ms, "notified_total",
-                           (json_int_t)total, "notices",
-                           (json_int_t)number(incident, "notices") + 1, "unmailed",
-                           (json_int_t)0));
-}
-
-static enum status mail_or_remember(const struct sending *sending, const json_t *incident)
-{
-    enum status status = mail_administrators(sending, incident);
-    if (status == STATUS_OK)
-        return status;
-    json_t *patch = json_pack("{s:I}", "unmailed", (json_int_t)1);
-    if (patch != NULL &&
-        ledger_patch_incident(sending->notices->ledger, string(incident, "id"), patch,
-                              soon()) != STATUS_OK)
-        status = STATUS_UNAVAILABLE;
-    json_decref(patch);
+        fail(pass, status);
     return status;
 }
 
-/* Counts in *beyond an incident that this interval has no notice of its own for. */
-static enum status notify(const struct sending *sending, const json_t *incident,
-                          size_t *beyond)
+static enum status mail_administrators(struct pass *pass, const char *subject,
+                                       const char *body)
 {
-    struct notices *notices = sending->notices;
-    if (is_unmailed(sending, incident))
-        return claim_notice(sending, incident) ? mail_or_remember(sending, incident)
-                                               : STATUS_OK;
-    if (!is_due(sending, incident))
-        return STATUS_OK;
-    bool alone = notices->told < NOTICES_PER_INTERVAL;
-    if ((!alone && notices->summed_up) || !claim_notice(sending, incident))
-        return STATUS_OK;
-    if (!alone) {
-        ++*beyond;
-        return STATUS_OK;
-    }
-    notices->told++;
-    enum status run = run_command(sending, incident);
-    enum status mailed = mail_or_remember(sending, incident);
-    return mailed != STATUS_OK ? mailed : run;
-}
-
-static enum status sum_up(const struct sending *sending, size_t beyond)
-{
-    const struct settings *settings = sending->settings;
-    struct text body = {0};
-    sending->notices->summed_up = true;
-    if (settings->notify.to_count == 0)
-        return STATUS_OK;
-    text_printf(&body,
-                "%zu more incident%s opened. To see them all, type on the relay:\n\n"
-                "  mailbrake incidents\n"
-                "  mailbrake brake set all --for 1h     stop all mail to more than one\n",
-                beyond, beyond == 1 ? " has" : "s have");
+    const struct settings *settings = pass->settings;
     size_t count = settings->notify.to_count;
-    struct letter letter = {
+    const struct letter letter = {
         .recipients = (const char *const *)settings->notify.to,
         .recipient_count = count > LETTER_RECIPIENTS_MAX ? LETTER_RECIPIENTS_MAX : count,
-        .subject = "Mailbrake: many more incidents",
+        .subject = subject,
+        .body = body,
+    };
+    return mail(pass, &letter);
+}
+
+static enum status run_command(struct pass *pass, const json_t *document)
+{
+    enum status status =
+        document == NULL
+            ? error_set(pass->error, STATUS_NOMEM, "out of memory for a notice")
+            : notice_command_run(pass->settings->notify.command, document,
+                                 timeout_ms(pass), pass->error);
+    /* One that hangs or is not there would take as long for all others. */
+    pass->command_away = pass->command_away || status != STATUS_OK;
+    if (status != STATUS_OK)
+        fail(pass, status);
+    return status;
+}
+
+/* And what can't be at present. */
+static int64_t away(const struct pass *pass)
+{
+    return (pass->mail_away ? DONE_MAIL : 0) | (pass->command_away ? DONE_COMMAND : 0);
+}
+
+struct message {
+    struct text subject, body;
+    json_t *document; /* for the command; taken over */
+    int64_t done;
+    bool insist; /* false: what is refused now is given up */
+};
+
+/* Returns what of it has been handed over, or was given up. */
+static int64_t hand_over(struct pass *pass, struct message *message)
+{
+    int64_t done = message->done;
+    int64_t todo = wanted(pass) & ~done & ~away(pass);
+    if (message->subject.failed || message->body.failed || message->document == NULL) {
+        fail(pass, error_set(pass->error, STATUS_NOMEM, "out of memory for a notice"));
+        return done;
+    }
+    if ((todo & DONE_MAIL) != 0) {
+        enum status status = mail_administrators(pass, text_string(&message->subject),
+                                                 text_string(&message->body));
+        if (status == STATUS_OK || (status == STATUS_INVALID && !message->insist))
+            done |= DONE_MAIL;
+    }
+    if ((todo & DONE_COMMAND) != 0) {
+        (void)json_object_set_new(message->document, "subject",
+                                  json_string(text_string(&message->subject)));
+        (void)json_object_set_new(message->document, "text",
+                                  json_string(text_string(&message->body)));
+        (void)json_object_set_new(message->document, "host",
+                                  record_string(pass->notices->host));
+        if (run_command(pass, message->document) == STATUS_OK || !message->insist)
+            done |= DONE_COMMAND;
+    }
+    return done;
+}
+
+static void message_clear(struct message *message)
+{
+    text_clear(&message->subject);
+    text_clear(&message->body);
+    json_decref(message->document);
+}
+
+/* ---- a notice to the administrators ---- */
+
+struct step {
+    struct pass *pass;
+    const struct due *due;
+    const json_t *claimed; /* the incident as it was taken on */
+    int64_t done;
+    bool failed;
+};
+
+static bool is_all(const struct pass *pass, int64_t done)
+{
+    return (wanted(pass) & ~done) == 0;
+}
+
+/* Nothing could be handed over now. */
+static bool is_idle(const struct pass *pass)
+{
+    return is_all(pass, away(pass));
+}
+
+static bool claim_notice(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    if (!is_notice_due(step->pass, incident))
+        return false;
+    return set_number(incident, "notice_claim_ms", step->pass->now_ms) &&
+           set_number(incident, "notice_tries",
+                      record_number(incident, "notice_tries") + 1);
+}
+
+/* All of it went: the claim ends. Else it stays, and says what is left. */
+static bool confirm_notice(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    const struct pass *pass = step->pass;
+    if (!is_all(pass, step->done))
+        return set_number(incident, "notice_done", step->done);
+    (void)json_object_del(incident, "notice_claim_ms");
+    (void)json_object_del(incident, "notice_tries");
+    (void)json_object_del(incident, "notice_done");
+    return set_number(incident, "notified_ms", pass->now_ms) &&
+           set_number(incident, "notified_total", count_all(step->claimed)) &&
+           set_number(incident, "notified_held", record_number(step->claimed, "held")) &&
+           set_number(incident, "notices", record_number(incident, "notices") + 1);
+}
+
+/* As a person is shown it: doc/control-api.md says what is in it. */
+static json_t *make_document(const json_t *incident)
+{
+    static const char *const inner[] = {
+        "letters",     "notice_claim_ms", "notice_tries", "notice_done",
+        "notified_ms", "notified_total",  "notified_held"};
+    json_t *document = json_deep_copy(incident);
+    if (document == NULL || !record_show(document) ||
+        json_object_set_new(document, "event", json_string("incident")) != 0) {
+        json_decref(document);
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
+        (void)json_object_del(document, inner[i]);
+    return document;
+}
+
+static void say_store(struct pass *pass, enum status status)
+{
+    if (status == STATUS_OK || status == STATUS_CONFLICT || status == STATUS_NOT_FOUND)
+        return;
+    fail(pass, error_set(pass->error, status,
+                         status == STATUS_LIMIT ? "an incident's record is too long"
+                                                : "the store does not answer"));
+}
+
+static enum status change(struct pass *pass, const struct due *due,
+                          bool (*how)(void *context, json_t *incident), struct step *step,
+                          json_t **out)
+{
+    enum status status = ledger_change_incident(pass->notices->ledger, &due->place,
+                                                due->incident, how, step, soon(), out);
+    say_store(pass, status);
+    return status;
+}
+
+static void notify(struct pass *pass, const struct due *due)
+{
+    json_t *incident = NULL;
+    struct step step = {.pass = pass, .due = due};
+    if (is_idle(pass) || change(pass, due, claim_notice, &step, &incident) != STATUS_OK)
+        return;
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    struct message message = {.document = make_document(incident),
+                              .done = record_number(incident, "notice_done"),
+                              .insist = record_number(incident, "notice_tries") <
+                                        NOTICES_TRIES};
+    notice_subject(&facts, &message.subject);
+    notice_body(&facts, &message.body);
+    step.done = hand_over(pass, &message);
+    step.claimed = incident;
+    (void)change(pass, due, confirm_notice, &step, NULL);
+    message_clear(&message);
+    json_decref(incident);
+}
+
+/* ---- a letter to a sender ---- */
+
+static json_t *find_letter(const json_t *incident, const char *to)
+{
+    size_t i;
+    json_t *letter;
+    json_array_foreach(json_object_get(incident, "letters"), i, letter)
+    {
+        if (strcmp(record_text(letter, "to"), to) == 0)
+            return letter;
+    }
+    return NULL;
+}
+
+static bool claim_letter(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    json_t *letter = find_letter(incident, step->due->to);
+    if (letter == NULL || !is_letter_due(step->pass, incident, letter))
+        return false;
+    return set_number(letter, "claim_ms", step->pass->now_ms) &&
+           set_number(letter, "tries", record_number(letter, "tries") + 1);
+}
+
+static bool confirm_letter(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    json_t *letter = find_letter(incident, step->due->to);
+    if (letter == NULL)
+        return false;
+    if (step->failed)
+        return json_object_set_new(letter, "failed", json_true()) == 0;
+    return set_number(letter, "told_ms", step->pass->now_ms) &&
+           json_object_set_new(incident, "sender_told", json_true()) == 0;
+}
+
+static enum status mail_sender(struct pass *pass, const struct due *due,
+                               const json_t *incident, const json_t *record)
+{
+    struct text body = {0};
+    const char *to = due->to;
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    notice_sender_body(&facts, record, &body);
+    const struct letter letter = {
+        .recipients = &to,
+        .recipient_count = 1,
+        .subject = "Your mail is held for review",
         .body = text_string(&body),
     };
-    enum status status = body.failed ? STATUS_NOMEM : mail(sending, &letter);
+    enum status status = body.failed ? STATUS_NOMEM : mail(pass, &letter);
     text_clear(&body);
     return status;
 }
 
 /* 250 looks delivered: whoever sent it must know that it waits. */
-static enum status tell_sender(const struct sending *sending, const json_t *incident)
+static void tell_sender(struct pass *pass, const struct due *due)
 {
-    const char *sender = string(incident, "sender");
-    if (!sending->settings->notify.tell_sender || number(incident, "held") == 0 ||
-        sender[0] == '\0' || !json_is_true(json_object_get(incident, "tell")) ||
-        number(incident, "told_ms") > 0)
-        return STATUS_OK;
-    if (!claim(sending, incident, "told_ms",
-               json_pack("{s:I, s:b}", "told_ms", (json_int_t)sending->now_ms,
-                         "sender_told", true)))
-        return STATUS_OK;
-    struct text body = {0};
-    text_add_string(&body,
-                    "Your mail has not been delivered yet. It reaches so many people, "
-                    "or so much was\nsent at once, that your mail administrators "
-                    "look at it first.\n\nIt was addressed to:\n\n");
-    add_lists(&body, incident);
-    text_printf(&body,
-                "\nYou need not send it again. If it was sent by mistake, tell your "
-                "administrators\nand name the incident %s.\n",
-                string(incident, "id"));
-    const char *recipients[] = {sender};
-    struct letter letter = {
-        .recipients = recipients,
-        .recipient_count = 1,
-        .subject = "Your mail is held for review",
-        .body = text_string(&body),
-    };
-    enum status status = body.failed ? STATUS_NOMEM : mail(sending, &letter);
-    text_clear(&body);
+    json_t *incident = NULL;
+    struct step step = {.pass = pass, .due = due};
+    if (pass->mail_away || change(pass, due, claim_letter, &step, &incident) != STATUS_OK)
+        return;
+    const json_t *letter = find_letter(incident, due->to);
+    enum status status = mail_sender(pass, due, incident, letter);
+    step.failed =
+        status == STATUS_INVALID && record_number(letter, "tries") >= NOTICES_TRIES;
+    if (status == STATUS_OK || step.failed)
+        (void)change(pass, due, confirm_letter, &step, NULL);
+    note_letter(pass, letter, pass->now_ms);
+    json_decref(incident);
+}
+
+/* ---- the sum-up ---- */
+
+static bool claim_sum(void *context, json_t *note)
+{
+    const struct pass *pass = context;
+    int64_t interval_ms = pass->settings->notify.min_interval_ms;
+    if (is_within(record_number(note, "sum_claim_ms"), pass->now_ms, NOTICES_LEASE_MS) ||
+        is_within(record_number(note, "summed_ms"), pass->now_ms, interval_ms))
+        return false;
+    return set_number(note, "sum_claim_ms", pass->now_ms);
+}
+
+struct summed {
+    const struct pass *pass;
+    int64_t done;
+};
+
+static bool confirm_sum(void *context, json_t *note)
+{
+    const struct summed *summed = context;
+    const struct pass *pass = summed->pass;
+    if (!is_all(pass, summed->done))
+        return set_number(note, "sum_done", summed->done);
+    (void)json_object_del(note, "sum_claim_ms");
+    (void)json_object_del(note, "sum_done");
+    return set_number(note, "summed_ms", pass->now_ms) &&
+           (pass->holds.beyond == 0 ||
+            set_number(note, "summed_holds_ms", pass->now_ms)) &&
+           (pass->refusals.beyond == 0 ||
+            set_number(note, "summed_refusals_ms", pass->now_ms));
+}
+
+static void describe_sum(struct pass *pass, struct message *message)
+{
+    size_t count = pass->holds.beyond + pass->refusals.beyond;
+    text_printf(&message->subject,
+                "Mailbrake: many more incidents: %zu, mail of %zu is held", count,
+                pass->holds.beyond);
+    text_printf(
+        &message->body,
+        "%zu more incident%s opened than are told one by one; of %zu of them mail "
+        "is held.\n\n  relay        ",
+        count, count == 1 ? " has" : "s have", pass->holds.beyond);
+    text_add_escaped(&message->body, pass->notices->host, strlen(pass->notices->host),
+                     200);
+    text_printf(
+        &message->body,
+        "\n\nIf nobody does anything, what is held is refused when its time is "
+        "over, and what\nis refused stays so.\n\nTo be typed on a relay:\n\n"
+        "  mailbrake incidents\n"
+        "  mailbrake brake set all --for 1h   # stop all mail to more than one\n");
+    message->document =
+        json_pack("{s:s, s:I, s:I}", "event", "summary", "incidents", (json_int_t)count,
+                  "holding", (json_int_t)pass->holds.beyond);
+}
+
+static void sum_up(struct pass *pass)
+{
+    if (pass->holds.beyond + pass->refusals.beyond == 0 || is_idle(pass))
+        return;
+    enum status status =
+        ledger_change_note(pass->notices->ledger, claim_sum, pass, soon());
+    if (status != STATUS_OK) {
+        say_store(pass, status);
+        return;
+    }
+    struct message message = {.done = record_number(pass->note, "sum_done"),
+                              .insist = true};
+    describe_sum(pass, &message);
+    struct summed summed = {.pass = pass, .done = hand_over(pass, &message)};
+    say_store(pass,
+              ledger_change_note(pass->notices->ledger, confirm_sum, &summed, soon()));
+    message_clear(&message);
+}
+
+/* ---- a pass ---- */
+
+static int compare(const void *left, const void *right)
+{
+    const struct due *a = left;
+    const struct due *b = right;
+    if (a->since_ms != b->since_ms)
+        return a->since_ms < b->since_ms ? -1 : 1;
+    return strcmp(a->incident, b->incident);
+}
+
+/* False when the time is over. */
+static bool goes_on(struct pass *pass)
+{
+    if (clock_left_ms(pass->deadline_us) > 0)
+        return true;
+    fail(pass, error_set(pass->error, STATUS_LIMIT,
+                         "not all of them could be sent in time; the rest follows"));
+    return false;
+}
+
+/* Those that were begun, and as many others as the interval has notices for. */
+static void notify_all(struct pass *pass, struct due_list *list, size_t max)
+{
+    size_t left = max > list->told ? max - list->told : 0;
+    qsort(list->items, list->count, sizeof list->items[0], compare);
+    for (size_t i = 0; i < list->count && goes_on(pass); i++) {
+        const struct due *due = &list->items[i];
+        if (!due->begun && left == 0) {
+            list->beyond++;
+            continue;
+        }
+        left -= due->begun ? 0 : 1;
+        notify(pass, due);
+    }
+}
+
+static void tell_senders(struct pass *pass)
+{
+    struct due_list *list = &pass->senders;
+    qsort(list->items, list->count, sizeof list->items[0], compare);
+    for (size_t i = 0; i < list->count && goes_on(pass); i++)
+        tell_sender(pass, &list->items[i]);
+}
+
+/* LIMIT, when the time is over before all were seen. */
+static enum status look_at_all(struct pass *pass)
+{
+    struct ledger *ledger = pass->notices->ledger;
+    int64_t deadline_us = clock_monotonic_us() + LIST_MS * INT64_C(1000);
+    bool over = pass->notices->passes++ % PASSES_PER_LOOK_BACK == 0;
+    enum status status = ledger_read_note(ledger, soon(), &pass->note);
+    if (status == STATUS_OK)
+        status = ledger_each_incident(ledger, over, deadline_us, look_at, pass);
+    if (status == STATUS_OK && pass->letters_wait)
+        status = ledger_each_incident(ledger, over, deadline_us, look_at_letters, pass);
+    if (status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) > 0)
+        return status; /* the store says itself that it is away */
+    if (status != STATUS_OK)
+        fail(pass, error_set(pass->error, status,
+                             status == STATUS_NOMEM
+                                 ? "out of memory"
+                                 : "the store did not give all incidents in time"));
     return status;
 }
 
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error)
 {
-    struct sending sending = {notices, settings, now_ms, error};
-    struct ledger_list *incidents = NULL;
-    json_t *incident;
-    size_t beyond = 0;
-    enum status failed = STATUS_OK;
-    if (now_ms - notices->since_ms >= settings->notify.min_interval_ms) {
-        notices->since_ms = now_ms;
-        notices->told = 0;
-        notices->summed_up = false;
+    struct pass *pass = calloc(1, sizeof *pass); /* large for a stack */
+    if (pass == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory for notices");
+    *pass = (struct pass){.notices = notices,
+                          .settings = settings,
+                          .now_ms = now_ms,
+                          .deadline_us =
+                              clock_monotonic_us() + NOTICES_PASS_MS * INT64_C(1000),
+                          .error = error,
+                          .letters = json_object()};
+    if (look_at_all(pass) == STATUS_OK) {
+        notify_all(pass, &pass->holds, NOTICES_HOLDS);
+        tell_senders(pass);
+        notify_all(pass, &pass->refusals, NOTICES_REFUSALS);
+        sum_up(pass);
     }
-    enum status status = ledger_list_incidents(notices->ledger, soon(), &incidents);
-    if (status == STATUS_UNAVAILABLE)
-        return STATUS_OK; /* the store says itself that it is away */
-    if (status != STATUS_OK)
-        return error_set(error, status, "the incidents can't be read");
-    while (ledger_list_next(incidents, soon(), &incident) == STATUS_OK) {
-        if (json_is_true(json_object_get(incident, "open"))) {
-            enum status notified = notify(&sending, incident, &beyond);
-            enum status told = tell_sender(&sending, incident);
-            if (notified != STATUS_OK || told != STATUS_OK)
-                failed = notified != STATUS_OK ? notified : told;
-        }
-        json_decref(incident);
-    }
-    ledger_list_free(incidents);
-    if (beyond > 0) {
-        enum status summed = sum_up(&sending, beyond);
-        failed = summed != STATUS_OK ? summed : failed;
-    }
-    return failed;
+    enum status status = pass->status;
+    json_decref(pass->note);
+    json_decref(pass->letters);
+    free(pass);
+    return status;
 }

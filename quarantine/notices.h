@@ -6,28 +6,47 @@
 #include "conf/settings.h"
 #include "quarantine/ledger.h"
 
-/* Refused and deferred messages are worth a notice from this many on. */
-enum { NOTICES_REFUSALS_MIN = 10 };
+enum {
+    /* Refused and deferred messages are worth a notice from this many on. */
+    NOTICES_REFUSALS_MIN = 10,
+    /* Of so many incidents administrators are told one by one in each
+     * notify.min_interval, and of so many more of which nothing is held; of what opens
+     * beyond that they get one notice that says how many. */
+    NOTICES_HOLDS = 10,
+    NOTICES_REFUSALS = 5,
+    /* Letters to senders with a login that one client may bring about in an interval;
+     * without a login it is one. */
+    NOTICES_LETTERS = 10,
+    /* The interval is no shorter than this for letters to senders. */
+    NOTICES_LETTERS_MIN_MS = 10 * 60 * 1000,
+    /* For struct notices. */
+    NOTICES_TIMEOUT_MS = 20 * 1000,
+    /* Who wants to send one says so in the store for so long; who fails, or dies, is
+     * followed by whoever is next. Longer than all that sending one can take. */
+    NOTICES_LEASE_MS = 60 * 1000,
+    /* What is refused, as against not taken, is tried so often. */
+    NOTICES_TRIES = 10,
+    /* A notice that could not go out is sent that much later still. */
+    NOTICES_LATE_MS = 24 * 3600 * 1000,
+    NOTICES_PASS_MS = 60 * 1000,
+};
 
-/* Of so many incidents administrators are told one by one in each notify.min_interval; of
- * what opens beyond that they get one notice that says how many. */
-enum { NOTICES_PER_INTERVAL = 10 };
-
-/* How many were told in this interval. Zero-initialise but for what is borrowed. */
+/* Borrowed but for the numbers. */
 struct notices {
     struct ledger *ledger;
     const struct digest_key *seal_key;
-    int64_t since_ms;
-    unsigned told;
-    bool summed_up;
+    const char *host; /* this relay's name */
+    int timeout_ms;   /* of the helper, and of the command, for one notice */
+    unsigned passes;  /* begins at 0 */
 };
 
-/* Looks at the incidents and sends what is due: one notice when an incident opens, at
- * most one per notify.min_interval while it grows, by notify.command and to notify.to,
- * and one to the sender of a held message (notify.tell_sender). What is due is claimed in
- * the store first, so that of several relays one sends it; mail that could not be handed
- * over is tried again each minute. Not on the mail path: waits
- * for the helper and the command. The error is of the last thing that went wrong. */
+/* Looks at the incidents and sends what is due: one notice when an incident opens, or the
+ * first message of it is held, at most one per notify.min_interval while it grows, by
+ * mail to notify.to and by notify.command, and one letter to each sender of held mail
+ * (notify.tell_sender). What is due is taken on in the store, so that of several relays
+ * one sends it, and is done only when it was handed over: at least once. Not on the mail
+ * path: waits for the helper and the command, NOTICES_PASS_MS at most and a little. The
+ * error is of the last thing that went wrong. */
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error) MUST_CHECK;
 

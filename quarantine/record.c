@@ -11,6 +11,8 @@
 #include "base/utf8.h"
 #include "quarantine/ledger.h"
 
+enum { LETTER_NAMES = 3 }; /* that are told of what was addressed */
+
 static const int64_t number_max = INT64_C(1) << 53;
 
 json_t *record_string(const char *text)
@@ -40,6 +42,11 @@ static json_t *make_strings(const char *const *texts, size_t count)
         }
     }
     return array;
+}
+
+static json_t *make_number(int64_t number)
+{
+    return number < 0 ? json_null() : json_integer(number);
 }
 
 /* Not to what is no address, or had to be cut. */
@@ -133,11 +140,19 @@ static bool add_letter(json_t *incident, const struct stop *stop)
         json_decref(sender);
         return !failed;
     }
+    bool lists = stop->lists_named > 0;
+    size_t named = lists ? stop->lists_named : stop->addressed_named;
     return json_array_append_new(
                letters,
-               json_pack("{s:o, s:o, s:b, s:I}", "to", sender, "client",
-                         record_string(stop->client == NULL ? "" : stop->client), "login",
-                         stop->login, "since", (json_int_t)stop->last_ms)) == 0;
+               json_pack(
+                   "{s:o, s:o, s:b, s:I, s:o, s:o, s:I}", "to", sender, "client",
+                   record_string(stop->client == NULL ? "" : stop->client), "login",
+                   stop->login, "since", (json_int_t)stop->last_ms, "reach",
+                   make_number(stop->reach), "names",
+                   make_strings(lists ? stop->lists : stop->addressed,
+                                named < LETTER_NAMES ? named : LETTER_NAMES),
+                   "count",
+                   (json_int_t)(lists ? stop->list_count : stop->addressed_count))) == 0;
 }
 
 static bool add_sender(json_t *incident, const struct stop *stop)
@@ -191,11 +206,6 @@ bool record_add_party(json_t *incident, const char *party, int64_t more)
     if (!known && json_object_size(parties) >= RECORD_PARTIES_MAX)
         forget_smallest(parties);
     return json_object_set_new(parties, party, json_integer(number)) == 0;
-}
-
-static json_t *make_number(int64_t number)
-{
-    return number < 0 ? json_null() : json_integer(number);
 }
 
 static json_t *new_incident(const char *id, const struct stop *stop)
@@ -289,16 +299,35 @@ bool record_grow(json_t *incident, const struct stop *stop)
            raise(incident, "last_at", stop->last_ms) && add_sender(incident, stop);
 }
 
+/* Borrowed from the letter. */
+static size_t take_names(const json_t *letter, const char *names[LETTER_NAMES])
+{
+    size_t i;
+    const json_t *name;
+    size_t count = 0;
+    json_array_foreach(json_object_get(letter, "names"), i, name)
+    {
+        const char *text = json_string_value(name);
+        if (text != NULL && count < LETTER_NAMES)
+            names[count++] = text;
+    }
+    return count;
+}
+
 /* One hold's incident, as it is while the store is away, has one party and one letter. */
 bool record_merge(json_t *incident, const json_t *other)
 {
     void *party = json_object_iter(json_object_get(other, "parties"));
     const json_t *letter = json_array_get(json_object_get(other, "letters"), 0);
+    const char *names[LETTER_NAMES];
     const struct stop stop = {.sender = record_text(other, "sender"),
                               .client = record_text(letter, "client"),
                               .party = party == NULL ? "" : json_object_iter_key(party),
                               .login = json_is_true(json_object_get(letter, "login")),
                               .tell = json_is_true(json_object_get(other, "tell")),
+                              .addressed = names,
+                              .addressed_named = take_names(letter, names),
+                              .addressed_count = (size_t)record_number(letter, "count"),
                               .held = record_number(other, "held"),
                               .refused = record_number(other, "refused"),
                               .deferred = record_number(other, "deferred"),

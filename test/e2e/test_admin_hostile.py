@@ -130,6 +130,7 @@ def test_a_key_that_is_shown_can_be_typed(administered):  # noqa: F811
 def test_notices_of_hostile_mail_are_plain(administered):  # noqa: F811
     told = {"to": [ADMIN], "tell_sender": True, "command": "COMMAND"}
     mail = administered(rules=HOLD_ALL, notify=told)
+    mail.daemon.allow_log("no such program")
     kept = mail.daemon.dir / "noticed"
     command = mail.daemon.dir / "notice"
     command.write_text(f'#!/bin/sh\n{{ printf "%s\\n" "$@"; env | grep -i mailbrake; cat; }} >>{kept}\n')

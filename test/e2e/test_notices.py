@@ -1,8 +1,16 @@
 """Notices go to people who may be written to, can't be forged, and can be pasted from."""
 
 import hashlib
+import http.server
+import json
+import pathlib
+import subprocess
+import threading
 import time
 
+import pytest
+
+from conftest import ROOT
 from helper import helped, helper  # noqa: F401, fixtures
 from postfix import wait_until
 from stores import memory_only
@@ -69,9 +77,12 @@ def test_a_notice_that_could_not_go_out_goes_later(administered):  # noqa: F811
     mail.hold()
     mail.daemon.expect_log("notices:", timeout=15)
     assert letters(mail, ADMIN) == []
+    assert letters(mail, ANN) == []
     mail.helper.start()
-    wait_until(lambda: letters(mail, ADMIN), 75, "no notice:", mail.daemon.text)
-    assert len(letters(mail, ADMIN)) == 1
+    wait_until(
+        lambda: letters(mail, ADMIN) and letters(mail, ANN), 75, "no notice:", mail.daemon.text
+    )
+    assert len(letters(mail, ADMIN)) == len(letters(mail, ANN)) == 1
 
 
 @memory_only
@@ -98,6 +109,48 @@ def test_what_was_released_makes_room(administered):  # noqa: F811
     mail.hold(1)
     (incident,) = mail.json("incidents")["incidents"]
     assert (incident["held"], incident["released"], incident["waiting"]) == (4, 3, 1)
+
+
+class Chat(http.server.BaseHTTPRequestHandler):
+    """What an incoming webhook takes."""
+
+    posts = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.posts.append((self.path, self.headers["Content-Type"], json.loads(body)))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def chat():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
+        Chat.posts.clear()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@memory_only
+def test_a_notice_is_posted_to_a_chat(administered, chat, folder):  # noqa: F811
+    """By the example, as it is shipped."""
+    webhook = pathlib.Path(folder) / "chat-webhook"
+    webhook.write_text(f'url = "http://127.0.0.1:{chat.server_port}/hooks/abc"\n')
+    script = ROOT / "doc" / "examples" / "notify-chat.sh"
+    command = f"MAILBRAKE_WEBHOOK={webhook} {script}"
+    mail = administered(notify={"command": command, "tell_sender": False})
+    mail.daemon.allow_log("notify.command: there is no such program")
+    (hold,) = mail.hold(frm='"@here `x`"@elsewhere.example', client=STRANGER)
+    wait_until(lambda: Chat.posts, 15, "nothing was posted", mail.daemon.text)
+    ((path, kind, body),) = Chat.posts
+    assert (path, kind, list(body)) == ("/hooks/abc", "application/json", ["text"])
+    assert f"mailbrake quarantine release --incident {hold['incident']}" in body["text"]
+    assert all(line.startswith("    ") for line in body["text"].splitlines() if line)
+    assert subprocess.run([script], input="{}", text=True, env={"MAILBRAKE_WEBHOOK": "/no"}).returncode == 1
 
 
 @memory_only

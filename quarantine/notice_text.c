@@ -1,0 +1,301 @@
+/* Strangers wrote most of what is told here: all of it is escaped, and only what is safe
+ * to paste into a shell stands in a command. */
+#include "quarantine/notice_text.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "quarantine/record.h"
+#include "quarantine/tally.h"
+
+enum { SHOWN = 200, SUBJECT_SHOWN = 100, NAMES_SHOWN = 5 };
+
+static void add_escaped(struct text *out, const char *value, size_t max)
+{
+    text_add_escaped(out, value, strlen(value), max);
+}
+
+static const char *plural(int64_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
+/* Local time, with its zone: who reads it may be elsewhere. */
+static void add_time(struct text *out, int64_t wall_ms)
+{
+    char text[60];
+    struct tm local;
+    time_t seconds = (time_t)(wall_ms / 1000);
+    if (localtime_r(&seconds, &local) != NULL &&
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &local) > 0)
+        add_escaped(out, text, sizeof text);
+}
+
+/* ---- who ---- */
+
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* One person's, one machine's or one domain's: its key names who did it. */
+static bool is_of_one(const char *key)
+{
+    return begins(key, "login:") || begins(key, "sender:") || begins(key, "client:") ||
+           begins(key, "domain:");
+}
+
+/* Of whom mail is held; refused mail is not counted by sender. */
+static int64_t count_senders(const json_t *incident)
+{
+    size_t parties = json_object_size(json_object_get(incident, "parties"));
+    return parties > 1 ? (int64_t)parties : 1;
+}
+
+static void add_who(const json_t *incident, struct text *out, size_t max)
+{
+    const char *key = record_text(incident, "key");
+    const char *identity = record_text(incident, "identity");
+    int64_t others = count_senders(incident) - 1;
+    if (strcmp(key, TALLY_MANY) == 0) {
+        text_add_string(out, "many senders");
+        return;
+    }
+    add_escaped(out, is_of_one(key) ? key : identity, max);
+    if (is_of_one(key))
+        return;
+    if (others > 0)
+        text_printf(out, " and %" PRId64 " more", others);
+    else if (record_number(incident, "refused") + record_number(incident, "deferred") > 1)
+        text_add_string(out, " and perhaps others");
+}
+
+/* ---- the lines ---- */
+
+static void begin_line(struct text *out, const char *label)
+{
+    text_printf(out, "  %-12s ", label);
+}
+
+static void add_what(const json_t *incident, struct text *out)
+{
+    int64_t held = record_number(incident, "held");
+    int64_t waiting = record_waiting(incident);
+    int64_t refused = record_number(incident, "refused");
+    int64_t deferred = record_number(incident, "deferred");
+    const char *between = "";
+    if (held > 0) {
+        text_printf(out, "%" PRId64 " %s held, of which %" PRId64 " %s for your decision",
+                    held, plural(held, "message", "messages"), waiting,
+                    plural(waiting, "waits", "wait"));
+        between = "; ";
+    }
+    if (refused > 0) {
+        text_printf(out, "%s%" PRId64 " refused", between, refused);
+        between = "; ";
+    }
+    if (deferred > 0)
+        text_printf(out, "%s%" PRId64 " %s deferred", between, deferred,
+                    plural(deferred, "time", "times"));
+}
+
+static void add_names(const json_t *names, int64_t count, struct text *out)
+{
+    size_t i;
+    const json_t *name;
+    json_array_foreach(names, i, name)
+    {
+        const char *address = json_string_value(name);
+        if (i == NAMES_SHOWN)
+            break;
+        begin_line(out, i == 0 ? "to" : "");
+        add_escaped(out, address == NULL ? "" : address, SHOWN);
+        text_add_string(out, "\n");
+    }
+    if (count > (int64_t)i && i > 0) {
+        begin_line(out, "");
+        text_printf(out, "and %" PRId64 " more\n", count - (int64_t)i);
+    }
+}
+
+/* What the first message addressed: its lists, or else whoever. */
+static void add_addressed(const json_t *incident, struct text *out)
+{
+    const json_t *lists = json_object_get(incident, "lists");
+    bool has_lists = json_array_size(lists) > 0;
+    add_names(has_lists ? lists : json_object_get(incident, "addressed"),
+              record_number(incident, has_lists ? "list_count" : "addressed_count"), out);
+}
+
+static void add_people(const json_t *incident, struct text *out)
+{
+    int64_t reach = record_number(incident, "reach");
+    int64_t copies = record_number(incident, "copies");
+    begin_line(out, "people");
+    if (!json_is_integer(json_object_get(incident, "reach")))
+        text_add_string(out, "not known: it was accepted before, and pulled back\n");
+    else
+        text_printf(
+            out, "%" PRId64 " by the largest message, %" PRId64 " %s of all together\n",
+            reach, copies, plural(copies, "copy", "copies"));
+}
+
+static void add_before(const json_t *incident, struct text *out)
+{
+    const json_t *before = json_object_get(incident, "before");
+    const char *limit = record_text(incident, "limit");
+    bool messages = strstr(limit, " messages per ") != NULL;
+    begin_line(out, "went before");
+    if (json_is_integer(before))
+        text_printf(out, "%" PRId64 " %s that this limit counts\n",
+                    record_number(incident, "before"), messages ? "messages" : "copies");
+    else
+        text_add_string(out, "not counted by what stopped it\n");
+    begin_line(out, "limit");
+    add_escaped(out, limit[0] == '\0' ? "not known" : limit, SHOWN);
+    text_add_string(out, "\n");
+}
+
+/* ---- what happens, and what to type ---- */
+
+static void add_future(const struct notice_facts *facts, struct text *out)
+{
+    const json_t *incident = facts->incident;
+    const struct settings *settings = facts->settings;
+    text_add_string(out, "\nIf nobody does anything");
+    if (record_waiting(incident) > 0) {
+        text_add_string(out, ", what is held is refused from ");
+        add_time(out,
+                 record_number(incident, "opened_at") + settings->quarantine.expire_ms);
+        text_add_string(out, " on,\nand who sent it is told where that is possible.\n");
+    } else if (record_number(incident, "deferred") > 0) {
+        text_add_string(out, ", the senders' servers try again, for some days.\n");
+    } else {
+        text_add_string(out, ", nothing is delivered: it was refused, and who sent it\n"
+                             "knows by the reply.\n");
+    }
+}
+
+/* What can be pasted into a shell as it is: a stranger wrote it. */
+static bool is_shell_word(const char *word)
+{
+    for (const char *c = word; *c != '\0'; c++) {
+        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+        bool digit = *c >= '0' && *c <= '9';
+        if (!letter && !digit && strchr("@._:/+-", *c) == NULL)
+            return false;
+    }
+    return word[0] != '\0' && strlen(word) <= 300;
+}
+
+/* A thread, a campaign or everybody has no brake of its own, and the one who happened to
+ * be last is not to blame. */
+static bool has_brake(const char *key)
+{
+    return (is_of_one(key) || begins(key, "list:")) && is_shell_word(key);
+}
+
+static void add_commands(const json_t *incident, struct text *out)
+{
+    const char *id = record_text(incident, "id");
+    const char *key = record_text(incident, "key");
+    bool braked = strcmp(record_text(incident, "rule"), "brake") == 0;
+    bool waits = record_waiting(incident) > 0;
+    text_add_string(out, "\nTo be typed on a relay:\n\n");
+    if (waits)
+        text_printf(out,
+                    "  mailbrake quarantine release --incident %s   # deliver it all\n"
+                    "  mailbrake quarantine refuse --incident %s    # send it all back\n",
+                    id, id);
+    else
+        text_printf(out, "  mailbrake incidents show %s\n", id);
+    if (!waits && braked && is_shell_word(key))
+        text_printf(out, "  mailbrake brake clear %s   # let such mail pass again\n",
+                    key);
+    else if (!waits && !braked && has_brake(key))
+        text_printf(out, "  mailbrake brake set %s --for 4h   # stop all of its mail\n",
+                    key);
+    else if (!waits && strcmp(key, TALLY_MANY) == 0)
+        text_add_string(out,
+                        "  mailbrake brake set all --for 1h   # stop all mail to more "
+                        "than one\n");
+    else if (!waits)
+        text_printf(
+            out, "  mailbrake incidents allow %s --for 4h   # let such mail pass\n", id);
+    if (waits)
+        text_printf(out, "\nWhat it is says `mailbrake incidents show %s`.\n", id);
+}
+
+/* ---- */
+
+void notice_subject(const struct notice_facts *facts, struct text *out)
+{
+    const json_t *incident = facts->incident;
+    int64_t held = record_number(incident, "held");
+    int64_t stopped =
+        record_number(incident, "refused") + record_number(incident, "deferred");
+    int64_t reach = record_number(incident, "reach");
+    text_add_string(out, "Mailbrake: ");
+    add_who(incident, out, SUBJECT_SHOWN);
+    if (held > 0)
+        text_printf(out, ": %" PRId64 " held", held);
+    if (stopped > 0)
+        text_printf(out, "%s %" PRId64 " refused", held > 0 ? "," : ":", stopped);
+    if (json_is_integer(json_object_get(incident, "reach")))
+        text_printf(out, ", to %" PRId64 " %s", reach, plural(reach, "person", "people"));
+}
+
+void notice_body(const struct notice_facts *facts, struct text *out)
+{
+    const json_t *incident = facts->incident;
+    text_add_string(out, "Mailbrake stopped mail by the rule ");
+    add_escaped(out, record_text(incident, "rule"), SHOWN);
+    text_add_string(out, ".\n\n");
+    begin_line(out, "who");
+    add_who(incident, out, SHOWN);
+    text_add_string(out, "\n");
+    begin_line(out, "what");
+    add_what(incident, out);
+    text_add_string(out, "\n");
+    add_addressed(incident, out);
+    add_people(incident, out);
+    begin_line(out, "since");
+    add_time(out, record_number(incident, "opened_at"));
+    text_add_string(out, ", the last at ");
+    add_time(out, record_number(incident, "last_at"));
+    text_add_string(out, "\n");
+    add_before(incident, out);
+    begin_line(out, "relay");
+    add_escaped(out, facts->host, SHOWN);
+    text_add_string(out, "\n");
+    add_future(facts, out);
+    add_commands(incident, out);
+}
+
+void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
+                        struct text *out)
+{
+    int64_t reach = record_number(letter, "reach");
+    int64_t since_ms = record_number(letter, "since");
+    text_add_string(out,
+                    "Your mail has not been delivered yet. It reaches so many people, "
+                    "or so much was\nsent at once, that your mail administrators "
+                    "look at it first.\n\n");
+    add_names(json_object_get(letter, "names"), record_number(letter, "count"), out);
+    if (reach > 0) {
+        begin_line(out, "people");
+        text_printf(out, "%" PRId64 "\n", reach);
+    }
+    begin_line(out, "since");
+    add_time(out, since_ms);
+    text_add_string(out, "\n");
+    begin_line(out, "relay");
+    add_escaped(out, facts->host, SHOWN);
+    text_add_string(out, "\n\nIf nobody decides about it, it comes back to you after ");
+    add_time(out, since_ms + facts->settings->quarantine.expire_ms);
+    text_printf(out,
+                ".\nYou need not send it again. If it was sent by mistake, tell your "
+                "administrators\nand name the incident %s.\n",
+                record_text(facts->incident, "id"));
+}

@@ -1,0 +1,29 @@
+/* The words of notices: for the administrator who is woken by one, and for the sender. */
+#ifndef QUARANTINE_NOTICE_TEXT_H
+#define QUARANTINE_NOTICE_TEXT_H
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "conf/settings.h"
+
+/* All borrowed. */
+struct notice_facts {
+    const json_t *incident; /* as the ledger keeps it, times in ms */
+    const struct settings *settings;
+    const char *host; /* this relay's name */
+};
+
+/* Who and how many, in one line of printable ASCII. */
+void notice_subject(const struct notice_facts *facts, struct text *out);
+
+/* Who, what, how many people, since when, how much went out before, the limit, on which
+ * relay, what happens if nobody does anything, and the two commands that fit. */
+void notice_body(const struct notice_facts *facts, struct text *out);
+
+/* To a sender of held mail: letter is the incident's record of him, which says nothing
+ * about the others'. */
+void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
+                        struct text *out);
+
+#endif
