@@ -1,5 +1,7 @@
 """A message is counted by whom it really reaches."""
 
+import json
+
 import pytest
 
 from mailbraked import people
@@ -168,3 +170,18 @@ def test_explain_says_what_live_mail_meets(relay):
         if not live.accepted:
             assert told["reply"] == f"{live.code} {live.text}"
             assert told["rule"] == "small"
+
+
+@memory_only
+def test_a_list_whose_file_is_suddenly_empty_counts_as_before(relay):
+    mail = relay(rules=CAP_50, files={"class": people(150)})
+    (mail.daemon.dir / "class@district.example.txt").write_text("Error: no connection\n")
+    mail.daemon.reload()
+    mail.expect_log("class@district.example has suddenly 2 members where it had 150")
+    refused = mail.send(ANN, "class@district.example")
+    assert refused.code == 550 and "reach 150," in refused.text
+    listed = json.loads(mail.command.run("lists", "--json").stdout)["lists"]
+    assert [(entry["size"], entry["state"]) for entry in listed] == [(150, "shrunk")]
+    status = mail.command.run("status")
+    assert "1 suddenly lost members" in status.stdout
+    assert json.loads(mail.command.run("status", "--json").stdout)["lists"]["shrunk"] == 1
