@@ -111,7 +111,10 @@ class Debian:
         if self.process.poll() is not None:
             pytest.fail(f"these tests need containers: {self.log_path.read_text()}")
         for child in _children(self.process.pid):
-            status = pathlib.Path(f"/proc/{child}/status").read_text()
+            try:
+                status = pathlib.Path(f"/proc/{child}/status").read_text()
+            except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                continue
             if re.search(r"^NSpid:\t\d+\t1$", status, re.MULTILINE):
                 self.init = child
                 done = self.run("systemctl", "is-system-running", check=False)
