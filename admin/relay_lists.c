@@ -41,12 +41,6 @@ void relay_check_age(const struct relay_setting *setting, const char *table)
             "%s is newer than %s, so the MTA still goes by what stood there before; "
             "run: %s",
             text, compiled, text_string(&command));
-    else if (text != NULL && age == POSTMAP_WITHOUT_TEXT)
-        relay_say(
-            setting, RELAY_MAYBE,
-            "there is no text %s that Mailbrake could read beside %s; write it there "
-            "again",
-            text, compiled);
     text_clear(&command);
 }
 
@@ -205,6 +199,7 @@ static void judge_other_table(const struct relay_setting *setting, const char *t
 static void judge_table(const struct relay_setting *setting, enum list_kind kind,
                         const char *table)
 {
+    char compiled[RELAY_TABLE_SIZE];
     const char *path = postmap_text(table);
     bool aliases = kind == LIST_ALIASES;
     if (path == NULL) {
@@ -216,6 +211,12 @@ static void judge_table(const struct relay_setting *setting, enum list_kind kind
                        "the MTA expands the lists in %s (%s); add to lists: { %s = "
                        "\"%s\"; }",
                        path, setting->name, aliases ? "aliases" : "virtual", path);
+    if (postmap_age(table, compiled, sizeof compiled) == POSTMAP_WITHOUT_TEXT)
+        relay_say(
+            setting, RELAY_MAYBE,
+            "there is no text %s that Mailbrake could read beside %s; write it there "
+            "again",
+            path, compiled);
     relay_check_age(setting, table);
 }
 

@@ -126,6 +126,8 @@ UNCLEAR = {
     "milters by LDAP": "smtpd_milter_maps = ldap:{dir}/ldap.cf",
     "luser_relay with the name": "luser_relay = $user@school.example",
     "a stale map": "virtual_alias_maps = hash:{dir}/stale",
+    "a map without its text": "virtual_alias_maps = hash:{dir}/textless",
+    "a copy's map without its text": "sender_bcc_maps = hash:{dir}/textless",
     "a .forward": "forward_path = {dir}/$user.forward",
     "a filter that is a program": "content_filter = scan:dummy",
 }
@@ -142,6 +144,7 @@ header_checks = regexp:{ { /^Subject: x/ REDIRECT ann@district.example }, { /^Y/
   { /^Z/ FILTER smtp:[127.0.0.1]:10025 } }
 smtpd_client_restrictions = check_client_access cidr:{ { 10.0.0.0/8 OK } },
   check_policy_service { unix:private/policy, default_action=OK }
+smtpd_sender_restrictions = check_sender_access hash:{dir}/textless
 transport_maps = inline:{ far.example=smtp:[10.0.0.9] }
 luser_relay = $user@far.example
 smtpd_milter_maps = cidr:{ { 10.9.0.0/16 inet:127.0.0.1:8891, unix:milter/milter.sock },
@@ -214,6 +217,7 @@ def checked(build, postfix, mailbraked, folder):
     (path / "stale").write_text("staff@district.example ann, bob\n")
     subprocess.run(["postmap", path / "stale"], check=True)
     (path / "stale").write_text("staff@district.example ann, bob, eve\n")
+    (path / "textless.db").touch()
     (path / f"{getpass.getuser()}.forward").write_text(",\n".join(people(40)) + "\n")
     (path / "aliases").write_text("staff: " + ", ".join(people(3)) + "\n")
     checked = Checked(build, None, postfix, path)

@@ -9,8 +9,8 @@
 
 #include "base/account.h"
 
-static size_t needed;   /* bytes of an entry */
-static int groups_of;   /* how many a user is in */
+static size_t needed; /* bytes of an entry */
+static int groups_of; /* how many a user is in */
 
 int getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size,
                struct group **out)
