@@ -142,7 +142,7 @@ static void look_after(const struct mta_job *job, struct mta_item *items, size_t
 static bool can_tell(const struct mta_job *job, const struct mta_order *order)
 {
     for (size_t i = 0; order->to[i] != NULL; i++) {
-        if (envelope_is_international(order->to[i]) && !job->mta->is_international(job))
+        if (!job->mta->can_write(job, order->to[i]))
             return false;
     }
     return true;
@@ -215,7 +215,7 @@ enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *
 {
     if (order->verb == MTA_NOTICE && !can_tell(job, order))
         return error_set(job->error, STATUS_INVALID,
-                         "the MTA can't send to an address that is not ASCII");
+                         "the MTA sends nothing to such an address");
     if (order->verb == MTA_NOTICE)
         return send_notice(job, order);
     enum status status = job->mta->list(job, reply);

@@ -12,6 +12,7 @@
 
 #include "admin/mta.h"
 #include "base/clock.h"
+#include "base/envelope.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "base/utf8.h"
@@ -61,9 +62,10 @@ static enum status set_up(const struct mta_job *job)
     return status;
 }
 
-static bool is_international(const struct mta_job *job)
+static bool can_write(const struct mta_job *job, const char *address)
 {
-    return set_up(job) == STATUS_OK && job->setup->international;
+    return !envelope_is_international(address) ||
+           (set_up(job) == STATUS_OK && job->setup->international);
 }
 
 /* ---- list ---- */
@@ -503,6 +505,6 @@ const struct mta mta_postfix = {
     .release = release,
     .remove = remove_held,
     .hold = hold,
-    .is_international = is_international,
+    .can_write = can_write,
     .null_sender = "",
 };

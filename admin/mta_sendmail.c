@@ -13,6 +13,7 @@
 
 #include "admin/mta.h"
 #include "base/clock.h"
+#include "base/envelope.h"
 #include "base/program.h"
 #include "base/queue_id.h"
 
@@ -65,9 +66,17 @@ static enum status set_up(const struct mta_job *job)
                                     job->configuration);
 }
 
-static bool is_international(const struct mta_job *job)
+/* "Cannot mail directly to programs", says sendmail(8), or to files, whatever domain
+ * stands behind. */
+static bool can_write(const struct mta_job *job, const char *address)
 {
-    return set_up(job) == STATUS_OK && job->setup->international;
+    char first = address[address[0] == '"' ? 1 : 0];
+    if (first == '\\')
+        first = address[2];
+    if (first == '|' || first == '/' || first == ':')
+        return false;
+    return !envelope_is_international(address) ||
+           (set_up(job) == STATUS_OK && job->setup->international);
 }
 
 /* For glob: a part of a queue that can't be read is a failure, one that is not there or
@@ -328,6 +337,6 @@ const struct mta mta_sendmail = {
     .release = release,
     .remove = remove_held,
     .hold = hold,
-    .is_international = is_international,
+    .can_write = can_write,
     .null_sender = "<>",
 };

@@ -178,3 +178,29 @@ def test_an_id_inside_another_moves_nothing(mail):
     assert answer.lines == ["error another message's id contains this one"]
     assert files(mail) == before
     longer.unlink()
+
+
+def test_whom_sendmail_does_not_write_to_is_refused_all_the_same(mail):
+    letters = {}
+    for to in ("o'brien@district.example", '"a b"@district.example', "a`b@district.example"):
+        (held,) = hold(mail)
+        answer = mail.helper.order(f"refuse {held.id} {mark_of(held)} {to}", NOTICE)
+        assert answer.lines == ["ok"], to
+        letters[to.replace("\"", "")] = 1  # as the sink shows it
+    for to in ("|x@district.example", '"/tmp/x"@district.example', "jürgen@district.example"):
+        (held,) = hold(mail)
+        answer = mail.helper.order(f"refuse {held.id} {mark_of(held)} {to}", NOTICE)
+        assert answer.lines == ["ok untold"], to
+    assert mail.delivered(timeout=5).by_recipient() == letters
+
+
+def test_a_batch_releases_what_is_meant_alone(mail):
+    held = hold(mail, 4)
+    lines = ["batch", *(f"release {h.id} {mark_of(h)}" for h in held[:3])]
+    lines.append(f"release {held[3].id} {mark_of(held[0])}")
+    answer = mail.helper.raw("\n".join(lines).encode() + b"\n")
+    assert answer.lines == ["ok", "ok", "ok", "missing", "ok 4"]
+    assert mail.delivered(timeout=5).by_recipient() == dict.fromkeys(people(3), 3)
+    (found, last) = mail.helper.raw(f"batch\nenvelope {held[3].id}\n".encode()).lines
+    assert '"sender":"ann@district.example"' in found and '"local":false' in found
+    assert '"client":"127.1.2.3"' in found and last == "ok 1"
