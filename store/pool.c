@@ -336,11 +336,12 @@ void pool_add(struct pool *pool, struct wire *wire)
 void pool_lack(struct pool *pool, bool silent, const char *why)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    if (!pool->open) {
+    if (!pool->open && silent) {
+        (void)note_silence(pool, pool->connect_us, why);
+    } else if (!pool->open) {
         set_why(pool, why);
         pool->lacking = true;
-        bool tripped = silent && note_silence(pool, pool->connect_us, why);
-        if (!tripped && pool->alive == 0)
+        if (pool->alive == 0)
             open_breaker(pool);
     }
     (void)pthread_mutex_unlock(&pool->mutex);

@@ -55,8 +55,8 @@ void pool_stay_open(struct pool *pool, const char *why);
  * Those of before are freed. */
 void pool_restore(struct pool *pool, struct wire *const *wires, int count);
 
-/* A missing wire, or why there is none: that opens the breaker when it was the last, and
- * counts as pool_miss if nobody answered (silent). */
+/* A missing wire, or why there is none. When nobody answered (silent) that counts as
+ * pool_miss; a refusal opens the breaker when there is no other wire. */
 void pool_add(struct pool *pool, struct wire *wire);
 void pool_lack(struct pool *pool, bool silent, const char *why);
 

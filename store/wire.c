@@ -74,14 +74,14 @@ static enum status connect_to(struct wire *wire, const struct wire_address *addr
     if (wire->context == NULL)
         return STATUS_NOMEM;
     if (wire->context->err != 0)
-        return error_set(error, STATUS_IO, "%s", wire->context->errstr);
+        return error_set(error, STATUS_NOT_FOUND, "%s", wire->context->errstr);
     enum status status = wait_for(wire, POLLOUT, deadline_us, error);
     if (status != STATUS_OK)
         return status;
     if (getsockopt(wire->context->fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
         failure = errno;
     if (failure != 0)
-        return error_set(error, STATUS_IO, "%s", strerror(failure));
+        return error_set(error, STATUS_NOT_FOUND, "%s", strerror(failure));
     if (address->host != NULL && redisEnableKeepAlive(wire->context) != REDIS_OK)
         return error_set(error, STATUS_IO, "%s", wire->context->errstr);
     cap_arrays(wire);

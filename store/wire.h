@@ -33,8 +33,9 @@ struct wire_command {
 enum { WIRE_ELEMENTS_MAX = 3 * 4096, WIRE_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
 
 /* Connects, authenticates and selects the database. Only looking up the host's name may
- * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path. IO when
- * nobody is there, UNAVAILABLE when the server refuses us, both with a reason; NOMEM. */
+ * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path. NOT_FOUND
+ * when there is no server, IO when it does not answer in time, UNAVAILABLE when it
+ * refuses us, all with a reason; NOMEM. */
 enum status wire_open(const struct wire_address *address, int64_t deadline_us,
                       struct wire **out_wire, struct error *error) MUST_CHECK;
 

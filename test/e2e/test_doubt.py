@@ -42,7 +42,11 @@ class SlowNowAndThen:
 
     def _pass(self, client):
         server = socket.socket(socket.AF_UNIX)
-        server.connect(str(self.redis.socket))
+        try:
+            server.connect(str(self.redis.socket))
+        except OSError:  # the test is over
+            client.close()
+            return
         with client, server:
             while True:
                 for ready in select.select([client, server], [], [])[0]:
@@ -70,18 +74,17 @@ class SlowNowAndThen:
 def test_a_slow_reply_now_and_then_is_nobody_elses(build, folder, mailbraked, own_redis, connections):
     """One reply in seven is late: some such messages get 451, and the breaker stays shut."""
     path = own_redis.dir / "slow.sock"
-    proxy = SlowNowAndThen(own_redis, path, delay_s=0.4)
-    store = redis_settings(own_redis, timeout_ms=200, on_failure="tempfail", server=f"unix:{path}")
+    proxy = SlowNowAndThen(own_redis, path, delay_s=0.8)
+    store = redis_settings(own_redis, timeout_ms=400, on_failure="tempfail", server=f"unix:{path}")
     daemon = mailbraked(store, rules=HOURLY)
     daemon.allow_log(r"store|suppressed|judged")
     run = Command(build, daemon.config).run
     wait_until(lambda: "answers" in run("status").stdout, 10, "the store is not found")
     opened = daemon.text().count("store away")
-    result = milter.load(build, daemon.milter, messages=100, connections=connections)
+    result = milter.load(build, daemon.milter, messages=70, connections=connections)
     proxy.close()
-    print(result)
-    assert result["accept"] + result["tempfail"] == 100
-    assert result["tempfail"] <= 45, result
+    assert result["accept"] + result["tempfail"] == 70
+    assert result["tempfail"] <= 30, result
     assert daemon.text().count("store away") == opened, daemon.text()
 
 
