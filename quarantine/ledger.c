@@ -128,6 +128,7 @@ struct holding {
     struct party_caps caps;
     char open_id[TALLY_ID_SIZE];
     bool whatever; /* no cap applies */
+    bool late;     /* the store does not answer */
     int64_t deadline_us;
     struct hold *out;
 };
@@ -360,6 +361,7 @@ static void hold_late(struct holding *holding)
 {
     struct ledger *ledger = holding->ledger;
     struct hold *out = holding->out;
+    holding->late = true;
     struct backlog_request request = {.open_id = holding->open_id,
                                       .party = holding->party.own,
                                       .caps = holding->caps,
@@ -418,6 +420,9 @@ static bool look_again(struct holding *holding)
     if (holding->out->result == HOLD_QUEUE_FULL &&
         !atomic_load(&holding->ledger->has_room))
         return true; /* the disk's room is measured each second, not counted */
+    if (holding->late)
+        return true; /* counted by this process, since the store is away; without it the
+                        queue has nothing to be held against */
     enum look_result looked =
         look_wait(holding->ledger->look, look_until_us(holding), &anew);
     if (anew)
