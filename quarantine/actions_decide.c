@@ -58,6 +58,7 @@ struct deciding {
     size_t count, done;
     const struct actions_progress *progress;
     bool silent; /* somebody did not answer: the rest is not tried */
+    bool away;   /* the store: it is waited for once, not for each record */
 };
 
 /* A message that bears our mark is asked for by it. What a brake pulled back got no mark,
@@ -108,8 +109,7 @@ static void teach(const struct deciding *deciding, const json_t *hold)
 }
 
 /* Writes down how the helper's order went. */
-static enum status conclude(const struct deciding *deciding,
-                            const struct decision *decision,
+static enum status conclude(struct deciding *deciding, const struct decision *decision,
                             const struct helper_order *order, struct error *error)
 {
     struct actions *actions = deciding->actions;
@@ -121,8 +121,10 @@ static enum status conclude(const struct deciding *deciding,
                                                 : "held";
     if (order->status == STATUS_OK && deciding->verb == ACTIONS_RELEASE)
         teach(deciding, decision->hold);
-    enum status status = ledger_move(actions->ledger, id, verbs[deciding->verb].during,
-                                     to, actions_deadline_us());
+    int64_t deadline_us = deciding->away ? clock_monotonic_us() : actions_deadline_us();
+    enum status status =
+        ledger_move(actions->ledger, id, verbs[deciding->verb].during, to, deadline_us);
+    deciding->away = deciding->away || status == STATUS_UNAVAILABLE;
     if (gone && !own)
         return error_set(error, STATUS_CONFLICT,
                          "%s is not in this queue; another relay may be called %s, too: "
@@ -190,7 +192,7 @@ static void order_batch(struct deciding *deciding, struct decision *first, size_
     struct decision *ordered[HELPER_BATCH_MAX];
     struct error error = {0};
     size_t wanted = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !deciding->silent; i++) {
         struct decision *decision = &first[i];
         struct actions_result *result = decision->result;
         result->status = claim(deciding, decision, &result->error);
