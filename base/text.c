@@ -107,6 +107,13 @@ char text_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+bool text_is_ascii(const char *string)
+{
+    while (*string != '\0' && (unsigned char)*string < 0x80)
+        string++;
+    return *string == '\0';
+}
+
 void text_lower_all(char *data, size_t length)
 {
     for (size_t i = 0; i < length; i++)

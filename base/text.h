@@ -37,6 +37,7 @@ const char *text_after(const char *string, const char *prefix);
 
 /* ASCII only: what SMTP, aliases(5) and the configuration are written in. */
 char text_lower(char c);
+bool text_is_ascii(const char *string);
 void text_lower_all(char *data, size_t length);
 
 /* Shell-like pattern with only '*' special; '*' does not match stop ('\0': matches all).

@@ -81,30 +81,20 @@ enum status domains_set_delimiters(struct domains *domains, const char *delimite
     return STATUS_OK;
 }
 
-static bool is_ascii(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
-
 static enum status spell_label(const char *label, size_t length, struct text *out,
                                struct error *error)
 {
     struct address address;
     char raw[ADDRESS_SIZE];
-    if (is_ascii(label, length)) {
-        for (size_t i = 0; i < length; i++) {
-            char c = text_lower(label[i]);
-            text_add(out, &c, 1);
-        }
+    bool fits = length < sizeof raw;
+    (void)snprintf(raw, sizeof raw, "%.*s", (int)(fits ? length : 0), label);
+    if (fits && text_is_ascii(raw)) {
+        text_lower_all(raw, length);
+        text_add(out, raw, length);
         return STATUS_OK;
     }
-    int written = snprintf(raw, sizeof raw, "%.*s", (int)length, label);
-    if (written < 0 || (size_t)written >= sizeof raw || !canonical(raw, &address))
-        return error_set(error, STATUS_INVALID, "\"%.100s\" is not a domain", raw);
+    if (!fits || !canonical(raw, &address))
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is not a domain", label);
     text_add_string(out, address_domain(&address));
     return STATUS_OK;
 }

@@ -135,7 +135,7 @@ static void spell_domain(struct address *login)
     struct text domain = {0};
     if (at == NULL)
         at = strrchr(login->text, '%');
-    if (at == NULL)
+    if (at == NULL || text_is_ascii(at))
         return;
     size_t before = (size_t)(at + 1 - login->text);
     if (domains_spell(at + 1, &domain, NULL) == STATUS_OK &&
