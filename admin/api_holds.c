@@ -16,8 +16,8 @@ void api_holds_list(struct request *request)
     const char *incident = request_query(request, "incident");
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
-    enum status status =
-        ledger_list_holds(request->context->ledger, ended, request_deadline_us(), &holds);
+    enum status status = ledger_list_holds(request->context->ledger, ended,
+                                           request_list_deadline_us(), &holds);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "holds");
         return;

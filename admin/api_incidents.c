@@ -25,7 +25,7 @@ void api_incidents_list(struct request *request)
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
     enum status status = ledger_list_incidents(request->context->ledger,
-                                               request_deadline_us(), &incidents);
+                                               request_list_deadline_us(), &incidents);
     const struct stream_view view = {.name = "incidents",
                                      .wanted = ended ? NULL : is_current,
                                      .shape = shape_incident};
@@ -55,8 +55,8 @@ static json_t *find_holds(struct request *request)
     json_t *hold;
     struct ledger_list *all = NULL;
     json_t *holds = json_array();
-    enum status status =
-        ledger_list_holds(request->context->ledger, false, request_deadline_us(), &all);
+    enum status status = ledger_list_holds(request->context->ledger, false,
+                                           request_list_deadline_us(), &all);
     while (status == STATUS_OK && holds != NULL) {
         status = ledger_list_next(all, request_deadline_us(), &hold);
         if (status != STATUS_OK)

@@ -8,8 +8,8 @@
 static void read_ledger(const struct request *request, struct overview *out)
 {
     struct store *store = request->context->store;
-    enum status status =
-        ledger_list_count(request->context->ledger, request_deadline_us(), &out->numbers);
+    enum status status = ledger_list_count(request->context->ledger,
+                                           request_list_deadline_us(), &out->numbers);
     out->known = status == STATUS_OK;
     /* Looked at afterwards, so that the two agree: a store that went away meanwhile is
      * away, and one that answers has a reason for what it does not tell. */

@@ -49,6 +49,11 @@ int64_t request_deadline_us(void)
     return clock_monotonic_us() + REQUEST_STORE_MS * INT64_C(1000);
 }
 
+int64_t request_list_deadline_us(void)
+{
+    return clock_monotonic_us() + REQUEST_LIST_MS * INT64_C(1000);
+}
+
 static void set_answer(struct request *request, unsigned code, json_t *json)
 {
     json_decref(request->json);

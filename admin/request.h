@@ -13,6 +13,7 @@ enum {
     REQUEST_ID_SIZE = 64,
     REQUEST_PURPOSE_SIZE = 300,
     REQUEST_STORE_MS = 5000, /* how long a request waits for the store, at most */
+    REQUEST_LIST_MS = 60000,
 };
 
 struct MHD_Connection;
@@ -65,8 +66,10 @@ struct actions_progress request_progress(struct request *request);
 /* True for what may be the id of a held message or an incident. */
 bool request_is_id(const char *text);
 
-/* From now on, for calls of the store. */
+/* From now on, for calls of the store; and for reading all its records, of which each
+ * step has the time of a call. */
 int64_t request_deadline_us(void);
+int64_t request_list_deadline_us(void);
 
 /* The answer is this document; the reference is taken over. NULL (no memory) is 500. */
 void request_answer(struct request *request, json_t *json);

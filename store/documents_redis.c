@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/intern.h"
 #include "base/text.h"
 #include "store/redis.h"
@@ -17,7 +18,8 @@ enum {
     ARGUMENTS = 5, /* of one document: change.lua */
     CURSOR_SIZE = 21,
     NUMBER_SIZE = 12,
-    READ_MAX = 3, /* words of a read, after the limits */
+    READ_MAX = 3,   /* words of a read, after the limits */
+    STEP_MS = 5000, /* a server that hangs is noticed, however long a list may take */
 };
 
 /* Documents a step, more or less: at most some 2 MB. */
@@ -287,7 +289,10 @@ enum status documents_redis_list(
     while (status == STATUS_OK) {
         const char *const words[READ_MAX + 1] = {"list", cursor, step_text};
         redisReply *reply = NULL;
-        status = read_with(redis, key, words, take_step, deadline_us, &reply);
+        int64_t step_us = clock_monotonic_us() + STEP_MS * INT64_C(1000);
+        if (step_us > deadline_us)
+            step_us = deadline_us;
+        status = read_with(redis, key, words, take_step, step_us, &reply);
         if (status != STATUS_OK)
             break;
         (void)snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
