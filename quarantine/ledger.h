@@ -86,14 +86,12 @@ enum status ledger_recount(struct ledger *ledger, int64_t deadline_us) MUST_CHEC
 /* Who looks at the queue when something is full takes its orders from here. */
 struct look *ledger_look(struct ledger *ledger);
 
-/* All records, as a JSON array; the caller owns it. Fields *_at are ISO 8601 in UTC, the
- * rest is as in doc/control-api.md. Holds: oldest first; those that are over only with
- * all. Incidents: by their last message, newest last; open: within INCIDENT_GAP_MS of it.
- */
+/* Records as JSON; the caller owns them. Fields *_at are ISO 8601 in UTC, the rest is as
+ * in doc/control-api.md. Holds: an array, oldest first; those that are over only with
+ * all. An incident is open within INCIDENT_GAP_MS of its last message. ledger_list.h has
+ * them one after the other. */
 enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
                          json_t **out) MUST_CHECK;
-enum status ledger_incidents(struct ledger *ledger, int64_t deadline_us,
-                             json_t **out) MUST_CHECK;
 enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
                              json_t **out) MUST_CHECK;
 enum status ledger_find_incident(struct ledger *ledger, const char *id,

@@ -17,7 +17,7 @@ enum status ledger_list_incidents(struct ledger *ledger, int64_t deadline_us,
                                   struct ledger_list **out) MUST_CHECK;
 void ledger_list_free(struct ledger_list *list); /* NULL is allowed */
 
-/* The next record as ledger_holds and ledger_incidents have it, for json_decref;
+/* The next record as ledger.h has it, incidents by their last message, for json_decref;
  * NOT_FOUND after the last. What is gone by now is passed over. */
 enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us,
                              json_t **out) MUST_CHECK;

@@ -1,6 +1,4 @@
-/* Looking at the ledger, and forgetting what is over. Collections are read one after the
- * other without a lock, in the order in which documents move, so what moves meanwhile is
- * seen twice rather than not at all; an object keyed by id makes it one again. */
+/* Looking at the ledger, and forgetting what is over. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,12 +107,14 @@ enum status ledger_read_hold(struct ledger *ledger, const char *id, int64_t dead
 
 /* ---- lists ---- */
 
-/* All of a list, which is freed, as one array. */
-static enum status collect(struct ledger_list *list, int64_t deadline_us, json_t **out)
+enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
+                         json_t **out)
 {
     json_t *record;
+    struct ledger_list *list = NULL;
     json_t *array = json_array();
-    enum status status = array == NULL ? STATUS_NOMEM : STATUS_OK;
+    enum status status =
+        array == NULL ? STATUS_NOMEM : ledger_list_holds(ledger, all, deadline_us, &list);
     while (status == STATUS_OK) {
         status = ledger_list_next(list, deadline_us, &record);
         if (status == STATUS_OK && json_array_append_new(array, record) != 0)
@@ -127,21 +127,6 @@ static enum status collect(struct ledger_list *list, int64_t deadline_us, json_t
     }
     *out = array;
     return STATUS_OK;
-}
-
-enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
-                         json_t **out)
-{
-    struct ledger_list *list = NULL;
-    enum status status = ledger_list_holds(ledger, all, deadline_us, &list);
-    return status == STATUS_OK ? collect(list, deadline_us, out) : status;
-}
-
-enum status ledger_incidents(struct ledger *ledger, int64_t deadline_us, json_t **out)
-{
-    struct ledger_list *list = NULL;
-    enum status status = ledger_list_incidents(ledger, deadline_us, &list);
-    return status == STATUS_OK ? collect(list, deadline_us, out) : status;
 }
 
 /* False without memory. */

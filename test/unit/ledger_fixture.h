@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../support/either_store.h"
-#include "quarantine/ledger.h"
+#include "quarantine/ledger_list.h"
 #include "quarantine/record.h"
 
 enum { KEPT = 500 };
@@ -113,8 +113,15 @@ static inline json_t *holds(bool all)
 
 static inline json_t *incidents(void)
 {
-    json_t *array = NULL;
-    ck_assert_int_eq(ledger_incidents(ledger, either_soon(), &array), STATUS_OK);
+    json_t *incident;
+    enum status status;
+    struct ledger_list *list = NULL;
+    json_t *array = json_array();
+    ck_assert_int_eq(ledger_list_incidents(ledger, either_soon(), &list), STATUS_OK);
+    while ((status = ledger_list_next(list, either_soon(), &incident)) == STATUS_OK)
+        (void)json_array_append_new(array, incident);
+    ck_assert_int_eq(status, STATUS_NOT_FOUND);
+    ledger_list_free(list);
     return array;
 }
 
