@@ -72,13 +72,10 @@ static const struct {
     const char *scenario;
     const char *given;
 } attacks[] = {
-    {"attack-burst", NULL},
-    {"attack-mute", "open=150"},
-    {"attack-null", "crowd=400"},
-    {"attack-small-lists", "strange=2000"},
-    {"attack-tags", NULL},
-    {"attack-verp", NULL},
-    {"right", NULL},
+    {"attack-burst", NULL},       {"attack-mute", "open=150"},
+    {"attack-null", "crowd=400"}, {"attack-small-lists", "strange=2000"},
+    {"attack-tags", NULL},        {"attack-verp", NULL},
+    {"right", "beside=200000"},
 };
 
 enum { ATTACKS = sizeof attacks / sizeof attacks[0] };

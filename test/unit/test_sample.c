@@ -108,14 +108,14 @@ static void load(const char *path, struct settings *out)
 
 /* Where it stands decides what a rule means. */
 static const char *const sample_rules[] = {
-    "announce-rate",  "announce-day",     "announce-others", "announce",
-    "null-to-many",   "null-rate",        "students-cap",    "list-posting",
-    "list-size",      "automation-lists", "outside-lists",   "outside-rate",
-    "outside-client", "outside-all",      "reply-storm",     "reply-chat",
-    "exposed",        "automation-grown", "newsletter-rate", "newsletter",
-    "list-rate",      "list-chat",        "list-flood",      "outgrown",
-    "sender-rate",    "sender-day",       "client-rate",     "hub-rate",
-    "clients-rate",   "district-rate",
+    "announce-rate", "announce-lists", "announce-day",     "announce-others",
+    "announce",      "null-to-many",   "null-rate",        "students-cap",
+    "list-posting",  "list-size",      "automation-lists", "outside-lists",
+    "outside-rate",  "outside-client", "outside-all",      "reply-storm",
+    "reply-chat",    "exposed",        "automation-grown", "newsletter-rate",
+    "newsletter",    "list-rate",      "list-chat",        "list-flood",
+    "outgrown",      "sender-rate",    "sender-day",       "client-rate",
+    "hub-rate",      "clients-rate",   "district-rate",
 };
 
 START_TEST(sample_loads)
