@@ -29,16 +29,30 @@ static bool covers_login(const char *outer, const char *inner)
     return text_matches(whole, inner, '@');
 }
 
+/* Only the directory knows which addresses are lists, but lists are at home. */
+static bool may_be_list(const struct domains *own, const struct element *element)
+{
+    const char *at = strrchr(element->text, '@');
+    if (element->kind == ELEMENT_DOMAIN)
+        return domains_have(own, element->text);
+    if (element->kind == ELEMENT_ADDRESS)
+        return at != NULL && (strchr(at, '*') != NULL || domains_have(own, at + 1));
+    return element->kind == ELEMENT_LIST;
+}
+
 /* Whatever the inner one stands for, the outer one does as well. */
-static bool covers(const struct element *outer, const struct element *inner)
+static bool covers(const struct domains *own, const struct element *outer,
+                   const struct element *inner)
 {
     const char *at = strrchr(inner->text, '@');
     if (is_same(outer, inner))
         return true;
     if (outer->kind == ELEMENT_DOMAIN && inner->kind == ELEMENT_ADDRESS)
         return at != NULL && strcmp(outer->text, at + 1) == 0;
+    if (outer->kind == ELEMENT_ANY_LIST)
+        return may_be_list(own, inner);
     if (outer->kind != inner->kind)
-        return outer->kind == ELEMENT_ANY_LIST && inner->kind == ELEMENT_LIST;
+        return false;
     if (outer->kind == ELEMENT_CLIENT)
         return covers_network(&outer->network, &inner->network);
     if (outer->kind == ELEMENT_LOGIN)
@@ -47,50 +61,55 @@ static bool covers(const struct element *outer, const struct element *inner)
 }
 
 /* A list is also written as its address. */
-static bool meets(const struct element *a, const struct element *b)
+static bool meets(const struct domains *own, const struct element *a,
+                  const struct element *b)
 {
     bool list_by_address = (a->kind == ELEMENT_LIST && b->kind == ELEMENT_ADDRESS) ||
                            (a->kind == ELEMENT_ADDRESS && b->kind == ELEMENT_LIST);
-    return covers(a, b) || covers(b, a) ||
+    return covers(own, a, b) || covers(own, b, a) ||
            (list_by_address && strcmp(a->text, b->text) == 0);
 }
 
-static bool covered(const struct elements *elements, const struct element *element)
+static bool covered(const struct domains *own, const struct elements *elements,
+                    const struct element *element)
 {
     for (size_t i = 0; i < elements->count; i++) {
-        if (covers(&elements->items[i], element))
+        if (covers(own, &elements->items[i], element))
             return true;
     }
     return false;
 }
 
-static bool met(const struct elements *elements, const struct element *element)
+static bool met(const struct domains *own, const struct elements *elements,
+                const struct element *element)
 {
     for (size_t i = 0; i < elements->count; i++) {
-        if (meets(&elements->items[i], element))
+        if (meets(own, &elements->items[i], element))
             return true;
     }
     return false;
 }
 
 /* Some list that the accept names is one that the reject is about. */
-static bool shares_lists(const struct rule *accept, const struct rule *reject)
+static bool shares_lists(const struct domains *own, const struct rule *accept,
+                         const struct rule *reject)
 {
     for (size_t i = 0; i < accept->to.count; i++) {
         const struct element *element = &accept->to.items[i];
-        bool about = reject->to.count == 0 || met(&reject->to, element);
-        if (about && !covered(&reject->to_not, element))
+        bool about = reject->to.count == 0 || met(own, &reject->to, element);
+        if (about && !covered(own, &reject->to_not, element))
             return true;
     }
     return false;
 }
 
-static bool takes_senders(const struct rule *accept, const struct rule *reject)
+static bool takes_senders(const struct domains *own, const struct rule *accept,
+                          const struct rule *reject)
 {
     for (size_t i = 0; i < accept->from.count; i++) {
         const struct element *element = &accept->from.items[i];
-        bool about = reject->from.count == 0 || met(&reject->from, element);
-        if (about && !covered(&reject->from_not, element))
+        bool about = reject->from.count == 0 || met(own, &reject->from, element);
+        if (about && !covered(own, &reject->from_not, element))
             return true;
     }
     return false;
@@ -111,13 +130,14 @@ static bool is_right(const struct rule *rule)
 
 const struct rule *pairing_find(const struct policy *policy, size_t index)
 {
+    const struct domains *own = &policy->domains;
     const struct rule *reject = &policy->rules[index];
     if (reject->action != ACTION_REJECT || reject->monitor)
         return NULL;
     for (size_t i = 0; i < index; i++) {
         const struct rule *accept = &policy->rules[i];
-        if (is_right(accept) && shares_lists(accept, reject) &&
-            takes_senders(accept, reject))
+        if (is_right(accept) && shares_lists(own, accept, reject) &&
+            takes_senders(own, accept, reject))
             return accept;
     }
     return NULL;

@@ -137,7 +137,7 @@ static void expect_rule_warning(const char *rules, const char *begins)
 {
     char text[1000];
     size_t found = 0;
-    snprintf(text, sizeof text, "rules = (\n%s );", rules);
+    snprintf(text, sizeof text, "domains = [ \"own.example\" ]; rules = (\n%s );", rules);
     load_right(text);
     for (size_t i = 0; i < problems.count; i++) {
         char line[600];
@@ -243,6 +243,13 @@ static const struct {
     {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"list:*\" ]; mode = \"monitor\"; "),
      NULL},
     {PRESS("") REJECT("to = [ \"list:*\" ]; "), NULL},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"all@own.example\" ]; "), FALLS},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"all-*@own.example\" ]; "), FALLS},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"@own.example\" ]; "), FALLS},
+    {PRESS("to = [ \"all@own.example\" ]; ") REJECT("to = [ \"list:*\" ]; "), FALLS},
+    {PRESS("to = [ \"all@own.example\" ]; ") REJECT("to_not = [ \"list:*\" ]; "), NULL},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"all@x.example\" ]; "), NULL},
+    {PRESS("to = [ \"list:*\" ]; ") REJECT("to = [ \"@x.example\" ]; "), NULL},
     {"{ name = \"a\"; action = \"defer\"; key = \"campaign\"; surge = 2; floor = 5;\n"
      "to_not = [ \"list:*\" ]; from_not = [ \"login:*\" ]; }",
      NULL},
