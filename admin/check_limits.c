@@ -15,10 +15,14 @@ static const char *unit_name(const struct rule *rule)
 static void print_limit(const struct rule *rule, int width)
 {
     char period[DURATION_SIZE];
+    char whose[64] = "in all";
+    if (rule->key == KEY_FROM)
+        (void)snprintf(whose, sizeof whose, "for one element of from");
+    else if (rule->key != KEY_ALL)
+        (void)snprintf(whose, sizeof whose, "for one %s", key_name(rule->key));
     duration_format(rule->limit.period_ms, period);
-    (void)printf("  %-*s  at most %lld %s in %s for one %s (%lld at once)\n", width,
-                 rule->name, (long long)rate_most(&rule->limit), unit_name(rule), period,
-                 rule->key == KEY_ALL ? "house" : key_name(rule->key),
+    (void)printf("  %-*s  at most %lld %s in %s %s (%lld at once)\n", width, rule->name,
+                 (long long)rate_most(&rule->limit), unit_name(rule), period, whose,
                  (long long)rule->limit.burst);
 }
 

@@ -93,6 +93,11 @@ static enum status spell_label(const char *label, size_t length, struct text *ou
         text_add(out, raw, length);
         return STATUS_OK;
     }
+    if (fits && strchr(raw, '*') != NULL)
+        return error_set(error, STATUS_INVALID,
+                         "\"%.100s\": '*' can't stand in one label with letters that are "
+                         "not ASCII",
+                         raw);
     if (!fits || !canonical(raw, &address))
         return error_set(error, STATUS_INVALID, "\"%.100s\" is not a domain", label);
     text_add_string(out, address_domain(&address));

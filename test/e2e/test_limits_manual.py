@@ -87,6 +87,18 @@ def test_what_still_passes_is_what_check_says(build):
     assert len(promised) >= 14
 
 
+def test_check_says_whose_limit_it_is(build):
+    done = subprocess.run(
+        [build.mailbrake, "check", "-c", ROOT / "conf" / "mailbrake.conf"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = re.sub(" +", " ", done.stdout)
+    assert "district-rate at most 600000 recipients in 1h in all (300000 at once)" in said
+    assert "sender-day at most 8000 recipients in 1d for one sender (4000 at once)" in said
+
+
 def test_a_month_of_1000_pupils_passes(build, small):
     code, text = replay(build, small, "month", pupils=1000)
     assert code == 0, text
