@@ -41,8 +41,24 @@ static bool expand(const char *path, const struct passwd *user, char *out, size_
     return out[0] == '/';
 }
 
+/* A list among them is all its members. */
+static size_t count_target(const struct relay *relay, const char *start, const char *end)
+{
+    char target[700];
+    while (start < end && lines_is_blank(*start))
+        start++;
+    while (start < end && lines_is_blank(end[-1]))
+        end--;
+    if (start == end)
+        return 0;
+    (void)snprintf(target, sizeof target, "%.*s", (int)(end - start), start);
+    const struct list *list = relay_find_list(relay, target);
+    return (list == NULL ? 1 : (size_t)list->size) +
+           (text_after(target, ":include:") != NULL ? 1 : 0);
+}
+
 /* Lines, and what stands between commas in them. */
-static size_t count_targets(const char *path)
+static size_t count_targets(const struct relay *relay, const char *path)
 {
     struct file file = {0};
     struct error error = {0};
@@ -54,24 +70,24 @@ static size_t count_targets(const char *path)
         return 0;
     struct lines lines = lines_of(file.data, file.length);
     while (lines_next_logical(&lines, &line)) {
-        line.text[line.length] = '\0';
+        const char *end = line.text + line.length;
+        const char *start = line.text;
         bool quoted = false;
-        bool inside = false;
-        for (size_t i = 0; i < line.length; i++) {
-            char c = line.text[i];
-            quoted = c == '"' ? !quoted : quoted;
-            bool separates = !quoted && (c == ',' || c == '\n' || c == '\0');
-            count += !separates && !inside && !lines_is_blank(c);
-            inside = !separates && (inside || !lines_is_blank(c));
+        for (const char *c = start; c < end; c++) {
+            quoted = *c == '"' ? !quoted : quoted;
+            if (quoted || (*c != ',' && *c != '\n' && *c != '\0'))
+                continue;
+            count += count_target(relay, start, c);
+            start = c + 1;
         }
-        if (strstr(line.text, ":include:") != NULL)
-            count++;
+        count += count_target(relay, start, end);
     }
     file_clear(&file);
     return count;
 }
 
 struct forwards {
+    const struct relay *relay;
     char path[RELAY_TABLE_SIZE]; /* the first */
     char user[300];
     size_t targets;
@@ -83,7 +99,7 @@ static void look(struct forwards *forwards, const char *path, const struct passw
     char whole[RELAY_TABLE_SIZE];
     if (!expand(path, user, whole, sizeof whole))
         return;
-    size_t targets = count_targets(whole);
+    size_t targets = count_targets(forwards->relay, whole);
     if (targets < 2 || forwards->count++ > 0)
         return;
     forwards->targets = targets;
@@ -94,7 +110,7 @@ static void look(struct forwards *forwards, const char *path, const struct passw
 /* Only files that are there and send to several: one line for all of them. */
 void relay_judge_forward(const struct relay_setting *setting)
 {
-    struct forwards forwards = {0};
+    struct forwards forwards = {.relay = setting->relay};
     const struct passwd *user;
     setpwent();
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */

@@ -139,6 +139,84 @@ void relay_judge_domains(const struct relay_setting *setting)
     judge_domain_words(setting, setting->value, true);
 }
 
+/* ---- what else local(8) delivers: it asks aliases(5) for the user in any domain ---- */
+
+static bool is_local(const struct relay *relay, const char *transport)
+{
+    size_t count;
+    size_t length = strcspn(transport, ":");
+    const struct postconf_service *services = postconf_services(relay->postconf, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(services[i].command, "local") == 0 &&
+            strlen(services[i].name) == length &&
+            strncmp(services[i].name, transport, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void take_transport(void *context, const struct postmap_entry *entry)
+{
+    struct domain_table *table = context;
+    const struct relay *relay = table->setting->relay;
+    char user[300];
+    if (!is_local(relay, entry->value))
+        return;
+    const char *key = entry->key;
+    bool plain = key != NULL && !entry->pattern && key[0] != '.' && key[0] != '*';
+    size_t length = plain ? strcspn(key, "@") : 0;
+    if (!plain) {
+        table->unclear = true;
+    } else if (key[length] == '\0') {
+        judge_domain(table->setting, key);
+    } else {
+        (void)snprintf(user, sizeof user, "%.*s", (int)length, key);
+        if (relay_find_list(relay, user) != NULL && relay_find_list(relay, key) == NULL)
+            judge_domain(table->setting, key + length + 1);
+    }
+}
+
+static void say_any_domain(const struct relay_setting *setting)
+{
+    relay_say(setting, RELAY_MAYBE,
+              "%s: local(8) delivers mail of more domains than Mailbrake can tell, and "
+              "expands lists in all of them; see that domains names them all",
+              setting->name);
+}
+
+/* A map that can't be read would be a strange place for local(8). */
+void relay_judge_transport_maps(const struct relay_setting *setting)
+{
+    struct domain_table table = {.setting = setting};
+    struct words words = words_of(setting->value);
+    const char *at;
+    size_t length;
+    while (words_next(&words, &at, &length)) {
+        char name[RELAY_TABLE_SIZE];
+        char unknown[RELAY_TABLE_SIZE];
+        (void)snprintf(name, sizeof name, "%.*s", (int)length, at);
+        (void)postmap_read(name, take_transport, &table, unknown, sizeof unknown);
+    }
+    if (table.unclear)
+        say_any_domain(setting);
+}
+
+void relay_judge_transport(const struct relay_setting *setting)
+{
+    struct relay_setting domains = *setting;
+    if (!is_local(setting->relay, setting->value))
+        return;
+    if (strcmp(setting->name, "default_transport") == 0) {
+        say_any_domain(setting);
+        return;
+    }
+    domains.name = strcmp(setting->name, "relay_transport") == 0
+                       ? "relay_domains"
+                       : "virtual_mailbox_domains";
+    domains.value = relay_beside(setting, domains.name);
+    relay_judge_domains(&domains);
+}
+
 /* ---- alias_maps, virtual_alias_maps ---- */
 
 bool relay_is_read(const struct relay *relay, enum list_kind kind, const char *path)
@@ -196,6 +274,29 @@ static void judge_other_table(const struct relay_setting *setting, const char *t
                   setting->name, unknown);
 }
 
+static void take_bare_list(void *context, const struct postmap_entry *entry)
+{
+    struct expansion *expansion = context;
+    if (entry->key != NULL && strchr(entry->key, '@') == NULL &&
+        relay_find_list(expansion->relay, entry->key) != NULL)
+        expansion->count++;
+}
+
+/* virtual(5) expands a list without domain in myorigin, too. */
+static void judge_origin(const struct relay_setting *setting, const char *table)
+{
+    char unknown[RELAY_TABLE_SIZE];
+    struct expansion expansion = {.relay = setting->relay};
+    struct relay_setting origin = *setting;
+    if (setting->relay->postconf == NULL)
+        return;
+    (void)postmap_read(table, take_bare_list, &expansion, unknown, sizeof unknown);
+    origin.name = "myorigin";
+    origin.value = relay_beside(setting, origin.name);
+    if (expansion.count > 0)
+        relay_judge_domains(&origin);
+}
+
 static void judge_table(const struct relay_setting *setting, enum list_kind kind,
                         const char *table)
 {
@@ -218,6 +319,8 @@ static void judge_table(const struct relay_setting *setting, enum list_kind kind
             "again",
             path, compiled);
     relay_check_age(setting, table);
+    if (!aliases)
+        judge_origin(setting, table);
 }
 
 /* Also those in unionmap:{ }, of which Postfix takes all. */

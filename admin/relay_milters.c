@@ -47,8 +47,8 @@ bool relay_is_our_milter(const struct relay *relay, bool chrooted, const char *m
     return relay_is_same_file(path, ours);
 }
 
-/* Our place in a list of milters: 0 none, 1 somewhere, 2 last. */
-enum place { PLACE_NONE, PLACE_EARLIER, PLACE_LAST };
+/* Our place in a list of milters. */
+enum place { PLACE_NONE, PLACE_EARLIER, PLACE_LAST, PLACE_TWICE };
 
 static enum place find_place(const struct relay *relay, bool chrooted, const char *list)
 {
@@ -60,7 +60,7 @@ static enum place find_place(const struct relay *relay, bool chrooted, const cha
         char milter[4200];
         words_first(at, length, milter, sizeof milter);
         if (relay_is_our_milter(relay, chrooted, milter))
-            place = PLACE_LAST;
+            place = place == PLACE_NONE ? PLACE_LAST : PLACE_TWICE;
         else if (place == PLACE_LAST)
             place = PLACE_EARLIER;
     }
@@ -99,6 +99,11 @@ static void check_place(const struct relay *relay, const struct postconf_service
         (void)snprintf(text, sizeof text,
                        "this mail is not shown to Mailbrake; write: %s = %.400s%s%s",
                        name, list, list[0] == '\0' ? "" : ", ", ours);
+    else if (place == PLACE_TWICE)
+        (void)snprintf(text, sizeof text,
+                       "Mailbrake stands here twice, so each message is judged and "
+                       "charged twice; write %s once, as the last: %s = %.400s",
+                       ours, name, list);
     else
         (void)snprintf(text, sizeof text,
                        "Mailbrake must come last, for a message that it holds is shown "
@@ -129,6 +134,30 @@ static bool takes_mail_back(const struct relay *relay,
     return is_loopback(service) && *relay->has_filter;
 }
 
+/* "{ OURS, default_action = accept }": of another milter it is its own affair. */
+static bool passes_when_away(const struct relay *relay, bool chrooted, const char *list)
+{
+    struct words words = words_of(list);
+    const char *at;
+    size_t length;
+    while (words_next(&words, &at, &length)) {
+        char item[RELAY_TABLE_SIZE];
+        char dense[RELAY_TABLE_SIZE];
+        size_t used = 0;
+        words_first(at, length, item, sizeof item);
+        if (!relay_is_our_milter(relay, chrooted, item))
+            continue;
+        for (size_t i = 0; i < length && used + 1 < sizeof dense; i++) {
+            if (strchr(" \t", at[i]) == NULL)
+                dense[used++] = at[i];
+        }
+        dense[used] = '\0';
+        if (strstr(dense, "default_action=accept") != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void check_action(const struct relay *relay,
                          const struct postconf_service *service, const char *name)
 {
@@ -139,10 +168,9 @@ static void check_action(const struct relay *relay,
         say(relay, service, "milter_default_action",
             "while mailbraked is away all mail passes; write: milter_default_action = "
             "tempfail");
-    if (strstr(milters, "default_action=accept") != NULL ||
-        strstr(milters, "default_action = accept") != NULL)
+    if (passes_when_away(relay, service->chrooted, milters))
         say(relay, service, name,
-            "default_action=accept in braces: while that milter is away all mail passes; "
+            "default_action=accept in braces: while mailbraked is away all mail passes; "
             "write: default_action=tempfail");
 }
 

@@ -79,7 +79,8 @@ relay_judge relay_judge_domains, relay_judge_aliases, relay_judge_virtual,
     relay_judge_rewriting, relay_judge_canonical, relay_judge_recipient_canonical,
     relay_judge_masquerade, relay_judge_bcc, relay_judge_always_bcc, relay_judge_luser,
     relay_judge_forward, relay_judge_checks, relay_judge_restrictions,
-    relay_judge_classes, relay_judge_filter, relay_judge_macros, relay_judge_delimiter;
+    relay_judge_classes, relay_judge_transport, relay_judge_transport_maps,
+    relay_judge_filter, relay_judge_macros, relay_judge_delimiter;
 
 /* The Sendmail side of it. */
 void relay_check_sendmail(struct relay *relay);

@@ -2,8 +2,8 @@
  * milter saw them, or keeps mail from it. One table: what is not in it was looked at and
  * can't make one recipient many, or is none of these:
  *
- *   transport_maps, relayhost, *_transport, mailbox_command, smtp_generic_maps and their
- *   like send one copy on; a program that sends mail anew meets the milters again;
+ *   relayhost, mailbox_command, smtp_generic_maps and their like send one copy on, and so
+ *   do transports other than local(8); a program that sends mail anew meets the milters;
  *   sender_canonical_maps and smtpd_sender_login_maps are about senders;
  *   relocated_maps, local_recipient_maps and access maps that only refuse make it less;
  *   smtpd_command_filter and address rewriting by trivial-rewrite come before a milter;
@@ -22,6 +22,10 @@ static const struct row {
     {"mydestination", "trivial-rewrite", relay_judge_domains},
     {"recipient_delimiter", "cleanup", relay_judge_delimiter},
     {"recipient_delimiter", "local", relay_judge_delimiter},
+    {"transport_maps", "trivial-rewrite", relay_judge_transport_maps},
+    {"virtual_transport", "trivial-rewrite", relay_judge_transport},
+    {"relay_transport", "trivial-rewrite", relay_judge_transport},
+    {"default_transport", "trivial-rewrite", relay_judge_transport},
     {"alias_maps", "local", relay_judge_aliases},
     {"virtual_alias_maps", "cleanup", relay_judge_virtual},
     {"canonical_maps", "cleanup", relay_judge_canonical},

@@ -33,6 +33,7 @@ smtp inet n - y - - smtpd
 submission inet n - y - - smtpd
   -o syslog_name=postfix/submission
 cleanup unix n - y - 0 cleanup
+local unix - n n - - local
 """
 
 # What stands in main.cf or master.cf, what is written instead, and what must be said.
@@ -51,12 +52,18 @@ FAULTS = {
     "open when away, in braces": (
         "inet:127.0.0.1:8891, unix:milter/milter.sock",
         "{ unix:milter/milter.sock, default_action=accept }", "default_action=tempfail"),
+    "open when away, with blanks": (
+        "inet:127.0.0.1:8891, unix:milter/milter.sock",
+        "{ unix:milter/milter.sock, default_action =accept }", "default_action=tempfail"),
+    "judged twice": ("inet:127.0.0.1:8891, unix:milter/milter.sock",
+                     "$non_smtpd_milters unix:milter/milter.sock",
+                     "stands here twice"),
     "a proxy filter": ("-o syslog_name=postfix/submission",
                        "-o smtpd_proxy_filter=127.0.0.1:10024", "smtpd_proxy_filter"),
     "no milters": ("enable_long_queue_ids = yes",
                    "enable_long_queue_ids = yes\nreceive_override_options = no_milters",
                    "no_milters"),
-    "judged twice": ("cleanup unix",
+    "judged again": ("cleanup unix",
                      "127.0.0.1:10025 inet n - y - - smtpd\n"
                      "  -o content_filter=\n"
                      "scan inet n - y - - smtpd\n"
@@ -110,6 +117,13 @@ REACHES = {
     "mydestination, a table": "mydestination = hash:{dir}/domains",
     "mydestination, a file": "mydestination = district.example, {dir}/names",
     "mydestination, a table in a file": "mydestination = {dir}/tables",
+    "another domain by local(8)": "transport_maps = inline:{ old.example=local: }",
+    "a list elsewhere by local(8)": "transport_maps = inline:{ staff@old.example=local:x }",
+    "relayed to local(8)": "relay_transport = local\nrelay_domains = old.example",
+    "virtual by local(8)":
+        "virtual_transport = local:\nvirtual_mailbox_domains = hash:{dir}/domains",
+    "a virtual list in myorigin":
+        "virtual_alias_maps = hash:{dir}/bare\nmyorigin = old.example",
     "milters off for some": "smtpd_milter_maps = cidr:{ { 10.0.0.0/8 DISABLE } }",
     "other milters for some": "smtpd_milter_maps = inline:{ 10.1.2.3=inet:127.0.0.1:8891 }",
     "a login for all": "milter_macro_defaults = {auth_authen}=superintendent",
@@ -129,6 +143,9 @@ UNCLEAR = {
     "a map without its text": "virtual_alias_maps = hash:{dir}/textless",
     "a copy's map without its text": "sender_bcc_maps = hash:{dir}/textless",
     "a .forward": "forward_path = {dir}/$user.forward",
+    "a .forward to a list": "forward_path = {dir}/list.forward",
+    "any domain by local(8)": "default_transport = local",
+    "domains by pattern by local(8)": "transport_maps = pcre:{ { /./ local: } }",
     "a filter that is a program": "content_filter = scan:dummy",
 }
 # And these are right.
@@ -145,7 +162,12 @@ header_checks = regexp:{ { /^Subject: x/ REDIRECT ann@district.example }, { /^Y/
 smtpd_client_restrictions = check_client_access cidr:{ { 10.0.0.0/8 OK } },
   check_policy_service { unix:private/policy, default_action=OK }
 smtpd_sender_restrictions = check_sender_access hash:{dir}/textless
-transport_maps = inline:{ far.example=smtp:[10.0.0.9] }
+transport_maps = inline:{ far.example=smtp:[10.0.0.9], district.example=local:,
+  ann@far.example=local: }
+virtual_transport = local
+smtpd_milters = { inet:127.0.0.1:8891, default_action = accept }, unix:milter/milter.sock
+virtual_alias_maps = hash:{dir}/bare
+myorigin = district.example
 luser_relay = $user@far.example
 smtpd_milter_maps = cidr:{ { 10.9.0.0/16 inet:127.0.0.1:8891, unix:milter/milter.sock },
   { 10.0.0.2 DISABLE } }
@@ -218,6 +240,8 @@ def checked(build, postfix, mailbraked, folder):
     subprocess.run(["postmap", path / "stale"], check=True)
     (path / "stale").write_text("staff@district.example ann, bob, eve\n")
     (path / "textless.db").touch()
+    (path / "list.forward").write_text("\n " + STAFF + "\n")
+    (path / "bare").write_text("old.example anything\npals ann, bob\n")
     (path / f"{getpass.getuser()}.forward").write_text(",\n".join(people(40)) + "\n")
     (path / "aliases").write_text("staff: " + ", ".join(people(3)) + "\n")
     checked = Checked(build, None, postfix, path)
@@ -226,7 +250,7 @@ def checked(build, postfix, mailbraked, folder):
         MEMORY,
         milter_socket=postfix.milter_socket,
         sources=[{"aliases": str(path / "aliases")}, {"virtual": str(path / "virtual")},
-                 {"virtual": str(path / "stale")}],
+                 {"virtual": str(path / "stale")}, {"virtual": str(path / "bare")}],
         relays=["client:10.0.0.2"],
         mta={"type": "postfix", "config_directory": str(path)},
     )
