@@ -113,8 +113,8 @@ static void check_words(const struct relay *relay)
          "short queue ids are used again and again, and logs and held mail are mistaken "
          "for one another; write: enable_long_queue_ids = yes"},
         {"smtpd_forbid_bare_newline", "no",
-         "a message may smuggle another one past every filter (CVE-2023-51764); write: "
-         "smtpd_forbid_bare_newline = yes"},
+         "a message may smuggle in another one, which the server that sends it has never "
+         "checked (CVE-2023-51764); write: smtpd_forbid_bare_newline = yes"},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(postconf_get(relay->postconf, words[i].name), words[i].wrong) == 0)

@@ -339,12 +339,16 @@ static void judge_tables(const struct relay_setting *setting, enum list_kind kin
 
 static void judge_lists(const struct relay_setting *setting, enum list_kind kind)
 {
+    enum { PROXY_LENGTH = 6 };
     static const char nested[] = "unionmap:";
     char *all = strdup(setting->value);
     if (all == NULL)
         return;
     for (char *at = strstr(all, nested); at != NULL; at = strstr(at, nested)) {
         char *close = strchr(at, '}');
+        if (at - all >= PROXY_LENGTH &&
+            strncmp(at - PROXY_LENGTH, "proxy:", PROXY_LENGTH) == 0)
+            memset(at - PROXY_LENGTH, ' ', PROXY_LENGTH);
         memset(at, ' ', sizeof nested - 1);
         if (at[strcspn(at, "{")] == '{')
             at[strcspn(at, "{")] = ' ';

@@ -29,9 +29,13 @@ void words_first(const char *item, size_t length, char *out, size_t size)
 {
     const char *end = item + length;
     size_t used = 0;
+    int depth = 0; /* of the word's own braces: "${1}@a" is whole */
     while (item < end && (*item == '{' || strchr(separators, *item) != NULL))
         item++;
-    for (; item < end && *item != '}' && strchr(separators, *item) == NULL; item++) {
+    for (; item < end && strchr(separators, *item) == NULL; item++) {
+        if (*item == '}' && depth == 0)
+            break;
+        depth += (*item == '{') - (*item == '}');
         if (used + 1 < size)
             out[used++] = *item;
     }

@@ -114,6 +114,8 @@ REACHES = {
     "luser_relay": "luser_relay = " + STAFF,
     "aliases in main.cf": "alias_maps = inline:{ { all = ann, bob } }",
     "virtual lists by pattern": "virtual_alias_maps = regexp:{ { /^all@/ a@b.example b@b.example } }",
+    "virtual lists within others": "virtual_alias_maps = "
+        "proxy:unionmap:{ hash:{dir}/virtual, inline:{ { all@district.example = ann, bob } } }",
     "mydestination, a table": "mydestination = hash:{dir}/domains",
     "mydestination, a file": "mydestination = district.example, {dir}/names",
     "mydestination, a table in a file": "mydestination = {dir}/tables",
@@ -156,7 +158,8 @@ recipient_canonical_classes = header_recipient
 sender_canonical_maps = static:staff@district.example
 masquerade_domains = district.example
 always_bcc = archive@district.example
-recipient_bcc_maps = inline:{ staff@district.example=archive@district.example }
+recipient_bcc_maps = inline:{ staff@district.example=archive@district.example },
+  regexp:{ { /^(.*)@school.example$$/ $${1}@far.example } }
 header_checks = regexp:{ { /^Subject: x/ REDIRECT ann@district.example }, { /^Y/ HOLD },
   { /^Z/ FILTER smtp:[127.0.0.1]:10025 } }
 smtpd_client_restrictions = check_client_access cidr:{ { 10.0.0.0/8 OK } },

@@ -18,6 +18,7 @@ static const struct {
     {"inline:{ { a = b, c }, { d = e } } f", "inline:{;f;"},
     {"{ unterminated, b", "unterminated;"},
     {"} a", ";a;"},
+    {"${1}@a, { $b${2}-c@d }", "${1}@a;$b${2}-c@d;"},
 };
 
 START_TEST(words_are_cut_where_postfix_cuts_them)
