@@ -8,16 +8,17 @@
 #include "policy/network.h"
 
 #define PATTERNS                                                                         \
-    "a table of patterns (pcre_table(5) or regexp_table(5)), no list of addresses"
-#define NETWORKS "a table of networks (cidr_table(5)), no list of addresses"
-#define LDAP "the settings of an LDAP map (ldap_table(5)), no list of addresses"
+    "is a table of patterns (pcre_table(5) or regexp_table(5)), not a list of addresses"
+#define NETWORKS "is a table of networks (cidr_table(5)), not a list of addresses"
+#define LDAP "holds the settings of an LDAP map (ldap_table(5)), not a list of addresses"
 #define SQL                                                                              \
-    "the settings of an SQL map (mysql_table(5) or pgsql_table(5)), no list of "         \
-    "addresses"
-#define SQLITE "the settings of an SQLite map (sqlite_table(5)), no list of addresses"
+    "holds the settings of an SQL map (mysql_table(5) or pgsql_table(5)), not a list "   \
+    "of addresses"
+#define SQLITE                                                                           \
+    "holds the settings of an SQLite map (sqlite_table(5)), not a list of addresses"
 #define SETTINGS                                                                         \
-    "settings (name = value), as of main.cf or of an LDAP or SQL map, no list of "       \
-    "addresses"
+    "holds settings (name = value), as of main.cf or of an LDAP or SQL map, not a list " \
+    "of addresses"
 
 /* Names that say which map it is, also without blanks around the '='. */
 static const struct {
@@ -119,7 +120,19 @@ static const char *what_setting(const char *c, const char *end)
     return sign > name_end ? SETTINGS : NULL;
 }
 
-static const char *what_line(const struct line *line)
+/* More of the line before: blanks, and something behind them. */
+static bool goes_on(struct lines below)
+{
+    struct line next;
+    if (!lines_next(&below, &next) || next.length == 0 || !lines_is_blank(*next.text))
+        return false;
+    const char *end = next.text + next.length;
+    const char *c = skip_blanks(next.text, end);
+    return c < end && *c != '#';
+}
+
+/* below: the lines that follow. */
+static const char *what_line(const struct line *line, struct lines below)
 {
     const char *end = line->text + line->length;
     const char *c = line->text;
@@ -130,9 +143,12 @@ static const char *what_line(const struct line *line)
         what = what_setting(c, end);
     if (what != NULL)
         return what;
-    const char *behind = skip_pattern(c, end);
-    if (behind != NULL && skip_blanks(behind, end) < end)
-        return PATTERNS;
+    const char *value = skip_pattern(c, end);
+    if (value != NULL) {
+        value = skip_blanks(value, end);
+        if (value == end ? goes_on(below) : *value != '#') /* else "/a/file # comment" */
+            return PATTERNS;
+    }
     const char *word_end = skip_word(c, end);
     return is_network(c, word_end, skip_blanks(word_end, end) == end) ? NETWORKS : NULL;
 }
@@ -144,7 +160,7 @@ enum status foreign_check(const struct file *file, const char *path, struct erro
     const char *found = NULL;
     int number = 0;
     while (lines_next(&lines, &line)) {
-        const char *what = what_line(&line);
+        const char *what = what_line(&line, lines);
         if (what == NULL)
             continue;
         if (found == NULL)
@@ -153,7 +169,6 @@ enum status foreign_check(const struct file *file, const char *path, struct erro
         if (strcmp(what, SETTINGS) != 0) /* else a later line may say of what */
             break;
     }
-    return found == NULL
-               ? STATUS_OK
-               : error_set_at(error, STATUS_INVALID, path, number, "is %s", found);
+    return found == NULL ? STATUS_OK
+                         : error_set_at(error, STATUS_INVALID, path, number, "%s", found);
 }

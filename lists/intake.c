@@ -192,9 +192,9 @@ static void warn_of_table(const struct entering *entering, const struct entries 
 {
     problems_warning(
         entering->intake->problems, entering->source->path, 0,
-        "has suddenly %zu members in all its entries where it had %zu: those "
+        "has suddenly %zu member%s in all its entries where it had %zu: those "
         "count until max_age is over",
-        entries->shrunk_to, entries->shrunk_from);
+        entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s", entries->shrunk_from);
 }
 
 static void warn_of_shrunk(const struct entering *entering, const struct address *address,
@@ -203,9 +203,10 @@ static void warn_of_shrunk(const struct entering *entering, const struct address
     struct text shown = {0};
     text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
     problems_warning(entering->intake->problems, entering->source->path, entry->line,
-                     "%s has suddenly %zu members where it had %zu: those count until "
+                     "%s has suddenly %zu member%s where it had %zu: those count until "
                      "max_age is over",
-                     text_string(&shown), entry->shrunk_to, entry->members.count);
+                     text_string(&shown), entry->shrunk_to,
+                     entry->shrunk_to == 1 ? "" : "s", entry->members.count);
     text_clear(&shown);
 }
 

@@ -311,7 +311,8 @@ START_TEST(snapshot_postfix_settings_are_an_error)
     configure("lists = ( { virtual = \"groups.cf\"; } );\n");
     file_put("groups.cf", "server_host = ldap.example\nquery_filter = (mail=%s)\n");
     ck_assert_int_eq(load(true), STATUS_INVALID);
-    ck_assert(problems_hold(&problems, "/groups.cf:1: is the settings of an LDAP map"));
+    ck_assert(
+        problems_hold(&problems, "/groups.cf:1: holds the settings of an LDAP map"));
 }
 END_TEST
 
