@@ -83,8 +83,9 @@ static void say_why(enum hold_result result)
                       "be held in it is deferred (quarantine.max_per_incident)");
     else if (result == HOLD_FULL_PERHAPS)
         log_throttled(SEVERITY_ERROR,
-                      "something is full as far as is known, and the MTA's queue could "
-                      "not be looked at in time: mail that would be held is deferred");
+                      "something is full as far as is known, but the queue could not be "
+                      "looked at in time, or another relay has a part of it: mail that "
+                      "would be held is deferred");
     else
         log_throttled(SEVERITY_ERROR,
                       "the quarantine is full or its disk nearly so: mail that would be "

@@ -126,6 +126,7 @@ struct holding {
     struct stop stop;
     struct party party;
     struct party_caps caps;
+    int64_t own; /* what of its party waits in the incident, when that is full of it */
     char open_id[TALLY_ID_SIZE];
     bool whatever; /* no cap applies */
     bool late;     /* the store does not answer */
@@ -257,6 +258,7 @@ static enum status try_hold(struct holding *holding)
         (void)snprintf(holding->out->incident, DIGEST_ID_SIZE, "%s",
                        record_text(open.record, "id"));
         holding->out->result = result_of(fit);
+        holding->own = own;
         learn(holding, waiting, own);
     } else {
         status = write_hold(holding, &open);
@@ -412,6 +414,16 @@ static int64_t look_until_us(const struct holding *holding)
     return now_us + (holding->deadline_us - now_us) * 3 / 4;
 }
 
+/* The incident is full of its party only with what other relays have of it. Their queues
+ * can't be looked at from here, and what was removed there by hand counts until they find
+ * out: that puts mail off, and never refuses it. */
+static bool is_full_by_others(const struct holding *holding)
+{
+    return holding->out->result == HOLD_INCIDENT_FULL &&
+           holding->own - parties_elsewhere(holding->ledger->parties, &holding->party) <
+               holding->caps.own;
+}
+
 /* Something is full, as far as is known: what was removed from the queue by hand may be
  * counted still, and nobody's mail is refused for that. True: it is full indeed. */
 static bool look_again(struct holding *holding)
@@ -427,7 +439,7 @@ static bool look_again(struct holding *holding)
         look_wait(holding->ledger->look, look_until_us(holding), &anew);
     if (anew)
         hold(holding);
-    if (is_held(holding) || looked != LOOK_UNKNOWN)
+    if (is_held(holding) || (looked != LOOK_UNKNOWN && !is_full_by_others(holding)))
         return true;
     if (!holding->event->local) {
         holding->out->result = HOLD_FULL_PERHAPS;
@@ -606,19 +618,22 @@ enum status ledger_measure(struct ledger *ledger, bool has_room, int64_t deadlin
 static enum status count_party(void *context, const char *id, const char *value)
 {
     struct party party;
+    const struct ledger *ledger = context;
     json_t *hold = record_load(value);
     (void)id;
     record_party(hold, &party);
+    parties_add(ledger->parties, &party);
+    if (strcmp(record_text(hold, "host"), ledger->host) != 0)
+        parties_add_elsewhere(ledger->parties, &party);
     json_decref(hold);
-    parties_add(context, &party);
     return STATUS_OK;
 }
 
 enum status ledger_recount(struct ledger *ledger, int64_t deadline_us)
 {
     parties_begin(ledger->parties);
-    enum status status = store_list(ledger->store, COLLECTION_HOLDS, deadline_us,
-                                    count_party, ledger->parties);
+    enum status status =
+        store_list(ledger->store, COLLECTION_HOLDS, deadline_us, count_party, ledger);
     if (status == STATUS_OK)
         parties_end(ledger->parties);
     return status == STATUS_OK ? count_holds(ledger, deadline_us) : status;

@@ -26,7 +26,7 @@ enum hold_result {
     HOLD_SHARE_FULL,   /* its identity or client has its part of max_messages */
     HOLD_CROWDED,      /* others have filled the incident, and it proves no identity */
     HOLD_FULL_PERHAPS, /* something is full as far as is known, but the queue could not be
-                          looked at in time */
+                          looked at in time, or others' queues have a part of it */
 };
 
 struct hold {

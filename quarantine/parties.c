@@ -141,6 +141,33 @@ void parties_add(struct parties *parties, const struct party *party)
     (void)pthread_mutex_unlock(&parties->mutex);
 }
 
+enum { ELSEWHERE_SIZE = DIGEST_ID_SIZE + 1 };
+
+/* Beside the hashes in the same table: no hash begins so. */
+static void name_elsewhere(const struct party *party, char out[ELSEWHERE_SIZE])
+{
+    (void)snprintf(out, ELSEWHERE_SIZE, "@%s", party->own);
+}
+
+void parties_add_elsewhere(struct parties *parties, const struct party *party)
+{
+    char name[ELSEWHERE_SIZE];
+    name_elsewhere(party, name);
+    (void)pthread_mutex_lock(&parties->mutex);
+    add(parties->fresh, name, 1);
+    (void)pthread_mutex_unlock(&parties->mutex);
+}
+
+int64_t parties_elsewhere(struct parties *parties, const struct party *party)
+{
+    char name[ELSEWHERE_SIZE];
+    name_elsewhere(party, name);
+    (void)pthread_mutex_lock(&parties->mutex);
+    int64_t number = count(parties->counts, name);
+    (void)pthread_mutex_unlock(&parties->mutex);
+    return number;
+}
+
 void parties_end(struct parties *parties)
 {
     const char *who;

@@ -51,10 +51,16 @@ void parties_free(struct parties *parties);
 bool parties_take(struct parties *parties, const struct party *party, int64_t max);
 void parties_give(struct parties *parties, const struct party *party);
 
+/* How many messages another relay's queue had of the party's own doing when that was
+ * counted last: we can't look there. */
+int64_t parties_elsewhere(struct parties *parties, const struct party *party);
+
 /* Counts anew: between begin and end each hold that there is is added, while others take
- * and give. By one thread at a time; without end nothing changes. */
+ * and give; add_elsewhere as well when another relay has it. By one thread at a time;
+ * without end nothing changes. */
 void parties_begin(struct parties *parties);
 void parties_add(struct parties *parties, const struct party *party);
+void parties_add_elsewhere(struct parties *parties, const struct party *party);
 void parties_end(struct parties *parties);
 
 #endif

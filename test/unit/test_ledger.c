@@ -364,6 +364,35 @@ START_TEST(ledger_refuses_nobody_who_may_have_room)
 }
 END_TEST
 
+/* What somebody removed by hand there counts until that relay finds out. */
+START_TEST(ledger_refuses_nobody_for_what_others_hold)
+{
+    settings.quarantine.max_per_incident = 2;
+    struct ledger *own = ledger;
+    struct ledger *other = ledger_new(store, &key, "relay2");
+    ck_assert_ptr_nonnull(other);
+    ledger = other;
+    struct hold first = hold_one("a");
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    ledger = own;
+    ck_assert_int_eq(ledger_recount(ledger, either_soon()), STATUS_OK);
+    struct looker looker = {.ok = true};
+    start_looker(&looker);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(hold_one("a").result, HOLD_FULL_PERHAPS);
+    /* Whose queue is full here as well, is refused. */
+    settings.quarantine.max_per_incident = 4;
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    settings.quarantine.max_per_incident = 2;
+    ck_assert_int_eq(hold_one("a").result, HOLD_INCIDENT_FULL);
+    stop_looker(&looker);
+    flush();
+    expect_numbers(first.incident, 4, 1, 3);
+    ledger_free(other);
+}
+END_TEST
+
 START_TEST(ledger_waits_a_part_of_its_time_for_a_look)
 {
     settings.quarantine.max_per_incident = 1;
@@ -636,6 +665,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_looks_before_it_refuses);
     tcase_add_test(tcase, ledger_looks_before_it_says_that_all_is_full);
     tcase_add_test(tcase, ledger_refuses_nobody_who_may_have_room);
+    tcase_add_test(tcase, ledger_refuses_nobody_for_what_others_hold);
     tcase_add_test(tcase, ledger_waits_a_part_of_its_time_for_a_look);
     tcase_add_test(tcase, ledger_defers_without_room_on_the_disk);
     tcase_add_test(tcase, ledger_counts_refusals_and_names_the_incident);
