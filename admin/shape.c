@@ -34,6 +34,7 @@ static const char *const incident_fields[] = {"id",
                                               "open",
                                               "notices",
                                               "sender_told",
+                                              "hosts",
                                               NULL};
 
 /* What a record lacks is null. */

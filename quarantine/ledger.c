@@ -139,7 +139,8 @@ static size_t at_most(size_t count, size_t max)
     return count < max ? count : max;
 }
 
-static struct stop make_stop(const struct event *event, const char *party)
+static struct stop make_stop(const struct event *event, const char *party,
+                             const char *host)
 {
     return (struct stop){.rule = event->rule,
                          .fingerprint = event->fingerprint,
@@ -148,6 +149,7 @@ static struct stop make_stop(const struct event *event, const char *party)
                          .sender = event->sender,
                          .client = event->client,
                          .party = party,
+                         .host = host,
                          .limit = event->limit,
                          .before = event->before,
                          .tell = event->tell,
@@ -463,7 +465,7 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
     digest_random_id(out->id);
     party_make(&ledger->key, event->identity, event->client == NULL ? "" : event->client,
                event->proven, &holding.party);
-    holding.stop = make_stop(event, holding.party.own);
+    holding.stop = make_stop(event, holding.party.own, ledger->host);
     holding.caps = (struct party_caps){.own = settings->quarantine.max_per_incident,
                                        .crowd = settings->quarantine.max_per_incident +
                                                 share_of(settings),
@@ -512,6 +514,7 @@ static void make_entry(struct ledger *ledger, const struct tally_count *count, b
                                    .subject = many ? TALLY_MANY : count->subject,
                                    .identity = many ? TALLY_MANY : count->identity,
                                    .sender = "",
+                                   .host = ledger->host,
                                    .limit = count->limit,
                                    .before = count->before,
                                    .lists = (const char *const *)count->lists,

@@ -68,7 +68,7 @@ static void add_who(const json_t *incident, struct text *out, size_t max)
     if (others > 0)
         text_printf(out, " and %" PRId64 " more", others);
     else if (record_number(incident, "refused") + record_number(incident, "deferred") > 1)
-        text_add_string(out, " and perhaps others");
+        text_add_string(out, " and possibly others");
 }
 
 /* ---- the lines ---- */
@@ -86,9 +86,12 @@ static void add_what(const json_t *incident, struct text *out)
     int64_t deferred = record_number(incident, "deferred");
     const char *between = "";
     if (held > 0) {
-        text_printf(out, "%" PRId64 " %s held, of which %" PRId64 " %s for your decision",
-                    held, plural(held, "message", "messages"), waiting,
-                    plural(waiting, "waits", "wait"));
+        text_printf(out, "%" PRId64 " %s held", held,
+                    plural(held, "message", "messages"));
+        if (waiting == held)
+            text_add_string(out, ", waiting for your decision");
+        else
+            text_printf(out, ", %" PRId64 " still waiting for your decision", waiting);
         between = "; ";
     }
     if (refused > 0) {
@@ -134,11 +137,32 @@ static void add_people(const json_t *incident, struct text *out)
     int64_t copies = record_number(incident, "copies");
     begin_line(out, "people");
     if (!json_is_integer(json_object_get(incident, "reach")))
-        text_add_string(out, "not known: it was accepted before, and pulled back\n");
+        text_add_string(out, "not known: it had been accepted, and was pulled back");
     else
-        text_printf(
-            out, "%" PRId64 " by the largest message, %" PRId64 " %s of all together\n",
-            reach, copies, plural(copies, "copy", "copies"));
+        text_printf(out, "%" PRId64 " reached by the largest message", reach);
+    if (copies > 0) /* not of what sync found again */
+        text_printf(out, "; %" PRId64 " %s in all", copies,
+                    plural(copies, "copy", "copies"));
+    text_add_string(out, "\n");
+}
+
+/* Where it was stopped, and is to be decided about: which may be several, and another
+ * than tells it. An older version's record does not know. */
+static void add_relays(const struct notice_facts *facts, struct text *out)
+{
+    size_t i;
+    const json_t *host;
+    const json_t *hosts = json_object_get(facts->incident, "hosts");
+    begin_line(out, "relay");
+    if (json_array_size(hosts) == 0)
+        add_escaped(out, facts->host, SHOWN);
+    json_array_foreach(hosts, i, host)
+    {
+        const char *name = json_string_value(host);
+        text_add_string(out, i == 0 ? "" : ", ");
+        add_escaped(out, name == NULL ? "" : name, SHOWN);
+    }
+    text_add_string(out, "\n");
 }
 
 static void add_before(const json_t *incident, struct text *out)
@@ -146,12 +170,14 @@ static void add_before(const json_t *incident, struct text *out)
     const json_t *before = json_object_get(incident, "before");
     const char *limit = record_text(incident, "limit");
     bool messages = strstr(limit, " messages per ") != NULL;
-    begin_line(out, "went before");
+    int64_t count = record_number(incident, "before");
+    begin_line(out, "went out");
     if (json_is_integer(before))
-        text_printf(out, "%" PRId64 " %s that this limit counts\n",
-                    record_number(incident, "before"), messages ? "messages" : "copies");
+        text_printf(out, "%" PRId64 " %s before this, as the limit counts\n", count,
+                    messages ? plural(count, "message", "messages")
+                             : plural(count, "copy", "copies"));
     else
-        text_add_string(out, "not counted by what stopped it\n");
+        text_add_string(out, "not counted by this rule\n");
     begin_line(out, "limit");
     add_escaped(out, limit[0] == '\0' ? "not known" : limit, SHOWN);
     text_add_string(out, "\n");
@@ -165,15 +191,15 @@ static void add_future(const struct notice_facts *facts, struct text *out)
     const struct settings *settings = facts->settings;
     text_add_string(out, "\nIf nobody does anything");
     if (record_waiting(incident) > 0) {
-        text_add_string(out, ", what is held is refused from ");
+        text_add_string(out, ", held mail will be refused from ");
         add_time(out,
                  record_number(incident, "opened_at") + settings->quarantine.expire_ms);
-        text_add_string(out, " on,\nand who sent it is told where that is possible.\n");
+        text_add_string(out, " on,\nand its senders told where that is possible.\n");
     } else if (record_number(incident, "deferred") > 0) {
-        text_add_string(out, ", the senders' servers try again, for some days.\n");
+        text_add_string(out, ", the senders' servers will try again for some days.\n");
     } else {
-        text_add_string(out, ", nothing is delivered: it was refused, and who sent it\n"
-                             "knows by the reply.\n");
+        text_add_string(out, ", nothing more happens: the mail was refused, and its\n"
+                             "senders know from the reply.\n");
     }
 }
 
@@ -202,11 +228,11 @@ static void add_commands(const json_t *incident, struct text *out)
     const char *key = record_text(incident, "key");
     bool braked = strcmp(record_text(incident, "rule"), "brake") == 0;
     bool waits = record_waiting(incident) > 0;
-    text_add_string(out, "\nTo be typed on a relay:\n\n");
+    text_add_string(out, "\nOn the relay, type one of these:\n\n");
     if (waits)
         text_printf(out,
                     "  mailbrake quarantine release --incident %s   # deliver it all\n"
-                    "  mailbrake quarantine refuse --incident %s    # send it all back\n",
+                    "  mailbrake quarantine refuse --incident %s    # refuse it all\n",
                     id, id);
     else
         text_printf(out, "  mailbrake incidents show %s\n", id);
@@ -214,7 +240,7 @@ static void add_commands(const json_t *incident, struct text *out)
         text_printf(out, "  mailbrake brake clear %s   # let such mail pass again\n",
                     key);
     else if (!waits && !braked && has_brake(key))
-        text_printf(out, "  mailbrake brake set %s --for 4h   # stop all of its mail\n",
+        text_printf(out, "  mailbrake brake set %s --for 4h   # stop all such mail\n",
                     key);
     else if (!waits && strcmp(key, TALLY_MANY) == 0)
         text_add_string(out,
@@ -224,7 +250,7 @@ static void add_commands(const json_t *incident, struct text *out)
         text_printf(
             out, "  mailbrake incidents allow %s --for 4h   # let such mail pass\n", id);
     if (waits)
-        text_printf(out, "\nWhat it is says `mailbrake incidents show %s`.\n", id);
+        text_printf(out, "\nTo see more: `mailbrake incidents show %s`\n", id);
 }
 
 /* ---- */
@@ -232,16 +258,18 @@ static void add_commands(const json_t *incident, struct text *out)
 void notice_subject(const struct notice_facts *facts, struct text *out)
 {
     const json_t *incident = facts->incident;
-    int64_t held = record_number(incident, "held");
-    int64_t stopped =
-        record_number(incident, "refused") + record_number(incident, "deferred");
+    static const char *const done[] = {"held", "refused", "deferred"};
     int64_t reach = record_number(incident, "reach");
+    char between = ':';
     text_add_string(out, "Mailbrake: ");
     add_who(incident, out, SUBJECT_SHOWN);
-    if (held > 0)
-        text_printf(out, ": %" PRId64 " held", held);
-    if (stopped > 0)
-        text_printf(out, "%s %" PRId64 " refused", held > 0 ? "," : ":", stopped);
+    for (size_t i = 0; i < sizeof done / sizeof done[0]; i++) {
+        int64_t count = record_number(incident, done[i]);
+        if (count == 0)
+            continue;
+        text_printf(out, "%c %" PRId64 " %s", between, count, done[i]);
+        between = ',';
+    }
     if (json_is_integer(json_object_get(incident, "reach")))
         text_printf(out, ", to %" PRId64 " %s", reach, plural(reach, "person", "people"));
 }
@@ -249,7 +277,7 @@ void notice_subject(const struct notice_facts *facts, struct text *out)
 void notice_body(const struct notice_facts *facts, struct text *out)
 {
     const json_t *incident = facts->incident;
-    text_add_string(out, "Mailbrake stopped mail by the rule ");
+    text_add_string(out, "Mailbrake has stopped mail under the rule ");
     add_escaped(out, record_text(incident, "rule"), SHOWN);
     text_add_string(out, ".\n\n");
     begin_line(out, "who");
@@ -262,13 +290,11 @@ void notice_body(const struct notice_facts *facts, struct text *out)
     add_people(incident, out);
     begin_line(out, "since");
     add_time(out, record_number(incident, "opened_at"));
-    text_add_string(out, ", the last at ");
+    text_add_string(out, ", most recently ");
     add_time(out, record_number(incident, "last_at"));
     text_add_string(out, "\n");
     add_before(incident, out);
-    begin_line(out, "relay");
-    add_escaped(out, facts->host, SHOWN);
-    text_add_string(out, "\n");
+    add_relays(facts, out);
     add_future(facts, out);
     add_commands(incident, out);
 }
@@ -278,10 +304,11 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
 {
     int64_t reach = record_number(letter, "reach");
     int64_t since_ms = record_number(letter, "since");
-    text_add_string(out,
-                    "Your mail has not been delivered yet. It reaches so many people, "
-                    "or so much was\nsent at once, that your mail administrators "
-                    "look at it first.\n\n");
+    const char *domain = domains_first(&facts->settings->policy.domains);
+    text_add_string(
+        out, "Your message has not been delivered yet. Because it would reach so "
+             "many people,\nor because so much mail was sent in a short time, your "
+             "mail administrators will\nreview it first.\n\n");
     add_names(json_object_get(letter, "names"), record_number(letter, "count"), out);
     if (reach > 0) {
         begin_line(out, "people");
@@ -290,12 +317,17 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
     begin_line(out, "since");
     add_time(out, since_ms);
     text_add_string(out, "\n");
-    begin_line(out, "relay");
-    add_escaped(out, facts->host, SHOWN);
-    text_add_string(out, "\n\nIf nobody decides about it, it comes back to you after ");
+    add_relays(facts, out);
+    text_add_string(out, "\nYou need not send it again. If nobody has decided by ");
     add_time(out, since_ms + facts->settings->quarantine.expire_ms);
-    text_printf(out,
-                ".\nYou need not send it again. If it was sent by mistake, tell your "
-                "administrators\nand name the incident %s.\n",
+    text_add_string(out,
+                    ",\nit will be refused, and you will be told. More messages of yours "
+                    "may be held for\nthe same reason; you will not get a letter about "
+                    "each of them.\n\nIf it was sent by mistake, or is urgent, ");
+    if (domain == NULL)
+        text_add_string(out, "ask your administrators");
+    else
+        text_printf(out, "write to postmaster@%s", domain);
+    text_printf(out, "\nand mention the incident %s.\n",
                 record_text(facts->incident, "id"));
 }

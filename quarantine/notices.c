@@ -536,7 +536,7 @@ static enum status mail_sender(struct pass *pass, const struct due *due,
     const struct letter letter = {
         .recipients = &to,
         .recipient_count = 1,
-        .subject = "Your mail is held for review",
+        .subject = "Your message is being held for review",
         .body = text_string(&body),
     };
     enum status status = body.failed ? STATUS_NOMEM : mail(pass, &letter);
@@ -597,21 +597,22 @@ static void describe_sum(struct pass *pass, struct message *message)
 {
     size_t count = pass->holds.beyond + pass->refusals.beyond;
     text_printf(&message->subject,
-                "Mailbrake: many more incidents: %zu, mail of %zu is held", count,
+                "Mailbrake: %zu more incidents, %zu of them holding mail", count,
                 pass->holds.beyond);
-    text_printf(
-        &message->body,
-        "%zu more incident%s opened than are told one by one; of %zu of them mail "
-        "is held.\n\n  relay        ",
-        count, count == 1 ? " has" : "s have", pass->holds.beyond);
+    text_printf(&message->body,
+                "%zu more incident%s opened than are reported one by one; %zu of them "
+                "hold%s mail.\n\n  relay        ",
+                count, count == 1 ? " has" : "s have", pass->holds.beyond,
+                pass->holds.beyond == 1 ? "s" : "");
     text_add_escaped(&message->body, pass->notices->host, strlen(pass->notices->host),
                      200);
-    text_printf(
+    text_add_string(
         &message->body,
-        "\n\nIf nobody does anything, what is held is refused when its time is "
-        "over, and what\nis refused stays so.\n\nTo be typed on a relay:\n\n"
+        "\n\nIf nobody does anything, held mail will be refused when its time "
+        "is over, and\nrefused mail stays refused.\n\nOn a relay, type:\n\n"
         "  mailbrake incidents\n"
-        "  mailbrake brake set all --for 1h   # stop all mail to more than one\n");
+        "  mailbrake brake set all --for 1h   # stop all mail to more than "
+        "one\n");
     message->document =
         json_pack("{s:s, s:I, s:I}", "event", "summary", "incidents", (json_int_t)count,
                   "holding", (json_int_t)pass->holds.beyond);

@@ -11,7 +11,10 @@
 #include "base/utf8.h"
 #include "quarantine/ledger.h"
 
-enum { LETTER_NAMES = 3 }; /* that are told of what was addressed */
+enum {
+    LETTER_NAMES = 3, /* that are told of what was addressed */
+    HOSTS_MAX = 8,
+};
 
 static const int64_t number_max = INT64_C(1) << 53;
 
@@ -155,6 +158,27 @@ static bool add_letter(json_t *incident, const struct stop *stop)
                    (json_int_t)(lists ? stop->list_count : stop->addressed_count))) == 0;
 }
 
+/* The relays where it happened, each once. */
+static bool add_host(json_t *incident, const struct stop *stop)
+{
+    size_t i;
+    const json_t *known;
+    json_t *hosts = obtain(incident, "hosts", true);
+    json_t *host = stop->host == NULL ? NULL : record_string(stop->host);
+    if (hosts == NULL || (host == NULL && stop->host != NULL)) {
+        json_decref(host);
+        return false;
+    }
+    bool is_new = host != NULL && json_array_size(hosts) < HOSTS_MAX;
+    json_array_foreach(hosts, i, known)
+    {
+        is_new = is_new && !json_equal(known, host);
+    }
+    bool added = !is_new || json_array_append(hosts, host) == 0;
+    json_decref(host);
+    return added;
+}
+
 static bool add_sender(json_t *incident, const struct stop *stop)
 {
     if (stop->party != NULL && !record_add_party(incident, stop->party, stop->held))
@@ -231,7 +255,7 @@ static json_t *new_incident(const char *id, const struct stop *stop)
 json_t *record_new_incident(const char *id, const struct stop *stop)
 {
     json_t *incident = new_incident(id, stop);
-    if (incident != NULL && add_sender(incident, stop))
+    if (incident != NULL && add_host(incident, stop) && add_sender(incident, stop))
         return incident;
     json_decref(incident);
     return NULL;
@@ -296,7 +320,8 @@ bool record_grow(json_t *incident, const struct stop *stop)
            add(incident, "copies", stop->copies) &&
            raise(incident, "reach", stop->reach) &&
            lower(incident, "opened_at", stop->first_ms) &&
-           raise(incident, "last_at", stop->last_ms) && add_sender(incident, stop);
+           raise(incident, "last_at", stop->last_ms) && add_host(incident, stop) &&
+           add_sender(incident, stop);
 }
 
 /* Borrowed from the letter. */
@@ -320,7 +345,9 @@ bool record_merge(json_t *incident, const json_t *other)
     void *party = json_object_iter(json_object_get(other, "parties"));
     const json_t *letter = json_array_get(json_object_get(other, "letters"), 0);
     const char *names[LETTER_NAMES];
+    const json_t *host = json_array_get(json_object_get(other, "hosts"), 0);
     const struct stop stop = {.sender = record_text(other, "sender"),
+                              .host = json_string_value(host),
                               .client = record_text(letter, "client"),
                               .party = party == NULL ? "" : json_object_iter_key(party),
                               .login = json_is_true(json_object_get(letter, "login")),

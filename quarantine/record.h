@@ -27,6 +27,7 @@ struct stop {
     const char *sender; /* of a held message, to be told if tell */
     const char *client; /* that it came from; "" unknown */
     const char *party;  /* whose doing it is, as struct party's own; "" unknown */
+    const char *host;   /* the relay that stopped it; NULL unknown */
     const char *limit;  /* what it passed, in words; "" */
     int64_t before;     /* what that limit had let pass; below 0: not counted */
     bool tell, login;   /* login: it had one */

@@ -2,6 +2,7 @@
 #include "quarantine/refusal.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/envelope.h"
 #include "quarantine/letter.h"
@@ -32,18 +33,27 @@ static void add_addressed(struct text *body, const json_t *hold)
         text_printf(body, "    and %lld more\n", (long long)(count - named));
 }
 
+/* Local time with its zone, as in the other letters. */
+static void add_time(struct text *body, const json_t *hold)
+{
+    char text[60];
+    struct tm local;
+    int64_t held_ms = record_parse_time(record_text(hold, "held_at"));
+    time_t seconds = (time_t)(held_ms / 1000);
+    if (held_ms < 0 || localtime_r(&seconds, &local) == NULL ||
+        strftime(text, sizeof text, " of %Y-%m-%d %H:%M %Z", &local) == 0)
+        return;
+    add_escaped(body, text, sizeof text);
+}
+
 /* count: how many messages of the incident are refused together. */
 static void add_body(struct text *body, const json_t *hold, size_t count,
                      const struct domains *own)
 {
     const char *domain = domains_first(own);
     int64_t reach = record_number(hold, "reach");
-    text_add_string(body, "This is the mail relay");
-    if (domain != NULL)
-        text_printf(body, " of %s", domain);
-    text_add_string(body, ".\n\nYour message of ");
-    add_escaped(body, record_text(hold, "held_at"), NAME_SHOWN);
-    text_add_string(body, " (UTC)");
+    text_add_string(body, "Your message");
+    add_time(body, hold);
     if (json_array_size(json_object_get(hold, "addressed")) > 0) {
         text_add_string(body, " to\n\n");
         add_addressed(body, hold);
@@ -51,26 +61,29 @@ static void add_body(struct text *body, const json_t *hold, size_t count,
     } else {
         text_add_string(body, " ");
     }
-    text_add_string(body, "was stopped before a copy of it was delivered, and has now "
-                          "been refused\nby an administrator or because its time was "
-                          "over. Nobody has received it.\n\n");
+    text_add_string(body, "was held by the mail relay");
+    if (domain != NULL)
+        text_printf(body, " of %s", domain);
+    text_add_string(body, " before any copy was\ndelivered. It has now been refused: by "
+                          "an administrator, or because nobody\nreleased it in time. "
+                          "Nobody has received it.\n\n");
     if (reach > 0)
         text_printf(body, "It would have reached %lld mailbox%s. ", (long long)reach,
                     reach == 1 ? "" : "es");
     text_add_string(body, "The rule that stopped it is \"");
     add_escaped(body, record_text(hold, "rule"), NAME_SHOWN);
-    text_add_string(body, "\",\nthe incident ");
+    text_add_string(body, "\"\n(incident ");
     add_escaped(body, record_text(hold, "incident"), NAME_SHOWN);
-    text_add_string(body, ", the message ");
+    text_add_string(body, ", message ");
     add_escaped(body, record_text(hold, "id"), NAME_SHOWN);
-    text_add_string(body, ".\n");
+    text_add_string(body, ").\n");
     if (count > 1)
         text_printf(body,
                     "%zu more of your messages, stopped for the same reason, %s refused "
                     "with it.\n",
-                    count - 1, count == 2 ? "was" : "were");
+                    count - 1, count == 2 ? "is" : "are");
     if (domain != NULL)
-        text_printf(body, "If you think that this is wrong, write to postmaster@%s.\n",
+        text_printf(body, "\nIf you think this is a mistake, write to postmaster@%s.\n",
                     domain);
 }
 

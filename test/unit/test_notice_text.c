@@ -75,11 +75,11 @@ START_TEST(notice_says_it_in_this_order)
 {
     static const char *const parts[] = {
         "who          login:ann@own",
-        "what         1 message held, of which 1 waits",
+        "what         1 message held, waiting for your decision",
         "to           all@own",
-        "people       1240 by the largest message, 1300 copies",
+        "people       1240 reached by the largest message; 1300 copies in all",
         "since        2026-11-2",
-        "went before  19 messages",
+        "went out     19 messages before this",
         "limit        20 messages per 1h",
         "relay        mx1",
         "If nobody does anything",
@@ -104,6 +104,22 @@ END_TEST
 struct fit {
     const char *key, *rule, *command; /* command: the second one of mail not held */
 };
+
+START_TEST(notice_names_the_relays_that_stopped_it)
+{
+    struct stop stop = make_stop("login:ann@own");
+    stop.host = "mx2";
+    json_t *incident = record_new_incident("0123456789abcdef", &stop);
+    ck_assert_ptr_nonnull(incident);
+    const struct notice_facts facts = {incident, &settings, "mx1"};
+    ck_assert(record_grow(incident, &stop));
+    stop.host = "mx3";
+    ck_assert(record_grow(incident, &stop));
+    notice_body(&facts, &body);
+    ck_assert(says("  relay        mx2, mx3\n"));
+    json_decref(incident);
+}
+END_TEST
 
 START_TEST(notice_commands_fit_the_incident)
 {
@@ -153,12 +169,14 @@ START_TEST(notice_names_what_is_no_list)
     stop.limit = "reach over 50";
     describe(&stop);
     ck_assert(says("to           p1@else\n") && says("and 87 more"));
-    ck_assert(says("not counted by what stopped it") && says("reach over 50"));
+    ck_assert(says("not counted by this rule") && says("reach over 50"));
     ck_assert(says("10 refused"));
     stop.refused = 0;
     stop.deferred = 12;
     describe(&stop);
-    ck_assert(says("servers try again"));
+    ck_assert(says("servers will try again"));
+    ck_assert_str_eq(text_string(&subject),
+                     "Mailbrake: sender:x@else: 12 deferred, to 1240 people");
 }
 END_TEST
 
@@ -196,7 +214,8 @@ START_TEST(notice_to_a_sender_says_nothing_of_others)
     const struct notice_facts facts = {incident, &settings, "mx1"};
     notice_sender_body(&facts, json_array_get(letters, 1), &body);
     ck_assert(says("all@own") && says("people       12\n") && says("relay        mx1"));
-    ck_assert(says("0123456789abcdef") && says("comes back to you after"));
+    ck_assert(says("0123456789abcdef") &&
+              says("it will be refused, and you will be told"));
     ck_assert(!says("secret") && !says("ann") && !says("7777"));
     json_decref(incident);
 }
@@ -208,6 +227,7 @@ int main(void)
     TCase *tcase = tcase_create("notice_text");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, notice_says_it_in_this_order);
+    tcase_add_test(tcase, notice_names_the_relays_that_stopped_it);
     tcase_add_test(tcase, notice_commands_fit_the_incident);
     tcase_add_test(tcase, notice_names_what_is_no_list);
     tcase_add_test(tcase, notice_escapes_strangers_words);

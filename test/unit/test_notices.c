@@ -313,7 +313,7 @@ START_TEST(notices_page_a_hold_whatever_is_refused)
     ck_assert_int_eq(send_at(now_ms), STATUS_OK);
     ck_assert_int_eq(letter_count, NOTICES_REFUSALS + 1); /* and a sum-up */
     ck_assert_ptr_nonnull(
-        strstr(letters[letter_count - 1], "many more incidents: 55, mail of 0 is held"));
+        strstr(letters[letter_count - 1], "55 more incidents, 0 of them holding mail"));
     (void)hold_of("login:a@own", "login:a@own", "a@own", "10.0.0.1");
     (void)hold_of("sender:7@else", "login:b@own", "b@own", "10.0.0.1");
     ck_assert_int_eq(send_at(now_ms + 5000), STATUS_OK);
@@ -350,7 +350,7 @@ START_TEST(notices_sum_up_is_not_lost)
     manner = TAKES;
     ck_assert_int_eq(send_at(now_ms + AWHILE_MS + 2000 + NOTICES_LEASE_MS), STATUS_OK);
     ck_assert_int_eq(letter_count, NOTICES_HOLDS + 1 + NOTICES_HOLDS + 1 + 1);
-    ck_assert_ptr_nonnull(strstr(letters[letter_count - 1], "many more incidents"));
+    ck_assert_ptr_nonnull(strstr(letters[letter_count - 1], " more incidents, "));
 }
 END_TEST
 
