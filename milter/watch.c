@@ -196,7 +196,7 @@ static void synchronise(const struct watch *watch, const struct settings *settin
         sync->spared = found.spared > 0;
         sync->due = sync->told = false;
     } else if (!sync->told) {
-        log_print(SEVERITY_WARNING, "the records were not held against the queue: %s",
+        log_print(SEVERITY_WARNING, "the records were not compared with the queue: %s",
                   error.text);
         sync->told = true;
     }
@@ -261,9 +261,10 @@ static void *run_look(void *argument)
         if (status == STATUS_OK)
             tell_sync(&found);
         else
-            log_throttled(SEVERITY_WARNING,
-                          "something may be full, but the queue was not looked at: %s",
-                          error.text);
+            log_throttled(
+                SEVERITY_WARNING,
+                "something may be full, but the queue could not be looked at: %s",
+                error.text);
     }
     return NULL;
 }

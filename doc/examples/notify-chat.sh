@@ -19,10 +19,10 @@ if [ ! -r "$webhook" ]; then
     echo "notify-chat: can't read $webhook" >&2
     exit 1
 fi
-# Four blanks before each line make it plain text to a chat: nobody is mentioned, and
-# nothing becomes a link, whatever strangers wrote.
-message=$(jq -c '{text: (.subject, .text | split("\n") | map("    " + .) | join("\n"))}' |
-    jq -cs '{text: (map(.text) | join("\n\n"))}')
+# Strangers wrote some of it, so it is shown as it is: between fences that it can't close,
+# and without < and >, with which Slack pages a channel even there.
+message=$(jq -cs '{text: (map("\(.subject)\n\n\(.text)") | join("\n\n")
+    | gsub("`"; "\u0027") | gsub("<"; "(") | gsub(">"; ")") | "```\n" + . + "\n```")}')
 
 printf '%s' "$message" |
     curl --silent --show-error --fail --max-time 15 --output /dev/null --config "$webhook" \

@@ -144,12 +144,13 @@ def test_a_notice_is_posted_to_a_chat(administered, chat, folder):  # noqa: F811
     command = f"MAILBRAKE_WEBHOOK={webhook} {script}"
     mail = administered(notify={"command": command, "tell_sender": False})
     mail.daemon.allow_log("notify.command: there is no such program")
-    (hold,) = mail.hold(frm='"@here `x`"@elsewhere.example', client=STRANGER)
+    (hold,) = mail.hold(frm='"@here <!channel ``` x"@elsewhere.example', client=STRANGER)
     wait_until(lambda: Chat.posts, 15, "nothing was posted", mail.daemon.text)
     ((path, kind, body),) = Chat.posts
     assert (path, kind, list(body)) == ("/hooks/abc", "application/json", ["text"])
     assert f"mailbrake quarantine release --incident {hold['incident']}" in body["text"]
-    assert all(line.startswith("    ") for line in body["text"].splitlines() if line)
+    assert body["text"].startswith("```\n") and body["text"].endswith("\n```")
+    assert body["text"].count("`") == 6 and "<" not in body["text"] and "!channel" in body["text"]
     assert subprocess.run([script], input="{}", text=True, env={"MAILBRAKE_WEBHOOK": "/no"}).returncode == 1
 
 
