@@ -118,6 +118,22 @@ static const char *const sample_rules[] = {
     "hub-rate",      "clients-rate",   "district-rate",
 };
 
+/* What the package begins with stops nothing, and gives nobody a right. */
+START_TEST(first_stops_nothing)
+{
+    struct settings settings;
+    load(SOURCE_DIR "/conf/first.conf", &settings);
+    ck_assert(settings.policy.monitor);
+    ck_assert_int_eq(settings.store.type, STORE_TYPE_MEMORY);
+    ck_assert_uint_eq(settings.policy.relays.count, 0);
+    ck_assert_uint_eq(settings.policy.group_count, 0);
+    ck_assert_uint_gt(settings.policy.rule_count, 4);
+    for (size_t i = 0; i < settings.policy.rule_count; i++)
+        ck_assert_int_ne(settings.policy.rules[i].action, ACTION_ACCEPT);
+    settings_clear(&settings);
+}
+END_TEST
+
 START_TEST(sample_loads)
 {
     struct settings settings;
@@ -228,6 +244,7 @@ int main(void)
     tcase_add_test(tests, sample_names_every_option);
     tcase_add_test(tests, manual_names_every_option);
     tcase_add_test(tests, sample_loads);
+    tcase_add_test(tests, first_stops_nothing);
     tcase_add_test(tests, sample_has_the_rules_in_order);
     tcase_add_test(tests, sample_s_rules_draw_no_warning);
     tcase_add_test(tests, sample_shows_the_defaults);
