@@ -1,6 +1,7 @@
 /* The other milters that Postfix named when it was last looked at: README's line, or any
  * tool's, may have put ours in their place. They are kept beside the state file until the
  * file is removed or they are back, so that a loss is told more than once. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,20 +127,33 @@ static void look_everywhere(struct seen *seen)
     }
 }
 
-/* Where nothing may be written nothing is kept: that is no fault of the relay. As root
- * the file goes to the folder's owner, so that he reads it as well. */
+/* Gives what root has written to the folder's owner, so that he reads it as well; but
+ * never a file that he has put in its place. */
+static void give_away(const char *path, const char *folder)
+{
+    struct stat info;
+    struct stat owner;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1 &&
+        stat(folder, &owner) == 0)
+        (void)!fchown(fd, owner.st_uid, owner.st_gid);
+    (void)close(fd);
+}
+
+/* Where nothing may be written nothing is kept: that is no fault of the relay. */
 static void save(const struct seen *seen, const char *folder)
 {
     char temporary[PATH_SIZE + 10];
     struct error error = {0};
-    struct stat owner;
     (void)snprintf(temporary, sizeof temporary, "%s.new", seen->path);
     if (seen->now.failed ||
         durable_replace(seen->path, temporary, text_string(&seen->now), seen->now.length,
                         &error) != STATUS_OK)
         return;
-    if (geteuid() == 0 && stat(folder, &owner) == 0)
-        (void)!lchown(seen->path, owner.st_uid, owner.st_gid);
+    if (geteuid() == 0)
+        give_away(seen->path, folder);
 }
 
 void relay_check_seen(const struct relay *relay)
