@@ -212,8 +212,7 @@ static int usage(void)
         "usage: mailbrake explain [--from A] [--login L] --to B... [--client IP]\n"
         "                         [--header 'Name: value'] [--offline]\n"
         "       mailbrake explain --hash A\n"
-        "--from \"\" is the null sender; without --from, who has logged in is the "
-        "sender\n");
+        "--from \"\" is the null sender; without --from, the login is the sender\n");
 }
 
 int verb_explain(int argc, char **argv)

@@ -144,14 +144,15 @@ static void complain(struct remote *remote, CURLcode result, struct error *error
     long failure = 0;
     (void)curl_easy_getinfo(remote->curl, CURLINFO_OS_ERRNO, &failure);
     bool system = result == CURLE_COULDNT_CONNECT && failure != 0;
-    /* A reload does not move the socket. */
-    bool moved = system && failure == ENOENT;
+    const char *advice = "";
+    if (system && failure == ENOENT) /* a reload does not move the socket */
+        advice = "; is mailbraked running? If control.socket was changed, restart it, or "
+                 "name the old one with --socket";
+    else if (system && failure == ECONNREFUSED)
+        advice = "; is mailbraked running?";
     (void)error_set(error, STATUS_UNAVAILABLE, "can't reach mailbraked at %s: %s%s",
                     remote->socket,
-                    system ? strerror((int)failure) : curl_easy_strerror(result),
-                    moved ? "; if control.socket was changed, restart mailbraked, or "
-                            "name the old one with --socket"
-                          : "");
+                    system ? strerror((int)failure) : curl_easy_strerror(result), advice);
 }
 
 /* True when somebody listens, but the row of those who wait to be let in is full. */

@@ -7,7 +7,7 @@
 #include "admin/verbs.h"
 
 static const struct grid_column columns[] = {
-    {"WHEN", GRID_TEXT},  {"WHO", GRID_TEXT},     {"WHAT", GRID_TEXT},
+    {"WHEN", GRID_TEXT},  {"WHO", GRID_TEXT},     {"WHAT", GRID_KEY},
     {"TARGET", GRID_KEY}, {"PURPOSE", GRID_TEXT}, {"RESULT", GRID_KEY},
 };
 

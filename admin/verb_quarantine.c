@@ -26,6 +26,17 @@ static bool is_id(const char *text)
            strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
 }
 
+/* False, and said, for anything else. */
+static bool expect_id(const char *text)
+{
+    char line[200];
+    if (is_id(text))
+        return true;
+    (void)snprintf(line, sizeof line, "\"%.100s\" is no id of a held message", text);
+    output_complaint(line);
+    return false;
+}
+
 /* ---- looking ---- */
 
 /* The state is of interest only where it is not the same for all. */
@@ -155,10 +166,8 @@ static void print_whole_hold(const json_t *hold)
 static int show(struct dialogue *dialogue)
 {
     const char *id = dialogue_word(dialogue, 1);
-    if (!is_id(id)) {
-        output_complaint("this is no id of a held message");
+    if (!expect_id(id))
         return EXIT_FAILED;
-    }
     return dialogue_show(dialogue,
                          dialogue_ask(dialogue, "GET", "/v1/holds/%s", id, NULL),
                          print_whole_hold);
@@ -264,15 +273,11 @@ static const char *const decisions[][2] = {
 /* One wrong word, and nothing is done: it was meant otherwise. */
 static bool are_ids(const struct dialogue *dialogue)
 {
-    char line[200];
     const char *id;
     bool valid = true;
     for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++) {
-        if (is_id(id))
-            continue;
-        (void)snprintf(line, sizeof line, "\"%.100s\" is no id of a held message", id);
-        output_complaint(line);
-        valid = false;
+        if (!expect_id(id))
+            valid = false;
     }
     return valid;
 }

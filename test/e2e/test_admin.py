@@ -604,6 +604,9 @@ def test_no_daemon_is_a_clear_failure(administered):
         done = mail.run(*words)
         assert done.returncode == 1
         assert done.stderr.startswith(f"mailbrake: can't reach mailbraked at {mail.socket}: ")
+        assert "; is mailbraked running?" in done.stderr
+    for words in (["show", "XYZ"], ["release", "XYZ"]):
+        assert mail.run("quarantine", *words).stderr == 'mailbrake: "XYZ" is no id of a held message\n'
 
 
 def test_strangers_words_are_harmless(administered):
