@@ -62,8 +62,8 @@ static bool become_daemon(const char *config, struct as_user *out_before,
     if (access(config, R_OK) == 0)
         problems_warning(
             problems, config, 0,
-            "the user %s, whom mailbraked runs as, can't read it; whether he "
-            "can read its lists and keys was not looked at",
+            "the user %s, whom mailbraked runs as, can't read it; whether that user "
+            "can read its lists and keys was not checked",
             daemon_user);
     return false;
 }

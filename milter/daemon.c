@@ -226,7 +226,7 @@ static void warn_of_room(const struct settings *settings)
     struct problems problems = {0};
     if (room_find(settings, &folder, &error) != STATUS_OK)
         problems_warning(&problems, error.file, error.line,
-                         "%s: quarantine.min_free can't be minded", error.text);
+                         "%s: quarantine.min_free can't be checked", error.text);
     problem_log(&problems);
     problems_clear(&problems);
     text_clear(&folder);

@@ -64,7 +64,7 @@ static void advise_room(const struct settings *settings, struct problems *proble
     struct text folder = {0};
     if (room_find(settings, &folder, &error) != STATUS_OK)
         problems_warning(problems, error.file, error.line,
-                         "%s: quarantine.min_free can't be minded", error.text);
+                         "%s: quarantine.min_free can't be checked", error.text);
     text_clear(&folder);
 }
 

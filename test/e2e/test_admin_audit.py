@@ -161,7 +161,7 @@ def test_check_and_daemon_warn_when_the_queue_is_not_known(administered):  # noq
     (other / "main.cf").write_text("\nqueue_directory = /var/spool/$instance\n")
     text = mail.daemon.config.read_text()
     mail.daemon.config.write_text(text.replace(f'"{mail.postfix.config}"', f'"{other}"'))
-    words = f'{other}/main.cf:2: (warning: )?queue_directory: it can\'t be told what "instance" is: quarantine.min_free can\'t be minded'
+    words = f'{other}/main.cf:2: (warning: )?queue_directory: it can\'t be told what "instance" is: quarantine.min_free can\'t be checked'
     done = mail.run("check")
     assert done.returncode == 0 and re.search(words, done.stderr), done.stderr
     mail.daemon.kill()

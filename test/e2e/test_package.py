@@ -34,15 +34,15 @@ CONFIG_FILE = "/etc/mailbrake/mailbrake.conf"
 
 
 def set_up_postfix(machine):
-    for user in PEOPLE:
-        machine.run("useradd", user)
-    machine.write("/etc/mailname", "district.example\n")
-    machine.write("/etc/aliases", ALIASES)
-    machine.run("newaliases")
     machine.add_address("192.0.2.1")
-    machine.run("postconf", "-X", "mynetworks")
-    machine.run("postconf", "-e", *SETTINGS)
-    machine.run("systemctl", "restart", "postfix")
+    script = f"for user in {' '.join(PEOPLE)}; do useradd $user; done" """
+        echo district.example >/etc/mailname
+        cat >/etc/aliases
+        newaliases
+        postconf -X mynetworks
+        postconf -e "$@"
+        systemctl restart postfix"""
+    machine.run("sh", "-ec", script, "sh", *SETTINGS, input=ALIASES)
 
 
 def do_what_it_says(machine, said):
