@@ -39,11 +39,14 @@ char *remote_socket(const struct arguments *arguments, struct problems *problems
     struct settings settings;
     if (arguments->socket != NULL)
         return strdup(arguments->socket);
-    if (settings_load(arguments->config, &settings, problems) != STATUS_OK)
-        return strcmp(arguments->config, ARGUMENTS_CONFIG) == 0 ? strdup(USUAL_SOCKET)
-                                                                : NULL;
-    char *socket = strdup(settings.control.socket);
-    settings_clear(&settings);
+    if (settings_load(arguments->config, &settings, problems) == STATUS_OK) {
+        char *socket = strdup(settings.control.socket);
+        settings_clear(&settings);
+        return socket;
+    }
+    char *socket = settings_find_control(arguments->config);
+    if (socket == NULL && strcmp(arguments->config, ARGUMENTS_CONFIG) == 0)
+        socket = strdup(USUAL_SOCKET);
     return socket;
 }
 

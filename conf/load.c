@@ -392,10 +392,12 @@ enum status load_tree(const char *path, struct tree *out, struct problems *probl
         status = scan_files(&loader);
     if (status == STATUS_OK)
         status = parse(&loader);
+    bool partial = status == STATUS_INVALID && build(&loader) == STATUS_OK;
     if (status == STATUS_OK)
         status = build(&loader);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         report_wide(&loader);
+    if (status == STATUS_OK || partial) {
         *out = loader.tree;
         loader.tree = (struct tree){0};
     }

@@ -151,10 +151,12 @@ static void refuse_unreadable(struct reader *reader, const char *path, const cha
 {
     if (path == NULL || path[0] == '\0')
         return;
+    char byte;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
+    /* A folder can be opened, but not read. */
+    if (fd < 0 || (read(fd, &byte, 1) < 0 && errno != EAGAIN))
         problems_error(reader->problems, file, line, "%s: %s", path, strerror(errno));
-    else
+    if (fd >= 0)
         (void)close(fd);
 }
 
@@ -184,6 +186,30 @@ void settings_try_files(const char *path, struct problems *problems)
     free(reader.folder);
     settings_clear(&settings);
     problems_clear(&known);
+}
+
+char *settings_find_control(const char *path)
+{
+    struct settings settings = {0};
+    struct problems known = {0};
+    struct reader reader = {.settings = &settings, .problems = &known};
+    char *socket = NULL;
+    enum status status = compile(&reader, path);
+    const struct tree *tree = &reader.tree;
+    const struct node *control =
+        tree->count == 0 ? NULL : tree_find(tree, tree_root(tree), "control");
+    if (status == STATUS_INVALID && tree_find(tree, control, "socket") != NULL) {
+        /* A syntax error comes before anything is read. */
+        if (settings.file == NULL)
+            read_all(&reader, path);
+        if (settings.control.socket != NULL)
+            socket = strdup(settings.control.socket);
+    }
+    tree_clear(&reader.tree);
+    free(reader.folder);
+    settings_clear(&settings);
+    problems_clear(&known);
+    return socket;
 }
 
 static void clear_store(struct store_settings *store)

@@ -98,6 +98,10 @@ void settings_clear(struct settings *settings);
  * and that can't be opened, so that all is told in one go. */
 void settings_try_files(const char *path, struct problems *problems);
 
+/* For a configuration with errors: the control.socket that it names, owned by the caller;
+ * NULL when that can't be told. */
+char *settings_find_control(const char *path);
+
 /* What only a restart changes (sockets, the store, the MTA, the key) is used as the
  * process started with it: gives fresh the values of the running settings, and names in
  * fresh->restart what the file says otherwise. NOMEM: fresh is of no use. */

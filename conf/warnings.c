@@ -170,7 +170,7 @@ static bool is_of_shell(const char *word)
             return true;
     }
     return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                             "0123456789._+/-")] != '\0' ||
+                             "0123456789._+/- ")] != '\0' ||
            strcmp(word, ".") == 0;
 }
 
@@ -198,22 +198,65 @@ static bool is_found(const char *word)
     return found;
 }
 
-/* The program of a line for the shell is its first word behind NAME=value and exec. */
+/* The next word of a line for the shell, without quotes around all of it; NULL at the
+ * end. May be empty. */
+static char *next_word(char **rest)
+{
+    char *begin = *rest;
+    char *end = begin != NULL && (begin[0] == '\'' || begin[0] == '"')
+                    ? strchr(begin + 1, begin[0])
+                    : NULL;
+    if (end == NULL)
+        return strsep(rest, " ;|&<>");
+    *end = '\0';
+    *rest = end + 1;
+    return begin + 1;
+}
+
+/* Runs the file that is named behind it. */
+static bool is_interpreter(const char *program)
+{
+    static const char *const names[] = {"sh", "bash", "dash", "perl", "python3"};
+    const char *slash = strrchr(program, '/');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(slash == NULL ? program : slash + 1, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What a line for the shell runs first and is not there: its first word behind NAME=value
+ * and exec, or the script of an interpreter. NULL when it is there, or can't be told. */
+static const char *find_missing(char *line)
+{
+    char *rest = line;
+    const char *word;
+    do
+        word = next_word(&rest);
+    while (word != NULL && (word[0] == '\0' || strchr(word, '=') != NULL ||
+                            strcmp(word, "exec") == 0 || strcmp(word, "command") == 0));
+    if (word == NULL || is_of_shell(word))
+        return NULL;
+    if (!is_found(word))
+        return word;
+    const char *script = is_interpreter(word) ? next_word(&rest) : NULL;
+    while (script != NULL && script[0] == '\0')
+        script = next_word(&rest);
+    bool missing = script != NULL && script[0] == '/' && !is_of_shell(script) &&
+                   access(script, F_OK) != 0;
+    return missing ? script : NULL;
+}
+
 static void warn_of_command(struct reader *reader)
 {
     char *copy = strdup(reader->settings->notify.command);
-    char *rest = copy;
-    char *word = NULL;
     if (copy == NULL) {
         reader->failed = true;
         return;
     }
-    do
-        word = strsep(&rest, " ;|&<>");
-    while (word != NULL && (word[0] == '\0' || strchr(word, '=') != NULL ||
-                            strcmp(word, "exec") == 0 || strcmp(word, "command") == 0));
-    if (word != NULL && !is_of_shell(word) && !is_found(word))
-        warn(reader, "notify", "command", "there is no such program: ", word);
+    const char *missing = find_missing(copy);
+    if (missing != NULL)
+        warn(reader, "notify", "command", "there is no such program: ", missing);
     free(copy);
 }
 

@@ -258,16 +258,24 @@ def package(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def debian(package, tmp_path):
-    """Boots machines."""
+@contextlib.contextmanager
+def booting(package, folder):
+    """A function that boots machines, which are gone at the end."""
     machines = []
 
     def boot(mta):
-        machine = Debian(make_root(package, mta), tmp_path)
+        machine = Debian(make_root(package, mta), folder)
         machines.append(machine)
         return machine.boot()
 
-    yield boot
-    for machine in machines:
-        machine.stop()
+    try:
+        yield boot
+    finally:
+        for machine in machines:
+            machine.stop()
+
+
+@pytest.fixture
+def debian(package, tmp_path):
+    with booting(package, tmp_path) as boot:
+        yield boot

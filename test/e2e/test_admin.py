@@ -523,10 +523,14 @@ def test_a_failed_reload_by_signal_is_told_by_status(administered):
     mail.daemon.reload()
     (error,) = mail.api("GET", "/v1/status")[1]["reload_failed"]["errors"]
     assert error["file"] == str(mail.daemon.config) and error["line"] == 1
-    said = mail.ok("status", "--socket", str(mail.socket))
+    said = mail.ok("status")  # finds the daemon in spite of the error
     assert "reload failed" in said and "the rules from before are in force" in said
     said = " ".join(said.split())
     assert "colour: there is no such setting" in said
+    mail.daemon.config.write_text(good + "rules2 = ( { name = ")
+    mail.daemon.allow_log(r"syntax error")
+    assert "syntax error" in mail.run("reload").stderr
+    assert "syntax error" in mail.ok("status")
     mail.daemon.config.write_text(good)
     mail.ok("reload")
     assert mail.json("status")["reload_failed"] is None

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from debian import debian, package  # noqa: F401, fixtures
+from debian import booting, debian, package  # noqa: F401, fixtures
 from postfix import wait_until
 
 ANN = "ann@district.example"
@@ -53,6 +53,13 @@ def do_what_it_says(machine, said):
         machine.run("sh", "-ec", command)
 
 
+def brake(machine, package):  # noqa: F811
+    """Installs the package, and sets it up as it says."""
+    said = machine.install(package)
+    machine.write(CONFIG_FILE, CONFIGURATION)
+    do_what_it_says(machine, said)
+
+
 @pytest.fixture
 def machine(debian):  # noqa: F811
     machine = debian("postfix")
@@ -62,11 +69,24 @@ def machine(debian):  # noqa: F811
 
 @pytest.fixture
 def braked(machine, package):  # noqa: F811
-    """With the package, set up as it says."""
-    said = machine.install(package)
-    machine.write(CONFIG_FILE, CONFIGURATION)
-    do_what_it_says(machine, said)
+    brake(machine, package)
     return machine
+
+
+@pytest.fixture(scope="module")
+def shared(package, tmp_path_factory):  # noqa: F811
+    with booting(package, tmp_path_factory.mktemp("shared")) as boot:
+        machine = boot("postfix")
+        set_up_postfix(machine)
+        brake(machine, package)
+        yield machine
+
+
+@pytest.fixture
+def running(shared):
+    """One for all stories that change no configuration and leave the queue empty."""
+    shared.run("sh", "-c", "rm -f /var/mail/*")
+    return shared
 
 
 def pid(machine, unit="mailbraked.service"):
@@ -77,6 +97,12 @@ def process(machine, unit):
     """What the kernel says of a unit's process."""
     text = machine.read(f"/proc/{pid(machine, unit)}/status")
     return dict(re.findall(r"^(\w+):\t(.*)$", text, re.MULTILINE))
+
+
+def held(machine):
+    """The id of the only message that waits."""
+    (hold,) = re.findall(r"(?m)^([0-9a-f]{16})\s", machine.run("mailbrake", "quarantine", "list").stdout)
+    return hold
 
 
 def of_version(package, version, folder, changes=()):  # noqa: F811
@@ -126,68 +152,68 @@ def test_installing_starts_nothing(machine, package):  # noqa: F811
     assert machine.run("dpkg-query", "-W", "-f", "${Conffiles}", "mailbrake").stdout.strip() == ""
 
 
-def test_units_are_as_systemd_wants_them(machine, package):  # noqa: F811
-    machine.install(package)
-    done = machine.run("systemd-analyze", "verify", "--man=no", *UNITS)
+def test_units_are_as_systemd_wants_them(running):
+    done = running.run("systemd-analyze", "verify", "--man=no", *UNITS)
     assert "mailbrake" not in done.stdout + done.stderr
 
 
-def test_set_up_as_it_says_mail_is_judged(braked):
-    assert braked.send(ANN, ["bob@district.example"]).accepted
-    refused = braked.send(ANN, ["all@district.example"])
+def test_set_up_as_it_says_mail_is_judged(running):
+    assert running.send(ANN, ["bob@district.example"]).accepted
+    refused = running.send(ANN, ["all@district.example"])
     assert refused.code == 550 and "(reach 5, limit 4)" in refused.text
-    assert braked.send(ANN, ["three@district.example"], "held").accepted
-    assert braked.mailbox("bob") == ["hello"]
-    assert "verdict=quarantine" in braked.journal("mailbraked")
+    assert running.send(ANN, ["three@district.example"], "held").accepted
+    assert running.mailbox("bob") == ["hello"]
+    assert "verdict=quarantine" in running.journal("mailbraked")
+    running.type(f"mailbrake quarantine delete {held(running)}")
 
 
-def test_held_mail_is_decided_by_the_confined_helper(braked):
+def test_held_mail_is_decided_by_the_confined_helper(running):
     for subject in ("one", "two", "three"):
-        assert braked.send(ANN, ["three@district.example"], subject).accepted
+        assert running.send(ANN, ["three@district.example"], subject).accepted
     ids = []
-    for line in braked.run("postqueue", "-j").stdout.splitlines():
+    for line in running.run("postqueue", "-j").stdout.splitlines():
         queue_id = re.search(r'"queue_id": "(\w+)"', line)[1]
-        header = braked.run("postcat", "-qh", queue_id).stdout
+        header = running.run("postcat", "-qh", queue_id).stdout
         ids.append((re.search("Subject: (.*)", header)[1], re.search(r"X-Mailbrake:.*id=(\w+)", header)[1]))
     ids = dict(ids)
-    braked.type(f"mailbrake quarantine release {ids['one']}")
-    braked.type(f"mailbrake quarantine delete {ids['two']}")
-    braked.type(f"mailbrake quarantine refuse {ids['three']}")
-    assert braked.mailbox("bob") == ["one"]
-    told = braked.mailbox("ann")
+    running.type(f"mailbrake quarantine release {ids['one']}")
+    running.type(f"mailbrake quarantine delete {ids['two']}")
+    running.type(f"mailbrake quarantine refuse {ids['three']}")
+    assert running.mailbox("bob") == ["one"]
+    told = running.mailbox("ann")
     assert "one" in told and len(told) > 1, told  # and the notices
-    assert braked.run("postqueue", "-j").stdout == ""
-    assert "result=error" not in braked.journal("mailbrake-mta")
-    assert not re.search("warning|error|can't", braked.journal("mailbraked"))
-    assert "inet_protocols" not in braked.journal()
-    assert braked.state("mailbrake-mta.service", "NRestarts") == "0"
+    assert running.run("postqueue", "-j").stdout == ""
+    assert "result=error" not in running.journal("mailbrake-mta")
+    assert not re.search("warning|error|can't", running.journal("mailbraked"))
+    assert "inet_protocols" not in running.journal()
+    assert running.state("mailbrake-mta.service", "NRestarts") == "0"
 
 
-def test_old_mail_is_released_with_a_new_life_by_the_confined_helper(braked):
-    assert braked.send(ANN, ["three@district.example"], "old").accepted
-    braked.run("postconf", "-e", "maximal_queue_lifetime=2s")
-    braked.run("sleep", "2")
-    hold = re.search(r"\n(\w{6,})\s", braked.run("mailbrake", "quarantine", "list").stdout)[1]
-    braked.type(f"mailbrake quarantine release {hold}")
-    assert braked.mailbox("bob") == ["old"]
-    assert "requeued" in braked.journal()
+def test_old_mail_is_released_with_a_new_life_by_the_confined_helper(running):
+    assert running.send(ANN, ["three@district.example"], "old").accepted
+    running.run("postconf", "-e", "maximal_queue_lifetime=2s")
+    running.run("sleep", "2")
+    running.type(f"mailbrake quarantine release {held(running)}")
+    assert running.mailbox("bob") == ["old"]
+    assert "requeued" in running.journal()
+    running.run("postconf", "-X", "maximal_queue_lifetime")
 
 
-def test_nobody_has_more_than_he_needs(braked):
-    braked.type("mailbrake quarantine sync")  # has started the helper
-    daemon, helper = (process(braked, f"{name}.service") for name in ("mailbraked", "mailbrake-mta"))
-    user = braked.run("id", "-u", "mailbrake").stdout.strip()
+def test_nobody_has_more_than_he_needs(running):
+    running.type("mailbrake quarantine sync")  # has started the helper
+    daemon, helper = (process(running, f"{name}.service") for name in ("mailbraked", "mailbrake-mta"))
+    user = running.run("id", "-u", "mailbrake").stdout.strip()
     assert daemon["Uid"].split() == [user] * 4
     for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(daemon[name], 16) == 0
     assert int(helper["CapBnd"], 16) == 1 << 1 | 1 << 6 | 1 << 7
     for status in (daemon, helper):
         assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-    files = re.search(r"Max open files +(\d+) ", braked.read(f"/proc/{pid(braked)}/limits"))
+    files = re.search(r"Max open files +(\d+) ", running.read(f"/proc/{pid(running)}/limits"))
     assert int(files[1]) == min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    inside = ["nsenter", "-t", pid(braked), "-m"]
-    assert "-" in braked.run(*inside, "cat", "/proc/sys/kernel/random/boot_id").stdout
-    sockets = braked.run("stat", "-c", "%a %U:%G", *(
+    inside = ["nsenter", "-t", pid(running), "-m"]
+    assert "-" in running.run(*inside, "cat", "/proc/sys/kernel/random/boot_id").stdout
+    sockets = running.run("stat", "-c", "%a %U:%G", *(
         ["/run/mailbrake/mta.sock", "/run/mailbrake/control.sock"]
         + ["/var/spool/postfix/mailbrake/milter.sock"]
     )).stdout.splitlines()

@@ -1,6 +1,7 @@
 /* Any configuration: understood without an error, or refused with one, and then nothing
  * is left of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         claim(settings.store.timeout_ms >= 10 && settings.store.nodes >= 1);
         claim(settings.policy.rule_count == 0 || settings.policy.rules != NULL);
     } else {
+        free(settings_find_control(path));
         claim(settings.file == NULL && settings.list_count == 0);
         claim(settings.policy.rule_count == 0);
     }

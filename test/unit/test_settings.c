@@ -357,6 +357,36 @@ START_TEST(settings_a_byte_order_mark)
 }
 END_TEST
 
+/* So that status and brakes go on while somebody mends the configuration. */
+START_TEST(settings_control_is_found_in_spite_of_errors)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } faulty[] = {
+        {"control = { socket = \"/c\"; };\ncolour = 7;\n", true},
+        {"rules = ( { name = \"a\"; } );\ncontrol = { socket = \"/c\"; };\n", true},
+        {"control = { socket = \"/c\"; };\nrules = ( { name = ", true},
+        {"control = { socket = \"/c\"; group = [ \"x\" ", true},
+        {"rules = ( { name = ;\ncontrol = { socket = \"/c\"; };\n", false},
+        {"colour = 7;\n", false},
+        {"control = { socket = 7; };\n", false},
+        {"control = 7;\n", false},
+        {"]", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof faulty / sizeof faulty[0]; i++) {
+        write_text("m.conf", faulty[i].text);
+        char *socket = settings_find_control(file);
+        ck_assert_msg((socket != NULL) == faulty[i].found, "%s", faulty[i].text);
+        if (socket != NULL)
+            ck_assert_str_eq(socket, "/c");
+        free(socket);
+    }
+    ck_assert_ptr_null(settings_find_control("/no/such/file"));
+}
+END_TEST
+
 START_TEST(settings_unreadable)
 {
     char path[PATH_MAX + 100];
@@ -486,6 +516,7 @@ static TCase *mistake_tests(void)
     tcase_add_test(tests, settings_a_missing_comma_across_files);
     tcase_add_test(tests, settings_a_long_text_may_be_joined);
     tcase_add_test(tests, settings_a_byte_order_mark);
+    tcase_add_test(tests, settings_control_is_found_in_spite_of_errors);
     tcase_add_test(tests, settings_unreadable);
     tcase_add_test(tests, settings_nul_is_no_end);
     tcase_add_test(tests, settings_deep);
