@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct control {
     char *path;
     pthread_mutex_t reloading;
     struct progress progress;
+    sem_t free_hands;      /* how many more requests may be worked on */
     pthread_mutex_t mutex; /* of the three below */
     int64_t refusal_minute;
     int refusals;
@@ -332,13 +334,16 @@ static enum MHD_Result reply(struct exchange *exchange)
     return queue(request, code, type, response);
 }
 
-/* A handler may take longer than a silent peer is waited for. */
-static void run(struct exchange *exchange)
+/* A handler, or its turn, may take longer than a silent peer is waited for. */
+static void run(struct control *control, struct exchange *exchange)
 {
     struct MHD_Connection *connection = exchange->request.connection;
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+    while (sem_wait(&control->free_hands) != 0) /* EINTR */
+        ;
     if (parse_body(exchange))
         exchange->route->run(&exchange->request);
+    (void)sem_post(&control->free_hands);
     progress_end(exchange->request.progress, exchange->request.token);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)CONTROL_TIMEOUT_S);
@@ -364,7 +369,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
         *data_length = 0;
         return MHD_YES;
     }
-    run(exchange);
+    run(context, exchange);
     return reply(exchange);
 }
 
@@ -381,15 +386,16 @@ static void on_completed(void *context, struct MHD_Connection *connection,
 /* ---- starting and stopping ---- */
 
 /* With all signals blocked: they are for the threads that wait for them. */
+/* A thread for each connection, and poll(2): in a pool, whoever shares a thread with long
+ * work waits for all of it, and is taken for silent afterwards. */
 static struct MHD_Daemon *start_daemon(struct control *control, int fd)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_access, control,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)CONTROL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
+        on_access, control, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)CONTROL_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONTROL_HEADER_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, control,
@@ -402,6 +408,7 @@ static void destroy(struct control *control)
 {
     (void)pthread_mutex_destroy(&control->reloading);
     progress_destroy(&control->progress);
+    (void)sem_destroy(&control->free_hands);
     (void)pthread_mutex_destroy(&control->mutex);
     free(control->path);
     free(control);
@@ -417,6 +424,7 @@ enum status control_start(const struct control_context *context,
     control->context = *context;
     (void)pthread_mutex_init(&control->reloading, NULL);
     progress_init(&control->progress);
+    (void)sem_init(&control->free_hands, 0, CONTROL_WORK_MAX);
     (void)pthread_mutex_init(&control->mutex, NULL);
     struct snapshot *snapshot = slot_get(context->snapshots);
     control->path = strdup(snapshot->settings->control.socket);

@@ -19,7 +19,7 @@ enum {
     CONTROL_TIMEOUT_S = 10,    /* of a peer that is silent */
     CONTROL_BODY_MAX = 64 * 1024,
     CONTROL_HEADER_MAX = 32 * 1024, /* memory of a connection */
-    CONTROL_THREADS = 4,            /* requests that are worked on at once */
+    CONTROL_WORK_MAX = 4,           /* requests that are worked on at once */
 };
 
 /* What requests are answered with. All borrowed, and alive until control_stop. */

@@ -1,6 +1,8 @@
 /* The control API's server: whom it refuses, and that nothing that comes in hurts it. */
 #include "control_fixture.h"
 
+#include <stdatomic.h>
+
 /* ---- who may ---- */
 
 static void be_nobody(void)
@@ -276,6 +278,60 @@ START_TEST(control_survives_two_thousand_connections)
 }
 END_TEST
 
+struct long_work {
+    atomic_bool begun, done;
+};
+
+/* A reload that takes until it is told to end. */
+static enum status reload_for_long(void *argument, struct problems *problems)
+{
+    struct long_work *work = argument;
+    (void)problems;
+    atomic_store(&work->begun, true);
+    while (!atomic_load(&work->done))
+        (void)usleep(1000);
+    return STATUS_OK;
+}
+
+/* Whichever thread has accepted them. */
+START_TEST(control_answers_all_beside_long_work)
+{
+    enum { OTHERS = 40 };
+    static const char reload_request[] =
+        "POST /v1/reload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    int others[OTHERS];
+    struct long_work work = {0};
+    control_stop(control);
+    context.reload = reload_for_long;
+    context.reload_context = &work;
+    start();
+    for (size_t i = 0; i < OTHERS; i++) {
+        others[i] = dial();
+        ck_assert_int_ge(others[i], 0);
+    }
+    int fd = others[0];
+    (void)usleep(100000); /* all have been accepted */
+    say(fd, reload_request, strlen(reload_request));
+    while (!atomic_load(&work.begun))
+        (void)usleep(1000);
+    size_t answered_count = 1;
+    for (size_t i = 1; i < OTHERS && answered_count == i; i++) {
+        say(others[i], request, strlen(request));
+        hear(others[i]);
+        answered_count += status_code() == 200;
+    }
+    atomic_store(&work.done, true);
+    ck_assert_uint_eq(answered_count, OTHERS);
+    for (size_t i = 1; i < OTHERS; i++)
+        (void)close(others[i]);
+    hear(fd);
+    ck_assert_int_eq(status_code(), 200);
+    (void)close(fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("control");
@@ -295,6 +351,7 @@ int main(void)
     tcase_add_test(cases, control_survives_huge_headers);
     tcase_add_test(cases, control_does_not_wait_for_half_requests);
     tcase_add_test(cases, control_survives_two_thousand_connections);
+    tcase_add_test(cases, control_answers_all_beside_long_work);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
