@@ -1,6 +1,5 @@
 /* The way to our socket, folder by folder, as the user of Postfix's programs goes it. */
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,25 +10,14 @@
 #include <unistd.h>
 
 #include "admin/relay_parts.h"
+#include "base/account.h"
 #include "base/text.h"
-
-enum { GROUPS_MAX = 256 };
 
 struct user {
     const char *name;
     uid_t uid;
-    gid_t groups[GROUPS_MAX];
-    int group_count;
+    gid_t group; /* the first */
 };
-
-static bool is_member(const struct user *user, gid_t group)
-{
-    for (int i = 0; i < user->group_count; i++) {
-        if (user->groups[i] == group)
-            return true;
-    }
-    return false;
-}
 
 /* bit: S_IXOTH or S_IWOTH; the class that applies is the first that fits, as in
  * path_resolution(7). */
@@ -39,7 +27,7 @@ static bool may(const struct user *user, const struct stat *info, mode_t bit)
         return true;
     if (info->st_uid == user->uid)
         return (info->st_mode & (bit << 6)) != 0;
-    if (is_member(user, info->st_gid))
+    if (account_is_member(user->name, user->group, info->st_gid))
         return (info->st_mode & (bit << 3)) != 0;
     return (info->st_mode & bit) != 0;
 }
@@ -48,12 +36,10 @@ static bool find_user(const char *name, struct user *out)
 {
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     const struct passwd *entry = getpwnam(name);
-    out->name = name;
-    out->group_count = GROUPS_MAX;
     if (entry == NULL)
         return false;
-    out->uid = entry->pw_uid;
-    return getgrouplist(name, entry->pw_gid, out->groups, &out->group_count) >= 0;
+    *out = (struct user){name, entry->pw_uid, entry->pw_gid};
+    return true;
 }
 
 /* The first folder on the way that the user can't pass, in *path cut to it; false when
