@@ -28,6 +28,7 @@ INSTALLED = [
     "usr/local/share/man/man8/mailbrake-mta.8",
     "usr/local/share/doc/mailbrake/README.md",
     "usr/local/share/doc/mailbrake/control-api.md",
+    "usr/local/share/doc/mailbrake/examples/notify-chat.sh",
     "usr/local/share/doc/mailbrake/examples/sendmail-drop-in.conf",
     "usr/local/share/doc/mailbrake/examples/mailbrake.conf",
     "usr/local/share/doc/mailbrake/examples/lists/allstudents.txt",
