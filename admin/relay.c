@@ -125,9 +125,7 @@ static void check_words(const struct relay *relay)
 
 static void check_postfix(struct relay *relay)
 {
-    bool has_filter = false;
     struct error error = {0};
-    relay->has_filter = &has_filter;
     if (postconf_load(relay->settings->mta.config_directory, &relay->postconf, &error) !=
         STATUS_OK) {
         problems_error(relay->problems, relay->settings->file, 0,
@@ -144,9 +142,11 @@ static void check_postfix(struct relay *relay)
 
 void relay_check(const struct snapshot *snapshot, struct problems *problems)
 {
+    bool has_filter = false;
     struct relay relay = {.settings = snapshot->settings,
                           .directory = snapshot->directory,
-                          .problems = problems};
+                          .problems = problems,
+                          .has_filter = &has_filter};
     if (relay.settings->mta.type == MTA_POSTFIX)
         check_postfix(&relay);
     else
