@@ -1,5 +1,6 @@
 /* Lines on stderr, which journald takes: one event a line, never torn, never too many.
- * Only milter/ and admin/ log; the layers below report to them. */
+ * Only the programs log, and what runs in their threads; the layers below report to them.
+ */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

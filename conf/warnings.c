@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/account.h"
+#include "base/folder.h"
 #include "base/text.h"
-#include "conf/folder.h"
 #include "conf/rules.h"
 #include "policy/judge.h"
 

@@ -4,7 +4,7 @@
 
 #include <libmilter/mfapi.h>
 
-#include "milter/decide.h"
+#include "engine/decide.h"
 #include "milter/session.h"
 
 /* Changes the message and sets the reply as decided; what to return to libmilter. When

@@ -3,7 +3,7 @@
 #define MILTER_CALLBACKS_H
 
 #include "base/status.h"
-#include "milter/decide.h"
+#include "engine/decide.h"
 
 /* Tells libmilter of us. engine lives as long as the process. */
 enum status callbacks_register(struct engine *engine, bool sendmail,

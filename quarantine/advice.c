@@ -2,8 +2,8 @@
  * can't. */
 #include "quarantine/advice.h"
 
+#include "base/folder.h"
 #include "base/text.h"
-#include "conf/folder.h"
 #include "quarantine/room.h"
 
 enum { MESSAGE_SIZE = 1000 };

@@ -2,7 +2,7 @@
 
     MAILBRAKE_BUILD=/path/to/build /usr/bin/python3 -m pytest test/e2e [-m timing]
 
-MAILBRAKE_BUILD is a build folder with milter/mailbraked, admin/mailbrake and
+MAILBRAKE_BUILD is a build folder with daemon/mailbraked, cli/mailbrake and
 test/support/. Tests marked `timing` hold bounds of time or of concurrency; they are worth
 running on a release build too. Everything lives in one folder under /run and is gone at
 the end."""
@@ -39,8 +39,8 @@ def pytest_configure(config):
 class Build:
     def __init__(self, folder):
         self.dir = pathlib.Path(folder).resolve()
-        self.mailbraked = self.dir / "milter" / "mailbraked"
-        self.mailbrake = self.dir / "admin" / "mailbrake"
+        self.mailbraked = self.dir / "daemon" / "mailbraked"
+        self.mailbrake = self.dir / "cli" / "mailbrake"
         self.milter_client = self.dir / "test" / "support" / "milter-client"
         self.milter_load = self.dir / "test" / "support" / "milter-load"
         cache = (self.dir / "CMakeCache.txt").read_text()

@@ -66,7 +66,7 @@ class Answer:
 class Helper:
     def __init__(self, build, folder):
         self.build = build
-        self.program = build.dir / "admin" / "mailbrake-mta"
+        self.program = build.dir / "helper" / "mailbrake-mta"
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mta-", dir=folder))
         self.dir.chmod(0o755)
         self.socket = self.dir / "mta.sock"

@@ -59,10 +59,10 @@ def test_each_verb_is_in_the_manual(build):
 
 
 def test_each_option_is_in_the_manual():
-    helper = ROOT / "admin" / "mailbrake_mta.c"
-    command = [path for path in (ROOT / "admin").glob("*.c") if path != helper]
+    helper = ROOT / "helper" / "mailbrake_mta.c"
+    command = [path for path in (ROOT / "cli").glob("*.c") if path != helper]
     own = options(*command) | {"version", "help"}
     assert missing_options(own, page("mailbrake.1")) == set()
     assert missing_options(options(helper), page("mailbrake-mta.8")) == set()
-    daemon = options(ROOT / "milter" / "mailbraked.c")
+    daemon = options(ROOT / "daemon" / "mailbraked.c")
     assert "version" in daemon and missing_options(daemon, page("mailbraked.8")) == set()

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/routes.h"
 #include "base/clock.h"
+#include "control/routes.h"
 #include "fuzz.h"
 
 static char folder[] = "/tmp/mailbrake-fuzz-control-XXXXXX";

@@ -1,6 +1,6 @@
 /* Any scenario: understood, or refused with an error, and then nothing is left of it. */
-#include "admin/scenario.h"
 #include "fuzz.h"
+#include "replay/scenario.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "admin/replay.h"
+#include "replay/replay.h"
 #include "support/mta.h"
 
 enum { TIMEOUT_MS = 30000 };

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/replay.h"
+#include "replay/replay.h"
 
 /* Errors of problems, one a line, for a message; good until the next call. */
 static inline const char *problems_text(const struct problems *problems)

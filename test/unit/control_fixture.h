@@ -2,7 +2,7 @@
 #ifndef TEST_CONTROL_FIXTURE_H
 #define TEST_CONTROL_FIXTURE_H
 
-#include "admin/control.h"
+#include "control/control.h"
 
 #include <check.h>
 #include <poll.h>

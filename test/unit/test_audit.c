@@ -1,5 +1,5 @@
 /* Every line is whole JSON, whatever was written, and nothing written is lost. */
-#include "quarantine/audit.h"
+#include "control/audit.h"
 
 #include <check.h>
 #include <pthread.h>

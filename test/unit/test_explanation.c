@@ -1,5 +1,6 @@
 /* What explain says of a message, rule by rule, to people and to programs. */
-#include "admin/explanation.h"
+#include "cli/explanation_print.h"
+#include "engine/explanation.h"
 
 #include "capture.h"
 #include "lists_fixture.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/template.h"
+#include "replay/template.h"
 
 static struct variables variables;
 static struct error error;

@@ -1,11 +1,11 @@
 /* Tables fit a terminal, and what is to be typed is never cut. */
-#include "admin/grid.h"
+#include "base/grid.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "admin/instant.h"
+#include "base/instant.h"
 #include "capture.h"
 
 #define TEN "0123456789"

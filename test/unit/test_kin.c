@@ -1,5 +1,5 @@
 /* Who else is there under our name. */
-#include "milter/kin.h"
+#include "daemon/kin.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/decide.h"
 #include "lists/catalog.h"
-#include "milter/decide.h"
 #include "store/key.h"
 
 enum { FIELDS_MAX = 64, RECIPIENTS = 200, LINE_SIZE = 8192 };

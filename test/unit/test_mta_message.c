@@ -1,5 +1,5 @@
 /* The marks of a message, as they stand in its header. */
-#include "admin/mta_message.h"
+#include "helper/mta_message.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* What mailbrake-mta takes for an order, and what it does not. */
-#include "admin/mta_order.h"
+#include "helper/mta_order.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* Nothing a stranger wrote may reach a terminal, or break a document. */
-#include "admin/output.h"
+#include "base/output.h"
+#include "engine/json_output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static const struct {
 
 START_TEST(output_string_is_utf_8)
 {
-    json_t *json = output_string(strings[_i].bytes);
+    json_t *json = json_output_string(strings[_i].bytes);
     ck_assert_ptr_nonnull(json);
     ck_assert_str_eq(json_string_value(json), strings[_i].string);
     json_decref(json);
@@ -62,8 +63,8 @@ END_TEST
 START_TEST(output_json_is_one_ascii_document)
 {
     struct capture out = capture_begin(stdout);
-    ck_assert(
-        output_json(json_pack("{s:o}", "a", output_string("\xe2\x80\xae\x1b\xff"))));
+    ck_assert(json_output_print(
+        json_pack("{s:o}", "a", json_output_string("\xe2\x80\xae\x1b\xff"))));
     const char *text = capture_end(&out);
     ck_assert_str_eq(text, "{\n  \"a\": \"\\u202E\\u001B\\uFFFD\"\n}\n");
 }
@@ -74,7 +75,7 @@ START_TEST(output_json_to_a_full_disk_fails)
     struct capture err = capture_begin(stderr);
     struct capture out = capture_begin(stdout);
     ck_assert_ptr_nonnull(freopen("/dev/full", "w", stdout));
-    bool written = output_json(json_pack("{s:s}", "a", "b"));
+    bool written = json_output_print(json_pack("{s:s}", "a", "b"));
     (void)capture_end(&out);
     clearerr(stdout);
     const char *text = capture_end(&err);
@@ -86,7 +87,7 @@ END_TEST
 START_TEST(output_json_without_memory_says_so)
 {
     struct capture err = capture_begin(stderr);
-    bool written = output_json(NULL);
+    bool written = json_output_print(NULL);
     const char *text = capture_end(&err);
     ck_assert(!written);
     ck_assert_str_eq(text, "mailbrake: can't write the answer\n");

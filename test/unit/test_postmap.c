@@ -1,5 +1,5 @@
 /* What Postfix's tables say, whatever their type. */
-#include "admin/postmap.h"
+#include "cli/postmap.h"
 
 #include <check.h>
 #include <fcntl.h>

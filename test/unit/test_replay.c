@@ -3,8 +3,8 @@
 
 #include "../support/replay_files.h"
 
-#include "admin/bins.h"
-#include "admin/sheet_show.h"
+#include "replay/bins.h"
+#include "replay/sheet_show.h"
 
 static struct scenario scenario;
 static struct snapshot *snapshot;

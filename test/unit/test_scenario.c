@@ -1,8 +1,8 @@
 /* The text of a scenario: what it means, and what is said of one that is wrong. */
 #include "../support/replay_files.h"
 
-#include "admin/player.h"
-#include "admin/scenario_place.h"
+#include "replay/player.h"
+#include "replay/scenario_place.h"
 
 static struct scenario scenario;
 

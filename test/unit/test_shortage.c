@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../support/shortage.h"
-#include "milter/decide.h"
+#include "engine/decide.h"
 
 enum { ALLOCATIONS_MAX = 20000 };
 

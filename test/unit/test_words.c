@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/words.h"
+#include "cli/words.h"
 
 static const struct {
     const char *list;

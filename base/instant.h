@@ -1,0 +1,23 @@
+/* Instants as the API writes them (ISO 8601, UTC) and as people read them. */
+#ifndef BASE_INSTANT_H
+#define BASE_INSTANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { INSTANT_SIZE = 40 };
+
+/* "2026-07-25T19:02:33Z"; "" for a year that nobody lives to see. */
+void instant_format(int64_t wall_ms, char out[INSTANT_SIZE]);
+
+/* The same, back; false when it is none. */
+bool instant_parse(const char *text, int64_t *out_ms);
+
+/* Local time: "19:02" today, else "25 Jul 19:02 CEST"; with the year when it is another
+ * one. What is none stays as it is, cut. */
+void instant_local(const char *text, int64_t now_ms, char out[INSTANT_SIZE]);
+
+/* "3 s", "12 min", "5 h", "3 d". */
+void instant_duration(int64_t seconds, char out[INSTANT_SIZE]);
+
+#endif

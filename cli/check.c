@@ -1,0 +1,192 @@
+/* mailbrake check: the configuration, its lists, and whether the store answers, all as
+ * mailbraked will find it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/folder.h"
+#include "base/output.h"
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/as_user.h"
+#include "cli/check_limits.h"
+#include "cli/relay.h"
+#include "cli/verbs.h"
+#include "engine/json_output.h"
+#include "lists/snapshot.h"
+#include "quarantine/advice.h"
+#include "store/probe.h"
+
+static uint64_t largest_list(const struct snapshot *snapshot)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < directory_list_count(snapshot->directory); i++) {
+        uint64_t size = directory_list(snapshot->directory, i)->size;
+        if (size > most)
+            most = size;
+    }
+    return most;
+}
+
+static void print_summary(const char *config, const struct snapshot *snapshot)
+{
+    const struct policy *policy = &snapshot->settings->policy;
+    uint32_t lists = directory_list_count(snapshot->directory);
+    (void)printf("%s: ok: %zu rule%s, %u list%s", config, policy->rule_count,
+                 policy->rule_count == 1 ? "" : "s", lists, lists == 1 ? "" : "s");
+    if (lists > 0)
+        (void)printf(", the largest with %llu persons",
+                     (unsigned long long)largest_list(snapshot));
+    (void)puts(policy->monitor ? ", mode monitor" : "");
+}
+
+/* ---- as whom ---- */
+
+/* Whom the unit runs mailbraked as. */
+static const char daemon_user[] = "mailbrake";
+
+/* As root we could read everything, mailbraked can't. Returns whether we are its user
+ * now. A draft that lies where he can't go, in /root, is looked at as root. */
+static bool become_daemon(const char *config, struct as_user *out_before,
+                          struct problems *problems)
+{
+    if (!as_user_begin(daemon_user, out_before))
+        return false;
+    if (strcmp(config, ARGUMENTS_CONFIG) == 0 ||
+        faccessat(AT_FDCWD, config, R_OK, AT_EACCESS) == 0)
+        return true;
+    as_user_end(out_before);
+    if (access(config, R_OK) == 0)
+        problems_warning(
+            problems, config, 0,
+            "the user %s, whom mailbraked runs as, can't read it; whether that user "
+            "can read its lists and keys was not checked",
+            daemon_user);
+    return false;
+}
+
+static void explain_denials(const char *config, struct problems *problems)
+{
+    bool denied = false;
+    for (size_t i = 0; i < problems->count; i++)
+        denied = denied || strstr(problems->items[i].text, strerror(EACCES)) != NULL;
+    if (denied)
+        problems_warning(problems, config, 0,
+                         "files were read as the user %s, whom mailbraked runs as; chgrp "
+                         "%s FILE and chmod g+r FILE let it read one",
+                         daemon_user, daemon_user);
+}
+
+/* It must be able to make its sockets and its state. */
+static void check_folder(const char *file, const char *name, const char *config,
+                         struct problems *problems)
+{
+    const char *slash = file == NULL ? NULL : strrchr(file, '/');
+    char *folder = slash == NULL ? NULL : strndup(file, (size_t)(slash - file));
+    if (folder != NULL && folder[0] != '\0' && folder_exists(file) &&
+        faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        problems_warning(problems, config, 0,
+                         "%s: the user %s, whom mailbraked runs as, can't write to %s",
+                         name, daemon_user, folder);
+    free(folder);
+}
+
+static void check_folders(const struct settings *settings, struct problems *problems)
+{
+    const char *config = settings->file;
+    check_folder(text_after(settings->milter.socket, "unix:"), "milter.socket", config,
+                 problems);
+    check_folder(settings->control.socket, "control.socket", config, problems);
+    check_folder(settings->store.state_file, "store.state_file", config, problems);
+}
+
+/* ---- the verb ---- */
+
+enum { OPTION_MTA = 256 };
+
+static enum status take_option(void *context, int val, const char *argument)
+{
+    bool *mta = context;
+    (void)argument;
+    *mta = val == OPTION_MTA;
+    return STATUS_OK;
+}
+
+/* What an error before kept from being looked at. */
+static void check_rest(const char *config, struct problems *problems)
+{
+    struct settings settings;
+    struct problems known = {0};
+    if (settings_load(config, &settings, &known) == STATUS_OK) {
+        probe_store(&settings, problems);
+        settings_clear(&settings);
+    } else {
+        settings_try_files(config, problems);
+    }
+    problems_clear(&known);
+}
+
+/* All but what is the mail server's. NULL when there is an error. */
+static struct snapshot *check_all(const char *config, struct problems *problems)
+{
+    struct as_user before;
+    struct snapshot *snapshot = NULL;
+    bool became = become_daemon(config, &before, problems);
+    enum status status = snapshot_load(config, NULL, true, problems, &snapshot);
+    if (status == STATUS_OK) {
+        probe_store(snapshot->settings, problems);
+        advice_add(snapshot, problems);
+        if (became)
+            check_folders(snapshot->settings, problems);
+    } else if (problems->errors == 0) {
+        problems_error(problems, config, 0, "out of memory");
+    } else {
+        check_rest(config, problems);
+    }
+    if (became) {
+        explain_denials(config, problems);
+        as_user_end(&before);
+    }
+    return snapshot;
+}
+
+static bool print_json(const struct problems *problems, const struct snapshot *snapshot,
+                       bool ok)
+{
+    return json_output_print(json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
+                                       json_output_problems(problems, false), "warnings",
+                                       json_output_problems(problems, true), "limits",
+                                       check_limits_json(snapshot)));
+}
+
+int verb_check(int argc, char **argv)
+{
+    static const struct option options[] = {{"mta", no_argument, NULL, OPTION_MTA},
+                                            {NULL, 0, NULL, 0}};
+    bool mta = false;
+    const struct arguments_extra extra = {options, take_option, &mta};
+    struct arguments arguments;
+    struct problems problems = {0};
+    if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK ||
+        arguments.word_count > 0)
+        return arguments_usage("usage: mailbrake check [--mta]\n");
+    struct snapshot *snapshot = check_all(arguments.config, &problems);
+    if (snapshot != NULL && mta)
+        relay_check(snapshot, &problems);
+    bool ok = problems.errors == 0;
+    if (arguments.json)
+        ok = print_json(&problems, snapshot, ok) && ok;
+    else
+        output_problems(&problems);
+    if (ok && !arguments.json) {
+        print_summary(arguments.config, snapshot);
+        check_limits_print(snapshot);
+    }
+    snapshot_unref(snapshot);
+    problems_clear(&problems);
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}

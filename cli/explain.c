@@ -1,0 +1,251 @@
+/* mailbrake explain: a message made up on the command line, judged. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/output.h"
+#include "cli/arguments.h"
+#include "cli/explain_live.h"
+#include "cli/explanation_print.h"
+#include "cli/verbs.h"
+#include "engine/explanation.h"
+#include "engine/json_output.h"
+#include "store/key.h"
+
+enum {
+    OPTION_FROM = 256,
+    OPTION_TO,
+    OPTION_LOGIN,
+    OPTION_CLIENT,
+    OPTION_HEADER,
+    OPTION_HASH,
+    OPTION_OFFLINE,
+    OPTION_PURPOSE,
+};
+
+/* The message as typed; strings are argv's, but for the names of headers. */
+struct question {
+    struct envelope envelope;
+    struct envelope_recipient *recipients;
+    struct header *headers; /* names owned */
+    size_t header_count;
+    const char *hash;    /* an address whose hash is asked for, instead of a verdict */
+    const char *purpose; /* for the daemon's audit; NULL: none */
+    bool offline;        /* the daemon is not to be asked */
+};
+
+static enum status add_recipient(struct question *question, const char *address)
+{
+    size_t count = question->envelope.recipient_count;
+    struct envelope_recipient *grown =
+        reallocarray(question->recipients, count + 1, sizeof *grown);
+    if (grown == NULL)
+        return STATUS_NOMEM;
+    grown[count] = (struct envelope_recipient){.typed = address, .address = address};
+    question->recipients = grown;
+    question->envelope.recipients = grown;
+    question->envelope.recipient_count = count + 1;
+    return STATUS_OK;
+}
+
+static enum status add_header(struct question *question, const char *field)
+{
+    const char *colon = strchr(field, ':');
+    if (colon == NULL || colon == field) {
+        (void)fputs("mailbrake: --header wants 'Name: value'\n", stderr);
+        return STATUS_INVALID;
+    }
+    struct header *grown =
+        reallocarray(question->headers, question->header_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return STATUS_NOMEM;
+    question->headers = grown;
+    char *name = strndup(field, (size_t)(colon - field));
+    if (name == NULL)
+        return STATUS_NOMEM;
+    const char *value = colon + 1 + strspn(colon + 1, " \t");
+    grown[question->header_count++] = (struct header){.name = name, .value = value};
+    question->envelope.headers = grown;
+    question->envelope.header_count = question->header_count;
+    return STATUS_OK;
+}
+
+static enum status take_client(struct question *question, const char *client)
+{
+    uint8_t address[16];
+    question->envelope.local = strcmp(client, "local") == 0;
+    question->envelope.client = client;
+    if (question->envelope.local || network_parse_address(client, address))
+        return STATUS_OK;
+    (void)fputs("mailbrake: --client wants an IP address or local\n", stderr);
+    return STATUS_INVALID;
+}
+
+static enum status take_option(void *context, int val, const char *argument)
+{
+    struct question *question = context;
+    switch (val) {
+    case OPTION_FROM:
+        question->envelope.sender = argument;
+        return STATUS_OK;
+    case OPTION_TO:
+        return add_recipient(question, argument);
+    case OPTION_LOGIN:
+        question->envelope.login = argument;
+        return STATUS_OK;
+    case OPTION_CLIENT:
+        return take_client(question, argument);
+    case OPTION_HEADER:
+        return add_header(question, argument);
+    case OPTION_HASH:
+        question->hash = argument;
+        return STATUS_OK;
+    case OPTION_OFFLINE:
+        question->offline = true;
+        return STATUS_OK;
+    case OPTION_PURPOSE:
+        question->purpose = argument;
+        return STATUS_OK;
+    default:
+        return STATUS_INVALID;
+    }
+}
+
+static void question_clear(struct question *question)
+{
+    for (size_t i = 0; i < question->header_count; i++)
+        free((void *)(uintptr_t)question->headers[i].name);
+    free(question->headers);
+    free(question->recipients);
+}
+
+/* By this process: the configuration as it is on disk, and full buckets. */
+static int answer_offline(const struct arguments *arguments,
+                          const struct question *question)
+{
+    struct problems problems = {0};
+    struct snapshot *snapshot = NULL;
+    struct explanation explanation;
+    int result = EXIT_FAILED;
+    enum status status =
+        snapshot_load(arguments->config, NULL, false, &problems, &snapshot);
+    output_problems(&problems);
+    problems_clear(&problems);
+    if (status != STATUS_OK)
+        return EXIT_FAILED;
+    int minute = clock_minute_of_week(clock_wall_ms());
+    status = explanation_make(snapshot, &question->envelope, minute, &explanation);
+    if (status == STATUS_OK) {
+        result = EXIT_DONE;
+        if (!arguments->json)
+            explanation_print(&explanation);
+        else if (!json_output_print(explanation_json(&explanation)))
+            result = EXIT_FAILED;
+        explanation_clear(&explanation);
+    } else {
+        (void)fprintf(stderr, "mailbrake: %s\n",
+                      status == STATUS_LIMIT ? "an address is too long, or there are too "
+                                               "many recipients"
+                                             : "out of memory");
+    }
+    snapshot_unref(snapshot);
+    return result;
+}
+
+static int answer(const struct arguments *arguments, const struct question *question)
+{
+    json_t *json = NULL;
+    enum status status = question->offline ? STATUS_UNAVAILABLE
+                                           : explain_live(arguments, question->purpose,
+                                                          &question->envelope, &json);
+    if (status == STATUS_UNAVAILABLE)
+        return answer_offline(arguments, question);
+    if (status != STATUS_OK)
+        return EXIT_FAILED;
+    if (arguments->json)
+        return json_output_print(json) ? EXIT_DONE : EXIT_FAILED;
+    explanation_print_json(json);
+    json_decref(json);
+    return EXIT_DONE;
+}
+
+/* What stands in the log for an address when privacy.addresses is "hashed". */
+static int show_hash(const struct arguments *arguments, const char *typed)
+{
+    bool shown = true;
+    struct problems problems = {0};
+    struct settings settings;
+    struct digest_key key;
+    struct error error = {0};
+    char hash[DIGEST_HEX_SIZE];
+    struct address address;
+    enum status status = settings_load(arguments->config, &settings, &problems);
+    if (status != STATUS_OK) {
+        output_problems(&problems);
+        problems_clear(&problems);
+        return EXIT_FAILED;
+    }
+    status = key_load(&settings, &key, &error);
+    if (status == STATUS_OK)
+        status = address_parse(typed, strlen(typed), &address);
+    if (status == STATUS_OK && domains_first(&settings.policy.domains) != NULL &&
+        strchr(typed, '@') == NULL && !network_parse_address(typed, (uint8_t[16]){0}))
+        status = address_qualify(&address, domains_first(&settings.policy.domains));
+    if (status == STATUS_OK) {
+        digest_hex(&key, address.text, address.length, hash);
+        if (arguments->json)
+            shown = json_output_print(json_pack("{s:s}", "hash", hash));
+        else
+            (void)puts(hash);
+    } else {
+        (void)fprintf(stderr, "mailbrake: %s%s%s\n", error.file,
+                      error.file[0] == '\0' ? "" : ": ",
+                      error.text[0] == '\0' ? "that is too long" : error.text);
+    }
+    problems_clear(&problems);
+    settings_clear(&settings);
+    return status == STATUS_OK && shown ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int usage(void)
+{
+    return arguments_usage(
+        "usage: mailbrake explain [--from A] [--login L] --to B... [--client IP]\n"
+        "                         [--header 'Name: value'] [--offline]\n"
+        "       mailbrake explain --hash A\n"
+        "--from \"\" is the null sender; without --from, the login is the sender\n");
+}
+
+int verb_explain(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"from", required_argument, NULL, OPTION_FROM},
+        {"to", required_argument, NULL, OPTION_TO},
+        {"login", required_argument, NULL, OPTION_LOGIN},
+        {"client", required_argument, NULL, OPTION_CLIENT},
+        {"header", required_argument, NULL, OPTION_HEADER},
+        {"hash", required_argument, NULL, OPTION_HASH},
+        {"offline", no_argument, NULL, OPTION_OFFLINE},
+        {"purpose", required_argument, NULL, OPTION_PURPOSE},
+        {0},
+    };
+    struct question question = {0};
+    struct arguments_extra extra = {
+        .list = options, .take = take_option, .context = &question};
+    struct arguments arguments;
+    int result = EXIT_USAGE;
+    enum status status = arguments_parse(argc, argv, &extra, &arguments);
+    for (int i = 0; status == STATUS_OK && i < arguments.word_count; i++)
+        status = add_recipient(&question, arguments.words[i]);
+    bool sent = question.envelope.sender != NULL || question.envelope.login != NULL;
+    bool whole = question.hash != NULL || (sent && question.envelope.recipient_count > 0);
+    if (status == STATUS_INVALID || (status == STATUS_OK && !whole))
+        result = usage();
+    else if (status == STATUS_OK && question.hash != NULL)
+        result = show_hash(&arguments, question.hash);
+    else if (status == STATUS_OK)
+        result = answer(&arguments, &question);
+    question_clear(&question);
+    return result;
+}

@@ -1,0 +1,87 @@
+/* Only a daemon that runs the very file that was named is asked: who tries out another
+ * one does not want to hear of the rules in force. */
+#include "cli/explain_live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/output.h"
+#include "cli/remote.h"
+#include "cli/table.h"
+#include "engine/json_output.h"
+
+enum { TIMEOUT_S = 15 };
+
+static json_t *optional(const char *string)
+{
+    return string == NULL ? json_null() : json_output_string(string);
+}
+
+static json_t *make_body(const struct envelope *envelope)
+{
+    json_t *to = json_array();
+    json_t *headers = json_array();
+    for (size_t i = 0; i < envelope->recipient_count; i++)
+        (void)json_array_append_new(to,
+                                    json_output_string(envelope->recipients[i].address));
+    for (size_t i = 0; i < envelope->header_count; i++)
+        (void)json_array_append_new(
+            headers,
+            json_pack("{s:o, s:o}", "name", json_output_string(envelope->headers[i].name),
+                      "value", json_output_string(envelope->headers[i].value)));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "from", optional(envelope->sender),
+                     "to", to, "login", optional(envelope->login), "client",
+                     optional(envelope->local ? "local" : envelope->client), "headers",
+                     headers);
+}
+
+/* The daemon's rules are those of the file that we were told of. */
+static bool is_same(const struct arguments *arguments, const json_t *answer)
+{
+    char *ours = realpath(arguments->config, NULL);
+    bool same = ours != NULL && strcmp(ours, table_text(answer, "configuration")) == 0;
+    free(ours);
+    return arguments->socket != NULL || same;
+}
+
+static enum status ask(const struct arguments *arguments, struct remote *remote,
+                       const struct remote_call *call, json_t **out)
+{
+    struct error error = {0};
+    json_t *answer = NULL;
+    enum status status = remote_ask(remote, call, &answer, &error);
+    if (status == STATUS_OK && !is_same(arguments, answer))
+        status = STATUS_UNAVAILABLE;
+    else if (status == STATUS_INVALID)
+        output_complaint(table_text(answer, "error"));
+    else if (status != STATUS_OK && arguments->socket != NULL)
+        output_complaint(error.text);
+    if (status == STATUS_OK)
+        *out = json_incref(answer);
+    json_decref(answer);
+    if (status == STATUS_OK || arguments->socket == NULL)
+        return status == STATUS_OK ? status : STATUS_UNAVAILABLE;
+    return STATUS_INVALID;
+}
+
+enum status explain_live(const struct arguments *arguments, const char *purpose,
+                         const struct envelope *envelope, json_t **out)
+{
+    struct problems problems = {0};
+    char *socket = remote_socket(arguments, &problems);
+    struct remote *remote = socket == NULL ? NULL : remote_new(socket);
+    json_t *body = make_body(envelope);
+    enum status status = STATUS_UNAVAILABLE;
+    const struct remote_call call = {.method = "POST",
+                                     .path = "/v1/explain",
+                                     .purpose = purpose,
+                                     .body = body,
+                                     .timeout_s = TIMEOUT_S};
+    if (remote != NULL && body != NULL)
+        status = ask(arguments, remote, &call, out);
+    json_decref(body);
+    remote_free(remote);
+    free(socket);
+    problems_clear(&problems); /* whoever explains without the daemon tells them */
+    return status;
+}

@@ -1,0 +1,68 @@
+/* mailbrake(1): finds the verb and hands over. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "cli/arguments.h"
+#include "cli/verbs.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} verbs[] = {
+    {"check", verb_check, "check                  the configuration and its lists"},
+    {"explain", verb_explain,
+     "explain --from A --to B...  what would happen to a message, and why"},
+    {"status", verb_status, "status                 how the daemon is"},
+    {"lists", verb_lists, "lists [ADDRESS]        mailing lists and their sizes"},
+    {"quarantine", verb_quarantine,
+     "quarantine list | show ID | release|refuse|delete ID... | sync"},
+    {"incidents", verb_incidents,
+     "incidents [list] [--all] | show I | close I | allow I --for 4h"},
+    {"brake", verb_brake, "brake list | set KEY [--for 4h] | clear KEY"},
+    {"limits", verb_limits, "limits show SUBJECT | reset SUBJECT"},
+    {"reload", verb_reload, "reload                 reads the configuration anew"},
+    {"audit", verb_audit, "audit [--since 2h]     who did what"},
+    {"replay", verb_replay,
+     "replay SCENARIO        a storm, on a simulated clock, against these rules"},
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
+
+static int usage(FILE *out, int status)
+{
+    (void)fputs("usage: mailbrake VERB [-c FILE] [--json] ...\n\n", out);
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        (void)fprintf(out, "  %s\n", verbs[i].help);
+    (void)fputs("\nmailbrake VERB --help says how a verb is used. --purpose TEXT says "
+                "what for: it\n"
+                "stands in the audit. mailbrake(1) has it all.\n",
+                out);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* a store that goes away is an answer, not the end */
+    if (argc < 2)
+        return usage(stderr, EXIT_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return usage(stdout, EXIT_DONE);
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)puts("mailbrake " MAILBRAKE_VERSION);
+        return EXIT_DONE;
+    }
+    if (digest_init() != STATUS_OK) {
+        (void)fputs("mailbrake: no source of random numbers\n", stderr);
+        return EXIT_FAILED;
+    }
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    (void)fprintf(stderr, "mailbrake: no such verb: %s\n", argv[1]);
+    return usage(stderr, EXIT_USAGE);
+}

@@ -1,0 +1,264 @@
+/* Postfix's own program reads its files, so that defaults, continuation lines and $ mean
+ * here what they mean there. Only line numbers are looked up in main.cf itself. */
+#include "cli/postconf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/program.h"
+#include "base/text.h"
+
+#define TIMEOUT_US INT64_C(30000000)
+
+/* "name = value", or "service/type/name = value". */
+struct setting {
+    char *name;
+    char *value;
+};
+
+struct settings_list {
+    struct setting *items;
+    size_t count;
+};
+
+struct postconf {
+    char *main, *master;
+    struct settings_list parameters; /* of main.cf, with the defaults */
+    struct settings_list own;        /* of services */
+    struct postconf_service *services;
+    size_t service_count;
+};
+
+/* ---- what it prints ---- */
+
+/* Takes the output line by line. */
+struct taker {
+    struct postconf *postconf;
+    struct settings_list *list;
+    bool failed; /* without memory */
+};
+
+/* What `postconf -c DIRECTORY -x OPTION` prints, to take. */
+static enum status run(const char *directory, const char *option,
+                       void (*take)(void *context, const char *line), struct taker *taker,
+                       struct error *error)
+{
+    const struct program program = {
+        .words = {"/usr/sbin/postconf", "-c", directory, "-x", option},
+        .take = take,
+        .context = taker,
+    };
+    enum status status = program_run(&program, clock_monotonic_us() + TIMEOUT_US, error);
+    if (status == STATUS_OK && taker->failed)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    return status;
+}
+
+static bool add_setting(struct settings_list *list, const char *line)
+{
+    const char *equals = strstr(line, " =");
+    if (equals == NULL)
+        return true; /* a warning of postconf's */
+    struct setting *items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (items == NULL)
+        return false;
+    list->items = items;
+    struct setting *setting = &items[list->count];
+    setting->name = strndup(line, (size_t)(equals - line));
+    setting->value = strdup(equals + 2 + strspn(equals + 2, " "));
+    if (setting->name == NULL || setting->value == NULL) {
+        free(setting->name);
+        free(setting->value);
+        return false;
+    }
+    list->count++;
+    return true;
+}
+
+static void take_setting(void *context, const char *line)
+{
+    struct taker *taker = context;
+    taker->failed = taker->failed || !add_setting(taker->list, line);
+}
+
+/* "- " is the default of chroot, which compatibility_level 1 turned to no. */
+static bool is_chrooted(const struct postconf *postconf, const char *word)
+{
+    if (strcmp(word, "-") == 0)
+        return strtol(postconf_get(postconf, "compatibility_level"), NULL, 10) < 1;
+    return strcmp(word, "y") == 0;
+}
+
+/* name type private unpriv chroot wakeup maxproc command ... */
+static bool cut_service(struct postconf *postconf, char *line)
+{
+    enum { NAME, TYPE, CHROOT = 4, COMMAND = 7, WORDS };
+    char *words[WORDS];
+    char *save = NULL;
+    for (int i = 0; i < WORDS; i++) {
+        words[i] = strtok_r(i == 0 ? line : NULL, " \t", &save);
+        if (words[i] == NULL)
+            return true;
+    }
+    struct postconf_service *services =
+        realloc(postconf->services, (postconf->service_count + 1) * sizeof *services);
+    if (services == NULL)
+        return false;
+    postconf->services = services;
+    struct postconf_service *service = &services[postconf->service_count++];
+    *service = (struct postconf_service){
+        .name = strdup(words[NAME]),
+        .type = strdup(words[TYPE]),
+        .command = strdup(words[COMMAND]),
+        .chrooted = is_chrooted(postconf, words[CHROOT]),
+    };
+    return service->name != NULL && service->type != NULL && service->command != NULL;
+}
+
+static void take_service(void *context, const char *line)
+{
+    struct taker *taker = context;
+    char *copy = strdup(line);
+    taker->failed = taker->failed || copy == NULL || !cut_service(taker->postconf, copy);
+    free(copy);
+}
+
+enum status postconf_load(const char *directory, struct postconf **out,
+                          struct error *error)
+{
+    struct text main_cf = {0};
+    struct text master_cf = {0};
+    struct postconf *postconf = calloc(1, sizeof *postconf);
+    text_printf(&main_cf, "%s/main.cf", directory);
+    text_printf(&master_cf, "%s/master.cf", directory);
+    if (postconf == NULL || main_cf.failed || master_cf.failed) {
+        text_clear(&main_cf);
+        text_clear(&master_cf);
+        free(postconf);
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    }
+    postconf->main = main_cf.data;
+    postconf->master = master_cf.data;
+    struct taker taker = {.postconf = postconf, .list = &postconf->parameters};
+    enum status status = run(directory, NULL, take_setting, &taker, error);
+    taker.list = &postconf->own;
+    if (status == STATUS_OK)
+        status = run(directory, "-P", take_setting, &taker, error);
+    if (status == STATUS_OK)
+        status = run(directory, "-M", take_service, &taker, error);
+    if (status != STATUS_OK) {
+        postconf_free(postconf);
+        return status;
+    }
+    *out = postconf;
+    return STATUS_OK;
+}
+
+static void clear_settings(struct settings_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i].name);
+        free(list->items[i].value);
+    }
+    free(list->items);
+}
+
+void postconf_free(struct postconf *postconf)
+{
+    if (postconf == NULL)
+        return;
+    for (size_t i = 0; i < postconf->service_count; i++) {
+        free(postconf->services[i].name);
+        free(postconf->services[i].type);
+        free(postconf->services[i].command);
+    }
+    free(postconf->services);
+    clear_settings(&postconf->parameters);
+    clear_settings(&postconf->own);
+    free(postconf->main);
+    free(postconf->master);
+    free(postconf);
+}
+
+/* ---- asking ---- */
+
+static const char *find(const struct settings_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) == 0)
+            return list->items[i].value;
+    }
+    return NULL;
+}
+
+const char *postconf_get(const struct postconf *postconf, const char *name)
+{
+    const char *value = find(&postconf->parameters, name);
+    return value == NULL ? "" : value;
+}
+
+static const char *find_own(const struct postconf *postconf,
+                            const struct postconf_service *service, const char *name)
+{
+    struct text whole = {0};
+    text_printf(&whole, "%s/%s/%s", service->name, service->type, name);
+    const char *value = find(&postconf->own, text_string(&whole));
+    text_clear(&whole);
+    return value;
+}
+
+const char *postconf_seen_by(const struct postconf *postconf,
+                             const struct postconf_service *service, const char *name)
+{
+    const char *own = find_own(postconf, service, name);
+    return own == NULL ? postconf_get(postconf, name) : own;
+}
+
+bool postconf_is_own(const struct postconf *postconf,
+                     const struct postconf_service *service, const char *name)
+{
+    return find_own(postconf, service, name) != NULL;
+}
+
+const struct postconf_service *postconf_services(const struct postconf *postconf,
+                                                 size_t *out_count)
+{
+    *out_count = postconf->service_count;
+    return postconf->services;
+}
+
+static bool sets(const char *line, const char *name)
+{
+    const char *rest = text_after(line, name);
+    return rest != NULL && rest[strspn(rest, " \t")] == '=';
+}
+
+int postconf_line(const struct postconf *postconf, const char *name)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int number = 0;
+    int found = 0;
+    FILE *file = fopen(postconf->main, "re");
+    while (file != NULL && getline(&line, &size, file) >= 0) {
+        number++;
+        if (sets(line, name))
+            found = number;
+    }
+    free(line);
+    if (file != NULL)
+        (void)fclose(file);
+    return found;
+}
+
+const char *postconf_main(const struct postconf *postconf)
+{
+    return postconf->main;
+}
+
+const char *postconf_master(const struct postconf *postconf)
+{
+    return postconf->master;
+}

@@ -1,0 +1,429 @@
+/* What becomes of recipients after we looked: each judge asks whether the value in force
+ * can reach a list. A map whose text can be read is read; of another nobody can tell. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "cli/postmap.h"
+#include "cli/relay_parts.h"
+#include "policy/directory.h"
+
+static const struct domains *own_domains(const struct relay *relay)
+{
+    return &relay->settings->policy.domains;
+}
+
+const struct list *relay_find_list(const struct relay *relay, const char *text)
+{
+    struct address address;
+    struct target target;
+    const char *domain = domains_first(own_domains(relay));
+    if (address_parse(text, strlen(text), &address) != STATUS_OK || address.length == 0 ||
+        address.at == 0)
+        return NULL;
+    if (address.at == address.length &&
+        (domain == NULL || address_qualify(&address, domain) != STATUS_OK))
+        return NULL;
+    directory_find(relay->directory, &address, &target);
+    return target.list == DIRECTORY_NONE ? NULL
+                                         : directory_list(relay->directory, target.list);
+}
+
+static uint64_t size_of(const struct relay *relay, const char *address)
+{
+    const struct list *list = relay_find_list(relay, address);
+    return list == NULL ? 0 : list->size;
+}
+
+/* ---- what a map makes of an address ---- */
+
+/* What was found in one parameter: the first that is surely wrong, and the first of which
+ * nobody can tell. */
+struct findings {
+    const struct relay_setting *setting;
+    char key[300], value[300];
+    uint64_t people;
+    size_t count;
+    char unclear[300];
+};
+
+static void find_sure(struct findings *findings, const char *key, const char *value,
+                      uint64_t people)
+{
+    if (findings->count++ > 0)
+        return;
+    (void)snprintf(findings->key, sizeof findings->key, "%.299s", key);
+    (void)snprintf(findings->value, sizeof findings->value, "%.299s", value);
+    findings->people = people;
+}
+
+static void find_unclear(struct findings *findings, const char *value)
+{
+    if (findings->unclear[0] == '\0')
+        (void)snprintf(findings->unclear, sizeof findings->unclear, "%.299s", value);
+}
+
+/* An address with parts that are only known when mail comes: in another domain it is one
+ * copy that goes out. */
+static bool may_be_ours(const struct relay *relay, const char *value)
+{
+    char domain[300];
+    const char *at = strrchr(value, '@');
+    if (at == NULL || strchr(at, '$') != NULL)
+        return true;
+    (void)snprintf(domain, sizeof domain, "%s", at + 1);
+    text_lower_all(domain, strlen(domain));
+    return domains_have(own_domains(relay), domain);
+}
+
+/* Every list of one domain must be known in the other as well. */
+static void judge_rename(struct findings *findings, const char *from, const char *to)
+{
+    const struct relay *relay = findings->setting->relay;
+    uint32_t count = directory_list_count(relay->directory);
+    for (uint32_t i = 0; i < count; i++) {
+        char before[700];
+        char after[700];
+        const char *address = directory_list(relay->directory, i)->address;
+        int length = (int)strcspn(address, "@");
+        if (length == 0 || length > 300)
+            continue;
+        (void)snprintf(before, sizeof before, "%.*s@%.300s", length, address, from);
+        (void)snprintf(after, sizeof after, "%.*s@%.300s", length, address, to);
+        uint64_t people = size_of(relay, after);
+        if (people > size_of(relay, before))
+            find_sure(findings, before, after, people);
+    }
+}
+
+/* One address becomes one other. */
+static void take_rewriting(void *context, const struct postmap_entry *entry)
+{
+    struct findings *findings = context;
+    const struct relay *relay = findings->setting->relay;
+    const char *key = entry->key == NULL ? "every address" : entry->key;
+    bool plain = entry->key != NULL && !entry->pattern;
+    char value[700];
+    words_first(entry->value, strlen(entry->value), value, sizeof value);
+    if (text_after(value, "%1@") != NULL) /* Sendmail's "@domain" */
+        memmove(value, value + 2, strlen(value + 2) + 1);
+    if (entry->pattern && strchr(value, '$') != NULL) {
+        if (may_be_ours(relay, value))
+            find_unclear(findings, value);
+    } else if (value[0] == '@' && plain && key[0] == '@') {
+        judge_rename(findings, key + 1, value + 1);
+    } else if (value[0] == '@') {
+        if (may_be_ours(relay, value))
+            find_unclear(findings, value);
+    } else {
+        uint64_t people = size_of(relay, value);
+        if (people > (plain && key[0] != '@' ? size_of(relay, key) : 0))
+            find_sure(findings, key, value, people);
+    }
+}
+
+/* A copy more for one address. */
+static void take_copy(void *context, const struct postmap_entry *entry)
+{
+    struct findings *findings = context;
+    const struct relay *relay = findings->setting->relay;
+    char value[700];
+    words_first(entry->value, strlen(entry->value), value, sizeof value);
+    uint64_t people = size_of(relay, value);
+    if (entry->pattern && strchr(value, '$') != NULL && may_be_ours(relay, value))
+        find_unclear(findings, value);
+    else if (people > 0)
+        find_sure(findings, entry->key == NULL ? "everybody" : entry->key, value, people);
+}
+
+/* Calls for each table of the value; the rest is not a table. */
+static void each_table(const struct relay_setting *setting,
+                       void (*call)(const struct relay_setting *setting,
+                                    const char *table, void *context),
+                       void *context)
+{
+    struct words words = words_of(setting->value);
+    const char *at;
+    size_t length;
+    while (words_next(&words, &at, &length)) {
+        char table[RELAY_TABLE_SIZE];
+        if (length >= sizeof table)
+            continue;
+        (void)snprintf(table, sizeof table, "%.*s", (int)length, at);
+        if (!postmap_is_table(table))
+            continue;
+        relay_check_age(setting, table);
+        call(setting, table, context);
+    }
+}
+
+struct reading {
+    void (*take)(void *context, const struct postmap_entry *entry);
+    struct findings *findings;
+};
+
+static void read_table(const struct relay_setting *setting, const char *table,
+                       void *context)
+{
+    const struct reading *reading = context;
+    char unknown[RELAY_TABLE_SIZE];
+    (void)setting;
+    if (!postmap_read(table, reading->take, reading->findings, unknown, sizeof unknown))
+        relay_say(
+            setting, RELAY_MAYBE,
+            "Mailbrake cannot read %.200s: an address that it turns into a list, or "
+            "adds one to, counts as one recipient; put into %s only maps that can be "
+            "read as text, and see that it names mailboxes",
+            unknown, setting->name);
+}
+
+/* Also of Sendmail's virtusertable. */
+void relay_judge_rewriting(const struct relay_setting *setting)
+{
+    struct findings findings = {.setting = setting};
+    struct reading reading = {take_rewriting, &findings};
+    each_table(setting, read_table, &reading);
+    if (findings.count > 0)
+        relay_say(setting, RELAY_SURE,
+                  "%s becomes the list %s (%llu people) after Mailbrake has looked, and "
+                  "counts as one recipient (%zu such lines); write into a virtual(5) "
+                  "file that lists names: %s %s",
+                  findings.key, findings.value, (unsigned long long)findings.people,
+                  findings.count, findings.key, findings.value);
+    if (findings.unclear[0] != '\0')
+        relay_say(
+            setting, RELAY_MAYBE,
+            "addresses become %s after Mailbrake has looked, which may be lists, and "
+            "count as one recipient; write those lists into a virtual(5) file that "
+            "lists names: OLD-ADDRESS NEW-ADDRESS",
+            findings.unclear);
+}
+
+void relay_judge_canonical(const struct relay_setting *setting)
+{
+    if (relay_has_word(relay_beside(setting, "canonical_classes"), "envelope_recipient"))
+        relay_judge_rewriting(setting);
+}
+
+void relay_judge_recipient_canonical(const struct relay_setting *setting)
+{
+    if (relay_has_word(relay_beside(setting, "recipient_canonical_classes"),
+                       "envelope_recipient"))
+        relay_judge_rewriting(setting);
+}
+
+/* user@host.domain becomes user@domain for every host. */
+void relay_judge_masquerade(const struct relay_setting *setting)
+{
+    struct words words = words_of(setting->value);
+    const char *at;
+    size_t length;
+    if (!relay_has_word(relay_beside(setting, "masquerade_classes"),
+                        "envelope_recipient"))
+        return;
+    struct findings findings = {.setting = setting};
+    while (words_next(&words, &at, &length)) {
+        char domain[300];
+        char below[320];
+        words_first(at, length, domain, sizeof domain);
+        if (domain[0] == '!')
+            continue;
+        (void)snprintf(below, sizeof below, "HOST.%s", domain);
+        judge_rename(&findings, below, domain);
+    }
+    if (findings.count > 0)
+        relay_say(setting, RELAY_SURE,
+                  "%s becomes the list %s (%llu people) after Mailbrake has looked, and "
+                  "counts as one recipient; take envelope_recipient out of "
+                  "masquerade_classes",
+                  findings.key, findings.value, (unsigned long long)findings.people);
+}
+
+/* ---- copies ---- */
+
+static void say_copies(const struct findings *findings)
+{
+    const struct relay_setting *setting = findings->setting;
+    if (findings->count > 0)
+        relay_say(
+            setting, RELAY_SURE,
+            "mail of or to %s also goes to the list %s (%llu people), which Mailbrake "
+            "does not count (%zu such lines); name a mailbox there",
+            findings->key, findings->value, (unsigned long long)findings->people,
+            findings->count);
+    if (findings->unclear[0] != '\0')
+        relay_say(
+            setting, RELAY_MAYBE,
+            "copies go to %s, which may be a list, and Mailbrake does not count it; "
+            "name a mailbox there",
+            findings->unclear);
+}
+
+void relay_judge_bcc(const struct relay_setting *setting)
+{
+    struct findings findings = {.setting = setting};
+    struct reading reading = {take_copy, &findings};
+    each_table(setting, read_table, &reading);
+    say_copies(&findings);
+}
+
+void relay_judge_always_bcc(const struct relay_setting *setting)
+{
+    const struct list *list = relay_find_list(setting->relay, setting->value);
+    if (list != NULL)
+        relay_say(setting, RELAY_SURE,
+                  "each message also goes to the list %s (%llu people), which Mailbrake "
+                  "does not count; name a mailbox: %s = ...",
+                  setting->value, (unsigned long long)list->size, setting->name);
+}
+
+/* Whoever is not there. */
+void relay_judge_luser(const struct relay_setting *setting)
+{
+    const struct relay *relay = setting->relay;
+    if (strchr(setting->value, '$') != NULL) {
+        if (may_be_ours(relay, setting->value))
+            relay_say(setting, RELAY_MAYBE,
+                      "mail to whom nobody knows goes to %s, which may be a list, and "
+                      "Mailbrake counts one recipient; name a mailbox: luser_relay = ...",
+                      setting->value);
+        return;
+    }
+    const struct list *list = relay_find_list(relay, setting->value);
+    if (list != NULL)
+        relay_say(setting, RELAY_SURE,
+                  "mail to whom nobody knows goes to the list %s (%llu people), and "
+                  "Mailbrake counts one recipient; name a mailbox: luser_relay = ...",
+                  setting->value, (unsigned long long)list->size);
+}
+
+/* ---- actions of header_checks(5) and access(5) ---- */
+
+/* The address behind "REDIRECT" or "BCC"; NULL when the action is another. */
+static const char *action_address(const char *value)
+{
+    static const char *const actions[] = {"REDIRECT ", "BCC "};
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        size_t length = strlen(actions[i]);
+        if (strncasecmp(value, actions[i], length) == 0)
+            return value + length + strspn(value + length, " ");
+    }
+    return NULL;
+}
+
+static void take_action(void *context, const struct postmap_entry *entry)
+{
+    const struct findings *findings = context;
+    const char *address = action_address(entry->value);
+    const struct postmap_entry copy = {entry->key, address, entry->pattern};
+    if (strncasecmp(entry->value, "FILTER ", strlen("FILTER ")) == 0)
+        *findings->setting->relay->has_filter = true;
+    if (address != NULL)
+        take_copy(context, &copy);
+}
+
+static void say_actions(const struct findings *findings)
+{
+    const struct relay_setting *setting = findings->setting;
+    if (findings->count > 0)
+        relay_say(setting, RELAY_SURE,
+                  "%s: REDIRECT or BCC sends mail to the list %s (%llu people) after "
+                  "Mailbrake has looked (%zu such lines); name a mailbox there",
+                  findings->key, findings->value, (unsigned long long)findings->people,
+                  findings->count);
+    if (findings->unclear[0] != '\0')
+        relay_say(setting, RELAY_MAYBE,
+                  "REDIRECT or BCC sends mail to %s after Mailbrake has looked, and that "
+                  "may be a list; name a mailbox there",
+                  findings->unclear);
+}
+
+/* An action in a map that can't be read would be a strange place for a list. */
+static void read_actions(const struct relay_setting *setting, const char *table,
+                         void *context)
+{
+    char unknown[RELAY_TABLE_SIZE];
+    (void)setting;
+    (void)postmap_read(table, take_action, context, unknown, sizeof unknown);
+}
+
+void relay_judge_checks(const struct relay_setting *setting)
+{
+    struct findings findings = {.setting = setting};
+    each_table(setting, read_actions, &findings);
+    say_actions(&findings);
+}
+
+/* Tables stand among the restrictions' names, also in braces. */
+void relay_judge_restrictions(const struct relay_setting *setting)
+{
+    struct words words = words_of(setting->value);
+    struct findings findings = {.setting = setting};
+    const char *at;
+    size_t length;
+    while (words_next(&words, &at, &length)) {
+        char item[RELAY_TABLE_SIZE];
+        struct relay_setting inner = *setting;
+        if (at[0] != '{' || length < 2 || length >= sizeof item)
+            continue;
+        (void)snprintf(item, sizeof item, "%.*s", (int)length - 2, at + 1);
+        inner.value = item;
+        each_table(&inner, read_actions, &findings);
+    }
+    each_table(setting, read_actions, &findings);
+    say_actions(&findings);
+}
+
+/* Each class is a parameter of its own name. */
+void relay_judge_classes(const struct relay_setting *setting)
+{
+    struct words words = words_of(setting->value);
+    const char *at;
+    size_t length;
+    while (words_next(&words, &at, &length)) {
+        char name[300];
+        struct relay_setting class = *setting;
+        words_first(at, length, name, sizeof name);
+        class.name = name;
+        class.value = relay_beside(setting, name);
+        relay_judge_restrictions(&class);
+    }
+}
+
+/* ---- filters, macros ---- */
+
+/* A program that gets mail from pipe(8) gives it back with sendmail(1) as a rule. */
+void relay_judge_filter(const struct relay_setting *setting)
+{
+    size_t count;
+    const struct postconf_service *services =
+        postconf_services(setting->relay->postconf, &count);
+    size_t length = strcspn(setting->value, ":");
+    for (size_t i = 0; i < count && setting->value[0] != '\0'; i++) {
+        if (strcmp(services[i].command, "pipe") == 0 &&
+            strlen(services[i].name) == length &&
+            strncmp(services[i].name, setting->value, length) == 0)
+            relay_say(
+                setting, RELAY_MAYBE,
+                "what the program of %s gives back with sendmail(1) is judged and "
+                "charged again; let it give mail back by SMTP to a port of its own, "
+                "with: -o receive_override_options=no_milters",
+                services[i].name);
+    }
+}
+
+/* A macro that Postfix makes up is the identity of all who have none. */
+void relay_judge_macros(const struct relay_setting *setting)
+{
+    static const char *const names[] = {"auth_authen", "mail_addr", "rcpt_addr",
+                                        "mail_mailer"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strstr(setting->value, names[i]) != NULL)
+            relay_say(
+                setting, RELAY_SURE,
+                "a default for {%s} makes mail look as if it came from somebody, or "
+                "went to somebody, else; take it out of milter_macro_defaults",
+                names[i]);
+    }
+}

@@ -1,0 +1,94 @@
+/* Every parameter of postconf(5) that adds, rewrites or redirects recipients after a
+ * milter saw them, or keeps mail from it. One table: what is not in it was looked at and
+ * can't make one recipient many, or is none of these:
+ *
+ *   relayhost, mailbox_command, smtp_generic_maps and their like send one copy on, and so
+ *   do transports other than local(8); a program that sends mail anew meets the milters;
+ *   sender_canonical_maps and smtpd_sender_login_maps are about senders;
+ *   relocated_maps, local_recipient_maps and access maps that only refuse make it less;
+ *   smtpd_command_filter and address rewriting by trivial-rewrite come before a milter;
+ *   propagate_unmatched_extensions, prepend_delivered_header and expand_owner_alias
+ * change how a recipient is written, not how many there are. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/relay_parts.h"
+
+static const struct row {
+    const char *name;
+    const char *program; /* whose -o in master.cf counts */
+    relay_judge *judge;
+} rows[] = {
+    {"mydestination", "trivial-rewrite", relay_judge_domains},
+    {"recipient_delimiter", "cleanup", relay_judge_delimiter},
+    {"recipient_delimiter", "local", relay_judge_delimiter},
+    {"transport_maps", "trivial-rewrite", relay_judge_transport_maps},
+    {"virtual_transport", "trivial-rewrite", relay_judge_transport},
+    {"relay_transport", "trivial-rewrite", relay_judge_transport},
+    {"default_transport", "trivial-rewrite", relay_judge_transport},
+    {"alias_maps", "local", relay_judge_aliases},
+    {"virtual_alias_maps", "cleanup", relay_judge_virtual},
+    {"canonical_maps", "cleanup", relay_judge_canonical},
+    {"recipient_canonical_maps", "cleanup", relay_judge_recipient_canonical},
+    {"masquerade_domains", "cleanup", relay_judge_masquerade},
+    {"always_bcc", "cleanup", relay_judge_always_bcc},
+    {"sender_bcc_maps", "cleanup", relay_judge_bcc},
+    {"recipient_bcc_maps", "cleanup", relay_judge_bcc},
+    {"header_checks", "cleanup", relay_judge_checks},
+    {"mime_header_checks", "cleanup", relay_judge_checks},
+    {"nested_header_checks", "cleanup", relay_judge_checks},
+    {"body_checks", "cleanup", relay_judge_checks},
+    {"milter_header_checks", "cleanup", relay_judge_checks},
+    {"smtpd_client_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_helo_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_sender_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_relay_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_recipient_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_data_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_end_of_data_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_restriction_classes", "smtpd", relay_judge_classes},
+    {"content_filter", "smtpd", relay_judge_filter},
+    {"content_filter", "pickup", relay_judge_filter},
+    {"content_filter", "qmqpd", relay_judge_filter},
+    {"milter_macro_defaults", "smtpd", relay_judge_macros},
+    {"milter_macro_defaults", "cleanup", relay_judge_macros},
+    {"luser_relay", "local", relay_judge_luser},
+    {"forward_path", "local", relay_judge_forward},
+};
+
+static void judge(const struct relay *relay, const struct row *row,
+                  const struct postconf_service *service)
+{
+    const struct relay_setting setting = {
+        .relay = relay,
+        .service = service,
+        .name = row->name,
+        .value = service == NULL ? postconf_get(relay->postconf, row->name)
+                                 : postconf_seen_by(relay->postconf, service, row->name),
+    };
+    row->judge(&setting);
+}
+
+/* The value of main.cf counts once, unless each of the services has its own. Which
+ * classes a rewriting is for may be a service's own as well, so each is judged for
+ * itself; what was said already is not said again. */
+static void check_row(const struct relay *relay, const struct row *row)
+{
+    size_t count;
+    size_t found = 0;
+    const struct postconf_service *services = postconf_services(relay->postconf, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(services[i].command, row->program) != 0)
+            continue;
+        found++;
+        judge(relay, row, &services[i]);
+    }
+    if (found == 0)
+        judge(relay, row, NULL);
+}
+
+void relay_check_table(const struct relay *relay)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_row(relay, &rows[i]);
+}

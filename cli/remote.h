@@ -1,0 +1,43 @@
+/* mailbrake(1) as a client of the control API. */
+#ifndef CLI_REMOTE_H
+#define CLI_REMOTE_H
+
+#include <jansson.h>
+
+#include "base/problems.h"
+#include "base/text.h"
+#include "cli/arguments.h"
+
+struct remote;
+
+/* What to ask. Borrowed. */
+struct remote_call {
+    const char *method;
+    const char *path;    /* with its parameters, escaped: remote_add_escaped */
+    const char *purpose; /* NULL: none said */
+    const json_t *body;  /* NULL: none */
+    int timeout_s;       /* 0: as long as it takes to work through a long queue */
+};
+
+/* The path of --socket, or else the configuration's, for free(3); NULL with the reasons
+ * in problems. */
+char *remote_socket(const struct arguments *arguments, struct problems *problems);
+
+/* socket is copied. NULL without memory. */
+struct remote *remote_new(const char *socket);
+void remote_free(struct remote *remote);
+
+/* Asks and waits; on a terminal it says how far a long work is. OK with the answer (owned
+ * by the caller) when the daemon did it; INVALID with its answer, which says "error",
+ * when it did not; UNAVAILABLE when it does not answer, NOMEM; then the text is in error.
+ */
+enum status remote_ask(struct remote *remote, const struct remote_call *call,
+                       json_t **out_answer, struct error *error) MUST_CHECK;
+
+/* The same for verbs: NULL after a message on stderr when it was not done. */
+json_t *remote_do(struct remote *remote, const struct remote_call *call);
+
+/* Adds a part of a path, or the value of a parameter. */
+void remote_add_escaped(struct text *path, const char *part);
+
+#endif

@@ -1,0 +1,394 @@
+/* mailbrake quarantine: what is held, and what becomes of it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/grid.h"
+#include "base/output.h"
+#include "cli/dialogue.h"
+#include "cli/hold.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "engine/json_output.h"
+
+static int usage(void)
+{
+    return arguments_usage(
+        "usage: mailbrake quarantine list [--incident I] [--all]\n"
+        "       mailbrake quarantine show ID\n"
+        "       mailbrake quarantine release|refuse|delete ID... | --incident I\n"
+        "       mailbrake quarantine sync\n");
+}
+
+/* As the ledger makes them; anything else (ALL, -, a path) is not even asked for. */
+static bool is_id(const char *text)
+{
+    return strlen(text) == DIGEST_ID_SIZE - 1 &&
+           strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
+}
+
+/* False, and said, for anything else. */
+static bool expect_id(const char *text)
+{
+    char line[200];
+    if (is_id(text))
+        return true;
+    (void)snprintf(line, sizeof line, "\"%.100s\" is no id of a held message", text);
+    output_complaint(line);
+    return false;
+}
+
+/* ---- looking ---- */
+
+/* The state is of interest only where it is not the same for all. */
+static const struct grid_column columns[] = {
+    {"ID", GRID_KEY},       {"HELD", GRID_TEXT},    {"RULE", GRID_TEXT},
+    {"REACH", GRID_NUMBER}, {"INCIDENT", GRID_KEY}, {"FROM", GRID_TEXT},
+    {"LISTS", GRID_TEXT},   {"STATE", GRID_TEXT},
+};
+
+enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
+
+static void add_hold(struct grid *grid, const json_t *hold, bool with_state)
+{
+    char lists[HOLD_LISTS_SIZE];
+    grid_add(grid, table_text(hold, "id"));
+    grid_add_instant(grid, table_text(hold, "held_at"));
+    grid_add(grid, table_text(hold, "rule"));
+    hold_add_reach(grid, hold);
+    grid_add(grid, table_text(hold, "incident"));
+    grid_add(grid, table_text(hold, "identity"));
+    grid_add(grid, hold_lists(hold, lists));
+    if (with_state)
+        grid_add(grid, table_text(hold, "state"));
+}
+
+static bool is_held(const json_t *hold)
+{
+    return strcmp(table_text(hold, "state"), "held") == 0;
+}
+
+static void print_table(const json_t *answer, const char *none)
+{
+    size_t i;
+    const json_t *hold;
+    size_t held = 0;
+    long long reach = 0;
+    bool known = true;
+    const json_t *holds = json_object_get(answer, "holds");
+    json_array_foreach(holds, i, hold)
+    {
+        held += is_held(hold);
+        reach += is_held(hold) ? table_number(hold, "reach") : 0;
+        known = known && (!is_held(hold) || hold_knows_reach(hold));
+    }
+    if (json_array_size(holds) > 0) {
+        bool with_state = held < json_array_size(holds);
+        struct grid *grid = grid_new(columns, COLUMN_COUNT - !with_state);
+        json_array_foreach(holds, i, hold) add_hold(grid, hold, with_state);
+        grid_print(grid, 0);
+    }
+    if (held == 0)
+        (void)puts(none);
+    else if (!known && reach == 0)
+        (void)printf("%zu %s held; how many copies %s would be is not known.\n", held,
+                     table_plural((long long)held, "message is", "messages are"),
+                     table_plural((long long)held, "it", "they"));
+    else
+        (void)printf("%zu %s held; released, %s would be %s%lld %s of mail.\n", held,
+                     table_plural((long long)held, "message is", "messages are"),
+                     table_plural((long long)held, "it", "they"),
+                     known ? "" : "at least ", reach,
+                     table_plural(reach, "copy", "copies"));
+}
+
+static void print_holds(const json_t *answer)
+{
+    print_table(answer, "No message is held.");
+}
+
+/* It may be mistyped. */
+static void print_holds_of_incident(const json_t *answer)
+{
+    print_table(answer, "No message of this incident is held.");
+}
+
+static int list(struct dialogue *dialogue)
+{
+    const char *path =
+        dialogue->all ? "/v1/holds?all=1&incident=%s" : "/v1/holds?incident=%s";
+    if (dialogue->incident == NULL)
+        path = dialogue->all ? "/v1/holds?all=1" : "/v1/holds";
+    return dialogue_show(
+        dialogue, dialogue_ask(dialogue, "GET", path, dialogue->incident, NULL),
+        dialogue->incident == NULL ? print_holds : print_holds_of_incident);
+}
+
+/* What shows all of the message, on the relay that holds it. An id of another shape never
+ * came from an MTA, and is no word for a shell. */
+static void print_command(const json_t *hold)
+{
+    const char *command = table_text(hold, "command");
+    if (command[0] != '\0')
+        table_field("to read it", command);
+}
+
+static void print_whole_hold(const json_t *hold)
+{
+    const json_t *release = json_object_get(hold, "release");
+    const char *sender = table_text(hold, "sender");
+    table_field("message", table_text(hold, "id"));
+    table_field("state", table_text(hold, "state"));
+    table_instant("held since", table_text(hold, "held_at"));
+    table_field("rule", table_text(hold, "rule"));
+    table_field("incident", table_text(hold, "incident"));
+    table_field("identity", table_text(hold, "identity"));
+    table_field("MAIL FROM", sender[0] == '\0' ? "<>" : sender);
+    table_strings("addressed to", json_object_get(hold, "addressed"),
+                  table_number(hold, "addressed_count"));
+    table_strings("lists", json_object_get(hold, "lists"),
+                  table_number(hold, "list_count"));
+    if (hold_knows_reach(hold))
+        (void)printf("%-14s %lld %s\n", "reach", table_number(hold, "reach"),
+                     table_plural(table_number(hold, "reach"), "mailbox", "mailboxes"));
+    else
+        table_field("reach", "not known: it was accepted before and pulled back");
+    (void)printf("%-14s %s of ", "queue", table_text(hold, "queue_id"));
+    output_escaped(table_text(hold, "host"));
+    (void)fputc('\n', stdout);
+    print_command(hold);
+    table_field("if refused", json_is_true(json_object_get(hold, "tell"))
+                                  ? "the sender is told"
+                                  : "nobody is told: the sender may be forged, or "
+                                    "can't be written to");
+    table_field("if released", table_text(release, "text"));
+}
+
+static int show(struct dialogue *dialogue)
+{
+    const char *id = dialogue_word(dialogue, 1);
+    if (!expect_id(id))
+        return EXIT_FAILED;
+    return dialogue_show(dialogue,
+                         dialogue_ask(dialogue, "GET", "/v1/holds/%s", id, NULL),
+                         print_whole_hold);
+}
+
+/* ---- deciding ---- */
+
+/* {"id", "ok"} or {"id", "ok", "error"} */
+static json_t *decide_one(struct dialogue *dialogue, const char *verb, const char *id)
+{
+    struct error error = {0};
+    struct text path = {0};
+    json_t *answer = NULL;
+    text_add_string(&path, "/v1/holds/");
+    remote_add_escaped(&path, id);
+    text_printf(&path, "/%s", verb);
+    const struct remote_call call = {
+        .method = "POST", .path = text_string(&path), .purpose = dialogue->purpose};
+    enum status status = remote_ask(dialogue->remote, &call, &answer, &error);
+    text_clear(&path);
+    const char *said = table_text(answer, "error");
+    json_t *result =
+        status == STATUS_OK
+            ? json_pack("{s:o, s:b, s:O*}", "id", json_output_string(id), "ok", 1,
+                        "untold", json_object_get(answer, "untold"))
+            : json_pack("{s:o, s:b, s:o}", "id", json_output_string(id), "ok", 0, "error",
+                        json_output_string(said[0] != '\0' ? said : error.text));
+    json_decref(answer);
+    return result;
+}
+
+/* Several in one request, so that it is one action in the audit. NULL after a message on
+ * stderr. */
+static json_t *decide_many(struct dialogue *dialogue, const char *verb)
+{
+    const char *id;
+    struct text path = {0};
+    json_t *ids = json_array();
+    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++)
+        (void)json_array_append_new(ids, json_output_string(id));
+    json_t *body = json_pack("{s:o}", "ids", ids);
+    text_printf(&path, "/v1/holds/%s", verb);
+    json_t *answer = dialogue_ask(dialogue, "POST", text_string(&path), NULL, body);
+    json_decref(body);
+    text_clear(&path);
+    return answer;
+}
+
+static json_t *decide_alone(struct dialogue *dialogue, const char *verb)
+{
+    json_t *result = decide_one(dialogue, verb, dialogue_word(dialogue, 1));
+    bool ok = json_is_true(json_object_get(result, "ok"));
+    return json_pack("{s:[o], s:i, s:i}", "results", result, "done", ok ? 1 : 0, "failed",
+                     ok ? 0 : 1);
+}
+
+/* The words, or all of an incident. */
+static json_t *decide_all(struct dialogue *dialogue, const char *verb)
+{
+    struct text path = {0};
+    if (dialogue->incident == NULL && dialogue->arguments.word_count == 2)
+        return decide_alone(dialogue, verb);
+    if (dialogue->incident == NULL)
+        return decide_many(dialogue, verb);
+    text_printf(&path, "/v1/incidents/%%s/%s", verb);
+    json_t *answer =
+        dialogue_ask(dialogue, "POST", text_string(&path), dialogue->incident, NULL);
+    text_clear(&path);
+    return answer;
+}
+
+/* One line for each, failures to stderr. */
+static void print_results(const json_t *answer, const char *past)
+{
+    size_t i;
+    const json_t *result;
+    const json_t *results = json_object_get(answer, "results");
+    json_array_foreach(results, i, result)
+    {
+        const char *id = table_text(result, "id");
+        if (!json_is_true(json_object_get(result, "ok"))) {
+            output_complaint(table_text(result, "error"));
+            continue;
+        }
+        output_escaped(id);
+        (void)printf(" %s%s\n", past,
+                     json_is_true(json_object_get(result, "untold"))
+                         ? ", but its sender could not be told"
+                         : "");
+    }
+    long long done = table_number(answer, "done");
+    if (json_array_size(results) == 0)
+        (void)puts("Nothing of this incident is held.");
+    else if (json_array_size(results) > 1)
+        (void)printf("%lld %s %s, %lld failed.\n", done,
+                     table_plural(done, "message", "messages"), past,
+                     table_number(answer, "failed"));
+}
+
+static const char *const decisions[][2] = {
+    {"release", "released"}, {"refuse", "refused"}, {"delete", "deleted"}};
+
+/* One wrong word, and nothing is done: it was meant otherwise. */
+static bool are_ids(const struct dialogue *dialogue)
+{
+    const char *id;
+    bool valid = true;
+    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++) {
+        if (!expect_id(id))
+            valid = false;
+    }
+    return valid;
+}
+
+static int decide(struct dialogue *dialogue, const char *const decision[2])
+{
+    if (!are_ids(dialogue))
+        return EXIT_FAILED;
+    json_t *answer = decide_all(dialogue, decision[0]);
+    if (answer == NULL)
+        return EXIT_FAILED;
+    bool failed = table_number(answer, "failed") > 0;
+    if (!dialogue->arguments.json) {
+        print_results(answer, decision[1]);
+        json_decref(answer);
+    } else if (!json_output_print(answer)) {
+        failed = true;
+    }
+    return failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Those that could not be looked at, to stderr. */
+static void print_failures(const json_t *answer)
+{
+    size_t i;
+    const json_t *failure;
+    const json_t *failures = json_object_get(answer, "failures");
+    json_array_foreach(failures, i, failure)
+    {
+        const char *id = table_text(failure, "queue_id");
+        const char *why = table_text(failure, "error");
+        char line[600];
+        bool named = strncmp(why, id, strlen(id)) == 0;
+        (void)snprintf(line, sizeof line, "%s%s%s", named ? "" : id, named ? "" : ": ",
+                       why);
+        output_complaint(line);
+    }
+    long long failed = table_number(answer, "failed");
+    if (failed > (long long)json_array_size(failures)) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "mailbrake: and %lld more\n",
+                      failed - (long long)json_array_size(failures));
+    }
+}
+
+static void print_sync(const json_t *answer)
+{
+    long long ended = table_number(answer, "ended");
+    (void)printf("%lld on hold in the queue: %lld known, %lld recorded anew, %lld not "
+                 "Mailbrake's, %lld failed.\n%lld %s ended: not on hold any more.\n",
+                 table_number(answer, "in_queue"), table_number(answer, "known"),
+                 table_number(answer, "restored"), table_number(answer, "foreign"),
+                 table_number(answer, "failed"), ended,
+                 table_plural(ended, "record", "records"));
+    print_failures(answer);
+    long long spared = table_number(answer, "spared");
+    if (spared > 0)
+        (void)printf("%lld %s left alone: not on hold here, but perhaps on another relay "
+                     "of this name.\n",
+                     spared, table_plural(spared, "record", "records"));
+}
+
+static int sync(struct dialogue *dialogue)
+{
+    json_t *answer = dialogue_ask(dialogue, "POST", "/v1/sync", NULL, NULL);
+    bool complete = table_number(answer, "failed") == 0;
+    int result = dialogue_show(dialogue, answer, print_sync);
+    return complete ? result : EXIT_FAILED;
+}
+
+static int run(struct dialogue *dialogue, const char *what)
+{
+    if (strcmp(what, "list") == 0)
+        return list(dialogue);
+    if (strcmp(what, "show") == 0)
+        return show(dialogue);
+    if (strcmp(what, "sync") == 0)
+        return sync(dialogue);
+    for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
+        if (strcmp(what, decisions[i][0]) == 0)
+            return decide(dialogue, decisions[i]);
+    }
+    return usage();
+}
+
+/* The words that each needs. */
+static bool is_complete(const struct dialogue *dialogue, const char *what)
+{
+    int words = dialogue->arguments.word_count;
+    if (strcmp(what, "list") == 0)
+        return words == 1;
+    if (dialogue->all)
+        return false;
+    if (strcmp(what, "sync") == 0)
+        return words == 1 && dialogue->incident == NULL;
+    if (strcmp(what, "show") == 0)
+        return words == 2 && dialogue->incident == NULL;
+    return dialogue->incident == NULL ? words > 1 : words == 1;
+}
+
+int verb_quarantine(int argc, char **argv)
+{
+    struct dialogue dialogue;
+    if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_INCIDENT | DIALOGUE_ALL) !=
+        STATUS_OK)
+        return usage();
+    const char *what = dialogue_word(&dialogue, 0);
+    if (what == NULL || !is_complete(&dialogue, what))
+        return usage();
+    int result = dialogue_open(&dialogue) ? run(&dialogue, what) : EXIT_FAILED;
+    dialogue_close(&dialogue);
+    return result;
+}

@@ -1,0 +1,73 @@
+/* mailbrake reload: the configuration anew, now. */
+#include <stdio.h>
+
+#include "base/output.h"
+#include "cli/dialogue.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "engine/json_output.h"
+
+static void take(struct problems *problems, const json_t *array, bool warnings)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(array, i, item)
+    {
+        const char *file = table_text(item, "file");
+        int line = (int)table_number(item, "line");
+        const char *text = table_text(item, "text");
+        if (warnings)
+            problems_warning(problems, file, line, "%s", text);
+        else
+            problems_error(problems, file, line, "%s", text);
+    }
+}
+
+/* The daemon's problems as check prints its own. */
+static void print_problems(const json_t *answer)
+{
+    struct problems problems = {0};
+    take(&problems, json_object_get(answer, "warnings"), true);
+    take(&problems, json_object_get(answer, "errors"), false);
+    output_problems(&problems);
+    problems_clear(&problems);
+}
+
+static int reload(struct dialogue *dialogue)
+{
+    struct error error = {0};
+    json_t *answer = NULL;
+    const struct remote_call call = {
+        .method = "POST", .path = "/v1/reload", .purpose = dialogue->purpose};
+    enum status status = remote_ask(dialogue->remote, &call, &answer, &error);
+    bool ok = status == STATUS_OK;
+    const char *refusal = table_text(answer, "error");
+    if (answer == NULL || refusal[0] != '\0') {
+        output_complaint(answer == NULL ? error.text : refusal);
+        json_decref(answer);
+        return EXIT_FAILED;
+    }
+    if (dialogue->arguments.json)
+        return json_output_print(answer) && ok ? EXIT_DONE : EXIT_FAILED;
+    print_problems(answer);
+    if (ok) {
+        (void)puts("Reloaded.");
+        table_restart(json_object_get(answer, "restart"));
+    } else
+        output_complaint("not reloaded: the rules from before stay in force");
+    json_decref(answer);
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+int verb_reload(int argc, char **argv)
+{
+    struct dialogue dialogue;
+    int result = EXIT_FAILED;
+    if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK ||
+        dialogue.arguments.word_count > 0)
+        return arguments_usage("usage: mailbrake reload\n");
+    if (dialogue_open(&dialogue))
+        result = reload(&dialogue);
+    dialogue_close(&dialogue);
+    return result;
+}

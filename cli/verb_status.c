@@ -1,0 +1,238 @@
+/* mailbrake status and mailbrake lists: how things are. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/grid.h"
+#include "base/instant.h"
+#include "base/output.h"
+#include "cli/dialogue.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+
+static const char *const verdicts[] = {"accept", "quarantine", "reject", "defer",
+                                       "tempfail"};
+enum { VERDICT_COUNT = sizeof verdicts / sizeof verdicts[0] };
+
+static bool has_any(const json_t *counts)
+{
+    for (size_t i = 0; i < VERDICT_COUNT; i++) {
+        if (table_number(counts, verdicts[i]) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* "12 accepted, 3 held, ..." in the order above. */
+static void print_counts(const char *name, const json_t *counts)
+{
+    static const char *const names[] = {"accepted", "held", "rejected", "deferred",
+                                        "put off since they could not be judged"};
+    (void)printf("%-14s", name);
+    for (size_t i = 0; i < VERDICT_COUNT; i++) {
+        long long count = table_number(counts, verdicts[i]);
+        if (count > 0 || i < 4)
+            (void)printf("%s %lld %s", i == 0 ? "" : ",", count, names[i]);
+    }
+    (void)fputc('\n', stdout);
+}
+
+static void print_number(const json_t *status, const char *field, const char *name,
+                         const char *const meanings[2])
+{
+    const json_t *number = json_object_get(status, field);
+    long long count = table_number(status, field);
+    if (json_is_integer(number))
+        (void)printf("%-14s %lld %s\n", name, count,
+                     table_plural(count, meanings[0], meanings[1]));
+    else
+        (void)printf("%-14s not known\n", name);
+}
+
+static void print_numbers(const json_t *status)
+{
+    static const char *const held[] = {"message waits for a decision",
+                                       "messages wait for a decision"};
+    static const char *const incidents[] = {"open", "open"};
+    static const char *const damaged[] = {"record in the store, which is passed over",
+                                          "records in the store, which are passed over"};
+    static const char *const brakes[] = {"set by hand", "set by hand"};
+    print_number(status, "holds", "held", held);
+    print_number(status, "incidents", "incidents", incidents);
+    print_number(status, "brakes", "brakes", brakes);
+    if (table_number(status, "damaged") > 0)
+        print_number(status, "damaged", "damaged", damaged);
+}
+
+static void print_store(const json_t *store)
+{
+    const char *state = table_text(store, "state");
+    const char *means =
+        strcmp(state, "local") == 0  ? "away: this relay decides alone, with its share"
+        : strcmp(state, "down") == 0 ? "away: mail gets what store.on_failure says"
+                                     : "answers";
+    const char *problem = table_text(store, "problem");
+    (void)printf("%-14s %s, %s%s", "store", table_text(store, "type"), means,
+                 problem[0] == '\0' ? "" : ", but its records are not known: ");
+    output_escaped(problem);
+    (void)fputc('\n', stdout);
+}
+
+static const struct grid_column rule_columns[] = {
+    {"DECIDED BY", GRID_TEXT}, {"ACCEPTED", GRID_NUMBER}, {"HELD", GRID_NUMBER},
+    {"REJECTED", GRID_NUMBER}, {"DEFERRED", GRID_NUMBER}, {"WOULD", GRID_NUMBER},
+};
+
+static void add_rule(struct grid *grid, const json_t *rule)
+{
+    const json_t *was = json_object_get(rule, "verdicts");
+    const json_t *would = json_object_get(rule, "would");
+    const char *name = table_text(rule, "name");
+    long long stopped = 0;
+    grid_add(grid, strcmp(name, "-") == 0 ? "(no rule)" : name);
+    for (size_t v = 0; v < 3; v++)
+        grid_add_number(grid, table_number(was, verdicts[v]));
+    grid_add_number(grid, table_number(was, "defer") + table_number(was, "tempfail"));
+    for (size_t v = 1; v < VERDICT_COUNT; v++)
+        stopped += table_number(would, verdicts[v]);
+    grid_add_number(grid, stopped);
+}
+
+static void print_rules(const json_t *rules)
+{
+    size_t i;
+    const json_t *rule;
+    if (json_array_size(rules) == 0)
+        return;
+    (void)fputc('\n', stdout);
+    struct grid *grid =
+        grid_new(rule_columns, sizeof rule_columns / sizeof rule_columns[0]);
+    json_array_foreach(rules, i, rule) add_rule(grid, rule);
+    grid_print(grid, 0);
+}
+
+/* Why the last reload failed. */
+static void print_failure(const json_t *failure)
+{
+    size_t i;
+    const json_t *item;
+    if (!json_is_object(failure))
+        return;
+    table_instant("reload failed", table_text(failure, "at"));
+    table_field("", "the configuration has errors: the rules from before are in force");
+    json_array_foreach(json_object_get(failure, "errors"), i, item)
+    {
+        struct text line = {0};
+        text_printf(&line, "%s:%lld: %s", table_text(item, "file"),
+                    table_number(item, "line"), table_text(item, "text"));
+        table_field("", text_string(&line));
+        text_clear(&line);
+    }
+}
+
+static void print_status(const json_t *status)
+{
+    char up[INSTANT_SIZE];
+    const json_t *lists = json_object_get(status, "lists");
+    bool monitor = strcmp(table_text(status, "mode"), "monitor") == 0;
+    instant_duration(table_number(status, "uptime_s"), up);
+    (void)printf("%-14s %s, up %s\n", "mailbraked", table_text(status, "version"), up);
+    table_field("relay", table_text(status, "host"));
+    if (json_is_true(json_object_get(status, "host_shared")))
+        table_field("", "WARNING: another relay with the same store has the same name: "
+                        "give each its own");
+    table_field("configuration", table_text(status, "configuration"));
+    table_field("mode", monitor ? "monitor: judges and counts, stops nothing but what a "
+                                  "brake stops"
+                                : "enforce");
+    print_failure(json_object_get(status, "reload_failed"));
+    table_restart(json_object_get(status, "restart"));
+    print_store(json_object_get(status, "store"));
+    print_numbers(status);
+    (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
+                 table_number(lists, "ok"), table_number(lists, "stale"),
+                 table_number(lists, "unknown"));
+    if (table_number(lists, "shrunk") > 0)
+        (void)printf("%-14s WARNING: %lld suddenly lost members, and count as before "
+                     "(mailbrake lists)\n",
+                     "", table_number(lists, "shrunk"));
+    print_counts("messages", json_object_get(status, "verdicts"));
+    if (has_any(json_object_get(status, "would")))
+        print_counts("would have", json_object_get(status, "would"));
+    print_rules(json_object_get(status, "rules"));
+}
+
+/* ---- lists ---- */
+
+static const struct grid_column list_columns[] = {
+    {"LIST", GRID_KEY}, {"PERSONS", GRID_NUMBER}, {"STATE", GRID_TEXT},
+    {"AGE", GRID_TEXT}, {"SOURCE", GRID_TEXT},
+};
+
+static void add_list(struct grid *grid, const json_t *list)
+{
+    char age[INSTANT_SIZE] = "-";
+    const json_t *age_s = json_object_get(list, "age_s");
+    if (json_is_integer(age_s))
+        instant_duration(table_number(list, "age_s"), age);
+    grid_add(grid, table_text(list, "address"));
+    grid_add_number(grid, table_number(list, "size"));
+    grid_add(grid, table_text(list, "state"));
+    grid_add(grid, age);
+    grid_add(grid, table_text(list, "source"));
+}
+
+static void print_lists(const json_t *answer)
+{
+    size_t i;
+    const json_t *list;
+    const json_t *lists = json_object_get(answer, "lists");
+    size_t shown = json_array_size(lists);
+    if (shown == 0) {
+        (void)puts("There are no lists.");
+        return;
+    }
+    struct grid *grid =
+        grid_new(list_columns, sizeof list_columns / sizeof list_columns[0]);
+    json_array_foreach(lists, i, list) add_list(grid, list);
+    grid_print(grid, 0);
+    if (shown == 1) /* it was asked for */
+        table_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
+    if (table_number(answer, "count") > (long long)shown)
+        (void)printf("and %lld more\n", table_number(answer, "count") - (long long)shown);
+}
+
+/* At most so many words. */
+static bool parse(struct dialogue *dialogue, int argc, char **argv, int most)
+{
+    return dialogue_parse(dialogue, argc, argv, 0) == STATUS_OK &&
+           dialogue->arguments.word_count <= most;
+}
+
+int verb_status(int argc, char **argv)
+{
+    struct dialogue dialogue;
+    int result = EXIT_FAILED;
+    if (!parse(&dialogue, argc, argv, 0))
+        return arguments_usage("usage: mailbrake status\n");
+    if (dialogue_open(&dialogue))
+        result = dialogue_show(&dialogue,
+                               dialogue_ask(&dialogue, "GET", "/v1/status", NULL, NULL),
+                               print_status);
+    dialogue_close(&dialogue);
+    return result;
+}
+
+int verb_lists(int argc, char **argv)
+{
+    struct dialogue dialogue;
+    int result = EXIT_FAILED;
+    if (!parse(&dialogue, argc, argv, 1))
+        return arguments_usage("usage: mailbrake lists [ADDRESS]\n");
+    const char *address = dialogue_word(&dialogue, 0);
+    const char *path = address == NULL ? "/v1/lists" : "/v1/lists?address=%s";
+    if (dialogue_open(&dialogue))
+        result = dialogue_show(
+            &dialogue, dialogue_ask(&dialogue, "GET", path, address, NULL), print_lists);
+    dialogue_close(&dialogue);
+    return result;
+}

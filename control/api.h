@@ -1,0 +1,43 @@
+/* The handlers of the control API, by noun; routes.c says what each is asked by, and
+ * doc/control-api.md what it answers. */
+#ifndef CONTROL_API_H
+#define CONTROL_API_H
+
+#include "control/request.h"
+
+void api_status_health(struct request *request);
+void api_status_show(struct request *request);
+void api_metrics_show(struct request *request);
+void api_lists_show(struct request *request);
+
+void api_holds_list(struct request *request);
+void api_holds_show(struct request *request);
+void api_holds_release(struct request *request);
+void api_holds_refuse(struct request *request);
+void api_holds_delete(struct request *request);
+void api_holds_release_many(struct request *request);
+void api_holds_refuse_many(struct request *request);
+void api_holds_delete_many(struct request *request);
+void api_holds_sync(struct request *request);
+
+void api_incidents_list(struct request *request);
+void api_incidents_show(struct request *request);
+void api_incidents_release(struct request *request);
+void api_incidents_refuse(struct request *request);
+void api_incidents_delete(struct request *request);
+void api_incidents_close(struct request *request);
+void api_incidents_allow(struct request *request);
+
+void api_brakes_list(struct request *request);
+void api_brakes_set(struct request *request);
+void api_brakes_clear(struct request *request);
+
+void api_limits_show(struct request *request);
+void api_limits_reset(struct request *request);
+
+void api_explain_run(struct request *request);
+void api_reload_run(struct request *request);
+void api_audit_show(struct request *request);
+void api_progress_show(struct request *request);
+
+#endif

@@ -1,0 +1,205 @@
+/* /v1/brakes: pulled and let go by hand. */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/api.h"
+#include "engine/json_output.h"
+#include "quarantine/record.h"
+
+/* How long the store is waited for; then the brake is set here alone. */
+enum { SET_MS = 2000 };
+
+void api_brakes_list(struct request *request)
+{
+    json_t *brakes = board_json(request->context->board, clock_wall_ms());
+    request_answer(request, json_pack("{s:o}", "brakes", brakes));
+}
+
+static bool take_action(struct request *request, struct brake *brake)
+{
+    static const enum action actions[] = {ACTION_DEFER, ACTION_REJECT, ACTION_QUARANTINE};
+    const char *name = request_string(request, "action");
+    brake->action = ACTION_DEFER;
+    if (name == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        brake->action = actions[i];
+        if (strcmp(name, action_name(actions[i])) == 0)
+            return true;
+    }
+    request_fail(request, MHD_HTTP_BAD_REQUEST,
+                 "\"action\" is defer, reject or quarantine");
+    return false;
+}
+
+static bool take_reason(struct request *request, struct brake *brake)
+{
+    const char *reason = request_string(request, "reason");
+    reason = reason == NULL ? "" : reason;
+    bool plain = strlen(reason) <= BRAKE_REASON_MAX;
+    for (const char *c = reason; plain && *c != '\0'; c++)
+        plain = *c >= ' ' && *c <= '~';
+    if (!plain) {
+        request_fail(request, MHD_HTTP_BAD_REQUEST,
+                     "\"reason\" is one line of printable ASCII, at most %d characters",
+                     BRAKE_REASON_MAX);
+        return false;
+    }
+    brake->reason = strdup(reason);
+    return brake->reason != NULL;
+}
+
+static bool take_author(const struct request *request, struct brake *brake)
+{
+    if (request->peer.name[0] != '\0')
+        brake->by = strdup(request->peer.name);
+    else if (asprintf(&brake->by, "uid %lld", (long long)request->peer.uid) < 0)
+        brake->by = NULL;
+    return brake->by != NULL;
+}
+
+static bool wants_pull_back(const struct request *request)
+{
+    return json_is_true(json_object_get(request->body, "pull_back"));
+}
+
+/* The brake that the body describes; false after the answer was made. */
+static bool make_brake(struct request *request, struct brake *brake)
+{
+    const struct policy *policy = &request->settings->policy;
+    struct error error = {0};
+    int64_t for_ms = 0;
+    const char *key = request_string(request, "key");
+    enum status status = key == NULL ? error_set(&error, STATUS_INVALID, "which \"key\"?")
+                                     : brake_parse_key(key, &policy->domains,
+                                                       &policy->logins, brake, &error);
+    if (status != STATUS_OK) {
+        request_fail_status(request, status, &error, "key");
+        return false;
+    }
+    if (!request_duration(request, "for", &for_ms) || !take_action(request, brake) ||
+        !take_reason(request, brake) || !take_author(request, brake)) {
+        if (request->code == 0)
+            request_answer(request, NULL);
+        return false;
+    }
+    brake->until_ms = for_ms == 0 ? INT64_MAX : clock_wall_ms() + for_ms;
+    if (wants_pull_back(request) && !actions_can_pull(brake)) {
+        request_fail(
+            request, MHD_HTTP_BAD_REQUEST,
+            "only the mail of a login:, a sender: or a client: can be pulled back");
+        return false;
+    }
+    return true;
+}
+
+static json_t *find_brake(const struct request *request, const char *key)
+{
+    size_t i;
+    json_t *brake;
+    json_t *found = NULL;
+    json_t *brakes = board_json(request->context->board, clock_wall_ms());
+    json_array_foreach(brakes, i, brake)
+    {
+        if (strcmp(record_text(brake, "key"), key) == 0)
+            found = json_incref(brake);
+    }
+    json_decref(brakes);
+    return found;
+}
+
+/* What became of the mail before the brake, for the answer. */
+static json_t *pull_back(struct request *request, const struct brake *brake)
+{
+    struct error error;
+    struct actions_pull pulled;
+    const struct actions_progress progress = request_progress(request);
+    enum status status = actions_pull_back(request->context->actions, request->settings,
+                                           brake, &progress, &pulled, &error);
+    json_t *json =
+        json_pack("{s:I, s:I, s:I}", "held", (json_int_t)pulled.held, "unrecorded",
+                  (json_int_t)pulled.unrecorded, "failed", (json_int_t)pulled.failed);
+    if (status != STATUS_OK)
+        (void)json_object_set_new(json, "error", json_output_string(error.text));
+    return json;
+}
+
+static void set(struct request *request, const struct brake *brake)
+{
+    int64_t deadline_us = clock_monotonic_us() + SET_MS * INT64_C(1000);
+    enum status status = board_set(request->context->board, brake, deadline_us);
+    if (status != STATUS_OK) {
+        request_fail_status(request, status, NULL, brake->key);
+        return;
+    }
+    json_t *answer = json_pack("{s:o?}", "brake", find_brake(request, brake->key));
+    if (answer != NULL && wants_pull_back(request))
+        (void)json_object_set_new(answer, "pulled_back", pull_back(request, brake));
+    request_answer(request, answer);
+}
+
+/* "ok, pulled back 3, failed 0": what the audit says. */
+static void format_result(const struct request *request, char *out, size_t size)
+{
+    const json_t *pulled = json_object_get(request->json, "pulled_back");
+    const char *error = record_text(pulled, "error");
+    if (pulled == NULL)
+        (void)snprintf(out, size, "%s", request_result(request));
+    else
+        (void)snprintf(out, size, "ok, pulled back %lld, failed %lld%s%s",
+                       (long long)record_number(pulled, "held") +
+                           (long long)record_number(pulled, "unrecorded"),
+                       (long long)record_number(pulled, "failed"),
+                       error[0] == '\0' ? "" : ": ", error);
+}
+
+void api_brakes_set(struct request *request)
+{
+    struct brake brake = {0};
+    char result[600];
+    const char *typed = request_string(request, "key");
+    if (!make_brake(request, &brake)) {
+        request_audit_key(request, "brake set", typed == NULL ? "" : typed,
+                          request_result(request));
+    } else if (request_begin_key(request, "brake set", brake.key)) {
+        set(request, &brake);
+        format_result(request, result, sizeof result);
+        request_end(request, result);
+    }
+    brake_clear(&brake);
+}
+
+static void clear(struct request *request, const char *key)
+{
+    enum status status = board_clear(request->context->board, key, request_deadline_us());
+    if (status == STATUS_NOT_FOUND)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no brake on %s", key);
+    else if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, "brake");
+    else
+        request_answer(request, json_pack("{s:o, s:b}", "key", json_output_string(key),
+                                          "cleared", 1));
+}
+
+void api_brakes_clear(struct request *request)
+{
+    const struct policy *policy = &request->settings->policy;
+    struct error error = {0};
+    struct brake brake = {0};
+    const char *typed = request_query(request, "key");
+    enum status status =
+        typed == NULL
+            ? error_set(&error, STATUS_INVALID, "which \"key\"?")
+            : brake_parse_key(typed, &policy->domains, &policy->logins, &brake, &error);
+    if (status != STATUS_OK) {
+        request_fail_status(request, status, &error, "brake");
+        request_audit_key(request, "brake clear", typed == NULL ? "" : typed,
+                          request_result(request));
+    } else if (request_begin_key(request, "brake clear", brake.key)) {
+        clear(request, brake.key);
+        request_end(request, request_result(request));
+    }
+    brake_clear(&brake);
+}

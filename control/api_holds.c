@@ -1,0 +1,200 @@
+/* /v1/holds: what is held, and what becomes of it. */
+#include <microhttpd.h>
+#include <string.h>
+
+#include "base/queue_id.h"
+#include "control/api.h"
+#include "control/decision.h"
+#include "control/shape.h"
+#include "control/stream.h"
+#include "engine/json_output.h"
+#include "quarantine/record.h"
+
+void api_holds_list(struct request *request)
+{
+    struct ledger_list *holds = NULL;
+    const char *incident = request_query(request, "incident");
+    const char *all = request_query(request, "all");
+    bool ended = all != NULL && strcmp(all, "0") != 0;
+    enum status status = ledger_list_holds(request->context->ledger, ended,
+                                           request_list_deadline_us(), &holds);
+    if (status != STATUS_OK) {
+        request_fail_status(request, status, NULL, "holds");
+        return;
+    }
+    const struct stream_view view = {
+        .name = "holds", .shape = shape_hold, .incident = incident};
+    request_stream(request, stream_new(holds, &view));
+    request_audit(request, "list", incident == NULL ? "" : incident,
+                  request_result(request));
+}
+
+/* What shows all of the message to root on the relay that holds it. Somebody will paste
+ * it into a shell: only of plain words. */
+static enum status add_command(const struct request *request, const json_t *hold,
+                               json_t *shown)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789/._-";
+    struct text command = {0};
+    const char *queue_id = record_text(hold, "queue_id");
+    const struct settings *settings = request->settings;
+    const char *folder = settings->mta.config_directory;
+    bool usual = strcmp(folder, "/etc/postfix") == 0;
+    if (settings->mta.type != MTA_POSTFIX || !queue_id_is_postfix(queue_id) ||
+        folder[strspn(folder, plain)] != '\0')
+        return STATUS_OK;
+    text_printf(&command, "postcat %s%s%s-q %s", usual ? "" : "-c ", usual ? "" : folder,
+                usual ? "" : " ", queue_id);
+    enum status status =
+        command.failed ||
+                json_object_set_new(shown, "command",
+                                    json_output_string(text_string(&command))) != 0
+            ? STATUS_NOMEM
+            : STATUS_OK;
+    text_clear(&command);
+    return status;
+}
+
+void api_holds_show(struct request *request)
+{
+    const struct control_context *context = request->context;
+    json_t *hold = NULL;
+    json_t *shown = NULL;
+    struct text words = {0};
+    bool possible = false;
+    enum status status =
+        ledger_find_hold(context->ledger, request->id, request_deadline_us(), &hold);
+    if (status == STATUS_OK)
+        status =
+            actions_foresee(context->actions, request->settings, hold, &possible, &words);
+    if (status == STATUS_OK)
+        shown = shape_hold(hold);
+    if (status == STATUS_OK && add_command(request, hold, shown) != STATUS_OK)
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK &&
+        json_object_set_new(shown, "release",
+                            json_pack("{s:b, s:o}", "possible", possible, "text",
+                                      json_output_string(text_string(&words)))) != 0)
+        status = STATUS_NOMEM;
+    text_clear(&words);
+    if (status == STATUS_NOT_FOUND)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no held message %s",
+                     request->id);
+    else if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, request->id);
+    else
+        request_answer(request, json_incref(shown));
+    json_decref(shown);
+    json_decref(hold);
+    request_audit(request, "show", request->id, request_result(request));
+}
+
+static void decide(struct request *request, enum actions_verb verb)
+{
+    const char *id = request->id;
+    json_t *hold = NULL;
+    struct actions_result result;
+    const struct control_context *context = request->context;
+    if (!request_begin(request, actions_verb_name(verb), id, NULL))
+        return;
+    actions_decide_many(context->actions, request->settings, verb, &id, 1,
+                        decision_deadline_us(), NULL, &result);
+    if (result.status != STATUS_OK) {
+        request_fail_status(request, result.status, &result.error, id);
+        request_end(request, request_result(request));
+        return;
+    }
+    if (ledger_find_hold(context->ledger, id, request_deadline_us(), &hold) == STATUS_OK)
+        request_answer(request, shape_hold(hold));
+    else
+        request_answer(request, json_pack("{s:s}", "id", id));
+    if (verb == ACTIONS_REFUSE && result.untold)
+        (void)json_object_set_new(request->json, "untold", json_true());
+    json_decref(hold);
+    request_end(request, result.untold ? "ok, but its sender could not be told" : "ok");
+}
+
+void api_holds_release(struct request *request)
+{
+    decide(request, ACTIONS_RELEASE);
+}
+
+void api_holds_refuse(struct request *request)
+{
+    decide(request, ACTIONS_REFUSE);
+}
+
+void api_holds_delete(struct request *request)
+{
+    decide(request, ACTIONS_DELETE);
+}
+
+/* Ids as the ledger makes them, or else nothing is done at all. */
+static bool are_ids(const json_t *ids)
+{
+    size_t i;
+    const json_t *id;
+    bool valid = json_is_array(ids) && json_array_size(ids) > 0 &&
+                 json_array_size(ids) <= DECISION_MAX;
+    json_array_foreach(ids, i, id) valid =
+        valid && json_is_string(id) && request_is_id(json_string_value(id));
+    return valid;
+}
+
+static void decide_many(struct request *request, enum actions_verb verb)
+{
+    const json_t *ids = json_object_get(request->body, "ids");
+    if (are_ids(ids)) {
+        decision_make(request, verb, "", ids);
+        return;
+    }
+    request_fail(request, MHD_HTTP_BAD_REQUEST,
+                 "\"ids\" is an array of 1 to %d ids of held messages", DECISION_MAX);
+    request_audit(request, actions_verb_name(verb), "", request_result(request));
+}
+
+void api_holds_release_many(struct request *request)
+{
+    decide_many(request, ACTIONS_RELEASE);
+}
+
+void api_holds_refuse_many(struct request *request)
+{
+    decide_many(request, ACTIONS_REFUSE);
+}
+
+void api_holds_delete_many(struct request *request)
+{
+    decide_many(request, ACTIONS_DELETE);
+}
+
+static json_t *show_sync(const struct actions_sync *sync)
+{
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "in_queue",
+        (json_int_t)sync->in_queue, "known", (json_int_t)sync->known, "restored",
+        (json_int_t)sync->restored, "foreign", (json_int_t)sync->foreign, "failed",
+        (json_int_t)sync->failed, "failures",
+        sync->failures == NULL ? json_array() : json_incref(sync->failures), "ended",
+        (json_int_t)sync->ended, "spared", (json_int_t)sync->spared);
+}
+
+void api_holds_sync(struct request *request)
+{
+    struct error error;
+    struct actions_sync sync;
+    struct actions_progress progress;
+    if (!request_begin(request, "sync", "", NULL))
+        return;
+    progress = request_progress(request);
+    enum status status = actions_sync(request->context->actions, request->settings,
+                                      &progress, &sync, &error);
+    if (status != STATUS_OK) {
+        request_fail_status(request, status, &error, "sync");
+    } else {
+        request_answer(request, show_sync(&sync));
+        actions_sync_clear(&sync);
+    }
+    request_end(request, request_result(request));
+}

@@ -1,0 +1,231 @@
+/* /v1/incidents: what one rule stopped for one key, seen and decided as one. */
+#include <microhttpd.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/instant.h"
+#include "control/api.h"
+#include "control/decision.h"
+#include "control/shape.h"
+#include "control/stream.h"
+#include "engine/json_output.h"
+#include "policy/plan.h"
+#include "quarantine/record.h"
+
+/* Somebody may still have to do with it: open, or with a message that waits. */
+static bool is_current(const json_t *incident)
+{
+    return json_is_true(json_object_get(incident, "open")) ||
+           record_number(incident, "waiting") > 0;
+}
+
+void api_incidents_list(struct request *request)
+{
+    struct ledger_list *incidents = NULL;
+    const char *all = request_query(request, "all");
+    bool ended = all != NULL && strcmp(all, "0") != 0;
+    enum status status = ledger_list_incidents(request->context->ledger,
+                                               request_list_deadline_us(), &incidents);
+    const struct stream_view view = {.name = "incidents",
+                                     .wanted = ended ? NULL : is_current,
+                                     .shape = shape_incident};
+    if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, "incidents");
+    else
+        request_stream(request, stream_new(incidents, &view));
+    request_audit(request, "incidents", "", request_result(request));
+}
+
+/* The incident that the path names; NULL after the answer was made. */
+static json_t *find(struct request *request)
+{
+    json_t *incident = NULL;
+    enum status status = ledger_find_incident(request->context->ledger, request->id,
+                                              request_deadline_us(), &incident);
+    if (status == STATUS_NOT_FOUND)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no incident %s", request->id);
+    else if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, request->id);
+    return incident;
+}
+
+/* Its messages that are held; NULL after the answer was made. */
+static json_t *find_holds(struct request *request)
+{
+    json_t *hold;
+    struct ledger_list *all = NULL;
+    json_t *holds = json_array();
+    enum status status = ledger_list_holds(request->context->ledger, false,
+                                           request_list_deadline_us(), &all);
+    while (status == STATUS_OK && holds != NULL) {
+        status = ledger_list_next(all, request_deadline_us(), &hold);
+        if (status != STATUS_OK)
+            break;
+        if (strcmp(record_text(hold, "incident"), request->id) == 0)
+            (void)json_array_append(holds, hold);
+        json_decref(hold);
+    }
+    ledger_list_free(all);
+    if (holds != NULL && status == STATUS_NOT_FOUND)
+        return holds;
+    request_fail_status(request, holds == NULL ? STATUS_NOMEM : status, NULL, "holds");
+    json_decref(holds);
+    return NULL;
+}
+
+void api_incidents_show(struct request *request)
+{
+    json_t *incident = find(request);
+    json_t *holds = incident == NULL ? NULL : find_holds(request);
+    if (holds != NULL) {
+        json_t *shown = shape_incident(incident);
+        request_answer(request, json_object_set_new(shown, "holds",
+                                                    shape_all(holds, shape_hold)) == 0
+                                    ? json_incref(shown)
+                                    : NULL);
+        json_decref(shown);
+    }
+    json_decref(holds);
+    json_decref(incident);
+    request_audit(request, "show", request->id, request_result(request));
+}
+
+/* ---- all of one ---- */
+
+static void decide_all(struct request *request, enum actions_verb verb)
+{
+    size_t i;
+    const json_t *hold;
+    json_t *incident = find(request);
+    json_t *holds = incident == NULL ? NULL : find_holds(request);
+    json_decref(incident);
+    if (holds == NULL) {
+        request_audit(request, actions_verb_name(verb), request->id,
+                      request_result(request));
+        return;
+    }
+    json_t *ids = json_array();
+    json_array_foreach(holds, i, hold)(void)
+        json_array_append(ids, json_object_get(hold, "id"));
+    decision_make(request, verb, request->id, ids);
+    if (request->code == MHD_HTTP_OK)
+        (void)json_object_set_new(request->json, "incident",
+                                  json_output_string(request->id));
+    json_decref(ids);
+    json_decref(holds);
+}
+
+void api_incidents_release(struct request *request)
+{
+    decide_all(request, ACTIONS_RELEASE);
+}
+
+void api_incidents_refuse(struct request *request)
+{
+    decide_all(request, ACTIONS_REFUSE);
+}
+
+void api_incidents_delete(struct request *request)
+{
+    decide_all(request, ACTIONS_DELETE);
+}
+
+/* ---- its future ---- */
+
+/* Changes what the store knows of an incident's key, if its rule is still there. */
+static enum status amend(const struct request *request, const json_t *incident,
+                         enum amend what)
+{
+    const struct rule *rule = policy_find_rule(&request->settings->policy,
+                                               record_text(incident, "fingerprint"));
+    if (rule == NULL || !rule_is_metered(rule))
+        return STATUS_OK;
+    const struct charge charge = plan_charge(rule, record_text(incident, "key"), 0);
+    return store_amend(request->context->store, &charge, 1, what, request_deadline_us());
+}
+
+void api_incidents_close(struct request *request)
+{
+    if (!request_begin(request, "close", request->id, NULL))
+        return;
+    json_t *patch = json_pack("{s:b}", "open", 0);
+    json_t *incident = find(request);
+    if (incident != NULL) {
+        enum status status =
+            patch == NULL ? STATUS_NOMEM : amend(request, incident, AMEND_UNLATCH);
+        if (status == STATUS_OK)
+            status = ledger_patch_incident(request->context->ledger, request->id, patch,
+                                           request_deadline_us());
+        if (status != STATUS_OK)
+            request_fail_status(request, status, NULL, request->id);
+        else
+            request_answer(request,
+                           json_pack("{s:s, s:b}", "id", request->id, "open", 0));
+    }
+    json_decref(incident);
+    json_decref(patch);
+    request_end(request, request_result(request));
+}
+
+/* What an allowance is for; false after the answer was made. */
+static bool is_allowable(struct request *request, const json_t *incident)
+{
+    if (strcmp(record_text(incident, "rule"), "brake") == 0)
+        request_fail(request, MHD_HTTP_CONFLICT,
+                     "a brake made this incident: clear the brake instead");
+    else if (strcmp(record_text(incident, "rule"), "lists_unknown") == 0)
+        request_fail(request, MHD_HTTP_CONFLICT,
+                     "no rule made this incident, but a list that could not be read");
+    else if (strcmp(record_text(incident, "fingerprint"), "on_failure") == 0 ||
+             strcmp(record_text(incident, "fingerprint"), "doubt") == 0)
+        request_fail(request, MHD_HTTP_CONFLICT,
+                     "no rule made this incident: the message could not be judged");
+    else if (record_text(incident, "fingerprint")[0] == '\0' ||
+             record_text(incident, "key")[0] == '\0' ||
+             record_text(incident, "key")[0] == '(')
+        request_fail(request, MHD_HTTP_CONFLICT,
+                     "the key of this incident is not known (it was rebuilt from the "
+                     "queue, or stands for many)");
+    else
+        return true;
+    return false;
+}
+
+static void allow(struct request *request, const json_t *incident)
+{
+    int64_t for_ms = 0;
+    char until[INSTANT_SIZE];
+    if (!request_duration(request, "for", &for_ms))
+        return;
+    if (for_ms == 0) {
+        request_fail(request, MHD_HTTP_BAD_REQUEST, "for how long? (\"for\": \"4h\")");
+        return;
+    }
+    int64_t until_ms = clock_wall_ms() + for_ms;
+    enum status status =
+        board_allow(request->context->board, record_text(incident, "fingerprint"),
+                    record_text(incident, "key"), until_ms, request_deadline_us());
+    if (status == STATUS_OK) /* what follows is wanted: a surge may learn from it */
+        status = amend(request, incident, AMEND_TEACH);
+    if (status != STATUS_OK) {
+        request_fail_status(request, status, NULL, "allow");
+        return;
+    }
+    instant_format(until_ms, until);
+    request_answer(request,
+                   json_pack("{s:s, s:o, s:o, s:s}", "id", request->id, "rule",
+                             json_output_string(record_text(incident, "rule")), "key",
+                             json_output_string(record_text(incident, "key")), "until",
+                             until));
+}
+
+void api_incidents_allow(struct request *request)
+{
+    if (!request_begin(request, "allow", request->id, NULL))
+        return;
+    json_t *incident = find(request);
+    if (incident != NULL && is_allowable(request, incident))
+        allow(request, incident);
+    json_decref(incident);
+    request_end(request, request_result(request));
+}

@@ -1,0 +1,310 @@
+/* /v1/limits: what is left in the buckets and windows of one subject, rule by rule. */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/api.h"
+#include "engine/json_output.h"
+#include "engine/meter.h"
+#include "policy/client.h"
+#include "policy/plan.h"
+
+/* What one asks about, as charges have it. */
+struct question {
+    char subject[SUBJECT_SIZE]; /* "": of no key but from */
+    char from[SUBJECT_SIZE];    /* the element of some rule's from; "": none */
+};
+
+/* A rule's key has subjects of this kind. */
+static bool has_kind(const struct rule *rule, const char *subject)
+{
+    static const char *const prefixes[][4] = {
+        [KEY_SENDER] = {"login:", "sender:", "client:", NULL}, /* the identity */
+        [KEY_LOGIN] = {"login:", NULL},
+        [KEY_CLIENT] = {"client:", NULL},
+        [KEY_SENDER_DOMAIN] = {"domain:", NULL},
+        [KEY_LIST] = {"list:", NULL},
+        [KEY_THREAD] = {"thread:", NULL},
+        [KEY_CAMPAIGN] = {"campaign:", NULL},
+        [KEY_FROM] = {NULL}, /* has_element */
+        [KEY_ALL] = {"all", NULL},
+    };
+    for (size_t i = 0; prefixes[rule->key][i] != NULL; i++) {
+        if (text_after(subject, prefixes[rule->key][i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool has_element(const struct rule *rule, const char *subject)
+{
+    char element[SUBJECT_SIZE];
+    for (size_t i = 0; i < rule->from.count; i++) {
+        element_format(&rule->from.items[i], element, sizeof element);
+        if (strcmp(element, subject) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What a rule with that key calls it; NULL: it has no bucket for it. */
+static const char *subject_for(const struct rule *rule, const struct question *question)
+{
+    if (!rule_is_metered(rule))
+        return NULL;
+    if (rule->key == KEY_FROM)
+        return has_element(rule, question->from) ? question->from : NULL;
+    return has_kind(rule, question->subject) ? question->subject : NULL;
+}
+
+/* An element of some rule's from that is its key, as the rule has it. */
+static void find_element(const struct policy *policy, const char *typed,
+                         struct question *out)
+{
+    struct element element;
+    struct error error;
+    char subject[SUBJECT_SIZE];
+    if (element_parse(typed, &policy->domains, &element, &error) != STATUS_OK)
+        return;
+    element_format(&element, subject, sizeof subject);
+    element_clear(&element);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].key == KEY_FROM && has_element(&policy->rules[i], subject))
+            memcpy(out->from, subject, sizeof out->from);
+    }
+}
+
+/* A client's buckets: one for an IPv4 address, one for an IPv6 /64. */
+static enum status client_subject(const struct brake *brake, struct question *out,
+                                  struct error *error)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char key[CLIENT_KEY_SIZE];
+    const struct network *network = &brake->network;
+    bool ipv4 = memcmp(network->bytes, mapped, sizeof mapped) == 0;
+    if (brake->local)
+        return STATUS_OK;
+    if (network->prefix < (ipv4 ? 128 : 64))
+        return error_set(error, STATUS_INVALID,
+                         "a network has no bucket: name one address (or an IPv6 /64)");
+    client_key(network->bytes, key);
+    (void)snprintf(out->subject, sizeof out->subject, "client:%s", key);
+    return STATUS_OK;
+}
+
+/* A list's buckets are those of the list that its address means. */
+static void list_subject(const struct request *request, struct question *out)
+{
+    struct address address;
+    struct target target;
+    const char *text = out->subject + strlen("list:");
+    if (address_parse(text, strlen(text), &address) != STATUS_OK)
+        return;
+    directory_find(request->snapshot->directory, &address, &target);
+    if (target.list != DIRECTORY_NONE)
+        (void)snprintf(
+            out->subject, sizeof out->subject, "list:%s",
+            directory_list(request->snapshot->directory, target.list)->address);
+}
+
+/* As explain and the incidents show it; a thread also in the brackets of its field. */
+static enum status take_literally(const char *typed, struct question *out,
+                                  struct error *error)
+{
+    const char *rest = text_after(typed, "thread:<");
+    const char *value = strchr(typed, ':') + 1;
+    size_t length = strlen(value);
+    if (rest != NULL && value[length - 1] == '>') {
+        value = rest;
+        length -= 2;
+    }
+    if (strlen(typed) >= sizeof out->subject || length == 0)
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is no subject", typed);
+    (void)snprintf(out->subject, sizeof out->subject, "%.*s:%.*s",
+                   (int)strcspn(typed, ":"), typed, (int)length, value);
+    return STATUS_OK;
+}
+
+/* "from:ELEMENT" is asked of rules with that key alone. */
+static enum status ask_from(const struct policy *policy, const char *typed,
+                            struct question *out, struct error *error)
+{
+    find_element(policy, text_after(typed, "from:"), out);
+    if (out->from[0] != '\0')
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     "\"%.100s\": no rule with key = \"from\" names this in from", typed);
+}
+
+static enum status ask_key(const struct request *request, const char *typed,
+                           struct question *out, struct error *error)
+{
+    const struct policy *policy = &request->settings->policy;
+    struct brake brake = {0};
+    find_element(policy, typed, out);
+    enum status status =
+        brake_parse_key(typed, &policy->domains, &policy->logins, &brake, error);
+    if (status == STATUS_OK) {
+        (void)snprintf(out->subject, sizeof out->subject, "%s", brake.key);
+        if (brake.kind == BRAKE_CLIENT)
+            status = client_subject(&brake, out, error);
+        else if (brake.kind == BRAKE_LIST)
+            list_subject(request, out);
+    }
+    brake_clear(&brake);
+    if (status != STATUS_INVALID || out->from[0] == '\0')
+        return status;
+    out->subject[0] = '\0';
+    return STATUS_OK;
+}
+
+/* False after the answer was made and written down. */
+static bool ask(struct request *request, struct question *out, const char *action)
+{
+    struct error error = {0};
+    const char *typed = request_query(request, "subject");
+    enum status status;
+    *out = (struct question){0};
+    if (typed == NULL)
+        status = error_set(&error, STATUS_INVALID, "which \"subject\"?");
+    else if (text_after(typed, "thread:") != NULL ||
+             text_after(typed, "campaign:") != NULL)
+        status = take_literally(typed, out, &error);
+    else if (text_after(typed, "from:") != NULL)
+        status = ask_from(&request->settings->policy, typed, out, &error);
+    else
+        status = ask_key(request, typed, out, &error);
+    if (status == STATUS_OK)
+        return true;
+    request_fail_status(request, status, &error, "subject");
+    request_audit_key(request, action, typed == NULL ? "" : typed,
+                      request_result(request));
+    return false;
+}
+
+/* As it is shown and written down. */
+static const char *name_of(const struct question *question)
+{
+    return question->subject[0] != '\0' ? question->subject : question->from;
+}
+
+/* The rules that have a bucket for it, in order; NULL without memory. */
+static const struct rule **find_rules(const struct request *request,
+                                      const struct question *question, size_t *out_count)
+{
+    const struct policy *policy = &request->settings->policy;
+    const struct rule **rules = calloc(policy->rule_count + 1, sizeof(struct rule *));
+    *out_count = 0;
+    for (size_t i = 0; rules != NULL && i < policy->rule_count; i++) {
+        if (subject_for(&policy->rules[i], question) != NULL)
+            rules[(*out_count)++] = &policy->rules[i];
+    }
+    return rules;
+}
+
+static json_t *limit_json(const struct rule *rule, const struct charge *charge,
+                          const struct meter *meter, int64_t now_ms)
+{
+    json_t *json =
+        json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n}", "rule",
+                  json_output_string(rule->name), "key", key_name(rule->key), "unit",
+                  rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "action",
+                  action_name(rule->action), "monitor", rule->monitor, "tokens",
+                  "period_s", "surge", "floor", "window_s");
+    json_t *rate =
+        rule->has_surge
+            ? json_pack("{s:f, s:I, s:I}", "surge", (double)rule->surge.factor / 1000,
+                        "floor", (json_int_t)rule->surge.floor, "window_s",
+                        (json_int_t)(rule->surge.window_ms / 1000))
+            : json_pack("{s:I, s:I}", "tokens", (json_int_t)rule->limit.tokens,
+                        "period_s", (json_int_t)(rule->limit.period_ms / 1000));
+    json_t *known = meter_json(charge, meter, now_ms);
+    (void)json_object_del(known, "subject");
+    (void)json_object_del(known, "cost");
+    (void)json_object_update(json, rate);
+    (void)json_object_update(json, known);
+    json_decref(rate);
+    json_decref(known);
+    return json;
+}
+
+/* What is asked about of each rule; for free(3). */
+static struct charge *make_charges(const struct question *question,
+                                   const struct rule *const *rules, size_t count)
+{
+    struct charge *charges = calloc(count + 1, sizeof *charges);
+    for (size_t i = 0; charges != NULL && i < count; i++)
+        charges[i] = plan_charge(rules[i], subject_for(rules[i], question), 0);
+    return charges;
+}
+
+/* The rules' buckets and windows as they are, nothing taken. */
+static enum status peek(const struct request *request, const struct question *question,
+                        const struct rule *const *rules, size_t count, json_t **out)
+{
+    enum store_source source = STORE_NONE;
+    int64_t now_ms = clock_wall_ms();
+    struct charge *charges = make_charges(question, rules, count);
+    struct meter *meters = calloc(count + 1, sizeof *meters);
+    enum status status = charges == NULL || meters == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK)
+        status = meter_read(request->context->store, charges, count,
+                            request_deadline_us(), meters, &source);
+    if (status == STATUS_OK) {
+        json_t *limits = json_array();
+        for (size_t i = 0; i < count; i++)
+            (void)json_array_append_new(
+                limits, limit_json(rules[i], &charges[i], &meters[i], now_ms));
+        *out =
+            json_pack("{s:o, s:o, s:s}", "subject", json_output_string(name_of(question)),
+                      "limits", limits, "source", store_source_name(source));
+    }
+    free(charges);
+    free(meters);
+    return status;
+}
+
+void api_limits_show(struct request *request)
+{
+    struct question question;
+    size_t count;
+    json_t *json = NULL;
+    if (!ask(request, &question, "limits show"))
+        return;
+    const struct rule **rules = find_rules(request, &question, &count);
+    enum status status =
+        rules == NULL ? STATUS_NOMEM : peek(request, &question, rules, count, &json);
+    free(rules);
+    if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, "limits");
+    else
+        request_answer(request, json);
+    request_audit_key(request, "limits show", name_of(&question),
+                      request_result(request));
+}
+
+void api_limits_reset(struct request *request)
+{
+    struct question question;
+    size_t count;
+    if (!ask(request, &question, "limits reset") ||
+        !request_begin_key(request, "limits reset", name_of(&question)))
+        return;
+    const struct rule **rules = find_rules(request, &question, &count);
+    struct charge *charges = rules == NULL ? NULL : make_charges(&question, rules, count);
+    enum status status = charges == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK && count > 0)
+        status = store_amend(request->context->store, charges, count, AMEND_RESET,
+                             request_deadline_us());
+    free(charges);
+    free(rules);
+    if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, "limits");
+    else
+        request_answer(request, json_pack("{s:o, s:I}", "subject",
+                                          json_output_string(name_of(&question)), "reset",
+                                          (json_int_t)count));
+    request_end(request, request_result(request));
+}

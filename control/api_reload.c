@@ -1,0 +1,31 @@
+/* POST /v1/reload: the configuration anew, or all that is wrong with it. */
+#include <microhttpd.h>
+
+#include "control/api.h"
+#include "engine/json_output.h"
+
+void api_reload_run(struct request *request)
+{
+    const struct control_context *context = request->context;
+    struct problems problems = {0};
+    if (!request_begin(request, "reload", "", NULL))
+        return;
+    /* The old snapshot is freed by the reload: it must not wait for us. */
+    snapshot_unref(request->snapshot);
+    (void)pthread_mutex_lock(request->reloading);
+    enum status status = context->reload(context->reload_context, &problems);
+    (void)pthread_mutex_unlock(request->reloading);
+    request->snapshot = slot_get(context->snapshots);
+    request->settings = request->snapshot->settings;
+    bool ok = status == STATUS_OK;
+    if (!ok && problems.errors == 0)
+        problems_error(&problems, "", 0, "not reloaded");
+    request_answer(request, json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
+                                      json_output_problems(&problems, false), "warnings",
+                                      json_output_problems(&problems, true), "restart",
+                                      json_output_restart(request->settings)));
+    if (!ok && request->code == MHD_HTTP_OK)
+        request->code = MHD_HTTP_UNPROCESSABLE_CONTENT;
+    problems_clear(&problems);
+    request_end(request, ok ? "ok" : "errors, the old rules stay");
+}

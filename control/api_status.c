@@ -1,0 +1,120 @@
+/* GET /healthz and GET /v1/status. */
+#include "base/instant.h"
+#include "base/log.h"
+#include "control/api.h"
+#include "control/overview.h"
+#include "engine/json_output.h"
+
+void api_status_health(struct request *request)
+{
+    const char *state = overview_store_state(store_state(request->context->store));
+    request_answer(request, json_pack("{s:b, s:s}", "ok", 1, "store", state));
+}
+
+/* {"accept": 0, ...}, so that nobody needs to ask whether a name is there. */
+static json_t *no_verdicts(void)
+{
+    return json_pack("{s:i, s:i, s:i, s:i, s:i}", "accept", 0, "reject", 0, "defer", 0,
+                     "quarantine", 0, "tempfail", 0);
+}
+
+static void count(json_t *object, const char *name, uint64_t more)
+{
+    json_int_t before = json_integer_value(json_object_get(object, name));
+    (void)json_object_set_new(object, name, json_integer(before + (json_int_t)more));
+}
+
+/* A rule's entry, made when it is first asked for. */
+static json_t *rule_entry(json_t *rules, json_t *by_name, const char *name)
+{
+    json_t *entry = json_object_get(by_name, name);
+    if (entry != NULL)
+        return entry;
+    entry = json_pack("{s:o, s:{}, s:{}}", "name", json_output_string(name), "verdicts",
+                      "would");
+    (void)json_array_append_new(rules, entry);
+    (void)json_object_set(by_name, name, entry);
+    return entry;
+}
+
+static json_t *verdicts_json(struct counters *counters)
+{
+    struct counters_sheet sheet;
+    if (counters_read(counters, &sheet) != STATUS_OK)
+        return NULL;
+    json_t *was = no_verdicts();
+    json_t *would = no_verdicts();
+    json_t *rules = json_array();
+    json_t *by_name = json_object();
+    for (size_t i = 0; i < sheet.count; i++) {
+        const struct counter *item = &sheet.items[i];
+        json_t *entry = rule_entry(rules, by_name, item->rule);
+        count(item->would ? would : was, item->verdict, item->count);
+        count(json_object_get(entry, item->would ? "would" : "verdicts"), item->verdict,
+              item->count);
+    }
+    counters_clear(&sheet);
+    json_decref(by_name);
+    return json_pack("{s:o, s:o, s:o}", "verdicts", was, "would", would, "rules", rules);
+}
+
+/* A number, or null when the store did not answer. */
+static json_t *number(bool known, size_t value)
+{
+    return known ? json_integer((json_int_t)value) : json_null();
+}
+
+/* The last reload, when it failed: the rules from before are in force; else null. */
+static json_t *failure_json(const struct control_context *context)
+{
+    char at[INSTANT_SIZE];
+    int64_t at_ms = 0;
+    struct problems problems = {0};
+    context->reload_failure(context->reload_context, &problems, &at_ms);
+    instant_format(at_ms, at);
+    json_t *json = at_ms == 0 ? json_null()
+                              : json_pack("{s:s, s:o}", "at", at, "errors",
+                                          json_output_problems(&problems, false));
+    problems_clear(&problems);
+    return json;
+}
+
+/* Why the numbers are not known though the store answers, or null. */
+static json_t *problem(const struct overview *overview)
+{
+    return overview->complaint[0] == '\0' ? json_null()
+                                          : json_output_string(overview->complaint);
+}
+
+void api_status_show(struct request *request)
+{
+    struct overview overview;
+    overview_read(request, &overview);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s, s:o}, s:o, s:o, s:o, s:I, s:{s:I, "
+        "s:I, s:I, s:I}, "
+        "s:I, s:o, s:o}",
+        "version", MAILBRAKE_VERSION, "mode",
+        request->settings->policy.monitor ? "monitor" : "enforce", "host",
+        json_output_string(request->context->host), "host_shared",
+        actions_names(request->context->actions) == ACTIONS_NAMES_SHARED, "configuration",
+        json_output_string(request->settings->file), "uptime_s",
+        (json_int_t)overview.uptime_s, "store", "type", overview.store_type, "state",
+        overview.store_state, "problem", problem(&overview), "holds",
+        number(overview.known, overview.numbers.holds), "incidents",
+        number(overview.known, overview.numbers.incidents_open), "damaged",
+        number(overview.known, overview.numbers.damaged), "brakes",
+        (json_int_t)overview.brakes, "lists", "ok", (json_int_t)overview.lists_ok,
+        "stale", (json_int_t)overview.lists_stale, "shrunk",
+        (json_int_t)overview.lists_shrunk, "unknown", (json_int_t)overview.lists_unknown,
+        "log_suppressed", (json_int_t)log_suppressed(), "restart",
+        json_output_restart(request->settings), "reload_failed",
+        failure_json(request->context));
+    json_t *verdicts = verdicts_json(request->context->counters);
+    if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    json_decref(verdicts);
+    request_answer(request, json);
+}

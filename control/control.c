@@ -1,0 +1,459 @@
+/* The server: connections, peers, bodies, answers. A handler runs when its request is
+ * complete, on one of libmicrohttpd's threads; nothing here is shared with mail but the
+ * modules in the context, which are safe from any thread. */
+#include "control/control.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/listener.h"
+#include "base/log.h"
+#include "control/routes.h"
+#include "control/stream.h"
+
+enum { REFUSALS_PER_MINUTE = 10, SOCKET_MODE = 0666, STREAM_BYTES = 64 * 1024 };
+
+struct control {
+    struct control_context context;
+    struct MHD_Daemon *daemon;
+    char *path;
+    pthread_mutex_t reloading;
+    struct progress progress;
+    sem_t free_hands;      /* how many more requests may be worked on */
+    pthread_mutex_t mutex; /* of the three below */
+    int64_t refusal_minute;
+    int refusals;
+    int strangers; /* connections of peers without rights */
+};
+
+/* A request while it comes in. */
+struct exchange {
+    struct request request;
+    const struct route *route; /* NULL: the answer is made already */
+    char *body;
+    size_t length;
+};
+
+/* ---- who asks, and for what ---- */
+
+/* Peers without rights are written down, but cannot fill the disk with it. */
+static bool refusal_is_audited(struct control *control)
+{
+    int64_t minute = clock_monotonic_us() / 60000000;
+    (void)pthread_mutex_lock(&control->mutex);
+    if (control->refusal_minute != minute)
+        control->refusals = 0;
+    control->refusal_minute = minute;
+    bool audited = control->refusals < REFUSALS_PER_MINUTE;
+    control->refusals += audited;
+    (void)pthread_mutex_unlock(&control->mutex);
+    return audited;
+}
+
+/* -1 when there is none. */
+static int connection_fd(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+static bool check_peer(struct control *control, struct request *request)
+{
+    const char *group = request->settings->control.group;
+    bool known = peer_get(connection_fd(request->connection), &request->peer);
+    if (known && peer_may(&request->peer, group))
+        return true;
+    if (!known)
+        request->peer.uid = (uid_t)-1;
+    request_fail(request, MHD_HTTP_FORBIDDEN,
+                 "uid %lld (%s) may not: only root, mailbraked's own user and members of "
+                 "group %s may",
+                 known ? (long long)request->peer.uid : -1LL,
+                 request->peer.name[0] == '\0' ? "no name" : request->peer.name,
+                 group == NULL || group[0] == '\0' ? "(none)" : group);
+    if (refusal_is_audited(control))
+        request_audit(request, "connect", "", "refused: no rights");
+    return false;
+}
+
+static bool is_stranger(struct control *control, int fd)
+{
+    struct peer peer;
+    struct snapshot *snapshot = slot_get(control->context.snapshots);
+    bool may = peer_get(fd, &peer) && peer_may(&peer, snapshot->settings->control.group);
+    snapshot_unref(snapshot);
+    return !may;
+}
+
+/* One stranger's connection more, unless there are too many. */
+static bool stranger_comes(struct control *control)
+{
+    (void)pthread_mutex_lock(&control->mutex);
+    bool admitted = control->strangers < CONTROL_STRANGERS_MAX;
+    control->strangers += admitted;
+    (void)pthread_mutex_unlock(&control->mutex);
+    return admitted;
+}
+
+static void stranger_goes(struct control *control)
+{
+    (void)pthread_mutex_lock(&control->mutex);
+    control->strangers--;
+    (void)pthread_mutex_unlock(&control->mutex);
+}
+
+/* Strangers may connect, to be refused, but cannot take all connections from
+ * administrators. The state of a connection is set while it counts as a stranger's. */
+static void on_connection(void *context, struct MHD_Connection *connection,
+                          void **connection_state,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct control *control = context;
+    int fd = connection_fd(connection);
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*connection_state != NULL)
+            stranger_goes(control);
+        *connection_state = NULL;
+    } else if (is_stranger(control, fd)) {
+        if (stranger_comes(control))
+            *connection_state = control;
+        else /* it is libmicrohttpd's to close, once it sees the end */
+            (void)shutdown(fd, SHUT_RDWR);
+    }
+}
+
+static void find_route(struct exchange *exchange, const char *method, const char *path)
+{
+    struct request *request = &exchange->request;
+    bool known;
+    exchange->route = routes_find(method, path, request->id, &known);
+    if (exchange->route == NULL && known)
+        request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED, "%.20s is not for this path",
+                     method);
+    else if (exchange->route == NULL)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "there is no %.200s", path);
+}
+
+static void take_purpose(struct request *request, const char *purpose)
+{
+    if (purpose == NULL)
+        return;
+    (void)snprintf(request->purpose, sizeof request->purpose, "%s", purpose);
+    for (char *c = request->purpose; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+}
+
+static void take_token(struct request *request, const char *token)
+{
+    if (token != NULL && progress_is_token(token))
+        (void)snprintf(request->token, sizeof request->token, "%s", token);
+}
+
+static bool is_too_long(struct MHD_Connection *connection)
+{
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                     MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length != NULL && strtoull(length, NULL, 10) > CONTROL_BODY_MAX;
+}
+
+/* NULL without memory. */
+static struct exchange *begin(struct control *control, struct MHD_Connection *connection,
+                              const char *method, const char *path)
+{
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL)
+        return NULL;
+    struct request *request = &exchange->request;
+    request->context = &control->context;
+    request->reloading = &control->reloading;
+    request->progress = &control->progress;
+    request->connection = connection;
+    request->snapshot = slot_get(control->context.snapshots);
+    request->settings = request->snapshot->settings;
+    if (!check_peer(control, request))
+        return exchange;
+    take_purpose(request,
+                 MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Purpose"));
+    take_token(request,
+               MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Progress"));
+    if (is_too_long(connection))
+        request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE,
+                     "the body is longer than %d bytes", CONTROL_BODY_MAX);
+    else
+        find_route(exchange, method, path);
+    return exchange;
+}
+
+static void exchange_free(struct exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    json_decref(exchange->request.json);
+    stream_free(exchange->request.stream);
+    json_decref(exchange->request.body);
+    free(exchange->request.act.target);
+    text_clear(&exchange->request.text);
+    snapshot_unref(exchange->request.snapshot);
+    free(exchange->body);
+    free(exchange);
+}
+
+/* ---- bodies ---- */
+
+/* False past the cap (a body without a length), or without memory. */
+static bool collect(struct exchange *exchange, const char *data, size_t length)
+{
+    if (length > CONTROL_BODY_MAX - exchange->length)
+        return false;
+    char *grown = realloc(exchange->body, exchange->length + length);
+    if (grown == NULL)
+        return false;
+    memcpy(grown + exchange->length, data, length);
+    exchange->body = grown;
+    exchange->length += length;
+    return true;
+}
+
+static bool parse_body(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    json_error_t error;
+    if (exchange->length == 0) {
+        request->body = json_object();
+        return request->body != NULL;
+    }
+    request->body =
+        json_loadb(exchange->body, exchange->length, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(request->body)) {
+        request_fail(request, MHD_HTTP_BAD_REQUEST, "the body is no JSON object%s%s",
+                     request->body == NULL ? ": " : "",
+                     request->body == NULL ? error.text : "");
+        return false;
+    }
+    take_purpose(request, request_string(request, "purpose"));
+    return true;
+}
+
+/* ---- answers ---- */
+
+/* The answer's text, for free(3), and its type. NULL without memory. */
+static char *write_answer(const struct request *request, const char **out_type)
+{
+    char *line = NULL;
+    if (request->json == NULL && request->text.length > 0 && !request->text.failed) {
+        *out_type = "text/plain; version=0.0.4; charset=utf-8";
+        return strdup(text_string(&request->text));
+    }
+    *out_type = "application/json";
+    if (request->json == NULL)
+        return NULL;
+    /* A terminal may be what reads it. */
+    char *bare = json_dumps(request->json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (bare != NULL && asprintf(&line, "%s\n", bare) < 0)
+        line = NULL;
+    free(bare);
+    return line;
+}
+
+static ssize_t read_stream(void *context, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    ssize_t length = stream_read(context, out, max);
+    if (length < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    return length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : length;
+}
+
+static void free_stream(void *context)
+{
+    stream_free(context);
+}
+
+/* Takes the response over. */
+static enum MHD_Result queue(struct request *request, unsigned code, const char *type,
+                             struct MHD_Response *response)
+{
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    enum MHD_Result result = MHD_queue_response(request->connection, code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* What is short has a length, as simple clients like it. */
+static enum MHD_Result reply_with_stream(struct request *request)
+{
+    size_t length = 0;
+    struct MHD_Response *response;
+    char *whole = stream_whole(request->stream, STREAM_BYTES, &length);
+    if (whole != NULL)
+        response = MHD_create_response_from_buffer(length, whole, MHD_RESPMEM_MUST_FREE);
+    else
+        response = MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, request->stream, free_stream);
+    if (response == NULL) {
+        free(whole);
+        return MHD_NO;
+    }
+    if (whole == NULL)
+        request->stream = NULL; /* the response's */
+    return queue(request, MHD_HTTP_OK, "application/json", response);
+}
+
+static enum MHD_Result reply(struct exchange *exchange)
+{
+    const char *type;
+    struct request *request = &exchange->request;
+    if (request->stream != NULL)
+        return reply_with_stream(request);
+    unsigned code = request->code == 0 ? MHD_HTTP_OK : request->code;
+    char *answer = write_answer(request, &type);
+    if (answer == NULL) {
+        code = MHD_HTTP_INTERNAL_SERVER_ERROR;
+        answer = strdup("{\"error\":\"out of memory\"}\n");
+    }
+    if (answer == NULL)
+        return MHD_NO;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(answer), answer, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(answer);
+        return MHD_NO;
+    }
+    return queue(request, code, type, response);
+}
+
+/* A handler, or its turn, may take longer than a silent peer is waited for. */
+static void run(struct control *control, struct exchange *exchange)
+{
+    struct MHD_Connection *connection = exchange->request.connection;
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+    while (sem_wait(&control->free_hands) != 0) /* EINTR */
+        ;
+    if (parse_body(exchange))
+        exchange->route->run(&exchange->request);
+    (void)sem_post(&control->free_hands);
+    progress_end(exchange->request.progress, exchange->request.token);
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    (unsigned)CONTROL_TIMEOUT_S);
+}
+
+static enum MHD_Result on_access(void *context, struct MHD_Connection *connection,
+                                 const char *path, const char *method,
+                                 const char *version, const char *data,
+                                 size_t *data_length, void **request_state)
+{
+    struct exchange *exchange = *request_state;
+    (void)version;
+    if (exchange == NULL) {
+        exchange = begin(context, connection, method, path);
+        *request_state = exchange;
+        if (exchange == NULL)
+            return MHD_NO;
+        return exchange->route == NULL ? reply(exchange) : MHD_YES;
+    }
+    if (*data_length > 0) {
+        if (!collect(exchange, data, *data_length))
+            return MHD_NO;
+        *data_length = 0;
+        return MHD_YES;
+    }
+    run(context, exchange);
+    return reply(exchange);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection,
+                         void **request_state, enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)connection;
+    (void)how;
+    exchange_free(*request_state);
+    *request_state = NULL;
+}
+
+/* ---- starting and stopping ---- */
+
+/* With all signals blocked: they are for the threads that wait for them. */
+/* A thread for each connection, and poll(2): in a pool, whoever shares a thread with long
+ * work waits for all of it, and is taken for silent afterwards. */
+static struct MHD_Daemon *start_daemon(struct control *control, int fd)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
+        on_access, control, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)CONTROL_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONTROL_HEADER_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, control,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, control, MHD_OPTION_END);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return daemon;
+}
+
+static void destroy(struct control *control)
+{
+    (void)pthread_mutex_destroy(&control->reloading);
+    progress_destroy(&control->progress);
+    (void)sem_destroy(&control->free_hands);
+    (void)pthread_mutex_destroy(&control->mutex);
+    free(control->path);
+    free(control);
+}
+
+enum status control_start(const struct control_context *context,
+                          struct control **out_control, struct error *error)
+{
+    int fd = -1;
+    struct control *control = calloc(1, sizeof *control);
+    if (control == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    control->context = *context;
+    (void)pthread_mutex_init(&control->reloading, NULL);
+    progress_init(&control->progress);
+    (void)sem_init(&control->free_hands, 0, CONTROL_WORK_MAX);
+    (void)pthread_mutex_init(&control->mutex, NULL);
+    struct snapshot *snapshot = slot_get(context->snapshots);
+    control->path = strdup(snapshot->settings->control.socket);
+    enum status status = control->path == NULL
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : listener_open(control->path, SOCKET_MODE, &fd, error);
+    snapshot_unref(snapshot);
+    if (status == STATUS_OK) {
+        control->daemon = start_daemon(control, fd);
+        if (control->daemon == NULL) {
+            status = error_set_at(error, STATUS_IO, control->path, 0,
+                                  "can't serve there: %s", strerror(errno));
+            (void)unlink(control->path);
+            (void)close(fd);
+        }
+    }
+    if (status != STATUS_OK) {
+        destroy(control);
+        return status;
+    }
+    *out_control = control;
+    return STATUS_OK;
+}
+
+void control_stop(struct control *control)
+{
+    if (control == NULL)
+        return;
+    (void)unlink(control->path);
+    MHD_stop_daemon(control->daemon);
+    destroy(control);
+}

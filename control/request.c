@@ -1,0 +1,340 @@
+/* Answers are JSON documents; a failure is one with the single field "error". */
+#include "control/request.h"
+
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/stream.h"
+#include "engine/json_output.h"
+
+#define DURATION_MAX_MS (INT64_C(366) * 86400 * 1000)
+
+enum { RESULT_SIZE = 600 };
+
+const char *request_query(const struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *request_string(const struct request *request, const char *name)
+{
+    return json_string_value(json_object_get(request->body, name));
+}
+
+bool request_duration(struct request *request, const char *name, int64_t *out_ms)
+{
+    struct error error = {0};
+    int64_t duration_ms;
+    const json_t *value = json_object_get(request->body, name);
+    if (value == NULL || json_is_null(value))
+        return true;
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    if (duration_parse(text, &duration_ms, &error) != STATUS_OK || duration_ms <= 0 ||
+        duration_ms > DURATION_MAX_MS) {
+        request_fail(request, MHD_HTTP_BAD_REQUEST,
+                     "\"%s\" is a duration of at most a year, as in \"4h\"", name);
+        return false;
+    }
+    *out_ms = duration_ms;
+    return true;
+}
+
+int64_t request_deadline_us(void)
+{
+    return clock_monotonic_us() + REQUEST_STORE_MS * INT64_C(1000);
+}
+
+int64_t request_list_deadline_us(void)
+{
+    return clock_monotonic_us() + REQUEST_LIST_MS * INT64_C(1000);
+}
+
+static void set_answer(struct request *request, unsigned code, json_t *json)
+{
+    json_decref(request->json);
+    stream_free(request->stream);
+    request->stream = NULL;
+    request->json = json;
+    request->code = json == NULL ? MHD_HTTP_INTERNAL_SERVER_ERROR : code;
+}
+
+void request_answer(struct request *request, json_t *json)
+{
+    if (json == NULL)
+        request_fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+    else
+        set_answer(request, MHD_HTTP_OK, json);
+}
+
+void request_stream(struct request *request, struct stream *stream)
+{
+    request_answer(request, json_object());
+    if (stream == NULL)
+        request_answer(request, NULL);
+    request->stream = stream;
+}
+
+void request_fail(struct request *request, unsigned code, const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    va_end(args);
+    set_answer(request, code,
+               json_pack("{s:o}", "error",
+                         json_output_string(text == NULL ? "out of memory" : text)));
+    free(text);
+}
+
+static unsigned code_of(enum status status)
+{
+    switch (status) {
+    case STATUS_OK:
+        return MHD_HTTP_OK;
+    case STATUS_INVALID:
+    case STATUS_LIMIT:
+        return MHD_HTTP_BAD_REQUEST;
+    case STATUS_NOT_FOUND:
+        return MHD_HTTP_NOT_FOUND;
+    case STATUS_CONFLICT:
+        return MHD_HTTP_CONFLICT;
+    case STATUS_UNAVAILABLE:
+        return MHD_HTTP_SERVICE_UNAVAILABLE;
+    case STATUS_NOMEM:
+    case STATUS_IO:
+        break;
+    }
+    return MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static const char *words_of(enum status status)
+{
+    switch (status) {
+    case STATUS_OK:
+        return "done";
+    case STATUS_NOMEM:
+        return "out of memory";
+    case STATUS_INVALID:
+        return "is not valid";
+    case STATUS_IO:
+        return "the system refused";
+    case STATUS_LIMIT:
+        return "is too large";
+    case STATUS_NOT_FOUND:
+        return "is not there";
+    case STATUS_UNAVAILABLE:
+        return "the store does not answer";
+    case STATUS_CONFLICT:
+        return "somebody else changed it";
+    }
+    return "failed";
+}
+
+void request_fail_status(struct request *request, enum status status,
+                         const struct error *error, const char *what)
+{
+    char complaint[STORE_COMPLAINT_SIZE];
+    struct store *store = request->context->store;
+    bool silent = error == NULL || error->text[0] == '\0';
+    if (silent && status == STATUS_UNAVAILABLE && store_state(store) == STORE_STATE_OK &&
+        store_complaint(store, complaint))
+        request_fail(request, code_of(status), "%s: %s", what, complaint);
+    else if (silent)
+        request_fail(request, code_of(status), "%s: %s", what, words_of(status));
+    else if (error->file[0] != '\0')
+        request_fail(request, code_of(status), "%s: %s", error->file, error->text);
+    else
+        request_fail(request, code_of(status), "%s", error->text);
+}
+
+const char *request_result(const struct request *request)
+{
+    const char *error = json_string_value(json_object_get(request->json, "error"));
+    return error == NULL ? "ok" : error;
+}
+
+static void log_entry(const struct audit_entry *entry)
+{
+    struct text line = {0};
+    log_field(&line, "audit", entry->action);
+    log_field_number(&line, "uid", (int64_t)entry->uid);
+    log_field(&line, "user", entry->user);
+    log_field(&line, "target", entry->target);
+    log_field(&line, "purpose", entry->purpose);
+    if (entry->ids != NULL)
+        log_field_number(&line, "done", (int64_t)json_array_size(entry->ids));
+    if (entry->failed != NULL)
+        log_field_number(&line, "failed", (int64_t)json_array_size(entry->failed));
+    log_field(&line, "result", entry->result);
+    log_line(SEVERITY_INFO, &line);
+    text_clear(&line);
+}
+
+static void tell_progress(void *context, size_t done, size_t total)
+{
+    const struct request *request = context;
+    progress_tell(request->progress, request->token, done, total);
+}
+
+struct actions_progress request_progress(struct request *request)
+{
+    bool asked = request->progress != NULL && request->token[0] != '\0';
+    return (struct actions_progress){.tell = asked ? tell_progress : NULL,
+                                     .context = request};
+}
+
+bool request_is_id(const char *text)
+{
+    return strlen(text) == DIGEST_ID_SIZE - 1 &&
+           strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
+}
+
+/* What was typed for an id may be an address that is to be hashed. */
+static bool is_foreign(const struct request *request, const char *target)
+{
+    return target == request->id && target[0] != '\0' && !request_is_id(target) &&
+           request->settings->privacy.addresses == PRIVACY_HASHED;
+}
+
+static void complain(const struct error *error)
+{
+    log_throttled(SEVERITY_ERROR, "the audit file was not written: %s%s%s", error->file,
+                  error->file[0] == '\0' ? "" : ": ", error->text);
+}
+
+static struct audit_entry entry_of(const struct request *request, const char *action,
+                                   const char *target, const char *result)
+{
+    return (struct audit_entry){.at_ms = clock_wall_ms(),
+                                .uid = request->peer.uid,
+                                .user = request->peer.name,
+                                .action = action,
+                                .target = target,
+                                .purpose = request->purpose,
+                                .result = result};
+}
+
+void request_audit(struct request *request, const char *action, const char *target,
+                   const char *result)
+{
+    struct error error = {0};
+    bool foreign = is_foreign(request, target);
+    const struct audit_entry entry = entry_of(request, action, foreign ? "-" : target,
+                                              foreign ? "there is none" : result);
+    log_entry(&entry);
+    if (audit_append(request->context->audit, &entry, &error) == STATUS_OK)
+        return;
+    complain(&error);
+    if (request->code == MHD_HTTP_OK)
+        request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     "not shown, since it can't be written down: %s: %s", error.file,
+                     error.text);
+}
+
+/* "login:<hash>", for free(3); NULL without memory. */
+static char *target_of_key(const struct request *request, const char *key)
+{
+    char hash[DIGEST_HEX_SIZE];
+    char *target = NULL;
+    if (request->settings->privacy.addresses == PRIVACY_CLEAR || strcmp(key, "all") == 0)
+        return strdup(key);
+    const char *colon = strchr(key, ':');
+    const char *value = colon == NULL ? key : colon + 1;
+    digest_hex(request->context->key, value, strlen(value), hash);
+    return asprintf(&target, "%.*s%s", (int)(value - key), key, hash) < 0 ? NULL : target;
+}
+
+/* What went wrong may quote the key. Of "ok, 3 of them: ..." the head is kept. */
+static void hide_words(const char *result, char out[RESULT_SIZE])
+{
+    if (strncmp(result, "ok", 2) == 0)
+        (void)snprintf(out, RESULT_SIZE, "%.*s", (int)strcspn(result, ":"), result);
+    else
+        (void)snprintf(out, RESULT_SIZE, "failed");
+}
+
+void request_audit_key(struct request *request, const char *action, const char *key,
+                       const char *result)
+{
+    char hidden[RESULT_SIZE];
+    bool hashed = request->settings->privacy.addresses == PRIVACY_HASHED;
+    char *target = target_of_key(request, key);
+    hide_words(result, hidden);
+    request_audit(request, action, target == NULL ? "-" : target,
+                  hashed ? hidden : result);
+    free(target);
+}
+
+/* ---- what is done ---- */
+
+/* Takes target over. */
+static bool begin(struct request *request, const char *action, char *target,
+                  const json_t *ids)
+{
+    struct error error = {0};
+    struct request_act *act = &request->act;
+    free(act->target);
+    *act = (struct request_act){.action = action, .target = target};
+    if (target == NULL) {
+        request_answer(request, NULL);
+        return false;
+    }
+    struct audit_entry entry = entry_of(request, action, target, "");
+    entry.ids = ids;
+    act->at_ms = entry.at_ms;
+    if (audit_announce(request->context->audit, &entry, act->mark, &error) == STATUS_OK)
+        return true;
+    complain(&error);
+    request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                 "nothing was done, since it can't be written down: %s%s%s", error.file,
+                 error.file[0] == '\0' ? "" : ": ", error.text);
+    entry.ids = NULL;
+    entry.result = request_result(request);
+    log_entry(&entry);
+    return false;
+}
+
+bool request_begin(struct request *request, const char *action, const char *target,
+                   const json_t *ids)
+{
+    bool foreign = is_foreign(request, target);
+    bool begun = begin(request, action, strdup(foreign ? "-" : target), ids);
+    request->act.hides = foreign;
+    return begun;
+}
+
+bool request_begin_key(struct request *request, const char *action, const char *key)
+{
+    bool begun = begin(request, action, target_of_key(request, key), NULL);
+    request->act.hides = request->settings->privacy.addresses == PRIVACY_HASHED;
+    return begun;
+}
+
+void request_end_many(struct request *request, const char *result, const json_t *done,
+                      const json_t *failed)
+{
+    char hidden[RESULT_SIZE];
+    struct error error = {0};
+    const struct request_act *act = &request->act;
+    hide_words(result, hidden);
+    struct audit_entry entry =
+        entry_of(request, act->action, act->target, act->hides ? hidden : result);
+    entry.at_ms = act->at_ms;
+    entry.ids = done;
+    entry.failed = failed;
+    log_entry(&entry);
+    if (audit_conclude(request->context->audit, act->mark, &entry, &error) != STATUS_OK)
+        complain(&error);
+}
+
+void request_end(struct request *request, const char *result)
+{
+    request_end_many(request, result, NULL, NULL);
+}

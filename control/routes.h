@@ -1,0 +1,18 @@
+/* Which handler answers which method and path. */
+#ifndef CONTROL_ROUTES_H
+#define CONTROL_ROUTES_H
+
+#include "control/request.h"
+
+struct route {
+    const char *method;
+    const char *pattern; /* a path; one part of it may be "*" */
+    void (*run)(struct request *request);
+};
+
+/* The route of a request; what stands for "*" goes to out_id, cut to its size. NULL when
+ * there is none: then *out_known says whether the path exists for another method. */
+const struct route *routes_find(const char *method, const char *path,
+                                char out_id[REQUEST_ID_SIZE], bool *out_known);
+
+#endif

@@ -1,0 +1,33 @@
+/* An answer with many records, written while it is sent: {"NAME":[...]}. */
+#ifndef CONTROL_STREAM_H
+#define CONTROL_STREAM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "quarantine/ledger_list.h"
+
+struct stream;
+
+/* Which records, and how. Borrowed, but for incident. */
+struct stream_view {
+    const char *name;                       /* of the one field */
+    bool (*wanted)(const json_t *record);   /* NULL: all are */
+    json_t *(*shape)(const json_t *record); /* NULL without memory */
+    const char *incident; /* of holds: of this one alone; NULL: of any */
+};
+
+/* Takes the list over, also when there is no memory: then NULL. */
+struct stream *stream_new(struct ledger_list *list, const struct stream_view *view);
+void stream_free(struct stream *stream); /* NULL is allowed */
+
+/* All of it when that is at most max bytes, for free(3); else NULL, and stream_read
+ * begins at the beginning. Before any stream_read. */
+char *stream_whole(struct stream *stream, size_t max, size_t *out_length);
+
+/* Writes the next bytes, at most max: how many; 0 at the end; -1 when the store does not
+ * answer any more, or without memory: what was sent is then no whole document. */
+ssize_t stream_read(struct stream *stream, char *out, size_t max);
+
+#endif

@@ -1,0 +1,233 @@
+/* Documents in the store's META collection: "key", "rules:HOST" as "HASH MS", and
+ * "relay:HOST" as "INSTANCE MS PLACE PID", written by who lives: so who finds another's
+ * there after his own has a living namesake. */
+#include "daemon/kin.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/documents.h"
+
+enum {
+    STORE_MS = 1000,
+    VALUE_SIZE = 120,
+};
+static const int64_t FRESH_MS = INT64_C(5) * 60 * 1000;
+static const int64_t CLAIM_MS = INT64_C(1000) * KIN_CLAIM_SECONDS;
+
+static int64_t soon(void)
+{
+    return clock_monotonic_us() + STORE_MS * INT64_C(1000);
+}
+
+enum status kin_check_key(struct engine *engine, const struct settings *settings,
+                          struct error *error)
+{
+    static const char what[] = "the key's fingerprint";
+    char ours[DIGEST_HEX_SIZE];
+    char *theirs = NULL;
+    if (settings->privacy.key_file[0] == '\0')
+        return STATUS_OK;
+    digest_hex(&engine->key, what, sizeof what, ours);
+    struct change change = {.collection = COLLECTION_META,
+                            .id = "key",
+                            .check = true,
+                            .expected = NULL,
+                            .value = ours};
+    /* CONFLICT: somebody was here before. The store away: the next start will tell. */
+    if (store_change(engine->store, &change, 1, soon()) != STATUS_CONFLICT ||
+        store_get(engine->store, COLLECTION_META, "key", soon(), &theirs) != STATUS_OK)
+        return STATUS_OK;
+    bool same = strcmp(ours, theirs) == 0;
+    free(theirs);
+    if (same)
+        return STATUS_OK;
+    return error_set_at(error, STATUS_INVALID, settings->privacy.key_file, 0,
+                        "relays that share this store use another key: copy theirs, or "
+                        "choose another store.prefix");
+}
+
+static void add_elements(struct text *all, const struct elements *elements)
+{
+    for (size_t i = 0; i < elements->count; i++)
+        text_printf(all, "%d %s\n", (int)elements->items[i].kind,
+                    elements->items[i].text);
+    text_add_string(all, ".\n");
+}
+
+static void add_hours(struct text *all, const struct hours *hours)
+{
+    for (size_t i = 0; i < hours->count; i++)
+        text_printf(all, "%d %d %d\n", hours->spans[i].days, hours->spans[i].from,
+                    hours->spans[i].to);
+    text_add_string(all, ".\n");
+}
+
+static void add_rule(struct text *all, const struct rule *rule)
+{
+    text_printf(all, "%s %s %s %d %d %d %d\n", rule->name, rule->fingerprint,
+                action_name(rule->action), rule->monitor, (int)rule->origin,
+                (int)rule->reply, (int)rule->automatic);
+    text_printf(all, "%" PRId64 " %" PRId64 " %" PRId64 "\n", rule->latch_ms,
+                rule->surge.factor, rule->surge.floor);
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        text_printf(all, "%" PRId64 "\n", rule->over[m]);
+    add_elements(all, &rule->from);
+    add_elements(all, &rule->from_not);
+    add_elements(all, &rule->to);
+    add_elements(all, &rule->to_not);
+    add_hours(all, &rule->hours);
+    add_hours(all, &rule->hours_not);
+}
+
+/* All that makes two relays decide alike: the rules in their order. */
+static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZE])
+{
+    static const struct digest_key no_secret;
+    struct text all = {0};
+    for (size_t i = 0; i < policy->rule_count; i++)
+        add_rule(&all, &policy->rules[i]);
+    digest_hex(&no_secret, text_string(&all), all.length, out_hash);
+    text_clear(&all);
+}
+
+struct comparing {
+    const char *host, *hash;
+    int64_t now_ms;
+};
+
+static enum status compare(void *context, const char *id, const char *value)
+{
+    const struct comparing *comparing = context;
+    static const char prefix[] = "rules:";
+    char hash[DIGEST_HEX_SIZE];
+    int64_t at_ms;
+    if (strncmp(id, prefix, sizeof prefix - 1) != 0 ||
+        strcmp(id + sizeof prefix - 1, comparing->host) == 0 ||
+        /* NOLINTNEXTLINE(cert-err34-c): saturates */
+        sscanf(value, "%32s %" SCNd64, hash, &at_ms) != 2 ||
+        at_ms < comparing->now_ms - FRESH_MS)
+        return STATUS_OK;
+    if (strcmp(hash, comparing->hash) != 0)
+        log_throttled(SEVERITY_WARNING,
+                      "relay %s, which shares our store, has other rules than we have",
+                      id + sizeof prefix - 1);
+    return STATUS_OK;
+}
+
+void kin_compare_rules(struct engine *engine, const struct settings *settings,
+                       const char *host, int64_t now_ms)
+{
+    char hash[DIGEST_HEX_SIZE];
+    char id[256];
+    char value[VALUE_SIZE];
+    struct comparing comparing = {host, hash, now_ms};
+    hash_rules(&settings->policy, hash);
+    (void)snprintf(id, sizeof id, "rules:%.240s", host);
+    (void)snprintf(value, sizeof value, "%s %" PRId64, hash, now_ms);
+    struct change change = {
+        .collection = COLLECTION_META, .id = id, .check = false, .value = value};
+    if (store_change(engine->store, &change, 1, soon()) != STATUS_OK)
+        return; /* the store says itself that it is away */
+    if (store_list(engine->store, COLLECTION_META, soon(), compare, &comparing) !=
+        STATUS_OK)
+        return;
+}
+
+/* ---- the host name ---- */
+
+/* This boot of this machine, and the process ids seen from here; "" when that can't be
+ * told. */
+static void find_place(char out_place[DIGEST_HEX_SIZE])
+{
+    static const struct digest_key no_secret;
+    char text[200] = "";
+    char space[80] = "";
+    out_place[0] = '\0';
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file == NULL)
+        return;
+    bool known = fgets(text, 80, file) != NULL &&
+                 readlink("/proc/self/ns/pid", space, sizeof space - 1) > 0;
+    (void)fclose(file);
+    if (!known)
+        return;
+    size_t length = strlen(text);
+    (void)snprintf(text + length, sizeof text - length, "%s", space);
+    digest_hex(&no_secret, text, strlen(text), out_place);
+}
+
+void kin_init(struct kin *kin, const char *host)
+{
+    *kin = (struct kin){0};
+    (void)snprintf(kin->host, sizeof kin->host, "%s", host);
+    digest_random_id(kin->instance);
+    find_place(kin->place);
+}
+
+struct claim {
+    char instance[DIGEST_ID_SIZE];
+    int64_t at_ms;
+    char place[DIGEST_HEX_SIZE];
+    long pid;
+};
+
+/* Ours from before a crash, most likely: that process is no more. */
+static bool is_dead(const struct kin *kin, const struct claim *claim)
+{
+    return kin->place[0] != '\0' && strcmp(claim->place, kin->place) == 0 &&
+           claim->pid > 1 && kill((pid_t)claim->pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Before our first claim nobody knows whether who was here lives; soon after it we know.
+ */
+static void take_claim(struct kin *kin, const char *value, int64_t now_ms)
+{
+    struct claim claim;
+    /* NOLINTNEXTLINE(cert-err34-c): saturates */
+    if (sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f] %ld", claim.instance,
+               &claim.at_ms, claim.place, &claim.pid) != 4 ||
+        strcmp(claim.instance, kin->instance) == 0 || is_dead(kin, &claim))
+        return;
+    if (!kin->claimed && claim.at_ms > now_ms - 4 * CLAIM_MS)
+        kin->doubted_until_ms = now_ms + 3 * CLAIM_MS;
+    if (!kin->claimed)
+        return;
+    kin->shared_until_ms = now_ms + FRESH_MS;
+    log_throttled(SEVERITY_WARNING,
+                  "another relay that shares our store is called %s, too: give each a "
+                  "host name of its own. Until then records of held mail stay when their "
+                  "message is gone",
+                  kin->host);
+}
+
+enum actions_names kin_claim(struct kin *kin, struct engine *engine, int64_t now_ms)
+{
+    char id[256];
+    char value[VALUE_SIZE];
+    char *theirs = NULL;
+    const struct change change = {
+        .collection = COLLECTION_META, .id = id, .check = false, .value = value};
+    (void)snprintf(id, sizeof id, "relay:%.240s", kin->host);
+    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s %ld", kin->instance, now_ms,
+                   kin->place[0] == '\0' ? "0" : kin->place, (long)getpid());
+    enum status status = store_get(engine->store, COLLECTION_META, id, soon(), &theirs);
+    if (status == STATUS_OK)
+        take_claim(kin, theirs, now_ms);
+    free(theirs);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = store_change(engine->store, &change, 1, soon());
+    if (status == STATUS_OK)
+        kin->claimed = true;
+    if (now_ms < kin->shared_until_ms)
+        return ACTIONS_NAMES_SHARED;
+    return kin->claimed && now_ms >= kin->doubted_until_ms ? ACTIONS_NAMES_OWN
+                                                           : ACTIONS_NAMES_DOUBTED;
+}

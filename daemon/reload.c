@@ -1,0 +1,261 @@
+/* Loading, and the thread that does it: SIGUSR1 and the refresh timer. */
+#include "daemon/reload.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/problem_log.h"
+#include "quarantine/advice.h"
+#include "store/probe.h"
+
+enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };
+
+#define TELL_AGAIN_US (INT64_C(3600) * 1000000)
+
+/* Whether a place in a file had a problem in the refresh before this one. */
+static bool was_told(const struct problems *before, const struct problem *problem)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        if (before->items[i].line == problem->line &&
+            strcmp(before->items[i].file, problem->file) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void log_loaded(const char *what, const struct snapshot *snapshot)
+{
+    const struct policy *policy = &snapshot->settings->policy;
+    uint32_t lists = directory_list_count(snapshot->directory);
+    const char *mode = policy->monitor ? "monitor" : "enforce";
+    log_print(SEVERITY_INFO, "%s: rules %zu, lists %u, mode %s", what, policy->rule_count,
+              lists, mode);
+    (void)sd_notifyf(0, "STATUS=rules %zu, lists %u, mode %s", policy->rule_count, lists,
+                     mode);
+}
+
+/* A message that is judged by the old one lets go within its deadline: waiting for that
+ * keeps the work of freeing a directory off the mail threads. */
+static void replace(struct slot *slot, struct snapshot *snapshot)
+{
+    struct snapshot *old = slot_swap(slot, snapshot);
+    const struct timespec tick = {.tv_nsec = 5000000};
+    for (int i = 0; i < REPLACE_TICKS && slot_is_pinned(old); i++)
+        (void)nanosleep(&tick, NULL);
+    snapshot_unref(old);
+}
+
+static void warn_of_restart(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->restart_count; i++)
+        log_print(SEVERITY_WARNING,
+                  "%s was changed: the new value takes effect at the next restart",
+                  settings->restart[i]);
+}
+
+/* advice: what check says of the new file beside what is wrong with it. */
+static enum status load(struct reload *reload, struct problems *problems,
+                        struct problems *advice)
+{
+    struct snapshot *fresh;
+    enum status status =
+        snapshot_load(reload->path, reload->catalog, false, problems, &fresh);
+    if (status != STATUS_OK)
+        return status;
+    advice_add(fresh, advice);
+    probe_store(fresh->settings, advice);
+    struct snapshot *old = slot_get(reload->slot);
+    status = snapshot_keep(fresh, old);
+    snapshot_unref(old);
+    if (status != STATUS_OK) {
+        snapshot_unref(fresh);
+        problems_error(problems, reload->path, 0, "out of memory");
+        return status;
+    }
+    warn_of_restart(fresh->settings);
+    replace(reload->slot, fresh);
+    log_loaded("reloaded", fresh); /* nobody takes it away again under the lock */
+    return STATUS_OK;
+}
+
+/* Not as warnings: nothing of it changed by the reload, and it stays until it is mended.
+ */
+static void log_advice(const struct problems *advice, struct problems *problems)
+{
+    for (size_t i = 0; i < advice->count; i++) {
+        char text[ADVICE_SIZE];
+        struct problem bare = advice->items[i];
+        bare.warning = false;
+        problem_format(&bare, text, sizeof text);
+        log_print(SEVERITY_INFO, "%s", text);
+        problems_warning(problems, bare.file, bare.line, "%s", bare.text);
+    }
+}
+
+/* For status: SIGUSR1 has nobody to answer to. */
+static void remember(struct reload *reload, enum status status,
+                     const struct problems *problems)
+{
+    pthread_mutex_lock(&reload->telling);
+    problems_clear(&reload->failure);
+    reload->failed_at_ms = 0;
+    if (status != STATUS_OK) {
+        problems_add(&reload->failure, problems);
+        reload->failed_at_ms = clock_wall_ms();
+    }
+    pthread_mutex_unlock(&reload->telling);
+}
+
+void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at_ms)
+{
+    pthread_mutex_lock(&reload->telling);
+    problems_add(out, &reload->failure);
+    *out_at_ms = reload->failed_at_ms;
+    pthread_mutex_unlock(&reload->telling);
+}
+
+enum status reload_now(struct reload *reload, struct problems *out_problems)
+{
+    struct problems problems = {0};
+    struct problems advice = {0};
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                     (long long)clock_monotonic_us());
+    pthread_mutex_lock(&reload->lock);
+    enum status status = load(reload, &problems, &advice);
+    pthread_mutex_unlock(&reload->lock);
+    remember(reload, status, &problems);
+    problem_log(&problems);
+    log_advice(&advice, &problems);
+    problems_clear(&advice);
+    if (status != STATUS_OK) {
+        log_print(SEVERITY_ERROR, "%s: not reloaded, the rules from before stay in force",
+                  reload->path);
+        (void)sd_notify(0, "STATUS=not reloaded: the rules from before are in force");
+    }
+    (void)sd_notify(0, "READY=1");
+    if (out_problems != NULL)
+        *out_problems = problems;
+    else
+        problems_clear(&problems);
+    return status;
+}
+
+/* What a refresh found is logged when it is new, and all of it once an hour. */
+static void tell(struct reload *reload, struct problems *problems)
+{
+    bool again = clock_monotonic_us() - reload->told_at_us > TELL_AGAIN_US;
+    for (size_t i = 0; i < problems->count; i++) {
+        if (again || !was_told(&reload->told, &problems->items[i]))
+            problem_log_one(&problems->items[i]);
+    }
+    if (again)
+        reload->told_at_us = clock_monotonic_us();
+    problems_clear(&reload->told);
+    reload->told = *problems;
+}
+
+static void refresh(struct reload *reload)
+{
+    struct problems problems = {0};
+    struct snapshot *fresh;
+    pthread_mutex_lock(&reload->lock);
+    struct snapshot *old = slot_get(reload->slot);
+    enum status status =
+        snapshot_refresh(old, reload->catalog, clock_wall_ms(), &problems, &fresh);
+    snapshot_unref(old);
+    tell(reload, &problems);
+    if (status == STATUS_OK)
+        replace(reload->slot, fresh);
+    else
+        log_print(SEVERITY_ERROR,
+                  "the lists were not read again, those from before stay");
+    pthread_mutex_unlock(&reload->lock);
+}
+
+/* Seconds until the sources are to be read again: the shortest refresh of any. */
+static time_t refresh_seconds(struct slot *slot)
+{
+    struct snapshot *snapshot = slot_get(slot);
+    const struct settings *settings = snapshot->settings;
+    int64_t shortest_ms = INT64_C(24) * 3600 * 1000;
+    for (size_t i = 0; i < settings->list_count; i++) {
+        if (settings->lists[i].refresh_ms < shortest_ms)
+            shortest_ms = settings->lists[i].refresh_ms;
+    }
+    snapshot_unref(snapshot);
+    return (time_t)((shortest_ms + 999) / 1000);
+}
+
+static void *run(void *argument)
+{
+    struct reload *reload = argument;
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    for (;;) {
+        struct timespec wait = {.tv_sec = refresh_seconds(reload->slot)};
+        int signal_number = sigtimedwait(&set, NULL, &wait);
+        if (signal_number == SIGUSR1)
+            (void)!reload_now(reload, NULL); /* has said what went wrong */
+        else if (errno == EAGAIN)
+            refresh(reload);
+    }
+    return NULL;
+}
+
+/* The configuration once for the folder of the catalog, then with the lists. */
+static enum status load_first(struct reload *reload, struct problems *problems)
+{
+    struct settings settings;
+    struct snapshot *snapshot;
+    enum status status = settings_load(reload->path, &settings, problems);
+    if (status != STATUS_OK)
+        return status;
+    problems_clear(problems); /* they come again */
+    char *folder = catalog_folder(settings.store.state_file);
+    settings_clear(&settings);
+    reload->catalog = catalog_new(folder);
+    free(folder);
+    if (reload->catalog == NULL)
+        return STATUS_NOMEM;
+    status = snapshot_load(reload->path, reload->catalog, false, problems, &snapshot);
+    if (status == STATUS_OK) {
+        (void)slot_swap(reload->slot, snapshot);
+        log_loaded(reload->path, snapshot);
+    }
+    return status;
+}
+
+enum status reload_first(struct reload *reload, const char *path, struct slot *slot)
+{
+    struct problems problems = {0};
+    reload->path = path;
+    reload->slot = slot;
+    if (pthread_mutex_init(&reload->lock, NULL) != 0 ||
+        pthread_mutex_init(&reload->telling, NULL) != 0)
+        return STATUS_NOMEM;
+    enum status status = load_first(reload, &problems);
+    problem_log(&problems);
+    problems_clear(&problems);
+    return status;
+}
+
+enum status reload_start(struct reload *reload)
+{
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, run, reload);
+    if (failed != 0) {
+        log_print(SEVERITY_ERROR, "can't start a thread: %s", strerror(failed));
+        return STATUS_UNAVAILABLE;
+    }
+    (void)pthread_detach(thread);
+    return STATUS_OK;
+}

@@ -1,0 +1,40 @@
+/* The current snapshot's life: the first load, reloads, and lists read again when they
+ * are due. Snapshots are built and freed here, never where a message waits. */
+#ifndef DAEMON_RELOAD_H
+#define DAEMON_RELOAD_H
+
+#include <pthread.h>
+
+#include "base/problems.h"
+#include "lists/catalog.h"
+#include "lists/slot.h"
+
+/* Zero-initialise, then reload_first. */
+struct reload {
+    pthread_mutex_t lock; /* one load at a time; covers what follows */
+    const char *path;     /* of the configuration */
+    struct slot *slot;
+    struct catalog *catalog;
+    struct problems told;    /* by the last refresh: a fault is not logged each time */
+    int64_t told_at_us;      /* when all of them were logged */
+    pthread_mutex_t telling; /* covers what follows; a leaf, held for no load */
+    struct problems failure; /* of the last reload, empty when it went well */
+    int64_t failed_at_ms;    /* wall time; 0: it went well */
+};
+
+/* Loads the configuration into an empty slot; both borrowed for the life of *reload.
+ * Problems are logged. */
+enum status reload_first(struct reload *reload, const char *path,
+                         struct slot *slot) MUST_CHECK;
+
+/* Loads the configuration anew; on failure the old one stays. Problems are logged and
+ * handed over to out_problems, which may be NULL. */
+enum status reload_now(struct reload *reload, struct problems *out_problems) MUST_CHECK;
+
+/* Why the last reload failed, with wall time; an empty list and 0 when it did not. */
+void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at_ms);
+
+/* Starts the thread that takes SIGUSR1 and the refresh timer. */
+enum status reload_start(struct reload *reload) MUST_CHECK;
+
+#endif

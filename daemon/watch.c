@@ -1,0 +1,301 @@
+/* The quick thread has store calls only; the slow one also waits for the helper, that of
+ * notices for notify.command, too. All take the snapshot anew each time. */
+#include "daemon/watch.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/kin.h"
+#include "quarantine/ledger_list.h"
+#include "quarantine/look.h"
+#include "quarantine/notices.h"
+#include "quarantine/record.h"
+#include "quarantine/room.h"
+
+enum {
+    STORE_MS = 1000,
+    PRUNE_MS = 20000,
+    TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
+    RECOUNT_SECONDS = 10,
+    NOTICES_SECONDS = 5,
+    SYNC_SECONDS = 5,
+    TIDY_SECONDS = 15 * 60,
+    PRUNE_SECONDS = 60,
+    EXPIRE_MS = 30000,
+};
+
+struct watch {
+    struct engine *engine;
+    struct actions *actions;
+    const char *host;
+    bool alone; /* nobody else can use the store */
+    struct kin kin;
+};
+
+static int64_t soon(void)
+{
+    return clock_monotonic_us() + STORE_MS * INT64_C(1000);
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    (void)nanosleep(&wait, NULL);
+}
+
+void watch_brakes(struct engine *engine)
+{
+    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    /* A store that is away says so itself; what was seen before stays in force. */
+    enum status status = board_refresh(engine->board, &snapshot->settings->policy.domains,
+                                       clock_wall_ms(), soon());
+    if (status == STATUS_NOMEM)
+        log_throttled(SEVERITY_ERROR, "out of memory for the brakes");
+    snapshot_unref(snapshot);
+}
+
+void watch_flush(struct engine *engine)
+{
+    enum status status = ledger_flush(engine->ledger, soon());
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING,
+                      "what was stopped could not be written to the store");
+}
+
+/* whose: also whose the holds are, which takes a look at each. */
+static void measure(struct engine *engine, bool whose)
+{
+    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    bool has_room = room_is_left(snapshot->settings);
+    snapshot_unref(snapshot);
+    if (!has_room)
+        log_throttled(SEVERITY_ERROR, "less than quarantine.min_free is left for the "
+                                      "queue: mail that would be held is deferred");
+    enum status status = ledger_measure(engine->ledger, has_room, soon());
+    if (status == STATUS_OK && whose)
+        status = ledger_recount(engine->ledger, soon());
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING, "the held messages could not be counted");
+}
+
+static void claim_name(struct watch *watch)
+{
+    if (!watch->alone)
+        actions_set_names(watch->actions,
+                          kin_claim(&watch->kin, watch->engine, clock_wall_ms()));
+}
+
+static void *run_quick(void *argument)
+{
+    struct watch *watch = argument;
+    struct engine *engine = watch->engine;
+    for (unsigned tick = 0;; tick++) {
+        watch_brakes(engine);
+        if (tick % (KIN_CLAIM_SECONDS * TICKS_PER_SECOND) == 0)
+            claim_name(watch);
+        if (tick % TICKS_PER_SECOND == 0) {
+            watch_flush(engine);
+            measure(engine, tick % (RECOUNT_SECONDS * TICKS_PER_SECOND) == 0);
+        }
+        pause_ms(WATCH_TICK_MS);
+    }
+    return NULL;
+}
+
+static void send_notices(struct notices *notices, const struct settings *settings)
+{
+    struct error error = {0};
+    enum status status = notices_send(notices, settings, clock_wall_ms(), &error);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
+}
+
+static void tell_expired(const char *id)
+{
+    log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
+}
+
+/* What nobody decided for longer than quarantine.expire is refused. What can't be is
+ * tried again in a minute. */
+static void expire(const struct watch *watch, const struct settings *settings)
+{
+    struct error error = {0};
+    size_t left = 0;
+    int64_t deadline_us = clock_monotonic_us() + EXPIRE_MS * INT64_C(1000);
+    enum status status = actions_expire(watch->actions, settings, deadline_us,
+                                        tell_expired, &left, &error);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "expired holds were not refused: %s", error.text);
+    else if (left > 0)
+        log_throttled(SEVERITY_WARNING, "%zu expired %s not refused: %s", left,
+                      left == 1 ? "hold was" : "holds were", error.text);
+}
+
+/* It goes on where it ended, the next time. */
+static void prune(struct engine *engine, const struct settings *settings)
+{
+    int64_t deadline_us = clock_monotonic_us() + PRUNE_MS * INT64_C(1000);
+    enum status status = ledger_prune(engine->ledger, clock_wall_ms(),
+                                      settings->privacy.retention_ms, deadline_us);
+    if (status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) == 0)
+        log_throttled(SEVERITY_WARNING,
+                      "old records could not all be put away in %d s; the rest follows",
+                      PRUNE_MS / 1000);
+    else if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING, "old records could not be put away");
+}
+
+/* Records and queue are held against each other at the start, and again after holds that
+ * could not be recorded. The helper or the store may not be there yet: then until it went
+ * well, but told once. Now and then, and once it is known whose they are, records end
+ * whose message never came into the queue, or left it without us. */
+struct sync {
+    bool due, told;
+    bool spared; /* records that may have been another relay's */
+};
+
+static bool is_tidying_due(const struct watch *watch, const struct sync *sync,
+                           unsigned second)
+{
+    return second % TIDY_SECONDS == TIDY_SECONDS - SYNC_SECONDS ||
+           (sync->spared && actions_names(watch->actions) == ACTIONS_NAMES_OWN);
+}
+
+static void tell_sync(const struct actions_sync *found)
+{
+    if (found->restored > 0)
+        log_print(SEVERITY_INFO, "quarantine: %zu held %s back", found->restored,
+                  found->restored == 1 ? "message got its record"
+                                       : "messages got their record");
+    if (found->ended > 0)
+        log_print(SEVERITY_INFO, "quarantine: %zu %s gone", found->ended,
+                  found->ended == 1 ? "record ended because its message is"
+                                    : "records ended because their message is");
+}
+
+static void synchronise(const struct watch *watch, const struct settings *settings,
+                        struct sync *sync, unsigned second)
+{
+    struct error error = {0};
+    struct actions_sync found;
+    enum status status;
+    if (ledger_take_unrecorded(watch->engine->ledger))
+        sync->due = true;
+    if (sync->due)
+        status = actions_sync(watch->actions, settings, NULL, &found, &error);
+    else if (is_tidying_due(watch, sync, second))
+        status = actions_tidy(watch->actions, settings, &found, &error);
+    else
+        return;
+    if (status == STATUS_OK) {
+        tell_sync(&found);
+        actions_sync_clear(&found);
+        sync->spared = found.spared > 0;
+        sync->due = sync->told = false;
+    } else if (!sync->told) {
+        log_print(SEVERITY_WARNING, "the records were not compared with the queue: %s",
+                  error.text);
+        sync->told = true;
+    }
+}
+
+static void *run_slow(void *argument)
+{
+    const struct watch *watch = argument;
+    struct engine *engine = watch->engine;
+    struct sync sync = {.due = true};
+    for (unsigned second = 0;; second++) {
+        struct snapshot *snapshot = slot_get(&engine->snapshots);
+        const struct settings *settings = snapshot->settings;
+        if (second % SYNC_SECONDS == 0)
+            synchronise(watch, settings, &sync, second);
+        if (second % PRUNE_SECONDS == 0)
+            expire(watch, settings);
+        if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
+            prune(engine, settings);
+            kin_compare_rules(engine, settings, watch->host, clock_wall_ms());
+        }
+        snapshot_unref(snapshot);
+        pause_ms(1000);
+    }
+    return NULL;
+}
+
+/* By itself: helper and notify.command may take their time, and what waits on the queue
+ * or the store must not wait for them. */
+static void *run_notices(void *argument)
+{
+    const struct watch *watch = argument;
+    struct engine *engine = watch->engine;
+    struct notices notices = {.ledger = engine->ledger,
+                              .seal_key = &engine->seal_key,
+                              .host = watch->host,
+                              .timeout_ms = NOTICES_TIMEOUT_MS};
+    for (;;) {
+        struct snapshot *snapshot = slot_get(&engine->snapshots);
+        send_notices(&notices, snapshot->settings);
+        snapshot_unref(snapshot);
+        pause_ms(NOTICES_SECONDS * 1000);
+    }
+    return NULL;
+}
+
+/* Whenever something is said to be full, and mail waits to know whether it is. */
+static void *run_look(void *argument)
+{
+    const struct watch *watch = argument;
+    struct look *look = ledger_look(watch->engine->ledger);
+    for (;;) {
+        struct error error = {0};
+        struct actions_sync found = {0};
+        if (!look_await(look, LOOK_RETRY_MS))
+            continue;
+        struct snapshot *snapshot = slot_get(&watch->engine->snapshots);
+        enum status status =
+            actions_look(watch->actions, snapshot->settings, &found, &error);
+        snapshot_unref(snapshot);
+        look_finish(look, status == STATUS_OK);
+        if (status == STATUS_OK)
+            tell_sync(&found);
+        else
+            log_throttled(
+                SEVERITY_WARNING,
+                "something may be full, but the queue could not be looked at: %s",
+                error.text);
+    }
+    return NULL;
+}
+
+static enum status start(void *(*run)(void *), void *argument, struct error *error)
+{
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, run, argument);
+    if (failed != 0)
+        return error_set(error, STATUS_UNAVAILABLE, "can't start a thread: %s",
+                         strerror(failed));
+    (void)pthread_detach(thread);
+    return STATUS_OK;
+}
+
+enum status watch_start(struct engine *engine, struct actions *actions, const char *host,
+                        struct error *error)
+{
+    static struct watch watch; /* of the one daemon in this process */
+    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    watch = (struct watch){.engine = engine, .actions = actions, .host = host};
+    watch.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
+    snapshot_unref(snapshot);
+    kin_init(&watch.kin, host);
+    claim_name(&watch);
+    enum status status = start(run_quick, &watch, error);
+    if (status == STATUS_OK)
+        status = start(run_slow, &watch, error);
+    if (status == STATUS_OK)
+        status = start(run_look, &watch, error);
+    if (status == STATUS_OK)
+        status = start(run_notices, &watch, error);
+    return status;
+}

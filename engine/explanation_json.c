@@ -1,0 +1,143 @@
+/* The document that explain answers with; see doc/control-api.md. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/explanation.h"
+#include "engine/json_output.h"
+
+/* ---- the document ---- */
+
+static json_t *recipients_json(const struct explanation *explanation)
+{
+    const struct facts *facts = &explanation->facts;
+    json_t *array = json_array();
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        const struct recipient *recipient = &facts->recipients[i];
+        const struct list *list =
+            recipient->list == DIRECTORY_NONE
+                ? NULL
+                : directory_list(explanation->view.directory, recipient->list);
+        const char *meant =
+            recipient->meant == NULL ? recipient->address : recipient->meant;
+        (void)json_array_append_new(
+            array,
+            json_pack("{s:o, s:b, s:I, s:o, s:b, s:I, s:o, s:b}", "address",
+                      json_output_string(recipient->address), "list", list != NULL,
+                      "size", (json_int_t)(list == NULL ? 1 : list->size), "means",
+                      json_output_string(meant), "unknown",
+                      recipient->kind == TARGET_UNKNOWN, "copies",
+                      (json_int_t)recipient->copies, "source",
+                      list == NULL ? json_null() : json_output_string(list->source),
+                      "stale", list != NULL && list->state == LIST_STALE));
+    }
+    return array;
+}
+
+static json_t *lists_json(const struct explanation *explanation)
+{
+    const struct facts *facts = &explanation->facts;
+    json_t *array = json_array();
+    for (size_t i = 0; i < facts->list_count; i++) {
+        const struct list *list =
+            directory_list(explanation->view.directory, facts->lists[i]);
+        (void)json_array_append_new(array, json_output_string(list->address));
+    }
+    return array;
+}
+
+/* What a rule that matched is metered by. */
+static json_t *keys_json(const struct explanation *explanation, const struct rule *rule)
+{
+    const struct plan *plan = &explanation->plan;
+    json_t *array = json_array();
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        for (size_t c = 0; step->rule == rule && c < step->charge_count; c++) {
+            size_t at = step->charge + c;
+            (void)json_array_append_new(
+                array,
+                meter_json(&plan->charges[at],
+                           explanation->meters == NULL ? NULL : &explanation->meters[at],
+                           explanation->view.now_ms));
+        }
+    }
+    return array;
+}
+
+static json_t *rules_json(const struct explanation *explanation)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < explanation->view.policy->rule_count; i++) {
+        const struct explained_rule *explained = &explanation->rules[i];
+        (void)json_array_append_new(
+            array, json_pack("{s:s, s:s, s:o, s:o}", "name", explained->rule->name,
+                             "state", rule_state_name(explained->state), "why",
+                             json_output_string(text_string(&explained->why)), "keys",
+                             keys_json(explanation, explained->rule)));
+    }
+    return array;
+}
+
+static json_t *brake_json(const struct verdict *verdict)
+{
+    const struct brake *brake = verdict->brake;
+    if (verdict->cause != CAUSE_BRAKE)
+        return json_null();
+    return json_pack("{s:o, s:s, s:o}", "key", json_output_string(brake->key), "action",
+                     action_name(brake->action), "reason",
+                     json_output_string(brake->reason == NULL ? "" : brake->reason));
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? json_null() : json_output_string(text);
+}
+
+static json_t *facts_json(const struct explanation *explanation)
+{
+    const struct facts *facts = &explanation->facts;
+    const int64_t *measures = facts->measures;
+    return json_pack(
+        "{s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:I, "
+        "s:I, s:o, s:o}",
+        "identity", json_output_string(facts->identity), "sender",
+        json_output_string(facts->sender.text), "login",
+        json_output_string(facts->login.text), "client", facts->client, "origin",
+        facts->origin == ORIGIN_LOCAL ? "local" : "smtp", "trusted", facts->trusted,
+        "relay", facts->relay, "reply_to_something", facts->reply, "automatic",
+        facts->automatic, "recipients", recipients_json(explanation), "lists",
+        lists_json(explanation), "reach", (json_int_t)measures[MEASURE_REACH], "copies",
+        (json_int_t)facts->copies, "external", (json_int_t)measures[MEASURE_EXTERNAL],
+        "visible", (json_int_t)measures[MEASURE_VISIBLE], "visible_external",
+        (json_int_t)measures[MEASURE_VISIBLE_EXTERNAL], "thread",
+        text_or_null(facts->thread), "campaign", text_or_null(facts->campaign));
+}
+
+static const char *decider_name(const struct explanation *explanation)
+{
+    if (explanation->verdict.cause == CAUSE_BRAKE)
+        return "brake";
+    return explanation->verdict.rule == NULL ? NULL : explanation->verdict.rule->name;
+}
+
+json_t *explanation_json(const struct explanation *explanation)
+{
+    char reply[sizeof explanation->reply.text + 32];
+    bool monitor = explanation_only_watches(explanation);
+    reply_format(&explanation->reply, reply, sizeof reply);
+    json_t *json = facts_json(explanation);
+    json_t *judged = json_pack(
+        "{s:o, s:s?, s:s, s:s?, s:s, s:b, s:b, s:s?, s:o}", "rules",
+        rules_json(explanation), "rule", decider_name(explanation), "verdict",
+        explanation_verdict(explanation), "would",
+        monitor ? action_name(explanation->verdict.action) : NULL, "reply", reply, "live",
+        explanation->live, "limits", explanation->plan.charge_count > 0, "store",
+        explanation->source == STORE_NONE ? NULL : store_source_name(explanation->source),
+        "brake", brake_json(&explanation->verdict));
+    if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    json_decref(judged);
+    return json;
+}

@@ -1,0 +1,54 @@
+/* As the configuration has it, so that who reads the notice finds the rule. */
+#include "engine/passed.h"
+
+#include <stdio.h>
+
+static void describe_rate(const struct rule *rule, char out[PASSED_SIZE])
+{
+    char period[DURATION_SIZE];
+    char burst[40] = "";
+    const struct rate *rate = &rule->limit;
+    duration_format(rate->period_ms, period);
+    if (rate->burst != rate->tokens)
+        (void)snprintf(burst, sizeof burst, ", burst %lld", (long long)rate->burst);
+    (void)snprintf(out, PASSED_SIZE, "%lld %s per %s%s", (long long)rate->tokens,
+                   rule->unit == UNIT_MESSAGES ? "messages" : "recipients", period,
+                   burst);
+}
+
+static void describe_surge(const struct rule *rule, int64_t size, char out[PASSED_SIZE])
+{
+    char window[DURATION_SIZE];
+    const struct surge *surge = &rule->surge;
+    duration_format(surge->window_ms, window);
+    (void)snprintf(out, PASSED_SIZE,
+                   "%lld copies in %s: %lld.%03lld times what is usual, at least %lld",
+                   (long long)size, window, (long long)(surge->factor / 1000),
+                   (long long)(surge->factor % 1000), (long long)surge->floor);
+}
+
+int64_t passed_describe(const struct verdict *verdict, char out[PASSED_SIZE])
+{
+    const struct rule *rule = verdict->rule;
+    int64_t passed = verdict->outcome.burst - verdict->outcome.left;
+    out[0] = '\0';
+    if (verdict->brake != NULL)
+        (void)snprintf(out, PASSED_SIZE, "a brake, set by %.100s", verdict->brake->by);
+    else if (rule == NULL)
+        (void)snprintf(out, PASSED_SIZE, "a list whose members are not known");
+    else if (verdict->charge != NULL && rule->has_limit)
+        describe_rate(rule, out);
+    else if (verdict->charge != NULL)
+        describe_surge(rule, verdict->outcome.burst, out);
+    else if (verdict->cause == CAUSE_TOO_MANY)
+        (void)snprintf(out, PASSED_SIZE, "%lld lists in one message",
+                       (long long)verdict->over);
+    else if (verdict->over >= 0)
+        (void)snprintf(out, PASSED_SIZE, "%s over %lld", measure_name(verdict->measure),
+                       (long long)verdict->over);
+    else
+        (void)snprintf(out, PASSED_SIZE, "none: the rule stops all such mail");
+    if (verdict->charge == NULL)
+        return -1;
+    return passed > 0 ? passed : 0;
+}

@@ -1,0 +1,151 @@
+/* From facts and verdict to the ledger's event. Everything is borrowed: the ledger copies
+ * what it keeps. */
+#include "engine/record_stopped.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/passed.h"
+
+static void name_recipients(const struct view *view, struct event *event)
+{
+    const struct facts *facts = view->facts;
+    event->addressed_count = facts->recipient_count;
+    for (size_t i = 0; i < facts->recipient_count; i++) {
+        const struct recipient *recipient = &facts->recipients[i];
+        if (i < EVENT_ADDRESSED_MAX)
+            event->addressed[i] = recipient->address;
+        if (recipient->list == DIRECTORY_NONE)
+            continue;
+        if (event->list_count < EVENT_LISTS_MAX)
+            event->lists[event->list_count] =
+                directory_list(view->directory, recipient->list)->address;
+        event->list_count++;
+    }
+}
+
+/* Whether the MAIL FROM may be written to: it is the login's own, or an own address from
+ * a trusted client, and a person: a notice to a list would be a storm of ours. */
+static bool may_be_told(const struct view *view)
+{
+    const struct facts *facts = view->facts;
+    struct target target;
+    bool is_login = strcmp(facts->sender.text, facts->login.text) == 0;
+    bool is_trusted = facts->trusted && facts->login.length == 0 &&
+                      address_is_own(&facts->sender, &view->policy->domains);
+    if (facts->sender.length == 0 || !(is_login || is_trusted))
+        return false;
+    directory_find(view->directory, &facts->sender, &target);
+    return target.kind == TARGET_PERSON;
+}
+
+/* Nobody else can be this identity: it logged in, or the client's word counts. */
+static bool is_proven(const struct view *view)
+{
+    const struct facts *facts = view->facts;
+    return facts->login.length > 0 ||
+           (facts->trusted && address_is_own(&facts->sender, &view->policy->domains));
+}
+
+static const char *decider_of(const struct verdict *verdict)
+{
+    if (verdict->brake != NULL)
+        return "brake";
+    if (verdict->cause == CAUSE_UNKNOWN)
+        return "lists_unknown";
+    return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";
+}
+
+/* What makes the incident: the bucket that was short, the brake, or the rule's key. */
+static const char *subject_of(const struct view *view, const struct verdict *verdict,
+                              char *buffer, size_t size)
+{
+    if (verdict->brake != NULL)
+        return verdict->brake->key;
+    if (verdict->charge != NULL)
+        return verdict->first->subject;
+    if (verdict->rule == NULL)
+        return view->facts->identity;
+    return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";
+}
+
+/* Why what is to be held is put off; each is throttled by itself. */
+static void say_why(enum hold_result result)
+{
+    if (result == HOLD_SHARE_FULL)
+        log_throttled(SEVERITY_ERROR,
+                      "one sender or client has a fifth of quarantine.max_messages on "
+                      "hold: what more of its mail would be held is deferred");
+    else if (result == HOLD_CROWDED)
+        log_throttled(SEVERITY_ERROR,
+                      "an incident is full of others' mail: mail from outside that would "
+                      "be held in it is deferred (quarantine.max_per_incident)");
+    else if (result == HOLD_FULL_PERHAPS)
+        log_throttled(SEVERITY_ERROR,
+                      "something is full as far as is known, but the queue could not be "
+                      "looked at in time, or another relay has a part of it: mail that "
+                      "would be held is deferred");
+    else
+        log_throttled(SEVERITY_ERROR,
+                      "the quarantine is full or its disk nearly so: mail that would be "
+                      "held is deferred (quarantine.max_messages, quarantine.min_free)");
+}
+
+static void take_hold(const struct hold *hold, struct verdict *verdict,
+                      struct decision *decision)
+{
+    memcpy(decision->hold, hold->id, sizeof decision->hold);
+    memcpy(decision->incident, hold->incident, sizeof decision->incident);
+    memcpy(decision->tell, hold->tell, sizeof decision->tell);
+    if (hold->result == HOLD_KEPT || hold->result == HOLD_UNRECORDED)
+        return;
+    if (hold->result == HOLD_INCIDENT_FULL) {
+        verdict->action = ACTION_REJECT;
+        return;
+    }
+    verdict->action = ACTION_DEFER;
+    verdict->temporary = true;
+    say_why(hold->result);
+}
+
+void record_stopped(struct engine *engine, const struct stopped *stopped,
+                    int64_t deadline_us, struct verdict *verdict,
+                    struct decision *decision)
+{
+    const struct view *view = stopped->view;
+    const struct occasion *occasion = stopped->occasion;
+    const struct facts *facts = view->facts;
+    char subject[SUBJECT_SIZE];
+    char limit[PASSED_SIZE];
+    int64_t before = passed_describe(verdict, limit);
+    struct event event = {
+        .action = verdict->action,
+        .rule = verdict->rule != NULL ? verdict->rule->name : decider_of(verdict),
+        .fingerprint =
+            verdict->rule != NULL ? verdict->rule->fingerprint : decider_of(verdict),
+        .subject = subject_of(view, verdict, subject, sizeof subject),
+        .identity = facts->identity,
+        .sender = facts->sender.text,
+        .client = facts->client,
+        .proven = is_proven(view),
+        .local = facts->origin == ORIGIN_LOCAL,
+        .limit = limit,
+        .before = before,
+        .tell = may_be_told(view),
+        .reach = facts->measures[MEASURE_REACH],
+        .copies = (int64_t)facts->copies,
+        .charges = stopped->plan->charges,
+        .charge_count = stopped->plan->charge_count,
+        .queue_id = occasion->queue_id == NULL ? "" : occasion->queue_id,
+        .now_ms = occasion->now_ms,
+    };
+    name_recipients(view, &event);
+    if (verdict->action == ACTION_QUARANTINE) {
+        struct hold hold;
+        ledger_hold(engine->ledger, stopped->settings, &event, deadline_us, &hold);
+        take_hold(&hold, verdict, decision);
+    } else {
+        ledger_count(engine->ledger, &event, decision->incident);
+    }
+}

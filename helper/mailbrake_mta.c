@@ -1,0 +1,495 @@
+/* mailbrake-mta(8): takes orders on a socket, from root and Mailbrake alone, and does
+ * them one at a time. It is the only program of Mailbrake's with privileges. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/listener.h"
+#include "base/log.h"
+#include "helper/mta_answer.h"
+#include "helper/mta_order.h"
+#include "helper/mta_peer.h"
+
+enum {
+    ORDER_MS = 30000,
+    FAILURE_MAX = 300,
+    PROBLEM_SIZE = 1000,
+    EXIT_USAGE = 2,
+    SOCKET_MODE = 0660,
+};
+
+struct helper {
+    struct settings settings;
+    char configuration[4096]; /* the MTA's */
+    struct mta_job job;       /* what all orders' jobs have in common */
+    uid_t uid;                /* may give orders, too; 0 when there is no such user */
+    gid_t gid;
+    int socket;
+};
+
+/* ---- what was said ---- */
+
+/* A connection's orders: one, or the lines of a batch. */
+struct work {
+    bool batch;
+    size_t count;
+    struct mta_order *orders;
+    struct mta_item *items;       /* of each order about a message */
+    const struct mta_order *kind; /* of a batch: one that has the verb of all */
+};
+
+static void work_clear(struct work *work)
+{
+    for (size_t i = 0; work->items != NULL && i < work->count; i++)
+        mta_message_clear(&work->items[i].message);
+    free(work->orders);
+    free(work->items);
+    *work = (struct work){0};
+}
+
+static enum status work_init(struct work *work, struct error *error)
+{
+    work->orders = calloc(MTA_BATCH_MAX, sizeof *work->orders);
+    work->items = calloc(MTA_BATCH_MAX, sizeof *work->items);
+    return work->orders != NULL && work->items != NULL
+               ? STATUS_OK
+               : error_set(error, STATUS_NOMEM, "out of memory");
+}
+
+/* An order that can't be read, or is not of the others' verb, fails alone. */
+static void read_item(struct work *work, char *line, enum mta_type type)
+{
+    struct mta_order *order = &work->orders[work->count];
+    struct mta_item *item = &work->items[work->count++];
+    item->order = order;
+    item->status = mta_order_parse(line, strlen(line), type, order, &item->error);
+    if (item->status != STATUS_OK)
+        return;
+    if (!mta_order_may_batch(order))
+        item->status =
+            error_set(&item->error, STATUS_INVALID, "%s is not for a batch", order->name);
+    else if (work->kind != NULL && work->kind->verb != order->verb)
+        item->status =
+            error_set(&item->error, STATUS_INVALID, "a batch has orders of one kind");
+    else
+        work->kind = order;
+}
+
+/* Orders, one a line, up to an empty line or the end; then the text of their notice. */
+static enum status read_batch(const struct helper *helper, struct mta_peer *peer,
+                              struct work *work, struct error *error)
+{
+    struct text *said = &peer->said;
+    enum status status =
+        mta_peer_read(peer, true, MTA_BATCH_BYTES_MAX + MTA_TEXT_MAX, error);
+    if (status != STATUS_OK)
+        return status;
+    if (said->data[said->length - 1] != '\n' ||
+        memchr(said->data, '\0', said->length) != NULL)
+        return error_set(error, STATUS_INVALID, "not a batch of whole lines");
+    char *line = strchr(said->data, '\n') + 1;
+    while (*line != '\0' && *line != '\n') {
+        char *end = strchr(line, '\n');
+        if (work->count == MTA_BATCH_MAX)
+            return error_set(error, STATUS_INVALID, "more than %d orders", MTA_BATCH_MAX);
+        *end = '\0';
+        read_item(work, line, helper->settings.mta.type);
+        line = end + 1;
+    }
+    if (work->count == 0)
+        return error_set(error, STATUS_INVALID, "a batch without orders");
+    line += *line == '\n';
+    for (size_t i = 0; i < work->count; i++) {
+        work->orders[i].text = line;
+        work->orders[i].text_length = strlen(line);
+    }
+    return STATUS_OK;
+}
+
+/* line: the order borrows from it; said, which grows, has a copy. */
+static enum status read_alone(const struct helper *helper, struct mta_peer *peer,
+                              char line[MTA_LINE_MAX + 1], struct mta_order *out,
+                              struct error *error)
+{
+    struct text *said = &peer->said;
+    size_t length = strlen(line);
+    enum status status =
+        mta_order_parse(line, length, helper->settings.mta.type, out, error);
+    if (status == STATUS_OK && out->has_text)
+        status = mta_peer_read(peer, true, length + 1 + MTA_TEXT_MAX, error);
+    else if (status == STATUS_OK && said->length > length + 1)
+        status = error_set(error, STATUS_INVALID, "more than one line");
+    out->text = said->data + length + 1;
+    out->text_length = said->length - length - 1;
+    return status;
+}
+
+static enum status read_work(const struct helper *helper, struct mta_peer *peer,
+                             char line[MTA_LINE_MAX + 1], struct work *out,
+                             struct error *error)
+{
+    struct text *said = &peer->said;
+    enum status status = mta_peer_read(peer, false, MTA_BATCH_BYTES_MAX, error);
+    if (status != STATUS_OK)
+        return status;
+    const char *end = memchr(said->data, '\n', said->length);
+    size_t length = (size_t)(end - said->data);
+    if (length > MTA_LINE_MAX)
+        return error_set(error, STATUS_INVALID, "the line is too long");
+    memcpy(line, said->data, length);
+    line[length] = '\0';
+    out->batch = strcmp(line, "batch") == 0;
+    if (strlen(line) != length)
+        return error_set(error, STATUS_INVALID, "not an order: a NUL");
+    if (out->batch) {
+        status = read_batch(helper, peer, out, error);
+    } else {
+        status = read_alone(helper, peer, line, &out->orders[0], error);
+        out->items[0].order = &out->orders[0];
+        out->count = 1;
+    }
+    if (status == STATUS_OK && !mta_peer_waits(peer))
+        status = error_set(error, STATUS_UNAVAILABLE, "nobody waits for the answer");
+    return status;
+}
+
+/* ---- what is answered ---- */
+
+/* ok, missing, or error TEXT, which may be an MTA's words. */
+static void add_result(enum status status, const char *failure, struct text *out)
+{
+    if (status == STATUS_OK) {
+        text_add_string(out, "ok");
+    } else if (status == STATUS_NOT_FOUND) {
+        text_add_string(out, "missing");
+    } else {
+        text_add_string(out, "error ");
+        text_add_escaped(out, failure, strlen(failure), FAILURE_MAX);
+    }
+}
+
+/* What an order that only looks has found, in a line. */
+static void add_found(const struct mta_item *item, struct text *out)
+{
+    const char *marks = text_string(&item->message.marks);
+    const char *last = strrchr(marks, '\n');
+    if (item->order->verb == MTA_ENVELOPE) {
+        text_add_string(out, " ");
+        mta_message_envelope(&item->message, out);
+    } else if (item->order->verb == MTA_HEADER && item->message.mark_count > 0) {
+        text_printf(out, " %s", last == NULL ? marks : last + 1);
+    }
+}
+
+static void add_item(const struct mta_item *item, struct text *out)
+{
+    add_result(item->status, item->error.text, out);
+    if (item->status == STATUS_OK && item->untold)
+        text_add_string(out, " untold");
+    if (item->status == STATUS_OK)
+        add_found(item, out);
+}
+
+static void log_result(const struct mta_peer *peer, const struct mta_order *order,
+                       const char *result, enum status status, const char *why)
+{
+    struct text line = {0};
+    int64_t left_ms = clock_left_ms(peer->deadline_us);
+    bool failed = status != STATUS_OK && status != STATUS_NOT_FOUND;
+    log_field_number(&line, "uid", peer->uid);
+    log_field(&line, "order", order->name == NULL ? "-" : order->name);
+    if (order->queue_id != NULL)
+        log_field(&line, "qid", order->queue_id);
+    if (order->mark != NULL)
+        log_field(&line, "mark", order->mark);
+    log_field(&line, "result", result);
+    if (status == STATUS_NOT_FOUND)
+        log_field(&line, "why", why);
+    log_field_number(&line, "ms", ORDER_MS - left_ms);
+    log_line(failed ? SEVERITY_WARNING : SEVERITY_INFO, &line);
+    text_clear(&line);
+}
+
+static bool is_look(const struct mta_order *order)
+{
+    return order->verb == MTA_HEADER || order->verb == MTA_ENVELOPE;
+}
+
+static void log_item(const struct mta_peer *peer, const struct mta_item *item)
+{
+    struct text result = {0};
+    add_result(item->status, item->error.text, &result);
+    if (item->status == STATUS_OK && item->untold)
+        text_add_string(&result, " untold");
+    log_result(peer, item->order, text_string(&result), item->status, item->error.text);
+    text_clear(&result);
+}
+
+/* A line for each order, then how many there were. Looks that went well are one line of
+ * the log. */
+static void answer_batch(const struct mta_peer *peer, const struct work *work,
+                         struct text *reply)
+{
+    size_t looks = 0;
+    char result[40];
+    for (size_t i = 0; i < work->count; i++) {
+        const struct mta_item *item = &work->items[i];
+        bool looked = item->status == STATUS_OK && is_look(item->order);
+        add_item(item, reply);
+        text_add_string(reply, "\n");
+        looks += looked;
+        if (!looked)
+            log_item(peer, item);
+    }
+    text_printf(reply, "ok %zu\n", work->count);
+    (void)snprintf(result, sizeof result, "ok %zu", looks);
+    const struct mta_order all = {.name = work->kind == NULL ? NULL : work->kind->name};
+    if (looks > 0)
+        log_result(peer, &all, result, STATUS_OK, "");
+}
+
+/* A single order about a message: header has a line for each field. */
+static void answer_one(const struct mta_peer *peer, const struct mta_item *item,
+                       struct text *reply)
+{
+    const struct text *marks = &item->message.marks;
+    bool ok = item->status == STATUS_OK;
+    if (ok && item->order->verb == MTA_HEADER && item->message.mark_count > 0)
+        text_printf(reply, "%s\n", text_string(marks));
+    if (ok && item->order->verb == MTA_ENVELOPE) {
+        mta_message_envelope(&item->message, reply);
+        text_add_string(reply, "\n");
+    }
+    add_result(item->status, item->error.text, reply);
+    text_add_string(reply, ok && item->untold ? " untold\n" : "\n");
+    log_item(peer, item);
+}
+
+/* list and notice, and what is no order at all. */
+static void answer_alone(const struct mta_peer *peer, const struct mta_order *order,
+                         enum status status, const char *failure, struct text *reply)
+{
+    size_t lines = 0;
+    struct text last = {0};
+    for (size_t i = 0; i < reply->length; i++)
+        lines += reply->data[i] == '\n';
+    if (status != STATUS_OK)
+        text_reset(reply);
+    add_result(status, failure, &last);
+    if (status == STATUS_OK && order->verb == MTA_LIST)
+        text_printf(&last, " %zu", lines);
+    text_printf(reply, "%s\n", text_string(&last));
+    log_result(peer, order, text_string(&last), status, failure);
+    text_clear(&last);
+}
+
+static void do_work(const struct mta_peer *peer, const struct mta_job *job,
+                    struct work *work, struct text *reply)
+{
+    if (!work->batch && !mta_order_may_batch(&work->orders[0])) {
+        enum status status = mta_answer_alone(job, &work->orders[0], reply);
+        answer_alone(peer, &work->orders[0], status, job->error->text, reply);
+        return;
+    }
+    mta_answer(job, work->items, work->count);
+    if (work->batch)
+        answer_batch(peer, work, reply);
+    else
+        answer_one(peer, &work->items[0], reply);
+}
+
+static void serve(const struct helper *helper, struct mta_peer *peer)
+{
+    struct error error = {0};
+    struct work work = {0};
+    struct text reply = {0};
+    struct mta_setup setup = {0};
+    char line[MTA_LINE_MAX + 1];
+    struct mta_job job = helper->job;
+    job.deadline_us = peer->deadline_us;
+    job.error = &error;
+    job.setup = &setup;
+    if (peer->uid != 0 && peer->uid != helper->uid) {
+        log_throttled(SEVERITY_WARNING, "uid %u is not allowed to give orders",
+                      peer->uid);
+        text_add_string(&reply, "error not allowed\n");
+    } else {
+        enum status status = work_init(&work, &error);
+        if (status == STATUS_OK)
+            status = read_work(helper, peer, line, &work, &error);
+        const struct mta_order nothing = {0};
+        if (status == STATUS_OK)
+            do_work(peer, &job, &work, &reply);
+        else
+            answer_alone(peer, work.orders == NULL || work.batch ? &nothing : work.orders,
+                         status, error.text, &reply);
+    }
+    mta_peer_send(peer, &reply);
+    text_clear(&reply);
+    work_clear(&work);
+}
+
+static void take_peer(const struct helper *helper)
+{
+    struct mta_peer peer;
+    int fd = accept4(helper->socket, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            log_throttled(SEVERITY_ERROR, "accept: %s", strerror(errno));
+            (void)poll(NULL, 0, 100); /* it may last, do not spin */
+        }
+        return;
+    }
+    int64_t deadline_us = clock_monotonic_us() + ORDER_MS * INT64_C(1000);
+    if (mta_peer_init(&peer, fd, deadline_us) == STATUS_OK)
+        serve(helper, &peer);
+    mta_peer_clear(&peer);
+}
+
+/* ---- start ---- */
+
+/* systemd's socket, exactly one. */
+static int inherit_socket(void)
+{
+    if (sd_listen_fds(1) != 1 ||
+        sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0) {
+        log_print(SEVERITY_ERROR, "systemd gave no socket; without it use --listen");
+        return -1;
+    }
+    (void)fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK);
+    return SD_LISTEN_FDS_START;
+}
+
+/* Our own, for the user's group once it is there. */
+static int make_socket(const struct helper *helper)
+{
+    int fd;
+    struct error error = {0};
+    const char *path = helper->settings.mta.helper;
+    if (listener_open(path, SOCKET_MODE, &fd, &error) != STATUS_OK)
+        log_print(SEVERITY_ERROR, "%s: %s", path, error.text);
+    else if (helper->uid != 0 && lchown(path, (uid_t)-1, helper->gid) != 0)
+        log_print(SEVERITY_ERROR, "%s: %s", path, strerror(errno));
+    else
+        return fd;
+    return -1;
+}
+
+static bool load(struct helper *helper, const char *path)
+{
+    struct problems problems = {0};
+    enum status status = settings_load(path, &helper->settings, &problems);
+    for (size_t i = 0; i < problems.count; i++) {
+        char text[PROBLEM_SIZE];
+        problem_format(&problems.items[i], text, sizeof text);
+        if (!problems.items[i].warning) /* those are mailbraked's */
+            log_print(SEVERITY_ERROR, "%s", text);
+    }
+    problems_clear(&problems);
+    if (status != STATUS_OK)
+        return false;
+    bool sendmail = helper->settings.mta.type == MTA_SENDMAIL;
+    (void)snprintf(helper->configuration, sizeof helper->configuration, "%s%s",
+                   helper->settings.mta.config_directory, sendmail ? "/sendmail.cf" : "");
+    helper->job.mta = sendmail ? &mta_sendmail : &mta_postfix;
+    helper->job.configuration = helper->configuration;
+    return true;
+}
+
+static void find_user(struct helper *helper, const char *name)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
+    const struct passwd *entry = getpwnam(name);
+    if (entry == NULL) {
+        log_print(SEVERITY_WARNING, "no user %s: orders are taken from root alone", name);
+        return;
+    }
+    helper->uid = entry->pw_uid;
+    helper->gid = entry->pw_gid;
+}
+
+/* Until SIGTERM or SIGINT, which wait while an order is done. */
+static int run(struct helper *helper, bool listens)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    helper->socket = listens ? make_socket(helper) : inherit_socket();
+    struct pollfd waiting[] = {
+        {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN},
+        {.fd = helper->socket, .events = POLLIN}};
+    if (waiting[0].fd < 0 || waiting[1].fd < 0)
+        return EXIT_FAILURE;
+    log_print(SEVERITY_INFO, "ready");
+    (void)sd_notify(0, "READY=1");
+    while (waiting[0].revents == 0) {
+        if (poll(waiting, 2, -1) > 0 && waiting[1].revents != 0)
+            take_peer(helper);
+    }
+    log_print(SEVERITY_INFO, "stopped");
+    if (listens)
+        (void)unlink(helper->settings.mta.helper);
+    return EXIT_SUCCESS;
+}
+
+static int usage(FILE *out, int status)
+{
+    (void)fputs("usage: mailbrake-mta [-c FILE] [--listen] [--user NAME]\n"
+                "       mailbrake-mta --version | --help\n",
+                out);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"listen", no_argument, NULL, 'l'},
+        {"user", required_argument, NULL, 'u'},   {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {0},
+    };
+    const char *configuration = "/etc/mailbrake/mailbrake.conf";
+    const char *user = "mailbrake";
+    bool listens = false;
+    struct helper helper = {0};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        if (option == 'h')
+            return usage(stdout, EXIT_SUCCESS);
+        if (option == 'V')
+            return puts("mailbrake-mta " MAILBRAKE_VERSION) < 0;
+        if (option == '?')
+            return usage(stderr, EXIT_USAGE);
+        configuration = option == 'c' ? optarg : configuration;
+        user = option == 'u' ? optarg : user;
+        listens = listens || option == 'l';
+    }
+    if (optind < argc)
+        return usage(stderr, EXIT_USAGE);
+    for (int fd = 0; fd <= 2; fd++) { /* or files of ours would take their place */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return EXIT_FAILURE;
+    }
+    log_open("mailbrake-mta");
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)umask(077);
+    if (!load(&helper, configuration))
+        return EXIT_FAILURE;
+    find_user(&helper, user);
+    int status = run(&helper, listens);
+    settings_clear(&helper.settings);
+    return status;
+}

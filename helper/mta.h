@@ -1,0 +1,68 @@
+/* What mailbrake-mta(8) asks of an MTA: a struct of functions for each. All of them work
+ * on many messages at once, since starting a program costs more than what it does. */
+#ifndef HELPER_MTA_H
+#define HELPER_MTA_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "helper/mta_message.h"
+#include "helper/mta_order.h"
+
+struct mta;
+
+/* What of the MTA's configuration is read once for a connection; zero before. */
+struct mta_setup {
+    bool known;
+    char queue[4096];    /* folder */
+    int64_t lifetime_ms; /* of mail that can't be delivered */
+    bool has_lifetime;
+    bool international; /* addresses beyond ASCII go through it */
+};
+
+/* A connection's work; all borrowed. */
+struct mta_job {
+    const struct mta *mta;
+    const char *configuration; /* main.cf's folder, or the path of sendmail.cf */
+    int64_t deadline_us;       /* monotonic */
+    struct error *error;       /* gets the text of what failed for all */
+    struct mta_setup *setup;
+};
+
+/* One message's order at work. */
+struct mta_item {
+    const struct mta_order *order;
+    struct mta_message message; /* cleared by whoever made the item */
+    enum status status;         /* what is not OK is passed over from then on */
+    struct error error;         /* why */
+    bool untold;                /* refused, but its sender could not be written to */
+};
+
+/* Queue ids come checked (mta_order.h). What fails for one message is in its item:
+ * NOT_FOUND (no such message) or IO. What fails for all is returned: IO, UNAVAILABLE
+ * (deadline), LIMIT or NOMEM. */
+struct mta {
+    /* One line for each message in the queue, see mta_message_list. */
+    enum status (*list)(const struct mta_job *job, struct text *out);
+    /* Finds out where messages are: queue, place and held of each, nothing else. */
+    enum status (*find)(const struct mta_job *job, struct mta_item *items, size_t count);
+    /* All of each message, which is clean before. */
+    enum status (*look)(const struct mta_job *job, struct mta_item *items, size_t count);
+    /* From held to delivered, as soon as the MTA can. */
+    enum status (*release)(const struct mta_job *job, struct mta_item *items,
+                           size_t count);
+    /* Removes held messages, telling nobody. */
+    enum status (*remove)(const struct mta_job *job, struct mta_item *items,
+                          size_t count);
+    /* Stops messages that are not held. */
+    enum status (*hold)(const struct mta_job *job, struct mta_item *items, size_t count);
+    /* Whether it takes mail to an address that envelope_can_tell; false when that is not
+     * known. */
+    bool (*can_write)(const struct mta_job *job, const char *address);
+    const char *null_sender; /* <>, as its sendmail(1) wants it behind -f */
+};
+
+extern const struct mta mta_postfix, mta_sendmail;
+
+#endif

@@ -1,0 +1,225 @@
+/* A queue id may be another message's by now, so no order moves a message that does not
+ * show what was asked for, and none is done before the queue shows it. */
+#include "helper/mta_answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/envelope.h"
+#include "base/program.h"
+
+static void fail(struct mta_item *item, enum status status, const char *why)
+{
+    item->status = error_set(&item->error, status, "%s", why);
+}
+
+/* What failed for all, failed for each that was still in order. */
+static void fail_all(const struct mta_job *job, struct mta_item *items, size_t count,
+                     enum status status)
+{
+    for (size_t i = 0; i < count && status != STATUS_OK; i++) {
+        if (items[i].status == STATUS_OK)
+            fail(&items[i], status, job->error->text);
+    }
+}
+
+/* The first that is in order, or else the last. */
+static const struct mta_item *first_left(const struct mta_item *items, size_t count)
+{
+    while (count > 1 && items->status != STATUS_OK) {
+        items++;
+        count--;
+    }
+    return items;
+}
+
+static bool is_any_left(const struct mta_item *items, size_t count)
+{
+    return first_left(items, count)->status == STATUS_OK;
+}
+
+/* ---- before ---- */
+
+/* NOT_FOUND when it is another message, IO when that can't be told. */
+static void check_mark(struct mta_item *item)
+{
+    const struct mta_message *message = &item->message;
+    if (message->mark_count > 1)
+        fail(item, STATUS_IO, "the message bears more than one X-Mailbrake field");
+    else if (message->mark_count == 0 && message->held)
+        fail(item, STATUS_IO, "the message bears no X-Mailbrake field");
+    else if (!mta_message_bears(message, item->order->mark))
+        fail(item, STATUS_NOT_FOUND, "it bears another mark");
+}
+
+static void check_item(struct mta_item *item)
+{
+    const struct mta_order *order = item->order;
+    const struct mta_message *message = &item->message;
+    if (order->sender != NULL && !envelope_is_shown(message->sender, order->sender))
+        fail(item, STATUS_NOT_FOUND, "it has another sender");
+    else if (order->arrived != NULL &&
+             strtoll(order->arrived, NULL, 10) != message->arrived_s)
+        fail(item, STATUS_NOT_FOUND, "it came at another time");
+    else if (order->mark != NULL)
+        check_mark(item);
+    if (item->status == STATUS_OK && message->held == (order->verb == MTA_HOLD))
+        item->status = error_set(
+            &item->error, STATUS_IO, "the message is %s, it is in the %s queue",
+            message->held ? "held already" : "not held (any more)", message->queue);
+}
+
+/* The same message twice in a batch: the second finds it gone. */
+static void refuse_twins(struct mta_item *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = 0; j < i && items[i].status == STATUS_OK; j++) {
+            if (items[j].status == STATUS_OK &&
+                strcmp(items[i].order->queue_id, items[j].order->queue_id) == 0)
+                fail(&items[i], STATUS_NOT_FOUND, "it was ordered twice");
+        }
+    }
+}
+
+/* ---- after ---- */
+
+/* Released mail may be gone or on its way, deleted mail is gone, stopped mail is held. */
+static bool is_done(const struct mta_item *item, const struct mta_item *after)
+{
+    enum mta_verb verb = item->order->verb;
+    if (after->status == STATUS_NOT_FOUND)
+        return verb != MTA_HOLD;
+    return (verb == MTA_HOLD && after->message.held) ||
+           (verb == MTA_RELEASE && !after->message.held);
+}
+
+/* acted: what the MTA said; where it was the queue that tells, that counts. */
+static void check_done(const struct mta_job *job, struct mta_item *item,
+                       const struct mta_item *after, enum status acted)
+{
+    bool looked = after->status == STATUS_OK || after->status == STATUS_NOT_FOUND;
+    if (looked && is_done(item, after))
+        return;
+    if (acted != STATUS_OK)
+        fail(item, acted, job->error->text);
+    else if (!looked)
+        fail(item, after->status, after->error.text);
+    else if (after->status == STATUS_NOT_FOUND)
+        fail(item, STATUS_NOT_FOUND, "it is not in the queue");
+    else
+        item->status = error_set(&item->error, STATUS_IO,
+                                 "the MTA did not do it: the message is in the %s queue",
+                                 after->message.queue);
+}
+
+static void look_after(const struct mta_job *job, struct mta_item *items, size_t count,
+                       enum status acted)
+{
+    struct error failure = {0};
+    struct mta_job looking = *job;
+    struct mta_item *after = calloc(count, sizeof *after);
+    looking.error = acted == STATUS_OK ? job->error : &failure;
+    if (after == NULL) {
+        fail_all(job, items, count, error_set(job->error, STATUS_NOMEM, "out of memory"));
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        after[i].order = items[i].order;
+        after[i].status = items[i].status;
+    }
+    enum status status = job->mta->find(&looking, after, count);
+    fail_all(&looking, items, count, status);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].status == STATUS_OK)
+            check_done(job, &items[i], &after[i], acted);
+        mta_message_clear(&after[i].message);
+    }
+    free(after);
+}
+
+/* ---- orders ---- */
+
+static bool can_tell(const struct mta_job *job, const struct mta_order *order)
+{
+    for (size_t i = 0; order->to[i] != NULL; i++) {
+        if (!job->mta->can_write(job, order->to[i]))
+            return false;
+    }
+    return true;
+}
+
+static enum status send_notice(const struct mta_job *job, const struct mta_order *order)
+{
+    const struct program sendmail = {.words = {"/usr/sbin/sendmail", "-C",
+                                               job->configuration, "-f",
+                                               job->mta->null_sender, "-i", "--"},
+                                     .more = order->to,
+                                     .input = order->text,
+                                     .input_length = order->text_length};
+    if (order->text_length == 0)
+        return error_set(job->error, STATUS_INVALID, "there is no message text");
+    return program_run(&sendmail, job->deadline_us, job->error);
+}
+
+/* Of refusals, which are all told to one. Whom the MTA can't write to is refused all the
+ * same. */
+static enum status tell(const struct mta_job *job, struct mta_item *items, size_t count)
+{
+    const struct mta_order *order = first_left(items, count)->order;
+    const char *to = order->to[0] == NULL ? "" : order->to[0];
+    for (size_t i = 0; i < count; i++) {
+        const char *other = items[i].order->to[0] == NULL ? "" : items[i].order->to[0];
+        if (items[i].status == STATUS_OK && strcmp(to, other) != 0)
+            fail(&items[i], STATUS_INVALID, "a batch tells one address");
+    }
+    if (to[0] == '\0')
+        return STATUS_OK;
+    if (can_tell(job, order))
+        return send_notice(job, order);
+    for (size_t i = 0; i < count; i++)
+        items[i].untold = true;
+    return STATUS_OK;
+}
+
+static enum status act(const struct mta_job *job, struct mta_item *items, size_t count)
+{
+    const struct mta *mta = job->mta;
+    enum mta_verb verb = first_left(items, count)->order->verb;
+    if (verb == MTA_RELEASE)
+        return mta->release(job, items, count);
+    if (verb == MTA_HOLD)
+        return mta->hold(job, items, count);
+    enum status status = verb == MTA_REFUSE ? tell(job, items, count) : STATUS_OK;
+    return status == STATUS_OK ? mta->remove(job, items, count) : status;
+}
+
+void mta_answer(const struct mta_job *job, struct mta_item *items, size_t count)
+{
+    enum mta_verb verb = first_left(items, count)->order->verb;
+    bool moves = verb != MTA_HEADER && verb != MTA_ENVELOPE;
+    fail_all(job, items, count, job->mta->look(job, items, count));
+    if (!moves)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].status == STATUS_OK)
+            check_item(&items[i]);
+    }
+    refuse_twins(items, count);
+    if (!is_any_left(items, count))
+        return;
+    look_after(job, items, count, act(job, items, count));
+}
+
+enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *order,
+                             struct text *reply)
+{
+    if (order->verb == MTA_NOTICE && !can_tell(job, order))
+        return error_set(job->error, STATUS_INVALID,
+                         "the MTA sends nothing to such an address");
+    if (order->verb == MTA_NOTICE)
+        return send_notice(job, order);
+    enum status status = job->mta->list(job, reply);
+    if (status == STATUS_OK && reply->failed)
+        status = error_set(job->error, STATUS_LIMIT, "no list, or too long a one");
+    return status;
+}

@@ -1,0 +1,136 @@
+/* Stretches begin on round numbers of the clock on the wall. */
+#include "replay/bins.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct {
+    int64_t minutes;
+    const char *name;
+    bool round; /* for a table: not too many kinds */
+} steps[] = {
+    {1, "minute", true},       {5, "5 minutes", false}, {10, "10 minutes", true},
+    {30, "30 minutes", false}, {60, "hour", true},      {360, "6 hours", false},
+    {1440, "day", true},       {10080, "week", true},   {40320, "4 weeks", true},
+    {525600, "year", true},
+};
+
+enum { STEPS = sizeof steps / sizeof *steps };
+
+int64_t bins_local_ms(int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm local;
+    if (localtime_r(&seconds, &local) == NULL)
+        return wall_ms;
+    return wall_ms + (int64_t)local.tm_gmtoff * 1000;
+}
+
+void bins_format(int64_t local_ms, const char *format, char out[BINS_LABEL])
+{
+    time_t seconds = (time_t)(local_ms / 1000);
+    struct tm parts;
+    size_t length = 0;
+    if (gmtime_r(&seconds, &parts) != NULL) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        length = strftime(out, BINS_LABEL, format, &parts);
+#pragma GCC diagnostic pop
+    }
+    if (length == 0)
+        (void)snprintf(out, BINS_LABEL, "?");
+}
+
+const char *bins_step_name(int64_t step_minutes)
+{
+    for (size_t i = 0; i < STEPS; i++) {
+        if (steps[i].minutes == step_minutes)
+            return steps[i].name;
+    }
+    return "";
+}
+
+/* Minutes from 1 January 1970, a Thursday, to the first stretch: weeks begin on Mondays.
+ */
+static int64_t offset_of(int64_t step_minutes)
+{
+    return step_minutes % 10080 == 0 ? 4 * INT64_C(1440) : 0;
+}
+
+static int64_t number_of(int64_t minute, int64_t step_minutes)
+{
+    int64_t local = bins_local_ms(minute * SHEET_MINUTE_MS) / SHEET_MINUTE_MS;
+    return (local - offset_of(step_minutes)) / step_minutes;
+}
+
+int64_t bins_start_ms(const struct bins *bins, int64_t number)
+{
+    int64_t minute = number * bins->step_minutes + offset_of(bins->step_minutes);
+    return minute * SHEET_MINUTE_MS;
+}
+
+static enum status make(const struct sheet *sheet, int64_t step_minutes, struct bins *out)
+{
+    struct bin *items = calloc(sheet->cell_count + 1, sizeof *items);
+    size_t count = 0;
+    int64_t minute = -1;
+    int64_t number = 0;
+    if (items == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < sheet->cell_count; i++) {
+        const struct sheet_cell *cell = &sheet->cells[i];
+        if (cell->minute != minute)
+            number = number_of(cell->minute, step_minutes);
+        minute = cell->minute;
+        /* an hour that comes twice, in autumn, is one */
+        if (count == 0 || number > items[count - 1].number)
+            items[count++] = (struct bin){.number = number, .first_cell = i};
+        struct bin *bin = &items[count - 1];
+        bin->cell_count++;
+        bin->by[cell->action].messages += cell->sum.messages;
+        bin->by[cell->action].copies += cell->sum.copies;
+    }
+    *out = (struct bins){.step_minutes = step_minutes, .items = items, .count = count};
+    return STATUS_OK;
+}
+
+enum status bins_by_minute(const struct sheet *sheet, struct bins *out)
+{
+    return make(sheet, 1, out);
+}
+
+enum status bins_by_rows(const struct sheet *sheet, size_t max, struct bins *out)
+{
+    for (size_t i = 0;; i++) {
+        struct bins bins;
+        if (!steps[i].round)
+            continue;
+        enum status status = make(sheet, steps[i].minutes, &bins);
+        if (status != STATUS_OK)
+            return status;
+        if (bins.count <= max || i + 1 == STEPS) {
+            *out = bins;
+            return STATUS_OK;
+        }
+        bins_clear(&bins);
+    }
+}
+
+enum status bins_by_span(const struct sheet *sheet, int64_t max, struct bins *out)
+{
+    size_t i = 0;
+    int64_t minutes = 0;
+    if (sheet->cell_count > 0)
+        minutes = sheet->cells[sheet->cell_count - 1].minute - sheet->cells[0].minute + 1;
+    while (i + 1 < STEPS && minutes / steps[i].minutes >= max)
+        i++;
+    return make(sheet, steps[i].minutes, out);
+}
+
+void bins_clear(struct bins *bins)
+{
+    free(bins->items);
+    *bins = (struct bins){0};
+}

@@ -1,0 +1,46 @@
+/* A scenario, judged message by message as live mail is, on a simulated clock. */
+#ifndef REPLAY_REPLAY_H
+#define REPLAY_REPLAY_H
+
+#include "lists/snapshot.h"
+#include "replay/player.h"
+#include "replay/sheet.h"
+#include "replay/simulated.h"
+
+/* One message that was judged; borrowed for the call. */
+struct replayed {
+    const struct played *played;
+    const struct verdict *verdict;
+    size_t decider; /* of the sheet */
+    int64_t copies;
+};
+
+struct replay {
+    const struct snapshot *snapshot;
+    const struct scenario *scenario;
+    const struct simulated_store *store;
+    /* Called for each message, in order; another status than OK ends the replay. NULL:
+     * nobody is. */
+    enum status (*each)(void *context, const struct replayed *replayed);
+    void *context;
+};
+
+/* Plays it to its end. *out borrows from snapshot and scenario. INVALID with file and
+ * line when a message, or an expectation's bound, can't be made; NOMEM; what each says.
+ * Then *out is empty. */
+enum status replay_run(const struct replay *replay, struct sheet *out,
+                       struct error *error) MUST_CHECK;
+
+/* The configuration at path with its lists, each of the scenario's filled up to its
+ * size. What is wrong is in problems; see snapshot_load. */
+enum status replay_load(const char *path, const struct scenario *scenario,
+                        struct problems *problems, struct snapshot **out) MUST_CHECK;
+
+/* Every member that the scenario's lists have when the configuration has none of them,
+ * list by list. Another status than OK of each ends it, and is the result. */
+enum status replay_members(const struct scenario *scenario,
+                           enum status (*each)(void *context, const char *list,
+                                               const char *member),
+                           void *context, struct problems *problems) MUST_CHECK;
+
+#endif

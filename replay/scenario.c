@@ -1,0 +1,430 @@
+/* Line by line; a line that is wrong is told, and the next is read. */
+#include "replay/scenario_parts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lists/file.h"
+
+enum { LINE_MAX_BYTES = 20000 };
+
+enum status scenario_refuse(struct reading *reading, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(reading->error->text, sizeof reading->error->text, format, arguments);
+    va_end(arguments);
+    return STATUS_INVALID;
+}
+
+bool scenario_grow(void **items, size_t count, size_t size)
+{
+    if ((count & (count - 1)) != 0)
+        return true; /* full only at powers of two */
+    void *grown = reallocarray(*items, count == 0 ? 1 : 2 * count, size);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    return true;
+}
+
+void scenario_word(const char **at, char out[SCENARIO_WORD])
+{
+    const char *word = *at + strspn(*at, " \t");
+    size_t length = strcspn(word, " \t");
+    (void)snprintf(out, SCENARIO_WORD, "%.*s",
+                   (int)(length < SCENARIO_WORD ? length : SCENARIO_WORD - 1), word);
+    *at = word + length + strspn(word + length, " \t");
+}
+
+/* Milliseconds of a unit, 0 for none; *out_length is how long its name is. */
+static int64_t unit_ms(const char *text, size_t *out_length)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                 {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (text_after(text, units[i].name) == NULL)
+            continue;
+        *out_length = strlen(units[i].name);
+        return units[i].ms;
+    }
+    return 0;
+}
+
+enum status scenario_duration(struct reading *reading, const char **at, int64_t *out)
+{
+    int64_t sum = 0;
+    const char *next = *at + strspn(*at, " \t");
+    if (*next < '0' || *next > '9')
+        return scenario_refuse(reading, "a duration is missing, like 33s or 1h30m");
+    while (*next >= '0' && *next <= '9') {
+        char digits[16];
+        int64_t number;
+        size_t unit_length = 0;
+        size_t length = strspn(next, "0123456789");
+        (void)snprintf(digits, sizeof digits, "%.*s", (int)(length < 15 ? length : 15),
+                       next);
+        int64_t unit = unit_ms(next + length, &unit_length);
+        if (unit == 0 || !variables_number(digits, &number))
+            return scenario_refuse(reading, "'%.40s' is no duration, like 33s or 1h30m",
+                                   next);
+        if (length > 14 || number > SCENARIO_MS_MAX / unit ||
+            sum + number * unit > SCENARIO_MS_MAX)
+            return scenario_refuse(reading, "that is over ten years");
+        sum += number * unit;
+        next += length + unit_length;
+        next += strspn(next, " \t");
+    }
+    *at = next;
+    *out = sum;
+    return STATUS_OK;
+}
+
+enum status scenario_expand(struct reading *reading, const char *text, struct text *out)
+{
+    struct template *template;
+    struct formula_scope scope = {0};
+    enum status status = template_parse(text, strlen(text), &reading->scenario->variables,
+                                        &template, reading->error);
+    if (status != STATUS_OK)
+        return status;
+    if (template_is_constant(template))
+        status = template_fill(template, &scope, out, reading->error);
+    else
+        status = scenario_refuse(reading, "only variables can stand here in braces");
+    template_free(template);
+    if (status == STATUS_OK && out->failed)
+        status = STATUS_NOMEM;
+    return status;
+}
+
+enum status scenario_tag(struct reading *reading, const char *name, size_t *out)
+{
+    struct scenario *scenario = reading->scenario;
+    if (!variables_is_name(name, strlen(name)))
+        return scenario_refuse(reading, "'%.60s' is no name: letters, digits and _",
+                               name);
+    for (size_t i = 0; i < scenario->tag_count; i++) {
+        if (strcmp(scenario->tags[i], name) == 0) {
+            *out = i;
+            return STATUS_OK;
+        }
+    }
+    if (scenario->tag_count == SCENARIO_TAGS_MAX)
+        return scenario_refuse(reading, "more than %d names behind as",
+                               SCENARIO_TAGS_MAX);
+    char *copy = strdup(name);
+    if (copy == NULL || !scenario_grow((void **)&scenario->tags, scenario->tag_count,
+                                       sizeof *scenario->tags)) {
+        free(copy);
+        return STATUS_NOMEM;
+    }
+    *out = scenario->tag_count;
+    scenario->tags[scenario->tag_count++] = copy;
+    return STATUS_OK;
+}
+
+/* ---- statements of one line ---- */
+
+static enum status read_title(struct reading *reading, const char *rest)
+{
+    struct text title = {0};
+    enum status status = scenario_expand(reading, rest, &title);
+    char *copy = status == STATUS_OK ? strdup(text_string(&title)) : NULL;
+    text_clear(&title);
+    if (status != STATUS_OK || copy == NULL)
+        return status == STATUS_OK ? STATUS_NOMEM : status;
+    free(reading->scenario->title);
+    reading->scenario->title = copy;
+    return STATUS_OK;
+}
+
+/* NAME = VALUE */
+static enum status set(struct reading *reading, const char *rest, bool now)
+{
+    char name[SCENARIO_WORD];
+    struct text value = {0};
+    const char *equals = strchr(rest, '=');
+    if (equals == NULL)
+        return scenario_refuse(reading, "that is NAME = VALUE");
+    (void)snprintf(name, sizeof name, "%.*s",
+                   (int)(equals - rest < SCENARIO_WORD ? equals - rest : SCENARIO_WORD),
+                   rest);
+    name[strcspn(name, " \t")] = '\0';
+    equals += 1 + strspn(equals + 1, " \t");
+    enum status status = scenario_expand(reading, equals, &value);
+    if (status == STATUS_OK && now)
+        status = variables_set(&reading->scenario->variables, name, text_string(&value),
+                               false, reading->error);
+    text_clear(&value);
+    return status;
+}
+
+static enum status read_set(struct reading *reading, const char *rest)
+{
+    return set(reading, rest, true);
+}
+
+static enum status read_brief(struct reading *reading, const char *rest)
+{
+    if (variables_find(&reading->scenario->variables, rest, strcspn(rest, " \t=")) ==
+        NULL)
+        return scenario_refuse(reading, "brief wants a variable that is set above");
+    return set(reading, rest, reading->brief);
+}
+
+static enum status read_seed(struct reading *reading, const char *rest)
+{
+    int64_t seed;
+    struct text text = {0};
+    enum status status = scenario_expand(reading, rest, &text);
+    if (status == STATUS_OK && !variables_number(text_string(&text), &seed))
+        status = scenario_refuse(reading, "seed wants a number");
+    if (status == STATUS_OK)
+        reading->scenario->seed = (uint64_t)seed;
+    text_clear(&text);
+    return status;
+}
+
+static const struct {
+    const char *word;
+    read_line *read;
+} statements[] = {
+    {"title", read_title},         {"set", read_set},         {"brief", read_brief},
+    {"seed", read_seed},           {"start", expect_start},   {"list", expect_list},
+    {"repeat", series_repeat},     {"end", series_end},       {"send", series_send},
+    {"ordinary", series_ordinary}, {"expect", expect_expect},
+};
+
+static enum status read_statement(struct reading *reading, const char *word,
+                                  const char *rest)
+{
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        if (strcmp(statements[i].word, word) != 0)
+            continue;
+        enum status status = series_finish(reading);
+        if (status != STATUS_OK && status != STATUS_INVALID)
+            return status;
+        return statements[i].read(reading, rest);
+    }
+    enum status status = series_property(reading, word, rest);
+    if (status == STATUS_NOT_FOUND)
+        return scenario_refuse(reading, "'%.60s' means nothing here", word);
+    return status;
+}
+
+/* ---- lines ---- */
+
+/* Cuts a comment, and blanks at both ends. */
+static char *trim(char *line)
+{
+    for (char *hash = strchr(line, '#'); hash != NULL; hash = strchr(hash + 1, '#')) {
+        if (hash == line || hash[-1] == ' ' || hash[-1] == '\t') {
+            *hash = '\0';
+            break;
+        }
+    }
+    line += strspn(line, " \t");
+    size_t length = strlen(line);
+    while (length > 0 && strchr(" \t\r", line[length - 1]) != NULL)
+        line[--length] = '\0';
+    return line;
+}
+
+/* NOMEM is the only failure. */
+static enum status read_one(struct reading *reading, char *line)
+{
+    char word[SCENARIO_WORD];
+    struct error error = {0};
+    const char *rest = trim(line);
+    if (*rest == '\0')
+        return STATUS_OK;
+    scenario_word(&rest, word);
+    reading->error = &error;
+    enum status status = read_statement(reading, word, rest);
+    reading->error = NULL;
+    if (status == STATUS_OK || status == STATUS_NOMEM)
+        return status;
+    problems_error(reading->problems, reading->path, reading->line, "%s", error.text);
+    return STATUS_OK;
+}
+
+static enum status read_lines(struct reading *reading, const char *text, size_t length)
+{
+    char line[LINE_MAX_BYTES + 1];
+    const char *end = text + length;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        size_t size = (size_t)((newline == NULL ? end : newline) - text);
+        reading->line++;
+        if (size > LINE_MAX_BYTES) {
+            problems_error(reading->problems, reading->path, reading->line,
+                           "a line of over %d bytes", LINE_MAX_BYTES);
+        } else {
+            memcpy(line, text, size);
+            line[size] = '\0';
+            status = read_one(reading, line);
+        }
+        text += size + 1;
+    }
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static bool has_series(const struct scenario *scenario, size_t tag)
+{
+    for (size_t i = 0; i < scenario->series_count; i++) {
+        if (tag == SCENARIO_ALL || scenario->series[i].tag == tag)
+            return true;
+    }
+    return false;
+}
+
+static void check_whole(struct reading *reading)
+{
+    const struct scenario *scenario = reading->scenario;
+    struct problems *problems = reading->problems;
+    for (size_t i = 0; i < reading->block_count; i++)
+        problems_error(problems, reading->path, reading->blocks[i].line,
+                       "this repeat has no end");
+    for (size_t i = 0; i < scenario->expectation_count; i++) {
+        const struct expectation *expectation = &scenario->expectations[i];
+        if (!has_series(scenario, expectation->tag))
+            problems_error(problems, reading->path, expectation->line,
+                           "nothing is sent as %s", scenario->tags[expectation->tag]);
+    }
+    for (size_t i = 0; i < scenario->variables.count; i++) {
+        const struct variable *variable = &scenario->variables.items[i];
+        if (variable->fixed && !variable->used)
+            problems_error(problems, reading->path, 0, "there is no variable %s to set",
+                           variable->name);
+    }
+    if (scenario->series_count == 0)
+        problems_error(problems, reading->path, 0, "nothing is sent");
+}
+
+static enum status prepare(struct reading *reading,
+                           const struct scenario_options *options)
+{
+    struct scenario *scenario = reading->scenario;
+    size_t all;
+    const char *domain = options->domain == NULL ? "district.example" : options->domain;
+    enum status status = scenario_tag(reading, "all", &all);
+    if (status == STATUS_OK)
+        status =
+            variables_set(&scenario->variables, "domain", domain, false, reading->error);
+    for (size_t i = 0; i < options->given_count && status == STATUS_OK; i++) {
+        char name[SCENARIO_WORD];
+        const char *equals = strchr(options->given[i], '=');
+        size_t length =
+            equals == NULL ? SCENARIO_WORD : (size_t)(equals - options->given[i]);
+        if (length >= sizeof name)
+            return scenario_refuse(reading, "--set wants NAME=VALUE");
+        memcpy(name, options->given[i], length);
+        name[length] = '\0';
+        status =
+            variables_set(&scenario->variables, name, equals + 1, true, reading->error);
+    }
+    if (status == STATUS_OK)
+        status = expect_start(reading, "Mon 08:00");
+    scenario->file = strdup(reading->path);
+    scenario->title = strdup("");
+    if (scenario->file == NULL || scenario->title == NULL)
+        return STATUS_NOMEM;
+    return status;
+}
+
+enum status scenario_read(const char *text, size_t length, const char *path,
+                          const struct scenario_options *options, struct scenario *out,
+                          struct problems *problems)
+{
+    struct error error = {0};
+    struct reading reading = {.scenario = out,
+                              .problems = problems,
+                              .path = path,
+                              .brief = options->brief,
+                              .error = &error};
+    size_t errors = problems->errors;
+    *out = (struct scenario){.seed = 1};
+    enum status status = prepare(&reading, options);
+    if (status == STATUS_INVALID)
+        problems_error(problems, path, 0, "%s", error.text);
+    if (status == STATUS_OK)
+        status = read_lines(&reading, text, length);
+    if (status == STATUS_OK)
+        status = series_finish(&reading);
+    if (status == STATUS_OK || status == STATUS_INVALID)
+        check_whole(&reading);
+    if (status == STATUS_NOMEM)
+        problems_error(problems, path, 0, "out of memory");
+    else if (problems->errors > errors)
+        status = STATUS_INVALID;
+    if (status != STATUS_OK)
+        scenario_clear(out);
+    return status;
+}
+
+enum status scenario_load(const char *path, const struct scenario_options *options,
+                          struct scenario *out, struct problems *problems)
+{
+    struct error error = {0};
+    struct file file = {0};
+    *out = (struct scenario){0};
+    enum status status = file_read(path, SCENARIO_BYTES_MAX, &file, &error);
+    if (status == STATUS_OK)
+        status = file_check_text(&file, path, &error);
+    if (status == STATUS_OK)
+        status = scenario_read(file.data, file.length, path, options, out, problems);
+    else
+        problems_error(problems, path, error.line, "%s",
+                       status == STATUS_NOMEM ? "out of memory" : error.text);
+    file_clear(&file);
+    return status;
+}
+
+static void clear_series(struct series *series)
+{
+    for (size_t i = 0; i < series->field_count; i++) {
+        struct field *field = &series->fields[i];
+        for (size_t j = 0; j < field->turn_count; j++) {
+            for (size_t n = 0; n < field->turns[j].count; n++)
+                template_free(field->turns[j].items[n]);
+            free(field->turns[j].items);
+        }
+        free(field->turns);
+        free(field->name);
+    }
+    free(series->fields);
+}
+
+void scenario_clear(struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->series_count; i++)
+        clear_series(&scenario->series[i]);
+    for (size_t i = 0; i < scenario->list_count; i++) {
+        template_free(scenario->lists[i].address);
+        template_free(scenario->lists[i].member);
+    }
+    for (size_t i = 0; i < scenario->expectation_count; i++) {
+        formula_free(scenario->expectations[i].bound);
+        free(scenario->expectations[i].rule);
+        free(scenario->expectations[i].text);
+    }
+    for (size_t i = 0; i < scenario->tag_count; i++)
+        free(scenario->tags[i]);
+    free(scenario->series);
+    free(scenario->lists);
+    free(scenario->expectations);
+    free(scenario->tags);
+    free(scenario->file);
+    free(scenario->title);
+    variables_clear(&scenario->variables);
+    *scenario = (struct scenario){0};
+}

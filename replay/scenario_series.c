@@ -1,0 +1,476 @@
+/* send and ordinary, the lines below them, and the blocks they stand in. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/scenario_parts.h"
+
+enum { FIELDS_MAX = 40, TURNS_MAX = 1000, WORDS_MAX = 1000 };
+
+#define PERSON_DEFAULT "person{n}@{domain}"
+#define OUTSIDE_DEFAULT "friend{n}@example.net"
+#define CLIENT_DEFAULT "10.{20 + n / 65536 % 200}.{n / 256 % 256}.{n % 256}"
+
+static struct series *last(struct reading *reading)
+{
+    return &reading->scenario->series[reading->scenario->series_count - 1];
+}
+
+const struct field *series_field(const struct series *series, enum field_kind kind,
+                                 const char *name)
+{
+    for (size_t i = 0; i < series->field_count; i++) {
+        const struct field *field = &series->fields[i];
+        if (field->kind == kind && (name == NULL || strcasecmp(field->name, name) == 0))
+            return field;
+    }
+    return NULL;
+}
+
+/* ---- when ---- */
+
+static enum status take_times(struct reading *reading, const char **at)
+{
+    char word[SCENARIO_WORD];
+    int64_t times;
+    scenario_word(at, word);
+    if (!variables_number(word, &times) || times > SCENARIO_MESSAGES_MAX)
+        return scenario_refuse(reading, "times wants a number");
+    last(reading)->timing.times = times;
+    reading->given.times = true;
+    return STATUS_OK;
+}
+
+/* One of the words that say when; NOT_FOUND for another. */
+static enum status take_timing(struct reading *reading, const char *word, const char **at)
+{
+    struct timing *timing = &last(reading)->timing;
+    if (strcmp(word, "random") == 0) {
+        timing->random = true;
+        return STATUS_OK;
+    }
+    if (strcmp(word, "times") == 0)
+        return take_times(reading, at);
+    if (strcmp(word, "at") == 0)
+        return scenario_duration(reading, at, &timing->at_ms);
+    if (strcmp(word, "every") == 0) {
+        reading->given.every = true;
+        return scenario_duration(reading, at, &timing->every_ms);
+    }
+    if (strcmp(word, "for") == 0) {
+        reading->given.span = true;
+        return scenario_duration(reading, at, &timing->span_ms);
+    }
+    return STATUS_NOT_FOUND;
+}
+
+/* The words that say when, up to the end of a line. */
+static enum status take_timings(struct reading *reading, const char *text)
+{
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && *text != '\0') {
+        char word[SCENARIO_WORD];
+        scenario_word(&text, word);
+        status = take_timing(reading, word, &text);
+        if (status == STATUS_NOT_FOUND)
+            return scenario_refuse(
+                reading, "'%.60s': at, every, times, for or random stands here", word);
+    }
+    return status;
+}
+
+/* ---- who, whom, what ---- */
+
+static enum status add_field(struct reading *reading, enum field_kind kind,
+                             const char *name, struct field **out)
+{
+    struct series *series = last(reading);
+    struct field *found = (struct field *)(uintptr_t)series_field(series, kind, name);
+    if (found != NULL) {
+        *out = found;
+        return STATUS_OK;
+    }
+    if (series->field_count == FIELDS_MAX)
+        return scenario_refuse(reading, "more than %d properties", FIELDS_MAX);
+    if (!scenario_grow((void **)&series->fields, series->field_count,
+                       sizeof *series->fields))
+        return STATUS_NOMEM;
+    struct field field = {.kind = kind, .name = name == NULL ? NULL : strdup(name)};
+    if (name != NULL && field.name == NULL)
+        return STATUS_NOMEM;
+    *out = &series->fields[series->field_count++];
+    **out = field;
+    return STATUS_OK;
+}
+
+static enum status add_word(struct reading *reading, struct words *words,
+                            const char *text, size_t length)
+{
+    if (words->count == WORDS_MAX)
+        return scenario_refuse(reading, "more than %d words in a line", WORDS_MAX);
+    if (!scenario_grow((void **)&words->items, words->count, sizeof *words->items))
+        return STATUS_NOMEM;
+    enum status status = template_parse(text, length, &reading->scenario->variables,
+                                        &words->items[words->count], reading->error);
+    words->count += status == STATUS_OK;
+    return status;
+}
+
+/* Blanks and commas divide words, but not between braces. */
+static size_t word_length(const char *text)
+{
+    bool inside = false;
+    size_t length = 0;
+    for (; text[length] != '\0'; length++) {
+        if (text[length] == '{')
+            inside = true;
+        else if (text[length] == '}')
+            inside = false;
+        else if (!inside && strchr(" \t,", text[length]) != NULL)
+            break;
+    }
+    return length;
+}
+
+/* Addresses: several words, and ranges. */
+static bool takes_many(enum field_kind kind)
+{
+    return kind == FIELD_TO || kind == FIELD_CC || kind == FIELD_BCC ||
+           kind == FIELD_LISTS;
+}
+
+static enum status add_turn(struct reading *reading, struct field *field,
+                            const char *text)
+{
+    enum status status = STATUS_OK;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add_field wrote field */
+    if (field->turn_count == TURNS_MAX)
+        return scenario_refuse(reading, "more than %d lines in turn", TURNS_MAX);
+    if (!scenario_grow((void **)&field->turns, field->turn_count, sizeof *field->turns))
+        return STATUS_NOMEM;
+    struct words *words = &field->turns[field->turn_count++];
+    *words = (struct words){.line = reading->line};
+    if (!takes_many(field->kind))
+        return add_word(reading, words, text, strlen(text));
+    for (text += strspn(text, " \t,"); *text != '\0' && status == STATUS_OK;) {
+        size_t length = word_length(text);
+        status = add_word(reading, words, text, length);
+        text += length + strspn(text + length, " \t,");
+    }
+    return status;
+}
+
+static enum status check_turn(struct reading *reading, const struct field *field)
+{
+    const struct words *words = &field->turns[field->turn_count - 1];
+    bool ranges = takes_many(field->kind);
+    for (size_t i = 0; i < words->count; i++) {
+        if (!ranges && template_has_range(words->items[i]))
+            return scenario_refuse(reading,
+                                   "{a..b} stands only in to, cc, bcc and lists");
+    }
+    return words->count > 0 ? STATUS_OK : scenario_refuse(reading, "nothing stands here");
+}
+
+static enum status add_property(struct reading *reading, enum field_kind kind,
+                                const char *name, const char *text)
+{
+    struct field *field = NULL;
+    enum status status = add_field(reading, kind, name, &field);
+    if (status == STATUS_OK)
+        status = add_turn(reading, field, text);
+    if (status == STATUS_OK)
+        status = check_turn(reading, field);
+    return status;
+}
+
+static enum status take_header(struct reading *reading, const char *rest)
+{
+    char name[SCENARIO_WORD] = "";
+    size_t length = strcspn(rest, ":");
+    if (rest[length] == '\0' || length == 0 || length >= sizeof name ||
+        strcspn(rest, " \t{}") < length)
+        return scenario_refuse(reading, "that is header NAME: VALUE");
+    memcpy(name, rest, length);
+    rest += length + 1;
+    return add_property(reading, FIELD_HEADER, name, rest + strspn(rest, " \t"));
+}
+
+/* N [of PATTERN] */
+static enum status take_people(struct reading *reading, const char *rest)
+{
+    char number[SCENARIO_WORD];
+    struct text text = {0};
+    const char *of = strstr(rest, " of ");
+    size_t length = of == NULL ? strlen(rest) : (size_t)(of - rest);
+    if (length >= sizeof number)
+        return scenario_refuse(reading, "people wants a number");
+    memcpy(number, rest, length);
+    number[length] = '\0';
+    enum status status = scenario_expand(reading, number, &text);
+    if (status == STATUS_OK &&
+        (!variables_number(text_string(&text), &last(reading)->people) ||
+         last(reading)->people < 1 || last(reading)->people > SCENARIO_MESSAGES_MAX))
+        status = scenario_refuse(reading, "people wants a number");
+    text_clear(&text);
+    if (status != STATUS_OK || of == NULL)
+        return status;
+    of += 4;
+    return add_property(reading, FIELD_FROM, NULL, of + strspn(of, " \t"));
+}
+
+static const struct {
+    const char *word;
+    enum field_kind kind;
+    bool send, ordinary;
+} properties[] = {
+    {"login", FIELD_LOGIN, true, false},     {"from", FIELD_FROM, true, false},
+    {"client", FIELD_CLIENT, true, true},    {"to", FIELD_TO, true, false},
+    {"cc", FIELD_CC, true, false},           {"bcc", FIELD_BCC, true, false},
+    {"outside", FIELD_OUTSIDE, false, true}, {"lists", FIELD_LISTS, false, true},
+};
+
+static enum status take_property(struct reading *reading, const char *word,
+                                 const char *rest)
+{
+    bool ordinary = last(reading)->ordinary;
+    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
+        if (strcmp(properties[i].word, word) == 0 &&
+            (ordinary ? properties[i].ordinary : properties[i].send))
+            return add_property(reading, properties[i].kind, NULL, rest);
+    }
+    if (!ordinary && strcmp(word, "subject") == 0)
+        return add_property(reading, FIELD_HEADER, "Subject", rest);
+    if (!ordinary && strcmp(word, "header") == 0)
+        return take_header(reading, rest);
+    if (ordinary && strcmp(word, "people") == 0)
+        return take_people(reading, rest);
+    return STATUS_NOT_FOUND;
+}
+
+enum status series_property(struct reading *reading, const char *word, const char *rest)
+{
+    static const char *const timings[] = {"at", "every", "times", "for", "random"};
+    struct text text = {0};
+    if (!reading->in_series)
+        return STATUS_NOT_FOUND;
+    for (size_t i = 0; i < sizeof timings / sizeof *timings; i++) {
+        if (strcmp(timings[i], word) != 0)
+            continue;
+        text_printf(&text, "%s ", word);
+        enum status status = scenario_expand(reading, rest, &text);
+        if (status == STATUS_OK)
+            status = take_timings(reading, text_string(&text));
+        text_clear(&text);
+        return status;
+    }
+    return take_property(reading, word, rest);
+}
+
+/* ---- the series itself ---- */
+
+/* [as TAG] and words that say when. */
+static enum status begin(struct reading *reading, const char *rest, bool ordinary)
+{
+    struct scenario *scenario = reading->scenario;
+    char word[SCENARIO_WORD];
+    struct text text = {0};
+    if (scenario->series_count == SCENARIO_SERIES_MAX)
+        return scenario_refuse(reading, "more than %d series", SCENARIO_SERIES_MAX);
+    if (!scenario_grow((void **)&scenario->series, scenario->series_count,
+                       sizeof *scenario->series))
+        return STATUS_NOMEM;
+    struct series *series = &scenario->series[scenario->series_count++];
+    *series = (struct series){.line = reading->line,
+                              .ordinary = ordinary,
+                              .timing = {.times = 1},
+                              .loop_count = reading->block_count};
+    for (size_t i = 0; i < reading->block_count; i++)
+        series->loops[i] = reading->blocks[i].loop;
+    reading->in_series = true;
+    reading->given = (struct given){0};
+    enum status status = scenario_expand(reading, rest, &text);
+    if (status == STATUS_OK) {
+        const char *at = text_string(&text);
+        const char *after = at;
+        scenario_word(&after, word);
+        if (strcmp(word, "as") == 0) {
+            at = after;
+            scenario_word(&at, word);
+            status = scenario_tag(reading, word, &series->tag);
+        }
+        if (status == STATUS_OK)
+            status = take_timings(reading, at);
+    }
+    text_clear(&text);
+    return status;
+}
+
+enum status series_send(struct reading *reading, const char *rest)
+{
+    return begin(reading, rest, false);
+}
+
+enum status series_ordinary(struct reading *reading, const char *rest)
+{
+    return begin(reading, rest, true);
+}
+
+/* ---- once it is whole ---- */
+
+static enum status settle_timing(struct reading *reading, struct timing *timing)
+{
+    const struct given *given = &reading->given;
+    if (given->every && given->span && given->times)
+        return scenario_refuse(reading, "two of every, for and times say it all");
+    if ((given->every && timing->every_ms == 0) || (given->span && timing->span_ms == 0))
+        return scenario_refuse(reading, "every and for want more than 0");
+    if (given->every && !given->span && !given->times)
+        return scenario_refuse(reading, "every wants times or for");
+    if (given->span && !given->every && !given->times)
+        return scenario_refuse(reading, "for wants times or every");
+    if (given->times && timing->times > 1 && !given->every && !given->span)
+        return scenario_refuse(reading, "times wants every or for");
+    if (timing->random && !(given->span && given->times))
+        return scenario_refuse(reading, "random wants times and for");
+    if (timing->random && timing->times > SCENARIO_RANDOM_MAX)
+        return scenario_refuse(reading, "more than %d messages at random",
+                               SCENARIO_RANDOM_MAX);
+    if (given->every && given->span)
+        timing->times = (timing->span_ms + timing->every_ms - 1) / timing->every_ms;
+    if (timing->times > SCENARIO_MESSAGES_MAX)
+        return scenario_refuse(reading, "more than %lld messages",
+                               (long long)SCENARIO_MESSAGES_MAX);
+    return STATUS_OK;
+}
+
+/* How long after its block's start the last message comes, and how many there are. A run
+ * must be over before the next one begins: messages come in order. */
+static enum status settle_length(struct reading *reading, const struct series *series)
+{
+    const struct timing *timing = &series->timing;
+    struct scenario *scenario = reading->scenario;
+    int64_t messages = timing->times;
+    int64_t length =
+        timing->every_ms > 0 ? (timing->times - 1) * timing->every_ms : timing->span_ms;
+    if (timing->times == 0)
+        return STATUS_OK;
+    length += timing->at_ms;
+    for (size_t i = series->loop_count; i-- > 0;) {
+        const struct loop *loop = &series->loops[i];
+        if (loop->times > 1 && length >= loop->each_ms)
+            return scenario_refuse(reading, "a run is not over when the next one begins");
+        length += (loop->times - 1) * loop->each_ms;
+        messages *= loop->times;
+        if (length > SCENARIO_MS_MAX || messages > SCENARIO_MESSAGES_MAX)
+            return scenario_refuse(reading, "over ten years, or %lld messages",
+                                   (long long)SCENARIO_MESSAGES_MAX);
+    }
+    scenario->messages += messages;
+    if (scenario->messages > SCENARIO_MESSAGES_MAX || length > SCENARIO_MS_MAX)
+        return scenario_refuse(reading, "over ten years, or %lld messages in all",
+                               (long long)SCENARIO_MESSAGES_MAX);
+    if (length > scenario->length_ms)
+        scenario->length_ms = length;
+    return STATUS_OK;
+}
+
+static enum status settle_send(struct reading *reading, const struct series *series)
+{
+    if (series_field(series, FIELD_FROM, NULL) == NULL)
+        return scenario_refuse(reading, "from is missing");
+    if (series_field(series, FIELD_TO, NULL) == NULL &&
+        series_field(series, FIELD_CC, NULL) == NULL &&
+        series_field(series, FIELD_BCC, NULL) == NULL)
+        return scenario_refuse(reading, "to is missing");
+    return STATUS_OK;
+}
+
+static enum status settle_ordinary(struct reading *reading, const struct series *series)
+{
+    static const struct {
+        enum field_kind kind;
+        const char *text;
+    } defaults[] = {{FIELD_FROM, PERSON_DEFAULT},
+                    {FIELD_OUTSIDE, OUTSIDE_DEFAULT},
+                    {FIELD_CLIENT, CLIENT_DEFAULT}};
+    enum status status = STATUS_OK;
+    if (series->people == 0)
+        return scenario_refuse(reading, "people is missing");
+    for (size_t i = 0; i < 3 && status == STATUS_OK; i++) {
+        if (series_field(series, defaults[i].kind, NULL) == NULL)
+            status = add_property(reading, defaults[i].kind, NULL, defaults[i].text);
+    }
+    return status;
+}
+
+static enum status settle(struct reading *reading, struct series *series)
+{
+    enum status status = settle_timing(reading, &series->timing);
+    if (status == STATUS_OK)
+        status = settle_length(reading, series);
+    if (status != STATUS_OK)
+        return status;
+    return series->ordinary ? settle_ordinary(reading, series)
+                            : settle_send(reading, series);
+}
+
+enum status series_finish(struct reading *reading)
+{
+    struct error error = {0};
+    if (!reading->in_series)
+        return STATUS_OK;
+    struct error *of_line = reading->error;
+    reading->in_series = false;
+    reading->error = &error;
+    enum status status = settle(reading, last(reading));
+    reading->error = of_line;
+    if (status == STATUS_INVALID)
+        problems_error(reading->problems, reading->path, last(reading)->line, "%s",
+                       error.text);
+    return status;
+}
+
+/* ---- blocks ---- */
+
+/* N each DURATION */
+enum status series_repeat(struct reading *reading, const char *rest)
+{
+    struct text text = {0};
+    struct loop loop = {0};
+    char word[SCENARIO_WORD];
+    enum status status = scenario_expand(reading, rest, &text);
+    const char *at = text_string(&text);
+    if (status == STATUS_OK) {
+        scenario_word(&at, word);
+        if (!variables_number(word, &loop.times) || loop.times < 1 ||
+            loop.times > SCENARIO_MESSAGES_MAX)
+            status = scenario_refuse(reading, "that is repeat N each DURATION");
+    }
+    if (status == STATUS_OK) {
+        scenario_word(&at, word);
+        status = strcmp(word, "each") == 0
+                     ? scenario_duration(reading, &at, &loop.each_ms)
+                     : scenario_refuse(reading, "that is repeat N each DURATION");
+    }
+    if (status == STATUS_OK && (*at != '\0' || loop.each_ms == 0))
+        status = scenario_refuse(reading, "that is repeat N each DURATION");
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): was looked at above */
+    if (status == STATUS_OK && loop.times > SCENARIO_MS_MAX / loop.each_ms)
+        status = scenario_refuse(reading, "that is over ten years");
+    text_clear(&text);
+    if (reading->block_count == SCENARIO_LOOPS_MAX)
+        return scenario_refuse(reading, "more than %d repeats in each other",
+                               SCENARIO_LOOPS_MAX);
+    if (status != STATUS_OK)
+        loop = (struct loop){1, 1}; /* is opened, too, for its end */
+    reading->blocks[reading->block_count++] = (struct open_block){loop, reading->line};
+    return status;
+}
+
+enum status series_end(struct reading *reading, const char *rest)
+{
+    if (*rest != '\0' || reading->block_count == 0)
+        return scenario_refuse(reading, "end closes a repeat, and stands alone");
+    reading->block_count--;
+    return STATUS_OK;
+}

@@ -1,0 +1,302 @@
+/* From the whole to the parts: the minutes, the sums, what was expected. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/grid.h"
+#include "base/output.h"
+#include "replay/bins.h"
+#include "replay/sheet_show.h"
+
+enum { ROWS_MAX = 120, RULES_SHOWN = 3, MINUTES_BEFORE = 5, MINUTES_AFTER = 20 };
+
+const char *sheet_number(int64_t number, char out[SHEET_NUMBER])
+{
+    char digits[SHEET_NUMBER];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
+    size_t at = 0;
+    for (size_t i = 0; i < length && at + 2 < SHEET_NUMBER; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}
+
+bool sheet_is_met(const struct sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->scenario->expectation_count; i++) {
+        if (!sheet->checks[i].met)
+            return false;
+    }
+    return true;
+}
+
+static void add_count(struct grid *grid, int64_t number)
+{
+    char text[SHEET_NUMBER];
+    grid_add(grid, sheet_number(number, text));
+}
+
+#define YEAR_MS (INT64_C(360) * 86400 * 1000)
+
+/* ---- by time ---- */
+
+/* The rules that stopped something in a stretch, the busiest first. */
+static void add_rules(const struct sheet *sheet, const struct bin *bin, int64_t *counts,
+                      struct text *out)
+{
+    memset(counts, 0, sheet->decider_count * sizeof *counts);
+    for (size_t i = bin->first_cell; i < bin->first_cell + bin->cell_count; i++) {
+        const struct sheet_cell *cell = &sheet->cells[i];
+        if (cell->action != ACTION_ACCEPT)
+            counts[cell->decider] += cell->sum.messages;
+    }
+    for (size_t shown = 0; shown < RULES_SHOWN; shown++) {
+        size_t most = 0;
+        char number[SHEET_NUMBER];
+        for (size_t i = 1; i < sheet->decider_count; i++) {
+            if (counts[i] > counts[most])
+                most = i;
+        }
+        if (counts[most] == 0)
+            return;
+        text_printf(out, "%s%s %s", shown > 0 ? ", " : "", sheet->deciders[most].name,
+                    sheet_number(counts[most], number));
+        counts[most] = 0;
+    }
+}
+
+static const char *label_format(const struct sheet *sheet, int64_t step_minutes)
+{
+    const struct sheet_tag *all = &sheet->tags[SCENARIO_ALL];
+    bool years = all->last_ms - all->first_ms > YEAR_MS;
+    if (step_minutes >= 1440)
+        return "%a %d %b %Y";
+    return years ? "%a %d %b %Y %H:%M" : "%a %d %b %H:%M";
+}
+
+static void add_row(const struct sheet *sheet, const struct bins *bins,
+                    const struct bin *bin, const char *rules, struct grid *grid)
+{
+    char label[BINS_LABEL];
+    int64_t copies = 0;
+    bins_format(bins_start_ms(bins, bin->number), label_format(sheet, bins->step_minutes),
+                label);
+    for (size_t i = 0; i < SHEET_ACTIONS; i++)
+        copies += i == ACTION_ACCEPT ? 0 : bin->by[i].copies;
+    grid_add(grid, label);
+    add_count(grid, bin->by[ACTION_ACCEPT].messages);
+    add_count(grid, bin->by[ACTION_ACCEPT].copies);
+    add_count(grid, bin->by[ACTION_QUARANTINE].messages);
+    add_count(grid, bin->by[ACTION_DEFER].messages);
+    add_count(grid, bin->by[ACTION_REJECT].messages);
+    add_count(grid, copies);
+    grid_add(grid, rules);
+}
+
+/* The stretches that begin within a time. */
+static bool print_bins(const struct sheet *sheet, const struct bins *bins,
+                       int64_t from_ms, int64_t until_ms)
+{
+    const struct grid_column columns[] = {{bins_step_name(bins->step_minutes), GRID_KEY},
+                                          {"accepted", GRID_NUMBER},
+                                          {"copies", GRID_NUMBER},
+                                          {"held", GRID_NUMBER},
+                                          {"deferred", GRID_NUMBER},
+                                          {"refused", GRID_NUMBER},
+                                          {"copies not sent", GRID_NUMBER},
+                                          {"stopped by", GRID_TEXT}};
+    struct grid *grid = grid_new(columns, sizeof columns / sizeof *columns);
+    int64_t *counts = calloc(sheet->decider_count, sizeof *counts);
+    struct text rules = {0};
+    for (size_t i = 0; i < bins->count && counts != NULL; i++) {
+        const struct bin *bin = &bins->items[i];
+        int64_t start_ms = bins_start_ms(bins, bin->number);
+        if (start_ms < from_ms || start_ms > until_ms)
+            continue;
+        text_reset(&rules);
+        add_rules(sheet, bin, counts, &rules);
+        add_row(sheet, bins, bin, text_string(&rules), grid);
+    }
+    bool ok = counts != NULL && !rules.failed;
+    free(counts);
+    text_clear(&rules);
+    grid_print(grid, 0);
+    return ok;
+}
+
+/* Where the minutes were put together: those around the moment that counts. */
+static bool print_closing(const struct sheet *sheet)
+{
+    struct bins bins;
+    int64_t closed_ms = bins_local_ms(sheet->closed.at_ms);
+    if (sheet->closed.at_ms == 0)
+        return true;
+    if (bins_by_minute(sheet, &bins) != STATUS_OK)
+        return false;
+    (void)fputc('\n', stdout);
+    bool ok =
+        print_bins(sheet, &bins, closed_ms - (int64_t)MINUTES_BEFORE * SHEET_MINUTE_MS,
+                   closed_ms + (int64_t)MINUTES_AFTER * SHEET_MINUTE_MS);
+    bins_clear(&bins);
+    return ok;
+}
+
+static bool print_times(const struct sheet *sheet)
+{
+    struct bins bins;
+    if (bins_by_rows(sheet, ROWS_MAX, &bins) != STATUS_OK)
+        return false;
+    bool ok = print_bins(sheet, &bins, INT64_MIN, INT64_MAX);
+    if (ok && bins.step_minutes > 1)
+        ok = print_closing(sheet);
+    bins_clear(&bins);
+    return ok;
+}
+
+/* ---- the sums ---- */
+
+static void print_sums(const struct sheet *sheet)
+{
+    static const struct grid_column columns[] = {
+        {"in all", GRID_TEXT}, {"messages", GRID_NUMBER}, {"copies", GRID_NUMBER}};
+    static const enum action order[] = {ACTION_ACCEPT, ACTION_QUARANTINE, ACTION_DEFER,
+                                        ACTION_REJECT};
+    struct grid *grid = grid_new(columns, 3);
+    for (size_t i = 0; i < SHEET_ACTIONS; i++) {
+        struct sheet_sum sum = sheet_total(sheet, order[i]);
+        grid_add(grid, sheet_action_name(order[i]));
+        add_count(grid, sum.messages);
+        add_count(grid, sum.copies);
+    }
+    (void)fputc('\n', stdout);
+    grid_print(grid, 0);
+}
+
+static void add_sum(struct grid *grid, const char *name, const char *fate,
+                    const struct sheet_sum *sum)
+{
+    if (sum->messages == 0)
+        return;
+    grid_add(grid, name);
+    grid_add(grid, fate);
+    add_count(grid, sum->messages);
+    add_count(grid, sum->copies);
+}
+
+static void print_rules(const struct sheet *sheet)
+{
+    static const struct grid_column columns[] = {{"by rule", GRID_TEXT},
+                                                 {"", GRID_TEXT},
+                                                 {"messages", GRID_NUMBER},
+                                                 {"copies", GRID_NUMBER}};
+    struct grid *grid = grid_new(columns, 4);
+    for (size_t i = 0; i < sheet->decider_count; i++) {
+        const struct sheet_decider *decider = &sheet->deciders[i];
+        for (size_t n = 0; n < SHEET_ACTIONS; n++)
+            add_sum(grid, strcmp(decider->name, "-") == 0 ? "(none)" : decider->name,
+                    sheet_action_name((enum action)n), &decider->by[n]);
+        add_sum(grid, decider->name, "would stop", &decider->would);
+    }
+    (void)fputc('\n', stdout);
+    grid_print(grid, 0);
+}
+
+static void print_tags(const struct sheet *sheet)
+{
+    static const struct grid_column columns[] = {
+        {"sent as", GRID_TEXT},  {"sent", GRID_NUMBER}, {"accepted", GRID_NUMBER},
+        {"copies", GRID_NUMBER}, {"held", GRID_NUMBER}, {"deferred", GRID_NUMBER},
+        {"refused", GRID_NUMBER}};
+    struct grid *grid = NULL;
+    if (sheet->scenario->tag_count < 2)
+        return;
+    grid = grid_new(columns, sizeof columns / sizeof *columns);
+    for (size_t i = 1; i < sheet->scenario->tag_count; i++) {
+        const struct sheet_sum *by = sheet->tags[i].by;
+        grid_add(grid, sheet->scenario->tags[i]);
+        add_count(grid, by[ACTION_ACCEPT].messages + by[ACTION_QUARANTINE].messages +
+                            by[ACTION_DEFER].messages + by[ACTION_REJECT].messages);
+        add_count(grid, by[ACTION_ACCEPT].messages);
+        add_count(grid, by[ACTION_ACCEPT].copies);
+        add_count(grid, by[ACTION_QUARANTINE].messages);
+        add_count(grid, by[ACTION_DEFER].messages);
+        add_count(grid, by[ACTION_REJECT].messages);
+    }
+    (void)fputc('\n', stdout);
+    grid_print(grid, 0);
+}
+
+static void print_closed(const struct sheet *sheet)
+{
+    char label[BINS_LABEL];
+    if (sheet->closed.at_ms == 0) {
+        (void)puts("\nNothing was stopped.");
+        return;
+    }
+    bins_format(bins_local_ms(sheet->closed.at_ms), "%a %d %b %Y %H:%M:%S", label);
+    (void)printf("\nThe brake first closed on %s, by %s", label,
+                 sheet->deciders[sheet->closed.decider].name);
+    if (sheet->closed.tag != SCENARIO_ALL)
+        (void)printf(", for %s", sheet->scenario->tags[sheet->closed.tag]);
+    (void)puts(".");
+}
+
+/* ---- expectations ---- */
+
+static void print_checks(const struct sheet *sheet)
+{
+    static const struct grid_column columns[] = {{"", GRID_TEXT},
+                                                 {"expected", GRID_KEY},
+                                                 {"is", GRID_NUMBER},
+                                                 {"bound", GRID_NUMBER}};
+    const struct scenario *scenario = sheet->scenario;
+    struct grid *grid = NULL;
+    if (scenario->expectation_count == 0)
+        return;
+    grid = grid_new(columns, 4);
+    for (size_t i = 0; i < scenario->expectation_count; i++) {
+        const struct sheet_check *check = &sheet->checks[i];
+        grid_add(grid, check->met ? "met" : "NOT MET");
+        grid_add(grid, scenario->expectations[i].text);
+        add_count(grid, check->found);
+        add_count(grid, check->bound);
+    }
+    (void)fputc('\n', stdout);
+    grid_print(grid, 0);
+}
+
+static void print_head(const struct sheet *sheet, const char *configuration)
+{
+    const struct scenario *scenario = sheet->scenario;
+    char from[BINS_LABEL];
+    char until[BINS_LABEL];
+    char number[SHEET_NUMBER];
+    const struct sheet_tag *all = &sheet->tags[SCENARIO_ALL];
+    bins_format(bins_local_ms(scenario->start_ms), "%a %d %b %Y %H:%M", from);
+    bins_format(bins_local_ms(sheet->messages > 0 ? all->last_ms : scenario->start_ms),
+                "%a %d %b %Y %H:%M", until);
+    output_escaped(scenario->title[0] != '\0' ? scenario->title : scenario->file);
+    (void)printf("\n%s message%s, %s to %s\nagainst ",
+                 sheet_number(sheet->messages, number), sheet->messages == 1 ? "" : "s",
+                 from, until);
+    output_escaped(configuration);
+    (void)puts(
+        sheet->policy->monitor
+            ? "\nIts mode is monitor: this is what its rules would do in enforce.\n"
+            : "\n");
+}
+
+bool sheet_print(const struct sheet *sheet, const char *configuration)
+{
+    print_head(sheet, configuration);
+    bool ok = print_times(sheet);
+    print_sums(sheet);
+    print_rules(sheet);
+    print_tags(sheet);
+    print_closed(sheet);
+    print_checks(sheet);
+    return ok;
+}
