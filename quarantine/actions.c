@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
+#include "quarantine/ledger_list.h"
 #include "quarantine/record.h"
 
 struct actions *actions_new(struct ledger *ledger, const struct digest_key *seal_key,
@@ -109,6 +110,47 @@ enum status actions_check(const struct actions *actions, const json_t *hold,
 bool actions_is_pulled(const json_t *hold)
 {
     return json_is_true(json_object_get(hold, "pulled"));
+}
+
+/* Of a record what concerns its place in the queue; NULL without memory. */
+static json_t *make_stub(const json_t *hold)
+{
+    static const char *const names[] = {"id",       "host",    "state",
+                                        "queue_id", "held_at", "pulled"};
+    json_t *stub = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *value = json_object_get(hold, names[i]);
+        if (value != NULL && json_object_set(stub, names[i], value) != 0) {
+            json_decref(stub);
+            return NULL;
+        }
+    }
+    return stub;
+}
+
+enum status actions_read_holds(const struct actions *actions, bool all, json_t **out)
+{
+    json_t *hold;
+    json_t *stubs = json_array();
+    struct ledger_list *list = NULL;
+    enum status status = stubs == NULL ? STATUS_NOMEM
+                                       : ledger_list_holds(actions->ledger, all,
+                                                           actions_deadline_us(), &list);
+    while (status == STATUS_OK) {
+        status = ledger_list_next(list, actions_deadline_us(), &hold);
+        if (status != STATUS_OK)
+            break;
+        if (json_array_append_new(stubs, make_stub(hold)) != 0)
+            status = STATUS_NOMEM;
+        json_decref(hold);
+    }
+    ledger_list_free(list);
+    if (status != STATUS_NOT_FOUND) {
+        json_decref(stubs);
+        return status;
+    }
+    *out = stubs;
+    return STATUS_OK;
 }
 
 /* ---- looking ahead ---- */

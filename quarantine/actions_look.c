@@ -105,8 +105,7 @@ enum status actions_look(struct actions *actions, const struct settings *setting
     json_t *holds = NULL;
     struct actions_sync found = {0};
     *error = (struct error){0};
-    enum status status =
-        ledger_holds(actions->ledger, false, actions_deadline_us(), &holds);
+    enum status status = actions_read_holds(actions, false, &holds);
     if (status != STATUS_OK)
         return error_set(error, status, "the store does not answer");
     struct looking looking = {.actions = actions, .holds = holds, .found = &found};

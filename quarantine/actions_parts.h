@@ -24,6 +24,11 @@ struct actions {
 /* From now on, for one call of the ledger. */
 int64_t actions_deadline_us(void);
 
+/* All holds, oldest first, those that are over only with all: an array of records that
+ * have no more than says where their messages are, since there may be very many. */
+enum status actions_read_holds(const struct actions *actions, bool all,
+                               json_t **out) MUST_CHECK;
+
 /* At most so long for one batch of orders. */
 int64_t actions_helper_deadline_us(void);
 

@@ -25,7 +25,7 @@ enum {
 struct syncing {
     struct actions *actions;
     const struct settings *settings;
-    json_t *holds;              /* all records, an array */
+    json_t *holds;              /* of all, as actions_read_holds has them */
     json_t *by_id;              /* the same records, by their ids */
     json_t *pulled_by_queue_id; /* those of ours that a brake pulled back and that are not
                                    over */
@@ -379,7 +379,7 @@ static enum status read_records(struct syncing *syncing, struct error *error)
      * be recorded for another reason than that the store is away, is tried from there. */
     enum status status = ledger_flush(ledger, actions_deadline_us());
     if (status != STATUS_UNAVAILABLE)
-        status = ledger_holds(ledger, true, actions_deadline_us(), &syncing->holds);
+        status = actions_read_holds(syncing->actions, true, &syncing->holds);
     if (status != STATUS_OK)
         return error_set(error, status, "the store does not answer");
     syncing->by_id = json_object();

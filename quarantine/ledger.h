@@ -87,11 +87,8 @@ enum status ledger_recount(struct ledger *ledger, int64_t deadline_us) MUST_CHEC
 struct look *ledger_look(struct ledger *ledger);
 
 /* Records as JSON; the caller owns them. Fields *_at are ISO 8601 in UTC, the rest is as
- * in doc/control-api.md. Holds: an array, oldest first; those that are over only with
- * all. An incident is open within INCIDENT_GAP_MS of its last message. ledger_list.h has
- * them one after the other. */
-enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
-                         json_t **out) MUST_CHECK;
+ * in doc/control-api.md. An incident is open within INCIDENT_GAP_MS of its last message.
+ * ledger_list.h has all of them. */
 enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
                              json_t **out) MUST_CHECK;
 enum status ledger_find_incident(struct ledger *ledger, const char *id,

@@ -107,28 +107,6 @@ enum status ledger_read_hold(struct ledger *ledger, const char *id, int64_t dead
 
 /* ---- lists ---- */
 
-enum status ledger_holds(struct ledger *ledger, bool all, int64_t deadline_us,
-                         json_t **out)
-{
-    json_t *record;
-    struct ledger_list *list = NULL;
-    json_t *array = json_array();
-    enum status status =
-        array == NULL ? STATUS_NOMEM : ledger_list_holds(ledger, all, deadline_us, &list);
-    while (status == STATUS_OK) {
-        status = ledger_list_next(list, deadline_us, &record);
-        if (status == STATUS_OK && json_array_append_new(array, record) != 0)
-            status = STATUS_NOMEM;
-    }
-    ledger_list_free(list);
-    if (status != STATUS_NOT_FOUND) {
-        json_decref(array);
-        return status;
-    }
-    *out = array;
-    return STATUS_OK;
-}
-
 /* False without memory. */
 static bool settle_open(json_t *incident)
 {
