@@ -244,7 +244,7 @@ static struct charge *make_charges(const struct question *question,
 static enum status peek(const struct request *request, const struct question *question,
                         const struct rule *const *rules, size_t count, json_t **out)
 {
-    enum store_source source = STORE_NONE;
+    enum charge_source source = CHARGE_SOURCE_NONE;
     int64_t now_ms = clock_wall_ms();
     struct charge *charges = make_charges(question, rules, count);
     struct meter *meters = calloc(count + 1, sizeof *meters);

@@ -104,10 +104,10 @@ static bool is_recorded(const struct view *view, const struct verdict *verdict)
 
 /* Asks the store for a plan's buckets. */
 static enum status charge(struct engine *engine, const struct plan *plan,
-                          int64_t deadline_us, struct outcome *outcomes,
-                          enum store_source *out_source)
+                          int64_t deadline_us, struct charge_outcome *outcomes,
+                          enum charge_source *out_source)
 {
-    *out_source = STORE_NONE;
+    *out_source = CHARGE_SOURCE_NONE;
     if (plan->charge_count == 0)
         return STATUS_OK;
     if (outcomes == NULL)
@@ -131,7 +131,7 @@ static struct verdict judge_failure(const struct engine *engine, const struct vi
         return judge_doubt(view->facts, CAUSE_DOUBT);
     if (engine->on_failure != ON_FAILURE_ACCEPT)
         return judge_doubt(view->facts, CAUSE_STORE);
-    judge(view, plan, NULL, STORE_NONE, &verdict);
+    judge(view, plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     return verdict;
 }
 
@@ -146,7 +146,7 @@ static struct verdict walk(struct engine *engine, const struct view *view,
         decision->failure = "out of memory";
         return judge_doubt(view->facts, CAUSE_DOUBT);
     }
-    struct outcome *outcomes = calloc(plan->charge_count + 1, sizeof *outcomes);
+    struct charge_outcome *outcomes = calloc(plan->charge_count + 1, sizeof *outcomes);
     enum status status = charge(engine, plan, deadline_us, outcomes, &decision->source);
     if (status == STATUS_OK)
         judge(view, plan, outcomes, decision->source, &verdict);

@@ -57,7 +57,7 @@ struct decision {
     char tell[DIGEST_ID_SIZE];     /* of its mark */
     int64_t reach;
     bool keep_marks; /* leave X-Mailbrake fields that came in */
-    enum store_source source;
+    enum charge_source source;
     const char *failure; /* why we could not decide, static; NULL: we could */
 };
 

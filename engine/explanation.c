@@ -162,7 +162,7 @@ static void read_meters(const struct explanation_live *live, struct explanation 
 static enum status judge_plan(const struct explanation_live *live,
                               struct explanation *out)
 {
-    struct outcome *outcomes = NULL;
+    struct charge_outcome *outcomes = NULL;
     bool asked = live != NULL && out->plan.charge_count > 0;
     if (asked && out->meters == NULL && live->on_failure != ON_FAILURE_ACCEPT) {
         out->verdict = judge_doubt(out->view.facts, CAUSE_STORE);

@@ -40,7 +40,7 @@ struct explanation {
     struct explained_rule *rules; /* all of the policy's */
     bool live;                    /* the buckets are the daemon's; false: shown as full */
     struct meter *meters;         /* of the plan's charges; NULL: none, or not asked */
-    enum store_source source;     /* who answered */
+    enum charge_source source;    /* who answered */
 };
 
 /* Judges an envelope with full buckets; a sender that is NULL is the login. NOMEM, or
@@ -52,7 +52,8 @@ enum status explanation_make(const struct snapshot *snapshot,
 void explanation_clear(struct explanation *explanation);
 
 /* The same as the daemon would judge it now. A store that does not answer leaves the
- * buckets shown as full and source STORE_NONE; the verdict is that of on_failure. */
+ * buckets shown as full and source CHARGE_SOURCE_NONE; the verdict is that of on_failure.
+ */
 enum status explanation_make_live(const struct snapshot *snapshot,
                                   const struct envelope *envelope, int minute_of_week,
                                   const struct explanation_live *live,

@@ -132,7 +132,9 @@ json_t *explanation_json(const struct explanation *explanation)
         explanation_verdict(explanation), "would",
         monitor ? action_name(explanation->verdict.action) : NULL, "reply", reply, "live",
         explanation->live, "limits", explanation->plan.charge_count > 0, "store",
-        explanation->source == STORE_NONE ? NULL : store_source_name(explanation->source),
+        explanation->source == CHARGE_SOURCE_NONE
+            ? NULL
+            : store_source_name(explanation->source),
         "brake", brake_json(&explanation->verdict));
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);

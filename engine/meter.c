@@ -21,9 +21,9 @@ static enum status read_windows(struct store *store, const struct charge *charge
 
 enum status meter_read(struct store *store, const struct charge *charges, size_t count,
                        int64_t deadline_us, struct meter *out,
-                       enum store_source *out_source)
+                       enum charge_source *out_source)
 {
-    struct outcome *outcomes = calloc(count + 1, sizeof *outcomes);
+    struct charge_outcome *outcomes = calloc(count + 1, sizeof *outcomes);
     if (outcomes == NULL)
         return STATUS_NOMEM;
     enum status status = store_charge(store, charges, count, CHARGE_PEEK, deadline_us,
@@ -74,7 +74,7 @@ json_t *meter_json(const struct charge *charge, const struct meter *meter, int64
     json_t *known = NULL;
     if (meter == NULL || json == NULL)
         return json;
-    const struct outcome *outcome = &meter->outcome;
+    const struct charge_outcome *outcome = &meter->outcome;
     known = json_pack("{s:I, s:I, s:o}", "left", (json_int_t)outcome->left, "burst",
                       (json_int_t)outcome->burst, "latched_until",
                       outcome->latch_ms == 0 ? json_null()

@@ -10,14 +10,14 @@
 
 /* What was read of a charge. */
 struct meter {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     struct window window; /* of a surge */
 };
 
 /* Reads count charges, and changes nothing. UNAVAILABLE, NOMEM. */
 enum status meter_read(struct store *store, const struct charge *charges, size_t count,
                        int64_t deadline_us, struct meter *out,
-                       enum store_source *out_source) MUST_CHECK;
+                       enum charge_source *out_source) MUST_CHECK;
 
 /* {"subject", "cost", "most", "left", "burst", "latched_until", and of a surge
  * "window_copies", "window_ends_at", "windows": [{"copies", "ended_at"}]}; what is not

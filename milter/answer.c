@@ -109,7 +109,9 @@ void answer_log(SMFICTX *ctx, const struct session *session,
     log_field(&line, "incident",
               decision->incident[0] == '\0' ? "-" : decision->incident);
     log_field(&line, "store",
-              decision->source == STORE_NONE ? "-" : store_source_name(decision->source));
+              decision->source == CHARGE_SOURCE_NONE
+                  ? "-"
+                  : store_source_name(decision->source));
     log_field_number(&line, "us", took_us);
     log_line(SEVERITY_INFO, &line);
     text_clear(&line);

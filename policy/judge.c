@@ -75,16 +75,16 @@ static int64_t whole_of(const struct charge *charge)
 
 /* Without an answer of the store a bucket counts as full, and a window as large enough.
  */
-static struct outcome outcome_of(const struct plan *plan, size_t i,
-                                 const struct outcome *outcomes)
+static struct charge_outcome outcome_of(const struct plan *plan, size_t i,
+                                        const struct charge_outcome *outcomes)
 {
     if (outcomes != NULL)
         return outcomes[i];
     const struct charge *charge = &plan->charges[i];
     int64_t whole = whole_of(charge);
-    return (struct outcome){.left = whole,
-                            .burst = whole,
-                            .fits = charge->rate == NULL || charge->cost <= whole};
+    return (struct charge_outcome){.left = whole,
+                                   .burst = whole,
+                                   .fits = charge->rate == NULL || charge->cost <= whole};
 }
 
 /* No refill can make room for it. */
@@ -93,7 +93,7 @@ static bool can_never_pass(const struct charge *charge)
     return charge->rate != NULL && charge->cost > charge->rate->burst;
 }
 
-static void take_firing(const struct charge *charge, struct outcome outcome,
+static void take_firing(const struct charge *charge, struct charge_outcome outcome,
                         struct verdict *verdict)
 {
     verdict->cause = outcome.latch_ms > 0 ? CAUSE_LATCH : CAUSE_LIMIT;
@@ -107,13 +107,13 @@ static void take_firing(const struct charge *charge, struct outcome outcome,
  * pass, as trying again can't help then. False when all have room. What only watches
  * though its rule does not is let pass by an administrator. */
 static bool find_firing(const struct plan *plan, const struct step *step,
-                        const struct outcome *outcomes, struct verdict *verdict)
+                        const struct charge_outcome *outcomes, struct verdict *verdict)
 {
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
         const struct charge *charge = &plan->charges[i];
-        struct outcome outcome = outcome_of(plan, i, outcomes);
+        struct charge_outcome outcome = outcome_of(plan, i, outcomes);
         bool asked = !charge->monitor || step->rule->monitor;
-        if (!asked || !outcome_fires(&outcome))
+        if (!asked || !charge_outcome_fires(&outcome))
             continue;
         bool never = step->rule->action == ACTION_DEFER && can_never_pass(charge);
         if (verdict->first == NULL || never)
@@ -126,7 +126,7 @@ static bool find_firing(const struct plan *plan, const struct step *step,
 
 /* Whether a step fires, and with what. */
 static bool step_fires(const struct view *view, const struct plan *plan,
-                       const struct step *step, const struct outcome *outcomes,
+                       const struct step *step, const struct charge_outcome *outcomes,
                        struct verdict *out)
 {
     const struct rule *rule = step->rule;
@@ -152,14 +152,14 @@ static bool step_fires(const struct view *view, const struct plan *plan,
 }
 
 /* What the rule's action means for this message. */
-static void settle(const struct view *view, enum store_source source,
+static void settle(const struct view *view, enum charge_source source,
                    struct verdict *verdict)
 {
     const struct charge *charge = verdict->charge;
     bool over = charge != NULL && charge->cost > whole_of(charge) &&
                 charge->cost > verdict->outcome.whole;
     if (verdict->cause == CAUSE_LIMIT && charge != NULL && !over &&
-        source == STORE_LOCAL && charge->cost > verdict->outcome.burst) {
+        source == CHARGE_SOURCE_LOCAL && charge->cost > verdict->outcome.burst) {
         put_off(view->facts, verdict); /* with the whole bucket it could have passed */
         return;
     }
@@ -171,8 +171,9 @@ static void settle(const struct view *view, enum store_source source,
         verdict->action = ACTION_QUARANTINE; /* else it stays in maildrop for ever */
 }
 
-void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
-           enum store_source source, struct verdict *out)
+void judge(const struct view *view, struct plan *plan,
+           const struct charge_outcome *outcomes, enum charge_source source,
+           struct verdict *out)
 {
     struct verdict verdict = verdict_of(ACTION_ACCEPT, CAUSE_NONE, NULL);
     for (size_t i = 0; i < plan->step_count; i++) {

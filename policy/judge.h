@@ -24,13 +24,13 @@ struct verdict {
     enum action action;
     bool temporary; /* an ACTION_DEFER of ours, 451: doubt, or a small share */
     enum cause cause;
-    const struct rule *rule;     /* NULL without one */
-    enum measure measure;        /* CAUSE_RULE: what was over, if over >= 0 */
-    int64_t over;                /* its limit, -1 when the rule has no threshold */
-    int64_t value;               /* reach, or the measure's value */
-    const struct brake *brake;   /* CAUSE_BRAKE */
-    const struct charge *charge; /* CAUSE_LIMIT, CAUSE_LATCH: what fired; else NULL */
-    struct outcome outcome;      /* of that charge */
+    const struct rule *rule;       /* NULL without one */
+    enum measure measure;          /* CAUSE_RULE: what was over, if over >= 0 */
+    int64_t over;                  /* its limit, -1 when the rule has no threshold */
+    int64_t value;                 /* reach, or the measure's value */
+    const struct brake *brake;     /* CAUSE_BRAKE */
+    const struct charge *charge;   /* CAUSE_LIMIT, CAUSE_LATCH: what fired; else NULL */
+    struct charge_outcome outcome; /* of that charge */
     const struct charge *first; /* the first that fired, which names the incident: charge,
                                    but where another can never pass */
 };
@@ -40,12 +40,13 @@ struct verdict {
 bool judge_early(const struct view *view, struct verdict *out);
 
 /* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take
- * every bucket as having room (on_failure = "accept"). source: STORE_LOCAL makes a cost
- * that only the share is too small for a 451. On local origin any defer is a hold; a cost
- * over burst under defer is a reject, also that of a later list. Marks the steps that
- * fire. */
-void judge(const struct view *view, struct plan *plan, const struct outcome *outcomes,
-           enum store_source source, struct verdict *out);
+ * every bucket as having room (on_failure = "accept"). source: CHARGE_SOURCE_LOCAL makes
+ * a cost that only the share is too small for a 451. On local origin any defer is a hold;
+ * a cost over burst under defer is a reject, also that of a later list. Marks the steps
+ * that fire. */
+void judge(const struct view *view, struct plan *plan,
+           const struct charge_outcome *outcomes, enum charge_source source,
+           struct verdict *out);
 
 /* The verdict when we cannot decide: try again later, or, for mail of sendmail(1), a
  * hold: the MTA would try it for ever. CAUSE_STORE or CAUSE_DOUBT. */

@@ -3,8 +3,8 @@
 #ifndef POLICY_PLAN_H
 #define POLICY_PLAN_H
 
+#include "policy/charge.h"
 #include "policy/match.h"
-#include "policy/store.h"
 
 enum { PLAN_LIST_BUCKETS_MAX = 64 }; /* of one rule with key = "list" */
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "policy/charge.h"
 #include "policy/rule.h"
-#include "policy/store.h"
 
 enum { EVENT_ADDRESSED_MAX = 20, EVENT_LISTS_MAX = 20, EVENT_REACH_UNKNOWN = -1 };
 

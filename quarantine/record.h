@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/store.h"
+#include "policy/charge.h"
 #include "quarantine/parties.h"
 
 enum {

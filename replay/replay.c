@@ -12,7 +12,7 @@ struct engine {
     struct sheet *sheet;
     struct conversations *conversations;
     struct digest_key key;
-    struct outcome *outcomes;
+    struct charge_outcome *outcomes;
     size_t outcome_capacity;
     int64_t minute; /* the one that minute_of_week is of */
     int minute_of_week;
@@ -30,7 +30,8 @@ static bool reserve(struct engine *engine, size_t count)
 {
     if (count <= engine->outcome_capacity)
         return true;
-    struct outcome *outcomes = reallocarray(engine->outcomes, count, sizeof *outcomes);
+    struct charge_outcome *outcomes =
+        reallocarray(engine->outcomes, count, sizeof *outcomes);
     if (outcomes == NULL)
         return false;
     engine->outcomes = outcomes;
@@ -42,7 +43,7 @@ static enum status walk(struct engine *engine, struct judged *judged)
 {
     const struct simulated_store *store = engine->replay->store;
     struct plan *plan = &judged->plan;
-    struct outcome *outcomes = NULL;
+    struct charge_outcome *outcomes = NULL;
     enum status status = plan_make(&judged->view, plan);
     if (status != STATUS_OK)
         return status;

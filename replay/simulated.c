@@ -36,7 +36,7 @@ void simulated_free(struct simulated *simulated)
 
 static enum status charge(void *context, const struct charge *charges, size_t count,
                           enum charge_mode mode, int64_t now_ms,
-                          struct outcome *out_outcomes)
+                          struct charge_outcome *out_outcomes)
 {
     const struct simulated *simulated = context;
     return local_charge(&simulated->local, charges, count, mode, now_ms, out_outcomes);
@@ -45,5 +45,5 @@ static enum status charge(void *context, const struct charge *charges, size_t co
 struct simulated_store simulated_store(struct simulated *simulated)
 {
     return (struct simulated_store){
-        .charge = charge, .context = simulated, .source = STORE_MEMORY};
+        .charge = charge, .context = simulated, .source = CHARGE_SOURCE_MEMORY};
 }

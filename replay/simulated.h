@@ -2,15 +2,15 @@
 #ifndef REPLAY_SIMULATED_H
 #define REPLAY_SIMULATED_H
 
-#include "policy/store.h"
+#include "policy/charge.h"
 
-/* As store_charge (policy/store.h), at now_ms of the simulated wall clock. */
+/* As store_charge (policy/charge.h), at now_ms of the simulated wall clock. */
 struct simulated_store {
     enum status (*charge)(void *context, const struct charge *charges, size_t count,
                           enum charge_mode mode, int64_t now_ms,
-                          struct outcome *out_outcomes);
+                          struct charge_outcome *out_outcomes);
     void *context;
-    enum store_source source;
+    enum charge_source source;
 };
 
 /* One in this process, empty; NULL without memory. */

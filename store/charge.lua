@@ -1,4 +1,4 @@
--- Charges a message to all its buckets and windows, or to none: policy/store.h has the
+-- Charges a message to all its buckets and windows, or to none: policy/charge.h has the
 -- rules. meter.lua stands above. Modes: peek, latch, take; and probe, which takes
 -- and then deletes, so that each command is seen to work. Reply: for each charge what is
 -- left, what it holds at most, and for how long its latch stands, before any change.

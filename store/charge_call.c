@@ -170,26 +170,26 @@ static bool is_size(const struct charge *charge, int64_t size)
 
 /* What Redis found of a charge; false when that can't be. */
 static bool take_outcome(const redisReply *reply, size_t at, const struct charge *charge,
-                         struct outcome *out)
+                         struct charge_outcome *out)
 {
     int64_t found[FOUND];
     if (!take_numbers(reply, at, FOUND, found) || !is_size(charge, found[1]) ||
         found[0] > found[1] || found[2] > charge->latch_ms)
         return false;
-    *out = (struct outcome){.left = found[0],
-                            .burst = found[1],
-                            .latch_ms = found[2],
-                            .fits = charge->cost <= found[0]};
+    *out = (struct charge_outcome){.left = found[0],
+                                   .burst = found[1],
+                                   .latch_ms = found[2],
+                                   .fits = charge->cost <= found[0]};
     return true;
 }
 
 enum status charge_call_run(struct charge_call *call, struct wire *wire,
-                            int64_t deadline_us, struct outcome *out_outcomes,
+                            int64_t deadline_us, struct charge_outcome *out_outcomes,
                             struct error *error)
 {
     redisReply *reply = NULL;
     const struct charge_order *order = &call->order;
-    struct outcome *outcomes = calloc(order->count, sizeof *outcomes);
+    struct charge_outcome *outcomes = calloc(order->count, sizeof *outcomes);
     if (outcomes == NULL)
         return STATUS_NOMEM;
     enum status status = run(call, wire, deadline_us, &reply, error);

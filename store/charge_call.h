@@ -2,7 +2,7 @@
 #ifndef STORE_CHARGE_CALL_H
 #define STORE_CHARGE_CALL_H
 
-#include "policy/store.h"
+#include "policy/charge.h"
 #include "store/script.h"
 
 /* What to do to the buckets and windows of which charges. Borrowed as long as the call.
@@ -35,7 +35,7 @@ void charge_call_add_key(struct charge_call *call, const char *key);
 
 /* Modes peek, latch and take; writes an outcome a charge. */
 enum status charge_call_run(struct charge_call *call, struct wire *wire,
-                            int64_t deadline_us, struct outcome *out_outcomes,
+                            int64_t deadline_us, struct charge_outcome *out_outcomes,
                             struct error *error) MUST_CHECK;
 
 /* Modes reset, unlatch and teach. */

@@ -3,10 +3,10 @@
 #include "store/draw.h"
 
 static size_t find_decider(const struct draw *draws, size_t count,
-                           const struct outcome *outcomes)
+                           const struct charge_outcome *outcomes)
 {
     for (size_t i = 0; i < count; i++)
-        if (!draws[i].monitor && outcome_fires(&outcomes[i]))
+        if (!draws[i].monitor && charge_outcome_fires(&outcomes[i]))
             return i;
     return count;
 }
@@ -23,14 +23,15 @@ static size_t find_end(const struct draw *draws, size_t count, size_t decider)
 
 /* Whether a cost is of no account: no bucket could have let it pass; or it is only the
  * share of a window that is too small for it. */
-static bool is_beyond(const struct draw *draw, const struct outcome *outcome)
+static bool is_beyond(const struct draw *draw, const struct charge_outcome *outcome)
 {
     return draw->cost > outcome->burst &&
            (!draw->is_window || draw->cost <= outcome->whole);
 }
 
-void draw_settle(const struct draw *draws, size_t count, const struct outcome *outcomes,
-                 enum charge_mode mode, struct draw_effect *out)
+void draw_settle(const struct draw *draws, size_t count,
+                 const struct charge_outcome *outcomes, enum charge_mode mode,
+                 struct draw_effect *out)
 {
     size_t decider = find_decider(draws, count, outcomes);
     size_t end = find_end(draws, count, decider);
@@ -42,7 +43,8 @@ void draw_settle(const struct draw *draws, size_t count, const struct outcome *o
             mode != CHARGE_PEEK && i <= end && draws[i].is_window && draws[i].teaches;
         out[i] = (struct draw_effect){
             .takes = draws[i].cost > 0 && ((accepted && room) || taught),
-            .latches = reached && draws[i].latch_ms > 0 && outcome_fires(&outcomes[i]) &&
+            .latches = reached && draws[i].latch_ms > 0 &&
+                       charge_outcome_fires(&outcomes[i]) &&
                        !is_beyond(&draws[i], &outcomes[i]),
             .brakes = mode != CHARGE_PEEK && i == decider && draws[i].is_window &&
                       !draws[i].teaches && !is_beyond(&draws[i], &outcomes[i]),

@@ -2,7 +2,7 @@
 #ifndef STORE_DRAW_H
 #define STORE_DRAW_H
 
-#include "policy/store.h"
+#include "policy/charge.h"
 
 enum { MEMORY_ID_BYTES = 16 };
 
@@ -33,7 +33,8 @@ struct draw_effect {
 
 /* What store_charge says of a message, once it is known what was found: an effect a draw.
  */
-void draw_settle(const struct draw *draws, size_t count, const struct outcome *outcomes,
-                 enum charge_mode mode, struct draw_effect *out);
+void draw_settle(const struct draw *draws, size_t count,
+                 const struct charge_outcome *outcomes, enum charge_mode mode,
+                 struct draw_effect *out);
 
 #endif

@@ -77,7 +77,7 @@ static struct draw *make_draws(const struct local *local, const struct charge *c
 
 enum status local_charge(const struct local *local, const struct charge *charges,
                          size_t count, enum charge_mode mode, int64_t now_ms,
-                         struct outcome *out_outcomes)
+                         struct charge_outcome *out_outcomes)
 {
     struct draw *draws = make_draws(local, charges, count, false);
     if (draws == NULL)
@@ -141,7 +141,8 @@ static int64_t usual_share(const struct local *local, const struct draw *draw,
 }
 
 void local_learn(const struct local *local, const struct local_mirror *mirror,
-                 enum charge_mode mode, int64_t now_ms, const struct outcome *outcomes)
+                 enum charge_mode mode, int64_t now_ms,
+                 const struct charge_outcome *outcomes)
 {
     if (mirror->draws == NULL)
         return;

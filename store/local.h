@@ -17,7 +17,7 @@ struct local {
  * too. */
 enum status local_charge(const struct local *local, const struct charge *charges,
                          size_t count, enum charge_mode mode, int64_t now_ms,
-                         struct outcome *out_outcomes) MUST_CHECK;
+                         struct charge_outcome *out_outcomes) MUST_CHECK;
 enum status local_amend(const struct local *local, const struct charge *charges,
                         size_t count, enum amend what, int64_t now_ms) MUST_CHECK;
 
@@ -40,7 +40,8 @@ enum status local_recall(const struct local *local, const struct charge *charges
 /* Redis was asked with what was carried, and this is what it found. Windows keep the most
  * that is allowed as one past window; latches stand as they do in Redis now. */
 void local_learn(const struct local *local, const struct local_mirror *mirror,
-                 enum charge_mode mode, int64_t now_ms, const struct outcome *outcomes);
+                 enum charge_mode mode, int64_t now_ms,
+                 const struct charge_outcome *outcomes);
 
 void local_mirror_clear(struct local_mirror *mirror);
 

@@ -22,7 +22,7 @@ struct look {
 /* The work of one charge. */
 struct work {
     struct look *looks;
-    struct outcome *outcomes;
+    struct charge_outcome *outcomes;
     struct draw_effect *effects;
 };
 
@@ -148,7 +148,7 @@ static enum status charge(struct memory *memory, const struct draw *draws, size_
 
 enum status memory_charge(struct memory *memory, const struct draw *draws, size_t count,
                           enum charge_mode mode, int64_t now_ms,
-                          struct outcome *out_outcomes)
+                          struct charge_outcome *out_outcomes)
 {
     enum status status = STATUS_NOMEM;
     struct work work = {.looks = calloc(count + 1, sizeof *work.looks),

@@ -33,13 +33,13 @@ struct memory;
 struct memory *memory_new(void);
 void memory_free(struct memory *memory);
 
-/* Does what policy/store.h says of store_charge, at now_ms on the wall clock. What is
+/* Does what policy/charge.h says of store_charge, at now_ms on the wall clock. What is
  * worth nothing any more gives its place away; without that, what loses least in its set
  * is forgotten (rows.c), never one of this call. UNAVAILABLE, and nothing taken, when the
  * call itself wants more than MEMORY_WAYS new places in one set. */
 enum status memory_charge(struct memory *memory, const struct draw *draws, size_t count,
                           enum charge_mode mode, int64_t now_ms,
-                          struct outcome *out_outcomes) MUST_CHECK;
+                          struct charge_outcome *out_outcomes) MUST_CHECK;
 
 /* As store_amend. UNAVAILABLE as above; then some may not have been amended. */
 enum status memory_amend(struct memory *memory, const struct draw *draws, size_t count,

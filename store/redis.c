@@ -64,7 +64,7 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
     const char *prefix = redis->settings->prefix;
     size_t size = strlen(prefix) + sizeof "{}:b:probe";
     int timeout_ms = redis->settings->timeout_ms;
-    struct outcome outcome;
+    struct charge_outcome outcome;
     enum status status = STATUS_NOMEM;
     struct charge_call *call = charge_call_new(&order, size);
     char *key = malloc(size);
@@ -415,7 +415,7 @@ static struct charge_call *make_call(const struct redis *redis,
 /* One of the outputs is there, or none. */
 struct charge_errand {
     struct charge_call *call;
-    struct outcome *outcomes;
+    struct charge_outcome *outcomes;
     struct window *window;
 };
 
@@ -445,7 +445,7 @@ static enum status run_order(struct redis *redis, const struct charge_order *ord
 
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
                          enum charge_mode mode, const int64_t *carried,
-                         int64_t deadline_us, struct outcome *out_outcomes)
+                         int64_t deadline_us, struct charge_outcome *out_outcomes)
 {
     static const char *const modes[] = {
         [CHARGE_PEEK] = "peek", [CHARGE_LATCH] = "latch", [CHARGE_TAKE] = "take"};

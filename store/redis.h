@@ -24,7 +24,8 @@ void redis_close(struct redis *redis);
  * Redis learns by it; or NULL. */
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
                          enum charge_mode mode, const int64_t *carried,
-                         int64_t deadline_us, struct outcome *out_outcomes) MUST_CHECK;
+                         int64_t deadline_us,
+                         struct charge_outcome *out_outcomes) MUST_CHECK;
 
 /* As store_amend and store_window. */
 enum status redis_amend(struct redis *redis, const struct charge *charges, size_t count,

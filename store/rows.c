@@ -96,10 +96,11 @@ static int64_t whole_size(const struct window *window, const struct draw *draw)
     return window_size(&whole, &surge);
 }
 
-struct outcome rows_outcome(const struct meter *meter, const struct draw *draw,
-                            int64_t now_ms)
+struct charge_outcome rows_outcome(const struct meter *meter, const struct draw *draw,
+                                   int64_t now_ms)
 {
-    struct outcome outcome = {.left = meter->bucket.level, .burst = draw->rate.burst};
+    struct charge_outcome outcome = {.left = meter->bucket.level,
+                                     .burst = draw->rate.burst};
     if (draw->is_window) {
         outcome.left = window_left(&meter->window, &draw->surge);
         outcome.burst = window_size(&meter->window, &draw->surge);

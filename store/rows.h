@@ -35,8 +35,8 @@ struct meter {
 struct meter rows_read(const struct row *row, const struct draw *draw, int64_t now_ms);
 
 /* What is left, what it holds at most, for how long it is latched. */
-struct outcome rows_outcome(const struct meter *meter, const struct draw *draw,
-                            int64_t now_ms);
+struct charge_outcome rows_outcome(const struct meter *meter, const struct draw *draw,
+                                   int64_t now_ms);
 
 void rows_write(struct row *row, const struct draw *draw, const struct meter *meter);
 

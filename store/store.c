@@ -291,13 +291,13 @@ bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE])
            redis_complaint(store->backends.redis, out, STORE_COMPLAINT_SIZE);
 }
 
-const char *store_source_name(enum store_source source)
+const char *store_source_name(enum charge_source source)
 {
     static const char *const names[] = {
-        [STORE_NONE] = "none",
-        [STORE_REDIS] = "redis",
-        [STORE_MEMORY] = "memory",
-        [STORE_LOCAL] = "local",
+        [CHARGE_SOURCE_NONE] = "none",
+        [CHARGE_SOURCE_REDIS] = "redis",
+        [CHARGE_SOURCE_MEMORY] = "memory",
+        [CHARGE_SOURCE_LOCAL] = "local",
     };
     return names[source];
 }
@@ -313,7 +313,7 @@ static struct local local_of(const struct store *store)
 
 static enum status charge_redis(struct store *store, const struct charge *charges,
                                 size_t count, enum charge_mode mode, int64_t deadline_us,
-                                struct outcome *out_outcomes)
+                                struct charge_outcome *out_outcomes)
 {
     const struct local local = local_of(store);
     struct local_mirror mirror = {0};
@@ -333,11 +333,12 @@ static enum status charge_redis(struct store *store, const struct charge *charge
 
 enum status store_charge(struct store *store, const struct charge *charges, size_t count,
                          enum charge_mode mode, int64_t deadline_us,
-                         struct outcome *out_outcomes, enum store_source *out_source)
+                         struct charge_outcome *out_outcomes,
+                         enum charge_source *out_source)
 {
     const struct local local = local_of(store);
     if (count == 0) {
-        *out_source = STORE_NONE;
+        *out_source = CHARGE_SOURCE_NONE;
         return STATUS_OK;
     }
     if (count > STORE_CHARGES_MAX)
@@ -345,12 +346,13 @@ enum status store_charge(struct store *store, const struct charge *charges, size
     enum status status =
         charge_redis(store, charges, count, mode, deadline_us, out_outcomes);
     if (status == STATUS_OK)
-        *out_source = STORE_REDIS;
+        *out_source = CHARGE_SOURCE_REDIS;
     if (status == STATUS_OK || status == STATUS_NOMEM || local.memory == NULL)
         return status;
     status = local_charge(&local, charges, count, mode, clock_wall_ms(), out_outcomes);
     if (status == STATUS_OK)
-        *out_source = store->backends.redis == NULL ? STORE_MEMORY : STORE_LOCAL;
+        *out_source =
+            store->backends.redis == NULL ? CHARGE_SOURCE_MEMORY : CHARGE_SOURCE_LOCAL;
     /* The memory is there: one message asks too much of it. */
     return status == STATUS_UNAVAILABLE ? STATUS_LIMIT : status;
 }

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "conf/settings.h"
-#include "policy/store.h"
+#include "policy/charge.h"
 #include "store/amend.h"
 
 /* Told of what an administrator should know (the store went away, came back, refuses, may
@@ -42,7 +42,7 @@ enum { STORE_COMPLAINT_SIZE = 300 };
 bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE]);
 
 /* "none", "redis", "memory" or "local". */
-const char *store_source_name(enum store_source source);
+const char *store_source_name(enum charge_source source);
 
 /* Changes the buckets and windows of these charges by hand, whatever their latches say;
  * only AMEND_TEACH looks at the cost. UNAVAILABLE while the shared store is away: then

@@ -71,7 +71,7 @@ static inline void lua_close(struct lua *lua)
 /* Subjects are the keys. outcomes is NULL for a mode of amend.lua. */
 static inline void lua_run(struct lua *lua, const char *mode,
                            const struct charge *charges, size_t count, int64_t at_ms,
-                           struct outcome *outcomes)
+                           struct charge_outcome *outcomes)
 {
     struct error error = {0};
     const int64_t deadline_us = clock_monotonic_us() + 10000000;

@@ -2,7 +2,7 @@
 #ifndef TEST_SUPPORT_SCENES_H
 #define TEST_SUPPORT_SCENES_H
 
-#include "policy/store.h"
+#include "policy/charge.h"
 #include "vectors.h"
 
 enum { SCENE_RULES_MAX = 8, SCENE_CHARGES_MAX = 4, SCENE_KEY_SIZE = 32 };
@@ -22,7 +22,7 @@ struct scene_step {
     bool amends; /* mode is one of enum amend; then nothing is found */
     size_t count;
     struct charge charges[SCENE_CHARGES_MAX];
-    struct outcome found[SCENE_CHARGES_MAX];
+    struct charge_outcome found[SCENE_CHARGES_MAX];
 };
 
 struct scene_user {
@@ -99,7 +99,7 @@ static inline void scenes_found(struct scenes *scenes, const char *line)
     struct scene_step *step = &scenes->step;
     line += strlen("found");
     for (size_t i = 0; i < step->count; i++) {
-        struct outcome *found = &step->found[i];
+        struct charge_outcome *found = &step->found[i];
         found->left = vectors_number(&line);
         found->burst = vectors_number(&line);
         found->latch_ms = vectors_number(&line);
@@ -152,10 +152,10 @@ static inline void scenes_run(const struct scene_user *user)
 }
 
 static inline void scenes_same(const struct scene_step *step,
-                               const struct outcome *outcomes, const char *where)
+                               const struct charge_outcome *outcomes, const char *where)
 {
     for (size_t i = 0; i < step->count; i++) {
-        const struct outcome *found = &outcomes[i], *wanted = &step->found[i];
+        const struct charge_outcome *found = &outcomes[i], *wanted = &step->found[i];
         ck_assert_msg(found->left == wanted->left && found->burst == wanted->burst &&
                           found->latch_ms == wanted->latch_ms &&
                           found->fits == wanted->fits,

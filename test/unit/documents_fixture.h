@@ -142,13 +142,13 @@ static inline char *repeated(size_t length)
     return text;
 }
 
-static inline struct outcome charge_some(int64_t cost)
+static inline struct charge_outcome charge_some(int64_t cost)
 {
     static const struct rate rate = {1000, INT64_C(86400000), 1000};
     const struct charge charge = {
         .fingerprint = "rule", .subject = "a", .rate = &rate, .cost = cost};
-    struct outcome outcome = {.left = -1};
-    enum store_source source;
+    struct charge_outcome outcome = {.left = -1};
+    enum charge_source source;
     ck_assert_int_eq(
         store_charge(store, &charge, 1, CHARGE_TAKE, soon(), &outcome, &source),
         STATUS_OK);

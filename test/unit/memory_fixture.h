@@ -43,7 +43,7 @@ static inline struct draw make_draw(uint32_t set, uint32_t number, int64_t cost,
 static inline int64_t left_in(uint32_t set, uint32_t number, int64_t burst)
 {
     struct draw draw = make_draw(set, number, 0, burst);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_PEEK, now_ms, &outcome),
                      STATUS_OK);
     return outcome.left;
@@ -52,7 +52,7 @@ static inline int64_t left_in(uint32_t set, uint32_t number, int64_t burst)
 static inline bool take(uint32_t set, uint32_t number, int64_t cost, int64_t burst)
 {
     struct draw draw = make_draw(set, number, cost, burst);
-    struct outcome outcome = {0};
+    struct charge_outcome outcome = {0};
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
     ck_assert_int_eq(outcome.burst, burst);

@@ -70,7 +70,7 @@ static inline struct charge make_charge(const char *subject, int64_t cost)
 }
 
 static inline enum status charge_one(const char *subject, int64_t cost,
-                                     struct outcome *out)
+                                     struct charge_outcome *out)
 {
     struct charge charge = make_charge(subject, cost);
     return redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL, soon(), out);
@@ -79,7 +79,7 @@ static inline enum status charge_one(const char *subject, int64_t cost,
 static inline int64_t left_in(const char *subject)
 {
     struct charge charge = make_charge(subject, 0);
-    struct outcome outcome = {.left = -1};
+    struct charge_outcome outcome = {.left = -1};
     ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_PEEK, NULL, soon(), &outcome),
                      STATUS_OK);
     return outcome.left;

@@ -408,8 +408,8 @@ START_TEST(api_shows_and_resets_limits)
                                   .subject = "login:a@own.example",
                                   .rate = &rule->limit,
                                   .cost = 3};
-    struct outcome outcome;
-    enum store_source source;
+    struct charge_outcome outcome;
+    enum charge_source source;
     ck_assert_int_eq(store_charge(store, &charge, 1, CHARGE_TAKE,
                                   clock_monotonic_us() + 1000000, &outcome, &source),
                      STATUS_OK);
@@ -455,8 +455,8 @@ START_TEST(api_shows_and_resets_what_from_names)
     const struct snapshot *snapshot = slot.current;
     const struct rule *rule = &snapshot->settings->policy.rules[2];
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
-        struct outcome outcome;
-        enum store_source source;
+        struct charge_outcome outcome;
+        enum charge_source source;
         char target[100];
         struct charge charge = plan_charge(rule, asked[i][1], 3);
         ck_assert_int_eq(store_charge(store, &charge, 1, CHARGE_TAKE,

@@ -207,13 +207,14 @@ static void charge_without(const char *name, bool charges_need_it)
         .fingerprint = "rule", .subject = name, .rate = &rate, .cost = 1};
     int passed = 0;
     for (int i = 0; i < TRIES; i++) {
-        struct outcome outcome;
-        enum store_source source;
+        struct charge_outcome outcome;
+        enum charge_source source;
         ck_assert_int_eq(
             store_charge(store, &charge, 1, CHARGE_TAKE, soon(), &outcome, &source),
             STATUS_OK);
-        ck_assert_msg(source == (charges_need_it ? STORE_LOCAL : STORE_REDIS), "%s",
-                      name);
+        ck_assert_msg(source ==
+                          (charges_need_it ? CHARGE_SOURCE_LOCAL : CHARGE_SOURCE_REDIS),
+                      "%s", name);
         passed += outcome.fits;
         ask_all(statuses);
         (void)usleep(15000);

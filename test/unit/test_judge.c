@@ -3,7 +3,7 @@
 
 enum { OUTCOMES = 80 };
 
-static struct outcome outcomes[OUTCOMES];
+static struct charge_outcome outcomes[OUTCOMES];
 static struct verdict verdict;
 
 static void begin(void)
@@ -29,7 +29,7 @@ static void found(size_t charge, int64_t left)
 {
     ck_assert_uint_lt(charge, plan.charge_count);
     const struct charge *asked = &plan.charges[charge];
-    outcomes[charge] = (struct outcome){
+    outcomes[charge] = (struct charge_outcome){
         .left = left,
         .burst = asked->rate != NULL ? asked->rate->burst : asked->surge->floor,
         .fits = asked->cost <= left};
@@ -49,7 +49,7 @@ static void found_share(size_t charge, int64_t left, int64_t burst)
     outcomes[charge].burst = burst;
 }
 
-static void judge_by(enum store_source source)
+static void judge_by(enum charge_source source)
 {
     judge(&view, &plan, outcomes, source, &verdict);
 }
@@ -66,7 +66,7 @@ START_TEST(judge_nothing_fires_accepts)
     (void)limit_add("limit", ACTION_REJECT, KEY_ALL, UNIT_MESSAGES, 9);
     plan_for("x@own");
     found(0, 1);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     ck_assert(!verdict.temporary);
     ck_assert_int_eq(verdict.over, -1);
@@ -82,17 +82,17 @@ START_TEST(judge_first_that_fires_wins)
     plan_for("x@own");
     found(0, 0);
     found(1, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_DEFER, CAUSE_LIMIT, a);
     ck_assert_ptr_eq(verdict.charge, &plan.charges[0]);
     ck_assert(plan.steps[0].fires);
     ck_assert(!plan.steps[1].fires);
     found(0, 1);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_QUARANTINE, CAUSE_LIMIT, b);
     ck_assert_int_eq(verdict.outcome.burst, 8);
     found(1, 1);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_RULE, c);
     ck_assert_ptr_null(verdict.charge);
     ck_assert(plan.steps[2].fires);
@@ -103,7 +103,7 @@ START_TEST(judge_accepting_rule_is_named)
 {
     struct rule *accept = rule_add("accept", ACTION_ACCEPT);
     plan_for("x@own");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     expect(ACTION_ACCEPT, CAUSE_RULE, accept);
 }
 END_TEST
@@ -116,17 +116,17 @@ START_TEST(judge_monitor_rules_fire_and_decide_nothing)
     limit->monitor = match->monitor = true;
     plan_for("x@own");
     found(0, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_RULE, last);
     ck_assert(plan.steps[0].fires);
     ck_assert(plan.steps[1].fires);
     found(0, 1);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     ck_assert(!plan.steps[0].fires);
 
     last->monitor = true;
     plan_for("x@own");
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
 }
 END_TEST
@@ -136,7 +136,7 @@ START_TEST(judge_monitor_rule_below_is_not_asked)
     struct rule *reject = rule_add("reject", ACTION_REJECT);
     rule_add("watch", ACTION_REJECT)->monitor = true;
     plan_for("x@own");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     expect(ACTION_REJECT, CAUSE_RULE, reject);
     ck_assert_uint_eq(plan.step_count, 1);
 }
@@ -146,18 +146,18 @@ START_TEST(judge_says_the_first_measure)
 {
     struct rule *rule = rule_add("r", ACTION_REJECT);
     plan_for("five@own q@else");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     ck_assert_int_eq(verdict.over, -1);
     ck_assert_int_eq(verdict.value, 6);
     rule->over[MEASURE_EXTERNAL] = 0;
     plan_for("five@own q@else");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     ck_assert_int_eq(verdict.measure, MEASURE_EXTERNAL);
     ck_assert_int_eq(verdict.over, 0);
     ck_assert_int_eq(verdict.value, 1);
     rule->over[MEASURE_REACH] = 5;
     plan_for("five@own q@else");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     ck_assert_int_eq(verdict.measure, MEASURE_REACH);
     ck_assert_int_eq(verdict.over, 5);
     ck_assert_int_eq(verdict.value, 6);
@@ -170,12 +170,12 @@ START_TEST(judge_first_short_list_is_named)
     plan_for("five@own three@own");
     found(0, 5);
     found(1, 2);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, rule);
     ck_assert_str_eq(verdict.charge->subject, "list:three@own");
     ck_assert_int_eq(verdict.outcome.left, 2);
     found(0, 4);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     ck_assert_str_eq(verdict.charge->subject, "list:five@own");
 }
 END_TEST
@@ -186,7 +186,7 @@ START_TEST(judge_too_many_lists_fire_unasked)
     plan_for("five@own");
     plan.steps[0].lists = PLAN_LIST_BUCKETS_MAX + 1;
     plan.steps[0].charge_count = 0;
-    judge(&view, &plan, NULL, STORE_NONE, &verdict);
+    judge(&view, &plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     expect(ACTION_DEFER, CAUSE_TOO_MANY, rule);
     ck_assert_int_eq(verdict.value, PLAN_LIST_BUCKETS_MAX + 1);
     ck_assert_int_eq(verdict.over, PLAN_LIST_BUCKETS_MAX);
@@ -199,36 +199,36 @@ END_TEST
 static const struct {
     enum action action;
     bool local; /* origin */
-    enum store_source source;
+    enum charge_source source;
     int64_t burst, share, left; /* of a message that costs 5 */
     enum action becomes;
     bool temporary;
 } settlements[] = {
     /* short today */
-    {ACTION_REJECT, false, STORE_REDIS, 9, 9, 4, ACTION_REJECT, false},
-    {ACTION_DEFER, false, STORE_REDIS, 9, 9, 4, ACTION_DEFER, false},
-    {ACTION_QUARANTINE, false, STORE_MEMORY, 9, 9, 4, ACTION_QUARANTINE, false},
-    {ACTION_DEFER, true, STORE_REDIS, 9, 9, 4, ACTION_QUARANTINE, false},
-    {ACTION_REJECT, true, STORE_REDIS, 9, 9, 4, ACTION_REJECT, false},
+    {ACTION_REJECT, false, CHARGE_SOURCE_REDIS, 9, 9, 4, ACTION_REJECT, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 9, 9, 4, ACTION_DEFER, false},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_MEMORY, 9, 9, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, true, CHARGE_SOURCE_REDIS, 9, 9, 4, ACTION_QUARANTINE, false},
+    {ACTION_REJECT, true, CHARGE_SOURCE_REDIS, 9, 9, 4, ACTION_REJECT, false},
     /* the cost is the whole bucket: it could pass */
-    {ACTION_DEFER, false, STORE_REDIS, 5, 5, 4, ACTION_DEFER, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 5, 5, 4, ACTION_DEFER, false},
     /* it never can */
-    {ACTION_DEFER, false, STORE_REDIS, 4, 4, 4, ACTION_REJECT, false},
-    {ACTION_DEFER, true, STORE_REDIS, 4, 4, 4, ACTION_REJECT, false},
-    {ACTION_REJECT, false, STORE_REDIS, 4, 4, 4, ACTION_REJECT, false},
-    {ACTION_QUARANTINE, false, STORE_REDIS, 4, 4, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_REJECT, false},
+    {ACTION_DEFER, true, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_REJECT, false},
+    {ACTION_REJECT, false, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_REJECT, false},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_QUARANTINE, false},
     /* the local share is short today */
-    {ACTION_DEFER, false, STORE_LOCAL, 9, 5, 4, ACTION_DEFER, false},
-    {ACTION_REJECT, false, STORE_LOCAL, 9, 5, 4, ACTION_REJECT, false},
-    {ACTION_DEFER, true, STORE_LOCAL, 9, 5, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_LOCAL, 9, 5, 4, ACTION_DEFER, false},
+    {ACTION_REJECT, false, CHARGE_SOURCE_LOCAL, 9, 5, 4, ACTION_REJECT, false},
+    {ACTION_DEFER, true, CHARGE_SOURCE_LOCAL, 9, 5, 4, ACTION_QUARANTINE, false},
     /* the share alone is too small */
-    {ACTION_DEFER, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
-    {ACTION_REJECT, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
-    {ACTION_QUARANTINE, false, STORE_LOCAL, 5, 1, 1, ACTION_DEFER, true},
-    {ACTION_REJECT, true, STORE_LOCAL, 9, 4, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
+    {ACTION_REJECT, false, CHARGE_SOURCE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_LOCAL, 5, 1, 1, ACTION_DEFER, true},
+    {ACTION_REJECT, true, CHARGE_SOURCE_LOCAL, 9, 4, 4, ACTION_QUARANTINE, false},
     /* with all shares together it could not pass either */
-    {ACTION_DEFER, false, STORE_LOCAL, 4, 2, 2, ACTION_REJECT, false},
-    {ACTION_QUARANTINE, false, STORE_LOCAL, 4, 2, 2, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_LOCAL, 4, 2, 2, ACTION_REJECT, false},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_LOCAL, 4, 2, 2, ACTION_QUARANTINE, false},
 };
 
 START_TEST(judge_settles_the_action)
@@ -251,10 +251,10 @@ START_TEST(judge_surge_fires_past_its_window)
     struct rule *surge = surge_add("s", ACTION_QUARANTINE, KEY_SENDER, 500);
     plan_for("five@own");
     found(0, 5);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     found(0, 4);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_QUARANTINE, CAUSE_LIMIT, surge);
     ck_assert_ptr_eq(verdict.charge, &plan.charges[0]);
     ck_assert_int_eq(verdict.outcome.left, 4);
@@ -269,20 +269,20 @@ START_TEST(judge_latched_fires_whatever_is_left)
     plan_for("five@own");
     found_latched(0, 9);
     found(1, 500);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LATCH, limit);
     ck_assert_ptr_eq(verdict.charge, &plan.charges[0]);
     ck_assert_int_eq(verdict.outcome.latch_ms, 1);
     found(0, 9);
     found_latched(1, 500);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_QUARANTINE, CAUSE_LATCH, surge);
     found_latched(1, 0); /* the latch was there first */
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_QUARANTINE, CAUSE_LATCH, surge);
     found_latched(1, 500);
     found(0, 0); /* the rule above decides */
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, limit);
 }
 END_TEST
@@ -293,10 +293,10 @@ START_TEST(judge_latch_decides_before_a_rule_that_matches)
     struct rule *accept = rule_add("accept", ACTION_ACCEPT);
     plan_for("x@own");
     found_latched(0, 9);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_DEFER, CAUSE_LATCH, limit);
     found(0, 9);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_RULE, accept);
 }
 END_TEST
@@ -309,12 +309,12 @@ START_TEST(judge_monitor_latch_decides_nothing)
     plan_for("x@own");
     found_latched(0, 9);
     found(1, 500);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     ck_assert(plan.steps[0].fires);
     ck_assert(!plan.steps[1].fires);
     found_latched(1, 500);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_DEFER, CAUSE_LATCH, last);
     ck_assert(plan.steps[0].fires);
 }
@@ -326,17 +326,17 @@ START_TEST(judge_first_firing_list_is_named)
     plan_for("five@own three@own");
     found(0, 9);
     found_latched(1, 9);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LATCH, rule);
     ck_assert_str_eq(verdict.charge->subject, "list:three@own");
     found(0, 4); /* short comes before latched: it stands first */
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, rule);
     ck_assert_str_eq(verdict.charge->subject, "list:five@own");
     ck_assert_int_eq(verdict.outcome.left, 4);
     found_latched(0, 9);
     found(1, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LATCH, rule);
     ck_assert_str_eq(verdict.charge->subject, "list:five@own");
 }
@@ -351,12 +351,12 @@ START_TEST(judge_a_list_that_can_never_pass_is_no_defer)
     ck_assert_str_eq(plan.charges[0].subject, "list:five@own");
     found(0, 4);
     found(1, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, rule);
     ck_assert_int_eq(plan.steps[0].action, ACTION_REJECT);
     envelope.local = true;
     plan_for("three@own five@own");
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, rule);
     envelope.local = false;
 
@@ -364,29 +364,29 @@ START_TEST(judge_a_list_that_can_never_pass_is_no_defer)
     plan_for("a5@own three@own five@own");
     found(0, 5);
     found(1, 2);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_DEFER, CAUSE_LIMIT, rule);
     plan_for("five+1@own five+2@own three@own"); /* ten copies of one list */
     found(0, 5);
     found(1, 2);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, rule);
     plan_for("three@own x@own five+1@own");
     ck_assert_uint_eq(plan.charge_count, 2);
     found(0, 0);
     found(1, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_DEFER, CAUSE_LIMIT, rule);
     plan_for("five@own three+1@own three+2@own");
     found(0, 0);
     found(1, 5);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, rule);
     ck_assert_str_eq(verdict.charge->subject, "list:three@own");
     ck_assert_str_eq(verdict.first->subject, "list:five@own");
     rule->action = ACTION_QUARANTINE;
     plan_for("five@own three+1@own three+2@own");
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_QUARANTINE, CAUSE_LIMIT, rule);
     ck_assert_str_eq(verdict.charge->subject, "list:five@own");
 }
@@ -399,17 +399,17 @@ START_TEST(judge_a_monitor_rule_would_do_as_enforced)
     watch->monitor = true;
     plan_for("x@own");
     found(0, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     ck_assert_int_eq(plan.steps[0].action, ACTION_DEFER);
     plan_for("five@own");
     found(0, 4);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     ck_assert_int_eq(plan.steps[0].action, ACTION_REJECT);
     envelope.local = true;
     plan_for("x@own");
     found(0, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     ck_assert_int_eq(plan.steps[0].action, ACTION_QUARANTINE);
 }
 END_TEST
@@ -418,29 +418,29 @@ END_TEST
 static const struct {
     enum action action;
     bool local; /* origin */
-    enum store_source source;
+    enum charge_source source;
     int64_t floor, size, left; /* size: of the window asked */
     enum action becomes;
     bool temporary;
 } surges[] = {
     /* more than is usual today */
-    {ACTION_DEFER, false, STORE_REDIS, 9, 9, 4, ACTION_DEFER, false},
-    {ACTION_REJECT, false, STORE_MEMORY, 9, 20, 4, ACTION_REJECT, false},
-    {ACTION_DEFER, true, STORE_REDIS, 9, 9, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 9, 9, 4, ACTION_DEFER, false},
+    {ACTION_REJECT, false, CHARGE_SOURCE_MEMORY, 9, 20, 4, ACTION_REJECT, false},
+    {ACTION_DEFER, true, CHARGE_SOURCE_REDIS, 9, 9, 4, ACTION_QUARANTINE, false},
     /* more than any window allows today; what is usual may grow */
-    {ACTION_DEFER, false, STORE_REDIS, 4, 4, 4, ACTION_DEFER, false},
-    {ACTION_DEFER, true, STORE_REDIS, 4, 4, 4, ACTION_QUARANTINE, false},
-    {ACTION_QUARANTINE, false, STORE_REDIS, 4, 4, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_DEFER, false},
+    {ACTION_DEFER, true, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_QUARANTINE, false},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_REDIS, 4, 4, 4, ACTION_QUARANTINE, false},
     /* the local share of the floor alone is too small */
-    {ACTION_DEFER, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
-    {ACTION_REJECT, false, STORE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
-    {ACTION_QUARANTINE, false, STORE_LOCAL, 5, 1, 0, ACTION_DEFER, true},
-    {ACTION_QUARANTINE, true, STORE_LOCAL, 9, 4, 4, ACTION_QUARANTINE, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
+    {ACTION_REJECT, false, CHARGE_SOURCE_LOCAL, 9, 4, 4, ACTION_DEFER, true},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_LOCAL, 5, 1, 0, ACTION_DEFER, true},
+    {ACTION_QUARANTINE, true, CHARGE_SOURCE_LOCAL, 9, 4, 4, ACTION_QUARANTINE, false},
     /* it is large enough, and used up */
-    {ACTION_REJECT, false, STORE_LOCAL, 9, 5, 4, ACTION_REJECT, false},
+    {ACTION_REJECT, false, CHARGE_SOURCE_LOCAL, 9, 5, 4, ACTION_REJECT, false},
     /* the whole floor would not do either */
-    {ACTION_REJECT, false, STORE_LOCAL, 4, 2, 2, ACTION_REJECT, false},
-    {ACTION_DEFER, false, STORE_LOCAL, 4, 2, 2, ACTION_DEFER, false},
+    {ACTION_REJECT, false, CHARGE_SOURCE_LOCAL, 4, 2, 2, ACTION_REJECT, false},
+    {ACTION_DEFER, false, CHARGE_SOURCE_LOCAL, 4, 2, 2, ACTION_DEFER, false},
 };
 
 START_TEST(judge_settles_a_surge)
@@ -462,11 +462,11 @@ START_TEST(judge_share_of_a_usual_run_is_temporary)
     plan_for("five@own");
     found_share(0, 2, 2);
     outcomes[0].whole = 5;
-    judge_by(STORE_LOCAL);
+    judge_by(CHARGE_SOURCE_LOCAL);
     expect(ACTION_DEFER, CAUSE_LIMIT, rule);
     ck_assert(verdict.temporary);
     outcomes[0].whole = 4;
-    judge_by(STORE_LOCAL);
+    judge_by(CHARGE_SOURCE_LOCAL);
     expect(ACTION_QUARANTINE, CAUSE_LIMIT, rule);
     ck_assert(!verdict.temporary);
 }
@@ -476,20 +476,20 @@ END_TEST
 static const struct {
     enum action action;
     bool local;
-    enum store_source source;
+    enum charge_source source;
     int64_t burst, share;
     enum action becomes;
 } latches[] = {
-    {ACTION_DEFER, false, STORE_REDIS, 9, 9, ACTION_DEFER},
-    {ACTION_DEFER, true, STORE_REDIS, 9, 9, ACTION_QUARANTINE},
-    {ACTION_QUARANTINE, false, STORE_REDIS, 9, 9, ACTION_QUARANTINE},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 9, 9, ACTION_DEFER},
+    {ACTION_DEFER, true, CHARGE_SOURCE_REDIS, 9, 9, ACTION_QUARANTINE},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_REDIS, 9, 9, ACTION_QUARANTINE},
     /* it can't pass when the latch is over either */
-    {ACTION_DEFER, false, STORE_REDIS, 4, 4, ACTION_REJECT},
-    {ACTION_DEFER, true, STORE_REDIS, 4, 4, ACTION_REJECT},
-    {ACTION_QUARANTINE, false, STORE_REDIS, 4, 4, ACTION_QUARANTINE},
+    {ACTION_DEFER, false, CHARGE_SOURCE_REDIS, 4, 4, ACTION_REJECT},
+    {ACTION_DEFER, true, CHARGE_SOURCE_REDIS, 4, 4, ACTION_REJECT},
+    {ACTION_QUARANTINE, false, CHARGE_SOURCE_REDIS, 4, 4, ACTION_QUARANTINE},
     /* latched it is, whatever the share has room for */
-    {ACTION_REJECT, false, STORE_LOCAL, 9, 4, ACTION_REJECT},
-    {ACTION_DEFER, false, STORE_LOCAL, 9, 4, ACTION_DEFER},
+    {ACTION_REJECT, false, CHARGE_SOURCE_LOCAL, 9, 4, ACTION_REJECT},
+    {ACTION_DEFER, false, CHARGE_SOURCE_LOCAL, 9, 4, ACTION_DEFER},
 };
 
 START_TEST(judge_settles_a_latch)
@@ -512,7 +512,7 @@ START_TEST(judge_without_outcomes_windows_have_room)
     (void)surge_add("l", ACTION_REJECT, KEY_LIST, 1);
     plan_for("five@own three@own");
     ck_assert_uint_eq(plan.charge_count, 3);
-    judge(&view, &plan, NULL, STORE_NONE, &verdict);
+    judge(&view, &plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
 }
 END_TEST
@@ -531,10 +531,10 @@ START_TEST(judge_allowed_surge_is_not_asked)
     ck_assert_uint_eq(plan.charge_count, 2);
     found_latched(0, 0);
     found(1, 1);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     found(1, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_DEFER, CAUSE_LIMIT, limit);
     ck_assert_ptr_eq(verdict.charge, &plan.charges[1]);
 }
@@ -552,10 +552,10 @@ START_TEST(judge_allowed_list_is_not_asked)
     ck_assert_str_eq(plan.charges[0].subject, subject);
     found_latched(0, 0);
     found(1, 9);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     found(1, 0);
-    judge_by(STORE_REDIS);
+    judge_by(CHARGE_SOURCE_REDIS);
     expect(ACTION_REJECT, CAUSE_LIMIT, surge);
     ck_assert_ptr_eq(verdict.charge, &plan.charges[1]);
 }
@@ -567,11 +567,11 @@ START_TEST(judge_local_defer_by_matching_is_a_hold)
     rule->over[MEASURE_REACH] = 2;
     envelope.local = true;
     plan_for("five@own");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     expect(ACTION_QUARANTINE, CAUSE_RULE, rule);
     envelope.local = false;
     plan_for("five@own");
-    judge_by(STORE_NONE);
+    judge_by(CHARGE_SOURCE_NONE);
     expect(ACTION_DEFER, CAUSE_RULE, rule);
 }
 END_TEST
@@ -581,15 +581,15 @@ START_TEST(judge_without_outcomes_buckets_are_full)
     struct rule *small = limit_add("small", ACTION_DEFER, KEY_ALL, UNIT_RECIPIENTS, 5);
     struct rule *tiny = limit_add("tiny", ACTION_DEFER, KEY_SENDER, UNIT_RECIPIENTS, 2);
     plan_for("x@own");
-    judge(&view, &plan, NULL, STORE_NONE, &verdict);
+    judge(&view, &plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
     plan_for("three@own");
-    judge(&view, &plan, NULL, STORE_NONE, &verdict);
+    judge(&view, &plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     expect(ACTION_REJECT, CAUSE_LIMIT, tiny); /* never fits */
     ck_assert_int_eq(verdict.outcome.left, 2);
     ck_assert_int_eq(verdict.outcome.burst, 2);
     plan_for("five@own x@own");
-    judge(&view, &plan, NULL, STORE_NONE, &verdict);
+    judge(&view, &plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     expect(ACTION_REJECT, CAUSE_LIMIT, small);
 }
 END_TEST

@@ -71,11 +71,11 @@ static struct charge window(const char *subject, int64_t cost)
                            .latch_ms = HOUR_MS};
 }
 
-static struct outcome ask(struct store *store, struct charge charge,
-                          enum charge_mode mode, enum store_source wanted)
+static struct charge_outcome ask(struct store *store, struct charge charge,
+                                 enum charge_mode mode, enum charge_source wanted)
 {
-    struct outcome outcome = {.left = -1};
-    enum store_source source = STORE_NONE;
+    struct charge_outcome outcome = {.left = -1};
+    enum charge_source source = CHARGE_SOURCE_NONE;
     ck_assert_int_eq(store_charge(store, &charge, 1, mode, soon(), &outcome, &source),
                      STATUS_OK);
     ck_assert_int_eq(source, wanted);
@@ -83,7 +83,7 @@ static struct outcome ask(struct store *store, struct charge charge,
 }
 
 static bool is_latched(struct store *store, struct charge charge,
-                       enum store_source wanted)
+                       enum charge_source wanted)
 {
     return ask(store, charge, CHARGE_PEEK, wanted).latch_ms > 0;
 }
@@ -99,8 +99,8 @@ static void await_state(struct store *store, enum store_state state)
 static void stop_redis(void)
 {
     (void)kill(server.pid, SIGSTOP);
-    (void)ask(a, bucket("nobody", 0), CHARGE_PEEK, STORE_LOCAL);
-    (void)ask(b, bucket("nobody", 0), CHARGE_PEEK, STORE_LOCAL);
+    (void)ask(a, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
+    (void)ask(b, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
     await_state(a, STORE_STATE_LOCAL);
     await_state(b, STORE_STATE_LOCAL);
 }
@@ -128,27 +128,27 @@ static void put_past(const char *subject, int64_t copies)
 /* Whoever set it: a relay that has seen it keeps to it, and one that has not can't. */
 START_TEST(local_keeps_latches_it_saw)
 {
-    (void)ask(a, bucket("a", 1000), CHARGE_TAKE, STORE_REDIS);
-    (void)ask(a, bucket("a", 1), CHARGE_TAKE, STORE_REDIS);
-    (void)ask(b, window("w", 401), CHARGE_TAKE, STORE_REDIS);
-    ck_assert(is_latched(a, window("w", 0), STORE_REDIS));
+    (void)ask(a, bucket("a", 1000), CHARGE_TAKE, CHARGE_SOURCE_REDIS);
+    (void)ask(a, bucket("a", 1), CHARGE_TAKE, CHARGE_SOURCE_REDIS);
+    (void)ask(b, window("w", 401), CHARGE_TAKE, CHARGE_SOURCE_REDIS);
+    ck_assert(is_latched(a, window("w", 0), CHARGE_SOURCE_REDIS));
     stop_redis();
-    ck_assert(is_latched(a, bucket("a", 0), STORE_LOCAL));
-    ck_assert(is_latched(a, window("w", 0), STORE_LOCAL));
-    ck_assert(is_latched(b, window("w", 0), STORE_LOCAL));
-    ck_assert(!is_latched(b, bucket("a", 0), STORE_LOCAL));
+    ck_assert(is_latched(a, bucket("a", 0), CHARGE_SOURCE_LOCAL));
+    ck_assert(is_latched(a, window("w", 0), CHARGE_SOURCE_LOCAL));
+    ck_assert(is_latched(b, window("w", 0), CHARGE_SOURCE_LOCAL));
+    ck_assert(!is_latched(b, bucket("a", 0), CHARGE_SOURCE_LOCAL));
 }
 END_TEST
 
 START_TEST(local_forgets_latches_that_are_off)
 {
     struct charge charge = bucket("a", 1000);
-    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
-    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
+    (void)ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS);
+    (void)ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS);
     ck_assert_int_eq(store_amend(b, &charge, 1, AMEND_UNLATCH, soon()), STATUS_OK);
-    ck_assert(!is_latched(a, charge, STORE_REDIS));
+    ck_assert(!is_latched(a, charge, CHARGE_SOURCE_REDIS));
     stop_redis();
-    ck_assert(!is_latched(a, charge, STORE_LOCAL));
+    ck_assert(!is_latched(a, charge, CHARGE_SOURCE_LOCAL));
 }
 END_TEST
 
@@ -157,14 +157,14 @@ END_TEST
 START_TEST(local_mirror_is_no_source)
 {
     struct charge charge = bucket("a", 1000);
-    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
-    (void)ask(a, charge, CHARGE_TAKE, STORE_REDIS);
+    (void)ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS);
+    (void)ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS);
     ck_assert_int_eq(store_amend(b, &charge, 1, AMEND_RESET, soon()), STATUS_OK);
     stop_redis();
-    ck_assert(ask(a, bucket("a", 1), CHARGE_TAKE, STORE_LOCAL).latch_ms > 0);
+    ck_assert(ask(a, bucket("a", 1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).latch_ms > 0);
     continue_redis();
-    ck_assert(!is_latched(a, charge, STORE_REDIS));
-    ck_assert(ask(a, charge, CHARGE_TAKE, STORE_REDIS).fits);
+    ck_assert(!is_latched(a, charge, CHARGE_SOURCE_REDIS));
+    ck_assert(ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS).fits);
 }
 END_TEST
 
@@ -174,19 +174,19 @@ START_TEST(local_latches_reach_redis)
 {
     struct charge charge = bucket("a", 250);
     stop_redis();
-    ck_assert(ask(a, charge, CHARGE_TAKE, STORE_LOCAL).fits);
-    ck_assert(!ask(a, charge, CHARGE_TAKE, STORE_LOCAL).fits);
-    (void)ask(a, window("w", 101), CHARGE_TAKE, STORE_LOCAL);
-    (void)ask(a, window("w", 401), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert(ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    ck_assert(!ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    (void)ask(a, window("w", 101), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
+    (void)ask(a, window("w", 401), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
     continue_redis();
-    ck_assert(is_latched(a, charge, STORE_REDIS));
-    ck_assert(!is_latched(b, charge, STORE_REDIS));
-    ck_assert(ask(a, charge, CHARGE_TAKE, STORE_REDIS).latch_ms > 0);
-    ck_assert(is_latched(b, charge, STORE_REDIS));
-    ck_assert(ask(a, window("w", 0), CHARGE_LATCH, STORE_REDIS).latch_ms > 0);
-    ck_assert(is_latched(b, window("w", 0), STORE_REDIS));
+    ck_assert(is_latched(a, charge, CHARGE_SOURCE_REDIS));
+    ck_assert(!is_latched(b, charge, CHARGE_SOURCE_REDIS));
+    ck_assert(ask(a, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS).latch_ms > 0);
+    ck_assert(is_latched(b, charge, CHARGE_SOURCE_REDIS));
+    ck_assert(ask(a, window("w", 0), CHARGE_LATCH, CHARGE_SOURCE_REDIS).latch_ms > 0);
+    ck_assert(is_latched(b, window("w", 0), CHARGE_SOURCE_REDIS));
     ck_assert_int_eq(store_amend(b, &charge, 1, AMEND_UNLATCH, soon()), STATUS_OK);
-    ck_assert(!is_latched(a, charge, STORE_REDIS));
+    ck_assert(!is_latched(a, charge, CHARGE_SOURCE_REDIS));
 }
 END_TEST
 
@@ -194,16 +194,17 @@ END_TEST
 START_TEST(local_share_latches_nothing_that_could_pass)
 {
     stop_redis();
-    struct outcome outcome = ask(a, bucket("a", 251), CHARGE_TAKE, STORE_LOCAL);
+    struct charge_outcome outcome =
+        ask(a, bucket("a", 251), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
     ck_assert(!outcome.fits);
     ck_assert_int_eq(outcome.burst, 250);
-    ck_assert(!is_latched(a, bucket("a", 0), STORE_LOCAL));
-    outcome = ask(a, window("w", 400), CHARGE_TAKE, STORE_LOCAL);
+    ck_assert(!is_latched(a, bucket("a", 0), CHARGE_SOURCE_LOCAL));
+    outcome = ask(a, window("w", 400), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
     ck_assert(!outcome.fits);
     ck_assert_int_eq(outcome.burst, 100);
-    ck_assert(!is_latched(a, window("w", 0), STORE_LOCAL));
-    (void)ask(a, window("w", 401), CHARGE_TAKE, STORE_LOCAL);
-    ck_assert(is_latched(a, window("w", 0), STORE_LOCAL));
+    ck_assert(!is_latched(a, window("w", 0), CHARGE_SOURCE_LOCAL));
+    (void)ask(a, window("w", 401), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
+    ck_assert(is_latched(a, window("w", 0), CHARGE_SOURCE_LOCAL));
 }
 END_TEST
 
@@ -213,24 +214,25 @@ START_TEST(local_knows_what_is_usual)
     struct window window_now;
     struct charge charge = window("news", 0);
     put_past("news", 4004);
-    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, STORE_REDIS).burst, 6806);
+    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, CHARGE_SOURCE_REDIS).burst, 6806);
     ck_assert_int_eq(store_window(a, &charge, soon(), &window_now), STATUS_OK);
     ck_assert_uint_eq(window_now.past_count, 1);
     ck_assert_int_eq(window_now.past[0].copies, 4004);
-    (void)ask(a, window("small", 5), CHARGE_TAKE, STORE_REDIS);
+    (void)ask(a, window("small", 5), CHARGE_TAKE, CHARGE_SOURCE_REDIS);
     stop_redis();
-    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, STORE_LOCAL).burst, 1701);
-    ck_assert_int_eq(ask(b, charge, CHARGE_PEEK, STORE_LOCAL).burst, 100);
-    ck_assert_int_eq(ask(a, window("small", 0), CHARGE_PEEK, STORE_LOCAL).left, 100);
+    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, CHARGE_SOURCE_LOCAL).burst, 1701);
+    ck_assert_int_eq(ask(b, charge, CHARGE_PEEK, CHARGE_SOURCE_LOCAL).burst, 100);
+    ck_assert_int_eq(ask(a, window("small", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left,
+                     100);
     ck_assert_int_eq(store_window(a, &charge, soon(), &window_now), STATUS_OK);
     ck_assert_uint_eq(window_now.past_count, 1);
     ck_assert_int_eq(window_now.past[0].copies, 1001);
-    (void)ask(a, window("news", 1500), CHARGE_TAKE, STORE_LOCAL);
+    (void)ask(a, window("news", 1500), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
     continue_redis();
     server_do(&server, "FLUSHALL");
-    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, STORE_REDIS).burst, 400);
+    ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, CHARGE_SOURCE_REDIS).burst, 400);
     stop_redis();
-    struct outcome outcome = ask(a, charge, CHARGE_PEEK, STORE_LOCAL);
+    struct charge_outcome outcome = ask(a, charge, CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
     ck_assert_int_eq(outcome.burst, 100); /* not usual any more, */
     ck_assert_int_eq(outcome.left, 0);    /* and still sent */
 }
@@ -240,39 +242,40 @@ END_TEST
 START_TEST(local_share_latches_nothing_that_is_usual)
 {
     put_past("news", 4004);
-    (void)ask(a, window("news", 0), CHARGE_PEEK, STORE_REDIS);
+    (void)ask(a, window("news", 0), CHARGE_PEEK, CHARGE_SOURCE_REDIS);
     stop_redis();
-    struct outcome outcome = ask(a, window("news", 4004), CHARGE_TAKE, STORE_LOCAL);
+    struct charge_outcome outcome =
+        ask(a, window("news", 4004), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
     ck_assert(!outcome.fits);
     ck_assert_int_eq(outcome.burst, 1701);
     ck_assert_int_eq(outcome.whole, 6806);
-    outcome = ask(a, window("news", 6807), CHARGE_TAKE, STORE_LOCAL);
+    outcome = ask(a, window("news", 6807), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
     ck_assert_int_eq(outcome.latch_ms, 0);
-    ck_assert(is_latched(a, window("news", 0), STORE_LOCAL));
+    ck_assert(is_latched(a, window("news", 0), CHARGE_SOURCE_LOCAL));
 }
 END_TEST
 
 START_TEST(local_amends_while_away)
 {
     struct charge charges[] = {bucket("a", 250), window("w", 100)};
-    struct outcome outcomes[2];
-    enum store_source source;
+    struct charge_outcome outcomes[2];
+    enum charge_source source;
     struct window window_now;
     stop_redis();
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(
             store_charge(a, charges, 2, CHARGE_TAKE, soon(), outcomes, &source),
             STATUS_OK);
-    ck_assert(is_latched(a, charges[0], STORE_LOCAL));
+    ck_assert(is_latched(a, charges[0], CHARGE_SOURCE_LOCAL));
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_RESET, soon()), STATUS_UNAVAILABLE);
-    ck_assert(!is_latched(a, charges[0], STORE_LOCAL));
-    ck_assert_int_eq(ask(a, charges[0], CHARGE_PEEK, STORE_LOCAL).left, 250);
-    ck_assert_int_eq(ask(a, charges[1], CHARGE_PEEK, STORE_LOCAL).left, 100);
+    ck_assert(!is_latched(a, charges[0], CHARGE_SOURCE_LOCAL));
+    ck_assert_int_eq(ask(a, charges[0], CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left, 250);
+    ck_assert_int_eq(ask(a, charges[1], CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left, 100);
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TEACH, soon()), STATUS_UNAVAILABLE);
     ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
     ck_assert_int_eq(window_now.taught, 100);
     continue_redis();
-    ck_assert(!is_latched(a, charges[0], STORE_REDIS)); /* nothing was carried */
+    ck_assert(!is_latched(a, charges[0], CHARGE_SOURCE_REDIS)); /* nothing was carried */
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TEACH, soon()), STATUS_OK);
     ck_assert_int_eq(store_window(b, &charges[1], soon(), &window_now), STATUS_OK);
     ck_assert_int_eq(window_now.taught, 100);
@@ -293,11 +296,11 @@ START_TEST(local_reset_repairs)
     (void)snprintf(command, sizeof command, "SET {mb-test}:b:window:%s x", hash);
     server_do(&server, command);
     for (int i = 0; i < 2; i++) {
-        (void)ask(a, charges[i], CHARGE_TAKE, STORE_LOCAL);
+        (void)ask(a, charges[i], CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
         ck_assert_int_eq(store_amend(a, &charges[i], 1, AMEND_UNLATCH, soon()),
                          STATUS_UNAVAILABLE);
         ck_assert_int_eq(store_amend(a, &charges[i], 1, AMEND_RESET, soon()), STATUS_OK);
-        (void)ask(a, charges[i], CHARGE_TAKE, STORE_REDIS);
+        (void)ask(a, charges[i], CHARGE_TAKE, CHARGE_SOURCE_REDIS);
     }
     ck_assert_int_eq(store_state(a), STORE_STATE_OK);
 }

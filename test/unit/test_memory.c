@@ -22,7 +22,7 @@ static void step(void *context, const struct vector_step *step, const char *wher
     const struct user *user = context;
     struct draw draw = {
         .id = make_id(7, user->number), .rate = user->rate, .cost = step->cost};
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, step->at_ms, &outcome),
                      STATUS_OK);
     ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
@@ -53,7 +53,7 @@ static void step_window(void *context, const struct window_step *step, const cha
 {
     struct window_case *user = context;
     struct window window;
-    struct outcome outcome;
+    struct charge_outcome outcome;
     user->draw.cost = step->cost;
     user->draw.monitor = step->forced;
     bool counts = step->forced || step->cost <= step->left; /* else it would brake */
@@ -84,7 +84,7 @@ static void begin_scene(void *context)
     setup();
     ck_assert(take(SCENE_SET + 1, 1, 10, 10));
     struct draw draw = window_draw(SCENE_SET + 1, 1, 10, 10);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     draw.surge.window_ms = RATE_PERIOD_MAX_MS;
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
@@ -117,7 +117,7 @@ static void step_scene(void *context, const struct scene_step *step, const char 
         [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TEACH] = "teach"};
     const char *const *words = step->amends ? amends : modes;
     struct draw draws[SCENE_CHARGES_MAX];
-    struct outcome outcomes[SCENE_CHARGES_MAX];
+    struct charge_outcome outcomes[SCENE_CHARGES_MAX];
     unsigned mode = 0;
     (void)context;
     while (strcmp(words[mode], step->mode) != 0)
@@ -204,7 +204,7 @@ END_TEST
 
 START_TEST(memory_charges_all_or_nothing)
 {
-    struct outcome outcomes[2];
+    struct charge_outcome outcomes[2];
     ck_assert(take(1, 1, 5, 5));
     for (size_t empty = 0; empty < 2; empty++) {
         struct draw draws[2];
@@ -222,7 +222,7 @@ END_TEST
 
 START_TEST(memory_monitor_never_stops)
 {
-    struct outcome outcomes[3];
+    struct charge_outcome outcomes[3];
     struct draw draws[3] = {make_draw(1, 1, 4, 5), make_draw(2, 2, 9, 5),
                             make_draw(3, 3, 2, 5)};
     draws[1].monitor = draws[2].monitor = true;
@@ -241,7 +241,7 @@ END_TEST
 START_TEST(memory_look_takes_nothing)
 {
     struct draw draw = make_draw(1, 1, 5, 5);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_PEEK, now_ms, &outcome),
                      STATUS_OK);
     ck_assert(outcome.fits);
@@ -255,7 +255,7 @@ START_TEST(memory_refusal_keeps_new_time)
 {
     const int64_t hour_ms = 3600000;
     struct draw draw = {.id = make_id(1, 1), .rate = {60, hour_ms, 60}, .cost = 60};
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
     draw.cost = 1;
@@ -275,7 +275,7 @@ END_TEST
 START_TEST(memory_call_never_forgets_its_own)
 {
     struct draw draws[MEMORY_WAYS + 2];
-    struct outcome outcomes[MEMORY_WAYS + 2];
+    struct charge_outcome outcomes[MEMORY_WAYS + 2];
     for (uint32_t i = 0; i < MEMORY_WAYS; i++)
         ck_assert(take(9, 100 + i, 90, 100));
     for (uint32_t i = 0; i < MEMORY_WAYS + 1; i++)
@@ -301,7 +301,7 @@ static void *take_from_one(void *context)
 {
     int *taken = context;
     struct draw draw = make_draw(3, 3, 1, 1000);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     for (int i = 0; i < 200; i++)
         if (memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome) == STATUS_OK &&
             outcome.fits)
@@ -337,7 +337,7 @@ static void *take_from_window(void *context)
     int *taken = context;
     struct draw draws[2] = {window_draw(3, 3, 1, 1000), window_draw(3, 4, 0, 1000)};
     const struct sight sight = {.latch_ms = 1000, .copies = 10};
-    struct outcome outcomes[2];
+    struct charge_outcome outcomes[2];
     struct window window;
     int64_t own_ms;
     for (int i = 0; i < 200; i++) {

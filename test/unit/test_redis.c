@@ -10,7 +10,7 @@ static void *spend(void *context)
 {
     struct spender *spender = context;
     for (int i = 0; i < 100; i++) {
-        struct outcome outcome = {0};
+        struct charge_outcome outcome = {0};
         if (charge_one("sender:crowd@example.org", 1, &outcome) != STATUS_OK)
             spender->failed++;
         else if (outcome.fits)
@@ -57,11 +57,11 @@ static void *send_all(void *context)
     struct client *client = context;
     struct charge charge = window_charge(1);
     for (int i = 0; i < 10; i++) {
-        struct outcome outcome = {0};
+        struct charge_outcome outcome = {0};
         if (redis_charge(client->redis, &charge, 1, CHARGE_TAKE, NULL, soon(),
                          &outcome) != STATUS_OK)
             client->failed++;
-        else if (!outcome_fires(&outcome))
+        else if (!charge_outcome_fires(&outcome))
             client->fitted++;
     }
     return NULL;
@@ -75,7 +75,7 @@ START_TEST(redis_window_is_exact_at_any_concurrency)
     struct redis *other = NULL;
     struct charge charge = window_charge(0);
     struct window window;
-    struct outcome outcome;
+    struct charge_outcome outcome;
     int sum = 0;
     ck_assert_int_eq(redis_open(&settings, &key, reporter, &other, NULL), STATUS_OK);
     for (int i = 0; i < THREADS; i++) {
@@ -106,7 +106,7 @@ START_TEST(redis_latch_is_carried)
 {
     const int64_t carried[] = {0, 5000000};
     struct charge charges[] = {make_charge("a", 1), window_charge(1)};
-    struct outcome outcomes[2];
+    struct charge_outcome outcomes[2];
     charges[0].latch_ms = 3600000;
     ck_assert_int_eq(
         redis_charge(redis, charges, 2, CHARGE_PEEK, carried, soon(), outcomes),
@@ -128,7 +128,7 @@ END_TEST
 
 START_TEST(redis_charges_all_or_nothing)
 {
-    struct outcome outcomes[2];
+    struct charge_outcome outcomes[2];
     ck_assert_int_eq(charge_one("empty", 1000, outcomes), STATUS_OK);
     for (size_t empty = 0; empty < 2; empty++) {
         struct charge charges[2];
@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(redis_monitor_never_stops)
 {
-    struct outcome outcomes[3];
+    struct charge_outcome outcomes[3];
     struct charge charges[3] = {make_charge("a", 600), make_charge("b", 1001),
                                 make_charge("c", 300)};
     charges[1].monitor = charges[2].monitor = true;
@@ -168,7 +168,7 @@ START_TEST(redis_look_writes_nothing)
 {
     char count[32];
     struct charge charge = make_charge("look", 1);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_PEEK, NULL, soon(), &outcome),
                      STATUS_OK);
     ck_assert(outcome.fits);
@@ -183,7 +183,7 @@ END_TEST
 START_TEST(redis_keeps_hashes_only)
 {
     char name[200], command[256], reply[200];
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(charge_one("sender:anna@example.org", 500, &outcome), STATUS_OK);
     key_of("sender:anna@example.org", name, sizeof name);
     (void)snprintf(command, sizeof command, "PTTL %s", name);
@@ -200,7 +200,7 @@ START_TEST(redis_takes_hundreds_of_buckets)
 {
     enum { COUNT = STORE_CHARGES_MAX };
     struct charge *charges = calloc(COUNT, sizeof *charges);
-    struct outcome *outcomes = calloc(COUNT, sizeof *outcomes);
+    struct charge_outcome *outcomes = calloc(COUNT, sizeof *outcomes);
     char(*subjects)[32] = calloc(COUNT, sizeof *subjects);
     for (int i = 0; i < COUNT; i++) {
         (void)snprintf(subjects[i], sizeof subjects[i], "list:%d", i);
@@ -219,7 +219,7 @@ END_TEST
 
 START_TEST(redis_lost_script_is_sent_again)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
     server_do(&server, "SCRIPT FLUSH");
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
@@ -260,7 +260,7 @@ START_TEST(redis_bad_bucket_concerns_one_message)
                                "1 0 99999999999999999999"};
     const size_t count = sizeof bad / sizeof *bad;
     struct charge charges[2] = {make_charge("good", 1), make_charge("bad", 1)};
-    struct outcome outcomes[2] = {{0}};
+    struct charge_outcome outcomes[2] = {{0}};
     char name[200];
     key_of("bad", name, sizeof name);
     for (size_t i = 0; i < count; i++) {
@@ -305,7 +305,7 @@ START_TEST(redis_bad_window_is_told)
                                "v 1 2 3"};
     const size_t count = sizeof bad / sizeof *bad;
     struct charge charge = window_charge(1);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     char name[200], hash[DIGEST_HEX_SIZE];
     digest_hex(&key, "crowd", 5, hash);
     (void)snprintf(name, sizeof name, "{mb-test}:b:window:%s", hash);

@@ -7,7 +7,7 @@
 START_TEST(redis_faults_readonly_opens_breaker)
 {
     char command[64];
-    struct outcome outcome;
+    struct charge_outcome outcome;
     (void)snprintf(command, sizeof command, "REPLICAOF 127.0.0.1 %d", server_free_port());
     server_do(&server, command);
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
@@ -25,7 +25,7 @@ END_TEST
 
 START_TEST(redis_faults_oom_opens_breaker)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     server_do(&server, "CONFIG SET maxmemory-policy noeviction");
     server_do(&server, "CONFIG SET maxmemory 1mb");
     (void)charge_one("a", 1, &outcome);
@@ -48,7 +48,7 @@ END_TEST
 
 START_TEST(redis_faults_dead_connections_are_replaced)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     for (int i = 0; i < 3; i++) {
         server_do(&server, "CLIENT KILL TYPE normal");
         ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
@@ -61,7 +61,7 @@ END_TEST
 
 START_TEST(redis_faults_killed_and_back)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
     server_kill(&server);
     int64_t start_us = clock_monotonic_us();
@@ -89,7 +89,7 @@ static void *stress(void *context)
 {
     struct stress *self = context;
     while (!atomic_load(self->stop)) {
-        struct outcome outcome;
+        struct charge_outcome outcome;
         int64_t start_us = clock_monotonic_us();
         if (charge_one("stress", 0, &outcome) == STATUS_OK)
             self->answered++;
@@ -137,7 +137,7 @@ END_TEST
 
 START_TEST(redis_faults_stopped_answers_in_time)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     (void)kill(server.pid, SIGSTOP);
     int64_t start_us = clock_monotonic_us();
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
@@ -255,7 +255,7 @@ END_TEST
 START_TEST(redis_faults_short_deadline_proves_nothing)
 {
     struct charge charge = make_charge("a", 1);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL,
                                   clock_monotonic_us() - 1, &outcome),
                      STATUS_UNAVAILABLE);
@@ -280,7 +280,7 @@ struct waiter {
 static void *wait_for_answer(void *context)
 {
     struct waiter *waiter = context;
-    struct outcome outcome;
+    struct charge_outcome outcome;
     int64_t start_us = clock_monotonic_us();
     (void)charge_one("a", 1, &outcome);
     waiter->took_us = clock_monotonic_us() - start_us;
@@ -316,7 +316,7 @@ END_TEST
 START_TEST(redis_faults_works_over_tcp)
 {
     static char host[] = "127.0.0.1";
-    struct outcome outcome;
+    struct charge_outcome outcome;
     close_redis();
     settings.path = NULL;
     settings.host = host;
@@ -345,7 +345,7 @@ START_TEST(redis_faults_logs_in_and_selects)
 {
     char path[128], reply[64];
     static char user[] = "brake";
-    struct outcome outcome;
+    struct charge_outcome outcome;
     close_redis();
     server_do(&server, "ACL SETUSER brake on >secret ~{mb-test}:* +evalsha +eval +get "
                        "+set +del +time +select");
@@ -369,7 +369,7 @@ START_TEST(redis_faults_password_alone)
 {
     static char none_set[] = "";
     char path[128];
-    struct outcome outcome;
+    struct charge_outcome outcome;
     struct error error = {0};
     struct redis *none = NULL;
     close_redis();
@@ -404,7 +404,7 @@ END_TEST
 
 START_TEST(redis_faults_needs_no_server_to_open)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     close_redis();
     server_kill(&server);
     int64_t start_us = clock_monotonic_us();
@@ -465,7 +465,7 @@ START_TEST(redis_faults_believes_no_odd_answer)
     settings.timeout_ms = 100;
     for (size_t i = 0; i < sizeof odd_answers / sizeof *odd_answers; i++) {
         struct fake_redis fake;
-        struct outcome outcome;
+        struct charge_outcome outcome;
         close_redis();
         reports_forget();
         fake_open(&fake, odd_answers[i].answer, odd_answers[i].drip);

@@ -153,7 +153,7 @@ END_TEST
 
 static enum status charge_nothing(void *context, const struct charge *charges,
                                   size_t count, enum charge_mode mode, int64_t now_ms,
-                                  struct outcome *out)
+                                  struct charge_outcome *out)
 {
     (void)context;
     (void)charges;

@@ -75,16 +75,16 @@ static void shared_close(struct shared *shared)
 
 static enum status shared_charge(void *context, const struct charge *charges,
                                  size_t count, enum charge_mode mode, int64_t now_ms,
-                                 struct outcome *out_outcomes)
+                                 struct charge_outcome *out_outcomes)
 {
     struct shared *shared = context;
-    enum store_source source;
+    enum charge_source source;
     shared_set(shared, now_ms);
     enum status status =
         store_charge(shared->store, charges, count, mode,
                      clock_monotonic_us() + 30 * INT64_C(1000000), out_outcomes, &source);
     ck_assert_int_eq(status, STATUS_OK);
-    ck_assert_int_eq(source, STORE_REDIS);
+    ck_assert_int_eq(source, CHARGE_SOURCE_REDIS);
     return status;
 }
 
@@ -188,7 +188,7 @@ START_TEST(both_stores_say_the_same)
 
     shared_open(&shared, scenario.start_ms);
     store = (struct simulated_store){
-        .charge = shared_charge, .context = &shared, .source = STORE_REDIS};
+        .charge = shared_charge, .context = &shared, .source = CHARGE_SOURCE_REDIS};
     stream.capacity = stream.count;
     stream.count = 0;
     stream.compares = true;

@@ -29,7 +29,7 @@ END_TEST
 START_TEST(rows_full_bucket_is_a_free_place)
 {
     struct draw draw = make_draw(9, 50, 3, 10);
-    struct outcome outcome;
+    struct charge_outcome outcome;
     ck_assert(take(9, 0, 1, 100)); /* full again after 864 s */
     for (uint32_t i = 1; i < MEMORY_WAYS; i++)
         ck_assert(take(9, i, 10, 10));
@@ -50,7 +50,7 @@ START_TEST(rows_flood_keeps_the_spent)
         ck_assert(take(i * STRIDE, i, 10, 10));
     for (uint32_t i = 0; i < SENDERS && fits; i++) {
         struct draw draw = make_draw(i * UINT32_C(2654435761), SPENT + i, 1, 2000);
-        struct outcome outcome = {0};
+        struct charge_outcome outcome = {0};
         fits =
             memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome) == STATUS_OK &&
             outcome.fits;
@@ -62,10 +62,11 @@ START_TEST(rows_flood_keeps_the_spent)
 END_TEST
 
 /* So many copies into a window at some time; what was found. */
-static struct outcome count_in(uint32_t set, uint32_t number, int64_t cost, int64_t at_ms)
+static struct charge_outcome count_in(uint32_t set, uint32_t number, int64_t cost,
+                                      int64_t at_ms)
 {
     struct draw draw = window_draw(set, number, cost, 1000);
-    struct outcome outcome = {.left = -1};
+    struct charge_outcome outcome = {.left = -1};
     draw.latch_ms = 3600000;
     ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, at_ms, &outcome),
                      STATUS_OK);
@@ -143,7 +144,7 @@ START_TEST(rows_campaigns_keep_what_matters)
             uint32_t number = day * CAMPAIGNS + i;
             struct draw draw =
                 window_draw(number * UINT32_C(2654435761), 10000 + number, 1, 1000);
-            struct outcome outcome = {0};
+            struct charge_outcome outcome = {0};
             good = good && memory_charge(memory, &draw, 1, CHARGE_TAKE, at_ms,
                                          &outcome) == STATUS_OK;
         }

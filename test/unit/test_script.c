@@ -29,7 +29,7 @@ static void begin(void *context, const char *name, const struct rate *rate)
 
 static int64_t take_at(struct vector_case *user, int64_t cost, int64_t at_ms)
 {
-    struct outcome outcome;
+    struct charge_outcome outcome;
     user->charge.cost = cost;
     lua_run(&lua, "take", &user->charge, 1, at_ms, &outcome);
     return outcome.left;
@@ -116,7 +116,7 @@ static void step_window(void *context, const struct window_step *step, const cha
     char wanted[LUA_VALUE_SIZE];
     struct vector_case *user = context;
     const struct window *window = &step->window;
-    struct outcome outcome;
+    struct charge_outcome outcome;
     user->charge.cost = step->cost;
     user->charge.monitor = step->forced;
     bool counts = step->forced || step->cost <= step->left; /* else it would brake */
@@ -150,7 +150,7 @@ static void begin_scene(void *context)
 
 static void step_scene(void *context, const struct scene_step *step, const char *where)
 {
-    struct outcome outcomes[SCENE_CHARGES_MAX];
+    struct charge_outcome outcomes[SCENE_CHARGES_MAX];
     (void)context;
     lua_run(&lua, step->mode, step->charges, step->count, step->at_ms,
             step->amends ? NULL : outcomes);
@@ -218,7 +218,7 @@ START_TEST(script_agrees_with_memory)
     lua_open(&lua, &server);
     for (int i = 0; i < 4000; i++) {
         struct charge charges[3];
-        struct outcome here[3], there[3];
+        struct charge_outcome here[3], there[3];
         size_t count = make_charges(charges);
         size_t mode = (size_t)(random() % 4 == 0 ? random() % 6 : 1 + random() % 2);
         at_ms += steps_ms[random() % 10];

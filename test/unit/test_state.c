@@ -27,10 +27,10 @@ static struct charge window(int64_t cost)
                            .latch_ms = HOUR_MS};
 }
 
-static struct outcome ask(struct charge charge, enum charge_mode mode)
+static struct charge_outcome ask(struct charge charge, enum charge_mode mode)
 {
-    struct outcome outcome = {.left = -1};
-    enum store_source source;
+    struct charge_outcome outcome = {.left = -1};
+    enum charge_source source;
     ck_assert_int_eq(store_charge(store, &charge, 1, mode, soon(), &outcome, &source),
                      STATUS_OK);
     return outcome;
@@ -140,7 +140,7 @@ START_TEST(state_reads_all_of_a_window)
     write_sealed(3, body);
     open_store();
     ck_assert_int_eq(reports.count, 0);
-    struct outcome outcome = ask(window(0), CHARGE_PEEK);
+    struct charge_outcome outcome = ask(window(0), CHARGE_PEEK);
     ck_assert_int_eq(outcome.burst, 8014);
     ck_assert_int_eq(outcome.left, 8007);
     ck_assert_int_gt(outcome.latch_ms, HOUR_MS / 2 - 60000);

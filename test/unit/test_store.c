@@ -63,8 +63,8 @@ static void reopen_store(void)
     open_store();
 }
 
-static enum status charge_one(const char *subject, int64_t cost, struct outcome *out,
-                              enum store_source *out_source)
+static enum status charge_one(const char *subject, int64_t cost,
+                              struct charge_outcome *out, enum charge_source *out_source)
 {
     static const struct rate rate = {1000, INT64_C(86400000), 1000};
     const struct charge charge = {
@@ -74,19 +74,19 @@ static enum status charge_one(const char *subject, int64_t cost, struct outcome 
 }
 
 /* What is left, when who is meant to answers. */
-static int64_t left_in(const char *subject, enum store_source wanted)
+static int64_t left_in(const char *subject, enum charge_source wanted)
 {
-    struct outcome outcome = {.left = -1};
-    enum store_source source = STORE_NONE;
+    struct charge_outcome outcome = {.left = -1};
+    enum charge_source source = CHARGE_SOURCE_NONE;
     ck_assert_int_eq(charge_one(subject, 0, &outcome, &source), STATUS_OK);
     ck_assert_int_eq(source, wanted);
     return outcome.left;
 }
 
-static bool take(const char *subject, int64_t cost, enum store_source wanted)
+static bool take(const char *subject, int64_t cost, enum charge_source wanted)
 {
-    struct outcome outcome = {.fits = false};
-    enum store_source source = STORE_NONE;
+    struct charge_outcome outcome = {.fits = false};
+    enum charge_source source = CHARGE_SOURCE_NONE;
     ck_assert_int_eq(charge_one(subject, cost, &outcome, &source), STATUS_OK);
     ck_assert_int_eq(source, wanted);
     return outcome.fits;
@@ -159,17 +159,17 @@ END_TEST
 
 START_TEST(store_memory_decides_alone)
 {
-    struct outcome outcome = {.left = -1};
-    enum store_source source = STORE_REDIS;
+    struct charge_outcome outcome = {.left = -1};
+    enum charge_source source = CHARGE_SOURCE_REDIS;
     settings.nodes = 4; /* of no meaning here */
     open_store();
     ck_assert_int_eq(store_state(store), STORE_STATE_OK);
     ck_assert_int_eq(charge_one("a", 1000, &outcome, &source), STATUS_OK);
-    ck_assert_int_eq(source, STORE_MEMORY);
+    ck_assert_int_eq(source, CHARGE_SOURCE_MEMORY);
     ck_assert_int_eq(outcome.burst, 1000);
     ck_assert(outcome.fits);
-    ck_assert(!take("a", 1, STORE_MEMORY));
-    ck_assert(take("b", 1, STORE_MEMORY));
+    ck_assert(!take("a", 1, CHARGE_SOURCE_MEMORY));
+    ck_assert(take("b", 1, CHARGE_SOURCE_MEMORY));
 }
 END_TEST
 
@@ -179,8 +179,8 @@ START_TEST(store_rules_have_their_own_buckets)
     const struct charge charges[2] = {
         {.fingerprint = "one", .subject = "a", .rate = &rate, .cost = 10},
         {.fingerprint = "two", .subject = "a", .rate = &rate, .cost = 4}};
-    struct outcome outcomes[2];
-    enum store_source source;
+    struct charge_outcome outcomes[2];
+    enum charge_source source;
     open_store();
     ck_assert_int_eq(store_charge(store, charges, 2, CHARGE_TAKE, 0, outcomes, &source),
                      STATUS_OK);
@@ -193,12 +193,12 @@ END_TEST
 
 START_TEST(store_knows_its_limits)
 {
-    enum store_source source = STORE_REDIS;
-    struct outcome outcome;
+    enum charge_source source = CHARGE_SOURCE_REDIS;
+    struct charge_outcome outcome;
     open_store();
     ck_assert_int_eq(store_charge(store, NULL, 0, CHARGE_TAKE, 0, &outcome, &source),
                      STATUS_OK);
-    ck_assert_int_eq(source, STORE_NONE);
+    ck_assert_int_eq(source, CHARGE_SOURCE_NONE);
     ck_assert_int_eq(store_charge(store, NULL, STORE_CHARGES_MAX + 1, CHARGE_TAKE, 0,
                                   &outcome, &source),
                      STATUS_LIMIT);
@@ -210,15 +210,15 @@ START_TEST(store_state_survives_restart)
     struct stat info;
     struct error error = {0};
     open_store();
-    ck_assert(take("a", 1000, STORE_MEMORY));
-    ck_assert(take("b", 300, STORE_MEMORY));
+    ck_assert(take("a", 1000, CHARGE_SOURCE_MEMORY));
+    ck_assert(take("b", 300, CHARGE_SOURCE_MEMORY));
     ck_assert_int_eq(store_save(store, &error), STATUS_OK);
     ck_assert_int_eq(stat(state_file, &info), 0);
     ck_assert_uint_eq(info.st_mode & 0777, 0600);
     reopen_store();
-    ck_assert_int_eq(left_in("a", STORE_MEMORY), 0);
-    ck_assert_int_eq(left_in("b", STORE_MEMORY), 700);
-    ck_assert_int_eq(left_in("c", STORE_MEMORY), 1000);
+    ck_assert_int_eq(left_in("a", CHARGE_SOURCE_MEMORY), 0);
+    ck_assert_int_eq(left_in("b", CHARGE_SOURCE_MEMORY), 700);
+    ck_assert_int_eq(left_in("c", CHARGE_SOURCE_MEMORY), 1000);
     ck_assert_int_eq(reports.count, 0);
 }
 END_TEST
@@ -254,7 +254,7 @@ START_TEST(store_damaged_state_is_set_aside)
 {
     char data[4096], changed[4096];
     open_store();
-    ck_assert(take("a", 1000, STORE_MEMORY));
+    ck_assert(take("a", 1000, CHARGE_SOURCE_MEMORY));
     store_close(store);
     store = NULL;
     read_state(data, sizeof data);
@@ -270,20 +270,20 @@ START_TEST(store_damaged_state_is_set_aside)
         ck_assert_int_eq(reports_with("damaged"), 1);
         ck_assert(exists(".bad"));
         ck_assert(!exists(""));
-        ck_assert_int_eq(left_in("a", STORE_MEMORY), 1000);
+        ck_assert_int_eq(left_in("a", CHARGE_SOURCE_MEMORY), 1000);
         store_close(store);
         store = NULL;
     }
     write_state(data, length);
     open_store();
-    ck_assert_int_eq(left_in("a", STORE_MEMORY), 0);
+    ck_assert_int_eq(left_in("a", CHARGE_SOURCE_MEMORY), 0);
 }
 END_TEST
 
 START_TEST(store_state_of_another_key_is_set_aside)
 {
     open_store();
-    ck_assert(take("a", 1000, STORE_MEMORY));
+    ck_assert(take("a", 1000, CHARGE_SOURCE_MEMORY));
     store_close(store);
     store = NULL;
     digest_key_derive("other", 5, &key);
@@ -321,7 +321,7 @@ START_TEST(store_starts_without_its_folder)
     static char nowhere[] = "/nonexistent/mailbrake/state";
     settings.state_file = nowhere;
     open_store();
-    ck_assert(take("a", 1, STORE_MEMORY));
+    ck_assert(take("a", 1, CHARGE_SOURCE_MEMORY));
     ck_assert_int_eq(store_save(store, &error), STATUS_IO);
     store_close(store);
     store = NULL;
@@ -354,17 +354,17 @@ START_TEST(store_local_share_is_exact)
 {
     int fitted = 0;
     int64_t slowest_us = 0;
-    struct outcome outcome = {.left = 0};
-    enum store_source source;
+    struct charge_outcome outcome = {.left = 0};
+    enum charge_source source;
     open_store();
-    ck_assert(take("a", 990, STORE_REDIS));
+    ck_assert(take("a", 990, CHARGE_SOURCE_REDIS));
     (void)kill(server.pid, SIGSTOP);
     for (int i = 0; i < 500; i++) {
         int64_t start_us = clock_monotonic_us();
         ck_assert_int_eq(charge_one("a", 1, &outcome, &source), STATUS_OK);
         int64_t took_us = clock_monotonic_us() - start_us;
         slowest_us = took_us > slowest_us ? took_us : slowest_us;
-        ck_assert_int_eq(source, STORE_LOCAL);
+        ck_assert_int_eq(source, CHARGE_SOURCE_LOCAL);
         ck_assert_int_eq(outcome.burst, 250);
         fitted += outcome.fits;
     }
@@ -374,9 +374,9 @@ START_TEST(store_local_share_is_exact)
 
     (void)kill(server.pid, SIGCONT);
     ck_assert(await_state(STORE_STATE_OK, 2000));
-    ck_assert(take("a", 1, STORE_REDIS));
+    ck_assert(take("a", 1, CHARGE_SOURCE_REDIS));
     (void)kill(server.pid, SIGSTOP); /* the local bucket has not forgotten */
-    ck_assert(!take("a", 1, STORE_LOCAL));
+    ck_assert(!take("a", 1, CHARGE_SOURCE_LOCAL));
 }
 END_TEST
 
@@ -384,13 +384,13 @@ START_TEST(store_local_buckets_survive_restart)
 {
     open_store();
     server_kill(&server);
-    ck_assert(take("a", 250, STORE_LOCAL));
+    ck_assert(take("a", 250, CHARGE_SOURCE_LOCAL));
     reopen_store();
     ck_assert_int_eq(store_state(store), STORE_STATE_LOCAL);
-    ck_assert(!take("a", 1, STORE_LOCAL));
+    ck_assert(!take("a", 1, CHARGE_SOURCE_LOCAL));
     server_start(&server);
     ck_assert(await_state(STORE_STATE_OK, 2000));
-    ck_assert(take("a", 1000, STORE_REDIS));
+    ck_assert(take("a", 1000, CHARGE_SOURCE_REDIS));
 }
 END_TEST
 
@@ -401,8 +401,8 @@ START_TEST(store_decides_a_message_in_one_place)
     const struct charge charges[2] = {
         {.fingerprint = "rule", .subject = "a", .rate = &rate, .cost = 10},
         {.fingerprint = "rule", .subject = "bad", .rate = &rate, .cost = 10}};
-    struct outcome outcomes[2];
-    enum store_source source;
+    struct charge_outcome outcomes[2];
+    enum charge_source source;
     char hash[DIGEST_HEX_SIZE], command[200];
     open_store();
     digest_hex(&key, "bad", 3, hash);
@@ -411,11 +411,11 @@ START_TEST(store_decides_a_message_in_one_place)
     ck_assert_int_eq(store_charge(store, charges, 2, CHARGE_TAKE,
                                   clock_monotonic_us() + 1000000, outcomes, &source),
                      STATUS_OK);
-    ck_assert_int_eq(source, STORE_LOCAL);
+    ck_assert_int_eq(source, CHARGE_SOURCE_LOCAL);
     ck_assert_int_eq(outcomes[0].burst, 250);
     ck_assert_int_eq(outcomes[1].left, 250);
     ck_assert_int_eq(store_state(store), STORE_STATE_OK);
-    ck_assert_int_eq(left_in("a", STORE_REDIS), 1000);
+    ck_assert_int_eq(left_in("a", CHARGE_SOURCE_REDIS), 1000);
     ck_assert_int_eq(reports_with("bad bucket in Redis: WRONGTYPE"), 1);
 }
 END_TEST
@@ -424,11 +424,11 @@ START_TEST(store_tempfail_and_accept_say_unavailable)
 {
     static const enum on_failure ways[] = {ON_FAILURE_TEMPFAIL, ON_FAILURE_ACCEPT};
     for (size_t i = 0; i < 2; i++) {
-        struct outcome outcome;
-        enum store_source source = STORE_NONE;
+        struct charge_outcome outcome;
+        enum charge_source source = CHARGE_SOURCE_NONE;
         settings.on_failure = ways[i];
         open_store();
-        ck_assert(take("a", 1, STORE_REDIS));
+        ck_assert(take("a", 1, CHARGE_SOURCE_REDIS));
         server_kill(&server);
         ck_assert_int_eq(charge_one("a", 1, &outcome, &source), STATUS_UNAVAILABLE);
         ck_assert(await_state(STORE_STATE_DOWN, 1000));
@@ -436,10 +436,10 @@ START_TEST(store_tempfail_and_accept_say_unavailable)
         for (int n = 0; n < 1000; n++)
             ck_assert_int_eq(charge_one("a", 1, &outcome, &source), STATUS_UNAVAILABLE);
         ck_assert_int_lt(clock_monotonic_us() - start_us, LATE_MS * 1000);
-        ck_assert_int_eq(source, STORE_NONE);
+        ck_assert_int_eq(source, CHARGE_SOURCE_NONE);
         server_start(&server);
         ck_assert(await_state(STORE_STATE_OK, 2000));
-        ck_assert(take("a", 1, STORE_REDIS));
+        ck_assert(take("a", 1, CHARGE_SOURCE_REDIS));
         store_close(store);
         store = NULL;
         ck_assert(!exists(""));

@@ -1,7 +1,7 @@
 /* What policy asks of the shared state: charge all buckets and windows of a message, or
  * none. The implementations are in store/. */
-#ifndef POLICY_STORE_H
-#define POLICY_STORE_H
+#ifndef POLICY_CHARGE_H
+#define POLICY_CHARGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ enum charge_mode {
 };
 
 /* What the store found of a charge, before it changed anything. */
-struct outcome {
+struct charge_outcome {
     int64_t left;     /* tokens after refill; copies that the window still takes */
     int64_t burst;    /* what it holds at most; of the local share if that was asked */
     int64_t whole;    /* of a window's local share: what all relays together may hold at
@@ -45,18 +45,18 @@ struct outcome {
 };
 
 /* Who answered. */
-enum store_source {
-    STORE_NONE, /* nobody was asked, or nobody answered */
-    STORE_REDIS,
-    STORE_MEMORY,
-    STORE_LOCAL, /* the local share, while the shared store is away */
+enum charge_source {
+    CHARGE_SOURCE_NONE, /* nobody was asked, or nobody answered */
+    CHARGE_SOURCE_REDIS,
+    CHARGE_SOURCE_MEMORY,
+    CHARGE_SOURCE_LOCAL, /* the local share, while the shared store is away */
 };
 
 struct store;
 
 /* Looks at every charge at one instant. One fires when its latch is set or its cost does
  * not fit; the charges stand in the order of their rules, and the first that fires and is
- * not monitor decides (outcome_fires says so of an outcome).
+ * not monitor decides (charge_outcome_fires says so of an outcome).
  *
  * None decides, and the mode is TAKE: every bucket with room is drawn from, and every
  * window that has room or is monitor counts the cost. One decides: its latch is set
@@ -74,10 +74,10 @@ struct store;
  *   NOMEM */
 enum status store_charge(struct store *store, const struct charge *charges, size_t count,
                          enum charge_mode mode, int64_t deadline_us,
-                         struct outcome *out_outcomes,
-                         enum store_source *out_source) MUST_CHECK;
+                         struct charge_outcome *out_outcomes,
+                         enum charge_source *out_source) MUST_CHECK;
 
-static inline bool outcome_fires(const struct outcome *outcome)
+static inline bool charge_outcome_fires(const struct charge_outcome *outcome)
 {
     return outcome->latch_ms > 0 || !outcome->fits;
 }
