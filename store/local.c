@@ -1,4 +1,4 @@
-/* Charges into draws: hashed, and cut down to this relay's share. */
+/* Charges into requests: hashed, and cut down to this relay's share. */
 #include "store/local.h"
 
 #include <assert.h>
@@ -35,43 +35,45 @@ static bool is_mirrored(const struct charge *charge)
 }
 
 /* All but the id. */
-static struct draw make_draw(const struct local *local, const struct charge *charge)
+static struct limiter_request make_request(const struct local *local,
+                                           const struct charge *charge)
 {
-    struct draw draw = {.is_window = charge->surge != NULL,
-                        .cost = charge->cost,
-                        .latch_ms = charge->latch_ms,
-                        .monitor = charge->monitor,
-                        .teaches = charge->teaches,
-                        .along = charge->along};
+    struct limiter_request request = {.is_window = charge->surge != NULL,
+                                      .cost = charge->cost,
+                                      .latch_ms = charge->latch_ms,
+                                      .monitor = charge->monitor,
+                                      .teaches = charge->teaches,
+                                      .along = charge->along};
     assert((charge->surge == NULL) != (charge->rate == NULL));
-    if (draw.is_window) {
-        draw.surge = *charge->surge;
+    if (request.is_window) {
+        request.surge = *charge->surge;
         if (local->nodes > 0) {
-            draw.surge = share_of_surge(charge->surge, local->nodes);
-            draw.whole_floor = charge->surge->floor;
-            draw.nodes = local->nodes;
+            request.surge = share_of_surge(charge->surge, local->nodes);
+            request.whole_floor = charge->surge->floor;
+            request.nodes = local->nodes;
         }
     } else {
-        draw.rate =
+        request.rate =
             local->nodes > 0 ? share_of(charge->rate, local->nodes) : *charge->rate;
     }
-    return draw;
+    return request;
 }
 
 /* NULL without memory. Those that are not mirrored get no id if only_mirrored. */
-static struct draw *make_draws(const struct local *local, const struct charge *charges,
-                               size_t count, bool only_mirrored)
+static struct limiter_request *make_requests(const struct local *local,
+                                             const struct charge *charges, size_t count,
+                                             bool only_mirrored)
 {
     enum status status = STATUS_OK;
-    struct draw *draws = calloc(count + 1, sizeof *draws);
-    for (size_t i = 0; draws != NULL && i < count && status == STATUS_OK; i++) {
-        draws[i] = make_draw(local, &charges[i]);
+    struct limiter_request *requests = calloc(count + 1, sizeof *requests);
+    for (size_t i = 0; requests != NULL && i < count && status == STATUS_OK; i++) {
+        requests[i] = make_request(local, &charges[i]);
         if (!only_mirrored || is_mirrored(&charges[i]))
-            status = make_id(local, &charges[i], &draws[i].id);
+            status = make_id(local, &charges[i], &requests[i].id);
     }
     if (status == STATUS_OK)
-        return draws;
-    free(draws);
+        return requests;
+    free(requests);
     return NULL;
 }
 
@@ -79,34 +81,34 @@ enum status local_charge(const struct local *local, const struct charge *charges
                          size_t count, enum charge_mode mode, int64_t now_ms,
                          struct charge_outcome *out_outcomes)
 {
-    struct draw *draws = make_draws(local, charges, count, false);
-    if (draws == NULL)
+    struct limiter_request *requests = make_requests(local, charges, count, false);
+    if (requests == NULL)
         return STATUS_NOMEM;
     enum status status =
-        memory_charge(local->memory, draws, count, mode, now_ms, out_outcomes);
-    free(draws);
+        memory_charge(local->memory, requests, count, mode, now_ms, out_outcomes);
+    free(requests);
     return status;
 }
 
 enum status local_amend(const struct local *local, const struct charge *charges,
                         size_t count, enum amend what, int64_t now_ms)
 {
-    struct draw *draws = make_draws(local, charges, count, false);
-    if (draws == NULL)
+    struct limiter_request *requests = make_requests(local, charges, count, false);
+    if (requests == NULL)
         return STATUS_NOMEM;
-    enum status status = memory_amend(local->memory, draws, count, what, now_ms);
-    free(draws);
+    enum status status = memory_amend(local->memory, requests, count, what, now_ms);
+    free(requests);
     return status;
 }
 
 enum status local_window(const struct local *local, const struct charge *charge,
                          int64_t now_ms, struct window *out)
 {
-    struct draw *draw = make_draws(local, charge, 1, false);
-    if (draw == NULL)
+    struct limiter_request *request = make_requests(local, charge, 1, false);
+    if (request == NULL)
         return STATUS_NOMEM;
-    memory_window(local->memory, draw, now_ms, out);
-    free(draw);
+    memory_window(local->memory, request, now_ms, out);
+    free(request);
     return STATUS_OK;
 }
 
@@ -118,13 +120,13 @@ enum status local_recall(const struct local *local, const struct charge *charges
     for (size_t i = 0; i < count; i++)
         any = any || is_mirrored(&charges[i]);
     if (any) {
-        mirror.draws = make_draws(local, charges, count, true);
+        mirror.requests = make_requests(local, charges, count, true);
         mirror.carried = calloc(count, sizeof *mirror.carried);
-        if (mirror.draws == NULL || mirror.carried == NULL) {
+        if (mirror.requests == NULL || mirror.carried == NULL) {
             local_mirror_clear(&mirror);
             return STATUS_NOMEM;
         }
-        memory_recall(local->memory, mirror.draws, count, now_ms, mirror.carried);
+        memory_recall(local->memory, mirror.requests, count, now_ms, mirror.carried);
     }
     *out = mirror;
     return STATUS_OK;
@@ -132,33 +134,34 @@ enum status local_recall(const struct local *local, const struct charge *charges
 
 /* This relay's share of the largest past window: what made size out of it is multiplied
  * by factor / 1000 and rounded down, so the next whole number above is just that. */
-static int64_t usual_share(const struct local *local, const struct draw *draw,
-                           int64_t size)
+static int64_t usual_share(const struct local *local,
+                           const struct limiter_request *request, int64_t size)
 {
-    if (size <= draw->whole_floor)
+    if (size <= request->whole_floor)
         return 0;
-    return (size * 1000 + draw->surge.factor - 1) / draw->surge.factor / local->nodes;
+    return (size * 1000 + request->surge.factor - 1) / request->surge.factor /
+           local->nodes;
 }
 
 void local_learn(const struct local *local, const struct local_mirror *mirror,
                  enum charge_mode mode, int64_t now_ms,
                  const struct charge_outcome *outcomes)
 {
-    if (mirror->draws == NULL)
+    if (mirror->requests == NULL)
         return;
     struct sight *sights = calloc(mirror->count, sizeof *sights);
-    struct draw_effect *effects = calloc(mirror->count, sizeof *effects);
+    struct limiter_effect *effects = calloc(mirror->count, sizeof *effects);
     if (sights != NULL && effects != NULL) {
-        draw_settle(mirror->draws, mirror->count, outcomes, mode, effects);
+        limiter_request_settle(mirror->requests, mirror->count, outcomes, mode, effects);
         for (size_t i = 0; i < mirror->count; i++) {
-            const struct draw *draw = &mirror->draws[i];
+            const struct limiter_request *request = &mirror->requests[i];
             sights[i].latch_ms =
-                effects[i].latches ? draw->latch_ms : outcomes[i].latch_ms;
+                effects[i].latches ? request->latch_ms : outcomes[i].latch_ms;
             sights[i].told = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
-            if (draw->is_window)
-                sights[i].copies = usual_share(local, draw, outcomes[i].burst);
+            if (request->is_window)
+                sights[i].copies = usual_share(local, request, outcomes[i].burst);
         }
-        memory_mirror(local->memory, mirror->draws, sights, mirror->count, now_ms);
+        memory_mirror(local->memory, mirror->requests, sights, mirror->count, now_ms);
     }
     free(sights);
     free(effects);
@@ -166,7 +169,7 @@ void local_learn(const struct local *local, const struct local_mirror *mirror,
 
 void local_mirror_clear(struct local_mirror *mirror)
 {
-    free(mirror->draws);
+    free(mirror->requests);
     free(mirror->carried);
     *mirror = (struct local_mirror){0};
 }

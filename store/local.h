@@ -27,8 +27,8 @@ enum status local_window(const struct local *local, const struct charge *charge,
 
 /* What one charge of Redis takes from the mirror, and brings to it. */
 struct local_mirror {
-    struct draw *draws; /* NULL: no charge has a latch or a window */
-    int64_t *carried;   /* for how long each is latched by what only we saw */
+    struct limiter_request *requests; /* NULL: no charge has a latch or a window */
+    int64_t *carried; /* for how long each is latched by what only we saw */
     size_t count;
 };
 

@@ -12,7 +12,7 @@ struct memory {
     struct table buckets, windows;
 };
 
-/* What one draw found and wants. */
+/* What one request found and wants. */
 struct look {
     struct row *row; /* NULL: not in its table */
     struct meter meter;
@@ -23,7 +23,7 @@ struct look {
 struct work {
     struct look *looks;
     struct charge_outcome *outcomes;
-    struct draw_effect *effects;
+    struct limiter_effect *effects;
 };
 
 struct memory *memory_new(void)
@@ -54,17 +54,18 @@ void memory_free(struct memory *memory)
     free(memory);
 }
 
-static const struct table *table_of(const struct memory *memory, const struct draw *draw)
+static const struct table *table_of(const struct memory *memory,
+                                    const struct limiter_request *request)
 {
-    return draw->is_window ? &memory->windows : &memory->buckets;
+    return request->is_window ? &memory->windows : &memory->buckets;
 }
 
-static void look_at(struct memory *memory, const struct draw *draw, int64_t now_ms,
-                    struct look *look)
+static void look_at(struct memory *memory, const struct limiter_request *request,
+                    int64_t now_ms, struct look *look)
 {
-    assert(draw->cost >= 0 && draw->latch_ms >= 0);
-    look->row = table_find(table_of(memory, draw), &draw->id);
-    look->meter = rows_read(look->row, draw, now_ms);
+    assert(request->cost >= 0 && request->latch_ms >= 0);
+    look->row = table_find(table_of(memory, request), &request->id);
+    look->meter = rows_read(look->row, request, now_ms);
     look->write = look->row != NULL && look->meter.healed;
     if (look->row != NULL) {
         assert(!look->row->held); /* the same one twice in one call */
@@ -79,27 +80,28 @@ static void release(struct look *looks, size_t count)
             looks[i].row->held = false;
 }
 
-static void take(struct meter *meter, const struct draw *draw, int64_t now_ms)
+static void take(struct meter *meter, const struct limiter_request *request,
+                 int64_t now_ms)
 {
-    if (draw->is_window)
-        window_count(&meter->window, draw->cost, now_ms);
+    if (request->is_window)
+        window_count(&meter->window, request->cost, now_ms);
     else
-        (void)bucket_take(&meter->bucket, draw->cost);
+        (void)bucket_take(&meter->bucket, request->cost);
 }
 
 /* Effect i of a work. A latch that is renewed only because it stands remains whose it
  * was: one that the shared store may have lost since is not to come back through us. */
-static void apply(const struct draw *draw, const struct work *work, size_t i,
-                  int64_t now_ms)
+static void apply(const struct limiter_request *request, const struct work *work,
+                  size_t i, int64_t now_ms)
 {
-    const struct draw_effect *effect = &work->effects[i];
+    const struct limiter_effect *effect = &work->effects[i];
     struct look *look = &work->looks[i];
     if (effect->takes)
-        take(&look->meter, draw, now_ms);
+        take(&look->meter, request, now_ms);
     if (effect->brakes)
         window_brake(&look->meter.window);
     if (effect->latches) {
-        look->meter.latch_end_ms = now_ms + draw->latch_ms;
+        look->meter.latch_end_ms = now_ms + request->latch_ms;
         look->meter.own = look->meter.own || !work->outcomes[i].fits;
     }
     look->write = look->write || effect->takes || effect->latches ||
@@ -107,47 +109,48 @@ static void apply(const struct draw *draw, const struct work *work, size_t i,
 }
 
 /* Makes sure of a place for what is to be written. */
-static bool find_place(struct memory *memory, const struct draw *draw, int64_t now_ms,
-                       struct look *look)
+static bool find_place(struct memory *memory, const struct limiter_request *request,
+                       int64_t now_ms, struct look *look)
 {
     if (look->write && look->row == NULL)
-        look->row = table_reserve(table_of(memory, draw), &draw->id, now_ms);
+        look->row = table_reserve(table_of(memory, request), &request->id, now_ms);
     return !look->write || look->row != NULL;
 }
 
-static void write_back(struct memory *memory, const struct draw *draws, size_t count,
-                       const struct look *looks)
+static void write_back(struct memory *memory, const struct limiter_request *requests,
+                       size_t count, const struct look *looks)
 {
     for (size_t i = 0; i < count; i++) {
         if (!looks[i].write)
             continue;
-        rows_write(looks[i].row, &draws[i], &looks[i].meter);
+        rows_write(looks[i].row, &requests[i], &looks[i].meter);
         memory->changes++;
     }
 }
 
 /* Under the lock. */
-static enum status charge(struct memory *memory, const struct draw *draws, size_t count,
-                          const struct work *work, enum charge_mode mode, int64_t now_ms)
+static enum status charge(struct memory *memory, const struct limiter_request *requests,
+                          size_t count, const struct work *work, enum charge_mode mode,
+                          int64_t now_ms)
 {
     bool placed = true;
     for (size_t i = 0; i < count; i++) {
-        look_at(memory, &draws[i], now_ms, &work->looks[i]);
-        work->outcomes[i] = rows_outcome(&work->looks[i].meter, &draws[i], now_ms);
+        look_at(memory, &requests[i], now_ms, &work->looks[i]);
+        work->outcomes[i] = rows_outcome(&work->looks[i].meter, &requests[i], now_ms);
     }
-    draw_settle(draws, count, work->outcomes, mode, work->effects);
+    limiter_request_settle(requests, count, work->outcomes, mode, work->effects);
     for (size_t i = 0; i < count && mode != CHARGE_PEEK && placed; i++) {
-        apply(&draws[i], work, i, now_ms);
-        placed = find_place(memory, &draws[i], now_ms, &work->looks[i]);
+        apply(&requests[i], work, i, now_ms);
+        placed = find_place(memory, &requests[i], now_ms, &work->looks[i]);
     }
     if (placed && mode != CHARGE_PEEK)
-        write_back(memory, draws, count, work->looks);
+        write_back(memory, requests, count, work->looks);
     release(work->looks, count);
     return placed ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-enum status memory_charge(struct memory *memory, const struct draw *draws, size_t count,
-                          enum charge_mode mode, int64_t now_ms,
+enum status memory_charge(struct memory *memory, const struct limiter_request *requests,
+                          size_t count, enum charge_mode mode, int64_t now_ms,
                           struct charge_outcome *out_outcomes)
 {
     enum status status = STATUS_NOMEM;
@@ -156,7 +159,7 @@ enum status memory_charge(struct memory *memory, const struct draw *draws, size_
                         .effects = calloc(count + 1, sizeof *work.effects)};
     if (work.looks != NULL && work.outcomes != NULL && work.effects != NULL) {
         (void)pthread_mutex_lock(&memory->mutex);
-        status = charge(memory, draws, count, &work, mode, now_ms);
+        status = charge(memory, requests, count, &work, mode, now_ms);
         (void)pthread_mutex_unlock(&memory->mutex);
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
@@ -168,14 +171,14 @@ enum status memory_charge(struct memory *memory, const struct draw *draws, size_
 }
 
 /* What is to be changed in a meter; false: nothing. */
-static bool amend(const struct draw *draw, enum amend what, int64_t now_ms,
+static bool amend(const struct limiter_request *request, enum amend what, int64_t now_ms,
                   struct look *look)
 {
     struct meter *meter = &look->meter;
     switch (what) {
     case AMEND_RESET:
         meter->bucket =
-            draw->is_window ? meter->bucket : bucket_full(&draw->rate, now_ms);
+            request->is_window ? meter->bucket : bucket_full(&request->rate, now_ms);
         window_empty(&meter->window);
         meter->latch_end_ms = 0;
         return look->row != NULL;
@@ -183,61 +186,61 @@ static bool amend(const struct draw *draw, enum amend what, int64_t now_ms,
         meter->latch_end_ms = 0;
         return look->row != NULL;
     case AMEND_TEACH:
-        if (draw->is_window)
-            window_teach(&meter->window, draw->cost, now_ms);
-        return draw->is_window && (draw->cost > 0 || look->row != NULL);
+        if (request->is_window)
+            window_teach(&meter->window, request->cost, now_ms);
+        return request->is_window && (request->cost > 0 || look->row != NULL);
     }
     return false;
 }
 
-enum status memory_amend(struct memory *memory, const struct draw *draws, size_t count,
-                         enum amend what, int64_t now_ms)
+enum status memory_amend(struct memory *memory, const struct limiter_request *requests,
+                         size_t count, enum amend what, int64_t now_ms)
 {
     bool placed = true;
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count && placed; i++) {
         struct look look;
-        look_at(memory, &draws[i], now_ms, &look);
-        look.write = amend(&draws[i], what, now_ms, &look);
-        placed = find_place(memory, &draws[i], now_ms, &look);
+        look_at(memory, &requests[i], now_ms, &look);
+        look.write = amend(&requests[i], what, now_ms, &look);
+        placed = find_place(memory, &requests[i], now_ms, &look);
         if (placed)
-            write_back(memory, &draws[i], 1, &look);
+            write_back(memory, &requests[i], 1, &look);
         release(&look, 1);
     }
     (void)pthread_mutex_unlock(&memory->mutex);
     return placed ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-void memory_window(struct memory *memory, const struct draw *draw, int64_t now_ms,
-                   struct window *out)
+void memory_window(struct memory *memory, const struct limiter_request *request,
+                   int64_t now_ms, struct window *out)
 {
-    assert(draw->is_window);
+    assert(request->is_window);
     (void)pthread_mutex_lock(&memory->mutex);
-    const struct row *row = table_find(&memory->windows, &draw->id);
-    *out = rows_read(row, draw, now_ms).window;
+    const struct row *row = table_find(&memory->windows, &request->id);
+    *out = rows_read(row, request, now_ms).window;
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 
-void memory_recall(struct memory *memory, const struct draw *draws, size_t count,
-                   int64_t now_ms, int64_t *out_own_ms)
+void memory_recall(struct memory *memory, const struct limiter_request *requests,
+                   size_t count, int64_t now_ms, int64_t *out_own_ms)
 {
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count; i++) {
         const struct row *row = NULL;
-        if (draws[i].latch_ms > 0)
-            row = table_find(table_of(memory, &draws[i]), &draws[i].id);
+        if (requests[i].latch_ms > 0)
+            row = table_find(table_of(memory, &requests[i]), &requests[i].id);
         out_own_ms[i] = 0;
         if (row == NULL || !row->own)
             continue;
-        struct meter meter = rows_read(row, &draws[i], now_ms);
-        out_own_ms[i] = rows_outcome(&meter, &draws[i], now_ms).latch_ms;
+        struct meter meter = rows_read(row, &requests[i], now_ms);
+        out_own_ms[i] = rows_outcome(&meter, &requests[i], now_ms).latch_ms;
     }
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 
 /* True when a sight is new. A latch that the shared store has not heard of stays. */
-static bool see(const struct draw *draw, const struct sight *sight, int64_t now_ms,
-                struct meter *meter)
+static bool see(const struct limiter_request *request, const struct sight *sight,
+                int64_t now_ms, struct meter *meter)
 {
     struct window *window = &meter->window;
     bool changed = false;
@@ -248,7 +251,7 @@ static bool see(const struct draw *draw, const struct sight *sight, int64_t now_
         meter->own = false;
     }
     int64_t usual = window->past_count == 1 ? window->past[0].copies : 0;
-    if (draw->is_window && (window->past_count > 1 || usual != sight->copies)) {
+    if (request->is_window && (window->past_count > 1 || usual != sight->copies)) {
         window->past_count = sight->copies > 0 ? 1 : 0;
         window->past[0] = (struct window_past){now_ms, sight->copies};
         changed = true;
@@ -256,18 +259,18 @@ static bool see(const struct draw *draw, const struct sight *sight, int64_t now_
     return changed;
 }
 
-void memory_mirror(struct memory *memory, const struct draw *draws,
+void memory_mirror(struct memory *memory, const struct limiter_request *requests,
                    const struct sight *sights, size_t count, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count; i++) {
         struct look look;
-        if (draws[i].latch_ms == 0 && !draws[i].is_window)
+        if (requests[i].latch_ms == 0 && !requests[i].is_window)
             continue;
-        look_at(memory, &draws[i], now_ms, &look);
-        look.write = see(&draws[i], &sights[i], now_ms, &look.meter);
-        if (find_place(memory, &draws[i], now_ms, &look)) /* else it is not mirrored */
-            write_back(memory, &draws[i], 1, &look);
+        look_at(memory, &requests[i], now_ms, &look);
+        look.write = see(&requests[i], &sights[i], now_ms, &look.meter);
+        if (find_place(memory, &requests[i], now_ms, &look)) /* else it is not mirrored */
+            write_back(memory, &requests[i], 1, &look);
         release(&look, 1);
     }
     (void)pthread_mutex_unlock(&memory->mutex);
@@ -294,10 +297,11 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
             const struct row *row = row_at(memory, i, &is_window);
             if (!row->used)
                 continue;
-            struct draw draw = rows_draw(row, is_window);
-            if (table_of(memory, &draw)->loss(row, now_ms).amount == 0)
+            struct limiter_request request = rows_request(row, is_window);
+            if (table_of(memory, &request)->loss(row, now_ms).amount == 0)
                 continue;
-            out[count++] = (struct memory_record){draw, rows_read(row, &draw, now_ms)};
+            out[count++] =
+                (struct memory_record){request, rows_read(row, &request, now_ms)};
         }
     }
     (void)pthread_mutex_unlock(&memory->mutex);
@@ -308,12 +312,13 @@ void memory_import(struct memory *memory, const struct memory_record *record,
                    int64_t now_ms)
 {
     struct look look = {.meter = record->meter, .write = true};
-    const struct draw *draw = &record->draw;
-    assert(draw->is_window ? surge_is_valid(&draw->surge) : rate_is_valid(&draw->rate));
+    const struct limiter_request *request = &record->request;
+    assert(request->is_window ? surge_is_valid(&request->surge)
+                              : rate_is_valid(&request->rate));
     (void)pthread_mutex_lock(&memory->mutex);
-    look.row = table_find(table_of(memory, draw), &draw->id);
-    if (find_place(memory, draw, now_ms, &look))
-        rows_write(look.row, draw, &record->meter);
+    look.row = table_find(table_of(memory, request), &request->id);
+    if (find_place(memory, request, now_ms, &look))
+        rows_write(look.row, request, &record->meter);
     release(&look, 1);
     (void)pthread_mutex_unlock(&memory->mutex);
 }

@@ -14,13 +14,14 @@ enum {
     MEMORY_SETS = MEMORY_BUCKET_SETS + MEMORY_WINDOW_SETS,
 };
 
-/* A bucket or window as a state file keeps it. draw has id, kind, and rate or surge. */
+/* A bucket or window as a state file keeps it. request has id, kind, and rate or surge.
+ */
 struct memory_record {
-    struct draw draw;
+    struct limiter_request request;
     struct meter meter;
 };
 
-/* What the shared store was seen to have of a draw. */
+/* What the shared store was seen to have of a request. */
 struct sight {
     int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
     int64_t copies;   /* of a past window that says how many are usual; 0: none does */
@@ -37,25 +38,25 @@ void memory_free(struct memory *memory);
  * worth nothing any more gives its place away; without that, what loses least in its set
  * is forgotten (rows.c), never one of this call. UNAVAILABLE, and nothing taken, when the
  * call itself wants more than MEMORY_WAYS new places in one set. */
-enum status memory_charge(struct memory *memory, const struct draw *draws, size_t count,
-                          enum charge_mode mode, int64_t now_ms,
+enum status memory_charge(struct memory *memory, const struct limiter_request *requests,
+                          size_t count, enum charge_mode mode, int64_t now_ms,
                           struct charge_outcome *out_outcomes) MUST_CHECK;
 
 /* As store_amend. UNAVAILABLE as above; then some may not have been amended. */
-enum status memory_amend(struct memory *memory, const struct draw *draws, size_t count,
-                         enum amend what, int64_t now_ms) MUST_CHECK;
+enum status memory_amend(struct memory *memory, const struct limiter_request *requests,
+                         size_t count, enum amend what, int64_t now_ms) MUST_CHECK;
 
-/* The window of a draw as it stands. */
-void memory_window(struct memory *memory, const struct draw *draw, int64_t now_ms,
-                   struct window *out);
+/* The window of a request as it stands. */
+void memory_window(struct memory *memory, const struct limiter_request *request,
+                   int64_t now_ms, struct window *out);
 
-/* For how long each draw is latched by what was seen here alone; 0: it is not. */
-void memory_recall(struct memory *memory, const struct draw *draws, size_t count,
-                   int64_t now_ms, int64_t *out_own_ms);
+/* For how long each request is latched by what was seen here alone; 0: it is not. */
+void memory_recall(struct memory *memory, const struct limiter_request *requests,
+                   size_t count, int64_t now_ms, int64_t *out_own_ms);
 
-/* Keeps what the shared store was seen to have of draws with a latch or a window, of each
- * a sight. Our own latches stay until it was told of them. */
-void memory_mirror(struct memory *memory, const struct draw *draws,
+/* Keeps what the shared store was seen to have of requests with a latch or a window, of
+ * each a sight. Our own latches stay until it was told of them. */
+void memory_mirror(struct memory *memory, const struct limiter_request *requests,
                    const struct sight *sights, size_t count, int64_t now_ms);
 
 /* Copies what is worth keeping, from *set on, at most capacity (at least MEMORY_WAYS) of

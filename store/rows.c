@@ -47,69 +47,72 @@ static bool lies_ahead(const struct window *window, int64_t now_ms)
 
 /* A latch never stands longer than its rule sets it for. A rule without one sees none,
  * and leaves alone what it finds. */
-static void clamp(struct meter *meter, const struct draw *draw, int64_t now_ms)
+static void clamp(struct meter *meter, const struct limiter_request *request,
+                  int64_t now_ms)
 {
-    int64_t most = now_ms + (draw->latch_ms > 0 ? draw->latch_ms : latch_max_ms);
+    int64_t most = now_ms + (request->latch_ms > 0 ? request->latch_ms : latch_max_ms);
     if (meter->latch_end_ms > most) {
         meter->latch_end_ms = most;
         meter->healed = true;
     }
 }
 
-struct meter rows_read(const struct row *row, const struct draw *draw, int64_t now_ms)
+struct meter rows_read(const struct row *row, const struct limiter_request *request,
+                       int64_t now_ms)
 {
     struct meter meter = {0};
     if (row != NULL && row->latch_end_ms > now_ms) {
         meter.latch_end_ms = row->latch_end_ms;
         meter.own = row->own;
     }
-    if (draw->is_window) {
+    if (request->is_window) {
         if (row != NULL)
             meter.window = unpack(window_of(row));
         meter.healed = lies_ahead(&meter.window, now_ms);
-        window_roll(&meter.window, &draw->surge, now_ms);
+        window_roll(&meter.window, &request->surge, now_ms);
     } else if (row == NULL) {
-        meter.bucket = bucket_full(&draw->rate, now_ms);
+        meter.bucket = bucket_full(&request->rate, now_ms);
     } else {
         const struct bucket_row *bucket = bucket_of(row);
         /* Another period than the row's when nodes was changed: its rest has another
          * unit and is dropped. */
-        int64_t rest = bucket->period_ms == draw->rate.period_ms ? bucket->rest : 0;
+        int64_t rest = bucket->period_ms == request->rate.period_ms ? bucket->rest : 0;
         meter.bucket = (struct bucket){bucket->level, rest, bucket->stamp_ms};
         meter.healed = bucket->stamp_ms > now_ms;
-        bucket_refill(&meter.bucket, &draw->rate, now_ms);
+        bucket_refill(&meter.bucket, &request->rate, now_ms);
     }
-    clamp(&meter, draw, now_ms);
+    clamp(&meter, request, now_ms);
     return meter;
 }
 
 /* What all relays together may hold, if the others have as much of a past. */
-static int64_t whole_size(const struct window *window, const struct draw *draw)
+static int64_t whole_size(const struct window *window,
+                          const struct limiter_request *request)
 {
     struct window whole = *window;
-    struct surge surge = draw->surge;
-    surge.floor = draw->whole_floor;
+    struct surge surge = request->surge;
+    surge.floor = request->whole_floor;
     for (size_t i = 0; i < whole.past_count; i++) {
-        int64_t copies = whole.past[i].copies * draw->nodes;
+        int64_t copies = whole.past[i].copies * request->nodes;
         whole.past[i].copies = copies < WINDOW_COPIES_MAX ? copies : WINDOW_COPIES_MAX;
     }
     return window_size(&whole, &surge);
 }
 
-struct charge_outcome rows_outcome(const struct meter *meter, const struct draw *draw,
-                                   int64_t now_ms)
+struct charge_outcome rows_outcome(const struct meter *meter,
+                                   const struct limiter_request *request, int64_t now_ms)
 {
     struct charge_outcome outcome = {.left = meter->bucket.level,
-                                     .burst = draw->rate.burst};
-    if (draw->is_window) {
-        outcome.left = window_left(&meter->window, &draw->surge);
-        outcome.burst = window_size(&meter->window, &draw->surge);
-        if (draw->nodes > 0)
-            outcome.whole = whole_size(&meter->window, draw);
+                                     .burst = request->rate.burst};
+    if (request->is_window) {
+        outcome.left = window_left(&meter->window, &request->surge);
+        outcome.burst = window_size(&meter->window, &request->surge);
+        if (request->nodes > 0)
+            outcome.whole = whole_size(&meter->window, request);
     }
-    if (draw->latch_ms > 0 && meter->latch_end_ms > 0)
+    if (request->latch_ms > 0 && meter->latch_end_ms > 0)
         outcome.latch_ms = meter->latch_end_ms - now_ms;
-    outcome.fits = draw->cost <= outcome.left;
+    outcome.fits = request->cost <= outcome.left;
     return outcome;
 }
 
@@ -141,30 +144,31 @@ static void write_window(struct window_row *row, const struct surge *surge,
     }
 }
 
-void rows_write(struct row *row, const struct draw *draw, const struct meter *meter)
+void rows_write(struct row *row, const struct limiter_request *request,
+                const struct meter *meter)
 {
     void *whole = row;
-    row->id = draw->id;
+    row->id = request->id;
     row->latch_end_ms = meter->latch_end_ms;
     row->own = meter->own;
     row->used = true;
-    if (draw->is_window)
-        write_window(whole, &draw->surge, &meter->window);
+    if (request->is_window)
+        write_window(whole, &request->surge, &meter->window);
     else
-        write_bucket(whole, &draw->rate, &meter->bucket);
+        write_bucket(whole, &request->rate, &meter->bucket);
 }
 
-struct draw rows_draw(const struct row *row, bool is_window)
+struct limiter_request rows_request(const struct row *row, bool is_window)
 {
-    struct draw draw = {.id = row->id, .is_window = is_window};
+    struct limiter_request request = {.id = row->id, .is_window = is_window};
     if (is_window) {
         const struct window_row *window = window_of(row);
-        draw.surge = (struct surge){window->factor, window->floor, window->window_ms};
+        request.surge = (struct surge){window->factor, window->floor, window->window_ms};
     } else {
         const struct bucket_row *bucket = bucket_of(row);
-        draw.rate = (struct rate){bucket->tokens, bucket->period_ms, bucket->burst};
+        request.rate = (struct rate){bucket->tokens, bucket->period_ms, bucket->burst};
     }
-    return draw;
+    return request;
 }
 
 static struct loss loss_of(int64_t part, int64_t since_ms, int64_t latch_left_ms)
@@ -177,19 +181,19 @@ static struct loss loss_of(int64_t part, int64_t since_ms, int64_t latch_left_ms
 
 struct loss rows_bucket_loss(const struct row *row, int64_t now_ms)
 {
-    struct draw draw = rows_draw(row, false);
-    struct meter meter = rows_read(row, &draw, now_ms);
-    int64_t missing = draw.rate.burst - meter.bucket.level;
-    int64_t part = missing > 0 ? 1 + missing * PART / draw.rate.burst : 0;
+    struct limiter_request request = rows_request(row, false);
+    struct meter meter = rows_read(row, &request, now_ms);
+    int64_t missing = request.rate.burst - meter.bucket.level;
+    int64_t part = missing > 0 ? 1 + missing * PART / request.rate.burst : 0;
     return loss_of(part, bucket_of(row)->stamp_ms, meter.latch_end_ms - now_ms);
 }
 
 struct loss rows_window_loss(const struct row *row, int64_t now_ms)
 {
-    struct draw draw = rows_draw(row, true);
-    struct meter meter = rows_read(row, &draw, now_ms);
+    struct limiter_request request = rows_request(row, true);
+    struct meter meter = rows_read(row, &request, now_ms);
     const struct window *window = &meter.window;
-    int64_t size = window_size(window, &draw.surge);
+    int64_t size = window_size(window, &request.surge);
     int64_t part = 0;
     if (window_is_open(window))
         part = window->copies < size ? 1 + window->copies * PART / size : 1 + PART;

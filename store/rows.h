@@ -31,17 +31,19 @@ struct meter {
     bool healed;          /* what lay in the future does so no more: to be written back */
 };
 
-/* What the row of a draw says at now_ms; NULL: a full bucket, or an unused window. */
-struct meter rows_read(const struct row *row, const struct draw *draw, int64_t now_ms);
+/* What the row of a request says at now_ms; NULL: a full bucket, or an unused window. */
+struct meter rows_read(const struct row *row, const struct limiter_request *request,
+                       int64_t now_ms);
 
 /* What is left, what it holds at most, for how long it is latched. */
-struct charge_outcome rows_outcome(const struct meter *meter, const struct draw *draw,
-                                   int64_t now_ms);
+struct charge_outcome rows_outcome(const struct meter *meter,
+                                   const struct limiter_request *request, int64_t now_ms);
 
-void rows_write(struct row *row, const struct draw *draw, const struct meter *meter);
+void rows_write(struct row *row, const struct limiter_request *request,
+                const struct meter *meter);
 
 /* Rate or surge as the row has it, and its id. */
-struct draw rows_draw(const struct row *row, bool is_window);
+struct limiter_request rows_request(const struct row *row, bool is_window);
 
 /* For the tables of buckets and of windows. */
 struct loss rows_bucket_loss(const struct row *row, int64_t now_ms);

@@ -61,12 +61,12 @@ static void add_numbers(struct text *text, const int64_t *numbers, size_t count)
 static void add_window(struct text *text, const struct memory_record *record)
 {
     const struct window *window = &record->meter.window;
-    const struct surge *surge = &record->draw.surge;
+    const struct surge *surge = &record->request.surge;
     const int64_t numbers[WINDOW_FIELDS] = {
         window->start_ms, window->copies, surge->factor, surge->floor,
         surge->window_ms, window->taught, window->braked};
     text_add_string(text, window_word);
-    add_id(text, &record->draw.id);
+    add_id(text, &record->request.id);
     add_numbers(text, numbers, WINDOW_FIELDS);
     for (size_t i = 0; i < window->past_count; i++)
         text_printf(text, " %" PRId64 ":%" PRId64, window->past[i].end_ms,
@@ -76,18 +76,18 @@ static void add_window(struct text *text, const struct memory_record *record)
 static void add_bucket(struct text *text, const struct memory_record *record)
 {
     const struct bucket *bucket = &record->meter.bucket;
-    const struct rate *rate = &record->draw.rate;
+    const struct rate *rate = &record->request.rate;
     const int64_t numbers[BUCKET_FIELDS] = {bucket->level,    bucket->rest,
                                             bucket->stamp_ms, rate->tokens,
                                             rate->period_ms,  rate->burst};
-    add_id(text, &record->draw.id);
+    add_id(text, &record->request.id);
     add_numbers(text, numbers, BUCKET_FIELDS);
 }
 
 static void add_record(struct text *text, const struct memory_record *record,
                        int64_t now_ms)
 {
-    if (record->draw.is_window)
+    if (record->request.is_window)
         add_window(text, record);
     else
         add_bucket(text, record);
@@ -255,13 +255,14 @@ static const char *parse_numbers(const char *at, size_t count, struct memory_id 
 static const char *parse_bucket(const char *line, struct memory_record *out)
 {
     int64_t fields[BUCKET_FIELDS];
-    const char *at = parse_numbers(line, BUCKET_FIELDS, &out->draw.id, fields);
+    const char *at = parse_numbers(line, BUCKET_FIELDS, &out->request.id, fields);
     if (at == NULL)
         return NULL;
     out->meter.bucket = (struct bucket){fields[0], fields[1], fields[2]};
-    out->draw.rate = (struct rate){fields[3], fields[4], fields[5]};
-    bool valid = rate_is_valid(&out->draw.rate) && fields[0] <= out->draw.rate.burst &&
-                 fields[1] < out->draw.rate.period_ms;
+    out->request.rate = (struct rate){fields[3], fields[4], fields[5]};
+    bool valid = rate_is_valid(&out->request.rate) &&
+                 fields[0] <= out->request.rate.burst &&
+                 fields[1] < out->request.rate.period_ms;
     return valid ? at : NULL;
 }
 
@@ -270,16 +271,16 @@ static const char *parse_window(const char *line, struct memory_record *out)
     int64_t fields[WINDOW_FIELDS];
     struct window *window = &out->meter.window;
     const char *at = parse_numbers(line + sizeof window_word - 1, WINDOW_FIELDS,
-                                   &out->draw.id, fields);
+                                   &out->request.id, fields);
     if (at == NULL)
         return NULL;
-    out->draw.is_window = true;
-    out->draw.surge = (struct surge){fields[2], fields[3], fields[4]};
+    out->request.is_window = true;
+    out->request.surge = (struct surge){fields[2], fields[3], fields[4]};
     *window = (struct window){.start_ms = fields[0],
                               .copies = fields[1],
                               .taught = fields[5],
                               .braked = fields[6] == 1};
-    bool valid = surge_is_valid(&out->draw.surge) && fields[1] <= WINDOW_COPIES_MAX &&
+    bool valid = surge_is_valid(&out->request.surge) && fields[1] <= WINDOW_COPIES_MAX &&
                  fields[5] <= WINDOW_COPIES_MAX && fields[6] <= 1;
     while (valid && at[0] == ' ' && at[1] >= '0' && at[1] <= '9') {
         struct window_past past = {0};

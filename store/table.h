@@ -2,7 +2,7 @@
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
 
-#include "store/draw.h"
+#include "store/limiter_request.h"
 
 /* What each row begins with. */
 struct row {

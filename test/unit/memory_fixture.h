@@ -31,41 +31,41 @@ static inline struct memory_id make_id(uint32_t set, uint32_t number)
     return id;
 }
 
-static inline struct draw make_draw(uint32_t set, uint32_t number, int64_t cost,
-                                    int64_t burst)
+static inline struct limiter_request make_request(uint32_t set, uint32_t number,
+                                                  int64_t cost, int64_t burst)
 {
-    return (struct draw){.id = make_id(set, number),
-                         .rate = {burst, INT64_C(86400000), burst},
-                         .cost = cost};
+    return (struct limiter_request){.id = make_id(set, number),
+                                    .rate = {burst, INT64_C(86400000), burst},
+                                    .cost = cost};
 }
 
 /* What one bucket has, without charging it. */
 static inline int64_t left_in(uint32_t set, uint32_t number, int64_t burst)
 {
-    struct draw draw = make_draw(set, number, 0, burst);
+    struct limiter_request request = make_request(set, number, 0, burst);
     struct charge_outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_PEEK, now_ms, &outcome),
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_PEEK, now_ms, &outcome),
                      STATUS_OK);
     return outcome.left;
 }
 
 static inline bool take(uint32_t set, uint32_t number, int64_t cost, int64_t burst)
 {
-    struct draw draw = make_draw(set, number, cost, burst);
+    struct limiter_request request = make_request(set, number, cost, burst);
     struct charge_outcome outcome = {0};
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
     ck_assert_int_eq(outcome.burst, burst);
     return outcome.fits;
 }
 
-static inline struct draw window_draw(uint32_t set, uint32_t number, int64_t cost,
-                                      int64_t floor)
+static inline struct limiter_request window_request(uint32_t set, uint32_t number,
+                                                    int64_t cost, int64_t floor)
 {
-    return (struct draw){.id = make_id(set, number),
-                         .is_window = true,
-                         .surge = {2000, floor, INT64_C(86400000)},
-                         .cost = cost};
+    return (struct limiter_request){.id = make_id(set, number),
+                                    .is_window = true,
+                                    .surge = {2000, floor, INT64_C(86400000)},
+                                    .cost = cost};
 }
 
 #endif

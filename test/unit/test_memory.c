@@ -20,11 +20,12 @@ static void begin(void *context, const char *name, const struct rate *rate)
 static void step(void *context, const struct vector_step *step, const char *where)
 {
     const struct user *user = context;
-    struct draw draw = {
+    struct limiter_request request = {
         .id = make_id(7, user->number), .rate = user->rate, .cost = step->cost};
     struct charge_outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, step->at_ms, &outcome),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        memory_charge(memory, &request, 1, CHARGE_TAKE, step->at_ms, &outcome),
+        STATUS_OK);
     ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
     ck_assert_msg(outcome.fits == (step->cost <= step->left), "%s: fits", where);
 }
@@ -37,7 +38,7 @@ START_TEST(memory_agrees_with_vectors)
 END_TEST
 
 struct window_case {
-    struct draw draw;
+    struct limiter_request request;
     uint32_t number;
 };
 
@@ -45,8 +46,8 @@ static void begin_window(void *context, const char *name, const struct surge *su
 {
     struct window_case *user = context;
     (void)name;
-    user->draw = window_draw(7, ++user->number, 0, 1);
-    user->draw.surge = *surge;
+    user->request = window_request(7, ++user->number, 0, 1);
+    user->request.surge = *surge;
 }
 
 static void step_window(void *context, const struct window_step *step, const char *where)
@@ -54,15 +55,15 @@ static void step_window(void *context, const struct window_step *step, const cha
     struct window_case *user = context;
     struct window window;
     struct charge_outcome outcome;
-    user->draw.cost = step->cost;
-    user->draw.monitor = step->forced;
+    user->request.cost = step->cost;
+    user->request.monitor = step->forced;
     bool counts = step->forced || step->cost <= step->left; /* else it would brake */
     enum charge_mode mode = counts ? CHARGE_TAKE : CHARGE_PEEK;
-    ck_assert_int_eq(memory_charge(memory, &user->draw, 1, mode, step->at_ms, &outcome),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        memory_charge(memory, &user->request, 1, mode, step->at_ms, &outcome), STATUS_OK);
     ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
     ck_assert_msg(outcome.burst == step->size, "%s: size %" PRId64, where, outcome.burst);
-    memory_window(memory, &user->draw, step->at_ms, &window);
+    memory_window(memory, &user->request, step->at_ms, &window);
     vectors_same_window(&window, &step->window, where);
 }
 
@@ -83,30 +84,30 @@ static void begin_scene(void *context)
     teardown();
     setup();
     ck_assert(take(SCENE_SET + 1, 1, 10, 10));
-    struct draw draw = window_draw(SCENE_SET + 1, 1, 10, 10);
+    struct limiter_request request = window_request(SCENE_SET + 1, 1, 10, 10);
     struct charge_outcome outcome;
-    draw.surge.window_ms = RATE_PERIOD_MAX_MS;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
+    request.surge.window_ms = RATE_PERIOD_MAX_MS;
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
 }
 
-static struct draw draw_of(const struct charge *charge)
+static struct limiter_request draw_of(const struct charge *charge)
 {
     uint32_t number = 0;
-    struct draw draw = {.cost = charge->cost,
-                        .latch_ms = charge->latch_ms,
-                        .monitor = charge->monitor,
-                        .teaches = charge->teaches,
-                        .along = charge->along};
+    struct limiter_request request = {.cost = charge->cost,
+                                      .latch_ms = charge->latch_ms,
+                                      .monitor = charge->monitor,
+                                      .teaches = charge->teaches,
+                                      .along = charge->along};
     for (const char *at = charge->subject; *at != '\0'; at++)
         number = number * UINT32_C(31) + (uint32_t)(unsigned char)*at;
-    draw.id = make_id(SCENE_SET, number);
-    draw.is_window = charge->surge != NULL;
-    if (draw.is_window)
-        draw.surge = *charge->surge;
+    request.id = make_id(SCENE_SET, number);
+    request.is_window = charge->surge != NULL;
+    if (request.is_window)
+        request.surge = *charge->surge;
     else
-        draw.rate = *charge->rate;
-    return draw;
+        request.rate = *charge->rate;
+    return request;
 }
 
 static void step_scene(void *context, const struct scene_step *step, const char *where)
@@ -116,31 +117,32 @@ static void step_scene(void *context, const struct scene_step *step, const char 
     static const char *const amends[] = {
         [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TEACH] = "teach"};
     const char *const *words = step->amends ? amends : modes;
-    struct draw draws[SCENE_CHARGES_MAX];
+    struct limiter_request requests[SCENE_CHARGES_MAX];
     struct charge_outcome outcomes[SCENE_CHARGES_MAX];
     unsigned mode = 0;
     (void)context;
     while (strcmp(words[mode], step->mode) != 0)
         mode++;
     for (size_t i = 0; i < step->count; i++)
-        draws[i] = draw_of(&step->charges[i]);
+        requests[i] = draw_of(&step->charges[i]);
     if (step->amends) {
         ck_assert_int_eq(
-            memory_amend(memory, draws, step->count, (enum amend)mode, step->at_ms),
+            memory_amend(memory, requests, step->count, (enum amend)mode, step->at_ms),
             STATUS_OK);
         return;
     }
-    ck_assert_int_eq(memory_charge(memory, draws, step->count, (enum charge_mode)mode,
+    ck_assert_int_eq(memory_charge(memory, requests, step->count, (enum charge_mode)mode,
                                    step->at_ms, outcomes),
                      STATUS_OK);
     scenes_same(step, outcomes, where);
 }
 
 /* What Redis has stored, brought to the present. */
-static struct meter meter_of(const char *value, const struct draw *draw, int64_t at_ms)
+static struct meter meter_of(const char *value, const struct limiter_request *request,
+                             int64_t at_ms)
 {
     struct meter meter = {0};
-    if (draw->is_window) {
+    if (request->is_window) {
         struct window *window = &meter.window;
         window->braked = value[0] == 'W';
         value += strlen("w");
@@ -154,7 +156,7 @@ static struct meter meter_of(const char *value, const struct draw *draw, int64_t
             ck_assert_int_eq(*value++, ':');
             past->copies = vectors_number(&value);
         }
-        window_roll(window, &draw->surge, at_ms);
+        window_roll(window, &request->surge, at_ms);
         window->start_ms = window_is_open(window) ? window->start_ms : 0;
     } else {
         meter.bucket.level = vectors_number(&value);
@@ -162,7 +164,7 @@ static struct meter meter_of(const char *value, const struct draw *draw, int64_t
         meter.bucket.stamp_ms = vectors_number(&value);
         if (*value == ' ')
             meter.latch_end_ms = vectors_number(&value);
-        bucket_refill(&meter.bucket, &draw->rate, at_ms);
+        bucket_refill(&meter.bucket, &request->rate, at_ms);
     }
     meter.latch_end_ms = meter.latch_end_ms > at_ms ? meter.latch_end_ms : 0;
     return meter;
@@ -174,21 +176,21 @@ static void kept_scene(void *context, const struct scene_step *step,
 {
     struct memory_record records[MEMORY_WAYS];
     const struct memory_record *found = NULL;
-    struct draw draw = draw_of(charge);
-    size_t set = SCENE_SET + (draw.is_window ? MEMORY_BUCKET_SETS : 0);
+    struct limiter_request request = draw_of(charge);
+    size_t set = SCENE_SET + (request.is_window ? MEMORY_BUCKET_SETS : 0);
     size_t count = memory_export(memory, step->at_ms, &set, records, MEMORY_WAYS);
     (void)context;
     for (size_t i = 0; i < count; i++)
-        if (memcmp(&records[i].draw.id, &draw.id, sizeof draw.id) == 0)
+        if (memcmp(&records[i].request.id, &request.id, sizeof request.id) == 0)
             found = &records[i];
     ck_assert_msg((found != NULL) == (ttl_ms > 0), "%s: %s", where, charge->subject);
     if (found == NULL)
         return;
-    struct meter wanted = meter_of(value, &draw, step->at_ms);
+    struct meter wanted = meter_of(value, &request, step->at_ms);
     int64_t latch_ms = found->meter.latch_end_ms;
     ck_assert_msg((latch_ms > step->at_ms ? latch_ms : 0) == wanted.latch_end_ms,
                   "%s: latch %" PRId64, where, latch_ms);
-    if (draw.is_window)
+    if (request.is_window)
         vectors_same_window(&found->meter.window, &wanted.window, where);
     else
         ck_assert_msg(found->meter.bucket.level == wanted.bucket.level &&
@@ -207,11 +209,11 @@ START_TEST(memory_charges_all_or_nothing)
     struct charge_outcome outcomes[2];
     ck_assert(take(1, 1, 5, 5));
     for (size_t empty = 0; empty < 2; empty++) {
-        struct draw draws[2];
-        draws[empty] = make_draw(1, 1, 1, 5);
-        draws[1 - empty] = make_draw(2, 2, 3, 5);
-        ck_assert_int_eq(memory_charge(memory, draws, 2, CHARGE_TAKE, now_ms, outcomes),
-                         STATUS_OK);
+        struct limiter_request requests[2];
+        requests[empty] = make_request(1, 1, 1, 5);
+        requests[1 - empty] = make_request(2, 2, 3, 5);
+        ck_assert_int_eq(
+            memory_charge(memory, requests, 2, CHARGE_TAKE, now_ms, outcomes), STATUS_OK);
         ck_assert(!outcomes[empty].fits);
         ck_assert(outcomes[1 - empty].fits);
         ck_assert_int_eq(outcomes[1 - empty].left, 5);
@@ -223,16 +225,16 @@ END_TEST
 START_TEST(memory_monitor_never_stops)
 {
     struct charge_outcome outcomes[3];
-    struct draw draws[3] = {make_draw(1, 1, 4, 5), make_draw(2, 2, 9, 5),
-                            make_draw(3, 3, 2, 5)};
-    draws[1].monitor = draws[2].monitor = true;
-    ck_assert_int_eq(memory_charge(memory, draws, 3, CHARGE_TAKE, now_ms, outcomes),
+    struct limiter_request requests[3] = {
+        make_request(1, 1, 4, 5), make_request(2, 2, 9, 5), make_request(3, 3, 2, 5)};
+    requests[1].monitor = requests[2].monitor = true;
+    ck_assert_int_eq(memory_charge(memory, requests, 3, CHARGE_TAKE, now_ms, outcomes),
                      STATUS_OK);
     ck_assert(outcomes[0].fits && !outcomes[1].fits && outcomes[2].fits);
     ck_assert_int_eq(left_in(1, 1, 5), 1);
     ck_assert_int_eq(left_in(2, 2, 5), 5);
     ck_assert_int_eq(left_in(3, 3, 5), 3);
-    ck_assert_int_eq(memory_charge(memory, draws, 3, CHARGE_TAKE, now_ms, outcomes),
+    ck_assert_int_eq(memory_charge(memory, requests, 3, CHARGE_TAKE, now_ms, outcomes),
                      STATUS_OK);
     ck_assert_int_eq(left_in(3, 3, 5), 3); /* the first was short: monitors neither */
 }
@@ -240,9 +242,9 @@ END_TEST
 
 START_TEST(memory_look_takes_nothing)
 {
-    struct draw draw = make_draw(1, 1, 5, 5);
+    struct limiter_request request = make_request(1, 1, 5, 5);
     struct charge_outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_PEEK, now_ms, &outcome),
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_PEEK, now_ms, &outcome),
                      STATUS_OK);
     ck_assert(outcome.fits);
     ck_assert_int_eq(left_in(1, 1, 5), 5);
@@ -254,18 +256,19 @@ END_TEST
 START_TEST(memory_refusal_keeps_new_time)
 {
     const int64_t hour_ms = 3600000;
-    struct draw draw = {.id = make_id(1, 1), .rate = {60, hour_ms, 60}, .cost = 60};
+    struct limiter_request request = {
+        .id = make_id(1, 1), .rate = {60, hour_ms, 60}, .cost = 60};
     struct charge_outcome outcome;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome),
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms, &outcome),
                      STATUS_OK);
-    draw.cost = 1;
+    request.cost = 1;
     ck_assert_int_eq(
-        memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms - hour_ms, &outcome),
+        memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms - hour_ms, &outcome),
         STATUS_OK);
     ck_assert(!outcome.fits);
-    ck_assert_int_eq(
-        memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms - hour_ms + 60000, &outcome),
-        STATUS_OK);
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_TAKE,
+                                   now_ms - hour_ms + 60000, &outcome),
+                     STATUS_OK);
     ck_assert(outcome.fits);
 }
 END_TEST
@@ -274,15 +277,15 @@ END_TEST
  * had, and then nothing at all is taken. */
 START_TEST(memory_call_never_forgets_its_own)
 {
-    struct draw draws[MEMORY_WAYS + 2];
+    struct limiter_request requests[MEMORY_WAYS + 2];
     struct charge_outcome outcomes[MEMORY_WAYS + 2];
     for (uint32_t i = 0; i < MEMORY_WAYS; i++)
         ck_assert(take(9, 100 + i, 90, 100));
     for (uint32_t i = 0; i < MEMORY_WAYS + 1; i++)
-        draws[i] = make_draw(9, i, 1, 100);
-    draws[MEMORY_WAYS + 1] = make_draw(10, 0, 1, 100);
+        requests[i] = make_request(9, i, 1, 100);
+    requests[MEMORY_WAYS + 1] = make_request(10, 0, 1, 100);
     ck_assert_int_eq(
-        memory_charge(memory, draws, MEMORY_WAYS + 2, CHARGE_TAKE, now_ms, outcomes),
+        memory_charge(memory, requests, MEMORY_WAYS + 2, CHARGE_TAKE, now_ms, outcomes),
         STATUS_UNAVAILABLE);
     ck_assert_int_eq(left_in(10, 0, 100), 100);
     for (uint32_t i = 0; i < MEMORY_WAYS; i++) {
@@ -290,7 +293,7 @@ START_TEST(memory_call_never_forgets_its_own)
         ck_assert_int_eq(left_in(9, i, 100), 100);
     }
     ck_assert_int_eq(
-        memory_charge(memory, draws, MEMORY_WAYS, CHARGE_TAKE, now_ms, outcomes),
+        memory_charge(memory, requests, MEMORY_WAYS, CHARGE_TAKE, now_ms, outcomes),
         STATUS_OK);
     for (uint32_t i = 0; i < MEMORY_WAYS; i++)
         ck_assert_int_eq(left_in(9, i, 100), 99);
@@ -300,10 +303,11 @@ END_TEST
 static void *take_from_one(void *context)
 {
     int *taken = context;
-    struct draw draw = make_draw(3, 3, 1, 1000);
+    struct limiter_request request = make_request(3, 3, 1, 1000);
     struct charge_outcome outcome;
     for (int i = 0; i < 200; i++)
-        if (memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome) == STATUS_OK &&
+        if (memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms, &outcome) ==
+                STATUS_OK &&
             outcome.fits)
             ++*taken;
     return NULL;
@@ -335,18 +339,20 @@ END_TEST
 static void *take_from_window(void *context)
 {
     int *taken = context;
-    struct draw draws[2] = {window_draw(3, 3, 1, 1000), window_draw(3, 4, 0, 1000)};
+    struct limiter_request requests[2] = {window_request(3, 3, 1, 1000),
+                                          window_request(3, 4, 0, 1000)};
     const struct sight sight = {.latch_ms = 1000, .copies = 10};
     struct charge_outcome outcomes[2];
     struct window window;
     int64_t own_ms;
     for (int i = 0; i < 200; i++) {
-        if (memory_charge(memory, draws, 1, CHARGE_TAKE, now_ms, outcomes) == STATUS_OK &&
+        if (memory_charge(memory, requests, 1, CHARGE_TAKE, now_ms, outcomes) ==
+                STATUS_OK &&
             outcomes[0].fits)
             ++*taken;
-        memory_mirror(memory, &draws[1], &sight, 1, now_ms);
-        memory_recall(memory, &draws[1], 1, now_ms, &own_ms);
-        memory_window(memory, &draws[0], now_ms, &window);
+        memory_mirror(memory, &requests[1], &sight, 1, now_ms);
+        memory_recall(memory, &requests[1], 1, now_ms, &own_ms);
+        memory_window(memory, &requests[0], now_ms, &window);
         ck_assert_int_le(window.copies, 1000);
     }
     return NULL;

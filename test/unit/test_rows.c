@@ -28,13 +28,13 @@ END_TEST
 
 START_TEST(rows_full_bucket_is_a_free_place)
 {
-    struct draw draw = make_draw(9, 50, 3, 10);
+    struct limiter_request request = make_request(9, 50, 3, 10);
     struct charge_outcome outcome;
     ck_assert(take(9, 0, 1, 100)); /* full again after 864 s */
     for (uint32_t i = 1; i < MEMORY_WAYS; i++)
         ck_assert(take(9, i, 10, 10));
     ck_assert_int_eq(
-        memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms + 864000, &outcome),
+        memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms + 864000, &outcome),
         STATUS_OK);
     for (uint32_t i = 1; i < MEMORY_WAYS; i++)
         ck_assert_int_eq(left_in(9, i, 10), 0);
@@ -49,11 +49,12 @@ START_TEST(rows_flood_keeps_the_spent)
     for (uint32_t i = 0; i < SPENT; i++)
         ck_assert(take(i * STRIDE, i, 10, 10));
     for (uint32_t i = 0; i < SENDERS && fits; i++) {
-        struct draw draw = make_draw(i * UINT32_C(2654435761), SPENT + i, 1, 2000);
+        struct limiter_request request =
+            make_request(i * UINT32_C(2654435761), SPENT + i, 1, 2000);
         struct charge_outcome outcome = {0};
-        fits =
-            memory_charge(memory, &draw, 1, CHARGE_TAKE, now_ms, &outcome) == STATUS_OK &&
-            outcome.fits;
+        fits = memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms, &outcome) ==
+                   STATUS_OK &&
+               outcome.fits;
     }
     ck_assert(fits);
     for (uint32_t i = 0; i < SPENT; i++)
@@ -65,10 +66,10 @@ END_TEST
 static struct charge_outcome count_in(uint32_t set, uint32_t number, int64_t cost,
                                       int64_t at_ms)
 {
-    struct draw draw = window_draw(set, number, cost, 1000);
+    struct limiter_request request = window_request(set, number, cost, 1000);
     struct charge_outcome outcome = {.left = -1};
-    draw.latch_ms = 3600000;
-    ck_assert_int_eq(memory_charge(memory, &draw, 1, CHARGE_TAKE, at_ms, &outcome),
+    request.latch_ms = 3600000;
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_TAKE, at_ms, &outcome),
                      STATUS_OK);
     return outcome;
 }
@@ -142,10 +143,10 @@ START_TEST(rows_campaigns_keep_what_matters)
         for (uint32_t i = 0; i < CAMPAIGNS; i++) {
             int64_t at_ms = start_ms + i * day_ms / CAMPAIGNS / 25; /* in an hour */
             uint32_t number = day * CAMPAIGNS + i;
-            struct draw draw =
-                window_draw(number * UINT32_C(2654435761), 10000 + number, 1, 1000);
+            struct limiter_request request =
+                window_request(number * UINT32_C(2654435761), 10000 + number, 1, 1000);
             struct charge_outcome outcome = {0};
-            good = good && memory_charge(memory, &draw, 1, CHARGE_TAKE, at_ms,
+            good = good && memory_charge(memory, &request, 1, CHARGE_TAKE, at_ms,
                                          &outcome) == STATUS_OK;
         }
         int64_t end_ms = start_ms + day_ms / 25;

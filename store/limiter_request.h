@@ -1,6 +1,6 @@
 /* A charge as the memory of this process sees it, and what it leaves behind. */
-#ifndef STORE_DRAW_H
-#define STORE_DRAW_H
+#ifndef STORE_LIMITER_REQUEST_H
+#define STORE_LIMITER_REQUEST_H
 
 #include "policy/charge.h"
 
@@ -12,7 +12,7 @@ struct memory_id {
 };
 
 /* Of a bucket, or of a window. */
-struct draw {
+struct limiter_request {
     struct memory_id id;
     bool is_window;
     struct rate rate;   /* of a bucket */
@@ -25,16 +25,16 @@ struct draw {
     bool monitor, teaches, along;
 };
 
-struct draw_effect {
+struct limiter_effect {
     bool takes;   /* a bucket is drawn from, a window counts the cost */
     bool latches; /* its latch is set for latch_ms */
     bool brakes;  /* its window is not a usual one */
 };
 
-/* What store_charge says of a message, once it is known what was found: an effect a draw.
- */
-void draw_settle(const struct draw *draws, size_t count,
-                 const struct charge_outcome *outcomes, enum charge_mode mode,
-                 struct draw_effect *out);
+/* What store_charge says of a message, once it is known what was found: one
+ * effect per request. */
+void limiter_request_settle(const struct limiter_request *requests, size_t count,
+                            const struct charge_outcome *outcomes, enum charge_mode mode,
+                            struct limiter_effect *out);
 
 #endif

@@ -1,0 +1,55 @@
+/* The walk over what was found, as charge.lua has it: all above the first that fires and
+ * is not monitored, and it, may latch; all are charged if there is none. */
+#include "store/limiter_request.h"
+
+static size_t find_decider(const struct limiter_request *requests, size_t count,
+                           const struct charge_outcome *outcomes)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!requests[i].monitor && charge_outcome_fires(&outcomes[i]))
+            return i;
+    return count;
+}
+
+/* The last whose cost is known to be going out when that one decides: the other charges
+ * of its rule come along. */
+static size_t find_end(const struct limiter_request *requests, size_t count,
+                       size_t decider)
+{
+    size_t end = decider;
+    while (end + 1 < count && requests[end + 1].along)
+        end++;
+    return end;
+}
+
+/* Whether a cost is of no account: no bucket could have let it pass; or it is only the
+ * share of a window that is too small for it. */
+static bool is_beyond(const struct limiter_request *request,
+                      const struct charge_outcome *outcome)
+{
+    return request->cost > outcome->burst &&
+           (!request->is_window || request->cost <= outcome->whole);
+}
+
+void limiter_request_settle(const struct limiter_request *requests, size_t count,
+                            const struct charge_outcome *outcomes, enum charge_mode mode,
+                            struct limiter_effect *out)
+{
+    size_t decider = find_decider(requests, count, outcomes);
+    size_t end = find_end(requests, count, decider);
+    bool accepted = mode == CHARGE_TAKE && decider == count;
+    for (size_t i = 0; i < count; i++) {
+        bool reached = mode != CHARGE_PEEK && i <= decider;
+        bool room = requests[i].is_window || outcomes[i].fits;
+        bool taught = mode != CHARGE_PEEK && i <= end && requests[i].is_window &&
+                      requests[i].teaches;
+        out[i] = (struct limiter_effect){
+            .takes = requests[i].cost > 0 && ((accepted && room) || taught),
+            .latches = reached && requests[i].latch_ms > 0 &&
+                       charge_outcome_fires(&outcomes[i]) &&
+                       !is_beyond(&requests[i], &outcomes[i]),
+            .brakes = mode != CHARGE_PEEK && i == decider && requests[i].is_window &&
+                      !requests[i].teaches && !is_beyond(&requests[i], &outcomes[i]),
+        };
+    }
+}
