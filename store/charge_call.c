@@ -1,5 +1,6 @@
-/* The arguments of charge.lua and amend.lua (store/meter.lua reads them) and what their
- * replies mean. Any answer that is not exactly what the script returns counts as none. */
+/* The arguments of charge.lua and amend.lua (store/limiter_state.lua reads them) and what
+ * their replies mean. Any answer that is not exactly what the script returns counts as
+ * none. */
 #include "store/charge_call.h"
 
 #include <assert.h>
@@ -28,7 +29,7 @@ struct charge_call {
     struct script_call script;
 };
 
-/* In the order that meter.lua wants. */
+/* In the order that limiter_state.lua wants. */
 static void add_number(struct charge_call *call, size_t argument, int64_t number)
 {
     char *text = call->numbers + call->next++ * NUMBER_SIZE;

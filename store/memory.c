@@ -15,7 +15,7 @@ struct memory {
 /* What one request found and wants. */
 struct look {
     struct row *row; /* NULL: not in its table */
-    struct meter meter;
+    struct limiter_state state;
     bool write;
 };
 
@@ -65,8 +65,8 @@ static void look_at(struct memory *memory, const struct limiter_request *request
 {
     assert(request->cost >= 0 && request->latch_ms >= 0);
     look->row = table_find(table_of(memory, request), &request->id);
-    look->meter = rows_read(look->row, request, now_ms);
-    look->write = look->row != NULL && look->meter.healed;
+    look->state = rows_read(look->row, request, now_ms);
+    look->write = look->row != NULL && look->state.healed;
     if (look->row != NULL) {
         assert(!look->row->held); /* the same one twice in one call */
         look->row->held = true;
@@ -80,13 +80,13 @@ static void release(struct look *looks, size_t count)
             looks[i].row->held = false;
 }
 
-static void take(struct meter *meter, const struct limiter_request *request,
+static void take(struct limiter_state *state, const struct limiter_request *request,
                  int64_t now_ms)
 {
     if (request->is_window)
-        window_count(&meter->window, request->cost, now_ms);
+        window_count(&state->window, request->cost, now_ms);
     else
-        (void)bucket_take(&meter->bucket, request->cost);
+        (void)bucket_take(&state->bucket, request->cost);
 }
 
 /* Effect i of a work. A latch that is renewed only because it stands remains whose it
@@ -97,12 +97,12 @@ static void apply(const struct limiter_request *request, const struct work *work
     const struct limiter_effect *effect = &work->effects[i];
     struct look *look = &work->looks[i];
     if (effect->takes)
-        take(&look->meter, request, now_ms);
+        take(&look->state, request, now_ms);
     if (effect->brakes)
-        window_brake(&look->meter.window);
+        window_brake(&look->state.window);
     if (effect->latches) {
-        look->meter.latch_end_ms = now_ms + request->latch_ms;
-        look->meter.own = look->meter.own || !work->outcomes[i].fits;
+        look->state.latch_end_ms = now_ms + request->latch_ms;
+        look->state.own = look->state.own || !work->outcomes[i].fits;
     }
     look->write = look->write || effect->takes || effect->latches ||
                   (effect->brakes && look->row != NULL);
@@ -123,7 +123,7 @@ static void write_back(struct memory *memory, const struct limiter_request *requ
     for (size_t i = 0; i < count; i++) {
         if (!looks[i].write)
             continue;
-        rows_write(looks[i].row, &requests[i], &looks[i].meter);
+        rows_write(looks[i].row, &requests[i], &looks[i].state);
         memory->changes++;
     }
 }
@@ -136,7 +136,7 @@ static enum status charge(struct memory *memory, const struct limiter_request *r
     bool placed = true;
     for (size_t i = 0; i < count; i++) {
         look_at(memory, &requests[i], now_ms, &work->looks[i]);
-        work->outcomes[i] = rows_outcome(&work->looks[i].meter, &requests[i], now_ms);
+        work->outcomes[i] = rows_outcome(&work->looks[i].state, &requests[i], now_ms);
     }
     limiter_request_settle(requests, count, work->outcomes, mode, work->effects);
     for (size_t i = 0; i < count && mode != CHARGE_PEEK && placed; i++) {
@@ -170,24 +170,24 @@ enum status memory_charge(struct memory *memory, const struct limiter_request *r
     return status;
 }
 
-/* What is to be changed in a meter; false: nothing. */
+/* What is to be changed in a state; false: nothing. */
 static bool amend(const struct limiter_request *request, enum amend what, int64_t now_ms,
                   struct look *look)
 {
-    struct meter *meter = &look->meter;
+    struct limiter_state *state = &look->state;
     switch (what) {
     case AMEND_RESET:
-        meter->bucket =
-            request->is_window ? meter->bucket : bucket_full(&request->rate, now_ms);
-        window_empty(&meter->window);
-        meter->latch_end_ms = 0;
+        state->bucket =
+            request->is_window ? state->bucket : bucket_full(&request->rate, now_ms);
+        window_empty(&state->window);
+        state->latch_end_ms = 0;
         return look->row != NULL;
     case AMEND_UNLATCH:
-        meter->latch_end_ms = 0;
+        state->latch_end_ms = 0;
         return look->row != NULL;
     case AMEND_TEACH:
         if (request->is_window)
-            window_teach(&meter->window, request->cost, now_ms);
+            window_teach(&state->window, request->cost, now_ms);
         return request->is_window && (request->cost > 0 || look->row != NULL);
     }
     return false;
@@ -232,23 +232,23 @@ void memory_recall(struct memory *memory, const struct limiter_request *requests
         out_own_ms[i] = 0;
         if (row == NULL || !row->own)
             continue;
-        struct meter meter = rows_read(row, &requests[i], now_ms);
-        out_own_ms[i] = rows_outcome(&meter, &requests[i], now_ms).latch_ms;
+        struct limiter_state state = rows_read(row, &requests[i], now_ms);
+        out_own_ms[i] = rows_outcome(&state, &requests[i], now_ms).latch_ms;
     }
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 
 /* True when a sight is new. A latch that the shared store has not heard of stays. */
 static bool see(const struct limiter_request *request, const struct sight *sight,
-                int64_t now_ms, struct meter *meter)
+                int64_t now_ms, struct limiter_state *state)
 {
-    struct window *window = &meter->window;
+    struct window *window = &state->window;
     bool changed = false;
-    if (!meter->own || sight->told) {
+    if (!state->own || sight->told) {
         int64_t end_ms = sight->latch_ms > 0 ? now_ms + sight->latch_ms : 0;
-        changed = meter->own || end_ms > 0 || meter->latch_end_ms > 0;
-        meter->latch_end_ms = end_ms;
-        meter->own = false;
+        changed = state->own || end_ms > 0 || state->latch_end_ms > 0;
+        state->latch_end_ms = end_ms;
+        state->own = false;
     }
     int64_t usual = window->past_count == 1 ? window->past[0].copies : 0;
     if (request->is_window && (window->past_count > 1 || usual != sight->copies)) {
@@ -268,7 +268,7 @@ void memory_mirror(struct memory *memory, const struct limiter_request *requests
         if (requests[i].latch_ms == 0 && !requests[i].is_window)
             continue;
         look_at(memory, &requests[i], now_ms, &look);
-        look.write = see(&requests[i], &sights[i], now_ms, &look.meter);
+        look.write = see(&requests[i], &sights[i], now_ms, &look.state);
         if (find_place(memory, &requests[i], now_ms, &look)) /* else it is not mirrored */
             write_back(memory, &requests[i], 1, &look);
         release(&look, 1);
@@ -311,14 +311,14 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
 void memory_import(struct memory *memory, const struct memory_record *record,
                    int64_t now_ms)
 {
-    struct look look = {.meter = record->meter, .write = true};
+    struct look look = {.state = record->state, .write = true};
     const struct limiter_request *request = &record->request;
     assert(request->is_window ? surge_is_valid(&request->surge)
                               : rate_is_valid(&request->rate));
     (void)pthread_mutex_lock(&memory->mutex);
     look.row = table_find(table_of(memory, request), &request->id);
     if (find_place(memory, request, now_ms, &look))
-        rows_write(look.row, request, &record->meter);
+        rows_write(look.row, request, &record->state);
     release(&look, 1);
     (void)pthread_mutex_unlock(&memory->mutex);
 }

@@ -18,7 +18,7 @@ enum {
  */
 struct memory_record {
     struct limiter_request request;
-    struct meter meter;
+    struct limiter_state state;
 };
 
 /* What the shared store was seen to have of a request. */

@@ -47,42 +47,42 @@ static bool lies_ahead(const struct window *window, int64_t now_ms)
 
 /* A latch never stands longer than its rule sets it for. A rule without one sees none,
  * and leaves alone what it finds. */
-static void clamp(struct meter *meter, const struct limiter_request *request,
+static void clamp(struct limiter_state *state, const struct limiter_request *request,
                   int64_t now_ms)
 {
     int64_t most = now_ms + (request->latch_ms > 0 ? request->latch_ms : latch_max_ms);
-    if (meter->latch_end_ms > most) {
-        meter->latch_end_ms = most;
-        meter->healed = true;
+    if (state->latch_end_ms > most) {
+        state->latch_end_ms = most;
+        state->healed = true;
     }
 }
 
-struct meter rows_read(const struct row *row, const struct limiter_request *request,
-                       int64_t now_ms)
+struct limiter_state rows_read(const struct row *row,
+                               const struct limiter_request *request, int64_t now_ms)
 {
-    struct meter meter = {0};
+    struct limiter_state state = {0};
     if (row != NULL && row->latch_end_ms > now_ms) {
-        meter.latch_end_ms = row->latch_end_ms;
-        meter.own = row->own;
+        state.latch_end_ms = row->latch_end_ms;
+        state.own = row->own;
     }
     if (request->is_window) {
         if (row != NULL)
-            meter.window = unpack(window_of(row));
-        meter.healed = lies_ahead(&meter.window, now_ms);
-        window_roll(&meter.window, &request->surge, now_ms);
+            state.window = unpack(window_of(row));
+        state.healed = lies_ahead(&state.window, now_ms);
+        window_roll(&state.window, &request->surge, now_ms);
     } else if (row == NULL) {
-        meter.bucket = bucket_full(&request->rate, now_ms);
+        state.bucket = bucket_full(&request->rate, now_ms);
     } else {
         const struct bucket_row *bucket = bucket_of(row);
         /* Another period than the row's when nodes was changed: its rest has another
          * unit and is dropped. */
         int64_t rest = bucket->period_ms == request->rate.period_ms ? bucket->rest : 0;
-        meter.bucket = (struct bucket){bucket->level, rest, bucket->stamp_ms};
-        meter.healed = bucket->stamp_ms > now_ms;
-        bucket_refill(&meter.bucket, &request->rate, now_ms);
+        state.bucket = (struct bucket){bucket->level, rest, bucket->stamp_ms};
+        state.healed = bucket->stamp_ms > now_ms;
+        bucket_refill(&state.bucket, &request->rate, now_ms);
     }
-    clamp(&meter, request, now_ms);
-    return meter;
+    clamp(&state, request, now_ms);
+    return state;
 }
 
 /* What all relays together may hold, if the others have as much of a past. */
@@ -99,19 +99,19 @@ static int64_t whole_size(const struct window *window,
     return window_size(&whole, &surge);
 }
 
-struct charge_outcome rows_outcome(const struct meter *meter,
+struct charge_outcome rows_outcome(const struct limiter_state *state,
                                    const struct limiter_request *request, int64_t now_ms)
 {
-    struct charge_outcome outcome = {.left = meter->bucket.level,
+    struct charge_outcome outcome = {.left = state->bucket.level,
                                      .burst = request->rate.burst};
     if (request->is_window) {
-        outcome.left = window_left(&meter->window, &request->surge);
-        outcome.burst = window_size(&meter->window, &request->surge);
+        outcome.left = window_left(&state->window, &request->surge);
+        outcome.burst = window_size(&state->window, &request->surge);
         if (request->nodes > 0)
-            outcome.whole = whole_size(&meter->window, request);
+            outcome.whole = whole_size(&state->window, request);
     }
-    if (request->latch_ms > 0 && meter->latch_end_ms > 0)
-        outcome.latch_ms = meter->latch_end_ms - now_ms;
+    if (request->latch_ms > 0 && state->latch_end_ms > 0)
+        outcome.latch_ms = state->latch_end_ms - now_ms;
     outcome.fits = request->cost <= outcome.left;
     return outcome;
 }
@@ -145,17 +145,17 @@ static void write_window(struct window_row *row, const struct surge *surge,
 }
 
 void rows_write(struct row *row, const struct limiter_request *request,
-                const struct meter *meter)
+                const struct limiter_state *state)
 {
     void *whole = row;
     row->id = request->id;
-    row->latch_end_ms = meter->latch_end_ms;
-    row->own = meter->own;
+    row->latch_end_ms = state->latch_end_ms;
+    row->own = state->own;
     row->used = true;
     if (request->is_window)
-        write_window(whole, &request->surge, &meter->window);
+        write_window(whole, &request->surge, &state->window);
     else
-        write_bucket(whole, &request->rate, &meter->bucket);
+        write_bucket(whole, &request->rate, &state->bucket);
 }
 
 struct limiter_request rows_request(const struct row *row, bool is_window)
@@ -182,22 +182,22 @@ static struct loss loss_of(int64_t part, int64_t since_ms, int64_t latch_left_ms
 struct loss rows_bucket_loss(const struct row *row, int64_t now_ms)
 {
     struct limiter_request request = rows_request(row, false);
-    struct meter meter = rows_read(row, &request, now_ms);
-    int64_t missing = request.rate.burst - meter.bucket.level;
+    struct limiter_state state = rows_read(row, &request, now_ms);
+    int64_t missing = request.rate.burst - state.bucket.level;
     int64_t part = missing > 0 ? 1 + missing * PART / request.rate.burst : 0;
-    return loss_of(part, bucket_of(row)->stamp_ms, meter.latch_end_ms - now_ms);
+    return loss_of(part, bucket_of(row)->stamp_ms, state.latch_end_ms - now_ms);
 }
 
 struct loss rows_window_loss(const struct row *row, int64_t now_ms)
 {
     struct limiter_request request = rows_request(row, true);
-    struct meter meter = rows_read(row, &request, now_ms);
-    const struct window *window = &meter.window;
+    struct limiter_state state = rows_read(row, &request, now_ms);
+    const struct window *window = &state.window;
     int64_t size = window_size(window, &request.surge);
     int64_t part = 0;
     if (window_is_open(window))
         part = window->copies < size ? 1 + window->copies * PART / size : 1 + PART;
     if (window->past_count > 0 && part < PART / 2)
         part = PART / 2;
-    return loss_of(part, window->start_ms, meter.latch_end_ms - now_ms);
+    return loss_of(part, window->start_ms, state.latch_end_ms - now_ms);
 }

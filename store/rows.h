@@ -23,7 +23,7 @@ struct window_row {
 };
 
 /* What a row says, at one instant. */
-struct meter {
+struct limiter_state {
     struct bucket bucket; /* of a bucket, refilled */
     struct window window; /* of a window, rolled */
     int64_t latch_end_ms; /* 0: none stands */
@@ -32,15 +32,15 @@ struct meter {
 };
 
 /* What the row of a request says at now_ms; NULL: a full bucket, or an unused window. */
-struct meter rows_read(const struct row *row, const struct limiter_request *request,
-                       int64_t now_ms);
+struct limiter_state rows_read(const struct row *row,
+                               const struct limiter_request *request, int64_t now_ms);
 
 /* What is left, what it holds at most, for how long it is latched. */
-struct charge_outcome rows_outcome(const struct meter *meter,
+struct charge_outcome rows_outcome(const struct limiter_state *state,
                                    const struct limiter_request *request, int64_t now_ms);
 
 void rows_write(struct row *row, const struct limiter_request *request,
-                const struct meter *meter);
+                const struct limiter_state *state);
 
 /* Rate or surge as the row has it, and its id. */
 struct limiter_request rows_request(const struct row *row, bool is_window);

@@ -10,8 +10,8 @@ struct script_text {
     const char *sha1;
 };
 
-extern const struct script_text scripts_charge; /* meter.lua and charge.lua */
-extern const struct script_text scripts_amend;  /* meter.lua and amend.lua */
+extern const struct script_text scripts_charge; /* limiter_state.lua and charge.lua */
+extern const struct script_text scripts_amend;  /* limiter_state.lua and amend.lua */
 extern const struct script_text scripts_change; /* change.lua */
 extern const struct script_text scripts_read;   /* read.lua */
 

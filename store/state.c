@@ -60,7 +60,7 @@ static void add_numbers(struct text *text, const int64_t *numbers, size_t count)
 
 static void add_window(struct text *text, const struct memory_record *record)
 {
-    const struct window *window = &record->meter.window;
+    const struct window *window = &record->state.window;
     const struct surge *surge = &record->request.surge;
     const int64_t numbers[WINDOW_FIELDS] = {
         window->start_ms, window->copies, surge->factor, surge->floor,
@@ -75,7 +75,7 @@ static void add_window(struct text *text, const struct memory_record *record)
 
 static void add_bucket(struct text *text, const struct memory_record *record)
 {
-    const struct bucket *bucket = &record->meter.bucket;
+    const struct bucket *bucket = &record->state.bucket;
     const struct rate *rate = &record->request.rate;
     const int64_t numbers[BUCKET_FIELDS] = {bucket->level,    bucket->rest,
                                             bucket->stamp_ms, rate->tokens,
@@ -91,9 +91,9 @@ static void add_record(struct text *text, const struct memory_record *record,
         add_window(text, record);
     else
         add_bucket(text, record);
-    if (record->meter.latch_end_ms > now_ms)
-        text_printf(text, " %s %" PRId64, record->meter.own ? "own" : "latch",
-                    record->meter.latch_end_ms);
+    if (record->state.latch_end_ms > now_ms)
+        text_printf(text, " %s %" PRId64, record->state.own ? "own" : "latch",
+                    record->state.latch_end_ms);
     text_add(text, "\n", 1);
 }
 
@@ -258,7 +258,7 @@ static const char *parse_bucket(const char *line, struct memory_record *out)
     const char *at = parse_numbers(line, BUCKET_FIELDS, &out->request.id, fields);
     if (at == NULL)
         return NULL;
-    out->meter.bucket = (struct bucket){fields[0], fields[1], fields[2]};
+    out->state.bucket = (struct bucket){fields[0], fields[1], fields[2]};
     out->request.rate = (struct rate){fields[3], fields[4], fields[5]};
     bool valid = rate_is_valid(&out->request.rate) &&
                  fields[0] <= out->request.rate.burst &&
@@ -269,7 +269,7 @@ static const char *parse_bucket(const char *line, struct memory_record *out)
 static const char *parse_window(const char *line, struct memory_record *out)
 {
     int64_t fields[WINDOW_FIELDS];
-    struct window *window = &out->meter.window;
+    struct window *window = &out->state.window;
     const char *at = parse_numbers(line + sizeof window_word - 1, WINDOW_FIELDS,
                                    &out->request.id, fields);
     if (at == NULL)
@@ -299,10 +299,10 @@ static const char *parse_latch(const char *at, struct memory_record *out)
 {
     static const char own[] = " own ", latch[] = " latch ";
     if (at != NULL && strncmp(at, own, sizeof own - 1) == 0) {
-        out->meter.own = true;
-        at = parse_number(at + sizeof own - 1, &out->meter.latch_end_ms);
+        out->state.own = true;
+        at = parse_number(at + sizeof own - 1, &out->state.latch_end_ms);
     } else if (at != NULL && strncmp(at, latch, sizeof latch - 1) == 0) {
-        at = parse_number(at + sizeof latch - 1, &out->meter.latch_end_ms);
+        at = parse_number(at + sizeof latch - 1, &out->state.latch_end_ms);
     }
     return at != NULL && *at == '\n' ? at + 1 : NULL;
 }

@@ -138,18 +138,18 @@ static void step_scene(void *context, const struct scene_step *step, const char 
 }
 
 /* What Redis has stored, brought to the present. */
-static struct meter meter_of(const char *value, const struct limiter_request *request,
-                             int64_t at_ms)
+static struct limiter_state state_of(const char *value,
+                                     const struct limiter_request *request, int64_t at_ms)
 {
-    struct meter meter = {0};
+    struct limiter_state state = {0};
     if (request->is_window) {
-        struct window *window = &meter.window;
+        struct window *window = &state.window;
         window->braked = value[0] == 'W';
         value += strlen("w");
         window->start_ms = vectors_number(&value);
         window->copies = vectors_number(&value);
         window->taught = vectors_number(&value);
-        meter.latch_end_ms = vectors_number(&value);
+        state.latch_end_ms = vectors_number(&value);
         while (*value == ' ') {
             struct window_past *past = &window->past[window->past_count++];
             past->end_ms = vectors_number(&value);
@@ -159,15 +159,15 @@ static struct meter meter_of(const char *value, const struct limiter_request *re
         window_roll(window, &request->surge, at_ms);
         window->start_ms = window_is_open(window) ? window->start_ms : 0;
     } else {
-        meter.bucket.level = vectors_number(&value);
-        meter.bucket.rest = vectors_number(&value);
-        meter.bucket.stamp_ms = vectors_number(&value);
+        state.bucket.level = vectors_number(&value);
+        state.bucket.rest = vectors_number(&value);
+        state.bucket.stamp_ms = vectors_number(&value);
         if (*value == ' ')
-            meter.latch_end_ms = vectors_number(&value);
-        bucket_refill(&meter.bucket, &request->rate, at_ms);
+            state.latch_end_ms = vectors_number(&value);
+        bucket_refill(&state.bucket, &request->rate, at_ms);
     }
-    meter.latch_end_ms = meter.latch_end_ms > at_ms ? meter.latch_end_ms : 0;
-    return meter;
+    state.latch_end_ms = state.latch_end_ms > at_ms ? state.latch_end_ms : 0;
+    return state;
 }
 
 static void kept_scene(void *context, const struct scene_step *step,
@@ -186,15 +186,15 @@ static void kept_scene(void *context, const struct scene_step *step,
     ck_assert_msg((found != NULL) == (ttl_ms > 0), "%s: %s", where, charge->subject);
     if (found == NULL)
         return;
-    struct meter wanted = meter_of(value, &request, step->at_ms);
-    int64_t latch_ms = found->meter.latch_end_ms;
+    struct limiter_state wanted = state_of(value, &request, step->at_ms);
+    int64_t latch_ms = found->state.latch_end_ms;
     ck_assert_msg((latch_ms > step->at_ms ? latch_ms : 0) == wanted.latch_end_ms,
                   "%s: latch %" PRId64, where, latch_ms);
     if (request.is_window)
-        vectors_same_window(&found->meter.window, &wanted.window, where);
+        vectors_same_window(&found->state.window, &wanted.window, where);
     else
-        ck_assert_msg(found->meter.bucket.level == wanted.bucket.level &&
-                          found->meter.bucket.rest == wanted.bucket.rest,
+        ck_assert_msg(found->state.bucket.level == wanted.bucket.level &&
+                          found->state.bucket.rest == wanted.bucket.rest,
                       "%s: %s", where, charge->subject);
 }
 
