@@ -21,7 +21,7 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "control/control.h"
-#include "daemon/kin.h"
+#include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
 #include "daemon/watch.h"
@@ -207,7 +207,7 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     if (status == STATUS_OK)
         status = open_store(daemon, settings, error);
     if (status == STATUS_OK)
-        status = kin_check_key(&daemon->engine, settings, error);
+        status = peers_check_key(&daemon->engine, settings, error);
     if (status == STATUS_OK)
         status = make_parts(daemon, settings, error);
     if (status != STATUS_OK)

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/kin.h"
+#include "daemon/peers.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/notices.h"
@@ -32,7 +32,7 @@ struct watch {
     struct actions *actions;
     const char *host;
     bool alone; /* nobody else can use the store */
-    struct kin kin;
+    struct peers peers;
 };
 
 static int64_t soon(void)
@@ -85,7 +85,7 @@ static void claim_name(struct watch *watch)
 {
     if (!watch->alone)
         actions_set_names(watch->actions,
-                          kin_claim(&watch->kin, watch->engine, clock_wall_ms()));
+                          peers_claim(&watch->peers, watch->engine, clock_wall_ms()));
 }
 
 static void *run_quick(void *argument)
@@ -94,7 +94,7 @@ static void *run_quick(void *argument)
     struct engine *engine = watch->engine;
     for (unsigned tick = 0;; tick++) {
         watch_brakes(engine);
-        if (tick % (KIN_CLAIM_SECONDS * TICKS_PER_SECOND) == 0)
+        if (tick % (PEERS_CLAIM_SECONDS * TICKS_PER_SECOND) == 0)
             claim_name(watch);
         if (tick % TICKS_PER_SECOND == 0) {
             watch_flush(engine);
@@ -216,7 +216,7 @@ static void *run_slow(void *argument)
             expire(watch, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
             prune(engine, settings);
-            kin_compare_rules(engine, settings, watch->host, clock_wall_ms());
+            peers_compare_rules(engine, settings, watch->host, clock_wall_ms());
         }
         snapshot_unref(snapshot);
         pause_ms(1000);
@@ -288,7 +288,7 @@ enum status watch_start(struct engine *engine, struct actions *actions, const ch
     watch = (struct watch){.engine = engine, .actions = actions, .host = host};
     watch.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
     snapshot_unref(snapshot);
-    kin_init(&watch.kin, host);
+    peers_init(&watch.peers, host);
     claim_name(&watch);
     enum status status = start(run_quick, &watch, error);
     if (status == STATUS_OK)

@@ -1,5 +1,5 @@
 /* Who else is there under our name. */
-#include "daemon/kin.h"
+#include "daemon/peers.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "../support/either_store.h"
 
-enum { STEP_MS = KIN_CLAIM_SECONDS * 1000 };
+enum { STEP_MS = PEERS_CLAIM_SECONDS * 1000 };
 
 static struct engine engine;
 static int64_t now_ms;
@@ -22,9 +22,9 @@ static void setup(void)
     now_ms = INT64_C(1795291814000);
 }
 
-static enum actions_names claim(struct kin *kin)
+static enum actions_names claim(struct peers *peers)
 {
-    return kin_claim(kin, &engine, now_ms);
+    return peers_claim(peers, &engine, now_ms);
 }
 
 static void write_claim(const char *place, long pid, int64_t at_ms)
@@ -46,25 +46,25 @@ static long dead_pid(void)
     return child;
 }
 
-START_TEST(kin_alone_owns_its_name)
+START_TEST(peers_alone_owns_its_name)
 {
-    struct kin kin;
-    struct kin other;
-    kin_init(&kin, "relay1");
-    kin_init(&other, "relay2");
+    struct peers peers;
+    struct peers other;
+    peers_init(&peers, "relay1");
+    peers_init(&other, "relay2");
     for (int i = 0; i < 5; i++, now_ms += STEP_MS) {
-        ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+        ck_assert_int_eq(claim(&peers), ACTIONS_NAMES_OWN);
         ck_assert_int_eq(claim(&other), ACTIONS_NAMES_OWN);
     }
 }
 END_TEST
 
-START_TEST(kin_of_one_name_see_each_other)
+START_TEST(peers_of_one_name_see_each_other)
 {
-    struct kin first;
-    struct kin second;
-    kin_init(&first, "relay1");
-    kin_init(&second, "relay1");
+    struct peers first;
+    struct peers second;
+    peers_init(&first, "relay1");
+    peers_init(&second, "relay1");
     ck_assert_int_eq(claim(&first), ACTIONS_NAMES_OWN);
     now_ms += STEP_MS / 2;
     ck_assert_int_eq(claim(&second), ACTIONS_NAMES_DOUBTED);
@@ -79,28 +79,28 @@ START_TEST(kin_of_one_name_see_each_other)
 }
 END_TEST
 
-START_TEST(kin_does_not_fear_its_own_ghost)
+START_TEST(peers_does_not_fear_its_own_ghost)
 {
-    struct kin kin;
-    kin_init(&kin, "relay1");
-    ck_assert_str_ne(kin.place, "");
-    write_claim(kin.place, dead_pid(), now_ms);
-    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+    struct peers peers;
+    peers_init(&peers, "relay1");
+    ck_assert_str_ne(peers.place, "");
+    write_claim(peers.place, dead_pid(), now_ms);
+    ck_assert_int_eq(claim(&peers), ACTIONS_NAMES_OWN);
 }
 END_TEST
 
-START_TEST(kin_doubts_for_a_moment_what_it_can_not_see)
+START_TEST(peers_doubts_for_a_moment_what_it_can_not_see)
 {
-    struct kin kin;
-    kin_init(&kin, "relay1");
+    struct peers peers;
+    peers_init(&peers, "relay1");
     write_claim("0123456789abcdef0123456789abcdef", dead_pid(), now_ms - 1000);
-    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_DOUBTED);
+    ck_assert_int_eq(claim(&peers), ACTIONS_NAMES_DOUBTED);
     now_ms += 3 * STEP_MS;
-    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+    ck_assert_int_eq(claim(&peers), ACTIONS_NAMES_OWN);
 
-    kin_init(&kin, "relay1");
+    peers_init(&peers, "relay1");
     write_claim("0123456789abcdef0123456789abcdef", 1, now_ms - 4 * STEP_MS);
-    ck_assert_int_eq(claim(&kin), ACTIONS_NAMES_OWN);
+    ck_assert_int_eq(claim(&peers), ACTIONS_NAMES_OWN);
 }
 END_TEST
 
@@ -112,7 +112,7 @@ static const char *hash_of(const struct rule *rule)
     struct rule copy = *rule;
     const struct settings settings = {.policy = {.rules = &copy, .rule_count = 1}};
     rule_seal(&copy);
-    kin_compare_rules(&engine, &settings, "relay1", now_ms);
+    peers_compare_rules(&engine, &settings, "relay1", now_ms);
     ck_assert_int_eq(
         store_get(store, COLLECTION_META, "rules:relay1", either_soon(), &value),
         STATUS_OK);
@@ -121,7 +121,7 @@ static const char *hash_of(const struct rule *rule)
     return hash;
 }
 
-START_TEST(kin_rules_that_decide_otherwise_are_others)
+START_TEST(peers_rules_that_decide_otherwise_are_others)
 {
     char first[DIGEST_HEX_SIZE];
     struct element ann = {.kind = ELEMENT_LOGIN, .text = (char[]){"ann"}};
@@ -154,14 +154,14 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("kin");
-    TCase *cases = tcase_create("kin");
+    Suite *suite = suite_create("peers");
+    TCase *cases = tcase_create("peers");
     tcase_add_checked_fixture(cases, setup, either_close);
-    tcase_add_test(cases, kin_alone_owns_its_name);
-    tcase_add_test(cases, kin_of_one_name_see_each_other);
-    tcase_add_test(cases, kin_does_not_fear_its_own_ghost);
-    tcase_add_test(cases, kin_doubts_for_a_moment_what_it_can_not_see);
-    tcase_add_test(cases, kin_rules_that_decide_otherwise_are_others);
+    tcase_add_test(cases, peers_alone_owns_its_name);
+    tcase_add_test(cases, peers_of_one_name_see_each_other);
+    tcase_add_test(cases, peers_does_not_fear_its_own_ghost);
+    tcase_add_test(cases, peers_doubts_for_a_moment_what_it_can_not_see);
+    tcase_add_test(cases, peers_rules_that_decide_otherwise_are_others);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,7 +1,7 @@
 /* Documents in the store's META collection: "key", "rules:HOST" as "HASH MS", and
  * "relay:HOST" as "INSTANCE MS PLACE PID", written by who lives: so who finds another's
  * there after his own has a living namesake. */
-#include "daemon/kin.h"
+#include "daemon/peers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,15 +20,15 @@ enum {
     VALUE_SIZE = 120,
 };
 static const int64_t FRESH_MS = INT64_C(5) * 60 * 1000;
-static const int64_t CLAIM_MS = INT64_C(1000) * KIN_CLAIM_SECONDS;
+static const int64_t CLAIM_MS = INT64_C(1000) * PEERS_CLAIM_SECONDS;
 
 static int64_t soon(void)
 {
     return clock_monotonic_us() + STORE_MS * INT64_C(1000);
 }
 
-enum status kin_check_key(struct engine *engine, const struct settings *settings,
-                          struct error *error)
+enum status peers_check_key(struct engine *engine, const struct settings *settings,
+                            struct error *error)
 {
     static const char what[] = "the key's fingerprint";
     char ours[DIGEST_HEX_SIZE];
@@ -122,8 +122,8 @@ static enum status compare(void *context, const char *id, const char *value)
     return STATUS_OK;
 }
 
-void kin_compare_rules(struct engine *engine, const struct settings *settings,
-                       const char *host, int64_t now_ms)
+void peers_compare_rules(struct engine *engine, const struct settings *settings,
+                         const char *host, int64_t now_ms)
 {
     char hash[DIGEST_HEX_SIZE];
     char id[256];
@@ -164,12 +164,12 @@ static void find_place(char out_place[DIGEST_HEX_SIZE])
     digest_hex(&no_secret, text, strlen(text), out_place);
 }
 
-void kin_init(struct kin *kin, const char *host)
+void peers_init(struct peers *peers, const char *host)
 {
-    *kin = (struct kin){0};
-    (void)snprintf(kin->host, sizeof kin->host, "%s", host);
-    digest_random_id(kin->instance);
-    find_place(kin->place);
+    *peers = (struct peers){0};
+    (void)snprintf(peers->host, sizeof peers->host, "%s", host);
+    digest_random_id(peers->instance);
+    find_place(peers->place);
 }
 
 struct claim {
@@ -180,54 +180,54 @@ struct claim {
 };
 
 /* Ours from before a crash, most likely: that process is no more. */
-static bool is_dead(const struct kin *kin, const struct claim *claim)
+static bool is_dead(const struct peers *peers, const struct claim *claim)
 {
-    return kin->place[0] != '\0' && strcmp(claim->place, kin->place) == 0 &&
+    return peers->place[0] != '\0' && strcmp(claim->place, peers->place) == 0 &&
            claim->pid > 1 && kill((pid_t)claim->pid, 0) != 0 && errno == ESRCH;
 }
 
 /* Before our first claim nobody knows whether who was here lives; soon after it we know.
  */
-static void take_claim(struct kin *kin, const char *value, int64_t now_ms)
+static void take_claim(struct peers *peers, const char *value, int64_t now_ms)
 {
     struct claim claim;
     /* NOLINTNEXTLINE(cert-err34-c): saturates */
     if (sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f] %ld", claim.instance,
                &claim.at_ms, claim.place, &claim.pid) != 4 ||
-        strcmp(claim.instance, kin->instance) == 0 || is_dead(kin, &claim))
+        strcmp(claim.instance, peers->instance) == 0 || is_dead(peers, &claim))
         return;
-    if (!kin->claimed && claim.at_ms > now_ms - 4 * CLAIM_MS)
-        kin->doubted_until_ms = now_ms + 3 * CLAIM_MS;
-    if (!kin->claimed)
+    if (!peers->claimed && claim.at_ms > now_ms - 4 * CLAIM_MS)
+        peers->doubted_until_ms = now_ms + 3 * CLAIM_MS;
+    if (!peers->claimed)
         return;
-    kin->shared_until_ms = now_ms + FRESH_MS;
+    peers->shared_until_ms = now_ms + FRESH_MS;
     log_throttled(SEVERITY_WARNING,
                   "another relay that shares our store is called %s, too: give each a "
                   "host name of its own. Until then records of held mail stay when their "
                   "message is gone",
-                  kin->host);
+                  peers->host);
 }
 
-enum actions_names kin_claim(struct kin *kin, struct engine *engine, int64_t now_ms)
+enum actions_names peers_claim(struct peers *peers, struct engine *engine, int64_t now_ms)
 {
     char id[256];
     char value[VALUE_SIZE];
     char *theirs = NULL;
     const struct change change = {
         .collection = COLLECTION_META, .id = id, .check = false, .value = value};
-    (void)snprintf(id, sizeof id, "relay:%.240s", kin->host);
-    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s %ld", kin->instance, now_ms,
-                   kin->place[0] == '\0' ? "0" : kin->place, (long)getpid());
+    (void)snprintf(id, sizeof id, "relay:%.240s", peers->host);
+    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s %ld", peers->instance, now_ms,
+                   peers->place[0] == '\0' ? "0" : peers->place, (long)getpid());
     enum status status = store_get(engine->store, COLLECTION_META, id, soon(), &theirs);
     if (status == STATUS_OK)
-        take_claim(kin, theirs, now_ms);
+        take_claim(peers, theirs, now_ms);
     free(theirs);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         status = store_change(engine->store, &change, 1, soon());
     if (status == STATUS_OK)
-        kin->claimed = true;
-    if (now_ms < kin->shared_until_ms)
+        peers->claimed = true;
+    if (now_ms < peers->shared_until_ms)
         return ACTIONS_NAMES_SHARED;
-    return kin->claimed && now_ms >= kin->doubted_until_ms ? ACTIONS_NAMES_OWN
-                                                           : ACTIONS_NAMES_DOUBTED;
+    return peers->claimed && now_ms >= peers->doubted_until_ms ? ACTIONS_NAMES_OWN
+                                                               : ACTIONS_NAMES_DOUBTED;
 }
