@@ -11,7 +11,7 @@
 #include "quarantine/ledger.h"
 
 struct place {
-    char open_id[TALLY_ID_SIZE]; /* "": the place is free */
+    char open_id[PENDING_COUNTS_ID_SIZE]; /* "": the place is free */
     char incident[DIGEST_ID_SIZE];
     int64_t waiting; /* holds that nobody has decided about */
     struct part {

@@ -10,7 +10,7 @@
 
 #include "base/digest.h"
 #include "quarantine/parties.h"
-#include "quarantine/tally.h"
+#include "quarantine/pending_counts.h"
 
 struct backlog;
 
@@ -23,7 +23,8 @@ enum {
 
 /* A hold that the store has not taken yet. Owns what it points to. */
 struct late {
-    char open_id[TALLY_ID_SIZE]; /* where its incident is as long as it is open */
+    char
+        open_id[PENDING_COUNTS_ID_SIZE]; /* where its incident is as long as it is open */
     char id[DIGEST_ID_SIZE];
     char incident[DIGEST_ID_SIZE];
     json_t *hold;  /* the record */

@@ -11,8 +11,9 @@
 #include "quarantine/ledger_parts.h"
 #include "quarantine/mark.h"
 
-/* Of refused and deferred mail; past them a key's part goes to its rule's TALLY_MANY, so
- * that senders that nobody has seen before can't fill the store. */
+/* Of refused and deferred mail; past them a key's part goes to its rule's
+ * PENDING_COUNTS_MANY, so that senders that nobody has seen before can't fill the store.
+ */
 enum { OPEN_COUNTED_MAX = 2000 };
 
 /* A flood need not ask for each message whether its incident is full still: it is, unless
@@ -25,11 +26,11 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
     struct ledger *ledger = calloc(1, sizeof *ledger);
     if (ledger == NULL)
         return NULL;
-    ledger->tally = tally_new(key);
+    ledger->counts = pending_counts_new(key);
     ledger->backlog = backlog_new();
     ledger->parties = parties_new();
     ledger->look = look_new();
-    if (ledger->tally == NULL || ledger->backlog == NULL || ledger->parties == NULL ||
+    if (ledger->counts == NULL || ledger->backlog == NULL || ledger->parties == NULL ||
         ledger->look == NULL) {
         ledger_free(ledger);
         return NULL;
@@ -48,7 +49,7 @@ void ledger_free(struct ledger *ledger)
 {
     if (ledger == NULL)
         return;
-    tally_free(ledger->tally);
+    pending_counts_free(ledger->counts);
     backlog_free(ledger->backlog);
     parties_free(ledger->parties);
     look_free(ledger->look);
@@ -127,7 +128,7 @@ struct holding {
     struct party party;
     struct party_caps caps;
     int64_t own; /* what of its party waits in the incident, when that is full of it */
-    char open_id[TALLY_ID_SIZE];
+    char open_id[PENDING_COUNTS_ID_SIZE];
     bool whatever; /* no cap applies */
     bool late;     /* the store does not answer */
     int64_t deadline_us;
@@ -322,10 +323,11 @@ static void count_stopped(struct holding *holding)
 {
     char incident[DIGEST_ID_SIZE];
     struct hold *out = holding->out;
-    struct tally *tally = holding->ledger->tally;
-    tally_add(tally, holding->event, out->result == HOLD_INCIDENT_FULL, incident);
+    struct pending_counts *counts = holding->ledger->counts;
+    pending_counts_add(counts, holding->event, out->result == HOLD_INCIDENT_FULL,
+                       incident);
     if (out->incident[0] != '\0')
-        tally_learn(tally, holding->open_id, out->incident);
+        pending_counts_learn(counts, holding->open_id, out->incident);
     else
         (void)snprintf(out->incident, sizeof out->incident, "%s",
                        incident[0] == '\0' ? "-" : incident);
@@ -334,8 +336,9 @@ static void count_stopped(struct holding *holding)
 /* Whether this process saw the incident full of the same party just now. */
 static bool was_full(struct holding *holding)
 {
-    if (!tally_is_full(holding->ledger->tally, holding->open_id, holding->party.own,
-                       holding->event->now_ms, FULL_TRUSTED_MS, holding->out->incident))
+    if (!pending_counts_is_full(holding->ledger->counts, holding->open_id,
+                                holding->party.own, holding->event->now_ms,
+                                FULL_TRUSTED_MS, holding->out->incident))
         return false;
     holding->out->result = HOLD_INCIDENT_FULL;
     return true;
@@ -472,7 +475,8 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
                                        .proven = event->proven};
     if (event->tell && !event->pulled)
         mark_seal(&ledger->key, out->id, event->identity, event->sender, out->tell);
-    tally_format_id(&ledger->key, event->fingerprint, event->subject, holding.open_id);
+    pending_counts_format_id(&ledger->key, event->fingerprint, event->subject,
+                             holding.open_id);
     if (was_full(&holding)) {
         count_stopped(&holding);
         return;
@@ -483,7 +487,8 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
         return;
     count_stopped(&holding);
     if (sure && out->result == HOLD_INCIDENT_FULL)
-        tally_note_full(ledger->tally, holding.open_id, holding.party.own, event->now_ms);
+        pending_counts_note_full(ledger->counts, holding.open_id, holding.party.own,
+                                 event->now_ms);
 }
 
 bool ledger_take_unrecorded(struct ledger *ledger)
@@ -496,40 +501,43 @@ bool ledger_take_unrecorded(struct ledger *ledger)
 void ledger_count(struct ledger *ledger, const struct event *event,
                   char out_incident[DIGEST_ID_SIZE])
 {
-    tally_add(ledger->tally, event, event->action != ACTION_DEFER, out_incident);
+    pending_counts_add(ledger->counts, event, event->action != ACTION_DEFER,
+                       out_incident);
 }
 
 /* One key's part on its way into the store. */
 struct entry {
     struct stop stop;
-    char open_id[TALLY_ID_SIZE];
+    char open_id[PENDING_COUNTS_ID_SIZE];
     char incident[DIGEST_ID_SIZE];
 };
 
-static void make_entry(struct ledger *ledger, const struct tally_count *count, bool many,
-                       struct entry *out)
+static void make_entry(struct ledger *ledger, const struct pending_count *count,
+                       bool many, struct entry *out)
 {
-    *out = (struct entry){.stop = {.rule = count->rule,
-                                   .fingerprint = count->fingerprint,
-                                   .subject = many ? TALLY_MANY : count->subject,
-                                   .identity = many ? TALLY_MANY : count->identity,
-                                   .sender = "",
-                                   .host = ledger->host,
-                                   .limit = count->limit,
-                                   .before = count->before,
-                                   .lists = (const char *const *)count->lists,
-                                   .lists_named = many ? 0 : count->lists_named,
-                                   .list_count = many ? 0 : count->list_count,
-                                   .addressed = (const char *const *)count->addressed,
-                                   .addressed_named = many ? 0 : count->addressed_named,
-                                   .addressed_count = many ? 0 : count->addressed_count,
-                                   .refused = count->refused,
-                                   .deferred = count->deferred,
-                                   .reach = count->reach,
-                                   .copies = count->copies,
-                                   .first_ms = count->first_ms,
-                                   .last_ms = count->last_ms}};
-    tally_format_id(&ledger->key, count->fingerprint, out->stop.subject, out->open_id);
+    *out =
+        (struct entry){.stop = {.rule = count->rule,
+                                .fingerprint = count->fingerprint,
+                                .subject = many ? PENDING_COUNTS_MANY : count->subject,
+                                .identity = many ? PENDING_COUNTS_MANY : count->identity,
+                                .sender = "",
+                                .host = ledger->host,
+                                .limit = count->limit,
+                                .before = count->before,
+                                .lists = (const char *const *)count->lists,
+                                .lists_named = many ? 0 : count->lists_named,
+                                .list_count = many ? 0 : count->list_count,
+                                .addressed = (const char *const *)count->addressed,
+                                .addressed_named = many ? 0 : count->addressed_named,
+                                .addressed_count = many ? 0 : count->addressed_count,
+                                .refused = count->refused,
+                                .deferred = count->deferred,
+                                .reach = count->reach,
+                                .copies = count->copies,
+                                .first_ms = count->first_ms,
+                                .last_ms = count->last_ms}};
+    pending_counts_format_id(&ledger->key, count->fingerprint, out->stop.subject,
+                             out->open_id);
 }
 
 /* One attempt. LIMIT without room for one more incident that is open. */
@@ -543,7 +551,7 @@ static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t 
     if (status != STATUS_OK)
         return status;
     bool fresh = open.text == NULL;
-    if (fresh && *room == 0 && strcmp(entry->stop.subject, TALLY_MANY) != 0)
+    if (fresh && *room == 0 && strcmp(entry->stop.subject, PENDING_COUNTS_MANY) != 0)
         status = STATUS_LIMIT;
     if (status == STATUS_OK)
         status = add_stop(&entries, &open, &entry->stop, entry->incident);
@@ -556,7 +564,7 @@ static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t 
     return status;
 }
 
-static enum status write_count(struct ledger *ledger, const struct tally_count *count,
+static enum status write_count(struct ledger *ledger, const struct pending_count *count,
                                size_t *room, int64_t deadline_us)
 {
     struct entry entry;
@@ -564,13 +572,14 @@ static enum status write_count(struct ledger *ledger, const struct tally_count *
     make_entry(ledger, count, false, &entry);
     while (status == STATUS_CONFLICT && clock_left_ms(deadline_us) > 0) {
         status = try_entry(ledger, &entry, room, deadline_us);
-        if (status == STATUS_LIMIT && strcmp(entry.stop.subject, TALLY_MANY) != 0) {
+        if (status == STATUS_LIMIT &&
+            strcmp(entry.stop.subject, PENDING_COUNTS_MANY) != 0) {
             make_entry(ledger, count, true, &entry);
             status = STATUS_CONFLICT;
         }
     }
     if (status == STATUS_OK) {
-        tally_learn(ledger->tally, count->open_id, entry.incident);
+        pending_counts_learn(ledger->counts, count->open_id, entry.incident);
         return STATUS_OK;
     }
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
@@ -578,23 +587,24 @@ static enum status write_count(struct ledger *ledger, const struct tally_count *
 
 enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
 {
-    struct tally_count count;
+    struct pending_count count;
     size_t position = 0;
     size_t open;
     enum status late = ledger_flush_late(ledger, deadline_us);
-    if (late == STATUS_UNAVAILABLE || !tally_is_pending(ledger->tally))
+    if (late == STATUS_UNAVAILABLE || !pending_counts_is_pending(ledger->counts))
         return late;
     enum status result = store_count(ledger->store, COLLECTION_OPEN, deadline_us, &open);
     if (result != STATUS_OK)
         return result;
     size_t room = open < OPEN_COUNTED_MAX ? OPEN_COUNTED_MAX - open : 0;
-    while (result != STATUS_UNAVAILABLE && tally_take(ledger->tally, &position, &count)) {
+    while (result != STATUS_UNAVAILABLE &&
+           pending_counts_take(ledger->counts, &position, &count)) {
         enum status status = write_count(ledger, &count, &room, deadline_us);
         if (status != STATUS_OK) {
-            tally_return(ledger->tally, &count);
+            pending_counts_return(ledger->counts, &count);
             result = status;
         }
-        tally_count_clear(&count);
+        pending_count_clear(&count);
     }
     return result == STATUS_OK ? late : result;
 }

@@ -10,8 +10,8 @@
 #include "quarantine/ledger.h"
 #include "quarantine/look.h"
 #include "quarantine/parties.h"
+#include "quarantine/pending_counts.h"
 #include "quarantine/record.h"
-#include "quarantine/tally.h"
 
 enum { LEDGER_HOST_MAX = 100, LEDGER_ENTRIES_MAX = 3 };
 
@@ -19,7 +19,7 @@ struct ledger {
     struct store *store;
     struct digest_key key;
     char host[LEDGER_HOST_MAX];
-    struct tally *tally;
+    struct pending_counts *counts;
     struct backlog *backlog;
     struct parties *parties;
     struct look *look;

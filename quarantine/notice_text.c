@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "quarantine/pending_counts.h"
 #include "quarantine/record.h"
-#include "quarantine/tally.h"
 
 enum { SHOWN = 200, SUBJECT_SHOWN = 100, NAMES_SHOWN = 5 };
 
@@ -58,7 +58,7 @@ static void add_who(const json_t *incident, struct text *out, size_t max)
     const char *key = record_text(incident, "key");
     const char *identity = record_text(incident, "identity");
     int64_t others = count_senders(incident) - 1;
-    if (strcmp(key, TALLY_MANY) == 0) {
+    if (strcmp(key, PENDING_COUNTS_MANY) == 0) {
         text_add_string(out, "many senders");
         return;
     }
@@ -242,7 +242,7 @@ static void add_commands(const json_t *incident, struct text *out)
     else if (!waits && !braked && has_brake(key))
         text_printf(out, "  mailbrake brake set %s --for 4h   # stop all such mail\n",
                     key);
-    else if (!waits && strcmp(key, TALLY_MANY) == 0)
+    else if (!waits && strcmp(key, PENDING_COUNTS_MANY) == 0)
         text_add_string(out,
                         "  mailbrake brake set all --for 1h   # stop all mail to more "
                         "than one\n");

@@ -1,7 +1,7 @@
 /* A table of fixed size under one lock, with no I/O below it. Places are found by the
  * keyed hash in the open incident's id, so nobody can aim for one chain; a key that has
  * nothing to write down any more gives its place to the next that needs one. */
-#include "quarantine/tally.h"
+#include "quarantine/pending_counts.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -10,17 +10,22 @@
 
 #include "quarantine/ledger.h"
 
-enum { PLACES = TALLY_MAX + TALLY_MANY_MAX, CHAINS = 8192, TRIES = 16, NOWHERE = -1 };
+enum {
+    PLACES = PENDING_COUNTS_MAX + PENDING_COUNTS_MANY_MAX,
+    CHAINS = 8192,
+    TRIES = 16,
+    NOWHERE = -1
+};
 
 struct place {
-    struct tally_count count; /* without an open_id: the place is free */
+    struct pending_count count; /* without an open_id: the place is free */
     char incident[DIGEST_ID_SIZE];
     int64_t full_ms;                 /* when the incident was found full; 0: never */
     char full_party[DIGEST_ID_SIZE]; /* of whom */
     int next;                        /* in its chain */
 };
 
-struct tally {
+struct pending_counts {
     pthread_mutex_t mutex;
     struct digest_key key;
     int chains[CHAINS];
@@ -29,22 +34,22 @@ struct tally {
     size_t pending; /* places with something to write down */
 };
 
-struct tally *tally_new(const struct digest_key *key)
+struct pending_counts *pending_counts_new(const struct digest_key *key)
 {
-    struct tally *tally = calloc(1, sizeof *tally);
-    if (tally == NULL)
+    struct pending_counts *counts = calloc(1, sizeof *counts);
+    if (counts == NULL)
         return NULL;
-    if (pthread_mutex_init(&tally->mutex, NULL) != 0) {
-        free(tally);
+    if (pthread_mutex_init(&counts->mutex, NULL) != 0) {
+        free(counts);
         return NULL;
     }
-    tally->key = *key;
+    counts->key = *key;
     for (size_t i = 0; i < CHAINS; i++)
-        tally->chains[i] = NOWHERE;
-    return tally;
+        counts->chains[i] = NOWHERE;
+    return counts;
 }
 
-void tally_count_clear(struct tally_count *count)
+void pending_count_clear(struct pending_count *count)
 {
     free(count->rule);
     free(count->fingerprint);
@@ -55,40 +60,40 @@ void tally_count_clear(struct tally_count *count)
         free(count->lists[i]);
     for (size_t i = 0; i < count->addressed_named; i++)
         free(count->addressed[i]);
-    *count = (struct tally_count){0};
+    *count = (struct pending_count){0};
 }
 
-void tally_free(struct tally *tally)
+void pending_counts_free(struct pending_counts *counts)
 {
-    if (tally == NULL)
+    if (counts == NULL)
         return;
     for (size_t i = 0; i < PLACES; i++)
-        tally_count_clear(&tally->places[i].count);
-    (void)pthread_mutex_destroy(&tally->mutex);
-    free(tally);
+        pending_count_clear(&counts->places[i].count);
+    (void)pthread_mutex_destroy(&counts->mutex);
+    free(counts);
 }
 
-void tally_format_id(const struct digest_key *key, const char *fingerprint,
-                     const char *subject, char out_id[TALLY_ID_SIZE])
+void pending_counts_format_id(const struct digest_key *key, const char *fingerprint,
+                              const char *subject, char out_id[PENDING_COUNTS_ID_SIZE])
 {
     char hash[DIGEST_HEX_SIZE];
     digest_hex(key, subject, strlen(subject), hash);
-    (void)snprintf(out_id, TALLY_ID_SIZE, "%.200s:%s", fingerprint, hash);
+    (void)snprintf(out_id, PENDING_COUNTS_ID_SIZE, "%.200s:%s", fingerprint, hash);
 }
 
 /* The hash stands at the id's end. */
-static int *chain_of(struct tally *tally, const char *open_id)
+static int *chain_of(struct pending_counts *counts, const char *open_id)
 {
     size_t length = strlen(open_id);
     const char *tail = length > 8 ? open_id + length - 8 : open_id;
-    return &tally->chains[strtoul(tail, NULL, 16) % CHAINS];
+    return &counts->chains[strtoul(tail, NULL, 16) % CHAINS];
 }
 
-static struct place *find(struct tally *tally, const char *open_id)
+static struct place *find(struct pending_counts *counts, const char *open_id)
 {
-    for (int i = *chain_of(tally, open_id); i != NOWHERE; i = tally->places[i].next) {
-        if (strcmp(tally->places[i].count.open_id, open_id) == 0)
-            return &tally->places[i];
+    for (int i = *chain_of(counts, open_id); i != NOWHERE; i = counts->places[i].next) {
+        if (strcmp(counts->places[i].count.open_id, open_id) == 0)
+            return &counts->places[i];
     }
     return NULL;
 }
@@ -98,28 +103,28 @@ static bool is_pending(const struct place *place)
     return place->count.refused > 0 || place->count.deferred > 0;
 }
 
-static void vacate(struct tally *tally, struct place *place)
+static void vacate(struct pending_counts *counts, struct place *place)
 {
-    int number = (int)(place - tally->places);
-    int *link = chain_of(tally, place->count.open_id);
+    int number = (int)(place - counts->places);
+    int *link = chain_of(counts, place->count.open_id);
     while (*link != number)
-        link = &tally->places[*link].next;
+        link = &counts->places[*link].next;
     *link = place->next;
-    tally_count_clear(&place->count);
+    pending_count_clear(&place->count);
 }
 
 /* A free place among the first or the reserved ones; NULL when TRIES of them in a row
  * have something to write down. */
-static struct place *find_room(struct tally *tally, bool many)
+static struct place *find_room(struct pending_counts *counts, bool many)
 {
-    size_t first = many ? TALLY_MAX : 0;
-    size_t size = many ? TALLY_MANY_MAX : TALLY_MAX;
+    size_t first = many ? PENDING_COUNTS_MAX : 0;
+    size_t size = many ? PENDING_COUNTS_MANY_MAX : PENDING_COUNTS_MAX;
     for (size_t i = 0; i < TRIES; i++) {
-        struct place *place = &tally->places[first + tally->hand++ % size];
+        struct place *place = &counts->places[first + counts->hand++ % size];
         if (place->count.open_id[0] == '\0')
             return place;
         if (!is_pending(place)) {
-            vacate(tally, place);
+            vacate(counts, place);
             return place;
         }
     }
@@ -139,14 +144,14 @@ static bool copy_names(const char *const *from, size_t count, size_t max, char *
     return true;
 }
 
-static bool copy_strings(struct tally_count *count, const struct event *event,
+static bool copy_strings(struct pending_count *count, const struct event *event,
                          const char *subject)
 {
-    bool many = strcmp(subject, TALLY_MANY) == 0;
+    bool many = strcmp(subject, PENDING_COUNTS_MANY) == 0;
     count->rule = strdup(event->rule);
     count->fingerprint = strdup(event->fingerprint);
     count->subject = strdup(subject);
-    count->identity = strdup(many ? TALLY_MANY : event->identity);
+    count->identity = strdup(many ? PENDING_COUNTS_MANY : event->identity);
     count->limit = strdup(event->limit == NULL ? "" : event->limit);
     count->before = many ? -1 : event->before;
     bool copied = count->rule != NULL && count->fingerprint != NULL &&
@@ -156,45 +161,46 @@ static bool copy_strings(struct tally_count *count, const struct event *event,
         return copied;
     return copy_names(event->lists, event->list_count, EVENT_LISTS_MAX, count->lists,
                       &count->lists_named) &&
-           copy_names(event->addressed, event->addressed_count, TALLY_ADDRESSED_MAX,
-                      count->addressed, &count->addressed_named);
+           copy_names(event->addressed, event->addressed_count,
+                      PENDING_COUNTS_ADDRESSED_MAX, count->addressed,
+                      &count->addressed_named);
 }
 
 /* The place of a key, a new one if need be; NULL when there is none to be had. */
-static struct place *obtain(struct tally *tally, const struct event *event,
+static struct place *obtain(struct pending_counts *counts, const struct event *event,
                             const char *subject)
 {
-    char open_id[TALLY_ID_SIZE];
-    tally_format_id(&tally->key, event->fingerprint, subject, open_id);
-    struct place *place = find(tally, open_id);
+    char open_id[PENDING_COUNTS_ID_SIZE];
+    pending_counts_format_id(&counts->key, event->fingerprint, subject, open_id);
+    struct place *place = find(counts, open_id);
     if (place != NULL)
         return place;
-    place = find_room(tally, strcmp(subject, TALLY_MANY) == 0);
+    place = find_room(counts, strcmp(subject, PENDING_COUNTS_MANY) == 0);
     if (place == NULL)
         return NULL;
     *place = (struct place){0};
     if (!copy_strings(&place->count, event, subject)) {
-        tally_count_clear(&place->count);
+        pending_count_clear(&place->count);
         return NULL;
     }
     memcpy(place->count.open_id, open_id, sizeof open_id);
-    int *chain = chain_of(tally, open_id);
+    int *chain = chain_of(counts, open_id);
     place->next = *chain;
-    *chain = (int)(place - tally->places);
+    *chain = (int)(place - counts->places);
     return place;
 }
 
 /* Under the lock. */
-static void add(struct tally *tally, struct place *place, const struct event *event,
-                bool refused)
+static void add(struct pending_counts *counts, struct place *place,
+                const struct event *event, bool refused)
 {
-    struct tally_count *count = &place->count;
+    struct pending_count *count = &place->count;
     if (event->now_ms - count->last_ms >= INCIDENT_GAP_MS) {
         place->incident[0] = '\0';
         place->full_ms = 0;
     }
     if (!is_pending(place)) {
-        tally->pending++;
+        counts->pending++;
         count->first_ms = event->now_ms;
         count->reach = count->copies = 0;
     }
@@ -211,30 +217,30 @@ static void add(struct tally *tally, struct place *place, const struct event *ev
         count->addressed_count = event->addressed_count;
 }
 
-void tally_add(struct tally *tally, const struct event *event, bool refused,
-               char out_incident[DIGEST_ID_SIZE])
+void pending_counts_add(struct pending_counts *counts, const struct event *event,
+                        bool refused, char out_incident[DIGEST_ID_SIZE])
 {
     out_incident[0] = '\0';
-    (void)pthread_mutex_lock(&tally->mutex);
-    struct place *place = obtain(tally, event, event->subject);
+    (void)pthread_mutex_lock(&counts->mutex);
+    struct place *place = obtain(counts, event, event->subject);
     if (place == NULL)
-        place = obtain(tally, event, TALLY_MANY);
+        place = obtain(counts, event, PENDING_COUNTS_MANY);
     if (place != NULL) {
-        add(tally, place, event, refused);
+        add(counts, place, event, refused);
         memcpy(out_incident, place->incident, DIGEST_ID_SIZE);
     }
-    (void)pthread_mutex_unlock(&tally->mutex);
+    (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-bool tally_is_pending(struct tally *tally)
+bool pending_counts_is_pending(struct pending_counts *counts)
 {
-    (void)pthread_mutex_lock(&tally->mutex);
-    bool pending = tally->pending > 0;
-    (void)pthread_mutex_unlock(&tally->mutex);
+    (void)pthread_mutex_lock(&counts->mutex);
+    bool pending = counts->pending > 0;
+    (void)pthread_mutex_unlock(&counts->mutex);
     return pending;
 }
 
-static bool copy_count(const struct tally_count *from, struct tally_count *to)
+static bool copy_count(const struct pending_count *from, struct pending_count *to)
 {
     *to = *from;
     to->rule = strdup(from->rule);
@@ -243,42 +249,44 @@ static bool copy_count(const struct tally_count *from, struct tally_count *to)
     to->identity = strdup(from->identity);
     to->limit = strdup(from->limit);
     to->lists_named = to->addressed_named = 0;
-    bool copied = to->rule != NULL && to->fingerprint != NULL && to->subject != NULL &&
-                  to->identity != NULL && to->limit != NULL &&
-                  copy_names((const char *const *)from->lists, from->lists_named,
-                             EVENT_LISTS_MAX, to->lists, &to->lists_named) &&
-                  copy_names((const char *const *)from->addressed, from->addressed_named,
-                             TALLY_ADDRESSED_MAX, to->addressed, &to->addressed_named);
+    bool copied =
+        to->rule != NULL && to->fingerprint != NULL && to->subject != NULL &&
+        to->identity != NULL && to->limit != NULL &&
+        copy_names((const char *const *)from->lists, from->lists_named, EVENT_LISTS_MAX,
+                   to->lists, &to->lists_named) &&
+        copy_names((const char *const *)from->addressed, from->addressed_named,
+                   PENDING_COUNTS_ADDRESSED_MAX, to->addressed, &to->addressed_named);
     if (!copied)
-        tally_count_clear(to);
+        pending_count_clear(to);
     return copied;
 }
 
-bool tally_take(struct tally *tally, size_t *position, struct tally_count *out)
+bool pending_counts_take(struct pending_counts *counts, size_t *position,
+                         struct pending_count *out)
 {
     bool taken = false;
-    (void)pthread_mutex_lock(&tally->mutex);
+    (void)pthread_mutex_lock(&counts->mutex);
     while (!taken && *position < PLACES) {
-        struct place *place = &tally->places[(*position)++];
+        struct place *place = &counts->places[(*position)++];
         if (place->count.open_id[0] == '\0' || !is_pending(place))
             continue;
         taken = copy_count(&place->count, out);
         if (taken) {
             place->count.refused = place->count.deferred = 0;
-            tally->pending--;
+            counts->pending--;
         }
     }
-    (void)pthread_mutex_unlock(&tally->mutex);
+    (void)pthread_mutex_unlock(&counts->mutex);
     return taken;
 }
 
 /* The numbers of before and of meanwhile together; under the lock. */
-static void merge(struct tally *tally, struct place *place,
-                  const struct tally_count *count)
+static void merge(struct pending_counts *counts, struct place *place,
+                  const struct pending_count *count)
 {
-    struct tally_count *now = &place->count;
+    struct pending_count *now = &place->count;
     if (!is_pending(place)) {
-        tally->pending++;
+        counts->pending++;
         now->first_ms = count->first_ms;
         now->reach = now->copies = 0;
     }
@@ -293,54 +301,57 @@ static void merge(struct tally *tally, struct place *place,
     now->copies += count->copies;
 }
 
-void tally_return(struct tally *tally, const struct tally_count *count)
+void pending_counts_return(struct pending_counts *counts,
+                           const struct pending_count *count)
 {
     const struct event event = {.rule = count->rule,
                                 .fingerprint = count->fingerprint,
                                 .identity = count->identity,
                                 .limit = count->limit,
                                 .before = count->before};
-    (void)pthread_mutex_lock(&tally->mutex);
-    struct place *place = obtain(tally, &event, count->subject);
+    (void)pthread_mutex_lock(&counts->mutex);
+    struct place *place = obtain(counts, &event, count->subject);
     if (place == NULL)
-        place = obtain(tally, &event, TALLY_MANY);
+        place = obtain(counts, &event, PENDING_COUNTS_MANY);
     if (place != NULL)
-        merge(tally, place, count);
-    (void)pthread_mutex_unlock(&tally->mutex);
+        merge(counts, place, count);
+    (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-void tally_learn(struct tally *tally, const char *open_id, const char *incident)
+void pending_counts_learn(struct pending_counts *counts, const char *open_id,
+                          const char *incident)
 {
-    (void)pthread_mutex_lock(&tally->mutex);
-    struct place *place = find(tally, open_id);
+    (void)pthread_mutex_lock(&counts->mutex);
+    struct place *place = find(counts, open_id);
     if (place != NULL)
         (void)snprintf(place->incident, sizeof place->incident, "%s", incident);
-    (void)pthread_mutex_unlock(&tally->mutex);
+    (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-void tally_note_full(struct tally *tally, const char *open_id, const char *party,
-                     int64_t now_ms)
+void pending_counts_note_full(struct pending_counts *counts, const char *open_id,
+                              const char *party, int64_t now_ms)
 {
-    (void)pthread_mutex_lock(&tally->mutex);
-    struct place *place = find(tally, open_id);
+    (void)pthread_mutex_lock(&counts->mutex);
+    struct place *place = find(counts, open_id);
     if (place != NULL) {
         place->full_ms = now_ms;
         (void)snprintf(place->full_party, sizeof place->full_party, "%s", party);
     }
-    (void)pthread_mutex_unlock(&tally->mutex);
+    (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-bool tally_is_full(struct tally *tally, const char *open_id, const char *party,
-                   int64_t now_ms, int64_t age_ms, char out_incident[DIGEST_ID_SIZE])
+bool pending_counts_is_full(struct pending_counts *counts, const char *open_id,
+                            const char *party, int64_t now_ms, int64_t age_ms,
+                            char out_incident[DIGEST_ID_SIZE])
 {
     bool full = false;
-    (void)pthread_mutex_lock(&tally->mutex);
-    const struct place *place = find(tally, open_id);
+    (void)pthread_mutex_lock(&counts->mutex);
+    const struct place *place = find(counts, open_id);
     if (place != NULL && place->full_ms > 0 && place->incident[0] != '\0' &&
         strcmp(place->full_party, party) == 0)
         full = now_ms >= place->full_ms && now_ms - place->full_ms < age_ms;
     if (full)
         memcpy(out_incident, place->incident, DIGEST_ID_SIZE);
-    (void)pthread_mutex_unlock(&tally->mutex);
+    (void)pthread_mutex_unlock(&counts->mutex);
     return full;
 }
