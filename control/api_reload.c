@@ -15,7 +15,7 @@ void api_reload_run(struct request *request)
     (void)pthread_mutex_lock(request->reloading);
     enum status status = context->reload(context->reload_context, &problems);
     (void)pthread_mutex_unlock(request->reloading);
-    request->snapshot = slot_get(context->snapshots);
+    request->snapshot = current_snapshot_get(context->snapshots);
     request->settings = request->snapshot->settings;
     bool ok = status == STATUS_OK;
     if (!ok && problems.errors == 0)

@@ -89,7 +89,7 @@ static bool check_peer(struct control *control, struct request *request)
 static bool is_stranger(struct control *control, int fd)
 {
     struct peer peer;
-    struct snapshot *snapshot = slot_get(control->context.snapshots);
+    struct snapshot *snapshot = current_snapshot_get(control->context.snapshots);
     bool may = peer_get(fd, &peer) && peer_may(&peer, snapshot->settings->control.group);
     snapshot_unref(snapshot);
     return !may;
@@ -179,7 +179,7 @@ static struct exchange *begin(struct control *control, struct MHD_Connection *co
     request->reloading = &control->reloading;
     request->progress = &control->progress;
     request->connection = connection;
-    request->snapshot = slot_get(control->context.snapshots);
+    request->snapshot = current_snapshot_get(control->context.snapshots);
     request->settings = request->snapshot->settings;
     if (!check_peer(control, request))
         return exchange;
@@ -426,7 +426,7 @@ enum status control_start(const struct control_context *context,
     progress_init(&control->progress);
     (void)sem_init(&control->free_hands, 0, CONTROL_WORK_MAX);
     (void)pthread_mutex_init(&control->mutex, NULL);
-    struct snapshot *snapshot = slot_get(context->snapshots);
+    struct snapshot *snapshot = current_snapshot_get(context->snapshots);
     control->path = strdup(snapshot->settings->control.socket);
     enum status status = control->path == NULL
                              ? error_set(error, STATUS_NOMEM, "out of memory")

@@ -6,7 +6,7 @@
 #include "base/counters.h"
 #include "base/problems.h"
 #include "control/audit.h"
-#include "lists/slot.h"
+#include "lists/current_snapshot.h"
 #include "quarantine/actions.h"
 #include "quarantine/board.h"
 #include "quarantine/ledger.h"
@@ -24,7 +24,7 @@ enum {
 
 /* What requests are answered with. All borrowed, and alive until control_stop. */
 struct control_context {
-    struct slot *snapshots;
+    struct current_snapshot *snapshots;
     struct store *store;
     struct ledger *ledger;
     struct board *board;

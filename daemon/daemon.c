@@ -244,12 +244,12 @@ static enum status start(struct daemon *daemon, const char *configuration)
         log_print(SEVERITY_WARNING,
                   "running as root is not needed: use a user of its own");
     raise_descriptor_limit();
-    enum status status = slot_init(&daemon->engine.snapshots);
+    enum status status = current_snapshot_init(&daemon->engine.snapshots);
     if (status == STATUS_OK)
         status = reload_first(&daemon->reload, configuration, &daemon->engine.snapshots);
     if (status != STATUS_OK)
         return status;
-    struct snapshot *snapshot = slot_get(&daemon->engine.snapshots);
+    struct snapshot *snapshot = current_snapshot_get(&daemon->engine.snapshots);
     warn_of_room(snapshot->settings);
     status = prepare(daemon, snapshot->settings, &error);
     snapshot_unref(snapshot);

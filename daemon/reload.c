@@ -44,11 +44,11 @@ static void log_loaded(const char *what, const struct snapshot *snapshot)
 
 /* A message that is judged by the old one lets go within its deadline: waiting for that
  * keeps the work of freeing a directory off the mail threads. */
-static void replace(struct slot *slot, struct snapshot *snapshot)
+static void replace(struct current_snapshot *current, struct snapshot *snapshot)
 {
-    struct snapshot *old = slot_swap(slot, snapshot);
+    struct snapshot *old = current_snapshot_swap(current, snapshot);
     const struct timespec tick = {.tv_nsec = 5000000};
-    for (int i = 0; i < REPLACE_TICKS && slot_is_pinned(old); i++)
+    for (int i = 0; i < REPLACE_TICKS && current_snapshot_is_pinned(old); i++)
         (void)nanosleep(&tick, NULL);
     snapshot_unref(old);
 }
@@ -72,7 +72,7 @@ static enum status load(struct reload *reload, struct problems *problems,
         return status;
     advice_add(fresh, advice);
     probe_store(fresh->settings, advice);
-    struct snapshot *old = slot_get(reload->slot);
+    struct snapshot *old = current_snapshot_get(reload->current);
     status = snapshot_keep(fresh, old);
     snapshot_unref(old);
     if (status != STATUS_OK) {
@@ -81,7 +81,7 @@ static enum status load(struct reload *reload, struct problems *problems,
         return status;
     }
     warn_of_restart(fresh->settings);
-    replace(reload->slot, fresh);
+    replace(reload->current, fresh);
     log_loaded("reloaded", fresh); /* nobody takes it away again under the lock */
     return STATUS_OK;
 }
@@ -167,13 +167,13 @@ static void refresh(struct reload *reload)
     struct problems problems = {0};
     struct snapshot *fresh;
     pthread_mutex_lock(&reload->lock);
-    struct snapshot *old = slot_get(reload->slot);
+    struct snapshot *old = current_snapshot_get(reload->current);
     enum status status =
         snapshot_refresh(old, reload->catalog, clock_wall_ms(), &problems, &fresh);
     snapshot_unref(old);
     tell(reload, &problems);
     if (status == STATUS_OK)
-        replace(reload->slot, fresh);
+        replace(reload->current, fresh);
     else
         log_print(SEVERITY_ERROR,
                   "the lists were not read again, those from before stay");
@@ -181,9 +181,9 @@ static void refresh(struct reload *reload)
 }
 
 /* Seconds until the sources are to be read again: the shortest refresh of any. */
-static time_t refresh_seconds(struct slot *slot)
+static time_t refresh_seconds(struct current_snapshot *current)
 {
-    struct snapshot *snapshot = slot_get(slot);
+    struct snapshot *snapshot = current_snapshot_get(current);
     const struct settings *settings = snapshot->settings;
     int64_t shortest_ms = INT64_C(24) * 3600 * 1000;
     for (size_t i = 0; i < settings->list_count; i++) {
@@ -201,7 +201,7 @@ static void *run(void *argument)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGUSR1);
     for (;;) {
-        struct timespec wait = {.tv_sec = refresh_seconds(reload->slot)};
+        struct timespec wait = {.tv_sec = refresh_seconds(reload->current)};
         int signal_number = sigtimedwait(&set, NULL, &wait);
         if (signal_number == SIGUSR1)
             (void)!reload_now(reload, NULL); /* has said what went wrong */
@@ -228,17 +228,18 @@ static enum status load_first(struct reload *reload, struct problems *problems)
         return STATUS_NOMEM;
     status = snapshot_load(reload->path, reload->catalog, false, problems, &snapshot);
     if (status == STATUS_OK) {
-        (void)slot_swap(reload->slot, snapshot);
+        (void)current_snapshot_swap(reload->current, snapshot);
         log_loaded(reload->path, snapshot);
     }
     return status;
 }
 
-enum status reload_first(struct reload *reload, const char *path, struct slot *slot)
+enum status reload_first(struct reload *reload, const char *path,
+                         struct current_snapshot *current)
 {
     struct problems problems = {0};
     reload->path = path;
-    reload->slot = slot;
+    reload->current = current;
     if (pthread_mutex_init(&reload->lock, NULL) != 0 ||
         pthread_mutex_init(&reload->telling, NULL) != 0)
         return STATUS_NOMEM;

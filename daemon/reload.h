@@ -7,13 +7,13 @@
 
 #include "base/problems.h"
 #include "lists/catalog.h"
-#include "lists/slot.h"
+#include "lists/current_snapshot.h"
 
 /* Zero-initialise, then reload_first. */
 struct reload {
     pthread_mutex_t lock; /* one load at a time; covers what follows */
     const char *path;     /* of the configuration */
-    struct slot *slot;
+    struct current_snapshot *current;
     struct catalog *catalog;
     struct problems told;    /* by the last refresh: a fault is not logged each time */
     int64_t told_at_us;      /* when all of them were logged */
@@ -22,10 +22,10 @@ struct reload {
     int64_t failed_at_ms;    /* wall time; 0: it went well */
 };
 
-/* Loads the configuration into an empty slot; both borrowed for the life of *reload.
- * Problems are logged. */
+/* Loads the configuration into current, which is empty; both borrowed for the life of
+ * *reload. Problems are logged. */
 enum status reload_first(struct reload *reload, const char *path,
-                         struct slot *slot) MUST_CHECK;
+                         struct current_snapshot *current) MUST_CHECK;
 
 /* Loads the configuration anew; on failure the old one stays. Problems are logged and
  * handed over to out_problems, which may be NULL. */

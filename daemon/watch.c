@@ -48,7 +48,7 @@ static void pause_ms(int ms)
 
 void watch_brakes(struct engine *engine)
 {
-    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
     /* A store that is away says so itself; what was seen before stays in force. */
     enum status status = board_refresh(engine->board, &snapshot->settings->policy.domains,
                                        clock_wall_ms(), soon());
@@ -68,7 +68,7 @@ void watch_flush(struct engine *engine)
 /* whose: also whose the holds are, which takes a look at each. */
 static void measure(struct engine *engine, bool whose)
 {
-    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
     bool has_room = room_is_left(snapshot->settings);
     snapshot_unref(snapshot);
     if (!has_room)
@@ -208,7 +208,7 @@ static void *run_slow(void *argument)
     struct engine *engine = watch->engine;
     struct sync sync = {.due = true};
     for (unsigned second = 0;; second++) {
-        struct snapshot *snapshot = slot_get(&engine->snapshots);
+        struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
         if (second % SYNC_SECONDS == 0)
             synchronise(watch, settings, &sync, second);
@@ -235,7 +235,7 @@ static void *run_notices(void *argument)
                               .host = watch->host,
                               .timeout_ms = NOTICES_TIMEOUT_MS};
     for (;;) {
-        struct snapshot *snapshot = slot_get(&engine->snapshots);
+        struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         send_notices(&notices, snapshot->settings);
         snapshot_unref(snapshot);
         pause_ms(NOTICES_SECONDS * 1000);
@@ -253,7 +253,7 @@ static void *run_look(void *argument)
         struct actions_sync found = {0};
         if (!look_await(look, LOOK_RETRY_MS))
             continue;
-        struct snapshot *snapshot = slot_get(&watch->engine->snapshots);
+        struct snapshot *snapshot = current_snapshot_get(&watch->engine->snapshots);
         enum status status =
             actions_look(watch->actions, snapshot->settings, &found, &error);
         snapshot_unref(snapshot);
@@ -284,7 +284,7 @@ enum status watch_start(struct engine *engine, struct actions *actions, const ch
                         struct error *error)
 {
     static struct watch watch; /* of the one daemon in this process */
-    struct snapshot *snapshot = slot_get(&engine->snapshots);
+    struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
     watch = (struct watch){.engine = engine, .actions = actions, .host = host};
     watch.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
     snapshot_unref(snapshot);

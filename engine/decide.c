@@ -224,7 +224,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
                     const struct occasion *occasion, struct decision *out)
 {
     int64_t deadline_us = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
-    struct snapshot *snapshot = slot_pin(&engine->snapshots);
+    struct snapshot *snapshot = current_snapshot_pin(&engine->snapshots);
     const struct settings *settings = snapshot->settings;
     struct facts facts;
     struct plan plan = {0};
@@ -262,5 +262,5 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     plan_clear(&plan);
     facts_clear(&facts);
     board_release(engine->board, view.brakes);
-    slot_unpin(snapshot);
+    current_snapshot_unpin(snapshot);
 }

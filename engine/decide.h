@@ -7,7 +7,7 @@
 
 #include "base/counters.h"
 #include "base/digest.h"
-#include "lists/slot.h"
+#include "lists/current_snapshot.h"
 #include "policy/reply.h"
 #include "quarantine/board.h"
 #include "quarantine/ledger.h"
@@ -16,7 +16,7 @@
 
 /* What decisions are made with; lives as long as the process. */
 struct engine {
-    struct slot snapshots;
+    struct current_snapshot snapshots;
     struct store *store;
     struct ledger *ledger;
     struct board *board;

@@ -12,7 +12,8 @@
 
 struct snapshot {
     atomic_uint references;
-    atomic_uint pins; /* of these, by messages that are judged (lists/slot.h) */
+    atomic_uint
+        pins; /* of these, by messages that are judged (lists/current_snapshot.h) */
     const struct settings
         *settings; /* shared with the snapshots refreshed from this one */
     const struct directory *directory;

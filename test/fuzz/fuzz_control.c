@@ -14,7 +14,7 @@
 static char folder[] = "/tmp/mailbrake-fuzz-control-XXXXXX";
 static char *query; /* of this request; NULL: none */
 static struct control_context context;
-static struct slot slot;
+static struct current_snapshot current;
 static struct digest_key key;
 static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER;
 
@@ -80,11 +80,11 @@ static void open_context(void)
     claim(unlink(path) == 0 && unlink(list) == 0 && rmdir(folder) == 0);
     problems_clear(&problems);
     digest_key_derive("fuzz", 4, &key);
-    claim(slot_init(&slot) == STATUS_OK);
+    claim(current_snapshot_init(&current) == STATUS_OK);
     claim(store_open(&snapshot->settings->store, &key, reporter, &context.store,
                      &error) == STATUS_OK);
-    (void)slot_swap(&slot, snapshot);
-    context.snapshots = &slot;
+    (void)current_snapshot_swap(&current, snapshot);
+    context.snapshots = &current;
     context.ledger = ledger_new(context.store, &key, "fuzz");
     context.board = board_new(context.store);
     context.audit = audit_new(NULL);
@@ -126,7 +126,7 @@ static void ask(const struct route *route, struct request *request, const char *
 {
     request->context = &context;
     request->reloading = &reloading;
-    request->snapshot = slot_get(&slot);
+    request->snapshot = current_snapshot_get(&current);
     request->settings = request->snapshot->settings;
     request->body = length == 0 ? json_object()
                                 : json_loadb(body, length, JSON_REJECT_DUPLICATES, NULL);

@@ -147,14 +147,14 @@ static void open_engine(void)
     claim(snapshot_load(path, NULL, true, &problems, &snapshot) == STATUS_OK);
     claim(unlink(path) == 0 && unlink(list) == 0 && rmdir(folder) == 0);
     problems_clear(&problems);
-    claim(slot_init(&engine.snapshots) == STATUS_OK);
+    claim(current_snapshot_init(&engine.snapshots) == STATUS_OK);
     digest_key_derive("fuzz", 4, &engine.key);
     digest_key_derive("seal", 4, &engine.seal_key);
     claim(store_open(&snapshot->settings->store, &engine.key, reporter, &engine.store,
                      &error) == STATUS_OK);
     engine.timeout_ms = snapshot->settings->store.timeout_ms;
     engine.on_failure = snapshot->settings->store.on_failure;
-    (void)slot_swap(&engine.snapshots, snapshot);
+    (void)current_snapshot_swap(&engine.snapshots, snapshot);
     engine.ledger = ledger_new(engine.store, &engine.key, "fuzz");
     engine.board = board_new(engine.store);
     engine.counters = counters_new();

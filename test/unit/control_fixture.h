@@ -23,7 +23,7 @@ enum { ANSWER_SIZE = 256 * 1024, NOBODY = 65534 };
 
 static char folder[] = "/tmp/mailbrake-control-XXXXXX";
 static char control_socket[100], audit_path[100], configuration[100];
-static struct slot slot;
+static struct current_snapshot current;
 static struct store *store;
 static struct digest_key key;
 static struct control_context context;
@@ -121,15 +121,15 @@ static inline void setup(void)
                    put_file("mailbrake.conf", SETTINGS_TEXT, control_socket, folder));
     ck_assert_int_eq(digest_init(), STATUS_OK);
     digest_key_derive("test", 4, &key);
-    ck_assert_int_eq(slot_init(&slot), STATUS_OK);
+    ck_assert_int_eq(current_snapshot_init(&current), STATUS_OK);
     struct snapshot *snapshot = load();
     ck_assert_int_eq(
         store_open(&snapshot->settings->store, &key, reporter, &store, &error),
         STATUS_OK);
-    (void)slot_swap(&slot, snapshot);
+    (void)current_snapshot_swap(&current, snapshot);
     reload_fails = false;
     context = (struct control_context){
-        .snapshots = &slot,
+        .snapshots = &current,
         .store = store,
         .ledger = ledger_new(store, &key, "relay1"),
         .board = board_new(store),
@@ -157,7 +157,7 @@ static inline void teardown(void)
     board_free(context.board);
     ledger_free(context.ledger);
     store_close(store);
-    slot_clear(&slot);
+    current_snapshot_clear(&current);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
         (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -294,7 +294,7 @@ static inline void expect_audit(const char *action, const char *target,
 static inline struct hold hold_one(void)
 {
     struct hold hold;
-    struct snapshot *snapshot = slot_get(&slot);
+    struct snapshot *snapshot = current_snapshot_get(&current);
     const struct event event = {.action = ACTION_QUARANTINE,
                                 .rule = "rate",
                                 .fingerprint = "00112233445566778899aabbccddeeff",

@@ -402,7 +402,7 @@ END_TEST
 
 START_TEST(api_shows_and_resets_limits)
 {
-    const struct snapshot *snapshot = slot.current;
+    const struct snapshot *snapshot = current.snapshot;
     const struct rule *rule = &snapshot->settings->policy.rules[0];
     const struct charge charge = {.fingerprint = rule->fingerprint,
                                   .subject = "login:a@own.example",
@@ -452,7 +452,7 @@ START_TEST(api_shows_and_resets_what_from_names)
         {"login:robot-*", "login:robot-*"},
         {"@else.example", "@else.example"},
     };
-    const struct snapshot *snapshot = slot.current;
+    const struct snapshot *snapshot = current.snapshot;
     const struct rule *rule = &snapshot->settings->policy.rules[2];
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
         struct charge_outcome outcome;

@@ -267,8 +267,8 @@ static bool start_engine(const char *file, struct engine *engine,
     ck_assert_ptr_nonnull(engine->board);
     engine->timeout_ms = snapshot->settings->store.timeout_ms;
     engine->on_failure = snapshot->settings->store.on_failure;
-    ck_assert_int_eq(slot_init(&engine->snapshots), STATUS_OK);
-    ck_assert_ptr_null(slot_swap(&engine->snapshots, snapshot));
+    ck_assert_int_eq(current_snapshot_init(&engine->snapshots), STATUS_OK);
+    ck_assert_ptr_null(current_snapshot_swap(&engine->snapshots, snapshot));
     return true;
 }
 
@@ -315,7 +315,7 @@ static void run_file(const char *path)
         ledger_free(engine.ledger);
         conversations_free(engine.conversations);
         store_close(engine.store);
-        slot_clear(&engine.snapshots);
+        current_snapshot_clear(&engine.snapshots);
     }
     catalog_free(catalog);
     (void)fclose(matrix);

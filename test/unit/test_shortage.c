@@ -262,8 +262,8 @@ static void open_engine(struct engine *engine)
                                 &engine->store, &error),
                      STATUS_OK);
     engine->timeout_ms = 1000;
-    ck_assert_int_eq(slot_init(&engine->snapshots), STATUS_OK);
-    (void)slot_swap(&engine->snapshots, snapshot);
+    ck_assert_int_eq(current_snapshot_init(&engine->snapshots), STATUS_OK);
+    (void)current_snapshot_swap(&engine->snapshots, snapshot);
     engine->ledger = ledger_new(engine->store, &engine->key, "test");
     engine->board = board_new(engine->store);
     engine->counters = counters_new();
@@ -278,7 +278,7 @@ static void close_engine(struct engine *engine)
     board_free(engine->board);
     ledger_free(engine->ledger);
     store_close(engine->store);
-    slot_clear(&engine->snapshots);
+    current_snapshot_clear(&engine->snapshots);
 }
 
 /* The message is in doubt, or judged as with all memory: here, the eleventh of its thread

@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "lists/slot.h"
+#include "lists/current_snapshot.h"
 #include "lists_fixture.h"
 
 static struct problems problems;
@@ -538,7 +538,7 @@ END_TEST
 
 struct reader {
     pthread_t thread;
-    struct slot *slot;
+    struct current_snapshot *current;
     unsigned rounds;
 };
 
@@ -546,7 +546,7 @@ static void *read_over_and_over(void *data)
 {
     struct reader *reader = data;
     for (unsigned i = 0; i < reader->rounds; i++) {
-        struct snapshot *pinned = slot_get(reader->slot);
+        struct snapshot *pinned = current_snapshot_get(reader->current);
         ck_assert_uint_ge(directory_list_count(pinned->directory), 1);
         ck_assert_uint_eq(pinned->settings->list_count, 1);
         snapshot_unref(snapshot_ref(pinned));
@@ -557,15 +557,15 @@ static void *read_over_and_over(void *data)
 
 START_TEST(slot_swaps_under_readers)
 {
-    struct slot slot;
-    struct reader readers[2] = {{.slot = &slot, .rounds = 3000},
-                                {.slot = &slot, .rounds = 3000}};
+    struct current_snapshot current;
+    struct reader readers[2] = {{.current = &current, .rounds = 3000},
+                                {.current = &current, .rounds = 3000}};
     configure("lists = ( { aliases = \"aliases\"; } );\n");
     file_put("aliases", "staff: x, y\n");
     ck_assert_int_eq(load(true), STATUS_OK);
-    ck_assert_int_eq(slot_init(&slot), STATUS_OK);
-    ck_assert_ptr_null(slot_get(&slot));
-    ck_assert_ptr_null(slot_swap(&slot, snapshot_ref(snapshot)));
+    ck_assert_int_eq(current_snapshot_init(&current), STATUS_OK);
+    ck_assert_ptr_null(current_snapshot_get(&current));
+    ck_assert_ptr_null(current_snapshot_swap(&current, snapshot_ref(snapshot)));
     for (size_t i = 0; i < 2; i++)
         ck_assert_int_eq(
             pthread_create(&readers[i].thread, NULL, read_over_and_over, &readers[i]), 0);
@@ -576,12 +576,12 @@ START_TEST(slot_swaps_under_readers)
             STATUS_OK);
         snapshot_unref(snapshot);
         snapshot = snapshot_ref(fresh);
-        snapshot_unref(slot_swap(&slot, fresh));
+        snapshot_unref(current_snapshot_swap(&current, fresh));
     }
     for (size_t i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_join(readers[i].thread, NULL), 0);
     ck_assert_uint_eq(atomic_load(&snapshot->references), 2);
-    slot_clear(&slot);
+    current_snapshot_clear(&current);
     ck_assert_uint_eq(atomic_load(&snapshot->references), 1);
 }
 END_TEST
