@@ -13,7 +13,7 @@ enum { SET_MS = 2000 };
 
 void api_brakes_list(struct request *request)
 {
-    json_t *brakes = board_json(request->context->board, clock_wall_ms());
+    json_t *brakes = active_brakes_json(request->context->active_brakes, clock_wall_ms());
     request_answer(request, json_pack("{s:o}", "brakes", brakes));
 }
 
@@ -100,7 +100,7 @@ static json_t *find_brake(const struct request *request, const char *key)
     size_t i;
     json_t *brake;
     json_t *found = NULL;
-    json_t *brakes = board_json(request->context->board, clock_wall_ms());
+    json_t *brakes = active_brakes_json(request->context->active_brakes, clock_wall_ms());
     json_array_foreach(brakes, i, brake)
     {
         if (strcmp(record_text(brake, "key"), key) == 0)
@@ -129,7 +129,8 @@ static json_t *pull_back(struct request *request, const struct brake *brake)
 static void set(struct request *request, const struct brake *brake)
 {
     int64_t deadline_us = clock_monotonic_us() + SET_MS * INT64_C(1000);
-    enum status status = board_set(request->context->board, brake, deadline_us);
+    enum status status =
+        active_brakes_set(request->context->active_brakes, brake, deadline_us);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, brake->key);
         return;
@@ -173,7 +174,8 @@ void api_brakes_set(struct request *request)
 
 static void clear(struct request *request, const char *key)
 {
-    enum status status = board_clear(request->context->board, key, request_deadline_us());
+    enum status status =
+        active_brakes_clear(request->context->active_brakes, key, request_deadline_us());
     if (status == STATUS_NOT_FOUND)
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no brake on %s", key);
     else if (status != STATUS_OK)

@@ -115,7 +115,7 @@ static void judge_question(struct request *request, const struct question *quest
     const struct control_context *context = request->context;
     struct explanation explanation;
     int64_t now_ms = clock_wall_ms();
-    const struct brakes *brakes = board_take(context->board);
+    const struct brakes *brakes = active_brakes_take(context->active_brakes);
     const struct explanation_live live = {.store = context->store,
                                           .on_failure =
                                               request->settings->store.on_failure,
@@ -137,7 +137,7 @@ static void judge_question(struct request *request, const struct question *quest
     } else {
         request_answer(request, NULL);
     }
-    board_release(context->board, brakes);
+    active_brakes_release(context->active_brakes, brakes);
 }
 
 void api_explain_run(struct request *request)

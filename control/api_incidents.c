@@ -202,9 +202,9 @@ static void allow(struct request *request, const json_t *incident)
         return;
     }
     int64_t until_ms = clock_wall_ms() + for_ms;
-    enum status status =
-        board_allow(request->context->board, record_text(incident, "fingerprint"),
-                    record_text(incident, "key"), until_ms, request_deadline_us());
+    enum status status = active_brakes_allow(
+        request->context->active_brakes, record_text(incident, "fingerprint"),
+        record_text(incident, "key"), until_ms, request_deadline_us());
     if (status == STATUS_OK) /* what follows is wanted: a surge may learn from it */
         status = amend(request, incident, AMEND_TEACH);
     if (status != STATUS_OK) {

@@ -8,7 +8,7 @@
 #include "control/audit.h"
 #include "lists/current_snapshot.h"
 #include "quarantine/actions.h"
-#include "quarantine/board.h"
+#include "quarantine/active_brakes.h"
 #include "quarantine/ledger.h"
 #include "store/conversations.h"
 #include "store/store.h"
@@ -27,7 +27,7 @@ struct control_context {
     struct current_snapshot *snapshots;
     struct store *store;
     struct ledger *ledger;
-    struct board *board;
+    struct active_brakes *active_brakes;
     struct actions *actions;
     struct audit *audit;
     struct counters *counters;

@@ -60,7 +60,7 @@ void overview_read(const struct request *request, struct overview *out)
     };
     read_ledger(request, out);
     read_lists(request->snapshot->directory, now_ms, out);
-    json_t *brakes = board_json(context->board, now_ms);
+    json_t *brakes = active_brakes_json(context->active_brakes, now_ms);
     out->brakes = json_array_size(brakes);
     json_decref(brakes);
 }

@@ -94,12 +94,13 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
         (void)snprintf(daemon->host, sizeof daemon->host, "localhost");
     digest_key_random(&engine->seal_key);
     engine->ledger = ledger_new(engine->store, &engine->key, daemon->host);
-    engine->board = board_new(engine->store);
+    engine->active_brakes = active_brakes_new(engine->store);
     engine->counters = counters_new();
     engine->conversations = conversations_new(CONVERSATIONS_MAX);
     daemon->audit = open_audit(settings->store.state_file);
-    if (engine->ledger == NULL || engine->board == NULL || engine->counters == NULL ||
-        engine->conversations == NULL || daemon->audit == NULL)
+    if (engine->ledger == NULL || engine->active_brakes == NULL ||
+        engine->counters == NULL || engine->conversations == NULL ||
+        daemon->audit == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     daemon->actions = actions_new(engine->ledger, &engine->seal_key, daemon->host);
     return daemon->actions == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
@@ -126,7 +127,7 @@ static void open_control(struct daemon *daemon)
         .snapshots = &engine->snapshots,
         .store = engine->store,
         .ledger = engine->ledger,
-        .board = engine->board,
+        .active_brakes = engine->active_brakes,
         .actions = daemon->actions,
         .audit = daemon->audit,
         .counters = engine->counters,

@@ -50,8 +50,9 @@ void watch_brakes(struct engine *engine)
 {
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
     /* A store that is away says so itself; what was seen before stays in force. */
-    enum status status = board_refresh(engine->board, &snapshot->settings->policy.domains,
-                                       clock_wall_ms(), soon());
+    enum status status =
+        active_brakes_refresh(engine->active_brakes, &snapshot->settings->policy.domains,
+                              clock_wall_ms(), soon());
     if (status == STATUS_NOMEM)
         log_throttled(SEVERITY_ERROR, "out of memory for the brakes");
     snapshot_unref(snapshot);

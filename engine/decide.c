@@ -233,7 +233,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         .directory = snapshot->directory,
         .facts = &facts,
         .minute_of_week = occasion->minute_of_week,
-        .brakes = board_take(engine->board),
+        .brakes = active_brakes_take(engine->active_brakes),
         .now_ms = occasion->now_ms,
         .key = &engine->key,
     };
@@ -261,6 +261,6 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         conversations_note(engine->conversations, &facts);
     plan_clear(&plan);
     facts_clear(&facts);
-    board_release(engine->board, view.brakes);
+    active_brakes_release(engine->active_brakes, view.brakes);
     current_snapshot_unpin(snapshot);
 }

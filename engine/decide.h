@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "lists/current_snapshot.h"
 #include "policy/reply.h"
-#include "quarantine/board.h"
+#include "quarantine/active_brakes.h"
 #include "quarantine/ledger.h"
 #include "store/conversations.h"
 #include "store/store.h"
@@ -19,7 +19,7 @@ struct engine {
     struct current_snapshot snapshots;
     struct store *store;
     struct ledger *ledger;
-    struct board *board;
+    struct active_brakes *active_brakes;
     struct counters *counters;
     struct conversations *conversations; /* NULL: answers join nothing */
     struct digest_key key;               /* hashes addresses for store and log */

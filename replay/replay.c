@@ -1,4 +1,4 @@
-/* The way of a message is that of milter/decide.c, without a clock, a board of brakes, or
+/* The way of a message is that of milter/decide.c, without a clock, active brakes, or
  * records of what is held. */
 #include "replay/replay.h"
 

@@ -86,7 +86,7 @@ static void open_context(void)
     (void)current_snapshot_swap(&current, snapshot);
     context.snapshots = &current;
     context.ledger = ledger_new(context.store, &key, "fuzz");
-    context.board = board_new(context.store);
+    context.active_brakes = active_brakes_new(context.store);
     context.audit = audit_new(NULL);
     context.counters = counters_new();
     context.actions = actions_new(context.ledger, &key, "fuzz");
@@ -94,7 +94,8 @@ static void open_context(void)
     context.key = &key;
     context.reload = reload;
     context.started_us = clock_monotonic_us();
-    claim(context.ledger != NULL && context.board != NULL && context.audit != NULL);
+    claim(context.ledger != NULL && context.active_brakes != NULL &&
+          context.audit != NULL);
     claim(context.actions != NULL && context.counters != NULL);
 }
 

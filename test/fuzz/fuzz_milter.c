@@ -156,9 +156,10 @@ static void open_engine(void)
     engine.on_failure = snapshot->settings->store.on_failure;
     (void)current_snapshot_swap(&engine.snapshots, snapshot);
     engine.ledger = ledger_new(engine.store, &engine.key, "fuzz");
-    engine.board = board_new(engine.store);
+    engine.active_brakes = active_brakes_new(engine.store);
     engine.counters = counters_new();
-    claim(engine.ledger != NULL && engine.board != NULL && engine.counters != NULL);
+    claim(engine.ledger != NULL && engine.active_brakes != NULL &&
+          engine.counters != NULL);
     claim(callbacks_register(&engine, false, &error) == STATUS_OK);
 }
 

@@ -132,7 +132,7 @@ static inline void setup(void)
         .snapshots = &current,
         .store = store,
         .ledger = ledger_new(store, &key, "relay1"),
-        .board = board_new(store),
+        .active_brakes = active_brakes_new(store),
         .audit = audit_new(audit_path),
         .counters = counters_new(),
         .host = "relay1",
@@ -154,7 +154,7 @@ static inline void teardown(void)
     actions_free(context.actions);
     counters_free(context.counters);
     audit_free(context.audit);
-    board_free(context.board);
+    active_brakes_free(context.active_brakes);
     ledger_free(context.ledger);
     store_close(store);
     current_snapshot_clear(&current);

@@ -338,10 +338,10 @@ START_TEST(api_closes_and_allows_incidents)
     expect_error(path, "{\"for\": 4}", 400, "duration");
     json_decref(get(path, "{\"for\": \"4h\"}"));
     expect_audit("allow", hold.incident, "ok");
-    const struct brakes *brakes = board_take(context.board);
+    const struct brakes *brakes = active_brakes_take(context.active_brakes);
     ck_assert(brake_allows(brakes, "00112233445566778899aabbccddeeff",
                            "login:a@own.example", clock_wall_ms()));
-    board_release(context.board, brakes);
+    active_brakes_release(context.active_brakes, brakes);
     (void)snprintf(path, sizeof path, "POST /v1/incidents/%s/close", hold.incident);
     json_decref(get(path, NULL));
     expect_audit("close", hold.incident, "ok");

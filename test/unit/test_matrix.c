@@ -261,10 +261,10 @@ static bool start_engine(const char *file, struct engine *engine,
         STATUS_OK);
     engine->key = key;
     engine->ledger = ledger_new(engine->store, &key, "relay");
-    engine->board = board_new(engine->store);
+    engine->active_brakes = active_brakes_new(engine->store);
     engine->conversations = conversations_new(CONVERSATIONS_MAX);
     ck_assert_ptr_nonnull(engine->ledger);
-    ck_assert_ptr_nonnull(engine->board);
+    ck_assert_ptr_nonnull(engine->active_brakes);
     engine->timeout_ms = snapshot->settings->store.timeout_ms;
     engine->on_failure = snapshot->settings->store.on_failure;
     ck_assert_int_eq(current_snapshot_init(&engine->snapshots), STATUS_OK);
@@ -311,7 +311,7 @@ static void run_file(const char *path)
             else
                 complain(path, number, "not understood");
         }
-        board_free(engine.board);
+        active_brakes_free(engine.active_brakes);
         ledger_free(engine.ledger);
         conversations_free(engine.conversations);
         store_close(engine.store);

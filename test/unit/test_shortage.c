@@ -265,17 +265,17 @@ static void open_engine(struct engine *engine)
     ck_assert_int_eq(current_snapshot_init(&engine->snapshots), STATUS_OK);
     (void)current_snapshot_swap(&engine->snapshots, snapshot);
     engine->ledger = ledger_new(engine->store, &engine->key, "test");
-    engine->board = board_new(engine->store);
+    engine->active_brakes = active_brakes_new(engine->store);
     engine->counters = counters_new();
     ck_assert_ptr_nonnull(engine->ledger);
-    ck_assert_ptr_nonnull(engine->board);
+    ck_assert_ptr_nonnull(engine->active_brakes);
     ck_assert_ptr_nonnull(engine->counters);
 }
 
 static void close_engine(struct engine *engine)
 {
     counters_free(engine->counters);
-    board_free(engine->board);
+    active_brakes_free(engine->active_brakes);
     ledger_free(engine->ledger);
     store_close(engine->store);
     current_snapshot_clear(&engine->snapshots);

@@ -1,7 +1,7 @@
-/* One immutable sheet of what is in force, swapped whole. Setting and clearing put a new
- * sheet up at once; a reading that began before that is thrown away, since it may not
+/* One immutable set of what is in force, swapped whole. Setting and clearing put a new
+ * set up at once; a reading that began before that is thrown away, since it may not
  * have seen it. The lock covers pointers and counts, never the store. */
-#include "quarantine/board.h"
+#include "quarantine/active_brakes.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -20,103 +20,104 @@ enum {
 };
 
 /* What messages hold a reference to. */
-struct sheet {
+struct brake_set {
     struct brakes brakes;
-    size_t references; /* the board's own included */
-    struct sheet *next;
+    size_t references; /* our own included */
+    struct brake_set *next;
 };
 
-struct board {
+struct active_brakes {
     struct store *store;
     pthread_mutex_t mutex;
-    struct sheet *current;
-    struct sheet *sheets; /* all that somebody has, current among them */
-    uint64_t changes;     /* by board_set and the like */
-    bool read;            /* the store's brakes, or those put off, were */
+    struct brake_set *current;
+    struct brake_set *sets; /* all that somebody has, current among them */
+    uint64_t changes;       /* by active_brakes_set and the like */
+    bool read;              /* the store's brakes, or those put off, were */
 };
 
-/* ---- sheets ---- */
+/* ---- sets ---- */
 
-static void free_sheet(struct sheet *sheet)
+static void free_set(struct brake_set *set)
 {
-    if (sheet != NULL)
-        brakes_clear(&sheet->brakes);
-    free(sheet);
+    if (set != NULL)
+        brakes_clear(&set->brakes);
+    free(set);
 }
 
 /* Under the lock: drops a reference; what is to be freed, or NULL. */
-static struct sheet *drop(struct board *board, struct sheet *sheet)
+static struct brake_set *drop(struct active_brakes *active, struct brake_set *set)
 {
-    if (--sheet->references > 0)
+    if (--set->references > 0)
         return NULL;
-    struct sheet **link = &board->sheets;
-    while (*link != sheet)
+    struct brake_set **link = &active->sets;
+    while (*link != set)
         link = &(*link)->next;
-    *link = sheet->next;
-    return sheet;
+    *link = set->next;
+    return set;
 }
 
-/* Under the lock: puts up a sheet; what is to be freed of the one before, or NULL. */
-static struct sheet *put_up(struct board *board, struct sheet *sheet)
+/* Under the lock: puts up a set; what is to be freed of the one before, or NULL. */
+static struct brake_set *put_up(struct active_brakes *active, struct brake_set *set)
 {
-    struct sheet *before = board->current;
-    sheet->references = 1;
-    sheet->next = board->sheets;
-    board->sheets = sheet;
-    board->current = sheet;
-    return before == NULL ? NULL : drop(board, before);
+    struct brake_set *before = active->current;
+    set->references = 1;
+    set->next = active->sets;
+    active->sets = set;
+    active->current = set;
+    return before == NULL ? NULL : drop(active, before);
 }
 
-struct board *board_new(struct store *store)
+struct active_brakes *active_brakes_new(struct store *store)
 {
-    struct board *board = calloc(1, sizeof *board);
-    struct sheet *empty = calloc(1, sizeof *empty);
-    if (board == NULL || empty == NULL || pthread_mutex_init(&board->mutex, NULL) != 0) {
-        free(board);
+    struct active_brakes *active = calloc(1, sizeof *active);
+    struct brake_set *empty = calloc(1, sizeof *empty);
+    if (active == NULL || empty == NULL ||
+        pthread_mutex_init(&active->mutex, NULL) != 0) {
+        free(active);
         free(empty);
         return NULL;
     }
-    board->store = store;
-    (void)put_up(board, empty);
-    return board;
+    active->store = store;
+    (void)put_up(active, empty);
+    return active;
 }
 
-void board_free(struct board *board)
+void active_brakes_free(struct active_brakes *active)
 {
-    if (board == NULL)
+    if (active == NULL)
         return;
-    while (board->sheets != NULL) {
-        struct sheet *sheet = board->sheets;
-        board->sheets = sheet->next;
-        free_sheet(sheet);
+    while (active->sets != NULL) {
+        struct brake_set *set = active->sets;
+        active->sets = set->next;
+        free_set(set);
     }
-    (void)pthread_mutex_destroy(&board->mutex);
-    free(board);
+    (void)pthread_mutex_destroy(&active->mutex);
+    free(active);
 }
 
-const struct brakes *board_take(struct board *board)
+const struct brakes *active_brakes_take(struct active_brakes *active)
 {
-    (void)pthread_mutex_lock(&board->mutex);
-    struct sheet *sheet = board->current;
-    sheet->references++;
-    (void)pthread_mutex_unlock(&board->mutex);
-    return &sheet->brakes;
+    (void)pthread_mutex_lock(&active->mutex);
+    struct brake_set *set = active->current;
+    set->references++;
+    (void)pthread_mutex_unlock(&active->mutex);
+    return &set->brakes;
 }
 
-void board_release(struct board *board, const struct brakes *brakes)
+void active_brakes_release(struct active_brakes *active, const struct brakes *brakes)
 {
-    struct sheet *unused = NULL;
-    (void)pthread_mutex_lock(&board->mutex);
-    struct sheet *sheet = board->sheets;
-    while (sheet != NULL && &sheet->brakes != brakes)
-        sheet = sheet->next;
-    if (sheet != NULL)
-        unused = drop(board, sheet);
-    (void)pthread_mutex_unlock(&board->mutex);
-    free_sheet(unused);
+    struct brake_set *unused = NULL;
+    (void)pthread_mutex_lock(&active->mutex);
+    struct brake_set *set = active->sets;
+    while (set != NULL && &set->brakes != brakes)
+        set = set->next;
+    if (set != NULL)
+        unused = drop(active, set);
+    (void)pthread_mutex_unlock(&active->mutex);
+    free_set(unused);
 }
 
-/* ---- building a sheet ---- */
+/* ---- building a set ---- */
 
 static char *copy_string(const char *string)
 {
@@ -256,7 +257,7 @@ static bool read_until(const json_t *record, int64_t *out)
 /* ---- reading ---- */
 
 struct reading {
-    struct board *board;
+    struct active_brakes *active;
     const struct domains *own;
     int64_t now_ms, deadline_us;
     struct brakes *brakes;
@@ -270,7 +271,7 @@ static void forget(const struct reading *reading, enum collection collection,
     const struct change change = {
         .collection = collection, .id = id, .check = true, .expected = value};
     enum status status =
-        store_change(reading->board->store, &change, 1, reading->deadline_us);
+        store_change(reading->active->store, &change, 1, reading->deadline_us);
     (void)status;
 }
 
@@ -342,7 +343,7 @@ static enum status read_put_off(void *context, const char *id, const char *value
 
 static enum status read_all(struct reading *reading)
 {
-    struct store *store = reading->board->store;
+    struct store *store = reading->active->store;
     enum status status =
         store_list(store, COLLECTION_BRAKES, reading->deadline_us, read_brake, reading);
     if (status == STATUS_OK)
@@ -354,26 +355,27 @@ static enum status read_all(struct reading *reading)
     return status;
 }
 
-static uint64_t count_changes(struct board *board)
+static uint64_t count_changes(struct active_brakes *active)
 {
-    (void)pthread_mutex_lock(&board->mutex);
-    uint64_t changes = board->changes;
-    (void)pthread_mutex_unlock(&board->mutex);
+    (void)pthread_mutex_lock(&active->mutex);
+    uint64_t changes = active->changes;
+    (void)pthread_mutex_unlock(&active->mutex);
     return changes;
 }
 
 /* Puts up what was read, unless something was set or cleared since. */
-static bool put_up_if(struct board *board, struct sheet *sheet, uint64_t changes)
+static bool put_up_if(struct active_brakes *active, struct brake_set *set,
+                      uint64_t changes)
 {
-    struct sheet *unused = NULL;
-    (void)pthread_mutex_lock(&board->mutex);
-    bool current = board->changes == changes;
+    struct brake_set *unused = NULL;
+    (void)pthread_mutex_lock(&active->mutex);
+    bool current = active->changes == changes;
     if (current) {
-        unused = put_up(board, sheet);
-        board->read = true;
+        unused = put_up(active, set);
+        active->read = true;
     }
-    (void)pthread_mutex_unlock(&board->mutex);
-    free_sheet(unused);
+    (void)pthread_mutex_unlock(&active->mutex);
+    free_set(unused);
     return current;
 }
 
@@ -382,7 +384,7 @@ static bool put_up_if(struct board *board, struct sheet *sheet, uint64_t changes
 static enum status write_put_off(void *context, const char *id, const char *value)
 {
     const struct reading *reading = context;
-    struct store *store = reading->board->store;
+    struct store *store = reading->active->store;
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = value};
     int64_t until_ms = 0;
@@ -400,44 +402,44 @@ static enum status write_put_off(void *context, const char *id, const char *valu
 /* After a restart with the store away, what was put off is all that is known. */
 static void put_up_put_off(struct reading *reading)
 {
-    struct board *board = reading->board;
-    struct sheet *sheet = calloc(1, sizeof *sheet);
-    (void)pthread_mutex_lock(&board->mutex);
-    bool known = board->read;
-    uint64_t changes = board->changes;
-    (void)pthread_mutex_unlock(&board->mutex);
-    reading->brakes = sheet == NULL ? NULL : &sheet->brakes;
-    if (!known && sheet != NULL &&
-        store_list_put_off(board->store, COLLECTION_BRAKES, read_put_off, reading) ==
+    struct active_brakes *active = reading->active;
+    struct brake_set *set = calloc(1, sizeof *set);
+    (void)pthread_mutex_lock(&active->mutex);
+    bool known = active->read;
+    uint64_t changes = active->changes;
+    (void)pthread_mutex_unlock(&active->mutex);
+    reading->brakes = set == NULL ? NULL : &set->brakes;
+    if (!known && set != NULL &&
+        store_list_put_off(active->store, COLLECTION_BRAKES, read_put_off, reading) ==
             STATUS_OK &&
-        sheet->brakes.count > 0) {
-        sort(&sheet->brakes);
-        if (put_up_if(board, sheet, changes))
+        set->brakes.count > 0) {
+        sort(&set->brakes);
+        if (put_up_if(active, set, changes))
             return;
     }
-    free_sheet(sheet);
+    free_set(set);
 }
 
-enum status board_refresh(struct board *board, const struct domains *own, int64_t now_ms,
-                          int64_t deadline_us)
+enum status active_brakes_refresh(struct active_brakes *active, const struct domains *own,
+                                  int64_t now_ms, int64_t deadline_us)
 {
-    struct reading late = {board, own, now_ms, deadline_us, NULL};
+    struct reading late = {active, own, now_ms, deadline_us, NULL};
     enum status written =
-        store_list_put_off(board->store, COLLECTION_BRAKES, write_put_off, &late);
+        store_list_put_off(active->store, COLLECTION_BRAKES, write_put_off, &late);
     if (written == STATUS_UNAVAILABLE) {
         put_up_put_off(&late);
         return written;
     }
     for (int i = 0; i < READINGS; i++) {
-        uint64_t changes = count_changes(board);
-        struct sheet *sheet = calloc(1, sizeof *sheet);
-        if (sheet == NULL)
+        uint64_t changes = count_changes(active);
+        struct brake_set *set = calloc(1, sizeof *set);
+        if (set == NULL)
             return STATUS_NOMEM;
-        struct reading reading = {board, own, now_ms, deadline_us, &sheet->brakes};
+        struct reading reading = {active, own, now_ms, deadline_us, &set->brakes};
         enum status status = read_all(&reading);
-        if (status == STATUS_OK && put_up_if(board, sheet, changes))
+        if (status == STATUS_OK && put_up_if(active, set, changes))
             return STATUS_OK;
-        free_sheet(sheet);
+        free_set(set);
         if (status != STATUS_OK)
             return status;
     }
@@ -446,7 +448,7 @@ enum status board_refresh(struct board *board, const struct domains *own, int64_
 
 /* ---- setting ---- */
 
-/* What differs between the sheet that is up and the next one. */
+/* What differs between the set that is up and the next one. */
 struct edit {
     const struct brake *brake; /* set, or NULL */
     const char *key;           /* of the brake that is replaced or cleared, or NULL */
@@ -484,49 +486,50 @@ static bool copy_edited(const struct brakes *from, const struct edit *edit,
 }
 
 /* In force here at once. Without memory it is within the next reading. */
-static void apply(struct board *board, const struct edit *edit)
+static void apply(struct active_brakes *active, const struct edit *edit)
 {
-    struct sheet *unused = NULL;
-    struct sheet *sheet = calloc(1, sizeof *sheet);
-    (void)pthread_mutex_lock(&board->mutex);
-    board->changes++;
-    if (sheet != NULL && copy_edited(&board->current->brakes, edit, &sheet->brakes)) {
-        unused = put_up(board, sheet);
-        sheet = NULL;
+    struct brake_set *unused = NULL;
+    struct brake_set *set = calloc(1, sizeof *set);
+    (void)pthread_mutex_lock(&active->mutex);
+    active->changes++;
+    if (set != NULL && copy_edited(&active->current->brakes, edit, &set->brakes)) {
+        unused = put_up(active, set);
+        set = NULL;
     }
-    (void)pthread_mutex_unlock(&board->mutex);
-    free_sheet(unused);
-    free_sheet(sheet);
+    (void)pthread_mutex_unlock(&active->mutex);
+    free_set(unused);
+    free_set(set);
     struct error error;
-    if (store_save(board->store, &error) != STATUS_OK)
+    if (store_save(active->store, &error) != STATUS_OK)
         return; /* in force all the same; the store tells it when its minute comes */
 }
 
 /* Writes one document over whatever was there. LIMIT when there are too many. */
-static enum status write(struct board *board, const struct change *change,
+static enum status write(struct active_brakes *active, const struct change *change,
                          int64_t deadline_us)
 {
     size_t count;
     if (change->value == NULL)
         return STATUS_NOMEM;
     enum status status =
-        store_count(board->store, change->collection, deadline_us, &count);
+        store_count(active->store, change->collection, deadline_us, &count);
     if (status == STATUS_OK && count >= BRAKES_MAX)
         return STATUS_LIMIT;
-    return status == STATUS_OK ? store_change(board->store, change, 1, deadline_us)
+    return status == STATUS_OK ? store_change(active->store, change, 1, deadline_us)
                                : status;
 }
 
 /* For one that can't be counted in the store. */
-static bool has_room(struct board *board)
+static bool has_room(struct active_brakes *active)
 {
-    const struct brakes *brakes = board_take(board);
+    const struct brakes *brakes = active_brakes_take(active);
     bool room = brakes->count < BRAKES_MAX;
-    board_release(board, brakes);
+    active_brakes_release(active, brakes);
     return room;
 }
 
-enum status board_set(struct board *board, const struct brake *brake, int64_t deadline_us)
+enum status active_brakes_set(struct active_brakes *active, const struct brake *brake,
+                              int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
     const struct edit edit = {.brake = brake, .key = brake->key};
@@ -534,18 +537,19 @@ enum status board_set(struct board *board, const struct brake *brake, int64_t de
     char *text = write_brake(brake);
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = text};
-    enum status status = write(board, &change, deadline_us);
-    if (status == STATUS_UNAVAILABLE && text != NULL && has_room(board))
-        status = store_put_off(board->store, COLLECTION_BRAKES, id, NULL, text);
+    enum status status = write(active, &change, deadline_us);
+    if (status == STATUS_UNAVAILABLE && text != NULL && has_room(active))
+        status = store_put_off(active->store, COLLECTION_BRAKES, id, NULL, text);
     else if (status == STATUS_OK)
-        status = store_put_off(board->store, COLLECTION_BRAKES, id, NULL, NULL);
+        status = store_put_off(active->store, COLLECTION_BRAKES, id, NULL, NULL);
     if (status == STATUS_OK)
-        apply(board, &edit);
+        apply(active, &edit);
     free(text);
     return status;
 }
 
-enum status board_clear(struct board *board, const char *key, int64_t deadline_us)
+enum status active_brakes_clear(struct active_brakes *active, const char *key,
+                                int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
     const struct edit edit = {.key = key};
@@ -553,25 +557,26 @@ enum status board_clear(struct board *board, const char *key, int64_t deadline_u
     make_id(key, id);
     while (status == STATUS_CONFLICT) {
         char *text = NULL;
-        status = store_get(board->store, COLLECTION_BRAKES, id, deadline_us, &text);
+        status = store_get(active->store, COLLECTION_BRAKES, id, deadline_us, &text);
         const struct change change = {
             .collection = COLLECTION_BRAKES, .id = id, .check = true, .expected = text};
         if (status == STATUS_OK)
-            status = store_change(board->store, &change, 1, deadline_us);
+            status = store_change(active->store, &change, 1, deadline_us);
         free(text);
     }
-    if (store_is_put_off(board->store, COLLECTION_BRAKES, id) &&
+    if (store_is_put_off(active->store, COLLECTION_BRAKES, id) &&
         (status == STATUS_UNAVAILABLE || status == STATUS_NOT_FOUND))
         status = STATUS_OK; /* it is known here alone */
     if (status == STATUS_OK)
-        status = store_put_off(board->store, COLLECTION_BRAKES, id, NULL, NULL);
+        status = store_put_off(active->store, COLLECTION_BRAKES, id, NULL, NULL);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-        apply(board, &edit);
+        apply(active, &edit);
     return status;
 }
 
-enum status board_allow(struct board *board, const char *fingerprint, const char *subject,
-                        int64_t until_ms, int64_t deadline_us)
+enum status active_brakes_allow(struct active_brakes *active, const char *fingerprint,
+                                const char *subject, int64_t until_ms,
+                                int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
     enum status status = make_allowance_id(fingerprint, subject, id);
@@ -583,13 +588,13 @@ enum status board_allow(struct board *board, const char *fingerprint, const char
     json_decref(record);
     const struct change change = {
         .collection = COLLECTION_ALLOWS, .id = id, .value = text};
-    status = write(board, &change, deadline_us);
+    status = write(active, &change, deadline_us);
     free(text);
     char *names[] = {strdup(fingerprint), strdup(subject)};
     const struct allowance allowance = {names[0], names[1], until_ms};
     const struct edit edit = {.allowance = &allowance};
     if (status == STATUS_OK && names[0] != NULL && names[1] != NULL)
-        apply(board, &edit);
+        apply(active, &edit);
     free(names[0]);
     free(names[1]);
     return status;
@@ -603,16 +608,16 @@ static json_t *show_until(int64_t until_ms)
     return until_ms == INT64_MAX ? json_null() : record_time(until_ms);
 }
 
-static bool is_put_off(const struct board *board, const char *key)
+static bool is_put_off(const struct active_brakes *active, const char *key)
 {
     char id[DOCUMENTS_ID_MAX + 1];
     make_id(key, id);
-    return store_is_put_off(board->store, COLLECTION_BRAKES, id);
+    return store_is_put_off(active->store, COLLECTION_BRAKES, id);
 }
 
-json_t *board_json(struct board *board, int64_t now_ms)
+json_t *active_brakes_json(struct active_brakes *active, int64_t now_ms)
 {
-    const struct brakes *brakes = board_take(board);
+    const struct brakes *brakes = active_brakes_take(active);
     json_t *array = json_array();
     bool added = array != NULL;
     for (size_t i = 0; i < brakes->count && added; i++) {
@@ -623,11 +628,11 @@ json_t *board_json(struct board *board, int64_t now_ms)
             "{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
             action_name(brake->action), "until", show_until(brake->until_ms), "by",
             record_string(brake->by), "reason", record_string(brake->reason));
-        if (shown != NULL && is_put_off(board, brake->key))
+        if (shown != NULL && is_put_off(active, brake->key))
             (void)json_object_set_new(shown, "pending", json_true());
         added = json_array_append_new(array, shown) == 0;
     }
-    board_release(board, brakes);
+    active_brakes_release(active, brakes);
     if (!added) {
         json_decref(array);
         return NULL;

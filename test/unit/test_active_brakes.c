@@ -1,15 +1,15 @@
-/* Brakes and allowances in a store, on the boards of two relays that share it. */
+/* Brakes and allowances in a store, active on two relays that share it. */
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "../support/either_store.h"
-#include "quarantine/board.h"
+#include "quarantine/active_brakes.h"
 
 enum { NOW_MS = 2000000000 };
 
-static struct board *here, *there;
+static struct active_brakes *here, *there;
 static struct domains own;
 
 static void open_boards(bool redis)
@@ -17,8 +17,8 @@ static void open_boards(bool redis)
     either_open(redis);
     ck_assert_int_eq(domains_add(&own, "own", NULL), STATUS_OK);
     ck_assert_int_eq(domains_set_delimiters(&own, "+"), STATUS_OK);
-    here = board_new(store);
-    there = board_new(store);
+    here = active_brakes_new(store);
+    there = active_brakes_new(store);
     ck_assert_ptr_nonnull(here);
     ck_assert_ptr_nonnull(there);
 }
@@ -35,8 +35,8 @@ static void setup_redis(void)
 
 static void teardown(void)
 {
-    board_free(here);
-    board_free(there);
+    active_brakes_free(here);
+    active_brakes_free(there);
     domains_clear(&own);
     either_close();
 }
@@ -51,22 +51,22 @@ static enum status set(const char *key_text, int64_t until_ms)
     brake.until_ms = until_ms;
     brake.by = by;
     brake.reason = reason;
-    enum status status = board_set(here, &brake, either_soon());
+    enum status status = active_brakes_set(here, &brake, either_soon());
     brake.by = brake.reason = NULL;
     brake_clear(&brake);
     return status;
 }
 
-static enum status refresh(struct board *board, int64_t now_ms)
+static enum status refresh(struct active_brakes *active, int64_t now_ms)
 {
-    return board_refresh(board, &own, now_ms, either_soon());
+    return active_brakes_refresh(active, &own, now_ms, either_soon());
 }
 
-static size_t count_on(struct board *board)
+static size_t count_on(struct active_brakes *active)
 {
-    const struct brakes *brakes = board_take(board);
+    const struct brakes *brakes = active_brakes_take(active);
     size_t count = brakes->count;
-    board_release(board, brakes);
+    active_brakes_release(active, brakes);
     return count;
 }
 
@@ -77,25 +77,25 @@ static size_t count_in(enum collection collection)
     return count;
 }
 
-START_TEST(board_starts_empty)
+START_TEST(active_brakes_starts_empty)
 {
     ck_assert_uint_eq(count_on(here), 0);
     ck_assert_int_eq(refresh(here, NOW_MS), STATUS_OK);
     ck_assert_uint_eq(count_on(here), 0);
-    json_t *json = board_json(here, NOW_MS);
+    json_t *json = active_brakes_json(here, NOW_MS);
     ck_assert_uint_eq(json_array_size(json), 0);
     json_decref(json);
 }
 END_TEST
 
-START_TEST(board_set_is_in_force_here_at_once_and_there_after_a_look)
+START_TEST(active_brakes_set_is_in_force_here_at_once_and_there_after_a_look)
 {
     ck_assert_int_eq(set("client:10.0.0.0/8", INT64_MAX), STATUS_OK);
     ck_assert_int_eq(set("sender:a@own", NOW_MS + 1000), STATUS_OK);
     ck_assert_uint_eq(count_on(here), 2);
     ck_assert_uint_eq(count_on(there), 0);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
-    const struct brakes *brakes = board_take(there);
+    const struct brakes *brakes = active_brakes_take(there);
     ck_assert_uint_eq(brakes->count, 2);
     ck_assert_str_eq(brakes->items[0].key, "client:10.0.0.0/8");
     ck_assert_int_eq(brakes->items[0].kind, BRAKE_CLIENT);
@@ -106,11 +106,11 @@ START_TEST(board_set_is_in_force_here_at_once_and_there_after_a_look)
     ck_assert_int_eq(brakes->items[1].until_ms, NOW_MS + 1000);
     ck_assert_str_eq(brakes->items[1].by, "root");
     ck_assert_str_eq(brakes->items[1].reason, "storm");
-    board_release(there, brakes);
+    active_brakes_release(there, brakes);
 }
 END_TEST
 
-START_TEST(board_set_again_replaces)
+START_TEST(active_brakes_set_again_replaces)
 {
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
     ck_assert_int_eq(set("all", NOW_MS + 5000), STATUS_OK);
@@ -121,23 +121,23 @@ START_TEST(board_set_again_replaces)
 }
 END_TEST
 
-START_TEST(board_clear_clears_and_says_if_there_was_one)
+START_TEST(active_brakes_clear_clears_and_says_if_there_was_one)
 {
-    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_NOT_FOUND);
+    ck_assert_int_eq(active_brakes_clear(here, "all", either_soon()), STATUS_NOT_FOUND);
     ck_assert_int_eq(set("all", INT64_MAX), STATUS_OK);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
-    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_OK);
+    ck_assert_int_eq(active_brakes_clear(here, "all", either_soon()), STATUS_OK);
     ck_assert_uint_eq(count_on(here), 0);
-    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_NOT_FOUND);
+    ck_assert_int_eq(active_brakes_clear(here, "all", either_soon()), STATUS_NOT_FOUND);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
     ck_assert_uint_eq(count_on(there), 0);
 }
 END_TEST
 
-START_TEST(board_drops_what_lapsed)
+START_TEST(active_brakes_drops_what_lapsed)
 {
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
-    ck_assert_int_eq(board_allow(here, "f1", "a", NOW_MS + 1000, either_soon()),
+    ck_assert_int_eq(active_brakes_allow(here, "f1", "a", NOW_MS + 1000, either_soon()),
                      STATUS_OK);
     ck_assert_int_eq(refresh(here, NOW_MS + 1000), STATUS_OK);
     ck_assert_uint_eq(count_on(here), 0);
@@ -148,25 +148,27 @@ START_TEST(board_drops_what_lapsed)
 }
 END_TEST
 
-START_TEST(board_allows_for_a_while)
+START_TEST(active_brakes_allows_for_a_while)
 {
-    ck_assert_int_eq(board_allow(here, "f1", "sender:a@own", NOW_MS + 9, either_soon()),
-                     STATUS_OK);
     ck_assert_int_eq(
-        board_allow(here, "f1", "sender:a@own", NOW_MS + 1000, either_soon()), STATUS_OK);
+        active_brakes_allow(here, "f1", "sender:a@own", NOW_MS + 9, either_soon()),
+        STATUS_OK);
+    ck_assert_int_eq(
+        active_brakes_allow(here, "f1", "sender:a@own", NOW_MS + 1000, either_soon()),
+        STATUS_OK);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
-    struct board *boards[] = {here, there};
+    struct active_brakes *actives[] = {here, there};
     for (size_t i = 0; i < 2; i++) {
-        const struct brakes *brakes = board_take(boards[i]);
+        const struct brakes *brakes = active_brakes_take(actives[i]);
         ck_assert_uint_eq(brakes->allowance_count, 1);
         ck_assert(brake_allows(brakes, "f1", "sender:a@own", NOW_MS + 999));
         ck_assert(!brake_allows(brakes, "f1", "sender:b@own", NOW_MS));
-        board_release(boards[i], brakes);
+        active_brakes_release(actives[i], brakes);
     }
 }
 END_TEST
 
-START_TEST(board_takes_long_keys)
+START_TEST(active_brakes_takes_long_keys)
 {
     char text[800] = "sender:";
     char subject[700];
@@ -175,23 +177,23 @@ START_TEST(board_takes_long_keys)
     memset(subject, 's', sizeof subject - 1);
     subject[sizeof subject - 1] = '\0';
     ck_assert_int_eq(set(text, INT64_MAX), STATUS_OK);
-    ck_assert_int_eq(board_allow(here, "f1", subject, NOW_MS + 9, either_soon()),
+    ck_assert_int_eq(active_brakes_allow(here, "f1", subject, NOW_MS + 9, either_soon()),
                      STATUS_OK);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
-    const struct brakes *brakes = board_take(there);
+    const struct brakes *brakes = active_brakes_take(there);
     ck_assert_uint_eq(brakes->count, 1);
     ck_assert_str_eq(brakes->items[0].key, text);
     ck_assert(brake_allows(brakes, "f1", subject, NOW_MS));
-    board_release(there, brakes);
-    ck_assert_int_eq(board_clear(there, text, either_soon()), STATUS_OK);
+    active_brakes_release(there, brakes);
+    ck_assert_int_eq(active_brakes_clear(there, text, either_soon()), STATUS_OK);
 }
 END_TEST
 
-START_TEST(board_shows_brakes_as_json)
+START_TEST(active_brakes_shows_brakes_as_json)
 {
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
     ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_OK);
-    json_t *json = board_json(here, NOW_MS);
+    json_t *json = active_brakes_json(here, NOW_MS);
     char *text = json_dumps(json, JSON_COMPACT);
     ck_assert_str_eq(text,
                      "[{\"key\":\"all\",\"action\":\"reject\",\"until\":\"1970-01-"
@@ -200,13 +202,13 @@ START_TEST(board_shows_brakes_as_json)
                      "\"by\":\"root\",\"reason\":\"storm\"}]");
     free(text);
     json_decref(json);
-    json = board_json(here, NOW_MS + 1000);
+    json = active_brakes_json(here, NOW_MS + 1000);
     ck_assert_uint_eq(json_array_size(json), 1);
     json_decref(json);
 }
 END_TEST
 
-START_TEST(board_passes_over_what_it_cannot_read)
+START_TEST(active_brakes_passes_over_what_it_cannot_read)
 {
     static const char *const values[] = {
         "",
@@ -231,19 +233,19 @@ START_TEST(board_passes_over_what_it_cannot_read)
 }
 END_TEST
 
-START_TEST(board_keeps_a_sheet_for_who_has_it)
+START_TEST(active_brakes_keeps_a_set_for_who_has_it)
 {
     ck_assert_int_eq(set("all", INT64_MAX), STATUS_OK);
-    const struct brakes *brakes = board_take(here);
-    const struct brakes *again = board_take(here);
+    const struct brakes *brakes = active_brakes_take(here);
+    const struct brakes *again = active_brakes_take(here);
     ck_assert_ptr_eq(brakes, again);
-    ck_assert_int_eq(board_clear(here, "all", either_soon()), STATUS_OK);
+    ck_assert_int_eq(active_brakes_clear(here, "all", either_soon()), STATUS_OK);
     ck_assert_int_eq(refresh(here, NOW_MS), STATUS_OK);
     ck_assert_uint_eq(brakes->count, 1);
     ck_assert_str_eq(brakes->items[0].key, "all");
-    board_release(here, brakes);
+    active_brakes_release(here, brakes);
     ck_assert_str_eq(again->items[0].key, "all");
-    board_release(here, again);
+    active_brakes_release(here, again);
     ck_assert_uint_eq(count_on(here), 0);
 }
 END_TEST
@@ -256,12 +258,12 @@ static void *look(void *context)
     bool always = true;
     (void)context;
     while (!atomic_load(&done)) {
-        const struct brakes *brakes = board_take(here);
+        const struct brakes *brakes = active_brakes_take(here);
         bool has = false;
         for (size_t i = 0; i < brakes->count; i++)
             has = has || strcmp(brakes->items[i].key, "all") == 0;
         always = always && has;
-        board_release(here, brakes);
+        active_brakes_release(here, brakes);
     }
     return always ? &found : NULL;
 }
@@ -276,7 +278,7 @@ static void *read_on(void *context)
 }
 
 /* A brake that stays is never missing while others come and go. */
-START_TEST(board_never_shows_half)
+START_TEST(active_brakes_never_shows_half)
 {
     pthread_t threads[3];
     atomic_store(&done, false);
@@ -287,7 +289,8 @@ START_TEST(board_never_shows_half)
     for (int i = 0; i < 100; i++) {
         ck_assert_int_eq(set("domain:else", INT64_MAX), STATUS_OK);
         ck_assert_uint_eq(count_on(here), 2);
-        ck_assert_int_eq(board_clear(here, "domain:else", either_soon()), STATUS_OK);
+        ck_assert_int_eq(active_brakes_clear(here, "domain:else", either_soon()),
+                         STATUS_OK);
         ck_assert_uint_eq(count_on(here), 1);
     }
     atomic_store(&done, true);
@@ -299,14 +302,15 @@ START_TEST(board_never_shows_half)
 }
 END_TEST
 
-START_TEST(board_stays_while_the_store_is_away)
+START_TEST(active_brakes_stays_while_the_store_is_away)
 {
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
     server_kill(&server);
     int64_t soon_us = clock_monotonic_us() + 100000;
-    ck_assert_int_eq(board_refresh(there, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
-    ck_assert_int_eq(board_clear(there, "all", soon_us), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(active_brakes_refresh(there, &own, NOW_MS, soon_us),
+                     STATUS_UNAVAILABLE);
+    ck_assert_int_eq(active_brakes_clear(there, "all", soon_us), STATUS_UNAVAILABLE);
     ck_assert_uint_eq(count_on(there), 1);
     ck_assert_uint_eq(count_on(here), 1);
     server_start(&server);
@@ -315,7 +319,7 @@ END_TEST
 
 static bool is_pending(const char *name)
 {
-    json_t *brakes = board_json(here, NOW_MS);
+    json_t *brakes = active_brakes_json(here, NOW_MS);
     size_t i;
     const json_t *brake;
     bool pending = false;
@@ -330,7 +334,7 @@ static bool is_pending(const char *name)
 
 /* Set here at once, cleared again, kept over a restart, and written once the store is
  * back, but for what has lapsed by then. */
-START_TEST(board_sets_while_the_store_is_away)
+START_TEST(active_brakes_sets_while_the_store_is_away)
 {
     int64_t soon_us = clock_monotonic_us() + 100000;
     server_kill(&server);
@@ -339,11 +343,14 @@ START_TEST(board_sets_while_the_store_is_away)
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
     ck_assert_uint_eq(count_on(here), 3);
     ck_assert(is_pending("domain:else"));
-    ck_assert_int_eq(board_clear(here, "domain:other", soon_us), STATUS_OK);
-    ck_assert_int_eq(board_clear(here, "domain:none", soon_us), STATUS_UNAVAILABLE);
-    ck_assert_int_eq(board_refresh(here, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(active_brakes_clear(here, "domain:other", soon_us), STATUS_OK);
+    ck_assert_int_eq(active_brakes_clear(here, "domain:none", soon_us),
+                     STATUS_UNAVAILABLE);
+    ck_assert_int_eq(active_brakes_refresh(here, &own, NOW_MS, soon_us),
+                     STATUS_UNAVAILABLE);
     ck_assert_uint_eq(count_on(here), 2);
-    ck_assert_int_eq(board_refresh(there, &own, NOW_MS, soon_us), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(active_brakes_refresh(there, &own, NOW_MS, soon_us),
+                     STATUS_UNAVAILABLE);
     ck_assert_uint_eq(count_on(there), 2); /* as after a restart, with the same store */
     server_start(&server);
     for (int i = 0; i < 400 && store_state(store) != STORE_STATE_OK; i++)
@@ -361,27 +368,28 @@ static TCase *make_case(const char *name, SFun setup)
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, board_starts_empty);
-    tcase_add_test(tcase, board_set_is_in_force_here_at_once_and_there_after_a_look);
-    tcase_add_test(tcase, board_set_again_replaces);
-    tcase_add_test(tcase, board_clear_clears_and_says_if_there_was_one);
-    tcase_add_test(tcase, board_drops_what_lapsed);
-    tcase_add_test(tcase, board_allows_for_a_while);
-    tcase_add_test(tcase, board_takes_long_keys);
-    tcase_add_test(tcase, board_shows_brakes_as_json);
-    tcase_add_test(tcase, board_passes_over_what_it_cannot_read);
-    tcase_add_test(tcase, board_keeps_a_sheet_for_who_has_it);
-    tcase_add_test(tcase, board_never_shows_half);
+    tcase_add_test(tcase, active_brakes_starts_empty);
+    tcase_add_test(tcase,
+                   active_brakes_set_is_in_force_here_at_once_and_there_after_a_look);
+    tcase_add_test(tcase, active_brakes_set_again_replaces);
+    tcase_add_test(tcase, active_brakes_clear_clears_and_says_if_there_was_one);
+    tcase_add_test(tcase, active_brakes_drops_what_lapsed);
+    tcase_add_test(tcase, active_brakes_allows_for_a_while);
+    tcase_add_test(tcase, active_brakes_takes_long_keys);
+    tcase_add_test(tcase, active_brakes_shows_brakes_as_json);
+    tcase_add_test(tcase, active_brakes_passes_over_what_it_cannot_read);
+    tcase_add_test(tcase, active_brakes_keeps_a_set_for_who_has_it);
+    tcase_add_test(tcase, active_brakes_never_shows_half);
     return tcase;
 }
 
 int main(void)
 {
-    Suite *suite = suite_create("board");
+    Suite *suite = suite_create("active_brakes");
     TCase *redis = make_case("redis", setup_redis);
     suite_add_tcase(suite, make_case("memory", setup_memory));
-    tcase_add_test(redis, board_stays_while_the_store_is_away);
-    tcase_add_test(redis, board_sets_while_the_store_is_away);
+    tcase_add_test(redis, active_brakes_stays_while_the_store_is_away);
+    tcase_add_test(redis, active_brakes_sets_while_the_store_is_away);
     suite_add_tcase(suite, redis);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
