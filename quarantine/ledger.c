@@ -27,11 +27,11 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
     if (ledger == NULL)
         return NULL;
     ledger->counts = pending_counts_new(key);
-    ledger->backlog = backlog_new();
+    ledger->pending_holds = pending_holds_new();
     ledger->parties = parties_new();
     ledger->look = look_new();
-    if (ledger->counts == NULL || ledger->backlog == NULL || ledger->parties == NULL ||
-        ledger->look == NULL) {
+    if (ledger->counts == NULL || ledger->pending_holds == NULL ||
+        ledger->parties == NULL || ledger->look == NULL) {
         ledger_free(ledger);
         return NULL;
     }
@@ -50,7 +50,7 @@ void ledger_free(struct ledger *ledger)
     if (ledger == NULL)
         return;
     pending_counts_free(ledger->counts);
-    backlog_free(ledger->backlog);
+    pending_holds_free(ledger->pending_holds);
     parties_free(ledger->parties);
     look_free(ledger->look);
     free(ledger);
@@ -203,12 +203,12 @@ static json_t *make_hold(const struct holding *holding)
 /* What the store says of the incident, kept for when it does not answer. */
 static void learn(const struct holding *holding, int64_t waiting, int64_t own)
 {
-    const struct backlog_news news = {.incident = holding->out->incident,
-                                      .party = holding->party.own,
-                                      .waiting = waiting,
-                                      .own = own,
-                                      .now_ms = holding->event->now_ms};
-    backlog_learn(holding->ledger->backlog, holding->open_id, &news);
+    const struct pending_holds_news news = {.incident = holding->out->incident,
+                                            .party = holding->party.own,
+                                            .waiting = waiting,
+                                            .own = own,
+                                            .now_ms = holding->event->now_ms};
+    pending_holds_learn(holding->ledger->pending_holds, holding->open_id, &news);
 }
 
 static enum hold_result result_of(enum party_fit fit)
@@ -345,45 +345,46 @@ static bool was_full(struct holding *holding)
 }
 
 /* NULL without memory. */
-static struct late *make_late(const struct holding *holding)
+static struct pending_hold *make_pending(const struct holding *holding)
 {
     const struct hold *out = holding->out;
-    struct late *late = calloc(1, sizeof *late);
-    if (late == NULL)
+    struct pending_hold *pending = calloc(1, sizeof *pending);
+    if (pending == NULL)
         return NULL;
-    memcpy(late->open_id, holding->open_id, sizeof late->open_id);
-    memcpy(late->id, out->id, sizeof late->id);
-    memcpy(late->incident, out->incident, sizeof late->incident);
-    late->hold = make_hold(holding);
-    late->alone = record_new_incident(out->incident, &holding->stop);
-    if (late->hold != NULL && late->alone != NULL)
-        return late;
-    late_free(late);
+    memcpy(pending->open_id, holding->open_id, sizeof pending->open_id);
+    memcpy(pending->id, out->id, sizeof pending->id);
+    memcpy(pending->incident, out->incident, sizeof pending->incident);
+    pending->hold = make_hold(holding);
+    pending->alone = record_new_incident(out->incident, &holding->stop);
+    if (pending->hold != NULL && pending->alone != NULL)
+        return pending;
+    pending_hold_free(pending);
     return NULL;
 }
 
 /* The store does not answer. out->incident is what it may have written down all the same,
  * or "". What finds no room here, the queue remembers. */
-static void hold_late(struct holding *holding)
+static void hold_pending(struct holding *holding)
 {
     struct ledger *ledger = holding->ledger;
     struct hold *out = holding->out;
     holding->late = true;
-    struct backlog_request request = {.open_id = holding->open_id,
-                                      .party = holding->party.own,
-                                      .caps = holding->caps,
-                                      .now_ms = holding->event->now_ms};
+    struct pending_holds_request request = {.open_id = holding->open_id,
+                                            .party = holding->party.own,
+                                            .caps = holding->caps,
+                                            .now_ms = holding->event->now_ms};
     if (holding->whatever)
         request.caps.own = request.caps.crowd = INT64_MAX;
-    enum party_fit fit = backlog_enter(ledger->backlog, &request, out->incident);
+    enum party_fit fit =
+        pending_holds_enter(ledger->pending_holds, &request, out->incident);
     if (fit != PARTY_FITS) {
         out->result = result_of(fit);
         return;
     }
     out->result = HOLD_UNRECORDED;
-    struct late *late = make_late(holding);
-    if (late != NULL)
-        (void)backlog_add(ledger->backlog, late);
+    struct pending_hold *pending = make_pending(holding);
+    if (pending != NULL)
+        (void)pending_holds_add(ledger->pending_holds, pending);
     atomic_store(&ledger->unrecorded, true);
 }
 
@@ -406,7 +407,7 @@ static void hold(struct holding *holding)
         out->result = HOLD_QUEUE_FULL;
         out->incident[0] = '\0';
     } else if (status != STATUS_OK) {
-        hold_late(holding);
+        hold_pending(holding);
     }
     if (!is_held(holding))
         give_back(holding);
@@ -590,7 +591,7 @@ enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
     struct pending_count count;
     size_t position = 0;
     size_t open;
-    enum status late = ledger_flush_late(ledger, deadline_us);
+    enum status late = ledger_flush_pending(ledger, deadline_us);
     if (late == STATUS_UNAVAILABLE || !pending_counts_is_pending(ledger->counts))
         return late;
     enum status result = store_count(ledger->store, COLLECTION_OPEN, deadline_us, &open);

@@ -60,7 +60,7 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
 
 /* True when something was HOLD_UNRECORDED since the last call, or a ledger_move was not
  * answered: the store was away, and may have lost what it knew; of what finds no room in
- * BACKLOG_HOLDS_MAX only the queue knows; and a record may say "releasing" for ever. */
+ * PENDING_HOLDS_MAX only the queue knows; and a record may say "releasing" for ever. */
 bool ledger_take_unrecorded(struct ledger *ledger);
 
 /* Counts a refused or deferred message in this process; never waits. The incident's id is

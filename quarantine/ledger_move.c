@@ -140,7 +140,8 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
     if (status == STATUS_OK && is_end(to) && !is_end(from)) {
         struct party party;
         record_party(hold.record, &party);
-        backlog_release(ledger->backlog, record_text(hold.record, "incident"), party.own);
+        pending_holds_release(ledger->pending_holds, record_text(hold.record, "incident"),
+                              party.own);
         parties_give(ledger->parties, &party);
     }
     ledger_document_clear(&hold);
@@ -370,7 +371,7 @@ static enum status try_patch(struct patching *patching)
     else
         status = store_change(ledger->store, &change, 1, deadline_us);
     if (status == STATUS_OK && json_is_false(json_object_get(patch, "open")))
-        backlog_close(ledger->backlog, id);
+        pending_holds_close(ledger->pending_holds, id);
     free(value);
     ledger_document_clear(&incident);
     return status;

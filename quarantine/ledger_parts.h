@@ -1,16 +1,16 @@
 /* The ledger's inside, for the files that share its work: ledger.c (stopping mail),
- * ledger_late.c (what the store was away for), ledger_move.c (what becomes of a hold) and
- * ledger_read.c (looking, forgetting). */
+ * ledger_pending.c (what the store was away for), ledger_move.c (what becomes of a hold)
+ * and ledger_read.c (looking, forgetting). */
 #ifndef QUARANTINE_LEDGER_PARTS_H
 #define QUARANTINE_LEDGER_PARTS_H
 
 #include <stdatomic.h>
 
-#include "quarantine/backlog.h"
 #include "quarantine/ledger.h"
 #include "quarantine/look.h"
 #include "quarantine/parties.h"
 #include "quarantine/pending_counts.h"
+#include "quarantine/pending_holds.h"
 #include "quarantine/record.h"
 
 enum { LEDGER_HOST_MAX = 100, LEDGER_ENTRIES_MAX = 3 };
@@ -20,7 +20,7 @@ struct ledger {
     struct digest_key key;
     char host[LEDGER_HOST_MAX];
     struct pending_counts *counts;
-    struct backlog *backlog;
+    struct pending_holds *pending_holds;
     struct parties *parties;
     struct look *look;
     atomic_bool has_room;
@@ -69,8 +69,8 @@ enum status ledger_entries_close(struct ledger_entries *entries,
                                  const struct ledger_document *open) MUST_CHECK;
 void ledger_entries_clear(struct ledger_entries *entries);
 
-/* Records the holds of the backlog, until one can't be. LIMIT when there was no room for
+/* Records the pending holds, until one can't be. LIMIT when there was no room for
  * some; those are given up. */
-enum status ledger_flush_late(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
+enum status ledger_flush_pending(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-#include "quarantine/backlog.h"
+#include "quarantine/pending_holds.h"
 
 static void freeze(void)
 {
@@ -188,7 +188,7 @@ END_TEST
 
 START_TEST(late_flood_keeps_a_record_of_each_incident)
 {
-    enum { MANY = BACKLOG_HOLDS_MAX + 10 };
+    enum { MANY = PENDING_HOLDS_MAX + 10 };
     settings.quarantine.max_per_incident = 2 * MANY;
     settings.quarantine.max_messages = 2 * MANY * PARTIES_SHARE;
     server_kill(&server);
@@ -203,73 +203,73 @@ START_TEST(late_flood_keeps_a_record_of_each_incident)
     server_start(&server);
     wait_for_store();
     flush();
-    expect_numbers(hold.incident, BACKLOG_HOLDS_MAX, 0, 0);
+    expect_numbers(hold.incident, PENDING_HOLDS_MAX, 0, 0);
     expect_numbers(other.incident, 1, 0, 0);
 }
 END_TEST
 
 /* ---- the table ---- */
 
-static enum party_fit enter(struct backlog *backlog, const char *open_id, int64_t at_ms,
-                            int64_t max, char incident[DIGEST_ID_SIZE])
+static enum party_fit enter(struct pending_holds *holds, const char *open_id,
+                            int64_t at_ms, int64_t max, char incident[DIGEST_ID_SIZE])
 {
-    const struct backlog_request request = {
+    const struct pending_holds_request request = {
         .open_id = open_id, .party = "p", .caps = {max, max, true}, .now_ms = at_ms};
-    return backlog_enter(backlog, &request, incident);
+    return pending_holds_enter(holds, &request, incident);
 }
 
-START_TEST(backlog_forgets_the_quietest)
+START_TEST(pending_holds_forgets_the_quietest)
 {
     char open_id[40];
     char known[DIGEST_ID_SIZE] = "";
     char again[DIGEST_ID_SIZE] = "";
-    struct backlog *backlog = backlog_new();
-    ck_assert_int_eq(enter(backlog, "r:first", 1000, 2, known), PARTY_FITS);
-    for (int i = 0; i < BACKLOG_INCIDENTS_MAX - 1; i++) {
+    struct pending_holds *holds = pending_holds_new();
+    ck_assert_int_eq(enter(holds, "r:first", 1000, 2, known), PARTY_FITS);
+    for (int i = 0; i < PENDING_HOLDS_INCIDENTS_MAX - 1; i++) {
         char incident[DIGEST_ID_SIZE] = "";
         (void)snprintf(open_id, sizeof open_id, "r:%d", i);
-        ck_assert_int_eq(enter(backlog, open_id, 2000 + i, 1, incident), PARTY_FITS);
+        ck_assert_int_eq(enter(holds, open_id, 2000 + i, 1, incident), PARTY_FITS);
     }
-    ck_assert_int_eq(enter(backlog, "r:first", 9000, 2, again), PARTY_FITS);
+    ck_assert_int_eq(enter(holds, "r:first", 9000, 2, again), PARTY_FITS);
     ck_assert_str_eq(again, known);
-    ck_assert_int_eq(enter(backlog, "r:0", 9000, 1, again), PARTY_FULL);
+    ck_assert_int_eq(enter(holds, "r:0", 9000, 1, again), PARTY_FULL);
     char incident[DIGEST_ID_SIZE] = "";
-    ck_assert_int_eq(enter(backlog, "r:new", 9000, 1, incident),
+    ck_assert_int_eq(enter(holds, "r:new", 9000, 1, incident),
                      PARTY_FITS); /* in place of r:1 */
-    ck_assert_int_eq(enter(backlog, "r:2", 9000, 1, again), PARTY_FULL);
-    ck_assert_int_eq(enter(backlog, "r:first", 9000, 2, again), PARTY_FULL);
-    ck_assert_int_eq(enter(backlog, "r:1", 9000, 1, again), PARTY_FITS);
-    backlog_free(backlog);
+    ck_assert_int_eq(enter(holds, "r:2", 9000, 1, again), PARTY_FULL);
+    ck_assert_int_eq(enter(holds, "r:first", 9000, 2, again), PARTY_FULL);
+    ck_assert_int_eq(enter(holds, "r:1", 9000, 1, again), PARTY_FITS);
+    pending_holds_free(holds);
 }
 END_TEST
 
-START_TEST(backlog_counts_each_party)
+START_TEST(pending_holds_counts_each_party)
 {
     char incident[DIGEST_ID_SIZE] = "";
-    struct backlog *backlog = backlog_new();
-    struct backlog_request request = {
+    struct pending_holds *holds = pending_holds_new();
+    struct pending_holds_request request = {
         .open_id = "r:list", .party = "stranger", .caps = {2, 4, false}, .now_ms = 1000};
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FITS);
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FITS);
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FULL);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FULL);
     request.party = "another";
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FITS);
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FITS);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
     request.party = "third";
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_CROWDED);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_CROWDED);
     request.caps.proven = true;
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FITS);
-    backlog_release(backlog, incident, "stranger");
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
+    pending_holds_release(holds, incident, "stranger");
     request.party = "stranger";
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FITS);
-    ck_assert_int_eq(backlog_enter(backlog, &request, incident), PARTY_FULL);
-    backlog_free(backlog);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
+    ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FULL);
+    pending_holds_free(holds);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ledger_late");
+    Suite *suite = suite_create("ledger_pending");
     TCase *redis = tcase_create("redis");
     TCase *table = tcase_create("table");
     tcase_set_timeout(redis, 60);
@@ -282,8 +282,8 @@ int main(void)
     tcase_add_test(redis, late_holds_do_not_join_what_was_closed);
     tcase_add_test(redis, late_hold_that_was_restored_is_counted_once);
     tcase_add_test(redis, late_flood_keeps_a_record_of_each_incident);
-    tcase_add_test(table, backlog_forgets_the_quietest);
-    tcase_add_test(table, backlog_counts_each_party);
+    tcase_add_test(table, pending_holds_forgets_the_quietest);
+    tcase_add_test(table, pending_holds_counts_each_party);
     suite_add_tcase(suite, redis);
     suite_add_tcase(suite, table);
     SRunner *runner = srunner_create(suite);
