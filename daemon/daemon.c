@@ -21,10 +21,10 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "daemon/housekeeping.h"
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
-#include "daemon/watch.h"
 #include "milter/callbacks.h"
 #include "quarantine/room.h"
 #include "store/key.h"
@@ -213,9 +213,9 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
         status = make_parts(daemon, settings, error);
     if (status != STATUS_OK)
         return status;
-    watch_brakes(&daemon->engine);
+    housekeeping_brakes(&daemon->engine);
     open_control(daemon);
-    status = watch_start(&daemon->engine, daemon->actions, daemon->host, error);
+    status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
     return status == STATUS_OK ? reload_start(&daemon->reload) : status;
 }
 
@@ -287,7 +287,7 @@ int daemon_run(const char *configuration)
     int result = smfi_main();
     (void)sd_notify(0, "STOPPING=1");
     drain(daemon.engine.timeout_ms);
-    watch_flush(&daemon.engine);
+    housekeeping_flush(&daemon.engine);
     if (store_save(daemon.engine.store, &error) != STATUS_OK)
         problem_log_error(&error);
     log_print(SEVERITY_INFO, "stopped");

@@ -1,6 +1,6 @@
 /* The quick thread has store calls only; the slow one also waits for the helper, that of
  * notices for notify.command, too. All take the snapshot anew each time. */
-#include "daemon/watch.h"
+#include "daemon/housekeeping.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 enum {
     STORE_MS = 1000,
     PRUNE_MS = 20000,
-    TICKS_PER_SECOND = 1000 / WATCH_TICK_MS,
+    TICKS_PER_SECOND = 1000 / HOUSEKEEPING_TICK_MS,
     RECOUNT_SECONDS = 10,
     NOTICES_SECONDS = 5,
     SYNC_SECONDS = 5,
@@ -27,7 +27,7 @@ enum {
     EXPIRE_MS = 30000,
 };
 
-struct watch {
+struct housekeeping {
     struct engine *engine;
     struct actions *actions;
     const char *host;
@@ -46,7 +46,7 @@ static void pause_ms(int ms)
     (void)nanosleep(&wait, NULL);
 }
 
-void watch_brakes(struct engine *engine)
+void housekeeping_brakes(struct engine *engine)
 {
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
     /* A store that is away says so itself; what was seen before stays in force. */
@@ -58,7 +58,7 @@ void watch_brakes(struct engine *engine)
     snapshot_unref(snapshot);
 }
 
-void watch_flush(struct engine *engine)
+void housekeeping_flush(struct engine *engine)
 {
     enum status status = ledger_flush(engine->ledger, soon());
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
@@ -82,26 +82,27 @@ static void measure(struct engine *engine, bool whose)
         log_throttled(SEVERITY_WARNING, "the held messages could not be counted");
 }
 
-static void claim_name(struct watch *watch)
+static void claim_name(struct housekeeping *housekeeping)
 {
-    if (!watch->alone)
-        actions_set_names(watch->actions,
-                          peers_claim(&watch->peers, watch->engine, clock_wall_ms()));
+    if (!housekeeping->alone)
+        actions_set_names(
+            housekeeping->actions,
+            peers_claim(&housekeeping->peers, housekeeping->engine, clock_wall_ms()));
 }
 
 static void *run_quick(void *argument)
 {
-    struct watch *watch = argument;
-    struct engine *engine = watch->engine;
+    struct housekeeping *housekeeping = argument;
+    struct engine *engine = housekeeping->engine;
     for (unsigned tick = 0;; tick++) {
-        watch_brakes(engine);
+        housekeeping_brakes(engine);
         if (tick % (PEERS_CLAIM_SECONDS * TICKS_PER_SECOND) == 0)
-            claim_name(watch);
+            claim_name(housekeeping);
         if (tick % TICKS_PER_SECOND == 0) {
-            watch_flush(engine);
+            housekeeping_flush(engine);
             measure(engine, tick % (RECOUNT_SECONDS * TICKS_PER_SECOND) == 0);
         }
-        pause_ms(WATCH_TICK_MS);
+        pause_ms(HOUSEKEEPING_TICK_MS);
     }
     return NULL;
 }
@@ -121,12 +122,13 @@ static void tell_expired(const char *id)
 
 /* What nobody decided for longer than quarantine.expire is refused. What can't be is
  * tried again in a minute. */
-static void expire(const struct watch *watch, const struct settings *settings)
+static void expire(const struct housekeeping *housekeeping,
+                   const struct settings *settings)
 {
     struct error error = {0};
     size_t left = 0;
     int64_t deadline_us = clock_monotonic_us() + EXPIRE_MS * INT64_C(1000);
-    enum status status = actions_expire(watch->actions, settings, deadline_us,
+    enum status status = actions_expire(housekeeping->actions, settings, deadline_us,
                                         tell_expired, &left, &error);
     if (status != STATUS_OK)
         log_throttled(SEVERITY_WARNING, "expired holds were not refused: %s", error.text);
@@ -158,11 +160,11 @@ struct sync {
     bool spared; /* records that may have been another relay's */
 };
 
-static bool is_tidying_due(const struct watch *watch, const struct sync *sync,
-                           unsigned second)
+static bool is_tidying_due(const struct housekeeping *housekeeping,
+                           const struct sync *sync, unsigned second)
 {
     return second % TIDY_SECONDS == TIDY_SECONDS - SYNC_SECONDS ||
-           (sync->spared && actions_names(watch->actions) == ACTIONS_NAMES_OWN);
+           (sync->spared && actions_names(housekeeping->actions) == ACTIONS_NAMES_OWN);
 }
 
 static void tell_sync(const struct actions_sync *found)
@@ -177,18 +179,19 @@ static void tell_sync(const struct actions_sync *found)
                                     : "records ended because their message is");
 }
 
-static void synchronise(const struct watch *watch, const struct settings *settings,
-                        struct sync *sync, unsigned second)
+static void synchronise(const struct housekeeping *housekeeping,
+                        const struct settings *settings, struct sync *sync,
+                        unsigned second)
 {
     struct error error = {0};
     struct actions_sync found;
     enum status status;
-    if (ledger_take_unrecorded(watch->engine->ledger))
+    if (ledger_take_unrecorded(housekeeping->engine->ledger))
         sync->due = true;
     if (sync->due)
-        status = actions_sync(watch->actions, settings, NULL, &found, &error);
-    else if (is_tidying_due(watch, sync, second))
-        status = actions_tidy(watch->actions, settings, &found, &error);
+        status = actions_sync(housekeeping->actions, settings, NULL, &found, &error);
+    else if (is_tidying_due(housekeeping, sync, second))
+        status = actions_tidy(housekeeping->actions, settings, &found, &error);
     else
         return;
     if (status == STATUS_OK) {
@@ -205,19 +208,19 @@ static void synchronise(const struct watch *watch, const struct settings *settin
 
 static void *run_slow(void *argument)
 {
-    const struct watch *watch = argument;
-    struct engine *engine = watch->engine;
+    const struct housekeeping *housekeeping = argument;
+    struct engine *engine = housekeeping->engine;
     struct sync sync = {.due = true};
     for (unsigned second = 0;; second++) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
         if (second % SYNC_SECONDS == 0)
-            synchronise(watch, settings, &sync, second);
+            synchronise(housekeeping, settings, &sync, second);
         if (second % PRUNE_SECONDS == 0)
-            expire(watch, settings);
+            expire(housekeeping, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
             prune(engine, settings);
-            peers_compare_rules(engine, settings, watch->host, clock_wall_ms());
+            peers_compare_rules(engine, settings, housekeeping->host, clock_wall_ms());
         }
         snapshot_unref(snapshot);
         pause_ms(1000);
@@ -229,11 +232,11 @@ static void *run_slow(void *argument)
  * or the store must not wait for them. */
 static void *run_notices(void *argument)
 {
-    const struct watch *watch = argument;
-    struct engine *engine = watch->engine;
+    const struct housekeeping *housekeeping = argument;
+    struct engine *engine = housekeeping->engine;
     struct notices notices = {.ledger = engine->ledger,
                               .seal_key = &engine->seal_key,
-                              .host = watch->host,
+                              .host = housekeeping->host,
                               .timeout_ms = NOTICES_TIMEOUT_MS};
     for (;;) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
@@ -247,16 +250,17 @@ static void *run_notices(void *argument)
 /* Whenever something is said to be full, and mail waits to know whether it is. */
 static void *run_look(void *argument)
 {
-    const struct watch *watch = argument;
-    struct look *look = ledger_look(watch->engine->ledger);
+    const struct housekeeping *housekeeping = argument;
+    struct look *look = ledger_look(housekeeping->engine->ledger);
     for (;;) {
         struct error error = {0};
         struct actions_sync found = {0};
         if (!look_await(look, LOOK_RETRY_MS))
             continue;
-        struct snapshot *snapshot = current_snapshot_get(&watch->engine->snapshots);
+        struct snapshot *snapshot =
+            current_snapshot_get(&housekeeping->engine->snapshots);
         enum status status =
-            actions_look(watch->actions, snapshot->settings, &found, &error);
+            actions_look(housekeeping->actions, snapshot->settings, &found, &error);
         snapshot_unref(snapshot);
         look_finish(look, status == STATUS_OK);
         if (status == STATUS_OK)
@@ -281,22 +285,23 @@ static enum status start(void *(*run)(void *), void *argument, struct error *err
     return STATUS_OK;
 }
 
-enum status watch_start(struct engine *engine, struct actions *actions, const char *host,
-                        struct error *error)
+enum status housekeeping_start(struct engine *engine, struct actions *actions,
+                               const char *host, struct error *error)
 {
-    static struct watch watch; /* of the one daemon in this process */
+    static struct housekeeping housekeeping; /* of the one daemon in this process */
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
-    watch = (struct watch){.engine = engine, .actions = actions, .host = host};
-    watch.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
+    housekeeping =
+        (struct housekeeping){.engine = engine, .actions = actions, .host = host};
+    housekeeping.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
     snapshot_unref(snapshot);
-    peers_init(&watch.peers, host);
-    claim_name(&watch);
-    enum status status = start(run_quick, &watch, error);
+    peers_init(&housekeeping.peers, host);
+    claim_name(&housekeeping);
+    enum status status = start(run_quick, &housekeeping, error);
     if (status == STATUS_OK)
-        status = start(run_slow, &watch, error);
+        status = start(run_slow, &housekeeping, error);
     if (status == STATUS_OK)
-        status = start(run_look, &watch, error);
+        status = start(run_look, &housekeeping, error);
     if (status == STATUS_OK)
-        status = start(run_notices, &watch, error);
+        status = start(run_notices, &housekeeping, error);
     return status;
 }

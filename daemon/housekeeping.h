@@ -1,23 +1,23 @@
 /* What goes on beside the mail: brakes read, refusals written, notices sent, old records
  * put away. Two threads, so that a slow helper never delays a brake. */
-#ifndef DAEMON_WATCH_H
-#define DAEMON_WATCH_H
+#ifndef DAEMON_HOUSEKEEPING_H
+#define DAEMON_HOUSEKEEPING_H
 
 #include "base/status.h"
 #include "engine/decide.h"
 #include "quarantine/actions.h"
 
-enum { WATCH_TICK_MS = 250 };
+enum { HOUSEKEEPING_TICK_MS = 250 };
 
 /* host: this relay's name. Borrows all for the life of the process. UNAVAILABLE when no
  * thread can be had. */
-enum status watch_start(struct engine *engine, struct actions *actions, const char *host,
-                        struct error *error) MUST_CHECK;
+enum status housekeeping_start(struct engine *engine, struct actions *actions,
+                               const char *host, struct error *error) MUST_CHECK;
 
 /* Reads the brakes once: before the first message is judged. */
-void watch_brakes(struct engine *engine);
+void housekeeping_brakes(struct engine *engine);
 
 /* Writes what refusals were counted since the last second: at the end. */
-void watch_flush(struct engine *engine);
+void housekeeping_flush(struct engine *engine);
 
 #endif
