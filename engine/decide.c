@@ -198,10 +198,10 @@ static const char *gather(const struct envelope *envelope, const char *failure,
 /* Mailbrake's own notice: by sendmail(1), from nobody, to those it was sealed for. So who
  * got one has nothing of it that would pass from elsewhere. */
 static bool is_notice(const struct engine *engine, const struct facts *facts,
-                      const struct occasion *occasion)
+                      const struct message_context *context)
 {
     struct text recipients = {0};
-    if (occasion->seal == NULL || facts->sender.length > 0 ||
+    if (context->seal == NULL || facts->sender.length > 0 ||
         facts->origin != ORIGIN_LOCAL)
         return false;
     for (size_t i = 0; i < facts->recipient_count; i++) {
@@ -209,19 +209,19 @@ static bool is_notice(const struct engine *engine, const struct facts *facts,
         text_add_string(&recipients, facts->recipients[i].address);
     }
     bool valid =
-        !recipients.failed && seal_is_valid(&engine->seal_key, occasion->seal,
-                                            text_string(&recipients), occasion->now_ms);
+        !recipients.failed && seal_is_valid(&engine->seal_key, context->seal,
+                                            text_string(&recipients), context->now_ms);
     text_clear(&recipients);
     return valid;
 }
 
-static bool is_forged(const struct view *view, const struct occasion *occasion)
+static bool is_forged(const struct view *view, const struct message_context *context)
 {
-    return !view->facts->relay && !view->notice && occasion->marks > JUDGE_OWN_FIELDS_MAX;
+    return !view->facts->relay && !view->notice && context->marks > JUDGE_OWN_FIELDS_MAX;
 }
 
 void decide_message(struct engine *engine, const struct envelope *envelope,
-                    const struct occasion *occasion, struct decision *out)
+                    const struct message_context *context, struct decision *out)
 {
     int64_t deadline_us = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
     struct snapshot *snapshot = current_snapshot_pin(&engine->snapshots);
@@ -232,21 +232,21 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         .policy = &settings->policy,
         .directory = snapshot->directory,
         .facts = &facts,
-        .minute_of_week = occasion->minute_of_week,
+        .minute_of_week = context->minute_of_week,
         .brakes = active_brakes_take(engine->active_brakes),
-        .now_ms = occasion->now_ms,
+        .now_ms = context->now_ms,
         .key = &engine->key,
     };
     *out = (struct decision){.hashed = settings->privacy.addresses == PRIVACY_HASHED};
-    out->failure = gather(envelope, occasion->failure, snapshot, &facts);
+    out->failure = gather(envelope, context->failure, snapshot, &facts);
     conversations_join(engine->conversations, &facts);
-    view.notice = is_notice(engine, &facts, occasion);
+    view.notice = is_notice(engine, &facts, context);
     take_identity(engine, &facts, out);
     out->reach = facts.measures[MEASURE_REACH];
     struct verdict verdict;
-    if (is_forged(&view, occasion)) {
+    if (is_forged(&view, context)) {
         out->failure = NULL;
-        verdict = judge_forged(occasion->marks);
+        verdict = judge_forged(context->marks);
     } else if (out->failure == NULL) {
         verdict = walk(engine, &view, deadline_us, out, &plan);
     } else {
@@ -254,7 +254,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     }
     take_monitors(&plan, out);
     if (is_recorded(&view, &verdict))
-        record_stopped(engine, &(struct stopped){&view, &plan, settings, occasion},
+        record_stopped(engine, &(struct stopped){&view, &plan, settings, context},
                        deadline_us, &verdict, out);
     take_verdict(&view, &verdict, out);
     if (is_let_in(out))

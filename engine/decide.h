@@ -33,7 +33,7 @@ struct engine {
 enum { DECISION_RULE_SIZE = 80, DECISION_WOULD_SIZE = 400 };
 
 /* What comes with a message beside its envelope. */
-struct occasion {
+struct message_context {
     const char *failure;  /* why it could not be collected; NULL: it could */
     const char *queue_id; /* NULL when it is not known */
     const char *seal;     /* the value of its X-Mailbrake-Notice; NULL for none */
@@ -63,6 +63,6 @@ struct decision {
 
 /* Takes at most the store's timeout_ms and a little. Always decides. */
 void decide_message(struct engine *engine, const struct envelope *envelope,
-                    const struct occasion *occasion, struct decision *out);
+                    const struct message_context *context, struct decision *out);
 
 #endif

@@ -114,7 +114,7 @@ void record_stopped(struct engine *engine, const struct stopped *stopped,
                     struct decision *decision)
 {
     const struct view *view = stopped->view;
-    const struct occasion *occasion = stopped->occasion;
+    const struct message_context *context = stopped->context;
     const struct facts *facts = view->facts;
     char subject[SUBJECT_SIZE];
     char limit[PASSED_SIZE];
@@ -137,8 +137,8 @@ void record_stopped(struct engine *engine, const struct stopped *stopped,
         .copies = (int64_t)facts->copies,
         .charges = stopped->plan->charges,
         .charge_count = stopped->plan->charge_count,
-        .queue_id = occasion->queue_id == NULL ? "" : occasion->queue_id,
-        .now_ms = occasion->now_ms,
+        .queue_id = context->queue_id == NULL ? "" : context->queue_id,
+        .now_ms = context->now_ms,
     };
     name_recipients(view, &event);
     if (verdict->action == ACTION_QUARANTINE) {

@@ -9,7 +9,7 @@ struct stopped {
     const struct view *view;
     const struct plan *plan;
     const struct settings *settings;
-    const struct occasion *occasion;
+    const struct message_context *context;
 };
 
 /* May turn a hold into a refusal or a deferral when there is no room for it, and writes

@@ -163,7 +163,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     struct envelope envelope = session_envelope(session);
     char queue_id[] = "i";
     int64_t now_ms = clock_wall_ms();
-    struct occasion occasion = {
+    struct message_context message_context = {
         .failure = session->failure,
         .queue_id = smfi_getsymval(ctx, queue_id),
         .seal = session->seal,
@@ -172,7 +172,7 @@ static sfsistat on_eom(SMFICTX *ctx)
         .now_ms = now_ms,
     };
     struct decision decision;
-    decide_message(engine_used, &envelope, &occasion, &decision);
+    decide_message(engine_used, &envelope, &message_context, &decision);
     int64_t took_us = clock_monotonic_us() - start;
     sfsistat status = answer_apply(ctx, session, &decision);
     answer_log(ctx, session, &decision, took_us);

@@ -175,9 +175,9 @@ static void run_row(struct engine *engine, const char *file, int line,
     struct decision decision;
     char reply[600];
     for (long i = 0; i < row->times; i++) {
-        struct occasion occasion = {
+        struct message_context context = {
             .minute_of_week = row->minute, .now_ms = clock_wall_ms(), .queue_id = "1"};
-        decide_message(engine, &row->envelope, &occasion, &decision);
+        decide_message(engine, &row->envelope, &context, &decision);
         if (i + 1 < row->times && decision.action != ACTION_ACCEPT) {
             complain(file, line, "stopped before its last time");
             return;
