@@ -156,7 +156,7 @@ static enum status take_entry(struct cursor *cursor, struct entries *entries)
     if (status == STATUS_OK && (entry->line != 0 || entry->members.text.length > 0))
         status = STATUS_INVALID; /* a key twice */
     if (status == STATUS_OK)
-        status = roster_unpack(&read.members, members, length);
+        status = member_list_unpack(&read.members, members, length);
     if (status != STATUS_OK)
         return status;
     *entry = read;

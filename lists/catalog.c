@@ -159,9 +159,9 @@ static void restore_failed(struct record *record, struct entries *entries)
         entry->always_list = last->always_list;
         entry->read_at_ms =
             last->failed || last->shrunk ? last->read_at_ms : record->read_at_ms;
-        roster_clear(&entry->members);
+        member_list_clear(&entry->members);
         entry->members = last->members;
-        last->members = (struct roster){0};
+        last->members = (struct member_list){0};
     }
 }
 

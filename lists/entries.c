@@ -64,13 +64,13 @@ enum status entries_open(struct entries *entries, const char *key, size_t length
 }
 
 /* True when all members are one and the same address, or opaque. */
-static bool is_single(const struct roster *roster, enum member_kind *out_kind)
+static bool is_single(const struct member_list *list, enum member_kind *out_kind)
 {
-    struct roster_reader reader = roster_read(roster);
+    struct member_list_reader reader = member_list_read(list);
     struct member first, other;
-    if (!roster_next(&reader, &first))
+    if (!member_list_next(&reader, &first))
         return false;
-    while (roster_next(&reader, &other)) {
+    while (member_list_next(&reader, &other)) {
         if (other.kind != first.kind || strcmp(other.text, first.text) != 0)
             return false;
     }
@@ -86,7 +86,7 @@ enum status entries_settle(struct entries *entries, struct entry *entry)
     entry->kind = ENTRY_LIST;
     if (!entry->always_list && is_single(&entry->members, &only))
         entry->kind = only == MEMBER_ADDRESS ? ENTRY_REDIRECT : ENTRY_SELF;
-    roster_trim(&entry->members);
+    member_list_trim(&entry->members);
     entries->bytes += entry->members.text.length - entry->settled_bytes;
     entry->settled_bytes = entry->members.text.length;
     return entries->bytes > ENTRIES_BYTES_MAX ? STATUS_LIMIT : STATUS_OK;
@@ -108,7 +108,7 @@ const char *entries_key(const struct entries *entries, size_t index)
 void entries_clear(struct entries *entries)
 {
     for (size_t i = 0; i < entries->count; i++)
-        roster_clear(&entries->items[i].members);
+        member_list_clear(&entries->items[i].members);
     free(entries->items);
     intern_free(entries->keys);
     *entries = (struct entries){0};

@@ -8,7 +8,7 @@
 
 #include "base/intern.h"
 #include "base/status.h"
-#include "lists/roster.h"
+#include "lists/member_list.h"
 #include "policy/address.h"
 
 enum entry_kind {
@@ -26,7 +26,7 @@ struct entry {
     size_t shrunk_to;   /* how many the source has now; not kept over a restart */
     int64_t read_at_ms; /* of a failed or shrunk entry: its last good read, 0 for never */
     size_t settled_bytes; /* of members, as counted in entries */
-    struct roster members;
+    struct member_list members;
 };
 
 /* Zero-initialise; clear when done. Keys are canonical: "user", "user@domain", "@domain";
@@ -54,7 +54,7 @@ enum status entries_open(struct entries *entries, const char *key, size_t length
                          struct entry **out) MUST_CHECK;
 
 /* Once the members of an entry are all there: sets its kind and gives back spare memory.
- * NOMEM when its roster failed, LIMIT past ENTRIES_BYTES_MAX. */
+ * NOMEM when its member list failed, LIMIT past ENTRIES_BYTES_MAX. */
 enum status entries_settle(struct entries *entries, struct entry *entry) MUST_CHECK;
 
 /* NULL when there is none. */

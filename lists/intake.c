@@ -69,7 +69,7 @@ static bool is_too_old(const struct entering *entering, int64_t read_at_ms)
 /* ---- entering ---- */
 
 static enum status enter_member(const struct entering *entering,
-                                const struct roster_reader *reader, uint32_t list,
+                                const struct member_list_reader *reader, uint32_t list,
                                 const struct member *member)
 {
     struct directory *directory = entering->intake->directory;
@@ -109,9 +109,9 @@ static enum status enter_list(const struct entering *entering, const struct entr
     enum status status =
         directory_add_list(directory, address->text, entering->source->path,
                            state_of(entering, entry, read_at_ms), read_at_ms, out_list);
-    struct roster_reader reader = roster_read(&entry->members);
+    struct member_list_reader reader = member_list_read(&entry->members);
     struct member member;
-    while (status == STATUS_OK && roster_next(&reader, &member))
+    while (status == STATUS_OK && member_list_next(&reader, &member))
         status = enter_member(entering, &reader, *out_list, &member);
     return status;
 }
@@ -144,9 +144,9 @@ static void report_entry(const struct entering *entering, int line, const char *
 static enum status find_target(const struct entering *entering, const char *key,
                                const struct entry *entry, struct address *out)
 {
-    struct roster_reader reader = roster_read(&entry->members);
+    struct member_list_reader reader = member_list_read(&entry->members);
     struct member member;
-    if (!roster_next(&reader, &member))
+    if (!member_list_next(&reader, &member))
         return STATUS_INVALID;
     enum status status = entries_spell(member.text, member.length, out);
     if (status == STATUS_OK && out->text[0] == '@' && key[0] != '@')

@@ -20,7 +20,7 @@ static size_t without_comment(const struct line *line)
 
 /* A file being read. */
 struct reading {
-    struct roster *members;
+    struct member_list *members;
     const char *path;
     struct problems *problems;
     bool begun;
@@ -110,7 +110,7 @@ static void add_line(const struct reading *reading, const struct line *line)
             kind = MEMBER_OPAQUE;
         }
         unquote(&value);
-        roster_add(reading->members, kind, value.text, value.length, line->number);
+        member_list_add(reading->members, kind, value.text, value.length, line->number);
     }
 }
 

@@ -18,11 +18,11 @@ static size_t members_of(const struct entries *entries)
     return count;
 }
 
-static bool has_address(const struct roster *roster)
+static bool has_address(const struct member_list *list)
 {
-    struct roster_reader reader = roster_read(roster);
+    struct member_list_reader reader = member_list_read(list);
     struct member member;
-    while (roster_next(&reader, &member)) {
+    while (member_list_next(&reader, &member)) {
         if (memchr(member.text, '@', member.length) != NULL)
             return true;
     }
@@ -62,9 +62,9 @@ static enum status keep_one(struct entries *fresh, const char *key, struct entry
     entry->shrunk = true;
     entry->shrunk_to = entry->members.count;
     entry->read_at_ms = read_at_ms;
-    roster_clear(&entry->members);
+    member_list_clear(&entry->members);
     entry->members = before->members;
-    before->members = (struct roster){0};
+    before->members = (struct member_list){0};
     return entries_settle(fresh, entry);
 }
 

@@ -126,7 +126,7 @@ static enum status add_same_user(struct filling *filling, const struct value *va
         asprintf(&text, "%s%.*s", filling->place->user, (int)value->length, value->text);
     if (length < 0)
         return STATUS_NOMEM;
-    roster_add(&filling->entry->members, MEMBER_ADDRESS, text, (size_t)length, line);
+    member_list_add(&filling->entry->members, MEMBER_ADDRESS, text, (size_t)length, line);
     free(text);
     return STATUS_OK;
 }
@@ -134,7 +134,7 @@ static enum status add_same_user(struct filling *filling, const struct value *va
 static enum status add_values(struct filling *filling, const char *text, size_t length,
                               int line)
 {
-    struct roster *members = &filling->entry->members;
+    struct member_list *members = &filling->entry->members;
     struct values values = values_of(text, length);
     struct value value;
     const char *counted = text;
@@ -147,9 +147,9 @@ static enum status add_values(struct filling *filling, const char *text, size_t 
         else if (value.text[0] == '@' && filling->place->user != NULL)
             status = add_same_user(filling, &value, line);
         else
-            roster_add(members,
-                       value.kind == VALUE_OPAQUE ? MEMBER_OPAQUE : MEMBER_ADDRESS,
-                       value.text, value.length, line);
+            member_list_add(members,
+                            value.kind == VALUE_OPAQUE ? MEMBER_OPAQUE : MEMBER_ADDRESS,
+                            value.text, value.length, line);
     }
     if (status == STATUS_OK && members->text.failed)
         status = STATUS_NOMEM;
@@ -187,7 +187,7 @@ static enum status read_include(struct filling *filling)
     if (status == STATUS_OK)
         status = file_check_text(&file, path, &error);
     if (status == STATUS_OK) {
-        roster_enter_file(&filling->entry->members, path);
+        member_list_enter_file(&filling->entry->members, path);
         status = add_file(filling, &file);
     } else if (status != STATUS_NOMEM) {
         filling->entry->failed = true;
@@ -205,7 +205,7 @@ enum status targets_add(const struct targets_place *place, const char *text,
     struct filling filling = {
         .place = place, .entry = entry, .problems = problems, .current = NO_PARENT};
     if (entry->members.text.length > 0) /* a key once more: back from its includes */
-        roster_enter_file(&entry->members, place->path);
+        member_list_enter_file(&entry->members, place->path);
     enum status status = add_values(&filling, text, length, place->line);
     for (size_t i = 0; status == STATUS_OK && i < filling.include_count; i++) {
         filling.current = i;

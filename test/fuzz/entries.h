@@ -17,11 +17,11 @@ static inline void check_entry(const struct entries *entries, size_t i)
 {
     const struct entry *entry = &entries->items[i];
     const char *key = entries_key(entries, i);
-    struct roster_reader reader = roster_read(&entry->members);
+    struct member_list_reader reader = member_list_read(&entry->members);
     struct member member;
     struct address spelled;
     size_t count = 0;
-    while (roster_next(&reader, &member)) {
+    while (member_list_next(&reader, &member)) {
         claim(member.text[member.length] == '\0' && strlen(member.text) == member.length);
         claim(reader.line >= 0);
         count++;

@@ -79,9 +79,9 @@ static inline const char *entries_shown(const struct entries *entries)
         bool list = entry->kind == ENTRY_LIST;
         text_printf(&shown, "%s%s%s%s", i > 0 ? "; " : "", entries_key(entries, i),
                     entry->failed ? "!" : "", list ? ": [" : ": ");
-        struct roster_reader reader = roster_read(&entry->members);
+        struct member_list_reader reader = member_list_read(&entry->members);
         struct member member;
-        for (size_t n = 0; roster_next(&reader, &member); n++)
+        for (size_t n = 0; member_list_next(&reader, &member); n++)
             text_printf(&shown, "%s%s%s", n > 0 ? " " : "",
                         member.kind == MEMBER_OPAQUE ? "=" : "", member.text);
         text_add_string(&shown, list ? "]" : "");

@@ -227,15 +227,16 @@ START_TEST(aliases_lines_of_members)
     file_put("inc", "\nd\n");
     ck_assert_int_eq(aliases_read(&file, in_folder("table"), &entries, &problems),
                      STATUS_OK);
-    struct roster_reader reader = roster_read(&entries.items[0].members);
+    struct member_list_reader reader = member_list_read(&entries.items[0].members);
     struct member member;
     const int lines[] = {1, 3, 4, 2};
     for (size_t i = 0; i < 4; i++) {
-        ck_assert(roster_next(&reader, &member));
+        ck_assert(member_list_next(&reader, &member));
         ck_assert_int_eq(reader.line, lines[i]);
     }
     ck_assert_str_eq(reader.file, in_folder("inc"));
-    ck_assert(roster_next(&reader, &member)); /* the name once more: back in the table */
+    ck_assert(
+        member_list_next(&reader, &member)); /* the name once more: back in the table */
     ck_assert_str_eq(reader.file, in_folder("table"));
     ck_assert_int_eq(reader.line, 5);
     entries_clear(&entries);

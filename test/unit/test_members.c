@@ -107,19 +107,19 @@ START_TEST(members_empty_file_is_a_list)
 }
 END_TEST
 
-START_TEST(roster_remembers_lines)
+START_TEST(member_list_remembers_lines)
 {
     struct file file = {.data = strdup("a\n\n\nb\nc, d\n"), .length = 11};
     struct entries entries = {0};
     ck_assert_int_eq(members_read(&file, "f", &entries, &problems), STATUS_OK);
-    struct roster_reader reader = roster_read(&entries.items[0].members);
+    struct member_list_reader reader = member_list_read(&entries.items[0].members);
     struct member member;
     const int lines[] = {1, 4, 5, 5};
     for (size_t i = 0; i < 4; i++) {
-        ck_assert(roster_next(&reader, &member));
+        ck_assert(member_list_next(&reader, &member));
         ck_assert_int_eq(reader.line, lines[i]);
     }
-    ck_assert(!roster_next(&reader, &member));
+    ck_assert(!member_list_next(&reader, &member));
     entries_clear(&entries);
     file_clear(&file);
 }
@@ -315,7 +315,7 @@ int main(void)
     tcase_add_test(members, members_several_in_a_line_all_count);
     tcase_add_test(members, members_foreign_lines_are_told);
     tcase_add_test(members, members_empty_file_is_a_list);
-    tcase_add_test(members, roster_remembers_lines);
+    tcase_add_test(members, member_list_remembers_lines);
     tcase_add_test(members, members_many);
     tcase_add_test(members, file_reads_whole);
     tcase_add_test(members, file_missing_and_no_file);

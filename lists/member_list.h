@@ -1,8 +1,8 @@
 /* The members of one list as written, packed into one stretch of memory: a kind, the
  * text, a NUL; where a member does not stand on the line after the one before it, a
  * record of its file or line precedes it. */
-#ifndef LISTS_ROSTER_H
-#define LISTS_ROSTER_H
+#ifndef LISTS_MEMBER_LIST_H
+#define LISTS_MEMBER_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,26 +16,26 @@ enum member_kind {
 };
 
 /* Zero-initialise; clear when done. text.failed says that memory ran out. */
-struct roster {
+struct member_list {
     struct text text;
     size_t count;
     int line;
 };
 
 /* Members added next stand in this file; at first they stand in the source itself. */
-void roster_enter_file(struct roster *roster, const char *path);
+void member_list_enter_file(struct member_list *list, const char *path);
 
 /* data holds no NUL. */
-void roster_add(struct roster *roster, enum member_kind kind, const char *data,
-                size_t length, int line);
+void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
+                     size_t length, int line);
 
 /* Takes packed data that was kept elsewhere (copied). INVALID when it is none. */
-enum status roster_unpack(struct roster *roster, const char *data,
-                          size_t length) MUST_CHECK;
+enum status member_list_unpack(struct member_list *list, const char *data,
+                               size_t length) MUST_CHECK;
 
 /* Gives back memory kept for more members. */
-void roster_trim(struct roster *roster);
-void roster_clear(struct roster *roster);
+void member_list_trim(struct member_list *list);
+void member_list_clear(struct member_list *list);
 
 struct member {
     enum member_kind kind;
@@ -44,14 +44,14 @@ struct member {
 };
 
 /* file is NULL while the members stand in the source itself. */
-struct roster_reader {
+struct member_list_reader {
     const char *next;
     const char *end;
     const char *file;
     int line; /* of the member last returned */
 };
 
-struct roster_reader roster_read(const struct roster *roster);
-bool roster_next(struct roster_reader *reader, struct member *out);
+struct member_list_reader member_list_read(const struct member_list *list);
+bool member_list_next(struct member_list_reader *reader, struct member *out);
 
 #endif

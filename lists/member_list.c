@@ -1,5 +1,5 @@
 /* A million members cost their text and two bytes each. */
-#include "lists/roster.h"
+#include "lists/member_list.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -8,39 +8,40 @@
 
 enum { RECORD_FILE = 'f', RECORD_LINE = 'l' };
 
-static void add_record(struct roster *roster, char kind, const char *data, size_t length)
+static void add_record(struct member_list *list, char kind, const char *data,
+                       size_t length)
 {
-    text_add(&roster->text, &kind, 1);
-    text_add(&roster->text, data, length);
-    text_add(&roster->text, "", 1);
+    text_add(&list->text, &kind, 1);
+    text_add(&list->text, data, length);
+    text_add(&list->text, "", 1);
 }
 
-void roster_enter_file(struct roster *roster, const char *path)
+void member_list_enter_file(struct member_list *list, const char *path)
 {
-    add_record(roster, RECORD_FILE, path, strlen(path));
-    roster->line = 0;
+    add_record(list, RECORD_FILE, path, strlen(path));
+    list->line = 0;
 }
 
-void roster_add(struct roster *roster, enum member_kind kind, const char *data,
-                size_t length, int line)
+void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
+                     size_t length, int line)
 {
-    if (line != roster->line + 1) {
+    if (line != list->line + 1) {
         char number[16];
         int digits = snprintf(number, sizeof number, "%d", line);
-        add_record(roster, RECORD_LINE, number, (size_t)digits);
+        add_record(list, RECORD_LINE, number, (size_t)digits);
     }
-    roster->line = line;
-    add_record(roster, (char)kind, data, length);
-    roster->count++;
+    list->line = line;
+    add_record(list, (char)kind, data, length);
+    list->count++;
 }
 
-struct roster_reader roster_read(const struct roster *roster)
+struct member_list_reader member_list_read(const struct member_list *list)
 {
-    const char *data = text_string(&roster->text);
-    return (struct roster_reader){.next = data, .end = data + roster->text.length};
+    const char *data = text_string(&list->text);
+    return (struct member_list_reader){.next = data, .end = data + list->text.length};
 }
 
-bool roster_next(struct roster_reader *reader, struct member *out)
+bool member_list_next(struct member_list_reader *reader, struct member *out)
 {
     while (reader->next < reader->end) {
         char kind = reader->next[0];
@@ -65,7 +66,7 @@ bool roster_next(struct roster_reader *reader, struct member *out)
     return false;
 }
 
-enum status roster_unpack(struct roster *roster, const char *data, size_t length)
+enum status member_list_unpack(struct member_list *list, const char *data, size_t length)
 {
     size_t count = 0;
     for (const char *at = data, *end = data + length; at < end;) {
@@ -75,29 +76,29 @@ enum status roster_unpack(struct roster *roster, const char *data, size_t length
         count += at[0] == (char)MEMBER_ADDRESS || at[0] == (char)MEMBER_OPAQUE;
         at = nul + 1;
     }
-    struct roster fresh = {.count = count};
+    struct member_list fresh = {.count = count};
     text_add(&fresh.text, data, length);
     if (fresh.text.failed) {
-        roster_clear(&fresh);
+        member_list_clear(&fresh);
         return STATUS_NOMEM;
     }
-    *roster = fresh;
+    *list = fresh;
     return STATUS_OK;
 }
 
-void roster_trim(struct roster *roster)
+void member_list_trim(struct member_list *list)
 {
-    if (roster->text.length == 0)
+    if (list->text.length == 0)
         return;
-    char *data = realloc(roster->text.data, roster->text.length + 1);
+    char *data = realloc(list->text.data, list->text.length + 1);
     if (data == NULL)
         return;
-    roster->text.data = data;
-    roster->text.capacity = roster->text.length + 1;
+    list->text.data = data;
+    list->text.capacity = list->text.length + 1;
 }
 
-void roster_clear(struct roster *roster)
+void member_list_clear(struct member_list *list)
 {
-    text_clear(&roster->text);
-    *roster = (struct roster){0};
+    text_clear(&list->text);
+    *list = (struct member_list){0};
 }
