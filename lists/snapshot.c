@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/intern.h"
-#include "lists/intake.h"
+#include "lists/list_import.h"
 
 struct shared_settings {
     atomic_uint references;
@@ -109,11 +109,11 @@ static enum status check_lists(struct checking *checking)
 
 /* Fills and seals a directory, and holds the rules against it. */
 static enum status fill(const struct settings *settings, const struct snapshot_more *more,
-                        struct intake *intake)
+                        struct list_import *import)
 {
-    struct directory *directory = intake->directory;
-    struct problems *problems = intake->problems;
-    enum status status = intake_sources(settings, intake);
+    struct directory *directory = import->directory;
+    struct problems *problems = import->problems;
+    enum status status = list_import_sources(settings, import);
     if (status == STATUS_OK && more != NULL)
         status = more->add(more->context, directory);
     if (status == STATUS_OK)
@@ -121,7 +121,7 @@ static enum status fill(const struct settings *settings, const struct snapshot_m
     struct checking checking = {.settings = settings,
                                 .directory = directory,
                                 .problems = problems,
-                                .unread = intake->unread};
+                                .unread = import->unread};
     if (status == STATUS_OK)
         status = check_lists(&checking);
     return status;
@@ -175,13 +175,13 @@ static enum status build(struct shared_settings *shared, const struct building *
     struct snapshot_parts *parts = calloc(1, sizeof *parts);
     struct directory *directory = directory_new(&shared->settings.policy.domains);
     enum status status = STATUS_NOMEM;
-    struct intake intake = {.catalog = catalog == NULL ? own : catalog,
-                            .directory = directory,
-                            .problems = &found,
-                            .now_ms = building->now_ms,
-                            .due_only = building->due_only};
-    if (snapshot != NULL && parts != NULL && directory != NULL && intake.catalog != NULL)
-        status = fill(&shared->settings, building->more, &intake);
+    struct list_import import = {.catalog = catalog == NULL ? own : catalog,
+                                 .directory = directory,
+                                 .problems = &found,
+                                 .now_ms = building->now_ms,
+                                 .due_only = building->due_only};
+    if (snapshot != NULL && parts != NULL && directory != NULL && import.catalog != NULL)
+        status = fill(&shared->settings, building->more, &import);
     catalog_free(own);
     if (status == STATUS_NOMEM && found.errors == 0)
         problems_error(&found, shared->settings.file, 0, "out of memory");

@@ -1,6 +1,6 @@
 /* Reads every source of lists and enters what it says into a directory. */
-#ifndef LISTS_INTAKE_H
-#define LISTS_INTAKE_H
+#ifndef LISTS_LIST_IMPORT_H
+#define LISTS_LIST_IMPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "policy/directory.h"
 
 /* Where it all goes; everything borrowed. */
-struct intake {
+struct list_import {
     struct catalog *catalog;
     struct directory *directory; /* not sealed yet */
     struct problems *problems;
@@ -25,7 +25,7 @@ struct intake {
  * members stand in for what could not be read, as LIST_STALE, or LIST_UNKNOWN when they
  * are older than the source's max_age_ms or there are none. Of a table that was never
  * read each domain is doubted. NOMEM, or LIMIT past a cap of the directory. */
-enum status intake_sources(const struct settings *settings,
-                           struct intake *intake) MUST_CHECK;
+enum status list_import_sources(const struct settings *settings,
+                                struct list_import *import) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* Read, keep in the catalog, and enter from there: what was just read and what was kept
  * from a better day take the same way. */
-#include "lists/intake.h"
+#include "lists/list_import.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 struct entering {
     const struct list_source *source;
     const struct domains *domains; /* where its bare names answer */
-    struct intake *intake;
+    struct list_import *import;
     bool fresh; /* read just now */
     bool told;  /* that it shrank */
     int64_t read_at_ms;
@@ -63,7 +63,7 @@ static enum status read_source(const struct list_source *source, struct entries 
 
 static bool is_too_old(const struct entering *entering, int64_t read_at_ms)
 {
-    return entering->intake->now_ms - read_at_ms > entering->source->max_age_ms;
+    return entering->import->now_ms - read_at_ms > entering->source->max_age_ms;
 }
 
 /* ---- entering ---- */
@@ -72,7 +72,7 @@ static enum status enter_member(const struct entering *entering,
                                 const struct member_list_reader *reader, uint32_t list,
                                 const struct member *member)
 {
-    struct directory *directory = entering->intake->directory;
+    struct directory *directory = entering->import->directory;
     struct error error;
     if (member->kind == MEMBER_OPAQUE)
         return directory_add_opaque(directory, list, member->text, member->length);
@@ -82,7 +82,7 @@ static enum status enter_member(const struct entering *entering,
     if (status != STATUS_INVALID)
         return status;
     if (entering->fresh)
-        problems_error(entering->intake->problems,
+        problems_error(entering->import->problems,
                        reader->file == NULL ? entering->source->path : reader->file,
                        reader->line, "%s", error.text);
     return directory_add_opaque(directory, list, member->text, member->length);
@@ -103,7 +103,7 @@ static enum list_state state_of(const struct entering *entering,
 static enum status enter_list(const struct entering *entering, const struct entry *entry,
                               const struct address *address, uint32_t *out_list)
 {
-    struct directory *directory = entering->intake->directory;
+    struct directory *directory = entering->import->directory;
     bool older = entry->failed || entry->shrunk;
     int64_t read_at_ms = older ? entry->read_at_ms : entering->read_at_ms;
     enum status status =
@@ -127,7 +127,7 @@ struct meaning {
 static enum status answer(const struct entering *entering, const struct meaning *meaning,
                           const struct address *address)
 {
-    struct directory *directory = entering->intake->directory;
+    struct directory *directory = entering->import->directory;
     if (meaning->is_list)
         return directory_bind(directory, address->text, meaning->list);
     return directory_redirect(directory, address->text, meaning->target.text);
@@ -136,7 +136,7 @@ static enum status answer(const struct entering *entering, const struct meaning 
 static void report_entry(const struct entering *entering, int line, const char *what)
 {
     if (entering->fresh)
-        problems_error(entering->intake->problems, entering->source->path, line, "%s",
+        problems_error(entering->import->problems, entering->source->path, line, "%s",
                        what);
 }
 
@@ -191,7 +191,7 @@ static bool is_bare(const char *key)
 static void warn_of_table(const struct entering *entering, const struct entries *entries)
 {
     problems_warning(
-        entering->intake->problems, entering->source->path, 0,
+        entering->import->problems, entering->source->path, 0,
         "has suddenly %zu member%s in all its entries where it had %zu: those "
         "count until max_age is over",
         entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s", entries->shrunk_from);
@@ -202,7 +202,7 @@ static void warn_of_shrunk(const struct entering *entering, const struct address
 {
     struct text shown = {0};
     text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
-    problems_warning(entering->intake->problems, entering->source->path, entry->line,
+    problems_warning(entering->import->problems, entering->source->path, entry->line,
                      "%s has suddenly %zu member%s where it had %zu: those count until "
                      "max_age is over",
                      text_string(&shown), entry->shrunk_to,
@@ -241,11 +241,11 @@ static enum status enter_all(struct entering *entering, const struct entries *en
     entering->told = entries->shrunk_from > 0;
     if (entering->told && entering->fresh)
         warn_of_table(entering, entries);
-    directory_set_local(entering->intake->directory,
+    directory_set_local(entering->import->directory,
                         entering->source->kind == LIST_ALIASES);
     for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {
         const struct entry *entry = &entries->items[i];
-        entering->intake->unread |= entry->failed;
+        entering->import->unread |= entry->failed;
         status = enter(entering, entries_key(entries, i), entry);
         if (status == STATUS_INVALID)
             status = STATUS_OK; /* reported; the addressed person, too */
@@ -256,7 +256,7 @@ static enum status enter_all(struct entering *entering, const struct entries *en
 /* A source that was never read. */
 static enum status enter_nothing(const struct entering *entering)
 {
-    struct directory *directory = entering->intake->directory;
+    struct directory *directory = entering->import->directory;
     enum status status = STATUS_OK;
     if (entering->source->kind == LIST_FILE) {
         struct entry unknown = {.kind = ENTRY_LIST, .failed = true};
@@ -283,12 +283,12 @@ static void report_unread(const struct settings *settings,
     char age[80] = "never read well, its lists are unknown";
     if (error->line > 0)
         (void)snprintf(place, sizeof place, ":%d", error->line);
-    long long minutes = (entering->intake->now_ms - entering->read_at_ms) / 60000;
+    long long minutes = (entering->import->now_ms - entering->read_at_ms) / 60000;
     if (known)
         (void)snprintf(
             age, sizeof age, "last read well %lld minutes ago%s", minutes,
             is_too_old(entering, entering->read_at_ms) ? ", its lists are unknown" : "");
-    problems_error(entering->intake->problems, file_of(settings, entering->source),
+    problems_error(entering->import->problems, file_of(settings, entering->source),
                    entering->source->line, "%s%s: %s (%s)", entering->source->path, place,
                    error->text, age);
 }
@@ -296,53 +296,54 @@ static void report_unread(const struct settings *settings,
 /* Read well and not long ago: its entries are as good as read now. */
 static bool is_recent(const struct entering *entering, int64_t read_at_ms)
 {
-    int64_t age_ms = entering->intake->now_ms - read_at_ms;
-    return entering->intake->due_only && age_ms >= 0 &&
+    int64_t age_ms = entering->import->now_ms - read_at_ms;
+    return entering->import->due_only && age_ms >= 0 &&
            age_ms + REFRESH_SLACK_MS < entering->source->refresh_ms;
 }
 
 static enum status enter_source(const struct settings *settings,
                                 struct entering *entering)
 {
-    struct intake *intake = entering->intake;
+    struct list_import *import = entering->import;
     struct entries read = {0};
     const struct entries *entries = NULL;
     struct error error;
-    enum status status = catalog_last(intake->catalog, entering->source, intake->problems,
+    enum status status = catalog_last(import->catalog, entering->source, import->problems,
                                       &entries, &entering->read_at_ms);
     if (status == STATUS_OK && is_recent(entering, entering->read_at_ms)) {
         entering->fresh = true;
         return enter_all(entering, entries);
     }
-    status = read_source(entering->source, &read, intake->problems, &error);
+    status = read_source(entering->source, &read, import->problems, &error);
     entering->fresh = status == STATUS_OK;
     if (entering->fresh)
-        status = catalog_store(intake->catalog, entering->source, &read, intake->now_ms,
-                               intake->problems);
+        status = catalog_store(import->catalog, entering->source, &read, import->now_ms,
+                               import->problems);
     if (status == STATUS_NOMEM)
         return status;
-    status = catalog_last(intake->catalog, entering->source, intake->problems, &entries,
+    status = catalog_last(import->catalog, entering->source, import->problems, &entries,
                           &entering->read_at_ms);
     if (status == STATUS_NOMEM)
         return status;
     if (!entering->fresh) {
-        intake->unread = true;
+        import->unread = true;
         report_unread(settings, entering, &error, status == STATUS_OK);
     }
     return status == STATUS_OK ? enter_all(entering, entries) : enter_nothing(entering);
 }
 
-enum status intake_sources(const struct settings *settings, struct intake *intake)
+enum status list_import_sources(const struct settings *settings,
+                                struct list_import *import)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < settings->list_count && status == STATUS_OK; i++) {
         const struct list_source *source = &settings->lists[i];
-        struct entering entering = {.source = source, .intake = intake};
+        struct entering entering = {.source = source, .import = import};
         entering.domains =
             source->domains.count > 0 ? &source->domains : &settings->policy.domains;
         status = enter_source(settings, &entering);
         if (status != STATUS_OK)
-            problems_error(intake->problems, file_of(settings, source), source->line,
+            problems_error(import->problems, file_of(settings, source), source->line,
                            "%s: %s", source->path,
                            status == STATUS_NOMEM ? "out of memory"
                                                   : "too many lists or members");
