@@ -149,21 +149,22 @@ void local_learn(const struct local *local, const struct local_mirror *mirror,
 {
     if (mirror->requests == NULL)
         return;
-    struct sight *sights = calloc(mirror->count, sizeof *sights);
+    struct observation *observations = calloc(mirror->count, sizeof *observations);
     struct limiter_effect *effects = calloc(mirror->count, sizeof *effects);
-    if (sights != NULL && effects != NULL) {
+    if (observations != NULL && effects != NULL) {
         limiter_request_settle(mirror->requests, mirror->count, outcomes, mode, effects);
         for (size_t i = 0; i < mirror->count; i++) {
             const struct limiter_request *request = &mirror->requests[i];
-            sights[i].latch_ms =
+            observations[i].latch_ms =
                 effects[i].latches ? request->latch_ms : outcomes[i].latch_ms;
-            sights[i].told = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
+            observations[i].told = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
             if (request->is_window)
-                sights[i].copies = usual_share(local, request, outcomes[i].burst);
+                observations[i].copies = usual_share(local, request, outcomes[i].burst);
         }
-        memory_mirror(local->memory, mirror->requests, sights, mirror->count, now_ms);
+        memory_mirror(local->memory, mirror->requests, observations, mirror->count,
+                      now_ms);
     }
-    free(sights);
+    free(observations);
     free(effects);
 }
 

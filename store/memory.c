@@ -238,29 +238,31 @@ void memory_recall(struct memory *memory, const struct limiter_request *requests
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 
-/* True when a sight is new. A latch that the shared store has not heard of stays. */
-static bool see(const struct limiter_request *request, const struct sight *sight,
-                int64_t now_ms, struct limiter_state *state)
+/* True when an observation is new. A latch that the shared store has not heard of stays.
+ */
+static bool see(const struct limiter_request *request,
+                const struct observation *observation, int64_t now_ms,
+                struct limiter_state *state)
 {
     struct window *window = &state->window;
     bool changed = false;
-    if (!state->own || sight->told) {
-        int64_t end_ms = sight->latch_ms > 0 ? now_ms + sight->latch_ms : 0;
+    if (!state->own || observation->told) {
+        int64_t end_ms = observation->latch_ms > 0 ? now_ms + observation->latch_ms : 0;
         changed = state->own || end_ms > 0 || state->latch_end_ms > 0;
         state->latch_end_ms = end_ms;
         state->own = false;
     }
     int64_t usual = window->past_count == 1 ? window->past[0].copies : 0;
-    if (request->is_window && (window->past_count > 1 || usual != sight->copies)) {
-        window->past_count = sight->copies > 0 ? 1 : 0;
-        window->past[0] = (struct window_past){now_ms, sight->copies};
+    if (request->is_window && (window->past_count > 1 || usual != observation->copies)) {
+        window->past_count = observation->copies > 0 ? 1 : 0;
+        window->past[0] = (struct window_past){now_ms, observation->copies};
         changed = true;
     }
     return changed;
 }
 
 void memory_mirror(struct memory *memory, const struct limiter_request *requests,
-                   const struct sight *sights, size_t count, int64_t now_ms)
+                   const struct observation *observations, size_t count, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count; i++) {
@@ -268,7 +270,7 @@ void memory_mirror(struct memory *memory, const struct limiter_request *requests
         if (requests[i].latch_ms == 0 && !requests[i].is_window)
             continue;
         look_at(memory, &requests[i], now_ms, &look);
-        look.write = see(&requests[i], &sights[i], now_ms, &look.state);
+        look.write = see(&requests[i], &observations[i], now_ms, &look.state);
         if (find_place(memory, &requests[i], now_ms, &look)) /* else it is not mirrored */
             write_back(memory, &requests[i], 1, &look);
         release(&look, 1);

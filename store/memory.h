@@ -22,7 +22,7 @@ struct memory_record {
 };
 
 /* What the shared store was seen to have of a request. */
-struct sight {
+struct observation {
     int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
     int64_t copies;   /* of a past window that says how many are usual; 0: none does */
     bool told;        /* the shared store knows of our own latch now */
@@ -55,9 +55,9 @@ void memory_recall(struct memory *memory, const struct limiter_request *requests
                    size_t count, int64_t now_ms, int64_t *out_own_ms);
 
 /* Keeps what the shared store was seen to have of requests with a latch or a window, of
- * each a sight. Our own latches stay until it was told of them. */
+ * each an observation. Our own latches stay until it was told of them. */
 void memory_mirror(struct memory *memory, const struct limiter_request *requests,
-                   const struct sight *sights, size_t count, int64_t now_ms);
+                   const struct observation *observations, size_t count, int64_t now_ms);
 
 /* Copies what is worth keeping, from *set on, at most capacity (at least MEMORY_WAYS) of
  * them; *set becomes MEMORY_SETS at the end. Returns how many. */

@@ -341,7 +341,7 @@ static void *take_from_window(void *context)
     int *taken = context;
     struct limiter_request requests[2] = {window_request(3, 3, 1, 1000),
                                           window_request(3, 4, 0, 1000)};
-    const struct sight sight = {.latch_ms = 1000, .copies = 10};
+    const struct observation observation = {.latch_ms = 1000, .copies = 10};
     struct charge_outcome outcomes[2];
     struct window window;
     int64_t own_ms;
@@ -350,7 +350,7 @@ static void *take_from_window(void *context)
                 STATUS_OK &&
             outcomes[0].fits)
             ++*taken;
-        memory_mirror(memory, &requests[1], &sight, 1, now_ms);
+        memory_mirror(memory, &requests[1], &observation, 1, now_ms);
         memory_recall(memory, &requests[1], 1, now_ms, &own_ms);
         memory_window(memory, &requests[0], now_ms, &window);
         ck_assert_int_le(window.copies, 1000);
