@@ -49,7 +49,7 @@ enum status store_get(struct store *store, enum collection collection, const cha
                       int64_t deadline_us, char **out_value) MUST_CHECK;
 
 /* Calls each for every document, in no order, an id never twice, until it returns another
- * status than OK, which is then the result. Nothing is locked or on loan meanwhile: each
+ * status than OK, which is then the result. Nothing is locked or leased meanwhile: each
  * may use the store. What changes during the call may be seen or not. LIMIT past
  * DOCUMENTS_LISTED_MAX. */
 enum status

@@ -1,5 +1,5 @@
 /* One lock, never held across I/O; waits are until monotonic deadlines. Wires of an older
- * generation may still be out on loan when the breaker has closed again: what they bring
+ * generation may still be leased when the breaker has closed again: what they bring
  * back says nothing about the new ones, and they are freed. */
 #include "store/pool.h"
 
@@ -151,7 +151,7 @@ static bool note_silence(struct pool *pool, int64_t asked_us, const char *why)
 }
 
 static enum status take_idle(struct pool *pool, int64_t deadline_us,
-                             struct loan *out_loan)
+                             struct lease *out_lease)
 {
     enum status status = STATUS_LIMIT;
     (void)pthread_mutex_lock(&pool->mutex);
@@ -164,51 +164,51 @@ static enum status take_idle(struct pool *pool, int64_t deadline_us,
         pool->waiting--;
     }
     if (!pool->open && pool->idle_count > 0) {
-        *out_loan = (struct loan){pool->idle[--pool->idle_count], pool->generation};
+        *out_lease = (struct lease){pool->idle[--pool->idle_count], pool->generation};
         status = STATUS_OK;
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     return status;
 }
 
-enum status pool_take(struct pool *pool, int64_t deadline_us, struct loan *out_loan)
+enum status pool_take(struct pool *pool, int64_t deadline_us, struct lease *out_lease)
 {
-    struct loan loan;
+    struct lease lease;
     for (;;) {
-        enum status status = take_idle(pool, deadline_us, &loan);
+        enum status status = take_idle(pool, deadline_us, &lease);
         if (status != STATUS_OK)
             return status;
-        if (wire_is_quiet(loan.wire)) {
-            *out_loan = loan;
+        if (wire_is_quiet(lease.wire)) {
+            *out_lease = lease;
             return STATUS_OK;
         }
-        pool_drop(pool, &loan);
+        pool_drop(pool, &lease);
     }
 }
 
-void pool_give(struct pool *pool, const struct loan *loan, bool answered)
+void pool_give(struct pool *pool, const struct lease *lease, bool answered)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    bool keep = loan->generation == pool->generation;
+    bool keep = lease->generation == pool->generation;
     if (keep) {
         if (answered)
             note_answer(pool);
-        pool->idle[pool->idle_count++] = loan->wire;
+        pool->idle[pool->idle_count++] = lease->wire;
         (void)pthread_cond_signal(&pool->ready);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     if (!keep)
-        wire_free(loan->wire);
+        wire_free(lease->wire);
 }
 
 /* Frees a wire that is dead. asked_us: what was asked over it then was not answered; -1:
  * nothing was. */
-static void lose(struct pool *pool, const struct loan *loan, int64_t asked_us,
+static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,
                  const char *why)
 {
     bool tripped = false;
     (void)pthread_mutex_lock(&pool->mutex);
-    if (loan->generation == pool->generation) {
+    if (lease->generation == pool->generation) {
         pool->alive--;
         tripped = asked_us >= 0 && note_silence(pool, asked_us, why);
         if (!tripped && pool->alive == 0 && pool->lacking) {
@@ -218,31 +218,31 @@ static void lose(struct pool *pool, const struct loan *loan, int64_t asked_us,
         (void)pthread_cond_signal(&pool->work);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    wire_free(loan->wire);
+    wire_free(lease->wire);
     if (tripped)
         tell(pool);
 }
 
-void pool_drop(struct pool *pool, const struct loan *loan)
+void pool_drop(struct pool *pool, const struct lease *lease)
 {
-    lose(pool, loan, -1, "");
+    lose(pool, lease, -1, "");
 }
 
-void pool_miss(struct pool *pool, const struct loan *loan, int64_t asked_us,
+void pool_miss(struct pool *pool, const struct lease *lease, int64_t asked_us,
                const char *why)
 {
-    lose(pool, loan, asked_us, why);
+    lose(pool, lease, asked_us, why);
 }
 
-void pool_trip(struct pool *pool, const struct loan *loan, const char *why)
+void pool_trip(struct pool *pool, const struct lease *lease, const char *why)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    if (loan->generation == pool->generation) {
+    if (lease->generation == pool->generation) {
         set_why(pool, why);
         open_breaker(pool);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    wire_free(loan->wire);
+    wire_free(lease->wire);
     tell(pool);
 }
 

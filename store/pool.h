@@ -11,18 +11,18 @@ enum { POOL_WAITERS_MAX = 64 };
 struct pool;
 
 /* A wire that the mail path has; generation counts the openings of the breaker. */
-struct loan {
+struct lease {
     struct wire *wire;
     uint64_t generation;
 };
 
 /* The breaker is open until pool_restore. NULL without memory. */
 struct pool *pool_new(int size, struct store_reporter reporter);
-void pool_free(struct pool *pool); /* no loan is out; NULL is allowed */
+void pool_free(struct pool *pool); /* no lease is out; NULL is allowed */
 
 /* The mail path: a wire that is connected, waited for until deadline_us (monotonic).
  * UNAVAILABLE when the breaker is or gets open, and at the deadline; LIMIT when
- * POOL_WAITERS_MAX wait already. A loan ends by one of
+ * POOL_WAITERS_MAX wait already. A lease ends by one of
  *   give  the wire is fine; answered: Redis answered over it
  *   drop  it is dead, which says nothing about Redis
  *   miss  it is dead: what was asked at asked_us got no answer. Once is a slow reply; the
@@ -30,12 +30,12 @@ void pool_free(struct pool *pool); /* no loan is out; NULL is allowed */
  *   trip  it is dead, and Redis answered that nobody else should try: opens the breaker
  * The last two say why. */
 enum status pool_take(struct pool *pool, int64_t deadline_us,
-                      struct loan *out_loan) MUST_CHECK;
-void pool_give(struct pool *pool, const struct loan *loan, bool answered);
-void pool_drop(struct pool *pool, const struct loan *loan);
-void pool_miss(struct pool *pool, const struct loan *loan, int64_t asked_us,
+                      struct lease *out_lease) MUST_CHECK;
+void pool_give(struct pool *pool, const struct lease *lease, bool answered);
+void pool_drop(struct pool *pool, const struct lease *lease);
+void pool_miss(struct pool *pool, const struct lease *lease, int64_t asked_us,
                const char *why);
-void pool_trip(struct pool *pool, const struct loan *loan, const char *why);
+void pool_trip(struct pool *pool, const struct lease *lease, const char *why);
 
 bool pool_is_open(struct pool *pool);
 

@@ -306,9 +306,9 @@ void redis_close(struct redis *redis)
     free(redis);
 }
 
-/* Ends a loan by how its errand, begun at asked_us, went; -1: a silence proves nothing.
+/* Ends a lease by how its errand, begun at asked_us, went; -1: a silence proves nothing.
  */
-static void settle(struct redis *redis, const struct loan *loan, enum status status,
+static void settle(struct redis *redis, const struct lease *lease, enum status status,
                    int64_t asked_us, const char *why)
 {
     switch (status) {
@@ -317,16 +317,16 @@ static void settle(struct redis *redis, const struct loan *loan, enum status sta
     case STATUS_CONFLICT:
     case STATUS_LIMIT:
     case STATUS_INVALID:
-        pool_give(redis->pool, loan, true);
+        pool_give(redis->pool, lease, true);
         break;
     case STATUS_NOMEM:
-        pool_drop(redis->pool, loan);
+        pool_drop(redis->pool, lease);
         break;
     case STATUS_IO:
-        pool_miss(redis->pool, loan, asked_us, why);
+        pool_miss(redis->pool, lease, asked_us, why);
         break;
     case STATUS_UNAVAILABLE:
-        pool_trip(redis->pool, loan, why);
+        pool_trip(redis->pool, lease, why);
     }
 }
 
@@ -355,22 +355,22 @@ bool redis_complaint(struct redis *redis, char *out, size_t size)
 static enum status run_errand(struct redis *redis, const struct redis_errand *errand,
                               int64_t deadline_us, bool *out_crowded)
 {
-    struct loan loan;
+    struct lease lease;
     struct error error = {0};
-    enum status status = pool_take(redis->pool, deadline_us, &loan);
+    enum status status = pool_take(redis->pool, deadline_us, &lease);
     *out_crowded = status == STATUS_LIMIT;
     if (status != STATUS_OK)
         return STATUS_UNAVAILABLE;
     int64_t start_us = clock_monotonic_us();
     if (start_us >= deadline_us) {
-        pool_give(redis->pool, &loan, false);
+        pool_give(redis->pool, &lease, false);
         return STATUS_UNAVAILABLE;
     }
-    status = errand->run(errand->context, loan.wire, deadline_us, &error);
+    status = errand->run(errand->context, lease.wire, deadline_us, &error);
     /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
                    deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
-    settle(redis, &loan, status, hurried ? -1 : start_us, error.text);
+    settle(redis, &lease, status, hurried ? -1 : start_us, error.text);
     if (status == STATUS_INVALID)
         complain(redis, error.text);
     bool unanswered = status == STATUS_INVALID || status == STATUS_IO;

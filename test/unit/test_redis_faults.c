@@ -173,7 +173,7 @@ static struct wire *open_wire(void)
 /* What fails on a connection of before says nothing about those of after. */
 START_TEST(redis_faults_old_failure_is_ignored)
 {
-    struct loan first, second, third;
+    struct lease first, second, third;
     struct pool *pool = pool_new(2, reporter);
     ck_assert_int_eq(pool_take(pool, soon(), &first), STATUS_UNAVAILABLE);
     pool_restore(pool, (struct wire *[]){open_wire(), open_wire()}, 2);
@@ -202,26 +202,26 @@ static int64_t later(void)
 START_TEST(redis_faults_silences_add_up)
 {
     enum { WIRES = 8 };
-    struct loan loans[WIRES];
+    struct lease leases[WIRES];
     struct wire *wires[WIRES];
     struct pool *pool = pool_new(WIRES, reporter);
     for (int i = 0; i < WIRES; i++)
         wires[i] = open_wire();
     pool_restore(pool, wires, WIRES);
     for (int i = 0; i < WIRES; i++)
-        ck_assert_int_eq(pool_take(pool, soon(), &loans[i]), STATUS_OK);
+        ck_assert_int_eq(pool_take(pool, soon(), &leases[i]), STATUS_OK);
     int64_t asked_us = later();
     for (int i = 0; i < 3; i++) /* at the same time: once */
-        pool_miss(pool, &loans[i], asked_us, "late");
-    pool_miss(pool, &loans[3], later(), "late");
+        pool_miss(pool, &leases[i], asked_us, "late");
+    pool_miss(pool, &leases[3], later(), "late");
     ck_assert(!pool_is_open(pool));
     asked_us = later();
     (void)later();
-    pool_give(pool, &loans[4], true);
-    pool_miss(pool, &loans[5], asked_us, "late"); /* others were answered meanwhile */
+    pool_give(pool, &leases[4], true);
+    pool_miss(pool, &leases[5], asked_us, "late"); /* others were answered meanwhile */
     for (int i = 0; i < 2; i++) {
         ck_assert(!pool_is_open(pool));
-        pool_miss(pool, &loans[6 + i], later(), "late");
+        pool_miss(pool, &leases[6 + i], later(), "late");
     }
     ck_assert(!pool_is_open(pool));
     pool_lack(pool, false, "refused"); /* an answer, if no friendly one */
@@ -238,13 +238,13 @@ END_TEST
 /* When no new connection can be had, the loss of the last opens the breaker at once. */
 START_TEST(redis_faults_last_connection_opens_breaker)
 {
-    struct loan loan;
+    struct lease lease;
     struct pool *pool = pool_new(2, reporter);
     pool_restore(pool, (struct wire *[]){open_wire()}, 1);
     pool_lack(pool, false, "refused");
     ck_assert(!pool_is_open(pool));
-    ck_assert_int_eq(pool_take(pool, soon(), &loan), STATUS_OK);
-    pool_drop(pool, &loan);
+    ck_assert_int_eq(pool_take(pool, soon(), &lease), STATUS_OK);
+    pool_drop(pool, &lease);
     ck_assert(pool_is_open(pool));
     ck_assert_int_eq(reports_with("store away: refused"), 1);
     pool_free(pool);
