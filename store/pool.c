@@ -18,9 +18,9 @@ enum { SILENCES_MAX = 3 };
 struct pool {
     pthread_mutex_t mutex;
     pthread_cond_t ready; /* a wire, a breaker that opens, the first probe */
-    pthread_cond_t work;  /* for the keeper */
+    pthread_cond_t work;  /* for the reconnector */
     struct wire **idle;   /* a stack of idle_count, room for size */
-    struct wire **spare;  /* the keeper's, as large */
+    struct wire **spare;  /* the reconnector's, as large */
     int size, idle_count;
     int alive; /* idle or lent, of this generation */
     int waiting;
@@ -28,7 +28,7 @@ struct pool {
     bool lacking;       /* the last try to connect failed */
     int silences;       /* since the last answer */
     int64_t sign_us;    /* of the last answer, or of the last silence that counted */
-    int64_t connect_us; /* when the keeper began its last connection */
+    int64_t connect_us; /* when the reconnector began its last connection */
     uint64_t generation;
     char why[200]; /* open, or lacking */
 
@@ -120,7 +120,7 @@ static void set_why(struct pool *pool, const char *why)
     (void)snprintf(pool->why, sizeof pool->why, "%s", why);
 }
 
-/* Under the lock. Idle wires stay where they are until the keeper frees them. */
+/* Under the lock. Idle wires stay where they are until the reconnector frees them. */
 static void open_breaker(struct pool *pool)
 {
     pool->open = true;

@@ -1,5 +1,5 @@
 /* The breaker, and the connections that are ready while it is closed. The mail path takes
- * and gives back; one keeper alone connects and closes the breaker again. */
+ * and gives back; one reconnector alone connects and closes the breaker again. */
 #ifndef STORE_POOL_H
 #define STORE_POOL_H
 
@@ -39,12 +39,12 @@ void pool_trip(struct pool *pool, const struct lease *lease, const char *why);
 
 bool pool_is_open(struct pool *pool);
 
-/* Waits until the keeper's first probe went one way or the other. */
+/* Waits until the reconnector's first probe went one way or the other. */
 void pool_await_first(struct pool *pool, int64_t deadline_us);
 
 enum pool_task { POOL_STOP, POOL_PROBE, POOL_CONNECT };
 
-/* The keeper: what to do next; waits for it. A probe (breaker open) and a connection
+/* The reconnector: what to do next; waits for it. A probe (breaker open) and a connection
  * (one is missing) are due no earlier than their monotonic times. */
 enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us);
 
@@ -60,7 +60,7 @@ void pool_restore(struct pool *pool, struct wire *const *wires, int count);
 void pool_add(struct pool *pool, struct wire *wire);
 void pool_lack(struct pool *pool, bool silent, const char *why);
 
-/* The keeper is to stop. */
+/* The reconnector is to stop. */
 void pool_stop(struct pool *pool);
 
 #endif

@@ -1,5 +1,5 @@
-/* What callers and the keeper do with Redis. A caller asks over a wire that is ready; all
- * connecting, probing and waiting for better times is the keeper's. */
+/* What callers and the reconnector do with Redis. A caller asks over a wire that is
+ * ready; all connecting, probing and waiting for better times is the reconnector's. */
 #include "store/redis.h"
 
 #include <errno.h>
@@ -34,9 +34,9 @@ struct redis {
     struct wire_address address;
     char password[PASSWORD_MAX];
     struct pool *pool;
-    pthread_t keeper;
-    bool keeper_runs;
-    bool told_trial, told_blind; /* the keeper has said what the user may not do */
+    pthread_t reconnector;
+    bool reconnector_runs;
+    bool told_trial, told_blind; /* the reconnector has said what the user may not do */
 
     pthread_mutex_t mutex; /* of the two below; a leaf */
     char complaint[STORE_COMPLAINT_SIZE];
@@ -248,14 +248,14 @@ static enum status read_password(struct redis *redis, struct error *error)
 }
 
 /* With all signals blocked: they are for the threads that wait for them. */
-static enum status start_keeper(struct redis *redis, struct error *error)
+static enum status start_reconnector(struct redis *redis, struct error *error)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&redis->keeper, NULL, keep, redis);
+    int failure = pthread_create(&redis->reconnector, NULL, keep, redis);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    redis->keeper_runs = failure == 0;
+    redis->reconnector_runs = failure == 0;
     if (failure != 0)
         return error_set(error, STATUS_IO, "thread: %s", strerror(failure));
     return STATUS_OK;
@@ -281,7 +281,7 @@ enum status redis_open(const struct store_settings *settings,
     enum status status = read_password(redis, error);
     if (status == STATUS_OK) {
         redis->pool = pool_new(settings->connections, reporter);
-        status = redis->pool == NULL ? STATUS_NOMEM : start_keeper(redis, error);
+        status = redis->pool == NULL ? STATUS_NOMEM : start_reconnector(redis, error);
     }
     if (status != STATUS_OK) {
         redis_close(redis);
@@ -296,9 +296,9 @@ void redis_close(struct redis *redis)
 {
     if (redis == NULL)
         return;
-    if (redis->keeper_runs) {
+    if (redis->reconnector_runs) {
         pool_stop(redis->pool);
-        (void)pthread_join(redis->keeper, NULL);
+        (void)pthread_join(redis->reconnector, NULL);
     }
     pool_free(redis->pool);
     (void)pthread_mutex_destroy(&redis->mutex);

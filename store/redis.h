@@ -7,15 +7,15 @@
 
 struct redis;
 
-/* Reads the password file and starts the keeper, which connects and, while Redis is away,
- * probes it four times a second. settings are borrowed until redis_close. Waits for the
- * first answer, at most timeout_ms; none is no failure. NOMEM; IO when the password file
- * can't be read. */
+/* Reads the password file and starts the reconnector, which connects and, while Redis is
+ * away, probes it four times a second. settings are borrowed until redis_close. Waits for
+ * the first answer, at most timeout_ms; none is no failure. NOMEM; IO when the password
+ * file can't be read. */
 enum status redis_open(const struct store_settings *settings,
                        const struct digest_key *key, struct store_reporter reporter,
                        struct redis **out_redis, struct error *error) MUST_CHECK;
 
-/* Stops the keeper (which may be waiting for a name server) and frees; nobody may be
+/* Stops the reconnector (which may be waiting for a name server) and frees; nobody may be
  * charging. NULL is allowed. */
 void redis_close(struct redis *redis);
 

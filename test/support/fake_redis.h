@@ -1,5 +1,5 @@
-/* Something on a unix socket that answers the keeper like Redis, and the mail path as
- * badly as it is told to. */
+/* Something on a unix socket that answers the reconnector like Redis, and the mail path
+ * as badly as it is told to. */
 #ifndef TEST_SUPPORT_FAKE_REDIS_H
 #define TEST_SUPPORT_FAKE_REDIS_H
 

@@ -373,7 +373,7 @@ START_TEST(documents_keep_the_deadline)
         ck_assert_int_lt(took_us, (waits_ms[i] + LATE_MS) * 1000);
         ck_assert_int_eq(store_state(store), STORE_STATE_OK); /* one proves nothing */
     }
-    ck_assert(await_state(STORE_STATE_LOCAL, 1500)); /* the keeper looked, too */
+    ck_assert(await_state(STORE_STATE_LOCAL, 1500)); /* the reconnector looked, too */
     (void)kill(server.pid, SIGCONT);
     ck_assert(await_state(STORE_STATE_OK, 2000));
 }

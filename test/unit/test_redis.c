@@ -172,7 +172,7 @@ START_TEST(redis_look_writes_nothing)
     ck_assert_int_eq(redis_charge(redis, &charge, 1, CHARGE_PEEK, NULL, soon(), &outcome),
                      STATUS_OK);
     ck_assert(outcome.fits);
-    (void)usleep(20000); /* the keeper's probe lives for 1 ms */
+    (void)usleep(20000); /* the reconnector's probe lives for 1 ms */
     server_do(&server, "GET {mb-test}:probe");
     server_say(&server, "DBSIZE", count, sizeof count);
     ck_assert_str_eq(count, "0");

@@ -53,7 +53,7 @@ START_TEST(redis_faults_dead_connections_are_replaced)
         server_do(&server, "CLIENT KILL TYPE normal");
         ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
         ck_assert_int_eq(outcome.left, 1000 - i);
-        (void)usleep(200000); /* the keeper is left alone while it connects */
+        (void)usleep(200000); /* the reconnector is left alone while it connects */
     }
     ck_assert_int_eq(reports.count, 0);
 }
