@@ -1,4 +1,4 @@
-/* One script call an errand; a list is many. A reply is believed only when it is exactly
+/* One script call per job; a list is many. A reply is believed only when it is exactly
  * of the shape that the script returns and holds what may be a document. */
 #include "store/documents_redis.h"
 
@@ -135,8 +135,8 @@ static enum status ask(void *context, struct wire *wire, int64_t deadline_us,
 static enum status run(struct redis *redis, struct question *question,
                        int64_t deadline_us)
 {
-    const struct redis_errand errand = {ask, question};
-    return redis_run(redis, &errand, deadline_us);
+    const struct redis_job job = {ask, question};
+    return redis_run(redis, &job, deadline_us);
 }
 
 /* What every call begins with. */

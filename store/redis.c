@@ -306,7 +306,7 @@ void redis_close(struct redis *redis)
     free(redis);
 }
 
-/* Ends a lease by how its errand, begun at asked_us, went; -1: a silence proves nothing.
+/* Ends a lease by how its job, begun at asked_us, went; -1: a silence proves nothing.
  */
 static void settle(struct redis *redis, const struct lease *lease, enum status status,
                    int64_t asked_us, const char *why)
@@ -352,8 +352,8 @@ bool redis_complaint(struct redis *redis, char *out, size_t size)
 }
 
 /* As redis_run, and *out_crowded says whether too many wait for a wire. */
-static enum status run_errand(struct redis *redis, const struct redis_errand *errand,
-                              int64_t deadline_us, bool *out_crowded)
+static enum status run_job(struct redis *redis, const struct redis_job *job,
+                           int64_t deadline_us, bool *out_crowded)
 {
     struct lease lease;
     struct error error = {0};
@@ -366,7 +366,7 @@ static enum status run_errand(struct redis *redis, const struct redis_errand *er
         pool_give(redis->pool, &lease, false);
         return STATUS_UNAVAILABLE;
     }
-    status = errand->run(errand->context, lease.wire, deadline_us, &error);
+    status = job->run(job->context, lease.wire, deadline_us, &error);
     /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
                    deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
@@ -377,11 +377,11 @@ static enum status run_errand(struct redis *redis, const struct redis_errand *er
     return unanswered ? STATUS_UNAVAILABLE : status;
 }
 
-enum status redis_run(struct redis *redis, const struct redis_errand *errand,
+enum status redis_run(struct redis *redis, const struct redis_job *job,
                       int64_t deadline_us)
 {
     bool crowded;
-    return run_errand(redis, errand, deadline_us, &crowded);
+    return run_job(redis, job, deadline_us, &crowded);
 }
 
 /* The keys of an order are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
@@ -413,7 +413,7 @@ static struct charge_call *make_call(const struct redis *redis,
 }
 
 /* One of the outputs is there, or none. */
-struct charge_errand {
+struct charge_job {
     struct charge_call *call;
     struct charge_outcome *outcomes;
     struct window *window;
@@ -422,23 +422,23 @@ struct charge_errand {
 static enum status run_charge(void *context, struct wire *wire, int64_t deadline_us,
                               struct error *error)
 {
-    const struct charge_errand *errand = context;
-    if (errand->outcomes != NULL)
-        return charge_call_run(errand->call, wire, deadline_us, errand->outcomes, error);
-    if (errand->window != NULL)
-        return charge_call_show(errand->call, wire, deadline_us, errand->window, error);
-    return charge_call_amend(errand->call, wire, deadline_us, error);
+    const struct charge_job *job = context;
+    if (job->outcomes != NULL)
+        return charge_call_run(job->call, wire, deadline_us, job->outcomes, error);
+    if (job->window != NULL)
+        return charge_call_show(job->call, wire, deadline_us, job->window, error);
+    return charge_call_amend(job->call, wire, deadline_us, error);
 }
 
 static enum status run_order(struct redis *redis, const struct charge_order *order,
-                             int64_t deadline_us, struct charge_errand *charge)
+                             int64_t deadline_us, struct charge_job *charge)
 {
-    const struct redis_errand errand = {run_charge, charge};
+    const struct redis_job job = {run_charge, charge};
     bool crowded = false;
     charge->call = make_call(redis, order);
     if (charge->call == NULL)
         return STATUS_NOMEM;
-    enum status status = run_errand(redis, &errand, deadline_us, &crowded);
+    enum status status = run_job(redis, &job, deadline_us, &crowded);
     charge_call_free(charge->call);
     return crowded ? STATUS_LIMIT : status;
 }
@@ -454,7 +454,7 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
                                        .charges = charges,
                                        .count = count,
                                        .carried = carried};
-    struct charge_errand charge = {.outcomes = out_outcomes};
+    struct charge_job charge = {.outcomes = out_outcomes};
     int64_t timeout_us = after_ms(redis->settings->timeout_ms);
     if (timeout_us < deadline_us)
         deadline_us = timeout_us;
@@ -472,7 +472,7 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
                                        .mode = modes[what],
                                        .charges = charges,
                                        .count = count};
-    struct charge_errand charge = {0};
+    struct charge_job charge = {0};
     return run_order(redis, &order, deadline_us, &charge);
 }
 
@@ -481,8 +481,8 @@ enum status redis_window(struct redis *redis, const struct charge *charge,
 {
     const struct charge_order order = {
         .script = &scripts_amend, .mode = "show", .charges = charge, .count = 1};
-    struct charge_errand errand = {.window = out};
-    return run_order(redis, &order, deadline_us, &errand);
+    struct charge_job job = {.window = out};
+    return run_order(redis, &order, deadline_us, &job);
 }
 
 const char *redis_prefix(const struct redis *redis)

@@ -39,16 +39,16 @@ enum status redis_window(struct redis *redis, const struct charge *charge,
  * NOMEM: the wire is dead. IO: it is, and Redis did not answer, which opens the breaker
  * when nobody else is answered either. UNAVAILABLE opens it at once. error is the reason.
  */
-struct redis_errand {
+struct redis_job {
     enum status (*run)(void *context, struct wire *wire, int64_t deadline_us,
                        struct error *error);
     void *context;
 };
 
-/* Waits for a wire, runs the errand once and passes on its answer; NOMEM; UNAVAILABLE for
+/* Waits for a wire, runs the job once and passes on its answer; NOMEM; UNAVAILABLE for
  * all else, and while the breaker is open. A deadline so near that it proves nothing
  * about Redis does not open it. */
-enum status redis_run(struct redis *redis, const struct redis_errand *errand,
+enum status redis_run(struct redis *redis, const struct redis_job *job,
                       int64_t deadline_us) MUST_CHECK;
 
 /* Of every key: {prefix}:... Borrowed. */
