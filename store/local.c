@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "store/share.h"
+#include "store/node_quota.h"
 
 static uint8_t nibble(char digit)
 {
@@ -48,13 +48,13 @@ static struct limiter_request make_request(const struct local *local,
     if (request.is_window) {
         request.surge = *charge->surge;
         if (local->nodes > 0) {
-            request.surge = share_of_surge(charge->surge, local->nodes);
+            request.surge = node_quota_surge(charge->surge, local->nodes);
             request.whole_floor = charge->surge->floor;
             request.nodes = local->nodes;
         }
     } else {
-        request.rate =
-            local->nodes > 0 ? share_of(charge->rate, local->nodes) : *charge->rate;
+        request.rate = local->nodes > 0 ? node_quota_rate(charge->rate, local->nodes)
+                                        : *charge->rate;
     }
     return request;
 }

@@ -7,7 +7,7 @@
 #include "../support/redis_server.h"
 #include "../support/reports.h"
 #include "base/clock.h"
-#include "store/share.h"
+#include "store/node_quota.h"
 #include "store/store.h"
 
 /* 50 ms are promised; the rest is for a busy machine. */
@@ -117,7 +117,7 @@ START_TEST(store_share_is_exact_or_less)
         {{999999999, 9007199, 10}, 2, {499999999, 9007199, 5}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct rate share = share_of(&cases[i].rate, cases[i].nodes);
+        struct rate share = node_quota_rate(&cases[i].rate, cases[i].nodes);
         ck_assert_msg(share.tokens == cases[i].share.tokens &&
                           share.period_ms == cases[i].share.period_ms &&
                           share.burst == cases[i].share.burst,
@@ -143,7 +143,7 @@ START_TEST(store_share_stays_in_bounds)
             period_ms = 1000 + period_ms % 100000000;
         struct rate rate = {1 + random() % most, period_ms, 1 + random() % 1000};
         int nodes = 1 + (int)(random() % 1000);
-        struct rate share = share_of(&rate, nodes);
+        struct rate share = node_quota_rate(&rate, nodes);
         wide together = (wide)share.tokens * nodes * rate.period_ms;
         wide allowed = (wide)rate.tokens * share.period_ms;
         bool slowest = share.tokens == 1 && share.period_ms == RATE_PERIOD_MAX_MS;

@@ -1,5 +1,5 @@
 /* The local share: tokens / (period x nodes), brought back into the bounds of a rate. */
-#include "store/share.h"
+#include "store/node_quota.h"
 
 #include <assert.h>
 
@@ -13,7 +13,7 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-struct rate share_of(const struct rate *rate, int nodes)
+struct rate node_quota_rate(const struct rate *rate, int nodes)
 {
     struct rate share = *rate;
     assert(rate_is_valid(rate) && nodes >= 1 && nodes <= 1000);
@@ -44,7 +44,7 @@ struct rate share_of(const struct rate *rate, int nodes)
     return share;
 }
 
-struct surge share_of_surge(const struct surge *surge, int nodes)
+struct surge node_quota_surge(const struct surge *surge, int nodes)
 {
     struct surge share = *surge;
     assert(surge_is_valid(surge) && nodes >= 1 && nodes <= 1000);
