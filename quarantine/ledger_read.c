@@ -7,7 +7,7 @@
 #include "quarantine/ledger_list.h"
 #include "quarantine/ledger_parts.h"
 
-enum { ENDED_MAX = 10000, MORTALS_MAX = 2 * DOCUMENTS_MAX };
+enum { ENDED_MAX = 10000, EXPIRY_CANDIDATES_MAX = 2 * DOCUMENTS_MAX };
 
 void ledger_document_clear(struct ledger_document *document)
 {
@@ -178,77 +178,80 @@ static enum status close_lapsed(void *context, const char *id, const char *value
 }
 
 /* What a collection holds, with the time that counts for each. */
-struct mortal {
+struct expiry_candidate {
     char id[DIGEST_ID_SIZE];
     int64_t at_ms;
 };
 
-struct mortals {
-    struct mortal *items;
+struct expiry_candidates {
+    struct expiry_candidate *items;
     size_t count;
-    const char *time;     /* the field */
-    const json_t *spared; /* ids that stay, or NULL */
+    const char *time;   /* the field */
+    const json_t *kept; /* ids that stay, or NULL */
 };
 
-static enum status gather_mortal(void *context, const char *id, const char *value)
+static enum status gather_candidate(void *context, const char *id, const char *value)
 {
-    struct mortals *mortals = context;
+    struct expiry_candidates *candidates = context;
     json_t *record = record_load(value);
-    int64_t at_ms = record_number(record, mortals->time);
+    int64_t at_ms = record_number(record, candidates->time);
     json_decref(record);
-    if (strlen(id) >= DIGEST_ID_SIZE || mortals->count == MORTALS_MAX ||
-        json_object_get(mortals->spared, id) != NULL)
+    if (strlen(id) >= DIGEST_ID_SIZE || candidates->count == EXPIRY_CANDIDATES_MAX ||
+        json_object_get(candidates->kept, id) != NULL)
         return STATUS_OK;
-    if ((mortals->count & (mortals->count - 1)) == 0) { /* a power of two: full */
-        size_t capacity = mortals->count == 0 ? 1 : 2 * mortals->count;
-        struct mortal *items = reallocarray(mortals->items, capacity, sizeof *items);
+    if ((candidates->count & (candidates->count - 1)) == 0) { /* a power of two: full */
+        size_t capacity = candidates->count == 0 ? 1 : 2 * candidates->count;
+        struct expiry_candidate *items =
+            reallocarray(candidates->items, capacity, sizeof *items);
         if (items == NULL)
             return STATUS_NOMEM;
-        mortals->items = items;
+        candidates->items = items;
     }
-    struct mortal *mortal = &mortals->items[mortals->count++];
-    mortal->at_ms = at_ms;
-    (void)snprintf(mortal->id, sizeof mortal->id, "%s", id);
+    struct expiry_candidate *candidate = &candidates->items[candidates->count++];
+    candidate->at_ms = at_ms;
+    (void)snprintf(candidate->id, sizeof candidate->id, "%s", id);
     return STATUS_OK;
 }
 
-static int compare_mortal(const void *left, const void *right)
+static int compare_candidate(const void *left, const void *right)
 {
-    const struct mortal *a = left;
-    const struct mortal *b = right;
+    const struct expiry_candidate *a = left;
+    const struct expiry_candidate *b = right;
     return a->at_ms < b->at_ms ? -1 : a->at_ms > b->at_ms;
 }
 
 /* Deletes what was before before_ms, and the oldest of more than max. */
 static enum status forget(const struct pruning *pruning, enum collection collection,
-                          struct mortals *mortals, int64_t before_ms, size_t max)
+                          struct expiry_candidates *candidates, int64_t before_ms,
+                          size_t max)
 {
     struct store *store = pruning->ledger->store;
     enum status status =
-        store_list(store, collection, pruning->deadline_us, gather_mortal, mortals);
-    if (mortals->count > 0)
-        qsort(mortals->items, mortals->count, sizeof *mortals->items, compare_mortal);
-    for (size_t i = 0; i < mortals->count && status == STATUS_OK; i++) {
-        if (mortals->items[i].at_ms >= before_ms && mortals->count - i <= max)
+        store_list(store, collection, pruning->deadline_us, gather_candidate, candidates);
+    if (candidates->count > 0)
+        qsort(candidates->items, candidates->count, sizeof *candidates->items,
+              compare_candidate);
+    for (size_t i = 0; i < candidates->count && status == STATUS_OK; i++) {
+        if (candidates->items[i].at_ms >= before_ms && candidates->count - i <= max)
             break;
         const struct change change = {.collection = collection,
-                                      .id = mortals->items[i].id};
+                                      .id = candidates->items[i].id};
         status = store_change(store, &change, 1, pruning->deadline_us);
     }
-    free(mortals->items);
+    free(candidates->items);
     return status;
 }
 
 /* Notes the incident of a hold. */
 static enum status spare(void *context, const char *id, const char *value)
 {
-    json_t *spared = context;
+    json_t *kept = context;
     json_t *record = record_load(value);
     const char *incident = record_text(record, "incident");
     int failed = 0;
     (void)id;
     if (incident[0] != '\0')
-        failed = json_object_set_new(spared, incident, json_true());
+        failed = json_object_set_new(kept, incident, json_true());
     json_decref(record);
     return failed == 0 ? STATUS_OK : STATUS_NOMEM;
 }
@@ -257,21 +260,21 @@ enum status ledger_prune(struct ledger *ledger, int64_t now_ms, int64_t retentio
                          int64_t deadline_us)
 {
     struct pruning pruning = {ledger, now_ms, deadline_us};
-    json_t *spared = json_object();
-    struct mortals ended = {.time = "ended_at"};
-    struct mortals incidents = {.time = "last_at", .spared = spared};
-    if (spared == NULL)
+    json_t *kept = json_object();
+    struct expiry_candidates ended = {.time = "ended_at"};
+    struct expiry_candidates incidents = {.time = "last_at", .kept = kept};
+    if (kept == NULL)
         return STATUS_NOMEM;
     enum status status =
         store_list(ledger->store, COLLECTION_OPEN, deadline_us, close_lapsed, &pruning);
     if (status == STATUS_OK)
-        status = store_list(ledger->store, COLLECTION_HOLDS, deadline_us, spare, spared);
+        status = store_list(ledger->store, COLLECTION_HOLDS, deadline_us, spare, kept);
     if (status == STATUS_OK)
         status =
             forget(&pruning, COLLECTION_ENDED, &ended, now_ms - retention_ms, ENDED_MAX);
     if (status == STATUS_OK)
         status = forget(&pruning, COLLECTION_INCIDENTS, &incidents, now_ms - retention_ms,
                         INCIDENTS_MAX);
-    json_decref(spared);
+    json_decref(kept);
     return status;
 }
