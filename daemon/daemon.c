@@ -92,7 +92,7 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
     struct engine *engine = &daemon->engine;
     if (gethostname(daemon->host, sizeof daemon->host - 1) != 0)
         (void)snprintf(daemon->host, sizeof daemon->host, "localhost");
-    digest_key_random(&engine->seal_key);
+    digest_key_random(&engine->token_key);
     engine->ledger = ledger_new(engine->store, &engine->key, daemon->host);
     engine->active_brakes = active_brakes_new(engine->store);
     engine->counters = counters_new();
@@ -102,7 +102,7 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
         engine->counters == NULL || engine->conversations == NULL ||
         daemon->audit == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
-    daemon->actions = actions_new(engine->ledger, &engine->seal_key, daemon->host);
+    daemon->actions = actions_new(engine->ledger, &engine->token_key, daemon->host);
     return daemon->actions == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
                                    : STATUS_OK;
 }

@@ -235,7 +235,7 @@ static void *run_notices(void *argument)
     const struct housekeeping *housekeeping = argument;
     struct engine *engine = housekeeping->engine;
     struct notices notices = {.ledger = engine->ledger,
-                              .seal_key = &engine->seal_key,
+                              .token_key = &engine->token_key,
                               .host = housekeeping->host,
                               .timeout_ms = NOTICES_TIMEOUT_MS};
     for (;;) {

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "engine/record_stopped.h"
-#include "quarantine/seal.h"
+#include "quarantine/notice_token.h"
 
 static const char *verdict_name(const struct verdict *verdict)
 {
@@ -195,22 +195,22 @@ static const char *gather(const struct envelope *envelope, const char *failure,
     return facts->relay ? NULL : failure; /* a relay's mail is not judged here at all */
 }
 
-/* Mailbrake's own notice: by sendmail(1), from nobody, to those it was sealed for. So who
+/* Mailbrake's own notice: by sendmail(1), from nobody, to those its token is for. So who
  * got one has nothing of it that would pass from elsewhere. */
 static bool is_notice(const struct engine *engine, const struct facts *facts,
                       const struct message_context *context)
 {
     struct text recipients = {0};
-    if (context->seal == NULL || facts->sender.length > 0 ||
+    if (context->token == NULL || facts->sender.length > 0 ||
         facts->origin != ORIGIN_LOCAL)
         return false;
     for (size_t i = 0; i < facts->recipient_count; i++) {
         text_add_string(&recipients, i > 0 ? " " : "");
         text_add_string(&recipients, facts->recipients[i].address);
     }
-    bool valid =
-        !recipients.failed && seal_is_valid(&engine->seal_key, context->seal,
-                                            text_string(&recipients), context->now_ms);
+    bool valid = !recipients.failed &&
+                 notice_token_is_valid(&engine->token_key, context->token,
+                                       text_string(&recipients), context->now_ms);
     text_clear(&recipients);
     return valid;
 }

@@ -25,7 +25,7 @@ struct engine {
     struct digest_key key;               /* hashes addresses for store and log */
     /* Seals notices. Not the key above: that may come from store.prefix, which is no
      * secret. Each process has its own, since it judges the notices that it sends. */
-    struct digest_key seal_key;
+    struct digest_key token_key;
     int timeout_ms; /* of the store, as it was opened */
     enum on_failure on_failure;
 };
@@ -36,7 +36,7 @@ enum { DECISION_RULE_SIZE = 80, DECISION_WOULD_SIZE = 400 };
 struct message_context {
     const char *failure;  /* why it could not be collected; NULL: it could */
     const char *queue_id; /* NULL when it is not known */
-    const char *seal;     /* the value of its X-Mailbrake-Notice; NULL for none */
+    const char *token;    /* the value of its X-Mailbrake-Notice; NULL for none */
     int marks;            /* its X-Mailbrake fields */
     int minute_of_week;   /* local time */
     int64_t now_ms;       /* wall time */

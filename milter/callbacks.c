@@ -166,7 +166,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     struct message_context message_context = {
         .failure = session->failure,
         .queue_id = smfi_getsymval(ctx, queue_id),
-        .seal = session->seal,
+        .token = session->token,
         .marks = session->marks,
         .minute_of_week = clock_minute_of_week(now_ms),
         .now_ms = now_ms,

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/text.h"
-#include "quarantine/seal.h"
+#include "quarantine/notice_token.h"
 
 struct session *session_new(void)
 {
@@ -33,7 +33,7 @@ void session_reset(struct session *session)
     session->sender = NULL;
     session->sender_argument = NULL;
     session->message_id = NULL;
-    session->seal = NULL;
+    session->token = NULL;
     session->recipient_count = 0;
     session->header_count = 0;
     session->marks = 0;
@@ -130,8 +130,8 @@ void session_header(struct session *session, const char *name, const char *value
 {
     if (strcasecmp(name, "X-Mailbrake") == 0)
         session->marks++;
-    if (strcasecmp(name, SEAL_FIELD) == 0 && session->seal == NULL)
-        session->seal = keep(session, value);
+    if (strcasecmp(name, NOTICE_TOKEN_FIELD) == 0 && session->token == NULL)
+        session->token = keep(session, value);
     if (!header_is_wanted(name))
         return;
     if (session->header_count >= SESSION_HEADERS_MAX) {

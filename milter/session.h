@@ -24,7 +24,7 @@ struct session {
     /* of the message: everything below goes with session_reset */
     struct arena strings;
     bool local;
-    const char *login, *sender, *sender_argument, *message_id, *seal;
+    const char *login, *sender, *sender_argument, *message_id, *token;
     struct envelope_recipient *recipients;
     size_t recipient_count, recipient_capacity;
     struct header *headers;

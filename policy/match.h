@@ -30,7 +30,7 @@ struct view {
     int minute_of_week;
     const struct brakes *brakes;  /* NULL: none */
     int64_t now_ms;               /* wall time; for brakes */
-    bool notice;                  /* Mailbrake's own, by its seal */
+    bool notice;                  /* Mailbrake's own, by its token */
     const struct digest_key *key; /* hashes a campaign's subject; NULL: a public one */
 };
 

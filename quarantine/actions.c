@@ -12,14 +12,14 @@
 #include "quarantine/ledger_list.h"
 #include "quarantine/record.h"
 
-struct actions *actions_new(struct ledger *ledger, const struct digest_key *seal_key,
+struct actions *actions_new(struct ledger *ledger, const struct digest_key *token_key,
                             const char *host)
 {
     struct actions *actions = calloc(1, sizeof *actions);
     if (actions == NULL)
         return NULL;
     actions->ledger = ledger;
-    actions->seal_key = *seal_key;
+    actions->token_key = *token_key;
     atomic_init(&actions->names, ACTIONS_NAMES_OWN);
     actions->host = strdup(host);
     if (actions->host == NULL || pthread_mutex_init(&actions->deciding, NULL) != 0) {

@@ -14,11 +14,11 @@ enum actions_verb {
     ACTIONS_DELETE,  /* delete it and tell nobody */
 };
 
-/* ledger is borrowed, seal_key (of notices) and host (as the ledger has it) are copied.
+/* ledger is borrowed, token_key (of notices) and host (as the ledger has it) are copied.
  * NULL without memory. Safe from many threads; calls wait for the helper, so none of them
  * is for mail.
  */
-struct actions *actions_new(struct ledger *ledger, const struct digest_key *seal_key,
+struct actions *actions_new(struct ledger *ledger, const struct digest_key *token_key,
                             const char *host);
 void actions_free(struct actions *actions);
 

@@ -263,7 +263,7 @@ static void refuse_group(struct deciding *deciding, struct decision *first, size
 {
     struct refusal refusal = {0};
     enum status status =
-        refusal_make(largest(first, count), count, &deciding->actions->seal_key,
+        refusal_make(largest(first, count), count, &deciding->actions->token_key,
                      &deciding->settings->policy.domains, clock_wall_ms(), &refusal);
     if (status == STATUS_OK)
         order_group(deciding, first, count, &refusal);

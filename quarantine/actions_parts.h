@@ -14,7 +14,7 @@ enum { ACTIONS_HELPER_MS = 30000, ACTIONS_STORE_MS = 5000 };
 
 struct actions {
     struct ledger *ledger;
-    struct digest_key seal_key;
+    struct digest_key token_key;
     char *host;
     pthread_mutex_t deciding; /* from a record's "releasing" to what follows it; and the
                                  file of pulled messages */

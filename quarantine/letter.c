@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "quarantine/seal.h"
+#include "quarantine/notice_token.h"
 
 static int compare(const void *left, const void *right)
 {
@@ -40,7 +40,7 @@ enum status letter_make(const struct letter *letter, const struct digest_key *ke
 {
     const char *sorted[LETTER_RECIPIENTS_MAX];
     const char *domain = domains_first(own) == NULL ? "localhost" : domains_first(own);
-    char seal[SEAL_SIZE];
+    char token[NOTICE_TOKEN_SIZE];
     char id[DIGEST_ID_SIZE];
     if (letter->recipient_count > LETTER_RECIPIENTS_MAX)
         return STATUS_LIMIT;
@@ -48,7 +48,7 @@ enum status letter_make(const struct letter *letter, const struct digest_key *ke
         sorted[i] = letter->recipients[i];
     qsort(sorted, letter->recipient_count, sizeof sorted[0], compare);
     join(sorted, letter->recipient_count, " ", out_addresses);
-    seal_make(key, text_string(out_addresses), now_ms, seal);
+    notice_token_make(key, text_string(out_addresses), now_ms, token);
     digest_random_id(id);
 
     text_printf(out_message, "From: Mailbrake <postmaster@%s>\nTo: ", domain);
@@ -58,8 +58,9 @@ enum status letter_make(const struct letter *letter, const struct digest_key *ke
     text_printf(out_message,
                 "Message-ID: <%s@mailbrake.%s>\nAuto-Submitted: auto-generated\n"
                 "Precedence: bulk\nMIME-Version: 1.0\n"
-                "Content-Type: text/plain; charset=us-ascii\n" SEAL_FIELD ": %s\n\n",
-                id, domain, seal);
+                "Content-Type: text/plain; charset=us-ascii\n" NOTICE_TOKEN_FIELD
+                ": %s\n\n",
+                id, domain, token);
     text_add_string(out_message, letter->body);
     return out_message->failed || out_addresses->failed ? STATUS_NOMEM : STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* A message of Mailbrake's own: headers, seal, text. */
+/* A message of Mailbrake's own: headers, token, text. */
 #ifndef QUARANTINE_LETTER_H
 #define QUARANTINE_LETTER_H
 

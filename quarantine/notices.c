@@ -295,7 +295,7 @@ static enum status mail(struct pass *pass, const struct letter *letter)
     struct text addresses = {0};
     const struct settings *settings = pass->settings;
     enum status status =
-        letter_make(letter, pass->notices->seal_key, &settings->policy.domains,
+        letter_make(letter, pass->notices->token_key, &settings->policy.domains,
                     pass->now_ms, &message, &addresses);
     if (status == STATUS_OK)
         status =

@@ -34,7 +34,7 @@ enum {
 /* Borrowed but for the numbers. */
 struct notices {
     struct ledger *ledger;
-    const struct digest_key *seal_key;
+    const struct digest_key *token_key;
     const char *host; /* this relay's name */
     int timeout_ms;   /* of the helper, and of the command, for one notice */
     unsigned passes;  /* begins at 0 */

@@ -149,7 +149,7 @@ static void open_engine(void)
     problems_clear(&problems);
     claim(current_snapshot_init(&engine.snapshots) == STATUS_OK);
     digest_key_derive("fuzz", 4, &engine.key);
-    digest_key_derive("seal", 4, &engine.seal_key);
+    digest_key_derive("seal", 4, &engine.token_key);
     claim(store_open(&snapshot->settings->store, &engine.key, reporter, &engine.store,
                      &error) == STATUS_OK);
     engine.timeout_ms = snapshot->settings->store.timeout_ms;

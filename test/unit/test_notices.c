@@ -90,7 +90,7 @@ static void open_all(bool redis)
     settings.notify.min_interval_ms = AWHILE_MS;
     settings.notify.tell_sender = true;
     notices = (struct notices){
-        .ledger = ledger, .seal_key = &key, .host = "relay1", .timeout_ms = 20000};
+        .ledger = ledger, .token_key = &key, .host = "relay1", .timeout_ms = 20000};
 }
 
 static void open_memory(void)

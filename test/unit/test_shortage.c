@@ -257,7 +257,7 @@ static void open_engine(struct engine *engine)
     const struct store_reporter reporter = {.report = report};
     struct snapshot *snapshot = load();
     digest_key_derive("test", 4, &engine->key);
-    digest_key_derive("seal", 4, &engine->seal_key);
+    digest_key_derive("seal", 4, &engine->token_key);
     ck_assert_int_eq(store_open(&snapshot->settings->store, &engine->key, reporter,
                                 &engine->store, &error),
                      STATUS_OK);
