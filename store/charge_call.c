@@ -128,18 +128,19 @@ static enum status unexpected(struct error *error)
 }
 
 /* Any reply but an error of Redis, in *out_reply. */
-static enum status run(struct charge_call *call, struct wire *wire, int64_t deadline_us,
-                       redisReply **out_reply, struct error *error)
+static enum status run(struct charge_call *call, struct connection *connection,
+                       int64_t deadline_us, redisReply **out_reply, struct error *error)
 {
     redisReply *reply = NULL;
     assert(call->added == call->order.count);
-    enum status status = script_run(&call->script, wire, deadline_us, &reply, error);
+    enum status status =
+        script_run(&call->script, connection, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
-    if (wire_refuses(reply, "WRONGTYPE") || wire_refuses(reply, "CORRUPT"))
+    if (connection_refuses(reply, "WRONGTYPE") || connection_refuses(reply, "CORRUPT"))
         status = error_set(error, STATUS_INVALID, "bad bucket in Redis: %s", reply->str);
     else if (reply->type == REDIS_REPLY_ERROR)
-        status = wire_refusal(reply, error);
+        status = connection_refusal(reply, error);
     if (status == STATUS_OK)
         *out_reply = reply;
     else
@@ -184,7 +185,7 @@ static bool take_outcome(const redisReply *reply, size_t at, const struct charge
     return true;
 }
 
-enum status charge_call_run(struct charge_call *call, struct wire *wire,
+enum status charge_call_run(struct charge_call *call, struct connection *connection,
                             int64_t deadline_us, struct charge_outcome *out_outcomes,
                             struct error *error)
 {
@@ -193,7 +194,7 @@ enum status charge_call_run(struct charge_call *call, struct wire *wire,
     struct charge_outcome *outcomes = calloc(order->count, sizeof *outcomes);
     if (outcomes == NULL)
         return STATUS_NOMEM;
-    enum status status = run(call, wire, deadline_us, &reply, error);
+    enum status status = run(call, connection, deadline_us, &reply, error);
     if (status == STATUS_OK) {
         bool good =
             reply->type == REDIS_REPLY_ARRAY && reply->elements == order->count * FOUND;
@@ -209,11 +210,11 @@ enum status charge_call_run(struct charge_call *call, struct wire *wire,
     return status;
 }
 
-enum status charge_call_amend(struct charge_call *call, struct wire *wire,
+enum status charge_call_amend(struct charge_call *call, struct connection *connection,
                               int64_t deadline_us, struct error *error)
 {
     redisReply *reply = NULL;
-    enum status status = run(call, wire, deadline_us, &reply, error);
+    enum status status = run(call, connection, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     bool good = reply->type == REDIS_REPLY_INTEGER &&
@@ -241,11 +242,11 @@ static bool take_window(const redisReply *reply, struct window *out)
     return true;
 }
 
-enum status charge_call_show(struct charge_call *call, struct wire *wire,
+enum status charge_call_show(struct charge_call *call, struct connection *connection,
                              int64_t deadline_us, struct window *out, struct error *error)
 {
     redisReply *reply = NULL;
-    enum status status = run(call, wire, deadline_us, &reply, error);
+    enum status status = run(call, connection, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     bool good = take_window(reply, out);

@@ -1,4 +1,4 @@
-/* charge.lua and amend.lua, run over one wire. */
+/* charge.lua and amend.lua, run over one connection. */
 #ifndef STORE_CHARGE_CALL_H
 #define STORE_CHARGE_CALL_H
 
@@ -31,19 +31,20 @@ void charge_call_add_key(struct charge_call *call, const char *key);
 
 /* Each of these runs it, and reads the reply that its mode has. INVALID when a key's own
  * data is at fault (another type, no bucket's value): error has Redis's text, and the
- * wire is fine. UNAVAILABLE, or NOMEM, for all else; then the wire is dead. */
+ * connection is fine. UNAVAILABLE, or NOMEM, for all else; then the connection is dead.
+ */
 
 /* Modes peek, latch and take; writes an outcome a charge. */
-enum status charge_call_run(struct charge_call *call, struct wire *wire,
+enum status charge_call_run(struct charge_call *call, struct connection *connection,
                             int64_t deadline_us, struct charge_outcome *out_outcomes,
                             struct error *error) MUST_CHECK;
 
 /* Modes reset, unlatch and teach. */
-enum status charge_call_amend(struct charge_call *call, struct wire *wire,
+enum status charge_call_amend(struct charge_call *call, struct connection *connection,
                               int64_t deadline_us, struct error *error) MUST_CHECK;
 
 /* Mode show, of one window. */
-enum status charge_call_show(struct charge_call *call, struct wire *wire,
+enum status charge_call_show(struct charge_call *call, struct connection *connection,
                              int64_t deadline_us, struct window *out,
                              struct error *error) MUST_CHECK;
 

@@ -58,7 +58,7 @@ static enum status take_refusal(const redisReply *reply, struct error *error)
                            : "";
     if (strstr(text, "WRONGTYPE") != NULL)
         return error_set(error, STATUS_INVALID, "bad document in Redis: %s", text);
-    if (wire_refuses(reply, "REFUSED"))
+    if (connection_refuses(reply, "REFUSED"))
         text += strlen("REFUSED ");
     return error_set(error, STATUS_INVALID, "Redis refuses %s%s", text, hint);
 }
@@ -115,12 +115,13 @@ static enum status take_step(const redisReply *reply, struct error *error)
     return STATUS_OK;
 }
 
-static enum status ask(void *context, struct wire *wire, int64_t deadline_us,
+static enum status ask(void *context, struct connection *connection, int64_t deadline_us,
                        struct error *error)
 {
     struct question *question = context;
     redisReply *reply = NULL;
-    enum status status = script_run(question->call, wire, deadline_us, &reply, error);
+    enum status status =
+        script_run(question->call, connection, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     status = reply->type == REDIS_REPLY_ERROR ? take_refusal(reply, error)

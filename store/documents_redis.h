@@ -14,7 +14,8 @@ enum status documents_redis_get(struct redis *redis, enum collection collection,
                                 const char *id, int64_t deadline_us,
                                 char **out_value) MUST_CHECK;
 
-/* In bounded steps, each over a wire of its own turn, so that mail goes on between. */
+/* In bounded steps, each over a connection of its own turn, so that mail goes on between.
+ */
 enum status documents_redis_list(struct redis *redis, enum collection collection,
                                  int64_t deadline_us,
                                  enum status (*each)(void *context, const char *id,

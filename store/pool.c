@@ -17,10 +17,10 @@ enum { SILENCES_MAX = 3 };
 
 struct pool {
     pthread_mutex_t mutex;
-    pthread_cond_t ready; /* a wire, a breaker that opens, the first probe */
-    pthread_cond_t work;  /* for the reconnector */
-    struct wire **idle;   /* a stack of idle_count, room for size */
-    struct wire **spare;  /* the reconnector's, as large */
+    pthread_cond_t ready;      /* a connection, a breaker that opens, the first probe */
+    pthread_cond_t work;       /* for the reconnector */
+    struct connection **idle;  /* a stack of idle_count, room for size */
+    struct connection **spare; /* the reconnector's, as large */
     int size, idle_count;
     int alive; /* idle or lent, of this generation */
     int waiting;
@@ -60,8 +60,8 @@ struct pool *pool_new(int size, struct store_reporter reporter)
     pool->size = size;
     pool->open = true;
     pool->reporter = reporter;
-    pool->idle = calloc((size_t)size, sizeof(struct wire *));
-    pool->spare = calloc((size_t)size, sizeof(struct wire *));
+    pool->idle = calloc((size_t)size, sizeof(struct connection *));
+    pool->spare = calloc((size_t)size, sizeof(struct connection *));
     if (pool->idle == NULL || pool->spare == NULL || !init_locks(pool)) {
         free(pool->spare);
         free(pool->idle);
@@ -76,7 +76,7 @@ void pool_free(struct pool *pool)
     if (pool == NULL)
         return;
     for (int i = 0; i < pool->idle_count; i++)
-        wire_free(pool->idle[i]);
+        connection_free(pool->idle[i]);
     (void)pthread_mutex_destroy(&pool->telling);
     (void)pthread_mutex_destroy(&pool->mutex);
     (void)pthread_cond_destroy(&pool->work);
@@ -120,7 +120,8 @@ static void set_why(struct pool *pool, const char *why)
     (void)snprintf(pool->why, sizeof pool->why, "%s", why);
 }
 
-/* Under the lock. Idle wires stay where they are until the reconnector frees them. */
+/* Under the lock. Idle connections stay where they are until the reconnector frees them.
+ */
 static void open_breaker(struct pool *pool)
 {
     pool->open = true;
@@ -178,7 +179,7 @@ enum status pool_take(struct pool *pool, int64_t deadline_us, struct lease *out_
         enum status status = take_idle(pool, deadline_us, &lease);
         if (status != STATUS_OK)
             return status;
-        if (wire_is_quiet(lease.wire)) {
+        if (connection_is_quiet(lease.connection)) {
             *out_lease = lease;
             return STATUS_OK;
         }
@@ -193,16 +194,16 @@ void pool_give(struct pool *pool, const struct lease *lease, bool answered)
     if (keep) {
         if (answered)
             note_answer(pool);
-        pool->idle[pool->idle_count++] = lease->wire;
+        pool->idle[pool->idle_count++] = lease->connection;
         (void)pthread_cond_signal(&pool->ready);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     if (!keep)
-        wire_free(lease->wire);
+        connection_free(lease->connection);
 }
 
-/* Frees a wire that is dead. asked_us: what was asked over it then was not answered; -1:
- * nothing was. */
+/* Frees a connection that is dead. asked_us: what was asked over it then was not
+ * answered; -1: nothing was. */
 static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,
                  const char *why)
 {
@@ -218,7 +219,7 @@ static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,
         (void)pthread_cond_signal(&pool->work);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    wire_free(lease->wire);
+    connection_free(lease->connection);
     if (tripped)
         tell(pool);
 }
@@ -242,7 +243,7 @@ void pool_trip(struct pool *pool, const struct lease *lease, const char *why)
         open_breaker(pool);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    wire_free(lease->wire);
+    connection_free(lease->connection);
     tell(pool);
 }
 
@@ -295,15 +296,15 @@ void pool_stay_open(struct pool *pool, const char *why)
     tell(pool);
 }
 
-void pool_restore(struct pool *pool, struct wire *const *wires, int count)
+void pool_restore(struct pool *pool, struct connection *const *connections, int count)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    struct wire **old = pool->idle;
+    struct connection **old = pool->idle;
     int old_count = pool->idle_count;
     pool->idle = pool->spare;
     pool->spare = old;
     for (int i = 0; i < count; i++)
-        pool->idle[i] = wires[i];
+        pool->idle[i] = connections[i];
     pool->idle_count = count;
     pool->alive = count;
     pool->open = false;
@@ -313,16 +314,16 @@ void pool_restore(struct pool *pool, struct wire *const *wires, int count)
     (void)pthread_cond_broadcast(&pool->ready);
     (void)pthread_mutex_unlock(&pool->mutex);
     for (int i = 0; i < old_count; i++)
-        wire_free(old[i]);
+        connection_free(old[i]);
     tell(pool);
 }
 
-void pool_add(struct pool *pool, struct wire *wire)
+void pool_add(struct pool *pool, struct connection *connection)
 {
     (void)pthread_mutex_lock(&pool->mutex);
     bool keep = !pool->open && pool->alive < pool->size;
     if (keep) {
-        pool->idle[pool->idle_count++] = wire;
+        pool->idle[pool->idle_count++] = connection;
         pool->alive++;
         pool->lacking = false;
         note_answer(pool);
@@ -330,7 +331,7 @@ void pool_add(struct pool *pool, struct wire *wire)
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     if (!keep)
-        wire_free(wire);
+        connection_free(connection);
 }
 
 void pool_lack(struct pool *pool, bool silent, const char *why)

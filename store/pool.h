@@ -3,16 +3,16 @@
 #ifndef STORE_POOL_H
 #define STORE_POOL_H
 
+#include "store/connection.h"
 #include "store/store.h"
-#include "store/wire.h"
 
 enum { POOL_WAITERS_MAX = 64 };
 
 struct pool;
 
-/* A wire that the mail path has; generation counts the openings of the breaker. */
+/* A connection that the mail path has; generation counts the openings of the breaker. */
 struct lease {
-    struct wire *wire;
+    struct connection *connection;
     uint64_t generation;
 };
 
@@ -20,10 +20,10 @@ struct lease {
 struct pool *pool_new(int size, struct store_reporter reporter);
 void pool_free(struct pool *pool); /* no lease is out; NULL is allowed */
 
-/* The mail path: a wire that is connected, waited for until deadline_us (monotonic).
+/* The mail path: a ready connection, waited for until deadline_us (monotonic).
  * UNAVAILABLE when the breaker is or gets open, and at the deadline; LIMIT when
  * POOL_WAITERS_MAX wait already. A lease ends by one of
- *   give  the wire is fine; answered: Redis answered over it
+ *   give  the connection is fine; answered: Redis answered over it
  *   drop  it is dead, which says nothing about Redis
  *   miss  it is dead: what was asked at asked_us got no answer. Once is a slow reply; the
  *         breaker opens when it happens again and again, and nobody is answered meanwhile
@@ -51,13 +51,13 @@ enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t conn
 /* A probe failed. */
 void pool_stay_open(struct pool *pool, const char *why);
 
-/* A probe succeeded: closes the breaker with these wires (1 to size), which it owns now.
- * Those of before are freed. */
-void pool_restore(struct pool *pool, struct wire *const *wires, int count);
+/* A probe succeeded: closes the breaker with these connections (1 to size), which it owns
+ * now. Those of before are freed. */
+void pool_restore(struct pool *pool, struct connection *const *connections, int count);
 
-/* A missing wire, or why there is none. When nobody answered (silent) that counts as
- * pool_miss; a refusal opens the breaker when there is no other wire. */
-void pool_add(struct pool *pool, struct wire *wire);
+/* A missing connection, or why there is none. When nobody answered (silent) that counts
+ * as pool_miss; a refusal opens the breaker when there is no other connection. */
+void pool_add(struct pool *pool, struct connection *connection);
 void pool_lack(struct pool *pool, bool silent, const char *why);
 
 /* The reconnector is to stop. */

@@ -1,4 +1,4 @@
-/* What callers and the reconnector do with Redis. A caller asks over a wire that is
+/* What callers and the reconnector do with Redis. A caller asks over a connection that is
  * ready; all connecting, probing and waiting for better times is the reconnector's. */
 #include "store/redis.h"
 
@@ -14,16 +14,16 @@
 
 #include "base/clock.h"
 #include "store/charge_call.h"
+#include "store/connection.h"
 #include "store/pool.h"
 #include "store/trial.h"
-#include "store/wire.h"
 
 enum {
     PASSWORD_MAX = 1024,
     PROBE_EVERY_MS = 250,
     CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
     CONNECT_MAX_MS = 1000,
-    FILL_MAX_MS = 100,    /* spent on more wires before the breaker closes */
+    FILL_MAX_MS = 100,    /* spent on more connections before the breaker closes */
     COMPLAINT_MS = 10000, /* how long a refusal stands; brakes are read far more often */
 };
 
@@ -31,7 +31,7 @@ struct redis {
     const struct store_settings *settings;
     struct digest_key key;
     struct store_reporter reporter;
-    struct wire_address address;
+    struct connection_address address;
     char password[PASSWORD_MAX];
     struct pool *pool;
     pthread_t reconnector;
@@ -55,7 +55,8 @@ static void report(const struct redis *redis, const char *text)
 
 /* Runs all that a charge may run on a bucket of its own, and leaves nothing behind. Its
  * key begins as those of buckets do, so an ACL that forbids them is seen here. */
-static enum status probe(struct redis *redis, struct wire *wire, struct error *error)
+static enum status probe(struct redis *redis, struct connection *connection,
+                         struct error *error)
 {
     static const struct rate rate = {1000, 1000, 1000};
     const struct charge charge = {.rate = &rate, .cost = 1};
@@ -73,7 +74,7 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
         charge_call_add_key(call, key);
         if (timeout_ms > CONNECT_MAX_MS)
             timeout_ms = CONNECT_MAX_MS;
-        status = charge_call_run(call, wire, after_ms(timeout_ms), &outcome, error);
+        status = charge_call_run(call, connection, after_ms(timeout_ms), &outcome, error);
     }
     free(key);
     charge_call_free(call);
@@ -81,53 +82,57 @@ static enum status probe(struct redis *redis, struct wire *wire, struct error *e
 }
 
 /* Tells which commands Redis refuses, once until all are allowed. */
-static void try_commands(struct redis *redis, struct wire *wire)
+static void try_commands(struct redis *redis, struct connection *connection)
 {
     struct trial trial = {0};
     bool whole =
-        trial_run(wire, redis->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
+        trial_run(connection, redis->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
     if (trial.text[0] != '\0' && !redis->told_trial)
         report(redis, trial.text);
     if (whole)
         redis->told_trial = trial.text[0] != '\0';
 }
 
-/* A new wire over which a charge was seen to work. */
-static enum status open_wire(struct redis *redis, struct wire **out_wire,
-                             struct error *error)
+/* A new connection over which a charge was seen to work. */
+static enum status open_connection(struct redis *redis,
+                                   struct connection **out_connection,
+                                   struct error *error)
 {
-    struct wire *wire = NULL;
+    struct connection *connection = NULL;
     int timeout_ms = redis->settings->timeout_ms;
     if (timeout_ms < CONNECT_MIN_MS)
         timeout_ms = CONNECT_MIN_MS;
     if (timeout_ms > CONNECT_MAX_MS)
         timeout_ms = CONNECT_MAX_MS;
-    enum status status = wire_open(&redis->address, after_ms(timeout_ms), &wire, error);
+    enum status status =
+        connection_open(&redis->address, after_ms(timeout_ms), &connection, error);
     if (status == STATUS_OK) {
-        status = probe(redis, wire, error);
+        status = probe(redis, connection, error);
         if (status == STATUS_UNAVAILABLE && pool_is_open(redis->pool))
-            try_commands(redis, wire); /* one that is refused may be why */
+            try_commands(redis, connection); /* one that is refused may be why */
     }
     if (status == STATUS_NOMEM)
         (void)error_set(error, status, "out of memory");
     if (status != STATUS_OK) {
-        wire_free(wire);
+        connection_free(connection);
         return status;
     }
-    *out_wire = wire;
+    *out_connection = connection;
     return STATUS_OK;
 }
 
 /* Warns when Redis would evict buckets, which refills them in silence, or when that can't
- * be seen. False when the wire died. */
-static bool check_eviction(struct redis *redis, struct wire *wire)
+ * be seen. False when the connection died. */
+static bool check_eviction(struct redis *redis, struct connection *connection)
 {
     const char *words[] = {"CONFIG", "GET", "maxmemory-policy"};
     const size_t lengths[] = {6, 3, 16};
-    const struct wire_command command = {.count = 3, .words = words, .lengths = lengths};
+    const struct connection_command command = {
+        .count = 3, .words = words, .lengths = lengths};
     redisReply *reply = NULL;
     char text[240];
-    if (wire_ask(wire, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) != STATUS_OK)
+    if (connection_ask(connection, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) !=
+        STATUS_OK)
         return false;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[1]->type == REDIS_REPLY_STRING &&
@@ -149,64 +154,64 @@ static bool check_eviction(struct redis *redis, struct wire *wire)
     return true;
 }
 
-/* Opens the wires, at least one, with which the breaker closes. The rest are missing ones
- * then, when connecting takes long. */
-static int fill(struct redis *redis, struct wire **wires, struct error *error)
+/* Opens the connections, at least one, with which the breaker closes. The rest are
+ * missing ones then, when connecting takes long. */
+static int fill(struct redis *redis, struct connection **connections, struct error *error)
 {
     int count = 0;
     int64_t until_us = after_ms(FILL_MAX_MS);
-    if (open_wire(redis, &wires[count], error) != STATUS_OK)
+    if (open_connection(redis, &connections[count], error) != STATUS_OK)
         return 0;
     count++;
-    if (!check_eviction(redis, wires[0])) {
-        wire_free(wires[0]);
+    if (!check_eviction(redis, connections[0])) {
+        connection_free(connections[0]);
         (void)error_set(error, STATUS_IO, "no answer to CONFIG GET");
         return 0;
     }
     while (count < redis->settings->connections && clock_left_ms(until_us) > 0 &&
-           open_wire(redis, &wires[count], error) == STATUS_OK)
+           open_connection(redis, &connections[count], error) == STATUS_OK)
         count++;
     return count;
 }
 
-static void probe_away(struct redis *redis, struct wire **wires)
+static void probe_away(struct redis *redis, struct connection **connections)
 {
     struct error error = {0};
-    int count = fill(redis, wires, &error);
+    int count = fill(redis, connections, &error);
     if (count > 0) {
-        struct wire *wire = NULL;
-        pool_restore(redis->pool, wires, count);
+        struct connection *connection = NULL;
+        pool_restore(redis->pool, connections, count);
         /* Over one more, since mail waits for nothing that is only looked at. */
-        if (wire_open(&redis->address, after_ms(CONNECT_MAX_MS), &wire, &error) ==
-            STATUS_OK)
-            try_commands(redis, wire);
-        wire_free(wire);
+        if (connection_open(&redis->address, after_ms(CONNECT_MAX_MS), &connection,
+                            &error) == STATUS_OK)
+            try_commands(redis, connection);
+        connection_free(connection);
     } else {
         pool_stay_open(redis->pool, error.text);
     }
 }
 
-static bool add_wire(struct redis *redis)
+static bool add_connection(struct redis *redis)
 {
     struct error error = {0};
-    struct wire *wire = NULL;
-    enum status status = open_wire(redis, &wire, &error);
+    struct connection *connection = NULL;
+    enum status status = open_connection(redis, &connection, &error);
     if (status != STATUS_OK) {
         pool_lack(redis->pool, status == STATUS_IO, error.text);
         return false;
     }
-    pool_add(redis->pool, wire);
+    pool_add(redis->pool, connection);
     return true;
 }
 
 static void *keep(void *context)
 {
     struct redis *redis = context;
-    struct wire **wires =
-        calloc((size_t)redis->settings->connections, sizeof(struct wire *));
+    struct connection **connections =
+        calloc((size_t)redis->settings->connections, sizeof(struct connection *));
     int64_t probe_us = 0;
     int64_t connect_us = 0;
-    if (wires == NULL) {
+    if (connections == NULL) {
         pool_stay_open(redis->pool, "out of memory");
         return NULL;
     }
@@ -216,14 +221,14 @@ static void *keep(void *context)
         if (task == POOL_STOP)
             break;
         if (task == POOL_PROBE) {
-            probe_away(redis, wires);
+            probe_away(redis, connections);
             probe_us = started_us + PROBE_EVERY_MS * INT64_C(1000);
         } else {
             connect_us =
-                add_wire(redis) ? 0 : started_us + PROBE_EVERY_MS * INT64_C(1000);
+                add_connection(redis) ? 0 : started_us + PROBE_EVERY_MS * INT64_C(1000);
         }
     }
-    free(wires);
+    free(connections);
     return NULL;
 }
 
@@ -272,12 +277,12 @@ enum status redis_open(const struct store_settings *settings,
     redis->key = *key;
     redis->reporter = reporter;
     (void)pthread_mutex_init(&redis->mutex, NULL);
-    redis->address = (struct wire_address){.host = settings->host,
-                                           .port = settings->port,
-                                           .path = settings->path,
-                                           .username = settings->username,
-                                           .password = redis->password,
-                                           .database = settings->database};
+    redis->address = (struct connection_address){.host = settings->host,
+                                                 .port = settings->port,
+                                                 .path = settings->path,
+                                                 .username = settings->username,
+                                                 .password = redis->password,
+                                                 .database = settings->database};
     enum status status = read_password(redis, error);
     if (status == STATUS_OK) {
         redis->pool = pool_new(settings->connections, reporter);
@@ -351,7 +356,7 @@ bool redis_complaint(struct redis *redis, char *out, size_t size)
     return recent;
 }
 
-/* As redis_run, and *out_crowded says whether too many wait for a wire. */
+/* As redis_run, and *out_crowded says whether too many wait for a connection. */
 static enum status run_job(struct redis *redis, const struct redis_job *job,
                            int64_t deadline_us, bool *out_crowded)
 {
@@ -366,7 +371,7 @@ static enum status run_job(struct redis *redis, const struct redis_job *job,
         pool_give(redis->pool, &lease, false);
         return STATUS_UNAVAILABLE;
     }
-    status = job->run(job->context, lease.wire, deadline_us, &error);
+    status = job->run(job->context, lease.connection, deadline_us, &error);
     /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
                    deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
@@ -419,15 +424,15 @@ struct charge_job {
     struct window *window;
 };
 
-static enum status run_charge(void *context, struct wire *wire, int64_t deadline_us,
-                              struct error *error)
+static enum status run_charge(void *context, struct connection *connection,
+                              int64_t deadline_us, struct error *error)
 {
     const struct charge_job *job = context;
     if (job->outcomes != NULL)
-        return charge_call_run(job->call, wire, deadline_us, job->outcomes, error);
+        return charge_call_run(job->call, connection, deadline_us, job->outcomes, error);
     if (job->window != NULL)
-        return charge_call_show(job->call, wire, deadline_us, job->window, error);
-    return charge_call_amend(job->call, wire, deadline_us, error);
+        return charge_call_show(job->call, connection, deadline_us, job->window, error);
+    return charge_call_amend(job->call, connection, deadline_us, error);
 }
 
 static enum status run_order(struct redis *redis, const struct charge_order *order,

@@ -2,8 +2,8 @@
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
+#include "store/connection.h"
 #include "store/store.h"
-#include "store/wire.h"
 
 struct redis;
 
@@ -33,20 +33,20 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
 enum status redis_window(struct redis *redis, const struct charge *charge,
                          int64_t deadline_us, struct window *out) MUST_CHECK;
 
-/* What to do over a wire that is ready, until deadline_us. run's result says what becomes
- * of the wire: OK, NOT_FOUND, CONFLICT and LIMIT are answers. INVALID: Redis refuses
- * this one thing, or a value in it is at fault, and the wire is fine; error is reported.
- * NOMEM: the wire is dead. IO: it is, and Redis did not answer, which opens the breaker
- * when nobody else is answered either. UNAVAILABLE opens it at once. error is the reason.
- */
+/* What to do over a connection that is ready, until deadline_us. run's result says what
+ * becomes of the connection: OK, NOT_FOUND, CONFLICT and LIMIT are answers. INVALID:
+ * Redis refuses this one thing, or a value in it is at fault, and the connection is fine;
+ * error is reported. NOMEM: the connection is dead. IO: it is, and Redis did not answer,
+ * which opens the breaker when nobody else is answered either. UNAVAILABLE opens it at
+ * once. error is the reason. */
 struct redis_job {
-    enum status (*run)(void *context, struct wire *wire, int64_t deadline_us,
+    enum status (*run)(void *context, struct connection *connection, int64_t deadline_us,
                        struct error *error);
     void *context;
 };
 
-/* Waits for a wire, runs the job once and passes on its answer; NOMEM; UNAVAILABLE for
- * all else, and while the breaker is open. A deadline so near that it proves nothing
+/* Waits for a connection, runs the job once and passes on its answer; NOMEM; UNAVAILABLE
+ * for all else, and while the breaker is open. A deadline so near that it proves nothing
  * about Redis does not open it. */
 enum status redis_run(struct redis *redis, const struct redis_job *job,
                       int64_t deadline_us) MUST_CHECK;

@@ -50,29 +50,29 @@ void script_set_argument(struct script_call *call, size_t i, const char *argumen
     set_word(call, WORD_KEYS + call->keys + i, argument);
 }
 
-static enum status ask(const struct script_call *call, struct wire *wire,
+static enum status ask(const struct script_call *call, struct connection *connection,
                        int64_t deadline_us, redisReply **out_reply, struct error *error)
 {
-    const struct wire_command command = {
+    const struct connection_command command = {
         .count = (int)(WORD_KEYS + call->keys + call->arguments),
         .words = call->words,
         .lengths = call->lengths,
         .nested = call->nested};
-    return wire_ask(wire, &command, deadline_us, out_reply, error);
+    return connection_ask(connection, &command, deadline_us, out_reply, error);
 }
 
-enum status script_run(const struct script_call *call, struct wire *wire,
+enum status script_run(const struct script_call *call, struct connection *connection,
                        int64_t deadline_us, redisReply **out_reply, struct error *error)
 {
     redisReply *reply = NULL;
     set_word(call, 0, "EVALSHA");
     set_word(call, 1, call->script->sha1);
-    enum status status = ask(call, wire, deadline_us, &reply, error);
-    if (status == STATUS_OK && wire_refuses(reply, "NOSCRIPT")) {
+    enum status status = ask(call, connection, deadline_us, &reply, error);
+    if (status == STATUS_OK && connection_refuses(reply, "NOSCRIPT")) {
         freeReplyObject(reply);
         set_word(call, 0, "EVAL");
         set_word(call, 1, call->script->text);
-        status = ask(call, wire, deadline_us, &reply, error);
+        status = ask(call, connection, deadline_us, &reply, error);
     }
     if (status == STATUS_OK)
         *out_reply = reply;

@@ -1,9 +1,9 @@
-/* One call of a Lua script, run over one wire. */
+/* One call of a Lua script, run over one connection. */
 #ifndef STORE_SCRIPT_H
 #define STORE_SCRIPT_H
 
+#include "store/connection.h"
 #include "store/scripts.h"
-#include "store/wire.h"
 
 /* Its keys and arguments, each set once before the run. Not to be copied. */
 struct script_call {
@@ -24,8 +24,9 @@ void script_clear(struct script_call *call);
 void script_set_key(struct script_call *call, size_t i, const char *key);
 void script_set_argument(struct script_call *call, size_t i, const char *argument);
 
-/* Runs it by its SHA-1; when Redis lost the script, by its text, once. As wire_ask. */
-enum status script_run(const struct script_call *call, struct wire *wire,
+/* Runs it by its SHA-1; when Redis lost the script, by its text, once. As connection_ask.
+ */
+enum status script_run(const struct script_call *call, struct connection *connection,
                        int64_t deadline_us, struct redisReply **out_reply,
                        struct error *error) MUST_CHECK;
 

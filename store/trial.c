@@ -38,13 +38,13 @@ static bool is_refused(const redisReply *reply, const struct command *command)
 {
     if (strcmp(command->name, "TIME") == 0)
         return reply->type == REDIS_REPLY_INTEGER && reply->integer == 0;
-    return wire_refuses(reply, "NOPERM") ||
+    return connection_refuses(reply, "NOPERM") ||
            (reply->type == REDIS_REPLY_ERROR &&
             strncasecmp(reply->str, "ERR unknown command", 19) == 0);
 }
 
-static bool try_one(struct wire *wire, const struct command *command, const char *key,
-                    int64_t deadline_us, bool *out_refused)
+static bool try_one(struct connection *connection, const struct command *command,
+                    const char *key, int64_t deadline_us, bool *out_refused)
 {
     const char *words[WORDS_MAX];
     size_t lengths[WORDS_MAX];
@@ -54,16 +54,16 @@ static bool try_one(struct wire *wire, const struct command *command, const char
         words[count] = command->words[count] == KEY ? key : command->words[count];
         lengths[count] = strlen(words[count]);
     }
-    const struct wire_command asked = {
+    const struct connection_command asked = {
         .count = count, .words = words, .lengths = lengths, .nested = true};
-    if (wire_ask(wire, &asked, deadline_us, &reply, NULL) != STATUS_OK)
+    if (connection_ask(connection, &asked, deadline_us, &reply, NULL) != STATUS_OK)
         return false;
     *out_refused = is_refused(reply, command);
     freeReplyObject(reply);
     return true;
 }
 
-bool trial_run(struct wire *wire, const char *prefix, int64_t deadline_us,
+bool trial_run(struct connection *connection, const char *prefix, int64_t deadline_us,
                struct trial *out)
 {
     struct text key = {0};
@@ -72,7 +72,7 @@ bool trial_run(struct wire *wire, const char *prefix, int64_t deadline_us,
     bool alive = !key.failed;
     for (size_t i = 0; i < sizeof commands / sizeof *commands && alive; i++) {
         bool denied = false;
-        alive = try_one(wire, &commands[i], key.data, deadline_us, &denied);
+        alive = try_one(connection, &commands[i], key.data, deadline_us, &denied);
         if (denied)
             text_printf(&refused, "%s%s", refused.length > 0 ? ", " : "",
                         commands[i].name);

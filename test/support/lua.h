@@ -15,7 +15,7 @@ enum { LIFE_MS = 1000000000, LUA_KEY_SIZE = 64, LUA_VALUE_SIZE = 400 };
 
 struct lua {
     redisContext *context;
-    struct wire *wire;
+    struct connection *connection;
     char *texts[2];
     char sha1s[2][41];
     struct script_text charge, amend;
@@ -49,20 +49,20 @@ static inline struct script_text lua_load(struct lua *lua, int i,
 
 static inline void lua_open(struct lua *lua, const struct server *server)
 {
-    const struct wire_address address = {
+    const struct connection_address address = {
         .path = server->socket, .username = "", .password = ""};
     *lua = (struct lua){.context = server_try_connect(server)};
     ck_assert_ptr_nonnull(lua->context);
-    ck_assert_int_eq(
-        wire_open(&address, clock_monotonic_us() + 10000000, &lua->wire, NULL),
-        STATUS_OK);
+    ck_assert_int_eq(connection_open(&address, clock_monotonic_us() + 10000000,
+                                     &lua->connection, NULL),
+                     STATUS_OK);
     lua->charge = lua_load(lua, 0, &scripts_charge);
     lua->amend = lua_load(lua, 1, &scripts_amend);
 }
 
 static inline void lua_close(struct lua *lua)
 {
-    wire_free(lua->wire);
+    connection_free(lua->connection);
     redisFree(lua->context);
     free(lua->texts[0]);
     free(lua->texts[1]);
@@ -87,8 +87,9 @@ static inline void lua_run(struct lua *lua, const char *mode,
     for (size_t i = 0; i < count; i++)
         charge_call_add_key(call, charges[i].subject);
     enum status status =
-        outcomes != NULL ? charge_call_run(call, lua->wire, deadline_us, outcomes, &error)
-                         : charge_call_amend(call, lua->wire, deadline_us, &error);
+        outcomes != NULL
+            ? charge_call_run(call, lua->connection, deadline_us, outcomes, &error)
+            : charge_call_amend(call, lua->connection, deadline_us, &error);
     ck_assert_msg(status == STATUS_OK, "%s at %" PRId64 ": %s", mode, at_ms, error.text);
     charge_call_free(call);
 }

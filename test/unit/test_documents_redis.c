@@ -2,7 +2,7 @@
  * as it should. */
 #include "../support/fake_redis.h"
 #include "documents_fixture.h"
-#include "store/wire.h"
+#include "store/connection.h"
 
 static bool await_state(enum store_state state, int ms)
 {

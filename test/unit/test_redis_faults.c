@@ -1,8 +1,8 @@
 /* What becomes of charges when the server does not answer as it should. */
 #include "../support/fake_redis.h"
 #include "redis_fixture.h"
+#include "store/connection.h"
 #include "store/pool.h"
-#include "store/wire.h"
 
 START_TEST(redis_faults_readonly_opens_breaker)
 {
@@ -161,13 +161,13 @@ START_TEST(redis_faults_stopped_answers_in_time)
 }
 END_TEST
 
-static struct wire *open_wire(void)
+static struct connection *open_connection(void)
 {
-    const struct wire_address address = {
+    const struct connection_address address = {
         .path = server.socket, .username = "", .password = ""};
-    struct wire *wire = NULL;
-    ck_assert_int_eq(wire_open(&address, soon(), &wire, NULL), STATUS_OK);
-    return wire;
+    struct connection *connection = NULL;
+    ck_assert_int_eq(connection_open(&address, soon(), &connection, NULL), STATUS_OK);
+    return connection;
 }
 
 /* What fails on a connection of before says nothing about those of after. */
@@ -176,12 +176,12 @@ START_TEST(redis_faults_old_failure_is_ignored)
     struct lease first, second, third;
     struct pool *pool = pool_new(2, reporter);
     ck_assert_int_eq(pool_take(pool, soon(), &first), STATUS_UNAVAILABLE);
-    pool_restore(pool, (struct wire *[]){open_wire(), open_wire()}, 2);
+    pool_restore(pool, (struct connection *[]){open_connection(), open_connection()}, 2);
     ck_assert_int_eq(pool_take(pool, soon(), &first), STATUS_OK);
     ck_assert_int_eq(pool_take(pool, soon(), &second), STATUS_OK);
     pool_trip(pool, &first, "first");
     ck_assert(pool_is_open(pool));
-    pool_restore(pool, (struct wire *[]){open_wire()}, 1);
+    pool_restore(pool, (struct connection *[]){open_connection()}, 1);
     pool_trip(pool, &second, "second");
     ck_assert(!pool_is_open(pool));
     ck_assert_int_eq(reports_with("store away: "), 1);
@@ -203,11 +203,11 @@ START_TEST(redis_faults_silences_add_up)
 {
     enum { WIRES = 8 };
     struct lease leases[WIRES];
-    struct wire *wires[WIRES];
+    struct connection *connections[WIRES];
     struct pool *pool = pool_new(WIRES, reporter);
     for (int i = 0; i < WIRES; i++)
-        wires[i] = open_wire();
-    pool_restore(pool, wires, WIRES);
+        connections[i] = open_connection();
+    pool_restore(pool, connections, WIRES);
     for (int i = 0; i < WIRES; i++)
         ck_assert_int_eq(pool_take(pool, soon(), &leases[i]), STATUS_OK);
     int64_t asked_us = later();
@@ -240,7 +240,7 @@ START_TEST(redis_faults_last_connection_opens_breaker)
 {
     struct lease lease;
     struct pool *pool = pool_new(2, reporter);
-    pool_restore(pool, (struct wire *[]){open_wire()}, 1);
+    pool_restore(pool, (struct connection *[]){open_connection()}, 1);
     pool_lack(pool, false, "refused");
     ck_assert(!pool_is_open(pool));
     ck_assert_int_eq(pool_take(pool, soon(), &lease), STATUS_OK);

@@ -1,7 +1,8 @@
 /* One connection to Redis. Every wait ends at a deadline, even against a server that
- * sends a byte now and then; a wire is useless after any failure, and never mended. */
-#ifndef STORE_WIRE_H
-#define STORE_WIRE_H
+ * sends a byte now and then; a connection is useless after any failure, and never mended.
+ */
+#ifndef STORE_CONNECTION_H
+#define STORE_CONNECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include "base/status.h"
 
 /* Where, and as whom. Borrowed. */
-struct wire_address {
+struct connection_address {
     const char *host; /* NULL: path is a unix socket */
     int port;
     const char *path;
@@ -19,10 +20,10 @@ struct wire_address {
 };
 
 struct redisReply; /* of hiredis */
-struct wire;
+struct connection;
 
 /* A command, as hiredis takes it. Borrowed. */
-struct wire_command {
+struct connection_command {
     int count;
     const char **words;
     const size_t *lengths;
@@ -36,26 +37,28 @@ enum { WIRE_ELEMENTS_MAX = 3 * 4096, WIRE_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
  * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path. NOT_FOUND
  * when there is no server, IO when it does not answer in time, UNAVAILABLE when it
  * refuses us, all with a reason; NOMEM. */
-enum status wire_open(const struct wire_address *address, int64_t deadline_us,
-                      struct wire **out_wire, struct error *error) MUST_CHECK;
+enum status connection_open(const struct connection_address *address, int64_t deadline_us,
+                            struct connection **out_connection,
+                            struct error *error) MUST_CHECK;
 
 /* Sends a command and gives its reply (freeReplyObject), which may be an error of Redis;
  * one longer than the limits above is refused. IO when no answer comes in time or the
  * connection ends, UNAVAILABLE for what is no answer, both with a reason; NOMEM. Then the
- * wire is dead, and whether the command was carried out is unknown. */
-enum status wire_ask(struct wire *wire, const struct wire_command *command,
-                     int64_t deadline_us, struct redisReply **out_reply,
-                     struct error *error) MUST_CHECK;
+ * connection is dead, and whether the command was carried out is unknown. */
+enum status connection_ask(struct connection *connection,
+                           const struct connection_command *command, int64_t deadline_us,
+                           struct redisReply **out_reply, struct error *error) MUST_CHECK;
 
 /* Whether a reply is an error of Redis with this code, its first word. */
-bool wire_refuses(const struct redisReply *reply, const char *code);
+bool connection_refuses(const struct redisReply *reply, const char *code);
 
 /* UNAVAILABLE with what an error of Redis says, and what to do where that is known. */
-enum status wire_refusal(const struct redisReply *reply, struct error *error);
+enum status connection_refusal(const struct redisReply *reply, struct error *error);
 
-/* Whether an idle wire is still connected and owes nobody a reply. Does not wait. */
-bool wire_is_quiet(const struct wire *wire);
+/* Whether an idle connection is still connected and owes nobody a reply. Does not wait.
+ */
+bool connection_is_quiet(const struct connection *connection);
 
-void wire_free(struct wire *wire); /* NULL is allowed */
+void connection_free(struct connection *connection); /* NULL is allowed */
 
 #endif

@@ -1,6 +1,6 @@
 /* hiredis without its own waiting: contexts are non-blocking, and poll(2) here waits
  * until an absolute deadline, where redisSetTimeout would grant each read() anew. */
-#include "store/wire.h"
+#include "store/connection.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-struct wire {
+struct connection {
     redisContext *context;
     redisReplyObjectFunctions functions; /* the context's, with capped_array */
     void *(*create_array)(const redisReadTask *task, int elements);
@@ -27,30 +27,30 @@ static const char late[] = "no answer in time";
  * here is longer, or nested deeper, than this. */
 static void *capped_array(const redisReadTask *task, int elements)
 {
-    struct wire *wire = task->privdata;
+    struct connection *connection = task->privdata;
     bool too_deep =
-        task->parent != NULL && (!wire->nested || task->parent->parent != NULL);
-    wire->capped = elements > WIRE_ELEMENTS_MAX || too_deep;
-    if (wire->capped)
+        task->parent != NULL && (!connection->nested || task->parent->parent != NULL);
+    connection->capped = elements > WIRE_ELEMENTS_MAX || too_deep;
+    if (connection->capped)
         return NULL;
-    return wire->create_array(task, elements);
+    return connection->create_array(task, elements);
 }
 
-static void cap_arrays(struct wire *wire)
+static void cap_arrays(struct connection *connection)
 {
-    redisReader *reader = wire->context->reader;
-    wire->functions = *reader->fn;
-    wire->create_array = wire->functions.createArray;
-    wire->functions.createArray = capped_array;
-    reader->fn = &wire->functions;
-    reader->privdata = wire;
+    redisReader *reader = connection->context->reader;
+    connection->functions = *reader->fn;
+    connection->create_array = connection->functions.createArray;
+    connection->functions.createArray = capped_array;
+    reader->fn = &connection->functions;
+    reader->privdata = connection;
 }
 
 /* IO at the deadline, or when poll itself fails. */
-static enum status wait_for(const struct wire *wire, short events, int64_t deadline_us,
-                            struct error *error)
+static enum status wait_for(const struct connection *connection, short events,
+                            int64_t deadline_us, struct error *error)
 {
-    struct pollfd fd = {.fd = wire->context->fd, .events = events};
+    struct pollfd fd = {.fd = connection->context->fd, .events = events};
     for (;;) {
         int left_ms = clock_left_ms(deadline_us);
         if (left_ms == 0)
@@ -63,42 +63,43 @@ static enum status wait_for(const struct wire *wire, short events, int64_t deadl
     }
 }
 
-static enum status connect_to(struct wire *wire, const struct wire_address *address,
+static enum status connect_to(struct connection *connection,
+                              const struct connection_address *address,
                               int64_t deadline_us, struct error *error)
 {
     int failure = 0;
     socklen_t length = sizeof failure;
-    wire->context = address->host != NULL
-                        ? redisConnectNonBlock(address->host, address->port)
-                        : redisConnectUnixNonBlock(address->path);
-    if (wire->context == NULL)
+    connection->context = address->host != NULL
+                              ? redisConnectNonBlock(address->host, address->port)
+                              : redisConnectUnixNonBlock(address->path);
+    if (connection->context == NULL)
         return STATUS_NOMEM;
-    if (wire->context->err != 0)
-        return error_set(error, STATUS_NOT_FOUND, "%s", wire->context->errstr);
-    enum status status = wait_for(wire, POLLOUT, deadline_us, error);
+    if (connection->context->err != 0)
+        return error_set(error, STATUS_NOT_FOUND, "%s", connection->context->errstr);
+    enum status status = wait_for(connection, POLLOUT, deadline_us, error);
     if (status != STATUS_OK)
         return status;
-    if (getsockopt(wire->context->fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
+    if (getsockopt(connection->context->fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
         failure = errno;
     if (failure != 0)
         return error_set(error, STATUS_NOT_FOUND, "%s", strerror(failure));
-    if (address->host != NULL && redisEnableKeepAlive(wire->context) != REDIS_OK)
-        return error_set(error, STATUS_IO, "%s", wire->context->errstr);
-    cap_arrays(wire);
+    if (address->host != NULL && redisEnableKeepAlive(connection->context) != REDIS_OK)
+        return error_set(error, STATUS_IO, "%s", connection->context->errstr);
+    cap_arrays(connection);
     return STATUS_OK;
 }
 
 /* One of the commands that open a connection: its reply must be no error. */
-static enum status greet(struct wire *wire, int count, const char **words,
+static enum status greet(struct connection *connection, int count, const char **words,
                          int64_t deadline_us, struct error *error)
 {
     size_t lengths[3];
     redisReply *reply = NULL;
     for (int i = 0; i < count; i++)
         lengths[i] = strlen(words[i]);
-    const struct wire_command command = {
+    const struct connection_command command = {
         .count = count, .words = words, .lengths = lengths};
-    enum status status = wire_ask(wire, &command, deadline_us, &reply, error);
+    enum status status = connection_ask(connection, &command, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     assert(reply != NULL);
@@ -113,49 +114,51 @@ static enum status greet(struct wire *wire, int count, const char **words,
     return status;
 }
 
-static enum status log_in(struct wire *wire, const struct wire_address *address,
-                          int64_t deadline_us, struct error *error)
+static enum status log_in(struct connection *connection,
+                          const struct connection_address *address, int64_t deadline_us,
+                          struct error *error)
 {
     enum status status = STATUS_OK;
     if (address->username[0] != '\0')
-        status =
-            greet(wire, 3, (const char *[]){"AUTH", address->username, address->password},
-                  deadline_us, error);
+        status = greet(connection, 3,
+                       (const char *[]){"AUTH", address->username, address->password},
+                       deadline_us, error);
     else if (address->password[0] != '\0')
-        status = greet(wire, 2, (const char *[]){"AUTH", address->password}, deadline_us,
-                       error);
+        status = greet(connection, 2, (const char *[]){"AUTH", address->password},
+                       deadline_us, error);
     if (status == STATUS_OK && address->database != 0) {
         char number[16];
         (void)snprintf(number, sizeof number, "%d", address->database);
-        status = greet(wire, 2, (const char *[]){"SELECT", number}, deadline_us, error);
+        status =
+            greet(connection, 2, (const char *[]){"SELECT", number}, deadline_us, error);
     }
     return status;
 }
 
-enum status wire_open(const struct wire_address *address, int64_t deadline_us,
-                      struct wire **out_wire, struct error *error)
+enum status connection_open(const struct connection_address *address, int64_t deadline_us,
+                            struct connection **out_connection, struct error *error)
 {
-    struct wire *wire = calloc(1, sizeof *wire);
-    if (wire == NULL)
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL)
         return STATUS_NOMEM;
-    enum status status = connect_to(wire, address, deadline_us, error);
+    enum status status = connect_to(connection, address, deadline_us, error);
     if (status == STATUS_OK)
-        status = log_in(wire, address, deadline_us, error);
+        status = log_in(connection, address, deadline_us, error);
     if (status != STATUS_OK) {
-        wire_free(wire);
+        connection_free(connection);
         return status;
     }
-    *out_wire = wire;
+    *out_connection = connection;
     return STATUS_OK;
 }
 
 /* With send(2) and not redisBufferWrite, whose write(2) may raise SIGPIPE. */
-static enum status send_all(struct wire *wire, const char *data, size_t length,
-                            int64_t deadline_us, struct error *error)
+static enum status send_all(struct connection *connection, const char *data,
+                            size_t length, int64_t deadline_us, struct error *error)
 {
     size_t sent = 0;
     while (sent < length) {
-        ssize_t count = send(wire->context->fd, data + sent, length - sent,
+        ssize_t count = send(connection->context->fd, data + sent, length - sent,
                              MSG_NOSIGNAL | MSG_DONTWAIT);
         if (count >= 0) {
             sent += (size_t)count;
@@ -165,7 +168,7 @@ static enum status send_all(struct wire *wire, const char *data, size_t length,
             continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return error_set(error, STATUS_IO, "%s", strerror(errno));
-        enum status status = wait_for(wire, POLLOUT, deadline_us, error);
+        enum status status = wait_for(connection, POLLOUT, deadline_us, error);
         if (status != STATUS_OK)
             return status;
     }
@@ -173,26 +176,26 @@ static enum status send_all(struct wire *wire, const char *data, size_t length,
 }
 
 /* What a reply is that hiredis can't read: ours is the fault when there is no memory. */
-static enum status odd_reply(const struct wire *wire)
+static enum status odd_reply(const struct connection *connection)
 {
-    bool empty = wire->context->err == REDIS_ERR_OOM && !wire->capped;
+    bool empty = connection->context->err == REDIS_ERR_OOM && !connection->capped;
     return empty ? STATUS_NOMEM : STATUS_UNAVAILABLE;
 }
 
-static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **out_reply,
-                           struct error *error)
+static enum status receive(struct connection *connection, int64_t deadline_us,
+                           redisReply **out_reply, struct error *error)
 {
-    redisContext *context = wire->context;
+    redisContext *context = connection->context;
     void *reply = NULL;
     size_t received = 0;
     for (;;) {
         if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
-            return error_set(error, odd_reply(wire), "%s", context->errstr);
+            return error_set(error, odd_reply(connection), "%s", context->errstr);
         if (reply != NULL)
             break;
         if (received > WIRE_REPLY_BYTES_MAX)
             return error_set(error, STATUS_UNAVAILABLE, "a reply without end");
-        enum status status = wait_for(wire, POLLIN, deadline_us, error);
+        enum status status = wait_for(connection, POLLIN, deadline_us, error);
         if (status != STATUS_OK)
             return status;
         size_t before = context->reader->len;
@@ -208,51 +211,52 @@ static enum status receive(struct wire *wire, int64_t deadline_us, redisReply **
     return STATUS_OK;
 }
 
-enum status wire_ask(struct wire *wire, const struct wire_command *command,
-                     int64_t deadline_us, struct redisReply **out_reply,
-                     struct error *error)
+enum status connection_ask(struct connection *connection,
+                           const struct connection_command *command, int64_t deadline_us,
+                           struct redisReply **out_reply, struct error *error)
 {
     char *request = NULL;
     int length = redisFormatCommandArgv(&request, command->count, command->words,
                                         command->lengths);
     if (length < 0)
         return error_set(error, STATUS_NOMEM, "out of memory");
-    enum status status = send_all(wire, request, (size_t)length, deadline_us, error);
+    enum status status =
+        send_all(connection, request, (size_t)length, deadline_us, error);
     redisFreeCommand(request);
     if (status != STATUS_OK)
         return status;
-    wire->nested = command->nested;
-    return receive(wire, deadline_us, out_reply, error);
+    connection->nested = command->nested;
+    return receive(connection, deadline_us, out_reply, error);
 }
 
-bool wire_refuses(const redisReply *reply, const char *code)
+bool connection_refuses(const redisReply *reply, const char *code)
 {
     size_t length = strlen(code);
     return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, code, length) == 0 &&
            (reply->str[length] == ' ' || reply->str[length] == '\0');
 }
 
-enum status wire_refusal(const redisReply *reply, struct error *error)
+enum status connection_refusal(const redisReply *reply, struct error *error)
 {
     /* The second is what a long command meets. */
-    bool locked =
-        wire_refuses(reply, "NOAUTH") || strstr(reply->str, "unauthenticated") != NULL;
+    bool locked = connection_refuses(reply, "NOAUTH") ||
+                  strstr(reply->str, "unauthenticated") != NULL;
     const char *hint = locked ? "Redis wants a password, set store.password_file: " : "";
     return error_set(error, STATUS_UNAVAILABLE, "%s%s", hint, reply->str);
 }
 
-bool wire_is_quiet(const struct wire *wire)
+bool connection_is_quiet(const struct connection *connection)
 {
     char byte;
-    ssize_t count = recv(wire->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t count = recv(connection->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
-void wire_free(struct wire *wire)
+void connection_free(struct connection *connection)
 {
-    if (wire == NULL)
+    if (connection == NULL)
         return;
-    if (wire->context != NULL)
-        redisFree(wire->context);
-    free(wire);
+    if (connection->context != NULL)
+        redisFree(connection->context);
+    free(connection);
 }
