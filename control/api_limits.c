@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "control/api.h"
 #include "engine/json_output.h"
-#include "engine/meter.h"
+#include "engine/limit_view.h"
 #include "policy/client.h"
 #include "policy/plan.h"
 
@@ -205,7 +205,7 @@ static const struct rule **find_rules(const struct request *request,
 }
 
 static json_t *limit_json(const struct rule *rule, const struct charge *charge,
-                          const struct meter *meter, int64_t now_ms)
+                          const struct limit_view *view, int64_t now_ms)
 {
     json_t *json =
         json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n}", "rule",
@@ -220,7 +220,7 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
                         (json_int_t)(rule->surge.window_ms / 1000))
             : json_pack("{s:I, s:I}", "tokens", (json_int_t)rule->limit.tokens,
                         "period_s", (json_int_t)(rule->limit.period_ms / 1000));
-    json_t *known = meter_json(charge, meter, now_ms);
+    json_t *known = limit_view_json(charge, view, now_ms);
     (void)json_object_del(known, "subject");
     (void)json_object_del(known, "cost");
     (void)json_object_update(json, rate);
@@ -247,22 +247,22 @@ static enum status peek(const struct request *request, const struct question *qu
     enum charge_source source = CHARGE_SOURCE_NONE;
     int64_t now_ms = clock_wall_ms();
     struct charge *charges = make_charges(question, rules, count);
-    struct meter *meters = calloc(count + 1, sizeof *meters);
-    enum status status = charges == NULL || meters == NULL ? STATUS_NOMEM : STATUS_OK;
+    struct limit_view *views = calloc(count + 1, sizeof *views);
+    enum status status = charges == NULL || views == NULL ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK)
-        status = meter_read(request->context->store, charges, count,
-                            request_deadline_us(), meters, &source);
+        status = limit_view_read(request->context->store, charges, count,
+                                 request_deadline_us(), views, &source);
     if (status == STATUS_OK) {
         json_t *limits = json_array();
         for (size_t i = 0; i < count; i++)
             (void)json_array_append_new(
-                limits, limit_json(rules[i], &charges[i], &meters[i], now_ms));
+                limits, limit_json(rules[i], &charges[i], &views[i], now_ms));
         *out =
             json_pack("{s:o, s:o, s:s}", "subject", json_output_string(name_of(question)),
                       "limits", limits, "source", store_source_name(source));
     }
     free(charges);
-    free(meters);
+    free(views);
     return status;
 }
 

@@ -80,8 +80,8 @@ static void say_charges(const struct explanation *explanation, const struct step
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
         if (i > step->charge)
             text_add_string(why, ", ");
-        meter_say(&plan->charges[i],
-                  explanation->meters == NULL ? NULL : &explanation->meters[i], why);
+        limit_view_say(&plan->charges[i],
+                       explanation->views == NULL ? NULL : &explanation->views[i], why);
     }
 }
 
@@ -148,14 +148,14 @@ static void explain_rules(struct explanation *explanation)
 static void read_meters(const struct explanation_live *live, struct explanation *out)
 {
     size_t count = out->plan.charge_count;
-    struct meter *meters = calloc(count + 1, sizeof *meters);
-    if (meters == NULL || count == 0 ||
-        meter_read(live->store, out->plan.charges, count, live->deadline_us, meters,
-                   &out->source) != STATUS_OK) {
-        free(meters);
+    struct limit_view *views = calloc(count + 1, sizeof *views);
+    if (views == NULL || count == 0 ||
+        limit_view_read(live->store, out->plan.charges, count, live->deadline_us, views,
+                        &out->source) != STATUS_OK) {
+        free(views);
         return;
     }
-    out->meters = meters;
+    out->views = views;
 }
 
 /* As the daemon does, with what was read. */
@@ -164,16 +164,16 @@ static enum status judge_plan(const struct explanation_live *live,
 {
     struct charge_outcome *outcomes = NULL;
     bool asked = live != NULL && out->plan.charge_count > 0;
-    if (asked && out->meters == NULL && live->on_failure != ON_FAILURE_ACCEPT) {
+    if (asked && out->views == NULL && live->on_failure != ON_FAILURE_ACCEPT) {
         out->verdict = judge_doubt(out->view.facts, CAUSE_STORE);
         return STATUS_OK;
     }
-    if (out->meters != NULL) {
+    if (out->views != NULL) {
         outcomes = calloc(out->plan.charge_count, sizeof *outcomes);
         if (outcomes == NULL)
             return STATUS_NOMEM;
         for (size_t i = 0; i < out->plan.charge_count; i++)
-            outcomes[i] = out->meters[i].outcome;
+            outcomes[i] = out->views[i].outcome;
     }
     judge(&out->view, &out->plan, outcomes, out->source, &out->verdict);
     free(outcomes);
@@ -280,7 +280,7 @@ void explanation_clear(struct explanation *explanation)
     for (size_t i = 0; explanation->rules != NULL && i < policy->rule_count; i++)
         text_clear(&explanation->rules[i].why);
     free(explanation->rules);
-    free(explanation->meters);
+    free(explanation->views);
     plan_clear(&explanation->plan);
     facts_clear(&explanation->facts);
     *explanation = (struct explanation){0};

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
-#include "engine/meter.h"
+#include "engine/limit_view.h"
 #include "lists/snapshot.h"
 #include "policy/brake.h"
 #include "policy/reply.h"
@@ -39,7 +39,7 @@ struct explanation {
     struct reply reply;
     struct explained_rule *rules; /* all of the policy's */
     bool live;                    /* the buckets are the daemon's; false: shown as full */
-    struct meter *meters;         /* of the plan's charges; NULL: none, or not asked */
+    struct limit_view *views;     /* of the plan's charges; NULL: none, or not asked */
     enum charge_source source;    /* who answered */
 };
 

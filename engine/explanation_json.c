@@ -55,9 +55,9 @@ static json_t *keys_json(const struct explanation *explanation, const struct rul
         for (size_t c = 0; step->rule == rule && c < step->charge_count; c++) {
             size_t at = step->charge + c;
             (void)json_array_append_new(
-                array,
-                meter_json(&plan->charges[at],
-                           explanation->meters == NULL ? NULL : &explanation->meters[at],
+                array, limit_view_json(
+                           &plan->charges[at],
+                           explanation->views == NULL ? NULL : &explanation->views[at],
                            explanation->view.now_ms));
         }
     }

@@ -1,6 +1,6 @@
 /* One look at buckets and latches, and one more for each window: those are few, and only
  * shown to people. */
-#include "engine/meter.h"
+#include "engine/limit_view.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "engine/json_output.h"
 
 static enum status read_windows(struct store *store, const struct charge *charges,
-                                size_t count, int64_t deadline_us, struct meter *out)
+                                size_t count, int64_t deadline_us, struct limit_view *out)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
@@ -19,9 +19,9 @@ static enum status read_windows(struct store *store, const struct charge *charge
     return status;
 }
 
-enum status meter_read(struct store *store, const struct charge *charges, size_t count,
-                       int64_t deadline_us, struct meter *out,
-                       enum charge_source *out_source)
+enum status limit_view_read(struct store *store, const struct charge *charges,
+                            size_t count, int64_t deadline_us, struct limit_view *out,
+                            enum charge_source *out_source)
 {
     struct charge_outcome *outcomes = calloc(count + 1, sizeof *outcomes);
     if (outcomes == NULL)
@@ -53,9 +53,9 @@ static json_t *windows_json(const struct window *window)
     return windows;
 }
 
-static json_t *window_json(const struct charge *charge, const struct meter *meter)
+static json_t *window_json(const struct charge *charge, const struct limit_view *view)
 {
-    const struct window *window = &meter->window;
+    const struct window *window = &view->window;
     json_t *ends = !window_is_open(window)
                        ? json_null()
                        : instant_json(window->start_ms + charge->surge->window_ms);
@@ -63,7 +63,8 @@ static json_t *window_json(const struct charge *charge, const struct meter *mete
                      "window_ends_at", ends, "windows", windows_json(window));
 }
 
-json_t *meter_json(const struct charge *charge, const struct meter *meter, int64_t now_ms)
+json_t *limit_view_json(const struct charge *charge, const struct limit_view *view,
+                        int64_t now_ms)
 {
     json_t *most = charge->rate == NULL
                        ? json_null()
@@ -72,9 +73,9 @@ json_t *meter_json(const struct charge *charge, const struct meter *meter, int64
         "{s:o, s:I, s:o, s:n, s:n, s:n}", "subject", json_output_string(charge->subject),
         "cost", (json_int_t)charge->cost, "most", most, "left", "burst", "latched_until");
     json_t *known = NULL;
-    if (meter == NULL || json == NULL)
+    if (view == NULL || json == NULL)
         return json;
-    const struct charge_outcome *outcome = &meter->outcome;
+    const struct charge_outcome *outcome = &view->outcome;
     known = json_pack("{s:I, s:I, s:o}", "left", (json_int_t)outcome->left, "burst",
                       (json_int_t)outcome->burst, "latched_until",
                       outcome->latch_ms == 0 ? json_null()
@@ -82,7 +83,7 @@ json_t *meter_json(const struct charge *charge, const struct meter *meter, int64
     (void)json_object_update(json, known);
     json_decref(known);
     if (charge->surge != NULL) {
-        known = window_json(charge, meter);
+        known = window_json(charge, view);
         (void)json_object_update(json, known);
         json_decref(known);
     }
@@ -105,11 +106,12 @@ static void say_window(const struct window *window, struct text *out)
                     (long long)window->past[i].copies);
 }
 
-void meter_say(const struct charge *charge, const struct meter *meter, struct text *out)
+void limit_view_say(const struct charge *charge, const struct limit_view *view,
+                    struct text *out)
 {
     const char *of = charge->surge == NULL ? "" : " in its window";
     long long cost = (long long)charge->cost;
-    if (meter == NULL) {
+    if (view == NULL) {
         text_printf(out, "costs %lld of %lld%s for %s", cost,
                     (long long)(charge->surge == NULL ? charge->rate->burst
                                                       : charge->surge->floor),
@@ -118,14 +120,14 @@ void meter_say(const struct charge *charge, const struct meter *meter, struct te
         return;
     }
     text_printf(out, "costs %lld, left %lld of %lld%s for %s", cost,
-                (long long)meter->outcome.left, (long long)meter->outcome.burst, of,
+                (long long)view->outcome.left, (long long)view->outcome.burst, of,
                 charge->subject);
     say_most(charge, out);
-    if (meter->outcome.latch_ms > 0) {
+    if (view->outcome.latch_ms > 0) {
         char rest[INSTANT_SIZE];
-        instant_duration((meter->outcome.latch_ms + 999) / 1000, rest);
+        instant_duration((view->outcome.latch_ms + 999) / 1000, rest);
         text_printf(out, "; latched for another %s", rest);
     }
     if (charge->surge != NULL)
-        say_window(&meter->window, out);
+        say_window(&view->window, out);
 }
