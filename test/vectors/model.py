@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What buckets, windows and latches are to do, said once more and in another way than
-policy/window.c, store/memory.c and store/meter.lua say it: with fractions, and with a
+policy/window.c, store/memory.c and store/limiter_state.lua say it: with fractions, and with a
 list of all that ever happened to a window. Prints the vectors that those are run against:
 
     ./model.py window > window.txt
@@ -228,7 +228,7 @@ class Store:
 # --- windows -----------------------------------------------------------------------------
 
 WINDOW_HEAD = """\
-# The window of a surge: policy/window.c, store/memory.c and store/meter.lua must all agree.
+# The window of a surge: policy/window.c, store/memory.c and store/limiter_state.lua must all agree.
 #
 #   window NAME FACTOR FLOOR WINDOW_MS
 #   AT_MS COST LEFT SIZE START_MS COPIES KEEP_MS END_MS:COPIES ...
