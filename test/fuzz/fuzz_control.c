@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "control/routes.h"
+#include "control/stream.h"
 #include "fuzz.h"
 
 static char folder[] = "/tmp/mailbrake-fuzz-control-XXXXXX";
@@ -16,6 +17,7 @@ static char *query; /* of this request; NULL: none */
 static struct control_context context;
 static struct current_snapshot current;
 static struct digest_key key;
+static struct progress progress;
 static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER;
 
 static const char configuration[] =
@@ -66,6 +68,13 @@ static enum status reload(void *nothing, struct problems *problems)
     return STATUS_INVALID;
 }
 
+static void reload_failure(void *nothing, struct problems *out, int64_t *out_at_ms)
+{
+    (void)nothing;
+    problems_error(out, "/etc/x.conf", 7, "no such setting");
+    *out_at_ms = 1700000000000;
+}
+
 static void open_context(void)
 {
     char path[100], list[100];
@@ -93,6 +102,8 @@ static void open_context(void)
     context.host = "fuzz";
     context.key = &key;
     context.reload = reload;
+    context.reload_failure = reload_failure;
+    progress_init(&progress);
     context.started_us = clock_monotonic_us();
     claim(context.ledger != NULL && context.active_brakes != NULL &&
           context.audit != NULL);
@@ -100,6 +111,18 @@ static void open_context(void)
 }
 
 /* ---- one request ---- */
+
+/* A list is written while it is sent. */
+static void expect_stream(struct stream *stream)
+{
+    char bytes[4096];
+    ssize_t count;
+    do
+        count = stream_read(stream, bytes, sizeof bytes);
+    while (count > 0);
+    claim(count == 0);
+    stream_free(stream);
+}
 
 /* Cuts "PATH?a=b&c=d" into the path and a row of strings. */
 static void cut_query(char *path)
@@ -118,7 +141,7 @@ static void expect_answer(const struct request *request)
 {
     unsigned code = request->code == 0 ? 200 : request->code;
     claim(code >= 200 && code < 600);
-    claim(request->json != NULL || request->text.length > 0);
+    claim(request->stream != NULL || request->json != NULL || request->text.length > 0);
     claim(code < 400 || json_is_string(json_object_get(request->json, "error")));
 }
 
@@ -127,6 +150,7 @@ static void ask(const struct route *route, struct request *request, const char *
 {
     request->context = &context;
     request->reloading = &reloading;
+    request->progress = &progress;
     request->snapshot = current_snapshot_get(&current);
     request->settings = request->snapshot->settings;
     request->body = length == 0 ? json_object()
@@ -134,6 +158,8 @@ static void ask(const struct route *route, struct request *request, const char *
     if (json_is_object(request->body)) {
         route->run(request);
         expect_answer(request);
+        if (request->stream != NULL)
+            expect_stream(request->stream);
     }
     json_decref(request->json);
     json_decref(request->body);

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         claim(close(fd) == 0 && atexit(remove_file) == 0);
     }
     struct error error = {0};
-    const struct state state = {memory, documents_memory_new()};
+    const struct state state = {.memory = memory, .documents = documents_memory_new()};
     claim(state.documents != NULL);
     if (size > 0 && data[0] % 4 > 0)
         write_sealed((const char *)data + 1, size - 1, data[0] % 4);
