@@ -546,7 +546,7 @@ def test_what_only_a_restart_changes_is_told_and_left_alone(administered):
     mail.daemon.allow_log(r"takes effect at the next restart|elsewhere")
     mail.daemon.config.write_text(moved)
     lost = mail.run("reload")
-    assert lost.returncode == 1 and "if control.socket was changed, restart" in lost.stderr
+    assert lost.returncode == 1 and "If control.socket was changed, restart" in lost.stderr
     code, answer = mail.api("POST", "/v1/reload")
     assert code == 200 and answer["restart"] == ["control.socket", "store.state_file"]
     assert mail.api("GET", "/v1/status")[1]["restart"] == answer["restart"]
