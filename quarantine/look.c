@@ -90,9 +90,10 @@ enum look_result look_wait(struct look *look, int64_t deadline_us, bool *out_ane
         while (look->ended == ended && await(look, &look->finished, deadline_us))
             ;
         look->waiters--;
-        fresh = look->ended != ended &&
-                is_since(look->good_us, clock_monotonic_us(), LOOK_TRUSTED_MS);
     }
+    /* Under a flood a look takes longer than one message may wait. */
+    fresh = look->failed_us == 0 &&
+            is_since(look->good_us, clock_monotonic_us(), LOOK_LATE_MS);
     *out_anew = look->ended != ended;
     (void)pthread_mutex_unlock(&look->mutex);
     if (!attended)

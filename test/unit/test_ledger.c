@@ -407,6 +407,23 @@ START_TEST(ledger_waits_a_part_of_its_time_for_a_look)
 }
 END_TEST
 
+/* A flood makes looks slow, and is to be refused, not to come again. */
+START_TEST(ledger_trusts_the_look_before_while_one_is_late)
+{
+    settings.quarantine.max_per_incident = 1;
+    (void)hold_one("a");
+    struct looker looker = {.ok = true};
+    start_looker(&looker);
+    ck_assert_int_eq(hold_one("a").result, HOLD_INCIDENT_FULL);
+    stop_looker(&looker);
+    (void)usleep((LOOK_TRUSTED_MS + 100) * 1000);
+    struct event event = make_event("a");
+    struct hold hold;
+    ledger_hold(ledger, &settings, &event, clock_monotonic_us() + 200000, &hold);
+    ck_assert_int_eq(hold.result, HOLD_INCIDENT_FULL);
+}
+END_TEST
+
 START_TEST(ledger_defers_without_room_on_the_disk)
 {
     ck_assert_int_eq(ledger_measure(ledger, false, either_soon()), STATUS_OK);
@@ -667,6 +684,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_refuses_nobody_who_may_have_room);
     tcase_add_test(tcase, ledger_refuses_nobody_for_what_others_hold);
     tcase_add_test(tcase, ledger_waits_a_part_of_its_time_for_a_look);
+    tcase_add_test(tcase, ledger_trusts_the_look_before_while_one_is_late);
     tcase_add_test(tcase, ledger_defers_without_room_on_the_disk);
     tcase_add_test(tcase, ledger_counts_refusals_and_names_the_incident);
     tcase_add_test(tcase, ledger_keeps_a_flood_of_senders_together);
