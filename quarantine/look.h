@@ -31,6 +31,10 @@ void look_free(struct look *look);
  * is worth while to ask again whether there is room. */
 enum look_result look_wait(struct look *look, int64_t deadline_us, bool *out_anew);
 
+/* For mail that will soon be stopped, at this rate: asks for a look, and does not wait.
+ * It serves while a later one is not done in time, and never instead of one. */
+void look_ask(struct look *look);
+
 /* For who looks: waits until somebody asks, timeout_ms at most; true: look now, and say
  * how that went. From the first call on LOOK_NONE is over. */
 bool look_await(struct look *look, int timeout_ms);
