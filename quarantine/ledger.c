@@ -20,6 +20,10 @@ enum { OPEN_COUNTED_MAX = 2000 };
  * an administrator decided about it just now. */
 enum { FULL_TRUSTED_MS = 1000 };
 
+/* From this part of max_per_incident on somebody looks at the queue now and then, since
+ * under a flood a look takes longer than a message may wait. */
+enum { LOOK_AHEAD_PART = 10 };
+
 struct ledger *ledger_new(struct store *store, const struct digest_key *key,
                           const char *host)
 {
@@ -224,6 +228,13 @@ static int64_t count_own(const struct holding *holding, const json_t *incident)
                : record_party_waiting(incident, holding->party.own);
 }
 
+/* So that a flood that fills an incident finds that somebody has looked. */
+static void look_ahead(const struct holding *holding, int64_t own)
+{
+    if (own >= holding->caps.own / LOOK_AHEAD_PART)
+        look_ask(holding->ledger->look);
+}
+
 /* Writes the incident as it becomes, and the hold. CONFLICT: somebody was faster. */
 static enum status write_hold(struct holding *holding, struct ledger_document *open)
 {
@@ -268,6 +279,7 @@ static enum status try_hold(struct holding *holding)
         if (status == STATUS_OK) {
             holding->out->result = HOLD_KEPT;
             learn(holding, waiting + 1, own + 1);
+            look_ahead(holding, own + 1);
         }
     }
     ledger_document_clear(&open);

@@ -12,8 +12,10 @@ struct look {
     pthread_mutex_t mutex;
     pthread_cond_t wanted_now, finished;
     bool attended, wanted, running;
+    bool awaited;      /* somebody waits, or waited, for the one that is wanted or runs */
     int64_t began_us;  /* the one that runs */
-    int64_t good_us;   /* the last one that went well, when it ended; 0: none */
+    int64_t good_us;   /* the last one that went well, when it ended, or LOOK_TRUSTED_MS
+                          before that if nobody waited for it; 0: none */
     int64_t failed_us; /* the last one, if it failed, when it ended; else 0 */
     unsigned ended;
     unsigned waiters;
@@ -85,19 +87,33 @@ enum look_result look_wait(struct look *look, int64_t deadline_us, bool *out_ane
     if (attended && !fresh && !is_hopeless(look, now_us)) {
         if (!look->running)
             look->wanted = true;
+        look->awaited = true;
         (void)pthread_cond_signal(&look->wanted_now);
         look->waiters++;
         while (look->ended == ended && await(look, &look->finished, deadline_us))
             ;
         look->waiters--;
-        fresh = look->ended != ended &&
-                is_since(look->good_us, clock_monotonic_us(), LOOK_TRUSTED_MS);
     }
+    /* Under a flood a look takes longer than one message may wait. */
+    fresh = look->failed_us == 0 &&
+            is_since(look->good_us, clock_monotonic_us(), LOOK_LATE_MS);
     *out_anew = look->ended != ended;
     (void)pthread_mutex_unlock(&look->mutex);
     if (!attended)
         return LOOK_NONE;
     return fresh ? LOOK_FRESH : LOOK_UNKNOWN;
+}
+
+void look_ask(struct look *look)
+{
+    (void)pthread_mutex_lock(&look->mutex);
+    int64_t now_us = clock_monotonic_us();
+    if (look->attended && !look->running && !is_hopeless(look, now_us) &&
+        !is_since(look->good_us, now_us, 2 * LOOK_TRUSTED_MS)) {
+        look->wanted = true;
+        (void)pthread_cond_signal(&look->wanted_now);
+    }
+    (void)pthread_mutex_unlock(&look->mutex);
 }
 
 bool look_await(struct look *look, int timeout_ms)
@@ -122,9 +138,11 @@ void look_finish(struct look *look, bool ok)
     (void)pthread_mutex_lock(&look->mutex);
     look->running = false;
     look->ended++;
+    int64_t now_us = clock_monotonic_us();
     if (ok)
-        look->good_us = clock_monotonic_us();
-    look->failed_us = ok ? 0 : clock_monotonic_us();
+        look->good_us = now_us - (look->awaited ? 0 : LOOK_TRUSTED_MS * INT64_C(1000));
+    look->failed_us = ok ? 0 : now_us;
+    look->awaited = false;
     (void)pthread_cond_broadcast(&look->finished);
     (void)pthread_mutex_unlock(&look->mutex);
 }

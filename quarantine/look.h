@@ -11,12 +11,13 @@ struct look;
 
 enum {
     LOOK_TRUSTED_MS = 1000, /* so long is a look good for all that is said to be full */
+    LOOK_LATE_MS = 5000,    /* and so long while the next one is not done in time */
     LOOK_RETRY_MS = 5000,   /* after one that failed nobody waits for so long */
     LOOK_WAITERS_MAX = 64,
 };
 
 enum look_result {
-    LOOK_FRESH,   /* somebody has looked just now: what is full, is */
+    LOOK_FRESH,   /* somebody has looked, LOOK_LATE_MS ago at most: what is full, is */
     LOOK_UNKNOWN, /* it took too long, or failed */
     LOOK_NONE,    /* nobody here looks at a queue */
 };
@@ -29,6 +30,10 @@ void look_free(struct look *look);
  * deadline_us (monotonic) at most. *out_anew says whether one ended meanwhile, so that it
  * is worth while to ask again whether there is room. */
 enum look_result look_wait(struct look *look, int64_t deadline_us, bool *out_anew);
+
+/* For mail that will soon be stopped, at this rate: asks for a look, and does not wait.
+ * It serves while a later one is not done in time, and never instead of one. */
+void look_ask(struct look *look);
 
 /* For who looks: waits until somebody asks, timeout_ms at most; true: look now, and say
  * how that went. From the first call on LOOK_NONE is over. */

@@ -279,7 +279,7 @@ struct looker {
     pthread_t thread;
     const char *remove; /* what turns out to be gone; NULL: nothing */
     bool ok;
-    int looks;
+    atomic_int looks;
     atomic_bool over;
 };
 
@@ -404,6 +404,46 @@ START_TEST(ledger_waits_a_part_of_its_time_for_a_look)
     ledger_hold(ledger, &settings, &event, begun_us + 200000, &hold);
     ck_assert_int_eq(hold.result, HOLD_FULL_PERHAPS);
     ck_assert_int_lt(clock_monotonic_us() - begun_us, 250000);
+}
+END_TEST
+
+/* A flood makes looks slow, and is to be refused, not to come again. */
+START_TEST(ledger_trusts_the_look_before_while_one_is_late)
+{
+    settings.quarantine.max_per_incident = 1;
+    (void)hold_one("a");
+    struct looker looker = {.ok = true};
+    start_looker(&looker);
+    ck_assert_int_eq(hold_one("a").result, HOLD_INCIDENT_FULL);
+    stop_looker(&looker);
+    (void)usleep((LOOK_TRUSTED_MS + 100) * 1000);
+    struct event event = make_event("a");
+    struct hold hold;
+    ledger_hold(ledger, &settings, &event, clock_monotonic_us() + 200000, &hold);
+    ck_assert_int_eq(hold.result, HOLD_INCIDENT_FULL);
+}
+END_TEST
+
+/* Nor is one that nobody waited for taken for one that somebody asks for now. */
+START_TEST(ledger_looks_ahead_of_a_flood)
+{
+    settings.quarantine.max_per_incident = 2;
+    struct looker looker = {.ok = true};
+    start_looker(&looker);
+    struct hold first = hold_one("a");
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    int64_t until_us = clock_monotonic_us() + 2000000;
+    while (looker.looks == 0 && clock_monotonic_us() < until_us)
+        (void)usleep(1000);
+    ck_assert_int_eq(looker.looks, 1);
+    (void)usleep(50000);
+    looker.remove = first.id;
+    ck_assert_int_eq(hold_one("a").result, HOLD_KEPT);
+    stop_looker(&looker);
+    struct event event = make_event("a");
+    struct hold hold;
+    ledger_hold(ledger, &settings, &event, clock_monotonic_us() + 200000, &hold);
+    ck_assert_int_eq(hold.result, HOLD_INCIDENT_FULL);
 }
 END_TEST
 
@@ -667,6 +707,8 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_refuses_nobody_who_may_have_room);
     tcase_add_test(tcase, ledger_refuses_nobody_for_what_others_hold);
     tcase_add_test(tcase, ledger_waits_a_part_of_its_time_for_a_look);
+    tcase_add_test(tcase, ledger_trusts_the_look_before_while_one_is_late);
+    tcase_add_test(tcase, ledger_looks_ahead_of_a_flood);
     tcase_add_test(tcase, ledger_defers_without_room_on_the_disk);
     tcase_add_test(tcase, ledger_counts_refusals_and_names_the_incident);
     tcase_add_test(tcase, ledger_keeps_a_flood_of_senders_together);
