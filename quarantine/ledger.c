@@ -20,9 +20,9 @@ enum { OPEN_COUNTED_MAX = 2000 };
  * an administrator decided about it just now. */
 enum { FULL_TRUSTED_MS = 1000 };
 
-/* From this part of max_per_incident on somebody looks at the queue now and then, since
- * under a flood a look takes longer than a message may wait. */
-enum { LOOK_AHEAD_PART = 10 };
+/* From so many of an incident, and this part of max_per_incident, somebody looks at the
+ * queue now and then: in a flood a look takes longer than a message may wait. */
+enum { LOOK_AHEAD_MIN = 20, LOOK_AHEAD_PART = 10 };
 
 struct ledger *ledger_new(struct store *store, const struct digest_key *key,
                           const char *host)
@@ -231,7 +231,7 @@ static int64_t count_own(const struct holding *holding, const json_t *incident)
 /* So that a flood that fills an incident finds that somebody has looked. */
 static void look_ahead(const struct holding *holding, int64_t own)
 {
-    if (own >= holding->caps.own / LOOK_AHEAD_PART)
+    if (own >= LOOK_AHEAD_MIN && own >= holding->caps.own / LOOK_AHEAD_PART)
         look_ask(holding->ledger->look);
 }
 

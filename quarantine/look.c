@@ -14,8 +14,8 @@ struct look {
     bool attended, wanted, running;
     bool awaited;      /* somebody waits, or waited, for the one that is wanted or runs */
     int64_t began_us;  /* the one that runs */
-    int64_t good_us;   /* the last one that went well, when it ended, or LOOK_TRUSTED_MS
-                          before that if nobody waited for it; 0: none */
+    int64_t good_us;   /* the last one that went well, when it ended; 0: none */
+    int64_t ahead_us;  /* the same, if nobody waited for it and none went well since */
     int64_t failed_us; /* the last one, if it failed, when it ended; else 0 */
     unsigned ended;
     unsigned waiters;
@@ -94,9 +94,9 @@ enum look_result look_wait(struct look *look, int64_t deadline_us, bool *out_ane
             ;
         look->waiters--;
     }
-    /* Under a flood a look takes longer than one message may wait. */
-    fresh = look->failed_us == 0 &&
-            is_since(look->good_us, clock_monotonic_us(), LOOK_LATE_MS);
+    now_us = clock_monotonic_us();
+    fresh = is_since(look->good_us, now_us, LOOK_TRUSTED_MS) ||
+            (look->failed_us == 0 && is_since(look->ahead_us, now_us, LOOK_AHEAD_MS));
     *out_anew = look->ended != ended;
     (void)pthread_mutex_unlock(&look->mutex);
     if (!attended)
@@ -109,7 +109,8 @@ void look_ask(struct look *look)
     (void)pthread_mutex_lock(&look->mutex);
     int64_t now_us = clock_monotonic_us();
     if (look->attended && !look->running && !is_hopeless(look, now_us) &&
-        !is_since(look->good_us, now_us, 2 * LOOK_TRUSTED_MS)) {
+        !is_since(look->good_us, now_us, LOOK_TRUSTED_MS) &&
+        !is_since(look->ahead_us, now_us, LOOK_TRUSTED_MS)) {
         look->wanted = true;
         (void)pthread_cond_signal(&look->wanted_now);
     }
@@ -139,8 +140,10 @@ void look_finish(struct look *look, bool ok)
     look->running = false;
     look->ended++;
     int64_t now_us = clock_monotonic_us();
+    if (ok && look->awaited)
+        look->good_us = now_us;
     if (ok)
-        look->good_us = now_us - (look->awaited ? 0 : LOOK_TRUSTED_MS * INT64_C(1000));
+        look->ahead_us = look->awaited ? 0 : now_us;
     look->failed_us = ok ? 0 : now_us;
     look->awaited = false;
     (void)pthread_cond_broadcast(&look->finished);

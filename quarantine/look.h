@@ -11,13 +11,13 @@ struct look;
 
 enum {
     LOOK_TRUSTED_MS = 1000, /* so long is a look good for all that is said to be full */
-    LOOK_LATE_MS = 5000,    /* and so long while the next one is not done in time */
+    LOOK_AHEAD_MS = 5000,   /* and one ahead of a flood, while no other is done in time */
     LOOK_RETRY_MS = 5000,   /* after one that failed nobody waits for so long */
     LOOK_WAITERS_MAX = 64,
 };
 
 enum look_result {
-    LOOK_FRESH,   /* somebody has looked, LOOK_LATE_MS ago at most: what is full, is */
+    LOOK_FRESH,   /* somebody has looked just now: what is full, is */
     LOOK_UNKNOWN, /* it took too long, or failed */
     LOOK_NONE,    /* nobody here looks at a queue */
 };
