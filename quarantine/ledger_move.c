@@ -141,7 +141,7 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
         struct party party;
         record_party(hold.record, &party);
         backlog_release(ledger->backlog, record_text(hold.record, "incident"), party.own);
-        parties_give(ledger->parties, &party);
+        parties_leave(ledger->parties, &party);
     }
     ledger_document_clear(&hold);
     ledger_document_clear(&incident);
