@@ -421,7 +421,9 @@ static void hold(struct holding *holding)
     } else if (status != STATUS_OK) {
         hold_pending(holding);
     }
-    if (!is_held(holding))
+    if (is_held(holding))
+        parties_settle(holding->ledger->parties, &holding->party);
+    else
         give_back(holding);
 }
 

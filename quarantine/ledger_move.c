@@ -142,7 +142,7 @@ static enum status try_move(struct ledger *ledger, const char *id, const char *f
         record_party(hold.record, &party);
         pending_holds_release(ledger->pending_holds, record_text(hold.record, "incident"),
                               party.own);
-        parties_give(ledger->parties, &party);
+        parties_leave(ledger->parties, &party);
     }
     ledger_document_clear(&hold);
     ledger_document_clear(&incident);

@@ -14,7 +14,8 @@ struct parties {
     pthread_mutex_t mutex;
     json_t *counts; /* by hash */
     json_t *fresh;  /* the new ones in the making; NULL: nobody counts */
-    json_t *since;  /* what was taken and given meanwhile */
+    json_t *since;  /* what was taken and given meanwhile, or was on its way then */
+    json_t *on_way; /* taken, and not yet recorded or given back */
 };
 
 static void hash(const struct digest_key *key, const char *prefix, const char *name,
@@ -53,8 +54,11 @@ struct parties *parties_new(void)
     if (parties == NULL)
         return NULL;
     parties->counts = json_object();
-    if (parties->counts == NULL || pthread_mutex_init(&parties->mutex, NULL) != 0) {
+    parties->on_way = json_object();
+    if (parties->counts == NULL || parties->on_way == NULL ||
+        pthread_mutex_init(&parties->mutex, NULL) != 0) {
         json_decref(parties->counts);
+        json_decref(parties->on_way);
         free(parties);
         return NULL;
     }
@@ -68,6 +72,7 @@ void parties_free(struct parties *parties)
     json_decref(parties->counts);
     json_decref(parties->fresh);
     json_decref(parties->since);
+    json_decref(parties->on_way);
     (void)pthread_mutex_destroy(&parties->mutex);
     free(parties);
 }
@@ -111,12 +116,29 @@ bool parties_take(struct parties *parties, const struct party *party, int64_t ma
     if (taken) {
         add_both(parties->counts, party, 1);
         add_both(parties->since, party, 1);
+        add_both(parties->on_way, party, 1);
     }
     (void)pthread_mutex_unlock(&parties->mutex);
     return taken;
 }
 
 void parties_give(struct parties *parties, const struct party *party)
+{
+    (void)pthread_mutex_lock(&parties->mutex);
+    add_both(parties->counts, party, -1);
+    add_both(parties->since, party, -1);
+    add_both(parties->on_way, party, -1);
+    (void)pthread_mutex_unlock(&parties->mutex);
+}
+
+void parties_settle(struct parties *parties, const struct party *party)
+{
+    (void)pthread_mutex_lock(&parties->mutex);
+    add_both(parties->on_way, party, -1);
+    (void)pthread_mutex_unlock(&parties->mutex);
+}
+
+void parties_leave(struct parties *parties, const struct party *party)
 {
     (void)pthread_mutex_lock(&parties->mutex);
     add_both(parties->counts, party, -1);
@@ -130,7 +152,7 @@ void parties_begin(struct parties *parties)
     json_decref(parties->fresh);
     json_decref(parties->since);
     parties->fresh = json_object();
-    parties->since = json_object();
+    parties->since = json_deep_copy(parties->on_way);
     (void)pthread_mutex_unlock(&parties->mutex);
 }
 

@@ -51,6 +51,13 @@ void parties_free(struct parties *parties);
 bool parties_take(struct parties *parties, const struct party *party, int64_t max);
 void parties_give(struct parties *parties, const struct party *party);
 
+/* The hold for which a place was taken is recorded: from now on it is one of those that
+ * are counted. */
+void parties_settle(struct parties *parties, const struct party *party);
+
+/* A recorded hold is over. */
+void parties_leave(struct parties *parties, const struct party *party);
+
 /* How many messages another relay's queue had of the party's own doing when that was
  * counted last: we can't look there. */
 int64_t parties_elsewhere(struct parties *parties, const struct party *party);
