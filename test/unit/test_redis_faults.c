@@ -121,7 +121,7 @@ START_TEST(redis_faults_survives_under_traffic)
         ck_assert(await_away(false, 2000));
     }
     (void)kill(server.pid, SIGSTOP);
-    ck_assert(await_away(true, 1000));
+    ck_assert(await_away(true, 2000)); /* three timeouts, one after the other */
     (void)usleep(400000);
     (void)kill(server.pid, SIGCONT);
     ck_assert(await_away(false, 2000));
