@@ -1,5 +1,6 @@
-/* Runs the text files of test/matrix: a configuration, its list files, and a line for
- * each message with what must become of it. test/matrix/README says how to add one. */
+/* Runs the text files of test/matrix, on the memory store and on Redis: a configuration,
+ * its list files, and a line for each message with what must become of it.
+ * test/matrix/README says how to add one. */
 #include <check.h>
 #include <glob.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/redis_server.h"
 #include "base/clock.h"
 #include "engine/decide.h"
 #include "lists/catalog.h"
@@ -273,12 +275,12 @@ static bool start_engine(const char *file, struct engine *engine,
 }
 
 /* The head of a file, up to "---": the configuration, and "list" lines. */
-static int write_head(FILE *matrix)
+static int write_head(FILE *matrix, const char *store)
 {
     char line[LINE_SIZE];
     int number = 0;
     FILE *conf = open_in_folder("mailbrake.conf");
-    (void)fputs("store = { type = \"memory\"; };\n", conf);
+    (void)fprintf(conf, "store = { %s };\n", store);
     while (fgets(line, sizeof line, matrix) != NULL) {
         number++;
         if (strcmp(line, "---\n") == 0)
@@ -292,14 +294,14 @@ static int write_head(FILE *matrix)
     return number;
 }
 
-static void run_file(const char *path)
+static void run_file(const char *path, const char *store)
 {
     char line[LINE_SIZE];
     struct engine engine;
     struct catalog *catalog;
     FILE *matrix = fopen(path, "re");
     ck_assert_ptr_nonnull(matrix);
-    int number = write_head(matrix);
+    int number = write_head(matrix, store);
     if (start_engine(path, &engine, &catalog)) {
         while (fgets(line, sizeof line, matrix) != NULL) {
             struct row row = {0};
@@ -321,7 +323,9 @@ static void run_file(const char *path)
     (void)fclose(matrix);
 }
 
-START_TEST(matrix_holds)
+/* Runs every file with these settings of the store; empties the server, if any, before
+ * each. */
+static void run_files(const char *store, const struct server *server)
 {
     glob_t files;
     failures = 0;
@@ -330,12 +334,32 @@ START_TEST(matrix_holds)
         char command[100];
         (void)snprintf(folder, sizeof folder, "/tmp/mailbrake-matrix-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(folder));
-        run_file(files.gl_pathv[i]);
+        if (server != NULL)
+            server_do(server, "FLUSHALL");
+        run_file(files.gl_pathv[i], store);
         (void)snprintf(command, sizeof command, "rm -r %s", folder);
         ck_assert_int_eq(system(command), 0);
     }
     globfree(&files);
     ck_assert_int_eq(failures, 0);
+}
+
+START_TEST(matrix_in_memory_holds)
+{
+    run_files("type = \"memory\";", NULL);
+}
+END_TEST
+
+START_TEST(matrix_in_redis_holds)
+{
+    struct server server;
+    char store[200];
+    server_open(&server, NULL, NULL);
+    (void)snprintf(store, sizeof store,
+                   "type = \"redis\"; server = \"unix:%s\"; timeout_ms = 5000;",
+                   server.socket);
+    run_files(store, &server);
+    server_close(&server);
 }
 END_TEST
 
@@ -346,7 +370,8 @@ int main(void)
     Suite *suite = suite_create("matrix");
     TCase *cases = tcase_create("matrix");
     tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, matrix_holds);
+    tcase_add_test(cases, matrix_in_memory_holds);
+    tcase_add_test(cases, matrix_in_redis_holds);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
