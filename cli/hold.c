@@ -37,10 +37,10 @@ bool hold_knows_reach(const json_t *record)
     return !json_is_null(json_object_get(record, "reach"));
 }
 
-void hold_add_reach(struct grid *grid, const json_t *record)
+void hold_add_reach(struct text_table *table, const json_t *record)
 {
     if (hold_knows_reach(record))
-        grid_add_number(grid, table_number(record, "reach"));
+        text_table_add_number(table, table_number(record, "reach"));
     else
-        grid_add(grid, "?");
+        text_table_add(table, "?");
 }

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "base/grid.h"
+#include "base/text_table.h"
 
 enum { HOLD_LISTS_SIZE = 600 };
 
@@ -16,6 +16,6 @@ const char *hold_lists(const json_t *hold, char out[HOLD_LISTS_SIZE]);
 /* Of a hold or an incident: what a brake pulled back was never counted. Then the cell is
  * "?". */
 bool hold_knows_reach(const json_t *record);
-void hold_add_reach(struct grid *grid, const json_t *record);
+void hold_add_reach(struct text_table *table, const json_t *record);
 
 #endif

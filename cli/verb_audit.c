@@ -1,18 +1,18 @@
 /* mailbrake audit: who did what, and what for. */
 #include <stdio.h>
 
-#include "base/grid.h"
-#include "cli/dialogue.h"
+#include "base/text_table.h"
+#include "cli/control_client.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
-static const struct grid_column columns[] = {
-    {"WHEN", GRID_TEXT},  {"WHO", GRID_TEXT},     {"WHAT", GRID_KEY},
-    {"TARGET", GRID_KEY}, {"PURPOSE", GRID_TEXT}, {"RESULT", GRID_KEY},
+static const struct text_table_column columns[] = {
+    {"WHEN", TEXT_TABLE_TEXT},  {"WHO", TEXT_TABLE_TEXT},     {"WHAT", TEXT_TABLE_KEY},
+    {"TARGET", TEXT_TABLE_KEY}, {"PURPOSE", TEXT_TABLE_TEXT}, {"RESULT", TEXT_TABLE_KEY},
 };
 
 /* Of many that were named one by one: the first, and how many more. */
-static void add_target(struct grid *grid, const json_t *entry)
+static void add_target(struct text_table *table, const json_t *entry)
 {
     char target[100];
     const json_t *done = json_object_get(entry, "ids");
@@ -23,22 +23,22 @@ static void add_target(struct grid *grid, const json_t *entry)
     const char *id = json_is_string(first) ? json_string_value(first) : "";
     (void)snprintf(target, sizeof target, "%.40s and %zu more", id, count - 1);
     if (named[0] == '\0' && count > 0)
-        grid_add(grid, count > 1 ? target : id);
+        text_table_add(table, count > 1 ? target : id);
     else
-        grid_add(grid, named);
+        text_table_add(table, named);
 }
 
-static void add_entry(struct grid *grid, const json_t *entry)
+static void add_entry(struct text_table *table, const json_t *entry)
 {
     const char *user = table_text(entry, "user");
     char uid[32];
     (void)snprintf(uid, sizeof uid, "uid %lld", table_number(entry, "uid"));
-    grid_add_instant(grid, table_text(entry, "at"));
-    grid_add(grid, user[0] == '\0' ? uid : user);
-    grid_add(grid, table_text(entry, "action"));
-    add_target(grid, entry);
-    grid_add(grid, table_text(entry, "purpose"));
-    grid_add(grid, table_text(entry, "result"));
+    text_table_add_instant(table, table_text(entry, "at"));
+    text_table_add(table, user[0] == '\0' ? uid : user);
+    text_table_add(table, table_text(entry, "action"));
+    add_target(table, entry);
+    text_table_add(table, table_text(entry, "purpose"));
+    text_table_add(table, table_text(entry, "result"));
 }
 
 static void print_audit(const json_t *answer)
@@ -50,23 +50,24 @@ static void print_audit(const json_t *answer)
         (void)puts("Nothing was done or looked at.");
         return;
     }
-    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
-    json_array_foreach(entries, i, entry) add_entry(grid, entry);
-    grid_print(grid, 0);
+    struct text_table *table =
+        text_table_new(columns, sizeof columns / sizeof columns[0]);
+    json_array_foreach(entries, i, entry) add_entry(table, entry);
+    text_table_print(table, 0);
 }
 
 int verb_audit(int argc, char **argv)
 {
-    struct dialogue dialogue;
+    struct control_client client;
     int result = EXIT_FAILED;
-    if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_SINCE) != STATUS_OK ||
-        dialogue.arguments.word_count > 0)
+    if (control_client_parse(&client, argc, argv, CONTROL_CLIENT_SINCE) != STATUS_OK ||
+        client.arguments.word_count > 0)
         return arguments_usage("usage: mailbrake audit [--since 2h]\n");
-    const char *path = dialogue.since == NULL ? "/v1/audit" : "/v1/audit?since=%s";
-    if (dialogue_open(&dialogue))
-        result = dialogue_show(&dialogue,
-                               dialogue_ask(&dialogue, "GET", path, dialogue.since, NULL),
-                               print_audit);
-    dialogue_close(&dialogue);
+    const char *path = client.since == NULL ? "/v1/audit" : "/v1/audit?since=%s";
+    if (control_client_open(&client))
+        result = control_client_show(
+            &client, control_client_ask(&client, "GET", path, client.since, NULL),
+            print_audit);
+    control_client_close(&client);
     return result;
 }

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/grid.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "cli/dialogue.h"
+#include "base/text_table.h"
+#include "cli/control_client.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
@@ -22,9 +22,9 @@ static int usage(void)
         "KEY is login:A, sender:A, client:ADDRESS, list:A, domain:D or all\n");
 }
 
-static const struct grid_column columns[] = {
-    {"KEY", GRID_KEY}, {"ACTION", GRID_TEXT}, {"UNTIL", GRID_TEXT},
-    {"BY", GRID_TEXT}, {"REASON", GRID_TEXT},
+static const struct text_table_column columns[] = {
+    {"KEY", TEXT_TABLE_KEY}, {"ACTION", TEXT_TABLE_TEXT}, {"UNTIL", TEXT_TABLE_TEXT},
+    {"BY", TEXT_TABLE_TEXT}, {"REASON", TEXT_TABLE_TEXT},
 };
 
 static void print_brakes(const json_t *answer)
@@ -36,20 +36,21 @@ static void print_brakes(const json_t *answer)
         (void)puts("No brake is set.");
         return;
     }
-    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
+    struct text_table *table =
+        text_table_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(brakes, i, brake)
     {
         const char *until = table_text(brake, "until");
-        grid_add(grid, table_text(brake, "key"));
-        grid_add(grid, table_text(brake, "action"));
+        text_table_add(table, table_text(brake, "key"));
+        text_table_add(table, table_text(brake, "action"));
         if (until[0] == '\0')
-            grid_add(grid, "cleared");
+            text_table_add(table, "cleared");
         else
-            grid_add_instant(grid, until);
-        grid_add(grid, table_text(brake, "by"));
-        grid_add(grid, table_text(brake, "reason"));
+            text_table_add_instant(table, until);
+        text_table_add(table, table_text(brake, "by"));
+        text_table_add(table, table_text(brake, "reason"));
     }
-    grid_print(grid, 0);
+    text_table_print(table, 0);
 }
 
 static void print_until(const json_t *brake)
@@ -93,20 +94,19 @@ static void print_cleared(const json_t *answer)
 }
 
 /* NULL without memory. */
-static json_t *make_body(const struct dialogue *dialogue, const char *key)
+static json_t *make_body(const struct control_client *client, const char *key)
 {
     return json_pack("{s:o, s:s*, s:s*, s:o*, s:b}", "key", json_output_string(key),
-                     "for", dialogue->duration, "action", dialogue->action, "reason",
-                     dialogue->reason == NULL ? NULL
-                                              : json_output_string(dialogue->reason),
-                     "pull_back", dialogue->pull_back);
+                     "for", client->duration, "action", client->action, "reason",
+                     client->reason == NULL ? NULL : json_output_string(client->reason),
+                     "pull_back", client->pull_back);
 }
 
-static int set(struct dialogue *dialogue, const char *key)
+static int set(struct control_client *client, const char *key)
 {
-    json_t *body = make_body(dialogue, key);
+    json_t *body = make_body(client, key);
     json_t *answer =
-        body == NULL ? NULL : dialogue_ask(dialogue, "PUT", "/v1/brakes", NULL, body);
+        body == NULL ? NULL : control_client_ask(client, "PUT", "/v1/brakes", NULL, body);
     json_decref(body);
     const json_t *pulled = json_object_get(answer, "pulled_back");
     bool complete = table_text(pulled, "error")[0] == '\0' &&
@@ -116,42 +116,43 @@ static int set(struct dialogue *dialogue, const char *key)
         output_complaint(table_text(pulled, "error")[0] == '\0'
                              ? "not all that was queued could be pulled back"
                              : table_text(pulled, "error"));
-    int result = dialogue_show(dialogue, answer, print_set);
+    int result = control_client_show(client, answer, print_set);
     return complete ? result : EXIT_FAILED;
 }
 
-static int run(struct dialogue *dialogue, const char *what)
+static int run(struct control_client *client, const char *what)
 {
-    const char *key = dialogue_word(dialogue, 1);
+    const char *key = control_client_word(client, 1);
     if (strcmp(what, "list") == 0)
-        return dialogue_show(dialogue,
-                             dialogue_ask(dialogue, "GET", "/v1/brakes", NULL, NULL),
-                             print_brakes);
+        return control_client_show(
+            client, control_client_ask(client, "GET", "/v1/brakes", NULL, NULL),
+            print_brakes);
     if (strcmp(what, "set") == 0)
-        return set(dialogue, key);
-    return dialogue_show(dialogue,
-                         dialogue_ask(dialogue, "DELETE", "/v1/brakes?key=%s", key, NULL),
-                         print_cleared);
+        return set(client, key);
+    return control_client_show(
+        client, control_client_ask(client, "DELETE", "/v1/brakes?key=%s", key, NULL),
+        print_cleared);
 }
 
 int verb_brake(int argc, char **argv)
 {
-    struct dialogue dialogue;
-    if (dialogue_parse(&dialogue, argc, argv,
-                       DIALOGUE_FOR | DIALOGUE_ACTION | DIALOGUE_REASON |
-                           DIALOGUE_PULL_BACK) != STATUS_OK)
+    struct control_client client;
+    if (control_client_parse(&client, argc, argv,
+                             CONTROL_CLIENT_FOR | CONTROL_CLIENT_ACTION |
+                                 CONTROL_CLIENT_REASON | CONTROL_CLIENT_PULL_BACK) !=
+        STATUS_OK)
         return usage();
-    int words = dialogue.arguments.word_count;
-    const char *what = dialogue_word(&dialogue, 0);
+    int words = client.arguments.word_count;
+    const char *what = control_client_word(&client, 0);
     bool sets = what != NULL && strcmp(what, "set") == 0;
-    bool told = dialogue.duration != NULL || dialogue.action != NULL ||
-                dialogue.reason != NULL || dialogue.pull_back;
+    bool told = client.duration != NULL || client.action != NULL ||
+                client.reason != NULL || client.pull_back;
     bool complete = what != NULL && (sets || !told) &&
                     ((strcmp(what, "list") == 0 && words == 1) ||
                      ((sets || strcmp(what, "clear") == 0) && words == 2));
     if (!complete)
         return usage();
-    int result = dialogue_open(&dialogue) ? run(&dialogue, what) : EXIT_FAILED;
-    dialogue_close(&dialogue);
+    int result = control_client_open(&client) ? run(&client, what) : EXIT_FAILED;
+    control_client_close(&client);
     return result;
 }

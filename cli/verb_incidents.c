@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/grid.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "cli/dialogue.h"
+#include "base/text_table.h"
+#include "cli/control_client.h"
 #include "cli/hold.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -20,23 +20,25 @@ static int usage(void)
                            "       mailbrake incidents allow I --for 4h\n");
 }
 
-static const struct grid_column columns[] = {
-    {"ID", GRID_KEY},          {"", GRID_TEXT},        {"LAST", GRID_TEXT},
-    {"RULE", GRID_TEXT},       {"HELD", GRID_NUMBER},  {"REFUSED", GRID_NUMBER},
-    {"DEFERRED", GRID_NUMBER}, {"REACH", GRID_NUMBER}, {"KEY", GRID_KEY},
+static const struct text_table_column columns[] = {
+    {"ID", TEXT_TABLE_KEY},          {"", TEXT_TABLE_TEXT},
+    {"LAST", TEXT_TABLE_TEXT},       {"RULE", TEXT_TABLE_TEXT},
+    {"HELD", TEXT_TABLE_NUMBER},     {"REFUSED", TEXT_TABLE_NUMBER},
+    {"DEFERRED", TEXT_TABLE_NUMBER}, {"REACH", TEXT_TABLE_NUMBER},
+    {"KEY", TEXT_TABLE_KEY},
 };
 
-static void add_incident(struct grid *grid, const json_t *incident)
+static void add_incident(struct text_table *table, const json_t *incident)
 {
-    grid_add(grid, table_text(incident, "id"));
-    grid_add(grid, json_is_true(json_object_get(incident, "open")) ? "open" : "");
-    grid_add_instant(grid, table_text(incident, "last_at"));
-    grid_add(grid, table_text(incident, "rule"));
-    grid_add_number(grid, table_number(incident, "waiting"));
-    grid_add_number(grid, table_number(incident, "refused"));
-    grid_add_number(grid, table_number(incident, "deferred"));
-    hold_add_reach(grid, incident);
-    grid_add(grid, table_text(incident, "key"));
+    text_table_add(table, table_text(incident, "id"));
+    text_table_add(table, json_is_true(json_object_get(incident, "open")) ? "open" : "");
+    text_table_add_instant(table, table_text(incident, "last_at"));
+    text_table_add(table, table_text(incident, "rule"));
+    text_table_add_number(table, table_number(incident, "waiting"));
+    text_table_add_number(table, table_number(incident, "refused"));
+    text_table_add_number(table, table_number(incident, "deferred"));
+    hold_add_reach(table, incident);
+    text_table_add(table, table_text(incident, "key"));
 }
 
 static void print_some(const json_t *incidents)
@@ -46,14 +48,15 @@ static void print_some(const json_t *incidents)
     long long open = 0;
     long long waiting = 0;
     size_t count = json_array_size(incidents);
-    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
+    struct text_table *table =
+        text_table_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(incidents, i, incident)
     {
-        add_incident(grid, incident);
+        add_incident(table, incident);
         open += json_is_true(json_object_get(incident, "open"));
         waiting += table_number(incident, "waiting");
     }
-    grid_print(grid, 0);
+    text_table_print(table, 0);
     (void)printf("%zu %s, %lld open; %lld %s for a decision. REACH: persons, by the "
                  "largest message.\n",
                  count, table_plural((long long)count, "incident", "incidents"), open,
@@ -81,30 +84,30 @@ static void print_all(const json_t *answer)
 
 static void print_held(const json_t *holds)
 {
-    static const struct grid_column held[] = {{"ID", GRID_KEY},
-                                              {"HELD", GRID_TEXT},
-                                              {"REACH", GRID_NUMBER},
-                                              {"FROM", GRID_TEXT},
-                                              {"LISTS", GRID_TEXT}};
+    static const struct text_table_column held[] = {{"ID", TEXT_TABLE_KEY},
+                                                    {"HELD", TEXT_TABLE_TEXT},
+                                                    {"REACH", TEXT_TABLE_NUMBER},
+                                                    {"FROM", TEXT_TABLE_TEXT},
+                                                    {"LISTS", TEXT_TABLE_TEXT}};
     size_t i;
     const json_t *hold;
     size_t count = json_array_size(holds);
     (void)printf("%-14s %zu\n", "held now", count);
     if (count == 0)
         return;
-    struct grid *grid = grid_new(held, sizeof held / sizeof held[0]);
+    struct text_table *table = text_table_new(held, sizeof held / sizeof held[0]);
     json_array_foreach(holds, i, hold)
     {
         char lists[HOLD_LISTS_SIZE];
         if (i == HOLDS_SHOWN)
             break;
-        grid_add(grid, table_text(hold, "id"));
-        grid_add_instant(grid, table_text(hold, "held_at"));
-        hold_add_reach(grid, hold);
-        grid_add(grid, table_text(hold, "identity"));
-        grid_add(grid, hold_lists(hold, lists));
+        text_table_add(table, table_text(hold, "id"));
+        text_table_add_instant(table, table_text(hold, "held_at"));
+        hold_add_reach(table, hold);
+        text_table_add(table, table_text(hold, "identity"));
+        text_table_add(table, hold_lists(hold, lists));
     }
-    grid_print(grid, 15);
+    text_table_print(table, 15);
     if (count > HOLDS_SHOWN)
         (void)printf("%-14s and %zu more: mailbrake quarantine list --incident\n", "",
                      count - HOLDS_SHOWN);
@@ -172,46 +175,49 @@ static void print_allowed(const json_t *answer)
     (void)puts(".");
 }
 
-static int allow(struct dialogue *dialogue, const char *id)
+static int allow(struct control_client *client, const char *id)
 {
-    json_t *body = json_pack("{s:s}", "for", dialogue->duration);
-    json_t *answer = dialogue_ask(dialogue, "POST", "/v1/incidents/%s/allow", id, body);
+    json_t *body = json_pack("{s:s}", "for", client->duration);
+    json_t *answer =
+        control_client_ask(client, "POST", "/v1/incidents/%s/allow", id, body);
     json_decref(body);
-    return dialogue_show(dialogue, answer, print_allowed);
+    return control_client_show(client, answer, print_allowed);
 }
 
-static int list(struct dialogue *dialogue)
+static int list(struct control_client *client)
 {
-    const char *path = dialogue->all ? "/v1/incidents?all=1" : "/v1/incidents";
-    return dialogue_show(dialogue, dialogue_ask(dialogue, "GET", path, NULL, NULL),
-                         dialogue->all ? print_all : print_current);
+    const char *path = client->all ? "/v1/incidents?all=1" : "/v1/incidents";
+    return control_client_show(client,
+                               control_client_ask(client, "GET", path, NULL, NULL),
+                               client->all ? print_all : print_current);
 }
 
-static int run(struct dialogue *dialogue, const char *what)
+static int run(struct control_client *client, const char *what)
 {
-    const char *id = dialogue_word(dialogue, 1);
+    const char *id = control_client_word(client, 1);
     if (strcmp(what, "list") == 0)
-        return list(dialogue);
+        return list(client);
     if (strcmp(what, "show") == 0)
-        return dialogue_show(dialogue,
-                             dialogue_ask(dialogue, "GET", "/v1/incidents/%s", id, NULL),
-                             print_whole_incident);
+        return control_client_show(
+            client, control_client_ask(client, "GET", "/v1/incidents/%s", id, NULL),
+            print_whole_incident);
     if (strcmp(what, "close") == 0)
-        return dialogue_show(
-            dialogue, dialogue_ask(dialogue, "POST", "/v1/incidents/%s/close", id, NULL),
+        return control_client_show(
+            client,
+            control_client_ask(client, "POST", "/v1/incidents/%s/close", id, NULL),
             print_closed);
-    return allow(dialogue, id);
+    return allow(client, id);
 }
 
-static bool is_complete(const struct dialogue *dialogue, const char *what)
+static bool is_complete(const struct control_client *client, const char *what)
 {
-    int words = dialogue->arguments.word_count;
+    int words = client->arguments.word_count;
     bool allows = strcmp(what, "allow") == 0;
-    if (allows != (dialogue->duration != NULL))
+    if (allows != (client->duration != NULL))
         return false;
     if (strcmp(what, "list") == 0)
         return words <= 1;
-    if (dialogue->all)
+    if (client->all)
         return false;
     if (allows)
         return words == 2;
@@ -220,14 +226,15 @@ static bool is_complete(const struct dialogue *dialogue, const char *what)
 
 int verb_incidents(int argc, char **argv)
 {
-    struct dialogue dialogue;
-    if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_FOR | DIALOGUE_ALL) != STATUS_OK)
+    struct control_client client;
+    if (control_client_parse(&client, argc, argv,
+                             CONTROL_CLIENT_FOR | CONTROL_CLIENT_ALL) != STATUS_OK)
         return usage();
-    const char *what = dialogue_word(&dialogue, 0);
+    const char *what = control_client_word(&client, 0);
     what = what == NULL ? "list" : what;
-    if (!is_complete(&dialogue, what))
+    if (!is_complete(&client, what))
         return usage();
-    int result = dialogue_open(&dialogue) ? run(&dialogue, what) : EXIT_FAILED;
-    dialogue_close(&dialogue);
+    int result = control_client_open(&client) ? run(&client, what) : EXIT_FAILED;
+    control_client_close(&client);
     return result;
 }

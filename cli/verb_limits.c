@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/grid.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "cli/dialogue.h"
+#include "base/text_table.h"
+#include "cli/control_client.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
@@ -19,9 +19,10 @@ static int usage(void)
         "an element of the from of a rule with key = \"from\"\n");
 }
 
-static const struct grid_column columns[] = {
-    {"RULE", GRID_TEXT},          {"LEFT", GRID_NUMBER}, {"OF", GRID_NUMBER},
-    {"REFILLED WITH", GRID_TEXT}, {"ACTION", GRID_TEXT}, {"LATCHED UNTIL", GRID_TEXT},
+static const struct text_table_column columns[] = {
+    {"RULE", TEXT_TABLE_TEXT},   {"LEFT", TEXT_TABLE_NUMBER},
+    {"OF", TEXT_TABLE_NUMBER},   {"REFILLED WITH", TEXT_TABLE_TEXT},
+    {"ACTION", TEXT_TABLE_TEXT}, {"LATCHED UNTIL", TEXT_TABLE_TEXT},
 };
 
 /* "1000 recipients per 1 h"; of a surge what it goes by. */
@@ -39,7 +40,7 @@ static void describe(const json_t *limit, char *out, size_t size)
                    table_text(limit, "unit"), period);
 }
 
-static void add_limit(struct grid *grid, const json_t *limit)
+static void add_limit(struct text_table *table, const json_t *limit)
 {
     char rate[100];
     char latched[INSTANT_SIZE] = "-";
@@ -47,14 +48,14 @@ static void add_limit(struct grid *grid, const json_t *limit)
     describe(limit, rate, sizeof rate);
     if (until[0] != '\0')
         instant_local(until, clock_wall_ms(), latched);
-    grid_add(grid, table_text(limit, "rule"));
-    grid_add_number(grid, table_number(limit, "left"));
-    grid_add_number(grid, table_number(limit, "burst"));
-    grid_add(grid, rate);
-    grid_add(grid, json_is_true(json_object_get(limit, "monitor"))
-                       ? "monitor"
-                       : table_text(limit, "action"));
-    grid_add(grid, latched);
+    text_table_add(table, table_text(limit, "rule"));
+    text_table_add_number(table, table_number(limit, "left"));
+    text_table_add_number(table, table_number(limit, "burst"));
+    text_table_add(table, rate);
+    text_table_add(table, json_is_true(json_object_get(limit, "monitor"))
+                              ? "monitor"
+                              : table_text(limit, "action"));
+    text_table_add(table, latched);
 }
 
 static void print_limits(const json_t *answer)
@@ -69,9 +70,10 @@ static void print_limits(const json_t *answer)
         (void)puts("No rule limits this.");
         return;
     }
-    struct grid *grid = grid_new(columns, sizeof columns / sizeof columns[0]);
-    json_array_foreach(limits, i, limit) add_limit(grid, limit);
-    grid_print(grid, 0);
+    struct text_table *table =
+        text_table_new(columns, sizeof columns / sizeof columns[0]);
+    json_array_foreach(limits, i, limit) add_limit(table, limit);
+    text_table_print(table, 0);
     if (strcmp(source, "local") == 0)
         (void)puts("The store is away: this is this relay's own share.");
 }
@@ -86,21 +88,22 @@ static void print_reset(const json_t *answer)
 
 int verb_limits(int argc, char **argv)
 {
-    struct dialogue dialogue;
+    struct control_client client;
     int result = EXIT_FAILED;
-    if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK)
+    if (control_client_parse(&client, argc, argv, 0) != STATUS_OK)
         return usage();
-    const char *what = dialogue_word(&dialogue, 0);
-    const char *subject = dialogue_word(&dialogue, 1);
+    const char *what = control_client_word(&client, 0);
+    const char *subject = control_client_word(&client, 1);
     bool reset = what != NULL && strcmp(what, "reset") == 0;
     if (what == NULL || (!reset && strcmp(what, "show") != 0) ||
-        dialogue.arguments.word_count != 2)
+        client.arguments.word_count != 2)
         return usage();
-    if (dialogue_open(&dialogue))
-        result = dialogue_show(&dialogue,
-                               dialogue_ask(&dialogue, reset ? "DELETE" : "GET",
-                                            "/v1/limits?subject=%s", subject, NULL),
-                               reset ? print_reset : print_limits);
-    dialogue_close(&dialogue);
+    if (control_client_open(&client))
+        result = control_client_show(&client,
+                                     control_client_ask(&client, reset ? "DELETE" : "GET",
+                                                        "/v1/limits?subject=%s", subject,
+                                                        NULL),
+                                     reset ? print_reset : print_limits);
+    control_client_close(&client);
     return result;
 }

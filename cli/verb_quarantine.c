@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/grid.h"
 #include "base/output.h"
-#include "cli/dialogue.h"
+#include "base/text_table.h"
+#include "cli/control_client.h"
 #include "cli/hold.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -41,26 +41,26 @@ static bool expect_id(const char *text)
 /* ---- looking ---- */
 
 /* The state is of interest only where it is not the same for all. */
-static const struct grid_column columns[] = {
-    {"ID", GRID_KEY},       {"HELD", GRID_TEXT},    {"RULE", GRID_TEXT},
-    {"REACH", GRID_NUMBER}, {"INCIDENT", GRID_KEY}, {"FROM", GRID_TEXT},
-    {"LISTS", GRID_TEXT},   {"STATE", GRID_TEXT},
+static const struct text_table_column columns[] = {
+    {"ID", TEXT_TABLE_KEY},       {"HELD", TEXT_TABLE_TEXT},    {"RULE", TEXT_TABLE_TEXT},
+    {"REACH", TEXT_TABLE_NUMBER}, {"INCIDENT", TEXT_TABLE_KEY}, {"FROM", TEXT_TABLE_TEXT},
+    {"LISTS", TEXT_TABLE_TEXT},   {"STATE", TEXT_TABLE_TEXT},
 };
 
 enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
 
-static void add_hold(struct grid *grid, const json_t *hold, bool with_state)
+static void add_hold(struct text_table *table, const json_t *hold, bool with_state)
 {
     char lists[HOLD_LISTS_SIZE];
-    grid_add(grid, table_text(hold, "id"));
-    grid_add_instant(grid, table_text(hold, "held_at"));
-    grid_add(grid, table_text(hold, "rule"));
-    hold_add_reach(grid, hold);
-    grid_add(grid, table_text(hold, "incident"));
-    grid_add(grid, table_text(hold, "identity"));
-    grid_add(grid, hold_lists(hold, lists));
+    text_table_add(table, table_text(hold, "id"));
+    text_table_add_instant(table, table_text(hold, "held_at"));
+    text_table_add(table, table_text(hold, "rule"));
+    hold_add_reach(table, hold);
+    text_table_add(table, table_text(hold, "incident"));
+    text_table_add(table, table_text(hold, "identity"));
+    text_table_add(table, hold_lists(hold, lists));
     if (with_state)
-        grid_add(grid, table_text(hold, "state"));
+        text_table_add(table, table_text(hold, "state"));
 }
 
 static bool is_held(const json_t *hold)
@@ -84,9 +84,9 @@ static void print_table(const json_t *answer, const char *none)
     }
     if (json_array_size(holds) > 0) {
         bool with_state = held < json_array_size(holds);
-        struct grid *grid = grid_new(columns, COLUMN_COUNT - !with_state);
-        json_array_foreach(holds, i, hold) add_hold(grid, hold, with_state);
-        grid_print(grid, 0);
+        struct text_table *table = text_table_new(columns, COLUMN_COUNT - !with_state);
+        json_array_foreach(holds, i, hold) add_hold(table, hold, with_state);
+        text_table_print(table, 0);
     }
     if (held == 0)
         (void)puts(none);
@@ -113,15 +113,15 @@ static void print_holds_of_incident(const json_t *answer)
     print_table(answer, "No message of this incident is held.");
 }
 
-static int list(struct dialogue *dialogue)
+static int list(struct control_client *client)
 {
     const char *path =
-        dialogue->all ? "/v1/holds?all=1&incident=%s" : "/v1/holds?incident=%s";
-    if (dialogue->incident == NULL)
-        path = dialogue->all ? "/v1/holds?all=1" : "/v1/holds";
-    return dialogue_show(
-        dialogue, dialogue_ask(dialogue, "GET", path, dialogue->incident, NULL),
-        dialogue->incident == NULL ? print_holds : print_holds_of_incident);
+        client->all ? "/v1/holds?all=1&incident=%s" : "/v1/holds?incident=%s";
+    if (client->incident == NULL)
+        path = client->all ? "/v1/holds?all=1" : "/v1/holds";
+    return control_client_show(
+        client, control_client_ask(client, "GET", path, client->incident, NULL),
+        client->incident == NULL ? print_holds : print_holds_of_incident);
 }
 
 /* What shows all of the message, on the relay that holds it. An id of another shape never
@@ -164,20 +164,20 @@ static void print_whole_hold(const json_t *hold)
     table_field("if released", table_text(release, "text"));
 }
 
-static int show(struct dialogue *dialogue)
+static int show(struct control_client *client)
 {
-    const char *id = dialogue_word(dialogue, 1);
+    const char *id = control_client_word(client, 1);
     if (!expect_id(id))
         return EXIT_FAILED;
-    return dialogue_show(dialogue,
-                         dialogue_ask(dialogue, "GET", "/v1/holds/%s", id, NULL),
-                         print_whole_hold);
+    return control_client_show(
+        client, control_client_ask(client, "GET", "/v1/holds/%s", id, NULL),
+        print_whole_hold);
 }
 
 /* ---- deciding ---- */
 
 /* {"id", "ok"} or {"id", "ok", "error"} */
-static json_t *decide_one(struct dialogue *dialogue, const char *verb, const char *id)
+static json_t *decide_one(struct control_client *client, const char *verb, const char *id)
 {
     struct error error = {0};
     struct text path = {0};
@@ -186,8 +186,8 @@ static json_t *decide_one(struct dialogue *dialogue, const char *verb, const cha
     remote_add_escaped(&path, id);
     text_printf(&path, "/%s", verb);
     const struct remote_call call = {
-        .method = "POST", .path = text_string(&path), .purpose = dialogue->purpose};
-    enum status status = remote_ask(dialogue->remote, &call, &answer, &error);
+        .method = "POST", .path = text_string(&path), .purpose = client->purpose};
+    enum status status = remote_ask(client->remote, &call, &answer, &error);
     text_clear(&path);
     const char *said = table_text(answer, "error");
     json_t *result =
@@ -202,40 +202,40 @@ static json_t *decide_one(struct dialogue *dialogue, const char *verb, const cha
 
 /* Several in one request, so that it is one action in the audit. NULL after a message on
  * stderr. */
-static json_t *decide_many(struct dialogue *dialogue, const char *verb)
+static json_t *decide_many(struct control_client *client, const char *verb)
 {
     const char *id;
     struct text path = {0};
     json_t *ids = json_array();
-    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++)
+    for (int i = 1; (id = control_client_word(client, i)) != NULL; i++)
         (void)json_array_append_new(ids, json_output_string(id));
     json_t *body = json_pack("{s:o}", "ids", ids);
     text_printf(&path, "/v1/holds/%s", verb);
-    json_t *answer = dialogue_ask(dialogue, "POST", text_string(&path), NULL, body);
+    json_t *answer = control_client_ask(client, "POST", text_string(&path), NULL, body);
     json_decref(body);
     text_clear(&path);
     return answer;
 }
 
-static json_t *decide_alone(struct dialogue *dialogue, const char *verb)
+static json_t *decide_alone(struct control_client *client, const char *verb)
 {
-    json_t *result = decide_one(dialogue, verb, dialogue_word(dialogue, 1));
+    json_t *result = decide_one(client, verb, control_client_word(client, 1));
     bool ok = json_is_true(json_object_get(result, "ok"));
     return json_pack("{s:[o], s:i, s:i}", "results", result, "done", ok ? 1 : 0, "failed",
                      ok ? 0 : 1);
 }
 
 /* The words, or all of an incident. */
-static json_t *decide_all(struct dialogue *dialogue, const char *verb)
+static json_t *decide_all(struct control_client *client, const char *verb)
 {
     struct text path = {0};
-    if (dialogue->incident == NULL && dialogue->arguments.word_count == 2)
-        return decide_alone(dialogue, verb);
-    if (dialogue->incident == NULL)
-        return decide_many(dialogue, verb);
+    if (client->incident == NULL && client->arguments.word_count == 2)
+        return decide_alone(client, verb);
+    if (client->incident == NULL)
+        return decide_many(client, verb);
     text_printf(&path, "/v1/incidents/%%s/%s", verb);
     json_t *answer =
-        dialogue_ask(dialogue, "POST", text_string(&path), dialogue->incident, NULL);
+        control_client_ask(client, "POST", text_string(&path), client->incident, NULL);
     text_clear(&path);
     return answer;
 }
@@ -272,26 +272,26 @@ static const char *const decisions[][2] = {
     {"release", "released"}, {"refuse", "refused"}, {"delete", "deleted"}};
 
 /* One wrong word, and nothing is done: it was meant otherwise. */
-static bool are_ids(const struct dialogue *dialogue)
+static bool are_ids(const struct control_client *client)
 {
     const char *id;
     bool valid = true;
-    for (int i = 1; (id = dialogue_word(dialogue, i)) != NULL; i++) {
+    for (int i = 1; (id = control_client_word(client, i)) != NULL; i++) {
         if (!expect_id(id))
             valid = false;
     }
     return valid;
 }
 
-static int decide(struct dialogue *dialogue, const char *const decision[2])
+static int decide(struct control_client *client, const char *const decision[2])
 {
-    if (!are_ids(dialogue))
+    if (!are_ids(client))
         return EXIT_FAILED;
-    json_t *answer = decide_all(dialogue, decision[0]);
+    json_t *answer = decide_all(client, decision[0]);
     if (answer == NULL)
         return EXIT_FAILED;
     bool failed = table_number(answer, "failed") > 0;
-    if (!dialogue->arguments.json) {
+    if (!client->arguments.json) {
         print_results(answer, decision[1]);
         json_decref(answer);
     } else if (!json_output_print(answer)) {
@@ -341,54 +341,54 @@ static void print_sync(const json_t *answer)
                      spared, table_plural(spared, "record", "records"));
 }
 
-static int sync(struct dialogue *dialogue)
+static int sync(struct control_client *client)
 {
-    json_t *answer = dialogue_ask(dialogue, "POST", "/v1/sync", NULL, NULL);
+    json_t *answer = control_client_ask(client, "POST", "/v1/sync", NULL, NULL);
     bool complete = table_number(answer, "failed") == 0;
-    int result = dialogue_show(dialogue, answer, print_sync);
+    int result = control_client_show(client, answer, print_sync);
     return complete ? result : EXIT_FAILED;
 }
 
-static int run(struct dialogue *dialogue, const char *what)
+static int run(struct control_client *client, const char *what)
 {
     if (strcmp(what, "list") == 0)
-        return list(dialogue);
+        return list(client);
     if (strcmp(what, "show") == 0)
-        return show(dialogue);
+        return show(client);
     if (strcmp(what, "sync") == 0)
-        return sync(dialogue);
+        return sync(client);
     for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
         if (strcmp(what, decisions[i][0]) == 0)
-            return decide(dialogue, decisions[i]);
+            return decide(client, decisions[i]);
     }
     return usage();
 }
 
 /* The words that each needs. */
-static bool is_complete(const struct dialogue *dialogue, const char *what)
+static bool is_complete(const struct control_client *client, const char *what)
 {
-    int words = dialogue->arguments.word_count;
+    int words = client->arguments.word_count;
     if (strcmp(what, "list") == 0)
         return words == 1;
-    if (dialogue->all)
+    if (client->all)
         return false;
     if (strcmp(what, "sync") == 0)
-        return words == 1 && dialogue->incident == NULL;
+        return words == 1 && client->incident == NULL;
     if (strcmp(what, "show") == 0)
-        return words == 2 && dialogue->incident == NULL;
-    return dialogue->incident == NULL ? words > 1 : words == 1;
+        return words == 2 && client->incident == NULL;
+    return client->incident == NULL ? words > 1 : words == 1;
 }
 
 int verb_quarantine(int argc, char **argv)
 {
-    struct dialogue dialogue;
-    if (dialogue_parse(&dialogue, argc, argv, DIALOGUE_INCIDENT | DIALOGUE_ALL) !=
-        STATUS_OK)
+    struct control_client client;
+    if (control_client_parse(&client, argc, argv,
+                             CONTROL_CLIENT_INCIDENT | CONTROL_CLIENT_ALL) != STATUS_OK)
         return usage();
-    const char *what = dialogue_word(&dialogue, 0);
-    if (what == NULL || !is_complete(&dialogue, what))
+    const char *what = control_client_word(&client, 0);
+    if (what == NULL || !is_complete(&client, what))
         return usage();
-    int result = dialogue_open(&dialogue) ? run(&dialogue, what) : EXIT_FAILED;
-    dialogue_close(&dialogue);
+    int result = control_client_open(&client) ? run(&client, what) : EXIT_FAILED;
+    control_client_close(&client);
     return result;
 }

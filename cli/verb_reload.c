@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/output.h"
-#include "cli/dialogue.h"
+#include "cli/control_client.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
@@ -33,13 +33,13 @@ static void print_problems(const json_t *answer)
     problems_clear(&problems);
 }
 
-static int reload(struct dialogue *dialogue)
+static int reload(struct control_client *client)
 {
     struct error error = {0};
     json_t *answer = NULL;
     const struct remote_call call = {
-        .method = "POST", .path = "/v1/reload", .purpose = dialogue->purpose};
-    enum status status = remote_ask(dialogue->remote, &call, &answer, &error);
+        .method = "POST", .path = "/v1/reload", .purpose = client->purpose};
+    enum status status = remote_ask(client->remote, &call, &answer, &error);
     bool ok = status == STATUS_OK;
     const char *refusal = table_text(answer, "error");
     if (answer == NULL || refusal[0] != '\0') {
@@ -47,7 +47,7 @@ static int reload(struct dialogue *dialogue)
         json_decref(answer);
         return EXIT_FAILED;
     }
-    if (dialogue->arguments.json)
+    if (client->arguments.json)
         return json_output_print(answer) && ok ? EXIT_DONE : EXIT_FAILED;
     print_problems(answer);
     if (ok) {
@@ -61,13 +61,13 @@ static int reload(struct dialogue *dialogue)
 
 int verb_reload(int argc, char **argv)
 {
-    struct dialogue dialogue;
+    struct control_client client;
     int result = EXIT_FAILED;
-    if (dialogue_parse(&dialogue, argc, argv, 0) != STATUS_OK ||
-        dialogue.arguments.word_count > 0)
+    if (control_client_parse(&client, argc, argv, 0) != STATUS_OK ||
+        client.arguments.word_count > 0)
         return arguments_usage("usage: mailbrake reload\n");
-    if (dialogue_open(&dialogue))
-        result = reload(&dialogue);
-    dialogue_close(&dialogue);
+    if (control_client_open(&client))
+        result = reload(&client);
+    control_client_close(&client);
     return result;
 }

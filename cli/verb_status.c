@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/grid.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "cli/dialogue.h"
+#include "base/text_table.h"
+#include "cli/control_client.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
@@ -77,24 +77,26 @@ static void print_store(const json_t *store)
     (void)fputc('\n', stdout);
 }
 
-static const struct grid_column rule_columns[] = {
-    {"DECIDED BY", GRID_TEXT}, {"ACCEPTED", GRID_NUMBER}, {"HELD", GRID_NUMBER},
-    {"REJECTED", GRID_NUMBER}, {"DEFERRED", GRID_NUMBER}, {"WOULD", GRID_NUMBER},
+static const struct text_table_column rule_columns[] = {
+    {"DECIDED BY", TEXT_TABLE_TEXT}, {"ACCEPTED", TEXT_TABLE_NUMBER},
+    {"HELD", TEXT_TABLE_NUMBER},     {"REJECTED", TEXT_TABLE_NUMBER},
+    {"DEFERRED", TEXT_TABLE_NUMBER}, {"WOULD", TEXT_TABLE_NUMBER},
 };
 
-static void add_rule(struct grid *grid, const json_t *rule)
+static void add_rule(struct text_table *table, const json_t *rule)
 {
     const json_t *was = json_object_get(rule, "verdicts");
     const json_t *would = json_object_get(rule, "would");
     const char *name = table_text(rule, "name");
     long long stopped = 0;
-    grid_add(grid, strcmp(name, "-") == 0 ? "(no rule)" : name);
+    text_table_add(table, strcmp(name, "-") == 0 ? "(no rule)" : name);
     for (size_t v = 0; v < 3; v++)
-        grid_add_number(grid, table_number(was, verdicts[v]));
-    grid_add_number(grid, table_number(was, "defer") + table_number(was, "tempfail"));
+        text_table_add_number(table, table_number(was, verdicts[v]));
+    text_table_add_number(table,
+                          table_number(was, "defer") + table_number(was, "tempfail"));
     for (size_t v = 1; v < VERDICT_COUNT; v++)
         stopped += table_number(would, verdicts[v]);
-    grid_add_number(grid, stopped);
+    text_table_add_number(table, stopped);
 }
 
 static void print_rules(const json_t *rules)
@@ -104,10 +106,10 @@ static void print_rules(const json_t *rules)
     if (json_array_size(rules) == 0)
         return;
     (void)fputc('\n', stdout);
-    struct grid *grid =
-        grid_new(rule_columns, sizeof rule_columns / sizeof rule_columns[0]);
-    json_array_foreach(rules, i, rule) add_rule(grid, rule);
-    grid_print(grid, 0);
+    struct text_table *table =
+        text_table_new(rule_columns, sizeof rule_columns / sizeof rule_columns[0]);
+    json_array_foreach(rules, i, rule) add_rule(table, rule);
+    text_table_print(table, 0);
 }
 
 /* Why the last reload failed. */
@@ -163,22 +165,22 @@ static void print_status(const json_t *status)
 
 /* ---- lists ---- */
 
-static const struct grid_column list_columns[] = {
-    {"LIST", GRID_KEY}, {"PERSONS", GRID_NUMBER}, {"STATE", GRID_TEXT},
-    {"AGE", GRID_TEXT}, {"SOURCE", GRID_TEXT},
+static const struct text_table_column list_columns[] = {
+    {"LIST", TEXT_TABLE_KEY}, {"PERSONS", TEXT_TABLE_NUMBER}, {"STATE", TEXT_TABLE_TEXT},
+    {"AGE", TEXT_TABLE_TEXT}, {"SOURCE", TEXT_TABLE_TEXT},
 };
 
-static void add_list(struct grid *grid, const json_t *list)
+static void add_list(struct text_table *table, const json_t *list)
 {
     char age[INSTANT_SIZE] = "-";
     const json_t *age_s = json_object_get(list, "age_s");
     if (json_is_integer(age_s))
         instant_duration(table_number(list, "age_s"), age);
-    grid_add(grid, table_text(list, "address"));
-    grid_add_number(grid, table_number(list, "size"));
-    grid_add(grid, table_text(list, "state"));
-    grid_add(grid, age);
-    grid_add(grid, table_text(list, "source"));
+    text_table_add(table, table_text(list, "address"));
+    text_table_add_number(table, table_number(list, "size"));
+    text_table_add(table, table_text(list, "state"));
+    text_table_add(table, age);
+    text_table_add(table, table_text(list, "source"));
 }
 
 static void print_lists(const json_t *answer)
@@ -191,10 +193,10 @@ static void print_lists(const json_t *answer)
         (void)puts("There are no lists.");
         return;
     }
-    struct grid *grid =
-        grid_new(list_columns, sizeof list_columns / sizeof list_columns[0]);
-    json_array_foreach(lists, i, list) add_list(grid, list);
-    grid_print(grid, 0);
+    struct text_table *table =
+        text_table_new(list_columns, sizeof list_columns / sizeof list_columns[0]);
+    json_array_foreach(lists, i, list) add_list(table, list);
+    text_table_print(table, 0);
     if (shown == 1) /* it was asked for */
         table_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
     if (table_number(answer, "count") > (long long)shown)
@@ -202,37 +204,38 @@ static void print_lists(const json_t *answer)
 }
 
 /* At most so many words. */
-static bool parse(struct dialogue *dialogue, int argc, char **argv, int most)
+static bool parse(struct control_client *client, int argc, char **argv, int most)
 {
-    return dialogue_parse(dialogue, argc, argv, 0) == STATUS_OK &&
-           dialogue->arguments.word_count <= most;
+    return control_client_parse(client, argc, argv, 0) == STATUS_OK &&
+           client->arguments.word_count <= most;
 }
 
 int verb_status(int argc, char **argv)
 {
-    struct dialogue dialogue;
+    struct control_client client;
     int result = EXIT_FAILED;
-    if (!parse(&dialogue, argc, argv, 0))
+    if (!parse(&client, argc, argv, 0))
         return arguments_usage("usage: mailbrake status\n");
-    if (dialogue_open(&dialogue))
-        result = dialogue_show(&dialogue,
-                               dialogue_ask(&dialogue, "GET", "/v1/status", NULL, NULL),
-                               print_status);
-    dialogue_close(&dialogue);
+    if (control_client_open(&client))
+        result = control_client_show(
+            &client, control_client_ask(&client, "GET", "/v1/status", NULL, NULL),
+            print_status);
+    control_client_close(&client);
     return result;
 }
 
 int verb_lists(int argc, char **argv)
 {
-    struct dialogue dialogue;
+    struct control_client client;
     int result = EXIT_FAILED;
-    if (!parse(&dialogue, argc, argv, 1))
+    if (!parse(&client, argc, argv, 1))
         return arguments_usage("usage: mailbrake lists [ADDRESS]\n");
-    const char *address = dialogue_word(&dialogue, 0);
+    const char *address = control_client_word(&client, 0);
     const char *path = address == NULL ? "/v1/lists" : "/v1/lists?address=%s";
-    if (dialogue_open(&dialogue))
-        result = dialogue_show(
-            &dialogue, dialogue_ask(&dialogue, "GET", path, address, NULL), print_lists);
-    dialogue_close(&dialogue);
+    if (control_client_open(&client))
+        result = control_client_show(
+            &client, control_client_ask(&client, "GET", path, address, NULL),
+            print_lists);
+    control_client_close(&client);
     return result;
 }

@@ -4,8 +4,8 @@
 
 #include "base/queue_id.h"
 #include "control/api.h"
+#include "control/api_view.h"
 #include "control/decision.h"
-#include "control/shape.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
 #include "quarantine/record.h"
@@ -23,7 +23,7 @@ void api_holds_list(struct request *request)
         return;
     }
     const struct stream_view view = {
-        .name = "holds", .shape = shape_hold, .incident = incident};
+        .name = "holds", .view = api_view_hold, .incident = incident};
     request_stream(request, stream_new(holds, &view));
     request_audit(request, "list", incident == NULL ? "" : incident,
                   request_result(request));
@@ -69,7 +69,7 @@ void api_holds_show(struct request *request)
         status =
             actions_foresee(context->actions, request->settings, hold, &possible, &words);
     if (status == STATUS_OK)
-        shown = shape_hold(hold);
+        shown = api_view_hold(hold);
     if (status == STATUS_OK && add_command(request, hold, shown) != STATUS_OK)
         status = STATUS_NOMEM;
     if (status == STATUS_OK &&
@@ -106,7 +106,7 @@ static void decide(struct request *request, enum actions_verb verb)
         return;
     }
     if (ledger_find_hold(context->ledger, id, request_deadline_us(), &hold) == STATUS_OK)
-        request_answer(request, shape_hold(hold));
+        request_answer(request, api_view_hold(hold));
     else
         request_answer(request, json_pack("{s:s}", "id", id));
     if (verb == ACTIONS_REFUSE && result.untold)

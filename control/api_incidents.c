@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "control/api.h"
+#include "control/api_view.h"
 #include "control/decision.h"
-#include "control/shape.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
 #include "policy/plan.h"
@@ -28,7 +28,7 @@ void api_incidents_list(struct request *request)
                                                request_list_deadline_us(), &incidents);
     const struct stream_view view = {.name = "incidents",
                                      .wanted = ended ? NULL : is_current,
-                                     .shape = shape_incident};
+                                     .view = api_view_incident};
     if (status != STATUS_OK)
         request_fail_status(request, status, NULL, "incidents");
     else
@@ -78,11 +78,12 @@ void api_incidents_show(struct request *request)
     json_t *incident = find(request);
     json_t *holds = incident == NULL ? NULL : find_holds(request);
     if (holds != NULL) {
-        json_t *shown = shape_incident(incident);
-        request_answer(request, json_object_set_new(shown, "holds",
-                                                    shape_all(holds, shape_hold)) == 0
-                                    ? json_incref(shown)
-                                    : NULL);
+        json_t *shown = api_view_incident(incident);
+        request_answer(
+            request,
+            json_object_set_new(shown, "holds", api_view_all(holds, api_view_hold)) == 0
+                ? json_incref(shown)
+                : NULL);
         json_decref(shown);
     }
     json_decref(holds);

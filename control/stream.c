@@ -52,7 +52,7 @@ static bool is_wanted(const struct stream *stream, const json_t *record)
 /* False without memory. A terminal may be what reads it: ASCII. */
 static bool write_record(struct stream *stream, const json_t *record)
 {
-    json_t *shown = stream->view.shape(record);
+    json_t *shown = stream->view.view(record);
     char *text =
         shown == NULL ? NULL : json_dumps(shown, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text != NULL)

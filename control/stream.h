@@ -12,10 +12,10 @@ struct stream;
 
 /* Which records, and how. Borrowed, but for incident. */
 struct stream_view {
-    const char *name;                       /* of the one field */
-    bool (*wanted)(const json_t *record);   /* NULL: all are */
-    json_t *(*shape)(const json_t *record); /* NULL without memory */
-    const char *incident; /* of holds: of this one alone; NULL: of any */
+    const char *name;                      /* of the one field */
+    bool (*wanted)(const json_t *record);  /* NULL: all are */
+    json_t *(*view)(const json_t *record); /* NULL without memory */
+    const char *incident;                  /* of holds: of this one alone; NULL: of any */
 };
 
 /* Takes the list over, also when there is no memory: then NULL. */

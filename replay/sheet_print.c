@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/grid.h"
 #include "base/output.h"
+#include "base/text_table.h"
 #include "replay/bins.h"
 #include "replay/sheet_show.h"
 
@@ -33,10 +33,10 @@ bool sheet_is_met(const struct sheet *sheet)
     return true;
 }
 
-static void add_count(struct grid *grid, int64_t number)
+static void add_count(struct text_table *table, int64_t number)
 {
     char text[SHEET_NUMBER];
-    grid_add(grid, sheet_number(number, text));
+    text_table_add(table, sheet_number(number, text));
 }
 
 #define YEAR_MS (INT64_C(360) * 86400 * 1000)
@@ -78,7 +78,7 @@ static const char *label_format(const struct sheet *sheet, int64_t step_minutes)
 }
 
 static void add_row(const struct sheet *sheet, const struct bins *bins,
-                    const struct bin *bin, const char *rules, struct grid *grid)
+                    const struct bin *bin, const char *rules, struct text_table *table)
 {
     char label[BINS_LABEL];
     int64_t copies = 0;
@@ -86,29 +86,30 @@ static void add_row(const struct sheet *sheet, const struct bins *bins,
                 label);
     for (size_t i = 0; i < SHEET_ACTIONS; i++)
         copies += i == ACTION_ACCEPT ? 0 : bin->by[i].copies;
-    grid_add(grid, label);
-    add_count(grid, bin->by[ACTION_ACCEPT].messages);
-    add_count(grid, bin->by[ACTION_ACCEPT].copies);
-    add_count(grid, bin->by[ACTION_QUARANTINE].messages);
-    add_count(grid, bin->by[ACTION_DEFER].messages);
-    add_count(grid, bin->by[ACTION_REJECT].messages);
-    add_count(grid, copies);
-    grid_add(grid, rules);
+    text_table_add(table, label);
+    add_count(table, bin->by[ACTION_ACCEPT].messages);
+    add_count(table, bin->by[ACTION_ACCEPT].copies);
+    add_count(table, bin->by[ACTION_QUARANTINE].messages);
+    add_count(table, bin->by[ACTION_DEFER].messages);
+    add_count(table, bin->by[ACTION_REJECT].messages);
+    add_count(table, copies);
+    text_table_add(table, rules);
 }
 
 /* The stretches that begin within a time. */
 static bool print_bins(const struct sheet *sheet, const struct bins *bins,
                        int64_t from_ms, int64_t until_ms)
 {
-    const struct grid_column columns[] = {{bins_step_name(bins->step_minutes), GRID_KEY},
-                                          {"accepted", GRID_NUMBER},
-                                          {"copies", GRID_NUMBER},
-                                          {"held", GRID_NUMBER},
-                                          {"deferred", GRID_NUMBER},
-                                          {"refused", GRID_NUMBER},
-                                          {"copies not sent", GRID_NUMBER},
-                                          {"stopped by", GRID_TEXT}};
-    struct grid *grid = grid_new(columns, sizeof columns / sizeof *columns);
+    const struct text_table_column columns[] = {
+        {bins_step_name(bins->step_minutes), TEXT_TABLE_KEY},
+        {"accepted", TEXT_TABLE_NUMBER},
+        {"copies", TEXT_TABLE_NUMBER},
+        {"held", TEXT_TABLE_NUMBER},
+        {"deferred", TEXT_TABLE_NUMBER},
+        {"refused", TEXT_TABLE_NUMBER},
+        {"copies not sent", TEXT_TABLE_NUMBER},
+        {"stopped by", TEXT_TABLE_TEXT}};
+    struct text_table *table = text_table_new(columns, sizeof columns / sizeof *columns);
     int64_t *counts = calloc(sheet->decider_count, sizeof *counts);
     struct text rules = {0};
     for (size_t i = 0; i < bins->count && counts != NULL; i++) {
@@ -118,12 +119,12 @@ static bool print_bins(const struct sheet *sheet, const struct bins *bins,
             continue;
         text_reset(&rules);
         add_rules(sheet, bin, counts, &rules);
-        add_row(sheet, bins, bin, text_string(&rules), grid);
+        add_row(sheet, bins, bin, text_string(&rules), table);
     }
     bool ok = counts != NULL && !rules.failed;
     free(counts);
     text_clear(&rules);
-    grid_print(grid, 0);
+    text_table_print(table, 0);
     return ok;
 }
 
@@ -160,73 +161,75 @@ static bool print_times(const struct sheet *sheet)
 
 static void print_sums(const struct sheet *sheet)
 {
-    static const struct grid_column columns[] = {
-        {"in all", GRID_TEXT}, {"messages", GRID_NUMBER}, {"copies", GRID_NUMBER}};
+    static const struct text_table_column columns[] = {{"in all", TEXT_TABLE_TEXT},
+                                                       {"messages", TEXT_TABLE_NUMBER},
+                                                       {"copies", TEXT_TABLE_NUMBER}};
     static const enum action order[] = {ACTION_ACCEPT, ACTION_QUARANTINE, ACTION_DEFER,
                                         ACTION_REJECT};
-    struct grid *grid = grid_new(columns, 3);
+    struct text_table *table = text_table_new(columns, 3);
     for (size_t i = 0; i < SHEET_ACTIONS; i++) {
         struct sheet_sum sum = sheet_total(sheet, order[i]);
-        grid_add(grid, sheet_action_name(order[i]));
-        add_count(grid, sum.messages);
-        add_count(grid, sum.copies);
+        text_table_add(table, sheet_action_name(order[i]));
+        add_count(table, sum.messages);
+        add_count(table, sum.copies);
     }
     (void)fputc('\n', stdout);
-    grid_print(grid, 0);
+    text_table_print(table, 0);
 }
 
-static void add_sum(struct grid *grid, const char *name, const char *fate,
+static void add_sum(struct text_table *table, const char *name, const char *fate,
                     const struct sheet_sum *sum)
 {
     if (sum->messages == 0)
         return;
-    grid_add(grid, name);
-    grid_add(grid, fate);
-    add_count(grid, sum->messages);
-    add_count(grid, sum->copies);
+    text_table_add(table, name);
+    text_table_add(table, fate);
+    add_count(table, sum->messages);
+    add_count(table, sum->copies);
 }
 
 static void print_rules(const struct sheet *sheet)
 {
-    static const struct grid_column columns[] = {{"by rule", GRID_TEXT},
-                                                 {"", GRID_TEXT},
-                                                 {"messages", GRID_NUMBER},
-                                                 {"copies", GRID_NUMBER}};
-    struct grid *grid = grid_new(columns, 4);
+    static const struct text_table_column columns[] = {{"by rule", TEXT_TABLE_TEXT},
+                                                       {"", TEXT_TABLE_TEXT},
+                                                       {"messages", TEXT_TABLE_NUMBER},
+                                                       {"copies", TEXT_TABLE_NUMBER}};
+    struct text_table *table = text_table_new(columns, 4);
     for (size_t i = 0; i < sheet->decider_count; i++) {
         const struct sheet_decider *decider = &sheet->deciders[i];
         for (size_t n = 0; n < SHEET_ACTIONS; n++)
-            add_sum(grid, strcmp(decider->name, "-") == 0 ? "(none)" : decider->name,
+            add_sum(table, strcmp(decider->name, "-") == 0 ? "(none)" : decider->name,
                     sheet_action_name((enum action)n), &decider->by[n]);
-        add_sum(grid, decider->name, "would stop", &decider->would);
+        add_sum(table, decider->name, "would stop", &decider->would);
     }
     (void)fputc('\n', stdout);
-    grid_print(grid, 0);
+    text_table_print(table, 0);
 }
 
 static void print_tags(const struct sheet *sheet)
 {
-    static const struct grid_column columns[] = {
-        {"sent as", GRID_TEXT},  {"sent", GRID_NUMBER}, {"accepted", GRID_NUMBER},
-        {"copies", GRID_NUMBER}, {"held", GRID_NUMBER}, {"deferred", GRID_NUMBER},
-        {"refused", GRID_NUMBER}};
-    struct grid *grid = NULL;
+    static const struct text_table_column columns[] = {
+        {"sent as", TEXT_TABLE_TEXT},    {"sent", TEXT_TABLE_NUMBER},
+        {"accepted", TEXT_TABLE_NUMBER}, {"copies", TEXT_TABLE_NUMBER},
+        {"held", TEXT_TABLE_NUMBER},     {"deferred", TEXT_TABLE_NUMBER},
+        {"refused", TEXT_TABLE_NUMBER}};
+    struct text_table *table = NULL;
     if (sheet->scenario->tag_count < 2)
         return;
-    grid = grid_new(columns, sizeof columns / sizeof *columns);
+    table = text_table_new(columns, sizeof columns / sizeof *columns);
     for (size_t i = 1; i < sheet->scenario->tag_count; i++) {
         const struct sheet_sum *by = sheet->tags[i].by;
-        grid_add(grid, sheet->scenario->tags[i]);
-        add_count(grid, by[ACTION_ACCEPT].messages + by[ACTION_QUARANTINE].messages +
-                            by[ACTION_DEFER].messages + by[ACTION_REJECT].messages);
-        add_count(grid, by[ACTION_ACCEPT].messages);
-        add_count(grid, by[ACTION_ACCEPT].copies);
-        add_count(grid, by[ACTION_QUARANTINE].messages);
-        add_count(grid, by[ACTION_DEFER].messages);
-        add_count(grid, by[ACTION_REJECT].messages);
+        text_table_add(table, sheet->scenario->tags[i]);
+        add_count(table, by[ACTION_ACCEPT].messages + by[ACTION_QUARANTINE].messages +
+                             by[ACTION_DEFER].messages + by[ACTION_REJECT].messages);
+        add_count(table, by[ACTION_ACCEPT].messages);
+        add_count(table, by[ACTION_ACCEPT].copies);
+        add_count(table, by[ACTION_QUARANTINE].messages);
+        add_count(table, by[ACTION_DEFER].messages);
+        add_count(table, by[ACTION_REJECT].messages);
     }
     (void)fputc('\n', stdout);
-    grid_print(grid, 0);
+    text_table_print(table, 0);
 }
 
 static void print_closed(const struct sheet *sheet)
@@ -248,24 +251,24 @@ static void print_closed(const struct sheet *sheet)
 
 static void print_checks(const struct sheet *sheet)
 {
-    static const struct grid_column columns[] = {{"", GRID_TEXT},
-                                                 {"expected", GRID_KEY},
-                                                 {"is", GRID_NUMBER},
-                                                 {"bound", GRID_NUMBER}};
+    static const struct text_table_column columns[] = {{"", TEXT_TABLE_TEXT},
+                                                       {"expected", TEXT_TABLE_KEY},
+                                                       {"is", TEXT_TABLE_NUMBER},
+                                                       {"bound", TEXT_TABLE_NUMBER}};
     const struct scenario *scenario = sheet->scenario;
-    struct grid *grid = NULL;
+    struct text_table *table = NULL;
     if (scenario->expectation_count == 0)
         return;
-    grid = grid_new(columns, 4);
+    table = text_table_new(columns, 4);
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         const struct sheet_check *check = &sheet->checks[i];
-        grid_add(grid, check->met ? "met" : "NOT MET");
-        grid_add(grid, scenario->expectations[i].text);
-        add_count(grid, check->found);
-        add_count(grid, check->bound);
+        text_table_add(table, check->met ? "met" : "NOT MET");
+        text_table_add(table, scenario->expectations[i].text);
+        add_count(table, check->found);
+        add_count(table, check->bound);
     }
     (void)fputc('\n', stdout);
-    grid_print(grid, 0);
+    text_table_print(table, 0);
 }
 
 static void print_head(const struct sheet *sheet, const char *configuration)

@@ -379,7 +379,7 @@ START_TEST(documents_keep_the_deadline)
 }
 END_TEST
 
-/* Answers to a call that are not of its shape. */
+/* Answers to a call that are not of its view. */
 static const struct {
     const char *answer;
     char call; /* change, get, list, count */

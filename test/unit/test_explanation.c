@@ -166,7 +166,7 @@ static long long number_in(const json_t *json, const char *name)
     return json_integer_value(json_object_get(json, name));
 }
 
-START_TEST(explanation_json_has_its_shape)
+START_TEST(explanation_json_has_its_api_view)
 {
     add("five+t@own.example");
     add("p@too.example");
@@ -369,7 +369,7 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, end);
     tcase_add_test(cases, explanation_says_why_for_each_rule);
     tcase_add_test(cases, explanation_of_sendmails_own_mail_is_local);
-    tcase_add_test(cases, explanation_json_has_its_shape);
+    tcase_add_test(cases, explanation_json_has_its_api_view);
     tcase_add_test(cases, explanation_of_what_no_rule_is_asked);
     tcase_add_test(cases, explanation_without_a_sender_is_of_the_login);
     tcase_add_test(cases, explanation_in_monitor_mode_accepts);

@@ -1,15 +1,15 @@
 /* The documents of the control API, as doc/control-api.md has them: what else a record
  * holds is the ledger's own. */
-#ifndef CONTROL_SHAPE_H
-#define CONTROL_SHAPE_H
+#ifndef CONTROL_API_VIEW_H
+#define CONTROL_API_VIEW_H
 
 #include <jansson.h>
 
 /* A record with the documented fields alone; the caller owns it. NULL without memory. */
-json_t *shape_hold(const json_t *record);
-json_t *shape_incident(const json_t *record);
+json_t *api_view_hold(const json_t *record);
+json_t *api_view_incident(const json_t *record);
 
 /* The same for each of an array. */
-json_t *shape_all(const json_t *records, json_t *(*shape)(const json_t *record));
+json_t *api_view_all(const json_t *records, json_t *(*view)(const json_t *record));
 
 #endif

@@ -1,5 +1,5 @@
 /* One table of options for all verbs, of which each takes its own. */
-#include "cli/dialogue.h"
+#include "cli/control_client.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,44 +15,44 @@ static const struct {
     struct option option;
 } options[] = {
     {0, {"purpose", required_argument, NULL, OPTION_PURPOSE}},
-    {DIALOGUE_INCIDENT, {"incident", required_argument, NULL, OPTION_FIRST + 0}},
-    {DIALOGUE_ALL, {"all", no_argument, NULL, OPTION_FIRST + 1}},
-    {DIALOGUE_FOR, {"for", required_argument, NULL, OPTION_FIRST + 2}},
-    {DIALOGUE_ACTION, {"action", required_argument, NULL, OPTION_FIRST + 3}},
-    {DIALOGUE_REASON, {"reason", required_argument, NULL, OPTION_FIRST + 4}},
-    {DIALOGUE_PULL_BACK, {"pull-back", no_argument, NULL, OPTION_FIRST + 5}},
-    {DIALOGUE_SINCE, {"since", required_argument, NULL, OPTION_FIRST + 6}},
+    {CONTROL_CLIENT_INCIDENT, {"incident", required_argument, NULL, OPTION_FIRST + 0}},
+    {CONTROL_CLIENT_ALL, {"all", no_argument, NULL, OPTION_FIRST + 1}},
+    {CONTROL_CLIENT_FOR, {"for", required_argument, NULL, OPTION_FIRST + 2}},
+    {CONTROL_CLIENT_ACTION, {"action", required_argument, NULL, OPTION_FIRST + 3}},
+    {CONTROL_CLIENT_REASON, {"reason", required_argument, NULL, OPTION_FIRST + 4}},
+    {CONTROL_CLIENT_PULL_BACK, {"pull-back", no_argument, NULL, OPTION_FIRST + 5}},
+    {CONTROL_CLIENT_SINCE, {"since", required_argument, NULL, OPTION_FIRST + 6}},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
 static enum status take(void *context, int val, const char *argument)
 {
-    struct dialogue *dialogue = context;
+    struct control_client *client = context;
     switch (val) {
     case OPTION_PURPOSE:
-        dialogue->purpose = argument;
+        client->purpose = argument;
         break;
     case OPTION_FIRST + 0:
-        dialogue->incident = argument;
+        client->incident = argument;
         break;
     case OPTION_FIRST + 1:
-        dialogue->all = true;
+        client->all = true;
         break;
     case OPTION_FIRST + 2:
-        dialogue->duration = argument;
+        client->duration = argument;
         break;
     case OPTION_FIRST + 3:
-        dialogue->action = argument;
+        client->action = argument;
         break;
     case OPTION_FIRST + 4:
-        dialogue->reason = argument;
+        client->reason = argument;
         break;
     case OPTION_FIRST + 5:
-        dialogue->pull_back = true;
+        client->pull_back = true;
         break;
     case OPTION_FIRST + 6:
-        dialogue->since = argument;
+        client->since = argument;
         break;
     default:
         return STATUS_INVALID;
@@ -67,73 +67,72 @@ static enum status refuse(const char *text)
 }
 
 /* What can be wrong without anybody being asked. */
-static enum status check(const struct dialogue *dialogue)
+static enum status check(const struct control_client *client)
 {
     static const char *const actions[] = {"defer", "reject", "quarantine"};
     struct error error = {0};
     int64_t ms;
-    const char *since = dialogue->since;
+    const char *since = client->since;
     bool instant =
         since != NULL && since[0] != '\0' && since[strspn(since, "0123456789")] == '\0';
-    bool known = dialogue->action == NULL;
-    if (dialogue->duration != NULL &&
-        (duration_parse(dialogue->duration, &ms, &error) != STATUS_OK || ms <= 0))
+    bool known = client->action == NULL;
+    if (client->duration != NULL &&
+        (duration_parse(client->duration, &ms, &error) != STATUS_OK || ms <= 0))
         return refuse("--for wants a duration, as in 4h");
     if (since != NULL && !instant && duration_parse(since, &ms, &error) != STATUS_OK)
         return refuse("--since wants a duration, as in 2h");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        known = known || strcmp(dialogue->action, actions[i]) == 0;
+        known = known || strcmp(client->action, actions[i]) == 0;
     return known ? STATUS_OK : refuse("--action wants defer, reject or quarantine");
 }
 
-enum status dialogue_parse(struct dialogue *dialogue, int argc, char **argv,
-                           unsigned takes)
+enum status control_client_parse(struct control_client *client, int argc, char **argv,
+                                 unsigned takes)
 {
     struct option list[OPTION_COUNT + 1] = {0};
     size_t count = 0;
-    *dialogue = (struct dialogue){0};
+    *client = (struct control_client){0};
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (options[i].take == 0 || (options[i].take & takes) != 0)
             list[count++] = options[i].option;
     }
-    const struct arguments_extra extra = {
-        .list = list, .take = take, .context = dialogue};
-    enum status status = arguments_parse(argc, argv, &extra, &dialogue->arguments);
-    return status == STATUS_OK ? check(dialogue) : status;
+    const struct arguments_extra extra = {.list = list, .take = take, .context = client};
+    enum status status = arguments_parse(argc, argv, &extra, &client->arguments);
+    return status == STATUS_OK ? check(client) : status;
 }
 
-const char *dialogue_word(const struct dialogue *dialogue, int index)
+const char *control_client_word(const struct control_client *client, int index)
 {
-    if (index >= dialogue->arguments.word_count)
+    if (index >= client->arguments.word_count)
         return NULL;
-    return dialogue->arguments.words[index];
+    return client->arguments.words[index];
 }
 
-bool dialogue_open(struct dialogue *dialogue)
+bool control_client_open(struct control_client *client)
 {
     struct problems problems = {0};
-    char *socket = remote_socket(&dialogue->arguments, &problems);
+    char *socket = remote_socket(&client->arguments, &problems);
     if (socket == NULL) {
         output_problems(&problems);
         output_complaint("the control socket is not known; --socket PATH names it");
     } else {
-        dialogue->remote = remote_new(socket);
-        if (dialogue->remote == NULL)
+        client->remote = remote_new(socket);
+        if (client->remote == NULL)
             output_complaint("out of memory");
     }
     problems_clear(&problems);
     free(socket);
-    return dialogue->remote != NULL;
+    return client->remote != NULL;
 }
 
-void dialogue_close(struct dialogue *dialogue)
+void control_client_close(struct control_client *client)
 {
-    remote_free(dialogue->remote);
-    dialogue->remote = NULL;
+    remote_free(client->remote);
+    client->remote = NULL;
 }
 
-json_t *dialogue_ask(struct dialogue *dialogue, const char *method, const char *path,
-                     const char *id, const json_t *body)
+json_t *control_client_ask(struct control_client *client, const char *method,
+                           const char *path, const char *id, const json_t *body)
 {
     struct text full = {0};
     const char *place = strstr(path, "%s");
@@ -146,23 +145,23 @@ json_t *dialogue_ask(struct dialogue *dialogue, const char *method, const char *
     }
     const struct remote_call call = {.method = method,
                                      .path = text_string(&full),
-                                     .purpose = dialogue->purpose,
+                                     .purpose = client->purpose,
                                      .body = body};
     json_t *answer = NULL;
     if (full.failed)
         output_complaint("out of memory");
     else
-        answer = remote_do(dialogue->remote, &call);
+        answer = remote_do(client->remote, &call);
     text_clear(&full);
     return answer;
 }
 
-int dialogue_show(const struct dialogue *dialogue, json_t *answer,
-                  void (*show)(const json_t *answer))
+int control_client_show(const struct control_client *client, json_t *answer,
+                        void (*show)(const json_t *answer))
 {
     if (answer == NULL)
         return EXIT_FAILED;
-    if (dialogue->arguments.json)
+    if (client->arguments.json)
         return json_output_print(answer) ? EXIT_DONE : EXIT_FAILED;
     show(answer);
     json_decref(answer);

@@ -1,5 +1,5 @@
 /* Lists of names, in the order in which they are shown. */
-#include "control/shape.h"
+#include "control/api_view.h"
 
 #include <stddef.h>
 
@@ -53,24 +53,24 @@ static json_t *take(const json_t *record, const char *const *fields)
     return out;
 }
 
-json_t *shape_hold(const json_t *record)
+json_t *api_view_hold(const json_t *record)
 {
     return take(record, hold_fields);
 }
 
-json_t *shape_incident(const json_t *record)
+json_t *api_view_incident(const json_t *record)
 {
     return take(record, incident_fields);
 }
 
-json_t *shape_all(const json_t *records, json_t *(*shape)(const json_t *record))
+json_t *api_view_all(const json_t *records, json_t *(*view)(const json_t *record))
 {
     size_t i;
     const json_t *record;
     json_t *out = json_array();
     json_array_foreach(records, i, record)
     {
-        if (out != NULL && json_array_append_new(out, shape(record)) != 0) {
+        if (out != NULL && json_array_append_new(out, view(record)) != 0) {
             json_decref(out);
             out = NULL;
         }
