@@ -82,7 +82,7 @@ static void take_verdict(const struct view *view, const struct verdict *verdict,
     }
     decision->action = told.action;
     decision->verdict = verdict_name(&told);
-    decision->keep_marks = view->policy->monitor || verdict->cause == CAUSE_RELAY;
+    decision->keep_hold_headers = view->policy->monitor || verdict->cause == CAUSE_RELAY;
     reply_make(&told, has_incident ? decision->incident : NULL, &decision->reply);
 }
 
@@ -217,7 +217,8 @@ static bool is_notice(const struct engine *engine, const struct facts *facts,
 
 static bool is_forged(const struct view *view, const struct message_context *context)
 {
-    return !view->facts->relay && !view->notice && context->marks > JUDGE_OWN_FIELDS_MAX;
+    return !view->facts->relay && !view->notice &&
+           context->hold_headers > JUDGE_OWN_FIELDS_MAX;
 }
 
 void decide_message(struct engine *engine, const struct envelope *envelope,
@@ -246,7 +247,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     struct verdict verdict;
     if (is_forged(&view, context)) {
         out->failure = NULL;
-        verdict = judge_forged(context->marks);
+        verdict = judge_forged(context->hold_headers);
     } else if (out->failure == NULL) {
         verdict = walk(engine, &view, deadline_us, out, &plan);
     } else {

@@ -37,7 +37,7 @@ struct message_context {
     const char *failure;  /* why it could not be collected; NULL: it could */
     const char *queue_id; /* NULL when it is not known */
     const char *token;    /* the value of its X-Mailbrake-Notice; NULL for none */
-    int marks;            /* its X-Mailbrake fields */
+    int hold_headers;     /* its X-Mailbrake fields */
     int minute_of_week;   /* local time */
     int64_t now_ms;       /* wall time */
 };
@@ -54,9 +54,9 @@ struct decision {
     bool hashed;
     char hold[DIGEST_ID_SIZE];     /* the id of its hold record; "" for none */
     char incident[DIGEST_ID_SIZE]; /* "" or "-" for none */
-    char tell[DIGEST_ID_SIZE];     /* of its mark */
+    char tell[DIGEST_ID_SIZE];     /* of its hold header */
     int64_t reach;
-    bool keep_marks; /* leave X-Mailbrake fields that came in */
+    bool keep_hold_headers; /* leave X-Mailbrake fields that came in */
     enum charge_source source;
     const char *failure; /* why we could not decide, static; NULL: we could */
 };

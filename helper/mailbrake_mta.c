@@ -183,13 +183,13 @@ static void add_result(enum status status, const char *failure, struct text *out
 /* What an order that only looks has found, in a line. */
 static void add_found(const struct mta_item *item, struct text *out)
 {
-    const char *marks = text_string(&item->message.marks);
-    const char *last = strrchr(marks, '\n');
+    const char *hold_headers = text_string(&item->message.hold_headers);
+    const char *last = strrchr(hold_headers, '\n');
     if (item->order->verb == MTA_ENVELOPE) {
         text_add_string(out, " ");
         mta_message_envelope(&item->message, out);
-    } else if (item->order->verb == MTA_HEADER && item->message.mark_count > 0) {
-        text_printf(out, " %s", last == NULL ? marks : last + 1);
+    } else if (item->order->verb == MTA_HEADER && item->message.hold_header_count > 0) {
+        text_printf(out, " %s", last == NULL ? hold_headers : last + 1);
     }
 }
 
@@ -212,8 +212,8 @@ static void log_result(const struct mta_peer *peer, const struct mta_order *orde
     log_field(&line, "order", order->name == NULL ? "-" : order->name);
     if (order->queue_id != NULL)
         log_field(&line, "qid", order->queue_id);
-    if (order->mark != NULL)
-        log_field(&line, "mark", order->mark);
+    if (order->hold_header != NULL)
+        log_field(&line, "mark", order->hold_header);
     log_field(&line, "result", result);
     if (status == STATUS_NOT_FOUND)
         log_field(&line, "why", why);
@@ -264,10 +264,10 @@ static void answer_batch(const struct mta_peer *peer, const struct work *work,
 static void answer_one(const struct mta_peer *peer, const struct mta_item *item,
                        struct text *reply)
 {
-    const struct text *marks = &item->message.marks;
+    const struct text *hold_headers = &item->message.hold_headers;
     bool ok = item->status == STATUS_OK;
-    if (ok && item->order->verb == MTA_HEADER && item->message.mark_count > 0)
-        text_printf(reply, "%s\n", text_string(marks));
+    if (ok && item->order->verb == MTA_HEADER && item->message.hold_header_count > 0)
+        text_printf(reply, "%s\n", text_string(hold_headers));
     if (ok && item->order->verb == MTA_ENVELOPE) {
         mta_message_envelope(&item->message, reply);
         text_add_string(reply, "\n");

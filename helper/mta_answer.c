@@ -41,14 +41,14 @@ static bool is_any_left(const struct mta_item *items, size_t count)
 /* ---- before ---- */
 
 /* NOT_FOUND when it is another message, IO when that can't be told. */
-static void check_mark(struct mta_item *item)
+static void check_hold_header(struct mta_item *item)
 {
     const struct mta_message *message = &item->message;
-    if (message->mark_count > 1)
+    if (message->hold_header_count > 1)
         fail(item, STATUS_IO, "the message bears more than one X-Mailbrake field");
-    else if (message->mark_count == 0 && message->held)
+    else if (message->hold_header_count == 0 && message->held)
         fail(item, STATUS_IO, "the message bears no X-Mailbrake field");
-    else if (!mta_message_bears(message, item->order->mark))
+    else if (!mta_message_bears(message, item->order->hold_header))
         fail(item, STATUS_NOT_FOUND, "it bears another mark");
 }
 
@@ -61,8 +61,8 @@ static void check_item(struct mta_item *item)
     else if (order->arrived != NULL &&
              strtoll(order->arrived, NULL, 10) != message->arrived_s)
         fail(item, STATUS_NOT_FOUND, "it came at another time");
-    else if (order->mark != NULL)
-        check_mark(item);
+    else if (order->hold_header != NULL)
+        check_hold_header(item);
     if (item->status == STATUS_OK && message->held == (order->verb == MTA_HOLD))
         item->status = error_set(
             &item->error, STATUS_IO, "the message is %s, it is in the %s queue",

@@ -1,4 +1,4 @@
-/* Of a message's header only X-Mailbrake is kept: the mark by which Mailbrake knows a
+/* Of a message's header only X-Mailbrake is kept: the header by which Mailbrake knows a
  * message again, whatever the MTA calls it. */
 #include "helper/mta_message.h"
 
@@ -10,28 +10,31 @@
 
 static const char field_name[] = "X-Mailbrake:";
 
-/* Adds to the last mark what a terminal can show. */
+/* Adds to the last header what a terminal can show. */
 static void add(struct mta_message *message, const char *value)
 {
-    struct text *marks = &message->marks;
-    const char *last =
-        marks->length == 0 ? NULL : memrchr(marks->data, '\n', marks->length);
-    size_t start = last == NULL ? 0 : (size_t)(last - marks->data) + 1;
-    for (; *value != '\0' && marks->length - start < MTA_MARK_BYTES; value++)
-        text_add(marks, *value < ' ' || *value > '~' ? "?" : value, 1);
+    struct text *hold_headers = &message->hold_headers;
+    const char *last = hold_headers->length == 0
+                           ? NULL
+                           : memrchr(hold_headers->data, '\n', hold_headers->length);
+    size_t start = last == NULL ? 0 : (size_t)(last - hold_headers->data) + 1;
+    for (; *value != '\0' && hold_headers->length - start < MTA_HOLD_HEADER_BYTES;
+         value++)
+        text_add(hold_headers, *value < ' ' || *value > '~' ? "?" : value, 1);
 }
 
 void mta_message_add_header(struct mta_message *message, const char *line)
 {
     bool folded = line[0] == ' ' || line[0] == '\t';
     size_t name = folded ? 0 : sizeof field_name - 1;
-    message->in_mark =
-        folded ? message->in_mark : strncasecmp(line, field_name, name) == 0;
-    if (!message->in_mark)
+    message->in_header =
+        folded ? message->in_header : strncasecmp(line, field_name, name) == 0;
+    if (!message->in_header)
         return;
-    if (!folded && ++message->mark_count > 1 && message->mark_count <= MTA_MARKS_MAX)
-        text_add_string(&message->marks, "\n");
-    if (message->mark_count > MTA_MARKS_MAX)
+    if (!folded && ++message->hold_header_count > 1 &&
+        message->hold_header_count <= MTA_HOLD_HEADERS_MAX)
+        text_add_string(&message->hold_headers, "\n");
+    if (message->hold_header_count > MTA_HOLD_HEADERS_MAX)
         return;
     const char *value = line + name + strspn(line + name, " \t");
     if (folded)
@@ -42,7 +45,7 @@ void mta_message_add_header(struct mta_message *message, const char *line)
 bool mta_message_bears(const struct mta_message *message, const char *hold_id)
 {
     size_t length = strlen(hold_id);
-    for (const char *word = text_string(&message->marks); *word != '\0';) {
+    for (const char *word = text_string(&message->hold_headers); *word != '\0';) {
         size_t end = strcspn(word, " \n");
         if (end == length + 3 && strncmp(word, "id=", 3) == 0 &&
             strncmp(word + 3, hold_id, length) == 0)
@@ -96,6 +99,6 @@ void mta_message_list(const struct mta_message *message, const char *queue_id,
 
 void mta_message_clear(struct mta_message *message)
 {
-    text_clear(&message->marks);
+    text_clear(&message->hold_headers);
     *message = (struct mta_message){0};
 }

@@ -11,8 +11,8 @@ enum {
     MTA_SENDER_SIZE = 1024, /* a longer one is cut, and equals no address then */
     MTA_LOGIN_SIZE = 512,
     MTA_CLIENT_SIZE = 64,
-    MTA_MARKS_MAX = 20,              /* X-Mailbrake fields kept; all are counted */
-    MTA_MARK_BYTES = 1000,           /* kept of each */
+    MTA_HOLD_HEADERS_MAX = 20,       /* X-Mailbrake fields kept; all are counted */
+    MTA_HOLD_HEADER_BYTES = 1000,    /* kept of each */
     MTA_LIST_MAX = 64 * 1024 * 1024, /* bytes */
 };
 
@@ -28,15 +28,15 @@ struct mta_message {
     json_int_t arrived_s;         /* since 1970 */
     json_int_t size_bytes;        /* only in lists, as recipients */
     json_int_t recipients;
-    int mark_count;
-    struct text marks; /* their values, unfolded and printable, one a line */
-    bool in_mark;
+    int hold_header_count;
+    struct text hold_headers; /* their values, unfolded and printable, one a line */
+    bool in_header;
 };
 
 /* The next line of the message's header, without its end. */
 void mta_message_add_header(struct mta_message *message, const char *line);
 
-/* Whether one of its marks says id=HOLD_ID. */
+/* Whether one of its headers says id=HOLD_ID. */
 bool mta_message_bears(const struct mta_message *message, const char *hold_id);
 
 /* Adds what is known of whom it came from, as JSON on one line: see envelope in

@@ -392,7 +392,7 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
         if (doubted || !is_read(&views[i]))
             status = look_alone(job, &views[i]);
         take_origin(&views[i].item->message);
-        if (status == STATUS_OK && views[i].item->message.marks.failed)
+        if (status == STATUS_OK && views[i].item->message.hold_headers.failed)
             status = error_set(job->error, STATUS_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < viewed; i++)

@@ -160,8 +160,8 @@ static enum status read_file(const struct mta_job *job, const char *path,
     }
     free(line);
     (void)fclose(in);
-    return out->marks.failed ? error_set(job->error, STATUS_NOMEM, "out of memory")
-                             : STATUS_OK;
+    return out->hold_headers.failed ? error_set(job->error, STATUS_NOMEM, "out of memory")
+                                    : STATUS_OK;
 }
 
 /* ---- list and look ---- */

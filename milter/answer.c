@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "quarantine/mark.h"
+#include "quarantine/hold_header.h"
 #include "store/store.h"
 
-static char mark_name[] = "X-Mailbrake";
+static char hold_header_name[] = "X-Mailbrake";
 
 /* Fields of ours that came in with the message would be taken for our own at a hold. */
-static bool remove_marks(SMFICTX *ctx, const struct session *session)
+static bool remove_hold_headers(SMFICTX *ctx, const struct session *session)
 {
-    for (int i = session->marks; i > 0; i--) {
-        if (smfi_chgheader(ctx, mark_name, i, NULL) != MI_SUCCESS)
+    for (int i = session->hold_headers; i > 0; i--) {
+        if (smfi_chgheader(ctx, hold_header_name, i, NULL) != MI_SUCCESS)
             return false;
     }
     return true;
@@ -22,17 +22,17 @@ static bool remove_marks(SMFICTX *ctx, const struct session *session)
 
 static bool hold(SMFICTX *ctx, const struct decision *decision)
 {
-    struct mark mark = {.reach = decision->reach};
-    char field[MARK_SIZE];
+    struct hold_header header = {.reach = decision->reach};
+    char field[HOLD_HEADER_SIZE];
     char reason[100]; /* Postfix cuts at 100 */
-    memcpy(mark.id, decision->hold, sizeof mark.id);
-    memcpy(mark.incident, decision->incident, sizeof mark.incident);
-    memcpy(mark.tell, decision->tell, sizeof mark.tell);
-    (void)snprintf(mark.rule, sizeof mark.rule, "%.64s", decision->rule);
-    mark_print(&mark, field);
+    memcpy(header.id, decision->hold, sizeof header.id);
+    memcpy(header.incident, decision->incident, sizeof header.incident);
+    memcpy(header.tell, decision->tell, sizeof header.tell);
+    (void)snprintf(header.rule, sizeof header.rule, "%.64s", decision->rule);
+    hold_header_print(&header, field);
     (void)snprintf(reason, sizeof reason, "mailbrake %.60s, reach %lld", decision->rule,
                    (long long)decision->reach);
-    return smfi_addheader(ctx, mark_name, field) == MI_SUCCESS &&
+    return smfi_addheader(ctx, hold_header_name, field) == MI_SUCCESS &&
            smfi_quarantine(ctx, reason) == MI_SUCCESS;
 }
 
@@ -77,13 +77,13 @@ sfsistat answer_apply(SMFICTX *ctx, const struct session *session,
     case ACTION_DEFER:
         return refuse(ctx, &decision->reply);
     case ACTION_QUARANTINE:
-        if (!remove_marks(ctx, session) || !hold(ctx, decision))
+        if (!remove_hold_headers(ctx, session) || !hold(ctx, decision))
             return fail(decision, "the MTA did not take the hold");
         return SMFIS_CONTINUE;
     case ACTION_ACCEPT:
         break;
     }
-    if (!decision->keep_marks && !remove_marks(ctx, session))
+    if (!decision->keep_hold_headers && !remove_hold_headers(ctx, session))
         return fail(decision, "the MTA did not take a change of the header");
     return SMFIS_CONTINUE;
 }

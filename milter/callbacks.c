@@ -167,7 +167,7 @@ static sfsistat on_eom(SMFICTX *ctx)
         .failure = session->failure,
         .queue_id = smfi_getsymval(ctx, queue_id),
         .token = session->token,
-        .marks = session->marks,
+        .hold_headers = session->hold_headers,
         .minute_of_week = clock_minute_of_week(now_ms),
         .now_ms = now_ms,
     };

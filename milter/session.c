@@ -36,7 +36,7 @@ void session_reset(struct session *session)
     session->token = NULL;
     session->recipient_count = 0;
     session->header_count = 0;
-    session->marks = 0;
+    session->hold_headers = 0;
     session->failure = NULL;
 }
 
@@ -129,7 +129,7 @@ void session_rcpt(struct session *session, char **arguments, const char *address
 void session_header(struct session *session, const char *name, const char *value)
 {
     if (strcasecmp(name, "X-Mailbrake") == 0)
-        session->marks++;
+        session->hold_headers++;
     if (strcasecmp(name, NOTICE_TOKEN_FIELD) == 0 && session->token == NULL)
         session->token = keep(session, value);
     if (!header_is_wanted(name))

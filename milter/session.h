@@ -29,7 +29,7 @@ struct session {
     size_t recipient_count, recipient_capacity;
     struct header *headers;
     size_t header_count, header_capacity;
-    int marks;           /* X-Mailbrake fields that came in with the message */
+    int hold_headers;    /* X-Mailbrake fields that came in with the message */
     const char *failure; /* why it can't be judged, static text; NULL: it can */
 };
 

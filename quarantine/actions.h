@@ -77,7 +77,7 @@ struct actions_sync {
     size_t in_queue;  /* messages on hold in the MTA's queue */
     size_t known;     /* of them with a record that says so */
     size_t restored;  /* of them without one, which they have now */
-    size_t foreign;   /* of them without a mark of ours: held by somebody else */
+    size_t foreign;   /* of them without a hold header of ours: held by somebody else */
     size_t failed;    /* of them that could not be looked at or recorded */
     size_t ended;     /* records whose message is not on hold any more */
     size_t spared;    /* such that were left alone: they may be another relay's */

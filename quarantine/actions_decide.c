@@ -61,8 +61,8 @@ struct deciding {
     bool away;   /* the store: it is waited for once, not for each record */
 };
 
-/* A message that bears our mark is asked for by it. What a brake pulled back got no mark,
- * since it was accepted already: that is asked for by when it came. */
+/* A message that bears our hold header is asked for by it. What a brake pulled back got
+ * no header, since it was accepted already: that is asked for by when it came. */
 static void make_check(struct decision *decision)
 {
     const json_t *hold = decision->hold;

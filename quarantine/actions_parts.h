@@ -46,7 +46,7 @@ enum status actions_say_store(struct error *error, enum status status);
 /* "released" for "releasing" and so on; NULL for a state that is none of these. */
 const char *actions_state_after(const char *during);
 
-/* It was accepted first and pulled back by a brake: its message bears no mark. */
+/* It was accepted first and pulled back by a brake: its message bears no hold header. */
 bool actions_is_pulled(const json_t *hold);
 
 /* As facts have a sender: canonical, and ours without its tag. False when it is none. */

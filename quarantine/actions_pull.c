@@ -1,5 +1,5 @@
-/* Pulling back what was accepted: the MTA puts it on hold, and what it bears no mark for
- * is written down in a file. */
+/* Pulling back what was accepted: the MTA puts it on hold, and what it bears no hold
+ * header for is written down in a file. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "policy/sender.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
-#include "quarantine/mark.h"
+#include "quarantine/hold_header.h"
 #include "quarantine/pulled.h"
 #include "quarantine/queue.h"
 #include "quarantine/record.h"
@@ -34,22 +34,23 @@ struct syncing {
     struct actions_sync *found;
 };
 
-/* The mark that is ours: the last one, since ours is added behind what came in. */
-static const char *last_line(char *marks)
+/* Our own hold header: the last one, since ours is added behind what came in. */
+static const char *last_line(char *hold_headers)
 {
-    size_t length = strlen(marks);
-    while (length > 0 && (marks[length - 1] == '\n' || marks[length - 1] == '\r'))
-        marks[--length] = '\0';
-    const char *newline = strrchr(marks, '\n');
-    return newline == NULL ? marks : newline + 1;
+    size_t length = strlen(hold_headers);
+    while (length > 0 &&
+           (hold_headers[length - 1] == '\n' || hold_headers[length - 1] == '\r'))
+        hold_headers[--length] = '\0';
+    const char *newline = strrchr(hold_headers, '\n');
+    return newline == NULL ? hold_headers : newline + 1;
 }
 
 /* The id of "id=... rule=..."; "" when there is none. */
-static void mark_id(const char *mark, char out[ID_SIZE])
+static void hold_header_id(const char *header, char out[ID_SIZE])
 {
-    const char *id = strstr(mark, "id=");
+    const char *id = strstr(header, "id=");
     out[0] = '\0';
-    if (id == NULL || (id != mark && id[-1] != ' '))
+    if (id == NULL || (id != header && id[-1] != ' '))
         return;
     id += 3;
     (void)snprintf(out, ID_SIZE, "%.*s", (int)strcspn(id, " \t"), id);
@@ -134,11 +135,11 @@ static bool was_pulled(const struct syncing *syncing, const struct queue_message
            pulled_find(&syncing->pulled, message->queue_id, message->arrived_ms) != NULL;
 }
 
-static enum status take_unmarked(struct syncing *syncing,
-                                 const struct queue_message *message)
+static enum status take_without_header(struct syncing *syncing,
+                                       const struct queue_message *message)
 {
-    char text[MARK_SIZE];
-    struct mark mark = {.rule = "brake"};
+    char text[HOLD_HEADER_SIZE];
+    struct hold_header header = {.rule = "brake"};
     const json_t *hold = find_pulled(syncing, message);
     const struct pulled_message *pulled =
         pulled_find(&syncing->pulled, message->queue_id, message->arrived_ms);
@@ -148,10 +149,10 @@ static enum status take_unmarked(struct syncing *syncing,
         syncing->found->foreign++;
         return STATUS_OK;
     }
-    memcpy(mark.id, pulled->id, sizeof mark.id);
-    memcpy(mark.incident, pulled->incident, sizeof mark.incident);
-    mark_print(&mark, text);
-    const struct stray stray = {.mark = text,
+    memcpy(header.id, pulled->id, sizeof header.id);
+    memcpy(header.incident, pulled->incident, sizeof header.incident);
+    hold_header_print(&header, text);
+    const struct stray stray = {.header = text,
                                 .queue_id = message->queue_id,
                                 .sender = message->sender,
                                 .arrived_ms = message->arrived_ms,
@@ -167,26 +168,26 @@ static bool is_on_hold(const struct syncing *syncing, const json_t *hold)
     return message != NULL && message->held;
 }
 
-static enum status take_marked(struct syncing *syncing, const char *mark,
-                               const struct queue_message *message)
+static enum status take_with_header(struct syncing *syncing, const char *header,
+                                    const struct queue_message *message)
 {
     char id[ID_SIZE];
     struct address sender;
-    mark_id(mark, id);
+    hold_header_id(header, id);
     json_t *hold = json_object_get(syncing->by_id, id);
     bool ours = hold != NULL && is_ours(syncing, hold);
     bool same = ours && is_record_of(hold, message);
-    /* What was released with its mark may have been pulled back since. */
+    /* What was released with its hold header may have been pulled back since. */
     if ((!same || is_over(hold)) && was_pulled(syncing, message))
-        return take_unmarked(syncing, message);
+        return take_without_header(syncing, message);
     if (same)
         return take_recorded(syncing, hold);
-    if (ours && is_on_hold(syncing, hold)) { /* a copy of the mark */
+    if (ours && is_on_hold(syncing, hold)) { /* a copy of the hold header */
         syncing->found->foreign++;
         return STATUS_OK;
     }
     bool sound = actions_canonical(syncing->settings, message->sender, &sender);
-    const struct stray stray = {.mark = mark,
+    const struct stray stray = {.header = header,
                                 .queue_id = message->queue_id,
                                 .sender = sound ? sender.text : message->sender,
                                 .arrived_ms = message->arrived_ms};
@@ -224,9 +225,9 @@ static enum status take_message(struct syncing *syncing,
         return STATUS_OK; /* decided meanwhile */
     syncing->found->in_queue++;
     if (status == STATUS_OK) {
-        const char *mark = last_line(look->value);
-        status = mark[0] == '\0' ? take_unmarked(syncing, message)
-                                 : take_marked(syncing, mark, message);
+        const char *header = last_line(look->value);
+        status = header[0] == '\0' ? take_without_header(syncing, message)
+                                   : take_with_header(syncing, header, message);
     }
     if (look->status == STATUS_OK && status == STATUS_UNAVAILABLE)
         return error_set(error, status, "the store does not answer");

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "quarantine/hold_header.h"
 #include "quarantine/ledger_parts.h"
-#include "quarantine/mark.h"
 
 /* Of refused and deferred mail; past them a key's part goes to its rule's
  * PENDING_COUNTS_MANY, so that senders that nobody has seen before can't fill the store.
@@ -489,7 +489,8 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
                                                 share_of(settings),
                                        .proven = event->proven};
     if (event->tell && !event->pulled)
-        mark_seal(&ledger->key, out->id, event->identity, event->sender, out->tell);
+        hold_header_sign(&ledger->key, out->id, event->identity, event->sender,
+                         out->tell);
     pending_counts_format_id(&ledger->key, event->fingerprint, event->subject,
                              holding.open_id);
     if (was_full(&holding)) {

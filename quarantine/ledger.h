@@ -33,17 +33,17 @@ struct hold {
     enum hold_result result;
     char id[DIGEST_ID_SIZE];
     char incident[DIGEST_ID_SIZE]; /* "-" when there is none */
-    char tell[DIGEST_ID_SIZE];     /* for its mark */
+    char tell[DIGEST_ID_SIZE];     /* for its hold header */
 };
 
 /* A message on hold of which there may be no record. Strings borrowed. */
 struct stray {
-    const char *mark; /* the value of its X-Mailbrake field */
+    const char *header; /* the value of its X-Mailbrake field */
     const char *queue_id;
     const char *sender; /* canonical, as events have it */
     int64_t arrived_ms;
-    bool pulled; /* it bears no mark: this is the one that it would have, and sender is as
-                    the queue has it */
+    bool pulled; /* it bears no hold header: this is the one that it would have, and
+                    sender is as the queue has it */
 };
 
 /* host: this relay's name, copied. key hashes subjects. store is borrowed. NULL without
@@ -100,8 +100,8 @@ enum status ledger_find_incident(struct ledger *ledger, const char *id,
 enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
                         const char *to, int64_t deadline_us) MUST_CHECK;
 
-/* Enters a hold that only the queue knows of (quarantine sync). INVALID when the mark is
- * none of ours. One that is recorded as over, or under another queue id, becomes this
+/* Enters a hold that only the queue knows of (quarantine sync). INVALID when the header
+ * is none of ours. One that is recorded as over, or under another queue id, becomes this
  * message, held; but not when it was released, refused or deleted within the last minute,
  * for then the queue was listed before that. */
 enum status ledger_restore(struct ledger *ledger, const struct stray *stray,

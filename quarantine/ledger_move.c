@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "policy/message.h"
+#include "quarantine/hold_header.h"
 #include "quarantine/ledger_parts.h"
-#include "quarantine/mark.h"
 
 /* How old the list of the queue may be that ledger_restore is told from. */
 enum { RESTORE_LATE_MS = 60000 };
@@ -167,7 +167,7 @@ enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
 struct restoring {
     struct ledger *ledger;
     const struct stray *stray;
-    struct mark mark;
+    struct hold_header header;
     char identity[SUBJECT_SIZE];
     struct party party; /* the client is not known any more */
     bool tell;
@@ -208,9 +208,9 @@ static enum status revive(const struct restoring *restoring, struct ledger_docum
 static enum status grow_incident(const struct restoring *restoring,
                                  struct ledger_document *incident)
 {
-    const struct mark *mark = &restoring->mark;
+    const struct hold_header *header = &restoring->header;
     const struct stray *stray = restoring->stray;
-    const struct stop stop = {.rule = mark->rule,
+    const struct stop stop = {.rule = header->rule,
                               .fingerprint = "",
                               .subject = stray->pulled ? restoring->identity : "",
                               .identity = restoring->identity,
@@ -224,15 +224,15 @@ static enum status grow_incident(const struct restoring *restoring,
                               .reach = restoring->reach,
                               .first_ms = stray->arrived_ms,
                               .last_ms = stray->arrived_ms};
-    enum status status = ledger_read_incident(restoring->ledger, mark->incident,
+    enum status status = ledger_read_incident(restoring->ledger, header->incident,
                                               restoring->deadline_us, incident);
     if (status == STATUS_OK)
         return record_grow(incident->record, &stop) ? STATUS_OK : STATUS_NOMEM;
     if (status != STATUS_NOT_FOUND)
         return status;
     *incident = (struct ledger_document){.collection = COLLECTION_INCIDENTS};
-    (void)snprintf(incident->id, sizeof incident->id, "%s", mark->incident);
-    incident->record = record_new_incident(mark->incident, &stop);
+    (void)snprintf(incident->id, sizeof incident->id, "%s", header->incident);
+    incident->record = record_new_incident(header->incident, &stop);
     if (incident->record == NULL ||
         json_object_set_new(incident->record, "open", json_false()) != 0)
         return STATUS_NOMEM;
@@ -243,9 +243,9 @@ static json_t *make_hold(const struct restoring *restoring,
                          const struct ledger_document *incident)
 {
     bool open = incident->record != NULL && incident->collection == COLLECTION_OPEN;
-    const struct record_hold fields = {.id = restoring->mark.id,
-                                       .incident = restoring->mark.incident,
-                                       .rule = restoring->mark.rule,
+    const struct record_hold fields = {.id = restoring->header.id,
+                                       .incident = restoring->header.incident,
+                                       .rule = restoring->header.rule,
                                        .identity = restoring->identity,
                                        .sender = restoring->stray->sender,
                                        .party = &restoring->party,
@@ -266,8 +266,8 @@ static enum status enter(const struct restoring *restoring)
     struct ledger_document incident = {0};
     struct ledger_document hold = {.collection = COLLECTION_HOLDS};
     enum status status = STATUS_OK;
-    (void)snprintf(hold.id, sizeof hold.id, "%s", restoring->mark.id);
-    if (strcmp(restoring->mark.incident, "-") != 0)
+    (void)snprintf(hold.id, sizeof hold.id, "%s", restoring->header.id);
+    if (strcmp(restoring->header.incident, "-") != 0)
         status = grow_incident(restoring, &incident);
     if (status == STATUS_OK) {
         hold.record = make_hold(restoring, &incident);
@@ -280,14 +280,14 @@ static enum status enter(const struct restoring *restoring)
     return status;
 }
 
-/* What the mark does not say is nobody's word: the sender may be forged. */
+/* Do not trust the sender unless the hold header vouches for it. */
 static void take_sender(struct restoring *restoring)
 {
     const struct stray *stray = restoring->stray;
     if (!stray->pulled)
-        restoring->tell =
-            mark_tells(&restoring->ledger->key, &restoring->mark, stray->sender,
-                       restoring->identity, sizeof restoring->identity);
+        restoring->tell = hold_header_vouches(&restoring->ledger->key, &restoring->header,
+                                              stray->sender, restoring->identity,
+                                              sizeof restoring->identity);
     if (!restoring->tell)
         (void)snprintf(restoring->identity, sizeof restoring->identity, "%s%s",
                        stray->sender[0] == '\0' ? "-" : "sender:", stray->sender);
@@ -300,16 +300,16 @@ enum status ledger_restore(struct ledger *ledger, const struct stray *stray,
 {
     struct restoring restoring = {
         .ledger = ledger, .stray = stray, .deadline_us = deadline_us};
-    enum status status = mark_parse(stray->mark, &restoring.mark);
+    enum status status = hold_header_parse(stray->header, &restoring.hold_header);
     if (status != STATUS_OK)
         return status;
-    restoring.reach = stray->pulled ? EVENT_REACH_UNKNOWN : restoring.mark.reach;
+    restoring.reach = stray->pulled ? EVENT_REACH_UNKNOWN : restoring.hold_header.reach;
     take_sender(&restoring);
     do {
         struct ledger_document hold = {0};
         if (clock_left_ms(deadline_us) == 0)
             return STATUS_UNAVAILABLE;
-        status = ledger_read_hold(ledger, restoring.mark.id, deadline_us, &hold);
+        status = ledger_read_hold(ledger, restoring.hold_header.id, deadline_us, &hold);
         if (status == STATUS_OK)
             status = revive(&restoring, &hold);
         else if (status == STATUS_NOT_FOUND)

@@ -1,5 +1,5 @@
 /* Writing down what was held while the store was away. The incident has its id already:
- * it stands in the messages' marks, and in the replies to those that were refused. */
+ * it stands in the messages' headers, and in the replies to those that were refused. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

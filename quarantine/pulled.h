@@ -1,5 +1,5 @@
-/* Which messages of the queue a brake pulled back. They bear no mark, so without this
- * file, beside the state file, nobody knew them if the store lost its records. */
+/* Which messages of the queue a brake pulled back. They bear no hold header, so without
+ * this file, beside the state file, nobody knew them if the store lost its records. */
 #ifndef QUARANTINE_PULLED_H
 #define QUARANTINE_PULLED_H
 

@@ -51,7 +51,8 @@ struct record_hold {
     const struct charge *charges; /* those with a surge are kept */
     size_t charge_count;
     int64_t reach, held_ms; /* reach below 0: unknown */
-    int64_t arrived_s;      /* of a pulled one: it tells its message, which has no mark */
+    int64_t
+        arrived_s; /* of a pulled one: it tells its message, which has no hold header */
     bool tell, restored, pulled;
 };
 

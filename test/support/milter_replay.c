@@ -205,7 +205,7 @@ static enum status send_content(struct link *link, const struct envelope *envelo
 static void describe_told(const struct mta *mta, const struct mta_reply *reply,
                           char out[200])
 {
-    const char *mark = strstr(reply->text, "[mailbrake ");
+    const char *hold_header = strstr(reply->text, "[mailbrake ");
     const char *fate = reply->text[0] == '5' ? "refused" : "deferred";
     for (size_t i = 0; i < mta_change_count(mta); i++) {
         const struct mta_change *change = mta_change_at(mta, i);
@@ -223,8 +223,9 @@ static void describe_told(const struct mta *mta, const struct mta_reply *reply,
                            : mta_kind_name(reply->kind));
         return;
     }
-    mark = mark == NULL ? "" : mark + strlen("[mailbrake ");
-    (void)snprintf(out, 200, "%s %.*s", fate, (int)strcspn(mark, " ]"), mark);
+    hold_header = hold_header == NULL ? "" : hold_header + strlen("[mailbrake ");
+    (void)snprintf(out, 200, "%s %.*s", fate, (int)strcspn(hold_header, " ]"),
+                   hold_header);
 }
 
 static void describe_judged(const struct replayed *replayed, char out[200])

@@ -23,7 +23,7 @@
 enum { QUEUE_SIZE = 32 };
 
 struct mail {
-    char id[24], queue[16], sender[64], mark[200];
+    char id[24], queue[16], sender[64], header[200];
     char login[64], client[64];
 };
 
@@ -64,7 +64,7 @@ static inline bool is_wanted(const struct mail *mail, const char *wanted)
     if (strncmp(wanted, "sender=", 7) == 0)
         return strcmp(wanted + 7, mail->sender) == 0;
     (void)snprintf(id, sizeof id, "id=%s ", wanted + 5);
-    return strstr(mail->mark, id) != NULL;
+    return strstr(mail->header, id) != NULL;
 }
 
 static inline void list_queue(FILE *out)
@@ -104,10 +104,10 @@ static inline void look(const char *verb, const struct mail *mail, FILE *out)
 {
     if (mail == NULL)
         (void)fputs("missing\n", out);
-    else if (strncmp(mail->mark, "error ", 6) == 0)
-        (void)fprintf(out, "%s\n", mail->mark);
+    else if (strncmp(mail->header, "error ", 6) == 0)
+        (void)fprintf(out, "%s\n", mail->header);
     else if (strcmp(verb, "header") == 0)
-        (void)fprintf(out, "ok%s%s\n", mail->mark[0] ? " " : "", mail->mark);
+        (void)fprintf(out, "ok%s%s\n", mail->header[0] ? " " : "", mail->header);
     else
         (void)fprintf(out,
                       "ok {\"sender\": \"%s\", \"arrival_time\": %d, \"login\": \"%s\", "
@@ -231,10 +231,10 @@ static inline void move_mail(size_t i, const char *where)
     put_mail(i, &mail);
 }
 
-static inline void mark_mail(size_t i, const char *mark)
+static inline void hold_header_mail(size_t i, const char *header)
 {
     struct mail mail = get_mail(i);
-    (void)snprintf(mail.mark, sizeof mail.mark, "%s", mark);
+    (void)snprintf(mail.hold_header, sizeof mail.hold_header, "%s", header);
     put_mail(i, &mail);
 }
 
@@ -324,8 +324,8 @@ static inline struct hold hold_mail(const char *queue_id, const char *sender, bo
     (void)snprintf(mail.id, sizeof mail.id, "%s", queue_id);
     (void)snprintf(mail.queue, sizeof mail.queue, "hold");
     (void)snprintf(mail.sender, sizeof mail.sender, "%s", sender);
-    (void)snprintf(mail.mark, sizeof mail.mark, "id=%s rule=many incident=%s reach=300",
-                   hold.id, hold.incident);
+    (void)snprintf(mail.hold_header, sizeof mail.hold_header,
+                   "id=%s rule=many incident=%s reach=300", hold.id, hold.incident);
     put_mail(queued, &mail);
     return hold;
 }

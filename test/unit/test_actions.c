@@ -73,7 +73,7 @@ END_TEST
 START_TEST(actions_never_touch_a_reused_queue_id)
 {
     struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
-    mark_mail(0, "id=ffffffffffffffff rule=r incident=- reach=1");
+    hold_header_mail(0, "id=ffffffffffffffff rule=r incident=- reach=1");
     ck_assert_int_eq(decide(ACTIONS_DELETE, hold.id), STATUS_INVALID);
     expect_words("another message");
     ck_assert_str_eq(get_mail(0).queue, "hold");
@@ -107,7 +107,7 @@ START_TEST(actions_foresee_a_release)
     ck_assert(possible);
     ck_assert_ptr_nonnull(strstr(text_string(&words), "to 300 mailboxes"));
     text_reset(&words);
-    mark_mail(0, "id=ffffffffffffffff rule=r incident=- reach=1");
+    hold_header_mail(0, "id=ffffffffffffffff rule=r incident=- reach=1");
     ck_assert_int_eq(actions_foresee(actions, &settings, hold, &possible, &words),
                      STATUS_OK);
     ck_assert(!possible);
@@ -193,7 +193,7 @@ START_TEST(actions_do_many_at_once_each_for_itself)
     struct hold holds[MANY];
     hold_many(holds);
     move_mail(1, "");
-    mark_mail(4, "id=ffffffffffffffff rule=r incident=- reach=1");
+    hold_header_mail(4, "id=ffffffffffffffff rule=r incident=- reach=1");
     decide_many(ACTIONS_RELEASE, holds);
     ck_assert_int_eq(batches, 1);
     for (size_t i = 0; i < MANY; i++) {

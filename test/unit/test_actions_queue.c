@@ -26,7 +26,8 @@ START_TEST(sync_knows_restores_and_ends)
     move_mail(1, "");
     move_mail(2, "deferred");
     add_mail("ABCDED", "hold", "b@own.example");
-    mark_mail(3, "id=0011223344556677 rule=many incident=8899aabbccddeeff reach=7");
+    hold_header_mail(3,
+                     "id=0011223344556677 rule=many incident=8899aabbccddeeff reach=7");
     add_mail("ABCDEE", "hold", "c@own.example"); /* by somebody else */
     add_mail("ABCDEF", "active", "d@own.example");
     struct actions_sync found = sync_now();
@@ -220,13 +221,13 @@ START_TEST(sync_knows_a_released_message_that_was_pulled_back)
 }
 END_TEST
 
-/* Where marks that came in are kept: in monitor mode, and from our relays. */
-START_TEST(sync_lets_no_copy_of_a_mark_take_a_record)
+/* Where headers that came in are kept: in monitor mode, and from our relays. */
+START_TEST(sync_lets_no_copy_of_a_hold_header_take_a_record)
 {
     struct hold victim = hold_mail("ABCDEB", "a@own.example", true);
     for (size_t i = 1; i < 3; i++) {
         add_mail(i == 1 ? "ABCDEA" : "ABCDEC", "hold", "b@own.example");
-        mark_mail(i, get_mail(0).mark);
+        hold_header_mail(i, get_mail(0).hold_header);
     }
     for (int i = 0; i < 2; i++) {
         struct actions_sync found = sync_now();
@@ -265,7 +266,7 @@ START_TEST(sync_names_what_it_could_not_look_at)
 {
     struct hold known = hold_mail("ABCDEA", "a@own.example", true);
     add_mail("ABCDEB", "hold", "b@own.example");
-    mark_mail(1, "error postcat: fatal");
+    hold_header_mail(1, "error postcat: fatal");
     add_mail("not-an-id", "hold", "b@own.example");
     struct actions_sync found = sync_now();
     ck_assert_uint_eq(found.in_queue, 3);
@@ -376,7 +377,7 @@ int main(void)
     tcase_add_test(cases, pull_back_holds_one_sender);
     tcase_add_test(cases, sync_knows_again_what_was_pulled_back);
     tcase_add_test(cases, sync_knows_a_released_message_that_was_pulled_back);
-    tcase_add_test(cases, sync_lets_no_copy_of_a_mark_take_a_record);
+    tcase_add_test(cases, sync_lets_no_copy_of_a_hold_header_take_a_record);
     tcase_add_test(cases, sync_spares_records_of_a_namesake);
     tcase_add_test(cases, sync_names_what_it_could_not_look_at);
     tcase_add_test(cases, pull_back_finds_odd_senders);

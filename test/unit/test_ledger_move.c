@@ -1,6 +1,6 @@
 /* What becomes of holds, and how they come back when the records were lost. */
 #include "ledger_fixture.h"
-#include "quarantine/mark.h"
+#include "quarantine/hold_header.h"
 
 START_TEST(ledger_lets_one_of_two_release)
 {
@@ -54,16 +54,16 @@ START_TEST(ledger_takes_a_hold_back_to_held)
 }
 END_TEST
 
-static enum status restore(const char *mark, const char *queue_id)
+static enum status restore(const char *header, const char *queue_id)
 {
-    const struct stray stray = {.mark = mark,
+    const struct stray stray = {.hold_header = header,
                                 .queue_id = queue_id,
                                 .sender = "a@own",
                                 .arrived_ms = now_ms - 5000};
     return ledger_restore(ledger, &stray, either_soon());
 }
 
-START_TEST(ledger_restores_from_the_mark)
+START_TEST(ledger_restores_from_the_hold_header)
 {
     ck_assert_int_eq(restore("id=00000000000000a1 rule=list-rate "
                              "incident=00000000000000f1 reach=51",
@@ -103,13 +103,13 @@ END_TEST
 
 START_TEST(ledger_restores_what_was_lost_alone)
 {
-    char mark[120];
+    char header[120];
     struct hold lost = hold_one("a");
     struct change change = {.collection = COLLECTION_HOLDS, .id = lost.id};
     ck_assert_int_eq(store_change(store, &change, 1, either_soon()), STATUS_OK);
-    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+    (void)snprintf(header, sizeof header, "id=%s rule=list-rate incident=%s reach=100",
                    lost.id, lost.incident);
-    ck_assert_int_eq(restore(mark, "4Qabc"), STATUS_OK);
+    ck_assert_int_eq(restore(header, "4Qabc"), STATUS_OK);
     ck_assert_uint_eq(count_of(incidents()), 1);
     ck_assert_int_eq(move(lost.id, "held", "released"), STATUS_OK);
     json_t *found = incident(lost.incident);
@@ -121,22 +121,22 @@ END_TEST
 
 START_TEST(ledger_restores_what_the_queue_still_has)
 {
-    char mark[120];
+    char header[120];
     struct hold hold = hold_one("a");
-    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+    (void)snprintf(header, sizeof header, "id=%s rule=list-rate incident=%s reach=100",
                    hold.id, hold.incident);
-    ck_assert_int_eq(restore(mark, "4Qnew"), STATUS_OK);
+    ck_assert_int_eq(restore(header, "4Qnew"), STATUS_OK);
     json_t *found = NULL;
     ck_assert_int_eq(ledger_find_hold(ledger, hold.id, either_soon(), &found), STATUS_OK);
     ck_assert_str_eq(record_text(found, "queue_id"), "4Qnew");
     ck_assert_str_eq(record_text(found, "identity"), "login:a@own");
     json_decref(found);
     ck_assert_int_eq(move(hold.id, "held", "gone"), STATUS_OK);
-    ck_assert_int_eq(restore(mark, "4Qnew"), STATUS_OK);
+    ck_assert_int_eq(restore(header, "4Qnew"), STATUS_OK);
     expect_state(hold.id, "held");
     /* listed before it was released */
     ck_assert_int_eq(move(hold.id, "held", "released"), STATUS_OK);
-    ck_assert_int_eq(restore(mark, "4Qnew"), STATUS_OK);
+    ck_assert_int_eq(restore(header, "4Qnew"), STATUS_OK);
     expect_state(hold.id, "released");
     expect_numbers(hold.incident, 1, 0, 0);
 }
@@ -152,7 +152,7 @@ static void expect_waiting(const char *id, int64_t waiting, int64_t released)
 
 START_TEST(ledger_counts_what_is_held_again_as_waiting)
 {
-    char mark[120];
+    char header[120];
     struct hold hold = hold_one("a");
     expect_waiting(hold.incident, 1, 0);
     ck_assert_int_eq(move(hold.id, "held", "released"), STATUS_OK);
@@ -161,17 +161,17 @@ START_TEST(ledger_counts_what_is_held_again_as_waiting)
     expect_waiting(hold.incident, 1, 0);
     ck_assert_int_eq(move(hold.id, "held", "gone"), STATUS_OK);
     expect_waiting(hold.incident, 0, 0);
-    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+    (void)snprintf(header, sizeof header, "id=%s rule=list-rate incident=%s reach=100",
                    hold.id, hold.incident);
-    ck_assert_int_eq(restore(mark, "4Qabc"), STATUS_OK);
+    ck_assert_int_eq(restore(header, "4Qabc"), STATUS_OK);
     expect_state(hold.id, "held");
     expect_waiting(hold.incident, 1, 0);
 }
 END_TEST
 
-START_TEST(ledger_restores_from_no_other_mark)
+START_TEST(ledger_restores_from_no_other_hold_header)
 {
-    static const char *const marks[] = {
+    static const char *const hold_headers[] = {
         "",
         "id=",
         "id=00000000000000a1",
@@ -198,18 +198,20 @@ START_TEST(ledger_restores_from_no_other_mark)
         "id=00000000000000a1\trule=r incident=- reach=5",
         "id=00000000000000a1\nrule=r incident=- reach=5",
     };
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        ck_assert_msg(restore(marks[i], "4Q1") == STATUS_INVALID, "%s", marks[i]);
+    for (size_t i = 0; i < sizeof hold_headers / sizeof *hold_headers; i++)
+        ck_assert_msg(restore(hold_headers[i], "4Q1") == STATUS_INVALID, "%s",
+                      hold_headers[i]);
     ck_assert_uint_eq(count_of(holds(true)), 0);
     ck_assert_uint_eq(count_of(incidents()), 0);
 }
 END_TEST
 
-/* What a restored record of this mark says of its sender. */
-static void expect_told(const char *id, const char *mark, bool told, const char *identity)
+/* What a restored record of this header says of its sender. */
+static void expect_told(const char *id, const char *header, bool told,
+                        const char *identity)
 {
     json_t *found = NULL;
-    ck_assert_int_eq(restore(mark, "4Qtell"), STATUS_OK);
+    ck_assert_int_eq(restore(header, "4Qtell"), STATUS_OK);
     ck_assert_int_eq(ledger_find_hold(ledger, id, either_soon(), &found), STATUS_OK);
     ck_assert_int_eq(json_is_true(json_object_get(found, "tell")), told);
     ck_assert_str_eq(record_text(found, "identity"), identity);
@@ -222,18 +224,18 @@ START_TEST(ledger_restores_whom_to_tell)
                                       "00000000000000a3", "00000000000000a4"};
     static const char *const identities[] = {"login:a@own", "sender:a@own",
                                              "client:local", "login:b@own"};
-    char text[MARK_SIZE];
-    struct mark mark = {.rule = "r", .incident = "-", .reach = 5};
+    char text[HOLD_HEADER_SIZE];
+    struct hold_header header = {.rule = "r", .incident = "-", .reach = 5};
     for (size_t i = 0; i < 4; i++) {
-        memcpy(mark.id, ids[i], sizeof mark.id);
-        mark_seal(&key, ids[i], identities[i], "a@own", mark.tell);
-        mark_print(&mark, text);
+        memcpy(header.id, ids[i], sizeof header.id);
+        hold_header_sign(&key, ids[i], identities[i], "a@own", header.tell);
+        hold_header_print(&header, text);
         expect_told(ids[i], text, i < 3, i < 3 ? identities[i] : "sender:a@own");
     }
     /* another message's */
-    memcpy(mark.id, "00000000000000a5", sizeof mark.id);
-    mark_seal(&key, ids[0], identities[0], "a@own", mark.tell);
-    mark_print(&mark, text);
+    memcpy(header.id, "00000000000000a5", sizeof header.id);
+    hold_header_sign(&key, ids[0], identities[0], "a@own", header.tell);
+    hold_header_print(&header, text);
     expect_told("00000000000000a5", text, false, "sender:a@own");
     /* made up; and what a later version may add */
     expect_told("00000000000000a6",
@@ -243,16 +245,16 @@ START_TEST(ledger_restores_whom_to_tell)
 }
 END_TEST
 
-START_TEST(ledger_hold_makes_a_mark_that_tells)
+START_TEST(ledger_hold_makes_a_hold_header_that_tells)
 {
-    char text[MARK_SIZE];
-    struct mark mark = {.reach = 999999999999};
+    char text[HOLD_HEADER_SIZE];
+    struct hold_header header = {.reach = 999999999999};
     struct hold hold = hold_one("a");
-    memset(mark.rule, 'r', sizeof mark.rule - 1);
-    memcpy(mark.id, hold.id, sizeof mark.id);
-    memcpy(mark.incident, hold.incident, sizeof mark.incident);
-    memcpy(mark.tell, hold.tell, sizeof mark.tell);
-    mark_print(&mark, text);
+    memset(header.rule, 'r', sizeof header.rule - 1);
+    memcpy(header.id, hold.id, sizeof header.id);
+    memcpy(header.incident, hold.incident, sizeof header.incident);
+    memcpy(header.tell, hold.tell, sizeof header.tell);
+    hold_header_print(&header, text);
     struct change change = {.collection = COLLECTION_HOLDS, .id = hold.id};
     ck_assert_int_eq(store_change(store, &change, 1, either_soon()), STATUS_OK);
     expect_told(hold.id, text, true, "login:a@own");
@@ -329,13 +331,13 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_lets_one_of_two_release);
     tcase_add_test(tcase, ledger_lets_one_of_many_release);
     tcase_add_test(tcase, ledger_takes_a_hold_back_to_held);
-    tcase_add_test(tcase, ledger_restores_from_the_mark);
+    tcase_add_test(tcase, ledger_restores_from_the_hold_header);
     tcase_add_test(tcase, ledger_restores_what_was_lost_alone);
     tcase_add_test(tcase, ledger_restores_what_the_queue_still_has);
     tcase_add_test(tcase, ledger_counts_what_is_held_again_as_waiting);
-    tcase_add_test(tcase, ledger_restores_from_no_other_mark);
+    tcase_add_test(tcase, ledger_restores_from_no_other_hold_header);
     tcase_add_test(tcase, ledger_restores_whom_to_tell);
-    tcase_add_test(tcase, ledger_hold_makes_a_mark_that_tells);
+    tcase_add_test(tcase, ledger_hold_makes_a_hold_header_that_tells);
     tcase_add_test(tcase, ledger_holds_what_was_pulled_whatever_the_caps);
     tcase_add_test(tcase, ledger_patches_and_keeps_what_it_does_not_know);
     tcase_add_test(tcase, ledger_closed_incident_is_not_joined);

@@ -170,15 +170,17 @@ END_TEST
 
 START_TEST(late_hold_that_was_restored_is_counted_once)
 {
-    char mark[120];
+    char header[120];
     server_kill(&server);
     struct hold late = hold_away("a", now_ms);
     server_start(&server);
     wait_for_store();
-    (void)snprintf(mark, sizeof mark, "id=%s rule=list-rate incident=%s reach=100",
+    (void)snprintf(header, sizeof header, "id=%s rule=list-rate incident=%s reach=100",
                    late.id, late.incident);
-    const struct stray stray = {
-        .mark = mark, .queue_id = "4Qabc", .sender = "a@own", .arrived_ms = now_ms};
+    const struct stray stray = {.hold_header = header,
+                                .queue_id = "4Qabc",
+                                .sender = "a@own",
+                                .arrived_ms = now_ms};
     ck_assert_int_eq(ledger_restore(ledger, &stray, either_soon()), STATUS_OK);
     flush();
     expect_numbers(late.incident, 1, 0, 0);

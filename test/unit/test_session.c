@@ -97,7 +97,7 @@ START_TEST(session_keeps_only_wanted_headers)
     ck_assert_str_eq(envelope.headers[0].value, "a@b");
     ck_assert_str_eq(envelope.headers[1].value, "<1@x>");
     ck_assert_str_eq(envelope.headers[2].value, "<2@x>");
-    ck_assert_int_eq(session->marks, 1);
+    ck_assert_int_eq(session->hold_headers, 1);
     ck_assert_str_eq(session->message_id, "<1@x>");
     session_free(session);
 }
@@ -122,7 +122,7 @@ START_TEST(session_reset_forgets_the_message_only)
     ck_assert_uint_eq(envelope.recipient_count, 0);
     ck_assert_uint_eq(envelope.header_count, 0);
     ck_assert(!envelope.local);
-    ck_assert_int_eq(session->marks, 0);
+    ck_assert_int_eq(session->hold_headers, 0);
     ck_assert_ptr_null(session->failure);
     ck_assert_ptr_null(session->message_id);
     ck_assert_str_eq(envelope.client, "10.1.2.3");

@@ -1,5 +1,5 @@
 /* Read as strictly as it is written: what was read must give the same text again. */
-#include "quarantine/mark.h"
+#include "quarantine/hold_header.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,12 @@
 
 enum { REACH_DIGITS = 12 };
 
-void mark_print(const struct mark *mark, char out[MARK_SIZE])
+void hold_header_print(const struct hold_header *header, char out[HOLD_HEADER_SIZE])
 {
-    (void)snprintf(out, MARK_SIZE, "id=%.16s rule=%.64s incident=%.16s reach=%lld%s%.16s",
-                   mark->id, mark->rule, mark->incident, (long long)mark->reach,
-                   mark->tell[0] == '\0' ? "" : " tell=", mark->tell);
+    (void)snprintf(out, HOLD_HEADER_SIZE,
+                   "id=%.16s rule=%.64s incident=%.16s reach=%lld%s%.16s", header->id,
+                   header->rule, header->incident, (long long)header->reach,
+                   header->tell[0] == '\0' ? "" : " tell=", header->tell);
 }
 
 /* " NAME=VALUE", any number of them. */
@@ -37,30 +38,31 @@ static bool is_id(const char *text)
     return strlen(text) == DIGEST_ID_SIZE - 1 && strchr(text, '-') == NULL;
 }
 
-enum status mark_parse(const char *text, struct mark *out)
+enum status hold_header_parse(const char *text, struct hold_header *out)
 {
-    struct mark mark = {0};
+    struct hold_header header = {0};
     char reach[REACH_DIGITS + 1];
-    char again[MARK_SIZE];
+    char again[HOLD_HEADER_SIZE];
     if (sscanf(text,
                "id=%16[0-9a-f] rule=%64[A-Za-z0-9._-] incident=%16[0-9a-f-] "
                "reach=%12[0-9] tell=%16[0-9a-f]",
-               mark.id, mark.rule, mark.incident, reach, mark.tell) < 4)
+               header.id, header.rule, header.incident, reach, header.tell) < 4)
         return STATUS_INVALID;
-    if (!is_id(mark.id) || (strcmp(mark.incident, "-") != 0 && !is_id(mark.incident)) ||
-        (mark.tell[0] != '\0' && !is_id(mark.tell)))
+    if (!is_id(header.id) ||
+        (strcmp(header.incident, "-") != 0 && !is_id(header.incident)) ||
+        (header.tell[0] != '\0' && !is_id(header.tell)))
         return STATUS_INVALID;
-    mark.reach = strtoll(reach, NULL, 10);
-    mark_print(&mark, again);
+    header.reach = strtoll(reach, NULL, 10);
+    hold_header_print(&header, again);
     size_t length = strlen(again);
     if (strncmp(text, again, length) != 0 || !are_fields(text + length))
         return STATUS_INVALID;
-    *out = mark;
+    *out = header;
     return STATUS_OK;
 }
 
-void mark_seal(const struct digest_key *key, const char *id, const char *identity,
-               const char *sender, char out_tell[DIGEST_ID_SIZE])
+void hold_header_sign(const struct digest_key *key, const char *id, const char *identity,
+                      const char *sender, char out_tell[DIGEST_ID_SIZE])
 {
     struct text all = {0};
     char hash[DIGEST_HEX_SIZE];
@@ -70,16 +72,16 @@ void mark_seal(const struct digest_key *key, const char *id, const char *identit
     text_clear(&all);
 }
 
-bool mark_tells(const struct digest_key *key, const struct mark *mark, const char *sender,
-                char *out_identity, size_t size)
+bool hold_header_vouches(const struct digest_key *key, const struct hold_header *header,
+                         const char *sender, char *out_identity, size_t size)
 {
     static const char *const kinds[] = {"login:", "sender:", "client:local"};
     char seal[DIGEST_ID_SIZE];
-    for (size_t i = 0; i < 3 && mark->tell[0] != '\0' && sender[0] != '\0'; i++) {
+    for (size_t i = 0; i < 3 && header->tell[0] != '\0' && sender[0] != '\0'; i++) {
         struct text identity = {0};
         text_printf(&identity, "%s%s", kinds[i], i < 2 ? sender : "");
-        mark_seal(key, mark->id, text_string(&identity), sender, seal);
-        bool same = !identity.failed && strcmp(seal, mark->tell) == 0;
+        hold_header_sign(key, header->id, text_string(&identity), sender, seal);
+        bool same = !identity.failed && strcmp(seal, header->tell) == 0;
         if (same)
             (void)snprintf(out_identity, size, "%s", text_string(&identity));
         text_clear(&identity);
