@@ -107,7 +107,7 @@ enum status actions_check(const struct actions *actions, const json_t *hold,
     return STATUS_OK;
 }
 
-bool actions_is_pulled(const json_t *hold)
+bool actions_is_recalled(const json_t *hold)
 {
     return json_is_true(json_object_get(hold, "pulled"));
 }
@@ -175,7 +175,7 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
             error_set(&error, order.status, "the message is not in the queue any more");
     else if (status == STATUS_OK && order.status != STATUS_OK)
         status = error_set(&error, order.status, "%s", order.error.text);
-    else if (status == STATUS_OK && !actions_is_pulled(hold) &&
+    else if (status == STATUS_OK && !actions_is_recalled(hold) &&
              strstr(order.value, record_text(hold, "id")) == NULL)
         status =
             error_set(&error, STATUS_NOT_FOUND,

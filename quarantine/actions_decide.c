@@ -67,7 +67,7 @@ static void make_check(struct decision *decision)
 {
     const json_t *hold = decision->hold;
     long long arrived_s = record_number(hold, "arrived_s");
-    if (!actions_is_pulled(hold))
+    if (!actions_is_recalled(hold))
         (void)snprintf(decision->check, CHECK_SIZE, "mark=%s", decision->id);
     else if (arrived_s > 0)
         (void)snprintf(decision->check, CHECK_SIZE, "arrived=%lld", arrived_s);

@@ -17,7 +17,7 @@ struct actions {
     struct digest_key token_key;
     char *host;
     pthread_mutex_t deciding; /* from a record's "releasing" to what follows it; and the
-                                 file of pulled messages */
+                                 file of recalled messages */
     _Atomic enum actions_names names;
 };
 
@@ -46,8 +46,9 @@ enum status actions_say_store(struct error *error, enum status status);
 /* "released" for "releasing" and so on; NULL for a state that is none of these. */
 const char *actions_state_after(const char *during);
 
-/* It was accepted first and pulled back by a brake: its message bears no hold header. */
-bool actions_is_pulled(const json_t *hold);
+/* It was accepted first and pulled back by a brake: its message bears no hold header.
+ */
+bool actions_is_recalled(const json_t *hold);
 
 /* As facts have a sender: canonical, and ours without its tag. False when it is none. */
 bool actions_canonical(const struct settings *settings, const char *queued,

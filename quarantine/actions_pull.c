@@ -10,8 +10,8 @@
 #include "policy/message.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
-#include "quarantine/pulled.h"
 #include "quarantine/queue.h"
+#include "quarantine/recalled.h"
 
 enum { REMEMBERED_AT_ONCE = 100 };
 
@@ -20,9 +20,9 @@ struct pulling {
     const struct settings *settings;
     const struct brake *brake;
     int64_t now_ms;
-    struct actions_pull *pulled;
-    struct pulled *fresh; /* not in the file yet */
-    struct error *forgot; /* why the file could not be written; "": it could */
+    struct actions_pull *recalled;
+    struct recalled *fresh; /* not in the file yet */
+    struct error *forgot;   /* why the file could not be written; "": it could */
 };
 
 /* Messages of one batch. */
@@ -70,28 +70,28 @@ static bool is_stopped_by_look(const struct pulling *pulling, const char *value)
     return stopped;
 }
 
-/* Writes down what was pulled since the last time. That this fails is no reason to let
+/* Writes down what was recalled since the last time. That this fails is no reason to let
  * mail go. */
 static void remember(const struct pulling *pulling)
 {
-    struct pulled all = {0};
-    struct pulled *fresh = pulling->fresh;
+    struct recalled all = {0};
+    struct recalled *fresh = pulling->fresh;
     const char *state_file = pulling->settings->store.state_file;
     if (fresh->count == 0)
         return;
     (void)pthread_mutex_lock(&pulling->actions->deciding);
-    enum status status = pulled_read(state_file, &all, pulling->forgot);
+    enum status status = recalled_read(state_file, &all, pulling->forgot);
     for (size_t i = 0; i < fresh->count && status == STATUS_OK; i++) {
-        status = pulled_add(&all, &fresh->messages[i]);
+        status = recalled_add(&all, &fresh->messages[i]);
         if (status != STATUS_OK)
             (void)error_set(pulling->forgot, status, "there are too many");
     }
     if (status == STATUS_OK)
-        status = pulled_write(state_file, &all, pulling->forgot);
+        status = recalled_write(state_file, &all, pulling->forgot);
     (void)status; /* forgot says it */
     (void)pthread_mutex_unlock(&pulling->actions->deciding);
-    pulled_clear(&all);
-    pulled_clear(fresh);
+    recalled_clear(&all);
+    recalled_clear(fresh);
 }
 
 /* Adds a message that is on hold by now to the records, and to the file. */
@@ -100,7 +100,7 @@ static void record(const struct pulling *pulling, const struct queue_message *me
     char fingerprint[DIGEST_HEX_SIZE];
     struct hold hold;
     const char *key = pulling->brake->key;
-    struct pulled_message pulled = {.arrived_ms = message->arrived_ms};
+    struct recalled_message recalled = {.arrived_ms = message->arrived_ms};
     static const struct digest_key no_secret;
     digest_hex(&no_secret, key, strlen(key), fingerprint);
     const struct event event = {.action = ACTION_QUARANTINE,
@@ -115,17 +115,17 @@ static void record(const struct pulling *pulling, const struct queue_message *me
                                 .queue_id = message->queue_id,
                                 .now_ms = clock_wall_ms(),
                                 .arrived_s = message->arrived_ms / 1000,
-                                .pulled = true};
+                                .recalled = true};
     ledger_hold(pulling->actions->ledger, pulling->settings, &event,
                 actions_deadline_us(), &hold);
     if (hold.result == HOLD_KEPT)
-        pulling->pulled->held++;
+        pulling->recalled->held++;
     else
-        pulling->pulled->unrecorded++;
-    (void)snprintf(pulled.queue_id, sizeof pulled.queue_id, "%s", message->queue_id);
-    memcpy(pulled.id, hold.id, sizeof pulled.id);
-    memcpy(pulled.incident, hold.incident, sizeof pulled.incident);
-    enum status status = pulled_add(pulling->fresh, &pulled);
+        pulling->recalled->unrecorded++;
+    (void)snprintf(recalled.queue_id, sizeof recalled.queue_id, "%s", message->queue_id);
+    memcpy(recalled.id, hold.id, sizeof recalled.id);
+    memcpy(recalled.incident, hold.incident, sizeof recalled.incident);
+    enum status status = recalled_add(pulling->fresh, &recalled);
     if (status != STATUS_OK)
         (void)error_set(pulling->forgot, status, "out of memory");
     else if (pulling->fresh->count >= REMEMBERED_AT_ONCE)
@@ -145,7 +145,7 @@ static enum status sift(const struct pulling *pulling, struct batch *batch,
         if (order->status == STATUS_OK && is_stopped_by_look(pulling, order->value))
             batch->messages[kept++] = batch->messages[i];
         else if (order->status != STATUS_OK && order->status != STATUS_NOT_FOUND)
-            pulling->pulled->failed++;
+            pulling->recalled->failed++;
     }
     for (size_t i = 0; i < batch->count; i++)
         free(batch->orders[i].value);
@@ -175,7 +175,7 @@ static enum status pull(const struct pulling *pulling, struct batch *batch,
         if (batch->orders[i].status == STATUS_OK)
             record(pulling, batch->messages[i]);
         else if (batch->orders[i].status != STATUS_NOT_FOUND)
-            pulling->pulled->failed++;
+            pulling->recalled->failed++;
     }
     memset(batch->orders, 0, sizeof batch->orders);
     batch->count = 0;
@@ -234,8 +234,8 @@ enum status actions_pull_back(struct actions *actions, const struct settings *se
                               const struct actions_progress *progress,
                               struct actions_pull *out, struct error *error)
 {
-    struct actions_pull pulled = {0};
-    struct pulled fresh = {0};
+    struct actions_pull recalled = {0};
+    struct recalled fresh = {0};
     struct error forgot = {0};
     struct queue queue = {0};
     *error = (struct error){0};
@@ -243,7 +243,7 @@ enum status actions_pull_back(struct actions *actions, const struct settings *se
                                     .settings = settings,
                                     .brake = brake,
                                     .now_ms = clock_wall_ms(),
-                                    .pulled = &pulled,
+                                    .recalled = &recalled,
                                     .fresh = &fresh,
                                     .forgot = &forgot};
     enum status status = check_brake(settings, brake, error);
@@ -256,8 +256,8 @@ enum status actions_pull_back(struct actions *actions, const struct settings *se
         status = error_set(error, STATUS_IO,
                            "sync will not know it if the store loses its records: %s",
                            forgot.text);
-    pulled_clear(&fresh);
-    *out = pulled;
+    recalled_clear(&fresh);
+    *out = recalled;
     queue_clear(&queue);
     return status;
 }

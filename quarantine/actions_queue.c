@@ -10,8 +10,8 @@
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
 #include "quarantine/hold_header.h"
-#include "quarantine/pulled.h"
 #include "quarantine/queue.h"
+#include "quarantine/recalled.h"
 #include "quarantine/record.h"
 
 enum {
@@ -25,12 +25,12 @@ enum {
 struct syncing {
     struct actions *actions;
     const struct settings *settings;
-    json_t *holds;              /* of all, as actions_read_holds has them */
-    json_t *by_id;              /* the same records, by their ids */
-    json_t *pulled_by_queue_id; /* those of ours that a brake pulled back and that are not
-                                   over */
+    json_t *holds;                /* of all, as actions_read_holds has them */
+    json_t *by_id;                /* the same records, by their ids */
+    json_t *recalled_by_queue_id; /* those of ours that a brake pulled back and that are
+                                   not over */
     const struct queue *queue;
-    struct pulled pulled; /* as the file has it */
+    struct recalled recalled; /* as the file has it */
     struct actions_sync *found;
 };
 
@@ -87,10 +87,10 @@ bool actions_canonical(const struct settings *settings, const char *queued,
     return true;
 }
 
-static enum status restore(struct syncing *syncing, const struct stray *stray)
+static enum status restore(struct syncing *syncing, const struct orphan *orphan)
 {
     enum status status =
-        ledger_restore(syncing->actions->ledger, stray, actions_deadline_us());
+        ledger_restore(syncing->actions->ledger, orphan, actions_deadline_us());
     if (status == STATUS_OK)
         syncing->found->restored++;
     else if (status == STATUS_INVALID)
@@ -123,16 +123,18 @@ static bool is_over(const json_t *hold)
 }
 
 /* The record of a message that a brake pulled back, unless it is over. */
-static const json_t *find_pulled(const struct syncing *syncing,
-                                 const struct queue_message *message)
+static const json_t *find_recalled(const struct syncing *syncing,
+                                   const struct queue_message *message)
 {
-    return json_object_get(syncing->pulled_by_queue_id, message->queue_id);
+    return json_object_get(syncing->recalled_by_queue_id, message->queue_id);
 }
 
-static bool was_pulled(const struct syncing *syncing, const struct queue_message *message)
+static bool was_recalled(const struct syncing *syncing,
+                         const struct queue_message *message)
 {
-    return find_pulled(syncing, message) != NULL ||
-           pulled_find(&syncing->pulled, message->queue_id, message->arrived_ms) != NULL;
+    return find_recalled(syncing, message) != NULL ||
+           recalled_find(&syncing->recalled, message->queue_id, message->arrived_ms) !=
+               NULL;
 }
 
 static enum status take_without_header(struct syncing *syncing,
@@ -140,24 +142,24 @@ static enum status take_without_header(struct syncing *syncing,
 {
     char text[HOLD_HEADER_SIZE];
     struct hold_header header = {.rule = "brake"};
-    const json_t *hold = find_pulled(syncing, message);
-    const struct pulled_message *pulled =
-        pulled_find(&syncing->pulled, message->queue_id, message->arrived_ms);
+    const json_t *hold = find_recalled(syncing, message);
+    const struct recalled_message *recalled =
+        recalled_find(&syncing->recalled, message->queue_id, message->arrived_ms);
     if (hold != NULL)
         return take_recorded(syncing, hold);
-    if (pulled == NULL) {
+    if (recalled == NULL) {
         syncing->found->foreign++;
         return STATUS_OK;
     }
-    memcpy(header.id, pulled->id, sizeof header.id);
-    memcpy(header.incident, pulled->incident, sizeof header.incident);
+    memcpy(header.id, recalled->id, sizeof header.id);
+    memcpy(header.incident, recalled->incident, sizeof header.incident);
     hold_header_print(&header, text);
-    const struct stray stray = {.header = text,
-                                .queue_id = message->queue_id,
-                                .sender = message->sender,
-                                .arrived_ms = message->arrived_ms,
-                                .pulled = true};
-    return restore(syncing, &stray);
+    const struct orphan orphan = {.header = text,
+                                  .queue_id = message->queue_id,
+                                  .sender = message->sender,
+                                  .arrived_ms = message->arrived_ms,
+                                  .recalled = true};
+    return restore(syncing, &orphan);
 }
 
 /* The message that a record names still waits. */
@@ -178,7 +180,7 @@ static enum status take_with_header(struct syncing *syncing, const char *header,
     bool ours = hold != NULL && is_ours(syncing, hold);
     bool same = ours && is_record_of(hold, message);
     /* What was released with its hold header may have been pulled back since. */
-    if ((!same || is_over(hold)) && was_pulled(syncing, message))
+    if ((!same || is_over(hold)) && was_recalled(syncing, message))
         return take_without_header(syncing, message);
     if (same)
         return take_recorded(syncing, hold);
@@ -187,11 +189,11 @@ static enum status take_with_header(struct syncing *syncing, const char *header,
         return STATUS_OK;
     }
     bool sound = actions_canonical(syncing->settings, message->sender, &sender);
-    const struct stray stray = {.header = header,
-                                .queue_id = message->queue_id,
-                                .sender = sound ? sender.text : message->sender,
-                                .arrived_ms = message->arrived_ms};
-    enum status status = restore(syncing, &stray);
+    const struct orphan orphan = {.header = header,
+                                  .queue_id = message->queue_id,
+                                  .sender = sound ? sender.text : message->sender,
+                                  .arrived_ms = message->arrived_ms};
+    enum status status = restore(syncing, &orphan);
     /* As it was read, the record would be ended for want of its message. */
     if (status == STATUS_OK && hold != NULL &&
         json_object_set_new(hold, "queue_id", json_string(message->queue_id)) != 0)
@@ -384,49 +386,51 @@ static enum status read_records(struct syncing *syncing, struct error *error)
     if (status != STATUS_OK)
         return error_set(error, status, "the store does not answer");
     syncing->by_id = json_object();
-    syncing->pulled_by_queue_id = json_object();
+    syncing->recalled_by_queue_id = json_object();
     json_array_foreach(syncing->holds, i, hold)
     {
-        bool pulled = is_ours(syncing, hold) && actions_is_pulled(hold) && !is_over(hold);
+        bool recalled =
+            is_ours(syncing, hold) && actions_is_recalled(hold) && !is_over(hold);
         if (json_object_set(syncing->by_id, record_text(hold, "id"), hold) != 0 ||
-            (pulled && json_object_set(syncing->pulled_by_queue_id,
-                                       record_text(hold, "queue_id"), hold) != 0))
+            (recalled && json_object_set(syncing->recalled_by_queue_id,
+                                         record_text(hold, "queue_id"), hold) != 0))
             return error_set(error, STATUS_NOMEM, "out of memory");
     }
     return STATUS_OK;
 }
 
 /* What has left the queue needs no line in the file any more. A message may have come,
- * and been pulled, since the queue was listed. */
-static enum status forget_pulled(const struct syncing *syncing, const struct queue *queue,
-                                 int64_t listed_ms, struct error *error)
+ * and been recalled, since the queue was listed. */
+static enum status forget_recalled(const struct syncing *syncing,
+                                   const struct queue *queue, int64_t listed_ms,
+                                   struct error *error)
 {
-    struct pulled all = {0};
-    struct pulled left = {0};
+    struct recalled all = {0};
+    struct recalled left = {0};
     const char *state_file = syncing->settings->store.state_file;
     (void)pthread_mutex_lock(&syncing->actions->deciding);
-    enum status status = pulled_read(state_file, &all, error);
+    enum status status = recalled_read(state_file, &all, error);
     for (size_t i = 0; i < all.count && status == STATUS_OK; i++) {
-        const struct pulled_message *pulled = &all.messages[i];
-        const struct queue_message *message = queue_find(queue, pulled->queue_id);
-        if ((message != NULL && message->arrived_ms == pulled->arrived_ms) ||
-            pulled->arrived_ms > listed_ms - YOUNG_MS)
-            status = pulled_add(&left, pulled);
+        const struct recalled_message *recalled = &all.messages[i];
+        const struct queue_message *message = queue_find(queue, recalled->queue_id);
+        if ((message != NULL && message->arrived_ms == recalled->arrived_ms) ||
+            recalled->arrived_ms > listed_ms - YOUNG_MS)
+            status = recalled_add(&left, recalled);
     }
     if (status == STATUS_NOMEM)
         (void)error_set(error, status, "out of memory");
     if (status == STATUS_OK && left.count < all.count)
-        status = pulled_write(state_file, &left, error);
+        status = recalled_write(state_file, &left, error);
     (void)pthread_mutex_unlock(&syncing->actions->deciding);
-    pulled_clear(&all);
-    pulled_clear(&left);
+    recalled_clear(&all);
+    recalled_clear(&left);
     return status;
 }
 
 static void clear(struct syncing *syncing)
 {
-    pulled_clear(&syncing->pulled);
-    json_decref(syncing->pulled_by_queue_id);
+    recalled_clear(&syncing->recalled);
+    json_decref(syncing->recalled_by_queue_id);
     json_decref(syncing->by_id);
     json_decref(syncing->holds);
 }
@@ -476,15 +480,15 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
     syncing.queue = &queue;
     enum status status = read_records(&syncing, error);
     if (status == STATUS_OK)
-        status = pulled_read(settings->store.state_file, &syncing.pulled, error);
+        status = recalled_read(settings->store.state_file, &syncing.recalled, error);
     if (status == STATUS_OK)
         status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
     if (status == STATUS_OK)
         status = take_queue(&syncing, progress, error);
     if (status == STATUS_OK)
         status = end_missing(&syncing, &queue, error);
-    if (status == STATUS_OK && syncing.pulled.count > 0)
-        status = forget_pulled(&syncing, &queue, listed_ms, error);
+    if (status == STATUS_OK && syncing.recalled.count > 0)
+        status = forget_recalled(&syncing, &queue, listed_ms, error);
     if (status == STATUS_OK)
         *out = found;
     else

@@ -36,9 +36,9 @@ struct event {
     int64_t copies;
     const struct charge *charges; /* of its plan: a release teaches their windows */
     size_t charge_count;
-    bool pulled; /* it is on hold already, taken back from the queue: no cap applies, and
-                    it bears no hold header */
-    int64_t arrived_s;    /* of a pulled one: when the MTA got it, since 1970 */
+    bool recalled; /* it is on hold already, taken back from the queue: no cap applies,
+                    and it bears no hold header */
+    int64_t arrived_s;    /* of a recalled one: when the MTA got it, since 1970 */
     const char *queue_id; /* "" when not known */
     int64_t now_ms;       /* wall time */
 };

@@ -198,7 +198,7 @@ static json_t *make_hold(const struct holding *holding)
         .reach = event->reach,
         .held_ms = event->now_ms,
         .tell = event->tell,
-        .pulled = event->pulled,
+        .recalled = event->recalled,
         .arrived_s = event->arrived_s,
     };
     return record_new_hold(&hold);
@@ -476,7 +476,7 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
     struct holding holding = {.ledger = ledger,
                               .settings = settings,
                               .event = event,
-                              .whatever = event->pulled,
+                              .whatever = event->recalled,
                               .deadline_us = deadline_us,
                               .out = out};
     *out = (struct hold){.result = HOLD_QUEUE_FULL};
@@ -488,7 +488,7 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
                                        .crowd = settings->quarantine.max_per_incident +
                                                 share_of(settings),
                                        .proven = event->proven};
-    if (event->tell && !event->pulled)
+    if (event->tell && !event->recalled)
         hold_header_sign(&ledger->key, out->id, event->identity, event->sender,
                          out->tell);
     pending_counts_format_id(&ledger->key, event->fingerprint, event->subject,
@@ -498,8 +498,8 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
         return;
     }
     hold(&holding);
-    bool sure = is_held(&holding) || event->pulled || look_again(&holding);
-    if (is_held(&holding) || event->pulled)
+    bool sure = is_held(&holding) || event->recalled || look_again(&holding);
+    if (is_held(&holding) || event->recalled)
         return;
     count_stopped(&holding);
     if (sure && out->result == HOLD_INCIDENT_FULL)

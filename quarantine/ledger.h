@@ -37,12 +37,12 @@ struct hold {
 };
 
 /* A message on hold of which there may be no record. Strings borrowed. */
-struct stray {
+struct orphan {
     const char *header; /* the value of its X-Mailbrake field */
     const char *queue_id;
     const char *sender; /* canonical, as events have it */
     int64_t arrived_ms;
-    bool pulled; /* it bears no hold header: this is the one that it would have, and
+    bool recalled; /* it bears no hold header: this is the one that it would have, and
                     sender is as the queue has it */
 };
 
@@ -104,7 +104,7 @@ enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
  * is none of ours. One that is recorded as over, or under another queue id, becomes this
  * message, held; but not when it was released, refused or deleted within the last minute,
  * for then the queue was listed before that. */
-enum status ledger_restore(struct ledger *ledger, const struct stray *stray,
+enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
                            int64_t deadline_us) MUST_CHECK;
 
 /* A released message went out after all: its copies are counted in the windows of the

@@ -166,7 +166,7 @@ enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
 
 struct restoring {
     struct ledger *ledger;
-    const struct stray *stray;
+    const struct orphan *orphan;
     struct hold_header header;
     char identity[SUBJECT_SIZE];
     struct party party; /* the client is not known any more */
@@ -183,7 +183,7 @@ static enum status revive(const struct restoring *restoring, struct ledger_docum
     const char *host = restoring->ledger->host;
     int64_t ended_ms = record_number(hold->record, "ended_at");
     bool same =
-        strcmp(record_text(hold->record, "queue_id"), restoring->stray->queue_id) == 0 &&
+        strcmp(record_text(hold->record, "queue_id"), restoring->orphan->queue_id) == 0 &&
         strcmp(record_text(hold->record, "host"), host) == 0;
     if (is_end(state) && strcmp(state, "gone") != 0 &&
         clock_wall_ms() - ended_ms < RESTORE_LATE_MS)
@@ -196,7 +196,7 @@ static enum status revive(const struct restoring *restoring, struct ledger_docum
         (!set_state(hold->record, "held") ||
          json_object_set_new(hold->record, "host", record_string(host)) != 0 ||
          json_object_set_new(hold->record, "queue_id",
-                             record_string(restoring->stray->queue_id)) != 0))
+                             record_string(restoring->orphan->queue_id)) != 0))
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
         status = write_both(restoring->ledger, hold, &incident, restoring->deadline_us);
@@ -209,12 +209,12 @@ static enum status grow_incident(const struct restoring *restoring,
                                  struct ledger_document *incident)
 {
     const struct hold_header *header = &restoring->header;
-    const struct stray *stray = restoring->stray;
+    const struct orphan *orphan = restoring->orphan;
     const struct stop stop = {.rule = header->rule,
                               .fingerprint = "",
-                              .subject = stray->pulled ? restoring->identity : "",
+                              .subject = orphan->recalled ? restoring->identity : "",
                               .identity = restoring->identity,
-                              .sender = stray->sender,
+                              .sender = orphan->sender,
                               .party = restoring->party.own,
                               .host = restoring->ledger->host,
                               .before = -1,
@@ -222,8 +222,8 @@ static enum status grow_incident(const struct restoring *restoring,
                               .login = strncmp(restoring->identity, "login:", 6) == 0,
                               .held = 1,
                               .reach = restoring->reach,
-                              .first_ms = stray->arrived_ms,
-                              .last_ms = stray->arrived_ms};
+                              .first_ms = orphan->arrived_ms,
+                              .last_ms = orphan->arrived_ms};
     enum status status = ledger_read_incident(restoring->ledger, header->incident,
                                               restoring->deadline_us, incident);
     if (status == STATUS_OK)
@@ -247,16 +247,16 @@ static json_t *make_hold(const struct restoring *restoring,
                                        .incident = restoring->header.incident,
                                        .rule = restoring->header.rule,
                                        .identity = restoring->identity,
-                                       .sender = restoring->stray->sender,
+                                       .sender = restoring->orphan->sender,
                                        .party = &restoring->party,
                                        .host = restoring->ledger->host,
-                                       .queue_id = restoring->stray->queue_id,
+                                       .queue_id = restoring->orphan->queue_id,
                                        .open_id = open ? incident->id : "",
                                        .reach = restoring->reach,
-                                       .held_ms = restoring->stray->arrived_ms,
+                                       .held_ms = restoring->orphan->arrived_ms,
                                        .tell = restoring->tell,
-                                       .pulled = restoring->stray->pulled,
-                                       .arrived_s = restoring->stray->arrived_ms / 1000,
+                                       .recalled = restoring->orphan->recalled,
+                                       .arrived_s = restoring->orphan->arrived_ms / 1000,
                                        .restored = true};
     return record_new_hold(&fields);
 }
@@ -283,33 +283,33 @@ static enum status enter(const struct restoring *restoring)
 /* Do not trust the sender unless the hold header vouches for it. */
 static void take_sender(struct restoring *restoring)
 {
-    const struct stray *stray = restoring->stray;
-    if (!stray->pulled)
+    const struct orphan *orphan = restoring->orphan;
+    if (!orphan->recalled)
         restoring->tell = hold_header_vouches(&restoring->ledger->key, &restoring->header,
-                                              stray->sender, restoring->identity,
+                                              orphan->sender, restoring->identity,
                                               sizeof restoring->identity);
     if (!restoring->tell)
         (void)snprintf(restoring->identity, sizeof restoring->identity, "%s%s",
-                       stray->sender[0] == '\0' ? "-" : "sender:", stray->sender);
+                       orphan->sender[0] == '\0' ? "-" : "sender:", orphan->sender);
     party_make(&restoring->ledger->key, restoring->identity, "", restoring->tell,
                &restoring->party);
 }
 
-enum status ledger_restore(struct ledger *ledger, const struct stray *stray,
+enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
                            int64_t deadline_us)
 {
     struct restoring restoring = {
-        .ledger = ledger, .stray = stray, .deadline_us = deadline_us};
-    enum status status = hold_header_parse(stray->header, &restoring.hold_header);
+        .ledger = ledger, .orphan = orphan, .deadline_us = deadline_us};
+    enum status status = hold_header_parse(orphan->header, &restoring.header);
     if (status != STATUS_OK)
         return status;
-    restoring.reach = stray->pulled ? EVENT_REACH_UNKNOWN : restoring.hold_header.reach;
+    restoring.reach = orphan->recalled ? EVENT_REACH_UNKNOWN : restoring.header.reach;
     take_sender(&restoring);
     do {
         struct ledger_document hold = {0};
         if (clock_left_ms(deadline_us) == 0)
             return STATUS_UNAVAILABLE;
-        status = ledger_read_hold(ledger, restoring.hold_header.id, deadline_us, &hold);
+        status = ledger_read_hold(ledger, restoring.header.id, deadline_us, &hold);
         if (status == STATUS_OK)
             status = revive(&restoring, &hold);
         else if (status == STATUS_NOT_FOUND)

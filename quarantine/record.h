@@ -52,8 +52,8 @@ struct record_hold {
     size_t charge_count;
     int64_t reach, held_ms; /* reach below 0: unknown */
     int64_t
-        arrived_s; /* of a pulled one: it tells its message, which has no hold header */
-    bool tell, restored, pulled;
+        arrived_s; /* of a recalled one: it tells its message, which has no hold header */
+    bool tell, restored, recalled;
 };
 
 /* NULL without memory. */

@@ -234,7 +234,7 @@ static inline void move_mail(size_t i, const char *where)
 static inline void hold_header_mail(size_t i, const char *header)
 {
     struct mail mail = get_mail(i);
-    (void)snprintf(mail.hold_header, sizeof mail.hold_header, "%s", header);
+    (void)snprintf(mail.header, sizeof mail.header, "%s", header);
     put_mail(i, &mail);
 }
 
@@ -324,7 +324,7 @@ static inline struct hold hold_mail(const char *queue_id, const char *sender, bo
     (void)snprintf(mail.id, sizeof mail.id, "%s", queue_id);
     (void)snprintf(mail.queue, sizeof mail.queue, "hold");
     (void)snprintf(mail.sender, sizeof mail.sender, "%s", sender);
-    (void)snprintf(mail.hold_header, sizeof mail.hold_header,
+    (void)snprintf(mail.header, sizeof mail.header,
                    "id=%s rule=many incident=%s reach=300", hold.id, hold.incident);
     put_mail(queued, &mail);
     return hold;

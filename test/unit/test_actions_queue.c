@@ -5,7 +5,7 @@
 #include "hold_array.h"
 #include "quarantine/actions_parts.h"
 
-static enum status pull(const char *typed, struct actions_pull *pulled)
+static enum status pull(const char *typed, struct actions_pull *recalled)
 {
     struct brake brake;
     ck_assert_int_eq(
@@ -13,7 +13,7 @@ static enum status pull(const char *typed, struct actions_pull *pulled)
         STATUS_OK);
     brake.until_ms = INT64_MAX;
     enum status status =
-        actions_pull_back(actions, &settings, &brake, NULL, pulled, &error);
+        actions_pull_back(actions, &settings, &brake, NULL, recalled, &error);
     brake_clear(&brake);
     return status;
 }
@@ -116,15 +116,15 @@ END_TEST
 
 START_TEST(pull_back_holds_one_sender)
 {
-    struct actions_pull pulled;
+    struct actions_pull recalled;
     json_t *holds;
     add_mail("ABCDEA", "deferred", "Ann+tag@OWN.example");
     add_mail("ABCDEB", "active", "ann@own.example");
     add_mail("ABCDEC", "deferred", "bob@own.example");
     add_mail("ABCDED", "hold", "ann@own.example");
-    ck_assert_int_eq(pull("sender:ann@own.example", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 2);
-    ck_assert_uint_eq(pulled.failed + pulled.unrecorded, 0);
+    ck_assert_int_eq(pull("sender:ann@own.example", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 2);
+    ck_assert_uint_eq(recalled.failed + recalled.unrecorded, 0);
     ck_assert_str_eq(get_mail(2).queue, "deferred");
     holds = hold_array(ledger, false);
     ck_assert_uint_eq(json_array_size(holds), 2);
@@ -155,11 +155,11 @@ static json_t *list_holds(void)
     return hold_array(ledger, false);
 }
 
-START_TEST(sync_knows_again_what_was_pulled_back)
+START_TEST(sync_knows_again_what_was_recalled_back)
 {
     char state_file[200];
     char file[220];
-    struct actions_pull pulled;
+    struct actions_pull recalled;
     (void)snprintf(state_file, sizeof state_file, "%s.state", path);
     (void)snprintf(file, sizeof file, "%s.pulled", state_file);
     settings.store.state_file = state_file;
@@ -167,8 +167,8 @@ START_TEST(sync_knows_again_what_was_pulled_back)
     add_mail("ABCDEA", "deferred", "Ann+tag@OWN.example");
     add_mail("ABCDEB", "active", "ann@own.example");
     add_mail("ABCDEC", "active", "ann@own.example");
-    ck_assert_int_eq(pull("sender:ann@own.example", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 3);
+    ck_assert_int_eq(pull("sender:ann@own.example", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 3);
     json_t *before = list_holds();
     ck_assert_uint_eq(json_array_size(before), 3);
     move_mail(2, "active");
@@ -201,14 +201,14 @@ START_TEST(sync_knows_again_what_was_pulled_back)
 END_TEST
 
 /* It was released, could not be delivered, and then its sender got a brake. */
-START_TEST(sync_knows_a_released_message_that_was_pulled_back)
+START_TEST(sync_knows_a_released_message_that_was_recalled_back)
 {
-    struct actions_pull pulled;
+    struct actions_pull recalled;
     struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
     ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_OK);
     move_mail(0, "deferred");
-    ck_assert_int_eq(pull("sender:a@own.example", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 1);
+    ck_assert_int_eq(pull("sender:a@own.example", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 1);
     struct actions_sync found = sync_now();
     ck_assert_uint_eq(found.known, 1);
     ck_assert_uint_eq(found.restored + found.ended, 0);
@@ -227,7 +227,7 @@ START_TEST(sync_lets_no_copy_of_a_hold_header_take_a_record)
     struct hold victim = hold_mail("ABCDEB", "a@own.example", true);
     for (size_t i = 1; i < 3; i++) {
         add_mail(i == 1 ? "ABCDEA" : "ABCDEC", "hold", "b@own.example");
-        hold_header_mail(i, get_mail(0).hold_header);
+        hold_header_mail(i, get_mail(0).header);
     }
     for (int i = 0; i < 2; i++) {
         struct actions_sync found = sync_now();
@@ -297,12 +297,12 @@ START_TEST(pull_back_finds_odd_senders)
         {"sender:j\xc3\xbcrgen@own.example", "j??rgen@own.example"},
     };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        struct actions_pull pulled;
+        struct actions_pull recalled;
         char id[8];
         (void)snprintf(id, sizeof id, "ABCDE%zu", i);
         add_mail(id, "deferred", odd[i].shown);
-        ck_assert_int_eq(pull(odd[i].key, &pulled), STATUS_OK);
-        ck_assert_msg(pulled.held == 1, "%s: %s", odd[i].key, last_order());
+        ck_assert_int_eq(pull(odd[i].key, &recalled), STATUS_OK);
+        ck_assert_msg(recalled.held == 1, "%s: %s", odd[i].key, last_order());
         ck_assert_str_eq(get_mail(i).queue, "hold");
     }
     json_t *holds = list_holds();
@@ -327,25 +327,25 @@ static void add_from(size_t i, const char *login, const char *client)
 
 START_TEST(pull_back_knows_logins_and_clients)
 {
-    struct actions_pull pulled;
+    struct actions_pull recalled;
     add_from(0, "", "10.0.8.15");
     add_from(1, "Ann", "192.0.2.9");
     add_from(2, "ann@own.example", "10.0.8.16");
     add_from(3, "bob", "2001:db8::7");
     add_from(4, "", "");
-    ck_assert_int_eq(pull("login:ann", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 2);
+    ck_assert_int_eq(pull("login:ann", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 2);
     ck_assert_str_eq(get_mail(1).queue, "hold");
     ck_assert_str_eq(get_mail(2).queue, "hold");
-    ck_assert_int_eq(pull("client:10.0.8.0/24", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 1);
+    ck_assert_int_eq(pull("client:10.0.8.0/24", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 1);
     ck_assert_str_eq(get_mail(0).queue, "hold");
-    ck_assert_int_eq(pull("client:local", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 1);
+    ck_assert_int_eq(pull("client:local", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 1);
     ck_assert_str_eq(get_mail(4).queue, "hold");
     ck_assert_str_eq(get_mail(3).queue, "active");
-    ck_assert_int_eq(pull("client:2001:db8::/32", &pulled), STATUS_OK);
-    ck_assert_uint_eq(pulled.held, 1);
+    ck_assert_int_eq(pull("client:2001:db8::/32", &recalled), STATUS_OK);
+    ck_assert_uint_eq(recalled.held, 1);
 }
 END_TEST
 
@@ -353,11 +353,11 @@ START_TEST(pull_back_is_for_who_sends)
 {
     static const char *const keys[] = {"all", "list:all@own.example",
                                        "domain:own.example"};
-    struct actions_pull pulled;
+    struct actions_pull recalled;
     for (size_t i = 0; i < 3; i++)
-        ck_assert_int_eq(pull(keys[i], &pulled), STATUS_INVALID);
+        ck_assert_int_eq(pull(keys[i], &recalled), STATUS_INVALID);
     settings.mta.type = MTA_SENDMAIL;
-    ck_assert_int_eq(pull("login:a@own.example", &pulled), STATUS_INVALID);
+    ck_assert_int_eq(pull("login:a@own.example", &recalled), STATUS_INVALID);
     expect_words("does not say who logged in");
     ck_assert_int_eq(orders, 0);
 }
@@ -375,8 +375,8 @@ int main(void)
     tcase_add_test(cases, sync_leaves_other_relays_alone);
     tcase_add_test(cases, sync_without_a_helper_changes_nothing);
     tcase_add_test(cases, pull_back_holds_one_sender);
-    tcase_add_test(cases, sync_knows_again_what_was_pulled_back);
-    tcase_add_test(cases, sync_knows_a_released_message_that_was_pulled_back);
+    tcase_add_test(cases, sync_knows_again_what_was_recalled_back);
+    tcase_add_test(cases, sync_knows_a_released_message_that_was_recalled_back);
     tcase_add_test(cases, sync_lets_no_copy_of_a_hold_header_take_a_record);
     tcase_add_test(cases, sync_spares_records_of_a_namesake);
     tcase_add_test(cases, sync_names_what_it_could_not_look_at);

@@ -393,8 +393,8 @@ START_TEST(api_pull_back_that_fails_is_told)
 {
     json_t *json = get("PUT /v1/brakes",
                        "{\"key\": \"sender:x@else.example\", \"pull_back\": true}");
-    const json_t *pulled = json_object_get(json, "pulled_back");
-    ck_assert_ptr_nonnull(strstr(text_at(pulled, "error"), "mailbrake-mta"));
+    const json_t *recalled = json_object_get(json, "pulled_back");
+    ck_assert_ptr_nonnull(strstr(text_at(recalled, "error"), "mailbrake-mta"));
     json_decref(json);
     expect_audit("brake set", "sender:x@else.example", "mailbrake-mta");
 }

@@ -56,11 +56,11 @@ END_TEST
 
 static enum status restore(const char *header, const char *queue_id)
 {
-    const struct stray stray = {.hold_header = header,
-                                .queue_id = queue_id,
-                                .sender = "a@own",
-                                .arrived_ms = now_ms - 5000};
-    return ledger_restore(ledger, &stray, either_soon());
+    const struct orphan orphan = {.header = header,
+                                  .queue_id = queue_id,
+                                  .sender = "a@own",
+                                  .arrived_ms = now_ms - 5000};
+    return ledger_restore(ledger, &orphan, either_soon());
 }
 
 START_TEST(ledger_restores_from_the_hold_header)
@@ -265,13 +265,13 @@ START_TEST(ledger_hold_makes_a_hold_header_that_tells)
 }
 END_TEST
 
-START_TEST(ledger_holds_what_was_pulled_whatever_the_caps)
+START_TEST(ledger_holds_what_was_recalled_whatever_the_caps)
 {
     settings.quarantine.max_per_incident = 1;
     settings.quarantine.max_messages = 1;
     ck_assert_int_eq(ledger_measure(ledger, false, either_soon()), STATUS_OK);
     struct event event = make_event("sender:a@own");
-    event.pulled = true;
+    event.recalled = true;
     event.reach = EVENT_REACH_UNKNOWN;
     struct hold hold;
     for (int i = 0; i < 3; i++) {
@@ -338,7 +338,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, ledger_restores_from_no_other_hold_header);
     tcase_add_test(tcase, ledger_restores_whom_to_tell);
     tcase_add_test(tcase, ledger_hold_makes_a_hold_header_that_tells);
-    tcase_add_test(tcase, ledger_holds_what_was_pulled_whatever_the_caps);
+    tcase_add_test(tcase, ledger_holds_what_was_recalled_whatever_the_caps);
     tcase_add_test(tcase, ledger_patches_and_keeps_what_it_does_not_know);
     tcase_add_test(tcase, ledger_closed_incident_is_not_joined);
     return tcase;

@@ -177,11 +177,9 @@ START_TEST(late_hold_that_was_restored_is_counted_once)
     wait_for_store();
     (void)snprintf(header, sizeof header, "id=%s rule=list-rate incident=%s reach=100",
                    late.id, late.incident);
-    const struct stray stray = {.hold_header = header,
-                                .queue_id = "4Qabc",
-                                .sender = "a@own",
-                                .arrived_ms = now_ms};
-    ck_assert_int_eq(ledger_restore(ledger, &stray, either_soon()), STATUS_OK);
+    const struct orphan orphan = {
+        .header = header, .queue_id = "4Qabc", .sender = "a@own", .arrived_ms = now_ms};
+    ck_assert_int_eq(ledger_restore(ledger, &orphan, either_soon()), STATUS_OK);
     flush();
     expect_numbers(late.incident, 1, 0, 0);
     ck_assert_uint_eq(count_of(holds(true)), 1);

@@ -1,6 +1,6 @@
 /* A line for each message: "QUEUE_ID ARRIVED_MS HOLD_ID INCIDENT". Read whole, written
  * whole: brakes that pull are rare. */
-#include "quarantine/pulled.h"
+#include "quarantine/recalled.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,41 +14,42 @@
 
 enum { LINE_SIZE = 128 };
 
-enum status pulled_add(struct pulled *pulled, const struct pulled_message *message)
+enum status recalled_add(struct recalled *recalled,
+                         const struct recalled_message *message)
 {
-    size_t count = pulled->count;
-    if (count == PULLED_MAX)
+    size_t count = recalled->count;
+    if (count == RECALLED_MAX)
         return STATUS_LIMIT;
     if ((count & (count - 1)) == 0) { /* a power of two: full */
         size_t capacity = count == 0 ? 1 : 2 * count;
-        struct pulled_message *messages =
-            reallocarray(pulled->messages, capacity, sizeof *messages);
+        struct recalled_message *messages =
+            reallocarray(recalled->messages, capacity, sizeof *messages);
         if (messages == NULL)
             return STATUS_NOMEM;
-        pulled->messages = messages;
+        recalled->messages = messages;
     }
-    pulled->messages[pulled->count++] = *message;
+    recalled->messages[recalled->count++] = *message;
     return STATUS_OK;
 }
 
-const struct pulled_message *pulled_find(const struct pulled *pulled,
-                                         const char *queue_id, int64_t arrived_ms)
+const struct recalled_message *recalled_find(const struct recalled *recalled,
+                                             const char *queue_id, int64_t arrived_ms)
 {
-    for (size_t i = pulled->count; i > 0; i--) { /* the last one is true */
-        const struct pulled_message *message = &pulled->messages[i - 1];
+    for (size_t i = recalled->count; i > 0; i--) { /* the last one is true */
+        const struct recalled_message *message = &recalled->messages[i - 1];
         if (message->arrived_ms == arrived_ms && strcmp(message->queue_id, queue_id) == 0)
             return message;
     }
     return NULL;
 }
 
-void pulled_clear(struct pulled *pulled)
+void recalled_clear(struct recalled *recalled)
 {
-    free(pulled->messages);
-    *pulled = (struct pulled){0};
+    free(recalled->messages);
+    *recalled = (struct recalled){0};
 }
 
-static bool parse(const char *line, struct pulled_message *out)
+static bool parse(const char *line, struct recalled_message *out)
 {
     char end = '\0';
     /* NOLINTNEXTLINE(cert-err34-c): saturates */
@@ -58,10 +59,11 @@ static bool parse(const char *line, struct pulled_message *out)
            strlen(out->id) == DIGEST_ID_SIZE - 1;
 }
 
-enum status pulled_read(const char *state_file, struct pulled *out, struct error *error)
+enum status recalled_read(const char *state_file, struct recalled *out,
+                          struct error *error)
 {
     struct text path = {0};
-    struct pulled pulled = {0};
+    struct recalled recalled = {0};
     char line[LINE_SIZE];
     enum status status = STATUS_OK;
     if (state_file[0] == '\0')
@@ -74,9 +76,9 @@ enum status pulled_read(const char *state_file, struct pulled *out, struct error
         status = error_set(error, STATUS_IO, "%s: %s", path.data, strerror(errno));
     while (status == STATUS_OK && file != NULL &&
            fgets(line, sizeof line, file) != NULL) {
-        struct pulled_message message;
+        struct recalled_message message;
         if (parse(line, &message))
-            status = pulled_add(&pulled, &message);
+            status = recalled_add(&recalled, &message);
         if (status == STATUS_NOMEM)
             (void)error_set(error, status, "out of memory");
     }
@@ -84,15 +86,15 @@ enum status pulled_read(const char *state_file, struct pulled *out, struct error
         (void)fclose(file);
     text_clear(&path);
     if (status != STATUS_OK && status != STATUS_LIMIT) {
-        pulled_clear(&pulled);
+        recalled_clear(&recalled);
         return status;
     }
-    *out = pulled;
+    *out = recalled;
     return STATUS_OK;
 }
 
-enum status pulled_write(const char *state_file, const struct pulled *pulled,
-                         struct error *error)
+enum status recalled_write(const char *state_file, const struct recalled *recalled,
+                           struct error *error)
 {
     struct text path = {0};
     struct text temporary = {0};
@@ -101,8 +103,8 @@ enum status pulled_write(const char *state_file, const struct pulled *pulled,
         return STATUS_OK;
     text_printf(&path, "%s.pulled", state_file);
     text_printf(&temporary, "%s.pulled.tmp", state_file);
-    for (size_t i = 0; i < pulled->count; i++) {
-        const struct pulled_message *message = &pulled->messages[i];
+    for (size_t i = 0; i < recalled->count; i++) {
+        const struct recalled_message *message = &recalled->messages[i];
         text_printf(&lines, "%s %" PRId64 " %s %s\n", message->queue_id,
                     message->arrived_ms, message->id, message->incident);
     }
