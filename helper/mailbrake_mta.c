@@ -212,8 +212,8 @@ static void log_result(const struct mta_peer *peer, const struct mta_order *orde
     log_field(&line, "order", order->name == NULL ? "-" : order->name);
     if (order->queue_id != NULL)
         log_field(&line, "qid", order->queue_id);
-    if (order->hold_header != NULL)
-        log_field(&line, "mark", order->hold_header);
+    if (order->hold_id != NULL)
+        log_field(&line, "mark", order->hold_id);
     log_field(&line, "result", result);
     if (status == STATUS_NOT_FOUND)
         log_field(&line, "why", why);

@@ -48,7 +48,7 @@ static void check_hold_header(struct mta_item *item)
         fail(item, STATUS_IO, "the message bears more than one X-Mailbrake field");
     else if (message->hold_header_count == 0 && message->held)
         fail(item, STATUS_IO, "the message bears no X-Mailbrake field");
-    else if (!mta_message_bears(message, item->order->hold_header))
+    else if (!mta_message_bears(message, item->order->hold_id))
         fail(item, STATUS_NOT_FOUND, "it bears another mark");
 }
 
@@ -61,7 +61,7 @@ static void check_item(struct mta_item *item)
     else if (order->arrived != NULL &&
              strtoll(order->arrived, NULL, 10) != message->arrived_s)
         fail(item, STATUS_NOT_FOUND, "it came at another time");
-    else if (order->hold_header != NULL)
+    else if (order->hold_id != NULL)
         check_hold_header(item);
     if (item->status == STATUS_OK && message->held == (order->verb == MTA_HOLD))
         item->status = error_set(

@@ -52,11 +52,11 @@ static bool is_sender(const char *word)
 
 static bool parse_check(const char *word, struct mta_order *order)
 {
-    order->hold_header = text_after(word, "mark=");
+    order->hold_id = text_after(word, "mark=");
     order->sender = text_after(word, "sender=");
     order->arrived = text_after(word, "arrived=");
-    if (order->hold_header != NULL)
-        return is_of(order->hold_header, alphanumeric, MTA_HOLD_ID_MAX);
+    if (order->hold_id != NULL)
+        return is_of(order->hold_id, alphanumeric, MTA_HOLD_ID_MAX);
     if (order->arrived != NULL)
         return is_of(order->arrived, DIGITS, SECONDS_DIGITS_MAX);
     if (order->sender == NULL)

@@ -32,11 +32,11 @@ enum mta_verb {
 /* Borrows from the line. */
 struct mta_order {
     enum mta_verb verb;
-    const char *name;        /* of the verb, static */
-    const char *queue_id;    /* NULL where the verb has none */
-    const char *hold_header; /* the message must bear this hold id; or NULL */
-    const char *sender;      /* it must have this envelope sender, "" for <>; or NULL */
-    const char *arrived;     /* it must have come at this second since 1970; or NULL */
+    const char *name;     /* of the verb, static */
+    const char *queue_id; /* NULL where the verb has none */
+    const char *hold_id;  /* the message must bear this hold id; or NULL */
+    const char *sender;   /* it must have this envelope sender, "" for <>; or NULL */
+    const char *arrived;  /* it must have come at this second since 1970; or NULL */
     const char *to[MTA_ADDRESSES_MAX + 1]; /* NULL-terminated; empty: no notice */
     bool has_text;                         /* a message text follows the line: */
     const char *text;                      /* the caller's to fill in */

@@ -45,7 +45,7 @@ enum status actions_decide(struct actions *actions, const struct settings *setti
                            struct error *error) MUST_CHECK;
 
 /* Many of them, each as above; results has count of them. Refusals of one incident write
- * one letter to a sender. Once helper or store do not answer, or deadline_us (monotonic)
+ * one notice to a sender. Once helper or store do not answer, or deadline_us (monotonic)
  * is over, the rest is UNAVAILABLE and was not tried. */
 void actions_decide_many(struct actions *actions, const struct settings *settings,
                          enum actions_verb verb, const char *const *ids, size_t count,

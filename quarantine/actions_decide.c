@@ -167,7 +167,7 @@ static int compare(const void *left, const void *right)
                : strcmp(record_text(a->hold, "sender"), record_text(b->hold, "sender"));
 }
 
-/* A letter is about the message that would have reached most. */
+/* A notice is about the message that would have reached most. */
 static const json_t *largest(const struct decision *first, size_t count)
 {
     const json_t *found = first->hold;
@@ -234,7 +234,7 @@ static bool is_any_done(const struct decision *first, size_t count)
     return false;
 }
 
-/* In batches, each under the lock, so that others get their turn. Once a letter went out,
+/* In batches, each under the lock, so that others get their turn. Once a notice went out,
  * those that follow need none. */
 static void order_group(struct deciding *deciding, struct decision *first, size_t count,
                         struct refusal *refusal)

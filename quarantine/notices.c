@@ -6,7 +6,7 @@
  *
  *   in an incident   notified_ms, notified_total, notified_held, notices   as of the last
  *                    notice_claim_ms, notice_tries, notice_done             one in the
- * making in its letters   claim_ms, tries, told_ms, failed in the note summed_holds_ms,
+ * making in its notices   claim_ms, tries, told_ms, failed in the note summed_holds_ms,
  * summed_refusals_ms, sum_claim_ms     the last sum-up */
 #include "quarantine/notices.h"
 
@@ -18,8 +18,8 @@
 #include "base/clock.h"
 #include "quarantine/helper.h"
 #include "quarantine/ledger_notices.h"
-#include "quarantine/letter.h"
 #include "quarantine/notice_command.h"
+#include "quarantine/notice_mail.h"
 #include "quarantine/notice_text.h"
 #include "quarantine/record.h"
 
@@ -28,7 +28,7 @@ enum {
     LIST_MS = 20000,
     PASSES_PER_LOOK_BACK = 12, /* at incidents that are over */
     DUE_MAX = 64,              /* of one kind, in one pass; the rest is for the next */
-    TIMES_MAX = 50,            /* of a client's last letters */
+    TIMES_MAX = 50,            /* of a client's last notices */
 };
 
 /* What of a notice has been handed over. */
@@ -37,7 +37,7 @@ enum { DONE_MAIL = 1, DONE_COMMAND = 2 };
 struct due {
     struct ledger_place place;
     char incident[DIGEST_ID_SIZE];
-    char to[RECORD_TEXT_MAX + 1]; /* of a letter; else "" */
+    char to[RECORD_TEXT_MAX + 1]; /* of a notice; else "" */
     int64_t since_ms;             /* what is due for longest goes first */
     bool begun;                   /* somebody has tried: it has its notice already */
 };
@@ -57,9 +57,9 @@ struct pass {
     enum status status; /* of the last thing that went wrong */
     bool mail_away, command_away;
     json_t *note;
-    json_t *letters; /* times of letters to senders, by client */
+    json_t *sender_notices; /* times of notices to senders, by client */
     struct due_list holds, refusals, senders;
-    bool letters_wait; /* some letter is not written yet */
+    bool sender_notices_wait; /* some notice is not written yet */
 };
 
 static int64_t soon(void)
@@ -189,69 +189,70 @@ static void look_at_notice(struct pass *pass, const struct ledger_place *place,
         add_due(list, place, incident, "");
 }
 
-/* The times of letters that a client brought about, with a login or without. */
-static json_t *times_of(struct pass *pass, const json_t *letter)
+/* The times of notices that a client brought about, with a login or without. */
+static json_t *times_of(struct pass *pass, const json_t *notice)
 {
     char name[400];
     (void)snprintf(name, sizeof name, "%s %.300s",
-                   json_is_true(json_object_get(letter, "login")) ? "login" : "-",
-                   record_text(letter, "client"));
-    json_t *times = json_object_get(pass->letters, name);
+                   json_is_true(json_object_get(notice, "login")) ? "login" : "-",
+                   record_text(notice, "client"));
+    json_t *times = json_object_get(pass->sender_notices, name);
     if (times != NULL)
         return times;
     times = json_array();
-    return json_object_set_new(pass->letters, name, times) == 0 ? times : NULL;
+    return json_object_set_new(pass->sender_notices, name, times) == 0 ? times : NULL;
 }
 
-static void note_letter(struct pass *pass, const json_t *letter, int64_t at_ms)
+static void note_time(struct pass *pass, const json_t *notice, int64_t at_ms)
 {
-    json_t *times = times_of(pass, letter);
+    json_t *times = times_of(pass, notice);
     if (times != NULL && json_array_size(times) < TIMES_MAX)
         (void)json_array_append_new(times, json_integer(at_ms));
 }
 
-/* Whether its client brought about as many letters as it may, since a while before this
+/* Whether its client brought about as many notices as it may, since a while before this
  * message was held. Who is passed over so, stays so: a machine that is many people makes
- * no trickle of letters either. */
-static bool is_passed_over(struct pass *pass, const json_t *letter)
+ * no trickle of notices either. */
+static bool is_passed_over(struct pass *pass, const json_t *notice)
 {
     size_t i;
     const json_t *time;
     size_t count = 0;
-    size_t max = json_is_true(json_object_get(letter, "login")) ? NOTICES_LETTERS : 1;
+    size_t max = json_is_true(json_object_get(notice, "login")) ? NOTICES_SENDER_MAX : 1;
     int64_t interval_ms = pass->settings->notify.min_interval_ms;
-    if (interval_ms < NOTICES_LETTERS_MIN_MS)
-        interval_ms = NOTICES_LETTERS_MIN_MS;
-    json_array_foreach(times_of(pass, letter), i, time)
+    if (interval_ms < NOTICES_SENDER_MIN_MS)
+        interval_ms = NOTICES_SENDER_MIN_MS;
+    json_array_foreach(times_of(pass, notice), i, time)
     {
-        count += json_integer_value(time) > record_number(letter, "since") - interval_ms;
+        count += json_integer_value(time) > record_number(notice, "since") - interval_ms;
     }
     return count >= max;
 }
 
-static bool is_letter_open(const json_t *letter)
+static bool is_sender_notice_open(const json_t *notice)
 {
-    return record_number(letter, "told_ms") == 0 &&
-           !json_is_true(json_object_get(letter, "failed"));
+    return record_number(notice, "told_ms") == 0 &&
+           !json_is_true(json_object_get(notice, "failed"));
 }
 
-static bool is_letter_claimed(const struct pass *pass, const json_t *letter)
+static bool is_sender_notice_claimed(const struct pass *pass, const json_t *notice)
 {
-    return is_within(record_number(letter, "claim_ms"), pass->now_ms, NOTICES_LEASE_MS);
+    return is_within(record_number(notice, "claim_ms"), pass->now_ms, NOTICES_LEASE_MS);
 }
 
 /* One that was begun counts, though nobody knows yet that it went. */
-static void count_letters(struct pass *pass, const json_t *incident)
+static void count_sender_notices(struct pass *pass, const json_t *incident)
 {
     size_t i;
-    const json_t *letter;
-    json_array_foreach(json_object_get(incident, "letters"), i, letter)
+    const json_t *notice;
+    json_array_foreach(json_object_get(incident, "letters"), i, notice)
     {
-        int64_t told_ms = record_number(letter, "told_ms");
-        int64_t claim_ms = record_number(letter, "claim_ms");
+        int64_t told_ms = record_number(notice, "told_ms");
+        int64_t claim_ms = record_number(notice, "claim_ms");
         if (told_ms > 0 || claim_ms > 0)
-            note_letter(pass, letter, told_ms > 0 ? told_ms : claim_ms);
-        pass->letters_wait = pass->letters_wait || is_letter_open(letter);
+            note_time(pass, notice, told_ms > 0 ? told_ms : claim_ms);
+        pass->sender_notices_wait =
+            pass->sender_notices_wait || is_sender_notice_open(notice);
     }
 }
 
@@ -261,42 +262,44 @@ static enum status look_at(void *context, const struct ledger_place *place,
     struct pass *pass = context;
     look_at_notice(pass, place, incident);
     if (pass->settings->notify.tell_sender)
-        count_letters(pass, incident);
+        count_sender_notices(pass, incident);
     return clock_left_ms(pass->deadline_us) > 0 ? STATUS_OK : STATUS_LIMIT;
 }
 
-static bool is_letter_due(struct pass *pass, const json_t *incident, const json_t *letter)
+static bool is_sender_notice_due(struct pass *pass, const json_t *incident,
+                                 const json_t *notice)
 {
-    bool retried = record_number(letter, "claim_ms") > 0;
-    return record_waiting(incident) > 0 && is_letter_open(letter) &&
-           !is_letter_claimed(pass, letter) && (retried || !is_passed_over(pass, letter));
+    bool retried = record_number(notice, "claim_ms") > 0;
+    return record_waiting(incident) > 0 && is_sender_notice_open(notice) &&
+           !is_sender_notice_claimed(pass, notice) &&
+           (retried || !is_passed_over(pass, notice));
 }
 
-/* Once it is known how many letters each client has had. */
-static enum status look_at_letters(void *context, const struct ledger_place *place,
-                                   const json_t *incident)
+/* Once it is known how many notices each client has had. */
+static enum status look_at_sender_notices(void *context, const struct ledger_place *place,
+                                          const json_t *incident)
 {
     size_t i;
-    const json_t *letter;
+    const json_t *notice;
     struct pass *pass = context;
-    json_array_foreach(json_object_get(incident, "letters"), i, letter)
+    json_array_foreach(json_object_get(incident, "letters"), i, notice)
     {
-        if (is_letter_due(pass, incident, letter))
-            add_due(&pass->senders, place, incident, record_text(letter, "to"));
+        if (is_sender_notice_due(pass, incident, notice))
+            add_due(&pass->senders, place, incident, record_text(notice, "to"));
     }
     return clock_left_ms(pass->deadline_us) > 0 ? STATUS_OK : STATUS_LIMIT;
 }
 
 /* ---- handing over ---- */
 
-static enum status mail(struct pass *pass, const struct letter *letter)
+static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
 {
     struct text message = {0};
     struct text addresses = {0};
     const struct settings *settings = pass->settings;
     enum status status =
-        letter_make(letter, pass->notices->token_key, &settings->policy.domains,
-                    pass->now_ms, &message, &addresses);
+        notice_mail_make(mail, pass->notices->token_key, &settings->policy.domains,
+                         pass->now_ms, &message, &addresses);
     if (status == STATUS_OK)
         status =
             helper_notice(settings->mta.helper, timeout_ms(pass), text_string(&addresses),
@@ -316,13 +319,14 @@ static enum status mail_administrators(struct pass *pass, const char *subject,
 {
     const struct settings *settings = pass->settings;
     size_t count = settings->notify.to_count;
-    const struct letter letter = {
+    const struct notice_mail mail = {
         .recipients = (const char *const *)settings->notify.to,
-        .recipient_count = count > LETTER_RECIPIENTS_MAX ? LETTER_RECIPIENTS_MAX : count,
+        .recipient_count =
+            count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
         .subject = subject,
         .body = body,
     };
-    return mail(pass, &letter);
+    return send_mail(pass, &mail);
 }
 
 static enum status run_command(struct pass *pass, const json_t *document)
@@ -490,39 +494,39 @@ static void notify(struct pass *pass, const struct due *due)
     json_decref(incident);
 }
 
-/* ---- a letter to a sender ---- */
+/* ---- a notice to a sender ---- */
 
-static json_t *find_letter(const json_t *incident, const char *to)
+static json_t *find_sender_notice(const json_t *incident, const char *to)
 {
     size_t i;
-    json_t *letter;
-    json_array_foreach(json_object_get(incident, "letters"), i, letter)
+    json_t *notice;
+    json_array_foreach(json_object_get(incident, "letters"), i, notice)
     {
-        if (strcmp(record_text(letter, "to"), to) == 0)
-            return letter;
+        if (strcmp(record_text(notice, "to"), to) == 0)
+            return notice;
     }
     return NULL;
 }
 
-static bool claim_letter(void *context, json_t *incident)
+static bool claim_sender_notice(void *context, json_t *incident)
 {
     const struct step *step = context;
-    json_t *letter = find_letter(incident, step->due->to);
-    if (letter == NULL || !is_letter_due(step->pass, incident, letter))
+    json_t *notice = find_sender_notice(incident, step->due->to);
+    if (notice == NULL || !is_sender_notice_due(step->pass, incident, notice))
         return false;
-    return set_number(letter, "claim_ms", step->pass->now_ms) &&
-           set_number(letter, "tries", record_number(letter, "tries") + 1);
+    return set_number(notice, "claim_ms", step->pass->now_ms) &&
+           set_number(notice, "tries", record_number(notice, "tries") + 1);
 }
 
-static bool confirm_letter(void *context, json_t *incident)
+static bool confirm_sender_notice(void *context, json_t *incident)
 {
     const struct step *step = context;
-    json_t *letter = find_letter(incident, step->due->to);
-    if (letter == NULL)
+    json_t *notice = find_sender_notice(incident, step->due->to);
+    if (notice == NULL)
         return false;
     if (step->failed)
-        return json_object_set_new(letter, "failed", json_true()) == 0;
-    return set_number(letter, "told_ms", step->pass->now_ms) &&
+        return json_object_set_new(notice, "failed", json_true()) == 0;
+    return set_number(notice, "told_ms", step->pass->now_ms) &&
            json_object_set_new(incident, "sender_told", json_true()) == 0;
 }
 
@@ -533,13 +537,13 @@ static enum status mail_sender(struct pass *pass, const struct due *due,
     const char *to = due->to;
     const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
     notice_sender_body(&facts, record, &body);
-    const struct letter letter = {
+    const struct notice_mail mail = {
         .recipients = &to,
         .recipient_count = 1,
         .subject = "Your message is being held for review",
         .body = text_string(&body),
     };
-    enum status status = body.failed ? STATUS_NOMEM : mail(pass, &letter);
+    enum status status = body.failed ? STATUS_NOMEM : send_mail(pass, &mail);
     text_clear(&body);
     return status;
 }
@@ -549,15 +553,16 @@ static void tell_sender(struct pass *pass, const struct due *due)
 {
     json_t *incident = NULL;
     struct step step = {.pass = pass, .due = due};
-    if (pass->mail_away || change(pass, due, claim_letter, &step, &incident) != STATUS_OK)
+    if (pass->mail_away ||
+        change(pass, due, claim_sender_notice, &step, &incident) != STATUS_OK)
         return;
-    const json_t *letter = find_letter(incident, due->to);
-    enum status status = mail_sender(pass, due, incident, letter);
+    const json_t *notice = find_sender_notice(incident, due->to);
+    enum status status = mail_sender(pass, due, incident, notice);
     step.failed =
-        status == STATUS_INVALID && record_number(letter, "tries") >= NOTICES_TRIES;
+        status == STATUS_INVALID && record_number(notice, "tries") >= NOTICES_TRIES;
     if (status == STATUS_OK || step.failed)
-        (void)change(pass, due, confirm_letter, &step, NULL);
-    note_letter(pass, letter, pass->now_ms);
+        (void)change(pass, due, confirm_sender_notice, &step, NULL);
+    note_time(pass, notice, pass->now_ms);
     json_decref(incident);
 }
 
@@ -691,8 +696,9 @@ static enum status look_at_all(struct pass *pass)
     enum status status = ledger_read_note(ledger, soon(), &pass->note);
     if (status == STATUS_OK)
         status = ledger_each_incident(ledger, over, deadline_us, look_at, pass);
-    if (status == STATUS_OK && pass->letters_wait)
-        status = ledger_each_incident(ledger, over, deadline_us, look_at_letters, pass);
+    if (status == STATUS_OK && pass->sender_notices_wait)
+        status =
+            ledger_each_incident(ledger, over, deadline_us, look_at_sender_notices, pass);
     if (status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) > 0)
         return status; /* the store says itself that it is away */
     if (status != STATUS_OK)
@@ -715,7 +721,7 @@ enum status notices_send(struct notices *notices, const struct settings *setting
                           .deadline_us =
                               clock_monotonic_us() + NOTICES_PASS_MS * INT64_C(1000),
                           .error = error,
-                          .letters = json_object()};
+                          .sender_notices = json_object()};
     if (look_at_all(pass) == STATUS_OK) {
         notify_all(pass, &pass->holds, NOTICES_HOLDS);
         tell_senders(pass);
@@ -724,7 +730,7 @@ enum status notices_send(struct notices *notices, const struct settings *setting
     }
     enum status status = pass->status;
     json_decref(pass->note);
-    json_decref(pass->letters);
+    json_decref(pass->sender_notices);
     free(pass);
     return status;
 }

@@ -14,11 +14,11 @@ enum {
      * beyond that they get one notice that says how many. */
     NOTICES_HOLDS = 10,
     NOTICES_REFUSALS = 5,
-    /* Letters to senders with a login that one client may bring about in an interval;
+    /* Notices to senders with a login that one client may bring about in an interval;
      * without a login it is one. */
-    NOTICES_LETTERS = 10,
-    /* The interval is no shorter than this for letters to senders. */
-    NOTICES_LETTERS_MIN_MS = 10 * 60 * 1000,
+    NOTICES_SENDER_MAX = 10,
+    /* The interval is no shorter than this for notices to senders. */
+    NOTICES_SENDER_MIN_MS = 10 * 60 * 1000,
     /* For struct notices. */
     NOTICES_TIMEOUT_MS = 20 * 1000,
     /* Who wants to send one says so in the store for so long; who fails, or dies, is
@@ -42,7 +42,7 @@ struct notices {
 
 /* Looks at the incidents and sends what is due: one notice when an incident opens, or the
  * first message of it is held, at most one per notify.min_interval while it grows, by
- * mail to notify.to and by notify.command, and one letter to each sender of held mail
+ * mail to notify.to and by notify.command, and one notice to each sender of held mail
  * (notify.tell_sender). What is due is taken on in the store, so that of several relays
  * one sends it, and is done only when it was handed over: at least once. Not on the mail
  * path: waits for the helper and the command, NOTICES_PASS_MS at most and a little. The

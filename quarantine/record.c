@@ -12,7 +12,7 @@
 #include "quarantine/ledger.h"
 
 enum {
-    LETTER_NAMES = 3, /* that are told of what was addressed */
+    SENDER_NOTICE_NAMES = 3, /* that are told of what was addressed */
     HOSTS_MAX = 8,
 };
 
@@ -116,13 +116,13 @@ static json_t *obtain(json_t *incident, const char *name, bool array)
     return json_object_set_new(incident, name, found) == 0 ? found : NULL;
 }
 
-static bool is_in(const json_t *letters, const char *sender)
+static bool is_in(const json_t *sender_notices, const char *sender)
 {
     size_t i;
-    const json_t *letter;
-    json_array_foreach(letters, i, letter)
+    const json_t *notice;
+    json_array_foreach(sender_notices, i, notice)
     {
-        if (strcmp(record_text(letter, "to"), sender) == 0)
+        if (strcmp(record_text(notice, "to"), sender) == 0)
             return true;
     }
     return false;
@@ -130,15 +130,15 @@ static bool is_in(const json_t *letters, const char *sender)
 
 /* Puts down who is to be told that mail is held, each once; past what an incident has
  * room for nobody. */
-static bool add_letter(json_t *incident, const struct stop *stop)
+static bool add_sender_notice(json_t *incident, const struct stop *stop)
 {
-    json_t *letters = obtain(incident, "letters", true);
-    if (letters == NULL)
+    json_t *sender_notices = obtain(incident, "letters", true);
+    if (sender_notices == NULL)
         return false;
     json_t *sender = record_string(stop->sender);
-    if (sender == NULL || json_array_size(letters) >= RECORD_LETTERS_MAX ||
-        json_dumpb(letters, NULL, 0, JSON_COMPACT) > RECORD_LETTERS_BYTES ||
-        is_in(letters, json_string_value(sender))) {
+    if (sender == NULL || json_array_size(sender_notices) >= RECORD_SENDER_NOTICES_MAX ||
+        json_dumpb(sender_notices, NULL, 0, JSON_COMPACT) > RECORD_SENDER_NOTICES_BYTES ||
+        is_in(sender_notices, json_string_value(sender))) {
         bool failed = sender == NULL;
         json_decref(sender);
         return !failed;
@@ -146,14 +146,15 @@ static bool add_letter(json_t *incident, const struct stop *stop)
     bool lists = stop->lists_named > 0;
     size_t named = lists ? stop->lists_named : stop->addressed_named;
     return json_array_append_new(
-               letters,
+               sender_notices,
                json_pack(
                    "{s:o, s:o, s:b, s:I, s:o, s:o, s:I}", "to", sender, "client",
                    record_string(stop->client == NULL ? "" : stop->client), "login",
                    stop->login, "since", (json_int_t)stop->last_ms, "reach",
                    make_number(stop->reach), "names",
                    make_strings(lists ? stop->lists : stop->addressed,
-                                named < LETTER_NAMES ? named : LETTER_NAMES),
+                                named < SENDER_NOTICE_NAMES ? named
+                                                            : SENDER_NOTICE_NAMES),
                    "count",
                    (json_int_t)(lists ? stop->list_count : stop->addressed_count))) == 0;
 }
@@ -189,7 +190,7 @@ static bool add_sender(json_t *incident, const struct stop *stop)
         (json_object_set_new(incident, "sender", record_string(stop->sender)) != 0 ||
          json_object_set_new(incident, "tell", json_true()) != 0))
         return false;
-    return add_letter(incident, stop);
+    return add_sender_notice(incident, stop);
 }
 
 int64_t record_party_waiting(const json_t *incident, const char *party)
@@ -324,37 +325,37 @@ bool record_grow(json_t *incident, const struct stop *stop)
            add_sender(incident, stop);
 }
 
-/* Borrowed from the letter. */
-static size_t take_names(const json_t *letter, const char *names[LETTER_NAMES])
+/* Borrowed from the notice. */
+static size_t take_names(const json_t *notice, const char *names[SENDER_NOTICE_NAMES])
 {
     size_t i;
     const json_t *name;
     size_t count = 0;
-    json_array_foreach(json_object_get(letter, "names"), i, name)
+    json_array_foreach(json_object_get(notice, "names"), i, name)
     {
         const char *text = json_string_value(name);
-        if (text != NULL && count < LETTER_NAMES)
+        if (text != NULL && count < SENDER_NOTICE_NAMES)
             names[count++] = text;
     }
     return count;
 }
 
-/* One hold's incident, as it is while the store is away, has one party and one letter. */
+/* One hold's incident, as it is while the store is away, has one party and one notice. */
 bool record_merge(json_t *incident, const json_t *other)
 {
     void *party = json_object_iter(json_object_get(other, "parties"));
-    const json_t *letter = json_array_get(json_object_get(other, "letters"), 0);
-    const char *names[LETTER_NAMES];
+    const json_t *notice = json_array_get(json_object_get(other, "letters"), 0);
+    const char *names[SENDER_NOTICE_NAMES];
     const json_t *host = json_array_get(json_object_get(other, "hosts"), 0);
     const struct stop stop = {.sender = record_text(other, "sender"),
                               .host = json_string_value(host),
-                              .client = record_text(letter, "client"),
+                              .client = record_text(notice, "client"),
                               .party = party == NULL ? "" : json_object_iter_key(party),
-                              .login = json_is_true(json_object_get(letter, "login")),
+                              .login = json_is_true(json_object_get(notice, "login")),
                               .tell = json_is_true(json_object_get(other, "tell")),
                               .addressed = names,
-                              .addressed_named = take_names(letter, names),
-                              .addressed_count = (size_t)record_number(letter, "count"),
+                              .addressed_named = take_names(notice, names),
+                              .addressed_count = (size_t)record_number(notice, "count"),
                               .held = record_number(other, "held"),
                               .refused = record_number(other, "refused"),
                               .deferred = record_number(other, "deferred"),

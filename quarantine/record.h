@@ -12,12 +12,12 @@
 #include "quarantine/parties.h"
 
 enum {
-    RECORD_TEXT_MAX = 512,         /* bytes of one text that are kept */
-    RECORD_TEXTS_BYTES = 2 * 1024, /* of one array of them, as JSON */
-    RECORD_LESSONS_MAX = 8,        /* windows that a release teaches */
-    RECORD_PARTIES_MAX = 64,       /* in an incident, those with most of it */
-    RECORD_LETTERS_MAX = 20,       /* senders of an incident who are told */
-    RECORD_LETTERS_BYTES = 3 * 1024,
+    RECORD_TEXT_MAX = 512,          /* bytes of one text that are kept */
+    RECORD_TEXTS_BYTES = 2 * 1024,  /* of one array of them, as JSON */
+    RECORD_LESSONS_MAX = 8,         /* windows that a release teaches */
+    RECORD_PARTIES_MAX = 64,        /* in an incident, those with most of it */
+    RECORD_SENDER_NOTICES_MAX = 20, /* senders of an incident who are told */
+    RECORD_SENDER_NOTICES_BYTES = 3 * 1024,
     RECORD_PATCHED_MAX = 12 * 1024, /* of an incident, so that it can still grow */
 };
 

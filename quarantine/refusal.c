@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/envelope.h"
-#include "quarantine/letter.h"
+#include "quarantine/notice_mail.h"
 #include "quarantine/record.h"
 
 enum { ADDRESS_SHOWN = 300, NAME_SHOWN = 100 };
@@ -33,7 +33,7 @@ static void add_addressed(struct text *body, const json_t *hold)
         text_printf(body, "    and %lld more\n", (long long)(count - named));
 }
 
-/* Local time with its zone, as in the other letters. */
+/* Local time with its zone, as in the other notices. */
 static void add_time(struct text *body, const json_t *hold)
 {
     char text[60];
@@ -101,14 +101,14 @@ enum status refusal_make(const json_t *hold, size_t count, const struct digest_k
     bool tell = refusal_is_told(hold);
     struct text body = {0};
     add_body(&body, hold, count, own);
-    const struct letter letter = {.recipients = &sender,
-                                  .recipient_count = 1,
-                                  .subject = "Your message was refused",
-                                  .body = text_string(&body)};
+    const struct notice_mail notice = {.recipients = &sender,
+                                       .recipient_count = 1,
+                                       .subject = "Your message was refused",
+                                       .body = text_string(&body)};
     enum status status = body.failed ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK && tell)
-        status =
-            letter_make(&letter, key, own, now_ms, &refusal.message, &refusal.address);
+        status = notice_mail_make(&notice, key, own, now_ms, &refusal.message,
+                                  &refusal.address);
     else
         text_add_string(&refusal.address, "-");
     text_clear(&body);

@@ -37,12 +37,12 @@ START_TEST(order_names_its_message)
     ck_assert_int_eq(order.verb, MTA_RELEASE);
     ck_assert_str_eq(order.name, "release");
     ck_assert_str_eq(order.queue_id, "4bXk7G2N1Cz1Xn4");
-    ck_assert_str_eq(order.header, "0123456789abcdef");
+    ck_assert_str_eq(order.hold_id, "0123456789abcdef");
     ck_assert_ptr_null(order.sender);
     ck_assert(!order.has_text);
     takes("delete ABCDEF123 sender=ann@district.example");
     ck_assert_int_eq(order.verb, MTA_DELETE);
-    ck_assert_ptr_null(order.header);
+    ck_assert_ptr_null(order.hold_id);
     ck_assert_str_eq(order.sender, "ann@district.example");
     takes("hold ABCDEF123 sender=<>");
     ck_assert_int_eq(order.verb, MTA_HOLD);

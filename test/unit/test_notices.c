@@ -296,7 +296,7 @@ START_TEST(notices_make_no_storm_of_one_machine)
     int to_senders = 0;
     for (int i = 0; i < letter_count; i++)
         to_senders += strncmp(letters[i], "notice postmaster@own", 21) != 0;
-    ck_assert_int_eq(to_senders, 1 + 1 + NOTICES_LETTERS);
+    ck_assert_int_eq(to_senders, 1 + 1 + NOTICES_SENDER_MAX);
     ck_assert_int_eq(count_to("u@own"), 1);
 }
 END_TEST

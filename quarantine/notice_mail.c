@@ -1,5 +1,5 @@
 /* Headers by RFC 5322 and RFC 3834 5: nobody's vacation program answers these. */
-#include "quarantine/letter.h"
+#include "quarantine/notice_mail.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,26 +34,26 @@ static void join(const char *const *recipients, size_t count, const char *betwee
     }
 }
 
-enum status letter_make(const struct letter *letter, const struct digest_key *key,
-                        const struct domains *own, int64_t now_ms,
-                        struct text *out_message, struct text *out_addresses)
+enum status notice_mail_make(const struct notice_mail *mail, const struct digest_key *key,
+                             const struct domains *own, int64_t now_ms,
+                             struct text *out_message, struct text *out_addresses)
 {
-    const char *sorted[LETTER_RECIPIENTS_MAX];
+    const char *sorted[NOTICE_MAIL_RECIPIENTS_MAX];
     const char *domain = domains_first(own) == NULL ? "localhost" : domains_first(own);
     char token[NOTICE_TOKEN_SIZE];
     char id[DIGEST_ID_SIZE];
-    if (letter->recipient_count > LETTER_RECIPIENTS_MAX)
+    if (mail->recipient_count > NOTICE_MAIL_RECIPIENTS_MAX)
         return STATUS_LIMIT;
-    for (size_t i = 0; i < letter->recipient_count; i++)
-        sorted[i] = letter->recipients[i];
-    qsort(sorted, letter->recipient_count, sizeof sorted[0], compare);
-    join(sorted, letter->recipient_count, " ", out_addresses);
+    for (size_t i = 0; i < mail->recipient_count; i++)
+        sorted[i] = mail->recipients[i];
+    qsort(sorted, mail->recipient_count, sizeof sorted[0], compare);
+    join(sorted, mail->recipient_count, " ", out_addresses);
     notice_token_make(key, text_string(out_addresses), now_ms, token);
     digest_random_id(id);
 
     text_printf(out_message, "From: Mailbrake <postmaster@%s>\nTo: ", domain);
-    join(sorted, letter->recipient_count, ",\n ", out_message);
-    text_printf(out_message, "\nSubject: %s\n", letter->subject);
+    join(sorted, mail->recipient_count, ",\n ", out_message);
+    text_printf(out_message, "\nSubject: %s\n", mail->subject);
     add_date(out_message, now_ms);
     text_printf(out_message,
                 "Message-ID: <%s@mailbrake.%s>\nAuto-Submitted: auto-generated\n"
@@ -61,6 +61,6 @@ enum status letter_make(const struct letter *letter, const struct digest_key *ke
                 "Content-Type: text/plain; charset=us-ascii\n" NOTICE_TOKEN_FIELD
                 ": %s\n\n",
                 id, domain, token);
-    text_add_string(out_message, letter->body);
+    text_add_string(out_message, mail->body);
     return out_message->failed || out_addresses->failed ? STATUS_NOMEM : STATUS_OK;
 }
