@@ -207,7 +207,7 @@ static void allow(struct request *request, const json_t *incident)
         request->context->active_brakes, record_text(incident, "fingerprint"),
         record_text(incident, "key"), until_ms, request_deadline_us());
     if (status == STATUS_OK) /* what follows is wanted: a surge may learn from it */
-        status = amend(request, incident, AMEND_TEACH);
+        status = amend(request, incident, AMEND_TRAIN);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "allow");
         return;

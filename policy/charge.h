@@ -22,7 +22,7 @@ struct charge {
     int64_t cost;
     int64_t latch_ms; /* once fired, it fires for so long; 0: it has no latch */
     bool monitor;     /* never stops a message; charged if it has room, a window always */
-    bool teaches;     /* the message goes out whatever is found: a window counts it */
+    bool trains;      /* the message goes out whatever is found: a window counts it */
     bool along;       /* of the same rule as the charge before it, as each list has one:
                          what decides there decides for it, too */
 };
@@ -30,7 +30,7 @@ struct charge {
 /* What a message may leave behind, by how its walk ends. */
 enum charge_mode {
     CHARGE_PEEK,  /* nothing */
-    CHARGE_LATCH, /* a rule stops it by matching: latches, and what teaches */
+    CHARGE_LATCH, /* a rule stops it by matching: latches, and what trains */
     CHARGE_TAKE,  /* it is accepted unless a charge fires */
 };
 
@@ -62,7 +62,7 @@ struct store;
  * window that has room or is monitor counts the cost. One decides: its latch is set
  * (anew) for latch_ms, unless the cost is over the bucket's burst. In both cases, but
  * with PEEK, monitor charges that fire, down to the one that decides, set their latches
- * likewise, and windows down to there that teach count their cost, with those
+ * likewise, and windows down to there that train count their cost, with those
  * that stand along behind it: their lists get the message, too.
  *
  * The same fingerprint and subject twice in one call is an error of the caller.

@@ -243,7 +243,7 @@ static enum status add_charges(const struct view *view, const struct rule *rule,
     step->charge_count = plan->charge_count - step->charge;
     for (size_t i = step->charge; i < plan->charge_count; i++) {
         plan->charges[i].along = i > step->charge;
-        plan->charges[i].teaches = view->policy->monitor;
+        plan->charges[i].trains = view->policy->monitor;
     }
     return status;
 }

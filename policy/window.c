@@ -101,7 +101,7 @@ void window_brake(struct window *window)
     window->braked = window_is_open(window);
 }
 
-void window_teach(struct window *window, int64_t cost, int64_t now_ms)
+void window_train(struct window *window, int64_t cost, int64_t now_ms)
 {
     assert(cost >= 0);
     if (!window_is_open(window))

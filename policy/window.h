@@ -55,14 +55,14 @@ int64_t window_left(const struct window *window, const struct surge *surge);
 /* Forgets what the open window counted; the past stays. */
 void window_empty(struct window *window);
 
-/* It fired: the open window teaches nothing, until window_teach. */
+/* It fired: the open window trains nothing, until window_train. */
 void window_brake(struct window *window);
 
 bool window_is_open(const struct window *window);
 
 /* Counts what somebody let pass who knows better: it takes no room from others, and the
  * window is a usual one. */
-void window_teach(struct window *window, int64_t cost, int64_t now_ms);
+void window_train(struct window *window, int64_t cost, int64_t now_ms);
 
 /* Counts cost (>= 0) copies at now_ms, whether there is room or not. */
 void window_count(struct window *window, int64_t cost, int64_t now_ms);

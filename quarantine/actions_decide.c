@@ -100,10 +100,10 @@ static enum status claim(const struct deciding *deciding, struct decision *decis
     return status == STATUS_OK ? status : actions_say_store(error, status);
 }
 
-/* Without the store the lesson is lost: the next run like it may be held again. */
-static void teach(const struct deciding *deciding, const json_t *hold)
+/* Without the store the sample is lost: the next run like it may be held again. */
+static void train(const struct deciding *deciding, const json_t *hold)
 {
-    if (ledger_teach(deciding->actions->ledger, &deciding->settings->policy, hold,
+    if (ledger_train(deciding->actions->ledger, &deciding->settings->policy, hold,
                      actions_deadline_us()) != STATUS_OK)
         return;
 }
@@ -120,7 +120,7 @@ static enum status conclude(struct deciding *deciding, const struct decision *de
                      : gone && own              ? "gone"
                                                 : "held";
     if (order->status == STATUS_OK && deciding->verb == ACTIONS_RELEASE)
-        teach(deciding, decision->hold);
+        train(deciding, decision->hold);
     int64_t deadline_us = deciding->away ? clock_monotonic_us() : actions_deadline_us();
     enum status status =
         ledger_move(actions->ledger, id, verbs[deciding->verb].during, to, deadline_us);

@@ -34,7 +34,7 @@ struct event {
     size_t addressed_count;                     /* may be larger than what is named */
     int64_t reach; /* EVENT_REACH_UNKNOWN: nobody counted it */
     int64_t copies;
-    const struct charge *charges; /* of its plan: a release teaches their windows */
+    const struct charge *charges; /* of its plan: a release trains their windows */
     size_t charge_count;
     bool recalled; /* it is on hold already, taken back from the queue: no cap applies,
                     and it bears no hold header */

@@ -109,7 +109,7 @@ enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
 
 /* A released message went out after all: its copies are counted in the windows of the
  * surges that it matched. Those whose rule is gone are passed over. */
-enum status ledger_teach(struct ledger *ledger, const struct policy *policy,
+enum status ledger_train(struct ledger *ledger, const struct policy *policy,
                          const json_t *hold, int64_t deadline_us) MUST_CHECK;
 
 /* Changes fields of an incident; patch is merged into it. "open": false closes it: what

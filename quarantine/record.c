@@ -263,19 +263,19 @@ json_t *record_new_incident(const char *id, const struct stop *stop)
 }
 
 /* [fingerprint, subject, copies] of each window; not of a subject that had to be cut. */
-static json_t *make_lessons(const struct record_hold *hold)
+static json_t *make_samples(const struct record_hold *hold)
 {
-    json_t *lessons = json_array();
+    json_t *samples = json_array();
     for (size_t i = 0; i < hold->charge_count; i++) {
         const struct charge *charge = &hold->charges[i];
         if (charge->surge == NULL || strlen(charge->subject) > RECORD_TEXT_MAX ||
-            json_array_size(lessons) == RECORD_LESSONS_MAX)
+            json_array_size(samples) == RECORD_SAMPLES_MAX)
             continue;
-        (void)json_array_append_new(lessons, json_pack("[s, o, I]", charge->fingerprint,
+        (void)json_array_append_new(samples, json_pack("[s, o, I]", charge->fingerprint,
                                                        record_string(charge->subject),
                                                        (json_int_t)charge->cost));
     }
-    return lessons;
+    return samples;
 }
 
 json_t *record_new_hold(const struct record_hold *hold)
@@ -293,7 +293,7 @@ json_t *record_new_hold(const struct record_hold *hold)
         make_strings(hold->addressed, hold->addressed_named), "addressed_count",
         (json_int_t)hold->addressed_count, "in", hold->open_id, "restored",
         hold->restored, "pulled", hold->recalled, "arrived_s",
-        (json_int_t)hold->arrived_s, "teaches", make_lessons(hold), "client",
+        (json_int_t)hold->arrived_s, "teaches", make_samples(hold), "client",
         record_string(hold->client == NULL ? "" : hold->client), "party",
         hold->party == NULL ? "" : hold->party->identity,
         hold->party == NULL ? "" : hold->party->client,

@@ -14,7 +14,7 @@
 enum {
     RECORD_TEXT_MAX = 512,          /* bytes of one text that are kept */
     RECORD_TEXTS_BYTES = 2 * 1024,  /* of one array of them, as JSON */
-    RECORD_LESSONS_MAX = 8,         /* windows that a release teaches */
+    RECORD_SAMPLES_MAX = 8,         /* windows that a release trains */
     RECORD_PARTIES_MAX = 64,        /* in an incident, those with most of it */
     RECORD_SENDER_NOTICES_MAX = 20, /* senders of an incident who are told */
     RECORD_SENDER_NOTICES_BYTES = 3 * 1024,

@@ -5,7 +5,7 @@
 enum amend {
     AMEND_RESET,   /* the bucket is full, the window empty, no latch; the past stays */
     AMEND_UNLATCH, /* no latch, and all else stays */
-    AMEND_TEACH, /* windows count their cost, whatever the room, and are usual ones though
+    AMEND_TRAIN, /* windows count their cost, whatever the room, and are usual ones though
                     they were braked; buckets stay */
 };
 

@@ -43,7 +43,7 @@ static const char *kind_of(const struct charge *charge)
         {"b", "bm", "bt", "bmt", "ba", "bma", "bta", "bmta"},
         {"w", "wm", "wt", "wmt", "wa", "wma", "wta", "wmta"}};
     return kinds[charge->surge != NULL][(charge->monitor ? 1 : 0) |
-                                        (charge->teaches ? 2 : 0) |
+                                        (charge->trains ? 2 : 0) |
                                         (charge->along ? 4 : 0)];
 }
 

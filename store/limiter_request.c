@@ -42,14 +42,14 @@ void limiter_request_settle(const struct limiter_request *requests, size_t count
         bool reached = mode != CHARGE_PEEK && i <= decider;
         bool room = requests[i].is_window || outcomes[i].fits;
         bool taught = mode != CHARGE_PEEK && i <= end && requests[i].is_window &&
-                      requests[i].teaches;
+                      requests[i].trains;
         out[i] = (struct limiter_effect){
             .takes = requests[i].cost > 0 && ((accepted && room) || taught),
             .latches = reached && requests[i].latch_ms > 0 &&
                        charge_outcome_fires(&outcomes[i]) &&
                        !is_beyond(&requests[i], &outcomes[i]),
             .brakes = mode != CHARGE_PEEK && i == decider && requests[i].is_window &&
-                      !requests[i].teaches && !is_beyond(&requests[i], &outcomes[i]),
+                      !requests[i].trains && !is_beyond(&requests[i], &outcomes[i]),
         };
     }
 }

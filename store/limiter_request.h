@@ -22,7 +22,7 @@ struct limiter_request {
     int64_t whole_floor; /* of a window that is but a share: the floor of all relays
                             together; 0: it is the whole */
     int64_t nodes;       /* that share it; 0: it is the whole */
-    bool monitor, teaches, along;
+    bool monitor, trains, along;
 };
 
 struct limiter_effect {

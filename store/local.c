@@ -42,7 +42,7 @@ static struct limiter_request make_request(const struct local *local,
                                       .cost = charge->cost,
                                       .latch_ms = charge->latch_ms,
                                       .monitor = charge->monitor,
-                                      .teaches = charge->teaches,
+                                      .trains = charge->trains,
                                       .along = charge->along};
     assert((charge->surge == NULL) != (charge->rate == NULL));
     if (request.is_window) {

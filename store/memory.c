@@ -185,9 +185,9 @@ static bool amend(const struct limiter_request *request, enum amend what, int64_
     case AMEND_UNLATCH:
         state->latch_end_ms = 0;
         return look->row != NULL;
-    case AMEND_TEACH:
+    case AMEND_TRAIN:
         if (request->is_window)
-            window_teach(&state->window, request->cost, now_ms);
+            window_train(&state->window, request->cost, now_ms);
         return request->is_window && (request->cost > 0 || look->row != NULL);
     }
     return false;

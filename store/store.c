@@ -370,14 +370,14 @@ enum status store_amend(struct store *store, const struct charge *charges, size_
         return STATUS_OK;
     if (count > STORE_CHARGES_MAX)
         return STATUS_UNAVAILABLE;
-    if (redis != NULL && what == AMEND_TEACH) {
+    if (redis != NULL && what == AMEND_TRAIN) {
         there = redis_amend(redis, charges, count, what, deadline_us);
         if (there == STATUS_OK)
             return STATUS_OK;
     }
     if (local.memory != NULL)
         here = local_amend(&local, charges, count, what, clock_wall_ms());
-    if (redis != NULL && what != AMEND_TEACH)
+    if (redis != NULL && what != AMEND_TRAIN)
         there = redis_amend(redis, charges, count, what, deadline_us);
     return here != STATUS_OK ? here : there;
 }

@@ -45,7 +45,7 @@ bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE]);
 const char *store_source_name(enum charge_source source);
 
 /* Changes the buckets and windows of these charges by hand, whatever their latches say;
- * only AMEND_TEACH looks at the cost. UNAVAILABLE while the shared store is away: then
+ * only AMEND_TRAIN looks at the cost. UNAVAILABLE while the shared store is away: then
  * only this process's own were changed. */
 enum status store_amend(struct store *store, const struct charge *charges, size_t count,
                         enum amend what, int64_t deadline_us) MUST_CHECK;

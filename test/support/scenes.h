@@ -58,7 +58,7 @@ static inline void scenes_rule(struct scenes *scenes, const char *line)
                                    .subject = rule->key,
                                    .latch_ms = latch_ms,
                                    .monitor = strstr(line, " monitor") != NULL,
-                                   .teaches = strstr(line, " teaches") != NULL,
+                                   .trains = strstr(line, " teaches") != NULL,
                                    .along = strstr(line, " along") != NULL};
     if (strcmp(kind, "window") == 0) {
         rule->surge = (struct surge){amount, size, ms};

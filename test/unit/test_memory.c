@@ -97,7 +97,7 @@ static struct limiter_request draw_of(const struct charge *charge)
     struct limiter_request request = {.cost = charge->cost,
                                       .latch_ms = charge->latch_ms,
                                       .monitor = charge->monitor,
-                                      .teaches = charge->teaches,
+                                      .trains = charge->trains,
                                       .along = charge->along};
     for (const char *at = charge->subject; *at != '\0'; at++)
         number = number * UINT32_C(31) + (uint32_t)(unsigned char)*at;
@@ -115,7 +115,7 @@ static void step_scene(void *context, const struct scene_step *step, const char 
     static const char *const modes[] = {
         [CHARGE_PEEK] = "peek", [CHARGE_LATCH] = "latch", [CHARGE_TAKE] = "take"};
     static const char *const amends[] = {
-        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TEACH] = "teach"};
+        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TRAIN] = "teach"};
     const char *const *words = step->amends ? amends : modes;
     struct limiter_request requests[SCENE_CHARGES_MAX];
     struct charge_outcome outcomes[SCENE_CHARGES_MAX];

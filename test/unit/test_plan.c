@@ -32,7 +32,7 @@ static void expect_charge(size_t index, const struct rule *rule, const char *sub
     ck_assert_ptr_eq(charge->surge, rule->has_surge ? &rule->surge : NULL);
     ck_assert_int_eq(charge->latch_ms, rule->latch_ms);
     ck_assert_int_eq(charge->monitor, rule->monitor);
-    ck_assert_int_eq(charge->teaches, policy.monitor);
+    ck_assert_int_eq(charge->trains, policy.monitor);
 }
 
 START_TEST(plan_without_rules_commits)
@@ -332,14 +332,14 @@ START_TEST(plan_global_monitor_teaches)
     seal();
     policy.monitor = true;
     plan_for("x@own");
-    ck_assert(plan.charges[0].teaches);
+    ck_assert(plan.charges[0].trains);
     ck_assert(!plan.charges[0].monitor);
     expect_charge(0, surge, "sender:s@else", 1);
     ck_assert_ptr_eq(plan.decides, decides);
     ck_assert_int_eq(plan.mode, CHARGE_LATCH);
     policy.monitor = false;
     plan_for("x@own");
-    ck_assert(!plan.charges[0].teaches);
+    ck_assert(!plan.charges[0].trains);
 }
 END_TEST
 

@@ -199,7 +199,7 @@ static size_t make_charges(struct charge *charges)
                             .cost = costs[random() % 8],
                             .latch_ms = latches_ms[random() % 3],
                             .monitor = random() % 3 == 0,
-                            .teaches = random() % 4 == 0,
+                            .trains = random() % 4 == 0,
                             .along = random() % 3 == 0};
     }
     return count;

@@ -7,12 +7,12 @@
 #include "store/store.h"
 
 /* False when it is none, or its rule has no surge now. */
-static bool read_lesson(const struct policy *policy, const json_t *lesson,
+static bool read_sample(const struct policy *policy, const json_t *sample,
                         struct charge *out)
 {
-    const char *fingerprint = json_string_value(json_array_get(lesson, 0));
-    const char *subject = json_string_value(json_array_get(lesson, 1));
-    json_int_t copies = json_integer_value(json_array_get(lesson, 2));
+    const char *fingerprint = json_string_value(json_array_get(sample, 0));
+    const char *subject = json_string_value(json_array_get(sample, 1));
+    json_int_t copies = json_integer_value(json_array_get(sample, 2));
     if (fingerprint == NULL || subject == NULL || copies <= 0)
         return false;
     const struct rule *rule = policy_find_rule(policy, fingerprint);
@@ -22,19 +22,19 @@ static bool read_lesson(const struct policy *policy, const json_t *lesson,
     return true;
 }
 
-enum status ledger_teach(struct ledger *ledger, const struct policy *policy,
+enum status ledger_train(struct ledger *ledger, const struct policy *policy,
                          const json_t *hold, int64_t deadline_us)
 {
-    struct charge charges[RECORD_LESSONS_MAX];
+    struct charge charges[RECORD_SAMPLES_MAX];
     size_t count = 0;
     size_t i;
-    const json_t *lesson;
-    json_array_foreach(json_object_get(hold, "teaches"), i, lesson)
+    const json_t *sample;
+    json_array_foreach(json_object_get(hold, "teaches"), i, sample)
     {
-        if (count < RECORD_LESSONS_MAX && read_lesson(policy, lesson, &charges[count]))
+        if (count < RECORD_SAMPLES_MAX && read_sample(policy, sample, &charges[count]))
             count++;
     }
     if (count == 0)
         return STATUS_OK;
-    return store_amend(ledger->store, charges, count, AMEND_TEACH, deadline_us);
+    return store_amend(ledger->store, charges, count, AMEND_TRAIN, deadline_us);
 }
