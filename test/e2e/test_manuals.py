@@ -66,3 +66,14 @@ def test_each_option_is_in_the_manual():
     assert missing_options(options(helper), page("mailbrake-mta.8")) == set()
     daemon = options(ROOT / "daemon" / "mailbraked.c")
     assert "version" in daemon and missing_options(daemon, page("mailbraked.8")) == set()
+
+
+def test_the_picture_is_what_replay_draws(build, tmp_path):
+    """README's, by the command that README names."""
+    command = re.search(r"^    build/cli/mailbrake (replay .*)$", (ROOT / "README.md").read_text(), re.M)
+    drawn = tmp_path / "storm.svg"
+    words = [str(drawn) if word == "doc/storm.svg" else word for word in command[1].split()]
+    assert str(drawn) in words
+    done = subprocess.run([build.mailbrake, *words], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert drawn.read_text() == page("storm.svg"), "draw it again: README says how"
