@@ -10,8 +10,8 @@
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 #include "replay/replay.h"
+#include "replay/report_views.h"
 #include "replay/scenario_place.h"
-#include "replay/sheet_show.h"
 
 enum { OPTION_SVG = 256, OPTION_SET, GIVEN_MAX = 100 };
 
@@ -44,12 +44,12 @@ static void open_up(const char *path)
     (void)chmod(path, 0666 & ~mask);
 }
 
-static bool write_picture(const struct sheet *sheet, const char *path)
+static bool write_picture(const struct report *report, const char *path)
 {
     struct text picture = {0};
     struct error error = {0};
     char *temporary = NULL;
-    enum status status = sheet_draw(sheet, &picture);
+    enum status status = report_svg(report, &picture);
     if (status == STATUS_OK && asprintf(&temporary, "%s.new", path) < 0) {
         temporary = NULL;
         status = STATUS_NOMEM;
@@ -68,22 +68,22 @@ static bool write_picture(const struct sheet *sheet, const char *path)
 }
 
 static int show(const struct arguments *arguments, const struct wanted *wanted,
-                const struct sheet *sheet)
+                const struct report *report)
 {
-    bool ok = wanted->svg == NULL || write_picture(sheet, wanted->svg);
+    bool ok = wanted->svg == NULL || write_picture(report, wanted->svg);
     if (arguments->json) {
-        ok = json_output_print(sheet_json(sheet, arguments->config)) && ok;
-    } else if (!sheet_print(sheet, arguments->config)) {
+        ok = json_output_print(report_json(report, arguments->config)) && ok;
+    } else if (!report_print(report, arguments->config)) {
         output_complaint("out of memory");
         ok = false;
     }
-    return ok && sheet_is_met(sheet) ? EXIT_DONE : EXIT_FAILED;
+    return ok && report_is_met(report) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int run(const struct arguments *arguments, const struct wanted *wanted,
                const struct scenario *scenario, const struct snapshot *snapshot)
 {
-    struct sheet sheet;
+    struct report report;
     struct error error = {0};
     int result = EXIT_FAILED;
     struct simulated *simulated = simulated_new();
@@ -92,11 +92,11 @@ static int run(const struct arguments *arguments, const struct wanted *wanted,
         struct simulated_store store = simulated_store(simulated);
         const struct replay replay = {
             .snapshot = snapshot, .scenario = scenario, .store = &store};
-        status = replay_run(&replay, &sheet, &error);
+        status = replay_run(&replay, &report, &error);
     }
     if (status == STATUS_OK) {
-        result = show(arguments, wanted, &sheet);
-        sheet_clear(&sheet);
+        result = show(arguments, wanted, &report);
+        report_clear(&report);
     } else if (status == STATUS_INVALID) {
         struct problems problems = {0};
         problems_take(&problems, &error);

@@ -61,26 +61,27 @@ static int64_t offset_of(int64_t step_minutes)
 
 static int64_t number_of(int64_t minute, int64_t step_minutes)
 {
-    int64_t local = bins_local_ms(minute * SHEET_MINUTE_MS) / SHEET_MINUTE_MS;
+    int64_t local = bins_local_ms(minute * REPORT_MINUTE_MS) / REPORT_MINUTE_MS;
     return (local - offset_of(step_minutes)) / step_minutes;
 }
 
 int64_t bins_start_ms(const struct bins *bins, int64_t number)
 {
     int64_t minute = number * bins->step_minutes + offset_of(bins->step_minutes);
-    return minute * SHEET_MINUTE_MS;
+    return minute * REPORT_MINUTE_MS;
 }
 
-static enum status make(const struct sheet *sheet, int64_t step_minutes, struct bins *out)
+static enum status make(const struct report *report, int64_t step_minutes,
+                        struct bins *out)
 {
-    struct bin *items = calloc(sheet->cell_count + 1, sizeof *items);
+    struct bin *items = calloc(report->cell_count + 1, sizeof *items);
     size_t count = 0;
     int64_t minute = -1;
     int64_t number = 0;
     if (items == NULL)
         return STATUS_NOMEM;
-    for (size_t i = 0; i < sheet->cell_count; i++) {
-        const struct sheet_cell *cell = &sheet->cells[i];
+    for (size_t i = 0; i < report->cell_count; i++) {
+        const struct report_cell *cell = &report->cells[i];
         if (cell->minute != minute)
             number = number_of(cell->minute, step_minutes);
         minute = cell->minute;
@@ -96,18 +97,18 @@ static enum status make(const struct sheet *sheet, int64_t step_minutes, struct 
     return STATUS_OK;
 }
 
-enum status bins_by_minute(const struct sheet *sheet, struct bins *out)
+enum status bins_by_minute(const struct report *report, struct bins *out)
 {
-    return make(sheet, 1, out);
+    return make(report, 1, out);
 }
 
-enum status bins_by_rows(const struct sheet *sheet, size_t max, struct bins *out)
+enum status bins_by_rows(const struct report *report, size_t max, struct bins *out)
 {
     for (size_t i = 0;; i++) {
         struct bins bins;
         if (!steps[i].round)
             continue;
-        enum status status = make(sheet, steps[i].minutes, &bins);
+        enum status status = make(report, steps[i].minutes, &bins);
         if (status != STATUS_OK)
             return status;
         if (bins.count <= max || i + 1 == STEPS) {
@@ -118,15 +119,16 @@ enum status bins_by_rows(const struct sheet *sheet, size_t max, struct bins *out
     }
 }
 
-enum status bins_by_span(const struct sheet *sheet, int64_t max, struct bins *out)
+enum status bins_by_span(const struct report *report, int64_t max, struct bins *out)
 {
     size_t i = 0;
     int64_t minutes = 0;
-    if (sheet->cell_count > 0)
-        minutes = sheet->cells[sheet->cell_count - 1].minute - sheet->cells[0].minute + 1;
+    if (report->cell_count > 0)
+        minutes =
+            report->cells[report->cell_count - 1].minute - report->cells[0].minute + 1;
     while (i + 1 < STEPS && minutes / steps[i].minutes >= max)
         i++;
-    return make(sheet, steps[i].minutes, out);
+    return make(report, steps[i].minutes, out);
 }
 
 void bins_clear(struct bins *bins)

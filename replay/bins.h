@@ -1,16 +1,16 @@
-/* A sheet's minutes put together to longer stretches of local time. */
+/* A report's minutes put together to longer stretches of local time. */
 #ifndef REPLAY_BINS_H
 #define REPLAY_BINS_H
 
-#include "replay/sheet.h"
+#include "replay/report.h"
 
 enum { BINS_LABEL = 32 };
 
 /* One stretch in which something was sent. */
 struct bin {
     int64_t number; /* of the stretch, in the order of time */
-    struct sheet_sum by[SHEET_ACTIONS];
-    size_t first_cell, cell_count; /* of the sheet */
+    struct report_sum by[REPORT_ACTIONS];
+    size_t first_cell, cell_count; /* of the report */
 };
 
 struct bins {
@@ -20,15 +20,15 @@ struct bins {
 };
 
 /* Minutes as they are. NOMEM. */
-enum status bins_by_minute(const struct sheet *sheet, struct bins *out) MUST_CHECK;
+enum status bins_by_minute(const struct report *report, struct bins *out) MUST_CHECK;
 
 /* The shortest step with which at most max stretches have something in them. NOMEM. */
-enum status bins_by_rows(const struct sheet *sheet, size_t max,
+enum status bins_by_rows(const struct report *report, size_t max,
                          struct bins *out) MUST_CHECK;
 
 /* The shortest step with which at most max stretches lie from the first message to the
  * last. NOMEM. */
-enum status bins_by_span(const struct sheet *sheet, int64_t max,
+enum status bins_by_span(const struct report *report, int64_t max,
                          struct bins *out) MUST_CHECK;
 void bins_clear(struct bins *bins);
 

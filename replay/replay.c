@@ -9,7 +9,7 @@
 
 struct engine {
     const struct replay *replay;
-    struct sheet *sheet;
+    struct report *report;
     struct conversations *conversations;
     struct digest_key key;
     struct charge_outcome *outcomes;
@@ -65,9 +65,9 @@ static enum status walk(struct engine *engine, struct judged *judged)
 
 static void set_minute(struct engine *engine, int64_t at_ms)
 {
-    if (engine->minute == at_ms / SHEET_MINUTE_MS)
+    if (engine->minute == at_ms / REPORT_MINUTE_MS)
         return;
-    engine->minute = at_ms / SHEET_MINUTE_MS;
+    engine->minute = at_ms / REPORT_MINUTE_MS;
     engine->minute_of_week = clock_minute_of_week(at_ms);
 }
 
@@ -108,14 +108,14 @@ static void note(struct engine *engine, const struct judged *judged)
 }
 
 /* What rules that only watch would have stopped. */
-static void count_would(struct sheet *sheet, const struct judged *judged)
+static void count_would(struct report *report, const struct judged *judged)
 {
     for (size_t i = 0; i < judged->plan.step_count; i++) {
         const struct step *step = &judged->plan.steps[i];
         if (!step->fires || !step->rule->monitor)
             continue;
-        struct sheet_sum *would =
-            &sheet->deciders[step->rule - sheet->policy->rules].would;
+        struct report_sum *would =
+            &report->deciders[step->rule - report->policy->rules].would;
         would->messages++;
         would->copies += (int64_t)judged->facts.copies;
     }
@@ -127,15 +127,16 @@ static enum status take(struct engine *engine, const struct played *played,
     const struct replay *replay = engine->replay;
     struct replayed replayed = {.played = played,
                                 .verdict = &judged->verdict,
-                                .decider = sheet_decider(engine->sheet, &judged->verdict),
+                                .decider =
+                                    report_decider(engine->report, &judged->verdict),
                                 .copies = (int64_t)judged->facts.copies};
-    struct sheet_entry entry = {.at_ms = played->at_ms,
-                                .tag = played->tag,
-                                .decider = replayed.decider,
-                                .action = judged->verdict.action,
-                                .copies = replayed.copies};
-    count_would(engine->sheet, judged);
-    enum status status = sheet_add(engine->sheet, &entry);
+    struct report_entry entry = {.at_ms = played->at_ms,
+                                 .tag = played->tag,
+                                 .decider = replayed.decider,
+                                 .action = judged->verdict.action,
+                                 .copies = replayed.copies};
+    count_would(engine->report, judged);
+    enum status status = report_add(engine->report, &entry);
     if (status != STATUS_OK || replay->each == NULL)
         return status;
     return replay->each(replay->context, &replayed);
@@ -161,14 +162,14 @@ static enum status play(struct engine *engine, struct player *player, struct err
     }
 }
 
-enum status replay_run(const struct replay *replay, struct sheet *out,
+enum status replay_run(const struct replay *replay, struct report *out,
                        struct error *error)
 {
-    struct engine engine = {.replay = replay, .sheet = out, .minute = -1};
+    struct engine engine = {.replay = replay, .report = out, .minute = -1};
     static const char secret[] = "replay"; /* what it hashes never leaves the process */
     digest_key_derive(secret, sizeof secret, &engine.key);
     enum status status =
-        sheet_init(out, replay->scenario, &replay->snapshot->settings->policy);
+        report_init(out, replay->scenario, &replay->snapshot->settings->policy);
     if (status != STATUS_OK)
         return status;
     struct player *player = player_new(replay->scenario);
@@ -179,8 +180,8 @@ enum status replay_run(const struct replay *replay, struct sheet *out,
     conversations_free(engine.conversations);
     free(engine.outcomes);
     if (status == STATUS_OK)
-        status = sheet_check(out, replay->snapshot->directory, error);
+        status = report_check(out, replay->snapshot->directory, error);
     if (status != STATUS_OK)
-        sheet_clear(out);
+        report_clear(out);
     return status;
 }

@@ -4,14 +4,14 @@
 
 #include "lists/snapshot.h"
 #include "replay/player.h"
-#include "replay/sheet.h"
+#include "replay/report.h"
 #include "replay/simulated.h"
 
 /* One message that was judged; borrowed for the call. */
 struct replayed {
     const struct played *played;
     const struct verdict *verdict;
-    size_t decider; /* of the sheet */
+    size_t decider; /* of the report */
     int64_t copies;
 };
 
@@ -28,7 +28,7 @@ struct replay {
 /* Plays it to its end. *out borrows from snapshot and scenario. INVALID with file and
  * line when a message, or an expectation's bound, can't be made; NOMEM; what each says.
  * Then *out is empty. */
-enum status replay_run(const struct replay *replay, struct sheet *out,
+enum status replay_run(const struct replay *replay, struct report *out,
                        struct error *error) MUST_CHECK;
 
 /* The configuration at path with its lists, each of the scenario's filled up to its

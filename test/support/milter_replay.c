@@ -234,7 +234,7 @@ static void describe_judged(const struct replayed *replayed, char out[200])
     if (verdict->action == ACTION_ACCEPT)
         (void)snprintf(out, 200, "accepted");
     else
-        (void)snprintf(out, 200, "%s %s", sheet_action_name(verdict->action),
+        (void)snprintf(out, 200, "%s %s", report_action_name(verdict->action),
                        verdict->rule == NULL ? "" : verdict->rule->name);
 }
 
@@ -279,24 +279,24 @@ static bool map_clock(const char *path, struct link *link)
     return true;
 }
 
-static json_t *totals(const struct sheet *sheet)
+static json_t *totals(const struct report *report)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < SHEET_ACTIONS; i++)
+    for (size_t i = 0; i < REPORT_ACTIONS; i++)
         (void)json_object_set_new(
-            object, sheet_action_name((enum action)i),
-            json_integer(sheet_total(sheet, (enum action)i).messages));
+            object, report_action_name((enum action)i),
+            json_integer(report_total(report, (enum action)i).messages));
     return object;
 }
 
-static int print(const struct sheet *sheet, const struct link *link)
+static int print(const struct report *report, const struct link *link)
 {
     bool met = true;
-    for (size_t i = 0; i < sheet->scenario->expectation_count; i++)
-        met = met && sheet->checks[i].met;
+    for (size_t i = 0; i < report->scenario->expectation_count; i++)
+        met = met && report->checks[i].met;
     json_t *out =
         json_pack("{s:I, s:o, s:b, s:O}", "messages", (json_int_t)link->messages,
-                  "totals", totals(sheet), "met", met, "differences", link->differences);
+                  "totals", totals(report), "met", met, "differences", link->differences);
     bool printed = json_dumpf(out, stdout, 0) == 0;
     json_decref(out);
     return printed ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -306,7 +306,7 @@ static int replay(const struct scenario *scenario, const char *config, struct li
 {
     struct problems problems = {0};
     struct snapshot *snapshot = NULL;
-    struct sheet sheet;
+    struct report report;
     struct simulated *simulated = simulated_new();
     if (simulated == NULL ||
         replay_load(config, scenario, &problems, &snapshot) != STATUS_OK)
@@ -319,9 +319,9 @@ static int replay(const struct scenario *scenario, const char *config, struct li
                                .each = play,
                                .context = link};
     int result = EXIT_FAILURE;
-    if (replay_run(&all, &sheet, &link->error) == STATUS_OK) {
-        result = print(&sheet, link);
-        sheet_clear(&sheet);
+    if (replay_run(&all, &report, &link->error) == STATUS_OK) {
+        result = print(&report, link);
+        report_clear(&report);
     } else {
         (void)complain(scenario->file, link->error.text);
     }

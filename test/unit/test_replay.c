@@ -4,11 +4,11 @@
 #include "../support/replay_files.h"
 
 #include "replay/bins.h"
-#include "replay/sheet_show.h"
+#include "replay/report_views.h"
 
 static struct scenario scenario;
 static struct snapshot *snapshot;
-static struct sheet sheet;
+static struct report report;
 static struct text seen; /* the verdicts, as each was told */
 
 static const char config[] =
@@ -27,7 +27,7 @@ static const char config[] =
 
 static void tear_down(void)
 {
-    sheet_clear(&sheet);
+    report_clear(&report);
     snapshot_unref(snapshot);
     snapshot = NULL;
     scenario_clear(&scenario);
@@ -38,8 +38,8 @@ static enum status see(void *context, const struct replayed *replayed)
 {
     (void)context;
     text_printf(&seen, "%s%s:%s:%lld", seen.length > 0 ? " " : "",
-                sheet.deciders[replayed->decider].name,
-                sheet_action_name(replayed->verdict->action),
+                report.deciders[replayed->decider].name,
+                report_action_name(replayed->verdict->action),
                 (long long)replayed->copies);
     return STATUS_OK;
 }
@@ -54,7 +54,7 @@ static void play(const char *rules, const char *text)
     struct simulated_store store = simulated_store(simulated);
     const struct replay replay = {
         .snapshot = snapshot, .scenario = &scenario, .store = &store, .each = see};
-    enum status status = replay_run(&replay, &sheet, &error);
+    enum status status = replay_run(&replay, &report, &error);
     ck_assert_msg(status == STATUS_OK, "%d: %s", error.line, error.text);
     simulated_free(simulated);
 }
@@ -70,11 +70,11 @@ START_TEST(limits_see_the_simulated_clock)
                  "expect all held copies by rate = 10\n"
                  "expect late held = 0\n"
                  "expect all sent < 3 from 1h until 2h\n");
-    ck_assert_int_eq(sheet.messages, 16);
-    ck_assert_int_eq(sheet_total(&sheet, ACTION_QUARANTINE).messages, 1);
-    ck_assert_int_eq(sheet.closed.at_ms, scenario.start_ms + 3601000);
-    ck_assert_str_eq(sheet.deciders[sheet.closed.decider].name, "rate");
-    ck_assert(sheet_is_met(&sheet));
+    ck_assert_int_eq(report.messages, 16);
+    ck_assert_int_eq(report_total(&report, ACTION_QUARANTINE).messages, 1);
+    ck_assert_int_eq(report.closed.at_ms, scenario.start_ms + 3601000);
+    ck_assert_str_eq(report.deciders[report.closed.decider].name, "rate");
+    ck_assert(report_is_met(&report));
 }
 END_TEST
 
@@ -88,9 +88,9 @@ START_TEST(lists_are_made_up)
                  "expect all refused copies = size(all@x.org)\n"
                  "expect all copies = size(c1@x.org) * 2\n");
     ck_assert_str_eq(text_string(&seen), "big:refused:200 -:accepted:10");
-    ck_assert(sheet_is_met(&sheet));
-    ck_assert_int_eq(sheet.deciders[2].would.messages, 1);
-    ck_assert_int_eq(sheet.deciders[2].would.copies, 10);
+    ck_assert(report_is_met(&report));
+    ck_assert_int_eq(report.deciders[2].would.messages, 1);
+    ck_assert_int_eq(report.deciders[2].would.copies, 10);
 }
 END_TEST
 
@@ -109,11 +109,11 @@ START_TEST(what_was_expected_and_is_not_is_found)
                  "expect all copies <= 9\n"
                  "expect all held >= 2\n"
                  "expect all copies <= 10 + 60 * stop_after(all) / 3600\n");
-    ck_assert(!sheet.checks[0].met);
-    ck_assert_int_eq(sheet.checks[0].found, 10);
-    ck_assert_int_eq(sheet.checks[0].bound, 9);
-    ck_assert(sheet.checks[1].met && sheet.checks[2].met);
-    ck_assert(!sheet_is_met(&sheet));
+    ck_assert(!report.checks[0].met);
+    ck_assert_int_eq(report.checks[0].found, 10);
+    ck_assert_int_eq(report.checks[0].bound, 9);
+    ck_assert(report.checks[1].met && report.checks[2].met);
+    ck_assert(!report_is_met(&report));
 }
 END_TEST
 
@@ -128,13 +128,13 @@ START_TEST(a_bound_that_cannot_be_reckoned_is_an_error)
     snapshot = snapshot_of(config, &scenario);
     const struct replay replay = {
         .snapshot = snapshot, .scenario = &scenario, .store = &store};
-    ck_assert_int_eq(replay_run(&replay, &sheet, &error), STATUS_INVALID);
+    ck_assert_int_eq(replay_run(&replay, &report, &error), STATUS_INVALID);
     ck_assert_str_eq(error.text, "there is no list no@x.org");
     ck_assert_int_eq(error.line, 5);
     scenario_clear(&scenario);
     scenario_of("send\nfrom ann@x.org\nto b@x.org\nexpect all held by no-rule = 0\n",
                 &scenario);
-    ck_assert_int_eq(replay_run(&replay, &sheet, &error), STATUS_INVALID);
+    ck_assert_int_eq(replay_run(&replay, &report, &error), STATUS_INVALID);
     ck_assert_str_eq(error.text, "the configuration has no rule no-rule");
     simulated_free(simulated);
 }
@@ -172,7 +172,7 @@ START_TEST(a_store_that_is_away_is_told)
     snapshot = snapshot_of(config, &scenario);
     const struct replay replay = {
         .snapshot = snapshot, .scenario = &scenario, .store = &store, .each = see};
-    ck_assert_int_eq(replay_run(&replay, &sheet, &error), STATUS_OK);
+    ck_assert_int_eq(replay_run(&replay, &report, &error), STATUS_OK);
     ck_assert_str_eq(text_string(&seen), "on_failure:deferred:1");
 }
 END_TEST
@@ -191,7 +191,7 @@ static const char storm[] = "title A & B <storm>\n"
 START_TEST(the_document_has_it_all)
 {
     play(config, storm);
-    json_t *json = sheet_json(&sheet, "mailbrake.conf");
+    json_t *json = report_json(&report, "mailbrake.conf");
     const char *title = NULL;
     const char *rule = NULL;
     json_int_t refused = 0;
@@ -214,7 +214,7 @@ static void draw(const char *text, struct text *out)
 {
     play(config, text);
     text_reset(out);
-    ck_assert_int_eq(sheet_draw(&sheet, out), STATUS_OK);
+    ck_assert_int_eq(report_svg(&report, out), STATUS_OK);
     ck_assert_ptr_null(strstr(out->data, "=\"-"));
 }
 
@@ -241,8 +241,8 @@ START_TEST(long_scenarios_have_few_rows)
     struct bins bins;
     play(config, "start Mon 08:00\nrepeat 60 each 1d\n"
                  "send times 30 every 10m\nfrom a@x.org\nto b@x.org\nend\n");
-    ck_assert_uint_eq(sheet.cell_count, 1800);
-    ck_assert_int_eq(bins_by_rows(&sheet, 100, &bins), STATUS_OK);
+    ck_assert_uint_eq(report.cell_count, 1800);
+    ck_assert_int_eq(bins_by_rows(&report, 100, &bins), STATUS_OK);
     ck_assert_int_eq(bins.step_minutes, 1440);
     ck_assert_uint_eq(bins.count, 60);
     ck_assert_int_eq(bins.items[59].by[ACTION_ACCEPT].messages, 30);
@@ -258,7 +258,7 @@ START_TEST(the_end_of_summer_time_keeps_the_order)
     tzset();
     play(config, "start 2024-10-27 00:30\n"
                  "send times 300 every 1m\nfrom a@x.org\nto b@x.org\n");
-    ck_assert_int_eq(bins_by_rows(&sheet, 10, &bins), STATUS_OK);
+    ck_assert_int_eq(bins_by_rows(&report, 10, &bins), STATUS_OK);
     int64_t messages = 0;
     for (size_t i = 0; i < bins.count; i++) {
         messages += bins.items[i].by[ACTION_ACCEPT].messages +
@@ -274,12 +274,12 @@ END_TEST
 
 START_TEST(numbers_are_grouped)
 {
-    char out[SHEET_NUMBER];
-    ck_assert_str_eq(sheet_number(0, out), "0");
-    ck_assert_str_eq(sheet_number(999, out), "999");
-    ck_assert_str_eq(sheet_number(1180000, out), "1,180,000");
-    ck_assert_str_eq(sheet_number(-123456, out), "-123,456");
-    ck_assert_str_eq(sheet_number(INT64_MAX, out), "9,223,372,036,854,775,807");
+    char out[REPORT_NUMBER];
+    ck_assert_str_eq(report_number(0, out), "0");
+    ck_assert_str_eq(report_number(999, out), "999");
+    ck_assert_str_eq(report_number(1180000, out), "1,180,000");
+    ck_assert_str_eq(report_number(-123456, out), "-123,456");
+    ck_assert_str_eq(report_number(INT64_MAX, out), "9,223,372,036,854,775,807");
 }
 END_TEST
 

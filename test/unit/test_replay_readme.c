@@ -83,7 +83,7 @@ enum { ATTACKS = sizeof attacks / sizeof attacks[0] };
 START_TEST(readme_stops_the_attacks)
 {
     char name[300];
-    struct sheet sheet;
+    struct report report;
     struct scenario scenario;
     struct snapshot *snapshot = NULL;
     struct error error = {0};
@@ -102,14 +102,14 @@ START_TEST(readme_stops_the_attacks)
     struct simulated_store store = simulated_store(simulated);
     const struct replay replay = {
         .snapshot = snapshot, .scenario = &scenario, .store = &store};
-    ck_assert_msg(replay_run(&replay, &sheet, &error) == STATUS_OK, "%s:%d: %s",
+    ck_assert_msg(replay_run(&replay, &report, &error) == STATUS_OK, "%s:%d: %s",
                   error.file, error.line, error.text);
     for (size_t i = 0; i < scenario.expectation_count; i++)
-        ck_assert_msg(sheet.checks[i].met, "%s:%d: %s: it is %lld, not %lld",
+        ck_assert_msg(report.checks[i].met, "%s:%d: %s: it is %lld, not %lld",
                       scenario.file, scenario.expectations[i].line,
-                      scenario.expectations[i].text, (long long)sheet.checks[i].found,
-                      (long long)sheet.checks[i].bound);
-    sheet_clear(&sheet);
+                      scenario.expectations[i].text, (long long)report.checks[i].found,
+                      (long long)report.checks[i].bound);
+    report_clear(&report);
     simulated_free(simulated);
     snapshot_unref(snapshot);
     scenario_clear(&scenario);

@@ -132,21 +132,21 @@ static enum status take(void *context, const struct replayed *replayed)
 static void run(const struct scenario *scenario, struct snapshot *snapshot,
                 const struct simulated_store *store, struct stream *stream)
 {
-    struct sheet sheet;
+    struct report report;
     struct error error = {0};
     const struct replay replay = {.snapshot = snapshot,
                                   .scenario = scenario,
                                   .store = store,
                                   .each = take,
                                   .context = stream};
-    ck_assert_msg(replay_run(&replay, &sheet, &error) == STATUS_OK, "%s:%d: %s",
+    ck_assert_msg(replay_run(&replay, &report, &error) == STATUS_OK, "%s:%d: %s",
                   error.file, error.line, error.text);
     for (size_t i = 0; i < scenario->expectation_count; i++)
-        ck_assert_msg(sheet.checks[i].met, "%s:%d: %s: it is %lld, not %lld",
+        ck_assert_msg(report.checks[i].met, "%s:%d: %s: it is %lld, not %lld",
                       scenario->file, scenario->expectations[i].line,
-                      scenario->expectations[i].text, (long long)sheet.checks[i].found,
-                      (long long)sheet.checks[i].bound);
-    sheet_clear(&sheet);
+                      scenario->expectations[i].text, (long long)report.checks[i].found,
+                      (long long)report.checks[i].bound);
+    report_clear(&report);
 }
 
 /* Those of more than whole_max messages: brief. */

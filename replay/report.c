@@ -1,6 +1,6 @@
 /* Messages come in the order of time, so the cells of the current minute are the last
  * ones. */
-#include "replay/sheet.h"
+#include "replay/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,40 +15,40 @@ static size_t count_others(void)
     return count;
 }
 
-enum status sheet_init(struct sheet *sheet, const struct scenario *scenario,
-                       const struct policy *policy)
+enum status report_init(struct report *report, const struct scenario *scenario,
+                        const struct policy *policy)
 {
-    *sheet = (struct sheet){.scenario = scenario, .policy = policy};
+    *report = (struct report){.scenario = scenario, .policy = policy};
     size_t others = count_others();
-    sheet->decider_count = policy->rule_count + others;
-    sheet->tags = calloc(scenario->tag_count, sizeof *sheet->tags);
-    sheet->deciders = calloc(sheet->decider_count, sizeof *sheet->deciders);
-    sheet->checks = calloc(scenario->expectation_count + 1, sizeof *sheet->checks);
-    if (sheet->tags == NULL || sheet->deciders == NULL || sheet->checks == NULL) {
-        sheet_clear(sheet);
+    report->decider_count = policy->rule_count + others;
+    report->tags = calloc(scenario->tag_count, sizeof *report->tags);
+    report->deciders = calloc(report->decider_count, sizeof *report->deciders);
+    report->checks = calloc(scenario->expectation_count + 1, sizeof *report->checks);
+    if (report->tags == NULL || report->deciders == NULL || report->checks == NULL) {
+        report_clear(report);
         return STATUS_NOMEM;
     }
     for (size_t i = 0; i < policy->rule_count; i++)
-        sheet->deciders[i].name = policy->rules[i].name;
+        report->deciders[i].name = policy->rules[i].name;
     for (size_t i = 0; i < others; i++)
-        sheet->deciders[policy->rule_count + i].name = judge_other_deciders[i];
+        report->deciders[policy->rule_count + i].name = judge_other_deciders[i];
     return STATUS_OK;
 }
 
-void sheet_clear(struct sheet *sheet)
+void report_clear(struct report *report)
 {
-    free(sheet->cells);
-    free(sheet->tags);
-    free(sheet->deciders);
-    free(sheet->checks);
-    *sheet = (struct sheet){0};
+    free(report->cells);
+    free(report->tags);
+    free(report->deciders);
+    free(report->checks);
+    *report = (struct report){0};
 }
 
-size_t sheet_decider(const struct sheet *sheet, const struct verdict *verdict)
+size_t report_decider(const struct report *report, const struct verdict *verdict)
 {
     size_t other = 0;
     if (verdict->rule != NULL)
-        return (size_t)(verdict->rule - sheet->policy->rules);
+        return (size_t)(verdict->rule - report->policy->rules);
     switch (verdict->cause) {
     case CAUSE_RELAY:
         other = 1;
@@ -76,34 +76,34 @@ size_t sheet_decider(const struct sheet *sheet, const struct verdict *verdict)
     case CAUSE_TOO_MANY:
         break;
     }
-    return sheet->policy->rule_count + other;
+    return report->policy->rule_count + other;
 }
 
-static void count(struct sheet_sum *sum, int64_t copies)
+static void count(struct report_sum *sum, int64_t copies)
 {
     sum->messages++;
     sum->copies += copies;
 }
 
-static enum status add_cell(struct sheet *sheet, const struct sheet_entry *entry)
+static enum status add_cell(struct report *report, const struct report_entry *entry)
 {
-    int64_t minute = entry->at_ms / SHEET_MINUTE_MS;
-    for (size_t i = sheet->cell_count; i-- > 0 && sheet->cells[i].minute == minute;) {
-        struct sheet_cell *cell = &sheet->cells[i];
+    int64_t minute = entry->at_ms / REPORT_MINUTE_MS;
+    for (size_t i = report->cell_count; i-- > 0 && report->cells[i].minute == minute;) {
+        struct report_cell *cell = &report->cells[i];
         if (cell->decider != entry->decider || cell->action != entry->action)
             continue;
         count(&cell->sum, entry->copies);
         return STATUS_OK;
     }
-    if (sheet->cell_count == sheet->cell_capacity) {
-        size_t capacity = sheet->cell_capacity == 0 ? 256 : 2 * sheet->cell_capacity;
-        struct sheet_cell *cells = reallocarray(sheet->cells, capacity, sizeof *cells);
+    if (report->cell_count == report->cell_capacity) {
+        size_t capacity = report->cell_capacity == 0 ? 256 : 2 * report->cell_capacity;
+        struct report_cell *cells = reallocarray(report->cells, capacity, sizeof *cells);
         if (cells == NULL)
             return STATUS_NOMEM;
-        sheet->cells = cells;
-        sheet->cell_capacity = capacity;
+        report->cells = cells;
+        report->cell_capacity = capacity;
     }
-    sheet->cells[sheet->cell_count++] = (struct sheet_cell){
+    report->cells[report->cell_count++] = (struct report_cell){
         .minute = minute,
         .decider = entry->decider,
         .action = entry->action,
@@ -112,7 +112,7 @@ static enum status add_cell(struct sheet *sheet, const struct sheet_entry *entry
     return STATUS_OK;
 }
 
-static void add_to_tag(struct sheet_tag *tag, const struct sheet_entry *entry)
+static void add_to_tag(struct report_tag *tag, const struct report_entry *entry)
 {
     count(&tag->by[entry->action], entry->copies);
     tag->last_ms = entry->at_ms;
@@ -141,9 +141,9 @@ static bool counts(enum measure_of what, enum action action)
     return false;
 }
 
-static void add_to_checks(struct sheet *sheet, const struct sheet_entry *entry)
+static void add_to_checks(struct report *report, const struct report_entry *entry)
 {
-    const struct scenario *scenario = sheet->scenario;
+    const struct scenario *scenario = report->scenario;
     int64_t since_ms = entry->at_ms - scenario->start_ms;
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         const struct expectation *expectation = &scenario->expectations[i];
@@ -153,33 +153,33 @@ static void add_to_checks(struct sheet *sheet, const struct sheet_entry *entry)
             since_ms < expectation->from_ms || since_ms >= expectation->until_ms)
             continue;
         if (expectation->rule != NULL &&
-            strcmp(expectation->rule, sheet->deciders[entry->decider].name) != 0)
+            strcmp(expectation->rule, report->deciders[entry->decider].name) != 0)
             continue;
-        sheet->checks[i].found += expectation->copies ? entry->copies : 1;
+        report->checks[i].found += expectation->copies ? entry->copies : 1;
     }
 }
 
-enum status sheet_add(struct sheet *sheet, const struct sheet_entry *entry)
+enum status report_add(struct report *report, const struct report_entry *entry)
 {
-    enum status status = add_cell(sheet, entry);
+    enum status status = add_cell(report, entry);
     if (status != STATUS_OK)
         return status;
-    sheet->messages++;
-    count(&sheet->deciders[entry->decider].by[entry->action], entry->copies);
-    add_to_tag(&sheet->tags[SCENARIO_ALL], entry);
+    report->messages++;
+    count(&report->deciders[entry->decider].by[entry->action], entry->copies);
+    add_to_tag(&report->tags[SCENARIO_ALL], entry);
     if (entry->tag != SCENARIO_ALL)
-        add_to_tag(&sheet->tags[entry->tag], entry);
-    add_to_checks(sheet, entry);
-    if (entry->action != ACTION_ACCEPT && sheet->closed.at_ms == 0) {
-        sheet->closed.at_ms = entry->at_ms;
-        sheet->closed.decider = entry->decider;
-        sheet->closed.tag = entry->tag;
+        add_to_tag(&report->tags[entry->tag], entry);
+    add_to_checks(report, entry);
+    if (entry->action != ACTION_ACCEPT && report->closed.at_ms == 0) {
+        report->closed.at_ms = entry->at_ms;
+        report->closed.decider = entry->decider;
+        report->closed.tag = entry->tag;
     }
     return STATUS_OK;
 }
 
 struct asking {
-    const struct sheet *sheet;
+    const struct report *report;
     const struct directory *directory;
 };
 
@@ -202,11 +202,11 @@ static enum status ask_size(const struct asking *asking, const char *argument,
 static enum status ask_stop(const struct asking *asking, const char *argument,
                             int64_t *out, struct error *error)
 {
-    const struct scenario *scenario = asking->sheet->scenario;
+    const struct scenario *scenario = asking->report->scenario;
     for (size_t i = 0; i < scenario->tag_count; i++) {
         if (strcmp(scenario->tags[i], argument) != 0)
             continue;
-        const struct sheet_tag *tag = &asking->sheet->tags[i];
+        const struct report_tag *tag = &asking->report->tags[i];
         int64_t until = tag->stopped_ms > 0 ? tag->stopped_ms : tag->last_ms;
         *out = (until - tag->first_ms + 999) / 1000;
         return STATUS_OK;
@@ -241,20 +241,21 @@ static bool holds(enum relation relation, int64_t found, int64_t bound)
     return false;
 }
 
-static bool has_decider(const struct sheet *sheet, const char *name)
+static bool has_decider(const struct report *report, const char *name)
 {
-    for (size_t i = 0; i < sheet->decider_count; i++) {
-        if (strcmp(sheet->deciders[i].name, name) == 0)
+    for (size_t i = 0; i < report->decider_count; i++) {
+        if (strcmp(report->deciders[i].name, name) == 0)
             return true;
     }
     return false;
 }
 
-static enum status check(const struct sheet *sheet, const struct expectation *expectation,
-                         struct formula_scope *scope, struct sheet_check *out,
+static enum status check(const struct report *report,
+                         const struct expectation *expectation,
+                         struct formula_scope *scope, struct report_check *out,
                          struct error *error)
 {
-    if (expectation->rule != NULL && !has_decider(sheet, expectation->rule))
+    if (expectation->rule != NULL && !has_decider(report, expectation->rule))
         return error_set(error, STATUS_INVALID, "the configuration has no rule %.60s",
                          expectation->rule);
     enum status status = formula_reckon(expectation->bound, scope, &out->bound, error);
@@ -263,17 +264,18 @@ static enum status check(const struct sheet *sheet, const struct expectation *ex
     return status;
 }
 
-enum status sheet_check(struct sheet *sheet, const struct directory *directory,
-                        struct error *error)
+enum status report_check(struct report *report, const struct directory *directory,
+                         struct error *error)
 {
-    const struct scenario *scenario = sheet->scenario;
-    struct asking asking = {.sheet = sheet, .directory = directory};
+    const struct scenario *scenario = report->scenario;
+    struct asking asking = {.report = report, .directory = directory};
     struct formula_scope scope = {
         .n = 1, .run = 1, .k = 1, .ask = ask, .context = &asking};
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         const struct expectation *expectation = &scenario->expectations[i];
         struct error found = {0};
-        enum status status = check(sheet, expectation, &scope, &sheet->checks[i], &found);
+        enum status status =
+            check(report, expectation, &scope, &report->checks[i], &found);
         if (status != STATUS_OK)
             return error_set_at(error, status, scenario->file, expectation->line, "%s",
                                 found.text);
@@ -281,14 +283,14 @@ enum status sheet_check(struct sheet *sheet, const struct directory *directory,
     return STATUS_OK;
 }
 
-const char *sheet_action_name(enum action action)
+const char *report_action_name(enum action action)
 {
-    static const char *const names[SHEET_ACTIONS] = {"accepted", "deferred", "refused",
-                                                     "held"};
+    static const char *const names[REPORT_ACTIONS] = {"accepted", "deferred", "refused",
+                                                      "held"};
     return names[action];
 }
 
-struct sheet_sum sheet_total(const struct sheet *sheet, enum action action)
+struct report_sum report_total(const struct report *report, enum action action)
 {
-    return sheet->tags[SCENARIO_ALL].by[action];
+    return report->tags[SCENARIO_ALL].by[action];
 }

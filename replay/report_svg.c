@@ -7,7 +7,7 @@
 
 #include "base/utf8.h"
 #include "replay/bins.h"
-#include "replay/sheet_show.h"
+#include "replay/report_views.h"
 
 #define ACCEPTED_COLOUR "#0072b2"
 #define STOPPED_COLOUR "#f0a830"
@@ -26,7 +26,7 @@ enum {
 enum { BINS_SHOWN = 170, BINS_LEAST = 31, TITLE_MAX = 84, NOTE_MAX = 60 };
 
 struct drawing {
-    const struct sheet *sheet;
+    const struct report *report;
     struct bins bins;
     int64_t first, count; /* stretches shown: first, and how many */
     int64_t top;          /* copies at the upper edge */
@@ -150,7 +150,7 @@ static void scale_across(struct drawing *drawing)
 /* Where a local time stands. */
 static int64_t x_of(const struct drawing *drawing, int64_t local_ms)
 {
-    int64_t step_ms = drawing->bins.step_minutes * SHEET_MINUTE_MS;
+    int64_t step_ms = drawing->bins.step_minutes * REPORT_MINUTE_MS;
     int64_t from_ms = bins_start_ms(&drawing->bins, drawing->first);
     /* in units small enough for ten years times the width */
     return PLOT_LEFT + (local_ms - from_ms) / 1000 * (PLOT_RIGHT - PLOT_LEFT) /
@@ -170,13 +170,13 @@ static int64_t height_of(const struct drawing *drawing, int64_t copies)
 static void draw_lines(const struct drawing *drawing)
 {
     for (int64_t copies = 0; copies <= drawing->top; copies += drawing->tick) {
-        char number[SHEET_NUMBER];
+        char number[REPORT_NUMBER];
         int64_t y = copies == 0 ? PLOT_BOTTOM : PLOT_BOTTOM - height_of(drawing, copies);
         const int64_t from[2] = {PLOT_LEFT, y};
         const int64_t to[2] = {PLOT_RIGHT, y};
         add_line(drawing->out, copies == 0 ? "axis" : "grid", from, to);
         open_text(drawing->out, "number", PLOT_LEFT - 100, y + 45);
-        add_text(drawing->out, sheet_number(copies, number), SHEET_NUMBER);
+        add_text(drawing->out, report_number(copies, number), REPORT_NUMBER);
         close_text(drawing->out);
     }
     open_text(drawing->out, "small", PLOT_LEFT - 800, PLOT_TOP - 380);
@@ -207,22 +207,22 @@ static const char *tick_format(int64_t tick, int64_t minutes)
 static void draw_clock(const struct drawing *drawing)
 {
     int64_t minutes = drawing->count * drawing->bins.step_minutes;
-    int64_t from = bins_start_ms(&drawing->bins, drawing->first) / SHEET_MINUTE_MS;
+    int64_t from = bins_start_ms(&drawing->bins, drawing->first) / REPORT_MINUTE_MS;
     int64_t tick = choose_tick(minutes);
     int64_t offset = tick % 10080 == 0 ? 4 * 1440 : 0; /* on Mondays */
     char label[BINS_LABEL];
     for (int64_t at = (from - offset + tick - 1) / tick * tick + offset;
          at <= from + minutes; at += tick) {
-        int64_t x = x_of(drawing, at * SHEET_MINUTE_MS);
+        int64_t x = x_of(drawing, at * REPORT_MINUTE_MS);
         const int64_t upper[2] = {x, PLOT_BOTTOM};
         const int64_t lower[2] = {x, PLOT_BOTTOM + 60};
         add_line(drawing->out, "axis", upper, lower);
-        bins_format(at * SHEET_MINUTE_MS, tick_format(tick, minutes), label);
+        bins_format(at * REPORT_MINUTE_MS, tick_format(tick, minutes), label);
         open_text(drawing->out, "clock", x, PLOT_BOTTOM + 220);
         add_text(drawing->out, label, BINS_LABEL);
         close_text(drawing->out);
     }
-    bins_format(from * SHEET_MINUTE_MS, "%a %d %B %Y", label);
+    bins_format(from * REPORT_MINUTE_MS, "%a %d %B %Y", label);
     open_text(drawing->out, "clock", (PLOT_LEFT + PLOT_RIGHT) / 2, PLOT_BOTTOM + 460);
     text_add_string(drawing->out, "local time");
     if (minutes <= 1440) {
@@ -236,7 +236,7 @@ static void draw_clock(const struct drawing *drawing)
 
 static void draw_bars(const struct drawing *drawing)
 {
-    int64_t step_ms = drawing->bins.step_minutes * SHEET_MINUTE_MS;
+    int64_t step_ms = drawing->bins.step_minutes * REPORT_MINUTE_MS;
     for (size_t i = 0; i < drawing->bins.count; i++) {
         const struct bin *bin = &drawing->bins.items[i];
         int64_t start_ms = bins_start_ms(&drawing->bins, bin->number);
@@ -258,11 +258,11 @@ static void draw_bars(const struct drawing *drawing)
 
 static void draw_closed(const struct drawing *drawing)
 {
-    const struct sheet *sheet = drawing->sheet;
+    const struct report *report = drawing->report;
     char label[BINS_LABEL];
-    if (sheet->closed.at_ms == 0)
+    if (report->closed.at_ms == 0)
         return;
-    int64_t local_ms = bins_local_ms(sheet->closed.at_ms);
+    int64_t local_ms = bins_local_ms(report->closed.at_ms);
     int64_t x = x_of(drawing, local_ms);
     bool right = x > (PLOT_LEFT + PLOT_RIGHT) / 2;
     const int64_t upper[2] = {x, PLOT_TOP - 130};
@@ -277,37 +277,37 @@ static void draw_closed(const struct drawing *drawing)
     text_add_string(drawing->out, "The brake closes: ");
     add_text(drawing->out, label, BINS_LABEL);
     text_add_string(drawing->out, ", rule ");
-    add_text(drawing->out, sheet->deciders[sheet->closed.decider].name, NOTE_MAX);
+    add_text(drawing->out, report->deciders[report->closed.decider].name, NOTE_MAX);
     close_text(drawing->out);
 }
 
 /* ---- words ---- */
 
-static void add_sum(struct text *out, const struct sheet_sum *sum, const char *fate)
+static void add_sum(struct text *out, const struct report_sum *sum, const char *fate)
 {
-    char messages[SHEET_NUMBER];
-    char copies[SHEET_NUMBER];
+    char messages[REPORT_NUMBER];
+    char copies[REPORT_NUMBER];
     if (sum->messages == 0) {
         text_printf(out, "Nothing %s", fate);
         return;
     }
-    text_printf(out, "%s message%s %s: %s %s", sheet_number(sum->messages, messages),
-                sum->messages == 1 ? "" : "s", fate, sheet_number(sum->copies, copies),
+    text_printf(out, "%s message%s %s: %s %s", report_number(sum->messages, messages),
+                sum->messages == 1 ? "" : "s", fate, report_number(sum->copies, copies),
                 sum->copies == 1 ? "copy" : "copies");
 }
 
 /* "(118 refused, 3 held)" */
-static void add_fates(struct text *out, const struct sheet *sheet)
+static void add_fates(struct text *out, const struct report *report)
 {
     static const enum action order[] = {ACTION_REJECT, ACTION_QUARANTINE, ACTION_DEFER};
     const char *joint = " (";
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        char number[SHEET_NUMBER];
-        struct sheet_sum sum = sheet_total(sheet, order[i]);
+        char number[REPORT_NUMBER];
+        struct report_sum sum = report_total(report, order[i]);
         if (sum.messages == 0)
             continue;
-        text_printf(out, "%s%s %s", joint, sheet_number(sum.messages, number),
-                    sheet_action_name(order[i]));
+        text_printf(out, "%s%s %s", joint, report_number(sum.messages, number),
+                    report_action_name(order[i]));
         joint = ", ";
     }
     text_add_string(out, joint[0] == ',' ? ")" : "");
@@ -320,32 +320,32 @@ static const char *title_of(const struct scenario *scenario)
 
 static void draw_words(const struct drawing *drawing)
 {
-    const struct sheet *sheet = drawing->sheet;
+    const struct report *report = drawing->report;
     struct text *out = drawing->out;
-    struct sheet_sum accepted = sheet_total(sheet, ACTION_ACCEPT);
-    struct sheet_sum stopped = {0};
+    struct report_sum accepted = report_total(report, ACTION_ACCEPT);
+    struct report_sum stopped = {0};
     const int64_t size[2] = {160, 160};
     const int64_t upper[2] = {200, 790};
     const int64_t lower[2] = {200, 1110};
-    for (size_t i = 0; i < SHEET_ACTIONS; i++) {
-        struct sheet_sum sum = sheet_total(sheet, (enum action)i);
+    for (size_t i = 0; i < REPORT_ACTIONS; i++) {
+        struct report_sum sum = report_total(report, (enum action)i);
         stopped.messages += i == ACTION_ACCEPT ? 0 : sum.messages;
         stopped.copies += i == ACTION_ACCEPT ? 0 : sum.copies;
     }
     open_text(out, "title", 200, 480);
-    add_text(out, title_of(sheet->scenario), TITLE_MAX);
+    add_text(out, title_of(report->scenario), TITLE_MAX);
     close_text(out);
     add_rect(out, "accepted", upper, size);
     open_text(out, "words", 460, 930);
-    add_sum(out, &accepted, sheet->policy->monitor ? "would pass" : "went out");
+    add_sum(out, &accepted, report->policy->monitor ? "would pass" : "went out");
     close_text(out);
     add_rect(out, "stopped", lower, size);
     open_text(out, "words", 460, 1250);
     add_sum(out, &stopped,
-            sheet->policy->monitor  ? "would be stopped"
+            report->policy->monitor ? "would be stopped"
             : stopped.messages <= 1 ? "was stopped"
                                     : "were stopped");
-    add_fates(out, sheet);
+    add_fates(out, report);
     close_text(out);
     open_text(out, "small", 200, 6650);
     text_add_string(out,
@@ -374,17 +374,17 @@ static const char head[] =
     ".stopped { fill: " STOPPED_COLOUR " }\n"
     "</style>\n";
 
-enum status sheet_draw(const struct sheet *sheet, struct text *out)
+enum status report_svg(const struct report *report, struct text *out)
 {
-    struct drawing drawing = {.sheet = sheet, .out = out};
-    enum status status = bins_by_span(sheet, BINS_SHOWN, &drawing.bins);
+    struct drawing drawing = {.report = report, .out = out};
+    enum status status = bins_by_span(report, BINS_SHOWN, &drawing.bins);
     if (status != STATUS_OK)
         return status;
     scale_up(&drawing);
     scale_across(&drawing);
     text_add_string(out, head);
     text_add_string(out, "<title>");
-    add_text(out, title_of(sheet->scenario), TITLE_MAX);
+    add_text(out, title_of(report->scenario), TITLE_MAX);
     text_add_string(out, "</title>\n");
     text_add_string(out, "<rect width=\"1200\" height=\"680\" fill=\"#fff\"/>\n");
     draw_words(&drawing);

@@ -6,16 +6,16 @@
 #include "base/output.h"
 #include "base/text_table.h"
 #include "replay/bins.h"
-#include "replay/sheet_show.h"
+#include "replay/report_views.h"
 
 enum { ROWS_MAX = 120, RULES_SHOWN = 3, MINUTES_BEFORE = 5, MINUTES_AFTER = 20 };
 
-const char *sheet_number(int64_t number, char out[SHEET_NUMBER])
+const char *report_number(int64_t number, char out[REPORT_NUMBER])
 {
-    char digits[SHEET_NUMBER];
+    char digits[REPORT_NUMBER];
     size_t length = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
     size_t at = 0;
-    for (size_t i = 0; i < length && at + 2 < SHEET_NUMBER; i++) {
+    for (size_t i = 0; i < length && at + 2 < REPORT_NUMBER; i++) {
         if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
             out[at++] = ',';
         out[at++] = digits[i];
@@ -24,10 +24,10 @@ const char *sheet_number(int64_t number, char out[SHEET_NUMBER])
     return out;
 }
 
-bool sheet_is_met(const struct sheet *sheet)
+bool report_is_met(const struct report *report)
 {
-    for (size_t i = 0; i < sheet->scenario->expectation_count; i++) {
-        if (!sheet->checks[i].met)
+    for (size_t i = 0; i < report->scenario->expectation_count; i++) {
+        if (!report->checks[i].met)
             return false;
     }
     return true;
@@ -35,8 +35,8 @@ bool sheet_is_met(const struct sheet *sheet)
 
 static void add_count(struct text_table *table, int64_t number)
 {
-    char text[SHEET_NUMBER];
-    text_table_add(table, sheet_number(number, text));
+    char text[REPORT_NUMBER];
+    text_table_add(table, report_number(number, text));
 }
 
 #define YEAR_MS (INT64_C(360) * 86400 * 1000)
@@ -44,47 +44,47 @@ static void add_count(struct text_table *table, int64_t number)
 /* ---- by time ---- */
 
 /* The rules that stopped something in a stretch, the busiest first. */
-static void add_rules(const struct sheet *sheet, const struct bin *bin, int64_t *counts,
+static void add_rules(const struct report *report, const struct bin *bin, int64_t *counts,
                       struct text *out)
 {
-    memset(counts, 0, sheet->decider_count * sizeof *counts);
+    memset(counts, 0, report->decider_count * sizeof *counts);
     for (size_t i = bin->first_cell; i < bin->first_cell + bin->cell_count; i++) {
-        const struct sheet_cell *cell = &sheet->cells[i];
+        const struct report_cell *cell = &report->cells[i];
         if (cell->action != ACTION_ACCEPT)
             counts[cell->decider] += cell->sum.messages;
     }
     for (size_t shown = 0; shown < RULES_SHOWN; shown++) {
         size_t most = 0;
-        char number[SHEET_NUMBER];
-        for (size_t i = 1; i < sheet->decider_count; i++) {
+        char number[REPORT_NUMBER];
+        for (size_t i = 1; i < report->decider_count; i++) {
             if (counts[i] > counts[most])
                 most = i;
         }
         if (counts[most] == 0)
             return;
-        text_printf(out, "%s%s %s", shown > 0 ? ", " : "", sheet->deciders[most].name,
-                    sheet_number(counts[most], number));
+        text_printf(out, "%s%s %s", shown > 0 ? ", " : "", report->deciders[most].name,
+                    report_number(counts[most], number));
         counts[most] = 0;
     }
 }
 
-static const char *label_format(const struct sheet *sheet, int64_t step_minutes)
+static const char *label_format(const struct report *report, int64_t step_minutes)
 {
-    const struct sheet_tag *all = &sheet->tags[SCENARIO_ALL];
+    const struct report_tag *all = &report->tags[SCENARIO_ALL];
     bool years = all->last_ms - all->first_ms > YEAR_MS;
     if (step_minutes >= 1440)
         return "%a %d %b %Y";
     return years ? "%a %d %b %Y %H:%M" : "%a %d %b %H:%M";
 }
 
-static void add_row(const struct sheet *sheet, const struct bins *bins,
+static void add_row(const struct report *report, const struct bins *bins,
                     const struct bin *bin, const char *rules, struct text_table *table)
 {
     char label[BINS_LABEL];
     int64_t copies = 0;
-    bins_format(bins_start_ms(bins, bin->number), label_format(sheet, bins->step_minutes),
-                label);
-    for (size_t i = 0; i < SHEET_ACTIONS; i++)
+    bins_format(bins_start_ms(bins, bin->number),
+                label_format(report, bins->step_minutes), label);
+    for (size_t i = 0; i < REPORT_ACTIONS; i++)
         copies += i == ACTION_ACCEPT ? 0 : bin->by[i].copies;
     text_table_add(table, label);
     add_count(table, bin->by[ACTION_ACCEPT].messages);
@@ -97,7 +97,7 @@ static void add_row(const struct sheet *sheet, const struct bins *bins,
 }
 
 /* The stretches that begin within a time. */
-static bool print_bins(const struct sheet *sheet, const struct bins *bins,
+static bool print_bins(const struct report *report, const struct bins *bins,
                        int64_t from_ms, int64_t until_ms)
 {
     const struct text_table_column columns[] = {
@@ -110,7 +110,7 @@ static bool print_bins(const struct sheet *sheet, const struct bins *bins,
         {"copies not sent", TEXT_TABLE_NUMBER},
         {"stopped by", TEXT_TABLE_TEXT}};
     struct text_table *table = text_table_new(columns, sizeof columns / sizeof *columns);
-    int64_t *counts = calloc(sheet->decider_count, sizeof *counts);
+    int64_t *counts = calloc(report->decider_count, sizeof *counts);
     struct text rules = {0};
     for (size_t i = 0; i < bins->count && counts != NULL; i++) {
         const struct bin *bin = &bins->items[i];
@@ -118,8 +118,8 @@ static bool print_bins(const struct sheet *sheet, const struct bins *bins,
         if (start_ms < from_ms || start_ms > until_ms)
             continue;
         text_reset(&rules);
-        add_rules(sheet, bin, counts, &rules);
-        add_row(sheet, bins, bin, text_string(&rules), table);
+        add_rules(report, bin, counts, &rules);
+        add_row(report, bins, bin, text_string(&rules), table);
     }
     bool ok = counts != NULL && !rules.failed;
     free(counts);
@@ -129,37 +129,37 @@ static bool print_bins(const struct sheet *sheet, const struct bins *bins,
 }
 
 /* Where the minutes were put together: those around the moment that counts. */
-static bool print_closing(const struct sheet *sheet)
+static bool print_closing(const struct report *report)
 {
     struct bins bins;
-    int64_t closed_ms = bins_local_ms(sheet->closed.at_ms);
-    if (sheet->closed.at_ms == 0)
+    int64_t closed_ms = bins_local_ms(report->closed.at_ms);
+    if (report->closed.at_ms == 0)
         return true;
-    if (bins_by_minute(sheet, &bins) != STATUS_OK)
+    if (bins_by_minute(report, &bins) != STATUS_OK)
         return false;
     (void)fputc('\n', stdout);
     bool ok =
-        print_bins(sheet, &bins, closed_ms - (int64_t)MINUTES_BEFORE * SHEET_MINUTE_MS,
-                   closed_ms + (int64_t)MINUTES_AFTER * SHEET_MINUTE_MS);
+        print_bins(report, &bins, closed_ms - (int64_t)MINUTES_BEFORE * REPORT_MINUTE_MS,
+                   closed_ms + (int64_t)MINUTES_AFTER * REPORT_MINUTE_MS);
     bins_clear(&bins);
     return ok;
 }
 
-static bool print_times(const struct sheet *sheet)
+static bool print_times(const struct report *report)
 {
     struct bins bins;
-    if (bins_by_rows(sheet, ROWS_MAX, &bins) != STATUS_OK)
+    if (bins_by_rows(report, ROWS_MAX, &bins) != STATUS_OK)
         return false;
-    bool ok = print_bins(sheet, &bins, INT64_MIN, INT64_MAX);
+    bool ok = print_bins(report, &bins, INT64_MIN, INT64_MAX);
     if (ok && bins.step_minutes > 1)
-        ok = print_closing(sheet);
+        ok = print_closing(report);
     bins_clear(&bins);
     return ok;
 }
 
 /* ---- the sums ---- */
 
-static void print_sums(const struct sheet *sheet)
+static void print_sums(const struct report *report)
 {
     static const struct text_table_column columns[] = {{"in all", TEXT_TABLE_TEXT},
                                                        {"messages", TEXT_TABLE_NUMBER},
@@ -167,9 +167,9 @@ static void print_sums(const struct sheet *sheet)
     static const enum action order[] = {ACTION_ACCEPT, ACTION_QUARANTINE, ACTION_DEFER,
                                         ACTION_REJECT};
     struct text_table *table = text_table_new(columns, 3);
-    for (size_t i = 0; i < SHEET_ACTIONS; i++) {
-        struct sheet_sum sum = sheet_total(sheet, order[i]);
-        text_table_add(table, sheet_action_name(order[i]));
+    for (size_t i = 0; i < REPORT_ACTIONS; i++) {
+        struct report_sum sum = report_total(report, order[i]);
+        text_table_add(table, report_action_name(order[i]));
         add_count(table, sum.messages);
         add_count(table, sum.copies);
     }
@@ -178,7 +178,7 @@ static void print_sums(const struct sheet *sheet)
 }
 
 static void add_sum(struct text_table *table, const char *name, const char *fate,
-                    const struct sheet_sum *sum)
+                    const struct report_sum *sum)
 {
     if (sum->messages == 0)
         return;
@@ -188,25 +188,25 @@ static void add_sum(struct text_table *table, const char *name, const char *fate
     add_count(table, sum->copies);
 }
 
-static void print_rules(const struct sheet *sheet)
+static void print_rules(const struct report *report)
 {
     static const struct text_table_column columns[] = {{"by rule", TEXT_TABLE_TEXT},
                                                        {"", TEXT_TABLE_TEXT},
                                                        {"messages", TEXT_TABLE_NUMBER},
                                                        {"copies", TEXT_TABLE_NUMBER}};
     struct text_table *table = text_table_new(columns, 4);
-    for (size_t i = 0; i < sheet->decider_count; i++) {
-        const struct sheet_decider *decider = &sheet->deciders[i];
-        for (size_t n = 0; n < SHEET_ACTIONS; n++)
+    for (size_t i = 0; i < report->decider_count; i++) {
+        const struct report_decider *decider = &report->deciders[i];
+        for (size_t n = 0; n < REPORT_ACTIONS; n++)
             add_sum(table, strcmp(decider->name, "-") == 0 ? "(none)" : decider->name,
-                    sheet_action_name((enum action)n), &decider->by[n]);
+                    report_action_name((enum action)n), &decider->by[n]);
         add_sum(table, decider->name, "would stop", &decider->would);
     }
     (void)fputc('\n', stdout);
     text_table_print(table, 0);
 }
 
-static void print_tags(const struct sheet *sheet)
+static void print_tags(const struct report *report)
 {
     static const struct text_table_column columns[] = {
         {"sent as", TEXT_TABLE_TEXT},    {"sent", TEXT_TABLE_NUMBER},
@@ -214,12 +214,12 @@ static void print_tags(const struct sheet *sheet)
         {"held", TEXT_TABLE_NUMBER},     {"deferred", TEXT_TABLE_NUMBER},
         {"refused", TEXT_TABLE_NUMBER}};
     struct text_table *table = NULL;
-    if (sheet->scenario->tag_count < 2)
+    if (report->scenario->tag_count < 2)
         return;
     table = text_table_new(columns, sizeof columns / sizeof *columns);
-    for (size_t i = 1; i < sheet->scenario->tag_count; i++) {
-        const struct sheet_sum *by = sheet->tags[i].by;
-        text_table_add(table, sheet->scenario->tags[i]);
+    for (size_t i = 1; i < report->scenario->tag_count; i++) {
+        const struct report_sum *by = report->tags[i].by;
+        text_table_add(table, report->scenario->tags[i]);
         add_count(table, by[ACTION_ACCEPT].messages + by[ACTION_QUARANTINE].messages +
                              by[ACTION_DEFER].messages + by[ACTION_REJECT].messages);
         add_count(table, by[ACTION_ACCEPT].messages);
@@ -232,36 +232,36 @@ static void print_tags(const struct sheet *sheet)
     text_table_print(table, 0);
 }
 
-static void print_closed(const struct sheet *sheet)
+static void print_closed(const struct report *report)
 {
     char label[BINS_LABEL];
-    if (sheet->closed.at_ms == 0) {
+    if (report->closed.at_ms == 0) {
         (void)puts("\nNothing was stopped.");
         return;
     }
-    bins_format(bins_local_ms(sheet->closed.at_ms), "%a %d %b %Y %H:%M:%S", label);
+    bins_format(bins_local_ms(report->closed.at_ms), "%a %d %b %Y %H:%M:%S", label);
     (void)printf("\nThe brake first closed on %s, by %s", label,
-                 sheet->deciders[sheet->closed.decider].name);
-    if (sheet->closed.tag != SCENARIO_ALL)
-        (void)printf(", for %s", sheet->scenario->tags[sheet->closed.tag]);
+                 report->deciders[report->closed.decider].name);
+    if (report->closed.tag != SCENARIO_ALL)
+        (void)printf(", for %s", report->scenario->tags[report->closed.tag]);
     (void)puts(".");
 }
 
 /* ---- expectations ---- */
 
-static void print_checks(const struct sheet *sheet)
+static void print_checks(const struct report *report)
 {
     static const struct text_table_column columns[] = {{"", TEXT_TABLE_TEXT},
                                                        {"expected", TEXT_TABLE_KEY},
                                                        {"is", TEXT_TABLE_NUMBER},
                                                        {"bound", TEXT_TABLE_NUMBER}};
-    const struct scenario *scenario = sheet->scenario;
+    const struct scenario *scenario = report->scenario;
     struct text_table *table = NULL;
     if (scenario->expectation_count == 0)
         return;
     table = text_table_new(columns, 4);
     for (size_t i = 0; i < scenario->expectation_count; i++) {
-        const struct sheet_check *check = &sheet->checks[i];
+        const struct report_check *check = &report->checks[i];
         text_table_add(table, check->met ? "met" : "NOT MET");
         text_table_add(table, scenario->expectations[i].text);
         add_count(table, check->found);
@@ -271,35 +271,35 @@ static void print_checks(const struct sheet *sheet)
     text_table_print(table, 0);
 }
 
-static void print_head(const struct sheet *sheet, const char *configuration)
+static void print_head(const struct report *report, const char *configuration)
 {
-    const struct scenario *scenario = sheet->scenario;
+    const struct scenario *scenario = report->scenario;
     char from[BINS_LABEL];
     char until[BINS_LABEL];
-    char number[SHEET_NUMBER];
-    const struct sheet_tag *all = &sheet->tags[SCENARIO_ALL];
+    char number[REPORT_NUMBER];
+    const struct report_tag *all = &report->tags[SCENARIO_ALL];
     bins_format(bins_local_ms(scenario->start_ms), "%a %d %b %Y %H:%M", from);
-    bins_format(bins_local_ms(sheet->messages > 0 ? all->last_ms : scenario->start_ms),
+    bins_format(bins_local_ms(report->messages > 0 ? all->last_ms : scenario->start_ms),
                 "%a %d %b %Y %H:%M", until);
     output_escaped(scenario->title[0] != '\0' ? scenario->title : scenario->file);
     (void)printf("\n%s message%s, %s to %s\nagainst ",
-                 sheet_number(sheet->messages, number), sheet->messages == 1 ? "" : "s",
-                 from, until);
+                 report_number(report->messages, number),
+                 report->messages == 1 ? "" : "s", from, until);
     output_escaped(configuration);
     (void)puts(
-        sheet->policy->monitor
+        report->policy->monitor
             ? "\nIts mode is monitor: this is what its rules would do in enforce.\n"
             : "\n");
 }
 
-bool sheet_print(const struct sheet *sheet, const char *configuration)
+bool report_print(const struct report *report, const char *configuration)
 {
-    print_head(sheet, configuration);
-    bool ok = print_times(sheet);
-    print_sums(sheet);
-    print_rules(sheet);
-    print_tags(sheet);
-    print_closed(sheet);
-    print_checks(sheet);
+    print_head(report, configuration);
+    bool ok = print_times(report);
+    print_sums(report);
+    print_rules(report);
+    print_tags(report);
+    print_closed(report);
+    print_checks(report);
     return ok;
 }
