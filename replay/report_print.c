@@ -5,8 +5,8 @@
 
 #include "base/output.h"
 #include "base/text_table.h"
-#include "replay/bins.h"
 #include "replay/report_views.h"
+#include "replay/timeline.h"
 
 enum { ROWS_MAX = 120, RULES_SHOWN = 3, MINUTES_BEFORE = 5, MINUTES_AFTER = 20 };
 
@@ -43,12 +43,13 @@ static void add_count(struct text_table *table, int64_t number)
 
 /* ---- by time ---- */
 
-/* The rules that stopped something in a stretch, the busiest first. */
-static void add_rules(const struct report *report, const struct bin *bin, int64_t *counts,
-                      struct text *out)
+/* The rules that stopped something in a interval, the busiest first. */
+static void add_rules(const struct report *report, const struct interval *interval,
+                      int64_t *counts, struct text *out)
 {
     memset(counts, 0, report->decider_count * sizeof *counts);
-    for (size_t i = bin->first_cell; i < bin->first_cell + bin->cell_count; i++) {
+    for (size_t i = interval->first_cell; i < interval->first_cell + interval->cell_count;
+         i++) {
         const struct report_cell *cell = &report->cells[i];
         if (cell->action != ACTION_ACCEPT)
             counts[cell->decider] += cell->sum.messages;
@@ -77,31 +78,32 @@ static const char *label_format(const struct report *report, int64_t step_minute
     return years ? "%a %d %b %Y %H:%M" : "%a %d %b %H:%M";
 }
 
-static void add_row(const struct report *report, const struct bins *bins,
-                    const struct bin *bin, const char *rules, struct text_table *table)
+static void add_row(const struct report *report, const struct timeline *timeline,
+                    const struct interval *interval, const char *rules,
+                    struct text_table *table)
 {
-    char label[BINS_LABEL];
+    char label[TIMELINE_LABEL];
     int64_t copies = 0;
-    bins_format(bins_start_ms(bins, bin->number),
-                label_format(report, bins->step_minutes), label);
+    timeline_format(timeline_start_ms(timeline, interval->number),
+                    label_format(report, timeline->step_minutes), label);
     for (size_t i = 0; i < REPORT_ACTIONS; i++)
-        copies += i == ACTION_ACCEPT ? 0 : bin->by[i].copies;
+        copies += i == ACTION_ACCEPT ? 0 : interval->by[i].copies;
     text_table_add(table, label);
-    add_count(table, bin->by[ACTION_ACCEPT].messages);
-    add_count(table, bin->by[ACTION_ACCEPT].copies);
-    add_count(table, bin->by[ACTION_QUARANTINE].messages);
-    add_count(table, bin->by[ACTION_DEFER].messages);
-    add_count(table, bin->by[ACTION_REJECT].messages);
+    add_count(table, interval->by[ACTION_ACCEPT].messages);
+    add_count(table, interval->by[ACTION_ACCEPT].copies);
+    add_count(table, interval->by[ACTION_QUARANTINE].messages);
+    add_count(table, interval->by[ACTION_DEFER].messages);
+    add_count(table, interval->by[ACTION_REJECT].messages);
     add_count(table, copies);
     text_table_add(table, rules);
 }
 
-/* The stretches that begin within a time. */
-static bool print_bins(const struct report *report, const struct bins *bins,
-                       int64_t from_ms, int64_t until_ms)
+/* The intervals that begin within a time. */
+static bool print_timeline(const struct report *report, const struct timeline *timeline,
+                           int64_t from_ms, int64_t until_ms)
 {
     const struct text_table_column columns[] = {
-        {bins_step_name(bins->step_minutes), TEXT_TABLE_KEY},
+        {timeline_step_name(timeline->step_minutes), TEXT_TABLE_KEY},
         {"accepted", TEXT_TABLE_NUMBER},
         {"copies", TEXT_TABLE_NUMBER},
         {"held", TEXT_TABLE_NUMBER},
@@ -112,14 +114,14 @@ static bool print_bins(const struct report *report, const struct bins *bins,
     struct text_table *table = text_table_new(columns, sizeof columns / sizeof *columns);
     int64_t *counts = calloc(report->decider_count, sizeof *counts);
     struct text rules = {0};
-    for (size_t i = 0; i < bins->count && counts != NULL; i++) {
-        const struct bin *bin = &bins->items[i];
-        int64_t start_ms = bins_start_ms(bins, bin->number);
+    for (size_t i = 0; i < timeline->count && counts != NULL; i++) {
+        const struct interval *interval = &timeline->intervals[i];
+        int64_t start_ms = timeline_start_ms(timeline, interval->number);
         if (start_ms < from_ms || start_ms > until_ms)
             continue;
         text_reset(&rules);
-        add_rules(report, bin, counts, &rules);
-        add_row(report, bins, bin, text_string(&rules), table);
+        add_rules(report, interval, counts, &rules);
+        add_row(report, timeline, interval, text_string(&rules), table);
     }
     bool ok = counts != NULL && !rules.failed;
     free(counts);
@@ -131,29 +133,29 @@ static bool print_bins(const struct report *report, const struct bins *bins,
 /* Where the minutes were put together: those around the moment that counts. */
 static bool print_closing(const struct report *report)
 {
-    struct bins bins;
-    int64_t closed_ms = bins_local_ms(report->closed.at_ms);
+    struct timeline timeline;
+    int64_t closed_ms = timeline_local_ms(report->closed.at_ms);
     if (report->closed.at_ms == 0)
         return true;
-    if (bins_by_minute(report, &bins) != STATUS_OK)
+    if (timeline_by_minute(report, &timeline) != STATUS_OK)
         return false;
     (void)fputc('\n', stdout);
-    bool ok =
-        print_bins(report, &bins, closed_ms - (int64_t)MINUTES_BEFORE * REPORT_MINUTE_MS,
-                   closed_ms + (int64_t)MINUTES_AFTER * REPORT_MINUTE_MS);
-    bins_clear(&bins);
+    bool ok = print_timeline(report, &timeline,
+                             closed_ms - (int64_t)MINUTES_BEFORE * REPORT_MINUTE_MS,
+                             closed_ms + (int64_t)MINUTES_AFTER * REPORT_MINUTE_MS);
+    timeline_clear(&timeline);
     return ok;
 }
 
 static bool print_times(const struct report *report)
 {
-    struct bins bins;
-    if (bins_by_rows(report, ROWS_MAX, &bins) != STATUS_OK)
+    struct timeline timeline;
+    if (timeline_by_rows(report, ROWS_MAX, &timeline) != STATUS_OK)
         return false;
-    bool ok = print_bins(report, &bins, INT64_MIN, INT64_MAX);
-    if (ok && bins.step_minutes > 1)
+    bool ok = print_timeline(report, &timeline, INT64_MIN, INT64_MAX);
+    if (ok && timeline.step_minutes > 1)
         ok = print_closing(report);
-    bins_clear(&bins);
+    timeline_clear(&timeline);
     return ok;
 }
 
@@ -234,12 +236,13 @@ static void print_tags(const struct report *report)
 
 static void print_closed(const struct report *report)
 {
-    char label[BINS_LABEL];
+    char label[TIMELINE_LABEL];
     if (report->closed.at_ms == 0) {
         (void)puts("\nNothing was stopped.");
         return;
     }
-    bins_format(bins_local_ms(report->closed.at_ms), "%a %d %b %Y %H:%M:%S", label);
+    timeline_format(timeline_local_ms(report->closed.at_ms), "%a %d %b %Y %H:%M:%S",
+                    label);
     (void)printf("\nThe brake first closed on %s, by %s", label,
                  report->deciders[report->closed.decider].name);
     if (report->closed.tag != SCENARIO_ALL)
@@ -274,13 +277,14 @@ static void print_checks(const struct report *report)
 static void print_head(const struct report *report, const char *configuration)
 {
     const struct scenario *scenario = report->scenario;
-    char from[BINS_LABEL];
-    char until[BINS_LABEL];
+    char from[TIMELINE_LABEL];
+    char until[TIMELINE_LABEL];
     char number[REPORT_NUMBER];
     const struct report_tag *all = &report->tags[SCENARIO_ALL];
-    bins_format(bins_local_ms(scenario->start_ms), "%a %d %b %Y %H:%M", from);
-    bins_format(bins_local_ms(report->messages > 0 ? all->last_ms : scenario->start_ms),
-                "%a %d %b %Y %H:%M", until);
+    timeline_format(timeline_local_ms(scenario->start_ms), "%a %d %b %Y %H:%M", from);
+    timeline_format(
+        timeline_local_ms(report->messages > 0 ? all->last_ms : scenario->start_ms),
+        "%a %d %b %Y %H:%M", until);
     output_escaped(scenario->title[0] != '\0' ? scenario->title : scenario->file);
     (void)printf("\n%s message%s, %s to %s\nagainst ",
                  report_number(report->messages, number),

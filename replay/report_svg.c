@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "replay/bins.h"
 #include "replay/report_views.h"
+#include "replay/timeline.h"
 
 #define ACCEPTED_COLOUR "#0072b2"
 #define STOPPED_COLOUR "#f0a830"
@@ -23,12 +23,12 @@ enum {
     TENTH = 10,
 };
 
-enum { BINS_SHOWN = 170, BINS_LEAST = 31, TITLE_MAX = 84, NOTE_MAX = 60 };
+enum { TIMELINE_SHOWN = 170, TIMELINE_LEAST = 31, TITLE_MAX = 84, NOTE_MAX = 60 };
 
 struct drawing {
     const struct report *report;
-    struct bins bins;
-    int64_t first, count; /* stretches shown: first, and how many */
+    struct timeline timeline;
+    int64_t first, count; /* intervals shown: first, and how many */
     int64_t top;          /* copies at the upper edge */
     int64_t tick;         /* copies between two lines */
     struct text *out;
@@ -107,10 +107,10 @@ static void add_rect(struct text *out, const char *class, const int64_t at[2],
 
 /* ---- scales ---- */
 
-static int64_t stopped_copies(const struct bin *bin)
+static int64_t stopped_copies(const struct interval *interval)
 {
-    return bin->by[ACTION_QUARANTINE].copies + bin->by[ACTION_DEFER].copies +
-           bin->by[ACTION_REJECT].copies;
+    return interval->by[ACTION_QUARANTINE].copies + interval->by[ACTION_DEFER].copies +
+           interval->by[ACTION_REJECT].copies;
 }
 
 /* Lines at 1, 2 or 5 times a power of ten, at most five of them. */
@@ -119,9 +119,9 @@ static void scale_up(struct drawing *drawing)
     int64_t most = 1;
     int64_t power = 1;
     static const int64_t factors[] = {1, 2, 5};
-    for (size_t i = 0; i < drawing->bins.count; i++) {
-        const struct bin *bin = &drawing->bins.items[i];
-        int64_t copies = bin->by[ACTION_ACCEPT].copies + stopped_copies(bin);
+    for (size_t i = 0; i < drawing->timeline.count; i++) {
+        const struct interval *interval = &drawing->timeline.intervals[i];
+        int64_t copies = interval->by[ACTION_ACCEPT].copies + stopped_copies(interval);
         most = copies > most ? copies : most;
     }
     for (size_t i = 0; drawing->tick == 0; i++) {
@@ -136,22 +136,23 @@ static void scale_up(struct drawing *drawing)
 /* A little air on both sides; a single message is not a wall. */
 static void scale_across(struct drawing *drawing)
 {
-    const struct bins *bins = &drawing->bins;
-    if (bins->count > 0) {
-        drawing->first = bins->items[0].number - 1;
-        drawing->count = bins->items[bins->count - 1].number - drawing->first + 2;
+    const struct timeline *timeline = &drawing->timeline;
+    if (timeline->count > 0) {
+        drawing->first = timeline->intervals[0].number - 1;
+        drawing->count =
+            timeline->intervals[timeline->count - 1].number - drawing->first + 2;
     }
-    if (drawing->count < BINS_LEAST) {
-        drawing->first -= (BINS_LEAST - drawing->count) / 2;
-        drawing->count = BINS_LEAST;
+    if (drawing->count < TIMELINE_LEAST) {
+        drawing->first -= (TIMELINE_LEAST - drawing->count) / 2;
+        drawing->count = TIMELINE_LEAST;
     }
 }
 
 /* Where a local time stands. */
 static int64_t x_of(const struct drawing *drawing, int64_t local_ms)
 {
-    int64_t step_ms = drawing->bins.step_minutes * REPORT_MINUTE_MS;
-    int64_t from_ms = bins_start_ms(&drawing->bins, drawing->first);
+    int64_t step_ms = drawing->timeline.step_minutes * REPORT_MINUTE_MS;
+    int64_t from_ms = timeline_start_ms(&drawing->timeline, drawing->first);
     /* in units small enough for ten years times the width */
     return PLOT_LEFT + (local_ms - from_ms) / 1000 * (PLOT_RIGHT - PLOT_LEFT) /
                            (drawing->count * step_ms / 1000);
@@ -181,7 +182,7 @@ static void draw_lines(const struct drawing *drawing)
     }
     open_text(drawing->out, "small", PLOT_LEFT - 800, PLOT_TOP - 380);
     text_printf(drawing->out, "copies per %s",
-                bins_step_name(drawing->bins.step_minutes));
+                timeline_step_name(drawing->timeline.step_minutes));
     close_text(drawing->out);
 }
 
@@ -206,28 +207,29 @@ static const char *tick_format(int64_t tick, int64_t minutes)
 
 static void draw_clock(const struct drawing *drawing)
 {
-    int64_t minutes = drawing->count * drawing->bins.step_minutes;
-    int64_t from = bins_start_ms(&drawing->bins, drawing->first) / REPORT_MINUTE_MS;
+    int64_t minutes = drawing->count * drawing->timeline.step_minutes;
+    int64_t from =
+        timeline_start_ms(&drawing->timeline, drawing->first) / REPORT_MINUTE_MS;
     int64_t tick = choose_tick(minutes);
     int64_t offset = tick % 10080 == 0 ? 4 * 1440 : 0; /* on Mondays */
-    char label[BINS_LABEL];
+    char label[TIMELINE_LABEL];
     for (int64_t at = (from - offset + tick - 1) / tick * tick + offset;
          at <= from + minutes; at += tick) {
         int64_t x = x_of(drawing, at * REPORT_MINUTE_MS);
         const int64_t upper[2] = {x, PLOT_BOTTOM};
         const int64_t lower[2] = {x, PLOT_BOTTOM + 60};
         add_line(drawing->out, "axis", upper, lower);
-        bins_format(at * REPORT_MINUTE_MS, tick_format(tick, minutes), label);
+        timeline_format(at * REPORT_MINUTE_MS, tick_format(tick, minutes), label);
         open_text(drawing->out, "clock", x, PLOT_BOTTOM + 220);
-        add_text(drawing->out, label, BINS_LABEL);
+        add_text(drawing->out, label, TIMELINE_LABEL);
         close_text(drawing->out);
     }
-    bins_format(from * REPORT_MINUTE_MS, "%a %d %B %Y", label);
+    timeline_format(from * REPORT_MINUTE_MS, "%a %d %B %Y", label);
     open_text(drawing->out, "clock", (PLOT_LEFT + PLOT_RIGHT) / 2, PLOT_BOTTOM + 460);
     text_add_string(drawing->out, "local time");
     if (minutes <= 1440) {
         text_add_string(drawing->out, ", ");
-        add_text(drawing->out, label, BINS_LABEL);
+        add_text(drawing->out, label, TIMELINE_LABEL);
     }
     close_text(drawing->out);
 }
@@ -236,15 +238,15 @@ static void draw_clock(const struct drawing *drawing)
 
 static void draw_bars(const struct drawing *drawing)
 {
-    int64_t step_ms = drawing->bins.step_minutes * REPORT_MINUTE_MS;
-    for (size_t i = 0; i < drawing->bins.count; i++) {
-        const struct bin *bin = &drawing->bins.items[i];
-        int64_t start_ms = bins_start_ms(&drawing->bins, bin->number);
+    int64_t step_ms = drawing->timeline.step_minutes * REPORT_MINUTE_MS;
+    for (size_t i = 0; i < drawing->timeline.count; i++) {
+        const struct interval *interval = &drawing->timeline.intervals[i];
+        int64_t start_ms = timeline_start_ms(&drawing->timeline, interval->number);
         int64_t x = x_of(drawing, start_ms);
         int64_t width = x_of(drawing, start_ms + step_ms) - x;
         int64_t gap = width > 60 ? 10 : 0;
-        int64_t accepted = height_of(drawing, bin->by[ACTION_ACCEPT].copies);
-        int64_t stopped = height_of(drawing, stopped_copies(bin));
+        int64_t accepted = height_of(drawing, interval->by[ACTION_ACCEPT].copies);
+        int64_t stopped = height_of(drawing, stopped_copies(interval));
         const int64_t accepted_at[2] = {x, PLOT_BOTTOM - accepted};
         const int64_t accepted_size[2] = {width - gap, accepted};
         const int64_t stopped_at[2] = {x, PLOT_BOTTOM - accepted - stopped};
@@ -259,23 +261,24 @@ static void draw_bars(const struct drawing *drawing)
 static void draw_closed(const struct drawing *drawing)
 {
     const struct report *report = drawing->report;
-    char label[BINS_LABEL];
+    char label[TIMELINE_LABEL];
     if (report->closed.at_ms == 0)
         return;
-    int64_t local_ms = bins_local_ms(report->closed.at_ms);
+    int64_t local_ms = timeline_local_ms(report->closed.at_ms);
     int64_t x = x_of(drawing, local_ms);
     bool right = x > (PLOT_LEFT + PLOT_RIGHT) / 2;
     const int64_t upper[2] = {x, PLOT_TOP - 130};
     const int64_t lower[2] = {x, PLOT_BOTTOM};
     add_line(drawing->out, "closed", upper, lower);
-    bins_format(local_ms,
-                drawing->count * drawing->bins.step_minutes > 1440 ? "%d %b %Y %H:%M:%S"
-                                                                   : "%H:%M:%S",
-                label);
+    timeline_format(local_ms,
+                    drawing->count * drawing->timeline.step_minutes > 1440
+                        ? "%d %b %Y %H:%M:%S"
+                        : "%H:%M:%S",
+                    label);
     open_text(drawing->out, right ? "mark left" : "mark", x + (right ? -80 : 80),
               PLOT_TOP - 50);
     text_add_string(drawing->out, "The brake closes: ");
-    add_text(drawing->out, label, BINS_LABEL);
+    add_text(drawing->out, label, TIMELINE_LABEL);
     text_add_string(drawing->out, ", rule ");
     add_text(drawing->out, report->deciders[report->closed.decider].name, NOTE_MAX);
     close_text(drawing->out);
@@ -377,7 +380,7 @@ static const char head[] =
 enum status report_svg(const struct report *report, struct text *out)
 {
     struct drawing drawing = {.report = report, .out = out};
-    enum status status = bins_by_span(report, BINS_SHOWN, &drawing.bins);
+    enum status status = timeline_by_span(report, TIMELINE_SHOWN, &drawing.timeline);
     if (status != STATUS_OK)
         return status;
     scale_up(&drawing);
@@ -393,6 +396,6 @@ enum status report_svg(const struct report *report, struct text *out)
     draw_clock(&drawing);
     draw_closed(&drawing);
     text_add_string(out, "</svg>\n");
-    bins_clear(&drawing.bins);
+    timeline_clear(&drawing.timeline);
     return out->failed ? STATUS_NOMEM : STATUS_OK;
 }

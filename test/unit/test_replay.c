@@ -3,8 +3,8 @@
 
 #include "../support/replay_files.h"
 
-#include "replay/bins.h"
 #include "replay/report_views.h"
+#include "replay/timeline.h"
 
 static struct scenario scenario;
 static struct snapshot *snapshot;
@@ -238,35 +238,36 @@ END_TEST
 
 START_TEST(long_scenarios_have_few_rows)
 {
-    struct bins bins;
+    struct timeline timeline;
     play(config, "start Mon 08:00\nrepeat 60 each 1d\n"
                  "send times 30 every 10m\nfrom a@x.org\nto b@x.org\nend\n");
     ck_assert_uint_eq(report.cell_count, 1800);
-    ck_assert_int_eq(bins_by_rows(&report, 100, &bins), STATUS_OK);
-    ck_assert_int_eq(bins.step_minutes, 1440);
-    ck_assert_uint_eq(bins.count, 60);
-    ck_assert_int_eq(bins.items[59].by[ACTION_ACCEPT].messages, 30);
-    bins_clear(&bins);
+    ck_assert_int_eq(timeline_by_rows(&report, 100, &timeline), STATUS_OK);
+    ck_assert_int_eq(timeline.step_minutes, 1440);
+    ck_assert_uint_eq(timeline.count, 60);
+    ck_assert_int_eq(timeline.intervals[59].by[ACTION_ACCEPT].messages, 30);
+    timeline_clear(&timeline);
 }
 END_TEST
 
 /* Clocks go back: no hour is lost, none comes before another. */
 START_TEST(the_end_of_summer_time_keeps_the_order)
 {
-    struct bins bins;
+    struct timeline timeline;
     ck_assert_int_eq(setenv("TZ", "Europe/Berlin", 1), 0);
     tzset();
     play(config, "start 2024-10-27 00:30\n"
                  "send times 300 every 1m\nfrom a@x.org\nto b@x.org\n");
-    ck_assert_int_eq(bins_by_rows(&report, 10, &bins), STATUS_OK);
+    ck_assert_int_eq(timeline_by_rows(&report, 10, &timeline), STATUS_OK);
     int64_t messages = 0;
-    for (size_t i = 0; i < bins.count; i++) {
-        messages += bins.items[i].by[ACTION_ACCEPT].messages +
-                    bins.items[i].by[ACTION_QUARANTINE].messages;
-        ck_assert(i == 0 || bins.items[i].number > bins.items[i - 1].number);
+    for (size_t i = 0; i < timeline.count; i++) {
+        messages += timeline.intervals[i].by[ACTION_ACCEPT].messages +
+                    timeline.intervals[i].by[ACTION_QUARANTINE].messages;
+        ck_assert(i == 0 ||
+                  timeline.intervals[i].number > timeline.intervals[i - 1].number);
     }
     ck_assert_int_eq(messages, 300);
-    bins_clear(&bins);
+    timeline_clear(&timeline);
     ck_assert_int_eq(unsetenv("TZ"), 0);
     tzset();
 }

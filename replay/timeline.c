@@ -1,5 +1,5 @@
 /* Stretches begin on round numbers of the clock on the wall. */
-#include "replay/bins.h"
+#include "replay/timeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static const struct {
 
 enum { STEPS = sizeof steps / sizeof *steps };
 
-int64_t bins_local_ms(int64_t wall_ms)
+int64_t timeline_local_ms(int64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm local;
@@ -28,7 +28,7 @@ int64_t bins_local_ms(int64_t wall_ms)
     return wall_ms + (int64_t)local.tm_gmtoff * 1000;
 }
 
-void bins_format(int64_t local_ms, const char *format, char out[BINS_LABEL])
+void timeline_format(int64_t local_ms, const char *format, char out[TIMELINE_LABEL])
 {
     time_t seconds = (time_t)(local_ms / 1000);
     struct tm parts;
@@ -36,14 +36,14 @@ void bins_format(int64_t local_ms, const char *format, char out[BINS_LABEL])
     if (gmtime_r(&seconds, &parts) != NULL) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        length = strftime(out, BINS_LABEL, format, &parts);
+        length = strftime(out, TIMELINE_LABEL, format, &parts);
 #pragma GCC diagnostic pop
     }
     if (length == 0)
-        (void)snprintf(out, BINS_LABEL, "?");
+        (void)snprintf(out, TIMELINE_LABEL, "?");
 }
 
-const char *bins_step_name(int64_t step_minutes)
+const char *timeline_step_name(int64_t step_minutes)
 {
     for (size_t i = 0; i < STEPS; i++) {
         if (steps[i].minutes == step_minutes)
@@ -52,7 +52,7 @@ const char *bins_step_name(int64_t step_minutes)
     return "";
 }
 
-/* Minutes from 1 January 1970, a Thursday, to the first stretch: weeks begin on Mondays.
+/* Minutes from 1 January 1970, a Thursday, to the first interval: weeks begin on Mondays.
  */
 static int64_t offset_of(int64_t step_minutes)
 {
@@ -61,20 +61,20 @@ static int64_t offset_of(int64_t step_minutes)
 
 static int64_t number_of(int64_t minute, int64_t step_minutes)
 {
-    int64_t local = bins_local_ms(minute * REPORT_MINUTE_MS) / REPORT_MINUTE_MS;
+    int64_t local = timeline_local_ms(minute * REPORT_MINUTE_MS) / REPORT_MINUTE_MS;
     return (local - offset_of(step_minutes)) / step_minutes;
 }
 
-int64_t bins_start_ms(const struct bins *bins, int64_t number)
+int64_t timeline_start_ms(const struct timeline *timeline, int64_t number)
 {
-    int64_t minute = number * bins->step_minutes + offset_of(bins->step_minutes);
+    int64_t minute = number * timeline->step_minutes + offset_of(timeline->step_minutes);
     return minute * REPORT_MINUTE_MS;
 }
 
 static enum status make(const struct report *report, int64_t step_minutes,
-                        struct bins *out)
+                        struct timeline *out)
 {
-    struct bin *items = calloc(report->cell_count + 1, sizeof *items);
+    struct interval *items = calloc(report->cell_count + 1, sizeof *items);
     size_t count = 0;
     int64_t minute = -1;
     int64_t number = 0;
@@ -87,39 +87,42 @@ static enum status make(const struct report *report, int64_t step_minutes,
         minute = cell->minute;
         /* an hour that comes twice, in autumn, is one */
         if (count == 0 || number > items[count - 1].number)
-            items[count++] = (struct bin){.number = number, .first_cell = i};
-        struct bin *bin = &items[count - 1];
-        bin->cell_count++;
-        bin->by[cell->action].messages += cell->sum.messages;
-        bin->by[cell->action].copies += cell->sum.copies;
+            items[count++] = (struct interval){.number = number, .first_cell = i};
+        struct interval *interval = &items[count - 1];
+        interval->cell_count++;
+        interval->by[cell->action].messages += cell->sum.messages;
+        interval->by[cell->action].copies += cell->sum.copies;
     }
-    *out = (struct bins){.step_minutes = step_minutes, .items = items, .count = count};
+    *out = (struct timeline){
+        .step_minutes = step_minutes, .intervals = items, .count = count};
     return STATUS_OK;
 }
 
-enum status bins_by_minute(const struct report *report, struct bins *out)
+enum status timeline_by_minute(const struct report *report, struct timeline *out)
 {
     return make(report, 1, out);
 }
 
-enum status bins_by_rows(const struct report *report, size_t max, struct bins *out)
+enum status timeline_by_rows(const struct report *report, size_t max,
+                             struct timeline *out)
 {
     for (size_t i = 0;; i++) {
-        struct bins bins;
+        struct timeline timeline;
         if (!steps[i].round)
             continue;
-        enum status status = make(report, steps[i].minutes, &bins);
+        enum status status = make(report, steps[i].minutes, &timeline);
         if (status != STATUS_OK)
             return status;
-        if (bins.count <= max || i + 1 == STEPS) {
-            *out = bins;
+        if (timeline.count <= max || i + 1 == STEPS) {
+            *out = timeline;
             return STATUS_OK;
         }
-        bins_clear(&bins);
+        timeline_clear(&timeline);
     }
 }
 
-enum status bins_by_span(const struct report *report, int64_t max, struct bins *out)
+enum status timeline_by_span(const struct report *report, int64_t max,
+                             struct timeline *out)
 {
     size_t i = 0;
     int64_t minutes = 0;
@@ -131,8 +134,8 @@ enum status bins_by_span(const struct report *report, int64_t max, struct bins *
     return make(report, steps[i].minutes, out);
 }
 
-void bins_clear(struct bins *bins)
+void timeline_clear(struct timeline *timeline)
 {
-    free(bins->items);
-    *bins = (struct bins){0};
+    free(timeline->intervals);
+    *timeline = (struct timeline){0};
 }
