@@ -72,27 +72,27 @@ static void set_minute(struct engine *engine, int64_t at_ms)
 }
 
 /* Fills *out in place, since its parts point at each other. */
-static enum status judge_one(struct engine *engine, const struct played *played,
-                             struct judged *out)
+static enum status judge_one(struct engine *engine,
+                             const struct generated_message *message, struct judged *out)
 {
     const struct snapshot *snapshot = engine->replay->snapshot;
     const struct policy *policy = &snapshot->settings->policy;
     enum status status =
-        facts_gather(&played->envelope, policy, snapshot->directory, &out->facts);
+        facts_gather(&message->envelope, policy, snapshot->directory, &out->facts);
     if (status == STATUS_NOMEM)
         return status;
     if (status != STATUS_OK) {
-        facts_guess(&played->envelope, policy, &out->facts);
+        facts_guess(&message->envelope, policy, &out->facts);
         out->verdict = judge_doubt(&out->facts, CAUSE_DOUBT);
         return STATUS_OK;
     }
     conversations_join(engine->conversations, &out->facts);
-    set_minute(engine, played->at_ms);
+    set_minute(engine, message->at_ms);
     out->view = (struct view){.policy = policy,
                               .directory = snapshot->directory,
                               .facts = &out->facts,
                               .minute_of_week = engine->minute_of_week,
-                              .now_ms = played->at_ms,
+                              .now_ms = message->at_ms,
                               .key = &engine->key};
     if (judge_early(&out->view, &out->verdict))
         return STATUS_OK;
@@ -121,17 +121,17 @@ static void count_would(struct report *report, const struct judged *judged)
     }
 }
 
-static enum status take(struct engine *engine, const struct played *played,
+static enum status take(struct engine *engine, const struct generated_message *message,
                         const struct judged *judged)
 {
     const struct replay *replay = engine->replay;
-    struct replayed replayed = {.played = played,
+    struct replayed replayed = {.message = message,
                                 .verdict = &judged->verdict,
                                 .decider =
                                     report_decider(engine->report, &judged->verdict),
                                 .copies = (int64_t)judged->facts.copies};
-    struct report_entry entry = {.at_ms = played->at_ms,
-                                 .tag = played->tag,
+    struct report_entry entry = {.at_ms = message->at_ms,
+                                 .tag = message->tag,
                                  .decider = replayed.decider,
                                  .action = judged->verdict.action,
                                  .copies = replayed.copies};
@@ -142,18 +142,19 @@ static enum status take(struct engine *engine, const struct played *played,
     return replay->each(replay->context, &replayed);
 }
 
-static enum status play(struct engine *engine, struct player *player, struct error *error)
+static enum status play(struct engine *engine, struct generator *generator,
+                        struct error *error)
 {
     for (;;) {
-        struct played played;
+        struct generated_message message;
         struct judged judged = {0};
-        enum status status = player_next(player, &played, error);
+        enum status status = generator_next(generator, &message, error);
         if (status != STATUS_OK)
             return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-        status = judge_one(engine, &played, &judged);
+        status = judge_one(engine, &message, &judged);
         if (status == STATUS_OK) {
             note(engine, &judged);
-            status = take(engine, &played, &judged);
+            status = take(engine, &message, &judged);
         }
         plan_clear(&judged.plan);
         facts_clear(&judged.facts);
@@ -172,11 +173,11 @@ enum status replay_run(const struct replay *replay, struct report *out,
         report_init(out, replay->scenario, &replay->snapshot->settings->policy);
     if (status != STATUS_OK)
         return status;
-    struct player *player = player_new(replay->scenario);
+    struct generator *generator = generator_new(replay->scenario);
     engine.conversations = conversations_new(CONVERSATIONS_MAX);
-    bool made = player != NULL && engine.conversations != NULL;
-    status = made ? play(&engine, player, error) : STATUS_NOMEM;
-    player_free(player);
+    bool made = generator != NULL && engine.conversations != NULL;
+    status = made ? play(&engine, generator, error) : STATUS_NOMEM;
+    generator_free(generator);
     conversations_free(engine.conversations);
     free(engine.outcomes);
     if (status == STATUS_OK)

@@ -3,13 +3,13 @@
 #define REPLAY_REPLAY_H
 
 #include "lists/snapshot.h"
-#include "replay/player.h"
+#include "replay/generator.h"
 #include "replay/report.h"
 #include "replay/simulated.h"
 
 /* One message that was judged; borrowed for the call. */
 struct replayed {
-    const struct played *played;
+    const struct generated_message *message;
     const struct verdict *verdict;
     size_t decider; /* of the report */
     int64_t copies;

@@ -125,14 +125,14 @@ static struct line *find_line(struct link *link, const char *client)
 }
 
 /* A connection for each client, and a new one each minute. */
-static enum status connect_as(struct link *link, const struct played *played)
+static enum status connect_as(struct link *link, const struct generated_message *message)
 {
-    const struct envelope *envelope = &played->envelope;
+    const struct envelope *envelope = &message->envelope;
     struct line *line = find_line(link, envelope->client);
     struct mta_reply reply;
     link->mta = line->mta;
     if (strcmp(line->client, envelope->client) == 0 &&
-        played->at_ms - line->opened_ms < 60000)
+        message->at_ms - line->opened_ms < 60000)
         return STATUS_OK;
     enum status status = mta_open(line->mta, link->socket, &link->error);
     if (status == STATUS_OK)
@@ -142,7 +142,7 @@ static enum status connect_as(struct link *link, const struct played *played)
                              envelope->local ? "127.0.0.1" : envelope->client, &reply,
                              &link->error);
     (void)snprintf(line->client, sizeof line->client, "%s", envelope->client);
-    line->opened_ms = played->at_ms;
+    line->opened_ms = message->at_ms;
     return status;
 }
 
@@ -241,16 +241,16 @@ static void describe_judged(const struct replayed *replayed, char out[200])
 static enum status play(void *context, const struct replayed *replayed)
 {
     struct link *link = context;
-    const struct played *played = replayed->played;
+    const struct generated_message *message = replayed->message;
     struct mta_reply reply = {0};
     char told[200];
     char judged[200];
-    *link->clock_us = played->at_ms * 1000;
-    enum status status = connect_as(link, played);
+    *link->clock_us = message->at_ms * 1000;
+    enum status status = connect_as(link, message);
     if (status == STATUS_OK)
-        status = send_envelope(link, &played->envelope);
+        status = send_envelope(link, &message->envelope);
     if (status == STATUS_OK)
-        status = send_content(link, &played->envelope, played->number, &reply);
+        status = send_content(link, &message->envelope, message->number, &reply);
     if (status != STATUS_OK)
         return status;
     link->messages++;
@@ -259,7 +259,7 @@ static enum status play(void *context, const struct replayed *replayed)
     if (strcmp(told, judged) != 0 && json_array_size(link->differences) < 20)
         (void)json_array_append_new(
             link->differences,
-            json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)played->number,
+            json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)message->number,
                       "engine", judged, "milter", told, "text", reply.text));
     return STATUS_OK;
 }

@@ -114,7 +114,7 @@ static enum status take(void *context, const struct replayed *replayed)
         ck_assert_msg(memcmp(other, &fate, sizeof fate) == 0,
                       "%s: message %lld: memory says %u by %u for %u, Redis %u by %u "
                       "for %u",
-                      stream->name, (long long)replayed->played->number, other->action,
+                      stream->name, (long long)replayed->message->number, other->action,
                       other->decider, other->cause, fate.action, fate.decider,
                       fate.cause);
         return STATUS_OK;

@@ -1,7 +1,7 @@
 /* The text of a scenario: what it means, and what is said of one that is wrong. */
 #include "../support/replay_files.h"
 
-#include "replay/player.h"
+#include "replay/generator.h"
 #include "replay/scenario_place.h"
 
 static struct scenario scenario;
@@ -17,17 +17,17 @@ static void tear_down(void)
     "to b@x.org\n"
 
 /* "MS:SENDER>RECIPIENT,...;" of every message, times since the start. */
-static const char *played(const char *text)
+static const char *generated(const char *text)
 {
     static struct text out;
-    struct played message;
+    struct generated_message message;
     struct error error = {0};
     text_clear(&out);
     scenario_clear(&scenario);
     scenario_of(text, &scenario);
-    struct player *player = player_new(&scenario);
-    ck_assert_ptr_nonnull(player);
-    while (player_next(player, &message, &error) == STATUS_OK) {
+    struct generator *generator = generator_new(&scenario);
+    ck_assert_ptr_nonnull(generator);
+    while (generator_next(generator, &message, &error) == STATUS_OK) {
         text_printf(&out, "%lld:%s>", (long long)(message.at_ms - scenario.start_ms),
                     message.envelope.sender);
         for (size_t i = 0; i < message.envelope.recipient_count; i++)
@@ -35,7 +35,7 @@ static const char *played(const char *text)
                         message.envelope.recipients[i].address);
         text_add_string(&out, ";");
     }
-    player_free(player);
+    generator_free(generator);
     return text_string(&out);
 }
 
@@ -46,7 +46,7 @@ static const char *times(const char *timing)
     char text[400];
     text_clear(&out);
     (void)snprintf(text, sizeof text, SEND, timing);
-    for (const char *c = played(text); *c != '\0'; c = strchr(c, ';') + 1)
+    for (const char *c = generated(text); *c != '\0'; c = strchr(c, ';') + 1)
         text_printf(&out, "%s%.*s", out.length > 0 ? " " : "", (int)strcspn(c, ":"), c);
     return text_string(&out);
 }
@@ -80,19 +80,19 @@ START_TEST(timing_at_random_is_in_order_and_always_the_same)
     }
     ck_assert_int_eq(count, 50);
     (void)snprintf(text, sizeof text, "seed 2\n" SEND, "times 50 for 1h random");
-    ck_assert_str_ne(played(text), first);
+    ck_assert_str_ne(generated(text), first);
 }
 END_TEST
 
 START_TEST(blocks_repeat)
 {
-    ck_assert_str_eq(played("repeat 2 each 1d\n"
-                            "  repeat 2 each 10s\n"
-                            "    send at 1s\n"
-                            "      from f{n}r{run}@x\n"
-                            "      to t@x\n"
-                            "  end\n"
-                            "end\n"),
+    ck_assert_str_eq(generated("repeat 2 each 1d\n"
+                               "  repeat 2 each 10s\n"
+                               "    send at 1s\n"
+                               "      from f{n}r{run}@x\n"
+                               "      to t@x\n"
+                               "  end\n"
+                               "end\n"),
                      "1000:f1r1@x>t@x;11000:f1r2@x>t@x;"
                      "86401000:f1r3@x>t@x;86411000:f1r4@x>t@x;");
     ck_assert_int_eq(scenario.messages, 4);
@@ -102,18 +102,18 @@ END_TEST
 
 START_TEST(series_are_merged_by_time)
 {
-    ck_assert_str_eq(played("send times 2 every 10s\nfrom a@x\nto t@x\n"
-                            "send at 5s times 2 every 5s\nfrom b@x\nto t@x\n"
-                            "send\nfrom c@x\nto t@x\n"),
+    ck_assert_str_eq(generated("send times 2 every 10s\nfrom a@x\nto t@x\n"
+                               "send at 5s times 2 every 5s\nfrom b@x\nto t@x\n"
+                               "send\nfrom c@x\nto t@x\n"),
                      "0:a@x>t@x;0:c@x>t@x;5000:b@x>t@x;10000:a@x>t@x;10000:b@x>t@x;");
 }
 END_TEST
 
 START_TEST(lines_are_taken_in_turn)
 {
-    ck_assert_str_eq(played("send times 3 every 1s\n"
-                            "from a{n}@x\nfrom <>\n"
-                            "to p{1..3}@x, q@x\nto z@x\n"),
+    ck_assert_str_eq(generated("send times 3 every 1s\n"
+                               "from a{n}@x\nfrom <>\n"
+                               "to p{1..3}@x, q@x\nto z@x\n"),
                      "0:a1@x>p1@x,p2@x,p3@x,q@x;1000:>z@x;"
                      "2000:a3@x>p1@x,p2@x,p3@x,q@x;");
 }
@@ -121,10 +121,10 @@ END_TEST
 
 START_TEST(variables_can_stand_anywhere)
 {
-    ck_assert_str_eq(played("set who = all\nset times = 2\n"
-                            "set both = {who}@{domain}\n"
-                            "send times {times * 1} every {times}s\n"
-                            "from a@x\nto {both}\n"),
+    ck_assert_str_eq(generated("set who = all\nset times = 2\n"
+                               "set both = {who}@{domain}\n"
+                               "send times {times * 1} every {times}s\n"
+                               "from a@x\nto {both}\n"),
                      "0:a@x>all@district.example;2000:a@x>all@district.example;");
 }
 END_TEST
@@ -133,16 +133,16 @@ END_TEST
 static const char *headers(const char *text)
 {
     static struct text out;
-    struct played message;
+    struct generated_message message;
     struct error error = {0};
     text_clear(&out);
     scenario_of(text, &scenario);
-    struct player *player = player_new(&scenario);
-    ck_assert_int_eq(player_next(player, &message, &error), STATUS_OK);
+    struct generator *generator = generator_new(&scenario);
+    ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_OK);
     for (size_t i = 0; i < message.envelope.header_count; i++)
         text_printf(&out, "%s: %s;", message.envelope.headers[i].name,
                     message.envelope.headers[i].value);
-    player_free(player);
+    generator_free(generator);
     return text_string(&out);
 }
 
@@ -323,22 +323,22 @@ END_TEST
 
 START_TEST(what_cannot_be_filled_in_is_told)
 {
-    struct played message;
+    struct generated_message message;
     struct error error = {0};
     scenario_of("send times 3 every 1s\nfrom a{10 / (3 - n)}@x\nto b@x\n", &scenario);
-    struct player *player = player_new(&scenario);
-    ck_assert_int_eq(player_next(player, &message, &error), STATUS_OK);
-    ck_assert_int_eq(player_next(player, &message, &error), STATUS_OK);
-    ck_assert_int_eq(player_next(player, &message, &error), STATUS_INVALID);
+    struct generator *generator = generator_new(&scenario);
+    ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_OK);
+    ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_OK);
+    ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_INVALID);
     ck_assert_str_eq(error.text, "a division by 0");
     ck_assert_int_eq(error.line, 1);
-    player_free(player);
+    generator_free(generator);
 }
 END_TEST
 
 START_TEST(ordinary_mail_is_a_mix)
 {
-    struct played message;
+    struct generated_message message;
     struct error error = {0};
     int many = 0;
     int lists = 0;
@@ -348,8 +348,8 @@ START_TEST(ordinary_mail_is_a_mix)
                 "  people 100 of p{n}@x\n"
                 "  lists club{1..5}@x\n",
                 &scenario);
-    struct player *player = player_new(&scenario);
-    for (; player_next(player, &message, &error) == STATUS_OK; count++) {
+    struct generator *generator = generator_new(&scenario);
+    for (; generator_next(generator, &message, &error) == STATUS_OK; count++) {
         const struct envelope *envelope = &message.envelope;
         ck_assert_uint_ge(envelope->recipient_count, 1);
         ck_assert_uint_le(envelope->recipient_count, 5);
@@ -357,7 +357,7 @@ START_TEST(ordinary_mail_is_a_mix)
         incoming += envelope->login == NULL;
         lists += strncmp(envelope->recipients[0].address, "club", 4) == 0;
     }
-    player_free(player);
+    generator_free(generator);
     ck_assert_int_eq(count, 2000);
     ck_assert_int_gt(many, 200);
     ck_assert_int_gt(incoming, 200);

@@ -1,0 +1,398 @@
+/* A heap of series, the one whose next message is due first on top. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "replay/message_builder.h"
+
+/* Where a series is. */
+struct cursor {
+    const struct series *series;
+    size_t index;
+    int64_t runs[SCENARIO_LOOPS_MAX]; /* of each block, from 0 */
+    int64_t run;                      /* of all blocks together, from 1 */
+    int64_t base_ms;                  /* start of this run, since the start */
+    int64_t message;                  /* from 0, in this run */
+    int64_t *offsets;                 /* of a run at random, ascending; else NULL */
+    int64_t next_ms;                  /* since the start */
+};
+
+struct generator {
+    const struct scenario *scenario;
+    struct cursor *cursors;
+    struct cursor **heap;
+    size_t heap_count;
+    int64_t number;
+    struct message_builder builder;
+};
+
+/* ---- when ---- */
+
+static int compare_offset(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left;
+    int64_t b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Different for each series, run and message, and the same in each replay. */
+static uint64_t seed_of(const struct scenario *scenario, const struct cursor *cursor,
+                        int64_t message)
+{
+    uint64_t state = scenario->seed;
+    const uint64_t parts[] = {cursor->index, (uint64_t)cursor->run, (uint64_t)message};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        state += parts[i] + 1;
+        state = (uint64_t)formula_draw(&state, INT64_MIN, INT64_MAX);
+    }
+    return state;
+}
+
+static void draw_offsets(const struct scenario *scenario, struct cursor *cursor)
+{
+    const struct timing *timing = &cursor->series->timing;
+    uint64_t state = seed_of(scenario, cursor, -1);
+    for (int64_t i = 0; i < timing->times; i++)
+        cursor->offsets[i] = formula_draw(&state, 0, timing->span_ms - 1);
+    qsort(cursor->offsets, (size_t)timing->times, sizeof *cursor->offsets,
+          compare_offset);
+}
+
+static void set_next(struct cursor *cursor)
+{
+    const struct timing *timing = &cursor->series->timing;
+    int64_t i = cursor->message;
+    int64_t offset = i * timing->every_ms;
+    if (cursor->offsets != NULL)
+        offset = cursor->offsets[i];
+    else if (timing->every_ms == 0) /* i x span / times, without passing 63 bits */
+        offset = timing->span_ms / timing->times * i +
+                 timing->span_ms % timing->times * i / timing->times;
+    cursor->next_ms = cursor->base_ms + timing->at_ms + offset;
+}
+
+/* False when the series is over. */
+static bool advance(const struct scenario *scenario, struct cursor *cursor)
+{
+    const struct series *series = cursor->series;
+    size_t i = series->loop_count;
+    if (++cursor->message >= series->timing.times) {
+        while (i > 0 && cursor->runs[i - 1] + 1 >= series->loops[i - 1].times)
+            cursor->runs[--i] = 0;
+        if (i == 0)
+            return false;
+        cursor->runs[i - 1]++;
+        cursor->run++;
+        cursor->message = 0;
+        cursor->base_ms = 0;
+        for (size_t n = 0; n < series->loop_count; n++)
+            cursor->base_ms += cursor->runs[n] * series->loops[n].each_ms;
+        if (cursor->offsets != NULL)
+            draw_offsets(scenario, cursor);
+    }
+    set_next(cursor);
+    return true;
+}
+
+static bool is_before(const struct cursor *a, const struct cursor *b)
+{
+    return a->next_ms < b->next_ms || (a->next_ms == b->next_ms && a->index < b->index);
+}
+
+/* Moves what stands at i down to its place. */
+static void sink(struct generator *generator, size_t i)
+{
+    struct cursor **heap = generator->heap;
+    for (;;) {
+        size_t least = 2 * i + 1;
+        if (least >= generator->heap_count)
+            return;
+        if (least + 1 < generator->heap_count && is_before(heap[least + 1], heap[least]))
+            least++;
+        if (!is_before(heap[least], heap[i]))
+            return;
+        struct cursor *lower = heap[i];
+        heap[i] = heap[least];
+        heap[least] = lower;
+        i = least;
+    }
+}
+
+static bool start(struct generator *generator)
+{
+    const struct scenario *scenario = generator->scenario;
+    for (size_t i = 0; i < scenario->series_count; i++) {
+        const struct series *series = &scenario->series[i];
+        struct cursor *cursor = &generator->cursors[i];
+        *cursor = (struct cursor){.series = series, .index = i, .run = 1};
+        if (series->timing.times == 0)
+            continue;
+        if (series->timing.random) {
+            cursor->offsets =
+                calloc((size_t)series->timing.times, sizeof *cursor->offsets);
+            if (cursor->offsets == NULL)
+                return false;
+            draw_offsets(scenario, cursor);
+        }
+        set_next(cursor);
+        generator->heap[generator->heap_count++] = cursor;
+    }
+    for (size_t i = generator->heap_count / 2; i-- > 0;)
+        sink(generator, i);
+    return true;
+}
+
+struct generator *generator_new(const struct scenario *scenario)
+{
+    struct generator *generator = calloc(1, sizeof *generator);
+    if (generator == NULL)
+        return NULL;
+    generator->scenario = scenario;
+    generator->cursors = calloc(scenario->series_count + 1, sizeof *generator->cursors);
+    generator->heap = calloc(scenario->series_count + 1, sizeof(struct cursor *));
+    if (generator->cursors == NULL || generator->heap == NULL || !start(generator)) {
+        generator_free(generator);
+        return NULL;
+    }
+    return generator;
+}
+
+void generator_free(struct generator *generator)
+{
+    if (generator == NULL)
+        return;
+    for (size_t i = 0;
+         generator->cursors != NULL && i < generator->scenario->series_count; i++)
+        free(generator->cursors[i].offsets);
+    arena_clear(&generator->builder.arena);
+    text_clear(&generator->builder.scratch);
+    text_clear(&generator->builder.shown);
+    free(generator->builder.recipients);
+    free(generator->builder.headers);
+    free(generator->cursors);
+    free(generator->heap);
+    free(generator);
+}
+
+/* ---- who, whom, what ---- */
+
+static enum status keep(struct message_builder *builder, const struct text *text,
+                        const char **out)
+{
+    const char *copy = text->failed
+                           ? NULL
+                           : arena_copy(&builder->arena, text_string(text), text->length);
+    if (copy == NULL)
+        return STATUS_NOMEM;
+    *out = copy;
+    return STATUS_OK;
+}
+
+enum status message_builder_fill(struct message_builder *builder,
+                                 const struct template *template, const char **out)
+{
+    text_reset(&builder->scratch);
+    enum status status =
+        template_fill(template, &builder->scope, &builder->scratch, builder->error);
+    return status == STATUS_OK ? keep(builder, &builder->scratch, out) : status;
+}
+
+enum status message_builder_add_recipient(struct message_builder *builder,
+                                          const char *address)
+{
+    if (builder->recipient_count == RECIPIENTS_MAX)
+        return error_set(builder->error, STATUS_INVALID, "more than %d recipients",
+                         RECIPIENTS_MAX);
+    if (builder->recipient_count == builder->recipient_capacity) {
+        size_t capacity =
+            builder->recipient_capacity == 0 ? 8 : 2 * builder->recipient_capacity;
+        struct envelope_recipient *grown =
+            reallocarray(builder->recipients, capacity, sizeof *grown);
+        if (grown == NULL)
+            return STATUS_NOMEM;
+        builder->recipients = grown;
+        builder->recipient_capacity = capacity;
+    }
+    builder->recipients[builder->recipient_count++] =
+        (struct envelope_recipient){.typed = address, .address = address};
+    return STATUS_OK;
+}
+
+enum status message_builder_add_header(struct message_builder *builder, const char *name,
+                                       const struct text *value)
+{
+    if (builder->header_count == builder->header_capacity) {
+        size_t capacity = builder->header_capacity + 8;
+        struct header *grown = reallocarray(builder->headers, capacity, sizeof *grown);
+        if (grown == NULL)
+            return STATUS_NOMEM;
+        builder->headers = grown;
+        builder->header_capacity = capacity;
+    }
+    struct header *header = &builder->headers[builder->header_count];
+    enum status status = keep(builder, value, &header->value);
+    if (status != STATUS_OK)
+        return status;
+    header->name = name;
+    builder->header_count++;
+    return STATUS_OK;
+}
+
+static const struct words *turn_of(const struct field *field, int64_t n)
+{
+    return &field->turns[(uint64_t)(n - 1) % field->turn_count];
+}
+
+/* A field's text for this message; leaves *out alone when the series has none. */
+static enum status fill_field(const struct series *series, enum field_kind kind,
+                              struct message_builder *builder, const char **out)
+{
+    const struct field *field = series_field(series, kind, NULL);
+    if (field == NULL)
+        return STATUS_OK;
+    return message_builder_fill(builder, turn_of(field, builder->scope.n)->items[0], out);
+}
+
+static enum status add_addresses(const struct template *template,
+                                 struct message_builder *builder)
+{
+    int64_t first;
+    int64_t end;
+    enum status status =
+        template_range(template, &builder->scope, &first, &end, builder->error);
+    if (status == STATUS_OK && end - first >= RECIPIENTS_MAX)
+        return error_set(builder->error, STATUS_INVALID, "more than %d recipients",
+                         RECIPIENTS_MAX);
+    for (int64_t k = first; status == STATUS_OK && k <= end; k++) {
+        const char *address = NULL;
+        builder->scope.k = k;
+        status = message_builder_fill(builder, template, &address);
+        if (status == STATUS_OK)
+            status = message_builder_add_recipient(builder, address);
+        if (builder->shown.length > 0)
+            text_add_string(&builder->shown, ", ");
+        text_add(&builder->shown, builder->scratch.data, builder->scratch.length);
+    }
+    return status;
+}
+
+/* header: where they are shown, unless the scenario says what stands there; NULL: not. */
+static enum status take_recipients(const struct series *series, enum field_kind kind,
+                                   const char *header, struct message_builder *builder)
+{
+    const struct field *field = series_field(series, kind, NULL);
+    enum status status = STATUS_OK;
+    if (field == NULL)
+        return STATUS_OK;
+    const struct words *words = turn_of(field, builder->scope.n);
+    text_reset(&builder->shown);
+    for (size_t i = 0; i < words->count && status == STATUS_OK; i++)
+        status = add_addresses(words->items[i], builder);
+    if (status != STATUS_OK || header == NULL ||
+        series_field(series, FIELD_HEADER, header) != NULL)
+        return status;
+    return message_builder_add_header(builder, header, &builder->shown);
+}
+
+static enum status take_headers(const struct series *series,
+                                struct message_builder *builder)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < series->field_count && status == STATUS_OK; i++) {
+        const struct field *field = &series->fields[i];
+        if (field->kind != FIELD_HEADER)
+            continue;
+        text_reset(&builder->scratch);
+        status = template_fill(turn_of(field, builder->scope.n)->items[0],
+                               &builder->scope, &builder->scratch, builder->error);
+        if (status == STATUS_OK)
+            status = message_builder_add_header(builder, field->name, &builder->scratch);
+    }
+    return status;
+}
+
+static enum status make_sent(const struct series *series, struct message_builder *builder)
+{
+    struct envelope *envelope = &builder->envelope;
+    enum status status = fill_field(series, FIELD_LOGIN, builder, &envelope->login);
+    if (status == STATUS_OK)
+        status = fill_field(series, FIELD_FROM, builder, &envelope->sender);
+    if (status == STATUS_OK)
+        status = fill_field(series, FIELD_CLIENT, builder, &envelope->client);
+    if (status == STATUS_OK)
+        status = take_recipients(series, FIELD_TO, "To", builder);
+    if (status == STATUS_OK)
+        status = take_recipients(series, FIELD_CC, "Cc", builder);
+    if (status == STATUS_OK)
+        status = take_recipients(series, FIELD_BCC, NULL, builder);
+    if (status == STATUS_OK)
+        status = take_headers(series, builder);
+    return status;
+}
+
+/* Every message has an id of its own, as mail programs see to. */
+static enum status add_message_id(const struct cursor *cursor,
+                                  struct message_builder *builder)
+{
+    if (series_field(cursor->series, FIELD_HEADER, "Message-ID") != NULL)
+        return STATUS_OK;
+    text_reset(&builder->scratch);
+    text_printf(&builder->scratch, "<%zu.%lld.%lld@replay.invalid>", cursor->index,
+                (long long)cursor->run, (long long)cursor->message + 1);
+    return message_builder_add_header(builder, "Message-ID", &builder->scratch);
+}
+
+static enum status make(struct generator *generator, const struct cursor *cursor)
+{
+    struct message_builder *builder = &generator->builder;
+    const struct series *series = cursor->series;
+    arena_reset(&builder->arena);
+    builder->recipient_count = builder->header_count = 0;
+    builder->envelope = (struct envelope){.client = "192.0.2.1", .sender = ""};
+    builder->scope = (struct formula_scope){
+        .n = cursor->message + 1,
+        .run = cursor->run,
+        .random = seed_of(generator->scenario, cursor, cursor->message)};
+    enum status status = series->ordinary ? background_traffic_make(series, builder)
+                                          : make_sent(series, builder);
+    if (status == STATUS_OK)
+        status = add_message_id(cursor, builder);
+    if (status != STATUS_OK)
+        return status;
+    struct envelope *envelope = &builder->envelope;
+    envelope->local = strcmp(envelope->client, "local") == 0;
+    if (strcmp(envelope->sender, "<>") == 0)
+        envelope->sender = "";
+    if (envelope->login != NULL && envelope->login[0] == '\0')
+        envelope->login = NULL;
+    envelope->recipients = builder->recipients;
+    envelope->recipient_count = builder->recipient_count;
+    envelope->headers = builder->headers;
+    envelope->header_count = builder->header_count;
+    return STATUS_OK;
+}
+
+enum status generator_next(struct generator *generator, struct generated_message *out,
+                           struct error *error)
+{
+    if (generator->heap_count == 0)
+        return STATUS_NOT_FOUND;
+    struct cursor *cursor = generator->heap[0];
+    struct error found = {0};
+    generator->builder.error = &found;
+    enum status status = make(generator, cursor);
+    if (status == STATUS_INVALID)
+        return error_set_at(error, status, generator->scenario->file,
+                            cursor->series->line, "%s", found.text);
+    if (status != STATUS_OK)
+        return status;
+    *out = (struct generated_message){.number = ++generator->number,
+                                      .at_ms =
+                                          generator->scenario->start_ms + cursor->next_ms,
+                                      .tag = cursor->series->tag,
+                                      .envelope = generator->builder.envelope};
+    if (!advance(generator->scenario, cursor))
+        generator->heap[0] = generator->heap[--generator->heap_count];
+    sink(generator, 0);
+    return STATUS_OK;
+}
