@@ -143,3 +143,20 @@ bool text_matches(const char *pattern, const char *data, char stop)
         pattern++;
     return *pattern == '\0';
 }
+
+bool text_take_number(const char **text, int64_t *out)
+{
+    const char *p = *text;
+    int64_t value = 0;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        int digit = *p - '0';
+        if (value > (INT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (p == *text)
+        return false;
+    *text = p;
+    *out = value;
+    return true;
+}

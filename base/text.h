@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -34,6 +35,10 @@ const char *text_string(const struct text *text);
 
 /* What stands behind prefix, or NULL when string does not begin with it. Borrowed. */
 const char *text_after(const char *string, const char *prefix);
+
+/* Decimal digits into a number; moves *text behind them. False, and nothing has moved,
+ * without digits or past INT64_MAX. */
+bool text_take_number(const char **text, int64_t *out);
 
 /* ASCII only: what SMTP, aliases(5) and the configuration are written in. */
 char text_lower(char c);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "engine/json_output.h"
 
 static const char *unit_name(const struct rule *rule)

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/output.h"
 #include "engine/json_output.h"
-#include "policy/rule.h"
 
 enum { OPTION_PURPOSE = 256, OPTION_FIRST = 300 };
 

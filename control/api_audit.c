@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "control/api.h"
 
 /* ms since 1970, or a duration before now ("2h"). */

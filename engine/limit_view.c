@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/duration.h"
 #include "base/instant.h"
 #include "engine/json_output.h"
 

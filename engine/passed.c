@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/duration.h"
+
 static void describe_rate(const struct rule *rule, char out[PASSED_SIZE])
 {
     char period[DURATION_SIZE];

@@ -11,12 +11,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/envelope.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "base/utf8.h"
 #include "helper/mta.h"
-#include "policy/rule.h"
 
 enum { PATH_SIZE = 4096 };
 

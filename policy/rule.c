@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
+#include "base/text.h"
+
 void rule_init(struct rule *rule)
 {
     *rule = (struct rule){0};
@@ -54,73 +57,6 @@ bool rule_is_metered(const struct rule *rule)
     return rule->has_limit || rule->has_surge;
 }
 
-/* Decimal digits into a number; moves *text behind them. False without digits, or past
- * INT64_MAX. */
-static bool take_number(const char **text, int64_t *out)
-{
-    const char *p = *text;
-    int64_t value = 0;
-    for (; *p >= '0' && *p <= '9'; p++) {
-        int digit = *p - '0';
-        if (value > (INT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    if (p == *text)
-        return false;
-    *text = p;
-    *out = value;
-    return true;
-}
-
-static int64_t unit_ms(char unit)
-{
-    switch (unit) {
-    case 's':
-        return 1000;
-    case 'm':
-        return INT64_C(60) * 1000;
-    case 'h':
-        return INT64_C(3600) * 1000;
-    case 'd':
-        return INT64_C(86400) * 1000;
-    case 'w':
-        return INT64_C(7) * 86400 * 1000;
-    default:
-        return 0;
-    }
-}
-
-enum status duration_parse(const char *string, int64_t *out_ms, struct error *error)
-{
-    const char *p = string;
-    int64_t number;
-    bool right = take_number(&p, &number) && unit_ms(p[0]) > 0 && p[1] == '\0';
-    if (!right)
-        return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" is no duration: a whole number and s, m, h, d or w, "
-                         "like \"15m\"",
-                         string);
-    if (number > INT64_MAX / unit_ms(p[0]))
-        return error_set(error, STATUS_INVALID, "\"%.100s\" is too long a duration",
-                         string);
-    *out_ms = number * unit_ms(p[0]);
-    return STATUS_OK;
-}
-
-void duration_format(int64_t ms, char out[DURATION_SIZE])
-{
-    static const char units[] = "wdhm";
-    for (const char *unit = units; *unit != '\0'; unit++) {
-        if (ms % unit_ms(*unit) == 0) {
-            (void)snprintf(out, DURATION_SIZE, "%lld%c", (long long)(ms / unit_ms(*unit)),
-                           *unit);
-            return;
-        }
-    }
-    (void)snprintf(out, DURATION_SIZE, "%llds", (long long)(ms / 1000));
-}
-
 static void skip_blanks(const char **text)
 {
     *text += strspn(*text, " \t");
@@ -145,7 +81,7 @@ enum status limit_parse(const char *string, struct rate *out_rate, enum unit *ou
     struct rate rate;
     enum unit unit = UNIT_MESSAGES;
     skip_blanks(&p);
-    bool right = take_number(&p, &rate.tokens) && (*p == ' ' || *p == '\t');
+    bool right = text_take_number(&p, &rate.tokens) && (*p == ' ' || *p == '\t');
     if (right && !take_word(&p, "messages")) {
         unit = UNIT_RECIPIENTS;
         right = take_word(&p, "recipients");

@@ -87,16 +87,6 @@ bool rule_is_metered(const struct rule *rule);
 enum status limit_parse(const char *string, struct rate *out_rate, enum unit *out_unit,
                         struct error *error) MUST_CHECK;
 
-/* A duration: integer and s, m, h, d or w, in ms. INVALID when it is none or overflows.
- */
-enum status duration_parse(const char *string, int64_t *out_ms,
-                           struct error *error) MUST_CHECK;
-
-enum { DURATION_SIZE = 24 };
-
-/* As duration_parse takes it, in the largest unit that has no rest: "90m", "1d". */
-void duration_format(int64_t ms, char out[DURATION_SIZE]);
-
 const char *measure_name(enum measure measure);
 const char *action_name(enum action action);
 const char *key_name(enum key key);

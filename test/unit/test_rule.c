@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "policy/rule.h"
 
 enum { MON, TUE, WED, THU, FRI, SAT, SUN };
