@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASKS_MAX = 8 };
+enum { EXTERNALS_MAX = 8 };
 
 enum step_kind {
     STEP_NUMBER,
     STEP_N,
     STEP_RUN,
     STEP_K,
-    STEP_ASK,
+    STEP_EXTERNAL,
     STEP_ADD,
     STEP_SUBTRACT,
     STEP_MULTIPLY,
@@ -29,15 +29,15 @@ struct step {
     int64_t number; /* or the index of what is asked */
 };
 
-struct ask {
+struct external {
     char *name, *argument; /* owned */
 };
 
 struct formula {
     struct step steps[FORMULA_STEPS_MAX];
     size_t count;
-    struct ask asks[ASKS_MAX];
-    size_t ask_count;
+    struct external externals[EXTERNALS_MAX];
+    size_t external_count;
 };
 
 struct parser {
@@ -64,7 +64,7 @@ static enum status emit(struct parser *parser, enum step_kind kind, int64_t numb
 {
     struct formula *formula = parser->formula;
     if (formula->count == FORMULA_STEPS_MAX)
-        return refuse(parser, "this is too long to reckon");
+        return refuse(parser, "the formula is too long");
     formula->steps[formula->count++] = (struct step){kind, number};
     return STATUS_OK;
 }
@@ -73,7 +73,7 @@ static enum status emit(struct parser *parser, enum step_kind kind, int64_t numb
 static enum status push(struct parser *parser, enum step_kind kind, int64_t number)
 {
     if (parser->depth == FORMULA_STEPS_MAX)
-        return refuse(parser, "this is too long to reckon");
+        return refuse(parser, "the formula is too long");
     parser->stack[parser->depth++] = (struct step){kind, number};
     return STATUS_OK;
 }
@@ -111,19 +111,19 @@ static enum status take_number(struct parser *parser)
     return emit(parser, STEP_NUMBER, number);
 }
 
-static enum status add_ask(struct parser *parser, const char *name, size_t length,
-                           const char *argument, size_t argument_length)
+static enum status add_external(struct parser *parser, const char *name, size_t length,
+                                const char *argument, size_t argument_length)
 {
     struct formula *formula = parser->formula;
-    if (formula->ask_count == ASKS_MAX)
-        return refuse(parser, "this is too long to reckon");
-    struct ask *ask = &formula->asks[formula->ask_count++];
-    ask->name = strndup(name, length);
-    ask->argument = strndup(argument, argument_length);
-    if (ask->name == NULL || ask->argument == NULL)
+    if (formula->external_count == EXTERNALS_MAX)
+        return refuse(parser, "the formula is too long");
+    struct external *external = &formula->externals[formula->external_count++];
+    external->name = strndup(name, length);
+    external->argument = strndup(argument, argument_length);
+    if (external->name == NULL || external->argument == NULL)
         return STATUS_NOMEM;
     parser->wants_value = false;
-    return emit(parser, STEP_ASK, (int64_t)formula->ask_count - 1);
+    return emit(parser, STEP_EXTERNAL, (int64_t)formula->external_count - 1);
 }
 
 /* name(...): of two values, or of a text that only the caller understands. */
@@ -141,7 +141,7 @@ static enum status take_call(struct parser *parser, const char *name, size_t len
     if (close == NULL)
         return refuse(parser, "a parenthesis does not close");
     parser->next = close + 1;
-    return add_ask(parser, name, length, argument, (size_t)(close - argument));
+    return add_external(parser, name, length, argument, (size_t)(close - argument));
 }
 
 static enum status take_name(struct parser *parser)
@@ -167,7 +167,7 @@ static enum status take_name(struct parser *parser)
     }
     const char *value = variables_find(parser->variables, name, length);
     if (value == NULL)
-        return add_ask(parser, name, length, "", 0);
+        return add_external(parser, name, length, "", 0);
     parser->wants_value = false;
     if (!variables_number(value, &number))
         return error_set(parser->error, STATUS_INVALID, "%.*s is no number: %.60s",
@@ -225,8 +225,7 @@ static enum status take_operator(struct parser *parser)
     if (c == ',')
         return take_comma(parser);
     if (sign == NULL)
-        return error_set(parser->error, STATUS_INVALID, "'%c' is no sign for reckoning",
-                         c);
+        return error_set(parser->error, STATUS_INVALID, "'%c' is not an operator", c);
     enum step_kind kind = (enum step_kind)(STEP_ADD + (sign - signs));
     enum status status = pop(parser, rank(kind));
     parser->wants_value = true;
@@ -258,7 +257,7 @@ enum status formula_parse(const char *text, size_t length, struct variables *var
 {
     char copy[FORMULA_TEXT_MAX + 1];
     if (length > FORMULA_TEXT_MAX)
-        return error_set(error, STATUS_INVALID, "this is too long to reckon");
+        return error_set(error, STATUS_INVALID, "the formula is too long");
     memcpy(copy, text, length);
     copy[length] = '\0';
     struct formula *formula = calloc(1, sizeof *formula);
@@ -283,9 +282,9 @@ void formula_free(struct formula *formula)
 {
     if (formula == NULL)
         return;
-    for (size_t i = 0; i < formula->ask_count; i++) {
-        free(formula->asks[i].name);
-        free(formula->asks[i].argument);
+    for (size_t i = 0; i < formula->external_count; i++) {
+        free(formula->externals[i].name);
+        free(formula->externals[i].argument);
     }
     free(formula);
 }
@@ -294,16 +293,16 @@ bool formula_is_constant(const struct formula *formula)
 {
     for (size_t i = 0; i < formula->count; i++) {
         enum step_kind kind = formula->steps[i].kind;
-        if (kind == STEP_N || kind == STEP_RUN || kind == STEP_K || kind == STEP_ASK ||
-            kind == STEP_RANDOM)
+        if (kind == STEP_N || kind == STEP_RUN || kind == STEP_K ||
+            kind == STEP_EXTERNAL || kind == STEP_RANDOM)
             return false;
     }
     return true;
 }
 
-bool formula_asks(const struct formula *formula)
+bool formula_has_externals(const struct formula *formula)
 {
-    return formula->ask_count > 0;
+    return formula->external_count > 0;
 }
 
 /* splitmix64 (Steele, Lea, Flood, 2014). */
@@ -356,24 +355,25 @@ static enum status apply(enum step_kind kind, int64_t *a, int64_t b, uint64_t *r
     case STEP_N:
     case STEP_RUN:
     case STEP_K:
-    case STEP_ASK:
+    case STEP_EXTERNAL:
     case STEP_OPEN:
         break;
     }
     return over ? error_set(error, STATUS_INVALID, "a number is too large") : STATUS_OK;
 }
 
-static enum status ask(const struct ask *ask, const struct formula_scope *scope,
-                       int64_t *out, struct error *error)
+static enum status lookup(const struct external *external,
+                          const struct formula_scope *scope, int64_t *out,
+                          struct error *error)
 {
-    if (scope->ask == NULL)
-        return error_set(error, STATUS_INVALID, "there is no %.60s%s here", ask->name,
-                         ask->argument[0] == '\0' ? "" : "()");
-    return scope->ask(scope->context, ask->name, ask->argument, out, error);
+    if (scope->lookup == NULL)
+        return error_set(error, STATUS_INVALID, "there is no %.60s%s here",
+                         external->name, external->argument[0] == '\0' ? "" : "()");
+    return scope->lookup(scope->context, external->name, external->argument, out, error);
 }
 
-enum status formula_reckon(const struct formula *formula, struct formula_scope *scope,
-                           int64_t *out, struct error *error)
+enum status formula_evaluate(const struct formula *formula, struct formula_scope *scope,
+                             int64_t *out, struct error *error)
 {
     int64_t stack[FORMULA_STEPS_MAX] = {0};
     size_t depth = 0;
@@ -384,8 +384,9 @@ enum status formula_reckon(const struct formula *formula, struct formula_scope *
             depth--;
             status =
                 apply(step->kind, &stack[depth - 1], stack[depth], &scope->random, error);
-        } else if (step->kind == STEP_ASK) {
-            status = ask(&formula->asks[step->number], scope, &stack[depth++], error);
+        } else if (step->kind == STEP_EXTERNAL) {
+            status =
+                lookup(&formula->externals[step->number], scope, &stack[depth++], error);
         } else {
             stack[depth++] = step->kind == STEP_NUMBER ? step->number
                              : step->kind == STEP_N    ? scope->n

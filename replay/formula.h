@@ -1,4 +1,4 @@
-/* Whole numbers reckoned from a text: + - * / % ( ), min(a, b), max(a, b),
+/* Formulas of whole numbers: + - * / % ( ), min(a, b), max(a, b),
  * random(a, b), the numbers of a message (n, run, k), variables, and what a caller knows
  * by name: size(list@a.b). */
 #ifndef REPLAY_FORMULA_H
@@ -23,8 +23,8 @@ struct formula_scope {
     uint64_t random; /* state of the random numbers; moves on with each */
     /* A value by name, argument "" without one; NULL: there are none. INVALID with a
      * reason. */
-    enum status (*ask)(void *context, const char *name, const char *argument,
-                       int64_t *out, struct error *error);
+    enum status (*lookup)(void *context, const char *name, const char *argument,
+                          int64_t *out, struct error *error);
     void *context;
 };
 
@@ -36,12 +36,12 @@ void formula_free(struct formula *formula); /* NULL is allowed */
 /* True when it is the same number whatever the scope. */
 bool formula_is_constant(const struct formula *formula);
 
-/* True when it has something to ask. */
-bool formula_asks(const struct formula *formula);
+/* True when its value depends on scope->lookup. */
+bool formula_has_externals(const struct formula *formula);
 
-/* INVALID: a division by 0, a number past 63 bits, or what ask says. */
-enum status formula_reckon(const struct formula *formula, struct formula_scope *scope,
-                           int64_t *out, struct error *error) MUST_CHECK;
+/* INVALID: a division by 0, a number past 63 bits, or what lookup says. */
+enum status formula_evaluate(const struct formula *formula, struct formula_scope *scope,
+                             int64_t *out, struct error *error) MUST_CHECK;
 
 /* A whole number from low to high, both included, the next of the state's. */
 int64_t formula_draw(uint64_t *state, int64_t low, int64_t high);

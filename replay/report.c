@@ -178,35 +178,35 @@ enum status report_add(struct report *report, const struct report_entry *entry)
     return STATUS_OK;
 }
 
-struct asking {
+struct lookup_context {
     const struct report *report;
     const struct directory *directory;
 };
 
 /* size(ADDRESS): how many persons a list has. */
-static enum status ask_size(const struct asking *asking, const char *argument,
-                            int64_t *out, struct error *error)
+static enum status lookup_size(const struct lookup_context *context, const char *argument,
+                               int64_t *out, struct error *error)
 {
     struct address address;
     struct target target = {.kind = TARGET_PERSON};
     if (address_parse(argument, strlen(argument), &address) == STATUS_OK)
-        directory_find(asking->directory, &address, &target);
+        directory_find(context->directory, &address, &target);
     if (target.kind != TARGET_LIST)
         return error_set(error, STATUS_INVALID, "there is no list %.200s", argument);
-    *out = (int64_t)directory_list(asking->directory, target.list)->size;
+    *out = (int64_t)directory_list(context->directory, target.list)->size;
     return STATUS_OK;
 }
 
 /* stop_after(TAG): seconds, rounded up, from its first message to the first of them that
  * was stopped; to its last one when none was. */
-static enum status ask_stop(const struct asking *asking, const char *argument,
-                            int64_t *out, struct error *error)
+static enum status lookup_stop(const struct lookup_context *context, const char *argument,
+                               int64_t *out, struct error *error)
 {
-    const struct scenario *scenario = asking->report->scenario;
+    const struct scenario *scenario = context->report->scenario;
     for (size_t i = 0; i < scenario->tag_count; i++) {
         if (strcmp(scenario->tags[i], argument) != 0)
             continue;
-        const struct report_tag *tag = &asking->report->tags[i];
+        const struct report_tag *tag = &context->report->tags[i];
         int64_t until = tag->stopped_ms > 0 ? tag->stopped_ms : tag->last_ms;
         *out = (until - tag->first_ms + 999) / 1000;
         return STATUS_OK;
@@ -214,14 +214,14 @@ static enum status ask_stop(const struct asking *asking, const char *argument,
     return error_set(error, STATUS_INVALID, "nothing is sent as %.60s", argument);
 }
 
-static enum status ask(void *context, const char *name, const char *argument,
-                       int64_t *out, struct error *error)
+static enum status lookup(void *context, const char *name, const char *argument,
+                          int64_t *out, struct error *error)
 {
     if (strcmp(name, "size") == 0)
-        return ask_size(context, argument, out, error);
+        return lookup_size(context, argument, out, error);
     if (strcmp(name, "stop_after") == 0)
-        return ask_stop(context, argument, out, error);
-    return error_set(error, STATUS_INVALID, "there is no %.60s to reckon with", name);
+        return lookup_stop(context, argument, out, error);
+    return error_set(error, STATUS_INVALID, "there is no %.60s", name);
 }
 
 static bool holds(enum relation relation, int64_t found, int64_t bound)
@@ -258,7 +258,7 @@ static enum status check(const struct report *report,
     if (expectation->rule != NULL && !has_decider(report, expectation->rule))
         return error_set(error, STATUS_INVALID, "the configuration has no rule %.60s",
                          expectation->rule);
-    enum status status = formula_reckon(expectation->bound, scope, &out->bound, error);
+    enum status status = formula_evaluate(expectation->bound, scope, &out->bound, error);
     out->met =
         status == STATUS_OK && holds(expectation->relation, out->found, out->bound);
     return status;
@@ -268,9 +268,9 @@ enum status report_check(struct report *report, const struct directory *director
                          struct error *error)
 {
     const struct scenario *scenario = report->scenario;
-    struct asking asking = {.report = report, .directory = directory};
+    struct lookup_context context = {.report = report, .directory = directory};
     struct formula_scope scope = {
-        .n = 1, .run = 1, .k = 1, .ask = ask, .context = &asking};
+        .n = 1, .run = 1, .k = 1, .lookup = lookup, .context = &context};
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         const struct expectation *expectation = &scenario->expectations[i];
         struct error found = {0};

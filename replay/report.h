@@ -79,7 +79,7 @@ enum status report_add(struct report *report,
                        const struct report_entry *entry) MUST_CHECK;
 
 /* Holds it against the expectations, once all was added. INVALID with file and line when
- * a bound can't be reckoned. directory knows the lists' sizes. */
+ * a bound has no value. directory knows the lists' sizes. */
 enum status report_check(struct report *report, const struct directory *directory,
                          struct error *error) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* Parts in a row: literal text, and what is reckoned. */
+/* Parts in a row: literal text, and formulas. */
 #include "replay/template.h"
 
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static enum status parse_formula(const char *text, size_t length,
                                  struct error *error)
 {
     enum status status = formula_parse(text, length, variables, out, error);
-    if (status == STATUS_OK && formula_asks(*out))
+    if (status == STATUS_OK && formula_has_externals(*out))
         return error_set(error, STATUS_INVALID,
                          "{%.*s}: a variable that is not set above", (int)length, text);
     return status;
@@ -98,7 +98,7 @@ static enum status add_range(struct template *template, struct variables *variab
     return status;
 }
 
-static enum status add_reckoned(struct template *template, struct variables *variables,
+static enum status add_computed(struct template *template, struct variables *variables,
                                 const char *body, size_t length, struct error *error)
 {
     struct part *part = NULL;
@@ -124,7 +124,7 @@ static enum status add_braces(struct template *template, struct variables *varia
         variables_is_name(body, length) ? variables_find(variables, body, length) : NULL;
     if (value != NULL)
         return add_literal(template, value, strlen(value), error);
-    return add_reckoned(template, variables, body, length, error);
+    return add_computed(template, variables, body, length, error);
 }
 
 enum status template_parse(const char *text, size_t length, struct variables *variables,
@@ -188,9 +188,9 @@ enum status template_range(const struct template *template, struct formula_scope
         const struct part *part = &template->parts[i];
         if (part->kind != PART_RANGE)
             continue;
-        status = formula_reckon(part->formula, scope, &first, error);
+        status = formula_evaluate(part->formula, scope, &first, error);
         if (status == STATUS_OK)
-            status = formula_reckon(part->last, scope, &last, error);
+            status = formula_evaluate(part->last, scope, &last, error);
     }
     if (status == STATUS_OK) {
         *out_first = first;
@@ -243,7 +243,7 @@ enum status template_fill(const struct template *template, struct formula_scope 
             continue;
         }
         if (part->kind != PART_RANGE && part->formula != NULL)
-            status = formula_reckon(part->formula, scope, &number, error);
+            status = formula_evaluate(part->formula, scope, &number, error);
         if (status == STATUS_OK && part->kind == PART_NAME)
             template_name(number, out);
         else if (status == STATUS_OK)

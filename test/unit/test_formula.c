@@ -1,4 +1,4 @@
-/* Numbers reckoned from a text, and texts with braces. */
+/* Formulas, and texts with braces. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ static void tear_down(void)
     variables_clear(&variables);
 }
 
-static enum status ask(void *context, const char *name, const char *argument,
-                       int64_t *out, struct error *why)
+static enum status lookup(void *context, const char *name, const char *argument,
+                          int64_t *out, struct error *why)
 {
     (void)context;
     if (strcmp(name, "length") != 0)
@@ -33,13 +33,14 @@ static enum status ask(void *context, const char *name, const char *argument,
     return STATUS_OK;
 }
 
-static enum status reckon(const char *text, int64_t *out)
+static enum status evaluate(const char *text, int64_t *out)
 {
     struct formula *formula = NULL;
-    struct formula_scope scope = {.n = 7, .run = 2, .k = 3, .random = 1, .ask = ask};
+    struct formula_scope scope = {
+        .n = 7, .run = 2, .k = 3, .random = 1, .lookup = lookup};
     enum status status = formula_parse(text, strlen(text), &variables, &formula, &error);
     if (status == STATUS_OK)
-        status = formula_reckon(formula, &scope, out, &error);
+        status = formula_evaluate(formula, &scope, out, &error);
     formula_free(formula);
     return status;
 }
@@ -47,12 +48,12 @@ static enum status reckon(const char *text, int64_t *out)
 static int64_t value(const char *text)
 {
     int64_t out = -1;
-    enum status status = reckon(text, &out);
+    enum status status = evaluate(text, &out);
     ck_assert_msg(status == STATUS_OK, "%s: %s", text, error.text);
     return out;
 }
 
-START_TEST(formula_reckons)
+START_TEST(formula_evaluates)
 {
     ck_assert_int_eq(value("1 + 2 * 3"), 7);
     ck_assert_int_eq(value("(1 + 2) * 3"), 9);
@@ -78,7 +79,7 @@ START_TEST(formula_refuses_what_makes_no_sense)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t out = 42;
         error.text[0] = '\0';
-        ck_assert_msg(reckon(bad[i], &out) == STATUS_INVALID, "%s", bad[i]);
+        ck_assert_msg(evaluate(bad[i], &out) == STATUS_INVALID, "%s", bad[i]);
         ck_assert_msg(error.text[0] != '\0', "%s", bad[i]);
         ck_assert_int_eq(out, 42);
     }
@@ -88,7 +89,7 @@ END_TEST
 START_TEST(formula_notices_overflow)
 {
     int64_t out = 0;
-    ck_assert_int_eq(reckon("999999999999999 * 999999999999999", &out), STATUS_INVALID);
+    ck_assert_int_eq(evaluate("999999999999999 * 999999999999999", &out), STATUS_INVALID);
     ck_assert_str_eq(error.text, "a number is too large");
     ck_assert_int_eq(value("(0 - 5) / (0 - 1)"), 5);
 }
@@ -101,13 +102,13 @@ START_TEST(formula_is_bounded)
     int64_t out = 0;
     memset(text, '(', FORMULA_TEXT_MAX);
     text[FORMULA_TEXT_MAX] = '\0';
-    ck_assert_int_eq(reckon(text, &out), STATUS_INVALID);
+    ck_assert_int_eq(evaluate(text, &out), STATUS_INVALID);
     for (size_t i = 0; i + 2 < sizeof text; i += 2)
         memcpy(text + i, "1+", 3);
-    ck_assert_int_eq(reckon(text, &out), STATUS_INVALID);
+    ck_assert_int_eq(evaluate(text, &out), STATUS_INVALID);
     memset(text, '1', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    ck_assert_int_eq(reckon(text, &out), STATUS_INVALID);
+    ck_assert_int_eq(evaluate(text, &out), STATUS_INVALID);
 }
 END_TEST
 
@@ -209,7 +210,7 @@ int main(void)
     Suite *suite = suite_create("formula");
     TCase *tests = tcase_create("formula");
     tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, formula_reckons);
+    tcase_add_test(tests, formula_evaluates);
     tcase_add_test(tests, formula_refuses_what_makes_no_sense);
     tcase_add_test(tests, formula_notices_overflow);
     tcase_add_test(tests, formula_is_bounded);

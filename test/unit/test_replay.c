@@ -117,7 +117,7 @@ START_TEST(what_was_expected_and_is_not_is_found)
 }
 END_TEST
 
-START_TEST(a_bound_that_cannot_be_reckoned_is_an_error)
+START_TEST(a_bound_that_has_no_value_is_an_error)
 {
     struct error error = {0};
     struct simulated *simulated = simulated_new();
@@ -295,7 +295,7 @@ int main(void)
     tcase_add_test(tests, lists_are_made_up);
     tcase_add_test(tests, hours_are_local);
     tcase_add_test(tests, what_was_expected_and_is_not_is_found);
-    tcase_add_test(tests, a_bound_that_cannot_be_reckoned_is_an_error);
+    tcase_add_test(tests, a_bound_that_has_no_value_is_an_error);
     tcase_add_test(tests, what_the_engine_cannot_take_is_deferred);
     tcase_add_test(tests, a_store_that_is_away_is_told);
     tcase_add_test(tests, the_document_has_it_all);
