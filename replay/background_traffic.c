@@ -36,7 +36,8 @@ static enum status fill(const struct series *series, enum field_kind kind, int64
     const struct field *field = series_field(series, kind, NULL);
     builder->scope.n = person;
     return message_builder_fill(
-        builder, field->turns[(uint64_t)(person - 1) % field->turn_count].items[0], out);
+        builder, field->values[(uint64_t)(person - 1) % field->value_count].words[0],
+        out);
 }
 
 static enum status add_person(const struct series *series, enum field_kind kind,
@@ -70,10 +71,10 @@ static enum status add_list(const struct field *lists, struct message_builder *b
     const char *address = NULL;
     int64_t first;
     int64_t last;
-    const struct words *words =
-        &lists->turns[draw(builder, 0, (int64_t)lists->turn_count - 1)];
+    const struct field_value *value =
+        &lists->values[draw(builder, 0, (int64_t)lists->value_count - 1)];
     const struct template *template =
-        words->items[draw(builder, 0, (int64_t)words->count - 1)];
+        value->words[draw(builder, 0, (int64_t)value->word_count - 1)];
     enum status status =
         template_range(template, &builder->scope, &first, &last, builder->error);
     if (status != STATUS_OK)

@@ -50,25 +50,25 @@ static uint64_t seed_of(const struct scenario *scenario, const struct cursor *cu
 
 static void draw_offsets(const struct scenario *scenario, struct cursor *cursor)
 {
-    const struct timing *timing = &cursor->series->timing;
+    const struct schedule *schedule = &cursor->series->schedule;
     uint64_t state = seed_of(scenario, cursor, -1);
-    for (int64_t i = 0; i < timing->times; i++)
-        cursor->offsets[i] = formula_draw(&state, 0, timing->span_ms - 1);
-    qsort(cursor->offsets, (size_t)timing->times, sizeof *cursor->offsets,
+    for (int64_t i = 0; i < schedule->times; i++)
+        cursor->offsets[i] = formula_draw(&state, 0, schedule->span_ms - 1);
+    qsort(cursor->offsets, (size_t)schedule->times, sizeof *cursor->offsets,
           compare_offset);
 }
 
 static void set_next(struct cursor *cursor)
 {
-    const struct timing *timing = &cursor->series->timing;
+    const struct schedule *schedule = &cursor->series->schedule;
     int64_t i = cursor->message;
-    int64_t offset = i * timing->every_ms;
+    int64_t offset = i * schedule->every_ms;
     if (cursor->offsets != NULL)
         offset = cursor->offsets[i];
-    else if (timing->every_ms == 0) /* i x span / times, without passing 63 bits */
-        offset = timing->span_ms / timing->times * i +
-                 timing->span_ms % timing->times * i / timing->times;
-    cursor->next_ms = cursor->base_ms + timing->at_ms + offset;
+    else if (schedule->every_ms == 0) /* i x span / times, without passing 63 bits */
+        offset = schedule->span_ms / schedule->times * i +
+                 schedule->span_ms % schedule->times * i / schedule->times;
+    cursor->next_ms = cursor->base_ms + schedule->at_ms + offset;
 }
 
 /* False when the series is over. */
@@ -76,7 +76,7 @@ static bool advance(const struct scenario *scenario, struct cursor *cursor)
 {
     const struct series *series = cursor->series;
     size_t i = series->loop_count;
-    if (++cursor->message >= series->timing.times) {
+    if (++cursor->message >= series->schedule.times) {
         while (i > 0 && cursor->runs[i - 1] + 1 >= series->loops[i - 1].times)
             cursor->runs[--i] = 0;
         if (i == 0)
@@ -125,11 +125,11 @@ static bool start(struct generator *generator)
         const struct series *series = &scenario->series[i];
         struct cursor *cursor = &generator->cursors[i];
         *cursor = (struct cursor){.series = series, .index = i, .run = 1};
-        if (series->timing.times == 0)
+        if (series->schedule.times == 0)
             continue;
-        if (series->timing.random) {
+        if (series->schedule.random) {
             cursor->offsets =
-                calloc((size_t)series->timing.times, sizeof *cursor->offsets);
+                calloc((size_t)series->schedule.times, sizeof *cursor->offsets);
             if (cursor->offsets == NULL)
                 return false;
             draw_offsets(scenario, cursor);
@@ -238,9 +238,9 @@ enum status message_builder_add_header(struct message_builder *builder, const ch
     return STATUS_OK;
 }
 
-static const struct words *turn_of(const struct field *field, int64_t n)
+static const struct field_value *value_of(const struct field *field, int64_t n)
 {
-    return &field->turns[(uint64_t)(n - 1) % field->turn_count];
+    return &field->values[(uint64_t)(n - 1) % field->value_count];
 }
 
 /* A field's text for this message; leaves *out alone when the series has none. */
@@ -250,7 +250,8 @@ static enum status fill_field(const struct series *series, enum field_kind kind,
     const struct field *field = series_field(series, kind, NULL);
     if (field == NULL)
         return STATUS_OK;
-    return message_builder_fill(builder, turn_of(field, builder->scope.n)->items[0], out);
+    return message_builder_fill(builder, value_of(field, builder->scope.n)->words[0],
+                                out);
 }
 
 static enum status add_addresses(const struct template *template,
@@ -284,10 +285,10 @@ static enum status take_recipients(const struct series *series, enum field_kind 
     enum status status = STATUS_OK;
     if (field == NULL)
         return STATUS_OK;
-    const struct words *words = turn_of(field, builder->scope.n);
+    const struct field_value *value = value_of(field, builder->scope.n);
     text_reset(&builder->shown);
-    for (size_t i = 0; i < words->count && status == STATUS_OK; i++)
-        status = add_addresses(words->items[i], builder);
+    for (size_t i = 0; i < value->word_count && status == STATUS_OK; i++)
+        status = add_addresses(value->words[i], builder);
     if (status != STATUS_OK || header == NULL ||
         series_field(series, FIELD_HEADER, header) != NULL)
         return status;
@@ -303,7 +304,7 @@ static enum status take_headers(const struct series *series,
         if (field->kind != FIELD_HEADER)
             continue;
         text_reset(&builder->scratch);
-        status = template_fill(turn_of(field, builder->scope.n)->items[0],
+        status = template_fill(value_of(field, builder->scope.n)->words[0],
                                &builder->scope, &builder->scratch, builder->error);
         if (status == STATUS_OK)
             status = message_builder_add_header(builder, field->name, &builder->scratch);

@@ -25,7 +25,7 @@ enum {
 
 enum { TIMELINE_SHOWN = 170, TIMELINE_LEAST = 31, TITLE_MAX = 84, NOTE_MAX = 60 };
 
-struct drawing {
+struct chart {
     const struct report *report;
     struct timeline timeline;
     int64_t first, count; /* intervals shown: first, and how many */
@@ -114,76 +114,75 @@ static int64_t stopped_copies(const struct interval *interval)
 }
 
 /* Lines at 1, 2 or 5 times a power of ten, at most five of them. */
-static void scale_up(struct drawing *drawing)
+static void scale_up(struct chart *chart)
 {
     int64_t most = 1;
     int64_t power = 1;
     static const int64_t factors[] = {1, 2, 5};
-    for (size_t i = 0; i < drawing->timeline.count; i++) {
-        const struct interval *interval = &drawing->timeline.intervals[i];
+    for (size_t i = 0; i < chart->timeline.count; i++) {
+        const struct interval *interval = &chart->timeline.intervals[i];
         int64_t copies = interval->by[ACTION_ACCEPT].copies + stopped_copies(interval);
         most = copies > most ? copies : most;
     }
-    for (size_t i = 0; drawing->tick == 0; i++) {
+    for (size_t i = 0; chart->tick == 0; i++) {
         int64_t tick = factors[i % 3] * power;
         if (most <= 5 * tick)
-            drawing->tick = tick;
+            chart->tick = tick;
         power *= i % 3 == 2 ? 10 : 1;
     }
-    drawing->top = (most + drawing->tick - 1) / drawing->tick * drawing->tick;
+    chart->top = (most + chart->tick - 1) / chart->tick * chart->tick;
 }
 
 /* A little air on both sides; a single message is not a wall. */
-static void scale_across(struct drawing *drawing)
+static void scale_across(struct chart *chart)
 {
-    const struct timeline *timeline = &drawing->timeline;
+    const struct timeline *timeline = &chart->timeline;
     if (timeline->count > 0) {
-        drawing->first = timeline->intervals[0].number - 1;
-        drawing->count =
-            timeline->intervals[timeline->count - 1].number - drawing->first + 2;
+        chart->first = timeline->intervals[0].number - 1;
+        chart->count = timeline->intervals[timeline->count - 1].number - chart->first + 2;
     }
-    if (drawing->count < TIMELINE_LEAST) {
-        drawing->first -= (TIMELINE_LEAST - drawing->count) / 2;
-        drawing->count = TIMELINE_LEAST;
+    if (chart->count < TIMELINE_LEAST) {
+        chart->first -= (TIMELINE_LEAST - chart->count) / 2;
+        chart->count = TIMELINE_LEAST;
     }
 }
 
 /* Where a local time stands. */
-static int64_t x_of(const struct drawing *drawing, int64_t local_ms)
+static int64_t x_of(const struct chart *chart, int64_t local_ms)
 {
-    int64_t step_ms = drawing->timeline.step_minutes * REPORT_MINUTE_MS;
-    int64_t from_ms = timeline_start_ms(&drawing->timeline, drawing->first);
+    int64_t step_ms = chart->timeline.step_minutes * REPORT_MINUTE_MS;
+    int64_t from_ms = timeline_start_ms(&chart->timeline, chart->first);
     /* in units small enough for ten years times the width */
     return PLOT_LEFT + (local_ms - from_ms) / 1000 * (PLOT_RIGHT - PLOT_LEFT) /
-                           (drawing->count * step_ms / 1000);
+                           (chart->count * step_ms / 1000);
 }
 
-static int64_t height_of(const struct drawing *drawing, int64_t copies)
+static int64_t height_of(const struct chart *chart, int64_t copies)
 {
     int64_t room = PLOT_BOTTOM - PLOT_TOP;
-    int64_t height = copies > INT64_MAX / room ? copies / drawing->top * room
-                                               : copies * room / drawing->top;
+    int64_t height = copies > INT64_MAX / room ? copies / chart->top * room
+                                               : copies * room / chart->top;
     return copies > 0 && height < THINNEST ? THINNEST : height;
 }
 
 /* ---- axes ---- */
 
-static void draw_lines(const struct drawing *drawing)
+static void draw_lines(const struct chart *chart)
 {
-    for (int64_t copies = 0; copies <= drawing->top; copies += drawing->tick) {
+    for (int64_t copies = 0; copies <= chart->top; copies += chart->tick) {
         char number[REPORT_NUMBER];
-        int64_t y = copies == 0 ? PLOT_BOTTOM : PLOT_BOTTOM - height_of(drawing, copies);
+        int64_t y = copies == 0 ? PLOT_BOTTOM : PLOT_BOTTOM - height_of(chart, copies);
         const int64_t from[2] = {PLOT_LEFT, y};
         const int64_t to[2] = {PLOT_RIGHT, y};
-        add_line(drawing->out, copies == 0 ? "axis" : "grid", from, to);
-        open_text(drawing->out, "number", PLOT_LEFT - 100, y + 45);
-        add_text(drawing->out, report_number(copies, number), REPORT_NUMBER);
-        close_text(drawing->out);
+        add_line(chart->out, copies == 0 ? "axis" : "grid", from, to);
+        open_text(chart->out, "number", PLOT_LEFT - 100, y + 45);
+        add_text(chart->out, report_number(copies, number), REPORT_NUMBER);
+        close_text(chart->out);
     }
-    open_text(drawing->out, "small", PLOT_LEFT - 800, PLOT_TOP - 380);
-    text_printf(drawing->out, "copies per %s",
-                timeline_step_name(drawing->timeline.step_minutes));
-    close_text(drawing->out);
+    open_text(chart->out, "small", PLOT_LEFT - 800, PLOT_TOP - 380);
+    text_printf(chart->out, "copies per %s",
+                timeline_step_name(chart->timeline.step_minutes));
+    close_text(chart->out);
 }
 
 /* Minutes between two labels of the time axis: at most nine of them. */
@@ -205,83 +204,82 @@ static const char *tick_format(int64_t tick, int64_t minutes)
     return minutes > 1440 ? "%a %H:%M" : "%H:%M";
 }
 
-static void draw_clock(const struct drawing *drawing)
+static void draw_clock(const struct chart *chart)
 {
-    int64_t minutes = drawing->count * drawing->timeline.step_minutes;
-    int64_t from =
-        timeline_start_ms(&drawing->timeline, drawing->first) / REPORT_MINUTE_MS;
+    int64_t minutes = chart->count * chart->timeline.step_minutes;
+    int64_t from = timeline_start_ms(&chart->timeline, chart->first) / REPORT_MINUTE_MS;
     int64_t tick = choose_tick(minutes);
     int64_t offset = tick % 10080 == 0 ? 4 * 1440 : 0; /* on Mondays */
     char label[TIMELINE_LABEL];
     for (int64_t at = (from - offset + tick - 1) / tick * tick + offset;
          at <= from + minutes; at += tick) {
-        int64_t x = x_of(drawing, at * REPORT_MINUTE_MS);
+        int64_t x = x_of(chart, at * REPORT_MINUTE_MS);
         const int64_t upper[2] = {x, PLOT_BOTTOM};
         const int64_t lower[2] = {x, PLOT_BOTTOM + 60};
-        add_line(drawing->out, "axis", upper, lower);
+        add_line(chart->out, "axis", upper, lower);
         timeline_format(at * REPORT_MINUTE_MS, tick_format(tick, minutes), label);
-        open_text(drawing->out, "clock", x, PLOT_BOTTOM + 220);
-        add_text(drawing->out, label, TIMELINE_LABEL);
-        close_text(drawing->out);
+        open_text(chart->out, "clock", x, PLOT_BOTTOM + 220);
+        add_text(chart->out, label, TIMELINE_LABEL);
+        close_text(chart->out);
     }
     timeline_format(from * REPORT_MINUTE_MS, "%a %d %B %Y", label);
-    open_text(drawing->out, "clock", (PLOT_LEFT + PLOT_RIGHT) / 2, PLOT_BOTTOM + 460);
-    text_add_string(drawing->out, "local time");
+    open_text(chart->out, "clock", (PLOT_LEFT + PLOT_RIGHT) / 2, PLOT_BOTTOM + 460);
+    text_add_string(chart->out, "local time");
     if (minutes <= 1440) {
-        text_add_string(drawing->out, ", ");
-        add_text(drawing->out, label, TIMELINE_LABEL);
+        text_add_string(chart->out, ", ");
+        add_text(chart->out, label, TIMELINE_LABEL);
     }
-    close_text(drawing->out);
+    close_text(chart->out);
 }
 
 /* ---- what happened ---- */
 
-static void draw_bars(const struct drawing *drawing)
+static void draw_bars(const struct chart *chart)
 {
-    int64_t step_ms = drawing->timeline.step_minutes * REPORT_MINUTE_MS;
-    for (size_t i = 0; i < drawing->timeline.count; i++) {
-        const struct interval *interval = &drawing->timeline.intervals[i];
-        int64_t start_ms = timeline_start_ms(&drawing->timeline, interval->number);
-        int64_t x = x_of(drawing, start_ms);
-        int64_t width = x_of(drawing, start_ms + step_ms) - x;
+    int64_t step_ms = chart->timeline.step_minutes * REPORT_MINUTE_MS;
+    for (size_t i = 0; i < chart->timeline.count; i++) {
+        const struct interval *interval = &chart->timeline.intervals[i];
+        int64_t start_ms = timeline_start_ms(&chart->timeline, interval->number);
+        int64_t x = x_of(chart, start_ms);
+        int64_t width = x_of(chart, start_ms + step_ms) - x;
         int64_t gap = width > 60 ? 10 : 0;
-        int64_t accepted = height_of(drawing, interval->by[ACTION_ACCEPT].copies);
-        int64_t stopped = height_of(drawing, stopped_copies(interval));
+        int64_t accepted = height_of(chart, interval->by[ACTION_ACCEPT].copies);
+        int64_t stopped = height_of(chart, stopped_copies(interval));
         const int64_t accepted_at[2] = {x, PLOT_BOTTOM - accepted};
         const int64_t accepted_size[2] = {width - gap, accepted};
         const int64_t stopped_at[2] = {x, PLOT_BOTTOM - accepted - stopped};
         const int64_t stopped_size[2] = {width - gap, stopped};
         if (accepted > 0)
-            add_rect(drawing->out, "accepted", accepted_at, accepted_size);
+            add_rect(chart->out, "accepted", accepted_at, accepted_size);
         if (stopped > 0)
-            add_rect(drawing->out, "stopped", stopped_at, stopped_size);
+            add_rect(chart->out, "stopped", stopped_at, stopped_size);
     }
 }
 
-static void draw_closed(const struct drawing *drawing)
+static void draw_closed(const struct chart *chart)
 {
-    const struct report *report = drawing->report;
+    const struct report *report = chart->report;
     char label[TIMELINE_LABEL];
     if (report->closed.at_ms == 0)
         return;
     int64_t local_ms = timeline_local_ms(report->closed.at_ms);
-    int64_t x = x_of(drawing, local_ms);
+    int64_t x = x_of(chart, local_ms);
     bool right = x > (PLOT_LEFT + PLOT_RIGHT) / 2;
     const int64_t upper[2] = {x, PLOT_TOP - 130};
     const int64_t lower[2] = {x, PLOT_BOTTOM};
-    add_line(drawing->out, "closed", upper, lower);
+    add_line(chart->out, "closed", upper, lower);
     timeline_format(local_ms,
-                    drawing->count * drawing->timeline.step_minutes > 1440
+                    chart->count * chart->timeline.step_minutes > 1440
                         ? "%d %b %Y %H:%M:%S"
                         : "%H:%M:%S",
                     label);
-    open_text(drawing->out, right ? "mark left" : "mark", x + (right ? -80 : 80),
+    open_text(chart->out, right ? "mark left" : "mark", x + (right ? -80 : 80),
               PLOT_TOP - 50);
-    text_add_string(drawing->out, "The brake closes: ");
-    add_text(drawing->out, label, TIMELINE_LABEL);
-    text_add_string(drawing->out, ", rule ");
-    add_text(drawing->out, report->deciders[report->closed.decider].name, NOTE_MAX);
-    close_text(drawing->out);
+    text_add_string(chart->out, "The brake closes: ");
+    add_text(chart->out, label, TIMELINE_LABEL);
+    text_add_string(chart->out, ", rule ");
+    add_text(chart->out, report->deciders[report->closed.decider].name, NOTE_MAX);
+    close_text(chart->out);
 }
 
 /* ---- words ---- */
@@ -321,10 +319,10 @@ static const char *title_of(const struct scenario *scenario)
     return scenario->title[0] != '\0' ? scenario->title : scenario->file;
 }
 
-static void draw_words(const struct drawing *drawing)
+static void draw_words(const struct chart *chart)
 {
-    const struct report *report = drawing->report;
-    struct text *out = drawing->out;
+    const struct report *report = chart->report;
+    struct text *out = chart->out;
     struct report_sum accepted = report_total(report, ACTION_ACCEPT);
     struct report_sum stopped = {0};
     const int64_t size[2] = {160, 160};
@@ -379,23 +377,23 @@ static const char head[] =
 
 enum status report_svg(const struct report *report, struct text *out)
 {
-    struct drawing drawing = {.report = report, .out = out};
-    enum status status = timeline_by_span(report, TIMELINE_SHOWN, &drawing.timeline);
+    struct chart chart = {.report = report, .out = out};
+    enum status status = timeline_by_span(report, TIMELINE_SHOWN, &chart.timeline);
     if (status != STATUS_OK)
         return status;
-    scale_up(&drawing);
-    scale_across(&drawing);
+    scale_up(&chart);
+    scale_across(&chart);
     text_add_string(out, head);
     text_add_string(out, "<title>");
     add_text(out, title_of(report->scenario), TITLE_MAX);
     text_add_string(out, "</title>\n");
     text_add_string(out, "<rect width=\"1200\" height=\"680\" fill=\"#fff\"/>\n");
-    draw_words(&drawing);
-    draw_lines(&drawing);
-    draw_bars(&drawing);
-    draw_clock(&drawing);
-    draw_closed(&drawing);
+    draw_words(&chart);
+    draw_lines(&chart);
+    draw_bars(&chart);
+    draw_clock(&chart);
+    draw_closed(&chart);
     text_add_string(out, "</svg>\n");
-    timeline_clear(&drawing.timeline);
+    timeline_clear(&chart.timeline);
     return out->failed ? STATUS_NOMEM : STATUS_OK;
 }

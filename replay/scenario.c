@@ -10,11 +10,11 @@
 
 enum { LINE_MAX_BYTES = 20000 };
 
-enum status scenario_refuse(struct reading *reading, const char *format, ...)
+enum status scenario_refuse(struct scenario_reader *reader, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(reading->error->text, sizeof reading->error->text, format, arguments);
+    (void)vsnprintf(reader->error->text, sizeof reader->error->text, format, arguments);
     va_end(arguments);
     return STATUS_INVALID;
 }
@@ -56,12 +56,13 @@ static int64_t unit_ms(const char *text, size_t *out_length)
     return 0;
 }
 
-enum status scenario_duration(struct reading *reading, const char **at, int64_t *out)
+enum status scenario_duration(struct scenario_reader *reader, const char **at,
+                              int64_t *out)
 {
     int64_t sum = 0;
     const char *next = *at + strspn(*at, " \t");
     if (*next < '0' || *next > '9')
-        return scenario_refuse(reading, "a duration is missing, like 33s or 1h30m");
+        return scenario_refuse(reader, "a duration is missing, like 33s or 1h30m");
     while (*next >= '0' && *next <= '9') {
         char digits[16];
         int64_t number;
@@ -71,11 +72,11 @@ enum status scenario_duration(struct reading *reading, const char **at, int64_t 
                        next);
         int64_t unit = unit_ms(next + length, &unit_length);
         if (unit == 0 || !variables_number(digits, &number))
-            return scenario_refuse(reading, "'%.40s' is no duration, like 33s or 1h30m",
+            return scenario_refuse(reader, "'%.40s' is no duration, like 33s or 1h30m",
                                    next);
         if (length > 14 || number > SCENARIO_MS_MAX / unit ||
             sum + number * unit > SCENARIO_MS_MAX)
-            return scenario_refuse(reading, "that is over ten years");
+            return scenario_refuse(reader, "that is over ten years");
         sum += number * unit;
         next += length + unit_length;
         next += strspn(next, " \t");
@@ -85,30 +86,30 @@ enum status scenario_duration(struct reading *reading, const char **at, int64_t 
     return STATUS_OK;
 }
 
-enum status scenario_expand(struct reading *reading, const char *text, struct text *out)
+enum status scenario_expand(struct scenario_reader *reader, const char *text,
+                            struct text *out)
 {
     struct template *template;
     struct formula_scope scope = {0};
-    enum status status = template_parse(text, strlen(text), &reading->scenario->variables,
-                                        &template, reading->error);
+    enum status status = template_parse(text, strlen(text), &reader->scenario->variables,
+                                        &template, reader->error);
     if (status != STATUS_OK)
         return status;
     if (template_is_constant(template))
-        status = template_fill(template, &scope, out, reading->error);
+        status = template_fill(template, &scope, out, reader->error);
     else
-        status = scenario_refuse(reading, "only variables can stand here in braces");
+        status = scenario_refuse(reader, "only variables can stand here in braces");
     template_free(template);
     if (status == STATUS_OK && out->failed)
         status = STATUS_NOMEM;
     return status;
 }
 
-enum status scenario_tag(struct reading *reading, const char *name, size_t *out)
+enum status scenario_tag(struct scenario_reader *reader, const char *name, size_t *out)
 {
-    struct scenario *scenario = reading->scenario;
+    struct scenario *scenario = reader->scenario;
     if (!variables_is_name(name, strlen(name)))
-        return scenario_refuse(reading, "'%.60s' is no name: letters, digits and _",
-                               name);
+        return scenario_refuse(reader, "'%.60s' is no name: letters, digits and _", name);
     for (size_t i = 0; i < scenario->tag_count; i++) {
         if (strcmp(scenario->tags[i], name) == 0) {
             *out = i;
@@ -116,8 +117,7 @@ enum status scenario_tag(struct reading *reading, const char *name, size_t *out)
         }
     }
     if (scenario->tag_count == SCENARIO_TAGS_MAX)
-        return scenario_refuse(reading, "more than %d names behind as",
-                               SCENARIO_TAGS_MAX);
+        return scenario_refuse(reader, "more than %d names behind as", SCENARIO_TAGS_MAX);
     char *copy = strdup(name);
     if (copy == NULL || !scenario_grow((void **)&scenario->tags, scenario->tag_count,
                                        sizeof *scenario->tags)) {
@@ -131,62 +131,61 @@ enum status scenario_tag(struct reading *reading, const char *name, size_t *out)
 
 /* ---- statements of one line ---- */
 
-static enum status read_title(struct reading *reading, const char *rest)
+static enum status read_title(struct scenario_reader *reader, const char *rest)
 {
     struct text title = {0};
-    enum status status = scenario_expand(reading, rest, &title);
+    enum status status = scenario_expand(reader, rest, &title);
     char *copy = status == STATUS_OK ? strdup(text_string(&title)) : NULL;
     text_clear(&title);
     if (status != STATUS_OK || copy == NULL)
         return status == STATUS_OK ? STATUS_NOMEM : status;
-    free(reading->scenario->title);
-    reading->scenario->title = copy;
+    free(reader->scenario->title);
+    reader->scenario->title = copy;
     return STATUS_OK;
 }
 
 /* NAME = VALUE */
-static enum status set(struct reading *reading, const char *rest, bool now)
+static enum status set(struct scenario_reader *reader, const char *rest, bool now)
 {
     char name[SCENARIO_WORD];
     struct text value = {0};
     const char *equals = strchr(rest, '=');
     if (equals == NULL)
-        return scenario_refuse(reading, "that is NAME = VALUE");
+        return scenario_refuse(reader, "that is NAME = VALUE");
     (void)snprintf(name, sizeof name, "%.*s",
                    (int)(equals - rest < SCENARIO_WORD ? equals - rest : SCENARIO_WORD),
                    rest);
     name[strcspn(name, " \t")] = '\0';
     equals += 1 + strspn(equals + 1, " \t");
-    enum status status = scenario_expand(reading, equals, &value);
+    enum status status = scenario_expand(reader, equals, &value);
     if (status == STATUS_OK && now)
-        status = variables_set(&reading->scenario->variables, name, text_string(&value),
-                               false, reading->error);
+        status = variables_set(&reader->scenario->variables, name, text_string(&value),
+                               false, reader->error);
     text_clear(&value);
     return status;
 }
 
-static enum status read_set(struct reading *reading, const char *rest)
+static enum status read_set(struct scenario_reader *reader, const char *rest)
 {
-    return set(reading, rest, true);
+    return set(reader, rest, true);
 }
 
-static enum status read_brief(struct reading *reading, const char *rest)
+static enum status read_brief(struct scenario_reader *reader, const char *rest)
 {
-    if (variables_find(&reading->scenario->variables, rest, strcspn(rest, " \t=")) ==
-        NULL)
-        return scenario_refuse(reading, "brief wants a variable that is set above");
-    return set(reading, rest, reading->brief);
+    if (variables_find(&reader->scenario->variables, rest, strcspn(rest, " \t=")) == NULL)
+        return scenario_refuse(reader, "brief wants a variable that is set above");
+    return set(reader, rest, reader->brief);
 }
 
-static enum status read_seed(struct reading *reading, const char *rest)
+static enum status read_seed(struct scenario_reader *reader, const char *rest)
 {
     int64_t seed;
     struct text text = {0};
-    enum status status = scenario_expand(reading, rest, &text);
+    enum status status = scenario_expand(reader, rest, &text);
     if (status == STATUS_OK && !variables_number(text_string(&text), &seed))
-        status = scenario_refuse(reading, "seed wants a number");
+        status = scenario_refuse(reader, "seed wants a number");
     if (status == STATUS_OK)
-        reading->scenario->seed = (uint64_t)seed;
+        reader->scenario->seed = (uint64_t)seed;
     text_clear(&text);
     return status;
 }
@@ -201,20 +200,20 @@ static const struct {
     {"ordinary", series_ordinary}, {"expect", expect_expect},
 };
 
-static enum status read_statement(struct reading *reading, const char *word,
+static enum status read_statement(struct scenario_reader *reader, const char *word,
                                   const char *rest)
 {
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         if (strcmp(statements[i].word, word) != 0)
             continue;
-        enum status status = series_finish(reading);
+        enum status status = series_finish(reader);
         if (status != STATUS_OK && status != STATUS_INVALID)
             return status;
-        return statements[i].read(reading, rest);
+        return statements[i].read(reader, rest);
     }
-    enum status status = series_property(reading, word, rest);
+    enum status status = series_property(reader, word, rest);
     if (status == STATUS_NOT_FOUND)
-        return scenario_refuse(reading, "'%.60s' means nothing here", word);
+        return scenario_refuse(reader, "'%.60s' means nothing here", word);
     return status;
 }
 
@@ -237,7 +236,7 @@ static char *trim(char *line)
 }
 
 /* NOMEM is the only failure. */
-static enum status read_one(struct reading *reading, char *line)
+static enum status read_one(struct scenario_reader *reader, char *line)
 {
     char word[SCENARIO_WORD];
     struct error error = {0};
@@ -245,16 +244,17 @@ static enum status read_one(struct reading *reading, char *line)
     if (*rest == '\0')
         return STATUS_OK;
     scenario_word(&rest, word);
-    reading->error = &error;
-    enum status status = read_statement(reading, word, rest);
-    reading->error = NULL;
+    reader->error = &error;
+    enum status status = read_statement(reader, word, rest);
+    reader->error = NULL;
     if (status == STATUS_OK || status == STATUS_NOMEM)
         return status;
-    problems_error(reading->problems, reading->path, reading->line, "%s", error.text);
+    problems_error(reader->problems, reader->path, reader->line, "%s", error.text);
     return STATUS_OK;
 }
 
-static enum status read_lines(struct reading *reading, const char *text, size_t length)
+static enum status read_lines(struct scenario_reader *reader, const char *text,
+                              size_t length)
 {
     char line[LINE_MAX_BYTES + 1];
     const char *end = text + length;
@@ -262,14 +262,14 @@ static enum status read_lines(struct reading *reading, const char *text, size_t 
     while (status == STATUS_OK && text < end) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
         size_t size = (size_t)((newline == NULL ? end : newline) - text);
-        reading->line++;
+        reader->line++;
         if (size > LINE_MAX_BYTES) {
-            problems_error(reading->problems, reading->path, reading->line,
+            problems_error(reader->problems, reader->path, reader->line,
                            "a line of over %d bytes", LINE_MAX_BYTES);
         } else {
             memcpy(line, text, size);
             line[size] = '\0';
-            status = read_one(reading, line);
+            status = read_one(reader, line);
         }
         text += size + 1;
     }
@@ -287,54 +287,54 @@ static bool has_series(const struct scenario *scenario, size_t tag)
     return false;
 }
 
-static void check_whole(struct reading *reading)
+static void check_whole(struct scenario_reader *reader)
 {
-    const struct scenario *scenario = reading->scenario;
-    struct problems *problems = reading->problems;
-    for (size_t i = 0; i < reading->block_count; i++)
-        problems_error(problems, reading->path, reading->blocks[i].line,
+    const struct scenario *scenario = reader->scenario;
+    struct problems *problems = reader->problems;
+    for (size_t i = 0; i < reader->block_count; i++)
+        problems_error(problems, reader->path, reader->blocks[i].line,
                        "this repeat has no end");
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         const struct expectation *expectation = &scenario->expectations[i];
         if (!has_series(scenario, expectation->tag))
-            problems_error(problems, reading->path, expectation->line,
+            problems_error(problems, reader->path, expectation->line,
                            "nothing is sent as %s", scenario->tags[expectation->tag]);
     }
     for (size_t i = 0; i < scenario->variables.count; i++) {
         const struct variable *variable = &scenario->variables.items[i];
         if (variable->fixed && !variable->used)
-            problems_error(problems, reading->path, 0, "there is no variable %s to set",
+            problems_error(problems, reader->path, 0, "there is no variable %s to set",
                            variable->name);
     }
     if (scenario->series_count == 0)
-        problems_error(problems, reading->path, 0, "nothing is sent");
+        problems_error(problems, reader->path, 0, "nothing is sent");
 }
 
-static enum status prepare(struct reading *reading,
+static enum status prepare(struct scenario_reader *reader,
                            const struct scenario_options *options)
 {
-    struct scenario *scenario = reading->scenario;
+    struct scenario *scenario = reader->scenario;
     size_t all;
     const char *domain = options->domain == NULL ? "district.example" : options->domain;
-    enum status status = scenario_tag(reading, "all", &all);
+    enum status status = scenario_tag(reader, "all", &all);
     if (status == STATUS_OK)
         status =
-            variables_set(&scenario->variables, "domain", domain, false, reading->error);
+            variables_set(&scenario->variables, "domain", domain, false, reader->error);
     for (size_t i = 0; i < options->given_count && status == STATUS_OK; i++) {
         char name[SCENARIO_WORD];
         const char *equals = strchr(options->given[i], '=');
         size_t length =
             equals == NULL ? SCENARIO_WORD : (size_t)(equals - options->given[i]);
         if (length >= sizeof name)
-            return scenario_refuse(reading, "--set wants NAME=VALUE");
+            return scenario_refuse(reader, "--set wants NAME=VALUE");
         memcpy(name, options->given[i], length);
         name[length] = '\0';
         status =
-            variables_set(&scenario->variables, name, equals + 1, true, reading->error);
+            variables_set(&scenario->variables, name, equals + 1, true, reader->error);
     }
     if (status == STATUS_OK)
-        status = expect_start(reading, "Mon 08:00");
-    scenario->file = strdup(reading->path);
+        status = expect_start(reader, "Mon 08:00");
+    scenario->file = strdup(reader->path);
     scenario->title = strdup("");
     if (scenario->file == NULL || scenario->title == NULL)
         return STATUS_NOMEM;
@@ -346,22 +346,22 @@ enum status scenario_read(const char *text, size_t length, const char *path,
                           struct problems *problems)
 {
     struct error error = {0};
-    struct reading reading = {.scenario = out,
-                              .problems = problems,
-                              .path = path,
-                              .brief = options->brief,
-                              .error = &error};
+    struct scenario_reader reader = {.scenario = out,
+                                     .problems = problems,
+                                     .path = path,
+                                     .brief = options->brief,
+                                     .error = &error};
     size_t errors = problems->errors;
     *out = (struct scenario){.seed = 1};
-    enum status status = prepare(&reading, options);
+    enum status status = prepare(&reader, options);
     if (status == STATUS_INVALID)
         problems_error(problems, path, 0, "%s", error.text);
     if (status == STATUS_OK)
-        status = read_lines(&reading, text, length);
+        status = read_lines(&reader, text, length);
     if (status == STATUS_OK)
-        status = series_finish(&reading);
+        status = series_finish(&reader);
     if (status == STATUS_OK || status == STATUS_INVALID)
-        check_whole(&reading);
+        check_whole(&reader);
     if (status == STATUS_NOMEM)
         problems_error(problems, path, 0, "out of memory");
     else if (problems->errors > errors)
@@ -393,12 +393,12 @@ static void clear_series(struct series *series)
 {
     for (size_t i = 0; i < series->field_count; i++) {
         struct field *field = &series->fields[i];
-        for (size_t j = 0; j < field->turn_count; j++) {
-            for (size_t n = 0; n < field->turns[j].count; n++)
-                template_free(field->turns[j].items[n]);
-            free(field->turns[j].items);
+        for (size_t j = 0; j < field->value_count; j++) {
+            for (size_t n = 0; n < field->values[j].word_count; n++)
+                template_free(field->values[j].words[n]);
+            free(field->values[j].words);
         }
-        free(field->turns);
+        free(field->values);
         free(field->name);
     }
     free(series->fields);

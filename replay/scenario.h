@@ -47,9 +47,9 @@ enum field_kind {
 };
 
 /* What stands in one line. */
-struct words {
-    struct template **items;
-    size_t count;
+struct field_value {
+    struct template **words;
+    size_t word_count;
     int line;
 };
 
@@ -57,13 +57,13 @@ struct words {
 struct field {
     enum field_kind kind;
     char *name; /* FIELD_HEADER; else NULL */
-    struct words *turns;
-    size_t turn_count;
+    struct field_value *values;
+    size_t value_count;
 };
 
 /* When a series sends, relative to its block's run: message i of times at at_ms +
  * i x span_ms / times, or at at_ms + i x every_ms; random: at any times in span_ms. */
-struct timing {
+struct schedule {
     int64_t at_ms;
     int64_t every_ms; /* 0: spread over span_ms */
     int64_t span_ms;
@@ -80,7 +80,7 @@ struct series {
     int line;
     bool ordinary;
     int64_t people; /* of ordinary */
-    struct timing timing;
+    struct schedule schedule;
     struct loop loops[SCENARIO_LOOPS_MAX]; /* outermost first */
     size_t loop_count;
     struct field *fields;

@@ -28,11 +28,11 @@ static const char *parse_day(const char *text, struct tm *out)
     return NULL;
 }
 
-enum status expect_start(struct reading *reading, const char *rest)
+enum status expect_start(struct scenario_reader *reader, const char *rest)
 {
     struct text text = {0};
     struct tm local = {0};
-    enum status status = scenario_expand(reading, rest, &text);
+    enum status status = scenario_expand(reader, rest, &text);
     if (status != STATUS_OK) {
         text_clear(&text);
         return status;
@@ -48,18 +48,18 @@ enum status expect_start(struct reading *reading, const char *rest)
     local.tm_isdst = -1;
     time_t wall = whole ? mktime(&local) : -1;
     if (wall < 0 || local.tm_mday != day)
-        return scenario_refuse(reading,
+        return scenario_refuse(reader,
                                "start wants 2024-12-13 18:55 or Fri 18:55, local time");
-    reading->scenario->start_ms = (int64_t)wall * 1000;
+    reader->scenario->start_ms = (int64_t)wall * 1000;
     return STATUS_OK;
 }
 
 /* ---- lists ---- */
 
-static enum status parse_list(struct reading *reading, const char *rest,
+static enum status parse_list(struct scenario_reader *reader, const char *rest,
                               struct scenario_list *list)
 {
-    struct variables *variables = &reading->scenario->variables;
+    struct variables *variables = &reader->scenario->variables;
     char number[SCENARIO_WORD];
     struct text text = {0};
     size_t length = 0;
@@ -70,39 +70,39 @@ static enum status parse_list(struct reading *reading, const char *rest,
             break;
     }
     enum status status =
-        template_parse(rest, length, variables, &list->address, reading->error);
+        template_parse(rest, length, variables, &list->address, reader->error);
     if (status != STATUS_OK)
         return status;
     const char *of = strstr(rest + length, " of ");
     size_t number_length =
         of == NULL ? strlen(rest + length) : (size_t)(of - rest) - length;
     (void)snprintf(number, sizeof number, "%.*s", (int)number_length, rest + length);
-    status = scenario_expand(reading, number, &text);
+    status = scenario_expand(reader, number, &text);
     const char *at = text_string(&text);
     scenario_word(&at, number);
     if (status == STATUS_OK && (*at != '\0' || !variables_number(number, &list->size) ||
                                 list->size > SCENARIO_MEMBERS_MAX))
-        status = scenario_refuse(reading, "that is list ADDRESS NUMBER [of PATTERN]");
+        status = scenario_refuse(reader, "that is list ADDRESS NUMBER [of PATTERN]");
     text_clear(&text);
     if (status != STATUS_OK || of == NULL)
         return status;
     of += 4 + strspn(of + 4, " \t");
-    return template_parse(of, strlen(of), variables, &list->member, reading->error);
+    return template_parse(of, strlen(of), variables, &list->member, reader->error);
 }
 
-enum status expect_list(struct reading *reading, const char *rest)
+enum status expect_list(struct scenario_reader *reader, const char *rest)
 {
-    struct scenario *scenario = reading->scenario;
-    struct scenario_list list = {.line = reading->line};
+    struct scenario *scenario = reader->scenario;
+    struct scenario_list list = {.line = reader->line};
     enum status status = STATUS_OK;
     if (scenario->list_count == SCENARIO_LISTS_MAX)
-        return scenario_refuse(reading, "more than %d lists", SCENARIO_LISTS_MAX);
+        return scenario_refuse(reader, "more than %d lists", SCENARIO_LISTS_MAX);
     if (!scenario_grow((void **)&scenario->lists, scenario->list_count,
                        sizeof *scenario->lists))
         return STATUS_NOMEM;
-    status = parse_list(reading, rest, &list);
+    status = parse_list(reader, rest, &list);
     if (status == STATUS_OK && list.member != NULL && template_has_range(list.member))
-        status = scenario_refuse(reading, "{a..b} can't stand in a member");
+        status = scenario_refuse(reader, "{a..b} can't stand in a member");
     if (status != STATUS_OK) {
         template_free(list.address);
         template_free(list.member);
@@ -123,7 +123,7 @@ static const struct {
                  {">", RELATION_GT},
                  {"=", RELATION_EQ}};
 
-static enum status parse_measure(struct reading *reading, const char *text,
+static enum status parse_measure(struct scenario_reader *reader, const char *text,
                                  struct expectation *out)
 {
     static const char *const words[] = {"sent",     "accepted", "held",
@@ -145,7 +145,7 @@ static enum status parse_measure(struct reading *reading, const char *text,
         scenario_word(&text, word);
     }
     if (!known)
-        return scenario_refuse(reading,
+        return scenario_refuse(reader,
                                "'%.60s': copies, accepted, held, deferred, "
                                "refused, stopped or sent stands here",
                                word);
@@ -157,12 +157,12 @@ static enum status parse_measure(struct reading *reading, const char *text,
         scenario_word(&text, word);
     }
     return word[0] == '\0' ? STATUS_OK
-                           : scenario_refuse(reading, "'%.60s' is too much here", word);
+                           : scenario_refuse(reader, "'%.60s' is too much here", word);
 }
 
 /* [from DURATION] [until DURATION] at the end; *length is what stands before. */
-static enum status parse_window(struct reading *reading, const char *text, size_t *length,
-                                struct expectation *out)
+static enum status parse_window(struct scenario_reader *reader, const char *text,
+                                size_t *length, struct expectation *out)
 {
     static const char *const words[] = {" until ", " from "};
     int64_t *const fields[] = {&out->until_ms, &out->from_ms};
@@ -171,17 +171,17 @@ static enum status parse_window(struct reading *reading, const char *text, size_
         if (found == NULL)
             continue;
         const char *at = found + strlen(words[i]);
-        enum status status = scenario_duration(reading, &at, fields[i]);
+        enum status status = scenario_duration(reader, &at, fields[i]);
         if (status != STATUS_OK)
             return status;
         if (at != text + *length)
-            return scenario_refuse(reading, "that is from DURATION until DURATION");
+            return scenario_refuse(reader, "that is from DURATION until DURATION");
         *length = (size_t)(found - text) + 1; /* with the blank */
     }
     return STATUS_OK;
 }
 
-static enum status parse_expectation(struct reading *reading, const char *text,
+static enum status parse_expectation(struct scenario_reader *reader, const char *text,
                                      struct expectation *out)
 {
     char word[SCENARIO_WORD];
@@ -192,38 +192,38 @@ static enum status parse_expectation(struct reading *reading, const char *text,
     while (relation < count && text_after(sign, relations[relation].word) == NULL)
         relation++;
     if (relation == count)
-        return scenario_refuse(reading, "that is expect TAG WHAT <= NUMBER");
+        return scenario_refuse(reader, "that is expect TAG WHAT <= NUMBER");
     scenario_word(&text, word);
     if (text > sign)
-        return scenario_refuse(reading, "that is expect TAG WHAT <= NUMBER");
+        return scenario_refuse(reader, "that is expect TAG WHAT <= NUMBER");
     (void)snprintf(measure, sizeof measure, "%.*s", (int)(sign - text), text);
     out->relation = relations[relation].relation;
-    enum status status = scenario_tag(reading, word, &out->tag);
+    enum status status = scenario_tag(reader, word, &out->tag);
     if (status == STATUS_OK)
-        status = parse_measure(reading, measure, out);
+        status = parse_measure(reader, measure, out);
     const char *bound = sign + strlen(relations[relation].word);
     size_t length = strlen(bound);
     if (status == STATUS_OK)
-        status = parse_window(reading, bound, &length, out);
+        status = parse_window(reader, bound, &length, out);
     if (status == STATUS_OK)
-        status = formula_parse(bound, length, &reading->scenario->variables, &out->bound,
-                               reading->error);
+        status = formula_parse(bound, length, &reader->scenario->variables, &out->bound,
+                               reader->error);
     return status;
 }
 
-enum status expect_expect(struct reading *reading, const char *rest)
+enum status expect_expect(struct scenario_reader *reader, const char *rest)
 {
-    struct scenario *scenario = reading->scenario;
-    struct expectation expectation = {.until_ms = INT64_MAX, .line = reading->line};
+    struct scenario *scenario = reader->scenario;
+    struct expectation expectation = {.until_ms = INT64_MAX, .line = reader->line};
     struct text text = {0};
     if (scenario->expectation_count == EXPECTATIONS_MAX)
-        return scenario_refuse(reading, "more than %d expectations", EXPECTATIONS_MAX);
+        return scenario_refuse(reader, "more than %d expectations", EXPECTATIONS_MAX);
     if (!scenario_grow((void **)&scenario->expectations, scenario->expectation_count,
                        sizeof *scenario->expectations))
         return STATUS_NOMEM;
-    enum status status = scenario_expand(reading, rest, &text);
+    enum status status = scenario_expand(reader, rest, &text);
     if (status == STATUS_OK)
-        status = parse_expectation(reading, text_string(&text), &expectation);
+        status = parse_expectation(reader, text_string(&text), &expectation);
     if (status == STATUS_OK) {
         expectation.text = strdup(text_string(&text));
         status = expectation.text == NULL ? STATUS_NOMEM : STATUS_OK;

@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "replay/scenario.h"
 
-/* Which of its timing words a series had. */
-struct given {
+/* Which of its schedule words a series had. */
+struct schedule_words {
     bool every, span, times;
 };
 
@@ -15,42 +15,42 @@ struct open_block {
     int line;
 };
 
-struct reading {
+struct scenario_reader {
     struct scenario *scenario;
     struct problems *problems;
     const char *path;
     int line;
     bool brief;
     bool in_series; /* lines belong to the last series */
-    struct given given;
+    struct schedule_words seen;
     struct open_block blocks[SCENARIO_LOOPS_MAX];
     size_t block_count;
     struct error *error; /* of the line being read */
 };
 
 /* A statement: rest is what stands behind its first word, without blanks at its ends. */
-typedef enum status read_line(struct reading *reading, const char *rest);
+typedef enum status read_line(struct scenario_reader *reader, const char *rest);
 
 read_line series_send, series_ordinary, series_repeat, series_end;
 read_line expect_list, expect_expect, expect_start;
 
 /* A line of a series: a property of its messages. NOT_FOUND when word is none. */
-enum status series_property(struct reading *reading, const char *word,
+enum status series_property(struct scenario_reader *reader, const char *word,
                             const char *rest) MUST_CHECK;
 
 /* Checks the last series, once all its lines were read. */
-enum status series_finish(struct reading *reading) MUST_CHECK;
+enum status series_finish(struct scenario_reader *reader) MUST_CHECK;
 
 /* An INVALID with the line's error. */
-enum status scenario_refuse(struct reading *reading, const char *format, ...)
+enum status scenario_refuse(struct scenario_reader *reader, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
 /* Fills in the variables of a text that depends on nothing else. */
-enum status scenario_expand(struct reading *reading, const char *text,
+enum status scenario_expand(struct scenario_reader *reader, const char *text,
                             struct text *out) MUST_CHECK;
 
 /* The number of a tag, which is new when nobody named it before. */
-enum status scenario_tag(struct reading *reading, const char *name,
+enum status scenario_tag(struct scenario_reader *reader, const char *name,
                          size_t *out) MUST_CHECK;
 
 /* The next word of a text, cut at max bytes, and past the blanks behind it; "" at the
@@ -60,7 +60,7 @@ void scenario_word(const char **at, char out[SCENARIO_WORD]);
 
 /* A duration: one or more of 2w 3d 4h 5m 6s 7ms, with or without blanks between. INVALID
  * when none stands there, or one over ten years. */
-enum status scenario_duration(struct reading *reading, const char **at,
+enum status scenario_duration(struct scenario_reader *reader, const char **at,
                               int64_t *out) MUST_CHECK;
 
 /* Makes room for one more of count items; false without memory. */

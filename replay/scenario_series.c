@@ -4,15 +4,15 @@
 
 #include "replay/scenario_parts.h"
 
-enum { FIELDS_MAX = 40, TURNS_MAX = 1000, WORDS_MAX = 1000 };
+enum { FIELDS_MAX = 40, VALUES_MAX = 1000, WORDS_MAX = 1000 };
 
 #define PERSON_DEFAULT "person{n}@{domain}"
 #define OUTSIDE_DEFAULT "friend{n}@example.net"
 #define CLIENT_DEFAULT "10.{20 + n / 65536 % 200}.{n / 256 % 256}.{n % 256}"
 
-static struct series *last(struct reading *reading)
+static struct series *last(struct scenario_reader *reader)
 {
-    return &reading->scenario->series[reading->scenario->series_count - 1];
+    return &reader->scenario->series[reader->scenario->series_count - 1];
 }
 
 const struct field *series_field(const struct series *series, enum field_kind kind,
@@ -28,69 +28,70 @@ const struct field *series_field(const struct series *series, enum field_kind ki
 
 /* ---- when ---- */
 
-static enum status take_times(struct reading *reading, const char **at)
+static enum status take_times(struct scenario_reader *reader, const char **at)
 {
     char word[SCENARIO_WORD];
     int64_t times;
     scenario_word(at, word);
     if (!variables_number(word, &times) || times > SCENARIO_MESSAGES_MAX)
-        return scenario_refuse(reading, "times wants a number");
-    last(reading)->timing.times = times;
-    reading->given.times = true;
+        return scenario_refuse(reader, "times wants a number");
+    last(reader)->schedule.times = times;
+    reader->seen.times = true;
     return STATUS_OK;
 }
 
 /* One of the words that say when; NOT_FOUND for another. */
-static enum status take_timing(struct reading *reading, const char *word, const char **at)
+static enum status read_schedule_word(struct scenario_reader *reader, const char *word,
+                                      const char **at)
 {
-    struct timing *timing = &last(reading)->timing;
+    struct schedule *schedule = &last(reader)->schedule;
     if (strcmp(word, "random") == 0) {
-        timing->random = true;
+        schedule->random = true;
         return STATUS_OK;
     }
     if (strcmp(word, "times") == 0)
-        return take_times(reading, at);
+        return take_times(reader, at);
     if (strcmp(word, "at") == 0)
-        return scenario_duration(reading, at, &timing->at_ms);
+        return scenario_duration(reader, at, &schedule->at_ms);
     if (strcmp(word, "every") == 0) {
-        reading->given.every = true;
-        return scenario_duration(reading, at, &timing->every_ms);
+        reader->seen.every = true;
+        return scenario_duration(reader, at, &schedule->every_ms);
     }
     if (strcmp(word, "for") == 0) {
-        reading->given.span = true;
-        return scenario_duration(reading, at, &timing->span_ms);
+        reader->seen.span = true;
+        return scenario_duration(reader, at, &schedule->span_ms);
     }
     return STATUS_NOT_FOUND;
 }
 
 /* The words that say when, up to the end of a line. */
-static enum status take_timings(struct reading *reading, const char *text)
+static enum status read_schedule(struct scenario_reader *reader, const char *text)
 {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && *text != '\0') {
         char word[SCENARIO_WORD];
         scenario_word(&text, word);
-        status = take_timing(reading, word, &text);
+        status = read_schedule_word(reader, word, &text);
         if (status == STATUS_NOT_FOUND)
             return scenario_refuse(
-                reading, "'%.60s': at, every, times, for or random stands here", word);
+                reader, "'%.60s': at, every, times, for or random stands here", word);
     }
     return status;
 }
 
 /* ---- who, whom, what ---- */
 
-static enum status add_field(struct reading *reading, enum field_kind kind,
+static enum status add_field(struct scenario_reader *reader, enum field_kind kind,
                              const char *name, struct field **out)
 {
-    struct series *series = last(reading);
+    struct series *series = last(reader);
     struct field *found = (struct field *)(uintptr_t)series_field(series, kind, name);
     if (found != NULL) {
         *out = found;
         return STATUS_OK;
     }
     if (series->field_count == FIELDS_MAX)
-        return scenario_refuse(reading, "more than %d properties", FIELDS_MAX);
+        return scenario_refuse(reader, "more than %d properties", FIELDS_MAX);
     if (!scenario_grow((void **)&series->fields, series->field_count,
                        sizeof *series->fields))
         return STATUS_NOMEM;
@@ -102,16 +103,16 @@ static enum status add_field(struct reading *reading, enum field_kind kind,
     return STATUS_OK;
 }
 
-static enum status add_word(struct reading *reading, struct words *words,
+static enum status add_word(struct scenario_reader *reader, struct field_value *value,
                             const char *text, size_t length)
 {
-    if (words->count == WORDS_MAX)
-        return scenario_refuse(reading, "more than %d words in a line", WORDS_MAX);
-    if (!scenario_grow((void **)&words->items, words->count, sizeof *words->items))
+    if (value->word_count == WORDS_MAX)
+        return scenario_refuse(reader, "more than %d words in a line", WORDS_MAX);
+    if (!scenario_grow((void **)&value->words, value->word_count, sizeof *value->words))
         return STATUS_NOMEM;
-    enum status status = template_parse(text, length, &reading->scenario->variables,
-                                        &words->items[words->count], reading->error);
-    words->count += status == STATUS_OK;
+    enum status status = template_parse(text, length, &reader->scenario->variables,
+                                        &value->words[value->word_count], reader->error);
+    value->word_count += status == STATUS_OK;
     return status;
 }
 
@@ -138,84 +139,85 @@ static bool takes_many(enum field_kind kind)
            kind == FIELD_LISTS;
 }
 
-static enum status add_turn(struct reading *reading, struct field *field,
-                            const char *text)
+static enum status add_value(struct scenario_reader *reader, struct field *field,
+                             const char *text)
 {
     enum status status = STATUS_OK;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add_field wrote field */
-    if (field->turn_count == TURNS_MAX)
-        return scenario_refuse(reading, "more than %d lines in turn", TURNS_MAX);
-    if (!scenario_grow((void **)&field->turns, field->turn_count, sizeof *field->turns))
+    if (field->value_count == VALUES_MAX)
+        return scenario_refuse(reader, "more than %d lines of one property", VALUES_MAX);
+    if (!scenario_grow((void **)&field->values, field->value_count,
+                       sizeof *field->values))
         return STATUS_NOMEM;
-    struct words *words = &field->turns[field->turn_count++];
-    *words = (struct words){.line = reading->line};
+    struct field_value *value = &field->values[field->value_count++];
+    *value = (struct field_value){.line = reader->line};
     if (!takes_many(field->kind))
-        return add_word(reading, words, text, strlen(text));
+        return add_word(reader, value, text, strlen(text));
     for (text += strspn(text, " \t,"); *text != '\0' && status == STATUS_OK;) {
         size_t length = word_length(text);
-        status = add_word(reading, words, text, length);
+        status = add_word(reader, value, text, length);
         text += length + strspn(text + length, " \t,");
     }
     return status;
 }
 
-static enum status check_turn(struct reading *reading, const struct field *field)
+static enum status check_value(struct scenario_reader *reader, const struct field *field)
 {
-    const struct words *words = &field->turns[field->turn_count - 1];
+    const struct field_value *value = &field->values[field->value_count - 1];
     bool ranges = takes_many(field->kind);
-    for (size_t i = 0; i < words->count; i++) {
-        if (!ranges && template_has_range(words->items[i]))
-            return scenario_refuse(reading,
-                                   "{a..b} stands only in to, cc, bcc and lists");
+    for (size_t i = 0; i < value->word_count; i++) {
+        if (!ranges && template_has_range(value->words[i]))
+            return scenario_refuse(reader, "{a..b} stands only in to, cc, bcc and lists");
     }
-    return words->count > 0 ? STATUS_OK : scenario_refuse(reading, "nothing stands here");
+    return value->word_count > 0 ? STATUS_OK
+                                 : scenario_refuse(reader, "nothing stands here");
 }
 
-static enum status add_property(struct reading *reading, enum field_kind kind,
+static enum status add_property(struct scenario_reader *reader, enum field_kind kind,
                                 const char *name, const char *text)
 {
     struct field *field = NULL;
-    enum status status = add_field(reading, kind, name, &field);
+    enum status status = add_field(reader, kind, name, &field);
     if (status == STATUS_OK)
-        status = add_turn(reading, field, text);
+        status = add_value(reader, field, text);
     if (status == STATUS_OK)
-        status = check_turn(reading, field);
+        status = check_value(reader, field);
     return status;
 }
 
-static enum status take_header(struct reading *reading, const char *rest)
+static enum status take_header(struct scenario_reader *reader, const char *rest)
 {
     char name[SCENARIO_WORD] = "";
     size_t length = strcspn(rest, ":");
     if (rest[length] == '\0' || length == 0 || length >= sizeof name ||
         strcspn(rest, " \t{}") < length)
-        return scenario_refuse(reading, "that is header NAME: VALUE");
+        return scenario_refuse(reader, "that is header NAME: VALUE");
     memcpy(name, rest, length);
     rest += length + 1;
-    return add_property(reading, FIELD_HEADER, name, rest + strspn(rest, " \t"));
+    return add_property(reader, FIELD_HEADER, name, rest + strspn(rest, " \t"));
 }
 
 /* N [of PATTERN] */
-static enum status take_people(struct reading *reading, const char *rest)
+static enum status take_people(struct scenario_reader *reader, const char *rest)
 {
     char number[SCENARIO_WORD];
     struct text text = {0};
     const char *of = strstr(rest, " of ");
     size_t length = of == NULL ? strlen(rest) : (size_t)(of - rest);
     if (length >= sizeof number)
-        return scenario_refuse(reading, "people wants a number");
+        return scenario_refuse(reader, "people wants a number");
     memcpy(number, rest, length);
     number[length] = '\0';
-    enum status status = scenario_expand(reading, number, &text);
+    enum status status = scenario_expand(reader, number, &text);
     if (status == STATUS_OK &&
-        (!variables_number(text_string(&text), &last(reading)->people) ||
-         last(reading)->people < 1 || last(reading)->people > SCENARIO_MESSAGES_MAX))
-        status = scenario_refuse(reading, "people wants a number");
+        (!variables_number(text_string(&text), &last(reader)->people) ||
+         last(reader)->people < 1 || last(reader)->people > SCENARIO_MESSAGES_MAX))
+        status = scenario_refuse(reader, "people wants a number");
     text_clear(&text);
     if (status != STATUS_OK || of == NULL)
         return status;
     of += 4;
-    return add_property(reading, FIELD_FROM, NULL, of + strspn(of, " \t"));
+    return add_property(reader, FIELD_FROM, NULL, of + strspn(of, " \t"));
 }
 
 static const struct {
@@ -229,66 +231,67 @@ static const struct {
     {"outside", FIELD_OUTSIDE, false, true}, {"lists", FIELD_LISTS, false, true},
 };
 
-static enum status take_property(struct reading *reading, const char *word,
+static enum status take_property(struct scenario_reader *reader, const char *word,
                                  const char *rest)
 {
-    bool ordinary = last(reading)->ordinary;
+    bool ordinary = last(reader)->ordinary;
     for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
         if (strcmp(properties[i].word, word) == 0 &&
             (ordinary ? properties[i].ordinary : properties[i].send))
-            return add_property(reading, properties[i].kind, NULL, rest);
+            return add_property(reader, properties[i].kind, NULL, rest);
     }
     if (!ordinary && strcmp(word, "subject") == 0)
-        return add_property(reading, FIELD_HEADER, "Subject", rest);
+        return add_property(reader, FIELD_HEADER, "Subject", rest);
     if (!ordinary && strcmp(word, "header") == 0)
-        return take_header(reading, rest);
+        return take_header(reader, rest);
     if (ordinary && strcmp(word, "people") == 0)
-        return take_people(reading, rest);
+        return take_people(reader, rest);
     return STATUS_NOT_FOUND;
 }
 
-enum status series_property(struct reading *reading, const char *word, const char *rest)
+enum status series_property(struct scenario_reader *reader, const char *word,
+                            const char *rest)
 {
-    static const char *const timings[] = {"at", "every", "times", "for", "random"};
+    static const char *const words[] = {"at", "every", "times", "for", "random"};
     struct text text = {0};
-    if (!reading->in_series)
+    if (!reader->in_series)
         return STATUS_NOT_FOUND;
-    for (size_t i = 0; i < sizeof timings / sizeof *timings; i++) {
-        if (strcmp(timings[i], word) != 0)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i], word) != 0)
             continue;
         text_printf(&text, "%s ", word);
-        enum status status = scenario_expand(reading, rest, &text);
+        enum status status = scenario_expand(reader, rest, &text);
         if (status == STATUS_OK)
-            status = take_timings(reading, text_string(&text));
+            status = read_schedule(reader, text_string(&text));
         text_clear(&text);
         return status;
     }
-    return take_property(reading, word, rest);
+    return take_property(reader, word, rest);
 }
 
 /* ---- the series itself ---- */
 
 /* [as TAG] and words that say when. */
-static enum status begin(struct reading *reading, const char *rest, bool ordinary)
+static enum status begin(struct scenario_reader *reader, const char *rest, bool ordinary)
 {
-    struct scenario *scenario = reading->scenario;
+    struct scenario *scenario = reader->scenario;
     char word[SCENARIO_WORD];
     struct text text = {0};
     if (scenario->series_count == SCENARIO_SERIES_MAX)
-        return scenario_refuse(reading, "more than %d series", SCENARIO_SERIES_MAX);
+        return scenario_refuse(reader, "more than %d series", SCENARIO_SERIES_MAX);
     if (!scenario_grow((void **)&scenario->series, scenario->series_count,
                        sizeof *scenario->series))
         return STATUS_NOMEM;
     struct series *series = &scenario->series[scenario->series_count++];
-    *series = (struct series){.line = reading->line,
+    *series = (struct series){.line = reader->line,
                               .ordinary = ordinary,
-                              .timing = {.times = 1},
-                              .loop_count = reading->block_count};
-    for (size_t i = 0; i < reading->block_count; i++)
-        series->loops[i] = reading->blocks[i].loop;
-    reading->in_series = true;
-    reading->given = (struct given){0};
-    enum status status = scenario_expand(reading, rest, &text);
+                              .schedule = {.times = 1},
+                              .loop_count = reader->block_count};
+    for (size_t i = 0; i < reader->block_count; i++)
+        series->loops[i] = reader->blocks[i].loop;
+    reader->in_series = true;
+    reader->seen = (struct schedule_words){0};
+    enum status status = scenario_expand(reader, rest, &text);
     if (status == STATUS_OK) {
         const char *at = text_string(&text);
         const char *after = at;
@@ -296,96 +299,102 @@ static enum status begin(struct reading *reading, const char *rest, bool ordinar
         if (strcmp(word, "as") == 0) {
             at = after;
             scenario_word(&at, word);
-            status = scenario_tag(reading, word, &series->tag);
+            status = scenario_tag(reader, word, &series->tag);
         }
         if (status == STATUS_OK)
-            status = take_timings(reading, at);
+            status = read_schedule(reader, at);
     }
     text_clear(&text);
     return status;
 }
 
-enum status series_send(struct reading *reading, const char *rest)
+enum status series_send(struct scenario_reader *reader, const char *rest)
 {
-    return begin(reading, rest, false);
+    return begin(reader, rest, false);
 }
 
-enum status series_ordinary(struct reading *reading, const char *rest)
+enum status series_ordinary(struct scenario_reader *reader, const char *rest)
 {
-    return begin(reading, rest, true);
+    return begin(reader, rest, true);
 }
 
 /* ---- once it is whole ---- */
 
-static enum status settle_timing(struct reading *reading, struct timing *timing)
+static enum status settle_schedule(struct scenario_reader *reader,
+                                   struct schedule *schedule)
 {
-    const struct given *given = &reading->given;
-    if (given->every && given->span && given->times)
-        return scenario_refuse(reading, "two of every, for and times say it all");
-    if ((given->every && timing->every_ms == 0) || (given->span && timing->span_ms == 0))
-        return scenario_refuse(reading, "every and for want more than 0");
-    if (given->every && !given->span && !given->times)
-        return scenario_refuse(reading, "every wants times or for");
-    if (given->span && !given->every && !given->times)
-        return scenario_refuse(reading, "for wants times or every");
-    if (given->times && timing->times > 1 && !given->every && !given->span)
-        return scenario_refuse(reading, "times wants every or for");
-    if (timing->random && !(given->span && given->times))
-        return scenario_refuse(reading, "random wants times and for");
-    if (timing->random && timing->times > SCENARIO_RANDOM_MAX)
-        return scenario_refuse(reading, "more than %d messages at random",
+    const struct schedule_words *seen = &reader->seen;
+    if (seen->every && seen->span && seen->times)
+        return scenario_refuse(reader, "two of every, for and times say it all");
+    if ((seen->every && schedule->every_ms == 0) ||
+        (seen->span && schedule->span_ms == 0))
+        return scenario_refuse(reader, "every and for want more than 0");
+    if (seen->every && !seen->span && !seen->times)
+        return scenario_refuse(reader, "every wants times or for");
+    if (seen->span && !seen->every && !seen->times)
+        return scenario_refuse(reader, "for wants times or every");
+    if (seen->times && schedule->times > 1 && !seen->every && !seen->span)
+        return scenario_refuse(reader, "times wants every or for");
+    if (schedule->random && !(seen->span && seen->times))
+        return scenario_refuse(reader, "random wants times and for");
+    if (schedule->random && schedule->times > SCENARIO_RANDOM_MAX)
+        return scenario_refuse(reader, "more than %d messages at random",
                                SCENARIO_RANDOM_MAX);
-    if (given->every && given->span)
-        timing->times = (timing->span_ms + timing->every_ms - 1) / timing->every_ms;
-    if (timing->times > SCENARIO_MESSAGES_MAX)
-        return scenario_refuse(reading, "more than %lld messages",
+    if (seen->every && seen->span)
+        schedule->times =
+            (schedule->span_ms + schedule->every_ms - 1) / schedule->every_ms;
+    if (schedule->times > SCENARIO_MESSAGES_MAX)
+        return scenario_refuse(reader, "more than %lld messages",
                                (long long)SCENARIO_MESSAGES_MAX);
     return STATUS_OK;
 }
 
 /* How long after its block's start the last message comes, and how many there are. A run
  * must be over before the next one begins: messages come in order. */
-static enum status settle_length(struct reading *reading, const struct series *series)
+static enum status settle_length(struct scenario_reader *reader,
+                                 const struct series *series)
 {
-    const struct timing *timing = &series->timing;
-    struct scenario *scenario = reading->scenario;
-    int64_t messages = timing->times;
-    int64_t length =
-        timing->every_ms > 0 ? (timing->times - 1) * timing->every_ms : timing->span_ms;
-    if (timing->times == 0)
+    const struct schedule *schedule = &series->schedule;
+    struct scenario *scenario = reader->scenario;
+    int64_t messages = schedule->times;
+    int64_t length = schedule->every_ms > 0 ? (schedule->times - 1) * schedule->every_ms
+                                            : schedule->span_ms;
+    if (schedule->times == 0)
         return STATUS_OK;
-    length += timing->at_ms;
+    length += schedule->at_ms;
     for (size_t i = series->loop_count; i-- > 0;) {
         const struct loop *loop = &series->loops[i];
         if (loop->times > 1 && length >= loop->each_ms)
-            return scenario_refuse(reading, "a run is not over when the next one begins");
+            return scenario_refuse(reader, "a run is not over when the next one begins");
         length += (loop->times - 1) * loop->each_ms;
         messages *= loop->times;
         if (length > SCENARIO_MS_MAX || messages > SCENARIO_MESSAGES_MAX)
-            return scenario_refuse(reading, "over ten years, or %lld messages",
+            return scenario_refuse(reader, "over ten years, or %lld messages",
                                    (long long)SCENARIO_MESSAGES_MAX);
     }
     scenario->messages += messages;
     if (scenario->messages > SCENARIO_MESSAGES_MAX || length > SCENARIO_MS_MAX)
-        return scenario_refuse(reading, "over ten years, or %lld messages in all",
+        return scenario_refuse(reader, "over ten years, or %lld messages in all",
                                (long long)SCENARIO_MESSAGES_MAX);
     if (length > scenario->length_ms)
         scenario->length_ms = length;
     return STATUS_OK;
 }
 
-static enum status settle_send(struct reading *reading, const struct series *series)
+static enum status settle_send(struct scenario_reader *reader,
+                               const struct series *series)
 {
     if (series_field(series, FIELD_FROM, NULL) == NULL)
-        return scenario_refuse(reading, "from is missing");
+        return scenario_refuse(reader, "from is missing");
     if (series_field(series, FIELD_TO, NULL) == NULL &&
         series_field(series, FIELD_CC, NULL) == NULL &&
         series_field(series, FIELD_BCC, NULL) == NULL)
-        return scenario_refuse(reading, "to is missing");
+        return scenario_refuse(reader, "to is missing");
     return STATUS_OK;
 }
 
-static enum status settle_ordinary(struct reading *reading, const struct series *series)
+static enum status settle_ordinary(struct scenario_reader *reader,
+                                   const struct series *series)
 {
     static const struct {
         enum field_kind kind;
@@ -395,37 +404,37 @@ static enum status settle_ordinary(struct reading *reading, const struct series 
                     {FIELD_CLIENT, CLIENT_DEFAULT}};
     enum status status = STATUS_OK;
     if (series->people == 0)
-        return scenario_refuse(reading, "people is missing");
+        return scenario_refuse(reader, "people is missing");
     for (size_t i = 0; i < 3 && status == STATUS_OK; i++) {
         if (series_field(series, defaults[i].kind, NULL) == NULL)
-            status = add_property(reading, defaults[i].kind, NULL, defaults[i].text);
+            status = add_property(reader, defaults[i].kind, NULL, defaults[i].text);
     }
     return status;
 }
 
-static enum status settle(struct reading *reading, struct series *series)
+static enum status settle(struct scenario_reader *reader, struct series *series)
 {
-    enum status status = settle_timing(reading, &series->timing);
+    enum status status = settle_schedule(reader, &series->schedule);
     if (status == STATUS_OK)
-        status = settle_length(reading, series);
+        status = settle_length(reader, series);
     if (status != STATUS_OK)
         return status;
-    return series->ordinary ? settle_ordinary(reading, series)
-                            : settle_send(reading, series);
+    return series->ordinary ? settle_ordinary(reader, series)
+                            : settle_send(reader, series);
 }
 
-enum status series_finish(struct reading *reading)
+enum status series_finish(struct scenario_reader *reader)
 {
     struct error error = {0};
-    if (!reading->in_series)
+    if (!reader->in_series)
         return STATUS_OK;
-    struct error *of_line = reading->error;
-    reading->in_series = false;
-    reading->error = &error;
-    enum status status = settle(reading, last(reading));
-    reading->error = of_line;
+    struct error *of_line = reader->error;
+    reader->in_series = false;
+    reader->error = &error;
+    enum status status = settle(reader, last(reader));
+    reader->error = of_line;
     if (status == STATUS_INVALID)
-        problems_error(reading->problems, reading->path, last(reading)->line, "%s",
+        problems_error(reader->problems, reader->path, last(reader)->line, "%s",
                        error.text);
     return status;
 }
@@ -433,44 +442,44 @@ enum status series_finish(struct reading *reading)
 /* ---- blocks ---- */
 
 /* N each DURATION */
-enum status series_repeat(struct reading *reading, const char *rest)
+enum status series_repeat(struct scenario_reader *reader, const char *rest)
 {
     struct text text = {0};
     struct loop loop = {0};
     char word[SCENARIO_WORD];
-    enum status status = scenario_expand(reading, rest, &text);
+    enum status status = scenario_expand(reader, rest, &text);
     const char *at = text_string(&text);
     if (status == STATUS_OK) {
         scenario_word(&at, word);
         if (!variables_number(word, &loop.times) || loop.times < 1 ||
             loop.times > SCENARIO_MESSAGES_MAX)
-            status = scenario_refuse(reading, "that is repeat N each DURATION");
+            status = scenario_refuse(reader, "that is repeat N each DURATION");
     }
     if (status == STATUS_OK) {
         scenario_word(&at, word);
         status = strcmp(word, "each") == 0
-                     ? scenario_duration(reading, &at, &loop.each_ms)
-                     : scenario_refuse(reading, "that is repeat N each DURATION");
+                     ? scenario_duration(reader, &at, &loop.each_ms)
+                     : scenario_refuse(reader, "that is repeat N each DURATION");
     }
     if (status == STATUS_OK && (*at != '\0' || loop.each_ms == 0))
-        status = scenario_refuse(reading, "that is repeat N each DURATION");
+        status = scenario_refuse(reader, "that is repeat N each DURATION");
     /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): was looked at above */
     if (status == STATUS_OK && loop.times > SCENARIO_MS_MAX / loop.each_ms)
-        status = scenario_refuse(reading, "that is over ten years");
+        status = scenario_refuse(reader, "that is over ten years");
     text_clear(&text);
-    if (reading->block_count == SCENARIO_LOOPS_MAX)
-        return scenario_refuse(reading, "more than %d repeats in each other",
+    if (reader->block_count == SCENARIO_LOOPS_MAX)
+        return scenario_refuse(reader, "more than %d repeats in each other",
                                SCENARIO_LOOPS_MAX);
     if (status != STATUS_OK)
         loop = (struct loop){1, 1}; /* is opened, too, for its end */
-    reading->blocks[reading->block_count++] = (struct open_block){loop, reading->line};
+    reader->blocks[reader->block_count++] = (struct open_block){loop, reader->line};
     return status;
 }
 
-enum status series_end(struct reading *reading, const char *rest)
+enum status series_end(struct scenario_reader *reader, const char *rest)
 {
-    if (*rest != '\0' || reading->block_count == 0)
-        return scenario_refuse(reading, "end closes a repeat, and stands alone");
-    reading->block_count--;
+    if (*rest != '\0' || reader->block_count == 0)
+        return scenario_refuse(reader, "end closes a repeat, and stands alone");
+    reader->block_count--;
     return STATUS_OK;
 }

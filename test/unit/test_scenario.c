@@ -40,12 +40,12 @@ static const char *generated(const char *text)
 }
 
 /* The times alone. */
-static const char *times(const char *timing)
+static const char *times(const char *schedule)
 {
     static struct text out;
     char text[400];
     text_clear(&out);
-    (void)snprintf(text, sizeof text, SEND, timing);
+    (void)snprintf(text, sizeof text, SEND, schedule);
     for (const char *c = generated(text); *c != '\0'; c = strchr(c, ';') + 1)
         text_printf(&out, "%s%.*s", out.length > 0 ? " " : "", (int)strcspn(c, ":"), c);
     return text_string(&out);
