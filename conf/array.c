@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/settings.h"
+
 /* An array; a list of strings is as clear. */
 static bool expect_array(struct reader *reader, const struct option *option,
                          const struct node *node)

@@ -6,19 +6,20 @@
 #include <string.h>
 
 #include "conf/array.h"
+#include "conf/policy_value.h"
 #include "conf/rules.h"
 #include "conf/server.h"
+#include "conf/settings.h"
 #include "conf/sources.h"
 #include "conf/value.h"
 
-enum { PATH_BYTES_MAX = 4095, ELEMENT_BYTES_MAX = 1000, OVER_MAX = 1000000000 };
+enum { ELEMENT_BYTES_MAX = 1000, OVER_MAX = 1000000000, OPTIONS_MAX = 200 };
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
 #define DAY_MS (1440 * MINUTE_MS)
 #define SIZE_BYTES_MAX (INT64_C(1) << 60)
 
-static const char *const mta_types[] = {"postfix", "sendmail", NULL};
 static const char *const store_types[] = {"redis", "memory", NULL};
 static const char *const failures[] = {"local", "tempfail", "accept", NULL};
 static const char *const privacies[] = {"clear", "hashed", NULL};
@@ -32,7 +33,7 @@ static const char *const origins[] = {"smtp", "local", NULL};
 static const struct option options[] = {
     {.name = "domains", .read = array_domains, SETTING(policy.domains), .min = 1,
      .max = 255},
-    {.name = "recipient_delimiter", .read = value_delimiter, SETTING(policy.domains),
+    {.name = "recipient_delimiter", .read = policy_value_delimiter, SETTING(policy.domains),
      .initial = "+", .max = 16},
     {.name = "login_domains", .read = array_logins, SETTING(policy.logins), .min = 1,
      .max = ELEMENT_BYTES_MAX},
@@ -43,7 +44,7 @@ static const struct option options[] = {
     {.name = "relays", .read = array_elements, SETTING(policy.relays), .min = 1,
      .max = ELEMENT_BYTES_MAX},
     {.name = "mode", .read = value_mode, SETTING(policy.monitor), .initial = "enforce"},
-    {.name = "lists_unknown", .read = value_action, SETTING(policy.lists_unknown),
+    {.name = "lists_unknown", .read = policy_value_action, SETTING(policy.lists_unknown),
      .initial = "defer"},
 
     {.name = "milter"},
@@ -55,19 +56,12 @@ static const struct option options[] = {
 
     {.name = "control"},
     {.name = "control.socket", .read = value_path, SETTING(control.socket),
-     .initial = "/run/mailbrake/control.sock", .min = 1, .max = SERVER_PATH_MAX,
+     .initial = "/run/mailbrake/control.sock", .min = 1, .max = READER_SOCKET_MAX,
      .restart = true},
     {.name = "control.group", .read = value_name, SETTING(control.group),
      .initial = "mailbrake", .min = 1, .max = 32},
 
     {.name = "mta"},
-    {.name = "mta.type", .read = value_word, SETTING(mta.type), .initial = "postfix",
-     .words = mta_types, .restart = true},
-    {.name = "mta.config_directory", .read = value_path, SETTING(mta.config_directory),
-     .initial = "/etc/postfix", .min = 1, .max = PATH_BYTES_MAX, .restart = true},
-    {.name = "mta.helper", .read = value_path, SETTING(mta.helper),
-     .initial = "/run/mailbrake/mta.sock", .min = 1, .max = SERVER_PATH_MAX,
-     .restart = true},
 
     {.name = "quarantine"},
     {.name = "quarantine.max_per_incident", .read = value_integer,
@@ -82,7 +76,7 @@ static const struct option options[] = {
     {.name = "notify"},
     {.name = "notify.to", .read = array_notify, .min = 1, .max = ELEMENT_BYTES_MAX},
     {.name = "notify.command", .read = value_string, SETTING(notify.command),
-     .initial = "", .max = PATH_BYTES_MAX},
+     .initial = "", .max = READER_PATH_MAX},
     {.name = "notify.min_interval", .read = value_duration,
      SETTING(notify.min_interval_ms), .initial = "15m", .max = 366 * DAY_MS},
     {.name = "notify.tell_sender", .read = value_bool, SETTING(notify.tell_sender),
@@ -92,7 +86,7 @@ static const struct option options[] = {
     {.name = "privacy.addresses", .read = value_word, SETTING(privacy.addresses),
      .initial = "clear", .words = privacies},
     {.name = "privacy.key_file", .read = value_path, SETTING(privacy.key_file),
-     .initial = "", .max = PATH_BYTES_MAX, .restart = true},
+     .initial = "", .max = READER_PATH_MAX, .restart = true},
     {.name = "privacy.retention", .read = value_duration, SETTING(privacy.retention_ms),
      .initial = "30d", .min = MINUTE_MS, .max = 3650 * DAY_MS},
 
@@ -104,7 +98,7 @@ static const struct option options[] = {
     {.name = "store.username", .read = value_string, SETTING(store.username),
      .initial = "", .max = 256, .restart = true},
     {.name = "store.password_file", .read = value_path, SETTING(store.password_file),
-     .initial = "", .max = PATH_BYTES_MAX, .restart = true},
+     .initial = "", .max = READER_PATH_MAX, .restart = true},
     {.name = "store.database", .read = value_integer, SETTING(store.database),
      .initial = "0", .max = 65535, .restart = true},
     {.name = "store.prefix", .read = value_name, SETTING(store.prefix),
@@ -114,21 +108,21 @@ static const struct option options[] = {
     {.name = "store.connections", .read = value_integer, SETTING(store.connections),
      .initial = "8", .min = 1, .max = 256, .restart = true},
     {.name = "store.state_file", .read = value_path, SETTING(store.state_file),
-     .initial = "", .max = PATH_BYTES_MAX, .restart = true},
+     .initial = "", .max = READER_PATH_MAX, .restart = true},
     {.name = "store.on_failure", .read = value_word, SETTING(store.on_failure),
      .initial = "local", .words = failures, .restart = true},
     {.name = "store.nodes", .read = value_integer, SETTING(store.nodes), .initial = "1",
      .min = 1, .max = 1000, .restart = true},
 
     {.name = "lists", .read = sources_read},
-    {.name = "lists.address", .read = value_address, SOURCE(address), .min = 1,
+    {.name = "lists.address", .read = policy_value_address, SOURCE(address), .min = 1,
      .max = ELEMENT_BYTES_MAX},
     {.name = "lists.file", .read = value_path, SOURCE(path), .min = 1,
-     .max = PATH_BYTES_MAX},
+     .max = READER_PATH_MAX},
     {.name = "lists.aliases", .read = value_path, SOURCE(path), .min = 1,
-     .max = PATH_BYTES_MAX},
+     .max = READER_PATH_MAX},
     {.name = "lists.virtual", .read = value_path, SOURCE(path), .min = 1,
-     .max = PATH_BYTES_MAX},
+     .max = READER_PATH_MAX},
     {.name = "lists.domains", .read = array_domains, SOURCE(domains), .min = 1,
      .max = 255},
     {.name = "lists.max_age", .read = value_duration, SOURCE(max_age_ms), .initial = "7d",
@@ -148,13 +142,13 @@ static const struct option options[] = {
      .max = ELEMENT_BYTES_MAX},
     {.name = "rules.to_not", .read = array_elements, RULE(to_not), .min = 1,
      .max = ELEMENT_BYTES_MAX},
-    {.name = "rules.hours", .read = value_hours, RULE(hours), .min = 1, .max = 1000},
-    {.name = "rules.hours_not", .read = value_hours, RULE(hours_not), .min = 1,
+    {.name = "rules.hours", .read = policy_value_hours, RULE(hours), .min = 1, .max = 1000},
+    {.name = "rules.hours_not", .read = policy_value_hours, RULE(hours_not), .min = 1,
      .max = 1000},
     {.name = "rules.origin", .read = value_word, RULE(origin), .min = ORIGIN_SMTP,
      .words = origins},
-    {.name = "rules.reply", .read = value_tristate, RULE(reply)},
-    {.name = "rules.automatic", .read = value_tristate, RULE(automatic)},
+    {.name = "rules.reply", .read = policy_value_tristate, RULE(reply)},
+    {.name = "rules.automatic", .read = policy_value_tristate, RULE(automatic)},
     {.name = "rules.reach_over", .read = value_count, RULE(over[MEASURE_REACH]),
      .max = OVER_MAX},
     {.name = "rules.copies_over", .read = value_count, RULE(over[MEASURE_COPIES]),
@@ -177,88 +171,21 @@ static const struct option options[] = {
      .max = SURGE_FLOOR_MAX},
     {.name = "rules.latch", .read = value_duration, RULE(latch_ms), .min = SECOND_MS,
      .max = 366 * DAY_MS},
-    {.name = "rules.action", .read = value_action, RULE(action)},
+    {.name = "rules.action", .read = policy_value_action, RULE(action)},
     {.name = "rules.mode", .read = value_mode, RULE(monitor)},
     {.name = "rules.reason", .read = value_reason, RULE(reason), .min = 1, .max = 200},
 };
 /* clang-format on */
 
-enum { OPTION_COUNT = sizeof options / sizeof options[0] };
+const struct option_table options_table = {options, sizeof options / sizeof options[0]};
 
-/* The name within a scope, NULL when the dotted name is of another one. */
-static const char *within(const char *scope, const char *name)
-{
-    size_t length = strlen(scope);
-    const char *rest = name;
-    if (length > 0) {
-        if (strncmp(name, scope, length) != 0 || name[length] != '.')
-            return NULL;
-        rest = name + length + 1;
-    }
-    return strchr(rest, '.') == NULL ? rest : NULL;
-}
+/* All tables, and where in the settings their fields are. */
+static const struct {
+    const struct option_table *table;
+    size_t offset;
+} tables[] = {{&options_table, 0}, {&mta_settings_table, offsetof(struct settings, mta)}};
 
-static bool is_known(const char *scope, const char *name)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const char *own = within(scope, options[i].name);
-        if (own != NULL && strcmp(own, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void check_unknown(struct reader *reader, const char *scope,
-                          const struct node *node)
-{
-    for (size_t i = 0; i < node->child_count; i++) {
-        const struct node *child = tree_child(&reader->tree, node, i);
-        if (is_known(scope, child->name))
-            continue;
-        problems_error(reader->problems, child->file, child->line,
-                       "%s%s%.100s: there is no such setting", scope,
-                       scope[0] == '\0' ? "" : ".", child->name);
-    }
-}
-
-/* A default goes the way of any other value. */
-static void read_initial(struct reader *reader, const struct option *option, void *field)
-{
-    char *string = strdup(option->initial);
-    struct node node = {.kind = NODE_STRING, .string = string, .file = ""};
-    if (string == NULL) {
-        reader->failed = true;
-        return;
-    }
-    if (option->read == value_integer) {
-        node.kind = NODE_INTEGER;
-        node.integer = strtoll(string, NULL, 10);
-    } else if (option->read == value_bool) {
-        node.kind = NODE_BOOL;
-        node.integer = strcmp(string, "true") == 0;
-    }
-    option->read(reader, option, &node, field);
-    free(string);
-}
-
-void options_read(struct reader *reader, const char *scope, const struct node *node,
-                  void *base)
-{
-    if (node != NULL)
-        check_unknown(reader, scope, node);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &options[i];
-        const char *name = within(scope, option->name);
-        if (name == NULL || option->read == NULL)
-            continue;
-        const struct node *child = tree_find(&reader->tree, node, name);
-        void *field = (char *)base + option->offset;
-        if (child != NULL)
-            option->read(reader, option, child, field);
-        else if (option->initial != NULL)
-            read_initial(reader, option, field);
-    }
-}
+enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 
 /* ---- what only a restart changes ---- */
 
@@ -311,37 +238,52 @@ static bool copy(const struct option *option, void *to, const void *from)
     return true;
 }
 
+/* One option of the fresh settings. */
+static bool keep(struct settings *fresh, const struct settings *running,
+                 const struct option *option, size_t offset)
+{
+    void *field = (char *)fresh + offset;
+    const void *before = (const char *)running + offset;
+    if (!option->restart || is_same(option, field, before))
+        return true;
+    if (fresh->restart_count == SETTINGS_RESTART_MAX || !copy(option, field, before))
+        return false;
+    fresh->restart[fresh->restart_count++] = option->name;
+    return true;
+}
+
 enum status settings_keep(struct settings *fresh, const struct settings *running)
 {
+    bool kept = true;
     fresh->restart_count = 0;
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &options[i];
-        if (!option->restart)
-            continue;
-        void *field = (char *)fresh + option->offset;
-        const void *before = (const char *)running + option->offset;
-        if (is_same(option, field, before))
-            continue;
-        if (fresh->restart_count == SETTINGS_RESTART_MAX || !copy(option, field, before))
-            return STATUS_NOMEM;
-        fresh->restart[fresh->restart_count++] = option->name;
+    for (size_t t = 0; t < TABLE_COUNT; t++) {
+        const struct option_table *table = tables[t].table;
+        for (size_t i = 0; i < table->count && kept; i++)
+            kept = keep(fresh, running, &table->options[i],
+                        tables[t].offset + table->options[i].offset);
     }
-    return STATUS_OK;
+    return kept ? STATUS_OK : STATUS_NOMEM;
 }
 
 bool settings_option_restarts(const char *name)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(options[i].name, name) == 0)
-            return options[i].restart;
+    for (size_t t = 0; t < TABLE_COUNT; t++) {
+        const struct option_table *table = tables[t].table;
+        for (size_t i = 0; i < table->count; i++) {
+            if (strcmp(table->options[i].name, name) == 0)
+                return table->options[i].restart;
+        }
     }
     return false;
 }
 
 const char *const *settings_option_names(void)
 {
-    static const char *names[OPTION_COUNT + 1]; /* the same whoever fills it */
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        names[i] = options[i].name;
+    static const char *names[OPTIONS_MAX + 1]; /* the same whoever fills it */
+    size_t count = 0;
+    for (size_t t = 0; t < TABLE_COUNT; t++) {
+        for (size_t i = 0; i < tables[t].table->count && count < OPTIONS_MAX; i++)
+            names[count++] = tables[t].table->options[i].name;
+    }
     return names;
 }

@@ -7,6 +7,38 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "conf/load.h"
+
+/* The folder of the configuration, so that what it names holds wherever we stand. */
+static void find_folder(struct reader *reader, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    if (folder != NULL)
+        reader->folder = realpath(folder, NULL);
+    if (reader->folder == NULL)
+        reader->failed = true;
+    free(folder);
+}
+
+enum status reader_open(struct reader *reader, const char *path)
+{
+    enum status status = load_tree(path, &reader->tree, reader->problems);
+    if (status == STATUS_OK || reader->tree.count > 0)
+        find_folder(reader, path);
+    if (status == STATUS_OK && reader->failed)
+        return STATUS_NOMEM;
+    return status == STATUS_LIMIT ? STATUS_INVALID : status;
+}
+
+void reader_close(struct reader *reader)
+{
+    tree_clear(&reader->tree);
+    free(reader->folder);
+    reader->folder = NULL;
+}
 
 void reader_refuse(struct reader *reader, const struct option *option,
                    const struct node *node, const char *format, ...)

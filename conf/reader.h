@@ -8,12 +8,16 @@
 #include <stdint.h>
 
 #include "base/problems.h"
-#include "conf/settings.h"
 #include "conf/tree.h"
+
+struct settings;
+
+/* Bytes of a path, and of one in a unix socket's address (unix(7)), without the NUL. */
+enum { READER_PATH_MAX = 4095, READER_SOCKET_MAX = 107 };
 
 struct reader {
     struct tree tree;
-    struct settings *settings; /* being filled */
+    struct settings *settings; /* being filled; NULL when only a group of them is read */
     char *folder;              /* of the configuration, absolute */
     struct problems *problems;
     bool failed; /* an allocation did; sticks, so that only the end need look */
@@ -35,6 +39,11 @@ struct option {
     const char *const *words; /* NULL-terminated; the first is the value min */
     bool restart; /* a reload leaves the running value alone: see settings_keep */
 };
+
+/* Fills tree and folder. As load_tree, but INVALID past a cap; then, too, there may be a
+ * tree. reader_close whatever the result. */
+enum status reader_open(struct reader *reader, const char *path) MUST_CHECK;
+void reader_close(struct reader *reader);
 
 /* An error "option: text" at the node's place. */
 void reader_refuse(struct reader *reader, const struct option *option,

@@ -7,6 +7,7 @@
 #include "base/intern.h"
 #include "base/text.h"
 #include "conf/options.h"
+#include "conf/settings.h"
 #include "conf/value.h"
 #include "policy/pairing.h"
 
@@ -197,7 +198,7 @@ static void add_rule(struct reader *reader, const struct option *option,
     struct rule *rule = &policy->rules[policy->rule_count++];
     rule_init(rule);
     rule->line = node->line;
-    options_read(reader, option->name, node, rule);
+    group_read(reader, &options_table, option->name, node, rule);
     check_name(reader, &entry, rule, names);
     check_meters(reader, &entry, rule);
     check_key(reader, &entry, rule);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "conf/settings.h"
 #include "conf/value.h"
 
 /* The absolute path behind unix:, to be freed; NULL when it is none, and reported. */
@@ -12,7 +13,7 @@ static char *take_path(struct reader *reader, const struct option *option,
                        const struct node *node, const char *text)
 {
     char *path = NULL;
-    struct option of_path = {.name = option->name, .min = 1, .max = SERVER_PATH_MAX};
+    struct option of_path = {.name = option->name, .min = 1, .max = READER_SOCKET_MAX};
     struct node at = *node;
     at.string = strdup(text);
     if (at.string == NULL)

@@ -4,9 +4,6 @@
 
 #include "conf/reader.h"
 
-/* Bytes of a path in a unix socket's address, without the NUL (unix(7)). */
-enum { SERVER_PATH_MAX = 107 };
-
 option_read server_milter; /* char *: as smfi_setconn(3) wants it, paths absolute */
 option_read server_store;  /* struct store_settings: host and port, or path */
 

@@ -9,39 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/load.h"
 #include "conf/options.h"
 #include "conf/rules.h"
 #include "conf/sources.h"
 #include "conf/warnings.h"
 
 /* Groups of options, read into the settings themselves. */
-static const char *const sections[] = {"milter", "control", "mta",  "quarantine",
+static const char *const sections[] = {"milter", "control", "quarantine",
                                        "notify", "privacy", "store"};
-
-/* The folder of the configuration, so that what it names holds wherever we stand. */
-static void find_folder(struct reader *reader, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL   ? strdup(".")
-                   : slash == path ? strdup("/")
-                                   : strndup(path, (size_t)(slash - path));
-    if (folder != NULL)
-        reader->folder = realpath(folder, NULL);
-    if (reader->folder == NULL)
-        reader->failed = true;
-    free(folder);
-}
-
-static void read_section(struct reader *reader, const char *name)
-{
-    const struct option section = {.name = name};
-    const struct node *root = tree_root(&reader->tree);
-    const struct node *node = tree_find(&reader->tree, root, name);
-    if (node != NULL && !reader_expect(reader, &section, node, NODE_GROUP))
-        node = NULL;
-    options_read(reader, name, node, reader->settings);
-}
 
 /* A default that is an array. */
 static void trust_local(struct reader *reader)
@@ -59,16 +34,17 @@ static void trust_local(struct reader *reader)
 
 static void read_all(struct reader *reader, const char *path)
 {
+    struct settings *settings = reader->settings;
     const struct node *root = tree_root(&reader->tree);
-    find_folder(reader, path);
     if (reader->failed)
         return;
-    reader_keep(reader, &reader->settings->file, path);
-    options_read(reader, "", root, reader->settings);
+    reader_keep(reader, &settings->file, path);
+    group_read(reader, &options_table, "", root, settings);
     if (tree_find(&reader->tree, root, "trusted") == NULL)
         trust_local(reader);
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
-        read_section(reader, sections[i]);
+        group_read_section(reader, &options_table, sections[i], settings);
+    group_read_section(reader, &mta_settings_table, "mta", &settings->mta);
 }
 
 /* What can be no element has said so already, and that a comma may be missing. */
@@ -97,9 +73,9 @@ static enum status compile(struct reader *reader, const char *path)
 {
     size_t errors = reader->problems->errors;
     struct settings *settings = reader->settings;
-    enum status status = load_tree(path, &reader->tree, reader->problems);
+    enum status status = reader_open(reader, path);
     if (status != STATUS_OK)
-        return status == STATUS_LIMIT ? STATUS_INVALID : status;
+        return status;
     read_all(reader, path);
     if (reader->failed)
         return STATUS_NOMEM;
@@ -138,8 +114,7 @@ enum status settings_load(const char *path, struct settings *out,
         reader.tree.files = NULL;
         reader.tree.file_count = 0;
     }
-    tree_clear(&reader.tree);
-    free(reader.folder);
+    reader_close(&reader);
     if (status != STATUS_OK)
         settings_clear(&settings);
     *out = settings;
@@ -182,8 +157,7 @@ void settings_try_files(const char *path, struct problems *problems)
     reader.problems = problems;
     if (status == STATUS_INVALID && settings.file != NULL)
         try_files(&reader);
-    tree_clear(&reader.tree);
-    free(reader.folder);
+    reader_close(&reader);
     settings_clear(&settings);
     problems_clear(&known);
 }
@@ -205,8 +179,7 @@ char *settings_find_control(const char *path)
         if (settings.control.socket != NULL)
             socket = strdup(settings.control.socket);
     }
-    tree_clear(&reader.tree);
-    free(reader.folder);
+    reader_close(&reader);
     settings_clear(&settings);
     problems_clear(&known);
     return socket;
@@ -228,8 +201,7 @@ void settings_clear(struct settings *settings)
     free(settings->milter.socket);
     free(settings->control.socket);
     free(settings->control.group);
-    free(settings->mta.config_directory);
-    free(settings->mta.helper);
+    mta_settings_clear(&settings->mta);
     for (size_t i = 0; i < settings->notify.to_count; i++)
         free(settings->notify.to[i]);
     free(settings->notify.to);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/problems.h"
+#include "conf/mta_settings.h"
 #include "policy/policy.h"
 
 enum list_kind { LIST_FILE, LIST_ALIASES, LIST_VIRTUAL };
@@ -24,7 +25,6 @@ struct list_source {
     const char *file; /* where that line is, one of the settings' files */
 };
 
-enum mta_type { MTA_POSTFIX, MTA_SENDMAIL };
 enum store_type { STORE_TYPE_REDIS, STORE_TYPE_MEMORY };
 enum on_failure { ON_FAILURE_LOCAL, ON_FAILURE_TEMPFAIL, ON_FAILURE_ACCEPT };
 enum privacy { PRIVACY_CLEAR, PRIVACY_HASHED };
@@ -56,10 +56,7 @@ struct settings {
     struct {
         char *socket, *group;
     } control;
-    struct {
-        enum mta_type type;
-        char *config_directory, *helper;
-    } mta;
+    struct mta_settings mta;
     struct {
         int max_per_incident, max_messages;
         int64_t min_free_bytes, expire_ms;

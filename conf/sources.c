@@ -7,6 +7,7 @@
 
 #include "base/intern.h"
 #include "conf/options.h"
+#include "conf/settings.h"
 
 static void source_clear(struct list_source *source)
 {
@@ -96,7 +97,7 @@ static void add_source(struct reader *reader, const struct option *option,
     struct settings *settings = reader->settings;
     struct list_source *source = &settings->lists[settings->list_count++];
     *source = (struct list_source){.line = node->line, .file = node->file};
-    options_read(reader, option->name, node, source);
+    group_read(reader, &options_table, option->name, node, source);
     if (find_kind(reader, option, node, &source->kind))
         check_entry(reader, option, node, source->kind);
     if (source->address != NULL)

@@ -67,23 +67,6 @@ void value_path(struct reader *reader, const struct option *option,
     text_clear(&path);
 }
 
-void value_delimiter(struct reader *reader, const struct option *option,
-                     const struct node *node, void *field)
-{
-    const char *text = reader_text(reader, option, node);
-    if (text == NULL)
-        return;
-    for (const char *p = text; *p != '\0'; p++) {
-        if (strchr("!#$%&'*+-/=?^_`{|}~.", *p) == NULL) {
-            reader_refuse(reader, option, node,
-                          "'%.4s' can't stand in an address's user part", p);
-            return;
-        }
-    }
-    if (domains_set_delimiters(field, text) != STATUS_OK)
-        reader->failed = true;
-}
-
 void value_separator(struct reader *reader, const struct option *option,
                      const struct node *node, void *field)
 {
@@ -94,33 +77,6 @@ void value_separator(struct reader *reader, const struct option *option,
         reader_refuse(reader, option, node, "\"%s\" may be part of a name", text);
     else
         reader_keep(reader, field, text);
-}
-
-void value_address(struct reader *reader, const struct option *option,
-                   const struct node *node, void *field)
-{
-    struct element element;
-    struct error error;
-    struct text list = {0};
-    const char *text = reader_text(reader, option, node);
-    if (text == NULL)
-        return;
-    text_printf(&list, "list:%s", text);
-    if (list.failed) {
-        reader->failed = true;
-        return;
-    }
-    const struct domains *own = &reader->settings->policy.domains;
-    enum status status = element_parse(text_string(&list), own, &element, &error);
-    text_clear(&list);
-    reader_check(reader, option, node, status, &error);
-    if (status != STATUS_OK)
-        return;
-    if (element.kind == ELEMENT_LIST)
-        reader_keep(reader, field, element.text);
-    else
-        reader_refuse(reader, option, node, "must be the address of one list");
-    element_clear(&element);
 }
 
 /* An integer within the option's bounds. */
@@ -185,13 +141,6 @@ void value_bool(struct reader *reader, const struct option *option,
 {
     if (reader_expect(reader, option, node, NODE_BOOL))
         *(bool *)field = node->integer != 0;
-}
-
-void value_tristate(struct reader *reader, const struct option *option,
-                    const struct node *node, void *field)
-{
-    if (reader_expect(reader, option, node, NODE_BOOL))
-        *(enum tristate *)field = node->integer != 0 ? YES : NO;
 }
 
 void value_octal(struct reader *reader, const struct option *option,
@@ -312,31 +261,4 @@ void value_mode(struct reader *reader, const struct option *option,
     size_t word;
     if (take_word(reader, option, node, words, &word))
         *(bool *)field = word == 1;
-}
-
-void value_action(struct reader *reader, const struct option *option,
-                  const struct node *node, void *field)
-{
-    const char *words[ACTION_QUARANTINE + 2] = {NULL};
-    size_t word;
-    for (unsigned i = 0; i <= ACTION_QUARANTINE; i++)
-        words[i] = action_name((enum action)i);
-    if (take_word(reader, option, node, words, &word))
-        *(enum action *)field = (enum action)word;
-}
-
-void value_hours(struct reader *reader, const struct option *option,
-                 const struct node *node, void *field)
-{
-    struct hours hours;
-    struct error error;
-    const char *text = reader_text(reader, option, node);
-    if (text == NULL)
-        return;
-    enum status status = hours_parse(text, &hours, &error);
-    reader_check(reader, option, node, status, &error);
-    if (status == STATUS_OK) {
-        hours_clear(field);
-        *(struct hours *)field = hours;
-    }
 }

@@ -13,6 +13,7 @@
 #include "base/folder.h"
 #include "base/text.h"
 #include "conf/rules.h"
+#include "conf/settings.h"
 #include "policy/judge.h"
 
 enum { MESSAGE_SIZE = 1000 };

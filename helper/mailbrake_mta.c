@@ -31,7 +31,7 @@ enum {
 };
 
 struct helper {
-    struct settings settings;
+    struct mta_settings settings;
     char configuration[4096]; /* the MTA's */
     struct mta_job job;       /* what all orders' jobs have in common */
     uid_t uid;                /* may give orders, too; 0 when there is no such user */
@@ -105,7 +105,7 @@ static enum status read_batch(const struct helper *helper, struct mta_peer *peer
         if (work->count == MTA_BATCH_MAX)
             return error_set(error, STATUS_INVALID, "more than %d orders", MTA_BATCH_MAX);
         *end = '\0';
-        read_item(work, line, helper->settings.mta.type);
+        read_item(work, line, helper->settings.type);
         line = end + 1;
     }
     if (work->count == 0)
@@ -125,8 +125,7 @@ static enum status read_alone(const struct helper *helper, struct mta_peer *peer
 {
     struct text *said = &peer->said;
     size_t length = strlen(line);
-    enum status status =
-        mta_order_parse(line, length, helper->settings.mta.type, out, error);
+    enum status status = mta_order_parse(line, length, helper->settings.type, out, error);
     if (status == STATUS_OK && out->has_text)
         status = mta_peer_read(peer, true, length + 1 + MTA_TEXT_MAX, error);
     else if (status == STATUS_OK && said->length > length + 1)
@@ -377,7 +376,7 @@ static int make_socket(const struct helper *helper)
 {
     int fd;
     struct error error = {0};
-    const char *path = helper->settings.mta.helper;
+    const char *path = helper->settings.helper;
     if (listener_open(path, SOCKET_MODE, &fd, &error) != STATUS_OK)
         log_print(SEVERITY_ERROR, "%s: %s", path, error.text);
     else if (helper->uid != 0 && lchown(path, (uid_t)-1, helper->gid) != 0)
@@ -390,7 +389,7 @@ static int make_socket(const struct helper *helper)
 static bool load(struct helper *helper, const char *path)
 {
     struct problems problems = {0};
-    enum status status = settings_load(path, &helper->settings, &problems);
+    enum status status = mta_settings_load(path, &helper->settings, &problems);
     for (size_t i = 0; i < problems.count; i++) {
         char text[PROBLEM_SIZE];
         problem_format(&problems.items[i], text, sizeof text);
@@ -400,9 +399,9 @@ static bool load(struct helper *helper, const char *path)
     problems_clear(&problems);
     if (status != STATUS_OK)
         return false;
-    bool sendmail = helper->settings.mta.type == MTA_SENDMAIL;
+    bool sendmail = helper->settings.type == MTA_SENDMAIL;
     (void)snprintf(helper->configuration, sizeof helper->configuration, "%s%s",
-                   helper->settings.mta.config_directory, sendmail ? "/sendmail.cf" : "");
+                   helper->settings.config_directory, sendmail ? "/sendmail.cf" : "");
     helper->job.mta = sendmail ? &mta_sendmail : &mta_postfix;
     helper->job.configuration = helper->configuration;
     return true;
@@ -442,7 +441,7 @@ static int run(struct helper *helper, bool listens)
     }
     log_print(SEVERITY_INFO, "stopped");
     if (listens)
-        (void)unlink(helper->settings.mta.helper);
+        (void)unlink(helper->settings.helper);
     return EXIT_SUCCESS;
 }
 
@@ -490,6 +489,6 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     find_user(&helper, user);
     int status = run(&helper, listens);
-    settings_clear(&helper.settings);
+    mta_settings_clear(&helper.settings);
     return status;
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
-#include "conf/settings.h"
+#include "conf/mta_settings.h"
 
 enum {
     MTA_LINE_MAX = 8192,      /* bytes of the line, without its end */

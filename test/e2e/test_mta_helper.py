@@ -456,7 +456,12 @@ def test_systemd_hands_over_the_socket(helped):  # noqa: F811
 
 def test_a_bad_configuration_is_told(helper):  # noqa: F811
     config = helper.config
-    config.write_text("rules = 7;\nmta = { helper = 3; };\n")
+    config.write_text('rules = 7;\nmta = { helper = 3;\n type = "exim"; };\n')
     helper.start("--listen")
     assert helper.process.wait(10) == 1
-    assert f"{config}:1: " in helper.text() and f"{config}:2: " in helper.text()
+    assert f"{config}:2: " in helper.text() and f"{config}:3: " in helper.text()
+    assert f"{config}:1: " not in helper.text()  # rules are mailbraked's alone
+    config.write_text("mta = { helper = ; };\n")
+    helper.start("--listen")
+    assert helper.process.wait(10) == 1
+    assert f"{config}:1: syntax error" in helper.text()
