@@ -147,7 +147,7 @@ START_TEST(restart_stands_in_the_manual)
     ck_assert_ptr_nonnull(stream);
     manual[fread(manual, 1, sizeof manual - 1, stream)] = '\0';
     ck_assert_int_eq(fclose(stream), 0);
-    char *section = strstr(manual, "\n.Ss What a reload leaves alone\n");
+    char *section = strstr(manual, "\n.Ss Settings that need a restart\n");
     ck_assert_ptr_nonnull(section);
     char *end = strstr(section + 1, "\n.S");
     ck_assert_ptr_nonnull(end);
