@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { FIRST_SLOTS = 64 };
 
 struct slot {
@@ -19,7 +21,6 @@ struct intern {
     uint32_t mask;     /* number of slots - 1, a power of two */
     uint32_t *offsets; /* of each id's string in the arena */
     uint32_t count;
-    uint32_t capacity;
     char *arena;
     size_t used;
     size_t size;
@@ -101,14 +102,8 @@ static enum status reserve(struct intern *intern, size_t length)
 {
     if (intern->count >= UINT32_MAX / 2 || length >= UINT32_MAX - intern->used)
         return STATUS_LIMIT;
-    if (intern->count == intern->capacity) {
-        uint32_t capacity = intern->capacity == 0 ? FIRST_SLOTS : intern->capacity * 2;
-        uint32_t *offsets = realloc(intern->offsets, capacity * sizeof *offsets);
-        if (offsets == NULL)
-            return STATUS_NOMEM;
-        intern->offsets = offsets;
-        intern->capacity = capacity;
-    }
+    if (!array_reserve(&intern->offsets, intern->count, sizeof *intern->offsets))
+        return STATUS_NOMEM;
     if (intern->size - intern->used <= length) {
         size_t size = (intern->size == 0 ? 1024 : intern->size * 2) + length + 1;
         char *arena = realloc(intern->arena, size);

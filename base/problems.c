@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Forgets the last warning, so that many of them never hide an error. */
 static void drop_warning(struct problems *problems)
 {
@@ -30,18 +32,10 @@ static void keep(struct problems *problems, bool warning, const char *file, int 
         free(text);
         return;
     }
-    if (problems->count == problems->capacity) {
-        size_t capacity = problems->capacity == 0 ? 8 : problems->capacity * 2;
-        struct problem *items = realloc(problems->items, capacity * sizeof *items);
-        if (items == NULL) {
-            free(text);
-            return;
-        }
-        problems->items = items;
-        problems->capacity = capacity;
-    }
     char *name = strdup(file == NULL ? "" : file);
-    if (name == NULL) {
+    if (name == NULL ||
+        !array_reserve(&problems->items, problems->count, sizeof *problems->items)) {
+        free(name);
         free(text);
         return;
     }

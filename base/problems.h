@@ -21,7 +21,6 @@ struct problems {
     size_t count;
     size_t errors; /* all errors, also those not kept */
     size_t warnings;
-    size_t capacity;
 };
 
 enum { PROBLEMS_MAX = 200 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/output.h"
@@ -19,7 +20,7 @@ struct text_table {
     const struct text_table_column *columns;
     size_t column_count;
     char **cells; /* owned, escaped */
-    size_t count, capacity;
+    size_t count;
     bool failed;
 };
 
@@ -33,19 +34,6 @@ struct text_table *text_table_new(const struct text_table_column *columns, size_
     return table;
 }
 
-static bool reserve(struct text_table *table)
-{
-    if (table->count < table->capacity)
-        return true;
-    size_t capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
-    char **cells = reallocarray(table->cells, capacity, sizeof *cells);
-    if (cells == NULL)
-        return false;
-    table->cells = cells;
-    table->capacity = capacity;
-    return true;
-}
-
 void text_table_add(struct text_table *table, const char *text)
 {
     struct text cell = {0};
@@ -54,7 +42,8 @@ void text_table_add(struct text_table *table, const char *text)
     output_add_clean(&cell, text);
     char *copy = cell.failed ? NULL : strdup(text_string(&cell));
     text_clear(&cell);
-    if (copy == NULL || !reserve(table)) {
+    if (copy == NULL ||
+        !array_reserve(&table->cells, table->count, sizeof *table->cells)) {
         free(copy);
         table->failed = true;
         return;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "lists/cache.h"
 #include "lists/shrink.h"
 
@@ -117,16 +118,13 @@ static enum status find_record(struct catalog *catalog, const struct list_source
         (*out)->used = true;
         return STATUS_OK;
     }
-    struct record *records =
-        realloc(catalog->records, (catalog->count + 1) * sizeof *records);
-    if (records == NULL)
+    if (!array_reserve(&catalog->records, catalog->count, sizeof *catalog->records))
         return STATUS_NOMEM;
-    catalog->records = records;
     enum status status = load(catalog, source, &record, problems);
     if (status != STATUS_OK)
         return status;
-    records[catalog->count] = record;
-    *out = &records[catalog->count++];
+    catalog->records[catalog->count] = record;
+    *out = &catalog->records[catalog->count++];
     return STATUS_OK;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* "@domain" is read as "x@domain". */
 enum status entries_spell(const char *key, size_t length, struct address *out)
 {
@@ -34,15 +36,9 @@ static enum status grow(struct entries *entries)
         return STATUS_LIMIT;
     if (entries->keys == NULL && (entries->keys = intern_new()) == NULL)
         return STATUS_NOMEM;
-    if (entries->count < entries->capacity)
-        return STATUS_OK;
-    size_t capacity = entries->capacity == 0 ? 1 : entries->capacity * 2;
-    struct entry *items = realloc(entries->items, capacity * sizeof *items);
-    if (items == NULL)
-        return STATUS_NOMEM;
-    entries->items = items;
-    entries->capacity = capacity;
-    return STATUS_OK;
+    return array_reserve(&entries->items, entries->count, sizeof *entries->items)
+               ? STATUS_OK
+               : STATUS_NOMEM;
 }
 
 enum status entries_open(struct entries *entries, const char *key, size_t length,

@@ -35,7 +35,6 @@ struct entries {
     struct intern *keys; /* the number of a key is the number of its entry */
     struct entry *items;
     size_t count;
-    size_t capacity;
     size_t bytes; /* of the members of settled entries */
     /* A table that shrank as a whole (see shrink.h): members it has and had; else 0. */
     size_t shrunk_to, shrunk_from;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "lists/file.h"
 #include "lists/lines.h"
 #include "lists/values.h"
@@ -27,7 +28,6 @@ struct filling {
     struct problems *problems;
     struct include *includes;
     size_t include_count;
-    size_t include_capacity;
     size_t current; /* include whose text is read, NO_PARENT: the entry's */
 };
 
@@ -76,15 +76,9 @@ static bool is_known(struct filling *filling, const char *path, int line)
 
 static enum status keep_include(struct filling *filling, char *path, int line)
 {
-    if (filling->include_count == filling->include_capacity) {
-        size_t capacity = filling->include_capacity * 2 + 4;
-        struct include *includes =
-            realloc(filling->includes, capacity * sizeof *includes);
-        if (includes == NULL)
-            return STATUS_NOMEM;
-        filling->includes = includes;
-        filling->include_capacity = capacity;
-    }
+    if (!array_reserve(&filling->includes, filling->include_count,
+                       sizeof *filling->includes))
+        return STATUS_NOMEM;
     size_t parent = filling->current;
     int depth = parent == NO_PARENT ? 1 : filling->includes[parent].depth + 1;
     filling->includes[filling->include_count++] =

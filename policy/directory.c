@@ -1,5 +1,6 @@
 /* Building: strings become numbers at once, what they mean waits for the seal, so that
  * the order in which sources are read does not matter. */
+#include "base/array.h"
 #include "policy/directory_parts.h"
 
 #include <assert.h>
@@ -51,14 +52,8 @@ enum status directory_intern(struct directory *directory, const char *data, size
                              uint32_t *out_name)
 {
     uint32_t count = intern_count(directory->strings);
-    if (count == directory->name_capacity) {
-        uint32_t capacity = count == 0 ? 64 : count * 2;
-        struct name *names = reallocarray(directory->names, capacity, sizeof *names);
-        if (names == NULL)
-            return STATUS_NOMEM;
-        directory->names = names;
-        directory->name_capacity = capacity;
-    }
+    if (!array_reserve(&directory->names, count, sizeof *directory->names))
+        return STATUS_NOMEM;
     enum status status = intern_add(directory->strings, data, length, out_name);
     if (status == STATUS_LIMIT)
         directory->passed = "too many addresses";
@@ -117,14 +112,9 @@ static enum status add_node(struct directory *directory, const struct node *node
         directory->passed = "too many lists";
         return STATUS_LIMIT;
     }
-    if (directory->node_count == directory->node_capacity) {
-        uint32_t capacity = directory->node_count == 0 ? 16 : directory->node_count * 2;
-        struct node *nodes = reallocarray(directory->nodes, capacity, sizeof *nodes);
-        if (nodes == NULL)
-            return STATUS_NOMEM;
-        directory->nodes = nodes;
-        directory->node_capacity = capacity;
-    }
+    if (!array_reserve(&directory->nodes, directory->node_count,
+                       sizeof *directory->nodes))
+        return STATUS_NOMEM;
     directory->nodes[directory->node_count] = *node;
     *out_list = directory->node_count++;
     return STATUS_OK;

@@ -39,10 +39,8 @@ struct directory {
     struct intern *strings; /* addresses, and opaque members behind an OPAQUE */
     struct intern *sources;
     struct name *names;
-    uint32_t name_capacity;
     struct node *nodes;
     uint32_t node_count;
-    uint32_t node_capacity;
     uint64_t member_count; /* as written */
     const char *passed;    /* the cap that was passed while building, or NULL */
     roaring_bitmap_t **flats;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "policy/address.h"
 
 enum { NAME_MAX_BYTES = 253, LABEL_MAX_BYTES = 63 }; /* RFC 1035 2.3.4, as text */
@@ -60,14 +61,13 @@ enum status domains_add(struct domains *domains, const char *name, struct error 
     if (domains_have(domains, address_domain(&address)))
         return STATUS_OK;
 
-    char **names = reallocarray(domains->names, domains->count + 1, sizeof *names);
-    if (names == NULL)
+    char *copy = strdup(address_domain(&address));
+    if (copy == NULL ||
+        !array_reserve(&domains->names, domains->count, sizeof *domains->names)) {
+        free(copy);
         return error_set(error, STATUS_NOMEM, "out of memory");
-    domains->names = names;
-    names[domains->count] = strdup(address_domain(&address));
-    if (names[domains->count] == NULL)
-        return error_set(error, STATUS_NOMEM, "out of memory");
-    domains->count++;
+    }
+    domains->names[domains->count++] = copy;
     return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "policy/mailbox.h"
 
@@ -223,20 +224,10 @@ void element_format(const struct element *element, char *out, size_t size)
     (void)snprintf(out, size, "%s%s", prefixes[element->kind], element->text);
 }
 
-/* The memory holds the next power of two, so it grows whenever count is one. */
 enum status elements_add(struct elements *elements, const struct element *element)
 {
-    size_t count = elements->count;
-    if ((count & (count - 1)) == 0) {
-        size_t capacity = count == 0 ? 1 : count * 2;
-        if (capacity > SIZE_MAX / sizeof *elements->items)
-            return STATUS_NOMEM;
-        struct element *items =
-            realloc(elements->items, capacity * sizeof *elements->items);
-        if (items == NULL)
-            return STATUS_NOMEM;
-        elements->items = items;
-    }
+    if (!array_reserve(&elements->items, elements->count, sizeof *elements->items))
+        return STATUS_NOMEM;
     elements->items[elements->count++] = *element;
     return STATUS_OK;
 }

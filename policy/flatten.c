@@ -344,7 +344,7 @@ static enum status list_nested(struct flattening *flattening, uint32_t list,
         if (items[i] != list)
             items[kept++] = items[i];
     }
-    *nested = (struct numbers){.items = items, .count = kept, .capacity = count};
+    *nested = (struct numbers){.items = items, .count = kept};
     flattening->bytes += count * sizeof *items;
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 /* ---- the forms ---- */
@@ -23,18 +24,15 @@ static const char *find_domain(const struct login_forms *forms, const char *name
 
 static enum status add(struct login_forms *forms, const char *name, const char *domain)
 {
-    struct login_domain *grown =
-        reallocarray(forms->domains, forms->domain_count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!array_reserve(&forms->domains, forms->domain_count, sizeof *forms->domains))
         return STATUS_NOMEM;
-    forms->domains = grown;
     struct login_domain item = {.name = strdup(name), .domain = strdup(domain)};
     if (item.name == NULL || item.domain == NULL) {
         free(item.name);
         free(item.domain);
         return STATUS_NOMEM;
     }
-    grown[forms->domain_count++] = item;
+    forms->domains[forms->domain_count++] = item;
     return STATUS_OK;
 }
 

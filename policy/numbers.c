@@ -3,16 +3,12 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 enum status numbers_push(struct numbers *numbers, uint32_t number)
 {
-    if (numbers->count == numbers->capacity) {
-        size_t capacity = numbers->capacity == 0 ? 4 : numbers->capacity * 2;
-        uint32_t *items = reallocarray(numbers->items, capacity, sizeof *items);
-        if (items == NULL)
-            return STATUS_NOMEM;
-        numbers->items = items;
-        numbers->capacity = capacity;
-    }
+    if (!array_reserve(&numbers->items, numbers->count, sizeof *numbers->items))
+        return STATUS_NOMEM;
     numbers->items[numbers->count++] = number;
     return STATUS_OK;
 }

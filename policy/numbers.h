@@ -11,7 +11,6 @@
 struct numbers {
     uint32_t *items;
     size_t count;
-    size_t capacity;
 };
 
 enum status numbers_push(struct numbers *numbers, uint32_t number) MUST_CHECK;

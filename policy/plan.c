@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static bool format_subject(const char *kind, const char *value, char *out, size_t size)
 {
     if (value[0] == '\0')
@@ -106,25 +108,14 @@ static enum status add_charge(struct plan *plan, const struct rule *rule,
                               const char *subject, int64_t cost)
 {
     char *owned = strdup(subject);
-    if (owned == NULL)
+    if (owned == NULL ||
+        !array_reserve(&plan->charges, plan->charge_count, sizeof *plan->charges) ||
+        !array_reserve(&plan->subjects, plan->charge_count, sizeof *plan->subjects)) {
+        free(owned);
         return STATUS_NOMEM;
+    }
     plan->subjects[plan->charge_count] = owned;
     plan->charges[plan->charge_count++] = plan_charge(rule, owned, cost);
-    return STATUS_OK;
-}
-
-/* Makes room for more charges; the arrays grow together. */
-static enum status reserve(struct plan *plan, size_t more)
-{
-    size_t wanted = plan->charge_count + more;
-    struct charge *charges = realloc(plan->charges, wanted * sizeof *charges);
-    if (charges == NULL)
-        return STATUS_NOMEM;
-    plan->charges = charges;
-    char **subjects = realloc(plan->subjects, wanted * sizeof *subjects);
-    if (subjects == NULL)
-        return STATUS_NOMEM;
-    plan->subjects = subjects;
     return STATUS_OK;
 }
 
@@ -211,7 +202,7 @@ static enum status charge_lists(const struct view *view, const struct rule *rule
         return STATUS_NOMEM;
     step->lists = find_shares(view, rule, shares);
     size_t charged = step->lists <= PLAN_LIST_BUCKETS_MAX ? step->lists : 0;
-    enum status status = charged > 0 ? reserve(plan, charged) : STATUS_OK;
+    enum status status = STATUS_OK;
     for (size_t i = 0; i < charged && status == STATUS_OK; i++)
         status = charge_list(view, rule, plan, &shares[i]);
     free(shares);
@@ -225,9 +216,6 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
     int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : (int64_t)view->facts->copies;
     if (!plan_subject(view, rule, subject, sizeof subject))
         return STATUS_OK; /* match_rule has seen to it that there is one */
-    enum status status = reserve(plan, 1);
-    if (status != STATUS_OK)
-        return status;
     return add_charge(plan, rule, subject, cost);
 }
 
