@@ -8,9 +8,10 @@
 
 #include "base/status.h"
 
-/* Makes room for one more item behind count items of size bytes each. items is the address
- * of the pointer to the first one, which starts as NULL and is freed with free(3); only
- * this function may allocate it. False, and everything as before, when memory is short. */
+/* Makes room for one more item behind count items of size bytes each. items is the
+ * address of the pointer to the first one, which starts as NULL and is freed with
+ * free(3); only this function may allocate it. False, and everything as before, when
+ * memory is short. */
 bool array_reserve(void *items, size_t count, size_t size) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/output.h"
 #include "cli/arguments.h"
@@ -38,13 +39,11 @@ struct question {
 static enum status add_recipient(struct question *question, const char *address)
 {
     size_t count = question->envelope.recipient_count;
-    struct envelope_recipient *grown =
-        reallocarray(question->recipients, count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!array_reserve(&question->recipients, count, sizeof *question->recipients))
         return STATUS_NOMEM;
-    grown[count] = (struct envelope_recipient){.typed = address, .address = address};
-    question->recipients = grown;
-    question->envelope.recipients = grown;
+    question->recipients[count] =
+        (struct envelope_recipient){.typed = address, .address = address};
+    question->envelope.recipients = question->recipients;
     question->envelope.recipient_count = count + 1;
     return STATUS_OK;
 }
@@ -56,17 +55,16 @@ static enum status add_header(struct question *question, const char *field)
         (void)fputs("mailbrake: --header wants 'Name: value'\n", stderr);
         return STATUS_INVALID;
     }
-    struct header *grown =
-        reallocarray(question->headers, question->header_count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!array_reserve(&question->headers, question->header_count,
+                       sizeof *question->headers))
         return STATUS_NOMEM;
-    question->headers = grown;
     char *name = strndup(field, (size_t)(colon - field));
     if (name == NULL)
         return STATUS_NOMEM;
     const char *value = colon + 1 + strspn(colon + 1, " \t");
-    grown[question->header_count++] = (struct header){.name = name, .value = value};
-    question->envelope.headers = grown;
+    question->headers[question->header_count++] =
+        (struct header){.name = name, .value = value};
+    question->envelope.headers = question->headers;
     question->envelope.header_count = question->header_count;
     return STATUS_OK;
 }

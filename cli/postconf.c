@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/program.h"
 #include "base/text.h"
@@ -61,11 +62,9 @@ static bool add_setting(struct settings_list *list, const char *line)
     const char *equals = strstr(line, " =");
     if (equals == NULL)
         return true; /* a warning of postconf's */
-    struct setting *items = realloc(list->items, (list->count + 1) * sizeof *items);
-    if (items == NULL)
+    if (!array_reserve(&list->items, list->count, sizeof *list->items))
         return false;
-    list->items = items;
-    struct setting *setting = &items[list->count];
+    struct setting *setting = &list->items[list->count];
     setting->name = strndup(line, (size_t)(equals - line));
     setting->value = strdup(equals + 2 + strspn(equals + 2, " "));
     if (setting->name == NULL || setting->value == NULL) {
@@ -102,12 +101,10 @@ static bool cut_service(struct postconf *postconf, char *line)
         if (words[i] == NULL)
             return true;
     }
-    struct postconf_service *services =
-        realloc(postconf->services, (postconf->service_count + 1) * sizeof *services);
-    if (services == NULL)
+    if (!array_reserve(&postconf->services, postconf->service_count,
+                       sizeof *postconf->services))
         return false;
-    postconf->services = services;
-    struct postconf_service *service = &services[postconf->service_count++];
+    struct postconf_service *service = &postconf->services[postconf->service_count++];
     *service = (struct postconf_service){
         .name = strdup(words[NAME]),
         .type = strdup(words[TYPE]),

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "quarantine/notice_token.h"
 
@@ -55,22 +56,6 @@ static const char *keep(struct session *session, const char *string)
     return copy;
 }
 
-/* Room for one more item of an array; NULL, and the failure set, when there is none. */
-static void *reserve(struct session *session, void *items, size_t count, size_t *capacity,
-                     size_t item_size)
-{
-    if (count < *capacity)
-        return items;
-    size_t wanted = *capacity == 0 ? 16 : *capacity * 2;
-    void *grown = reallocarray(items, wanted, item_size);
-    if (grown == NULL) {
-        session->failure = "out of memory";
-        return NULL;
-    }
-    *capacity = wanted;
-    return grown;
-}
-
 /* The argument beside the macro, where the macro alone does not say the domain. */
 static const char *keep_argument(struct session *session, const char *address,
                                  const char *argument)
@@ -111,11 +96,11 @@ void session_rcpt(struct session *session, char **arguments, const char *address
         session->failure = "too many recipients";
         return;
     }
-    void *items = reserve(session, session->recipients, session->recipient_count,
-                          &session->recipient_capacity, sizeof *session->recipients);
-    if (items == NULL)
+    if (!array_reserve(&session->recipients, session->recipient_count,
+                       sizeof *session->recipients)) {
+        session->failure = "out of memory";
         return;
-    session->recipients = items;
+    }
     bool has_address = address != NULL && address[0] != '\0';
     const char *typed = keep_typed(session, arguments);
     const char *kept = keep(session, has_address ? address : arguments[0]);
@@ -138,11 +123,11 @@ void session_header(struct session *session, const char *name, const char *value
         session->failure = "too many header fields";
         return;
     }
-    void *items = reserve(session, session->headers, session->header_count,
-                          &session->header_capacity, sizeof *session->headers);
-    if (items == NULL)
+    if (!array_reserve(&session->headers, session->header_count,
+                       sizeof *session->headers)) {
+        session->failure = "out of memory";
         return;
-    session->headers = items;
+    }
     const char *kept_name = keep(session, name);
     const char *kept_value = keep(session, value);
     if (session->failure != NULL)

@@ -26,9 +26,9 @@ struct session {
     bool local;
     const char *login, *sender, *sender_argument, *message_id, *token;
     struct envelope_recipient *recipients;
-    size_t recipient_count, recipient_capacity;
+    size_t recipient_count;
     struct header *headers;
-    size_t header_count, header_capacity;
+    size_t header_count;
     int hold_headers;    /* X-Mailbrake fields that came in with the message */
     const char *failure; /* why it can't be judged, static text; NULL: it can */
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "quarantine/record.h"
@@ -124,43 +125,30 @@ static char *copy_string(const char *string)
     return strdup(string == NULL ? "" : string);
 }
 
-/* The memory holds the next power of two, so it grows whenever count is one. */
-static void *grow(void *items, size_t count, size_t size)
-{
-    if ((count & (count - 1)) != 0)
-        return items;
-    return reallocarray(items, count == 0 ? 1 : 2 * count, size);
-}
-
 /* Takes over what brake owns, also when there is no memory. */
 static bool add_brake(struct brakes *brakes, struct brake *brake)
 {
-    struct brake *items = grow(brakes->items, brakes->count, sizeof *items);
-    if (items != NULL)
-        brakes->items = items;
-    if (items == NULL || brake->key == NULL || brake->by == NULL ||
-        brake->reason == NULL) {
+    if (brake->key == NULL || brake->by == NULL || brake->reason == NULL ||
+        !array_reserve(&brakes->items, brakes->count, sizeof *brakes->items)) {
         brake_clear(brake);
         return false;
     }
-    items[brakes->count++] = *brake;
+    brakes->items[brakes->count++] = *brake;
     return true;
 }
 
 static bool add_allowance(struct brakes *brakes, const char *fingerprint,
                           const char *subject, int64_t until_ms)
 {
-    struct allowance *items =
-        grow(brakes->allowances, brakes->allowance_count, sizeof *items);
     struct allowance allowance = {strdup(fingerprint), strdup(subject), until_ms};
-    if (items != NULL)
-        brakes->allowances = items;
-    if (items == NULL || allowance.fingerprint == NULL || allowance.subject == NULL) {
+    if (allowance.fingerprint == NULL || allowance.subject == NULL ||
+        !array_reserve(&brakes->allowances, brakes->allowance_count,
+                       sizeof *brakes->allowances)) {
         free(allowance.fingerprint);
         free(allowance.subject);
         return false;
     }
-    items[brakes->allowance_count++] = allowance;
+    brakes->allowances[brakes->allowance_count++] = allowance;
     return true;
 }
 

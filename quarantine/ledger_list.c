@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "quarantine/ledger_parts.h"
 
@@ -69,17 +70,11 @@ static int64_t sort_time(const json_t *record)
     return record_number(record, hold ? "held_at" : "last_at");
 }
 
-/* Room for one item more: the memory holds the next power of two. */
 static struct item *reserve(struct ledger_list *list)
 {
-    if ((list->count & (list->count - 1)) == 0) {
-        size_t capacity = list->count == 0 ? 1 : 2 * list->count;
-        struct item *items = reallocarray(list->items, capacity, sizeof *items);
-        if (items == NULL)
-            return NULL;
-        list->items = items;
-    }
-    return &list->items[list->count];
+    return array_reserve(&list->items, list->count, sizeof *list->items)
+               ? &list->items[list->count]
+               : NULL;
 }
 
 static enum status gather(void *context, const char *id, const char *value)

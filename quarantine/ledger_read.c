@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/ledger_parts.h"
@@ -199,14 +200,8 @@ static enum status gather_candidate(void *context, const char *id, const char *v
     if (strlen(id) >= DIGEST_ID_SIZE || candidates->count == EXPIRY_CANDIDATES_MAX ||
         json_object_get(candidates->kept, id) != NULL)
         return STATUS_OK;
-    if ((candidates->count & (candidates->count - 1)) == 0) { /* a power of two: full */
-        size_t capacity = candidates->count == 0 ? 1 : 2 * candidates->count;
-        struct expiry_candidate *items =
-            reallocarray(candidates->items, capacity, sizeof *items);
-        if (items == NULL)
-            return STATUS_NOMEM;
-        candidates->items = items;
-    }
+    if (!array_reserve(&candidates->items, candidates->count, sizeof *candidates->items))
+        return STATUS_NOMEM;
     struct expiry_candidate *candidate = &candidates->items[candidates->count++];
     candidate->at_ms = at_ms;
     (void)snprintf(candidate->id, sizeof candidate->id, "%s", id);

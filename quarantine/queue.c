@@ -4,25 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "quarantine/helper.h"
-
-static bool reserve(struct queue *queue)
-{
-    if (queue->count < queue->capacity)
-        return true;
-    size_t capacity = queue->capacity == 0 ? 256 : queue->capacity * 2;
-    struct queue_message *grown = reallocarray(queue->messages, capacity, sizeof *grown);
-    if (grown == NULL)
-        return false;
-    queue->messages = grown;
-    queue->capacity = capacity;
-    return true;
-}
 
 static void add(void *context, const struct queued *queued)
 {
     struct queue *queue = context;
-    if (queue->count == QUEUE_MAX || !reserve(queue)) {
+    if (queue->count == QUEUE_MAX ||
+        !array_reserve(&queue->messages, queue->count, sizeof *queue->messages)) {
         queue->failed = true;
         return;
     }

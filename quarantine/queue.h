@@ -22,7 +22,7 @@ struct queue_message {
 /* Zero-initialise; strings are its own. */
 struct queue {
     struct queue_message *messages; /* by queue_id, strcmp(3) order */
-    size_t count, capacity;
+    size_t count;
     struct arena strings;
     bool failed;
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/durable.h"
 #include "base/queue_id.h"
 #include "base/text.h"
@@ -17,17 +18,10 @@ enum { LINE_SIZE = 128 };
 enum status recalled_add(struct recalled *recalled,
                          const struct recalled_message *message)
 {
-    size_t count = recalled->count;
-    if (count == RECALLED_MAX)
+    if (recalled->count == RECALLED_MAX)
         return STATUS_LIMIT;
-    if ((count & (count - 1)) == 0) { /* a power of two: full */
-        size_t capacity = count == 0 ? 1 : 2 * count;
-        struct recalled_message *messages =
-            reallocarray(recalled->messages, capacity, sizeof *messages);
-        if (messages == NULL)
-            return STATUS_NOMEM;
-        recalled->messages = messages;
-    }
+    if (!array_reserve(&recalled->messages, recalled->count, sizeof *recalled->messages))
+        return STATUS_NOMEM;
     recalled->messages[recalled->count++] = *message;
     return STATUS_OK;
 }

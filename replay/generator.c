@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "replay/message_builder.h"
 
 /* Where a series is. */
@@ -203,16 +204,9 @@ enum status message_builder_add_recipient(struct message_builder *builder,
     if (builder->recipient_count == RECIPIENTS_MAX)
         return error_set(builder->error, STATUS_INVALID, "more than %d recipients",
                          RECIPIENTS_MAX);
-    if (builder->recipient_count == builder->recipient_capacity) {
-        size_t capacity =
-            builder->recipient_capacity == 0 ? 8 : 2 * builder->recipient_capacity;
-        struct envelope_recipient *grown =
-            reallocarray(builder->recipients, capacity, sizeof *grown);
-        if (grown == NULL)
-            return STATUS_NOMEM;
-        builder->recipients = grown;
-        builder->recipient_capacity = capacity;
-    }
+    if (!array_reserve(&builder->recipients, builder->recipient_count,
+                       sizeof *builder->recipients))
+        return STATUS_NOMEM;
     builder->recipients[builder->recipient_count++] =
         (struct envelope_recipient){.typed = address, .address = address};
     return STATUS_OK;
@@ -221,14 +215,9 @@ enum status message_builder_add_recipient(struct message_builder *builder,
 enum status message_builder_add_header(struct message_builder *builder, const char *name,
                                        const struct text *value)
 {
-    if (builder->header_count == builder->header_capacity) {
-        size_t capacity = builder->header_capacity + 8;
-        struct header *grown = reallocarray(builder->headers, capacity, sizeof *grown);
-        if (grown == NULL)
-            return STATUS_NOMEM;
-        builder->headers = grown;
-        builder->header_capacity = capacity;
-    }
+    if (!array_reserve(&builder->headers, builder->header_count,
+                       sizeof *builder->headers))
+        return STATUS_NOMEM;
     struct header *header = &builder->headers[builder->header_count];
     enum status status = keep(builder, value, &header->value);
     if (status != STATUS_OK)

@@ -12,9 +12,9 @@ struct message_builder {
     struct text scratch, shown; /* shown: of the field To or Cc */
     struct formula_scope scope;
     struct envelope_recipient *recipients;
-    size_t recipient_count, recipient_capacity;
+    size_t recipient_count;
     struct header *headers;
-    size_t header_count, header_capacity;
+    size_t header_count;
     struct envelope envelope;
     struct error *error;
 };

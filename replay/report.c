@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "policy/judge.h"
 
 static size_t count_others(void)
@@ -95,14 +96,8 @@ static enum status add_cell(struct report *report, const struct report_entry *en
         count(&cell->sum, entry->copies);
         return STATUS_OK;
     }
-    if (report->cell_count == report->cell_capacity) {
-        size_t capacity = report->cell_capacity == 0 ? 256 : 2 * report->cell_capacity;
-        struct report_cell *cells = reallocarray(report->cells, capacity, sizeof *cells);
-        if (cells == NULL)
-            return STATUS_NOMEM;
-        report->cells = cells;
-        report->cell_capacity = capacity;
-    }
+    if (!array_reserve(&report->cells, report->cell_count, sizeof *report->cells))
+        return STATUS_NOMEM;
     report->cells[report->cell_count++] = (struct report_cell){
         .minute = minute,
         .decider = entry->decider,

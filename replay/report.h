@@ -44,7 +44,7 @@ struct report {
     const struct scenario *scenario; /* borrowed */
     const struct policy *policy;     /* borrowed */
     struct report_cell *cells;       /* in order of their minutes */
-    size_t cell_count, cell_capacity;
+    size_t cell_count;
     struct report_tag *tags;         /* as the scenario numbers them */
     struct report_decider *deciders; /* rules in their order, then the others */
     size_t decider_count;

@@ -1,4 +1,5 @@
 /* Line by line; a line that is wrong is told, and the next is read. */
+#include "base/array.h"
 #include "replay/scenario_parts.h"
 
 #include <stdarg.h>
@@ -17,17 +18,6 @@ enum status scenario_refuse(struct scenario_reader *reader, const char *format, 
     (void)vsnprintf(reader->error->text, sizeof reader->error->text, format, arguments);
     va_end(arguments);
     return STATUS_INVALID;
-}
-
-bool scenario_grow(void **items, size_t count, size_t size)
-{
-    if ((count & (count - 1)) != 0)
-        return true; /* full only at powers of two */
-    void *grown = reallocarray(*items, count == 0 ? 1 : 2 * count, size);
-    if (grown == NULL)
-        return false;
-    *items = grown;
-    return true;
 }
 
 void scenario_word(const char **at, char out[SCENARIO_WORD])
@@ -119,8 +109,8 @@ enum status scenario_tag(struct scenario_reader *reader, const char *name, size_
     if (scenario->tag_count == SCENARIO_TAGS_MAX)
         return scenario_refuse(reader, "more than %d names behind as", SCENARIO_TAGS_MAX);
     char *copy = strdup(name);
-    if (copy == NULL || !scenario_grow((void **)&scenario->tags, scenario->tag_count,
-                                       sizeof *scenario->tags)) {
+    if (copy == NULL ||
+        !array_reserve(&scenario->tags, scenario->tag_count, sizeof *scenario->tags)) {
         free(copy);
         return STATUS_NOMEM;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "replay/scenario_parts.h"
 
 enum { EXPECTATIONS_MAX = 1000 };
@@ -97,8 +98,7 @@ enum status expect_list(struct scenario_reader *reader, const char *rest)
     enum status status = STATUS_OK;
     if (scenario->list_count == SCENARIO_LISTS_MAX)
         return scenario_refuse(reader, "more than %d lists", SCENARIO_LISTS_MAX);
-    if (!scenario_grow((void **)&scenario->lists, scenario->list_count,
-                       sizeof *scenario->lists))
+    if (!array_reserve(&scenario->lists, scenario->list_count, sizeof *scenario->lists))
         return STATUS_NOMEM;
     status = parse_list(reader, rest, &list);
     if (status == STATUS_OK && list.member != NULL && template_has_range(list.member))
@@ -218,7 +218,7 @@ enum status expect_expect(struct scenario_reader *reader, const char *rest)
     struct text text = {0};
     if (scenario->expectation_count == EXPECTATIONS_MAX)
         return scenario_refuse(reader, "more than %d expectations", EXPECTATIONS_MAX);
-    if (!scenario_grow((void **)&scenario->expectations, scenario->expectation_count,
+    if (!array_reserve(&scenario->expectations, scenario->expectation_count,
                        sizeof *scenario->expectations))
         return STATUS_NOMEM;
     enum status status = scenario_expand(reader, rest, &text);

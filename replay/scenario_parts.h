@@ -63,7 +63,4 @@ void scenario_word(const char **at, char out[SCENARIO_WORD]);
 enum status scenario_duration(struct scenario_reader *reader, const char **at,
                               int64_t *out) MUST_CHECK;
 
-/* Makes room for one more of count items; false without memory. */
-bool scenario_grow(void **items, size_t count, size_t size);
-
 #endif

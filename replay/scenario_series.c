@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "replay/scenario_parts.h"
 
 enum { FIELDS_MAX = 40, VALUES_MAX = 1000, WORDS_MAX = 1000 };
@@ -92,8 +93,7 @@ static enum status add_field(struct scenario_reader *reader, enum field_kind kin
     }
     if (series->field_count == FIELDS_MAX)
         return scenario_refuse(reader, "more than %d properties", FIELDS_MAX);
-    if (!scenario_grow((void **)&series->fields, series->field_count,
-                       sizeof *series->fields))
+    if (!array_reserve(&series->fields, series->field_count, sizeof *series->fields))
         return STATUS_NOMEM;
     struct field field = {.kind = kind, .name = name == NULL ? NULL : strdup(name)};
     if (name != NULL && field.name == NULL)
@@ -108,7 +108,7 @@ static enum status add_word(struct scenario_reader *reader, struct field_value *
 {
     if (value->word_count == WORDS_MAX)
         return scenario_refuse(reader, "more than %d words in a line", WORDS_MAX);
-    if (!scenario_grow((void **)&value->words, value->word_count, sizeof *value->words))
+    if (!array_reserve(&value->words, value->word_count, sizeof *value->words))
         return STATUS_NOMEM;
     enum status status = template_parse(text, length, &reader->scenario->variables,
                                         &value->words[value->word_count], reader->error);
@@ -146,8 +146,7 @@ static enum status add_value(struct scenario_reader *reader, struct field *field
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add_field wrote field */
     if (field->value_count == VALUES_MAX)
         return scenario_refuse(reader, "more than %d lines of one property", VALUES_MAX);
-    if (!scenario_grow((void **)&field->values, field->value_count,
-                       sizeof *field->values))
+    if (!array_reserve(&field->values, field->value_count, sizeof *field->values))
         return STATUS_NOMEM;
     struct field_value *value = &field->values[field->value_count++];
     *value = (struct field_value){.line = reader->line};
@@ -279,7 +278,7 @@ static enum status begin(struct scenario_reader *reader, const char *rest, bool 
     struct text text = {0};
     if (scenario->series_count == SCENARIO_SERIES_MAX)
         return scenario_refuse(reader, "more than %d series", SCENARIO_SERIES_MAX);
-    if (!scenario_grow((void **)&scenario->series, scenario->series_count,
+    if (!array_reserve(&scenario->series, scenario->series_count,
                        sizeof *scenario->series))
         return STATUS_NOMEM;
     struct series *series = &scenario->series[scenario->series_count++];

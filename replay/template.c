@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { PARTS_MAX = 40 };
 
 enum part_kind { PART_LITERAL, PART_FORMULA, PART_NAME, PART_RANGE };
@@ -40,12 +42,9 @@ static enum status add(struct template *template, struct part **out, struct erro
     if (template->count == PARTS_MAX)
         return error_set(error, STATUS_INVALID, "more than %d braces in one text",
                          PARTS_MAX / 2);
-    struct part *parts =
-        reallocarray(template->parts, template->count + 1, sizeof *parts);
-    if (parts == NULL)
+    if (!array_reserve(&template->parts, template->count, sizeof *template->parts))
         return STATUS_NOMEM;
-    template->parts = parts;
-    *out = &parts[template->count++];
+    *out = &template->parts[template->count++];
     **out = (struct part){0};
     return STATUS_OK;
 }

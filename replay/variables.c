@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { DIGITS_MAX = 15 };
 
 /* Names that mean something else between braces. */
@@ -54,15 +56,12 @@ static enum status add(struct variables *variables, const char *name,
 {
     if (variables->count == VARIABLES_MAX)
         return error_set(error, STATUS_LIMIT, "more than %d variables", VARIABLES_MAX);
-    struct variable *items =
-        reallocarray(variables->items, variables->count + 1, sizeof *items);
-    if (items == NULL)
+    if (!array_reserve(&variables->items, variables->count, sizeof *variables->items))
         return STATUS_NOMEM;
-    variables->items = items;
     char *copy = strdup(name);
     if (copy == NULL)
         return STATUS_NOMEM;
-    *out = &items[variables->count++];
+    *out = &variables->items[variables->count++];
     **out = (struct variable){.name = copy};
     return STATUS_OK;
 }

@@ -35,7 +35,8 @@ START_TEST(array_too_large_stays_as_it_was)
     static int items[1];
     int *array = items;
     ck_assert(!array_reserve(&array, SIZE_MAX / 2 + 1, sizeof *array));
-    ck_assert(!array_reserve(&array, (size_t)1 << (sizeof(size_t) * 8 - 3), sizeof *array));
+    ck_assert(
+        !array_reserve(&array, (size_t)1 << (sizeof(size_t) * 8 - 3), sizeof *array));
     ck_assert_ptr_eq(array, items);
 }
 END_TEST
