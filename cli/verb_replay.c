@@ -11,7 +11,7 @@
 #include "engine/json_output.h"
 #include "replay/replay.h"
 #include "replay/report_views.h"
-#include "replay/scenario_place.h"
+#include "replay/scenario_path.h"
 
 enum { OPTION_SVG = 256, OPTION_SET, GIVEN_MAX = 100 };
 
@@ -155,7 +155,7 @@ static int find_and_replay(const struct arguments *arguments, const struct wante
     struct text path = {0};
     struct error error = {0};
     int result = EXIT_FAILED;
-    if (scenario_place(arguments->words[0], MAILBRAKE_SCENARIOS, &path, &error) ==
+    if (scenario_path_find(arguments->words[0], MAILBRAKE_SCENARIOS, &path, &error) ==
         STATUS_OK)
         result = replay(arguments, wanted, text_string(&path));
     else

@@ -2,7 +2,7 @@
 #include "../support/replay_files.h"
 
 #include "replay/generator.h"
-#include "replay/scenario_place.h"
+#include "replay/scenario_path.h"
 
 static struct scenario scenario;
 
@@ -381,7 +381,7 @@ START_TEST(scenario_is_found_by_its_name)
     struct text path = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         text_reset(&path);
-        enum status status = scenario_place(cases[i].name, folder, &path, &error);
+        enum status status = scenario_path_find(cases[i].name, folder, &path, &error);
         ck_assert_int_eq(status, cases[i].found == NULL ? STATUS_NOT_FOUND : STATUS_OK);
         if (cases[i].found == NULL)
             ck_assert_ptr_nonnull(strstr(error.text, folder));
@@ -390,7 +390,8 @@ START_TEST(scenario_is_found_by_its_name)
     }
     /* a path is left alone, also when nothing is there */
     text_reset(&path);
-    ck_assert_int_eq(scenario_place("./palo-alto-a", folder, &path, &error), STATUS_OK);
+    ck_assert_int_eq(scenario_path_find("./palo-alto-a", folder, &path, &error),
+                     STATUS_OK);
     ck_assert_str_eq(text_string(&path), "./palo-alto-a");
     text_clear(&path);
 }

@@ -1,11 +1,11 @@
 /* A file of the working folder comes before an installed scenario. */
-#include "replay/scenario_place.h"
+#include "replay/scenario_path.h"
 
 #include <string.h>
 #include <unistd.h>
 
-enum status scenario_place(const char *name, const char *folder, struct text *out_path,
-                           struct error *error)
+enum status scenario_path_find(const char *name, const char *folder,
+                               struct text *out_path, struct error *error)
 {
     static const char *const endings[] = {"", ".scenario"};
     text_add_string(out_path, name);
