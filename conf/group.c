@@ -19,7 +19,8 @@ static const char *within(const char *scope, const char *name)
     return strchr(rest, '.') == NULL ? rest : NULL;
 }
 
-static bool is_known(const struct option_table *table, const char *scope, const char *name)
+static bool is_known(const struct option_table *table, const char *scope,
+                     const char *name)
 {
     for (size_t i = 0; i < table->count; i++) {
         const char *own = within(scope, table->options[i].name);
@@ -29,8 +30,8 @@ static bool is_known(const struct option_table *table, const char *scope, const 
     return false;
 }
 
-static void check_unknown(struct reader *reader, const struct option_table *table, const char *scope,
-                          const struct node *node)
+static void check_unknown(struct reader *reader, const struct option_table *table,
+                          const char *scope, const struct node *node)
 {
     for (size_t i = 0; i < node->child_count; i++) {
         const struct node *child = tree_child(&reader->tree, node, i);
@@ -62,7 +63,8 @@ static void read_initial(struct reader *reader, const struct option *option, voi
     free(string);
 }
 
-void group_read(struct reader *reader, const struct option_table *table, const char *scope, const struct node *node, void *base)
+void group_read(struct reader *reader, const struct option_table *table,
+                const char *scope, const struct node *node, void *base)
 {
     if (node != NULL)
         check_unknown(reader, table, scope, node);

@@ -12,12 +12,25 @@ static const char *const types[] = {"postfix", "sendmail", NULL};
 #define MTA(member) .offset = offsetof(struct mta_settings, member)
 
 static const struct option options[] = {
-    {.name = "mta.type", .read = value_word, MTA(type), .initial = "postfix",
-     .words = types, .restart = true},
-    {.name = "mta.config_directory", .read = value_path, MTA(config_directory),
-     .initial = "/etc/postfix", .min = 1, .max = READER_PATH_MAX, .restart = true},
-    {.name = "mta.helper", .read = value_path, MTA(helper),
-     .initial = "/run/mailbrake/mta.sock", .min = 1, .max = READER_SOCKET_MAX,
+    {.name = "mta.type",
+     .read = value_word,
+     MTA(type),
+     .initial = "postfix",
+     .words = types,
+     .restart = true},
+    {.name = "mta.config_directory",
+     .read = value_path,
+     MTA(config_directory),
+     .initial = "/etc/postfix",
+     .min = 1,
+     .max = READER_PATH_MAX,
+     .restart = true},
+    {.name = "mta.helper",
+     .read = value_path,
+     MTA(helper),
+     .initial = "/run/mailbrake/mta.sock",
+     .min = 1,
+     .max = READER_SOCKET_MAX,
      .restart = true},
 };
 

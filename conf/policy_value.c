@@ -8,7 +8,7 @@
 #include "conf/value.h"
 
 void policy_value_delimiter(struct reader *reader, const struct option *option,
-                     const struct node *node, void *field)
+                            const struct node *node, void *field)
 {
     const char *text = reader_text(reader, option, node);
     if (text == NULL)
@@ -25,7 +25,7 @@ void policy_value_delimiter(struct reader *reader, const struct option *option,
 }
 
 void policy_value_address(struct reader *reader, const struct option *option,
-                   const struct node *node, void *field)
+                          const struct node *node, void *field)
 {
     struct element element;
     struct error error;
@@ -52,7 +52,7 @@ void policy_value_address(struct reader *reader, const struct option *option,
 }
 
 void policy_value_tristate(struct reader *reader, const struct option *option,
-                    const struct node *node, void *field)
+                           const struct node *node, void *field)
 {
     if (reader_expect(reader, option, node, NODE_BOOL))
         *(enum tristate *)field = node->integer != 0 ? YES : NO;
@@ -69,7 +69,7 @@ void policy_value_action(struct reader *reader, const struct option *option,
 }
 
 void policy_value_hours(struct reader *reader, const struct option *option,
-                 const struct node *node, void *field)
+                        const struct node *node, void *field)
 {
     struct hours hours;
     struct error error;

@@ -1,12 +1,13 @@
 /* What administrators did and looked at: a file of JSON lines that is only ever appended
- * to, each line on the disk before the answer goes out. What changes something is
- * announced first, so that nothing is done that could not be written down. */
+ * to, each line on the disk before the answer goes out. What changes something has a line
+ * before it, too, so that nothing is done that could not be written down. */
 #ifndef CONTROL_AUDIT_H
 #define CONTROL_AUDIT_H
 
 #include <jansson.h>
 #include <sys/types.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 
 struct audit;
@@ -31,8 +32,7 @@ struct audit_entry {
 };
 
 /* path is copied; NULL: nothing is kept. The file is made at the first entry, with mode
- * 0600, and opened for each, so that logrotate(8) may move it. What was announced and
- * never ended, since the process was killed, is entered now. NULL without memory. */
+ * 0600, and opened for each, so that logrotate(8) may move it. NULL without memory. */
 struct audit *audit_new(const char *path);
 void audit_free(struct audit *audit);
 
@@ -40,25 +40,21 @@ void audit_free(struct audit *audit);
 enum status audit_append(struct audit *audit, const struct audit_entry *entry,
                          struct error *error) MUST_CHECK;
 
-/* Before something is done: the entry lies beside the file, as
- * "<path>.begun-<random id>", with the result AUDIT_INTERRUPTED, and the file itself can
- * be written to and has room. IO when not: then don't do it. out_mark names the
- * announcement. */
-enum { AUDIT_MARK_SIZE = 17 };
-#define AUDIT_INTERRUPTED "interrupted: it is not known how far it went"
-enum status audit_announce(struct audit *audit, const struct audit_entry *entry,
-                           char out_mark[AUDIT_MARK_SIZE],
-                           struct error *error) MUST_CHECK;
+/* Before something is done: a line with all but a result, fsynced; the disk has room for
+ * the next. IO when not: then don't do it. out_id is what both lines share. */
+enum status audit_begin(struct audit *audit, const struct audit_entry *entry,
+                        char out_id[DIGEST_ID_SIZE], struct error *error) MUST_CHECK;
 
-/* After it: the one entry, with what came of it, in place of the announcement. IO as in
- * audit_append; then the announcement stays, and is entered by the next audit_new. */
-enum status audit_conclude(struct audit *audit, const char *mark,
-                           const struct audit_entry *entry,
-                           struct error *error) MUST_CHECK;
+/* After it: a line with what came of it. IO as in audit_append: then it stays unended. */
+enum status audit_end(struct audit *audit, const char *id,
+                      const struct audit_entry *entry, struct error *error) MUST_CHECK;
+
+/* The result of what has begun and not ended. */
+#define AUDIT_NOT_ENDED "not ended: still at work, or mailbraked stopped halfway"
 
 /* Entries at or after since_ms, in the order in which they were written: [{"at", "at_ms",
- * "uid", "user", "action", "target", "purpose", "ids"?, "failed"?, "result"}]. A line
- * that is damaged is left out. The caller owns the array. */
+ * "uid", "user", "action", "target", "purpose", "ids"?, "failed"?, "result"}], one
+ * for what has two lines. A damaged line is left out. The caller owns the array. */
 enum status audit_read(struct audit *audit, int64_t since_ms, json_t **out,
                        struct error *error) MUST_CHECK;
 

@@ -290,7 +290,7 @@ static bool begin(struct request *request, const char *action, char *target,
     struct audit_entry entry = entry_of(request, action, target, "");
     entry.ids = ids;
     act->at_ms = entry.at_ms;
-    if (audit_announce(request->context->audit, &entry, act->mark, &error) == STATUS_OK)
+    if (audit_begin(request->context->audit, &entry, act->id, &error) == STATUS_OK)
         return true;
     complain(&error);
     request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
@@ -331,7 +331,7 @@ void request_end_many(struct request *request, const char *result, const json_t 
     entry.ids = done;
     entry.failed = failed;
     log_entry(&entry);
-    if (audit_conclude(request->context->audit, act->mark, &entry, &error) != STATUS_OK)
+    if (audit_end(request->context->audit, act->id, &entry, &error) != STATUS_OK)
         complain(&error);
 }
 

@@ -21,9 +21,9 @@ struct stream;
 
 /* What is being done, between request_begin and request_end. */
 struct request_act {
-    char mark[AUDIT_MARK_SIZE];
-    const char *action; /* borrowed */
-    char *target;       /* owned, as the audit shows it */
+    char id[DIGEST_ID_SIZE]; /* of its lines in the audit */
+    const char *action;      /* borrowed */
+    char *target;            /* owned, as the audit shows it */
     int64_t at_ms;
     bool hides; /* what went wrong may quote an address that is to be hashed */
 };
@@ -95,7 +95,7 @@ bool request_begin(struct request *request, const char *action, const char *targ
  * says so. */
 bool request_begin_key(struct request *request, const char *action, const char *key);
 
-/* After it: the one entry in audit and log. result: "ok", or what went wrong. done and
+/* After it: the entry in audit and log. result: "ok", or what went wrong. done and
  * failed: of many, or NULL. */
 void request_end(struct request *request, const char *result);
 void request_end_many(struct request *request, const char *result, const json_t *done,

@@ -22,7 +22,7 @@ def lines(mail):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-# One line each.
+# One line of `mailbrake audit` each.
 
 
 @memory_only
@@ -36,6 +36,8 @@ def test_several_messages_are_one_action(administered):  # noqa: F811
     assert mail.delivered().copies == 15
     single, many = mail.audit("release")
     assert (single["target"], single["result"]) == (ids[0], "ok")
+    began, ended = [line for line in lines(mail) if line["target"] == ids[0]]
+    assert began["begin"] == ended["end"] and "result" not in began and ended["result"] == "ok"
     assert (many["ids"], many["failed"], many["purpose"]) == (ids[1:], ids[:1], "the rest")
     assert many["result"].startswith("2 done, 1 failed: ")
     table = mail.ok("audit")
@@ -127,16 +129,15 @@ def test_a_release_that_is_killed_halfway_leaves_its_line(administered):  # noqa
         target=mail.run, args=("quarantine", "release", "--incident", holds[0]["incident"], "--purpose", "fine")
     )
     release.start()
-    begun = lambda: list(mail.audit_file.parent.glob("audit.log.begun-*"))  # noqa: E731
-    wait_until(begun, 20, "nothing is announced")
+    begun = lambda: [line for line in lines(mail) if "begin" in line]  # noqa: E731
+    wait_until(begun, 20, "nothing has begun")
     mail.daemon.kill()
     release.join()
     mail.helper.process.send_signal(signal.SIGCONT)
     mail.daemon.start()
-    assert begun() == []
     (entry,) = mail.audit("release")
     assert (entry["target"], entry["purpose"]) == (holds[0]["incident"], "fine")
-    assert entry["result"].startswith("interrupted") and len(entry["ids"]) == 3
+    assert entry["result"].startswith("not ended") and len(entry["ids"]) == 3
     mail.daemon.kill()
     mail.daemon.start()
     assert len(mail.audit("release")) == 1

@@ -184,18 +184,18 @@ START_TEST(audit_says_when_it_cannot_write)
 }
 END_TEST
 
-/* ---- announced ---- */
+/* ---- begun and ended ---- */
 
-static void announce(const struct audit_entry *entry, char mark[AUDIT_MARK_SIZE])
+static void begin(const struct audit_entry *entry, char id[DIGEST_ID_SIZE])
 {
     struct error error;
-    ck_assert_int_eq(audit_announce(audit, entry, mark, &error), STATUS_OK);
+    ck_assert_int_eq(audit_begin(audit, entry, id, &error), STATUS_OK);
 }
 
-static void conclude(const char *mark, const struct audit_entry *entry)
+static void end(const char *id, const struct audit_entry *entry)
 {
     struct error error;
-    ck_assert_int_eq(audit_conclude(audit, mark, entry, &error), STATUS_OK);
+    ck_assert_int_eq(audit_end(audit, id, entry, &error), STATUS_OK);
 }
 
 /* As after a kill: another process opens the same file. */
@@ -206,102 +206,97 @@ static void start_anew(void)
     ck_assert_ptr_nonnull(audit);
 }
 
-START_TEST(audit_has_one_line_for_what_was_announced)
+static size_t count_lines(void)
 {
-    char mark[AUDIT_MARK_SIZE];
+    size_t lines = 0;
+    int c;
+    FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    while ((c = fgetc(file)) != EOF)
+        lines += c == '\n';
+    (void)fclose(file);
+    return lines;
+}
+
+START_TEST(audit_shows_one_entry_for_what_began_and_ended)
+{
+    char id[DIGEST_ID_SIZE];
     struct audit_entry entry = entry_at(1);
+    json_t *ids = json_pack("[s, s, s]", "aa", "bb", "cc");
     json_t *done = json_pack("[s, s]", "aa", "bb");
     json_t *failed = json_pack("[s]", "cc");
-    announce(&entry, mark);
-    json_t *entries = read_since(0);
-    ck_assert_uint_eq(json_array_size(entries), 0);
-    json_decref(entries);
+    entry.ids = ids;
+    begin(&entry, id);
+    ck_assert_uint_eq(count_lines(), 1);
     entry.result = "in part";
     entry.ids = done;
     entry.failed = failed;
-    conclude(mark, &entry);
-    start_anew();
-    entries = read_since(0);
+    end(id, &entry);
+    ck_assert_uint_eq(count_lines(), 2);
+    json_t *entries = read_since(0);
     ck_assert_uint_eq(json_array_size(entries), 1);
     ck_assert_str_eq(field(entries, 0, "result"), "in part");
     const json_t *only = json_array_get(entries, 0);
     ck_assert(json_equal(json_object_get(only, "ids"), done));
     ck_assert(json_equal(json_object_get(only, "failed"), failed));
+    ck_assert_ptr_null(json_object_get(only, "end"));
     json_decref(entries);
+    json_decref(ids);
     json_decref(done);
     json_decref(failed);
 }
 END_TEST
 
-START_TEST(audit_enters_what_was_interrupted)
+/* At work, or killed: another process opens the same file. */
+START_TEST(audit_shows_what_has_not_ended)
 {
-    char mark[AUDIT_MARK_SIZE];
+    char id[DIGEST_ID_SIZE];
     struct audit_entry entry = entry_at(1);
-    entry.purpose = "a \"result\", \",\"result\":";
-    announce(&entry, mark);
-    append(&entry); /* another's, looking the same but for the time */
-    entry.at_ms = 2;
-    announce(&entry, mark);
-    audit_free(audit);
-    audit = audit_new(path);
+    json_t *ids = json_pack("[s]", "aa");
+    entry.ids = ids;
+    begin(&entry, id);
+    append(&entry); /* another's, looking the same */
     start_anew();
     json_t *entries = read_since(0);
     ck_assert_uint_eq(json_array_size(entries), 2);
-    ck_assert_str_eq(field(entries, 1, "result"), AUDIT_INTERRUPTED);
-    ck_assert_str_eq(field(entries, 1, "at"), "1970-01-01T00:00:00.002Z");
-    ck_assert_str_eq(field(entries, 1, "purpose"), entry.purpose);
-    json_decref(entries);
-}
-END_TEST
-
-START_TEST(audit_enters_nothing_twice)
-{
-    struct error error;
-    char mark[AUDIT_MARK_SIZE];
-    struct audit_entry entry = entry_at(7);
-    json_t *ids = json_pack("[s]", "aa");
-    entry.ids = ids;
-    announce(&entry, mark);
-    entry.ids = NULL;
-    ck_assert_int_eq(audit_append(audit, &entry, &error), STATUS_OK); /* and is killed */
-    start_anew();
-    json_t *entries = read_since(0);
-    ck_assert_uint_eq(json_array_size(entries), 1);
-    ck_assert_str_eq(field(entries, 0, "result"), "ok");
+    ck_assert_str_eq(field(entries, 0, "result"), AUDIT_NOT_ENDED);
+    ck_assert_str_eq(field(entries, 0, "at"), "1970-01-01T00:00:00.001Z");
+    ck_assert_str_eq(field(entries, 0, "purpose"), entry.purpose);
+    ck_assert(json_equal(json_object_get(json_array_get(entries, 0), "ids"), ids));
+    ck_assert_str_eq(field(entries, 1, "result"), "ok");
     json_decref(entries);
     json_decref(ids);
 }
 END_TEST
 
-/* Killed before it was announced: then it was not begun either. */
-START_TEST(audit_clears_what_was_half_announced)
+/* logrotate(8) may come between the two lines. */
+START_TEST(audit_shows_an_end_without_its_begin)
 {
-    char half[sizeof path + 30];
-    (void)snprintf(half, sizeof half, "%s.new-0123456789abcdef", path);
-    FILE *file = fopen(half, "we");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs("{\"at\":\"2026", file), 0);
-    ck_assert_int_eq(fclose(file), 0);
-    start_anew();
-    ck_assert_int_ne(access(half, F_OK), 0);
+    char id[DIGEST_ID_SIZE];
+    struct audit_entry entry = entry_at(7);
+    begin(&entry, id);
+    ck_assert_int_eq(unlink(path), 0);
+    end(id, &entry);
     json_t *entries = read_since(0);
-    ck_assert_uint_eq(json_array_size(entries), 0);
+    ck_assert_uint_eq(json_array_size(entries), 1);
+    ck_assert_str_eq(field(entries, 0, "result"), "ok");
+    ck_assert_str_eq(field(entries, 0, "target"), entry.target);
     json_decref(entries);
 }
 END_TEST
 
-START_TEST(audit_announces_nothing_it_cannot_write)
+START_TEST(audit_begins_nothing_it_cannot_write)
 {
     struct error error = {0};
-    char mark[AUDIT_MARK_SIZE];
+    char id[DIGEST_ID_SIZE];
     struct audit_entry entry = entry_at(1);
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    ck_assert_int_eq(audit_announce(audit, &entry, mark, &error), STATUS_IO);
+    ck_assert_int_eq(audit_begin(audit, &entry, id, &error), STATUS_IO);
     ck_assert_str_eq(error.file, path);
     ck_assert_int_eq(rmdir(path), 0);
     struct audit *nowhere = audit_new(NULL);
-    ck_assert_int_eq(audit_announce(nowhere, &entry, mark, &error), STATUS_OK);
-    ck_assert_int_eq(audit_conclude(nowhere, mark, &entry, &error), STATUS_OK);
+    ck_assert_int_eq(audit_begin(nowhere, &entry, id, &error), STATUS_OK);
+    ck_assert_int_eq(audit_end(nowhere, id, &entry, &error), STATUS_OK);
     audit_free(nowhere);
 }
 END_TEST
@@ -316,29 +311,29 @@ static void fill_disk(const char *name)
     (void)fclose(file);
 }
 
-/* The announcement reserves what the entry needs: a disk that fills up in between does
- * not leave an action unrecorded. */
+/* The first line reserves what the second needs: a disk that fills up in between does not
+ * leave an action without its result. */
 START_TEST(audit_minds_a_full_disk)
 {
     struct error error = {0};
-    char mark[AUDIT_MARK_SIZE];
+    char id[DIGEST_ID_SIZE];
     char filler[120];
     struct audit_entry entry = entry_at(1);
     if (mount("mailbrake-audit", folder, "tmpfs", 0, "size=512k") != 0)
         return; /* only root can */
     (void)snprintf(filler, sizeof filler, "%s/filler", folder);
     size_t written = 0;
-    while (audit_announce(audit, &entry, mark, &error) == STATUS_OK) {
+    while (audit_begin(audit, &entry, id, &error) == STATUS_OK) {
         fill_disk(filler);
-        conclude(mark, &entry);
+        end(id, &entry);
         ck_assert_uint_lt(++written, 10000);
     }
     ck_assert_uint_gt(written, 0);
     ck_assert_str_eq(error.text, "No space left on device");
     ck_assert_str_eq(error.file, path);
     ck_assert_int_eq(unlink(filler), 0);
-    announce(&entry, mark);
-    conclude(mark, &entry);
+    begin(&entry, id);
+    end(id, &entry);
     json_t *entries = read_since(0);
     ck_assert_uint_eq(json_array_size(entries), written + 1);
     json_decref(entries);
@@ -382,11 +377,10 @@ int main(void)
     tcase_add_test(cases, audit_lines_hold_anything);
     tcase_add_test(cases, audit_leaves_damaged_lines_out);
     tcase_add_test(cases, audit_says_when_it_cannot_write);
-    tcase_add_test(cases, audit_has_one_line_for_what_was_announced);
-    tcase_add_test(cases, audit_enters_what_was_interrupted);
-    tcase_add_test(cases, audit_enters_nothing_twice);
-    tcase_add_test(cases, audit_clears_what_was_half_announced);
-    tcase_add_test(cases, audit_announces_nothing_it_cannot_write);
+    tcase_add_test(cases, audit_shows_one_entry_for_what_began_and_ended);
+    tcase_add_test(cases, audit_shows_what_has_not_ended);
+    tcase_add_test(cases, audit_shows_an_end_without_its_begin);
+    tcase_add_test(cases, audit_begins_nothing_it_cannot_write);
     tcase_add_test(cases, audit_minds_a_full_disk);
     tcase_add_test(cases, audit_threads_do_not_mix_lines);
     suite_add_tcase(suite, cases);
