@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "daemon/peers.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
@@ -274,17 +275,6 @@ static void *run_look(void *argument)
     return NULL;
 }
 
-static enum status start(void *(*run)(void *), void *argument, struct error *error)
-{
-    pthread_t thread;
-    int failed = pthread_create(&thread, NULL, run, argument);
-    if (failed != 0)
-        return error_set(error, STATUS_UNAVAILABLE, "can't start a thread: %s",
-                         strerror(failed));
-    (void)pthread_detach(thread);
-    return STATUS_OK;
-}
-
 enum status housekeeping_start(struct engine *engine, struct actions *actions,
                                const char *host, struct error *error)
 {
@@ -296,12 +286,12 @@ enum status housekeeping_start(struct engine *engine, struct actions *actions,
     snapshot_unref(snapshot);
     peers_init(&housekeeping.peers, host);
     claim_name(&housekeeping);
-    enum status status = start(run_quick, &housekeeping, error);
+    enum status status = thread_start("quick", run_quick, &housekeeping, NULL, error);
     if (status == STATUS_OK)
-        status = start(run_slow, &housekeeping, error);
+        status = thread_start("slow", run_slow, &housekeeping, NULL, error);
     if (status == STATUS_OK)
-        status = start(run_look, &housekeeping, error);
+        status = thread_start("look", run_look, &housekeeping, NULL, error);
     if (status == STATUS_OK)
-        status = start(run_notices, &housekeeping, error);
+        status = thread_start("notices", run_notices, &housekeeping, NULL, error);
     return status;
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "daemon/problem_log.h"
 #include "quarantine/advice.h"
 #include "store/probe.h"
@@ -251,12 +252,9 @@ enum status reload_first(struct reload *reload, const char *path,
 
 enum status reload_start(struct reload *reload)
 {
-    pthread_t thread;
-    int failed = pthread_create(&thread, NULL, run, reload);
-    if (failed != 0) {
-        log_print(SEVERITY_ERROR, "can't start a thread: %s", strerror(failed));
-        return STATUS_UNAVAILABLE;
-    }
-    (void)pthread_detach(thread);
-    return STATUS_OK;
+    struct error error = {0};
+    enum status status = thread_start("reload", run, reload, NULL, &error);
+    if (status != STATUS_OK)
+        log_print(SEVERITY_ERROR, "%s", error.text);
+    return status;
 }

@@ -6,13 +6,13 @@
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "store/charge_call.h"
 #include "store/connection.h"
 #include "store/pool.h"
@@ -252,18 +252,12 @@ static enum status read_password(struct redis *redis, struct error *error)
     return STATUS_OK;
 }
 
-/* With all signals blocked: they are for the threads that wait for them. */
 static enum status start_reconnector(struct redis *redis, struct error *error)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&redis->reconnector, NULL, keep, redis);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    redis->reconnector_runs = failure == 0;
-    if (failure != 0)
-        return error_set(error, STATUS_IO, "thread: %s", strerror(failure));
-    return STATUS_OK;
+    enum status status =
+        thread_start("reconnector", keep, redis, &redis->reconnector, error);
+    redis->reconnector_runs = status == STATUS_OK;
+    return status;
 }
 
 enum status redis_open(const struct store_settings *settings,

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "store/backends.h"
 #include "store/charge_call.h"
 #include "store/documents_memory.h"
@@ -168,20 +168,14 @@ static void *save_each_minute(void *context)
     return NULL;
 }
 
-/* With all signals blocked: they are for the threads that wait for them. */
 static enum status start_saver(struct store *store, struct error *error)
 {
-    sigset_t all, before;
     if (!has_file(store))
         return STATUS_OK;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&store->saver, NULL, save_each_minute, store);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    store->saver_runs = failure == 0;
-    if (failure != 0)
-        return error_set(error, STATUS_IO, "thread: %s", strerror(failure));
-    return STATUS_OK;
+    enum status status =
+        thread_start("state saver", save_each_minute, store, &store->saver, error);
+    store->saver_runs = status == STATUS_OK;
+    return status;
 }
 
 static enum status start(struct store *store, struct error *error)
