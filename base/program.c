@@ -46,20 +46,22 @@ static void close_file(int *file)
 
 /* In the child, where only what is safe in a signal handler may be called: its own group,
  * default signals, three files and nothing else of ours. */
-_Noreturn static void become(const char *const *argv, const int files[FILES], int output,
-                             bool utc)
+_Noreturn static void become(const struct program *program, const char *const *argv,
+                             const int files[FILES])
 {
     static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     static char language[] = "LC_ALL=C";
     static char zone[] = "TZ=UTC0";
-    char *const environment[] = {path, language, utc ? zone : NULL, NULL};
+    char *const fixed[] = {path, language, program->utc ? zone : NULL, NULL};
+    int output = files[program->take == NULL ? ERRORS : OUTPUT_END];
+    bool ours = program->inherits;
     sigset_t none;
     (void)sigemptyset(&none);
     if (setpgid(0, 0) == 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
         sigprocmask(SIG_SETMASK, &none, NULL) == 0 && dup2(files[INPUT], 0) == 0 &&
-        dup2(output, 1) == 1 && dup2(files[ERRORS], 2) == 2 &&
+        (ours || (dup2(output, 1) == 1 && dup2(files[ERRORS], 2) == 2)) &&
         close_range(3, ~0U, 0) == 0)
-        (void)execve(argv[0], (char *const *)(uintptr_t)argv, environment);
+        (void)execve(argv[0], (char *const *)(uintptr_t)argv, ours ? environ : fixed);
     _exit(CANNOT_RUN);
 }
 
@@ -76,8 +78,7 @@ static pid_t start(const struct program *program, int files[FILES])
     }
     pid_t pid = fork();
     if (pid == 0)
-        become(argv, files, files[program->take == NULL ? ERRORS : OUTPUT_END],
-               program->utc);
+        become(program, argv, files);
     if (pid > 0) {
         (void)setpgid(pid, pid); /* done by both: before either goes on */
         files[PROCESS] = pidfd_open(pid, 0);
@@ -134,7 +135,7 @@ static enum status attend(const struct program *program, const int files[FILES],
     return status;
 }
 
-static enum status complain(const char *path, int errors, int code, struct error *error)
+static enum status complain(const char *path, int errors, int result, struct error *error)
 {
     char said[300];
     off_t end = lseek(errors, 0, SEEK_CUR);
@@ -147,9 +148,12 @@ static enum status complain(const char *path, int errors, int code, struct error
     const char *newline = memrchr(said, '\n', length);
     if (length > 0)
         return error_set(error, STATUS_IO, "%s", newline == NULL ? said : newline + 1);
-    if (code == CANNOT_RUN)
+    if (WIFSIGNALED(result))
+        return error_set(error, STATUS_IO, "%s was ended by signal %d", path,
+                         WTERMSIG(result));
+    if (WEXITSTATUS(result) == CANNOT_RUN)
         return error_set(error, STATUS_IO, "cannot run %s", path);
-    return error_set(error, STATUS_IO, "%s ended with %d", path, code);
+    return error_set(error, STATUS_IO, "%s ended with %d", path, WEXITSTATUS(result));
 }
 
 enum status program_run(const struct program *program, int64_t deadline_us,
@@ -170,9 +174,8 @@ enum status program_run(const struct program *program, int64_t deadline_us,
     }
     while (pid > 0 && waitpid(pid, &result, 0) < 0 && errno == EINTR)
         ;
-    int code = WIFEXITED(result) ? WEXITSTATUS(result) : -1;
-    if (status == STATUS_OK && code != 0)
-        status = complain(program->words[0], files[ERRORS], code, error);
+    if (status == STATUS_OK && result != 0)
+        status = complain(program->words[0], files[ERRORS], result, error);
     for (int i = 0; i < FILES; i++)
         close_file(&files[i]);
     return status;

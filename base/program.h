@@ -1,5 +1,5 @@
-/* A program run to its end: no shell, only argv, a fixed environment, no descriptors of
- * ours, never longer than a deadline. */
+/* A program run to its end: no shell, only argv, a fixed environment (or ours, on
+ * demand), no descriptors of ours, never longer than a deadline. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -24,7 +24,8 @@ struct program {
     size_t input_length;
     void (*take)(void *context, const char *line); /* gets each line of output; or NULL */
     void *context;
-    bool utc; /* its times are UTC, not those of the system's zone */
+    bool utc;      /* its times are UTC, not those of the system's zone */
+    bool inherits; /* our environment, standard output and standard error; take is NULL */
 };
 
 /* OK when it ended with 0. IO with the last line that it wrote to standard error (or to

@@ -84,6 +84,27 @@ START_TEST(program_tells_the_last_complaint)
 }
 END_TEST
 
+START_TEST(program_may_have_our_environment)
+{
+    ck_assert_int_eq(setenv("MAILBRAKE_SECRET", "x", 1), 0);
+    const struct program program = {
+        .words = {"/bin/sh", "-c", "read word && test $word$MAILBRAKE_SECRET = wx"},
+        .input = "w\n",
+        .input_length = 2,
+        .inherits = true,
+    };
+    ck_assert_int_eq(program_run(&program, clock_monotonic_us() + 10000000, &failure),
+                     STATUS_OK);
+}
+END_TEST
+
+START_TEST(program_reports_a_signal)
+{
+    ck_assert_int_eq(shell("kill -9 $$", NULL, NULL, 10000), STATUS_IO);
+    ck_assert_str_eq(failure.text, "/bin/sh was ended by signal 9");
+}
+END_TEST
+
 START_TEST(program_reports_what_is_not_there)
 {
     const struct program program = {.words = {"/nonexistent/postcat"}};
@@ -123,6 +144,8 @@ int main(void)
     tcase_add_test(cases, program_gives_whole_lines);
     tcase_add_test(cases, program_may_not_flood_us);
     tcase_add_test(cases, program_tells_the_last_complaint);
+    tcase_add_test(cases, program_may_have_our_environment);
+    tcase_add_test(cases, program_reports_a_signal);
     tcase_add_test(cases, program_reports_what_is_not_there);
     tcase_add_test(cases, program_kills_at_the_deadline);
     tcase_add_test(cases, program_does_not_wait_for_children_left_behind);
