@@ -2,6 +2,8 @@
 #include "base/instant.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 void instant_format(int64_t wall_ms, char out[INSTANT_SIZE])
@@ -14,13 +16,27 @@ void instant_format(int64_t wall_ms, char out[INSTANT_SIZE])
         out[0] = '\0';
 }
 
+void instant_format_ms(int64_t wall_ms, char out[INSTANT_SIZE])
+{
+    instant_format(wall_ms, out);
+    size_t seconds = strlen(out);
+    if (seconds > 0)
+        (void)snprintf(out + seconds - 1, INSTANT_SIZE - seconds, ".%03dZ",
+                       (int)(wall_ms % 1000));
+}
+
 bool instant_parse(const char *text, int64_t *out_ms)
 {
     struct tm parts = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    if (end == NULL)
+    int ms = 0;
+    const char *end = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (end != NULL && *end == '.' && strspn(end + 1, "0123456789") == 3) {
+        ms = (int)strtol(end + 1, NULL, 10);
+        end += 4;
+    }
+    if (end == NULL || strcmp(end, "Z") != 0)
         return false;
-    *out_ms = (int64_t)timegm(&parts) * 1000;
+    *out_ms = (int64_t)timegm(&parts) * 1000 + ms;
     return true;
 }
 

@@ -10,7 +10,10 @@ enum { INSTANT_SIZE = 40 };
 /* "2026-07-25T19:02:33Z"; "" for a year that nobody lives to see. */
 void instant_format(int64_t wall_ms, char out[INSTANT_SIZE]);
 
-/* The same, back; false when it is none. */
+/* With milliseconds: "2026-07-25T19:02:33.250Z". */
+void instant_format_ms(int64_t wall_ms, char out[INSTANT_SIZE]);
+
+/* Reads what these two write; false for anything else, NULL included. */
 bool instant_parse(const char *text, int64_t *out_ms);
 
 /* Local time: "19:02" today, else "25 Jul 19:02 CEST"; with the year when it is another

@@ -52,11 +52,9 @@ static bool add_outcome(json_t *json, const struct audit_entry *entry)
 static char *format_entry(const struct audit_entry *entry, const char *phase,
                           const char *id)
 {
-    char seconds[INSTANT_SIZE];
-    char at[INSTANT_SIZE + 8];
+    char at[INSTANT_SIZE];
     char *line = NULL;
-    instant_format(entry->at_ms, seconds);
-    (void)snprintf(at, sizeof at, "%.19s.%03dZ", seconds, (int)(entry->at_ms % 1000));
+    instant_format_ms(entry->at_ms, at);
     json_t *json = json_pack(
         "{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "at", at, "at_ms",
         (json_int_t)entry->at_ms, "uid", (json_int_t)entry->uid, "user",

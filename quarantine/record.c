@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/envelope.h"
+#include "base/instant.h"
 #include "base/utf8.h"
 #include "quarantine/ledger.h"
 
@@ -386,20 +386,15 @@ static bool is_time(const char *name)
 
 json_t *record_time(int64_t wall_ms)
 {
-    char text[40];
-    struct tm tm;
-    time_t seconds = (time_t)(wall_ms / 1000);
-    if (gmtime_r(&seconds, &tm) == NULL ||
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        return NULL;
-    return json_string(text);
+    char text[INSTANT_SIZE];
+    instant_format(wall_ms, text);
+    return text[0] == '\0' ? NULL : json_string(text);
 }
 
 int64_t record_parse_time(const char *text)
 {
-    struct tm utc = {0};
-    const char *end = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return end == NULL || *end != '\0' ? -1 : (int64_t)timegm(&utc) * 1000;
+    int64_t wall_ms;
+    return instant_parse(text, &wall_ms) ? wall_ms : -1;
 }
 
 bool record_show(json_t *record)

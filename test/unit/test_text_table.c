@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/instant.h"
 #include "capture.h"
 
 #define TEN "0123456789"
@@ -102,38 +101,11 @@ START_TEST(text_table_may_be_empty)
 }
 END_TEST
 
-/* Of another day, date and zone stand with it. */
-START_TEST(instant_says_which_day)
-{
-    static const struct {
-        const char *instant;
-        const char *local;
-    } cases[] = {
-        {"2026-07-25T17:02:33Z", "19:02"},
-        {"2026-07-24T22:00:00Z", "00:00"},
-        {"2026-07-24T21:59:59Z", "24 Jul 23:59 CEST"},
-        {"2026-01-25T17:02:33Z", "25 Jan 18:02 CET"},
-        {"2025-07-25T17:02:33Z", "25 Jul 2025 19:02 CEST"},
-        {"never", "never"},
-    };
-    char local[INSTANT_SIZE];
-    int64_t now_ms = 0;
-    ck_assert_int_eq(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
-    tzset();
-    ck_assert(instant_parse("2026-07-25T12:00:00Z", &now_ms));
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        instant_local(cases[i].instant, now_ms, local);
-        ck_assert_str_eq(local, cases[i].local);
-    }
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("text_table");
     TCase *cases = tcase_create("text_table");
     tcase_add_test(cases, text_table_is_as_wide_as_it_must_be);
-    tcase_add_test(cases, instant_says_which_day);
     tcase_add_test(cases, text_table_cuts_texts_for_keys);
     tcase_add_test(cases, text_table_breaks_the_line_for_a_last_key);
     tcase_add_test(cases, text_table_breaks_the_line_behind_another_key);
