@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/account.h"
+#include "run.h"
 
 static size_t needed; /* bytes of an entry */
 static int groups_of; /* how many a user is in */
@@ -107,9 +108,5 @@ int main(void)
     tcase_add_test(tcase, account_gives_up_somewhere);
     tcase_add_test(tcase, account_knows_members_of_many_groups);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* What becomes of held messages, one by one. */
 #include "actions_fixture.h"
+#include "run.h"
 
 START_TEST(actions_release_once)
 {
@@ -325,9 +326,5 @@ int main(void)
     tcase_add_test(cases, actions_expire_what_is_old_and_end_at_their_deadline);
     tcase_add_test(cases, actions_refuse_without_a_word_to_the_forged);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

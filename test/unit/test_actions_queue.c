@@ -4,6 +4,7 @@
 
 #include "hold_array.h"
 #include "quarantine/actions_parts.h"
+#include "run.h"
 
 static enum status pull(const char *typed, struct actions_pull *recalled)
 {
@@ -384,9 +385,5 @@ int main(void)
     tcase_add_test(cases, pull_back_knows_logins_and_clients);
     tcase_add_test(cases, pull_back_is_for_who_sends);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

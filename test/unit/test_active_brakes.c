@@ -6,6 +6,7 @@
 
 #include "../support/either_store.h"
 #include "quarantine/active_brakes.h"
+#include "run.h"
 
 enum { NOW_MS = 2000000000 };
 
@@ -391,9 +392,5 @@ int main(void)
     tcase_add_test(redis, active_brakes_stays_while_the_store_is_away);
     tcase_add_test(redis, active_brakes_sets_while_the_store_is_away);
     suite_add_tcase(suite, redis);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

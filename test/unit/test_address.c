@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/address.h"
+#include "run.h"
 
 static struct address parse(const char *raw, size_t length)
 {
@@ -317,9 +318,5 @@ int main(void)
                         (int)(sizeof tags / sizeof tags[0]));
     tcase_add_test(test, address_tells_own_and_literal);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/addrlist.h"
+#include "run.h"
 
 /* A value and its addresses, joined by '|'. */
 static const struct {
@@ -151,9 +152,5 @@ int main(void)
     tcase_add_test(test, addrlist_is_linear);
     tcase_add_test(test, addrlist_survives_noise);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "lists/targets.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct problems problems;
 
@@ -292,9 +293,5 @@ int main(void)
     tcase_add_test(tests, aliases_odd_text_takes_linear_time);
     suite_add_tcase(suite, tests);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

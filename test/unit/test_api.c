@@ -2,6 +2,7 @@
 #include "control_fixture.h"
 
 #include "policy/plan.h"
+#include "run.h"
 
 START_TEST(api_says_its_status)
 {
@@ -582,9 +583,5 @@ int main(void)
     tcase_add_test(cases, api_reload_tells_the_errors);
     tcase_add_test(cases, api_shows_its_audit);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

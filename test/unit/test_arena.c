@@ -1,5 +1,6 @@
 /* Strings that live and die together. */
 #include "base/arena.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -108,9 +109,5 @@ int main(void)
     tcase_add_test(cases, arena_reset_takes_all_back);
     tcase_add_test(cases, arena_impossible_size_is_no_memory);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

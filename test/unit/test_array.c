@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "run.h"
 
 START_TEST(array_keeps_what_was_added)
 {
@@ -49,9 +50,5 @@ int main(void)
     tcase_add_test(tests, array_grows_again_after_it_was_emptied);
     tcase_add_test(tests, array_too_large_stays_as_it_was);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

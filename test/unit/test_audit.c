@@ -1,5 +1,6 @@
 /* Every line is whole JSON, whatever was written, and nothing written is lost. */
 #include "control/audit.h"
+#include "run.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -384,9 +385,5 @@ int main(void)
     tcase_add_test(cases, audit_minds_a_full_disk);
     tcase_add_test(cases, audit_threads_do_not_mix_lines);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

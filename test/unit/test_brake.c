@@ -2,6 +2,7 @@
 #include "message_fixture.h"
 
 #include "policy/brake.h"
+#include "run.h"
 
 enum { NOW_MS = 1000000 };
 
@@ -326,9 +327,5 @@ int main(void)
     tcase_add_test(tcase, brake_lapses_at_its_time);
     tcase_add_test(tcase, brake_allowance_is_for_rule_and_subject);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "../support/vectors.h"
 #include "policy/bucket.h"
+#include "run.h"
 
 __extension__ typedef __int128 wide;
 
@@ -155,9 +156,5 @@ int main(void)
     tcase_add_test(tcase, bucket_rate_bounds);
     tcase_add_test(tcase, bucket_survives_extremes);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 
 #include "linear.h"
+#include "run.h"
 
 static char *campaign;
 
@@ -277,9 +278,5 @@ int main(void)
                         (int)(sizeof hard / sizeof hard[0]));
     tcase_add_test(tcase, campaign_of_noise_is_harmless);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "lists/aliases.h"
 #include "lists/cache.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct problems problems;
 static struct catalog *catalog;
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_test(tests, catalog_sweep_forgets_what_is_not_asked_for);
     suite_add_tcase(suite, tests);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

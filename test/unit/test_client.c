@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/network.h"
+#include "run.h"
 
 static const struct {
     const char *address;
@@ -47,9 +48,5 @@ int main(void)
     tcase_add_loop_test(cases, client_key_groups_ipv6, 0,
                         (int)(sizeof keys / sizeof keys[0]));
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* The control API's server: whom it refuses, and that nothing that comes in hurts it. */
 #include "control_fixture.h"
+#include "run.h"
 
 #include <stdatomic.h>
 
@@ -353,9 +354,5 @@ int main(void)
     tcase_add_test(cases, control_survives_two_thousand_connections);
     tcase_add_test(cases, control_answers_all_beside_long_work);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "store/conversations.h"
 
 #include "base/digest.h"
+#include "run.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -201,9 +202,5 @@ int main(void)
     tcase_add_test(tcase, conversations_without_any);
     tcase_add_test(tcase, conversations_of_many_threads);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Keyed hashes that relays, versions and languages must agree on. */
 #include "base/digest.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -77,9 +78,5 @@ int main(void)
     tcase_add_test(cases, digest_tells_keys_and_data_apart);
     tcase_add_test(cases, digest_random_ids_differ);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

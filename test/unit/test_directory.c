@@ -1,5 +1,6 @@
 /* Who is reached by an address. */
 #include "directory_fixture.h"
+#include "run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -686,9 +687,5 @@ int main(void)
     tcase_add_test(test, directory_too_many_lists_is_an_error);
     tcase_add_test(test, directory_many_members);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Documents: what holds in memory and in Redis alike. */
 #include "documents_fixture.h"
+#include "run.h"
 
 START_TEST(documents_checks)
 {
@@ -413,9 +414,5 @@ int main(void)
     add_tests(suite, "memory", setup_memory, teardown_memory);
     add_tests(suite, "redis", setup_redis, teardown_redis);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

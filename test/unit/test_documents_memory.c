@@ -1,5 +1,6 @@
 /* Documents in memory: their cap, and how they survive a restart. */
 #include "documents_fixture.h"
+#include "run.h"
 
 START_TEST(documents_in_memory_are_capped_in_bytes)
 {
@@ -186,9 +187,5 @@ int main(void)
     tcase_add_test(memory, documents_begin_with_an_older_file);
     suite_add_tcase(suite, memory);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

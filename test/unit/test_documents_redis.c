@@ -2,6 +2,7 @@
  * as it should. */
 #include "../support/fake_redis.h"
 #include "documents_fixture.h"
+#include "run.h"
 #include "store/connection.h"
 
 static bool await_state(enum store_state state, int ms)
@@ -567,9 +568,5 @@ int main(void)
     tcase_add_test(redis, documents_are_told_once);
     suite_add_tcase(suite, redis);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/domains.h"
+#include "run.h"
 
 START_TEST(domains_keep_order_and_spelling)
 {
@@ -97,9 +98,5 @@ int main(void)
     tcase_add_test(test, domains_refuse_too_long);
     tcase_add_test(test, domains_delimiters_replace);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

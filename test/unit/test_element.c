@@ -6,6 +6,7 @@
 
 #include "policy/address.h"
 #include "policy/element.h"
+#include "run.h"
 
 static struct domains own;
 
@@ -378,9 +379,5 @@ int main(void)
     tcase_add_loop_test(tests, network_refuses, 0, COUNT(no_addresses));
     tcase_add_loop_test(tests, network_has_members, 0, COUNT(members));
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "policy/charset.h"
 
 #include "linear.h"
+#include "run.h"
 
 #define BAD "\xef\xbf\xbd"
 
@@ -241,9 +242,5 @@ int main(void)
     tcase_add_loop_test(tcase, encoded_is_linear, 0, (int)(sizeof hard / sizeof hard[0]));
     tcase_add_test(tcase, encoded_noise_is_valid_utf8);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

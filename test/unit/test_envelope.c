@@ -1,5 +1,6 @@
 /* Who may be told, what is one word, and what an MTA's list shows of an address. */
 #include "base/envelope.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -125,9 +126,5 @@ int main(void)
     tcase_add_test(tcase, envelope_words_keep_quoted_blanks);
     tcase_add_test(tcase, envelope_is_shown_as_the_mta_does);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

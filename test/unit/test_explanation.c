@@ -4,6 +4,7 @@
 
 #include "capture.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 #define HEAD                                                                             \
     "domains = [ \"own.example\", \"too.example\" ];\n"                                  \
@@ -379,9 +380,5 @@ int main(void)
     tcase_add_test(cases, explanation_print_cuts_a_long_list_of_recipients);
     tcase_add_test(cases, explanation_too_long_address_is_limit);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* Files of Postfix that hold no list are told for what they are. */
 #include "lists/foreign.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct error error;
 
@@ -84,9 +85,5 @@ int main(void)
     tcase_add_test(test, foreign_files_are_named);
     tcase_add_test(test, foreign_lists_are_none);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "replay/template.h"
+#include "run.h"
 
 static struct variables variables;
 static struct error error;
@@ -220,9 +221,5 @@ int main(void)
     tcase_add_test(tests, template_refuses_what_makes_no_sense);
     tcase_add_test(tests, variables_stay_as_the_command_line_says);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

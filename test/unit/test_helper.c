@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "quarantine/helper.h"
+#include "run.h"
 
 enum { SOON_MS = 5000, LATE_MS = 300 };
 
@@ -459,9 +460,5 @@ int main(void)
     tcase_add_test(tcase, helper_that_floods_is_left);
     tcase_add_test(tcase, helper_that_does_not_accept_is_left);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/intern.h"
+#include "run.h"
 
 static uint32_t add(struct intern *intern, const char *string)
 {
@@ -105,9 +106,5 @@ int main(void)
     tcase_add_test(test, intern_keeps_many);
     tcase_add_test(test, intern_long_string);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* From what the store found to a verdict. */
 #include "message_fixture.h"
+#include "run.h"
 
 enum { OUTCOMES = 80 };
 
@@ -688,9 +689,5 @@ int main(void)
     tcase_add_test(cases, judge_doubt_is_temporary);
     tcase_add_test(cases, judge_doubt_holds_local_mail);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* Where the key of all hashes comes from. */
+#include "run.h"
 #include "store/key.h"
 
 #include <check.h>
@@ -130,9 +131,5 @@ int main(void)
     tcase_add_test(cases, key_of_a_pipe_is_invalid);
     tcase_add_test(cases, key_large_file_counts_to_its_cap);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

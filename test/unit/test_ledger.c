@@ -6,6 +6,7 @@
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/record.h"
+#include "run.h"
 
 enum { THREADS = 16, EACH = 125 };
 
@@ -732,9 +733,5 @@ int main(void)
     tcase_add_test(redis, ledger_holds_while_the_store_is_away);
     tcase_add_test(redis, ledger_refuses_a_flood_while_the_store_is_away);
     suite_add_tcase(suite, redis);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

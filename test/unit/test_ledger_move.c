@@ -1,6 +1,7 @@
 /* What becomes of holds, and how they come back when the records were lost. */
 #include "ledger_fixture.h"
 #include "quarantine/hold_header.h"
+#include "run.h"
 
 START_TEST(ledger_lets_one_of_two_release)
 {
@@ -349,9 +350,5 @@ int main(void)
     Suite *suite = suite_create("ledger_move");
     suite_add_tcase(suite, make_case("memory", setup_memory));
     suite_add_tcase(suite, make_case("redis", setup_redis));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "quarantine/pending_holds.h"
+#include "run.h"
 
 static void freeze(void)
 {
@@ -286,9 +287,5 @@ int main(void)
     tcase_add_test(table, pending_holds_counts_each_party);
     suite_add_tcase(suite, redis);
     suite_add_tcase(suite, table);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

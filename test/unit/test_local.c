@@ -6,6 +6,7 @@
 #include "../support/redis_server.h"
 #include "../support/reports.h"
 #include "base/clock.h"
+#include "run.h"
 #include "store/store.h"
 
 static struct server server;
@@ -322,9 +323,5 @@ int main(void)
     tcase_add_test(tcase, local_amends_while_away);
     tcase_add_test(tcase, local_reset_repairs);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

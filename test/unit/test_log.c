@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "run.h"
 
 enum { CAPTURE_SIZE = 1 << 20 };
 
@@ -240,9 +241,5 @@ int main(void)
     tcase_add_test(cases, log_throttled_says_what_it_kept_back);
     tcase_add_test(cases, log_lines_of_threads_do_not_mix);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

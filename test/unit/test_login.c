@@ -1,5 +1,6 @@
 /* One person, one login, however it is typed; and no other person's. */
 #include "policy/login.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -182,9 +183,5 @@ int main(void)
     tcase_add_test(tcase, login_too_long_is_limit);
     tcase_add_test(tcase, login_forms_refuses_what_is_unclear);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

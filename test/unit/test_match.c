@@ -1,5 +1,6 @@
 /* Which conditions hold for which message. */
 #include "message_fixture.h"
+#include "run.h"
 
 static void begin(void)
 {
@@ -359,9 +360,5 @@ int main(void)
     tcase_add_test(cases, match_wants_a_thread_and_a_campaign);
     tcase_add_test(cases, match_sender_without_domain_has_none);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

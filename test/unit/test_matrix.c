@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "engine/decide.h"
 #include "lists/catalog.h"
+#include "run.h"
 #include "store/key.h"
 
 enum { FIELDS_MAX = 64, RECIPIENTS = 200, LINE_SIZE = 8192 };
@@ -373,9 +374,5 @@ int main(void)
     tcase_add_test(cases, matrix_in_memory_holds);
     tcase_add_test(cases, matrix_in_redis_holds);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct problems problems;
 
@@ -326,9 +327,5 @@ int main(void)
     tcase_add_test(members, file_half_written_is_waited_for);
     suite_add_tcase(suite, members);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

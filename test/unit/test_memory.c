@@ -3,6 +3,7 @@
 
 #include "../support/scenes.h"
 #include "memory_fixture.h"
+#include "run.h"
 
 struct user {
     struct rate rate;
@@ -402,9 +403,5 @@ int main(void)
     tcase_add_test(tcase, memory_window_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_exports_what_it_imports);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

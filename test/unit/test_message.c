@@ -1,5 +1,6 @@
 /* From an envelope to facts. */
 #include "message_fixture.h"
+#include "run.h"
 
 #include <time.h>
 
@@ -469,9 +470,5 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, message_end);
     add_tests(cases);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

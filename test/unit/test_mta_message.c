@@ -1,5 +1,6 @@
 /* The headers of a message, as they stand in its header. */
 #include "helper/mta_message.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -66,9 +67,5 @@ int main(void)
     tcase_add_test(cases, message_counts_all_its_hold_headers);
     tcase_add_test(cases, message_hold_headers_are_printable_and_short);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

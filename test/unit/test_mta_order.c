@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/envelope.h"
+#include "run.h"
 
 static char buffer[MTA_LINE_MAX + 1];
 static struct mta_order order;
@@ -206,9 +207,5 @@ int main(void)
     tcase_add_test(cases, order_is_printable_and_known);
     tcase_add_test(cases, order_of_any_length_is_safe);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

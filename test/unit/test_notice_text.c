@@ -5,6 +5,7 @@
 
 #include "quarantine/notice_text.h"
 #include "quarantine/record.h"
+#include "run.h"
 
 static struct settings settings;
 static struct text subject, body;
@@ -233,9 +234,5 @@ int main(void)
     tcase_add_test(tcase, notice_escapes_strangers_words);
     tcase_add_test(tcase, notice_to_a_sender_says_nothing_of_others);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

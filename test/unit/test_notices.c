@@ -9,6 +9,7 @@
 
 #include "ledger_fixture.h"
 #include "quarantine/notices.h"
+#include "run.h"
 
 enum manner { AWAY, TAKES, SILENT, REFUSES };
 
@@ -444,9 +445,5 @@ int main(void)
     Suite *suite = suite_create("notices");
     suite_add_tcase(suite, make_case("memory", open_memory));
     suite_add_tcase(suite, make_case("redis", open_redis));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

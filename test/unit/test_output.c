@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "capture.h"
+#include "run.h"
 
 #define BAD "\xef\xbf\xbd"
 
@@ -137,9 +138,5 @@ int main(void)
     tcase_add_test(cases, output_problems_are_clean_lines);
     tcase_add_test(cases, output_problems_count_what_is_not_shown);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "quarantine/parties.h"
+#include "run.h"
 
 static struct parties *parties;
 static struct party ann;
@@ -82,9 +83,5 @@ int main(void)
     tcase_add_test(cases, parties_count_what_is_on_its_way);
     tcase_add_test(cases, parties_forget_what_is_given_back);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

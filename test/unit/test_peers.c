@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../support/either_store.h"
+#include "run.h"
 
 enum { STEP_MS = PEERS_CLAIM_SECONDS * 1000 };
 
@@ -163,9 +164,5 @@ int main(void)
     tcase_add_test(cases, peers_doubts_for_a_moment_what_it_can_not_see);
     tcase_add_test(cases, peers_rules_that_decide_otherwise_are_others);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "quarantine/ledger.h"
 #include "quarantine/pending_counts.h"
+#include "run.h"
 
 enum { NOW_MS = 1000000000 };
 
@@ -175,9 +176,5 @@ int main(void)
     tcase_add_test(tcase, pending_counts_overflows_into_one_key_a_rule);
     tcase_add_test(tcase, pending_counts_gives_away_places_that_are_written);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

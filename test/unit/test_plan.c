@@ -1,5 +1,6 @@
 /* The walk before the store is asked: steps, charges, and where it ends. */
 #include "message_fixture.h"
+#include "run.h"
 
 static uint32_t five;
 
@@ -611,9 +612,5 @@ int main(void)
     tcase_add_test(cases, plan_allowed_list_lets_no_other_pass);
     tcase_add_test(cases, plan_subject_names_an_incident);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

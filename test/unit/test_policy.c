@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "run.h"
 
 static struct policy policy;
 static struct problems problems;
@@ -307,9 +308,5 @@ int main(void)
     tcase_add_test(tests, policy_names_the_included_file);
     tcase_add_test(tests, policy_expansion_is_bounded);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* What Postfix's tables say, whatever their type. */
 #include "cli/postmap.h"
+#include "run.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -132,9 +133,5 @@ int main(void)
     tcase_add_test(tests, postmap_reads_texts);
     tcase_add_test(tests, postmap_knows_its_age);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

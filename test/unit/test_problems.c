@@ -1,5 +1,6 @@
 /* Errors and warnings in one go, and errors that fit their caller's struct. */
 #include "base/problems.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -128,9 +129,5 @@ int main(void)
     tcase_add_test(cases, problems_clear_starts_anew);
     tcase_add_test(cases, error_set_cuts_and_takes_null);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "run.h"
 
 static struct text got;
 static struct error failure;
@@ -150,9 +151,5 @@ int main(void)
     tcase_add_test(cases, program_kills_at_the_deadline);
     tcase_add_test(cases, program_does_not_wait_for_children_left_behind);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Queue ids as the MTAs make them, and what is none. */
 #include "base/queue_id.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -145,9 +146,5 @@ int main(void)
     tcase_add_test(tcase, queue_id_takes_all_of_sendmail);
     tcase_add_test(tcase, queue_id_is_nothing_else);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

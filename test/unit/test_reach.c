@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "policy/reach.h"
+#include "run.h"
 
 struct expected {
     const char *recipients; /* separated by blanks */
@@ -138,9 +139,5 @@ int main(void)
     tcase_add_test(test, reach_leaves_the_directory_alone);
     tcase_add_test(test, reach_many_strangers);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

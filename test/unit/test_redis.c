@@ -1,5 +1,6 @@
 /* Charges in a private redis-server. */
 #include "redis_fixture.h"
+#include "run.h"
 
 struct spender {
     pthread_t thread;
@@ -353,9 +354,5 @@ int main(void)
     tcase_add_test(tcase, redis_bad_window_is_told);
     tcase_add_test(tcase, redis_level_is_clamped);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* What becomes of charges when the server does not answer as it should. */
 #include "../support/fake_redis.h"
 #include "redis_fixture.h"
+#include "run.h"
 #include "store/connection.h"
 #include "store/pool.h"
 
@@ -510,9 +511,5 @@ int main(void)
     tcase_add_test(tcase, redis_faults_needs_no_server_to_open);
     tcase_add_test(tcase, redis_faults_believes_no_odd_answer);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

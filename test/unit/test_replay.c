@@ -5,6 +5,7 @@
 
 #include "replay/report_views.h"
 #include "replay/timeline.h"
+#include "run.h"
 
 static struct scenario scenario;
 static struct snapshot *snapshot;
@@ -304,9 +305,5 @@ int main(void)
     tcase_add_test(tests, the_end_of_summer_time_keeps_the_order);
     tcase_add_test(tests, numbers_are_grouped);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conf/settings.h"
+#include "run.h"
 
 #define README SOURCE_DIR "/README.md"
 #define SCENARIOS SOURCE_DIR "/test/replay/"
@@ -139,9 +140,5 @@ int main(void)
     tcase_add_loop_test(tests, readme_stops_the_attacks, 0, ATTACKS);
     tcase_add_test(tests, readme_is_tried_on_every_attack);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "../support/reports.h"
 
 #include "base/clock.h"
+#include "run.h"
 
 #define SAMPLE SOURCE_DIR "/conf/mailbrake.conf"
 #define SCENARIOS SOURCE_DIR "/test/replay/*.scenario"
@@ -235,10 +236,7 @@ int main(void)
     (void)expectations_come_true_in_full;
 #endif
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int result = run_suite(suite);
     globfree(&scenarios);
-    return failed == 0 ? 0 : 1;
+    return result;
 }

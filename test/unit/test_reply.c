@@ -1,5 +1,6 @@
 /* The words a sender's server is told. */
 #include "policy/reply.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -192,9 +193,5 @@ int main(void)
     tcase_add_test(cases, reply_longest_fits);
     tcase_add_test(cases, reply_has_the_parts_of_a_line);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* Each option either takes effect on reload, or is told to wait for a restart. */
+#include "run.h"
 #include "settings_fixture.h"
 
 #define MANUAL SOURCE_DIR "/doc/mailbrake.conf.5"
@@ -172,9 +173,5 @@ int main(void)
     tcase_add_test(tests, restart_is_decided_for_every_option);
     tcase_add_test(tests, restart_stands_in_the_manual);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

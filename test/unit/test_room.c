@@ -1,5 +1,6 @@
 /* Where the queue lies, out of the MTA's own configuration. */
 #include "quarantine/room.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -166,9 +167,5 @@ int main(void)
                         (int)(sizeof sendmail / sizeof sendmail[0]));
     tcase_add_test(cases, room_minds_min_free);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* What memory forgets when it has to: bounded, and never what matters most. */
 #include "memory_fixture.h"
+#include "run.h"
 
 START_TEST(rows_full_set_forgets_nearest_to_full)
 {
@@ -183,9 +184,5 @@ int main(void)
     tcase_add_test(tcase, rows_campaigns_keep_what_matters);
     tcase_add_test(tcase, rows_stays_below_its_bound);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

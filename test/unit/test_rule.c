@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "policy/rule.h"
+#include "run.h"
 
 enum { MON, TUE, WED, THU, FRI, SAT, SUN };
 
@@ -435,9 +436,5 @@ int main(void)
     tcase_add_test(tests, rule_starts_unset);
     tcase_add_test(tests, names_of_actions_and_keys);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* Rules as they are read, and what is warned of. Mistakes: test/vectors/settings.txt. */
+#include "run.h"
 #include "settings_fixture.h"
 
 START_TEST(rules_read_every_option)
@@ -294,9 +295,5 @@ int main(void)
                         (int)(sizeof doubts / sizeof doubts[0]));
     tcase_add_test(tests, rules_warn_of_what_a_restart_forgets);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "conf/settings.h"
+#include "run.h"
 
 #define SAMPLE SOURCE_DIR "/conf/mailbrake.conf"
 #define MANUAL SOURCE_DIR "/doc/mailbrake.conf.5"
@@ -249,9 +250,5 @@ int main(void)
     tcase_add_test(tests, sample_s_rules_draw_no_warning);
     tcase_add_test(tests, sample_shows_the_defaults);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

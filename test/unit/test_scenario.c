@@ -3,6 +3,7 @@
 
 #include "replay/generator.h"
 #include "replay/scenario_path.h"
+#include "run.h"
 
 static struct scenario scenario;
 
@@ -418,9 +419,5 @@ int main(void)
     tcase_add_test(tests, what_cannot_be_filled_in_is_told);
     tcase_add_test(tests, ordinary_mail_is_a_mix);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

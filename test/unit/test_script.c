@@ -3,6 +3,7 @@
 #include "../support/lua.h"
 #include "../support/scenes.h"
 #include "redis_fixture.h"
+#include "run.h"
 #include "store/local.h"
 
 static struct lua lua;
@@ -260,9 +261,5 @@ int main(void)
     tcase_add_test(tcase, script_agrees_with_scenes);
     tcase_add_test(tcase, script_agrees_with_memory);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

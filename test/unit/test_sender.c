@@ -1,5 +1,6 @@
 /* Whose a MAIL FROM is beneath what others wrote into it. */
 #include "policy/sender.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -139,9 +140,5 @@ int main(void)
                         (int)(sizeof senders / sizeof senders[0]));
     tcase_add_test(tcase, sender_of_noise_is_nobody_of_ours);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "milter/session.h"
+#include "run.h"
 
 static void mail(struct session *session, const char *first, const char *address,
                  const char *login)
@@ -167,9 +168,5 @@ int main(void)
     tcase_add_test(cases, session_reset_forgets_the_message_only);
     tcase_add_test(cases, session_too_much_is_a_failure);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

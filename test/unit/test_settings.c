@@ -1,4 +1,5 @@
 /* Loading configurations: defaults, every check, and where each mistake is reported. */
+#include "run.h"
 #include "settings_fixture.h"
 
 START_TEST(settings_default)
@@ -544,10 +545,7 @@ int main(void)
     tcase_add_test(tests, settings_option_names_are_distinct);
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, mistake_tests());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int result = run_suite(suite);
     free(vectors);
-    return failed == 0 ? 0 : 1;
+    return result;
 }

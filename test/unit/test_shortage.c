@@ -8,6 +8,7 @@
 
 #include "../support/shortage.h"
 #include "engine/decide.h"
+#include "run.h"
 
 enum { ALLOCATIONS_MAX = 20000 };
 
@@ -318,9 +319,5 @@ int main(void)
     tcase_add_test(tests, plans_are_whole_or_none);
     tcase_add_test(tests, no_message_passes_for_want_of_memory);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "lists/snapshot.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct problems problems;
 static struct catalog *catalog;
@@ -248,9 +249,5 @@ int main(void)
     tcase_add_test(test, shrink_ends_with_max_age);
     tcase_add_test(test, shrink_ends_with_a_short_max_age);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

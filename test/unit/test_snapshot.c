@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "lists/current_snapshot.h"
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct problems problems;
 static struct catalog *catalog;
@@ -621,9 +622,5 @@ static Suite *suite_of_all(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite_of_all());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite_of_all());
 }

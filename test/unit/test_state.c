@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "documents_fixture.h"
+#include "run.h"
 
 static const struct rate rate = {1000, INT64_C(86400000), 1000};
 static const struct surge surge = {2000, 500, INT64_C(86400000)};
@@ -229,9 +230,5 @@ int main(void)
     tcase_add_test(tcase, state_reads_older_files);
     tcase_add_test(tcase, state_believes_no_odd_line);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "../support/redis_server.h"
 #include "../support/reports.h"
 #include "base/clock.h"
+#include "run.h"
 #include "store/node_quota.h"
 #include "store/store.h"
 
@@ -474,9 +475,5 @@ int main(void)
     tcase_add_test(shared, store_tempfail_and_accept_say_unavailable);
     suite_add_tcase(suite, shared);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

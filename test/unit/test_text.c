@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "run.h"
 
 START_TEST(text_empty_is_empty_string)
 {
@@ -162,9 +163,5 @@ int main(void)
                         (int)(sizeof patterns / sizeof patterns[0]));
     tcase_add_test(test, text_matches_hard_pattern_in_bounded_time);
     suite_add_tcase(suite, test);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "capture.h"
+#include "run.h"
 
 #define TEN "0123456789"
 
@@ -112,9 +113,5 @@ int main(void)
     tcase_add_test(cases, text_table_shows_nothing_strange);
     tcase_add_test(cases, text_table_may_be_empty);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

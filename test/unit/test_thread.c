@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "linear.h"
+#include "run.h"
 
 static const struct {
     const char *value;
@@ -264,9 +265,5 @@ int main(void)
     tcase_add_loop_test(tcase, thread_is_linear, 0, (int)(sizeof hard / sizeof hard[0]));
     tcase_add_test(tcase, thread_of_noise_is_harmless);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

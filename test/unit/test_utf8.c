@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "run.h"
 
 static void expect(const char *data, size_t length, const char *clean)
 {
@@ -67,9 +68,5 @@ int main(void)
     tcase_add_test(tcase, utf8_replaces_what_is_not);
     tcase_add_test(tcase, utf8_stops_at_the_length);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

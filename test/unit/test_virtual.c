@@ -2,6 +2,7 @@
 #include "lists/virtual.h"
 
 #include "lists_fixture.h"
+#include "run.h"
 
 static struct problems problems;
 
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_test(tests, virtual_same_key_twice_joins);
     suite_add_tcase(suite, tests);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "settings_fixture.h"
 
 #include "policy/judge.h"
+#include "run.h"
 
 /* Everything that other tests are about, said right. */
 #define QUIET "control = { group = \"root\"; };\nmta = { helper = \"mta.sock\"; };\n"
@@ -159,9 +160,5 @@ int main(void)
     tcase_add_test(tests, warnings_a_rule_has_a_name_of_its_own);
     tcase_add_test(tests, warnings_name_what_makes_a_folder);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

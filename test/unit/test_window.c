@@ -4,6 +4,7 @@
 
 #include "../support/vectors.h"
 #include "policy/window.h"
+#include "run.h"
 
 static const int64_t now_ms = INT64_C(1787000000123);
 
@@ -101,9 +102,5 @@ int main(void)
     tcase_add_test(tcase, window_of_single_copies_is_exact);
     tcase_add_test(tcase, window_counts_no_further_than_its_bound);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

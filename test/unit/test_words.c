@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/words.h"
+#include "run.h"
 
 static const struct {
     const char *list;
@@ -53,9 +54,5 @@ int main(void)
                         sizeof cases / sizeof cases[0]);
     tcase_add_test(cases_of_words, words_first_is_cut_to_size);
     suite_add_tcase(suite, cases_of_words);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
