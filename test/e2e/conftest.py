@@ -5,7 +5,9 @@
 MAILBRAKE_BUILD is a build folder with daemon/mailbraked, cli/mailbrake and
 test/support/. Tests marked `timing` hold bounds of time or of concurrency; they are worth
 running on a release build too. Everything lives in one folder under /run and is gone at
-the end."""
+the end. Most stories wait most of the time: with `-n 3 --dist loadgroup` three run at a
+time, each process with a Postfix and a Redis of its own; those marked `timing` want to be
+alone."""
 
 import contextlib
 import os
@@ -34,6 +36,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def pytest_configure(config):
     if os.geteuid() != 0:
         raise pytest.UsageError("the end-to-end tests run Postfix and need to be root")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Stories about the package stay in one process, which builds it once, and come first:
+    they take the longest."""
+    about_package = [item for item in items if "package" in item.fixturenames]
+    for item in about_package:
+        item.add_marker(pytest.mark.xdist_group("package"))
+    items.sort(key=lambda item: item not in about_package)
 
 
 class Build:

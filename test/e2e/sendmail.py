@@ -53,6 +53,8 @@ define(`confTRUSTED_USER', `{user}')dnl
 define(`confFORWARD_PATH', `')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confCHECK_ALIASES', `False')dnl
+define(`confQUEUE_LA', `1000')dnl
+define(`confREFUSE_LA', `1000')dnl
 define(`LOCAL_MAILER_PATH', `[IPC]')dnl
 define(`LOCAL_MAILER_ARGS', `FILE {dir}/sink')dnl
 define(`LOCAL_MAILER_FLAGS', `PSXmnz9')dnl
@@ -105,8 +107,11 @@ class Program:
         self.dir = cache / "mailbrake" / f"sendmail-{release}"
         self.sendmail = self.dir / "usr/libexec/sendmail/sendmail"
         self.cf = self.dir / "usr/share/sendmail/cf"
-        if not self.sendmail.exists():
-            self._fetch()
+        self.dir.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.dir.with_suffix(".lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may want it at a time
+            if not self.sendmail.exists():
+                self._fetch()
         self._check()
         library = pathlib.Path(folder) / "no_dns.so"
         source = pathlib.Path(__file__).with_name("no_dns.c")
@@ -114,7 +119,6 @@ class Program:
         self.environment = {"PATH": os.environ["PATH"], "LD_PRELOAD": str(library)}
 
     def _fetch(self):
-        self.dir.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.dir.parent) as folder:
             self._download(folder)
             files = pathlib.Path(folder) / "files"
