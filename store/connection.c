@@ -13,10 +13,16 @@
 
 #include "base/clock.h"
 
+#if HIREDIS_MAJOR < 1 /* Debian 12 */
+typedef int array_length;
+#else
+typedef size_t array_length;
+#endif
+
 struct connection {
     redisContext *context;
     redisReplyObjectFunctions functions; /* the context's, with capped_array */
-    void *(*create_array)(const redisReadTask *task, int elements);
+    void *(*create_array)(const redisReadTask *task, array_length elements);
     bool nested; /* of the command that is under way */
     bool capped; /* an array was refused, so what looks like no memory is none */
 };
@@ -25,7 +31,7 @@ static const char late[] = "no answer in time";
 
 /* hiredis allocates as many elements as the server promises. No reply that is awaited
  * here is longer, or nested deeper, than this. */
-static void *capped_array(const redisReadTask *task, int elements)
+static void *capped_array(const redisReadTask *task, array_length elements)
 {
     struct connection *connection = task->privdata;
     bool too_deep =
@@ -216,8 +222,8 @@ enum status connection_ask(struct connection *connection,
                            struct redisReply **out_reply, struct error *error)
 {
     char *request = NULL;
-    int length = redisFormatCommandArgv(&request, command->count, command->words,
-                                        command->lengths);
+    long long length = redisFormatCommandArgv(&request, command->count, command->words,
+                                              command->lengths);
     if (length < 0)
         return error_set(error, STATUS_NOMEM, "out of memory");
     enum status status =
