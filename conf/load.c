@@ -233,6 +233,8 @@ static enum status place_of(struct loader *loader, const char *libconfig_name,
 {
     if (libconfig_name == NULL)
         return tree_name_file(&loader->tree, loader->path, out_file);
+    if (LIBCONFIG_VER_MINOR >= 7) /* returns the name that it opened */
+        return tree_name_file(&loader->tree, libconfig_name, out_file);
     return name_include(loader, libconfig_name, strlen(libconfig_name), out_file);
 }
 
@@ -240,7 +242,8 @@ static enum status parse(struct loader *loader)
 {
     static const char syntax[] = "syntax error";
     const char *file;
-    config_set_include_dir(&loader->config, loader->folder);
+    if (strcmp(loader->folder, ".") != 0)
+        config_set_include_dir(&loader->config, loader->folder);
     if (config_read_string(&loader->config, text_string(&loader->text)) == CONFIG_TRUE)
         return STATUS_OK;
     enum status status = place_of(loader, config_error_file(&loader->config), &file);

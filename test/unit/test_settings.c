@@ -178,6 +178,19 @@ START_TEST(settings_mistake)
 }
 END_TEST
 
+/* Debian 13's libconfig takes a comma after a list's last element, Debian 12's doesn't.
+ */
+START_TEST(settings_a_trailing_comma)
+{
+    static const char text[] =
+        "rules = ( { name = \"a\"; action = \"defer\"; },\n );\nmode = \"monitor\";";
+    if (load(text) == STATUS_OK)
+        ck_assert_uint_eq(settings.policy.rule_count, 1);
+    else
+        expect(text, "m.conf:2: syntax error");
+}
+END_TEST
+
 START_TEST(settings_of_logins_are_unambiguous)
 {
     static const int lines[] = {2, 3, 4, 5};
@@ -509,6 +522,7 @@ static TCase *mistake_tests(void)
     TCase *tests = tcase_create("mistakes");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, settings_mistake, 0, count_vectors());
+    tcase_add_test(tests, settings_a_trailing_comma);
     tcase_add_test(tests, settings_tells_all_at_once);
     tcase_add_test(tests, settings_of_logins_are_unambiguous);
     tcase_add_test(tests, settings_include_problems);
