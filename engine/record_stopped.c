@@ -33,7 +33,7 @@ static bool may_be_told(const struct view *view)
     struct target target;
     bool is_login = strcmp(facts->sender.text, facts->login.text) == 0;
     bool is_trusted = facts->trusted && facts->login.length == 0 &&
-                      address_is_own(&facts->sender, &view->policy->domains);
+                      domains_have_address(&view->policy->domains, &facts->sender);
     if (facts->sender.length == 0 || !(is_login || is_trusted))
         return false;
     directory_find(view->directory, &facts->sender, &target);
@@ -45,7 +45,8 @@ static bool is_proven(const struct view *view)
 {
     const struct facts *facts = view->facts;
     return facts->login.length > 0 ||
-           (facts->trusted && address_is_own(&facts->sender, &view->policy->domains));
+           (facts->trusted &&
+            domains_have_address(&view->policy->domains, &facts->sender));
 }
 
 static const char *decider_of(const struct verdict *verdict)

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "policy/syntax.h"
 
-struct span {
+struct slice {
     const char *start;
     const char *end;
 };
@@ -99,12 +99,12 @@ static const char *skip_token(const char *at, const char *end)
 }
 
 /* The inside of the last angle brackets, or everything. */
-static struct span inside(const char *at, const char *end)
+static struct slice inside(const char *at, const char *end)
 {
-    struct span span = {at, NULL};
+    struct slice span = {at, NULL};
     while (at < end) {
         if (*at == '<') {
-            span = (struct span){at + 1, NULL};
+            span = (struct slice){at + 1, NULL};
         } else if (*at == '>' && span.end == NULL) {
             span.end = at;
         }
@@ -275,7 +275,7 @@ static enum status parse_odd(const char *raw, size_t length, struct address *out
     struct half local = {.length = 0};
     struct half domain = {.length = 0};
     struct half whole = {.length = 0};
-    struct span span = inside(raw, raw + length);
+    struct slice span = inside(raw, raw + length);
     for (const char *next; (next = skip_route(span.start, span.end)) != span.start;)
         span.start = next;
 
@@ -396,14 +396,33 @@ bool address_remove_tag(struct address *address, const char *delimiters)
     return address_parse(cut.text, cut.length, address) == STATUS_OK;
 }
 
+void address_take(const char *canonical, struct address *out)
+{
+    /* In a canonical local part an '@' stands in quotes only. */
+    size_t length = strnlen(canonical, sizeof out->text - 1);
+    size_t at = 0;
+    if (canonical[0] == '"') {
+        for (at = 1; at < length && canonical[at] != '"'; at++)
+            at += canonical[at] == '\\';
+    }
+    while (at < length && canonical[at] != '@')
+        at++;
+    memcpy(out->text, canonical, length);
+    out->text[length] = '\0';
+    out->length = length;
+    out->at = at < length ? at : length;
+}
+
+void address_copy(struct address *to, const struct address *from)
+{
+    memcpy(to->text, from->text, from->length + 1);
+    to->length = from->length;
+    to->at = from->at;
+}
+
 const char *address_domain(const struct address *address)
 {
     return address->text + address->at + (address->at < address->length ? 1 : 0);
-}
-
-bool address_is_own(const struct address *address, const struct domains *own)
-{
-    return address->at < address->length && domains_have(own, address_domain(address));
 }
 
 bool address_is_literal(const struct address *address)

@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "base/status.h"
-#include "policy/domains.h"
 
 enum { ADDRESS_SIZE = 1024 };
 
@@ -33,9 +32,14 @@ enum status address_qualify(struct address *address, const char *domain) MUST_CH
  * domain it is. A delimiter in first place does not count. */
 bool address_remove_tag(struct address *address, const char *delimiters);
 
+/* Takes a string that is canonical already. */
+void address_take(const char *canonical, struct address *out);
+
+/* Copies no more than the text. */
+void address_copy(struct address *to, const struct address *from);
+
 /* "" when there is no domain. */
 const char *address_domain(const struct address *address);
-bool address_is_own(const struct address *address, const struct domains *own);
 
 /* A domain of the form "[1.2.3.4]". */
 bool address_is_literal(const struct address *address);

@@ -1,12 +1,12 @@
 /* Building: strings become numbers at once, what they mean waits for the seal, so that
  * the order in which sources are read does not matter. */
-#include "base/array.h"
 #include "policy/directory_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "policy/syntax.h"
 
@@ -69,34 +69,11 @@ static enum status intern_string_of(struct directory *directory, const char *str
     return directory_intern(directory, string, strlen(string), out_name);
 }
 
-void directory_copy_address(struct address *to, const struct address *from)
-{
-    memcpy(to->text, from->text, from->length + 1);
-    to->length = from->length;
-    to->at = from->at;
-}
-
-void directory_address(const char *canonical, struct address *out)
-{
-    /* In a canonical local part an '@' stands in quotes only. */
-    size_t length = strnlen(canonical, sizeof out->text - 1);
-    size_t at = 0;
-    if (canonical[0] == '"') {
-        for (at = 1; at < length && canonical[at] != '"'; at++)
-            at += canonical[at] == '\\';
-    }
-    while (at < length && canonical[at] != '@')
-        at++;
-    memcpy(out->text, canonical, length);
-    out->text[length] = '\0';
-    out->length = length;
-    out->at = at < length ? at : length;
-}
-
 bool directory_is_external(const struct directory *directory,
                            const struct address *address)
 {
-    return address->at < address->length && !address_is_own(address, directory->own);
+    return address->at < address->length &&
+           !domains_have_address(directory->own, address);
 }
 
 void directory_set_local(struct directory *directory, bool local)
@@ -341,17 +318,5 @@ enum status directory_add_opaque(struct directory *directory, uint32_t list,
     if (!member.failed)
         status = add_member(directory, list, member.data, member.length);
     text_clear(&member);
-    return status;
-}
-
-enum status directory_seal(struct directory *directory, struct problems *problems)
-{
-    assert(!directory->sealed);
-    if (directory->passed != NULL) {
-        problems_error(problems, "", 0, "lists: %s", directory->passed);
-        return STATUS_LIMIT;
-    }
-    enum status status = flatten_lists(directory, problems);
-    directory->sealed = status == STATUS_OK;
     return status;
 }

@@ -1,5 +1,5 @@
-/* What directory.c (building), lookup.c (finding), flatten.c (sealing) and reach.c share;
- * for them alone. */
+/* What directory.c (building), directory_find.c, directory_seal.c and reach.c share; for
+ * them alone. */
 #ifndef POLICY_DIRECTORY_PARTS_H
 #define POLICY_DIRECTORY_PARTS_H
 
@@ -57,12 +57,6 @@ enum { OPAQUE = '\x01' };
 enum status directory_intern(struct directory *directory, const char *data, size_t length,
                              uint32_t *out_name) MUST_CHECK;
 
-/* The address of a canonical string. */
-void directory_address(const char *canonical, struct address *out);
-
-/* Copies no more than the text. */
-void directory_copy_address(struct address *to, const struct address *from);
-
 /* Persons without a domain are local to the MTA. */
 bool directory_is_external(const struct directory *directory,
                            const struct address *address);
@@ -74,16 +68,13 @@ const roaring_bitmap_t *directory_persons(const struct directory *directory,
 /* directory_find but for literals, and out->address is where a list was found, not the
  * list's own address. Also while sealing: then whatever holds a list has it set. local: a
  * member of aliases(5), which virtual(5) makes no other person. */
-void lookup_follow(const struct directory *directory, const struct address *address,
-                   bool local, struct target *out);
+void directory_follow(const struct directory *directory, const struct address *address,
+                      bool local, struct target *out);
 
 /* The same for the local part of address in an own domain, by its index; a person when
  * that is too long to be anything. */
-void lookup_in_own(const struct directory *directory, const struct address *address,
-                   size_t domain, struct target *out);
-
-/* directory_seal's work. */
-enum status flatten_lists(struct directory *directory,
-                          struct problems *problems) MUST_CHECK;
+void directory_find_in_own(const struct directory *directory,
+                           const struct address *address, size_t domain,
+                           struct target *out);
 
 #endif

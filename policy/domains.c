@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "policy/address.h"
 
 enum { NAME_MAX_BYTES = 253, LABEL_MAX_BYTES = 63 }; /* RFC 1035 2.3.4, as text */
 
@@ -127,6 +126,12 @@ bool domains_have(const struct domains *domains, const char *domain)
             return true;
     }
     return false;
+}
+
+bool domains_have_address(const struct domains *domains, const struct address *address)
+{
+    return address->at < address->length &&
+           domains_have(domains, address_domain(address));
 }
 
 const char *domains_first(const struct domains *domains)

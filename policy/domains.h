@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "policy/address.h"
 
 /* Zero-initialise; names are A-labels in lower case, in the order of the configuration.
  */
@@ -23,6 +24,9 @@ enum status domains_add(struct domains *domains, const char *name,
 enum status domains_set_delimiters(struct domains *domains,
                                    const char *delimiters) MUST_CHECK;
 bool domains_have(const struct domains *domains, const char *domain);
+
+/* True when the address is in one of the domains; false when it has no domain. */
+bool domains_have_address(const struct domains *domains, const struct address *address);
 
 /* A domain, or a pattern with '*' for domains, as those of messages are spelled: in lower
  * case, each label that is not ASCII as its A-label; appended to out. INVALID, with the

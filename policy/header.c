@@ -95,7 +95,7 @@ struct seen {
 static bool is_meant(const struct address *address, const struct domains *own)
 {
     return strchr(address_domain(address), '.') != NULL || address_is_literal(address) ||
-           address_is_own(address, own);
+           domains_have_address(own, address);
 }
 
 /* Counts an address that no earlier one was. One that is too long to be a mailbox is
@@ -118,14 +118,14 @@ static enum status take_shown(void *context, enum shown_place place, const char 
     }
     if (status != STATUS_OK || address.length == 0)
         return status;
-    if (address_is_own(&address, seen->own))
+    if (domains_have_address(seen->own, &address))
         (void)address_remove_tag(&address, seen->own->delimiters);
     uint32_t before = intern_count(seen->addresses);
     uint32_t id;
     status = intern_add(seen->addresses, address.text, address.length, &id);
     if (status == STATUS_OK && intern_count(seen->addresses) > before) {
         facts->visible++;
-        facts->visible_external += !address_is_own(&address, seen->own);
+        facts->visible_external += !domains_have_address(seen->own, &address);
     }
     return status;
 }

@@ -19,7 +19,7 @@ static bool is_login(const struct view *view, const char *glob)
         return text_matches(glob, facts->login.text, '@');
     bool realm = facts->login.at < facts->login.length;
     if (realm && strchr(glob, '*') == NULL &&
-        !address_is_own(&facts->login, &view->policy->domains))
+        !domains_have_address(&view->policy->domains, &facts->login))
         return false;
     memcpy(user, facts->login.text, facts->login.at);
     user[facts->login.at] = '\0';
@@ -40,7 +40,7 @@ static bool login_is_address(const struct view *view, const struct element *elem
 {
     const struct address *login = &view->facts->login;
     const struct domains *own = &view->policy->domains;
-    if (!address_is_own(login, own))
+    if (!domains_have_address(own, login))
         return false;
     if (is_address(element, login))
         return true;
@@ -57,7 +57,7 @@ static bool sender_is_address(const struct view *view, const struct element *ele
     const struct domains *own = &view->policy->domains;
     if (login_is_address(view, element))
         return true;
-    bool believed = facts->trusted || !address_is_own(&facts->sender, own);
+    bool believed = facts->trusted || !domains_have_address(own, &facts->sender);
     return believed && is_address(element, &facts->sender);
 }
 

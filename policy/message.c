@@ -26,7 +26,7 @@ static enum status take_address(const char *raw, const char *argument,
         return status;
     if (argument != NULL && out->at == out->length &&
         address_parse(argument, strlen(argument), &said) == STATUS_OK &&
-        address_is_own(&said, own))
+        domains_have_address(own, &said))
         return address_qualify(out, address_domain(&said));
     return address_qualify(out, domains_first(own));
 }
@@ -136,7 +136,8 @@ static enum status take_tagless(const struct address *address, const struct doma
                                 struct recipient *recipient)
 {
     struct address tagless = *address;
-    if (!address_is_own(&tagless, own) || !address_remove_tag(&tagless, own->delimiters))
+    if (!domains_have_address(own, &tagless) ||
+        !address_remove_tag(&tagless, own->delimiters))
         return STATUS_OK;
     recipient->tagless = strdup(tagless.text);
     return recipient->tagless == NULL ? STATUS_NOMEM : STATUS_OK;

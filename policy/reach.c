@@ -92,7 +92,7 @@ enum status reach_add(struct reach *reach, const struct target *target)
     if (!reach->has_only && reach->persons == NULL && reach->strangers == NULL) {
         reach->has_only = true;
         reach->only = target->person;
-        directory_copy_address(&reach->name, &target->address);
+        address_copy(&reach->name, &target->address);
         return STATUS_OK;
     }
     enum status status = STATUS_OK;

@@ -71,7 +71,7 @@ void sender_simplify(struct address *address, const struct domains *own)
     while (remove_signature(address))
         ;
     bool forwarded = is_srs(address, '0') || is_srs(address, '1');
-    if (address_is_own(address, own) && !forwarded) /* "srs0+..." has no tag */
+    if (domains_have_address(own, address) && !forwarded) /* "srs0+..." has no tag */
         (void)address_remove_tag(address, own->delimiters);
 }
 
@@ -120,7 +120,7 @@ static bool go_back(struct address *address, const struct domains *own)
     memcpy(named.text + named.at + 1, address->text + domain, user - 1 - domain);
     named.length = named.at + user - domain;
     if (address_parse(named.text, named.length, &first) == STATUS_OK && first.at > 0 &&
-        first.at < first.length && !address_is_own(&first, own))
+        first.at < first.length && !domains_have_address(own, &first))
         *address = first;
     else
         name_nobody(address, domain);

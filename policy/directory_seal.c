@@ -1,11 +1,13 @@
 /* The seal: members are resolved to persons and lists; lists that hold each other become
  * one component; and since every component comes after those it holds, one pass of unions
  * is enough. */
+#include "policy/directory_parts.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "policy/directory_parts.h"
 #include "policy/graph.h"
 
 /* What the flattened lists may take in memory, about. */
@@ -16,7 +18,7 @@ enum { CYCLE_SHOWN_MAX = 20 }; /* lists named in a warning */
 #define NONE DIRECTORY_NONE
 
 /* What a member means, the same for all lists that have it. */
-struct meaning {
+struct member_target {
     uint32_t person; /* where a list stands: the mailbox of that name */
     uint32_t list;   /* or NONE */
     bool known;      /* worked out already */
@@ -31,11 +33,11 @@ struct component {
     bool unknown;
 };
 
-struct flattening {
+struct flattener {
     struct directory *directory;
     struct problems *problems;
-    struct meaning *meanings[2]; /* of the names there were at the start; the second in
-                                  * aliases(5), NULL before it is needed */
+    struct member_target *meanings[2]; /* of the names there were at the start; the second
+                                        * in aliases(5), NULL before it is needed */
     size_t meaning_count;
     struct numbers edges;
     size_t *starts;
@@ -49,17 +51,17 @@ struct flattening {
     bool domain_means;         /* and whether it means something */
 };
 
-static const struct node *node_of(const struct flattening *flattening, uint32_t list)
+static const struct node *node_of(const struct flattener *flattener, uint32_t list)
 {
-    return &flattening->directory->nodes[list];
+    return &flattener->directory->nodes[list];
 }
 
 /* ---- members: persons stay in the list, lists become edges of the graph ---- */
 
 /* True when what answers is the holder, alone or joined with others at its address. */
-static bool is_itself(const struct flattening *flattening, uint32_t holder, uint32_t list)
+static bool is_itself(const struct flattener *flattener, uint32_t holder, uint32_t list)
 {
-    const struct node *node = node_of(flattening, list);
+    const struct node *node = node_of(flattener, list);
     for (size_t i = 0; i < node->parts.count; i++) {
         if (node->parts.items[i] == holder)
             return true;
@@ -67,28 +69,28 @@ static bool is_itself(const struct flattening *flattening, uint32_t holder, uint
     return list == holder;
 }
 
-static void mark_unknown(struct flattening *flattening, uint32_t list)
+static void mark_unknown(struct flattener *flattener, uint32_t list)
 {
-    flattening->directory->nodes[list].list.state = LIST_UNKNOWN;
+    flattener->directory->nodes[list].list.state = LIST_UNKNOWN;
 }
 
 /* All lists that a literal may be, since only the MTA knows which; else the person. */
-static enum status add_literal(struct flattening *flattening, uint32_t holder,
+static enum status add_literal(struct flattener *flattener, uint32_t holder,
                                uint32_t person, uint32_t *out_person)
 {
-    const struct directory *directory = flattening->directory;
+    const struct directory *directory = flattener->directory;
     struct address address;
     struct target target;
     *out_person = person;
-    directory_address(intern_string(directory->strings, person), &address);
+    address_take(intern_string(directory->strings, person), &address);
     for (size_t i = 0; i < directory->own->count; i++) {
-        lookup_in_own(directory, &address, i, &target);
+        directory_find_in_own(directory, &address, i, &target);
         if (target.kind == TARGET_UNKNOWN && target.list == NONE)
-            mark_unknown(flattening, holder);
-        if (target.list == NONE || is_itself(flattening, holder, target.list))
+            mark_unknown(flattener, holder);
+        if (target.list == NONE || is_itself(flattener, holder, target.list))
             continue;
         *out_person = NONE;
-        if (numbers_push(&flattening->edges, target.list) != STATUS_OK)
+        if (numbers_push(&flattener->edges, target.list) != STATUS_OK)
             return STATUS_NOMEM;
     }
     return STATUS_OK;
@@ -96,45 +98,45 @@ static enum status add_literal(struct flattening *flattening, uint32_t holder,
 
 /* Catch-all, renamed, or doubted. Lists are mostly of one domain, so the last answer is
  * kept. */
-static bool domain_means(struct flattening *flattening, const struct address *address)
+static bool domain_means(struct flattener *flattener, const struct address *address)
 {
     const char *domain = address->text + address->at;
     size_t length = address->length - address->at;
     uint32_t name;
-    if (strcmp(domain, flattening->domain) == 0)
-        return flattening->domain_means;
-    memcpy(flattening->domain, domain, length + 1);
-    flattening->domain_means =
-        intern_find(flattening->directory->strings, domain, length, &name);
-    return flattening->domain_means;
+    if (strcmp(domain, flattener->domain) == 0)
+        return flattener->domain_means;
+    memcpy(flattener->domain, domain, length + 1);
+    flattener->domain_means =
+        intern_find(flattener->directory->strings, domain, length, &name);
+    return flattener->domain_means;
 }
 
 /* Most members are persons as they stand: nothing is bound there, no tag, and nothing
  * known of the domain. */
-static bool is_plain(struct flattening *flattening, uint32_t name,
+static bool is_plain(struct flattener *flattener, uint32_t name,
                      const struct address *address)
 {
-    const struct directory *directory = flattening->directory;
+    const struct directory *directory = flattener->directory;
     const char *delimiters = directory->own->delimiters;
     if (directory->names[name].list != NONE || directory->names[name].target != NONE)
         return false;
     if (delimiters != NULL && strcspn(address->text, delimiters) < address->at)
         return false;
-    return !address_is_literal(address) && !domain_means(flattening, address);
+    return !address_is_literal(address) && !domain_means(flattener, address);
 }
 
-static enum status work_out(struct flattening *flattening, uint32_t name, bool local,
-                            struct meaning *meaning)
+static enum status work_out(struct flattener *flattener, uint32_t name, bool local,
+                            struct member_target *meaning)
 {
-    struct directory *directory = flattening->directory;
+    struct directory *directory = flattener->directory;
     struct address address;
     struct target target;
-    directory_address(intern_string(directory->strings, name), &address);
-    if (is_plain(flattening, name, &address)) {
-        *meaning = (struct meaning){.person = name, .list = NONE, .known = true};
+    address_take(intern_string(directory->strings, name), &address);
+    if (is_plain(flattener, name, &address)) {
+        *meaning = (struct member_target){.person = name, .list = NONE, .known = true};
         return STATUS_OK;
     }
-    lookup_follow(directory, &address, local, &target);
+    directory_follow(directory, &address, local, &target);
     meaning->known = true;
     meaning->list = target.list;
     meaning->literal = target.list == NONE && address_is_literal(&target.address);
@@ -144,43 +146,43 @@ static enum status work_out(struct flattening *flattening, uint32_t name, bool l
 }
 
 /* Resolves a member: an edge is added and *out_person is NONE, or it is a person. */
-static enum status resolve_member(struct flattening *flattening, uint32_t holder,
+static enum status resolve_member(struct flattener *flattener, uint32_t holder,
                                   uint32_t name, uint32_t *out_person)
 {
-    bool local = node_of(flattening, holder)->local;
-    struct meaning **meanings = &flattening->meanings[local];
+    bool local = node_of(flattener, holder)->local;
+    struct member_target **meanings = &flattener->meanings[local];
     enum status status = STATUS_OK;
     if (*meanings == NULL)
-        *meanings = calloc(flattening->meaning_count, sizeof **meanings);
+        *meanings = calloc(flattener->meaning_count, sizeof **meanings);
     if (*meanings == NULL)
         return STATUS_NOMEM;
-    struct meaning *meaning = &(*meanings)[name];
+    struct member_target *meaning = &(*meanings)[name];
     *out_person = name;
-    if (intern_string(flattening->directory->strings, name)[0] == OPAQUE)
+    if (intern_string(flattener->directory->strings, name)[0] == OPAQUE)
         return STATUS_OK;
     if (!meaning->known)
-        status = work_out(flattening, name, local, meaning);
+        status = work_out(flattener, name, local, meaning);
     if (status != STATUS_OK)
         return status;
     if (meaning->doubtful)
-        mark_unknown(flattening, holder);
+        mark_unknown(flattener, holder);
     if (meaning->literal)
-        return add_literal(flattening, holder, meaning->person, out_person);
+        return add_literal(flattener, holder, meaning->person, out_person);
     *out_person = meaning->person;
-    if (meaning->list == NONE || is_itself(flattening, holder, meaning->list))
+    if (meaning->list == NONE || is_itself(flattener, holder, meaning->list))
         return STATUS_OK;
     *out_person = NONE;
-    return numbers_push(&flattening->edges, meaning->list);
+    return numbers_push(&flattener->edges, meaning->list);
 }
 
-static enum status resolve_list(struct flattening *flattening, uint32_t list)
+static enum status resolve_list(struct flattener *flattener, uint32_t list)
 {
-    struct node *node = &flattening->directory->nodes[list];
+    struct node *node = &flattener->directory->nodes[list];
     size_t kept = 0;
     for (size_t i = 0; i < node->members.count; i++) {
         uint32_t person;
         enum status status =
-            resolve_member(flattening, list, node->members.items[i], &person);
+            resolve_member(flattener, list, node->members.items[i], &person);
         if (status != STATUS_OK)
             return status;
         if (person != NONE)
@@ -189,39 +191,39 @@ static enum status resolve_list(struct flattening *flattening, uint32_t list)
     node->members.count = kept;
     for (size_t i = 0; i < node->parts.count; i++) {
         uint32_t part = node->parts.items[i];
-        if (numbers_push(&flattening->edges, part) != STATUS_OK)
+        if (numbers_push(&flattener->edges, part) != STATUS_OK)
             return STATUS_NOMEM;
-        if (node_of(flattening, part)->list.state > node->list.state)
-            node->list.state = node_of(flattening, part)->list.state;
+        if (node_of(flattener, part)->list.state > node->list.state)
+            node->list.state = node_of(flattener, part)->list.state;
     }
     return STATUS_OK;
 }
 
-static void clear_meanings(struct flattening *flattening)
+static void clear_meanings(struct flattener *flattener)
 {
     for (size_t i = 0; i < 2; i++) {
-        free(flattening->meanings[i]);
-        flattening->meanings[i] = NULL;
+        free(flattener->meanings[i]);
+        flattener->meanings[i] = NULL;
     }
 }
 
-static enum status resolve_lists(struct flattening *flattening)
+static enum status resolve_lists(struct flattener *flattener)
 {
-    uint32_t count = flattening->directory->node_count;
-    flattening->meaning_count = (size_t)intern_count(flattening->directory->strings) + 1;
-    flattening->starts = calloc((size_t)count + 1, sizeof *flattening->starts);
-    if (flattening->starts == NULL)
+    uint32_t count = flattener->directory->node_count;
+    flattener->meaning_count = (size_t)intern_count(flattener->directory->strings) + 1;
+    flattener->starts = calloc((size_t)count + 1, sizeof *flattener->starts);
+    if (flattener->starts == NULL)
         return STATUS_NOMEM;
     for (uint32_t list = 0; list < count; list++) {
-        flattening->starts[list] = flattening->edges.count;
-        enum status status = resolve_list(flattening, list);
+        flattener->starts[list] = flattener->edges.count;
+        enum status status = resolve_list(flattener, list);
         if (status != STATUS_OK)
             return status;
     }
-    flattening->starts[count] = flattening->edges.count;
-    flattening->graph = (struct graph){
-        .starts = flattening->starts, .edges = flattening->edges.items, .count = count};
-    clear_meanings(flattening);
+    flattener->starts[count] = flattener->edges.count;
+    flattener->graph = (struct graph){
+        .starts = flattener->starts, .edges = flattener->edges.items, .count = count};
+    clear_meanings(flattener);
     return STATUS_OK;
 }
 
@@ -237,7 +239,7 @@ static enum status find_external(struct directory *directory)
         const char *string = intern_string(directory->strings, name);
         if (string[0] == OPAQUE)
             continue;
-        directory_address(string, &address);
+        address_take(string, &address);
         if (directory_is_external(directory, &address))
             status = numbers_push(&external, name);
     }
@@ -264,33 +266,33 @@ static void name_lists(struct directory *directory)
 /* ---- components ---- */
 
 /* Sorts the lists by component; *out_starts is the caller's. */
-static enum status sort_lists(struct flattening *flattening, uint32_t **out_starts)
+static enum status sort_lists(struct flattener *flattener, uint32_t **out_starts)
 {
-    uint32_t count = flattening->graph.count;
-    uint32_t *starts = calloc((size_t)flattening->component_count + 2, sizeof *starts);
-    flattening->order = calloc((size_t)count + 1, sizeof *flattening->order);
-    if (starts == NULL || flattening->order == NULL) {
+    uint32_t count = flattener->graph.count;
+    uint32_t *starts = calloc((size_t)flattener->component_count + 2, sizeof *starts);
+    flattener->order = calloc((size_t)count + 1, sizeof *flattener->order);
+    if (starts == NULL || flattener->order == NULL) {
         free(starts);
         return STATUS_NOMEM;
     }
     for (uint32_t list = 0; list < count; list++)
-        starts[flattening->component_of[list] + 2]++;
-    for (uint32_t i = 2; i < flattening->component_count + 2; i++)
+        starts[flattener->component_of[list] + 2]++;
+    for (uint32_t i = 2; i < flattener->component_count + 2; i++)
         starts[i] += starts[i - 1];
     for (uint32_t list = 0; list < count; list++)
-        flattening->order[starts[flattening->component_of[list] + 1]++] = list;
+        flattener->order[starts[flattener->component_of[list] + 1]++] = list;
     *out_starts = starts;
     return STATUS_OK;
 }
 
-static enum status warn_of_cycle(struct flattening *flattening, uint32_t list)
+static enum status warn_of_cycle(struct flattener *flattener, uint32_t list)
 {
     struct numbers path = {0};
     struct text text = {0};
     enum status status =
-        graph_cycle(&flattening->graph, flattening->component_of, list, &path);
+        graph_cycle(&flattener->graph, flattener->component_of, list, &path);
     for (size_t i = 0; i < path.count && status == STATUS_OK; i++) {
-        const char *address = node_of(flattening, path.items[i])->list.address;
+        const char *address = node_of(flattener, path.items[i])->list.address;
         if (i >= CYCLE_SHOWN_MAX && i + 1 < path.count)
             continue;
         text_add_string(&text, i == 0 ? "" : " -> ");
@@ -299,7 +301,7 @@ static enum status warn_of_cycle(struct flattening *flattening, uint32_t list)
         text_add_escaped(&text, address, strlen(address), ADDRESS_SIZE);
     }
     if (status == STATUS_OK)
-        problems_warning(flattening->problems, node_of(flattening, list)->list.source, 0,
+        problems_warning(flattener->problems, node_of(flattener, list)->list.source, 0,
                          "lists hold each other: %s", text_string(&text));
     numbers_clear(&path);
     text_clear(&text);
@@ -307,18 +309,18 @@ static enum status warn_of_cycle(struct flattening *flattening, uint32_t list)
 }
 
 /* Takes in what a list of the component holds; once for each component below. */
-static void merge_below(struct flattening *flattening, uint32_t into, uint32_t list)
+static void merge_below(struct flattener *flattener, uint32_t into, uint32_t list)
 {
-    struct component *component = &flattening->components[into];
-    const struct graph *graph = &flattening->graph;
+    struct component *component = &flattener->components[into];
+    const struct graph *graph = &flattener->graph;
     for (size_t i = graph->starts[list]; i < graph->starts[list + 1]; i++) {
-        uint32_t below = flattening->component_of[graph->edges[i]];
-        struct component *other = &flattening->components[below];
+        uint32_t below = flattener->component_of[graph->edges[i]];
+        struct component *other = &flattener->components[below];
         if (below == into || other->merged_by == into)
             continue;
         other->merged_by = into;
-        roaring_bitmap_or_inplace(flattening->directory->flats[into],
-                                  flattening->directory->flats[below]);
+        roaring_bitmap_or_inplace(flattener->directory->flats[into],
+                                  flattener->directory->flats[below]);
         if (other->inside == NULL)
             roaring_bitmap_add(component->inside, graph->edges[i]);
         else
@@ -330,10 +332,10 @@ static void merge_below(struct flattening *flattening, uint32_t into, uint32_t l
 }
 
 /* The lists below each list of a component, without itself. */
-static enum status list_nested(struct flattening *flattening, uint32_t list,
+static enum status list_nested(struct flattener *flattener, uint32_t list,
                                const roaring_bitmap_t *inside)
 {
-    struct numbers *nested = &flattening->directory->nodes[list].nested;
+    struct numbers *nested = &flattener->directory->nodes[list].nested;
     size_t count = (size_t)roaring_bitmap_get_cardinality(inside);
     uint32_t *items = calloc(count, sizeof *items);
     if (items == NULL)
@@ -345,41 +347,41 @@ static enum status list_nested(struct flattening *flattening, uint32_t list,
             items[kept++] = items[i];
     }
     *nested = (struct numbers){.items = items, .count = kept};
-    flattening->bytes += count * sizeof *items;
+    flattener->bytes += count * sizeof *items;
     return STATUS_OK;
 }
 
-static bool has_edges(const struct flattening *flattening, const uint32_t *lists,
+static bool has_edges(const struct flattener *flattener, const uint32_t *lists,
                       uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (flattening->starts[lists[i]] < flattening->starts[lists[i] + 1])
+        if (flattener->starts[lists[i]] < flattener->starts[lists[i] + 1])
             return true;
     }
     return false;
 }
 
-static enum status over(struct flattening *flattening, uint32_t list, const char *what)
+static enum status over(struct flattener *flattener, uint32_t list, const char *what)
 {
-    const struct list *outer = &node_of(flattening, list)->list;
+    const struct list *outer = &node_of(flattener, list)->list;
     struct text text = {0};
     text_add_escaped(&text, outer->address, strlen(outer->address), ADDRESS_SIZE);
-    problems_error(flattening->problems, outer->source, 0, "%s: %s", text_string(&text),
+    problems_error(flattener->problems, outer->source, 0, "%s: %s", text_string(&text),
                    what);
     text_clear(&text);
     return STATUS_LIMIT;
 }
 
 /* The union of the component's own persons and all that it holds. */
-static enum status gather(struct flattening *flattening, uint32_t number,
+static enum status gather(struct flattener *flattener, uint32_t number,
                           const uint32_t *lists, uint32_t count)
 {
-    struct directory *directory = flattening->directory;
-    struct component *component = &flattening->components[number];
+    struct directory *directory = flattener->directory;
+    struct component *component = &flattener->components[number];
     roaring_bitmap_t *persons = directory->flats[number] = roaring_bitmap_create();
     if (persons == NULL)
         return STATUS_NOMEM;
-    if (has_edges(flattening, lists, count)) {
+    if (has_edges(flattener, lists, count)) {
         component->inside = roaring_bitmap_create();
         if (component->inside == NULL)
             return STATUS_NOMEM;
@@ -390,24 +392,24 @@ static enum status gather(struct flattening *flattening, uint32_t number,
         roaring_bitmap_add_many(persons, node->members.count, node->members.items);
         numbers_clear(&node->members);
         component->unknown = component->unknown || node->list.state == LIST_UNKNOWN;
-        merge_below(flattening, number, lists[i]);
+        merge_below(flattener, number, lists[i]);
     }
     (void)roaring_bitmap_run_optimize(persons);
     (void)roaring_bitmap_shrink_to_fit(persons);
-    flattening->bytes += roaring_bitmap_size_in_bytes(persons);
+    flattener->bytes += roaring_bitmap_size_in_bytes(persons);
     return STATUS_OK;
 }
 
-static enum status flatten_component(struct flattening *flattening, uint32_t number,
+static enum status flatten_component(struct flattener *flattener, uint32_t number,
                                      const uint32_t *lists, uint32_t count)
 {
-    struct directory *directory = flattening->directory;
-    const struct component *component = &flattening->components[number];
-    enum status status = gather(flattening, number, lists, count);
+    struct directory *directory = flattener->directory;
+    const struct component *component = &flattener->components[number];
+    enum status status = gather(flattener, number, lists, count);
     if (status == STATUS_OK && count > 1)
-        status = warn_of_cycle(flattening, lists[0]);
+        status = warn_of_cycle(flattener, lists[0]);
     if (status == STATUS_OK && component->depth > DIRECTORY_DEPTH_MAX)
-        status = over(flattening, lists[0], "lists within lists are too deep");
+        status = over(flattener, lists[0], "lists within lists are too deep");
     if (status != STATUS_OK)
         return status;
 
@@ -422,71 +424,77 @@ static enum status flatten_component(struct flattening *flattening, uint32_t num
         if (component->unknown)
             node->list.state = LIST_UNKNOWN;
         if (component->inside != NULL)
-            status = list_nested(flattening, lists[i], component->inside);
-        if (status == STATUS_OK && flattening->bytes > FLAT_BYTES_MAX)
+            status = list_nested(flattener, lists[i], component->inside);
+        if (status == STATUS_OK && flattener->bytes > FLAT_BYTES_MAX)
             status =
-                over(flattening, lists[i], "the flattened lists take too much memory");
+                over(flattener, lists[i], "the flattened lists take too much memory");
     }
     return status;
 }
 
-static enum status flatten_components(struct flattening *flattening)
+static enum status flatten_components(struct flattener *flattener)
 {
-    struct directory *directory = flattening->directory;
-    uint32_t count = flattening->component_count;
+    struct directory *directory = flattener->directory;
+    uint32_t count = flattener->component_count;
     uint32_t *starts = NULL;
     enum status status = STATUS_NOMEM;
-    flattening->components = calloc((size_t)count + 1, sizeof *flattening->components);
+    flattener->components = calloc((size_t)count + 1, sizeof *flattener->components);
     directory->flats = calloc((size_t)count + 1, sizeof(roaring_bitmap_t *));
-    if (flattening->components == NULL || directory->flats == NULL)
+    if (flattener->components == NULL || directory->flats == NULL)
         return STATUS_NOMEM;
     directory->flat_count = count;
     for (uint32_t i = 0; i < count; i++)
-        flattening->components[i].merged_by = NONE;
-    status = sort_lists(flattening, &starts);
+        flattener->components[i].merged_by = NONE;
+    status = sort_lists(flattener, &starts);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): starts is freed below */
-        status = flatten_component(flattening, i, flattening->order + starts[i],
+        status = flatten_component(flattener, i, flattener->order + starts[i],
                                    starts[i + 1] - starts[i]);
     free(starts);
     return status;
 }
 
-static void clear(struct flattening *flattening)
+static enum status flatten_lists(struct flattener *flattener)
 {
-    for (uint32_t i = 0; i < flattening->component_count; i++) {
-        if (flattening->components != NULL && flattening->components[i].inside != NULL)
-            roaring_bitmap_free(flattening->components[i].inside);
-    }
-    free(flattening->components);
-    free(flattening->order);
-    free(flattening->component_of);
-    free(flattening->starts);
-    clear_meanings(flattening);
-    numbers_clear(&flattening->edges);
+    struct directory *directory = flattener->directory;
+    name_lists(directory);
+    flattener->component_of =
+        calloc((size_t)directory->node_count + 1, sizeof *flattener->component_of);
+    if (flattener->component_of == NULL)
+        return STATUS_NOMEM;
+    enum status status = graph_components(&flattener->graph, flattener->component_of,
+                                          &flattener->component_count);
+    return status == STATUS_OK ? flatten_components(flattener) : status;
 }
 
-enum status flatten_lists(struct directory *directory, struct problems *problems)
+static void clear(struct flattener *flattener)
 {
-    struct flattening flattening = {.directory = directory, .problems = problems};
-    enum status status = resolve_lists(&flattening);
+    for (uint32_t i = 0; i < flattener->component_count; i++) {
+        if (flattener->components != NULL && flattener->components[i].inside != NULL)
+            roaring_bitmap_free(flattener->components[i].inside);
+    }
+    free(flattener->components);
+    free(flattener->order);
+    free(flattener->component_of);
+    free(flattener->starts);
+    clear_meanings(flattener);
+    numbers_clear(&flattener->edges);
+}
+
+enum status directory_seal(struct directory *directory, struct problems *problems)
+{
+    struct flattener flattener = {.directory = directory, .problems = problems};
+    assert(!directory->sealed);
+    enum status status = directory->passed != NULL ? STATUS_LIMIT : STATUS_OK;
+    if (status == STATUS_OK)
+        status = resolve_lists(&flattener);
     if (status == STATUS_OK)
         status = find_external(directory);
-    if (status != STATUS_OK)
-        goto done;
-    name_lists(directory);
-    flattening.component_of =
-        calloc((size_t)directory->node_count + 1, sizeof *flattening.component_of);
-    if (flattening.component_of == NULL)
-        status = STATUS_NOMEM;
-    else
-        status = graph_components(&flattening.graph, flattening.component_of,
-                                  &flattening.component_count);
     if (status == STATUS_OK)
-        status = flatten_components(&flattening);
-done:
-    clear(&flattening);
+        status = flatten_lists(&flattener);
+    clear(&flattener);
     if (status == STATUS_LIMIT && directory->passed != NULL)
         problems_error(problems, "", 0, "lists: %s", directory->passed);
+    directory->sealed = status == STATUS_OK;
     return status;
 }

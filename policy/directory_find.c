@@ -28,9 +28,9 @@ static void redirect(const struct directory *directory, const struct name *name,
                      struct address *address)
 {
     struct address target;
-    directory_address(intern_string(directory->strings, name->target), &target);
+    address_take(intern_string(directory->strings, name->target), &target);
     if (target.at > 0 || address->at == 0) {
-        directory_copy_address(address, &target);
+        address_copy(address, &target);
         return;
     }
     if (address->at + target.length >= sizeof address->text)
@@ -77,7 +77,7 @@ static enum found find_tagged(struct walk *walk)
     if (found == FOUND_NOTHING)
         return found;
     walk->tag_length = 0;
-    directory_copy_address(&walk->here, &tagged);
+    address_copy(&walk->here, &tagged);
     return found;
 }
 
@@ -86,7 +86,7 @@ static enum found find_tagless(struct walk *walk)
 {
     struct address *here = &walk->here;
     struct address tagless;
-    directory_copy_address(&tagless, here);
+    address_copy(&tagless, here);
     if (!address_remove_tag(&tagless, walk->directory->own->delimiters))
         return FOUND_NOTHING;
     enum found found = find_at_name(walk, &tagless, 0);
@@ -95,7 +95,7 @@ static enum found find_tagless(struct walk *walk)
     bool bare = here->text[0] != '"' && tagless.text[0] != '"';
     walk->tag_length = bare ? here->at - tagless.at : 0;
     memcpy(walk->tag, here->text + tagless.at, walk->tag_length);
-    directory_copy_address(here, &tagless);
+    address_copy(here, &tagless);
     return found;
 }
 
@@ -129,8 +129,8 @@ static void answer_person(const struct directory *directory,
 {
     out->kind = TARGET_PERSON;
     out->list = DIRECTORY_NONE;
-    directory_copy_address(&out->address, address);
-    if (address_is_own(address, directory->own))
+    address_copy(&out->address, address);
+    if (domains_have_address(directory->own, address))
         (void)address_remove_tag(&out->address, directory->own->delimiters);
     if (!intern_find(directory->strings, out->address.text, out->address.length,
                      &out->person))
@@ -144,7 +144,7 @@ static void answer_list(const struct directory *directory, uint32_t list,
         directory->nodes[list].list.state == LIST_UNKNOWN ? TARGET_UNKNOWN : TARGET_LIST;
     out->list = list;
     out->person = DIRECTORY_NONE;
-    directory_copy_address(&out->address, address);
+    address_copy(&out->address, address);
 }
 
 static bool is_same(const struct address *a, const struct address *b)
@@ -158,8 +158,8 @@ static bool is_rewritten(const struct name *name)
     return name->elsewhere && !name->local;
 }
 
-void lookup_follow(const struct directory *directory, const struct address *address,
-                   bool local, struct target *out)
+void directory_follow(const struct directory *directory, const struct address *address,
+                      bool local, struct target *out)
 {
     struct walk walk;
     struct address last;
@@ -168,17 +168,17 @@ void lookup_follow(const struct directory *directory, const struct address *addr
     struct address before; /* met here again, the redirections run in a circle (Brent) */
     walk.directory = directory;
     walk.tag_length = 0;
-    directory_copy_address(&walk.here, address);
-    directory_copy_address(&before, address);
+    address_copy(&walk.here, address);
+    address_copy(&before, address);
     for (unsigned step = 1; step <= DIRECTORY_DEPTH_MAX + 1; step++) {
-        directory_copy_address(&last, &walk.here);
+        address_copy(&last, &walk.here);
         enum found found = take_step(&walk);
         if (found == FOUND_LIST) {
             answer_list(directory, walk.name->list, &walk.here, out);
             return;
         }
         if (found == FOUND_REDIRECT && local && !has_mailbox && is_rewritten(walk.name)) {
-            directory_copy_address(&mailbox, &last);
+            address_copy(&mailbox, &last);
             has_mailbox = true;
         }
         local |= found == FOUND_REDIRECT && walk.name->local;
@@ -192,21 +192,22 @@ void lookup_follow(const struct directory *directory, const struct address *addr
             return;
         }
         if ((step & (step - 1)) == 0)
-            directory_copy_address(&before, &walk.here);
+            address_copy(&before, &walk.here);
     }
     answer_person(directory, address, out);
     out->kind = TARGET_UNKNOWN;
 }
 
-void lookup_in_own(const struct directory *directory, const struct address *address,
-                   size_t domain, struct target *out)
+void directory_find_in_own(const struct directory *directory,
+                           const struct address *address, size_t domain,
+                           struct target *out)
 {
     struct address own;
-    directory_copy_address(&own, address);
+    address_copy(&own, address);
     own.text[own.at] = '\0';
     own.length = own.at;
     if (address_qualify(&own, directory->own->names[domain]) == STATUS_OK)
-        lookup_follow(directory, &own, false, out);
+        directory_follow(directory, &own, false, out);
     else
         answer_person(directory, address, out);
 }
@@ -228,9 +229,9 @@ static void find_literal(const struct directory *directory, struct target *out)
     struct address literal;
     struct target target;
     uint64_t best = 0;
-    directory_copy_address(&literal, &out->address);
+    address_copy(&literal, &out->address);
     for (size_t i = 0; i < directory->own->count; i++) {
-        lookup_in_own(directory, &literal, i, &target);
+        directory_find_in_own(directory, &literal, i, &target);
         uint64_t weight = weight_of(directory, &target);
         if (weight <= best)
             continue;
@@ -238,18 +239,18 @@ static void find_literal(const struct directory *directory, struct target *out)
         out->kind = target.kind;
         out->list = target.list;
         out->person = target.person;
-        directory_copy_address(&out->address, &target.address);
+        address_copy(&out->address, &target.address);
     }
 }
 
 void directory_find(const struct directory *directory, const struct address *address,
                     struct target *out)
 {
-    lookup_follow(directory, address, false, out);
+    directory_follow(directory, address, false, out);
     if (out->list == DIRECTORY_NONE && address_is_literal(&out->address))
         find_literal(directory, out);
     if (out->list != DIRECTORY_NONE)
-        directory_address(directory->nodes[out->list].list.address, &out->address);
+        address_take(directory->nodes[out->list].list.address, &out->address);
 }
 
 uint32_t directory_list_count(const struct directory *directory)
@@ -277,7 +278,7 @@ bool directory_is_member(const struct directory *directory, uint32_t list,
     /* Where a list stands, a member of that name is the mailbox of the same name. As a
      * member of aliases(5) somebody may be another than as a member of virtual(5). */
     for (unsigned local = 0; local <= 1 && !found; local++) {
-        lookup_follow(directory, member, local == 1, &target);
+        directory_follow(directory, member, local == 1, &target);
         found = intern_find(directory->strings, target.address.text,
                             target.address.length, &person) &&
                 roaring_bitmap_contains(directory_persons(directory, list), person);
