@@ -24,18 +24,10 @@ enum {
     NAME_SIZE = 16, /* of a collection */
 };
 
-/* What is read; the last one is written. All are as long. */
-static const char headers[][sizeof "mailbrake-state 3\n"] = {
-    "mailbrake-state 1\n",
-    "mailbrake-state 2\n",
-    "mailbrake-state 3\n",
-};
-enum {
-    HEADERS = sizeof headers / sizeof headers[0],
-    HEADER_LENGTH = sizeof headers[0] - 1
-};
+#define MAGIC "mailbrake-state "
+static const char header[] = MAGIC "3\n";
+enum { MAGIC_LENGTH = sizeof MAGIC - 1, HEADER_LENGTH = sizeof header - 1 };
 
-static const char magic[] = "mailbrake-state ";
 static const char window_word[] = "window ";
 static const char document_word[] = "document ";
 
@@ -138,7 +130,7 @@ enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error)
 {
     struct text text = {0}, temporary = {0};
-    text_add_string(&text, headers[HEADERS - 1]);
+    text_add_string(&text, header);
     enum status status = add_all(&text, state, now_ms);
     add_seal(&text, key);
     text_printf(&temporary, "%s.tmp", path);
@@ -193,20 +185,12 @@ static enum status read_file(const char *path, struct text *out, bool *out_exist
     return status;
 }
 
-static bool has_header(const struct text *text)
-{
-    bool found = false;
-    for (size_t i = 0; i < HEADERS; i++)
-        found = found || memcmp(text->data, headers[i], HEADER_LENGTH) == 0;
-    return found;
-}
-
 /* The text up to its seal, or 0 when that is missing or wrong. */
 static size_t sealed_length(const struct text *text, const struct digest_key *key)
 {
     char seal[SEAL_LENGTH + 1];
     char hash[DIGEST_HEX_SIZE];
-    if (text->length < HEADER_LENGTH + SEAL_LENGTH || !has_header(text))
+    if (text->length < HEADER_LENGTH + SEAL_LENGTH)
         return 0;
     size_t length = text->length - SEAL_LENGTH;
     digest_hex(key, text->data, length, hash);
@@ -328,25 +312,12 @@ static const char *parse_text(const char *at, const char *end, size_t length, ch
     return at + length + 1;
 }
 
-/* A blank and a number; NULL past max, else what follows. */
-static const char *parse_length(const char *at, size_t max, size_t *out)
-{
-    char *end = NULL;
-    if (at[0] != ' ' || at[1] < '0' || at[1] > '9')
-        return NULL;
-    unsigned long number = strtoul(at, &end, 10);
-    if (number > max)
-        return NULL;
-    *out = number;
-    return end;
-}
-
 /* Reads a document; NULL when it is none, else what follows it. */
 static const char *parse_document(const char *line, const char *end,
                                   struct document_record *out)
 {
     char name[NAME_SIZE] = "";
-    size_t id_length, value_length;
+    int64_t id_length = 0, value_length = 0;
     const char *at = line + sizeof document_word - 1;
     size_t name_length = strcspn(at, " \n");
     if (name_length >= sizeof name)
@@ -354,13 +325,13 @@ static const char *parse_document(const char *line, const char *end,
     memcpy(name, at, name_length);
     if (!collection_find(name, &out->collection))
         return NULL;
-    at = parse_length(at + name_length, DOCUMENTS_ID_MAX, &id_length);
-    if (at != NULL)
-        at = parse_length(at, DOCUMENTS_VALUE_MAX, &value_length);
-    if (at == NULL || *at != '\n' || id_length == 0)
+    at = at[name_length] == ' ' ? parse_number(at + name_length + 1, &id_length) : NULL;
+    at = at != NULL && *at == ' ' ? parse_number(at + 1, &value_length) : NULL;
+    if (at == NULL || *at != '\n' || id_length == 0 || id_length > DOCUMENTS_ID_MAX ||
+        value_length > DOCUMENTS_VALUE_MAX)
         return NULL;
-    at = parse_text(at + 1, end, id_length, out->id);
-    return at == NULL ? NULL : parse_text(at, end, value_length, out->value);
+    at = parse_text(at + 1, end, (size_t)id_length, out->id);
+    return at == NULL ? NULL : parse_text(at, end, (size_t)value_length, out->value);
 }
 
 static enum status put_document(struct documents_memory *documents,
@@ -408,12 +379,16 @@ enum status state_load(const struct state *state, const struct digest_key *key,
     enum status status = read_file(path, &text, &exists, error);
     if (status == STATUS_OK && exists) {
         size_t length = sealed_length(&text, key);
-        size_t shown = text.length < sizeof magic - 1 ? text.length : sizeof magic - 1;
-        if (memcmp(text_string(&text), magic, shown) != 0)
+        size_t shown = text.length < MAGIC_LENGTH ? text.length : MAGIC_LENGTH;
+        if (memcmp(text_string(&text), MAGIC, shown) != 0)
             status = error_set_at(error, STATUS_IO, path, 0, "not a state file");
+        else if (text.length > HEADER_LENGTH &&
+                 memcmp(text.data, header, HEADER_LENGTH) != 0)
+            status = error_set_at(error, STATUS_INVALID, path, 0,
+                                  "written by another version of mailbrake");
         else if (length == 0)
             status = error_set_at(error, STATUS_INVALID, path, 0,
-                                  "damaged, or of another key or version");
+                                  "damaged, or sealed with another key");
         else if (walk(&text, length, NULL, now_ms) != STATUS_OK)
             status = error_set_at(error, STATUS_INVALID, path, 0, "damaged");
         else if ((status = walk(&text, length, state, now_ms)) != STATUS_OK)

@@ -11,9 +11,7 @@
  *
  * <past> is <end_ms>:<copies>. A bucket or window that is latched has " latch <end_ms>"
  * at its end; " own <end_ms>" when Redis has not heard of the latch. Id and value are as
- * they are, with whatever lines they have. Version 1 had no documents, version 2 no
- * windows and no latches; both are read, too.
- */
+ * they are, with whatever lines they have. */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
@@ -37,7 +35,7 @@ enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 
 /* Puts what a file keeps into state; OK too when there is no file. INVALID when it is
- * damaged or was sealed with another key: then nothing was put in. IO when it can't be
+ * damaged, of another version, or sealed with another key: then nothing was put in. IO when it can't be
  * read or is no state file at all. */
 enum status state_load(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
