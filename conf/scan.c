@@ -2,6 +2,7 @@
  * a name, a string and a comment. What it does not understand it leaves to libconfig. */
 #include "conf/scan.h"
 
+#include <stdint.h>
 #include <string.h>
 
 struct scan scan_of(const char *text, size_t length, enum scan_last last)
@@ -76,7 +77,7 @@ static void skip_name(struct scan *scan)
 /* Reads digits of a base; false once they pass what an int holds. */
 static bool take_digits(struct scan *scan, unsigned base)
 {
-    unsigned long value = 0;
+    uint64_t value = 0;
     bool fits = true;
     for (;; step(scan)) {
         char c = peek(scan, 0);
