@@ -1,6 +1,7 @@
 /* The two clocks, and the week as the rules' hours see it. */
 #include "base/clock.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <time.h>
 
@@ -16,6 +17,19 @@ int64_t clock_monotonic_us(void)
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+struct timespec clock_timespec(int64_t us)
+{
+    return (struct timespec){.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000};
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    struct timespec left = clock_timespec(ms * 1000);
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
 }
 
 int clock_minute_of_week(int64_t wall_ms)

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+struct timespec; /* of time.h, which not every layer may know */
+
 enum { MINUTES_PER_DAY = 1440, MINUTES_PER_WEEK = 10080 };
 
 /* Wall clock, ms since 1970. */
@@ -11,6 +13,12 @@ int64_t clock_wall_ms(void);
 
 /* Monotonic clock, us; for deadlines and durations. */
 int64_t clock_monotonic_us(void);
+
+/* The same as seconds and nanoseconds, of either clock. */
+struct timespec clock_timespec(int64_t us);
+
+/* Waits for so long; a signal doesn't shorten it. */
+void clock_sleep_ms(int64_t ms);
 
 /* The local minute of the week of a wall time, 0 = Monday 00:00, below MINUTES_PER_WEEK.
  */

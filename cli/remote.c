@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -237,14 +236,13 @@ static CURLcode perform_watched(struct remote *remote, const char *token)
  * it by, or NULL. */
 static CURLcode perform(struct remote *remote, const char *token)
 {
-    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     CURLcode result;
     for (int i = 0;; i++) {
         result = token == NULL ? curl_easy_perform(remote->curl)
                                : perform_watched(remote, token);
         if (i == ATTEMPTS || !is_crowded(remote, result))
             return result;
-        (void)nanosleep(&pause, NULL);
+        clock_sleep_ms(PAUSE_MS);
     }
 }
 

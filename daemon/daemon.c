@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -266,11 +265,9 @@ static void drain(int timeout_ms)
 {
     int64_t deadline =
         clock_monotonic_us() + (timeout_ms + STOP_GRACE_MS) * INT64_C(1000);
-    const struct timespec tick = {.tv_nsec = 5000000};
-    const struct timespec grace = {.tv_nsec = STOP_GRACE_MS / 2 * 1000000L};
     while (callbacks_in_flight() > 0 && clock_left_ms(deadline) > 0)
-        (void)nanosleep(&tick, NULL);
-    (void)nanosleep(&grace, NULL);
+        clock_sleep_ms(5);
+    clock_sleep_ms(STOP_GRACE_MS / 2);
 }
 
 int daemon_run(const char *configuration)

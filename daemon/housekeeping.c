@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -39,12 +38,6 @@ struct housekeeping {
 static int64_t soon(void)
 {
     return clock_monotonic_us() + STORE_MS * INT64_C(1000);
-}
-
-static void pause_ms(int ms)
-{
-    struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-    (void)nanosleep(&wait, NULL);
 }
 
 void housekeeping_brakes(struct engine *engine)
@@ -103,7 +96,7 @@ static void *run_quick(void *argument)
             housekeeping_flush(engine);
             measure(engine, tick % (RECOUNT_SECONDS * TICKS_PER_SECOND) == 0);
         }
-        pause_ms(HOUSEKEEPING_TICK_MS);
+        clock_sleep_ms(HOUSEKEEPING_TICK_MS);
     }
     return NULL;
 }
@@ -224,7 +217,7 @@ static void *run_slow(void *argument)
             peers_compare_rules(engine, settings, housekeeping->host, clock_wall_ms());
         }
         snapshot_unref(snapshot);
-        pause_ms(1000);
+        clock_sleep_ms(1000);
     }
     return NULL;
 }
@@ -243,7 +236,7 @@ static void *run_notices(void *argument)
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         send_notices(&notices, snapshot->settings);
         snapshot_unref(snapshot);
-        pause_ms(NOTICES_SECONDS * 1000);
+        clock_sleep_ms(NOTICES_SECONDS * 1000);
     }
     return NULL;
 }

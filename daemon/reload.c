@@ -48,9 +48,8 @@ static void log_loaded(const char *what, const struct snapshot *snapshot)
 static void replace(struct current_snapshot *current, struct snapshot *snapshot)
 {
     struct snapshot *old = current_snapshot_swap(current, snapshot);
-    const struct timespec tick = {.tv_nsec = 5000000};
     for (int i = 0; i < REPLACE_TICKS && current_snapshot_is_pinned(old); i++)
-        (void)nanosleep(&tick, NULL);
+        clock_sleep_ms(5);
     snapshot_unref(old);
 }
 

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/durable.h"
 #include "lists/file.h"
 
@@ -76,9 +78,7 @@ void cache_clear(struct cache *cache)
 
 static void times_of(int64_t read_at_ms, struct timespec out[2])
 {
-    out[0] = (struct timespec){.tv_sec = read_at_ms / 1000,
-                               .tv_nsec = read_at_ms % 1000 * 1000000};
-    out[1] = out[0];
+    out[0] = out[1] = clock_timespec(read_at_ms * 1000);
 }
 
 enum status cache_write(const struct cache *cache, const char *path, int64_t read_at_ms,

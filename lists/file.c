@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,13 +27,6 @@ static enum status refuse(struct error *error, const char *path, const char *why
     return error_set_at(error, STATUS_IO, path, 0, "%s", why);
 }
 
-static void sleep_ms(int64_t ms)
-{
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR)
-        ;
-}
-
 /* Waits until the last change is quiet_ms old. */
 static void wait_for_quiet(const struct stat *seen, int64_t quiet_ms)
 {
@@ -42,7 +34,7 @@ static void wait_for_quiet(const struct stat *seen, int64_t quiet_ms)
         (int64_t)seen->st_mtim.tv_sec * 1000 + seen->st_mtim.tv_nsec / 1000000;
     int64_t age_ms = clock_wall_ms() - changed_ms;
     if (age_ms > -quiet_ms && age_ms < quiet_ms)
-        sleep_ms(age_ms < 0 ? quiet_ms : quiet_ms - age_ms);
+        clock_sleep_ms(age_ms < 0 ? quiet_ms : quiet_ms - age_ms);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)

@@ -1,7 +1,6 @@
 /* A quick look at the queue, for when something is said to be full: records whose message
  * is gone end at once. One that is missing may be on its way into the queue still, so the
  * look is repeated for as long as that can take, soon at first: mail waits for it. */
-#include <time.h>
 
 #include <string.h>
 
@@ -70,12 +69,6 @@ static enum status compare(struct looking *looking, const struct queue *queue)
     return status;
 }
 
-static void pause_ms(int ms)
-{
-    const struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-    (void)nanosleep(&wait, NULL);
-}
-
 static enum status look(struct looking *looking, const struct settings *settings,
                         struct error *error)
 {
@@ -95,7 +88,7 @@ static enum status look(struct looking *looking, const struct settings *settings
         if (i == PAUSES)
             return error_set(error, STATUS_CONFLICT,
                              "some records may be those of another relay of our name");
-        pause_ms(pauses_ms[i]);
+        clock_sleep_ms(pauses_ms[i]);
     }
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "policy/sender.h"
@@ -356,8 +355,7 @@ static enum status end_missing(struct syncing *syncing, const struct queue *queu
     struct queue later = {0};
     enum status status = STATUS_OK;
     if (is_too_early(syncing, queue)) {
-        const struct timespec wait = {.tv_sec = YOUNG_WAIT_S};
-        (void)nanosleep(&wait, NULL);
+        clock_sleep_ms(YOUNG_WAIT_S * 1000);
         status =
             queue_read(syncing->settings->mta.helper, ACTIONS_HELPER_MS, &later, error);
         queue = &later;

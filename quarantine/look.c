@@ -58,8 +58,7 @@ void look_free(struct look *look)
 /* False at the deadline. */
 static bool await(struct look *look, pthread_cond_t *condition, int64_t deadline_us)
 {
-    const struct timespec until = {.tv_sec = (time_t)(deadline_us / 1000000),
-                                   .tv_nsec = (long)(deadline_us % 1000000) * 1000};
+    const struct timespec until = clock_timespec(deadline_us);
     return pthread_cond_timedwait(condition, &look->mutex, &until) == 0;
 }
 

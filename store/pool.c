@@ -89,8 +89,7 @@ void pool_free(struct pool *pool)
 /* False at the deadline. */
 static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline_us)
 {
-    struct timespec until = {.tv_sec = deadline_us / 1000000,
-                             .tv_nsec = deadline_us % 1000000 * 1000};
+    const struct timespec until = clock_timespec(deadline_us);
     return pthread_cond_timedwait(cond, mutex, &until) == 0;
 }
 

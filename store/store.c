@@ -145,9 +145,8 @@ static bool is_changed(struct store *store)
 /* True when the store closes, false after a minute. */
 static bool wait_for_stop(struct store *store)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += SAVE_EVERY_S;
+    const struct timespec until =
+        clock_timespec(clock_monotonic_us() + SAVE_EVERY_S * INT64_C(1000000));
     (void)pthread_mutex_lock(&store->mutex);
     while (!store->stopping &&
            pthread_cond_timedwait(&store->stop, &store->mutex, &until) != ETIMEDOUT)

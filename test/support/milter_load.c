@@ -231,7 +231,7 @@ static void pace(const struct load *load, unsigned long n)
     if (load->options.rate == 0)
         return;
     int64_t due_us = load->start_us + (int64_t)n * 1000000 / (int64_t)load->options.rate;
-    struct timespec due = {due_us / 1000000, due_us % 1000000 * 1000};
+    const struct timespec due = clock_timespec(due_us);
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
         ;
 }

@@ -6,8 +6,6 @@
 #include "policy/bucket.h"
 #include "run.h"
 
-__extension__ typedef __int128 wide;
-
 struct user {
     struct rate rate;
     struct bucket bucket;
@@ -81,9 +79,8 @@ static void run_a_day(const struct rate *rate, int64_t max_step_ms)
         exact = cost >= 0 && cost < rate->burst && bucket.rest < rate->period_ms &&
                 bucket_take(&bucket, cost);
         taken += cost;
-        wide parts = taken - rate->burst;
-        parts = parts * rate->period_ms + bucket.rest;
-        exact = exact && parts == (wide)now_ms * rate->tokens;
+        int64_t parts = (taken - rate->burst) * rate->period_ms + bucket.rest;
+        exact = exact && parts == now_ms * rate->tokens;
     }
     ck_assert_msg(exact, "%" PRId64 " per %" PRId64 ": at %" PRId64, rate->tokens,
                   rate->period_ms, now_ms);

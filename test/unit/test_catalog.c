@@ -197,9 +197,10 @@ START_TEST(catalog_torn_file_is_ignored)
     struct stat seen;
     store("a: b, c\n", 1700000000000);
     ck_assert_int_eq(stat(cache_path(), &seen), 0);
-    for (long i = 0; i < 2 * seen.st_size; i++) {
-        bool cut = i >= seen.st_size;
-        damage(cut ? i - seen.st_size : -1, cut ? -1 : i);
+    long size = (long)seen.st_size;
+    for (long i = 0; i < 2 * size; i++) {
+        bool cut = i >= size;
+        damage(cut ? i - size : -1, cut ? -1 : i);
         restart();
         ck_assert_str_eq(last(&at), "nothing");
         ck_assert_uint_eq(problems.warnings, 1);
