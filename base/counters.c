@@ -119,7 +119,7 @@ static void count_would(struct counters *counters, const char *list)
     }
 }
 
-void counters_add(struct counters *counters, const struct counted *counted)
+void counters_add(struct counters *counters, const struct counted_decision *counted)
 {
     struct counter was = {0};
     (void)snprintf(was.rule, sizeof was.rule, "%s", counted->rule);
@@ -132,23 +132,23 @@ void counters_add(struct counters *counters, const struct counted *counted)
     (void)pthread_mutex_unlock(&counters->mutex);
 }
 
-enum status counters_read(struct counters *counters, struct counters_sheet *out)
+enum status counters_read(struct counters *counters, struct counters_totals *out)
 {
     struct counter *items = calloc(COUNTERS_MAX, sizeof *items);
     if (items == NULL)
         return STATUS_NOMEM;
     (void)pthread_mutex_lock(&counters->mutex);
-    *out = (struct counters_sheet){.items = items,
-                                   .count = counters->count,
-                                   .reach = counters->reach,
-                                   .took_us = counters->took_us};
+    *out = (struct counters_totals){.items = items,
+                                    .count = counters->count,
+                                    .reach = counters->reach,
+                                    .took_us = counters->took_us};
     memcpy(items, counters->items, counters->count * sizeof *items);
     (void)pthread_mutex_unlock(&counters->mutex);
     return STATUS_OK;
 }
 
-void counters_clear(struct counters_sheet *sheet)
+void counters_clear(struct counters_totals *totals)
 {
-    free(sheet->items);
-    *sheet = (struct counters_sheet){0};
+    free(totals->items);
+    *totals = (struct counters_totals){0};
 }

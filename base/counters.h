@@ -19,7 +19,7 @@ enum {
 struct counters;
 
 /* One decision. All strings borrowed. */
-struct counted {
+struct counted_decision {
     const char *rule;    /* what decided; "-" for none */
     const char *verdict; /* "accept", "reject", ... */
     const char *would;   /* "RULE:VERDICT,..." of what only monitors; "" */
@@ -43,7 +43,7 @@ struct counter {
 };
 
 /* All of it at one instant. */
-struct counters_sheet {
+struct counters_totals {
     struct counter *items; /* in the order in which they came up */
     size_t count;
     struct histogram reach;
@@ -55,11 +55,11 @@ struct counters *counters_new(void);
 void counters_free(struct counters *counters);
 
 /* Safe from any thread; never waits for more than another one of these. */
-void counters_add(struct counters *counters, const struct counted *counted);
+void counters_add(struct counters *counters, const struct counted_decision *counted);
 
 /* A copy, for counters_clear; NOMEM. */
 enum status counters_read(struct counters *counters,
-                          struct counters_sheet *out) MUST_CHECK;
-void counters_clear(struct counters_sheet *sheet);
+                          struct counters_totals *out) MUST_CHECK;
+void counters_clear(struct counters_totals *totals);
 
 #endif

@@ -12,7 +12,7 @@
 #include "cli/verbs.h"
 #include "engine/explanation.h"
 #include "engine/json_output.h"
-#include "store/key.h"
+#include "store/subject_key.h"
 
 enum {
     OPTION_FROM = 256,
@@ -184,7 +184,7 @@ static int show_hash(const struct arguments *arguments, const char *typed)
         problems_clear(&problems);
         return EXIT_FAILED;
     }
-    status = key_load(&settings, &key, &error);
+    status = subject_key_load(&settings, &key, &error);
     if (status == STATUS_OK)
         status = address_parse(typed, strlen(typed), &address);
     if (status == STATUS_OK && domains_first(&settings.policy.domains) != NULL &&

@@ -27,7 +27,8 @@ static void add_label(struct text *out, const char *name, const char *value)
     text_add_string(out, "\"");
 }
 
-static void add_verdicts(struct text *out, const struct counters_sheet *sheet, bool would)
+static void add_verdicts(struct text *out, const struct counters_totals *sheet,
+                         bool would)
 {
     const char *name = would ? "would_total" : "messages_total";
     head(out, name, "counter",
@@ -63,7 +64,7 @@ static void add_histogram(struct text *out, const char *name,
                 (double)histogram->sum / (double)scale, name, (unsigned long long)total);
 }
 
-static void add_counters(struct text *out, const struct counters_sheet *sheet)
+static void add_counters(struct text *out, const struct counters_totals *sheet)
 {
     add_verdicts(out, sheet, false);
     add_verdicts(out, sheet, true);
@@ -103,7 +104,7 @@ static void add_lists(struct text *out, const struct overview *overview)
 void api_metrics_show(struct request *request)
 {
     struct overview overview;
-    struct counters_sheet sheet;
+    struct counters_totals sheet;
     struct text *out = &request->text;
     overview_read(request, &overview);
     if (counters_read(request->context->counters, &sheet) != STATUS_OK) {

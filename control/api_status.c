@@ -39,7 +39,7 @@ static json_t *rule_entry(json_t *rules, json_t *by_name, const char *name)
 
 static json_t *verdicts_json(struct counters *counters)
 {
-    struct counters_sheet sheet;
+    struct counters_totals sheet;
     if (counters_read(counters, &sheet) != STATUS_OK)
         return NULL;
     json_t *was = no_verdicts();

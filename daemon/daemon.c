@@ -26,7 +26,7 @@
 #include "daemon/reload.h"
 #include "milter/callbacks.h"
 #include "quarantine/room.h"
-#include "store/key.h"
+#include "store/subject_key.h"
 
 enum { STOP_GRACE_MS = 200, HOST_SIZE = 256, PATH_SIZE = 4096 };
 
@@ -67,7 +67,7 @@ static enum status open_store(struct daemon *daemon, const struct settings *sett
     struct store_reporter reporter = {.report = report_store};
     engine->timeout_ms = settings->store.timeout_ms;
     engine->on_failure = settings->store.on_failure;
-    enum status status = key_load(settings, &engine->key, error);
+    enum status status = subject_key_load(settings, &engine->key, error);
     if (status != STATUS_OK)
         return status;
     return store_open(&settings->store, &engine->key, reporter, &engine->store, error);

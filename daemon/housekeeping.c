@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/thread.h"
+#include "base/worker.h"
 #include "daemon/peers.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
@@ -279,12 +279,12 @@ enum status housekeeping_start(struct engine *engine, struct actions *actions,
     snapshot_unref(snapshot);
     peers_init(&housekeeping.peers, host);
     claim_name(&housekeeping);
-    enum status status = thread_start("quick", run_quick, &housekeeping, NULL, error);
+    enum status status = worker_start("quick", run_quick, &housekeeping, NULL, error);
     if (status == STATUS_OK)
-        status = thread_start("slow", run_slow, &housekeeping, NULL, error);
+        status = worker_start("slow", run_slow, &housekeeping, NULL, error);
     if (status == STATUS_OK)
-        status = thread_start("look", run_look, &housekeeping, NULL, error);
+        status = worker_start("look", run_look, &housekeeping, NULL, error);
     if (status == STATUS_OK)
-        status = thread_start("notices", run_notices, &housekeeping, NULL, error);
+        status = worker_start("notices", run_notices, &housekeeping, NULL, error);
     return status;
 }

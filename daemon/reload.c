@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/thread.h"
+#include "base/worker.h"
 #include "daemon/problem_log.h"
 #include "quarantine/advice.h"
 #include "store/probe.h"
@@ -252,7 +252,7 @@ enum status reload_first(struct reload *reload, const char *path,
 enum status reload_start(struct reload *reload)
 {
     struct error error = {0};
-    enum status status = thread_start("reload", run, reload, NULL, &error);
+    enum status status = worker_start("reload", run, reload, NULL, &error);
     if (status != STATUS_OK)
         log_print(SEVERITY_ERROR, "%s", error.text);
     return status;

@@ -57,8 +57,8 @@ struct mta {
                           size_t count);
     /* Stops messages that are not held. */
     enum status (*hold)(const struct mta_job *job, struct mta_item *items, size_t count);
-    /* Whether it takes mail to an address that envelope_can_tell; false when that is not
-     * known. */
+    /* Whether it takes mail to an address that smtp_address_is_valid accepts; false when
+     * that is not known. */
     bool (*can_write)(const struct mta_job *job, const char *address);
     const char *null_sender; /* <>, as its sendmail(1) wants it behind -f */
 };

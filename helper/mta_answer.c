@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/envelope.h"
 #include "base/program.h"
+#include "base/smtp_address.h"
 
 static void fail(struct mta_item *item, enum status status, const char *why)
 {
@@ -56,7 +56,7 @@ static void check_item(struct mta_item *item)
 {
     const struct mta_order *order = item->order;
     const struct mta_message *message = &item->message;
-    if (order->sender != NULL && !envelope_is_shown(message->sender, order->sender))
+    if (order->sender != NULL && !smtp_address_is_shown(message->sender, order->sender))
         fail(item, STATUS_NOT_FOUND, "it has another sender");
     else if (order->arrived != NULL &&
              strtoll(order->arrived, NULL, 10) != message->arrived_s)

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "base/envelope.h"
 #include "base/queue_id.h"
+#include "base/smtp_address.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -87,7 +87,7 @@ static const char *parse_word(char letter, const char *word, enum mta_type type,
     while (order->to[count] != NULL)
         count++;
     order->to[count] = word;
-    return envelope_can_tell(word) ? NULL : "not an address";
+    return smtp_address_is_valid(word) ? NULL : "not an address";
 }
 
 /* Two blanks: an empty word. At most WORDS_MAX + 1 words, or one more than that. */
@@ -95,7 +95,7 @@ static size_t split(char *line, char *words[WORDS_MAX + 1])
 {
     size_t count = 0;
     while (line != NULL && count <= WORDS_MAX) {
-        size_t length = envelope_word(line);
+        size_t length = smtp_address_word(line);
         words[count++] = line;
         if (line[length] == '\0')
             break;

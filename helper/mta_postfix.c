@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
-#include "base/envelope.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "base/smtp_address.h"
 #include "base/utf8.h"
 #include "helper/mta.h"
 
@@ -64,7 +64,7 @@ static enum status set_up(const struct mta_job *job)
 
 static bool can_write(const struct mta_job *job, const char *address)
 {
-    return !envelope_is_international(address) ||
+    return !smtp_address_is_international(address) ||
            (set_up(job) == STATUS_OK && job->setup->international);
 }
 

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/envelope.h"
 #include "base/program.h"
 #include "base/queue_id.h"
+#include "base/smtp_address.h"
 #include "helper/mta.h"
 
 enum { PATH_SIZE = 4096 };
@@ -75,7 +75,7 @@ static bool can_write(const struct mta_job *job, const char *address)
         first = address[2];
     if (first == '|' || first == '/' || first == ':')
         return false;
-    return !envelope_is_international(address) ||
+    return !smtp_address_is_international(address) ||
            (set_up(job) == STATUS_OK && job->setup->international);
 }
 

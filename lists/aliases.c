@@ -1,9 +1,9 @@
 /* The name ends at the first colon outside quotes, as postalias(1) has it. */
 #include "lists/aliases.h"
 
-#include "lists/table.h"
+#include "lists/lookup_table.h"
 
-static const char *split(const struct line *line, struct table_pair *out)
+static const char *split(const struct line *line, struct lookup_table_pair *out)
 {
     const char *end = line->text + line->length;
     const char *c = line->text;
@@ -29,7 +29,7 @@ static const char *split(const struct line *line, struct table_pair *out)
         key_end--;
     if (key_end == line->text)
         return "no name before the colon";
-    *out = (struct table_pair){
+    *out = (struct lookup_table_pair){
         .key = line->text, .key_length = (size_t)(key_end - line->text), .value = c + 1};
     return NULL;
 }
@@ -37,6 +37,6 @@ static const char *split(const struct line *line, struct table_pair *out)
 enum status aliases_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems)
 {
-    static const struct table_format format = {.split = split};
-    return table_read(&format, file, path, entries, problems);
+    static const struct lookup_table_format format = {.split = split};
+    return lookup_table_read(&format, file, path, entries, problems);
 }

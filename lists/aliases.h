@@ -8,7 +8,7 @@
 #include "lists/file.h"
 
 /* Reads the text of an alias file into entries (zero-initialised). A name with an '@'
- * outside quotes is that full address. See table_read for problems and results. */
+ * outside quotes is that full address. See lookup_table_read for problems and results. */
 enum status aliases_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems) MUST_CHECK;
 

@@ -104,51 +104,51 @@ enum status cache_touch(const char *path, int64_t read_at_ms)
 
 /* ---- reading ---- */
 
-struct cursor {
+struct cache_reader {
     const char *at; /* the text ends with a NUL */
     const char *end;
     bool broken;
 };
 
 /* A number and the one character behind it. */
-static int64_t take_number(struct cursor *cursor, int64_t max)
+static int64_t take_number(struct cache_reader *reader, int64_t max)
 {
     char *behind;
     errno = 0;
-    long long number = strtoll(cursor->at, &behind, 10);
-    if (cursor->broken || errno != 0 || behind == cursor->at || behind >= cursor->end ||
+    long long number = strtoll(reader->at, &behind, 10);
+    if (reader->broken || errno != 0 || behind == reader->at || behind >= reader->end ||
         number < 0 || number > max) {
-        cursor->broken = true;
+        reader->broken = true;
         return 0;
     }
-    cursor->at = behind + 1;
+    reader->at = behind + 1;
     return number;
 }
 
-static const char *take_bytes(struct cursor *cursor, size_t length)
+static const char *take_bytes(struct cache_reader *reader, size_t length)
 {
-    const char *bytes = cursor->at;
-    if (cursor->broken || length > (size_t)(cursor->end - cursor->at)) {
-        cursor->broken = true;
+    const char *bytes = reader->at;
+    if (reader->broken || length > (size_t)(reader->end - reader->at)) {
+        reader->broken = true;
         return NULL;
     }
-    cursor->at += length;
+    reader->at += length;
     return bytes;
 }
 
-static enum status take_entry(struct cursor *cursor, struct entries *entries)
+static enum status take_entry(struct cache_reader *reader, struct entries *entries)
 {
-    struct entry read = {.line = (int)take_number(cursor, INT_MAX)};
-    read.always_list = take_number(cursor, 1) != 0;
-    int64_t how = take_number(cursor, ENTRY_SHRUNK);
+    struct entry read = {.line = (int)take_number(reader, INT_MAX)};
+    read.always_list = take_number(reader, 1) != 0;
+    int64_t how = take_number(reader, ENTRY_SHRUNK);
     read.failed = how == ENTRY_FAILED;
     read.shrunk = how == ENTRY_SHRUNK;
-    read.read_at_ms = take_number(cursor, INT64_MAX);
-    size_t key_length = (size_t)take_number(cursor, INT_MAX);
-    size_t length = (size_t)take_number(cursor, INT64_MAX);
-    const char *key = take_bytes(cursor, key_length);
-    const char *members = take_bytes(cursor, length);
-    if (take_bytes(cursor, 1) == NULL)
+    read.read_at_ms = take_number(reader, INT64_MAX);
+    size_t key_length = (size_t)take_number(reader, INT_MAX);
+    size_t length = (size_t)take_number(reader, INT64_MAX);
+    const char *key = take_bytes(reader, key_length);
+    const char *members = take_bytes(reader, length);
+    if (take_bytes(reader, 1) == NULL)
         return STATUS_INVALID;
 
     struct entry *entry;
@@ -174,18 +174,19 @@ static enum status unpack(const struct file *file, const struct list_source *sou
     if (memcmp(out->checksum, file->data + HEAD_LENGTH, DIGEST_HEX_SIZE - 1) != 0)
         return STATUS_INVALID;
 
-    struct cursor cursor = {.at = file->data + BODY_AT, .end = file->data + file->length};
-    int64_t kind = take_number(&cursor, INT_MAX);
-    size_t path_length = (size_t)take_number(&cursor, INT_MAX);
-    int64_t count = take_number(&cursor, ENTRIES_MAX);
-    const char *path = take_bytes(&cursor, path_length);
-    if (take_bytes(&cursor, 1) == NULL || kind != (int64_t)source->kind ||
+    struct cache_reader reader = {.at = file->data + BODY_AT,
+                                  .end = file->data + file->length};
+    int64_t kind = take_number(&reader, INT_MAX);
+    size_t path_length = (size_t)take_number(&reader, INT_MAX);
+    int64_t count = take_number(&reader, ENTRIES_MAX);
+    const char *path = take_bytes(&reader, path_length);
+    if (take_bytes(&reader, 1) == NULL || kind != (int64_t)source->kind ||
         path_length != strlen(source->path) ||
         memcmp(path, source->path, path_length) != 0)
         return STATUS_INVALID;
     enum status status = STATUS_OK;
     for (int64_t i = 0; i < count && status == STATUS_OK; i++)
-        status = take_entry(&cursor, &out->entries);
+        status = take_entry(&reader, &out->entries);
     return status;
 }
 

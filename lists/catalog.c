@@ -1,5 +1,5 @@
-/* A record for each source, filled when it is first asked for: from the folder, if there
- * is something. */
+/* What is known of a source is read from the folder, if it is there, when the source is
+ * first asked for. */
 #include "lists/catalog.h"
 
 #include <dirent.h>
@@ -15,7 +15,7 @@
 #include "lists/cache.h"
 #include "lists/shrink.h"
 
-struct record {
+struct known_source {
     char name[CACHE_NAME_SIZE]; /* stands for kind and path */
     bool read;                  /* ever, read well */
     bool used;                  /* since the last sweep */
@@ -27,7 +27,7 @@ struct record {
 struct catalog {
     char *folder; /* NULL: none */
     bool only_look;
-    struct record *records;
+    struct known_source *known;
     size_t count;
 };
 
@@ -49,8 +49,8 @@ void catalog_free(struct catalog *catalog)
     if (catalog == NULL)
         return;
     for (size_t i = 0; i < catalog->count; i++)
-        entries_clear(&catalog->records[i].entries);
-    free(catalog->records);
+        entries_clear(&catalog->known[i].entries);
+    free(catalog->known);
     free(catalog->folder);
     free(catalog);
 }
@@ -81,22 +81,22 @@ static char *path_in_folder(const struct catalog *catalog, const char *name)
 }
 
 static enum status load(const struct catalog *catalog, const struct list_source *source,
-                        struct record *record, struct problems *problems)
+                        struct known_source *known, struct problems *problems)
 {
     struct cache_found found;
     struct error error;
     if (catalog->folder == NULL)
         return STATUS_OK;
-    char *path = path_in_folder(catalog, record->name);
+    char *path = path_in_folder(catalog, known->name);
     if (path == NULL)
         return STATUS_NOMEM;
     enum status status = cache_read(path, source, &found, &error);
     free(path);
     if (status == STATUS_OK) {
-        record->read = true;
-        record->entries = found.entries;
-        record->read_at_ms = found.read_at_ms;
-        memcpy(record->checksum, found.checksum, sizeof record->checksum);
+        known->read = true;
+        known->entries = found.entries;
+        known->read_at_ms = found.read_at_ms;
+        memcpy(known->checksum, found.checksum, sizeof known->checksum);
     } else if (status != STATUS_NOT_FOUND && status != STATUS_NOMEM &&
                !catalog->only_look) {
         problems_warning(problems, error.file, 0,
@@ -106,25 +106,25 @@ static enum status load(const struct catalog *catalog, const struct list_source 
     return status == STATUS_NOMEM ? status : STATUS_OK;
 }
 
-static enum status find_record(struct catalog *catalog, const struct list_source *source,
-                               struct problems *problems, struct record **out)
+static enum status find_known(struct catalog *catalog, const struct list_source *source,
+                              struct problems *problems, struct known_source **out)
 {
-    struct record record = {.used = true};
-    cache_name(source, record.name);
+    struct known_source known = {.used = true};
+    cache_name(source, known.name);
     for (size_t i = 0; i < catalog->count; i++) {
-        if (strcmp(catalog->records[i].name, record.name) != 0)
+        if (strcmp(catalog->known[i].name, known.name) != 0)
             continue;
-        *out = &catalog->records[i];
+        *out = &catalog->known[i];
         (*out)->used = true;
         return STATUS_OK;
     }
-    if (!array_reserve(&catalog->records, catalog->count, sizeof *catalog->records))
+    if (!array_reserve(&catalog->known, catalog->count, sizeof *catalog->known))
         return STATUS_NOMEM;
-    enum status status = load(catalog, source, &record, problems);
+    enum status status = load(catalog, source, &known, problems);
     if (status != STATUS_OK)
         return status;
-    catalog->records[catalog->count] = record;
-    *out = &catalog->records[catalog->count++];
+    catalog->known[catalog->count] = known;
+    *out = &catalog->known[catalog->count++];
     return STATUS_OK;
 }
 
@@ -132,57 +132,57 @@ enum status catalog_last(struct catalog *catalog, const struct list_source *sour
                          struct problems *problems, const struct entries **out_entries,
                          int64_t *out_read_at_ms)
 {
-    struct record *record;
-    enum status status = find_record(catalog, source, problems, &record);
+    struct known_source *known;
+    enum status status = find_known(catalog, source, problems, &known);
     if (status != STATUS_OK)
         return status;
-    if (!record->read)
+    if (!known->read)
         return STATUS_NOT_FOUND;
-    *out_entries = &record->entries;
-    *out_read_at_ms = record->read_at_ms;
+    *out_entries = &known->entries;
+    *out_read_at_ms = known->read_at_ms;
     return STATUS_OK;
 }
 
-/* Failed entries get back what they last held; that is taken out of the record. */
-static void restore_failed(struct record *record, struct entries *entries)
+/* Failed entries get back what they last held; and the source loses it. */
+static void restore_failed(struct known_source *known, struct entries *entries)
 {
     for (size_t i = 0; i < entries->count; i++) {
         struct entry *entry = &entries->items[i];
         struct entry *last = NULL;
-        if (entry->failed && record->read)
-            last = entries_find(&record->entries, entries_key(entries, i));
+        if (entry->failed && known->read)
+            last = entries_find(&known->entries, entries_key(entries, i));
         if (last == NULL || (last->failed && last->read_at_ms == 0))
             continue;
         entry->kind = last->kind;
         entry->always_list = last->always_list;
         entry->read_at_ms =
-            last->failed || last->shrunk ? last->read_at_ms : record->read_at_ms;
+            last->failed || last->shrunk ? last->read_at_ms : known->read_at_ms;
         member_list_clear(&entry->members);
         entry->members = last->members;
         last->members = (struct member_list){0};
     }
 }
 
-/* Puts a record's entries into the folder, unless they are there already. */
+/* Puts a source's entries into the folder, unless they are there already. */
 static enum status save(const struct catalog *catalog, const struct list_source *source,
-                        struct record *record, struct error *error)
+                        struct known_source *known, struct error *error)
 {
     struct cache cache;
-    char *path = path_in_folder(catalog, record->name);
-    if (path == NULL || cache_pack(source, &record->entries, &cache) != STATUS_OK) {
+    char *path = path_in_folder(catalog, known->name);
+    if (path == NULL || cache_pack(source, &known->entries, &cache) != STATUS_OK) {
         free(path);
         return STATUS_NOMEM;
     }
     enum status status = STATUS_OK;
-    if (strcmp(cache.checksum, record->checksum) != 0 ||
-        cache_touch(path, record->read_at_ms) != STATUS_OK) {
+    if (strcmp(cache.checksum, known->checksum) != 0 ||
+        cache_touch(path, known->read_at_ms) != STATUS_OK) {
         if (mkdir(catalog->folder, S_IRWXU) != 0 && errno != EEXIST)
             status =
                 error_set_at(error, STATUS_IO, catalog->folder, 0, "%s", strerror(errno));
         if (status == STATUS_OK)
-            status = cache_write(&cache, path, record->read_at_ms, error);
+            status = cache_write(&cache, path, known->read_at_ms, error);
     }
-    memcpy(record->checksum, status == STATUS_OK ? cache.checksum : "",
+    memcpy(known->checksum, status == STATUS_OK ? cache.checksum : "",
            status == STATUS_OK ? sizeof cache.checksum : 1);
     cache_clear(&cache);
     free(path);
@@ -193,31 +193,31 @@ enum status catalog_store(struct catalog *catalog, const struct list_source *sou
                           struct entries *entries, int64_t now_ms,
                           struct problems *problems)
 {
-    struct record *record;
+    struct known_source *known;
     struct error error;
-    enum status status = find_record(catalog, source, problems, &record);
+    enum status status = find_known(catalog, source, problems, &known);
     if (status != STATUS_OK) {
         entries_clear(entries);
         return status;
     }
-    restore_failed(record, entries);
-    struct shrink_last last = {.entries = &record->entries,
-                               .read_at_ms = record->read_at_ms};
-    if (record->read)
+    restore_failed(known, entries);
+    struct shrink_last last = {.entries = &known->entries,
+                               .read_at_ms = known->read_at_ms};
+    if (known->read)
         status = shrink_keep(source, &last, now_ms, entries);
-    entries_clear(&record->entries);
-    record->read = false;
+    entries_clear(&known->entries);
+    known->read = false;
     if (status != STATUS_OK) {
         entries_clear(entries);
         return status;
     }
-    record->entries = *entries;
+    known->entries = *entries;
     *entries = (struct entries){0};
-    record->read = true;
-    record->read_at_ms = now_ms;
+    known->read = true;
+    known->read_at_ms = now_ms;
     if (catalog->folder == NULL || catalog->only_look)
         return STATUS_OK;
-    status = save(catalog, source, record, &error);
+    status = save(catalog, source, known, &error);
     if (status == STATUS_IO)
         problems_warning(problems, error.file, 0, "can't keep the members of %s: %s",
                          source->path, error.text);
@@ -227,7 +227,7 @@ enum status catalog_store(struct catalog *catalog, const struct list_source *sou
 static bool is_kept(const struct catalog *catalog, const char *name)
 {
     for (size_t i = 0; i < catalog->count; i++) {
-        if (strcmp(catalog->records[i].name, name) == 0)
+        if (strcmp(catalog->known[i].name, name) == 0)
             return true;
     }
     return false;
@@ -260,13 +260,13 @@ void catalog_sweep(struct catalog *catalog)
 {
     size_t kept = 0;
     for (size_t i = 0; i < catalog->count; i++) {
-        struct record *record = &catalog->records[i];
-        if (!record->used) {
-            entries_clear(&record->entries);
+        struct known_source *known = &catalog->known[i];
+        if (!known->used) {
+            entries_clear(&known->entries);
             continue;
         }
-        record->used = false;
-        catalog->records[kept++] = *record;
+        known->used = false;
+        catalog->known[kept++] = *known;
     }
     catalog->count = kept;
     if (catalog->folder != NULL && !catalog->only_look)

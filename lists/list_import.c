@@ -13,12 +13,12 @@
 #include "lists/virtual.h"
 
 /* One source being entered. */
-struct entering {
+struct import_job {
     const struct list_source *source;
     const struct domains *domains; /* where its bare names answer */
     struct list_import *import;
-    bool fresh; /* read just now */
-    bool told;  /* that it shrank */
+    bool fresh;    /* read just now */
+    bool reported; /* that it shrank */
     int64_t read_at_ms;
 };
 
@@ -61,58 +61,58 @@ static enum status read_source(const struct list_source *source, struct entries 
     return status;
 }
 
-static bool is_too_old(const struct entering *entering, int64_t read_at_ms)
+static bool is_too_old(const struct import_job *job, int64_t read_at_ms)
 {
-    return entering->import->now_ms - read_at_ms > entering->source->max_age_ms;
+    return job->import->now_ms - read_at_ms > job->source->max_age_ms;
 }
 
 /* ---- entering ---- */
 
-static enum status enter_member(const struct entering *entering,
+static enum status enter_member(const struct import_job *job,
                                 const struct member_list_reader *reader, uint32_t list,
                                 const struct member *member)
 {
-    struct directory *directory = entering->import->directory;
+    struct directory *directory = job->import->directory;
     struct error error;
     if (member->kind == MEMBER_OPAQUE)
         return directory_add_opaque(directory, list, member->text, member->length);
     enum status status =
         directory_add_member(directory, list, member->text, member->length,
-                             domains_first(entering->domains), &error);
+                             domains_first(job->domains), &error);
     if (status != STATUS_INVALID)
         return status;
-    if (entering->fresh)
-        problems_error(entering->import->problems,
-                       reader->file == NULL ? entering->source->path : reader->file,
+    if (job->fresh)
+        problems_error(job->import->problems,
+                       reader->file == NULL ? job->source->path : reader->file,
                        reader->line, "%s", error.text);
     return directory_add_opaque(directory, list, member->text, member->length);
 }
 
-static enum list_state state_of(const struct entering *entering,
-                                const struct entry *entry, int64_t read_at_ms)
+static enum list_state state_of(const struct import_job *job, const struct entry *entry,
+                                int64_t read_at_ms)
 {
     if (entry->failed && read_at_ms == 0)
         return LIST_UNKNOWN;
-    if (entering->fresh && entry->shrunk)
+    if (job->fresh && entry->shrunk)
         return LIST_SHRUNK;
-    if (entering->fresh && !entry->failed)
+    if (job->fresh && !entry->failed)
         return LIST_OK;
-    return is_too_old(entering, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
+    return is_too_old(job, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
 }
 
-static enum status enter_list(const struct entering *entering, const struct entry *entry,
+static enum status enter_list(const struct import_job *job, const struct entry *entry,
                               const struct address *address, uint32_t *out_list)
 {
-    struct directory *directory = entering->import->directory;
+    struct directory *directory = job->import->directory;
     bool older = entry->failed || entry->shrunk;
-    int64_t read_at_ms = older ? entry->read_at_ms : entering->read_at_ms;
+    int64_t read_at_ms = older ? entry->read_at_ms : job->read_at_ms;
     enum status status =
-        directory_add_list(directory, address->text, entering->source->path,
-                           state_of(entering, entry, read_at_ms), read_at_ms, out_list);
+        directory_add_list(directory, address->text, job->source->path,
+                           state_of(job, entry, read_at_ms), read_at_ms, out_list);
     struct member_list_reader reader = member_list_read(&entry->members);
     struct member member;
     while (status == STATUS_OK && member_list_next(&reader, &member))
-        status = enter_member(entering, &reader, *out_list, &member);
+        status = enter_member(job, &reader, *out_list, &member);
     return status;
 }
 
@@ -124,24 +124,23 @@ struct meaning {
     struct address target;
 };
 
-static enum status answer(const struct entering *entering, const struct meaning *meaning,
+static enum status answer(const struct import_job *job, const struct meaning *meaning,
                           const struct address *address)
 {
-    struct directory *directory = entering->import->directory;
+    struct directory *directory = job->import->directory;
     if (meaning->is_list)
         return directory_bind(directory, address->text, meaning->list);
     return directory_redirect(directory, address->text, meaning->target.text);
 }
 
-static void report_entry(const struct entering *entering, int line, const char *what)
+static void report_entry(const struct import_job *job, int line, const char *what)
 {
-    if (entering->fresh)
-        problems_error(entering->import->problems, entering->source->path, line, "%s",
-                       what);
+    if (job->fresh)
+        problems_error(job->import->problems, job->source->path, line, "%s", what);
 }
 
 /* INVALID, and said in problems, when the single target is no address. */
-static enum status find_target(const struct entering *entering, const char *key,
+static enum status find_target(const struct import_job *job, const char *key,
                                const struct entry *entry, struct address *out)
 {
     struct member_list_reader reader = member_list_read(&entry->members);
@@ -151,7 +150,7 @@ static enum status find_target(const struct entering *entering, const char *key,
     enum status status = entries_spell(member.text, member.length, out);
     if (status == STATUS_OK && out->text[0] == '@' && key[0] != '@')
         status = STATUS_INVALID;
-    const char *domain = domains_first(entering->domains);
+    const char *domain = domains_first(job->domains);
     if (status == STATUS_OK && domain != NULL && out->text[0] != '@')
         status = address_qualify(out, domain);
     if (status == STATUS_OK)
@@ -159,24 +158,24 @@ static enum status find_target(const struct entering *entering, const char *key,
     char what[64];
     (void)snprintf(what, sizeof what, "a target of %zu byte%s is no address",
                    member.length, member.length == 1 ? "" : "s");
-    report_entry(entering, reader.line, what);
+    report_entry(job, reader.line, what);
     return STATUS_INVALID;
 }
 
 /* The address of a key in the source's domain of this number. INVALID, and said in
  * problems, when it has no room for the domain. */
-static enum status address_in(const struct entering *entering, const char *key,
+static enum status address_in(const struct import_job *job, const char *key,
                               const struct entry *entry, size_t domain,
                               struct address *out)
 {
     if (key[0] == '\0')
-        key = entering->source->address;
+        key = job->source->address;
     enum status status = entries_spell(key, strlen(key), out);
-    if (status == STATUS_OK && out->text[0] != '@' && domain < entering->domains->count)
-        status = address_qualify(out, entering->domains->names[domain]);
+    if (status == STATUS_OK && out->text[0] != '@' && domain < job->domains->count)
+        status = address_qualify(out, job->domains->names[domain]);
     if (status == STATUS_OK)
         return status;
-    report_entry(entering, entry->line, "the name is too long");
+    report_entry(job, entry->line, "the name is too long");
     return STATUS_INVALID;
 }
 
@@ -188,21 +187,21 @@ static bool is_bare(const char *key)
 }
 
 /* Said each time, so that it stands in the log for as long as it is so. */
-static void warn_of_table(const struct entering *entering, const struct entries *entries)
+static void warn_of_table(const struct import_job *job, const struct entries *entries)
 {
     problems_warning(
-        entering->import->problems, entering->source->path, 0,
+        job->import->problems, job->source->path, 0,
         "has suddenly %zu member%s in all its entries where it had %zu: those "
         "count until max_age is over",
         entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s", entries->shrunk_from);
 }
 
-static void warn_of_shrunk(const struct entering *entering, const struct address *address,
+static void warn_of_shrunk(const struct import_job *job, const struct address *address,
                            const struct entry *entry)
 {
     struct text shown = {0};
     text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
-    problems_warning(entering->import->problems, entering->source->path, entry->line,
+    problems_warning(job->import->problems, job->source->path, entry->line,
                      "%s has suddenly %zu member%s where it had %zu: those count until "
                      "max_age is over",
                      text_string(&shown), entry->shrunk_to,
@@ -210,43 +209,42 @@ static void warn_of_shrunk(const struct entering *entering, const struct address
     text_clear(&shown);
 }
 
-static enum status enter(const struct entering *entering, const char *key,
+static enum status enter(const struct import_job *job, const char *key,
                          const struct entry *entry)
 {
     struct address address;
     struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
-    enum status status = address_in(entering, key, entry, 0, &address);
-    if (status == STATUS_OK && entering->fresh && entry->shrunk && !entering->told)
-        warn_of_shrunk(entering, &address, entry);
+    enum status status = address_in(job, key, entry, 0, &address);
+    if (status == STATUS_OK && job->fresh && entry->shrunk && !job->reported)
+        warn_of_shrunk(job, &address, entry);
     if (status == STATUS_OK && meaning.is_list)
-        status = enter_list(entering, entry, &address, &meaning.list);
+        status = enter_list(job, entry, &address, &meaning.list);
     else if (status == STATUS_OK && entry->kind == ENTRY_SELF)
         meaning.target = address;
     else if (status == STATUS_OK && entry->kind == ENTRY_REDIRECT)
-        status = find_target(entering, key, entry, &meaning.target);
+        status = find_target(job, key, entry, &meaning.target);
     if (status == STATUS_OK)
-        status = answer(entering, &meaning, &address);
-    for (size_t i = 1;
-         is_bare(key) && status == STATUS_OK && i < entering->domains->count; i++) {
-        status = address_in(entering, key, entry, i, &address);
+        status = answer(job, &meaning, &address);
+    for (size_t i = 1; is_bare(key) && status == STATUS_OK && i < job->domains->count;
+         i++) {
+        status = address_in(job, key, entry, i, &address);
         if (status == STATUS_OK)
-            status = answer(entering, &meaning, &address);
+            status = answer(job, &meaning, &address);
     }
     return status;
 }
 
-static enum status enter_all(struct entering *entering, const struct entries *entries)
+static enum status enter_all(struct import_job *job, const struct entries *entries)
 {
     enum status status = STATUS_OK;
-    entering->told = entries->shrunk_from > 0;
-    if (entering->told && entering->fresh)
-        warn_of_table(entering, entries);
-    directory_set_local(entering->import->directory,
-                        entering->source->kind == LIST_ALIASES);
+    job->reported = entries->shrunk_from > 0;
+    if (job->reported && job->fresh)
+        warn_of_table(job, entries);
+    directory_set_local(job->import->directory, job->source->kind == LIST_ALIASES);
     for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {
         const struct entry *entry = &entries->items[i];
-        entering->import->unread |= entry->failed;
-        status = enter(entering, entries_key(entries, i), entry);
+        job->import->unread |= entry->failed;
+        status = enter(job, entries_key(entries, i), entry);
         if (status == STATUS_INVALID)
             status = STATUS_OK; /* reported; the addressed person, too */
     }
@@ -254,16 +252,16 @@ static enum status enter_all(struct entering *entering, const struct entries *en
 }
 
 /* A source that was never read. */
-static enum status enter_nothing(const struct entering *entering)
+static enum status enter_nothing(const struct import_job *job)
 {
-    struct directory *directory = entering->import->directory;
+    struct directory *directory = job->import->directory;
     enum status status = STATUS_OK;
-    if (entering->source->kind == LIST_FILE) {
+    if (job->source->kind == LIST_FILE) {
         struct entry unknown = {.kind = ENTRY_LIST, .failed = true};
-        return enter(entering, "", &unknown);
+        return enter(job, "", &unknown);
     }
-    for (size_t i = 0; i < entering->domains->count && status == STATUS_OK; i++)
-        status = directory_doubt_domain(directory, entering->domains->names[i]);
+    for (size_t i = 0; i < job->domains->count && status == STATUS_OK; i++)
+        status = directory_doubt_domain(directory, job->domains->names[i]);
     return status;
 }
 
@@ -275,61 +273,58 @@ static const char *file_of(const struct settings *settings,
     return source->file != NULL ? source->file : settings->file;
 }
 
-static void report_unread(const struct settings *settings,
-                          const struct entering *entering, const struct error *error,
-                          bool known)
+static void report_unread(const struct settings *settings, const struct import_job *job,
+                          const struct error *error, bool known)
 {
     char place[32] = "";
     char age[80] = "never read well, its lists are unknown";
     if (error->line > 0)
         (void)snprintf(place, sizeof place, ":%d", error->line);
-    long long minutes = (entering->import->now_ms - entering->read_at_ms) / 60000;
+    long long minutes = (job->import->now_ms - job->read_at_ms) / 60000;
     if (known)
-        (void)snprintf(
-            age, sizeof age, "last read well %lld minutes ago%s", minutes,
-            is_too_old(entering, entering->read_at_ms) ? ", its lists are unknown" : "");
-    problems_error(entering->import->problems, file_of(settings, entering->source),
-                   entering->source->line, "%s%s: %s (%s)", entering->source->path, place,
+        (void)snprintf(age, sizeof age, "last read well %lld minutes ago%s", minutes,
+                       is_too_old(job, job->read_at_ms) ? ", its lists are unknown" : "");
+    problems_error(job->import->problems, file_of(settings, job->source),
+                   job->source->line, "%s%s: %s (%s)", job->source->path, place,
                    error->text, age);
 }
 
 /* Read well and not long ago: its entries are as good as read now. */
-static bool is_recent(const struct entering *entering, int64_t read_at_ms)
+static bool is_recent(const struct import_job *job, int64_t read_at_ms)
 {
-    int64_t age_ms = entering->import->now_ms - read_at_ms;
-    return entering->import->due_only && age_ms >= 0 &&
-           age_ms + REFRESH_SLACK_MS < entering->source->refresh_ms;
+    int64_t age_ms = job->import->now_ms - read_at_ms;
+    return job->import->due_only && age_ms >= 0 &&
+           age_ms + REFRESH_SLACK_MS < job->source->refresh_ms;
 }
 
-static enum status enter_source(const struct settings *settings,
-                                struct entering *entering)
+static enum status enter_source(const struct settings *settings, struct import_job *job)
 {
-    struct list_import *import = entering->import;
+    struct list_import *import = job->import;
     struct entries read = {0};
     const struct entries *entries = NULL;
     struct error error;
-    enum status status = catalog_last(import->catalog, entering->source, import->problems,
-                                      &entries, &entering->read_at_ms);
-    if (status == STATUS_OK && is_recent(entering, entering->read_at_ms)) {
-        entering->fresh = true;
-        return enter_all(entering, entries);
+    enum status status = catalog_last(import->catalog, job->source, import->problems,
+                                      &entries, &job->read_at_ms);
+    if (status == STATUS_OK && is_recent(job, job->read_at_ms)) {
+        job->fresh = true;
+        return enter_all(job, entries);
     }
-    status = read_source(entering->source, &read, import->problems, &error);
-    entering->fresh = status == STATUS_OK;
-    if (entering->fresh)
-        status = catalog_store(import->catalog, entering->source, &read, import->now_ms,
+    status = read_source(job->source, &read, import->problems, &error);
+    job->fresh = status == STATUS_OK;
+    if (job->fresh)
+        status = catalog_store(import->catalog, job->source, &read, import->now_ms,
                                import->problems);
     if (status == STATUS_NOMEM)
         return status;
-    status = catalog_last(import->catalog, entering->source, import->problems, &entries,
-                          &entering->read_at_ms);
+    status = catalog_last(import->catalog, job->source, import->problems, &entries,
+                          &job->read_at_ms);
     if (status == STATUS_NOMEM)
         return status;
-    if (!entering->fresh) {
+    if (!job->fresh) {
         import->unread = true;
-        report_unread(settings, entering, &error, status == STATUS_OK);
+        report_unread(settings, job, &error, status == STATUS_OK);
     }
-    return status == STATUS_OK ? enter_all(entering, entries) : enter_nothing(entering);
+    return status == STATUS_OK ? enter_all(job, entries) : enter_nothing(job);
 }
 
 enum status list_import_sources(const struct settings *settings,
@@ -338,10 +333,10 @@ enum status list_import_sources(const struct settings *settings,
     enum status status = STATUS_OK;
     for (size_t i = 0; i < settings->list_count && status == STATUS_OK; i++) {
         const struct list_source *source = &settings->lists[i];
-        struct entering entering = {.source = source, .import = import};
-        entering.domains =
+        struct import_job job = {.source = source, .import = import};
+        job.domains =
             source->domains.count > 0 ? &source->domains : &settings->policy.domains;
-        status = enter_source(settings, &entering);
+        status = enter_source(settings, &job);
         if (status != STATUS_OK)
             problems_error(import->problems, file_of(settings, source), source->line,
                            "%s: %s", source->path,

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lists/alias_values.h"
 #include "lists/lines.h"
-#include "lists/values.h"
 
 /* Length of a line without its comment. */
 static size_t without_comment(const struct line *line)
@@ -18,8 +18,7 @@ static size_t without_comment(const struct line *line)
     return line->length;
 }
 
-/* A file being read. */
-struct reading {
+struct members_reader {
     struct member_list *members;
     const char *path;
     struct problems *problems;
@@ -73,18 +72,18 @@ static bool is_heading(const struct line *line, struct lines below)
     return false;
 }
 
-static void skip_heading(struct reading *reading, const struct line *line)
+static void skip_heading(struct members_reader *reader, const struct line *line)
 {
-    reading->columns = false;
+    reader->columns = false;
     for (size_t i = 0; i < line->length; i++)
-        reading->columns |= strchr(",;\t|", line->text[i]) != NULL;
-    problems_warning(reading->problems, reading->path, line->number,
+        reader->columns |= strchr(",;\t|", line->text[i]) != NULL;
+    problems_warning(reader->problems, reader->path, line->number,
                      "looks like a heading and is skipped%s",
-                     reading->columns ? "; below it only what holds an '@' counts" : "");
+                     reader->columns ? "; below it only what holds an '@' counts" : "");
 }
 
 /* An address in quotes as a whole, as tables write it. */
-static void unquote(struct value *value)
+static void unquote(struct alias_value *value)
 {
     if (value->length < 2 || value->text[0] != '"' ||
         value->text[value->length - 1] != '"' ||
@@ -94,23 +93,23 @@ static void unquote(struct value *value)
     value->length -= 2;
 }
 
-static void add_line(const struct reading *reading, const struct line *line)
+static void add_line(const struct members_reader *reader, const struct line *line)
 {
-    struct values values = values_of(line->text, without_comment(line));
-    struct value value;
-    bool only_addresses = reading->columns && has_address(line);
-    while (values_next(&values, &value)) {
+    struct alias_values values = alias_values_of(line->text, without_comment(line));
+    struct alias_value value;
+    bool only_addresses = reader->columns && has_address(line);
+    while (alias_values_next(&values, &value)) {
         enum member_kind kind = MEMBER_ADDRESS;
         if (only_addresses && memchr(value.text, '@', value.length) == NULL)
             continue;
-        if (value.kind != VALUE_ADDRESS) {
-            problems_error(reading->problems, reading->path, line->number,
+        if (value.kind != ALIAS_VALUE_ADDRESS) {
+            problems_error(reader->problems, reader->path, line->number,
                            "a member of %zu byte%s is no address", value.length,
                            value.length == 1 ? "" : "s");
             kind = MEMBER_OPAQUE;
         }
         unquote(&value);
-        member_list_add(reading->members, kind, value.text, value.length, line->number);
+        member_list_add(reader->members, kind, value.text, value.length, line->number);
     }
 }
 
@@ -123,14 +122,14 @@ enum status members_read(struct file *file, const char *path, struct entries *en
         return status;
     struct lines lines = lines_of(file->data, file->length);
     struct line line;
-    struct reading reading = {
+    struct members_reader reader = {
         .members = &entry->members, .path = path, .problems = problems};
     while (lines_next(&lines, &line)) {
-        if (!reading.begun && is_heading(&line, lines))
-            skip_heading(&reading, &line);
+        if (!reader.begun && is_heading(&line, lines))
+            skip_heading(&reader, &line);
         else
-            add_line(&reading, &line);
-        reading.begun |= without_comment(&line) > 0;
+            add_line(&reader, &line);
+        reader.begun |= without_comment(&line) > 0;
     }
     entry->line = 1;
     entry->always_list = true;

@@ -29,38 +29,39 @@ static void unref_settings(struct shared_settings *shared)
 
 /* ---- do the lists that rules name exist? ---- */
 
-struct checking {
+struct list_check {
     const struct settings *settings;
     const struct directory *directory;
     struct problems *problems;
-    struct intern *told; /* an element of a group stands in every rule that names it */
-    bool unread;         /* then a missing list may be one that could not be read */
+    struct intern
+        *reported; /* an element of a group stands in every rule that names it */
+    bool unread;   /* then a missing list may be one that could not be read */
 };
 
-static enum status tell_missing(const struct checking *checking,
+static enum status tell_missing(const struct list_check *check,
                                 const struct element *element)
 {
     struct text once = {0};
-    uint32_t before = intern_count(checking->told);
+    uint32_t before = intern_count(check->reported);
     uint32_t id = 0;
     text_printf(&once, "%d %s", element->line, element->text);
     enum status status = once.failed
                              ? STATUS_NOMEM
-                             : intern_add(checking->told, once.data, once.length, &id);
+                             : intern_add(check->reported, once.data, once.length, &id);
     text_clear(&once);
     if (status != STATUS_OK || id < before)
         return status;
-    const char *file = element->file != NULL ? element->file : checking->settings->file;
-    if (checking->unread)
-        problems_warning(checking->problems, file, element->line,
+    const char *file = element->file != NULL ? element->file : check->settings->file;
+    if (check->unread)
+        problems_warning(check->problems, file, element->line,
                          "list:%s is in no source that could be read", element->text);
     else
-        problems_error(checking->problems, file, element->line, "there is no list %s",
+        problems_error(check->problems, file, element->line, "there is no list %s",
                        element->text);
     return STATUS_OK;
 }
 
-static enum status check_elements(const struct checking *checking,
+static enum status check_elements(const struct list_check *check,
                                   const struct elements *elements)
 {
     enum status status = STATUS_OK;
@@ -73,35 +74,35 @@ static enum status check_elements(const struct checking *checking,
         status = address_parse(element->text, strlen(element->text), &address);
         if (status != STATUS_OK)
             break;
-        directory_find(checking->directory, &address, &target);
+        directory_find(check->directory, &address, &target);
         if (target.kind == TARGET_PERSON)
-            status = tell_missing(checking, element);
+            status = tell_missing(check, element);
     }
     return status;
 }
 
-static enum status check_rule(const struct checking *checking, const struct rule *rule)
+static enum status check_rule(const struct list_check *check, const struct rule *rule)
 {
     const struct elements *const all[] = {&rule->from, &rule->from_not, &rule->to,
                                           &rule->to_not};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && status == STATUS_OK; i++)
-        status = check_elements(checking, all[i]);
+        status = check_elements(check, all[i]);
     return status;
 }
 
-static enum status check_lists(struct checking *checking)
+static enum status check_lists(struct list_check *check)
 {
-    const struct policy *policy = &checking->settings->policy;
+    const struct policy *policy = &check->settings->policy;
     enum status status = STATUS_OK;
-    checking->told = intern_new();
-    if (checking->told == NULL)
+    check->reported = intern_new();
+    if (check->reported == NULL)
         return STATUS_NOMEM;
     for (size_t i = 0; i < policy->group_count && status == STATUS_OK; i++)
-        status = check_elements(checking, &policy->groups[i].elements);
+        status = check_elements(check, &policy->groups[i].elements);
     for (size_t i = 0; i < policy->rule_count && status == STATUS_OK; i++)
-        status = check_rule(checking, &policy->rules[i]);
-    intern_free(checking->told);
+        status = check_rule(check, &policy->rules[i]);
+    intern_free(check->reported);
     return status;
 }
 
@@ -118,12 +119,12 @@ static enum status fill(const struct settings *settings, const struct snapshot_m
         status = more->add(more->context, directory);
     if (status == STATUS_OK)
         status = directory_seal(directory, problems);
-    struct checking checking = {.settings = settings,
-                                .directory = directory,
-                                .problems = problems,
-                                .unread = import->unread};
+    struct list_check check = {.settings = settings,
+                               .directory = directory,
+                               .problems = problems,
+                               .unread = import->unread};
     if (status == STATUS_OK)
-        status = check_lists(&checking);
+        status = check_lists(&check);
     return status;
 }
 
@@ -157,7 +158,7 @@ static struct catalog *open_kept(const struct settings *settings)
 }
 
 /* Builds on settings whose reference is taken over, also on failure. */
-struct building {
+struct build_args {
     struct catalog *catalog; /* NULL: one that is gone afterwards */
     bool strict;
     bool due_only; /* sources that are not due are not read */
@@ -165,10 +166,10 @@ struct building {
     const struct snapshot_more *more; /* NULL: nothing */
 };
 
-static enum status build(struct shared_settings *shared, const struct building *building,
+static enum status build(struct shared_settings *shared, const struct build_args *args,
                          struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct catalog *catalog = building->catalog;
+    struct catalog *catalog = args->catalog;
     struct problems found = {0};
     struct catalog *own = catalog == NULL ? open_kept(&shared->settings) : NULL;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -178,14 +179,14 @@ static enum status build(struct shared_settings *shared, const struct building *
     struct list_import import = {.catalog = catalog == NULL ? own : catalog,
                                  .directory = directory,
                                  .problems = &found,
-                                 .now_ms = building->now_ms,
-                                 .due_only = building->due_only};
+                                 .now_ms = args->now_ms,
+                                 .due_only = args->due_only};
     if (snapshot != NULL && parts != NULL && directory != NULL && import.catalog != NULL)
-        status = fill(&shared->settings, building->more, &import);
+        status = fill(&shared->settings, args->more, &import);
     catalog_free(own);
     if (status == STATUS_NOMEM && found.errors == 0)
         problems_error(&found, shared->settings.file, 0, "out of memory");
-    if (status == STATUS_OK && building->strict && found.errors > 0)
+    if (status == STATUS_OK && args->strict && found.errors > 0)
         status = STATUS_INVALID;
     hand_on(problems, &found, status == STATUS_OK);
     problems_clear(&found);
@@ -207,7 +208,7 @@ static enum status build(struct shared_settings *shared, const struct building *
 }
 
 /* Reads the configuration and builds on it. */
-static enum status load(const char *path, const struct building *building,
+static enum status load(const char *path, const struct build_args *args,
                         struct problems *problems, struct snapshot **out_snapshot)
 {
     struct shared_settings *shared = calloc(1, sizeof *shared);
@@ -221,15 +222,15 @@ static enum status load(const char *path, const struct building *building,
         free(shared);
         return status;
     }
-    return build(shared, building, problems, out_snapshot);
+    return build(shared, args, problems, out_snapshot);
 }
 
 enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
                           struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct building building = {
+    struct build_args args = {
         .catalog = catalog, .strict = strict, .now_ms = clock_wall_ms()};
-    enum status status = load(path, &building, problems, out_snapshot);
+    enum status status = load(path, &args, problems, out_snapshot);
     if (status == STATUS_OK && catalog != NULL)
         catalog_sweep(catalog);
     return status;
@@ -238,18 +239,18 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
 enum status snapshot_load_more(const char *path, const struct snapshot_more *more,
                                struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct building building = {.more = more, .now_ms = clock_wall_ms()};
-    return load(path, &building, problems, out_snapshot);
+    struct build_args args = {.more = more, .now_ms = clock_wall_ms()};
+    return load(path, &args, problems, out_snapshot);
 }
 
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
                              int64_t now_ms, struct problems *problems,
                              struct snapshot **out_snapshot)
 {
-    struct building building = {.catalog = catalog, .due_only = true, .now_ms = now_ms};
+    struct build_args args = {.catalog = catalog, .due_only = true, .now_ms = now_ms};
     struct shared_settings *shared = old->parts->shared;
     atomic_fetch_add(&shared->references, 1);
-    return build(shared, &building, problems, out_snapshot);
+    return build(shared, &args, problems, out_snapshot);
 }
 
 enum status snapshot_keep(struct snapshot *fresh, const struct snapshot *running)

@@ -1,9 +1,9 @@
 /* The key ends at the first white space outside quotes, as postmap(1) has it. */
 #include "lists/virtual.h"
 
-#include "lists/table.h"
+#include "lists/lookup_table.h"
 
-static const char *split(const struct line *line, struct table_pair *out)
+static const char *split(const struct line *line, struct lookup_table_pair *out)
 {
     const char *end = line->text + line->length;
     const char *c = line->text;
@@ -18,7 +18,7 @@ static const char *split(const struct line *line, struct table_pair *out)
         return quoted ? "a quote without end" : "expected a key, white space, a value";
     if (c[-1] == ':')
         return "a key with a colon: is this an alias file?";
-    *out = (struct table_pair){
+    *out = (struct lookup_table_pair){
         .key = line->text, .key_length = (size_t)(c - line->text), .value = c};
     return NULL;
 }
@@ -26,6 +26,6 @@ static const char *split(const struct line *line, struct table_pair *out)
 enum status virtual_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems)
 {
-    static const struct table_format format = {.split = split, .keeps_user = true};
-    return table_read(&format, file, path, entries, problems);
+    static const struct lookup_table_format format = {.split = split, .keeps_user = true};
+    return lookup_table_read(&format, file, path, entries, problems);
 }

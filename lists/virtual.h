@@ -8,8 +8,8 @@
 #include "lists/file.h"
 
 /* Reads the text of a virtual alias table into entries (zero-initialised). Keys are
- * user@domain, user, or @domain for the rest of a domain. See table_read for problems and
- * results. */
+ * user@domain, user, or @domain for the rest of a domain. See lookup_table_read for
+ * problems and results. */
 enum status virtual_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems) MUST_CHECK;
 

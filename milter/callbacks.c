@@ -176,8 +176,8 @@ static sfsistat on_eom(SMFICTX *ctx)
     int64_t took_us = clock_monotonic_us() - start;
     sfsistat status = answer_apply(ctx, session, &decision);
     answer_log(ctx, session, &decision, took_us);
-    struct counted counted = {decision.rule, decision.verdict, decision.would,
-                              decision.reach, took_us};
+    struct counted_decision counted = {decision.rule, decision.verdict, decision.would,
+                                       decision.reach, took_us};
     counters_add(engine_used->counters, &counted);
     session_reset(session);
     atomic_fetch_sub(&in_flight, 1);

@@ -8,7 +8,7 @@
 #include "policy/syntax.h"
 
 /* A mailbox found so far: all of it, and the inside of its angle brackets. */
-struct mailbox {
+struct addrlist_item {
     const char *start;
     const char *end;
     const char *angle; /* NULL: no brackets yet */
@@ -84,18 +84,18 @@ static bool is_route_comma(const char *at, const char *end)
 
 /* The inside of angle brackets that open at `at`; returns the byte that ends it. */
 static const char *take_angle(struct addrlist *list, const char *at,
-                              struct mailbox *mailbox)
+                              struct addrlist_item *item)
 {
     bool route = false;
-    mailbox->angle = ++at;
+    item->angle = ++at;
     while (at < list->end && *at != '>') {
         if (*at == '<') {
-            mailbox->angle = at + 1;
+            item->angle = at + 1;
             route = false;
         } else if (*at == ',' && !(route && is_route_comma(at, list->end))) {
             break;
         } else if (*at == '@') {
-            route = route || at == mailbox->angle;
+            route = route || at == item->angle;
             at = skip_at(at, list->end);
             continue;
         } else if (*at == ':') {
@@ -103,38 +103,37 @@ static const char *take_angle(struct addrlist *list, const char *at,
         }
         at = skip_token(list, at);
     }
-    mailbox->angle_end = at;
+    item->angle_end = at;
     return at;
 }
 
-static bool has_address(const struct mailbox *mailbox)
+static bool has_address(const struct addrlist_item *item)
 {
-    return mailbox->angle != NULL &&
-           memchr(mailbox->angle, '@', (size_t)(mailbox->angle_end - mailbox->angle)) !=
-               NULL;
+    return item->angle != NULL &&
+           memchr(item->angle, '@', (size_t)(item->angle_end - item->angle)) != NULL;
 }
 
 /* Reads up to the end of a mailbox and past its separator. */
-static struct mailbox take_mailbox(struct addrlist *list)
+static struct addrlist_item take_mailbox(struct addrlist *list)
 {
-    struct mailbox mailbox = {.start = list->next};
+    struct addrlist_item item = {.start = list->next};
     const char *at = list->next;
     while (at < list->end && !is_separator(*at)) {
         if (*at == '<') {
-            if (has_address(&mailbox))
+            if (has_address(&item))
                 break; /* a comma is missing here */
-            at = take_angle(list, at, &mailbox);
+            at = take_angle(list, at, &item);
         } else if (*at == '@') {
             at = skip_at(at, list->end);
         } else {
-            if (*at == ':' && mailbox.angle == NULL)
-                mailbox.start = at + 1; /* that was a group's name */
+            if (*at == ':' && item.angle == NULL)
+                item.start = at + 1; /* that was a group's name */
             at = skip_token(list, at);
         }
     }
-    mailbox.end = at;
+    item.end = at;
     list->next = at < list->end && is_separator(*at) ? at + 1 : at;
-    return mailbox;
+    return item;
 }
 
 /* Blanks and comments alone. */
@@ -151,10 +150,10 @@ static bool is_blank(const char *at, const char *end)
 bool addrlist_next(struct addrlist *list, const char **out_address, size_t *out_length)
 {
     while (list->next < list->end) {
-        struct mailbox mailbox = take_mailbox(list);
-        bool angle = mailbox.angle != NULL;
-        const char *start = angle ? mailbox.angle : mailbox.start;
-        const char *end = angle ? mailbox.angle_end : mailbox.end;
+        struct addrlist_item item = take_mailbox(list);
+        bool angle = item.angle != NULL;
+        const char *start = angle ? item.angle : item.start;
+        const char *end = angle ? item.angle_end : item.end;
         while (start < end && syntax_is_space(*start))
             start++;
         while (start < end && syntax_is_space(end[-1]))

@@ -25,20 +25,20 @@ bool header_is_wanted(const char *name)
 }
 
 /* A field's words without comments, blanks and folds. */
-struct squeezed {
+struct field_words {
     struct text text;
     size_t word; /* the length of the first one */
 };
 
 /* Encoded words are decoded. */
-static enum status squeeze(const char *value, struct squeezed *out)
+static enum status squeeze(const char *value, struct field_words *out)
 {
     struct text decoded = {0};
     encoded_text(value, &decoded);
     const char *at = text_string(&decoded);
     const char *end = at + decoded.length;
     bool open_comment = false;
-    *out = (struct squeezed){.word = SIZE_MAX};
+    *out = (struct field_words){.word = SIZE_MAX};
     while (at < end) {
         const char *after = NULL;
         if (*at == '(' && !open_comment) {
@@ -57,19 +57,19 @@ static enum status squeeze(const char *value, struct squeezed *out)
 }
 
 /* Up to a ';', the first word or (it may be folded in its middle) all of it. */
-static bool says(const struct squeezed *squeezed, const char *word)
+static bool says(const struct field_words *words, const char *word)
 {
-    const char *text = text_string(&squeezed->text);
+    const char *text = text_string(&words->text);
     size_t length = strlen(word);
     size_t whole = strcspn(text, ";");
-    return (whole == length || (squeezed->word == length && length < whole)) &&
+    return (whole == length || (words->word == length && length < whole)) &&
            strncasecmp(text, word, length) == 0;
 }
 
 /* RFC 3834 5, and what lists and vacation programs really send. */
 static enum status take_automatic(const struct header *header, struct header_facts *facts)
 {
-    struct squeezed said;
+    struct field_words said;
     enum status status = squeeze(header->value, &said);
     bool automatic = false;
     if (strcasecmp(header->name, "Auto-Submitted") == 0)
@@ -85,7 +85,7 @@ static enum status take_automatic(const struct header *header, struct header_fac
 
 /* ---- To and Cc ---- */
 
-struct seen {
+struct shown_addresses {
     const struct domains *own;
     struct intern *addresses;
     struct header_facts *facts;
@@ -103,14 +103,14 @@ static bool is_meant(const struct address *address, const struct domains *own)
 static enum status take_shown(void *context, enum shown_place place, const char *raw,
                               size_t length)
 {
-    struct seen *seen = context;
-    struct header_facts *facts = seen->facts;
+    struct shown_addresses *shown = context;
+    struct header_facts *facts = shown->facts;
     struct address address;
     enum status status = address_parse(raw, length, &address);
-    if (status == STATUS_OK && place == SHOWN_IN_TEXT && !is_meant(&address, seen->own))
+    if (status == STATUS_OK && place == SHOWN_IN_TEXT && !is_meant(&address, shown->own))
         return STATUS_OK;
-    if (status == STATUS_OK && domains_first(seen->own) != NULL)
-        status = address_qualify(&address, domains_first(seen->own));
+    if (status == STATUS_OK && domains_first(shown->own) != NULL)
+        status = address_qualify(&address, domains_first(shown->own));
     if (status == STATUS_LIMIT) {
         facts->visible++;
         facts->visible_external++;
@@ -118,14 +118,14 @@ static enum status take_shown(void *context, enum shown_place place, const char 
     }
     if (status != STATUS_OK || address.length == 0)
         return status;
-    if (domains_have_address(seen->own, &address))
-        (void)address_remove_tag(&address, seen->own->delimiters);
-    uint32_t before = intern_count(seen->addresses);
+    if (domains_have_address(shown->own, &address))
+        (void)address_remove_tag(&address, shown->own->delimiters);
+    uint32_t before = intern_count(shown->addresses);
     uint32_t id;
-    status = intern_add(seen->addresses, address.text, address.length, &id);
-    if (status == STATUS_OK && intern_count(seen->addresses) > before) {
+    status = intern_add(shown->addresses, address.text, address.length, &id);
+    if (status == STATUS_OK && intern_count(shown->addresses) > before) {
         facts->visible++;
-        facts->visible_external += !domains_have_address(seen->own, &address);
+        facts->visible_external += !domains_have_address(shown->own, &address);
     }
     return status;
 }
@@ -157,19 +157,19 @@ static enum status take_link(const struct header *header, struct header_facts *f
 /* It has something in it, whatever that is. */
 static enum status take_reply(const struct header *header, struct header_facts *facts)
 {
-    struct squeezed said;
+    struct field_words said;
     enum status status = squeeze(header->value, &said);
     facts->reply = facts->reply || said.text.length > 0;
     text_clear(&said.text);
     return status == STATUS_OK ? take_link(header, facts) : status;
 }
 
-static enum status take_header(const struct header *header, struct seen *seen)
+static enum status take_header(const struct header *header, struct shown_addresses *shown)
 {
     const char *name = header->name;
-    struct header_facts *facts = seen->facts;
+    struct header_facts *facts = shown->facts;
     if (strcasecmp(name, "To") == 0 || strcasecmp(name, "Cc") == 0)
-        return shown_each(header->value, take_shown, seen);
+        return shown_each(header->value, take_shown, shown);
     if (strcasecmp(name, "References") == 0 || strcasecmp(name, "In-Reply-To") == 0)
         return take_reply(header, facts);
     if (strcasecmp(name, "Message-ID") == 0 || strcasecmp(name, "Thread-Index") == 0)
@@ -185,11 +185,12 @@ enum status header_gather(const struct header *headers, size_t count,
                           const struct domains *own, struct header_facts *out)
 {
     struct header_facts facts = {0};
-    struct seen seen = {.own = own, .addresses = intern_new(), .facts = &facts};
-    enum status status = seen.addresses == NULL ? STATUS_NOMEM : STATUS_OK;
+    struct shown_addresses shown = {
+        .own = own, .addresses = intern_new(), .facts = &facts};
+    enum status status = shown.addresses == NULL ? STATUS_NOMEM : STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = take_header(&headers[i], &seen);
-    intern_free(seen.addresses);
+        status = take_header(&headers[i], &shown);
+    intern_free(shown.addresses);
     if (status == STATUS_OK)
         *out = facts;
     return status;

@@ -13,7 +13,7 @@ enum { ELEMENT_SHOWN = 200, PLACE_SHOWN = 200, LINKED_MAX = 1000000 };
 enum role { ROLE_CLIENT, ROLE_SENDER, ROLE_RECIPIENT };
 
 /* A group on its way, down to the element where it goes on. */
-struct unfolding {
+struct open_group {
     size_t group, next;
 };
 
@@ -22,15 +22,15 @@ struct linker {
     const struct policy *policy;
     const char *file;
     struct problems *problems;
-    struct unfolding *pending;
+    struct open_group *pending;
     bool *seen;
     const struct element
-        *told;     /* the last name that was misplaced: one error is enough */
+        *reported; /* the last name that was misplaced: one error is enough */
     size_t linked; /* elements in all rules so far */
 };
 
 /* An array of elements. */
-struct place {
+struct element_place {
     const char *rule; /* NULL: not in a rule */
     const char *option;
     enum role role;
@@ -64,7 +64,7 @@ static const char *file_of(const struct linker *linker, const struct element *el
 }
 
 /* "rule "x": to", or the option alone. */
-static void describe(const struct place *place, char out[PLACE_SHOWN])
+static void describe(const struct element_place *place, char out[PLACE_SHOWN])
 {
     if (place->rule != NULL)
         (void)snprintf(out, PLACE_SHOWN, "rule \"%.100s\": %s", place->rule,
@@ -74,7 +74,7 @@ static void describe(const struct place *place, char out[PLACE_SHOWN])
 }
 
 /* user is the element itself, or names the group through which it comes there. */
-static void report_misplaced(struct linker *linker, const struct place *place,
+static void report_misplaced(struct linker *linker, const struct element_place *place,
                              const struct element *user, const struct element *element)
 {
     static const char *const reasons[] = {
@@ -85,9 +85,9 @@ static void report_misplaced(struct linker *linker, const struct place *place,
     char shown[ELEMENT_SHOWN];
     char where[PLACE_SHOWN];
     char group[PLACE_SHOWN] = "";
-    if (linker->told == user)
+    if (linker->reported == user)
         return;
-    linker->told = user;
+    linker->reported = user;
     describe(place, where);
     element_format(element, shown, sizeof shown);
     if (user != element)
@@ -96,7 +96,7 @@ static void report_misplaced(struct linker *linker, const struct place *place,
                    "%s: %s\"%s\": %s", where, group, shown, reasons[place->role]);
 }
 
-static void report_unknown(const struct linker *linker, const struct place *place,
+static void report_unknown(const struct linker *linker, const struct element_place *place,
                            const struct element *element)
 {
     char where[PLACE_SHOWN];
@@ -131,7 +131,7 @@ static enum status add_copy(struct linker *linker, struct elements *out,
     return status;
 }
 
-static enum status add_checked(struct linker *linker, const struct place *place,
+static enum status add_checked(struct linker *linker, const struct element_place *place,
                                const struct element *user, const struct element *element,
                                struct elements *out)
 {
@@ -147,25 +147,25 @@ static void push_group(struct linker *linker, const char *name, size_t *count)
     if (!find_group(linker->policy, name, &group) || linker->seen[group])
         return;
     linker->seen[group] = true;
-    linker->pending[(*count)++] = (struct unfolding){group, 0};
+    linker->pending[(*count)++] = (struct open_group){group, 0};
 }
 
 /* The elements of the group that user names, and of all the groups in it, in the order in
  * which one reads them: the first that matches may be somebody's key. */
-static enum status expand(struct linker *linker, const struct place *place,
+static enum status expand(struct linker *linker, const struct element_place *place,
                           const struct element *user, struct elements *out)
 {
     size_t count = 0;
     push_group(linker, user->text, &count);
     while (count > 0) {
-        struct unfolding *unfolding = &linker->pending[count - 1];
+        struct open_group *open_group = &linker->pending[count - 1];
         const struct elements *elements =
-            &linker->policy->groups[unfolding->group].elements;
-        if (unfolding->next == elements->count) {
+            &linker->policy->groups[open_group->group].elements;
+        if (open_group->next == elements->count) {
             count--;
             continue;
         }
-        const struct element *element = &elements->items[unfolding->next++];
+        const struct element *element = &elements->items[open_group->next++];
         enum status status = STATUS_OK;
         if (element->kind == ELEMENT_GROUP)
             push_group(linker, element->text, &count);
@@ -177,7 +177,7 @@ static enum status expand(struct linker *linker, const struct place *place,
     return STATUS_OK;
 }
 
-static enum status expand_all(struct linker *linker, const struct place *place,
+static enum status expand_all(struct linker *linker, const struct element_place *place,
                               const struct elements *elements, struct elements *out)
 {
     memset(linker->seen, 0, linker->policy->group_count * sizeof *linker->seen);
@@ -200,7 +200,7 @@ static enum status expand_all(struct linker *linker, const struct place *place,
 /* Without elements a condition holds for everybody, so a name that stands for nobody is
  * an error. When something else is wrong already, the group may be empty because of it.
  */
-static void check_somebody(const struct linker *linker, const struct place *place,
+static void check_somebody(const struct linker *linker, const struct element_place *place,
                            const struct elements *before, const struct elements *after)
 {
     if (!place->needed || before->count == 0 || after->count > 0 ||
@@ -212,11 +212,11 @@ static void check_somebody(const struct linker *linker, const struct place *plac
                    place->option, first->text);
 }
 
-static enum status link_elements(struct linker *linker, const struct place *place,
+static enum status link_elements(struct linker *linker, const struct element_place *place,
                                  struct elements *elements)
 {
     struct elements linked = {0};
-    linker->told = NULL;
+    linker->reported = NULL;
     enum status status = expand_all(linker, place, elements, &linked);
     if (status != STATUS_OK) {
         elements_clear(&linked);
@@ -231,7 +231,7 @@ static enum status link_elements(struct linker *linker, const struct place *plac
 static enum status link_rule(struct linker *linker, struct rule *rule)
 {
     const struct {
-        struct place place;
+        struct element_place place;
         struct elements *elements;
     } all[] = {
         {{rule->name, "from", ROLE_SENDER, true}, &rule->from},
@@ -249,8 +249,8 @@ static enum status link_rule(struct linker *linker, struct rule *rule)
 
 static enum status link_all(struct linker *linker, struct policy *policy)
 {
-    const struct place trusted = {NULL, "trusted", ROLE_CLIENT, false};
-    const struct place relays = {NULL, "relays", ROLE_CLIENT, false};
+    const struct element_place trusted = {NULL, "trusted", ROLE_CLIENT, false};
+    const struct element_place relays = {NULL, "relays", ROLE_CLIENT, false};
     enum status status = link_elements(linker, &trusted, &policy->trusted);
     if (status == STATUS_OK)
         status = link_elements(linker, &relays, &policy->relays);
@@ -266,7 +266,7 @@ static void check_groups(const struct linker *linker)
         const struct element_group *group = &linker->policy->groups[i];
         char option[PLACE_SHOWN];
         (void)snprintf(option, sizeof option, "groups.%.100s", group->name);
-        const struct place place = {.option = option};
+        const struct element_place place = {.option = option};
         for (size_t j = 0; j < group->elements.count; j++) {
             const struct element *element = &group->elements.items[j];
             size_t inner;

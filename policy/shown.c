@@ -11,7 +11,7 @@
 #include "policy/encoded.h"
 #include "policy/syntax.h"
 
-struct search {
+struct shown_search {
     shown_take *take;
     void *context;
     enum status status; /* of the first call that failed */
@@ -19,8 +19,8 @@ struct search {
 };
 
 /* A text that is searched, and how far that is. */
-struct scan {
-    struct search *search;
+struct shown_scan {
+    struct shown_search *search;
     enum shown_place place;
     const char *at;
     const char *end;
@@ -32,7 +32,7 @@ struct scan {
     bool open_comment;     /* no later comment closes */
 };
 
-static void search_text(struct search *search, const char *at, const char *end);
+static void search_text(struct shown_search *search, const char *at, const char *end);
 
 /* ---- what separates for a reader, and not in ASCII ---- */
 
@@ -85,9 +85,9 @@ static void add_simplified(struct text *out, const char *at, const char *end)
 
 /* ---- from '@' to '@' ---- */
 
-static void found(struct scan *scan, const char *start, const char *end)
+static void found(struct shown_scan *scan, const char *start, const char *end)
 {
-    struct search *search = scan->search;
+    struct shown_search *search = scan->search;
     bool quotes = end < scan->end && *start == '\'' && *end == '\'';
     start += quotes ? 1 : 0; /* 'ann@x', as Outlook writes names that are addresses */
     if (search->status != STATUS_OK || start == end)
@@ -98,7 +98,7 @@ static void found(struct scan *scan, const char *start, const char *end)
 }
 
 /* Past blanks and comments, in a mailbox. What a comment says is text. */
-static const char *skip_blank(struct scan *scan, const char *at)
+static const char *skip_blank(struct shown_scan *scan, const char *at)
 {
     while (at < scan->end && scan->place == SHOWN_MAILBOX) {
         if (syntax_is_space(*at)) {
@@ -124,7 +124,7 @@ static bool is_domain_byte(char c)
 }
 
 /* Past the domain that starts here; `at` when none does. */
-static const char *skip_domain(const struct scan *scan, const char *at)
+static const char *skip_domain(const struct shown_scan *scan, const char *at)
 {
     if (at < scan->end && *at == '[') {
         const char *after = syntax_skip_literal(at, scan->end);
@@ -135,7 +135,7 @@ static const char *skip_domain(const struct scan *scan, const char *at)
     return at;
 }
 
-static void end_local(struct scan *scan)
+static void end_local(struct shown_scan *scan)
 {
     scan->local = NULL;
     scan->dot = false;
@@ -143,7 +143,7 @@ static void end_local(struct scan *scan)
 }
 
 /* At an '@'. What is a domain and a local part at once is both. */
-static void take_at(struct scan *scan)
+static void take_at(struct shown_scan *scan)
 {
     const char *local = scan->local;
     const char *start = skip_blank(scan, scan->at + 1);
@@ -160,7 +160,7 @@ static void take_at(struct scan *scan)
 }
 
 /* A word of a local part, or another one's first. */
-static void take_word(struct scan *scan, const char *after)
+static void take_word(struct shown_scan *scan, const char *after)
 {
     if (scan->local == NULL || (scan->blank && !scan->dot))
         scan->local = scan->at;
@@ -170,7 +170,7 @@ static void take_word(struct scan *scan, const char *after)
 }
 
 /* A quoted string is a word before '.' or '@', else it is text. */
-static void take_quote(struct scan *scan)
+static void take_quote(struct shown_scan *scan)
 {
     const char *after = NULL;
     if (scan->at != scan->quote_end && !scan->open_quote) {
@@ -187,7 +187,7 @@ static void take_quote(struct scan *scan)
     scan->at++;
 }
 
-static void take_blank(struct scan *scan)
+static void take_blank(struct shown_scan *scan)
 {
     if (scan->place == SHOWN_IN_TEXT)
         end_local(scan);
@@ -208,13 +208,13 @@ static const char *skip_word(const char *at, const char *end)
 }
 
 /* In text an address begins with a letter, a digit or a quote. */
-static bool is_ornament(const struct scan *scan)
+static bool is_ornament(const struct shown_scan *scan)
 {
     return scan->place == SHOWN_IN_TEXT && scan->local == NULL &&
            strchr("'`*|~#=-/{}", *scan->at) != NULL;
 }
 
-static void scan_all(struct scan *scan)
+static void scan_all(struct shown_scan *scan)
 {
     while (scan->at < scan->end && scan->search->status == STATUS_OK) {
         char c = *scan->at;
@@ -236,17 +236,19 @@ static void scan_all(struct scan *scan)
     }
 }
 
-static void search_text(struct search *search, const char *at, const char *end)
+static void search_text(struct shown_search *search, const char *at, const char *end)
 {
-    struct scan scan = {.search = search, .place = SHOWN_IN_TEXT, .at = at, .end = end};
+    struct shown_scan scan = {
+        .search = search, .place = SHOWN_IN_TEXT, .at = at, .end = end};
     scan_all(&scan);
 }
 
 /* False when there is no address with an '@' in it. */
-static bool search_mailbox(struct search *search, const char *at, const char *end)
+static bool search_mailbox(struct shown_search *search, const char *at, const char *end)
 {
     size_t before = search->found;
-    struct scan scan = {.search = search, .place = SHOWN_MAILBOX, .at = at, .end = end};
+    struct shown_scan scan = {
+        .search = search, .place = SHOWN_MAILBOX, .at = at, .end = end};
     scan_all(&scan);
     return search->found > before;
 }
@@ -260,7 +262,7 @@ struct bare {
 };
 
 /* They are names of their own. */
-static void take_bare(struct search *search, struct bare *bare)
+static void take_bare(struct shown_search *search, struct bare *bare)
 {
     const char *raw;
     size_t length;
@@ -287,7 +289,7 @@ static bool goes_on(const char *at, const char *end, bool bracketed)
     return !bracketed || *skip_space(at + 1, end) != '<';
 }
 
-static void each_mailbox(struct search *search, const char *value, size_t length)
+static void each_mailbox(struct shown_search *search, const char *value, size_t length)
 {
     struct addrlist list = addrlist_of(value, length);
     struct bare bare = {.count = 0};
@@ -319,7 +321,7 @@ static void each_mailbox(struct search *search, const char *value, size_t length
 
 enum status shown_each(const char *value, shown_take *take, void *context)
 {
-    struct search search = {.take = take, .context = context};
+    struct shown_search search = {.take = take, .context = context};
     struct text decoded = {0};
     struct text simple = {0};
     bool plain = true;

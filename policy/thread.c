@@ -14,7 +14,7 @@
 
 enum { INDEX_BYTES = 22, INDEX_ANSWER_BYTES = 5 };
 
-struct scan {
+struct thread_scan {
     const char *at;
     const char *end;
     bool open_quote, open_comment;
@@ -22,7 +22,7 @@ struct scan {
 };
 
 /* Past the comment, or the quoted string, that opens here; NULL: none does. */
-static const char *skip_comment(struct scan *scan)
+static const char *skip_comment(struct thread_scan *scan)
 {
     if (*scan->at != '(' || scan->open_comment)
         return NULL;
@@ -31,7 +31,7 @@ static const char *skip_comment(struct scan *scan)
     return after;
 }
 
-static const char *skip_quoted(struct scan *scan)
+static const char *skip_quoted(struct thread_scan *scan)
 {
     if (*scan->at != '"' || scan->open_quote)
         return NULL;
@@ -49,7 +49,7 @@ static void add_dense(struct text *id, const char *at, const char *end)
 }
 
 /* From here to a byte of stop, and past the one that closes. */
-static void take_id(struct scan *scan, const char *stop, struct text *id)
+static void take_id(struct thread_scan *scan, const char *stop, struct text *id)
 {
     text_reset(id);
     while (scan->at < scan->end && strchr(stop, *scan->at) == NULL) {
@@ -69,7 +69,7 @@ static void take_id(struct scan *scan, const char *stop, struct text *id)
 
 /* The inside of the first angle brackets that hold something. One that does not close
  * ends where the next opens. */
-static bool take_bracketed(struct scan *scan, struct text *id)
+static bool take_bracketed(struct thread_scan *scan, struct text *id)
 {
     while (scan->at < scan->end) {
         if (*scan->at == '<') {
@@ -91,7 +91,7 @@ static bool take_bracketed(struct scan *scan, struct text *id)
 }
 
 /* Some programs leave the brackets out. */
-static bool take_bare(struct scan *scan, struct text *id)
+static bool take_bare(struct thread_scan *scan, struct text *id)
 {
     while (scan->at < scan->end) {
         const char *after = skip_comment(scan);
@@ -135,8 +135,8 @@ static enum status find(const char *value, bool parent, char out_id[THREAD_SIZE]
     struct text next = {0};
     encoded_text(value, &decoded);
     const char *text = text_string(&decoded);
-    struct scan scan = {.at = text, .end = text + decoded.length};
-    struct scan bare = scan;
+    struct thread_scan scan = {.at = text, .end = text + decoded.length};
+    struct thread_scan bare = scan;
     bool found = take_bracketed(&scan, &first);
     while (found && parent && take_bracketed(&scan, &next)) {
         struct text unused = last;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/envelope.h"
+#include "base/smtp_address.h"
 #include "policy/message.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
@@ -50,7 +50,7 @@ static bool is_stopped(const struct pulling *pulling, const struct envelope *env
     if (brake_find(&brakes, &facts, NULL, pulling->now_ms) != NULL)
         return true;
     return copy.kind == BRAKE_SENDER &&
-           envelope_is_shown(text_after(copy.key, "sender:"), facts.sender.text);
+           smtp_address_is_shown(text_after(copy.key, "sender:"), facts.sender.text);
 }
 
 /* A look at a message's envelope tells login and client. False when it can't be read. */

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/envelope.h"
 #include "base/queue_id.h"
+#include "base/smtp_address.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -184,7 +184,7 @@ static bool is_word(const char *word)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return false;
     }
-    return word[0] != '\0' && envelope_word(word) == strlen(word);
+    return word[0] != '\0' && smtp_address_word(word) == strlen(word);
 }
 
 /* One line of a list, in place. False when it is none. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/envelope.h"
 #include "base/instant.h"
+#include "base/smtp_address.h"
 #include "base/utf8.h"
 #include "quarantine/ledger.h"
 
@@ -55,7 +55,7 @@ static json_t *make_number(int64_t number)
 /* Not to what is no address, or had to be cut. */
 static bool may_tell(const char *sender, bool tell)
 {
-    return tell && strlen(sender) <= RECORD_TEXT_MAX && envelope_can_tell(sender);
+    return tell && strlen(sender) <= RECORD_TEXT_MAX && smtp_address_is_valid(sender);
 }
 
 char *record_dump(const json_t *record)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/envelope.h"
+#include "base/smtp_address.h"
 #include "quarantine/notice_mail.h"
 #include "quarantine/record.h"
 
@@ -90,7 +90,7 @@ static void add_body(struct text *body, const json_t *hold, size_t count,
 bool refusal_is_told(const json_t *hold)
 {
     return json_is_true(json_object_get(hold, "tell")) &&
-           envelope_can_tell(record_text(hold, "sender"));
+           smtp_address_is_valid(record_text(hold, "sender"));
 }
 
 enum status refusal_make(const json_t *hold, size_t count, const struct digest_key *key,

@@ -13,15 +13,15 @@ enum { NEWEST = 0, OLDEST = 1 };
 
 #define NONE UINT32_MAX /* no entry */
 
-struct entry {
+struct link_entry {
     char link[DIGEST_HEX_SIZE];
     char *thread;
     uint32_t next;         /* of its bucket */
     uint32_t neighbour[2]; /* towards the newest, towards the oldest */
 };
 
-struct table {
-    struct entry *entries;
+struct link_table {
+    struct link_entry *entries;
     uint32_t *buckets; /* first entries; as many as there may be entries */
     uint32_t count, max;
     uint32_t ends[2]; /* the newest, the oldest */
@@ -30,12 +30,12 @@ struct table {
 struct conversations {
     pthread_mutex_t mutex; /* of the tables */
     struct digest_key key;
-    struct table believed, strange;
+    struct link_table believed, strange;
 };
 
 /* ---- a table ---- */
 
-static bool table_init(struct table *table, size_t max)
+static bool link_table_init(struct link_table *table, size_t max)
 {
     table->max = (uint32_t)max;
     table->entries = calloc(max, sizeof *table->entries);
@@ -47,7 +47,7 @@ static bool table_init(struct table *table, size_t max)
     return true;
 }
 
-static void table_clear(struct table *table)
+static void link_table_clear(struct link_table *table)
 {
     for (uint32_t i = 0; i < table->count; i++)
         free(table->entries[i].thread);
@@ -55,14 +55,14 @@ static void table_clear(struct table *table)
     free(table->buckets);
 }
 
-static uint32_t *bucket_of(struct table *table, const char *link)
+static uint32_t *bucket_of(struct link_table *table, const char *link)
 {
     char part[9] = "";
     memcpy(part, link, sizeof part - 1);
     return &table->buckets[strtoul(part, NULL, 16) % table->max];
 }
 
-static uint32_t table_find(struct table *table, const char *link)
+static uint32_t link_table_find(struct link_table *table, const char *link)
 {
     uint32_t at = *bucket_of(table, link);
     while (at != NONE && strcmp(table->entries[at].link, link) != 0)
@@ -70,9 +70,9 @@ static uint32_t table_find(struct table *table, const char *link)
     return at;
 }
 
-static void take_out(struct table *table, uint32_t at)
+static void take_out(struct link_table *table, uint32_t at)
 {
-    struct entry *entry = &table->entries[at];
+    struct link_entry *entry = &table->entries[at];
     for (int side = NEWEST; side <= OLDEST; side++) {
         uint32_t beside = entry->neighbour[side];
         if (beside == NONE)
@@ -82,7 +82,7 @@ static void take_out(struct table *table, uint32_t at)
     }
 }
 
-static void put_first(struct table *table, uint32_t at)
+static void put_first(struct link_table *table, uint32_t at)
 {
     uint32_t before = table->ends[NEWEST];
     table->entries[at].neighbour[NEWEST] = NONE;
@@ -95,12 +95,12 @@ static void put_first(struct table *table, uint32_t at)
 }
 
 /* A free entry: a new one, else the one that was not used for longest. */
-static uint32_t take_entry(struct table *table)
+static uint32_t take_entry(struct link_table *table)
 {
     if (table->count < table->max)
         return table->count++;
     uint32_t at = table->ends[OLDEST];
-    struct entry *entry = &table->entries[at];
+    struct link_entry *entry = &table->entries[at];
     uint32_t *from = bucket_of(table, entry->link);
     while (*from != at)
         from = &table->entries[*from].next;
@@ -111,13 +111,13 @@ static uint32_t take_entry(struct table *table)
 }
 
 /* Without memory it is not remembered. */
-static void table_add(struct table *table, const char *link, const char *thread)
+static void link_table_add(struct link_table *table, const char *link, const char *thread)
 {
     char *copy = strdup(thread);
     if (copy == NULL)
         return;
     uint32_t at = take_entry(table);
-    struct entry *entry = &table->entries[at];
+    struct link_entry *entry = &table->entries[at];
     uint32_t *bucket = bucket_of(table, link);
     memcpy(entry->link, link, sizeof entry->link);
     entry->thread = copy;
@@ -127,9 +127,9 @@ static void table_add(struct table *table, const char *link, const char *thread)
 }
 
 /* The thread of a link; NULL: it is not known. Borrowed while the mutex is held. */
-static const char *table_thread(struct table *table, const char *link)
+static const char *link_table_thread(struct link_table *table, const char *link)
 {
-    uint32_t at = table_find(table, link);
+    uint32_t at = link_table_find(table, link);
     if (at == NONE)
         return NULL;
     take_out(table, at);
@@ -149,8 +149,8 @@ struct conversations *conversations_new(size_t max)
         free(made);
         return NULL;
     }
-    bool whole = table_init(&made->believed, max);
-    if (table_init(&made->strange, max) && whole)
+    bool whole = link_table_init(&made->believed, max);
+    if (link_table_init(&made->strange, max) && whole)
         return made;
     conversations_free(made);
     return NULL;
@@ -160,8 +160,8 @@ void conversations_free(struct conversations *conversations)
 {
     if (conversations == NULL)
         return;
-    table_clear(&conversations->believed);
-    table_clear(&conversations->strange);
+    link_table_clear(&conversations->believed);
+    link_table_clear(&conversations->strange);
     (void)pthread_mutex_destroy(&conversations->mutex);
     free(conversations);
 }
@@ -195,11 +195,11 @@ void conversations_join(struct conversations *conversations, struct facts *facts
     const char *thread = NULL;
     (void)pthread_mutex_lock(&conversations->mutex);
     if (linked)
-        thread = table_thread(&conversations->believed, link);
+        thread = link_table_thread(&conversations->believed, link);
     if (thread == NULL && linked && !refers)
-        thread = table_thread(&conversations->strange, link);
+        thread = link_table_thread(&conversations->strange, link);
     if (thread == NULL && indexed)
-        thread = table_thread(&conversations->believed, index);
+        thread = link_table_thread(&conversations->believed, index);
     if (thread != NULL)
         memcpy(facts->thread, thread, strlen(thread) + 1);
     (void)pthread_mutex_unlock(&conversations->mutex);
@@ -219,11 +219,12 @@ void conversations_note(struct conversations *conversations, const struct facts 
     bool begins =
         owned && links->first[0] == '\0' && links->parent[0] == '\0' && !facts->reply;
     const char *thread = begins ? links->own : facts->thread;
-    struct table *table = believed ? &conversations->believed : &conversations->strange;
+    struct link_table *table =
+        believed ? &conversations->believed : &conversations->strange;
     (void)pthread_mutex_lock(&conversations->mutex);
-    if (owned && table_find(table, own) == NONE)
-        table_add(table, own, thread);
-    if (indexed && table_find(table, index) == NONE)
-        table_add(table, index, thread);
+    if (owned && link_table_find(table, own) == NONE)
+        link_table_add(table, own, thread);
+    if (indexed && link_table_find(table, index) == NONE)
+        link_table_add(table, index, thread);
     (void)pthread_mutex_unlock(&conversations->mutex);
 }

@@ -157,7 +157,7 @@ void local_learn(const struct local *local, const struct local_mirror *mirror,
             const struct limiter_request *request = &mirror->requests[i];
             observations[i].latch_ms =
                 effects[i].latches ? request->latch_ms : outcomes[i].latch_ms;
-            observations[i].told = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
+            observations[i].reported = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
             if (request->is_window)
                 observations[i].copies = usual_share(local, request, outcomes[i].burst);
         }

@@ -9,19 +9,19 @@
 struct memory {
     pthread_mutex_t mutex;
     uint64_t changes;
-    struct table buckets, windows;
+    struct limiter_table buckets, windows;
 };
 
 /* What one request found and wants. */
-struct look {
+struct row_access {
     struct row *row; /* NULL: not in its table */
     struct limiter_state state;
     bool write;
 };
 
 /* The work of one charge. */
-struct work {
-    struct look *looks;
+struct charge_work {
+    struct row_access *accesses;
     struct charge_outcome *outcomes;
     struct limiter_effect *effects;
 };
@@ -31,13 +31,13 @@ struct memory *memory_new(void)
     struct memory *memory = calloc(1, sizeof *memory);
     if (memory == NULL)
         return NULL;
-    if (table_init(&memory->buckets, MEMORY_BUCKET_SETS, sizeof(struct bucket_row),
-                   rows_bucket_loss) != STATUS_OK ||
-        table_init(&memory->windows, MEMORY_WINDOW_SETS, sizeof(struct window_row),
-                   rows_window_loss) != STATUS_OK ||
+    if (limiter_table_init(&memory->buckets, MEMORY_BUCKET_SETS,
+                           sizeof(struct bucket_row), rows_bucket_loss) != STATUS_OK ||
+        limiter_table_init(&memory->windows, MEMORY_WINDOW_SETS,
+                           sizeof(struct window_row), rows_window_loss) != STATUS_OK ||
         pthread_mutex_init(&memory->mutex, NULL) != 0) {
-        table_clear(&memory->buckets);
-        table_clear(&memory->windows);
+        limiter_table_clear(&memory->buckets);
+        limiter_table_clear(&memory->windows);
         free(memory);
         return NULL;
     }
@@ -49,35 +49,35 @@ void memory_free(struct memory *memory)
     if (memory == NULL)
         return;
     (void)pthread_mutex_destroy(&memory->mutex);
-    table_clear(&memory->buckets);
-    table_clear(&memory->windows);
+    limiter_table_clear(&memory->buckets);
+    limiter_table_clear(&memory->windows);
     free(memory);
 }
 
-static const struct table *table_of(const struct memory *memory,
-                                    const struct limiter_request *request)
+static const struct limiter_table *table_of(const struct memory *memory,
+                                            const struct limiter_request *request)
 {
     return request->is_window ? &memory->windows : &memory->buckets;
 }
 
-static void look_at(struct memory *memory, const struct limiter_request *request,
-                    int64_t now_ms, struct look *look)
+static void access_row(struct memory *memory, const struct limiter_request *request,
+                       int64_t now_ms, struct row_access *access)
 {
     assert(request->cost >= 0 && request->latch_ms >= 0);
-    look->row = table_find(table_of(memory, request), &request->id);
-    look->state = rows_read(look->row, request, now_ms);
-    look->write = look->row != NULL && look->state.healed;
-    if (look->row != NULL) {
-        assert(!look->row->held); /* the same one twice in one call */
-        look->row->held = true;
+    access->row = limiter_table_find(table_of(memory, request), &request->id);
+    access->state = rows_read(access->row, request, now_ms);
+    access->write = access->row != NULL && access->state.healed;
+    if (access->row != NULL) {
+        assert(!access->row->held); /* the same one twice in one call */
+        access->row->held = true;
     }
 }
 
-static void release(struct look *looks, size_t count)
+static void release(struct row_access *accesses, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (looks[i].row != NULL)
-            looks[i].row->held = false;
+        if (accesses[i].row != NULL)
+            accesses[i].row->held = false;
 }
 
 static void take(struct limiter_state *state, const struct limiter_request *request,
@@ -91,61 +91,64 @@ static void take(struct limiter_state *state, const struct limiter_request *requ
 
 /* Effect i of a work. A latch that is renewed only because it stands remains whose it
  * was: one that the shared store may have lost since is not to come back through us. */
-static void apply(const struct limiter_request *request, const struct work *work,
-                  size_t i, int64_t now_ms)
+static void apply(const struct limiter_request *request,
+                  const struct charge_work *charge_work, size_t i, int64_t now_ms)
 {
-    const struct limiter_effect *effect = &work->effects[i];
-    struct look *look = &work->looks[i];
+    const struct limiter_effect *effect = &charge_work->effects[i];
+    struct row_access *access = &charge_work->accesses[i];
     if (effect->takes)
-        take(&look->state, request, now_ms);
+        take(&access->state, request, now_ms);
     if (effect->brakes)
-        window_brake(&look->state.window);
+        window_brake(&access->state.window);
     if (effect->latches) {
-        look->state.latch_end_ms = now_ms + request->latch_ms;
-        look->state.own = look->state.own || !work->outcomes[i].fits;
+        access->state.latch_end_ms = now_ms + request->latch_ms;
+        access->state.own = access->state.own || !charge_work->outcomes[i].fits;
     }
-    look->write = look->write || effect->takes || effect->latches ||
-                  (effect->brakes && look->row != NULL);
+    access->write = access->write || effect->takes || effect->latches ||
+                    (effect->brakes && access->row != NULL);
 }
 
 /* Makes sure of a place for what is to be written. */
 static bool find_place(struct memory *memory, const struct limiter_request *request,
-                       int64_t now_ms, struct look *look)
+                       int64_t now_ms, struct row_access *access)
 {
-    if (look->write && look->row == NULL)
-        look->row = table_reserve(table_of(memory, request), &request->id, now_ms);
-    return !look->write || look->row != NULL;
+    if (access->write && access->row == NULL)
+        access->row =
+            limiter_table_reserve(table_of(memory, request), &request->id, now_ms);
+    return !access->write || access->row != NULL;
 }
 
 static void write_back(struct memory *memory, const struct limiter_request *requests,
-                       size_t count, const struct look *looks)
+                       size_t count, const struct row_access *accesses)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!looks[i].write)
+        if (!accesses[i].write)
             continue;
-        rows_write(looks[i].row, &requests[i], &looks[i].state);
+        rows_write(accesses[i].row, &requests[i], &accesses[i].state);
         memory->changes++;
     }
 }
 
 /* Under the lock. */
 static enum status charge(struct memory *memory, const struct limiter_request *requests,
-                          size_t count, const struct work *work, enum charge_mode mode,
-                          int64_t now_ms)
+                          size_t count, const struct charge_work *charge_work,
+                          enum charge_mode mode, int64_t now_ms)
 {
     bool placed = true;
     for (size_t i = 0; i < count; i++) {
-        look_at(memory, &requests[i], now_ms, &work->looks[i]);
-        work->outcomes[i] = rows_outcome(&work->looks[i].state, &requests[i], now_ms);
+        access_row(memory, &requests[i], now_ms, &charge_work->accesses[i]);
+        charge_work->outcomes[i] =
+            rows_outcome(&charge_work->accesses[i].state, &requests[i], now_ms);
     }
-    limiter_request_settle(requests, count, work->outcomes, mode, work->effects);
+    limiter_request_settle(requests, count, charge_work->outcomes, mode,
+                           charge_work->effects);
     for (size_t i = 0; i < count && mode != CHARGE_PEEK && placed; i++) {
-        apply(&requests[i], work, i, now_ms);
-        placed = find_place(memory, &requests[i], now_ms, &work->looks[i]);
+        apply(&requests[i], charge_work, i, now_ms);
+        placed = find_place(memory, &requests[i], now_ms, &charge_work->accesses[i]);
     }
     if (placed && mode != CHARGE_PEEK)
-        write_back(memory, requests, count, work->looks);
-    release(work->looks, count);
+        write_back(memory, requests, count, charge_work->accesses);
+    release(charge_work->accesses, count);
     return placed ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
@@ -154,41 +157,43 @@ enum status memory_charge(struct memory *memory, const struct limiter_request *r
                           struct charge_outcome *out_outcomes)
 {
     enum status status = STATUS_NOMEM;
-    struct work work = {.looks = calloc(count + 1, sizeof *work.looks),
-                        .outcomes = calloc(count + 1, sizeof *work.outcomes),
-                        .effects = calloc(count + 1, sizeof *work.effects)};
-    if (work.looks != NULL && work.outcomes != NULL && work.effects != NULL) {
+    struct charge_work charge_work = {
+        .accesses = calloc(count + 1, sizeof *charge_work.accesses),
+        .outcomes = calloc(count + 1, sizeof *charge_work.outcomes),
+        .effects = calloc(count + 1, sizeof *charge_work.effects)};
+    if (charge_work.accesses != NULL && charge_work.outcomes != NULL &&
+        charge_work.effects != NULL) {
         (void)pthread_mutex_lock(&memory->mutex);
-        status = charge(memory, requests, count, &work, mode, now_ms);
+        status = charge(memory, requests, count, &charge_work, mode, now_ms);
         (void)pthread_mutex_unlock(&memory->mutex);
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        out_outcomes[i] = work.outcomes[i];
-    free(work.looks);
-    free(work.outcomes);
-    free(work.effects);
+        out_outcomes[i] = charge_work.outcomes[i];
+    free(charge_work.accesses);
+    free(charge_work.outcomes);
+    free(charge_work.effects);
     return status;
 }
 
 /* What is to be changed in a state; false: nothing. */
 static bool amend(const struct limiter_request *request, enum amend what, int64_t now_ms,
-                  struct look *look)
+                  struct row_access *access)
 {
-    struct limiter_state *state = &look->state;
+    struct limiter_state *state = &access->state;
     switch (what) {
     case AMEND_RESET:
         state->bucket =
             request->is_window ? state->bucket : bucket_full(&request->rate, now_ms);
         window_empty(&state->window);
         state->latch_end_ms = 0;
-        return look->row != NULL;
+        return access->row != NULL;
     case AMEND_UNLATCH:
         state->latch_end_ms = 0;
-        return look->row != NULL;
+        return access->row != NULL;
     case AMEND_TRAIN:
         if (request->is_window)
             window_train(&state->window, request->cost, now_ms);
-        return request->is_window && (request->cost > 0 || look->row != NULL);
+        return request->is_window && (request->cost > 0 || access->row != NULL);
     }
     return false;
 }
@@ -199,13 +204,13 @@ enum status memory_amend(struct memory *memory, const struct limiter_request *re
     bool placed = true;
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count && placed; i++) {
-        struct look look;
-        look_at(memory, &requests[i], now_ms, &look);
-        look.write = amend(&requests[i], what, now_ms, &look);
-        placed = find_place(memory, &requests[i], now_ms, &look);
+        struct row_access access;
+        access_row(memory, &requests[i], now_ms, &access);
+        access.write = amend(&requests[i], what, now_ms, &access);
+        placed = find_place(memory, &requests[i], now_ms, &access);
         if (placed)
-            write_back(memory, &requests[i], 1, &look);
-        release(&look, 1);
+            write_back(memory, &requests[i], 1, &access);
+        release(&access, 1);
     }
     (void)pthread_mutex_unlock(&memory->mutex);
     return placed ? STATUS_OK : STATUS_UNAVAILABLE;
@@ -216,7 +221,7 @@ void memory_window(struct memory *memory, const struct limiter_request *request,
 {
     assert(request->is_window);
     (void)pthread_mutex_lock(&memory->mutex);
-    const struct row *row = table_find(&memory->windows, &request->id);
+    const struct row *row = limiter_table_find(&memory->windows, &request->id);
     *out = rows_read(row, request, now_ms).window;
     (void)pthread_mutex_unlock(&memory->mutex);
 }
@@ -228,7 +233,7 @@ void memory_recall(struct memory *memory, const struct limiter_request *requests
     for (size_t i = 0; i < count; i++) {
         const struct row *row = NULL;
         if (requests[i].latch_ms > 0)
-            row = table_find(table_of(memory, &requests[i]), &requests[i].id);
+            row = limiter_table_find(table_of(memory, &requests[i]), &requests[i].id);
         out_own_ms[i] = 0;
         if (row == NULL || !row->own)
             continue;
@@ -246,7 +251,7 @@ static bool see(const struct limiter_request *request,
 {
     struct window *window = &state->window;
     bool changed = false;
-    if (!state->own || observation->told) {
+    if (!state->own || observation->reported) {
         int64_t end_ms = observation->latch_ms > 0 ? now_ms + observation->latch_ms : 0;
         changed = state->own || end_ms > 0 || state->latch_end_ms > 0;
         state->latch_end_ms = end_ms;
@@ -266,14 +271,15 @@ void memory_mirror(struct memory *memory, const struct limiter_request *requests
 {
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count; i++) {
-        struct look look;
+        struct row_access access;
         if (requests[i].latch_ms == 0 && !requests[i].is_window)
             continue;
-        look_at(memory, &requests[i], now_ms, &look);
-        look.write = see(&requests[i], &observations[i], now_ms, &look.state);
-        if (find_place(memory, &requests[i], now_ms, &look)) /* else it is not mirrored */
-            write_back(memory, &requests[i], 1, &look);
-        release(&look, 1);
+        access_row(memory, &requests[i], now_ms, &access);
+        access.write = see(&requests[i], &observations[i], now_ms, &access.state);
+        if (find_place(memory, &requests[i], now_ms,
+                       &access)) /* else it is not mirrored */
+            write_back(memory, &requests[i], 1, &access);
+        release(&access, 1);
     }
     (void)pthread_mutex_unlock(&memory->mutex);
 }
@@ -283,8 +289,8 @@ static struct row *row_at(const struct memory *memory, size_t i, bool *out_is_wi
 {
     const size_t buckets = (size_t)MEMORY_BUCKET_SETS * MEMORY_WAYS;
     *out_is_window = i >= buckets;
-    return *out_is_window ? table_row(&memory->windows, i - buckets)
-                          : table_row(&memory->buckets, i);
+    return *out_is_window ? limiter_table_row(&memory->windows, i - buckets)
+                          : limiter_table_row(&memory->buckets, i);
 }
 
 size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
@@ -313,15 +319,15 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
 void memory_import(struct memory *memory, const struct memory_record *record,
                    int64_t now_ms)
 {
-    struct look look = {.state = record->state, .write = true};
+    struct row_access access = {.state = record->state, .write = true};
     const struct limiter_request *request = &record->request;
     assert(request->is_window ? surge_is_valid(&request->surge)
                               : rate_is_valid(&request->rate));
     (void)pthread_mutex_lock(&memory->mutex);
-    look.row = table_find(table_of(memory, request), &request->id);
-    if (find_place(memory, request, now_ms, &look))
-        rows_write(look.row, request, &record->state);
-    release(&look, 1);
+    access.row = limiter_table_find(table_of(memory, request), &request->id);
+    if (find_place(memory, request, now_ms, &access))
+        rows_write(access.row, request, &record->state);
+    release(&access, 1);
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 

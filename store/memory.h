@@ -8,7 +8,7 @@
 
 /* 262,144 buckets in 19 MB, and 131,072 windows in 22 MB. */
 enum {
-    MEMORY_WAYS = TABLE_WAYS,
+    MEMORY_WAYS = LIMITER_TABLE_WAYS,
     MEMORY_BUCKET_SETS = 1 << 15,
     MEMORY_WINDOW_SETS = 1 << 14,
     MEMORY_SETS = MEMORY_BUCKET_SETS + MEMORY_WINDOW_SETS,
@@ -25,7 +25,7 @@ struct memory_record {
 struct observation {
     int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
     int64_t copies;   /* of a past window that says how many are usual; 0: none does */
-    bool told;        /* the shared store knows of our own latch now */
+    bool reported;    /* the shared store knows of our own latch now */
 };
 
 struct memory;

@@ -32,8 +32,8 @@ struct pool {
     uint64_t generation;
     char why[200]; /* open, or lacking */
 
-    pthread_mutex_t telling; /* taken before mutex: transitions are told in order */
-    bool told_open;
+    pthread_mutex_t reporting; /* taken before mutex: transitions are told in order */
+    bool reported_open;
     struct store_reporter reporter;
 };
 
@@ -47,7 +47,7 @@ static bool init_locks(struct pool *pool)
     bool done = pthread_cond_init(&pool->ready, &monotonic) == 0 &&
                 pthread_cond_init(&pool->work, &monotonic) == 0 &&
                 pthread_mutex_init(&pool->mutex, NULL) == 0 &&
-                pthread_mutex_init(&pool->telling, NULL) == 0;
+                pthread_mutex_init(&pool->reporting, NULL) == 0;
     (void)pthread_condattr_destroy(&monotonic);
     return done;
 }
@@ -77,7 +77,7 @@ void pool_free(struct pool *pool)
         return;
     for (int i = 0; i < pool->idle_count; i++)
         connection_free(pool->idle[i]);
-    (void)pthread_mutex_destroy(&pool->telling);
+    (void)pthread_mutex_destroy(&pool->reporting);
     (void)pthread_mutex_destroy(&pool->mutex);
     (void)pthread_cond_destroy(&pool->work);
     (void)pthread_cond_destroy(&pool->ready);
@@ -98,7 +98,7 @@ static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t dea
 static void tell(struct pool *pool)
 {
     char text[sizeof pool->why + 32];
-    (void)pthread_mutex_lock(&pool->telling);
+    (void)pthread_mutex_lock(&pool->reporting);
     (void)pthread_mutex_lock(&pool->mutex);
     bool open = pool->open;
     if (open)
@@ -106,12 +106,12 @@ static void tell(struct pool *pool)
     else
         (void)snprintf(text, sizeof text, "store back");
     (void)pthread_mutex_unlock(&pool->mutex);
-    if (open != pool->told_open) {
-        pool->told_open = open;
+    if (open != pool->reported_open) {
+        pool->reported_open = open;
         pool->reporter.report(pool->reporter.context,
                               open ? SEVERITY_WARNING : SEVERITY_INFO, text);
     }
-    (void)pthread_mutex_unlock(&pool->telling);
+    (void)pthread_mutex_unlock(&pool->reporting);
 }
 
 static void set_why(struct pool *pool, const char *why)

@@ -1,18 +1,18 @@
 /* The state file is left out: it is the daemon's. */
 #include "store/probe.h"
 
-#include "store/key.h"
 #include "store/store.h"
+#include "store/subject_key.h"
 
 /* What a store says while it is open; read once its threads have ended. */
-struct reports {
+struct probe_reports {
     struct problems *problems;
     const char *file;
 };
 
 static void take_report(void *context, enum severity severity, const char *text)
 {
-    struct reports *reports = context;
+    struct probe_reports *reports = context;
     (void)severity;
     problems_warning(reports->problems, reports->file, 0, "store: %s", text);
 }
@@ -23,12 +23,12 @@ void probe_store(const struct settings *settings, struct problems *problems)
     struct digest_key key;
     struct store *store;
     struct problems said = {0};
-    struct reports reports = {&said, settings->file};
+    struct probe_reports reports = {&said, settings->file};
     struct store_reporter reporter = {.report = take_report, .context = &reports};
     struct store_settings probe = settings->store;
     static char no_state_file[] = "";
     probe.state_file = no_state_file; /* the daemon's, not ours to read or write */
-    if (key_load(settings, &key, &error) != STATUS_OK ||
+    if (subject_key_load(settings, &key, &error) != STATUS_OK ||
         store_open(&probe, &key, reporter, &store, &error) != STATUS_OK) {
         problems_take(problems, &error);
         return;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
+#include "base/worker.h"
 #include "store/charge_call.h"
 #include "store/connection.h"
 #include "store/pool.h"
@@ -255,7 +255,7 @@ static enum status read_password(struct redis *redis, struct error *error)
 static enum status start_reconnector(struct redis *redis, struct error *error)
 {
     enum status status =
-        thread_start("reconnector", keep, redis, &redis->reconnector, error);
+        worker_start("reconnector", keep, redis, &redis->reconnector, error);
     redis->reconnector_runs = status == STATUS_OK;
     return status;
 }

@@ -2,7 +2,7 @@
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
 
-#include "store/table.h"
+#include "store/limiter_table.h"
 
 /* Levels, rates and copies are at most 10^9 and fit 32 bits. */
 struct bucket_row {

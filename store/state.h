@@ -35,8 +35,8 @@ enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 
 /* Puts what a file keeps into state; OK too when there is no file. INVALID when it is
- * damaged, of another version, or sealed with another key: then nothing was put in. IO when it can't be
- * read or is no state file at all. */
+ * damaged, of another version, or sealed with another key: then nothing was put in. IO
+ * when it can't be read or is no state file at all. */
 enum status state_load(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
+#include "base/worker.h"
 #include "store/backends.h"
 #include "store/charge_call.h"
 #include "store/documents_memory.h"
@@ -172,7 +172,7 @@ static enum status start_saver(struct store *store, struct error *error)
     if (!has_file(store))
         return STATUS_OK;
     enum status status =
-        thread_start("state saver", save_each_minute, store, &store->saver, error);
+        worker_start("state saver", save_each_minute, store, &store->saver, error);
     store->saver_runs = status == STATUS_OK;
     return status;
 }

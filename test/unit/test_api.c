@@ -6,11 +6,11 @@
 
 START_TEST(api_says_its_status)
 {
-    const struct counted counted = {.rule = "rate",
-                                    .verdict = "quarantine",
-                                    .would = "per-list:reject",
-                                    .reach = 3,
-                                    .took_us = 200};
+    const struct counted_decision counted = {.rule = "rate",
+                                             .verdict = "quarantine",
+                                             .would = "per-list:reject",
+                                             .reach = 3,
+                                             .took_us = 200};
     counters_add(context.counters, &counted);
     (void)hold_one();
     json_t *json = get("GET /v1/status", NULL);
@@ -44,11 +44,11 @@ END_TEST
 
 START_TEST(api_metrics_are_prometheus)
 {
-    const struct counted counted = {.rule = "we\"ird\\\n",
-                                    .verdict = "accept",
-                                    .would = "",
-                                    .reach = 30,
-                                    .took_us = 300};
+    const struct counted_decision counted = {.rule = "we\"ird\\\n",
+                                             .verdict = "accept",
+                                             .would = "",
+                                             .reach = 30,
+                                             .took_us = 300};
     counters_add(context.counters, &counted);
     ck_assert_int_eq(ask("GET /metrics", NULL), 200);
     ck_assert_ptr_nonnull(strstr(answer, "Content-Type: text/plain; version=0.0.4"));

@@ -23,14 +23,14 @@ static void teardown(void)
 
 static void add(const char *rule, const char *verdict, const char *would)
 {
-    const struct counted counted = {
+    const struct counted_decision counted = {
         .rule = rule, .verdict = verdict, .would = would, .reach = 1, .took_us = 1};
     counters_add(counters, &counted);
 }
 
-static struct counters_sheet read_sheet(void)
+static struct counters_totals read_sheet(void)
 {
-    struct counters_sheet sheet;
+    struct counters_totals sheet;
     ck_assert_int_eq(counters_read(counters, &sheet), STATUS_OK);
     return sheet;
 }
@@ -38,7 +38,7 @@ static struct counters_sheet read_sheet(void)
 static uint64_t value_of(const char *rule, const char *verdict, bool would)
 {
     uint64_t value = 0;
-    struct counters_sheet sheet = read_sheet();
+    struct counters_totals sheet = read_sheet();
     for (size_t i = 0; i < sheet.count; i++) {
         const struct counter *item = &sheet.items[i];
         if (item->would == would && strcmp(item->rule, rule) == 0 &&
@@ -51,7 +51,7 @@ static uint64_t value_of(const char *rule, const char *verdict, bool would)
 
 START_TEST(counters_start_empty)
 {
-    struct counters_sheet sheet = read_sheet();
+    struct counters_totals sheet = read_sheet();
     ck_assert_uint_eq(sheet.count, 0);
     ck_assert_uint_eq(sheet.reach.sum, 0);
     counters_clear(&sheet);
@@ -87,14 +87,14 @@ START_TEST(histogram_bounds_are_inclusive)
     static const int64_t reaches[] = {0, 1, 2, 10, 11, 100000, 100001, 5000000};
     static const uint64_t expected[] = {2, 2, 1, 0, 0, 1, 2};
     for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++) {
-        const struct counted counted = {.rule = "-",
-                                        .verdict = "accept",
-                                        .would = "",
-                                        .reach = reaches[i],
-                                        .took_us = 1000001};
+        const struct counted_decision counted = {.rule = "-",
+                                                 .verdict = "accept",
+                                                 .would = "",
+                                                 .reach = reaches[i],
+                                                 .took_us = 1000001};
         counters_add(counters, &counted);
     }
-    struct counters_sheet sheet = read_sheet();
+    struct counters_totals sheet = read_sheet();
     ck_assert_uint_eq(sheet.reach.bound_count, 6);
     for (size_t i = 0; i <= sheet.reach.bound_count; i++)
         ck_assert_uint_eq(sheet.reach.counts[i], expected[i]);
@@ -114,7 +114,7 @@ START_TEST(counters_past_the_cap_are_other)
     }
     ck_assert_uint_gt(value_of("other", "accept", false), 100);
     ck_assert_uint_eq(value_of("rule-7", "accept", false), 1);
-    struct counters_sheet sheet = read_sheet();
+    struct counters_totals sheet = read_sheet();
     ck_assert_uint_le(sheet.count, COUNTERS_MAX);
     for (size_t i = 0; i < sheet.count; i++)
         total += sheet.items[i].count;
@@ -129,7 +129,7 @@ START_TEST(counters_cut_long_names)
     memset(rule, 'r', sizeof rule - 1);
     rule[sizeof rule - 1] = '\0';
     add(rule, rule, rule);
-    struct counters_sheet sheet = read_sheet();
+    struct counters_totals sheet = read_sheet();
     ck_assert_uint_eq(sheet.count, 1);
     ck_assert_uint_eq(strlen(sheet.items[0].rule), COUNTERS_NAME_SIZE - 1);
     counters_clear(&sheet);

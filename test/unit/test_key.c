@@ -1,6 +1,6 @@
 /* Where the key of all hashes comes from. */
 #include "run.h"
-#include "store/key.h"
+#include "store/subject_key.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -46,14 +46,14 @@ static void expect_secret(const char *data, size_t length)
 {
     struct digest_key wanted;
     digest_key_derive(data, length, &wanted);
-    ck_assert_int_eq(key_load(&settings, &key, &error), STATUS_OK);
+    ck_assert_int_eq(subject_key_load(&settings, &key, &error), STATUS_OK);
     ck_assert_mem_eq(&key, &wanted, sizeof key);
 }
 
 static void expect_failure(enum status status, const char *text)
 {
     struct digest_key before = key;
-    ck_assert_int_eq(key_load(&settings, &key, &error), status);
+    ck_assert_int_eq(subject_key_load(&settings, &key, &error), status);
     ck_assert_mem_eq(&key, &before, sizeof key); /* nothing is written */
     ck_assert_str_eq(error.file, path);
     ck_assert_int_eq(error.line, 0);

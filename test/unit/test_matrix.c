@@ -14,7 +14,7 @@
 #include "engine/decide.h"
 #include "lists/catalog.h"
 #include "run.h"
-#include "store/key.h"
+#include "store/subject_key.h"
 
 enum { FIELDS_MAX = 64, RECIPIENTS = 200, LINE_SIZE = 8192 };
 
@@ -258,7 +258,7 @@ static bool start_engine(const char *file, struct engine *engine,
         return false;
     }
     problems_clear(&problems);
-    ck_assert_int_eq(key_load(snapshot->settings, &key, &error), STATUS_OK);
+    ck_assert_int_eq(subject_key_load(snapshot->settings, &key, &error), STATUS_OK);
     ck_assert_int_eq(
         store_open(&snapshot->settings->store, &key, reporter, &engine->store, &error),
         STATUS_OK);

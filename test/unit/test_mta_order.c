@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/envelope.h"
+#include "base/smtp_address.h"
 #include "run.h"
 
 static char buffer[MTA_LINE_MAX + 1];
@@ -148,7 +148,7 @@ START_TEST(order_takes_no_dangerous_address)
                                       "a(b)@c", "\"a b@c"};
     static const char *const good[] = {"|x@b", "a'@b",    "a`@b",
                                        "/x@b", "\"a\"@b", "j\xc3\xbcrgen@b"};
-    char line[ENVELOPE_TOLD_MAX + 100];
+    char line[SMTP_ADDRESS_MAX + 100];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         (void)snprintf(line, sizeof line, "notice %s", bad[i]);
         refuses(line, "not an address");
@@ -157,7 +157,7 @@ START_TEST(order_takes_no_dangerous_address)
         (void)snprintf(line, sizeof line, "notice %s", good[i]);
         takes(line);
     }
-    int fill = ENVELOPE_TOLD_MAX - 2;
+    int fill = SMTP_ADDRESS_MAX - 2;
     (void)snprintf(line, sizeof line, "notice %0*d@b", fill, 0);
     takes(line);
     (void)snprintf(line, sizeof line, "notice %0*d@b", fill + 1, 0);

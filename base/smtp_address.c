@@ -1,5 +1,5 @@
 /* Read from the left, once; nothing is copied. */
-#include "base/envelope.h"
+#include "base/smtp_address.h"
 
 #include <string.h>
 
@@ -62,17 +62,17 @@ static bool is_domain(const char *text)
     return length > 0 && strcmp(text + 1 + length, "]") == 0;
 }
 
-bool envelope_can_tell(const char *address)
+bool smtp_address_is_valid(const char *address)
 {
     size_t length = strlen(address);
-    if (length > ENVELOPE_TOLD_MAX || address[0] == '-' || has_controls(address) ||
+    if (length > SMTP_ADDRESS_MAX || address[0] == '-' || has_controls(address) ||
         !utf8_is_valid(address, length))
         return false;
     const char *end = address[0] == '"' ? skip_quoted(address) : skip_dot_atom(address);
     return end != NULL && end > address && *end == '@' && is_domain(end + 1);
 }
 
-bool envelope_is_international(const char *address)
+bool smtp_address_is_international(const char *address)
 {
     for (; *address != '\0'; address++) {
         if ((unsigned char)*address >= 0x80)
@@ -81,7 +81,7 @@ bool envelope_is_international(const char *address)
     return false;
 }
 
-size_t envelope_word(const char *text)
+size_t smtp_address_word(const char *text)
 {
     const char *at = text;
     while (*at != '\0' && *at != ' ') {
@@ -94,32 +94,33 @@ size_t envelope_word(const char *text)
 }
 
 /* A local part in quotes, or not, character by character. */
-struct reader {
+struct local_part {
     const char *at;
     bool quoted;
 };
 
-static struct reader start(const char *address)
+static struct local_part start(const char *address)
 {
-    return address[0] == '"' ? (struct reader){address + 1, true}
-                             : (struct reader){address, false};
+    return address[0] == '"' ? (struct local_part){address + 1, true}
+                             : (struct local_part){address, false};
 }
 
 /* To the next character that counts. */
-static void settle(struct reader *reader)
+static void settle(struct local_part *local_part)
 {
-    if (reader->quoted && *reader->at == '"') {
-        reader->quoted = false;
-        reader->at++;
-    } else if (reader->quoted && reader->at[0] == '\\' && reader->at[1] != '\0') {
-        reader->at++;
+    if (local_part->quoted && *local_part->at == '"') {
+        local_part->quoted = false;
+        local_part->at++;
+    } else if (local_part->quoted && local_part->at[0] == '\\' &&
+               local_part->at[1] != '\0') {
+        local_part->at++;
     }
 }
 
-bool envelope_is_shown(const char *address, const char *shown)
+bool smtp_address_is_shown(const char *address, const char *shown)
 {
-    struct reader real = start(address);
-    struct reader seen = start(shown);
+    struct local_part real = start(address);
+    struct local_part seen = start(shown);
     for (;;) {
         settle(&real);
         settle(&seen);

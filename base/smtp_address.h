@@ -1,31 +1,31 @@
 /* Addresses of an envelope, in an order to the MTA. No shell is involved anywhere, so all
  * that SMTP allows is fine; what a program would take for an option, for several
  * addresses or for something else than an address is not. */
-#ifndef BASE_ENVELOPE_H
-#define BASE_ENVELOPE_H
+#ifndef BASE_SMTP_ADDRESS_H
+#define BASE_SMTP_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 enum {
-    ENVELOPE_TOLD_MAX =
+    SMTP_ADDRESS_MAX =
         320, /* bytes of an address that is written to (RFC 5321 4.5.3.1) */
 };
 
 /* True for a Mailbox of RFC 5321 4.1.2 with RFC 6531's letters: LOCAL@DOMAIN, the local
  * part maybe in quotes, UTF-8 without control characters, no '-' in front. */
-bool envelope_can_tell(const char *address);
+bool smtp_address_is_valid(const char *address);
 
 /* True when it needs SMTPUTF8 (RFC 6531). */
-bool envelope_is_international(const char *address);
+bool smtp_address_is_international(const char *address);
 
 /* Bytes of the word that text begins with, up to a blank outside quotes; so an address
  * with a quoted blank is one word. 0 for an empty word, and when a quote has no end. */
-size_t envelope_word(const char *text);
+size_t smtp_address_word(const char *text);
 
 /* Whether an MTA's list that shows an address as shown may mean this one: without regard
  * to upper and lower case (ASCII) and to needless quotes, and with '?' or U+FFFD in shown
  * for a byte that the MTA does not show. */
-bool envelope_is_shown(const char *address, const char *shown);
+bool smtp_address_is_shown(const char *address, const char *shown);
 
 #endif

@@ -1,5 +1,5 @@
 /* A file of at least 16 bytes, whatever they are: `openssl rand -hex 32` will do. */
-#include "store/key.h"
+#include "store/subject_key.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum status key_load(const struct settings *settings, struct digest_key *out_key,
-                     struct error *error)
+enum status subject_key_load(const struct settings *settings, struct digest_key *out_key,
+                             struct error *error)
 {
     const char *path = settings->privacy.key_file;
     char secret[KEY_FILE_BYTES_MAX];

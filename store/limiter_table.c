@@ -1,45 +1,46 @@
 /* A row that is worth nothing counts as a free place, so a table needs no sweeping, and
  * what a flood of new rows pushes out of a set is what loses least there. */
-#include "store/table.h"
+#include "store/limiter_table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum status table_init(struct table *table, size_t sets, size_t row_size,
-                       struct loss (*loss)(const struct row *row, int64_t now_ms))
+enum status limiter_table_init(struct limiter_table *table, size_t sets, size_t row_size,
+                               struct loss (*loss)(const struct row *row, int64_t now_ms))
 {
-    unsigned char *rows = calloc(sets * TABLE_WAYS, row_size);
+    unsigned char *rows = calloc(sets * LIMITER_TABLE_WAYS, row_size);
     if (rows == NULL)
         return STATUS_NOMEM;
-    *table =
-        (struct table){.rows = rows, .row_size = row_size, .sets = sets, .loss = loss};
+    *table = (struct limiter_table){
+        .rows = rows, .row_size = row_size, .sets = sets, .loss = loss};
     return STATUS_OK;
 }
 
-void table_clear(struct table *table)
+void limiter_table_clear(struct limiter_table *table)
 {
     free(table->rows);
-    *table = (struct table){0};
+    *table = (struct limiter_table){0};
 }
 
-struct row *table_row(const struct table *table, size_t i)
+struct row *limiter_table_row(const struct limiter_table *table, size_t i)
 {
     void *row = table->rows + i * table->row_size;
     return row;
 }
 
-static size_t first_of_set(const struct table *table, const struct memory_id *id)
+static size_t first_of_set(const struct limiter_table *table, const struct memory_id *id)
 {
     uint32_t hash;
     memcpy(&hash, id->bytes, sizeof hash);
-    return hash % table->sets * TABLE_WAYS;
+    return hash % table->sets * LIMITER_TABLE_WAYS;
 }
 
-struct row *table_find(const struct table *table, const struct memory_id *id)
+struct row *limiter_table_find(const struct limiter_table *table,
+                               const struct memory_id *id)
 {
     size_t first = first_of_set(table, id);
-    for (size_t i = first; i < first + TABLE_WAYS; i++) {
-        struct row *row = table_row(table, i);
+    for (size_t i = first; i < first + LIMITER_TABLE_WAYS; i++) {
+        struct row *row = limiter_table_row(table, i);
         if (row->used && memcmp(&row->id, id, sizeof *id) == 0)
             return row;
     }
@@ -51,14 +52,14 @@ static bool is_less(struct loss a, struct loss b)
     return a.amount < b.amount || (a.amount == b.amount && a.since_ms < b.since_ms);
 }
 
-struct row *table_reserve(const struct table *table, const struct memory_id *id,
-                          int64_t now_ms)
+struct row *limiter_table_reserve(const struct limiter_table *table,
+                                  const struct memory_id *id, int64_t now_ms)
 {
     struct row *best = NULL;
     struct loss least = {0};
     size_t first = first_of_set(table, id);
-    for (size_t i = first; i < first + TABLE_WAYS; i++) {
-        struct row *row = table_row(table, i);
+    for (size_t i = first; i < first + LIMITER_TABLE_WAYS; i++) {
+        struct row *row = limiter_table_row(table, i);
         if (row->held)
             continue;
         struct loss loss = {0};

@@ -1,7 +1,7 @@
 /* Threads of ours: with all signals blocked, since those are for the threads that wait
  * for them, and with a name that ps and a debugger show. */
-#ifndef BASE_THREAD_H
-#define BASE_THREAD_H
+#ifndef BASE_WORKER_H
+#define BASE_WORKER_H
 
 #include <pthread.h>
 
@@ -10,7 +10,7 @@
 /* Runs run(argument) in a thread; name has at most 15 bytes. It is detached where
  * out_thread is NULL, else the caller joins it. UNAVAILABLE when the system gives none.
  */
-enum status thread_start(const char *name, void *(*run)(void *), void *argument,
+enum status worker_start(const char *name, void *(*run)(void *), void *argument,
                          pthread_t *out_thread, struct error *error) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* What aliases(5) and virtual(5) have in common: logical lines of a key and its values.
  */
-#ifndef LISTS_TABLE_H
-#define LISTS_TABLE_H
+#ifndef LISTS_LOOKUP_TABLE_H
+#define LISTS_LOOKUP_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,15 +13,15 @@
 #include "lists/lines.h"
 
 /* A logical line divided, borrowed from it. */
-struct table_pair {
+struct lookup_table_pair {
     const char *key;
     size_t key_length;
     const char *value;
 };
 
-struct table_format {
+struct lookup_table_format {
     /* Divides a line; returns NULL, or what is wrong with it. */
-    const char *(*split)(const struct line *line, struct table_pair *out);
+    const char *(*split)(const struct line *line, struct lookup_table_pair *out);
     bool keeps_user; /* "@domain" as a value means the key's user there */
 };
 
@@ -29,8 +29,8 @@ struct table_format {
  * line, and are passed over, as postmap(1) does. A key that comes twice is a warning, and
  * one entry with the members of both (postmap keeps the first, postmap -r the last).
  * Changes the file's text. NOMEM, or LIMIT past a cap. */
-enum status table_read(const struct table_format *format, struct file *file,
-                       const char *path, struct entries *entries,
-                       struct problems *problems) MUST_CHECK;
+enum status lookup_table_read(const struct lookup_table_format *format, struct file *file,
+                              const char *path, struct entries *entries,
+                              struct problems *problems) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* A set-associative table of fixed size, for rows of one size. No lock, no I/O. */
-#ifndef STORE_TABLE_H
-#define STORE_TABLE_H
+#ifndef STORE_LIMITER_TABLE_H
+#define STORE_LIMITER_TABLE_H
 
 #include "store/limiter_request.h"
 
@@ -20,29 +20,30 @@ struct loss {
     int64_t since_ms;
 };
 
-struct table {
+struct limiter_table {
     unsigned char *rows;
     size_t row_size;
     size_t sets;
     struct loss (*loss)(const struct row *row, int64_t now_ms);
 };
 
-enum { TABLE_WAYS = 8 };
+enum { LIMITER_TABLE_WAYS = 8 };
 
-enum status table_init(struct table *table, size_t sets, size_t row_size,
-                       struct loss (*loss)(const struct row *row,
-                                           int64_t now_ms)) MUST_CHECK;
-void table_clear(struct table *table);
+enum status limiter_table_init(struct limiter_table *table, size_t sets, size_t row_size,
+                               struct loss (*loss)(const struct row *row,
+                                                   int64_t now_ms)) MUST_CHECK;
+void limiter_table_clear(struct limiter_table *table);
 
 /* Row i of all, used or not. */
-struct row *table_row(const struct table *table, size_t i);
+struct row *limiter_table_row(const struct limiter_table *table, size_t i);
 
 /* NULL when there is none. */
-struct row *table_find(const struct table *table, const struct memory_id *id);
+struct row *limiter_table_find(const struct limiter_table *table,
+                               const struct memory_id *id);
 
 /* Holds the place in id's set that loses least, to be written over: a free one, or that
  * of another row. NULL when the call at hand holds them all. */
-struct row *table_reserve(const struct table *table, const struct memory_id *id,
-                          int64_t now_ms);
+struct row *limiter_table_reserve(const struct limiter_table *table,
+                                  const struct memory_id *id, int64_t now_ms);
 
 #endif

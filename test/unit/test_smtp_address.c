@@ -1,12 +1,12 @@
 /* Who may be told, what is one word, and what an MTA's list shows of an address. */
-#include "base/envelope.h"
+#include "base/smtp_address.h"
 #include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-START_TEST(envelope_tells_whom_smtp_can)
+START_TEST(smtp_address_tells_whom_smtp_can)
 {
     static const char *const good[] = {
         "ann@district.example",
@@ -29,11 +29,11 @@ START_TEST(envelope_tells_whom_smtp_can)
         "a@b",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        ck_assert_msg(envelope_can_tell(good[i]), "%s", good[i]);
+        ck_assert_msg(smtp_address_is_valid(good[i]), "%s", good[i]);
 }
 END_TEST
 
-START_TEST(envelope_tells_nobody_else)
+START_TEST(smtp_address_tells_nobody_else)
 {
     static const char *const bad[] = {
         "",        "ann",         "@",          "a@",
@@ -50,35 +50,35 @@ START_TEST(envelope_tells_nobody_else)
         "$(id)@b",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(!envelope_can_tell(bad[i]), "took %s", bad[i]);
+        ck_assert_msg(!smtp_address_is_valid(bad[i]), "took %s", bad[i]);
 }
 END_TEST
 
-START_TEST(envelope_told_has_a_length)
+START_TEST(smtp_address_told_has_a_length)
 {
-    char address[ENVELOPE_TOLD_MAX + 2];
+    char address[SMTP_ADDRESS_MAX + 2];
     memset(address, 'a', sizeof address);
-    memcpy(address + ENVELOPE_TOLD_MAX - 2, "@b", 3);
-    ck_assert(envelope_can_tell(address));
+    memcpy(address + SMTP_ADDRESS_MAX - 2, "@b", 3);
+    ck_assert(smtp_address_is_valid(address));
     memset(address, 'a', sizeof address);
-    memcpy(address + ENVELOPE_TOLD_MAX - 1, "@b", 3);
-    ck_assert(!envelope_can_tell(address));
+    memcpy(address + SMTP_ADDRESS_MAX - 1, "@b", 3);
+    ck_assert(!smtp_address_is_valid(address));
 }
 END_TEST
 
-START_TEST(envelope_words_keep_quoted_blanks)
+START_TEST(smtp_address_words_keep_quoted_blanks)
 {
-    ck_assert_uint_eq(envelope_word("a@b c@d"), 3);
-    ck_assert_uint_eq(envelope_word("\"a b\"@c d@e"), 7);
-    ck_assert_uint_eq(envelope_word("sender=\"a \\\" b\"@c d"), 17);
-    ck_assert_uint_eq(envelope_word(""), 0);
-    ck_assert_uint_eq(envelope_word(" a"), 0);
-    ck_assert_uint_eq(envelope_word("\"a b"), 0);
-    ck_assert_uint_eq(envelope_word("a\"\\"), 0);
+    ck_assert_uint_eq(smtp_address_word("a@b c@d"), 3);
+    ck_assert_uint_eq(smtp_address_word("\"a b\"@c d@e"), 7);
+    ck_assert_uint_eq(smtp_address_word("sender=\"a \\\" b\"@c d"), 17);
+    ck_assert_uint_eq(smtp_address_word(""), 0);
+    ck_assert_uint_eq(smtp_address_word(" a"), 0);
+    ck_assert_uint_eq(smtp_address_word("\"a b"), 0);
+    ck_assert_uint_eq(smtp_address_word("a\"\\"), 0);
 }
 END_TEST
 
-START_TEST(envelope_is_shown_as_the_mta_does)
+START_TEST(smtp_address_is_shown_as_the_mta_does)
 {
     static const struct {
         const char *address, *shown;
@@ -108,23 +108,23 @@ START_TEST(envelope_is_shown_as_the_mta_does)
         {"j\xc3\xbcrgen@x.example", "j\xc3\xb6rgen@x.example"},
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        ck_assert_msg(envelope_is_shown(same[i].address, same[i].shown), "%s",
+        ck_assert_msg(smtp_address_is_shown(same[i].address, same[i].shown), "%s",
                       same[i].shown);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-        ck_assert_msg(!envelope_is_shown(other[i].address, other[i].shown), "%s",
+        ck_assert_msg(!smtp_address_is_shown(other[i].address, other[i].shown), "%s",
                       other[i].shown);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("envelope");
-    TCase *tcase = tcase_create("envelope");
-    tcase_add_test(tcase, envelope_tells_whom_smtp_can);
-    tcase_add_test(tcase, envelope_tells_nobody_else);
-    tcase_add_test(tcase, envelope_told_has_a_length);
-    tcase_add_test(tcase, envelope_words_keep_quoted_blanks);
-    tcase_add_test(tcase, envelope_is_shown_as_the_mta_does);
+    Suite *suite = suite_create("smtp_address");
+    TCase *tcase = tcase_create("smtp_address");
+    tcase_add_test(tcase, smtp_address_tells_whom_smtp_can);
+    tcase_add_test(tcase, smtp_address_tells_nobody_else);
+    tcase_add_test(tcase, smtp_address_told_has_a_length);
+    tcase_add_test(tcase, smtp_address_words_keep_quoted_blanks);
+    tcase_add_test(tcase, smtp_address_is_shown_as_the_mta_does);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

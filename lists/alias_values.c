@@ -1,6 +1,6 @@
 /* The reading of Postfix's tok822_parse(3), which adds missing commas: two words in a row
  * are two addresses, unless a <...> follows and makes them a display name. */
-#include "lists/values.h"
+#include "lists/alias_values.h"
 
 #include <string.h>
 #include <strings.h>
@@ -10,13 +10,13 @@
 static const char include_mark[] = ":include:";
 enum { INCLUDE_MARK_LENGTH = sizeof include_mark - 1 };
 
-struct values values_of(const char *text, size_t length)
+struct alias_values alias_values_of(const char *text, size_t length)
 {
-    return (struct values){.next = text,
-                           .end = text + length,
-                           .phrase_free = text,
-                           .last_angle = memrchr(text, '>', length),
-                           .last_group = memrchr(text, ';', length)};
+    return (struct alias_values){.next = text,
+                                 .end = text + length,
+                                 .phrase_free = text,
+                                 .last_angle = memrchr(text, '>', length),
+                                 .last_group = memrchr(text, ';', length)};
 }
 
 /* Past a quoted string, a comment (they nest) or a domain literal that starts at c; the
@@ -67,42 +67,44 @@ static const char *skip_bare(const char *c, const char *end)
     return c;
 }
 
-static struct value value_between(enum value_kind kind, const char *from, const char *to)
+static struct alias_value value_between(enum alias_value_kind kind, const char *from,
+                                        const char *to)
 {
     from = skip_blanks(from, to);
     while (to > from && lines_is_blank(to[-1]))
         to--;
-    return (struct value){.kind = kind, .text = from, .length = (size_t)(to - from)};
+    return (struct alias_value){
+        .kind = kind, .text = from, .length = (size_t)(to - from)};
 }
 
 /* What stands in quotes or angle brackets, or alone, by how it starts. */
-static struct value classify(const char *from, const char *to)
+static struct alias_value classify(const char *from, const char *to)
 {
-    struct value inside = value_between(VALUE_ADDRESS, from, to);
+    struct alias_value inside = value_between(ALIAS_VALUE_ADDRESS, from, to);
     from = inside.text;
     to = from + inside.length;
     if (is_include(from, to))
-        return value_between(VALUE_INCLUDE, from + INCLUDE_MARK_LENGTH, to);
+        return value_between(ALIAS_VALUE_INCLUDE, from + INCLUDE_MARK_LENGTH, to);
     if (is_opaque(from, to))
-        inside.kind = VALUE_OPAQUE;
+        inside.kind = ALIAS_VALUE_OPAQUE;
     return inside;
 }
 
 /* Programs, files and includes, bare or quoted. */
-static bool take_special(struct values *values, struct value *out)
+static bool take_special(struct alias_values *values, struct alias_value *out)
 {
     const char *start = values->next;
     const char *end = values->end;
     if (is_opaque(start, end)) {
         values->next = skip_bare(start, end);
-        *out = value_between(VALUE_OPAQUE, start, values->next);
+        *out = value_between(ALIAS_VALUE_OPAQUE, start, values->next);
         return true;
     }
     if (is_include(start, end)) {
         const char *path = skip_blanks(start + INCLUDE_MARK_LENGTH, end);
         values->next = skip_bare(path, end);
         bool quoted = values->next - path >= 2 && *path == '"' && values->next[-1] == '"';
-        *out = value_between(VALUE_INCLUDE, path + quoted, values->next - quoted);
+        *out = value_between(ALIAS_VALUE_INCLUDE, path + quoted, values->next - quoted);
         return true;
     }
     if (*start != '"' || !(is_opaque(start + 1, end) || is_include(start + 1, end)))
@@ -115,7 +117,7 @@ static bool take_special(struct values *values, struct value *out)
 }
 
 /* The stretch of text that one address is made of, as far as it was scanned. */
-struct scan {
+struct value_scan {
     const char *start;
     const char *word_end; /* of the last token that is no comment */
     const char *split;    /* where a second word started, NULL: nowhere */
@@ -136,7 +138,7 @@ static const char *skip_atom(const char *c, const char *end)
 }
 
 /* Past one token that ends no address. */
-static const char *scan_token(struct scan *scan, const char *c, const char *end)
+static const char *scan_token(struct value_scan *scan, const char *c, const char *end)
 {
     if (lines_is_blank(*c))
         return c + 1;
@@ -157,7 +159,7 @@ static const char *scan_token(struct scan *scan, const char *c, const char *end)
 }
 
 /* The '>' that belongs to the '<' at c, or NULL: then it is an operator like others. */
-static const char *closing_angle(struct values *values, const char *c)
+static const char *closing_angle(struct alias_values *values, const char *c)
 {
     if (values->last_angle == NULL || c > values->last_angle)
         return NULL;
@@ -169,8 +171,8 @@ static const char *closing_angle(struct values *values, const char *c)
 }
 
 /* Ends the address at a split or at c, and goes on there. */
-static struct value end_address(struct values *values, const struct scan *scan,
-                                const char *c)
+static struct alias_value end_address(struct alias_values *values,
+                                      const struct value_scan *scan, const char *c)
 {
     values->next = c;
     if (scan->split == NULL)
@@ -182,9 +184,9 @@ static struct value end_address(struct values *values, const struct scan *scan,
 }
 
 /* Without length: what was there is no address, and to be passed over. */
-static struct value take_address(struct values *values)
+static struct alias_value take_address(struct alias_values *values)
 {
-    struct scan scan = {.start = values->next, .word_end = values->next};
+    struct value_scan scan = {.start = values->next, .word_end = values->next};
     const char *c = values->next;
     while (c < values->end && *c != ',' && *c != ';') {
         if (scan.split != NULL && c <= values->phrase_free)
@@ -196,7 +198,7 @@ static struct value take_address(struct values *values)
         }
         if (*c == ':' && values->last_group != NULL && c < values->last_group) {
             values->next = c + 1; /* that was a group's name */
-            return (struct value){0};
+            return (struct alias_value){0};
         }
         c = scan_token(&scan, c, values->end);
     }
@@ -204,7 +206,7 @@ static struct value take_address(struct values *values)
 }
 
 /* A plain address up to a comma or the end: nearly all there are. */
-static bool take_plain(struct values *values, struct value *out)
+static bool take_plain(struct alias_values *values, struct alias_value *out)
 {
     const char *c = values->next;
     while (c < values->end &&
@@ -213,12 +215,12 @@ static bool take_plain(struct values *values, struct value *out)
         c++;
     if (c == values->next || (c < values->end && *c != ','))
         return false;
-    *out = value_between(VALUE_ADDRESS, values->next, c);
+    *out = value_between(ALIAS_VALUE_ADDRESS, values->next, c);
     values->next = c;
     return true;
 }
 
-bool values_next(struct values *values, struct value *out)
+bool alias_values_next(struct alias_values *values, struct alias_value *out)
 {
     for (;;) {
         const char *c = values->next;

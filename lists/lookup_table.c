@@ -1,13 +1,12 @@
 /* One pass over the logical lines; the formats differ in where the key ends. */
-#include "lists/table.h"
+#include "lists/lookup_table.h"
 
+#include "lists/alias_values.h"
 #include "lists/targets.h"
-#include "lists/values.h"
 #include "policy/address.h"
 
-/* A table being read. */
-struct reading {
-    const struct table_format *format;
+struct lookup_table_reader {
+    const struct lookup_table_format *format;
     const char *path;
     struct entries *entries;
     struct problems *problems;
@@ -15,9 +14,9 @@ struct reading {
 
 static bool has_value(const char *text, size_t length)
 {
-    struct values values = values_of(text, length);
-    struct value value;
-    return values_next(&values, &value);
+    struct alias_values values = alias_values_of(text, length);
+    struct alias_value value;
+    return alias_values_next(&values, &value);
 }
 
 static int line_of(const struct line *line, const char *at)
@@ -29,22 +28,22 @@ static int line_of(const struct line *line, const char *at)
 }
 
 /* The local part of a key, as a string; "" for "@domain". */
-static void user_of(const struct table_pair *pair, struct address *out)
+static void user_of(const struct lookup_table_pair *pair, struct address *out)
 {
     if (address_parse(pair->key, pair->key_length, out) != STATUS_OK)
         *out = (struct address){0};
     out->text[out->at] = '\0';
 }
 
-static enum status add_pair(struct reading *reading, const struct line *line,
-                            const struct table_pair *pair)
+static enum status add_pair(struct lookup_table_reader *reader, const struct line *line,
+                            const struct lookup_table_pair *pair)
 {
     struct entry *entry;
     struct address user;
     enum status status =
-        entries_open(reading->entries, pair->key, pair->key_length, &entry);
+        entries_open(reader->entries, pair->key, pair->key_length, &entry);
     if (status == STATUS_INVALID) {
-        problems_error(reading->problems, reading->path, line->number,
+        problems_error(reader->problems, reader->path, line->number,
                        "a name of %zu byte%s is no address", pair->key_length,
                        pair->key_length == 1 ? "" : "s");
         return STATUS_OK;
@@ -52,49 +51,49 @@ static enum status add_pair(struct reading *reading, const struct line *line,
     if (status != STATUS_OK)
         return status;
     if (entry->line != 0)
-        problems_warning(reading->problems, reading->path, line->number,
+        problems_warning(reader->problems, reader->path, line->number,
                          "the same name as on line %d: their members are taken together",
                          entry->line);
     else
         entry->line = line->number;
 
     user_of(pair, &user);
-    bool keeps_user = reading->format->keeps_user && user.text[0] != '\0';
-    struct targets_place place = {.path = reading->path,
+    bool keeps_user = reader->format->keeps_user && user.text[0] != '\0';
+    struct targets_place place = {.path = reader->path,
                                   .line = line_of(line, pair->value),
                                   .user = keeps_user ? user.text : NULL};
     size_t length = line->length - (size_t)(pair->value - line->text);
-    status = targets_add(&place, pair->value, length, entry, reading->problems);
+    status = targets_add(&place, pair->value, length, entry, reader->problems);
     if (status == STATUS_OK)
-        status = entries_settle(reading->entries, entry);
+        status = entries_settle(reader->entries, entry);
     return status;
 }
 
-static enum status read_line(struct reading *reading, const struct line *line)
+static enum status read_line(struct lookup_table_reader *reader, const struct line *line)
 {
-    struct table_pair pair = {0};
+    struct lookup_table_pair pair = {0};
     const char *wrong = line->orphan ? "white space in front continues no line"
-                                     : reading->format->split(line, &pair);
+                                     : reader->format->split(line, &pair);
     if (wrong == NULL &&
         !has_value(pair.value, line->length - (size_t)(pair.value - line->text)))
         wrong = "has no value";
     if (wrong != NULL) {
-        problems_error(reading->problems, reading->path, line->number, "%s", wrong);
+        problems_error(reader->problems, reader->path, line->number, "%s", wrong);
         return STATUS_OK;
     }
-    return add_pair(reading, line, &pair);
+    return add_pair(reader, line, &pair);
 }
 
-enum status table_read(const struct table_format *format, struct file *file,
-                       const char *path, struct entries *entries,
-                       struct problems *problems)
+enum status lookup_table_read(const struct lookup_table_format *format, struct file *file,
+                              const char *path, struct entries *entries,
+                              struct problems *problems)
 {
-    struct reading reading = {
+    struct lookup_table_reader reader = {
         .format = format, .path = path, .entries = entries, .problems = problems};
     struct lines lines = lines_of(file->data, file->length);
     struct line line;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && lines_next_logical(&lines, &line))
-        status = read_line(&reading, &line);
+        status = read_line(&reader, &line);
     return status;
 }

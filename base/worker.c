@@ -1,10 +1,10 @@
 /* The new thread inherits the mask, so there is no moment in which a signal finds it. */
-#include "base/thread.h"
+#include "base/worker.h"
 
 #include <signal.h>
 #include <string.h>
 
-enum status thread_start(const char *name, void *(*run)(void *), void *argument,
+enum status worker_start(const char *name, void *(*run)(void *), void *argument,
                          pthread_t *out_thread, struct error *error)
 {
     sigset_t all, before;
