@@ -41,8 +41,8 @@ void folder_explain(const char *file, const char *owners, char *out, size_t size
         if (strlen(made_at_boot[i]) == length + 1 &&
             strncmp(file, made_at_boot[i], length + 1) == 0) {
             (void)snprintf(out, size,
-                           "there is no folder for %s; systemd-tmpfiles --create "
-                           "mailbrake.conf makes it",
+                           "the folder of %s does not exist; create it: systemd-tmpfiles "
+                           "--create mailbrake.conf",
                            file);
             return;
         }
@@ -50,8 +50,8 @@ void folder_explain(const char *file, const char *owners, char *out, size_t size
     const char *group = strchr(owners, ':');
     int user = group == NULL ? (int)strlen(owners) : (int)(group - owners);
     (void)snprintf(out, size,
-                   "there is no folder for %s; install -d -m 2750 -o %.*s -g %s %.*s "
-                   "makes it",
+                   "the folder of %s does not exist; create it: install -d -m 2750 -o "
+                   "%.*s -g %s %.*s",
                    file, user, owners, group == NULL ? owners : group + 1, (int)length,
                    file);
 }

@@ -28,7 +28,7 @@ static enum status clear_place(const struct sockaddr_un *address, struct error *
     if (lstat(path, &about) != 0)
         return errno == ENOENT ? STATUS_OK : fail(error, path, "can't look");
     if (!S_ISSOCK(about.st_mode))
-        return error_set_at(error, STATUS_IO, path, 0, "is there and is no socket");
+        return error_set_at(error, STATUS_IO, path, 0, "exists and is not a socket");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail(error, path, "socket");
@@ -37,7 +37,7 @@ static enum status clear_place(const struct sockaddr_un *address, struct error *
     (void)close(fd);
     if (!refused)
         return error_set_at(error, STATUS_CONFLICT, path, 0,
-                            "another program listens there");
+                            "another program is listening there");
     if (unlink(path) != 0)
         return fail(error, path, "can't remove the old socket");
     return STATUS_OK;

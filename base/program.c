@@ -126,7 +126,7 @@ static enum status attend(const struct program *program, const int files[FILES],
             status = error_set(error, STATUS_UNAVAILABLE, "%s took too long",
                                program->words[0]);
         else if (n > 0 && !split(program, &line, data, (size_t)n))
-            status = error_set(error, STATUS_LIMIT, "%s printed too long a line",
+            status = error_set(error, STATUS_LIMIT, "%s printed a line that is too long",
                                program->words[0]);
     }
     if (status == STATUS_OK && line.length > 0)
@@ -149,11 +149,12 @@ static enum status complain(const char *path, int errors, int result, struct err
     if (length > 0)
         return error_set(error, STATUS_IO, "%s", newline == NULL ? said : newline + 1);
     if (WIFSIGNALED(result))
-        return error_set(error, STATUS_IO, "%s was ended by signal %d", path,
+        return error_set(error, STATUS_IO, "%s was killed by signal %d", path,
                          WTERMSIG(result));
     if (WEXITSTATUS(result) == CANNOT_RUN)
         return error_set(error, STATUS_IO, "cannot run %s", path);
-    return error_set(error, STATUS_IO, "%s ended with %d", path, WEXITSTATUS(result));
+    return error_set(error, STATUS_IO, "%s exited with status %d", path,
+                     WEXITSTATUS(result));
 }
 
 enum status program_run(const struct program *program, int64_t deadline_us,

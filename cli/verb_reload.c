@@ -54,7 +54,7 @@ static int reload(struct control_client *client)
         (void)puts("Reloaded.");
         table_restart(json_object_get(answer, "restart"));
     } else
-        output_complaint("not reloaded: the rules from before stay in force");
+        output_complaint("not reloaded: the old rules stay in force");
     json_decref(answer);
     return ok ? EXIT_DONE : EXIT_FAILED;
 }

@@ -120,7 +120,7 @@ static void print_failure(const json_t *failure)
     if (!json_is_object(failure))
         return;
     table_instant("reload failed", table_text(failure, "at"));
-    table_field("", "the configuration has errors: the rules from before are in force");
+    table_field("", "the configuration has errors: the old rules are in force");
     json_array_foreach(json_object_get(failure, "errors"), i, item)
     {
         struct text line = {0};

@@ -27,5 +27,5 @@ void api_reload_run(struct request *request)
     if (!ok && request->code == MHD_HTTP_OK)
         request->code = MHD_HTTP_UNPROCESSABLE_CONTENT;
     problems_clear(&problems);
-    request_end(request, ok ? "ok" : "errors, the old rules stay");
+    request_end(request, ok ? "ok" : "errors, the old rules stay in force");
 }

@@ -235,7 +235,7 @@ void request_audit(struct request *request, const char *action, const char *targ
     complain(&error);
     if (request->code == MHD_HTTP_OK)
         request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                     "not shown, since it can't be written down: %s: %s", error.file,
+                     "not shown, since the audit can't be written: %s: %s", error.file,
                      error.text);
 }
 
@@ -294,7 +294,7 @@ static bool begin(struct request *request, const char *action, char *target,
         return true;
     complain(&error);
     request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                 "nothing was done, since it can't be written down: %s%s%s", error.file,
+                 "nothing was done, since the audit can't be written: %s%s%s", error.file,
                  error.file[0] == '\0' ? "" : ": ", error.text);
     entry.ids = NULL;
     entry.result = request_result(request);

@@ -162,7 +162,7 @@ static enum status open_socket(const struct settings *settings, struct error *er
     char *socket_name = settings->milter.socket;
     bool is_unix = strncmp(socket_name, "unix:", 5) == 0;
     if (is_unix && somebody_listens(socket_name + 5)) {
-        return error_set(error, STATUS_IO, "%s: another program listens there",
+        return error_set(error, STATUS_IO, "%s: another program is listening there",
                          socket_name);
     }
     mode_t mask = umask((mode_t)(~settings->milter.socket_mode & 0777));
@@ -241,8 +241,9 @@ static enum status start(struct daemon *daemon, const char *configuration)
         return STATUS_UNAVAILABLE;
     }
     if (geteuid() == 0)
-        log_print(SEVERITY_WARNING,
-                  "running as root is not needed: use a user of its own");
+        log_print(
+            SEVERITY_WARNING,
+            "mailbraked runs as root, which it does not need: give it a user of its own");
     raise_descriptor_limit();
     enum status status = current_snapshot_init(&daemon->engine.snapshots);
     if (status == STATUS_OK)

@@ -57,7 +57,7 @@ void housekeeping_flush(struct engine *engine)
     enum status status = ledger_flush(engine->ledger, soon());
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING,
-                      "what was stopped could not be written to the store");
+                      "the counts of stopped mail could not be written to the store");
 }
 
 /* whose: also whose the holds are, which takes a look at each. */
@@ -67,8 +67,9 @@ static void measure(struct engine *engine, bool whose)
     bool has_room = room_is_left(snapshot->settings);
     snapshot_unref(snapshot);
     if (!has_room)
-        log_throttled(SEVERITY_ERROR, "less than quarantine.min_free is left for the "
-                                      "queue: mail that would be held is deferred");
+        log_throttled(SEVERITY_ERROR,
+                      "the queue's disk has less than quarantine.min_free left: mail is "
+                      "deferred instead of held");
     enum status status = ledger_measure(engine->ledger, has_room, soon());
     if (status == STATUS_OK && whose)
         status = ledger_recount(engine->ledger, soon());
@@ -139,10 +140,10 @@ static void prune(struct engine *engine, const struct settings *settings)
                                       settings->privacy.retention_ms, deadline_us);
     if (status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) == 0)
         log_throttled(SEVERITY_WARNING,
-                      "old records could not all be put away in %d s; the rest follows",
+                      "not all old records could be removed in %d s; the rest follows",
                       PRUNE_MS / 1000);
     else if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
-        log_throttled(SEVERITY_WARNING, "old records could not be put away");
+        log_throttled(SEVERITY_WARNING, "old records could not be removed");
 }
 
 /* Records and queue are held against each other at the start, and again after holds that
@@ -262,7 +263,7 @@ static void *run_look(void *argument)
         else
             log_throttled(
                 SEVERITY_WARNING,
-                "something may be full, but the queue could not be looked at: %s",
+                "the quarantine may be full, but the queue could not be looked at: %s",
                 error.text);
     }
     return NULL;

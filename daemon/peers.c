@@ -117,7 +117,7 @@ static enum status compare(void *context, const char *id, const char *value)
         return STATUS_OK;
     if (strcmp(hash, comparing->hash) != 0)
         log_throttled(SEVERITY_WARNING,
-                      "relay %s, which shares our store, has other rules than we have",
+                      "relay %s, which shares this store, has different rules",
                       id + sizeof prefix - 1);
     return STATUS_OK;
 }
@@ -201,11 +201,11 @@ static void take_claim(struct peers *peers, const char *value, int64_t now_ms)
     if (!peers->claimed)
         return;
     peers->shared_until_ms = now_ms + FRESH_MS;
-    log_throttled(SEVERITY_WARNING,
-                  "another relay that shares our store is called %s, too: give each a "
-                  "host name of its own. Until then records of held mail stay when their "
-                  "message is gone",
-                  peers->host);
+    log_throttled(
+        SEVERITY_WARNING,
+        "another relay that shares this store is also called %s: give each relay its own "
+        "host name. Until then, records of held mail stay even if their message is gone",
+        peers->host);
 }
 
 enum actions_names peers_claim(struct peers *peers, struct engine *engine, int64_t now_ms)

@@ -136,9 +136,9 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
     log_advice(&advice, &problems);
     problems_clear(&advice);
     if (status != STATUS_OK) {
-        log_print(SEVERITY_ERROR, "%s: not reloaded, the rules from before stay in force",
+        log_print(SEVERITY_ERROR, "%s: not reloaded, the old rules stay in force",
                   reload->path);
-        (void)sd_notify(0, "STATUS=not reloaded: the rules from before are in force");
+        (void)sd_notify(0, "STATUS=not reloaded: the old rules stay in force");
     }
     (void)sd_notify(0, "READY=1");
     if (out_problems != NULL)
@@ -175,8 +175,7 @@ static void refresh(struct reload *reload)
     if (status == STATUS_OK)
         replace(reload->current, fresh);
     else
-        log_print(SEVERITY_ERROR,
-                  "the lists were not read again, those from before stay");
+        log_print(SEVERITY_ERROR, "the lists could not be read again: the old ones stay");
     pthread_mutex_unlock(&reload->lock);
 }
 

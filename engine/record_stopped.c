@@ -77,20 +77,20 @@ static void say_why(enum hold_result result)
     if (result == HOLD_SHARE_FULL)
         log_throttled(SEVERITY_ERROR,
                       "one sender or client has a fifth of quarantine.max_messages on "
-                      "hold: what more of its mail would be held is deferred");
+                      "hold: its further mail is deferred instead of held");
     else if (result == HOLD_CROWDED)
         log_throttled(SEVERITY_ERROR,
-                      "an incident is full of others' mail: mail from outside that would "
-                      "be held in it is deferred (quarantine.max_per_incident)");
+                      "an incident is full of other senders' mail: mail from outside is "
+                      "deferred instead of held in it (quarantine.max_per_incident)");
     else if (result == HOLD_FULL_PERHAPS)
         log_throttled(SEVERITY_ERROR,
-                      "something is full as far as is known, but the queue could not be "
-                      "looked at in time, or another relay has a part of it: mail that "
-                      "would be held is deferred");
+                      "the quarantine or an incident seems full, but the queue could not "
+                      "be looked at in time, or another relay holds a part of it: mail "
+                      "is deferred instead of held");
     else
         log_throttled(SEVERITY_ERROR,
-                      "the quarantine is full or its disk nearly so: mail that would be "
-                      "held is deferred (quarantine.max_messages, quarantine.min_free)");
+                      "the quarantine or its disk is full: mail is deferred instead of "
+                      "held (quarantine.max_messages, quarantine.min_free)");
 }
 
 static void take_hold(const struct hold *hold, struct verdict *verdict,

@@ -6,13 +6,13 @@
 static const char *default_reason(const struct verdict *verdict)
 {
     if (verdict->temporary)
-        return "This mail cannot be judged at the moment, please try again later.";
+        return "This message can't be checked at the moment, please try again later.";
     if (verdict->cause == CAUSE_BRAKE)
         return verdict->brake->reason[0] != '\0'
                    ? verdict->brake->reason
-                   : "Mail like this is stopped at the moment by the administrators.";
+                   : "The administrators have stopped mail like this for now.";
     if (verdict->cause == CAUSE_UNKNOWN)
-        return "The members of a list in this mail are not known at the moment.";
+        return "A mailing list in this message can't be expanded at the moment.";
     if (verdict->cause == CAUSE_FORGED)
         return "Too many X-Mailbrake header fields.";
     if (verdict->cause == CAUSE_TOO_MANY)
@@ -21,16 +21,16 @@ static const char *default_reason(const struct verdict *verdict)
     if (charge != NULL && charge->surge == NULL && charge->cost > verdict->outcome.burst)
         return "More recipients than are allowed at once.";
     if (verdict->cause == CAUSE_LATCH)
-        return "Mail like this is stopped for a while, since it passed its limit.";
+        return "Mail like this is stopped for a while, since it exceeded its limit.";
     if (charge != NULL && charge->surge != NULL)
-        return "More recipients than are usual for this mail.";
+        return "More recipients than usual for mail like this.";
     if (charge != NULL)
-        return "The sending limit is used up.";
+        return "The sending limit has been reached.";
     if (verdict->over < 0)
         return "This mail is not allowed.";
     if (verdict->measure == MEASURE_VISIBLE ||
         verdict->measure == MEASURE_VISIBLE_EXTERNAL)
-        return "Too many addresses are shown in To and Cc.";
+        return "Too many addresses are visible in To and Cc.";
     return "Too many recipients.";
 }
 

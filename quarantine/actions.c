@@ -177,9 +177,8 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
         status = error_set(&error, order.status, "%s", order.error.text);
     else if (status == STATUS_OK && !actions_is_recalled(hold) &&
              strstr(order.value, record_text(hold, "id")) == NULL)
-        status =
-            error_set(&error, STATUS_NOT_FOUND,
-                      "%s is another message by now: this one is gone", order.queue_id);
+        status = error_set(&error, STATUS_NOT_FOUND,
+                           "%s is now another message: this one is gone", order.queue_id);
     free(order.value);
     *out_possible = status == STATUS_OK;
     if (status == STATUS_OK && reach > 0)
@@ -190,8 +189,8 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
                     reach == 1 ? "" : "es");
     else if (status == STATUS_OK)
         text_printf(out,
-                    "%s on %s delivers it at once, to whoever has not got it yet; no "
-                    "limit is charged, and it can't be undone",
+                    "%s on %s delivers it at once, to those who have not received it "
+                    "yet; no limit is charged, and it can't be undone",
                     mta_name(settings), actions->host);
     else
         text_printf(out, "nothing: %s", error.text);

@@ -126,20 +126,20 @@ static enum status conclude(struct deciding *deciding, const struct decision *de
         ledger_move(actions->ledger, id, verbs[deciding->verb].during, to, deadline_us);
     deciding->away = deciding->away || status == STATUS_UNAVAILABLE;
     if (gone && !own)
-        return error_set(error, STATUS_CONFLICT,
-                         "%s is not in this queue; another relay may be called %s, too: "
-                         "run it there",
-                         id, actions->host);
+        return error_set(
+            error, STATUS_CONFLICT,
+            "%s is not in this queue; another relay may also be called %s: run it there",
+            id, actions->host);
     if (gone)
         return error_set(error, order->status,
                          "%s: the message is not in the queue any more", id);
     if (order->status != STATUS_OK)
         return error_set(error, order->status, "%s: %s", id, order->error.text);
     if (status != STATUS_OK)
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "%s is %s, but the store did not take it down: `mailbrake "
-                         "quarantine sync` will",
-                         id, verbs[deciding->verb].after);
+        return error_set(
+            error, STATUS_UNAVAILABLE,
+            "%s is %s, but the store did not record it: `mailbrake quarantine sync` will",
+            id, verbs[deciding->verb].after);
     return STATUS_OK;
 }
 
@@ -300,9 +300,10 @@ static size_t find_all(struct deciding *deciding)
         if (result->status != STATUS_OK)
             decision->hold = NULL;
         else /* until it is tried */
-            result->status =
-                error_set(&result->error, STATUS_UNAVAILABLE,
-                          "%s: not tried, since nobody answered before", decision->id);
+            result->status = error_set(
+                &result->error, STATUS_UNAVAILABLE,
+                "%s: not tried, since the store or mailbrake-mta did not answer before",
+                decision->id);
         found += decision->hold != NULL;
     }
     qsort(deciding->decisions, deciding->count, sizeof *deciding->decisions, compare);
@@ -327,7 +328,9 @@ void actions_decide_many(struct actions *actions, const struct settings *setting
             deciding.decisions == NULL
                 ? error_set(&results[i].error, STATUS_NOMEM, "out of memory")
                 : error_set(&results[i].error, STATUS_UNAVAILABLE,
-                            "%s: not tried, since nobody answered before", ids[i]);
+                            "%s: not tried, since the store or mailbrake-mta did not "
+                            "answer before",
+                            ids[i]);
         if (deciding.decisions == NULL)
             continue;
         deciding.decisions[i].id = ids[i];

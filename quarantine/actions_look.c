@@ -87,7 +87,7 @@ static enum status look(struct looking *looking, const struct settings *settings
             return STATUS_OK;
         if (i == PAUSES)
             return error_set(error, STATUS_CONFLICT,
-                             "some records may be those of another relay of our name");
+                             "some records may belong to another relay with this name");
         clock_sleep_ms(pauses_ms[i]);
     }
 }

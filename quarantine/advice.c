@@ -14,18 +14,18 @@ static void advise_policy(const struct snapshot *snapshot, struct problems *prob
     const struct settings *settings = snapshot->settings;
     if (settings->policy.domains.count == 0)
         problems_warning(problems, settings->file, 0,
-                         "domains: there are none, so no address is yours, and names "
-                         "without a domain in aliases and virtual are no lists");
+                         "domains: none are set, so no address is yours, and names "
+                         "without a domain in aliases and virtual are not lists");
     if (settings->policy.rule_count == 0)
         problems_warning(problems, settings->file, 0,
-                         "rules: there are none, so every message is accepted");
+                         "rules: none are set, so every message is accepted");
     if (settings->list_count == 0)
         problems_warning(problems, settings->file, 0,
-                         "lists: there are none, so each address counts as one person");
+                         "lists: none are set, so each address counts as one person");
     else if (directory_list_count(snapshot->directory) == 0)
-        problems_warning(problems, settings->file, 0,
-                         "lists: there is no list in any source, so each address counts "
-                         "as one person");
+        problems_warning(
+            problems, settings->file, 0,
+            "lists: the sources contain no list, so each address counts as one person");
 }
 
 /* The audit lies beside the state file. */
@@ -34,7 +34,7 @@ static void advise_audit(const struct settings *settings, struct problems *probl
     if (settings->store.state_file[0] == '\0')
         problems_warning(problems, settings->file, 0,
                          "store.state_file: is not set, so there is no audit file: what "
-                         "administrators do is in the log alone");
+                         "administrators do is only in the log");
 }
 
 static void advise_socket(const struct settings *settings, const char *name,

@@ -144,7 +144,7 @@ static enum status take_result(struct text *reply, long long *out_number,
         status = error_set(error, STATUS_INVALID, "%s", line + sizeof failed - 1);
     else
         status = error_set(error, STATUS_UNAVAILABLE,
-                           "mailbrake-mta: the answer makes no sense");
+                           "mailbrake-mta: the answer can't be understood");
     *line = '\0';
     reply->length = (size_t)(line - reply->data);
     return status;
@@ -272,7 +272,7 @@ enum status helper_notice(const char *socket, int timeout_ms, const char *addres
     struct text order = {0};
     for (const char *p = addresses; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return error_set(error, STATUS_INVALID, "these are no addresses");
+            return error_set(error, STATUS_INVALID, "an address is not valid");
     }
     text_printf(&order, "notice %s\n", addresses);
     text_add_string(&order, text);
@@ -321,7 +321,8 @@ static void take_answer(struct helper_order *order, const char *line)
         order->untold = true;
     else if ((words = text_after(line, "ok")) == NULL ||
              (*words != ' ' && *words != '\0'))
-        fail_order(order, STATUS_UNAVAILABLE, "mailbrake-mta's answer makes no sense");
+        fail_order(order, STATUS_UNAVAILABLE,
+                   "mailbrake-mta's answer can't be understood");
     else if (order->check == NULL &&
              (order->value = strdup(words + (*words == ' '))) == NULL)
         fail_order(order, STATUS_NOMEM, "out of memory");

@@ -321,8 +321,8 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
     text_add_string(out, "\nYou need not send it again. If nobody has decided by ");
     add_time(out, since_ms + facts->settings->quarantine.expire_ms);
     text_add_string(out,
-                    ",\nit will be refused, and you will be told. More messages of yours "
-                    "may be held for\nthe same reason; you will not get a letter about "
+                    ",\nit will be refused, and you will be told. More of your messages "
+                    "may be held for\nthe same reason; you will not get a notice about "
                     "each of them.\n\nIf it was sent by mistake, or is urgent, ");
     if (domain == NULL)
         text_add_string(out, "ask your administrators");

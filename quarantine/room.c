@@ -154,7 +154,7 @@ static enum status find_postfix(const struct settings *settings, struct text *ou
         expand(file, settings, text_string(&value.text), out, name)
             ? STATUS_OK
             : error_set_at(error, STATUS_INVALID, path, value.line,
-                           "queue_directory: it can't be told what \"%s\" is", name);
+                           "queue_directory: can't resolve \"%s\"", name);
     (void)fclose(file);
     text_clear(&value.text);
     return status;
@@ -215,7 +215,7 @@ static enum status find_sendmail(const struct settings *settings, struct text *o
         status = error_set_at(error, STATUS_INVALID, path, 0, "no QueueDirectory");
     else if (strchr(text_string(&value.text), '$') != NULL)
         status = error_set_at(error, STATUS_INVALID, path, value.line,
-                              "QueueDirectory: it can't be told what \"%.100s\" is",
+                              "QueueDirectory: can't resolve \"%.100s\"",
                               text_string(&value.text));
     else
         text_add_string(out, text_string(&value.text));
@@ -238,7 +238,8 @@ static enum status measure(const struct settings *settings, struct text *folder,
     const char *path = text_string(folder);
     if (path[0] != '/')
         return error_set_at(error, STATUS_INVALID, settings->mta.config_directory, 0,
-                            "the queue's folder \"%.100s\" is no absolute path", path);
+                            "the queue's folder \"%.100s\" is not an absolute path",
+                            path);
     if (statvfs(path, disk) != 0)
         return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(errno));
     return STATUS_OK;

@@ -211,7 +211,7 @@ static enum status receive(struct connection *connection, int64_t deadline_us,
     }
     if (context->reader->pos < context->reader->len) {
         freeReplyObject(reply);
-        return error_set(error, STATUS_UNAVAILABLE, "a reply nobody asked for");
+        return error_set(error, STATUS_UNAVAILABLE, "a reply without a request");
     }
     *out_reply = reply;
     return STATUS_OK;
@@ -247,7 +247,8 @@ enum status connection_refusal(const redisReply *reply, struct error *error)
     /* The second is what a long command meets. */
     bool locked = connection_refuses(reply, "NOAUTH") ||
                   strstr(reply->str, "unauthenticated") != NULL;
-    const char *hint = locked ? "Redis wants a password, set store.password_file: " : "";
+    const char *hint =
+        locked ? "Redis requires a password, set store.password_file: " : "";
     return error_set(error, STATUS_UNAVAILABLE, "%s%s", hint, reply->str);
 }
 

@@ -53,9 +53,8 @@ static bool is_forbidden(const char *text)
 static enum status take_refusal(const redisReply *reply, struct error *error)
 {
     const char *text = reply->str;
-    const char *hint = is_forbidden(text)
-                           ? ": mailbrake.conf(5) says at store.username what is needed"
-                           : "";
+    const char *hint =
+        is_forbidden(text) ? ": see store.username in mailbrake.conf(5)" : "";
     if (strstr(text, "WRONGTYPE") != NULL)
         return error_set(error, STATUS_INVALID, "bad document in Redis: %s", text);
     if (connection_refuses(reply, "REFUSED"))

@@ -144,8 +144,8 @@ static bool check_eviction(struct redis *redis, struct connection *connection)
         report(redis, text);
     } else if (reply->type == REDIS_REPLY_ERROR && !redis->told_blind) {
         (void)snprintf(text, sizeof text,
-                       "whether Redis evicts keys could not be looked at (%.90s): see to "
-                       "it that maxmemory-policy is noeviction",
+                       "can't check whether Redis evicts keys (%.90s): make sure that "
+                       "maxmemory-policy is noeviction",
                        reply->str);
         report(redis, text);
     }
@@ -248,7 +248,7 @@ static enum status read_password(struct redis *redis, struct error *error)
     redis->password[length] = '\0';
     redis->password[strcspn(redis->password, "\r\n")] = '\0';
     if (redis->password[0] == '\0')
-        return error_set_at(error, STATUS_IO, path, 0, "no password in it");
+        return error_set_at(error, STATUS_IO, path, 0, "contains no password");
     return STATUS_OK;
 }
 

@@ -110,7 +110,7 @@ static enum status load(struct store *store, struct error *error)
     const struct state state = state_of(store);
     enum status status = state_load(&state, &store->key, path, clock_wall_ms(), &damage);
     if (status == STATUS_INVALID) {
-        report(store, &damage, "; kept aside as .bad, begun anew");
+        report(store, &damage, "; renamed to .bad, and a new one started");
         status = state_set_aside(path, &damage);
     }
     if (status != STATUS_OK && error != NULL)

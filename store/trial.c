@@ -79,8 +79,8 @@ bool trial_run(struct connection *connection, const char *prefix, int64_t deadli
     }
     if (refused.length > 0 && !refused.failed)
         (void)snprintf(out->text, sizeof out->text,
-                       "Redis does not let its user run %s on keys that begin with "
-                       "{%.100s}: mailbrake.conf(5) says at store.username what it needs",
+                       "the Redis user may not run %s on keys that begin with {%.100s}: "
+                       "see store.username in mailbrake.conf(5)",
                        text_string(&refused), prefix);
     text_clear(&refused);
     text_clear(&key);

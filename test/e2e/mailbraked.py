@@ -14,12 +14,12 @@ from postfix import OWN_DOMAINS, wait_until
 
 # What a test set-up cannot help: it runs as root, without a key and without the helper.
 ALWAYS_EXPECTED = [
-    r"running as root",
+    r"runs as root",
     r"privacy\.key_file",
     r"control\.group",
     r"mta\.helper",
     r"mailbrake-mta",
-    r"another relay that shares our store is called",  # all of them run on one host
+    r"another relay that shares this store is also called",  # all of them run on one host
 ]
 
 TSAN_SUPPRESSIONS = pathlib.Path(__file__).parent.parent / "support" / "tsan.supp"

@@ -236,7 +236,7 @@ def test_another_message_under_its_queue_id_stays_where_it_is(administered, verb
     mail.postfix._run("postsuper", "-d", lost["queue_id"])
     os.rename(queue / other["queue_id"], queue / lost["queue_id"])
     page = mail.ok("quarantine", "show", lost["id"])
-    assert f"{lost['queue_id']} is another message by now" in page
+    assert f"{lost['queue_id']} is now another message" in page
     done = mail.run("quarantine", verb, lost["id"])
     assert done.returncode == 1 and "not in the queue any more" in done.stderr
     (held,) = mail.held()
@@ -507,7 +507,7 @@ def test_reload_says_what_check_says(administered):
     code, answer = mail.api("POST", "/v1/reload")
     checked = json.loads(mail.run("check", "--json").stdout)
     assert code == 200 and answer["ok"] and answer["errors"] == checked["errors"] == []
-    assert any("rules: there are none" in warning["text"] for warning in answer["warnings"])
+    assert any("rules: none are set" in warning["text"] for warning in answer["warnings"])
     assert sorted(w["text"] for w in answer["warnings"]) == sorted(
         w["text"] for w in checked["warnings"])
     mail.daemon.config.write_text(good)
@@ -524,7 +524,7 @@ def test_a_failed_reload_by_signal_is_told_by_status(administered):
     (error,) = mail.api("GET", "/v1/status")[1]["reload_failed"]["errors"]
     assert error["file"] == str(mail.daemon.config) and error["line"] == 1
     said = mail.ok("status")  # finds the daemon in spite of the error
-    assert "reload failed" in said and "the rules from before are in force" in said
+    assert "reload failed" in said and "the old rules are in force" in said
     said = " ".join(said.split())
     assert "colour: there is no such setting" in said
     mail.daemon.config.write_text(good + "rules2 = ( { name = ")

@@ -106,11 +106,11 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
         "the store does not answer within 250 ms",
         "privacy.key_file: is not set",
         "store.state_file: is not set, so there is no audit file",
-        "domains: there are none",
-        "rules: there are none",
-        "lists: there are none",
-        f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix {away} makes it",
-        f"control.socket: there is no folder for {away}/control.sock; {making} mailbrake {away} makes",
+        "domains: none are set",
+        "rules: none are set",
+        "lists: none are set",
+        f"milter.socket: the folder of {away}/milter.sock does not exist; create it: {making} postfix {away}\n",
+        f"control.socket: the folder of {away}/control.sock does not exist; create it: {making} mailbrake {away}\n",
         f"{config}:4: warning: notify.command: there is no such program: /no/such/pager",
     ):
         assert words in done.stderr, done.stderr
@@ -118,8 +118,8 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
         [build.mailbraked, "-c", config], capture_output=True, text=True, timeout=30
     )
     assert daemon.returncode == 1
-    assert "warning: running as root is not needed" in daemon.stderr
-    assert f"milter.socket: there is no folder for {away}/milter.sock; {making} postfix" in daemon.stderr
+    assert "warning: mailbraked runs as root" in daemon.stderr
+    assert f"milter.socket: the folder of {away}/milter.sock does not exist; create it: {making} postfix" in daemon.stderr
 
 @pytest.fixture
 def as_root_beside_mailbrake(build, tmp_path):

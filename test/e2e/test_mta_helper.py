@@ -419,7 +419,7 @@ def test_one_listens_and_a_stale_socket_is_removed(held_mail):
     helper = held_mail.helper  # noqa: F811
     options = ["-c", helper.config, "--listen", "--user", USER]
     second = subprocess.run([helper.program, *options], capture_output=True, text=True, timeout=20)
-    assert second.returncode == 1 and "another program listens there" in second.stderr
+    assert second.returncode == 1 and "another program is listening there" in second.stderr
     assert helper.order("list").last == "ok 1"
     helper.kill()
     assert helper.socket.exists()

@@ -284,7 +284,7 @@ def test_missing_folders_and_keys_are_made_by_the_commands_that_are_told(braked)
     done = braked.run("mailbrake", "check", check=False)
     assert done.returncode == 1 and "/etc/mailbrake/key: can't read the key" in done.stderr
     for name in ("milter.socket", "control.socket", "mta.helper", "store.state_file"):
-        assert re.search(rf"{name}: there is no folder.*; systemd-tmpfiles --create mailbrake.conf makes", done.stderr), done.stderr
+        assert re.search(rf"{name}: the folder of .* does not exist; create it: systemd-tmpfiles --create mailbrake.conf", done.stderr), done.stderr
     braked.type("systemd-tmpfiles --create mailbrake.conf")
     assert braked.run(*modes).stdout == before
     for name in ("mailbrake/first.conf", "doc/mailbrake/examples/mailbrake.conf"):

@@ -252,7 +252,7 @@ START_TEST(sync_spares_records_of_a_namesake)
     ck_assert_uint_eq(found.spared, 1);
     expect_state(gone.id, "held");
     ck_assert_int_eq(decide(ACTIONS_RELEASE, gone.id), STATUS_CONFLICT);
-    expect_words("another relay may be called relay1");
+    expect_words("another relay may also be called relay1");
     expect_state(gone.id, "held");
     ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_OK);
     actions_set_names(actions, ACTIONS_NAMES_OWN);

@@ -413,7 +413,7 @@ START_TEST(notices_survive_a_command_that_fails_or_hangs)
     settings.notify.command = fails;
     for (int i = 1; i < NOTICES_TRIES; i++)
         ck_assert_int_eq(send_at(now_ms + i * NOTICES_LEASE_MS), STATUS_IO);
-    ck_assert_ptr_nonnull(strstr(error.text, "ended with 3"));
+    ck_assert_ptr_nonnull(strstr(error.text, "exited with status 3"));
     ck_assert_int_eq(send_at(now_ms + NOTICES_TRIES * NOTICES_LEASE_MS), STATUS_OK);
     ck_assert_int_eq(count_to("postmaster@own"), 1);
     ck_assert_int_eq(count_to("a@own"), 1);

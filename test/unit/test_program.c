@@ -67,7 +67,7 @@ START_TEST(program_may_not_flood_us)
 {
     ck_assert_int_eq(shell("tr '\\0' x </dev/zero", NULL, take_length, 20000),
                      STATUS_LIMIT);
-    ck_assert_str_eq(failure.text, "/bin/sh printed too long a line");
+    ck_assert_str_eq(failure.text, "/bin/sh printed a line that is too long");
     ck_assert_int_eq(shell("yes >&2; echo last >&2; exit 3", NULL, take, 10000),
                      STATUS_IO);
     ck_assert_str_eq(failure.text, "y");
@@ -81,7 +81,7 @@ START_TEST(program_tells_the_last_complaint)
                      STATUS_IO);
     ck_assert_str_eq(failure.text, "second");
     ck_assert_int_eq(shell("exit 3", NULL, NULL, 10000), STATUS_IO);
-    ck_assert_str_eq(failure.text, "/bin/sh ended with 3");
+    ck_assert_str_eq(failure.text, "/bin/sh exited with status 3");
 }
 END_TEST
 
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(program_reports_a_signal)
 {
     ck_assert_int_eq(shell("kill -9 $$", NULL, NULL, 10000), STATUS_IO);
-    ck_assert_str_eq(failure.text, "/bin/sh was ended by signal 9");
+    ck_assert_str_eq(failure.text, "/bin/sh was killed by signal 9");
 }
 END_TEST
 

@@ -356,9 +356,10 @@ START_TEST(redis_faults_logs_in_and_selects)
     settings.database = 3;
     open_redis();
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
-    ck_assert_int_eq(reports_with("could not be looked at (NOPERM"), 1);
-    ck_assert(reports_await("its user run", 1000));
-    ck_assert_int_eq(reports_with("its user run HGET, HSET, HLEN, HSCAN, HDEL on"), 1);
+    ck_assert_int_eq(reports_with("evicts keys (NOPERM"), 1);
+    ck_assert(reports_await("the Redis user may not run", 1000));
+    ck_assert_int_eq(
+        reports_with("the Redis user may not run HGET, HSET, HLEN, HSCAN, HDEL on"), 1);
     ck_assert_int_eq(reports.count, 2);
     server_say(&server, "INFO keyspace", reply, sizeof reply);
     ck_assert_ptr_nonnull(strstr(reply, "db3:keys="));
@@ -386,7 +387,7 @@ START_TEST(redis_faults_password_alone)
     settings.password_file = none_set; /* and without one */
     reports_forget();
     open_redis();
-    ck_assert_int_eq(reports_with("store away: Redis wants a password, set "
+    ck_assert_int_eq(reports_with("store away: Redis requires a password, set "
                                   "store.password_file: "),
                      1);
     close_redis();
@@ -450,7 +451,7 @@ static const struct {
     {"*1000000000\r\n", "memory", false},
     {"*1\r\n*1\r\n:1000\r\n", "memory", false},
     {"HTTP/1.1 400 Bad Request\r\n", "Protocol error", false},
-    {"*3\r\n:999\r\n:1000\r\n:0\r\n:1\r\n", "nobody asked", false},
+    {"*3\r\n:999\r\n:1000\r\n:0\r\n:1\r\n", "without a request", false},
     {"-LOADING Redis is loading\r\n", "LOADING", false},
     {"-BUSY Redis is busy\r\n", "BUSY", false},
     {"-MISCONF stop\r\n", "MISCONF", false},

@@ -49,38 +49,42 @@ static const struct {
     {OVER(ACTION_DEFER, MEASURE_EXTERNAL, 1, 0),
      "450 4.7.1 Too many recipients. (external 1, limit 0) [mailbrake r]"},
     {OVER(ACTION_REJECT, MEASURE_VISIBLE, 9, 8),
-     "550 5.7.1 Too many addresses are shown in To and Cc. (visible 9, limit 8) "
+     "550 5.7.1 Too many addresses are visible in To and Cc. (visible 9, limit 8) "
      "[mailbrake r]"},
     {OVER(ACTION_DEFER, MEASURE_VISIBLE_EXTERNAL, 9, 8),
-     "450 4.7.1 Too many addresses are shown in To and Cc. (visible external 9, limit 8) "
+     "450 4.7.1 Too many addresses are visible in To and Cc. (visible external 9, limit "
+     "8) "
      "[mailbrake r]"},
     {OVER(ACTION_REJECT, MEASURE_REACH, 7, -1),
      "550 5.7.1 This mail is not allowed. (reach 7) [mailbrake r]"},
     {LIMIT(ACTION_DEFER, false, 12, 1000),
-     "450 4.7.1 The sending limit is used up. (cost 300, left 12 of 1000) [mailbrake r]"},
+     "450 4.7.1 The sending limit has been reached. (cost 300, left 12 of 1000) "
+     "[mailbrake r]"},
     {LIMIT(ACTION_REJECT, false, 299, 300),
-     "550 5.7.1 The sending limit is used up. (cost 300, left 299 of 300) [mailbrake r]"},
+     "550 5.7.1 The sending limit has been reached. (cost 300, left 299 of 300) "
+     "[mailbrake r]"},
     {LIMIT(ACTION_REJECT, false, 299, 299),
      "550 5.7.1 More recipients than are allowed at once. (cost 300, left 299 of 299) "
      "[mailbrake r]"},
-    {LIMIT(ACTION_DEFER, true, 90, 100),
-     "451 4.7.1 This mail cannot be judged at the moment, please try again later. (cost "
-     "300, left 90 of 100) [mailbrake r]"},
+    {LIMIT(ACTION_DEFER, true, 90, 100), "451 4.7.1 This message can't be checked at the "
+                                         "moment, please try again later. (cost "
+                                         "300, left 90 of 100) [mailbrake r]"},
     {SURGE(ACTION_DEFER, false, 12, 1000),
-     "450 4.7.1 More recipients than are usual for this mail. (cost 300, left 12 of "
+     "450 4.7.1 More recipients than usual for mail like this. (cost 300, left 12 of "
      "1000) [mailbrake r]"},
     {SURGE(ACTION_REJECT, false, 200, 200),
-     "550 5.7.1 More recipients than are usual for this mail. (cost 300, left 200 of "
+     "550 5.7.1 More recipients than usual for mail like this. (cost 300, left 200 of "
      "200) [mailbrake r]"},
-    {SURGE(ACTION_DEFER, true, 200, 200),
-     "451 4.7.1 This mail cannot be judged at the moment, please try again later. (cost "
-     "300, left 200 of 200) [mailbrake r]"},
+    {SURGE(ACTION_DEFER, true, 200, 200), "451 4.7.1 This message can't be checked at "
+                                          "the moment, please try again later. (cost "
+                                          "300, left 200 of 200) [mailbrake r]"},
     {SURGE(ACTION_QUARANTINE, false, 12, 1000), "250 accepted"},
-    {LATCH(&charge, ACTION_DEFER, 900, 1000),
-     "450 4.7.1 Mail like this is stopped for a while, since it passed its limit. (cost "
-     "300, left 900 of 1000) [mailbrake r]"},
+    {LATCH(&charge, ACTION_DEFER, 900, 1000), "450 4.7.1 Mail like this is stopped for a "
+                                              "while, since it exceeded its limit. (cost "
+                                              "300, left 900 of 1000) [mailbrake r]"},
     {LATCH(&surged, ACTION_REJECT, 900, 1000),
-     "550 5.7.1 Mail like this is stopped for a while, since it passed its limit. (cost "
+     "550 5.7.1 Mail like this is stopped for a while, since it exceeded its limit. "
+     "(cost "
      "300, left 900 of 1000) [mailbrake r]"},
     {LATCH(&surged, ACTION_QUARANTINE, 900, 1000), "250 accepted"},
     {{.action = ACTION_REJECT,
@@ -90,16 +94,16 @@ static const struct {
       .over = 64},
      "550 5.7.1 Too many lists in one message. (lists 65, limit 64) [mailbrake r]"},
     {SETTING(ACTION_DEFER, false, CAUSE_UNKNOWN),
-     "450 4.7.1 The members of a list in this mail are not known at the moment. "
+     "450 4.7.1 A mailing list in this message can't be expanded at the moment. "
      "[mailbrake lists_unknown]"},
     {SETTING(ACTION_REJECT, false, CAUSE_UNKNOWN),
-     "550 5.7.1 The members of a list in this mail are not known at the moment. "
+     "550 5.7.1 A mailing list in this message can't be expanded at the moment. "
      "[mailbrake lists_unknown]"},
     {SETTING(ACTION_DEFER, true, CAUSE_DOUBT),
-     "451 4.7.1 This mail cannot be judged at the moment, please try again later. "
+     "451 4.7.1 This message can't be checked at the moment, please try again later. "
      "[mailbrake doubt]"},
     {SETTING(ACTION_DEFER, true, CAUSE_STORE),
-     "451 4.7.1 This mail cannot be judged at the moment, please try again later. "
+     "451 4.7.1 This message can't be checked at the moment, please try again later. "
      "[mailbrake on_failure]"},
 };
 

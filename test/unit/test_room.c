@@ -68,9 +68,9 @@ static const struct {
     {"queue_directory = /usr$$\n", NULL, 1, "$$"},
     {"queue_directory = /usr$\n", NULL, 1, "$"},
     {"queue_directory = $queue_directory\n", NULL, 1, "\"queue_directory\""},
-    {"queue_directory = $a\na = $b$b\nb = $a$a\n", NULL, 1, "can't be told"},
-    {"queue_directory =\n", NULL, 0, "no absolute path"},
-    {"queue_directory = spool\n", NULL, 0, "no absolute path"},
+    {"queue_directory = $a\na = $b$b\nb = $a$a\n", NULL, 1, "can't resolve"},
+    {"queue_directory =\n", NULL, 0, "not an absolute path"},
+    {"queue_directory = spool\n", NULL, 0, "not an absolute path"},
     {"queue_directory = /no/such/folder\n", NULL, 0, "No such file"},
 };
 
@@ -123,9 +123,9 @@ static const struct {
     {"OQ/usr\n", "/usr", NULL},
     {"O QueueDirectory=/usr/q*\n", "/usr", NULL},
     {"O QueueDirectory=/usr/share/q[0-9]/*\n", "/usr/share", NULL},
-    {"O QueueDirectory=$Q/mqueue\n", NULL, "can't be told"},
+    {"O QueueDirectory=$Q/mqueue\n", NULL, "can't resolve"},
     {"O DeliveryMode=b\n", NULL, "no QueueDirectory"},
-    {"O QueueDirectory=\n", NULL, "no absolute path"},
+    {"O QueueDirectory=\n", NULL, "not an absolute path"},
     {"O QueueDirectory=/no/such/folder/q*\n", NULL, "No such file"},
 };
 

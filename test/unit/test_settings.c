@@ -491,8 +491,8 @@ START_TEST(settings_warn)
                "mta = { helper = \"none/mta.sock\"; };");
     ck_assert(has_warning("privacy.key_file"));
     ck_assert(has_warning("control.group: there is no such group: no-such-group-here"));
-    ck_assert(has_warning("store.state_file: there is no folder for "));
-    ck_assert(has_warning("mta.helper: there is no folder for "));
+    ck_assert(has_warning("store.state_file: the folder of "));
+    ck_assert(has_warning("mta.helper: the folder of "));
     ck_assert_uint_eq(problems.warnings, 4);
 }
 END_TEST

@@ -80,8 +80,8 @@ static const struct {
     {"store = { state_file = \"/dev/null\"; };",
      "m.conf:1: warning: store.state_file: is not a regular file: /dev/null"},
     {"store = { state_file = \"/var/no/such/state\"; };",
-     "m.conf:1: warning: store.state_file: there is no folder for /var/no/such/state; "
-     "install -d -m 2750 -o mailbrake -g mailbrake /var/no/such makes it"},
+     "m.conf:1: warning: store.state_file: the folder of /var/no/such/state does not "
+     "exist; create it: install -d -m 2750 -o mailbrake -g mailbrake /var/no/such"},
 };
 
 /* A key is named last, where it moves no line. */
@@ -142,11 +142,12 @@ END_TEST
 START_TEST(warnings_name_what_makes_a_folder)
 {
     load_right("mta = { helper = \"/no/such/mta.sock\"; };");
-    ck_assert(has_warning("mta.helper: there is no folder for /no/such/mta.sock; install "
-                          "-d -m 2750 -o mailbrake -g mailbrake /no/such makes it"));
+    ck_assert(has_warning("mta.helper: the folder of /no/such/mta.sock does not exist; "
+                          "create it: install -d -m 2750 -o mailbrake -g mailbrake "
+                          "/no/such"));
     load_right("store = { state_file = \"/var/lib/mailbrake/state\"; };");
     if (access("/var/lib/mailbrake", F_OK) != 0)
-        ck_assert(has_warning("systemd-tmpfiles --create mailbrake.conf makes it"));
+        ck_assert(has_warning("create it: systemd-tmpfiles --create mailbrake.conf"));
 }
 END_TEST
 
