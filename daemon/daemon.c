@@ -25,7 +25,6 @@
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
 #include "milter/callbacks.h"
-#include "quarantine/room.h"
 #include "store/subject_key.h"
 
 enum { STOP_GRACE_MS = 200, HOST_SIZE = 256, PATH_SIZE = 4096 };
@@ -218,20 +217,6 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     return status == STATUS_OK ? reload_start(&daemon->reload) : status;
 }
 
-/* Once: whether there is room is looked at every second. */
-static void warn_of_room(const struct settings *settings)
-{
-    struct error error = {0};
-    struct text folder = {0};
-    struct problems problems = {0};
-    if (room_find(settings, &folder, &error) != STATUS_OK)
-        problems_warning(&problems, error.file, error.line,
-                         "%s: quarantine.min_free can't be checked", error.text);
-    problem_log(&problems);
-    problems_clear(&problems);
-    text_clear(&folder);
-}
-
 static enum status start(struct daemon *daemon, const char *configuration)
 {
     struct error error = {0};
@@ -251,7 +236,6 @@ static enum status start(struct daemon *daemon, const char *configuration)
     if (status != STATUS_OK)
         return status;
     struct snapshot *snapshot = current_snapshot_get(&daemon->engine.snapshots);
-    warn_of_room(snapshot->settings);
     status = prepare(daemon, snapshot->settings, &error);
     snapshot_unref(snapshot);
     if (status != STATUS_OK && error.text[0] != '\0')

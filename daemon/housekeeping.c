@@ -9,11 +9,11 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "daemon/peers.h"
+#include "daemon/room.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/notices.h"
 #include "quarantine/record.h"
-#include "quarantine/room.h"
 
 enum {
     STORE_MS = 1000,
@@ -25,6 +25,7 @@ enum {
     TIDY_SECONDS = 15 * 60,
     PRUNE_SECONDS = 60,
     EXPIRE_MS = 30000,
+    ROOM_MS = 5000,
 };
 
 struct housekeeping {
@@ -33,6 +34,8 @@ struct housekeeping {
     const char *host;
     bool alone; /* nobody else can use the store */
     struct peers peers;
+    struct room room;
+    enum status room_state; /* of the last time it was asked for */
 };
 
 static int64_t soon(void)
@@ -61,10 +64,12 @@ void housekeeping_flush(struct engine *engine)
 }
 
 /* whose: also whose the holds are, which takes a look at each. */
-static void measure(struct engine *engine, bool whose)
+static void measure(struct housekeeping *housekeeping, bool whose)
 {
+    struct engine *engine = housekeeping->engine;
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
-    bool has_room = room_is_left(snapshot->settings);
+    bool has_room =
+        room_is_left(&housekeeping->room, snapshot->settings->quarantine.min_free_bytes);
     snapshot_unref(snapshot);
     if (!has_room)
         log_throttled(SEVERITY_ERROR,
@@ -95,7 +100,7 @@ static void *run_quick(void *argument)
             claim_name(housekeeping);
         if (tick % TICKS_PER_SECOND == 0) {
             housekeeping_flush(engine);
-            measure(engine, tick % (RECOUNT_SECONDS * TICKS_PER_SECOND) == 0);
+            measure(housekeeping, tick % (RECOUNT_SECONDS * TICKS_PER_SECOND) == 0);
         }
         clock_sleep_ms(HOUSEKEEPING_TICK_MS);
     }
@@ -201,14 +206,34 @@ static void synchronise(const struct housekeeping *housekeeping,
     }
 }
 
+/* Until it is known where the queue is, and now and then, since that may change. What
+ * can't be told is logged once; that the helper does not answer is what synchronise says.
+ */
+static void ask_for_room(struct housekeeping *housekeeping,
+                         const struct settings *settings, unsigned second)
+{
+    struct error error = {0};
+    if (housekeeping->room_state == STATUS_OK && second % TIDY_SECONDS != 0)
+        return;
+    enum status status =
+        room_ask(&housekeeping->room, settings->mta.helper, ROOM_MS, &error);
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE &&
+        status != housekeeping->room_state)
+        log_print(SEVERITY_WARNING, "%s: quarantine.min_free can't be checked",
+                  error.text);
+    housekeeping->room_state = status;
+}
+
 static void *run_slow(void *argument)
 {
-    const struct housekeeping *housekeeping = argument;
+    struct housekeeping *housekeeping = argument;
     struct engine *engine = housekeeping->engine;
     struct sync sync = {.due = true};
     for (unsigned second = 0;; second++) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
+        if (second % SYNC_SECONDS == 0)
+            ask_for_room(housekeeping, settings, second);
         if (second % SYNC_SECONDS == 0)
             synchronise(housekeeping, settings, &sync, second);
         if (second % PRUNE_SECONDS == 0)
@@ -280,7 +305,9 @@ enum status housekeeping_start(struct engine *engine, struct actions *actions,
     snapshot_unref(snapshot);
     peers_init(&housekeeping.peers, host);
     claim_name(&housekeeping);
-    enum status status = worker_start("quick", run_quick, &housekeeping, NULL, error);
+    enum status status = room_init(&housekeeping.room);
+    if (status == STATUS_OK)
+        status = worker_start("quick", run_quick, &housekeeping, NULL, error);
     if (status == STATUS_OK)
         status = worker_start("slow", run_slow, &housekeeping, NULL, error);
     if (status == STATUS_OK)

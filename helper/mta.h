@@ -43,6 +43,8 @@ struct mta_item {
  * NOT_FOUND (no such message) or IO. What fails for all is returned: IO, UNAVAILABLE
  * (deadline), LIMIT or NOMEM. */
 struct mta {
+    /* Sets the folder of the queue in the setup. */
+    enum status (*set_up)(const struct mta_job *job);
     /* One line for each message in the queue, see mta_message_list. */
     enum status (*list)(const struct mta_job *job, struct text *out);
     /* Finds out where messages are: queue, place and held of each, nothing else. */

@@ -210,6 +210,21 @@ void mta_answer(const struct mta_job *job, struct mta_item *items, size_t count)
     look_after(job, items, count, act(job, items, count));
 }
 
+/* Of Sendmail's queue groups ("/var/spool/mqueue/q*") the folder they are in. */
+static enum status name_queue(const struct mta_job *job, struct text *reply)
+{
+    enum status status = job->mta->set_up(job);
+    if (status != STATUS_OK)
+        return status;
+    const char *queue = job->setup->queue;
+    const char *end = queue + strcspn(queue, "*?[");
+    while (*end != '\0' && *end != '/')
+        end--;
+    text_add(reply, queue, (size_t)(end - queue));
+    text_add_string(reply, "\n");
+    return STATUS_OK;
+}
+
 enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *order,
                              struct text *reply)
 {
@@ -218,6 +233,8 @@ enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *
                          "the MTA sends nothing to such an address");
     if (order->verb == MTA_NOTICE)
         return send_notice(job, order);
+    if (order->verb == MTA_QUEUE)
+        return name_queue(job, reply);
     enum status status = job->mta->list(job, reply);
     if (status == STATUS_OK && reply->failed)
         status = error_set(job->error, STATUS_LIMIT, "no list, or too long a one");

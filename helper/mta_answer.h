@@ -5,7 +5,7 @@
 #include "helper/mta.h"
 #include "helper/mta_order.h"
 
-/* list and notice: the lines that stand before the last one are added to reply. */
+/* list, notice and queue: the lines that stand before the last one are added to reply. */
 enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *order,
                              struct text *reply) MUST_CHECK;
 

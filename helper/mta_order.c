@@ -24,6 +24,7 @@ static const struct {
     {"envelope", MTA_ENVELOPE, "i"}, {"release", MTA_RELEASE, "ic"},
     {"delete", MTA_DELETE, "ic"},    {"hold", MTA_HOLD, "ic"},
     {"refuse", MTA_REFUSE, "icn"},   {"notice", MTA_NOTICE, "a"},
+    {"queue", MTA_QUEUE, ""},
 };
 
 enum {
@@ -145,5 +146,6 @@ enum status mta_order_parse(char *line, size_t length, enum mta_type type,
 
 bool mta_order_may_batch(const struct mta_order *order)
 {
-    return order->verb != MTA_LIST && order->verb != MTA_NOTICE;
+    return order->verb != MTA_LIST && order->verb != MTA_NOTICE &&
+           order->verb != MTA_QUEUE;
 }

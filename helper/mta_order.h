@@ -27,6 +27,7 @@ enum mta_verb {
     MTA_HOLD,
     MTA_REFUSE,
     MTA_NOTICE,
+    MTA_QUEUE,
 };
 
 /* Borrows from the line. */

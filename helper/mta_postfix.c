@@ -499,6 +499,7 @@ static enum status hold(const struct mta_job *job, struct mta_item *items, size_
 }
 
 const struct mta mta_postfix = {
+    .set_up = set_up,
     .list = list,
     .find = find,
     .look = look,

@@ -331,6 +331,7 @@ static enum status remove_held(const struct mta_job *job, struct mta_item *items
 }
 
 const struct mta mta_sendmail = {
+    .set_up = set_up,
     .list = list,
     .find = find,
     .look = look,

@@ -4,7 +4,6 @@
 
 #include "base/folder.h"
 #include "base/text.h"
-#include "quarantine/room.h"
 
 enum { MESSAGE_SIZE = 1000 };
 
@@ -58,21 +57,10 @@ static void advise_sockets(const struct settings *settings, struct problems *pro
                   problems);
 }
 
-static void advise_room(const struct settings *settings, struct problems *problems)
-{
-    struct error error = {0};
-    struct text folder = {0};
-    if (room_find(settings, &folder, &error) != STATUS_OK)
-        problems_warning(problems, error.file, error.line,
-                         "%s: quarantine.min_free can't be checked", error.text);
-    text_clear(&folder);
-}
-
 void advice_add(const struct snapshot *snapshot, struct problems *problems)
 {
     const struct settings *settings = snapshot->settings;
     advise_policy(snapshot, problems);
     advise_audit(settings, problems);
     advise_sockets(settings, problems);
-    advise_room(settings, problems);
 }

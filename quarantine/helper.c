@@ -254,13 +254,22 @@ enum status helper_list(const char *socket, int timeout_ms,
     return status;
 }
 
-/* An order without lines in its answer. */
-static enum status carry_out(struct exchange *exchange, const char *socket,
-                             const struct text *order)
+enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
+                         struct error *error)
 {
+    struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
+    struct text order = {0};
     struct text reply = {0};
     long long number;
-    enum status status = ask(exchange, socket, order, &reply, &number);
+    text_add_string(&order, "queue\n");
+    enum status status = ask(&exchange, socket, &order, &reply, &number);
+    size_t length = strcspn(text_string(&reply), "\n");
+    if (status == STATUS_OK && text_string(&reply)[0] != '/')
+        status = error_set(error, STATUS_UNAVAILABLE,
+                           "mailbrake-mta: the queue's folder can't be read");
+    if (status == STATUS_OK)
+        text_add(out, reply.data, length);
+    text_clear(&order);
     text_clear(&reply);
     return status;
 }
@@ -270,14 +279,17 @@ enum status helper_notice(const char *socket, int timeout_ms, const char *addres
 {
     struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
     struct text order = {0};
+    struct text reply = {0};
+    long long number;
     for (const char *p = addresses; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return error_set(error, STATUS_INVALID, "an address is not valid");
     }
     text_printf(&order, "notice %s\n", addresses);
     text_add_string(&order, text);
-    enum status status = carry_out(&exchange, socket, &order);
+    enum status status = ask(&exchange, socket, &order, &reply, &number);
     text_clear(&order);
+    text_clear(&reply);
     return status;
 }
 

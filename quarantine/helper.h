@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/text.h"
 
 /* A message in the MTA's queue, strings borrowed. */
 struct queued {
@@ -46,6 +47,10 @@ struct helper_order {
 enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,
                       struct helper_order *orders, size_t count, const char *text,
                       struct error *error) MUST_CHECK;
+/* Adds the folder of the MTA's queue to out. */
+enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
+                         struct error *error) MUST_CHECK;
+
 /* Sends a message; addresses separated by blanks. */
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error) MUST_CHECK;

@@ -69,6 +69,7 @@ def test_list_shows_the_queue(held_mail):
 def test_list_counts_recipients_in_a_long_line(helped):
     mail = helped(rules=HOLD_MANY, lists={"all": people(3000)})
     assert mail.helper.order("list").lines == ["ok 0"]
+    assert mail.helper.order("queue").lines == [f"{mail.postfix.dir}/queue", "ok"]
     assert mail.send("", "all@district.example").accepted
     (held,) = mail.held()
     entry = mail.helper.list()[held.id]

@@ -62,6 +62,16 @@ def test_list_and_header_show_what_is_held(mail):
     assert mail.helper.order("header 6ALJrYpv023510").lines == ["missing"]
 
 
+def test_queue_names_its_folder(mail):
+    config = mail.mta.config
+    assert mail.helper.order("queue").lines == [str(mail.mta.queue), "ok"]
+    text = config.read_text()
+    config.write_text(text.replace(f"{mail.mta.queue}\n", f"{mail.mta.queue}/q[0-9]*/x\n"))
+    assert mail.helper.order("queue").lines == [str(mail.mta.queue), "ok"]
+    config.write_text(text.replace("QueueDirectory", "QueueFolder"))
+    assert mail.helper.order("queue").last == f"error {config}: no QueueDirectory"
+
+
 def test_release_delivers_once(mail):
     (held,) = hold(mail)
     assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["ok"]

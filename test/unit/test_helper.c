@@ -197,6 +197,32 @@ START_TEST(helper_lists_an_empty_queue)
 }
 END_TEST
 
+static enum status ask_for_queue(const char *words, const char *expected)
+{
+    struct text folder = {0};
+    start(ANSWER, words);
+    enum status status = helper_queue(path, SOON_MS, &folder, &error);
+    ck_assert_str_eq(text_string(&folder), expected);
+    ck_assert_str_eq(order, "queue\n");
+    text_clear(&folder);
+    return status;
+}
+
+START_TEST(helper_knows_the_queue)
+{
+    ck_assert_int_eq(ask_for_queue("/var/spool/a b\nok\n", "/var/spool/a b"), STATUS_OK);
+}
+END_TEST
+
+START_TEST(helper_may_not_know_the_queue)
+{
+    ck_assert_int_eq(ask_for_queue("error no QueueDirectory\n", ""), STATUS_INVALID);
+    ck_assert_str_eq(error.text, "no QueueDirectory");
+    teardown();
+    ck_assert_int_eq(ask_for_queue("ok\n", ""), STATUS_UNAVAILABLE);
+}
+END_TEST
+
 START_TEST(helper_lists_senders_of_any_bytes)
 {
     struct seen seen = {0};
@@ -444,6 +470,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, helper_lists_the_queue);
     tcase_add_test(tcase, helper_lists_an_empty_queue);
+    tcase_add_test(tcase, helper_knows_the_queue);
+    tcase_add_test(tcase, helper_may_not_know_the_queue);
     tcase_add_test(tcase, helper_lists_senders_of_any_bytes);
     tcase_add_test(tcase, helper_list_is_whole_or_none);
     tcase_add_test(tcase, helper_gives_what_a_look_found);
