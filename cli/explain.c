@@ -132,9 +132,12 @@ static int answer_offline(const struct arguments *arguments,
     problems_clear(&problems);
     if (status != STATUS_OK)
         return EXIT_FAILED;
-    int minute = clock_minute_of_week(clock_wall_ms());
-    status = explanation_make(snapshot, &question->envelope, minute, &explanation);
-    if (status == STATUS_OK) {
+    int64_t now_ms = clock_wall_ms();
+    const struct engine_input input = {.snapshot = snapshot,
+                                       .envelope = &question->envelope,
+                                       .now_ms = now_ms,
+                                       .minute_of_week = clock_minute_of_week(now_ms)};
+    if (explanation_make(&input, NULL, 0, &explanation) == STATUS_OK) {
         result = EXIT_DONE;
         if (!arguments->json)
             explanation_print(&explanation);
@@ -142,10 +145,7 @@ static int answer_offline(const struct arguments *arguments,
             result = EXIT_FAILED;
         explanation_clear(&explanation);
     } else {
-        (void)fprintf(stderr, "mailbrake: %s\n",
-                      status == STATUS_LIMIT ? "an address is too long, or there are too "
-                                               "many recipients"
-                                             : "out of memory");
+        output_complaint("out of memory");
     }
     snapshot_unref(snapshot);
     return result;

@@ -147,11 +147,12 @@ void explanation_print_json(const json_t *json)
         output_escaped(rule);
         (void)fputs(")", stdout);
     }
-    if (would[0] != '\0' && strcmp(would, "accept") != 0)
+    if (would[0] != '\0')
         (void)printf("; mode monitor: would %s", would);
-    (void)printf("\n%-13s ", "reply");
-    output_escaped(table_text(json, "reply"));
     (void)fputc('\n', stdout);
+    print_field("reply", table_text(json, "reply"));
+    if (table_text(json, "failure")[0] != '\0')
+        (void)printf("the rules could not judge it: %s\n", table_text(json, "failure"));
     print_source(json);
 }
 

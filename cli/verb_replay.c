@@ -89,9 +89,9 @@ static int run(const struct arguments *arguments, const struct wanted *wanted,
     struct simulated *simulated = simulated_new();
     enum status status = simulated == NULL ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK) {
-        struct simulated_store store = simulated_store(simulated);
+        const struct charger charger = simulated_charger(simulated);
         const struct replay replay = {
-            .snapshot = snapshot, .scenario = scenario, .store = &store};
+            .input = {.snapshot = snapshot}, .scenario = scenario, .charger = &charger};
         status = replay_run(&replay, &report, &error);
     }
     if (status == STATUS_OK) {

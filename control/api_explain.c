@@ -116,24 +116,20 @@ static void judge_question(struct request *request, const struct question *quest
     struct explanation explanation;
     int64_t now_ms = clock_wall_ms();
     const struct brakes *brakes = active_brakes_take(context->active_brakes);
-    const struct explanation_live live = {.store = context->store,
-                                          .on_failure =
-                                              request->settings->store.on_failure,
-                                          .brakes = brakes,
-                                          .key = context->key,
-                                          .conversations = context->conversations,
-                                          .now_ms = now_ms,
-                                          .deadline_us = request_deadline_us()};
-    enum status status =
-        explanation_make_live(request->snapshot, &question->envelope,
-                              clock_minute_of_week(now_ms), &live, &explanation);
-    if (status == STATUS_OK) {
+    const struct engine_input input = {.snapshot = request->snapshot,
+                                       .envelope = &question->envelope,
+                                       .brakes = brakes,
+                                       .conversations = context->conversations,
+                                       .key = context->key,
+                                       .token_key = context->token_key,
+                                       .now_ms = now_ms,
+                                       .minute_of_week = clock_minute_of_week(now_ms)};
+    if (explanation_make(&input, context->store, request_deadline_us(), &explanation) ==
+        STATUS_OK) {
         json_t *json = explanation_json(&explanation);
         add_configuration(request, json);
         request_answer(request, json);
         explanation_clear(&explanation);
-    } else if (status == STATUS_LIMIT) {
-        request_fail(request, MHD_HTTP_BAD_REQUEST, "an address is too long");
     } else {
         request_answer(request, NULL);
     }

@@ -34,6 +34,7 @@ struct control_context {
     struct conversations *conversations; /* NULL: explain knows of no earlier mail */
     const char *host;                    /* this relay's name, as the ledger has it */
     const struct digest_key *key;        /* of hashed addresses */
+    const struct digest_key *token_key;  /* of notices; NULL: explain knows none */
     /* Loads the configuration anew and answers with its problems; the old one stays when
      * there is an error. Called by one thread at a time. */
     enum status (*reload)(void *context, struct problems *problems);

@@ -65,7 +65,6 @@ static enum status open_store(struct daemon *daemon, const struct settings *sett
     struct engine *engine = &daemon->engine;
     struct store_reporter reporter = {.report = report_store};
     engine->timeout_ms = settings->store.timeout_ms;
-    engine->on_failure = settings->store.on_failure;
     enum status status = subject_key_load(settings, &engine->key, error);
     if (status != STATUS_OK)
         return status;
@@ -132,6 +131,7 @@ static void open_control(struct daemon *daemon)
         .conversations = engine->conversations,
         .host = daemon->host,
         .key = &engine->key,
+        .token_key = &engine->token_key,
         .reload = reload_for_control,
         .reload_failure = reload_failure_for_control,
         .reload_context = &daemon->reload,

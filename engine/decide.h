@@ -1,4 +1,4 @@
-/* One message, one decision: facts, plan, charge, judge, under one deadline. */
+/* Live mail: a message is judged under one deadline, and what is stopped is recorded. */
 #ifndef ENGINE_DECIDE_H
 #define ENGINE_DECIDE_H
 
@@ -23,24 +23,14 @@ struct engine {
     struct counters *counters;
     struct conversations *conversations; /* NULL: answers join nothing */
     struct digest_key key;               /* hashes addresses for store and log */
-    /* Seals notices. Not the key above: that may come from store.prefix, which is no
-     * secret. Each process has its own, since it judges the notices that it sends. */
+    /* Makes the tokens of notices. Not the key above: that may come from store.prefix,
+     * which is no secret. Each process has its own, since it judges the notices that it
+     * sends. */
     struct digest_key token_key;
     int timeout_ms; /* of the store, as it was opened */
-    enum on_failure on_failure;
 };
 
 enum { DECISION_RULE_SIZE = 80, DECISION_WOULD_SIZE = 400 };
-
-/* What comes with a message beside its envelope. */
-struct message_context {
-    const char *failure;  /* why it could not be collected; NULL: it could */
-    const char *queue_id; /* NULL when it is not known */
-    const char *token;    /* the value of its X-Mailbrake-Notice; NULL for none */
-    int hold_headers;     /* its X-Mailbrake fields */
-    int minute_of_week;   /* local time */
-    int64_t now_ms;       /* wall time */
-};
 
 /* What becomes of a message, in copies: no snapshot is pinned by it. */
 struct decision {
@@ -61,8 +51,9 @@ struct decision {
     const char *failure; /* why we could not decide, static; NULL: we could */
 };
 
-/* Takes at most the store's timeout_ms and a little. Always decides. */
+/* At now_ms of wall time, a minute of the local week. Takes at most the store's
+ * timeout_ms and a little. Always decides. */
 void decide_message(struct engine *engine, const struct envelope *envelope,
-                    const struct message_context *context, struct decision *out);
+                    int64_t now_ms, int minute_of_week, struct decision *out);
 
 #endif

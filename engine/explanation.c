@@ -71,7 +71,7 @@ static void say_skipped(const struct rule *rule, const struct facts *facts,
 static void say_charges(const struct explanation *explanation, const struct step *step,
                         struct text *why)
 {
-    const struct plan *plan = &explanation->plan;
+    const struct plan *plan = &explanation->judgement.plan;
     if (step->lists > PLAN_LIST_BUCKETS_MAX) {
         text_printf(why, "%zu lists in one message, at most %d are counted", step->lists,
                     PLAN_LIST_BUCKETS_MAX);
@@ -99,7 +99,7 @@ static void say_matched(const struct explanation *explanation, const struct step
     if (rule_is_metered(step->rule))
         say_charges(explanation, step, why);
     else
-        say_over(step->rule, &explanation->facts, true, why);
+        say_over(step->rule, &explanation->judgement.facts, true, why);
     if (why->length == 0)
         text_add_string(why, "its conditions hold");
     if (step->fires && step->rule->monitor)
@@ -118,8 +118,8 @@ static const struct step *find_step(const struct plan *plan, const struct rule *
 
 static void explain_rules(struct explanation *explanation)
 {
-    const struct policy *policy = explanation->view.policy;
-    const struct plan *plan = &explanation->plan;
+    const struct policy *policy = explanation->judgement.view.policy;
+    const struct plan *plan = &explanation->judgement.plan;
     const struct rule *decided = NULL;
     assert(policy->rule_count == 0 || policy->rules != NULL);
     for (size_t i = 0; i < policy->rule_count; i++) {
@@ -127,81 +127,50 @@ static void explain_rules(struct explanation *explanation)
         const struct rule *rule = &policy->rules[i];
         const struct step *step = find_step(plan, rule);
         explained->rule = rule;
-        if (explanation->verdict.cause == CAUSE_BRAKE) {
+        if (explanation->judgement.verdict.cause == CAUSE_BRAKE) {
             text_add_string(&explained->why, "a brake decides before all rules");
         } else if (decided != NULL) {
             text_printf(&explained->why, "%s decides above", decided->name);
         } else if (i >= plan->rules_walked) {
             text_add_string(&explained->why, "no rule is asked");
         } else if (step == NULL) {
-            say_skipped(rule, &explanation->facts, plan->conditions[i], &explained->why);
+            say_skipped(rule, &explanation->judgement.facts, plan->conditions[i],
+                        &explained->why);
         } else {
             explained->state = step->fires ? RULE_FIRES : RULE_MATCHED;
             say_matched(explanation, step, &explained->why);
         }
-        if (explanation->verdict.rule == rule)
+        if (explanation->judgement.verdict.rule == rule)
             decided = rule;
     }
 }
 
-/* Asks the store; without an answer the buckets are shown as full. */
-static void read_meters(const struct explanation_live *live, struct explanation *out)
+struct explained_store {
+    struct store *store;
+    int64_t deadline_us;
+    struct limit_view *views; /* of what it answered; NULL: nothing */
+};
+
+/* Looks at the buckets, and leaves them as they are. */
+static enum status look(void *context, const struct plan *plan, int64_t now_ms,
+                        struct charge_outcome *out_outcomes,
+                        enum charge_source *out_source)
 {
-    size_t count = out->plan.charge_count;
-    struct limit_view *views = calloc(count + 1, sizeof *views);
-    if (views == NULL || count == 0 ||
-        limit_view_read(live->store, out->plan.charges, count, live->deadline_us, views,
-                        &out->source) != STATUS_OK) {
+    struct explained_store *explained = context;
+    (void)now_ms; /* the store has a clock of its own */
+    struct limit_view *views = calloc(plan->charge_count, sizeof *views);
+    if (views == NULL)
+        return STATUS_NOMEM;
+    enum status status =
+        limit_view_read(explained->store, plan->charges, plan->charge_count,
+                        explained->deadline_us, views, out_source);
+    if (status != STATUS_OK) {
         free(views);
-        return;
+        return status;
     }
-    out->views = views;
-}
-
-/* As the daemon does, with what was read. */
-static enum status judge_plan(const struct explanation_live *live,
-                              struct explanation *out)
-{
-    struct charge_outcome *outcomes = NULL;
-    bool asked = live != NULL && out->plan.charge_count > 0;
-    if (asked && out->views == NULL && live->on_failure != ON_FAILURE_ACCEPT) {
-        out->verdict = judge_doubt(out->view.facts, CAUSE_STORE);
-        return STATUS_OK;
-    }
-    if (out->views != NULL) {
-        outcomes = calloc(out->plan.charge_count, sizeof *outcomes);
-        if (outcomes == NULL)
-            return STATUS_NOMEM;
-        for (size_t i = 0; i < out->plan.charge_count; i++)
-            outcomes[i] = out->views[i].outcome;
-    }
-    judge(&out->view, &out->plan, outcomes, out->source, &out->verdict);
-    free(outcomes);
-    return STATUS_OK;
-}
-
-bool explanation_only_watches(const struct explanation *explanation)
-{
-    return explanation->view.policy->monitor && explanation->verdict.cause != CAUSE_BRAKE;
-}
-
-static enum status judge_rules(const struct explanation_live *live,
-                               struct explanation *out)
-{
-    if (!judge_early(&out->view, &out->verdict)) {
-        enum status status = plan_make(&out->view, &out->plan);
-        if (status != STATUS_OK)
-            return status;
-        if (live != NULL)
-            read_meters(live, out);
-        status = judge_plan(live, out);
-        if (status != STATUS_OK)
-            return status;
-    }
-    struct verdict told = out->verdict;
-    if (explanation_only_watches(out))
-        told.action = ACTION_ACCEPT;
-    reply_make(&told, NULL, &out->reply);
+    for (size_t i = 0; i < plan->charge_count; i++)
+        out_outcomes[i] = views[i].outcome;
+    explained->views = views;
     return STATUS_OK;
 }
 
@@ -217,80 +186,55 @@ static bool is_handed_in(const struct snapshot *snapshot, const char *client)
             memcmp(address, ipv6, sizeof ipv6) == 0);
 }
 
-/* Who has logged in writes as himself, if nothing else is said. */
-static enum status gather(const struct snapshot *snapshot,
-                          const struct envelope *envelope, struct facts *out)
+/* The envelope as the milter would collect it. Who has logged in writes as himself, if
+ * nothing else is said. */
+static void complete(const struct snapshot *snapshot, struct address *login,
+                     struct envelope *envelope)
 {
     const struct policy *policy = &snapshot->settings->policy;
-    struct envelope asked = *envelope;
-    struct address login;
-    enum status status =
-        login_parse(envelope->login, &policy->logins, &policy->domains, &login);
-    if (status != STATUS_OK)
-        return status;
-    asked.local = asked.local || is_handed_in(snapshot, asked.client);
-    if (asked.sender == NULL && login.length > 0)
-        asked.sender = login.text;
-    return facts_gather(&asked, policy, snapshot->directory, out);
+    envelope->local = envelope->local || is_handed_in(snapshot, envelope->client);
+    engine_find_own_headers(envelope);
+    if (envelope->sender == NULL &&
+        login_parse(envelope->login, &policy->logins, &policy->domains, login) ==
+            STATUS_OK &&
+        login->length > 0)
+        envelope->sender = login->text;
 }
 
-enum status explanation_make_live(const struct snapshot *snapshot,
-                                  const struct envelope *envelope, int minute_of_week,
-                                  const struct explanation_live *live,
-                                  struct explanation *out)
+enum status explanation_make(const struct engine_input *input, struct store *store,
+                             int64_t deadline_us, struct explanation *out)
 {
-    const struct policy *policy = &snapshot->settings->policy;
-    *out = (struct explanation){.live = live != NULL};
-    enum status status = gather(snapshot, envelope, &out->facts);
-    if (status != STATUS_OK)
-        return status;
-    if (live != NULL)
-        conversations_join(live->conversations, &out->facts);
-    out->view = (struct view){
-        .policy = policy,
-        .directory = snapshot->directory,
-        .facts = &out->facts,
-        .minute_of_week = minute_of_week,
-        .brakes = live == NULL ? NULL : live->brakes,
-        .now_ms = live == NULL ? 0 : live->now_ms,
-        .key = live == NULL ? NULL : live->key,
-    };
-    out->rules = calloc(policy->rule_count + 1, sizeof *out->rules);
-    status = out->rules == NULL ? STATUS_NOMEM : STATUS_OK;
-    if (status == STATUS_OK)
-        status = judge_rules(live, out);
-    if (status != STATUS_OK) {
+    struct address login;
+    struct envelope envelope = *input->envelope;
+    struct engine_input completed = *input;
+    struct explained_store explained = {.store = store, .deadline_us = deadline_us};
+    const struct charger charger = {look, &explained};
+    complete(input->snapshot, &login, &envelope);
+    completed.envelope = &envelope;
+    *out = (struct explanation){.live = store != NULL};
+    engine_judge(&completed, store == NULL ? NULL : &charger, &out->judgement);
+    out->views = explained.views;
+    out->reported = judgement_reported(&out->judgement);
+    reply_make(&out->reported, NULL, &out->reply);
+    out->rules =
+        calloc(input->snapshot->settings->policy.rule_count + 1, sizeof *out->rules);
+    if (out->rules == NULL || out->judgement.status == STATUS_NOMEM) {
         explanation_clear(out);
-        return status;
+        return STATUS_NOMEM;
     }
     explain_rules(out);
     return STATUS_OK;
 }
 
-enum status explanation_make(const struct snapshot *snapshot,
-                             const struct envelope *envelope, int minute_of_week,
-                             struct explanation *out)
-{
-    return explanation_make_live(snapshot, envelope, minute_of_week, NULL, out);
-}
-
 void explanation_clear(struct explanation *explanation)
 {
-    const struct policy *policy = explanation->view.policy;
+    const struct policy *policy = explanation->judgement.view.policy;
     for (size_t i = 0; explanation->rules != NULL && i < policy->rule_count; i++)
         text_clear(&explanation->rules[i].why);
     free(explanation->rules);
     free(explanation->views);
-    plan_clear(&explanation->plan);
-    facts_clear(&explanation->facts);
+    judgement_clear(&explanation->judgement);
     *explanation = (struct explanation){0};
-}
-
-const char *explanation_verdict(const struct explanation *explanation)
-{
-    if (explanation_only_watches(explanation))
-        return action_name(ACTION_ACCEPT);
-    return action_name(explanation->verdict.action);
 }
 
 const char *rule_state_name(enum rule_state state)

@@ -5,11 +5,9 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "engine/engine.h"
 #include "engine/limit_view.h"
-#include "lists/snapshot.h"
-#include "policy/brake.h"
 #include "policy/reply.h"
-#include "store/conversations.h"
 
 enum rule_state { RULE_SKIPPED, RULE_MATCHED, RULE_FIRES };
 
@@ -19,51 +17,23 @@ struct explained_rule {
     struct text why;
 };
 
-/* What only the daemon knows. All borrowed. */
-struct explanation_live {
-    struct store *store;          /* asked for the buckets, which stay as they are */
-    enum on_failure on_failure;   /* when it does not answer */
-    const struct brakes *brakes;  /* may be NULL */
-    const struct digest_key *key; /* of the store's subjects */
-    struct conversations *conversations; /* may be NULL */
-    int64_t now_ms;                      /* wall time */
-    int64_t deadline_us;                 /* for the store */
-};
-
-/* Borrows from the snapshot, the envelope and what is live; clear it before them. */
+/* Borrows from the input and its envelope; clear it before them. */
 struct explanation {
-    struct facts facts;
-    struct view view;
-    struct plan plan;
-    struct verdict verdict;
+    struct judgement judgement;
+    struct verdict reported; /* to the MTA: accept in monitor mode */
     struct reply reply;
     struct explained_rule *rules; /* all of the policy's */
     bool live;                    /* the buckets are the daemon's; false: shown as full */
-    struct limit_view *views;     /* of the plan's charges; NULL: none, or not asked */
-    enum charge_source source;    /* who answered */
+    struct limit_view *views;     /* of the plan's charges; NULL: none, or no answer */
 };
 
-/* Judges an envelope with full buckets; a sender that is NULL is the login. NOMEM, or
- * LIMIT for an address that is too long. Fills *out in place, since its parts point at
- * each other. */
-enum status explanation_make(const struct snapshot *snapshot,
-                             const struct envelope *envelope, int minute_of_week,
-                             struct explanation *out) MUST_CHECK;
+/* Judges the input's envelope as live mail is judged, and charges nobody: store is asked
+ * for its buckets, which stay as they are, until deadline_us; NULL: every bucket is full.
+ * The envelope comes with all its header fields; a sender that is NULL is the login.
+ * NOMEM. Fills *out in place, since its parts point at each other. */
+enum status explanation_make(const struct engine_input *input, struct store *store,
+                             int64_t deadline_us, struct explanation *out) MUST_CHECK;
 void explanation_clear(struct explanation *explanation);
-
-/* The same as the daemon would judge it now. A store that does not answer leaves the
- * buckets shown as full and source CHARGE_SOURCE_NONE; the verdict is that of on_failure.
- */
-enum status explanation_make_live(const struct snapshot *snapshot,
-                                  const struct envelope *envelope, int minute_of_week,
-                                  const struct explanation_live *live,
-                                  struct explanation *out) MUST_CHECK;
-
-/* In monitor mode everything passes, but for what a brake stops. */
-bool explanation_only_watches(const struct explanation *explanation);
-
-/* What the MTA would be told: "accept" in monitor mode, whatever the verdict. */
-const char *explanation_verdict(const struct explanation *explanation);
 
 const char *rule_state_name(enum rule_state state);
 

@@ -9,14 +9,14 @@
 
 static json_t *recipients_json(const struct explanation *explanation)
 {
-    const struct facts *facts = &explanation->facts;
+    const struct facts *facts = &explanation->judgement.facts;
     json_t *array = json_array();
     for (size_t i = 0; i < facts->recipient_count; i++) {
         const struct recipient *recipient = &facts->recipients[i];
         const struct list *list =
             recipient->list == DIRECTORY_NONE
                 ? NULL
-                : directory_list(explanation->view.directory, recipient->list);
+                : directory_list(explanation->judgement.view.directory, recipient->list);
         const char *meant =
             recipient->meant == NULL ? recipient->address : recipient->meant;
         (void)json_array_append_new(
@@ -35,11 +35,11 @@ static json_t *recipients_json(const struct explanation *explanation)
 
 static json_t *lists_json(const struct explanation *explanation)
 {
-    const struct facts *facts = &explanation->facts;
+    const struct facts *facts = &explanation->judgement.facts;
     json_t *array = json_array();
     for (size_t i = 0; i < facts->list_count; i++) {
         const struct list *list =
-            directory_list(explanation->view.directory, facts->lists[i]);
+            directory_list(explanation->judgement.view.directory, facts->lists[i]);
         (void)json_array_append_new(array, json_output_string(list->address));
     }
     return array;
@@ -48,7 +48,7 @@ static json_t *lists_json(const struct explanation *explanation)
 /* What a rule that matched is metered by. */
 static json_t *keys_json(const struct explanation *explanation, const struct rule *rule)
 {
-    const struct plan *plan = &explanation->plan;
+    const struct plan *plan = &explanation->judgement.plan;
     json_t *array = json_array();
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct step *step = &plan->steps[i];
@@ -58,7 +58,7 @@ static json_t *keys_json(const struct explanation *explanation, const struct rul
                 array, limit_view_json(
                            &plan->charges[at],
                            explanation->views == NULL ? NULL : &explanation->views[at],
-                           explanation->view.now_ms));
+                           explanation->judgement.view.now_ms));
         }
     }
     return array;
@@ -67,7 +67,7 @@ static json_t *keys_json(const struct explanation *explanation, const struct rul
 static json_t *rules_json(const struct explanation *explanation)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < explanation->view.policy->rule_count; i++) {
+    for (size_t i = 0; i < explanation->judgement.view.policy->rule_count; i++) {
         const struct explained_rule *explained = &explanation->rules[i];
         (void)json_array_append_new(
             array, json_pack("{s:s, s:s, s:o, s:o}", "name", explained->rule->name,
@@ -95,7 +95,7 @@ static json_t *text_or_null(const char *text)
 
 static json_t *facts_json(const struct explanation *explanation)
 {
-    const struct facts *facts = &explanation->facts;
+    const struct facts *facts = &explanation->judgement.facts;
     const int64_t *measures = facts->measures;
     return json_pack(
         "{s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:I, "
@@ -113,29 +113,25 @@ static json_t *facts_json(const struct explanation *explanation)
         text_or_null(facts->thread), "campaign", text_or_null(facts->campaign));
 }
 
-static const char *decider_name(const struct explanation *explanation)
-{
-    if (explanation->verdict.cause == CAUSE_BRAKE)
-        return "brake";
-    return explanation->verdict.rule == NULL ? NULL : explanation->verdict.rule->name;
-}
-
 json_t *explanation_json(const struct explanation *explanation)
 {
     char reply[sizeof explanation->reply.text + 32];
-    bool monitor = explanation_only_watches(explanation);
+    const struct judgement *judgement = &explanation->judgement;
+    const struct verdict *verdict = &judgement->verdict;
+    const char *decider = verdict->cause == CAUSE_NONE ? NULL : judge_decider(verdict);
+    const char *would =
+        judgement_only_watches(judgement) ? action_name(verdict->action) : NULL;
+    const char *store = judgement->source == CHARGE_SOURCE_NONE
+                            ? NULL
+                            : store_source_name(judgement->source);
     reply_format(&explanation->reply, reply, sizeof reply);
     json_t *json = facts_json(explanation);
     json_t *judged = json_pack(
-        "{s:o, s:s?, s:s, s:s?, s:s, s:b, s:b, s:s?, s:o}", "rules",
-        rules_json(explanation), "rule", decider_name(explanation), "verdict",
-        explanation_verdict(explanation), "would",
-        monitor ? action_name(explanation->verdict.action) : NULL, "reply", reply, "live",
-        explanation->live, "limits", explanation->plan.charge_count > 0, "store",
-        explanation->source == CHARGE_SOURCE_NONE
-            ? NULL
-            : store_source_name(explanation->source),
-        "brake", brake_json(&explanation->verdict));
+        "{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o}", "rules",
+        rules_json(explanation), "rule", decider, "verdict",
+        action_name(explanation->reported.action), "would", would, "reply", reply,
+        "failure", judgement->failure, "live", explanation->live, "limits",
+        judgement->plan.charge_count > 0, "store", store, "brake", brake_json(verdict));
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

@@ -49,15 +49,6 @@ static bool is_proven(const struct view *view)
             domains_have_address(&view->policy->domains, &facts->sender));
 }
 
-static const char *decider_of(const struct verdict *verdict)
-{
-    if (verdict->brake != NULL)
-        return "brake";
-    if (verdict->cause == CAUSE_UNKNOWN)
-        return "lists_unknown";
-    return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";
-}
-
 /* What makes the incident: the bucket that was short, the brake, or the rule's key. */
 static const char *subject_of(const struct view *view, const struct verdict *verdict,
                               char *buffer, size_t size)
@@ -110,21 +101,22 @@ static void take_hold(const struct hold *hold, struct verdict *verdict,
     say_why(hold->result);
 }
 
-void record_stopped(struct engine *engine, const struct stopped *stopped,
-                    int64_t deadline_us, struct verdict *verdict,
+void record_stopped(struct engine *engine, const struct engine_input *input,
+                    int64_t deadline_us, struct judgement *judgement,
                     struct decision *decision)
 {
-    const struct view *view = stopped->view;
-    const struct message_context *context = stopped->context;
-    const struct facts *facts = view->facts;
+    const struct view *view = &judgement->view;
+    const struct facts *facts = &judgement->facts;
+    const char *queue_id = input->envelope->queue_id;
+    struct verdict *verdict = &judgement->verdict;
+    const char *decider = judge_decider(verdict);
     char subject[SUBJECT_SIZE];
     char limit[PASSED_SIZE];
     int64_t before = passed_describe(verdict, limit);
     struct event event = {
         .action = verdict->action,
-        .rule = verdict->rule != NULL ? verdict->rule->name : decider_of(verdict),
-        .fingerprint =
-            verdict->rule != NULL ? verdict->rule->fingerprint : decider_of(verdict),
+        .rule = decider,
+        .fingerprint = verdict->rule != NULL ? verdict->rule->fingerprint : decider,
         .subject = subject_of(view, verdict, subject, sizeof subject),
         .identity = facts->identity,
         .sender = facts->sender.text,
@@ -136,15 +128,16 @@ void record_stopped(struct engine *engine, const struct stopped *stopped,
         .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,
-        .charges = stopped->plan->charges,
-        .charge_count = stopped->plan->charge_count,
-        .queue_id = context->queue_id == NULL ? "" : context->queue_id,
-        .now_ms = context->now_ms,
+        .charges = judgement->plan.charges,
+        .charge_count = judgement->plan.charge_count,
+        .queue_id = queue_id == NULL ? "" : queue_id,
+        .now_ms = input->now_ms,
     };
     name_recipients(view, &event);
     if (verdict->action == ACTION_QUARANTINE) {
         struct hold hold;
-        ledger_hold(engine->ledger, stopped->settings, &event, deadline_us, &hold);
+        ledger_hold(engine->ledger, input->snapshot->settings, &event, deadline_us,
+                    &hold);
         take_hold(&hold, verdict, decision);
     } else {
         ledger_count(engine->ledger, &event, decision->incident);

@@ -3,19 +3,12 @@
 #define ENGINE_RECORD_STOPPED_H
 
 #include "engine/decide.h"
-
-/* A stopped message, and what it was judged by. All borrowed. */
-struct stopped {
-    const struct view *view;
-    const struct plan *plan;
-    const struct settings *settings;
-    const struct message_context *context;
-};
+#include "engine/engine.h"
 
 /* May turn a hold into a refusal or a deferral when there is no room for it, and writes
  * what the hold and the reply name into decision. Waits at most until deadline_us. */
-void record_stopped(struct engine *engine, const struct stopped *stopped,
-                    int64_t deadline_us, struct verdict *verdict,
+void record_stopped(struct engine *engine, const struct engine_input *input,
+                    int64_t deadline_us, struct judgement *judgement,
                     struct decision *decision);
 
 #endif

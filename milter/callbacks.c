@@ -163,16 +163,10 @@ static sfsistat on_eom(SMFICTX *ctx)
     struct envelope envelope = session_envelope(session);
     char queue_id[] = "i";
     int64_t now_ms = clock_wall_ms();
-    struct message_context message_context = {
-        .failure = session->failure,
-        .queue_id = smfi_getsymval(ctx, queue_id),
-        .token = session->token,
-        .hold_headers = session->hold_headers,
-        .minute_of_week = clock_minute_of_week(now_ms),
-        .now_ms = now_ms,
-    };
     struct decision decision;
-    decide_message(engine_used, &envelope, &message_context, &decision);
+    envelope.queue_id = smfi_getsymval(ctx, queue_id);
+    decide_message(engine_used, &envelope, now_ms, clock_minute_of_week(now_ms),
+                   &decision);
     int64_t took_us = clock_monotonic_us() - start;
     sfsistat status = answer_apply(ctx, session, &decision);
     answer_log(ctx, session, &decision, took_us);

@@ -150,5 +150,8 @@ struct envelope session_envelope(const struct session *session)
         .recipient_count = session->recipient_count,
         .headers = session->headers,
         .header_count = session->header_count,
+        .token = session->token,
+        .hold_headers = session->hold_headers,
+        .failure = session->failure,
     };
 }

@@ -1,9 +1,21 @@
 /* Reads the plan's steps with what the store found, and stops at the first that fires. */
 #include "policy/judge.h"
 
-const char *const judge_other_deciders[] = {"-",     "relays",        "notice",
-                                            "brake", "lists_unknown", "on_failure",
-                                            "doubt", "forged",        NULL};
+const char *const judge_other_deciders[] = {[CAUSE_NONE] = "-",
+                                            [CAUSE_RELAY] = "relays",
+                                            [CAUSE_NOTICE] = "notice",
+                                            [CAUSE_BRAKE] = "brake",
+                                            [CAUSE_UNKNOWN] = "lists_unknown",
+                                            [CAUSE_STORE] = "on_failure",
+                                            [CAUSE_DOUBT] = "doubt",
+                                            [CAUSE_FORGED] = "forged",
+                                            [CAUSE_FORGED + 1] = NULL};
+
+const char *judge_decider(const struct verdict *verdict)
+{
+    return verdict->rule != NULL ? verdict->rule->name
+                                 : judge_other_deciders[verdict->cause];
+}
 
 static struct verdict verdict_of(enum action action, enum cause cause,
                                  const struct rule *rule)
@@ -16,39 +28,17 @@ static struct verdict verdict_of(enum action action, enum cause cause,
     };
 }
 
-bool judge_early(const struct view *view, struct verdict *out)
+/* What waits in maildrop would wait there for ever, and unseen. */
+static enum action settle_local(const struct facts *facts, enum action action)
 {
-    const struct facts *facts = view->facts;
-    if (facts->relay) {
-        *out = verdict_of(ACTION_ACCEPT, CAUSE_RELAY, NULL);
-        return true;
-    }
-    if (view->notice) {
-        *out = verdict_of(ACTION_ACCEPT, CAUSE_NOTICE, NULL);
-        return true;
-    }
-    const struct brake *brake =
-        brake_find(view->brakes, facts, view->directory, view->now_ms);
-    if (brake != NULL) {
-        bool local = facts->origin == ORIGIN_LOCAL && brake->action == ACTION_DEFER;
-        *out = verdict_of(local ? ACTION_QUARANTINE : brake->action, CAUSE_BRAKE, NULL);
-        out->brake = brake;
-        return true;
-    }
-    if (facts->unknown) {
-        enum action action = view->policy->lists_unknown;
-        bool local = facts->origin == ORIGIN_LOCAL && action == ACTION_DEFER;
-        *out = verdict_of(local ? ACTION_QUARANTINE : action, CAUSE_UNKNOWN, NULL);
-        return true;
-    }
-    return false;
+    bool waits = action == ACTION_DEFER && facts->origin == ORIGIN_LOCAL;
+    return waits ? ACTION_QUARANTINE : action;
 }
 
-/* What waits in maildrop would wait there for ever, and unseen. */
 static void put_off(const struct facts *facts, struct verdict *verdict)
 {
-    verdict->temporary = facts->origin != ORIGIN_LOCAL;
-    verdict->action = verdict->temporary ? ACTION_DEFER : ACTION_QUARANTINE;
+    verdict->action = settle_local(facts, ACTION_DEFER);
+    verdict->temporary = verdict->action == ACTION_DEFER;
 }
 
 struct verdict judge_doubt(const struct facts *facts, enum cause cause)
@@ -58,12 +48,37 @@ struct verdict judge_doubt(const struct facts *facts, enum cause cause)
     return verdict;
 }
 
-struct verdict judge_forged(int fields)
+static struct verdict judge_forged(int fields)
 {
     struct verdict verdict = verdict_of(ACTION_REJECT, CAUSE_FORGED, NULL);
     verdict.value = fields;
-    verdict.over = JUDGE_OWN_FIELDS_MAX;
+    verdict.over = JUDGE_HOLD_HEADERS_MAX;
     return verdict;
+}
+
+bool judge_early(const struct view *view, struct verdict *out)
+{
+    const struct facts *facts = view->facts;
+    const struct brake *brake =
+        brake_find(view->brakes, facts, view->directory, view->now_ms);
+    if (facts->relay) {
+        *out = verdict_of(ACTION_ACCEPT, CAUSE_RELAY, NULL);
+    } else if (view->notice) {
+        *out = verdict_of(ACTION_ACCEPT, CAUSE_NOTICE, NULL);
+    } else if (facts->hold_headers > JUDGE_HOLD_HEADERS_MAX) {
+        *out = judge_forged(facts->hold_headers);
+    } else if (facts->guessed) {
+        *out = judge_doubt(facts, CAUSE_DOUBT);
+    } else if (brake != NULL) {
+        *out = verdict_of(settle_local(facts, brake->action), CAUSE_BRAKE, NULL);
+        out->brake = brake;
+    } else if (facts->unknown) {
+        enum action action = settle_local(facts, view->policy->lists_unknown);
+        *out = verdict_of(action, CAUSE_UNKNOWN, NULL);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 /* What a charge may cost at most, whatever was drawn before; of a window, without a past.
@@ -163,12 +178,9 @@ static void settle(const struct view *view, enum charge_source source,
         put_off(view->facts, verdict); /* with the whole bucket it could have passed */
         return;
     }
-    if (verdict->action != ACTION_DEFER)
-        return;
-    if (charge != NULL && can_never_pass(charge))
+    if (verdict->action == ACTION_DEFER && charge != NULL && can_never_pass(charge))
         verdict->action = ACTION_REJECT;
-    else if (view->facts->origin == ORIGIN_LOCAL)
-        verdict->action = ACTION_QUARANTINE; /* else it stays in maildrop for ever */
+    verdict->action = settle_local(view->facts, verdict->action);
 }
 
 void judge(const struct view *view, struct plan *plan,

@@ -5,18 +5,20 @@
 #include "policy/plan.h"
 
 enum cause {
-    CAUSE_NONE,     /* nothing fired, or a relay's mail */
-    CAUSE_RELAY,    /* judged by another relay of ours */
-    CAUSE_NOTICE,   /* a notice of Mailbrake's own */
-    CAUSE_BRAKE,    /* set by hand */
-    CAUSE_UNKNOWN,  /* lists_unknown */
+    /* no rule's: named by judge_other_deciders */
+    CAUSE_NONE,    /* nothing fired */
+    CAUSE_RELAY,   /* judged by another relay of ours */
+    CAUSE_NOTICE,  /* a notice of Mailbrake's own */
+    CAUSE_BRAKE,   /* set by hand */
+    CAUSE_UNKNOWN, /* lists_unknown */
+    CAUSE_STORE,   /* the store did not answer: on_failure */
+    CAUSE_DOUBT,   /* we could not decide: no memory, or a message past a cap */
+    CAUSE_FORGED,  /* more X-Mailbrake fields than any mail has */
+    /* a rule's */
     CAUSE_RULE,     /* by matching */
     CAUSE_LIMIT,    /* a bucket was short, or a window's usual copies were passed */
     CAUSE_LATCH,    /* it fired a while ago, and is latched */
     CAUSE_TOO_MANY, /* too many buckets for one message */
-    CAUSE_FORGED,   /* more fields of ours than any mail has */
-    CAUSE_STORE,    /* the store did not answer: on_failure */
-    CAUSE_DOUBT,    /* we could not decide: no memory, or a message past a cap */
 };
 
 /* Borrows from plan, facts and rules. */
@@ -35,8 +37,13 @@ struct verdict {
                                    but where another can never pass */
 };
 
-/* A verdict that needs no plan: relays, notices, brakes, unknown lists. False when there
- * is none. */
+/* More X-Mailbrake fields are forged: taking off thousands keeps the MTA busy for
+ * seconds, and nobody sends them in good faith. */
+enum { JUDGE_HOLD_HEADERS_MAX = 10 };
+
+/* A verdict that needs no plan, in this order: relays, notices, forged fields, a message
+ * whose facts are guessed (CAUSE_DOUBT), brakes, unknown lists. False when there is none.
+ */
 bool judge_early(const struct view *view, struct verdict *out);
 
 /* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take
@@ -52,14 +59,11 @@ void judge(const struct view *view, struct plan *plan,
  * hold: the MTA would try it for ever. CAUSE_STORE or CAUSE_DOUBT. */
 struct verdict judge_doubt(const struct facts *facts, enum cause cause);
 
-/* The verdict on a message that brought so many X-Mailbrake fields, past these few:
- * taking off thousands keeps the MTA busy for seconds, and nobody sends them in good
- * faith. */
-enum { JUDGE_OWN_FIELDS_MAX = 10 };
-struct verdict judge_forged(int fields);
-
 /* What stands for a rule's name in the log, in incidents and in replies when no rule
- * decided. NULL-terminated. */
+ * decided, by cause. NULL-terminated. */
 extern const char *const judge_other_deciders[];
+
+/* The name of what decided: the rule's, or one of these. */
+const char *judge_decider(const struct verdict *verdict);
 
 #endif

@@ -298,6 +298,7 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
         facts_clear(&facts);
         return status;
     }
+    facts.hold_headers = envelope->hold_headers;
     facts.links = shown.links;
     (void)snprintf(facts.thread, sizeof facts.thread, "%s", thread_name(&shown.links));
     facts.measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
@@ -311,7 +312,7 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
 void facts_guess(const struct envelope *envelope, const struct policy *policy,
                  struct facts *out)
 {
-    *out = (struct facts){0};
+    *out = (struct facts){.guessed = true, .hold_headers = envelope->hold_headers};
     if (take_sender(envelope, policy, out) == STATUS_OK)
         return;
     take_client(envelope, out);

@@ -29,6 +29,10 @@ struct envelope {
     size_t recipient_count;
     const struct header *headers; /* those that header_is_wanted */
     size_t header_count;
+    const char *token;    /* the value of its X-Mailbrake-Notice */
+    int hold_headers;     /* its X-Mailbrake fields */
+    const char *queue_id; /* the MTA's */
+    const char *failure;  /* why it could not be collected whole; NULL: it is whole */
 };
 
 /* One recipient as addressed. Strings are owned by the facts. */
@@ -60,6 +64,8 @@ struct facts {
     uint32_t *lists; /* addressed, and in those, ascending; directory's numbers */
     size_t list_count;
     bool unknown; /* some recipient is an unknown list, or may be one */
+    bool guessed; /* by facts_guess */
+    int hold_headers;
     uint64_t copies;
     int64_t measures[MEASURE_COUNT]; /* by enum measure */
     bool reply, automatic;

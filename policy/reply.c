@@ -56,20 +56,6 @@ static void format_numbers(const struct verdict *verdict, char *out, size_t size
         (void)snprintf(out, size, " (reach %lld)", (long long)verdict->value);
 }
 
-/* What stands behind the program's name: the rule, or the setting that decided. */
-static const char *decider(const struct verdict *verdict)
-{
-    if (verdict->rule != NULL)
-        return verdict->rule->name;
-    if (verdict->cause == CAUSE_BRAKE)
-        return "brake";
-    if (verdict->cause == CAUSE_UNKNOWN)
-        return "lists_unknown";
-    if (verdict->cause == CAUSE_FORGED)
-        return "forged";
-    return verdict->cause == CAUSE_STORE ? "on_failure" : "doubt";
-}
-
 void reply_make(const struct verdict *verdict, const char *incident, struct reply *out)
 {
     *out = (struct reply){.code = 250, .enhanced = ""};
@@ -88,7 +74,7 @@ void reply_make(const struct verdict *verdict, const char *incident, struct repl
         reason = verdict->rule->reason;
     format_numbers(verdict, numbers, sizeof numbers);
     (void)snprintf(out->text, sizeof out->text, "%s%s [mailbrake %s%s%s]", reason,
-                   numbers, decider(verdict), incident == NULL ? "" : " ",
+                   numbers, judge_decider(verdict), incident == NULL ? "" : " ",
                    incident == NULL ? "" : incident);
 }
 

@@ -2,7 +2,7 @@
 #ifndef REPLAY_REPLAY_H
 #define REPLAY_REPLAY_H
 
-#include "lists/snapshot.h"
+#include "engine/engine.h"
 #include "replay/generator.h"
 #include "replay/report.h"
 #include "replay/simulated.h"
@@ -16,9 +16,9 @@ struct replayed {
 };
 
 struct replay {
-    const struct snapshot *snapshot;
+    struct engine_input input; /* but its envelope, times and conversations */
     const struct scenario *scenario;
-    const struct simulated_store *store;
+    const struct charger *charger;
     /* Called for each message, in order; another status than OK ends the replay. NULL:
      * nobody is. */
     enum status (*each)(void *context, const struct replayed *replayed);

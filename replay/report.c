@@ -47,37 +47,9 @@ void report_clear(struct report *report)
 
 size_t report_decider(const struct report *report, const struct verdict *verdict)
 {
-    size_t other = 0;
     if (verdict->rule != NULL)
         return (size_t)(verdict->rule - report->policy->rules);
-    switch (verdict->cause) {
-    case CAUSE_RELAY:
-        other = 1;
-        break;
-    case CAUSE_NOTICE:
-        other = 2;
-        break;
-    case CAUSE_BRAKE:
-        other = 3;
-        break;
-    case CAUSE_UNKNOWN:
-        other = 4;
-        break;
-    case CAUSE_STORE:
-        other = 5;
-        break;
-    case CAUSE_DOUBT:
-        other = 6;
-        break;
-    case CAUSE_NONE:
-    case CAUSE_FORGED: /* a scenario's messages bring no fields of ours */
-    case CAUSE_RULE:
-    case CAUSE_LIMIT:
-    case CAUSE_LATCH:
-    case CAUSE_TOO_MANY:
-        break;
-    }
-    return report->policy->rule_count + other;
+    return report->policy->rule_count + verdict->cause;
 }
 
 static void count(struct report_sum *sum, int64_t copies)

@@ -1,4 +1,5 @@
-/* The daemon's store of type memory, but that its clock is the replay's. */
+/* Memory buckets that are charged at the time of a message, not at that of the process.
+ */
 #include "replay/simulated.h"
 
 #include <stdlib.h>
@@ -34,16 +35,17 @@ void simulated_free(struct simulated *simulated)
     free(simulated);
 }
 
-static enum status charge(void *context, const struct charge *charges, size_t count,
-                          enum charge_mode mode, int64_t now_ms,
-                          struct charge_outcome *out_outcomes)
+static enum status charge(void *context, const struct plan *plan, int64_t now_ms,
+                          struct charge_outcome *out_outcomes,
+                          enum charge_source *out_source)
 {
     const struct simulated *simulated = context;
-    return local_charge(&simulated->local, charges, count, mode, now_ms, out_outcomes);
+    *out_source = CHARGE_SOURCE_MEMORY;
+    return local_charge(&simulated->local, plan->charges, plan->charge_count, plan->mode,
+                        now_ms, out_outcomes);
 }
 
-struct simulated_store simulated_store(struct simulated *simulated)
+struct charger simulated_charger(struct simulated *simulated)
 {
-    return (struct simulated_store){
-        .charge = charge, .context = simulated, .source = CHARGE_SOURCE_MEMORY};
+    return (struct charger){.charge = charge, .context = simulated};
 }

@@ -1,22 +1,16 @@
-/* The store of a replay: what charges are asked of, at a time that is said. */
+/* The store of a replay: as the daemon's of type memory, but its time is the message's.
+ */
 #ifndef REPLAY_SIMULATED_H
 #define REPLAY_SIMULATED_H
 
-#include "policy/charge.h"
+#include "engine/engine.h"
 
-/* As store_charge (policy/charge.h), at now_ms of the simulated wall clock. */
-struct simulated_store {
-    enum status (*charge)(void *context, const struct charge *charges, size_t count,
-                          enum charge_mode mode, int64_t now_ms,
-                          struct charge_outcome *out_outcomes);
-    void *context;
-    enum charge_source source;
-};
-
-/* One in this process, empty; NULL without memory. */
+/* Empty; NULL without memory. */
 struct simulated;
 struct simulated *simulated_new(void);
 void simulated_free(struct simulated *simulated); /* NULL is allowed */
-struct simulated_store simulated_store(struct simulated *simulated);
+
+/* Charges it; lives as long as it. */
+struct charger simulated_charger(struct simulated *simulated);
 
 #endif

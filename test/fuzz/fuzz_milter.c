@@ -153,7 +153,6 @@ static void open_engine(void)
     claim(store_open(&snapshot->settings->store, &engine.key, reporter, &engine.store,
                      &error) == STATUS_OK);
     engine.timeout_ms = snapshot->settings->store.timeout_ms;
-    engine.on_failure = snapshot->settings->store.on_failure;
     (void)current_snapshot_swap(&engine.snapshots, snapshot);
     engine.ledger = ledger_new(engine.store, &engine.key, "fuzz");
     engine.active_brakes = active_brakes_new(engine.store);

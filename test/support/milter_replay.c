@@ -312,10 +312,10 @@ static int replay(const struct scenario *scenario, const char *config, struct li
         replay_load(config, scenario, &problems, &snapshot) != STATUS_OK)
         return complain(config, "can't be loaded");
     problems_clear(&problems);
-    struct simulated_store store = simulated_store(simulated);
-    const struct replay all = {.snapshot = snapshot,
+    const struct charger charger = simulated_charger(simulated);
+    const struct replay all = {.input = {.snapshot = snapshot},
                                .scenario = scenario,
-                               .store = &store,
+                               .charger = &charger,
                                .each = play,
                                .context = link};
     int result = EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /* Runs the text files of test/matrix, on the memory store and on Redis: a configuration,
- * its list files, and a line for each message with what must become of it.
- * test/matrix/README says how to add one. */
+ * its list files, and a line for each message with what must become of it: by live mail,
+ * by explain before it, and by replay, which has a store of its own. test/matrix/README
+ * says how to add one. */
 #include <check.h>
 #include <glob.h>
 #include <stdio.h>
@@ -12,7 +13,9 @@
 #include "../support/redis_server.h"
 #include "base/clock.h"
 #include "engine/decide.h"
+#include "engine/explanation.h"
 #include "lists/catalog.h"
+#include "replay/simulated.h"
 #include "run.h"
 #include "store/subject_key.h"
 
@@ -29,6 +32,14 @@ struct row {
     int minute;
     const char *verdict, *rule, *reply, *would, *identity;
     long long reach;
+};
+
+/* Who judges the messages of a file. */
+struct relay {
+    struct engine engine;
+    struct simulated *simulated;         /* of replay */
+    struct conversations *conversations; /* of replay */
+    struct catalog *catalog;
 };
 
 static char folder[64];
@@ -172,15 +183,70 @@ static void expect(const char *file, int line, const struct row *row, const char
     complain(file, line, text);
 }
 
-static void run_row(struct engine *engine, const char *file, int line,
+/* "VERDICT RULE", as live mail says it. */
+static void say(const struct judgement *judgement, char out[LINE_SIZE])
+{
+    struct verdict reported = judgement_reported(judgement);
+    (void)snprintf(out, LINE_SIZE, "%s %s",
+                   reported.temporary ? "tempfail" : action_name(reported.action),
+                   judge_decider(&judgement->verdict));
+}
+
+static void explain(struct relay *relay, const struct engine_input *input,
+                    char out[LINE_SIZE])
+{
+    struct explanation explanation;
+    ck_assert_int_eq(explanation_make(input, relay->engine.store,
+                                      clock_monotonic_us() + 5 * INT64_C(1000000),
+                                      &explanation),
+                     STATUS_OK);
+    say(&explanation.judgement, out);
+    explanation_clear(&explanation);
+}
+
+static void replay(struct relay *relay, struct engine_input input, char out[LINE_SIZE])
+{
+    struct judgement judgement;
+    const struct charger charger = simulated_charger(relay->simulated);
+    input.conversations = relay->conversations;
+    engine_judge(&input, &charger, &judgement);
+    say(&judgement, out);
+    enum action action = judgement_reported(&judgement).action;
+    if (action == ACTION_ACCEPT || action == ACTION_QUARANTINE)
+        conversations_note(relay->conversations, &judgement.facts);
+    judgement_clear(&judgement);
+}
+
+/* One message, by all of them. */
+static void judge_row(struct relay *relay, const char *file, int line,
+                      const struct row *row, struct decision *out)
+{
+    char live[LINE_SIZE];
+    char other[LINE_SIZE];
+    struct envelope envelope = row->envelope;
+    const struct engine_input input = {.snapshot = relay->engine.snapshots.snapshot,
+                                       .envelope = &envelope,
+                                       .conversations = relay->engine.conversations,
+                                       .key = &relay->engine.key,
+                                       .now_ms = clock_wall_ms(),
+                                       .minute_of_week = row->minute};
+    envelope.queue_id = "1";
+    engine_find_own_headers(&envelope);
+    explain(relay, &input, other);
+    decide_message(&relay->engine, &envelope, input.now_ms, row->minute, out);
+    (void)snprintf(live, sizeof live, "%s %s", out->verdict, out->rule);
+    expect(file, line, row, "explain's verdict", live, other);
+    replay(relay, input, other);
+    expect(file, line, row, "replay's verdict", live, other);
+}
+
+static void run_row(struct relay *relay, const char *file, int line,
                     const struct row *row)
 {
     struct decision decision;
     char reply[600];
     for (long i = 0; i < row->times; i++) {
-        struct message_context context = {
-            .minute_of_week = row->minute, .now_ms = clock_wall_ms(), .queue_id = "1"};
-        decide_message(engine, &row->envelope, &context, &decision);
+        judge_row(relay, file, line, row, &decision);
         if (i + 1 < row->times && decision.action != ACTION_ACCEPT) {
             complain(file, line, "stopped before its last time");
             return;
@@ -239,9 +305,9 @@ static void ignore_report(void *context, enum severity severity, const char *tex
     (void)text;
 }
 
-static bool start_engine(const char *file, struct engine *engine,
-                         struct catalog **out_catalog)
+static bool start(const char *file, struct relay *relay)
 {
+    struct engine *engine = &relay->engine;
     char path[100];
     struct problems problems = {0};
     struct snapshot *snapshot;
@@ -249,9 +315,13 @@ static bool start_engine(const char *file, struct engine *engine,
     struct digest_key key;
     struct store_reporter reporter = {.report = ignore_report};
     (void)snprintf(path, sizeof path, "%s/mailbrake.conf", folder);
-    *out_catalog = catalog_new(NULL);
-    ck_assert_ptr_nonnull(*out_catalog);
-    if (snapshot_load(path, *out_catalog, false, &problems, &snapshot) != STATUS_OK) {
+    relay->catalog = catalog_new(NULL);
+    relay->simulated = simulated_new();
+    relay->conversations = conversations_new(CONVERSATIONS_MAX);
+    ck_assert_ptr_nonnull(relay->catalog);
+    ck_assert_ptr_nonnull(relay->simulated);
+    ck_assert_ptr_nonnull(relay->conversations);
+    if (snapshot_load(path, relay->catalog, false, &problems, &snapshot) != STATUS_OK) {
         for (size_t i = 0; i < problems.count; i++)
             complain(file, problems.items[i].line, problems.items[i].text);
         problems_clear(&problems);
@@ -269,10 +339,21 @@ static bool start_engine(const char *file, struct engine *engine,
     ck_assert_ptr_nonnull(engine->ledger);
     ck_assert_ptr_nonnull(engine->active_brakes);
     engine->timeout_ms = snapshot->settings->store.timeout_ms;
-    engine->on_failure = snapshot->settings->store.on_failure;
     ck_assert_int_eq(current_snapshot_init(&engine->snapshots), STATUS_OK);
     ck_assert_ptr_null(current_snapshot_swap(&engine->snapshots, snapshot));
     return true;
+}
+
+static void stop(struct relay *relay)
+{
+    active_brakes_free(relay->engine.active_brakes);
+    ledger_free(relay->engine.ledger);
+    conversations_free(relay->engine.conversations);
+    store_close(relay->engine.store);
+    current_snapshot_clear(&relay->engine.snapshots);
+    simulated_free(relay->simulated);
+    conversations_free(relay->conversations);
+    catalog_free(relay->catalog);
 }
 
 /* The head of a file, up to "---": the configuration, and "list" lines. */
@@ -298,29 +379,23 @@ static int write_head(FILE *matrix, const char *store)
 static void run_file(const char *path, const char *store)
 {
     char line[LINE_SIZE];
-    struct engine engine;
-    struct catalog *catalog;
+    struct relay relay = {0};
     FILE *matrix = fopen(path, "re");
     ck_assert_ptr_nonnull(matrix);
     int number = write_head(matrix, store);
-    if (start_engine(path, &engine, &catalog)) {
+    if (start(path, &relay)) {
         while (fgets(line, sizeof line, matrix) != NULL) {
             struct row row = {0};
             number++;
             if (line[0] == '#' || line[strspn(line, " \n")] == '\0')
                 continue;
             if (parse_row(line, &row))
-                run_row(&engine, path, number, &row);
+                run_row(&relay, path, number, &row);
             else
                 complain(path, number, "not understood");
         }
-        active_brakes_free(engine.active_brakes);
-        ledger_free(engine.ledger);
-        conversations_free(engine.conversations);
-        store_close(engine.store);
-        current_snapshot_clear(&engine.snapshots);
     }
-    catalog_free(catalog);
+    stop(&relay);
     (void)fclose(matrix);
 }
 

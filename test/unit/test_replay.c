@@ -52,9 +52,11 @@ static void play(const char *rules, const char *text)
     tear_down();
     scenario_of(text, &scenario);
     snapshot = snapshot_of(rules, &scenario);
-    struct simulated_store store = simulated_store(simulated);
-    const struct replay replay = {
-        .snapshot = snapshot, .scenario = &scenario, .store = &store, .each = see};
+    const struct charger charger = simulated_charger(simulated);
+    const struct replay replay = {.input = {.snapshot = snapshot},
+                                  .scenario = &scenario,
+                                  .charger = &charger,
+                                  .each = see};
     enum status status = replay_run(&replay, &report, &error);
     ck_assert_msg(status == STATUS_OK, "%d: %s", error.line, error.text);
     simulated_free(simulated);
@@ -122,13 +124,13 @@ START_TEST(a_bound_that_has_no_value_is_an_error)
 {
     struct error error = {0};
     struct simulated *simulated = simulated_new();
-    struct simulated_store store = simulated_store(simulated);
+    const struct charger charger = simulated_charger(simulated);
     scenario_of(
         "send\nfrom ann@x.org\nto b@x.org\n\nexpect all copies = size(no@x.org)\n",
         &scenario);
     snapshot = snapshot_of(config, &scenario);
     const struct replay replay = {
-        .snapshot = snapshot, .scenario = &scenario, .store = &store};
+        .input = {.snapshot = snapshot}, .scenario = &scenario, .charger = &charger};
     ck_assert_int_eq(replay_run(&replay, &report, &error), STATUS_INVALID);
     ck_assert_str_eq(error.text, "there is no list no@x.org");
     ck_assert_int_eq(error.line, 5);
@@ -152,27 +154,28 @@ START_TEST(what_the_engine_cannot_take_is_deferred)
 }
 END_TEST
 
-static enum status charge_nothing(void *context, const struct charge *charges,
-                                  size_t count, enum charge_mode mode, int64_t now_ms,
-                                  struct charge_outcome *out)
+static enum status charge_nothing(void *context, const struct plan *plan, int64_t now_ms,
+                                  struct charge_outcome *out,
+                                  enum charge_source *out_source)
 {
     (void)context;
-    (void)charges;
-    (void)count;
-    (void)mode;
+    (void)plan;
     (void)now_ms;
     (void)out;
+    (void)out_source;
     return STATUS_UNAVAILABLE;
 }
 
 START_TEST(a_store_that_is_away_is_told)
 {
     struct error error = {0};
-    struct simulated_store store = {.charge = charge_nothing};
+    const struct charger charger = {.charge = charge_nothing};
     scenario_of("send\nlogin a\nfrom ann@x.org\nto b@x.org\n", &scenario);
     snapshot = snapshot_of(config, &scenario);
-    const struct replay replay = {
-        .snapshot = snapshot, .scenario = &scenario, .store = &store, .each = see};
+    const struct replay replay = {.input = {.snapshot = snapshot},
+                                  .scenario = &scenario,
+                                  .charger = &charger,
+                                  .each = see};
     ck_assert_int_eq(replay_run(&replay, &report, &error), STATUS_OK);
     ck_assert_str_eq(text_string(&seen), "on_failure:deferred:1");
 }

@@ -100,9 +100,9 @@ START_TEST(readme_stops_the_attacks)
         status = replay_load(path, &scenario, &problems, &snapshot);
     ck_assert_msg(status == STATUS_OK, "%s", problems_text(&problems));
     struct simulated *simulated = simulated_new();
-    struct simulated_store store = simulated_store(simulated);
+    const struct charger charger = simulated_charger(simulated);
     const struct replay replay = {
-        .snapshot = snapshot, .scenario = &scenario, .store = &store};
+        .input = {.snapshot = snapshot}, .scenario = &scenario, .charger = &charger};
     ck_assert_msg(replay_run(&replay, &report, &error) == STATUS_OK, "%s:%d: %s",
                   error.file, error.line, error.text);
     for (size_t i = 0; i < scenario.expectation_count; i++)

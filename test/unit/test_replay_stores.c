@@ -74,18 +74,17 @@ static void shared_close(struct shared *shared)
     (void)unlink(shared->clock_path);
 }
 
-static enum status shared_charge(void *context, const struct charge *charges,
-                                 size_t count, enum charge_mode mode, int64_t now_ms,
-                                 struct charge_outcome *out_outcomes)
+static enum status shared_charge(void *context, const struct plan *plan, int64_t now_ms,
+                                 struct charge_outcome *out_outcomes,
+                                 enum charge_source *out_source)
 {
     struct shared *shared = context;
-    enum charge_source source;
     shared_set(shared, now_ms);
-    enum status status =
-        store_charge(shared->store, charges, count, mode,
-                     clock_monotonic_us() + 30 * INT64_C(1000000), out_outcomes, &source);
+    enum status status = store_charge(
+        shared->store, plan->charges, plan->charge_count, plan->mode,
+        clock_monotonic_us() + 30 * INT64_C(1000000), out_outcomes, out_source);
     ck_assert_int_eq(status, STATUS_OK);
-    ck_assert_int_eq(source, CHARGE_SOURCE_REDIS);
+    ck_assert_int_eq(*out_source, CHARGE_SOURCE_REDIS);
     return status;
 }
 
@@ -131,13 +130,13 @@ static enum status take(void *context, const struct replayed *replayed)
 }
 
 static void run(const struct scenario *scenario, struct snapshot *snapshot,
-                const struct simulated_store *store, struct stream *stream)
+                const struct charger *charger, struct stream *stream)
 {
     struct report report;
     struct error error = {0};
-    const struct replay replay = {.snapshot = snapshot,
+    const struct replay replay = {.input = {.snapshot = snapshot},
                                   .scenario = scenario,
-                                  .store = store,
+                                  .charger = charger,
                                   .each = take,
                                   .context = stream};
     ck_assert_msg(replay_run(&replay, &report, &error) == STATUS_OK, "%s:%d: %s",
@@ -183,17 +182,16 @@ START_TEST(both_stores_say_the_same)
 
     struct simulated *simulated = simulated_new();
     ck_assert_ptr_nonnull(simulated);
-    struct simulated_store store = simulated_store(simulated);
-    run(&scenario, snapshot, &store, &stream);
+    const struct charger memory = simulated_charger(simulated);
+    run(&scenario, snapshot, &memory, &stream);
     simulated_free(simulated);
 
     shared_open(&shared, scenario.start_ms);
-    store = (struct simulated_store){
-        .charge = shared_charge, .context = &shared, .source = CHARGE_SOURCE_REDIS};
+    const struct charger redis = {.charge = shared_charge, .context = &shared};
     stream.capacity = stream.count;
     stream.count = 0;
     stream.compares = true;
-    run(&scenario, snapshot, &store, &stream);
+    run(&scenario, snapshot, &redis, &stream);
     ck_assert_uint_eq(stream.count, stream.capacity);
     shared_close(&shared);
 
@@ -212,8 +210,8 @@ START_TEST(expectations_come_true_in_full)
     load(path_of(_i), INT64_MAX, &scenario, &snapshot);
     struct simulated *simulated = simulated_new();
     ck_assert_ptr_nonnull(simulated);
-    struct simulated_store store = simulated_store(simulated);
-    run(&scenario, snapshot, &store, &stream);
+    const struct charger memory = simulated_charger(simulated);
+    run(&scenario, snapshot, &memory, &stream);
     simulated_free(simulated);
     free(stream.fates);
     snapshot_unref(snapshot);

@@ -196,6 +196,7 @@ static const struct envelope message = {
     .recipient_count = sizeof recipients / sizeof recipients[0],
     .headers = headers,
     .header_count = sizeof headers / sizeof headers[0],
+    .queue_id = "4B",
 };
 
 START_TEST(facts_are_whole_or_none)
@@ -287,16 +288,16 @@ static void close_engine(struct engine *engine)
 START_TEST(no_message_passes_for_want_of_memory)
 {
     struct engine engine = {0};
-    const struct message_context context = {.queue_id = "4B", .now_ms = 1700000000000};
+    const int64_t now_ms = 1700000000000;
     struct decision decision;
     bool struck = true;
     open_engine(&engine);
     for (int i = 0; i < 10; i++)
-        decide_message(&engine, &message, &context, &decision);
+        decide_message(&engine, &message, now_ms, 0, &decision);
     for (long n = 0; struck; n++) {
         ck_assert_int_lt(n, ALLOCATIONS_MAX);
         shortage_begin(n);
-        decide_message(&engine, &message, &context, &decision);
+        decide_message(&engine, &message, now_ms, 0, &decision);
         struck = shortage_end();
         bool doubt = decision.action == ACTION_DEFER && decision.failure != NULL;
         bool held = decision.action == ACTION_QUARANTINE;
