@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/ip_address.h"
 #include "base/output.h"
 #include "cli/arguments.h"
 #include "cli/explain_live.h"
@@ -74,7 +75,7 @@ static enum status take_client(struct question *question, const char *client)
     uint8_t address[16];
     question->envelope.local = strcmp(client, "local") == 0;
     question->envelope.client = client;
-    if (question->envelope.local || network_parse_address(client, address))
+    if (question->envelope.local || ip_address_parse(client, address))
         return STATUS_OK;
     (void)fputs("mailbrake: --client wants an IP address or local\n", stderr);
     return STATUS_INVALID;
@@ -188,7 +189,7 @@ static int show_hash(const struct arguments *arguments, const char *typed)
     if (status == STATUS_OK)
         status = address_parse(typed, strlen(typed), &address);
     if (status == STATUS_OK && domains_first(&settings.policy.domains) != NULL &&
-        strchr(typed, '@') == NULL && !network_parse_address(typed, (uint8_t[16]){0}))
+        strchr(typed, '@') == NULL && !ip_address_parse(typed, (uint8_t[16]){0}))
         status = address_qualify(&address, domains_first(&settings.policy.domains));
     if (status == STATUS_OK) {
         digest_hex(&key, address.text, address.length, hash);

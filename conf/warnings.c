@@ -11,6 +11,7 @@
 
 #include "base/account.h"
 #include "base/folder.h"
+#include "base/ip_address.h"
 #include "base/text.h"
 #include "conf/rules.h"
 #include "conf/settings.h"
@@ -86,7 +87,7 @@ static bool is_loopback(const char *host)
         network_parse("::1", &loopback6, NULL) != STATUS_OK)
         return false;
     memcpy(address, host + brackets, length - 2 * (size_t)brackets);
-    return network_parse_address(address, bytes) &&
+    return ip_address_parse(address, bytes) &&
            (network_has(&loopback4, bytes) || network_has(&loopback6, bytes));
 }
 

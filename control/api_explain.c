@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/ip_address.h"
 #include "control/api.h"
 #include "engine/explanation.h"
 #include "engine/json_output.h"
@@ -73,7 +74,7 @@ static bool take_client(const char *client, struct question *out)
     if (client == NULL)
         return true;
     out->envelope.local = strcmp(client, "local") == 0;
-    return out->envelope.local || network_parse_address(client, address);
+    return out->envelope.local || ip_address_parse(client, address);
 }
 
 /* What is wrong with the body; NULL when nothing is. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip_address.h"
+
 static void say_over(const struct rule *rule, const struct facts *facts, bool holds,
                      struct text *why)
 {
@@ -181,7 +183,7 @@ static bool is_handed_in(const struct snapshot *snapshot, const char *client)
     static const uint8_t ipv6[16] = {[15] = 1};
     uint8_t address[16];
     return snapshot->settings->mta.type == MTA_SENDMAIL && client != NULL &&
-           network_parse_address(client, address) &&
+           ip_address_parse(client, address) &&
            (memcmp(address, ipv4, sizeof ipv4) == 0 ||
             memcmp(address, ipv6, sizeof ipv6) == 0);
 }

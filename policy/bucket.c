@@ -57,20 +57,3 @@ bool bucket_take(struct bucket *bucket, int64_t cost)
     bucket->level -= cost;
     return true;
 }
-
-int64_t bucket_ms_to_full(const struct bucket *bucket, const struct rate *rate)
-{
-    int64_t missing = rate->burst - bucket->level;
-    if (missing <= 0)
-        return 0;
-    int64_t periods = missing / rate->tokens;
-    int64_t parts = (missing % rate->tokens) * rate->period_ms - bucket->rest;
-    if (parts < 0) { /* the rest reaches into the last whole period */
-        periods--;
-        parts += rate->tokens * rate->period_ms;
-    }
-    if (periods > BUCKET_MS_MAX / rate->period_ms) /* the product might not fit */
-        return BUCKET_MS_MAX;
-    int64_t ms = periods * rate->period_ms + (parts + rate->tokens - 1) / rate->tokens;
-    return ms < BUCKET_MS_MAX ? ms : BUCKET_MS_MAX;
-}

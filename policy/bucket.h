@@ -18,9 +18,6 @@ struct rate {
 #define RATE_PERIOD_MAX_MS (INT64_C(366) * 86400 * 1000)
 #define RATE_PRODUCT_MAX (INT64_C(1) << 53)
 
-/* 317 years: 10^9 tokens at one in 366 days would take 10^9 years. */
-#define BUCKET_MS_MAX INT64_C(10000000000000)
-
 /* level whole tokens, rest period_ms-ths of one more (below period_ms), as of stamp_ms.
  */
 struct bucket {
@@ -44,8 +41,5 @@ void bucket_refill(struct bucket *bucket, const struct rate *rate, int64_t now_m
 /* Takes cost (>= 0) from a refilled bucket; false, and nothing taken, when it is short.
  */
 bool bucket_take(struct bucket *bucket, int64_t cost);
-
-/* ms until a refilled bucket is full, rounded up, at most BUCKET_MS_MAX; 0 when it is. */
-int64_t bucket_ms_to_full(const struct bucket *bucket, const struct rate *rate);
 
 #endif

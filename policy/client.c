@@ -1,14 +1,12 @@
 /* Formatting by hand, since inet_ntop(3) lives behind sys/socket.h. */
 #include "policy/client.h"
 
+#include "base/ip_address.h"
 #include <stdio.h>
-#include <string.h>
-
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 void client_key(const uint8_t address[16], char out_key[CLIENT_KEY_SIZE])
 {
-    if (memcmp(address, mapped_prefix, sizeof mapped_prefix) == 0) {
+    if (ip_address_is_ipv4(address)) {
         (void)snprintf(out_key, CLIENT_KEY_SIZE, "%d.%d.%d.%d", address[12], address[13],
                        address[14], address[15]);
         return;

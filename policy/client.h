@@ -8,7 +8,7 @@
 
 enum { CLIENT_KEY_SIZE = 48 };
 
-/* Writes the key of an address in network_parse_address's form: an IPv4 address whole,
+/* Writes the key of an address that ip_address_parse gave: an IPv4 address whole,
  * IPv6 as its /64, which is one subscriber (RFC 6177). */
 void client_key(const uint8_t address[16], char out_key[CLIENT_KEY_SIZE]);
 

@@ -168,8 +168,10 @@ static bool recipient_is_list(const struct view *view, const struct element *ele
                 : recipient->list == list;
 }
 
-bool match_recipient(const struct view *view, const struct elements *elements,
-                     const struct recipient *recipient, bool deep)
+/* True when some element of to stands for the recipient. deep: list:ADDRESS also for a
+ * list that holds it. */
+static bool matches_recipient(const struct view *view, const struct elements *elements,
+                              const struct recipient *recipient, bool deep)
 {
     for (size_t i = 0; i < elements->count; i++) {
         const struct element *element = &elements->items[i];
@@ -191,7 +193,7 @@ static size_t count_recipients(const struct view *view, const struct elements *e
 {
     size_t count = 0;
     for (size_t i = 0; i < view->facts->recipient_count; i++)
-        count += match_recipient(view, elements, &view->facts->recipients[i], deep);
+        count += matches_recipient(view, elements, &view->facts->recipients[i], deep);
     return count;
 }
 
@@ -253,7 +255,7 @@ bool match_charged_list(const struct view *view, const struct rule *rule,
                         const struct recipient *recipient)
 {
     return recipient->list != DIRECTORY_NONE &&
-           (rule->to.count == 0 || match_recipient(view, &rule->to, recipient, true));
+           (rule->to.count == 0 || matches_recipient(view, &rule->to, recipient, true));
 }
 
 /* From cheap to dear, but in the order in which people read a rule. */

@@ -42,11 +42,6 @@ enum condition match_rule(const struct view *view, const struct rule *rule);
 const struct element *match_sender(const struct view *view,
                                    const struct elements *elements);
 
-/* True when some element of to stands for the recipient. deep: list:ADDRESS also for a
- * list that holds it. */
-bool match_recipient(const struct view *view, const struct elements *elements,
-                     const struct recipient *recipient, bool deep);
-
 /* True when a rule with key = "list" charges the list that this recipient is. */
 bool match_charged_list(const struct view *view, const struct rule *rule,
                         const struct recipient *recipient);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ip_address.h"
 #include "base/text.h"
 #include "policy/campaign.h"
 #include "policy/match.h"
@@ -34,9 +35,8 @@ static enum status take_address(const char *raw, const char *argument,
 static void take_client(const struct envelope *envelope, struct facts *facts)
 {
     facts->origin = envelope->local ? ORIGIN_LOCAL : ORIGIN_SMTP;
-    facts->has_client_address =
-        envelope->client != NULL &&
-        network_parse_address(envelope->client, facts->client_address);
+    facts->has_client_address = envelope->client != NULL &&
+                                ip_address_parse(envelope->client, facts->client_address);
     if (envelope->local)
         (void)snprintf(facts->client, sizeof facts->client, "local");
     else if (facts->has_client_address)

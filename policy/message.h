@@ -54,7 +54,7 @@ struct facts {
     struct address sender;        /* empty: <> */
     char client[CLIENT_KEY_SIZE]; /* key of the client: IPv6 as its /64; "local";
                                      "unknown" */
-    uint8_t client_address[16];   /* as network_parse_address gives it */
+    uint8_t client_address[16];   /* as ip_address_parse gives it */
     bool has_client_address;
     bool trusted, relay; /* of the client */
     enum origin origin;

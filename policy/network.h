@@ -1,4 +1,4 @@
-/* IP addresses and networks, without the sockets' headers. */
+/* Networks of IP addresses. */
 #ifndef POLICY_NETWORK_H
 #define POLICY_NETWORK_H
 
@@ -9,13 +9,9 @@
 #include "base/status.h"
 
 struct network {
-    uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint8_t bytes[16]; /* as in base/ip_address.h */
     uint8_t prefix;    /* 0 to 128 */
 };
-
-/* An address from text (IPv4 or IPv6, as inet_pton(3) takes it) for network_has; false
- * when it is none. IPv4-mapped IPv6 is the IPv4 address. */
-bool network_parse_address(const char *text, uint8_t out_bytes[16]);
 
 /* ADDRESS or ADDRESS/PREFIX; host bits are cleared. INVALID with a reason. */
 enum status network_parse(const char *text, struct network *out,

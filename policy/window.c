@@ -119,20 +119,3 @@ void window_count(struct window *window, int64_t cost, int64_t now_ms)
         window->start_ms = now_ms;
     window->copies = add(window->copies, cost);
 }
-
-int64_t window_ms_to_keep(const struct window *window, const struct surge *surge,
-                          int64_t now_ms)
-{
-    int64_t keep = 0;
-    if (window_is_open(window)) {
-        keep = window->start_ms + surge->window_ms - now_ms;
-        if (!window->braked && matters(surge, total(window)))
-            keep += WINDOW_MEMORY_MS;
-    }
-    for (size_t i = 0; i < window->past_count; i++) {
-        int64_t past = window->past[i].end_ms + WINDOW_MEMORY_MS - now_ms;
-        if (past > keep)
-            keep = past;
-    }
-    return keep;
-}

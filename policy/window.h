@@ -67,8 +67,4 @@ void window_train(struct window *window, int64_t cost, int64_t now_ms);
 /* Counts cost (>= 0) copies at now_ms, whether there is room or not. */
 void window_count(struct window *window, int64_t cost, int64_t now_ms);
 
-/* ms for which a rolled window is worth keeping; 0: it is as good as none. */
-int64_t window_ms_to_keep(const struct window *window, const struct surge *surge,
-                          int64_t now_ms);
-
 #endif

@@ -1,4 +1,5 @@
 /* Whose bucket a client's address is. */
+#include "base/ip_address.h"
 #include "policy/client.h"
 
 #include <check.h>
@@ -35,7 +36,7 @@ START_TEST(client_key_groups_ipv6)
     uint8_t address[16];
     char key[CLIENT_KEY_SIZE];
     memset(key, 'x', sizeof key);
-    ck_assert(network_parse_address(keys[_i].address, address));
+    ck_assert(ip_address_parse(keys[_i].address, address));
     client_key(address, key);
     ck_assert_str_eq(key, keys[_i].key);
 }

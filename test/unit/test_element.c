@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip_address.h"
 #include "policy/address.h"
 #include "policy/element.h"
 #include "run.h"
@@ -260,8 +261,7 @@ START_TEST(network_reads_addresses)
 {
     uint8_t bytes[16];
     char hex[33];
-    ck_assert_msg(network_parse_address(addresses[_i].text, bytes), "%s",
-                  addresses[_i].text);
+    ck_assert_msg(ip_address_parse(addresses[_i].text, bytes), "%s", addresses[_i].text);
     for (size_t i = 0; i < 16; i++)
         snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
     ck_assert_str_eq(hex, addresses[_i].hex);
@@ -315,8 +315,7 @@ static const char *const no_addresses[] = {
 START_TEST(network_refuses)
 {
     uint8_t bytes[16] = {9};
-    ck_assert_msg(!network_parse_address(no_addresses[_i], bytes), "%s",
-                  no_addresses[_i]);
+    ck_assert_msg(!ip_address_parse(no_addresses[_i], bytes), "%s", no_addresses[_i]);
     ck_assert_int_eq(bytes[0], 9);
 }
 END_TEST
@@ -356,7 +355,7 @@ START_TEST(network_has_members)
     struct network network;
     uint8_t bytes[16];
     ck_assert_int_eq(network_parse(members[_i].network, &network, NULL), STATUS_OK);
-    ck_assert(network_parse_address(members[_i].address, bytes));
+    ck_assert(ip_address_parse(members[_i].address, bytes));
     ck_assert_msg(network_has(&network, bytes) == members[_i].has, "%s in %s",
                   members[_i].address, members[_i].network);
 }

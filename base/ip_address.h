@@ -1,0 +1,16 @@
+/* IP addresses, from text and to text. All are 16 bytes: IPv4 is its IPv4-mapped IPv6
+ * address, ::ffff:a.b.c.d. */
+#ifndef BASE_IP_ADDRESS_H
+#define BASE_IP_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { IP_ADDRESS_BYTES = 16, IP_ADDRESS_IPV4_BITS = 96 /* in front of an IPv4 address */ };
+
+/* As inet_pton(3) takes it, IPv4 or IPv6; false when it is none. */
+bool ip_address_parse(const char *text, uint8_t out_bytes[IP_ADDRESS_BYTES]);
+
+bool ip_address_is_ipv4(const uint8_t bytes[IP_ADDRESS_BYTES]);
+
+#endif
