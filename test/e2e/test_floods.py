@@ -246,7 +246,7 @@ def test_nobody_is_refused_while_nobody_can_look(administered):  # noqa: F811
 
 def test_without_room_on_the_disk_mail_is_deferred(administered):  # noqa: F811
     mail = administered(quarantine={"min_free": "1000000G"})
-    mail.expect_log(r"error: less than quarantine\.min_free left")
+    mail.expect_log(r"error: the queue's disk has less than quarantine\.min_free left")
     mail.daemon.allow_log("the quarantine or its disk is full|suppressed")
     wait_until(lambda: "min_free left" in mail.daemon.text(), 15, "nothing is said")
     reply = mail.send(ANN, CLASS)
