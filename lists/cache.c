@@ -145,7 +145,7 @@ static enum status take_entry(struct cache_reader *reader, struct entries *entri
     read.shrunk = how == ENTRY_SHRUNK;
     read.read_at_ms = take_number(reader, INT64_MAX);
     size_t key_length = (size_t)take_number(reader, INT_MAX);
-    size_t length = (size_t)take_number(reader, INT64_MAX);
+    size_t length = (size_t)take_number(reader, (int64_t)(SIZE_MAX / 2));
     const char *key = take_bytes(reader, key_length);
     const char *members = take_bytes(reader, length);
     if (take_bytes(reader, 1) == NULL)
