@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { IP_ADDRESS_BYTES = 16, IP_ADDRESS_IPV4_BITS = 96 /* in front of an IPv4 address */ };
+enum {
+    IP_ADDRESS_BYTES = 16,
+    IP_ADDRESS_IPV4_BITS = 96 /* in front of an IPv4 address */
+};
 
 /* As inet_pton(3) takes it, IPv4 or IPv6; false when it is none. */
 bool ip_address_parse(const char *text, uint8_t out_bytes[IP_ADDRESS_BYTES]);

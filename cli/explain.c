@@ -27,7 +27,7 @@ enum {
 };
 
 /* The message as typed; strings are argv's, but for the names of headers. */
-struct question {
+struct explain_question {
     struct envelope envelope;
     struct envelope_recipient *recipients;
     struct header *headers; /* names owned */
@@ -37,7 +37,7 @@ struct question {
     bool offline;        /* the daemon is not to be asked */
 };
 
-static enum status add_recipient(struct question *question, const char *address)
+static enum status add_recipient(struct explain_question *question, const char *address)
 {
     size_t count = question->envelope.recipient_count;
     if (!array_reserve(&question->recipients, count, sizeof *question->recipients))
@@ -49,7 +49,7 @@ static enum status add_recipient(struct question *question, const char *address)
     return STATUS_OK;
 }
 
-static enum status add_header(struct question *question, const char *field)
+static enum status add_header(struct explain_question *question, const char *field)
 {
     const char *colon = strchr(field, ':');
     if (colon == NULL || colon == field) {
@@ -70,7 +70,7 @@ static enum status add_header(struct question *question, const char *field)
     return STATUS_OK;
 }
 
-static enum status take_client(struct question *question, const char *client)
+static enum status take_client(struct explain_question *question, const char *client)
 {
     uint8_t address[16];
     question->envelope.local = strcmp(client, "local") == 0;
@@ -83,7 +83,7 @@ static enum status take_client(struct question *question, const char *client)
 
 static enum status take_option(void *context, int val, const char *argument)
 {
-    struct question *question = context;
+    struct explain_question *question = context;
     switch (val) {
     case OPTION_FROM:
         question->envelope.sender = argument;
@@ -111,7 +111,7 @@ static enum status take_option(void *context, int val, const char *argument)
     }
 }
 
-static void question_clear(struct question *question)
+static void question_clear(struct explain_question *question)
 {
     for (size_t i = 0; i < question->header_count; i++)
         free((void *)(uintptr_t)question->headers[i].name);
@@ -121,7 +121,7 @@ static void question_clear(struct question *question)
 
 /* By this process: the configuration as it is on disk, and full buckets. */
 static int answer_offline(const struct arguments *arguments,
-                          const struct question *question)
+                          const struct explain_question *question)
 {
     struct problems problems = {0};
     struct snapshot *snapshot = NULL;
@@ -152,7 +152,8 @@ static int answer_offline(const struct arguments *arguments,
     return result;
 }
 
-static int answer(const struct arguments *arguments, const struct question *question)
+static int answer(const struct arguments *arguments,
+                  const struct explain_question *question)
 {
     json_t *json = NULL;
     enum status status = question->offline ? STATUS_UNAVAILABLE
@@ -229,7 +230,7 @@ int verb_explain(int argc, char **argv)
         {"purpose", required_argument, NULL, OPTION_PURPOSE},
         {0},
     };
-    struct question question = {0};
+    struct explain_question question = {0};
     struct arguments_extra extra = {
         .list = options, .take = take_option, .context = &question};
     struct arguments arguments;

@@ -82,14 +82,14 @@ bool postmap_is_table(const char *word)
 
 /* ---- entries ---- */
 
-struct reading {
+struct postmap_reader {
     void (*take)(void *context, const struct postmap_entry *entry);
     void *context;
     char nested[NESTED_MAX][WORD_MAX]; /* tables that are still to be read */
     size_t count;
 };
 
-static void give(struct reading *reading, char *key, char *value, bool pattern)
+static void give(struct postmap_reader *reader, char *key, char *value, bool pattern)
 {
     size_t length = strlen(value);
     for (char *c = value; *c != '\0'; c++)
@@ -99,7 +99,7 @@ static void give(struct reading *reading, char *key, char *value, bool pattern)
         value[--length] = '\0';
     struct postmap_entry entry = {
         .key = key, .value = value + strspn(value, " "), .pattern = pattern};
-    reading->take(reading->context, &entry);
+    reader->take(reader->context, &entry);
 }
 
 /* "key value"; a key may be quoted. */
@@ -132,7 +132,7 @@ static bool is_condition(const char *line)
     return text_after(line, "if") != NULL || text_after(line, "endif") != NULL;
 }
 
-static void take_line(struct reading *reading, const struct type *type, char *line)
+static void take_line(struct postmap_reader *reader, const struct type *type, char *line)
 {
     bool pattern = type->kind == BY_PATTERN;
     bool conditions = pattern || strcmp(type->prefix, "cidr:") == 0;
@@ -143,10 +143,11 @@ static void take_line(struct reading *reading, const struct type *type, char *li
         return;
     char *value = *end == '\0' ? end : end + 1;
     *end = '\0';
-    give(reading, line, value, pattern);
+    give(reader, line, value, pattern);
 }
 
-static bool read_text(struct reading *reading, const struct type *type, const char *path)
+static bool read_text(struct postmap_reader *reader, const struct type *type,
+                      const char *path)
 {
     struct file file = {0};
     struct error error = {0};
@@ -156,7 +157,7 @@ static bool read_text(struct reading *reading, const struct type *type, const ch
     struct lines lines = lines_of(file.data, file.length);
     while (lines_next_logical(&lines, &line)) {
         line.text[line.length] = '\0'; /* over the newline, or behind the last byte */
-        take_line(reading, type, line.text);
+        take_line(reader, type, line.text);
     }
     file_clear(&file);
     return true;
@@ -187,7 +188,7 @@ static bool next_inside(struct words *words, char *out)
 }
 
 /* inline:{ key=value, { key = value } } */
-static void read_inline(struct reading *reading, char *list)
+static void read_inline(struct postmap_reader *reader, char *list)
 {
     char word[WORD_MAX];
     struct words words = words_of(inside(list));
@@ -198,61 +199,61 @@ static void read_inline(struct reading *reading, char *list)
             continue;
         *equals = '\0';
         entry[strcspn(entry, " \t")] = '\0';
-        give(reading, entry, equals + 1, false);
+        give(reader, entry, equals + 1, false);
     }
 }
 
 /* pcre:{ { /pattern/ value }, ... }, and so with regexp: and cidr:. */
-static void read_rules(struct reading *reading, const struct type *type, char *list)
+static void read_rules(struct postmap_reader *reader, const struct type *type, char *list)
 {
     char word[WORD_MAX];
     struct words words = words_of(inside(list));
     while (next_inside(&words, word))
-        take_line(reading, type, inside(word));
+        take_line(reader, type, inside(word));
 }
 
 /* unionmap:{ table, table }: what each says is delivered to. */
-static bool read_nested(struct reading *reading, char *list)
+static bool read_nested(struct postmap_reader *reader, char *list)
 {
     struct words words = words_of(inside(list));
-    while (reading->count < NESTED_MAX) {
-        if (!next_inside(&words, reading->nested[reading->count]))
+    while (reader->count < NESTED_MAX) {
+        if (!next_inside(&words, reader->nested[reader->count]))
             return true;
-        reading->count++;
+        reader->count++;
     }
     return false;
 }
 
 /* randmap:{ value, value } */
-static void read_values(struct reading *reading, char *list)
+static void read_values(struct postmap_reader *reader, char *list)
 {
     char word[WORD_MAX];
     struct words words = words_of(inside(list));
     while (next_inside(&words, word))
-        give(reading, NULL, inside(word), false);
+        give(reader, NULL, inside(word), false);
 }
 
 /* False when nobody can say what is in it. */
-static bool read_one(struct reading *reading, char *table)
+static bool read_one(struct postmap_reader *reader, char *table)
 {
     const char *rest;
     char *whole = table + (behind_proxy(table) - table);
     const struct type *type = find_type(whole, &rest);
     char *colon = strchr(whole, ':');
     if (type != NULL && rest[0] == '/')
-        return read_text(reading, type, rest);
+        return read_text(reader, type, rest);
     if (type != NULL && rest[0] == '{') {
-        read_rules(reading, type, whole + (rest - whole));
+        read_rules(reader, type, whole + (rest - whole));
         return true;
     }
     if (text_after(whole, "inline:") != NULL)
-        read_inline(reading, colon + 1);
+        read_inline(reader, colon + 1);
     else if (text_after(whole, "static:") != NULL)
-        give(reading, NULL, inside(colon + 1), false);
+        give(reader, NULL, inside(colon + 1), false);
     else if (text_after(whole, "randmap:") != NULL)
-        read_values(reading, colon + 1);
+        read_values(reader, colon + 1);
     else if (text_after(whole, "unionmap:") != NULL)
-        return read_nested(reading, colon + 1);
+        return read_nested(reader, colon + 1);
     else
         return text_after(whole, "fail:") != NULL;
     return true;
@@ -264,19 +265,19 @@ bool postmap_read(const char *table,
 {
     char name[WORD_MAX];
     bool known = true;
-    struct reading *reading = calloc(1, sizeof *reading);
+    struct postmap_reader *reader = calloc(1, sizeof *reader);
     (void)snprintf(out_unknown, size, "%s", table);
-    if (reading == NULL || strlen(table) >= WORD_MAX) {
-        free(reading);
+    if (reader == NULL || strlen(table) >= WORD_MAX) {
+        free(reader);
         return false;
     }
-    reading->take = take;
-    reading->context = context;
-    (void)snprintf(reading->nested[reading->count++], WORD_MAX, "%s", table);
-    while (reading->count > 0) {
-        (void)snprintf(name, sizeof name, "%s", reading->nested[--reading->count]);
+    reader->take = take;
+    reader->context = context;
+    (void)snprintf(reader->nested[reader->count++], WORD_MAX, "%s", table);
+    while (reader->count > 0) {
+        (void)snprintf(name, sizeof name, "%s", reader->nested[--reader->count]);
         char *copy = strdup(name);
-        if (copy != NULL && read_one(reading, copy)) {
+        if (copy != NULL && read_one(reader, copy)) {
             free(copy);
             continue;
         }
@@ -284,6 +285,6 @@ bool postmap_read(const char *table,
         known = false;
         (void)snprintf(out_unknown, size, "%s", name);
     }
-    free(reading);
+    free(reader);
     return known;
 }

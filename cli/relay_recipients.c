@@ -158,7 +158,7 @@ static void each_table(const struct relay_setting *setting,
     }
 }
 
-struct reading {
+struct recipients_reader {
     void (*take)(void *context, const struct postmap_entry *entry);
     struct findings *findings;
 };
@@ -166,10 +166,10 @@ struct reading {
 static void read_table(const struct relay_setting *setting, const char *table,
                        void *context)
 {
-    const struct reading *reading = context;
+    const struct recipients_reader *reader = context;
     char unknown[RELAY_TABLE_SIZE];
     (void)setting;
-    if (!postmap_read(table, reading->take, reading->findings, unknown, sizeof unknown))
+    if (!postmap_read(table, reader->take, reader->findings, unknown, sizeof unknown))
         relay_say(
             setting, RELAY_MAYBE,
             "Mailbrake cannot read %.200s: an address that it turns into a list, or "
@@ -182,8 +182,8 @@ static void read_table(const struct relay_setting *setting, const char *table,
 void relay_judge_rewriting(const struct relay_setting *setting)
 {
     struct findings findings = {.setting = setting};
-    struct reading reading = {take_rewriting, &findings};
-    each_table(setting, read_table, &reading);
+    struct recipients_reader reader = {take_rewriting, &findings};
+    each_table(setting, read_table, &reader);
     if (findings.count > 0)
         relay_say(setting, RELAY_SURE,
                   "%s becomes the list %s (%llu people) after Mailbrake has looked, and "
@@ -263,8 +263,8 @@ static void say_copies(const struct findings *findings)
 void relay_judge_bcc(const struct relay_setting *setting)
 {
     struct findings findings = {.setting = setting};
-    struct reading reading = {take_copy, &findings};
-    each_table(setting, read_table, &reading);
+    struct recipients_reader reader = {take_copy, &findings};
+    each_table(setting, read_table, &reader);
     say_copies(&findings);
 }
 

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/array.h"
 #include "conf/policy_value.h"
 #include "conf/rules.h"
 #include "conf/server.h"
 #include "conf/settings.h"
 #include "conf/sources.h"
 #include "conf/value.h"
+#include "conf/value_array.h"
 
 enum { ELEMENT_BYTES_MAX = 1000, OVER_MAX = 1000000000, OPTIONS_MAX = 200 };
 
@@ -31,17 +31,17 @@ static const char *const origins[] = {"smtp", "local", NULL};
 
 /* clang-format off */
 static const struct option options[] = {
-    {.name = "domains", .read = array_domains, SETTING(policy.domains), .min = 1,
+    {.name = "domains", .read = value_array_domains, SETTING(policy.domains), .min = 1,
      .max = 255},
     {.name = "recipient_delimiter", .read = policy_value_delimiter, SETTING(policy.domains),
      .initial = "+", .max = 16},
-    {.name = "login_domains", .read = array_logins, SETTING(policy.logins), .min = 1,
+    {.name = "login_domains", .read = value_array_logins, SETTING(policy.logins), .min = 1,
      .max = ELEMENT_BYTES_MAX},
     {.name = "login_master_separator", .read = value_separator,
      SETTING(policy.logins.master_separator), .initial = "", .max = 1},
-    {.name = "trusted", .read = array_elements, SETTING(policy.trusted), .min = 1,
+    {.name = "trusted", .read = value_array_elements, SETTING(policy.trusted), .min = 1,
      .max = ELEMENT_BYTES_MAX},
-    {.name = "relays", .read = array_elements, SETTING(policy.relays), .min = 1,
+    {.name = "relays", .read = value_array_elements, SETTING(policy.relays), .min = 1,
      .max = ELEMENT_BYTES_MAX},
     {.name = "mode", .read = value_mode, SETTING(policy.monitor), .initial = "enforce"},
     {.name = "lists_unknown", .read = policy_value_action, SETTING(policy.lists_unknown),
@@ -74,7 +74,7 @@ static const struct option options[] = {
      .initial = "7d", .min = MINUTE_MS, .max = 3650 * DAY_MS},
 
     {.name = "notify"},
-    {.name = "notify.to", .read = array_notify, .min = 1, .max = ELEMENT_BYTES_MAX},
+    {.name = "notify.to", .read = value_array_notify, .min = 1, .max = ELEMENT_BYTES_MAX},
     {.name = "notify.command", .read = value_string, SETTING(notify.command),
      .initial = "", .max = READER_PATH_MAX},
     {.name = "notify.min_interval", .read = value_duration,
@@ -123,24 +123,24 @@ static const struct option options[] = {
      .max = READER_PATH_MAX},
     {.name = "lists.virtual", .read = value_path, SOURCE(path), .min = 1,
      .max = READER_PATH_MAX},
-    {.name = "lists.domains", .read = array_domains, SOURCE(domains), .min = 1,
+    {.name = "lists.domains", .read = value_array_domains, SOURCE(domains), .min = 1,
      .max = 255},
     {.name = "lists.max_age", .read = value_duration, SOURCE(max_age_ms), .initial = "7d",
      .min = SECOND_MS, .max = 3650 * DAY_MS},
     {.name = "lists.refresh", .read = value_duration, SOURCE(refresh_ms), .initial = "5m",
      .min = SECOND_MS, .max = 366 * DAY_MS},
 
-    {.name = "groups", .read = array_groups, SETTING(policy)},
+    {.name = "groups", .read = value_array_groups, SETTING(policy)},
 
     {.name = "rules", .read = rules_read, SETTING(policy)},
     {.name = "rules.name", .read = value_name, RULE(name), .min = 1, .max = 64},
-    {.name = "rules.from", .read = array_somebody, RULE(from), .min = 1,
+    {.name = "rules.from", .read = value_array_somebody, RULE(from), .min = 1,
      .max = ELEMENT_BYTES_MAX},
-    {.name = "rules.from_not", .read = array_elements, RULE(from_not), .min = 1,
+    {.name = "rules.from_not", .read = value_array_elements, RULE(from_not), .min = 1,
      .max = ELEMENT_BYTES_MAX},
-    {.name = "rules.to", .read = array_somebody, RULE(to), .min = 1,
+    {.name = "rules.to", .read = value_array_somebody, RULE(to), .min = 1,
      .max = ELEMENT_BYTES_MAX},
-    {.name = "rules.to_not", .read = array_elements, RULE(to_not), .min = 1,
+    {.name = "rules.to_not", .read = value_array_elements, RULE(to_not), .min = 1,
      .max = ELEMENT_BYTES_MAX},
     {.name = "rules.hours", .read = policy_value_hours, RULE(hours), .min = 1, .max = 1000},
     {.name = "rules.hours_not", .read = policy_value_hours, RULE(hours_not), .min = 1,

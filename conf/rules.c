@@ -67,14 +67,14 @@ static const char *fault_of_rate(const struct rate *rate)
 }
 
 /* One rule on its way: its group, and the entries that its checks are about. */
-struct entry {
+struct rule_entry {
     const struct option *option; /* "rules" */
     const struct node *node;
     const struct node *limit, *surge, *floor, *key, *from, *action;
 };
 
 /* What means something only beside something else. */
-static void check_companions(struct reader *reader, const struct entry *entry)
+static void check_companions(struct reader *reader, const struct rule_entry *entry)
 {
     bool limit = entry->limit != NULL;
     bool surge = entry->surge != NULL;
@@ -99,7 +99,7 @@ static void check_companions(struct reader *reader, const struct entry *entry)
 }
 
 /* What limit and surge ask of the rest of the rule. */
-static void check_metered(struct reader *reader, const struct entry *entry,
+static void check_metered(struct reader *reader, const struct rule_entry *entry,
                           const struct option *option, const struct node *node)
 {
     bool surge = node == entry->surge;
@@ -114,7 +114,7 @@ static void check_metered(struct reader *reader, const struct entry *entry,
                             : "limit can't accept; it stops what is over the limit");
 }
 
-static void check_limit(struct reader *reader, const struct entry *entry,
+static void check_limit(struct reader *reader, const struct rule_entry *entry,
                         const struct rule *rule)
 {
     const struct option limit = {.name = "rules.limit"};
@@ -125,7 +125,7 @@ static void check_limit(struct reader *reader, const struct entry *entry,
                       entry->limit->string, fault);
 }
 
-static void check_surge(struct reader *reader, const struct entry *entry)
+static void check_surge(struct reader *reader, const struct rule_entry *entry)
 {
     const struct option surge = {.name = "rules.surge"};
     check_metered(reader, entry, &surge, entry->surge);
@@ -135,7 +135,7 @@ static void check_surge(struct reader *reader, const struct entry *entry)
                       "window always pass");
 }
 
-static void check_meters(struct reader *reader, const struct entry *entry,
+static void check_meters(struct reader *reader, const struct rule_entry *entry,
                          const struct rule *rule)
 {
     const struct option surge = {.name = "rules.surge"};
@@ -152,7 +152,7 @@ static void check_meters(struct reader *reader, const struct entry *entry,
 }
 
 /* Also where it only says what makes one incident. */
-static void check_key(struct reader *reader, const struct entry *entry,
+static void check_key(struct reader *reader, const struct rule_entry *entry,
                       const struct rule *rule)
 {
     const struct option key = {.name = "rules.key"};
@@ -161,7 +161,7 @@ static void check_key(struct reader *reader, const struct entry *entry,
                       "\"from\" goes with from only: its elements are the keys");
 }
 
-static void check_name(struct reader *reader, const struct entry *entry,
+static void check_name(struct reader *reader, const struct rule_entry *entry,
                        const struct rule *rule, struct intern *names)
 {
     uint32_t id;
@@ -184,7 +184,7 @@ static void add_rule(struct reader *reader, const struct option *option,
     if (!reader_expect(reader, option, node, NODE_GROUP))
         return;
     const struct tree *tree = &reader->tree;
-    const struct entry entry = {
+    const struct rule_entry entry = {
         .option = option,
         .node = node,
         .limit = tree_find(tree, node, "limit"),

@@ -13,13 +13,13 @@
 enum { EXPLAINED_MAX = 5000 }; /* recipients, and header fields */
 
 /* Borrows from the request's body. */
-struct question {
+struct explain_query {
     struct envelope envelope;
     struct envelope_recipient *recipients;
     struct header *headers;
 };
 
-static void question_clear(struct question *question)
+static void question_clear(struct explain_query *question)
 {
     free(question->recipients);
     free(question->headers);
@@ -33,7 +33,7 @@ static const json_t *array_of(const struct request *request, const char *name)
 }
 
 /* False when something in it is no string. */
-static bool take_recipients(const json_t *array, struct question *out)
+static bool take_recipients(const json_t *array, struct explain_query *out)
 {
     size_t i;
     const json_t *item;
@@ -50,7 +50,7 @@ static bool take_recipients(const json_t *array, struct question *out)
     return true;
 }
 
-static bool take_headers(const json_t *array, struct question *out)
+static bool take_headers(const json_t *array, struct explain_query *out)
 {
     size_t i;
     const json_t *item;
@@ -67,7 +67,7 @@ static bool take_headers(const json_t *array, struct question *out)
     return true;
 }
 
-static bool take_client(const char *client, struct question *out)
+static bool take_client(const char *client, struct explain_query *out)
 {
     uint8_t address[16];
     out->envelope.client = client;
@@ -78,7 +78,7 @@ static bool take_client(const char *client, struct question *out)
 }
 
 /* What is wrong with the body; NULL when nothing is. */
-static const char *take_question(const struct request *request, struct question *out)
+static const char *take_question(const struct request *request, struct explain_query *out)
 {
     const json_t *to = array_of(request, "to");
     const json_t *headers = array_of(request, "headers");
@@ -111,7 +111,7 @@ static void add_configuration(const struct request *request, json_t *json)
     free(whole);
 }
 
-static void judge_question(struct request *request, const struct question *question)
+static void judge_question(struct request *request, const struct explain_query *question)
 {
     const struct control_context *context = request->context;
     struct explanation explanation;
@@ -139,7 +139,7 @@ static void judge_question(struct request *request, const struct question *quest
 
 void api_explain_run(struct request *request)
 {
-    struct question question = {0};
+    struct explain_query question = {0};
     const char *wrong = take_question(request, &question);
     if (wrong == NULL)
         judge_question(request, &question);

@@ -12,7 +12,7 @@
 #include "policy/plan.h"
 
 /* What one asks about, as charges have it. */
-struct question {
+struct limits_query {
     char subject[SUBJECT_SIZE]; /* "": of no key but from */
     char from[SUBJECT_SIZE];    /* the element of some rule's from; "": none */
 };
@@ -50,7 +50,8 @@ static bool has_element(const struct rule *rule, const char *subject)
 }
 
 /* What a rule with that key calls it; NULL: it has no bucket for it. */
-static const char *subject_for(const struct rule *rule, const struct question *question)
+static const char *subject_for(const struct rule *rule,
+                               const struct limits_query *question)
 {
     if (!rule_is_metered(rule))
         return NULL;
@@ -61,7 +62,7 @@ static const char *subject_for(const struct rule *rule, const struct question *q
 
 /* An element of some rule's from that is its key, as the rule has it. */
 static void find_element(const struct policy *policy, const char *typed,
-                         struct question *out)
+                         struct limits_query *out)
 {
     struct element element;
     struct error error;
@@ -77,7 +78,7 @@ static void find_element(const struct policy *policy, const char *typed,
 }
 
 /* A client's buckets: one for an IPv4 address, one for an IPv6 /64. */
-static enum status client_subject(const struct brake *brake, struct question *out,
+static enum status client_subject(const struct brake *brake, struct limits_query *out,
                                   struct error *error)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -95,7 +96,7 @@ static enum status client_subject(const struct brake *brake, struct question *ou
 }
 
 /* A list's buckets are those of the list that its address means. */
-static void list_subject(const struct request *request, struct question *out)
+static void list_subject(const struct request *request, struct limits_query *out)
 {
     struct address address;
     struct target target;
@@ -110,7 +111,7 @@ static void list_subject(const struct request *request, struct question *out)
 }
 
 /* As explain and the incidents show it; a thread also in the brackets of its field. */
-static enum status take_literally(const char *typed, struct question *out,
+static enum status take_literally(const char *typed, struct limits_query *out,
                                   struct error *error)
 {
     const char *rest = text_after(typed, "thread:<");
@@ -129,7 +130,7 @@ static enum status take_literally(const char *typed, struct question *out,
 
 /* "from:ELEMENT" is asked of rules with that key alone. */
 static enum status ask_from(const struct policy *policy, const char *typed,
-                            struct question *out, struct error *error)
+                            struct limits_query *out, struct error *error)
 {
     find_element(policy, text_after(typed, "from:"), out);
     if (out->from[0] != '\0')
@@ -139,7 +140,7 @@ static enum status ask_from(const struct policy *policy, const char *typed,
 }
 
 static enum status ask_key(const struct request *request, const char *typed,
-                           struct question *out, struct error *error)
+                           struct limits_query *out, struct error *error)
 {
     const struct policy *policy = &request->settings->policy;
     struct brake brake = {0};
@@ -161,12 +162,12 @@ static enum status ask_key(const struct request *request, const char *typed,
 }
 
 /* False after the answer was made and written down. */
-static bool ask(struct request *request, struct question *out, const char *action)
+static bool ask(struct request *request, struct limits_query *out, const char *action)
 {
     struct error error = {0};
     const char *typed = request_query(request, "subject");
     enum status status;
-    *out = (struct question){0};
+    *out = (struct limits_query){0};
     if (typed == NULL)
         status = error_set(&error, STATUS_INVALID, "which \"subject\"?");
     else if (text_after(typed, "thread:") != NULL ||
@@ -185,14 +186,15 @@ static bool ask(struct request *request, struct question *out, const char *actio
 }
 
 /* As it is shown and written down. */
-static const char *name_of(const struct question *question)
+static const char *name_of(const struct limits_query *question)
 {
     return question->subject[0] != '\0' ? question->subject : question->from;
 }
 
 /* The rules that have a bucket for it, in order; NULL without memory. */
 static const struct rule **find_rules(const struct request *request,
-                                      const struct question *question, size_t *out_count)
+                                      const struct limits_query *question,
+                                      size_t *out_count)
 {
     const struct policy *policy = &request->settings->policy;
     const struct rule **rules = calloc(policy->rule_count + 1, sizeof(struct rule *));
@@ -231,7 +233,7 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
 }
 
 /* What is asked about of each rule; for free(3). */
-static struct charge *make_charges(const struct question *question,
+static struct charge *make_charges(const struct limits_query *question,
                                    const struct rule *const *rules, size_t count)
 {
     struct charge *charges = calloc(count + 1, sizeof *charges);
@@ -241,7 +243,8 @@ static struct charge *make_charges(const struct question *question,
 }
 
 /* The rules' buckets and windows as they are, nothing taken. */
-static enum status peek(const struct request *request, const struct question *question,
+static enum status peek(const struct request *request,
+                        const struct limits_query *question,
                         const struct rule *const *rules, size_t count, json_t **out)
 {
     enum charge_source source = CHARGE_SOURCE_NONE;
@@ -268,7 +271,7 @@ static enum status peek(const struct request *request, const struct question *qu
 
 void api_limits_show(struct request *request)
 {
-    struct question question;
+    struct limits_query question;
     size_t count;
     json_t *json = NULL;
     if (!ask(request, &question, "limits show"))
@@ -287,7 +290,7 @@ void api_limits_show(struct request *request)
 
 void api_limits_reset(struct request *request)
 {
-    struct question question;
+    struct limits_query question;
     size_t count;
     if (!ask(request, &question, "limits reset") ||
         !request_begin_key(request, "limits reset", name_of(&question)))

@@ -36,7 +36,7 @@ struct control {
 };
 
 /* A request while it comes in. */
-struct exchange {
+struct incoming_request {
     struct request request;
     const struct route *route; /* NULL: the answer is made already */
     char *body;
@@ -132,7 +132,8 @@ static void on_connection(void *context, struct MHD_Connection *connection,
     }
 }
 
-static void find_route(struct exchange *exchange, const char *method, const char *path)
+static void find_route(struct incoming_request *exchange, const char *method,
+                       const char *path)
 {
     struct request *request = &exchange->request;
     bool known;
@@ -168,10 +169,11 @@ static bool is_too_long(struct MHD_Connection *connection)
 }
 
 /* NULL without memory. */
-static struct exchange *begin(struct control *control, struct MHD_Connection *connection,
-                              const char *method, const char *path)
+static struct incoming_request *begin(struct control *control,
+                                      struct MHD_Connection *connection,
+                                      const char *method, const char *path)
 {
-    struct exchange *exchange = calloc(1, sizeof *exchange);
+    struct incoming_request *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL)
         return NULL;
     struct request *request = &exchange->request;
@@ -195,7 +197,7 @@ static struct exchange *begin(struct control *control, struct MHD_Connection *co
     return exchange;
 }
 
-static void exchange_free(struct exchange *exchange)
+static void exchange_free(struct incoming_request *exchange)
 {
     if (exchange == NULL)
         return;
@@ -212,7 +214,7 @@ static void exchange_free(struct exchange *exchange)
 /* ---- bodies ---- */
 
 /* False past the cap (a body without a length), or without memory. */
-static bool collect(struct exchange *exchange, const char *data, size_t length)
+static bool collect(struct incoming_request *exchange, const char *data, size_t length)
 {
     if (length > CONTROL_BODY_MAX - exchange->length)
         return false;
@@ -225,7 +227,7 @@ static bool collect(struct exchange *exchange, const char *data, size_t length)
     return true;
 }
 
-static bool parse_body(struct exchange *exchange)
+static bool parse_body(struct incoming_request *exchange)
 {
     struct request *request = &exchange->request;
     json_error_t error;
@@ -311,7 +313,7 @@ static enum MHD_Result reply_with_stream(struct request *request)
     return queue(request, MHD_HTTP_OK, "application/json", response);
 }
 
-static enum MHD_Result reply(struct exchange *exchange)
+static enum MHD_Result reply(struct incoming_request *exchange)
 {
     const char *type;
     struct request *request = &exchange->request;
@@ -335,7 +337,7 @@ static enum MHD_Result reply(struct exchange *exchange)
 }
 
 /* A handler, or its turn, may take longer than a silent peer is waited for. */
-static void run(struct control *control, struct exchange *exchange)
+static void run(struct control *control, struct incoming_request *exchange)
 {
     struct MHD_Connection *connection = exchange->request.connection;
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
@@ -354,7 +356,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
                                  const char *version, const char *data,
                                  size_t *data_length, void **request_state)
 {
-    struct exchange *exchange = *request_state;
+    struct incoming_request *exchange = *request_state;
     (void)version;
     if (exchange == NULL) {
         exchange = begin(context, connection, method, path);

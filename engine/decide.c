@@ -25,7 +25,7 @@ static void add_would(struct decision *decision, const char *rule, const char *a
 static void take_monitors(const struct plan *plan, struct decision *decision)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
-        const struct step *step = &plan->steps[i];
+        const struct plan_step *step = &plan->steps[i];
         if (step->fires && step->rule->monitor)
             add_would(decision, step->rule->name, action_name(step->action));
     }

@@ -70,8 +70,8 @@ static void say_skipped(const struct rule *rule, const struct facts *facts,
     }
 }
 
-static void say_charges(const struct explanation *explanation, const struct step *step,
-                        struct text *why)
+static void say_charges(const struct explanation *explanation,
+                        const struct plan_step *step, struct text *why)
 {
     const struct plan *plan = &explanation->judgement.plan;
     if (step->lists > PLAN_LIST_BUCKETS_MAX) {
@@ -87,7 +87,7 @@ static void say_charges(const struct explanation *explanation, const struct step
     }
 }
 
-static void say_monitor(const struct step *step, struct text *why)
+static void say_monitor(const struct plan_step *step, struct text *why)
 {
     text_add_string(why, " (mode monitor: ");
     if (step->action != step->rule->action)
@@ -95,8 +95,8 @@ static void say_monitor(const struct step *step, struct text *why)
     text_add_string(why, "decides nothing)");
 }
 
-static void say_matched(const struct explanation *explanation, const struct step *step,
-                        struct text *why)
+static void say_matched(const struct explanation *explanation,
+                        const struct plan_step *step, struct text *why)
 {
     if (rule_is_metered(step->rule))
         say_charges(explanation, step, why);
@@ -109,7 +109,7 @@ static void say_matched(const struct explanation *explanation, const struct step
 }
 
 /* A rule's step in the plan; NULL when it did not match. */
-static const struct step *find_step(const struct plan *plan, const struct rule *rule)
+static const struct plan_step *find_step(const struct plan *plan, const struct rule *rule)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
         if (plan->steps[i].rule == rule)
@@ -127,7 +127,7 @@ static void explain_rules(struct explanation *explanation)
     for (size_t i = 0; i < policy->rule_count; i++) {
         struct explained_rule *explained = &explanation->rules[i];
         const struct rule *rule = &policy->rules[i];
-        const struct step *step = find_step(plan, rule);
+        const struct plan_step *step = find_step(plan, rule);
         explained->rule = rule;
         if (explanation->judgement.verdict.cause == CAUSE_BRAKE) {
             text_add_string(&explained->why, "a brake decides before all rules");

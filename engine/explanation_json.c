@@ -51,7 +51,7 @@ static json_t *keys_json(const struct explanation *explanation, const struct rul
     const struct plan *plan = &explanation->judgement.plan;
     json_t *array = json_array();
     for (size_t i = 0; i < plan->step_count; i++) {
-        const struct step *step = &plan->steps[i];
+        const struct plan_step *step = &plan->steps[i];
         for (size_t c = 0; step->rule == rule && c < step->charge_count; c++) {
             size_t at = step->charge + c;
             (void)json_array_append_new(

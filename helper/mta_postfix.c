@@ -126,15 +126,15 @@ static int compare_name(const void *name, const void *item)
 }
 
 /* Items by queue id, and where they are looked for. */
-struct search {
+struct queue_search {
     struct mta_item **items;
     size_t count;
     const char *queue; /* folder */
 };
 
 /* place: a queue, or a folder in it when it is hashed. */
-static enum status search_folder(const struct mta_job *job, const struct search *search,
-                                 const char *place)
+static enum status search_folder(const struct mta_job *job,
+                                 const struct queue_search *search, const char *place)
 {
     char path[PATH_SIZE + 32];
     const struct dirent *entry;
@@ -169,7 +169,8 @@ static enum status search_folder(const struct mta_job *job, const struct search 
 }
 
 /* Queues may be hashed: then a folder for each letter, up to three deep. */
-static enum status search_queues(const struct mta_job *job, const struct search *search)
+static enum status search_queues(const struct mta_job *job,
+                                 const struct queue_search *search)
 {
     static const char *const queues[] = {"hold", "incoming", "active", "deferred"};
     char pattern[PATH_SIZE + 32];
@@ -191,7 +192,7 @@ static enum status search_queues(const struct mta_job *job, const struct search 
     return status;
 }
 
-static bool is_missing(const struct search *search)
+static bool is_missing(const struct queue_search *search)
 {
     for (size_t i = 0; i < search->count; i++) {
         if (search->items[i]->message.place[0] == '\0')
@@ -205,7 +206,7 @@ static bool is_missing(const struct search *search)
 static enum status find(const struct mta_job *job, struct mta_item *items, size_t count)
 {
     struct mta_item *wanted[MTA_BATCH_MAX];
-    struct search search = {.items = wanted, .queue = job->setup->queue};
+    struct queue_search search = {.items = wanted, .queue = job->setup->queue};
     enum status status = set_up(job);
     if (status != STATUS_OK)
         return status;
@@ -228,15 +229,15 @@ static enum status find(const struct mta_job *job, struct mta_item *items, size_
 /* ---- look ---- */
 
 /* What is known of one message so far. */
-struct view {
+struct message_view {
     struct mta_item *item;
     char *path;
     bool has_time, has_sender, in_header;
 };
 
 /* The files that a postcat(1) prints, in their order. */
-struct look {
-    struct view *views;
+struct postcat_reader {
+    struct message_view *views;
     size_t count, next;
     bool doubted; /* a message's own words look like the head of another */
 };
@@ -252,7 +253,7 @@ static void take_attribute(struct mta_message *out, const char *attribute)
 }
 
 /* A record of the envelope. */
-static void take_record(struct view *view, const char *line)
+static void take_record(struct message_view *view, const char *line)
 {
     struct tm broken = {0};
     struct mta_message *out = &view->item->message;
@@ -269,7 +270,7 @@ static void take_record(struct view *view, const char *line)
 }
 
 /* "*** ENVELOPE RECORDS PATH ***" of the file that comes next. */
-static bool is_head(const struct look *look, const char *path)
+static bool is_head(const struct postcat_reader *look, const char *path)
 {
     const char *expected = look->next < look->count ? look->views[look->next].path : NULL;
     const char *rest = expected == NULL ? NULL : text_after(path, expected);
@@ -279,7 +280,7 @@ static bool is_head(const struct look *look, const char *path)
 /* The envelope's records, then the header. */
 static void take_looked(void *context, const char *line)
 {
-    struct look *look = context;
+    struct postcat_reader *look = context;
     const char *path = text_after(line, "*** ENVELOPE RECORDS ");
     if (path != NULL) {
         look->doubted = look->doubted || !is_head(look, path);
@@ -288,7 +289,7 @@ static void take_looked(void *context, const char *line)
     }
     if (look->next == 0 || look->doubted)
         return;
-    struct view *view = &look->views[look->next - 1];
+    struct message_view *view = &look->views[look->next - 1];
     if (view->in_header)
         mta_message_add_header(&view->item->message, line);
     else if (text_after(line, "*** MESSAGE CONTENTS ") != NULL)
@@ -298,11 +299,11 @@ static void take_looked(void *context, const char *line)
 }
 
 /* Reads views' files with one postcat(1). IO: not all, maybe since one has moved on. */
-static enum status read_files(const struct mta_job *job, struct view *views, size_t count,
-                              bool *out_doubted)
+static enum status read_files(const struct mta_job *job, struct message_view *views,
+                              size_t count, bool *out_doubted)
 {
     const char *paths[MTA_BATCH_MAX + 1] = {NULL};
-    struct look look = {.views = views, .count = count};
+    struct postcat_reader look = {.views = views, .count = count};
     for (size_t i = 0; i < count; i++)
         paths[i] = views[i].path;
     const struct program postcat = {
@@ -316,13 +317,13 @@ static enum status read_files(const struct mta_job *job, struct view *views, siz
     return status;
 }
 
-static bool is_read(const struct view *view)
+static bool is_read(const struct message_view *view)
 {
     return view->has_time && view->has_sender && view->in_header;
 }
 
 /* What was read of it is forgotten, but for where it lies. */
-static void start_again(struct view *view)
+static void start_again(struct message_view *view)
 {
     struct mta_message *message = &view->item->message;
     struct mta_message place = {.held = message->held};
@@ -333,7 +334,7 @@ static void start_again(struct view *view)
     view->has_time = view->has_sender = view->in_header = false;
 }
 
-static bool set_path(const struct mta_job *job, struct view *view)
+static bool set_path(const struct mta_job *job, struct message_view *view)
 {
     free(view->path);
     if (asprintf(&view->path, "%s/%s/%s", job->setup->queue, view->item->message.place,
@@ -343,7 +344,7 @@ static bool set_path(const struct mta_job *job, struct view *view)
 }
 
 /* One that was not read with the others: it may have gone, or be elsewhere by now. */
-static enum status look_alone(const struct mta_job *job, struct view *view)
+static enum status look_alone(const struct mta_job *job, struct message_view *view)
 {
     bool doubted;
     struct mta_item *item = view->item;
@@ -375,7 +376,7 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
 {
     bool doubted = false;
     size_t viewed = 0;
-    struct view views[MTA_BATCH_MAX] = {0};
+    struct message_view views[MTA_BATCH_MAX] = {0};
     enum status status = find(job, items, count);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         if (items[i].status != STATUS_OK)

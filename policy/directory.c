@@ -82,7 +82,7 @@ void directory_set_local(struct directory *directory, bool local)
     directory->local = local;
 }
 
-static enum status add_node(struct directory *directory, const struct node *node,
+static enum status add_node(struct directory *directory, const struct list_node *node,
                             uint32_t *out_list)
 {
     if (directory->node_count >= DIRECTORY_LISTS_MAX) {
@@ -102,8 +102,8 @@ enum status directory_add_list(struct directory *directory, const char *address,
                                int64_t read_at_ms, uint32_t *out_list)
 {
     assert(!directory->sealed);
-    struct node node = {.list = {.state = state, .read_at_ms = read_at_ms},
-                        .local = directory->local};
+    struct list_node node = {.list = {.state = state, .read_at_ms = read_at_ms},
+                             .local = directory->local};
     enum status status = intern_string_of(directory, address, &node.address);
     if (status == STATUS_OK)
         status = intern_add(directory->sources, source, strlen(source), &node.source);
@@ -117,12 +117,12 @@ static enum status join(struct directory *directory, uint32_t name, uint32_t *ou
 {
     uint32_t here = directory->names[name].list;
     uint32_t target = directory->names[name].target;
-    struct node node = {.address = name, .joined = true};
+    struct list_node node = {.address = name, .joined = true};
     enum status status = STATUS_OK;
     uint32_t list;
 
     if (here != DIRECTORY_NONE) {
-        const struct node *old = &directory->nodes[here];
+        const struct list_node *old = &directory->nodes[here];
         if (old->joined && old->address == name) {
             *out_list = here;
             return STATUS_OK;
@@ -183,7 +183,7 @@ enum status directory_bind(struct directory *directory, const char *address,
     status = join(directory, id, &joined);
     if (status != STATUS_OK)
         return status;
-    struct node *node = &directory->nodes[joined];
+    struct list_node *node = &directory->nodes[joined];
     const struct list *part = &directory->nodes[list].list;
     if (node->parts.count == 0 || part->read_at_ms < node->list.read_at_ms)
         node->list.read_at_ms = part->read_at_ms;

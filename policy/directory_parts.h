@@ -21,7 +21,7 @@ struct name {
     bool elsewhere;  /* some is not */
 };
 
-struct node {
+struct list_node {
     struct list list; /* its strings and sizes are set by the seal */
     uint32_t address;
     uint32_t source; /* in sources */
@@ -39,7 +39,7 @@ struct directory {
     struct intern *strings; /* addresses, and opaque members behind an OPAQUE */
     struct intern *sources;
     struct name *names;
-    struct node *nodes;
+    struct list_node *nodes;
     uint32_t node_count;
     uint64_t member_count; /* as written */
     const char *passed;    /* the cap that was passed while building, or NULL */

@@ -51,7 +51,7 @@ struct flattener {
     bool domain_means;         /* and whether it means something */
 };
 
-static const struct node *node_of(const struct flattener *flattener, uint32_t list)
+static const struct list_node *node_of(const struct flattener *flattener, uint32_t list)
 {
     return &flattener->directory->nodes[list];
 }
@@ -61,7 +61,7 @@ static const struct node *node_of(const struct flattener *flattener, uint32_t li
 /* True when what answers is the holder, alone or joined with others at its address. */
 static bool is_itself(const struct flattener *flattener, uint32_t holder, uint32_t list)
 {
-    const struct node *node = node_of(flattener, list);
+    const struct list_node *node = node_of(flattener, list);
     for (size_t i = 0; i < node->parts.count; i++) {
         if (node->parts.items[i] == holder)
             return true;
@@ -177,7 +177,7 @@ static enum status resolve_member(struct flattener *flattener, uint32_t holder,
 
 static enum status resolve_list(struct flattener *flattener, uint32_t list)
 {
-    struct node *node = &flattener->directory->nodes[list];
+    struct list_node *node = &flattener->directory->nodes[list];
     size_t kept = 0;
     for (size_t i = 0; i < node->members.count; i++) {
         uint32_t person;
@@ -257,7 +257,7 @@ static enum status find_external(struct directory *directory)
 static void name_lists(struct directory *directory)
 {
     for (uint32_t i = 0; i < directory->node_count; i++) {
-        struct node *node = &directory->nodes[i];
+        struct list_node *node = &directory->nodes[i];
         node->list.address = intern_string(directory->strings, node->address);
         node->list.source = intern_string(directory->sources, node->source);
     }
@@ -388,7 +388,7 @@ static enum status gather(struct flattener *flattener, uint32_t number,
         roaring_bitmap_add_many(component->inside, count, lists);
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct node *node = &directory->nodes[lists[i]];
+        struct list_node *node = &directory->nodes[lists[i]];
         roaring_bitmap_add_many(persons, node->members.count, node->members.items);
         numbers_clear(&node->members);
         component->unknown = component->unknown || node->list.state == LIST_UNKNOWN;
@@ -417,7 +417,7 @@ static enum status flatten_component(struct flattener *flattener, uint32_t numbe
     uint64_t size = roaring_bitmap_get_cardinality(persons);
     uint64_t external = roaring_bitmap_and_cardinality(persons, directory->external);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct node *node = &directory->nodes[lists[i]];
+        struct list_node *node = &directory->nodes[lists[i]];
         node->flat = number;
         node->list.size = size;
         node->list.external = external;

@@ -121,7 +121,7 @@ static void take_firing(const struct charge *charge, struct charge_outcome outco
 /* The first of a step's charges that fires; under defer rather the first that can never
  * pass, as trying again can't help then. False when all have room. What only watches
  * though its rule does not is let pass by an administrator. */
-static bool find_firing(const struct plan *plan, const struct step *step,
+static bool find_firing(const struct plan *plan, const struct plan_step *step,
                         const struct charge_outcome *outcomes, struct verdict *verdict)
 {
     for (size_t i = step->charge; i < step->charge + step->charge_count; i++) {
@@ -141,8 +141,8 @@ static bool find_firing(const struct plan *plan, const struct step *step,
 
 /* Whether a step fires, and with what. */
 static bool step_fires(const struct view *view, const struct plan *plan,
-                       const struct step *step, const struct charge_outcome *outcomes,
-                       struct verdict *out)
+                       const struct plan_step *step,
+                       const struct charge_outcome *outcomes, struct verdict *out)
 {
     const struct rule *rule = step->rule;
     struct verdict verdict = verdict_of(rule->action, CAUSE_RULE, rule);
@@ -189,7 +189,7 @@ void judge(const struct view *view, struct plan *plan,
 {
     struct verdict verdict = verdict_of(ACTION_ACCEPT, CAUSE_NONE, NULL);
     for (size_t i = 0; i < plan->step_count; i++) {
-        struct step *step = &plan->steps[i];
+        struct plan_step *step = &plan->steps[i];
         struct verdict fired;
         step->fires = step_fires(view, plan, step, outcomes, &fired);
         if (!step->fires)

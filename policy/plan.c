@@ -195,7 +195,7 @@ static enum status charge_list(const struct view *view, const struct rule *rule,
 
 /* One bucket for each of these lists; none when they are too many. */
 static enum status charge_lists(const struct view *view, const struct rule *rule,
-                                struct plan *plan, struct step *step)
+                                struct plan *plan, struct plan_step *step)
 {
     struct share *shares = calloc(view->facts->recipient_count, sizeof *shares);
     if (shares == NULL)
@@ -220,10 +220,10 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
 }
 
 static enum status add_charges(const struct view *view, const struct rule *rule,
-                               struct plan *plan, struct step *step)
+                               struct plan *plan, struct plan_step *step)
 {
     enum status status = STATUS_OK;
-    *step = (struct step){.rule = rule, .charge = plan->charge_count};
+    *step = (struct plan_step){.rule = rule, .charge = plan->charge_count};
     if (rule_is_metered(rule) && rule->key == KEY_LIST)
         status = charge_lists(view, rule, plan, step);
     else if (rule_is_metered(rule))
@@ -239,7 +239,7 @@ static enum status add_charges(const struct view *view, const struct rule *rule,
 static enum status add_step(const struct view *view, const struct rule *rule,
                             struct plan *plan)
 {
-    struct step *step = &plan->steps[plan->step_count++];
+    struct plan_step *step = &plan->steps[plan->step_count++];
     enum status status = add_charges(view, rule, plan, step);
     bool sure = !rule_is_metered(rule) || step->lists > PLAN_LIST_BUCKETS_MAX;
     if (sure && !rule->monitor)
@@ -250,7 +250,7 @@ static enum status add_step(const struct view *view, const struct rule *rule,
 static enum status add_allowed(const struct view *view, const struct rule *rule,
                                struct plan *plan)
 {
-    struct step step;
+    struct plan_step step;
     if (!rule->has_surge)
         return STATUS_OK;
     enum status status = add_charges(view, rule, plan, &step);

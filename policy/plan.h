@@ -9,7 +9,7 @@
 enum { PLAN_LIST_BUCKETS_MAX = 64 }; /* of one rule with key = "list" */
 
 /* A rule that matched, in order. */
-struct step {
+struct plan_step {
     const struct rule *rule;
     size_t charge;       /* first of its charges */
     size_t charge_count; /* 0 without limit and surge, or with too many lists */
@@ -23,7 +23,7 @@ struct step {
  * administrator lets be passed has charges, but no step: it learns, and stops nothing. Of
  * several lists in one message, those let pass are charged as of a monitor rule. */
 struct plan {
-    struct step *steps;
+    struct plan_step *steps;
     size_t step_count;
     struct charge *charges;
     size_t charge_count;

@@ -40,7 +40,7 @@ static void note(struct run *run, const struct judgement *judgement)
 static void count_would(struct report *report, const struct judgement *judgement)
 {
     for (size_t i = 0; i < judgement->plan.step_count; i++) {
-        const struct step *step = &judgement->plan.steps[i];
+        const struct plan_step *step = &judgement->plan.steps[i];
         if (!step->fires || !step->rule->monitor)
             continue;
         struct report_sum *would =

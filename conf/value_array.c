@@ -1,5 +1,5 @@
 /* Arrays of strings: each entry is checked by itself, so that one mistake hides none. */
-#include "conf/array.h"
+#include "conf/value_array.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,8 @@ static void add_element(struct reader *reader, const struct option *option,
     }
 }
 
-void array_elements(struct reader *reader, const struct option *option,
-                    const struct node *node, void *field)
+void value_array_elements(struct reader *reader, const struct option *option,
+                          const struct node *node, void *field)
 {
     if (!expect_array(reader, option, node))
         return;
@@ -45,15 +45,15 @@ void array_elements(struct reader *reader, const struct option *option,
 }
 
 /* An empty condition would hold for everybody. */
-void array_somebody(struct reader *reader, const struct option *option,
-                    const struct node *node, void *field)
+void value_array_somebody(struct reader *reader, const struct option *option,
+                          const struct node *node, void *field)
 {
     bool array = node->kind == NODE_ARRAY || node->kind == NODE_LIST;
     if (array && node->child_count == 0)
         reader_refuse(reader, option, node,
                       "names nobody; leave it out to mean everybody");
     else
-        array_elements(reader, option, node, field);
+        value_array_elements(reader, option, node, field);
 }
 
 static void add_domain(struct reader *reader, const struct option *option,
@@ -73,8 +73,8 @@ static void add_domain(struct reader *reader, const struct option *option,
     domains_clear(&one);
 }
 
-void array_domains(struct reader *reader, const struct option *option,
-                   const struct node *node, void *field)
+void value_array_domains(struct reader *reader, const struct option *option,
+                         const struct node *node, void *field)
 {
     if (!expect_array(reader, option, node))
         return;
@@ -82,8 +82,8 @@ void array_domains(struct reader *reader, const struct option *option,
         add_domain(reader, option, tree_child(&reader->tree, node, i), field);
 }
 
-void array_logins(struct reader *reader, const struct option *option,
-                  const struct node *node, void *field)
+void value_array_logins(struct reader *reader, const struct option *option,
+                        const struct node *node, void *field)
 {
     if (!expect_array(reader, option, node))
         return;
@@ -121,8 +121,8 @@ static void add_notify(struct reader *reader, const struct option *option,
     element_clear(&element);
 }
 
-void array_notify(struct reader *reader, const struct option *option,
-                  const struct node *node, void *field)
+void value_array_notify(struct reader *reader, const struct option *option,
+                        const struct node *node, void *field)
 {
     struct settings *settings = field;
     if (!expect_array(reader, option, node) || node->child_count == 0)
@@ -154,11 +154,11 @@ static void add_group(struct reader *reader, const struct node *node,
     policy->group_count++;
     if (strchr(node->name, '*') != NULL)
         reader_refuse(reader, &option, node, "a group's name holds no '*'");
-    array_elements(reader, &option, node, &group->elements);
+    value_array_elements(reader, &option, node, &group->elements);
 }
 
-void array_groups(struct reader *reader, const struct option *option,
-                  const struct node *node, void *field)
+void value_array_groups(struct reader *reader, const struct option *option,
+                        const struct node *node, void *field)
 {
     struct policy *policy = field;
     if (!reader_expect(reader, option, node, NODE_GROUP) || node->child_count == 0)

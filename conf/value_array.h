@@ -1,0 +1,16 @@
+/* Reading options that are arrays of strings, and the groups, which are many such. */
+#ifndef CONF_VALUE_ARRAY_H
+#define CONF_VALUE_ARRAY_H
+
+#include "conf/reader.h"
+
+enum { ARRAY_GROUPS_MAX = 10000 };
+
+option_read value_array_elements; /* struct elements */
+option_read value_array_somebody; /* the same, and not empty */
+option_read value_array_domains;  /* struct domains */
+option_read value_array_logins;   /* struct login_forms: "NAME=domain" */
+option_read value_array_notify;   /* struct settings: notify.to */
+option_read value_array_groups;   /* struct policy: groups */
+
+#endif
