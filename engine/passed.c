@@ -1,4 +1,4 @@
-/* As the configuration has it, so that who reads the notice finds the rule. */
+/* In the configuration's own words, so that whoever reads the notice finds the rule. */
 #include "engine/passed.h"
 
 #include <stdio.h>
@@ -36,8 +36,12 @@ int64_t passed_describe(const struct verdict *verdict, char out[PASSED_SIZE])
     out[0] = '\0';
     if (verdict->brake != NULL)
         (void)snprintf(out, PASSED_SIZE, "a brake, set by %.100s", verdict->brake->by);
-    else if (rule == NULL)
+    else if (verdict->cause == CAUSE_UNKNOWN)
         (void)snprintf(out, PASSED_SIZE, "a list whose members are not known");
+    else if (verdict->cause == CAUSE_STORE)
+        (void)snprintf(out, PASSED_SIZE, "none: the store did not answer");
+    else if (rule == NULL)
+        (void)snprintf(out, PASSED_SIZE, "none: the message could not be judged");
     else if (verdict->charge != NULL && rule->has_limit)
         describe_rate(rule, out);
     else if (verdict->charge != NULL)

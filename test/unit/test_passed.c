@@ -1,0 +1,56 @@
+/* What a notice says that a stopped message passed. */
+#include <check.h>
+
+#include "engine/passed.h"
+#include "run.h"
+
+static const struct brake brake = {.by = (char[]){"ann"}};
+static const struct rule rule = {.name = (char[]){"r"}};
+static const struct rule limited = {
+    .has_limit = true,
+    .unit = UNIT_RECIPIENTS,
+    .limit = {.tokens = 10, .period_ms = 3600000, .burst = 30}};
+static const struct charge charge = {.rate = &limited.limit, .cost = 5};
+
+static const struct {
+    struct verdict verdict;
+    const char *limit;
+    int64_t before;
+} cases[] = {
+    {{.cause = CAUSE_BRAKE, .brake = &brake, .over = -1}, "a brake, set by ann", -1},
+    {{.cause = CAUSE_UNKNOWN, .over = -1}, "a list whose members are not known", -1},
+    {{.cause = CAUSE_STORE, .over = -1}, "none: the store did not answer", -1},
+    {{.cause = CAUSE_DOUBT, .over = -1}, "none: the message could not be judged", -1},
+    {{.cause = CAUSE_RULE, .rule = &rule, .over = -1},
+     "none: the rule stops all such mail",
+     -1},
+    {{.cause = CAUSE_RULE, .rule = &rule, .measure = MEASURE_REACH, .over = 50},
+     "reach over 50",
+     -1},
+    {{.cause = CAUSE_TOO_MANY, .rule = &rule, .over = 64}, "64 lists in one message", -1},
+    {{.cause = CAUSE_LIMIT,
+      .rule = &limited,
+      .over = -1,
+      .charge = &charge,
+      .outcome = {.left = 2, .burst = 30}},
+     "10 recipients per 1h, burst 30",
+     28},
+};
+
+START_TEST(passed_names_the_limit)
+{
+    char limit[PASSED_SIZE];
+    int64_t before = passed_describe(&cases[_i].verdict, limit);
+    ck_assert_str_eq(limit, cases[_i].limit);
+    ck_assert_int_eq(before, cases[_i].before);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("passed");
+    TCase *tests = tcase_create("passed");
+    tcase_add_loop_test(tests, passed_names_the_limit, 0, sizeof cases / sizeof *cases);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
