@@ -1,5 +1,5 @@
-/* Only a daemon that runs the very file that was named is asked: who tries out another
- * one does not want to hear of the rules in force. */
+/* Asks a daemon only if it runs the very file that was named: whoever tries out another
+ * file doesn't want to hear of the rules in force. */
 #include "cli/explain_live.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static json_t *make_body(const struct envelope *envelope)
                      headers);
 }
 
-/* The daemon's rules are those of the file that we were told of. */
+/* The daemon runs the file that was named. */
 static bool is_same(const struct arguments *arguments, const json_t *answer)
 {
     char *ours = realpath(arguments->config, NULL);
@@ -82,6 +82,6 @@ enum status explain_live(const struct arguments *arguments, const char *purpose,
     json_decref(body);
     remote_free(remote);
     free(socket);
-    problems_clear(&problems); /* whoever explains without the daemon tells them */
+    problems_clear(&problems); /* explain without the daemon reports them */
     return status;
 }

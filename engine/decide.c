@@ -1,5 +1,5 @@
-/* What live mail adds to the engine: the snapshot and the brakes of the moment, the store
- * as it is, and what is kept of a message that was stopped or let in. */
+/* What live mail adds to engine_judge: the current snapshot and brakes, the real store,
+ * and the records of what is stopped. */
 #include "engine/decide.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void add_would(struct decision *decision, const char *rule, const char *a
                    used > 0 ? "," : "", rule, action);
 }
 
-/* What monitoring rules would have done, down to where the walk ended. */
+/* What monitor rules would have done, down to the rule that decided. */
 static void take_monitors(const struct plan *plan, struct decision *decision)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
@@ -38,7 +38,7 @@ static void take_verdict(const struct judgement *judgement, struct decision *dec
     struct verdict reported = judgement_reported(judgement);
     bool has_incident = strlen(decision->incident) > 1;
     (void)snprintf(decision->rule, sizeof decision->rule, "%s", judge_decider(verdict));
-    if (judgement_only_watches(judgement))
+    if (judgement_only_monitors(judgement))
         add_would(decision, decision->rule, verdict_name(verdict));
     decision->action = reported.action;
     decision->verdict = verdict_name(&reported);
@@ -47,21 +47,15 @@ static void take_verdict(const struct judgement *judgement, struct decision *dec
     reply_make(&reported, has_incident ? decision->incident : NULL, &decision->reply);
 }
 
-/* It is there to be answered, or will be once it is released. */
-static bool is_let_in(const struct decision *decision)
-{
-    return decision->action == ACTION_ACCEPT || decision->action == ACTION_QUARANTINE;
-}
-
-/* What a rule or a brake stopped is told to the ledger, and all that is held, since
- * somebody must decide about it. */
+/* The ledger gets what a rule or a brake stopped, and whatever is held, since somebody
+ * must decide about it. */
 static bool is_recorded(const struct judgement *judgement)
 {
     const struct verdict *verdict = &judgement->verdict;
     bool decided = verdict->rule != NULL || verdict->brake != NULL ||
                    verdict->action == ACTION_QUARANTINE;
     return verdict->action != ACTION_ACCEPT && !verdict->temporary && decided &&
-           !judgement_only_watches(judgement);
+           !judgement_only_monitors(judgement);
 }
 
 /* A store, and how long it may take. */
@@ -127,8 +121,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     if (is_recorded(&judgement))
         record_stopped(engine, &input, deadline_us, &judgement, out);
     take_verdict(&judgement, out);
-    if (is_let_in(out))
-        conversations_note(engine->conversations, &judgement.facts);
+    judgement_remember(&judgement, engine->conversations);
     judgement_clear(&judgement);
     active_brakes_release(engine->active_brakes, input.brakes);
     current_snapshot_unpin(snapshot);

@@ -32,7 +32,7 @@ struct engine {
 
 enum { DECISION_RULE_SIZE = 80, DECISION_WOULD_SIZE = 400 };
 
-/* What becomes of a message, in copies: no snapshot is pinned by it. */
+/* What becomes of a message. All copies: it needs no snapshot. */
 struct decision {
     enum action action; /* what the MTA is told: accept in monitor mode */
     struct reply reply;
@@ -46,7 +46,7 @@ struct decision {
     char incident[DIGEST_ID_SIZE]; /* "" or "-" for none */
     char tell[DIGEST_ID_SIZE];     /* of its hold header */
     int64_t reach;
-    bool keep_hold_headers; /* leave X-Mailbrake fields that came in */
+    bool keep_hold_headers; /* leave the X-Mailbrake fields it came with */
     enum charge_source source;
     const char *failure; /* why we could not decide, static; NULL: we could */
 };

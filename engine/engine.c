@@ -1,5 +1,5 @@
-/* A message goes through once, from top to bottom. Any doubt ends in the configured
- * action, and is named. */
+/* A message passes once, from top to bottom. Any doubt ends in the configured action, and
+ * failure says why. */
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "quarantine/notice_token.h"
 
-/* Fills the facts; with what can be known of them when the message can't be understood.
+/* Fills the facts, or what can be guessed of them when the message can't be understood.
  */
 static void gather(const struct engine_input *input, struct judgement *out)
 {
@@ -28,8 +28,8 @@ static void gather(const struct engine_input *input, struct judgement *out)
     facts_guess(envelope, policy, &out->facts);
 }
 
-/* Mailbrake's own notice: by sendmail(1), from nobody, to those its token is for. So who
- * got one has nothing of it that would pass from elsewhere. */
+/* Mailbrake's own notice: by sendmail(1), from nobody, to those its token is for. So
+ * whoever received one can't use its token from elsewhere. */
 static bool is_notice(const struct engine_input *input, const struct facts *facts)
 {
     struct text recipients = {0};
@@ -48,8 +48,8 @@ static bool is_notice(const struct engine_input *input, const struct facts *fact
     return valid;
 }
 
-/* on_failure = "accept" is for a store that is away, and for nothing that a flood, or one
- * message, can bring about. */
+/* on_failure = "accept" is for a store that is away, not for what a flood or a single
+ * message can bring about. */
 static void judge_failure(enum on_failure on_failure, struct judgement *out)
 {
     out->source = CHARGE_SOURCE_NONE;
@@ -108,7 +108,7 @@ void engine_judge(const struct engine_input *input, const struct charger *charge
     if (!judge_early(&out->view, &out->verdict)) {
         judge_by_rules(settings->store.on_failure, charger, out);
     } else if (out->verdict.cause != CAUSE_DOUBT) {
-        out->status = STATUS_OK; /* it needed no rules */
+        out->status = STATUS_OK; /* the rules are not needed */
         out->failure = NULL;
     }
 }
@@ -119,7 +119,7 @@ void judgement_clear(struct judgement *judgement)
     facts_clear(&judgement->facts);
 }
 
-bool judgement_only_watches(const struct judgement *judgement)
+bool judgement_only_monitors(const struct judgement *judgement)
 {
     const struct verdict *verdict = &judgement->verdict;
     return judgement->view.policy->monitor && verdict->action != ACTION_ACCEPT &&
@@ -129,11 +129,19 @@ bool judgement_only_watches(const struct judgement *judgement)
 struct verdict judgement_reported(const struct judgement *judgement)
 {
     struct verdict reported = judgement->verdict;
-    if (judgement_only_watches(judgement)) {
+    if (judgement_only_monitors(judgement)) {
         reported.action = ACTION_ACCEPT;
         reported.temporary = false;
     }
     return reported;
+}
+
+void judgement_remember(const struct judgement *judgement,
+                        struct conversations *conversations)
+{
+    enum action action = judgement_reported(judgement).action;
+    if (action == ACTION_ACCEPT || action == ACTION_QUARANTINE)
+        conversations_note(conversations, &judgement->facts);
 }
 
 void engine_find_own_headers(struct envelope *envelope)

@@ -1,4 +1,4 @@
-/* Judges as the daemon does, and says for each rule why it did or did not decide. */
+/* Judges as live mail is judged, and says of each rule why it did or didn't decide. */
 #include "engine/explanation.h"
 
 #include <assert.h>
@@ -188,8 +188,8 @@ static bool is_handed_in(const struct snapshot *snapshot, const char *client)
             memcmp(address, ipv6, sizeof ipv6) == 0);
 }
 
-/* The envelope as the milter would collect it. Who has logged in writes as himself, if
- * nothing else is said. */
+/* Makes the envelope what the milter would collect. Without a sender, whoever logged in
+ * writes as himself. */
 static void complete(const struct snapshot *snapshot, struct address *login,
                      struct envelope *envelope)
 {

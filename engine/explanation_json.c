@@ -120,7 +120,7 @@ json_t *explanation_json(const struct explanation *explanation)
     const struct verdict *verdict = &judgement->verdict;
     const char *decider = verdict->cause == CAUSE_NONE ? NULL : judge_decider(verdict);
     const char *would =
-        judgement_only_watches(judgement) ? action_name(verdict->action) : NULL;
+        judgement_only_monitors(judgement) ? action_name(verdict->action) : NULL;
     const char *store = judgement->source == CHARGE_SOURCE_NONE
                             ? NULL
                             : store_source_name(judgement->source);

@@ -1,5 +1,5 @@
-/* From facts and verdict to the ledger's event. Everything is borrowed: the ledger copies
- * what it keeps. */
+/* Makes the ledger's event of facts and verdict. Everything is borrowed: the ledger
+ * copies what it keeps. */
 #include "engine/record_stopped.h"
 
 #include <stdio.h>
@@ -62,7 +62,8 @@ static const char *subject_of(const struct view *view, const struct verdict *ver
     return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";
 }
 
-/* Why what is to be held is put off; each is throttled by itself. */
+/* Logs why a message is deferred that should be held; each reason is throttled on its
+ * own. */
 static void say_why(enum hold_result result)
 {
     if (result == HOLD_SHARE_FULL)

@@ -1,4 +1,4 @@
-/* A stopped message, told to the ledger: the hold record, or a count of refusals. */
+/* Records a stopped message: as a hold, or in the count of refusals. */
 #ifndef ENGINE_RECORD_STOPPED_H
 #define ENGINE_RECORD_STOPPED_H
 

@@ -1,5 +1,5 @@
-/* Each message takes the engine's walk, on the scenario's clock and with a store of its
- * own; nothing is recorded but the report. */
+/* Each message is judged as live mail is, at the scenario's time and with a store of the
+ * replay's own. Only the report keeps anything of it. */
 #include "replay/replay.h"
 
 #include "base/clock.h"
@@ -28,15 +28,7 @@ static void judge_message(struct run *run, const struct generated_message *messa
     engine_judge(&input, run->replay->charger, out);
 }
 
-/* As live mail that is let in, or held. */
-static void note(struct run *run, const struct judgement *judgement)
-{
-    enum action action = judgement_reported(judgement).action;
-    if (action == ACTION_ACCEPT || action == ACTION_QUARANTINE)
-        conversations_note(run->input.conversations, &judgement->facts);
-}
-
-/* What rules that only watch would have stopped. */
+/* What monitor rules would have stopped. */
 static void count_would(struct report *report, const struct judgement *judgement)
 {
     for (size_t i = 0; i < judgement->plan.step_count; i++) {
@@ -66,7 +58,7 @@ static enum status take(struct run *run, const struct generated_message *message
                                  .copies = replayed.copies};
     if (judgement->status == STATUS_NOMEM)
         return STATUS_NOMEM;
-    note(run, judgement);
+    judgement_remember(judgement, run->input.conversations);
     count_would(run->report, judgement);
     enum status status = report_add(run->report, &entry);
     if (status != STATUS_OK || replay->each == NULL)

@@ -211,9 +211,7 @@ static void replay(struct relay *relay, struct engine_input input, char out[LINE
     input.conversations = relay->conversations;
     engine_judge(&input, &charger, &judgement);
     say(&judgement, out);
-    enum action action = judgement_reported(&judgement).action;
-    if (action == ACTION_ACCEPT || action == ACTION_QUARANTINE)
-        conversations_note(relay->conversations, &judgement.facts);
+    judgement_remember(&judgement, relay->conversations);
     judgement_clear(&judgement);
 }
 
