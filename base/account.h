@@ -9,7 +9,7 @@
 
 enum { ACCOUNT_NAME_SIZE = 64 };
 
-/* NOT_FOUND when there is none; NOMEM; IO when that can't be told. */
+/* NOT_FOUND when there is none; NOMEM; IO when the system can't say. */
 enum status account_find_group(const char *name, gid_t *out_gid) MUST_CHECK;
 enum status account_find_user(uid_t uid, char out_name[ACCOUNT_NAME_SIZE],
                               gid_t *out_gid) MUST_CHECK;

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-/* A duration: integer and s, m, h, d or w, in ms. INVALID when it is none or overflows.
+/* A duration: integer and s, m, h, d or w, in ms. INVALID when it isn't one or overflows.
  */
 enum status duration_parse(const char *string, int64_t *out_ms,
                            struct error *error) MUST_CHECK;

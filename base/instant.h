@@ -7,7 +7,7 @@
 
 enum { INSTANT_SIZE = 40 };
 
-/* "2026-07-25T19:02:33Z"; "" for a year that nobody lives to see. */
+/* "2026-07-25T19:02:33Z"; "" for a year that does not fit. */
 void instant_format(int64_t wall_ms, char out[INSTANT_SIZE]);
 
 /* With milliseconds: "2026-07-25T19:02:33.250Z". */
@@ -17,7 +17,7 @@ void instant_format_ms(int64_t wall_ms, char out[INSTANT_SIZE]);
 bool instant_parse(const char *text, int64_t *out_ms);
 
 /* Local time: "19:02" today, else "25 Jul 19:02 CEST"; with the year when it is another
- * one. What is none stays as it is, cut. */
+ * one. Other text is only cut. */
 void instant_local(const char *text, int64_t now_ms, char out[INSTANT_SIZE]);
 
 /* "3 s", "12 min", "5 h", "3 d". */

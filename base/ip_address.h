@@ -11,7 +11,7 @@ enum {
     IP_ADDRESS_IPV4_BITS = 96 /* in front of an IPv4 address */
 };
 
-/* As inet_pton(3) takes it, IPv4 or IPv6; false when it is none. */
+/* As inet_pton(3) takes it, IPv4 or IPv6; false when it isn't one. */
 bool ip_address_parse(const char *text, uint8_t out_bytes[IP_ADDRESS_BYTES]);
 
 bool ip_address_is_ipv4(const uint8_t bytes[IP_ADDRESS_BYTES]);

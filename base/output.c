@@ -1,4 +1,4 @@
-/* Everything that is no printable ASCII is shown as \xHH. */
+/* Everything but printable ASCII is shown as \xHH. */
 #include "base/output.h"
 
 #include <stdint.h>

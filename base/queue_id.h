@@ -1,5 +1,6 @@
 /* What an MTA calls a message. Ids go to programs that give some words a meaning of their
- * own (ALL, -, options, names of files), so what is not exactly an id is none. */
+ * own (ALL, -, options, names of files), so anything that is not exactly an id is
+ * refused. */
 #ifndef BASE_QUEUE_ID_H
 #define BASE_QUEUE_ID_H
 

@@ -2,7 +2,7 @@
  * beyond U+10FFFF are none. */
 #include "base/utf8.h"
 
-/* The length of the sequence that starts here; 0 when it is none (RFC 3629). */
+/* The length of the sequence that starts here; 0 when it isn't one (RFC 3629). */
 static size_t sequence_length(const unsigned char *bytes, size_t left)
 {
     size_t length = bytes[0] < 0x80                        ? 1

@@ -119,7 +119,7 @@ static bool take_special(struct alias_values *values, struct alias_value *out)
 /* The stretch of text that one address is made of, as far as it was scanned. */
 struct value_scan {
     const char *start;
-    const char *word_end; /* of the last token that is no comment */
+    const char *word_end; /* of the last token that isn't a comment */
     const char *split;    /* where a second word started, NULL: nowhere */
     bool after_word;
 };

@@ -57,7 +57,7 @@ static const char *skip_word(const char *c, const char *end)
     return c;
 }
 
-/* Past "/pattern/flags"; NULL when it is none. */
+/* Past "/pattern/flags"; NULL when it isn't one. */
 static const char *skip_pattern(const char *c, const char *end)
 {
     c += c < end && *c == '!';

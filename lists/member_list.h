@@ -12,7 +12,7 @@
 
 enum member_kind {
     MEMBER_ADDRESS = 'a',
-    MEMBER_OPAQUE = 'o', /* a program, a file, a line that is no address */
+    MEMBER_OPAQUE = 'o', /* a program, a file, a line that isn't an address */
 };
 
 /* Zero-initialise; clear when done. text.failed says that memory ran out. */
@@ -29,7 +29,7 @@ void member_list_enter_file(struct member_list *list, const char *path);
 void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
                      size_t length, int line);
 
-/* Takes packed data that was kept elsewhere (copied). INVALID when it is none. */
+/* Takes packed data that was kept elsewhere (copied). INVALID when it isn't one. */
 enum status member_list_unpack(struct member_list *list, const char *data,
                                size_t length) MUST_CHECK;
 

@@ -10,7 +10,7 @@
 /* Reads the text of a member file into the one entry "" of entries (zero-initialised). A
  * '#' first in a line, or after white space, starts a comment. Several addresses in a
  * line all count. Includes, programs and files have no meaning here: an error in problems
- * each, and a member that is no address. NOMEM, or LIMIT past a cap. */
+ * each, and a member that isn't an address. NOMEM, or LIMIT past a cap. */
 enum status members_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems) MUST_CHECK;
 

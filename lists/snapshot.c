@@ -33,9 +33,8 @@ struct list_check {
     const struct settings *settings;
     const struct directory *directory;
     struct problems *problems;
-    struct intern
-        *reported; /* an element of a group stands in every rule that names it */
-    bool unread;   /* then a missing list may be one that could not be read */
+    struct intern *reported; /* an element of a group is in every rule that names it */
+    bool unread;             /* then a missing list may be one that could not be read */
 };
 
 static enum status tell_missing(const struct list_check *check,

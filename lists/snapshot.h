@@ -14,8 +14,7 @@ struct snapshot {
     atomic_uint references;
     atomic_uint
         pins; /* of these, by messages that are judged (lists/current_snapshot.h) */
-    const struct settings
-        *settings; /* shared with the snapshots refreshed from this one */
+    const struct settings *settings; /* shared with the snapshots made from this one */
     const struct directory *directory;
     struct snapshot_parts *parts; /* private: what is freed with it */
 };

@@ -21,7 +21,7 @@ struct addrlist addrlist_of(const char *text, size_t length)
 }
 
 /* Past "=?charset?Q?text?=" (RFC 2047), which may hold bare commas in practice; `at` when
- * it is none. What it looks at in vain holds no second "=?", so that scans add up. */
+ * it isn't one. What it looks at in vain holds no second "=?", so that scans add up. */
 static const char *skip_encoded(const char *at, const char *end)
 {
     const char *next = at + 2;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ip_address.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "policy/login.h"
@@ -79,10 +80,9 @@ static enum status parse_domain(const char *text, struct brake *out, struct erro
 /* IPv4 dotted; IPv6 with a tail of zeros as "::". The prefix is left out for one host. */
 static void format_network(const struct network *network, char *out, size_t size)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     const uint8_t *bytes = network->bytes;
     size_t length = 0;
-    bool ipv4 = network->prefix >= 96 && memcmp(bytes, mapped, sizeof mapped) == 0;
+    bool ipv4 = network->prefix >= IP_ADDRESS_IPV4_BITS && ip_address_is_ipv4(bytes);
     size_t groups = 8;
     while (groups > 0 && bytes[2 * groups - 2] == 0 && bytes[2 * groups - 1] == 0)
         groups--;
@@ -99,7 +99,7 @@ static void format_network(const struct network *network, char *out, size_t size
         length += (size_t)snprintf(out + length, size - length, "::");
     if (network->prefix < 128)
         (void)snprintf(out + length, size - length, "/%d",
-                       ipv4 ? network->prefix - 96 : network->prefix);
+                       ipv4 ? network->prefix - IP_ADDRESS_IPV4_BITS : network->prefix);
 }
 
 static enum status parse_client(const char *text, struct brake *out, struct error *error)

@@ -67,7 +67,8 @@ enum status directory_add_member(struct directory *directory, uint32_t list,
                                  const char *default_domain,
                                  struct error *error) MUST_CHECK;
 
-/* Adds a member that is no address (a program, a file): counts as one person of its own.
+/* Adds a member that isn't an address (a program, a file): counts as one person of its
+ * own.
  */
 enum status directory_add_opaque(struct directory *directory, uint32_t list,
                                  const char *raw, size_t length) MUST_CHECK;

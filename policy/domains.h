@@ -14,11 +14,10 @@
 struct domains {
     char **names;
     size_t count;
-    char
-        *delimiters; /* recipient_delimiter: any of these ends the user part; may be "" */
+    char *delimiters; /* recipient_delimiter: any ends the user part; may be "" */
 };
 
-/* Adds a domain (UTF-8 or A-label). INVALID when it is none. */
+/* Adds a domain (UTF-8 or A-label). INVALID when it isn't one. */
 enum status domains_add(struct domains *domains, const char *name,
                         struct error *error) MUST_CHECK;
 enum status domains_set_delimiters(struct domains *domains,

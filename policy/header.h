@@ -20,7 +20,7 @@ struct header_facts {
     uint64_t visible, visible_external; /* distinct addresses in To and Cc */
     bool reply, automatic;
     struct thread_links links; /* each of the first field that has one */
-    const char *subject;       /* of the first Subject, borrowed; NULL: there is none */
+    const char *subject;       /* of the first Subject, borrowed; NULL: none */
 };
 
 /* Which fields header_gather looks at. */

@@ -20,8 +20,8 @@ struct login_forms {
     char *master_separator; /* Dovecot's auth_master_user_separator; NULL or "": none */
 };
 
-/* Adds "NAME=domain". INVALID when it is none, the domain is not one of own, or the name
- * is there or is an own domain. NOMEM. */
+/* Adds "NAME=domain". INVALID when it isn't one, the domain is not one of own, or the
+ * name is there or is an own domain. NOMEM. */
 enum status login_forms_add(struct login_forms *forms, const char *text,
                             const struct domains *own, struct error *error) MUST_CHECK;
 void login_forms_clear(struct login_forms *forms);

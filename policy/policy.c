@@ -24,9 +24,8 @@ struct linker {
     struct problems *problems;
     struct open_group *pending;
     bool *seen;
-    const struct element
-        *reported; /* the last name that was misplaced: one error is enough */
-    size_t linked; /* elements in all rules so far */
+    const struct element *reported; /* the last misplaced name: one error is enough */
+    size_t linked;                  /* elements in all rules so far */
 };
 
 /* An array of elements. */
@@ -121,7 +120,7 @@ static enum status add_copy(struct linker *linker, struct elements *out,
 {
     struct element copy = *element;
     if (++linker->linked > LINKED_MAX)
-        return STATUS_OK; /* told at the end */
+        return STATUS_OK; /* reported at the end */
     copy.text = strdup(element->text == NULL ? "" : element->text);
     if (copy.text == NULL)
         return STATUS_NOMEM;

@@ -20,8 +20,8 @@ const char *syntax_skip_pair(const char *at, const char *end);
 const char *syntax_skip_quoted(const char *at, const char *end);
 const char *syntax_skip_comment(const char *at, const char *end);
 
-/* Past the domain literal "[...]" that opens at `at`; NULL when it is none. Nothing that
- * means something elsewhere may stand in it, but for colons and blanks. */
+/* Past the domain literal "[...]" that opens at `at`; NULL when it isn't one. Nothing
+ * that means something elsewhere may stand in it, but for colons and blanks. */
 const char *syntax_skip_literal(const char *at, const char *end);
 
 #endif

@@ -17,7 +17,7 @@ struct charge_order {
 };
 
 /* Redis answers with three numbers each. */
-enum { CHARGE_CALL_MAX = WIRE_ELEMENTS_MAX / 3 };
+enum { CHARGE_CALL_MAX = CONNECTION_ELEMENTS_MAX / 3 };
 
 /* The words of one run. */
 struct charge_call;

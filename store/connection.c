@@ -36,7 +36,7 @@ static void *capped_array(const redisReadTask *task, array_length elements)
     struct connection *connection = task->privdata;
     bool too_deep =
         task->parent != NULL && (!connection->nested || task->parent->parent != NULL);
-    connection->capped = elements > WIRE_ELEMENTS_MAX || too_deep;
+    connection->capped = elements > CONNECTION_ELEMENTS_MAX || too_deep;
     if (connection->capped)
         return NULL;
     return connection->create_array(task, elements);
@@ -199,7 +199,7 @@ static enum status receive(struct connection *connection, int64_t deadline_us,
             return error_set(error, odd_reply(connection), "%s", context->errstr);
         if (reply != NULL)
             break;
-        if (received > WIRE_REPLY_BYTES_MAX)
+        if (received > CONNECTION_REPLY_BYTES_MAX)
             return error_set(error, STATUS_UNAVAILABLE, "a reply without end");
         enum status status = wait_for(connection, POLLIN, deadline_us, error);
         if (status != STATUS_OK)

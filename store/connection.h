@@ -31,7 +31,7 @@ struct connection_command {
 };
 
 /* Of each array, and of a whole reply. */
-enum { WIRE_ELEMENTS_MAX = 3 * 4096, WIRE_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
+enum { CONNECTION_ELEMENTS_MAX = 3 * 4096, CONNECTION_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
 
 /* Connects, authenticates and selects the database. Only looking up the host's name may
  * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path. NOT_FOUND

@@ -25,7 +25,7 @@ struct change {
     enum collection collection;
     const char *id;
     bool check;
-    const char *expected; /* with check: what it is now; NULL: there is none */
+    const char *expected; /* with check: what it is now; NULL: none */
     const char *value;    /* what it becomes; NULL: it is deleted */
 };
 
@@ -43,7 +43,7 @@ enum status store_change(struct store *store, const struct change *changes, size
                          int64_t deadline_us) MUST_CHECK;
 
 /* A copy of one document, for free(3); NOT_FOUND. What is no document (too long, or no
- * text, since somebody else wrote it) is shown as a short text that is no JSON, and may
+ * text, since somebody else wrote it) is shown as a short text that isn't JSON, and may
  * be expected in a change. */
 enum status store_get(struct store *store, enum collection collection, const char *id,
                       int64_t deadline_us, char **out_value) MUST_CHECK;

@@ -1,5 +1,5 @@
-/* One lock, never held across I/O; waits are until monotonic deadlines. Wires of an older
- * generation may still be leased when the breaker has closed again: what they bring
+/* One lock, never held across I/O; waits are until monotonic deadlines. Connections of an
+ * older generation may still be leased when the breaker has closed again: what they bring
  * back says nothing about the new ones, and they are freed. */
 #include "store/pool.h"
 
@@ -32,7 +32,7 @@ struct pool {
     uint64_t generation;
     char why[200]; /* open, or lacking */
 
-    pthread_mutex_t reporting; /* taken before mutex: transitions are told in order */
+    pthread_mutex_t reporting; /* taken before mutex: transitions are reported in order */
     bool reported_open;
     struct store_reporter reporter;
 };
@@ -93,9 +93,9 @@ static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t dea
     return pthread_cond_timedwait(cond, mutex, &until) == 0;
 }
 
-/* Tells of the breaker's state unless it was told already. The report is made under the
- * lock telling, which nothing but this function takes. */
-static void tell(struct pool *pool)
+/* Reports the breaker's state unless it was reported already, under a lock that nothing
+ * but this function takes. */
+static void report(struct pool *pool)
 {
     char text[sizeof pool->why + 32];
     (void)pthread_mutex_lock(&pool->reporting);
@@ -220,7 +220,7 @@ static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,
     (void)pthread_mutex_unlock(&pool->mutex);
     connection_free(lease->connection);
     if (tripped)
-        tell(pool);
+        report(pool);
 }
 
 void pool_drop(struct pool *pool, const struct lease *lease)
@@ -243,7 +243,7 @@ void pool_trip(struct pool *pool, const struct lease *lease, const char *why)
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     connection_free(lease->connection);
-    tell(pool);
+    report(pool);
 }
 
 bool pool_is_open(struct pool *pool)
@@ -263,7 +263,7 @@ void pool_await_first(struct pool *pool, int64_t deadline_us)
     if (!pool->probed)
         set_why(pool, "no answer yet");
     (void)pthread_mutex_unlock(&pool->mutex);
-    tell(pool);
+    report(pool);
 }
 
 enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us)
@@ -292,7 +292,7 @@ void pool_stay_open(struct pool *pool, const char *why)
     pool->probed = true;
     (void)pthread_cond_broadcast(&pool->ready);
     (void)pthread_mutex_unlock(&pool->mutex);
-    tell(pool);
+    report(pool);
 }
 
 void pool_restore(struct pool *pool, struct connection *const *connections, int count)
@@ -314,7 +314,7 @@ void pool_restore(struct pool *pool, struct connection *const *connections, int 
     (void)pthread_mutex_unlock(&pool->mutex);
     for (int i = 0; i < old_count; i++)
         connection_free(old[i]);
-    tell(pool);
+    report(pool);
 }
 
 void pool_add(struct pool *pool, struct connection *connection)
@@ -345,7 +345,7 @@ void pool_lack(struct pool *pool, bool silent, const char *why)
             open_breaker(pool);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    tell(pool);
+    report(pool);
 }
 
 void pool_stop(struct pool *pool)

@@ -36,7 +36,8 @@ struct redis {
     struct pool *pool;
     pthread_t reconnector;
     bool reconnector_runs;
-    bool told_trial, told_blind; /* the reconnector has said what the user may not do */
+    bool reported_trial,
+        reported_blind; /* the reconnector has said what the user may not do */
 
     pthread_mutex_t mutex; /* of the two below; a leaf */
     char complaint[STORE_COMPLAINT_SIZE];
@@ -81,16 +82,16 @@ static enum status probe(struct redis *redis, struct connection *connection,
     return status;
 }
 
-/* Tells which commands Redis refuses, once until all are allowed. */
+/* Reports the commands that Redis refuses, once until all are allowed. */
 static void try_commands(struct redis *redis, struct connection *connection)
 {
     struct trial trial = {0};
     bool whole =
         trial_run(connection, redis->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
-    if (trial.text[0] != '\0' && !redis->told_trial)
+    if (trial.text[0] != '\0' && !redis->reported_trial)
         report(redis, trial.text);
     if (whole)
-        redis->told_trial = trial.text[0] != '\0';
+        redis->reported_trial = trial.text[0] != '\0';
 }
 
 /* A new connection over which a charge was seen to work. */
@@ -142,14 +143,14 @@ static bool check_eviction(struct redis *redis, struct connection *connection)
                        "evicting them: set noeviction",
                        reply->element[1]->str);
         report(redis, text);
-    } else if (reply->type == REDIS_REPLY_ERROR && !redis->told_blind) {
+    } else if (reply->type == REDIS_REPLY_ERROR && !redis->reported_blind) {
         (void)snprintf(text, sizeof text,
                        "can't check whether Redis evicts keys (%.90s): make sure that "
                        "maxmemory-policy is noeviction",
                        reply->str);
         report(redis, text);
     }
-    redis->told_blind = reply->type == REDIS_REPLY_ERROR;
+    redis->reported_blind = reply->type == REDIS_REPLY_ERROR;
     freeReplyObject(reply);
     return true;
 }

@@ -291,7 +291,7 @@ static const char *parse_latch(const char *at, struct memory_record *out)
     return at != NULL && *at == '\n' ? at + 1 : NULL;
 }
 
-/* Reads a line; NULL when it is none, else what follows it. */
+/* Reads a line; NULL when it isn't one, else what follows it. */
 static const char *parse_record(const char *line, struct memory_record *out)
 {
     bool is_window = strncmp(line, window_word, sizeof window_word - 1) == 0;
@@ -312,7 +312,7 @@ static const char *parse_text(const char *at, const char *end, size_t length, ch
     return at + length + 1;
 }
 
-/* Reads a document; NULL when it is none, else what follows it. */
+/* Reads a document; NULL when it isn't one, else what follows it. */
 static const char *parse_document(const char *line, const char *end,
                                   struct document_record *out)
 {

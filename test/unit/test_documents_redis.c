@@ -503,7 +503,7 @@ START_TEST(documents_believe_no_endless_answer)
 {
     static const char start[] = "$1073741824\r\n";
     struct fake_redis fake;
-    char *answer = repeated(WIRE_REPLY_BYTES_MAX + 100000);
+    char *answer = repeated(CONNECTION_REPLY_BYTES_MAX + 100000);
     memcpy(answer, start, strlen(start));
     open_fake(&fake, answer);
     ck_assert_int_eq(ask_one('g', soon()), STATUS_UNAVAILABLE);
