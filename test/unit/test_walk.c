@@ -131,7 +131,7 @@ static const struct {
      "send\nclient local\nfrom a@own.example\nto lost@own.example\n",
      "quarantine lists_unknown"},
     {.name = "over a reach", cap, TO_FIVE, "reject r"},
-    {.name = "over a reach in monitor mode", monitor, TO_FIVE, "reject r"},
+    {.name = "over a reach in monitor mode", monitor, TO_FIVE, "reject r, passes"},
     {.name = "the null sender", cap, "send\nfrom <>\nto five@own.example\n", "reject r"},
     {.name = "a full bucket", bucket, TO_FIVE, "accept -"},
     {.name = "an empty bucket",
@@ -156,8 +156,10 @@ static const struct {
      RULE("reply = true; key = \"thread\"; limit = \"1 messages per 300d\"; "
           "action = \"quarantine\";"),
      "send\nfrom a@x.example\nto b@own.example\nheader Message-ID: <1@x>\n"
-     "send at 1s times 2 every 1s\nfrom c@x.example\nto b@own.example\n"
-     "header In-Reply-To: <1@x>\n",
+     "send at 1s\nfrom c@x.example\nto b@own.example\n"
+     "header Message-ID: <2@x>\nheader In-Reply-To: <1@x>\n"
+     "send at 2s\nfrom d@x.example\nto b@own.example\n"
+     "header Message-ID: <3@x>\nheader In-Reply-To: <2@x>\n",
      "quarantine r"},
 };
 
@@ -182,7 +184,8 @@ struct comparison {
     const struct charger *charger;
 };
 
-/* "ACTION DECIDER": what the rules say, whatever monitor mode makes of it. */
+/* "ACTION DECIDER": what the rules say; live mail and explain add ", passes" where
+ * monitor mode accepts it all the same. */
 static void say(const struct verdict *verdict, char fate[FATE_SIZE])
 {
     (void)snprintf(fate, FATE_SIZE, "%s %s",
@@ -218,8 +221,9 @@ static void decide(const struct generated_message *message, char fate[FATE_SIZE]
                    clock_minute_of_week(message->at_ms), &decision);
     session_free(session);
     const char *would = strchr(decision.would, ':');
-    (void)snprintf(fate, FATE_SIZE, "%s %s", would == NULL ? decision.verdict : would + 1,
-                   decision.rule);
+    (void)snprintf(fate, FATE_SIZE, "%s %s%s",
+                   would == NULL ? decision.verdict : would + 1, decision.rule,
+                   would != NULL && decision.action == ACTION_ACCEPT ? ", passes" : "");
 }
 
 static void explain(const struct generated_message *message, const struct brakes *brakes,
@@ -244,8 +248,10 @@ static void explain(const struct generated_message *message, const struct brakes
     const char *rule = json_string_value(json_object_get(json, "rule"));
     if (explanation.reply.code == 451)
         verdict = "tempfail";
-    (void)snprintf(fate, FATE_SIZE, "%s %s", would == NULL ? verdict : would,
-                   rule == NULL ? "-" : rule);
+    (void)snprintf(
+        fate, FATE_SIZE, "%s %s%s", would == NULL ? verdict : would,
+        rule == NULL ? "-" : rule,
+        would != NULL && explanation.reported.action == ACTION_ACCEPT ? ", passes" : "");
     json_decref(json);
     explanation_clear(&explanation);
 }
@@ -282,10 +288,11 @@ static enum status compare(void *context, const struct replayed *replayed)
         judge_simulated(&message, comparison->charger, replay);
     explain(&message, comparison->brakes, explained);
     decide(&message, decided);
-    ck_assert_msg(strcmp(explained, replay) == 0 && strcmp(decided, replay) == 0,
+    ck_assert_msg(strncmp(explained, replay, strlen(replay)) == 0 &&
+                      strcmp(explained, decided) == 0,
                   "%s: live mail: %s, explain: %s, replay: %s", comparison->name, decided,
                   explained, replay);
-    (void)snprintf(seen, sizeof seen, "%s", replay);
+    (void)snprintf(seen, sizeof seen, "%s", decided);
     return STATUS_OK;
 }
 
@@ -405,6 +412,32 @@ START_TEST(live_mail_explain_and_replay_agree)
 }
 END_TEST
 
+/* A message that the session could not keep whole, for a reason of the session's. */
+START_TEST(what_is_not_whole_is_in_doubt)
+{
+    static const struct {
+        const char *client, *fate, *failure;
+    } whence[] = {{"192.0.2.1", "tempfail doubt", "too large"},
+                  {"10.9.9.9", "accept relays", NULL}};
+    folder_make();
+    open_engine(cap);
+    for (size_t i = 0; i < sizeof whence / sizeof *whence; i++) {
+        char fate[FATE_SIZE];
+        struct judgement judgement;
+        const struct envelope envelope = {
+            .client = whence[i].client, .sender = "a@x.example", .failure = "too large"};
+        const struct engine_input input = {.snapshot = snapshot, .envelope = &envelope};
+        engine_judge(&input, NULL, &judgement);
+        say(&judgement.verdict, fate);
+        ck_assert_str_eq(fate, whence[i].fate);
+        ck_assert_pstr_eq(judgement.failure, whence[i].failure);
+        judgement_clear(&judgement);
+    }
+    close_engine();
+    folder_remove();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("walk");
@@ -412,6 +445,7 @@ int main(void)
     if (digest_init() != STATUS_OK)
         return EXIT_FAILURE;
     tcase_add_loop_test(tests, live_mail_explain_and_replay_agree, 0, CASES);
+    tcase_add_test(tests, what_is_not_whole_is_in_doubt);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
