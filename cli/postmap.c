@@ -14,7 +14,7 @@
 #include "lists/file.h"
 #include "lists/lines.h"
 
-enum { WORD_MAX = 4200, NESTED_MAX = 50 };
+enum { NESTED_MAX = 50 };
 
 /* What the text of a type is like, and the file that is made of it. */
 static const struct type {
@@ -85,7 +85,7 @@ bool postmap_is_table(const char *word)
 struct postmap_reader {
     void (*take)(void *context, const struct postmap_entry *entry);
     void *context;
-    char nested[NESTED_MAX][WORD_MAX]; /* tables that are still to be read */
+    char nested[NESTED_MAX][WORDS_ITEM_SIZE]; /* tables that are still to be read */
     size_t count;
 };
 
@@ -175,25 +175,12 @@ static char *inside(char *word)
     return word + 1 + strspn(word + 1, " \t\r\n");
 }
 
-/* Each word of "{ a, { b } }", cut to size. */
-static bool next_inside(struct words *words, char *out)
-{
-    const char *at;
-    size_t length;
-    if (!words_next(words, &at, &length))
-        return false;
-    (void)snprintf(out, WORD_MAX, "%.*s", (int)(length < WORD_MAX ? length : WORD_MAX),
-                   at);
-    return true;
-}
-
 /* inline:{ key=value, { key = value } } */
 static void read_inline(struct postmap_reader *reader, char *list)
 {
-    char word[WORD_MAX];
     struct words words = words_of(inside(list));
-    while (next_inside(&words, word)) {
-        char *entry = inside(word);
+    while (words_next(&words) != NULL) {
+        char *entry = inside(words.item);
         char *equals = strchr(entry, '=');
         if (equals == NULL)
             continue;
@@ -206,10 +193,9 @@ static void read_inline(struct postmap_reader *reader, char *list)
 /* pcre:{ { /pattern/ value }, ... }, and so with regexp: and cidr:. */
 static void read_rules(struct postmap_reader *reader, const struct type *type, char *list)
 {
-    char word[WORD_MAX];
     struct words words = words_of(inside(list));
-    while (next_inside(&words, word))
-        take_line(reader, type, inside(word));
+    while (words_next(&words) != NULL)
+        take_line(reader, type, inside(words.item));
 }
 
 /* unionmap:{ table, table }: what each says is delivered to. */
@@ -217,9 +203,10 @@ static bool read_nested(struct postmap_reader *reader, char *list)
 {
     struct words words = words_of(inside(list));
     while (reader->count < NESTED_MAX) {
-        if (!next_inside(&words, reader->nested[reader->count]))
+        const char *table = words_next(&words);
+        if (table == NULL)
             return true;
-        reader->count++;
+        (void)snprintf(reader->nested[reader->count++], WORDS_ITEM_SIZE, "%s", table);
     }
     return false;
 }
@@ -227,10 +214,9 @@ static bool read_nested(struct postmap_reader *reader, char *list)
 /* randmap:{ value, value } */
 static void read_values(struct postmap_reader *reader, char *list)
 {
-    char word[WORD_MAX];
     struct words words = words_of(inside(list));
-    while (next_inside(&words, word))
-        give(reader, NULL, inside(word), false);
+    while (words_next(&words) != NULL)
+        give(reader, NULL, inside(words.item), false);
 }
 
 /* False when nobody can say what is in it. */
@@ -263,17 +249,17 @@ bool postmap_read(const char *table,
                   void (*take)(void *context, const struct postmap_entry *entry),
                   void *context, char *out_unknown, size_t size)
 {
-    char name[WORD_MAX];
+    char name[WORDS_ITEM_SIZE];
     bool known = true;
     struct postmap_reader *reader = calloc(1, sizeof *reader);
     (void)snprintf(out_unknown, size, "%s", table);
-    if (reader == NULL || strlen(table) >= WORD_MAX) {
+    if (reader == NULL || strlen(table) >= WORDS_ITEM_SIZE) {
         free(reader);
         return false;
     }
     reader->take = take;
     reader->context = context;
-    (void)snprintf(reader->nested[reader->count++], WORD_MAX, "%s", table);
+    (void)snprintf(reader->nested[reader->count++], WORDS_ITEM_SIZE, "%s", table);
     while (reader->count > 0) {
         (void)snprintf(name, sizeof name, "%s", reader->nested[--reader->count]);
         char *copy = strdup(name);

@@ -2,104 +2,104 @@
  * Postfix thinks is asked of postconf(1), never guessed. */
 #include "cli/relay.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/text.h"
 #include "cli/relay_parts.h"
 
-enum { TEXT_SIZE = 2000 };
+/* Every parameter of postconf(5) that adds, rewrites or redirects recipients after a
+ * milter saw them, or keeps mail from it. One table: what is not in it was looked at and
+ * can't make one recipient many, or is none of these:
+ *
+ *   relayhost, mailbox_command, smtp_generic_maps and their like send one copy on, and so
+ *   do transports other than local(8); a program that sends mail anew meets the milters;
+ *   sender_canonical_maps and smtpd_sender_login_maps are about senders;
+ *   relocated_maps, local_recipient_maps and access maps that only refuse make it less;
+ *   smtpd_command_filter and address rewriting by trivial-rewrite come before a milter;
+ *   propagate_unmatched_extensions, prepend_delivered_header and expand_owner_alias
+ * change how a recipient is written, not how many there are. */
+static const struct row {
+    const char *name;
+    const char *program; /* whose -o in master.cf counts */
+    relay_judge *judge;
+} rows[] = {
+    {"mydestination", "trivial-rewrite", relay_judge_domains},
+    {"recipient_delimiter", "cleanup", relay_judge_delimiter},
+    {"recipient_delimiter", "local", relay_judge_delimiter},
+    {"transport_maps", "trivial-rewrite", relay_judge_transport_maps},
+    {"virtual_transport", "trivial-rewrite", relay_judge_transport},
+    {"relay_transport", "trivial-rewrite", relay_judge_transport},
+    {"default_transport", "trivial-rewrite", relay_judge_transport},
+    {"alias_maps", "local", relay_judge_aliases},
+    {"virtual_alias_maps", "cleanup", relay_judge_virtual},
+    {"canonical_maps", "cleanup", relay_judge_canonical},
+    {"recipient_canonical_maps", "cleanup", relay_judge_recipient_canonical},
+    {"masquerade_domains", "cleanup", relay_judge_masquerade},
+    {"always_bcc", "cleanup", relay_judge_always_bcc},
+    {"sender_bcc_maps", "cleanup", relay_judge_bcc},
+    {"recipient_bcc_maps", "cleanup", relay_judge_bcc},
+    {"header_checks", "cleanup", relay_judge_checks},
+    {"mime_header_checks", "cleanup", relay_judge_checks},
+    {"nested_header_checks", "cleanup", relay_judge_checks},
+    {"body_checks", "cleanup", relay_judge_checks},
+    {"milter_header_checks", "cleanup", relay_judge_checks},
+    {"smtpd_client_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_helo_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_sender_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_relay_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_recipient_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_data_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_end_of_data_restrictions", "smtpd", relay_judge_restrictions},
+    {"smtpd_restriction_classes", "smtpd", relay_judge_classes},
+    {"content_filter", "smtpd", relay_judge_filter},
+    {"content_filter", "pickup", relay_judge_filter},
+    {"content_filter", "qmqpd", relay_judge_filter},
+    {"milter_macro_defaults", "smtpd", relay_judge_macros},
+    {"milter_macro_defaults", "cleanup", relay_judge_macros},
+    {"luser_relay", "local", relay_judge_luser},
+    {"empty_address_recipient", "qmgr", relay_judge_notices},
+    {"bounce_notice_recipient", "bounce", relay_judge_notices},
+    {"2bounce_notice_recipient", "bounce", relay_judge_notices},
+    {"delay_notice_recipient", "bounce", relay_judge_notices},
+    {"error_notice_recipient", "smtpd", relay_judge_notices},
+    {"forward_path", "local", relay_judge_forward},
+};
 
-static bool was_said(const struct problems *problems, const char *text)
+static void judge(const struct relay *relay, const struct row *row,
+                  const struct postconf_service *service)
 {
-    for (size_t i = 0; i < problems->count; i++) {
-        if (strcmp(problems->items[i].text, text) == 0)
-            return true;
+    const struct relay_setting setting = {
+        .relay = relay,
+        .service = service,
+        .name = row->name,
+        .value = service == NULL ? postconf_get(relay->postconf, row->name)
+                                 : postconf_seen_by(relay->postconf, service, row->name),
+    };
+    row->judge(&setting);
+}
+
+/* The value of main.cf counts once, unless each of the services has its own. Which
+ * classes a rewriting is for may be a service's own as well, so each is judged for
+ * itself; what was said already is not said again. */
+static void check_row(const struct relay *relay, const struct row *row)
+{
+    size_t count;
+    size_t found = 0;
+    const struct postconf_service *services = postconf_services(relay->postconf, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(services[i].command, row->program) != 0)
+            continue;
+        found++;
+        judge(relay, row, &services[i]);
     }
-    return false;
+    if (found == 0)
+        judge(relay, row, NULL);
 }
 
-static void PRINTF_LIKE(5, 6) add(const struct relay *relay, enum relay_severity severity,
-                                  const char *file, int line, const char *format, ...)
+static void check_table(const struct relay *relay)
 {
-    char text[TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (was_said(relay->problems, text))
-        return;
-    if (severity == RELAY_SURE)
-        problems_error(relay->problems, file, line, "%s", text);
-    else
-        problems_warning(relay->problems, file, line, "%s", text);
-}
-
-static bool is_own(const struct relay_setting *setting)
-{
-    return setting->service != NULL &&
-           postconf_is_own(setting->relay->postconf, setting->service, setting->name);
-}
-
-void relay_say(const struct relay_setting *setting, enum relay_severity severity,
-               const char *format, ...)
-{
-    const struct relay *relay = setting->relay;
-    char text[TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (relay->postconf == NULL)
-        add(relay, severity, relay->file, relay->line, "%s", text);
-    else if (is_own(setting))
-        add(relay, severity, postconf_master(relay->postconf), 0, "%s (%s): %s",
-            setting->service->name, setting->name, text);
-    else
-        add(relay, severity, postconf_main(relay->postconf),
-            postconf_line(relay->postconf, setting->name), "%s", text);
-}
-
-void relay_say_ours(const struct relay *relay, const char *format, ...)
-{
-    char text[TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    add(relay, RELAY_SURE, relay->settings->file, 0, "%s", text);
-}
-
-const char *relay_beside(const struct relay_setting *setting, const char *name)
-{
-    const struct postconf *postconf = setting->relay->postconf;
-    return setting->service == NULL ? postconf_get(postconf, name)
-                                    : postconf_seen_by(postconf, setting->service, name);
-}
-
-bool relay_has_word(const char *list, const char *word)
-{
-    struct words words = words_of(list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        if (length == strlen(word) && strncmp(at, word, length) == 0)
-            return true;
-    }
-    return false;
-}
-
-bool relay_is_same_file(const char *a, const char *b)
-{
-    struct stat first;
-    struct stat second;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_row(relay, &rows[i]);
 }
 
 /* ---- settings of one word ---- */
@@ -132,7 +132,7 @@ static void check_postfix(struct relay *relay)
                        "mta.config_directory: %s", error.text);
         return;
     }
-    relay_check_table(relay);
+    check_table(relay);
     relay_check_milters(relay);
     relay_check_seen(relay);
     check_words(relay);

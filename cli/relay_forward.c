@@ -88,7 +88,7 @@ static size_t count_targets(const struct relay *relay, const char *path)
 
 struct forwards {
     const struct relay *relay;
-    char path[RELAY_TABLE_SIZE]; /* the first */
+    char path[WORDS_ITEM_SIZE]; /* the first */
     char user[300];
     size_t targets;
     size_t count;
@@ -96,7 +96,7 @@ struct forwards {
 
 static void look(struct forwards *forwards, const char *path, const struct passwd *user)
 {
-    char whole[RELAY_TABLE_SIZE];
+    char whole[WORDS_ITEM_SIZE];
     if (!expand(path, user, whole, sizeof whole))
         return;
     size_t targets = count_targets(forwards->relay, whole);
@@ -116,13 +116,9 @@ void relay_judge_forward(const struct relay_setting *setting)
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     for (int i = 0; i < USERS_MAX && (user = getpwent()) != NULL; i++) {
         struct words words = words_of(setting->value);
-        const char *at;
-        size_t length;
-        while (words_next(&words, &at, &length)) {
-            char path[RELAY_TABLE_SIZE];
-            (void)snprintf(path, sizeof path, "%.*s", (int)length, at);
+        const char *path;
+        while ((path = words_next(&words)) != NULL)
             look(&forwards, path, user);
-        }
     }
     endpwent();
     if (forwards.count > 0)

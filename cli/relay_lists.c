@@ -23,27 +23,6 @@ void relay_judge_delimiter(const struct relay_setting *setting)
                    theirs, ours, theirs);
 }
 
-void relay_check_age(const struct relay_setting *setting, const char *table)
-{
-    char compiled[RELAY_TABLE_SIZE];
-    const char *text = postmap_text(table);
-    struct text command = {0};
-    if (setting->relay->postconf == NULL)
-        text_add_string(&command, "newaliases; make -C /etc/mail");
-    else
-        text_printf(&command, "%s %s",
-                    strcmp(setting->name, "alias_maps") == 0 ? "postalias" : "postmap",
-                    table);
-    enum postmap_age age = postmap_age(table, compiled, sizeof compiled);
-    if (text != NULL && age == POSTMAP_STALE)
-        relay_say(
-            setting, RELAY_MAYBE,
-            "%s is newer than %s, so the MTA still goes by what stood there before; "
-            "run: %s",
-            text, compiled, text_string(&command));
-    text_clear(&command);
-}
-
 /* ---- mydestination ---- */
 
 static void judge_domain(const struct relay_setting *setting, const char *name)
@@ -76,7 +55,7 @@ static void take_domain(void *context, const struct postmap_entry *entry)
 
 static void judge_domain_table(const struct relay_setting *setting, const char *name)
 {
-    char unknown[RELAY_TABLE_SIZE];
+    char unknown[WORDS_ITEM_SIZE];
     struct domain_table table = {.setting = setting};
     relay_check_age(setting, name);
     if (!postmap_read(name, take_domain, &table, unknown, sizeof unknown) ||
@@ -118,11 +97,8 @@ static void judge_domain_words(const struct relay_setting *setting, const char *
                                bool files)
 {
     struct words words = words_of(list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char word[RELAY_TABLE_SIZE];
-        (void)snprintf(word, sizeof word, "%.*s", (int)length, at);
+    const char *word;
+    while ((word = words_next(&words)) != NULL) {
         if (word[0] == '!')
             continue;
         if (word[0] == '/' && files)
@@ -189,14 +165,10 @@ void relay_judge_transport_maps(const struct relay_setting *setting)
 {
     struct domain_table table = {.setting = setting};
     struct words words = words_of(setting->value);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char name[RELAY_TABLE_SIZE];
-        char unknown[RELAY_TABLE_SIZE];
-        (void)snprintf(name, sizeof name, "%.*s", (int)length, at);
+    char unknown[WORDS_ITEM_SIZE];
+    const char *name;
+    while ((name = words_next(&words)) != NULL)
         (void)postmap_read(name, take_transport, &table, unknown, sizeof unknown);
-    }
     if (table.unclear)
         say_any_domain(setting);
 }
@@ -231,43 +203,32 @@ bool relay_is_read(const struct relay *relay, enum list_kind kind, const char *p
 }
 
 /* Of a table that lists can't name: does it make many of one? */
-struct expansion {
-    const struct relay *relay;
-    char key[300];
-    size_t count;
-    bool unclear;
-};
-
 static void take_expansion(void *context, const struct postmap_entry *entry)
 {
-    struct expansion *expansion = context;
+    struct relay_findings *findings = context;
     struct words words = words_of(entry->value);
-    const char *at;
-    size_t length;
     size_t count = 0;
-    while (words_next(&words, &at, &length))
+    while (words_next(&words) != NULL)
         count++;
     if (entry->pattern && strchr(entry->value, '$') != NULL)
-        expansion->unclear = true;
-    if (count < 2 && text_after(entry->value, ":include:") == NULL &&
-        relay_find_list(expansion->relay, entry->value) == NULL)
-        return;
-    if (expansion->count++ == 0)
-        (void)snprintf(expansion->key, sizeof expansion->key, "%s",
-                       entry->key == NULL ? "every address" : entry->key);
+        relay_find_unclear(findings, entry->value);
+    if (count >= 2 || text_after(entry->value, ":include:") != NULL ||
+        relay_find_list(findings->setting->relay, entry->value) != NULL)
+        relay_find(findings, entry->key == NULL ? "every address" : entry->key,
+                   entry->value, 0);
 }
 
 static void judge_other_table(const struct relay_setting *setting, const char *table)
 {
-    char unknown[RELAY_TABLE_SIZE];
-    struct expansion expansion = {.relay = setting->relay};
-    bool known = postmap_read(table, take_expansion, &expansion, unknown, sizeof unknown);
-    if (expansion.count > 0)
+    char unknown[WORDS_ITEM_SIZE];
+    struct relay_findings findings = {.setting = setting};
+    bool known = postmap_read(table, take_expansion, &findings, unknown, sizeof unknown);
+    if (findings.count > 0)
         relay_say(setting, RELAY_SURE,
                   "the MTA expands %s in %.200s, which Mailbrake counts as one recipient "
                   "(%zu such lines); move them to a file that lists can name: hash:/PATH",
-                  expansion.key, table, expansion.count);
-    if (!known || expansion.unclear)
+                  findings.key, table, findings.count);
+    if (!known || findings.unclear[0] != '\0')
         relay_say(setting, RELAY_MAYBE,
                   "%s: Mailbrake cannot read %.200s: mail to a list in it counts as one "
                   "recipient",
@@ -276,31 +237,31 @@ static void judge_other_table(const struct relay_setting *setting, const char *t
 
 static void take_bare_list(void *context, const struct postmap_entry *entry)
 {
-    struct expansion *expansion = context;
+    struct relay_findings *findings = context;
     if (entry->key != NULL && strchr(entry->key, '@') == NULL &&
-        relay_find_list(expansion->relay, entry->key) != NULL)
-        expansion->count++;
+        relay_find_list(findings->setting->relay, entry->key) != NULL)
+        relay_find(findings, entry->key, "", 0);
 }
 
 /* virtual(5) expands a list without domain in myorigin, too. */
 static void judge_origin(const struct relay_setting *setting, const char *table)
 {
-    char unknown[RELAY_TABLE_SIZE];
-    struct expansion expansion = {.relay = setting->relay};
+    char unknown[WORDS_ITEM_SIZE];
+    struct relay_findings findings = {.setting = setting};
     struct relay_setting origin = *setting;
     if (setting->relay->postconf == NULL)
         return;
-    (void)postmap_read(table, take_bare_list, &expansion, unknown, sizeof unknown);
+    (void)postmap_read(table, take_bare_list, &findings, unknown, sizeof unknown);
     origin.name = "myorigin";
     origin.value = relay_beside(setting, origin.name);
-    if (expansion.count > 0)
+    if (findings.count > 0)
         relay_judge_domains(&origin);
 }
 
 static void judge_table(const struct relay_setting *setting, enum list_kind kind,
                         const char *table)
 {
-    char compiled[RELAY_TABLE_SIZE];
+    char compiled[WORDS_ITEM_SIZE];
     const char *path = postmap_text(table);
     bool aliases = kind == LIST_ALIASES;
     if (path == NULL) {
@@ -324,19 +285,6 @@ static void judge_table(const struct relay_setting *setting, enum list_kind kind
 }
 
 /* Also those in unionmap:{ }, of which Postfix takes all. */
-static void judge_tables(const struct relay_setting *setting, enum list_kind kind,
-                         const char *list)
-{
-    struct words words = words_of(list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char table[RELAY_TABLE_SIZE];
-        (void)snprintf(table, sizeof table, "%.*s", (int)length, at);
-        judge_table(setting, kind, table);
-    }
-}
-
 static void judge_lists(const struct relay_setting *setting, enum list_kind kind)
 {
     enum { PROXY_LENGTH = 6 };
@@ -355,7 +303,10 @@ static void judge_lists(const struct relay_setting *setting, enum list_kind kind
         if (close != NULL)
             *close = ' ';
     }
-    judge_tables(setting, kind, all);
+    struct words words = words_of(all);
+    const char *table;
+    while ((table = words_next(&words)) != NULL)
+        judge_table(setting, kind, table);
     free(all);
 }
 

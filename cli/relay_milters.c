@@ -29,7 +29,7 @@ bool relay_is_our_milter(const struct relay *relay, bool chrooted, const char *m
 {
     bool theirs_unix;
     bool ours_unix;
-    char path[4200];
+    char path[WORDS_ITEM_SIZE];
     const char *theirs = endpoint(milter, &theirs_unix);
     const char *ours = endpoint(relay->settings->milter.socket, &ours_unix);
     if (theirs == NULL || ours == NULL || theirs_unix != ours_unix)
@@ -54,11 +54,10 @@ static enum place find_place(const struct relay *relay, bool chrooted, const cha
 {
     struct words words = words_of(list);
     enum place place = PLACE_NONE;
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char milter[4200];
-        words_first(at, length, milter, sizeof milter);
+    const char *item;
+    while ((item = words_next(&words)) != NULL) {
+        char milter[WORDS_ITEM_SIZE];
+        words_first(item, milter, sizeof milter);
         if (relay_is_our_milter(relay, chrooted, milter))
             place = place == PLACE_NONE ? PLACE_LAST : PLACE_TWICE;
         else if (place == PLACE_LAST)
@@ -138,18 +137,17 @@ static bool takes_mail_back(const struct relay *relay,
 static bool passes_when_away(const struct relay *relay, bool chrooted, const char *list)
 {
     struct words words = words_of(list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char item[RELAY_TABLE_SIZE];
-        char dense[RELAY_TABLE_SIZE];
+    const char *item;
+    while ((item = words_next(&words)) != NULL) {
+        char milter[WORDS_ITEM_SIZE];
+        char dense[WORDS_ITEM_SIZE];
         size_t used = 0;
-        words_first(at, length, item, sizeof item);
-        if (!relay_is_our_milter(relay, chrooted, item))
+        words_first(item, milter, sizeof milter);
+        if (!relay_is_our_milter(relay, chrooted, milter))
             continue;
-        for (size_t i = 0; i < length && used + 1 < sizeof dense; i++) {
-            if (strchr(" \t", at[i]) == NULL)
-                dense[used++] = at[i];
+        for (const char *c = item; *c != '\0'; c++) {
+            if (*c != ' ' && *c != '\t')
+                dense[used++] = *c;
         }
         dense[used] = '\0';
         if (strstr(dense, "default_action=accept") != NULL)
@@ -176,12 +174,9 @@ static void check_action(const struct relay *relay,
 
 /* ---- smtpd_milter_maps ---- */
 
-struct exceptions {
-    const struct relay *relay;
-    const struct postconf_service *service;
-    char key[300]; /* the first that is not shown to us */
-    char value[300];
-    size_t count;
+struct milter_map {
+    struct relay_findings hidden; /* whose mail is not shown to us */
+    struct relay_findings passed; /* whose mail passes while we are away */
 };
 
 static bool is_local(const char *key)
@@ -208,40 +203,44 @@ static bool may_pass(const struct relay *relay, const char *key)
     return false;
 }
 
-static void take_exception(void *context, const struct postmap_entry *entry)
+static void take_milters(void *context, const struct postmap_entry *entry)
 {
-    struct exceptions *exceptions = context;
+    struct milter_map *map = context;
+    const struct relay_setting *setting = map->hidden.setting;
+    const struct relay *relay = setting->relay;
+    bool chrooted = setting->service->chrooted;
     const char *key = entry->key == NULL ? "everybody" : entry->key;
-    if (find_place(exceptions->relay, exceptions->service->chrooted, entry->value) ==
-            PLACE_LAST ||
-        may_pass(exceptions->relay, key))
-        return;
-    if (exceptions->count++ > 0)
-        return;
-    (void)snprintf(exceptions->key, sizeof exceptions->key, "%s", key);
-    (void)snprintf(exceptions->value, sizeof exceptions->value, "%s", entry->value);
+    if (find_place(relay, chrooted, entry->value) != PLACE_LAST && !may_pass(relay, key))
+        relay_find(&map->hidden, key, entry->value, 0);
+    if (passes_when_away(relay, chrooted, entry->value))
+        relay_find(&map->passed, key, entry->value, 0);
 }
 
 static void check_milter_map(const struct relay_setting *setting, const char *table)
 {
-    char unknown[RELAY_TABLE_SIZE];
+    char unknown[WORDS_ITEM_SIZE];
     char ours[600];
-    struct exceptions exceptions = {.relay = setting->relay, .service = setting->service};
+    struct milter_map map = {{.setting = setting}, {.setting = setting}};
     relay_our_milter(setting->relay, ours, sizeof ours);
     relay_check_age(setting, table);
-    if (!postmap_read(table, take_exception, &exceptions, unknown, sizeof unknown))
+    if (!postmap_read(table, take_milters, &map, unknown, sizeof unknown))
         relay_say(
             setting, RELAY_MAYBE,
             "Mailbrake cannot read %.200s: clients for which it says DISABLE, or other "
             "milters, are not judged; its values must end in %s",
             unknown, ours);
-    if (exceptions.count > 0)
+    if (map.hidden.count > 0)
         relay_say(
             setting, RELAY_SURE,
             "mail of %s is not shown to Mailbrake (%.200s says %s; %zu such lines); "
             "write there: %s %s",
-            exceptions.key, table, exceptions.value, exceptions.count, exceptions.key,
+            map.hidden.key, table, map.hidden.value, map.hidden.count, map.hidden.key,
             ours);
+    if (map.passed.count > 0)
+        relay_say(setting, RELAY_SURE,
+                  "default_action=accept in %.200s: while mailbraked is away all mail of "
+                  "%s passes (%zu such lines); write there: default_action=tempfail",
+                  table, map.passed.key, map.passed.count);
 }
 
 static void check_milter_maps(const struct relay *relay,
@@ -250,13 +249,9 @@ static void check_milter_maps(const struct relay *relay,
     const char *maps = postconf_seen_by(relay->postconf, service, "smtpd_milter_maps");
     const struct relay_setting setting = {relay, service, "smtpd_milter_maps", maps};
     struct words words = words_of(maps);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char table[RELAY_TABLE_SIZE];
-        (void)snprintf(table, sizeof table, "%.*s", (int)length, at);
+    const char *table;
+    while ((table = words_next(&words)) != NULL)
         check_milter_map(&setting, table);
-    }
 }
 
 /* ---- services ---- */

@@ -6,8 +6,6 @@
 #include "cli/words.h"
 #include "lists/snapshot.h"
 
-enum { RELAY_TABLE_SIZE = 4200 }; /* of a table's or a milter's name */
-
 struct relay {
     const struct settings *settings;
     const struct directory *directory;
@@ -41,6 +39,20 @@ void relay_say_ours(const struct relay *relay, const char *format, ...) PRINTF_L
 /* Another parameter as the same service has it. */
 const char *relay_beside(const struct relay_setting *setting, const char *name);
 
+/* What was found in one parameter: the first that is surely wrong, and the first of which
+ * nobody can tell. */
+struct relay_findings {
+    const struct relay_setting *setting;
+    char key[300], value[300];
+    uint64_t people;
+    size_t count;
+    char unclear[300];
+};
+
+void relay_find(struct relay_findings *findings, const char *key, const char *value,
+                uint64_t people);
+void relay_find_unclear(struct relay_findings *findings, const char *value);
+
 /* True when a blank- or comma-separated list holds the word. */
 bool relay_has_word(const char *list, const char *word);
 
@@ -69,18 +81,15 @@ void relay_check_seen(const struct relay *relay);
 /* Does mail meet our milter, and last? */
 void relay_check_milters(const struct relay *relay);
 
-/* The table of what adds, rewrites or redirects recipients after we looked; says in
- * has_filter whether a map gives mail to a filter. */
-void relay_check_table(const struct relay *relay);
-
-/* Its rows' judges, of one parameter each. */
+/* Judges of one parameter each. */
 typedef void relay_judge(const struct relay_setting *setting);
 relay_judge relay_judge_domains, relay_judge_aliases, relay_judge_virtual,
     relay_judge_rewriting, relay_judge_canonical, relay_judge_recipient_canonical,
     relay_judge_masquerade, relay_judge_bcc, relay_judge_always_bcc, relay_judge_luser,
-    relay_judge_forward, relay_judge_checks, relay_judge_restrictions,
-    relay_judge_classes, relay_judge_transport, relay_judge_transport_maps,
-    relay_judge_filter, relay_judge_macros, relay_judge_delimiter;
+    relay_judge_notices, relay_judge_forward, relay_judge_checks,
+    relay_judge_restrictions, relay_judge_classes, relay_judge_transport,
+    relay_judge_transport_maps, relay_judge_filter, relay_judge_macros,
+    relay_judge_delimiter;
 
 /* The Sendmail side of it. */
 void relay_check_sendmail(struct relay *relay);

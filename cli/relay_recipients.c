@@ -7,27 +7,10 @@
 #include "base/text.h"
 #include "cli/postmap.h"
 #include "cli/relay_parts.h"
-#include "policy/directory.h"
 
 static const struct domains *own_domains(const struct relay *relay)
 {
     return &relay->settings->policy.domains;
-}
-
-const struct list *relay_find_list(const struct relay *relay, const char *text)
-{
-    struct address address;
-    struct target target;
-    const char *domain = domains_first(own_domains(relay));
-    if (address_parse(text, strlen(text), &address) != STATUS_OK || address.length == 0 ||
-        address.at == 0)
-        return NULL;
-    if (address.at == address.length &&
-        (domain == NULL || address_qualify(&address, domain) != STATUS_OK))
-        return NULL;
-    directory_find(relay->directory, &address, &target);
-    return target.list == DIRECTORY_NONE ? NULL
-                                         : directory_list(relay->directory, target.list);
 }
 
 static uint64_t size_of(const struct relay *relay, const char *address)
@@ -37,32 +20,6 @@ static uint64_t size_of(const struct relay *relay, const char *address)
 }
 
 /* ---- what a map makes of an address ---- */
-
-/* What was found in one parameter: the first that is surely wrong, and the first of which
- * nobody can tell. */
-struct findings {
-    const struct relay_setting *setting;
-    char key[300], value[300];
-    uint64_t people;
-    size_t count;
-    char unclear[300];
-};
-
-static void find_sure(struct findings *findings, const char *key, const char *value,
-                      uint64_t people)
-{
-    if (findings->count++ > 0)
-        return;
-    (void)snprintf(findings->key, sizeof findings->key, "%.299s", key);
-    (void)snprintf(findings->value, sizeof findings->value, "%.299s", value);
-    findings->people = people;
-}
-
-static void find_unclear(struct findings *findings, const char *value)
-{
-    if (findings->unclear[0] == '\0')
-        (void)snprintf(findings->unclear, sizeof findings->unclear, "%.299s", value);
-}
 
 /* An address with parts that are only known when mail comes: in another domain it is one
  * copy that goes out. */
@@ -78,7 +35,8 @@ static bool may_be_ours(const struct relay *relay, const char *value)
 }
 
 /* Every list of one domain must be known in the other as well. */
-static void judge_rename(struct findings *findings, const char *from, const char *to)
+static void judge_rename(struct relay_findings *findings, const char *from,
+                         const char *to)
 {
     const struct relay *relay = findings->setting->relay;
     uint32_t count = directory_list_count(relay->directory);
@@ -93,48 +51,49 @@ static void judge_rename(struct findings *findings, const char *from, const char
         (void)snprintf(after, sizeof after, "%.*s@%.300s", length, address, to);
         uint64_t people = size_of(relay, after);
         if (people > size_of(relay, before))
-            find_sure(findings, before, after, people);
+            relay_find(findings, before, after, people);
     }
 }
 
 /* One address becomes one other. */
 static void take_rewriting(void *context, const struct postmap_entry *entry)
 {
-    struct findings *findings = context;
+    struct relay_findings *findings = context;
     const struct relay *relay = findings->setting->relay;
     const char *key = entry->key == NULL ? "every address" : entry->key;
     bool plain = entry->key != NULL && !entry->pattern;
     char value[700];
-    words_first(entry->value, strlen(entry->value), value, sizeof value);
+    words_first(entry->value, value, sizeof value);
     if (text_after(value, "%1@") != NULL) /* Sendmail's "@domain" */
         memmove(value, value + 2, strlen(value + 2) + 1);
     if (entry->pattern && strchr(value, '$') != NULL) {
         if (may_be_ours(relay, value))
-            find_unclear(findings, value);
+            relay_find_unclear(findings, value);
     } else if (value[0] == '@' && plain && key[0] == '@') {
         judge_rename(findings, key + 1, value + 1);
     } else if (value[0] == '@') {
         if (may_be_ours(relay, value))
-            find_unclear(findings, value);
+            relay_find_unclear(findings, value);
     } else {
         uint64_t people = size_of(relay, value);
         if (people > (plain && key[0] != '@' ? size_of(relay, key) : 0))
-            find_sure(findings, key, value, people);
+            relay_find(findings, key, value, people);
     }
 }
 
 /* A copy more for one address. */
 static void take_copy(void *context, const struct postmap_entry *entry)
 {
-    struct findings *findings = context;
+    struct relay_findings *findings = context;
     const struct relay *relay = findings->setting->relay;
     char value[700];
-    words_first(entry->value, strlen(entry->value), value, sizeof value);
+    words_first(entry->value, value, sizeof value);
     uint64_t people = size_of(relay, value);
     if (entry->pattern && strchr(value, '$') != NULL && may_be_ours(relay, value))
-        find_unclear(findings, value);
+        relay_find_unclear(findings, value);
     else if (people > 0)
-        find_sure(findings, entry->key == NULL ? "everybody" : entry->key, value, people);
+        relay_find(findings, entry->key == NULL ? "everybody" : entry->key, value,
+                   people);
 }
 
 /* Calls for each table of the value; the rest is not a table. */
@@ -144,13 +103,8 @@ static void each_table(const struct relay_setting *setting,
                        void *context)
 {
     struct words words = words_of(setting->value);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char table[RELAY_TABLE_SIZE];
-        if (length >= sizeof table)
-            continue;
-        (void)snprintf(table, sizeof table, "%.*s", (int)length, at);
+    const char *table;
+    while ((table = words_next(&words)) != NULL) {
         if (!postmap_is_table(table))
             continue;
         relay_check_age(setting, table);
@@ -158,18 +112,18 @@ static void each_table(const struct relay_setting *setting,
     }
 }
 
-struct recipients_reader {
+struct table_take {
     void (*take)(void *context, const struct postmap_entry *entry);
-    struct findings *findings;
+    struct relay_findings *findings;
 };
 
 static void read_table(const struct relay_setting *setting, const char *table,
                        void *context)
 {
-    const struct recipients_reader *reader = context;
-    char unknown[RELAY_TABLE_SIZE];
+    const struct table_take *take = context;
+    char unknown[WORDS_ITEM_SIZE];
     (void)setting;
-    if (!postmap_read(table, reader->take, reader->findings, unknown, sizeof unknown))
+    if (!postmap_read(table, take->take, take->findings, unknown, sizeof unknown))
         relay_say(
             setting, RELAY_MAYBE,
             "Mailbrake cannot read %.200s: an address that it turns into a list, or "
@@ -181,9 +135,9 @@ static void read_table(const struct relay_setting *setting, const char *table,
 /* Also of Sendmail's virtusertable. */
 void relay_judge_rewriting(const struct relay_setting *setting)
 {
-    struct findings findings = {.setting = setting};
-    struct recipients_reader reader = {take_rewriting, &findings};
-    each_table(setting, read_table, &reader);
+    struct relay_findings findings = {.setting = setting};
+    struct table_take take = {take_rewriting, &findings};
+    each_table(setting, read_table, &take);
     if (findings.count > 0)
         relay_say(setting, RELAY_SURE,
                   "%s becomes the list %s (%llu people) after Mailbrake has looked, and "
@@ -217,16 +171,15 @@ void relay_judge_recipient_canonical(const struct relay_setting *setting)
 void relay_judge_masquerade(const struct relay_setting *setting)
 {
     struct words words = words_of(setting->value);
-    const char *at;
-    size_t length;
+    const char *item;
     if (!relay_has_word(relay_beside(setting, "masquerade_classes"),
                         "envelope_recipient"))
         return;
-    struct findings findings = {.setting = setting};
-    while (words_next(&words, &at, &length)) {
+    struct relay_findings findings = {.setting = setting};
+    while ((item = words_next(&words)) != NULL) {
         char domain[300];
         char below[320];
-        words_first(at, length, domain, sizeof domain);
+        words_first(item, domain, sizeof domain);
         if (domain[0] == '!')
             continue;
         (void)snprintf(below, sizeof below, "HOST.%s", domain);
@@ -242,7 +195,7 @@ void relay_judge_masquerade(const struct relay_setting *setting)
 
 /* ---- copies ---- */
 
-static void say_copies(const struct findings *findings)
+static void say_copies(const struct relay_findings *findings)
 {
     const struct relay_setting *setting = findings->setting;
     if (findings->count > 0)
@@ -262,9 +215,9 @@ static void say_copies(const struct findings *findings)
 
 void relay_judge_bcc(const struct relay_setting *setting)
 {
-    struct findings findings = {.setting = setting};
-    struct recipients_reader reader = {take_copy, &findings};
-    each_table(setting, read_table, &reader);
+    struct relay_findings findings = {.setting = setting};
+    struct table_take take = {take_copy, &findings};
+    each_table(setting, read_table, &take);
     say_copies(&findings);
 }
 
@@ -275,6 +228,18 @@ void relay_judge_always_bcc(const struct relay_setting *setting)
         relay_say(setting, RELAY_SURE,
                   "each message also goes to the list %s (%llu people), which Mailbrake "
                   "does not count; name a mailbox: %s = ...",
+                  setting->value, (unsigned long long)list->size, setting->name);
+}
+
+/* What Postfix sends by itself is shown to no milter. A few postmasters are no storm. */
+void relay_judge_notices(const struct relay_setting *setting)
+{
+    enum { POSTMASTERS_MAX = 20 };
+    const struct list *list = relay_find_list(setting->relay, setting->value);
+    if (list != NULL && list->size > POSTMASTERS_MAX)
+        relay_say(setting, RELAY_MAYBE,
+                  "what Postfix sends there by itself goes to the list %s (%llu people), "
+                  "and Mailbrake does not see it; name a mailbox: %s = ...",
                   setting->value, (unsigned long long)list->size, setting->name);
 }
 
@@ -314,7 +279,7 @@ static const char *action_address(const char *value)
 
 static void take_action(void *context, const struct postmap_entry *entry)
 {
-    const struct findings *findings = context;
+    const struct relay_findings *findings = context;
     const char *address = action_address(entry->value);
     const struct postmap_entry copy = {entry->key, address, entry->pattern};
     if (strncasecmp(entry->value, "FILTER ", strlen("FILTER ")) == 0)
@@ -323,7 +288,7 @@ static void take_action(void *context, const struct postmap_entry *entry)
         take_copy(context, &copy);
 }
 
-static void say_actions(const struct findings *findings)
+static void say_actions(const struct relay_findings *findings)
 {
     const struct relay_setting *setting = findings->setting;
     if (findings->count > 0)
@@ -343,14 +308,14 @@ static void say_actions(const struct findings *findings)
 static void read_actions(const struct relay_setting *setting, const char *table,
                          void *context)
 {
-    char unknown[RELAY_TABLE_SIZE];
+    char unknown[WORDS_ITEM_SIZE];
     (void)setting;
     (void)postmap_read(table, take_action, context, unknown, sizeof unknown);
 }
 
 void relay_judge_checks(const struct relay_setting *setting)
 {
-    struct findings findings = {.setting = setting};
+    struct relay_findings findings = {.setting = setting};
     each_table(setting, read_actions, &findings);
     say_actions(&findings);
 }
@@ -359,16 +324,14 @@ void relay_judge_checks(const struct relay_setting *setting)
 void relay_judge_restrictions(const struct relay_setting *setting)
 {
     struct words words = words_of(setting->value);
-    struct findings findings = {.setting = setting};
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char item[RELAY_TABLE_SIZE];
+    struct relay_findings findings = {.setting = setting};
+    while (words_next(&words) != NULL) {
         struct relay_setting inner = *setting;
-        if (at[0] != '{' || length < 2 || length >= sizeof item)
+        size_t length = strlen(words.item);
+        if (words.item[0] != '{' || words.item[length - 1] != '}')
             continue;
-        (void)snprintf(item, sizeof item, "%.*s", (int)length - 2, at + 1);
-        inner.value = item;
+        words.item[length - 1] = '\0';
+        inner.value = words.item + 1;
         each_table(&inner, read_actions, &findings);
     }
     each_table(setting, read_actions, &findings);
@@ -379,12 +342,11 @@ void relay_judge_restrictions(const struct relay_setting *setting)
 void relay_judge_classes(const struct relay_setting *setting)
 {
     struct words words = words_of(setting->value);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
+    const char *item;
+    while ((item = words_next(&words)) != NULL) {
         char name[300];
         struct relay_setting class = *setting;
-        words_first(at, length, name, sizeof name);
+        words_first(item, name, sizeof name);
         class.name = name;
         class.value = relay_beside(setting, name);
         relay_judge_restrictions(&class);

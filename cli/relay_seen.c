@@ -16,7 +16,7 @@
 
 enum { SEEN_BYTES_MAX = 64 * 1024, PATH_SIZE = 4200 };
 
-struct seen {
+struct seen_milters {
     const struct relay *relay;
     char path[PATH_SIZE]; /* of what was kept */
     char *before;         /* its lines: "PARAMETER MILTER" */
@@ -38,27 +38,25 @@ static void name_of(const struct relay_setting *setting, char *out, size_t size)
 static bool names(const char *list, const char *milter)
 {
     struct words words = words_of(list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char item[RELAY_TABLE_SIZE];
-        words_first(at, length, item, sizeof item);
-        if (strcmp(item, milter) == 0)
+    const char *item;
+    while ((item = words_next(&words)) != NULL) {
+        char named[WORDS_ITEM_SIZE];
+        words_first(item, named, sizeof named);
+        if (strcmp(named, milter) == 0)
             return true;
     }
     return false;
 }
 
 /* Adds the parameter's other milters to what is kept. */
-static void keep_now(struct seen *seen, const struct relay_setting *setting,
+static void keep_now(struct seen_milters *seen, const struct relay_setting *setting,
                      const char *name)
 {
     struct words words = words_of(setting->value);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char milter[RELAY_TABLE_SIZE];
-        words_first(at, length, milter, sizeof milter);
+    const char *item;
+    while ((item = words_next(&words)) != NULL) {
+        char milter[WORDS_ITEM_SIZE];
+        words_first(item, milter, sizeof milter);
         if (milter[0] != '\0' && !relay_is_our_milter(seen->relay, false, milter) &&
             !relay_is_our_milter(seen->relay, true, milter))
             text_printf(&seen->now, "%s %s\n", name, milter);
@@ -66,7 +64,7 @@ static void keep_now(struct seen *seen, const struct relay_setting *setting,
 }
 
 /* Adds those that were there and are not: told each time. */
-static void tell_lost(struct seen *seen, const struct relay_setting *setting,
+static void tell_lost(struct seen_milters *seen, const struct relay_setting *setting,
                       const char *name)
 {
     struct text lost = {0};
@@ -75,7 +73,7 @@ static void tell_lost(struct seen *seen, const struct relay_setting *setting,
     size_t length = strlen(name);
     struct lines lines = lines_of(seen->before, seen->length);
     while (lines_next(&lines, &line)) {
-        char milter[RELAY_TABLE_SIZE];
+        char milter[WORDS_ITEM_SIZE];
         if (line.length <= length + 1 || strncmp(line.text, name, length) != 0 ||
             line.text[length] != ' ')
             continue;
@@ -96,7 +94,7 @@ static void tell_lost(struct seen *seen, const struct relay_setting *setting,
     text_clear(&lost);
 }
 
-static void look(struct seen *seen, const struct postconf_service *service,
+static void look(struct seen_milters *seen, const struct postconf_service *service,
                  const char *name)
 {
     char whole[700];
@@ -114,7 +112,7 @@ static void look(struct seen *seen, const struct postconf_service *service,
     tell_lost(seen, &setting, whole);
 }
 
-static void look_everywhere(struct seen *seen)
+static void look_everywhere(struct seen_milters *seen)
 {
     static const char *const parameters[] = {"smtpd_milters", "non_smtpd_milters"};
     size_t count;
@@ -143,7 +141,7 @@ static void give_away(const char *path, const char *folder)
 }
 
 /* Where nothing may be written nothing is kept: that is no fault of the relay. */
-static void save(const struct seen *seen, const char *folder)
+static void save(const struct seen_milters *seen, const char *folder)
 {
     char temporary[PATH_SIZE + 10];
     struct error error = {0};
@@ -160,7 +158,7 @@ void relay_check_seen(const struct relay *relay)
 {
     struct file file = {0};
     struct error error = {0};
-    struct seen seen = {.relay = relay};
+    struct seen_milters seen = {.relay = relay};
     const char *state_file = relay->settings->store.state_file;
     const char *slash = strrchr(state_file, '/');
     char *folder =

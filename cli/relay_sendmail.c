@@ -37,11 +37,8 @@ static void say(const struct sendmail *sendmail, const char *text)
 static bool find_field(const char *line, const char *name, char *out, size_t size)
 {
     struct words words = words_of(line);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char word[RELAY_TABLE_SIZE];
-        (void)snprintf(word, sizeof word, "%.*s", (int)length, at);
+    const char *word;
+    while ((word = words_next(&words)) != NULL) {
         const char *value = text_after(word, name);
         if (value == NULL)
             continue;
@@ -65,7 +62,7 @@ static bool is_ours(const struct relay *relay, const char *theirs)
 /* "Xmailbrake, S=unix:/path, F=T, T=..." */
 static void take_filter(struct sendmail *sendmail, const char *line)
 {
-    char socket[RELAY_TABLE_SIZE];
+    char socket[WORDS_ITEM_SIZE];
     char flags[NAME_SIZE] = "";
     if (!find_field(line, "S=", socket, sizeof socket) ||
         !is_ours(sendmail->relay, socket))
@@ -107,7 +104,7 @@ static void check_filters(struct sendmail *sendmail, const char *list)
 /* A daemon's own list counts instead of the one for all. */
 static void check_daemon(struct sendmail *sendmail, const char *options)
 {
-    char own[RELAY_TABLE_SIZE];
+    char own[WORDS_ITEM_SIZE];
     bool there;
     if (!find_field(options, "InputMailFilters=", own, sizeof own) &&
         !find_field(options, "I=", own, sizeof own))
@@ -122,11 +119,11 @@ static void check_daemon(struct sendmail *sendmail, const char *options)
 
 static void take_domain_file(const struct sendmail *sendmail, const char *text)
 {
-    char path[RELAY_TABLE_SIZE];
+    char path[WORDS_ITEM_SIZE];
     const char *at = text + strspn(text, " \t");
     if (text_after(at, "-o") != NULL)
         at += strlen("-o");
-    words_first(at, strlen(at), path, sizeof path);
+    words_first(at, path, sizeof path);
     if (path[0] == '/')
         judge(sendmail, "class w", path, relay_judge_domains);
 }
@@ -134,7 +131,7 @@ static void take_domain_file(const struct sendmail *sendmail, const char *text)
 /* "virtuser hash -o /etc/mail/virtusertable.db" */
 static void take_table(const struct sendmail *sendmail, const char *line)
 {
-    char table[RELAY_TABLE_SIZE];
+    char table[WORDS_ITEM_SIZE];
     const char *path = strchr(line, '/');
     const char *rest = text_after(line, "virtuser ");
     if (rest == NULL)
@@ -154,12 +151,9 @@ static void take_table(const struct sendmail *sendmail, const char *line)
 static void take_aliases(const struct sendmail *sendmail, const char *list)
 {
     struct words words = words_of(list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
-        char word[RELAY_TABLE_SIZE];
-        char table[RELAY_TABLE_SIZE + 10];
-        (void)snprintf(word, sizeof word, "%.*s", (int)length, at);
+    const char *word;
+    while ((word = words_next(&words)) != NULL) {
+        char table[WORDS_ITEM_SIZE + 10];
         if (word[0] == '-')
             continue;
         const char *path = word[0] == '/' ? word : text_after(word, "hash:");

@@ -1,16 +1,17 @@
 /* Braces nest in main.cf, and what is in them is one item. */
 #include "cli/words.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char separators[] = ", \t\r\n";
 
 struct words words_of(const char *list)
 {
-    return (struct words){list};
+    return (struct words){.at = list};
 }
 
-bool words_next(struct words *words, const char **out, size_t *out_length)
+const char *words_next(struct words *words)
 {
     const char *from = words->at + strspn(words->at, separators);
     const char *to = from;
@@ -20,21 +21,17 @@ bool words_next(struct words *words, const char **out, size_t *out_length)
         to++;
     }
     words->at = to;
-    *out = from;
-    *out_length = (size_t)(to - from);
-    return to > from;
+    (void)snprintf(words->item, sizeof words->item, "%.*s", (int)(to - from), from);
+    return to > from ? words->item : NULL;
 }
 
-void words_first(const char *item, size_t length, char *out, size_t size)
+void words_first(const char *item, char *out, size_t size)
 {
-    const char *end = item + length;
     size_t used = 0;
     int depth = 0; /* of the word's own braces: "${1}@a" is whole */
-    while (item < end && (*item == '{' || strchr(separators, *item) != NULL))
+    while (*item != '\0' && (*item == '{' || strchr(separators, *item) != NULL))
         item++;
-    for (; item < end && strchr(separators, *item) == NULL; item++) {
-        if (*item == '}' && depth == 0)
-            break;
+    for (; strchr(separators, *item) == NULL && (*item != '}' || depth > 0); item++) {
         depth += (*item == '{') - (*item == '}');
         if (used + 1 < size)
             out[used++] = *item;

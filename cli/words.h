@@ -2,19 +2,23 @@
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* The items of a list in main.cf: separated by blanks and commas, but not within { }. */
+enum { WORDS_ITEM_SIZE = 4200 };
+
 struct words {
     const char *at;
+    char item[WORDS_ITEM_SIZE];
 };
 
+/* Separated by blanks and commas, but not within { }. The list is borrowed. */
 struct words words_of(const char *list);
-bool words_next(struct words *words, const char **out, size_t *out_length);
+
+/* The next item, cut to size, until the next call; NULL at the end. */
+const char *words_next(struct words *words);
 
 /* The first word of an item, without braces: the socket in "{ unix:a, b=c }". Cut to
  * size. */
-void words_first(const char *item, size_t length, char *out, size_t size);
+void words_first(const char *item, char *out, size_t size);
 
 #endif

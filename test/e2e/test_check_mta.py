@@ -128,6 +128,8 @@ REACHES = {
         "virtual_alias_maps = hash:{dir}/bare\nmyorigin = old.example",
     "milters off for some": "smtpd_milter_maps = cidr:{ { 10.0.0.0/8 DISABLE } }",
     "other milters for some": "smtpd_milter_maps = inline:{ 10.1.2.3=inet:127.0.0.1:8891 }",
+    "all mail of some while we are away":
+        "smtpd_milter_maps = inline:{ { 10.1.2.3 = { unix:milter/milter.sock, default_action = accept } } }",
     "a login for all": "milter_macro_defaults = {auth_authen}=superintendent",
 }
 # Of these nobody can tell: warnings.
@@ -148,6 +150,8 @@ UNCLEAR = {
     "a .forward to a list": "forward_path = {dir}/list.forward",
     "any domain by local(8)": "default_transport = local",
     "domains by pattern by local(8)": "transport_maps = pcre:{ { /./ local: } }",
+    "Postfix's own notices to many": "error_notice_recipient = crowd",
+    "what is for nobody to many": "empty_address_recipient = crowd@district.example",
     "a filter that is a program": "content_filter = scan:dummy",
 }
 # And these are right.
@@ -172,6 +176,7 @@ smtpd_milters = { inet:127.0.0.1:8891, default_action = accept }, unix:milter/mi
 virtual_alias_maps = hash:{dir}/bare
 myorigin = district.example
 luser_relay = $user@far.example
+delay_notice_recipient = staff
 smtpd_milter_maps = cidr:{ { 10.9.0.0/16 inet:127.0.0.1:8891, unix:milter/milter.sock },
   { 10.0.0.2 DISABLE } }
 milter_protocol = 2
@@ -246,7 +251,8 @@ def checked(build, postfix, mailbraked, folder):
     (path / "list.forward").write_text("\n " + STAFF + "\n")
     (path / "bare").write_text("old.example anything\npals ann, bob\n")
     (path / f"{getpass.getuser()}.forward").write_text(",\n".join(people(40)) + "\n")
-    (path / "aliases").write_text("staff: " + ", ".join(people(3)) + "\n")
+    (path / "aliases").write_text(
+        "staff: " + ", ".join(people(3)) + "\ncrowd: " + ", ".join(people(40)) + "\n")
     checked = Checked(build, None, postfix, path)
     checked.write()
     checked.daemon = mailbraked(

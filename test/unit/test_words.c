@@ -26,11 +26,10 @@ START_TEST(words_are_cut_where_postfix_cuts_them)
 {
     char found[200] = "";
     struct words words = words_of(cases[_i].list);
-    const char *at;
-    size_t length;
-    while (words_next(&words, &at, &length)) {
+    const char *item;
+    while ((item = words_next(&words)) != NULL) {
         char word[40];
-        words_first(at, length, word, sizeof word);
+        words_first(item, word, sizeof word);
         strcat(found, word);
         strcat(found, ";");
     }
@@ -41,7 +40,7 @@ END_TEST
 START_TEST(words_first_is_cut_to_size)
 {
     char word[4];
-    words_first("abcdef", 6, word, sizeof word);
+    words_first("abcdef", word, sizeof word);
     ck_assert_str_eq(word, "abc");
 }
 END_TEST
