@@ -36,6 +36,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def pytest_configure(config):
     if os.geteuid() != 0:
         raise pytest.UsageError("the end-to-end tests run Postfix and need to be root")
+    # Ended from outside it stops its servers, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
