@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "lists/aliases.h"
 #include "lists/file.h"
 #include "lists/foreign.h"
+#include "lists/lookup_table.h"
 #include "lists/members.h"
-#include "lists/virtual.h"
 
 /* One source being entered. */
 struct import_job {
@@ -29,9 +28,9 @@ static enum status parse(const struct list_source *source, struct file *file,
 {
     switch (source->kind) {
     case LIST_ALIASES:
-        return aliases_read(file, source->path, entries, problems);
+        return lookup_table_read_aliases(file, source->path, entries, problems);
     case LIST_VIRTUAL:
-        return virtual_read(file, source->path, entries, problems);
+        return lookup_table_read_virtual(file, source->path, entries, problems);
     case LIST_FILE:
     default:
         return members_read(file, source->path, entries, problems);

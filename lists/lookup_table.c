@@ -2,11 +2,25 @@
 #include "lists/lookup_table.h"
 
 #include "lists/alias_values.h"
+#include "lists/lines.h"
 #include "lists/targets.h"
 #include "policy/address.h"
 
+/* A logical line divided, borrowed from it. */
+struct pair {
+    const char *key;
+    size_t key_length;
+    const char *value;
+};
+
+struct format {
+    /* Divides a line; returns NULL, or what is wrong with it. */
+    const char *(*split)(const struct line *line, struct pair *out);
+    bool keeps_user; /* "@domain" as a value means the key's user there */
+};
+
 struct lookup_table_reader {
-    const struct lookup_table_format *format;
+    const struct format *format;
     const char *path;
     struct entries *entries;
     struct problems *problems;
@@ -28,7 +42,7 @@ static int line_of(const struct line *line, const char *at)
 }
 
 /* The local part of a key, as a string; "" for "@domain". */
-static void user_of(const struct lookup_table_pair *pair, struct address *out)
+static void user_of(const struct pair *pair, struct address *out)
 {
     if (address_parse(pair->key, pair->key_length, out) != STATUS_OK)
         *out = (struct address){0};
@@ -36,7 +50,7 @@ static void user_of(const struct lookup_table_pair *pair, struct address *out)
 }
 
 static enum status add_pair(struct lookup_table_reader *reader, const struct line *line,
-                            const struct lookup_table_pair *pair)
+                            const struct pair *pair)
 {
     struct entry *entry;
     struct address user;
@@ -71,7 +85,7 @@ static enum status add_pair(struct lookup_table_reader *reader, const struct lin
 
 static enum status read_line(struct lookup_table_reader *reader, const struct line *line)
 {
-    struct lookup_table_pair pair = {0};
+    struct pair pair = {0};
     const char *wrong = line->orphan ? "white space in front continues no line"
                                      : reader->format->split(line, &pair);
     if (wrong == NULL &&
@@ -84,7 +98,7 @@ static enum status read_line(struct lookup_table_reader *reader, const struct li
     return add_pair(reader, line, &pair);
 }
 
-enum status lookup_table_read(const struct lookup_table_format *format, struct file *file,
+static enum status read_table(const struct format *format, struct file *file,
                               const char *path, struct entries *entries,
                               struct problems *problems)
 {
@@ -96,4 +110,71 @@ enum status lookup_table_read(const struct lookup_table_format *format, struct f
     while (status == STATUS_OK && lines_next_logical(&lines, &line))
         status = read_line(&reader, &line);
     return status;
+}
+
+/* The name ends at the first colon outside quotes, as postalias(1) has it. */
+static const char *split_alias(const struct line *line, struct pair *out)
+{
+    const char *end = line->text + line->length;
+    const char *c = line->text;
+    bool quoted = false;
+    int comments = 0; /* they nest */
+    for (; c < end && (quoted || comments > 0 || *c != ':'); c++) {
+        if (*c == '\\' && c + 1 < end)
+            c++;
+        else if (*c == '"' && comments == 0)
+            quoted = !quoted;
+        else if (!quoted && *c == '(')
+            comments++;
+        else if (!quoted && *c == ')' && comments > 0)
+            comments--;
+        else if (!quoted && *c == ',' && comments == 0)
+            return "more than one name before the colon";
+    }
+    if (c >= end)
+        return quoted || comments > 0 ? "a quote or comment without end"
+                                      : "expected \"name: value\"";
+    const char *key_end = c;
+    while (key_end > line->text && lines_is_blank(key_end[-1]))
+        key_end--;
+    if (key_end == line->text)
+        return "no name before the colon";
+    *out = (struct pair){
+        .key = line->text, .key_length = (size_t)(key_end - line->text), .value = c + 1};
+    return NULL;
+}
+
+enum status lookup_table_read_aliases(struct file *file, const char *path,
+                                      struct entries *entries, struct problems *problems)
+{
+    static const struct format format = {.split = split_alias};
+    return read_table(&format, file, path, entries, problems);
+}
+
+/* The key ends at the first white space outside quotes, as postmap(1) has it. */
+static const char *split_virtual(const struct line *line, struct pair *out)
+{
+    const char *end = line->text + line->length;
+    const char *c = line->text;
+    bool quoted = false;
+    for (; c < end && (quoted || !lines_is_blank(*c)); c++) {
+        if (*c == '"')
+            quoted = !quoted;
+        else if (*c == '\\' && c + 1 < end)
+            c++;
+    }
+    if (c >= end)
+        return quoted ? "a quote without end" : "expected a key, white space, a value";
+    if (c[-1] == ':')
+        return "a key with a colon: is this an alias file?";
+    *out = (struct pair){
+        .key = line->text, .key_length = (size_t)(c - line->text), .value = c};
+    return NULL;
+}
+
+enum status lookup_table_read_virtual(struct file *file, const char *path,
+                                      struct entries *entries, struct problems *problems)
+{
+    static const struct format format = {.split = split_virtual, .keeps_user = true};
+    return read_table(&format, file, path, entries, problems);
 }

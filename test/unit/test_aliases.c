@@ -1,5 +1,5 @@
 /* aliases(5): what Postfix's postalias(1) and local(8) make of a file, we do too. */
-#include "lists/aliases.h"
+#include "lists/lookup_table.h"
 
 #include "base/clock.h"
 #include "lists/targets.h"
@@ -21,7 +21,7 @@ static void teardown(void)
 
 static const char *aliases(const char *text)
 {
-    return parsed(aliases_read, text, &problems);
+    return parsed(lookup_table_read_aliases, text, &problems);
 }
 
 START_TEST(aliases_lists_and_redirections)
@@ -226,8 +226,9 @@ START_TEST(aliases_lines_of_members)
     struct file file = {.data = strdup(text), .length = strlen(text)};
     struct entries entries = {0};
     file_put("inc", "\nd\n");
-    ck_assert_int_eq(aliases_read(&file, in_folder("table"), &entries, &problems),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        lookup_table_read_aliases(&file, in_folder("table"), &entries, &problems),
+        STATUS_OK);
     struct member_list_reader reader = member_list_read(&entries.items[0].members);
     struct member member;
     const int lines[] = {1, 3, 4, 2};
@@ -259,8 +260,9 @@ START_TEST(aliases_odd_text_takes_linear_time)
         text_add_string(&text, " >;\n");
         struct file file = {.data = text.data, .length = text.length};
         struct entries entries = {0};
-        ck_assert_int_eq(aliases_read(&file, in_folder("t"), &entries, &problems),
-                         STATUS_OK);
+        ck_assert_int_eq(
+            lookup_table_read_aliases(&file, in_folder("t"), &entries, &problems),
+            STATUS_OK);
         entries_clear(&entries);
         file_clear(&file);
     }

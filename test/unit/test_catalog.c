@@ -3,8 +3,8 @@
 
 #include <dirent.h>
 
-#include "lists/aliases.h"
 #include "lists/cache.h"
+#include "lists/lookup_table.h"
 #include "lists_fixture.h"
 #include "run.h"
 
@@ -45,8 +45,9 @@ static void store(const char *text, int64_t now_ms)
     struct file file = {.data = strdup(text), .length = strlen(text)};
     struct entries entries = {0};
     struct problems ignored = {0};
-    ck_assert_int_eq(aliases_read(&file, in_folder("aliases"), &entries, &ignored),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        lookup_table_read_aliases(&file, in_folder("aliases"), &entries, &ignored),
+        STATUS_OK);
     file_clear(&file);
     problems_clear(&ignored);
     ck_assert_int_eq(catalog_store(catalog, &source, &entries, now_ms, &problems),

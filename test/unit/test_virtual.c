@@ -1,5 +1,5 @@
 /* virtual(5): what Postfix's postmap(1) and cleanup(8) make of a table, we do too. */
-#include "lists/virtual.h"
+#include "lists/lookup_table.h"
 
 #include "lists_fixture.h"
 #include "run.h"
@@ -19,7 +19,7 @@ static void teardown(void)
 
 static const char *virtual(const char *text)
 {
-    return parsed(virtual_read, text, &problems);
+    return parsed(lookup_table_read_virtual, text, &problems);
 }
 
 START_TEST(virtual_lists_and_redirections)
