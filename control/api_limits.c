@@ -8,7 +8,7 @@
 #include "control/api.h"
 #include "engine/json_output.h"
 #include "engine/limit_view.h"
-#include "policy/client.h"
+#include "policy/network.h"
 #include "policy/plan.h"
 
 /* What one asks about, as charges have it. */
@@ -82,7 +82,7 @@ static enum status client_subject(const struct brake *brake, struct limits_query
                                   struct error *error)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char key[CLIENT_KEY_SIZE];
+    char key[NETWORK_CLIENT_KEY_SIZE];
     const struct network *network = &brake->network;
     bool ipv4 = memcmp(network->bytes, mapped, sizeof mapped) == 0;
     if (brake->local)
@@ -90,7 +90,7 @@ static enum status client_subject(const struct brake *brake, struct limits_query
     if (network->prefix < (ipv4 ? 128 : 64))
         return error_set(error, STATUS_INVALID,
                          "a network has no bucket: name one address (or an IPv6 /64)");
-    client_key(network->bytes, key);
+    network_client_key(network->bytes, key);
     (void)snprintf(out->subject, sizeof out->subject, "client:%s", key);
     return STATUS_OK;
 }

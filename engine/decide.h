@@ -40,7 +40,7 @@ struct decision {
     char rule[DECISION_RULE_SIZE];   /* what decided; "-" for none */
     char would[DECISION_WOULD_SIZE]; /* "RULE:ACTION,..." of what only monitors; "" */
     char identity[SUBJECT_SIZE]; /* for the log: hashed if privacy.addresses says so */
-    char client[CLIENT_KEY_SIZE];
+    char client[NETWORK_CLIENT_KEY_SIZE];
     bool hashed;
     char hold[DIGEST_ID_SIZE];     /* the id of its hold record; "" for none */
     char incident[DIGEST_ID_SIZE]; /* "" or "-" for none */

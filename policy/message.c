@@ -40,7 +40,7 @@ static void take_client(const struct envelope *envelope, struct facts *facts)
     if (envelope->local)
         (void)snprintf(facts->client, sizeof facts->client, "local");
     else if (facts->has_client_address)
-        client_key(facts->client_address, facts->client);
+        network_client_key(facts->client_address, facts->client);
     else
         (void)snprintf(facts->client, sizeof facts->client, "unknown");
 }

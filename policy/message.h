@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "policy/address.h"
-#include "policy/client.h"
 #include "policy/directory.h"
 #include "policy/header.h"
+#include "policy/network.h"
 #include "policy/policy.h"
 
 struct envelope_recipient {
@@ -50,11 +50,11 @@ enum { SUBJECT_SIZE = ADDRESS_SIZE + 64, RECIPIENTS_MAX = 50000 };
 
 /* Borrows from envelope, policy and directory; cleared before they go. */
 struct facts {
-    struct address login;         /* empty: none */
-    struct address sender;        /* empty: <> */
-    char client[CLIENT_KEY_SIZE]; /* key of the client: IPv6 as its /64; "local";
+    struct address login;                 /* empty: none */
+    struct address sender;                /* empty: <> */
+    char client[NETWORK_CLIENT_KEY_SIZE]; /* key of the client: IPv6 as its /64; "local";
                                      "unknown" */
-    uint8_t client_address[16];   /* as ip_address_parse gives it */
+    uint8_t client_address[16];           /* as ip_address_parse gives it */
     bool has_client_address;
     bool trusted, relay; /* of the client */
     enum origin origin;

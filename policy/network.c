@@ -2,6 +2,7 @@
  * bits alone. */
 #include "policy/network.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/ip_address.h"
@@ -69,4 +70,18 @@ bool network_has(const struct network *network, const uint8_t bytes[16])
         return true;
     unsigned mask = 0xffU << (8 - rest) & 0xffU;
     return (network->bytes[whole] & mask) == (bytes[whole] & mask);
+}
+
+void network_client_key(const uint8_t address[16], char out_key[NETWORK_CLIENT_KEY_SIZE])
+{
+    if (ip_address_is_ipv4(address)) {
+        (void)snprintf(out_key, NETWORK_CLIENT_KEY_SIZE, "%d.%d.%d.%d", address[12],
+                       address[13], address[14], address[15]);
+        return;
+    }
+    unsigned group[4];
+    for (size_t i = 0; i < 4; i++)
+        group[i] = (unsigned)address[2 * i] << 8 | address[2 * i + 1];
+    (void)snprintf(out_key, NETWORK_CLIENT_KEY_SIZE, "%x:%x:%x:%x::/64", group[0],
+                   group[1], group[2], group[3]);
 }

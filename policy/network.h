@@ -20,4 +20,10 @@ enum status network_parse(const char *text, struct network *out,
 /* A network of IPv6, "::/0" as well, has no IPv4 address. */
 bool network_has(const struct network *network, const uint8_t bytes[16]);
 
+enum { NETWORK_CLIENT_KEY_SIZE = 48 };
+
+/* A client's key from its address: IPv4 whole, IPv6 as its /64, which is one subscriber
+ * (RFC 6177). */
+void network_client_key(const uint8_t address[16], char out_key[NETWORK_CLIENT_KEY_SIZE]);
+
 #endif

@@ -1,11 +1,9 @@
 /* Whose bucket a client's address is. */
-#include "base/ip_address.h"
-#include "policy/client.h"
-
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip_address.h"
 #include "policy/network.h"
 #include "run.h"
 
@@ -31,22 +29,22 @@ static const struct {
     {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff::/64"},
 };
 
-START_TEST(client_key_groups_ipv6)
+START_TEST(network_client_key_groups_ipv6)
 {
     uint8_t address[16];
-    char key[CLIENT_KEY_SIZE];
+    char key[NETWORK_CLIENT_KEY_SIZE];
     memset(key, 'x', sizeof key);
     ck_assert(ip_address_parse(keys[_i].address, address));
-    client_key(address, key);
+    network_client_key(address, key);
     ck_assert_str_eq(key, keys[_i].key);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("client");
-    TCase *cases = tcase_create("client");
-    tcase_add_loop_test(cases, client_key_groups_ipv6, 0,
+    Suite *suite = suite_create("network");
+    TCase *cases = tcase_create("network");
+    tcase_add_loop_test(cases, network_client_key_groups_ipv6, 0,
                         (int)(sizeof keys / sizeof keys[0]));
     suite_add_tcase(suite, cases);
     return run_suite(suite);
