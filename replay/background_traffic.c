@@ -1,6 +1,11 @@
 /* Everyday mail: who writes to whom is drawn, from the scenario's seed, so that it is the
  * same traffic in each replay. */
-#include "replay/message_builder.h"
+#include "replay/background_traffic.h"
+
+#include <string.h>
+
+#include "replay/random.h"
+#include "replay/scenario.h"
 
 enum {
     INCOMING_PERCENT = 20, /* from outside to one person */
@@ -13,7 +18,7 @@ enum {
 
 static int64_t draw(struct message_builder *builder, int64_t low, int64_t high)
 {
-    return formula_draw(&builder->scope.random, low, high);
+    return random_draw(&builder->random, low, high);
 }
 
 static bool happens(struct message_builder *builder, int64_t percent)
@@ -29,29 +34,24 @@ static int64_t draw_person(const struct series *series, struct message_builder *
     return 1 + a * b / series->people;
 }
 
-/* A property of the person of that number. */
-static enum status fill(const struct series *series, enum field_kind kind, int64_t person,
+/* A property of the person of that number; NULL: an address elsewhere. */
+static enum status fill(const struct field *field, int64_t person,
                         struct message_builder *builder, const char **out)
 {
-    const struct field *field = series_field(series, kind, NULL);
+    const char *value = "friend{n}@example.net";
+    if (field != NULL)
+        value = field->values[(uint64_t)(person - 1) % field->value_count];
     builder->scope.n = person;
-    return message_builder_fill(
-        builder, field->values[(uint64_t)(person - 1) % field->value_count].words[0],
-        out);
+    return message_builder_fill(builder, value, strlen(value), out);
 }
 
-static enum status add_person(const struct series *series, enum field_kind kind,
+static enum status add_person(const struct series *series, bool inside,
                               struct message_builder *builder)
 {
     const char *address = NULL;
-    enum status status =
-        fill(series, kind, draw(builder, 1, series->people), builder, &address);
-    if (status != STATUS_OK)
-        return status;
-    if (builder->shown.length > 0)
-        text_add_string(&builder->shown, ", ");
-    text_add_string(&builder->shown, address);
-    return message_builder_add_recipient(builder, address);
+    enum status status = fill(inside ? &series->fields[FIELD_FROM] : NULL,
+                              draw(builder, 1, series->people), builder, &address);
+    return status == STATUS_OK ? message_builder_add_recipient(builder, address) : status;
 }
 
 static enum status add_people(const struct series *series,
@@ -61,30 +61,39 @@ static enum status add_people(const struct series *series,
     int64_t count = happens(builder, SINGLE_PERCENT) ? 1 : draw(builder, 2, MANY_MAX);
     for (int64_t i = 0; i < count && status == STATUS_OK; i++) {
         bool inside = happens(builder, INSIDE_PERCENT);
-        status = add_person(series, inside ? FIELD_FROM : FIELD_OUTSIDE, builder);
+        status = add_person(series, inside, builder);
     }
     return status;
+}
+
+/* One of the words of a line. */
+static const char *draw_word(const char *line, struct message_builder *builder,
+                             size_t *out_length)
+{
+    int64_t count = 0;
+    const char *word = NULL;
+    for (const char *at = line; template_word(&at, out_length) != NULL;)
+        count++;
+    for (int64_t i = draw(builder, 0, count - 1); i >= 0; i--)
+        word = template_word(&line, out_length);
+    return word;
 }
 
 static enum status add_list(const struct field *lists, struct message_builder *builder)
 {
     const char *address = NULL;
     int64_t first;
-    int64_t last;
-    const struct field_value *value =
-        &lists->values[draw(builder, 0, (int64_t)lists->value_count - 1)];
-    const struct template *template =
-        value->words[draw(builder, 0, (int64_t)value->word_count - 1)];
-    enum status status =
-        template_range(template, &builder->scope, &first, &last, builder->error);
+    int64_t count;
+    size_t length;
+    int64_t line = draw(builder, 0, (int64_t)lists->value_count - 1);
+    const char *word = draw_word(lists->values[line], builder, &length);
+    enum status status = template_range(word, length, &builder->scope, SCENARIO_LISTS_MAX,
+                                        &first, &count, builder->error);
     if (status != STATUS_OK)
         return status;
-    builder->scope.k = last > first ? draw(builder, first, last) : first;
-    status = message_builder_fill(builder, template, &address);
-    if (status != STATUS_OK)
-        return status;
-    text_add_string(&builder->shown, address);
-    return message_builder_add_recipient(builder, address);
+    builder->scope.k = count > 1 ? draw(builder, first, first + count - 1) : first;
+    status = message_builder_fill(builder, word, length, &address);
+    return status == STATUS_OK ? message_builder_add_recipient(builder, address) : status;
 }
 
 /* From somebody outside, who has no login here. */
@@ -92,8 +101,7 @@ static enum status make_incoming(const struct series *series,
                                  struct message_builder *builder)
 {
     int64_t person = draw(builder, 1, series->people);
-    enum status status =
-        fill(series, FIELD_OUTSIDE, person, builder, &builder->envelope.sender);
+    enum status status = fill(NULL, person, builder, &builder->envelope.sender);
     if (status != STATUS_OK)
         return status;
     text_reset(&builder->scratch);
@@ -102,23 +110,23 @@ static enum status make_incoming(const struct series *series,
         arena_copy(&builder->arena, builder->scratch.data, builder->scratch.length);
     if (builder->envelope.client == NULL)
         return STATUS_NOMEM;
-    return add_person(series, FIELD_FROM, builder);
+    return add_person(series, true, builder);
 }
 
 static enum status make_outgoing(const struct series *series,
                                  struct message_builder *builder)
 {
-    const struct field *lists = series_field(series, FIELD_LISTS, NULL);
+    const struct field *fields = series->fields;
     int64_t person = draw_person(series, builder);
     enum status status =
-        fill(series, FIELD_FROM, person, builder, &builder->envelope.sender);
+        fill(&fields[FIELD_FROM], person, builder, &builder->envelope.sender);
     builder->envelope.login = builder->envelope.sender;
     if (status == STATUS_OK)
-        status = fill(series, FIELD_CLIENT, person, builder, &builder->envelope.client);
+        status = fill(&fields[FIELD_CLIENT], person, builder, &builder->envelope.client);
     if (status != STATUS_OK)
         return status;
-    if (lists != NULL && happens(builder, TO_LIST_PERCENT))
-        return add_list(lists, builder);
+    if (fields[FIELD_LISTS].value_count > 0 && happens(builder, TO_LIST_PERCENT))
+        return add_list(&fields[FIELD_LISTS], builder);
     return add_people(series, builder);
 }
 

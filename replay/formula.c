@@ -1,400 +1,347 @@
-/* Dijkstra's shunting yard: the text becomes steps for a stack machine, without
- * recursion. */
+/* Dijkstra's shunting yard without recursion: a stack of values, and one of operators
+ * that wait for their right side. Formulas are short, so the text itself is evaluated
+ * each time. */
 #include "replay/formula.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { EXTERNALS_MAX = 8 };
+enum { DEPTH_MAX = 64, ARGUMENT_MAX = 300 };
 
-enum step_kind {
-    STEP_NUMBER,
-    STEP_N,
-    STEP_RUN,
-    STEP_K,
-    STEP_EXTERNAL,
-    STEP_ADD,
-    STEP_SUBTRACT,
-    STEP_MULTIPLY,
-    STEP_DIVIDE,
-    STEP_MODULO,
-    STEP_MIN,
-    STEP_MAX,
-    STEP_RANDOM,
-    STEP_OPEN, /* only while parsing: a parenthesis */
+/* On the stack of operators beside + - * / %. */
+enum {
+    OPEN = '(',
+    OPEN_CALL = '[', /* of min and max, until the comma */
+    MIN = 'm',
+    MAX = 'M',
 };
 
-struct step {
-    enum step_kind kind;
-    int64_t number; /* or the index of what is asked */
-};
-
-struct external {
-    char *name, *argument; /* owned */
-};
-
-struct formula {
-    struct step steps[FORMULA_STEPS_MAX];
-    size_t count;
-    struct external externals[EXTERNALS_MAX];
-    size_t external_count;
-};
-
-struct parser {
+struct machine {
     const char *next, *end;
-    struct variables *variables;
-    struct formula *formula;
-    struct step stack[FORMULA_STEPS_MAX]; /* operators that wait */
-    size_t depth;
-    bool wants_value; /* a value is due next, else an operator */
+    const struct formula_scope *scope; /* NULL: only the syntax is checked */
+    int64_t values[DEPTH_MAX];
+    size_t value_count;
+    char operators[DEPTH_MAX];
+    size_t operator_count;
+    bool wants_value; /* a value comes next, else an operator */
+    enum formula_kind kind;
     struct error *error;
 };
 
-static const struct {
-    const char *name;
-    enum step_kind kind;
-} pairs[] = {{"min", STEP_MIN}, {"max", STEP_MAX}, {"random", STEP_RANDOM}};
-
-static enum status refuse(const struct parser *parser, const char *why)
+static enum status fail(const struct machine *machine, const char *why)
 {
-    return error_set(parser->error, STATUS_INVALID, "%s", why);
+    return error_set(machine->error, STATUS_INVALID, "%s", why);
 }
 
-static enum status emit(struct parser *parser, enum step_kind kind, int64_t number)
+static enum status push_value(struct machine *machine, int64_t value)
 {
-    struct formula *formula = parser->formula;
-    if (formula->count == FORMULA_STEPS_MAX)
-        return refuse(parser, "the formula is too long");
-    formula->steps[formula->count++] = (struct step){kind, number};
+    if (machine->value_count == DEPTH_MAX)
+        return fail(machine, "the formula is too long");
+    machine->values[machine->value_count++] = value;
+    machine->wants_value = false;
     return STATUS_OK;
 }
 
-/* number: with STEP_OPEN, how many values are still due behind commas. */
-static enum status push(struct parser *parser, enum step_kind kind, int64_t number)
+static enum status push_operator(struct machine *machine, char operator)
 {
-    if (parser->depth == FORMULA_STEPS_MAX)
-        return refuse(parser, "the formula is too long");
-    parser->stack[parser->depth++] = (struct step){kind, number};
+    if (machine->operator_count == DEPTH_MAX)
+        return fail(machine, "the formula is too long");
+    machine->operators[machine->operator_count++] = operator;
+    machine->wants_value = true;
     return STATUS_OK;
 }
 
-static int rank(enum step_kind kind)
+static char top(const struct machine *machine)
 {
-    if (kind == STEP_ADD || kind == STEP_SUBTRACT)
+    return machine->operator_count == 0 ? '\0'
+                                        : machine->operators[machine->operator_count - 1];
+}
+
+/* *a = *a OPERATOR b; false past 63 bits. */
+static bool compute(char operator, int64_t * a, int64_t b)
+{
+    switch (operator) {
+    case '+':
+        return !__builtin_add_overflow(*a, b, a);
+    case '-':
+        return !__builtin_sub_overflow(*a, b, a);
+    case '*':
+        return !__builtin_mul_overflow(*a, b, a);
+    case '/':
+        if (b == -1) /* INT64_MIN / -1 does not fit */
+            return !__builtin_mul_overflow(*a, -1, a);
+        *a /= b;
+        return true;
+    case '%':
+        *a = b == -1 ? 0 : *a % b;
+        return true;
+    case MIN:
+        *a = *a < b ? *a : b;
+        return true;
+    default:
+        *a = *a > b ? *a : b;
+        return true;
+    }
+}
+
+/* Takes the operator on top and its two values off, and puts the result there. */
+static enum status apply_top(struct machine *machine)
+{
+    char operator= machine->operators[--machine->operator_count];
+    int64_t b = machine->values[--machine->value_count];
+    int64_t *a = &machine->values[machine->value_count - 1];
+    if (machine->scope == NULL)
+        return STATUS_OK;
+    if (b == 0 && (operator== '/' || operator== '%'))
+        return fail(machine, "a division by 0");
+    return compute(operator, a, b) ? STATUS_OK : fail(machine, "a number is too large");
+}
+
+static int rank(char operator)
+{
+    if (operator== '+' || operator== '-')
         return 1;
-    return kind == STEP_MULTIPLY || kind == STEP_DIVIDE || kind == STEP_MODULO ? 2 : 0;
+    return operator== '*' || operator== '/' || operator== '%' ? 2 : 0;
 }
 
 /* Operators that bind at least as tightly come first. */
-static enum status pop(struct parser *parser, int least)
+static enum status apply_down_to(struct machine *machine, int least)
 {
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && parser->depth > 0 &&
-           rank(parser->stack[parser->depth - 1].kind) >= least)
-        status = emit(parser, parser->stack[--parser->depth].kind, 0);
+    while (status == STATUS_OK && rank(top(machine)) >= least)
+        status = apply_top(machine);
     return status;
 }
 
-static enum status take_number(struct parser *parser)
-{
-    char digits[20] = "";
-    int64_t number;
-    size_t length = strspn(parser->next, "0123456789");
-    if (length >= sizeof digits)
-        return refuse(parser, "a number is too large");
-    memcpy(digits, parser->next, length);
-    digits[length] = '\0';
-    if (!variables_number(digits, &number))
-        return refuse(parser, "a number is too large");
-    parser->next += length;
-    parser->wants_value = false;
-    return emit(parser, STEP_NUMBER, number);
-}
+/* ---- values ---- */
 
-static enum status add_external(struct parser *parser, const char *name, size_t length,
-                                const char *argument, size_t argument_length)
+static enum status take_number(struct machine *machine)
 {
-    struct formula *formula = parser->formula;
-    if (formula->external_count == EXTERNALS_MAX)
-        return refuse(parser, "the formula is too long");
-    struct external *external = &formula->externals[formula->external_count++];
-    external->name = strndup(name, length);
-    external->argument = strndup(argument, argument_length);
-    if (external->name == NULL || external->argument == NULL)
-        return STATUS_NOMEM;
-    parser->wants_value = false;
-    return emit(parser, STEP_EXTERNAL, (int64_t)formula->external_count - 1);
-}
-
-/* name(...): of two values, or of a text that only the caller understands. */
-static enum status take_call(struct parser *parser, const char *name, size_t length)
-{
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (strlen(pairs[i].name) != length || memcmp(pairs[i].name, name, length) != 0)
-            continue;
-        parser->next++;
-        enum status status = push(parser, pairs[i].kind, 0);
-        return status == STATUS_OK ? push(parser, STEP_OPEN, 1) : status;
+    int64_t number = 0;
+    for (; machine->next < machine->end && *machine->next >= '0' && *machine->next <= '9';
+         machine->next++) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, *machine->next - '0', &number))
+            return fail(machine, "a number is too large");
     }
-    const char *argument = parser->next + 1;
-    const char *close = memchr(parser->next, ')', (size_t)(parser->end - parser->next));
+    return push_value(machine, number);
+}
+
+static enum status take_external(struct machine *machine, const char *name,
+                                 const char *argument)
+{
+    const struct formula_scope *scope = machine->scope;
+    int64_t value = 1;
+    machine->kind = FORMULA_EXTERNAL;
+    if (scope != NULL) {
+        enum status status =
+            scope->lookup == NULL
+                ? error_set(machine->error, STATUS_INVALID, "there is no %s", name)
+                : scope->lookup(scope->context, name, argument, &value, machine->error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return push_value(machine, value);
+}
+
+/* name(...): min and max of two values, or an argument that only the caller understands.
+ */
+static enum status take_call(struct machine *machine, const char *name)
+{
+    char argument[ARGUMENT_MAX];
+    const char *open = machine->next++;
+    if (strcmp(name, "min") == 0 || strcmp(name, "max") == 0) {
+        enum status status = push_operator(machine, name[1] == 'i' ? MIN : MAX);
+        return status == STATUS_OK ? push_operator(machine, OPEN_CALL) : status;
+    }
+    const char *close = memchr(open, ')', (size_t)(machine->end - open));
     if (close == NULL)
-        return refuse(parser, "a parenthesis does not close");
-    parser->next = close + 1;
-    return add_external(parser, name, length, argument, (size_t)(close - argument));
+        return fail(machine, "a parenthesis does not close");
+    if (close - open > ARGUMENT_MAX)
+        return fail(machine, "the formula is too long");
+    (void)snprintf(argument, sizeof argument, "%.*s", (int)(close - open - 1), open + 1);
+    machine->next = close + 1;
+    return take_external(machine, name, argument);
 }
 
-static enum status take_name(struct parser *parser)
+static size_t name_length(const char *next, const char *end)
 {
-    static const struct {
-        const char *name;
-        enum step_kind kind;
-    } numbers[] = {{"n", STEP_N}, {"run", STEP_RUN}, {"k", STEP_K}};
-    int64_t number;
-    size_t length = 1;
-    const char *name = parser->next;
-    while (name + length < parser->end && variables_is_name(name, length + 1))
+    size_t length = 0;
+    while (next + length < end && variables_is_name(next, length + 1))
         length++;
-    parser->next += length;
-    if (parser->next < parser->end && *parser->next == '(')
-        return take_call(parser, name, length);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        if (strlen(numbers[i].name) == length &&
-            memcmp(numbers[i].name, name, length) == 0) {
-            parser->wants_value = false;
-            return emit(parser, numbers[i].kind, 0);
-        }
-    }
-    const char *value = variables_find(parser->variables, name, length);
+    return length;
+}
+
+static enum status take_name(struct machine *machine, size_t length)
+{
+    char name[VARIABLES_NAME_MAX + 1];
+    const struct formula_scope *scope = machine->scope;
+    (void)snprintf(name, sizeof name, "%.*s", (int)length, machine->next);
+    machine->next += length;
+    if (machine->next < machine->end && *machine->next == '(')
+        return take_call(machine, name);
+    const int64_t *value = NULL;
+    static const int64_t any = 1;
+    if (strcmp(name, "n") == 0)
+        value = scope == NULL ? &any : &scope->n;
+    else if (strcmp(name, "run") == 0)
+        value = scope == NULL ? &any : &scope->run;
+    else if (strcmp(name, "k") == 0)
+        value = scope == NULL ? &any : &scope->k;
     if (value == NULL)
-        return add_external(parser, name, length, "", 0);
-    parser->wants_value = false;
-    if (!variables_number(value, &number))
-        return error_set(parser->error, STATUS_INVALID, "%.*s is no number: %.60s",
-                         (int)length, name, value);
-    return emit(parser, STEP_NUMBER, number);
+        return take_external(machine, name, "");
+    if (machine->kind == FORMULA_CONSTANT)
+        machine->kind = FORMULA_SCOPED;
+    return push_value(machine, *value);
 }
 
-static enum status take_value(struct parser *parser)
+static enum status take_value(struct machine *machine)
 {
-    char c = *parser->next;
+    char c = *machine->next;
+    size_t length = name_length(machine->next, machine->end);
     if (c >= '0' && c <= '9')
-        return take_number(parser);
-    if (c == '(') {
-        parser->next++;
-        return push(parser, STEP_OPEN, 0);
-    }
-    if (variables_is_name(parser->next, 1))
-        return take_name(parser);
-    return error_set(parser->error, STATUS_INVALID, "a number is missing before '%c'", c);
+        return take_number(machine);
+    if (length > 0)
+        return take_name(machine, length);
+    if (c != '(')
+        return error_set(machine->error, STATUS_INVALID,
+                         "a number is missing before '%c'", c);
+    machine->next++;
+    return push_operator(machine, OPEN);
 }
 
-static enum status take_close(struct parser *parser)
+/* ---- operators ---- */
+
+static enum status take_close(struct machine *machine)
 {
-    enum status status = pop(parser, 1);
+    enum status status = apply_down_to(machine, 1);
     if (status != STATUS_OK)
         return status;
-    if (parser->depth == 0)
-        return refuse(parser, "a parenthesis closes that was not opened");
-    if (parser->stack[--parser->depth].number != 0)
-        return refuse(parser, "min, max and random take two numbers");
-    bool call = parser->depth > 0 && parser->stack[parser->depth - 1].kind >= STEP_MIN &&
-                parser->stack[parser->depth - 1].kind <= STEP_RANDOM;
-    return call ? emit(parser, parser->stack[--parser->depth].kind, 0) : STATUS_OK;
+    if (top(machine) == OPEN_CALL)
+        return fail(machine, "min and max take two numbers");
+    if (top(machine) != OPEN)
+        return fail(machine, "a parenthesis closes that was not opened");
+    machine->operator_count--;
+    bool call = top(machine) == MIN || top(machine) == MAX;
+    return call ? apply_top(machine) : STATUS_OK;
 }
 
-static enum status take_comma(struct parser *parser)
+static enum status take_comma(struct machine *machine)
 {
-    enum status status = pop(parser, 1);
+    enum status status = apply_down_to(machine, 1);
     if (status != STATUS_OK)
         return status;
-    if (parser->depth == 0 || parser->stack[parser->depth - 1].number == 0)
-        return refuse(parser, "a comma stands where none belongs");
-    parser->stack[parser->depth - 1].number--;
-    parser->wants_value = true;
+    if (top(machine) != OPEN_CALL)
+        return fail(machine, "a comma stands where none belongs");
+    machine->operators[machine->operator_count - 1] = OPEN;
+    machine->wants_value = true;
     return STATUS_OK;
 }
 
-static enum status take_operator(struct parser *parser)
+static enum status take_operator(struct machine *machine)
 {
-    static const char signs[] = "+-*/%";
-    char c = *parser->next++;
-    const char *sign = strchr(signs, c);
+    char c = *machine->next++;
     if (c == ')')
-        return take_close(parser);
+        return take_close(machine);
     if (c == ',')
-        return take_comma(parser);
-    if (sign == NULL)
-        return error_set(parser->error, STATUS_INVALID, "'%c' is not an operator", c);
-    enum step_kind kind = (enum step_kind)(STEP_ADD + (sign - signs));
-    enum status status = pop(parser, rank(kind));
-    parser->wants_value = true;
-    return status == STATUS_OK ? push(parser, kind, 0) : status;
+        return take_comma(machine);
+    if (rank(c) == 0)
+        return error_set(machine->error, STATUS_INVALID, "'%c' is not an operator", c);
+    enum status status = apply_down_to(machine, rank(c));
+    return status == STATUS_OK ? push_operator(machine, c) : status;
 }
 
-static enum status parse(struct parser *parser)
+static enum status run(struct machine *machine)
 {
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && parser->next < parser->end) {
-        if (*parser->next == ' ' || *parser->next == '\t')
-            parser->next++;
-        else if (parser->wants_value)
-            status = take_value(parser);
+    while (status == STATUS_OK && machine->next < machine->end) {
+        if (*machine->next == ' ' || *machine->next == '\t')
+            machine->next++;
+        else if (machine->wants_value)
+            status = take_value(machine);
         else
-            status = take_operator(parser);
+            status = take_operator(machine);
     }
-    if (status == STATUS_OK && parser->wants_value)
-        status = refuse(parser, "a number is missing at the end");
+    if (status == STATUS_OK && machine->wants_value)
+        status = fail(machine, "a number is missing at the end");
     if (status == STATUS_OK)
-        status = pop(parser, 1);
-    if (status == STATUS_OK && parser->depth > 0)
-        status = refuse(parser, "a parenthesis does not close");
+        status = apply_down_to(machine, 1);
+    if (status == STATUS_OK && machine->operator_count > 0)
+        status = fail(machine, "a parenthesis does not close");
     return status;
 }
 
-enum status formula_parse(const char *text, size_t length, struct variables *variables,
-                          struct formula **out, struct error *error)
+enum status formula_evaluate(const char *text, size_t length,
+                             const struct formula_scope *scope, int64_t *out,
+                             struct error *error)
 {
-    char copy[FORMULA_TEXT_MAX + 1];
+    struct machine machine = {.next = text,
+                              .end = text + length,
+                              .scope = scope,
+                              .wants_value = true,
+                              .error = error};
+    enum status status = run(&machine);
+    if (status == STATUS_OK)
+        *out = machine.values[0];
+    return status;
+}
+
+/* ---- variables ---- */
+
+/* Adds the name at *at or its variable's number; an argument stays as it is. */
+static enum status expand_name(const char **at, const char *end, size_t length,
+                               struct variables *variables, struct text *out,
+                               struct error *error)
+{
+    int64_t number;
+    const char *name = *at;
+    *at += length;
+    if (*at < end && **at == '(') {
+        bool pair =
+            length == 3 && (memcmp(name, "min", 3) == 0 || memcmp(name, "max", 3) == 0);
+        const char *close = pair ? NULL : memchr(*at, ')', (size_t)(end - *at));
+        if (close != NULL)
+            *at = close;
+        text_add(out, name, (size_t)(*at - name));
+        return STATUS_OK;
+    }
+    const char *value = variables_find(variables, name, length);
+    if (value != NULL && !variables_number(value, &number))
+        return error_set(error, STATUS_INVALID, "%.*s is not a number: %.60s",
+                         (int)length, name, value);
+    if (value != NULL)
+        text_add_string(out, value);
+    else
+        text_add(out, name, length);
+    return STATUS_OK;
+}
+
+enum status formula_expand(const char *text, size_t length, struct variables *variables,
+                           struct text *out, enum formula_kind *out_kind,
+                           struct error *error)
+{
+    const char *end = text + length;
+    size_t before = out->length;
+    enum status status = STATUS_OK;
     if (length > FORMULA_TEXT_MAX)
         return error_set(error, STATUS_INVALID, "the formula is too long");
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    struct formula *formula = calloc(1, sizeof *formula);
-    if (formula == NULL)
-        return STATUS_NOMEM;
-    struct parser parser = {.next = copy,
-                            .end = copy + strlen(copy),
-                            .variables = variables,
-                            .formula = formula,
-                            .wants_value = true,
-                            .error = error};
-    enum status status = parse(&parser);
-    if (status != STATUS_OK) {
-        formula_free(formula);
-        return status;
-    }
-    *out = formula;
-    return STATUS_OK;
-}
-
-void formula_free(struct formula *formula)
-{
-    if (formula == NULL)
-        return;
-    for (size_t i = 0; i < formula->external_count; i++) {
-        free(formula->externals[i].name);
-        free(formula->externals[i].argument);
-    }
-    free(formula);
-}
-
-bool formula_is_constant(const struct formula *formula)
-{
-    for (size_t i = 0; i < formula->count; i++) {
-        enum step_kind kind = formula->steps[i].kind;
-        if (kind == STEP_N || kind == STEP_RUN || kind == STEP_K ||
-            kind == STEP_EXTERNAL || kind == STEP_RANDOM)
-            return false;
-    }
-    return true;
-}
-
-bool formula_has_externals(const struct formula *formula)
-{
-    return formula->external_count > 0;
-}
-
-/* splitmix64 (Steele, Lea, Flood, 2014). */
-int64_t formula_draw(uint64_t *state, int64_t low, int64_t high)
-{
-    uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
-    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94D049BB133111EB);
-    mixed ^= mixed >> 31;
-    uint64_t width = (uint64_t)high - (uint64_t)low + 1;
-    return (int64_t)((uint64_t)low + (width == 0 ? mixed : mixed % width));
-}
-
-static enum status apply(enum step_kind kind, int64_t *a, int64_t b, uint64_t *random,
-                         struct error *error)
-{
-    bool over = false;
-    switch (kind) {
-    case STEP_ADD:
-        over = __builtin_add_overflow(*a, b, a);
-        break;
-    case STEP_SUBTRACT:
-        over = __builtin_sub_overflow(*a, b, a);
-        break;
-    case STEP_MULTIPLY:
-        over = __builtin_mul_overflow(*a, b, a);
-        break;
-    case STEP_DIVIDE:
-    case STEP_MODULO:
-        if (b == 0)
-            return error_set(error, STATUS_INVALID, "a division by 0");
-        if (b == -1) /* INT64_MIN / -1 has no place */
-            over = __builtin_mul_overflow(kind == STEP_DIVIDE ? *a : 0, -1, a);
+    while (text < end && status == STATUS_OK) {
+        bool digit = out->length > before && strchr("0123456789", text[-1]) != NULL;
+        size_t name = digit ? 0 : name_length(text, end);
+        if (name > 0)
+            status = expand_name(&text, end, name, variables, out, error);
         else
-            *a = kind == STEP_DIVIDE ? *a / b : *a % b;
-        break;
-    case STEP_MIN:
-        *a = *a < b ? *a : b;
-        break;
-    case STEP_MAX:
-        *a = *a > b ? *a : b;
-        break;
-    case STEP_RANDOM:
-        if (*a > b)
-            return error_set(error, STATUS_INVALID,
-                             "random takes the smaller number first");
-        *a = formula_draw(random, *a, b);
-        break;
-    case STEP_NUMBER:
-    case STEP_N:
-    case STEP_RUN:
-    case STEP_K:
-    case STEP_EXTERNAL:
-    case STEP_OPEN:
-        break;
+            text_add(out, text++, 1);
     }
-    return over ? error_set(error, STATUS_INVALID, "a number is too large") : STATUS_OK;
-}
-
-static enum status lookup(const struct external *external,
-                          const struct formula_scope *scope, int64_t *out,
-                          struct error *error)
-{
-    if (scope->lookup == NULL)
-        return error_set(error, STATUS_INVALID, "there is no %.60s%s here",
-                         external->name, external->argument[0] == '\0' ? "" : "()");
-    return scope->lookup(scope->context, external->name, external->argument, out, error);
-}
-
-enum status formula_evaluate(const struct formula *formula, struct formula_scope *scope,
-                             int64_t *out, struct error *error)
-{
-    int64_t stack[FORMULA_STEPS_MAX] = {0};
-    size_t depth = 0;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < formula->count && status == STATUS_OK; i++) {
-        const struct step *step = &formula->steps[i];
-        if (step->kind >= STEP_ADD) {
-            depth--;
-            status =
-                apply(step->kind, &stack[depth - 1], stack[depth], &scope->random, error);
-        } else if (step->kind == STEP_EXTERNAL) {
-            status =
-                lookup(&formula->externals[step->number], scope, &stack[depth++], error);
-        } else {
-            stack[depth++] = step->kind == STEP_NUMBER ? step->number
-                             : step->kind == STEP_N    ? scope->n
-                             : step->kind == STEP_RUN  ? scope->run
-                                                       : scope->k;
-        }
-    }
+    if (status != STATUS_OK || out->failed)
+        return status != STATUS_OK ? status : STATUS_NOMEM;
+    const char *expanded = text_string(out);
+    struct machine machine = {.next = expanded + before,
+                              .end = expanded + out->length,
+                              .wants_value = true,
+                              .error = error};
+    status = run(&machine);
     if (status == STATUS_OK)
-        *out = stack[0];
+        *out_kind = machine.kind;
     return status;
 }

@@ -1,21 +1,21 @@
 /* A heap of series, the one whose next message is due first on top. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/array.h"
-#include "replay/message_builder.h"
+#include "replay/background_traffic.h"
+#include "replay/generator.h"
+#include "replay/random.h"
 
 /* Where a series is. */
 struct cursor {
     const struct series *series;
     size_t index;
-    int64_t runs[SCENARIO_LOOPS_MAX]; /* of each block, from 0 */
-    int64_t run;                      /* of all blocks together, from 1 */
-    int64_t base_ms;                  /* start of this run, since the start */
-    int64_t message;                  /* from 0, in this run */
-    int64_t *offsets;                 /* of a run at random, ascending; else NULL */
-    int64_t next_ms;                  /* since the start */
+    int64_t runs[SERIES_LOOPS_MAX]; /* of each block, from 0 */
+    int64_t run;                    /* of all blocks together, from 1 */
+    int64_t base_ms;                /* start of this run, since the start */
+    int64_t message;                /* from 0, in this run */
+    int64_t *offsets;               /* of a run at random, ascending; else NULL */
+    int64_t next_ms;                /* since the start */
 };
 
 struct generator {
@@ -37,24 +37,23 @@ static int compare_offset(const void *left, const void *right)
 }
 
 /* Different for each series, run and message, and the same in each replay. */
-static uint64_t seed_of(const struct scenario *scenario, const struct cursor *cursor,
-                        int64_t message)
+static uint64_t seed_of(const struct cursor *cursor, int64_t message)
 {
-    uint64_t state = scenario->seed;
+    uint64_t state = 1;
     const uint64_t parts[] = {cursor->index, (uint64_t)cursor->run, (uint64_t)message};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         state += parts[i] + 1;
-        state = (uint64_t)formula_draw(&state, INT64_MIN, INT64_MAX);
+        state = (uint64_t)random_draw(&state, INT64_MIN, INT64_MAX);
     }
     return state;
 }
 
-static void draw_offsets(const struct scenario *scenario, struct cursor *cursor)
+static void draw_offsets(struct cursor *cursor)
 {
     const struct schedule *schedule = &cursor->series->schedule;
-    uint64_t state = seed_of(scenario, cursor, -1);
+    uint64_t state = seed_of(cursor, -1);
     for (int64_t i = 0; i < schedule->times; i++)
-        cursor->offsets[i] = formula_draw(&state, 0, schedule->span_ms - 1);
+        cursor->offsets[i] = random_draw(&state, 0, schedule->span_ms - 1);
     qsort(cursor->offsets, (size_t)schedule->times, sizeof *cursor->offsets,
           compare_offset);
 }
@@ -73,7 +72,7 @@ static void set_next(struct cursor *cursor)
 }
 
 /* False when the series is over. */
-static bool advance(const struct scenario *scenario, struct cursor *cursor)
+static bool advance(struct cursor *cursor)
 {
     const struct series *series = cursor->series;
     size_t i = series->loop_count;
@@ -89,7 +88,7 @@ static bool advance(const struct scenario *scenario, struct cursor *cursor)
         for (size_t n = 0; n < series->loop_count; n++)
             cursor->base_ms += cursor->runs[n] * series->loops[n].each_ms;
         if (cursor->offsets != NULL)
-            draw_offsets(scenario, cursor);
+            draw_offsets(cursor);
     }
     set_next(cursor);
     return true;
@@ -133,7 +132,7 @@ static bool start(struct generator *generator)
                 calloc((size_t)series->schedule.times, sizeof *cursor->offsets);
             if (cursor->offsets == NULL)
                 return false;
-            draw_offsets(scenario, cursor);
+            draw_offsets(cursor);
         }
         set_next(cursor);
         generator->heap[generator->heap_count++] = cursor;
@@ -165,11 +164,7 @@ void generator_free(struct generator *generator)
     for (size_t i = 0;
          generator->cursors != NULL && i < generator->scenario->series_count; i++)
         free(generator->cursors[i].offsets);
-    arena_clear(&generator->builder.arena);
-    text_clear(&generator->builder.scratch);
-    text_clear(&generator->builder.shown);
-    free(generator->builder.recipients);
-    free(generator->builder.headers);
+    message_builder_clear(&generator->builder);
     free(generator->cursors);
     free(generator->heap);
     free(generator);
@@ -177,126 +172,51 @@ void generator_free(struct generator *generator)
 
 /* ---- who, whom, what ---- */
 
-static enum status keep(struct message_builder *builder, const struct text *text,
-                        const char **out)
+/* The line whose turn it is; NULL when the series has none. */
+static const char *value_of(const struct field *field, int64_t n)
 {
-    const char *copy = text->failed
-                           ? NULL
-                           : arena_copy(&builder->arena, text_string(text), text->length);
-    if (copy == NULL)
-        return STATUS_NOMEM;
-    *out = copy;
-    return STATUS_OK;
-}
-
-enum status message_builder_fill(struct message_builder *builder,
-                                 const struct template *template, const char **out)
-{
-    text_reset(&builder->scratch);
-    enum status status =
-        template_fill(template, &builder->scope, &builder->scratch, builder->error);
-    return status == STATUS_OK ? keep(builder, &builder->scratch, out) : status;
-}
-
-enum status message_builder_add_recipient(struct message_builder *builder,
-                                          const char *address)
-{
-    if (builder->recipient_count == RECIPIENTS_MAX)
-        return error_set(builder->error, STATUS_INVALID, "more than %d recipients",
-                         RECIPIENTS_MAX);
-    if (!array_reserve(&builder->recipients, builder->recipient_count,
-                       sizeof *builder->recipients))
-        return STATUS_NOMEM;
-    builder->recipients[builder->recipient_count++] =
-        (struct envelope_recipient){.typed = address, .address = address};
-    return STATUS_OK;
-}
-
-enum status message_builder_add_header(struct message_builder *builder, const char *name,
-                                       const struct text *value)
-{
-    if (!array_reserve(&builder->headers, builder->header_count,
-                       sizeof *builder->headers))
-        return STATUS_NOMEM;
-    struct header *header = &builder->headers[builder->header_count];
-    enum status status = keep(builder, value, &header->value);
-    if (status != STATUS_OK)
-        return status;
-    header->name = name;
-    builder->header_count++;
-    return STATUS_OK;
-}
-
-static const struct field_value *value_of(const struct field *field, int64_t n)
-{
-    return &field->values[(uint64_t)(n - 1) % field->value_count];
+    return field->value_count == 0
+               ? NULL
+               : field->values[(uint64_t)(n - 1) % field->value_count];
 }
 
 /* A field's text for this message; leaves *out alone when the series has none. */
-static enum status fill_field(const struct series *series, enum field_kind kind,
-                              struct message_builder *builder, const char **out)
+static enum status fill_field(const struct field *field, struct message_builder *builder,
+                              const char **out)
 {
-    const struct field *field = series_field(series, kind, NULL);
-    if (field == NULL)
-        return STATUS_OK;
-    return message_builder_fill(builder, value_of(field, builder->scope.n)->words[0],
-                                out);
-}
-
-static enum status add_addresses(const struct template *template,
-                                 struct message_builder *builder)
-{
-    int64_t first;
-    int64_t end;
-    enum status status =
-        template_range(template, &builder->scope, &first, &end, builder->error);
-    if (status == STATUS_OK && end - first >= RECIPIENTS_MAX)
-        return error_set(builder->error, STATUS_INVALID, "more than %d recipients",
-                         RECIPIENTS_MAX);
-    for (int64_t k = first; status == STATUS_OK && k <= end; k++) {
-        const char *address = NULL;
-        builder->scope.k = k;
-        status = message_builder_fill(builder, template, &address);
-        if (status == STATUS_OK)
-            status = message_builder_add_recipient(builder, address);
-        if (builder->shown.length > 0)
-            text_add_string(&builder->shown, ", ");
-        text_add(&builder->shown, builder->scratch.data, builder->scratch.length);
-    }
-    return status;
+    const char *value = value_of(field, builder->scope.n);
+    return value == NULL ? STATUS_OK
+                         : message_builder_fill(builder, value, strlen(value), out);
 }
 
 /* header: where they are shown, unless the scenario says what stands there; NULL: not. */
-static enum status take_recipients(const struct series *series, enum field_kind kind,
-                                   const char *header, struct message_builder *builder)
+static enum status add_recipients(const struct series *series, enum field_kind kind,
+                                  const char *header, struct message_builder *builder)
 {
-    const struct field *field = series_field(series, kind, NULL);
+    const char *value = value_of(&series->fields[kind], builder->scope.n);
+    size_t length;
     enum status status = STATUS_OK;
-    if (field == NULL)
+    if (value == NULL)
         return STATUS_OK;
-    const struct field_value *value = value_of(field, builder->scope.n);
     text_reset(&builder->shown);
-    for (size_t i = 0; i < value->word_count && status == STATUS_OK; i++)
-        status = add_addresses(value->words[i], builder);
-    if (status != STATUS_OK || header == NULL ||
-        series_field(series, FIELD_HEADER, header) != NULL)
+    for (const char *word;
+         status == STATUS_OK && (word = template_word(&value, &length)) != NULL;)
+        status = message_builder_add_recipients(builder, word, length);
+    if (status != STATUS_OK || header == NULL || series_header(series, header) != NULL)
         return status;
     return message_builder_add_header(builder, header, &builder->shown);
 }
 
-static enum status take_headers(const struct series *series,
-                                struct message_builder *builder)
+static enum status add_headers(const struct series *series,
+                               struct message_builder *builder)
 {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < series->field_count && status == STATUS_OK; i++) {
-        const struct field *field = &series->fields[i];
-        if (field->kind != FIELD_HEADER)
-            continue;
-        text_reset(&builder->scratch);
-        status = template_fill(value_of(field, builder->scope.n)->words[0],
-                               &builder->scope, &builder->scratch, builder->error);
+    for (size_t i = 0; i < series->header_count && status == STATUS_OK; i++) {
+        const char *text;
+        status = fill_field(&series->headers[i], builder, &text);
         if (status == STATUS_OK)
-            status = message_builder_add_header(builder, field->name, &builder->scratch);
+            status = message_builder_add_header(builder, series->headers[i].name,
+                                                &builder->scratch);
     }
     return status;
 }
@@ -304,19 +224,20 @@ static enum status take_headers(const struct series *series,
 static enum status make_sent(const struct series *series, struct message_builder *builder)
 {
     struct envelope *envelope = &builder->envelope;
-    enum status status = fill_field(series, FIELD_LOGIN, builder, &envelope->login);
+    const struct field *fields = series->fields;
+    enum status status = fill_field(&fields[FIELD_LOGIN], builder, &envelope->login);
     if (status == STATUS_OK)
-        status = fill_field(series, FIELD_FROM, builder, &envelope->sender);
+        status = fill_field(&fields[FIELD_FROM], builder, &envelope->sender);
     if (status == STATUS_OK)
-        status = fill_field(series, FIELD_CLIENT, builder, &envelope->client);
+        status = fill_field(&fields[FIELD_CLIENT], builder, &envelope->client);
     if (status == STATUS_OK)
-        status = take_recipients(series, FIELD_TO, "To", builder);
+        status = add_recipients(series, FIELD_TO, "To", builder);
     if (status == STATUS_OK)
-        status = take_recipients(series, FIELD_CC, "Cc", builder);
+        status = add_recipients(series, FIELD_CC, "Cc", builder);
     if (status == STATUS_OK)
-        status = take_recipients(series, FIELD_BCC, NULL, builder);
+        status = add_recipients(series, FIELD_BCC, NULL, builder);
     if (status == STATUS_OK)
-        status = take_headers(series, builder);
+        status = add_headers(series, builder);
     return status;
 }
 
@@ -324,7 +245,7 @@ static enum status make_sent(const struct series *series, struct message_builder
 static enum status add_message_id(const struct cursor *cursor,
                                   struct message_builder *builder)
 {
-    if (series_field(cursor->series, FIELD_HEADER, "Message-ID") != NULL)
+    if (series_header(cursor->series, "Message-ID") != NULL)
         return STATUS_OK;
     text_reset(&builder->scratch);
     text_printf(&builder->scratch, "<%zu.%lld.%lld@replay.invalid>", cursor->index,
@@ -339,10 +260,8 @@ static enum status make(struct generator *generator, const struct cursor *cursor
     arena_reset(&builder->arena);
     builder->recipient_count = builder->header_count = 0;
     builder->envelope = (struct envelope){.client = "192.0.2.1", .sender = ""};
-    builder->scope = (struct formula_scope){
-        .n = cursor->message + 1,
-        .run = cursor->run,
-        .random = seed_of(generator->scenario, cursor, cursor->message)};
+    builder->scope = (struct formula_scope){.n = cursor->message + 1, .run = cursor->run};
+    builder->random = seed_of(cursor, cursor->message);
     enum status status = series->ordinary ? background_traffic_make(series, builder)
                                           : make_sent(series, builder);
     if (status == STATUS_OK)
@@ -381,7 +300,7 @@ enum status generator_next(struct generator *generator, struct generated_message
                                           generator->scenario->start_ms + cursor->next_ms,
                                       .tag = cursor->series->tag,
                                       .envelope = generator->builder.envelope};
-    if (!advance(generator->scenario, cursor))
+    if (!advance(cursor))
         generator->heap[0] = generator->heap[--generator->heap_count];
     sink(generator, 0);
     return STATUS_OK;

@@ -1,16 +1,18 @@
-/* What makes a message of a scenario: for generator.c and background_traffic.c. */
+/* A message of a scenario, built part by part; good until the next one is begun. */
 #ifndef REPLAY_MESSAGE_BUILDER_H
 #define REPLAY_MESSAGE_BUILDER_H
 
 #include "base/arena.h"
-#include "base/text.h"
-#include "replay/generator.h"
+#include "policy/message.h"
+#include "replay/series.h"
+#include "replay/template.h"
 
-/* A message being built. */
+/* Zero-initialise; clear when done. */
 struct message_builder {
     struct arena arena;
     struct text scratch, shown; /* shown: of the field To or Cc */
     struct formula_scope scope;
+    uint64_t random; /* state of random_draw */
     struct envelope_recipient *recipients;
     size_t recipient_count;
     struct header *headers;
@@ -19,21 +21,23 @@ struct message_builder {
     struct error *error;
 };
 
-/* A template's text, good until the next message. INVALID, NOMEM. */
-enum status message_builder_fill(struct message_builder *builder,
-                                 const struct template *template,
-                                 const char **out) MUST_CHECK;
+void message_builder_clear(struct message_builder *builder);
 
-/* LIMIT past RECIPIENTS_MAX; address is good until the next message. */
+/* The text of a template for this scope. INVALID, NOMEM. */
+enum status message_builder_fill(struct message_builder *builder, const char *template,
+                                 size_t length, const char **out) MUST_CHECK;
+
+/* Adds the recipients that one word makes, with its range. INVALID, NOMEM. */
+enum status message_builder_add_recipients(struct message_builder *builder,
+                                           const char *word, size_t length) MUST_CHECK;
+
+/* Adds a recipient, also to shown; address is good until the next message. INVALID past
+ * RECIPIENTS_MAX, NOMEM. */
 enum status message_builder_add_recipient(struct message_builder *builder,
                                           const char *address) MUST_CHECK;
 
-/* value is copied, name borrowed. */
+/* value is copied, name borrowed. NOMEM. */
 enum status message_builder_add_header(struct message_builder *builder, const char *name,
                                        const struct text *value) MUST_CHECK;
-
-/* A message of everyday mail, as doc/mailbrake-scenario.5 says of ordinary. */
-enum status background_traffic_make(const struct series *series,
-                                    struct message_builder *builder) MUST_CHECK;
 
 #endif

@@ -36,11 +36,4 @@ enum status replay_run(const struct replay *replay, struct report *out,
 enum status replay_load(const char *path, const struct scenario *scenario,
                         struct problems *problems, struct snapshot **out) MUST_CHECK;
 
-/* Every member that the scenario's lists have when the configuration has none of them,
- * list by list. Another status than OK of each ends it, and is the result. */
-enum status replay_members(const struct scenario *scenario,
-                           enum status (*each)(void *context, const char *list,
-                                               const char *member),
-                           void *context, struct problems *problems) MUST_CHECK;
-
 #endif

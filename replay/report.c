@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "policy/judge.h"
+#include "replay/formula.h"
 
 static size_t count_others(void)
 {
@@ -219,13 +220,14 @@ static bool has_decider(const struct report *report, const char *name)
 
 static enum status check(const struct report *report,
                          const struct expectation *expectation,
-                         struct formula_scope *scope, struct report_check *out,
+                         const struct formula_scope *scope, struct report_check *out,
                          struct error *error)
 {
     if (expectation->rule != NULL && !has_decider(report, expectation->rule))
         return error_set(error, STATUS_INVALID, "the configuration has no rule %.60s",
                          expectation->rule);
-    enum status status = formula_evaluate(expectation->bound, scope, &out->bound, error);
+    enum status status = formula_evaluate(expectation->bound, strlen(expectation->bound),
+                                          scope, &out->bound, error);
     out->met =
         status == STATUS_OK && holds(expectation->relation, out->found, out->bound);
     return status;
@@ -236,7 +238,7 @@ enum status report_check(struct report *report, const struct directory *director
 {
     const struct scenario *scenario = report->scenario;
     struct lookup_context context = {.report = report, .directory = directory};
-    struct formula_scope scope = {
+    const struct formula_scope scope = {
         .n = 1, .run = 1, .k = 1, .lookup = lookup, .context = &context};
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         const struct expectation *expectation = &scenario->expectations[i];

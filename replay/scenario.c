@@ -1,123 +1,20 @@
-/* Line by line; a line that is wrong is told, and the next is read. */
-#include "base/array.h"
-#include "replay/scenario_parts.h"
+/* Line by line: one that is wrong is reported, and the next one is read. */
+#include "replay/scenario.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/array.h"
 #include "lists/file.h"
+#include "replay/scenario_expect.h"
+#include "replay/scenario_series.h"
+#include "replay/template.h"
 
 enum { LINE_MAX_BYTES = 20000 };
 
-enum status scenario_refuse(struct scenario_reader *reader, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(reader->error->text, sizeof reader->error->text, format, arguments);
-    va_end(arguments);
-    return STATUS_INVALID;
-}
-
-void scenario_word(const char **at, char out[SCENARIO_WORD])
-{
-    const char *word = *at + strspn(*at, " \t");
-    size_t length = strcspn(word, " \t");
-    (void)snprintf(out, SCENARIO_WORD, "%.*s",
-                   (int)(length < SCENARIO_WORD ? length : SCENARIO_WORD - 1), word);
-    *at = word + length + strspn(word + length, " \t");
-}
-
-/* Milliseconds of a unit, 0 for none; *out_length is how long its name is. */
-static int64_t unit_ms(const char *text, size_t *out_length)
-{
-    static const struct {
-        const char *name;
-        int64_t ms;
-    } units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                 {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (text_after(text, units[i].name) == NULL)
-            continue;
-        *out_length = strlen(units[i].name);
-        return units[i].ms;
-    }
-    return 0;
-}
-
-enum status scenario_duration(struct scenario_reader *reader, const char **at,
-                              int64_t *out)
-{
-    int64_t sum = 0;
-    const char *next = *at + strspn(*at, " \t");
-    if (*next < '0' || *next > '9')
-        return scenario_refuse(reader, "a duration is missing, like 33s or 1h30m");
-    while (*next >= '0' && *next <= '9') {
-        char digits[16];
-        int64_t number;
-        size_t unit_length = 0;
-        size_t length = strspn(next, "0123456789");
-        (void)snprintf(digits, sizeof digits, "%.*s", (int)(length < 15 ? length : 15),
-                       next);
-        int64_t unit = unit_ms(next + length, &unit_length);
-        if (unit == 0 || !variables_number(digits, &number))
-            return scenario_refuse(reader, "'%.40s' is no duration, like 33s or 1h30m",
-                                   next);
-        if (length > 14 || number > SCENARIO_MS_MAX / unit ||
-            sum + number * unit > SCENARIO_MS_MAX)
-            return scenario_refuse(reader, "that is over ten years");
-        sum += number * unit;
-        next += length + unit_length;
-        next += strspn(next, " \t");
-    }
-    *at = next;
-    *out = sum;
-    return STATUS_OK;
-}
-
-enum status scenario_expand(struct scenario_reader *reader, const char *text,
-                            struct text *out)
-{
-    struct template *template;
-    struct formula_scope scope = {0};
-    enum status status = template_parse(text, strlen(text), &reader->scenario->variables,
-                                        &template, reader->error);
-    if (status != STATUS_OK)
-        return status;
-    if (template_is_constant(template))
-        status = template_fill(template, &scope, out, reader->error);
-    else
-        status = scenario_refuse(reader, "only variables can stand here in braces");
-    template_free(template);
-    if (status == STATUS_OK && out->failed)
-        status = STATUS_NOMEM;
-    return status;
-}
-
-enum status scenario_tag(struct scenario_reader *reader, const char *name, size_t *out)
-{
-    struct scenario *scenario = reader->scenario;
-    if (!variables_is_name(name, strlen(name)))
-        return scenario_refuse(reader, "'%.60s' is no name: letters, digits and _", name);
-    for (size_t i = 0; i < scenario->tag_count; i++) {
-        if (strcmp(scenario->tags[i], name) == 0) {
-            *out = i;
-            return STATUS_OK;
-        }
-    }
-    if (scenario->tag_count == SCENARIO_TAGS_MAX)
-        return scenario_refuse(reader, "more than %d names behind as", SCENARIO_TAGS_MAX);
-    char *copy = strdup(name);
-    if (copy == NULL ||
-        !array_reserve(&scenario->tags, scenario->tag_count, sizeof *scenario->tags)) {
-        free(copy);
-        return STATUS_NOMEM;
-    }
-    *out = scenario->tag_count;
-    scenario->tags[scenario->tag_count++] = copy;
-    return STATUS_OK;
-}
+#define MEMBERS_MAX INT64_C(5000000)
 
 /* ---- statements of one line ---- */
 
@@ -127,7 +24,7 @@ static enum status read_title(struct scenario_reader *reader, const char *rest)
     enum status status = scenario_expand(reader, rest, &title);
     char *copy = status == STATUS_OK ? strdup(text_string(&title)) : NULL;
     text_clear(&title);
-    if (status != STATUS_OK || copy == NULL)
+    if (copy == NULL)
         return status == STATUS_OK ? STATUS_NOMEM : status;
     free(reader->scenario->title);
     reader->scenario->title = copy;
@@ -135,59 +32,101 @@ static enum status read_title(struct scenario_reader *reader, const char *rest)
 }
 
 /* NAME = VALUE */
-static enum status set(struct scenario_reader *reader, const char *rest, bool now)
+static enum status read_set(struct scenario_reader *reader, const char *rest)
 {
     char name[SCENARIO_WORD];
     struct text value = {0};
     const char *equals = strchr(rest, '=');
     if (equals == NULL)
-        return scenario_refuse(reader, "that is NAME = VALUE");
+        return scenario_fail(reader, "use set NAME = VALUE");
     (void)snprintf(name, sizeof name, "%.*s",
                    (int)(equals - rest < SCENARIO_WORD ? equals - rest : SCENARIO_WORD),
                    rest);
     name[strcspn(name, " \t")] = '\0';
     equals += 1 + strspn(equals + 1, " \t");
     enum status status = scenario_expand(reader, equals, &value);
-    if (status == STATUS_OK && now)
+    if (status == STATUS_OK)
         status = variables_set(&reader->scenario->variables, name, text_string(&value),
                                false, reader->error);
     text_clear(&value);
     return status;
 }
 
-static enum status read_set(struct scenario_reader *reader, const char *rest)
+/* A weekday means that of the first week of 2024. */
+static const char *parse_day(const char *text, struct tm *out)
 {
-    return set(reader, rest, true);
+    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    const char *rest = strptime(text, "%Y-%m-%d", out);
+    for (int i = 0; i < 7 && rest == NULL; i++) {
+        rest = text_after(text, days[i]);
+        *out = (struct tm){.tm_year = 124, .tm_mon = 0, .tm_mday = 1 + i};
+    }
+    return rest;
 }
 
-static enum status read_brief(struct scenario_reader *reader, const char *rest)
+static enum status read_start(struct scenario_reader *reader, const char *rest)
 {
-    if (variables_find(&reader->scenario->variables, rest, strcspn(rest, " \t=")) == NULL)
-        return scenario_refuse(reader, "brief wants a variable that is set above");
-    return set(reader, rest, reader->brief);
-}
-
-static enum status read_seed(struct scenario_reader *reader, const char *rest)
-{
-    int64_t seed;
     struct text text = {0};
+    struct tm local = {0};
     enum status status = scenario_expand(reader, rest, &text);
-    if (status == STATUS_OK && !variables_number(text_string(&text), &seed))
-        status = scenario_refuse(reader, "seed wants a number");
-    if (status == STATUS_OK)
-        reader->scenario->seed = (uint64_t)seed;
+    const char *at = status == STATUS_OK ? parse_day(text_string(&text), &local) : NULL;
+    if (at != NULL) {
+        const char *seconds = strptime(at, " %H:%M:%S", &local);
+        at = seconds != NULL ? seconds : strptime(at, " %H:%M", &local);
+    }
+    bool whole = at != NULL && *at == '\0';
     text_clear(&text);
+    if (status != STATUS_OK)
+        return status;
+    int day = local.tm_mday;
+    local.tm_isdst = -1;
+    time_t wall = whole ? mktime(&local) : -1;
+    if (wall < 0 || local.tm_mday != day)
+        return scenario_fail(reader,
+                             "start wants 2024-12-13 18:55 or Fri 18:55, local time");
+    reader->scenario->start_ms = (int64_t)wall * 1000;
+    return STATUS_OK;
+}
+
+/* ADDRESS NUMBER [of PATTERN] */
+static enum status read_list(struct scenario_reader *reader, const char *rest)
+{
+    static const char wanted[] = "use list ADDRESS NUMBER [of PATTERN]";
+    struct scenario *scenario = reader->scenario;
+    size_t length;
+    const char *address = template_word(&rest, &length);
+    if (scenario->list_count == SCENARIO_LISTS_MAX)
+        return scenario_fail(reader, "more than %d lists", SCENARIO_LISTS_MAX);
+    if (!array_reserve(&scenario->lists, scenario->list_count, sizeof *scenario->lists))
+        return STATUS_NOMEM;
+    struct scenario_list *list = &scenario->lists[scenario->list_count++];
+    *list = (struct scenario_list){.line = reader->line};
+    if (address == NULL)
+        return scenario_fail(reader, "%s", wanted);
+    enum status status = scenario_template(reader, address, length, &list->address);
+    if (status == STATUS_OK)
+        status = scenario_number_of(reader, rest, wanted, &list->size, &list->member);
+    if (status == STATUS_OK && list->size > MEMBERS_MAX)
+        status = scenario_fail(reader, "%s", wanted);
+    if (status == STATUS_OK && list->member != NULL &&
+        template_has_range(list->member, strlen(list->member)))
+        status = scenario_fail(reader, "{a..b} can't stand in a member");
     return status;
 }
 
 static const struct {
     const char *word;
-    read_line *read;
+    enum status (*read)(struct scenario_reader *reader, const char *rest);
 } statements[] = {
-    {"title", read_title},         {"set", read_set},         {"brief", read_brief},
-    {"seed", read_seed},           {"start", expect_start},   {"list", expect_list},
-    {"repeat", series_repeat},     {"end", series_end},       {"send", series_send},
-    {"ordinary", series_ordinary}, {"expect", expect_expect},
+    {"title", read_title},
+    {"set", read_set},
+    {"start", read_start},
+    {"list", read_list},
+    {"send", scenario_series_send},
+    {"ordinary", scenario_series_ordinary},
+    {"repeat", scenario_series_repeat},
+    {"end", scenario_series_end},
+    {"expect", scenario_expect},
 };
 
 static enum status read_statement(struct scenario_reader *reader, const char *word,
@@ -196,14 +135,14 @@ static enum status read_statement(struct scenario_reader *reader, const char *wo
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         if (strcmp(statements[i].word, word) != 0)
             continue;
-        enum status status = series_finish(reader);
+        enum status status = scenario_series_finish(reader);
         if (status != STATUS_OK && status != STATUS_INVALID)
             return status;
         return statements[i].read(reader, rest);
     }
-    enum status status = series_property(reader, word, rest);
+    enum status status = scenario_series_property(reader, word, rest);
     if (status == STATUS_NOT_FOUND)
-        return scenario_refuse(reader, "'%.60s' means nothing here", word);
+        return scenario_fail(reader, "'%.60s' means nothing here", word);
     return status;
 }
 
@@ -316,14 +255,14 @@ static enum status prepare(struct scenario_reader *reader,
         size_t length =
             equals == NULL ? SCENARIO_WORD : (size_t)(equals - options->given[i]);
         if (length >= sizeof name)
-            return scenario_refuse(reader, "--set wants NAME=VALUE");
+            return scenario_fail(reader, "--set wants NAME=VALUE");
         memcpy(name, options->given[i], length);
         name[length] = '\0';
         status =
             variables_set(&scenario->variables, name, equals + 1, true, reader->error);
     }
     if (status == STATUS_OK)
-        status = expect_start(reader, "Mon 08:00");
+        status = read_start(reader, "Mon 08:00");
     scenario->file = strdup(reader->path);
     scenario->title = strdup("");
     if (scenario->file == NULL || scenario->title == NULL)
@@ -336,20 +275,17 @@ enum status scenario_read(const char *text, size_t length, const char *path,
                           struct problems *problems)
 {
     struct error error = {0};
-    struct scenario_reader reader = {.scenario = out,
-                                     .problems = problems,
-                                     .path = path,
-                                     .brief = options->brief,
-                                     .error = &error};
+    struct scenario_reader reader = {
+        .scenario = out, .problems = problems, .path = path, .error = &error};
     size_t errors = problems->errors;
-    *out = (struct scenario){.seed = 1};
+    *out = (struct scenario){0};
     enum status status = prepare(&reader, options);
     if (status == STATUS_INVALID)
         problems_error(problems, path, 0, "%s", error.text);
     if (status == STATUS_OK)
         status = read_lines(&reader, text, length);
     if (status == STATUS_OK)
-        status = series_finish(&reader);
+        status = scenario_series_finish(&reader);
     if (status == STATUS_OK || status == STATUS_INVALID)
         check_whole(&reader);
     if (status == STATUS_NOMEM)
@@ -379,31 +315,16 @@ enum status scenario_load(const char *path, const struct scenario_options *optio
     return status;
 }
 
-static void clear_series(struct series *series)
-{
-    for (size_t i = 0; i < series->field_count; i++) {
-        struct field *field = &series->fields[i];
-        for (size_t j = 0; j < field->value_count; j++) {
-            for (size_t n = 0; n < field->values[j].word_count; n++)
-                template_free(field->values[j].words[n]);
-            free(field->values[j].words);
-        }
-        free(field->values);
-        free(field->name);
-    }
-    free(series->fields);
-}
-
 void scenario_clear(struct scenario *scenario)
 {
     for (size_t i = 0; i < scenario->series_count; i++)
-        clear_series(&scenario->series[i]);
+        series_clear(&scenario->series[i]);
     for (size_t i = 0; i < scenario->list_count; i++) {
-        template_free(scenario->lists[i].address);
-        template_free(scenario->lists[i].member);
+        free(scenario->lists[i].address);
+        free(scenario->lists[i].member);
     }
     for (size_t i = 0; i < scenario->expectation_count; i++) {
-        formula_free(scenario->expectations[i].bound);
+        free(scenario->expectations[i].bound);
         free(scenario->expectations[i].rule);
         free(scenario->expectations[i].text);
     }

@@ -1,5 +1,5 @@
 /* A storm as a text: who sends what to whom, when, and what of it may pass. The format is
- * described in doc/mailbrake-scenario.5. */
+ * described in doc/mailbrake-scenario.5. Texts with braces are templates (template.h). */
 #ifndef REPLAY_SCENARIO_H
 #define REPLAY_SCENARIO_H
 
@@ -8,83 +8,21 @@
 #include <stdint.h>
 
 #include "base/problems.h"
-#include "replay/formula.h"
-#include "replay/template.h"
+#include "replay/series.h"
 #include "replay/variables.h"
 
 enum {
     SCENARIO_BYTES_MAX = 4 * 1024 * 1024,
-    SCENARIO_SERIES_MAX = 10000,
-    SCENARIO_TAGS_MAX = 100,
-    SCENARIO_LOOPS_MAX = 4, /* repeat in repeat */
     SCENARIO_LISTS_MAX = 10000,
-    SCENARIO_RANDOM_MAX = 5000000, /* messages of one series in one run, at random */
-    SCENARIO_ALL = 0,              /* the tag "all" */
+    SCENARIO_ALL = 0, /* the tag "all" */
 };
 
-#define SCENARIO_MESSAGES_MAX INT64_C(100000000)
-#define SCENARIO_MEMBERS_MAX INT64_C(5000000)
-#define SCENARIO_MS_MAX (INT64_C(3660) * 86400 * 1000) /* ten years */
-
-/* list ADDRESS SIZE [of PATTERN]: it has at least so many members in this scenario. */
+/* list ADDRESS SIZE [of MEMBER]: it has at least so many members in this scenario. */
 struct scenario_list {
-    struct template *address; /* with a range: several lists */
-    struct template *member;  /* n: its number, from 1; k: the range's */
+    char *address; /* template; with a range: several lists */
+    char *member;  /* template; n: its number, from 1; k: the range's. NULL: any name */
     int64_t size;
     int line;
-};
-
-enum field_kind {
-    FIELD_LOGIN,
-    FIELD_FROM,
-    FIELD_CLIENT,
-    FIELD_TO,
-    FIELD_CC,
-    FIELD_BCC,
-    FIELD_HEADER,
-    FIELD_OUTSIDE, /* of ordinary: people elsewhere */
-    FIELD_LISTS,   /* of ordinary: lists that people write to */
-};
-
-/* What stands in one line. */
-struct field_value {
-    struct template **words;
-    size_t word_count;
-    int line;
-};
-
-/* One property of a series' messages; several lines of it are taken in turn. */
-struct field {
-    enum field_kind kind;
-    char *name; /* FIELD_HEADER; else NULL */
-    struct field_value *values;
-    size_t value_count;
-};
-
-/* When a series sends, relative to its block's run: message i of times at at_ms +
- * i x span_ms / times, or at at_ms + i x every_ms; random: at any times in span_ms. */
-struct schedule {
-    int64_t at_ms;
-    int64_t every_ms; /* 0: spread over span_ms */
-    int64_t span_ms;
-    int64_t times;
-    bool random;
-};
-
-struct loop {
-    int64_t times, each_ms;
-};
-
-struct series {
-    size_t tag;
-    int line;
-    bool ordinary;
-    int64_t people; /* of ordinary */
-    struct schedule schedule;
-    struct loop loops[SCENARIO_LOOPS_MAX]; /* outermost first */
-    size_t loop_count;
-    struct field *fields;
-    size_t field_count;
 };
 
 enum measure_of {
@@ -96,7 +34,7 @@ enum measure_of {
     COUNT_STOPPED, /* held, deferred or refused */
 };
 
-enum relation { RELATION_LE, RELATION_LT, RELATION_GE, RELATION_GT, RELATION_EQ };
+enum relation { RELATION_LE, RELATION_GE, RELATION_LT, RELATION_GT, RELATION_EQ };
 
 struct expectation {
     size_t tag;
@@ -104,7 +42,7 @@ struct expectation {
     bool copies; /* else messages */
     char *rule;  /* only what this one decided; NULL: all */
     enum relation relation;
-    struct formula *bound;
+    char *bound;               /* formula */
     int64_t from_ms, until_ms; /* since the start */
     char *text;                /* as written, variables filled in */
     int line;
@@ -114,7 +52,6 @@ struct scenario {
     char *file; /* as given */
     char *title;
     int64_t start_ms; /* wall time */
-    uint64_t seed;
     struct variables variables;
     char **tags; /* the first is "all" */
     size_t tag_count;
@@ -133,7 +70,6 @@ struct scenario_options {
     const char *domain;       /* {domain}: the first own domain; NULL: district.example */
     const char *const *given; /* "NAME=VALUE", from the command line */
     size_t given_count;
-    bool brief; /* brief sets variables: where real servers take part */
 };
 
 /* Reads and checks a scenario: all errors in one go, with file and line. INVALID, IO or
@@ -146,9 +82,5 @@ enum status scenario_read(const char *text, size_t length, const char *path,
                           const struct scenario_options *options, struct scenario *out,
                           struct problems *problems) MUST_CHECK;
 void scenario_clear(struct scenario *scenario);
-
-/* A series' field; NULL when it has none. name: of FIELD_HEADER, else NULL. */
-const struct field *series_field(const struct series *series, enum field_kind kind,
-                                 const char *name);
 
 #endif

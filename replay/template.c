@@ -1,201 +1,202 @@
-/* Parts in a row: literal text, and formulas. */
+/* A template is read part by part, each time: literal text, or what stands in a pair of
+ * braces. */
 #include "replay/template.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/array.h"
-
-enum { PARTS_MAX = 40 };
 
 enum part_kind { PART_LITERAL, PART_FORMULA, PART_NAME, PART_RANGE };
 
 struct part {
     enum part_kind kind;
-    char *literal;           /* owned */
-    struct formula *formula; /* the number; NULL with PART_NAME: n */
-    struct formula *last;    /* PART_RANGE */
+    const char *text; /* without its braces */
+    size_t length;
+    const char *dots; /* of PART_RANGE */
 };
 
-struct template
+/* The next part, and *at behind it. A brace that does not close is literal. */
+static bool next_part(const char **at, const char *end, struct part *out)
 {
-    struct part *parts;
-    size_t count;
-    bool has_range;
-};
-
-void template_free(struct template *template)
-{
-    if (template == NULL)
-        return;
-    for (size_t i = 0; i < template->count; i++) {
-        free(template->parts[i].literal);
-        formula_free(template->parts[i].formula);
-        formula_free(template->parts[i].last);
+    const char *text = *at;
+    if (text == end)
+        return false;
+    const char *open = memchr(text, '{', (size_t)(end - text));
+    const char *close = open == text ? memchr(text, '}', (size_t)(end - text)) : NULL;
+    if (close == NULL) {
+        *at = open == NULL || open == text ? end : open;
+        *out = (struct part){PART_LITERAL, text, (size_t)(*at - text), NULL};
+        return true;
     }
-    free(template->parts);
-    free(template);
+    size_t length = (size_t)(close - text) - 1;
+    const char *dots = memmem(text + 1, length, "..", 2);
+    bool name = length == 4 && memcmp(text + 1, "name", 4) == 0;
+    enum part_kind kind = dots != NULL ? PART_RANGE : name ? PART_NAME : PART_FORMULA;
+    *out = (struct part){kind, text + 1, length, dots};
+    *at = close + 1;
+    return true;
 }
 
-static enum status add(struct template *template, struct part **out, struct error *error)
+static size_t before_dots(const struct part *part)
 {
-    if (template->count == PARTS_MAX)
-        return error_set(error, STATUS_INVALID, "more than %d braces in one text",
-                         PARTS_MAX / 2);
-    if (!array_reserve(&template->parts, template->count, sizeof *template->parts))
-        return STATUS_NOMEM;
-    *out = &template->parts[template->count++];
-    **out = (struct part){0};
-    return STATUS_OK;
+    return (size_t)(part->dots - part->text);
 }
 
-static enum status add_literal(struct template *template, const char *text, size_t length,
-                               struct error *error)
+static size_t after_dots(const struct part *part)
 {
-    struct part *part = NULL;
-    if (length == 0)
-        return STATUS_OK;
-    enum status status = add(template, &part, error);
-    if (status == STATUS_OK) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): add wrote part */
-        part->kind = PART_LITERAL;
-        part->literal = strndup(text, length);
-        status = part->literal == NULL ? STATUS_NOMEM : STATUS_OK;
-    }
-    return status;
+    return part->length - before_dots(part) - 2;
 }
 
-static enum status parse_formula(const char *text, size_t length,
-                                 struct variables *variables, struct formula **out,
-                                 struct error *error)
+/* ---- reading ---- */
+
+static enum status expand_formula(const char *text, size_t length,
+                                  struct variables *variables, struct text *out,
+                                  enum formula_kind *out_kind, struct error *error)
 {
-    enum status status = formula_parse(text, length, variables, out, error);
-    if (status == STATUS_OK && formula_has_externals(*out))
+    enum status status = formula_expand(text, length, variables, out, out_kind, error);
+    if (status == STATUS_OK && *out_kind == FORMULA_EXTERNAL)
         return error_set(error, STATUS_INVALID,
                          "{%.*s}: a variable that is not set above", (int)length, text);
     return status;
 }
 
-/* first..last */
-static enum status add_range(struct template *template, struct variables *variables,
-                             const char *body, size_t length, struct error *error)
+static void add_number(int64_t number, struct text *out)
 {
-    struct part *part = NULL;
-    const char *dots = memmem(body, length, "..", 2);
-    size_t before = (size_t)(dots - body);
-    if (template->has_range)
-        return error_set(error, STATUS_INVALID, "two ranges in one word");
-    enum status status = add(template, &part, error);
-    if (status != STATUS_OK)
-        return status;
-    template->has_range = true;
-    part->kind = PART_RANGE;
-    status = parse_formula(body, before, variables, &part->formula, error);
+    /* printf(3) would be the slowest part of a large storm */
+    char digits[24];
+    size_t at = sizeof digits;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    text_add(out, digits + at, sizeof digits - at);
+}
+
+/* {first..last} */
+static enum status expand_range(const struct part *part, struct variables *variables,
+                                struct text *out, struct error *error)
+{
+    enum formula_kind kind;
+    text_add_string(out, "{");
+    enum status status =
+        expand_formula(part->text, before_dots(part), variables, out, &kind, error);
+    text_add_string(out, "..");
     if (status == STATUS_OK)
-        status =
-            parse_formula(dots + 2, length - before - 2, variables, &part->last, error);
+        status = expand_formula(part->dots + 2, after_dots(part), variables, out, &kind,
+                                error);
+    text_add_string(out, "}");
     return status;
 }
 
-static enum status add_computed(struct template *template, struct variables *variables,
-                                const char *body, size_t length, struct error *error)
+/* Becomes a number when it is one already. */
+static enum status expand_braces(const struct part *part, struct variables *variables,
+                                 struct text *out, struct error *error)
 {
-    struct part *part = NULL;
-    bool name = length == 4 && memcmp(body, "name", 4) == 0;
-    bool name_of = length > 5 && memcmp(body, "name:", 5) == 0;
-    if (!name && !name_of && memmem(body, length, "..", 2) != NULL)
-        return add_range(template, variables, body, length, error);
-    enum status status = add(template, &part, error);
-    if (status != STATUS_OK)
-        return status;
-    part->kind = name || name_of ? PART_NAME : PART_FORMULA;
-    if (name)
+    static const struct formula_scope nothing = {0};
+    struct text formula = {0};
+    enum formula_kind kind;
+    int64_t number = 0;
+    const char *value = variables_is_name(part->text, part->length)
+                            ? variables_find(variables, part->text, part->length)
+                            : NULL;
+    if (value != NULL) {
+        text_add_string(out, value);
         return STATUS_OK;
-    size_t skipped = name_of ? 5 : 0;
-    return parse_formula(body + skipped, length - skipped, variables, &part->formula,
-                         error);
-}
-
-static enum status add_braces(struct template *template, struct variables *variables,
-                              const char *body, size_t length, struct error *error)
-{
-    const char *value =
-        variables_is_name(body, length) ? variables_find(variables, body, length) : NULL;
-    if (value != NULL)
-        return add_literal(template, value, strlen(value), error);
-    return add_computed(template, variables, body, length, error);
-}
-
-enum status template_parse(const char *text, size_t length, struct variables *variables,
-                           struct template **out, struct error *error)
-{
-    const char *end = text + length;
-    struct template *template = calloc(1, sizeof *template);
-    enum status status = template == NULL ? STATUS_NOMEM : STATUS_OK;
-    while (status == STATUS_OK && text < end) {
-        const char *open = memchr(text, '{', (size_t)(end - text));
-        const char *until = open == NULL ? end : open;
-        status = add_literal(template, text, (size_t)(until - text), error);
-        text = until;
-        if (status != STATUS_OK || open == NULL)
-            continue;
-        const char *close = memchr(open, '}', (size_t)(end - open));
-        if (close == NULL) {
-            status = error_set(error, STATUS_INVALID, "a brace does not close");
-            continue;
-        }
-        status =
-            add_braces(template, variables, open + 1, (size_t)(close - open - 1), error);
-        text = close + 1;
     }
-    if (status != STATUS_OK) {
-        template_free(template);
-        return status;
+    enum status status =
+        expand_formula(part->text, part->length, variables, &formula, &kind, error);
+    if (status == STATUS_OK && kind == FORMULA_CONSTANT) {
+        status = formula_evaluate(text_string(&formula), formula.length, &nothing,
+                                  &number, error);
+        add_number(number, out);
+    } else if (status == STATUS_OK) {
+        text_printf(out, "{%s}", text_string(&formula));
     }
-    *out = template;
-    return STATUS_OK;
+    text_clear(&formula);
+    return status;
 }
 
-static bool is_constant(const struct part *part)
+enum status template_expand(const char *text, size_t length, struct variables *variables,
+                            struct text *out, struct error *error)
 {
-    if (part->kind == PART_LITERAL)
-        return true;
-    return part->kind == PART_FORMULA && formula_is_constant(part->formula);
-}
-
-bool template_is_constant(const struct template *template)
-{
-    for (size_t i = 0; i < template->count; i++) {
-        if (!is_constant(&template->parts[i]))
-            return false;
+    struct part part;
+    bool range = false;
+    enum status status = STATUS_OK;
+    for (const char *at = text;
+         status == STATUS_OK && next_part(&at, text + length, &part);) {
+        if (part.kind == PART_LITERAL && part.text[0] == '{')
+            return error_set(error, STATUS_INVALID, "a brace does not close");
+        if (part.kind == PART_RANGE && range)
+            return error_set(error, STATUS_INVALID, "two ranges in one word");
+        range = range || part.kind == PART_RANGE;
+        if (part.kind == PART_LITERAL)
+            text_add(out, part.text, part.length);
+        else if (part.kind == PART_NAME)
+            text_add_string(out, "{name}");
+        else if (part.kind == PART_RANGE)
+            status = expand_range(&part, variables, out, error);
+        else
+            status = expand_braces(&part, variables, out, error);
     }
-    return true;
+    return status == STATUS_OK && out->failed ? STATUS_NOMEM : status;
 }
 
-bool template_has_range(const struct template *template)
+const char *template_word(const char **at, size_t *out_length)
 {
-    return template->has_range;
+    const char *word = *at + strspn(*at, " \t,");
+    size_t length = 0;
+    for (bool inside = false; word[length] != '\0'; length++) {
+        if (word[length] == '{' || word[length] == '}')
+            inside = word[length] == '{';
+        else if (!inside && strchr(" \t,", word[length]) != NULL)
+            break;
+    }
+    *at = word + length;
+    *out_length = length;
+    return length == 0 ? NULL : word;
 }
 
-enum status template_range(const struct template *template, struct formula_scope *scope,
-                           int64_t *out_first, int64_t *out_last, struct error *error)
+/* ---- filling in ---- */
+
+static bool find_range(const char *text, size_t length, struct part *out)
 {
+    for (const char *at = text; next_part(&at, text + length, out);) {
+        if (out->kind == PART_RANGE)
+            return true;
+    }
+    return false;
+}
+
+bool template_has_range(const char *text, size_t length)
+{
+    struct part part;
+    return find_range(text, length, &part);
+}
+
+enum status template_range(const char *text, size_t length,
+                           const struct formula_scope *scope, int64_t max,
+                           int64_t *out_first, int64_t *out_count, struct error *error)
+{
+    struct part part;
     int64_t first = 1;
     int64_t last = 1;
+    int64_t beyond;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < template->count && status == STATUS_OK; i++) {
-        const struct part *part = &template->parts[i];
-        if (part->kind != PART_RANGE)
-            continue;
-        status = formula_evaluate(part->formula, scope, &first, error);
+    if (find_range(text, length, &part)) {
+        status = formula_evaluate(part.text, before_dots(&part), scope, &first, error);
         if (status == STATUS_OK)
-            status = formula_evaluate(part->last, scope, &last, error);
+            status =
+                formula_evaluate(part.dots + 2, after_dots(&part), scope, &last, error);
     }
-    if (status == STATUS_OK) {
-        *out_first = first;
-        *out_last = last;
-    }
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    if (last >= first && (__builtin_sub_overflow(last, first, &beyond) || beyond >= max))
+        return error_set(error, STATUS_INVALID, "a range of more than %lld",
+                         (long long)max);
+    *out_first = first;
+    *out_count = last < first ? 0 : last - first + 1;
+    return STATUS_OK;
 }
 
 /* Three syllables, in an order that looks like none. */
@@ -215,37 +216,22 @@ void template_name(int64_t number, struct text *out)
     text_add(out, name, 6);
 }
 
-/* printf(3) would be the slowest part of a large storm. */
-static void add_number(int64_t number, struct text *out)
+enum status template_fill(const char *text, size_t length,
+                          const struct formula_scope *scope, struct text *out,
+                          struct error *error)
 {
-    char digits[24];
-    size_t at = sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (number < 0)
-        digits[--at] = '-';
-    text_add(out, digits + at, sizeof digits - at);
-}
-
-enum status template_fill(const struct template *template, struct formula_scope *scope,
-                          struct text *out, struct error *error)
-{
+    struct part part;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < template->count && status == STATUS_OK; i++) {
-        const struct part *part = &template->parts[i];
-        int64_t number = part->kind == PART_RANGE ? scope->k : scope->n;
-        if (part->kind == PART_LITERAL) {
-            text_add_string(out, part->literal);
-            continue;
-        }
-        if (part->kind != PART_RANGE && part->formula != NULL)
-            status = formula_evaluate(part->formula, scope, &number, error);
-        if (status == STATUS_OK && part->kind == PART_NAME)
-            template_name(number, out);
-        else if (status == STATUS_OK)
+    for (const char *at = text;
+         status == STATUS_OK && next_part(&at, text + length, &part);) {
+        int64_t number = scope->k;
+        if (part.kind == PART_LITERAL)
+            text_add(out, part.text, part.length);
+        else if (part.kind == PART_NAME)
+            template_name(scope->n, out);
+        else if (part.kind == PART_FORMULA)
+            status = formula_evaluate(part.text, part.length, scope, &number, error);
+        if (status == STATUS_OK && (part.kind == PART_FORMULA || part.kind == PART_RANGE))
             add_number(number, out);
     }
     return status;

@@ -1,31 +1,34 @@
-/* A text with braces, filled in anew for each message: {variable}, {formula},
- * {name} or {name:formula} (a family name made up for a number, n if it is left out),
- * and one range {first..last}, of which each number makes a text of its own. */
+/* A text with braces, filled in anew for each message: {formula}, {name} (a family name
+ * made up for n) and one range {first..last}, of which each number makes a text of its
+ * own. It is a string: what template_expand makes. */
 #ifndef REPLAY_TEMPLATE_H
 #define REPLAY_TEMPLATE_H
 
-#include "base/text.h"
 #include "replay/formula.h"
 
-struct template;
+/* Adds length bytes of text to *out with the values of its variables and constant
+ * formulas filled in, and checks what is left in braces. INVALID with a reason, NOMEM. */
+enum status template_expand(const char *text, size_t length, struct variables *variables,
+                            struct text *out, struct error *error) MUST_CHECK;
 
-/* length bytes of text. INVALID with a reason, NOMEM. */
-enum status template_parse(const char *text, size_t length, struct variables *variables,
-                           struct template **out, struct error *error) MUST_CHECK;
-void template_free(struct template *template); /* NULL is allowed */
+/* True when the text has a range. */
+bool template_has_range(const char *text, size_t length);
 
-/* True when it is the same text whatever the scope. */
-bool template_is_constant(const struct template *template);
-bool template_has_range(const struct template *template);
-
-/* The bounds of its range; 1 and 1 without one. Then scope->k is what to count. */
-enum status template_range(const struct template *template, struct formula_scope *scope,
-                           int64_t *out_first, int64_t *out_last,
+/* Its range for a scope: the first number for scope->k, and how many there are; 1 and 1
+ * without one. INVALID with a reason, also past max of them. */
+enum status template_range(const char *text, size_t length,
+                           const struct formula_scope *scope, int64_t max,
+                           int64_t *out_first, int64_t *out_count,
                            struct error *error) MUST_CHECK;
 
-/* Adds the text; with a range, that of scope->k. NOMEM shows in out->failed. */
-enum status template_fill(const struct template *template, struct formula_scope *scope,
-                          struct text *out, struct error *error) MUST_CHECK;
+/* Adds the filled-in text; with a range, that of scope->k. NOMEM shows in out->failed. */
+enum status template_fill(const char *text, size_t length,
+                          const struct formula_scope *scope, struct text *out,
+                          struct error *error) MUST_CHECK;
+
+/* The next word of a text, and *at past it; NULL at the end. Blanks and commas divide
+ * words, but not between braces. Borrowed from the text. */
+const char *template_word(const char **at, size_t *out_length);
 
 /* Adds the family name made up for a number: a million of them, then they come again. */
 void template_name(int64_t number, struct text *out);

@@ -9,7 +9,7 @@
 enum { DIGITS_MAX = 15 };
 
 /* Names that mean something else between braces. */
-static const char *const taken[] = {"n", "run", "k", "name", "random", "min", "max"};
+static const char *const taken[] = {"n", "run", "k", "name", "min", "max"};
 
 static bool is_letter(char c)
 {
@@ -72,6 +72,9 @@ enum status variables_set(struct variables *variables, const char *name,
     enum status status = check_name(name, error);
     if (status != STATUS_OK)
         return status;
+    if (strchr(value, '{') != NULL)
+        return error_set(error, STATUS_INVALID, "a value can't hold a brace: %.60s",
+                         value);
     struct variable *variable = find(variables, name, strlen(name));
     if (variable == NULL) {
         status = add(variables, name, &variable, error);

@@ -5,8 +5,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const given[] = {"given=3"};
-    const struct scenario_options options = {
-        .given = given, .given_count = 1, .brief = size % 2 == 0};
+    const struct scenario_options options = {.given = given, .given_count = 1};
     struct scenario scenario;
     struct problems problems = {0};
     enum status status =

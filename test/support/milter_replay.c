@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "replay/replay.h"
+#include "replay/scenario_lists.h"
 #include "support/mta.h"
 
 enum { TIMEOUT_MS = 30000 };
@@ -35,8 +36,8 @@ static enum status load(const char *path, char *const *given, size_t count,
                         struct scenario *out)
 {
     struct problems problems = {0};
-    const struct scenario_options options = {
-        .given = (const char *const *)given, .given_count = count, .brief = true};
+    const struct scenario_options options = {.given = (const char *const *)given,
+                                             .given_count = count};
     enum status status = scenario_load(path, &options, out, &problems);
     for (size_t i = 0; i < problems.count; i++)
         (void)complain(path, problems.items[i].text);
@@ -48,26 +49,30 @@ static enum status load(const char *path, char *const *given, size_t count,
 
 struct lists {
     const char *folder;
-    FILE *file;
-    char address[ADDRESS_SIZE];
+    bool written; /* one at least */
 };
 
-static enum status write_member(void *context, const char *list, const char *member)
+static enum status write_list(void *context, const struct scenario_lists_item *item,
+                              struct error *error)
 {
     struct lists *lists = context;
     char path[ADDRESS_SIZE + 512];
-    if (strcmp(lists->address, list) != 0) {
-        const char *joint = lists->file != NULL ? ", " : "";
-        if (lists->file != NULL && fclose(lists->file) != 0)
-            return STATUS_IO;
-        (void)snprintf(lists->address, sizeof lists->address, "%s", list);
-        (void)snprintf(path, sizeof path, "%s/%s.txt", lists->folder, list);
-        lists->file = fopen(path, "w");
-        if (lists->file == NULL)
-            return STATUS_IO;
-        (void)printf("%s{ address = \"%s\"; file = \"%s\"; }\n", joint, list, path);
+    struct text member = {0};
+    enum status status = STATUS_OK;
+    (void)snprintf(path, sizeof path, "%s/%s.txt", lists->folder, item->address.text);
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return STATUS_IO;
+    (void)printf("%s{ address = \"%s\"; file = \"%s\"; }\n", lists->written ? ", " : "",
+                 item->address.text, path);
+    lists->written = true;
+    for (int64_t n = 1; n <= item->list->size && status == STATUS_OK; n++) {
+        status = scenario_lists_member(item, n, &member, error);
+        if (status == STATUS_OK && fprintf(file, "%s\n", text_string(&member)) < 0)
+            status = STATUS_IO;
     }
-    return fprintf(lists->file, "%s\n", member) < 0 ? STATUS_IO : STATUS_OK;
+    text_clear(&member);
+    return fclose(file) == 0 ? status : STATUS_IO;
 }
 
 static int write_lists(const char *folder, const char *path, char *const *given,
@@ -78,9 +83,7 @@ static int write_lists(const char *folder, const char *path, char *const *given,
     struct lists lists = {.folder = folder};
     if (load(path, given, count, &scenario) != STATUS_OK)
         return EXIT_FAILURE;
-    enum status status = replay_members(&scenario, write_member, &lists, &problems);
-    if (lists.file != NULL && fclose(lists.file) != 0)
-        status = STATUS_IO;
+    enum status status = scenario_lists_each(&scenario, write_list, &lists, &problems);
     problems_clear(&problems);
     scenario_clear(&scenario);
     return status == STATUS_OK ? EXIT_SUCCESS : complain(folder, strerror(errno));

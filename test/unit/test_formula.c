@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/random.h"
 #include "replay/template.h"
 #include "run.h"
 
@@ -36,13 +37,15 @@ static enum status lookup(void *context, const char *name, const char *argument,
 
 static enum status evaluate(const char *text, int64_t *out)
 {
-    struct formula *formula = NULL;
-    struct formula_scope scope = {
-        .n = 7, .run = 2, .k = 3, .random = 1, .lookup = lookup};
-    enum status status = formula_parse(text, strlen(text), &variables, &formula, &error);
+    struct text formula = {0};
+    enum formula_kind kind;
+    const struct formula_scope scope = {.n = 7, .run = 2, .k = 3, .lookup = lookup};
+    enum status status =
+        formula_expand(text, strlen(text), &variables, &formula, &kind, &error);
     if (status == STATUS_OK)
-        status = formula_evaluate(formula, &scope, out, &error);
-    formula_free(formula);
+        status =
+            formula_evaluate(text_string(&formula), formula.length, &scope, out, &error);
+    text_clear(&formula);
     return status;
 }
 
@@ -113,22 +116,41 @@ START_TEST(formula_is_bounded)
 }
 END_TEST
 
-START_TEST(formula_draws_the_same_each_time)
+START_TEST(random_draws_the_same_each_time)
 {
     uint64_t a = 5;
     uint64_t b = 5;
     bool seen[6] = {0};
     for (int i = 0; i < 200; i++) {
-        int64_t drawn = formula_draw(&a, 1, 6);
-        ck_assert_int_eq(drawn, formula_draw(&b, 1, 6));
+        int64_t drawn = random_draw(&a, 1, 6);
+        ck_assert_int_eq(drawn, random_draw(&b, 1, 6));
         ck_assert_int_ge(drawn, 1);
         ck_assert_int_le(drawn, 6);
         seen[drawn - 1] = true;
     }
     for (int i = 0; i < 6; i++)
         ck_assert(seen[i]);
-    ck_assert_int_eq(formula_draw(&a, -3, -3), -3);
-    (void)formula_draw(&a, INT64_MIN, INT64_MAX);
+    ck_assert_int_eq(random_draw(&a, -3, -3), -3);
+    (void)random_draw(&a, INT64_MIN, INT64_MAX);
+}
+END_TEST
+
+START_TEST(template_range_is_bounded)
+{
+    static const char *const bad[] = {"{1..101}", "{0 - 9223372036854775807..9}",
+                                      "{1..9223372036854775807}"};
+    const struct formula_scope scope = {.n = 1};
+    int64_t first = 42;
+    int64_t count = 42;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_int_eq(
+            template_range(bad[i], strlen(bad[i]), &scope, 100, &first, &count, &error),
+            STATUS_INVALID);
+    ck_assert_int_eq(first, 42);
+    static const char top[] = "{9223372036854775807..9223372036854775807}";
+    ck_assert_int_eq(
+        template_range(top, strlen(top), &scope, 100, &first, &count, &error), STATUS_OK);
+    ck_assert_int_eq(count, 1);
 }
 END_TEST
 
@@ -136,21 +158,24 @@ END_TEST
 static const char *filled(const char *text)
 {
     static struct text out;
-    struct template *template = NULL;
-    struct formula_scope scope = {.n = 7, .run = 2, .random = 1};
-    int64_t first = 0;
-    int64_t last = 0;
+    struct text template = {0};
+    struct formula_scope scope = {.n = 7, .run = 2};
+    int64_t count = 0;
     text_clear(&out);
     enum status status =
-        template_parse(text, strlen(text), &variables, &template, &error);
+        template_expand(text, strlen(text), &variables, &template, &error);
     ck_assert_msg(status == STATUS_OK, "%s: %s", text, error.text);
-    ck_assert_int_eq(template_range(template, &scope, &first, &last, &error), STATUS_OK);
-    for (scope.k = first; scope.k <= last; scope.k++) {
-        if (scope.k > first)
+    const char *string = text_string(&template);
+    ck_assert_int_eq(
+        template_range(string, template.length, &scope, 100, &scope.k, &count, &error),
+        STATUS_OK);
+    for (int64_t i = 0; i < count; i++, scope.k++) {
+        if (i > 0)
             text_add_string(&out, "|");
-        ck_assert_int_eq(template_fill(template, &scope, &out, &error), STATUS_OK);
+        ck_assert_int_eq(template_fill(string, template.length, &scope, &out, &error),
+                         STATUS_OK);
     }
-    template_free(template);
+    text_clear(&template);
     return text_string(&out);
 }
 
@@ -173,9 +198,15 @@ START_TEST(template_makes_up_names)
     char first[20];
     (void)snprintf(first, sizeof first, "%s", filled("{name}"));
     ck_assert_uint_eq(strlen(first), 6);
-    ck_assert_str_eq(filled("{name:7}"), first);
-    ck_assert_str_ne(filled("{name:8}"), first);
-    ck_assert_ptr_null(strpbrk(filled("{name:1}{name:2}{name:999999}"), "0123456789"));
+    struct text other = {0};
+    template_name(7, &other);
+    ck_assert_str_eq(text_string(&other), first);
+    template_name(8, &other);
+    template_name(999999, &other);
+    ck_assert_uint_eq(other.length, 18);
+    ck_assert_str_ne(text_string(&other) + 12, first);
+    ck_assert_ptr_null(strpbrk(text_string(&other), "0123456789"));
+    text_clear(&other);
 }
 END_TEST
 
@@ -183,13 +214,13 @@ START_TEST(template_refuses_what_makes_no_sense)
 {
     static const char *const bad[] = {"{",     "a{n",          "{nobody}",
                                       "{1..}", "{1..2}{3..4}", "{length(x)}",
-                                      "{}",    "{n +}",        "{name:}"};
+                                      "{}",    "{n +}",        "{12size}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct template *template = NULL;
-        ck_assert_msg(template_parse(bad[i], strlen(bad[i]), &variables, &template,
-                                     &error) == STATUS_INVALID,
+        struct text template = {0};
+        ck_assert_msg(template_expand(bad[i], strlen(bad[i]), &variables, &template,
+                                      &error) == STATUS_INVALID,
                       "%s", bad[i]);
-        ck_assert_ptr_null(template);
+        text_clear(&template);
     }
 }
 END_TEST
@@ -203,6 +234,7 @@ START_TEST(variables_stay_as_the_command_line_says)
     ck_assert_int_eq(variables_set(&variables, "a-b", "6", false, &error),
                      STATUS_INVALID);
     ck_assert_int_eq(variables_set(&variables, "", "6", false, &error), STATUS_INVALID);
+    ck_assert_int_eq(variables_set(&variables, "a", "{n}", true, &error), STATUS_INVALID);
 }
 END_TEST
 
@@ -215,7 +247,8 @@ int main(void)
     tcase_add_test(tests, formula_refuses_what_makes_no_sense);
     tcase_add_test(tests, formula_notices_overflow);
     tcase_add_test(tests, formula_is_bounded);
-    tcase_add_test(tests, formula_draws_the_same_each_time);
+    tcase_add_test(tests, random_draws_the_same_each_time);
+    tcase_add_test(tests, template_range_is_bounded);
     tcase_add_test(tests, template_fills);
     tcase_add_test(tests, template_makes_up_names);
     tcase_add_test(tests, template_refuses_what_makes_no_sense);

@@ -58,7 +58,6 @@ START_TEST(timing_says_when)
     ck_assert_str_eq(times("at 1h 2s 3ms"), "3602003");
     ck_assert_str_eq(times("times 3 every 10s"), "0 10000 20000");
     ck_assert_str_eq(times("times 3 for 10s"), "0 3333 6666");
-    ck_assert_str_eq(times("at 1s every 4s for 10s"), "1000 5000 9000");
     ck_assert_str_eq(times("times 0 for 10s"), "");
     ck_assert_str_eq(times("times 2 every 20ms"), "0 20");
 }
@@ -67,7 +66,6 @@ END_TEST
 START_TEST(timing_at_random_is_in_order_and_always_the_same)
 {
     char first[2000];
-    char text[400];
     (void)snprintf(first, sizeof first, "%s", times("times 50 for 1h random"));
     ck_assert_str_eq(times("times 50 for 1h random"), first);
     long long last = -1;
@@ -80,8 +78,6 @@ START_TEST(timing_at_random_is_in_order_and_always_the_same)
         at += *at == ' ';
     }
     ck_assert_int_eq(count, 50);
-    (void)snprintf(text, sizeof text, "seed 2\n" SEND, "times 50 for 1h random");
-    ck_assert_str_ne(generated(text), first);
 }
 END_TEST
 
@@ -173,19 +169,18 @@ END_TEST
 
 START_TEST(the_command_line_overrides)
 {
-    static const char text[] = "set a = 1\nbrief a = 2\nset b = {a}\n"
+    static const char text[] = "set a = 1\nset b = {a}\n"
                                "send times {b} every 1s\nfrom a@x\nto b@x\n";
     const char *given[] = {"a=3"};
     struct problems problems = {0};
     struct scenario_options options = {0};
-    for (int i = 0; i < 3; i++) {
-        options.brief = i == 1;
+    for (int i = 0; i < 2; i++) {
         options.given = given;
-        options.given_count = i == 2 ? 1 : 0;
+        options.given_count = (size_t)i;
         ck_assert_int_eq(
             scenario_read(text, strlen(text), "s", &options, &scenario, &problems),
             STATUS_OK);
-        ck_assert_int_eq(scenario.messages, i + 1);
+        ck_assert_int_eq(scenario.messages, i == 0 ? 1 : 3);
         scenario_clear(&scenario);
     }
     given[0] = "c=3";
@@ -227,7 +222,7 @@ static const struct {
 } wrong[] = {
     {"frobnicate", "'frobnicate' means nothing here"},
     {"login a", "'login' means nothing here"},
-    {"set a", "that is NAME = VALUE"},
+    {"set a", "use set NAME = VALUE"},
     {"set 1a = 2", "a variable's name is letters"},
     {"set n = 2", "n means something else already"},
     {"set a = {n}", "only variables can stand here"},
@@ -236,32 +231,32 @@ static const struct {
     {"start yesterday", "start wants"},
     {"start 2024-02-30 10:00", "start wants"},
     {"start Fri 25:00", "start wants"},
-    {"list all@x", "that is list ADDRESS NUMBER"},
-    {"list all@x many", "that is list ADDRESS NUMBER"},
-    {"list all@x 9999999999", "that is list ADDRESS NUMBER"},
-    {"repeat 2\nend", "that is repeat N each DURATION"},
-    {"repeat 2 each 0s\nend", "that is repeat N each DURATION"},
+    {"list all@x", "use list ADDRESS NUMBER"},
+    {"list all@x many", "use list ADDRESS NUMBER"},
+    {"list all@x 9999999999", "use list ADDRESS NUMBER"},
+    {"repeat 2\nend", "use repeat N each DURATION"},
+    {"repeat 2 each 0s\nend", "use repeat N each DURATION"},
     {"end", "end closes a repeat"},
     {"repeat 2 each 1d", "this repeat has no end"},
     {"repeat 99999999 each 1d\nend", "that is over ten years"},
     {"send at soon", "a duration is missing"},
-    {"send at 5", "'5' is no duration"},
-    {"send at 5 minutes", "'5 minutes' is no duration"},
+    {"send at 5", "'5' is not a duration"},
+    {"send at 5 minutes", "'5 minutes' is not a duration"},
     {"send at 99999w", "that is over ten years"},
     {"send times many", "times wants a number"},
-    {"send as a-b", "is no name"},
+    {"send as a-b", "is not a name"},
     {"send now", "'now': at, every"},
     {"send times 2\nfrom a@x\nto b@x", "times wants every or for"},
-    {"send every 2s\nfrom a@x\nto b@x", "every wants times or for"},
-    {"send for 2s\nfrom a@x\nto b@x", "for wants times or every"},
-    {"send for 2s every 1s times 2\nfrom a@x\nto b@x", "two of every, for and times"},
+    {"send every 2s\nfrom a@x\nto b@x", "every and for want times"},
+    {"send for 2s\nfrom a@x\nto b@x", "every and for want times"},
+    {"send for 2s every 1s\nfrom a@x\nto b@x", "every and for exclude each other"},
     {"send every 0s times 2\nfrom a@x\nto b@x", "every and for want more than 0"},
     {"send times 2 every 1s random\nfrom a@x\nto b@x", "random wants times and for"},
     {"send\nto b@x", "from is missing"},
     {"send\nfrom a@x", "to is missing"},
     {"send\nfrom a{1..2}@x\nto b@x", "{a..b} stands only in"},
     {"send\nfrom a@x\nto b@x\nto", "nothing stands here"},
-    {"send\nfrom a@x\nto b@x\nheader nothing", "that is header NAME: VALUE"},
+    {"send\nfrom a@x\nto b@x\nheader nothing", "use header NAME: VALUE"},
     {"send\nfrom a@x\nto b@x\npeople 5", "'people' means nothing here"},
     {"ordinary", "people is missing"},
     {"ordinary\npeople few", "people wants a number"},
@@ -269,15 +264,13 @@ static const struct {
     {"repeat 2 each 1m\nsend at 1m\nfrom a@x\nto b@x\nend", "a run is not over"},
     {"repeat 2 each 1m\nsend times 7 every 10s\nfrom a@x\nto b@x\nend",
      "a run is not over"},
-    {"expect storm", "that is expect TAG WHAT"},
-    {"expect = 0", "that is expect TAG WHAT"},
+    {"expect storm", "use expect TAG WHAT"},
+    {"expect = 0", "use expect TAG WHAT"},
     {"expect storm lost = 0", "'lost': copies"},
     {"expect storm copies more = 0", "'more' is too much here"},
     {"expect storm copies =", "a number is missing"},
     {"expect storm copies = 0 from soon", "a duration is missing"},
     {"expect flood copies = 0", "nothing is sent as flood"},
-    {"brief a = 2", "brief wants a variable"},
-    {"seed sower", "seed wants a number"},
 };
 
 START_TEST(what_is_wrong_is_told)
@@ -315,8 +308,8 @@ START_TEST(all_errors_are_told_in_one_go_with_their_lines)
         STATUS_INVALID);
     ck_assert_str_eq(problems_text(&problems),
                      "s:1: start wants 2024-12-13 18:55 or Fri 18:55, local time\n"
-                     "s:5: 'too' means nothing here\n"
                      "s:3: times wants every or for\n"
+                     "s:5: 'too' means nothing here\n"
                      "s:7: nothing is sent as nobody\n");
     problems_clear(&problems);
 }
