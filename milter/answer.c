@@ -13,7 +13,7 @@ static char hold_header_name[] = "X-Mailbrake";
 /* Fields of ours that came in with the message would be taken for our own at a hold. */
 static bool remove_hold_headers(SMFICTX *ctx, const struct session *session)
 {
-    for (int i = session->hold_headers; i > 0; i--) {
+    for (int i = session->envelope.hold_headers; i > 0; i--) {
         if (smfi_chgheader(ctx, hold_header_name, i, NULL) != MI_SUCCESS)
             return false;
     }
@@ -100,7 +100,7 @@ void answer_log(SMFICTX *ctx, const struct session *session,
     log_field(&line, "qid", queue_id == NULL ? "-" : queue_id);
     log_field(&line, "identity", decision->identity);
     log_field(&line, "client", decision->client);
-    log_field_number(&line, "rcpts", (int64_t)session->recipient_count);
+    log_field_number(&line, "rcpts", (int64_t)session->envelope.recipient_count);
     log_field_number(&line, "reach", decision->reach);
     log_field(&line, "rule", decision->rule);
     log_field(&line, "verdict", decision->verdict);

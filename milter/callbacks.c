@@ -128,7 +128,7 @@ static sfsistat on_envfrom(SMFICTX *ctx, char **arguments)
     if (session == NULL)
         return SMFIS_TEMPFAIL;
     session_reset(session);
-    session->local = is_local(ctx, session);
+    session->envelope.local = is_local(ctx, session);
     session_mail(session, arguments, smfi_getsymval(ctx, address),
                  smfi_getsymval(ctx, login));
     return quiet(session->quiet_mail);

@@ -29,30 +29,22 @@ void session_free(struct session *session)
 void session_reset(struct session *session)
 {
     arena_reset(&session->strings);
-    session->local = false;
-    session->login = NULL;
-    session->sender = NULL;
-    session->sender_argument = NULL;
+    session->envelope = (struct envelope){0};
     session->message_id = NULL;
-    session->token = NULL;
-    session->recipient_count = 0;
-    session->header_count = 0;
-    session->hold_headers = 0;
-    session->failure = NULL;
 }
 
 static const char *keep(struct session *session, const char *string)
 {
-    if (string == NULL || session->failure != NULL)
+    if (string == NULL || session->envelope.failure != NULL)
         return NULL;
     size_t length = strlen(string);
     if (length >= SESSION_BYTES_MAX - session->strings.used) {
-        session->failure = "the envelope and header fields are too large";
+        session->envelope.failure = "the envelope and header fields are too large";
         return NULL;
     }
     const char *copy = arena_copy(&session->strings, string, length);
     if (copy == NULL)
-        session->failure = "out of memory";
+        session->envelope.failure = "out of memory";
     return copy;
 }
 
@@ -67,10 +59,10 @@ void session_mail(struct session *session, char **arguments, const char *address
                   const char *login)
 {
     bool has_address = address != NULL && address[0] != '\0';
-    session->sender = keep(session, has_address ? address : arguments[0]);
+    session->envelope.sender = keep(session, has_address ? address : arguments[0]);
     if (has_address)
-        session->sender_argument = keep_argument(session, address, arguments[0]);
-    session->login = keep(session, login);
+        session->envelope.sender_argument = keep_argument(session, address, arguments[0]);
+    session->envelope.login = keep(session, login);
 }
 
 /* All arguments in one string: what Postfix compares to find a recipient typed twice. */
@@ -84,7 +76,7 @@ static const char *keep_typed(struct session *session, char **arguments)
         text_add_string(&joined, " ");
     }
     if (joined.failed)
-        session->failure = "out of memory";
+        session->envelope.failure = "out of memory";
     const char *typed = keep(session, text_string(&joined));
     text_clear(&joined);
     return typed;
@@ -92,13 +84,13 @@ static const char *keep_typed(struct session *session, char **arguments)
 
 void session_rcpt(struct session *session, char **arguments, const char *address)
 {
-    if (session->recipient_count >= RECIPIENTS_MAX) {
-        session->failure = "too many recipients";
+    if (session->envelope.recipient_count >= RECIPIENTS_MAX) {
+        session->envelope.failure = "too many recipients";
         return;
     }
-    if (!array_reserve(&session->recipients, session->recipient_count,
+    if (!array_reserve(&session->recipients, session->envelope.recipient_count,
                        sizeof *session->recipients)) {
-        session->failure = "out of memory";
+        session->envelope.failure = "out of memory";
         return;
     }
     bool has_address = address != NULL && address[0] != '\0';
@@ -106,33 +98,34 @@ void session_rcpt(struct session *session, char **arguments, const char *address
     const char *kept = keep(session, has_address ? address : arguments[0]);
     const char *argument =
         has_address ? keep_argument(session, address, arguments[0]) : NULL;
-    if (session->failure == NULL)
-        session->recipients[session->recipient_count++] = (struct envelope_recipient){
-            .typed = typed, .address = kept, .argument = argument};
+    if (session->envelope.failure == NULL)
+        session->recipients[session->envelope.recipient_count++] =
+            (struct envelope_recipient){
+                .typed = typed, .address = kept, .argument = argument};
 }
 
 void session_header(struct session *session, const char *name, const char *value)
 {
     if (strcasecmp(name, "X-Mailbrake") == 0)
-        session->hold_headers++;
-    if (strcasecmp(name, NOTICE_TOKEN_FIELD) == 0 && session->token == NULL)
-        session->token = keep(session, value);
+        session->envelope.hold_headers++;
+    if (strcasecmp(name, NOTICE_TOKEN_FIELD) == 0 && session->envelope.token == NULL)
+        session->envelope.token = keep(session, value);
     if (!header_is_wanted(name))
         return;
-    if (session->header_count >= SESSION_HEADERS_MAX) {
-        session->failure = "too many header fields";
+    if (session->envelope.header_count >= SESSION_HEADERS_MAX) {
+        session->envelope.failure = "too many header fields";
         return;
     }
-    if (!array_reserve(&session->headers, session->header_count,
+    if (!array_reserve(&session->headers, session->envelope.header_count,
                        sizeof *session->headers)) {
-        session->failure = "out of memory";
+        session->envelope.failure = "out of memory";
         return;
     }
     const char *kept_name = keep(session, name);
     const char *kept_value = keep(session, value);
-    if (session->failure != NULL)
+    if (session->envelope.failure != NULL)
         return;
-    session->headers[session->header_count++] =
+    session->headers[session->envelope.header_count++] =
         (struct header){.name = kept_name, .value = kept_value};
     if (session->message_id == NULL && strcasecmp(name, "Message-ID") == 0)
         session->message_id = kept_value;
@@ -140,18 +133,9 @@ void session_header(struct session *session, const char *name, const char *value
 
 struct envelope session_envelope(const struct session *session)
 {
-    return (struct envelope){
-        .client = session->client[0] == '\0' ? NULL : session->client,
-        .local = session->local,
-        .login = session->login,
-        .sender = session->sender,
-        .sender_argument = session->sender_argument,
-        .recipients = session->recipients,
-        .recipient_count = session->recipient_count,
-        .headers = session->headers,
-        .header_count = session->header_count,
-        .token = session->token,
-        .hold_headers = session->hold_headers,
-        .failure = session->failure,
-    };
+    struct envelope envelope = session->envelope;
+    envelope.client = session->client[0] == '\0' ? NULL : session->client;
+    envelope.recipients = session->recipients;
+    envelope.headers = session->headers;
+    return envelope;
 }

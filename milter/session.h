@@ -23,14 +23,10 @@ struct session {
 
     /* of the message: everything below goes with session_reset */
     struct arena strings;
-    bool local;
-    const char *login, *sender, *sender_argument, *message_id, *token;
+    struct envelope envelope; /* but for what session_envelope adds */
+    const char *message_id;   /* of the log */
     struct envelope_recipient *recipients;
-    size_t recipient_count;
     struct header *headers;
-    size_t header_count;
-    int hold_headers;    /* X-Mailbrake fields that came in with the message */
-    const char *failure; /* why it can't be judged, static text; NULL: it can */
 };
 
 /* NULL without memory. */
@@ -40,9 +36,9 @@ void session_free(struct session *session);
 /* Forgets the message and keeps the connection. Safe at any time, any number of times. */
 void session_reset(struct session *session);
 
-/* The steps of a message. What can't be kept becomes session->failure, never a silent
- * loss. Strings are copied; NULL means that the MTA said nothing. arguments: of MAIL and
- * RCPT, NULL-terminated, at least one. */
+/* The steps of a message. What can't be kept becomes the envelope's failure, never a
+ * silent loss. Strings are copied; NULL means that the MTA said nothing. arguments: of
+ * MAIL and RCPT, NULL-terminated, at least one. */
 void session_mail(struct session *session, char **arguments, const char *address,
                   const char *login);
 void session_rcpt(struct session *session, char **arguments, const char *address);

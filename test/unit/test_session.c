@@ -98,7 +98,7 @@ START_TEST(session_keeps_only_wanted_headers)
     ck_assert_str_eq(envelope.headers[0].value, "a@b");
     ck_assert_str_eq(envelope.headers[1].value, "<1@x>");
     ck_assert_str_eq(envelope.headers[2].value, "<2@x>");
-    ck_assert_int_eq(session->hold_headers, 1);
+    ck_assert_int_eq(session->envelope.hold_headers, 1);
     ck_assert_str_eq(session->message_id, "<1@x>");
     session_free(session);
 }
@@ -109,12 +109,12 @@ START_TEST(session_reset_forgets_the_message_only)
     struct session *session = session_new();
     (void)snprintf(session->client, sizeof session->client, "10.1.2.3");
     session->quiet_rcpt = true;
-    session->local = true;
+    session->envelope.local = true;
     mail(session, "<a@b>", NULL, "login");
     rcpt(session, "<c@d>", NULL);
     session_header(session, "To", "a@b");
     session_header(session, "X-Mailbrake", "x");
-    session->failure = "too large";
+    session->envelope.failure = "too large";
     session_reset(session);
     session_reset(session);
     struct envelope envelope = session_envelope(session);
@@ -123,8 +123,8 @@ START_TEST(session_reset_forgets_the_message_only)
     ck_assert_uint_eq(envelope.recipient_count, 0);
     ck_assert_uint_eq(envelope.header_count, 0);
     ck_assert(!envelope.local);
-    ck_assert_int_eq(session->hold_headers, 0);
-    ck_assert_ptr_null(session->failure);
+    ck_assert_int_eq(session->envelope.hold_headers, 0);
+    ck_assert_ptr_null(session->envelope.failure);
     ck_assert_ptr_null(session->message_id);
     ck_assert_str_eq(envelope.client, "10.1.2.3");
     ck_assert(session->quiet_rcpt);
@@ -140,17 +140,17 @@ START_TEST(session_too_much_is_a_failure)
     large[1024 * 1024] = '\0';
     for (int i = 0; i < 17; i++)
         session_header(session, "To", large);
-    ck_assert_ptr_nonnull(session->failure);
+    ck_assert_ptr_nonnull(session->envelope.failure);
     session_reset(session);
     for (int i = 0; i <= RECIPIENTS_MAX; i++) {
-        ck_assert_ptr_null(session->failure);
+        ck_assert_ptr_null(session->envelope.failure);
         rcpt(session, "a", NULL);
     }
-    ck_assert_ptr_nonnull(session->failure);
+    ck_assert_ptr_nonnull(session->envelope.failure);
     session_reset(session);
     for (int i = 0; i <= SESSION_HEADERS_MAX; i++)
         session_header(session, "Cc", "a");
-    ck_assert_ptr_nonnull(session->failure);
+    ck_assert_ptr_nonnull(session->envelope.failure);
     session_free(session);
     free(large);
 }

@@ -199,7 +199,7 @@ static struct session *collect(const struct generated_message *message)
     struct session *session = session_new();
     char *mail[] = {(char *)(uintptr_t)envelope->sender, NULL};
     ck_assert_ptr_nonnull(session);
-    session->local = envelope->local;
+    session->envelope.local = envelope->local;
     if (!envelope->local)
         (void)snprintf(session->client, sizeof session->client, "%s", envelope->client);
     session_mail(session, mail, NULL, envelope->login);
