@@ -28,7 +28,7 @@ static bool matters(const struct surge *surge, int64_t copies)
 
 bool window_is_open(const struct window *window)
 {
-    return window->copies > 0 || window->taught > 0;
+    return window->copies > 0 || window->trained > 0;
 }
 
 static int64_t add(int64_t copies, int64_t more)
@@ -39,7 +39,7 @@ static int64_t add(int64_t copies, int64_t more)
 /* All that went out. */
 static int64_t total(const struct window *window)
 {
-    return add(window->copies, window->taught);
+    return add(window->copies, window->trained);
 }
 
 static void remember(struct window *window, int64_t end_ms)
@@ -92,7 +92,7 @@ int64_t window_left(const struct window *window, const struct surge *surge)
 void window_empty(struct window *window)
 {
     window->copies = 0;
-    window->taught = 0;
+    window->trained = 0;
     window->braked = false;
 }
 
@@ -106,7 +106,7 @@ void window_train(struct window *window, int64_t cost, int64_t now_ms)
     assert(cost >= 0);
     if (!window_is_open(window))
         window->start_ms = now_ms;
-    window->taught = add(window->taught, cost);
+    window->trained = add(window->trained, cost);
     window->braked = false;
 }
 

@@ -32,9 +32,9 @@ struct window_past {
 };
 
 struct window {
-    int64_t start_ms; /* of its first message; none is open without copies and taught */
+    int64_t start_ms; /* of its first message; none is open without copies and trained */
     int64_t copies;   /* that count against its size */
-    int64_t taught;   /* that somebody let pass who knows better: they take no room */
+    int64_t trained;  /* that somebody let pass who knows better: they take no room */
     bool braked;      /* it fired: what was sent is not what is usual, and is forgotten */
     size_t past_count;
     struct window_past past[WINDOW_PAST_MAX]; /* newest first */

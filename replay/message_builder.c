@@ -83,4 +83,3 @@ enum status message_builder_add_header(struct message_builder *builder, const ch
     builder->header_count++;
     return STATUS_OK;
 }
-

@@ -14,11 +14,11 @@ struct scenario_lists_item {
 
 /* Calls each for every list; a line with a range is several. Another status than OK ends
  * it, and is the result: INVALID after an error in problems. */
-enum status scenario_lists_each(const struct scenario *scenario,
-                                enum status (*each)(void *context,
-                                                    const struct scenario_lists_item *item,
-                                                    struct error *error),
-                                void *context, struct problems *problems) MUST_CHECK;
+enum status scenario_lists_each(
+    const struct scenario *scenario,
+    enum status (*each)(void *context, const struct scenario_lists_item *item,
+                        struct error *error),
+    void *context, struct problems *problems) MUST_CHECK;
 
 /* The address of member n, from 1: by the list's pattern, else "allstudents-17@a.b" of
  * "allstudents@a.b". INVALID, NOMEM. */

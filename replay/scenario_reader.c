@@ -23,8 +23,8 @@ enum status scenario_fail(struct scenario_reader *reader, const char *format, ..
 enum status scenario_expand(struct scenario_reader *reader, const char *text,
                             struct text *out)
 {
-    enum status status = template_expand(
-        text, strlen(text), &reader->scenario->variables, out, reader->error);
+    enum status status = template_expand(text, strlen(text), &reader->scenario->variables,
+                                         out, reader->error);
     if (status == STATUS_OK && strchr(text_string(out), '{') != NULL)
         status = scenario_fail(reader, "only variables can stand here in braces");
     return status;
@@ -59,8 +59,8 @@ enum status scenario_tag(struct scenario_reader *reader, const char *name, size_
     if (scenario->tag_count == TAGS_MAX)
         return scenario_fail(reader, "more than %d names after as", TAGS_MAX);
     char *copy = strdup(name);
-    if (copy == NULL || !array_reserve(&scenario->tags, scenario->tag_count,
-                                       sizeof *scenario->tags)) {
+    if (copy == NULL ||
+        !array_reserve(&scenario->tags, scenario->tag_count, sizeof *scenario->tags)) {
         free(copy);
         return STATUS_NOMEM;
     }
@@ -102,7 +102,8 @@ enum status scenario_number_of(struct scenario_reader *reader, const char *rest,
     enum status status = scenario_expand(reader, text_string(&text), &expanded);
     const char *at = text_string(&expanded);
     if (status == STATUS_OK)
-        status = scenario_number(reader, &at, 0, SCENARIO_MESSAGES_MAX, wanted, out_number);
+        status =
+            scenario_number(reader, &at, 0, SCENARIO_MESSAGES_MAX, wanted, out_number);
     if (status == STATUS_OK && *at != '\0')
         status = scenario_fail(reader, "%s", wanted);
     if (status == STATUS_OK && of != NULL) {

@@ -1,5 +1,5 @@
-/* A series of a scenario: messages of one kind, and when they are sent. Texts are templates
- * (template.h). */
+/* A series of a scenario: messages of one kind, and when they are sent. Texts are
+ * templates (template.h). */
 #ifndef REPLAY_SERIES_H
 #define REPLAY_SERIES_H
 

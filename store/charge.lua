@@ -17,9 +17,9 @@ if mode == 'peek' then
 end
 
 -- The other charges of the rule that decides come along.
-local last_taught = last or #states
-while states[last_taught + 1] and string.find(states[last_taught + 1].kind, 'a') do
-    last_taught = last_taught + 1
+local last_trained = last or #states
+while states[last_trained + 1] and string.find(states[last_trained + 1].kind, 'a') do
+    last_trained = last_trained + 1
 end
 
 local accepted = mode ~= 'latch' and not last
@@ -30,7 +30,7 @@ for i, state in ipairs(states) do
         if state.factor or state.cost <= state.left then
             take(state)
         end
-    elseif i <= last_taught and state.factor and string.find(state.kind, 't') then
+    elseif i <= last_trained and state.factor and string.find(state.kind, 't') then
         take(state)
     end
     if latches and (state.factor or state.cost <= state.size) then

@@ -232,7 +232,8 @@ static bool take_window(const redisReply *reply, struct window *out)
         !take_numbers(reply, 0, SHOWN_OPEN, shown) || shown[1] > WINDOW_COPIES_MAX ||
         shown[2] > WINDOW_COPIES_MAX)
         return false;
-    struct window window = {.start_ms = shown[0], .copies = shown[1], .taught = shown[2]};
+    struct window window = {
+        .start_ms = shown[0], .copies = shown[1], .trained = shown[2]};
     for (size_t at = SHOWN_OPEN; at < reply->elements; at += SHOWN_PAST) {
         if (!take_numbers(reply, at, SHOWN_PAST, shown) || shown[1] > WINDOW_COPIES_MAX)
             return false;

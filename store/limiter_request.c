@@ -41,10 +41,10 @@ void limiter_request_settle(const struct limiter_request *requests, size_t count
     for (size_t i = 0; i < count; i++) {
         bool reached = mode != CHARGE_PEEK && i <= decider;
         bool room = requests[i].is_window || outcomes[i].fits;
-        bool taught = mode != CHARGE_PEEK && i <= end && requests[i].is_window &&
-                      requests[i].trains;
+        bool trained = mode != CHARGE_PEEK && i <= end && requests[i].is_window &&
+                       requests[i].trains;
         out[i] = (struct limiter_effect){
-            .takes = requests[i].cost > 0 && ((accepted && room) || taught),
+            .takes = requests[i].cost > 0 && ((accepted && room) || trained),
             .latches = reached && requests[i].latch_ms > 0 &&
                        charge_outcome_fires(&outcomes[i]) &&
                        !is_beyond(&requests[i], &outcomes[i]),

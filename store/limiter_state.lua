@@ -6,7 +6,7 @@
 -- factor, window_ms and floor), and latch_ms; then, for those whose latch the caller
 -- alone has seen, in pairs, the number of the charge and for how long the latch stands.
 -- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched. A
--- window is "w start_ms copies taught latch_end_ms" ("W" when it was braked), and
+-- window is "w start_ms copies trained latch_end_ms" ("W" when it was braked), and
 -- " end_ms:copies" for each past one, newest first. No key: it is full, or unused.
 -- Numbers are doubles: every intermediate stays below 2^53, and division is by
 -- math.fmod, as % and / alone are not exact there.
@@ -81,7 +81,7 @@ end
 
 -- All that went out in a window; 0: none is open.
 local function total(state)
-    return math.min(state.copies + state.taught, COPIES_MAX)
+    return math.min(state.copies + state.trained, COPIES_MAX)
 end
 
 -- Closes the window if it is over; past is what was known of the ones before.
@@ -96,7 +96,7 @@ local function roll(state, past)
             past[PAST_MAX] = nil
             table.insert(past, 1, { state.start + state.window, total(state) })
         end
-        state.copies, state.taught, state.braked = 0, 0, false
+        state.copies, state.trained, state.braked = 0, 0, false
     end
     for _, one in ipairs(past) do
         if one[1] > now then
@@ -113,11 +113,11 @@ end
 
 -- The window of a value as it is now; false when it is none.
 local function parse(state, value)
-    local kind, start, open, taught, latch, rest =
+    local kind, start, open, trained, latch, rest =
         string.match(value, '^([wW]) (%d+) (%d+) (%d+) (%d+)(.*)$')
     local past, length = {}, 0
     state.start, state.copies = number(start, STAMP_MAX), number(open, COPIES_MAX)
-    state.taught, state.latch = number(taught, COPIES_MAX), number(latch, STAMP_MAX)
+    state.trained, state.latch = number(trained, COPIES_MAX), number(latch, STAMP_MAX)
     state.braked = kind == 'W'
     for stamp, sent in string.gmatch(rest or '', ' (%d+):(%d+)') do
         local over, copies = number(stamp, STAMP_MAX), number(sent, COPIES_MAX)
@@ -127,7 +127,7 @@ local function parse(state, value)
         table.insert(past, { over, copies })
         length = length + #stamp + #sent + 2
     end
-    if not (state.start and state.copies and state.taught and state.latch) or length ~= #rest then
+    if not (state.start and state.copies and state.trained and state.latch) or length ~= #rest then
         return false
     end
     roll(state, past)
@@ -174,7 +174,7 @@ local function read(state)
         return redis.error_reply(failure)
     elseif failure or not value then
         state.left, state.rest, state.latch = state.size, 0, 0
-        state.start, state.copies, state.taught = 0, 0, 0
+        state.start, state.copies, state.trained = 0, 0, 0
         state.past = state.factor and {}
     end
     return nil
@@ -191,7 +191,7 @@ local function write(state)
     elseif state.factor then
         local start = total(state) > 0 and state.start or 0
         value = string.format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w', start,
-            state.copies, state.taught, latch)
+            state.copies, state.trained, latch)
         for _, past in ipairs(state.past) do
             value = value .. string.format(' %.0f:%.0f', past[1], past[2])
         end

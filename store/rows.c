@@ -29,7 +29,7 @@ static struct window unpack(const struct window_row *row)
 {
     struct window window = {.start_ms = row->start_ms,
                             .copies = row->copies,
-                            .taught = row->taught,
+                            .trained = row->trained,
                             .braked = row->braked,
                             .past_count = row->past_count};
     for (size_t i = 0; i < window.past_count; i++)
@@ -133,7 +133,7 @@ static void write_window(struct window_row *row, const struct surge *surge,
     row->start_ms = window->start_ms;
     row->window_ms = surge->window_ms;
     row->copies = (int32_t)window->copies;
-    row->taught = (int32_t)window->taught;
+    row->trained = (int32_t)window->trained;
     row->braked = window->braked;
     row->factor = (int32_t)surge->factor;
     row->floor = (int32_t)surge->floor;

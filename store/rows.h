@@ -16,7 +16,7 @@ struct window_row {
     int64_t start_ms, window_ms;
     int64_t past_end_ms[WINDOW_PAST_MAX];
     int32_t past_copies[WINDOW_PAST_MAX];
-    int32_t copies, taught;
+    int32_t copies, trained;
     int32_t factor, floor;
     uint8_t past_count;
     bool braked;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,8 @@ struct document_record {
 
 static void add_id(struct text *text, const struct memory_id *id)
 {
-    for (size_t i = 0; i < sizeof id->bytes; i++)
-        text_printf(text, "%02x", id->bytes[i]);
+    char hex[2 * sizeof id->bytes + 1];
+    text_add_string(text, sodium_bin2hex(hex, sizeof hex, id->bytes, sizeof id->bytes));
 }
 
 static void add_numbers(struct text *text, const int64_t *numbers, size_t count)
@@ -55,8 +56,8 @@ static void add_window(struct text *text, const struct memory_record *record)
     const struct window *window = &record->state.window;
     const struct surge *surge = &record->request.surge;
     const int64_t numbers[WINDOW_FIELDS] = {
-        window->start_ms, window->copies, surge->factor, surge->floor,
-        surge->window_ms, window->taught, window->braked};
+        window->start_ms, window->copies,  surge->factor, surge->floor,
+        surge->window_ms, window->trained, window->braked};
     text_add_string(text, window_word);
     add_id(text, &record->request.id);
     add_numbers(text, numbers, WINDOW_FIELDS);
@@ -200,17 +201,10 @@ static size_t sealed_length(const struct text *text, const struct digest_key *ke
 
 static bool parse_id(const char *line, struct memory_id *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < MEMORY_ID_BYTES; i++) {
-        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 16 digits */
-        const char *high = memchr(digits, line[2 * i], 16);
-        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): 16 digits */
-        const char *low = high == NULL ? NULL : memchr(digits, line[2 * i + 1], 16);
-        if (low == NULL)
-            return false;
-        out->bytes[i] = (uint8_t)((high - digits) * 16 + (low - digits));
-    }
-    return true;
+    size_t length = 0;
+    return sodium_hex2bin(out->bytes, sizeof out->bytes, line, 2 * sizeof out->bytes,
+                          NULL, &length, NULL) == 0 &&
+           length == sizeof out->bytes;
 }
 
 /* Digits into a number; NULL past INT64_MAX, else what follows. */
@@ -262,7 +256,7 @@ static const char *parse_window(const char *line, struct memory_record *out)
     out->request.surge = (struct surge){fields[2], fields[3], fields[4]};
     *window = (struct window){.start_ms = fields[0],
                               .copies = fields[1],
-                              .taught = fields[5],
+                              .trained = fields[5],
                               .braked = fields[6] == 1};
     bool valid = surge_is_valid(&out->request.surge) && fields[1] <= WINDOW_COPIES_MAX &&
                  fields[5] <= WINDOW_COPIES_MAX && fields[6] <= 1;

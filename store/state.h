@@ -2,7 +2,7 @@
  *
  *   mailbrake-state 3
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
- *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <taught> <braked>
+ *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <trained> <braked>
  *          <past> ...
  *   document <collection> <bytes of id> <bytes of value>
  *   <id>

@@ -351,7 +351,7 @@ enum status store_charge(struct store *store, const struct charge *charges, size
 }
 
 /* What Redis is told to forget is forgotten here first, or a latch that was set here
- * would be carried to it again. What it is taught is learnt here only if it was away. */
+ * would be carried to it again. What it learns is kept here only if Redis is away. */
 enum status store_amend(struct store *store, const struct charge *charges, size_t count,
                         enum amend what, int64_t deadline_us)
 {

@@ -140,8 +140,8 @@ static inline void vectors_same_window(const struct window *window,
     ck_assert_msg(start_ms == wanted->start_ms, "%s: start %" PRId64, where, start_ms);
     ck_assert_msg(window->copies == wanted->copies, "%s: copies %" PRId64, where,
                   window->copies);
-    ck_assert_msg(window->taught == wanted->taught, "%s: taught %" PRId64, where,
-                  window->taught);
+    ck_assert_msg(window->trained == wanted->trained, "%s: trained %" PRId64, where,
+                  window->trained);
     ck_assert_msg(window->braked == wanted->braked, "%s: braked %d", where,
                   window->braked);
     ck_assert_msg(window->past_count == wanted->past_count, "%s: %zu past ones", where,

@@ -274,15 +274,15 @@ START_TEST(local_amends_while_away)
     ck_assert_int_eq(ask(a, charges[1], CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left, 100);
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TRAIN, soon()), STATUS_UNAVAILABLE);
     ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
-    ck_assert_int_eq(window_now.taught, 100);
+    ck_assert_int_eq(window_now.trained, 100);
     continue_redis();
     ck_assert(!is_latched(a, charges[0], CHARGE_SOURCE_REDIS)); /* nothing was carried */
     ck_assert_int_eq(store_amend(a, charges, 2, AMEND_TRAIN, soon()), STATUS_OK);
     ck_assert_int_eq(store_window(b, &charges[1], soon(), &window_now), STATUS_OK);
-    ck_assert_int_eq(window_now.taught, 100);
+    ck_assert_int_eq(window_now.trained, 100);
     stop_redis();
     ck_assert_int_eq(store_window(a, &charges[1], soon(), &window_now), STATUS_OK);
-    ck_assert_int_eq(window_now.taught, 100); /* taught to Redis, not here again */
+    ck_assert_int_eq(window_now.trained, 100); /* trained to Redis, not here again */
 }
 END_TEST
 

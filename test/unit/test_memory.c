@@ -149,7 +149,7 @@ static struct limiter_state state_of(const char *value,
         value += strlen("w");
         window->start_ms = vectors_number(&value);
         window->copies = vectors_number(&value);
-        window->taught = vectors_number(&value);
+        window->trained = vectors_number(&value);
         state.latch_end_ms = vectors_number(&value);
         while (*value == ' ') {
             struct window_past *past = &window->past[window->past_count++];

@@ -75,7 +75,7 @@ class Window:
 
     def __init__(self, rule):
         self.rule = rule
-        self.opened, self.copies, self.taught = None, 0, 0
+        self.opened, self.copies, self.trained = None, 0, 0
         self.closed = []
         self.braked = False
         self.latch = 0
@@ -105,7 +105,7 @@ class Window:
         return max(0, self.size() - self.copies)
 
     def total(self):
-        return min(10**9, self.copies + self.taught)
+        return min(10**9, self.copies + self.trained)
 
     def take(self, cost, now):
         if self.total() == 0 and cost:
@@ -115,14 +115,14 @@ class Window:
     def teach(self, cost, now):
         if self.total() == 0:
             self.opened = now
-        self.taught = min(10**9, self.taught + cost)
+        self.trained = min(10**9, self.trained + cost)
         self.braked = False
 
     def matters(self):
         return not self.braked and self.times(self.total()) > self.rule.size
 
     def reset(self):
-        self.copies, self.taught, self.braked = 0, 0, False
+        self.copies, self.trained, self.braked = 0, 0, False
 
     def keep(self, now):
         ends = [one[0] + MEMORY - now for one in self.closed]
@@ -135,7 +135,7 @@ class Window:
         latch = self.latch if self.latch > now else 0
         start = self.opened if self.total() else 0
         past = "".join(f" {end}:{copies}" for end, copies in reversed(self.closed))
-        return f"{'wW'[self.braked]} {start} {self.copies} {self.taught} {latch}{past}"
+        return f"{'wW'[self.braked]} {start} {self.copies} {self.trained} {latch}{past}"
 
 
 class Store:
@@ -183,9 +183,9 @@ class Store:
         fires = [f[2] > 0 or c[2] > f[0] for f, c in zip(found, charges)]
         stops = [i for i, f in enumerate(fires) if f and not charges[i][0].monitor]
         end = stops[0] if stops else len(charges) - 1
-        taught = end
-        while taught + 1 < len(charges) and charges[taught + 1][0].along:
-            taught += 1
+        trained = end
+        while trained + 1 < len(charges) and charges[trained + 1][0].along:
+            trained += 1
         for i, ((rule, key, cost), meter) in enumerate(zip(charges, meters)):
             changed = meter.healed
             fits = cost <= found[i][0]
@@ -194,7 +194,7 @@ class Store:
             counts = False
             if mode == "take" and not stops:
                 counts = fits or rule.kind == "window"
-            if i <= taught and rule.teaches and rule.kind == "window":
+            if i <= trained and rule.teaches and rule.kind == "window":
                 counts = True
             if counts and cost:
                 meter.take(cost, now)
