@@ -12,19 +12,13 @@ void api_lists_show(struct request *request);
 
 void api_holds_list(struct request *request);
 void api_holds_show(struct request *request);
-void api_holds_release(struct request *request);
-void api_holds_refuse(struct request *request);
-void api_holds_delete(struct request *request);
-void api_holds_release_many(struct request *request);
-void api_holds_refuse_many(struct request *request);
-void api_holds_delete_many(struct request *request);
+void api_holds_decide(struct request *request);      /* by its verb */
+void api_holds_decide_many(struct request *request); /* by its verb */
 void api_holds_sync(struct request *request);
 
 void api_incidents_list(struct request *request);
 void api_incidents_show(struct request *request);
-void api_incidents_release(struct request *request);
-void api_incidents_refuse(struct request *request);
-void api_incidents_delete(struct request *request);
+void api_incidents_decide(struct request *request); /* by its verb */
 void api_incidents_close(struct request *request);
 void api_incidents_allow(struct request *request);
 

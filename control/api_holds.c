@@ -5,7 +5,7 @@
 #include "base/queue_id.h"
 #include "control/api.h"
 #include "control/api_view.h"
-#include "control/decision.h"
+#include "control/batch.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
 #include "quarantine/record.h"
@@ -90,16 +90,16 @@ void api_holds_show(struct request *request)
     request_audit(request, "show", request->id, request_result(request));
 }
 
-static void decide(struct request *request, enum actions_verb verb)
+void api_holds_decide(struct request *request)
 {
     const char *id = request->id;
     json_t *hold = NULL;
     struct actions_result result;
     const struct control_context *context = request->context;
-    if (!request_begin(request, actions_verb_name(verb), id, NULL))
+    if (!request_begin(request, actions_verb_name(request->verb), id, NULL))
         return;
-    actions_decide_many(context->actions, request->settings, verb, &id, 1,
-                        decision_deadline_us(), NULL, &result);
+    actions_decide_many(context->actions, request->settings, request->verb, &id, 1,
+                        batch_deadline_us(), NULL, &result);
     if (result.status != STATUS_OK) {
         request_fail_status(request, result.status, &result.error, id);
         request_end(request, request_result(request));
@@ -109,25 +109,10 @@ static void decide(struct request *request, enum actions_verb verb)
         request_answer(request, api_view_hold(hold));
     else
         request_answer(request, json_pack("{s:s}", "id", id));
-    if (verb == ACTIONS_REFUSE && result.untold)
+    if (request->verb == ACTIONS_REFUSE && result.untold)
         (void)json_object_set_new(request->json, "untold", json_true());
     json_decref(hold);
     request_end(request, result.untold ? "ok, but its sender could not be told" : "ok");
-}
-
-void api_holds_release(struct request *request)
-{
-    decide(request, ACTIONS_RELEASE);
-}
-
-void api_holds_refuse(struct request *request)
-{
-    decide(request, ACTIONS_REFUSE);
-}
-
-void api_holds_delete(struct request *request)
-{
-    decide(request, ACTIONS_DELETE);
 }
 
 /* Ids as the ledger makes them, or else nothing is done at all. */
@@ -136,37 +121,22 @@ static bool are_ids(const json_t *ids)
     size_t i;
     const json_t *id;
     bool valid = json_is_array(ids) && json_array_size(ids) > 0 &&
-                 json_array_size(ids) <= DECISION_MAX;
+                 json_array_size(ids) <= BATCH_MAX;
     json_array_foreach(ids, i, id) valid =
         valid && json_is_string(id) && request_is_id(json_string_value(id));
     return valid;
 }
 
-static void decide_many(struct request *request, enum actions_verb verb)
+void api_holds_decide_many(struct request *request)
 {
     const json_t *ids = json_object_get(request->body, "ids");
     if (are_ids(ids)) {
-        decision_make(request, verb, "", ids);
+        batch_decide(request, "", ids);
         return;
     }
     request_fail(request, MHD_HTTP_BAD_REQUEST,
-                 "\"ids\" is an array of 1 to %d ids of held messages", DECISION_MAX);
-    request_audit(request, actions_verb_name(verb), "", request_result(request));
-}
-
-void api_holds_release_many(struct request *request)
-{
-    decide_many(request, ACTIONS_RELEASE);
-}
-
-void api_holds_refuse_many(struct request *request)
-{
-    decide_many(request, ACTIONS_REFUSE);
-}
-
-void api_holds_delete_many(struct request *request)
-{
-    decide_many(request, ACTIONS_DELETE);
+                 "\"ids\" is an array of 1 to %d ids of held messages", BATCH_MAX);
+    request_audit(request, actions_verb_name(request->verb), "", request_result(request));
 }
 
 static json_t *show_sync(const struct actions_sync *sync)

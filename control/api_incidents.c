@@ -6,7 +6,7 @@
 #include "base/instant.h"
 #include "control/api.h"
 #include "control/api_view.h"
-#include "control/decision.h"
+#include "control/batch.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
 #include "policy/plan.h"
@@ -93,7 +93,7 @@ void api_incidents_show(struct request *request)
 
 /* ---- all of one ---- */
 
-static void decide_all(struct request *request, enum actions_verb verb)
+void api_incidents_decide(struct request *request)
 {
     size_t i;
     const json_t *hold;
@@ -101,34 +101,19 @@ static void decide_all(struct request *request, enum actions_verb verb)
     json_t *holds = incident == NULL ? NULL : find_holds(request);
     json_decref(incident);
     if (holds == NULL) {
-        request_audit(request, actions_verb_name(verb), request->id,
+        request_audit(request, actions_verb_name(request->verb), request->id,
                       request_result(request));
         return;
     }
     json_t *ids = json_array();
     json_array_foreach(holds, i, hold)(void)
         json_array_append(ids, json_object_get(hold, "id"));
-    decision_make(request, verb, request->id, ids);
+    batch_decide(request, request->id, ids);
     if (request->code == MHD_HTTP_OK)
         (void)json_object_set_new(request->json, "incident",
                                   json_output_string(request->id));
     json_decref(ids);
     json_decref(holds);
-}
-
-void api_incidents_release(struct request *request)
-{
-    decide_all(request, ACTIONS_RELEASE);
-}
-
-void api_incidents_refuse(struct request *request)
-{
-    decide_all(request, ACTIONS_REFUSE);
-}
-
-void api_incidents_delete(struct request *request)
-{
-    decide_all(request, ACTIONS_DELETE);
 }
 
 /* ---- its future ---- */

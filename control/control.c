@@ -138,6 +138,8 @@ static void find_route(struct incoming_request *exchange, const char *method,
     struct request *request = &exchange->request;
     bool known;
     exchange->route = routes_find(method, path, request->id, &known);
+    if (exchange->route != NULL)
+        request->verb = exchange->route->verb;
     if (exchange->route == NULL && known)
         request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED, "%.20s is not for this path",
                      method);

@@ -38,6 +38,7 @@ struct request {
     const struct settings *settings;
     struct peer peer;
     char id[REQUEST_ID_SIZE]; /* the part of the path that varies; "" */
+    enum actions_verb verb;   /* of the route */
     json_t *body;             /* an object, maybe empty */
     char purpose[REQUEST_PURPOSE_SIZE];
     struct request_act act;

@@ -8,6 +8,7 @@ struct route {
     const char *method;
     const char *pattern; /* a path; one part of it may be "*" */
     void (*run)(struct request *request);
+    enum actions_verb verb; /* where run decides about held messages */
 };
 
 /* The route of a request; what stands for "*" goes to out_id, cut to its size. NULL when

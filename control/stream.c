@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/text.h"
-#include "control/request.h"
 #include "quarantine/record.h"
 
 struct stream {
@@ -71,7 +71,8 @@ static bool write_next(struct stream *stream)
         text_clear(&stream->pending);
         stream->sent = 0;
     }
-    enum status status = ledger_list_next(stream->list, request_deadline_us(), &record);
+    int64_t deadline_us = clock_monotonic_us() + STREAM_STEP_MS * INT64_C(1000);
+    enum status status = ledger_list_next(stream->list, deadline_us, &record);
     if (status == STATUS_NOT_FOUND) {
         stream->ended = true;
         text_add_string(&stream->pending, "]}\n");

@@ -10,6 +10,8 @@
 
 struct stream;
 
+enum { STREAM_STEP_MS = 5000 }; /* for the store to give the next record */
+
 /* Which records, and how. Borrowed, but for incident. */
 struct stream_view {
     const char *name;                      /* of the one field */
