@@ -4,7 +4,7 @@
 
 #include "replay/report.h"
 
-enum { TIMELINE_LABEL = 32 };
+enum { TIMELINE_LABEL = 40 };
 
 /* One interval in which something was sent. */
 struct interval {
