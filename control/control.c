@@ -39,8 +39,7 @@ struct control {
 struct incoming_request {
     struct request request;
     const struct route *route; /* NULL: the answer is made already */
-    char *body;
-    size_t length;
+    struct text body;
 };
 
 /* ---- who asks, and for what ---- */
@@ -209,7 +208,7 @@ static void exchange_free(struct incoming_request *exchange)
     free(exchange->request.act.target);
     text_clear(&exchange->request.text);
     snapshot_unref(exchange->request.snapshot);
-    free(exchange->body);
+    text_clear(&exchange->body);
     free(exchange);
 }
 
@@ -218,27 +217,22 @@ static void exchange_free(struct incoming_request *exchange)
 /* False past the cap (a body without a length), or without memory. */
 static bool collect(struct incoming_request *exchange, const char *data, size_t length)
 {
-    if (length > CONTROL_BODY_MAX - exchange->length)
+    if (length > CONTROL_BODY_MAX - exchange->body.length)
         return false;
-    char *grown = realloc(exchange->body, exchange->length + length);
-    if (grown == NULL)
-        return false;
-    memcpy(grown + exchange->length, data, length);
-    exchange->body = grown;
-    exchange->length += length;
-    return true;
+    text_add(&exchange->body, data, length);
+    return !exchange->body.failed;
 }
 
 static bool parse_body(struct incoming_request *exchange)
 {
     struct request *request = &exchange->request;
     json_error_t error;
-    if (exchange->length == 0) {
+    if (exchange->body.length == 0) {
         request->body = json_object();
         return request->body != NULL;
     }
-    request->body =
-        json_loadb(exchange->body, exchange->length, JSON_REJECT_DUPLICATES, &error);
+    request->body = json_loadb(exchange->body.data, exchange->body.length,
+                               JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(request->body)) {
         request_fail(request, MHD_HTTP_BAD_REQUEST, "the body is no JSON object%s%s",
                      request->body == NULL ? ": " : "",
