@@ -111,7 +111,8 @@ void value_count(struct reader *reader, const struct option *option,
         *(int64_t *)field = integer;
 }
 
-/* 2 and 2.0 are the same; what is finer than a thousandth is rounded. The bounds are
+/* 2 and 2.0 are the same; what is finer than a thousandth is rounded, from an integer,
+ * since i386 rounds fractions in its own way. The bounds are
  * compared before that: what is below them stays so, and so does infinity. */
 void value_factor(struct reader *reader, const struct option *option,
                   const struct node *node, void *field)
@@ -130,7 +131,7 @@ void value_factor(struct reader *reader, const struct option *option,
         return;
     }
     if (value >= least && value <= most)
-        *(int64_t *)field = (int64_t)(value * 1000 + 0.5);
+        *(int64_t *)field = ((int64_t)(value * 1e9 + 0.5) + 500000) / 1000000;
     else
         reader_refuse(reader, option, node, "%.15g is not from %g to %g", value, least,
                       most);
