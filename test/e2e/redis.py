@@ -1,4 +1,5 @@
-"""A private redis-server on a unix socket, and the few commands that tests say to it."""
+"""A private redis-server on a unix socket, and the few commands that tests say to it. Where
+MAILBRAKE_REDIS_SERVER names another one, such as valkey-server, it is that."""
 
 import os
 import pathlib
@@ -22,7 +23,7 @@ class Redis:
     def start(self):
         self.dir.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.dir]
+            [os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server"), "--port", "0", "--unixsocket", self.socket, "--dir", self.dir]
             + ["--save", "", "--appendonly", "no", "--logfile", self.dir / "redis.log"]
             + ["--maxmemory-policy", "noeviction", "--daemonize", "no"],
             stdin=subprocess.DEVNULL,

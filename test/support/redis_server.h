@@ -1,4 +1,5 @@
-/* A private redis-server: in a folder of its own below /tmp, gone with the test. */
+/* A private redis-server: in a folder of its own below /tmp, gone with the test. Where
+ * MAILBRAKE_REDIS_SERVER names another one, such as valkey-server, it is that. */
 #ifndef TEST_SUPPORT_REDIS_SERVER_H
 #define TEST_SUPPORT_REDIS_SERVER_H
 
@@ -58,6 +59,9 @@ static inline redisContext *server_try_connect(const struct server *server)
 static inline void server_start(struct server *server)
 {
     char port[16];
+    const char *program = getenv("MAILBRAKE_REDIS_SERVER");
+    if (program == NULL)
+        program = "redis-server";
     (void)snprintf(port, sizeof port, "%d", server->port);
     (void)unlink(server->socket);
     server->pid = fork();
@@ -67,9 +71,9 @@ static inline void server_start(struct server *server)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)dup2(null, STDOUT_FILENO);
         (void)dup2(null, STDERR_FILENO);
-        (void)execlp("redis-server", "redis-server", "--port", port, "--bind",
-                     "127.0.0.1", "--unixsocket", server->socket, "--dir", server->folder,
-                     "--save", "", "--appendonly", "no", server->option, server->value,
+        (void)execlp(program, program, "--port", port, "--bind", "127.0.0.1",
+                     "--unixsocket", server->socket, "--dir", server->folder, "--save",
+                     "", "--appendonly", "no", server->option, server->value,
                      (char *)NULL);
         _exit(127);
     }
