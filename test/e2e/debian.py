@@ -1,6 +1,6 @@
-"""A Debian 12 of its own with systemd and an MTA, to install packages on: booted in a
-container (systemd-nspawn) from a folder that is made once, kept in the cache of the user
-who runs the tests, and never written to. All that a test does to it is in memory.
+"""A Debian of its own, of this machine's release, with systemd and an MTA, to install packages
+on: booted in a container (systemd-nspawn) from a folder that script/debian makes once and keeps
+in the user's cache, and that is never written to. All that a test does to it is in memory.
 
     machine = debian("postfix")
     machine.run("systemctl", "is-active", "postfix")
@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
 import re
 import shlex
 import signal
@@ -20,10 +21,10 @@ import time
 
 import pytest
 
+from conftest import ROOT
 from postfix import wait_until
 from relay import Reply
 
-RELEASE = "bookworm"
 SEND = """
 import json, smtplib, sys
 frm, to, text = json.load(sys.stdin)
@@ -39,34 +40,17 @@ print(json.dumps([code, words.decode()]))
 """
 
 
-def cache_folder():
-    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(cache) / "mailbrake"
-
-
 def make_root(package, mta):
     """The folder, with all that the package depends on, and postfix or sendmail."""
-    root = cache_folder() / f"debian-{RELEASE}-{mta}"
-    wanted = _needs(package)
-    if root.exists() and wanted <= _installed(root):
-        return root
-    _remove(root)
-    fresh = root.with_suffix(".new")
-    _remove(fresh)
-    fresh.mkdir(parents=True)
-    names = ",".join(sorted(wanted | {"systemd", "systemd-sysv", "procps", mta}))
+    names = _needs(package) | {"systemd", "systemd-sysv", "procps", mta}
+    release = platform.freedesktop_os_release().get("VERSION_ID", "")
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={names}", RELEASE, fresh],
+        [ROOT / "script/debian", "--root", mta, release, *sorted(names)],
         **{"capture_output": True, "text": True, "timeout": 900},
     )
     if done.returncode != 0:
-        pytest.fail(f"these tests need a Debian, and debootstrap says: {done.stdout[-2000:]}")
-    fresh.rename(root)
-    return root
-
-
-def _remove(root):
-    subprocess.run(["rm", "-rf", "--one-file-system", root], check=True)
+        pytest.fail(f"these tests need a Debian: {done.stderr[-2000:]}")
+    return pathlib.Path(done.stdout.strip())
 
 
 def _needs(package):
@@ -75,11 +59,6 @@ def _needs(package):
         ["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True
     ).stdout
     return {re.split(r"[ |(]", entry.strip())[0] for entry in fields.split(",")}
-
-
-def _installed(root):
-    status = (root / "var/lib/dpkg/status").read_text()
-    return set(re.findall(r"^Package: (.*)$", status, re.MULTILINE))
 
 
 # Debian's minimum has no ip(8).
@@ -249,8 +228,7 @@ def _children(pid):
 def package(tmp_path_factory):
     """What script/package makes of a copy of the tree."""
     tree = tmp_path_factory.mktemp("tree")
-    source = pathlib.Path(__file__).resolve().parents[2]
-    copy = f"tar -C {source} --exclude=./build --exclude='./build-*' --exclude=./.git -c ."
+    copy = f"tar -C {ROOT} --exclude=./build --exclude='./build-*' --exclude=./.git -c ."
     subprocess.run(f"{copy} | tar -C {tree} -x", shell=True, check=True)
     done = subprocess.run([tree / "script/package"], capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
