@@ -14,20 +14,20 @@
 #define TIMEOUT_US INT64_C(30000000)
 
 /* "name = value", or "service/type/name = value". */
-struct setting {
+struct parameter {
     char *name;
     char *value;
 };
 
-struct settings_list {
-    struct setting *items;
+struct parameter_list {
+    struct parameter *items;
     size_t count;
 };
 
 struct postconf {
     char *main, *master;
-    struct settings_list parameters; /* of main.cf, with the defaults */
-    struct settings_list own;        /* of services */
+    struct parameter_list parameters; /* of main.cf, with the defaults */
+    struct parameter_list own;        /* of services */
     struct postconf_service *services;
     size_t service_count;
 };
@@ -35,51 +35,51 @@ struct postconf {
 /* ---- what it prints ---- */
 
 /* Takes the output line by line. */
-struct taker {
+struct postconf_reader {
     struct postconf *postconf;
-    struct settings_list *list;
+    struct parameter_list *list;
     bool failed; /* without memory */
 };
 
 /* What `postconf -c DIRECTORY -x OPTION` prints, to take. */
 static enum status run(const char *directory, const char *option,
-                       void (*take)(void *context, const char *line), struct taker *taker,
-                       struct error *error)
+                       void (*take)(void *context, const char *line),
+                       struct postconf_reader *reader, struct error *error)
 {
     const struct program program = {
         .words = {"/usr/sbin/postconf", "-c", directory, "-x", option},
         .take = take,
-        .context = taker,
+        .context = reader,
     };
     enum status status = program_run(&program, clock_monotonic_us() + TIMEOUT_US, error);
-    if (status == STATUS_OK && taker->failed)
+    if (status == STATUS_OK && reader->failed)
         return error_set(error, STATUS_NOMEM, "out of memory");
     return status;
 }
 
-static bool add_setting(struct settings_list *list, const char *line)
+static bool add_parameter(struct parameter_list *list, const char *line)
 {
     const char *equals = strstr(line, " =");
     if (equals == NULL)
         return true; /* a warning of postconf's */
     if (!array_reserve(&list->items, list->count, sizeof *list->items))
         return false;
-    struct setting *setting = &list->items[list->count];
-    setting->name = strndup(line, (size_t)(equals - line));
-    setting->value = strdup(equals + 2 + strspn(equals + 2, " "));
-    if (setting->name == NULL || setting->value == NULL) {
-        free(setting->name);
-        free(setting->value);
+    struct parameter *parameter = &list->items[list->count];
+    parameter->name = strndup(line, (size_t)(equals - line));
+    parameter->value = strdup(equals + 2 + strspn(equals + 2, " "));
+    if (parameter->name == NULL || parameter->value == NULL) {
+        free(parameter->name);
+        free(parameter->value);
         return false;
     }
     list->count++;
     return true;
 }
 
-static void take_setting(void *context, const char *line)
+static void take_parameter(void *context, const char *line)
 {
-    struct taker *taker = context;
-    taker->failed = taker->failed || !add_setting(taker->list, line);
+    struct postconf_reader *reader = context;
+    reader->failed = reader->failed || !add_parameter(reader->list, line);
 }
 
 /* "- " is the default of chroot, which compatibility_level 1 turned to no. */
@@ -116,9 +116,10 @@ static bool cut_service(struct postconf *postconf, char *line)
 
 static void take_service(void *context, const char *line)
 {
-    struct taker *taker = context;
+    struct postconf_reader *reader = context;
     char *copy = strdup(line);
-    taker->failed = taker->failed || copy == NULL || !cut_service(taker->postconf, copy);
+    reader->failed =
+        reader->failed || copy == NULL || !cut_service(reader->postconf, copy);
     free(copy);
 }
 
@@ -138,13 +139,13 @@ enum status postconf_load(const char *directory, struct postconf **out,
     }
     postconf->main = main_cf.data;
     postconf->master = master_cf.data;
-    struct taker taker = {.postconf = postconf, .list = &postconf->parameters};
-    enum status status = run(directory, NULL, take_setting, &taker, error);
-    taker.list = &postconf->own;
+    struct postconf_reader reader = {.postconf = postconf, .list = &postconf->parameters};
+    enum status status = run(directory, NULL, take_parameter, &reader, error);
+    reader.list = &postconf->own;
     if (status == STATUS_OK)
-        status = run(directory, "-P", take_setting, &taker, error);
+        status = run(directory, "-P", take_parameter, &reader, error);
     if (status == STATUS_OK)
-        status = run(directory, "-M", take_service, &taker, error);
+        status = run(directory, "-M", take_service, &reader, error);
     if (status != STATUS_OK) {
         postconf_free(postconf);
         return status;
@@ -153,7 +154,7 @@ enum status postconf_load(const char *directory, struct postconf **out,
     return STATUS_OK;
 }
 
-static void clear_settings(struct settings_list *list)
+static void clear_parameters(struct parameter_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free(list->items[i].name);
@@ -172,8 +173,8 @@ void postconf_free(struct postconf *postconf)
         free(postconf->services[i].command);
     }
     free(postconf->services);
-    clear_settings(&postconf->parameters);
-    clear_settings(&postconf->own);
+    clear_parameters(&postconf->parameters);
+    clear_parameters(&postconf->own);
     free(postconf->main);
     free(postconf->master);
     free(postconf);
@@ -181,7 +182,7 @@ void postconf_free(struct postconf *postconf)
 
 /* ---- asking ---- */
 
-static const char *find(const struct settings_list *list, const char *name)
+static const char *find(const struct parameter_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->items[i].name, name) == 0)

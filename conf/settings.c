@@ -48,7 +48,7 @@ static void read_all(struct reader *reader, const char *path)
 }
 
 /* What can be no element has said so already, and that a comma may be missing. */
-static bool is_told(const struct problems *problems, const struct joint *joint)
+static bool is_reported(const struct problems *problems, const struct joint *joint)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *problem = &problems->items[i];
@@ -63,7 +63,7 @@ static void refuse_joints(struct reader *reader)
 {
     for (size_t i = 0; i < reader->tree.joint_count; i++) {
         const struct joint *joint = &reader->tree.joints[i];
-        if (!is_told(reader->problems, joint))
+        if (!is_reported(reader->problems, joint))
             problems_error(reader->problems, joint->file, joint->line,
                            "no comma between this string and the one before it");
     }

@@ -156,7 +156,7 @@ static void prune(struct engine *engine, const struct settings *settings)
  * well, but told once. Now and then, and once it is known whose they are, records end
  * whose message never came into the queue, or left it without us. */
 struct sync {
-    bool due, told;
+    bool due, reported;
     bool spared; /* records that may have been another relay's */
 };
 
@@ -198,11 +198,11 @@ static void synchronise(const struct housekeeping *housekeeping,
         tell_sync(&found);
         actions_sync_clear(&found);
         sync->spared = found.spared > 0;
-        sync->due = sync->told = false;
-    } else if (!sync->told) {
+        sync->due = sync->reported = false;
+    } else if (!sync->reported) {
         log_print(SEVERITY_WARNING, "the records were not compared with the queue: %s",
                   error.text);
-        sync->told = true;
+        sync->reported = true;
     }
 }
 

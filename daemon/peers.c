@@ -98,24 +98,24 @@ static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZ
     text_clear(&all);
 }
 
-struct comparing {
+struct rules_comparison {
     const char *host, *hash;
     int64_t now_ms;
 };
 
 static enum status compare(void *context, const char *id, const char *value)
 {
-    const struct comparing *comparing = context;
+    const struct rules_comparison *comparison = context;
     static const char prefix[] = "rules:";
     char hash[DIGEST_HEX_SIZE];
     int64_t at_ms;
     if (strncmp(id, prefix, sizeof prefix - 1) != 0 ||
-        strcmp(id + sizeof prefix - 1, comparing->host) == 0 ||
+        strcmp(id + sizeof prefix - 1, comparison->host) == 0 ||
         /* NOLINTNEXTLINE(cert-err34-c): saturates */
         sscanf(value, "%32s %" SCNd64, hash, &at_ms) != 2 ||
-        at_ms < comparing->now_ms - FRESH_MS)
+        at_ms < comparison->now_ms - FRESH_MS)
         return STATUS_OK;
-    if (strcmp(hash, comparing->hash) != 0)
+    if (strcmp(hash, comparison->hash) != 0)
         log_throttled(SEVERITY_WARNING,
                       "relay %s, which shares this store, has different rules",
                       id + sizeof prefix - 1);
@@ -128,7 +128,7 @@ void peers_compare_rules(struct engine *engine, const struct settings *settings,
     char hash[DIGEST_HEX_SIZE];
     char id[256];
     char value[VALUE_SIZE];
-    struct comparing comparing = {host, hash, now_ms};
+    struct rules_comparison comparison = {host, hash, now_ms};
     hash_rules(&settings->policy, hash);
     (void)snprintf(id, sizeof id, "rules:%.240s", host);
     (void)snprintf(value, sizeof value, "%s %" PRId64, hash, now_ms);
@@ -136,7 +136,7 @@ void peers_compare_rules(struct engine *engine, const struct settings *settings,
         .collection = COLLECTION_META, .id = id, .check = false, .value = value};
     if (store_change(engine->store, &change, 1, soon()) != STATUS_OK)
         return; /* the store says itself that it is away */
-    if (store_list(engine->store, COLLECTION_META, soon(), compare, &comparing) !=
+    if (store_list(engine->store, COLLECTION_META, soon(), compare, &comparison) !=
         STATUS_OK)
         return;
 }

@@ -19,10 +19,10 @@
 
 enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };
 
-#define TELL_AGAIN_US (INT64_C(3600) * 1000000)
+#define REPORT_AGAIN_US (INT64_C(3600) * 1000000)
 
 /* Whether a place in a file had a problem in the refresh before this one. */
-static bool was_told(const struct problems *before, const struct problem *problem)
+static bool was_reported(const struct problems *before, const struct problem *problem)
 {
     for (size_t i = 0; i < before->count; i++) {
         if (before->items[i].line == problem->line &&
@@ -151,15 +151,15 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
 /* What a refresh found is logged when it is new, and all of it once an hour. */
 static void tell(struct reload *reload, struct problems *problems)
 {
-    bool again = clock_monotonic_us() - reload->told_at_us > TELL_AGAIN_US;
+    bool again = clock_monotonic_us() - reload->reported_at_us > REPORT_AGAIN_US;
     for (size_t i = 0; i < problems->count; i++) {
-        if (again || !was_told(&reload->told, &problems->items[i]))
+        if (again || !was_reported(&reload->reported, &problems->items[i]))
             problem_log_one(&problems->items[i]);
     }
     if (again)
-        reload->told_at_us = clock_monotonic_us();
-    problems_clear(&reload->told);
-    reload->told = *problems;
+        reload->reported_at_us = clock_monotonic_us();
+    problems_clear(&reload->reported);
+    reload->reported = *problems;
 }
 
 static void refresh(struct reload *reload)

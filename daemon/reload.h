@@ -15,11 +15,11 @@ struct reload {
     const char *path;     /* of the configuration */
     struct current_snapshot *current;
     struct catalog *catalog;
-    struct problems told;    /* by the last refresh: a fault is not logged each time */
-    int64_t told_at_us;      /* when all of them were logged */
-    pthread_mutex_t telling; /* covers what follows; a leaf, held for no load */
-    struct problems failure; /* of the last reload, empty when it went well */
-    int64_t failed_at_ms;    /* wall time; 0: it went well */
+    struct problems reported; /* by the last refresh: a fault is not logged each time */
+    int64_t reported_at_us;   /* when all of them were logged */
+    pthread_mutex_t telling;  /* covers what follows; a leaf, held for no load */
+    struct problems failure;  /* of the last reload, empty when it went well */
+    int64_t failed_at_ms;     /* wall time; 0: it went well */
 };
 
 /* Loads the configuration into current, which is empty; both borrowed for the life of
