@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/output.h"
+#include "cli/page.h"
 #include "cli/remote.h"
-#include "cli/table.h"
 #include "engine/json_output.h"
 
 enum { TIMEOUT_S = 15 };
@@ -39,7 +39,7 @@ static json_t *make_body(const struct envelope *envelope)
 static bool is_same(const struct arguments *arguments, const json_t *answer)
 {
     char *ours = realpath(arguments->config, NULL);
-    bool same = ours != NULL && strcmp(ours, table_text(answer, "configuration")) == 0;
+    bool same = ours != NULL && strcmp(ours, page_text(answer, "configuration")) == 0;
     free(ours);
     return arguments->socket != NULL || same;
 }
@@ -53,7 +53,7 @@ static enum status ask(const struct arguments *arguments, struct remote *remote,
     if (status == STATUS_OK && !is_same(arguments, answer))
         status = STATUS_UNAVAILABLE;
     else if (status == STATUS_INVALID)
-        output_complaint(table_text(answer, "error"));
+        output_complaint(page_text(answer, "error"));
     else if (status != STATUS_OK && arguments->socket != NULL)
         output_complaint(error.text);
     if (status == STATUS_OK)

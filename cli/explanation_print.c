@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/output.h"
-#include "cli/table.h"
+#include "cli/page.h"
 
 enum { RECIPIENTS_SHOWN = 50 };
 
@@ -18,8 +18,8 @@ static bool is_set(const json_t *object, const char *name)
 
 static void print_recipient(const json_t *recipient)
 {
-    const char *address = table_text(recipient, "address");
-    const char *means = table_text(recipient, "means");
+    const char *address = page_text(recipient, "address");
+    const char *means = page_text(recipient, "means");
     (void)fputs("              ", stdout);
     output_escaped(address);
     if (strcmp(address, means) != 0) {
@@ -29,9 +29,9 @@ static void print_recipient(const json_t *recipient)
     if (is_set(recipient, "unknown")) {
         (void)puts(": a list whose members are not known");
     } else if (is_set(recipient, "list")) {
-        (void)printf(": a list of %lld%s (", table_number(recipient, "size"),
+        (void)printf(": a list of %lld%s (", page_number(recipient, "size"),
                      is_set(recipient, "stale") ? ", as last read" : "");
-        output_escaped(table_text(recipient, "source"));
+        output_escaped(page_text(recipient, "source"));
         (void)puts(")");
     } else {
         (void)puts(": one person");
@@ -50,14 +50,14 @@ static void print_facts(const json_t *json)
     size_t i;
     const json_t *recipient;
     const json_t *recipients = json_object_get(json, "recipients");
-    const char *sender = table_text(json, "sender");
+    const char *sender = page_text(json, "sender");
     size_t count = json_array_size(recipients);
-    print_field("identity", table_text(json, "identity"));
+    print_field("identity", page_text(json, "identity"));
     print_field("MAIL FROM", sender[0] == '\0' ? "<>" : sender);
-    if (table_text(json, "login")[0] != '\0')
-        print_field("login", table_text(json, "login"));
+    if (page_text(json, "login")[0] != '\0')
+        print_field("login", page_text(json, "login"));
     (void)printf("%-13s ", "client");
-    output_escaped(table_text(json, "client"));
+    output_escaped(page_text(json, "client"));
     (void)printf("%s%s\n", is_set(json, "trusted") ? ", trusted" : "",
                  is_set(json, "relay") ? ", our relay" : "");
     (void)printf("%-13s %zu\n", "recipients", count);
@@ -69,15 +69,15 @@ static void print_facts(const json_t *json)
     if (count > RECIPIENTS_SHOWN)
         (void)printf("              and %zu more\n", count - RECIPIENTS_SHOWN);
     (void)printf("%-13s %lld persons, %lld of them outside our domains\n", "reach",
-                 table_number(json, "reach"), table_number(json, "external"));
-    (void)printf("%-13s %lld\n", "copies", table_number(json, "copies"));
+                 page_number(json, "reach"), page_number(json, "external"));
+    (void)printf("%-13s %lld\n", "copies", page_number(json, "copies"));
     (void)printf("%-13s %lld addresses in To and Cc, %lld of them outside our domains\n",
-                 "visible", table_number(json, "visible"),
-                 table_number(json, "visible_external"));
-    if (table_text(json, "thread")[0] != '\0')
-        print_field("thread", table_text(json, "thread"));
-    if (table_text(json, "campaign")[0] != '\0')
-        print_field("campaign", table_text(json, "campaign"));
+                 "visible", page_number(json, "visible"),
+                 page_number(json, "visible_external"));
+    if (page_text(json, "thread")[0] != '\0')
+        print_field("thread", page_text(json, "thread"));
+    if (page_text(json, "campaign")[0] != '\0')
+        print_field("campaign", page_text(json, "campaign"));
 }
 
 static void print_rules(const json_t *rules)
@@ -87,18 +87,18 @@ static void print_rules(const json_t *rules)
     size_t width = 4;
     json_array_foreach(rules, i, rule)
     {
-        size_t length = strlen(table_text(rule, "name"));
+        size_t length = strlen(page_text(rule, "name"));
         width = length > width && length < 80 ? length : width;
     }
     (void)printf("\n%-*s  %-8s why\n", (int)width, "rule", "state");
     json_array_foreach(rules, i, rule)
     {
-        const char *name = table_text(rule, "name");
+        const char *name = page_text(rule, "name");
         size_t length = strlen(name);
         output_escaped(name);
         (void)printf("%*s  %-8s ", (int)(length < width ? width - length : 0), "",
-                     table_text(rule, "state"));
-        output_escaped(table_text(rule, "why"));
+                     page_text(rule, "state"));
+        output_escaped(page_text(rule, "why"));
         (void)fputc('\n', stdout);
     }
 }
@@ -108,10 +108,10 @@ static void print_brake(const json_t *brake)
     if (!json_is_object(brake))
         return;
     (void)printf("\n%-13s ", "brake");
-    output_escaped(table_text(brake, "key"));
-    if (table_text(brake, "reason")[0] != '\0') {
+    output_escaped(page_text(brake, "key"));
+    if (page_text(brake, "reason")[0] != '\0') {
         (void)fputs(": ", stdout);
-        output_escaped(table_text(brake, "reason"));
+        output_escaped(page_text(brake, "reason"));
     }
     (void)fputc('\n', stdout);
 }
@@ -119,7 +119,7 @@ static void print_brake(const json_t *brake)
 /* Who judged, and with which buckets. */
 static void print_source(const json_t *json)
 {
-    const char *store = table_text(json, "store");
+    const char *store = page_text(json, "store");
     bool live = is_set(json, "live");
     if (!is_set(json, "limits"))
         (void)puts(live ? "\nJudged by the daemon."
@@ -135,13 +135,13 @@ static void print_source(const json_t *json)
 
 void explanation_print_json(const json_t *json)
 {
-    const char *rule = table_text(json, "rule");
-    const char *would = table_text(json, "would");
+    const char *rule = page_text(json, "rule");
+    const char *would = page_text(json, "would");
     print_facts(json);
     print_brake(json_object_get(json, "brake"));
     print_rules(json_object_get(json, "rules"));
     (void)printf("\n%-13s ", "verdict");
-    output_escaped(table_text(json, "verdict"));
+    output_escaped(page_text(json, "verdict"));
     if (rule[0] != '\0') {
         (void)fputs(" (rule ", stdout);
         output_escaped(rule);
@@ -150,9 +150,9 @@ void explanation_print_json(const json_t *json)
     if (would[0] != '\0')
         (void)printf("; mode monitor: would %s", would);
     (void)fputc('\n', stdout);
-    print_field("reply", table_text(json, "reply"));
-    if (table_text(json, "failure")[0] != '\0')
-        (void)printf("the rules could not judge it: %s\n", table_text(json, "failure"));
+    print_field("reply", page_text(json, "reply"));
+    if (page_text(json, "failure")[0] != '\0')
+        (void)printf("the rules could not judge it: %s\n", page_text(json, "failure"));
     print_source(json);
 }
 

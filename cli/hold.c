@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/table.h"
+#include "cli/page.h"
 
 const char *hold_lists(const json_t *hold, char out[HOLD_LISTS_SIZE])
 {
@@ -28,7 +28,7 @@ const char *hold_lists(const json_t *hold, char out[HOLD_LISTS_SIZE])
         (void)snprintf(out, HOLD_LISTS_SIZE, "(not known)");
     else if (length == 0)
         (void)snprintf(out, HOLD_LISTS_SIZE, "%s",
-                       table_number(hold, "list_count") > 0 ? "(many)" : "(none)");
+                       page_number(hold, "list_count") > 0 ? "(many)" : "(none)");
     return out;
 }
 
@@ -40,7 +40,7 @@ bool hold_knows_reach(const json_t *record)
 void hold_add_reach(struct text_table *table, const json_t *record)
 {
     if (hold_knows_reach(record))
-        text_table_add_number(table, table_number(record, "reach"));
+        text_table_add_number(table, page_number(record, "reach"));
     else
         text_table_add(table, "?");
 }

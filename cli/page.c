@@ -1,5 +1,5 @@
 /* What does not fit a line goes on in the next. */
-#include "cli/table.h"
+#include "cli/page.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,13 +11,13 @@
 
 enum { NAME_WIDTH = 14, VALUE_WIDTH = 84 };
 
-const char *table_text(const json_t *object, const char *name)
+const char *page_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
     return text == NULL ? "" : text;
 }
 
-long long table_number(const json_t *object, const char *name)
+long long page_number(const json_t *object, const char *name)
 {
     return (long long)json_integer_value(json_object_get(object, name));
 }
@@ -33,7 +33,7 @@ static size_t fitting(const char *text, size_t length)
     return cut > 0 ? cut : VALUE_WIDTH;
 }
 
-void table_field(const char *name, const char *text)
+void page_field(const char *name, const char *text)
 {
     struct text line = {0};
     output_add_clean(&line, text);
@@ -50,14 +50,14 @@ void table_field(const char *name, const char *text)
     text_clear(&line);
 }
 
-void table_instant(const char *name, const char *instant)
+void page_instant(const char *name, const char *instant)
 {
     char local[INSTANT_SIZE];
     instant_local(instant, clock_wall_ms(), local);
-    table_field(name, local);
+    page_field(name, local);
 }
 
-void table_strings(const char *name, const json_t *array, long long count)
+void page_strings(const char *name, const json_t *array, long long count)
 {
     size_t i;
     const json_t *item;
@@ -65,19 +65,19 @@ void table_strings(const char *name, const json_t *array, long long count)
     json_array_foreach(array, i, item)
     {
         const char *text = json_string_value(item);
-        table_field(i == 0 ? name : "", text == NULL ? "" : text);
+        page_field(i == 0 ? name : "", text == NULL ? "" : text);
     }
     if (count > shown)
         (void)printf("%-*s and %lld more\n", NAME_WIDTH, shown == 0 ? name : "",
                      count - shown);
 }
 
-const char *table_plural(long long number, const char *one, const char *many)
+const char *page_plural(long long number, const char *one, const char *many)
 {
     return number == 1 ? one : many;
 }
 
-void table_restart(const json_t *names)
+void page_restart(const json_t *names)
 {
     size_t i;
     const json_t *name;
@@ -86,11 +86,11 @@ void table_restart(const json_t *names)
     {
         const char *text = json_string_value(name);
         mta = mta || strncmp(text, "mta.", 4) == 0;
-        table_field(i == 0 ? "restart" : "", text);
+        page_field(i == 0 ? "restart" : "", text);
     }
     if (i > 0)
-        table_field("", mta ? "changed, and used from the next restart on: systemctl "
-                              "restart mailbraked mailbrake-mta"
-                            : "changed, and used from the next restart on: systemctl "
-                              "restart mailbraked");
+        page_field("", mta ? "changed, and used from the next restart on: systemctl "
+                             "restart mailbraked mailbrake-mta"
+                           : "changed, and used from the next restart on: systemctl "
+                             "restart mailbraked");
 }

@@ -1,28 +1,28 @@
 /* Documents for people: what is in them, and pages of "name  text" that are at most 100
  * wide and safe to show. */
-#ifndef CLI_TABLE_H
-#define CLI_TABLE_H
+#ifndef CLI_PAGE_H
+#define CLI_PAGE_H
 
 #include <jansson.h>
 #include <stddef.h>
 
 /* Texts, numbers and flags of a document; "" and 0 when there is none of that name. */
-const char *table_text(const json_t *object, const char *name);
-long long table_number(const json_t *object, const char *name);
+const char *page_text(const json_t *object, const char *name);
+long long page_number(const json_t *object, const char *name);
 
 /* A line "name  text" on a page, wrapped where it is too long. */
-void table_field(const char *name, const char *text);
+void page_field(const char *name, const char *text);
 
 /* The same for an instant of the API, as local time. */
-void table_instant(const char *name, const char *instant);
+void page_instant(const char *name, const char *instant);
 
 /* Strings of an array, one a line, behind a name. */
-void table_strings(const char *name, const json_t *array, long long count);
+void page_strings(const char *name, const json_t *array, long long count);
 
 /* What a reload did not change, and what to do: nothing for an empty array. */
-void table_restart(const json_t *names);
+void page_restart(const json_t *names);
 
 /* "1 message", "2 messages" */
-const char *table_plural(long long number, const char *one, const char *many);
+const char *page_plural(long long number, const char *one, const char *many);
 
 #endif

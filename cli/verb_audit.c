@@ -3,7 +3,7 @@
 
 #include "base/text_table.h"
 #include "cli/control_client.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 
 static const struct text_table_column columns[] = {
@@ -18,7 +18,7 @@ static void add_target(struct text_table *table, const json_t *entry)
     const json_t *done = json_object_get(entry, "ids");
     const json_t *failed = json_object_get(entry, "failed");
     size_t count = json_array_size(done) + json_array_size(failed);
-    const char *named = table_text(entry, "target");
+    const char *named = page_text(entry, "target");
     const json_t *first = json_array_get(json_array_size(done) > 0 ? done : failed, 0);
     const char *id = json_is_string(first) ? json_string_value(first) : "";
     (void)snprintf(target, sizeof target, "%.40s and %zu more", id, count - 1);
@@ -30,15 +30,15 @@ static void add_target(struct text_table *table, const json_t *entry)
 
 static void add_entry(struct text_table *table, const json_t *entry)
 {
-    const char *user = table_text(entry, "user");
+    const char *user = page_text(entry, "user");
     char uid[32];
-    (void)snprintf(uid, sizeof uid, "uid %lld", table_number(entry, "uid"));
-    text_table_add_instant(table, table_text(entry, "at"));
+    (void)snprintf(uid, sizeof uid, "uid %lld", page_number(entry, "uid"));
+    text_table_add_instant(table, page_text(entry, "at"));
     text_table_add(table, user[0] == '\0' ? uid : user);
-    text_table_add(table, table_text(entry, "action"));
+    text_table_add(table, page_text(entry, "action"));
     add_target(table, entry);
-    text_table_add(table, table_text(entry, "purpose"));
-    text_table_add(table, table_text(entry, "result"));
+    text_table_add(table, page_text(entry, "purpose"));
+    text_table_add(table, page_text(entry, "result"));
 }
 
 static void print_audit(const json_t *answer)

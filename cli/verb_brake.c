@@ -7,7 +7,7 @@
 #include "base/output.h"
 #include "base/text_table.h"
 #include "cli/control_client.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 
@@ -40,15 +40,15 @@ static void print_brakes(const json_t *answer)
         text_table_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(brakes, i, brake)
     {
-        const char *until = table_text(brake, "until");
-        text_table_add(table, table_text(brake, "key"));
-        text_table_add(table, table_text(brake, "action"));
+        const char *until = page_text(brake, "until");
+        text_table_add(table, page_text(brake, "key"));
+        text_table_add(table, page_text(brake, "action"));
         if (until[0] == '\0')
             text_table_add(table, "cleared");
         else
             text_table_add_instant(table, until);
-        text_table_add(table, table_text(brake, "by"));
-        text_table_add(table, table_text(brake, "reason"));
+        text_table_add(table, page_text(brake, "by"));
+        text_table_add(table, page_text(brake, "reason"));
     }
     text_table_print(table, 0);
 }
@@ -56,7 +56,7 @@ static void print_brakes(const json_t *answer)
 static void print_until(const json_t *brake)
 {
     char local[INSTANT_SIZE];
-    const char *until = table_text(brake, "until");
+    const char *until = page_text(brake, "until");
     instant_local(until, clock_wall_ms(), local);
     output_escaped(until[0] == '\0' ? "it is cleared" : local);
 }
@@ -66,8 +66,8 @@ static void print_set(const json_t *answer)
     const json_t *brake = json_object_get(answer, "brake");
     const json_t *pulled = json_object_get(answer, "pulled_back");
     (void)fputs("Brake on ", stdout);
-    output_escaped(table_text(brake, "key"));
-    (void)printf(", %s, until ", table_text(brake, "action"));
+    output_escaped(page_text(brake, "key"));
+    (void)printf(", %s, until ", page_text(brake, "action"));
     print_until(brake);
     (void)puts(".");
     if (json_is_true(json_object_get(brake, "pending")))
@@ -75,21 +75,21 @@ static void print_set(const json_t *answer)
                    "others\nonce the store is back.");
     if (pulled == NULL)
         return;
-    long long held = table_number(pulled, "held");
+    long long held = page_number(pulled, "held");
     (void)printf("%lld %s still in the queue %s put on hold.\n", held,
-                 table_plural(held, "message", "messages"),
-                 table_plural(held, "was", "were"));
-    long long unrecorded = table_number(pulled, "unrecorded");
+                 page_plural(held, "message", "messages"),
+                 page_plural(held, "was", "were"));
+    long long unrecorded = page_number(pulled, "unrecorded");
     if (unrecorded > 0)
         (void)printf("%lld more %s put on hold, but not recorded yet: `mailbrake "
                      "quarantine sync` does so.\n",
-                     unrecorded, table_plural(unrecorded, "was", "were"));
+                     unrecorded, page_plural(unrecorded, "was", "were"));
 }
 
 static void print_cleared(const json_t *answer)
 {
     (void)fputs("Brake on ", stdout);
-    output_escaped(table_text(answer, "key"));
+    output_escaped(page_text(answer, "key"));
     (void)puts(" cleared.");
 }
 
@@ -109,13 +109,13 @@ static int set(struct control_client *client, const char *key)
         body == NULL ? NULL : control_client_ask(client, "PUT", "/v1/brakes", NULL, body);
     json_decref(body);
     const json_t *pulled = json_object_get(answer, "pulled_back");
-    bool complete = table_text(pulled, "error")[0] == '\0' &&
-                    table_number(pulled, "failed") == 0 &&
-                    table_number(pulled, "unrecorded") == 0;
+    bool complete = page_text(pulled, "error")[0] == '\0' &&
+                    page_number(pulled, "failed") == 0 &&
+                    page_number(pulled, "unrecorded") == 0;
     if (!complete)
-        output_complaint(table_text(pulled, "error")[0] == '\0'
+        output_complaint(page_text(pulled, "error")[0] == '\0'
                              ? "not all that was queued could be pulled back"
-                             : table_text(pulled, "error"));
+                             : page_text(pulled, "error"));
     int result = control_client_show(client, answer, print_set);
     return complete ? result : EXIT_FAILED;
 }

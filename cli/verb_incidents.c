@@ -8,7 +8,7 @@
 #include "base/text_table.h"
 #include "cli/control_client.h"
 #include "cli/hold.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 
 enum { HOLDS_SHOWN = 20 };
@@ -30,15 +30,15 @@ static const struct text_table_column columns[] = {
 
 static void add_incident(struct text_table *table, const json_t *incident)
 {
-    text_table_add(table, table_text(incident, "id"));
+    text_table_add(table, page_text(incident, "id"));
     text_table_add(table, json_is_true(json_object_get(incident, "open")) ? "open" : "");
-    text_table_add_instant(table, table_text(incident, "last_at"));
-    text_table_add(table, table_text(incident, "rule"));
-    text_table_add_number(table, table_number(incident, "waiting"));
-    text_table_add_number(table, table_number(incident, "refused"));
-    text_table_add_number(table, table_number(incident, "deferred"));
+    text_table_add_instant(table, page_text(incident, "last_at"));
+    text_table_add(table, page_text(incident, "rule"));
+    text_table_add_number(table, page_number(incident, "waiting"));
+    text_table_add_number(table, page_number(incident, "refused"));
+    text_table_add_number(table, page_number(incident, "deferred"));
     hold_add_reach(table, incident);
-    text_table_add(table, table_text(incident, "key"));
+    text_table_add(table, page_text(incident, "key"));
 }
 
 static void print_some(const json_t *incidents)
@@ -54,13 +54,13 @@ static void print_some(const json_t *incidents)
     {
         add_incident(table, incident);
         open += json_is_true(json_object_get(incident, "open"));
-        waiting += table_number(incident, "waiting");
+        waiting += page_number(incident, "waiting");
     }
     text_table_print(table, 0);
     (void)printf("%zu %s, %lld open; %lld %s for a decision. REACH: persons, by the "
                  "largest message.\n",
-                 count, table_plural((long long)count, "incident", "incidents"), open,
-                 waiting, table_plural(waiting, "message waits", "messages wait"));
+                 count, page_plural((long long)count, "incident", "incidents"), open,
+                 waiting, page_plural(waiting, "message waits", "messages wait"));
 }
 
 static void print_current(const json_t *answer)
@@ -101,10 +101,10 @@ static void print_held(const json_t *holds)
         char lists[HOLD_LISTS_SIZE];
         if (i == HOLDS_SHOWN)
             break;
-        text_table_add(table, table_text(hold, "id"));
-        text_table_add_instant(table, table_text(hold, "held_at"));
+        text_table_add(table, page_text(hold, "id"));
+        text_table_add_instant(table, page_text(hold, "held_at"));
         hold_add_reach(table, hold);
-        text_table_add(table, table_text(hold, "identity"));
+        text_table_add(table, page_text(hold, "identity"));
         text_table_add(table, hold_lists(hold, lists));
     }
     text_table_print(table, 15);
@@ -116,24 +116,24 @@ static void print_held(const json_t *holds)
 static void print_count(const json_t *incident, const char *name, const char *one,
                         const char *many)
 {
-    long long count = table_number(incident, name);
-    (void)printf("%-14s %lld %s\n", name, count, table_plural(count, one, many));
+    long long count = page_number(incident, name);
+    (void)printf("%-14s %lld %s\n", name, count, page_plural(count, one, many));
 }
 
 static void print_whole_incident(const json_t *incident)
 {
     bool open = json_is_true(json_object_get(incident, "open"));
-    table_field("incident", table_text(incident, "id"));
-    table_field("state",
-                open ? "open: what its rule stops for its key is added to it" : "closed");
-    table_field("rule", table_text(incident, "rule"));
-    table_field("key", table_text(incident, "key"));
-    table_field("identity", table_text(incident, "identity"));
-    table_field("limit", table_text(incident, "limit"));
-    table_strings("lists", json_object_get(incident, "lists"),
-                  table_number(incident, "list_count"));
-    table_instant("first", table_text(incident, "opened_at"));
-    table_instant("last", table_text(incident, "last_at"));
+    page_field("incident", page_text(incident, "id"));
+    page_field("state",
+               open ? "open: what its rule stops for its key is added to it" : "closed");
+    page_field("rule", page_text(incident, "rule"));
+    page_field("key", page_text(incident, "key"));
+    page_field("identity", page_text(incident, "identity"));
+    page_field("limit", page_text(incident, "limit"));
+    page_strings("lists", json_object_get(incident, "lists"),
+                 page_number(incident, "list_count"));
+    page_instant("first", page_text(incident, "opened_at"));
+    page_instant("last", page_text(incident, "last_at"));
     print_count(incident, "held", "message was held", "messages were held");
     print_count(incident, "released", "of them was released", "of them were released");
     print_count(incident, "refused", "message was refused at once",
@@ -144,13 +144,13 @@ static void print_whole_incident(const json_t *incident)
         print_count(incident, "reach", "person, by the largest message",
                     "persons, by the largest message");
     else
-        table_field("reach", "not known: its mail was accepted before and pulled back");
+        page_field("reach", "not known: its mail was accepted before and pulled back");
     print_count(incident, "copies", "copy in all that was not delivered at once",
                 "copies in all that were not delivered at once");
     print_count(incident, "notices", "went to administrators", "went to administrators");
-    table_field("sender", json_is_true(json_object_get(incident, "sender_told"))
-                              ? "was told that mail is held"
-                              : "was not told");
+    page_field("sender", json_is_true(json_object_get(incident, "sender_told"))
+                             ? "was told that mail is held"
+                             : "was not told");
     print_held(json_object_get(incident, "holds"));
 }
 
@@ -159,19 +159,19 @@ static void print_closed(const json_t *answer)
     (void)printf(
         "%s closed, its latch is off.\n"
         "What its rule counted stands: `mailbrake limits reset KEY` clears that.\n",
-        table_text(answer, "id"));
+        page_text(answer, "id"));
 }
 
 static void print_allowed(const json_t *answer)
 {
     char until[INSTANT_SIZE];
-    instant_local(table_text(answer, "until"), clock_wall_ms(), until);
+    instant_local(page_text(answer, "until"), clock_wall_ms(), until);
     (void)fputs("Until ", stdout);
     output_escaped(until);
     (void)fputs(" rule ", stdout);
-    output_escaped(table_text(answer, "rule"));
+    output_escaped(page_text(answer, "rule"));
     (void)fputs(" is passed over for ", stdout);
-    output_escaped(table_text(answer, "key"));
+    output_escaped(page_text(answer, "key"));
     (void)puts(".");
 }
 

@@ -7,7 +7,7 @@
 #include "base/output.h"
 #include "base/text_table.h"
 #include "cli/control_client.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 
 static int usage(void)
@@ -31,30 +31,30 @@ static void describe(const json_t *limit, char *out, size_t size)
     char period[INSTANT_SIZE];
     const json_t *surge = json_object_get(limit, "surge");
     if (json_is_number(surge)) {
-        instant_duration(table_number(limit, "window_s"), period);
+        instant_duration(page_number(limit, "window_s"), period);
         (void)snprintf(out, size, "%g x usual in %s", json_number_value(surge), period);
         return;
     }
-    instant_duration(table_number(limit, "period_s"), period);
-    (void)snprintf(out, size, "%lld %.10s per %s", table_number(limit, "tokens"),
-                   table_text(limit, "unit"), period);
+    instant_duration(page_number(limit, "period_s"), period);
+    (void)snprintf(out, size, "%lld %.10s per %s", page_number(limit, "tokens"),
+                   page_text(limit, "unit"), period);
 }
 
 static void add_limit(struct text_table *table, const json_t *limit)
 {
     char rate[100];
     char latched[INSTANT_SIZE] = "-";
-    const char *until = table_text(limit, "latched_until");
+    const char *until = page_text(limit, "latched_until");
     describe(limit, rate, sizeof rate);
     if (until[0] != '\0')
         instant_local(until, clock_wall_ms(), latched);
-    text_table_add(table, table_text(limit, "rule"));
-    text_table_add_number(table, table_number(limit, "left"));
-    text_table_add_number(table, table_number(limit, "burst"));
+    text_table_add(table, page_text(limit, "rule"));
+    text_table_add_number(table, page_number(limit, "left"));
+    text_table_add_number(table, page_number(limit, "burst"));
     text_table_add(table, rate);
     text_table_add(table, json_is_true(json_object_get(limit, "monitor"))
                               ? "monitor"
-                              : table_text(limit, "action"));
+                              : page_text(limit, "action"));
     text_table_add(table, latched);
 }
 
@@ -63,8 +63,8 @@ static void print_limits(const json_t *answer)
     size_t i;
     const json_t *limit;
     const json_t *limits = json_object_get(answer, "limits");
-    const char *source = table_text(answer, "source");
-    output_escaped(table_text(answer, "subject"));
+    const char *source = page_text(answer, "source");
+    output_escaped(page_text(answer, "subject"));
     (void)fputc('\n', stdout);
     if (json_array_size(limits) == 0) {
         (void)puts("No rule limits this.");
@@ -80,10 +80,10 @@ static void print_limits(const json_t *answer)
 
 static void print_reset(const json_t *answer)
 {
-    long long count = table_number(answer, "reset");
-    output_escaped(table_text(answer, "subject"));
+    long long count = page_number(answer, "reset");
+    output_escaped(page_text(answer, "subject"));
     (void)printf(": %lld %s full again.\n", count,
-                 table_plural(count, "bucket is", "buckets are"));
+                 page_plural(count, "bucket is", "buckets are"));
 }
 
 int verb_limits(int argc, char **argv)

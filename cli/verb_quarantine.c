@@ -7,7 +7,7 @@
 #include "base/text_table.h"
 #include "cli/control_client.h"
 #include "cli/hold.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 
@@ -52,20 +52,20 @@ enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
 static void add_hold(struct text_table *table, const json_t *hold, bool with_state)
 {
     char lists[HOLD_LISTS_SIZE];
-    text_table_add(table, table_text(hold, "id"));
-    text_table_add_instant(table, table_text(hold, "held_at"));
-    text_table_add(table, table_text(hold, "rule"));
+    text_table_add(table, page_text(hold, "id"));
+    text_table_add_instant(table, page_text(hold, "held_at"));
+    text_table_add(table, page_text(hold, "rule"));
     hold_add_reach(table, hold);
-    text_table_add(table, table_text(hold, "incident"));
-    text_table_add(table, table_text(hold, "identity"));
+    text_table_add(table, page_text(hold, "incident"));
+    text_table_add(table, page_text(hold, "identity"));
     text_table_add(table, hold_lists(hold, lists));
     if (with_state)
-        text_table_add(table, table_text(hold, "state"));
+        text_table_add(table, page_text(hold, "state"));
 }
 
 static bool is_held(const json_t *hold)
 {
-    return strcmp(table_text(hold, "state"), "held") == 0;
+    return strcmp(page_text(hold, "state"), "held") == 0;
 }
 
 static void print_table(const json_t *answer, const char *none)
@@ -79,7 +79,7 @@ static void print_table(const json_t *answer, const char *none)
     json_array_foreach(holds, i, hold)
     {
         held += is_held(hold);
-        reach += is_held(hold) ? table_number(hold, "reach") : 0;
+        reach += is_held(hold) ? page_number(hold, "reach") : 0;
         known = known && (!is_held(hold) || hold_knows_reach(hold));
     }
     if (json_array_size(holds) > 0) {
@@ -92,14 +92,13 @@ static void print_table(const json_t *answer, const char *none)
         (void)puts(none);
     else if (!known && reach == 0)
         (void)printf("%zu %s held; how many copies %s would be is not known.\n", held,
-                     table_plural((long long)held, "message is", "messages are"),
-                     table_plural((long long)held, "it", "they"));
+                     page_plural((long long)held, "message is", "messages are"),
+                     page_plural((long long)held, "it", "they"));
     else
         (void)printf("%zu %s held; released, %s would be %s%lld %s of mail.\n", held,
-                     table_plural((long long)held, "message is", "messages are"),
-                     table_plural((long long)held, "it", "they"),
-                     known ? "" : "at least ", reach,
-                     table_plural(reach, "copy", "copies"));
+                     page_plural((long long)held, "message is", "messages are"),
+                     page_plural((long long)held, "it", "they"), known ? "" : "at least ",
+                     reach, page_plural(reach, "copy", "copies"));
 }
 
 static void print_holds(const json_t *answer)
@@ -128,40 +127,40 @@ static int list(struct control_client *client)
  * came from an MTA, and is no word for a shell. */
 static void print_command(const json_t *hold)
 {
-    const char *command = table_text(hold, "command");
+    const char *command = page_text(hold, "command");
     if (command[0] != '\0')
-        table_field("to read it", command);
+        page_field("to read it", command);
 }
 
 static void print_whole_hold(const json_t *hold)
 {
     const json_t *release = json_object_get(hold, "release");
-    const char *sender = table_text(hold, "sender");
-    table_field("message", table_text(hold, "id"));
-    table_field("state", table_text(hold, "state"));
-    table_instant("held since", table_text(hold, "held_at"));
-    table_field("rule", table_text(hold, "rule"));
-    table_field("incident", table_text(hold, "incident"));
-    table_field("identity", table_text(hold, "identity"));
-    table_field("MAIL FROM", sender[0] == '\0' ? "<>" : sender);
-    table_strings("addressed to", json_object_get(hold, "addressed"),
-                  table_number(hold, "addressed_count"));
-    table_strings("lists", json_object_get(hold, "lists"),
-                  table_number(hold, "list_count"));
+    const char *sender = page_text(hold, "sender");
+    page_field("message", page_text(hold, "id"));
+    page_field("state", page_text(hold, "state"));
+    page_instant("held since", page_text(hold, "held_at"));
+    page_field("rule", page_text(hold, "rule"));
+    page_field("incident", page_text(hold, "incident"));
+    page_field("identity", page_text(hold, "identity"));
+    page_field("MAIL FROM", sender[0] == '\0' ? "<>" : sender);
+    page_strings("addressed to", json_object_get(hold, "addressed"),
+                 page_number(hold, "addressed_count"));
+    page_strings("lists", json_object_get(hold, "lists"),
+                 page_number(hold, "list_count"));
     if (hold_knows_reach(hold))
-        (void)printf("%-14s %lld %s\n", "reach", table_number(hold, "reach"),
-                     table_plural(table_number(hold, "reach"), "mailbox", "mailboxes"));
+        (void)printf("%-14s %lld %s\n", "reach", page_number(hold, "reach"),
+                     page_plural(page_number(hold, "reach"), "mailbox", "mailboxes"));
     else
-        table_field("reach", "not known: it was accepted before and pulled back");
-    (void)printf("%-14s %s of ", "queue", table_text(hold, "queue_id"));
-    output_escaped(table_text(hold, "host"));
+        page_field("reach", "not known: it was accepted before and pulled back");
+    (void)printf("%-14s %s of ", "queue", page_text(hold, "queue_id"));
+    output_escaped(page_text(hold, "host"));
     (void)fputc('\n', stdout);
     print_command(hold);
-    table_field("if refused", json_is_true(json_object_get(hold, "tell"))
-                                  ? "the sender is told"
-                                  : "nobody is told: the sender may be forged, or "
-                                    "can't be written to");
-    table_field("if released", table_text(release, "text"));
+    page_field("if refused", json_is_true(json_object_get(hold, "tell"))
+                                 ? "the sender is told"
+                                 : "nobody is told: the sender may be forged, or "
+                                   "can't be written to");
+    page_field("if released", page_text(release, "text"));
 }
 
 static int show(struct control_client *client)
@@ -189,7 +188,7 @@ static json_t *decide_one(struct control_client *client, const char *verb, const
         .method = "POST", .path = text_string(&path), .purpose = client->purpose};
     enum status status = remote_ask(client->remote, &call, &answer, &error);
     text_clear(&path);
-    const char *said = table_text(answer, "error");
+    const char *said = page_text(answer, "error");
     json_t *result =
         status == STATUS_OK
             ? json_pack("{s:o, s:b, s:O*}", "id", json_output_string(id), "ok", 1,
@@ -248,9 +247,9 @@ static void print_results(const json_t *answer, const char *past)
     const json_t *results = json_object_get(answer, "results");
     json_array_foreach(results, i, result)
     {
-        const char *id = table_text(result, "id");
+        const char *id = page_text(result, "id");
         if (!json_is_true(json_object_get(result, "ok"))) {
-            output_complaint(table_text(result, "error"));
+            output_complaint(page_text(result, "error"));
             continue;
         }
         output_escaped(id);
@@ -259,13 +258,13 @@ static void print_results(const json_t *answer, const char *past)
                          ? ", but its sender could not be told"
                          : "");
     }
-    long long done = table_number(answer, "done");
+    long long done = page_number(answer, "done");
     if (json_array_size(results) == 0)
         (void)puts("Nothing of this incident is held.");
     else if (json_array_size(results) > 1)
         (void)printf("%lld %s %s, %lld failed.\n", done,
-                     table_plural(done, "message", "messages"), past,
-                     table_number(answer, "failed"));
+                     page_plural(done, "message", "messages"), past,
+                     page_number(answer, "failed"));
 }
 
 static const char *const decisions[][2] = {
@@ -290,7 +289,7 @@ static int decide(struct control_client *client, const char *const decision[2])
     json_t *answer = decide_all(client, decision[0]);
     if (answer == NULL)
         return EXIT_FAILED;
-    bool failed = table_number(answer, "failed") > 0;
+    bool failed = page_number(answer, "failed") > 0;
     if (!client->arguments.json) {
         print_results(answer, decision[1]);
         json_decref(answer);
@@ -308,15 +307,15 @@ static void print_failures(const json_t *answer)
     const json_t *failures = json_object_get(answer, "failures");
     json_array_foreach(failures, i, failure)
     {
-        const char *id = table_text(failure, "queue_id");
-        const char *why = table_text(failure, "error");
+        const char *id = page_text(failure, "queue_id");
+        const char *why = page_text(failure, "error");
         char line[600];
         bool named = strncmp(why, id, strlen(id)) == 0;
         (void)snprintf(line, sizeof line, "%s%s%s", named ? "" : id, named ? "" : ": ",
                        why);
         output_complaint(line);
     }
-    long long failed = table_number(answer, "failed");
+    long long failed = page_number(answer, "failed");
     if (failed > (long long)json_array_size(failures)) {
         (void)fflush(stdout);
         (void)fprintf(stderr, "mailbrake: and %lld more\n",
@@ -326,25 +325,25 @@ static void print_failures(const json_t *answer)
 
 static void print_sync(const json_t *answer)
 {
-    long long ended = table_number(answer, "ended");
+    long long ended = page_number(answer, "ended");
     (void)printf("%lld on hold in the queue: %lld known, %lld recorded anew, %lld not "
                  "Mailbrake's, %lld failed.\n%lld %s ended: not on hold any more.\n",
-                 table_number(answer, "in_queue"), table_number(answer, "known"),
-                 table_number(answer, "restored"), table_number(answer, "foreign"),
-                 table_number(answer, "failed"), ended,
-                 table_plural(ended, "record", "records"));
+                 page_number(answer, "in_queue"), page_number(answer, "known"),
+                 page_number(answer, "restored"), page_number(answer, "foreign"),
+                 page_number(answer, "failed"), ended,
+                 page_plural(ended, "record", "records"));
     print_failures(answer);
-    long long spared = table_number(answer, "spared");
+    long long spared = page_number(answer, "spared");
     if (spared > 0)
         (void)printf("%lld %s left alone: not on hold here, but perhaps on another relay "
                      "of this name.\n",
-                     spared, table_plural(spared, "record", "records"));
+                     spared, page_plural(spared, "record", "records"));
 }
 
 static int sync(struct control_client *client)
 {
     json_t *answer = control_client_ask(client, "POST", "/v1/sync", NULL, NULL);
-    bool complete = table_number(answer, "failed") == 0;
+    bool complete = page_number(answer, "failed") == 0;
     int result = control_client_show(client, answer, print_sync);
     return complete ? result : EXIT_FAILED;
 }

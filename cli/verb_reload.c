@@ -3,7 +3,7 @@
 
 #include "base/output.h"
 #include "cli/control_client.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 
@@ -13,9 +13,9 @@ static void take(struct problems *problems, const json_t *array, bool warnings)
     const json_t *item;
     json_array_foreach(array, i, item)
     {
-        const char *file = table_text(item, "file");
-        int line = (int)table_number(item, "line");
-        const char *text = table_text(item, "text");
+        const char *file = page_text(item, "file");
+        int line = (int)page_number(item, "line");
+        const char *text = page_text(item, "text");
         if (warnings)
             problems_warning(problems, file, line, "%s", text);
         else
@@ -41,7 +41,7 @@ static int reload(struct control_client *client)
         .method = "POST", .path = "/v1/reload", .purpose = client->purpose};
     enum status status = remote_ask(client->remote, &call, &answer, &error);
     bool ok = status == STATUS_OK;
-    const char *refusal = table_text(answer, "error");
+    const char *refusal = page_text(answer, "error");
     if (answer == NULL || refusal[0] != '\0') {
         output_complaint(answer == NULL ? error.text : refusal);
         json_decref(answer);
@@ -52,7 +52,7 @@ static int reload(struct control_client *client)
     print_problems(answer);
     if (ok) {
         (void)puts("Reloaded.");
-        table_restart(json_object_get(answer, "restart"));
+        page_restart(json_object_get(answer, "restart"));
     } else
         output_complaint("not reloaded: the old rules stay in force");
     json_decref(answer);

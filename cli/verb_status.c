@@ -6,7 +6,7 @@
 #include "base/output.h"
 #include "base/text_table.h"
 #include "cli/control_client.h"
-#include "cli/table.h"
+#include "cli/page.h"
 #include "cli/verbs.h"
 
 static const char *const verdicts[] = {"accept", "quarantine", "reject", "defer",
@@ -16,7 +16,7 @@ enum { VERDICT_COUNT = sizeof verdicts / sizeof verdicts[0] };
 static bool has_any(const json_t *counts)
 {
     for (size_t i = 0; i < VERDICT_COUNT; i++) {
-        if (table_number(counts, verdicts[i]) > 0)
+        if (page_number(counts, verdicts[i]) > 0)
             return true;
     }
     return false;
@@ -29,7 +29,7 @@ static void print_counts(const char *name, const json_t *counts)
                                         "put off since they could not be judged"};
     (void)printf("%-14s", name);
     for (size_t i = 0; i < VERDICT_COUNT; i++) {
-        long long count = table_number(counts, verdicts[i]);
+        long long count = page_number(counts, verdicts[i]);
         if (count > 0 || i < 4)
             (void)printf("%s %lld %s", i == 0 ? "" : ",", count, names[i]);
     }
@@ -40,10 +40,10 @@ static void print_number(const json_t *status, const char *field, const char *na
                          const char *const meanings[2])
 {
     const json_t *number = json_object_get(status, field);
-    long long count = table_number(status, field);
+    long long count = page_number(status, field);
     if (json_is_integer(number))
         (void)printf("%-14s %lld %s\n", name, count,
-                     table_plural(count, meanings[0], meanings[1]));
+                     page_plural(count, meanings[0], meanings[1]));
     else
         (void)printf("%-14s not known\n", name);
 }
@@ -59,19 +59,19 @@ static void print_numbers(const json_t *status)
     print_number(status, "holds", "held", held);
     print_number(status, "incidents", "incidents", incidents);
     print_number(status, "brakes", "brakes", brakes);
-    if (table_number(status, "damaged") > 0)
+    if (page_number(status, "damaged") > 0)
         print_number(status, "damaged", "damaged", damaged);
 }
 
 static void print_store(const json_t *store)
 {
-    const char *state = table_text(store, "state");
+    const char *state = page_text(store, "state");
     const char *means =
         strcmp(state, "local") == 0  ? "away: this relay decides alone, with its share"
         : strcmp(state, "down") == 0 ? "away: mail gets what store.on_failure says"
                                      : "answers";
-    const char *problem = table_text(store, "problem");
-    (void)printf("%-14s %s, %s%s", "store", table_text(store, "type"), means,
+    const char *problem = page_text(store, "problem");
+    (void)printf("%-14s %s, %s%s", "store", page_text(store, "type"), means,
                  problem[0] == '\0' ? "" : ", but its records are not known: ");
     output_escaped(problem);
     (void)fputc('\n', stdout);
@@ -87,15 +87,15 @@ static void add_rule(struct text_table *table, const json_t *rule)
 {
     const json_t *was = json_object_get(rule, "verdicts");
     const json_t *would = json_object_get(rule, "would");
-    const char *name = table_text(rule, "name");
+    const char *name = page_text(rule, "name");
     long long stopped = 0;
     text_table_add(table, strcmp(name, "-") == 0 ? "(no rule)" : name);
     for (size_t v = 0; v < 3; v++)
-        text_table_add_number(table, table_number(was, verdicts[v]));
+        text_table_add_number(table, page_number(was, verdicts[v]));
     text_table_add_number(table,
-                          table_number(was, "defer") + table_number(was, "tempfail"));
+                          page_number(was, "defer") + page_number(was, "tempfail"));
     for (size_t v = 1; v < VERDICT_COUNT; v++)
-        stopped += table_number(would, verdicts[v]);
+        stopped += page_number(would, verdicts[v]);
     text_table_add_number(table, stopped);
 }
 
@@ -119,14 +119,14 @@ static void print_failure(const json_t *failure)
     const json_t *item;
     if (!json_is_object(failure))
         return;
-    table_instant("reload failed", table_text(failure, "at"));
-    table_field("", "the configuration has errors: the old rules are in force");
+    page_instant("reload failed", page_text(failure, "at"));
+    page_field("", "the configuration has errors: the old rules are in force");
     json_array_foreach(json_object_get(failure, "errors"), i, item)
     {
         struct text line = {0};
-        text_printf(&line, "%s:%lld: %s", table_text(item, "file"),
-                    table_number(item, "line"), table_text(item, "text"));
-        table_field("", text_string(&line));
+        text_printf(&line, "%s:%lld: %s", page_text(item, "file"),
+                    page_number(item, "line"), page_text(item, "text"));
+        page_field("", text_string(&line));
         text_clear(&line);
     }
 }
@@ -135,28 +135,28 @@ static void print_status(const json_t *status)
 {
     char up[INSTANT_SIZE];
     const json_t *lists = json_object_get(status, "lists");
-    bool monitor = strcmp(table_text(status, "mode"), "monitor") == 0;
-    instant_duration(table_number(status, "uptime_s"), up);
-    (void)printf("%-14s %s, up %s\n", "mailbraked", table_text(status, "version"), up);
-    table_field("relay", table_text(status, "host"));
+    bool monitor = strcmp(page_text(status, "mode"), "monitor") == 0;
+    instant_duration(page_number(status, "uptime_s"), up);
+    (void)printf("%-14s %s, up %s\n", "mailbraked", page_text(status, "version"), up);
+    page_field("relay", page_text(status, "host"));
     if (json_is_true(json_object_get(status, "host_shared")))
-        table_field("", "WARNING: another relay with the same store has the same name: "
-                        "give each its own");
-    table_field("configuration", table_text(status, "configuration"));
-    table_field("mode", monitor ? "monitor: judges and counts, stops nothing but what a "
-                                  "brake stops"
-                                : "enforce");
+        page_field("", "WARNING: another relay with the same store has the same name: "
+                       "give each its own");
+    page_field("configuration", page_text(status, "configuration"));
+    page_field("mode", monitor ? "monitor: judges and counts, stops nothing but what a "
+                                 "brake stops"
+                               : "enforce");
     print_failure(json_object_get(status, "reload_failed"));
-    table_restart(json_object_get(status, "restart"));
+    page_restart(json_object_get(status, "restart"));
     print_store(json_object_get(status, "store"));
     print_numbers(status);
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
-                 table_number(lists, "ok"), table_number(lists, "stale"),
-                 table_number(lists, "unknown"));
-    if (table_number(lists, "shrunk") > 0)
+                 page_number(lists, "ok"), page_number(lists, "stale"),
+                 page_number(lists, "unknown"));
+    if (page_number(lists, "shrunk") > 0)
         (void)printf("%-14s WARNING: %lld suddenly lost members, and count as before "
                      "(mailbrake lists)\n",
-                     "", table_number(lists, "shrunk"));
+                     "", page_number(lists, "shrunk"));
     print_counts("messages", json_object_get(status, "verdicts"));
     if (has_any(json_object_get(status, "would")))
         print_counts("would have", json_object_get(status, "would"));
@@ -175,12 +175,12 @@ static void add_list(struct text_table *table, const json_t *list)
     char age[INSTANT_SIZE] = "-";
     const json_t *age_s = json_object_get(list, "age_s");
     if (json_is_integer(age_s))
-        instant_duration(table_number(list, "age_s"), age);
-    text_table_add(table, table_text(list, "address"));
-    text_table_add_number(table, table_number(list, "size"));
-    text_table_add(table, table_text(list, "state"));
+        instant_duration(page_number(list, "age_s"), age);
+    text_table_add(table, page_text(list, "address"));
+    text_table_add_number(table, page_number(list, "size"));
+    text_table_add(table, page_text(list, "state"));
     text_table_add(table, age);
-    text_table_add(table, table_text(list, "source"));
+    text_table_add(table, page_text(list, "source"));
 }
 
 static void print_lists(const json_t *answer)
@@ -198,9 +198,9 @@ static void print_lists(const json_t *answer)
     json_array_foreach(lists, i, list) add_list(table, list);
     text_table_print(table, 0);
     if (shown == 1) /* it was asked for */
-        table_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
-    if (table_number(answer, "count") > (long long)shown)
-        (void)printf("and %lld more\n", table_number(answer, "count") - (long long)shown);
+        page_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
+    if (page_number(answer, "count") > (long long)shown)
+        (void)printf("and %lld more\n", page_number(answer, "count") - (long long)shown);
 }
 
 /* At most so many words. */
