@@ -15,7 +15,7 @@
 
 enum { OPTION_SVG = 256, OPTION_SET, GIVEN_MAX = 100 };
 
-struct wanted {
+struct replay_options {
     const char *svg; /* NULL: no picture */
     const char *given[GIVEN_MAX];
     size_t given_count;
@@ -23,21 +23,21 @@ struct wanted {
 
 static enum status take_option(void *context, int val, const char *argument)
 {
-    struct wanted *wanted = context;
+    struct replay_options *options = context;
     if (val == OPTION_SVG) {
-        wanted->svg = argument;
+        options->svg = argument;
         return STATUS_OK;
     }
-    if (wanted->given_count == GIVEN_MAX) {
+    if (options->given_count == GIVEN_MAX) {
         output_complaint("too many --set");
         return STATUS_INVALID;
     }
-    wanted->given[wanted->given_count++] = argument;
+    options->given[options->given_count++] = argument;
     return STATUS_OK;
 }
 
-/* It is there to be shown: as readable as any new file, not as a state file. */
-static void open_up(const char *path)
+/* A picture is to be shown: it is as readable as any new file, unlike a state file. */
+static void make_readable(const char *path)
 {
     mode_t mask = umask(0);
     (void)umask(mask);
@@ -57,7 +57,7 @@ static bool write_picture(const struct report *report, const char *path)
     if (status == STATUS_OK)
         status = durable_replace(path, temporary, picture.data, picture.length, &error);
     if (status == STATUS_OK)
-        open_up(path);
+        make_readable(path);
     else if (status == STATUS_NOMEM)
         output_complaint("out of memory");
     else
@@ -67,10 +67,10 @@ static bool write_picture(const struct report *report, const char *path)
     return status == STATUS_OK;
 }
 
-static int show(const struct arguments *arguments, const struct wanted *wanted,
+static int show(const struct arguments *arguments, const struct replay_options *options,
                 const struct report *report)
 {
-    bool ok = wanted->svg == NULL || write_picture(report, wanted->svg);
+    bool ok = options->svg == NULL || write_picture(report, options->svg);
     if (arguments->json) {
         ok = json_output_print(report_json(report, arguments->config)) && ok;
     } else if (!report_print(report, arguments->config)) {
@@ -80,7 +80,7 @@ static int show(const struct arguments *arguments, const struct wanted *wanted,
     return ok && report_is_met(report) ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int run(const struct arguments *arguments, const struct wanted *wanted,
+static int run(const struct arguments *arguments, const struct replay_options *options,
                const struct scenario *scenario, const struct snapshot *snapshot)
 {
     struct report report;
@@ -95,7 +95,7 @@ static int run(const struct arguments *arguments, const struct wanted *wanted,
         status = replay_run(&replay, &report, &error);
     }
     if (status == STATUS_OK) {
-        result = show(arguments, wanted, &report);
+        result = show(arguments, options, &report);
         report_clear(&report);
     } else if (status == STATUS_INVALID) {
         struct problems problems = {0};
@@ -110,7 +110,7 @@ static int run(const struct arguments *arguments, const struct wanted *wanted,
 }
 
 /* What a scenario calls {domain}; for free(3), NULL when the configuration has none, or
- * can't be read: that is told when it is read for good. */
+ * can't be read: replay_load reports that. */
 static char *first_domain(const char *config)
 {
     struct settings settings;
@@ -125,7 +125,7 @@ static char *first_domain(const char *config)
     return copy;
 }
 
-static int replay(const struct arguments *arguments, const struct wanted *wanted,
+static int replay(const struct arguments *arguments, const struct replay_options *options,
                   const char *path)
 {
     struct problems problems = {0};
@@ -133,16 +133,16 @@ static int replay(const struct arguments *arguments, const struct wanted *wanted
     struct snapshot *snapshot = NULL;
     int result = EXIT_FAILED;
     char *domain = first_domain(arguments->config);
-    const struct scenario_options options = {
-        .domain = domain, .given = wanted->given, .given_count = wanted->given_count};
-    enum status status = scenario_load(path, &options, &scenario, &problems);
+    const struct scenario_options reader_options = {
+        .domain = domain, .given = options->given, .given_count = options->given_count};
+    enum status status = scenario_load(path, &reader_options, &scenario, &problems);
     bool loaded = status == STATUS_OK;
     if (loaded)
         status = replay_load(arguments->config, &scenario, &problems, &snapshot);
     output_problems(&problems);
     problems_clear(&problems);
     if (status == STATUS_OK)
-        result = run(arguments, wanted, &scenario, snapshot);
+        result = run(arguments, options, &scenario, snapshot);
     snapshot_unref(snapshot);
     if (loaded)
         scenario_clear(&scenario);
@@ -150,14 +150,15 @@ static int replay(const struct arguments *arguments, const struct wanted *wanted
     return result;
 }
 
-static int find_and_replay(const struct arguments *arguments, const struct wanted *wanted)
+static int find_and_replay(const struct arguments *arguments,
+                           const struct replay_options *options)
 {
     struct text path = {0};
     struct error error = {0};
     int result = EXIT_FAILED;
     if (scenario_path_find(arguments->words[0], MAILBRAKE_SCENARIOS, &path, &error) ==
         STATUS_OK)
-        result = replay(arguments, wanted, text_string(&path));
+        result = replay(arguments, options, text_string(&path));
     else
         output_complaint(error.text);
     text_clear(&path);
@@ -166,25 +167,25 @@ static int find_and_replay(const struct arguments *arguments, const struct wante
 
 int verb_replay(int argc, char **argv)
 {
-    static const struct option options[] = {
+    static const struct option list[] = {
         {"svg", required_argument, NULL, OPTION_SVG},
         {"set", required_argument, NULL, OPTION_SET},
         {0},
     };
-    struct wanted wanted = {0};
+    struct replay_options options = {0};
     struct arguments_extra extra = {
-        .list = options, .take = take_option, .context = &wanted};
+        .list = list, .take = take_option, .context = &options};
     struct arguments arguments;
     if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK ||
         arguments.word_count != 1)
         return arguments_usage(
             "usage: mailbrake replay SCENARIO [--set NAME=VALUE]... [--svg FILE]\n"
             "SCENARIO is a file, or the name of one in " MAILBRAKE_SCENARIOS "\n");
-    for (size_t i = 0; i < wanted.given_count; i++) {
-        if (strchr(wanted.given[i], '=') == NULL) {
+    for (size_t i = 0; i < options.given_count; i++) {
+        if (strchr(options.given[i], '=') == NULL) {
             output_complaint("--set wants NAME=VALUE");
             return EXIT_USAGE;
         }
     }
-    return find_and_replay(&arguments, &wanted);
+    return find_and_replay(&arguments, &options);
 }

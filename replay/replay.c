@@ -47,15 +47,15 @@ static enum status take(struct run *run, const struct generated_message *message
 {
     const struct replay *replay = run->replay;
     const struct verdict *verdict = &judgement->verdict;
-    struct replayed replayed = {.message = message,
-                                .verdict = verdict,
-                                .decider = report_decider(run->report, verdict),
-                                .copies = (int64_t)judgement->facts.copies};
+    struct replay_outcome outcome = {.message = message,
+                                     .verdict = verdict,
+                                     .decider = report_decider(run->report, verdict),
+                                     .copies = (int64_t)judgement->facts.copies};
     struct report_entry entry = {.at_ms = message->at_ms,
                                  .tag = message->tag,
-                                 .decider = replayed.decider,
+                                 .decider = outcome.decider,
                                  .action = verdict->action,
-                                 .copies = replayed.copies};
+                                 .copies = outcome.copies};
     if (judgement->status == STATUS_NOMEM)
         return STATUS_NOMEM;
     judgement_remember(judgement, run->input.conversations);
@@ -63,7 +63,7 @@ static enum status take(struct run *run, const struct generated_message *message
     enum status status = report_add(run->report, &entry);
     if (status != STATUS_OK || replay->each == NULL)
         return status;
-    return replay->each(replay->context, &replayed);
+    return replay->each(replay->context, &outcome);
 }
 
 static enum status play(struct run *run, struct generator *generator, struct error *error)

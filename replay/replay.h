@@ -8,7 +8,7 @@
 #include "replay/simulated.h"
 
 /* One message that was judged; borrowed for the call. */
-struct replayed {
+struct replay_outcome {
     const struct generated_message *message;
     const struct verdict *verdict;
     size_t decider; /* of the report */
@@ -21,7 +21,7 @@ struct replay {
     const struct charger *charger;
     /* Called for each message, in order; another status than OK ends the replay. NULL:
      * nobody is. */
-    enum status (*each)(void *context, const struct replayed *replayed);
+    enum status (*each)(void *context, const struct replay_outcome *outcome);
     void *context;
 };
 

@@ -231,9 +231,9 @@ static void describe_told(const struct mta *mta, const struct mta_reply *reply,
                    hold_header);
 }
 
-static void describe_judged(const struct replayed *replayed, char out[200])
+static void describe_judged(const struct replay_outcome *outcome, char out[200])
 {
-    const struct verdict *verdict = replayed->verdict;
+    const struct verdict *verdict = outcome->verdict;
     if (verdict->action == ACTION_ACCEPT)
         (void)snprintf(out, 200, "accepted");
     else
@@ -241,10 +241,10 @@ static void describe_judged(const struct replayed *replayed, char out[200])
                        verdict->rule == NULL ? "" : verdict->rule->name);
 }
 
-static enum status play(void *context, const struct replayed *replayed)
+static enum status play(void *context, const struct replay_outcome *outcome)
 {
     struct link *link = context;
-    const struct generated_message *message = replayed->message;
+    const struct generated_message *message = outcome->message;
     struct mta_reply reply = {0};
     char told[200];
     char judged[200];
@@ -258,7 +258,7 @@ static enum status play(void *context, const struct replayed *replayed)
         return status;
     link->messages++;
     describe_told(link->mta, &reply, told);
-    describe_judged(replayed, judged);
+    describe_judged(outcome, judged);
     if (strcmp(told, judged) != 0 && json_array_size(link->differences) < 20)
         (void)json_array_append_new(
             link->differences,

@@ -35,13 +35,12 @@ static void tear_down(void)
     text_clear(&seen);
 }
 
-static enum status see(void *context, const struct replayed *replayed)
+static enum status see(void *context, const struct replay_outcome *outcome)
 {
     (void)context;
     text_printf(&seen, "%s%s:%s:%lld", seen.length > 0 ? " " : "",
-                report.deciders[replayed->decider].name,
-                report_action_name(replayed->verdict->action),
-                (long long)replayed->copies);
+                report.deciders[outcome->decider].name,
+                report_action_name(outcome->verdict->action), (long long)outcome->copies);
     return STATUS_OK;
 }
 

@@ -103,18 +103,18 @@ struct stream {
     const char *name;
 };
 
-static enum status take(void *context, const struct replayed *replayed)
+static enum status take(void *context, const struct replay_outcome *outcome)
 {
     struct stream *stream = context;
-    const struct fate fate = {.decider = (uint16_t)replayed->decider,
-                              .action = (uint8_t)replayed->verdict->action,
-                              .cause = (uint8_t)replayed->verdict->cause};
+    const struct fate fate = {.decider = (uint16_t)outcome->decider,
+                              .action = (uint8_t)outcome->verdict->action,
+                              .cause = (uint8_t)outcome->verdict->cause};
     if (stream->compares) {
         const struct fate *other = &stream->fates[stream->count++];
         ck_assert_msg(memcmp(other, &fate, sizeof fate) == 0,
                       "%s: message %lld: memory says %u by %u for %u, Redis %u by %u "
                       "for %u",
-                      stream->name, (long long)replayed->message->number, other->action,
+                      stream->name, (long long)outcome->message->number, other->action,
                       other->decider, other->cause, fate.action, fate.decider,
                       fate.cause);
         return STATUS_OK;

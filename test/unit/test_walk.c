@@ -1,4 +1,4 @@
-/* Live mail, explain and replay judge a message the same way: each scenario is replayed,
+/* Live mail, explain and replay judge a message the same way: each scenario is outcome,
  * and every message of it is explained, and then handed to the milter's session and
  * decided. The three have stores of their own; live mail and explain share one. */
 #include "../support/replay_files.h"
@@ -269,16 +269,16 @@ static void judge_simulated(const struct generated_message *message,
     judgement_clear(&judgement);
 }
 
-static enum status compare(void *context, const struct replayed *replayed)
+static enum status compare(void *context, const struct replay_outcome *outcome)
 {
     char replay[FATE_SIZE];
     char explained[FATE_SIZE];
     char decided[FATE_SIZE];
     struct header headers[HEADERS_MAX] = {0};
-    struct generated_message message = *replayed->message;
+    struct generated_message message = *outcome->message;
     struct envelope *envelope = &message.envelope;
     const struct comparison *comparison = context;
-    say(replayed->verdict, replay);
+    say(outcome->verdict, replay);
     memcpy(headers, envelope->headers, envelope->header_count * sizeof *headers);
     envelope->headers = headers;
     for (int i = 0; i < comparison->own_headers; i++)
