@@ -142,35 +142,18 @@ START_TEST(documents_believe_no_odd_file)
     for (size_t i = 0; i < sizeof odd_files / sizeof *odd_files; i++) {
         char body[400];
         (void)snprintf(body, sizeof body, "document open 2 3\nid\nval\n%s", odd_files[i]);
-        write_sealed("mailbrake-state 2\n", body);
+        write_sealed("mailbrake-state 3\n", body);
         reports_forget();
         open_store();
         ck_assert_msg(reports_with("damaged") == 1, "case %zu", i);
         ck_assert_uint_eq(count_of(COLLECTION_OPEN), 0);
         close_store();
     }
-    write_sealed("mailbrake-state 2\n", "document open 2 3\nid\nval\n");
+    write_sealed("mailbrake-state 3\n", "document open 2 3\nid\nval\n");
     reports_forget();
     open_store();
     ck_assert_int_eq(reports.count, 0);
     ck_assert(is(COLLECTION_OPEN, "id", "val"));
-}
-END_TEST
-
-/* A file of before there were documents. */
-START_TEST(documents_begin_with_an_older_file)
-{
-    char data[4096];
-    (void)charge_some(300);
-    close_store();
-    size_t length = read_state(data, sizeof data);
-    ck_assert_int_eq(strncmp(data, "mailbrake-state 3\n", 18), 0);
-    data[length - strlen("seal \n") - (DIGEST_HEX_SIZE - 1)] = '\0';
-    write_sealed("mailbrake-state 1\n", data + 18);
-    open_store();
-    ck_assert_int_eq(reports.count, 0);
-    ck_assert_int_eq(charge_some(0).left, 700);
-    ck_assert_uint_eq(count_of(COLLECTION_HOLDS), 0);
 }
 END_TEST
 
@@ -184,7 +167,6 @@ int main(void)
     tcase_add_test(memory, documents_survive_restart);
     tcase_add_test(memory, documents_damaged_are_set_aside);
     tcase_add_test(memory, documents_believe_no_odd_file);
-    tcase_add_test(memory, documents_begin_with_an_older_file);
     suite_add_tcase(suite, memory);
 
     return run_suite(suite);
