@@ -92,6 +92,7 @@ define(`STATUS_FILE', `{dir}/submit-queue/statistics')dnl
 define(`confSERVICE_SWITCH_FILE', `{dir}/etc/service.switch')dnl
 define(`confRUN_AS_USER', `{user}')dnl
 define(`confTO_IDENT', `0')dnl
+define(`confQUEUE_LA', `1000')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {port}')dnl
 FEATURE(`msp', `[127.0.0.1]')dnl
 """
