@@ -30,8 +30,8 @@ enum status duration_parse(const char *string, int64_t *out_ms, struct error *er
     bool right = text_take_number(&p, &number) && unit_ms(p[0]) > 0 && p[1] == '\0';
     if (!right)
         return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" is no duration: a whole number and s, m, h, d or w, "
-                         "like \"15m\"",
+                         "\"%.100s\" is not a duration: a whole number and s, m, h, d or "
+                         "w, like \"15m\"",
                          string);
     if (number > INT64_MAX / unit_ms(p[0]))
         return error_set(error, STATUS_INVALID, "\"%.100s\" is too long a duration",

@@ -73,7 +73,7 @@ int arguments_usage(const char *text)
     if (!help_wanted)
         return EXIT_USAGE;
     (void)fputs("All verbs take -c FILE, --socket PATH and --json; those that ask the "
-                "daemon take\n--purpose TEXT, too. mailbrake(1) says all about them.\n",
+                "daemon also take\n--purpose TEXT. See mailbrake(1).\n",
                 out);
     return EXIT_DONE;
 }

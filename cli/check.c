@@ -61,11 +61,10 @@ static bool become_daemon(const char *config, struct as_user *out_before,
         return true;
     as_user_end(out_before);
     if (access(config, R_OK) == 0)
-        problems_warning(
-            problems, config, 0,
-            "the user %s, whom mailbraked runs as, can't read it; whether that user "
-            "can read its lists and keys was not checked",
-            daemon_user);
+        problems_warning(problems, config, 0,
+                         "the user %s, as which mailbraked runs, can't read it; this did "
+                         "not check whether that user can read its lists and keys",
+                         daemon_user);
     return false;
 }
 
@@ -76,8 +75,8 @@ static void explain_denials(const char *config, struct problems *problems)
         denied = denied || strstr(problems->items[i].text, strerror(EACCES)) != NULL;
     if (denied)
         problems_warning(problems, config, 0,
-                         "files were read as the user %s, whom mailbraked runs as; chgrp "
-                         "%s FILE and chmod g+r FILE let it read one",
+                         "files were read as the user %s, as which mailbraked runs; to "
+                         "let it read one: chgrp %s FILE; chmod g+r FILE",
                          daemon_user, daemon_user);
 }
 
@@ -90,7 +89,7 @@ static void check_folder(const char *file, const char *name, const char *config,
     if (folder != NULL && folder[0] != '\0' && folder_exists(file) &&
         faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
         problems_warning(problems, config, 0,
-                         "%s: the user %s, whom mailbraked runs as, can't write to %s",
+                         "%s: the user %s, as which mailbraked runs, can't write to %s",
                          name, daemon_user, folder);
     free(folder);
 }

@@ -114,7 +114,7 @@ bool control_client_open(struct control_client *client)
     char *socket = remote_socket(&client->arguments, &problems);
     if (socket == NULL) {
         output_problems(&problems);
-        output_complaint("the control socket is not known; --socket PATH names it");
+        output_complaint("the control socket is not known; give it with --socket PATH");
     } else {
         client->remote = remote_new(socket);
         if (client->remote == NULL)

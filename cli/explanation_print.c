@@ -68,10 +68,10 @@ static void print_facts(const json_t *json)
     }
     if (count > RECIPIENTS_SHOWN)
         (void)printf("              and %zu more\n", count - RECIPIENTS_SHOWN);
-    (void)printf("%-13s %lld persons, %lld of them outside our domains\n", "reach",
+    (void)printf("%-13s %lld persons, %lld of them outside your domains\n", "reach",
                  page_number(json, "reach"), page_number(json, "external"));
     (void)printf("%-13s %lld\n", "copies", page_number(json, "copies"));
-    (void)printf("%-13s %lld addresses in To and Cc, %lld of them outside our domains\n",
+    (void)printf("%-13s %lld addresses in To and Cc, %lld of them outside your domains\n",
                  "visible", page_number(json, "visible"),
                  page_number(json, "visible_external"));
     if (page_text(json, "thread")[0] != '\0')

@@ -15,7 +15,8 @@ static const struct {
     {"check", verb_check, "check                  the configuration and its lists"},
     {"explain", verb_explain,
      "explain --from A --to B...  what would happen to a message, and why"},
-    {"status", verb_status, "status                 how the daemon is"},
+    {"status", verb_status,
+     "status                 the state of the daemon and its store"},
     {"lists", verb_lists, "lists [ADDRESS]        mailing lists and their sizes"},
     {"quarantine", verb_quarantine,
      "quarantine list | show ID | release|refuse|delete ID... | sync"},
@@ -23,7 +24,7 @@ static const struct {
      "incidents [list] [--all] | show I | close I | allow I --for 4h"},
     {"brake", verb_brake, "brake list | set KEY [--for 4h] | clear KEY"},
     {"limits", verb_limits, "limits show SUBJECT | reset SUBJECT"},
-    {"reload", verb_reload, "reload                 reads the configuration anew"},
+    {"reload", verb_reload, "reload                 reload the configuration and lists"},
     {"audit", verb_audit, "audit [--since 2h]     who did what"},
     {"replay", verb_replay,
      "replay SCENARIO        a storm, on a simulated clock, against these rules"},
@@ -36,9 +37,8 @@ static int usage(FILE *out, int status)
     (void)fputs("usage: mailbrake VERB [-c FILE] [--json] ...\n\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++)
         (void)fprintf(out, "  %s\n", verbs[i].help);
-    (void)fputs("\nmailbrake VERB --help says how a verb is used. --purpose TEXT says "
-                "what for: it\n"
-                "stands in the audit. mailbrake(1) has it all.\n",
+    (void)fputs("\nmailbrake VERB --help shows how to use a verb. --purpose TEXT records "
+                "your reason in\nthe audit. See mailbrake(1).\n",
                 out);
     return status;
 }

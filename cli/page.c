@@ -89,8 +89,7 @@ void page_restart(const json_t *names)
         page_field(i == 0 ? "restart" : "", text);
     }
     if (i > 0)
-        page_field("", mta ? "changed, and used from the next restart on: systemctl "
-                             "restart mailbraked mailbrake-mta"
-                           : "changed, and used from the next restart on: systemctl "
-                             "restart mailbraked");
+        page_field("", mta ? "changed; takes effect after: systemctl restart mailbraked "
+                             "mailbrake-mta"
+                           : "changed; takes effect after: systemctl restart mailbraked");
 }

@@ -110,8 +110,8 @@ static void check_words(const struct relay *relay)
         const char *name, *wrong, *text;
     } words[] = {
         {"enable_long_queue_ids", "no",
-         "short queue ids are used again and again, and logs and held mail are mistaken "
-         "for one another; write: enable_long_queue_ids = yes"},
+         "short queue ids are reused, so log lines and held mail can be confused; write: "
+         "enable_long_queue_ids = yes"},
         {"smtpd_forbid_bare_newline", "no",
          "a message may smuggle in another one, which the server that sends it has never "
          "checked (CVE-2023-51764); write: smtpd_forbid_bare_newline = yes"},

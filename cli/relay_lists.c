@@ -18,7 +18,7 @@ void relay_judge_delimiter(const struct relay_setting *setting)
     if (strspn(theirs, ours) == strlen(theirs) && strspn(ours, theirs) == strlen(ours))
         return;
     relay_say_ours(relay,
-                   "Postfix cuts tags off at \"%s\", we at \"%s\"; write: "
+                   "Postfix removes tags at \"%s\", we at \"%s\"; write: "
                    "recipient_delimiter = \"%s\";",
                    theirs, ours, theirs);
 }
@@ -77,11 +77,10 @@ static void judge_domain_file(const struct relay_setting *setting, const char *p
     struct error error = {0};
     struct line line;
     if (file_read(path, FILE_BYTES_MAX, &file, &error) != STATUS_OK) {
-        relay_say(
-            setting, RELAY_MAYBE,
-            "Mailbrake cannot read %.200s, and the MTA expands lists in the domains "
-            "that stand there; see that domains names them all",
-            path);
+        relay_say(setting, RELAY_MAYBE,
+                  "Mailbrake cannot read %.200s, and the MTA expands lists in the "
+                  "domains in it; make sure that domains names them all",
+                  path);
         return;
     }
     struct lines lines = lines_of(file.data, file.length);
@@ -156,7 +155,7 @@ static void say_any_domain(const struct relay_setting *setting)
 {
     relay_say(setting, RELAY_MAYBE,
               "%s: local(8) delivers mail of more domains than Mailbrake can tell, and "
-              "expands lists in all of them; see that domains names them all",
+              "expands lists in all of them; make sure that domains names them all",
               setting->name);
 }
 
@@ -276,8 +275,7 @@ static void judge_table(const struct relay_setting *setting, enum list_kind kind
     if (postmap_age(table, compiled, sizeof compiled) == POSTMAP_WITHOUT_TEXT)
         relay_say(
             setting, RELAY_MAYBE,
-            "there is no text %s that Mailbrake could read beside %s; write it there "
-            "again",
+            "there is no text file %s beside %s that Mailbrake could read; restore it",
             path, compiled);
     relay_check_age(setting, table);
     if (!aliases)

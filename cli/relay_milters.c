@@ -100,13 +100,13 @@ static void check_place(const struct relay *relay, const struct postconf_service
                        name, list, list[0] == '\0' ? "" : ", ", ours);
     else if (place == PLACE_TWICE)
         (void)snprintf(text, sizeof text,
-                       "Mailbrake stands here twice, so each message is judged and "
+                       "Mailbrake is listed here twice, so each message is judged and "
                        "charged twice; write %s once, as the last: %s = %.400s",
                        ours, name, list);
     else
         (void)snprintf(text, sizeof text,
-                       "Mailbrake must come last, for a message that it holds is shown "
-                       "to none after it; write: %s = ..., %s",
+                       "Mailbrake must come last, since later milters don't see a "
+                       "message that it holds; write: %s = ..., %s",
                        name, ours);
     say(relay, service, name, text);
 }
@@ -273,7 +273,7 @@ static void check_smtpd(const struct relay *relay, const struct postconf_service
     }
     if (skips)
         say(relay, service, "receive_override_options",
-            "no_milters lets mail pass that nobody judged; take it out");
+            "no_milters lets mail pass unjudged; remove it");
     else
         check_place(relay, service, "smtpd_milters", milters);
     if (!skips)
@@ -314,7 +314,7 @@ static void check_pickup(const struct relay *relay,
 {
     if (skips_milters(relay, service))
         say(relay, service, "receive_override_options",
-            "no_milters lets mail pass that nobody judged; take it out");
+            "no_milters lets mail pass unjudged; remove it");
 }
 
 void relay_check_milters(const struct relay *relay)

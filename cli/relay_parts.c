@@ -129,11 +129,9 @@ void relay_check_age(const struct relay_setting *setting, const char *table)
                     table);
     enum postmap_age age = postmap_age(table, compiled, sizeof compiled);
     if (text != NULL && age == POSTMAP_STALE)
-        relay_say(
-            setting, RELAY_MAYBE,
-            "%s is newer than %s, so the MTA still goes by what stood there before; "
-            "run: %s",
-            text, compiled, text_string(&command));
+        relay_say(setting, RELAY_MAYBE,
+                  "%s is newer than %s, so the MTA still uses the old contents; run: %s",
+                  text, compiled, text_string(&command));
     text_clear(&command);
 }
 

@@ -124,12 +124,11 @@ static void read_table(const struct relay_setting *setting, const char *table,
     char unknown[WORDS_ITEM_SIZE];
     (void)setting;
     if (!postmap_read(table, take->take, take->findings, unknown, sizeof unknown))
-        relay_say(
-            setting, RELAY_MAYBE,
-            "Mailbrake cannot read %.200s: an address that it turns into a list, or "
-            "adds one to, counts as one recipient; put into %s only maps that can be "
-            "read as text, and see that it names mailboxes",
-            unknown, setting->name);
+        relay_say(setting, RELAY_MAYBE,
+                  "Mailbrake cannot read %.200s: an address that it turns into a list, "
+                  "or adds one to, counts as one recipient; put only maps into %s that "
+                  "can be read as text, and make sure that they name mailboxes",
+                  unknown, setting->name);
 }
 
 /* Also of Sendmail's virtusertable. */
@@ -250,7 +249,7 @@ void relay_judge_luser(const struct relay_setting *setting)
     if (strchr(setting->value, '$') != NULL) {
         if (may_be_ours(relay, setting->value))
             relay_say(setting, RELAY_MAYBE,
-                      "mail to whom nobody knows goes to %s, which may be a list, and "
+                      "mail to unknown users goes to %s, which may be a list, and "
                       "Mailbrake counts one recipient; name a mailbox: luser_relay = ...",
                       setting->value);
         return;
@@ -258,7 +257,7 @@ void relay_judge_luser(const struct relay_setting *setting)
     const struct list *list = relay_find_list(relay, setting->value);
     if (list != NULL)
         relay_say(setting, RELAY_SURE,
-                  "mail to whom nobody knows goes to the list %s (%llu people), and "
+                  "mail to unknown users goes to the list %s (%llu people), and "
                   "Mailbrake counts one recipient; name a mailbox: luser_relay = ...",
                   setting->value, (unsigned long long)list->size);
 }

@@ -87,8 +87,8 @@ static void tell_lost(struct seen_milters *seen, const struct relay_setting *set
     relay_our_milter(seen->relay, ours, sizeof ours);
     if (lost.length > 0)
         relay_say(setting, RELAY_MAYBE,
-                  "%s named %.400s when it was looked at before, and does not any more; "
-                  "write: %s = %.400s, %s; or, when that is meant, remove %s",
+                  "%s named %.400s at an earlier check, and no longer does; write: %s = "
+                  "%.400s, %s; or, if that is intended, remove %s",
                   name, text_string(&lost), setting->name, text_string(&lost), ours,
                   seen->path);
     text_clear(&lost);

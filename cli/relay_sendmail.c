@@ -96,9 +96,8 @@ static void check_filters(struct sendmail *sendmail, const char *list)
     bool last = is_last(sendmail, list, &there);
     sendmail->asked = sendmail->asked || there;
     if (there && !last)
-        say(sendmail,
-            "Mailbrake must come last in InputMailFilters, for a message that it "
-            "holds is shown to none after it");
+        say(sendmail, "Mailbrake must come last in InputMailFilters, since later milters "
+                      "don't see a message that it holds");
 }
 
 /* A daemon's own list counts instead of the one for all. */
@@ -266,11 +265,11 @@ void relay_check_sendmail(struct relay *relay)
     read_lines(&sendmail, file, false);
     (void)fclose(file);
     if (sendmail.filter[0] == '\0' || !sendmail.asked)
-        say(&sendmail, "mail is not shown to Mailbrake; write into sendmail.mc the line "
-                       "INPUT_MAIL_FILTER that README has, and make -C /etc/mail");
-    else if (!sendmail.waits)
         say(&sendmail,
-            "while mailbraked is away all mail passes; write F=T into the line "
-            "INPUT_MAIL_FILTER of sendmail.mc");
+            "mail is not shown to Mailbrake; add the README's INPUT_MAIL_FILTER line to "
+            "sendmail.mc, and run: make -C /etc/mail");
+    else if (!sendmail.waits)
+        say(&sendmail, "while mailbraked is away all mail passes; add F=T to the line "
+                       "INPUT_MAIL_FILTER of sendmail.mc");
     text_clear(&path);
 }

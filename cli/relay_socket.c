@@ -87,10 +87,10 @@ void relay_check_socket(const struct relay *relay)
                        strerror(errno),
                        errno == ENOENT ? "; is mailbraked running?" : "");
     } else if (!S_ISSOCK(info.st_mode)) {
-        problems_error(problems, file, 0, "milter.socket: %s is no socket", path);
+        problems_error(problems, file, 0, "milter.socket: %s is not a socket", path);
     } else if (is_left_over(path)) {
         problems_error(problems, file, 0,
-                       "milter.socket: nobody listens at %s; is mailbraked running?",
+                       "milter.socket: nothing listens at %s; is mailbraked running?",
                        path);
     } else if (!find_user(owner, &user)) {
         problems_error(problems, postconf_main(relay->postconf),

@@ -298,7 +298,7 @@ enum status remote_ask(struct remote *remote, const struct remote_call *call,
     if (!json_is_object(answer)) {
         json_decref(answer);
         return error_set(error, STATUS_UNAVAILABLE,
-                         "mailbraked at %s: no answer that can be read (status %ld)",
+                         "mailbraked at %s: the answer can't be understood (status %ld)",
                          remote->socket, code);
     }
     *out_answer = answer;

@@ -71,7 +71,7 @@ static void print_set(const json_t *answer)
     print_until(brake);
     (void)puts(".");
     if (json_is_true(json_object_get(brake, "pending")))
-        (void)puts("The store is away: the brake is set on this relay alone, and on the "
+        (void)puts("The store is away: the brake acts on this relay alone, and on the "
                    "others\nonce the store is back.");
     if (pulled == NULL)
         return;
@@ -81,8 +81,8 @@ static void print_set(const json_t *answer)
                  page_plural(held, "was", "were"));
     long long unrecorded = page_number(pulled, "unrecorded");
     if (unrecorded > 0)
-        (void)printf("%lld more %s put on hold, but not recorded yet: `mailbrake "
-                     "quarantine sync` does so.\n",
+        (void)printf("%lld more %s put on hold, but not recorded yet: run `mailbrake "
+                     "quarantine sync`.\n",
                      unrecorded, page_plural(unrecorded, "was", "were"));
 }
 

@@ -138,8 +138,8 @@ static void print_whole_incident(const json_t *incident)
     print_count(incident, "released", "of them was released", "of them were released");
     print_count(incident, "refused", "message was refused at once",
                 "messages were refused at once");
-    print_count(incident, "deferred", "time a message was put off",
-                "times a message was put off");
+    print_count(incident, "deferred", "time a message was deferred",
+                "times a message was deferred");
     if (hold_knows_reach(incident))
         print_count(incident, "reach", "person, by the largest message",
                     "persons, by the largest message");
@@ -156,10 +156,9 @@ static void print_whole_incident(const json_t *incident)
 
 static void print_closed(const json_t *answer)
 {
-    (void)printf(
-        "%s closed, its latch is off.\n"
-        "What its rule counted stands: `mailbrake limits reset KEY` clears that.\n",
-        page_text(answer, "id"));
+    (void)printf("%s closed, its latch is cleared.\nThe counts of its rule remain: "
+                 "`mailbrake limits reset KEY` resets them.\n",
+                 page_text(answer, "id"));
 }
 
 static void print_allowed(const json_t *answer)
@@ -170,7 +169,7 @@ static void print_allowed(const json_t *answer)
     output_escaped(until);
     (void)fputs(" rule ", stdout);
     output_escaped(page_text(answer, "rule"));
-    (void)fputs(" is passed over for ", stdout);
+    (void)fputs(" is skipped for ", stdout);
     output_escaped(page_text(answer, "key"));
     (void)puts(".");
 }

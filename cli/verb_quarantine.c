@@ -33,7 +33,7 @@ static bool expect_id(const char *text)
     char line[200];
     if (is_id(text))
         return true;
-    (void)snprintf(line, sizeof line, "\"%.100s\" is no id of a held message", text);
+    (void)snprintf(line, sizeof line, "\"%.100s\" is not the id of a held message", text);
     output_complaint(line);
     return false;
 }
@@ -326,8 +326,8 @@ static void print_failures(const json_t *answer)
 static void print_sync(const json_t *answer)
 {
     long long ended = page_number(answer, "ended");
-    (void)printf("%lld on hold in the queue: %lld known, %lld recorded anew, %lld not "
-                 "Mailbrake's, %lld failed.\n%lld %s ended: not on hold any more.\n",
+    (void)printf("%lld on hold in the queue: %lld known, %lld newly recorded, %lld not "
+                 "Mailbrake's, %lld failed.\n%lld %s ended: no longer on hold.\n",
                  page_number(answer, "in_queue"), page_number(answer, "known"),
                  page_number(answer, "restored"), page_number(answer, "foreign"),
                  page_number(answer, "failed"), ended,

@@ -26,7 +26,7 @@ static bool has_any(const json_t *counts)
 static void print_counts(const char *name, const json_t *counts)
 {
     static const char *const names[] = {"accepted", "held", "rejected", "deferred",
-                                        "put off since they could not be judged"};
+                                        "deferred, since they could not be judged"};
     (void)printf("%-14s", name);
     for (size_t i = 0; i < VERDICT_COUNT; i++) {
         long long count = page_number(counts, verdicts[i]);
@@ -53,8 +53,8 @@ static void print_numbers(const json_t *status)
     static const char *const held[] = {"message waits for a decision",
                                        "messages wait for a decision"};
     static const char *const incidents[] = {"open", "open"};
-    static const char *const damaged[] = {"record in the store, which is passed over",
-                                          "records in the store, which are passed over"};
+    static const char *const damaged[] = {"record in the store, which is ignored",
+                                          "records in the store, which are ignored"};
     static const char *const brakes[] = {"set by hand", "set by hand"};
     print_number(status, "holds", "held", held);
     print_number(status, "incidents", "incidents", incidents);
@@ -66,10 +66,10 @@ static void print_numbers(const json_t *status)
 static void print_store(const json_t *store)
 {
     const char *state = page_text(store, "state");
-    const char *means =
-        strcmp(state, "local") == 0  ? "away: this relay decides alone, with its share"
-        : strcmp(state, "down") == 0 ? "away: mail gets what store.on_failure says"
-                                     : "answers";
+    const char *means = strcmp(state, "local") == 0
+                            ? "away: this relay decides alone, with its share"
+                        : strcmp(state, "down") == 0 ? "away: store.on_failure decides"
+                                                     : "answers";
     const char *problem = page_text(store, "problem");
     (void)printf("%-14s %s, %s%s", "store", page_text(store, "type"), means,
                  problem[0] == '\0' ? "" : ", but its records are not known: ");
@@ -140,12 +140,12 @@ static void print_status(const json_t *status)
     (void)printf("%-14s %s, up %s\n", "mailbraked", page_text(status, "version"), up);
     page_field("relay", page_text(status, "host"));
     if (json_is_true(json_object_get(status, "host_shared")))
-        page_field("", "WARNING: another relay with the same store has the same name: "
-                       "give each its own");
+        page_field("", "WARNING: another relay with the same store has the same host "
+                       "name: give each its own");
     page_field("configuration", page_text(status, "configuration"));
-    page_field("mode", monitor ? "monitor: judges and counts, stops nothing but what a "
-                                 "brake stops"
-                               : "enforce");
+    page_field("mode",
+               monitor ? "monitor: judges and counts mail, and stops it only by a brake"
+                       : "enforce");
     print_failure(json_object_get(status, "reload_failed"));
     page_restart(json_object_get(status, "restart"));
     print_store(json_object_get(status, "store"));
@@ -154,8 +154,8 @@ static void print_status(const json_t *status)
                  page_number(lists, "ok"), page_number(lists, "stale"),
                  page_number(lists, "unknown"));
     if (page_number(lists, "shrunk") > 0)
-        (void)printf("%-14s WARNING: %lld suddenly lost members, and count as before "
-                     "(mailbrake lists)\n",
+        (void)printf("%-14s WARNING: %lld suddenly lost members; the previous ones still "
+                     "count (mailbrake lists)\n",
                      "", page_number(lists, "shrunk"));
     print_counts("messages", json_object_get(status, "verdicts"));
     if (has_any(json_object_get(status, "would")))

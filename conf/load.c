@@ -111,7 +111,7 @@ static enum status find_include(struct loader *loader, const struct level *level
     }
     if (!S_ISREG(info.st_mode)) {
         problems_error(loader->problems, from, scan->line,
-                       "can't include %s: it is no plain file", file);
+                       "can't include %s: it is not a regular file", file);
         return STATUS_INVALID;
     }
     *out_file = file;
@@ -153,8 +153,8 @@ static enum status enter(struct loader *loader, struct level *level, const char 
     enum status status = read_file(loader, file, &level->text);
     if (status == STATUS_OK && begins_with_mark(&level->text)) {
         problems_error(loader->problems, file, 1,
-                       "begins with a byte order mark, which a file that is included "
-                       "can't have: save it without");
+                       "begins with a byte order mark, which an included file can't "
+                       "have: save it without one");
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK)
@@ -187,7 +187,7 @@ static enum status scan_step(struct loader *loader, struct level *levels, size_t
         return enter_include(loader, levels, depth);
     case SCAN_NUL:
         problems_error(loader->problems, level->file, level->scan.line,
-                       "holds a NUL byte");
+                       "contains a NUL byte");
         return STATUS_INVALID;
     case SCAN_TOO_LARGE:
         note_wide(loader, level->file, level->scan.line);
@@ -383,7 +383,7 @@ static void report_wide(const struct loader *loader)
 {
     for (size_t i = 0; i < loader->wide_count; i++)
         problems_error(loader->problems, loader->wide[i].file, loader->wide[i].line,
-                       "a number is larger than any that can stand here (2147483647)");
+                       "a number is larger than the maximum here (2147483647)");
 }
 
 enum status load_tree(const char *path, struct tree *out, struct problems *problems)

@@ -16,7 +16,7 @@ void policy_value_delimiter(struct reader *reader, const struct option *option,
     for (const char *p = text; *p != '\0'; p++) {
         if (strchr("!#$%&'*+-/=?^_`{|}~.", *p) == NULL) {
             reader_refuse(reader, option, node,
-                          "'%.4s' can't stand in an address's user part", p);
+                          "'%.4s' can't be in the user part of an address", p);
             return;
         }
     }

@@ -92,7 +92,7 @@ const char *reader_text(struct reader *reader, const struct option *option,
     size_t length = strlen(node->string);
     if (has_control(node->string))
         reader_refuse(reader, option, node,
-                      "the text holds a line's end or another control character");
+                      "the text contains a line break or another control character");
     else if (length == 0 && option->min > 0)
         reader_refuse(reader, option, node, "must not be empty");
     else if (option->max > 0 && length > (size_t)option->max)

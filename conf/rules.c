@@ -49,7 +49,7 @@ void rules_key(struct reader *reader, const struct option *option,
         }
         text_printf(&names, "%s%s", i == 0 ? "" : ", ", key_name((enum key)i));
     }
-    reader_refuse(reader, option, node, "\"%.100s\" is none of %s", text,
+    reader_refuse(reader, option, node, "\"%.100s\" is not one of %s", text,
                   text_string(&names));
     text_clear(&names);
 }
@@ -158,7 +158,7 @@ static void check_key(struct reader *reader, const struct rule_entry *entry,
     const struct option key = {.name = "rules.key"};
     if (rule->key == KEY_FROM && entry->from == NULL)
         reader_refuse(reader, &key, entry->key,
-                      "\"from\" goes with from only: its elements are the keys");
+                      "\"from\" needs from, whose elements are the keys");
 }
 
 static void check_name(struct reader *reader, const struct rule_entry *entry,
@@ -285,21 +285,21 @@ void rules_warn(struct reader *reader)
         const struct node *node = tree_child(tree, nodes, i);
         if (is_always_short(rule))
             problems_warning(reader->problems, node->file, node->line,
-                             "rule \"%s\": whatever it matches costs more than its "
-                             "burst, so it stops all of that",
+                             "rule \"%s\": every message it matches costs more than its "
+                             "burst, so it stops them all",
                              rule->name);
         if (excludes_key(rule))
             problems_warning(reader->problems, node->file, node->line,
-                             "rule \"%s\": nothing that it matches has a %s, its key, "
-                             "so it never fires",
+                             "rule \"%s\": no message it matches has a %s, which is its "
+                             "key, so it never fires",
                              rule->name, key_name(rule->key));
         const struct rule *accept = pairing_find(policy, i);
         if (accept != NULL)
-            problems_warning(reader->problems, node->file, node->line,
-                             "rule \"%s\": rejects mail of those whom \"%s\" above "
-                             "accepts, as soon as they add a recipient that it does not "
-                             "name: put its from into from_not here",
-                             rule->name, accept->name);
+            problems_warning(
+                reader->problems, node->file, node->line,
+                "rule \"%s\": rejects mail from those whom \"%s\" above accepts, if they "
+                "add a recipient that it does not name: add its from to from_not here",
+                rule->name, accept->name);
         if (takes_all(rule) && i + 1 < policy->rule_count) {
             problems_warning(reader->problems, node->file, node->line,
                              "rule \"%s\": has no condition, so no rule below it is "

@@ -35,8 +35,8 @@ static void check_map_name(struct reader *reader, const struct option *option,
     size_t type = strspn(path->string, "abcdefghijklmnopqrstuvwxyz");
     if (type > 0 && path->string[type] == ':')
         reader_refuse(reader, option, path,
-                      "\"%.*s:\" begins the name of a Postfix map; %s takes the path of "
-                      "its text alone",
+                      "\"%.*s:\" belongs to the name of a Postfix map; %s takes only the "
+                      "path of its text file",
                       (int)type, path->string, name);
 }
 
@@ -55,7 +55,7 @@ static bool find_kind(struct reader *reader, const struct option *option,
     }
     if (found != 1)
         reader_refuse(reader, option, node,
-                      "each entry needs one of file, aliases and virtual, and only one");
+                      "each entry needs exactly one of file, aliases and virtual");
     for (unsigned kind = LIST_FILE; kind <= LIST_VIRTUAL; kind++)
         check_map_name(reader, option, node, names[kind]);
     return found == 1;
@@ -71,9 +71,11 @@ static void check_entry(struct reader *reader, const struct option *option,
         reader_refuse(reader, option, node, "a file needs the list's address");
     if (kind != LIST_FILE && address != NULL)
         reader_refuse(reader, option, address,
-                      "address goes with file; aliases and virtual name their own lists");
+                      "address is allowed only with file; aliases and virtual name their "
+                      "own lists");
     if (kind == LIST_FILE && domains != NULL)
-        reader_refuse(reader, option, domains, "domains goes with aliases or virtual");
+        reader_refuse(reader, option, domains,
+                      "domains is allowed only with aliases or virtual");
 }
 
 /* Two files for one list: which of them counts is not to be guessed. */
@@ -86,7 +88,7 @@ static void check_address(struct reader *reader, const struct option *option,
     if (intern_add(addresses, address, strlen(address), &id) != STATUS_OK)
         reader->failed = true;
     else if (id < before)
-        reader_refuse(reader, option, node, "the list %.200s is there twice", address);
+        reader_refuse(reader, option, node, "the list %.200s is given twice", address);
 }
 
 static void add_source(struct reader *reader, const struct option *option,

@@ -26,7 +26,8 @@ void value_name(struct reader *reader, const struct option *option,
         return;
     if (text[strspn(text, allowed)] != '\0')
         reader_refuse(reader, option, node,
-                      "\"%.100s\" may hold only letters, digits, '.', '_' and '-'", text);
+                      "\"%.100s\" may contain only letters, digits, '.', '_' and '-'",
+                      text);
     else
         reader_keep(reader, field, text);
 }
@@ -40,7 +41,7 @@ void value_reason(struct reader *reader, const struct option *option,
     for (const char *p = text; *p != '\0'; p++) {
         if ((unsigned char)*p > 0x7e) {
             reader_refuse(reader, option, node,
-                          "goes into SMTP replies and may hold plain ASCII only");
+                          "is part of SMTP replies and may contain only plain ASCII");
             return;
         }
     }
@@ -74,7 +75,8 @@ void value_separator(struct reader *reader, const struct option *option,
     if (text == NULL)
         return;
     if (text[0] != '\0' && strchr("!#$&'*+,/:;<=>?^`{|}~", text[0]) == NULL)
-        reader_refuse(reader, option, node, "\"%s\" may be part of a name", text);
+        reader_refuse(reader, option, node,
+                      "\"%s\" can be part of a login, so it can't separate two", text);
     else
         reader_keep(reader, field, text);
 }
@@ -86,7 +88,7 @@ static bool take_integer(struct reader *reader, const struct option *option,
     if (!reader_expect(reader, option, node, NODE_INTEGER))
         return false;
     if (node->integer < option->min || node->integer > option->max) {
-        reader_refuse(reader, option, node, "%lld is not from %lld to %lld",
+        reader_refuse(reader, option, node, "%lld is not between %lld and %lld",
                       (long long)node->integer, (long long)option->min,
                       (long long)option->max);
         return false;
@@ -133,8 +135,8 @@ void value_factor(struct reader *reader, const struct option *option,
     if (value >= least && value <= most)
         *(int64_t *)field = ((int64_t)(value * 1e9 + 0.5) + 500000) / 1000000;
     else
-        reader_refuse(reader, option, node, "%.15g is not from %g to %g", value, least,
-                      most);
+        reader_refuse(reader, option, node, "%.15g is not between %g and %g", value,
+                      least, most);
 }
 
 void value_bool(struct reader *reader, const struct option *option,
@@ -156,7 +158,8 @@ void value_octal(struct reader *reader, const struct option *option,
         value = value * 8 + (unsigned)(text[i] - '0');
     if (text[digits] != '\0' || value > 0777)
         reader_refuse(reader, option, node,
-                      "\"%.100s\" is no file mode, like \"0660\", up to \"0777\"", text);
+                      "\"%.100s\" is not a file mode, like \"0660\", up to \"0777\"",
+                      text);
     else
         *(unsigned *)field = value;
 }
@@ -174,7 +177,7 @@ void value_duration(struct reader *reader, const struct option *option,
     if (status != STATUS_OK)
         return;
     if (ms < option->min || ms > option->max)
-        reader_refuse(reader, option, node, "\"%.100s\" is not from %lld s to %lld d",
+        reader_refuse(reader, option, node, "\"%.100s\" is not between %lld s and %lld d",
                       text, (long long)(option->min / 1000),
                       (long long)(option->max / 86400 / 1000));
     else
@@ -201,10 +204,10 @@ void value_size(struct reader *reader, const struct option *option,
     size_t digits = strspn(text, "0123456789");
     int shift = size_shift(text + digits);
     if (digits == 0 || digits > 15 || shift < 0) {
-        reader_refuse(reader, option, node,
-                      "\"%.100s\" is no size: a whole number and K, M, G or T, like "
-                      "\"1G\"",
-                      text);
+        reader_refuse(
+            reader, option, node,
+            "\"%.100s\" is not a size: a whole number and K, M, G or T, like \"1G\"",
+            text);
         return;
     }
     for (size_t i = 0; i < digits; i++)

@@ -51,7 +51,7 @@ void value_array_somebody(struct reader *reader, const struct option *option,
     bool array = node->kind == NODE_ARRAY || node->kind == NODE_LIST;
     if (array && node->child_count == 0)
         reader_refuse(reader, option, node,
-                      "names nobody; leave it out to mean everybody");
+                      "matches nobody; leave it out to match everybody");
     else
         value_array_elements(reader, option, node, field);
 }
@@ -67,7 +67,7 @@ static void add_domain(struct reader *reader, const struct option *option,
     enum status status = domains_add(&one, text, &error);
     reader_check(reader, option, node, status, &error);
     if (status == STATUS_OK && domains_have(domains, domains_first(&one)))
-        reader_refuse(reader, option, node, "\"%.100s\" is there twice", text);
+        reader_refuse(reader, option, node, "\"%.100s\" is given twice", text);
     else if (status == STATUS_OK)
         reader_check(reader, option, node, domains_add(domains, text, &error), &error);
     domains_clear(&one);
@@ -113,7 +113,7 @@ static void add_notify(struct reader *reader, const struct option *option,
     if (status != STATUS_OK)
         return;
     if (element.kind != ELEMENT_ADDRESS || strchr(element.text, '*') != NULL)
-        reader_refuse(reader, option, node, "\"%.100s\" is no address (user@domain)",
+        reader_refuse(reader, option, node, "\"%.100s\" is not an address (user@domain)",
                       text);
     else
         reader_keep(reader, &settings->notify.to[settings->notify.to_count++],
@@ -153,7 +153,7 @@ static void add_group(struct reader *reader, const struct node *node,
     }
     policy->group_count++;
     if (strchr(node->name, '*') != NULL)
-        reader_refuse(reader, &option, node, "a group's name holds no '*'");
+        reader_refuse(reader, &option, node, "a group's name can't contain '*'");
     value_array_elements(reader, &option, node, &group->elements);
 }
 

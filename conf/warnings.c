@@ -63,7 +63,9 @@ static void warn_of_files(struct reader *reader)
     const struct store_settings *store = &settings->store;
     if (settings->privacy.key_file[0] == '\0')
         warn(reader, "privacy", "key_file",
-             "is not set, so whoever knows store.prefix can hash addresses like us", "");
+             "is not set, so anybody who knows store.prefix can compute the hashes of "
+             "addresses",
+             "");
     warn_of_kind(reader, "privacy", "key_file", settings->privacy.key_file);
     warn_of_kind(reader, "store", "password_file", store->password_file);
     warn_of_kind(reader, "store", "state_file", store->state_file);
@@ -135,7 +137,7 @@ static void warn_of_clients(struct reader *reader, const char *name,
             problems_warning(
                 reader->problems,
                 element->file == NULL ? reader->settings->file : element->file,
-                element->line, "%s: client:%s holds most of the internet: %s", name,
+                element->line, "%s: client:%s contains most of the internet: %s", name,
                 element->text, effect);
     }
 }
@@ -151,8 +153,8 @@ static void warn_of_names(struct reader *reader)
         for (size_t k = 0; judge_other_deciders[k] != NULL; k++) {
             if (strcmp(name, judge_other_deciders[k]) == 0)
                 problems_warning(reader->problems, node->file, node->line,
-                                 "rule \"%s\": the log and incidents have that name for "
-                                 "what decides beside the rules; call it otherwise",
+                                 "rule \"%s\": the log and incidents use that name for "
+                                 "something other than a rule; choose another",
                                  name);
         }
     }
@@ -286,7 +288,7 @@ void warnings_add(struct reader *reader)
              "is not set, so what surge learns is lost at each restart", "");
     warn_of_milter(reader);
     warn_of_clients(reader, "trusted", &settings->policy.trusted,
-                    "anybody there may send in anybody's name");
+                    "anybody there can send as anybody");
     warn_of_clients(reader, "relays", &settings->policy.relays,
                     "no mail from there is judged");
     warn_of_command(reader);

@@ -184,7 +184,8 @@ static void allow(struct request *request, const json_t *incident)
     if (!request_duration(request, "for", &for_ms))
         return;
     if (for_ms == 0) {
-        request_fail(request, MHD_HTTP_BAD_REQUEST, "for how long? (\"for\": \"4h\")");
+        request_fail(request, MHD_HTTP_BAD_REQUEST,
+                     "\"for\" is missing: for how long, as in \"4h\"");
         return;
     }
     int64_t until_ms = clock_wall_ms() + for_ms;

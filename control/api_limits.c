@@ -122,7 +122,7 @@ static enum status take_literally(const char *typed, struct limits_query *out,
         length -= 2;
     }
     if (strlen(typed) >= sizeof out->subject || length == 0)
-        return error_set(error, STATUS_INVALID, "\"%.100s\" is no subject", typed);
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is not a subject", typed);
     (void)snprintf(out->subject, sizeof out->subject, "%.*s:%.*s",
                    (int)strcspn(typed, ":"), typed, (int)length, value);
     return STATUS_OK;

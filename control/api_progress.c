@@ -10,5 +10,5 @@ void api_progress_show(struct request *request)
         request_answer(request, json_pack("{s:I, s:I}", "done", (json_int_t)done, "total",
                                           (json_int_t)total));
     else
-        request_fail(request, MHD_HTTP_NOT_FOUND, "nothing is at work under this token");
+        request_fail(request, MHD_HTTP_NOT_FOUND, "no task has this token");
 }

@@ -75,8 +75,8 @@ static bool check_peer(struct control *control, struct request *request)
     if (!known)
         request->peer.uid = (uid_t)-1;
     request_fail(request, MHD_HTTP_FORBIDDEN,
-                 "uid %lld (%s) may not: only root, mailbraked's own user and members of "
-                 "group %s may",
+                 "uid %lld (%s) is not allowed: only root, mailbraked's own user and "
+                 "members of group %s may",
                  known ? (long long)request->peer.uid : -1LL,
                  request->peer.name[0] == '\0' ? "no name" : request->peer.name,
                  group == NULL || group[0] == '\0' ? "(none)" : group);
@@ -140,8 +140,8 @@ static void find_route(struct incoming_request *exchange, const char *method,
     if (exchange->route != NULL)
         request->verb = exchange->route->verb;
     if (exchange->route == NULL && known)
-        request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED, "%.20s is not for this path",
-                     method);
+        request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED,
+                     "%.20s is not allowed for this path", method);
     else if (exchange->route == NULL)
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no %.200s", path);
 }
@@ -234,7 +234,7 @@ static bool parse_body(struct incoming_request *exchange)
     request->body = json_loadb(exchange->body.data, exchange->body.length,
                                JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(request->body)) {
-        request_fail(request, MHD_HTTP_BAD_REQUEST, "the body is no JSON object%s%s",
+        request_fail(request, MHD_HTTP_BAD_REQUEST, "the body is not a JSON object%s%s",
                      request->body == NULL ? ": " : "",
                      request->body == NULL ? error.text : "");
         return false;

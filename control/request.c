@@ -125,7 +125,7 @@ static const char *words_of(enum status status)
     case STATUS_INVALID:
         return "is not valid";
     case STATUS_IO:
-        return "the system refused";
+        return "a system call failed";
     case STATUS_LIMIT:
         return "is too large";
     case STATUS_NOT_FOUND:

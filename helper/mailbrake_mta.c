@@ -160,7 +160,7 @@ static enum status read_work(const struct helper *helper, struct mta_peer *peer,
         out->count = 1;
     }
     if (status == STATUS_OK && !mta_peer_waits(peer))
-        status = error_set(error, STATUS_UNAVAILABLE, "nobody waits for the answer");
+        status = error_set(error, STATUS_UNAVAILABLE, "the peer has hung up");
     return status;
 }
 
@@ -412,7 +412,8 @@ static void find_user(struct helper *helper, const char *name)
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     const struct passwd *entry = getpwnam(name);
     if (entry == NULL) {
-        log_print(SEVERITY_WARNING, "no user %s: orders are taken from root alone", name);
+        log_print(SEVERITY_WARNING, "no user %s: orders are accepted only from root",
+                  name);
         return;
     }
     helper->uid = entry->pw_uid;

@@ -45,9 +45,9 @@ static void check_hold_header(struct mta_item *item)
 {
     const struct mta_message *message = &item->message;
     if (message->hold_header_count > 1)
-        fail(item, STATUS_IO, "the message bears more than one X-Mailbrake field");
+        fail(item, STATUS_IO, "the message has more than one X-Mailbrake field");
     else if (message->hold_header_count == 0 && message->held)
-        fail(item, STATUS_IO, "the message bears no X-Mailbrake field");
+        fail(item, STATUS_IO, "the message has no X-Mailbrake field");
     else if (!mta_message_bears(message, item->order->hold_id))
         fail(item, STATUS_NOT_FOUND, "it bears another mark");
 }
@@ -60,7 +60,7 @@ static void check_item(struct mta_item *item)
         fail(item, STATUS_NOT_FOUND, "it has another sender");
     else if (order->arrived != NULL &&
              strtoll(order->arrived, NULL, 10) != message->arrived_s)
-        fail(item, STATUS_NOT_FOUND, "it came at another time");
+        fail(item, STATUS_NOT_FOUND, "it arrived at another time");
     else if (order->hold_id != NULL)
         check_hold_header(item);
     if (item->status == STATUS_OK && message->held == (order->verb == MTA_HOLD))
@@ -107,9 +107,10 @@ static void check_done(const struct mta_job *job, struct mta_item *item,
     else if (after->status == STATUS_NOT_FOUND)
         fail(item, STATUS_NOT_FOUND, "it is not in the queue");
     else
-        item->status = error_set(&item->error, STATUS_IO,
-                                 "the MTA did not do it: the message is in the %s queue",
-                                 after->message.queue);
+        item->status = error_set(
+            &item->error, STATUS_IO,
+            "the MTA did not carry out the order: the message is in the %s queue",
+            after->message.queue);
 }
 
 static void look_after(const struct mta_job *job, struct mta_item *items, size_t count,

@@ -446,7 +446,7 @@ static bool deliver_now(const struct mta_job *job, const struct program *program
 {
     enum status status = program_run(program, job->deadline_us, job->error);
     if (status != STATUS_OK)
-        log_throttled(SEVERITY_WARNING, "what was released may take a while: %s",
+        log_throttled(SEVERITY_WARNING, "delivery of released mail may take a while: %s",
                       job->error->text);
     return status != STATUS_UNAVAILABLE;
 }

@@ -316,7 +316,7 @@ static enum status remove_one(const struct mta_job *job, const char *path,
     find_body(path, body);
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || id_of(path)[-2] != 'h' || flock(fd, LOCK_EX | LOCK_NB) != 0)
-        status = error_set(job->error, STATUS_IO, "Sendmail is at work on the message");
+        status = error_set(job->error, STATUS_IO, "Sendmail is processing the message");
     else if (unlink(path) != 0 || (unlink(body) != 0 && errno != ENOENT))
         status = error_set(job->error, STATUS_IO, "%s: %s", path, strerror(errno));
     if (fd >= 0)

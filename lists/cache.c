@@ -208,8 +208,9 @@ enum status cache_read(const char *path, const struct list_source *source,
     if (status != STATUS_OK) {
         entries_clear(&found.entries);
         return error_set_at(error, status, path, 0, "%s",
-                            status == STATUS_NOMEM ? "out of memory"
-                                                   : "is torn, or of another version");
+                            status == STATUS_NOMEM
+                                ? "out of memory"
+                                : "is incomplete, or of another version");
     }
     found.read_at_ms =
         (int64_t)seen.st_mtim.tv_sec * 1000 + seen.st_mtim.tv_nsec / 1000000;

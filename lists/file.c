@@ -140,7 +140,7 @@ enum status file_check_text(struct file *file, const char *path, struct error *e
         for (const char *c = file->data; c < nul; c++)
             line += *c == '\n';
         return error_set_at(error, STATUS_INVALID, path, line,
-                            "has a NUL byte: it is no text");
+                            "contains a NUL byte: it is not text");
     }
     if (file->length >= 3 && memcmp(file->data, mark, 3) == 0) {
         memmove(file->data, file->data + 3, file->length - 3 + 1);

@@ -155,7 +155,7 @@ static enum status find_target(const struct import_job *job, const char *key,
     if (status == STATUS_OK)
         return status;
     char what[64];
-    (void)snprintf(what, sizeof what, "a target of %zu byte%s is no address",
+    (void)snprintf(what, sizeof what, "a target of %zu byte%s is not an address",
                    member.length, member.length == 1 ? "" : "s");
     report_entry(job, reader.line, what);
     return STATUS_INVALID;
@@ -188,11 +188,11 @@ static bool is_bare(const char *key)
 /* Said each time, so that it stands in the log for as long as it is so. */
 static void warn_of_table(const struct import_job *job, const struct entries *entries)
 {
-    problems_warning(
-        job->import->problems, job->source->path, 0,
-        "has suddenly %zu member%s in all its entries where it had %zu: those "
-        "count until max_age is over",
-        entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s", entries->shrunk_from);
+    problems_warning(job->import->problems, job->source->path, 0,
+                     "suddenly has %zu member%s in all its entries instead of %zu; the "
+                     "previous ones count until max_age is over",
+                     entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s",
+                     entries->shrunk_from);
 }
 
 static void warn_of_shrunk(const struct import_job *job, const struct address *address,
@@ -201,8 +201,8 @@ static void warn_of_shrunk(const struct import_job *job, const struct address *a
     struct text shown = {0};
     text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
     problems_warning(job->import->problems, job->source->path, entry->line,
-                     "%s has suddenly %zu member%s where it had %zu: those count until "
-                     "max_age is over",
+                     "%s suddenly has %zu member%s instead of %zu; the previous ones "
+                     "count until max_age is over",
                      text_string(&shown), entry->shrunk_to,
                      entry->shrunk_to == 1 ? "" : "s", entry->members.count);
     text_clear(&shown);
@@ -276,12 +276,13 @@ static void report_unread(const struct settings *settings, const struct import_j
                           const struct error *error, bool known)
 {
     char place[32] = "";
-    char age[80] = "never read well, its lists are unknown";
+    char age[80] = "never read successfully, so its lists are unknown";
     if (error->line > 0)
         (void)snprintf(place, sizeof place, ":%d", error->line);
     long long minutes = (job->import->now_ms - job->read_at_ms) / 60000;
     if (known)
-        (void)snprintf(age, sizeof age, "last read well %lld minutes ago%s", minutes,
+        (void)snprintf(age, sizeof age, "last read successfully %lld minutes ago%s",
+                       minutes,
                        is_too_old(job, job->read_at_ms) ? ", its lists are unknown" : "");
     problems_error(job->import->problems, file_of(settings, job->source),
                    job->source->line, "%s%s: %s (%s)", job->source->path, place,

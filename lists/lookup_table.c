@@ -58,7 +58,7 @@ static enum status add_pair(struct lookup_table_reader *reader, const struct lin
         entries_open(reader->entries, pair->key, pair->key_length, &entry);
     if (status == STATUS_INVALID) {
         problems_error(reader->problems, reader->path, line->number,
-                       "a name of %zu byte%s is no address", pair->key_length,
+                       "a name of %zu byte%s is not an address", pair->key_length,
                        pair->key_length == 1 ? "" : "s");
         return STATUS_OK;
     }
@@ -66,7 +66,7 @@ static enum status add_pair(struct lookup_table_reader *reader, const struct lin
         return status;
     if (entry->line != 0)
         problems_warning(reader->problems, reader->path, line->number,
-                         "the same name as on line %d: their members are taken together",
+                         "the same name as on line %d: their members are combined",
                          entry->line);
     else
         entry->line = line->number;

@@ -79,7 +79,7 @@ static void skip_heading(struct members_reader *reader, const struct line *line)
         reader->columns |= strchr(",;\t|", line->text[i]) != NULL;
     problems_warning(reader->problems, reader->path, line->number,
                      "looks like a heading and is skipped%s",
-                     reader->columns ? "; below it only what holds an '@' counts" : "");
+                     reader->columns ? "; below it only fields with an '@' count" : "");
 }
 
 /* An address in quotes as a whole, as tables write it. */
@@ -104,7 +104,7 @@ static void add_line(const struct members_reader *reader, const struct line *lin
             continue;
         if (value.kind != ALIAS_VALUE_ADDRESS) {
             problems_error(reader->problems, reader->path, line->number,
-                           "a member of %zu byte%s is no address", value.length,
+                           "a member of %zu byte%s is not an address", value.length,
                            value.length == 1 ? "" : "s");
             kind = MEMBER_OPAQUE;
         }

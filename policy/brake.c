@@ -128,7 +128,8 @@ static enum status check_characters(const char *text, struct error *error)
     for (const char *p = text; *p != '\0'; p++) {
         unsigned char c = (unsigned char)*p;
         if (c < ' ' || c == 0x7f)
-            return error_set(error, STATUS_INVALID, "a key holds no control characters");
+            return error_set(error, STATUS_INVALID,
+                             "a key can't contain control characters");
     }
     if (!utf8_is_valid(text, strlen(text)))
         return error_set(error, STATUS_INVALID, "a key must be UTF-8");
@@ -143,15 +144,15 @@ static enum status parse_bare(const char *text, const struct domains *own,
     struct network network;
     struct error none;
     if (network_parse(text, &network, &none) == STATUS_OK)
-        return refuse(error, text, "that is an address: client: goes before it");
+        return refuse(error, text, "is an IP address: write client: before it");
     if (strchr(text, '@') != NULL)
         return refuse(error, text,
-                      "that is an address: login:, sender: or list: goes before it");
+                      "is an address: write login:, sender: or list: before it");
     if (text[0] == '\0' || strpbrk(text, ": \t<>") != NULL ||
         strcasecmp(text, "all") == 0)
         return refuse(error, text,
                       "a key is login:, sender:, client:, list: or domain: and a value, "
-                      "or \"all\"; a word alone is a login");
+                      "or \"all\"; a single word is a login");
     return parse_login(text, own, logins, out, error);
 }
 

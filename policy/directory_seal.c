@@ -302,7 +302,7 @@ static enum status warn_of_cycle(struct flattener *flattener, uint32_t list)
     }
     if (status == STATUS_OK)
         problems_warning(flattener->problems, node_of(flattener, list)->list.source, 0,
-                         "lists hold each other: %s", text_string(&text));
+                         "lists contain each other: %s", text_string(&text));
     numbers_clear(&path);
     text_clear(&text);
     return status;
@@ -409,7 +409,7 @@ static enum status flatten_component(struct flattener *flattener, uint32_t numbe
     if (status == STATUS_OK && count > 1)
         status = warn_of_cycle(flattener, lists[0]);
     if (status == STATUS_OK && component->depth > DIRECTORY_DEPTH_MAX)
-        status = over(flattener, lists[0], "lists within lists are too deep");
+        status = over(flattener, lists[0], "lists are nested too deeply");
     if (status != STATUS_OK)
         return status;
 

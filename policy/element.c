@@ -66,7 +66,7 @@ static bool has_bare_at(const char *text)
 static enum status parse_login(const char *glob, struct element *out, struct error *error)
 {
     if (glob[0] == '\0' || has_bare_at(glob) || strpbrk(glob, "<>(),\"") != NULL)
-        return refuse(error, glob, "login: takes a user name, which may hold '*'");
+        return refuse(error, glob, "login: takes a user name, which may contain '*'");
     return keep_glob(out, ELEMENT_LOGIN, glob, error);
 }
 
@@ -138,7 +138,7 @@ static enum status parse_mailbox(const char *text, struct element *out,
 {
     struct address address;
     if (has_bare_at(text) || strpbrk(text, "<>(),;") != NULL)
-        return refuse(error, text, "is no address (user@domain)");
+        return refuse(error, text, "is not an address (user@domain)");
     if (strchr(text, '*') != NULL)
         return parse_pattern(text, out, error);
     enum status status = mailbox_parse(text, NULL, &address, error);
@@ -166,17 +166,19 @@ static bool has_two_prefixes(const char *text)
 static enum status check_characters(const char *string, struct error *error)
 {
     if (string[0] == '\0')
-        return error_set(error, STATUS_INVALID, "an empty string stands for nobody");
+        return error_set(error, STATUS_INVALID, "an empty string matches nobody");
     for (const char *p = string; *p != '\0'; p++) {
         unsigned char c = (unsigned char)*p;
         if (c <= ' ' || c == 0x7f)
             return error_set(error, STATUS_INVALID,
-                             "a string holds a blank or a control character");
+                             "a string contains a blank or a control character");
     }
     if (has_two_ats(string))
-        return refuse(error, string, "has two '@': is a comma missing between two?");
+        return refuse(error, string,
+                      "has two '@': is a comma missing between two strings?");
     if (has_two_prefixes(string))
-        return refuse(error, string, "has two prefixes: is a comma missing between two?");
+        return refuse(error, string,
+                      "has two prefixes: is a comma missing between two strings?");
     return STATUS_OK;
 }
 

@@ -124,8 +124,8 @@ enum status hours_parse(const char *string, struct hours *out, struct error *err
     } while (take(&p, ';'));
     if (p == NULL || *p != '\0')
         return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" is no span of hours: write it like "
-                         "\"Mon-Fri 07:00-17:00\", several with ';' between them",
+                         "\"%.100s\" is not a span of hours: write it like \"Mon-Fri "
+                         "07:00-17:00\", several with ';' between them",
                          string);
     struct span *kept = malloc(count * sizeof *kept);
     if (kept == NULL)

@@ -58,7 +58,7 @@ enum status login_forms_add(struct login_forms *forms, const char *text,
     else if (status == STATUS_OK && domains_have(own, name))
         status = error_set(error, STATUS_INVALID, "\"%.100s\" is one of domains", name);
     else if (status == STATUS_OK && find_domain(forms, name, length) != NULL)
-        status = error_set(error, STATUS_INVALID, "\"%.100s\" is there twice", name);
+        status = error_set(error, STATUS_INVALID, "\"%.100s\" is given twice", name);
     if (status == STATUS_OK)
         status = add(forms, name, domain);
     if (status == STATUS_NOMEM)

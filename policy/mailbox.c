@@ -28,7 +28,7 @@ enum status mailbox_parse(const char *text, const char *default_domain,
     struct address address;
     const char *bare = skip_quoted(text);
     if (strpbrk(bare, "<>(),;*\" ") != NULL)
-        return refuse(error, text, "is no address (user@domain)");
+        return refuse(error, text, "is not an address (user@domain)");
     const char *at = strchr(bare, '@');
     if (at != NULL && strchr(at + 1, '@') != NULL)
         return refuse(error, text, "has two '@'");
@@ -40,7 +40,7 @@ enum status mailbox_parse(const char *text, const char *default_domain,
     if (status != STATUS_OK)
         return refuse(error, text, "is too long for an address");
     if (address.at == 0 || address_domain(&address)[0] == '\0')
-        return refuse(error, text, "is no address (user@domain)");
+        return refuse(error, text, "is not an address (user@domain)");
     *out = address;
     return STATUS_OK;
 }

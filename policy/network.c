@@ -39,18 +39,19 @@ enum status network_parse(const char *text, struct network *out, struct error *e
     struct network network;
     size_t length = strcspn(text, "/");
     if (length >= sizeof address)
-        return error_set(error, STATUS_INVALID, "\"%.100s\" is no IP address", text);
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is not an IP address", text);
     memcpy(address, text, length);
     address[length] = '\0';
     if (!ip_address_parse(address, network.bytes))
-        return error_set(error, STATUS_INVALID, "\"%.100s\" is no IP address", address);
+        return error_set(error, STATUS_INVALID, "\"%.100s\" is not an IP address",
+                         address);
 
     bool ipv4 = strchr(address, ':') == NULL;
     unsigned max = ipv4 ? 32 : 128;
     unsigned prefix = max;
     if (text[length] == '/' && !parse_prefix(text + length + 1, max, &prefix))
         return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" needs a number from 0 to %u behind the slash", text,
+                         "\"%.100s\" needs a number from 0 to %u after the slash", text,
                          max);
     network.prefix = (uint8_t)(ipv4 ? prefix + IP_ADDRESS_IPV4_BITS : prefix);
     clear_host_bits(&network);

@@ -77,9 +77,9 @@ static void report_misplaced(struct linker *linker, const struct element_place *
                              const struct element *user, const struct element *element)
 {
     static const char *const reasons[] = {
-        [ROLE_CLIENT] = "only client: elements can stand there",
+        [ROLE_CLIENT] = "only client: elements are allowed here",
         [ROLE_SENDER] = "name one list, like \"list:all@example.org\"",
-        [ROLE_RECIPIENT] = "it says who sends, never who receives",
+        [ROLE_RECIPIENT] = "it matches senders, never recipients",
     };
     char shown[ELEMENT_SHOWN];
     char where[PLACE_SHOWN];
@@ -289,7 +289,7 @@ enum status policy_link(struct policy *policy, const char *file,
     }
     if (linker.linked > LINKED_MAX)
         problems_error(problems, file, 0,
-                       "the groups in all rules together stand for more than %d elements",
+                       "the groups in all rules together expand to more than %d elements",
                        LINKED_MAX);
     free(linker.pending);
     free(linker.seen);

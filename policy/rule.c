@@ -89,8 +89,8 @@ enum status limit_parse(const char *string, struct rate *out_rate, enum unit *ou
     right = right && take_word(&p, "per");
     if (!right)
         return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" is no limit: write \"N messages per DURATION\" or "
-                         "\"N recipients per DURATION\"",
+                         "\"%.100s\" is not a limit: write \"N messages per DURATION\" "
+                         "or \"N recipients per DURATION\"",
                          string);
     skip_blanks(&p);
     enum status status = duration_parse(p, &rate.period_ms, error);

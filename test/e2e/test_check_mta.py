@@ -57,7 +57,7 @@ FAULTS = {
         "{ unix:milter/milter.sock, default_action =accept }", "default_action=tempfail"),
     "judged twice": ("inet:127.0.0.1:8891, unix:milter/milter.sock",
                      "$non_smtpd_milters unix:milter/milter.sock",
-                     "stands here twice"),
+                     "is listed here twice"),
     "a proxy filter": ("-o syslog_name=postfix/submission",
                        "-o smtpd_proxy_filter=127.0.0.1:10024", "smtpd_proxy_filter"),
     "no milters": ("enable_long_queue_ids = yes",
@@ -322,7 +322,7 @@ def test_other_milters_that_went_missing(checked):
     for _ in range(2):
         assert checked.run() == []
         lost, own = checked.warnings()
-        assert f"write: {right}; or, when that is meant, remove {kept}" in lost
+        assert f"write: {right}; or, if that is intended, remove {kept}" in lost
         assert "submission/inet/smtpd_milters named unix:a" in own
     checked.main = MAIN
     kept.write_text("smtpd_milters inet:127.0.0.1:8891\nsubmission/inet/smtpd_milters inet:1.2.3.4:5\n")
@@ -414,7 +414,7 @@ SENDMAIL_FAULTS = {
                                     '{ aliases = "{dir}/more"; }', True),
     "aliases of NIS": ("AliasFile=", "AliasFile=nis:mail.aliases,", "nis:mail.aliases", False),
     "virtusertable": ("virtusertable", "canonical", "becomes the list", True),
-    "LUSER_RELAY": ("DL\n", "DLlocal:staff\n", "whom nobody knows", True),
+    "LUSER_RELAY": ("DL\n", "DLlocal:staff\n", "mail to unknown users", True),
     ".forward": ("$z/.forward.$w", "{dir}/$u.forward", "40 addresses", False),
 }
 

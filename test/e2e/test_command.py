@@ -162,7 +162,7 @@ def test_root_is_told_what_the_daemon_s_user_cannot_read(as_root_beside_mailbrak
         path.chmod(0o644)
     done = check(config)
     assert done.returncode == 0, done.stderr
-    assert f"control.socket: the user mailbrake, whom mailbraked runs as, can't write to {tmp_path}" in done.stderr
+    assert f"control.socket: the user mailbrake, as which mailbraked runs, can't write to {tmp_path}" in done.stderr
 
     members.chmod(0o600)
     key.chmod(0o600)
@@ -170,7 +170,7 @@ def test_root_is_told_what_the_daemon_s_user_cannot_read(as_root_beside_mailbrak
     assert done.returncode == 1
     assert f"{config}:5: {members}: Permission denied" in done.stderr, done.stderr
     assert f"{key}: can't read the key: Permission denied" in done.stderr, done.stderr
-    assert "chgrp mailbrake FILE and chmod g+r FILE" in done.stderr
+    assert "chgrp mailbrake FILE; chmod g+r FILE" in done.stderr
 
     config.write_text(text + 'mode = "maybe";\n')  # with other errors, in one go
     done = check(config, "--json")
@@ -182,7 +182,7 @@ def test_root_is_told_what_the_daemon_s_user_cannot_read(as_root_beside_mailbrak
     config.chmod(0o600)
     done = check(config)
     assert done.returncode == 0, done.stderr
-    assert "the user mailbrake, whom mailbraked runs as, can't read it" in done.stderr
+    assert "the user mailbrake, as which mailbraked runs, can't read it" in done.stderr
 
 
 def test_usage_errors_exit_2(build, tmp_path):

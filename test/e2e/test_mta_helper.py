@@ -297,8 +297,8 @@ def test_a_message_without_a_mark_or_with_two_does_not_move(helped):  # noqa: F8
     assert len(before) == 2
     said = {mail.helper.order(f"release {h.id} mark=aa").last for h in held}
     assert said == {
-        "error the message bears no X-Mailbrake field",
-        "error the message bears more than one X-Mailbrake field",
+        "error the message has no X-Mailbrake field",
+        "error the message has more than one X-Mailbrake field",
     }
     assert [mail.helper.order(f"header {h.id}").lines[:-1] for h in held if h.headers["X-Mailbrake"]]
     assert queue_of(mail) == before
@@ -386,7 +386,7 @@ def test_who_hangs_up_has_given_up_the_order(held_mail):
         connection.sendall(f"delete {held.id} {mark_of(held)}\n".encode())
     mail.helper.process.send_signal(signal.SIGCONT)
     assert held.id in mail.helper.list()
-    assert "nobody waits" in mail.helper.text()
+    assert "the peer has hung up" in mail.helper.text()
 
 
 # Its life.

@@ -110,7 +110,7 @@ def test_delete_waits_for_no_lock(mail):
     with open(mail.mta.queue / f"hf{held.id}") as at_work:
         fcntl.flock(at_work, fcntl.LOCK_EX)  # as Sendmail does
         answer = mail.helper.order(f"delete {held.id} {mark_of(held)}")
-    assert answer.lines == ["error Sendmail is at work on the message"]
+    assert answer.lines == ["error Sendmail is processing the message"]
     assert held.id in mail.helper.list()
 
 

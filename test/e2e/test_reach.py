@@ -177,7 +177,7 @@ def test_a_list_whose_file_is_suddenly_empty_counts_as_before(relay):
     mail = relay(rules=CAP_50, files={"class": people(150)})
     (mail.daemon.dir / "class@district.example.txt").write_text("Error: no connection\n")
     mail.daemon.reload()
-    mail.expect_log("class@district.example has suddenly 2 members where it had 150")
+    mail.expect_log("class@district.example suddenly has 2 members instead of 150")
     refused = mail.send(ANN, "class@district.example")
     assert refused.code == 550 and "reach 150," in refused.text
     listed = json.loads(mail.command.run("lists", "--json").stdout)["lists"]

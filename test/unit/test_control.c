@@ -155,9 +155,9 @@ START_TEST(control_knows_its_paths_and_methods)
     expect_error("GET /v1", NULL, 404, "there is no");
     expect_error("GET /v1/holds/", NULL, 404, "there is no");
     expect_error("GET /v1/holds/a/b", NULL, 404, "there is no");
-    expect_error("GET /v1/sync", NULL, 405, "not for this path");
-    expect_error("DELETE /v1/status", NULL, 405, "not for this path");
-    expect_error("BREW /v1/status", NULL, 405, "not for this path");
+    expect_error("GET /v1/sync", NULL, 405, "not allowed for this path");
+    expect_error("DELETE /v1/status", NULL, 405, "not allowed for this path");
+    expect_error("BREW /v1/status", NULL, 405, "not allowed for this path");
 }
 END_TEST
 
@@ -166,11 +166,11 @@ START_TEST(control_refuses_bodies_that_are_no_object)
     static const char *const bodies[] = {
         "x", "[]", "\"a\"", "{\"a\": 1, \"a\": 2}", "{\"a", "\xff\xfe", "{} {}", "null"};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
-        expect_error("POST /v1/reload", bodies[i], 400, "no JSON object");
+        expect_error("POST /v1/reload", bodies[i], 400, "not a JSON object");
     char *deep = malloc(60001);
     memset(deep, '[', 60000);
     deep[60000] = '\0';
-    expect_error("POST /v1/reload", deep, 400, "no JSON object");
+    expect_error("POST /v1/reload", deep, 400, "not a JSON object");
     free(deep);
     expect_alive();
 }

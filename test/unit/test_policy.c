@@ -172,7 +172,7 @@ START_TEST(policy_sender_is_no_recipient)
     char line[300];
     add(&add_rule("r")->to, senders[_i].element);
     snprintf(line, sizeof line,
-             "m.conf:1: rule \"r\": to: \"%s\": it says who sends, never who receives",
+             "m.conf:1: rule \"r\": to: \"%s\": it matches senders, never recipients",
              senders[_i].shown);
     expect(line);
 }
@@ -184,7 +184,7 @@ START_TEST(policy_sender_in_group_is_no_recipient)
     add_group("all", "hubs");
     add(&add_rule("r")->to_not, "list:* all");
     expect("m.conf:7: rule \"r\": to_not: group \"all\" holds \"client:10.0.0.25\": "
-           "it says who sends, never who receives");
+           "it matches senders, never recipients");
 }
 END_TEST
 
@@ -236,7 +236,7 @@ END_TEST
 START_TEST(policy_relays_are_clients_only)
 {
     add(&policy.relays, "login:a");
-    expect("m.conf:1: relays: \"login:a\": only client: elements can stand there");
+    expect("m.conf:1: relays: \"login:a\": only client: elements are allowed here");
 }
 END_TEST
 

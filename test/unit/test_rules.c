@@ -158,7 +158,8 @@ static void expect_rule_warning(const char *rules, const char *begins)
     "action = \"accept\"; },\n"
 #define REJECT(more) "{ name = \"no\"; " more "action = \"reject\"; }"
 #define FALLS                                                                            \
-    "m.conf:3: warning: rule \"no\": rejects mail of those whom \"press\" above accepts"
+    "m.conf:3: warning: rule \"no\": rejects mail from those whom \"press\" above "      \
+    "accepts"
 #define OTHER "{ name = \"b\"; action = \"reject\"; }"
 
 static const struct {
@@ -181,13 +182,13 @@ static const struct {
      NULL},
     {"{ name = \"a\"; action = \"defer\"; key = \"all\"; copies_over = 5;\n"
      "limit = \"5 recipients per 1h\"; }",
-     "m.conf:2: warning: rule \"a\": whatever it matches costs more than its burst"},
+     "m.conf:2: warning: rule \"a\": every message it matches costs more than its burst"},
     {"{ name = \"a\"; action = \"defer\"; key = \"all\"; reach_over = 5;\n"
      "limit = \"5 recipients per 1h\"; }",
-     "m.conf:2: warning: rule \"a\": whatever it matches costs more than its burst"},
+     "m.conf:2: warning: rule \"a\": every message it matches costs more than its burst"},
     {"{ name = \"a\"; action = \"defer\"; key = \"all\"; external_over = 9;\n"
      "limit = \"5 recipients per 1h\"; burst = 9; reach_over = 1; }",
-     "m.conf:2: warning: rule \"a\": whatever it matches costs more than its burst"},
+     "m.conf:2: warning: rule \"a\": every message it matches costs more than its burst"},
     {"{ name = \"a\"; action = \"defer\"; key = \"all\"; reach_over = 5;\n"
      "limit = \"5 recipients per 1h\"; burst = 6; }",
      NULL},
@@ -202,10 +203,11 @@ static const struct {
      NULL},
     {"{ name = \"a\"; action = \"defer\"; key = \"list\"; surge = 2; floor = 5;\n"
      "to_not = [ \"x@y.example\", \"list:*\" ]; }",
-     "m.conf:2: warning: rule \"a\": nothing that it matches has a list, its key"},
+     "m.conf:2: warning: rule \"a\": no message it matches has a list, which is its key"},
     {"{ name = \"a\"; action = \"defer\"; key = \"login\";\n"
      "limit = \"5 messages per 1h\"; from_not = [ \"login:*\" ]; }",
-     "m.conf:2: warning: rule \"a\": nothing that it matches has a login, its key"},
+     "m.conf:2: warning: rule \"a\": no message it matches has a login, which is its "
+     "key"},
     {"{ name = \"a\"; action = \"defer\"; key = \"login\";\n"
      "limit = \"5 messages per 1h\"; from_not = [ \"login:a*\", \"<>\" ]; }",
      NULL},

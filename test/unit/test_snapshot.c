@@ -394,7 +394,7 @@ START_TEST(snapshot_never_read_sources_are_unknown)
     ck_assert_uint_eq(problems.errors, 0);
     ck_assert(problems_hold(&problems, "conf:2: warning: "));
     ck_assert(problems_hold(&problems, "conf:3: warning: "));
-    ck_assert(problems_hold(&problems, "not a regular file (never read well"));
+    ck_assert(problems_hold(&problems, "not a regular file (never read successfully"));
     ck_assert_str_eq(shown("all@a.example"), "unknown 0");
     ck_assert_str_eq(shown("staff@a.example"), "unknown staff@a.example");
     ck_assert_str_eq(shown("anybody@b.example"), "unknown anybody@b.example");
@@ -433,7 +433,7 @@ START_TEST(snapshot_nul_bytes_are_a_bad_source)
     ck_assert_int_eq(load(true), STATUS_OK);
     file_put_bytes("all.txt", "x\nn\0\n", 5);
     refresh();
-    ck_assert(problems_hold(&problems, "/all.txt:2: has a NUL byte"));
+    ck_assert(problems_hold(&problems, "/all.txt:2: contains a NUL byte"));
     ck_assert_str_eq(shown("all@a.example"), "stale 2");
 }
 END_TEST
