@@ -16,14 +16,13 @@ void api_holds_list(struct request *request)
     const char *incident = request_query(request, "incident");
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
-    enum status status = ledger_list_holds(request->context->ledger, ended,
+    enum status status = ledger_list_holds(request->context->ledger, ended, incident,
                                            request_list_deadline_us(), &holds);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "holds");
         return;
     }
-    const struct stream_view view = {
-        .name = "holds", .view = api_view_hold, .incident = incident};
+    const struct stream_view view = {.name = "holds", .view = api_view_hold};
     request_stream(request, stream_new(holds, &view));
     request_audit(request, "list", incident == NULL ? "" : incident,
                   request_result(request));
@@ -160,6 +159,8 @@ void api_holds_sync(struct request *request)
     progress = request_progress(request);
     enum status status = actions_sync(request->context->actions, request->settings,
                                       &progress, &sync, &error);
+    if (status == STATUS_LIMIT) /* of its time */
+        status = STATUS_UNAVAILABLE;
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "sync");
     } else {

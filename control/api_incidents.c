@@ -12,23 +12,14 @@
 #include "policy/plan.h"
 #include "quarantine/record.h"
 
-/* Somebody may still have to do with it: open, or with a message that waits. */
-static bool is_current(const json_t *incident)
-{
-    return json_is_true(json_object_get(incident, "open")) ||
-           record_number(incident, "waiting") > 0;
-}
-
 void api_incidents_list(struct request *request)
 {
     struct ledger_list *incidents = NULL;
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
-    enum status status = ledger_list_incidents(request->context->ledger,
+    enum status status = ledger_list_incidents(request->context->ledger, ended,
                                                request_list_deadline_us(), &incidents);
-    const struct stream_view view = {.name = "incidents",
-                                     .wanted = ended ? NULL : is_current,
-                                     .view = api_view_incident};
+    const struct stream_view view = {.name = "incidents", .view = api_view_incident};
     if (status != STATUS_OK)
         request_fail_status(request, status, NULL, "incidents");
     else
@@ -55,15 +46,12 @@ static json_t *find_holds(struct request *request)
     json_t *hold;
     struct ledger_list *all = NULL;
     json_t *holds = json_array();
-    enum status status = ledger_list_holds(request->context->ledger, false,
+    enum status status = ledger_list_holds(request->context->ledger, false, request->id,
                                            request_list_deadline_us(), &all);
     while (status == STATUS_OK && holds != NULL) {
         status = ledger_list_next(all, request_deadline_us(), &hold);
-        if (status != STATUS_OK)
-            break;
-        if (strcmp(record_text(hold, "incident"), request->id) == 0)
-            (void)json_array_append(holds, hold);
-        json_decref(hold);
+        if (status == STATUS_OK)
+            (void)json_array_append_new(holds, hold);
     }
     ledger_list_free(all);
     if (holds != NULL && status == STATUS_NOT_FOUND)
@@ -134,13 +122,11 @@ void api_incidents_close(struct request *request)
 {
     if (!request_begin(request, "close", request->id, NULL))
         return;
-    json_t *patch = json_pack("{s:b}", "open", 0);
     json_t *incident = find(request);
     if (incident != NULL) {
-        enum status status =
-            patch == NULL ? STATUS_NOMEM : amend(request, incident, AMEND_UNLATCH);
+        enum status status = amend(request, incident, AMEND_UNLATCH);
         if (status == STATUS_OK)
-            status = ledger_patch_incident(request->context->ledger, request->id, patch,
+            status = ledger_close_incident(request->context->ledger, request->id,
                                            request_deadline_us());
         if (status != STATUS_OK)
             request_fail_status(request, status, NULL, request->id);
@@ -149,7 +135,6 @@ void api_incidents_close(struct request *request)
                            json_pack("{s:s, s:b}", "id", request->id, "open", 0));
     }
     json_decref(incident);
-    json_decref(patch);
     request_end(request, request_result(request));
 }
 

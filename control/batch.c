@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/json_output.h"
 
 enum { RESULT_SIZE = 500, BATCH_MS = 30 * 60 * 1000 };
@@ -42,6 +43,7 @@ static bool decide(struct request *request, const json_t *ids, struct batch *out
 {
     size_t count = json_array_size(ids);
     const struct actions_progress progress = request_progress(request);
+    int64_t deadline_us = batch_deadline_us();
     const char **list = calloc(count + 1, sizeof *list);
     struct actions_result *results = calloc(count + 1, sizeof *results);
     bool enough = list != NULL && results != NULL;
@@ -49,9 +51,15 @@ static bool decide(struct request *request, const json_t *ids, struct batch *out
         list[i] = json_string_value(json_array_get(ids, i));
     if (enough && count > 0)
         actions_decide_many(request->context->actions, request->settings, request->verb,
-                            list, count, batch_deadline_us(), &progress, results);
+                            list, count, deadline_us, &progress, results);
     for (size_t i = 0; i < count && enough; i++)
         enter(out, list[i], &results[i]);
+    if (enough && clock_left_ms(deadline_us) == 0)
+        log_throttled(SEVERITY_WARNING,
+                      "%s: %zu of %zu held messages were done in %d minutes; the same "
+                      "order again goes on with the rest",
+                      actions_verb_name(request->verb), json_array_size(out->done), count,
+                      BATCH_MS / 60000);
     free(results);
     free(list);
     return enough;

@@ -5,17 +5,16 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/log.h"
 #include "base/text.h"
-#include "quarantine/record.h"
 
 struct stream {
     struct ledger_list *list;
     struct stream_view view;
-    char incident[DIGEST_ID_SIZE];
     struct text pending; /* what is to be sent next, from sent on */
     size_t sent;
-    bool any, ended;
+    size_t count; /* records so far */
+    bool ended;
 };
 
 struct stream *stream_new(struct ledger_list *list, const struct stream_view *view)
@@ -27,8 +26,6 @@ struct stream *stream_new(struct ledger_list *list, const struct stream_view *vi
     }
     stream->list = list;
     stream->view = *view;
-    if (view->incident != NULL)
-        (void)snprintf(stream->incident, sizeof stream->incident, "%s", view->incident);
     text_printf(&stream->pending, "{\"%s\":[", view->name);
     return stream;
 }
@@ -42,13 +39,6 @@ void stream_free(struct stream *stream)
     free(stream);
 }
 
-static bool is_wanted(const struct stream *stream, const json_t *record)
-{
-    if (stream->view.incident != NULL)
-        return strcmp(record_text(record, "incident"), stream->incident) == 0;
-    return stream->view.wanted == NULL || stream->view.wanted(record);
-}
-
 /* False without memory. A terminal may be what reads it: ASCII. */
 static bool write_record(struct stream *stream, const json_t *record)
 {
@@ -56,8 +46,8 @@ static bool write_record(struct stream *stream, const json_t *record)
     char *text =
         shown == NULL ? NULL : json_dumps(shown, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text != NULL)
-        text_printf(&stream->pending, "%s%s", stream->any ? "," : "", text);
-    stream->any = true;
+        text_printf(&stream->pending, "%s%s", stream->count > 0 ? "," : "", text);
+    stream->count++;
     free(text);
     json_decref(shown);
     return text != NULL && !stream->pending.failed;
@@ -78,8 +68,11 @@ static bool write_next(struct stream *stream)
         text_add_string(&stream->pending, "]}\n");
         return !stream->pending.failed;
     }
-    bool done = status == STATUS_OK &&
-                (!is_wanted(stream, record) || write_record(stream, record));
+    if (status == STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING,
+                      "the list of %s ended after %zu: the store did not answer in time",
+                      stream->view.name, stream->count);
+    bool done = status == STATUS_OK && write_record(stream, record);
     json_decref(record);
     return done;
 }

@@ -10,14 +10,12 @@
 
 struct stream;
 
-enum { STREAM_STEP_MS = 5000 }; /* for the store to give the next record */
+enum { STREAM_STEP_MS = 5000 }; /* for the store to give the next page */
 
-/* Which records, and how. Borrowed, but for incident. */
+/* How records are shown. Borrowed. */
 struct stream_view {
     const char *name;                      /* of the one field */
-    bool (*wanted)(const json_t *record);  /* NULL: all are */
     json_t *(*view)(const json_t *record); /* NULL without memory */
-    const char *incident;                  /* of holds: of this one alone; NULL: of any */
 };
 
 /* Takes the list over, also when there is no memory: then NULL. */

@@ -38,9 +38,14 @@ struct housekeeping {
     enum status room_state; /* of the last time it was asked for */
 };
 
+static int64_t within(int ms)
+{
+    return clock_monotonic_us() + ms * INT64_C(1000);
+}
+
 static int64_t soon(void)
 {
-    return clock_monotonic_us() + STORE_MS * INT64_C(1000);
+    return within(STORE_MS);
 }
 
 void housekeeping_brakes(struct engine *engine)
@@ -127,28 +132,45 @@ static void expire(const struct housekeeping *housekeeping,
 {
     struct error error = {0};
     size_t left = 0;
-    int64_t deadline_us = clock_monotonic_us() + EXPIRE_MS * INT64_C(1000);
-    enum status status = actions_expire(housekeeping->actions, settings, deadline_us,
-                                        tell_expired, &left, &error);
-    if (status != STATUS_OK)
+    enum status status = actions_expire(housekeeping->actions, settings,
+                                        within(EXPIRE_MS), tell_expired, &left, &error);
+    if (status == STATUS_LIMIT)
+        log_throttled(SEVERITY_WARNING, "expired holds: %s", error.text);
+    else if (status != STATUS_OK)
         log_throttled(SEVERITY_WARNING, "expired holds were not refused: %s", error.text);
     else if (left > 0)
         log_throttled(SEVERITY_WARNING, "%zu expired %s not refused: %s", left,
                       left == 1 ? "hold was" : "holds were", error.text);
 }
 
-/* It goes on where it ended, the next time. */
 static void prune(struct engine *engine, const struct settings *settings)
 {
-    int64_t deadline_us = clock_monotonic_us() + PRUNE_MS * INT64_C(1000);
-    enum status status = ledger_prune(engine->ledger, clock_wall_ms(),
-                                      settings->privacy.retention_ms, deadline_us);
-    if (status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) == 0)
+    size_t done = 0;
+    enum status status =
+        ledger_prune(engine->ledger, clock_wall_ms(), settings->privacy.retention_ms,
+                     within(PRUNE_MS), &done);
+    if (status == STATUS_LIMIT)
         log_throttled(SEVERITY_WARNING,
-                      "not all old records could be removed in %d s; the rest follows",
-                      PRUNE_MS / 1000);
+                      "%zu old records were removed in %d s, not all; the next pass goes "
+                      "on from there",
+                      done, PRUNE_MS / 1000);
     else if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING, "old records could not be removed");
+}
+
+/* What older versions wrote. True when nothing of it is left. */
+static bool convert(struct engine *engine)
+{
+    enum status status = ledger_convert(engine->ledger, within(PRUNE_MS));
+    if (status == STATUS_LIMIT)
+        log_throttled(SEVERITY_WARNING,
+                      "the records of an older version were not all converted in %d s; "
+                      "the next pass goes on from there",
+                      PRUNE_MS / 1000);
+    else if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING,
+                      "the records of an older version could not be converted");
+    return status == STATUS_OK;
 }
 
 /* Records and queue are held against each other at the start, and again after holds that
@@ -157,7 +179,8 @@ static void prune(struct engine *engine, const struct settings *settings)
  * whose message never came into the queue, or left it without us. */
 struct sync {
     bool due, reported;
-    bool spared; /* records that may have been another relay's */
+    bool spared;    /* records that may have been another relay's */
+    bool converted; /* no older records wait: else they would be taken for lost */
 };
 
 static bool is_tidying_due(const struct housekeeping *housekeeping,
@@ -188,6 +211,10 @@ static void synchronise(const struct housekeeping *housekeeping,
     enum status status;
     if (ledger_take_unrecorded(housekeeping->engine->ledger))
         sync->due = true;
+    if (!sync->converted)
+        sync->converted = convert(housekeeping->engine);
+    if (!sync->converted)
+        return;
     if (sync->due)
         status = actions_sync(housekeeping->actions, settings, NULL, &found, &error);
     else if (is_tidying_due(housekeeping, sync, second))
@@ -239,6 +266,7 @@ static void *run_slow(void *argument)
         if (second % PRUNE_SECONDS == 0)
             expire(housekeeping, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
+            (void)convert(engine);
             prune(engine, settings);
             peers_compare_rules(engine, settings, housekeeping->host, clock_wall_ms());
         }

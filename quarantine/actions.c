@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
-#include "quarantine/ledger_list.h"
 #include "quarantine/record.h"
 
 struct actions *actions_new(struct ledger *ledger, const struct digest_key *token_key,
@@ -69,7 +68,9 @@ enum status actions_say_store(struct error *error, enum status status)
 {
     return error_set(error, status,
                      status == STATUS_NOMEM ? "out of memory"
-                                            : "the store does not answer");
+                     : status == STATUS_LIMIT
+                         ? "the store did not give all of them in time"
+                         : "the store does not answer");
 }
 
 enum status actions_find(struct actions *actions, const char *id, json_t **out,
@@ -112,45 +113,36 @@ bool actions_is_recalled(const json_t *hold)
     return json_is_true(json_object_get(hold, "pulled"));
 }
 
-/* Of a record what concerns its place in the queue; NULL without memory. */
-static json_t *make_stub(const json_t *hold)
+enum status actions_end_all(struct endings *endings)
 {
-    static const char *const names[] = {"id",       "host",    "state",
-                                        "queue_id", "held_at", "pulled"};
-    json_t *stub = json_object();
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        json_t *value = json_object_get(hold, names[i]);
-        if (value != NULL && json_object_set(stub, names[i], value) != 0) {
-            json_decref(stub);
-            return NULL;
-        }
+    enum status statuses[LEDGER_MOVE_MAX];
+    enum status status = STATUS_OK;
+    struct actions *actions = endings->actions;
+    (void)pthread_mutex_lock(&actions->deciding);
+    ledger_move_many(actions->ledger, endings->ids, endings->count, endings->from,
+                     endings->to, actions_deadline_us(), statuses);
+    (void)pthread_mutex_unlock(&actions->deciding);
+    for (size_t i = 0; i < endings->count; i++) {
+        endings->ended += statuses[i] == STATUS_OK;
+        if (statuses[i] == STATUS_UNAVAILABLE || statuses[i] == STATUS_NOMEM)
+            status = statuses[i];
     }
-    return stub;
+    endings->count = 0;
+    return status;
 }
 
-enum status actions_read_holds(const struct actions *actions, bool all, json_t **out)
+enum status actions_end(struct endings *endings, const struct local_hold *hold,
+                        const char *to)
 {
-    json_t *hold;
-    json_t *stubs = json_array();
-    struct ledger_list *list = NULL;
-    enum status status = stubs == NULL ? STATUS_NOMEM
-                                       : ledger_list_holds(actions->ledger, all,
-                                                           actions_deadline_us(), &list);
-    while (status == STATUS_OK) {
-        status = ledger_list_next(list, actions_deadline_us(), &hold);
-        if (status != STATUS_OK)
-            break;
-        if (json_array_append_new(stubs, make_stub(hold)) != 0)
-            status = STATUS_NOMEM;
-        json_decref(hold);
-    }
-    ledger_list_free(list);
-    if (status != STATUS_NOT_FOUND) {
-        json_decref(stubs);
-        return status;
-    }
-    *out = stubs;
-    return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (endings->count == LEDGER_MOVE_MAX ||
+        (endings->count > 0 &&
+         (strcmp(endings->from, hold->state) != 0 || strcmp(endings->to, to) != 0)))
+        status = actions_end_all(endings);
+    endings->from = hold->state;
+    endings->to = to;
+    endings->ids[endings->count++] = hold->id;
+    return status;
 }
 
 /* ---- looking ahead ---- */

@@ -53,8 +53,9 @@ void actions_decide_many(struct actions *actions, const struct settings *setting
                          struct actions_result *results);
 
 /* Refuses what this relay holds for longer than quarantine.expire, and calls refused for
- * each. deadline_us as above. What could not be refused is as before; *out_left says how
- * many those are, and error why the first was not. */
+ * each. deadline_us as above; LIMIT when it comes before all were tried: the next call
+ * goes on. What could not be refused is as before; *out_left says how many those are, and
+ * error why the first was not. By one thread at a time. */
 enum status actions_expire(struct actions *actions, const struct settings *settings,
                            int64_t deadline_us, void (*refused)(const char *id),
                            size_t *out_left, struct error *error) MUST_CHECK;

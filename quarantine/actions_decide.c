@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
-#include "quarantine/ledger_list.h"
 #include "quarantine/record.h"
 #include "quarantine/refusal.h"
 
@@ -49,7 +48,7 @@ struct decision {
 };
 
 /* A call's work. */
-struct deciding {
+struct decision_job {
     struct actions *actions;
     const struct settings *settings;
     enum actions_verb verb;
@@ -76,76 +75,151 @@ static void make_check(struct decision *decision)
                        record_text(hold, "sender"));
 }
 
-/* Takes it for ourselves, or says who has. Under the lock. */
-static enum status claim(const struct deciding *deciding, struct decision *decision,
-                         struct error *error)
+/* Nobody is asked again who did not answer. */
+static void fail_silent(const struct decision *decision, struct decision_job *job)
 {
-    struct actions *actions = deciding->actions;
-    enum status status = actions_check(actions, decision->hold, error);
-    if (status != STATUS_OK)
-        return status;
-    status = ledger_move(actions->ledger, decision->id, "held",
-                         verbs[deciding->verb].during, actions_deadline_us());
-    if (status == STATUS_CONFLICT) {
-        json_t *fresh = NULL;
-        status = actions_find(actions, decision->id, &fresh, error);
-        if (status == STATUS_OK)
-            status = actions_check(actions, fresh, error);
-        json_decref(fresh);
-        return status == STATUS_OK
-                   ? error_set(error, STATUS_CONFLICT, "%s: somebody else changed it",
-                               decision->id)
-                   : status;
+    job->silent = job->silent || decision->result->status == STATUS_UNAVAILABLE;
+}
+
+/* Says what became of a hold that somebody else moved. */
+static enum status explain_lost(struct actions *actions, const char *id,
+                                struct error *error)
+{
+    json_t *fresh = NULL;
+    enum status status = actions_find(actions, id, &fresh, error);
+    if (status == STATUS_OK)
+        status = actions_check(actions, fresh, error);
+    json_decref(fresh);
+    return status == STATUS_OK
+               ? error_set(error, STATUS_CONFLICT, "%s: somebody else changed it", id)
+               : status;
+}
+
+/* Takes them for ourselves, or says who has; those that are ours stand in claimed. Under
+ * the lock. */
+static size_t claim(struct decision_job *job, struct decision *first, size_t count,
+                    struct decision *claimed[HELPER_BATCH_MAX])
+{
+    struct actions *actions = job->actions;
+    struct decision *sound[HELPER_BATCH_MAX];
+    const char *ids[HELPER_BATCH_MAX];
+    enum status statuses[HELPER_BATCH_MAX];
+    size_t checked = 0;
+    size_t won = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct actions_result *result = first[i].result;
+        result->status = actions_check(actions, first[i].hold, &result->error);
+        if (result->status != STATUS_OK)
+            continue;
+        ids[checked] = first[i].id;
+        sound[checked++] = &first[i];
     }
-    return status == STATUS_OK ? status : actions_say_store(error, status);
+    ledger_move_many(actions->ledger, ids, checked, "held", verbs[job->verb].during,
+                     actions_deadline_us(), statuses);
+    for (size_t i = 0; i < checked; i++) {
+        struct actions_result *result = sound[i]->result;
+        result->status = statuses[i];
+        if (statuses[i] == STATUS_OK)
+            claimed[won++] = sound[i];
+        else if (statuses[i] == STATUS_CONFLICT || statuses[i] == STATUS_NOT_FOUND)
+            result->status = explain_lost(actions, sound[i]->id, &result->error);
+        else
+            (void)actions_say_store(&result->error, statuses[i]);
+        fail_silent(sound[i], job);
+    }
+    return won;
 }
 
 /* Without the store the sample is lost: the next run like it may be held again. */
-static void train(const struct deciding *deciding, const json_t *hold)
+static void train(const struct decision_job *job, const json_t *hold)
 {
-    if (ledger_train(deciding->actions->ledger, &deciding->settings->policy, hold,
+    if (ledger_train(job->actions->ledger, &job->settings->policy, hold,
                      actions_deadline_us()) != STATUS_OK)
         return;
 }
 
-/* Writes down how the helper's order went. */
-static enum status conclude(struct deciding *deciding, const struct decision *decision,
-                            const struct helper_order *order, struct error *error)
+/* What becomes of a hold by the helper's answer to its order. */
+static const char *outcome(const struct decision_job *job,
+                           const struct helper_order *order)
 {
-    struct actions *actions = deciding->actions;
+    bool own = actions_names(job->actions) == ACTIONS_NAMES_OWN;
+    if (order->status == STATUS_OK)
+        return verbs[job->verb].after;
+    return order->status == STATUS_NOT_FOUND && own ? "gone" : "held";
+}
+
+/* Writes down those that come to the same. */
+static void write_outcome(struct decision_job *job, struct decision *const *ordered,
+                          const struct helper_order *orders, size_t count, const char *to,
+                          enum status *written)
+{
+    const char *ids[HELPER_BATCH_MAX];
+    enum status statuses[HELPER_BATCH_MAX];
+    size_t some = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(outcome(job, &orders[i]), to) == 0)
+            ids[some++] = ordered[i]->id;
+    ledger_move_many(job->actions->ledger, ids, some, verbs[job->verb].during, to,
+                     job->away ? clock_monotonic_us() : actions_deadline_us(), statuses);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(outcome(job, &orders[i]), to) != 0)
+            continue;
+        job->away = job->away || statuses[at] == STATUS_UNAVAILABLE;
+        written[i] = statuses[at++];
+    }
+}
+
+/* Says how one went. */
+static enum status conclude(const struct decision_job *job,
+                            const struct decision *decision,
+                            const struct helper_order *order, enum status written,
+                            struct error *error)
+{
     const char *id = decision->id;
-    bool own = actions_names(actions) == ACTIONS_NAMES_OWN;
+    bool own = actions_names(job->actions) == ACTIONS_NAMES_OWN;
     bool gone = order->status == STATUS_NOT_FOUND;
-    const char *to = order->status == STATUS_OK ? verbs[deciding->verb].after
-                     : gone && own              ? "gone"
-                                                : "held";
-    if (order->status == STATUS_OK && deciding->verb == ACTIONS_RELEASE)
-        train(deciding, decision->hold);
-    int64_t deadline_us = deciding->away ? clock_monotonic_us() : actions_deadline_us();
-    enum status status =
-        ledger_move(actions->ledger, id, verbs[deciding->verb].during, to, deadline_us);
-    deciding->away = deciding->away || status == STATUS_UNAVAILABLE;
     if (gone && !own)
         return error_set(
             error, STATUS_CONFLICT,
             "%s is not in this queue; another relay may also be called %s: run it there",
-            id, actions->host);
+            id, job->actions->host);
     if (gone)
         return error_set(error, order->status,
                          "%s: the message is not in the queue any more", id);
     if (order->status != STATUS_OK)
         return error_set(error, order->status, "%s: %s", id, order->error.text);
-    if (status != STATUS_OK)
+    if (written != STATUS_OK)
         return error_set(
             error, STATUS_UNAVAILABLE,
             "%s is %s, but the store did not record it: `mailbrake quarantine sync` will",
-            id, verbs[deciding->verb].after);
+            id, verbs[job->verb].after);
     return STATUS_OK;
+}
+
+/* Writes down how the helper's orders went. */
+static void conclude_all(struct decision_job *job, struct decision *const *ordered,
+                         struct helper_order *orders, size_t count)
+{
+    enum status written[HELPER_BATCH_MAX];
+    for (size_t i = 0; i < count; i++)
+        if (orders[i].status == STATUS_OK && job->verb == ACTIONS_RELEASE)
+            train(job, ordered[i]->hold);
+    write_outcome(job, ordered, orders, count, verbs[job->verb].after, written);
+    write_outcome(job, ordered, orders, count, "gone", written);
+    write_outcome(job, ordered, orders, count, "held", written);
+    for (size_t i = 0; i < count; i++) {
+        struct actions_result *result = ordered[i]->result;
+        result->untold = orders[i].untold;
+        result->status =
+            conclude(job, ordered[i], &orders[i], written[i], &result->error);
+        fail_silent(ordered[i], job);
+        free(orders[i].value);
+    }
 }
 
 /* ---- a batch ---- */
 
-static bool is_told(const struct decision *decision)
+static bool is_reported(const struct decision *decision)
 {
     return refusal_is_told(decision->hold);
 }
@@ -158,8 +232,8 @@ static int compare(const void *left, const void *right)
     int order = (a->hold == NULL) - (b->hold == NULL);
     if (order != 0 || a->hold == NULL)
         return order;
-    order = is_told(a) - is_told(b);
-    if (order != 0 || !is_told(a))
+    order = is_reported(a) - is_reported(b);
+    if (order != 0 || !is_reported(a))
         return order;
     order = strcmp(record_text(a->hold, "incident"), record_text(b->hold, "incident"));
     return order != 0
@@ -178,51 +252,31 @@ static const json_t *largest(const struct decision *first, size_t count)
     return found;
 }
 
-/* Nobody is asked again who did not answer. */
-static void fail_silent(const struct decision *decision, struct deciding *deciding)
-{
-    deciding->silent = deciding->silent || decision->result->status == STATUS_UNAVAILABLE;
-}
-
 /* first: count decisions, of which those are done that are OK so far. Under the lock. */
-static void order_batch(struct deciding *deciding, struct decision *first, size_t count,
+static void order_batch(struct decision_job *job, struct decision *first, size_t count,
                         const struct refusal *refusal)
 {
     struct helper_order orders[HELPER_BATCH_MAX] = {0};
     struct decision *ordered[HELPER_BATCH_MAX];
     struct error error = {0};
-    size_t wanted = 0;
-    for (size_t i = 0; i < count && !deciding->silent; i++) {
-        struct decision *decision = &first[i];
-        struct actions_result *result = decision->result;
-        result->status = claim(deciding, decision, &result->error);
-        fail_silent(decision, deciding);
-        if (result->status != STATUS_OK)
-            continue;
-        make_check(decision);
-        orders[wanted].queue_id = record_text(decision->hold, "queue_id");
-        orders[wanted].check = decision->check;
+    int64_t deadline_us = actions_helper_deadline_us();
+    size_t wanted = claim(job, first, count, ordered);
+    for (size_t i = 0; i < wanted; i++) {
+        make_check(ordered[i]);
+        orders[i].queue_id = record_text(ordered[i]->hold, "queue_id");
+        orders[i].check = ordered[i]->check;
         if (refusal != NULL)
-            orders[wanted].address = text_string(&refusal->address);
-        ordered[wanted++] = decision;
+            orders[i].address = text_string(&refusal->address);
     }
     if (wanted == 0)
         return;
-    int64_t deadline_us = actions_helper_deadline_us();
-    if (helper_do(deciding->settings->mta.helper,
-                  deadline_us < deciding->deadline_us ? deadline_us
-                                                      : deciding->deadline_us,
-                  verbs[deciding->verb].name, orders, wanted,
+    if (helper_do(job->settings->mta.helper,
+                  deadline_us < job->deadline_us ? deadline_us : job->deadline_us,
+                  verbs[job->verb].name, orders, wanted,
                   refusal == NULL ? NULL : text_string(&refusal->message),
                   &error) == STATUS_UNAVAILABLE)
-        deciding->silent = true;
-    for (size_t i = 0; i < wanted; i++) {
-        struct actions_result *result = ordered[i]->result;
-        result->untold = orders[i].untold;
-        result->status = conclude(deciding, ordered[i], &orders[i], &result->error);
-        fail_silent(ordered[i], deciding);
-        free(orders[i].value);
-    }
+        job->silent = true;
+    conclude_all(job, ordered, orders, wanted);
 }
 
 static bool is_any_done(const struct decision *first, size_t count)
@@ -236,37 +290,37 @@ static bool is_any_done(const struct decision *first, size_t count)
 
 /* In batches, each under the lock, so that others get their turn. Once a notice went out,
  * those that follow need none. */
-static void order_group(struct deciding *deciding, struct decision *first, size_t count,
+static void order_group(struct decision_job *job, struct decision *first, size_t count,
                         struct refusal *refusal)
 {
-    bool told = false;
-    for (size_t at = 0; at < count && !deciding->silent;) {
+    bool reported = false;
+    for (size_t at = 0; at < count && !job->silent;) {
         size_t some = count - at < HELPER_BATCH_MAX ? count - at : HELPER_BATCH_MAX;
-        if (clock_left_ms(deciding->deadline_us) == 0)
+        if (clock_left_ms(job->deadline_us) == 0)
             break;
-        (void)pthread_mutex_lock(&deciding->actions->deciding);
-        order_batch(deciding, first + at, some, refusal);
-        (void)pthread_mutex_unlock(&deciding->actions->deciding);
-        if (refusal != NULL && !told && is_any_done(first + at, some)) {
-            told = true;
+        (void)pthread_mutex_lock(&job->actions->deciding);
+        order_batch(job, first + at, some, refusal);
+        (void)pthread_mutex_unlock(&job->actions->deciding);
+        if (refusal != NULL && !reported && is_any_done(first + at, some)) {
+            reported = true;
             text_reset(&refusal->address);
             text_add_string(&refusal->address, "-");
             text_reset(&refusal->message);
         }
         at += some;
-        deciding->done += some;
-        actions_tell(deciding->progress, deciding->done, deciding->count);
+        job->done += some;
+        actions_tell(job->progress, job->done, job->count);
     }
 }
 
-static void refuse_group(struct deciding *deciding, struct decision *first, size_t count)
+static void refuse_group(struct decision_job *job, struct decision *first, size_t count)
 {
     struct refusal refusal = {0};
     enum status status =
-        refusal_make(largest(first, count), count, &deciding->actions->token_key,
-                     &deciding->settings->policy.domains, clock_wall_ms(), &refusal);
+        refusal_make(largest(first, count), count, &job->actions->token_key,
+                     &job->settings->policy.domains, clock_wall_ms(), &refusal);
     if (status == STATUS_OK)
-        order_group(deciding, first, count, &refusal);
+        order_group(job, first, count, &refusal);
     for (size_t i = 0; i < count && status != STATUS_OK; i++)
         first[i].result->status =
             error_set(&first[i].result->error, status, "out of memory");
@@ -274,39 +328,43 @@ static void refuse_group(struct deciding *deciding, struct decision *first, size
 }
 
 /* found: those that have a hold come first. */
-static void refuse_all(struct deciding *deciding, size_t found)
+static void refuse_all(struct decision_job *job, size_t found)
 {
-    struct decision *decisions = deciding->decisions;
+    struct decision *decisions = job->decisions;
     for (size_t at = 0; at < found;) {
         size_t end = at + 1;
         while (end < found && compare(&decisions[at], &decisions[end]) == 0)
             end++;
-        if (!deciding->silent)
-            refuse_group(deciding, decisions + at, end - at);
+        if (!job->silent)
+            refuse_group(job, decisions + at, end - at);
         at = end;
     }
 }
 
-/* How many holds there are; they come first. */
-static size_t find_all(struct deciding *deciding)
+/* Reads the holds. How many there are; they come first. */
+static size_t find_all(struct decision_job *job, const char *const *ids)
 {
     size_t found = 0;
-    for (size_t i = 0; i < deciding->count && !deciding->silent; i++) {
-        struct decision *decision = &deciding->decisions[i];
-        struct actions_result *result = decision->result;
-        result->status = actions_find(deciding->actions, decision->id, &decision->hold,
-                                      &result->error);
-        fail_silent(decision, deciding);
-        if (result->status != STATUS_OK)
-            decision->hold = NULL;
-        else /* until it is tried */
-            result->status = error_set(
-                &result->error, STATUS_UNAVAILABLE,
-                "%s: not tried, since the store or mailbrake-mta did not answer before",
-                decision->id);
+    json_t **holds = calloc(job->count + 1, sizeof *holds);
+    enum status status =
+        holds == NULL
+            ? STATUS_NOMEM
+            : ledger_find_holds(job->actions->ledger, ids, job->count,
+                                clock_monotonic_us() + ACTIONS_READ_MS * INT64_C(1000),
+                                holds);
+    for (size_t i = 0; i < job->count; i++) {
+        struct decision *decision = &job->decisions[i];
+        struct error *error = &decision->result->error;
+        decision->hold = status == STATUS_OK ? holds[i] : NULL;
+        if (status != STATUS_OK)
+            decision->result->status = actions_say_store(error, status);
+        else if (decision->hold == NULL)
+            decision->result->status = error_set(
+                error, STATUS_NOT_FOUND, "there is no held message %.64s", decision->id);
         found += decision->hold != NULL;
     }
-    qsort(deciding->decisions, deciding->count, sizeof *deciding->decisions, compare);
+    free(holds);
+    qsort(job->decisions, job->count, sizeof *job->decisions, compare);
     return found;
 }
 
@@ -315,37 +373,37 @@ void actions_decide_many(struct actions *actions, const struct settings *setting
                          int64_t deadline_us, const struct actions_progress *progress,
                          struct actions_result *results)
 {
-    struct deciding deciding = {.actions = actions,
-                                .settings = settings,
-                                .verb = verb,
-                                .deadline_us = deadline_us,
-                                .count = count,
-                                .progress = progress};
-    deciding.decisions = calloc(count, sizeof *deciding.decisions);
+    struct decision_job job = {.actions = actions,
+                               .settings = settings,
+                               .verb = verb,
+                               .deadline_us = deadline_us,
+                               .count = count,
+                               .progress = progress};
+    job.decisions = calloc(count, sizeof *job.decisions);
     for (size_t i = 0; i < count; i++) {
         results[i] = (struct actions_result){0};
         results[i].status =
-            deciding.decisions == NULL
+            job.decisions == NULL
                 ? error_set(&results[i].error, STATUS_NOMEM, "out of memory")
                 : error_set(&results[i].error, STATUS_UNAVAILABLE,
                             "%s: not tried, since the store or mailbrake-mta did not "
                             "answer before",
                             ids[i]);
-        if (deciding.decisions == NULL)
+        if (job.decisions == NULL)
             continue;
-        deciding.decisions[i].id = ids[i];
-        deciding.decisions[i].result = &results[i];
+        job.decisions[i].id = ids[i];
+        job.decisions[i].result = &results[i];
     }
-    if (deciding.decisions == NULL)
+    if (job.decisions == NULL)
         return;
-    size_t found = find_all(&deciding);
+    size_t found = find_all(&job, ids);
     if (verb == ACTIONS_REFUSE)
-        refuse_all(&deciding, found);
+        refuse_all(&job, found);
     else
-        order_group(&deciding, deciding.decisions, found, NULL);
+        order_group(&job, job.decisions, found, NULL);
     for (size_t i = 0; i < count; i++)
-        json_decref(deciding.decisions[i].hold);
-    free(deciding.decisions);
+        json_decref(job.decisions[i].hold);
+    free(job.decisions);
 }
 
 enum status actions_decide(struct actions *actions, const struct settings *settings,
@@ -357,72 +415,4 @@ enum status actions_decide(struct actions *actions, const struct settings *setti
                         &result);
     *error = result.error;
     return result.status;
-}
-
-/* ---- what is over ---- */
-
-static bool is_expired(const struct actions *actions, const json_t *hold,
-                       int64_t oldest_ms)
-{
-    int64_t held_ms = record_parse_time(record_text(hold, "held_at"));
-    return held_ms >= 0 && held_ms <= oldest_ms &&
-           strcmp(record_text(hold, "host"), actions->host) == 0;
-}
-
-enum { EXPIRED_AT_ONCE = 5000, ID_SIZE = DIGEST_ID_SIZE };
-
-/* The ids of what is over, at most EXPIRED_AT_ONCE of them: the rest is for later. */
-static enum status find_expired(struct actions *actions, int64_t oldest_ms,
-                                char (*ids)[ID_SIZE], size_t *out_count)
-{
-    json_t *hold;
-    size_t count = 0;
-    struct ledger_list *list = NULL;
-    enum status status =
-        ledger_list_holds(actions->ledger, false, actions_deadline_us(), &list);
-    while (status == STATUS_OK && count < EXPIRED_AT_ONCE) {
-        status = ledger_list_next(list, actions_deadline_us(), &hold);
-        if (status != STATUS_OK)
-            break;
-        if (is_expired(actions, hold, oldest_ms))
-            (void)snprintf(ids[count++], ID_SIZE, "%s", record_text(hold, "id"));
-        json_decref(hold);
-    }
-    ledger_list_free(list);
-    *out_count = count;
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-enum status actions_expire(struct actions *actions, const struct settings *settings,
-                           int64_t deadline_us, void (*refused)(const char *id),
-                           size_t *out_left, struct error *error)
-{
-    size_t count = 0;
-    char(*texts)[ID_SIZE] = calloc(EXPIRED_AT_ONCE, sizeof *texts);
-    const char **ids = calloc(EXPIRED_AT_ONCE, sizeof *ids);
-    struct actions_result *results = NULL;
-    enum status status = STATUS_NOMEM;
-    *out_left = 0;
-    if (texts != NULL && ids != NULL)
-        status = find_expired(actions, clock_wall_ms() - settings->quarantine.expire_ms,
-                              texts, &count);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = texts[i];
-    if (status == STATUS_OK && count > 0)
-        results = calloc(count, sizeof *results);
-    if (results != NULL)
-        actions_decide_many(actions, settings, ACTIONS_REFUSE, ids, count, deadline_us,
-                            NULL, results);
-    else if (status == STATUS_OK && count > 0)
-        status = STATUS_NOMEM;
-    for (size_t i = 0; results != NULL && i < count; i++) {
-        if (results[i].status == STATUS_OK)
-            refused(ids[i]);
-        else if ((*out_left)++ == 0)
-            *error = results[i].error;
-    }
-    free(results);
-    free(ids);
-    free(texts);
-    return status == STATUS_OK ? status : actions_say_store(error, status);
 }

@@ -7,10 +7,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/queue_id.h"
 #include "policy/address.h"
 #include "quarantine/actions.h"
+#include "quarantine/local_holds.h"
+#include "store/scan.h"
 
-enum { ACTIONS_HELPER_MS = 30000, ACTIONS_STORE_MS = 5000 };
+enum {
+    ACTIONS_HELPER_MS = 30000,
+    ACTIONS_STORE_MS = 5000,  /* one call of the ledger */
+    ACTIONS_READ_MS = 60000,  /* all of this relay's records */
+    ACTIONS_SYNC_MS = 600000, /* a whole sync */
+};
 
 struct actions {
     struct ledger *ledger;
@@ -19,15 +27,28 @@ struct actions {
     pthread_mutex_t deciding; /* from a record's "releasing" to what follows it; and the
                                  file of recalled messages */
     _Atomic enum actions_names names;
+    char sync_from[QUEUE_ID_MAX + 1]; /* where a sync goes on; "": at the beginning */
+    struct scan expire;               /* and actions_expire; not under the lock */
 };
 
 /* From now on, for one call of the ledger. */
 int64_t actions_deadline_us(void);
 
-/* All holds, oldest first, those that are over only with all: an array of records that
- * have no more than says where their messages are, since there may be very many. */
-enum status actions_read_holds(const struct actions *actions, bool all,
-                               json_t **out) MUST_CHECK;
+/* Records of ours that end, since their message is not on hold any more. Zero-initialise
+ * but for the actions. */
+struct endings {
+    struct actions *actions;
+    const char *ids[LEDGER_MOVE_MAX];
+    const char *from, *to;
+    size_t count;
+    size_t ended; /* those that nobody decided about meanwhile */
+};
+
+/* Adds one; writes when there are many, or it ends in another way. Borrowed until they
+ * are written. UNAVAILABLE, NOMEM. */
+enum status actions_end(struct endings *endings, const struct local_hold *hold,
+                        const char *to) MUST_CHECK;
+enum status actions_end_all(struct endings *endings) MUST_CHECK;
 
 /* At most so long for one batch of orders. */
 int64_t actions_helper_deadline_us(void);

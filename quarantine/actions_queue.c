@@ -1,5 +1,6 @@
-/* The whole queue against the whole ledger. Records are read before the queue is listed:
- * what is decided meanwhile has another state by then, and ledger_move says so. */
+/* The whole queue against all of this relay's records. Records are read before the queue
+ * is listed: what is decided meanwhile has another state by then, and ledger_move says
+ * so. Of records that are over, each is read when its message is on hold all the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
 #include "quarantine/hold_header.h"
+#include "quarantine/local_holds.h"
 #include "quarantine/queue.h"
 #include "quarantine/recalled.h"
 #include "quarantine/record.h"
@@ -21,13 +23,11 @@ enum {
 
 /* ---- sync: what the queue has ---- */
 
-struct syncing {
+struct sync {
     struct actions *actions;
     const struct settings *settings;
-    json_t *holds;                /* of all, as actions_read_holds has them */
-    json_t *by_id;                /* the same records, by their ids */
-    json_t *recalled_by_queue_id; /* those of ours that a brake pulled back and that are
-                                   not over */
+    struct local_holds holds;
+    int64_t listed_ms, deadline_us;
     const struct queue *queue;
     struct recalled recalled; /* as the file has it */
     struct actions_sync *found;
@@ -55,20 +55,14 @@ static void hold_header_id(const char *header, char out[ID_SIZE])
     (void)snprintf(out, ID_SIZE, "%.*s", (int)strcspn(id, " \t"), id);
 }
 
-static bool is_ours(const struct syncing *syncing, const json_t *hold)
+/* The record says that something else becomes of a message that is on hold: a daemon died
+ * in the middle of a decision. */
+static enum status hold_again(struct sync *sync, const struct local_hold *hold)
 {
-    return strcmp(record_text(hold, "host"), syncing->actions->host) == 0;
-}
-
-/* A record that says that something else became of a message that is on hold: somebody
- * held it again, or a daemon died in the middle of a decision. */
-static enum status hold_again(struct syncing *syncing, const json_t *hold)
-{
-    struct actions *actions = syncing->actions;
+    struct actions *actions = sync->actions;
     (void)pthread_mutex_lock(&actions->deciding);
-    enum status status =
-        ledger_move(actions->ledger, record_text(hold, "id"), record_text(hold, "state"),
-                    "held", actions_deadline_us());
+    enum status status = ledger_move(actions->ledger, hold->id, hold->state, "held",
+                                     actions_deadline_us());
     (void)pthread_mutex_unlock(&actions->deciding);
     return status == STATUS_CONFLICT ? STATUS_OK : status; /* it was decided meanwhile */
 }
@@ -86,68 +80,49 @@ bool actions_canonical(const struct settings *settings, const char *queued,
     return true;
 }
 
-static enum status restore(struct syncing *syncing, const struct orphan *orphan)
+static enum status restore(struct sync *sync, const struct orphan *orphan)
 {
     enum status status =
-        ledger_restore(syncing->actions->ledger, orphan, actions_deadline_us());
+        ledger_restore(sync->actions->ledger, orphan, actions_deadline_us());
     if (status == STATUS_OK)
-        syncing->found->restored++;
+        sync->found->restored++;
     else if (status == STATUS_INVALID)
-        syncing->found->foreign++;
+        sync->found->foreign++;
     return status == STATUS_INVALID ? STATUS_OK : status;
 }
 
-static bool is_record_of(const json_t *hold, const struct queue_message *message)
-{
-    return strcmp(record_text(hold, "queue_id"), message->queue_id) == 0;
-}
-
 /* A message on hold with its record. */
-static enum status take_recorded(struct syncing *syncing, const json_t *hold)
+static enum status take_recorded(struct sync *sync, const struct local_hold *hold)
 {
-    if (strcmp(record_text(hold, "state"), "held") == 0) {
-        syncing->found->known++;
+    if (strcmp(hold->state, "held") == 0) {
+        sync->found->known++;
         return STATUS_OK;
     }
-    enum status status = hold_again(syncing, hold);
+    enum status status = hold_again(sync, hold);
     if (status == STATUS_OK)
-        syncing->found->restored++;
+        sync->found->restored++;
     return status;
 }
 
-static bool is_over(const json_t *hold)
+static bool was_recalled(const struct sync *sync, const struct queue_message *message)
 {
-    const char *state = record_text(hold, "state");
-    return strcmp(state, "held") != 0 && actions_state_after(state) == NULL;
+    return local_holds_find_recalled(&sync->holds, message->queue_id) != NULL ||
+           recalled_find(&sync->recalled, message->queue_id, message->arrived_ms) != NULL;
 }
 
-/* The record of a message that a brake pulled back, unless it is over. */
-static const json_t *find_recalled(const struct syncing *syncing,
-                                   const struct queue_message *message)
-{
-    return json_object_get(syncing->recalled_by_queue_id, message->queue_id);
-}
-
-static bool was_recalled(const struct syncing *syncing,
-                         const struct queue_message *message)
-{
-    return find_recalled(syncing, message) != NULL ||
-           recalled_find(&syncing->recalled, message->queue_id, message->arrived_ms) !=
-               NULL;
-}
-
-static enum status take_without_header(struct syncing *syncing,
+static enum status take_without_header(struct sync *sync,
                                        const struct queue_message *message)
 {
     char text[HOLD_HEADER_SIZE];
     struct hold_header header = {.rule = "brake"};
-    const json_t *hold = find_recalled(syncing, message);
+    const struct local_hold *hold =
+        local_holds_find_recalled(&sync->holds, message->queue_id);
     const struct recalled_message *recalled =
-        recalled_find(&syncing->recalled, message->queue_id, message->arrived_ms);
+        recalled_find(&sync->recalled, message->queue_id, message->arrived_ms);
     if (hold != NULL)
-        return take_recorded(syncing, hold);
+        return take_recorded(sync, hold);
     if (recalled == NULL) {
-        syncing->found->foreign++;
+        sync->found->foreign++;
         return STATUS_OK;
     }
     memcpy(header.id, recalled->id, sizeof header.id);
@@ -157,46 +132,45 @@ static enum status take_without_header(struct syncing *syncing,
                                   .queue_id = message->queue_id,
                                   .sender = message->sender,
                                   .arrived_ms = message->arrived_ms,
+                                  .listed_ms = sync->listed_ms,
                                   .recalled = true};
-    return restore(syncing, &orphan);
+    return restore(sync, &orphan);
 }
 
 /* The message that a record names still waits. */
-static bool is_on_hold(const struct syncing *syncing, const json_t *hold)
+static bool is_on_hold(const struct sync *sync, const struct local_hold *hold)
 {
-    const struct queue_message *message =
-        is_over(hold) ? NULL : queue_find(syncing->queue, record_text(hold, "queue_id"));
+    const struct queue_message *message = queue_find(sync->queue, hold->queue_id);
     return message != NULL && message->held;
 }
 
-static enum status take_with_header(struct syncing *syncing, const char *header,
+static enum status take_with_header(struct sync *sync, const char *header,
                                     const struct queue_message *message)
 {
     char id[ID_SIZE];
     struct address sender;
     hold_header_id(header, id);
-    json_t *hold = json_object_get(syncing->by_id, id);
-    bool ours = hold != NULL && is_ours(syncing, hold);
-    bool same = ours && is_record_of(hold, message);
-    /* What was released with its hold header may have been pulled back since. */
-    if ((!same || is_over(hold)) && was_recalled(syncing, message))
-        return take_without_header(syncing, message);
+    struct local_hold *hold = local_holds_find(&sync->holds, id);
+    bool same = hold != NULL && strcmp(hold->queue_id, message->queue_id) == 0;
     if (same)
-        return take_recorded(syncing, hold);
-    if (ours && is_on_hold(syncing, hold)) { /* a copy of the hold header */
-        syncing->found->foreign++;
+        return take_recorded(sync, hold);
+    /* What was released with its hold header may have been pulled back since. */
+    if (was_recalled(sync, message))
+        return take_without_header(sync, message);
+    if (hold != NULL && is_on_hold(sync, hold)) { /* a copy of the hold header */
+        sync->found->foreign++;
         return STATUS_OK;
     }
-    bool sound = actions_canonical(syncing->settings, message->sender, &sender);
+    bool sound = actions_canonical(sync->settings, message->sender, &sender);
     const struct orphan orphan = {.header = header,
                                   .queue_id = message->queue_id,
                                   .sender = sound ? sender.text : message->sender,
-                                  .arrived_ms = message->arrived_ms};
-    enum status status = restore(syncing, &orphan);
+                                  .arrived_ms = message->arrived_ms,
+                                  .listed_ms = sync->listed_ms};
+    enum status status = restore(sync, &orphan);
     /* As it was read, the record would be ended for want of its message. */
-    if (status == STATUS_OK && hold != NULL &&
-        json_object_set_new(hold, "queue_id", json_string(message->queue_id)) != 0)
-        status = STATUS_NOMEM;
+    if (status == STATUS_OK && hold != NULL)
+        (void)snprintf(hold->queue_id, sizeof hold->queue_id, "%s", message->queue_id);
     return status;
 }
 
@@ -217,90 +191,120 @@ static enum status fail_message(struct actions_sync *found, const char *queue_id
 }
 
 /* NOMEM and UNAVAILABLE end the sync; a message that can't be looked at does not. */
-static enum status take_message(struct syncing *syncing,
-                                const struct queue_message *message,
+static enum status take_message(struct sync *sync, const struct queue_message *message,
                                 const struct helper_order *look, struct error *error)
 {
     enum status status = look->status;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK; /* decided meanwhile */
-    syncing->found->in_queue++;
+    sync->found->in_queue++;
     if (status == STATUS_OK) {
         const char *header = last_line(look->value);
-        status = header[0] == '\0' ? take_without_header(syncing, message)
-                                   : take_with_header(syncing, header, message);
+        status = header[0] == '\0' ? take_without_header(sync, message)
+                                   : take_with_header(sync, header, message);
     }
     if (look->status == STATUS_OK && status == STATUS_UNAVAILABLE)
         return error_set(error, status, "the store does not answer");
     if (status == STATUS_UNAVAILABLE)
         return error_set(error, status, "%s", look->error.text);
     if (status != STATUS_OK && status != STATUS_NOMEM)
-        status = fail_message(syncing->found, message->queue_id,
+        status = fail_message(sync->found, message->queue_id,
                               look->status == STATUS_OK ? "its record can't be written"
                                                         : look->error.text);
     return status == STATUS_NOMEM ? error_set(error, status, "out of memory") : status;
 }
 
 /* Messages on hold, so many that one look at them is one batch. */
-struct looking {
+struct header_batch {
     const struct queue_message *messages[HELPER_BATCH_MAX];
     struct helper_order orders[HELPER_BATCH_MAX];
     size_t count;
 };
 
-static enum status take_batch(struct syncing *syncing, struct looking *looking,
+static enum status take_batch(struct sync *sync, struct header_batch *batch,
                               struct error *error)
 {
     enum status status =
-        helper_do(syncing->settings->mta.helper, actions_helper_deadline_us(), "header",
-                  looking->orders, looking->count, NULL, error);
-    for (size_t i = 0; i < looking->count && status == STATUS_OK; i++)
-        status = take_message(syncing, looking->messages[i], &looking->orders[i], error);
-    for (size_t i = 0; i < looking->count; i++)
-        free(looking->orders[i].value);
-    *looking = (struct looking){.count = 0};
+        helper_do(sync->settings->mta.helper, actions_helper_deadline_us(), "header",
+                  batch->orders, batch->count, NULL, error);
+    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++)
+        status = take_message(sync, batch->messages[i], &batch->orders[i], error);
+    for (size_t i = 0; i < batch->count; i++)
+        free(batch->orders[i].value);
+    *batch = (struct header_batch){.count = 0};
     return status;
 }
 
-static enum status take_queue(struct syncing *syncing,
-                              const struct actions_progress *progress,
-                              struct error *error)
+static size_t count_held(const struct queue *queue)
 {
     size_t held = 0;
-    size_t done = 0;
-    const struct queue *queue = syncing->queue;
-    enum status status = STATUS_OK;
-    struct looking *looking = calloc(1, sizeof *looking);
-    if (looking == NULL)
-        return error_set(error, STATUS_NOMEM, "out of memory");
     for (size_t i = 0; i < queue->count; i++)
         held += queue->messages[i].held;
-    for (size_t i = 0; i < queue->count && status == STATUS_OK; i++) {
-        if (!queue->messages[i].held)
+    return held;
+}
+
+/* The next ones from *at on that are on hold. */
+static void fill_batch(const struct queue *queue, size_t *at, struct header_batch *batch)
+{
+    for (; *at < queue->count && batch->count < HELPER_BATCH_MAX; ++*at) {
+        const struct queue_message *message = &queue->messages[*at];
+        if (!message->held)
             continue;
-        looking->orders[looking->count].queue_id = queue->messages[i].queue_id;
-        looking->messages[looking->count++] = &queue->messages[i];
-        done++;
-        if (looking->count < HELPER_BATCH_MAX && done < held)
-            continue;
-        status = take_batch(syncing, looking, error);
+        batch->orders[batch->count].queue_id = message->queue_id;
+        batch->messages[batch->count++] = message;
+    }
+}
+
+/* Where the next sync begins; out: where this one does. */
+static void set_from(struct actions *actions, const char *queue_id,
+                     char out[QUEUE_ID_MAX + 1])
+{
+    (void)pthread_mutex_lock(&actions->deciding);
+    memcpy(out, actions->sync_from, sizeof actions->sync_from);
+    (void)snprintf(actions->sync_from, sizeof actions->sync_from, "%s", queue_id);
+    (void)pthread_mutex_unlock(&actions->deciding);
+}
+
+/* Goes on where the last sync ended before its time. LIMIT when this one does. */
+static enum status take_queue(struct sync *sync, const struct actions_progress *progress,
+                              struct error *error)
+{
+    size_t at = 0, done = 0, held = count_held(sync->queue);
+    char from[sizeof sync->actions->sync_from];
+    const struct queue *queue = sync->queue;
+    enum status status = STATUS_OK;
+    struct header_batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    set_from(sync->actions, "", from);
+    for (; at < queue->count && strcmp(queue->messages[at].queue_id, from) < 0; at++)
+        done += queue->messages[at].held;
+    while (at < queue->count && status == STATUS_OK) {
+        if (clock_left_ms(sync->deadline_us) == 0) {
+            set_from(sync->actions, queue->messages[at].queue_id, from);
+            status = error_set(error, STATUS_LIMIT,
+                               "%zu of %zu held messages were looked at in %d minutes; "
+                               "the next time goes on from there",
+                               done, held, ACTIONS_SYNC_MS / 60000);
+            break;
+        }
+        fill_batch(queue, &at, batch);
+        done += batch->count;
+        if (batch->count > 0)
+            status = take_batch(sync, batch, error);
         actions_tell(progress, done, held);
     }
-    free(looking);
+    free(batch);
     return status;
 }
 
 /* ---- sync: what the records say that the queue has not ---- */
 
 /* What a record becomes; NULL when it is to stay. */
-static const char *ending(const json_t *hold, const struct queue *queue)
+static const char *ending(const struct local_hold *hold, const struct queue *queue)
 {
-    const char *state = record_text(hold, "state");
-    const char *after = actions_state_after(state);
-    if (is_over(hold))
-        return NULL;
-    const struct queue_message *message =
-        queue_find(queue, record_text(hold, "queue_id"));
+    const char *after = actions_state_after(hold->state);
+    const struct queue_message *message = queue_find(queue, hold->queue_id);
     if (message != NULL && message->held)
         return NULL;
     if (after != NULL)
@@ -308,60 +312,49 @@ static const char *ending(const json_t *hold, const struct queue *queue)
     return message == NULL ? "gone" : "released"; /* by hand, and on its way */
 }
 
-static enum status end_records(struct syncing *syncing, const struct queue *queue)
+static enum status end_records(struct sync *sync, const struct queue *queue)
 {
-    size_t i;
-    const json_t *hold;
-    bool own = actions_names(syncing->actions) == ACTIONS_NAMES_OWN;
-    json_array_foreach(syncing->holds, i, hold)
-    {
-        const char *to = is_ours(syncing, hold) ? ending(hold, queue) : NULL;
-        if (to != NULL && !own)
-            syncing->found->spared++;
-        if (to == NULL || !own)
-            continue;
-        struct actions *actions = syncing->actions;
-        (void)pthread_mutex_lock(&actions->deciding);
-        enum status status =
-            ledger_move(actions->ledger, record_text(hold, "id"),
-                        record_text(hold, "state"), to, actions_deadline_us());
-        (void)pthread_mutex_unlock(&actions->deciding);
-        if (status == STATUS_OK)
-            syncing->found->ended++;
-        else if (status != STATUS_CONFLICT && status != STATUS_NOT_FOUND)
-            return status;
+    struct endings endings = {.actions = sync->actions};
+    bool own = actions_names(sync->actions) == ACTIONS_NAMES_OWN;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sync->holds.count && status == STATUS_OK; i++) {
+        const struct local_hold *hold = &sync->holds.items[i];
+        const char *to = ending(hold, queue);
+        if (to != NULL && own)
+            status = actions_end(&endings, hold, to);
+        else if (to != NULL)
+            sync->found->spared++;
     }
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        status = actions_end_all(&endings);
+    sync->found->ended += endings.ended;
+    return status;
 }
 
 /* Some record's message is missing, perhaps since the MTA is still putting it there. */
-static bool is_too_early(const struct syncing *syncing, const struct queue *queue)
+static bool is_too_early(const struct sync *sync, const struct queue *queue)
 {
-    size_t i;
-    const json_t *hold;
     int64_t now_ms = clock_wall_ms();
-    json_array_foreach(syncing->holds, i, hold)
-    {
-        if (is_ours(syncing, hold) && ending(hold, queue) != NULL &&
-            now_ms - record_parse_time(record_text(hold, "held_at")) < YOUNG_MS)
+    for (size_t i = 0; i < sync->holds.count; i++) {
+        const struct local_hold *hold = &sync->holds.items[i];
+        if (now_ms - hold->held_ms < YOUNG_MS && ending(hold, queue) != NULL)
             return true;
     }
     return false;
 }
 
-static enum status end_missing(struct syncing *syncing, const struct queue *queue,
+static enum status end_missing(struct sync *sync, const struct queue *queue,
                                struct error *error)
 {
     struct queue later = {0};
     enum status status = STATUS_OK;
-    if (is_too_early(syncing, queue)) {
+    if (is_too_early(sync, queue)) {
         clock_sleep_ms(YOUNG_WAIT_S * 1000);
-        status =
-            queue_read(syncing->settings->mta.helper, ACTIONS_HELPER_MS, &later, error);
+        status = queue_read(sync->settings->mta.helper, ACTIONS_HELPER_MS, &later, error);
         queue = &later;
     }
     if (status == STATUS_OK) {
-        status = end_records(syncing, queue);
+        status = end_records(sync, queue);
         if (status != STATUS_OK)
             (void)error_set(error, status, "the store does not answer");
     }
@@ -371,66 +364,51 @@ static enum status end_missing(struct syncing *syncing, const struct queue *queu
 
 /* ---- sync ---- */
 
-static enum status read_records(struct syncing *syncing, struct error *error)
+static enum status read_records(struct sync *sync, struct error *error)
 {
-    size_t i;
-    json_t *hold;
-    struct ledger *ledger = syncing->actions->ledger;
+    const struct actions *actions = sync->actions;
     /* What waits to be recorded is known better here than the queue knows it. What can't
      * be recorded for another reason than that the store is away, is tried from there. */
-    enum status status = ledger_flush(ledger, actions_deadline_us());
+    enum status status = ledger_flush(actions->ledger, actions_deadline_us());
     if (status != STATUS_UNAVAILABLE)
-        status = actions_read_holds(syncing->actions, true, &syncing->holds);
-    if (status != STATUS_OK)
-        return error_set(error, status, "the store does not answer");
-    syncing->by_id = json_object();
-    syncing->recalled_by_queue_id = json_object();
-    json_array_foreach(syncing->holds, i, hold)
-    {
-        bool recalled =
-            is_ours(syncing, hold) && actions_is_recalled(hold) && !is_over(hold);
-        if (json_object_set(syncing->by_id, record_text(hold, "id"), hold) != 0 ||
-            (recalled && json_object_set(syncing->recalled_by_queue_id,
-                                         record_text(hold, "queue_id"), hold) != 0))
-            return error_set(error, STATUS_NOMEM, "out of memory");
-    }
-    return STATUS_OK;
+        status = local_holds_read(actions->ledger, actions->host,
+                                  clock_monotonic_us() + ACTIONS_READ_MS * INT64_C(1000),
+                                  &sync->holds);
+    sync->listed_ms = clock_wall_ms();
+    return status == STATUS_OK ? status : actions_say_store(error, status);
 }
 
 /* What has left the queue needs no line in the file any more. A message may have come,
  * and been recalled, since the queue was listed. */
-static enum status forget_recalled(const struct syncing *syncing,
-                                   const struct queue *queue, int64_t listed_ms,
+static enum status forget_recalled(const struct sync *sync, const struct queue *queue,
                                    struct error *error)
 {
     struct recalled all = {0};
     struct recalled left = {0};
-    const char *state_file = syncing->settings->store.state_file;
-    (void)pthread_mutex_lock(&syncing->actions->deciding);
+    const char *state_file = sync->settings->store.state_file;
+    (void)pthread_mutex_lock(&sync->actions->deciding);
     enum status status = recalled_read(state_file, &all, error);
     for (size_t i = 0; i < all.count && status == STATUS_OK; i++) {
         const struct recalled_message *recalled = &all.messages[i];
         const struct queue_message *message = queue_find(queue, recalled->queue_id);
         if ((message != NULL && message->arrived_ms == recalled->arrived_ms) ||
-            recalled->arrived_ms > listed_ms - YOUNG_MS)
+            recalled->arrived_ms > sync->listed_ms - YOUNG_MS)
             status = recalled_add(&left, recalled);
     }
     if (status == STATUS_NOMEM)
         (void)error_set(error, status, "out of memory");
     if (status == STATUS_OK && left.count < all.count)
         status = recalled_write(state_file, &left, error);
-    (void)pthread_mutex_unlock(&syncing->actions->deciding);
+    (void)pthread_mutex_unlock(&sync->actions->deciding);
     recalled_clear(&all);
     recalled_clear(&left);
     return status;
 }
 
-static void clear(struct syncing *syncing)
+static void clear(struct sync *sync)
 {
-    recalled_clear(&syncing->recalled);
-    json_decref(syncing->recalled_by_queue_id);
-    json_decref(syncing->by_id);
-    json_decref(syncing->holds);
+    recalled_clear(&sync->recalled);
+    local_holds_clear(&sync->holds);
 }
 
 /* What is full is known by the new numbers at once; without the store it is next time. */
@@ -444,26 +422,26 @@ enum status actions_tidy(struct actions *actions, const struct settings *setting
                          struct actions_sync *out, struct error *error)
 {
     struct actions_sync found = {0};
-    struct syncing syncing = {.actions = actions, .settings = settings, .found = &found};
+    struct sync sync = {.actions = actions, .settings = settings, .found = &found};
     struct queue queue = {0};
     *error = (struct error){0};
-    enum status status = read_records(&syncing, error);
+    enum status status = read_records(&sync, error);
     if (status == STATUS_OK)
         status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
     if (status == STATUS_OK)
-        status = end_missing(&syncing, &queue, error);
+        status = end_missing(&sync, &queue, error);
     if (status == STATUS_OK)
         *out = found;
     recount(actions);
     queue_clear(&queue);
-    clear(&syncing);
+    clear(&sync);
     return status;
 }
 
-void actions_sync_clear(struct actions_sync *sync)
+void actions_sync_clear(struct actions_sync *result)
 {
-    json_decref(sync->failures);
-    *sync = (struct actions_sync){0};
+    json_decref(result->failures);
+    *result = (struct actions_sync){0};
 }
 
 enum status actions_sync(struct actions *actions, const struct settings *settings,
@@ -471,28 +449,31 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
                          struct actions_sync *out, struct error *error)
 {
     struct actions_sync found = {0};
-    struct syncing syncing = {.actions = actions, .settings = settings, .found = &found};
+    struct sync sync = {.actions = actions,
+                        .settings = settings,
+                        .deadline_us =
+                            clock_monotonic_us() + ACTIONS_SYNC_MS * INT64_C(1000),
+                        .found = &found};
     struct queue queue = {0};
-    int64_t listed_ms = clock_wall_ms();
     *error = (struct error){0};
-    syncing.queue = &queue;
-    enum status status = read_records(&syncing, error);
+    sync.queue = &queue;
+    enum status status = read_records(&sync, error);
     if (status == STATUS_OK)
-        status = recalled_read(settings->store.state_file, &syncing.recalled, error);
+        status = recalled_read(settings->store.state_file, &sync.recalled, error);
     if (status == STATUS_OK)
         status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
     if (status == STATUS_OK)
-        status = take_queue(&syncing, progress, error);
+        status = take_queue(&sync, progress, error);
     if (status == STATUS_OK)
-        status = end_missing(&syncing, &queue, error);
-    if (status == STATUS_OK && syncing.recalled.count > 0)
-        status = forget_recalled(&syncing, &queue, listed_ms, error);
+        status = end_missing(&sync, &queue, error);
+    if (status == STATUS_OK && sync.recalled.count > 0)
+        status = forget_recalled(&sync, &queue, error);
     if (status == STATUS_OK)
         *out = found;
     else
         json_decref(found.failures);
     recount(actions);
     queue_clear(&queue);
-    clear(&syncing);
+    clear(&sync);
     return status;
 }

@@ -42,8 +42,9 @@ struct orphan {
     const char *queue_id;
     const char *sender; /* canonical, as events have it */
     int64_t arrived_ms;
-    bool recalled; /* it bears no hold header: this is the one that it would have, and
-                    sender is as the queue has it */
+    int64_t listed_ms; /* when the queue was looked at */
+    bool recalled;     /* it bears no hold header: this is the one that it would have, and
+                        sender is as the queue has it */
 };
 
 /* host: this relay's name, copied. key hashes subjects. store is borrowed. NULL without
@@ -91,6 +92,11 @@ struct look *ledger_look(struct ledger *ledger);
  * ledger_list.h has all of them. */
 enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
                              json_t **out) MUST_CHECK;
+/* As ledger_find_hold, many, in few calls; out has count of them, NULL where there is
+ * none.
+ */
+enum status ledger_find_holds(struct ledger *ledger, const char *const *ids, size_t count,
+                              int64_t deadline_us, json_t **out) MUST_CHECK;
 enum status ledger_find_incident(struct ledger *ledger, const char *id,
                                  int64_t deadline_us, json_t **out) MUST_CHECK;
 
@@ -100,10 +106,16 @@ enum status ledger_find_incident(struct ledger *ledger, const char *id,
 enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
                         const char *to, int64_t deadline_us) MUST_CHECK;
 
+/* The same of many, in few calls of the store; out has count of them. */
+enum { LEDGER_MOVE_MAX = 100 }; /* at one instant */
+void ledger_move_many(struct ledger *ledger, const char *const *ids, size_t count,
+                      const char *from, const char *to, int64_t deadline_us,
+                      enum status *out);
+
 /* Enters a hold that only the queue knows of (quarantine sync). INVALID when the header
  * is none of ours. One that is recorded as over, or under another queue id, becomes this
- * message, held; but not when it was released, refused or deleted within the last minute,
- * for then the queue was listed before that. */
+ * message, held; but not when it was released, refused or deleted since the queue was
+ * listed. */
 enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
                            int64_t deadline_us) MUST_CHECK;
 
@@ -112,21 +124,20 @@ enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
 enum status ledger_train(struct ledger *ledger, const struct policy *policy,
                          const json_t *hold, int64_t deadline_us) MUST_CHECK;
 
-/* Changes fields of an incident; patch is merged into it. "open": false closes it: what
- * comes next is another incident. LIMIT when it becomes too long. */
-enum status ledger_patch_incident(struct ledger *ledger, const char *id,
-                                  const json_t *patch, int64_t deadline_us) MUST_CHECK;
-
-/* The same, but only while the integers that expected names are as it says (a missing one
- * is 0): CONFLICT when they are not, so that of several relays one does what is due. */
-enum status ledger_claim_incident(struct ledger *ledger, const char *id,
-                                  const json_t *expected, const json_t *patch,
+/* An incident is over: what comes next is another one. NOT_FOUND. */
+enum status ledger_close_incident(struct ledger *ledger, const char *id,
                                   int64_t deadline_us) MUST_CHECK;
 
 /* Forgets what is over for longer than retention, and incidents past INCIDENTS_MAX,
- * oldest first, but none of which a message is held. Once a minute. */
-enum { INCIDENTS_MAX = 10000 };
+ * oldest first, but none of which a message is held. Once a minute. LIMIT when the
+ * deadline comes first: the next call goes on. *out_done records were closed or forgotten
+ * in any case. */
+enum { INCIDENTS_MAX = 100000 };
 enum status ledger_prune(struct ledger *ledger, int64_t now_ms, int64_t retention_ms,
-                         int64_t deadline_us) MUST_CHECK;
+                         int64_t deadline_us, size_t *out_done) MUST_CHECK;
+
+/* Moves the records that older versions left to where they are now. At the start, before
+ * the queue is held against them, and once a minute. LIMIT as above. */
+enum status ledger_convert(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
 #endif

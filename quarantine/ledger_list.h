@@ -1,28 +1,37 @@
-/* The ledger's records by time, one after the other: however many there are, and whoever
- * put them there, little memory is in use for them at a time. */
+/* The ledger's records by time, page by page: however many there are, one page of them is
+ * in memory. */
 #ifndef QUARANTINE_LEDGER_LIST_H
 #define QUARANTINE_LEDGER_LIST_H
 
 #include "quarantine/ledger.h"
-
-/* Texts that all lists together keep; what finds no room is read again when it is due. */
-enum { LEDGER_LIST_BYTES_MAX = 16 * 1024 * 1024 };
+#include "store/scan.h"
 
 struct ledger_list;
 
-/* What is there, oldest first; holds that are over only with all. */
-enum status ledger_list_holds(struct ledger *ledger, bool all, int64_t deadline_us,
-                              struct ledger_list **out) MUST_CHECK;
-enum status ledger_list_incidents(struct ledger *ledger, int64_t deadline_us,
+/* What is there, oldest first; holds that are over, or incidents of which nothing waits
+ * and that nobody can join any more, only with all. incident: its holds alone; NULL: of
+ * any. Each reads the first page, so it fails when the store does. */
+enum status ledger_list_holds(struct ledger *ledger, bool all, const char *incident,
+                              int64_t deadline_us, struct ledger_list **out) MUST_CHECK;
+enum status ledger_list_incidents(struct ledger *ledger, bool all, int64_t deadline_us,
                                   struct ledger_list **out) MUST_CHECK;
 void ledger_list_free(struct ledger_list *list); /* NULL is allowed */
 
 /* The next record as ledger.h has it, incidents by their last message, for json_decref;
- * NOT_FOUND after the last. What is gone by now is passed over. */
+ * NOT_FOUND after the last. deadline_us is for the next page, if one is read. */
 enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us,
                              json_t **out) MUST_CHECK;
 
-/* How many records there are, without reading them again. */
+/* Calls each for every record that the scan (terms.h) meets until it returns another
+ * status than OK, which is then the result; records are as they are stored, times in ms,
+ * and entry is the scan's. LIMIT when the deadline comes first: a later call goes on from
+ * there. */
+enum status ledger_scan(struct ledger *ledger, struct scan *scan, int64_t deadline_us,
+                        enum status (*each)(void *context, const char *entry,
+                                            const char *text, const json_t *record),
+                        void *context) MUST_CHECK;
+
+/* How many records there are, without reading them. */
 struct ledger_numbers {
     size_t holds, incidents, incidents_open;
     size_t damaged; /* documents that are no records, which no list shows */

@@ -1,6 +1,7 @@
-/* The ledger's inside, for the files that share its work: ledger.c (stopping mail),
- * ledger_pending.c (what the store was away for), ledger_move.c (what becomes of a hold)
- * and ledger_read.c (looking, forgetting). */
+/* The ledger's inside, for the files that share its work: ledger.c (reading, writing),
+ * ledger_hold.c and ledger_count.c (stopping mail), ledger_pending.c (what the store was
+ * away for), ledger_move.c (what becomes of a hold), ledger_restore.c,
+ * ledger_incident.c and ledger_prune.c. */
 #ifndef QUARANTINE_LEDGER_PARTS_H
 #define QUARANTINE_LEDGER_PARTS_H
 
@@ -13,7 +14,7 @@
 #include "quarantine/pending_holds.h"
 #include "quarantine/record.h"
 
-enum { LEDGER_HOST_MAX = 100, LEDGER_ENTRIES_MAX = 3 };
+enum { LEDGER_HOST_MAX = 100 };
 
 struct ledger {
     struct store *store;
@@ -29,7 +30,7 @@ struct ledger {
     atomic_bool unrecorded;
 };
 
-/* A document as it was read. Zero-initialise. */
+/* A document as it was read, and its record as it is to become. Zero-initialise. */
 struct ledger_document {
     enum collection collection;
     char id[DOCUMENTS_ID_MAX + 1];
@@ -40,34 +41,50 @@ struct ledger_document {
 /* Reads one. One that is not there is OK without text. */
 enum status ledger_read(struct ledger *ledger, enum collection collection, const char *id,
                         int64_t deadline_us, struct ledger_document *out) MUST_CHECK;
+
+/* One that is there and sound; NOT_FOUND. */
+enum status ledger_read_sound(struct ledger *ledger, enum collection collection,
+                              const char *id, int64_t deadline_us,
+                              struct ledger_document *out) MUST_CHECK;
+
+/* The incident that has the key, perhaps lapsed by now; without one it is OK without
+ * text. */
+enum status ledger_read_open(struct ledger *ledger, const char *open_key,
+                             int64_t deadline_us, struct ledger_document *out) MUST_CHECK;
+
+/* One that is not there yet. record, which may be NULL without memory, is taken over. */
+struct ledger_document ledger_new_document(enum collection collection, const char *id,
+                                           json_t *record);
 void ledger_document_clear(struct ledger_document *document);
 
-/* An incident by its own id, open or over; NOT_FOUND. */
-enum status ledger_read_incident(struct ledger *ledger, const char *id,
-                                 int64_t deadline_us,
-                                 struct ledger_document *out) MUST_CHECK;
+/* Writes those documents that have a record, at one instant, if none of them has changed
+ * since it was read; CONFLICT. A text without a record is left alone. */
+enum status ledger_write(struct ledger *ledger,
+                         const struct ledger_document *const *documents, size_t count,
+                         int64_t deadline_us) MUST_CHECK;
 
-/* A hold by its id, held or ended; NOT_FOUND. */
-enum status ledger_read_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
-                             struct ledger_document *out) MUST_CHECK;
+/* The incident of a hold; as ledger_read. */
+enum status ledger_read_incident_of(struct ledger *ledger, const json_t *hold,
+                                    int64_t deadline_us,
+                                    struct ledger_document *out) MUST_CHECK;
 
-/* A change of several documents in the making; owns what it points to. Zero-initialise.
- */
-struct ledger_entries {
-    struct change changes[LEDGER_ENTRIES_MAX];
-    size_t count;
-    char *owned[LEDGER_ENTRIES_MAX];
-};
+/* Changes a hold's state, and what its incident counts: how many of its holds are over,
+ * and how many were released. What is held again waits again. incident NULL: it is gone,
+ * or is not concerned. False without memory. */
+bool ledger_change_state(json_t *hold, json_t *incident, const char *to);
 
-/* Adds a document. record NULL is out of memory; expected NULL: it must not be there. */
-enum status ledger_entries_add(struct ledger_entries *entries, enum collection collection,
-                               const char *id, const char *expected,
-                               const json_t *record) MUST_CHECK;
+/* Adds stop to the open incident where it belongs to that, else to a new one in *fresh,
+ * which takes over the key from open. Writes the incident's id. NOMEM. */
+enum status ledger_add_stop(struct ledger_document *open, const char *open_key,
+                            const struct stop *stop, struct ledger_document *fresh,
+                            char incident[DIGEST_ID_SIZE]) MUST_CHECK;
 
-/* The incident in open, if any, is over: it goes to the others under its own id. */
-enum status ledger_entries_close(struct ledger_entries *entries,
-                                 const struct ledger_document *open) MUST_CHECK;
-void ledger_entries_clear(struct ledger_entries *entries);
+/* Lets fresh, a new incident, have the key, which open, if there is one, gives up. */
+enum status ledger_take_key(struct ledger_document *open, const char *open_key,
+                            struct ledger_document *fresh) MUST_CHECK;
+
+/* Places that count takes back from those added by this process; never below 0. */
+void ledger_subtract(struct ledger *ledger, size_t count);
 
 /* Records the pending holds, until one can't be. LIMIT when there was no room for
  * some; those are given up. */

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "conf/settings.h"
 #include "quarantine/ledger.h"
+#include "store/scan.h"
 
 enum {
     /* Refused and deferred messages are worth a notice from this many on. */
@@ -31,13 +32,23 @@ enum {
     NOTICES_PASS_MS = 60 * 1000,
 };
 
+/* Where a look at the incidents is. */
+struct notices_look {
+    struct scan scan,
+        over;    /* over: those of the last day that are over, after the others */
+    bool back;   /* it looks at those, too */
+    bool second; /* it is at those */
+    bool done;
+};
+
 /* Borrowed but for the numbers. */
 struct notices {
     struct ledger *ledger;
     const struct digest_key *token_key;
     const char *host; /* this relay's name */
     int timeout_ms;   /* of the helper, and of the command, for one notice */
-    unsigned passes;  /* begins at 0 */
+    unsigned passes;  /* looks that were begun; from 0 */
+    struct notices_look look;
 };
 
 /* Looks at the incidents and sends what is due: one notice when an incident opens, or the
@@ -45,8 +56,9 @@ struct notices {
  * mail to notify.to and by notify.command, and one notice to each sender of held mail
  * (notify.tell_sender). What is due is taken on in the store, so that of several relays
  * one sends it, and is done only when it was handed over: at least once. Not on the mail
- * path: waits for the helper and the command, NOTICES_PASS_MS at most and a little. The
- * error is of the last thing that went wrong. */
+ * path: waits for the helper and the command, NOTICES_PASS_MS at most and a little. LIMIT
+ * when there was no time for all of them: the next call goes on. The error is of the last
+ * thing that went wrong. */
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error) MUST_CHECK;
 

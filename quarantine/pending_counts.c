@@ -18,7 +18,7 @@ enum {
 };
 
 struct place {
-    struct pending_count count; /* without an open_id: the place is free */
+    struct pending_count count; /* without an open_key: the place is free */
     char incident[DIGEST_ID_SIZE];
     int64_t full_ms;                 /* when the incident was found full; 0: never */
     char full_party[DIGEST_ID_SIZE]; /* of whom */
@@ -82,17 +82,17 @@ void pending_counts_format_id(const struct digest_key *key, const char *fingerpr
 }
 
 /* The hash stands at the id's end. */
-static int *chain_of(struct pending_counts *counts, const char *open_id)
+static int *chain_of(struct pending_counts *counts, const char *open_key)
 {
-    size_t length = strlen(open_id);
-    const char *tail = length > 8 ? open_id + length - 8 : open_id;
+    size_t length = strlen(open_key);
+    const char *tail = length > 8 ? open_key + length - 8 : open_key;
     return &counts->chains[strtoul(tail, NULL, 16) % CHAINS];
 }
 
-static struct place *find(struct pending_counts *counts, const char *open_id)
+static struct place *find(struct pending_counts *counts, const char *open_key)
 {
-    for (int i = *chain_of(counts, open_id); i != NOWHERE; i = counts->places[i].next) {
-        if (strcmp(counts->places[i].count.open_id, open_id) == 0)
+    for (int i = *chain_of(counts, open_key); i != NOWHERE; i = counts->places[i].next) {
+        if (strcmp(counts->places[i].count.open_key, open_key) == 0)
             return &counts->places[i];
     }
     return NULL;
@@ -106,7 +106,7 @@ static bool is_pending(const struct place *place)
 static void vacate(struct pending_counts *counts, struct place *place)
 {
     int number = (int)(place - counts->places);
-    int *link = chain_of(counts, place->count.open_id);
+    int *link = chain_of(counts, place->count.open_key);
     while (*link != number)
         link = &counts->places[*link].next;
     *link = place->next;
@@ -121,7 +121,7 @@ static struct place *find_room(struct pending_counts *counts, bool many)
     size_t size = many ? PENDING_COUNTS_MANY_MAX : PENDING_COUNTS_MAX;
     for (size_t i = 0; i < TRIES; i++) {
         struct place *place = &counts->places[first + counts->hand++ % size];
-        if (place->count.open_id[0] == '\0')
+        if (place->count.open_key[0] == '\0')
             return place;
         if (!is_pending(place)) {
             vacate(counts, place);
@@ -170,9 +170,9 @@ static bool copy_strings(struct pending_count *count, const struct event *event,
 static struct place *obtain(struct pending_counts *counts, const struct event *event,
                             const char *subject)
 {
-    char open_id[PENDING_COUNTS_ID_SIZE];
-    pending_counts_format_id(&counts->key, event->fingerprint, subject, open_id);
-    struct place *place = find(counts, open_id);
+    char open_key[PENDING_COUNTS_ID_SIZE];
+    pending_counts_format_id(&counts->key, event->fingerprint, subject, open_key);
+    struct place *place = find(counts, open_key);
     if (place != NULL)
         return place;
     place = find_room(counts, strcmp(subject, PENDING_COUNTS_MANY) == 0);
@@ -183,8 +183,8 @@ static struct place *obtain(struct pending_counts *counts, const struct event *e
         pending_count_clear(&place->count);
         return NULL;
     }
-    memcpy(place->count.open_id, open_id, sizeof open_id);
-    int *chain = chain_of(counts, open_id);
+    memcpy(place->count.open_key, open_key, sizeof open_key);
+    int *chain = chain_of(counts, open_key);
     place->next = *chain;
     *chain = (int)(place - counts->places);
     return place;
@@ -268,7 +268,7 @@ bool pending_counts_take(struct pending_counts *counts, size_t *position,
     (void)pthread_mutex_lock(&counts->mutex);
     while (!taken && *position < PLACES) {
         struct place *place = &counts->places[(*position)++];
-        if (place->count.open_id[0] == '\0' || !is_pending(place))
+        if (place->count.open_key[0] == '\0' || !is_pending(place))
             continue;
         taken = copy_count(&place->count, out);
         if (taken) {
@@ -318,21 +318,21 @@ void pending_counts_return(struct pending_counts *counts,
     (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-void pending_counts_learn(struct pending_counts *counts, const char *open_id,
+void pending_counts_learn(struct pending_counts *counts, const char *open_key,
                           const char *incident)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = find(counts, open_id);
+    struct place *place = find(counts, open_key);
     if (place != NULL)
         (void)snprintf(place->incident, sizeof place->incident, "%s", incident);
     (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-void pending_counts_note_full(struct pending_counts *counts, const char *open_id,
+void pending_counts_note_full(struct pending_counts *counts, const char *open_key,
                               const char *party, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = find(counts, open_id);
+    struct place *place = find(counts, open_key);
     if (place != NULL) {
         place->full_ms = now_ms;
         (void)snprintf(place->full_party, sizeof place->full_party, "%s", party);
@@ -340,13 +340,13 @@ void pending_counts_note_full(struct pending_counts *counts, const char *open_id
     (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-bool pending_counts_is_full(struct pending_counts *counts, const char *open_id,
+bool pending_counts_is_full(struct pending_counts *counts, const char *open_key,
                             const char *party, int64_t now_ms, int64_t age_ms,
                             char out_incident[DIGEST_ID_SIZE])
 {
     bool full = false;
     (void)pthread_mutex_lock(&counts->mutex);
-    const struct place *place = find(counts, open_id);
+    const struct place *place = find(counts, open_key);
     if (place != NULL && place->full_ms > 0 && place->incident[0] != '\0' &&
         strcmp(place->full_party, party) == 0)
         full = now_ms >= place->full_ms && now_ms - place->full_ms < age_ms;

@@ -22,7 +22,7 @@ enum {
 
 /* What one key gathered. Owns its strings. */
 struct pending_count {
-    char open_id[PENDING_COUNTS_ID_SIZE];
+    char open_key[PENDING_COUNTS_ID_SIZE];
     char *rule, *fingerprint, *subject, *identity, *limit;
     char *lists[EVENT_LISTS_MAX], *addressed[PENDING_COUNTS_ADDRESSED_MAX];
     size_t lists_named, list_count, addressed_named, addressed_count;
@@ -57,14 +57,14 @@ void pending_counts_return(struct pending_counts *counts,
                            const struct pending_count *count);
 
 /* The incident that a key's messages belong to. */
-void pending_counts_learn(struct pending_counts *counts, const char *open_id,
+void pending_counts_learn(struct pending_counts *counts, const char *open_key,
                           const char *incident);
 
 /* That incident was found to hold as many of that party as it may; and whether it was,
  * less than age_ms ago. For keys that something was counted of. */
-void pending_counts_note_full(struct pending_counts *counts, const char *open_id,
+void pending_counts_note_full(struct pending_counts *counts, const char *open_key,
                               const char *party, int64_t now_ms);
-bool pending_counts_is_full(struct pending_counts *counts, const char *open_id,
+bool pending_counts_is_full(struct pending_counts *counts, const char *open_key,
                             const char *party, int64_t now_ms, int64_t age_ms,
                             char out_incident[DIGEST_ID_SIZE]);
 

@@ -11,7 +11,7 @@
 #include "quarantine/ledger.h"
 
 struct place {
-    char open_id[PENDING_COUNTS_ID_SIZE]; /* "": the place is free */
+    char open_key[PENDING_COUNTS_ID_SIZE]; /* "": the place is free */
     char incident[DIGEST_ID_SIZE];
     int64_t waiting; /* holds that nobody has decided about */
     struct part {
@@ -66,10 +66,10 @@ void pending_holds_free(struct pending_holds *holds)
 
 /* ---- incidents; under the lock ---- */
 
-static struct place *find(struct pending_holds *holds, const char *open_id)
+static struct place *find(struct pending_holds *holds, const char *open_key)
 {
     for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX; i++) {
-        if (strcmp(holds->places[i].open_id, open_id) == 0)
+        if (strcmp(holds->places[i].open_key, open_key) == 0)
             return &holds->places[i];
     }
     return NULL;
@@ -85,20 +85,20 @@ static struct place *find_incident(struct pending_holds *holds, const char *inci
 }
 
 /* The key's place, else a free one, else the one that is quiet for longest. */
-static struct place *obtain(struct pending_holds *holds, const char *open_id)
+static struct place *obtain(struct pending_holds *holds, const char *open_key)
 {
-    struct place *place = find(holds, open_id);
+    struct place *place = find(holds, open_key);
     if (place != NULL)
         return place;
     place = &holds->places[0];
-    for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX && place->open_id[0] != '\0';
+    for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX && place->open_key[0] != '\0';
          i++) {
         struct place *other = &holds->places[i];
-        if (other->open_id[0] == '\0' || other->last_ms < place->last_ms)
+        if (other->open_key[0] == '\0' || other->last_ms < place->last_ms)
             place = other;
     }
     *place = (struct place){0};
-    (void)snprintf(place->open_id, sizeof place->open_id, "%s", open_id);
+    (void)snprintf(place->open_key, sizeof place->open_key, "%s", open_key);
     return place;
 }
 
@@ -140,11 +140,11 @@ static void set_part(struct place *place, const char *party, int64_t waiting)
     least->waiting = waiting;
 }
 
-void pending_holds_learn(struct pending_holds *holds, const char *open_id,
+void pending_holds_learn(struct pending_holds *holds, const char *open_key,
                          const struct pending_holds_news *news)
 {
     (void)pthread_mutex_lock(&holds->mutex);
-    struct place *place = obtain(holds, open_id);
+    struct place *place = obtain(holds, open_key);
     set_incident(place, news->incident);
     place->waiting = news->waiting;
     set_part(place, news->party, news->own);
@@ -184,7 +184,7 @@ enum party_fit pending_holds_enter(struct pending_holds *holds,
     if (incident[0] == '\0')
         digest_random_id(incident);
     (void)pthread_mutex_lock(&holds->mutex);
-    struct place *place = obtain(holds, request->open_id);
+    struct place *place = obtain(holds, request->open_key);
     if (place->incident[0] == '\0' || now_ms - place->last_ms >= INCIDENT_GAP_MS)
         set_incident(place, incident);
     int64_t own = part_of(place, request->party);

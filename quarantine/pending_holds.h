@@ -24,8 +24,8 @@ enum {
 
 /* A hold that the store has not taken yet. Owns what it points to. */
 struct pending_hold {
-    char
-        open_id[PENDING_COUNTS_ID_SIZE]; /* where its incident is as long as it is open */
+    char open_key[PENDING_COUNTS_ID_SIZE]; /* where its incident is as long as it is open
+                                            */
     char id[DIGEST_ID_SIZE];
     char incident[DIGEST_ID_SIZE];
     json_t *hold;  /* the record */
@@ -44,7 +44,7 @@ struct pending_holds_news {
     const char *incident, *party;
     int64_t waiting, own, now_ms;
 };
-void pending_holds_learn(struct pending_holds *holds, const char *open_id,
+void pending_holds_learn(struct pending_holds *holds, const char *open_key,
                          const struct pending_holds_news *news);
 
 /* A hold of that incident and party is over; the incident is. */
@@ -56,7 +56,7 @@ void pending_holds_close(struct pending_holds *holds, const char *incident);
  * last hold is less than INCIDENT_GAP_MS ago; else the one that incident holds, or a new
  * one if that is "". Only what fits takes one. Writes the incident's id either way. */
 struct pending_holds_request {
-    const char *open_id, *party;
+    const char *open_key, *party;
     struct party_caps caps;
     int64_t now_ms;
 };

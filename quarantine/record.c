@@ -65,7 +65,8 @@ char *record_dump(const json_t *record)
 
 json_t *record_load(const char *text)
 {
-    json_t *record = json_loads(text, JSON_ALLOW_NUL, NULL);
+    const char *line = text[0] == '{' ? NULL : strchr(text, '\n');
+    json_t *record = json_loads(line == NULL ? text : line + 1, JSON_ALLOW_NUL, NULL);
     if (record == NULL || json_is_object(record))
         return record;
     json_decref(record);
@@ -280,24 +281,24 @@ static json_t *make_samples(const struct record_hold *hold)
 
 json_t *record_new_hold(const struct record_hold *hold)
 {
-    return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
-        "s:o, s:I, s:s, s:b, s:b, s:I, s:o, s:o, s:[s, s, s]}",
-        "id", hold->id, "incident", hold->incident, "rule", record_string(hold->rule),
-        "identity", record_string(hold->identity), "lists",
-        make_strings(hold->lists, hold->lists_named), "list_count",
-        (json_int_t)hold->list_count, "reach", make_number(hold->reach), "host",
-        record_string(hold->host), "queue_id", record_string(hold->queue_id), "held_at",
-        (json_int_t)hold->held_ms, "state", "held", "sender", record_string(hold->sender),
-        "tell", may_tell(hold->sender, hold->tell), "addressed",
-        make_strings(hold->addressed, hold->addressed_named), "addressed_count",
-        (json_int_t)hold->addressed_count, "in", hold->open_id, "restored",
-        hold->restored, "pulled", hold->recalled, "arrived_s",
-        (json_int_t)hold->arrived_s, "teaches", make_samples(hold), "client",
-        record_string(hold->client == NULL ? "" : hold->client), "party",
-        hold->party == NULL ? "" : hold->party->identity,
-        hold->party == NULL ? "" : hold->party->client,
-        hold->party == NULL ? "" : hold->party->own);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
+                     "s:o, s:I, s:b, s:b, s:I, s:o, s:o, s:[s, s, s]}",
+                     "id", hold->id, "incident", hold->incident, "rule",
+                     record_string(hold->rule), "identity", record_string(hold->identity),
+                     "lists", make_strings(hold->lists, hold->lists_named), "list_count",
+                     (json_int_t)hold->list_count, "reach", make_number(hold->reach),
+                     "host", record_string(hold->host), "queue_id",
+                     record_string(hold->queue_id), "held_at", (json_int_t)hold->held_ms,
+                     "state", "held", "sender", record_string(hold->sender), "tell",
+                     may_tell(hold->sender, hold->tell), "addressed",
+                     make_strings(hold->addressed, hold->addressed_named),
+                     "addressed_count", (json_int_t)hold->addressed_count, "restored",
+                     hold->restored, "pulled", hold->recalled, "arrived_s",
+                     (json_int_t)hold->arrived_s, "teaches", make_samples(hold), "client",
+                     record_string(hold->client == NULL ? "" : hold->client), "party",
+                     hold->party == NULL ? "" : hold->party->identity,
+                     hold->party == NULL ? "" : hold->party->client,
+                     hold->party == NULL ? "" : hold->party->own);
 }
 
 static void take_hash(const json_t *party, size_t index, char out[DIGEST_ID_SIZE])
@@ -372,6 +373,22 @@ int64_t record_waiting(const json_t *incident)
     return waiting > 0 ? waiting : 0;
 }
 
+bool record_is_over(const char *state)
+{
+    static const char *const ends[] = {"released", "refused", "deleted", "gone"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (strcmp(state, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool record_close(json_t *incident)
+{
+    (void)json_object_del(incident, "open_key");
+    return json_object_set_new(incident, "open", json_false()) == 0;
+}
+
 bool record_is_open(const json_t *incident, int64_t now_ms)
 {
     return json_is_true(json_object_get(incident, "open")) &&
@@ -401,7 +418,7 @@ bool record_show(json_t *record)
 {
     const char *name;
     json_t *value;
-    (void)json_object_del(record, "in");
+    (void)json_object_del(record, "open_key");
     (void)json_object_del(record, "party");
     (void)json_object_del(record, "parties");
     if (json_object_get(record, "held") != NULL &&

@@ -44,7 +44,6 @@ struct stop {
 struct record_hold {
     const char *id, *incident, *rule, *identity, *sender, *host, *queue_id;
     const char *client;
-    const char *open_id; /* where its incident is as long as it is open; "" unknown */
     const struct party *party;
     const char *const *lists, *const *addressed;
     size_t lists_named, list_count, addressed_named, addressed_count;
@@ -74,7 +73,8 @@ bool record_grow(json_t *incident, const struct stop *stop);
 /* The same, of all that another record of the incident counts. */
 bool record_merge(json_t *incident, const json_t *other);
 
-/* An object from a document's text; NULL when it is none. */
+/* An object from a document's text, with or without a line of terms; NULL when it is
+ * none. */
 json_t *record_load(const char *text);
 
 /* 0 and "" when there is none of that name. Numbers are 0 to 2^53. */
@@ -90,6 +90,12 @@ bool record_add_party(json_t *incident, const char *party, int64_t more);
 
 /* Whose a hold is, as record_new_hold was told. */
 void record_party(const json_t *hold, struct party *out);
+
+/* A hold in that state is over. */
+bool record_is_over(const char *state);
+
+/* The incident is over, and what comes next is another one. False without memory. */
+bool record_close(json_t *incident);
 
 /* True when what happens at now_ms still belongs to this incident. */
 bool record_is_open(const json_t *incident, int64_t now_ms);

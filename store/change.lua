@@ -1,15 +1,13 @@
--- Changes all documents, or none (store/documents.h). A collection is a hash.
--- KEYS: the collection of each document. ARGV: how many a collection may have, and how many
--- bytes a value; then for each document id, check (any, absent, equal), expected, write
--- (set, delete), value. For what is damaged expected is as read.lua shows it.
+-- Changes all documents, or none (store/documents.h). A collection is a hash, its index a
+-- sorted set in which all scores are 0.
+-- KEYS: the collection and the index of each document. ARGV: how many bytes a value and an
+-- entry may have, and how many terms a document; then for each document id, how many
+-- documents the collection may have, whether it is indexed (1 or 0), check (any, absent,
+-- equal), expected, write (set, delete), value. For what is damaged expected is as read.lua
+-- shows it.
 -- Reply: 1 done, 0 a check failed, -1 a collection would be too large.
-local documents_max, value_max = tonumber(ARGV[1]), tonumber(ARGV[2])
-local grows = {}
-
-local function document(i)
-    local at = 3 + (i - 1) * 5
-    return ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-end
+local value_max, entry_max, terms_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local documents, grows, leaving = {}, {}, {}
 
 -- What a command says, or that it is refused: another type, an ACL, no memory.
 local function run(command, key, ...)
@@ -27,54 +25,134 @@ local function is_equal(found, expected)
     return 'damaged ' .. redis.sha1hex(found) == expected
 end
 
-for i, key in ipairs(KEYS) do
-    local id, check, expected, write = document(i)
-    local found, failure = run('HGET', key, id)
+-- The terms in the first line of a value, by their entries.
+local function entries_of(document, value)
+    local entries, count = {}, 0
+    local line = document.indexed and value and string.match(value, '^([^\n]*)\n') or ''
+    for term in string.gmatch(line, '[^\t]+') do
+        local entry = term .. ' ' .. document.id
+        if #entry <= entry_max and count < terms_max and not entries[entry] then
+            entries[entry], count = term, count + 1
+        end
+    end
+    return entries
+end
+
+-- What one has and the other has not.
+local function difference(entries, others)
+    local list = {}
+    for entry in pairs(entries) do
+        if not others[entry] then
+            table.insert(list, entry)
+        end
+    end
+    return list
+end
+
+local function read(i)
+    local at = 4 + (i - 1) * 7
+    local document = { key = KEYS[2 * i - 1], index = KEYS[2 * i], id = ARGV[at],
+        max = tonumber(ARGV[at + 1]), indexed = ARGV[at + 2] == '1', write = ARGV[at + 5] }
+    local check = ARGV[at + 3]
+    local found, failure = run('HGET', document.key, document.id)
     if failure then
-        return failure
+        return nil, failure
     end
-    if check == 'absent' and found or check == 'equal' and not is_equal(found, expected) then
-        return 0
+    if check == 'absent' and found or check == 'equal' and not is_equal(found, ARGV[at + 4]) then
+        return nil, 0
     end
-    if write == 'set' and not found then
-        grows[key] = (grows[key] or 0) + 1
-    elseif write == 'delete' and found then
-        grows[key] = (grows[key] or 0) - 1
+    document.value = document.write == 'set' and ARGV[at + 6] or nil
+    local before, after = entries_of(document, found), entries_of(document, document.value)
+    document.gains, document.loses = difference(after, before), difference(before, after)
+    document.terms = after
+    for _, entry in ipairs(document.loses) do
+        leaving[document.index .. entry] = true
+    end
+    local more = (document.value and 1 or 0) - (found and 1 or 0)
+    grows[document.key] = { more = (grows[document.key] or { more = 0 }).more + more,
+        max = document.max }
+    return document
+end
+
+-- Whether a term that begins with '=' is another document's.
+local function is_taken(document)
+    for _, entry in ipairs(document.gains) do
+        local term = document.terms[entry]
+        if string.sub(term, 1, 1) == '=' then
+            local found, failure = run('ZRANGEBYLEX', document.index, '[' .. term .. ' ',
+                '(' .. term .. '!')
+            if failure then
+                return failure
+            end
+            for _, other in ipairs(found) do
+                if other ~= entry and not leaving[document.index .. other] then
+                    return 0
+                end
+            end
+        end
     end
 end
-for key, more in pairs(grows) do
-    if more > 0 then
+
+for i = 1, #KEYS / 2 do
+    local document, failure = read(i)
+    if not document then
+        return failure
+    end
+    documents[i] = document
+end
+for _, document in ipairs(documents) do
+    local taken = is_taken(document)
+    if taken then
+        return taken
+    end
+end
+for key, change in pairs(grows) do
+    if change.more > 0 then
         local count, failure = run('HLEN', key)
         if failure then
             return failure
-        elseif count + more > documents_max then
+        elseif count + change.more > change.max then
             return -1
         end
     end
 end
--- Redis takes nothing back, so HDEL is seen to be allowed before anything is written: no
--- document has an empty id. If the first HSET is allowed, so are the others.
-for i, key in ipairs(KEYS) do
-    local _, _, _, write = document(i)
-    if write == 'delete' then
-        local _, failure = run('HDEL', key, '')
+-- Redis takes nothing back, so each command is seen to be allowed before anything is
+-- written: no document has an empty id, and XX adds nothing. If the first HSET is allowed,
+-- so are the others.
+for _, document in ipairs(documents) do
+    local _, failure
+    if document.write == 'delete' then
+        _, failure = run('HDEL', document.key, '')
+    end
+    if not failure and #document.loses > 0 then
+        _, failure = run('ZREM', document.index, '')
+    end
+    if not failure and #document.gains > 0 then
+        _, failure = run('ZADD', document.index, 'XX', 0, '')
+    end
+    if failure then
+        return failure
+    end
+end
+for _, which in ipairs({ 'set', 'delete' }) do
+    for _, document in ipairs(documents) do
+        local _, failure
+        if document.write == which and which == 'set' then
+            _, failure = run('HSET', document.key, document.id, document.value)
+        elseif document.write == which then
+            _, failure = run('HDEL', document.key, document.id)
+        end
         if failure then
             return failure
         end
     end
 end
-for _, which in ipairs({ 'set', 'delete' }) do
-    for i, key in ipairs(KEYS) do
-        local id, _, _, write, value = document(i)
-        local _, failure
-        if write == which and write == 'set' then
-            _, failure = run('HSET', key, id, value)
-        elseif write == which then
-            _, failure = run('HDEL', key, id)
-        end
-        if failure then
-            return failure
-        end
+for _, document in ipairs(documents) do
+    for _, entry in ipairs(document.loses) do
+        run('ZREM', document.index, entry)
+    end
+    for _, entry in ipairs(document.gains) do
+        run('ZADD', document.index, 0, entry)
     end
 end
 return 1

@@ -3,24 +3,43 @@
 
 #include <string.h>
 
-static const char *const names[COLLECTIONS] = {
-    [COLLECTION_HOLDS] = "holds",   [COLLECTION_ENDED] = "ended",
-    [COLLECTION_OPEN] = "open",     [COLLECTION_INCIDENTS] = "incidents",
-    [COLLECTION_BRAKES] = "brakes", [COLLECTION_ALLOWS] = "allows",
-    [COLLECTION_META] = "meta",
+static const struct {
+    const char *name;
+    size_t max;
+    bool indexed;
+} collections[COLLECTIONS] = {
+    [COLLECTION_HOLDS] = {"holds-by-id", 40000, true},
+    [COLLECTION_INCIDENTS] = {"incidents-by-id", 120000, true},
+    [COLLECTION_BRAKES] = {"brakes", 20000, false},
+    [COLLECTION_ALLOWS] = {"allows", 20000, false},
+    [COLLECTION_META] = {"meta", 20000, false},
+    [COLLECTION_OLD_INCIDENTS] = {"incidents", 20000, false},
+    [COLLECTION_OLD_OPEN] = {"open", 20000, false},
+    [COLLECTION_OLD_ENDED] = {"ended", 20000, false},
+    [COLLECTION_OLD_HOLDS] = {"holds", 20000, false},
 };
 
 const char *collection_name(enum collection collection)
 {
-    return names[collection];
+    return collections[collection].name;
 }
 
 bool collection_find(const char *name, enum collection *out_collection)
 {
     for (int i = 0; i < COLLECTIONS; i++)
-        if (strcmp(names[i], name) == 0) {
+        if (strcmp(collections[i].name, name) == 0) {
             *out_collection = (enum collection)i;
             return true;
         }
     return false;
+}
+
+bool collection_is_indexed(enum collection collection)
+{
+    return collections[collection].indexed;
+}
+
+size_t collection_max(enum collection collection)
+{
+    return collections[collection].max;
 }

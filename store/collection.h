@@ -3,23 +3,33 @@
 #define STORE_COLLECTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum collection {
     COLLECTION_HOLDS,
-    COLLECTION_ENDED, /* holds that are not held any more */
-    COLLECTION_OPEN,
     COLLECTION_INCIDENTS,
     COLLECTION_BRAKES,
     COLLECTION_ALLOWS,
     COLLECTION_META,
+    /* As versions before the index had them: read once and moved (ledger_convert.c). */
+    COLLECTION_OLD_INCIDENTS,
+    COLLECTION_OLD_OPEN,
+    COLLECTION_OLD_ENDED,
+    COLLECTION_OLD_HOLDS,
 };
 
-enum { COLLECTIONS = COLLECTION_META + 1 };
+enum { COLLECTIONS = COLLECTION_OLD_HOLDS + 1 };
 
-/* As in Redis' keys and in the state file: "holds". */
+/* As in Redis' keys and in the state file: "brakes". */
 const char *collection_name(enum collection collection);
 
 /* False when there is none of that name. */
 bool collection_find(const char *name, enum collection *out_collection);
+
+/* Its documents begin with a line of terms (store/documents.h). */
+bool collection_is_indexed(enum collection collection);
+
+/* How many documents it may have. */
+size_t collection_max(enum collection collection);
 
 #endif

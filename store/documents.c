@@ -61,6 +61,43 @@ enum status store_get(struct store *store, enum collection collection, const cha
     return documents_redis_get(backends->redis, collection, id, deadline_us, out_value);
 }
 
+/* In memory, one after the other. */
+static enum status
+get_each(struct documents_memory *documents, enum collection collection,
+         const char *const *ids, size_t count,
+         enum status (*each)(void *context, const char *id, const char *value),
+         void *context)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        char *value = NULL;
+        status = documents_memory_get(documents, collection, ids[i], &value);
+        if (status == STATUS_OK)
+            status = each(context, ids[i], value);
+        else if (status == STATUS_NOT_FOUND)
+            status = STATUS_OK;
+        free(value);
+    }
+    return status;
+}
+
+enum status store_get_many(struct store *store, enum collection collection,
+                           const char *const *ids, size_t count, int64_t deadline_us,
+                           enum status (*each)(void *context, const char *id,
+                                               const char *value),
+                           void *context)
+{
+    const struct store_backends *backends = store_backends(store);
+    if (count > DOCUMENTS_GET_MAX)
+        return STATUS_LIMIT;
+    if (count == 0)
+        return STATUS_OK;
+    return backends->redis == NULL
+               ? get_each(backends->documents, collection, ids, count, each, context)
+               : documents_redis_get_many(backends->redis, collection, ids, count,
+                                          deadline_us, each, context);
+}
+
 enum status
 store_list(struct store *store, enum collection collection, int64_t deadline_us,
            enum status (*each)(void *context, const char *id, const char *value),

@@ -2,7 +2,7 @@
 #ifndef STORE_DOCUMENTS_MEMORY_H
 #define STORE_DOCUMENTS_MEMORY_H
 
-#include "store/documents.h"
+#include "store/scan.h"
 
 struct documents_memory;
 
@@ -22,6 +22,14 @@ enum status documents_memory_list(struct documents_memory *documents,
                                   enum status (*each)(void *context, const char *id,
                                                       const char *value),
                                   void *context) MUST_CHECK;
+
+/* As scan_page and scan_count. */
+enum status documents_memory_page(struct documents_memory *documents, struct scan *scan,
+                                  enum status (*each)(void *context, const char *entry,
+                                                      const char *value),
+                                  void *context) MUST_CHECK;
+size_t documents_memory_count_entries(struct documents_memory *documents,
+                                      const struct scan *scan);
 size_t documents_memory_count(struct documents_memory *documents,
                               enum collection collection);
 

@@ -14,12 +14,17 @@
 #include "store/script.h"
 
 enum {
-    LIMITS = 2,    /* the first arguments of each script */
-    ARGUMENTS = 5, /* of one document: change.lua */
+    LIMITS = 3,    /* the first arguments of each script */
+    ARGUMENTS = 7, /* of one document: change.lua */
     CURSOR_SIZE = 21,
     NUMBER_SIZE = 12,
-    READ_MAX = 3,   /* words of a read, after the limits */
+    READ_MAX = DOCUMENTS_GET_MAX + 1, /* words of a read, after the limits */
     STEP_MS = 5000, /* a server that hangs is noticed, however long a list may take */
+};
+
+/* A collection and its index. */
+struct keys {
+    char *hash, *index;
 };
 
 /* Documents a step, more or less: at most some 2 MB. */
@@ -32,14 +37,27 @@ struct question {
     redisReply *reply;
 };
 
-/* {prefix}:holds, for free(3). NULL without memory. */
-static char *make_key(const struct redis *redis, enum collection collection)
+/* {prefix}:brakes and {prefix}:brakes:index, for clear_keys. False without memory. */
+static bool make_keys(const struct redis *redis, enum collection collection,
+                      struct keys *out)
 {
-    struct text key = {0};
-    text_printf(&key, "{%s}:%s", redis_prefix(redis), collection_name(collection));
-    if (key.failed)
-        text_clear(&key);
-    return key.data;
+    struct text hash = {0}, index = {0};
+    const char *name = collection_name(collection);
+    text_printf(&hash, "{%s}:%s", redis_prefix(redis), name);
+    text_printf(&index, "{%s}:%s:index", redis_prefix(redis), name);
+    if (hash.failed || index.failed) {
+        text_clear(&hash);
+        text_clear(&index);
+        return false;
+    }
+    *out = (struct keys){hash.data, index.data};
+    return true;
+}
+
+static void clear_keys(struct keys *keys)
+{
+    free(keys->hash);
+    free(keys->index);
 }
 
 static bool is_forbidden(const char *text)
@@ -97,21 +115,45 @@ static enum status take_outcome(const redisReply *reply, struct error *error)
     return take_oddity(error);
 }
 
-/* A cursor, and an array of ids and values by turns. */
-static enum status take_step(const redisReply *reply, struct error *error)
+/* A cursor, and an array of texts: by turns no longer than first and second. */
+static enum status take_step(const redisReply *reply, size_t cursor, size_t first,
+                             size_t second, struct error *error)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        !is_string(reply->element[0], CURSOR_SIZE - 1) || reply->element[0]->len == 0 ||
-        reply->element[1]->type != REDIS_REPLY_ARRAY ||
-        reply->element[1]->elements % 2 != 0)
+        !is_string(reply->element[0], cursor) ||
+        reply->element[1]->type != REDIS_REPLY_ARRAY)
         return take_oddity(error);
     const redisReply *list = reply->element[1];
-    for (size_t i = 0; i < list->elements; i += 2)
-        if (!is_string(list->element[i], DOCUMENTS_ID_MAX) ||
-            list->element[i]->len == 0 ||
-            !is_string(list->element[i + 1], DOCUMENTS_VALUE_MAX))
+    for (size_t i = 0; i < list->elements; i++)
+        if (!is_string(list->element[i], i % 2 == 0 ? first : second) ||
+            (i % 2 == 0 && list->element[i]->len == 0))
             return take_oddity(error);
     return STATUS_OK;
+}
+
+static enum status take_list(const redisReply *reply, struct error *error)
+{
+    enum status status =
+        take_step(reply, CURSOR_SIZE - 1, DOCUMENTS_ID_MAX, DOCUMENTS_VALUE_MAX, error);
+    if (status == STATUS_OK &&
+        (reply->element[0]->len == 0 || reply->element[1]->elements % 2 != 0))
+        status = take_oddity(error);
+    return status;
+}
+
+static enum status take_page(const redisReply *reply, struct error *error)
+{
+    enum status status = take_step(reply, SCAN_TEXT_SIZE - 1, DOCUMENTS_ENTRY_MAX,
+                                   DOCUMENTS_VALUE_MAX, error);
+    if (status == STATUS_OK && reply->element[1]->elements % 2 != 0)
+        status = take_oddity(error);
+    return status;
+}
+
+static enum status take_bare_page(const redisReply *reply, struct error *error)
+{
+    return take_step(reply, SCAN_TEXT_SIZE - 1, DOCUMENTS_ENTRY_MAX, DOCUMENTS_ENTRY_MAX,
+                     error);
 }
 
 static enum status ask(void *context, struct connection *connection, int64_t deadline_us,
@@ -140,82 +182,105 @@ static enum status run(struct redis *redis, struct question *question,
 }
 
 /* What every call begins with. */
-static void set_limits(struct script_call *call, size_t first, size_t second,
+static void set_limits(struct script_call *call, const size_t limits[LIMITS],
                        char texts[LIMITS][NUMBER_SIZE])
 {
-    (void)snprintf(texts[0], NUMBER_SIZE, "%zu", first);
-    (void)snprintf(texts[1], NUMBER_SIZE, "%zu", second);
-    script_set_argument(call, 0, texts[0]);
-    script_set_argument(call, 1, texts[1]);
+    for (size_t i = 0; i < LIMITS; i++) {
+        (void)snprintf(texts[i], NUMBER_SIZE, "%zu", limits[i]);
+        script_set_argument(call, i, texts[i]);
+    }
 }
 
-static void set_change(struct script_call *call, size_t i, const char *key,
+/* One document's part in a call, and what it needs in memory. */
+struct part {
+    struct keys keys;
+    char max[NUMBER_SIZE];
+};
+
+static void set_change(struct script_call *call, size_t i, struct part *part,
                        const struct change *change)
 {
-    size_t at = LIMITS + i * ARGUMENTS;
-    const char *check = !change->check             ? "any"
-                        : change->expected == NULL ? "absent"
-                                                   : "equal";
     bool equal = change->check && change->expected != NULL;
-    script_set_key(call, i, key);
-    script_set_argument(call, at, change->id);
-    script_set_argument(call, at + 1, check);
-    script_set_argument(call, at + 2, equal ? change->expected : "");
-    script_set_argument(call, at + 3, change->value != NULL ? "set" : "delete");
-    script_set_argument(call, at + 4, change->value != NULL ? change->value : "");
+    (void)snprintf(part->max, sizeof part->max, "%zu",
+                   collection_max(change->collection));
+    const char *const words[ARGUMENTS] = {change->id,
+                                          part->max,
+                                          collection_is_indexed(change->collection) ? "1"
+                                                                                    : "0",
+                                          equal           ? "equal"
+                                          : change->check ? "absent"
+                                                          : "any",
+                                          equal ? change->expected : "",
+                                          change->value != NULL ? "set" : "delete",
+                                          change->value != NULL ? change->value : ""};
+    script_set_key(call, 2 * i, part->keys.hash);
+    script_set_key(call, 2 * i + 1, part->keys.index);
+    for (size_t word = 0; word < ARGUMENTS; word++)
+        script_set_argument(call, LIMITS + i * ARGUMENTS + word, words[word]);
 }
 
 enum status documents_redis_change(struct redis *redis, const struct change *changes,
                                    size_t count, int64_t deadline_us)
 {
-    char limits[LIMITS][NUMBER_SIZE];
-    char *keys[DOCUMENTS_CHANGES_MAX] = {NULL};
+    static const size_t limits[LIMITS] = {DOCUMENTS_VALUE_MAX, DOCUMENTS_ENTRY_MAX,
+                                          DOCUMENTS_TERMS_MAX};
+    char texts[LIMITS][NUMBER_SIZE];
+    struct part *parts = calloc(count, sizeof *parts);
     struct script_call call = {0};
     struct question question = {.call = &call, .take = take_outcome};
     enum status status =
-        script_init(&call, &scripts_change, count, LIMITS + count * ARGUMENTS);
+        script_init(&call, &scripts_change, 2 * count, LIMITS + count * ARGUMENTS);
+    if (status == STATUS_OK && parts == NULL)
+        status = STATUS_NOMEM;
     if (status == STATUS_OK)
-        set_limits(&call, DOCUMENTS_MAX, DOCUMENTS_VALUE_MAX, limits);
+        set_limits(&call, limits, texts);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        keys[i] = make_key(redis, changes[i].collection);
-        if (keys[i] == NULL)
-            status = STATUS_NOMEM;
+        if (make_keys(redis, changes[i].collection, &parts[i].keys))
+            set_change(&call, i, &parts[i], &changes[i]);
         else
-            set_change(&call, i, keys[i], &changes[i]);
+            status = STATUS_NOMEM;
     }
     if (status == STATUS_OK)
         status = run(redis, &question, deadline_us);
     if (status == STATUS_OK)
         freeReplyObject(question.reply);
-    for (size_t i = 0; i < count; i++)
-        free(keys[i]);
+    for (size_t i = 0; i < count && parts != NULL; i++)
+        clear_keys(&parts[i].keys);
+    free(parts);
     script_clear(&call);
     return status;
 }
 
 /* What read.lua is asked, in words, of which the last is NULL. The reply is the caller's.
  */
-static enum status read_with(struct redis *redis, const char *key,
+static enum status read_with(struct redis *redis, enum collection collection,
                              const char *const words[READ_MAX + 1],
                              enum status (*take)(const redisReply *, struct error *),
                              int64_t deadline_us, redisReply **out_reply)
 {
-    char limits[LIMITS][NUMBER_SIZE];
+    static const size_t limits[LIMITS] = {DOCUMENTS_ID_MAX, DOCUMENTS_VALUE_MAX,
+                                          DOCUMENTS_ENTRY_MAX};
+    char texts[LIMITS][NUMBER_SIZE];
     size_t count = 0;
+    struct keys keys;
     struct script_call call = {0};
     struct question question = {.call = &call, .take = take};
+    if (!make_keys(redis, collection, &keys))
+        return STATUS_NOMEM;
     while (words[count] != NULL)
         count++;
-    enum status status = script_init(&call, &scripts_read, 1, LIMITS + count);
+    enum status status = script_init(&call, &scripts_read, 2, LIMITS + count);
     if (status == STATUS_OK) {
         call.nested = true;
-        set_limits(&call, DOCUMENTS_ID_MAX, DOCUMENTS_VALUE_MAX, limits);
-        script_set_key(&call, 0, key);
+        set_limits(&call, limits, texts);
+        script_set_key(&call, 0, keys.hash);
+        script_set_key(&call, 1, keys.index);
         for (size_t i = 0; i < count; i++)
             script_set_argument(&call, LIMITS + i, words[i]);
         status = run(redis, &question, deadline_us);
     }
     script_clear(&call);
+    clear_keys(&keys);
     if (status == STATUS_OK)
         *out_reply = question.reply;
     return status;
@@ -226,11 +291,8 @@ enum status documents_redis_get(struct redis *redis, enum collection collection,
 {
     const char *const words[READ_MAX + 1] = {"get", id};
     redisReply *reply = NULL;
-    char *key = make_key(redis, collection);
     enum status status =
-        key == NULL ? STATUS_NOMEM
-                    : read_with(redis, key, words, take_value, deadline_us, &reply);
-    free(key);
+        read_with(redis, collection, words, take_value, deadline_us, &reply);
     if (status != STATUS_OK)
         return status;
     char *value = strdup(reply->str);
@@ -241,21 +303,79 @@ enum status documents_redis_get(struct redis *redis, enum collection collection,
     return STATUS_OK;
 }
 
-enum status documents_redis_count(struct redis *redis, enum collection collection,
-                                  int64_t deadline_us, size_t *out_count)
+static enum status count_with(struct redis *redis, enum collection collection,
+                              const char *const words[READ_MAX + 1], int64_t deadline_us,
+                              size_t *out_count)
 {
-    static const char *const words[READ_MAX + 1] = {"count"};
     redisReply *reply = NULL;
-    char *key = make_key(redis, collection);
     enum status status =
-        key == NULL ? STATUS_NOMEM
-                    : read_with(redis, key, words, take_count, deadline_us, &reply);
-    free(key);
+        read_with(redis, collection, words, take_count, deadline_us, &reply);
     if (status != STATUS_OK)
         return status;
     *out_count = (size_t)reply->integer;
     freeReplyObject(reply);
     return STATUS_OK;
+}
+
+enum status documents_redis_count(struct redis *redis, enum collection collection,
+                                  int64_t deadline_us, size_t *out_count)
+{
+    static const char *const words[READ_MAX + 1] = {"count"};
+    return count_with(redis, collection, words, deadline_us, out_count);
+}
+
+enum status documents_redis_count_entries(struct redis *redis, const struct scan *scan,
+                                          int64_t deadline_us, size_t *out_count)
+{
+    const char *const words[READ_MAX + 1] = {"entries", scan->next, scan->until};
+    return count_with(redis, scan->collection, words, deadline_us, out_count);
+}
+
+enum status documents_redis_page(struct redis *redis, struct scan *scan,
+                                 int64_t deadline_us,
+                                 enum status (*each)(void *context, const char *entry,
+                                                     const char *value),
+                                 void *context)
+{
+    char max[NUMBER_SIZE], bytes[NUMBER_SIZE];
+    redisReply *reply = NULL;
+    const char *const words[READ_MAX + 1] = {
+        "page", scan->next, scan->until, max, bytes, scan->bare ? "bare" : "whole"};
+    (void)snprintf(max, sizeof max, "%d", scan->bare ? SCAN_BARE_MAX : SCAN_PAGE_MAX);
+    (void)snprintf(bytes, sizeof bytes, "%d", SCAN_PAGE_BYTES);
+    enum status status =
+        read_with(redis, scan->collection, words, scan->bare ? take_bare_page : take_page,
+                  deadline_us, &reply);
+    if (status != STATUS_OK)
+        return status;
+    const redisReply *list = reply->element[1];
+    size_t step = scan->bare ? 1 : 2;
+    for (size_t i = 0; i < list->elements && status == STATUS_OK; i += step)
+        status = each(context, list->element[i]->str,
+                      scan->bare ? NULL : list->element[i + 1]->str);
+    scan->done = reply->element[0]->len == 0;
+    (void)snprintf(scan->next, sizeof scan->next, "%s", reply->element[0]->str);
+    freeReplyObject(reply);
+    return status;
+}
+
+enum status documents_redis_get_many(
+    struct redis *redis, enum collection collection, const char *const *ids, size_t count,
+    int64_t deadline_us,
+    enum status (*each)(void *context, const char *id, const char *value), void *context)
+{
+    const char *words[READ_MAX + 1] = {"many"};
+    redisReply *reply = NULL;
+    memcpy(words + 1, ids, count * sizeof *ids);
+    enum status status =
+        read_with(redis, collection, words, take_list, deadline_us, &reply);
+    if (status != STATUS_OK)
+        return status;
+    const redisReply *list = reply->element[1];
+    for (size_t i = 0; i < list->elements && status == STATUS_OK; i += 2)
+        status = each(context, list->element[i]->str, list->element[i + 1]->str);
+    freeReplyObject(reply);
+    return status;
 }
 
 /* HSCAN may give a document again when the hash changes its size meanwhile. */
@@ -283,16 +403,15 @@ enum status documents_redis_list(
     enum status (*each)(void *context, const char *id, const char *value), void *context)
 {
     char cursor[CURSOR_SIZE] = "0";
-    char *key = make_key(redis, collection);
     struct intern *seen = intern_new();
-    enum status status = key == NULL || seen == NULL ? STATUS_NOMEM : STATUS_OK;
+    enum status status = seen == NULL ? STATUS_NOMEM : STATUS_OK;
     while (status == STATUS_OK) {
         const char *const words[READ_MAX + 1] = {"list", cursor, step_text};
         redisReply *reply = NULL;
         int64_t step_us = clock_monotonic_us() + STEP_MS * INT64_C(1000);
         if (step_us > deadline_us)
             step_us = deadline_us;
-        status = read_with(redis, key, words, take_step, step_us, &reply);
+        status = read_with(redis, collection, words, take_list, step_us, &reply);
         if (status != STATUS_OK)
             break;
         (void)snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
@@ -302,6 +421,5 @@ enum status documents_redis_list(
             break;
     }
     intern_free(seen);
-    free(key);
     return status;
 }

@@ -1,9 +1,10 @@
-/* Documents in Redis: each collection is the hash {prefix}:<name>. As store/documents.h
- * says; what reaches here was examined. */
+/* Documents in Redis: each collection is the hash {prefix}:<name>, its index the sorted
+ * set {prefix}:<name>:index. As store/documents.h and store/scan.h say; what reaches here
+ * was examined. */
 #ifndef STORE_DOCUMENTS_REDIS_H
 #define STORE_DOCUMENTS_REDIS_H
 
-#include "store/documents.h"
+#include "store/scan.h"
 
 struct redis;
 
@@ -13,6 +14,13 @@ enum status documents_redis_change(struct redis *redis, const struct change *cha
 enum status documents_redis_get(struct redis *redis, enum collection collection,
                                 const char *id, int64_t deadline_us,
                                 char **out_value) MUST_CHECK;
+
+enum status documents_redis_get_many(struct redis *redis, enum collection collection,
+                                     const char *const *ids, size_t count,
+                                     int64_t deadline_us,
+                                     enum status (*each)(void *context, const char *id,
+                                                         const char *value),
+                                     void *context) MUST_CHECK;
 
 /* In bounded steps, each over a connection of its own turn, so that mail goes on between.
  */
@@ -24,5 +32,15 @@ enum status documents_redis_list(struct redis *redis, enum collection collection
 
 enum status documents_redis_count(struct redis *redis, enum collection collection,
                                   int64_t deadline_us, size_t *out_count) MUST_CHECK;
+
+enum status documents_redis_page(struct redis *redis, struct scan *scan,
+                                 int64_t deadline_us,
+                                 enum status (*each)(void *context, const char *entry,
+                                                     const char *value),
+                                 void *context) MUST_CHECK;
+
+enum status documents_redis_count_entries(struct redis *redis, const struct scan *scan,
+                                          int64_t deadline_us,
+                                          size_t *out_count) MUST_CHECK;
 
 #endif

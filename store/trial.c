@@ -1,6 +1,6 @@
 /* Each command is really run: that sees an ACL as well as a renamed command. The key
- * holds a string, so those for hashes fail on its type where they are allowed, and add
- * nothing. */
+ * holds a string, so those for hashes and sets fail on its type where they are allowed,
+ * and add nothing. */
 #include "store/trial.h"
 
 #include <hiredis/hiredis.h>
@@ -31,6 +31,10 @@ static const struct command commands[] = {
     {"HLEN", {"HLEN", KEY}},
     {"HSCAN", {"HSCAN", KEY, "0"}},
     {"HDEL", {"HDEL", KEY, "a"}},
+    {"ZADD", {"ZADD", KEY, "0", "a"}},
+    {"ZREM", {"ZREM", KEY, "a"}},
+    {"ZRANGEBYLEX", {"ZRANGEBYLEX", KEY, "-", "+"}},
+    {"ZLEXCOUNT", {"ZLEXCOUNT", KEY, "-", "+"}},
     {"DEL", {"DEL", KEY}},
 };
 

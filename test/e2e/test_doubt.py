@@ -204,7 +204,10 @@ def test_the_documented_acl_is_enough(relay, as_user, own_redis):
     assert own_redis.command("ACL", "LOG") == []
 
 
-COMMANDS = "evalsha eval get set del time hget hset hdel hlen hscan config|get".split()
+COMMANDS = (
+    "evalsha eval get set del time hget hset hdel hlen hscan zadd zrem zrangebylex zlexcount"
+    " config|get"
+).split()
 
 
 def test_check_names_what_the_user_may_not_run(build, folder, as_user, tmp_path):
@@ -216,18 +219,18 @@ def test_check_names_what_the_user_may_not_run(build, folder, as_user, tmp_path)
             assert "can't check whether Redis evicts keys" in said, said
         else:
             assert re.search(rf"the Redis user may not run {command.upper()} on keys", said), said
-            assert ("store away" in said) == (not command.startswith("h")), said
+            assert ("store away" in said) == (command[0] not in "hz"), said
 
 
 def test_status_says_one_thing_about_the_store(mailbraked, build, as_user, own_redis):
-    daemon = mailbraked(as_user("hscan", on_failure="tempfail"), rules=HOURLY)
+    daemon = mailbraked(as_user("zlexcount", "zrangebylex", on_failure="tempfail"), rules=HOURLY)
     daemon.allow_log(r"Redis|store|judged|suppressed|read")
     run = Command(build, daemon.config).run
     wait_until(lambda: "but its records" in run("status").stdout, 10, "status does not say so")
     status = json.loads(run("status", "--json").stdout)
-    assert status["store"]["state"] == "ok" and "HSCAN" in status["store"]["problem"]
+    assert status["store"]["state"] == "ok" and " Z" in status["store"]["problem"]
     assert status["holds"] is None
-    assert "HSCAN" in run("quarantine", "list").stderr
+    assert " Z" in run("quarantine", "list").stderr
     own_redis.kill()
     wait_until(lambda: "away" in run("status").stdout, 10, "status does not see it")
     said = run("status").stdout

@@ -273,11 +273,16 @@ def test_what_nobody_decides_is_refused(administered, redis):  # noqa: F811
 
 def age_record(redis, hold, days):
     """Lets a hold's record be so much older."""
-    hashes = [key for key in redis.keys() if redis.command("TYPE", key) == "hash"]
-    (key,) = [key for key in hashes if redis.command("HEXISTS", key, hold)]
-    record = json.loads(redis.command("HGET", key, hold))
+    key = "{mailbrake}:holds-by-id"
+    terms, record = redis.command("HGET", key, hold).split("\n")
+    record = json.loads(record)
+    then = record["held_at"]
     record["held_at"] -= days * 24 * 3600 * 1000
-    redis.command("HSET", key, hold, json.dumps(record))
+    aged = terms.replace(f"{then:016}", f"{record['held_at']:016}")
+    redis.command("ZREM", key + ":index", *(f"{term} {hold}" for term in terms.split("\t")))
+    redis.command("HSET", key, hold, aged + "\n" + json.dumps(record))
+    for term in aged.split("\t"):
+        redis.command("ZADD", key + ":index", 0, f"{term} {hold}")
 
 
 # Loss.

@@ -20,7 +20,9 @@
 #include "quarantine/record.h"
 #include "store/store.h"
 
-enum { QUEUE_SIZE = 32 };
+#ifndef QUEUE_SIZE
+#define QUEUE_SIZE 32
+#endif
 
 struct mail {
     char id[24], queue[16], sender[64], header[200];
@@ -48,11 +50,17 @@ static struct error error;
 
 /* ---- the queue ---- */
 
+/* Most often the one behind the one that was found before. */
 static inline struct mail *find_mail(const char *id)
 {
-    for (size_t i = 0; i < queued; i++)
-        if (strcmp(queue[i].id, id) == 0 && queue[i].queue[0] != '\0')
-            return &queue[i];
+    static size_t last;
+    for (size_t i = 0; i < queued; i++) {
+        size_t at = (last + i) % queued;
+        if (strcmp(queue[at].id, id) == 0 && queue[at].queue[0] != '\0') {
+            last = at;
+            return &queue[at];
+        }
+    }
     return NULL;
 }
 

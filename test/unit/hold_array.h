@@ -16,7 +16,7 @@ static inline json_t *hold_array(struct ledger *from, bool all)
     struct ledger_list *list = NULL;
     json_t *array = json_array();
     int64_t deadline_us = clock_monotonic_us() + 60 * INT64_C(1000000);
-    ck_assert_int_eq(ledger_list_holds(from, all, deadline_us, &list), STATUS_OK);
+    ck_assert_int_eq(ledger_list_holds(from, all, NULL, deadline_us, &list), STATUS_OK);
     while ((status = ledger_list_next(list, deadline_us, &hold)) == STATUS_OK)
         (void)json_array_append_new(array, hold);
     ck_assert_int_eq(status, STATUS_NOT_FOUND);

@@ -115,7 +115,8 @@ static inline json_t *incidents(void)
     enum status status;
     struct ledger_list *list = NULL;
     json_t *array = json_array();
-    ck_assert_int_eq(ledger_list_incidents(ledger, either_soon(), &list), STATUS_OK);
+    ck_assert_int_eq(ledger_list_incidents(ledger, true, either_soon(), &list),
+                     STATUS_OK);
     while ((status = ledger_list_next(list, either_soon(), &incident)) == STATUS_OK)
         (void)json_array_append_new(array, incident);
     ck_assert_int_eq(status, STATUS_NOT_FOUND);
@@ -153,6 +154,13 @@ static inline void expect_state(const char *id, const char *state)
     ck_assert_int_eq(ledger_find_hold(ledger, id, either_soon(), &found), STATUS_OK);
     ck_assert_str_eq(record_text(found, "state"), state);
     json_decref(found);
+}
+
+static inline void prune(int64_t at_ms, int64_t retention_ms)
+{
+    size_t done;
+    ck_assert_int_eq(ledger_prune(ledger, at_ms, retention_ms, either_soon(), &done),
+                     STATUS_OK);
 }
 
 static inline enum status move(const char *id, const char *from, const char *to)

@@ -18,9 +18,9 @@ START_TEST(documents_checks)
     ck_assert_int_eq(swap("a", "any", ""), STATUS_OK);
     ck_assert(is(COLLECTION_HOLDS, "a", ""));
     ck_assert_int_eq(swap("a", "", "x"), STATUS_OK);
-    ck_assert(is(COLLECTION_OPEN, "a", NULL));
+    ck_assert(is(COLLECTION_ALLOWS, "a", NULL));
     ck_assert_uint_eq(count_of(COLLECTION_HOLDS), 1);
-    ck_assert_uint_eq(count_of(COLLECTION_OPEN), 0);
+    ck_assert_uint_eq(count_of(COLLECTION_ALLOWS), 0);
 }
 END_TEST
 
@@ -86,7 +86,7 @@ START_TEST(documents_know_their_limits)
     ck_assert_int_eq(store_change(store, changes, DOCUMENTS_CHANGES_MAX + 1, soon()),
                      STATUS_LIMIT);
     ck_assert_int_eq(store_change(store, changes, 2, soon()), STATUS_INVALID);
-    changes[1].collection = COLLECTION_OPEN;
+    changes[1].collection = COLLECTION_ALLOWS;
     ck_assert_int_eq(store_change(store, changes, 2, soon()), STATUS_OK);
 
     big[DOCUMENTS_VALUE_MAX] = '\0';
@@ -176,7 +176,7 @@ static enum status move_one(int from, int to)
     (void)snprintf(ids[0], sizeof ids[0], "%d", from);
     (void)snprintf(ids[1], sizeof ids[1], "%d", to);
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
-        enum collection collection = i == 0 ? COLLECTION_OPEN : COLLECTION_INCIDENTS;
+        enum collection collection = i == 0 ? COLLECTION_ALLOWS : COLLECTION_INCIDENTS;
         status = store_get(store, collection, ids[i], soon(), &old[i]);
         if (status != STATUS_OK)
             break;
@@ -207,7 +207,7 @@ START_TEST(documents_change_together)
     for (int i = 0; i < 4; i++) {
         char id[8];
         (void)snprintf(id, sizeof id, "%d", i);
-        ck_assert_int_eq(put(COLLECTION_OPEN, id, "0"), STATUS_OK);
+        ck_assert_int_eq(put(COLLECTION_ALLOWS, id, "0"), STATUS_OK);
         ck_assert_int_eq(put(COLLECTION_INCIDENTS, id, "0"), STATUS_OK);
     }
     run_workers(move_about);
@@ -215,7 +215,7 @@ START_TEST(documents_change_together)
     for (int i = 0; i < 8; i++) {
         char id[8];
         char *value = NULL;
-        enum collection collection = i < 4 ? COLLECTION_OPEN : COLLECTION_INCIDENTS;
+        enum collection collection = i < 4 ? COLLECTION_ALLOWS : COLLECTION_INCIDENTS;
         (void)snprintf(id, sizeof id, "%d", i % 4);
         ck_assert_int_eq(store_get(store, collection, id, soon(), &value), STATUS_OK);
         sum += atoi(value);
@@ -377,12 +377,12 @@ START_TEST(documents_are_capped)
     const char *const ids[] = {"more", "hold-1"};
     const struct change exchange[2] = {{.collection = COLLECTION_HOLDS, .id = "hold-0"},
                                        {COLLECTION_HOLDS, "more", true, NULL, "x"}};
-    fill(0, DOCUMENTS_MAX);
+    fill(0, (int)collection_max(COLLECTION_HOLDS));
     ck_assert_int_eq(put(COLLECTION_HOLDS, ids[0], "x"), STATUS_LIMIT);
     ck_assert_int_eq(put(COLLECTION_HOLDS, ids[1], "x"), STATUS_OK);
-    ck_assert_int_eq(put(COLLECTION_OPEN, ids[0], "x"), STATUS_OK);
+    ck_assert_int_eq(put(COLLECTION_ALLOWS, ids[0], "x"), STATUS_OK);
     ck_assert_int_eq(store_change(store, exchange, 2, soon()), STATUS_OK);
-    ck_assert_uint_eq(count_of(COLLECTION_HOLDS), DOCUMENTS_MAX);
+    ck_assert_uint_eq(count_of(COLLECTION_HOLDS), collection_max(COLLECTION_HOLDS));
     ck_assert(is(COLLECTION_HOLDS, "hold-0", NULL));
 }
 END_TEST

@@ -12,7 +12,7 @@ START_TEST(documents_in_memory_are_capped_in_bytes)
     close_store();
     settings.state_file = none;
     open_store();
-    for (; status == STATUS_OK && count < DOCUMENTS_MAX; count++) {
+    for (; status == STATUS_OK && count < 20000; count++) {
         (void)snprintf(id, sizeof id, "%05d", count);
         status = put(COLLECTION_HOLDS, id, value);
     }
@@ -20,7 +20,7 @@ START_TEST(documents_in_memory_are_capped_in_bytes)
     ck_assert_int_eq(count - 1, DOCUMENTS_BYTES_MAX / (DOCUMENTS_VALUE_MAX + 5));
     ck_assert_int_eq(put(COLLECTION_HOLDS, "00000", NULL), STATUS_OK);
     ck_assert_int_eq(put(COLLECTION_HOLDS, id, value), STATUS_OK);
-    ck_assert_int_eq(put(COLLECTION_OPEN, id, value), STATUS_OK);
+    ck_assert_int_eq(put(COLLECTION_ALLOWS, id, value), STATUS_OK);
     free(value);
 }
 END_TEST
@@ -141,19 +141,31 @@ START_TEST(documents_believe_no_odd_file)
     close_store();
     for (size_t i = 0; i < sizeof odd_files / sizeof *odd_files; i++) {
         char body[400];
-        (void)snprintf(body, sizeof body, "document open 2 3\nid\nval\n%s", odd_files[i]);
+        (void)snprintf(body, sizeof body, "document allows 2 3\nid\nval\n%s",
+                       odd_files[i]);
         write_sealed("mailbrake-state 3\n", body);
         reports_forget();
         open_store();
         ck_assert_msg(reports_with("damaged") == 1, "case %zu", i);
-        ck_assert_uint_eq(count_of(COLLECTION_OPEN), 0);
+        ck_assert_uint_eq(count_of(COLLECTION_ALLOWS), 0);
         close_store();
     }
-    write_sealed("mailbrake-state 3\n", "document open 2 3\nid\nval\n");
+    write_sealed("mailbrake-state 3\n", "document allows 2 3\nid\nval\n");
     reports_forget();
     open_store();
     ck_assert_int_eq(reports.count, 0);
-    ck_assert(is(COLLECTION_OPEN, "id", "val"));
+    ck_assert(is(COLLECTION_ALLOWS, "id", "val"));
+}
+END_TEST
+
+/* A file of before documents had terms: what they were in is still known. */
+START_TEST(documents_begin_with_an_older_file)
+{
+    close_store();
+    write_sealed("mailbrake-state 3\n", "document open 2 3\nid\nval\n");
+    open_store();
+    ck_assert_int_eq(reports.count, 0);
+    ck_assert(is(COLLECTION_OLD_OPEN, "id", "val"));
 }
 END_TEST
 
@@ -167,6 +179,7 @@ int main(void)
     tcase_add_test(memory, documents_survive_restart);
     tcase_add_test(memory, documents_damaged_are_set_aside);
     tcase_add_test(memory, documents_believe_no_odd_file);
+    tcase_add_test(memory, documents_begin_with_an_older_file);
     suite_add_tcase(suite, memory);
 
     return run_suite(suite);

@@ -4,6 +4,9 @@
 #include "documents_fixture.h"
 #include "run.h"
 #include "store/connection.h"
+#include "store/scan.h"
+
+#define ALL_COMMANDS "+hget +hset +hdel +hlen +hscan +zadd +zrem +zrangebylex +zlexcount"
 
 static bool await_state(enum store_state state, int ms)
 {
@@ -15,10 +18,11 @@ static bool await_state(enum store_state state, int ms)
 START_TEST(documents_lie_in_named_hashes)
 {
     static const char *const names[COLLECTIONS] = {
-        [COLLECTION_HOLDS] = "holds",   [COLLECTION_ENDED] = "ended",
-        [COLLECTION_OPEN] = "open",     [COLLECTION_INCIDENTS] = "incidents",
-        [COLLECTION_BRAKES] = "brakes", [COLLECTION_ALLOWS] = "allows",
-        [COLLECTION_META] = "meta"};
+        [COLLECTION_HOLDS] = "holds-by-id", [COLLECTION_INCIDENTS] = "incidents-by-id",
+        [COLLECTION_BRAKES] = "brakes",     [COLLECTION_ALLOWS] = "allows",
+        [COLLECTION_META] = "meta",         [COLLECTION_OLD_INCIDENTS] = "incidents",
+        [COLLECTION_OLD_OPEN] = "open",     [COLLECTION_OLD_ENDED] = "ended",
+        [COLLECTION_OLD_HOLDS] = "holds"};
     for (int i = 0; i < COLLECTIONS; i++) {
         char command[64], reply[64];
         ck_assert_int_eq(put((enum collection)i, "id", "value"), STATUS_OK);
@@ -82,17 +86,17 @@ static void expect_away(void)
 START_TEST(documents_of_another_type_are_told)
 {
     const struct change both[2] = {
-        {.collection = COLLECTION_OPEN, .id = "a", .value = "1"},
+        {.collection = COLLECTION_ALLOWS, .id = "a", .value = "1"},
         {.collection = COLLECTION_HOLDS, .id = "a", .value = "1"}};
-    server_do(&server, "RPUSH {mb-test}:holds x");
+    server_do(&server, "RPUSH {mb-test}:holds-by-id x");
     expect_away();
     ck_assert_int_eq(store_change(store, both, 2, soon()), STATUS_UNAVAILABLE);
     ck_assert_int_eq(store_state(store), STORE_STATE_OK);
     ck_assert_int_eq(reports.count, 5);
     ck_assert_int_eq(reports_with("bad document in Redis: "), 5);
     ck_assert_int_eq(reports_with("WRONGTYPE"), 5);
-    ck_assert_int_eq(reports_with("{mb-test}:holds"), 5);
-    ck_assert_uint_eq(count_of(COLLECTION_OPEN), 0);
+    ck_assert_int_eq(reports_with("{mb-test}:holds-by-id"), 5);
+    ck_assert_uint_eq(count_of(COLLECTION_ALLOWS), 0);
     ck_assert_int_eq(charge_some(1).left, 1000);
 }
 END_TEST
@@ -114,35 +118,36 @@ START_TEST(documents_that_are_none_blind_nobody)
     char *big = repeated(DOCUMENTS_VALUE_MAX + 1);
     char *value = NULL;
     ck_assert_ptr_nonnull(context);
-    const char *const big_words[] = {"HSET", "{mb-test}:open", "big", big};
-    const char *const nul_words[] = {"HSET", "{mb-test}:holds", "nul", "a\0b"};
-    const size_t lengths[] = {4, 15, 3, 3};
+    const char *const big_words[] = {"HSET", "{mb-test}:allows", "big", big};
+    const char *const nul_words[] = {"HSET", "{mb-test}:holds-by-id", "nul", "a\0b"};
+    const size_t lengths[] = {4, 21, 3, 3};
     freeReplyObject(
         redisCommandArgv(context, 4, (const char **)(uintptr_t)big_words, NULL));
     freeReplyObject(
         redisCommandArgv(context, 4, (const char **)(uintptr_t)nul_words, lengths));
-    ck_assert_int_eq(put(COLLECTION_OPEN, "sound", "1"), STATUS_OK);
-    ck_assert_int_eq(store_get(store, COLLECTION_OPEN, "big", soon(), &value), STATUS_OK);
-    ck_assert_int_eq(strncmp(value, "damaged ", 8), 0);
-    ck_assert_int_eq(store_list(store, COLLECTION_OPEN, soon(), count_damaged, &damaged),
+    ck_assert_int_eq(put(COLLECTION_ALLOWS, "sound", "1"), STATUS_OK);
+    ck_assert_int_eq(store_get(store, COLLECTION_ALLOWS, "big", soon(), &value),
                      STATUS_OK);
+    ck_assert_int_eq(strncmp(value, "damaged ", 8), 0);
+    ck_assert_int_eq(
+        store_list(store, COLLECTION_ALLOWS, soon(), count_damaged, &damaged), STATUS_OK);
     ck_assert_int_eq(store_list(store, COLLECTION_HOLDS, soon(), count_damaged, &damaged),
                      STATUS_OK);
     ck_assert_int_eq(damaged, 2);
     ck_assert_int_eq(reports.count, 0);
-    const struct change wrong = {.collection = COLLECTION_OPEN,
+    const struct change wrong = {.collection = COLLECTION_ALLOWS,
                                  .id = "big",
                                  .check = true,
                                  .expected = "damaged ",
                                  .value = "2"};
-    const struct change right = {.collection = COLLECTION_OPEN,
+    const struct change right = {.collection = COLLECTION_ALLOWS,
                                  .id = "big",
                                  .check = true,
                                  .expected = value,
                                  .value = "2"};
     ck_assert_int_eq(store_change(store, &wrong, 1, soon()), STATUS_CONFLICT);
     ck_assert_int_eq(store_change(store, &right, 1, soon()), STATUS_OK);
-    ck_assert(is(COLLECTION_OPEN, "big", "2"));
+    ck_assert(is(COLLECTION_ALLOWS, "big", "2"));
     free(value);
     redisFree(context);
     free(big);
@@ -153,33 +158,42 @@ END_TEST
  * nobody from charging. */
 static void forbid_each(void)
 {
-    static const char *const commands[] = {"hget", "hset", "hdel", "hlen", "hscan"};
+    static const char *const commands[] = {"hget",        "hset",  "hdel",
+                                           "hlen",        "zadd",  "zrem",
+                                           "zrangebylex", "hscan", "zlexcount"};
     const struct change changes[3] = {
-        {.collection = COLLECTION_HOLDS, .id = "new", .value = "1"},
-        {.collection = COLLECTION_OPEN, .id = "new", .value = "1"},
-        {.collection = COLLECTION_OPEN, .id = "old"}};
-    server_do(&server, "HSET {mb-test}:open old 1");
+        {.collection = COLLECTION_HOLDS, .id = "new", .value = "=key\n{}"},
+        {.collection = COLLECTION_ALLOWS, .id = "new", .value = "1"},
+        {.collection = COLLECTION_HOLDS, .id = "old"}};
+    server_do(&server, "ACL SETUSER brake " ALL_COMMANDS);
+    ck_assert_int_eq(put(COLLECTION_HOLDS, "old", "all 1\n{}"), STATUS_OK);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         char command[96], refused[32], reply[64];
         enum status statuses[4];
-        server_do(&server, "ACL SETUSER brake +hget +hset +hdel +hlen +hscan");
+        struct scan scan;
+        size_t count;
+        server_do(&server, "ACL SETUSER brake " ALL_COMMANDS);
         (void)snprintf(command, sizeof command, "ACL SETUSER brake -%s", commands[i]);
         server_do(&server, command);
         reports_forget();
         ask_all(statuses);
-        if (i < 4)
+        scan_set(&scan, COLLECTION_HOLDS, "all ", NULL);
+        statuses[3] = scan_count(store, &scan, soon(), &count);
+        if (i < 7)
             ck_assert_int_eq(store_change(store, changes, 3, soon()), STATUS_UNAVAILABLE);
         else
-            ck_assert_int_eq(statuses[2], STATUS_UNAVAILABLE);
+            ck_assert_int_eq(statuses[i == 7 ? 2 : 3], STATUS_UNAVAILABLE);
         (void)snprintf(refused, sizeof refused, "Redis refuses %s ERR", commands[i]);
         for (char *c = refused + strlen("Redis refuses "); *c != ' '; c++)
             *c = (char)(*c - 'a' + 'A');
         ck_assert_msg(reports_with(refused) > 0, "%s", refused);
         ck_assert_int_eq(reports_with("store away"), 0);
         ck_assert_int_eq(store_state(store), STORE_STATE_OK);
-        server_say(&server, "HEXISTS {mb-test}:holds new", reply, sizeof reply);
+        server_say(&server, "HEXISTS {mb-test}:holds-by-id new", reply, sizeof reply);
         ck_assert_str_eq(reply, "0");
-        server_say(&server, "HGET {mb-test}:open old", reply, sizeof reply);
+        server_say(&server, "HEXISTS {mb-test}:holds-by-id old", reply, sizeof reply);
+        ck_assert_str_eq(reply, "1");
+        server_say(&server, "ZCARD {mb-test}:holds-by-id:index", reply, sizeof reply);
         ck_assert_str_eq(reply, "1");
     }
 }
@@ -225,25 +239,24 @@ static void charge_without(const char *name, bool charges_need_it)
 
 START_TEST(documents_and_charges_without_a_command)
 {
-    static const char *const commands[] = {"evalsha", "eval", "time", "set",
-                                           "get",     "hget", "hset", "hlen",
-                                           "hscan",   "hdel", "del"};
+    static const char *const commands[] = {
+        "evalsha", "eval", "time", "set",  "get",         "hget",      "hset", "hlen",
+        "hscan",   "hdel", "zadd", "zrem", "zrangebylex", "zlexcount", "del"};
     log_in_as_brake();
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        char command[96], named[64] = " ";
+        char command[128], named[64] = " ";
         close_store();
         reports_forget();
         server_do(&server, "SCRIPT FLUSH");
         server_do(&server, "ACL SETUSER brake on >secret ~{mb-test}:* +evalsha +eval "
                            "+get +set +del +time +config|get");
-        (void)snprintf(command, sizeof command,
-                       "ACL SETUSER brake +hget +hset +hdel +hlen +hscan -%s",
+        (void)snprintf(command, sizeof command, "ACL SETUSER brake " ALL_COMMANDS " -%s",
                        commands[i]);
         server_do(&server, command);
         open_store();
         for (size_t c = 0; commands[i][c] != '\0'; c++)
             (void)snprintf(named + c + 1, 3, "%c ", commands[i][c] - 'a' + 'A');
-        bool needed = commands[i][0] != 'h';
+        bool needed = commands[i][0] != 'h' && commands[i][0] != 'z';
         charge_without(commands[i], needed);
         ck_assert_msg(reports_with(named) > 0, "%s", commands[i]);
         ck_assert_msg(reports_with("store away") == needed, "%s", commands[i]);
@@ -269,11 +282,11 @@ START_TEST(documents_may_be_forbidden)
     ck_assert_int_eq(reports_with("Redis refuses HLEN ERR "), 1);
     ck_assert_int_eq(charge_some(1).left, 1000);
     forbid_each();
-    server_do(&server, "ACL SETUSER brake +hget +hset +hdel +hlen +hscan");
+    server_do(&server, "ACL SETUSER brake " ALL_COMMANDS);
     ck_assert_int_eq(put(COLLECTION_HOLDS, "a", "1"), STATUS_OK);
     ck_assert(is(COLLECTION_HOLDS, "a", "1"));
     ck_assert_int_eq(put(COLLECTION_HOLDS, "a", NULL), STATUS_OK);
-    ck_assert_uint_eq(count_of(COLLECTION_HOLDS), 0);
+    ck_assert_uint_eq(count_of(COLLECTION_HOLDS), 1);
     ck_assert_int_eq(store_list(store, COLLECTION_HOLDS, soon(), ignore, NULL),
                      STATUS_OK);
     close_store();
@@ -311,10 +324,10 @@ static void *stress(void *context)
     while (!atomic_load(self->stop)) {
         const struct change changes[2] = {
             {.collection = COLLECTION_HOLDS, .id = "a", .value = "1"},
-            {.collection = COLLECTION_OPEN, .id = "a", .value = "1"}};
+            {.collection = COLLECTION_ALLOWS, .id = "a", .value = "1"}};
         enum status status = store_change(store, changes, 2, soon());
         if (status == STATUS_OK)
-            status = store_list(store, COLLECTION_OPEN, soon(), ignore, NULL);
+            status = store_list(store, COLLECTION_ALLOWS, soon(), ignore, NULL);
         self->done += status == STATUS_OK;
         self->failed += status == STATUS_UNAVAILABLE;
         self->odd += status != STATUS_OK && status != STATUS_UNAVAILABLE;
@@ -349,7 +362,7 @@ START_TEST(documents_survive_a_killed_redis)
         ck_assert_int_eq(threads[i].odd, 0);
     }
     ck_assert(is(COLLECTION_HOLDS, "a", "1"));
-    ck_assert(is(COLLECTION_OPEN, "a", "1"));
+    ck_assert(is(COLLECTION_ALLOWS, "a", "1"));
 }
 END_TEST
 

@@ -154,10 +154,8 @@ END_TEST
 START_TEST(late_holds_do_not_join_what_was_closed)
 {
     struct hold kept = hold_one("a");
-    json_t *patch = json_pack("{s:b}", "open", 0);
-    ck_assert_int_eq(ledger_patch_incident(ledger, kept.incident, patch, either_soon()),
+    ck_assert_int_eq(ledger_close_incident(ledger, kept.incident, either_soon()),
                      STATUS_OK);
-    json_decref(patch);
     freeze();
     struct hold late = hold_away("a", now_ms);
     ck_assert_str_ne(late.incident, kept.incident);
@@ -211,25 +209,25 @@ END_TEST
 
 /* ---- the table ---- */
 
-static enum party_fit enter(struct pending_holds *holds, const char *open_id,
+static enum party_fit enter(struct pending_holds *holds, const char *open_key,
                             int64_t at_ms, int64_t max, char incident[DIGEST_ID_SIZE])
 {
     const struct pending_holds_request request = {
-        .open_id = open_id, .party = "p", .caps = {max, max, true}, .now_ms = at_ms};
+        .open_key = open_key, .party = "p", .caps = {max, max, true}, .now_ms = at_ms};
     return pending_holds_enter(holds, &request, incident);
 }
 
 START_TEST(pending_holds_forgets_the_quietest)
 {
-    char open_id[40];
+    char open_key[40];
     char known[DIGEST_ID_SIZE] = "";
     char again[DIGEST_ID_SIZE] = "";
     struct pending_holds *holds = pending_holds_new();
     ck_assert_int_eq(enter(holds, "r:first", 1000, 2, known), PARTY_FITS);
     for (int i = 0; i < PENDING_HOLDS_INCIDENTS_MAX - 1; i++) {
         char incident[DIGEST_ID_SIZE] = "";
-        (void)snprintf(open_id, sizeof open_id, "r:%d", i);
-        ck_assert_int_eq(enter(holds, open_id, 2000 + i, 1, incident), PARTY_FITS);
+        (void)snprintf(open_key, sizeof open_key, "r:%d", i);
+        ck_assert_int_eq(enter(holds, open_key, 2000 + i, 1, incident), PARTY_FITS);
     }
     ck_assert_int_eq(enter(holds, "r:first", 9000, 2, again), PARTY_FITS);
     ck_assert_str_eq(again, known);
@@ -249,7 +247,7 @@ START_TEST(pending_holds_counts_each_party)
     char incident[DIGEST_ID_SIZE] = "";
     struct pending_holds *holds = pending_holds_new();
     struct pending_holds_request request = {
-        .open_id = "r:list", .party = "stranger", .caps = {2, 4, false}, .now_ms = 1000};
+        .open_key = "r:list", .party = "stranger", .caps = {2, 4, false}, .now_ms = 1000};
     ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
     ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FITS);
     ck_assert_int_eq(pending_holds_enter(holds, &request, incident), PARTY_FULL);

@@ -358,8 +358,9 @@ START_TEST(redis_faults_logs_in_and_selects)
     ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
     ck_assert_int_eq(reports_with("evicts keys (NOPERM"), 1);
     ck_assert(reports_await("the Redis user may not run", 1000));
-    ck_assert_int_eq(
-        reports_with("the Redis user may not run HGET, HSET, HLEN, HSCAN, HDEL on"), 1);
+    ck_assert_int_eq(reports_with("the Redis user may not run HGET, HSET, HLEN, HSCAN, "
+                                  "HDEL, ZADD, ZREM, ZRANGEBYLEX, ZLEXCOUNT on"),
+                     1);
     ck_assert_int_eq(reports.count, 2);
     server_say(&server, "INFO keyspace", reply, sizeof reply);
     ck_assert_ptr_nonnull(strstr(reply, "db3:keys="));

@@ -1,0 +1,386 @@
+/* Sending takes three steps: a notice is taken on in the store for a while, handed over,
+ * and written down as done. Who dies in between, or finds the helper away, leaves it to
+ * whoever comes when that while is over: better a notice twice than never.
+ *
+ *   in an incident    notified_ms, notified_total, notified_held, notices: of the last
+ * one; notice_claim_ms, notice_tries, notice_done: of one in the making in its "letters"
+ * claim_ms, tries, told_ms, failed in the note       summed_holds_ms, summed_refusals_ms,
+ * sum_claim_ms: of the sum-up */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "quarantine/helper.h"
+#include "quarantine/ledger_incident.h"
+#include "quarantine/notice_command.h"
+#include "quarantine/notice_mail.h"
+#include "quarantine/notice_text.h"
+#include "quarantine/notices_parts.h"
+
+/* Of what is left of the pass; at least a little, so that what was begun gets its try. */
+static int timeout_ms(const struct pass *pass)
+{
+    int left_ms = clock_left_ms(pass->deadline_us);
+    if (left_ms > pass->notices->timeout_ms)
+        return pass->notices->timeout_ms;
+    return left_ms > 1000 ? left_ms : 1000;
+}
+
+/* ---- handing over ---- */
+
+static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
+{
+    struct text message = {0};
+    struct text addresses = {0};
+    const struct settings *settings = pass->settings;
+    enum status status =
+        notice_mail_make(mail, pass->notices->token_key, &settings->policy.domains,
+                         pass->now_ms, &message, &addresses);
+    if (status == STATUS_OK)
+        status =
+            helper_notice(settings->mta.helper, timeout_ms(pass), text_string(&addresses),
+                          text_string(&message), pass->error);
+    else
+        (void)error_set(pass->error, status, "out of memory for a notice");
+    text_clear(&message);
+    text_clear(&addresses);
+    pass->mail_away = pass->mail_away || status == STATUS_UNAVAILABLE;
+    if (status != STATUS_OK)
+        notices_fail(pass, status);
+    return status;
+}
+
+static enum status mail_administrators(struct pass *pass, const char *subject,
+                                       const char *body)
+{
+    const struct settings *settings = pass->settings;
+    size_t count = settings->notify.to_count;
+    const struct notice_mail mail = {
+        .recipients = (const char *const *)settings->notify.to,
+        .recipient_count =
+            count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
+        .subject = subject,
+        .body = body,
+    };
+    return send_mail(pass, &mail);
+}
+
+static enum status run_command(struct pass *pass, const json_t *document)
+{
+    enum status status =
+        document == NULL
+            ? error_set(pass->error, STATUS_NOMEM, "out of memory for a notice")
+            : notice_command_run(pass->settings->notify.command, document,
+                                 timeout_ms(pass), pass->error);
+    /* One that hangs or is not there would take as long for all others. */
+    pass->command_away = pass->command_away || status != STATUS_OK;
+    if (status != STATUS_OK)
+        notices_fail(pass, status);
+    return status;
+}
+
+/* And what can't be at present. */
+static int64_t away(const struct pass *pass)
+{
+    return (pass->mail_away ? NOTICES_MAIL : 0) |
+           (pass->command_away ? NOTICES_COMMAND : 0);
+}
+
+struct message {
+    struct text subject, body;
+    json_t *document; /* for the command; taken over */
+    int64_t done;
+    bool insist; /* false: what is refused now is given up */
+};
+
+/* Returns what of it has been handed over, or was given up. */
+static int64_t hand_over(struct pass *pass, struct message *message)
+{
+    int64_t done = message->done;
+    int64_t todo = notices_wanted(pass) & ~done & ~away(pass);
+    if (message->subject.failed || message->body.failed || message->document == NULL) {
+        notices_fail(pass,
+                     error_set(pass->error, STATUS_NOMEM, "out of memory for a notice"));
+        return done;
+    }
+    if ((todo & NOTICES_MAIL) != 0) {
+        enum status status = mail_administrators(pass, text_string(&message->subject),
+                                                 text_string(&message->body));
+        if (status == STATUS_OK || (status == STATUS_INVALID && !message->insist))
+            done |= NOTICES_MAIL;
+    }
+    if ((todo & NOTICES_COMMAND) != 0) {
+        (void)json_object_set_new(message->document, "subject",
+                                  json_string(text_string(&message->subject)));
+        (void)json_object_set_new(message->document, "text",
+                                  json_string(text_string(&message->body)));
+        (void)json_object_set_new(message->document, "host",
+                                  record_string(pass->notices->host));
+        if (run_command(pass, message->document) == STATUS_OK || !message->insist)
+            done |= NOTICES_COMMAND;
+    }
+    return done;
+}
+
+static void message_clear(struct message *message)
+{
+    text_clear(&message->subject);
+    text_clear(&message->body);
+    json_decref(message->document);
+}
+
+/* ---- a notice to the administrators ---- */
+
+struct step {
+    struct pass *pass;
+    const struct due *due;
+    const json_t *claimed; /* the incident as it was taken on */
+    int64_t done;
+    bool failed;
+};
+
+static bool is_all(const struct pass *pass, int64_t done)
+{
+    return (notices_wanted(pass) & ~done) == 0;
+}
+
+/* Nothing could be handed over now. */
+static bool is_idle(const struct pass *pass)
+{
+    return is_all(pass, away(pass));
+}
+
+static bool claim_notice(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    if (!notices_is_due(step->pass, incident))
+        return false;
+    return notices_set_number(incident, "notice_claim_ms", step->pass->now_ms) &&
+           notices_set_number(incident, "notice_tries",
+                              record_number(incident, "notice_tries") + 1);
+}
+
+/* All of it went: the claim ends. Else it stays, and says what is left. */
+static bool confirm_notice(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    const struct pass *pass = step->pass;
+    if (!is_all(pass, step->done))
+        return notices_set_number(incident, "notice_done", step->done);
+    (void)json_object_del(incident, "notice_claim_ms");
+    (void)json_object_del(incident, "notice_tries");
+    (void)json_object_del(incident, "notice_done");
+    return notices_set_number(incident, "notified_ms", pass->now_ms) &&
+           notices_set_number(incident, "notified_total",
+                              notices_count_all(step->claimed)) &&
+           notices_set_number(incident, "notified_held",
+                              record_number(step->claimed, "held")) &&
+           notices_set_number(incident, "notices",
+                              record_number(incident, "notices") + 1);
+}
+
+/* As a person is shown it: doc/control-api.md says what is in it. */
+static json_t *make_document(const json_t *incident)
+{
+    static const char *const inner[] = {
+        "letters",     "notice_claim_ms", "notice_tries", "notice_done",
+        "notified_ms", "notified_total",  "notified_held"};
+    json_t *document = json_deep_copy(incident);
+    if (document == NULL || !record_show(document) ||
+        json_object_set_new(document, "event", json_string("incident")) != 0) {
+        json_decref(document);
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
+        (void)json_object_del(document, inner[i]);
+    return document;
+}
+
+static void say_store(struct pass *pass, enum status status)
+{
+    if (status == STATUS_OK || status == STATUS_CONFLICT || status == STATUS_NOT_FOUND)
+        return;
+    notices_fail(pass,
+                 error_set(pass->error, status,
+                           status == STATUS_LIMIT ? "an incident's record is too long"
+                                                  : "the store does not answer"));
+}
+
+static enum status change(struct pass *pass, const struct due *due,
+                          bool (*how)(void *context, json_t *incident), struct step *step,
+                          json_t **out)
+{
+    enum status status = ledger_change_incident(pass->notices->ledger, due->incident, how,
+                                                step, notices_soon(), out);
+    say_store(pass, status);
+    return status;
+}
+
+void notices_notify(struct pass *pass, const struct due *due)
+{
+    json_t *incident = NULL;
+    struct step step = {.pass = pass, .due = due};
+    if (is_idle(pass) || change(pass, due, claim_notice, &step, &incident) != STATUS_OK)
+        return;
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    struct message message = {.document = make_document(incident),
+                              .done = record_number(incident, "notice_done"),
+                              .insist = record_number(incident, "notice_tries") <
+                                        NOTICES_TRIES};
+    notice_subject(&facts, &message.subject);
+    notice_body(&facts, &message.body);
+    step.done = hand_over(pass, &message);
+    step.claimed = incident;
+    (void)change(pass, due, confirm_notice, &step, NULL);
+    message_clear(&message);
+    json_decref(incident);
+}
+
+/* ---- a notice to a sender ---- */
+
+static json_t *find_sender_notice(const json_t *incident, const char *to)
+{
+    size_t i;
+    json_t *notice;
+    json_array_foreach(json_object_get(incident, "letters"), i, notice)
+    {
+        if (strcmp(record_text(notice, "to"), to) == 0)
+            return notice;
+    }
+    return NULL;
+}
+
+static bool claim_sender_notice(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    json_t *notice = find_sender_notice(incident, step->due->to);
+    if (notice == NULL || !notices_is_sender_due(step->pass, incident, notice))
+        return false;
+    return notices_set_number(notice, "claim_ms", step->pass->now_ms) &&
+           notices_set_number(notice, "tries", record_number(notice, "tries") + 1);
+}
+
+static bool confirm_sender_notice(void *context, json_t *incident)
+{
+    const struct step *step = context;
+    json_t *notice = find_sender_notice(incident, step->due->to);
+    if (notice == NULL)
+        return false;
+    if (step->failed)
+        return json_object_set_new(notice, "failed", json_true()) == 0;
+    return notices_set_number(notice, "told_ms", step->pass->now_ms) &&
+           json_object_set_new(incident, "sender_told", json_true()) == 0;
+}
+
+static enum status mail_sender(struct pass *pass, const struct due *due,
+                               const json_t *incident, const json_t *record)
+{
+    struct text body = {0};
+    const char *to = due->to;
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    notice_sender_body(&facts, record, &body);
+    const struct notice_mail mail = {
+        .recipients = &to,
+        .recipient_count = 1,
+        .subject = "Your message is being held for review",
+        .body = text_string(&body),
+    };
+    enum status status = body.failed ? STATUS_NOMEM : send_mail(pass, &mail);
+    text_clear(&body);
+    return status;
+}
+
+/* 250 looks delivered: whoever sent it must know that it waits. */
+void notices_tell_sender(struct pass *pass, const struct due *due)
+{
+    json_t *incident = NULL;
+    struct step step = {.pass = pass, .due = due};
+    if (pass->mail_away ||
+        change(pass, due, claim_sender_notice, &step, &incident) != STATUS_OK)
+        return;
+    const json_t *notice = find_sender_notice(incident, due->to);
+    enum status status = mail_sender(pass, due, incident, notice);
+    step.failed =
+        status == STATUS_INVALID && record_number(notice, "tries") >= NOTICES_TRIES;
+    if (status == STATUS_OK || step.failed)
+        (void)change(pass, due, confirm_sender_notice, &step, NULL);
+    notices_note_time(pass, notice, pass->now_ms);
+    json_decref(incident);
+}
+
+/* ---- the sum-up ---- */
+
+static bool claim_sum(void *context, json_t *note)
+{
+    const struct pass *pass = context;
+    int64_t interval_ms = pass->settings->notify.min_interval_ms;
+    if (notices_is_within(record_number(note, "sum_claim_ms"), pass->now_ms,
+                          NOTICES_LEASE_MS) ||
+        notices_is_within(record_number(note, "summed_ms"), pass->now_ms, interval_ms))
+        return false;
+    return notices_set_number(note, "sum_claim_ms", pass->now_ms);
+}
+
+struct sum_result {
+    const struct pass *pass;
+    int64_t done;
+};
+
+static bool confirm_sum(void *context, json_t *note)
+{
+    const struct sum_result *result = context;
+    const struct pass *pass = result->pass;
+    if (!is_all(pass, result->done))
+        return notices_set_number(note, "sum_done", result->done);
+    (void)json_object_del(note, "sum_claim_ms");
+    (void)json_object_del(note, "sum_done");
+    return notices_set_number(note, "summed_ms", pass->now_ms) &&
+           (pass->holds.beyond == 0 ||
+            notices_set_number(note, "summed_holds_ms", pass->now_ms)) &&
+           (pass->refusals.beyond == 0 ||
+            notices_set_number(note, "summed_refusals_ms", pass->now_ms));
+}
+
+static void describe_sum(struct pass *pass, struct message *message)
+{
+    size_t count = pass->holds.beyond + pass->refusals.beyond;
+    text_printf(&message->subject,
+                "Mailbrake: %zu more incidents, %zu of them holding mail", count,
+                pass->holds.beyond);
+    text_printf(&message->body,
+                "%zu more incident%s opened than are reported one by one; %zu of them "
+                "hold%s mail.\n\n  relay        ",
+                count, count == 1 ? " has" : "s have", pass->holds.beyond,
+                pass->holds.beyond == 1 ? "s" : "");
+    text_add_escaped(&message->body, pass->notices->host, strlen(pass->notices->host),
+                     200);
+    text_add_string(
+        &message->body,
+        "\n\nIf nobody does anything, held mail will be refused when its time "
+        "is over, and\nrefused mail stays refused.\n\nOn a relay, type:\n\n"
+        "  mailbrake incidents\n"
+        "  mailbrake brake set all --for 1h   # stop all mail to more than "
+        "one\n");
+    message->document =
+        json_pack("{s:s, s:I, s:I}", "event", "summary", "incidents", (json_int_t)count,
+                  "holding", (json_int_t)pass->holds.beyond);
+}
+
+void notices_sum_up(struct pass *pass)
+{
+    if (pass->holds.beyond + pass->refusals.beyond == 0 || is_idle(pass))
+        return;
+    enum status status =
+        ledger_change_note(pass->notices->ledger, claim_sum, pass, notices_soon());
+    if (status != STATUS_OK) {
+        say_store(pass, status);
+        return;
+    }
+    struct message message = {.done = record_number(pass->note, "sum_done"),
+                              .insist = true};
+    describe_sum(pass, &message);
+    struct sum_result result = {.pass = pass, .done = hand_over(pass, &message)};
+    say_store(pass, ledger_change_note(pass->notices->ledger, confirm_sum, &result,
+                                       notices_soon()));
+    message_clear(&message);
+}
