@@ -272,7 +272,7 @@ def test_an_incident_is_released_as_one(administered):
 def test_allow_lets_the_rest_pass_and_close_ends_it(administered):
     mail = administered()
     (hold,) = mail.hold()
-    assert "passed over" in mail.ok("incidents", "allow", hold["incident"], "--for", "1h")
+    assert "is skipped for" in mail.ok("incidents", "allow", hold["incident"], "--for", "1h")
     assert mail.send(ANN, CLASS).accepted
     assert mail.delivered().copies == 5
     assert mail.send(BOB, CLASS).accepted and len(mail.held()) == 2
@@ -582,7 +582,7 @@ def test_a_peer_without_rights_is_told_and_written_down(administered):
         text=True,
         timeout=60,
     )
-    assert done.stdout.endswith("403") and "may not" in done.stdout
+    assert done.stdout.endswith("403") and "is not allowed" in done.stdout
     (entry,) = mail.audit("connect")
     assert entry["user"] == OTHER and "refused" in entry["result"]
 
@@ -610,7 +610,7 @@ def test_no_daemon_is_a_clear_failure(administered):
         assert done.stderr.startswith(f"mailbrake: can't reach mailbraked at {mail.socket}: ")
         assert "; is mailbraked running?" in done.stderr
     for words in (["show", "XYZ"], ["release", "XYZ"]):
-        assert mail.run("quarantine", *words).stderr == 'mailbrake: "XYZ" is no id of a held message\n'
+        assert mail.run("quarantine", *words).stderr == 'mailbrake: "XYZ" is not the id of a held message\n'
 
 
 def test_strangers_words_are_harmless(administered):

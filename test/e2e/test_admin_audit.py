@@ -43,7 +43,7 @@ def test_several_messages_are_one_action(administered):  # noqa: F811
     table = mail.ok("audit")
     assert f"{ids[1]} and 2 more" in table
     done = mail.run("quarantine", "delete", ids[0], "ALL")
-    assert done.returncode == 1 and '"ALL" is no id' in done.stderr
+    assert done.returncode == 1 and '"ALL" is not the id' in done.stderr
     assert mail.audit("delete") == []
 
 
