@@ -1,7 +1,7 @@
 /* The ledger's inside, for the files that share its work: ledger.c (reading, writing),
  * ledger_hold.c and ledger_count.c (stopping mail), ledger_pending.c (what the store was
  * away for), ledger_move.c (what becomes of a hold), ledger_restore.c,
- * ledger_incident.c and ledger_prune.c. */
+ * ledger_incident.c and ledger_upkeep.c. */
 #ifndef QUARANTINE_LEDGER_PARTS_H
 #define QUARANTINE_LEDGER_PARTS_H
 

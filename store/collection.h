@@ -11,7 +11,7 @@ enum collection {
     COLLECTION_BRAKES,
     COLLECTION_ALLOWS,
     COLLECTION_META,
-    /* As versions before the index had them: read once and moved (ledger_convert.c). */
+    /* As versions before the index had them: read once and moved (ledger_upkeep.c). */
     COLLECTION_OLD_INCIDENTS,
     COLLECTION_OLD_OPEN,
     COLLECTION_OLD_ENDED,
