@@ -207,13 +207,18 @@ static json_t *make_until(int64_t until_ms)
     return until_ms == INT64_MAX ? json_null() : json_integer(until_ms);
 }
 
-static char *write_brake(const struct brake *brake)
+/* NULL without memory. until is taken over. */
+static json_t *make_record(const struct brake *brake, json_t *until)
 {
-    json_t *record =
-        json_pack("{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
-                  action_name(brake->action), "until", make_until(brake->until_ms), "by",
-                  record_string(brake->by == NULL ? "" : brake->by), "reason",
-                  record_string(brake->reason == NULL ? "" : brake->reason));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
+                     action_name(brake->action), "until", until, "by",
+                     record_string(brake->by == NULL ? "" : brake->by), "reason",
+                     record_string(brake->reason == NULL ? "" : brake->reason));
+}
+
+/* Takes the record over; NULL without memory. */
+static char *write_record(json_t *record)
+{
     char *text = record == NULL ? NULL : record_dump(record);
     json_decref(record);
     return text;
@@ -244,29 +249,31 @@ static bool read_until(const json_t *record, int64_t *out)
 
 /* ---- reading ---- */
 
-struct reading {
+struct reader {
     struct active_brakes *active;
     const struct domains *own;
     int64_t now_ms, deadline_us;
     struct brakes *brakes;
 };
 
-/* Deletes what lapsed, unless it was set again meanwhile. Failing that, the next reading
- * does it. */
-static void forget(const struct reading *reading, enum collection collection,
-                   const char *id, const char *value)
+/* Whether it lapsed. What did so long ago is deleted, unless it was set again meanwhile;
+ * failing that, the next reading does it. */
+static bool is_lapsed(const struct reader *reader, enum collection collection,
+                      const char *id, const char *value, int64_t until_ms)
 {
     const struct change change = {
         .collection = collection, .id = id, .check = true, .expected = value};
-    enum status status =
-        store_change(reading->active->store, &change, 1, reading->deadline_us);
+    enum status status = STATUS_OK;
+    if (reader->now_ms - until_ms >= LAPSED_KEPT_MS)
+        status = store_change(reader->active->store, &change, 1, reader->deadline_us);
     (void)status;
+    return until_ms <= reader->now_ms;
 }
 
 /* What this version can't read is left alone: a newer one may have written it. */
 static enum status read_brake(void *context, const char *id, const char *value)
 {
-    struct reading *reading = context;
+    struct reader *reader = context;
     json_t *record = record_load(value);
     struct brake brake = {0};
     enum action action;
@@ -274,18 +281,15 @@ static enum status read_brake(void *context, const char *id, const char *value)
     enum status status = STATUS_OK;
     bool sound = record != NULL && read_until(record, &until_ms) &&
                  read_action(record_text(record, "action"), &action);
-    if (sound && until_ms <= reading->now_ms) {
-        if (reading->now_ms - until_ms >= LAPSED_KEPT_MS)
-            forget(reading, COLLECTION_BRAKES, id, value);
-    } else if (sound) {
+    if (sound && !is_lapsed(reader, COLLECTION_BRAKES, id, value, until_ms)) {
         status =
-            brake_parse_key(record_text(record, "key"), reading->own, NULL, &brake, NULL);
+            brake_parse_key(record_text(record, "key"), reader->own, NULL, &brake, NULL);
         if (status == STATUS_OK) {
             brake.action = action;
             brake.until_ms = until_ms;
             brake.by = copy_string(record_text(record, "by"));
             brake.reason = copy_string(record_text(record, "reason"));
-            status = add_brake(reading->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
+            status = add_brake(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
         }
     }
     json_decref(record);
@@ -294,18 +298,14 @@ static enum status read_brake(void *context, const char *id, const char *value)
 
 static enum status read_allowance(void *context, const char *id, const char *value)
 {
-    struct reading *reading = context;
+    struct reader *reader = context;
     json_t *record = record_load(value);
     int64_t until_ms = 0;
     bool added = true;
     bool sound = record != NULL && read_until(record, &until_ms);
-    if (sound && until_ms <= reading->now_ms) {
-        if (reading->now_ms - until_ms >= LAPSED_KEPT_MS)
-            forget(reading, COLLECTION_ALLOWS, id, value);
-    } else if (sound) {
-        added = add_allowance(reading->brakes, record_text(record, "fingerprint"),
+    if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, until_ms))
+        added = add_allowance(reader->brakes, record_text(record, "fingerprint"),
                               record_text(record, "subject"), until_ms);
-    }
     json_decref(record);
     return added ? STATUS_OK : STATUS_NOMEM;
 }
@@ -313,8 +313,8 @@ static enum status read_allowance(void *context, const char *id, const char *val
 /* One that was put off stands above what the store has. */
 static enum status read_put_off(void *context, const char *id, const char *value)
 {
-    struct reading *reading = context;
-    struct brakes *brakes = reading->brakes;
+    struct reader *reader = context;
+    struct brakes *brakes = reader->brakes;
     size_t before = brakes->count;
     enum status status = read_brake(context, id, value);
     if (brakes->count == before)
@@ -329,17 +329,17 @@ static enum status read_put_off(void *context, const char *id, const char *value
     return status;
 }
 
-static enum status read_all(struct reading *reading)
+static enum status read_all(struct reader *reader)
 {
-    struct store *store = reading->active->store;
+    struct store *store = reader->active->store;
     enum status status =
-        store_list(store, COLLECTION_BRAKES, reading->deadline_us, read_brake, reading);
+        store_list(store, COLLECTION_BRAKES, reader->deadline_us, read_brake, reader);
     if (status == STATUS_OK)
-        status = store_list_put_off(store, COLLECTION_BRAKES, read_put_off, reading);
+        status = store_list_put_off(store, COLLECTION_BRAKES, read_put_off, reader);
     if (status == STATUS_OK)
-        status = store_list(store, COLLECTION_ALLOWS, reading->deadline_us,
-                            read_allowance, reading);
-    sort(reading->brakes);
+        status = store_list(store, COLLECTION_ALLOWS, reader->deadline_us, read_allowance,
+                            reader);
+    sort(reader->brakes);
     return status;
 }
 
@@ -371,16 +371,16 @@ static bool put_up_if(struct active_brakes *active, struct brake_set *set,
  * set anew meanwhile is written next time. */
 static enum status write_put_off(void *context, const char *id, const char *value)
 {
-    const struct reading *reading = context;
-    struct store *store = reading->active->store;
+    const struct reader *reader = context;
+    struct store *store = reader->active->store;
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = value};
     int64_t until_ms = 0;
     json_t *record = record_load(value);
-    bool lapsed = !read_until(record, &until_ms) || until_ms <= reading->now_ms;
+    bool lapsed = !read_until(record, &until_ms) || until_ms <= reader->now_ms;
     json_decref(record);
     enum status status =
-        lapsed ? STATUS_OK : store_change(store, &change, 1, reading->deadline_us);
+        lapsed ? STATUS_OK : store_change(store, &change, 1, reader->deadline_us);
     if (status != STATUS_OK)
         return status;
     status = store_put_off(store, COLLECTION_BRAKES, id, value, NULL);
@@ -388,17 +388,17 @@ static enum status write_put_off(void *context, const char *id, const char *valu
 }
 
 /* After a restart with the store away, what was put off is all that is known. */
-static void put_up_put_off(struct reading *reading)
+static void put_up_put_off(struct reader *reader)
 {
-    struct active_brakes *active = reading->active;
+    struct active_brakes *active = reader->active;
     struct brake_set *set = calloc(1, sizeof *set);
     (void)pthread_mutex_lock(&active->mutex);
     bool known = active->read;
     uint64_t changes = active->changes;
     (void)pthread_mutex_unlock(&active->mutex);
-    reading->brakes = set == NULL ? NULL : &set->brakes;
+    reader->brakes = set == NULL ? NULL : &set->brakes;
     if (!known && set != NULL &&
-        store_list_put_off(active->store, COLLECTION_BRAKES, read_put_off, reading) ==
+        store_list_put_off(active->store, COLLECTION_BRAKES, read_put_off, reader) ==
             STATUS_OK &&
         set->brakes.count > 0) {
         sort(&set->brakes);
@@ -411,7 +411,7 @@ static void put_up_put_off(struct reading *reading)
 enum status active_brakes_refresh(struct active_brakes *active, const struct domains *own,
                                   int64_t now_ms, int64_t deadline_us)
 {
-    struct reading late = {active, own, now_ms, deadline_us, NULL};
+    struct reader late = {active, own, now_ms, deadline_us, NULL};
     enum status written =
         store_list_put_off(active->store, COLLECTION_BRAKES, write_put_off, &late);
     if (written == STATUS_UNAVAILABLE) {
@@ -423,8 +423,8 @@ enum status active_brakes_refresh(struct active_brakes *active, const struct dom
         struct brake_set *set = calloc(1, sizeof *set);
         if (set == NULL)
             return STATUS_NOMEM;
-        struct reading reading = {active, own, now_ms, deadline_us, &set->brakes};
-        enum status status = read_all(&reading);
+        struct reader reader = {active, own, now_ms, deadline_us, &set->brakes};
+        enum status status = read_all(&reader);
         if (status == STATUS_OK && put_up_if(active, set, changes))
             return STATUS_OK;
         free_set(set);
@@ -522,7 +522,7 @@ enum status active_brakes_set(struct active_brakes *active, const struct brake *
     char id[DOCUMENTS_ID_MAX + 1];
     const struct edit edit = {.brake = brake, .key = brake->key};
     make_id(brake->key, id);
-    char *text = write_brake(brake);
+    char *text = write_record(make_record(brake, make_until(brake->until_ms)));
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = text};
     enum status status = write(active, &change, deadline_us);
@@ -570,21 +570,19 @@ enum status active_brakes_allow(struct active_brakes *active, const char *finger
     enum status status = make_allowance_id(fingerprint, subject, id);
     if (status != STATUS_OK)
         return status;
-    json_t *record = json_pack("{s:s, s:s, s:o}", "fingerprint", fingerprint, "subject",
-                               subject, "until", make_until(until_ms));
-    char *text = record == NULL ? NULL : record_dump(record);
-    json_decref(record);
+    char *text =
+        write_record(json_pack("{s:s, s:s, s:o}", "fingerprint", fingerprint, "subject",
+                               subject, "until", make_until(until_ms)));
     const struct change change = {
         .collection = COLLECTION_ALLOWS, .id = id, .value = text};
     status = write(active, &change, deadline_us);
     free(text);
-    char *names[] = {strdup(fingerprint), strdup(subject)};
-    const struct allowance allowance = {names[0], names[1], until_ms};
+    /* It is copied. */
+    const struct allowance allowance = {(char *)(uintptr_t)fingerprint,
+                                        (char *)(uintptr_t)subject, until_ms};
     const struct edit edit = {.allowance = &allowance};
-    if (status == STATUS_OK && names[0] != NULL && names[1] != NULL)
+    if (status == STATUS_OK)
         apply(active, &edit);
-    free(names[0]);
-    free(names[1]);
     return status;
 }
 
@@ -612,10 +610,7 @@ json_t *active_brakes_json(struct active_brakes *active, int64_t now_ms)
         const struct brake *brake = &brakes->items[i];
         if (brake->until_ms <= now_ms)
             continue;
-        json_t *shown = json_pack(
-            "{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
-            action_name(brake->action), "until", show_until(brake->until_ms), "by",
-            record_string(brake->by), "reason", record_string(brake->reason));
+        json_t *shown = make_record(brake, show_until(brake->until_ms));
         if (shown != NULL && is_put_off(active, brake->key))
             (void)json_object_set_new(shown, "pending", json_true());
         added = json_array_append_new(array, shown) == 0;
