@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { IPV4_AT = IP_ADDRESS_IPV4_BITS / 8 };
+enum { IPV4_AT = IP_ADDRESS_MAPPED_BITS / 8 };
 
 static const uint8_t mapped[IPV4_AT] = {[10] = 0xff, [11] = 0xff};
 

@@ -8,7 +8,7 @@
 
 enum {
     IP_ADDRESS_BYTES = 16,
-    IP_ADDRESS_IPV4_BITS = 96 /* in front of an IPv4 address */
+    IP_ADDRESS_MAPPED_BITS = 96 /* in front of an IPv4 address */
 };
 
 /* As inet_pton(3) takes it, IPv4 or IPv6; false when it isn't one. */

@@ -82,7 +82,7 @@ static void format_network(const struct network *network, char *out, size_t size
 {
     const uint8_t *bytes = network->bytes;
     size_t length = 0;
-    bool ipv4 = network->prefix >= IP_ADDRESS_IPV4_BITS && ip_address_is_ipv4(bytes);
+    bool ipv4 = network->prefix >= IP_ADDRESS_MAPPED_BITS && ip_address_is_ipv4(bytes);
     size_t groups = 8;
     while (groups > 0 && bytes[2 * groups - 2] == 0 && bytes[2 * groups - 1] == 0)
         groups--;
@@ -99,7 +99,7 @@ static void format_network(const struct network *network, char *out, size_t size
         length += (size_t)snprintf(out + length, size - length, "::");
     if (network->prefix < 128)
         (void)snprintf(out + length, size - length, "/%d",
-                       ipv4 ? network->prefix - IP_ADDRESS_IPV4_BITS : network->prefix);
+                       ipv4 ? network->prefix - IP_ADDRESS_MAPPED_BITS : network->prefix);
 }
 
 static enum status parse_client(const char *text, struct brake *out, struct error *error)

@@ -53,7 +53,7 @@ enum status network_parse(const char *text, struct network *out, struct error *e
         return error_set(error, STATUS_INVALID,
                          "\"%.100s\" needs a number from 0 to %u after the slash", text,
                          max);
-    network.prefix = (uint8_t)(ipv4 ? prefix + IP_ADDRESS_IPV4_BITS : prefix);
+    network.prefix = (uint8_t)(ipv4 ? prefix + IP_ADDRESS_MAPPED_BITS : prefix);
     clear_host_bits(&network);
     *out = network;
     return STATUS_OK;
@@ -61,7 +61,7 @@ enum status network_parse(const char *text, struct network *out, struct error *e
 
 bool network_has(const struct network *network, const uint8_t bytes[16])
 {
-    if (ip_address_is_ipv4(bytes) && network->prefix < IP_ADDRESS_IPV4_BITS)
+    if (ip_address_is_ipv4(bytes) && network->prefix < IP_ADDRESS_MAPPED_BITS)
         return false;
     size_t whole = network->prefix / 8;
     unsigned rest = network->prefix % 8;
