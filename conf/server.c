@@ -27,15 +27,10 @@ static char *take_path(struct reader *reader, const struct option *option,
 /* 1 to 65535 and nothing but length digits; 0 otherwise. */
 static int parse_port(const char *text, size_t length)
 {
-    int port = 0;
-    if (length == 0 || length > 5)
-        return 0;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return 0;
-        port = port * 10 + text[i] - '0';
-    }
-    return port <= 65535 ? port : 0;
+    const char *end = text;
+    int64_t port;
+    bool valid = length <= 5 && text_take_number(&end, &port) && end == text + length;
+    return valid && port <= 65535 ? (int)port : 0;
 }
 
 static bool is_host(const char *text, size_t length)

@@ -201,17 +201,15 @@ void value_size(struct reader *reader, const struct option *option,
     const char *text = reader_text(reader, &(struct option){.name = option->name}, node);
     if (text == NULL)
         return;
-    size_t digits = strspn(text, "0123456789");
-    int shift = size_shift(text + digits);
-    if (digits == 0 || digits > 15 || shift < 0) {
+    const char *unit = text;
+    int shift = text_take_number(&unit, &value) ? size_shift(unit) : -1;
+    if (shift < 0) {
         reader_refuse(
             reader, option, node,
             "\"%.100s\" is not a size: a whole number and K, M, G or T, like \"1G\"",
             text);
         return;
     }
-    for (size_t i = 0; i < digits; i++)
-        value = value * 10 + (text[i] - '0');
     if (value > option->max >> shift)
         reader_refuse(reader, option, node, "\"%.100s\" is too large", text);
     else

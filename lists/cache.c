@@ -113,15 +113,13 @@ struct cache_reader {
 /* A number and the one character behind it. */
 static int64_t take_number(struct cache_reader *reader, int64_t max)
 {
-    char *behind;
-    errno = 0;
-    long long number = strtoll(reader->at, &behind, 10);
-    if (reader->broken || errno != 0 || behind == reader->at || behind >= reader->end ||
-        number < 0 || number > max) {
+    int64_t number;
+    if (reader->broken || !text_take_number(&reader->at, &number) ||
+        reader->at >= reader->end || number > max) {
         reader->broken = true;
         return 0;
     }
-    reader->at = behind + 1;
+    reader->at++;
     return number;
 }
 

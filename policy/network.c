@@ -6,19 +6,16 @@
 #include <string.h>
 
 #include "base/ip_address.h"
+#include "base/text.h"
 
 /* A decimal number of one to three digits up to max. */
 static bool parse_prefix(const char *text, unsigned max, unsigned *out)
 {
-    unsigned value = 0;
-    size_t length = strlen(text);
-    if (length == 0 || length > 3 || strspn(text, "0123456789") != length)
+    int64_t value;
+    if (strlen(text) > 3 || !text_take_number(&text, &value) || *text != '\0' ||
+        value > max)
         return false;
-    for (size_t i = 0; i < length; i++)
-        value = value * 10 + (unsigned)(text[i] - '0');
-    if (value > max)
-        return false;
-    *out = value;
+    *out = (unsigned)value;
     return true;
 }
 

@@ -210,12 +210,7 @@ static bool parse_id(const char *line, struct memory_id *out)
 /* Digits into a number; NULL past INT64_MAX, else what follows. */
 static const char *parse_number(const char *at, int64_t *out)
 {
-    char *end = NULL;
-    if (at == NULL || at[0] < '0' || at[0] > '9')
-        return NULL;
-    errno = 0;
-    *out = strtoll(at, &end, 10);
-    return errno == 0 ? end : NULL;
+    return at != NULL && text_take_number(&at, out) ? at : NULL;
 }
 
 /* The id and count numbers, each behind a blank; NULL without them, else what follows. */
