@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "quarantine/hold_header.h"
 #include "quarantine/notice_token.h"
 
 /* Fills the facts, or what can be guessed of them when the message can't be understood.
@@ -150,7 +151,7 @@ void engine_find_own_headers(struct envelope *envelope)
     envelope->token = NULL;
     for (size_t i = 0; i < envelope->header_count; i++) {
         const struct header *header = &envelope->headers[i];
-        if (strcasecmp(header->name, "X-Mailbrake") == 0)
+        if (strcasecmp(header->name, HOLD_HEADER_FIELD) == 0)
             envelope->hold_headers++;
         else if (strcasecmp(header->name, NOTICE_TOKEN_FIELD) == 0 &&
                  envelope->token == NULL)

@@ -8,7 +8,7 @@
 #include "quarantine/hold_header.h"
 #include "store/store.h"
 
-static char hold_header_name[] = "X-Mailbrake";
+static char hold_header_name[] = HOLD_HEADER_FIELD;
 
 /* Fields of ours that came in with the message would be taken for our own at a hold. */
 static bool remove_hold_headers(SMFICTX *ctx, const struct session *session)

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/text.h"
+#include "quarantine/hold_header.h"
 #include "quarantine/notice_token.h"
 
 struct session *session_new(void)
@@ -106,7 +107,7 @@ void session_rcpt(struct session *session, char **arguments, const char *address
 
 void session_header(struct session *session, const char *name, const char *value)
 {
-    if (strcasecmp(name, "X-Mailbrake") == 0)
+    if (strcasecmp(name, HOLD_HEADER_FIELD) == 0)
         session->envelope.hold_headers++;
     if (strcasecmp(name, NOTICE_TOKEN_FIELD) == 0 && session->envelope.token == NULL)
         session->envelope.token = keep(session, value);

@@ -13,6 +13,8 @@
 #include "base/digest.h"
 #include "base/status.h"
 
+#define HOLD_HEADER_FIELD "X-Mailbrake"
+
 enum { HOLD_HEADER_SIZE = 256, HOLD_HEADER_RULE_SIZE = 65 };
 
 struct hold_header {
