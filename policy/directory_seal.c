@@ -36,9 +36,10 @@ struct component {
 struct flattener {
     struct directory *directory;
     struct problems *problems;
-    struct member_target *meanings[2]; /* of the names there were at the start; the second
-                                        * in aliases(5), NULL before it is needed */
-    size_t meaning_count;
+    struct member_target
+        *member_targets[2]; /* of the names there were at the start; the second
+                             * in aliases(5), NULL before it is needed */
+    size_t member_target_count;
     struct numbers edges;
     size_t *starts;
     struct graph graph;
@@ -48,7 +49,7 @@ struct flattener {
     uint32_t component_count;
     uint64_t bytes;
     char domain[ADDRESS_SIZE]; /* the last "@domain" asked for */
-    bool domain_means;         /* and whether it means something */
+    bool domain_has_entry;     /* and whether it means something */
 };
 
 static const struct list_node *node_of(const struct flattener *flattener, uint32_t list)
@@ -98,17 +99,17 @@ static enum status add_literal(struct flattener *flattener, uint32_t holder,
 
 /* Catch-all, renamed, or doubted. Lists are mostly of one domain, so the last answer is
  * kept. */
-static bool domain_means(struct flattener *flattener, const struct address *address)
+static bool domain_has_entry(struct flattener *flattener, const struct address *address)
 {
     const char *domain = address->text + address->at;
     size_t length = address->length - address->at;
     uint32_t name;
     if (strcmp(domain, flattener->domain) == 0)
-        return flattener->domain_means;
+        return flattener->domain_has_entry;
     memcpy(flattener->domain, domain, length + 1);
-    flattener->domain_means =
+    flattener->domain_has_entry =
         intern_find(flattener->directory->strings, domain, length, &name);
-    return flattener->domain_means;
+    return flattener->domain_has_entry;
 }
 
 /* Most members are persons as they stand: nothing is bound there, no tag, and nothing
@@ -122,27 +123,27 @@ static bool is_plain(struct flattener *flattener, uint32_t name,
         return false;
     if (delimiters != NULL && strcspn(address->text, delimiters) < address->at)
         return false;
-    return !address_is_literal(address) && !domain_means(flattener, address);
+    return !address_is_literal(address) && !domain_has_entry(flattener, address);
 }
 
-static enum status work_out(struct flattener *flattener, uint32_t name, bool local,
-                            struct member_target *meaning)
+static enum status resolve_name(struct flattener *flattener, uint32_t name, bool local,
+                                struct member_target *resolved)
 {
     struct directory *directory = flattener->directory;
     struct address address;
     struct target target;
     address_take(intern_string(directory->strings, name), &address);
     if (is_plain(flattener, name, &address)) {
-        *meaning = (struct member_target){.person = name, .list = NONE, .known = true};
+        *resolved = (struct member_target){.person = name, .list = NONE, .known = true};
         return STATUS_OK;
     }
     directory_follow(directory, &address, local, &target);
-    meaning->known = true;
-    meaning->list = target.list;
-    meaning->literal = target.list == NONE && address_is_literal(&target.address);
-    meaning->doubtful = target.list == NONE && target.kind == TARGET_UNKNOWN;
+    resolved->known = true;
+    resolved->list = target.list;
+    resolved->literal = target.list == NONE && address_is_literal(&target.address);
+    resolved->doubtful = target.list == NONE && target.kind == TARGET_UNKNOWN;
     return directory_intern(directory, target.address.text, target.address.length,
-                            &meaning->person);
+                            &resolved->person);
 }
 
 /* Resolves a member: an edge is added and *out_person is NONE, or it is a person. */
@@ -150,29 +151,29 @@ static enum status resolve_member(struct flattener *flattener, uint32_t holder,
                                   uint32_t name, uint32_t *out_person)
 {
     bool local = node_of(flattener, holder)->local;
-    struct member_target **meanings = &flattener->meanings[local];
+    struct member_target **member_targets = &flattener->member_targets[local];
     enum status status = STATUS_OK;
-    if (*meanings == NULL)
-        *meanings = calloc(flattener->meaning_count, sizeof **meanings);
-    if (*meanings == NULL)
+    if (*member_targets == NULL)
+        *member_targets = calloc(flattener->member_target_count, sizeof **member_targets);
+    if (*member_targets == NULL)
         return STATUS_NOMEM;
-    struct member_target *meaning = &(*meanings)[name];
+    struct member_target *resolved = &(*member_targets)[name];
     *out_person = name;
     if (intern_string(flattener->directory->strings, name)[0] == OPAQUE)
         return STATUS_OK;
-    if (!meaning->known)
-        status = work_out(flattener, name, local, meaning);
+    if (!resolved->known)
+        status = resolve_name(flattener, name, local, resolved);
     if (status != STATUS_OK)
         return status;
-    if (meaning->doubtful)
+    if (resolved->doubtful)
         mark_unknown(flattener, holder);
-    if (meaning->literal)
-        return add_literal(flattener, holder, meaning->person, out_person);
-    *out_person = meaning->person;
-    if (meaning->list == NONE || is_itself(flattener, holder, meaning->list))
+    if (resolved->literal)
+        return add_literal(flattener, holder, resolved->person, out_person);
+    *out_person = resolved->person;
+    if (resolved->list == NONE || is_itself(flattener, holder, resolved->list))
         return STATUS_OK;
     *out_person = NONE;
-    return numbers_push(&flattener->edges, meaning->list);
+    return numbers_push(&flattener->edges, resolved->list);
 }
 
 static enum status resolve_list(struct flattener *flattener, uint32_t list)
@@ -199,18 +200,19 @@ static enum status resolve_list(struct flattener *flattener, uint32_t list)
     return STATUS_OK;
 }
 
-static void clear_meanings(struct flattener *flattener)
+static void clear_member_targets(struct flattener *flattener)
 {
     for (size_t i = 0; i < 2; i++) {
-        free(flattener->meanings[i]);
-        flattener->meanings[i] = NULL;
+        free(flattener->member_targets[i]);
+        flattener->member_targets[i] = NULL;
     }
 }
 
 static enum status resolve_lists(struct flattener *flattener)
 {
     uint32_t count = flattener->directory->node_count;
-    flattener->meaning_count = (size_t)intern_count(flattener->directory->strings) + 1;
+    flattener->member_target_count =
+        (size_t)intern_count(flattener->directory->strings) + 1;
     flattener->starts = calloc((size_t)count + 1, sizeof *flattener->starts);
     if (flattener->starts == NULL)
         return STATUS_NOMEM;
@@ -223,7 +225,7 @@ static enum status resolve_lists(struct flattener *flattener)
     flattener->starts[count] = flattener->edges.count;
     flattener->graph = (struct graph){
         .starts = flattener->starts, .edges = flattener->edges.items, .count = count};
-    clear_meanings(flattener);
+    clear_member_targets(flattener);
     return STATUS_OK;
 }
 
@@ -477,7 +479,7 @@ static void clear(struct flattener *flattener)
     free(flattener->order);
     free(flattener->component_of);
     free(flattener->starts);
-    clear_meanings(flattener);
+    clear_member_targets(flattener);
     numbers_clear(&flattener->edges);
 }
 
