@@ -1,4 +1,5 @@
-/* getgrnam_r(3) wants room for all members of a group: it grows until they fit. */
+/* getgrnam_r(3) needs room for all members of a group: the buffer grows until they fit.
+ */
 #include "base/account.h"
 
 #include <errno.h>
@@ -14,10 +15,10 @@ enum {
     GROUPS_MAX = 65536, /* NGROUPS_MAX of Linux */
 };
 
-/* One look-up with so much room: an errno value. */
+/* One look-up with a buffer of this size; returns an errno value. */
 typedef int look_up_function(void *context, char *buffer, size_t size);
 
-/* Looks up with ever more room. */
+/* Retries with a larger buffer until the entry fits. */
 static enum status look_up(look_up_function *once, void *context)
 {
     for (size_t size = ENTRY_BYTES; size <= ENTRY_BYTES_MAX; size *= 4) {

@@ -10,10 +10,10 @@ struct arena {
     size_t used;               /* bytes handed out since the last reset */
 };
 
-/* A NUL-terminated copy, valid until reset or clear; NULL without memory. */
+/* A NUL-terminated copy, valid until reset or clear; NULL when out of memory. */
 char *arena_copy(struct arena *arena, const char *data, size_t length);
 
-/* Takes all back and keeps one block for what comes next. */
+/* Frees all strings and keeps one block for the next ones. */
 void arena_reset(struct arena *arena);
 void arena_clear(struct arena *arena);
 

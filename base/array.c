@@ -1,5 +1,5 @@
-/* Full at eight items, and at each power of two after that. The caller's pointer has a
- * type of its own, so it is copied instead of cast. */
+/* The array is full at eight items, and at each power of two after that. The caller's
+ * pointer may be of any type, so it is copied instead of cast. */
 #include "base/array.h"
 
 #include <stdint.h>

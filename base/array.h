@@ -1,5 +1,5 @@
-/* One growable array for all: the memory holds eight items, or the next power of two, so
- * it knows from the count alone when it is full. */
+/* The growable array: room for eight items, then for the next power of two, so the count
+ * alone says when it is full. */
 #ifndef BASE_ARRAY_H
 #define BASE_ARRAY_H
 
@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-/* Makes room for one more item behind count items of size bytes each. items is the
+/* Makes room for one more item after count items of size bytes each. items is the
  * address of the pointer to the first one, which starts as NULL and is freed with
  * free(3); only this function may allocate it. False, and everything as before, when
  * memory is short. */

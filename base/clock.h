@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-struct timespec; /* of time.h, which not every layer may know */
+struct timespec; /* from time.h, which not every layer may include */
 
 enum { MINUTES_PER_DAY = 1440, MINUTES_PER_WEEK = 10080 };
 
@@ -14,10 +14,10 @@ int64_t clock_wall_ms(void);
 /* Monotonic clock, us; for deadlines and durations. */
 int64_t clock_monotonic_us(void);
 
-/* The same as seconds and nanoseconds, of either clock. */
+/* A time of either clock in microseconds, as seconds and nanoseconds. */
 struct timespec clock_timespec(int64_t us);
 
-/* Waits for so long; a signal doesn't shorten it. */
+/* Sleeps for ms milliseconds; a signal doesn't shorten it. */
 void clock_sleep_ms(int64_t ms);
 
 /* The local minute of the week of a wall time, 0 = Monday 00:00, below MINUTES_PER_WEEK.

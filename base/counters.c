@@ -1,5 +1,5 @@
-/* A table of names of fixed size, found by hash, under one short lock: a message adds two
- * entries at most, and whatever the configuration is called the table does not grow. */
+/* A hash table of fixed size, under a lock that is held briefly: a message adds two
+ * entries at most, and no configuration makes the table grow. */
 #include "base/counters.h"
 
 #include <pthread.h>
@@ -46,7 +46,7 @@ void counters_free(struct counters *counters)
     free(counters);
 }
 
-/* FNV-1a; the names are the configuration's, nobody aims for collisions. */
+/* FNV-1a: the names come from the configuration, so nobody provokes collisions. */
 static uint32_t hash(const struct counter *name)
 {
     uint32_t value = 2166136261U;
@@ -81,7 +81,7 @@ static struct counter *find(struct counters *counters, const struct counter *nam
     return item;
 }
 
-/* Under the lock. The last places are kept for "other", of which there are few. */
+/* Under the lock. The last places are kept for the names that begin with "other". */
 static void count(struct counters *counters, struct counter *name)
 {
     struct counter *item = find(counters, name, COUNTERS_MAX - 16);
@@ -102,7 +102,7 @@ static void observe(struct histogram *histogram, int64_t value)
     histogram->sum += value > 0 ? (uint64_t)value : 0;
 }
 
-/* Each "RULE:VERDICT" of a list that commas divide. */
+/* Counts each "RULE:VERDICT" of a comma-separated list. */
 static void count_would(struct counters *counters, const char *list)
 {
     while (*list != '\0') {

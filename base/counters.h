@@ -1,5 +1,5 @@
-/* What was decided since the start, by rule, and how it is spread: for metrics and
- * status. Knows nothing of mail: rules and verdicts are names here. */
+/* Counts of decisions since the start, by rule, and histograms of reach and time, for
+ * metrics and status. Rules and verdicts are only names here. */
 #ifndef BASE_COUNTERS_H
 #define BASE_COUNTERS_H
 
@@ -10,7 +10,7 @@
 #include "base/status.h"
 
 enum {
-    COUNTERS_MAX = 1000, /* kinds of names; what comes later counts as rule "other" */
+    COUNTERS_MAX = 1000, /* distinct names; later ones count as rule "other" */
     COUNTERS_NAME_SIZE = 96,
     COUNTERS_VERDICT_SIZE = 16,
     COUNTERS_BOUNDS_MAX = 7,
@@ -50,11 +50,11 @@ struct counters_totals {
     struct histogram took_us;
 };
 
-/* NULL without memory. */
+/* NULL when out of memory. */
 struct counters *counters_new(void);
 void counters_free(struct counters *counters);
 
-/* Safe from any thread; never waits for more than another one of these. */
+/* Safe from any thread; waits at most for another call of these functions. */
 void counters_add(struct counters *counters, const struct counted_decision *counted);
 
 /* A copy, for counters_clear; NOMEM. */

@@ -1,5 +1,5 @@
-/* Keyed hashes and random ids (libsodium). What a log or a key in the store may show of
- * an address is one of these. */
+/* Keyed hashes, which replace addresses in logs and in keys of the store, and random ids
+ * (libsodium). */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
@@ -18,14 +18,14 @@ struct digest_key {
     uint8_t bytes[DIGEST_KEY_BYTES];
 };
 
-/* Once per process, before anything else here: STATUS_UNAVAILABLE when there is no
- * randomness to be had. */
+/* Call once per process, before the functions below. UNAVAILABLE when the system has no
+ * source of randomness. */
 enum status digest_init(void) MUST_CHECK;
 
 /* A key from a secret of any length (BLAKE2b). */
 void digest_key_derive(const void *secret, size_t length, struct digest_key *out_key);
 
-/* A key nobody else has. */
+/* A random key. */
 void digest_key_random(struct digest_key *out_key);
 
 /* The keyed 128-bit hash (BLAKE2b) of data, in lower-case hex. */

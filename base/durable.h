@@ -1,4 +1,5 @@
-/* Files that are old or new after a crash, never half. */
+/* Replaces files: after a crash the old one or the new one is there, never half of one.
+ */
 #ifndef BASE_DURABLE_H
 #define BASE_DURABLE_H
 

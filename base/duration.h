@@ -13,7 +13,7 @@ enum status duration_parse(const char *string, int64_t *out_ms,
 
 enum { DURATION_SIZE = 24 };
 
-/* As duration_parse takes it, in the largest unit that has no rest: "90m", "1d". */
+/* Writes what duration_parse reads, in the largest unit that divides it: "90m", "1d". */
 void duration_format(int64_t ms, char out[DURATION_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
-/* Folders that the package makes are named with its way of making them, at each boot; any
- * other one with a command for the shell. */
+/* The command for a folder that the package creates at boot is systemd-tmpfiles(8), for
+ * any other install(1). */
 #include "base/folder.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Time zones are the terminal's: the API and the ledger know UTC alone. */
+/* Local time is for the terminal alone: the API and the ledger use UTC. */
 #include "base/instant.h"
 
 #include <stdio.h>

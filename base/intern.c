@@ -1,5 +1,5 @@
 /* Open addressing over one arena of NUL-terminated strings. Slots hold id + 1 and a piece
- * of the hash, so that a probe rarely touches a string that is not the one. */
+ * of the hash, so that a probe rarely compares a string that differs. */
 #include "base/intern.h"
 
 #include <sodium.h>

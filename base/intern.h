@@ -10,7 +10,8 @@
 
 struct intern;
 
-/* NULL without memory. The hash is keyed at random, so nobody can aim for collisions. */
+/* NULL when out of memory. The hash has a random key, so nobody can provoke collisions.
+ */
 struct intern *intern_new(void);
 void intern_free(struct intern *intern);
 
@@ -19,7 +20,7 @@ void intern_free(struct intern *intern);
 enum status intern_add(struct intern *intern, const char *data, size_t length,
                        uint32_t *out_id) MUST_CHECK;
 
-/* True and the id when it is there. Safe from many threads once nobody adds. */
+/* True and the id when the string is there. Safe from many threads while nobody adds. */
 bool intern_find(const struct intern *intern, const char *data, size_t length,
                  uint32_t *out_id);
 

@@ -1,4 +1,5 @@
-/* In base/, since inet_pton(3) lives behind the sockets' headers. */
+/* In base/, because policy/ may not include the socket headers that declare inet_pton(3).
+ */
 #include "base/ip_address.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,4 @@
-/* IP addresses, from text and to text. All are 16 bytes: IPv4 is its IPv4-mapped IPv6
- * address, ::ffff:a.b.c.d. */
+/* IP addresses in 16 bytes: IPv4 as its IPv4-mapped IPv6 address, ::ffff:a.b.c.d. */
 #ifndef BASE_IP_ADDRESS_H
 #define BASE_IP_ADDRESS_H
 
@@ -8,10 +7,10 @@
 
 enum {
     IP_ADDRESS_BYTES = 16,
-    IP_ADDRESS_MAPPED_BITS = 96 /* in front of an IPv4 address */
+    IP_ADDRESS_MAPPED_BITS = 96 /* length of the prefix ::ffff:0:0 */
 };
 
-/* As inet_pton(3) takes it, IPv4 or IPv6; false when it isn't one. */
+/* Parses what inet_pton(3) accepts, IPv4 or IPv6; false for anything else. */
 bool ip_address_parse(const char *text, uint8_t out_bytes[IP_ADDRESS_BYTES]);
 
 bool ip_address_is_ipv4(const uint8_t bytes[IP_ADDRESS_BYTES]);

@@ -1,5 +1,5 @@
-/* Whoever may connect is decided twice: by the mode of the socket here, and for each
- * connection by its peer. */
+/* Access is checked twice: here by the mode of the socket, and for each connection by its
+ * peer's credentials. */
 #include "base/listener.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static enum status fail(struct error *error, const char *path, const char *what)
     return error_set_at(error, STATUS_IO, path, 0, "%s: %s", what, strerror(errno));
 }
 
-/* Makes sure that nothing is at path. Only a socket is removed, and only when connecting
- * says that nobody is there: a full backlog is somebody, too. */
+/* Removes an old socket at path. Only a socket is removed, and only when connecting to it
+ * is refused: one with a full backlog is in use. */
 static enum status clear_place(const struct sockaddr_un *address, struct error *error)
 {
     struct stat about;
@@ -67,7 +67,7 @@ enum status listener_open(const char *path, mode_t mode, int *out_fd, struct err
         (void)close(fd);
         return status;
     }
-    /* Who may write to the folder may have put a link there by now. */
+    /* Whoever may write to the folder may have replaced it by a link meanwhile. */
     if (fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) != 0 ||
         listen(fd, BACKLOG) != 0) {
         status = fail(error, path, "can't listen there");

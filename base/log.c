@@ -20,7 +20,7 @@ static const char *program_name = "mailbrake";
 static bool to_journal;
 static atomic_uint_fast64_t suppressed_total;
 
-/* JOURNAL_STREAM is inherited; it names stderr's file only where the journal reads it. */
+/* JOURNAL_STREAM may be inherited: the journal reads stderr only if it names its file. */
 static bool is_journal(const char *stream)
 {
     struct stat file;
@@ -35,7 +35,7 @@ static bool is_journal(const char *stream)
 void log_open(const char *program)
 {
     program_name = program;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread yet */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): only one thread so far */
     to_journal = is_journal(getenv("JOURNAL_STREAM"));
 }
 
@@ -55,7 +55,7 @@ static void emit(enum severity severity, const char *data, size_t length)
         {.iov_base = (void *)(uintptr_t) "\n", .iov_len = 1},
     };
     ssize_t written = writev(STDERR_FILENO, parts, 3);
-    (void)written; /* nowhere is left to say that the log is gone */
+    (void)written; /* there is nowhere left to report it */
 }
 
 static void PRINTF_LIKE(2, 0)
@@ -84,7 +84,7 @@ void log_print(enum severity severity, const char *format, ...)
     va_end(args);
 }
 
-/* How many lines of one format this minute has seen. */
+/* The lines of one format in one minute. */
 struct throttle {
     const char *format;
     int64_t minute;
@@ -95,7 +95,7 @@ struct throttle {
 static pthread_mutex_t throttle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct throttle throttles[THROTTLED_KINDS];
 
-/* True when the line may go out; then *out_suppressed lines were kept back before it. */
+/* True when the line may be written; *out_suppressed is how many before it were not. */
 static bool throttle_admits(const char *format, unsigned *out_suppressed)
 {
     int64_t minute = clock_monotonic_us() / 60000000;

@@ -1,6 +1,5 @@
-/* Lines on stderr, which journald takes: one event a line, never torn, never too many.
- * Only the programs log, and what runs in their threads; the layers below report to them.
- */
+/* Log lines on stderr, for journald: one event a line, written whole, throttled. Only the
+ * programs and their threads log; the layers below report to them. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -11,15 +10,15 @@
 
 enum severity { SEVERITY_ERROR = 3, SEVERITY_WARNING = 4, SEVERITY_INFO = 6 };
 
-/* The program's name in front of each line; where the journal reads stderr
- * (JOURNAL_STREAM, see systemd.exec(5)) sd-daemon(3) priorities stand there instead. Call
- * once, before the first line. */
+/* Starts each line with the program's name (borrowed) or, where the journal reads stderr
+ * (JOURNAL_STREAM, see systemd.exec(5)), with a priority as in sd-daemon(3). Call once,
+ * before the first line. */
 void log_open(const char *program);
 
 /* One line of prose. What is not printable ASCII is escaped. */
 void log_print(enum severity severity, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* The same for faults that may repeat fast: at most LOG_PER_MINUTE lines a minute with
+/* The same for faults that may repeat quickly: at most LOG_PER_MINUTE lines a minute with
  * the same format; the first line of the next minute says how many were suppressed. */
 void log_throttled(enum severity severity, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -32,7 +31,7 @@ void log_field_number(struct text *line, const char *name, int64_t value);
 /* Writes a line made of fields. */
 void log_line(enum severity severity, const struct text *line);
 
-/* Lines that log_throttled kept back since the start. */
+/* The lines that log_throttled has suppressed since the start. */
 uint64_t log_suppressed(void);
 
 #endif

@@ -28,7 +28,7 @@ void output_add_clean(struct text *out, const char *string)
     }
 }
 
-/* Prose of ours around what may be a stranger's: its quotes stay as they are. */
+/* Our own sentences, which may quote a stranger's text: quotes stay as they are. */
 static void put_clean(const char *line)
 {
     for (; *line != '\0'; line++) {

@@ -8,11 +8,11 @@
 /* Prints a text with everything outside printable ASCII as \xHH. */
 void output_escaped(const char *string);
 
-/* Adds a text with everything outside printable ASCII, and '\\', as \xHH; quotes stay,
- * since what is a key is to be typed again. */
+/* Adds a text with everything outside printable ASCII, and '\\', as \xHH; quotes stay, so
+ * that a key can be typed as shown. */
 void output_add_clean(struct text *out, const char *string);
 
-/* One line on stderr, behind the program's name. */
+/* One line on stderr, after the program's name. */
 void output_complaint(const char *text);
 
 /* Errors and warnings, one a line, on stderr. */

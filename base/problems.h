@@ -34,7 +34,7 @@ void problems_warning(struct problems *problems, const char *file, int line,
 /* Adds an error that a call returned. */
 void problems_take(struct problems *problems, const struct error *error);
 
-/* Adds all of them again, to another list. */
+/* Adds copies of all problems to another list. */
 void problems_add(struct problems *problems, const struct problems *more);
 
 /* Writes "FILE:LINE: text", a warning as "FILE:LINE: warning: text", without newline. */

@@ -1,6 +1,6 @@
 /* Standard input and standard error are files in memory, so only one pipe needs reading
- * and nothing can block on the other. A program that overstays is killed with its
- * children; what one leaves behind in good time is not waited for. */
+ * and nothing can block on the other. A program past its deadline is killed with its
+ * children; children that outlive a program are not waited for. */
 #include "base/program.h"
 
 #include <assert.h>
@@ -23,7 +23,7 @@ enum {
     ARGV_SIZE = PROGRAM_WORDS_MAX + PROGRAM_MORE_MAX + 1
 };
 
-/* Errors has room for so much and never for more: it is our memory. */
+/* The file for errors can't grow past its size: it is our memory. */
 static bool open_files(int files[FILES], const struct program *program)
 {
     ssize_t length = (ssize_t)program->input_length;
@@ -44,8 +44,8 @@ static void close_file(int *file)
     *file = -1;
 }
 
-/* In the child, where only what is safe in a signal handler may be called: its own group,
- * default signals, three files and nothing else of ours. */
+/* In the child, where only async-signal-safe functions may be called: its own process
+ * group, default signals, three descriptors and none of our others. */
 _Noreturn static void become(const struct program *program, const char *const *argv,
                              const int files[FILES])
 {
@@ -87,7 +87,7 @@ static pid_t start(const struct program *program, int files[FILES])
     return pid;
 }
 
-/* Gives on what is whole. False when a line is too long, or memory short. */
+/* Passes complete lines on. False when a line is too long, or memory runs out. */
 static bool split(const struct program *program, struct text *line, const char *data,
                   size_t length)
 {
@@ -104,8 +104,8 @@ static bool split(const struct program *program, struct text *line, const char *
     return !line->failed && line->length <= PROGRAM_LINE_MAX;
 }
 
-/* Until it has ended and all that it wrote is read: somebody whom it left behind may have
- * the pipe for longer. */
+/* Waits until the program has ended and its output is read; a child that it left behind
+ * may keep the pipe open for longer. */
 static enum status attend(const struct program *program, const int files[FILES],
                           int64_t deadline_us, struct error *error)
 {

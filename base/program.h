@@ -1,5 +1,5 @@
-/* A program run to its end: no shell, only argv, a fixed environment (or ours, on
- * demand), no descriptors of ours, never longer than a deadline. */
+/* Runs a program to its end: no shell, a fixed environment (or ours, on request), none of
+ * our descriptors, never past a deadline. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -19,7 +19,7 @@ enum {
 /* All borrowed. */
 struct program {
     const char *words[PROGRAM_WORDS_MAX + 1]; /* an absolute path, arguments, NULL */
-    const char *const *more; /* further arguments, at most so many, NULL; or NULL */
+    const char *const *more; /* further arguments, NULL-terminated; or NULL */
     const char *input;       /* standard input, of input_length bytes; or NULL */
     size_t input_length;
     void (*take)(void *context, const char *line); /* gets each line of output; or NULL */
@@ -28,9 +28,9 @@ struct program {
     bool inherits; /* our environment, standard output and standard error; take is NULL */
 };
 
-/* OK when it ended with 0. IO with the last line that it wrote to standard error (or to
+/* OK when it exited with 0. IO with the last line that it wrote to standard error (or to
  * standard output, when nobody takes that), UNAVAILABLE when it was killed at the
- * deadline, LIMIT when it was for too long a line. */
+ * deadline, LIMIT when it was killed for a line that is too long. */
 enum status program_run(const struct program *program, int64_t deadline_us,
                         struct error *error) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* Each form is a span of its alphabet and a length. */
+/* Each form is a run of characters of one alphabet, with a minimum length. */
 #include "base/queue_id.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #define DIGITS "0123456789"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
-/* Without vowels, lest an id is a word. */
+/* No vowels, so that no id spells a word. */
 #define BASE_51 DIGITS "BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxy"
 
 enum {

@@ -1,6 +1,5 @@
-/* What an MTA calls a message. Ids go to programs that give some words a meaning of their
- * own (ALL, -, options, names of files), so anything that is not exactly an id is
- * refused. */
+/* An MTA's queue id. Ids are passed to programs that treat some words specially (ALL, -,
+ * options, file names), so only what is exactly an id is valid. */
 #ifndef BASE_QUEUE_ID_H
 #define BASE_QUEUE_ID_H
 
@@ -18,7 +17,7 @@ bool queue_id_is_postfix(const char *text);
  * process id in at least six digits. */
 bool queue_id_is_sendmail(const char *text);
 
-/* Either's. */
+/* Either of the two. */
 bool queue_id_is_valid(const char *text);
 
 #endif

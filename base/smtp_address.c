@@ -24,7 +24,7 @@ static bool has_controls(const char *text)
     return false;
 }
 
-/* Behind atoms with one dot between two; text itself when there are none. */
+/* After atoms with single dots between them; text itself when there are none. */
 static const char *skip_dot_atom(const char *text)
 {
     const char *at = text;
@@ -38,7 +38,7 @@ static const char *skip_dot_atom(const char *text)
     return text;
 }
 
-/* Behind the closing quote; NULL when there is none. */
+/* After the closing quote; NULL when there is none. */
 static const char *skip_quoted(const char *text)
 {
     for (text++; *text != '"'; text++) {
@@ -105,7 +105,7 @@ static struct local_part start(const char *address)
                              : (struct local_part){address, false};
 }
 
-/* To the next character that counts. */
+/* Skips a quote or backslash that is not part of the name. */
 static void settle(struct local_part *local_part)
 {
     if (local_part->quoted && *local_part->at == '"') {

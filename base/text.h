@@ -33,11 +33,12 @@ void text_clear(struct text *text);
 /* The string, or "" when nothing was added. Borrowed. */
 const char *text_string(const struct text *text);
 
-/* What stands behind prefix, or NULL when string does not begin with it. Borrowed. */
+/* The rest of string after prefix, or NULL when string does not begin with it. Borrowed.
+ */
 const char *text_after(const char *string, const char *prefix);
 
-/* Decimal digits into a number; moves *text behind them. False, and nothing has moved,
- * without digits or past INT64_MAX. */
+/* Reads decimal digits and moves *text past them. False, and *text has not moved, without
+ * digits or past INT64_MAX. */
 bool text_take_number(const char **text, int64_t *out);
 
 /* ASCII only: what SMTP, aliases(5) and the configuration are written in. */

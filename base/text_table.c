@@ -1,5 +1,5 @@
-/* Cells are gathered first: how wide a column is depends on all of them. The widest texts
- * give way before the others do. */
+/* Cells are collected first, since the width of a column depends on all of them. In a
+ * table that is too wide, the widest text columns shrink first. */
 #include "base/text_table.h"
 
 #include <assert.h>
@@ -65,7 +65,7 @@ void text_table_add_instant(struct text_table *table, const char *instant)
     text_table_add(table, local);
 }
 
-/* ---- how wide ---- */
+/* ---- column widths ---- */
 
 static void measure(const struct text_table *table, size_t widths[TEXT_TABLE_COLUMNS_MAX])
 {
@@ -103,7 +103,7 @@ static size_t find_widest(const struct text_table *table,
     return found;
 }
 
-/* Who gives way first, and down to what. */
+/* Which kind of column shrinks first, and how far. */
 static void shrink(const struct text_table *table, size_t room,
                    size_t widths[TEXT_TABLE_COLUMNS_MAX])
 {
@@ -124,7 +124,7 @@ static void shrink(const struct text_table *table, size_t room,
     }
 }
 
-/* ---- what it looks like ---- */
+/* ---- printing ---- */
 
 static void print_cut(const char *cell, size_t width)
 {
@@ -139,7 +139,7 @@ static void break_line(size_t column)
     (void)printf("\n%*s", (int)column, "");
 }
 
-/* at: how many characters stand before it. */
+/* at: the column of the line in which the cell begins. */
 static void print_cell(const struct text_table *table, size_t i, const char *cell,
                        size_t width, size_t at)
 {

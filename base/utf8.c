@@ -1,5 +1,5 @@
-/* What is a sequence is decided in one place: overlong forms, surrogates and what lies
- * beyond U+10FFFF are none. */
+/* One function decides what a sequence is: overlong forms, surrogates and anything past
+ * U+10FFFF are not. */
 #include "base/utf8.h"
 
 /* The length of the sequence that starts here; 0 when it isn't one (RFC 3629). */

@@ -1,4 +1,4 @@
-/* The new thread inherits the mask, so there is no moment in which a signal finds it. */
+/* The new thread inherits the signal mask, so no signal can reach it before it is set. */
 #include "base/worker.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* Threads of ours: with all signals blocked, since those are for the threads that wait
- * for them, and with a name that ps and a debugger show. */
+/* Starts threads with all signals blocked, since other threads wait for those, and with a
+ * name that ps(1) and debuggers show. */
 #ifndef BASE_WORKER_H
 #define BASE_WORKER_H
 

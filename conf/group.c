@@ -1,4 +1,4 @@
-/* A table of options says what may stand in a group; this knows no option by name. */
+/* The table of options says what a group may contain; no option is named here. */
 #include "conf/group.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "conf/value.h"
 
-/* The name within a scope, NULL when the dotted name is of another one. */
+/* The last part of a dotted name that is in the scope; NULL when it is in another one. */
 static const char *within(const char *scope, const char *name)
 {
     size_t length = strlen(scope);
@@ -43,7 +43,7 @@ static void check_unknown(struct reader *reader, const struct option_table *tabl
     }
 }
 
-/* A default goes the way of any other value. */
+/* A default is read like any other value. */
 static void read_initial(struct reader *reader, const struct option *option, void *field)
 {
     char *string = strdup(option->initial);

@@ -10,12 +10,12 @@ struct option_table {
 };
 
 /* Reads the options of one scope ("": the top, "store", "rules": one rule) from a group
- * into the struct at base; what the group does not say gets its default, and what the
- * table does not know is an error. node may be NULL: all defaults. */
+ * into the struct at base. An option that the group doesn't set gets its default, and a
+ * name that is not in the table is an error. node may be NULL: all defaults. */
 void group_read(struct reader *reader, const struct option_table *table,
                 const char *scope, const struct node *node, void *base);
 
-/* The same for the group that has the scope's name at the top of the configuration. */
+/* The same for the group named name at the top of the configuration. */
 void group_read_section(struct reader *reader, const struct option_table *table,
                         const char *name, void *base);
 

@@ -348,7 +348,7 @@ static enum status fill_node(struct loader *loader, size_t i)
     return status == STATUS_OK ? fill_value(loader, node, setting) : status;
 }
 
-/* Children are added behind all nodes there are, so one pass fills the whole tree. */
+/* Children are added after all existing nodes, so one pass fills the whole tree. */
 static enum status build(struct loader *loader)
 {
     size_t root;

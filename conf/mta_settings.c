@@ -1,4 +1,4 @@
-/* Read by mailbrake-mta by itself, so that no rule's parser runs as root. */
+/* mailbrake-mta reads this group alone, so that no rule parser runs as root. */
 #include "conf/mta_settings.h"
 
 #include <stddef.h>

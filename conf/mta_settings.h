@@ -16,9 +16,9 @@ struct mta_settings {
 struct option_table;
 extern const struct option_table mta_settings_table; /* for conf/ */
 
-/* The group alone: what is wrong elsewhere is no error unless libconfig can't parse it.
- * OK; otherwise *out is empty: INVALID (errors in problems), IO when the file can't be
- * read, NOMEM. */
+/* Reads the group alone: what is wrong elsewhere is an error only if libconfig can't
+ * parse it. OK; otherwise *out is empty: INVALID (errors in problems), IO when the file
+ * can't be read, NOMEM. */
 enum status mta_settings_load(const char *path, struct mta_settings *out,
                               struct problems *problems) MUST_CHECK;
 void mta_settings_clear(struct mta_settings *settings);

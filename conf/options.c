@@ -1,5 +1,5 @@
-/* What can stand in a configuration, in the order in which it is read: what others depend
- * on comes first (an address without a domain needs the first of domains). */
+/* All settings, in the order in which they are read: one that others depend on comes
+ * first (an address without a domain needs the first of domains). */
 #include "conf/options.h"
 
 #include <stdlib.h>
@@ -238,7 +238,8 @@ static bool copy(const struct option *option, void *to, const void *from)
     return true;
 }
 
-/* One option of the fresh settings. */
+/* Gives fresh the running value of an option that only a restart changes. False when that
+ * can't be done. */
 static bool keep(struct settings *fresh, const struct settings *running,
                  const struct option *option, size_t offset)
 {
@@ -279,7 +280,7 @@ bool settings_option_restarts(const char *name)
 
 const char *const *settings_option_names(void)
 {
-    static const char *names[OPTIONS_MAX + 1]; /* the same whoever fills it */
+    static const char *names[OPTIONS_MAX + 1]; /* every caller writes the same */
     size_t count = 0;
     for (size_t t = 0; t < TABLE_COUNT; t++) {
         for (size_t i = 0; i < tables[t].table->count && count < OPTIONS_MAX; i++)

@@ -1,5 +1,5 @@
 /* The table of all options: names, defaults, bounds, and the fields they fill; those of
- * the group mta stand in mta_settings.h. */
+ * the group mta are in mta_settings.h. */
 #ifndef CONF_OPTIONS_H
 #define CONF_OPTIONS_H
 

@@ -1,4 +1,4 @@
-/* From a node to one value that only the rules know of. */
+/* Reads a node into one value that only the rules use. */
 #include "conf/policy_value.h"
 
 #include <string.h>

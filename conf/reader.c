@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "conf/load.h"
 
-/* The folder of the configuration, so that what it names holds wherever we stand. */
+/* The absolute folder of the configuration, so that paths in it don't depend on the
+ * working directory. */
 static void find_folder(struct reader *reader, const char *path)
 {
     const char *slash = strrchr(path, '/');

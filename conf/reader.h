@@ -1,5 +1,5 @@
-/* Options as a table, and what the functions that read them share: from a node of the
- * tree into a field of a struct, or into an error. */
+/* The table of options, and what the functions that read them share. Each reads a node of
+ * the tree into a field of a struct, or reports an error. */
 #ifndef CONF_READER_H
 #define CONF_READER_H
 
@@ -12,7 +12,7 @@
 
 struct settings;
 
-/* Bytes of a path, and of one in a unix socket's address (unix(7)), without the NUL. */
+/* The most bytes of a path, and of a unix socket's path (unix(7)), without the NUL. */
 enum { READER_PATH_MAX = 4095, READER_SOCKET_MAX = 107 };
 
 struct reader {
@@ -20,28 +20,28 @@ struct reader {
     struct settings *settings; /* being filled; NULL when only a group of them is read */
     char *folder;              /* of the configuration, absolute */
     struct problems *problems;
-    bool failed; /* an allocation did; sticks, so that only the end need look */
+    bool failed; /* out of memory; sticks, so that it is checked once, at the end */
 };
 
 struct option;
 
-/* Reads a node into a field of the struct that is filled. It writes only a value that is
- * right, and reports any other. */
+/* Reads a node into a field of the struct. Writes only a valid value, and reports any
+ * other. */
 typedef void option_read(struct reader *reader, const struct option *option,
                          const struct node *node, void *field);
 
 struct option {
     const char *name;  /* dotted: "store.timeout_ms"; of each rule: "rules.reach_over" */
-    option_read *read; /* NULL: a section, whose options stand for themselves */
+    option_read *read; /* NULL: a section, whose options are listed by themselves */
     size_t offset;     /* of the field */
-    const char *initial;      /* the default as one would write it; NULL: none */
+    const char *initial;      /* the default, as it would be written; NULL: none */
     int64_t min, max;         /* of a number, of a duration in ms, of a text in bytes */
     const char *const *words; /* NULL-terminated; the first is the value min */
     bool restart; /* a reload leaves the running value alone: see settings_keep */
 };
 
-/* Fills tree and folder. As load_tree, but INVALID past a cap; then, too, there may be a
- * tree. reader_close whatever the result. */
+/* Fills tree and folder. Returns what load_tree does, but INVALID past a cap. There may
+ * be a tree even after an error: call reader_close whatever the result. */
 enum status reader_open(struct reader *reader, const char *path) MUST_CHECK;
 void reader_close(struct reader *reader);
 

@@ -1,4 +1,4 @@
-/* A rule is read option by option; then what must, and what must not, stand together. */
+/* Reads a rule option by option, then checks which options need or exclude others. */
 #include "conf/rules.h"
 
 #include <stdlib.h>
@@ -66,14 +66,14 @@ static const char *fault_of_rate(const struct rate *rate)
     return "N times the duration is too large (2^53 ms and more)";
 }
 
-/* One rule on its way: its group, and the entries that its checks are about. */
+/* One rule being read: its group, and the entries that its checks report. */
 struct rule_entry {
     const struct option *option; /* "rules" */
     const struct node *node;
     const struct node *limit, *surge, *floor, *key, *from, *action;
 };
 
-/* What means something only beside something else. */
+/* Options that mean nothing without another one. */
 static void check_companions(struct reader *reader, const struct rule_entry *entry)
 {
     bool limit = entry->limit != NULL;
@@ -98,7 +98,7 @@ static void check_companions(struct reader *reader, const struct rule_entry *ent
     }
 }
 
-/* What limit and surge ask of the rest of the rule. */
+/* What limit and surge require of the rest of the rule. */
 static void check_metered(struct reader *reader, const struct rule_entry *entry,
                           const struct option *option, const struct node *node)
 {
@@ -151,7 +151,7 @@ static void check_meters(struct reader *reader, const struct rule_entry *entry,
         check_surge(reader, entry);
 }
 
-/* Also where it only says what makes one incident. */
+/* A key matters without a limit, too: it groups messages into incidents. */
 static void check_key(struct reader *reader, const struct rule_entry *entry,
                       const struct rule *rule)
 {
@@ -231,7 +231,7 @@ void rules_read(struct reader *reader, const struct option *option,
     intern_free(names);
 }
 
-/* True when it decides every message that comes to it. */
+/* True when the rule decides every message that comes to it. */
 static bool takes_all(const struct rule *rule)
 {
     for (size_t i = 0; i < MEASURE_COUNT; i++) {

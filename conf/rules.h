@@ -12,8 +12,8 @@ option_read rules_limit; /* struct rule: has_limit, limit and unit */
 option_read rules_surge; /* struct rule: has_surge, surge.factor and unit */
 option_read rules_key;   /* enum key */
 
-/* Warns of rules that can't do what they look like. Only for rules that are right and
- * linked. */
+/* Warns of rules that can't do what they seem to do. The rules must be valid and linked.
+ */
 void rules_warn(struct reader *reader);
 
 #endif

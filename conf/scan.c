@@ -37,7 +37,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '*';
 }
 
-/* Moves behind the closing quote; the opening one is next. */
+/* Moves after the closing quote; the opening one is next. */
 static void skip_string(struct scan *scan)
 {
     step(scan);
@@ -137,7 +137,7 @@ static bool take_include(struct scan *scan)
     return true;
 }
 
-/* False, once, for a string behind an array's string: libconfig would make one of both. A
+/* False, once, for a string after an array's string: libconfig would make one of both. A
  * value may be written so, in an array a comma is missing. */
 static bool take_string(struct scan *scan)
 {

@@ -1,5 +1,5 @@
-/* A look at a configuration's text before libconfig reads it, for what libconfig 1.5
- * would get wrong without a word. */
+/* Scans a configuration's text before libconfig reads it, for what libconfig 1.5 would
+ * silently get wrong. */
 #ifndef CONF_SCAN_H
 #define CONF_SCAN_H
 
@@ -11,16 +11,16 @@
 enum scan_kind {
     SCAN_END,
     SCAN_INCLUDE,   /* @include; token and length: what stands between the quotes */
-    SCAN_TOO_LARGE, /* an integer past 32 bits and no L behind it, which would wrap */
-    SCAN_JOINED, /* a string behind an array's string without a comma: they would be one
-                  */
-    SCAN_NUL,    /* a NUL byte, where the text would end */
+    SCAN_TOO_LARGE, /* an integer past 32 bits and no L after it, which would wrap */
+    SCAN_JOINED,    /* a string after an array's string without a comma: they would be one
+                     */
+    SCAN_NUL,       /* a NUL byte, where the text would end */
 };
 
-/* What came last, blanks and comments apart. */
+/* The last token, not counting blanks and comments. */
 enum scan_last {
     SCAN_LAST_OTHER,
-    SCAN_LAST_VALUE,   /* "=", or a string behind it: the next string continues that */
+    SCAN_LAST_VALUE,   /* "=", or a string after it: the next string continues that */
     SCAN_LAST_ELEMENT, /* a string that stands for itself */
 };
 
@@ -39,7 +39,7 @@ struct scan {
  */
 struct scan scan_of(const char *text, size_t length, enum scan_last last);
 
-/* The next thing worth knowing, outside strings and comments; line is where it stands. */
+/* The next token that matters, outside strings and comments; line is its line. */
 enum scan_kind scan_next(struct scan *scan);
 
 #endif

@@ -8,7 +8,8 @@
 #include "conf/settings.h"
 #include "conf/value.h"
 
-/* The absolute path behind unix:, to be freed; NULL when it is none, and reported. */
+/* The absolute path after unix:, to be freed; NULL, and an error is reported, when it is
+ * invalid. */
 static char *take_path(struct reader *reader, const struct option *option,
                        const struct node *node, const char *text)
 {

@@ -47,7 +47,7 @@ static void read_all(struct reader *reader, const char *path)
     group_read_section(reader, &mta_settings_table, "mta", &settings->mta);
 }
 
-/* What can be no element has said so already, and that a comma may be missing. */
+/* Strings that are not elements are reported already, with a hint at a missing comma. */
 static bool is_reported(const struct problems *problems, const struct joint *joint)
 {
     for (size_t i = 0; i < problems->count; i++) {
@@ -89,7 +89,7 @@ static enum status compile(struct reader *reader, const char *path)
     return STATUS_OK;
 }
 
-/* By file and line, as one mends them. */
+/* By file and line. */
 static int compare_places(const void *left, const void *right)
 {
     const struct problem *a = left;

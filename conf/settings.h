@@ -91,12 +91,12 @@ enum status settings_load(const char *path, struct settings *out,
                           struct problems *problems) MUST_CHECK;
 void settings_clear(struct settings *settings);
 
-/* For a configuration with errors: adds one for each list, key and password that it names
- * and that can't be opened, so that all is told in one go. */
+/* For a configuration with errors: adds one for each list, key and password file in it
+ * that can't be opened, so that everything is reported at once. */
 void settings_try_files(const char *path, struct problems *problems);
 
 /* For a configuration with errors: the control.socket that it names, owned by the caller;
- * NULL when that can't be told. */
+ * NULL when it can't be found out. */
 char *settings_find_control(const char *path);
 
 /* What only a restart changes (sockets, the store, the MTA, the key) is used as the

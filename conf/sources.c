@@ -61,7 +61,7 @@ static bool find_kind(struct reader *reader, const struct option *option,
     return found == 1;
 }
 
-/* What goes together. */
+/* Which settings of an entry go together. */
 static void check_entry(struct reader *reader, const struct option *option,
                         const struct node *node, enum list_kind kind)
 {
@@ -78,7 +78,7 @@ static void check_entry(struct reader *reader, const struct option *option,
                       "domains is allowed only with aliases or virtual");
 }
 
-/* Two files for one list: which of them counts is not to be guessed. */
+/* Two files for one list are an error: nobody could tell which one counts. */
 static void check_address(struct reader *reader, const struct option *option,
                           const struct node *node, const char *address,
                           struct intern *addresses)

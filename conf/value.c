@@ -1,5 +1,4 @@
-/* From a node to one value. What a value may be stands in the option's table, not here.
- */
+/* Reads a node into one value. The table of options says which values are valid. */
 #include "conf/value.h"
 
 #include <stdlib.h>
@@ -113,9 +112,9 @@ void value_count(struct reader *reader, const struct option *option,
         *(int64_t *)field = integer;
 }
 
-/* 2 and 2.0 are the same; what is finer than a thousandth is rounded, from an integer,
- * since i386 rounds fractions in its own way. The bounds are
- * compared before that: what is below them stays so, and so does infinity. */
+/* 2 and 2.0 are the same. The value is rounded to thousandths by integer arithmetic,
+ * since i386 rounds fractions in its own way. The bounds are checked first, so that
+ * rounding moves nothing into them, and infinity fails. */
 void value_factor(struct reader *reader, const struct option *option,
                   const struct node *node, void *field)
 {

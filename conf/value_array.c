@@ -44,7 +44,7 @@ void value_array_elements(struct reader *reader, const struct option *option,
         add_element(reader, option, tree_child(&reader->tree, node, i), field);
 }
 
-/* An empty condition would hold for everybody. */
+/* An empty condition would match everybody. */
 void value_array_somebody(struct reader *reader, const struct option *option,
                           const struct node *node, void *field)
 {
@@ -136,8 +136,8 @@ void value_array_notify(struct reader *reader, const struct option *option,
         add_notify(reader, option, tree_child(&reader->tree, node, i), settings);
 }
 
-/* A group keeps its name even when nothing else of it is right: whoever uses it is not
- * wrong because of that. */
+/* A group keeps its name even if its elements are invalid, so that its users are not
+ * reported, too. */
 static void add_group(struct reader *reader, const struct node *node,
                       struct policy *policy)
 {

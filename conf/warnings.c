@@ -31,7 +31,7 @@ static void warn(struct reader *reader, const char *section, const char *name,
                      what);
 }
 
-/* False only when it surely does not exist. */
+/* False only when the group certainly does not exist. */
 static bool has_group(const char *name)
 {
     gid_t gid;
@@ -117,9 +117,9 @@ static void warn_of_milter(struct reader *reader)
     }
 }
 
-/* ---- who is believed ---- */
+/* ---- trusted clients ---- */
 
-/* Shorter than any network that one district has: 10.0.0.0/8, fc00::/7. */
+/* Larger than any network of one organisation: 10.0.0.0/8, fc00::/7. */
 static bool is_everybody(const struct network *network)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -162,8 +162,7 @@ static void warn_of_names(struct reader *reader)
 
 /* ---- notify.command ---- */
 
-/* True for what only the shell itself can run, so that no file of that name is missing.
- */
+/* True for what the shell interprets itself, so no file of that name is missing. */
 static bool is_of_shell(const char *word)
 {
     static const char *const words[] = {"case",  "cd",    "eval", "export", "for",
@@ -185,7 +184,7 @@ static bool can_run(const char *path)
            faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
 }
 
-/* As the shell would look for it below mailbraked.service. */
+/* Looks for a program as the shell of mailbraked.service would. */
 static bool is_found(const char *word)
 {
     static const char *const folders[] = {
@@ -217,7 +216,7 @@ static char *next_word(char **rest)
     return begin + 1;
 }
 
-/* Runs the file that is named behind it. */
+/* True for a program that runs the script named after it. */
 static bool is_interpreter(const char *program)
 {
     static const char *const names[] = {"sh", "bash", "dash", "perl", "python3"};
@@ -229,8 +228,8 @@ static bool is_interpreter(const char *program)
     return false;
 }
 
-/* What a line for the shell runs first and is not there: its first word behind NAME=value
- * and exec, or the script of an interpreter. NULL when it is there, or can't be told. */
+/* The command of a shell line if it does not exist: the first word after NAME=value and
+ * exec, or the script of an interpreter. NULL when it exists, or nobody can tell. */
 static const char *find_missing(char *line)
 {
     char *rest = line;

@@ -1,10 +1,10 @@
-/* What is no mistake of the configuration, but will not work as it may be meant. */
+/* Warns of settings that are valid but probably don't do what was meant. */
 #ifndef CONF_WARNINGS_H
 #define CONF_WARNINGS_H
 
 #include "conf/reader.h"
 
-/* Warns at the settings' own lines. Only for settings that are right and linked. */
+/* Adds the warnings at the settings' own lines. The settings must be valid and linked. */
 void warnings_add(struct reader *reader);
 
 #endif

@@ -29,8 +29,8 @@ static void gather(const struct engine_input *input, struct judgement *out)
     facts_guess(envelope, policy, &out->facts);
 }
 
-/* Mailbrake's own notice: by sendmail(1), from nobody, to those its token is for. So
- * whoever received one can't use its token from elsewhere. */
+/* Mailbrake's own notice: from sendmail(1), with the null sender, to the recipients that
+ * its token is for. So whoever received one can't use its token from elsewhere. */
 static bool is_notice(const struct engine_input *input, const struct facts *facts)
 {
     struct text recipients = {0};

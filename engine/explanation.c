@@ -176,7 +176,8 @@ static enum status look(void *context, const struct plan *plan, int64_t now_ms,
     return STATUS_OK;
 }
 
-/* As the milter has it: Sendmail's sendmail(1) hands its mail in by SMTP from here. */
+/* As in the milter: Sendmail's sendmail(1) submits its mail by SMTP from these addresses.
+ */
 static bool is_handed_in(const struct snapshot *snapshot, const char *client)
 {
     static const uint8_t ipv4[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};

@@ -37,7 +37,7 @@ void explanation_clear(struct explanation *explanation);
 
 const char *rule_state_name(enum rule_state state);
 
-/* One document, see doc/control-api.md; NULL without memory. */
+/* One document, see doc/control-api.md; NULL when out of memory. */
 json_t *explanation_json(const struct explanation *explanation);
 
 #endif

@@ -1,4 +1,4 @@
-/* JSON that is printed or sent: its texts may come from strangers, and be no UTF-8. */
+/* JSON for output: its strings may come from strangers, and need not be valid UTF-8. */
 #include "engine/json_output.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 bool json_output_print(json_t *json)
 {
-    /* A terminal may be what reads it. */
+    /* it may be printed on a terminal */
     const size_t flags = JSON_INDENT(2) | JSON_ENSURE_ASCII;
     bool written = json != NULL && json_dumpf(json, stdout, flags) == 0 &&
                    fputc('\n', stdout) != EOF && fflush(stdout) == 0;

@@ -1,4 +1,4 @@
-/* JSON of ours: for the terminal, and for the control API. */
+/* Our JSON, on the terminal and in the control API. */
 #ifndef ENGINE_JSON_OUTPUT_H
 #define ENGINE_JSON_OUTPUT_H
 

@@ -1,5 +1,5 @@
-/* One look at buckets and latches, and one more for each window: those are few, and only
- * shown to people. */
+/* One call for all buckets and latches, and one more for each window: windows are few,
+ * and only people ask. */
 #include "engine/limit_view.h"
 
 #include <stdlib.h>

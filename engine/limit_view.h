@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "store/store.h"
 
-/* What was read of a charge. */
+/* What the store says of a charge. */
 struct limit_view {
     struct charge_outcome outcome;
     struct window window; /* of a surge */
@@ -21,7 +21,7 @@ enum status limit_view_read(struct store *store, const struct charge *charges,
 
 /* {"subject", "cost", "most", "left", "burst", "latched_until", and of a surge
  * "window_copies", "window_ends_at", "windows": [{"copies", "ended_at"}]}; what is not
- * known is null. view may be NULL. NULL without memory. */
+ * known is null. view may be NULL. NULL when out of memory. */
 json_t *limit_view_json(const struct charge *charge, const struct limit_view *view,
                         int64_t now_ms);
 

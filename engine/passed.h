@@ -1,4 +1,4 @@
-/* The limit that a stopped message passed, in words for people. */
+/* The limit that a stopped message exceeded, in words for people. */
 #ifndef ENGINE_PASSED_H
 #define ENGINE_PASSED_H
 

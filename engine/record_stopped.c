@@ -25,8 +25,9 @@ static void name_recipients(const struct view *view, struct event *event)
     }
 }
 
-/* Whether the MAIL FROM may be written to: it is the login's own, or an own address from
- * a trusted client, and a person: a notice to a list would be a storm of ours. */
+/* Whether a notice may go to the MAIL FROM: it must be the login's own address, or an own
+ * one from a trusted client, and a person: a notice to a list would be a mail storm
+ * itself. */
 static bool may_be_told(const struct view *view)
 {
     const struct facts *facts = view->facts;
@@ -40,7 +41,7 @@ static bool may_be_told(const struct view *view)
     return target.kind == TARGET_PERSON;
 }
 
-/* Nobody else can be this identity: it logged in, or the client's word counts. */
+/* True when the identity is proven: it logged in, or the client is trusted. */
 static bool is_proven(const struct view *view)
 {
     const struct facts *facts = view->facts;
@@ -49,7 +50,8 @@ static bool is_proven(const struct view *view)
             domains_have_address(&view->policy->domains, &facts->sender));
 }
 
-/* What makes the incident: the bucket that was short, the brake, or the rule's key. */
+/* What identifies the incident: the bucket that was short, the brake, or the rule's key.
+ */
 static const char *subject_of(const struct view *view, const struct verdict *verdict,
                               char *buffer, size_t size)
 {

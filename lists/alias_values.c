@@ -1,4 +1,4 @@
-/* The reading of Postfix's tok822_parse(3), which adds missing commas: two words in a row
+/* Parses as Postfix's tok822_parse(3) does, which adds missing commas: two words in a row
  * are two addresses, unless a <...> follows and makes them a display name. */
 #include "lists/alias_values.h"
 
@@ -77,7 +77,7 @@ static struct alias_value value_between(enum alias_value_kind kind, const char *
         .kind = kind, .text = from, .length = (size_t)(to - from)};
 }
 
-/* What stands in quotes or angle brackets, or alone, by how it starts. */
+/* A value in quotes, in angle brackets or alone; its first characters tell its kind. */
 static struct alias_value classify(const char *from, const char *to)
 {
     struct alias_value inside = value_between(ALIAS_VALUE_ADDRESS, from, to);
@@ -183,7 +183,7 @@ static struct alias_value end_address(struct alias_values *values,
     return classify(scan->start, scan->split);
 }
 
-/* Without length: what was there is no address, and to be passed over. */
+/* Without length when there is no address here, only something to skip. */
 static struct alias_value take_address(struct alias_values *values)
 {
     struct value_scan scan = {.start = values->next, .word_end = values->next};
@@ -205,7 +205,7 @@ static struct alias_value take_address(struct alias_values *values)
     return end_address(values, &scan, c);
 }
 
-/* A plain address up to a comma or the end: nearly all there are. */
+/* A plain address up to a comma or the end, as nearly all are. */
 static bool take_plain(struct alias_values *values, struct alias_value *out)
 {
     const char *c = values->next;

@@ -1,6 +1,6 @@
 /* A head with version and checksum, then records of numbers in text and strings of known
- * length. A torn or foreign file fails the checksum; the rest is read with care anyway.
- */
+ * length. A damaged or foreign file fails the checksum; every field is checked all the
+ * same. */
 #include "lists/cache.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
 #define CACHE_BYTES_MAX                                                                  \
     ((size_t)(SIZE_MAX / 2 < UINT64_C(4) << 30 ? SIZE_MAX / 2 : UINT64_C(4) << 30))
 
-/* Not for secrecy: any key will do, if it stays the same. */
+/* The key is not secret: it must only stay the same. */
 static const struct digest_key checksum_key;
 
 void cache_name(const struct list_source *source, char out[CACHE_NAME_SIZE])
@@ -110,7 +110,7 @@ struct cache_reader {
     bool broken;
 };
 
-/* A number and the one character behind it. */
+/* Reads a number and the one character after it. */
 static int64_t take_number(struct cache_reader *reader, int64_t max)
 {
     int64_t number;

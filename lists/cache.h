@@ -46,6 +46,6 @@ enum { CACHE_NAME_SIZE = DIGEST_HEX_SIZE + 8 };
 void cache_name(const struct list_source *source, char out[CACHE_NAME_SIZE]);
 
 #define CACHE_SUFFIX ".members"
-#define CACHE_TEMPORARY ".new" /* behind the name while it is written */
+#define CACHE_TEMPORARY ".new" /* after the name while it is written */
 
 #endif

@@ -1,5 +1,5 @@
-/* What is known of a source is read from the folder, if it is there, when the source is
- * first asked for. */
+/* The last good entries of a source are read from the folder, if they are there, when the
+ * source is first used. */
 #include "lists/catalog.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 
 struct known_source {
     char name[CACHE_NAME_SIZE]; /* stands for kind and path */
-    bool read;                  /* ever, read well */
+    bool read;                  /* ever read successfully */
     bool used;                  /* since the last sweep */
     struct entries entries;
     int64_t read_at_ms;
@@ -143,7 +143,7 @@ enum status catalog_last(struct catalog *catalog, const struct list_source *sour
     return STATUS_OK;
 }
 
-/* Failed entries get back what they last held; and the source loses it. */
+/* Failed entries take over the members that the known source last had. */
 static void restore_failed(struct known_source *known, struct entries *entries)
 {
     for (size_t i = 0; i < entries->count; i++) {
@@ -233,7 +233,7 @@ static bool is_kept(const struct catalog *catalog, const char *name)
     return false;
 }
 
-/* A file of ours in the folder, by its name alone. */
+/* True for the name of a file that we write there. */
 static bool is_ours(const char *name)
 {
     size_t hex = strspn(name, "0123456789abcdef");

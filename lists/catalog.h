@@ -1,5 +1,5 @@
-/* What every list said when it was last read well: the members as written. Lives as long
- * as the daemon, on the reload thread, and in a folder across restarts. */
+/* The members of every list, as written, from its last successful read. Lives as long as
+ * the daemon, on the reload thread, and in a folder across restarts. */
 #ifndef LISTS_CATALOG_H
 #define LISTS_CATALOG_H
 
@@ -13,35 +13,35 @@
 struct catalog;
 
 /* folder: where the last good members are kept across restarts, NULL for nowhere; made if
- * it is missing. NULL without memory. Used by one thread at a time. */
+ * it is missing. NULL when out of memory. Used by one thread at a time. */
 struct catalog *catalog_new(const char *folder);
 void catalog_free(struct catalog *catalog);
 
-/* Looks at what the folder holds, and changes nothing there; what it can't read, it
- * passes over in silence. */
+/* Makes the catalog read-only: it changes nothing in the folder, and skips what it can't
+ * read there without a warning. */
 void catalog_only_look(struct catalog *catalog);
 
 /* The folder that goes with a state_file: "lists" beside it. For free(3); NULL for none,
  * and without memory. */
 char *catalog_folder(const char *state_file);
 
-/* A source (known by its kind and path) was read well at now_ms, wall time: its entries
- * are taken over, also on failure. A failed entry gets back the members it had when it
- * was last read well; where there are none it stays failed with read_at_ms 0. One that
- * lost its members keeps those it had, see shrink.h. What goes wrong with the folder is a
- * warning. NOMEM, or LIMIT past a cap of entries. */
+/* A source (known by its kind and path) was read successfully at now_ms, wall time: its
+ * entries are taken over, also on failure. A failed entry gets back the members it had
+ * when it was last read successfully; where there are none it stays failed with
+ * read_at_ms 0. One that lost its members keeps those it had, see shrink.h. What goes
+ * wrong with the folder is a warning. NOMEM, or LIMIT past a cap of entries. */
 enum status catalog_store(struct catalog *catalog, const struct list_source *source,
                           struct entries *entries, int64_t now_ms,
                           struct problems *problems) MUST_CHECK;
 
 /* The entries of the last good read and its wall time, borrowed until the next
- * call. NOT_FOUND when the source was never read well; NOMEM. */
+ * call. NOT_FOUND when the source was never read successfully; NOMEM. */
 enum status catalog_last(struct catalog *catalog, const struct list_source *source,
                          struct problems *problems, const struct entries **out_entries,
                          int64_t *out_read_at_ms) MUST_CHECK;
 
-/* Forgets, also on disk, the sources that were not asked for since the last sweep:
- * members are kept no longer than their source is configured. */
+/* Forgets, also on disk, the sources that were not used since the last sweep: members are
+ * kept no longer than their source is configured. */
 void catalog_sweep(struct catalog *catalog);
 
 #endif

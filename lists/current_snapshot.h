@@ -1,5 +1,4 @@
-/* The place where the current snapshot is: readers take it, the reload thread swaps it.
- */
+/* Holds the current snapshot: readers take a reference, the reload thread swaps it. */
 #ifndef LISTS_CURRENT_SNAPSHOT_H
 #define LISTS_CURRENT_SNAPSHOT_H
 
@@ -20,9 +19,10 @@ enum status current_snapshot_init(struct current_snapshot *current) MUST_CHECK;
 /* The current snapshot with a reference for the caller, or NULL. */
 struct snapshot *current_snapshot_get(struct current_snapshot *current);
 
-/* The same for judging a message, which is short. Whoever swaps the snapshot out waits
- * until it is not pinned, so that the work of freeing it is kept off the mail path; other
- * references may last, and free it. There must be one. */
+/* The same for judging a message, which takes little time. The thread that swaps the
+ * snapshot out waits until it is not pinned, so that freeing it is kept off the mail
+ * path; other references may outlast that, and free it. There must be a current snapshot.
+ */
 struct snapshot *current_snapshot_pin(struct current_snapshot *current);
 void current_snapshot_unpin(struct snapshot *snapshot);
 bool current_snapshot_is_pinned(const struct snapshot *snapshot);

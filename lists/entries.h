@@ -1,4 +1,4 @@
-/* What one source of lists says: its entries, each with a key and who stands under it. */
+/* The entries of one source of lists: each a key and its members. */
 #ifndef LISTS_ENTRIES_H
 #define LISTS_ENTRIES_H
 
@@ -13,7 +13,7 @@
 
 enum entry_kind {
     ENTRY_LIST,
-    ENTRY_REDIRECT, /* a single address: whoever is written to is that one */
+    ENTRY_REDIRECT, /* a single address: mail to the key goes to that one */
     ENTRY_SELF,     /* a single program or file: stands for the addressed person */
 };
 

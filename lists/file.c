@@ -48,7 +48,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
            same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
 }
 
-/* Reads to the end; more than size bytes, or fewer, are a change under our hands. */
+/* Reads to the end; more or fewer than size bytes mean that the file changed meanwhile.
+ */
 static enum status read_bytes(int fd, size_t size, struct file *out)
 {
     char *data = malloc(size + 1);
@@ -77,7 +78,7 @@ static enum status read_bytes(int fd, size_t size, struct file *out)
     return STATUS_OK;
 }
 
-/* True when neither the open file nor what the path names is other than it was. */
+/* True when neither the open file nor the one at path has changed. */
 static bool is_unchanged(int fd, const char *path, const struct stat *before)
 {
     struct stat open_now, path_now;

@@ -1,4 +1,4 @@
-/* A file read whole and at rest: never half of what somebody is writing. */
+/* Reads a file whole, and never while it is being written. */
 #ifndef LISTS_FILE_H
 #define LISTS_FILE_H
 
@@ -8,7 +8,7 @@
 
 /* Zero-initialise; clear when done. */
 struct file {
-    char *data; /* owned, a NUL behind the last byte */
+    char *data; /* owned, a NUL after the last byte */
     size_t length;
 };
 

@@ -72,7 +72,7 @@ static const char *skip_pattern(const char *c, const char *end)
     return c == end || lines_is_blank(*c) ? c : NULL;
 }
 
-/* A network, or an address with something behind it. */
+/* A network, or an address with something after it. */
 static bool is_network(const char *word, const char *word_end, bool alone)
 {
     char text[64];
@@ -120,7 +120,7 @@ static const char *what_setting(const char *c, const char *end)
     return sign > name_end ? SETTINGS : NULL;
 }
 
-/* More of the line before: blanks, and something behind them. */
+/* More of the line before: blanks, and something after them. */
 static bool goes_on(struct lines below)
 {
     struct line next;

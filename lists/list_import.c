@@ -1,5 +1,5 @@
-/* Read, keep in the catalog, and enter from there: what was just read and what was kept
- * from a better day take the same way. */
+/* A source is read into the catalog and entered from there, so that fresh and older
+ * members take the same path. */
 #include "lists/list_import.h"
 
 #include <stdio.h>
@@ -138,7 +138,7 @@ static void report_entry(const struct import_job *job, int line, const char *wha
         problems_error(job->import->problems, job->source->path, line, "%s", what);
 }
 
-/* INVALID, and said in problems, when the single target is no address. */
+/* INVALID, and reported in problems, when the single target is not an address. */
 static enum status find_target(const struct import_job *job, const char *key,
                                const struct entry *entry, struct address *out)
 {
@@ -161,7 +161,7 @@ static enum status find_target(const struct import_job *job, const char *key,
     return STATUS_INVALID;
 }
 
-/* The address of a key in the source's domain of this number. INVALID, and said in
+/* The address of a key in the source's domain of this number. INVALID, and reported in
  * problems, when it has no room for the domain. */
 static enum status address_in(const struct import_job *job, const char *key,
                               const struct entry *entry, size_t domain,
@@ -185,7 +185,7 @@ static bool is_bare(const char *key)
     return length > 0 && (strchr(key, '@') == NULL || key[length - 1] == '"');
 }
 
-/* Said each time, so that it stands in the log for as long as it is so. */
+/* Repeated at each refresh, so that the log shows it for as long as it lasts. */
 static void warn_of_table(const struct import_job *job, const struct entries *entries)
 {
     problems_warning(job->import->problems, job->source->path, 0,
@@ -289,7 +289,7 @@ static void report_unread(const struct settings *settings, const struct import_j
                    error->text, age);
 }
 
-/* Read well and not long ago: its entries are as good as read now. */
+/* Read successfully and not long ago: its entries count as fresh. */
 static bool is_recent(const struct import_job *job, int64_t read_at_ms)
 {
     int64_t age_ms = job->import->now_ms - read_at_ms;

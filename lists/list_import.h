@@ -11,7 +11,7 @@
 #include "lists/catalog.h"
 #include "policy/directory.h"
 
-/* Where it all goes; everything borrowed. */
+/* What an import works on; all pointers are borrowed. */
 struct list_import {
     struct catalog *catalog;
     struct directory *directory; /* not sealed yet */

@@ -1,5 +1,5 @@
-/* Our own format, made by hand or by a script that knows the roll; read leniently, so
- * that nobody on it is missed. */
+/* Our own format, written by hand or exported by a script; parsed leniently, so that no
+ * member is missed. */
 #include "lists/members.h"
 
 #include <string.h>
@@ -31,7 +31,8 @@ static bool has_address(const struct line *line)
     return memchr(line->text, '@', without_comment(line)) != NULL;
 }
 
-/* Some word of the line is what heads a column of addresses, or begins so: "E-Mail". */
+/* True when a word of the line is, or begins with, a usual heading of addresses:
+ * "E-Mail". */
 static bool names_addresses(const struct line *line)
 {
     static const struct {

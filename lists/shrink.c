@@ -1,5 +1,5 @@
-/* Compared as written, before anything is flattened: what a person would see who looks at
- * the file. */
+/* Lists are compared as written, before they are flattened: as somebody would who looks
+ * at the file. */
 #include "lists/shrink.h"
 
 #include <string.h>
@@ -29,7 +29,8 @@ static bool has_address(const struct member_list *list)
     return false;
 }
 
-/* A member file of addresses in which no address is left: the words of an error. */
+/* True for a member file that had addresses and now has none: it may be an error message.
+ */
 static bool is_gibberish(const struct list_source *source, const struct entry *now,
                          const struct entry *before)
 {
@@ -37,7 +38,7 @@ static bool is_gibberish(const struct list_source *source, const struct entry *n
            !has_address(&now->members) && has_address(&before->members);
 }
 
-/* whole: the table lost so much that nothing it no longer says is believed. */
+/* whole: the table lost so much that none of its losses is believed. */
 static bool is_shrunk(const struct list_source *source, bool whole,
                       const struct entry *now, const struct entry *before)
 {

@@ -9,9 +9,9 @@
 #include "conf/settings.h"
 #include "lists/entries.h"
 
-enum { SHRINK_FLOOR = 100 }; /* fewer members lost are believed, unless all are */
+enum { SHRINK_FLOOR = 100 }; /* losing fewer is believed, unless it is all of them */
 
-/* The entries of a source as they were last read well. */
+/* The entries of a source as they were last read successfully. */
 struct shrink_last {
     struct entries *entries; /* what counts on is moved out of it */
     int64_t read_at_ms;

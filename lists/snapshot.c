@@ -127,7 +127,7 @@ static enum status fill(const struct settings *settings, const struct snapshot_m
     return status;
 }
 
-/* Hands problems on, errors as warnings when they are to be lived with. */
+/* Passes problems on, with errors as warnings if demote. */
 static void hand_on(struct problems *problems, const struct problems *found, bool demote)
 {
     size_t errors = 0;
@@ -145,7 +145,7 @@ static void hand_on(struct problems *problems, const struct problems *found, boo
     *(demote ? &problems->warnings : &problems->errors) += found->errors - errors;
 }
 
-/* What the daemon keeps, to be compared with. NULL without memory. */
+/* The daemon's catalog, to compare with. NULL when out of memory. */
 static struct catalog *open_kept(const struct settings *settings)
 {
     char *folder = catalog_folder(settings->store.state_file);
@@ -158,7 +158,7 @@ static struct catalog *open_kept(const struct settings *settings)
 
 /* Builds on settings whose reference is taken over, also on failure. */
 struct build_args {
-    struct catalog *catalog; /* NULL: one that is gone afterwards */
+    struct catalog *catalog; /* NULL: a temporary one */
     bool strict;
     bool due_only; /* sources that are not due are not read */
     int64_t now_ms;

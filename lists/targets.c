@@ -43,7 +43,7 @@ static enum status fail_entry(struct target_reader *reader, int line, const char
     return STATUS_OK;
 }
 
-/* A relative path is one from the source's folder. NULL without memory. */
+/* A relative path is one from the source's folder. NULL when out of memory. */
 static char *full_path(const struct target_reader *reader,
                        const struct alias_value *value)
 {
@@ -152,9 +152,9 @@ static enum status add_values(struct target_reader *reader, const char *text,
     return status;
 }
 
-/* Lines of an include are each a right-hand side; '#' is a comment in first place only.
- * What is longer than line_length_limit is cut into several, whatever is cut there, as
- * local(8) has it. */
+/* Each line of an include is a right-hand side; '#' starts a comment only as its first
+ * character. A line longer than line_length_limit is cut into several, wherever that
+ * falls, as local(8) does. */
 static enum status add_file(struct target_reader *reader, const struct file *file)
 {
     struct lines lines = lines_of(file->data, file->length);

@@ -1,4 +1,4 @@
-/* Who stands under an entry of aliases(5) or virtual(5), :include: files followed. */
+/* The members of an entry of aliases(5) or virtual(5), :include: files followed. */
 #ifndef LISTS_TARGETS_H
 #define LISTS_TARGETS_H
 
@@ -14,7 +14,7 @@ enum {
     TARGETS_CUT = 2048 /* bytes of an :include: file's line: line_length_limit */
 };
 
-/* Where the right-hand side stands. */
+/* Where the right-hand side is. */
 struct targets_place {
     const char *path; /* of the source */
     int line;         /* where text starts */

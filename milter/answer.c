@@ -10,7 +10,7 @@
 
 static char hold_header_name[] = HOLD_HEADER_FIELD;
 
-/* Fields of ours that came in with the message would be taken for our own at a hold. */
+/* X-Mailbrake fields that came with the message would be mistaken for ours in a hold. */
 static bool remove_hold_headers(SMFICTX *ctx, const struct session *session)
 {
     for (int i = session->envelope.hold_headers; i > 0; i--) {
@@ -94,7 +94,7 @@ void answer_log(SMFICTX *ctx, const struct session *session,
     char queue_id_macro[] = "i";
     const char *queue_id = smfi_getsymval(ctx, queue_id_macro);
     struct text line = {0};
-    /* A Message-ID often holds its writer's address. */
+    /* A Message-ID often contains its writer's address. */
     bool shown = session->message_id != NULL && !decision->hashed;
     log_field(&line, "mid", shown ? session->message_id : "-");
     log_field(&line, "qid", queue_id == NULL ? "-" : queue_id);

@@ -7,8 +7,8 @@
 #include "engine/decide.h"
 #include "milter/session.h"
 
-/* Changes the message and sets the reply as decided; what to return to libmilter. When
- * the MTA takes a change badly, the decision becomes a tempfail. */
+/* Changes the message and sets the reply as decided; returns what the callback returns.
+ * If the MTA refuses a change, the decision becomes a tempfail. */
 sfsistat answer_apply(SMFICTX *ctx, const struct session *session,
                       struct decision *decision);
 

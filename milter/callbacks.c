@@ -14,14 +14,14 @@
 #include "milter/answer.h"
 #include "milter/session.h"
 
-/* Steps we do without, and steps that need no reply of ours. */
+/* Steps that we don't need, and steps that need no reply from us. */
 static const unsigned long steps_wanted = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NOBODY |
                                           SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NR_CONN |
                                           SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR;
 static const unsigned long actions_needed =
     SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 
-/* libmilter hands its callbacks no context of ours but the connection's. */
+/* libmilter's callbacks get no context but the connection's. */
 static struct engine *engine_used;
 static bool mta_is_sendmail;
 static atomic_int in_flight;
@@ -107,9 +107,9 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     return quiet(session->quiet_connect);
 }
 
-/* Mail of sendmail(1). With Sendmail it hands its mail to the daemon by SMTP from one of
- * these (msp.m4), or has no address (-bs); other addresses of 127/8 are clients. Postfix
- * names no {mail_mailer} for it. Only this machine can be meant, so a macro that is lost
+/* Mail of sendmail(1). Sendmail's submits to the daemon by SMTP from one of these
+ * (msp.m4), or has no address (-bs); other addresses of 127/8 are clients. Postfix sets
+ * no {mail_mailer} for it. Only connections from this machine qualify, so a missing macro
  * makes nobody else trusted. */
 static bool is_local(SMFICTX *ctx, const struct session *session)
 {

@@ -1,6 +1,5 @@
-/* Collecting a message. Bounded by SESSION_BYTES_MAX and the counts; past them the
- * message is not judged by half of what it is, it takes the configured action for doubt.
- */
+/* Collects a message. Bounded by SESSION_BYTES_MAX and the counts: past them it gets the
+ * configured action for doubt, rather than being judged by a part of it. */
 #include "milter/session.h"
 
 #include <stdlib.h>

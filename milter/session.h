@@ -29,7 +29,7 @@ struct session {
     struct header *headers;
 };
 
-/* NULL without memory. */
+/* NULL when out of memory. */
 struct session *session_new(void);
 void session_free(struct session *session);
 

@@ -15,8 +15,8 @@ struct slice {
     const char *end;
 };
 
-/* A half being written. Blanks and comments between two words are one blank, around a dot
- * they are nothing. */
+/* A half being written. Blanks and comments between two words count as one blank; around
+ * a dot they are dropped. */
 struct half {
     char bytes[ADDRESS_SIZE];
     size_t length;
@@ -28,8 +28,8 @@ struct half {
 
 static void put(struct half *half, char c)
 {
-    /* A NUL can't stand in a C string. This is its overlong UTF-8 form, which no valid
-     * text holds, so it meets no other address. */
+    /* A NUL can't be in a C string. This is its overlong UTF-8 form, which no valid text
+     * has, so it equals no other address. */
     const char *bytes = c == '\0' ? "\xc0\x80" : &c;
     size_t length = c == '\0' ? 2 : 1;
     if (length > sizeof half->bytes - half->length) {
@@ -166,7 +166,7 @@ static void put_local(struct half *half, const char *at, const char *end)
     }
 }
 
-/* What is odd in a domain stays as it is. In a literal no blank separates. */
+/* Odd bytes of a domain stay as they are. In a literal no blank separates. */
 static void put_domain(struct half *half, const char *at, const char *end)
 {
     at = skip_blank(at, end);
@@ -242,7 +242,7 @@ static bool is_dot_atom(const char *bytes, size_t length)
     return !dot;
 }
 
-/* Past the ends of lines before a blank: where a line was folded, they mean nothing. */
+/* Past line ends before a blank: where a line was folded, they mean nothing. */
 static size_t skip_fold(const struct half *half, size_t at)
 {
     size_t after = at;
@@ -392,7 +392,7 @@ bool address_remove_tag(struct address *address, const char *delimiters)
     size_t rest = address->length - address->at + (address->text[0] == '"' ? 1 : 0);
     memmove(cut.text + tag, address->text + address->length - rest, rest + 1);
     cut.length = tag + rest;
-    /* Quotes may have become needless, or (behind a dot) needed. */
+    /* Quotes may have become needless, or (after a dot) needed. */
     return address_parse(cut.text, cut.length, address) == STATUS_OK;
 }
 

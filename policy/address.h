@@ -32,10 +32,10 @@ enum status address_qualify(struct address *address, const char *domain) MUST_CH
  * domain it is. A delimiter in first place does not count. */
 bool address_remove_tag(struct address *address, const char *delimiters);
 
-/* Takes a string that is canonical already. */
+/* Takes a string that is canonical already, without parsing it. */
 void address_take(const char *canonical, struct address *out);
 
-/* Copies no more than the text. */
+/* Copies the address and only the used part of its text. */
 void address_copy(struct address *to, const struct address *from);
 
 /* "" when there is no domain. */

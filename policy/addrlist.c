@@ -20,8 +20,9 @@ struct addrlist addrlist_of(const char *text, size_t length)
     return (struct addrlist){.next = text, .end = text + length};
 }
 
-/* Past "=?charset?Q?text?=" (RFC 2047), which may hold bare commas in practice; `at` when
- * it isn't one. What it looks at in vain holds no second "=?", so that scans add up. */
+/* Past "=?charset?Q?text?=" (RFC 2047), which may contain bare commas in practice; `at`
+ * when it isn't one. A failed attempt passes no second "=?", so the total time is linear.
+ */
 static const char *skip_encoded(const char *at, const char *end)
 {
     const char *next = at + 2;

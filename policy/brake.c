@@ -1,5 +1,5 @@
-/* Keys in one spelling, the one that facts have, so that what an administrator typed is
- * what a message is compared with. A key that could never match anything is refused. */
+/* Keys are spelled as facts are, so that what an administrator types matches messages. A
+ * key that could never match anything is invalid. */
 #include "policy/brake.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ static enum status keep(struct brake *out, enum brake_kind kind, const char *pre
     return STATUS_OK;
 }
 
-/* As facts take a login. */
+/* Spells a login as facts do. */
 static enum status parse_login(const char *text, const struct domains *own,
                                const struct login_forms *logins, struct brake *out,
                                struct error *error)
@@ -45,7 +45,7 @@ static enum status parse_login(const char *text, const struct domains *own,
     return keep(out, BRAKE_LOGIN, "login:", login.text);
 }
 
-/* As facts have it: whom a sender counts as. */
+/* Spells a sender as facts do. */
 static enum status parse_sender(const char *text, const struct domains *own,
                                 struct brake *out, struct error *error)
 {
@@ -136,7 +136,7 @@ static enum status check_characters(const char *text, struct error *error)
     return STATUS_OK;
 }
 
-/* A word that is nothing else is the name of who has logged in. */
+/* A word without a prefix is a login. */
 static enum status parse_bare(const char *text, const struct domains *own,
                               const struct login_forms *logins, struct brake *out,
                               struct error *error)
@@ -207,7 +207,7 @@ static bool is_address(const struct recipient *recipient, const char *address)
            (recipient->meant != NULL && strcmp(recipient->meant, address) == 0);
 }
 
-/* Also by its address alone: a brake must not depend on the list being known. */
+/* Compares the address, too: a brake must not depend on the list being known. */
 static bool reaches_list(const struct facts *facts, const struct directory *directory,
                          const char *list)
 {

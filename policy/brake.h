@@ -1,5 +1,5 @@
-/* A brake set by hand: it comes before all rules. Allowances, the other thing set by
- * hand: a rule is passed over for one key for a while. */
+/* What administrators set by hand: brakes, which come before all rules, and allowances,
+ * which let one key pass a rule for a while. */
 #ifndef POLICY_BRAKE_H
 #define POLICY_BRAKE_H
 
@@ -54,7 +54,7 @@ void brakes_clear(struct brakes *brakes);
 const struct brake *brake_find(const struct brakes *brakes, const struct facts *facts,
                                const struct directory *directory, int64_t now_ms);
 
-/* True when a rule is to be passed over for a subject. brakes may be NULL. */
+/* True when an allowance lets the subject pass the rule. brakes may be NULL. */
 bool brake_allows(const struct brakes *brakes, const char *fingerprint,
                   const char *subject, int64_t now_ms);
 

@@ -31,7 +31,7 @@ bool rate_is_valid(const struct rate *rate);
 /* The most that can pass in one period: what a full bucket holds, and what it refills. */
 int64_t rate_most(const struct rate *rate);
 
-/* A bucket that nobody has drawn from. */
+/* A full bucket, as it is before its first charge. */
 struct bucket bucket_full(const struct rate *rate, int64_t now_ms);
 
 /* Adds what max(0, now - stamp) has refilled, up to burst (a full bucket has no rest),

@@ -1,6 +1,6 @@
-/* What a person would not see the difference of makes no new campaign: case, blanks,
- * encodings, invisible characters, numbers. First character by character to a normal
- * form, then the marks of replies are taken from its front. */
+/* A difference that a person would not notice makes no new campaign: case, blanks,
+ * encodings, invisible characters, numbers. First each character gets its normal form,
+ * then the prefixes of replies and forwards are removed. */
 #include "policy/campaign.h"
 
 #include <locale.h>
@@ -76,8 +76,8 @@ static bool is_digit(uint32_t c)
     return c < 0x660 ? c >= '0' && c <= '9' : IS_IN(digits, c);
 }
 
-/* What knows the case of letters, made once and kept; in the plain C locale, where
- * C.UTF-8 is missing, that is ASCII alone. NULL without memory. */
+/* The locale that knows the case of letters, made once and kept; without C.UTF-8 it is
+ * the plain C locale, which knows ASCII alone. NULL when out of memory. */
 static locale_t letters(void)
 {
     static _Atomic(locale_t) made;
@@ -185,7 +185,7 @@ static const char *skip_count(const char *at)
     return at;
 }
 
-/* Past one mark of a reply or forward and its colon; NULL when none stands here. */
+/* Past one prefix of a reply or forward and its colon; NULL when there is none here. */
 static const char *skip_mark(const char *at)
 {
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {

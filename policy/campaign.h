@@ -1,4 +1,4 @@
-/* What one sender's messages with "the same" subject have in common. */
+/* What the messages of one sender with "the same" subject have in common. */
 #ifndef POLICY_CAMPAIGN_H
 #define POLICY_CAMPAIGN_H
 
@@ -16,7 +16,7 @@ enum { CAMPAIGN_SUBJECT_MAX = 512 };
  *   - what has no width, and control characters, are gone; any run of blanks is one
  *   - each run of decimal digits, of any script, is one '#'
  *   - marks of replies and forwards before it are gone, however many, also counted
- *     ("Re[2]:", "RE (3):", "Re^4:") and behind one [tag] of a list, which stays.
+ *     ("Re[2]:", "RE (3):", "Re^4:") and after one [tag] of a list, which stays.
  * Plain: to be hashed where it is stored, and never logged. Owned by the caller.
  * NOMEM is the only failure. Linear time. */
 enum status campaign_make(const char *identity, const char *subject,

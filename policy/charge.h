@@ -20,11 +20,11 @@ struct charge {
     const struct rate *rate;   /* of the bucket; NULL: it is a window */
     const struct surge *surge; /* of the window; NULL: it is a bucket */
     int64_t cost;
-    int64_t latch_ms; /* once fired, it fires for so long; 0: it has no latch */
+    int64_t latch_ms; /* how long it fires once it has fired; 0: it has no latch */
     bool monitor;     /* never stops a message; charged if it has room, a window always */
     bool trains;      /* the message goes out whatever is found: a window counts it */
-    bool along;       /* of the same rule as the charge before it, as each list has one:
-                         what decides there decides for it, too */
+    bool along;       /* of the same rule as the charge before it (a rule has one for each
+                         list): what decides there decides here, too */
 };
 
 /* What a message may leave behind, by how its walk ends. */
@@ -40,7 +40,7 @@ struct charge_outcome {
     int64_t burst;    /* what it holds at most; of the local share if that was asked */
     int64_t whole;    /* of a window's local share: what all relays together may hold at
                          most, as far as that is known; else 0 */
-    int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
+    int64_t latch_ms; /* how long its latch still lasts; 0: it is not set */
     bool fits;        /* cost <= left */
 };
 
@@ -63,7 +63,7 @@ struct store;
  * (anew) for latch_ms, unless the cost is over the bucket's burst. In both cases, but
  * with PEEK, monitor charges that fire, down to the one that decides, set their latches
  * likewise, and windows down to there that train count their cost, with those
- * that stand along behind it: their lists get the message, too.
+ * that stand along after it: their lists get the message, too.
  *
  * The same fingerprint and subject twice in one call is an error of the caller.
  * deadline_us is monotonic. OK with count outcomes, or none and

@@ -19,9 +19,9 @@ struct charsets {
     size_t count;
 };
 
-/* By its name, in any case. NULL: UTF-8, or US-ASCII, which is part of it, or one that is
- * not known. What strangers name is looked up in a table of our own and not among the
- * more than a thousand that iconv(3) knows: that is code they'd choose to run. */
+/* By its name, in any case. NULL: UTF-8, or US-ASCII, which is part of it, or an unknown
+ * one. Strangers choose the name, so it is looked up in a table of our own: iconv(3)
+ * knows more than a thousand, and would run the code that they choose. */
 const struct charset *charset_find(const char *name, size_t length);
 
 /* Adds data as valid UTF-8; what is no character becomes U+FFFD. Of more than

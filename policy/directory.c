@@ -1,5 +1,5 @@
-/* Building: strings become numbers at once, what they mean waits for the seal, so that
- * the order in which sources are read does not matter. */
+/* Building: strings become numbers at once; what they mean is resolved by the seal, so
+ * that the order in which sources are read does not matter. */
 #include "policy/directory_parts.h"
 
 #include <assert.h>
@@ -112,7 +112,7 @@ enum status directory_add_list(struct directory *directory, const char *address,
     return status;
 }
 
-/* The list that stands at a name for all that met there, made when there is none yet. */
+/* The list that joins all lists of one name, made when there is none yet. */
 static enum status join(struct directory *directory, uint32_t name, uint32_t *out_list)
 {
     uint32_t here = directory->names[name].list;
@@ -146,14 +146,14 @@ static enum status join(struct directory *directory, uint32_t name, uint32_t *ou
     return STATUS_OK;
 }
 
-/* Notes of which kind of source something comes that means something at a name. */
+/* Records whether what a name means comes from aliases(5) or elsewhere. */
 static void mark_origin(const struct directory *directory, struct name *name)
 {
     name->local |= directory->local;
     name->elsewhere |= !directory->local;
 }
 
-/* A virtual(5) entry that names itself gives way to what comes from aliases(5). */
+/* A virtual(5) entry that names itself yields to what comes from aliases(5). */
 static void give_way(const struct directory *directory, uint32_t id)
 {
     struct name *name = &directory->names[id];
@@ -252,7 +252,7 @@ static enum status add_member(struct directory *directory, uint32_t list,
     return status;
 }
 
-/* What is wrong with a member, or NULL. quotes: whoever wrote it meant odd bytes. */
+/* What is wrong with a member, or NULL. quotes: it was quoted, so odd bytes are meant. */
 static const char *fault_of(const struct address *address, bool quotes)
 {
     if (address->at == 0)
@@ -274,7 +274,7 @@ static const char *fault_of(const struct address *address, bool quotes)
     return NULL;
 }
 
-/* Without its words: the file may be another than meant, and what it holds a secret. */
+/* Does not quote the member: the file may be the wrong one, and its contents secret. */
 static enum status refuse_member(struct error *error, size_t length, const char *fault)
 {
     return error_set(error, STATUS_INVALID, "a member of %zu byte%s %s", length,

@@ -25,7 +25,7 @@ enum list_state {
     LIST_OK,
     LIST_STALE,   /* the last read failed: these are the last good members */
     LIST_SHRUNK,  /* suddenly far fewer, or none: these are the members from before */
-    LIST_UNKNOWN, /* nobody knows who is on it */
+    LIST_UNKNOWN, /* its members are not known */
 };
 
 struct list {
@@ -39,13 +39,12 @@ struct list {
 
 /* ---- building; NOMEM or LIMIT are the only failures, unless said otherwise ---- */
 
-/* own is borrowed for the directory's life. NULL without memory. */
+/* own is borrowed for the directory's life. NULL when out of memory. */
 struct directory *directory_new(const struct domains *own);
 void directory_free(struct directory *directory);
 
-/* What is entered from now on comes from aliases(5), or no longer. Postfix's local(8)
- * looks for the members of an alias that are its own in aliases(5) alone, never in
- * virtual(5). */
+/* Says whether the next entries come from aliases(5). Postfix's local(8) looks up an
+ * alias's members in own domains in aliases(5) alone, never in virtual(5). */
 void directory_set_local(struct directory *directory, bool local);
 
 /* A new list without members. address and source are copied; address must be canonical.
@@ -55,7 +54,7 @@ enum status directory_add_list(struct directory *directory, const char *address,
                                int64_t read_at_ms, uint32_t *out_list) MUST_CHECK;
 
 /* Makes the list answer at a canonical address ("@domain" catches the rest of a domain).
- * Where two lists answer at one address, it stands for both together. */
+ * Where two lists answer at one address, it means both together. */
 enum status directory_bind(struct directory *directory, const char *address,
                            uint32_t list) MUST_CHECK;
 
@@ -73,14 +72,14 @@ enum status directory_add_member(struct directory *directory, uint32_t list,
 enum status directory_add_opaque(struct directory *directory, uint32_t list,
                                  const char *raw, size_t length) MUST_CHECK;
 
-/* An entry with a single target: whoever is written to at address is target. Both
- * canonical. "@a" to "@b" renames a whole domain. One of virtual(5) that names itself
- * leaves to aliases(5) what it says. */
+/* An entry with a single target: mail to address goes to target. Both canonical. "@a" to
+ * "@b" renames a whole domain. A virtual(5) entry that names itself yields to aliases(5).
+ */
 enum status directory_redirect(struct directory *directory, const char *address,
                                const char *target) MUST_CHECK;
 
-/* No address of this own domain is known to be a person, since a source of its lists was
- * never read: what is not found there is unknown, and so is a list that holds it. */
+/* Marks an own domain a source of whose lists was never read: an address not found there
+ * is unknown instead of a person, and so is a list that contains it. */
 enum status directory_doubt_domain(struct directory *directory,
                                    const char *domain) MUST_CHECK;
 
@@ -95,7 +94,7 @@ enum status directory_seal(struct directory *directory,
 enum target_kind {
     TARGET_PERSON,
     TARGET_LIST,
-    TARGET_UNKNOWN, /* a list (then list is set) or an address nobody can know about */
+    TARGET_UNKNOWN, /* a list (then list is set), or an address that may be one */
 };
 
 struct target {
@@ -107,10 +106,10 @@ struct target {
 
 #define DIRECTORY_NONE UINT32_MAX
 
-/* Whom an address means: looked up whole, then without its tag; an address literal means
- * the largest list of that local part in any own domain; redirections are followed (at
- * most DIRECTORY_DEPTH_MAX), with the tag where something stands for it there; a person
- * of an own domain loses its tag. A list that holds an unknown list is unknown. Always
+/* Whom an address means: looked up whole, then without its tag. An address literal means
+ * the largest list of that local part in any own domain. Redirections are followed (at
+ * most DIRECTORY_DEPTH_MAX), with the tag where an entry with it exists. A person of an
+ * own domain loses its tag. A list that contains an unknown list is unknown. Always
  * answers. */
 void directory_find(const struct directory *directory, const struct address *address,
                     struct target *out);
@@ -122,7 +121,7 @@ const struct list *directory_list(const struct directory *directory, uint32_t li
 bool directory_is_member(const struct directory *directory, uint32_t list,
                          const struct address *member);
 
-/* True when outer is inner, or holds it, also deeper down. */
+/* True when outer is inner or contains it, at any depth. */
 bool directory_contains(const struct directory *directory, uint32_t outer,
                         uint32_t inner);
 

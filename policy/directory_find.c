@@ -39,7 +39,7 @@ static void redirect(const struct directory *directory, const struct name *name,
     address->length = address->at + target.length;
 }
 
-/* Where a walk along redirections is. */
+/* The state of a walk along redirections. */
 struct walk {
     const struct directory *directory;
     struct address here;
@@ -58,7 +58,7 @@ static enum found find_at_name(struct walk *walk, const struct address *address,
     return kind_of(walk->name);
 }
 
-/* What stands at the address with the tag that was taken along. */
+/* The entry of the address with the tag that was taken along. */
 static enum found find_tagged(struct walk *walk)
 {
     const struct address *here = &walk->here;
@@ -81,7 +81,7 @@ static enum found find_tagged(struct walk *walk)
     return found;
 }
 
-/* What stands at the address without its tag, which is then taken along. */
+/* The entry of the address without its tag, which is then taken along. */
 static enum found find_tagless(struct walk *walk)
 {
     struct address *here = &walk->here;
@@ -99,8 +99,8 @@ static enum found find_tagless(struct walk *walk)
     return found;
 }
 
-/* One step: what stands at the address. For a list, here becomes where it stands; for a
- * redirection, whereto. */
+/* One step: the entry of the address. For a list, here becomes the list's address; for a
+ * redirection, its target. */
 static enum found take_step(struct walk *walk)
 {
     struct address *here = &walk->here;
@@ -152,7 +152,7 @@ static bool is_same(const struct address *a, const struct address *b)
     return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
-/* True when virtual(5) alone makes this address another. */
+/* True when only virtual(5) redirects this address. */
 static bool is_rewritten(const struct name *name)
 {
     return name->elsewhere && !name->local;
@@ -223,7 +223,8 @@ static uint64_t weight_of(const struct directory *directory, const struct target
     return 0;
 }
 
-/* A literal is one of our own hosts, but which domains it serves, only the MTA knows. */
+/* An address literal is one of our own hosts, but only the MTA knows which domains that
+ * host serves. */
 static void find_literal(const struct directory *directory, struct target *out)
 {
     struct address literal;

@@ -1,5 +1,5 @@
-/* What directory.c (building), directory_find.c, directory_seal.c and reach.c share; for
- * them alone. */
+/* What directory.c (building), directory_find.c, directory_seal.c and reach.c share;
+ * private to them. */
 #ifndef POLICY_DIRECTORY_PARTS_H
 #define POLICY_DIRECTORY_PARTS_H
 
@@ -36,7 +36,7 @@ struct list_node {
 
 struct directory {
     const struct domains *own;
-    struct intern *strings; /* addresses, and opaque members behind an OPAQUE */
+    struct intern *strings; /* addresses, and opaque members after an OPAQUE */
     struct intern *sources;
     struct name *names;
     struct list_node *nodes;

@@ -10,25 +10,25 @@
 #include "base/text.h"
 #include "policy/graph.h"
 
-/* What the flattened lists may take in memory, about. */
+/* The most memory that the flattened lists may take, about; in bytes. */
 #define FLAT_BYTES_MAX (UINT64_C(4) << 30)
 
 enum { CYCLE_SHOWN_MAX = 20 }; /* lists named in a warning */
 
 #define NONE DIRECTORY_NONE
 
-/* What a member means, the same for all lists that have it. */
+/* What a member means: the same in all lists that have it. */
 struct member_target {
     uint32_t person; /* where a list stands: the mailbox of that name */
     uint32_t list;   /* or NONE */
     bool known;      /* worked out already */
     bool literal;    /* may be lists of any own domain */
-    bool doubtful;   /* nobody knows whether that is all */
+    bool doubtful;   /* it may mean more */
 };
 
 struct component {
     roaring_bitmap_t *inside; /* all lists in it and below, NULL when it is one leaf */
-    uint32_t depth;           /* lists below lists */
+    uint32_t depth;           /* levels of lists below */
     uint32_t merged_by;       /* the last component that took it in */
     bool unknown;
 };
@@ -59,7 +59,7 @@ static const struct list_node *node_of(const struct flattener *flattener, uint32
 
 /* ---- members: persons stay in the list, lists become edges of the graph ---- */
 
-/* True when what answers is the holder, alone or joined with others at its address. */
+/* True when list is the holder, alone or joined with others at its address. */
 static bool is_itself(const struct flattener *flattener, uint32_t holder, uint32_t list)
 {
     const struct list_node *node = node_of(flattener, list);
@@ -97,8 +97,8 @@ static enum status add_literal(struct flattener *flattener, uint32_t holder,
     return STATUS_OK;
 }
 
-/* Catch-all, renamed, or doubted. Lists are mostly of one domain, so the last answer is
- * kept. */
+/* True when "@domain" has an entry: a catch-all, renamed or doubted. Neighbours are
+ * mostly of one domain, so the last answer is kept. */
 static bool domain_has_entry(struct flattener *flattener, const struct address *address)
 {
     const char *domain = address->text + address->at;
@@ -112,8 +112,8 @@ static bool domain_has_entry(struct flattener *flattener, const struct address *
     return flattener->domain_has_entry;
 }
 
-/* Most members are persons as they stand: nothing is bound there, no tag, and nothing
- * known of the domain. */
+/* True when a member is simply that person, as most are: it has no entry and no tag, and
+ * its domain has no entry. */
 static bool is_plain(struct flattener *flattener, uint32_t name,
                      const struct address *address)
 {
@@ -310,7 +310,7 @@ static enum status warn_of_cycle(struct flattener *flattener, uint32_t list)
     return status;
 }
 
-/* Takes in what a list of the component holds; once for each component below. */
+/* Merges the components that a list of this component contains, each once. */
 static void merge_below(struct flattener *flattener, uint32_t into, uint32_t list)
 {
     struct component *component = &flattener->components[into];

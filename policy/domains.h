@@ -1,4 +1,4 @@
-/* The district's own domains: which addresses are ours. */
+/* Our own domains, which say what addresses are ours. */
 #ifndef POLICY_DOMAINS_H
 #define POLICY_DOMAINS_H
 

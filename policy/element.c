@@ -1,5 +1,5 @@
-/* Elements from text. Whatever a typing mistake could turn into another element, or into
- * one that silently never matches, is refused with a reason. */
+/* Parses elements. What a typing mistake could turn into another element, or into one
+ * that never matches, is invalid. */
 #include "policy/element.h"
 
 #include <assert.h>
@@ -34,7 +34,7 @@ static enum status keep_lower(struct element *out, enum element_kind kind,
     return status;
 }
 
-/* What stands behind the '@', if there is one, in the spelling of messages. */
+/* The part after the '@', if there is one, spelled as in messages. */
 static enum status keep_glob(struct element *out, enum element_kind kind,
                              const char *text, struct error *error)
 {
@@ -162,7 +162,7 @@ static bool has_two_prefixes(const char *text)
     return false;
 }
 
-/* Blanks and control characters stand in no element; a reason must not repeat them. */
+/* No element contains blanks or control characters; the error must not repeat them. */
 static enum status check_characters(const char *string, struct error *error)
 {
     if (string[0] == '\0')

@@ -1,5 +1,5 @@
-/* What stands in from, to, groups, trusted and relays: one pattern for a sender, a client
- * or a recipient. */
+/* An element of from, to, groups, trusted or relays: a pattern for a sender, a client or
+ * a recipient. */
 #ifndef POLICY_ELEMENT_H
 #define POLICY_ELEMENT_H
 

@@ -1,6 +1,6 @@
-/* From one "=?" to the next. Neither part of an encoded word can hold a '?', so that a
- * look at what proves to be none ends at the third, and looks add up to linear time. The
- * bytes of neighbouring words of one character set are converted together. */
+/* Goes from one "=?" to the next. Neither part of an encoded word can contain a '?', so a
+ * failed attempt ends at the third one, and the total time is linear. The bytes of
+ * neighbouring words of one character set are converted together. */
 #include "policy/encoded.h"
 
 #include <stdbool.h>

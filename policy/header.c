@@ -91,15 +91,15 @@ struct shown_addresses {
     struct header_facts *facts;
 };
 
-/* In a display name "Lunch@noon" is none, "joe@school.example" is. */
+/* In a display name, "joe@school.example" is an address, "Lunch@noon" is not. */
 static bool is_meant(const struct address *address, const struct domains *own)
 {
     return strchr(address_domain(address), '.') != NULL || address_is_literal(address) ||
            domains_have_address(own, address);
 }
 
-/* Counts an address that no earlier one was. One that is too long to be a mailbox is
- * still shown to everybody: a stranger's, each a new one. */
+/* Counts each distinct address. One that is too long to be a mailbox is still visible to
+ * everybody, so it counts as a new one outside. */
 static enum status take_shown(void *context, enum shown_place place, const char *raw,
                               size_t length)
 {

@@ -28,7 +28,7 @@ static struct verdict verdict_of(enum action action, enum cause cause,
     };
 }
 
-/* What waits in maildrop would wait there for ever, and unseen. */
+/* Local mail is not deferred: it would wait in maildrop for ever, unseen. */
 static enum action settle_local(const struct facts *facts, enum action action)
 {
     bool waits = action == ACTION_DEFER && facts->origin == ORIGIN_LOCAL;
@@ -81,8 +81,8 @@ bool judge_early(const struct view *view, struct verdict *out)
     return true;
 }
 
-/* What a charge may cost at most, whatever was drawn before; of a window, without a past.
- */
+/* The most that a charge can cost and still have room, with a full bucket; for a window,
+ * one without a past. */
 static int64_t whole_of(const struct charge *charge)
 {
     return charge->rate != NULL ? charge->rate->burst : charge->surge->floor;

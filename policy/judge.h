@@ -24,7 +24,7 @@ enum cause {
 /* Borrows from plan, facts and rules. */
 struct verdict {
     enum action action;
-    bool temporary; /* an ACTION_DEFER of ours, 451: doubt, or a small share */
+    bool temporary; /* not the rule's defer but our own 451: doubt, or a small share */
     enum cause cause;
     const struct rule *rule;       /* NULL without one */
     enum measure measure;          /* CAUSE_RULE: what was over, if over >= 0 */

@@ -1,5 +1,5 @@
-/* What surrounds the user's name is looked at from outside to inside: the master behind a
- * separator, the domain before a backslash, behind '@' or behind '%'. */
+/* The user's name is freed of what surrounds it, from outside to inside: the master after
+ * a separator, the domain before a backslash, after '@' or after '%'. */
 #include "policy/login.h"
 
 #include <stdio.h>
@@ -125,8 +125,8 @@ static bool split(const struct address *login, const struct login_forms *forms,
     return *out_domain != NULL && memchr(text, '%', *out_end) == NULL;
 }
 
-/* What stands behind the '@', or else the '%', as A-labels like the domains of addresses;
- * what can't be one stays. */
+/* Spells the part after the '@', or else the '%', as A-labels, like the domains of
+ * addresses; what can't be one stays. */
 static void spell_domain(struct address *login)
 {
     char *at = strrchr(login->text, '@');

@@ -9,7 +9,7 @@ static enum status refuse(struct error *error, const char *text, const char *why
     return error_set(error, STATUS_INVALID, "\"%.100s\": %s", text, why);
 }
 
-/* What stands behind a quoted local part; the whole text without one. */
+/* The part after a quoted local part; the whole text without one. */
 static const char *skip_quoted(const char *text)
 {
     const char *p = text;

@@ -6,9 +6,9 @@
 
 #include "base/text.h"
 
-/* Without a domain it is about the user part: a name is one of ours, a pattern with '*'
- * is anybody's, in any realm. There is no '@' to stop at in a user part, or else one that
- * holds it would match nothing. */
+/* A glob without a domain matches the user part: a name stands for own users only, a
+ * pattern with '*' for anybody's, in any realm. There is no '@' to stop at in a user
+ * part, or else one that contains it would match nothing. */
 static bool is_login(const struct view *view, const char *glob)
 {
     const struct facts *facts = view->facts;
@@ -35,7 +35,7 @@ static bool is_address(const struct element *element, const struct address *addr
     return text_matches(element->text, address->text, '@');
 }
 
-/* Whoever logs in with a tag is the same person. */
+/* A login with a tag is the same person as without. */
 static bool login_is_address(const struct view *view, const struct element *element)
 {
     const struct address *login = &view->facts->login;
@@ -50,7 +50,7 @@ static bool login_is_address(const struct view *view, const struct element *elem
     return address_remove_tag(&tagless, own->delimiters) && is_address(element, &tagless);
 }
 
-/* An address of ours is believed from a login, or from a client that is trusted. */
+/* A MAIL FROM of an own domain is believed from its login, or from a trusted client. */
 static bool sender_is_address(const struct view *view, const struct element *element)
 {
     const struct facts *facts = view->facts;
@@ -148,7 +148,7 @@ static bool is_spelling(const struct element *element, const char *text)
            strcmp(element->text, at + 1) == 0;
 }
 
-/* As addressed, without its tag, or as whom that means. */
+/* The recipient as addressed, without its tag, or as the person or list it means. */
 static bool recipient_is_address(const struct element *element,
                                  const struct recipient *recipient)
 {

@@ -19,7 +19,7 @@ enum condition {
     CONDITION_AUTOMATIC,
     CONDITION_OVER,    /* some *_over is not passed */
     CONDITION_KEY,     /* the message has no subject of the rule's key */
-    CONDITION_ALLOWED, /* an administrator lets this key pass the rule for a while */
+    CONDITION_ALLOWED, /* an allowance lets this key pass the rule */
 };
 
 /* What a message is seen against. All borrowed. */

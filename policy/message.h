@@ -80,8 +80,8 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
                          const struct directory *directory, struct facts *out) MUST_CHECK;
 void facts_clear(struct facts *facts);
 
-/* What can be said of a message whose facts can't be gathered: identity, client and
- * relay, as far as they are known. The rest is empty; nothing to clear. */
+/* The facts of a message whose facts can't be gathered: identity, client and relay, as
+ * far as they are known. The rest is empty; nothing to clear. */
 void facts_guess(const struct envelope *envelope, const struct policy *policy,
                  struct facts *out);
 

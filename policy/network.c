@@ -1,5 +1,4 @@
-/* Host bits are cleared when a network is read, so that a look at an address compares
- * bits alone. */
+/* Host bits are cleared when a network is parsed, so that a match only compares bits. */
 #include "policy/network.h"
 
 #include <stdio.h>

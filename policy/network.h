@@ -17,7 +17,8 @@ struct network {
 enum status network_parse(const char *text, struct network *out,
                           struct error *error) MUST_CHECK;
 
-/* A network of IPv6, "::/0" as well, has no IPv4 address. */
+/* True when an address (as ip_address_parse gives it) is in the network. An IPv6 network,
+ * even "::/0", contains no IPv4 address. */
 bool network_has(const struct network *network, const uint8_t bytes[16]);
 
 enum { NETWORK_CLIENT_KEY_SIZE = 48 };

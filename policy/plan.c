@@ -37,8 +37,7 @@ static bool find_list(const struct view *view, const struct rule *rule, char *ou
     return false;
 }
 
-/* The words of a Subject field are shown to nobody and kept nowhere: their hash stands
- * for them. */
+/* The words of a Subject are neither shown nor stored: their hash replaces them. */
 static bool format_campaign(const struct view *view, char *out, size_t size)
 {
     static const struct digest_key zero;
@@ -164,20 +163,20 @@ static size_t find_shares(const struct view *view, const struct rule *rule,
     return merge_shares(shares, count);
 }
 
-/* An administrator lets this key pass the rule for a while. */
+/* True when an allowance lets this key pass the rule. */
 static bool allows(const struct view *view, const struct rule *rule, const char *subject)
 {
     return brake_allows(view->brakes, rule->fingerprint, subject, view->now_ms);
 }
 
-/* It goes out, and so is usual from now on. */
+/* The message goes out, so its copies are usual from now on. */
 static void let_pass(struct charge *charge)
 {
     charge->monitor = true;
     charge->latch_ms = 0;
 }
 
-/* A list that is let pass is charged for what its window learns alone. */
+/* A list with an allowance is charged only for what its window learns. */
 static enum status charge_list(const struct view *view, const struct rule *rule,
                                struct plan *plan, const struct share *share)
 {

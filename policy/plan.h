@@ -20,8 +20,8 @@ struct plan_step {
 };
 
 /* The rules that matched, down to the first that decides by matching. A surge that an
- * administrator lets be passed has charges, but no step: it learns, and stops nothing. Of
- * several lists in one message, those let pass are charged as of a monitor rule. */
+ * allowance passes has charges, but no step: it learns, and stops nothing. Of several
+ * lists in one message, those with an allowance are charged as of a monitor rule. */
 struct plan {
     struct plan_step *steps;
     size_t step_count;

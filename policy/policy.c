@@ -1,6 +1,6 @@
-/* Linking: the groups' elements take the place of their names, each checked against the
- * place where it comes to stand. Groups in groups are walked with a work list and a flag
- * for each group, so that a cycle ends by itself. */
+/* Links a policy: group names are replaced by the groups' elements, each checked against
+ * where it is used. Nested groups are walked with a work list and a flag for each group,
+ * so that a cycle ends by itself. */
 #include "policy/policy.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ enum { ELEMENT_SHOWN = 200, PLACE_SHOWN = 200, LINKED_MAX = 1000000 };
 /* What an array of elements is about. */
 enum role { ROLE_CLIENT, ROLE_SENDER, ROLE_RECIPIENT };
 
-/* A group on its way, down to the element where it goes on. */
+/* A group being expanded, up to its next element. */
 struct open_group {
     size_t group, next;
 };
@@ -33,7 +33,7 @@ struct element_place {
     const char *rule; /* NULL: not in a rule */
     const char *option;
     enum role role;
-    bool needed; /* must stand for somebody, if it is there */
+    bool needed; /* must match somebody, if it is set */
 };
 
 static bool can_stand(enum element_kind kind, enum role role)
@@ -72,7 +72,7 @@ static void describe(const struct element_place *place, char out[PLACE_SHOWN])
         (void)snprintf(out, PLACE_SHOWN, "%.100s", place->option);
 }
 
-/* user is the element itself, or names the group through which it comes there. */
+/* user: the element itself, or the one that names the group from which it comes. */
 static void report_misplaced(struct linker *linker, const struct element_place *place,
                              const struct element *user, const struct element *element)
 {
@@ -149,8 +149,8 @@ static void push_group(struct linker *linker, const char *name, size_t *count)
     linker->pending[(*count)++] = (struct open_group){group, 0};
 }
 
-/* The elements of the group that user names, and of all the groups in it, in the order in
- * which one reads them: the first that matches may be somebody's key. */
+/* The elements of the group that user names, and of all groups in it, in reading order:
+ * the first that matches may be a message's key. */
 static enum status expand(struct linker *linker, const struct element_place *place,
                           const struct element *user, struct elements *out)
 {
@@ -196,9 +196,8 @@ static enum status expand_all(struct linker *linker, const struct element_place 
     return STATUS_OK;
 }
 
-/* Without elements a condition holds for everybody, so a name that stands for nobody is
- * an error. When something else is wrong already, the group may be empty because of it.
- */
+/* An empty condition matches everybody, so a name that stands for nobody is an error.
+ * After another error, the group may be empty because of that one. */
 static void check_somebody(const struct linker *linker, const struct element_place *place,
                            const struct elements *before, const struct elements *after)
 {
@@ -258,7 +257,7 @@ static enum status link_all(struct linker *linker, struct policy *policy)
     return status;
 }
 
-/* Whether they are used or not. */
+/* Groups are checked even if no rule uses them. */
 static void check_groups(const struct linker *linker)
 {
     for (size_t i = 0; i < linker->policy->group_count; i++) {

@@ -1,4 +1,4 @@
-/* The compiled configuration of decisions: who we are, whom we believe, the rules. */
+/* What decisions are made by: our domains, whom we trust, the rules. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
@@ -18,7 +18,7 @@ struct element_group {
     struct elements elements;
 };
 
-/* Zero-initialise; whoever fills it owns it. */
+/* Zero-initialise; whoever fills it also clears it. */
 struct policy {
     struct domains domains;
     struct login_forms logins;

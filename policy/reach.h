@@ -1,4 +1,4 @@
-/* How many distinct persons a set of recipients is: the union of lists and single
+/* Counts the distinct persons of a set of recipients: the union of lists and single
  * addresses. One list, or one person, costs no allocation. */
 #ifndef POLICY_REACH_H
 #define POLICY_REACH_H
@@ -7,7 +7,7 @@
 
 struct reach;
 
-/* directory is borrowed. NULL without memory. */
+/* directory is borrowed. NULL when out of memory. */
 struct reach *reach_new(const struct directory *directory);
 void reach_free(struct reach *reach);
 

@@ -1,4 +1,4 @@
-/* One rule's life, and the limit and duration that its text is made of. */
+/* Makes, seals and clears a rule, and parses its limit. */
 #include "policy/rule.h"
 
 #include <stdio.h>

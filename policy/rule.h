@@ -63,8 +63,8 @@ struct rule {
     bool has_surge;
     struct surge surge;
     enum unit unit;   /* with a surge: recipients */
-    int64_t latch_ms; /* with a limit or a surge: once fired, it fires for so long; 0: no
-                         latch */
+    int64_t latch_ms; /* with a limit or a surge: how long it fires once it has fired; 0:
+                         no latch */
     enum key key;
     enum action action;
     bool monitor;

@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 
-/* The part of a local part between `from` and the next `end`; false: it is empty, or no
- * such byte comes before the '@'. */
+/* The piece of a local part between `from` and the next `end`; false when it is empty, or
+ * no such byte comes before the '@'. */
 static bool take_piece(const struct address *address, size_t from, const char *end,
                        size_t *out_after)
 {
@@ -32,7 +32,7 @@ static bool is_tag(const struct address *address, size_t from, size_t end)
     return end > from;
 }
 
-/* Where the user begins behind BATV's signature; 0: there is none. */
+/* Where the user begins after BATV's signature; 0: there is none. */
 static size_t find_user(const struct address *address)
 {
     size_t after;
@@ -44,7 +44,7 @@ static size_t find_user(const struct address *address)
     return 0;
 }
 
-/* srs0 and srs1, with any of the separators that SRS allows behind it. */
+/* srs0 and srs1, with any of the separators that SRS allows after it. */
 static bool is_srs(const struct address *address, char digit)
 {
     return address->at > 5 && strncmp(address->text, "srs", 3) == 0 &&
@@ -65,7 +65,7 @@ static bool remove_signature(struct address *address)
     return true;
 }
 
-/* Each turn makes it shorter, so that a result gives itself again. */
+/* Each pass makes the address shorter; a result is left as it is. */
 void sender_simplify(struct address *address, const struct domains *own)
 {
     while (remove_signature(address))
@@ -75,7 +75,8 @@ void sender_simplify(struct address *address, const struct domains *own)
         (void)address_remove_tag(address, own->delimiters);
 }
 
-/* Where the domain and the user stand that were rewritten; false: nobody did. */
+/* Finds the original domain and user in a rewritten address; false when it was not
+ * rewritten. */
 static bool find_first(const struct address *address, size_t *out_domain,
                        size_t *out_user)
 {
@@ -105,7 +106,7 @@ static void name_nobody(struct address *address, size_t domain)
     address->at -= domain - length;
 }
 
-/* One forwarder back. */
+/* Undoes the rewriting of one forwarder. */
 static bool go_back(struct address *address, const struct domains *own)
 {
     size_t domain;

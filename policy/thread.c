@@ -114,7 +114,7 @@ static bool is_plain(const struct text *id)
     return true;
 }
 
-/* An id as a thread is named after it. */
+/* Writes an id as the name of a thread. */
 static void name(const struct text *id, char out_id[THREAD_SIZE])
 {
     static const struct digest_key key;

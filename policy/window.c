@@ -1,8 +1,7 @@
 /* Windows that don't matter (factor x copies within the floor) can't raise what is
- * allowed, so they are not remembered: small daily mail does not push out the monthly
- * run, and a key of few copies costs its store nothing once its window is over. Nor is
- * one in which the brake closed: else a runaway could have twice as much at each return.
- */
+ * allowed, so they are forgotten: small daily mail does not push out the monthly run, and
+ * a key of few copies costs its store nothing once its window is over. A window that
+ * fired is forgotten, too: else a runaway could send twice as much each time. */
 #include "policy/window.h"
 
 #include <assert.h>
@@ -15,7 +14,7 @@ bool surge_is_valid(const struct surge *surge)
            surge->window_ms >= 1000 && surge->window_ms <= INT64_C(366) * 86400 * 1000;
 }
 
-/* Whole copies: what a window of so many lets the next one have. */
+/* The copies that a window after one of so many may hold, rounded down. */
 static int64_t multiply(const struct surge *surge, int64_t copies)
 {
     return surge->factor * copies / 1000;

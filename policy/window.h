@@ -20,7 +20,7 @@ struct surge {
 #define SURGE_FLOOR_MAX INT64_C(1000000000)
 #define WINDOW_MEMORY_MS (INT64_C(400) * 86400 * 1000)
 
-/* What is more than this is counted as this: factor x copies stays below 2^53. */
+/* Larger counts are cut to this: factor x copies stays below 2^53. */
 #define WINDOW_COPIES_MAX INT64_C(1000000000)
 
 enum { WINDOW_PAST_MAX = 8 };
@@ -34,8 +34,8 @@ struct window_past {
 struct window {
     int64_t start_ms; /* of its first message; none is open without copies and trained */
     int64_t copies;   /* that count against its size */
-    int64_t trained;  /* that somebody let pass who knows better: they take no room */
-    bool braked;      /* it fired: what was sent is not what is usual, and is forgotten */
+    int64_t trained;  /* let pass by an administrator: they take no room */
+    bool braked;      /* it fired: its copies are not usual, and are forgotten */
     size_t past_count;
     struct window_past past[WINDOW_PAST_MAX]; /* newest first */
 };
@@ -55,13 +55,13 @@ int64_t window_left(const struct window *window, const struct surge *surge);
 /* Forgets what the open window counted; the past stays. */
 void window_empty(struct window *window);
 
-/* It fired: the open window trains nothing, until window_train. */
+/* Marks the open window as fired: it trains nothing, until window_train. */
 void window_brake(struct window *window);
 
 bool window_is_open(const struct window *window);
 
-/* Counts what somebody let pass who knows better: it takes no room from others, and the
- * window is a usual one. */
+/* Counts copies that an administrator let pass: they take no room from others, and the
+ * window counts as usual. */
 void window_train(struct window *window, int64_t cost, int64_t now_ms);
 
 /* Counts cost (>= 0) copies at now_ms, whether there is room or not. */

@@ -22,17 +22,17 @@ struct hold_header {
     char rule[HOLD_HEADER_RULE_SIZE];
     char incident[DIGEST_ID_SIZE]; /* "-" for none */
     int64_t reach;                 /* 0 to 10^12 - 1 */
-    char tell[DIGEST_ID_SIZE];     /* as hold_header_sign has made it; "": tell nobody */
+    char tell[DIGEST_ID_SIZE];     /* as hold_header_sign makes it; "": no notice */
 };
 
 void hold_header_print(const struct hold_header *header, char out[HOLD_HEADER_SIZE]);
 
-/* INVALID for what is none of ours, and then *out is as before. A field that is not known
- * is passed over, if it stands behind those that are. */
+/* INVALID for a value that is not ours; then *out is as before. An unknown field is
+ * skipped if it comes after the known ones. */
 enum status hold_header_parse(const char *text, struct hold_header *out) MUST_CHECK;
 
-/* What says that the sender of hold id may be written to, and under which identity he was
- * judged: nobody else can make it up, or use it for another message. */
+/* Signs that a notice may go to the sender of hold id, and under which identity he was
+ * judged: nobody else can forge it, or use it for another message. */
 void hold_header_sign(const struct digest_key *key, const char *id, const char *identity,
                       const char *sender, char out_tell[DIGEST_ID_SIZE]);
 

@@ -9,8 +9,8 @@
 #include "base/status.h"
 #include "policy/message.h"
 
-/* Messages of those whom we believe, and as many of strangers: a flood of the latter
- * makes none of the former forgotten. Full, that is about 20 MB. */
+/* Messages of trusted senders, and as many of strangers: a flood of the latter makes us
+ * forget none of the former. Full, that is about 20 MB. */
 enum { CONVERSATIONS_MAX = 32768 };
 
 struct conversations;

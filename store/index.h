@@ -17,7 +17,7 @@ struct index {
     struct index_entry *first[INDEX_LEVELS];
 };
 
-/* An entry with the text "TERM ID", not yet in any index. NULL without memory. */
+/* An entry with the text "TERM ID", not yet in any index. NULL when out of memory. */
 struct index_entry *index_entry_new(const char *term, size_t length, const char *id,
                                     void *owner);
 void index_entry_free(struct index_entry *entry); /* NULL is allowed */

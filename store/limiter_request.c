@@ -1,5 +1,5 @@
-/* The walk over what was found, as charge.lua has it: all above the first that fires and
- * is not monitored, and it, may latch; all are charged if there is none. */
+/* Walks over what was found, as charge.lua does: every charge above the first that fires
+ * and is not monitored, and that one, may latch; all are charged if there is none. */
 #include "store/limiter_request.h"
 
 static size_t find_decider(const struct limiter_request *requests, size_t count,

@@ -1,5 +1,5 @@
-/* A row that is worth nothing counts as a free place, so a table needs no sweeping, and
- * what a flood of new rows pushes out of a set is what loses least there. */
+/* A row that is worth nothing counts as free, so a table needs no sweeping, and a flood
+ * of new rows pushes out of a set what loses least there. */
 #include "store/limiter_table.h"
 
 #include <stdlib.h>

@@ -59,7 +59,7 @@ static struct limiter_request make_request(const struct local *local,
     return request;
 }
 
-/* NULL without memory. Those that are not mirrored get no id if only_mirrored. */
+/* NULL when out of memory. Those that are not mirrored get no id if only_mirrored. */
 static struct limiter_request *make_requests(const struct local *local,
                                              const struct charge *charges, size_t count,
                                              bool only_mirrored)

@@ -12,7 +12,7 @@ struct memory {
     struct limiter_table buckets, windows;
 };
 
-/* What one request found and wants. */
+/* The row of one request, and what becomes of it. */
 struct row_access {
     struct row *row; /* NULL: not in its table */
     struct limiter_state state;
@@ -89,8 +89,8 @@ static void take(struct limiter_state *state, const struct limiter_request *requ
         (void)bucket_take(&state->bucket, request->cost);
 }
 
-/* Effect i of a work. A latch that is renewed only because it stands remains whose it
- * was: one that the shared store may have lost since is not to come back through us. */
+/* Applies effect i. A latch that is renewed because it is set keeps its origin: one that
+ * the shared store may have lost meanwhile must not come back through us. */
 static void apply(const struct limiter_request *request,
                   const struct charge_work *charge_work, size_t i, int64_t now_ms)
 {
@@ -108,7 +108,7 @@ static void apply(const struct limiter_request *request,
                     (effect->brakes && access->row != NULL);
 }
 
-/* Makes sure of a place for what is to be written. */
+/* Finds a row for what is to be written. */
 static bool find_place(struct memory *memory, const struct limiter_request *request,
                        int64_t now_ms, struct row_access *access)
 {

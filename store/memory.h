@@ -23,14 +23,14 @@ struct memory_record {
 
 /* What the shared store was seen to have of a request. */
 struct observation {
-    int64_t latch_ms; /* its latch stands for so long; 0: it is not set */
+    int64_t latch_ms; /* how long its latch still lasts; 0: it is not set */
     int64_t copies;   /* of a past window that says how many are usual; 0: none does */
     bool reported;    /* the shared store knows of our own latch now */
 };
 
 struct memory;
 
-/* NULL without memory. Safe from many threads. */
+/* NULL when out of memory. Safe from many threads. */
 struct memory *memory_new(void);
 void memory_free(struct memory *memory);
 

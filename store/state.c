@@ -213,7 +213,7 @@ static const char *parse_number(const char *at, int64_t *out)
     return at != NULL && text_take_number(&at, out) ? at : NULL;
 }
 
-/* The id and count numbers, each behind a blank; NULL without them, else what follows. */
+/* The id and count numbers, each after a blank; NULL without them, else what follows. */
 static const char *parse_numbers(const char *at, size_t count, struct memory_id *out_id,
                                  int64_t *out)
 {
@@ -289,7 +289,7 @@ static const char *parse_record(const char *line, struct memory_record *out)
                        out);
 }
 
-/* Copies length bytes and passes over the line feed behind them; NULL when they are not
+/* Copies length bytes and passes over the line feed after them; NULL when they are not
  * so many, or no text. */
 static const char *parse_text(const char *at, const char *end, size_t length, char *out)
 {

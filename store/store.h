@@ -9,8 +9,8 @@
 #include "policy/charge.h"
 #include "store/amend.h"
 
-/* Told of what an administrator should know (the store went away, came back, refuses, may
- * evict). Called from any thread; must not block. */
+/* Gets reports that an administrator should see (the store went away, came back, refuses,
+ * may evict). Called from any thread; must not block. */
 struct store_reporter {
     void (*report)(void *context, enum severity severity, const char *text);
     void *context;
@@ -26,18 +26,19 @@ enum store_state {
 enum { STORE_CHARGES_MAX = 4096 };
 
 /* Opens the store. Redis need not be there: it is away until it answers. key hashes the
- * subjects; settings are copied. The first answer of Redis is waited for, at most
- * timeout_ms, so that a start does not begin with local decisions. NOMEM, or IO when the
- * password file can't be read, or the state file is not ours. A damaged state file is
- * reported and kept aside as <state_file>.bad. */
+ * subjects; settings are copied. Waits at most timeout_ms for the first answer of Redis,
+ * so that a start does not begin with local decisions. NOMEM, UNAVAILABLE when no thread
+ * can be started, or IO when the password file can't be read, or the state file is not
+ * ours. A state file that is damaged, or of another version or key, is reported and
+ * renamed to <state_file>.bad. */
 enum status store_open(const struct store_settings *settings,
                        const struct digest_key *key, struct store_reporter reporter,
                        struct store **out_store, struct error *error) MUST_CHECK;
 
 enum store_state store_state(struct store *store);
 
-/* What the store would not do lately though it answers, as a command that its user may
- * not run. False when there is nothing. */
+/* The last command that its user was not allowed to run, if the store refused one lately
+ * though it answers. False when there is none. */
 enum { STORE_COMPLAINT_SIZE = 300 };
 bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE]);
 

@@ -18,8 +18,8 @@ enum status subject_key_load(const struct settings *settings, struct digest_key 
         digest_key_derive(prefix, strlen(prefix), out_key);
         return STATUS_OK;
     }
-    int fd =
-        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY); /* of a pipe, too */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+                            O_NOCTTY); /* does not wait for a pipe's writer */
     FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
     if (file == NULL) {
         int failure = errno;
