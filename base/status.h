@@ -10,7 +10,7 @@ enum status {
     STATUS_OK = 0,
     STATUS_NOMEM,       /* an allocation failed */
     STATUS_INVALID,     /* the input is wrong; the error says where */
-    STATUS_IO,          /* the system said no; the error holds strerror's text */
+    STATUS_IO,          /* a system call failed; the error holds strerror's text */
     STATUS_LIMIT,       /* a cap was passed */
     STATUS_NOT_FOUND,   /* nothing of that name */
     STATUS_UNAVAILABLE, /* the other side does not answer, or not in time */

@@ -21,7 +21,7 @@ enum scan_kind {
 enum scan_last {
     SCAN_LAST_OTHER,
     SCAN_LAST_VALUE,   /* "=", or a string after it: the next string continues that */
-    SCAN_LAST_ELEMENT, /* a string that stands for itself */
+    SCAN_LAST_ELEMENT, /* a string of its own */
 };
 
 /* A position in borrowed text. */

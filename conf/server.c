@@ -41,7 +41,7 @@ static bool is_host(const char *text, size_t length)
     return length > 0 && length <= 255 && strspn(text, allowed) >= length;
 }
 
-/* PORT@HOST; an IPv6 address may stand in brackets, which smfi_setconn(3) allows. */
+/* PORT@HOST; an IPv6 address may be in brackets, which smfi_setconn(3) allows. */
 static bool is_inet(const char *text)
 {
     const char *at = strchr(text, '@');

@@ -18,7 +18,7 @@
 #include "base/durable.h"
 #include "lists/file.h"
 
-/* How an entry stands in its record. */
+/* What a record says of its entry. */
 enum { ENTRY_READ, ENTRY_FAILED, ENTRY_SHRUNK };
 
 static const char head[] = "mailbrake-members 1 ";

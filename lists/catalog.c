@@ -16,7 +16,7 @@
 #include "lists/shrink.h"
 
 struct known_source {
-    char name[CACHE_NAME_SIZE]; /* stands for kind and path */
+    char name[CACHE_NAME_SIZE]; /* identifies kind and path */
     bool read;                  /* ever read successfully */
     bool used;                  /* since the last sweep */
     struct entries entries;

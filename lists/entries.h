@@ -14,7 +14,7 @@
 enum entry_kind {
     ENTRY_LIST,
     ENTRY_REDIRECT, /* a single address: mail to the key goes to that one */
-    ENTRY_SELF,     /* a single program or file: stands for the addressed person */
+    ENTRY_SELF,     /* a single program or file: means the addressed person */
 };
 
 struct entry {
@@ -52,7 +52,7 @@ enum status entries_spell(const char *key, size_t length, struct address *out) M
 enum status entries_open(struct entries *entries, const char *key, size_t length,
                          struct entry **out) MUST_CHECK;
 
-/* Once the members of an entry are all there: sets its kind and gives back spare memory.
+/* Call once all members of an entry are added: sets its kind and frees spare memory.
  * NOMEM when its member list failed, LIMIT past ENTRIES_BYTES_MAX. */
 enum status entries_settle(struct entries *entries, struct entry *entry) MUST_CHECK;
 

@@ -22,7 +22,7 @@ struct member_list {
     int line;
 };
 
-/* Members added next stand in this file; at first they stand in the source itself. */
+/* Members added next are in this file; at first they are in the source itself. */
 void member_list_enter_file(struct member_list *list, const char *path);
 
 /* data holds no NUL. */
@@ -43,7 +43,7 @@ struct member {
     size_t length;
 };
 
-/* file is NULL while the members stand in the source itself. */
+/* file is NULL while the members are in the source itself. */
 struct member_list_reader {
     const char *next;
     const char *end;

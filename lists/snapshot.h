@@ -34,19 +34,20 @@ struct snapshot_more {
     void *context;
 };
 
-/* As snapshot_load, not strict and without a catalog, with lists that no source has: what
- * a replay makes up. */
+/* As snapshot_load, not strict and without a catalog, and with the lists that more adds:
+ * a replay makes them up. */
 enum status snapshot_load_more(const char *path, const struct snapshot_more *more,
                                struct problems *problems,
                                struct snapshot **out_snapshot) MUST_CHECK;
 
-/* The same configuration with those sources read again that are due (refresh) at now_ms,
- * wall time; the configuration's file is not looked at. */
+/* The same configuration, with the sources read again that are due (refresh) at now_ms,
+ * wall time; the configuration's file is not read. Returns what snapshot_load does. */
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
                              int64_t now_ms, struct problems *problems,
                              struct snapshot **out_snapshot) MUST_CHECK;
 
-/* Before fresh is shown to anybody: what only a restart changes stays as it runs. */
+/* Gives fresh the running values of what only a restart changes; call before others see
+ * fresh. NOMEM: fresh is of no use. */
 enum status snapshot_keep(struct snapshot *fresh,
                           const struct snapshot *running) MUST_CHECK;
 

@@ -5,11 +5,12 @@
 #include "base/status.h"
 #include "engine/decide.h"
 
-/* Tells libmilter of us. engine lives as long as the process. */
+/* Registers the callbacks with libmilter; NOMEM when it refuses. engine is borrowed for
+ * as long as the process lives; sendmail: the MTA is Sendmail. */
 enum status callbacks_register(struct engine *engine, bool sendmail,
                                struct error *error) MUST_CHECK;
 
-/* Messages that are being judged at this moment. */
+/* The number of messages that are being judged right now. */
 int callbacks_in_flight(void);
 
 #endif

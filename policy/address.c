@@ -398,7 +398,7 @@ bool address_remove_tag(struct address *address, const char *delimiters)
 
 void address_take(const char *canonical, struct address *out)
 {
-    /* In a canonical local part an '@' stands in quotes only. */
+    /* In a canonical local part an '@' is always quoted. */
     size_t length = strnlen(canonical, sizeof out->text - 1);
     size_t at = 0;
     if (canonical[0] == '"') {

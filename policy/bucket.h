@@ -1,5 +1,5 @@
 /* The token bucket: N tokens per period, at most burst at once. Integers only. The same
- * arithmetic stands in store/charge.lua; test/vectors/bucket.txt runs against both. */
+ * arithmetic is in store/charge.lua; test/vectors/bucket.txt runs against both. */
 #ifndef POLICY_BUCKET_H
 #define POLICY_BUCKET_H
 

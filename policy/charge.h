@@ -55,7 +55,7 @@ enum charge_source {
 struct store;
 
 /* Looks at every charge at one instant. One fires when its latch is set or its cost does
- * not fit; the charges stand in the order of their rules, and the first that fires and is
+ * not fit; the charges are in the order of their rules, and the first that fires and is
  * not monitor decides (charge_outcome_fires says so of an outcome).
  *
  * None decides, and the mode is TAKE: every bucket with room is drawn from, and every
@@ -63,7 +63,7 @@ struct store;
  * (anew) for latch_ms, unless the cost is over the bucket's burst. In both cases, but
  * with PEEK, monitor charges that fire, down to the one that decides, set their latches
  * likewise, and windows down to there that train count their cost, with those
- * that stand along after it: their lists get the message, too.
+ * that come along after it: their lists get the message, too.
  *
  * The same fingerprint and subject twice in one call is an error of the caller.
  * deadline_us is monotonic. OK with count outcomes, or none and

@@ -22,7 +22,7 @@ enum status graph_components(const struct graph *graph, uint32_t *components,
                              uint32_t *out_count) MUST_CHECK;
 
 /* Appends the nodes of one cycle inside the component of start, which has two nodes or
- * more; the first node stands at the end again. */
+ * more; the first node is repeated at the end. */
 enum status graph_cycle(const struct graph *graph, const uint32_t *components,
                         uint32_t start, struct numbers *out_path) MUST_CHECK;
 

@@ -59,8 +59,8 @@ void judge(const struct view *view, struct plan *plan,
  * hold: the MTA would try it for ever. CAUSE_STORE or CAUSE_DOUBT. */
 struct verdict judge_doubt(const struct facts *facts, enum cause cause);
 
-/* What stands for a rule's name in the log, in incidents and in replies when no rule
- * decided, by cause. NULL-terminated. */
+/* The name of each cause that is not a rule's, used for a rule's in the log, in incidents
+ * and in replies. NULL-terminated. */
 extern const char *const judge_other_deciders[];
 
 /* The name of what decided: the rule's, or one of these. */

@@ -7,7 +7,7 @@
 #include "policy/address.h"
 #include "policy/domains.h"
 
-/* What a name of the directory's stands for: "DISTRICT" is district.example. */
+/* A name in the directory and the domain it means: "DISTRICT" is district.example. */
 struct login_domain {
     char *name; /* lower case */
     char *domain;

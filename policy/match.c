@@ -1,5 +1,5 @@
 /* Conditions, one function each kind. An element that is about a sender never looks at
- * recipients, and the other way round: policy_link has seen to where each stands. */
+ * recipients, and vice versa: policy_link has checked where each is used. */
 #include "policy/match.h"
 
 #include <string.h>
@@ -168,8 +168,8 @@ static bool recipient_is_list(const struct view *view, const struct element *ele
                 : recipient->list == list;
 }
 
-/* True when some element of to stands for the recipient. deep: list:ADDRESS also for a
- * list that holds it. */
+/* True when an element of to matches the recipient. deep: list:ADDRESS also matches a
+ * list that contains it. */
 static bool matches_recipient(const struct view *view, const struct elements *elements,
                               const struct recipient *recipient, bool deep)
 {
@@ -197,8 +197,8 @@ static size_t count_recipients(const struct view *view, const struct elements *e
     return count;
 }
 
-/* A right to post to a list is no right to post to a greater list that holds it, so under
- * accept every recipient must be named itself. */
+/* A right to post to a list is no right to post to a larger list that contains it, so
+ * under accept every recipient must match by itself. */
 static bool to_holds(const struct view *view, const struct rule *rule)
 {
     if (rule->to.count == 0)

@@ -36,7 +36,7 @@ struct view {
 
 enum condition match_rule(const struct view *view, const struct rule *rule);
 
-/* The first element of from that stands for the message's sender; NULL: none does. An
+/* The first element of from that matches the message's sender; NULL: none does. An
  * own-domain address or list: is the login's; the MAIL FROM's only if the client is
  * trusted. <> is neither login nor sender. */
 const struct element *match_sender(const struct view *view,

@@ -1,4 +1,4 @@
-/* Elements against elements: whether one takes in all that another stands for. */
+/* Compares elements: does one match everything that another matches? */
 #include "policy/pairing.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ static bool may_be_list(const struct domains *own, const struct element *element
     return element->kind == ELEMENT_LIST;
 }
 
-/* Whatever the inner one stands for, the outer one does as well. */
+/* True when outer matches everything that inner matches. */
 static bool covers(const struct domains *own, const struct element *outer,
                    const struct element *inner)
 {

@@ -196,8 +196,8 @@ static enum status expand_all(struct linker *linker, const struct element_place 
     return STATUS_OK;
 }
 
-/* An empty condition matches everybody, so a name that stands for nobody is an error.
- * After another error, the group may be empty because of that one. */
+/* An empty condition matches everybody, so a name that matches nobody is an error. After
+ * another error, the group may be empty because of that one. */
 static void check_somebody(const struct linker *linker, const struct element_place *place,
                            const struct elements *before, const struct elements *after)
 {

@@ -51,8 +51,8 @@ static uint32_t character_at(const char *at, size_t left, size_t *out_length)
     return (uint32_t)(b[0] & 0x0f) << 12 | (uint32_t)(b[1] & 0x3f) << 6 | (b[2] & 0x3f);
 }
 
-/* The ASCII that a character stands for: of fullwidth ASCII that, of blanks, bullets,
- * dashes, quotes, arrows and CJK's punctuation a blank; '\0': it stands for itself. */
+/* The ASCII that a character is read as: for fullwidth ASCII the plain one, for blanks,
+ * bullets, dashes, quotes, arrows and CJK punctuation a blank; '\0' for itself. */
 static char ascii_of(uint32_t c)
 {
     if (c >= 0xff01 && c <= 0xff5e)

@@ -1,4 +1,4 @@
-/* The addresses that a reader sees in a To or Cc, wherever they stand in it. */
+/* The addresses that a reader sees anywhere in a To or Cc. */
 #ifndef POLICY_SHOWN_H
 #define POLICY_SHOWN_H
 

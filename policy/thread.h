@@ -28,8 +28,8 @@ const char *thread_name(const struct thread_links *links);
  * printable ASCII, is '#' and 32 hex digits of its digest. */
 enum status thread_find(const char *value, char out_id[THREAD_SIZE]) MUST_CHECK;
 
-/* The same of In-Reply-To. Where words stand beside the ids, as in 'Ann <ann@x>'s message
- * of "Monday" <id>', it is the last one. */
+/* The same of In-Reply-To. Where there are words beside the ids, as in 'Ann <ann@x>'s
+ * message of "Monday" <id>', it is the last one. */
 enum status thread_find_parent(const char *value, char out_id[THREAD_SIZE]) MUST_CHECK;
 
 /* Of Outlook's Thread-Index (MS-OXOMSG 2.2.1.3): '#' and 44 hex digits, the 22 bytes that

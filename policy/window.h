@@ -1,5 +1,5 @@
 /* The window of a surge: how many copies a key sent since its window opened, and the past
- * windows that say how many are usual. Integers only. The same arithmetic stands in
+ * windows that say how many are usual. Integers only. The same arithmetic is in
  * store/charge.lua; test/vectors/window.txt runs against both. */
 #ifndef POLICY_WINDOW_H
 #define POLICY_WINDOW_H

@@ -1,5 +1,5 @@
-/* The memory of this process as charges know it: the whole store, or one relay's share of
- * Redis and a mirror of what Redis said, for when it is away. */
+/* The memory of this process as charges see it: the whole store, or one relay's share of
+ * Redis and a mirror of its answers, for when it is away. */
 #ifndef STORE_LOCAL_H
 #define STORE_LOCAL_H
 
