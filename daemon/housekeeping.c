@@ -223,9 +223,9 @@ static void synchronise(const struct housekeeping *housekeeping,
         return;
     if (status == STATUS_OK) {
         tell_sync(&found);
-        actions_sync_clear(&found);
         sync->spared = found.spared > 0;
         sync->due = sync->reported = false;
+        actions_sync_clear(&found);
     } else if (!sync->reported) {
         log_print(SEVERITY_WARNING, "the records were not compared with the queue: %s",
                   error.text);

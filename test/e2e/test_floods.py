@@ -405,6 +405,22 @@ def test_two_relays_of_one_name_spare_each_others_records(administered, mailbrak
     mail.ok("quarantine", "release", hold["id"])
 
 
+@redis_only
+def test_records_end_once_the_name_is_ours(administered, mailbraked, redis):  # noqa: F811
+    """At its start a relay may find a claim of a namesake that may still live. It leaves records
+    alone then, and ends them as soon as the namesake has been silent for long enough."""
+    mail = administered()
+    lost = mail.hold(1)[0]
+    mail.daemon.kill()
+    mail.postfix._run("postsuper", "-d", lost["queue_id"])
+    namesake = mailbraked(redis_settings(redis), rules="")
+    namesake.process.send_signal(signal.SIGSTOP)
+    mail.daemon.start()
+    assert mail.json("quarantine", "sync")["spared"] == 1
+    mail.daemon.expect_log("1 record ended because its message is gone", timeout=75)
+    assert mail.holds() == []
+
+
 @pytest.mark.timing
 @redis_only
 def test_a_daemon_that_dies_loses_nothing(administered):  # noqa: F811
