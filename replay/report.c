@@ -1,5 +1,5 @@
-/* Messages come in the order of time, so the cells of the current minute are the last
- * ones. */
+/* Messages come in order of time, so the cells of the current minute are the last ones.
+ */
 #include "replay/report.h"
 
 #include <stdlib.h>
@@ -151,7 +151,7 @@ struct lookup_context {
     const struct directory *directory;
 };
 
-/* size(ADDRESS): how many persons a list has. */
+/* size(ADDRESS): the number of persons on a list. */
 static enum status lookup_size(const struct lookup_context *context, const char *argument,
                                int64_t *out, struct error *error)
 {
@@ -259,7 +259,12 @@ const char *report_action_name(enum action action)
     return names[action];
 }
 
-struct report_sum report_total(const struct report *report, enum action action)
+struct report_sum report_stopped(const struct report_sum by[REPORT_ACTIONS])
 {
-    return report->tags[SCENARIO_ALL].by[action];
+    struct report_sum sum = {0};
+    for (size_t i = 0; i < REPORT_ACTIONS; i++) {
+        sum.messages += i == ACTION_ACCEPT ? 0 : by[i].messages;
+        sum.copies += i == ACTION_ACCEPT ? 0 : by[i].copies;
+    }
+    return sum;
 }

@@ -1,5 +1,5 @@
-/* What came of a replay: by minute and rule, by name of the scenario, and held against
- * what it expects. */
+/* The results of a replay: by minute and rule, by tag, and compared with what the
+ * scenario expects. */
 #ifndef REPLAY_REPORT_H
 #define REPLAY_REPORT_H
 
@@ -8,7 +8,7 @@
 
 enum { REPORT_ACTIONS = ACTION_QUARANTINE + 1, REPORT_MINUTE_MS = 60000 };
 
-/* Copies: what the MTA would deliver, had it been accepted. */
+/* Copies: what the MTA would deliver if it were accepted. */
 struct report_sum {
     int64_t messages, copies;
 };
@@ -27,14 +27,14 @@ struct report_tag {
     int64_t stopped_ms;        /* the first that was stopped; 0: none was */
 };
 
-/* A rule, or what else decides. */
+/* A rule, or anything else that decides (judge_other_deciders). */
 struct report_decider {
     const char *name;
     struct report_sum by[REPORT_ACTIONS];
-    struct report_sum would; /* what it would have stopped, were it not in mode monitor */
+    struct report_sum would; /* what it would have stopped outside mode monitor */
 };
 
-/* An expectation: what was found, and its bound. */
+/* The result of one expectation. */
 struct report_check {
     int64_t found, bound;
     bool met;
@@ -57,7 +57,7 @@ struct report {
     } closed;
 };
 
-/* One message's fate. */
+/* What became of one message. */
 struct report_entry {
     int64_t at_ms;
     size_t tag;
@@ -78,15 +78,15 @@ size_t report_decider(const struct report *report, const struct verdict *verdict
 enum status report_add(struct report *report,
                        const struct report_entry *entry) MUST_CHECK;
 
-/* Holds it against the expectations, once all was added. INVALID with file and line when
- * a bound has no value. directory knows the lists' sizes. */
+/* Compares it with the expectations, once all messages were added. INVALID with file and
+ * line when a bound has no value. directory knows the lists' sizes. */
 enum status report_check(struct report *report, const struct directory *directory,
                          struct error *error) MUST_CHECK;
 
 /* "accepted", "held", "deferred", "refused". */
 const char *report_action_name(enum action action);
 
-/* All together; of the tag "all". */
-struct report_sum report_total(const struct report *report, enum action action);
+/* All that was not accepted. */
+struct report_sum report_stopped(const struct report_sum by[REPORT_ACTIONS]);
 
 #endif

@@ -11,8 +11,8 @@ static json_t *make_sum(const struct report_sum *sum)
                      (json_int_t)sum->copies);
 }
 
-/* Adds what became of messages, by its names. */
-static void set_fates(json_t *object, const struct report_sum by[REPORT_ACTIONS])
+/* One sum for each verdict, under its name. */
+static void set_sums(json_t *object, const struct report_sum by[REPORT_ACTIONS])
 {
     for (size_t i = 0; i < REPORT_ACTIONS; i++)
         (void)json_object_set_new(object, report_action_name((enum action)i),
@@ -45,7 +45,7 @@ static json_t *make_rules(const struct report *report)
         if (is_empty(decider->by) && decider->would.messages == 0)
             continue;
         json_t *rule = json_pack("{s:s}", "name", decider->name);
-        set_fates(rule, decider->by);
+        set_sums(rule, decider->by);
         (void)json_object_set_new(rule, "would", make_sum(&decider->would));
         (void)json_array_append_new(rules, rule);
     }
@@ -61,7 +61,7 @@ static json_t *make_names(const struct report *report)
             json_pack("{s:s, s:o, s:o, s:o}", "name", report->scenario->tags[i], "first",
                       make_instant(tag->first_ms), "last", make_instant(tag->last_ms),
                       "stopped", make_instant(tag->stopped_ms));
-        set_fates(name, tag->by);
+        set_sums(name, tag->by);
         (void)json_array_append_new(names, name);
     }
     return names;
@@ -84,7 +84,7 @@ static json_t *make_minute(const struct report *report, size_t *at)
         by[cell->action].copies += cell->sum.copies;
     }
     json_t *object = json_pack("{s:o}", "at", make_instant(minute * REPORT_MINUTE_MS));
-    set_fates(object, by);
+    set_sums(object, by);
     (void)json_object_set_new(object, "rules", rules);
     return object;
 }
@@ -136,7 +136,7 @@ json_t *report_json(const struct report *report, const char *configuration)
                                  "messages", (json_int_t)report->messages);
     if (document == NULL)
         return NULL;
-    set_fates(document, report->tags[SCENARIO_ALL].by);
+    set_sums(document, report->tags[SCENARIO_ALL].by);
     (void)json_object_set_new(document, "closed", make_closed(report));
     (void)json_object_set_new(document, "rules", make_rules(report));
     (void)json_object_set_new(document, "names", make_names(report));

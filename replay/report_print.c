@@ -1,4 +1,4 @@
-/* From the whole to the parts: the minutes, the sums, what was expected. */
+/* A table over time, the sums, then the expectations. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +39,21 @@ static void add_count(struct text_table *table, int64_t number)
     text_table_add(table, report_number(number, text));
 }
 
+/* Accepted messages and copies, then messages held, deferred and refused. */
+static void add_verdicts(struct text_table *table, const struct report_sum *by)
+{
+    add_count(table, by[ACTION_ACCEPT].messages);
+    add_count(table, by[ACTION_ACCEPT].copies);
+    add_count(table, by[ACTION_QUARANTINE].messages);
+    add_count(table, by[ACTION_DEFER].messages);
+    add_count(table, by[ACTION_REJECT].messages);
+}
+
 #define YEAR_MS (INT64_C(360) * 86400 * 1000)
 
 /* ---- by time ---- */
 
-/* The rules that stopped something in a interval, the busiest first. */
+/* The rules that stopped something in an interval, the busiest first. */
 static void add_rules(const struct report *report, const struct interval *interval,
                       int64_t *counts, struct text *out)
 {
@@ -83,22 +93,15 @@ static void add_row(const struct report *report, const struct timeline *timeline
                     struct text_table *table)
 {
     char label[TIMELINE_LABEL];
-    int64_t copies = 0;
     timeline_format(timeline_start_ms(timeline, interval->number),
                     label_format(report, timeline->step_minutes), label);
-    for (size_t i = 0; i < REPORT_ACTIONS; i++)
-        copies += i == ACTION_ACCEPT ? 0 : interval->by[i].copies;
     text_table_add(table, label);
-    add_count(table, interval->by[ACTION_ACCEPT].messages);
-    add_count(table, interval->by[ACTION_ACCEPT].copies);
-    add_count(table, interval->by[ACTION_QUARANTINE].messages);
-    add_count(table, interval->by[ACTION_DEFER].messages);
-    add_count(table, interval->by[ACTION_REJECT].messages);
-    add_count(table, copies);
+    add_verdicts(table, interval->by);
+    add_count(table, report_stopped(interval->by).copies);
     text_table_add(table, rules);
 }
 
-/* The intervals that begin within a time. */
+/* The intervals that begin from from_ms to until_ms, in local time. */
 static bool print_timeline(const struct report *report, const struct timeline *timeline,
                            int64_t from_ms, int64_t until_ms)
 {
@@ -130,14 +133,14 @@ static bool print_timeline(const struct report *report, const struct timeline *t
     return ok;
 }
 
-/* Where the minutes were put together: those around the moment that counts. */
+/* Minute by minute around the first message that was stopped. */
 static bool print_closing(const struct report *report)
 {
     struct timeline timeline;
     int64_t closed_ms = timeline_local_ms(report->closed.at_ms);
     if (report->closed.at_ms == 0)
         return true;
-    if (timeline_by_minute(report, &timeline) != STATUS_OK)
+    if (timeline_by_rows(report, SIZE_MAX, &timeline) != STATUS_OK)
         return false;
     (void)fputc('\n', stdout);
     bool ok = print_timeline(report, &timeline,
@@ -170,7 +173,7 @@ static void print_sums(const struct report *report)
                                         ACTION_REJECT};
     struct text_table *table = text_table_new(columns, 3);
     for (size_t i = 0; i < REPORT_ACTIONS; i++) {
-        struct report_sum sum = report_total(report, order[i]);
+        struct report_sum sum = report->tags[SCENARIO_ALL].by[order[i]];
         text_table_add(table, report_action_name(order[i]));
         add_count(table, sum.messages);
         add_count(table, sum.copies);
@@ -179,13 +182,13 @@ static void print_sums(const struct report *report)
     text_table_print(table, 0);
 }
 
-static void add_sum(struct text_table *table, const char *name, const char *fate,
+static void add_sum(struct text_table *table, const char *name, const char *verdict,
                     const struct report_sum *sum)
 {
     if (sum->messages == 0)
         return;
     text_table_add(table, name);
-    text_table_add(table, fate);
+    text_table_add(table, verdict);
     add_count(table, sum->messages);
     add_count(table, sum->copies);
 }
@@ -222,13 +225,8 @@ static void print_tags(const struct report *report)
     for (size_t i = 1; i < report->scenario->tag_count; i++) {
         const struct report_sum *by = report->tags[i].by;
         text_table_add(table, report->scenario->tags[i]);
-        add_count(table, by[ACTION_ACCEPT].messages + by[ACTION_QUARANTINE].messages +
-                             by[ACTION_DEFER].messages + by[ACTION_REJECT].messages);
-        add_count(table, by[ACTION_ACCEPT].messages);
-        add_count(table, by[ACTION_ACCEPT].copies);
-        add_count(table, by[ACTION_QUARANTINE].messages);
-        add_count(table, by[ACTION_DEFER].messages);
-        add_count(table, by[ACTION_REJECT].messages);
+        add_count(table, by[ACTION_ACCEPT].messages + report_stopped(by).messages);
+        add_verdicts(table, by);
     }
     (void)fputc('\n', stdout);
     text_table_print(table, 0);

@@ -1,7 +1,7 @@
 /* Bars over time, one colour for what went out and one for what did not, and a line where
- * the brake closed. The two colours (Okabe and Ito's blue and orange) differ for every
- * eye, and as light and dark in grey print. Units are tenths of a pixel, so that whole
- * numbers will do. */
+ * the brake closed. The two colours (Okabe and Ito's blue and orange) differ for
+ * colour-blind readers, and in grey print. Units are tenths of a pixel, so whole numbers
+ * suffice. */
 #include <stdio.h>
 #include <string.h>
 
@@ -107,12 +107,6 @@ static void add_label(struct text *out, const char *class, int64_t x, int64_t y,
 
 /* ---- scales ---- */
 
-static int64_t stopped_copies(const struct interval *interval)
-{
-    return interval->by[ACTION_QUARANTINE].copies + interval->by[ACTION_DEFER].copies +
-           interval->by[ACTION_REJECT].copies;
-}
-
 /* Lines at 1, 2 or 5 times a power of ten, at most five of them. */
 static void scale_up(struct chart *chart)
 {
@@ -121,7 +115,8 @@ static void scale_up(struct chart *chart)
     static const int64_t factors[] = {1, 2, 5};
     for (size_t i = 0; i < chart->timeline.count; i++) {
         const struct interval *interval = &chart->timeline.intervals[i];
-        int64_t copies = interval->by[ACTION_ACCEPT].copies + stopped_copies(interval);
+        int64_t copies =
+            interval->by[ACTION_ACCEPT].copies + report_stopped(interval->by).copies;
         most = copies > most ? copies : most;
     }
     for (size_t i = 0; chart->tick == 0; i++) {
@@ -133,7 +128,8 @@ static void scale_up(struct chart *chart)
     chart->top = (most + chart->tick - 1) / chart->tick * chart->tick;
 }
 
-/* A little air on both sides; a single message is not a wall. */
+/* One interval free on each side, and enough in all that a single message is a thin bar.
+ */
 static void scale_across(struct chart *chart)
 {
     const struct timeline *timeline = &chart->timeline;
@@ -249,7 +245,7 @@ static void draw_bars(const struct chart *chart)
         int64_t accepted = height_of(chart, interval->by[ACTION_ACCEPT].copies);
         draw_bar(chart, "accepted", across, BOTTOM, accepted);
         draw_bar(chart, "stopped", across, BOTTOM - accepted,
-                 height_of(chart, stopped_copies(interval)));
+                 height_of(chart, report_stopped(interval->by).copies));
     }
 }
 
@@ -294,11 +290,7 @@ static void draw_sums(const struct chart *chart)
 {
     bool monitor = chart->report->policy->monitor;
     const struct report_sum *by = chart->report->tags[SCENARIO_ALL].by;
-    struct report_sum stopped = {0};
-    for (size_t i = 0; i < REPORT_ACTIONS; i++) {
-        stopped.messages += i == ACTION_ACCEPT ? 0 : by[i].messages;
-        stopped.copies += i == ACTION_ACCEPT ? 0 : by[i].copies;
-    }
+    struct report_sum stopped = report_stopped(by);
     draw_sum(chart, 930, &by[ACTION_ACCEPT], monitor ? "would pass" : "went out");
     draw_sum(chart, 1250, &stopped,
              monitor                 ? "would be stopped"

@@ -1,4 +1,4 @@
-/* A report for people, for programs, and for the wall. */
+/* A report as text, as JSON and as a picture. */
 #ifndef REPLAY_REPORT_VIEWS_H
 #define REPLAY_REPORT_VIEWS_H
 

@@ -1,4 +1,4 @@
-/* Stretches begin on round numbers of the clock on the wall. */
+/* Intervals begin at round local times. */
 #include "replay/timeline.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 static const struct {
     int64_t minutes;
     const char *name;
-    bool round; /* for a table: not too many kinds */
+    bool round; /* also used for tables */
 } steps[] = {
     {1, "minute", true},       {5, "5 minutes", false}, {10, "10 minutes", true},
     {30, "30 minutes", false}, {60, "hour", true},      {360, "6 hours", false},
@@ -98,27 +98,19 @@ static enum status make(const struct report *report, int64_t step_minutes,
     return STATUS_OK;
 }
 
-enum status timeline_by_minute(const struct report *report, struct timeline *out)
-{
-    return make(report, 1, out);
-}
-
 enum status timeline_by_rows(const struct report *report, size_t max,
                              struct timeline *out)
 {
-    for (size_t i = 0;; i++) {
-        struct timeline timeline;
-        if (!steps[i].round)
-            continue;
-        enum status status = make(report, steps[i].minutes, &timeline);
-        if (status != STATUS_OK)
-            return status;
-        if (timeline.count <= max || i + 1 == STEPS) {
-            *out = timeline;
-            return STATUS_OK;
-        }
-        timeline_clear(&timeline);
+    size_t i = 0;
+    enum status status;
+    while ((status = make(report, steps[i].minutes, out)) == STATUS_OK &&
+           out->count > max && i + 1 < STEPS) {
+        timeline_clear(out);
+        do
+            i++;
+        while (!steps[i].round);
     }
+    return status;
 }
 
 enum status timeline_by_span(const struct report *report, int64_t max,

@@ -1,4 +1,4 @@
-/* A report's minutes put together to longer intervals of local time. */
+/* A report's minutes, added up over longer intervals of local time. */
 #ifndef REPLAY_TIMELINE_H
 #define REPLAY_TIMELINE_H
 
@@ -19,24 +19,21 @@ struct timeline {
     size_t count;
 };
 
-/* Minutes as they are. NOMEM. */
-enum status timeline_by_minute(const struct report *report,
-                               struct timeline *out) MUST_CHECK;
-
-/* The shortest step with which at most max intervals have something in them. NOMEM. */
+/* The shortest step with which at most max intervals have messages; SIZE_MAX: minutes.
+ * NOMEM. */
 enum status timeline_by_rows(const struct report *report, size_t max,
                              struct timeline *out) MUST_CHECK;
 
-/* The shortest step with which at most max intervals lie from the first message to the
- * last. NOMEM. */
+/* The shortest step with which at most max intervals lie between the first message and
+ * the last. NOMEM. */
 enum status timeline_by_span(const struct report *report, int64_t max,
                              struct timeline *out) MUST_CHECK;
 void timeline_clear(struct timeline *timeline);
 
-/* When a interval begins, in local milliseconds. */
+/* When an interval begins, in local milliseconds. */
 int64_t timeline_start_ms(const struct timeline *timeline, int64_t number);
 
-/* Milliseconds of local time: what a clock on the wall shows, as if since 1970 in UTC. */
+/* Milliseconds of local time: what a wall clock shows, read as if it were UTC. */
 int64_t timeline_local_ms(int64_t wall_ms);
 
 /* strftime(3) of local milliseconds. */
