@@ -11,7 +11,6 @@
 #include "engine/json_output.h"
 #include "replay/replay.h"
 #include "replay/report_views.h"
-#include "replay/scenario_path.h"
 
 enum { OPTION_SVG = 256, OPTION_SET, GIVEN_MAX = 100 };
 
@@ -156,7 +155,7 @@ static int find_and_replay(const struct arguments *arguments,
     struct text path = {0};
     struct error error = {0};
     int result = EXIT_FAILED;
-    if (scenario_path_find(arguments->words[0], MAILBRAKE_SCENARIOS, &path, &error) ==
+    if (scenario_find(arguments->words[0], MAILBRAKE_SCENARIOS, &path, &error) ==
         STATUS_OK)
         result = replay(arguments, options, text_string(&path));
     else
@@ -183,7 +182,7 @@ int verb_replay(int argc, char **argv)
             "SCENARIO is a file, or the name of one in " MAILBRAKE_SCENARIOS "\n");
     for (size_t i = 0; i < options.given_count; i++) {
         if (strchr(options.given[i], '=') == NULL) {
-            output_complaint("--set wants NAME=VALUE");
+            output_complaint("--set needs NAME=VALUE");
             return EXIT_USAGE;
         }
     }

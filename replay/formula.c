@@ -93,15 +93,14 @@ static enum status apply_top(struct machine *machine)
     if (machine->scope == NULL)
         return STATUS_OK;
     if (b == 0 && (operator== '/' || operator== '%'))
-        return fail(machine, "a division by 0");
+        return fail(machine, "division by 0");
     return compute(operator, a, b) ? STATUS_OK : fail(machine, "a number is too large");
 }
 
 static int rank(char operator)
 {
-    if (operator== '+' || operator== '-')
-        return 1;
-    return operator== '*' || operator== '/' || operator== '%' ? 2 : 0;
+    static const int ranks[128] = {['+'] = 1, ['-'] = 1, ['*'] = 2, ['/'] = 2, ['%'] = 2};
+    return ranks[operator & 127];
 }
 
 /* Operators that bind at least as tightly come first. */
@@ -156,7 +155,7 @@ static enum status take_call(struct machine *machine, const char *name)
     }
     const char *close = memchr(open, ')', (size_t)(machine->end - open));
     if (close == NULL)
-        return fail(machine, "a parenthesis does not close");
+        return fail(machine, "a parenthesis is not closed");
     if (close - open > ARGUMENT_MAX)
         return fail(machine, "the formula is too long");
     (void)snprintf(argument, sizeof argument, "%.*s", (int)(close - open - 1), open + 1);
@@ -164,32 +163,27 @@ static enum status take_call(struct machine *machine, const char *name)
     return take_external(machine, name, argument);
 }
 
-static size_t name_length(const char *next, const char *end)
+static bool is(const char *name, size_t length, const char *word)
 {
-    size_t length = 0;
-    while (next + length < end && variables_is_name(next, length + 1))
-        length++;
-    return length;
+    return strlen(word) == length && memcmp(name, word, length) == 0;
 }
 
 static enum status take_name(struct machine *machine, size_t length)
 {
-    char name[VARIABLES_NAME_MAX + 1];
-    const struct formula_scope *scope = machine->scope;
-    (void)snprintf(name, sizeof name, "%.*s", (int)length, machine->next);
+    static const struct formula_scope any = {.n = 1, .run = 1, .k = 1};
+    const struct formula_scope *scope = machine->scope == NULL ? &any : machine->scope;
+    const char *text = machine->next;
+    const int64_t *value = is(text, length, "n")     ? &scope->n
+                           : is(text, length, "run") ? &scope->run
+                           : is(text, length, "k")   ? &scope->k
+                                                     : NULL;
     machine->next += length;
-    if (machine->next < machine->end && *machine->next == '(')
-        return take_call(machine, name);
-    const int64_t *value = NULL;
-    static const int64_t any = 1;
-    if (strcmp(name, "n") == 0)
-        value = scope == NULL ? &any : &scope->n;
-    else if (strcmp(name, "run") == 0)
-        value = scope == NULL ? &any : &scope->run;
-    else if (strcmp(name, "k") == 0)
-        value = scope == NULL ? &any : &scope->k;
-    if (value == NULL)
-        return take_external(machine, name, "");
+    bool call = machine->next < machine->end && *machine->next == '(';
+    if (value == NULL || call) { /* the only names that are copied: they are rare */
+        char name[VARIABLES_NAME_MAX + 1];
+        (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
+        return call ? take_call(machine, name) : take_external(machine, name, "");
+    }
     if (machine->kind == FORMULA_CONSTANT)
         machine->kind = FORMULA_SCOPED;
     return push_value(machine, *value);
@@ -198,7 +192,7 @@ static enum status take_name(struct machine *machine, size_t length)
 static enum status take_value(struct machine *machine)
 {
     char c = *machine->next;
-    size_t length = name_length(machine->next, machine->end);
+    size_t length = variables_name(machine->next, machine->end);
     if (c >= '0' && c <= '9')
         return take_number(machine);
     if (length > 0)
@@ -220,7 +214,7 @@ static enum status take_close(struct machine *machine)
     if (top(machine) == OPEN_CALL)
         return fail(machine, "min and max take two numbers");
     if (top(machine) != OPEN)
-        return fail(machine, "a parenthesis closes that was not opened");
+        return fail(machine, "a closing parenthesis has no opening one");
     machine->operator_count--;
     bool call = top(machine) == MIN || top(machine) == MAX;
     return call ? apply_top(machine) : STATUS_OK;
@@ -232,7 +226,7 @@ static enum status take_comma(struct machine *machine)
     if (status != STATUS_OK)
         return status;
     if (top(machine) != OPEN_CALL)
-        return fail(machine, "a comma stands where none belongs");
+        return fail(machine, "a comma is not expected here");
     machine->operators[machine->operator_count - 1] = OPEN;
     machine->wants_value = true;
     return STATUS_OK;
@@ -251,9 +245,19 @@ static enum status take_operator(struct machine *machine)
     return status == STATUS_OK ? push_operator(machine, c) : status;
 }
 
-static enum status run(struct machine *machine)
+/* Reads the whole text. The stacks are left as they are: to clear them would take longer
+ * than most formulas. */
+static enum status run(struct machine *machine, const char *text, size_t length,
+                       const struct formula_scope *scope, struct error *error)
 {
     enum status status = STATUS_OK;
+    machine->next = text;
+    machine->end = text + length;
+    machine->scope = scope;
+    machine->value_count = machine->operator_count = 0;
+    machine->wants_value = true;
+    machine->kind = FORMULA_CONSTANT;
+    machine->error = error;
     while (status == STATUS_OK && machine->next < machine->end) {
         if (*machine->next == ' ' || *machine->next == '\t')
             machine->next++;
@@ -267,7 +271,7 @@ static enum status run(struct machine *machine)
     if (status == STATUS_OK)
         status = apply_down_to(machine, 1);
     if (status == STATUS_OK && machine->operator_count > 0)
-        status = fail(machine, "a parenthesis does not close");
+        status = fail(machine, "a parenthesis is not closed");
     return status;
 }
 
@@ -275,12 +279,8 @@ enum status formula_evaluate(const char *text, size_t length,
                              const struct formula_scope *scope, int64_t *out,
                              struct error *error)
 {
-    struct machine machine = {.next = text,
-                              .end = text + length,
-                              .scope = scope,
-                              .wants_value = true,
-                              .error = error};
-    enum status status = run(&machine);
+    struct machine machine;
+    enum status status = run(&machine, text, length, scope, error);
     if (status == STATUS_OK)
         *out = machine.values[0];
     return status;
@@ -297,8 +297,7 @@ static enum status expand_name(const char **at, const char *end, size_t length,
     const char *name = *at;
     *at += length;
     if (*at < end && **at == '(') {
-        bool pair =
-            length == 3 && (memcmp(name, "min", 3) == 0 || memcmp(name, "max", 3) == 0);
+        bool pair = is(name, length, "min") || is(name, length, "max");
         const char *close = pair ? NULL : memchr(*at, ')', (size_t)(end - *at));
         if (close != NULL)
             *at = close;
@@ -327,7 +326,7 @@ enum status formula_expand(const char *text, size_t length, struct variables *va
         return error_set(error, STATUS_INVALID, "the formula is too long");
     while (text < end && status == STATUS_OK) {
         bool digit = out->length > before && strchr("0123456789", text[-1]) != NULL;
-        size_t name = digit ? 0 : name_length(text, end);
+        size_t name = digit ? 0 : variables_name(text, end);
         if (name > 0)
             status = expand_name(&text, end, name, variables, out, error);
         else
@@ -335,12 +334,8 @@ enum status formula_expand(const char *text, size_t length, struct variables *va
     }
     if (status != STATUS_OK || out->failed)
         return status != STATUS_OK ? status : STATUS_NOMEM;
-    const char *expanded = text_string(out);
-    struct machine machine = {.next = expanded + before,
-                              .end = expanded + out->length,
-                              .wants_value = true,
-                              .error = error};
-    status = run(&machine);
+    struct machine machine;
+    status = run(&machine, text_string(out) + before, out->length - before, NULL, error);
     if (status == STATUS_OK)
         *out_kind = machine.kind;
     return status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "lists/file.h"
@@ -83,7 +84,7 @@ static enum status read_start(struct scenario_reader *reader, const char *rest)
     time_t wall = whole ? mktime(&local) : -1;
     if (wall < 0 || local.tm_mday != day)
         return scenario_fail(reader,
-                             "start wants 2024-12-13 18:55 or Fri 18:55, local time");
+                             "start needs 2024-12-13 18:55 or Fri 18:55, local time");
     reader->scenario->start_ms = (int64_t)wall * 1000;
     return STATUS_OK;
 }
@@ -110,7 +111,7 @@ static enum status read_list(struct scenario_reader *reader, const char *rest)
         status = scenario_fail(reader, "%s", wanted);
     if (status == STATUS_OK && list->member != NULL &&
         template_has_range(list->member, strlen(list->member)))
-        status = scenario_fail(reader, "{a..b} can't stand in a member");
+        status = scenario_fail(reader, "{a..b} is not allowed in a member");
     return status;
 }
 
@@ -142,7 +143,7 @@ static enum status read_statement(struct scenario_reader *reader, const char *wo
     }
     enum status status = scenario_series_property(reader, word, rest);
     if (status == STATUS_NOT_FOUND)
-        return scenario_fail(reader, "'%.60s' means nothing here", word);
+        return scenario_fail(reader, "'%.60s' is not known here", word);
     return status;
 }
 
@@ -207,6 +208,26 @@ static enum status read_lines(struct scenario_reader *reader, const char *text,
 
 /* ---- the whole ---- */
 
+enum status scenario_find(const char *name, const char *folder, struct text *out_path,
+                          struct error *error)
+{
+    static const char *const endings[] = {"", ".scenario"};
+    text_add_string(out_path, name);
+    bool there = strchr(name, '/') != NULL || access(name, F_OK) == 0;
+    for (size_t i = 0; i < 2 && !there && name[0] != '\0'; i++) {
+        text_reset(out_path);
+        text_printf(out_path, "%s/%s%s", folder, name, endings[i]);
+        there = !out_path->failed && access(text_string(out_path), F_OK) == 0;
+    }
+    if (out_path->failed)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    if (there)
+        return STATUS_OK;
+    return error_set(error, STATUS_NOT_FOUND,
+                     "there is no file \"%.100s\", and no scenario of that name in %s",
+                     name, folder);
+}
+
 static bool has_series(const struct scenario *scenario, size_t tag)
 {
     for (size_t i = 0; i < scenario->series_count; i++) {
@@ -255,7 +276,7 @@ static enum status prepare(struct scenario_reader *reader,
         size_t length =
             equals == NULL ? SCENARIO_WORD : (size_t)(equals - options->given[i]);
         if (length >= sizeof name)
-            return scenario_fail(reader, "--set wants NAME=VALUE");
+            return scenario_fail(reader, "--set needs NAME=VALUE");
         memcpy(name, options->given[i], length);
         name[length] = '\0';
         status =

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/problems.h"
+#include "base/text.h"
 #include "replay/series.h"
 #include "replay/variables.h"
 
@@ -64,6 +65,11 @@ struct scenario {
     int64_t messages;  /* in all */
     int64_t length_ms; /* at most, from the start to the last message */
 };
+
+/* The path of a scenario: name is a file, or, without a '/', one in folder, with or
+ * without its ".scenario"; a file comes first. Added to out_path. NOT_FOUND, NOMEM. */
+enum status scenario_find(const char *name, const char *folder, struct text *out_path,
+                          struct error *error) MUST_CHECK;
 
 /* How to read it. */
 struct scenario_options {

@@ -34,8 +34,8 @@ static enum status parse_measure(struct scenario_reader *reader, const char *tex
     }
     if (!known)
         return scenario_fail(reader,
-                             "'%.60s': copies, accepted, held, deferred, refused, "
-                             "stopped or sent stands here",
+                             "'%.60s' is not copies, accepted, held, deferred, refused, "
+                             "stopped or sent",
                              word);
     if (strcmp(word, "by") == 0) {
         scenario_word(&text, word);
@@ -45,7 +45,7 @@ static enum status parse_measure(struct scenario_reader *reader, const char *tex
         scenario_word(&text, word);
     }
     return word[0] == '\0' ? STATUS_OK
-                           : scenario_fail(reader, "'%.60s' is too much here", word);
+                           : scenario_fail(reader, "'%.60s' is not expected here", word);
 }
 
 /* [from DURATION] [until DURATION] at the end; *length is what stands before. */

@@ -26,7 +26,7 @@ enum status scenario_expand(struct scenario_reader *reader, const char *text,
     enum status status = template_expand(text, strlen(text), &reader->scenario->variables,
                                          out, reader->error);
     if (status == STATUS_OK && strchr(text_string(out), '{') != NULL)
-        status = scenario_fail(reader, "only variables can stand here in braces");
+        status = scenario_fail(reader, "only variables are allowed in braces here");
     return status;
 }
 
@@ -139,7 +139,7 @@ enum status scenario_duration(struct scenario_reader *reader, const char **at,
     int64_t sum = 0;
     const char *next = *at + strspn(*at, " \t");
     if (*next < '0' || *next > '9')
-        return scenario_fail(reader, "a duration is missing, like 33s or 1h30m");
+        return scenario_fail(reader, "a duration is missing, such as 33s or 1h30m");
     while (*next >= '0' && *next <= '9') {
         int64_t number = SCENARIO_MS_MAX;
         const char *word = next;
@@ -147,10 +147,10 @@ enum status scenario_duration(struct scenario_reader *reader, const char **at,
             next += strspn(next, "0123456789");
         int64_t unit = take_unit(&next);
         if (unit == 0)
-            return scenario_fail(reader, "'%.40s' is not a duration, like 33s or 1h30m",
+            return scenario_fail(reader, "'%.40s' is not a duration such as 33s or 1h30m",
                                  word);
         if (number > SCENARIO_MS_MAX / unit || sum + number * unit > SCENARIO_MS_MAX)
-            return scenario_fail(reader, "that is over ten years");
+            return scenario_fail(reader, "that is longer than ten years");
         sum += number * unit;
         next += strspn(next, " \t");
     }

@@ -22,7 +22,7 @@ static struct series *last(struct scenario_reader *reader)
 
 /* ---- when ---- */
 
-static const char times_wanted[] = "times wants a number";
+static const char times_wanted[] = "times needs a number";
 
 /* One of the words that say when; -1 in a schedule: not given. */
 static enum status read_schedule_word(struct scenario_reader *reader, const char *word,
@@ -41,8 +41,7 @@ static enum status read_schedule_word(struct scenario_reader *reader, const char
         return scenario_duration(reader, at, &schedule->every_ms);
     if (strcmp(word, "for") == 0)
         return scenario_duration(reader, at, &schedule->span_ms);
-    return scenario_fail(reader, "'%.60s': at, every, times, for or random stands here",
-                         word);
+    return scenario_fail(reader, "'%.60s' is not at, every, times, for or random", word);
 }
 
 static enum status check_schedule(struct scenario_reader *reader,
@@ -51,15 +50,15 @@ static enum status check_schedule(struct scenario_reader *reader,
     bool every = schedule->every_ms >= 0;
     bool span = schedule->span_ms >= 0;
     if (every && span)
-        return scenario_fail(reader, "every and for exclude each other");
+        return scenario_fail(reader, "every and for can't be used together");
     if (schedule->every_ms == 0 || schedule->span_ms == 0)
-        return scenario_fail(reader, "every and for want more than 0");
+        return scenario_fail(reader, "every and for must be more than 0");
     if ((every || span) && schedule->times < 0)
-        return scenario_fail(reader, "every and for want times");
+        return scenario_fail(reader, "every and for need times");
     if (schedule->times > 1 && !every && !span)
-        return scenario_fail(reader, "times wants every or for");
+        return scenario_fail(reader, "times needs every or for");
     if (schedule->random && !span)
-        return scenario_fail(reader, "random wants times and for");
+        return scenario_fail(reader, "random needs times and for");
     if (schedule->random && schedule->times > RANDOM_MAX)
         return scenario_fail(reader, "more than %d messages at random", RANDOM_MAX);
     return STATUS_OK;
@@ -97,12 +96,12 @@ static enum status add_up(struct scenario_reader *reader, const struct series *s
     if (schedule->times == 0)
         return STATUS_OK;
     if (schedule->every_ms > SCENARIO_MS_MAX / schedule->times)
-        return scenario_fail(reader, "that is over ten years");
+        return scenario_fail(reader, "that is longer than ten years");
     length += schedule->at_ms + (schedule->times - 1) * schedule->every_ms;
     for (size_t i = series->loop_count; i-- > 0;) {
         const struct loop *loop = &series->loops[i];
         if (loop->times > 1 && length >= loop->each_ms)
-            return scenario_fail(reader, "a run is not over when the next one begins");
+            return scenario_fail(reader, "a run is not over when the next begins");
         length += (loop->times - 1) * loop->each_ms;
         messages *= loop->times;
         if (length > SCENARIO_MS_MAX || messages > SCENARIO_MESSAGES_MAX)
@@ -111,7 +110,7 @@ static enum status add_up(struct scenario_reader *reader, const struct series *s
     scenario->messages += messages;
     if (scenario->messages > SCENARIO_MESSAGES_MAX || length > SCENARIO_MS_MAX) {
         scenario->messages -= messages;
-        return scenario_fail(reader, "over ten years, or %lld messages in all",
+        return scenario_fail(reader, "more than ten years, or than %lld messages in all",
                              (long long)SCENARIO_MESSAGES_MAX);
     }
     if (length > scenario->length_ms)
@@ -175,7 +174,7 @@ static enum status add_value(struct scenario_reader *reader, struct field *field
     if (field->value_count == VALUES_MAX)
         status = scenario_fail(reader, "more than %d lines of one property", VALUES_MAX);
     else if (value[0] == '\0')
-        status = scenario_fail(reader, "nothing stands here");
+        status = scenario_fail(reader, "a value is missing");
     else if (!array_reserve(&field->values, field->value_count, sizeof *field->values))
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
@@ -195,7 +194,7 @@ static enum status add_text(struct scenario_reader *reader, struct field *field,
         return status;
     if (template_has_range(value, strlen(value))) {
         free(value);
-        return scenario_fail(reader, "{a..b} stands only in to, cc, bcc and lists");
+        return scenario_fail(reader, "{a..b} is allowed only in to, cc, bcc and lists");
     }
     return add_value(reader, field, value);
 }
@@ -254,7 +253,7 @@ static enum status read_header(struct scenario_reader *reader, const char *rest)
 /* N [of PATTERN] */
 static enum status read_people(struct scenario_reader *reader, const char *rest)
 {
-    static const char wanted[] = "people wants a number";
+    static const char wanted[] = "people needs a number";
     struct series *series = last(reader);
     char *pattern = NULL;
     enum status status =
@@ -370,7 +369,7 @@ static enum status read_loop(struct scenario_reader *reader, const char *rest,
         status = scenario_fail(reader, "%s", wanted);
     text_clear(&text);
     if (status == STATUS_OK && loop.times > SCENARIO_MS_MAX / loop.each_ms)
-        status = scenario_fail(reader, "that is over ten years");
+        status = scenario_fail(reader, "that is longer than ten years");
     if (status == STATUS_OK)
         *out = loop;
     return status;
@@ -380,7 +379,7 @@ enum status scenario_series_repeat(struct scenario_reader *reader, const char *r
 {
     struct loop loop = {1, 1}; /* opened also when it is invalid, for its end */
     if (reader->block_count == SERIES_LOOPS_MAX)
-        return scenario_fail(reader, "more than %d repeats in each other",
+        return scenario_fail(reader, "repeats are nested more than %d deep",
                              SERIES_LOOPS_MAX);
     enum status status = read_loop(reader, rest, &loop);
     reader->blocks[reader->block_count++] = (struct open_block){loop, reader->line};
@@ -390,7 +389,7 @@ enum status scenario_series_repeat(struct scenario_reader *reader, const char *r
 enum status scenario_series_end(struct scenario_reader *reader, const char *rest)
 {
     if (*rest != '\0' || reader->block_count == 0)
-        return scenario_fail(reader, "end closes a repeat, and stands alone");
+        return scenario_fail(reader, "end closes a repeat and takes nothing else");
     reader->block_count--;
     return STATUS_OK;
 }

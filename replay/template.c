@@ -27,9 +27,10 @@ static bool next_part(const char **at, const char *end, struct part *out)
         return true;
     }
     size_t length = (size_t)(close - text) - 1;
-    const char *dots = memmem(text + 1, length, "..", 2);
+    const char *dots = memchr(text + 1, '.', length);
     bool name = length == 4 && memcmp(text + 1, "name", 4) == 0;
-    enum part_kind kind = dots != NULL ? PART_RANGE : name ? PART_NAME : PART_FORMULA;
+    bool range = dots != NULL && dots[1] == '.';
+    enum part_kind kind = range ? PART_RANGE : name ? PART_NAME : PART_FORMULA;
     *out = (struct part){kind, text + 1, length, dots};
     *at = close + 1;
     return true;
@@ -53,8 +54,8 @@ static enum status expand_formula(const char *text, size_t length,
 {
     enum status status = formula_expand(text, length, variables, out, out_kind, error);
     if (status == STATUS_OK && *out_kind == FORMULA_EXTERNAL)
-        return error_set(error, STATUS_INVALID,
-                         "{%.*s}: a variable that is not set above", (int)length, text);
+        return error_set(error, STATUS_INVALID, "{%.*s}: no such variable is set above",
+                         (int)length, text);
     return status;
 }
 
@@ -126,7 +127,7 @@ enum status template_expand(const char *text, size_t length, struct variables *v
     for (const char *at = text;
          status == STATUS_OK && next_part(&at, text + length, &part);) {
         if (part.kind == PART_LITERAL && part.text[0] == '{')
-            return error_set(error, STATUS_INVALID, "a brace does not close");
+            return error_set(error, STATUS_INVALID, "a brace is not closed");
         if (part.kind == PART_RANGE && range)
             return error_set(error, STATUS_INVALID, "two ranges in one word");
         range = range || part.kind == PART_RANGE;
@@ -192,7 +193,7 @@ enum status template_range(const char *text, size_t length,
     if (status != STATUS_OK)
         return status;
     if (last >= first && (__builtin_sub_overflow(last, first, &beyond) || beyond >= max))
-        return error_set(error, STATUS_INVALID, "a range of more than %lld",
+        return error_set(error, STATUS_INVALID, "a range of more than %lld numbers",
                          (long long)max);
     *out_first = first;
     *out_count = last < first ? 0 : last - first + 1;

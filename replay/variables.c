@@ -16,15 +16,18 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
+size_t variables_name(const char *text, const char *end)
+{
+    const char *at = text;
+    while (at < end && at - text < VARIABLES_NAME_MAX &&
+           (is_letter(*at) || (at > text && *at >= '0' && *at <= '9')))
+        at++;
+    return (size_t)(at - text);
+}
+
 bool variables_is_name(const char *text, size_t length)
 {
-    if (length == 0 || length > VARIABLES_NAME_MAX || !is_letter(text[0]))
-        return false;
-    for (size_t i = 1; i < length; i++) {
-        if (!is_letter(text[i]) && (text[i] < '0' || text[i] > '9'))
-            return false;
-    }
-    return true;
+    return length > 0 && variables_name(text, text + length) == length;
 }
 
 static struct variable *find(const struct variables *variables, const char *name,
@@ -45,8 +48,7 @@ static enum status check_name(const char *name, struct error *error)
                          "a variable's name is letters, digits and _, not '%.60s'", name);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         if (strcmp(name, taken[i]) == 0)
-            return error_set(error, STATUS_INVALID, "%s means something else already",
-                             name);
+            return error_set(error, STATUS_INVALID, "%s is reserved", name);
     }
     return STATUS_OK;
 }

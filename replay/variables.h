@@ -22,7 +22,11 @@ struct variables {
     size_t count;
 };
 
-/* Letters, digits and '_', the first no digit; length bytes of text. */
+/* The length of the name that text begins with: letters, digits and '_', the first not a
+ * digit, at most VARIABLES_NAME_MAX bytes; 0 when there is none. */
+size_t variables_name(const char *text, const char *end);
+
+/* True when all length bytes of text are a name. */
 bool variables_is_name(const char *text, size_t length);
 
 /* Sets it, unless it is fixed. INVALID for a bad or taken name (n, run, k, ...), LIMIT,

@@ -194,7 +194,7 @@ def test_what_is_wrong_is_told_with_file_and_line(build, tmp_path):
     scenario.write_text("# nothing\nsend\nfrom ann@{domain}\nfrobnicate\n")
     done = mailbrake_replay(build, scenario)
     assert done.returncode == 1 and done.stdout == ""
-    assert f"{scenario}:4: 'frobnicate' means nothing here" in done.stderr
+    assert f"{scenario}:4: 'frobnicate' is not known here" in done.stderr
     assert f"{scenario}:2: to is missing" in done.stderr
     assert mailbrake_replay(build, tmp_path / "none").returncode == 1
     broken = tmp_path / "broken.conf"

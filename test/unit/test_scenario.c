@@ -2,7 +2,6 @@
 #include "../support/replay_files.h"
 
 #include "replay/generator.h"
-#include "replay/scenario_path.h"
 #include "run.h"
 
 static struct scenario scenario;
@@ -220,17 +219,17 @@ END_TEST
 static const struct {
     const char *text, *said;
 } wrong[] = {
-    {"frobnicate", "'frobnicate' means nothing here"},
-    {"login a", "'login' means nothing here"},
+    {"frobnicate", "'frobnicate' is not known here"},
+    {"login a", "'login' is not known here"},
     {"set a", "use set NAME = VALUE"},
     {"set 1a = 2", "a variable's name is letters"},
-    {"set n = 2", "n means something else already"},
-    {"set a = {n}", "only variables can stand here"},
-    {"set a = {b}", "a variable that is not set above"},
-    {"set a = {", "a brace does not close"},
-    {"start yesterday", "start wants"},
-    {"start 2024-02-30 10:00", "start wants"},
-    {"start Fri 25:00", "start wants"},
+    {"set n = 2", "n is reserved"},
+    {"set a = {n}", "only variables are allowed"},
+    {"set a = {b}", "no such variable is set above"},
+    {"set a = {", "a brace is not closed"},
+    {"start yesterday", "start needs"},
+    {"start 2024-02-30 10:00", "start needs"},
+    {"start Fri 25:00", "start needs"},
     {"list all@x", "use list ADDRESS NUMBER"},
     {"list all@x many", "use list ADDRESS NUMBER"},
     {"list all@x 9999999999", "use list ADDRESS NUMBER"},
@@ -238,36 +237,36 @@ static const struct {
     {"repeat 2 each 0s\nend", "use repeat N each DURATION"},
     {"end", "end closes a repeat"},
     {"repeat 2 each 1d", "this repeat has no end"},
-    {"repeat 99999999 each 1d\nend", "that is over ten years"},
+    {"repeat 99999999 each 1d\nend", "that is longer than ten years"},
     {"send at soon", "a duration is missing"},
     {"send at 5", "'5' is not a duration"},
     {"send at 5 minutes", "'5 minutes' is not a duration"},
-    {"send at 99999w", "that is over ten years"},
-    {"send times many", "times wants a number"},
+    {"send at 99999w", "that is longer than ten years"},
+    {"send times many", "times needs a number"},
     {"send as a-b", "is not a name"},
-    {"send now", "'now': at, every"},
-    {"send times 2\nfrom a@x\nto b@x", "times wants every or for"},
-    {"send every 2s\nfrom a@x\nto b@x", "every and for want times"},
-    {"send for 2s\nfrom a@x\nto b@x", "every and for want times"},
-    {"send for 2s every 1s\nfrom a@x\nto b@x", "every and for exclude each other"},
-    {"send every 0s times 2\nfrom a@x\nto b@x", "every and for want more than 0"},
-    {"send times 2 every 1s random\nfrom a@x\nto b@x", "random wants times and for"},
+    {"send now", "'now' is not at, every"},
+    {"send times 2\nfrom a@x\nto b@x", "times needs every or for"},
+    {"send every 2s\nfrom a@x\nto b@x", "every and for need times"},
+    {"send for 2s\nfrom a@x\nto b@x", "every and for need times"},
+    {"send for 2s every 1s\nfrom a@x\nto b@x", "every and for can't be used together"},
+    {"send every 0s times 2\nfrom a@x\nto b@x", "every and for must be more than 0"},
+    {"send times 2 every 1s random\nfrom a@x\nto b@x", "random needs times and for"},
     {"send\nto b@x", "from is missing"},
     {"send\nfrom a@x", "to is missing"},
-    {"send\nfrom a{1..2}@x\nto b@x", "{a..b} stands only in"},
-    {"send\nfrom a@x\nto b@x\nto", "nothing stands here"},
+    {"send\nfrom a{1..2}@x\nto b@x", "{a..b} is allowed only in"},
+    {"send\nfrom a@x\nto b@x\nto", "a value is missing"},
     {"send\nfrom a@x\nto b@x\nheader nothing", "use header NAME: VALUE"},
-    {"send\nfrom a@x\nto b@x\npeople 5", "'people' means nothing here"},
+    {"send\nfrom a@x\nto b@x\npeople 5", "'people' is not known here"},
     {"ordinary", "people is missing"},
-    {"ordinary\npeople few", "people wants a number"},
-    {"ordinary\npeople 5\nfrom a@x", "'from' means nothing here"},
+    {"ordinary\npeople few", "people needs a number"},
+    {"ordinary\npeople 5\nfrom a@x", "'from' is not known here"},
     {"repeat 2 each 1m\nsend at 1m\nfrom a@x\nto b@x\nend", "a run is not over"},
     {"repeat 2 each 1m\nsend times 7 every 10s\nfrom a@x\nto b@x\nend",
      "a run is not over"},
     {"expect storm", "use expect TAG WHAT"},
     {"expect = 0", "use expect TAG WHAT"},
-    {"expect storm lost = 0", "'lost': copies"},
-    {"expect storm copies more = 0", "'more' is too much here"},
+    {"expect storm lost = 0", "'lost' is not copies"},
+    {"expect storm copies more = 0", "'more' is not expected here"},
     {"expect storm copies =", "a number is missing"},
     {"expect storm copies = 0 from soon", "a duration is missing"},
     {"expect flood copies = 0", "nothing is sent as flood"},
@@ -307,9 +306,9 @@ START_TEST(all_errors_are_told_in_one_go_with_their_lines)
         scenario_read(text, strlen(text), "s", &options, &scenario, &problems),
         STATUS_INVALID);
     ck_assert_str_eq(problems_text(&problems),
-                     "s:1: start wants 2024-12-13 18:55 or Fri 18:55, local time\n"
-                     "s:3: times wants every or for\n"
-                     "s:5: 'too' means nothing here\n"
+                     "s:1: start needs 2024-12-13 18:55 or Fri 18:55, local time\n"
+                     "s:3: times needs every or for\n"
+                     "s:5: 'too' is not known here\n"
                      "s:7: nothing is sent as nobody\n");
     problems_clear(&problems);
 }
@@ -324,7 +323,7 @@ START_TEST(what_cannot_be_filled_in_is_told)
     ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_OK);
     ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_OK);
     ck_assert_int_eq(generator_next(generator, &message, &error), STATUS_INVALID);
-    ck_assert_str_eq(error.text, "a division by 0");
+    ck_assert_str_eq(error.text, "division by 0");
     ck_assert_int_eq(error.line, 1);
     generator_free(generator);
 }
@@ -375,7 +374,7 @@ START_TEST(scenario_is_found_by_its_name)
     struct text path = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         text_reset(&path);
-        enum status status = scenario_path_find(cases[i].name, folder, &path, &error);
+        enum status status = scenario_find(cases[i].name, folder, &path, &error);
         ck_assert_int_eq(status, cases[i].found == NULL ? STATUS_NOT_FOUND : STATUS_OK);
         if (cases[i].found == NULL)
             ck_assert_ptr_nonnull(strstr(error.text, folder));
@@ -384,8 +383,7 @@ START_TEST(scenario_is_found_by_its_name)
     }
     /* a path is left alone, also when nothing is there */
     text_reset(&path);
-    ck_assert_int_eq(scenario_path_find("./palo-alto-a", folder, &path, &error),
-                     STATUS_OK);
+    ck_assert_int_eq(scenario_find("./palo-alto-a", folder, &path, &error), STATUS_OK);
     ck_assert_str_eq(text_string(&path), "./palo-alto-a");
     text_clear(&path);
 }
