@@ -1,6 +1,7 @@
 /* One table of options for all verbs, of which each takes its own. */
 #include "cli/control_client.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,20 +9,24 @@
 #include "base/output.h"
 #include "engine/json_output.h"
 
-enum { OPTION_PURPOSE = 256, OPTION_FIRST = 300 };
+enum { OPTION_FIRST = 256 };
+
+#define FIELD(member) offsetof(struct control_client, member)
 
 static const struct {
-    unsigned take;
-    struct option option;
+    enum control_client_option option;
+    size_t field; /* a const char *; unused without an argument */
+    const char *name;
+    int has_argument;
 } options[] = {
-    {0, {"purpose", required_argument, NULL, OPTION_PURPOSE}},
-    {CONTROL_CLIENT_INCIDENT, {"incident", required_argument, NULL, OPTION_FIRST + 0}},
-    {CONTROL_CLIENT_ALL, {"all", no_argument, NULL, OPTION_FIRST + 1}},
-    {CONTROL_CLIENT_FOR, {"for", required_argument, NULL, OPTION_FIRST + 2}},
-    {CONTROL_CLIENT_ACTION, {"action", required_argument, NULL, OPTION_FIRST + 3}},
-    {CONTROL_CLIENT_REASON, {"reason", required_argument, NULL, OPTION_FIRST + 4}},
-    {CONTROL_CLIENT_PULL_BACK, {"pull-back", no_argument, NULL, OPTION_FIRST + 5}},
-    {CONTROL_CLIENT_SINCE, {"since", required_argument, NULL, OPTION_FIRST + 6}},
+    {CONTROL_CLIENT_PURPOSE, FIELD(purpose), "purpose", required_argument},
+    {CONTROL_CLIENT_INCIDENT, FIELD(incident), "incident", required_argument},
+    {CONTROL_CLIENT_ALL, 0, "all", no_argument},
+    {CONTROL_CLIENT_FOR, FIELD(duration), "for", required_argument},
+    {CONTROL_CLIENT_ACTION, FIELD(action), "action", required_argument},
+    {CONTROL_CLIENT_REASON, FIELD(reason), "reason", required_argument},
+    {CONTROL_CLIENT_PULL_BACK, 0, "pull-back", no_argument},
+    {CONTROL_CLIENT_SINCE, FIELD(since), "since", required_argument},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
@@ -29,34 +34,10 @@ enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 static enum status take(void *context, int val, const char *argument)
 {
     struct control_client *client = context;
-    switch (val) {
-    case OPTION_PURPOSE:
-        client->purpose = argument;
-        break;
-    case OPTION_FIRST + 0:
-        client->incident = argument;
-        break;
-    case OPTION_FIRST + 1:
-        client->all = true;
-        break;
-    case OPTION_FIRST + 2:
-        client->duration = argument;
-        break;
-    case OPTION_FIRST + 3:
-        client->action = argument;
-        break;
-    case OPTION_FIRST + 4:
-        client->reason = argument;
-        break;
-    case OPTION_FIRST + 5:
-        client->pull_back = true;
-        break;
-    case OPTION_FIRST + 6:
-        client->since = argument;
-        break;
-    default:
-        return STATUS_INVALID;
-    }
+    size_t i = (size_t)(val - OPTION_FIRST);
+    client->given |= options[i].option;
+    if (options[i].has_argument == required_argument)
+        *(const char **)((char *)client + options[i].field) = argument;
     return STATUS_OK;
 }
 
@@ -86,15 +67,18 @@ static enum status check(const struct control_client *client)
     return known ? STATUS_OK : refuse("--action wants defer, reject or quarantine");
 }
 
-enum status control_client_parse(struct control_client *client, int argc, char **argv,
-                                 unsigned takes)
+static enum status parse(struct control_client *client, const struct control_verb *verb,
+                         int argc, char **argv)
 {
     struct option list[OPTION_COUNT + 1] = {0};
+    unsigned takes = CONTROL_CLIENT_PURPOSE;
     size_t count = 0;
-    *client = (struct control_client){0};
+    for (size_t i = 0; i < verb->count; i++)
+        takes |= verb->actions[i].needs | verb->actions[i].takes;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].take == 0 || (options[i].take & takes) != 0)
-            list[count++] = options[i].option;
+        if ((options[i].option & takes) != 0)
+            list[count++] = (struct option){options[i].name, options[i].has_argument,
+                                            NULL, OPTION_FIRST + (int)i};
     }
     const struct arguments_extra extra = {.list = list, .take = take, .context = client};
     enum status status = arguments_parse(argc, argv, &extra, &client->arguments);
@@ -108,7 +92,8 @@ const char *control_client_word(const struct control_client *client, int index)
     return client->arguments.words[index];
 }
 
-bool control_client_open(struct control_client *client)
+/* Finds the way to mailbraked; false after a message on stderr. */
+static bool find_remote(struct control_client *client)
 {
     struct problems problems = {0};
     char *socket = remote_socket(&client->arguments, &problems);
@@ -123,12 +108,6 @@ bool control_client_open(struct control_client *client)
     problems_clear(&problems);
     free(socket);
     return client->remote != NULL;
-}
-
-void control_client_close(struct control_client *client)
-{
-    remote_free(client->remote);
-    client->remote = NULL;
 }
 
 json_t *control_client_ask(struct control_client *client, const char *method,
@@ -166,4 +145,44 @@ int control_client_show(const struct control_client *client, json_t *answer,
     show(answer);
     json_decref(answer);
     return EXIT_DONE;
+}
+
+static bool fits(const struct control_client *client, const struct control_action *action)
+{
+    const char *name = control_client_word(client, 0);
+    int words = client->arguments.word_count - (action->name != NULL);
+    unsigned given = client->given & ~(unsigned)CONTROL_CLIENT_PURPOSE;
+    return (action->name == NULL || (name != NULL && strcmp(name, action->name) == 0)) &&
+           words >= action->least && words <= action->most &&
+           (action->needs & ~given) == 0 &&
+           (given & ~(action->needs | action->takes)) == 0;
+}
+
+static int run(struct control_client *client, const struct control_action *action)
+{
+    const char *id = control_client_word(client, action->name != NULL);
+    id = client->incident != NULL ? client->incident : id;
+    id = client->since != NULL ? client->since : id;
+    if (action->run != NULL)
+        return action->run(client);
+    return control_client_show(
+        client, control_client_ask(client, action->method, action->path, id, NULL),
+        action->show);
+}
+
+int control_client_run(const struct control_verb *verb, int argc, char **argv)
+{
+    struct control_client client = {0};
+    int result = EXIT_FAILED;
+    size_t i = 0;
+    if (parse(&client, verb, argc, argv) != STATUS_OK)
+        return arguments_usage(verb->usage);
+    while (i < verb->count && !fits(&client, &verb->actions[i]))
+        i++;
+    if (i == verb->count)
+        return arguments_usage(verb->usage);
+    if (find_remote(&client))
+        result = run(&client, &verb->actions[i]);
+    remote_free(client.remote);
+    return result;
 }

@@ -8,8 +8,8 @@
 #include "cli/arguments.h"
 #include "cli/remote.h"
 
-/* Which options a verb takes beside the common ones and --purpose TEXT. */
-enum control_client_takes {
+/* The options beside the common ones; every verb takes --purpose TEXT. */
+enum control_client_option {
     CONTROL_CLIENT_INCIDENT = 1 << 0,  /* --incident I */
     CONTROL_CLIENT_ALL = 1 << 1,       /* --all */
     CONTROL_CLIENT_FOR = 1 << 2,       /* --for DURATION */
@@ -17,26 +17,40 @@ enum control_client_takes {
     CONTROL_CLIENT_REASON = 1 << 4,    /* --reason TEXT */
     CONTROL_CLIENT_PULL_BACK = 1 << 5, /* --pull-back */
     CONTROL_CLIENT_SINCE = 1 << 6,     /* --since DURATION */
+    CONTROL_CLIENT_PURPOSE = 1 << 7,
 };
 
 struct control_client {
     struct arguments arguments;
     struct remote *remote;
+    unsigned given; /* of enum control_client_option */
     const char *purpose, *incident, *duration, *action, *reason, *since;
-    bool all, pull_back;
 };
 
-/* Reads the command line; takes: of enum control_client_takes. INVALID after a message on
- * stderr. */
-enum status control_client_parse(struct control_client *client, int argc, char **argv,
-                                 unsigned takes) MUST_CHECK;
+/* What a verb can be asked to do. */
+struct control_action {
+    const char *name;      /* its first word; NULL: it has none */
+    int least, most;       /* how many words stand behind the name */
+    unsigned needs, takes; /* options that must, and that may, be given */
+    /* As for control_client_ask, with --since, --incident or else the first word behind
+     * the name; and as for control_client_show. */
+    const char *method, *path;
+    void (*show)(const json_t *answer);
+    int (*run)(struct control_client *client); /* instead of these, unless NULL */
+};
+
+struct control_verb {
+    const char *usage;
+    const struct control_action *actions; /* the first that fits is done */
+    size_t count;
+};
+
+/* All of a verb: reads the command line, finds mailbraked, does what was asked for.
+ * Returns the exit status. */
+int control_client_run(const struct control_verb *verb, int argc, char **argv);
 
 /* The word at index behind the verb; NULL when there is none. */
 const char *control_client_word(const struct control_client *client, int index);
-
-/* Finds the way to mailbraked; false after a message on stderr. */
-bool control_client_open(struct control_client *client);
-void control_client_close(struct control_client *client);
 
 /* Asks for a path that is printf'd from id, escaped, as its only argument ("/v1/x/%s"; id
  * NULL: as it is). body may be NULL. NULL after a message on stderr. */

@@ -93,3 +93,18 @@ void page_restart(const json_t *names)
                              "mailbrake-mta"
                            : "changed; takes effect after: systemctl restart mailbraked");
 }
+
+void page_table(const json_t *array, const char *none,
+                const struct text_table_column *columns, size_t count,
+                void (*add)(struct text_table *table, const json_t *item))
+{
+    size_t i;
+    const json_t *item;
+    if (json_array_size(array) == 0) {
+        (void)puts(none);
+        return;
+    }
+    struct text_table *table = text_table_new(columns, count);
+    json_array_foreach(array, i, item) add(table, item);
+    text_table_print(table, 0);
+}

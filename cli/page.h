@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "base/text_table.h"
+
 /* Texts, numbers and flags of a document; "" and 0 when there is none of that name. */
 const char *page_text(const json_t *object, const char *name);
 long long page_number(const json_t *object, const char *name);
@@ -24,5 +26,11 @@ void page_restart(const json_t *names);
 
 /* "1 message", "2 messages" */
 const char *page_plural(long long number, const char *one, const char *many);
+
+/* A table with a row for each item of an array, filled by add; without items the text
+ * none instead. */
+void page_table(const json_t *array, const char *none,
+                const struct text_table_column *columns, size_t count,
+                void (*add)(struct text_table *table, const json_t *item));
 
 #endif

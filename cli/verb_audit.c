@@ -43,31 +43,20 @@ static void add_entry(struct text_table *table, const json_t *entry)
 
 static void print_audit(const json_t *answer)
 {
-    size_t i;
-    const json_t *entry;
-    const json_t *entries = json_object_get(answer, "audit");
-    if (json_array_size(entries) == 0) {
-        (void)puts("Nothing was done or looked at.");
-        return;
-    }
-    struct text_table *table =
-        text_table_new(columns, sizeof columns / sizeof columns[0]);
-    json_array_foreach(entries, i, entry) add_entry(table, entry);
-    text_table_print(table, 0);
+    page_table(json_object_get(answer, "audit"), "Nothing was done or looked at.",
+               columns, sizeof columns / sizeof columns[0], add_entry);
 }
 
 int verb_audit(int argc, char **argv)
 {
-    struct control_client client;
-    int result = EXIT_FAILED;
-    if (control_client_parse(&client, argc, argv, CONTROL_CLIENT_SINCE) != STATUS_OK ||
-        client.arguments.word_count > 0)
-        return arguments_usage("usage: mailbrake audit [--since 2h]\n");
-    const char *path = client.since == NULL ? "/v1/audit" : "/v1/audit?since=%s";
-    if (control_client_open(&client))
-        result = control_client_show(
-            &client, control_client_ask(&client, "GET", path, client.since, NULL),
-            print_audit);
-    control_client_close(&client);
-    return result;
+    static const struct control_action actions[] = {
+        {.method = "GET", .path = "/v1/audit", .show = print_audit},
+        {.needs = CONTROL_CLIENT_SINCE,
+         .method = "GET",
+         .path = "/v1/audit?since=%s",
+         .show = print_audit},
+    };
+    static const struct control_verb verb = {"usage: mailbrake audit [--since 2h]\n",
+                                             actions, 2};
+    return control_client_run(&verb, argc, argv);
 }

@@ -11,46 +11,28 @@
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 
-static int usage(void)
-{
-    return arguments_usage(
-        "usage: mailbrake brake list\n"
-        "       mailbrake brake set KEY [--for 4h] [--action defer|reject|"
-        "quarantine]\n"
-        "                           [--reason TEXT] [--pull-back]\n"
-        "       mailbrake brake clear KEY\n"
-        "KEY is login:A, sender:A, client:ADDRESS, list:A, domain:D or all\n");
-}
-
 static const struct text_table_column columns[] = {
     {"KEY", TEXT_TABLE_KEY}, {"ACTION", TEXT_TABLE_TEXT}, {"UNTIL", TEXT_TABLE_TEXT},
     {"BY", TEXT_TABLE_TEXT}, {"REASON", TEXT_TABLE_TEXT},
 };
 
+static void add_brake(struct text_table *table, const json_t *brake)
+{
+    const char *until = page_text(brake, "until");
+    text_table_add(table, page_text(brake, "key"));
+    text_table_add(table, page_text(brake, "action"));
+    if (until[0] == '\0')
+        text_table_add(table, "cleared");
+    else
+        text_table_add_instant(table, until);
+    text_table_add(table, page_text(brake, "by"));
+    text_table_add(table, page_text(brake, "reason"));
+}
+
 static void print_brakes(const json_t *answer)
 {
-    size_t i;
-    const json_t *brake;
-    const json_t *brakes = json_object_get(answer, "brakes");
-    if (json_array_size(brakes) == 0) {
-        (void)puts("No brake is set.");
-        return;
-    }
-    struct text_table *table =
-        text_table_new(columns, sizeof columns / sizeof columns[0]);
-    json_array_foreach(brakes, i, brake)
-    {
-        const char *until = page_text(brake, "until");
-        text_table_add(table, page_text(brake, "key"));
-        text_table_add(table, page_text(brake, "action"));
-        if (until[0] == '\0')
-            text_table_add(table, "cleared");
-        else
-            text_table_add_instant(table, until);
-        text_table_add(table, page_text(brake, "by"));
-        text_table_add(table, page_text(brake, "reason"));
-    }
-    text_table_print(table, 0);
+    page_table(json_object_get(answer, "brakes"), "No brake is set.", columns,
+               sizeof columns / sizeof columns[0], add_brake);
 }
 
 static void print_until(const json_t *brake)
@@ -99,12 +81,12 @@ static json_t *make_body(const struct control_client *client, const char *key)
     return json_pack("{s:o, s:s*, s:s*, s:o*, s:b}", "key", json_output_string(key),
                      "for", client->duration, "action", client->action, "reason",
                      client->reason == NULL ? NULL : json_output_string(client->reason),
-                     "pull_back", client->pull_back);
+                     "pull_back", (client->given & CONTROL_CLIENT_PULL_BACK) != 0);
 }
 
-static int set(struct control_client *client, const char *key)
+static int set(struct control_client *client)
 {
-    json_t *body = make_body(client, key);
+    json_t *body = make_body(client, control_client_word(client, 1));
     json_t *answer =
         body == NULL ? NULL : control_client_ask(client, "PUT", "/v1/brakes", NULL, body);
     json_decref(body);
@@ -120,39 +102,24 @@ static int set(struct control_client *client, const char *key)
     return complete ? result : EXIT_FAILED;
 }
 
-static int run(struct control_client *client, const char *what)
-{
-    const char *key = control_client_word(client, 1);
-    if (strcmp(what, "list") == 0)
-        return control_client_show(
-            client, control_client_ask(client, "GET", "/v1/brakes", NULL, NULL),
-            print_brakes);
-    if (strcmp(what, "set") == 0)
-        return set(client, key);
-    return control_client_show(
-        client, control_client_ask(client, "DELETE", "/v1/brakes?key=%s", key, NULL),
-        print_cleared);
-}
-
 int verb_brake(int argc, char **argv)
 {
-    struct control_client client;
-    if (control_client_parse(&client, argc, argv,
-                             CONTROL_CLIENT_FOR | CONTROL_CLIENT_ACTION |
-                                 CONTROL_CLIENT_REASON | CONTROL_CLIENT_PULL_BACK) !=
-        STATUS_OK)
-        return usage();
-    int words = client.arguments.word_count;
-    const char *what = control_client_word(&client, 0);
-    bool sets = what != NULL && strcmp(what, "set") == 0;
-    bool told = client.duration != NULL || client.action != NULL ||
-                client.reason != NULL || client.pull_back;
-    bool complete = what != NULL && (sets || !told) &&
-                    ((strcmp(what, "list") == 0 && words == 1) ||
-                     ((sets || strcmp(what, "clear") == 0) && words == 2));
-    if (!complete)
-        return usage();
-    int result = control_client_open(&client) ? run(&client, what) : EXIT_FAILED;
-    control_client_close(&client);
-    return result;
+    static const struct control_action actions[] = {
+        {"list", .method = "GET", .path = "/v1/brakes", .show = print_brakes},
+        {"set", 1, 1,
+         .takes = CONTROL_CLIENT_FOR | CONTROL_CLIENT_ACTION | CONTROL_CLIENT_REASON |
+                  CONTROL_CLIENT_PULL_BACK,
+         .run = set},
+        {"clear", 1, 1, .method = "DELETE", .path = "/v1/brakes?key=%s",
+         .show = print_cleared},
+    };
+    static const struct control_verb verb = {
+        "usage: mailbrake brake list\n"
+        "       mailbrake brake set KEY [--for 4h] [--action defer|reject|"
+        "quarantine]\n"
+        "                           [--reason TEXT] [--pull-back]\n"
+        "       mailbrake brake clear KEY\n"
+        "KEY is login:A, sender:A, client:ADDRESS, list:A, domain:D or all\n",
+        actions, sizeof actions / sizeof actions[0]};
+    return control_client_run(&verb, argc, argv);
 }

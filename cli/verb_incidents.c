@@ -13,13 +13,6 @@
 
 enum { HOLDS_SHOWN = 20 };
 
-static int usage(void)
-{
-    return arguments_usage("usage: mailbrake incidents [list] [--all]\n"
-                           "       mailbrake incidents show|close I\n"
-                           "       mailbrake incidents allow I --for 4h\n");
-}
-
 static const struct text_table_column columns[] = {
     {"ID", TEXT_TABLE_KEY},          {"", TEXT_TABLE_TEXT},
     {"LAST", TEXT_TABLE_TEXT},       {"RULE", TEXT_TABLE_TEXT},
@@ -41,45 +34,37 @@ static void add_incident(struct text_table *table, const json_t *incident)
     text_table_add(table, page_text(incident, "key"));
 }
 
-static void print_some(const json_t *incidents)
+static void print_some(const json_t *answer, const char *none)
 {
     size_t i;
     const json_t *incident;
     long long open = 0;
     long long waiting = 0;
+    const json_t *incidents = json_object_get(answer, "incidents");
     size_t count = json_array_size(incidents);
-    struct text_table *table =
-        text_table_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(incidents, i, incident)
     {
-        add_incident(table, incident);
         open += json_is_true(json_object_get(incident, "open"));
         waiting += page_number(incident, "waiting");
     }
-    text_table_print(table, 0);
-    (void)printf("%zu %s, %lld open; %lld %s for a decision. REACH: persons, by the "
-                 "largest message.\n",
-                 count, page_plural((long long)count, "incident", "incidents"), open,
-                 waiting, page_plural(waiting, "message waits", "messages wait"));
+    page_table(incidents, none, columns, sizeof columns / sizeof columns[0],
+               add_incident);
+    if (count > 0)
+        (void)printf("%zu %s, %lld open; %lld %s for a decision. REACH: persons, by the "
+                     "largest message.\n",
+                     count, page_plural((long long)count, "incident", "incidents"), open,
+                     waiting, page_plural(waiting, "message waits", "messages wait"));
 }
 
 static void print_current(const json_t *answer)
 {
-    const json_t *incidents = json_object_get(answer, "incidents");
-    if (json_array_size(incidents) == 0)
-        (void)puts(
-            "No incident is open, and no message waits. --all shows what is over.");
-    else
-        print_some(incidents);
+    print_some(answer,
+               "No incident is open, and no message waits. --all shows what is over.");
 }
 
 static void print_all(const json_t *answer)
 {
-    const json_t *incidents = json_object_get(answer, "incidents");
-    if (json_array_size(incidents) == 0)
-        (void)puts("There are no incidents.");
-    else
-        print_some(incidents);
+    print_some(answer, "There are no incidents.");
 }
 
 static void print_held(const json_t *holds)
@@ -174,66 +159,35 @@ static void print_allowed(const json_t *answer)
     (void)puts(".");
 }
 
-static int allow(struct control_client *client, const char *id)
+static int allow(struct control_client *client)
 {
     json_t *body = json_pack("{s:s}", "for", client->duration);
-    json_t *answer =
-        control_client_ask(client, "POST", "/v1/incidents/%s/allow", id, body);
+    json_t *answer = control_client_ask(client, "POST", "/v1/incidents/%s/allow",
+                                        control_client_word(client, 1), body);
     json_decref(body);
     return control_client_show(client, answer, print_allowed);
 }
 
-static int list(struct control_client *client)
-{
-    const char *path = client->all ? "/v1/incidents?all=1" : "/v1/incidents";
-    return control_client_show(client,
-                               control_client_ask(client, "GET", path, NULL, NULL),
-                               client->all ? print_all : print_current);
-}
-
-static int run(struct control_client *client, const char *what)
-{
-    const char *id = control_client_word(client, 1);
-    if (strcmp(what, "list") == 0)
-        return list(client);
-    if (strcmp(what, "show") == 0)
-        return control_client_show(
-            client, control_client_ask(client, "GET", "/v1/incidents/%s", id, NULL),
-            print_whole_incident);
-    if (strcmp(what, "close") == 0)
-        return control_client_show(
-            client,
-            control_client_ask(client, "POST", "/v1/incidents/%s/close", id, NULL),
-            print_closed);
-    return allow(client, id);
-}
-
-static bool is_complete(const struct control_client *client, const char *what)
-{
-    int words = client->arguments.word_count;
-    bool allows = strcmp(what, "allow") == 0;
-    if (allows != (client->duration != NULL))
-        return false;
-    if (strcmp(what, "list") == 0)
-        return words <= 1;
-    if (client->all)
-        return false;
-    if (allows)
-        return words == 2;
-    return words == 2 && (strcmp(what, "show") == 0 || strcmp(what, "close") == 0);
-}
-
 int verb_incidents(int argc, char **argv)
 {
-    struct control_client client;
-    if (control_client_parse(&client, argc, argv,
-                             CONTROL_CLIENT_FOR | CONTROL_CLIENT_ALL) != STATUS_OK)
-        return usage();
-    const char *what = control_client_word(&client, 0);
-    what = what == NULL ? "list" : what;
-    if (!is_complete(&client, what))
-        return usage();
-    int result = control_client_open(&client) ? run(&client, what) : EXIT_FAILED;
-    control_client_close(&client);
-    return result;
+    enum { ALL = CONTROL_CLIENT_ALL };
+    static const char open[] = "/v1/incidents";
+    static const char all[] = "/v1/incidents?all=1";
+    static const struct control_action actions[] = {
+        {NULL, .method = "GET", .path = open, .show = print_current},
+        {NULL, .needs = ALL, .method = "GET", .path = all, .show = print_all},
+        {"list", .method = "GET", .path = open, .show = print_current},
+        {"list", .needs = ALL, .method = "GET", .path = all, .show = print_all},
+        {"show", 1, 1, .method = "GET", .path = "/v1/incidents/%s",
+         .show = print_whole_incident},
+        {"close", 1, 1, .method = "POST", .path = "/v1/incidents/%s/close",
+         .show = print_closed},
+        {"allow", 1, 1, .needs = CONTROL_CLIENT_FOR, .run = allow},
+    };
+    static const struct control_verb verb = {
+        "usage: mailbrake incidents [list] [--all]\n"
+        "       mailbrake incidents show|close I\n"
+        "       mailbrake incidents allow I --for 4h\n",
+        actions, sizeof actions / sizeof actions[0]};
+    return control_client_run(&verb, argc, argv);
 }

@@ -10,15 +10,6 @@
 #include "cli/page.h"
 #include "cli/verbs.h"
 
-static int usage(void)
-{
-    return arguments_usage(
-        "usage: mailbrake limits show|reset SUBJECT\n"
-        "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
-        "thread:ID or campaign:... as explain and incidents show it; from:ELEMENT is\n"
-        "an element of the from of a rule with key = \"from\"\n");
-}
-
 static const struct text_table_column columns[] = {
     {"RULE", TEXT_TABLE_TEXT},   {"LEFT", TEXT_TABLE_NUMBER},
     {"OF", TEXT_TABLE_NUMBER},   {"REFILLED WITH", TEXT_TABLE_TEXT},
@@ -60,21 +51,12 @@ static void add_limit(struct text_table *table, const json_t *limit)
 
 static void print_limits(const json_t *answer)
 {
-    size_t i;
-    const json_t *limit;
     const json_t *limits = json_object_get(answer, "limits");
-    const char *source = page_text(answer, "source");
     output_escaped(page_text(answer, "subject"));
     (void)fputc('\n', stdout);
-    if (json_array_size(limits) == 0) {
-        (void)puts("No rule limits this.");
-        return;
-    }
-    struct text_table *table =
-        text_table_new(columns, sizeof columns / sizeof columns[0]);
-    json_array_foreach(limits, i, limit) add_limit(table, limit);
-    text_table_print(table, 0);
-    if (strcmp(source, "local") == 0)
+    page_table(limits, "No rule limits this.", columns,
+               sizeof columns / sizeof columns[0], add_limit);
+    if (json_array_size(limits) > 0 && strcmp(page_text(answer, "source"), "local") == 0)
         (void)puts("The store is away: this is this relay's own share.");
 }
 
@@ -88,22 +70,16 @@ static void print_reset(const json_t *answer)
 
 int verb_limits(int argc, char **argv)
 {
-    struct control_client client;
-    int result = EXIT_FAILED;
-    if (control_client_parse(&client, argc, argv, 0) != STATUS_OK)
-        return usage();
-    const char *what = control_client_word(&client, 0);
-    const char *subject = control_client_word(&client, 1);
-    bool reset = what != NULL && strcmp(what, "reset") == 0;
-    if (what == NULL || (!reset && strcmp(what, "show") != 0) ||
-        client.arguments.word_count != 2)
-        return usage();
-    if (control_client_open(&client))
-        result = control_client_show(&client,
-                                     control_client_ask(&client, reset ? "DELETE" : "GET",
-                                                        "/v1/limits?subject=%s", subject,
-                                                        NULL),
-                                     reset ? print_reset : print_limits);
-    control_client_close(&client);
-    return result;
+    static const char path[] = "/v1/limits?subject=%s";
+    static const struct control_action actions[] = {
+        {"show", 1, 1, .method = "GET", .path = path, .show = print_limits},
+        {"reset", 1, 1, .method = "DELETE", .path = path, .show = print_reset},
+    };
+    static const struct control_verb verb = {
+        "usage: mailbrake limits show|reset SUBJECT\n"
+        "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
+        "thread:ID or campaign:... as explain and incidents show it; from:ELEMENT is\n"
+        "an element of the from of a rule with key = \"from\"\n",
+        actions, sizeof actions / sizeof actions[0]};
+    return control_client_run(&verb, argc, argv);
 }

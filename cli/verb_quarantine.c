@@ -1,4 +1,5 @@
 /* mailbrake quarantine: what is held, and what becomes of it. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,15 +11,6 @@
 #include "cli/page.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
-
-static int usage(void)
-{
-    return arguments_usage(
-        "usage: mailbrake quarantine list [--incident I] [--all]\n"
-        "       mailbrake quarantine show ID\n"
-        "       mailbrake quarantine release|refuse|delete ID... | --incident I\n"
-        "       mailbrake quarantine sync\n");
-}
 
 /* As the ledger makes them; anything else (ALL, -, a path) is not even asked for. */
 static bool is_id(const char *text)
@@ -110,17 +102,6 @@ static void print_holds(const json_t *answer)
 static void print_holds_of_incident(const json_t *answer)
 {
     print_table(answer, "No message of this incident is held.");
-}
-
-static int list(struct control_client *client)
-{
-    const char *path =
-        client->all ? "/v1/holds?all=1&incident=%s" : "/v1/holds?incident=%s";
-    if (client->incident == NULL)
-        path = client->all ? "/v1/holds?all=1" : "/v1/holds";
-    return control_client_show(
-        client, control_client_ask(client, "GET", path, client->incident, NULL),
-        client->incident == NULL ? print_holds : print_holds_of_incident);
 }
 
 /* What shows all of the message, on the relay that holds it. An id of another shape never
@@ -267,9 +248,6 @@ static void print_results(const json_t *answer, const char *past)
                      page_number(answer, "failed"));
 }
 
-static const char *const decisions[][2] = {
-    {"release", "released"}, {"refuse", "refused"}, {"delete", "deleted"}};
-
 /* One wrong word, and nothing is done: it was meant otherwise. */
 static bool are_ids(const struct control_client *client)
 {
@@ -282,16 +260,19 @@ static bool are_ids(const struct control_client *client)
     return valid;
 }
 
-static int decide(struct control_client *client, const char *const decision[2])
+static int decide(struct control_client *client)
 {
+    const char *verb = control_client_word(client, 0);
     if (!are_ids(client))
         return EXIT_FAILED;
-    json_t *answer = decide_all(client, decision[0]);
+    json_t *answer = decide_all(client, verb);
     if (answer == NULL)
         return EXIT_FAILED;
     bool failed = page_number(answer, "failed") > 0;
     if (!client->arguments.json) {
-        print_results(answer, decision[1]);
+        print_results(answer, strcmp(verb, "release") == 0  ? "released"
+                              : strcmp(verb, "refuse") == 0 ? "refused"
+                                                            : "deleted");
         json_decref(answer);
     } else if (!json_output_print(answer)) {
         failed = true;
@@ -348,46 +329,31 @@ static int sync(struct control_client *client)
     return complete ? result : EXIT_FAILED;
 }
 
-static int run(struct control_client *client, const char *what)
-{
-    if (strcmp(what, "list") == 0)
-        return list(client);
-    if (strcmp(what, "show") == 0)
-        return show(client);
-    if (strcmp(what, "sync") == 0)
-        return sync(client);
-    for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
-        if (strcmp(what, decisions[i][0]) == 0)
-            return decide(client, decisions[i]);
-    }
-    return usage();
-}
-
-/* The words that each needs. */
-static bool is_complete(const struct control_client *client, const char *what)
-{
-    int words = client->arguments.word_count;
-    if (strcmp(what, "list") == 0)
-        return words == 1;
-    if (client->all)
-        return false;
-    if (strcmp(what, "sync") == 0)
-        return words == 1 && client->incident == NULL;
-    if (strcmp(what, "show") == 0)
-        return words == 2 && client->incident == NULL;
-    return client->incident == NULL ? words > 1 : words == 1;
-}
-
 int verb_quarantine(int argc, char **argv)
 {
-    struct control_client client;
-    if (control_client_parse(&client, argc, argv,
-                             CONTROL_CLIENT_INCIDENT | CONTROL_CLIENT_ALL) != STATUS_OK)
-        return usage();
-    const char *what = control_client_word(&client, 0);
-    if (what == NULL || !is_complete(&client, what))
-        return usage();
-    int result = control_client_open(&client) ? run(&client, what) : EXIT_FAILED;
-    control_client_close(&client);
-    return result;
+    enum { ALL = CONTROL_CLIENT_ALL, INCIDENT = CONTROL_CLIENT_INCIDENT };
+    static const struct control_action actions[] = {
+        {"list", .method = "GET", .path = "/v1/holds", .show = print_holds},
+        {"list", .needs = ALL, .method = "GET", .path = "/v1/holds?all=1",
+         .show = print_holds},
+        {"list", .needs = INCIDENT, .method = "GET", .path = "/v1/holds?incident=%s",
+         .show = print_holds_of_incident},
+        {"list", .needs = ALL | INCIDENT, .method = "GET",
+         .path = "/v1/holds?all=1&incident=%s", .show = print_holds_of_incident},
+        {"show", 1, 1, .run = show},
+        {"release", 1, INT_MAX, .run = decide},
+        {"release", .needs = INCIDENT, .run = decide},
+        {"refuse", 1, INT_MAX, .run = decide},
+        {"refuse", .needs = INCIDENT, .run = decide},
+        {"delete", 1, INT_MAX, .run = decide},
+        {"delete", .needs = INCIDENT, .run = decide},
+        {"sync", .run = sync},
+    };
+    static const struct control_verb verb = {
+        "usage: mailbrake quarantine list [--incident I] [--all]\n"
+        "       mailbrake quarantine show ID\n"
+        "       mailbrake quarantine release|refuse|delete ID... | --incident I\n"
+        "       mailbrake quarantine sync\n",
+        actions, sizeof actions / sizeof actions[0]};
+    return control_client_run(&verb, argc, argv);
 }

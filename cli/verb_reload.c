@@ -61,13 +61,7 @@ static int reload(struct control_client *client)
 
 int verb_reload(int argc, char **argv)
 {
-    struct control_client client;
-    int result = EXIT_FAILED;
-    if (control_client_parse(&client, argc, argv, 0) != STATUS_OK ||
-        client.arguments.word_count > 0)
-        return arguments_usage("usage: mailbrake reload\n");
-    if (control_client_open(&client))
-        result = reload(&client);
-    control_client_close(&client);
-    return result;
+    static const struct control_action action = {.run = reload};
+    static const struct control_verb verb = {"usage: mailbrake reload\n", &action, 1};
+    return control_client_run(&verb, argc, argv);
 }

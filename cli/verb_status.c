@@ -101,15 +101,9 @@ static void add_rule(struct text_table *table, const json_t *rule)
 
 static void print_rules(const json_t *rules)
 {
-    size_t i;
-    const json_t *rule;
-    if (json_array_size(rules) == 0)
-        return;
     (void)fputc('\n', stdout);
-    struct text_table *table =
-        text_table_new(rule_columns, sizeof rule_columns / sizeof rule_columns[0]);
-    json_array_foreach(rules, i, rule) add_rule(table, rule);
-    text_table_print(table, 0);
+    page_table(rules, "", rule_columns, sizeof rule_columns / sizeof rule_columns[0],
+               add_rule);
 }
 
 /* Why the last reload failed. */
@@ -160,7 +154,8 @@ static void print_status(const json_t *status)
     print_counts("messages", json_object_get(status, "verdicts"));
     if (has_any(json_object_get(status, "would")))
         print_counts("would have", json_object_get(status, "would"));
-    print_rules(json_object_get(status, "rules"));
+    if (json_array_size(json_object_get(status, "rules")) > 0)
+        print_rules(json_object_get(status, "rules"));
 }
 
 /* ---- lists ---- */
@@ -185,57 +180,32 @@ static void add_list(struct text_table *table, const json_t *list)
 
 static void print_lists(const json_t *answer)
 {
-    size_t i;
-    const json_t *list;
     const json_t *lists = json_object_get(answer, "lists");
-    size_t shown = json_array_size(lists);
-    if (shown == 0) {
-        (void)puts("There are no lists.");
-        return;
-    }
-    struct text_table *table =
-        text_table_new(list_columns, sizeof list_columns / sizeof list_columns[0]);
-    json_array_foreach(lists, i, list) add_list(table, list);
-    text_table_print(table, 0);
+    long long shown = (long long)json_array_size(lists);
+    page_table(lists, "There are no lists.", list_columns,
+               sizeof list_columns / sizeof list_columns[0], add_list);
     if (shown == 1) /* it was asked for */
         page_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
-    if (page_number(answer, "count") > (long long)shown)
-        (void)printf("and %lld more\n", page_number(answer, "count") - (long long)shown);
-}
-
-/* At most so many words. */
-static bool parse(struct control_client *client, int argc, char **argv, int most)
-{
-    return control_client_parse(client, argc, argv, 0) == STATUS_OK &&
-           client->arguments.word_count <= most;
+    if (shown > 0 && page_number(answer, "count") > shown)
+        (void)printf("and %lld more\n", page_number(answer, "count") - shown);
 }
 
 int verb_status(int argc, char **argv)
 {
-    struct control_client client;
-    int result = EXIT_FAILED;
-    if (!parse(&client, argc, argv, 0))
-        return arguments_usage("usage: mailbrake status\n");
-    if (control_client_open(&client))
-        result = control_client_show(
-            &client, control_client_ask(&client, "GET", "/v1/status", NULL, NULL),
-            print_status);
-    control_client_close(&client);
-    return result;
+    static const struct control_action action = {
+        .method = "GET", .path = "/v1/status", .show = print_status};
+    static const struct control_verb verb = {"usage: mailbrake status\n", &action, 1};
+    return control_client_run(&verb, argc, argv);
 }
 
 int verb_lists(int argc, char **argv)
 {
-    struct control_client client;
-    int result = EXIT_FAILED;
-    if (!parse(&client, argc, argv, 1))
-        return arguments_usage("usage: mailbrake lists [ADDRESS]\n");
-    const char *address = control_client_word(&client, 0);
-    const char *path = address == NULL ? "/v1/lists" : "/v1/lists?address=%s";
-    if (control_client_open(&client))
-        result = control_client_show(
-            &client, control_client_ask(&client, "GET", path, address, NULL),
-            print_lists);
-    control_client_close(&client);
-    return result;
+    static const struct control_action actions[] = {
+        {NULL, .method = "GET", .path = "/v1/lists", .show = print_lists},
+        {NULL, 1, 1, .method = "GET", .path = "/v1/lists?address=%s",
+         .show = print_lists},
+    };
+    static const struct control_verb verb = {"usage: mailbrake lists [ADDRESS]\n",
+                                             actions, 2};
+    return control_client_run(&verb, argc, argv);
 }
