@@ -4,6 +4,7 @@
 #include "conf/load.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,6 @@
 
 #include "base/text.h"
 #include "conf/scan.h"
-
-/* A line that holds a number which libconfig would wrap. */
-struct wide {
-    const char *file;
-    int line;
-};
 
 /* DEPTH_MAX: more than the files that libconfig opens within each other. */
 enum { WIDE_MAX = 64, DEPTH_MAX = 16 };
@@ -35,7 +30,7 @@ struct loader {
     char *folder;     /* what @include is relative to, as the path was given */
     struct text text; /* of the configuration itself */
     struct tree tree;
-    struct wide wide[WIDE_MAX];
+    struct place wide[WIDE_MAX]; /* where a number is that libconfig would wrap */
     size_t wide_count;
     config_t config;
     config_setting_t **sources; /* of each node */
@@ -118,25 +113,22 @@ static enum status find_include(struct loader *loader, const struct level *level
     return STATUS_OK;
 }
 
-/* Files that are included twice bring each of these twice. */
-static void note_wide(struct loader *loader, const char *file, int line)
+static bool has_place(const struct place *places, size_t count, const char *file,
+                      int line)
 {
-    for (size_t i = 0; i < loader->wide_count; i++) {
-        if (loader->wide[i].file == file && loader->wide[i].line == line)
-            return;
+    for (size_t i = 0; i < count; i++) {
+        if (places[i].file == file && places[i].line == line)
+            return true;
     }
-    if (loader->wide_count < WIDE_MAX)
-        loader->wide[loader->wide_count++] = (struct wide){file, line};
+    return false;
 }
 
-static void note_joint(struct tree *tree, const char *file, int line)
+/* A file that is included twice brings each place twice. */
+static void note_place(struct place *places, size_t *count, size_t max,
+                       const struct level *level)
 {
-    for (size_t i = 0; i < tree->joint_count; i++) {
-        if (tree->joints[i].file == file && tree->joints[i].line == line)
-            return;
-    }
-    if (tree->joint_count < TREE_JOINTS_MAX)
-        tree->joints[tree->joint_count++] = (struct joint){file, line};
+    if (*count < max && !has_place(places, *count, level->file, level->scan.line))
+        places[(*count)++] = (struct place){level->file, level->scan.line};
 }
 
 /* UTF-8's byte order mark, which some editors write; libconfig takes it for an error. */
@@ -190,10 +182,11 @@ static enum status scan_step(struct loader *loader, struct level *levels, size_t
                        "contains a NUL byte");
         return STATUS_INVALID;
     case SCAN_TOO_LARGE:
-        note_wide(loader, level->file, level->scan.line);
+        note_place(loader->wide, &loader->wide_count, WIDE_MAX, level);
         return STATUS_OK;
     case SCAN_JOINED:
-        note_joint(&loader->tree, level->file, level->scan.line);
+        note_place(loader->tree.joints, &loader->tree.joint_count, TREE_JOINTS_MAX,
+                   level);
         return STATUS_OK;
     case SCAN_END:
         break;
@@ -258,15 +251,6 @@ static enum status parse(struct loader *loader)
     return STATUS_INVALID;
 }
 
-static bool is_wide(const struct loader *loader, const struct node *node)
-{
-    for (size_t i = 0; i < loader->wide_count; i++) {
-        if (loader->wide[i].file == node->file && loader->wide[i].line == node->line)
-            return true;
-    }
-    return false;
-}
-
 /* Room for the children of the nodes before. */
 static enum status add_children(struct loader *loader, struct node *node,
                                 config_setting_t *setting)
@@ -295,11 +279,8 @@ static enum status keep_string(const char *string, char **out)
 {
     if (string == NULL)
         return STATUS_OK;
-    char *copy = strdup(string);
-    if (copy == NULL)
-        return STATUS_NOMEM;
-    *out = copy;
-    return STATUS_OK;
+    *out = strdup(string);
+    return *out == NULL ? STATUS_NOMEM : STATUS_OK;
 }
 
 static enum status fill_value(struct loader *loader, struct node *node,
@@ -308,7 +289,9 @@ static enum status fill_value(struct loader *loader, struct node *node,
     switch (config_setting_type(setting)) {
     case CONFIG_TYPE_INT:
     case CONFIG_TYPE_INT64:
-        node->kind = is_wide(loader, node) ? NODE_BROKEN : NODE_INTEGER;
+        node->kind = has_place(loader->wide, loader->wide_count, node->file, node->line)
+                         ? NODE_BROKEN
+                         : NODE_INTEGER;
         node->integer = config_setting_get_int64(setting);
         return STATUS_OK;
     case CONFIG_TYPE_BOOL:
@@ -369,13 +352,10 @@ static enum status build(struct loader *loader)
 
 static enum status find_folder(struct loader *loader)
 {
-    const char *slash = strrchr(loader->path, '/');
-    if (slash == NULL)
-        loader->folder = strdup(".");
-    else if (slash == loader->path)
-        loader->folder = strdup("/");
-    else
-        loader->folder = strndup(loader->path, (size_t)(slash - loader->path));
+    char *copy = strdup(loader->path);
+    if (copy != NULL)
+        loader->folder = strdup(dirname(copy));
+    free(copy);
     return loader->folder == NULL ? STATUS_NOMEM : STATUS_OK;
 }
 

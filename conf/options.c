@@ -187,6 +187,20 @@ static const struct {
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 
+/* One of all options, and where in the settings its field is; NULL at the end. */
+static const struct option *option_at(size_t i, size_t *out_offset)
+{
+    for (size_t t = 0; t < TABLE_COUNT; t++) {
+        const struct option_table *table = tables[t].table;
+        if (i < table->count) {
+            *out_offset = tables[t].offset + table->options[i].offset;
+            return &table->options[i];
+        }
+        i -= table->count;
+    }
+    return NULL;
+}
+
 /* ---- what only a restart changes ---- */
 
 static bool is_string(const struct option *option)
@@ -195,96 +209,79 @@ static bool is_string(const struct option *option)
            option->read == value_string || option->read == server_milter;
 }
 
-static bool is_same_text(const char *a, const char *b)
+static bool keep_text(char **field, const char *running, bool *changed)
 {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool is_same(const struct option *option, const void *a, const void *b)
-{
-    if (option->read == server_store) {
-        const struct store_settings *x = a;
-        const struct store_settings *y = b;
-        return is_same_text(x->host, y->host) && is_same_text(x->path, y->path) &&
-               x->port == y->port;
-    }
-    if (is_string(option))
-        return is_same_text(*(char *const *)a, *(char *const *)b);
-    return *(const int *)a == *(const int *)b; /* also enums, and unsigned */
-}
-
-static bool copy_text(char **field, const char *text)
-{
-    char *copy = text == NULL ? NULL : strdup(text);
-    if (text != NULL && copy == NULL)
+    if (running == NULL ? *field == NULL : *field != NULL && strcmp(*field, running) == 0)
+        return true;
+    char *copy = running == NULL ? NULL : strdup(running);
+    if (running != NULL && copy == NULL)
         return false;
     free(*field);
     *field = copy;
+    *changed = true;
     return true;
 }
 
-static bool copy(const struct option *option, void *to, const void *from)
+/* Ints, and also enums and unsigned. */
+static void keep_number(int *field, int running, bool *changed)
+{
+    *changed = *changed || *field != running;
+    *field = running;
+}
+
+/* Gives a field the running value; false without memory. */
+static bool keep_value(const struct option *option, void *field, const void *running,
+                       bool *changed)
 {
     if (option->read == server_store) {
-        struct store_settings *store = to;
-        const struct store_settings *running = from;
-        store->port = running->port;
-        return copy_text(&store->host, running->host) &&
-               copy_text(&store->path, running->path);
+        struct store_settings *store = field;
+        const struct store_settings *before = running;
+        keep_number(&store->port, before->port, changed);
+        return keep_text(&store->host, before->host, changed) &&
+               keep_text(&store->path, before->path, changed);
     }
     if (is_string(option))
-        return copy_text(to, *(char *const *)from);
-    *(int *)to = *(const int *)from;
-    return true;
-}
-
-/* Gives fresh the running value of an option that only a restart changes. False when that
- * can't be done. */
-static bool keep(struct settings *fresh, const struct settings *running,
-                 const struct option *option, size_t offset)
-{
-    void *field = (char *)fresh + offset;
-    const void *before = (const char *)running + offset;
-    if (!option->restart || is_same(option, field, before))
-        return true;
-    if (fresh->restart_count == SETTINGS_RESTART_MAX || !copy(option, field, before))
-        return false;
-    fresh->restart[fresh->restart_count++] = option->name;
+        return keep_text(field, *(char *const *)running, changed);
+    keep_number(field, *(const int *)running, changed);
     return true;
 }
 
 enum status settings_keep(struct settings *fresh, const struct settings *running)
 {
-    bool kept = true;
+    size_t offset;
+    const struct option *option;
     fresh->restart_count = 0;
-    for (size_t t = 0; t < TABLE_COUNT; t++) {
-        const struct option_table *table = tables[t].table;
-        for (size_t i = 0; i < table->count && kept; i++)
-            kept = keep(fresh, running, &table->options[i],
-                        tables[t].offset + table->options[i].offset);
+    for (size_t i = 0; (option = option_at(i, &offset)) != NULL; i++) {
+        bool changed = false;
+        if (!option->restart)
+            continue;
+        if (fresh->restart_count == SETTINGS_RESTART_MAX ||
+            !keep_value(option, (char *)fresh + offset, (const char *)running + offset,
+                        &changed))
+            return STATUS_NOMEM;
+        if (changed)
+            fresh->restart[fresh->restart_count++] = option->name;
     }
-    return kept ? STATUS_OK : STATUS_NOMEM;
+    return STATUS_OK;
 }
 
 bool settings_option_restarts(const char *name)
 {
-    for (size_t t = 0; t < TABLE_COUNT; t++) {
-        const struct option_table *table = tables[t].table;
-        for (size_t i = 0; i < table->count; i++) {
-            if (strcmp(table->options[i].name, name) == 0)
-                return table->options[i].restart;
-        }
+    size_t offset;
+    const struct option *option;
+    for (size_t i = 0; (option = option_at(i, &offset)) != NULL; i++) {
+        if (strcmp(option->name, name) == 0)
+            return option->restart;
     }
     return false;
 }
 
 const char *const *settings_option_names(void)
 {
-    static const char *names[OPTIONS_MAX + 1]; /* every caller writes the same */
-    size_t count = 0;
-    for (size_t t = 0; t < TABLE_COUNT; t++) {
-        for (size_t i = 0; i < tables[t].table->count && count < OPTIONS_MAX; i++)
-            names[count++] = tables[t].table->options[i].name;
-    }
+    static const char *names[OPTIONS_MAX + 1]; /* the same whoever fills it */
+    size_t offset;
+    const struct option *option;
+    for (size_t i = 0; i < OPTIONS_MAX && (option = option_at(i, &offset)) != NULL; i++)
+        names[i] = option->name;
     return names;
 }

@@ -1,6 +1,7 @@
 /* Reporting and checking that every kind of option needs. */
 #include "conf/reader.h"
 
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +14,12 @@
  * working directory. */
 static void find_folder(struct reader *reader, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL   ? strdup(".")
-                   : slash == path ? strdup("/")
-                                   : strndup(path, (size_t)(slash - path));
-    if (folder != NULL)
-        reader->folder = realpath(folder, NULL);
+    char *copy = strdup(path);
+    if (copy != NULL)
+        reader->folder = realpath(dirname(copy), NULL);
     if (reader->folder == NULL)
         reader->failed = true;
-    free(folder);
+    free(copy);
 }
 
 enum status reader_open(struct reader *reader, const char *path)

@@ -48,7 +48,7 @@ static void read_all(struct reader *reader, const char *path)
 }
 
 /* Strings that are not elements are reported already, with a hint at a missing comma. */
-static bool is_reported(const struct problems *problems, const struct joint *joint)
+static bool is_reported(const struct problems *problems, const struct place *joint)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *problem = &problems->items[i];
@@ -62,7 +62,7 @@ static bool is_reported(const struct problems *problems, const struct joint *joi
 static void refuse_joints(struct reader *reader)
 {
     for (size_t i = 0; i < reader->tree.joint_count; i++) {
-        const struct joint *joint = &reader->tree.joints[i];
+        const struct place *joint = &reader->tree.joints[i];
         if (!is_reported(reader->problems, joint))
             problems_error(reader->problems, joint->file, joint->line,
                            "no comma between this string and the one before it");

@@ -33,8 +33,7 @@ struct node {
 
 enum { TREE_NODES_MAX = 1000000, TREE_FILES_MAX = 100, TREE_JOINTS_MAX = 64 };
 
-/* Where an array's string follows another without a comma, so that both are one node. */
-struct joint {
+struct place {
     const char *file; /* borrowed from the tree */
     int line;
 };
@@ -46,7 +45,8 @@ struct tree {
     size_t capacity;
     char **files; /* the configuration itself, then what it includes */
     size_t file_count;
-    struct joint joints[TREE_JOINTS_MAX];
+    /* Where an array's string follows another without a comma: both are one node. */
+    struct place joints[TREE_JOINTS_MAX];
     size_t joint_count;
 };
 

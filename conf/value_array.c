@@ -14,8 +14,18 @@ static bool expect_array(struct reader *reader, const struct option *option,
     return node->kind == NODE_LIST || reader_expect(reader, option, node, NODE_ARRAY);
 }
 
+/* Calls add for each entry of an array. */
+static void read_each(struct reader *reader, const struct option *option,
+                      const struct node *node, option_read *add, void *field)
+{
+    if (!expect_array(reader, option, node))
+        return;
+    for (size_t i = 0; i < node->child_count; i++)
+        add(reader, option, tree_child(&reader->tree, node, i), field);
+}
+
 static void add_element(struct reader *reader, const struct option *option,
-                        const struct node *node, struct elements *elements)
+                        const struct node *node, void *field)
 {
     struct element element;
     struct error error;
@@ -29,7 +39,7 @@ static void add_element(struct reader *reader, const struct option *option,
         return;
     element.line = node->line;
     element.file = node->file;
-    if (elements_add(elements, &element) != STATUS_OK) {
+    if (elements_add(field, &element) != STATUS_OK) {
         element_clear(&element);
         reader->failed = true;
     }
@@ -38,10 +48,7 @@ static void add_element(struct reader *reader, const struct option *option,
 void value_array_elements(struct reader *reader, const struct option *option,
                           const struct node *node, void *field)
 {
-    if (!expect_array(reader, option, node))
-        return;
-    for (size_t i = 0; i < node->child_count; i++)
-        add_element(reader, option, tree_child(&reader->tree, node, i), field);
+    read_each(reader, option, node, add_element, field);
 }
 
 /* An empty condition would match everybody. */
@@ -57,8 +64,9 @@ void value_array_somebody(struct reader *reader, const struct option *option,
 }
 
 static void add_domain(struct reader *reader, const struct option *option,
-                       const struct node *node, struct domains *domains)
+                       const struct node *node, void *field)
 {
+    struct domains *domains = field;
     struct domains one = {0};
     struct error error;
     const char *text = reader_text(reader, option, node);
@@ -76,27 +84,25 @@ static void add_domain(struct reader *reader, const struct option *option,
 void value_array_domains(struct reader *reader, const struct option *option,
                          const struct node *node, void *field)
 {
-    if (!expect_array(reader, option, node))
-        return;
-    for (size_t i = 0; i < node->child_count; i++)
-        add_domain(reader, option, tree_child(&reader->tree, node, i), field);
+    read_each(reader, option, node, add_domain, field);
+}
+
+static void add_login(struct reader *reader, const struct option *option,
+                      const struct node *node, void *field)
+{
+    struct error error = {0};
+    const char *text = reader_text(reader, option, node);
+    if (text != NULL)
+        reader_check(
+            reader, option, node,
+            login_forms_add(field, text, &reader->settings->policy.domains, &error),
+            &error);
 }
 
 void value_array_logins(struct reader *reader, const struct option *option,
                         const struct node *node, void *field)
 {
-    if (!expect_array(reader, option, node))
-        return;
-    for (size_t i = 0; i < node->child_count; i++) {
-        const struct node *child = tree_child(&reader->tree, node, i);
-        const char *text = reader_text(reader, option, child);
-        struct error error = {0};
-        if (text == NULL)
-            continue;
-        enum status status =
-            login_forms_add(field, text, &reader->settings->policy.domains, &error);
-        reader_check(reader, option, child, status, &error);
-    }
+    read_each(reader, option, node, add_login, field);
 }
 
 /* notify.to is as long as the array from the start; to_count is what is filled. */
