@@ -13,31 +13,11 @@
 
 #define TIMEOUT_US INT64_C(30000000)
 
-/* "name = value", or "service/type/name = value". */
-struct parameter {
-    char *name;
-    char *value;
-};
-
-struct parameter_list {
-    struct parameter *items;
-    size_t count;
-};
-
-struct postconf {
-    char *main, *master;
-    struct parameter_list parameters; /* of main.cf, with the defaults */
-    struct parameter_list own;        /* of services */
-    struct postconf_service *services;
-    size_t service_count;
-};
-
 /* ---- what it prints ---- */
 
 /* Takes the output line by line. */
 struct postconf_reader {
     struct postconf *postconf;
-    struct parameter_list *list;
     bool failed; /* without memory */
 };
 
@@ -57,29 +37,25 @@ static enum status run(const char *directory, const char *option,
     return status;
 }
 
-static bool add_parameter(struct parameter_list *list, const char *line)
+static bool add_parameter(struct postconf *postconf, const char *line)
 {
     const char *equals = strstr(line, " =");
     if (equals == NULL)
         return true; /* a warning of postconf's */
-    if (!array_reserve(&list->items, list->count, sizeof *list->items))
+    if (!array_reserve(&postconf->parameters, postconf->parameter_count,
+                       sizeof *postconf->parameters))
         return false;
-    struct parameter *parameter = &list->items[list->count];
+    struct postconf_parameter *parameter =
+        &postconf->parameters[postconf->parameter_count++];
     parameter->name = strndup(line, (size_t)(equals - line));
     parameter->value = strdup(equals + 2 + strspn(equals + 2, " "));
-    if (parameter->name == NULL || parameter->value == NULL) {
-        free(parameter->name);
-        free(parameter->value);
-        return false;
-    }
-    list->count++;
-    return true;
+    return parameter->name != NULL && parameter->value != NULL;
 }
 
 static void take_parameter(void *context, const char *line)
 {
     struct postconf_reader *reader = context;
-    reader->failed = reader->failed || !add_parameter(reader->list, line);
+    reader->failed = reader->failed || !add_parameter(reader->postconf, line);
 }
 
 /* "- " is the default of chroot, which compatibility_level 1 turned to no. */
@@ -126,41 +102,24 @@ static void take_service(void *context, const char *line)
 enum status postconf_load(const char *directory, struct postconf **out,
                           struct error *error)
 {
-    struct text main_cf = {0};
-    struct text master_cf = {0};
     struct postconf *postconf = calloc(1, sizeof *postconf);
-    text_printf(&main_cf, "%s/main.cf", directory);
-    text_printf(&master_cf, "%s/master.cf", directory);
-    if (postconf == NULL || main_cf.failed || master_cf.failed) {
-        text_clear(&main_cf);
-        text_clear(&master_cf);
+    struct postconf_reader reader = {.postconf = postconf};
+    if (postconf == NULL || asprintf(&postconf->main, "%s/main.cf", directory) < 0 ||
+        asprintf(&postconf->master, "%s/master.cf", directory) < 0) {
+        free(postconf == NULL ? NULL : postconf->main);
         free(postconf);
         return error_set(error, STATUS_NOMEM, "out of memory");
     }
-    postconf->main = main_cf.data;
-    postconf->master = master_cf.data;
-    struct postconf_reader reader = {.postconf = postconf, .list = &postconf->parameters};
     enum status status = run(directory, NULL, take_parameter, &reader, error);
-    reader.list = &postconf->own;
     if (status == STATUS_OK)
         status = run(directory, "-P", take_parameter, &reader, error);
     if (status == STATUS_OK)
         status = run(directory, "-M", take_service, &reader, error);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = postconf;
+    else
         postconf_free(postconf);
-        return status;
-    }
-    *out = postconf;
-    return STATUS_OK;
-}
-
-static void clear_parameters(struct parameter_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i].name);
-        free(list->items[i].value);
-    }
-    free(list->items);
+    return status;
 }
 
 void postconf_free(struct postconf *postconf)
@@ -173,8 +132,11 @@ void postconf_free(struct postconf *postconf)
         free(postconf->services[i].command);
     }
     free(postconf->services);
-    clear_parameters(&postconf->parameters);
-    clear_parameters(&postconf->own);
+    for (size_t i = 0; i < postconf->parameter_count; i++) {
+        free(postconf->parameters[i].name);
+        free(postconf->parameters[i].value);
+    }
+    free(postconf->parameters);
     free(postconf->main);
     free(postconf->master);
     free(postconf);
@@ -182,18 +144,18 @@ void postconf_free(struct postconf *postconf)
 
 /* ---- asking ---- */
 
-static const char *find(const struct parameter_list *list, const char *name)
+static const char *find(const struct postconf *postconf, const char *name)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].name, name) == 0)
-            return list->items[i].value;
+    for (size_t i = 0; i < postconf->parameter_count; i++) {
+        if (strcmp(postconf->parameters[i].name, name) == 0)
+            return postconf->parameters[i].value;
     }
     return NULL;
 }
 
 const char *postconf_get(const struct postconf *postconf, const char *name)
 {
-    const char *value = find(&postconf->parameters, name);
+    const char *value = find(postconf, name);
     return value == NULL ? "" : value;
 }
 
@@ -201,8 +163,10 @@ static const char *find_own(const struct postconf *postconf,
                             const struct postconf_service *service, const char *name)
 {
     struct text whole = {0};
+    if (service == NULL)
+        return NULL;
     text_printf(&whole, "%s/%s/%s", service->name, service->type, name);
-    const char *value = find(&postconf->own, text_string(&whole));
+    const char *value = find(postconf, text_string(&whole));
     text_clear(&whole);
     return value;
 }
@@ -218,13 +182,6 @@ bool postconf_is_own(const struct postconf *postconf,
                      const struct postconf_service *service, const char *name)
 {
     return find_own(postconf, service, name) != NULL;
-}
-
-const struct postconf_service *postconf_services(const struct postconf *postconf,
-                                                 size_t *out_count)
-{
-    *out_count = postconf->service_count;
-    return postconf->services;
 }
 
 static bool sets(const char *line, const char *name)
@@ -249,14 +206,4 @@ int postconf_line(const struct postconf *postconf, const char *name)
     if (file != NULL)
         (void)fclose(file);
     return found;
-}
-
-const char *postconf_main(const struct postconf *postconf)
-{
-    return postconf->main;
-}
-
-const char *postconf_master(const struct postconf *postconf)
-{
-    return postconf->master;
 }

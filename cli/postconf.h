@@ -15,7 +15,19 @@ struct postconf_service {
     bool chrooted;
 };
 
-struct postconf;
+/* "name = value" of main.cf, defaults among them, or "service/type/name = value". */
+struct postconf_parameter {
+    char *name;
+    char *value;
+};
+
+struct postconf {
+    char *main, *master; /* the whole paths of main.cf and master.cf */
+    struct postconf_parameter *parameters;
+    size_t parameter_count;
+    struct postconf_service *services;
+    size_t service_count;
+};
 
 /* Asks postconf(1) for all of main.cf and master.cf in a folder, with $ expanded. IO with
  * what it complained of, or when it is not installed; NOMEM. */
@@ -27,22 +39,15 @@ void postconf_free(struct postconf *postconf); /* NULL is allowed */
  * Borrowed, as all below. */
 const char *postconf_get(const struct postconf *postconf, const char *name);
 
-/* The same, as a service sees it: its own -o, else main.cf's. */
+/* The same, as a service sees it: its own -o, else main.cf's; service may be NULL. */
 const char *postconf_seen_by(const struct postconf *postconf,
                              const struct postconf_service *service, const char *name);
 
-/* True when the service has a -o of that name. */
+/* True when there is such a service, and it has a -o of that name. */
 bool postconf_is_own(const struct postconf *postconf,
                      const struct postconf_service *service, const char *name);
 
-const struct postconf_service *postconf_services(const struct postconf *postconf,
-                                                 size_t *out_count);
-
 /* Where main.cf sets it, last; 0: nowhere, it is a default. */
 int postconf_line(const struct postconf *postconf, const char *name);
-
-/* The whole path of main.cf, or of master.cf. */
-const char *postconf_main(const struct postconf *postconf);
-const char *postconf_master(const struct postconf *postconf);
 
 #endif

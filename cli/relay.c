@@ -33,7 +33,7 @@ static const struct row {
     {"alias_maps", "local", relay_judge_aliases},
     {"virtual_alias_maps", "cleanup", relay_judge_virtual},
     {"canonical_maps", "cleanup", relay_judge_canonical},
-    {"recipient_canonical_maps", "cleanup", relay_judge_recipient_canonical},
+    {"recipient_canonical_maps", "cleanup", relay_judge_canonical},
     {"masquerade_domains", "cleanup", relay_judge_masquerade},
     {"always_bcc", "cleanup", relay_judge_always_bcc},
     {"sender_bcc_maps", "cleanup", relay_judge_bcc},
@@ -65,41 +65,23 @@ static const struct row {
     {"forward_path", "local", relay_judge_forward},
 };
 
-static void judge(const struct relay *relay, const struct row *row,
-                  const struct postconf_service *service)
-{
-    const struct relay_setting setting = {
-        .relay = relay,
-        .service = service,
-        .name = row->name,
-        .value = service == NULL ? postconf_get(relay->postconf, row->name)
-                                 : postconf_seen_by(relay->postconf, service, row->name),
-    };
-    row->judge(&setting);
-}
-
 /* The value of main.cf counts once, unless each of the services has its own. Which
  * classes a rewriting is for may be a service's own as well, so each is judged for
  * itself; what was said already is not said again. */
 static void check_row(const struct relay *relay, const struct row *row)
 {
-    size_t count;
-    size_t found = 0;
-    const struct postconf_service *services = postconf_services(relay->postconf, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(services[i].command, row->program) != 0)
+    bool found = false;
+    for (size_t i = 0; i < relay->postconf->service_count; i++) {
+        const struct postconf_service *service = &relay->postconf->services[i];
+        if (strcmp(service->command, row->program) != 0)
             continue;
-        found++;
-        judge(relay, row, &services[i]);
+        const struct relay_setting own = relay_setting_of(relay, service, row->name);
+        found = true;
+        row->judge(&own);
     }
-    if (found == 0)
-        judge(relay, row, NULL);
-}
-
-static void check_table(const struct relay *relay)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        check_row(relay, &rows[i]);
+    const struct relay_setting setting = relay_setting_of(relay, NULL, row->name);
+    if (!found)
+        row->judge(&setting);
 }
 
 /* ---- settings of one word ---- */
@@ -117,9 +99,9 @@ static void check_words(const struct relay *relay)
          "checked (CVE-2023-51764); write: smtpd_forbid_bare_newline = yes"},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(postconf_get(relay->postconf, words[i].name), words[i].wrong) == 0)
-            relay_say(&(const struct relay_setting){relay, NULL, words[i].name, ""},
-                      RELAY_SURE, "%s", words[i].text);
+        const struct relay_setting setting = relay_setting_of(relay, NULL, words[i].name);
+        if (strcmp(setting.value, words[i].wrong) == 0)
+            relay_say(&setting, RELAY_SURE, "%s", words[i].text);
     }
 }
 
@@ -132,7 +114,8 @@ static void check_postfix(struct relay *relay)
                        "mta.config_directory: %s", error.text);
         return;
     }
-    check_table(relay);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_row(relay, &rows[i]);
     relay_check_milters(relay);
     relay_check_seen(relay);
     check_words(relay);

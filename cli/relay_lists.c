@@ -116,26 +116,12 @@ void relay_judge_domains(const struct relay_setting *setting)
 
 /* ---- what else local(8) delivers: it asks aliases(5) for the user in any domain ---- */
 
-static bool is_local(const struct relay *relay, const char *transport)
-{
-    size_t count;
-    size_t length = strcspn(transport, ":");
-    const struct postconf_service *services = postconf_services(relay->postconf, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(services[i].command, "local") == 0 &&
-            strlen(services[i].name) == length &&
-            strncmp(services[i].name, transport, length) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void take_transport(void *context, const struct postmap_entry *entry)
 {
     struct domain_table *table = context;
     const struct relay *relay = table->setting->relay;
     char user[300];
-    if (!is_local(relay, entry->value))
+    if (relay_find_transport(relay, entry->value, "local") == NULL)
         return;
     const char *key = entry->key;
     bool plain = key != NULL && !entry->pattern && key[0] != '.' && key[0] != '*';
@@ -175,7 +161,7 @@ void relay_judge_transport_maps(const struct relay_setting *setting)
 void relay_judge_transport(const struct relay_setting *setting)
 {
     struct relay_setting domains = *setting;
-    if (!is_local(setting->relay, setting->value))
+    if (relay_find_transport(setting->relay, setting->value, "local") == NULL)
         return;
     if (strcmp(setting->name, "default_transport") == 0) {
         say_any_domain(setting);
@@ -190,7 +176,7 @@ void relay_judge_transport(const struct relay_setting *setting)
 
 /* ---- alias_maps, virtual_alias_maps ---- */
 
-bool relay_is_read(const struct relay *relay, enum list_kind kind, const char *path)
+static bool is_read(const struct relay *relay, enum list_kind kind, const char *path)
 {
     const struct settings *settings = relay->settings;
     for (size_t i = 0; i < settings->list_count; i++) {
@@ -267,7 +253,7 @@ static void judge_table(const struct relay_setting *setting, enum list_kind kind
         judge_other_table(setting, table);
         return;
     }
-    if (access(path, F_OK) == 0 && !relay_is_read(setting->relay, kind, path))
+    if (access(path, F_OK) == 0 && !is_read(setting->relay, kind, path))
         relay_say_ours(setting->relay,
                        "the MTA expands the lists in %s (%s); add to lists: { %s = "
                        "\"%s\"; }",

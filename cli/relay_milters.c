@@ -6,14 +6,6 @@
 #include "cli/postmap.h"
 #include "cli/relay_parts.h"
 
-/* Says it where a service, or else main.cf, sets it. */
-static void say(const struct relay *relay, const struct postconf_service *service,
-                const char *name, const char *text)
-{
-    const struct relay_setting setting = {relay, service, name, ""};
-    relay_say(&setting, RELAY_SURE, "%s", text);
-}
-
 /* The part behind "unix:", "local:" or "inet:"; the kind in *out_unix. NULL: another. */
 static const char *endpoint(const char *milter, bool *out_unix)
 {
@@ -85,38 +77,28 @@ void relay_our_milter(const struct relay *relay, char *out, size_t size)
         (void)snprintf(out, size, "%s", socket);
 }
 
-static void check_place(const struct relay *relay, const struct postconf_service *service,
-                        const char *name, const char *list)
+static void check_place(const struct relay_setting *setting)
 {
     char ours[600];
-    char text[1400];
-    enum place place = find_place(relay, service->chrooted, list);
-    relay_our_milter(relay, ours, sizeof ours);
-    if (place == PLACE_LAST)
-        return;
+    const char *name = setting->name;
+    const char *list = setting->value;
+    enum place place = find_place(setting->relay, setting->service->chrooted, list);
+    relay_our_milter(setting->relay, ours, sizeof ours);
     if (place == PLACE_NONE)
-        (void)snprintf(text, sizeof text,
-                       "this mail is not shown to Mailbrake; write: %s = %.400s%s%s",
-                       name, list, list[0] == '\0' ? "" : ", ", ours);
+        relay_say(setting, RELAY_SURE,
+                  "this mail is not shown to Mailbrake; write: %s = %.400s%s%s", name,
+                  list, list[0] == '\0' ? "" : ", ", ours);
     else if (place == PLACE_TWICE)
-        (void)snprintf(text, sizeof text,
-                       "Mailbrake is listed here twice, so each message is judged and "
-                       "charged twice; write %s once, as the last: %s = %.400s",
-                       ours, name, list);
-    else
-        (void)snprintf(text, sizeof text,
-                       "Mailbrake must come last, since later milters don't see a "
-                       "message that it holds; write: %s = ..., %s",
-                       name, ours);
-    say(relay, service, name, text);
-}
-
-static bool skips_milters(const struct relay *relay,
-                          const struct postconf_service *service)
-{
-    return relay_has_word(
-        postconf_seen_by(relay->postconf, service, "receive_override_options"),
-        "no_milters");
+        relay_say(setting, RELAY_SURE,
+                  "Mailbrake is listed here twice, so each message is judged and charged "
+                  "twice; write %s once, as the last: %s = %.400s",
+                  ours, name, list);
+    else if (place == PLACE_EARLIER)
+        relay_say(
+            setting, RELAY_SURE,
+            "Mailbrake must come last, since later milters don't see a message that "
+            "it holds; write: %s = ..., %s",
+            name, ours);
 }
 
 static bool is_loopback(const struct postconf_service *service)
@@ -124,13 +106,6 @@ static bool is_loopback(const struct postconf_service *service)
     const char *name = service->name;
     return text_after(name, "127.") != NULL || text_after(name, "localhost:") != NULL ||
            text_after(name, "[::1]:") != NULL;
-}
-
-/* Mail comes back over the loopback from a filter that we were asked before. */
-static bool takes_mail_back(const struct relay *relay,
-                            const struct postconf_service *service)
-{
-    return is_loopback(service) && *relay->has_filter;
 }
 
 /* "{ OURS, default_action = accept }": of another milter it is its own affair. */
@@ -156,20 +131,19 @@ static bool passes_when_away(const struct relay *relay, bool chrooted, const cha
     return false;
 }
 
-static void check_action(const struct relay *relay,
-                         const struct postconf_service *service, const char *name)
+static void check_action(const struct relay_setting *milters)
 {
-    const char *milters = postconf_seen_by(relay->postconf, service, name);
-    const char *action =
-        postconf_seen_by(relay->postconf, service, "milter_default_action");
-    if (strcmp(action, "accept") == 0)
-        say(relay, service, "milter_default_action",
+    const struct relay_setting action =
+        relay_setting_of(milters->relay, milters->service, "milter_default_action");
+    if (strcmp(action.value, "accept") == 0)
+        relay_say(
+            &action, RELAY_SURE,
             "while mailbraked is away all mail passes; write: milter_default_action = "
             "tempfail");
-    if (passes_when_away(relay, service->chrooted, milters))
-        say(relay, service, name,
-            "default_action=accept in braces: while mailbraked is away all mail passes; "
-            "write: default_action=tempfail");
+    if (passes_when_away(milters->relay, milters->service->chrooted, milters->value))
+        relay_say(milters, RELAY_SURE,
+                  "default_action=accept in braces: while mailbraked is away all mail "
+                  "passes; write: default_action=tempfail");
 }
 
 /* ---- smtpd_milter_maps ---- */
@@ -246,9 +220,9 @@ static void check_milter_map(const struct relay_setting *setting, const char *ta
 static void check_milter_maps(const struct relay *relay,
                               const struct postconf_service *service)
 {
-    const char *maps = postconf_seen_by(relay->postconf, service, "smtpd_milter_maps");
-    const struct relay_setting setting = {relay, service, "smtpd_milter_maps", maps};
-    struct words words = words_of(maps);
+    const struct relay_setting setting =
+        relay_setting_of(relay, service, "smtpd_milter_maps");
+    struct words words = words_of(setting.value);
     const char *table;
     while ((table = words_next(&words)) != NULL)
         check_milter_map(&setting, table);
@@ -256,32 +230,61 @@ static void check_milter_maps(const struct relay *relay,
 
 /* ---- services ---- */
 
+/* False, and reported, where mail passes unjudged. */
+static bool asks_milters(const struct relay *relay,
+                         const struct postconf_service *service)
+{
+    const struct relay_setting setting =
+        relay_setting_of(relay, service, "receive_override_options");
+    if (!relay_has_word(setting.value, "no_milters"))
+        return true;
+    relay_say(&setting, RELAY_SURE, "no_milters lets mail pass unjudged; remove it");
+    return false;
+}
+
+/* What a filter gives back over the loopback was judged before the filter. */
+static void check_return(const struct relay_setting *milters)
+{
+    const struct postconf_service *service = milters->service;
+    if (!relay_has_word(relay_beside(milters, "receive_override_options"),
+                        "no_milters") &&
+        find_place(milters->relay, service->chrooted, milters->value) != PLACE_NONE)
+        problems_error(milters->relay->problems, milters->relay->postconf->master, 0,
+                       "%s: mail that comes back from the filter is judged and charged "
+                       "again; write: -o receive_override_options=no_milters",
+                       service->name);
+}
+
 static void check_smtpd(const struct relay *relay, const struct postconf_service *service)
 {
-    const struct postconf *postconf = relay->postconf;
-    const char *milters = postconf_seen_by(postconf, service, "smtpd_milters");
-    const char *proxy = postconf_seen_by(postconf, service, "smtpd_proxy_filter");
-    bool skips = skips_milters(relay, service);
-    if (takes_mail_back(relay, service)) {
-        if (!skips && find_place(relay, service->chrooted, milters) != PLACE_NONE)
-            problems_error(relay->problems, postconf_master(postconf), 0,
-                           "%s: mail that comes back from the filter is judged and "
-                           "charged again; write: -o "
-                           "receive_override_options=no_milters",
-                           service->name);
-        return;
+    const struct relay_setting milters =
+        relay_setting_of(relay, service, "smtpd_milters");
+    const struct relay_setting proxy =
+        relay_setting_of(relay, service, "smtpd_proxy_filter");
+    if (*relay->has_filter && is_loopback(service)) {
+        check_return(&milters);
+    } else {
+        if (asks_milters(relay, service)) {
+            check_place(&milters);
+            check_milter_maps(relay, service);
+        }
+        if (proxy.value[0] != '\0')
+            relay_say(&proxy, RELAY_SURE,
+                      "a milter is not shown the content of mail before a proxy filter, "
+                      "and never its end; use content_filter instead: smtpd_proxy_filter "
+                      "=");
     }
-    if (skips)
-        say(relay, service, "receive_override_options",
-            "no_milters lets mail pass unjudged; remove it");
-    else
-        check_place(relay, service, "smtpd_milters", milters);
-    if (!skips)
-        check_milter_maps(relay, service);
-    if (proxy[0] != '\0')
-        say(relay, service, "smtpd_proxy_filter",
-            "a milter is not shown the content of mail before a proxy filter, and never "
-            "its end; use content_filter instead: smtpd_proxy_filter =");
+    check_action(&milters);
+}
+
+/* Mail that comes in by another way than SMTP meets the milters in cleanup. */
+static void check_cleanup(const struct relay *relay,
+                          const struct postconf_service *service)
+{
+    const struct relay_setting milters =
+        relay_setting_of(relay, service, "non_smtpd_milters");
+    check_place(&milters);
+    check_action(&milters);
 }
 
 static bool runs(const struct postconf_service *service, const char *command)
@@ -289,50 +292,23 @@ static bool runs(const struct postconf_service *service, const char *command)
     return strcmp(service->command, command) == 0;
 }
 
-static bool gives_to_filter(const struct relay *relay,
-                            const struct postconf_service *service)
-{
-    static const char *const names[] = {"content_filter", "smtpd_proxy_filter"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (postconf_seen_by(relay->postconf, service, names[i])[0] != '\0')
-            return true;
-    }
-    return false;
-}
-
-/* Mail that comes in by another way than SMTP meets the milters in cleanup. */
-static void check_cleanup(const struct relay *relay,
-                          const struct postconf_service *service)
-{
-    check_place(relay, service, "non_smtpd_milters",
-                postconf_seen_by(relay->postconf, service, "non_smtpd_milters"));
-    check_action(relay, service, "non_smtpd_milters");
-}
-
-static void check_pickup(const struct relay *relay,
-                         const struct postconf_service *service)
-{
-    if (skips_milters(relay, service))
-        say(relay, service, "receive_override_options",
-            "no_milters lets mail pass unjudged; remove it");
-}
-
 void relay_check_milters(const struct relay *relay)
 {
-    size_t count;
-    const struct postconf_service *services = postconf_services(relay->postconf, &count);
-    for (size_t i = 0; i < count; i++)
-        *relay->has_filter = *relay->has_filter || (runs(&services[i], "smtpd") &&
-                                                    gives_to_filter(relay, &services[i]));
-    for (size_t i = 0; i < count; i++) {
-        const struct postconf_service *service = &services[i];
-        if (runs(service, "smtpd")) {
+    const struct postconf *postconf = relay->postconf;
+    for (size_t i = 0; i < postconf->service_count; i++) {
+        const struct postconf_service *service = &postconf->services[i];
+        if (runs(service, "smtpd") &&
+            (postconf_seen_by(postconf, service, "content_filter")[0] != '\0' ||
+             postconf_seen_by(postconf, service, "smtpd_proxy_filter")[0] != '\0'))
+            *relay->has_filter = true;
+    }
+    for (size_t i = 0; i < postconf->service_count; i++) {
+        const struct postconf_service *service = &postconf->services[i];
+        if (runs(service, "smtpd"))
             check_smtpd(relay, service);
-            check_action(relay, service, "smtpd_milters");
-        } else if (runs(service, "cleanup")) {
+        else if (runs(service, "cleanup"))
             check_cleanup(relay, service);
-        } else if (runs(service, "pickup") || runs(service, "qmqpd")) {
-            check_pickup(relay, service);
-        }
+        else if (runs(service, "pickup") || runs(service, "qmqpd"))
+            (void)asks_milters(relay, service);
     }
 }

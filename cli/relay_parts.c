@@ -37,12 +37,6 @@ static void PRINTF_LIKE(5, 6) add(const struct relay *relay, enum relay_severity
         problems_warning(relay->problems, file, line, "%s", text);
 }
 
-static bool is_own(const struct relay_setting *setting)
-{
-    return setting->service != NULL &&
-           postconf_is_own(setting->relay->postconf, setting->service, setting->name);
-}
-
 void relay_say(const struct relay_setting *setting, enum relay_severity severity,
                const char *format, ...)
 {
@@ -54,11 +48,11 @@ void relay_say(const struct relay_setting *setting, enum relay_severity severity
     va_end(args);
     if (relay->postconf == NULL)
         add(relay, severity, relay->file, relay->line, "%s", text);
-    else if (is_own(setting))
-        add(relay, severity, postconf_master(relay->postconf), 0, "%s (%s): %s",
+    else if (postconf_is_own(relay->postconf, setting->service, setting->name))
+        add(relay, severity, relay->postconf->master, 0, "%s (%s): %s",
             setting->service->name, setting->name, text);
     else
-        add(relay, severity, postconf_main(relay->postconf),
+        add(relay, severity, relay->postconf->main,
             postconf_line(relay->postconf, setting->name), "%s", text);
 }
 
@@ -72,11 +66,31 @@ void relay_say_ours(const struct relay *relay, const char *format, ...)
     add(relay, RELAY_SURE, relay->settings->file, 0, "%s", text);
 }
 
+struct relay_setting relay_setting_of(const struct relay *relay,
+                                      const struct postconf_service *service,
+                                      const char *name)
+{
+    return (struct relay_setting){relay, service, name,
+                                  postconf_seen_by(relay->postconf, service, name)};
+}
+
 const char *relay_beside(const struct relay_setting *setting, const char *name)
 {
-    const struct postconf *postconf = setting->relay->postconf;
-    return setting->service == NULL ? postconf_get(postconf, name)
-                                    : postconf_seen_by(postconf, setting->service, name);
+    return postconf_seen_by(setting->relay->postconf, setting->service, name);
+}
+
+const struct postconf_service *relay_find_transport(const struct relay *relay,
+                                                    const char *transport,
+                                                    const char *command)
+{
+    size_t length = strcspn(transport, ":");
+    for (size_t i = 0; i < relay->postconf->service_count; i++) {
+        const struct postconf_service *service = &relay->postconf->services[i];
+        if (strcmp(service->command, command) == 0 && strlen(service->name) == length &&
+            strncmp(service->name, transport, length) == 0)
+            return service;
+    }
+    return NULL;
 }
 
 bool relay_has_word(const char *list, const char *word)
@@ -84,7 +98,9 @@ bool relay_has_word(const char *list, const char *word)
     struct words words = words_of(list);
     const char *item;
     while ((item = words_next(&words)) != NULL) {
-        if (strcmp(item, word) == 0)
+        char first[WORDS_ITEM_SIZE];
+        words_first(item, first, sizeof first);
+        if (strcmp(first, word) == 0)
             return true;
     }
     return false;

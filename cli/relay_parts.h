@@ -24,6 +24,11 @@ struct relay_setting {
     const char *value;
 };
 
+/* The parameter as the service, or else main.cf, has it. */
+struct relay_setting relay_setting_of(const struct relay *relay,
+                                      const struct postconf_service *service,
+                                      const char *name);
+
 /* RELAY_SURE: mail gets round the brake, an error; RELAY_MAYBE: nobody can tell, a
  * warning. */
 enum relay_severity { RELAY_SURE, RELAY_MAYBE };
@@ -53,7 +58,13 @@ void relay_find(struct relay_findings *findings, const char *key, const char *va
                 uint64_t people);
 void relay_find_unclear(struct relay_findings *findings, const char *value);
 
-/* True when a blank- or comma-separated list holds the word. */
+/* The service of master.cf that is this transport ("local:", "filter:host") and runs the
+ * command; NULL when there is none. */
+const struct postconf_service *relay_find_transport(const struct relay *relay,
+                                                    const char *transport,
+                                                    const char *command);
+
+/* True when one of a list's items is, or begins in braces with, the word. */
 bool relay_has_word(const char *list, const char *word);
 
 /* True when both paths lead to one file, or are the same text. */
@@ -61,9 +72,6 @@ bool relay_is_same_file(const char *a, const char *b);
 
 /* The list that an address means, also one without a domain; NULL when it is none. */
 const struct list *relay_find_list(const struct relay *relay, const char *address);
-
-/* True when the settings' lists name this file as aliases(5), or virtual(5). */
-bool relay_is_read(const struct relay *relay, enum list_kind kind, const char *path);
 
 /* A warning when the text of a table is newer than the map that Postfix reads. */
 void relay_check_age(const struct relay_setting *setting, const char *table);
@@ -84,12 +92,11 @@ void relay_check_milters(const struct relay *relay);
 /* Judges of one parameter each. */
 typedef void relay_judge(const struct relay_setting *setting);
 relay_judge relay_judge_domains, relay_judge_aliases, relay_judge_virtual,
-    relay_judge_rewriting, relay_judge_canonical, relay_judge_recipient_canonical,
-    relay_judge_masquerade, relay_judge_bcc, relay_judge_always_bcc, relay_judge_luser,
-    relay_judge_notices, relay_judge_forward, relay_judge_checks,
-    relay_judge_restrictions, relay_judge_classes, relay_judge_transport,
-    relay_judge_transport_maps, relay_judge_filter, relay_judge_macros,
-    relay_judge_delimiter;
+    relay_judge_rewriting, relay_judge_canonical, relay_judge_masquerade, relay_judge_bcc,
+    relay_judge_always_bcc, relay_judge_luser, relay_judge_notices, relay_judge_forward,
+    relay_judge_checks, relay_judge_restrictions, relay_judge_classes,
+    relay_judge_transport, relay_judge_transport_maps, relay_judge_filter,
+    relay_judge_macros, relay_judge_delimiter;
 
 /* The Sendmail side of it. */
 void relay_check_sendmail(struct relay *relay);

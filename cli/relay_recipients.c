@@ -96,47 +96,41 @@ static void take_copy(void *context, const struct postmap_entry *entry)
                    people);
 }
 
-/* Calls for each table of the value; the rest is not a table. */
-static void each_table(const struct relay_setting *setting,
-                       void (*call)(const struct relay_setting *setting,
-                                    const char *table, void *context),
-                       void *context)
+/* Hands the entries of each table in the value to take; what is no table is skipped. */
+static void read_tables(const struct relay_setting *setting,
+                        void (*take)(void *context, const struct postmap_entry *entry),
+                        struct relay_findings *findings,
+                        void (*complain)(const struct relay_setting *setting,
+                                         const char *unknown))
 {
     struct words words = words_of(setting->value);
+    char unknown[WORDS_ITEM_SIZE];
     const char *table;
     while ((table = words_next(&words)) != NULL) {
         if (!postmap_is_table(table))
             continue;
         relay_check_age(setting, table);
-        call(setting, table, context);
+        if (!postmap_read(table, take, findings, unknown, sizeof unknown) &&
+            complain != NULL)
+            complain(setting, unknown);
     }
 }
 
-struct table_take {
-    void (*take)(void *context, const struct postmap_entry *entry);
-    struct relay_findings *findings;
-};
-
-static void read_table(const struct relay_setting *setting, const char *table,
-                       void *context)
+static void say_unknown(const struct relay_setting *setting, const char *unknown)
 {
-    const struct table_take *take = context;
-    char unknown[WORDS_ITEM_SIZE];
-    (void)setting;
-    if (!postmap_read(table, take->take, take->findings, unknown, sizeof unknown))
-        relay_say(setting, RELAY_MAYBE,
-                  "Mailbrake cannot read %.200s: an address that it turns into a list, "
-                  "or adds one to, counts as one recipient; put only maps into %s that "
-                  "can be read as text, and make sure that they name mailboxes",
-                  unknown, setting->name);
+    relay_say(
+        setting, RELAY_MAYBE,
+        "Mailbrake cannot read %.200s: an address that it turns into a list, or adds "
+        "one to, counts as one recipient; put only maps into %s that can be read as "
+        "text, and make sure that they name mailboxes",
+        unknown, setting->name);
 }
 
 /* Also of Sendmail's virtusertable. */
 void relay_judge_rewriting(const struct relay_setting *setting)
 {
     struct relay_findings findings = {.setting = setting};
-    struct table_take take = {take_rewriting, &findings};
-    each_table(setting, read_table, &take);
+    read_tables(setting, take_rewriting, &findings, say_unknown);
     if (findings.count > 0)
         relay_say(setting, RELAY_SURE,
                   "%s becomes the list %s (%llu people) after Mailbrake has looked, and "
@@ -155,14 +149,10 @@ void relay_judge_rewriting(const struct relay_setting *setting)
 
 void relay_judge_canonical(const struct relay_setting *setting)
 {
-    if (relay_has_word(relay_beside(setting, "canonical_classes"), "envelope_recipient"))
-        relay_judge_rewriting(setting);
-}
-
-void relay_judge_recipient_canonical(const struct relay_setting *setting)
-{
-    if (relay_has_word(relay_beside(setting, "recipient_canonical_classes"),
-                       "envelope_recipient"))
+    const char *classes = strcmp(setting->name, "canonical_maps") == 0
+                              ? "canonical_classes"
+                              : "recipient_canonical_classes";
+    if (relay_has_word(relay_beside(setting, classes), "envelope_recipient"))
         relay_judge_rewriting(setting);
 }
 
@@ -215,8 +205,7 @@ static void say_copies(const struct relay_findings *findings)
 void relay_judge_bcc(const struct relay_setting *setting)
 {
     struct relay_findings findings = {.setting = setting};
-    struct table_take take = {take_copy, &findings};
-    each_table(setting, read_table, &take);
+    read_tables(setting, take_copy, &findings, say_unknown);
     say_copies(&findings);
 }
 
@@ -304,18 +293,16 @@ static void say_actions(const struct relay_findings *findings)
 }
 
 /* An action in a map that can't be read would be a strange place for a list. */
-static void read_actions(const struct relay_setting *setting, const char *table,
-                         void *context)
+static void read_actions(const struct relay_setting *setting,
+                         struct relay_findings *findings)
 {
-    char unknown[WORDS_ITEM_SIZE];
-    (void)setting;
-    (void)postmap_read(table, take_action, context, unknown, sizeof unknown);
+    read_tables(setting, take_action, findings, NULL);
 }
 
 void relay_judge_checks(const struct relay_setting *setting)
 {
     struct relay_findings findings = {.setting = setting};
-    each_table(setting, read_actions, &findings);
+    read_actions(setting, &findings);
     say_actions(&findings);
 }
 
@@ -331,9 +318,9 @@ void relay_judge_restrictions(const struct relay_setting *setting)
             continue;
         words.item[length - 1] = '\0';
         inner.value = words.item + 1;
-        each_table(&inner, read_actions, &findings);
+        read_actions(&inner, &findings);
     }
-    each_table(setting, read_actions, &findings);
+    read_actions(setting, &findings);
     say_actions(&findings);
 }
 
@@ -357,21 +344,14 @@ void relay_judge_classes(const struct relay_setting *setting)
 /* A program that gets mail from pipe(8) gives it back with sendmail(1) as a rule. */
 void relay_judge_filter(const struct relay_setting *setting)
 {
-    size_t count;
-    const struct postconf_service *services =
-        postconf_services(setting->relay->postconf, &count);
-    size_t length = strcspn(setting->value, ":");
-    for (size_t i = 0; i < count && setting->value[0] != '\0'; i++) {
-        if (strcmp(services[i].command, "pipe") == 0 &&
-            strlen(services[i].name) == length &&
-            strncmp(services[i].name, setting->value, length) == 0)
-            relay_say(
-                setting, RELAY_MAYBE,
-                "what the program of %s gives back with sendmail(1) is judged and "
-                "charged again; let it give mail back by SMTP to a port of its own, "
-                "with: -o receive_override_options=no_milters",
-                services[i].name);
-    }
+    const struct postconf_service *service =
+        relay_find_transport(setting->relay, setting->value, "pipe");
+    if (service != NULL)
+        relay_say(setting, RELAY_MAYBE,
+                  "what the program of %s gives back with sendmail(1) is judged and "
+                  "charged again; let it give mail back by SMTP to a port of its own, "
+                  "with: -o receive_override_options=no_milters",
+                  service->name);
 }
 
 /* A macro that Postfix makes up is the identity of all who have none. */

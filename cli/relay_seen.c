@@ -35,19 +35,6 @@ static void name_of(const struct relay_setting *setting, char *out, size_t size)
                        setting->name);
 }
 
-static bool names(const char *list, const char *milter)
-{
-    struct words words = words_of(list);
-    const char *item;
-    while ((item = words_next(&words)) != NULL) {
-        char named[WORDS_ITEM_SIZE];
-        words_first(item, named, sizeof named);
-        if (strcmp(named, milter) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Adds the parameter's other milters to what is kept. */
 static void keep_now(struct seen_milters *seen, const struct relay_setting *setting,
                      const char *name)
@@ -79,7 +66,7 @@ static void tell_lost(struct seen_milters *seen, const struct relay_setting *set
             continue;
         (void)snprintf(milter, sizeof milter, "%.*s", (int)(line.length - length - 1),
                        line.text + length + 1);
-        if (names(setting->value, milter))
+        if (relay_has_word(setting->value, milter))
             continue;
         text_printf(&lost, "%s%s", lost.length == 0 ? "" : ", ", milter);
         text_printf(&seen->now, "%s %s\n", name, milter);
@@ -98,16 +85,9 @@ static void look(struct seen_milters *seen, const struct postconf_service *servi
                  const char *name)
 {
     char whole[700];
-    const struct postconf *postconf = seen->relay->postconf;
-    const struct relay_setting setting = {
-        .relay = seen->relay,
-        .service = service,
-        .name = name,
-        .value = service == NULL ? postconf_get(postconf, name)
-                                 : postconf_seen_by(postconf, service, name),
-    };
+    const struct relay_setting setting = relay_setting_of(seen->relay, service, name);
     name_of(&setting, whole, sizeof whole);
-    if (service == NULL || postconf_is_own(postconf, service, name))
+    if (service == NULL || postconf_is_own(seen->relay->postconf, service, name))
         keep_now(seen, &setting, whole);
     tell_lost(seen, &setting, whole);
 }
@@ -115,13 +95,11 @@ static void look(struct seen_milters *seen, const struct postconf_service *servi
 static void look_everywhere(struct seen_milters *seen)
 {
     static const char *const parameters[] = {"smtpd_milters", "non_smtpd_milters"};
-    size_t count;
-    const struct postconf_service *services =
-        postconf_services(seen->relay->postconf, &count);
+    const struct postconf *postconf = seen->relay->postconf;
     for (size_t p = 0; p < sizeof parameters / sizeof parameters[0]; p++) {
         look(seen, NULL, parameters[p]);
-        for (size_t i = 0; i < count; i++)
-            look(seen, &services[i], parameters[p]);
+        for (size_t i = 0; i < postconf->service_count; i++)
+            look(seen, &postconf->services[i], parameters[p]);
     }
 }
 

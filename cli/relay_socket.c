@@ -93,7 +93,7 @@ void relay_check_socket(const struct relay *relay)
                        "milter.socket: nothing listens at %s; is mailbraked running?",
                        path);
     } else if (!find_user(owner, &user)) {
-        problems_error(problems, postconf_main(relay->postconf),
+        problems_error(problems, relay->postconf->main,
                        postconf_line(relay->postconf, "mail_owner"),
                        "mail_owner: there is no user %s", owner);
     } else if (find_barrier(&user, way)) {
