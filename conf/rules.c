@@ -114,31 +114,12 @@ static void check_metered(struct reader *reader, const struct rule_entry *entry,
                             : "limit can't accept; it stops what is over the limit");
 }
 
-static void check_limit(struct reader *reader, const struct rule_entry *entry,
-                        const struct rule *rule)
-{
-    const struct option limit = {.name = "rules.limit"};
-    const char *fault = rule->has_limit ? fault_of_rate(&rule->limit) : NULL;
-    check_metered(reader, entry, &limit, entry->limit);
-    if (fault != NULL)
-        reader_refuse(reader, &limit, entry->limit, "\"%.100s\": %s",
-                      entry->limit->string, fault);
-}
-
-static void check_surge(struct reader *reader, const struct rule_entry *entry)
-{
-    const struct option surge = {.name = "rules.surge"};
-    check_metered(reader, entry, &surge, entry->surge);
-    if (entry->floor == NULL)
-        reader_refuse(reader, &surge, entry->surge,
-                      "a rule with surge must name its floor: how many copies in a "
-                      "window always pass");
-}
-
 static void check_meters(struct reader *reader, const struct rule_entry *entry,
                          const struct rule *rule)
 {
+    const struct option limit = {.name = "rules.limit"};
     const struct option surge = {.name = "rules.surge"};
+    const char *fault = rule->has_limit ? fault_of_rate(&rule->limit) : NULL;
     check_companions(reader, entry);
     if (entry->limit != NULL && entry->surge != NULL) {
         reader_refuse(reader, &surge, entry->surge,
@@ -146,9 +127,16 @@ static void check_meters(struct reader *reader, const struct rule_entry *entry,
         return;
     }
     if (entry->limit != NULL)
-        check_limit(reader, entry, rule);
+        check_metered(reader, entry, &limit, entry->limit);
+    if (fault != NULL)
+        reader_refuse(reader, &limit, entry->limit, "\"%.100s\": %s",
+                      entry->limit->string, fault);
     if (entry->surge != NULL)
-        check_surge(reader, entry);
+        check_metered(reader, entry, &surge, entry->surge);
+    if (entry->surge != NULL && entry->floor == NULL)
+        reader_refuse(reader, &surge, entry->surge,
+                      "a rule with surge must name its floor: how many copies in a "
+                      "window always pass");
 }
 
 /* A key matters without a limit, too: it groups messages into incidents. */
