@@ -119,6 +119,16 @@ static void question_clear(struct explain_question *question)
     free(question->recipients);
 }
 
+/* Takes the document over; NULL is without memory. */
+static int show(const struct arguments *arguments, json_t *json)
+{
+    if (json == NULL || arguments->json)
+        return json_output_print(json) ? EXIT_DONE : EXIT_FAILED;
+    explanation_print(json);
+    json_decref(json);
+    return EXIT_DONE;
+}
+
 /* By this process: the configuration as it is on disk, and full buckets. */
 static int answer_offline(const struct arguments *arguments,
                           const struct explain_question *question)
@@ -139,11 +149,7 @@ static int answer_offline(const struct arguments *arguments,
                                        .now_ms = now_ms,
                                        .minute_of_week = clock_minute_of_week(now_ms)};
     if (explanation_make(&input, NULL, 0, &explanation) == STATUS_OK) {
-        result = EXIT_DONE;
-        if (!arguments->json)
-            explanation_print(&explanation);
-        else if (!json_output_print(explanation_json(&explanation)))
-            result = EXIT_FAILED;
+        result = show(arguments, explanation_json(&explanation));
         explanation_clear(&explanation);
     } else {
         output_complaint("out of memory");
@@ -161,13 +167,7 @@ static int answer(const struct arguments *arguments,
                                                           &question->envelope, &json);
     if (status == STATUS_UNAVAILABLE)
         return answer_offline(arguments, question);
-    if (status != STATUS_OK)
-        return EXIT_FAILED;
-    if (arguments->json)
-        return json_output_print(json) ? EXIT_DONE : EXIT_FAILED;
-    explanation_print_json(json);
-    json_decref(json);
-    return EXIT_DONE;
+    return status == STATUS_OK ? show(arguments, json) : EXIT_FAILED;
 }
 
 /* What stands in the log for an address when privacy.addresses is "hashed". */

@@ -9,8 +9,6 @@
 
 enum { RECIPIENTS_SHOWN = 50 };
 
-/* ---- the page ---- */
-
 static bool is_set(const json_t *object, const char *name)
 {
     return json_is_true(json_object_get(object, name));
@@ -133,7 +131,7 @@ static void print_source(const json_t *json)
                      strcmp(store, "local") == 0 ? " (this relay's share alone)" : "");
 }
 
-void explanation_print_json(const json_t *json)
+void explanation_print(const json_t *json)
 {
     const char *rule = page_text(json, "rule");
     const char *would = page_text(json, "would");
@@ -154,12 +152,4 @@ void explanation_print_json(const json_t *json)
     if (page_text(json, "failure")[0] != '\0')
         (void)printf("the rules could not judge it: %s\n", page_text(json, "failure"));
     print_source(json);
-}
-
-void explanation_print(const struct explanation *explanation)
-{
-    json_t *json = explanation_json(explanation);
-    if (json != NULL)
-        explanation_print_json(json);
-    json_decref(json);
 }

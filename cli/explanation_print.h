@@ -2,12 +2,9 @@
 #ifndef CLI_EXPLANATION_PRINT_H
 #define CLI_EXPLANATION_PRINT_H
 
-#include "cli/explanation_print.h"
-#include "engine/explanation.h"
+#include <jansson.h>
 
-void explanation_print(const struct explanation *explanation);
-
-/* The same from the document, which may come from the daemon. */
-void explanation_print_json(const json_t *json);
+/* explanation_json's document, of this process or of the daemon. */
+void explanation_print(const json_t *json);
 
 #endif

@@ -238,6 +238,13 @@ START_TEST(explanation_without_a_sender_is_of_the_login)
 }
 END_TEST
 
+static void print_page(void)
+{
+    json_t *json = explanation_json(&explanation);
+    explanation_print(json);
+    json_decref(json);
+}
+
 START_TEST(explanation_in_monitor_mode_accepts)
 {
     load(HEAD "mode = \"monitor\";\n"
@@ -251,7 +258,7 @@ START_TEST(explanation_in_monitor_mode_accepts)
     ck_assert_str_eq(string_in(json, "would"), "quarantine");
     json_decref(json);
     struct capture out = capture_begin(stdout);
-    explanation_print(&explanation);
+    print_page();
     const char *page = capture_end(&out);
     ck_assert_ptr_nonnull(strstr(page, "mode monitor: would quarantine\n"));
 }
@@ -332,7 +339,7 @@ START_TEST(explanation_print_is_clean)
         "2J\"@else.example");
     explain();
     struct capture out = capture_begin(stdout);
-    explanation_print(&explanation);
+    print_page();
     for (const char *c = capture_end(&out); *c != '\0'; c++)
         ck_assert_msg(*c == '\n' || (*c >= ' ' && *c <= '~'), "byte %d", *c);
 }
@@ -347,7 +354,7 @@ START_TEST(explanation_print_cuts_a_long_list_of_recipients)
     }
     explain();
     struct capture out = capture_begin(stdout);
-    explanation_print(&explanation);
+    print_page();
     ck_assert_ptr_nonnull(strstr(capture_end(&out), "and 5 more\n"));
 }
 END_TEST
@@ -369,7 +376,7 @@ START_TEST(explanation_of_a_too_long_address_is_in_doubt)
                      "an address is too long, or there are too many recipients");
     json_decref(json);
     struct capture out = capture_begin(stdout);
-    explanation_print(&explanation);
+    print_page();
     ck_assert_ptr_nonnull(strstr(capture_end(&out), "\nthe rules could not judge it: an "
                                                     "address is too long"));
 }
