@@ -13,38 +13,22 @@
 #include "base/text.h"
 #include "cli/relay_parts.h"
 
-struct user {
-    const char *name;
-    uid_t uid;
-    gid_t group; /* the first */
-};
-
 /* bit: S_IXOTH or S_IWOTH; the class that applies is the first that fits, as in
  * path_resolution(7). */
-static bool may(const struct user *user, const struct stat *info, mode_t bit)
+static bool may(const struct passwd *user, const struct stat *info, mode_t bit)
 {
-    if (user->uid == 0)
+    if (user->pw_uid == 0)
         return true;
-    if (info->st_uid == user->uid)
+    if (info->st_uid == user->pw_uid)
         return (info->st_mode & (bit << 6)) != 0;
-    if (account_is_member(user->name, user->group, info->st_gid))
+    if (account_is_member(user->pw_name, user->pw_gid, info->st_gid))
         return (info->st_mode & (bit << 3)) != 0;
     return (info->st_mode & bit) != 0;
 }
 
-static bool find_user(const char *name, struct user *out)
-{
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
-    const struct passwd *entry = getpwnam(name);
-    if (entry == NULL)
-        return false;
-    *out = (struct user){name, entry->pw_uid, entry->pw_gid};
-    return true;
-}
-
 /* The first folder on the way that the user can't pass, in *path cut to it; false when
  * there is none. */
-static bool find_barrier(const struct user *user, char *path)
+static bool find_barrier(const struct passwd *user, char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
@@ -74,11 +58,12 @@ static bool is_left_over(const char *path)
 void relay_check_socket(const struct relay *relay)
 {
     struct stat info;
-    struct user user;
     struct problems *problems = relay->problems;
     const char *file = relay->settings->file;
     const char *path = text_after(relay->settings->milter.socket, "unix:");
     const char *owner = postconf_get(relay->postconf, "mail_owner");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
+    const struct passwd *user = getpwnam(owner);
     char *way = path == NULL ? NULL : strdup(path);
     if (way == NULL)
         return;
@@ -92,16 +77,16 @@ void relay_check_socket(const struct relay *relay)
         problems_error(problems, file, 0,
                        "milter.socket: nothing listens at %s; is mailbraked running?",
                        path);
-    } else if (!find_user(owner, &user)) {
+    } else if (user == NULL) {
         problems_error(problems, relay->postconf->main,
                        postconf_line(relay->postconf, "mail_owner"),
                        "mail_owner: there is no user %s", owner);
-    } else if (find_barrier(&user, way)) {
+    } else if (find_barrier(user, way)) {
         problems_error(problems, file, 0,
                        "milter.socket: user %s cannot pass %s; try: chgrp %s %s; chmod "
                        "g+x %s",
                        owner, way, owner, way, way);
-    } else if (!may(&user, &info, S_IWOTH)) {
+    } else if (!may(user, &info, S_IWOTH)) {
         problems_error(problems, file, 0,
                        "milter.socket: user %s cannot connect to %s; try: chgrp %s %s, "
                        "and socket_mode = \"0660\";",

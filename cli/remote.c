@@ -99,6 +99,12 @@ static size_t take(char *data, size_t size, size_t count, void *context)
     return answer->failed ? 0 : length;
 }
 
+static struct curl_slist *add_header(struct curl_slist *headers, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(headers, line);
+    return longer == NULL ? headers : longer;
+}
+
 /* One line, whatever was typed. */
 static struct curl_slist *make_headers(const char *purpose, const char *token)
 {
@@ -107,8 +113,7 @@ static struct curl_slist *make_headers(const char *purpose, const char *token)
         curl_slist_append(NULL, "Content-Type: application/json");
     if (token != NULL && headers != NULL) {
         (void)snprintf(line, sizeof line, "X-Progress: %.32s", token);
-        struct curl_slist *longer = curl_slist_append(headers, line);
-        headers = longer == NULL ? headers : longer;
+        headers = add_header(headers, line);
     }
     if (purpose == NULL || purpose[0] == '\0' || headers == NULL)
         return headers;
@@ -116,25 +121,30 @@ static struct curl_slist *make_headers(const char *purpose, const char *token)
     for (char *c = line; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = ' ';
-    struct curl_slist *longer = curl_slist_append(headers, line);
-    return longer == NULL ? headers : longer;
+    return add_header(headers, line);
+}
+
+static void set_common(CURL *curl, const struct remote *remote, const char *url,
+                       int timeout_s, struct text *answer)
+{
+    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, remote->socket);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)timeout_s);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 }
 
 static void set_options(struct remote *remote, const struct remote_call *call,
                         const char *url, const char *body)
 {
     CURL *curl = remote->curl;
-    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, remote->socket);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    set_common(curl, remote, url, call->timeout_s == 0 ? ANSWER_S : call->timeout_s,
+               &remote->answer);
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT,
-                           call->timeout_s == 0 ? (long)ANSWER_S : (long)call->timeout_s);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &remote->answer);
     if (body != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
@@ -177,13 +187,7 @@ static void show_progress(const struct remote *remote, const char *token, bool *
     if (curl == NULL)
         return;
     (void)snprintf(url, sizeof url, "http://mailbraked/v1/progress/%s", token);
-    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, remote->socket);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)LOOK_TIME_S);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    set_common(curl, remote, url, LOOK_TIME_S, &answer);
     CURLcode result = curl_easy_perform(curl);
     json_t *json = result == CURLE_OK
                        ? json_loadb(text_string(&answer), answer.length, 0, NULL)

@@ -156,9 +156,10 @@ static int show(struct control_client *client)
 
 /* ---- deciding ---- */
 
-/* {"id", "ok"} or {"id", "ok", "error"} */
-static json_t *decide_one(struct control_client *client, const char *verb, const char *id)
+/* One message; an error is its result. */
+static json_t *decide_one(struct control_client *client, const char *verb)
 {
+    const char *id = control_client_word(client, 1);
     struct error error = {0};
     struct text path = {0};
     json_t *answer = NULL;
@@ -167,17 +168,16 @@ static json_t *decide_one(struct control_client *client, const char *verb, const
     text_printf(&path, "/%s", verb);
     const struct remote_call call = {
         .method = "POST", .path = text_string(&path), .purpose = client->purpose};
-    enum status status = remote_ask(client->remote, &call, &answer, &error);
+    bool ok = remote_ask(client->remote, &call, &answer, &error) == STATUS_OK;
     text_clear(&path);
     const char *said = page_text(answer, "error");
     json_t *result =
-        status == STATUS_OK
-            ? json_pack("{s:o, s:b, s:O*}", "id", json_output_string(id), "ok", 1,
-                        "untold", json_object_get(answer, "untold"))
-            : json_pack("{s:o, s:b, s:o}", "id", json_output_string(id), "ok", 0, "error",
-                        json_output_string(said[0] != '\0' ? said : error.text));
+        ok ? json_pack("{s:o, s:b, s:O*}", "id", json_output_string(id), "ok", 1,
+                       "untold", json_object_get(answer, "untold"))
+           : json_pack("{s:o, s:b, s:o}", "id", json_output_string(id), "ok", 0, "error",
+                       json_output_string(said[0] != '\0' ? said : error.text));
     json_decref(answer);
-    return result;
+    return json_pack("{s:[o], s:i, s:i}", "results", result, "done", ok, "failed", !ok);
 }
 
 /* Several in one request, so that it is one action in the audit. NULL after a message on
@@ -197,20 +197,12 @@ static json_t *decide_many(struct control_client *client, const char *verb)
     return answer;
 }
 
-static json_t *decide_alone(struct control_client *client, const char *verb)
-{
-    json_t *result = decide_one(client, verb, control_client_word(client, 1));
-    bool ok = json_is_true(json_object_get(result, "ok"));
-    return json_pack("{s:[o], s:i, s:i}", "results", result, "done", ok ? 1 : 0, "failed",
-                     ok ? 0 : 1);
-}
-
 /* The words, or all of an incident. */
 static json_t *decide_all(struct control_client *client, const char *verb)
 {
     struct text path = {0};
     if (client->incident == NULL && client->arguments.word_count == 2)
-        return decide_alone(client, verb);
+        return decide_one(client, verb);
     if (client->incident == NULL)
         return decide_many(client, verb);
     text_printf(&path, "/v1/incidents/%%s/%s", verb);
