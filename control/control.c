@@ -28,7 +28,7 @@ struct control {
     char *path;
     pthread_mutex_t reloading;
     struct progress progress;
-    sem_t free_hands;      /* how many more requests may be worked on */
+    sem_t work_slots;      /* how many more requests may be worked on */
     pthread_mutex_t mutex; /* of the three below */
     int64_t refusal_minute;
     int refusals;
@@ -95,7 +95,7 @@ static bool is_stranger(struct control *control, int fd)
 }
 
 /* One stranger's connection more, unless there are too many. */
-static bool stranger_comes(struct control *control)
+static bool admit_stranger(struct control *control)
 {
     (void)pthread_mutex_lock(&control->mutex);
     bool admitted = control->strangers < CONTROL_STRANGERS_MAX;
@@ -104,7 +104,7 @@ static bool stranger_comes(struct control *control)
     return admitted;
 }
 
-static void stranger_goes(struct control *control)
+static void release_stranger(struct control *control)
 {
     (void)pthread_mutex_lock(&control->mutex);
     control->strangers--;
@@ -121,28 +121,28 @@ static void on_connection(void *context, struct MHD_Connection *connection,
     int fd = connection_fd(connection);
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*connection_state != NULL)
-            stranger_goes(control);
+            release_stranger(control);
         *connection_state = NULL;
     } else if (is_stranger(control, fd)) {
-        if (stranger_comes(control))
+        if (admit_stranger(control))
             *connection_state = control;
         else /* it is libmicrohttpd's to close, once it sees the end */
             (void)shutdown(fd, SHUT_RDWR);
     }
 }
 
-static void find_route(struct incoming_request *exchange, const char *method,
+static void find_route(struct incoming_request *incoming, const char *method,
                        const char *path)
 {
-    struct request *request = &exchange->request;
+    struct request *request = &incoming->request;
     bool known;
-    exchange->route = routes_find(method, path, request->id, &known);
-    if (exchange->route != NULL)
-        request->verb = exchange->route->verb;
-    if (exchange->route == NULL && known)
+    incoming->route = routes_find(method, path, request->id, &known);
+    if (incoming->route != NULL)
+        request->verb = incoming->route->verb;
+    if (incoming->route == NULL && known)
         request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED,
                      "%.20s is not allowed for this path", method);
-    else if (exchange->route == NULL)
+    else if (incoming->route == NULL)
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no %.200s", path);
 }
 
@@ -174,10 +174,10 @@ static struct incoming_request *begin(struct control *control,
                                       struct MHD_Connection *connection,
                                       const char *method, const char *path)
 {
-    struct incoming_request *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL)
+    struct incoming_request *incoming = calloc(1, sizeof *incoming);
+    if (incoming == NULL)
         return NULL;
-    struct request *request = &exchange->request;
+    struct request *request = &incoming->request;
     request->context = &control->context;
     request->reloading = &control->reloading;
     request->progress = &control->progress;
@@ -185,7 +185,7 @@ static struct incoming_request *begin(struct control *control,
     request->snapshot = current_snapshot_get(control->context.snapshots);
     request->settings = request->snapshot->settings;
     if (!check_peer(control, request))
-        return exchange;
+        return incoming;
     take_purpose(request,
                  MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Purpose"));
     take_token(request,
@@ -194,44 +194,44 @@ static struct incoming_request *begin(struct control *control,
         request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE,
                      "the body is longer than %d bytes", CONTROL_BODY_MAX);
     else
-        find_route(exchange, method, path);
-    return exchange;
+        find_route(incoming, method, path);
+    return incoming;
 }
 
-static void exchange_free(struct incoming_request *exchange)
+static void incoming_free(struct incoming_request *incoming)
 {
-    if (exchange == NULL)
+    if (incoming == NULL)
         return;
-    json_decref(exchange->request.json);
-    stream_free(exchange->request.stream);
-    json_decref(exchange->request.body);
-    free(exchange->request.act.target);
-    text_clear(&exchange->request.text);
-    snapshot_unref(exchange->request.snapshot);
-    text_clear(&exchange->body);
-    free(exchange);
+    json_decref(incoming->request.json);
+    stream_free(incoming->request.stream);
+    json_decref(incoming->request.body);
+    free(incoming->request.act.target);
+    text_clear(&incoming->request.text);
+    snapshot_unref(incoming->request.snapshot);
+    text_clear(&incoming->body);
+    free(incoming);
 }
 
 /* ---- bodies ---- */
 
 /* False past the cap (a body without a length), or without memory. */
-static bool collect(struct incoming_request *exchange, const char *data, size_t length)
+static bool collect(struct incoming_request *incoming, const char *data, size_t length)
 {
-    if (length > CONTROL_BODY_MAX - exchange->body.length)
+    if (length > CONTROL_BODY_MAX - incoming->body.length)
         return false;
-    text_add(&exchange->body, data, length);
-    return !exchange->body.failed;
+    text_add(&incoming->body, data, length);
+    return !incoming->body.failed;
 }
 
-static bool parse_body(struct incoming_request *exchange)
+static bool parse_body(struct incoming_request *incoming)
 {
-    struct request *request = &exchange->request;
+    struct request *request = &incoming->request;
     json_error_t error;
-    if (exchange->body.length == 0) {
+    if (incoming->body.length == 0) {
         request->body = json_object();
         return request->body != NULL;
     }
-    request->body = json_loadb(exchange->body.data, exchange->body.length,
+    request->body = json_loadb(incoming->body.data, incoming->body.length,
                                JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(request->body)) {
         request_fail(request, MHD_HTTP_BAD_REQUEST, "the body is not a JSON object%s%s",
@@ -309,10 +309,10 @@ static enum MHD_Result reply_with_stream(struct request *request)
     return queue(request, MHD_HTTP_OK, "application/json", response);
 }
 
-static enum MHD_Result reply(struct incoming_request *exchange)
+static enum MHD_Result reply(struct incoming_request *incoming)
 {
     const char *type;
-    struct request *request = &exchange->request;
+    struct request *request = &incoming->request;
     if (request->stream != NULL)
         return reply_with_stream(request);
     unsigned code = request->code == 0 ? MHD_HTTP_OK : request->code;
@@ -333,16 +333,16 @@ static enum MHD_Result reply(struct incoming_request *exchange)
 }
 
 /* A handler, or its turn, may take longer than a silent peer is waited for. */
-static void run(struct control *control, struct incoming_request *exchange)
+static void run(struct control *control, struct incoming_request *incoming)
 {
-    struct MHD_Connection *connection = exchange->request.connection;
+    struct MHD_Connection *connection = incoming->request.connection;
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    while (sem_wait(&control->free_hands) != 0) /* EINTR */
+    while (sem_wait(&control->work_slots) != 0) /* EINTR */
         ;
-    if (parse_body(exchange))
-        exchange->route->run(&exchange->request);
-    (void)sem_post(&control->free_hands);
-    progress_end(exchange->request.progress, exchange->request.token);
+    if (parse_body(incoming))
+        incoming->route->run(&incoming->request);
+    (void)sem_post(&control->work_slots);
+    progress_end(incoming->request.progress, incoming->request.token);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)CONTROL_TIMEOUT_S);
 }
@@ -352,23 +352,23 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
                                  const char *version, const char *data,
                                  size_t *data_length, void **request_state)
 {
-    struct incoming_request *exchange = *request_state;
+    struct incoming_request *incoming = *request_state;
     (void)version;
-    if (exchange == NULL) {
-        exchange = begin(context, connection, method, path);
-        *request_state = exchange;
-        if (exchange == NULL)
+    if (incoming == NULL) {
+        incoming = begin(context, connection, method, path);
+        *request_state = incoming;
+        if (incoming == NULL)
             return MHD_NO;
-        return exchange->route == NULL ? reply(exchange) : MHD_YES;
+        return incoming->route == NULL ? reply(incoming) : MHD_YES;
     }
     if (*data_length > 0) {
-        if (!collect(exchange, data, *data_length))
+        if (!collect(incoming, data, *data_length))
             return MHD_NO;
         *data_length = 0;
         return MHD_YES;
     }
-    run(context, exchange);
-    return reply(exchange);
+    run(context, incoming);
+    return reply(incoming);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection,
@@ -377,7 +377,7 @@ static void on_completed(void *context, struct MHD_Connection *connection,
     (void)context;
     (void)connection;
     (void)how;
-    exchange_free(*request_state);
+    incoming_free(*request_state);
     *request_state = NULL;
 }
 
@@ -406,7 +406,7 @@ static void destroy(struct control *control)
 {
     (void)pthread_mutex_destroy(&control->reloading);
     progress_destroy(&control->progress);
-    (void)sem_destroy(&control->free_hands);
+    (void)sem_destroy(&control->work_slots);
     (void)pthread_mutex_destroy(&control->mutex);
     free(control->path);
     free(control);
@@ -422,7 +422,7 @@ enum status control_start(const struct control_context *context,
     control->context = *context;
     (void)pthread_mutex_init(&control->reloading, NULL);
     progress_init(&control->progress);
-    (void)sem_init(&control->free_hands, 0, CONTROL_WORK_MAX);
+    (void)sem_init(&control->work_slots, 0, CONTROL_WORK_MAX);
     (void)pthread_mutex_init(&control->mutex, NULL);
     struct snapshot *snapshot = current_snapshot_get(context->snapshots);
     control->path = strdup(snapshot->settings->control.socket);
