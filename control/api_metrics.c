@@ -27,15 +27,15 @@ static void add_label(struct text *out, const char *name, const char *value)
     text_add_string(out, "\"");
 }
 
-static void add_verdicts(struct text *out, const struct counters_totals *sheet,
+static void add_verdicts(struct text *out, const struct counters_totals *totals,
                          bool would)
 {
     const char *name = would ? "would_total" : "messages_total";
     head(out, name, "counter",
          would ? "Messages that a rule in monitor mode would have stopped."
                : "Messages judged, by deciding rule and verdict.");
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct counter *item = &sheet->items[i];
+    for (size_t i = 0; i < totals->count; i++) {
+        const struct counter *item = &totals->items[i];
         if (item->would != would)
             continue;
         text_printf(out, "mailbrake_%s{", name);
@@ -64,14 +64,14 @@ static void add_histogram(struct text *out, const char *name,
                 (double)histogram->sum / (double)scale, name, (unsigned long long)total);
 }
 
-static void add_counters(struct text *out, const struct counters_totals *sheet)
+static void add_counters(struct text *out, const struct counters_totals *totals)
 {
-    add_verdicts(out, sheet, false);
-    add_verdicts(out, sheet, true);
+    add_verdicts(out, totals, false);
+    add_verdicts(out, totals, true);
     head(out, "reach", "histogram", "Distinct persons that a message would reach.");
-    add_histogram(out, "reach", &sheet->reach, 1);
+    add_histogram(out, "reach", &totals->reach, 1);
     head(out, "decision_seconds", "histogram", "Time from end of message to verdict.");
-    add_histogram(out, "decision_seconds", &sheet->took_us, 1000000);
+    add_histogram(out, "decision_seconds", &totals->took_us, 1000000);
 }
 
 static void add_store(struct text *out, const struct overview *overview)
@@ -104,10 +104,10 @@ static void add_lists(struct text *out, const struct overview *overview)
 void api_metrics_show(struct request *request)
 {
     struct overview overview;
-    struct counters_totals sheet;
+    struct counters_totals totals;
     struct text *out = &request->text;
     overview_read(request, &overview);
-    if (counters_read(request->context->counters, &sheet) != STATUS_OK) {
+    if (counters_read(request->context->counters, &totals) != STATUS_OK) {
         request_answer(request, NULL);
         return;
     }
@@ -117,8 +117,8 @@ void api_metrics_show(struct request *request)
            (uint64_t)overview.uptime_s);
     single(out, "monitor", "gauge", "1 in mode monitor.",
            request->settings->policy.monitor);
-    add_counters(out, &sheet);
-    counters_clear(&sheet);
+    add_counters(out, &totals);
+    counters_clear(&totals);
     add_store(out, &overview);
     add_lists(out, &overview);
     single(out, "brakes", "gauge", "Brakes in force.", overview.brakes);

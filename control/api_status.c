@@ -39,21 +39,21 @@ static json_t *rule_entry(json_t *rules, json_t *by_name, const char *name)
 
 static json_t *verdicts_json(struct counters *counters)
 {
-    struct counters_totals sheet;
-    if (counters_read(counters, &sheet) != STATUS_OK)
+    struct counters_totals totals;
+    if (counters_read(counters, &totals) != STATUS_OK)
         return NULL;
     json_t *was = no_verdicts();
     json_t *would = no_verdicts();
     json_t *rules = json_array();
     json_t *by_name = json_object();
-    for (size_t i = 0; i < sheet.count; i++) {
-        const struct counter *item = &sheet.items[i];
+    for (size_t i = 0; i < totals.count; i++) {
+        const struct counter *item = &totals.items[i];
         json_t *entry = rule_entry(rules, by_name, item->rule);
         count(item->would ? would : was, item->verdict, item->count);
         count(json_object_get(entry, item->would ? "would" : "verdicts"), item->verdict,
               item->count);
     }
-    counters_clear(&sheet);
+    counters_clear(&totals);
     json_decref(by_name);
     return json_pack("{s:o, s:o, s:o}", "verdicts", was, "would", would, "rules", rules);
 }
