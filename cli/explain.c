@@ -27,7 +27,7 @@ enum {
 };
 
 /* The message as typed; strings are argv's, but for the names of headers. */
-struct explain_question {
+struct explain_query {
     struct envelope envelope;
     struct envelope_recipient *recipients;
     struct header *headers; /* names owned */
@@ -37,45 +37,45 @@ struct explain_question {
     bool offline;        /* the daemon is not to be asked */
 };
 
-static enum status add_recipient(struct explain_question *question, const char *address)
+static enum status add_recipient(struct explain_query *query, const char *address)
 {
-    size_t count = question->envelope.recipient_count;
-    if (!array_reserve(&question->recipients, count, sizeof *question->recipients))
+    size_t count = query->envelope.recipient_count;
+    if (!array_reserve(&query->recipients, count, sizeof *query->recipients))
         return STATUS_NOMEM;
-    question->recipients[count] =
+    query->recipients[count] =
         (struct envelope_recipient){.typed = address, .address = address};
-    question->envelope.recipients = question->recipients;
-    question->envelope.recipient_count = count + 1;
+    query->envelope.recipients = query->recipients;
+    query->envelope.recipient_count = count + 1;
     return STATUS_OK;
 }
 
-static enum status add_header(struct explain_question *question, const char *field)
+static enum status add_header(struct explain_query *query, const char *field)
 {
     const char *colon = strchr(field, ':');
     if (colon == NULL || colon == field) {
         (void)fputs("mailbrake: --header wants 'Name: value'\n", stderr);
         return STATUS_INVALID;
     }
-    if (!array_reserve(&question->headers, question->header_count,
-                       sizeof *question->headers))
+    if (!array_reserve(&query->headers, query->header_count,
+                       sizeof *query->headers))
         return STATUS_NOMEM;
     char *name = strndup(field, (size_t)(colon - field));
     if (name == NULL)
         return STATUS_NOMEM;
     const char *value = colon + 1 + strspn(colon + 1, " \t");
-    question->headers[question->header_count++] =
+    query->headers[query->header_count++] =
         (struct header){.name = name, .value = value};
-    question->envelope.headers = question->headers;
-    question->envelope.header_count = question->header_count;
+    query->envelope.headers = query->headers;
+    query->envelope.header_count = query->header_count;
     return STATUS_OK;
 }
 
-static enum status take_client(struct explain_question *question, const char *client)
+static enum status take_client(struct explain_query *query, const char *client)
 {
     uint8_t address[16];
-    question->envelope.local = strcmp(client, "local") == 0;
-    question->envelope.client = client;
-    if (question->envelope.local || ip_address_parse(client, address))
+    query->envelope.local = strcmp(client, "local") == 0;
+    query->envelope.client = client;
+    if (query->envelope.local || ip_address_parse(client, address))
         return STATUS_OK;
     (void)fputs("mailbrake: --client wants an IP address or local\n", stderr);
     return STATUS_INVALID;
@@ -83,40 +83,40 @@ static enum status take_client(struct explain_question *question, const char *cl
 
 static enum status take_option(void *context, int val, const char *argument)
 {
-    struct explain_question *question = context;
+    struct explain_query *query = context;
     switch (val) {
     case OPTION_FROM:
-        question->envelope.sender = argument;
+        query->envelope.sender = argument;
         return STATUS_OK;
     case OPTION_TO:
-        return add_recipient(question, argument);
+        return add_recipient(query, argument);
     case OPTION_LOGIN:
-        question->envelope.login = argument;
+        query->envelope.login = argument;
         return STATUS_OK;
     case OPTION_CLIENT:
-        return take_client(question, argument);
+        return take_client(query, argument);
     case OPTION_HEADER:
-        return add_header(question, argument);
+        return add_header(query, argument);
     case OPTION_HASH:
-        question->hash = argument;
+        query->hash = argument;
         return STATUS_OK;
     case OPTION_OFFLINE:
-        question->offline = true;
+        query->offline = true;
         return STATUS_OK;
     case OPTION_PURPOSE:
-        question->purpose = argument;
+        query->purpose = argument;
         return STATUS_OK;
     default:
         return STATUS_INVALID;
     }
 }
 
-static void question_clear(struct explain_question *question)
+static void query_clear(struct explain_query *query)
 {
-    for (size_t i = 0; i < question->header_count; i++)
-        free((void *)(uintptr_t)question->headers[i].name);
-    free(question->headers);
-    free(question->recipients);
+    for (size_t i = 0; i < query->header_count; i++)
+        free((void *)(uintptr_t)query->headers[i].name);
+    free(query->headers);
+    free(query->recipients);
 }
 
 /* Takes the document over; NULL is without memory. */
@@ -131,7 +131,7 @@ static int show(const struct arguments *arguments, json_t *json)
 
 /* By this process: the configuration as it is on disk, and full buckets. */
 static int answer_offline(const struct arguments *arguments,
-                          const struct explain_question *question)
+                          const struct explain_query *query)
 {
     struct problems problems = {0};
     struct snapshot *snapshot = NULL;
@@ -145,7 +145,7 @@ static int answer_offline(const struct arguments *arguments,
         return EXIT_FAILED;
     int64_t now_ms = clock_wall_ms();
     const struct engine_input input = {.snapshot = snapshot,
-                                       .envelope = &question->envelope,
+                                       .envelope = &query->envelope,
                                        .now_ms = now_ms,
                                        .minute_of_week = clock_minute_of_week(now_ms)};
     if (explanation_make(&input, NULL, 0, &explanation) == STATUS_OK) {
@@ -159,14 +159,14 @@ static int answer_offline(const struct arguments *arguments,
 }
 
 static int answer(const struct arguments *arguments,
-                  const struct explain_question *question)
+                  const struct explain_query *query)
 {
     json_t *json = NULL;
-    enum status status = question->offline ? STATUS_UNAVAILABLE
-                                           : explain_live(arguments, question->purpose,
-                                                          &question->envelope, &json);
+    enum status status = query->offline ? STATUS_UNAVAILABLE
+                                           : explain_live(arguments, query->purpose,
+                                                          &query->envelope, &json);
     if (status == STATUS_UNAVAILABLE)
-        return answer_offline(arguments, question);
+        return answer_offline(arguments, query);
     return status == STATUS_OK ? show(arguments, json) : EXIT_FAILED;
 }
 
@@ -230,22 +230,22 @@ int verb_explain(int argc, char **argv)
         {"purpose", required_argument, NULL, OPTION_PURPOSE},
         {0},
     };
-    struct explain_question question = {0};
+    struct explain_query query = {0};
     struct arguments_extra extra = {
-        .list = options, .take = take_option, .context = &question};
+        .list = options, .take = take_option, .context = &query};
     struct arguments arguments;
     int result = EXIT_USAGE;
     enum status status = arguments_parse(argc, argv, &extra, &arguments);
     for (int i = 0; status == STATUS_OK && i < arguments.word_count; i++)
-        status = add_recipient(&question, arguments.words[i]);
-    bool sent = question.envelope.sender != NULL || question.envelope.login != NULL;
-    bool whole = question.hash != NULL || (sent && question.envelope.recipient_count > 0);
+        status = add_recipient(&query, arguments.words[i]);
+    bool sent = query.envelope.sender != NULL || query.envelope.login != NULL;
+    bool whole = query.hash != NULL || (sent && query.envelope.recipient_count > 0);
     if (status == STATUS_INVALID || (status == STATUS_OK && !whole))
         result = usage();
-    else if (status == STATUS_OK && question.hash != NULL)
-        result = show_hash(&arguments, question.hash);
+    else if (status == STATUS_OK && query.hash != NULL)
+        result = show_hash(&arguments, query.hash);
     else if (status == STATUS_OK)
-        result = answer(&arguments, &question);
-    question_clear(&question);
+        result = answer(&arguments, &query);
+    query_clear(&query);
     return result;
 }

@@ -19,10 +19,10 @@ struct explain_query {
     struct header *headers;
 };
 
-static void question_clear(struct explain_query *question)
+static void query_clear(struct explain_query *query)
 {
-    free(question->recipients);
-    free(question->headers);
+    free(query->recipients);
+    free(query->headers);
 }
 
 /* An array of the body with at most EXPLAINED_MAX items, or NULL when it is none. */
@@ -78,7 +78,7 @@ static bool take_client(const char *client, struct explain_query *out)
 }
 
 /* What is wrong with the body; NULL when nothing is. */
-static const char *take_question(const struct request *request, struct explain_query *out)
+static const char *take_query(const struct request *request, struct explain_query *out)
 {
     const json_t *to = array_of(request, "to");
     const json_t *headers = array_of(request, "headers");
@@ -111,14 +111,14 @@ static void add_configuration(const struct request *request, json_t *json)
     free(whole);
 }
 
-static void judge_question(struct request *request, const struct explain_query *question)
+static void judge_query(struct request *request, const struct explain_query *query)
 {
     const struct control_context *context = request->context;
     struct explanation explanation;
     int64_t now_ms = clock_wall_ms();
     const struct brakes *brakes = active_brakes_take(context->active_brakes);
     const struct engine_input input = {.snapshot = request->snapshot,
-                                       .envelope = &question->envelope,
+                                       .envelope = &query->envelope,
                                        .brakes = brakes,
                                        .conversations = context->conversations,
                                        .key = context->key,
@@ -139,14 +139,14 @@ static void judge_question(struct request *request, const struct explain_query *
 
 void api_explain_run(struct request *request)
 {
-    struct explain_query question = {0};
-    const char *wrong = take_question(request, &question);
+    struct explain_query query = {0};
+    const char *wrong = take_query(request, &query);
     if (wrong == NULL)
-        judge_question(request, &question);
+        judge_query(request, &query);
     else
         request_fail(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
     const char *identity = json_string_value(json_object_get(request->json, "identity"));
     request_audit_key(request, "explain", identity == NULL ? "" : identity,
                       request_result(request));
-    question_clear(&question);
+    query_clear(&query);
 }

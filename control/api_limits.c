@@ -51,13 +51,13 @@ static bool has_element(const struct rule *rule, const char *subject)
 
 /* What a rule with that key calls it; NULL: it has no bucket for it. */
 static const char *subject_for(const struct rule *rule,
-                               const struct limits_query *question)
+                               const struct limits_query *query)
 {
     if (!rule_is_metered(rule))
         return NULL;
     if (rule->key == KEY_FROM)
-        return has_element(rule, question->from) ? question->from : NULL;
-    return has_kind(rule, question->subject) ? question->subject : NULL;
+        return has_element(rule, query->from) ? query->from : NULL;
+    return has_kind(rule, query->subject) ? query->subject : NULL;
 }
 
 /* An element of some rule's from that is its key, as the rule has it. */
@@ -186,21 +186,21 @@ static bool ask(struct request *request, struct limits_query *out, const char *a
 }
 
 /* As it is shown and written down. */
-static const char *name_of(const struct limits_query *question)
+static const char *name_of(const struct limits_query *query)
 {
-    return question->subject[0] != '\0' ? question->subject : question->from;
+    return query->subject[0] != '\0' ? query->subject : query->from;
 }
 
 /* The rules that have a bucket for it, in order; NULL without memory. */
 static const struct rule **find_rules(const struct request *request,
-                                      const struct limits_query *question,
+                                      const struct limits_query *query,
                                       size_t *out_count)
 {
     const struct policy *policy = &request->settings->policy;
     const struct rule **rules = calloc(policy->rule_count + 1, sizeof(struct rule *));
     *out_count = 0;
     for (size_t i = 0; rules != NULL && i < policy->rule_count; i++) {
-        if (subject_for(&policy->rules[i], question) != NULL)
+        if (subject_for(&policy->rules[i], query) != NULL)
             rules[(*out_count)++] = &policy->rules[i];
     }
     return rules;
@@ -233,23 +233,23 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
 }
 
 /* What is asked about of each rule; for free(3). */
-static struct charge *make_charges(const struct limits_query *question,
+static struct charge *make_charges(const struct limits_query *query,
                                    const struct rule *const *rules, size_t count)
 {
     struct charge *charges = calloc(count + 1, sizeof *charges);
     for (size_t i = 0; charges != NULL && i < count; i++)
-        charges[i] = plan_charge(rules[i], subject_for(rules[i], question), 0);
+        charges[i] = plan_charge(rules[i], subject_for(rules[i], query), 0);
     return charges;
 }
 
 /* The rules' buckets and windows as they are, nothing taken. */
 static enum status peek(const struct request *request,
-                        const struct limits_query *question,
+                        const struct limits_query *query,
                         const struct rule *const *rules, size_t count, json_t **out)
 {
     enum charge_source source = CHARGE_SOURCE_NONE;
     int64_t now_ms = clock_wall_ms();
-    struct charge *charges = make_charges(question, rules, count);
+    struct charge *charges = make_charges(query, rules, count);
     struct limit_view *views = calloc(count + 1, sizeof *views);
     enum status status = charges == NULL || views == NULL ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK)
@@ -261,7 +261,7 @@ static enum status peek(const struct request *request,
             (void)json_array_append_new(
                 limits, limit_json(rules[i], &charges[i], &views[i], now_ms));
         *out =
-            json_pack("{s:o, s:o, s:s}", "subject", json_output_string(name_of(question)),
+            json_pack("{s:o, s:o, s:s}", "subject", json_output_string(name_of(query)),
                       "limits", limits, "source", store_source_name(source));
     }
     free(charges);
@@ -271,32 +271,32 @@ static enum status peek(const struct request *request,
 
 void api_limits_show(struct request *request)
 {
-    struct limits_query question;
+    struct limits_query query;
     size_t count;
     json_t *json = NULL;
-    if (!ask(request, &question, "limits show"))
+    if (!ask(request, &query, "limits show"))
         return;
-    const struct rule **rules = find_rules(request, &question, &count);
+    const struct rule **rules = find_rules(request, &query, &count);
     enum status status =
-        rules == NULL ? STATUS_NOMEM : peek(request, &question, rules, count, &json);
+        rules == NULL ? STATUS_NOMEM : peek(request, &query, rules, count, &json);
     free(rules);
     if (status != STATUS_OK)
         request_fail_status(request, status, NULL, "limits");
     else
         request_answer(request, json);
-    request_audit_key(request, "limits show", name_of(&question),
+    request_audit_key(request, "limits show", name_of(&query),
                       request_result(request));
 }
 
 void api_limits_reset(struct request *request)
 {
-    struct limits_query question;
+    struct limits_query query;
     size_t count;
-    if (!ask(request, &question, "limits reset") ||
-        !request_begin_key(request, "limits reset", name_of(&question)))
+    if (!ask(request, &query, "limits reset") ||
+        !request_begin_key(request, "limits reset", name_of(&query)))
         return;
-    const struct rule **rules = find_rules(request, &question, &count);
-    struct charge *charges = rules == NULL ? NULL : make_charges(&question, rules, count);
+    const struct rule **rules = find_rules(request, &query, &count);
+    struct charge *charges = rules == NULL ? NULL : make_charges(&query, rules, count);
     enum status status = charges == NULL ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK && count > 0)
         status = store_amend(request->context->store, charges, count, AMEND_RESET,
@@ -307,7 +307,7 @@ void api_limits_reset(struct request *request)
         request_fail_status(request, status, NULL, "limits");
     else
         request_answer(request, json_pack("{s:o, s:I}", "subject",
-                                          json_output_string(name_of(&question)), "reset",
+                                          json_output_string(name_of(&query)), "reset",
                                           (json_int_t)count));
     request_end(request, request_result(request));
 }
