@@ -114,13 +114,13 @@ static json_t *find_brake(const struct request *request, const char *key)
 static json_t *pull_back(struct request *request, const struct brake *brake)
 {
     struct error error;
-    struct actions_pull recalled;
+    struct actions_pull pulled;
     const struct actions_progress progress = request_progress(request);
     enum status status = actions_pull_back(request->context->actions, request->settings,
-                                           brake, &progress, &recalled, &error);
+                                           brake, &progress, &pulled, &error);
     json_t *json =
-        json_pack("{s:I, s:I, s:I}", "held", (json_int_t)recalled.held, "unrecorded",
-                  (json_int_t)recalled.unrecorded, "failed", (json_int_t)recalled.failed);
+        json_pack("{s:I, s:I, s:I}", "held", (json_int_t)pulled.held, "unrecorded",
+                  (json_int_t)pulled.unrecorded, "failed", (json_int_t)pulled.failed);
     if (status != STATUS_OK)
         (void)json_object_set_new(json, "error", json_output_string(error.text));
     return json;
@@ -144,15 +144,15 @@ static void set(struct request *request, const struct brake *brake)
 /* "ok, pulled back 3, failed 0": what the audit says. */
 static void format_result(const struct request *request, char *out, size_t size)
 {
-    const json_t *recalled = json_object_get(request->json, "pulled_back");
-    const char *error = record_text(recalled, "error");
-    if (recalled == NULL)
+    const json_t *pulled = json_object_get(request->json, "pulled_back");
+    const char *error = record_text(pulled, "error");
+    if (pulled == NULL)
         (void)snprintf(out, size, "%s", request_result(request));
     else
         (void)snprintf(out, size, "ok, pulled back %lld, failed %lld%s%s",
-                       (long long)record_number(recalled, "held") +
-                           (long long)record_number(recalled, "unrecorded"),
-                       (long long)record_number(recalled, "failed"),
+                       (long long)record_number(pulled, "held") +
+                           (long long)record_number(pulled, "unrecorded"),
+                       (long long)record_number(pulled, "failed"),
                        error[0] == '\0' ? "" : ": ", error);
 }
 
