@@ -1,4 +1,4 @@
-/* Few works are long at once: a small table. */
+/* Few tasks are long at once: a small table. */
 #include "control/progress.h"
 
 #include <stdio.h>
@@ -25,11 +25,11 @@ bool progress_is_token(const char *token)
 }
 
 /* "" finds a free place. Under the mutex. */
-static struct progress_work *find(struct progress *progress, const char *token)
+static struct progress_task *find(struct progress *progress, const char *token)
 {
     for (size_t i = 0; i < PROGRESS_MAX; i++) {
-        if (strcmp(progress->works[i].token, token) == 0)
-            return &progress->works[i];
+        if (strcmp(progress->tasks[i].token, token) == 0)
+            return &progress->tasks[i];
     }
     return NULL;
 }
@@ -38,12 +38,12 @@ void progress_tell(struct progress *progress, const char *token, size_t done,
                    size_t total)
 {
     (void)pthread_mutex_lock(&progress->mutex);
-    struct progress_work *work = find(progress, token);
-    if (work == NULL)
-        work = find(progress, "");
-    if (work != NULL) {
-        *work = (struct progress_work){.done = done, .total = total};
-        (void)snprintf(work->token, sizeof work->token, "%s", token);
+    struct progress_task *task = find(progress, token);
+    if (task == NULL)
+        task = find(progress, "");
+    if (task != NULL) {
+        *task = (struct progress_task){.done = done, .total = total};
+        (void)snprintf(task->token, sizeof task->token, "%s", token);
     }
     (void)pthread_mutex_unlock(&progress->mutex);
 }
@@ -52,11 +52,11 @@ bool progress_get(struct progress *progress, const char *token, size_t *out_done
                   size_t *out_total)
 {
     (void)pthread_mutex_lock(&progress->mutex);
-    const struct progress_work *work = token[0] == '\0' ? NULL : find(progress, token);
-    bool found = work != NULL;
+    const struct progress_task *task = token[0] == '\0' ? NULL : find(progress, token);
+    bool found = task != NULL;
     if (found) {
-        *out_done = work->done;
-        *out_total = work->total;
+        *out_done = task->done;
+        *out_total = task->total;
     }
     (void)pthread_mutex_unlock(&progress->mutex);
     return found;
@@ -65,8 +65,8 @@ bool progress_get(struct progress *progress, const char *token, size_t *out_done
 void progress_end(struct progress *progress, const char *token)
 {
     (void)pthread_mutex_lock(&progress->mutex);
-    struct progress_work *work = token[0] == '\0' ? NULL : find(progress, token);
-    if (work != NULL)
-        *work = (struct progress_work){0};
+    struct progress_task *task = token[0] == '\0' ? NULL : find(progress, token);
+    if (task != NULL)
+        *task = (struct progress_task){0};
     (void)pthread_mutex_unlock(&progress->mutex);
 }

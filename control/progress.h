@@ -1,4 +1,4 @@
-/* How far the long works of the moment are, for whoever asks by the token that the work
+/* How far the long tasks of the moment are, for whoever asks by the token that the work
  * was ordered with. */
 #ifndef CONTROL_PROGRESS_H
 #define CONTROL_PROGRESS_H
@@ -11,10 +11,10 @@ enum { PROGRESS_MAX = 16, PROGRESS_TOKEN_SIZE = 33 };
 
 struct progress {
     pthread_mutex_t mutex;
-    struct progress_work {
+    struct progress_task {
         char token[PROGRESS_TOKEN_SIZE]; /* "": free */
         size_t done, total;
-    } works[PROGRESS_MAX];
+    } tasks[PROGRESS_MAX];
 };
 
 void progress_init(struct progress *progress);
@@ -23,7 +23,7 @@ void progress_destroy(struct progress *progress);
 /* 8 to 32 letters and digits. */
 bool progress_is_token(const char *token);
 
-/* The first call of a token enters it. Past PROGRESS_MAX works nobody is told. */
+/* The first call of a token enters it. Past PROGRESS_MAX tasks nobody is told. */
 void progress_tell(struct progress *progress, const char *token, size_t done,
                    size_t total);
 
