@@ -115,7 +115,7 @@ static unsigned code_of(enum status status)
     return MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static const char *words_of(enum status status)
+static const char *status_text(enum status status)
 {
     switch (status) {
     case STATUS_OK:
@@ -148,7 +148,7 @@ void request_fail_status(struct request *request, enum status status,
         store_complaint(store, complaint))
         request_fail(request, code_of(status), "%s: %s", what, complaint);
     else if (silent)
-        request_fail(request, code_of(status), "%s: %s", what, words_of(status));
+        request_fail(request, code_of(status), "%s: %s", what, status_text(status));
     else if (error->file[0] != '\0')
         request_fail(request, code_of(status), "%s: %s", error->file, error->text);
     else
