@@ -39,7 +39,7 @@ struct helper {
     int socket;
 };
 
-/* ---- what was said ---- */
+/* ---- what was received ---- */
 
 /* A connection's orders: one, or the lines of a batch. */
 struct work {
@@ -91,15 +91,15 @@ static void read_item(struct work *work, char *line, enum mta_type type)
 static enum status read_batch(const struct helper *helper, struct mta_peer *peer,
                               struct work *work, struct error *error)
 {
-    struct text *said = &peer->said;
+    struct text *received = &peer->received;
     enum status status =
         mta_peer_read(peer, true, MTA_BATCH_BYTES_MAX + MTA_TEXT_MAX, error);
     if (status != STATUS_OK)
         return status;
-    if (said->data[said->length - 1] != '\n' ||
-        memchr(said->data, '\0', said->length) != NULL)
+    if (received->data[received->length - 1] != '\n' ||
+        memchr(received->data, '\0', received->length) != NULL)
         return error_set(error, STATUS_INVALID, "not a batch of whole lines");
-    char *line = strchr(said->data, '\n') + 1;
+    char *line = strchr(received->data, '\n') + 1;
     while (*line != '\0' && *line != '\n') {
         char *end = strchr(line, '\n');
         if (work->count == MTA_BATCH_MAX)
@@ -118,20 +118,20 @@ static enum status read_batch(const struct helper *helper, struct mta_peer *peer
     return STATUS_OK;
 }
 
-/* line: the order borrows from it; said, which grows, has a copy. */
+/* line: the order borrows from it; received, which grows, has a copy. */
 static enum status read_alone(const struct helper *helper, struct mta_peer *peer,
                               char line[MTA_LINE_MAX + 1], struct mta_order *out,
                               struct error *error)
 {
-    struct text *said = &peer->said;
+    struct text *received = &peer->received;
     size_t length = strlen(line);
     enum status status = mta_order_parse(line, length, helper->settings.type, out, error);
     if (status == STATUS_OK && out->has_text)
         status = mta_peer_read(peer, true, length + 1 + MTA_TEXT_MAX, error);
-    else if (status == STATUS_OK && said->length > length + 1)
+    else if (status == STATUS_OK && received->length > length + 1)
         status = error_set(error, STATUS_INVALID, "more than one line");
-    out->text = said->data + length + 1;
-    out->text_length = said->length - length - 1;
+    out->text = received->data + length + 1;
+    out->text_length = received->length - length - 1;
     return status;
 }
 
@@ -139,15 +139,15 @@ static enum status read_work(const struct helper *helper, struct mta_peer *peer,
                              char line[MTA_LINE_MAX + 1], struct work *out,
                              struct error *error)
 {
-    struct text *said = &peer->said;
+    struct text *received = &peer->received;
     enum status status = mta_peer_read(peer, false, MTA_BATCH_BYTES_MAX, error);
     if (status != STATUS_OK)
         return status;
-    const char *end = memchr(said->data, '\n', said->length);
-    size_t length = (size_t)(end - said->data);
+    const char *end = memchr(received->data, '\n', received->length);
+    size_t length = (size_t)(end - received->data);
     if (length > MTA_LINE_MAX)
         return error_set(error, STATUS_INVALID, "the line is too long");
-    memcpy(line, said->data, length);
+    memcpy(line, received->data, length);
     line[length] = '\0';
     out->batch = strcmp(line, "batch") == 0;
     if (strlen(line) != length)

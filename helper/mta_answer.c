@@ -93,7 +93,7 @@ static bool is_done(const struct mta_item *item, const struct mta_item *after)
            (verb == MTA_RELEASE && !after->message.held);
 }
 
-/* acted: what the MTA said; where it was the queue that tells, that counts. */
+/* acted: what the MTA received; where it was the queue that tells, that counts. */
 static void check_done(const struct mta_job *job, struct mta_item *item,
                        const struct mta_item *after, enum status acted)
 {

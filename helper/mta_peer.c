@@ -29,18 +29,18 @@ enum status mta_peer_read(struct mta_peer *peer, bool all, size_t max,
                           struct error *error)
 {
     char data[4096];
-    struct text *said = &peer->said;
-    while (all || memchr(text_string(said), '\n', said->length) == NULL) {
+    struct text *received = &peer->received;
+    while (all || memchr(text_string(received), '\n', received->length) == NULL) {
         ssize_t n = recv(peer->fd, data, sizeof data, 0);
         if (n < 0 || clock_left_ms(peer->deadline_us) == 0)
             return error_set(error, STATUS_UNAVAILABLE, "the order did not come in time");
         if (n == 0)
             return all ? STATUS_OK
                        : error_set(error, STATUS_INVALID, "the line has no end");
-        text_add(said, data, (size_t)n);
-        if (said->failed)
+        text_add(received, data, (size_t)n);
+        if (received->failed)
             return error_set(error, STATUS_NOMEM, "out of memory");
-        if (said->length > max)
+        if (received->length > max)
             return error_set(error, STATUS_INVALID, "the %s is too long",
                              all ? "message text" : "line");
     }
@@ -71,5 +71,5 @@ void mta_peer_clear(struct mta_peer *peer)
     while (recv(peer->fd, data, sizeof data, MSG_DONTWAIT) > 0 && reads < DRAIN_READS)
         reads++;
     (void)close(peer->fd);
-    text_clear(&peer->said);
+    text_clear(&peer->received);
 }

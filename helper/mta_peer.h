@@ -13,14 +13,14 @@ struct mta_peer {
     int fd;
     uid_t uid;
     int64_t deadline_us; /* monotonic, for its whole order */
-    struct text said;
+    struct text received;
 };
 
 /* Asks the kernel who connected (SO_PEERCRED). The descriptor is the peer's from then on,
  * whatever the result. */
 enum status mta_peer_init(struct mta_peer *peer, int fd, int64_t deadline_us) MUST_CHECK;
 
-/* Reads into said: a line at least, or all until the peer shuts down writing. INVALID
+/* Reads into received: a line at least, or all until the peer shuts down writing. INVALID
  * when it is longer than max bytes or no whole line, UNAVAILABLE when the peer stays
  * silent or is gone. */
 enum status mta_peer_read(struct mta_peer *peer, bool all, size_t max,
