@@ -42,7 +42,7 @@ struct helper {
 /* ---- what was received ---- */
 
 /* A connection's orders: one, or the lines of a batch. */
-struct work {
+struct request {
     bool batch;
     size_t count;
     struct mta_order *orders;
@@ -50,29 +50,29 @@ struct work {
     const struct mta_order *kind; /* of a batch: one that has the verb of all */
 };
 
-static void work_clear(struct work *work)
+static void request_clear(struct request *request)
 {
-    for (size_t i = 0; work->items != NULL && i < work->count; i++)
-        mta_message_clear(&work->items[i].message);
-    free(work->orders);
-    free(work->items);
-    *work = (struct work){0};
+    for (size_t i = 0; request->items != NULL && i < request->count; i++)
+        mta_message_clear(&request->items[i].message);
+    free(request->orders);
+    free(request->items);
+    *request = (struct request){0};
 }
 
-static enum status work_init(struct work *work, struct error *error)
+static enum status request_init(struct request *request, struct error *error)
 {
-    work->orders = calloc(MTA_BATCH_MAX, sizeof *work->orders);
-    work->items = calloc(MTA_BATCH_MAX, sizeof *work->items);
-    return work->orders != NULL && work->items != NULL
+    request->orders = calloc(MTA_BATCH_MAX, sizeof *request->orders);
+    request->items = calloc(MTA_BATCH_MAX, sizeof *request->items);
+    return request->orders != NULL && request->items != NULL
                ? STATUS_OK
                : error_set(error, STATUS_NOMEM, "out of memory");
 }
 
 /* An order that can't be read, or is not of the others' verb, fails alone. */
-static void read_item(struct work *work, char *line, enum mta_type type)
+static void read_item(struct request *request, char *line, enum mta_type type)
 {
-    struct mta_order *order = &work->orders[work->count];
-    struct mta_item *item = &work->items[work->count++];
+    struct mta_order *order = &request->orders[request->count];
+    struct mta_item *item = &request->items[request->count++];
     item->order = order;
     item->status = mta_order_parse(line, strlen(line), type, order, &item->error);
     if (item->status != STATUS_OK)
@@ -80,16 +80,16 @@ static void read_item(struct work *work, char *line, enum mta_type type)
     if (!mta_order_may_batch(order))
         item->status =
             error_set(&item->error, STATUS_INVALID, "%s is not for a batch", order->name);
-    else if (work->kind != NULL && work->kind->verb != order->verb)
+    else if (request->kind != NULL && request->kind->verb != order->verb)
         item->status =
             error_set(&item->error, STATUS_INVALID, "a batch has orders of one kind");
     else
-        work->kind = order;
+        request->kind = order;
 }
 
 /* Orders, one a line, up to an empty line or the end; then the text of their notice. */
 static enum status read_batch(const struct helper *helper, struct mta_peer *peer,
-                              struct work *work, struct error *error)
+                              struct request *request, struct error *error)
 {
     struct text *received = &peer->received;
     enum status status =
@@ -102,18 +102,18 @@ static enum status read_batch(const struct helper *helper, struct mta_peer *peer
     char *line = strchr(received->data, '\n') + 1;
     while (*line != '\0' && *line != '\n') {
         char *end = strchr(line, '\n');
-        if (work->count == MTA_BATCH_MAX)
+        if (request->count == MTA_BATCH_MAX)
             return error_set(error, STATUS_INVALID, "more than %d orders", MTA_BATCH_MAX);
         *end = '\0';
-        read_item(work, line, helper->settings.type);
+        read_item(request, line, helper->settings.type);
         line = end + 1;
     }
-    if (work->count == 0)
+    if (request->count == 0)
         return error_set(error, STATUS_INVALID, "a batch without orders");
     line += *line == '\n';
-    for (size_t i = 0; i < work->count; i++) {
-        work->orders[i].text = line;
-        work->orders[i].text_length = strlen(line);
+    for (size_t i = 0; i < request->count; i++) {
+        request->orders[i].text = line;
+        request->orders[i].text_length = strlen(line);
     }
     return STATUS_OK;
 }
@@ -135,8 +135,8 @@ static enum status read_alone(const struct helper *helper, struct mta_peer *peer
     return status;
 }
 
-static enum status read_work(const struct helper *helper, struct mta_peer *peer,
-                             char line[MTA_LINE_MAX + 1], struct work *out,
+static enum status read_request(const struct helper *helper, struct mta_peer *peer,
+                             char line[MTA_LINE_MAX + 1], struct request *out,
                              struct error *error)
 {
     struct text *received = &peer->received;
@@ -238,13 +238,13 @@ static void log_item(const struct mta_peer *peer, const struct mta_item *item)
 
 /* A line for each order, then how many there were. Looks that went well are one line of
  * the log. */
-static void answer_batch(const struct mta_peer *peer, const struct work *work,
+static void answer_batch(const struct mta_peer *peer, const struct request *request,
                          struct text *reply)
 {
     size_t looks = 0;
     char result[40];
-    for (size_t i = 0; i < work->count; i++) {
-        const struct mta_item *item = &work->items[i];
+    for (size_t i = 0; i < request->count; i++) {
+        const struct mta_item *item = &request->items[i];
         bool looked = item->status == STATUS_OK && is_look(item->order);
         add_item(item, reply);
         text_add_string(reply, "\n");
@@ -252,9 +252,9 @@ static void answer_batch(const struct mta_peer *peer, const struct work *work,
         if (!looked)
             log_item(peer, item);
     }
-    text_printf(reply, "ok %zu\n", work->count);
+    text_printf(reply, "ok %zu\n", request->count);
     (void)snprintf(result, sizeof result, "ok %zu", looks);
-    const struct mta_order all = {.name = work->kind == NULL ? NULL : work->kind->name};
+    const struct mta_order all = {.name = request->kind == NULL ? NULL : request->kind->name};
     if (looks > 0)
         log_result(peer, &all, result, STATUS_OK, "");
 }
@@ -294,25 +294,25 @@ static void answer_alone(const struct mta_peer *peer, const struct mta_order *or
     text_clear(&last);
 }
 
-static void do_work(const struct mta_peer *peer, const struct mta_job *job,
-                    struct work *work, struct text *reply)
+static void carry_out(const struct mta_peer *peer, const struct mta_job *job,
+                    struct request *request, struct text *reply)
 {
-    if (!work->batch && !mta_order_may_batch(&work->orders[0])) {
-        enum status status = mta_answer_alone(job, &work->orders[0], reply);
-        answer_alone(peer, &work->orders[0], status, job->error->text, reply);
+    if (!request->batch && !mta_order_may_batch(&request->orders[0])) {
+        enum status status = mta_answer_alone(job, &request->orders[0], reply);
+        answer_alone(peer, &request->orders[0], status, job->error->text, reply);
         return;
     }
-    mta_answer(job, work->items, work->count);
-    if (work->batch)
-        answer_batch(peer, work, reply);
+    mta_answer(job, request->items, request->count);
+    if (request->batch)
+        answer_batch(peer, request, reply);
     else
-        answer_one(peer, &work->items[0], reply);
+        answer_one(peer, &request->items[0], reply);
 }
 
 static void serve(const struct helper *helper, struct mta_peer *peer)
 {
     struct error error = {0};
-    struct work work = {0};
+    struct request request = {0};
     struct text reply = {0};
     struct mta_setup setup = {0};
     char line[MTA_LINE_MAX + 1];
@@ -325,19 +325,19 @@ static void serve(const struct helper *helper, struct mta_peer *peer)
                       peer->uid);
         text_add_string(&reply, "error not allowed\n");
     } else {
-        enum status status = work_init(&work, &error);
+        enum status status = request_init(&request, &error);
         if (status == STATUS_OK)
-            status = read_work(helper, peer, line, &work, &error);
+            status = read_request(helper, peer, line, &request, &error);
         const struct mta_order nothing = {0};
         if (status == STATUS_OK)
-            do_work(peer, &job, &work, &reply);
+            carry_out(peer, &job, &request, &reply);
         else
-            answer_alone(peer, work.orders == NULL || work.batch ? &nothing : work.orders,
+            answer_alone(peer, request.orders == NULL || request.batch ? &nothing : request.orders,
                          status, error.text, &reply);
     }
     mta_peer_send(peer, &reply);
     text_clear(&reply);
-    work_clear(&work);
+    request_clear(&request);
 }
 
 static void take_peer(const struct helper *helper)

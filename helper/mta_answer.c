@@ -70,7 +70,7 @@ static void check_item(struct mta_item *item)
 }
 
 /* The same message twice in a batch: the second finds it gone. */
-static void refuse_twins(struct mta_item *items, size_t count)
+static void reject_repeats(struct mta_item *items, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = 0; j < i && items[i].status == STATUS_OK; j++) {
@@ -205,7 +205,7 @@ void mta_answer(const struct mta_job *job, struct mta_item *items, size_t count)
         if (items[i].status == STATUS_OK)
             check_item(&items[i]);
     }
-    refuse_twins(items, count);
+    reject_repeats(items, count);
     if (!is_any_left(items, count))
         return;
     look_after(job, items, count, act(job, items, count));

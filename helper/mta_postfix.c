@@ -239,7 +239,7 @@ struct message_view {
 struct postcat_reader {
     struct message_view *views;
     size_t count, next;
-    bool doubted; /* a message's own words look like the head of another */
+    bool ambiguous; /* a message's own words look like the head of another */
 };
 
 static void take_attribute(struct mta_message *out, const char *attribute)
@@ -283,11 +283,11 @@ static void take_looked(void *context, const char *line)
     struct postcat_reader *look = context;
     const char *path = text_after(line, "*** ENVELOPE RECORDS ");
     if (path != NULL) {
-        look->doubted = look->doubted || !is_head(look, path);
-        look->next += !look->doubted;
+        look->ambiguous = look->ambiguous || !is_head(look, path);
+        look->next += !look->ambiguous;
         return;
     }
-    if (look->next == 0 || look->doubted)
+    if (look->next == 0 || look->ambiguous)
         return;
     struct message_view *view = &look->views[look->next - 1];
     if (view->in_header)
@@ -313,7 +313,7 @@ static enum status read_files(const struct mta_job *job, struct message_view *vi
         .context = &look,
         .utc = true};
     enum status status = program_run(&postcat, job->deadline_us, job->error);
-    *out_doubted = look.doubted;
+    *out_doubted = look.ambiguous;
     return status;
 }
 
@@ -346,7 +346,7 @@ static bool set_path(const struct mta_job *job, struct message_view *view)
 /* One that was not read with the others: it may have gone, or be elsewhere by now. */
 static enum status look_alone(const struct mta_job *job, struct message_view *view)
 {
-    bool doubted;
+    bool ambiguous;
     struct mta_item *item = view->item;
     start_again(view);
     item->message.place[0] = '\0';
@@ -355,12 +355,12 @@ static enum status look_alone(const struct mta_job *job, struct message_view *vi
         return status;
     if (!set_path(job, view))
         return error_set(job->error, STATUS_NOMEM, "out of memory");
-    status = read_files(job, view, 1, &doubted);
+    status = read_files(job, view, 1, &ambiguous);
     if (status == STATUS_IO) {
         item->status = error_set(&item->error, status, "%s", job->error->text);
         return STATUS_OK;
     }
-    if (status == STATUS_OK && (doubted || !is_read(view)))
+    if (status == STATUS_OK && (ambiguous || !is_read(view)))
         item->status =
             error_set(&item->error, STATUS_IO, "postcat -eh printed no envelope");
     return status;
@@ -374,7 +374,7 @@ static void take_origin(struct mta_message *message)
 
 static enum status look(const struct mta_job *job, struct mta_item *items, size_t count)
 {
-    bool doubted = false;
+    bool ambiguous = false;
     size_t viewed = 0;
     struct message_view views[MTA_BATCH_MAX] = {0};
     enum status status = find(job, items, count);
@@ -386,11 +386,11 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
             status = error_set(job->error, STATUS_NOMEM, "out of memory");
     }
     if (status == STATUS_OK && viewed > 0)
-        status = read_files(job, views, viewed, &doubted);
+        status = read_files(job, views, viewed, &ambiguous);
     if (status == STATUS_IO)
         status = STATUS_OK;
     for (size_t i = 0; i < viewed && status == STATUS_OK; i++) {
-        if (doubted || !is_read(&views[i]))
+        if (ambiguous || !is_read(&views[i]))
             status = look_alone(job, &views[i]);
         take_origin(&views[i].item->message);
         if (status == STATUS_OK && views[i].item->message.hold_headers.failed)
