@@ -76,12 +76,12 @@ bool hold_header_vouches(const struct digest_key *key, const struct hold_header 
                          const char *sender, char *out_identity, size_t size)
 {
     static const char *const kinds[] = {"login:", "sender:", "client:local"};
-    char seal[DIGEST_ID_SIZE];
+    char signature[DIGEST_ID_SIZE];
     for (size_t i = 0; i < 3 && header->tell[0] != '\0' && sender[0] != '\0'; i++) {
         struct text identity = {0};
         text_printf(&identity, "%s%s", kinds[i], i < 2 ? sender : "");
-        hold_header_sign(key, header->id, text_string(&identity), sender, seal);
-        bool same = !identity.failed && strcmp(seal, header->tell) == 0;
+        hold_header_sign(key, header->id, text_string(&identity), sender, signature);
+        bool same = !identity.failed && strcmp(signature, header->tell) == 0;
         if (same)
             (void)snprintf(out_identity, size, "%s", text_string(&identity));
         text_clear(&identity);

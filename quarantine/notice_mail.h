@@ -22,7 +22,7 @@ struct notice_mail {
 /* Writes the message (RFC 5322, RFC 3834: auto-generated) to out_message, and its
  * recipients, separated by blanks, to out_addresses. NOMEM, or LIMIT for too many
  * recipients; then both are to be cleared all the same. */
-enum status notice_mail_make(const struct notice_mail *letter,
+enum status notice_mail_make(const struct notice_mail *mail,
                              const struct digest_key *key, const struct domains *own,
                              int64_t now_ms, struct text *out_message,
                              struct text *out_addresses) MUST_CHECK;

@@ -207,9 +207,9 @@ static void add_future(const struct notice_facts *facts, struct text *out)
 static bool is_shell_word(const char *word)
 {
     for (const char *c = word; *c != '\0'; c++) {
-        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+        bool sender_record = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
         bool digit = *c >= '0' && *c <= '9';
-        if (!letter && !digit && strchr("@._:/+-", *c) == NULL)
+        if (!sender_record && !digit && strchr("@._:/+-", *c) == NULL)
             return false;
     }
     return word[0] != '\0' && strlen(word) <= 300;
@@ -299,17 +299,17 @@ void notice_body(const struct notice_facts *facts, struct text *out)
     add_commands(incident, out);
 }
 
-void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
+void notice_sender_body(const struct notice_facts *facts, const json_t *sender_record,
                         struct text *out)
 {
-    int64_t reach = record_number(letter, "reach");
-    int64_t since_ms = record_number(letter, "since");
+    int64_t reach = record_number(sender_record, "reach");
+    int64_t since_ms = record_number(sender_record, "since");
     const char *domain = domains_first(&facts->settings->policy.domains);
     text_add_string(
         out, "Your message has not been delivered yet. Because it would reach so "
              "many people,\nor because so much mail was sent in a short time, your "
              "mail administrators will\nreview it first.\n\n");
-    add_names(json_object_get(letter, "names"), record_number(letter, "count"), out);
+    add_names(json_object_get(sender_record, "names"), record_number(sender_record, "count"), out);
     if (reach > 0) {
         begin_line(out, "people");
         text_printf(out, "%" PRId64 "\n", reach);

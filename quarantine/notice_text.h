@@ -21,9 +21,9 @@ void notice_subject(const struct notice_facts *facts, struct text *out);
  * relay, what happens if nobody does anything, and the two commands that fit. */
 void notice_body(const struct notice_facts *facts, struct text *out);
 
-/* To a sender of held mail: letter is the incident's record of him, which says nothing
+/* To a sender of held mail: sender_record is the incident's record of him, which says nothing
  * about the others'. */
-void notice_sender_body(const struct notice_facts *facts, const json_t *letter,
+void notice_sender_body(const struct notice_facts *facts, const json_t *sender_record,
                         struct text *out);
 
 #endif

@@ -11,13 +11,13 @@ static bool token_at(const struct digest_key *key, const char *recipients, int64
                      char out_token[NOTICE_TOKEN_SIZE])
 {
     char hash[DIGEST_HEX_SIZE];
-    struct text sealed = {0};
-    text_printf(&sealed, "notice %" PRId64 " ", at_ms);
-    text_add_string(&sealed, recipients);
-    bool made = !sealed.failed;
-    digest_hex(key, text_string(&sealed), sealed.length, hash);
+    struct text signed_text = {0};
+    text_printf(&signed_text, "notice %" PRId64 " ", at_ms);
+    text_add_string(&signed_text, recipients);
+    bool made = !signed_text.failed;
+    digest_hex(key, text_string(&signed_text), signed_text.length, hash);
     (void)snprintf(out_token, NOTICE_TOKEN_SIZE, "t=%" PRId64 " h=%s", at_ms, hash);
-    text_clear(&sealed);
+    text_clear(&signed_text);
     return made;
 }
 
