@@ -172,7 +172,7 @@ static struct exchange make_exchange(int64_t deadline_us, struct error *error)
     return (struct exchange){.fd = -1, .deadline_us = deadline_us, .error = error};
 }
 
-static int64_t after_ms(int timeout_ms)
+static int64_t deadline_in_ms(int timeout_ms)
 {
     return clock_monotonic_us() + (int64_t)timeout_ms * 1000;
 }
@@ -188,7 +188,7 @@ static bool is_word(const char *word)
 }
 
 /* One line of a list, in place. False when it is none. */
-static bool tell_line(const char *line, size_t length,
+static bool read_line(const char *line, size_t length,
                       void (*each)(void *context, const struct queued *queued),
                       void *context)
 {
@@ -215,7 +215,7 @@ static bool tell_line(const char *line, size_t length,
 }
 
 /* All lines; each NULL: only looks whether all can be read. How many, or -1. */
-static long long tell_lines(const struct text *lines,
+static long long read_lines(const struct text *lines,
                             void (*each)(void *context, const struct queued *queued),
                             void *context)
 {
@@ -223,7 +223,7 @@ static long long tell_lines(const struct text *lines,
     const char *line = text_string(lines);
     while (*line != '\0') {
         size_t length = strcspn(line, "\n");
-        if (!tell_line(line, length, each, context))
+        if (!read_line(line, length, each, context))
             return -1;
         count++;
         line += length + (line[length] == '\n' ? 1 : 0);
@@ -235,19 +235,19 @@ enum status helper_list(const char *socket, int timeout_ms,
                         void (*each)(void *context, const struct queued *queued),
                         void *context, struct error *error)
 {
-    struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
+    struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
     struct text order = {0};
     struct text reply = {0};
     long long number = -1;
     text_add_string(&order, "list\n");
     enum status status = ask(&exchange, socket, &order, &reply, &number);
     if (status == STATUS_OK) { /* half a list would look as if mail were gone */
-        long long count = tell_lines(&reply, NULL, NULL);
+        long long count = read_lines(&reply, NULL, NULL);
         if (count < 0 || (number >= 0 && number != count))
             status = error_set(error, STATUS_UNAVAILABLE,
                                "mailbrake-mta: the list can't be read");
         else
-            (void)tell_lines(&reply, each, context);
+            (void)read_lines(&reply, each, context);
     }
     text_clear(&order);
     text_clear(&reply);
@@ -257,7 +257,7 @@ enum status helper_list(const char *socket, int timeout_ms,
 enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
                          struct error *error)
 {
-    struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
+    struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
     struct text order = {0};
     struct text reply = {0};
     long long number;
@@ -277,7 +277,7 @@ enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error)
 {
-    struct exchange exchange = make_exchange(after_ms(timeout_ms), error);
+    struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
     struct text order = {0};
     struct text reply = {0};
     long long number;
