@@ -14,7 +14,7 @@ static const struct option common[] = {
 
 enum { COMMON_COUNT = sizeof common / sizeof common[0] };
 
-static bool help_wanted; /* by the one command line that a process has */
+static bool help_wanted; /* a process has only one command line */
 
 static enum status take(int val, const struct arguments_extra *extra,
                         struct arguments *arguments)
@@ -50,8 +50,8 @@ enum status arguments_parse(int argc, char **argv, const struct arguments_extra 
         assert(count + 1 < ARGUMENTS_OPTIONS_MAX);
         options[count++] = extra->list[i];
     }
-    /* Behind a word it may be meant as an id: then nothing was done, and that is an
-     * error. */
+    /* --help after a word may be meant as an id: as nothing was done, that is an error.
+     */
     bool first = argc > 1 && argv[1][0] == '-';
     optind = 0; /* start anew, glibc's way */
     while ((val = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {

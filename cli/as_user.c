@@ -11,7 +11,7 @@ void as_user_end(const struct as_user *before)
 {
     if (seteuid(before->uid) != 0 || setegid(before->gid) != 0 ||
         setgroups((size_t)before->group_count, before->groups) != 0)
-        abort(); /* who was root may become root again */
+        abort(); /* root can always return: a failure is a bug */
 }
 
 bool as_user_begin(const char *name, struct as_user *out_before)

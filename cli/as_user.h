@@ -1,4 +1,4 @@
-/* Acting, for a while, as another user: what he can read, we can. */
+/* Acting as another user for a while, with that user's access rights. */
 #ifndef CLI_AS_USER_H
 #define CLI_AS_USER_H
 
@@ -7,7 +7,7 @@
 
 enum { AS_USER_GROUPS_MAX = 256 };
 
-/* Who we were. */
+/* The ids to return to. */
 struct as_user {
     uid_t uid;
     gid_t gid;
@@ -15,8 +15,8 @@ struct as_user {
     int group_count;
 };
 
-/* For root only: the whole process goes on as that user, with his groups, until
- * as_user_end. False, and nothing has changed, when we are not root, there is no such
+/* For root only: the whole process runs as that user, with all groups, until
+ * as_user_end. False, with nothing changed, when we are not root, there is no such
  * user, or the kernel does not let us. */
 bool as_user_begin(const char *name, struct as_user *out_before);
 void as_user_end(const struct as_user *before);

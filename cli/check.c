@@ -44,13 +44,13 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
     (void)puts(policy->monitor ? ", mode monitor" : "");
 }
 
-/* ---- as whom ---- */
+/* ---- as mailbraked's user ---- */
 
-/* Whom the unit runs mailbraked as. */
+/* The user that the systemd unit runs mailbraked as. */
 static const char daemon_user[] = "mailbrake";
 
-/* As root we could read everything, mailbraked can't. Returns whether we are its user
- * now. A draft that lies where he can't go, in /root, is looked at as root. */
+/* Root can read everything, mailbraked can't, so check as its user; false if we stay who
+ * we are. A draft that its user can't reach, such as in /root, is checked as root. */
 static bool become_daemon(const char *config, struct as_user *out_before,
                           struct problems *problems)
 {
@@ -115,7 +115,7 @@ static enum status take_option(void *context, int val, const char *argument)
     return STATUS_OK;
 }
 
-/* What an error before kept from being looked at. */
+/* What an earlier error kept from being checked. */
 static void check_rest(const char *config, struct problems *problems)
 {
     struct settings settings;
@@ -129,7 +129,7 @@ static void check_rest(const char *config, struct problems *problems)
     problems_clear(&known);
 }
 
-/* All but what is the mail server's. NULL when there is an error. */
+/* Checks all but the mail server. NULL when there is an error. */
 static struct snapshot *check_all(const char *config, struct problems *problems)
 {
     struct as_user before;

@@ -41,13 +41,13 @@ static enum status take(void *context, int val, const char *argument)
     return STATUS_OK;
 }
 
-static enum status refuse(const char *text)
+static enum status invalid(const char *text)
 {
     output_complaint(text);
     return STATUS_INVALID;
 }
 
-/* What can be wrong without anybody being asked. */
+/* Checks what can be checked without the daemon. */
 static enum status check(const struct control_client *client)
 {
     static const char *const actions[] = {"defer", "reject", "quarantine"};
@@ -59,12 +59,12 @@ static enum status check(const struct control_client *client)
     bool known = client->action == NULL;
     if (client->duration != NULL &&
         (duration_parse(client->duration, &ms, &error) != STATUS_OK || ms <= 0))
-        return refuse("--for wants a duration, as in 4h");
+        return invalid("--for needs a duration, as in 4h");
     if (since != NULL && !instant && duration_parse(since, &ms, &error) != STATUS_OK)
-        return refuse("--since wants a duration, as in 2h");
+        return invalid("--since needs a duration, as in 2h");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         known = known || strcmp(client->action, actions[i]) == 0;
-    return known ? STATUS_OK : refuse("--action wants defer, reject or quarantine");
+    return known ? STATUS_OK : invalid("--action needs defer, reject or quarantine");
 }
 
 static enum status parse(struct control_client *client, const struct control_verb *verb,

@@ -1,5 +1,4 @@
-/* What a verb that speaks to mailbraked was told on the command line, and the way there.
- */
+/* The command line of a verb that talks to mailbraked, and the connection. */
 #ifndef CLI_CONTROL_CLIENT_H
 #define CLI_CONTROL_CLIENT_H
 

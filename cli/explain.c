@@ -1,4 +1,4 @@
-/* mailbrake explain: a message made up on the command line, judged. */
+/* mailbrake explain: judges a hypothetical message. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,18 +53,16 @@ static enum status add_header(struct explain_query *query, const char *field)
 {
     const char *colon = strchr(field, ':');
     if (colon == NULL || colon == field) {
-        (void)fputs("mailbrake: --header wants 'Name: value'\n", stderr);
+        (void)fputs("mailbrake: --header needs 'Name: value'\n", stderr);
         return STATUS_INVALID;
     }
-    if (!array_reserve(&query->headers, query->header_count,
-                       sizeof *query->headers))
+    if (!array_reserve(&query->headers, query->header_count, sizeof *query->headers))
         return STATUS_NOMEM;
     char *name = strndup(field, (size_t)(colon - field));
     if (name == NULL)
         return STATUS_NOMEM;
     const char *value = colon + 1 + strspn(colon + 1, " \t");
-    query->headers[query->header_count++] =
-        (struct header){.name = name, .value = value};
+    query->headers[query->header_count++] = (struct header){.name = name, .value = value};
     query->envelope.headers = query->headers;
     query->envelope.header_count = query->header_count;
     return STATUS_OK;
@@ -77,7 +75,7 @@ static enum status take_client(struct explain_query *query, const char *client)
     query->envelope.client = client;
     if (query->envelope.local || ip_address_parse(client, address))
         return STATUS_OK;
-    (void)fputs("mailbrake: --client wants an IP address or local\n", stderr);
+    (void)fputs("mailbrake: --client needs an IP address or local\n", stderr);
     return STATUS_INVALID;
 }
 
@@ -129,7 +127,7 @@ static int show(const struct arguments *arguments, json_t *json)
     return EXIT_DONE;
 }
 
-/* By this process: the configuration as it is on disk, and full buckets. */
+/* Judges in this process, by the configuration on disk and with full buckets. */
 static int answer_offline(const struct arguments *arguments,
                           const struct explain_query *query)
 {
@@ -158,19 +156,18 @@ static int answer_offline(const struct arguments *arguments,
     return result;
 }
 
-static int answer(const struct arguments *arguments,
-                  const struct explain_query *query)
+static int answer(const struct arguments *arguments, const struct explain_query *query)
 {
     json_t *json = NULL;
-    enum status status = query->offline ? STATUS_UNAVAILABLE
-                                           : explain_live(arguments, query->purpose,
-                                                          &query->envelope, &json);
+    enum status status =
+        query->offline ? STATUS_UNAVAILABLE
+                       : explain_live(arguments, query->purpose, &query->envelope, &json);
     if (status == STATUS_UNAVAILABLE)
         return answer_offline(arguments, query);
     return status == STATUS_OK ? show(arguments, json) : EXIT_FAILED;
 }
 
-/* What stands in the log for an address when privacy.addresses is "hashed". */
+/* Prints an address as the log shows it when privacy.addresses is "hashed". */
 static int show_hash(const struct arguments *arguments, const char *typed)
 {
     bool shown = true;

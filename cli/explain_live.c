@@ -1,5 +1,5 @@
-/* Asks a daemon only if it runs the very file that was named: whoever tries out another
- * file doesn't want to hear of the rules in force. */
+/* The daemon's answer counts only if it runs the named file: to try out another file, its
+ * own rules are needed, not those in force. */
 #include "cli/explain_live.h"
 
 #include <stdlib.h>

@@ -8,9 +8,9 @@
 #include "policy/message.h"
 
 /* The daemon's explanation of a message; purpose is for its audit, or NULL. UNAVAILABLE:
- * nobody is there to ask, or it has another configuration than the one that the arguments
- * name, or does not let us ask (then with a message on stderr); with --socket that is
- * INVALID, as is any refusal, after a message on stderr. */
+ * no daemon answers, or it runs another configuration than the arguments name, or it
+ * denies access (after a message on stderr). With --socket all of these are INVALID,
+ * after a message on stderr. */
 enum status explain_live(const struct arguments *arguments, const char *purpose,
                          const struct envelope *envelope, json_t **out) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* As much as fits: the whole of it is in show. */
+/* As much as fits: `quarantine show` prints all of it. */
 #include "cli/hold.h"
 
 #include <stdio.h>

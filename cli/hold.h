@@ -13,8 +13,8 @@ enum { HOLD_LISTS_SIZE = 600 };
  * known. Answers out. */
 const char *hold_lists(const json_t *hold, char out[HOLD_LISTS_SIZE]);
 
-/* Of a hold or an incident: what a brake pulled back was never counted. Then the cell is
- * "?". */
+/* Of a hold or an incident: the reach of what a brake pulled back was never counted. Its
+ * cell is "?" then. */
 bool hold_knows_reach(const json_t *record);
 void hold_add_reach(struct text_table *table, const json_t *record);
 

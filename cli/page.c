@@ -1,4 +1,4 @@
-/* What does not fit a line goes on in the next. */
+/* Long texts are wrapped. */
 #include "cli/page.h"
 
 #include <stdio.h>

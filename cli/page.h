@@ -1,5 +1,5 @@
-/* Documents for people: what is in them, and pages of "name  text" that are at most 100
- * wide and safe to show. */
+/* Documents as text: their fields, and lines of "name  text", at most 100 columns wide
+ * and safe for a terminal. */
 #ifndef CLI_PAGE_H
 #define CLI_PAGE_H
 
@@ -21,7 +21,8 @@ void page_instant(const char *name, const char *instant);
 /* Strings of an array, one a line, behind a name. */
 void page_strings(const char *name, const json_t *array, long long count);
 
-/* What a reload did not change, and what to do: nothing for an empty array. */
+/* The settings that need a restart, and the command; prints nothing for an empty array.
+ */
 void page_restart(const json_t *names);
 
 /* "1 message", "2 messages" */

@@ -1,5 +1,5 @@
 /* Types and syntax as in postconf(1), postmap(1), pcre_table(5), regexp_table(5) and
- * cidr_table(5). Tables within tables are worked off a row, not by recursion. */
+ * cidr_table(5). Nested tables are read from a list, not by recursion. */
 #include "cli/postmap.h"
 
 #include <ctype.h>
@@ -16,11 +16,11 @@
 
 enum { NESTED_MAX = 50 };
 
-/* What the text of a type is like, and the file that is made of it. */
+/* A type's syntax, and the suffix of its compiled file. */
 static const struct type {
     const char *prefix;
     enum { BY_KEY, BY_PATTERN } kind;
-    const char *compiled; /* NULL: the text is all */
+    const char *compiled; /* NULL: it isn't compiled */
 } types[] = {
     {"hash:", BY_KEY, ".db"},      {"btree:", BY_KEY, ".db"}, {"lmdb:", BY_KEY, ".lmdb"},
     {"cdb:", BY_KEY, ".cdb"},      {"dbm:", BY_KEY, ".pag"},  {"sdbm:", BY_KEY, ".pag"},
@@ -219,7 +219,7 @@ static void read_values(struct postmap_reader *reader, char *list)
         give(reader, NULL, inside(words.item), false);
 }
 
-/* False when nobody can say what is in it. */
+/* False when its entries can't be known. */
 static bool read_one(struct postmap_reader *reader, char *table)
 {
     const char *rest;

@@ -1,4 +1,4 @@
-/* A Postfix lookup table as main.cf names it: what it says, where that can be known. */
+/* A Postfix lookup table as main.cf names it: its entries, where they can be read. */
 #ifndef CLI_POSTMAP_H
 #define CLI_POSTMAP_H
 
@@ -6,15 +6,15 @@
 #include <stddef.h>
 
 struct postmap_entry {
-    const char *key;   /* as written; NULL: whatever is asked for */
+    const char *key;   /* as written; NULL: matches everything */
     const char *value; /* on one line */
     bool pattern;      /* key is a regular expression, and value may name its parts */
 };
 
 /* Hands every entry of a table to take, those of tables in unionmap: and proxy: as well.
- * hash:, btree: and their like are read from the text beside them. False when some of it
- * can't be known: another type, or a file that can't be read; then *out_unknown is the
- * table in question, cut to size. */
+ * hash:, btree: and their like are read from the text beside them. False when some can't
+ * be read: another type, or an unreadable file; *out_unknown is then that table, cut to
+ * size. */
 bool postmap_read(const char *table,
                   void (*take)(void *context, const struct postmap_entry *entry),
                   void *context, char *out_unknown, size_t size);
@@ -23,8 +23,8 @@ bool postmap_read(const char *table,
  * NULL when it is of another type. Borrowed. */
 const char *postmap_text(const char *table);
 
-/* How the text stands to the file that was made of it, whose path is then in out, cut to
- * size. POSTMAP_NONE: there is no such file, and Postfix itself complains. */
+/* Whether the compiled file, whose path goes to out, cut to size, is newer than its text.
+ * POSTMAP_NONE: there is no such file, and Postfix itself complains. */
 enum postmap_age { POSTMAP_NONE, POSTMAP_FRESH, POSTMAP_STALE, POSTMAP_WITHOUT_TEXT };
 
 enum postmap_age postmap_age(const char *table, char *out, size_t size);

@@ -1,5 +1,5 @@
-/* Each finding is a way in which mail gets round the brake, or is counted wrongly; what
- * Postfix thinks is asked of postconf(1), never guessed. */
+/* Each finding is a way for mail to bypass the brake, or to be counted wrongly. Postfix's
+ * settings come from postconf(1), never from guesses. */
 #include "cli/relay.h"
 
 #include <stdio.h>
@@ -67,7 +67,7 @@ static const struct row {
 
 /* The value of main.cf counts once, unless each of the services has its own. Which
  * classes a rewriting is for may be a service's own as well, so each is judged for
- * itself; what was said already is not said again. */
+ * itself; what was already reported is not repeated. */
 static void check_row(const struct relay *relay, const struct row *row)
 {
     bool found = false;

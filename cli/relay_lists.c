@@ -43,7 +43,7 @@ struct domain_table {
     bool unclear;
 };
 
-/* Only keys count: a domain is in the table, or it is not. */
+/* Only keys count: values are ignored. */
 static void take_domain(void *context, const struct postmap_entry *entry)
 {
     struct domain_table *table = context;
@@ -145,7 +145,7 @@ static void say_any_domain(const struct relay_setting *setting)
               setting->name);
 }
 
-/* A map that can't be read would be a strange place for local(8). */
+/* An unreadable map is not reported: it is unlikely to name local(8). */
 void relay_judge_transport_maps(const struct relay_setting *setting)
 {
     struct domain_table table = {.setting = setting};

@@ -29,23 +29,21 @@ struct relay_setting relay_setting_of(const struct relay *relay,
                                       const struct postconf_service *service,
                                       const char *name);
 
-/* RELAY_SURE: mail gets round the brake, an error; RELAY_MAYBE: nobody can tell, a
- * warning. */
+/* RELAY_SURE: mail bypasses the brake, an error; RELAY_MAYBE: it may do so, a warning. */
 enum relay_severity { RELAY_SURE, RELAY_MAYBE };
 
-/* Says it where the service, or else main.cf, sets it. What main.cf says is wrong for
- * several services is said once. */
+/* Reports it at the place where the service, or else main.cf, sets it. What main.cf sets
+ * wrong for several services is reported once. */
 void relay_say(const struct relay_setting *setting, enum relay_severity severity,
                const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* What our own configuration lacks: an error. */
+/* Reports an error in our own configuration. */
 void relay_say_ours(const struct relay *relay, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Another parameter as the same service has it. */
 const char *relay_beside(const struct relay_setting *setting, const char *name);
 
-/* What was found in one parameter: the first that is surely wrong, and the first of which
- * nobody can tell. */
+/* Findings in one parameter: the first that is wrong, and the first that may be. */
 struct relay_findings {
     const struct relay_setting *setting;
     char key[300], value[300];
@@ -86,7 +84,7 @@ void relay_our_milter(const struct relay *relay, char *out, size_t size);
  * gone. */
 void relay_check_seen(const struct relay *relay);
 
-/* Does mail meet our milter, and last? */
+/* Is all mail shown to our milter, and to it last? */
 void relay_check_milters(const struct relay *relay);
 
 /* Judges of one parameter each. */

@@ -1,5 +1,5 @@
-/* What becomes of recipients after we looked: each judge asks whether the value in force
- * can reach a list. A map whose text can be read is read; of another nobody can tell. */
+/* What Postfix does to recipients after our milter: each judge asks whether a setting can
+ * turn one into a list. Maps are read where their text can be. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -231,7 +231,7 @@ void relay_judge_notices(const struct relay_setting *setting)
                   setting->value, (unsigned long long)list->size, setting->name);
 }
 
-/* Whoever is not there. */
+/* Mail to unknown users. */
 void relay_judge_luser(const struct relay_setting *setting)
 {
     const struct relay *relay = setting->relay;
@@ -292,7 +292,7 @@ static void say_actions(const struct relay_findings *findings)
                   findings->unclear);
 }
 
-/* An action in a map that can't be read would be a strange place for a list. */
+/* An unreadable map is not reported: its actions are unlikely to name a list. */
 static void read_actions(const struct relay_setting *setting,
                          struct relay_findings *findings)
 {

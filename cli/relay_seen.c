@@ -1,6 +1,6 @@
 /* The other milters that Postfix named when it was last looked at: README's line, or any
  * tool's, may have put ours in their place. They are kept beside the state file until the
- * file is removed or they are back, so that a loss is told more than once. */
+ * file is removed or they are back, so that a loss is reported more than once. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static void keep_now(struct seen_milters *seen, const struct relay_setting *sett
     }
 }
 
-/* Adds those that were there and are not: told each time. */
+/* Reports those that are gone, and keeps them for the next check. */
 static void tell_lost(struct seen_milters *seen, const struct relay_setting *setting,
                       const char *name)
 {
@@ -103,8 +103,8 @@ static void look_everywhere(struct seen_milters *seen)
     }
 }
 
-/* Gives what root has written to the folder's owner, so that he reads it as well; but
- * never a file that he has put in its place. */
+/* Gives a file that root wrote to the folder's owner, who must read it too, but never a
+ * file that the owner has put in its place. */
 static void give_away(const char *path, const char *folder)
 {
     struct stat info;
@@ -118,7 +118,7 @@ static void give_away(const char *path, const char *folder)
     (void)close(fd);
 }
 
-/* Where nothing may be written nothing is kept: that is no fault of the relay. */
+/* A failure to write is not the relay's fault, so it is not reported. */
 static void save(const struct seen_milters *seen, const char *folder)
 {
     char temporary[PATH_SIZE + 10];

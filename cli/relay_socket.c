@@ -1,4 +1,5 @@
-/* The way to our socket, folder by folder, as the user of Postfix's programs goes it. */
+/* The path to our socket, folder by folder, with the rights of the user that Postfix runs
+ * as. */
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static bool may(const struct passwd *user, const struct stat *info, mode_t bit)
     return (info->st_mode & bit) != 0;
 }
 
-/* The first folder on the way that the user can't pass, in *path cut to it; false when
+/* The first folder on the path that the user can't pass, in *path cut to it; false when
  * there is none. */
 static bool find_barrier(const struct passwd *user, char *path)
 {
@@ -41,7 +42,7 @@ static bool find_barrier(const struct passwd *user, char *path)
     return false;
 }
 
-/* A socket file that nobody listens at. Whoever may not try it, can't tell. */
+/* True for a socket file on which no program listens; false when we may not connect. */
 static bool is_left_over(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -64,8 +65,8 @@ void relay_check_socket(const struct relay *relay)
     const char *owner = postconf_get(relay->postconf, "mail_owner");
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): a single thread */
     const struct passwd *user = getpwnam(owner);
-    char *way = path == NULL ? NULL : strdup(path);
-    if (way == NULL)
+    char *barrier = path == NULL ? NULL : strdup(path);
+    if (barrier == NULL)
         return;
     if (stat(path, &info) != 0) {
         problems_error(problems, file, 0, "milter.socket: %s: %s%s", path,
@@ -81,16 +82,16 @@ void relay_check_socket(const struct relay *relay)
         problems_error(problems, relay->postconf->main,
                        postconf_line(relay->postconf, "mail_owner"),
                        "mail_owner: there is no user %s", owner);
-    } else if (find_barrier(user, way)) {
+    } else if (find_barrier(user, barrier)) {
         problems_error(problems, file, 0,
                        "milter.socket: user %s cannot pass %s; try: chgrp %s %s; chmod "
                        "g+x %s",
-                       owner, way, owner, way, way);
+                       owner, barrier, owner, barrier, barrier);
     } else if (!may(user, &info, S_IWOTH)) {
         problems_error(problems, file, 0,
                        "milter.socket: user %s cannot connect to %s; try: chgrp %s %s, "
                        "and socket_mode = \"0660\";",
                        owner, path, owner, path);
     }
-    free(way);
+    free(barrier);
 }

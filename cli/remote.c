@@ -20,8 +20,8 @@ enum {
     PURPOSE_MAX = 250,
     ATTEMPTS = 30,
     PAUSE_MS = 100,
-    LOOK_MS = 200,   /* between two looks at how far it is */
-    LOOK_TIME_S = 2, /* for one */
+    LOOK_MS = 200,   /* between two progress requests */
+    LOOK_TIME_S = 2, /* for one of them */
 };
 
 /* The daemon may well run while its configuration is being edited. */
@@ -167,7 +167,7 @@ static void complain(struct remote *remote, CURLcode result, struct error *error
                     system ? strerror((int)failure) : curl_easy_strerror(result), advice);
 }
 
-/* True when somebody listens, but the row of those who wait to be let in is full. */
+/* True when the daemon listens, but its backlog is full. */
 static bool is_crowded(struct remote *remote, CURLcode result)
 {
     long failure = 0;
@@ -176,9 +176,9 @@ static bool is_crowded(struct remote *remote, CURLcode result)
            failure != ECONNREFUSED && failure != EACCES;
 }
 
-/* ---- how far it is ---- */
+/* ---- progress ---- */
 
-/* Asks on a connection of its own. The line is written over, and wiped at the end. */
+/* Asks on a separate connection. The line is overwritten, and wiped at the end. */
 static void show_progress(const struct remote *remote, const char *token, bool *shown)
 {
     char url[80];
@@ -236,8 +236,8 @@ static CURLcode perform_watched(struct remote *remote, const char *token)
 
 /* ---- asking ---- */
 
-/* Nothing was sent when there is no connection, so it can be tried again. token: to watch
- * it by, or NULL. */
+/* Without a connection nothing was sent, so it is safe to retry. token: to ask for its
+ * progress, or NULL. */
 static CURLcode perform(struct remote *remote, const char *token)
 {
     CURLcode result;

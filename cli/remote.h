@@ -27,14 +27,13 @@ char *remote_socket(const struct arguments *arguments, struct problems *problems
 struct remote *remote_new(const char *socket);
 void remote_free(struct remote *remote);
 
-/* Asks and waits; on a terminal it says how far a long work is. OK with the answer (owned
- * by the caller) when the daemon did it; INVALID with its answer, which says "error",
- * when it did not; UNAVAILABLE when it does not answer, NOMEM; then the text is in error.
- */
+/* Asks and waits; on a terminal it shows the progress of a long task. OK with the answer
+ * (owned by the caller); INVALID with an answer that has "error" when the daemon refused
+ * or failed; UNAVAILABLE when it does not answer, or NOMEM, with the text in error. */
 enum status remote_ask(struct remote *remote, const struct remote_call *call,
                        json_t **out_answer, struct error *error) MUST_CHECK;
 
-/* The same for verbs: NULL after a message on stderr when it was not done. */
+/* The same for verbs: NULL after a message on stderr. */
 json_t *remote_do(struct remote *remote, const struct remote_call *call);
 
 /* Adds a part of a path, or the value of a parameter. */

@@ -11,7 +11,7 @@ static const struct text_table_column columns[] = {
     {"TARGET", TEXT_TABLE_KEY}, {"PURPOSE", TEXT_TABLE_TEXT}, {"RESULT", TEXT_TABLE_KEY},
 };
 
-/* Of many that were named one by one: the first, and how many more. */
+/* Of an action on many ids: the first, and the number of others. */
 static void add_target(struct text_table *table, const json_t *entry)
 {
     char target[100];

@@ -1,4 +1,4 @@
-/* mailbrake brake: pulled by hand, before all rules. */
+/* mailbrake brake: stops mail by hand, before all rules. */
 #include <stdio.h>
 #include <string.h>
 

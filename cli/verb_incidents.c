@@ -1,4 +1,4 @@
-/* mailbrake incidents: what was stopped, each cause once. */
+/* mailbrake incidents: what was stopped, grouped by cause. */
 #include <stdio.h>
 #include <string.h>
 

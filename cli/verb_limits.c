@@ -16,7 +16,7 @@ static const struct text_table_column columns[] = {
     {"ACTION", TEXT_TABLE_TEXT}, {"LATCHED UNTIL", TEXT_TABLE_TEXT},
 };
 
-/* "1000 recipients per 1 h"; of a surge what it goes by. */
+/* "1000 recipients per 1 h"; for a surge, "3 x usual in 1 h". */
 static void describe(const json_t *limit, char *out, size_t size)
 {
     char period[INSTANT_SIZE];

@@ -1,4 +1,4 @@
-/* mailbrake quarantine: what is held, and what becomes of it. */
+/* mailbrake quarantine: held messages, shown and decided about. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 
-/* As the ledger makes them; anything else (ALL, -, a path) is not even asked for. */
+/* True for an id as the ledger makes them; nothing else (ALL, -, a path) is sent. */
 static bool is_id(const char *text)
 {
     return strlen(text) == DIGEST_ID_SIZE - 1 &&
            strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
 }
 
-/* False, and said, for anything else. */
+/* False, after a message on stderr, for anything else. */
 static bool expect_id(const char *text)
 {
     char line[200];
@@ -32,7 +32,7 @@ static bool expect_id(const char *text)
 
 /* ---- looking ---- */
 
-/* The state is of interest only where it is not the same for all. */
+/* STATE is shown only if some message is no longer held. */
 static const struct text_table_column columns[] = {
     {"ID", TEXT_TABLE_KEY},       {"HELD", TEXT_TABLE_TEXT},    {"RULE", TEXT_TABLE_TEXT},
     {"REACH", TEXT_TABLE_NUMBER}, {"INCIDENT", TEXT_TABLE_KEY}, {"FROM", TEXT_TABLE_TEXT},
@@ -98,14 +98,13 @@ static void print_holds(const json_t *answer)
     print_table(answer, "No message is held.");
 }
 
-/* It may be mistyped. */
+/* The incident's id may be mistyped. */
 static void print_holds_of_incident(const json_t *answer)
 {
     print_table(answer, "No message of this incident is held.");
 }
 
-/* What shows all of the message, on the relay that holds it. An id of another shape never
- * came from an MTA, and is no word for a shell. */
+/* The command that shows the whole message on the relay that holds it. */
 static void print_command(const json_t *hold)
 {
     const char *command = page_text(hold, "command");
@@ -240,7 +239,7 @@ static void print_results(const json_t *answer, const char *past)
                      page_number(answer, "failed"));
 }
 
-/* One wrong word, and nothing is done: it was meant otherwise. */
+/* If any argument isn't a valid id, nothing is done. */
 static bool are_ids(const struct control_client *client)
 {
     const char *id;
@@ -272,7 +271,7 @@ static int decide(struct control_client *client)
     return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Those that could not be looked at, to stderr. */
+/* Prints messages that could not be read to stderr. */
 static void print_failures(const json_t *answer)
 {
     size_t i;

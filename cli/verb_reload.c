@@ -1,4 +1,4 @@
-/* mailbrake reload: the configuration anew, now. */
+/* mailbrake reload: reads the configuration again. */
 #include <stdio.h>
 
 #include "base/output.h"
@@ -23,7 +23,7 @@ static void take(struct problems *problems, const json_t *array, bool warnings)
     }
 }
 
-/* The daemon's problems as check prints its own. */
+/* Prints the daemon's problems as check prints its own. */
 static void print_problems(const json_t *answer)
 {
     struct problems problems = {0};

@@ -1,4 +1,4 @@
-/* mailbrake replay: a storm, on a simulated clock, against this configuration. */
+/* mailbrake replay: plays a storm against the configuration, on a simulated clock. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static enum status take_option(void *context, int val, const char *argument)
     return STATUS_OK;
 }
 
-/* A picture is to be shown: it is as readable as any new file, unlike a state file. */
+/* Gives the picture the mode of any new file: a state file's would hide it. */
 static void make_readable(const char *path)
 {
     mode_t mask = umask(0);

@@ -1,4 +1,4 @@
-/* mailbrake status and mailbrake lists: how things are. */
+/* mailbrake status and mailbrake lists. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* The handlers of the control API, by noun; routes.c says what each is asked by, and
- * doc/control-api.md what it answers. */
+/* The handlers of the control API, by noun: routes.c maps paths to them, and
+ * doc/control-api.md describes their answers. */
 #ifndef CONTROL_API_H
 #define CONTROL_API_H
 

@@ -8,7 +8,7 @@
 #include "engine/json_output.h"
 #include "quarantine/record.h"
 
-/* How long the store is waited for; then the brake is set here alone. */
+/* How long to wait for the store before the brake is set on this relay alone. */
 enum { SET_MS = 2000 };
 
 void api_brakes_list(struct request *request)
@@ -65,7 +65,7 @@ static bool wants_pull_back(const struct request *request)
     return json_is_true(json_object_get(request->body, "pull_back"));
 }
 
-/* The brake that the body describes; false after the answer was made. */
+/* The brake that the body describes; false after making the answer. */
 static bool make_brake(struct request *request, struct brake *brake)
 {
     const struct policy *policy = &request->settings->policy;
@@ -110,7 +110,7 @@ static json_t *find_brake(const struct request *request, const char *key)
     return found;
 }
 
-/* What became of the mail before the brake, for the answer. */
+/* Pulls back mail from before the brake; the result, for the answer. */
 static json_t *pull_back(struct request *request, const struct brake *brake)
 {
     struct error error;
@@ -141,7 +141,7 @@ static void set(struct request *request, const struct brake *brake)
     request_answer(request, answer);
 }
 
-/* "ok, pulled back 3, failed 0": what the audit says. */
+/* The audit's result: "ok, pulled back 3, failed 0". */
 static void format_result(const struct request *request, char *out, size_t size)
 {
     const json_t *pulled = json_object_get(request->json, "pulled_back");

@@ -1,5 +1,5 @@
-/* POST /v1/explain: a message made up by an administrator, judged as the daemon would
- * judge it now, and charged to nobody. */
+/* POST /v1/explain: a hypothetical message, judged as the daemon would judge it now, and
+ * not charged. */
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +25,14 @@ static void query_clear(struct explain_query *query)
     free(query->headers);
 }
 
-/* An array of the body with at most EXPLAINED_MAX items, or NULL when it is none. */
+/* An array of the body with at most EXPLAINED_MAX items, else NULL. */
 static const json_t *array_of(const struct request *request, const char *name)
 {
     const json_t *array = json_object_get(request->body, name);
     return json_is_array(array) && json_array_size(array) <= EXPLAINED_MAX ? array : NULL;
 }
 
-/* False when something in it is no string. */
+/* False when an item is not a string. */
 static bool take_recipients(const json_t *array, struct explain_query *out)
 {
     size_t i;
@@ -102,7 +102,7 @@ static const char *take_query(const struct request *request, struct explain_quer
     return NULL;
 }
 
-/* Whose rules these are, so that nobody takes them for those of another file. */
+/* The file that the rules are from. */
 static void add_configuration(const struct request *request, json_t *json)
 {
     char *whole = realpath(request->settings->file, NULL);

@@ -1,4 +1,4 @@
-/* /v1/holds: what is held, and what becomes of it. */
+/* /v1/holds: held messages, shown and decided about. */
 #include <microhttpd.h>
 #include <string.h>
 
@@ -28,8 +28,8 @@ void api_holds_list(struct request *request)
                   request_result(request));
 }
 
-/* What shows all of the message to root on the relay that holds it. Somebody will paste
- * it into a shell: only of plain words. */
+/* The command that shows root the whole message on the relay that holds it. It will be
+ * pasted into a shell, so only plain words are allowed in it. */
 static enum status add_command(const struct request *request, const json_t *hold,
                                json_t *shown)
 {
@@ -114,7 +114,7 @@ void api_holds_decide(struct request *request)
     request_end(request, result.untold ? "ok, but its sender could not be told" : "ok");
 }
 
-/* Ids as the ledger makes them, or else nothing is done at all. */
+/* If any id is not valid, nothing is done. */
 static bool are_ids(const json_t *ids)
 {
     size_t i;

@@ -1,4 +1,4 @@
-/* /v1/incidents: what one rule stopped for one key, seen and decided as one. */
+/* /v1/incidents: what one rule stopped for one key, shown and decided together. */
 #include <microhttpd.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ void api_incidents_list(struct request *request)
     request_audit(request, "incidents", "", request_result(request));
 }
 
-/* The incident that the path names; NULL after the answer was made. */
+/* The incident that the path names; NULL after making the answer. */
 static json_t *find(struct request *request)
 {
     json_t *incident = NULL;
@@ -79,7 +79,7 @@ void api_incidents_show(struct request *request)
     request_audit(request, "show", request->id, request_result(request));
 }
 
-/* ---- all of one ---- */
+/* ---- decisions ---- */
 
 void api_incidents_decide(struct request *request)
 {
@@ -104,9 +104,9 @@ void api_incidents_decide(struct request *request)
     json_decref(holds);
 }
 
-/* ---- its future ---- */
+/* ---- close and allow ---- */
 
-/* Changes what the store knows of an incident's key, if its rule is still there. */
+/* Changes the store's state of an incident's key, if its rule still exists. */
 static enum status amend(const struct request *request, const json_t *incident,
                          enum amend what)
 {
@@ -138,7 +138,7 @@ void api_incidents_close(struct request *request)
     request_end(request, request_result(request));
 }
 
-/* What an allowance is for; false after the answer was made. */
+/* False, after making the answer, when no rule and key can be allowed. */
 static bool is_allowable(struct request *request, const json_t *incident)
 {
     if (strcmp(record_text(incident, "rule"), "brake") == 0)
@@ -177,7 +177,7 @@ static void allow(struct request *request, const json_t *incident)
     enum status status = active_brakes_allow(
         request->context->active_brakes, record_text(incident, "fingerprint"),
         record_text(incident, "key"), until_ms, request_deadline_us());
-    if (status == STATUS_OK) /* what follows is wanted: a surge may learn from it */
+    if (status == STATUS_OK) /* the mail to come is wanted, so a surge may train on it */
         status = amend(request, incident, AMEND_TRAIN);
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, "allow");

@@ -11,10 +11,10 @@
 #include "policy/network.h"
 #include "policy/plan.h"
 
-/* What one asks about, as charges have it. */
+/* The subject asked about, in the form that charges use. */
 struct limits_query {
-    char subject[SUBJECT_SIZE]; /* "": of no key but from */
-    char from[SUBJECT_SIZE];    /* the element of some rule's from; "": none */
+    char subject[SUBJECT_SIZE]; /* "": only rules with key from match */
+    char from[SUBJECT_SIZE];    /* an element of a rule's from; "": none */
 };
 
 /* A rule's key has subjects of this kind. */
@@ -49,9 +49,8 @@ static bool has_element(const struct rule *rule, const char *subject)
     return false;
 }
 
-/* What a rule with that key calls it; NULL: it has no bucket for it. */
-static const char *subject_for(const struct rule *rule,
-                               const struct limits_query *query)
+/* The subject in the form of a rule's key; NULL: the rule has no bucket for it. */
+static const char *subject_for(const struct rule *rule, const struct limits_query *query)
 {
     if (!rule_is_metered(rule))
         return NULL;
@@ -60,7 +59,7 @@ static const char *subject_for(const struct rule *rule,
     return has_kind(rule, query->subject) ? query->subject : NULL;
 }
 
-/* An element of some rule's from that is its key, as the rule has it. */
+/* Finds the element among the from of rules whose key is from. */
 static void find_element(const struct policy *policy, const char *typed,
                          struct limits_query *out)
 {
@@ -95,7 +94,7 @@ static enum status client_subject(const struct brake *brake, struct limits_query
     return STATUS_OK;
 }
 
-/* A list's buckets are those of the list that its address means. */
+/* A list's buckets are under its main address. */
 static void list_subject(const struct request *request, struct limits_query *out)
 {
     struct address address;
@@ -110,7 +109,7 @@ static void list_subject(const struct request *request, struct limits_query *out
             directory_list(request->snapshot->directory, target.list)->address);
 }
 
-/* As explain and the incidents show it; a thread also in the brackets of its field. */
+/* As explain and incidents show it; a thread may also be in angle brackets. */
 static enum status take_literally(const char *typed, struct limits_query *out,
                                   struct error *error)
 {
@@ -128,7 +127,7 @@ static enum status take_literally(const char *typed, struct limits_query *out,
     return STATUS_OK;
 }
 
-/* "from:ELEMENT" is asked of rules with that key alone. */
+/* "from:ELEMENT" matches only rules with key from. */
 static enum status ask_from(const struct policy *policy, const char *typed,
                             struct limits_query *out, struct error *error)
 {
@@ -161,7 +160,7 @@ static enum status ask_key(const struct request *request, const char *typed,
     return STATUS_OK;
 }
 
-/* False after the answer was made and written down. */
+/* False after making the answer and auditing it. */
 static bool ask(struct request *request, struct limits_query *out, const char *action)
 {
     struct error error = {0};
@@ -185,7 +184,7 @@ static bool ask(struct request *request, struct limits_query *out, const char *a
     return false;
 }
 
-/* As it is shown and written down. */
+/* As it is shown and audited. */
 static const char *name_of(const struct limits_query *query)
 {
     return query->subject[0] != '\0' ? query->subject : query->from;
@@ -193,8 +192,7 @@ static const char *name_of(const struct limits_query *query)
 
 /* The rules that have a bucket for it, in order; NULL without memory. */
 static const struct rule **find_rules(const struct request *request,
-                                      const struct limits_query *query,
-                                      size_t *out_count)
+                                      const struct limits_query *query, size_t *out_count)
 {
     const struct policy *policy = &request->settings->policy;
     const struct rule **rules = calloc(policy->rule_count + 1, sizeof(struct rule *));
@@ -232,7 +230,7 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
     return json;
 }
 
-/* What is asked about of each rule; for free(3). */
+/* A charge of cost 0 for each rule; for free(3). */
 static struct charge *make_charges(const struct limits_query *query,
                                    const struct rule *const *rules, size_t count)
 {
@@ -242,9 +240,8 @@ static struct charge *make_charges(const struct limits_query *query,
     return charges;
 }
 
-/* The rules' buckets and windows as they are, nothing taken. */
-static enum status peek(const struct request *request,
-                        const struct limits_query *query,
+/* The current state of the rules' buckets and windows. */
+static enum status peek(const struct request *request, const struct limits_query *query,
                         const struct rule *const *rules, size_t count, json_t **out)
 {
     enum charge_source source = CHARGE_SOURCE_NONE;
@@ -260,9 +257,8 @@ static enum status peek(const struct request *request,
         for (size_t i = 0; i < count; i++)
             (void)json_array_append_new(
                 limits, limit_json(rules[i], &charges[i], &views[i], now_ms));
-        *out =
-            json_pack("{s:o, s:o, s:s}", "subject", json_output_string(name_of(query)),
-                      "limits", limits, "source", store_source_name(source));
+        *out = json_pack("{s:o, s:o, s:s}", "subject", json_output_string(name_of(query)),
+                         "limits", limits, "source", store_source_name(source));
     }
     free(charges);
     free(views);
@@ -284,8 +280,7 @@ void api_limits_show(struct request *request)
         request_fail_status(request, status, NULL, "limits");
     else
         request_answer(request, json);
-    request_audit_key(request, "limits show", name_of(&query),
-                      request_result(request));
+    request_audit_key(request, "limits show", name_of(&query), request_result(request));
 }
 
 void api_limits_reset(struct request *request)

@@ -34,7 +34,7 @@ static json_t *nested_json(const struct directory *directory, uint32_t list)
     return array;
 }
 
-/* Who asks for one list asks about the people on it. */
+/* A question about one list is audited, since it is about the people on it. */
 static void audit(struct request *request, const char *address)
 {
     struct text key = {0};

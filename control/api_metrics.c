@@ -16,7 +16,7 @@ static void single(struct text *out, const char *name, const char *type, const c
     text_printf(out, "mailbrake_%s %llu\n", name, (unsigned long long)value);
 }
 
-/* A label's value; names of rules are plain, and stay so. */
+/* A label; characters that would need quoting become '_'. */
 static void add_label(struct text *out, const char *name, const char *value)
 {
     text_printf(out, "%s=\"", name);

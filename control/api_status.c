@@ -11,7 +11,7 @@ void api_status_health(struct request *request)
     request_answer(request, json_pack("{s:b, s:s}", "ok", 1, "store", state));
 }
 
-/* {"accept": 0, ...}, so that nobody needs to ask whether a name is there. */
+/* {"accept": 0, ...}: every name is always there. */
 static json_t *no_verdicts(void)
 {
     return json_pack("{s:i, s:i, s:i, s:i, s:i}", "accept", 0, "reject", 0, "defer", 0,
@@ -24,7 +24,7 @@ static void count(json_t *object, const char *name, uint64_t more)
     (void)json_object_set_new(object, name, json_integer(before + (json_int_t)more));
 }
 
-/* A rule's entry, made when it is first asked for. */
+/* A rule's entry, created on first use. */
 static json_t *rule_entry(json_t *rules, json_t *by_name, const char *name)
 {
     json_t *entry = json_object_get(by_name, name);
@@ -64,7 +64,7 @@ static json_t *number(bool known, size_t value)
     return known ? json_integer((json_int_t)value) : json_null();
 }
 
-/* The last reload, when it failed: the rules from before are in force; else null. */
+/* The last reload's errors, if it failed and the old rules are in force; else null. */
 static json_t *failure_json(const struct control_context *context)
 {
     char at[INSTANT_SIZE];
@@ -79,7 +79,7 @@ static json_t *failure_json(const struct control_context *context)
     return json;
 }
 
-/* Why the numbers are not known though the store answers, or null. */
+/* Why the numbers are unknown although the store answers, or null. */
 static json_t *problem(const struct overview *overview)
 {
     return overview->complaint[0] == '\0' ? json_null()

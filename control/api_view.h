@@ -1,5 +1,5 @@
-/* The documents of the control API, as doc/control-api.md has them: what else a record
- * holds is the ledger's own. */
+/* Records as the control API shows them (doc/control-api.md): the ledger's own fields are
+ * left out. */
 #ifndef CONTROL_API_VIEW_H
 #define CONTROL_API_VIEW_H
 

@@ -1,7 +1,7 @@
-/* One write(2) and one fsync(2) a line, under a lock of this process; what could not be
- * written whole is taken back, so that a full disk leaves no half line. What changes
- * something has a line before it and one after it: when the process is killed in between,
- * the first stands alone. */
+/* One write(2) and one fsync(2) for each line, under a lock of this process. A line that
+ * could not be written whole is removed, so that a full disk leaves no partial line. An
+ * action that changes something has a line before it and one after it; if the process is
+ * killed in between, only the first is there. */
 #include "control/audit.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
-/* Beside a first line's own length: for its second one, and for others at work. */
+/* Reserved after a first line: for its second one, and those of concurrent actions. */
 enum { ROOM_BYTES = 64 * 1024 };
 
 struct audit {
@@ -34,7 +34,7 @@ static json_t *clean_string(const char *string)
     return json;
 }
 
-/* What came of it; false without memory. */
+/* The result; false without memory. */
 static bool add_outcome(json_t *json, const struct audit_entry *entry)
 {
     if (entry->ids != NULL &&
@@ -71,8 +71,8 @@ static char *format_entry(const struct audit_entry *entry, const char *phase,
     return line;
 }
 
-/* Blocks behind the end of the file, which stays as long as it is. Where the file system
- * knows no such thing, that it can be opened must do. */
+/* Reserves disk space past the end of the file, whose size stays. A file system without
+ * fallocate(2) is trusted to have it. */
 static bool reserve(int fd, off_t size, size_t room)
 {
     return room == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, size, (off_t)room) == 0 ||
@@ -216,8 +216,8 @@ static bool is_since(const json_t *entry, int64_t since_ms)
     return json_is_integer(at) && json_integer_value(at) >= since_ms;
 }
 
-/* A line that was cut off, at either end of what was read, is no JSON. ended gets the ids
- * of all second lines. */
+/* A line cut off at either end of what was read is not valid JSON, and skipped. ended
+ * gets the ids of all second lines. */
 static enum status take_lines(char *data, int64_t since_ms, json_t *entries,
                               json_t *ended)
 {
@@ -240,7 +240,7 @@ static enum status take_lines(char *data, int64_t since_ms, json_t *entries,
     return STATUS_OK;
 }
 
-/* Adds an entry as it is shown: a first line only where there is no second one. */
+/* Adds an entry to the answer: a first line only if it has no second one. */
 static enum status show(json_t *entry, const json_t *ended, json_t *out)
 {
     const char *begin = json_string_value(json_object_get(entry, "begin"));
@@ -254,7 +254,7 @@ static enum status show(json_t *entry, const json_t *ended, json_t *out)
     return json_array_append(out, entry) == 0 ? STATUS_OK : STATUS_NOMEM;
 }
 
-/* The newest of them. */
+/* Keeps the newest AUDIT_READ_MAX. */
 static void cut(json_t *entries)
 {
     json_t *newest = json_array();

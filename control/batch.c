@@ -1,4 +1,4 @@
-/* One action, however many messages: one line in the audit, with what became of each. */
+/* One action, however many messages: one audit entry with the result of each. */
 #include "control/batch.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ enum { RESULT_SIZE = 500, BATCH_MS = 30 * 60 * 1000 };
 struct batch {
     json_t *results, *done, *failed;
     size_t untold;
-    char reason[300]; /* why the first that failed did */
+    char reason[300]; /* of the first failure */
 };
 
 int64_t batch_deadline_us(void)

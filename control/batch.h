@@ -6,12 +6,12 @@
 
 enum { BATCH_MAX = 1000 }; /* messages that one request may name */
 
-/* How long deciding may take, from now on. */
+/* The monotonic time, in us, by which a decision taken now must be done. */
 int64_t batch_deadline_us(void);
 
-/* Decides by the request's verb about each id (an array of strings), with an entry in the
- * audit that has the ids and what became of them, and answers {"results": [{"id", "ok",
- * "error"?, "untold"?}], "done", "failed"}. target: as the audit has it. */
+/* Carries out the request's verb on each id (an array of strings), writes one audit entry
+ * with the ids and their results, and answers {"results": [{"id", "ok",
+ * "error"?, "untold"?}], "done", "failed"}. target: what the audit shows as target. */
 void batch_decide(struct request *request, const char *target, const json_t *ids);
 
 #endif

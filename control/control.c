@@ -1,6 +1,6 @@
-/* The server: connections, peers, bodies, answers. A handler runs when its request is
- * complete, on one of libmicrohttpd's threads; nothing here is shared with mail but the
- * modules in the context, which are safe from any thread. */
+/* The server: connections, peers, bodies, answers. A handler runs on its connection's
+ * thread once the request is complete. Only the modules in the context are shared with
+ * mail, and those are thread-safe. */
 #include "control/control.h"
 
 #include <errno.h>
@@ -28,23 +28,23 @@ struct control {
     char *path;
     pthread_mutex_t reloading;
     struct progress progress;
-    sem_t work_slots;      /* how many more requests may be worked on */
-    pthread_mutex_t mutex; /* of the three below */
+    sem_t work_slots;      /* how many more requests may run */
+    pthread_mutex_t mutex; /* guards the three below */
     int64_t refusal_minute;
     int refusals;
     int strangers; /* connections of peers without rights */
 };
 
-/* A request while it comes in. */
+/* A request that is being received. */
 struct incoming_request {
     struct request request;
     const struct route *route; /* NULL: the answer is made already */
     struct text body;
 };
 
-/* ---- who asks, and for what ---- */
+/* ---- peers and routes ---- */
 
-/* Peers without rights are written down, but cannot fill the disk with it. */
+/* Refused peers are audited, at a rate that can't fill the disk. */
 static bool refusal_is_audited(struct control *control)
 {
     int64_t minute = clock_monotonic_us() / 60000000;
@@ -94,7 +94,7 @@ static bool is_stranger(struct control *control, int fd)
     return !may;
 }
 
-/* One stranger's connection more, unless there are too many. */
+/* Counts one more stranger's connection; false when there are too many. */
 static bool admit_stranger(struct control *control)
 {
     (void)pthread_mutex_lock(&control->mutex);
@@ -111,8 +111,9 @@ static void release_stranger(struct control *control)
     (void)pthread_mutex_unlock(&control->mutex);
 }
 
-/* Strangers may connect, to be refused, but cannot take all connections from
- * administrators. The state of a connection is set while it counts as a stranger's. */
+/* Strangers may connect, to be told that they have no rights, but can't take all
+ * connections from administrators. A connection that counts as a stranger's has a state.
+ */
 static void on_connection(void *context, struct MHD_Connection *connection,
                           void **connection_state,
                           enum MHD_ConnectionNotificationCode what)
@@ -126,7 +127,7 @@ static void on_connection(void *context, struct MHD_Connection *connection,
     } else if (is_stranger(control, fd)) {
         if (admit_stranger(control))
             *connection_state = control;
-        else /* it is libmicrohttpd's to close, once it sees the end */
+        else /* libmicrohttpd closes it when it sees the end */
             (void)shutdown(fd, SHUT_RDWR);
     }
 }
@@ -214,7 +215,7 @@ static void incoming_free(struct incoming_request *incoming)
 
 /* ---- bodies ---- */
 
-/* False past the cap (a body without a length), or without memory. */
+/* False past the limit (of a body without Content-Length), or without memory. */
 static bool collect(struct incoming_request *incoming, const char *data, size_t length)
 {
     if (length > CONTROL_BODY_MAX - incoming->body.length)
@@ -256,7 +257,7 @@ static char *write_answer(const struct request *request, const char **out_type)
     *out_type = "application/json";
     if (request->json == NULL)
         return NULL;
-    /* A terminal may be what reads it. */
+    /* ASCII: the reader may be a terminal. */
     char *bare = json_dumps(request->json, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (bare != NULL && asprintf(&line, "%s\n", bare) < 0)
         line = NULL;
@@ -289,7 +290,7 @@ static enum MHD_Result queue(struct request *request, unsigned code, const char 
     return result;
 }
 
-/* What is short has a length, as simple clients like it. */
+/* A short answer gets a Content-Length, for simple clients. */
 static enum MHD_Result reply_with_stream(struct request *request)
 {
     size_t length = 0;
@@ -305,7 +306,7 @@ static enum MHD_Result reply_with_stream(struct request *request)
         return MHD_NO;
     }
     if (whole == NULL)
-        request->stream = NULL; /* the response's */
+        request->stream = NULL; /* the response owns it */
     return queue(request, MHD_HTTP_OK, "application/json", response);
 }
 
@@ -332,7 +333,7 @@ static enum MHD_Result reply(struct incoming_request *incoming)
     return queue(request, code, type, response);
 }
 
-/* A handler, or its turn, may take longer than a silent peer is waited for. */
+/* Running and waiting for a slot may both take longer than CONTROL_TIMEOUT_S. */
 static void run(struct control *control, struct incoming_request *incoming)
 {
     struct MHD_Connection *connection = incoming->request.connection;
@@ -383,9 +384,9 @@ static void on_completed(void *context, struct MHD_Connection *connection,
 
 /* ---- starting and stopping ---- */
 
-/* With all signals blocked: they are for the threads that wait for them. */
-/* A thread for each connection, and poll(2): in a pool, whoever shares a thread with long
- * work waits for all of it, and is taken for silent afterwards. */
+/* A thread for each connection, and poll(2): in a pool, connections that share a thread
+ * with a long request wait for it, and then time out. All signals are blocked: other
+ * threads wait for them. */
 static struct MHD_Daemon *start_daemon(struct control *control, int fd)
 {
     sigset_t all, before;

@@ -11,8 +11,8 @@ static void read_ledger(const struct request *request, struct overview *out)
     enum status status = ledger_list_count(request->context->ledger,
                                            request_list_deadline_us(), &out->numbers);
     out->known = status == STATUS_OK;
-    /* Looked at afterwards, so that the two agree: a store that went away meanwhile is
-     * away, and one that answers has a reason for what it does not tell. */
+    /* Asked afterwards, so that the two agree: a store that failed meanwhile is away, and
+     * one that answers has a reason for the numbers it did not give. */
     enum store_state state = store_state(store);
     out->store_state = overview_store_state(state);
     if (!out->known && state == STORE_STATE_OK && !store_complaint(store, out->complaint))

@@ -1,4 +1,4 @@
-/* The state of things in numbers, for status and metrics. */
+/* The numbers that status and metrics show. */
 #ifndef CONTROL_OVERVIEW_H
 #define CONTROL_OVERVIEW_H
 
@@ -8,7 +8,8 @@
 struct overview {
     bool known; /* the numbers were read */
     struct ledger_numbers numbers;
-    char complaint[STORE_COMPLAINT_SIZE]; /* why not, though the store answers; "" */
+    char complaint[STORE_COMPLAINT_SIZE]; /* why they were not, if the store answers; else
+                                             "" */
     size_t brakes;
     size_t lists_ok, lists_stale, lists_shrunk, lists_unknown;
     uint64_t largest_list;   /* persons */

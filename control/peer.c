@@ -1,4 +1,4 @@
-/* The kernel says who connected; the user database, which groups that is. */
+/* The kernel knows the user, and the user database the user's groups. */
 #include "control/peer.h"
 
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-/* Who is at the other end of a unix socket, and whether he may administer. */
+/* Who is at the other end of a unix socket, and whether that user may administer. */
 #ifndef CONTROL_PEER_H
 #define CONTROL_PEER_H
 
@@ -10,14 +10,13 @@ enum { PEER_NAME_SIZE = 64 };
 struct peer {
     uid_t uid;
     gid_t gid;
-    char name[PEER_NAME_SIZE]; /* of the user, "" when it has none */
+    char name[PEER_NAME_SIZE]; /* of the user, "" when the uid has none */
 };
 
-/* By SO_PEERCRED; false when the kernel does not tell. */
+/* Asks the kernel (SO_PEERCRED); false when it fails. */
 bool peer_get(int fd, struct peer *out);
 
-/* root, our own user, and members of group, by their primary group or a supplementary
- * one. */
+/* True for root, our own user, and members of group, primary or supplementary. */
 bool peer_may(const struct peer *peer, const char *group);
 
 #endif

@@ -1,5 +1,4 @@
-/* How far the long tasks of the moment are, for whoever asks by the token that the work
- * was ordered with. */
+/* How far long tasks are. A client chooses a token when it starts one, and asks by it. */
 #ifndef CONTROL_PROGRESS_H
 #define CONTROL_PROGRESS_H
 
@@ -23,11 +22,12 @@ void progress_destroy(struct progress *progress);
 /* 8 to 32 letters and digits. */
 bool progress_is_token(const char *token);
 
-/* The first call of a token enters it. Past PROGRESS_MAX tasks nobody is told. */
+/* The first call with a token adds it. Past PROGRESS_MAX tasks, new ones are not shown.
+ */
 void progress_tell(struct progress *progress, const char *token, size_t done,
                    size_t total);
 
-/* False when nothing is at work under the token, or not yet. */
+/* False when no task has this token, or has not reported yet. */
 bool progress_get(struct progress *progress, const char *token, size_t *out_done,
                   size_t *out_total);
 

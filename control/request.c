@@ -197,7 +197,7 @@ bool request_is_id(const char *text)
            strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
 }
 
-/* What was typed for an id may be an address that is to be hashed. */
+/* True if the path's id is not one, so may be an address that must be hashed. */
 static bool is_foreign(const struct request *request, const char *target)
 {
     return target == request->id && target[0] != '\0' && !request_is_id(target) &&
@@ -252,7 +252,7 @@ static char *target_of_key(const struct request *request, const char *key)
     return asprintf(&target, "%.*s%s", (int)(value - key), key, hash) < 0 ? NULL : target;
 }
 
-/* What went wrong may quote the key. Of "ok, 3 of them: ..." the head is kept. */
+/* An error may quote the key. Of "ok, 3 of them: ..." the part before ':' is kept. */
 static void hide_words(const char *result, char out[RESULT_SIZE])
 {
     if (strncmp(result, "ok", 2) == 0)
@@ -273,7 +273,7 @@ void request_audit_key(struct request *request, const char *action, const char *
     free(target);
 }
 
-/* ---- what is done ---- */
+/* ---- actions ---- */
 
 /* Takes target over. */
 static bool begin(struct request *request, const char *action, char *target,

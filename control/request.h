@@ -19,13 +19,13 @@ enum {
 struct MHD_Connection;
 struct stream;
 
-/* What is being done, between request_begin and request_end. */
+/* The action between request_begin and request_end. */
 struct request_act {
-    char id[DIGEST_ID_SIZE]; /* of its lines in the audit */
+    char id[DIGEST_ID_SIZE]; /* of its audit lines */
     const char *action;      /* borrowed */
     char *target;            /* owned, as the audit shows it */
     int64_t at_ms;
-    bool hides; /* what went wrong may quote an address that is to be hashed */
+    bool hides; /* an error may quote an address that must be hashed */
 };
 
 struct request {
@@ -43,52 +43,53 @@ struct request {
     char purpose[REQUEST_PURPOSE_SIZE];
     struct request_act act;
 
-    /* the answer: stream, or else json, or else text */
+    /* The answer: stream if set, else json if set, else text. */
     unsigned code;
     json_t *json;
     struct text text;
     struct stream *stream; /* owned */
 };
 
-/* A parameter behind '?', decoded; NULL when there is none. */
+/* A query parameter of the URL, decoded and borrowed; NULL when there is none. */
 const char *request_query(const struct request *request, const char *name);
 
-/* A string of the body; NULL when there is none. */
+/* A string of the body, borrowed; NULL when there is none. */
 const char *request_string(const struct request *request, const char *name);
 
-/* A duration of the body ("4h"), at most a year; *out_ms is left alone when there is
- * none. False, and the answer is made, when it is not valid. */
+/* A duration of the body ("4h"), at most a year; *out_ms is unchanged when there is
+ * none. False, after making the answer, when it is not valid. */
 bool request_duration(struct request *request, const char *name, int64_t *out_ms);
 
-/* For a long work: who asks under the request's token hears how far it is. The request
- * outlives it. */
+/* For a long task: reports its progress under the request's token. The request must
+ * outlive it. */
 struct actions_progress request_progress(struct request *request);
 
-/* True for what may be the id of a held message or an incident. */
+/* True if text has the form of a hold's or an incident's id. */
 bool request_is_id(const char *text);
 
-/* From now on, for calls of the store; and for reading all its records, of which each
- * step has the time of a call. */
+/* Monotonic deadlines, counted from now: for one store call, and for starting to read all
+ * records, where each step has the time of one call. */
 int64_t request_deadline_us(void);
 int64_t request_list_deadline_us(void);
 
-/* The answer is this document; the reference is taken over. NULL (no memory) is 500. */
+/* Answers with this document and takes the reference over. NULL (no memory) is 500. */
 void request_answer(struct request *request, json_t *json);
 
-/* The answer is this stream, which is taken over. NULL (no memory) is 500. */
+/* Answers with this stream and takes it over. NULL (no memory) is 500. */
 void request_stream(struct request *request, struct stream *stream);
 
-/* The answer is {"error": text}. */
+/* Answers {"error": text}. */
 void request_fail(struct request *request, unsigned code, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* The answer is what a call below returned; what: the noun, for where error is empty. */
+/* Answers with the failure of a call; what names its object where error (which may be
+ * NULL) has no text. */
 void request_fail_status(struct request *request, enum status status,
                          const struct error *error, const char *what);
 
-/* Before an action: it will be in the audit, however it ends; ids: those of many, or
- * NULL. False when it can't be written down: then the answer is made, and nothing is to
- * be done. Strings and ids are needed no longer than the call, but for action. */
+/* Before an action: writes its first audit line; ids: of an action on many, or NULL.
+ * False, after making the answer, when that fails: then nothing may be done. Only action
+ * must outlive the call. */
 bool request_begin(struct request *request, const char *action, const char *target,
                    const json_t *ids);
 
@@ -96,14 +97,14 @@ bool request_begin(struct request *request, const char *action, const char *targ
  * says so. */
 bool request_begin_key(struct request *request, const char *action, const char *key);
 
-/* After it: the entry in audit and log. result: "ok", or what went wrong. done and
- * failed: of many, or NULL. */
+/* After the action: writes the result to audit and log. result: "ok", or the error. done
+ * and failed: of an action on many, or NULL. */
 void request_end(struct request *request, const char *result);
 void request_end_many(struct request *request, const char *result, const json_t *done,
                       const json_t *failed);
 
-/* Writes down what was looked at, or tried in vain, in audit and log. When that fails, a
- * good answer becomes 503: nobody sees what he may not have seen. */
+/* Records in audit and log what was looked at, or what failed before it began. When the
+ * audit can't be written, a good answer becomes 503: nothing is shown unrecorded. */
 void request_audit(struct request *request, const char *action, const char *target,
                    const char *result);
 
@@ -111,7 +112,7 @@ void request_audit(struct request *request, const char *action, const char *targ
 void request_audit_key(struct request *request, const char *action, const char *key,
                        const char *result);
 
-/* What went wrong, as the answer says it; "ok" when nothing did. Borrowed. */
+/* The answer's error, or "ok". Borrowed. */
 const char *request_result(const struct request *request);
 
 #endif

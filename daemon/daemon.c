@@ -1,5 +1,5 @@
-/* Starting and stopping. The parts are made here, in the order in which they need each
- * other, and live as long as the process: nothing is freed at the end. */
+/* Starting and stopping. The parts are created in order of dependency and live as long as
+ * the process: nothing is freed at the end. */
 #include "daemon/daemon.h"
 
 #include <errno.h>
@@ -245,7 +245,7 @@ static enum status start(struct daemon *daemon, const char *configuration)
 
 /* ---- stop ---- */
 
-/* Decisions in flight get their time, and libmilter the moment to write the answer. */
+/* Waits for decisions in flight, and for libmilter to write their answers. */
 static void drain(int timeout_ms)
 {
     int64_t deadline =

@@ -1,5 +1,6 @@
-/* The quick thread has store calls only; the slow one also waits for the helper, that of
- * notices for notify.command, too. All take the snapshot anew each time. */
+/* The quick thread makes only store calls. The slow one also waits for the helper, and
+ * the notices' thread for notify.command. Each takes the current snapshot for every
+ * round. */
 #include "daemon/housekeeping.h"
 
 #include <pthread.h>
@@ -32,10 +33,10 @@ struct housekeeping {
     struct engine *engine;
     struct actions *actions;
     const char *host;
-    bool alone; /* nobody else can use the store */
+    bool alone; /* no other relay can use the store */
     struct peers peers;
     struct room room;
-    enum status room_state; /* of the last time it was asked for */
+    enum status room_state; /* result of the last room_ask */
 };
 
 static int64_t within(int ms)
@@ -43,7 +44,7 @@ static int64_t within(int ms)
     return clock_monotonic_us() + ms * INT64_C(1000);
 }
 
-static int64_t soon(void)
+static int64_t store_deadline_us(void)
 {
     return within(STORE_MS);
 }
@@ -51,10 +52,10 @@ static int64_t soon(void)
 void housekeeping_brakes(struct engine *engine)
 {
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
-    /* A store that is away says so itself; what was seen before stays in force. */
+    /* The store reports its own absence; the last known brakes stay in force. */
     enum status status =
         active_brakes_refresh(engine->active_brakes, &snapshot->settings->policy.domains,
-                              clock_wall_ms(), soon());
+                              clock_wall_ms(), store_deadline_us());
     if (status == STATUS_NOMEM)
         log_throttled(SEVERITY_ERROR, "out of memory for the brakes");
     snapshot_unref(snapshot);
@@ -62,7 +63,7 @@ void housekeeping_brakes(struct engine *engine)
 
 void housekeeping_flush(struct engine *engine)
 {
-    enum status status = ledger_flush(engine->ledger, soon());
+    enum status status = ledger_flush(engine->ledger, store_deadline_us());
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING,
                       "the counts of stopped mail could not be written to the store");
@@ -80,9 +81,9 @@ static void measure(struct housekeeping *housekeeping, bool whose)
         log_throttled(SEVERITY_ERROR,
                       "the queue's disk has less than quarantine.min_free left: mail is "
                       "deferred instead of held");
-    enum status status = ledger_measure(engine->ledger, has_room, soon());
+    enum status status = ledger_measure(engine->ledger, has_room, store_deadline_us());
     if (status == STATUS_OK && whose)
-        status = ledger_recount(engine->ledger, soon());
+        status = ledger_recount(engine->ledger, store_deadline_us());
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING, "the held messages could not be counted");
 }
@@ -125,8 +126,8 @@ static void tell_expired(const char *id)
     log_print(SEVERITY_INFO, "hold %s expired and was refused", id);
 }
 
-/* What nobody decided for longer than quarantine.expire is refused. What can't be is
- * tried again in a minute. */
+/* Refuses holds that nobody decided within quarantine.expire. Failures are retried a
+ * minute later. */
 static void expire(const struct housekeeping *housekeeping,
                    const struct settings *settings)
 {
@@ -295,7 +296,7 @@ static void *run_notices(void *argument)
     return NULL;
 }
 
-/* Whenever something is said to be full, and mail waits to know whether it is. */
+/* Looks at the queue whenever mail waits because a quota seems to be full. */
 static void *run_look(void *argument)
 {
     const struct housekeeping *housekeeping = argument;

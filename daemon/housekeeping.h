@@ -1,5 +1,5 @@
-/* What goes on beside the mail: brakes read, refusals written, notices sent, old records
- * put away. Two threads, so that a slow helper never delays a brake. */
+/* Background work: reading brakes, writing counts of refused mail, sending notices,
+ * removing old records. Several threads, so that a slow helper never delays a brake. */
 #ifndef DAEMON_HOUSEKEEPING_H
 #define DAEMON_HOUSEKEEPING_H
 
@@ -9,15 +9,15 @@
 
 enum { HOUSEKEEPING_TICK_MS = 250 };
 
-/* host: this relay's name. Borrows all for the life of the process. UNAVAILABLE when no
- * thread can be had. */
+/* host: this relay's name. Borrows all for the life of the process. UNAVAILABLE when a
+ * thread can't be started. */
 enum status housekeeping_start(struct engine *engine, struct actions *actions,
                                const char *host, struct error *error) MUST_CHECK;
 
 /* Reads the brakes once: before the first message is judged. */
 void housekeeping_brakes(struct engine *engine);
 
-/* Writes what refusals were counted since the last second: at the end. */
+/* Writes the refusals counted since the last flush; called at shutdown. */
 void housekeeping_flush(struct engine *engine);
 
 #endif

@@ -1,6 +1,6 @@
 /* Documents in the store's META collection: "key", "rules:HOST" as "HASH MS", and
- * "relay:HOST" as "INSTANCE MS PLACE PID", written by who lives: so who finds another's
- * there after his own has a living namesake. */
+ * "relay:HOST" as "INSTANCE MS PID_SCOPE PID", rewritten by a live relay: one that finds
+ * another's claim in place of its own has a live namesake. */
 #include "daemon/peers.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ enum {
 static const int64_t FRESH_MS = INT64_C(5) * 60 * 1000;
 static const int64_t CLAIM_MS = INT64_C(1000) * PEERS_CLAIM_SECONDS;
 
-static int64_t soon(void)
+static int64_t store_deadline_us(void)
 {
     return clock_monotonic_us() + STORE_MS * INT64_C(1000);
 }
@@ -41,9 +41,11 @@ enum status peers_check_key(struct engine *engine, const struct settings *settin
                             .check = true,
                             .expected = NULL,
                             .value = ours};
-    /* CONFLICT: somebody was here before. The store away: the next start will tell. */
-    if (store_change(engine->store, &change, 1, soon()) != STATUS_CONFLICT ||
-        store_get(engine->store, COLLECTION_META, "key", soon(), &theirs) != STATUS_OK)
+    /* CONFLICT: another relay was first. If the store is away, the next start will check.
+     */
+    if (store_change(engine->store, &change, 1, store_deadline_us()) != STATUS_CONFLICT ||
+        store_get(engine->store, COLLECTION_META, "key", store_deadline_us(), &theirs) !=
+            STATUS_OK)
         return STATUS_OK;
     bool same = strcmp(ours, theirs) == 0;
     free(theirs);
@@ -87,7 +89,7 @@ static void add_rule(struct text *all, const struct rule *rule)
     add_hours(all, &rule->hours_not);
 }
 
-/* All that makes two relays decide alike: the rules in their order. */
+/* Hashes all that makes two relays decide alike: the rules, in order. */
 static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZE])
 {
     static const struct digest_key no_secret;
@@ -134,23 +136,22 @@ void peers_compare_rules(struct engine *engine, const struct settings *settings,
     (void)snprintf(value, sizeof value, "%s %" PRId64, hash, now_ms);
     struct change change = {
         .collection = COLLECTION_META, .id = id, .check = false, .value = value};
-    if (store_change(engine->store, &change, 1, soon()) != STATUS_OK)
-        return; /* the store says itself that it is away */
-    if (store_list(engine->store, COLLECTION_META, soon(), compare, &comparison) !=
-        STATUS_OK)
-        return;
+    if (store_change(engine->store, &change, 1, store_deadline_us()) != STATUS_OK)
+        return; /* the store reports its own absence */
+    (void)!store_list(engine->store, COLLECTION_META, store_deadline_us(), compare,
+                      &comparison);
 }
 
 /* ---- the host name ---- */
 
 /* This boot of this machine, and the process ids seen from here; "" when that can't be
  * told. */
-static void find_place(char out_place[DIGEST_HEX_SIZE])
+static void find_pid_scope(char out_pid_scope[DIGEST_HEX_SIZE])
 {
     static const struct digest_key no_secret;
     char text[200] = "";
     char space[80] = "";
-    out_place[0] = '\0';
+    out_pid_scope[0] = '\0';
     FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
     if (file == NULL)
         return;
@@ -161,7 +162,7 @@ static void find_place(char out_place[DIGEST_HEX_SIZE])
         return;
     size_t length = strlen(text);
     (void)snprintf(text + length, sizeof text - length, "%s", space);
-    digest_hex(&no_secret, text, strlen(text), out_place);
+    digest_hex(&no_secret, text, strlen(text), out_pid_scope);
 }
 
 void peers_init(struct peers *peers, const char *host)
@@ -169,31 +170,31 @@ void peers_init(struct peers *peers, const char *host)
     *peers = (struct peers){0};
     (void)snprintf(peers->host, sizeof peers->host, "%s", host);
     digest_random_id(peers->instance);
-    find_place(peers->place);
+    find_pid_scope(peers->pid_scope);
 }
 
 struct claim {
     char instance[DIGEST_ID_SIZE];
     int64_t at_ms;
-    char place[DIGEST_HEX_SIZE];
+    char pid_scope[DIGEST_HEX_SIZE];
     long pid;
 };
 
-/* Ours from before a crash, most likely: that process is no more. */
+/* The claiming process is gone; most likely it was ours, before a crash. */
 static bool is_dead(const struct peers *peers, const struct claim *claim)
 {
-    return peers->place[0] != '\0' && strcmp(claim->place, peers->place) == 0 &&
-           claim->pid > 1 && kill((pid_t)claim->pid, 0) != 0 && errno == ESRCH;
+    return peers->pid_scope[0] != '\0' &&
+           strcmp(claim->pid_scope, peers->pid_scope) == 0 && claim->pid > 1 &&
+           kill((pid_t)claim->pid, 0) != 0 && errno == ESRCH;
 }
 
-/* Before our first claim nobody knows whether who was here lives; soon after it we know.
- */
+/* Until our first claim has stood for a while, the previous claimant may still live. */
 static void take_claim(struct peers *peers, const char *value, int64_t now_ms)
 {
     struct claim claim;
     /* NOLINTNEXTLINE(cert-err34-c): saturates */
     if (sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f] %ld", claim.instance,
-               &claim.at_ms, claim.place, &claim.pid) != 4 ||
+               &claim.at_ms, claim.pid_scope, &claim.pid) != 4 ||
         strcmp(claim.instance, peers->instance) == 0 || is_dead(peers, &claim))
         return;
     if (!peers->claimed && claim.at_ms > now_ms - 4 * CLAIM_MS)
@@ -217,13 +218,14 @@ enum actions_names peers_claim(struct peers *peers, struct engine *engine, int64
         .collection = COLLECTION_META, .id = id, .check = false, .value = value};
     (void)snprintf(id, sizeof id, "relay:%.240s", peers->host);
     (void)snprintf(value, sizeof value, "%s %" PRId64 " %s %ld", peers->instance, now_ms,
-                   peers->place[0] == '\0' ? "0" : peers->place, (long)getpid());
-    enum status status = store_get(engine->store, COLLECTION_META, id, soon(), &theirs);
+                   peers->pid_scope[0] == '\0' ? "0" : peers->pid_scope, (long)getpid());
+    enum status status =
+        store_get(engine->store, COLLECTION_META, id, store_deadline_us(), &theirs);
     if (status == STATUS_OK)
         take_claim(peers, theirs, now_ms);
     free(theirs);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-        status = store_change(engine->store, &change, 1, soon());
+        status = store_change(engine->store, &change, 1, store_deadline_us());
     if (status == STATUS_OK)
         peers->claimed = true;
     if (now_ms < peers->shared_until_ms)

@@ -7,7 +7,7 @@
 #include "quarantine/actions.h"
 
 /* With a key_file, the first relay leaves its key's fingerprint in the store: INVALID for
- * one that has another key, since its buckets would be others. OK when the store is away
+ * one that has another key, whose buckets would differ. OK when the store is away
  * or there is no key_file. */
 enum status peers_check_key(struct engine *engine, const struct settings *settings,
                             struct error *error) MUST_CHECK;
@@ -22,16 +22,17 @@ enum { PEERS_CLAIM_SECONDS = 15 };
 /* One process's claim to its host name, by which records are told apart. */
 struct peers {
     char host[256];
-    char instance[DIGEST_ID_SIZE]; /* nobody else's */
-    char place[DIGEST_HEX_SIZE];   /* where its process id means something */
+    char instance[DIGEST_ID_SIZE];   /* random, of this process */
+    char pid_scope[DIGEST_HEX_SIZE]; /* hash of the boot id and pid namespace; "": unknown
+                                      */
     bool claimed;
     int64_t doubted_until_ms, shared_until_ms;
 };
 
 void peers_init(struct peers *peers, const char *host);
 
-/* Writes down in the store that we live, and looks whether somebody else did so under the
- * same name since: that is logged. Every PEERS_CLAIM_SECONDS. */
+/* Claims our name in the store, and logs it if another relay has claimed it since our
+ * last call. To be called every PEERS_CLAIM_SECONDS. */
 enum actions_names peers_claim(struct peers *peers, struct engine *engine,
                                int64_t now_ms);
 

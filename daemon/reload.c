@@ -21,7 +21,7 @@ enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };
 
 #define REPORT_AGAIN_US (INT64_C(3600) * 1000000)
 
-/* Whether a place in a file had a problem in the refresh before this one. */
+/* Whether the previous refresh reported a problem at the same file and line. */
 static bool was_reported(const struct problems *before, const struct problem *problem)
 {
     for (size_t i = 0; i < before->count; i++) {
@@ -43,8 +43,8 @@ static void log_loaded(const char *what, const struct snapshot *snapshot)
                      mode);
 }
 
-/* A message that is judged by the old one lets go within its deadline: waiting for that
- * keeps the work of freeing a directory off the mail threads. */
+/* A message that uses the old one releases it within its deadline. Waiting for that keeps
+ * the cost of freeing a directory off the mail threads. */
 static void replace(struct current_snapshot *current, struct snapshot *snapshot)
 {
     struct snapshot *old = current_snapshot_swap(current, snapshot);
@@ -61,7 +61,7 @@ static void warn_of_restart(const struct settings *settings)
                   settings->restart[i]);
 }
 
-/* advice: what check says of the new file beside what is wrong with it. */
+/* advice: what check would say of the new file, apart from its errors and warnings. */
 static enum status load(struct reload *reload, struct problems *problems,
                         struct problems *advice)
 {
@@ -82,12 +82,11 @@ static enum status load(struct reload *reload, struct problems *problems,
     }
     warn_of_restart(fresh->settings);
     replace(reload->current, fresh);
-    log_loaded("reloaded", fresh); /* nobody takes it away again under the lock */
+    log_loaded("reloaded", fresh); /* still current: we hold the lock */
     return STATUS_OK;
 }
 
-/* Not as warnings: nothing of it changed by the reload, and it stays until it is mended.
- */
+/* Logged as info: it is not new, and stays until it is fixed. */
 static void log_advice(const struct problems *advice, struct problems *problems)
 {
     for (size_t i = 0; i < advice->count; i++) {
@@ -100,26 +99,26 @@ static void log_advice(const struct problems *advice, struct problems *problems)
     }
 }
 
-/* For status: SIGUSR1 has nobody to answer to. */
+/* For status, since SIGUSR1 gets no answer. */
 static void remember(struct reload *reload, enum status status,
                      const struct problems *problems)
 {
-    pthread_mutex_lock(&reload->telling);
+    pthread_mutex_lock(&reload->failure_mutex);
     problems_clear(&reload->failure);
     reload->failed_at_ms = 0;
     if (status != STATUS_OK) {
         problems_add(&reload->failure, problems);
         reload->failed_at_ms = clock_wall_ms();
     }
-    pthread_mutex_unlock(&reload->telling);
+    pthread_mutex_unlock(&reload->failure_mutex);
 }
 
 void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at_ms)
 {
-    pthread_mutex_lock(&reload->telling);
+    pthread_mutex_lock(&reload->failure_mutex);
     problems_add(out, &reload->failure);
     *out_at_ms = reload->failed_at_ms;
-    pthread_mutex_unlock(&reload->telling);
+    pthread_mutex_unlock(&reload->failure_mutex);
 }
 
 enum status reload_now(struct reload *reload, struct problems *out_problems)
@@ -148,8 +147,8 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
     return status;
 }
 
-/* What a refresh found is logged when it is new, and all of it once an hour. */
-static void tell(struct reload *reload, struct problems *problems)
+/* Logs a refresh's new problems, and once an hour all of them. */
+static void log_found(struct reload *reload, struct problems *problems)
 {
     bool again = clock_monotonic_us() - reload->reported_at_us > REPORT_AGAIN_US;
     for (size_t i = 0; i < problems->count; i++) {
@@ -171,7 +170,7 @@ static void refresh(struct reload *reload)
     enum status status =
         snapshot_refresh(old, reload->catalog, clock_wall_ms(), &problems, &fresh);
     snapshot_unref(old);
-    tell(reload, &problems);
+    log_found(reload, &problems);
     if (status == STATUS_OK)
         replace(reload->current, fresh);
     else
@@ -203,14 +202,14 @@ static void *run(void *argument)
         struct timespec wait = {.tv_sec = refresh_seconds(reload->current)};
         int signal_number = sigtimedwait(&set, NULL, &wait);
         if (signal_number == SIGUSR1)
-            (void)!reload_now(reload, NULL); /* has said what went wrong */
+            (void)!reload_now(reload, NULL); /* logs its errors */
         else if (errno == EAGAIN)
             refresh(reload);
     }
     return NULL;
 }
 
-/* The configuration once for the folder of the catalog, then with the lists. */
+/* Reads the configuration twice: for the catalog's folder, then with the lists. */
 static enum status load_first(struct reload *reload, struct problems *problems)
 {
     struct settings settings;
@@ -218,7 +217,7 @@ static enum status load_first(struct reload *reload, struct problems *problems)
     enum status status = settings_load(reload->path, &settings, problems);
     if (status != STATUS_OK)
         return status;
-    problems_clear(problems); /* they come again */
+    problems_clear(problems); /* snapshot_load reports them again */
     char *folder = catalog_folder(settings.store.state_file);
     settings_clear(&settings);
     reload->catalog = catalog_new(folder);
@@ -240,7 +239,7 @@ enum status reload_first(struct reload *reload, const char *path,
     reload->path = path;
     reload->current = current;
     if (pthread_mutex_init(&reload->lock, NULL) != 0 ||
-        pthread_mutex_init(&reload->telling, NULL) != 0)
+        pthread_mutex_init(&reload->failure_mutex, NULL) != 0)
         return STATUS_NOMEM;
     enum status status = load_first(reload, &problems);
     problem_log(&problems);

@@ -11,15 +11,17 @@
 
 /* Zero-initialise, then reload_first. */
 struct reload {
-    pthread_mutex_t lock; /* one load at a time; covers what follows */
+    pthread_mutex_t lock; /* one load at a time; guards what follows */
     const char *path;     /* of the configuration */
     struct current_snapshot *current;
     struct catalog *catalog;
-    struct problems reported; /* by the last refresh: a fault is not logged each time */
-    int64_t reported_at_us;   /* when all of them were logged */
-    pthread_mutex_t telling;  /* covers what follows; a leaf, held for no load */
-    struct problems failure;  /* of the last reload, empty when it went well */
-    int64_t failed_at_ms;     /* wall time; 0: it went well */
+    struct problems
+        reported; /* by the last refresh, so that a fault is not logged each time */
+    int64_t reported_at_us; /* when all of them were logged */
+    pthread_mutex_t
+        failure_mutex;       /* guards what follows; a leaf, never held during a load */
+    struct problems failure; /* of the last reload, empty when it went well */
+    int64_t failed_at_ms;    /* wall time; 0: it went well */
 };
 
 /* Loads the configuration into current, which is empty; both borrowed for the life of
@@ -27,11 +29,12 @@ struct reload {
 enum status reload_first(struct reload *reload, const char *path,
                          struct current_snapshot *current) MUST_CHECK;
 
-/* Loads the configuration anew; on failure the old one stays. Problems are logged and
+/* Loads the configuration again; on failure the old one stays. Problems are logged and
  * handed over to out_problems, which may be NULL. */
 enum status reload_now(struct reload *reload, struct problems *out_problems) MUST_CHECK;
 
-/* Why the last reload failed, with wall time; an empty list and 0 when it did not. */
+/* Why and when (wall time, ms) the last reload failed; an empty list and 0 if it
+ * succeeded. */
 void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at_ms);
 
 /* Starts the thread that takes SIGUSR1 and the refresh timer. */

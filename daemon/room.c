@@ -1,5 +1,5 @@
-/* mailbraked runs none of the MTA's programs, so the helper says where the queue is; how
- * much is free there is looked at anew each time. */
+/* mailbraked runs none of the MTA's programs, so the helper names the queue's folder. Its
+ * free space is read each time. */
 #include "daemon/room.h"
 
 #include <errno.h>

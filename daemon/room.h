@@ -15,14 +15,14 @@ struct room {
 
 enum status room_init(struct room *room) MUST_CHECK;
 
-/* Asks mailbrake-mta where the queue is. UNAVAILABLE when it does not answer in time;
- * INVALID with its words, or IO when there is no such folder here: then
- * quarantine.min_free can't be checked. What was known before stays. */
+/* Asks mailbrake-mta where the queue is. UNAVAILABLE when it does not answer in time,
+ * INVALID with its error, IO when there is no such folder here: quarantine.min_free then
+ * can't be checked. On failure the last known folder stays. */
 enum status room_ask(struct room *room, const char *helper, int timeout_ms,
                      struct error *error) MUST_CHECK;
 
-/* True when at least so much is free there, or when that can't be found out: a hold that
- * fails is the MTA's to tell. */
+/* True when at least min_free_bytes are free there, or when that is unknown: the MTA
+ * reports a hold that fails. */
 bool room_is_left(struct room *room, int64_t min_free_bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/* mailbrake-mta(8): takes orders on a socket, from root and Mailbrake alone, and does
- * them one at a time. It is the only program of Mailbrake's with privileges. */
+/* mailbrake-mta(8): takes orders on a socket, from root and Mailbrake only, and carries
+ * them out one at a time. It is Mailbrake's only privileged program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -33,13 +33,13 @@ enum {
 struct helper {
     struct mta_settings settings;
     char configuration[4096]; /* the MTA's */
-    struct mta_job job;       /* what all orders' jobs have in common */
-    uid_t uid;                /* may give orders, too; 0 when there is no such user */
+    struct mta_job job;       /* the part that all orders share */
+    uid_t uid;                /* may give orders besides root; 0: no such user */
     gid_t gid;
     int socket;
 };
 
-/* ---- what was received ---- */
+/* ---- reading orders ---- */
 
 /* A connection's orders: one, or the lines of a batch. */
 struct request {
@@ -47,7 +47,7 @@ struct request {
     size_t count;
     struct mta_order *orders;
     struct mta_item *items;       /* of each order about a message */
-    const struct mta_order *kind; /* of a batch: one that has the verb of all */
+    const struct mta_order *kind; /* of a batch: an order with the verb of all */
 };
 
 static void request_clear(struct request *request)
@@ -68,7 +68,7 @@ static enum status request_init(struct request *request, struct error *error)
                : error_set(error, STATUS_NOMEM, "out of memory");
 }
 
-/* An order that can't be read, or is not of the others' verb, fails alone. */
+/* An order that is invalid, or has another verb than the rest, fails alone. */
 static void read_item(struct request *request, char *line, enum mta_type type)
 {
     struct mta_order *order = &request->orders[request->count];
@@ -136,8 +136,8 @@ static enum status read_alone(const struct helper *helper, struct mta_peer *peer
 }
 
 static enum status read_request(const struct helper *helper, struct mta_peer *peer,
-                             char line[MTA_LINE_MAX + 1], struct request *out,
-                             struct error *error)
+                                char line[MTA_LINE_MAX + 1], struct request *out,
+                                struct error *error)
 {
     struct text *received = &peer->received;
     enum status status = mta_peer_read(peer, false, MTA_BATCH_BYTES_MAX, error);
@@ -164,9 +164,9 @@ static enum status read_request(const struct helper *helper, struct mta_peer *pe
     return status;
 }
 
-/* ---- what is answered ---- */
+/* ---- answers ---- */
 
-/* ok, missing, or error TEXT, which may be an MTA's words. */
+/* ok, missing, or error TEXT, which may come from the MTA. */
 static void add_result(enum status status, const char *failure, struct text *out)
 {
     if (status == STATUS_OK) {
@@ -179,7 +179,7 @@ static void add_result(enum status status, const char *failure, struct text *out
     }
 }
 
-/* What an order that only looks has found, in a line. */
+/* What a read-only order found, in a line. */
 static void add_found(const struct mta_item *item, struct text *out)
 {
     const char *hold_headers = text_string(&item->message.hold_headers);
@@ -236,7 +236,7 @@ static void log_item(const struct mta_peer *peer, const struct mta_item *item)
     text_clear(&result);
 }
 
-/* A line for each order, then how many there were. Looks that went well are one line of
+/* A line for each order, then their number. Successful read-only orders share one line of
  * the log. */
 static void answer_batch(const struct mta_peer *peer, const struct request *request,
                          struct text *reply)
@@ -254,7 +254,8 @@ static void answer_batch(const struct mta_peer *peer, const struct request *requ
     }
     text_printf(reply, "ok %zu\n", request->count);
     (void)snprintf(result, sizeof result, "ok %zu", looks);
-    const struct mta_order all = {.name = request->kind == NULL ? NULL : request->kind->name};
+    const struct mta_order all = {.name =
+                                      request->kind == NULL ? NULL : request->kind->name};
     if (looks > 0)
         log_result(peer, &all, result, STATUS_OK, "");
 }
@@ -276,7 +277,7 @@ static void answer_one(const struct mta_peer *peer, const struct mta_item *item,
     log_item(peer, item);
 }
 
-/* list and notice, and what is no order at all. */
+/* list, notice and queue, and what is not an order. */
 static void answer_alone(const struct mta_peer *peer, const struct mta_order *order,
                          enum status status, const char *failure, struct text *reply)
 {
@@ -295,7 +296,7 @@ static void answer_alone(const struct mta_peer *peer, const struct mta_order *or
 }
 
 static void carry_out(const struct mta_peer *peer, const struct mta_job *job,
-                    struct request *request, struct text *reply)
+                      struct request *request, struct text *reply)
 {
     if (!request->batch && !mta_order_may_batch(&request->orders[0])) {
         enum status status = mta_answer_alone(job, &request->orders[0], reply);
@@ -332,8 +333,9 @@ static void serve(const struct helper *helper, struct mta_peer *peer)
         if (status == STATUS_OK)
             carry_out(peer, &job, &request, &reply);
         else
-            answer_alone(peer, request.orders == NULL || request.batch ? &nothing : request.orders,
-                         status, error.text, &reply);
+            answer_alone(
+                peer, request.orders == NULL || request.batch ? &nothing : request.orders,
+                status, error.text, &reply);
     }
     mta_peer_send(peer, &reply);
     text_clear(&reply);
@@ -347,7 +349,7 @@ static void take_peer(const struct helper *helper)
     if (fd < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
             log_throttled(SEVERITY_ERROR, "accept: %s", strerror(errno));
-            (void)poll(NULL, 0, 100); /* it may last, do not spin */
+            (void)poll(NULL, 0, 100); /* the error may persist: don't spin */
         }
         return;
     }
@@ -393,7 +395,7 @@ static bool load(struct helper *helper, const char *path)
     for (size_t i = 0; i < problems.count; i++) {
         char text[PROBLEM_SIZE];
         problem_format(&problems.items[i], text, sizeof text);
-        if (!problems.items[i].warning) /* those are mailbraked's */
+        if (!problems.items[i].warning) /* mailbraked reports those */
             log_print(SEVERITY_ERROR, "%s", text);
     }
     problems_clear(&problems);
@@ -420,7 +422,7 @@ static void find_user(struct helper *helper, const char *name)
     helper->gid = entry->pw_gid;
 }
 
-/* Until SIGTERM or SIGINT, which wait while an order is done. */
+/* Until SIGTERM or SIGINT, which are handled between orders. */
 static int run(struct helper *helper, bool listens)
 {
     sigset_t set;
@@ -479,7 +481,7 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         return usage(stderr, EXIT_USAGE);
-    for (int fd = 0; fd <= 2; fd++) { /* or files of ours would take their place */
+    for (int fd = 0; fd <= 2; fd++) { /* or a file we open would get the number */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             return EXIT_FAILURE;
     }

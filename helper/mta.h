@@ -1,5 +1,5 @@
-/* What mailbrake-mta(8) asks of an MTA: a struct of functions for each. All of them work
- * on many messages at once, since starting a program costs more than what it does. */
+/* What mailbrake-mta(8) needs of an MTA: a struct of functions for each. All of them take
+ * many messages at once, since starting a program costs more than its work. */
 #ifndef HELPER_MTA_H
 #define HELPER_MTA_H
 
@@ -12,13 +12,13 @@
 
 struct mta;
 
-/* What of the MTA's configuration is read once for a connection; zero before. */
+/* The MTA's settings, read once for a connection; zero before. */
 struct mta_setup {
     bool known;
     char queue[4096];    /* folder */
-    int64_t lifetime_ms; /* of mail that can't be delivered */
+    int64_t lifetime_ms; /* of undeliverable mail */
     bool has_lifetime;
-    bool international; /* addresses beyond ASCII go through it */
+    bool international; /* it takes addresses beyond ASCII (SMTPUTF8) */
 };
 
 /* A connection's work; all borrowed. */
@@ -26,22 +26,22 @@ struct mta_job {
     const struct mta *mta;
     const char *configuration; /* main.cf's folder, or the path of sendmail.cf */
     int64_t deadline_us;       /* monotonic */
-    struct error *error;       /* gets the text of what failed for all */
+    struct error *error;       /* of a failure that concerns all items */
     struct mta_setup *setup;
 };
 
-/* One message's order at work. */
+/* One message's order and its result. */
 struct mta_item {
     const struct mta_order *order;
-    struct mta_message message; /* cleared by whoever made the item */
-    enum status status;         /* what is not OK is passed over from then on */
+    struct mta_message message; /* the item's creator clears it */
+    enum status status;         /* once not OK, the item is skipped */
     struct error error;         /* why */
     bool untold;                /* refused, but its sender could not be written to */
 };
 
-/* Queue ids come checked (mta_order.h). What fails for one message is in its item:
- * NOT_FOUND (no such message) or IO. What fails for all is returned: IO, UNAVAILABLE
- * (deadline), LIMIT or NOMEM. */
+/* Queue ids are validated before (mta_order.h). What fails for one message is in its
+ * item: NOT_FOUND (no such message) or IO. What fails for all is returned: IO,
+ * UNAVAILABLE (deadline), LIMIT or NOMEM. */
 struct mta {
     /* Sets the folder of the queue in the setup. */
     enum status (*set_up)(const struct mta_job *job);
@@ -62,7 +62,7 @@ struct mta {
     /* Whether it takes mail to an address that smtp_address_is_valid accepts; false when
      * that is not known. */
     bool (*can_write)(const struct mta_job *job, const char *address);
-    const char *null_sender; /* <>, as its sendmail(1) wants it behind -f */
+    const char *null_sender; /* <>, as its sendmail(1) takes it after -f */
 };
 
 extern const struct mta mta_postfix, mta_sendmail;

@@ -1,5 +1,5 @@
-/* A queue id may be another message's by now, so no order moves a message that does not
- * show what was asked for, and none is done before the queue shows it. */
+/* A queue id may belong to another message by now: an order acts only on a message that
+ * matches its check, and has succeeded only when the queue shows it. */
 #include "helper/mta_answer.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static void fail(struct mta_item *item, enum status status, const char *why)
     item->status = error_set(&item->error, status, "%s", why);
 }
 
-/* What failed for all, failed for each that was still in order. */
+/* A failure for all becomes that of each item without one. */
 static void fail_all(const struct mta_job *job, struct mta_item *items, size_t count,
                      enum status status)
 {
@@ -23,7 +23,7 @@ static void fail_all(const struct mta_job *job, struct mta_item *items, size_t c
     }
 }
 
-/* The first that is in order, or else the last. */
+/* The first item without a failure, else the last one. */
 static const struct mta_item *first_left(const struct mta_item *items, size_t count)
 {
     while (count > 1 && items->status != STATUS_OK) {
@@ -49,7 +49,7 @@ static void check_hold_header(struct mta_item *item)
     else if (message->hold_header_count == 0 && message->held)
         fail(item, STATUS_IO, "the message has no X-Mailbrake field");
     else if (!mta_message_bears(message, item->order->hold_id))
-        fail(item, STATUS_NOT_FOUND, "it bears another mark");
+        fail(item, STATUS_NOT_FOUND, "it has another hold id");
 }
 
 static void check_item(struct mta_item *item)
@@ -93,7 +93,7 @@ static bool is_done(const struct mta_item *item, const struct mta_item *after)
            (verb == MTA_RELEASE && !after->message.held);
 }
 
-/* acted: what the MTA received; where it was the queue that tells, that counts. */
+/* acted: the MTA's result, which counts only if the queue doesn't show success. */
 static void check_done(const struct mta_job *job, struct mta_item *item,
                        const struct mta_item *after, enum status acted)
 {
@@ -162,8 +162,8 @@ static enum status send_notice(const struct mta_job *job, const struct mta_order
     return program_run(&sendmail, job->deadline_us, job->error);
 }
 
-/* Of refusals, which are all told to one. Whom the MTA can't write to is refused all the
- * same. */
+/* Notifies the one address of all refusals. If the MTA can't write to it, the messages
+ * are refused all the same. */
 static enum status tell(const struct mta_job *job, struct mta_item *items, size_t count)
 {
     const struct mta_order *order = first_left(items, count)->order;
@@ -211,7 +211,7 @@ void mta_answer(const struct mta_job *job, struct mta_item *items, size_t count)
     look_after(job, items, count, act(job, items, count));
 }
 
-/* Of Sendmail's queue groups ("/var/spool/mqueue/q*") the folder they are in. */
+/* For Sendmail's queue groups ("/var/spool/mqueue/q*"), their parent folder. */
 static enum status name_queue(const struct mta_job *job, struct text *reply)
 {
     enum status status = job->mta->set_up(job);
@@ -238,6 +238,7 @@ enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *
         return name_queue(job, reply);
     enum status status = job->mta->list(job, reply);
     if (status == STATUS_OK && reply->failed)
-        status = error_set(job->error, STATUS_LIMIT, "no list, or too long a one");
+        status =
+            error_set(job->error, STATUS_LIMIT, "the list can't be read, or is too long");
     return status;
 }

@@ -1,5 +1,5 @@
-/* Of a message's header only X-Mailbrake is kept: the header by which Mailbrake knows a
- * message again, whatever the MTA calls it. */
+/* Of a message's header only X-Mailbrake is kept, by which Mailbrake recognizes a message
+ * whatever its queue id. */
 #include "helper/mta_message.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 static const char field_name[] = "X-Mailbrake:";
 
-/* Adds to the last header what a terminal can show. */
+/* Appends to the last field, with '?' for what is not printable. */
 static void add(struct mta_message *message, const char *value)
 {
     struct text *hold_headers = &message->hold_headers;

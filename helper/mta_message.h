@@ -1,4 +1,4 @@
-/* What a look at one message of the queue tells. */
+/* What is known of one message in the queue. */
 #ifndef HELPER_MTA_MESSAGE_H
 #define HELPER_MTA_MESSAGE_H
 
@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 enum {
-    MTA_SENDER_SIZE = 1024, /* a longer one is cut, and equals no address then */
+    MTA_SENDER_SIZE = 1024, /* a longer one is cut, and then matches no address */
     MTA_LOGIN_SIZE = 512,
     MTA_CLIENT_SIZE = 64,
     MTA_HOLD_HEADERS_MAX = 20,       /* X-Mailbrake fields kept; all are counted */

@@ -1,5 +1,5 @@
-/* What is not exactly an order is none: ids and addresses go to programs that give some
- * words a meaning of their own (ALL, -, options, names of files). */
+/* Strict: ids and addresses become arguments of programs to which some words mean
+ * something else (ALL, -, options, file names). */
 #include "helper/mta_order.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 static const char alphanumeric[] =
     DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/* How an order goes on behind its name, a letter a word: i(d), c(heck), n(otice's address
+/* The words after an order's name, one letter each: i(d), c(heck), n(otice's address
  * or none), a(ddresses, one or more). */
 static const struct {
     const char *name;
@@ -45,7 +45,7 @@ static bool is_of(const char *word, const char *alphabet, size_t max)
     return length > 0 && length <= max && strspn(word, alphabet) == length;
 }
 
-/* It is compared, and never handed to a program. */
+/* It is only compared, never given to a program. */
 static bool is_sender(const char *word)
 {
     return strlen(word) <= MTA_SENDER_MAX && strchr(word, '@') != NULL && word[0] != '<';
@@ -91,7 +91,8 @@ static const char *parse_word(char letter, const char *word, enum mta_type type,
     return smtp_address_is_valid(word) ? NULL : "not an address";
 }
 
-/* Two blanks: an empty word. At most WORDS_MAX + 1 words, or one more than that. */
+/* Two blanks make an empty word. Stops after WORDS_MAX + 1 words, one more than allowed.
+ */
 static size_t split(char *line, char *words[WORDS_MAX + 1])
 {
     size_t count = 0;
@@ -106,7 +107,7 @@ static size_t split(char *line, char *words[WORDS_MAX + 1])
     return count;
 }
 
-/* No control characters; UTF-8, since an address may need it. */
+/* UTF-8, for addresses, without control characters. */
 static bool is_text(const char *line, size_t length)
 {
     for (size_t i = 0; i < length; i++) {

@@ -12,7 +12,7 @@ enum {
     MTA_LINE_MAX = 8192,      /* bytes of the line, without its end */
     MTA_TEXT_MAX = 64 * 1024, /* bytes of the message behind it */
     MTA_ADDRESSES_MAX = 20,
-    MTA_SENDER_MAX = 1100, /* bytes of a sender that is asked for */
+    MTA_SENDER_MAX = 1100, /* bytes of the sender in a check */
     MTA_HOLD_ID_MAX = 64,
     MTA_BATCH_MAX = 100,              /* orders on one connection */
     MTA_BATCH_BYTES_MAX = 256 * 1024, /* of their lines */

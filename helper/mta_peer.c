@@ -1,5 +1,5 @@
-/* Peers are Mailbrake or root, yet none may hold up the others: silence, slowness and
- * size are bounded. */
+/* Peers are Mailbrake or root, but none may delay the others: silence, slowness and size
+ * are limited. */
 #include "helper/mta_peer.h"
 
 #include <poll.h>
@@ -63,7 +63,7 @@ void mta_peer_send(const struct mta_peer *peer, const struct text *reply)
     }
 }
 
-/* What nobody read would turn the end of the reply into an error for the peer. */
+/* Unread input would make the peer's last read fail (ECONNRESET), so it is drained. */
 void mta_peer_clear(struct mta_peer *peer)
 {
     char data[16384];

@@ -1,4 +1,4 @@
-/* Who is at the other end of a connection, what it wants, and the reply to it. */
+/* The other end of a connection: who it is, its order, and the reply. */
 #ifndef HELPER_MTA_PEER_H
 #define HELPER_MTA_PEER_H
 

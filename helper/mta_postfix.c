@@ -1,6 +1,6 @@
-/* Postfix: postqueue(1) lists, postcat(1) looks, postsuper(1) acts. Its queue ids are
- * reused and postsuper(1) says nothing of one that is not there, so whoever calls looks
- * before and after. */
+/* Postfix: postqueue(1) lists, postcat(1) looks, postsuper(1) acts. Queue ids are
+ * reused and postsuper(1) doesn't report a missing one, so the caller looks before and
+ * after. */
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
@@ -70,8 +70,8 @@ static bool can_write(const struct mta_job *job, const char *address)
 
 /* ---- list ---- */
 
-/* A message's recipients, which may be a million, are counted where they stand: neither
- * needle can be found inside a string, where every '"' has a '\' before it. */
+/* The recipients, perhaps a million, are counted in the text itself: neither pattern can
+ * occur inside a JSON string, where each '"' follows a '\'. */
 static void take_listed(void *context, const char *line)
 {
     static const char array[] = ", \"recipients\": [";
@@ -125,7 +125,7 @@ static int compare_name(const void *name, const void *item)
     return strcmp(name, (*wanted)->order->queue_id);
 }
 
-/* Items by queue id, and where they are looked for. */
+/* Items sorted by queue id, and the queue to search. */
 struct queue_search {
     struct mta_item **items;
     size_t count;
@@ -140,7 +140,7 @@ static enum status search_folder(const struct mta_job *job,
     const struct dirent *entry;
     (void)snprintf(path, sizeof path, "%s/%s", search->queue, place);
     DIR *folder = opendir(path);
-    if (folder == NULL) /* a folder of a hash may have gone */
+    if (folder == NULL) /* a hashed queue's folder may be gone */
         return errno == ENOENT && strchr(place, '/') != NULL
                    ? STATUS_OK
                    : error_set(job->error, STATUS_IO, "%s: %s", path, strerror(errno));
@@ -239,7 +239,7 @@ struct message_view {
 struct postcat_reader {
     struct message_view *views;
     size_t count, next;
-    bool ambiguous; /* a message's own words look like the head of another */
+    bool ambiguous; /* a message contains a line like another's head */
 };
 
 static void take_attribute(struct mta_message *out, const char *attribute)
@@ -322,7 +322,7 @@ static bool is_read(const struct message_view *view)
     return view->has_time && view->has_sender && view->in_header;
 }
 
-/* What was read of it is forgotten, but for where it lies. */
+/* Forgets what was read of it, but for its place. */
 static void start_again(struct message_view *view)
 {
     struct mta_message *message = &view->item->message;
@@ -343,7 +343,7 @@ static bool set_path(const struct mta_job *job, struct message_view *view)
     return view->path != NULL;
 }
 
-/* One that was not read with the others: it may have gone, or be elsewhere by now. */
+/* Reads a message that was not read with the others: it may be gone, or have moved. */
 static enum status look_alone(const struct mta_job *job, struct message_view *view)
 {
     bool ambiguous;
@@ -403,7 +403,7 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
 
 /* ---- act ---- */
 
-/* Whether, let go as it is, it may bounce after few or no attempts. */
+/* Whether, released with its arrival time, it may bounce after few or no attempts. */
 static bool is_old(const struct mta_job *job, int64_t arrived_s)
 {
     int64_t lifetime_ms = INT64_C(5) * 86400 * 1000; /* Postfix's default */

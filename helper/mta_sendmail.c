@@ -79,8 +79,8 @@ static bool can_write(const struct mta_job *job, const char *address)
            (set_up(job) == STATUS_OK && job->setup->international);
 }
 
-/* For glob: a part of a queue that can't be read is a failure, one that is not there or
- * is no folder is not. */
+/* For glob: an unreadable part of a queue is a failure; one that is missing, or not a
+ * folder, is not. */
 static int stop(const char *path, int number)
 {
     (void)path;
@@ -136,7 +136,7 @@ static void take_line(struct mta_message *message, const char *line)
     }
 }
 
-/* Whoever can write to the queue may put there what is no file, or not his. */
+/* Users who can write to the queue may put a device or a link there. */
 static enum status read_file(const struct mta_job *job, const char *path,
                              struct mta_message *out)
 {
@@ -181,7 +181,7 @@ static enum status list_file(const struct mta_job *job, const char *path,
     if (status == STATUS_OK)
         mta_message_list(&message, id_of(path), out);
     mta_message_clear(&message);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* it has gone meanwhile */
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* gone meanwhile */
 }
 
 static enum status list(const struct mta_job *job, struct text *out)
@@ -194,7 +194,7 @@ static enum status list(const struct mta_job *job, struct text *out)
     return status;
 }
 
-/* Where one message is among all; IO when an order for it would mean others, too. */
+/* Finds one message's file; IO when an order for its id would also match others. */
 static enum status pick(const glob_t *files, const char *queue_id, const char **out,
                         struct error *error)
 {
@@ -214,8 +214,8 @@ static enum status pick(const glob_t *files, const char *queue_id, const char **
                : STATUS_OK;
 }
 
-/* Each item that is in order meets its file. Its own status is what that says, unless
- * memory or time is short. */
+/* Calls visit with each item's file; the result becomes the item's status. Only a passed
+ * deadline fails for all. */
 static enum status for_each(const struct mta_job *job, struct mta_item *items,
                             size_t count,
                             enum status (*visit)(const struct mta_job *job,
@@ -292,7 +292,7 @@ static enum status run_queue(const struct mta_job *job, const struct mta_item *i
     return program_run(&command, job->deadline_us, job->error);
 }
 
-/* The delivery goes on behind our back. */
+/* Sendmail delivers in the background. */
 static enum status release(const struct mta_job *job, struct mta_item *items,
                            size_t count)
 {
@@ -305,8 +305,8 @@ static enum status hold(const struct mta_job *job, struct mta_item *items, size_
     return run_queue(job, items, count, "-Qmailbrake", NULL);
 }
 
-/* While we have its lock, Sendmail leaves the message alone. The queue file goes first:
- * a body without one is litter, one without a body would be a fault. */
+/* While we hold its lock, Sendmail leaves the message alone. The queue file is removed
+ * first: an orphaned body does no harm, a queue file without one is an error. */
 static enum status remove_one(const struct mta_job *job, const char *path,
                               struct mta_item *item)
 {

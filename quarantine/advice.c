@@ -1,5 +1,4 @@
-/* None of these is an error: mailbraked starts with all of them, or says itself why it
- * can't. */
+/* None of these is an error: mailbraked starts all the same, or reports why it can't. */
 #include "quarantine/advice.h"
 
 #include "base/folder.h"
@@ -7,7 +6,7 @@
 
 enum { MESSAGE_SIZE = 1000 };
 
-/* What brakes nothing. */
+/* Settings without which nothing is braked. */
 static void advise_policy(const struct snapshot *snapshot, struct problems *problems)
 {
     const struct settings *settings = snapshot->settings;

@@ -1,5 +1,5 @@
-/* Warnings about the whole of a configuration and its machine: what check and a reload
- * say beside those that stand at a line. */
+/* Warnings about the configuration as a whole and this machine, which check and a reload
+ * print besides those with a line. */
 #ifndef QUARANTINE_ADVICE_H
 #define QUARANTINE_ADVICE_H
 

@@ -1,5 +1,5 @@
-/* One connection, one deadline over all of it. The helper is trusted to be who
- * it is, since only root can make its socket, but not to be quick or brief. */
+/* One connection with one deadline. Only root can create the helper's socket, so its
+ * identity is trusted, but not its speed or the length of its answers. */
 #include "quarantine/helper.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ enum {
     RETRY_MS = 10, /* when the helper's backlog is full */
 };
 
-/* An exchange at work. */
+/* One connection: an order and its answer. */
 struct exchange {
     int fd;
     int64_t deadline_us;
@@ -79,7 +79,7 @@ static enum status open_socket(struct exchange *exchange, const char *path)
     return STATUS_OK;
 }
 
-/* A helper that has its answer ready may hang up before it has read everything. */
+/* A helper that already has an answer may hang up before it has read everything. */
 static enum status send_all(const struct exchange *exchange, const char *data,
                             size_t length)
 {
@@ -104,7 +104,7 @@ static enum status receive_all(const struct exchange *exchange, size_t max,
     char buffer[READ_BYTES];
     for (;;) {
         ssize_t received = recv(exchange->fd, buffer, sizeof buffer, 0);
-        /* ECONNRESET: it hung up with a part of the order unread */
+        /* ECONNRESET: it closed with a part of the order unread */
         if (received == 0 || (received < 0 && errno == ECONNRESET))
             return reply->failed ? STATUS_NOMEM : STATUS_OK;
         if (received < 0) {
@@ -119,7 +119,7 @@ static enum status receive_all(const struct exchange *exchange, size_t max,
     }
 }
 
-/* Takes the last line off, which says how it went. */
+/* Removes the last line, which holds the result. */
 static enum status take_result(struct text *reply, long long *out_number,
                                struct error *error)
 {
@@ -177,7 +177,7 @@ static int64_t deadline_in_ms(int timeout_ms)
     return clock_monotonic_us() + (int64_t)timeout_ms * 1000;
 }
 
-/* A word of the order's line; blanks outside quotes are what divides them. */
+/* True for one word of an order's line, which blanks outside quotes would split. */
 static bool is_word(const char *word)
 {
     for (const char *p = word; *p != '\0'; p++) {
@@ -187,7 +187,7 @@ static bool is_word(const char *word)
     return word[0] != '\0' && smtp_address_word(word) == strlen(word);
 }
 
-/* One line of a list, in place. False when it is none. */
+/* Reads one line of a list; false when it is invalid. */
 static bool read_line(const char *line, size_t length,
                       void (*each)(void *context, const struct queued *queued),
                       void *context)
@@ -214,7 +214,7 @@ static bool read_line(const char *line, size_t length,
     return read;
 }
 
-/* All lines; each NULL: only looks whether all can be read. How many, or -1. */
+/* Reads all lines; with each NULL it only checks them. Their number, or -1. */
 static long long read_lines(const struct text *lines,
                             void (*each)(void *context, const struct queued *queued),
                             void *context)
@@ -241,7 +241,7 @@ enum status helper_list(const char *socket, int timeout_ms,
     long long number = -1;
     text_add_string(&order, "list\n");
     enum status status = ask(&exchange, socket, &order, &reply, &number);
-    if (status == STATUS_OK) { /* half a list would look as if mail were gone */
+    if (status == STATUS_OK) { /* with half a list, mail would seem to be gone */
         long long count = read_lines(&reply, NULL, NULL);
         if (count < 0 || (number >= 0 && number != count))
             status = error_set(error, STATUS_UNAVAILABLE,
@@ -300,7 +300,7 @@ static void fail_order(struct helper_order *order, enum status status, const cha
     order->status = error_set(&order->error, status, "%.64s: %s", order->queue_id, why);
 }
 
-/* What is no id or no word is not even sent. */
+/* An order with an invalid id or word is not sent. */
 static bool add_order(const char *verb, struct helper_order *order, struct text *lines)
 {
     const char *const words[] = {order->check, order->address};
@@ -340,7 +340,7 @@ static void take_answer(struct helper_order *order, const char *line)
         fail_order(order, STATUS_NOMEM, "out of memory");
 }
 
-/* sent: the orders that were, as many as the answer must have lines. */
+/* sent: the orders sent; the answer must have as many lines. */
 static enum status take_answers(struct text *reply, struct helper_order *const *sent,
                                 size_t count, struct error *error)
 {

@@ -20,7 +20,7 @@ struct queued {
 };
 
 /* socket: mta.helper. All: OK, NOT_FOUND when the message is not there (any more),
- * UNAVAILABLE when the helper does not answer in time, INVALID with the helper's words.
+ * UNAVAILABLE when the helper does not answer in time, INVALID with the helper's error.
  * See mailbrake-mta(8). */
 enum status helper_list(const char *socket, int timeout_ms,
                         void (*each)(void *context, const struct queued *queued),
@@ -31,19 +31,19 @@ enum { HELPER_BATCH_MAX = 100 };
 struct helper_order {
     const char *queue_id;
     const char *check;   /* "mark=HOLDID" and so on; NULL where the verb only looks */
-    const char *address; /* whom a refusal tells; "-": nobody. NULL for other verbs */
+    const char *address; /* whom a refusal notifies; "-": nobody. NULL for other verbs */
 
-    enum status status; /* NOT_FOUND, INVALID with the helper's words, or as below */
+    enum status status; /* NOT_FOUND, INVALID with the helper's error, or as below */
     struct error error; /* begins with the queue id */
     char *value;        /* what a look found, for free(3); else NULL */
     bool untold;        /* refused, but the MTA can't write to address */
 };
 
 /* verb: header (value: the last X-Mailbrake field, or ""), envelope (value: JSON),
- * release, delete, hold or refuse (text is a whole message, for the one address that all
- * name). At most HELPER_BATCH_MAX orders, one connection, until deadline_us (monotonic).
- * OK when each was answered. Otherwise those that were not have the same status and words
- * as the call: nobody knows whether they were done. */
+ * release, delete, hold or refuse (text is a whole message, for the one address of all
+ * orders). At most HELPER_BATCH_MAX orders, one connection, until deadline_us
+ * (monotonic). OK when each was answered. Otherwise the unanswered ones have the call's
+ * status and error: they may or may not have been carried out. */
 enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,
                       struct helper_order *orders, size_t count, const char *text,
                       struct error *error) MUST_CHECK;

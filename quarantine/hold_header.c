@@ -1,4 +1,4 @@
-/* Read as strictly as it is written: what was read must give the same text again. */
+/* Parsed strictly: printing the result must give the same text again. */
 #include "quarantine/hold_header.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
-/* The value of X-Mailbrake in a held message: all that is left of a hold when the store
- * has lost its record.
+/* The value of X-Mailbrake in a held message: all that is left of a hold if the store
+ * loses its record.
  *
  *   id=ID rule=RULE incident=INCIDENT reach=N [tell=HASH] [NAME=VALUE]...
  *
- * Released mail takes it along to every recipient, so it names nobody. */
+ * Recipients of released mail see it, so it names nobody. */
 #ifndef QUARANTINE_HOLD_HEADER_H
 #define QUARANTINE_HOLD_HEADER_H
 

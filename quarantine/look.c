@@ -1,5 +1,5 @@
-/* One look serves all who wait, also who asks while it runs. It is trusted from when it
- * ended: one that takes longer than LOOK_TRUSTED_MS would never be fresh otherwise. */
+/* One look serves all waiters, also those who come while it runs. Its age counts from its
+ * end: one that takes longer than LOOK_TRUSTED_MS would otherwise never be fresh. */
 #include "quarantine/look.h"
 
 #include <pthread.h>
@@ -67,7 +67,7 @@ static bool is_since(int64_t at_us, int64_t now_us, int64_t age_ms)
     return at_us > 0 && now_us - at_us < age_ms * 1000;
 }
 
-/* Nobody should wait: one has failed just now, or hangs, or too many wait already. */
+/* Waiting is useless: a look has just failed, or hangs, or too many wait already. */
 static bool is_hopeless(const struct look *look, int64_t now_us)
 {
     return is_since(look->failed_us, now_us, LOOK_RETRY_MS) ||

@@ -1,4 +1,4 @@
-/* In a shell, with what this process has as environment and standard error. */
+/* Run in a shell that inherits this process's environment and standard error. */
 #include "quarantine/notice_command.h"
 
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 
 #include "base/status.h"
 
-/* Runs it with the document as JSON on its standard input and in no argument; waits for
- * its end, timeout_ms at most. IO when it can't be started, takes too long or fails. */
+/* Runs it with the document as JSON on standard input, never as an argument, and waits
+ * for at most timeout_ms. IO when it can't be started, takes too long or fails. */
 enum status notice_command_run(const char *command, const json_t *document,
                                int timeout_ms, struct error *error) MUST_CHECK;
 

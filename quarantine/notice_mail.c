@@ -1,4 +1,4 @@
-/* Headers by RFC 5322 and RFC 3834 5: nobody's vacation program answers these. */
+/* Headers by RFC 5322 and RFC 3834 5, so that no vacation program answers. */
 #include "quarantine/notice_mail.h"
 
 #include <inttypes.h>

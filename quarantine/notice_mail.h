@@ -1,4 +1,4 @@
-/* A message of Mailbrake's own: headers, token, text. */
+/* A message that Mailbrake sends: headers, token, text. */
 #ifndef QUARANTINE_NOTICE_MAIL_H
 #define QUARANTINE_NOTICE_MAIL_H
 
@@ -16,15 +16,15 @@ struct notice_mail {
         *recipients; /* canonical addresses, at most NOTICE_MAIL_RECIPIENTS_MAX */
     size_t recipient_count;
     const char *subject; /* printable ASCII */
-    const char *body;    /* lines end with \n; escaped by whoever wrote it */
+    const char *body;    /* lines end with \n; the caller has escaped it */
 };
 
 /* Writes the message (RFC 5322, RFC 3834: auto-generated) to out_message, and its
  * recipients, separated by blanks, to out_addresses. NOMEM, or LIMIT for too many
- * recipients; then both are to be cleared all the same. */
-enum status notice_mail_make(const struct notice_mail *mail,
-                             const struct digest_key *key, const struct domains *own,
-                             int64_t now_ms, struct text *out_message,
+ * recipients; both must be cleared even then. */
+enum status notice_mail_make(const struct notice_mail *mail, const struct digest_key *key,
+                             const struct domains *own, int64_t now_ms,
+                             struct text *out_message,
                              struct text *out_addresses) MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
-/* Strangers wrote most of what is told here: all of it is escaped, and only what is safe
- * to paste into a shell stands in a command. */
+/* Most values come from strangers: all are escaped, and a command contains only what is
+ * safe to paste into a shell. */
 #include "quarantine/notice_text.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ static const char *plural(int64_t count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
-/* Local time, with its zone: who reads it may be elsewhere. */
+/* Local time with its zone, since the reader may be in another. */
 static void add_time(struct text *out, int64_t wall_ms)
 {
     char text[60];
@@ -39,14 +39,14 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* One person's, one machine's or one domain's: its key names who did it. */
+/* True if the key names one person, machine or domain. */
 static bool is_of_one(const char *key)
 {
     return begins(key, "login:") || begins(key, "sender:") || begins(key, "client:") ||
            begins(key, "domain:");
 }
 
-/* Of whom mail is held; refused mail is not counted by sender. */
+/* The number of senders whose mail is held; refused mail is not counted by sender. */
 static int64_t count_senders(const json_t *incident)
 {
     size_t parties = json_object_size(json_object_get(incident, "parties"));
@@ -122,7 +122,7 @@ static void add_names(const json_t *names, int64_t count, struct text *out)
     }
 }
 
-/* What the first message addressed: its lists, or else whoever. */
+/* What the first message was addressed to: its lists, else its recipients. */
 static void add_addressed(const json_t *incident, struct text *out)
 {
     const json_t *lists = json_object_get(incident, "lists");
@@ -140,14 +140,14 @@ static void add_people(const json_t *incident, struct text *out)
         text_add_string(out, "not known: it had been accepted, and was pulled back");
     else
         text_printf(out, "%" PRId64 " reached by the largest message", reach);
-    if (copies > 0) /* not of what sync found again */
+    if (copies > 0) /* 0 for what sync restored */
         text_printf(out, "; %" PRId64 " %s in all", copies,
                     plural(copies, "copy", "copies"));
     text_add_string(out, "\n");
 }
 
-/* Where it was stopped, and is to be decided about: which may be several, and another
- * than tells it. An older version's record does not know. */
+/* The relays that stopped it, where it must be decided: they need not include this one.
+ * Records of older versions don't name them. */
 static void add_relays(const struct notice_facts *facts, struct text *out)
 {
     size_t i;
@@ -183,7 +183,7 @@ static void add_before(const json_t *incident, struct text *out)
     text_add_string(out, "\n");
 }
 
-/* ---- what happens, and what to type ---- */
+/* ---- what happens next, and commands ---- */
 
 static void add_future(const struct notice_facts *facts, struct text *out)
 {
@@ -203,20 +203,20 @@ static void add_future(const struct notice_facts *facts, struct text *out)
     }
 }
 
-/* What can be pasted into a shell as it is: a stranger wrote it. */
+/* True if a stranger's word can be pasted into a shell as it is. */
 static bool is_shell_word(const char *word)
 {
     for (const char *c = word; *c != '\0'; c++) {
-        bool sender_record = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
         bool digit = *c >= '0' && *c <= '9';
-        if (!sender_record && !digit && strchr("@._:/+-", *c) == NULL)
+        if (!letter && !digit && strchr("@._:/+-", *c) == NULL)
             return false;
     }
     return word[0] != '\0' && strlen(word) <= 300;
 }
 
-/* A thread, a campaign or everybody has no brake of its own, and the one who happened to
- * be last is not to blame. */
+/* There is no brake on a thread or a campaign, and braking the last sender would be
+ * unfair. */
 static bool has_brake(const char *key)
 {
     return (is_of_one(key) || begins(key, "list:")) && is_shell_word(key);
@@ -309,7 +309,8 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *sender_r
         out, "Your message has not been delivered yet. Because it would reach so "
              "many people,\nor because so much mail was sent in a short time, your "
              "mail administrators will\nreview it first.\n\n");
-    add_names(json_object_get(sender_record, "names"), record_number(sender_record, "count"), out);
+    add_names(json_object_get(sender_record, "names"),
+              record_number(sender_record, "count"), out);
     if (reach > 0) {
         begin_line(out, "people");
         text_printf(out, "%" PRId64 "\n", reach);

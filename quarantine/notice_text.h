@@ -1,4 +1,4 @@
-/* The words of notices: for the administrator who is woken by one, and for the sender. */
+/* The text of notices, to administrators and to senders. */
 #ifndef QUARANTINE_NOTICE_TEXT_H
 #define QUARANTINE_NOTICE_TEXT_H
 
@@ -18,11 +18,11 @@ struct notice_facts {
 void notice_subject(const struct notice_facts *facts, struct text *out);
 
 /* Who, what, how many people, since when, how much went out before, the limit, on which
- * relay, what happens if nobody does anything, and the two commands that fit. */
+ * relay, what happens if nobody acts, and the commands that apply. */
 void notice_body(const struct notice_facts *facts, struct text *out);
 
-/* To a sender of held mail: sender_record is the incident's record of him, which says nothing
- * about the others'. */
+/* To a sender of held mail: sender_record is the incident's record of him, which says
+ * nothing about the others'. */
 void notice_sender_body(const struct notice_facts *facts, const json_t *sender_record,
                         struct text *out);
 

@@ -1,4 +1,5 @@
-/* "t=MS h=HASH"; the hash covers a word of its own, so that it is no subject's. */
+/* "t=MS h=HASH"; the hash covers the word "notice", so that it can't be another kind's.
+ */
 #include "quarantine/notice_token.h"
 
 #include <inttypes.h>
@@ -38,6 +39,6 @@ bool notice_token_is_valid(const struct digest_key *key, const char *token,
         return false;
     if (at_ms > now_ms + NOTICE_TOKEN_LIFE_MS || at_ms < now_ms - NOTICE_TOKEN_LIFE_MS)
         return false;
-    /* Whoever could time a comparison of strings here could also read the queue. */
+    /* strcmp is safe: an attacker who could time it could also read the queue. */
     return token_at(key, recipients, at_ms, wanted) && strcmp(token, wanted) == 0;
 }

@@ -1,5 +1,5 @@
 /* The token of Mailbrake's own notices, so that no rule of ours holds them: a keyed hash
- * over the time and the recipients, worth nothing for any other mail. */
+ * of the time and the recipients, valid for no other mail. */
 #ifndef QUARANTINE_NOTICE_TOKEN_H
 #define QUARANTINE_NOTICE_TOKEN_H
 

@@ -1,4 +1,4 @@
-/* Gathered as the helper lists it, sorted once. */
+/* Collected from the helper's list, then sorted once. */
 #include "quarantine/queue.h"
 
 #include <stdlib.h>

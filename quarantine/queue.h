@@ -1,4 +1,4 @@
-/* The MTA's queue as the helper lists it, in memory, for looking things up. */
+/* A copy of the MTA's queue in memory, as the helper lists it, to look messages up. */
 #ifndef QUARANTINE_QUEUE_H
 #define QUARANTINE_QUEUE_H
 
@@ -15,7 +15,7 @@ struct queue_message {
     const char *queue_id;
     const char *sender; /* "" is <> */
     int64_t arrived_ms;
-    int64_t recipients; /* who have not got it yet, as the MTA has expanded them */
+    int64_t recipients; /* still undelivered, after the MTA's expansion */
     bool held;
 };
 

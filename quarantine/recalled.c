@@ -1,5 +1,5 @@
-/* A line for each message: "QUEUE_ID ARRIVED_MS HOLD_ID INCIDENT". Read whole, written
- * whole: brakes that pull are rare. */
+/* A line for each message: "QUEUE_ID ARRIVED_MS HOLD_ID INCIDENT". The
+ * file is read and written as a whole, since pulling back is rare. */
 #include "quarantine/recalled.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ enum status recalled_add(struct recalled *recalled,
 const struct recalled_message *recalled_find(const struct recalled *recalled,
                                              const char *queue_id, int64_t arrived_ms)
 {
-    for (size_t i = recalled->count; i > 0; i--) { /* the last one is true */
+    for (size_t i = recalled->count; i > 0; i--) { /* the last one counts */
         const struct recalled_message *message = &recalled->messages[i - 1];
         if (message->arrived_ms == arrived_ms && strcmp(message->queue_id, queue_id) == 0)
             return message;

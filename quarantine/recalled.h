@@ -1,5 +1,5 @@
-/* Which messages of the queue a brake pulled back. They bear no hold header, so without
- * this file, beside the state file, nobody knew them if the store lost its records. */
+/* The messages in the queue that a brake pulled back. They have no hold header, so this
+ * file, beside the state file, is what identifies them if the store loses its records. */
 #ifndef QUARANTINE_RECALLED_H
 #define QUARANTINE_RECALLED_H
 
@@ -12,7 +12,8 @@
 
 enum { RECALLED_MAX = 20000, RECALLED_QUEUE_ID_SIZE = QUEUE_ID_MAX + 1 };
 
-/* Queue ids are used again: one with its time of arrival is a message. */
+/* Queue ids are reused: only together with the arrival time do they identify a message.
+ */
 struct recalled_message {
     char queue_id[RECALLED_QUEUE_ID_SIZE];
     int64_t arrived_ms;
@@ -35,9 +36,8 @@ const struct recalled_message *recalled_find(const struct recalled *recalled,
                                              const char *queue_id, int64_t arrived_ms);
 void recalled_clear(struct recalled *recalled);
 
-/* state_file: of the settings; "": there is no file, and nothing is kept. What is damaged
- * in the file is left out. NOMEM, or IO with the system's words; then *out, or the file,
- * is as before. */
+/* state_file: of the settings; "": there is no file. Damaged lines are skipped. NOMEM, or
+ * IO with the system's error; *out, or the file, is then unchanged. */
 enum status recalled_read(const char *state_file, struct recalled *out,
                           struct error *error) MUST_CHECK;
 enum status recalled_write(const char *state_file, const struct recalled *recalled,

@@ -46,7 +46,7 @@ static void add_time(struct text *body, const json_t *hold)
     add_escaped(body, text, sizeof text);
 }
 
-/* count: how many messages of the incident are refused together. */
+/* count: the number of messages refused together. */
 static void add_body(struct text *body, const json_t *hold, size_t count,
                      const struct domains *own)
 {

@@ -1,5 +1,5 @@
-/* What the sender of a refused message is told: what was addressed, never who would have
- * got it. */
+/* The notice to the sender of a refused message: it names the addresses that the sender
+ * wrote to, never a list's members. */
 #ifndef QUARANTINE_REFUSAL_H
 #define QUARANTINE_REFUSAL_H
 
@@ -12,17 +12,18 @@
 #include "base/text.h"
 #include "policy/domains.h"
 
-/* A notice, and the address that it goes to: "-" and no text when the sender may not be
- * written to. */
+/* A notice, and the address that it goes to: "-" and no text when the sender must not be
+ * notified. */
 struct refusal {
     struct text message, address;
 };
 
-/* Whether its sender may be told, and can be. */
+/* True when its sender may and can be notified. */
 bool refusal_is_told(const json_t *hold);
 
-/* The notice about a hold, as ledger_find_hold gives it, that is refused as one of count
- * of its incident and sender; *out is to be cleared. NOMEM is the only failure. */
+/* The notice about a hold, as ledger_find_hold gives it, that is refused together with
+ * others: count in all, of one incident and sender. The caller clears *out. NOMEM is the
+ * only failure. */
 enum status refusal_make(const json_t *hold, size_t count, const struct digest_key *key,
                          const struct domains *own, int64_t now_ms,
                          struct refusal *out) MUST_CHECK;

@@ -1,5 +1,5 @@
-/* Everyday mail: who writes to whom is drawn, from the scenario's seed, so that it is the
- * same traffic in each replay. */
+/* Everyday mail: senders and recipients are drawn from a fixed seed, so that each replay
+ * has the same traffic. */
 #include "replay/background_traffic.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Formulas of whole numbers: + - * / % ( ), min(a, b), max(a, b), the numbers of a
- * message (n, run, k), and what a caller knows by name: size(list@a.b). */
+/* Formulas over whole numbers: + - * / % ( ), min(a, b), max(a, b), the numbers of a
+ * message (n, run, k), and functions of the caller's: size(list@a.b). */
 #ifndef REPLAY_FORMULA_H
 #define REPLAY_FORMULA_H
 
@@ -29,8 +29,8 @@ enum formula_kind {
     FORMULA_EXTERNAL, /* depends on scope->lookup */
 };
 
-/* Adds the formula (length bytes of text) to *out with the variables' numbers in the
- * place of their names, and checks its syntax. INVALID with a reason. */
+/* Adds the formula (length bytes of text) to *out with variables replaced by their
+ * numbers, and checks its syntax. INVALID with a reason. */
 enum status formula_expand(const char *text, size_t length, struct variables *variables,
                            struct text *out, enum formula_kind *out_kind,
                            struct error *error) MUST_CHECK;

@@ -99,7 +99,7 @@ static bool is_before(const struct cursor *a, const struct cursor *b)
     return a->next_ms < b->next_ms || (a->next_ms == b->next_ms && a->index < b->index);
 }
 
-/* Moves what stands at i down to its place. */
+/* Moves the cursor at i down to its place. */
 static void sink(struct generator *generator, size_t i)
 {
     struct cursor **heap = generator->heap;
@@ -172,7 +172,7 @@ void generator_free(struct generator *generator)
 
 /* ---- who, whom, what ---- */
 
-/* The line whose turn it is; NULL when the series has none. */
+/* The value for message n, in turn; NULL when the series has none. */
 static const char *value_of(const struct field *field, int64_t n)
 {
     return field->value_count == 0
@@ -189,7 +189,7 @@ static enum status fill_field(const struct field *field, struct message_builder 
                          : message_builder_fill(builder, value, strlen(value), out);
 }
 
-/* header: where they are shown, unless the scenario says what stands there; NULL: not. */
+/* header: the field that shows them, unless the scenario sets it; NULL: none. */
 static enum status add_recipients(const struct series *series, enum field_kind kind,
                                   const char *header, struct message_builder *builder)
 {
@@ -241,7 +241,7 @@ static enum status make_sent(const struct series *series, struct message_builder
     return status;
 }
 
-/* Every message has an id of its own, as mail programs see to. */
+/* Adds a unique Message-ID, unless the scenario sets one. */
 static enum status add_message_id(const struct cursor *cursor,
                                   struct message_builder *builder)
 {

@@ -1,5 +1,5 @@
-/* Plays a scenario: its messages one after the other, in the order of their times, each
- * as the MTA's side would hand it over. The same every time. */
+/* The messages of a scenario, in order of time, each as the milter would receive it. The
+ * same in every replay. */
 #ifndef REPLAY_GENERATOR_H
 #define REPLAY_GENERATOR_H
 
@@ -19,8 +19,8 @@ struct generated_message {
 struct generator *generator_new(const struct scenario *scenario);
 void generator_free(struct generator *generator); /* NULL is allowed */
 
-/* The next message; NOT_FOUND at the end, INVALID (with file and line) when it can't be
- * made, NOMEM. */
+/* The next message; NOT_FOUND at the end, INVALID (with file and line) when a formula
+ * fails, NOMEM. */
 enum status generator_next(struct generator *generator, struct generated_message *out,
                            struct error *error) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* Texts live in an arena that the next message empties. */
+/* Texts live in an arena, which the next message clears. */
 #include "replay/message_builder.h"
 
 #include <stdlib.h>

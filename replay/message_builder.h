@@ -1,4 +1,4 @@
-/* A message of a scenario, built part by part; good until the next one is begun. */
+/* A message of a scenario, built part by part; valid until the next one begins. */
 #ifndef REPLAY_MESSAGE_BUILDER_H
 #define REPLAY_MESSAGE_BUILDER_H
 
@@ -27,11 +27,11 @@ void message_builder_clear(struct message_builder *builder);
 enum status message_builder_fill(struct message_builder *builder, const char *template,
                                  size_t length, const char **out) MUST_CHECK;
 
-/* Adds the recipients that one word makes, with its range. INVALID, NOMEM. */
+/* Adds the recipients of one word, several if it has a range. INVALID, NOMEM. */
 enum status message_builder_add_recipients(struct message_builder *builder,
                                            const char *word, size_t length) MUST_CHECK;
 
-/* Adds a recipient, also to shown; address is good until the next message. INVALID past
+/* Adds a recipient, also to shown; address must live until the next message. INVALID past
  * RECIPIENTS_MAX, NOMEM. */
 enum status message_builder_add_recipient(struct message_builder *builder,
                                           const char *address) MUST_CHECK;

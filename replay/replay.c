@@ -1,5 +1,5 @@
-/* Each message is judged as live mail is, at the scenario's time and with a store of the
- * replay's own. Only the report keeps anything of it. */
+/* Each message is judged as live mail is, but at the scenario's time and with a simulated
+ * store. Only the report keeps data about it. */
 #include "replay/replay.h"
 
 #include "base/clock.h"
@@ -9,7 +9,7 @@ struct run {
     const struct replay *replay;
     struct report *report;
     struct engine_input input; /* but the envelope */
-    int64_t minute;            /* the one that input.minute_of_week is of */
+    int64_t minute;            /* that input.minute_of_week belongs to */
 };
 
 static void judge_message(struct run *run, const struct generated_message *message,

@@ -19,20 +19,20 @@ struct replay {
     struct engine_input input; /* but its envelope, times and conversations */
     const struct scenario *scenario;
     const struct charger *charger;
-    /* Called for each message, in order; another status than OK ends the replay. NULL:
-     * nobody is. */
+    /* Called for each message, in order; another status than OK ends the replay. May
+     * be NULL. */
     enum status (*each)(void *context, const struct replay_outcome *outcome);
     void *context;
 };
 
-/* Plays it to its end. *out borrows from snapshot and scenario. INVALID with file and
- * line when a message, or an expectation's bound, can't be made; NOMEM; what each says.
- * Then *out is empty. */
+/* Plays it to the end. *out borrows from snapshot and scenario. INVALID with file and
+ * line when a message or an expectation's bound can't be computed; NOMEM; each's status.
+ * *out is empty then. */
 enum status replay_run(const struct replay *replay, struct report *out,
                        struct error *error) MUST_CHECK;
 
-/* The configuration at path with its lists, each of the scenario's filled up to its
- * size. What is wrong is in problems; see snapshot_load. */
+/* The configuration at path with its lists; made-up members fill the scenario's lists up
+ * to their size. Errors as in snapshot_load. */
 enum status replay_load(const char *path, const struct scenario *scenario,
                         struct problems *problems, struct snapshot **out) MUST_CHECK;
 

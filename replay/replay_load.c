@@ -1,6 +1,6 @@
-/* Lists that a scenario wants larger than the configuration has them: people are made up
- * and put into the directory, beside those who are there. The configuration is read
- * twice, since a list's size is known only once its directory is whole. */
+/* Where a scenario's list is larger than the configuration's, made-up members are added
+ * to the directory. The configuration is read twice, since a list's size is known only
+ * once its directory is complete. */
 #include <string.h>
 
 #include "replay/replay.h"

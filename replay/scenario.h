@@ -1,5 +1,6 @@
-/* A storm as a text: who sends what to whom, when, and what of it may pass. The format is
- * described in doc/mailbrake-scenario.5. Texts with braces are templates (template.h). */
+/* A storm described in text: who sends what to whom, when, and what of it may pass. The
+ * format is described in doc/mailbrake-scenario.5. Texts with braces are templates
+ * (template.h). */
 #ifndef REPLAY_SCENARIO_H
 #define REPLAY_SCENARIO_H
 
@@ -18,7 +19,7 @@ enum {
     SCENARIO_ALL = 0, /* the tag "all" */
 };
 
-/* list ADDRESS SIZE [of MEMBER]: it has at least so many members in this scenario. */
+/* list ADDRESS SIZE [of MEMBER]: the list has at least SIZE members in this scenario. */
 struct scenario_list {
     char *address; /* template; with a range: several lists */
     char *member;  /* template; n: its number, from 1; k: the range's. NULL: any name */
@@ -41,7 +42,7 @@ struct expectation {
     size_t tag;
     enum measure_of what;
     bool copies; /* else messages */
-    char *rule;  /* only what this one decided; NULL: all */
+    char *rule;  /* counts only its decisions; NULL: all */
     enum relation relation;
     char *bound;               /* formula */
     int64_t from_ms, until_ms; /* since the start */
@@ -83,7 +84,7 @@ struct scenario_options {
 enum status scenario_load(const char *path, const struct scenario_options *options,
                           struct scenario *out, struct problems *problems) MUST_CHECK;
 
-/* The same of a text that is in memory; path only names it. */
+/* The same for a text in memory; path is used in errors only. */
 enum status scenario_read(const char *text, size_t length, const char *path,
                           const struct scenario_options *options, struct scenario *out,
                           struct problems *problems) MUST_CHECK;

@@ -1,4 +1,4 @@
-/* Lists and members are templates: no member is kept here. */
+/* Lists and members are templates, filled in when needed: nothing is stored. */
 #include "replay/scenario_lists.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The lists of a scenario, one by one, and names for their members. */
+/* The lists of a scenario, one by one, and the addresses of their members. */
 #ifndef REPLAY_SCENARIO_LISTS_H
 #define REPLAY_SCENARIO_LISTS_H
 
@@ -13,7 +13,7 @@ struct scenario_lists_item {
 };
 
 /* Calls each for every list; a line with a range is several. Another status than OK ends
- * it, and is the result: INVALID after an error in problems. */
+ * the loop and is its result: INVALID after an error in problems. */
 enum status scenario_lists_each(
     const struct scenario *scenario,
     enum status (*each)(void *context, const struct scenario_lists_item *item,

@@ -1,5 +1,5 @@
-/* What every statement of a scenario needs to be read: words, numbers, durations, names,
- * and errors. */
+/* What reading any statement of a scenario needs: words, numbers, durations, names and
+ * errors. */
 #ifndef REPLAY_SCENARIO_READER_H
 #define REPLAY_SCENARIO_READER_H
 
@@ -29,8 +29,8 @@ struct scenario_reader {
 enum status scenario_fail(struct scenario_reader *reader, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
-/* Adds text with its braces filled in; they may hold variables and constant formulas
- * only. */
+/* Adds text with its braces filled in; they may contain only variables and constant
+ * formulas. */
 enum status scenario_expand(struct scenario_reader *reader, const char *text,
                             struct text *out) MUST_CHECK;
 
@@ -38,16 +38,16 @@ enum status scenario_expand(struct scenario_reader *reader, const char *text,
 enum status scenario_template(struct scenario_reader *reader, const char *text,
                               size_t length, char **out) MUST_CHECK;
 
-/* The number of a tag, which is new when no line has named it before. */
+/* The number of a tag, which is added if it is new. */
 enum status scenario_tag(struct scenario_reader *reader, const char *name,
                          size_t *out) MUST_CHECK;
 
-/* The next word of a text, cut at max bytes, and past the blanks behind it; "" at the
+/* The next word of a text, cut to its size, and past the blanks after it; "" at the
  * end. */
 enum { SCENARIO_WORD = 300 };
 void scenario_word(const char **at, char out[SCENARIO_WORD]);
 
-/* The same, a number from min to max; INVALID, saying what is wanted. */
+/* The same, a number from min to max; INVALID with wanted as the error. */
 enum status scenario_number(struct scenario_reader *reader, const char **at, int64_t min,
                             int64_t max, const char *wanted, int64_t *out) MUST_CHECK;
 
@@ -57,7 +57,7 @@ enum status scenario_number_of(struct scenario_reader *reader, const char *rest,
                                char **out_pattern) MUST_CHECK;
 
 /* A duration: one or more of 2w 3d 4h 5m 6s 7ms, with or without blanks between. INVALID
- * when none stands there, or one over ten years. */
+ * when there is none, or it is longer than ten years. */
 enum status scenario_duration(struct scenario_reader *reader, const char **at,
                               int64_t *out) MUST_CHECK;
 

@@ -50,12 +50,12 @@ struct series {
     struct schedule schedule;
     struct loop loops[SERIES_LOOPS_MAX]; /* outermost first */
     size_t loop_count;
-    struct field fields[FIELD_KINDS]; /* those without a value were not given */
+    struct field fields[FIELD_KINDS]; /* without a value: not given */
     struct field *headers;
     size_t header_count;
 };
 
-/* Its header field of that name, in any case; NULL when it has none. */
+/* Its header field of that name, case-insensitively; NULL when it has none. */
 struct field *series_header(const struct series *series, const char *name);
 
 /* Frees what it owns. */

@@ -1,5 +1,4 @@
-/* The store of a replay: as the daemon's of type memory, but its time is the message's.
- */
+/* A replay's store: like the daemon's memory store, but at the messages' time. */
 #ifndef REPLAY_SIMULATED_H
 #define REPLAY_SIMULATED_H
 
@@ -10,7 +9,7 @@ struct simulated;
 struct simulated *simulated_new(void);
 void simulated_free(struct simulated *simulated); /* NULL is allowed */
 
-/* Charges it; lives as long as it. */
+/* A charger of its buckets, which borrows it. */
 struct charger simulated_charger(struct simulated *simulated);
 
 #endif

@@ -1,5 +1,5 @@
-/* A template is read part by part, each time: literal text, or what stands in a pair of
- * braces. */
+/* A template is parsed each time it is used, part by part: literal text, or the inside of
+ * a pair of braces. */
 #include "replay/template.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* A text with braces, filled in anew for each message: {formula}, {name} (a family name
- * made up for n) and one range {first..last}, of which each number makes a text of its
- * own. It is a string: what template_expand makes. */
+/* A text with braces, filled in for each message: {formula}, {name} (a family name
+ * made up for n) and one range {first..last}, which makes one text for each number. It is
+ * the string that template_expand makes. */
 #ifndef REPLAY_TEMPLATE_H
 #define REPLAY_TEMPLATE_H
 
@@ -26,11 +26,11 @@ enum status template_fill(const char *text, size_t length,
                           const struct formula_scope *scope, struct text *out,
                           struct error *error) MUST_CHECK;
 
-/* The next word of a text, and *at past it; NULL at the end. Blanks and commas divide
- * words, but not between braces. Borrowed from the text. */
+/* The next word of a text, and *at past it; NULL at the end. Blanks and commas outside
+ * braces separate words. Borrowed from the text. */
 const char *template_word(const char **at, size_t *out_length);
 
-/* Adds the family name made up for a number: a million of them, then they come again. */
+/* Adds the family name for a number; there are a million of them, then they repeat. */
 void template_name(int64_t number, struct text *out);
 
 #endif

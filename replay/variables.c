@@ -1,4 +1,4 @@
-/* A handful of names: a plain array will do. */
+/* There are few names, so a plain array suffices. */
 #include "replay/variables.h"
 
 #include <stdlib.h>

@@ -281,7 +281,7 @@ def test_another_message_of_that_id_does_not_move(held_mail, verb):
     ]
     assert queue_of(mail) == before
     assert mail.delivered() == []
-    assert "it bears another mark" in mail.helper.text()
+    assert "it has another hold id" in mail.helper.text()
 
 
 def test_a_message_without_a_mark_or_with_two_does_not_move(helped):  # noqa: F811

@@ -84,8 +84,8 @@ START_TEST(peers_does_not_fear_its_own_ghost)
 {
     struct peers peers;
     peers_init(&peers, "relay1");
-    ck_assert_str_ne(peers.place, "");
-    write_claim(peers.place, dead_pid(), now_ms);
+    ck_assert_str_ne(peers.pid_scope, "");
+    write_claim(peers.pid_scope, dead_pid(), now_ms);
     ck_assert_int_eq(claim(&peers), ACTIONS_NAMES_OWN);
 }
 END_TEST
