@@ -22,18 +22,16 @@ enum {
 
 /* What messages hold a reference to. */
 struct brake_set {
-    struct brakes brakes;
-    size_t references; /* our own included */
-    struct brake_set *next;
+    struct brakes brakes; /* first: what is taken is the set */
+    size_t references;    /* our own included */
 };
 
 struct active_brakes {
     struct store *store;
     pthread_mutex_t mutex;
     struct brake_set *current;
-    struct brake_set *sets; /* all that somebody has, current among them */
-    uint64_t changes;       /* by active_brakes_set and the like */
-    bool read;              /* the store's brakes, or those put off, were */
+    uint64_t changes; /* by active_brakes_set and the like */
+    bool read;        /* the store's brakes, or those put off, were */
 };
 
 /* ---- sets ---- */
@@ -46,15 +44,9 @@ static void free_set(struct brake_set *set)
 }
 
 /* Under the lock: drops a reference; what is to be freed, or NULL. */
-static struct brake_set *drop(struct active_brakes *active, struct brake_set *set)
+static struct brake_set *drop(struct brake_set *set)
 {
-    if (--set->references > 0)
-        return NULL;
-    struct brake_set **link = &active->sets;
-    while (*link != set)
-        link = &(*link)->next;
-    *link = set->next;
-    return set;
+    return --set->references > 0 ? NULL : set;
 }
 
 /* Under the lock: puts up a set; what is to be freed of the one before, or NULL. */
@@ -62,10 +54,8 @@ static struct brake_set *put_up(struct active_brakes *active, struct brake_set *
 {
     struct brake_set *before = active->current;
     set->references = 1;
-    set->next = active->sets;
-    active->sets = set;
     active->current = set;
-    return before == NULL ? NULL : drop(active, before);
+    return drop(before);
 }
 
 struct active_brakes *active_brakes_new(struct store *store)
@@ -79,7 +69,8 @@ struct active_brakes *active_brakes_new(struct store *store)
         return NULL;
     }
     active->store = store;
-    (void)put_up(active, empty);
+    active->current = empty;
+    empty->references = 1;
     return active;
 }
 
@@ -87,11 +78,7 @@ void active_brakes_free(struct active_brakes *active)
 {
     if (active == NULL)
         return;
-    while (active->sets != NULL) {
-        struct brake_set *set = active->sets;
-        active->sets = set->next;
-        free_set(set);
-    }
+    free_set(active->current);
     (void)pthread_mutex_destroy(&active->mutex);
     free(active);
 }
@@ -107,13 +94,8 @@ const struct brakes *active_brakes_take(struct active_brakes *active)
 
 void active_brakes_release(struct active_brakes *active, const struct brakes *brakes)
 {
-    struct brake_set *unused = NULL;
     (void)pthread_mutex_lock(&active->mutex);
-    struct brake_set *set = active->sets;
-    while (set != NULL && &set->brakes != brakes)
-        set = set->next;
-    if (set != NULL)
-        unused = drop(active, set);
+    struct brake_set *unused = drop((struct brake_set *)(uintptr_t)brakes);
     (void)pthread_mutex_unlock(&active->mutex);
     free_set(unused);
 }
@@ -125,40 +107,43 @@ static char *copy_string(const char *string)
     return strdup(string == NULL ? "" : string);
 }
 
-/* Takes over what brake owns, also when there is no memory. */
-static bool add_brake(struct brakes *brakes, struct brake *brake)
+/* A copy. */
+static bool add_allowance(struct brakes *brakes, const struct allowance *allowance)
 {
-    if (brake->key == NULL || brake->by == NULL || brake->reason == NULL ||
-        !array_reserve(&brakes->items, brakes->count, sizeof *brakes->items)) {
-        brake_clear(brake);
-        return false;
-    }
-    brakes->items[brakes->count++] = *brake;
-    return true;
-}
-
-static bool add_allowance(struct brakes *brakes, const char *fingerprint,
-                          const char *subject, int64_t until_ms)
-{
-    struct allowance allowance = {strdup(fingerprint), strdup(subject), until_ms};
-    if (allowance.fingerprint == NULL || allowance.subject == NULL ||
+    struct allowance copy = {strdup(allowance->fingerprint), strdup(allowance->subject),
+                             allowance->until_ms};
+    if (copy.fingerprint == NULL || copy.subject == NULL ||
         !array_reserve(&brakes->allowances, brakes->allowance_count,
                        sizeof *brakes->allowances)) {
-        free(allowance.fingerprint);
-        free(allowance.subject);
+        free(copy.fingerprint);
+        free(copy.subject);
         return false;
     }
-    brakes->allowances[brakes->allowance_count++] = allowance;
+    brakes->allowances[brakes->allowance_count++] = copy;
     return true;
 }
 
-static bool add_brake_copy(struct brakes *brakes, const struct brake *brake)
+static struct allowance borrow_allowance(const char *fingerprint, const char *subject,
+                                         int64_t until_ms)
+{
+    return (struct allowance){(char *)(uintptr_t)fingerprint, (char *)(uintptr_t)subject,
+                              until_ms};
+}
+
+/* A copy. */
+static bool add_brake(struct brakes *brakes, const struct brake *brake)
 {
     struct brake copy = *brake;
     copy.key = copy_string(brake->key);
     copy.by = copy_string(brake->by);
     copy.reason = copy_string(brake->reason);
-    return add_brake(brakes, &copy);
+    if (copy.key == NULL || copy.by == NULL || copy.reason == NULL ||
+        !array_reserve(&brakes->items, brakes->count, sizeof *brakes->items)) {
+        brake_clear(&copy);
+        return false;
+    }
+    brakes->items[brakes->count++] = copy;
+    return true;
 }
 
 static int compare(const void *left, const void *right)
@@ -287,9 +272,10 @@ static enum status read_brake(void *context, const char *id, const char *value)
         if (status == STATUS_OK) {
             brake.action = action;
             brake.until_ms = until_ms;
-            brake.by = copy_string(record_text(record, "by"));
-            brake.reason = copy_string(record_text(record, "reason"));
+            brake.by = (char *)(uintptr_t)record_text(record, "by");
+            brake.reason = (char *)(uintptr_t)record_text(record, "reason");
             status = add_brake(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
+            free(brake.key);
         }
     }
     json_decref(record);
@@ -300,12 +286,12 @@ static enum status read_allowance(void *context, const char *id, const char *val
 {
     struct reader *reader = context;
     json_t *record = record_load(value);
-    int64_t until_ms = 0;
     bool added = true;
-    bool sound = record != NULL && read_until(record, &until_ms);
-    if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, until_ms))
-        added = add_allowance(reader->brakes, record_text(record, "fingerprint"),
-                              record_text(record, "subject"), until_ms);
+    struct allowance allowance = borrow_allowance(record_text(record, "fingerprint"),
+                                                  record_text(record, "subject"), 0);
+    bool sound = record != NULL && read_until(record, &allowance.until_ms);
+    if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, allowance.until_ms))
+        added = add_allowance(reader->brakes, &allowance);
     json_decref(record);
     return added ? STATUS_OK : STATUS_NOMEM;
 }
@@ -453,22 +439,14 @@ static bool is_replaced(const struct edit *edit, const struct allowance *allowan
 static bool copy_edited(const struct brakes *from, const struct edit *edit,
                         struct brakes *to)
 {
-    bool copied = true;
-    for (size_t i = 0; i < from->count && copied; i++) {
+    bool copied = (edit->brake == NULL || add_brake(to, edit->brake)) &&
+                  (edit->allowance == NULL || add_allowance(to, edit->allowance));
+    for (size_t i = 0; i < from->count && copied; i++)
         if (edit->key == NULL || strcmp(from->items[i].key, edit->key) != 0)
-            copied = add_brake_copy(to, &from->items[i]);
-    }
-    for (size_t i = 0; i < from->allowance_count && copied; i++) {
-        const struct allowance *allowance = &from->allowances[i];
-        if (!is_replaced(edit, allowance))
-            copied = add_allowance(to, allowance->fingerprint, allowance->subject,
-                                   allowance->until_ms);
-    }
-    if (copied && edit->brake != NULL)
-        copied = add_brake_copy(to, edit->brake);
-    if (copied && edit->allowance != NULL)
-        copied = add_allowance(to, edit->allowance->fingerprint, edit->allowance->subject,
-                               edit->allowance->until_ms);
+            copied = add_brake(to, &from->items[i]);
+    for (size_t i = 0; i < from->allowance_count && copied; i++)
+        if (!is_replaced(edit, &from->allowances[i]))
+            copied = add_allowance(to, &from->allowances[i]);
     sort(to);
     return copied;
 }
@@ -577,9 +555,7 @@ enum status active_brakes_allow(struct active_brakes *active, const char *finger
         .collection = COLLECTION_ALLOWS, .id = id, .value = text};
     status = write(active, &change, deadline_us);
     free(text);
-    /* It is copied. */
-    const struct allowance allowance = {(char *)(uintptr_t)fingerprint,
-                                        (char *)(uintptr_t)subject, until_ms};
+    const struct allowance allowance = borrow_allowance(fingerprint, subject, until_ms);
     const struct edit edit = {.allowance = &allowance};
     if (status == STATUS_OK)
         apply(active, &edit);

@@ -10,7 +10,7 @@
 
 struct active_brakes;
 
-/* store is borrowed. NULL without memory. */
+/* store is borrowed. NULL without memory. Free it when all that was taken is released. */
 struct active_brakes *active_brakes_new(struct store *store);
 void active_brakes_free(struct active_brakes *active);
 

@@ -22,9 +22,8 @@ static enum status read_record(struct ledger *ledger, enum collection collection
 }
 
 static enum status change_record(struct ledger *ledger, enum collection collection,
-                                 const char *id,
-                                 bool (*change)(void *context, json_t *record),
-                                 void *context, int64_t deadline_us, json_t **out)
+                                 const char *id, ledger_change *change, void *context,
+                                 int64_t deadline_us, json_t **out)
 {
     enum status status;
     bool done = false;
@@ -45,8 +44,8 @@ static enum status change_record(struct ledger *ledger, enum collection collecti
 }
 
 enum status ledger_change_incident(struct ledger *ledger, const char *id,
-                                   bool (*change)(void *context, json_t *incident),
-                                   void *context, int64_t deadline_us, json_t **out)
+                                   ledger_change *change, void *context,
+                                   int64_t deadline_us, json_t **out)
 {
     return change_record(ledger, COLLECTION_INCIDENTS, id, change, context, deadline_us,
                          out);
@@ -68,9 +67,8 @@ enum status ledger_close_incident(struct ledger *ledger, const char *id,
     return status == STATUS_CONFLICT ? STATUS_NOMEM : status;
 }
 
-enum status ledger_change_note(struct ledger *ledger,
-                               bool (*change)(void *context, json_t *note), void *context,
-                               int64_t deadline_us)
+enum status ledger_change_note(struct ledger *ledger, ledger_change *change,
+                               void *context, int64_t deadline_us)
 {
     return change_record(ledger, COLLECTION_META, note_id, change, context, deadline_us,
                          NULL);

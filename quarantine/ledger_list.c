@@ -154,8 +154,7 @@ enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us, json
 /* ---- scans ---- */
 
 struct scaner {
-    enum status (*each)(void *context, const char *entry, const char *text,
-                        const json_t *record);
+    ledger_each *each;
     void *context;
     int64_t deadline_us;
 };
@@ -174,9 +173,7 @@ static enum status meet(void *context, const char *entry, const char *value)
 }
 
 enum status ledger_scan(struct ledger *ledger, struct scan *scan, int64_t deadline_us,
-                        enum status (*each)(void *context, const char *entry,
-                                            const char *text, const json_t *record),
-                        void *context)
+                        ledger_each *each, void *context)
 {
     struct scaner scaner = {each, context, deadline_us};
     enum status status = STATUS_OK;

@@ -8,6 +8,11 @@
 
 struct ledger_list;
 
+/* As store_each: a scan's entry, its document, and the record as it is stored, times in
+ * ms. */
+typedef enum status ledger_each(void *context, const char *entry, const char *text,
+                                const json_t *record);
+
 /* What is there, oldest first; holds that are over, or incidents of which nothing waits
  * and that nobody can join any more, only with all. incident: its holds alone; NULL: of
  * any. Each reads the first page, so it fails when the store does. */
@@ -22,14 +27,10 @@ void ledger_list_free(struct ledger_list *list); /* NULL is allowed */
 enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us,
                              json_t **out) MUST_CHECK;
 
-/* Calls each for every record that the scan (terms.h) meets until it returns another
- * status than OK, which is then the result; records are as they are stored, times in ms,
- * and entry is the scan's. LIMIT when the deadline comes first: a later call goes on from
- * there. */
+/* Calls each for every record that the scan (terms.h) meets. LIMIT when the deadline
+ * comes first: a later call goes on from there. */
 enum status ledger_scan(struct ledger *ledger, struct scan *scan, int64_t deadline_us,
-                        enum status (*each)(void *context, const char *entry,
-                                            const char *text, const json_t *record),
-                        void *context) MUST_CHECK;
+                        ledger_each *each, void *context) MUST_CHECK;
 
 /* How many records there are, without reading them. */
 struct ledger_numbers {

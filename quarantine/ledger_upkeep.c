@@ -134,9 +134,7 @@ static enum status forget(void *context, const char *entry, const char *text,
     return batch_add(&prune->batch, &change, 1);
 }
 
-static enum status run(struct prune *prune, struct scan *scan,
-                       enum status (*each)(void *context, const char *entry,
-                                           const char *text, const json_t *record))
+static enum status run(struct prune *prune, struct scan *scan, ledger_each *each)
 {
     enum status status =
         ledger_scan(prune->ledger, scan, prune->batch.deadline_us, each, prune);

@@ -302,9 +302,7 @@ static void begin_look(struct notices_look *look, unsigned passes, int64_t now_m
 }
 
 /* From where look is on to its end; LIMIT when the deadline comes first. */
-static enum status go_on(struct pass *pass, struct notices_look *look,
-                         enum status (*each)(void *context, const char *entry,
-                                             const char *text, const json_t *incident))
+static enum status go_on(struct pass *pass, struct notices_look *look, ledger_each *each)
 {
     struct ledger *ledger = pass->notices->ledger;
     int64_t deadline_us = clock_monotonic_us() + LIST_MS * INT64_C(1000);

@@ -206,9 +206,8 @@ static void say_store(struct pass *pass, enum status status)
                                                   : "the store does not answer"));
 }
 
-static enum status change(struct pass *pass, const struct due *due,
-                          bool (*how)(void *context, json_t *incident), struct step *step,
-                          json_t **out)
+static enum status change(struct pass *pass, const struct due *due, ledger_change *how,
+                          struct step *step, json_t **out)
 {
     enum status status = ledger_change_incident(pass->notices->ledger, due->incident, how,
                                                 step, notices_soon(), out);

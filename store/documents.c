@@ -62,11 +62,9 @@ enum status store_get(struct store *store, enum collection collection, const cha
 }
 
 /* In memory, one after the other. */
-static enum status
-get_each(struct documents_memory *documents, enum collection collection,
-         const char *const *ids, size_t count,
-         enum status (*each)(void *context, const char *id, const char *value),
-         void *context)
+static enum status get_each(struct documents_memory *documents,
+                            enum collection collection, const char *const *ids,
+                            size_t count, store_each *each, void *context)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
@@ -83,9 +81,7 @@ get_each(struct documents_memory *documents, enum collection collection,
 
 enum status store_get_many(struct store *store, enum collection collection,
                            const char *const *ids, size_t count, int64_t deadline_us,
-                           enum status (*each)(void *context, const char *id,
-                                               const char *value),
-                           void *context)
+                           store_each *each, void *context)
 {
     const struct store_backends *backends = store_backends(store);
     if (count > DOCUMENTS_GET_MAX)
@@ -98,10 +94,8 @@ enum status store_get_many(struct store *store, enum collection collection,
                                           deadline_us, each, context);
 }
 
-enum status
-store_list(struct store *store, enum collection collection, int64_t deadline_us,
-           enum status (*each)(void *context, const char *id, const char *value),
-           void *context)
+enum status store_list(struct store *store, enum collection collection,
+                       int64_t deadline_us, store_each *each, void *context)
 {
     const struct store_backends *backends = store_backends(store);
     if (backends->redis == NULL)
@@ -147,9 +141,7 @@ bool store_is_put_off(struct store *store, enum collection collection, const cha
 }
 
 enum status store_list_put_off(struct store *store, enum collection collection,
-                               enum status (*each)(void *context, const char *id,
-                                                   const char *value),
-                               void *context)
+                               store_each *each, void *context)
 {
     const struct store_backends *backends = store_backends(store);
     if (backends->redis == NULL ||

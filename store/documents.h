@@ -39,6 +39,10 @@ struct change {
 
 struct store;
 
+/* Is given documents one by one: in a list by their ids, in a scan by their entries. What
+ * it returns ends the call unless it is OK, and is then the call's result. */
+typedef enum status store_each(void *context, const char *id, const char *value);
+
 /* All deadlines are monotonic, and the only bound of a call's time: timeout_ms does not
  * shorten them. All calls answer UNAVAILABLE while the store is away, at the deadline,
  * and when Redis holds something else where the documents should be; NOMEM too. */
@@ -58,22 +62,18 @@ enum status store_get(struct store *store, enum collection collection, const cha
                       int64_t deadline_us, char **out_value) MUST_CHECK;
 
 /* Calls each for those of the documents that there are, in the order of ids, of which
- * there are at most DOCUMENTS_GET_MAX (LIMIT), until it returns another status than OK,
- * which is then the result. */
+ * there are at most DOCUMENTS_GET_MAX (LIMIT). */
 enum status store_get_many(struct store *store, enum collection collection,
                            const char *const *ids, size_t count, int64_t deadline_us,
-                           enum status (*each)(void *context, const char *id,
-                                               const char *value),
-                           void *context) MUST_CHECK;
+                           store_each *each, void *context) MUST_CHECK;
 
-/* Calls each for every document, in no order, an id never twice, until it returns another
- * status than OK, which is then the result. Nothing is locked or leased
- * meanwhile: each may use the store. What changes during the call may be seen or not.
- * LIMIT past DOCUMENTS_LISTED_MAX. For small collections: store/scan.h is for others. */
-enum status
-store_list(struct store *store, enum collection collection, int64_t deadline_us,
-           enum status (*each)(void *context, const char *id, const char *value),
-           void *context) MUST_CHECK;
+/* Calls each for every document, in no order, an id never twice. Nothing is locked or
+ * leased meanwhile: each may use the store. What changes during the call may be seen or
+ * not. LIMIT past DOCUMENTS_LISTED_MAX. For small collections: store/scan.h is for
+ * others.
+ */
+enum status store_list(struct store *store, enum collection collection,
+                       int64_t deadline_us, store_each *each, void *context) MUST_CHECK;
 
 /* While the shared store is away, a document can be put off: it stays in this process,
  * and in the state file, until it is written over whatever is there then. value NULL: it
@@ -85,9 +85,7 @@ bool store_is_put_off(struct store *store, enum collection collection, const cha
 
 /* As store_list, of what was put off. */
 enum status store_list_put_off(struct store *store, enum collection collection,
-                               enum status (*each)(void *context, const char *id,
-                                                   const char *value),
-                               void *context) MUST_CHECK;
+                               store_each *each, void *context) MUST_CHECK;
 
 enum status store_count(struct store *store, enum collection collection,
                         int64_t deadline_us, size_t *out_count) MUST_CHECK;

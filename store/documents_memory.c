@@ -400,9 +400,9 @@ static void clear_snapshot(struct snapshot *snapshot)
     free(snapshot->documents);
 }
 
-enum status documents_memory_list(
-    struct documents_memory *documents, enum collection collection,
-    enum status (*each)(void *context, const char *id, const char *value), void *context)
+enum status documents_memory_list(struct documents_memory *documents,
+                                  enum collection collection, store_each *each,
+                                  void *context)
 {
     struct snapshot snapshot;
     enum status status = take_snapshot(documents, collection, collection, &snapshot);
@@ -443,9 +443,7 @@ static bool take_page(const struct index *index, const struct scan *scan,
 }
 
 enum status documents_memory_page(struct documents_memory *documents, struct scan *scan,
-                                  enum status (*each)(void *context, const char *entry,
-                                                      const char *value),
-                                  void *context)
+                                  store_each *each, void *context)
 {
     enum status status = STATUS_OK;
     struct page page = {.entries = calloc(SCAN_PAGE_MAX, sizeof page.entries[0])};

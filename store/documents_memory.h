@@ -18,16 +18,12 @@ enum status documents_memory_get(struct documents_memory *documents,
                                  enum collection collection, const char *id,
                                  char **out_value) MUST_CHECK;
 enum status documents_memory_list(struct documents_memory *documents,
-                                  enum collection collection,
-                                  enum status (*each)(void *context, const char *id,
-                                                      const char *value),
+                                  enum collection collection, store_each *each,
                                   void *context) MUST_CHECK;
 
 /* As scan_page and scan_count. */
 enum status documents_memory_page(struct documents_memory *documents, struct scan *scan,
-                                  enum status (*each)(void *context, const char *entry,
-                                                      const char *value),
-                                  void *context) MUST_CHECK;
+                                  store_each *each, void *context) MUST_CHECK;
 size_t documents_memory_count_entries(struct documents_memory *documents,
                                       const struct scan *scan);
 size_t documents_memory_count(struct documents_memory *documents,

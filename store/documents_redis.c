@@ -332,10 +332,7 @@ enum status documents_redis_count_entries(struct redis *redis, const struct scan
 }
 
 enum status documents_redis_page(struct redis *redis, struct scan *scan,
-                                 int64_t deadline_us,
-                                 enum status (*each)(void *context, const char *entry,
-                                                     const char *value),
-                                 void *context)
+                                 int64_t deadline_us, store_each *each, void *context)
 {
     char max[NUMBER_SIZE], bytes[NUMBER_SIZE];
     redisReply *reply = NULL;
@@ -359,10 +356,9 @@ enum status documents_redis_page(struct redis *redis, struct scan *scan,
     return status;
 }
 
-enum status documents_redis_get_many(
-    struct redis *redis, enum collection collection, const char *const *ids, size_t count,
-    int64_t deadline_us,
-    enum status (*each)(void *context, const char *id, const char *value), void *context)
+enum status documents_redis_get_many(struct redis *redis, enum collection collection,
+                                     const char *const *ids, size_t count,
+                                     int64_t deadline_us, store_each *each, void *context)
 {
     const char *words[READ_MAX + 1] = {"many"};
     redisReply *reply = NULL;
@@ -379,9 +375,7 @@ enum status documents_redis_get_many(
 }
 
 /* HSCAN may give a document again when the hash changes its size meanwhile. */
-static enum status pass_on(const redisReply *list, struct intern *seen,
-                           enum status (*each)(void *context, const char *id,
-                                               const char *value),
+static enum status pass_on(const redisReply *list, struct intern *seen, store_each *each,
                            void *context)
 {
     enum status status = STATUS_OK;
@@ -398,9 +392,8 @@ static enum status pass_on(const redisReply *list, struct intern *seen,
     return status;
 }
 
-enum status documents_redis_list(
-    struct redis *redis, enum collection collection, int64_t deadline_us,
-    enum status (*each)(void *context, const char *id, const char *value), void *context)
+enum status documents_redis_list(struct redis *redis, enum collection collection,
+                                 int64_t deadline_us, store_each *each, void *context)
 {
     char cursor[CURSOR_SIZE] = "0";
     struct intern *seen = intern_new();

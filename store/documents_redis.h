@@ -17,26 +17,20 @@ enum status documents_redis_get(struct redis *redis, enum collection collection,
 
 enum status documents_redis_get_many(struct redis *redis, enum collection collection,
                                      const char *const *ids, size_t count,
-                                     int64_t deadline_us,
-                                     enum status (*each)(void *context, const char *id,
-                                                         const char *value),
+                                     int64_t deadline_us, store_each *each,
                                      void *context) MUST_CHECK;
 
 /* In bounded steps, each over a connection of its own turn, so that mail goes on between.
  */
 enum status documents_redis_list(struct redis *redis, enum collection collection,
-                                 int64_t deadline_us,
-                                 enum status (*each)(void *context, const char *id,
-                                                     const char *value),
+                                 int64_t deadline_us, store_each *each,
                                  void *context) MUST_CHECK;
 
 enum status documents_redis_count(struct redis *redis, enum collection collection,
                                   int64_t deadline_us, size_t *out_count) MUST_CHECK;
 
 enum status documents_redis_page(struct redis *redis, struct scan *scan,
-                                 int64_t deadline_us,
-                                 enum status (*each)(void *context, const char *entry,
-                                                     const char *value),
+                                 int64_t deadline_us, store_each *each,
                                  void *context) MUST_CHECK;
 
 enum status documents_redis_count_entries(struct redis *redis, const struct scan *scan,

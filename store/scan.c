@@ -28,7 +28,7 @@ const char *scan_id(const char *entry)
 /* Passes entries on, and notes how far that went. */
 struct follower {
     struct scan *scan;
-    enum status (*each)(void *context, const char *entry, const char *value);
+    store_each *each;
     void *context;
 };
 
@@ -43,9 +43,7 @@ static enum status follow(void *context, const char *entry, const char *value)
 }
 
 enum status scan_page(struct store *store, struct scan *scan, int64_t deadline_us,
-                      enum status (*each)(void *context, const char *entry,
-                                          const char *value),
-                      void *context)
+                      store_each *each, void *context)
 {
     const struct store_backends *backends = store_backends(store);
     struct scan asked = *scan;

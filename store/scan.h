@@ -28,16 +28,12 @@ void scan_set(struct scan *scan, enum collection collection, const char *prefix,
 /* The id of the document that an entry is of: within it. */
 const char *scan_id(const char *entry);
 
-/* The next page, in the order of the entries' bytes: calls each for every entry until it
- * returns another status than OK, which is then the result. value is NULL in a bare scan;
- * an entry whose document is gone is passed over. Nothing is locked or leased meanwhile:
- * each may use the store. The scan moves behind each
- * entry for which each returned OK, and stays where it is when the store does not answer.
- */
+/* The next page, in the order of the entries' bytes: calls each for every entry. value is
+ * NULL in a bare scan; an entry whose document is gone is passed over. Nothing is locked
+ * or leased meanwhile: each may use the store. The scan moves behind each entry for which
+ * each returned OK, and stays where it is when the store does not answer. */
 enum status scan_page(struct store *store, struct scan *scan, int64_t deadline_us,
-                      enum status (*each)(void *context, const char *entry,
-                                          const char *value),
-                      void *context) MUST_CHECK;
+                      store_each *each, void *context) MUST_CHECK;
 
 /* How many entries there are from where the scan is. */
 enum status scan_count(struct store *store, const struct scan *scan, int64_t deadline_us,
