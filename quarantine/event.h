@@ -28,10 +28,10 @@ struct event {
                            counts none */
     bool tell; /* sender may be written to: it is the login, or an own address from a
                   trusted client, and a person */
-    const char *lists[EVENT_LISTS_MAX];         /* addressed */
-    size_t list_count;                          /* may be larger than what is named */
-    const char *addressed[EVENT_ADDRESSED_MAX]; /* recipients as addressed */
-    size_t addressed_count;                     /* may be larger than what is named */
+    /* Lists, and recipients as addressed: the first of them, up to a NULL, and how many
+     * there are. */
+    const char *lists[EVENT_LISTS_MAX], *addressed[EVENT_ADDRESSED_MAX];
+    size_t list_count, addressed_count;
     int64_t reach; /* EVENT_REACH_UNKNOWN: nobody counted it */
     int64_t copies;
     const struct charge *charges; /* of its plan: a release trains their windows */

@@ -30,6 +30,7 @@ void ledger_count(struct ledger *ledger, const struct event *event,
 
 /* One key's part on its way into the store. */
 struct entry {
+    struct event event;
     struct stop stop;
     char open_key[PENDING_COUNTS_ID_SIZE];
     char incident[DIGEST_ID_SIZE];
@@ -38,28 +39,15 @@ struct entry {
 static void make_entry(struct ledger *ledger, const struct pending_count *count,
                        bool many, struct entry *out)
 {
-    *out =
-        (struct entry){.stop = {.rule = count->rule,
-                                .fingerprint = count->fingerprint,
-                                .subject = many ? PENDING_COUNTS_MANY : count->subject,
-                                .identity = many ? PENDING_COUNTS_MANY : count->identity,
-                                .sender = "",
-                                .host = ledger->host,
-                                .limit = count->limit,
-                                .before = count->before,
-                                .lists = (const char *const *)count->lists,
-                                .lists_named = many ? 0 : count->lists_named,
-                                .list_count = many ? 0 : count->list_count,
-                                .addressed = (const char *const *)count->addressed,
-                                .addressed_named = many ? 0 : count->addressed_named,
-                                .addressed_count = many ? 0 : count->addressed_count,
-                                .refused = count->refused,
-                                .deferred = count->deferred,
-                                .reach = count->reach,
-                                .copies = count->copies,
-                                .first_ms = count->first_ms,
-                                .last_ms = count->last_ms}};
-    pending_counts_format_id(&ledger->key, count->fingerprint, out->stop.subject,
+    *out = (struct entry){
+        .event = many ? pending_counts_many(&count->event) : count->event,
+        .stop = {.event = &out->event,
+                 .host = ledger->host,
+                 .refused = count->refused,
+                 .deferred = count->deferred,
+                 .first_ms = count->first_ms},
+    };
+    pending_counts_format_id(&ledger->key, out->event.fingerprint, out->event.subject,
                              out->open_key);
 }
 
@@ -73,7 +61,7 @@ static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t 
     if (status != STATUS_OK)
         return status;
     bool is_new = open.text == NULL;
-    if (is_new && *room == 0 && strcmp(entry->stop.subject, PENDING_COUNTS_MANY) != 0)
+    if (is_new && *room == 0 && strcmp(entry->event.subject, PENDING_COUNTS_MANY) != 0)
         status = STATUS_LIMIT;
     if (status == STATUS_OK)
         status = ledger_add_stop(&open, entry->open_key, &entry->stop, &fresh,
@@ -96,7 +84,7 @@ static enum status write_count(struct ledger *ledger, const struct pending_count
     while (status == STATUS_CONFLICT && clock_left_ms(deadline_us) > 0) {
         status = try_entry(ledger, &entry, room, deadline_us);
         if (status == STATUS_LIMIT &&
-            strcmp(entry.stop.subject, PENDING_COUNTS_MANY) != 0) {
+            strcmp(entry.event.subject, PENDING_COUNTS_MANY) != 0) {
             make_entry(ledger, count, true, &entry);
             status = STATUS_CONFLICT;
         }

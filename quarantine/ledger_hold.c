@@ -33,68 +33,11 @@ struct attempt {
     struct hold *out;
 };
 
-static size_t at_most(size_t count, size_t max)
-{
-    return count < max ? count : max;
-}
-
-static struct stop make_stop(const struct event *event, const char *party,
-                             const char *host)
-{
-    return (struct stop){.rule = event->rule,
-                         .fingerprint = event->fingerprint,
-                         .subject = event->subject,
-                         .identity = event->identity,
-                         .sender = event->sender,
-                         .client = event->client,
-                         .party = party,
-                         .host = host,
-                         .limit = event->limit,
-                         .before = event->before,
-                         .tell = event->tell,
-                         .login = strncmp(event->identity, "login:", 6) == 0,
-                         .lists = event->lists,
-                         .addressed = event->addressed,
-                         .lists_named = at_most(event->list_count, EVENT_LISTS_MAX),
-                         .list_count = event->list_count,
-                         .addressed_named =
-                             at_most(event->addressed_count, EVENT_ADDRESSED_MAX),
-                         .addressed_count = event->addressed_count,
-                         .held = 1,
-                         .reach = event->reach,
-                         .copies = event->copies,
-                         .first_ms = event->now_ms,
-                         .last_ms = event->now_ms};
-}
-
 static json_t *make_hold(const struct attempt *attempt)
 {
-    const struct event *event = attempt->event;
-    const struct record_hold hold = {
-        .id = attempt->out->id,
-        .incident = attempt->out->incident,
-        .rule = event->rule,
-        .identity = event->identity,
-        .sender = event->sender,
-        .client = event->client,
-        .party = &attempt->party,
-        .host = attempt->ledger->host,
-        .queue_id = event->queue_id,
-        .lists = event->lists,
-        .addressed = event->addressed,
-        .lists_named = at_most(event->list_count, EVENT_LISTS_MAX),
-        .list_count = event->list_count,
-        .addressed_named = at_most(event->addressed_count, EVENT_ADDRESSED_MAX),
-        .addressed_count = event->addressed_count,
-        .charges = event->charges,
-        .charge_count = event->charge_count,
-        .reach = event->reach,
-        .held_ms = event->now_ms,
-        .tell = event->tell,
-        .recalled = event->recalled,
-        .arrived_s = event->arrived_s,
-    };
-    return record_new_hold(&hold);
+    const struct hold *out = attempt->out;
+    return record_new_hold(attempt->event, out->id, out->incident, attempt->ledger->host,
+                           &attempt->party);
 }
 
 /* What the store says of the incident, kept for when it does not answer. */
@@ -368,7 +311,11 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
     digest_random_id(out->id);
     party_make(&ledger->key, event->identity, event->client == NULL ? "" : event->client,
                event->proven, &attempt.party);
-    attempt.stop = make_stop(event, attempt.party.own, ledger->host);
+    attempt.stop = (struct stop){.event = event,
+                                 .party = attempt.party.own,
+                                 .host = ledger->host,
+                                 .held = 1,
+                                 .first_ms = event->now_ms};
     attempt.caps = (struct party_caps){.own = settings->quarantine.max_per_incident,
                                        .crowd = settings->quarantine.max_per_incident +
                                                 share_of(settings),

@@ -13,8 +13,8 @@ struct restoration {
     struct hold_header header;
     char identity[SUBJECT_SIZE];
     struct party party; /* the client is not known any more */
-    bool tell;
-    int64_t reach, deadline_us;
+    struct event event; /* the message, as far as it is still known */
+    int64_t deadline_us;
 };
 
 /* A hold that is recorded as over, or as another message, though this queue has it: the
@@ -56,21 +56,11 @@ static enum status grow_incident(const struct restoration *restoration,
                                  struct ledger_document *incident)
 {
     const struct hold_header *header = &restoration->header;
-    const struct orphan *orphan = restoration->orphan;
-    const struct stop stop = {.rule = header->rule,
-                              .fingerprint = "",
-                              .subject = orphan->recalled ? restoration->identity : "",
-                              .identity = restoration->identity,
-                              .sender = orphan->sender,
+    const struct stop stop = {.event = &restoration->event,
                               .party = restoration->party.own,
                               .host = restoration->ledger->host,
-                              .before = -1,
-                              .tell = restoration->tell,
-                              .login = strncmp(restoration->identity, "login:", 6) == 0,
                               .held = 1,
-                              .reach = restoration->reach,
-                              .first_ms = orphan->arrived_ms,
-                              .last_ms = orphan->arrived_ms};
+                              .first_ms = restoration->event.now_ms};
     enum status status =
         ledger_read(restoration->ledger, COLLECTION_INCIDENTS, header->incident,
                     restoration->deadline_us, incident);
@@ -85,22 +75,13 @@ static enum status grow_incident(const struct restoration *restoration,
 
 static json_t *make_hold(const struct restoration *restoration)
 {
-    const struct record_hold fields = {.id = restoration->header.id,
-                                       .incident = restoration->header.incident,
-                                       .rule = restoration->header.rule,
-                                       .identity = restoration->identity,
-                                       .sender = restoration->orphan->sender,
-                                       .party = &restoration->party,
-                                       .host = restoration->ledger->host,
-                                       .queue_id = restoration->orphan->queue_id,
-                                       .reach = restoration->reach,
-                                       .held_ms = restoration->orphan->arrived_ms,
-                                       .tell = restoration->tell,
-                                       .recalled = restoration->orphan->recalled,
-                                       .arrived_s =
-                                           restoration->orphan->arrived_ms / 1000,
-                                       .restored = true};
-    return record_new_hold(&fields);
+    json_t *hold = record_new_hold(&restoration->event, restoration->header.id,
+                                   restoration->header.incident,
+                                   restoration->ledger->host, &restoration->party);
+    if (hold != NULL && json_object_set_new(hold, "restored", json_true()) == 0)
+        return hold;
+    json_decref(hold);
+    return NULL;
 }
 
 static enum status enter(const struct restoration *restoration)
@@ -120,18 +101,31 @@ static enum status enter(const struct restoration *restoration)
 }
 
 /* Do not trust the sender unless the hold header vouches for it. */
-static void take_sender(struct restoration *restoration)
+static void make_event(struct restoration *restoration)
 {
     const struct orphan *orphan = restoration->orphan;
-    if (!orphan->recalled)
-        restoration->tell = hold_header_vouches(
-            &restoration->ledger->key, &restoration->header, orphan->sender,
-            restoration->identity, sizeof restoration->identity);
-    if (!restoration->tell)
-        (void)snprintf(restoration->identity, sizeof restoration->identity, "%s%s",
+    const struct hold_header *header = &restoration->header;
+    char *identity = restoration->identity;
+    bool tell = !orphan->recalled &&
+                hold_header_vouches(&restoration->ledger->key, header, orphan->sender,
+                                    identity, sizeof restoration->identity);
+    if (!tell)
+        (void)snprintf(identity, sizeof restoration->identity, "%s%s",
                        orphan->sender[0] == '\0' ? "-" : "sender:", orphan->sender);
-    party_make(&restoration->ledger->key, restoration->identity, "", restoration->tell,
-               &restoration->party);
+    party_make(&restoration->ledger->key, identity, "", tell, &restoration->party);
+    restoration->event =
+        (struct event){.rule = header->rule,
+                       .fingerprint = "",
+                       .subject = orphan->recalled ? identity : "",
+                       .identity = identity,
+                       .sender = orphan->sender,
+                       .before = -1,
+                       .tell = tell,
+                       .reach = orphan->recalled ? EVENT_REACH_UNKNOWN : header->reach,
+                       .recalled = orphan->recalled,
+                       .arrived_s = orphan->arrived_ms / 1000,
+                       .queue_id = orphan->queue_id,
+                       .now_ms = orphan->arrived_ms};
 }
 
 enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
@@ -142,8 +136,7 @@ enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
     enum status status = hold_header_parse(orphan->header, &restoration.header);
     if (status != STATUS_OK)
         return status;
-    restoration.reach = orphan->recalled ? EVENT_REACH_UNKNOWN : restoration.header.reach;
-    take_sender(&restoration);
+    make_event(&restoration);
     do {
         struct ledger_document hold = {0};
         if (clock_left_ms(deadline_us) == 0)

@@ -49,17 +49,20 @@ struct pending_counts *pending_counts_new(const struct digest_key *key)
     return counts;
 }
 
+static void free_strings(const char *const *strings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((char *)(uintptr_t)strings[i]);
+}
+
 void pending_count_clear(struct pending_count *count)
 {
-    free(count->rule);
-    free(count->fingerprint);
-    free(count->subject);
-    free(count->identity);
-    free(count->limit);
-    for (size_t i = 0; i < count->lists_named; i++)
-        free(count->lists[i]);
-    for (size_t i = 0; i < count->addressed_named; i++)
-        free(count->addressed[i]);
+    const struct event *event = &count->event;
+    const char *const own[] = {event->rule, event->fingerprint, event->subject,
+                               event->identity, event->limit};
+    free_strings(own, sizeof own / sizeof *own);
+    free_strings(event->lists, EVENT_LISTS_MAX);
+    free_strings(event->addressed, EVENT_ADDRESSED_MAX);
     *count = (struct pending_count){0};
 }
 
@@ -131,58 +134,65 @@ static struct place *find_room(struct pending_counts *counts, bool many)
     return NULL;
 }
 
-/* As many as there is room for; false without memory. */
-static bool copy_names(const char *const *from, size_t count, size_t max, char **to,
-                       size_t *named)
+static bool copy_strings(const char *const *from, size_t max, const char **to)
 {
-    for (size_t i = 0; i < count && i < max; i++) {
+    for (size_t i = 0; i < max && from[i] != NULL; i++) {
         to[i] = strdup(from[i]);
         if (to[i] == NULL)
             return false;
-        ++*named;
     }
     return true;
 }
 
-static bool copy_strings(struct pending_count *count, const struct event *event,
-                         const char *subject)
+/* Without memory it is false, and the count is cleared. */
+static bool copy_event(const struct event *from, struct pending_count *count)
 {
-    bool many = strcmp(subject, PENDING_COUNTS_MANY) == 0;
-    count->rule = strdup(event->rule);
-    count->fingerprint = strdup(event->fingerprint);
-    count->subject = strdup(subject);
-    count->identity = strdup(many ? PENDING_COUNTS_MANY : event->identity);
-    count->limit = strdup(event->limit == NULL ? "" : event->limit);
-    count->before = many ? -1 : event->before;
-    bool copied = count->rule != NULL && count->fingerprint != NULL &&
-                  count->subject != NULL && count->identity != NULL &&
-                  count->limit != NULL;
-    if (!copied || many)
-        return copied;
-    return copy_names(event->lists, event->list_count, EVENT_LISTS_MAX, count->lists,
-                      &count->lists_named) &&
-           copy_names(event->addressed, event->addressed_count,
-                      PENDING_COUNTS_ADDRESSED_MAX, count->addressed,
-                      &count->addressed_named);
+    struct event *to = &count->event;
+    *to = (struct event){.rule = strdup(from->rule),
+                         .fingerprint = strdup(from->fingerprint),
+                         .subject = strdup(from->subject),
+                         .identity = strdup(from->identity),
+                         .limit = strdup(from->limit == NULL ? "" : from->limit),
+                         .sender = "",
+                         .before = from->before,
+                         .list_count = from->list_count,
+                         .addressed_count = from->addressed_count,
+                         .reach = from->reach,
+                         .copies = from->copies,
+                         .now_ms = from->now_ms};
+    bool copied =
+        to->rule != NULL && to->fingerprint != NULL && to->subject != NULL &&
+        to->identity != NULL && to->limit != NULL &&
+        copy_strings(from->lists, EVENT_LISTS_MAX, to->lists) &&
+        copy_strings(from->addressed, PENDING_COUNTS_ADDRESSED_MAX, to->addressed);
+    if (!copied)
+        pending_count_clear(count);
+    return copied;
+}
+
+struct event pending_counts_many(const struct event *event)
+{
+    struct event many = *event;
+    many.subject = many.identity = PENDING_COUNTS_MANY;
+    many.lists[0] = many.addressed[0] = NULL;
+    many.list_count = many.addressed_count = 0;
+    return many;
 }
 
 /* The place of a key, a new one if need be; NULL when there is none to be had. */
-static struct place *obtain(struct pending_counts *counts, const struct event *event,
-                            const char *subject)
+static struct place *obtain(struct pending_counts *counts, const struct event *event)
 {
     char open_key[PENDING_COUNTS_ID_SIZE];
-    pending_counts_format_id(&counts->key, event->fingerprint, subject, open_key);
+    pending_counts_format_id(&counts->key, event->fingerprint, event->subject, open_key);
     struct place *place = find(counts, open_key);
     if (place != NULL)
         return place;
-    place = find_room(counts, strcmp(subject, PENDING_COUNTS_MANY) == 0);
+    place = find_room(counts, strcmp(event->subject, PENDING_COUNTS_MANY) == 0);
     if (place == NULL)
         return NULL;
     *place = (struct place){0};
-    if (!copy_strings(&place->count, event, subject)) {
-        pending_count_clear(&place->count);
+    if (!copy_event(event, &place->count))
         return NULL;
-    }
     memcpy(place->count.open_key, open_key, sizeof open_key);
     int *chain = chain_of(counts, open_key);
     place->next = *chain;
@@ -190,31 +200,52 @@ static struct place *obtain(struct pending_counts *counts, const struct event *e
     return place;
 }
 
+/* The same, else the place of its rule's PENDING_COUNTS_MANY. */
+static struct place *obtain_any(struct pending_counts *counts, const struct event *event)
+{
+    struct event many = pending_counts_many(event);
+    struct place *place = obtain(counts, event);
+    many.before = -1;
+    return place == NULL ? obtain(counts, &many) : place;
+}
+
+/* Begins or goes on with what is to be written; under the lock. */
+static void merge(struct pending_counts *counts, struct place *place,
+                  const struct event *event, int64_t first_ms)
+{
+    struct pending_count *count = &place->count;
+    struct event *all = &count->event;
+    if (!is_pending(place)) {
+        counts->pending++;
+        count->first_ms = first_ms;
+        all->reach = all->copies = 0;
+    }
+    if (first_ms < count->first_ms)
+        count->first_ms = first_ms;
+    if (event->now_ms > all->now_ms)
+        all->now_ms = event->now_ms;
+    if (event->reach > all->reach)
+        all->reach = event->reach;
+    all->copies += event->copies;
+}
+
 /* Under the lock. */
 static void add(struct pending_counts *counts, struct place *place,
                 const struct event *event, bool refused)
 {
     struct pending_count *count = &place->count;
-    if (event->now_ms - count->last_ms >= INCIDENT_GAP_MS) {
+    struct event *all = &count->event;
+    if (event->now_ms - all->now_ms >= INCIDENT_GAP_MS) {
         place->incident[0] = '\0';
         place->full_ms = 0;
     }
-    if (!is_pending(place)) {
-        counts->pending++;
-        count->first_ms = event->now_ms;
-        count->reach = count->copies = 0;
-    }
-    if (event->now_ms > count->last_ms)
-        count->last_ms = event->now_ms;
+    merge(counts, place, event, event->now_ms);
     count->refused += refused ? 1 : 0;
     count->deferred += refused ? 0 : 1;
-    count->copies += event->copies;
-    if (event->reach > count->reach)
-        count->reach = event->reach;
-    if (event->list_count > count->list_count)
-        count->list_count = event->list_count;
-    if (event->addressed_count > count->addressed_count)
-        count->addressed_count = event->addressed_count;
+    if (event->list_count > all->list_count)
+        all->list_count = event->list_count;
+    if (event->addressed_count > all->addressed_count)
+        all->addressed_count = event->addressed_count;
 }
 
 void pending_counts_add(struct pending_counts *counts, const struct event *event,
@@ -222,9 +253,7 @@ void pending_counts_add(struct pending_counts *counts, const struct event *event
 {
     out_incident[0] = '\0';
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = obtain(counts, event, event->subject);
-    if (place == NULL)
-        place = obtain(counts, event, PENDING_COUNTS_MANY);
+    struct place *place = obtain_any(counts, event);
     if (place != NULL) {
         add(counts, place, event, refused);
         memcpy(out_incident, place->incident, DIGEST_ID_SIZE);
@@ -240,27 +269,6 @@ bool pending_counts_is_pending(struct pending_counts *counts)
     return pending;
 }
 
-static bool copy_count(const struct pending_count *from, struct pending_count *to)
-{
-    *to = *from;
-    to->rule = strdup(from->rule);
-    to->fingerprint = strdup(from->fingerprint);
-    to->subject = strdup(from->subject);
-    to->identity = strdup(from->identity);
-    to->limit = strdup(from->limit);
-    to->lists_named = to->addressed_named = 0;
-    bool copied =
-        to->rule != NULL && to->fingerprint != NULL && to->subject != NULL &&
-        to->identity != NULL && to->limit != NULL &&
-        copy_names((const char *const *)from->lists, from->lists_named, EVENT_LISTS_MAX,
-                   to->lists, &to->lists_named) &&
-        copy_names((const char *const *)from->addressed, from->addressed_named,
-                   PENDING_COUNTS_ADDRESSED_MAX, to->addressed, &to->addressed_named);
-    if (!copied)
-        pending_count_clear(to);
-    return copied;
-}
-
 bool pending_counts_take(struct pending_counts *counts, size_t *position,
                          struct pending_count *out)
 {
@@ -270,7 +278,8 @@ bool pending_counts_take(struct pending_counts *counts, size_t *position,
         struct place *place = &counts->places[(*position)++];
         if (place->count.open_key[0] == '\0' || !is_pending(place))
             continue;
-        taken = copy_count(&place->count, out);
+        *out = place->count;
+        taken = copy_event(&place->count.event, out);
         if (taken) {
             place->count.refused = place->count.deferred = 0;
             counts->pending--;
@@ -280,41 +289,16 @@ bool pending_counts_take(struct pending_counts *counts, size_t *position,
     return taken;
 }
 
-/* The numbers of before and of meanwhile together; under the lock. */
-static void merge(struct pending_counts *counts, struct place *place,
-                  const struct pending_count *count)
-{
-    struct pending_count *now = &place->count;
-    if (!is_pending(place)) {
-        counts->pending++;
-        now->first_ms = count->first_ms;
-        now->reach = now->copies = 0;
-    }
-    if (count->first_ms < now->first_ms)
-        now->first_ms = count->first_ms;
-    if (count->last_ms > now->last_ms)
-        now->last_ms = count->last_ms;
-    if (count->reach > now->reach)
-        now->reach = count->reach;
-    now->refused += count->refused;
-    now->deferred += count->deferred;
-    now->copies += count->copies;
-}
-
 void pending_counts_return(struct pending_counts *counts,
                            const struct pending_count *count)
 {
-    const struct event event = {.rule = count->rule,
-                                .fingerprint = count->fingerprint,
-                                .identity = count->identity,
-                                .limit = count->limit,
-                                .before = count->before};
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = obtain(counts, &event, count->subject);
-    if (place == NULL)
-        place = obtain(counts, &event, PENDING_COUNTS_MANY);
-    if (place != NULL)
-        merge(counts, place, count);
+    struct place *place = obtain_any(counts, &count->event);
+    if (place != NULL) {
+        merge(counts, place, &count->event, count->first_ms);
+        place->count.refused += count->refused;
+        place->count.deferred += count->deferred;
+    }
     (void)pthread_mutex_unlock(&counts->mutex);
 }
 

@@ -23,12 +23,12 @@ enum {
 /* What one key gathered. Owns its strings. */
 struct pending_count {
     char open_key[PENDING_COUNTS_ID_SIZE];
-    char *rule, *fingerprint, *subject, *identity, *limit;
-    char *lists[EVENT_LISTS_MAX], *addressed[PENDING_COUNTS_ADDRESSED_MAX];
-    size_t lists_named, list_count, addressed_named, addressed_count;
-    int64_t before; /* as in the first event */
-    int64_t refused, deferred, reach, copies, first_ms, last_ms;
+    struct event event; /* as in struct stop; without sender, client and charges */
+    int64_t refused, deferred, first_ms;
 };
+
+/* An event as part of its rule's PENDING_COUNTS_MANY. Strings are still the event's. */
+struct event pending_counts_many(const struct event *event);
 
 /* The id of an open incident's document: "<fingerprint>:<keyed hash of the subject>". */
 void pending_counts_format_id(const struct digest_key *key, const char *fingerprint,

@@ -27,12 +27,12 @@ json_t *record_string(const char *text)
     return json;
 }
 
-/* As many as fit, each at least as a part. */
-static json_t *make_strings(const char *const *texts, size_t count)
+/* As many as fit, max at most, up to a NULL; of a long one only a part. */
+static json_t *make_strings(const char *const *texts, size_t max)
 {
     json_t *array = json_array();
     size_t bytes = 0;
-    for (size_t i = 0; array != NULL && i < count; i++) {
+    for (size_t i = 0; array != NULL && i < max && texts[i] != NULL; i++) {
         json_t *string = record_string(texts[i]);
         bytes += json_dumpb(string, NULL, 0, JSON_ENCODE_ANY) + 1;
         if (bytes > RECORD_TEXTS_BYTES) {
@@ -52,10 +52,11 @@ static json_t *make_number(int64_t number)
     return number < 0 ? json_null() : json_integer(number);
 }
 
-/* Not to what is no address, or had to be cut. */
-static bool may_tell(const char *sender, bool tell)
+/* Not if the sender is not an address, or had to be cut. */
+static bool may_tell(const struct event *event)
 {
-    return tell && strlen(sender) <= RECORD_TEXT_MAX && smtp_address_is_valid(sender);
+    return event->tell && strlen(event->sender) <= RECORD_TEXT_MAX &&
+           smtp_address_is_valid(event->sender);
 }
 
 char *record_dump(const json_t *record)
@@ -131,12 +132,12 @@ static bool is_in(const json_t *sender_notices, const char *sender)
 
 /* Puts down who is to be told that mail is held, each once; past what an incident has
  * room for nobody. */
-static bool add_sender_notice(json_t *incident, const struct stop *stop)
+static bool add_sender_notice(json_t *incident, const struct event *event)
 {
     json_t *sender_notices = obtain(incident, "letters", true);
     if (sender_notices == NULL)
         return false;
-    json_t *sender = record_string(stop->sender);
+    json_t *sender = record_string(event->sender);
     if (sender == NULL || json_array_size(sender_notices) >= RECORD_SENDER_NOTICES_MAX ||
         json_dumpb(sender_notices, NULL, 0, JSON_COMPACT) > RECORD_SENDER_NOTICES_BYTES ||
         is_in(sender_notices, json_string_value(sender))) {
@@ -144,20 +145,19 @@ static bool add_sender_notice(json_t *incident, const struct stop *stop)
         json_decref(sender);
         return !failed;
     }
-    bool lists = stop->lists_named > 0;
-    size_t named = lists ? stop->lists_named : stop->addressed_named;
+    bool lists = event->lists[0] != NULL;
     return json_array_append_new(
                sender_notices,
                json_pack(
                    "{s:o, s:o, s:b, s:I, s:o, s:o, s:I}", "to", sender, "client",
-                   record_string(stop->client == NULL ? "" : stop->client), "login",
-                   stop->login, "since", (json_int_t)stop->last_ms, "reach",
-                   make_number(stop->reach), "names",
-                   make_strings(lists ? stop->lists : stop->addressed,
-                                named < SENDER_NOTICE_NAMES ? named
-                                                            : SENDER_NOTICE_NAMES),
+                   record_string(event->client == NULL ? "" : event->client), "login",
+                   strncmp(event->identity, "login:", 6) == 0, "since",
+                   (json_int_t)event->now_ms, "reach", make_number(event->reach), "names",
+                   make_strings(lists ? event->lists : event->addressed,
+                                SENDER_NOTICE_NAMES),
                    "count",
-                   (json_int_t)(lists ? stop->list_count : stop->addressed_count))) == 0;
+                   (json_int_t)(lists ? event->list_count : event->addressed_count))) ==
+           0;
 }
 
 /* The relays where it happened, each once. */
@@ -185,13 +185,14 @@ static bool add_sender(json_t *incident, const struct stop *stop)
 {
     if (stop->party != NULL && !record_add_party(incident, stop->party, stop->held))
         return false;
-    if (stop->held == 0 || !may_tell(stop->sender, stop->tell))
+    if (stop->held == 0 || !may_tell(stop->event))
         return true;
     if (!json_is_true(json_object_get(incident, "tell")) &&
-        (json_object_set_new(incident, "sender", record_string(stop->sender)) != 0 ||
+        (json_object_set_new(incident, "sender", record_string(stop->event->sender)) !=
+             0 ||
          json_object_set_new(incident, "tell", json_true()) != 0))
         return false;
-    return add_sender_notice(incident, stop);
+    return add_sender_notice(incident, stop->event);
 }
 
 int64_t record_party_waiting(const json_t *incident, const char *party)
@@ -236,22 +237,24 @@ bool record_add_party(json_t *incident, const char *party, int64_t more)
 
 static json_t *new_incident(const char *id, const struct stop *stop)
 {
+    const struct event *event = stop->event;
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:i, s:I, s:I, s:o, s:I, s:o, s:I, "
         "s:o, s:I, s:o, s:o, s:I, s:I, s:b, s:i, s:b}",
-        "id", id, "rule", record_string(stop->rule), "key", record_string(stop->subject),
-        "fingerprint", record_string(stop->fingerprint), "identity",
-        record_string(stop->identity), "sender", record_string(stop->sender), "tell",
-        may_tell(stop->sender, stop->tell), "held", (json_int_t)stop->held, "released", 0,
-        "refused", (json_int_t)stop->refused, "deferred", (json_int_t)stop->deferred,
-        "reach", make_number(stop->reach), "copies", (json_int_t)stop->copies, "lists",
-        make_strings(stop->lists, stop->lists_named), "list_count",
-        (json_int_t)stop->list_count, "addressed",
-        make_strings(stop->addressed, stop->addressed_named), "addressed_count",
-        (json_int_t)stop->addressed_count, "limit",
-        record_string(stop->limit == NULL ? "" : stop->limit), "before",
-        make_number(stop->before), "opened_at", (json_int_t)stop->first_ms, "last_at",
-        (json_int_t)stop->last_ms, "open", 1, "notices", 0, "sender_told", 0);
+        "id", id, "rule", record_string(event->rule), "key",
+        record_string(event->subject), "fingerprint", record_string(event->fingerprint),
+        "identity", record_string(event->identity), "sender",
+        record_string(event->sender), "tell", may_tell(event), "held",
+        (json_int_t)stop->held, "released", 0, "refused", (json_int_t)stop->refused,
+        "deferred", (json_int_t)stop->deferred, "reach", make_number(event->reach),
+        "copies", (json_int_t)event->copies, "lists",
+        make_strings(event->lists, EVENT_LISTS_MAX), "list_count",
+        (json_int_t)event->list_count, "addressed",
+        make_strings(event->addressed, EVENT_ADDRESSED_MAX), "addressed_count",
+        (json_int_t)event->addressed_count, "limit",
+        record_string(event->limit == NULL ? "" : event->limit), "before",
+        make_number(event->before), "opened_at", (json_int_t)stop->first_ms, "last_at",
+        (json_int_t)event->now_ms, "open", 1, "notices", 0, "sender_told", 0);
 }
 
 json_t *record_new_incident(const char *id, const struct stop *stop)
@@ -264,11 +267,11 @@ json_t *record_new_incident(const char *id, const struct stop *stop)
 }
 
 /* [fingerprint, subject, copies] of each window; not of a subject that had to be cut. */
-static json_t *make_samples(const struct record_hold *hold)
+static json_t *make_samples(const struct event *event)
 {
     json_t *samples = json_array();
-    for (size_t i = 0; i < hold->charge_count; i++) {
-        const struct charge *charge = &hold->charges[i];
+    for (size_t i = 0; i < event->charge_count; i++) {
+        const struct charge *charge = &event->charges[i];
         if (charge->surge == NULL || strlen(charge->subject) > RECORD_TEXT_MAX ||
             json_array_size(samples) == RECORD_SAMPLES_MAX)
             continue;
@@ -279,26 +282,24 @@ static json_t *make_samples(const struct record_hold *hold)
     return samples;
 }
 
-json_t *record_new_hold(const struct record_hold *hold)
+json_t *record_new_hold(const struct event *event, const char *id, const char *incident,
+                        const char *host, const struct party *party)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
-                     "s:o, s:I, s:b, s:b, s:I, s:o, s:o, s:[s, s, s]}",
-                     "id", hold->id, "incident", hold->incident, "rule",
-                     record_string(hold->rule), "identity", record_string(hold->identity),
-                     "lists", make_strings(hold->lists, hold->lists_named), "list_count",
-                     (json_int_t)hold->list_count, "reach", make_number(hold->reach),
-                     "host", record_string(hold->host), "queue_id",
-                     record_string(hold->queue_id), "held_at", (json_int_t)hold->held_ms,
-                     "state", "held", "sender", record_string(hold->sender), "tell",
-                     may_tell(hold->sender, hold->tell), "addressed",
-                     make_strings(hold->addressed, hold->addressed_named),
-                     "addressed_count", (json_int_t)hold->addressed_count, "restored",
-                     hold->restored, "pulled", hold->recalled, "arrived_s",
-                     (json_int_t)hold->arrived_s, "teaches", make_samples(hold), "client",
-                     record_string(hold->client == NULL ? "" : hold->client), "party",
-                     hold->party == NULL ? "" : hold->party->identity,
-                     hold->party == NULL ? "" : hold->party->client,
-                     hold->party == NULL ? "" : hold->party->own);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
+        "s:o, s:I, s:b, s:b, s:I, s:o, s:o, s:[s, s, s]}",
+        "id", id, "incident", incident, "rule", record_string(event->rule), "identity",
+        record_string(event->identity), "lists",
+        make_strings(event->lists, EVENT_LISTS_MAX), "list_count",
+        (json_int_t)event->list_count, "reach", make_number(event->reach), "host",
+        record_string(host), "queue_id", record_string(event->queue_id), "held_at",
+        (json_int_t)event->now_ms, "state", "held", "sender",
+        record_string(event->sender), "tell", may_tell(event), "addressed",
+        make_strings(event->addressed, EVENT_ADDRESSED_MAX), "addressed_count",
+        (json_int_t)event->addressed_count, "restored", false, "pulled", event->recalled,
+        "arrived_s", (json_int_t)event->arrived_s, "teaches", make_samples(event),
+        "client", record_string(event->client == NULL ? "" : event->client), "party",
+        party->identity, party->client, party->own);
 }
 
 static void take_hash(const json_t *party, size_t index, char out[DIGEST_ID_SIZE])
@@ -319,51 +320,41 @@ bool record_grow(json_t *incident, const struct stop *stop)
 {
     return add(incident, "held", stop->held) && add(incident, "refused", stop->refused) &&
            add(incident, "deferred", stop->deferred) &&
-           add(incident, "copies", stop->copies) &&
-           raise(incident, "reach", stop->reach) &&
+           add(incident, "copies", stop->event->copies) &&
+           raise(incident, "reach", stop->event->reach) &&
            lower(incident, "opened_at", stop->first_ms) &&
-           raise(incident, "last_at", stop->last_ms) && add_host(incident, stop) &&
+           raise(incident, "last_at", stop->event->now_ms) && add_host(incident, stop) &&
            add_sender(incident, stop);
-}
-
-/* Borrowed from the notice. */
-static size_t take_names(const json_t *notice, const char *names[SENDER_NOTICE_NAMES])
-{
-    size_t i;
-    const json_t *name;
-    size_t count = 0;
-    json_array_foreach(json_object_get(notice, "names"), i, name)
-    {
-        const char *text = json_string_value(name);
-        if (text != NULL && count < SENDER_NOTICE_NAMES)
-            names[count++] = text;
-    }
-    return count;
 }
 
 /* One hold's incident, as it is while the store is away, has one party and one notice. */
 bool record_merge(json_t *incident, const json_t *other)
 {
+    size_t i;
+    const json_t *name;
     void *party = json_object_iter(json_object_get(other, "parties"));
     const json_t *notice = json_array_get(json_object_get(other, "letters"), 0);
-    const char *names[SENDER_NOTICE_NAMES];
     const json_t *host = json_array_get(json_object_get(other, "hosts"), 0);
-    const struct stop stop = {.sender = record_text(other, "sender"),
+    struct event event = {.identity = record_text(other, "identity"),
+                          .sender = record_text(other, "sender"),
+                          .client = record_text(notice, "client"),
+                          .tell = json_is_true(json_object_get(other, "tell")),
+                          .addressed_count = (size_t)record_number(notice, "count"),
+                          .reach = record_number(other, "reach"),
+                          .copies = record_number(other, "copies"),
+                          .now_ms = record_number(other, "last_at")};
+    const struct stop stop = {.event = &event,
+                              .party = json_object_iter_key(party),
                               .host = json_string_value(host),
-                              .client = record_text(notice, "client"),
-                              .party = party == NULL ? "" : json_object_iter_key(party),
-                              .login = json_is_true(json_object_get(notice, "login")),
-                              .tell = json_is_true(json_object_get(other, "tell")),
-                              .addressed = names,
-                              .addressed_named = take_names(notice, names),
-                              .addressed_count = (size_t)record_number(notice, "count"),
                               .held = record_number(other, "held"),
                               .refused = record_number(other, "refused"),
                               .deferred = record_number(other, "deferred"),
-                              .reach = record_number(other, "reach"),
-                              .copies = record_number(other, "copies"),
-                              .first_ms = record_number(other, "opened_at"),
-                              .last_ms = record_number(other, "last_at")};
+                              .first_ms = record_number(other, "opened_at")};
+    json_array_foreach(json_object_get(notice, "names"), i, name)
+    {
+        if (i < SENDER_NOTICE_NAMES)
+            event.addressed[i] = json_string_value(name);
+    }
     return record_grow(incident, &stop);
 }
 

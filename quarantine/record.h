@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/charge.h"
+#include "quarantine/event.h"
 #include "quarantine/parties.h"
 
 enum {
@@ -21,44 +21,22 @@ enum {
     RECORD_PATCHED_MAX = 12 * 1024, /* of an incident, so that it can still grow */
 };
 
-/* What was stopped, to be added to an incident. All strings borrowed. */
+/* Messages that were stopped alike, to be added to an incident. Strings borrowed. */
 struct stop {
-    const char *rule, *fingerprint, *subject, *identity;
-    const char *sender; /* of a held message, to be told if tell */
-    const char *client; /* that it came from; "" unknown */
-    const char *party;  /* whose doing it is, as struct party's own; "" unknown */
-    const char *host;   /* the relay that stopped it; NULL unknown */
-    const char *limit;  /* what it passed, in words; "" */
-    int64_t before;     /* what that limit had let pass; below 0: not counted */
-    bool tell, login;   /* login: it had one */
-    const char *const *lists, *const *addressed;
-    size_t lists_named, list_count; /* in lists; addressed */
-    size_t addressed_named, addressed_count;
+    /* The first of them, but its copies are those of all, its reach is the largest, and
+     * its now_ms is when the last of them came. */
+    const struct event *event;
+    const char *party; /* whose doing it is, as struct party's own; NULL, "" unknown */
+    const char *host;  /* the relay that stopped it; NULL unknown */
     int64_t held, refused, deferred;
-    int64_t reach;  /* the largest of one message; below 0: unknown */
-    int64_t copies; /* of all together */
-    int64_t first_ms, last_ms;
-};
-
-/* A hold before it is a document. All strings borrowed. */
-struct record_hold {
-    const char *id, *incident, *rule, *identity, *sender, *host, *queue_id;
-    const char *client;
-    const struct party *party;
-    const char *const *lists, *const *addressed;
-    size_t lists_named, list_count, addressed_named, addressed_count;
-    const struct charge *charges; /* those with a surge are kept */
-    size_t charge_count;
-    int64_t reach, held_ms; /* reach below 0: unknown */
-    int64_t
-        arrived_s; /* of a recalled one: it tells its message, which has no hold header */
-    bool tell, restored, recalled;
+    int64_t first_ms;
 };
 
 /* NULL without memory. */
 json_t *record_string(const char *text);
 json_t *record_new_incident(const char *id, const struct stop *stop);
-json_t *record_new_hold(const struct record_hold *hold);
+json_t *record_new_hold(const struct event *event, const char *id, const char *incident,
+                        const char *host, const struct party *party);
 char *record_dump(const json_t *record); /* for free(3) */
 
 /* ISO 8601 in UTC, to the second. NULL without memory, or when there is no such year. */

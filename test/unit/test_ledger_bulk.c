@@ -44,49 +44,45 @@ static struct store *open_at(char *socket_path)
 static json_t *make_incident(int number)
 {
     char id[DIGEST_ID_SIZE], subject[60];
-    static const char *const lists[] = {"all@own.example"};
     bool over = number >= HOLDS * scale;
     (void)snprintf(id, sizeof id, "%016x", number);
     (void)snprintf(subject, sizeof subject, "login:someone-%d@own.example", number);
-    const struct stop stopped = {.rule = "sender-rate",
-                                 .fingerprint = "00112233445566778899aabbccddeeff",
-                                 .subject = subject,
-                                 .identity = subject,
-                                 .sender = subject + 6,
-                                 .client = "10.1.2.3",
+    const struct event event = {.rule = "sender-rate",
+                                .fingerprint = "00112233445566778899aabbccddeeff",
+                                .subject = subject,
+                                .identity = subject,
+                                .sender = subject + 6,
+                                .client = "10.1.2.3",
+                                .limit = "1000 recipients per 1h",
+                                .before = 2000,
+                                .tell = !over,
+                                .lists = {"all@own.example"},
+                                .addressed = {"all@own.example"},
+                                .list_count = 1,
+                                .addressed_count = 1,
+                                .reach = 300,
+                                .copies = 300,
+                                .now_ms = now_ms - number * INT64_C(100)};
+    const struct stop stopped = {.event = &event,
                                  .party = id,
                                  .host = "relay1",
-                                 .limit = "1000 recipients per 1h",
-                                 .before = 2000,
-                                 .tell = !over,
-                                 .login = true,
-                                 .lists = lists,
-                                 .addressed = lists,
-                                 .lists_named = 1,
-                                 .list_count = 1,
-                                 .addressed_named = 1,
-                                 .addressed_count = 1,
                                  .held = over ? 0 : 1,
                                  .refused = 20,
-                                 .reach = 300,
-                                 .copies = 300,
-                                 .first_ms = now_ms - number * INT64_C(100),
-                                 .last_ms = now_ms - number * INT64_C(100)};
+                                 .first_ms = event.now_ms};
     json_t *incident = record_new_incident(id, &stopped);
-    (void)json_object_set_new(incident, "notified_ms", json_integer(stopped.last_ms));
+    (void)json_object_set_new(incident, "notified_ms", json_integer(event.now_ms));
     (void)json_object_set_new(incident, "notified_total", json_integer(21));
     (void)json_object_set_new(incident, "notified_held", json_integer(1));
     ck_assert(!over || record_close(incident));
     json_t *notice = json_array_get(json_object_get(incident, "letters"), 0);
     if (notice != NULL)
-        (void)json_object_set_new(notice, "told_ms", json_integer(stopped.last_ms));
+        (void)json_object_set_new(notice, "told_ms", json_integer(event.now_ms));
     return incident;
 }
 
 static json_t *make_hold(int number)
 {
     char id[DIGEST_ID_SIZE], queue_id[20], identity[60];
-    static const char *const lists[] = {"all@own.example"};
     const struct party party = {"aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb",
                                 "aaaaaaaaaaaaaaaa"};
     struct mail mail = {.queue = "hold"};
@@ -98,25 +94,18 @@ static json_t *make_hold(int number)
     (void)snprintf(mail.header, sizeof mail.header,
                    "id=%s rule=sender-rate incident=%s reach=300", id, id);
     put_mail((size_t)number, &mail);
-    const struct record_hold hold = {.id = id,
-                                     .incident = id,
-                                     .rule = "sender-rate",
-                                     .identity = identity,
-                                     .sender = identity + 6,
-                                     .client = "10.1.2.3",
-                                     .host = "relay1",
-                                     .queue_id = queue_id,
-                                     .party = &party,
-                                     .lists = lists,
-                                     .addressed = lists,
-                                     .lists_named = 1,
-                                     .list_count = 1,
-                                     .addressed_named = 1,
-                                     .addressed_count = 1,
-                                     .reach = 300,
-                                     .held_ms = now_ms - 3600000 - number,
-                                     .tell = false};
-    return record_new_hold(&hold);
+    const struct event event = {.rule = "sender-rate",
+                                .identity = identity,
+                                .sender = identity + 6,
+                                .client = "10.1.2.3",
+                                .queue_id = queue_id,
+                                .lists = {"all@own.example"},
+                                .addressed = {"all@own.example"},
+                                .list_count = 1,
+                                .addressed_count = 1,
+                                .reach = 300,
+                                .now_ms = now_ms - 3600000 - number};
+    return record_new_hold(&event, id, id, "relay1", &party);
 }
 
 static void fill(enum collection collection, int count, json_t *(*make)(int number))

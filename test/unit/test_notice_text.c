@@ -22,28 +22,35 @@ static void teardown(void)
     text_clear(&body);
 }
 
+static struct event event;
+
 static struct stop make_stop(const char *key)
 {
-    static const char *const lists[] = {"all@own", "staff@own"};
-    return (struct stop){.rule = "list-rate",
-                         .fingerprint = "f",
-                         .subject = key,
-                         .identity = "login:ann@own",
-                         .sender = "ann@own",
-                         .client = "10.0.0.1",
-                         .party = "p1",
-                         .limit = "20 messages per 1h",
-                         .before = 19,
-                         .tell = true,
-                         .login = true,
-                         .lists = lists,
-                         .lists_named = 2,
-                         .list_count = 2,
-                         .held = 1,
-                         .reach = 1240,
-                         .copies = 1300,
-                         .first_ms = 1795291814000,
-                         .last_ms = 1795291874000};
+    event = (struct event){.rule = "list-rate",
+                           .fingerprint = "f",
+                           .subject = key,
+                           .identity = "login:ann@own",
+                           .sender = "ann@own",
+                           .client = "10.0.0.1",
+                           .limit = "20 messages per 1h",
+                           .before = 19,
+                           .tell = true,
+                           .lists = {"all@own", "staff@own"},
+                           .list_count = 2,
+                           .reach = 1240,
+                           .copies = 1300,
+                           .now_ms = 1795291874000};
+    return (struct stop){
+        .event = &event, .party = "p1", .held = 1, .first_ms = 1795291814000};
+}
+
+/* Addressed to people, and to no list. */
+static void address(const char *const *people, size_t named, size_t count)
+{
+    memset(event.lists, 0, sizeof event.lists);
+    event.list_count = 0;
+    memcpy(event.addressed, people, named * sizeof *people);
+    event.addressed_count = count;
 }
 
 static void describe(const struct stop *stop)
@@ -140,7 +147,7 @@ START_TEST(notice_commands_fit_the_incident)
     };
     for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
         struct stop stop = make_stop(fits[i].key);
-        stop.rule = fits[i].rule;
+        event.rule = fits[i].rule;
         describe(&stop);
         ck_assert_int_eq(count_commands(), 2);
         ck_assert(says("quarantine release --incident") && !says("brake set"));
@@ -161,13 +168,10 @@ START_TEST(notice_names_what_is_no_list)
     static const char *const people[] = {"p1@else", "p2@else", "p3@else"};
     struct stop stop = make_stop("sender:x@else");
     stop.held = 0;
-    stop.lists_named = stop.list_count = 0;
-    stop.addressed = people;
-    stop.addressed_named = 3;
-    stop.addressed_count = 90;
+    address(people, 3, 90);
     stop.refused = 10;
-    stop.before = -1;
-    stop.limit = "reach over 50";
+    event.before = -1;
+    event.limit = "reach over 50";
     describe(&stop);
     ck_assert(says("to           p1@else\n") && says("and 87 more"));
     ck_assert(says("not counted by this rule") && says("reach over 50"));
@@ -185,10 +189,8 @@ START_TEST(notice_escapes_strangers_words)
 {
     static const char *const people[] = {"x\r\nBcc: y@else\x1b[2J"};
     struct stop stop = make_stop("sender:\"a\r\nBcc: b@else\"@c\xe2\x80\xae");
-    stop.identity = stop.sender = "sender:\"\r\n.\r\n\"@else";
-    stop.lists_named = stop.list_count = 0;
-    stop.addressed = people;
-    stop.addressed_named = stop.addressed_count = 1;
+    event.identity = event.sender = "sender:\"\r\n.\r\n\"@else";
+    address(people, 1, 1);
     describe(&stop);
     for (const char *c = text_string(&body); *c != '\0'; c++)
         ck_assert(*c == '\n' || (*c >= ' ' && *c <= '~'));
@@ -200,16 +202,16 @@ END_TEST
 
 START_TEST(notice_to_a_sender_says_nothing_of_others)
 {
-    static const char *const secret[] = {"secret@own"};
-    struct stop first = make_stop("list:all@own");
-    struct stop second = make_stop("list:all@own");
-    first.lists = secret;
-    first.lists_named = first.list_count = 1;
-    first.reach = 7777;
-    second.sender = "bob@own";
-    second.reach = 12;
-    json_t *incident = record_new_incident("0123456789abcdef", &first);
-    ck_assert(record_grow(incident, &second));
+    struct stop stop = make_stop("list:all@own");
+    event.lists[0] = "secret@own";
+    event.lists[1] = NULL;
+    event.list_count = 1;
+    event.reach = 7777;
+    json_t *incident = record_new_incident("0123456789abcdef", &stop);
+    stop = make_stop("list:all@own");
+    event.sender = "bob@own";
+    event.reach = 12;
+    ck_assert(record_grow(incident, &stop));
     const json_t *letters = json_object_get(incident, "letters");
     ck_assert_uint_eq(json_array_size(letters), 2);
     const struct notice_facts facts = {incident, &settings, "mx1"};

@@ -66,16 +66,16 @@ START_TEST(pending_counts_adds_up_by_key)
     add("a", 20, NOW_MS + 9, true);
     ck_assert(pending_counts_is_pending(counts));
     ck_assert(pending_counts_take(counts, &position, &count));
-    ck_assert_str_eq(count.rule, "rule");
-    ck_assert_str_eq(count.subject, "a");
+    ck_assert_str_eq(count.event.rule, "rule");
+    ck_assert_str_eq(count.event.subject, "a");
     ck_assert_int_eq(count.refused, 2);
     ck_assert_int_eq(count.deferred, 1);
-    ck_assert_int_eq(count.reach, 30);
-    ck_assert_int_eq(count.copies, 60);
+    ck_assert_int_eq(count.event.reach, 30);
+    ck_assert_int_eq(count.event.copies, 60);
     ck_assert_int_eq(count.first_ms, NOW_MS);
-    ck_assert_int_eq(count.last_ms, NOW_MS + 9);
-    ck_assert_uint_eq(count.lists_named, 2);
-    ck_assert_str_eq(count.lists[1], "staff@own");
+    ck_assert_int_eq(count.event.now_ms, NOW_MS + 9);
+    ck_assert_ptr_null(count.event.lists[2]);
+    ck_assert_str_eq(count.event.lists[1], "staff@own");
     pending_count_clear(&count);
     ck_assert(!pending_counts_take(counts, &position, &count));
     ck_assert(!pending_counts_is_pending(counts));
@@ -94,10 +94,10 @@ START_TEST(pending_counts_takes_back_what_was_not_written)
     position = 0;
     ck_assert(pending_counts_take(counts, &position, &count));
     ck_assert_int_eq(count.refused, 2);
-    ck_assert_int_eq(count.copies, 15);
-    ck_assert_int_eq(count.reach, 10);
+    ck_assert_int_eq(count.event.copies, 15);
+    ck_assert_int_eq(count.event.reach, 10);
     ck_assert_int_eq(count.first_ms, NOW_MS);
-    ck_assert_int_eq(count.last_ms, NOW_MS + 7);
+    ck_assert_int_eq(count.event.now_ms, NOW_MS + 7);
     pending_count_clear(&count);
 }
 END_TEST
@@ -132,10 +132,10 @@ START_TEST(pending_counts_overflows_into_one_key_a_rule)
     while (pending_counts_take(counts, &position, &count)) {
         keys++;
         total += count.refused;
-        if (strcmp(count.subject, PENDING_COUNTS_MANY) == 0) {
+        if (strcmp(count.event.subject, PENDING_COUNTS_MANY) == 0) {
             many += count.refused;
-            ck_assert_str_eq(count.identity, PENDING_COUNTS_MANY);
-            ck_assert_uint_eq(count.lists_named, 0);
+            ck_assert_str_eq(count.event.identity, PENDING_COUNTS_MANY);
+            ck_assert_ptr_null(count.event.lists[0]);
         }
         pending_count_clear(&count);
     }
@@ -157,7 +157,7 @@ START_TEST(pending_counts_gives_away_places_that_are_written)
             add(subject, 1, NOW_MS, true);
         }
         while (pending_counts_take(counts, &position, &count)) {
-            named += strcmp(count.subject, PENDING_COUNTS_MANY) != 0;
+            named += strcmp(count.event.subject, PENDING_COUNTS_MANY) != 0;
             pending_count_clear(&count);
         }
     }
