@@ -119,7 +119,7 @@ static enum status join(struct directory *directory, uint32_t name, uint32_t *ou
     uint32_t target = directory->names[name].target;
     struct list_node node = {.address = name, .joined = true};
     enum status status = STATUS_OK;
-    uint32_t list;
+    uint32_t list = DIRECTORY_NONE;
 
     if (here != DIRECTORY_NONE) {
         const struct list_node *old = &directory->nodes[here];
