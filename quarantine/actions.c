@@ -11,6 +11,26 @@
 #include "quarantine/helper.h"
 #include "quarantine/record.h"
 
+const struct actions_states actions_states[] = {
+    [ACTIONS_RELEASE] = {"release", "releasing", "released"},
+    [ACTIONS_REFUSE] = {"refuse", "refusing", "refused"},
+    [ACTIONS_DELETE] = {"delete", "deleting", "deleted"},
+};
+
+const char *actions_verb_name(enum actions_verb verb)
+{
+    return actions_states[verb].verb;
+}
+
+const char *actions_state_after(const char *during)
+{
+    for (size_t i = 0; i < sizeof actions_states / sizeof actions_states[0]; i++) {
+        if (strcmp(during, actions_states[i].during) == 0)
+            return actions_states[i].after;
+    }
+    return NULL;
+}
+
 struct actions *actions_new(struct ledger *ledger, const struct digest_key *token_key,
                             const char *host)
 {
@@ -71,16 +91,6 @@ enum status actions_say_store(struct error *error, enum status status)
                      : status == STATUS_LIMIT
                          ? "the store did not give all of them in time"
                          : "the store does not answer");
-}
-
-enum status actions_find(struct actions *actions, const char *id, json_t **out,
-                         struct error *error)
-{
-    enum status status =
-        ledger_find_hold(actions->ledger, id, actions_deadline_us(), out);
-    if (status == STATUS_NOT_FOUND)
-        return error_set(error, status, "there is no held message %.64s", id);
-    return status == STATUS_OK ? status : actions_say_store(error, status);
 }
 
 enum status actions_check(const struct actions *actions, const json_t *hold,

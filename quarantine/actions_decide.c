@@ -15,28 +15,6 @@
 
 enum { CHECK_SIZE = 1100 };
 
-static const struct {
-    const char *name, *during, *after;
-} verbs[] = {
-    [ACTIONS_RELEASE] = {"release", "releasing", "released"},
-    [ACTIONS_REFUSE] = {"refuse", "refusing", "refused"},
-    [ACTIONS_DELETE] = {"delete", "deleting", "deleted"},
-};
-
-const char *actions_verb_name(enum actions_verb verb)
-{
-    return verbs[verb].name;
-}
-
-const char *actions_state_after(const char *during)
-{
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(during, verbs[i].during) == 0)
-            return verbs[i].after;
-    }
-    return NULL;
-}
-
 /* ---- one hold ---- */
 
 /* A hold that is decided about. */
@@ -86,9 +64,13 @@ static enum status explain_lost(struct actions *actions, const char *id,
                                 struct error *error)
 {
     json_t *fresh = NULL;
-    enum status status = actions_find(actions, id, &fresh, error);
-    if (status == STATUS_OK)
-        status = actions_check(actions, fresh, error);
+    enum status status =
+        ledger_find_hold(actions->ledger, id, actions_deadline_us(), &fresh);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(error, status, "there is no held message %.64s", id);
+    if (status != STATUS_OK)
+        return actions_say_store(error, status);
+    status = actions_check(actions, fresh, error);
     json_decref(fresh);
     return status == STATUS_OK
                ? error_set(error, STATUS_CONFLICT, "%s: somebody else changed it", id)
@@ -114,8 +96,8 @@ static size_t claim(struct decision_job *job, struct decision *first, size_t cou
         ids[checked] = first[i].id;
         sound[checked++] = &first[i];
     }
-    ledger_move_many(actions->ledger, ids, checked, "held", verbs[job->verb].during,
-                     actions_deadline_us(), statuses);
+    ledger_move_many(actions->ledger, ids, checked, "held",
+                     actions_states[job->verb].during, actions_deadline_us(), statuses);
     for (size_t i = 0; i < checked; i++) {
         struct actions_result *result = sound[i]->result;
         result->status = statuses[i];
@@ -144,7 +126,7 @@ static const char *outcome(const struct decision_job *job,
 {
     bool own = actions_names(job->actions) == ACTIONS_NAMES_OWN;
     if (order->status == STATUS_OK)
-        return verbs[job->verb].after;
+        return actions_states[job->verb].after;
     return order->status == STATUS_NOT_FOUND && own ? "gone" : "held";
 }
 
@@ -159,8 +141,9 @@ static void write_outcome(struct decision_job *job, struct decision *const *orde
     for (size_t i = 0; i < count; i++)
         if (strcmp(outcome(job, &orders[i]), to) == 0)
             ids[some++] = ordered[i]->id;
-    ledger_move_many(job->actions->ledger, ids, some, verbs[job->verb].during, to,
-                     job->away ? clock_monotonic_us() : actions_deadline_us(), statuses);
+    ledger_move_many(job->actions->ledger, ids, some, actions_states[job->verb].during,
+                     to, job->away ? clock_monotonic_us() : actions_deadline_us(),
+                     statuses);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(outcome(job, &orders[i]), to) != 0)
             continue;
@@ -192,7 +175,7 @@ static enum status conclude(const struct decision_job *job,
         return error_set(
             error, STATUS_UNAVAILABLE,
             "%s is %s, but the store did not record it: `mailbrake quarantine sync` will",
-            id, verbs[job->verb].after);
+            id, actions_states[job->verb].after);
     return STATUS_OK;
 }
 
@@ -204,7 +187,7 @@ static void conclude_all(struct decision_job *job, struct decision *const *order
     for (size_t i = 0; i < count; i++)
         if (orders[i].status == STATUS_OK && job->verb == ACTIONS_RELEASE)
             train(job, ordered[i]->hold);
-    write_outcome(job, ordered, orders, count, verbs[job->verb].after, written);
+    write_outcome(job, ordered, orders, count, actions_states[job->verb].after, written);
     write_outcome(job, ordered, orders, count, "gone", written);
     write_outcome(job, ordered, orders, count, "held", written);
     for (size_t i = 0; i < count; i++) {
@@ -272,7 +255,7 @@ static void order_batch(struct decision_job *job, struct decision *first, size_t
         return;
     if (helper_do(job->settings->mta.helper,
                   deadline_us < job->deadline_us ? deadline_us : job->deadline_us,
-                  verbs[job->verb].name, orders, wanted,
+                  actions_verb_name(job->verb), orders, wanted,
                   refusal == NULL ? NULL : text_string(&refusal->message),
                   &error) == STATUS_UNAVAILABLE)
         job->silent = true;

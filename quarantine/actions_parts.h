@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #include "base/queue_id.h"
-#include "policy/address.h"
 #include "quarantine/actions.h"
 #include "quarantine/local_holds.h"
 #include "store/scan.h"
@@ -59,10 +58,13 @@ void actions_tell(const struct actions_progress *progress, size_t done, size_t t
 enum status actions_check(const struct actions *actions, const json_t *hold,
                           struct error *error) MUST_CHECK;
 
-/* By its id; the error is for people. */
-enum status actions_find(struct actions *actions, const char *id, json_t **out,
-                         struct error *error) MUST_CHECK;
 enum status actions_say_store(struct error *error, enum status status);
+
+/* The states of a hold that is decided about, by the verb. */
+struct actions_states {
+    const char *verb, *during, *after;
+};
+extern const struct actions_states actions_states[];
 
 /* "released" for "releasing" and so on; NULL for a state that is none of these. */
 const char *actions_state_after(const char *during);
@@ -70,9 +72,5 @@ const char *actions_state_after(const char *during);
 /* It was accepted first and pulled back by a brake: its message bears no hold header.
  */
 bool actions_is_recalled(const json_t *hold);
-
-/* As facts have a sender: canonical, and ours without its tag. False when it is none. */
-bool actions_canonical(const struct settings *settings, const char *queued,
-                       struct address *out);
 
 #endif

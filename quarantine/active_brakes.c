@@ -564,30 +564,21 @@ enum status active_brakes_allow(struct active_brakes *active, const char *finger
 
 /* ---- showing ---- */
 
-/* NULL is no memory. */
-static json_t *show_until(int64_t until_ms)
-{
-    return until_ms == INT64_MAX ? json_null() : record_time(until_ms);
-}
-
-static bool is_put_off(const struct active_brakes *active, const char *key)
-{
-    char id[DOCUMENTS_ID_MAX + 1];
-    make_id(key, id);
-    return store_is_put_off(active->store, COLLECTION_BRAKES, id);
-}
-
 json_t *active_brakes_json(struct active_brakes *active, int64_t now_ms)
 {
     const struct brakes *brakes = active_brakes_take(active);
     json_t *array = json_array();
     bool added = array != NULL;
     for (size_t i = 0; i < brakes->count && added; i++) {
+        char id[DOCUMENTS_ID_MAX + 1];
         const struct brake *brake = &brakes->items[i];
-        if (brake->until_ms <= now_ms)
+        int64_t until_ms = brake->until_ms;
+        if (until_ms <= now_ms)
             continue;
-        json_t *shown = make_record(brake, show_until(brake->until_ms));
-        if (shown != NULL && is_put_off(active, brake->key))
+        make_id(brake->key, id);
+        json_t *shown = make_record(brake, until_ms == INT64_MAX ? json_null()
+                                                                 : record_time(until_ms));
+        if (shown != NULL && store_is_put_off(active->store, COLLECTION_BRAKES, id))
             (void)json_object_set_new(shown, "pending", json_true());
         added = json_array_append_new(array, shown) == 0;
     }

@@ -10,6 +10,9 @@
 #include "policy/charge.h"
 #include "policy/rule.h"
 
+/* Events of one rule and subject that are less than this apart are one incident. */
+enum { INCIDENT_GAP_MS = 3600 * 1000 };
+
 enum { EVENT_ADDRESSED_MAX = 20, EVENT_LISTS_MAX = 20, EVENT_REACH_UNKNOWN = -1 };
 
 /* All strings borrowed. */

@@ -29,7 +29,20 @@ struct exchange {
     int fd;
     int64_t deadline_us;
     struct error *error;
+    struct text order, reply; /* owned; of the reply, its lines without the last */
+    long long number;         /* of that one if it is "ok N", else -1 */
 };
+
+static struct exchange make_exchange(int64_t deadline_us, struct error *error)
+{
+    return (struct exchange){.fd = -1, .deadline_us = deadline_us, .error = error};
+}
+
+static void exchange_clear(struct exchange *exchange)
+{
+    text_clear(&exchange->order);
+    text_clear(&exchange->reply);
+}
 
 static enum status fail(const struct exchange *exchange, const char *what)
 {
@@ -80,9 +93,10 @@ static enum status open_socket(struct exchange *exchange, const char *path)
 }
 
 /* A helper that already has an answer may hang up before it has read everything. */
-static enum status send_all(const struct exchange *exchange, const char *data,
-                            size_t length)
+static enum status send_all(const struct exchange *exchange)
 {
+    const char *data = exchange->order.data;
+    size_t length = exchange->order.length;
     while (length > 0) {
         ssize_t sent = send(exchange->fd, data, length, MSG_NOSIGNAL);
         if (sent >= 0) {
@@ -98,10 +112,12 @@ static enum status send_all(const struct exchange *exchange, const char *data,
     return STATUS_OK;
 }
 
-static enum status receive_all(const struct exchange *exchange, size_t max,
-                               struct text *reply)
+static enum status receive_all(struct exchange *exchange)
 {
     char buffer[READ_BYTES];
+    struct text *reply = &exchange->reply;
+    bool list = strcmp(exchange->order.data, "list\n") == 0;
+    size_t max = list ? LIST_BYTES_MAX : REPLY_BYTES_MAX;
     for (;;) {
         ssize_t received = recv(exchange->fd, buffer, sizeof buffer, 0);
         /* ECONNRESET: it closed with a part of the order unread */
@@ -120,10 +136,11 @@ static enum status receive_all(const struct exchange *exchange, size_t max,
 }
 
 /* Removes the last line, which holds the result. */
-static enum status take_result(struct text *reply, long long *out_number,
-                               struct error *error)
+static enum status take_result(struct exchange *exchange)
 {
     static const char failed[] = "error ";
+    struct text *reply = &exchange->reply;
+    struct error *error = exchange->error;
     size_t length = reply->length;
     if (length == 0 || reply->data[length - 1] != '\n' ||
         memchr(reply->data, '\0', length) != NULL)
@@ -134,9 +151,10 @@ static enum status take_result(struct text *reply, long long *out_number,
     line = line == NULL ? reply->data : line + 1;
     enum status status;
     char end = '\0';
-    *out_number = -1;
+    exchange->number = -1;
     /* NOLINTNEXTLINE(cert-err34-c): saturates */
-    if (strcmp(line, "ok") == 0 || sscanf(line, "ok %lld%c", out_number, &end) == 1)
+    if (strcmp(line, "ok") == 0 ||
+        sscanf(line, "ok %lld%c", &exchange->number, &end) == 1)
         status = STATUS_OK;
     else if (strcmp(line, "missing") == 0)
         status = error_set(error, STATUS_NOT_FOUND, "the message is not in the queue");
@@ -150,26 +168,20 @@ static enum status take_result(struct text *reply, long long *out_number,
     return status;
 }
 
-/* Sends an order and reads the lines of its answer; number: of "ok N", or -1. */
-static enum status ask(struct exchange *exchange, const char *socket,
-                       const struct text *order, struct text *reply, long long *number)
+/* Sends the order and reads its answer. */
+static enum status ask(struct exchange *exchange, const char *socket)
 {
-    bool list = strncmp(text_string(order), "list\n", 5) == 0;
-    enum status status = order->failed ? STATUS_NOMEM : open_socket(exchange, socket);
+    enum status status =
+        exchange->order.failed ? STATUS_NOMEM : open_socket(exchange, socket);
     if (status == STATUS_OK)
-        status = send_all(exchange, order->data, order->length);
+        status = send_all(exchange);
     if (status == STATUS_OK)
-        status = receive_all(exchange, list ? LIST_BYTES_MAX : REPLY_BYTES_MAX, reply);
+        status = receive_all(exchange);
     if (exchange->fd >= 0)
         (void)close(exchange->fd);
     if (status == STATUS_NOMEM)
         return error_set(exchange->error, status, "out of memory");
-    return status == STATUS_OK ? take_result(reply, number, exchange->error) : status;
-}
-
-static struct exchange make_exchange(int64_t deadline_us, struct error *error)
-{
-    return (struct exchange){.fd = -1, .deadline_us = deadline_us, .error = error};
+    return status == STATUS_OK ? take_result(exchange) : status;
 }
 
 static int64_t deadline_in_ms(int timeout_ms)
@@ -195,17 +207,15 @@ static bool read_line(const char *line, size_t length,
     struct text clean = {0};
     struct queued queued;
     json_int_t arrived = 0;
-    json_int_t size = 0;
     utf8_add(&clean, line, length);
     json_t *json =
         clean.failed ? NULL : json_loadb(clean.data, clean.length, JSON_ALLOW_NUL, NULL);
-    bool read = json != NULL &&
-                json_unpack(json, "{s:s, s:s, s:s, s:I, s:I}", "queue_name",
-                            &queued.queue, "queue_id", &queued.queue_id, "sender",
-                            &queued.sender, "arrival_time", &arrived, "size", &size) == 0;
+    bool read =
+        json != NULL && json_unpack(json, "{s:s, s:s, s:s, s:I}", "queue_name",
+                                    &queued.queue, "queue_id", &queued.queue_id, "sender",
+                                    &queued.sender, "arrival_time", &arrived) == 0;
     if (read && each != NULL) {
         queued.arrived_s = arrived;
-        queued.size_bytes = size;
         queued.recipients = json_integer_value(json_object_get(json, "recipients"));
         each(context, &queued);
     }
@@ -236,21 +246,17 @@ enum status helper_list(const char *socket, int timeout_ms,
                         void *context, struct error *error)
 {
     struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
-    struct text order = {0};
-    struct text reply = {0};
-    long long number = -1;
-    text_add_string(&order, "list\n");
-    enum status status = ask(&exchange, socket, &order, &reply, &number);
+    text_add_string(&exchange.order, "list\n");
+    enum status status = ask(&exchange, socket);
     if (status == STATUS_OK) { /* with half a list, mail would seem to be gone */
-        long long count = read_lines(&reply, NULL, NULL);
-        if (count < 0 || (number >= 0 && number != count))
+        long long count = read_lines(&exchange.reply, NULL, NULL);
+        if (count < 0 || (exchange.number >= 0 && exchange.number != count))
             status = error_set(error, STATUS_UNAVAILABLE,
                                "mailbrake-mta: the list can't be read");
         else
-            (void)read_lines(&reply, each, context);
+            (void)read_lines(&exchange.reply, each, context);
     }
-    text_clear(&order);
-    text_clear(&reply);
+    exchange_clear(&exchange);
     return status;
 }
 
@@ -258,19 +264,15 @@ enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
                          struct error *error)
 {
     struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
-    struct text order = {0};
-    struct text reply = {0};
-    long long number;
-    text_add_string(&order, "queue\n");
-    enum status status = ask(&exchange, socket, &order, &reply, &number);
-    size_t length = strcspn(text_string(&reply), "\n");
-    if (status == STATUS_OK && text_string(&reply)[0] != '/')
+    text_add_string(&exchange.order, "queue\n");
+    enum status status = ask(&exchange, socket);
+    const char *folder = text_string(&exchange.reply);
+    if (status == STATUS_OK && folder[0] != '/')
         status = error_set(error, STATUS_UNAVAILABLE,
                            "mailbrake-mta: the queue's folder can't be read");
     if (status == STATUS_OK)
-        text_add(out, reply.data, length);
-    text_clear(&order);
-    text_clear(&reply);
+        text_add(out, folder, strcspn(folder, "\n"));
+    exchange_clear(&exchange);
     return status;
 }
 
@@ -278,18 +280,14 @@ enum status helper_notice(const char *socket, int timeout_ms, const char *addres
                           const char *text, struct error *error)
 {
     struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
-    struct text order = {0};
-    struct text reply = {0};
-    long long number;
     for (const char *p = addresses; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return error_set(error, STATUS_INVALID, "an address is not valid");
     }
-    text_printf(&order, "notice %s\n", addresses);
-    text_add_string(&order, text);
-    enum status status = ask(&exchange, socket, &order, &reply, &number);
-    text_clear(&order);
-    text_clear(&reply);
+    text_printf(&exchange.order, "notice %s\n", addresses);
+    text_add_string(&exchange.order, text);
+    enum status status = ask(&exchange, socket);
+    exchange_clear(&exchange);
     return status;
 }
 
@@ -366,26 +364,23 @@ enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,
 {
     struct exchange exchange = make_exchange(deadline_us, error);
     struct helper_order *sent[HELPER_BATCH_MAX];
-    struct text lines = {0};
-    struct text reply = {0};
+    struct text *lines = &exchange.order;
     size_t sent_count = 0;
-    long long number = -1;
     enum status status = STATUS_OK;
-    text_add_string(&lines, "batch\n");
+    text_add_string(lines, "batch\n");
     for (size_t i = 0; i < count && i < HELPER_BATCH_MAX; i++) {
-        if (add_order(verb, &orders[i], &lines))
+        if (add_order(verb, &orders[i], lines))
             sent[sent_count++] = &orders[i];
     }
     if (text != NULL)
-        text_printf(&lines, "\n%s", text);
+        text_printf(lines, "\n%s", text);
     if (sent_count > 0) {
-        status = ask(&exchange, socket, &lines, &reply, &number);
+        status = ask(&exchange, socket);
         if (status == STATUS_OK)
-            status = take_answers(&reply, sent, sent_count, error);
+            status = take_answers(&exchange.reply, sent, sent_count, error);
     }
     for (size_t i = 0; i < sent_count && status != STATUS_OK; i++)
         sent[i]->status = error_set(&sent[i]->error, status, "%s", error->text);
-    text_clear(&lines);
-    text_clear(&reply);
+    exchange_clear(&exchange);
     return status;
 }

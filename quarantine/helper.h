@@ -13,9 +13,8 @@
 struct queued {
     const char *queue; /* "hold", "active", "incoming", "deferred", ... */
     const char *queue_id;
-    const char *sender;  /* "" is <> */
-    long long arrived_s; /* since 1970 */
-    long long size_bytes;
+    const char *sender;   /* "" is <> */
+    long long arrived_s;  /* since 1970 */
     long long recipients; /* 0: the helper does not say */
 };
 

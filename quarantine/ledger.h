@@ -13,8 +13,6 @@
 struct ledger;
 struct look;
 
-enum { INCIDENT_GAP_MS = 3600 * 1000 };
-
 enum hold_result {
     HOLD_KEPT,          /* recorded: hold it under id and incident */
     HOLD_UNRECORDED,    /* the store did not answer: hold it all the same, under id and an

@@ -24,13 +24,6 @@ static bool set_state(json_t *hold, const char *state)
     return json_object_set_new(hold, "ended_at", json_integer(clock_wall_ms())) == 0;
 }
 
-static bool add(json_t *incident, const char *name, int more)
-{
-    int64_t number = record_number(incident, name) + more;
-    return json_object_set_new(incident, name, json_integer(number < 0 ? 0 : number)) ==
-           0;
-}
-
 bool ledger_change_state(json_t *hold, json_t *incident, const char *to)
 {
     const char *from = record_text(hold, "state");
@@ -41,8 +34,8 @@ bool ledger_change_state(json_t *hold, json_t *incident, const char *to)
     bool counted = true;
     record_party(hold, &party);
     if (incident != NULL && ends != record_is_over(from))
-        counted = add(incident, "ended", more) &&
-                  (!released || add(incident, "released", more)) &&
+        counted = record_add_number(incident, "ended", more) &&
+                  (!released || record_add_number(incident, "released", more)) &&
                   record_add_party(incident, party.own, -more);
     return counted && set_state(hold, to);
 }

@@ -1,7 +1,6 @@
 /* The ledger's inside, for the files that share its work: ledger.c (reading, writing),
- * ledger_hold.c and ledger_count.c (stopping mail), ledger_pending.c (what the store was
- * away for), ledger_move.c (what becomes of a hold), ledger_restore.c,
- * ledger_incident.c and ledger_upkeep.c. */
+ * ledger_hold.c and ledger_count.c (stopping mail), ledger_move.c (what becomes of a
+ * hold), ledger_restore.c, ledger_incident.c and ledger_upkeep.c. */
 #ifndef QUARANTINE_LEDGER_PARTS_H
 #define QUARANTINE_LEDGER_PARTS_H
 
@@ -85,9 +84,5 @@ enum status ledger_take_key(struct ledger_document *open, const char *open_key,
 
 /* Places that count takes back from those added by this process; never below 0. */
 void ledger_subtract(struct ledger *ledger, size_t count);
-
-/* Records the pending holds, until one can't be. LIMIT when there was no room for
- * some; those are given up. */
-enum status ledger_flush_pending(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
 #endif

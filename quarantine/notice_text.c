@@ -21,8 +21,7 @@ static const char *plural(int64_t count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
-/* Local time with its zone, since the reader may be in another. */
-static void add_time(struct text *out, int64_t wall_ms)
+void notice_add_time(struct text *out, int64_t wall_ms)
 {
     char text[60];
     struct tm local;
@@ -192,8 +191,8 @@ static void add_future(const struct notice_facts *facts, struct text *out)
     text_add_string(out, "\nIf nobody does anything");
     if (record_waiting(incident) > 0) {
         text_add_string(out, ", held mail will be refused from ");
-        add_time(out,
-                 record_number(incident, "opened_at") + settings->quarantine.expire_ms);
+        notice_add_time(out, record_number(incident, "opened_at") +
+                                 settings->quarantine.expire_ms);
         text_add_string(out, " on,\nand its senders told where that is possible.\n");
     } else if (record_number(incident, "deferred") > 0) {
         text_add_string(out, ", the senders' servers will try again for some days.\n");
@@ -289,9 +288,9 @@ void notice_body(const struct notice_facts *facts, struct text *out)
     add_addressed(incident, out);
     add_people(incident, out);
     begin_line(out, "since");
-    add_time(out, record_number(incident, "opened_at"));
+    notice_add_time(out, record_number(incident, "opened_at"));
     text_add_string(out, ", most recently ");
-    add_time(out, record_number(incident, "last_at"));
+    notice_add_time(out, record_number(incident, "last_at"));
     text_add_string(out, "\n");
     add_before(incident, out);
     add_relays(facts, out);
@@ -316,11 +315,11 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *sender_r
         text_printf(out, "%" PRId64 "\n", reach);
     }
     begin_line(out, "since");
-    add_time(out, since_ms);
+    notice_add_time(out, since_ms);
     text_add_string(out, "\n");
     add_relays(facts, out);
     text_add_string(out, "\nYou need not send it again. If nobody has decided by ");
-    add_time(out, since_ms + facts->settings->quarantine.expire_ms);
+    notice_add_time(out, since_ms + facts->settings->quarantine.expire_ms);
     text_add_string(out,
                     ",\nit will be refused, and you will be told. More of your messages "
                     "may be held for\nthe same reason; you will not get a notice about "

@@ -21,6 +21,9 @@ void notice_subject(const struct notice_facts *facts, struct text *out);
  * relay, what happens if nobody acts, and the commands that apply. */
 void notice_body(const struct notice_facts *facts, struct text *out);
 
+/* Local time with its zone, since the reader may be in another. */
+void notice_add_time(struct text *out, int64_t wall_ms);
+
 /* To a sender of held mail: sender_record is the incident's record of him, which says
  * nothing about the others'. */
 void notice_sender_body(const struct notice_facts *facts, const json_t *sender_record,

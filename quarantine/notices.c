@@ -24,19 +24,9 @@ int64_t notices_soon(void)
     return clock_monotonic_us() + STORE_MS * INT64_C(1000);
 }
 
-void notices_fail(struct pass *pass, enum status status)
-{
-    pass->status = status;
-}
-
 bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms)
 {
     return at_ms > 0 && now_ms - at_ms < span_ms && at_ms - now_ms < span_ms;
-}
-
-bool notices_set_number(json_t *object, const char *name, int64_t number)
-{
-    return json_object_set_new(object, name, json_integer(number)) == 0;
 }
 
 /* ---- what is due ---- */
@@ -64,7 +54,7 @@ int64_t notices_count_all(const json_t *incident)
     return record_number(incident, "held") + count_refusals(incident);
 }
 
-bool notices_holds_any(const json_t *incident)
+static bool holds_any(const json_t *incident)
 {
     return record_number(incident, "held") > 0;
 }
@@ -72,9 +62,8 @@ bool notices_holds_any(const json_t *incident)
 /* When a sum-up told of it, though not by name; 0: none did. */
 static int64_t summed_ms(const struct pass *pass, const json_t *incident)
 {
-    int64_t at_ms =
-        record_number(pass->note, notices_holds_any(incident) ? "summed_holds_ms"
-                                                              : "summed_refusals_ms");
+    int64_t at_ms = record_number(pass->note, holds_any(incident) ? "summed_holds_ms"
+                                                                  : "summed_refusals_ms");
     bool covered = record_number(incident, "notified_ms") == 0 &&
                    record_number(incident, "notice_claim_ms") == 0 &&
                    record_number(incident, "opened_at") <= at_ms;
@@ -96,12 +85,12 @@ bool notices_is_due(const struct pass *pass, const json_t *incident)
     int64_t summed = summed_ms(pass, incident);
     int64_t notified_ms = record_number(incident, "notified_ms");
     int64_t last_ms = summed > 0 ? summed : notified_ms;
-    if (!notices_holds_any(incident) && count_refusals(incident) < NOTICES_REFUSALS_MIN)
+    if (!holds_any(incident) && count_refusals(incident) < NOTICES_REFUSALS_MIN)
         return false;
     if (notices_is_within(record_number(incident, "notice_claim_ms"), now_ms,
                           NOTICES_LEASE_MS))
         return false;
-    bool first_hold = notices_holds_any(incident) && notified_ms > 0 &&
+    bool first_hold = holds_any(incident) && notified_ms > 0 &&
                       json_object_get(incident, "notified_held") != NULL &&
                       record_number(incident, "notified_held") == 0;
     if (last_ms == 0 || first_hold || record_number(incident, "notice_claim_ms") > 0)
@@ -128,7 +117,7 @@ static void add_due(struct due_list *list, const json_t *incident, const char *t
 
 static void look_at_notice(struct pass *pass, const json_t *incident)
 {
-    struct due_list *list = notices_holds_any(incident) ? &pass->holds : &pass->refusals;
+    struct due_list *list = holds_any(incident) ? &pass->holds : &pass->refusals;
     if (notices_is_within(record_number(incident, "notified_ms"), pass->now_ms,
                           pass->settings->notify.min_interval_ms))
         list->reported++;
@@ -258,9 +247,8 @@ static bool goes_on(struct pass *pass)
 {
     if (clock_left_ms(pass->deadline_us) > 0)
         return true;
-    notices_fail(pass,
-                 error_set(pass->error, STATUS_LIMIT,
-                           "not all of them could be sent in time; the rest follows"));
+    pass->status = error_set(pass->error, STATUS_LIMIT,
+                             "not all of them could be sent in time; the rest follows");
     return false;
 }
 
@@ -347,12 +335,12 @@ static enum status look_at_all(struct pass *pass)
     if (status == STATUS_OK || status == STATUS_LIMIT)
         notices->look = again && is_before(&second, &first) ? second : first;
     if (status == STATUS_LIMIT)
-        notices_fail(pass, error_set(pass->error, status,
-                                     "not all incidents were looked at in %d s; the next "
-                                     "pass goes on from there",
-                                     LIST_MS / 1000));
+        pass->status = error_set(pass->error, status,
+                                 "not all incidents were looked at in %d s; the next "
+                                 "pass goes on from there",
+                                 LIST_MS / 1000);
     else if (status == STATUS_NOMEM)
-        notices_fail(pass, error_set(pass->error, status, "out of memory"));
+        pass->status = error_set(pass->error, status, "out of memory");
     return status == STATUS_LIMIT ? STATUS_OK : status;
 }
 

@@ -7,12 +7,13 @@
  * claim_ms, tries, told_ms, failed in the note       summed_holds_ms, summed_refusals_ms,
  * sum_claim_ms: of the sum-up */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/program.h"
 #include "quarantine/helper.h"
 #include "quarantine/ledger_incident.h"
-#include "quarantine/notice_command.h"
 #include "quarantine/notice_mail.h"
 #include "quarantine/notice_text.h"
 #include "quarantine/notices_parts.h"
@@ -46,7 +47,7 @@ static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
     text_clear(&addresses);
     pass->mail_away = pass->mail_away || status == STATUS_UNAVAILABLE;
     if (status != STATUS_OK)
-        notices_fail(pass, status);
+        pass->status = status;
     return status;
 }
 
@@ -65,18 +66,30 @@ static enum status mail_administrators(struct pass *pass, const char *subject,
     return send_mail(pass, &mail);
 }
 
+/* The administrator's own line for the shell, which inherits our environment and standard
+ * error. It gets the document on standard input, never as an argument. */
 static enum status run_command(struct pass *pass, const json_t *document)
 {
+    struct error failure = {0};
+    char *text = json_dumps(document, JSON_COMPACT | JSON_ENSURE_ASCII);
+    const struct program shell = {
+        .words = {"/bin/sh", "-c", pass->settings->notify.command},
+        .input = text,
+        .input_length = text == NULL ? 0 : strlen(text),
+        .inherits = true,
+    };
     enum status status =
-        document == NULL
-            ? error_set(pass->error, STATUS_NOMEM, "out of memory for a notice")
-            : notice_command_run(pass->settings->notify.command, document,
-                                 timeout_ms(pass), pass->error);
+        text == NULL
+            ? error_set(&failure, STATUS_NOMEM, "out of memory")
+            : program_run(&shell, clock_monotonic_us() + timeout_ms(pass) * INT64_C(1000),
+                          &failure);
+    free(text);
+    if (status == STATUS_OK)
+        return status;
     /* One that hangs or is not there would take as long for all others. */
-    pass->command_away = pass->command_away || status != STATUS_OK;
-    if (status != STATUS_OK)
-        notices_fail(pass, status);
-    return status;
+    pass->command_away = true;
+    pass->status = error_set(pass->error, STATUS_IO, "notify.command: %s", failure.text);
+    return pass->status;
 }
 
 /* And what can't be at present. */
@@ -99,8 +112,7 @@ static int64_t hand_over(struct pass *pass, struct message *message)
     int64_t done = message->done;
     int64_t todo = notices_wanted(pass) & ~done & ~away(pass);
     if (message->subject.failed || message->body.failed || message->document == NULL) {
-        notices_fail(pass,
-                     error_set(pass->error, STATUS_NOMEM, "out of memory for a notice"));
+        pass->status = error_set(pass->error, STATUS_NOMEM, "out of memory for a notice");
         return done;
     }
     if ((todo & NOTICES_MAIL) != 0) {
@@ -155,9 +167,9 @@ static bool claim_notice(void *context, json_t *incident)
     const struct step *step = context;
     if (!notices_is_due(step->pass, incident))
         return false;
-    return notices_set_number(incident, "notice_claim_ms", step->pass->now_ms) &&
-           notices_set_number(incident, "notice_tries",
-                              record_number(incident, "notice_tries") + 1);
+    return record_set_number(incident, "notice_claim_ms", step->pass->now_ms) &&
+           record_set_number(incident, "notice_tries",
+                             record_number(incident, "notice_tries") + 1);
 }
 
 /* All of it went: the claim ends. Else it stays, and says what is left. */
@@ -166,17 +178,16 @@ static bool confirm_notice(void *context, json_t *incident)
     const struct step *step = context;
     const struct pass *pass = step->pass;
     if (!is_all(pass, step->done))
-        return notices_set_number(incident, "notice_done", step->done);
+        return record_set_number(incident, "notice_done", step->done);
     (void)json_object_del(incident, "notice_claim_ms");
     (void)json_object_del(incident, "notice_tries");
     (void)json_object_del(incident, "notice_done");
-    return notices_set_number(incident, "notified_ms", pass->now_ms) &&
-           notices_set_number(incident, "notified_total",
-                              notices_count_all(step->claimed)) &&
-           notices_set_number(incident, "notified_held",
-                              record_number(step->claimed, "held")) &&
-           notices_set_number(incident, "notices",
-                              record_number(incident, "notices") + 1);
+    return record_set_number(incident, "notified_ms", pass->now_ms) &&
+           record_set_number(incident, "notified_total",
+                             notices_count_all(step->claimed)) &&
+           record_set_number(incident, "notified_held",
+                             record_number(step->claimed, "held")) &&
+           record_set_number(incident, "notices", record_number(incident, "notices") + 1);
 }
 
 /* As a person is shown it: doc/control-api.md says what is in it. */
@@ -200,10 +211,9 @@ static void say_store(struct pass *pass, enum status status)
 {
     if (status == STATUS_OK || status == STATUS_CONFLICT || status == STATUS_NOT_FOUND)
         return;
-    notices_fail(pass,
-                 error_set(pass->error, status,
-                           status == STATUS_LIMIT ? "an incident's record is too long"
-                                                  : "the store does not answer"));
+    pass->status = error_set(pass->error, status,
+                             status == STATUS_LIMIT ? "an incident's record is too long"
+                                                    : "the store does not answer");
 }
 
 static enum status change(struct pass *pass, const struct due *due, ledger_change *how,
@@ -255,8 +265,8 @@ static bool claim_sender_notice(void *context, json_t *incident)
     json_t *notice = find_sender_notice(incident, step->due->to);
     if (notice == NULL || !notices_is_sender_due(step->pass, incident, notice))
         return false;
-    return notices_set_number(notice, "claim_ms", step->pass->now_ms) &&
-           notices_set_number(notice, "tries", record_number(notice, "tries") + 1);
+    return record_set_number(notice, "claim_ms", step->pass->now_ms) &&
+           record_set_number(notice, "tries", record_number(notice, "tries") + 1);
 }
 
 static bool confirm_sender_notice(void *context, json_t *incident)
@@ -267,7 +277,7 @@ static bool confirm_sender_notice(void *context, json_t *incident)
         return false;
     if (step->failed)
         return json_object_set_new(notice, "failed", json_true()) == 0;
-    return notices_set_number(notice, "told_ms", step->pass->now_ms) &&
+    return record_set_number(notice, "told_ms", step->pass->now_ms) &&
            json_object_set_new(incident, "sender_told", json_true()) == 0;
 }
 
@@ -317,7 +327,7 @@ static bool claim_sum(void *context, json_t *note)
                           NOTICES_LEASE_MS) ||
         notices_is_within(record_number(note, "summed_ms"), pass->now_ms, interval_ms))
         return false;
-    return notices_set_number(note, "sum_claim_ms", pass->now_ms);
+    return record_set_number(note, "sum_claim_ms", pass->now_ms);
 }
 
 struct sum_result {
@@ -330,14 +340,14 @@ static bool confirm_sum(void *context, json_t *note)
     const struct sum_result *result = context;
     const struct pass *pass = result->pass;
     if (!is_all(pass, result->done))
-        return notices_set_number(note, "sum_done", result->done);
+        return record_set_number(note, "sum_done", result->done);
     (void)json_object_del(note, "sum_claim_ms");
     (void)json_object_del(note, "sum_done");
-    return notices_set_number(note, "summed_ms", pass->now_ms) &&
+    return record_set_number(note, "summed_ms", pass->now_ms) &&
            (pass->holds.beyond == 0 ||
-            notices_set_number(note, "summed_holds_ms", pass->now_ms)) &&
+            record_set_number(note, "summed_holds_ms", pass->now_ms)) &&
            (pass->refusals.beyond == 0 ||
-            notices_set_number(note, "summed_refusals_ms", pass->now_ms));
+            record_set_number(note, "summed_refusals_ms", pass->now_ms));
 }
 
 static void describe_sum(struct pass *pass, struct message *message)

@@ -40,16 +40,13 @@ struct pass {
 
 /* For one call of the store. */
 int64_t notices_soon(void);
-void notices_fail(struct pass *pass, enum status status);
 
 /* A time of another relay's clock may lie a little ahead of ours. */
 bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms);
-bool notices_set_number(json_t *object, const char *name, int64_t number);
 
 /* What there is to hand over: NOTICES_MAIL, NOTICES_COMMAND. */
 int64_t notices_wanted(const struct pass *pass);
 
-bool notices_holds_any(const json_t *incident);
 int64_t notices_count_all(const json_t *incident);
 
 /* Administrators are to be told of an incident; one of its senders is. */

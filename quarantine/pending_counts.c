@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quarantine/ledger.h"
-
 enum {
     PLACES = PENDING_COUNTS_MAX + PENDING_COUNTS_MANY_MAX,
     CHAINS = 8192,

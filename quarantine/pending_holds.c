@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quarantine/ledger.h"
-
 struct place {
     char open_key[PENDING_COUNTS_ID_SIZE]; /* "": the place is free */
     char incident[DIGEST_ID_SIZE];
@@ -232,14 +230,6 @@ bool pending_holds_add(struct pending_holds *holds, struct pending_hold *pending
     if (!added)
         pending_hold_free(pending);
     return added;
-}
-
-bool pending_holds_is_pending(struct pending_holds *holds)
-{
-    (void)pthread_mutex_lock(&holds->mutex);
-    bool pending = holds->first != NULL;
-    (void)pthread_mutex_unlock(&holds->mutex);
-    return pending;
 }
 
 struct pending_hold *pending_holds_take(struct pending_holds *holds)

@@ -68,8 +68,6 @@ enum party_fit pending_holds_enter(struct pending_holds *holds,
  * was freed, and only the queue knows of the hold. */
 bool pending_holds_add(struct pending_holds *holds, struct pending_hold *pending);
 
-bool pending_holds_is_pending(struct pending_holds *holds);
-
 /* The oldest, for the caller to free or to put back; NULL when there is none. */
 struct pending_hold *pending_holds_take(struct pending_holds *holds);
 void pending_holds_return(struct pending_holds *holds, struct pending_hold *pending);

@@ -9,7 +9,6 @@
 #include "base/instant.h"
 #include "base/smtp_address.h"
 #include "base/utf8.h"
-#include "quarantine/ledger.h"
 
 enum {
     SENDER_NOTICE_NAMES = 3, /* that are told of what was addressed */
@@ -88,24 +87,27 @@ const char *record_text(const json_t *record, const char *name)
     return text == NULL ? "" : text;
 }
 
-static bool set_number(json_t *record, const char *name, int64_t number)
+bool record_set_number(json_t *record, const char *name, int64_t number)
 {
     return json_object_set_new(record, name, json_integer(number)) == 0;
 }
 
-static bool add(json_t *record, const char *name, int64_t more)
+bool record_add_number(json_t *record, const char *name, int64_t more)
 {
-    return more == 0 || set_number(record, name, record_number(record, name) + more);
+    int64_t number = record_number(record, name) + more;
+    return more == 0 || record_set_number(record, name, number < 0 ? 0 : number);
 }
 
 static bool raise(json_t *record, const char *name, int64_t number)
 {
-    return number <= record_number(record, name) || set_number(record, name, number);
+    return number <= record_number(record, name) ||
+           record_set_number(record, name, number);
 }
 
 static bool lower(json_t *record, const char *name, int64_t number)
 {
-    return number >= record_number(record, name) || set_number(record, name, number);
+    return number >= record_number(record, name) ||
+           record_set_number(record, name, number);
 }
 
 /* The array of that name, made if need be; NULL without memory. */
@@ -318,9 +320,10 @@ void record_party(const json_t *hold, struct party *out)
 
 bool record_grow(json_t *incident, const struct stop *stop)
 {
-    return add(incident, "held", stop->held) && add(incident, "refused", stop->refused) &&
-           add(incident, "deferred", stop->deferred) &&
-           add(incident, "copies", stop->event->copies) &&
+    return record_add_number(incident, "held", stop->held) &&
+           record_add_number(incident, "refused", stop->refused) &&
+           record_add_number(incident, "deferred", stop->deferred) &&
+           record_add_number(incident, "copies", stop->event->copies) &&
            raise(incident, "reach", stop->event->reach) &&
            lower(incident, "opened_at", stop->first_ms) &&
            raise(incident, "last_at", stop->event->now_ms) && add_host(incident, stop) &&

@@ -59,6 +59,10 @@ json_t *record_load(const char *text);
 int64_t record_number(const json_t *record, const char *name);
 const char *record_text(const json_t *record, const char *name);
 
+/* False without memory. A number that more (below 0) takes too much from becomes 0. */
+bool record_set_number(json_t *record, const char *name, int64_t number);
+bool record_add_number(json_t *record, const char *name, int64_t more);
+
 /* How many of an incident's holds wait for a decision: in all, and of one party. */
 int64_t record_waiting(const json_t *incident);
 int64_t record_party_waiting(const json_t *incident, const char *party);

@@ -2,10 +2,10 @@
 #include "quarantine/refusal.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/smtp_address.h"
 #include "quarantine/notice_mail.h"
+#include "quarantine/notice_text.h"
 #include "quarantine/record.h"
 
 enum { ADDRESS_SHOWN = 300, NAME_SHOWN = 100 };
@@ -33,27 +33,18 @@ static void add_addressed(struct text *body, const json_t *hold)
         text_printf(body, "    and %lld more\n", (long long)(count - named));
 }
 
-/* Local time with its zone, as in the other notices. */
-static void add_time(struct text *body, const json_t *hold)
-{
-    char text[60];
-    struct tm local;
-    int64_t held_ms = record_parse_time(record_text(hold, "held_at"));
-    time_t seconds = (time_t)(held_ms / 1000);
-    if (held_ms < 0 || localtime_r(&seconds, &local) == NULL ||
-        strftime(text, sizeof text, " of %Y-%m-%d %H:%M %Z", &local) == 0)
-        return;
-    add_escaped(body, text, sizeof text);
-}
-
 /* count: the number of messages refused together. */
 static void add_body(struct text *body, const json_t *hold, size_t count,
                      const struct domains *own)
 {
     const char *domain = domains_first(own);
     int64_t reach = record_number(hold, "reach");
+    int64_t held_ms = record_parse_time(record_text(hold, "held_at"));
     text_add_string(body, "Your message");
-    add_time(body, hold);
+    if (held_ms >= 0) {
+        text_add_string(body, " of ");
+        notice_add_time(body, held_ms);
+    }
     if (json_array_size(json_object_get(hold, "addressed")) > 0) {
         text_add_string(body, " to\n\n");
         add_addressed(body, hold);
