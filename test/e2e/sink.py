@@ -94,6 +94,7 @@ class Sink(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self._lock = threading.Lock()
         self._kept = Deliveries()
         super().__init__(path, _Handler)
+        self.socket.setblocking(False)  # whoever knocked may be gone by the time of accept
         os.chmod(path, 0o666)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

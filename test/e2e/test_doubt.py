@@ -66,6 +66,7 @@ class SlowNowAndThen:
             return self.replies % 7 == 0
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # close alone leaves accept waiting
         self.listener.close()
 
 

@@ -37,7 +37,9 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.stream = self.socket.makefile("rb")
         self._answer()
-        self._say(f"EHLO x\r\nXCLIENT ADDR={client} NAME=[UNAVAILABLE]\r\nEHLO x\r\n", 3)
+        # Postfix 3.9 hangs up on a client that doesn't wait for the answer to EHLO.
+        for command in ("EHLO x", f"XCLIENT ADDR={client} NAME=[UNAVAILABLE]", "EHLO x"):
+            self._say(f"{command}\r\n", 1)
 
     def _answer(self):
         line = self.stream.readline().decode()
