@@ -19,6 +19,11 @@ int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+int64_t clock_deadline_us(int64_t ms)
+{
+    return clock_monotonic_us() + ms * 1000;
+}
+
 struct timespec clock_timespec(int64_t us)
 {
     return (struct timespec){.tv_sec = (time_t)(us / 1000000),

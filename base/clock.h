@@ -14,6 +14,9 @@ int64_t clock_wall_ms(void);
 /* Monotonic clock, us; for deadlines and durations. */
 int64_t clock_monotonic_us(void);
 
+/* The monotonic time in ms milliseconds, in us. */
+int64_t clock_deadline_us(int64_t ms);
+
 /* A time of either clock in microseconds, as seconds and nanoseconds. */
 struct timespec clock_timespec(int64_t us);
 

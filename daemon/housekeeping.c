@@ -39,14 +39,9 @@ struct housekeeping {
     enum status room_state; /* result of the last room_ask */
 };
 
-static int64_t within(int ms)
-{
-    return clock_monotonic_us() + ms * INT64_C(1000);
-}
-
 static int64_t store_deadline_us(void)
 {
-    return within(STORE_MS);
+    return clock_deadline_us(STORE_MS);
 }
 
 void housekeeping_brakes(struct engine *engine)
@@ -133,8 +128,9 @@ static void expire(const struct housekeeping *housekeeping,
 {
     struct error error = {0};
     size_t left = 0;
-    enum status status = actions_expire(housekeeping->actions, settings,
-                                        within(EXPIRE_MS), tell_expired, &left, &error);
+    enum status status =
+        actions_expire(housekeeping->actions, settings, clock_deadline_us(EXPIRE_MS),
+                       tell_expired, &left, &error);
     if (status == STATUS_LIMIT)
         log_throttled(SEVERITY_WARNING, "expired holds: %s", error.text);
     else if (status != STATUS_OK)
@@ -149,7 +145,7 @@ static void prune(struct engine *engine, const struct settings *settings)
     size_t done = 0;
     enum status status =
         ledger_prune(engine->ledger, clock_wall_ms(), settings->privacy.retention_ms,
-                     within(PRUNE_MS), &done);
+                     clock_deadline_us(PRUNE_MS), &done);
     if (status == STATUS_LIMIT)
         log_throttled(SEVERITY_WARNING,
                       "%zu old records were removed in %d s, not all; the next pass goes "
@@ -162,7 +158,7 @@ static void prune(struct engine *engine, const struct settings *settings)
 /* What older versions wrote. True when nothing of it is left. */
 static bool convert(struct engine *engine)
 {
-    enum status status = ledger_convert(engine->ledger, within(PRUNE_MS));
+    enum status status = ledger_convert(engine->ledger, clock_deadline_us(PRUNE_MS));
     if (status == STATUS_LIMIT)
         log_throttled(SEVERITY_WARNING,
                       "the records of an older version were not all converted in %d s; "

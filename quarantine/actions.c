@@ -68,16 +68,6 @@ enum actions_names actions_names(const struct actions *actions)
     return atomic_load(&actions->names);
 }
 
-int64_t actions_deadline_us(void)
-{
-    return clock_monotonic_us() + ACTIONS_STORE_MS * INT64_C(1000);
-}
-
-int64_t actions_helper_deadline_us(void)
-{
-    return clock_monotonic_us() + ACTIONS_HELPER_MS * INT64_C(1000);
-}
-
 void actions_tell(const struct actions_progress *progress, size_t done, size_t total)
 {
     if (progress != NULL && progress->tell != NULL)
@@ -130,7 +120,7 @@ enum status actions_end_all(struct endings *endings)
     struct actions *actions = endings->actions;
     (void)pthread_mutex_lock(&actions->deciding);
     ledger_move_many(actions->ledger, endings->ids, endings->count, endings->from,
-                     endings->to, actions_deadline_us(), statuses);
+                     endings->to, clock_deadline_us(ACTIONS_STORE_MS), statuses);
     (void)pthread_mutex_unlock(&actions->deciding);
     for (size_t i = 0; i < endings->count; i++) {
         endings->ended += statuses[i] == STATUS_OK;
@@ -170,8 +160,8 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
     int64_t reach = record_number(hold, "reach");
     enum status status = actions_check(actions, hold, &error);
     if (status == STATUS_OK)
-        status = helper_do(settings->mta.helper, actions_helper_deadline_us(), "header",
-                           &order, 1, NULL, &error);
+        status = helper_do(settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
+                           "header", &order, 1, NULL, &error);
     if (status == STATUS_OK && order.status == STATUS_NOT_FOUND)
         status =
             error_set(&error, order.status, "the message is not in the queue any more");

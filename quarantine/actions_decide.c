@@ -64,8 +64,8 @@ static enum status explain_lost(struct actions *actions, const char *id,
                                 struct error *error)
 {
     json_t *fresh = NULL;
-    enum status status =
-        ledger_find_hold(actions->ledger, id, actions_deadline_us(), &fresh);
+    enum status status = ledger_find_hold(actions->ledger, id,
+                                          clock_deadline_us(ACTIONS_STORE_MS), &fresh);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "there is no held message %.64s", id);
     if (status != STATUS_OK)
@@ -97,7 +97,8 @@ static size_t claim(struct decision_job *job, struct decision *first, size_t cou
         sound[checked++] = &first[i];
     }
     ledger_move_many(actions->ledger, ids, checked, "held",
-                     actions_states[job->verb].during, actions_deadline_us(), statuses);
+                     actions_states[job->verb].during,
+                     clock_deadline_us(ACTIONS_STORE_MS), statuses);
     for (size_t i = 0; i < checked; i++) {
         struct actions_result *result = sound[i]->result;
         result->status = statuses[i];
@@ -116,7 +117,7 @@ static size_t claim(struct decision_job *job, struct decision *first, size_t cou
 static void train(const struct decision_job *job, const json_t *hold)
 {
     if (ledger_train(job->actions->ledger, &job->settings->policy, hold,
-                     actions_deadline_us()) != STATUS_OK)
+                     clock_deadline_us(ACTIONS_STORE_MS)) != STATUS_OK)
         return;
 }
 
@@ -141,9 +142,9 @@ static void write_outcome(struct decision_job *job, struct decision *const *orde
     for (size_t i = 0; i < count; i++)
         if (strcmp(outcome(job, &orders[i]), to) == 0)
             ids[some++] = ordered[i]->id;
-    ledger_move_many(job->actions->ledger, ids, some, actions_states[job->verb].during,
-                     to, job->away ? clock_monotonic_us() : actions_deadline_us(),
-                     statuses);
+    ledger_move_many(
+        job->actions->ledger, ids, some, actions_states[job->verb].during, to,
+        job->away ? clock_monotonic_us() : clock_deadline_us(ACTIONS_STORE_MS), statuses);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(outcome(job, &orders[i]), to) != 0)
             continue;
@@ -242,7 +243,7 @@ static void order_batch(struct decision_job *job, struct decision *first, size_t
     struct helper_order orders[HELPER_BATCH_MAX] = {0};
     struct decision *ordered[HELPER_BATCH_MAX];
     struct error error = {0};
-    int64_t deadline_us = actions_helper_deadline_us();
+    int64_t deadline_us = clock_deadline_us(ACTIONS_HELPER_MS);
     size_t wanted = claim(job, first, count, ordered);
     for (size_t i = 0; i < wanted; i++) {
         make_check(ordered[i]);
@@ -330,11 +331,9 @@ static size_t find_all(struct decision_job *job, const char *const *ids)
     size_t found = 0;
     json_t **holds = calloc(job->count + 1, sizeof *holds);
     enum status status =
-        holds == NULL
-            ? STATUS_NOMEM
-            : ledger_find_holds(job->actions->ledger, ids, job->count,
-                                clock_monotonic_us() + ACTIONS_READ_MS * INT64_C(1000),
-                                holds);
+        holds == NULL ? STATUS_NOMEM
+                      : ledger_find_holds(job->actions->ledger, ids, job->count,
+                                          clock_deadline_us(ACTIONS_READ_MS), holds);
     for (size_t i = 0; i < job->count; i++) {
         struct decision *decision = &job->decisions[i];
         struct error *error = &decision->result->error;
@@ -394,8 +393,7 @@ enum status actions_decide(struct actions *actions, const struct settings *setti
 {
     struct actions_result result;
     actions_decide_many(actions, settings, verb, &id, 1,
-                        clock_monotonic_us() + ACTIONS_HELPER_MS * INT64_C(2000), NULL,
-                        &result);
+                        clock_deadline_us(2 * ACTIONS_HELPER_MS), NULL, &result);
     *error = result.error;
     return result.status;
 }

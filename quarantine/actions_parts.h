@@ -13,10 +13,10 @@
 #include "store/scan.h"
 
 enum {
-    ACTIONS_HELPER_MS = 30000,
-    ACTIONS_STORE_MS = 5000,  /* one call of the ledger */
-    ACTIONS_READ_MS = 60000,  /* all of this relay's records */
-    ACTIONS_SYNC_MS = 600000, /* a whole sync */
+    ACTIONS_HELPER_MS = 30000, /* one batch of orders */
+    ACTIONS_STORE_MS = 5000,   /* one call of the ledger */
+    ACTIONS_READ_MS = 60000,   /* all of this relay's records */
+    ACTIONS_SYNC_MS = 600000,  /* a whole sync */
 };
 
 struct actions {
@@ -29,9 +29,6 @@ struct actions {
     char sync_from[QUEUE_ID_MAX + 1]; /* where a sync goes on; "": at the beginning */
     struct scan expire;               /* and actions_expire; not under the lock */
 };
-
-/* From now on, for one call of the ledger. */
-int64_t actions_deadline_us(void);
 
 /* Records of ours that end, since their message is not on hold any more. Zero-initialise
  * but for the actions. */
@@ -48,9 +45,6 @@ struct endings {
 enum status actions_end(struct endings *endings, const struct local_hold *hold,
                         const char *to) MUST_CHECK;
 enum status actions_end_all(struct endings *endings) MUST_CHECK;
-
-/* At most so long for one batch of orders. */
-int64_t actions_helper_deadline_us(void);
 
 void actions_tell(const struct actions_progress *progress, size_t done, size_t total);
 

@@ -117,7 +117,7 @@ static void record(const struct pulling *pulling, const struct queue_message *me
                                 .arrived_s = message->arrived_ms / 1000,
                                 .recalled = true};
     ledger_hold(pulling->actions->ledger, pulling->settings, &event,
-                actions_deadline_us(), &hold);
+                clock_deadline_us(ACTIONS_STORE_MS), &hold);
     if (hold.result == HOLD_KEPT)
         pulling->recalled->held++;
     else
@@ -138,8 +138,8 @@ static enum status sift(const struct pulling *pulling, struct batch *batch,
 {
     size_t kept = 0;
     enum status status =
-        helper_do(pulling->settings->mta.helper, actions_helper_deadline_us(), "envelope",
-                  batch->orders, batch->count, NULL, error);
+        helper_do(pulling->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
+                  "envelope", batch->orders, batch->count, NULL, error);
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
         const struct helper_order *order = &batch->orders[i];
         if (order->status == STATUS_OK && is_stopped_by_look(pulling, order->value))
@@ -169,8 +169,9 @@ static enum status pull(const struct pulling *pulling, struct batch *batch,
         batch->orders[i].check = batch->checks[i];
     }
     if (status == STATUS_OK)
-        status = helper_do(pulling->settings->mta.helper, actions_helper_deadline_us(),
-                           "hold", batch->orders, batch->count, NULL, error);
+        status =
+            helper_do(pulling->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
+                      "hold", batch->orders, batch->count, NULL, error);
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
         if (batch->orders[i].status == STATUS_OK)
             record(pulling, batch->messages[i]);

@@ -26,6 +26,8 @@ enum {
 struct sync {
     struct actions *actions;
     const struct settings *settings;
+    bool whole; /* else only the records whose message is missing */
+    const struct actions_progress *progress;
     struct local_holds holds;
     int64_t listed_ms, deadline_us;
     const struct queue *queue;
@@ -62,7 +64,7 @@ static enum status hold_again(struct sync *sync, const struct local_hold *hold)
     struct actions *actions = sync->actions;
     (void)pthread_mutex_lock(&actions->deciding);
     enum status status = ledger_move(actions->ledger, hold->id, hold->state, "held",
-                                     actions_deadline_us());
+                                     clock_deadline_us(ACTIONS_STORE_MS));
     (void)pthread_mutex_unlock(&actions->deciding);
     return status == STATUS_CONFLICT ? STATUS_OK : status; /* it was decided meanwhile */
 }
@@ -83,8 +85,8 @@ static bool canonical(const struct settings *settings, const char *queued,
 
 static enum status restore(struct sync *sync, const struct orphan *orphan)
 {
-    enum status status =
-        ledger_restore(sync->actions->ledger, orphan, actions_deadline_us());
+    enum status status = ledger_restore(sync->actions->ledger, orphan,
+                                        clock_deadline_us(ACTIONS_STORE_MS));
     if (status == STATUS_OK)
         sync->found->restored++;
     else if (status == STATUS_INVALID)
@@ -226,8 +228,8 @@ static enum status take_batch(struct sync *sync, struct header_batch *batch,
                               struct error *error)
 {
     enum status status =
-        helper_do(sync->settings->mta.helper, actions_helper_deadline_us(), "header",
-                  batch->orders, batch->count, NULL, error);
+        helper_do(sync->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
+                  "header", batch->orders, batch->count, NULL, error);
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++)
         status = take_message(sync, batch->messages[i], &batch->orders[i], error);
     for (size_t i = 0; i < batch->count; i++)
@@ -267,8 +269,7 @@ static void set_from(struct actions *actions, const char *queue_id,
 }
 
 /* Goes on where the last sync ended before its time. LIMIT when this one does. */
-static enum status take_queue(struct sync *sync, const struct actions_progress *progress,
-                              struct error *error)
+static enum status take_queue(struct sync *sync, struct error *error)
 {
     size_t at = 0, done = 0, held = count_held(sync->queue);
     char from[sizeof sync->actions->sync_from];
@@ -293,7 +294,7 @@ static enum status take_queue(struct sync *sync, const struct actions_progress *
         done += batch->count;
         if (batch->count > 0)
             status = take_batch(sync, batch, error);
-        actions_tell(progress, done, held);
+        actions_tell(sync->progress, done, held);
     }
     free(batch);
     return status;
@@ -370,11 +371,11 @@ static enum status read_records(struct sync *sync, struct error *error)
     const struct actions *actions = sync->actions;
     /* What waits to be recorded is known better here than the queue knows it. What can't
      * be recorded for another reason than that the store is away, is tried from there. */
-    enum status status = ledger_flush(actions->ledger, actions_deadline_us());
+    enum status status =
+        ledger_flush(actions->ledger, clock_deadline_us(ACTIONS_STORE_MS));
     if (status != STATUS_UNAVAILABLE)
         status = local_holds_read(actions->ledger, actions->host,
-                                  clock_monotonic_us() + ACTIONS_READ_MS * INT64_C(1000),
-                                  &sync->holds);
+                                  clock_deadline_us(ACTIONS_READ_MS), &sync->holds);
     sync->listed_ms = clock_wall_ms();
     return status == STATUS_OK ? status : actions_say_store(error, status);
 }
@@ -406,77 +407,67 @@ static enum status forget_recalled(const struct sync *sync, const struct queue *
     return status;
 }
 
-static void clear(struct sync *sync)
-{
-    recalled_clear(&sync->recalled);
-    local_holds_clear(&sync->holds);
-}
-
 /* What is full is known by the new numbers at once; without the store it is next time. */
 static void recount(struct actions *actions)
 {
-    if (ledger_recount(actions->ledger, actions_deadline_us()) != STATUS_OK)
+    if (ledger_recount(actions->ledger, clock_deadline_us(ACTIONS_STORE_MS)) != STATUS_OK)
         return;
+}
+
+static enum status run_sync(struct sync *sync, struct actions_sync *out,
+                            struct error *error)
+{
+    struct actions_sync found = {0};
+    struct queue queue = {0};
+    const struct settings *settings = sync->settings;
+    *error = (struct error){0};
+    sync->found = &found;
+    sync->queue = &queue;
+    enum status status = read_records(sync, error);
+    if (status == STATUS_OK && sync->whole)
+        status = recalled_read(settings->store.state_file, &sync->recalled, error);
+    if (status == STATUS_OK)
+        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
+    if (status == STATUS_OK && sync->whole)
+        status = take_queue(sync, error);
+    if (status == STATUS_OK)
+        status = end_missing(sync, &queue, error);
+    if (status == STATUS_OK && sync->recalled.count > 0)
+        status = forget_recalled(sync, &queue, error);
+    if (status == STATUS_OK)
+        *out = found;
+    else
+        json_decref(found.failures);
+    recount(sync->actions);
+    queue_clear(&queue);
+    recalled_clear(&sync->recalled);
+    local_holds_clear(&sync->holds);
+    return status;
 }
 
 enum status actions_tidy(struct actions *actions, const struct settings *settings,
                          struct actions_sync *out, struct error *error)
 {
-    struct actions_sync found = {0};
-    struct sync sync = {.actions = actions, .settings = settings, .found = &found};
-    struct queue queue = {0};
-    *error = (struct error){0};
-    enum status status = read_records(&sync, error);
-    if (status == STATUS_OK)
-        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
-    if (status == STATUS_OK)
-        status = end_missing(&sync, &queue, error);
-    if (status == STATUS_OK)
-        *out = found;
-    recount(actions);
-    queue_clear(&queue);
-    clear(&sync);
-    return status;
-}
-
-void actions_sync_clear(struct actions_sync *result)
-{
-    json_decref(result->failures);
-    *result = (struct actions_sync){0};
+    struct sync sync = {.actions = actions, .settings = settings};
+    return run_sync(&sync, out, error);
 }
 
 enum status actions_sync(struct actions *actions, const struct settings *settings,
                          const struct actions_progress *progress,
                          struct actions_sync *out, struct error *error)
 {
-    struct actions_sync found = {0};
     struct sync sync = {.actions = actions,
                         .settings = settings,
-                        .deadline_us =
-                            clock_monotonic_us() + ACTIONS_SYNC_MS * INT64_C(1000),
-                        .found = &found};
-    struct queue queue = {0};
-    *error = (struct error){0};
-    sync.queue = &queue;
-    enum status status = read_records(&sync, error);
-    if (status == STATUS_OK)
-        status = recalled_read(settings->store.state_file, &sync.recalled, error);
-    if (status == STATUS_OK)
-        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
-    if (status == STATUS_OK)
-        status = take_queue(&sync, progress, error);
-    if (status == STATUS_OK)
-        status = end_missing(&sync, &queue, error);
-    if (status == STATUS_OK && sync.recalled.count > 0)
-        status = forget_recalled(&sync, &queue, error);
-    if (status == STATUS_OK)
-        *out = found;
-    else
-        json_decref(found.failures);
-    recount(actions);
-    queue_clear(&queue);
-    clear(&sync);
-    return status;
+                        .whole = true,
+                        .progress = progress,
+                        .deadline_us = clock_deadline_us(ACTIONS_SYNC_MS)};
+    return run_sync(&sync, out, error);
+}
+
+void actions_sync_clear(struct actions_sync *result)
+{
+    json_decref(result->failures);
+    *result = (struct actions_sync){0};
 }
 
 /* ---- a quick look, for when something is said to be full: records whose message is gone
@@ -554,16 +545,15 @@ enum status actions_look(struct actions *actions, const struct settings *setting
     struct local_holds holds = {0};
     struct actions_sync found = {0};
     *error = (struct error){0};
-    enum status status =
-        local_holds_read(actions->ledger, actions->host,
-                         clock_monotonic_us() + ACTIONS_READ_MS * INT64_C(1000), &holds);
+    enum status status = local_holds_read(actions->ledger, actions->host,
+                                          clock_deadline_us(ACTIONS_READ_MS), &holds);
     if (status != STATUS_OK)
         return actions_say_store(error, status);
     struct look_job job = {.actions = actions, .holds = &holds, .found = &found};
     status = look(&job, settings, error);
     local_holds_clear(&holds);
     if (status == STATUS_OK &&
-        ledger_recount(actions->ledger, actions_deadline_us()) != STATUS_OK)
+        ledger_recount(actions->ledger, clock_deadline_us(ACTIONS_STORE_MS)) != STATUS_OK)
         status = error_set(error, STATUS_UNAVAILABLE, "the store does not answer");
     if (status == STATUS_OK)
         *out = found;

@@ -184,11 +184,6 @@ static enum status ask(struct exchange *exchange, const char *socket)
     return status == STATUS_OK ? take_result(exchange) : status;
 }
 
-static int64_t deadline_in_ms(int timeout_ms)
-{
-    return clock_monotonic_us() + (int64_t)timeout_ms * 1000;
-}
-
 /* True for one word of an order's line, which blanks outside quotes would split. */
 static bool is_word(const char *word)
 {
@@ -245,7 +240,7 @@ enum status helper_list(const char *socket, int timeout_ms,
                         void (*each)(void *context, const struct queued *queued),
                         void *context, struct error *error)
 {
-    struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
+    struct exchange exchange = make_exchange(clock_deadline_us(timeout_ms), error);
     text_add_string(&exchange.order, "list\n");
     enum status status = ask(&exchange, socket);
     if (status == STATUS_OK) { /* with half a list, mail would seem to be gone */
@@ -263,7 +258,7 @@ enum status helper_list(const char *socket, int timeout_ms,
 enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
                          struct error *error)
 {
-    struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
+    struct exchange exchange = make_exchange(clock_deadline_us(timeout_ms), error);
     text_add_string(&exchange.order, "queue\n");
     enum status status = ask(&exchange, socket);
     const char *folder = text_string(&exchange.reply);
@@ -279,7 +274,7 @@ enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error)
 {
-    struct exchange exchange = make_exchange(deadline_in_ms(timeout_ms), error);
+    struct exchange exchange = make_exchange(clock_deadline_us(timeout_ms), error);
     for (const char *p = addresses; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             return error_set(error, STATUS_INVALID, "an address is not valid");

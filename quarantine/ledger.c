@@ -125,27 +125,6 @@ enum status ledger_read_open(struct ledger *ledger, const char *open_key,
     return STATUS_OK;
 }
 
-/* False without memory. */
-static bool settle_open(json_t *incident)
-{
-    bool open = record_is_open(incident, clock_wall_ms());
-    return json_object_set_new(incident, "open", json_boolean(open)) == 0;
-}
-
-enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
-                             json_t **out)
-{
-    struct ledger_document hold = {0};
-    enum status status =
-        ledger_read_sound(ledger, COLLECTION_HOLDS, id, deadline_us, &hold);
-    if (status == STATUS_OK && !record_show(hold.record))
-        status = STATUS_NOMEM;
-    if (status == STATUS_OK)
-        *out = json_incref(hold.record);
-    ledger_document_clear(&hold);
-    return status;
-}
-
 /* Records that come in the order in which they were asked for. */
 struct found {
     const char *const *ids;
@@ -183,19 +162,39 @@ enum status ledger_find_holds(struct ledger *ledger, const char *const *ids, siz
     return status;
 }
 
+/* False without memory. */
+static bool settle_open(json_t *incident)
+{
+    bool open = record_is_open(incident, clock_wall_ms());
+    return json_object_set_new(incident, "open", json_boolean(open)) == 0;
+}
+
+static enum status find(struct ledger *ledger, enum collection collection, const char *id,
+                        int64_t deadline_us, json_t **out)
+{
+    struct ledger_document document = {0};
+    enum status status =
+        ledger_read_sound(ledger, collection, id, deadline_us, &document);
+    if (status == STATUS_OK &&
+        ((collection == COLLECTION_INCIDENTS && !settle_open(document.record)) ||
+         !record_show(document.record)))
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK)
+        *out = json_incref(document.record);
+    ledger_document_clear(&document);
+    return status;
+}
+
+enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t deadline_us,
+                             json_t **out)
+{
+    return find(ledger, COLLECTION_HOLDS, id, deadline_us, out);
+}
+
 enum status ledger_find_incident(struct ledger *ledger, const char *id,
                                  int64_t deadline_us, json_t **out)
 {
-    struct ledger_document incident = {0};
-    enum status status =
-        ledger_read_sound(ledger, COLLECTION_INCIDENTS, id, deadline_us, &incident);
-    if (status == STATUS_OK &&
-        (!settle_open(incident.record) || !record_show(incident.record)))
-        status = STATUS_NOMEM;
-    if (status == STATUS_OK)
-        *out = json_incref(incident.record);
-    ledger_document_clear(&incident);
-    return status;
+    return find(ledger, COLLECTION_INCIDENTS, id, deadline_us, out);
 }
 
 /* ---- writing ---- */

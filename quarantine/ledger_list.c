@@ -153,7 +153,8 @@ enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us, json
 
 /* ---- scans ---- */
 
-struct scaner {
+/* Who is given the records of a scan. */
+struct reader {
     ledger_each *each;
     void *context;
     int64_t deadline_us;
@@ -161,13 +162,13 @@ struct scaner {
 
 static enum status meet(void *context, const char *entry, const char *value)
 {
-    const struct scaner *scaner = context;
+    const struct reader *reader = context;
     json_t *record = value == NULL ? NULL : record_load(value);
     enum status status = STATUS_OK;
-    if (clock_left_ms(scaner->deadline_us) == 0)
+    if (clock_left_ms(reader->deadline_us) == 0)
         status = STATUS_LIMIT;
     else if (value == NULL || record != NULL)
-        status = scaner->each(scaner->context, entry, value, record);
+        status = reader->each(reader->context, entry, value, record);
     json_decref(record);
     return status;
 }
@@ -175,12 +176,12 @@ static enum status meet(void *context, const char *entry, const char *value)
 enum status ledger_scan(struct ledger *ledger, struct scan *scan, int64_t deadline_us,
                         ledger_each *each, void *context)
 {
-    struct scaner scaner = {each, context, deadline_us};
+    struct reader reader = {each, context, deadline_us};
     enum status status = STATUS_OK;
     while (status == STATUS_OK && !scan->done)
         status = clock_left_ms(deadline_us) == 0
                      ? STATUS_LIMIT
-                     : scan_page(ledger->store, scan, deadline_us, meet, &scaner);
+                     : scan_page(ledger->store, scan, deadline_us, meet, &reader);
     return status == STATUS_UNAVAILABLE && clock_left_ms(deadline_us) == 0 ? STATUS_LIMIT
                                                                            : status;
 }

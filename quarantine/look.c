@@ -118,7 +118,7 @@ void look_ask(struct look *look)
 
 bool look_await(struct look *look, int timeout_ms)
 {
-    int64_t deadline_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    int64_t deadline_us = clock_deadline_us(timeout_ms);
     (void)pthread_mutex_lock(&look->mutex);
     look->attended = true;
     while (!look->wanted && await(look, &look->wanted_now, deadline_us))

@@ -13,16 +13,10 @@
 #include "quarantine/terms.h"
 
 enum {
-    STORE_MS = 2000,
     LIST_MS = 20000,
     PASSES_PER_LOOK_BACK = 12, /* at incidents that are over */
     TIMES_MAX = 50,            /* of a client's last notices */
 };
-
-int64_t notices_soon(void)
-{
-    return clock_monotonic_us() + STORE_MS * INT64_C(1000);
-}
 
 bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms)
 {
@@ -293,7 +287,7 @@ static void begin_look(struct notices_look *look, unsigned passes, int64_t now_m
 static enum status go_on(struct pass *pass, struct notices_look *look, ledger_each *each)
 {
     struct ledger *ledger = pass->notices->ledger;
-    int64_t deadline_us = clock_monotonic_us() + LIST_MS * INT64_C(1000);
+    int64_t deadline_us = clock_deadline_us(LIST_MS);
     enum status status = STATUS_OK;
     if (!look->second)
         status = ledger_scan(ledger, &look->scan, deadline_us, each, pass);
@@ -320,7 +314,8 @@ static bool is_before(const struct notices_look *a, const struct notices_look *b
 static enum status look_at_all(struct pass *pass)
 {
     struct notices *notices = pass->notices;
-    enum status status = ledger_read_note(notices->ledger, notices_soon(), &pass->note);
+    enum status status = ledger_read_note(
+        notices->ledger, clock_deadline_us(NOTICES_STORE_MS), &pass->note);
     if (notices->passes == 0 || notices->look.done)
         begin_look(&notices->look, notices->passes++, pass->now_ms);
     struct notices_look first = notices->look;
@@ -353,8 +348,7 @@ enum status notices_send(struct notices *notices, const struct settings *setting
     *pass = (struct pass){.notices = notices,
                           .settings = settings,
                           .now_ms = now_ms,
-                          .deadline_us =
-                              clock_monotonic_us() + NOTICES_PASS_MS * INT64_C(1000),
+                          .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
                           .error = error,
                           .sender_notices = json_object()};
     if (look_at_all(pass) == STATUS_OK) {

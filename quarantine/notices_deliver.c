@@ -79,10 +79,8 @@ static enum status run_command(struct pass *pass, const json_t *document)
         .inherits = true,
     };
     enum status status =
-        text == NULL
-            ? error_set(&failure, STATUS_NOMEM, "out of memory")
-            : program_run(&shell, clock_monotonic_us() + timeout_ms(pass) * INT64_C(1000),
-                          &failure);
+        text == NULL ? error_set(&failure, STATUS_NOMEM, "out of memory")
+                     : program_run(&shell, clock_deadline_us(timeout_ms(pass)), &failure);
     free(text);
     if (status == STATUS_OK)
         return status;
@@ -219,8 +217,9 @@ static void say_store(struct pass *pass, enum status status)
 static enum status change(struct pass *pass, const struct due *due, ledger_change *how,
                           struct step *step, json_t **out)
 {
-    enum status status = ledger_change_incident(pass->notices->ledger, due->incident, how,
-                                                step, notices_soon(), out);
+    enum status status =
+        ledger_change_incident(pass->notices->ledger, due->incident, how, step,
+                               clock_deadline_us(NOTICES_STORE_MS), out);
     say_store(pass, status);
     return status;
 }
@@ -247,22 +246,10 @@ void notices_notify(struct pass *pass, const struct due *due)
 
 /* ---- a notice to a sender ---- */
 
-static json_t *find_sender_notice(const json_t *incident, const char *to)
-{
-    size_t i;
-    json_t *notice;
-    json_array_foreach(json_object_get(incident, "letters"), i, notice)
-    {
-        if (strcmp(record_text(notice, "to"), to) == 0)
-            return notice;
-    }
-    return NULL;
-}
-
 static bool claim_sender_notice(void *context, json_t *incident)
 {
     const struct step *step = context;
-    json_t *notice = find_sender_notice(incident, step->due->to);
+    json_t *notice = record_find_sender_notice(incident, step->due->to);
     if (notice == NULL || !notices_is_sender_due(step->pass, incident, notice))
         return false;
     return record_set_number(notice, "claim_ms", step->pass->now_ms) &&
@@ -272,7 +259,7 @@ static bool claim_sender_notice(void *context, json_t *incident)
 static bool confirm_sender_notice(void *context, json_t *incident)
 {
     const struct step *step = context;
-    json_t *notice = find_sender_notice(incident, step->due->to);
+    json_t *notice = record_find_sender_notice(incident, step->due->to);
     if (notice == NULL)
         return false;
     if (step->failed)
@@ -307,7 +294,7 @@ void notices_tell_sender(struct pass *pass, const struct due *due)
     if (pass->mail_away ||
         change(pass, due, claim_sender_notice, &step, &incident) != STATUS_OK)
         return;
-    const json_t *notice = find_sender_notice(incident, due->to);
+    const json_t *notice = record_find_sender_notice(incident, due->to);
     enum status status = mail_sender(pass, due, incident, notice);
     step.failed =
         status == STATUS_INVALID && record_number(notice, "tries") >= NOTICES_TRIES;
@@ -321,7 +308,8 @@ void notices_tell_sender(struct pass *pass, const struct due *due)
 
 static bool claim_sum(void *context, json_t *note)
 {
-    const struct pass *pass = context;
+    const struct step *step = context;
+    const struct pass *pass = step->pass;
     int64_t interval_ms = pass->settings->notify.min_interval_ms;
     if (notices_is_within(record_number(note, "sum_claim_ms"), pass->now_ms,
                           NOTICES_LEASE_MS) ||
@@ -330,17 +318,12 @@ static bool claim_sum(void *context, json_t *note)
     return record_set_number(note, "sum_claim_ms", pass->now_ms);
 }
 
-struct sum_result {
-    const struct pass *pass;
-    int64_t done;
-};
-
 static bool confirm_sum(void *context, json_t *note)
 {
-    const struct sum_result *result = context;
-    const struct pass *pass = result->pass;
-    if (!is_all(pass, result->done))
-        return record_set_number(note, "sum_done", result->done);
+    const struct step *step = context;
+    const struct pass *pass = step->pass;
+    if (!is_all(pass, step->done))
+        return record_set_number(note, "sum_done", step->done);
     (void)json_object_del(note, "sum_claim_ms");
     (void)json_object_del(note, "sum_done");
     return record_set_number(note, "summed_ms", pass->now_ms) &&
@@ -375,21 +358,25 @@ static void describe_sum(struct pass *pass, struct message *message)
                   "holding", (json_int_t)pass->holds.beyond);
 }
 
+static enum status change_note(struct pass *pass, ledger_change *how, struct step *step)
+{
+    enum status status = ledger_change_note(pass->notices->ledger, how, step,
+                                            clock_deadline_us(NOTICES_STORE_MS));
+    say_store(pass, status);
+    return status;
+}
+
 void notices_sum_up(struct pass *pass)
 {
     if (pass->holds.beyond + pass->refusals.beyond == 0 || is_idle(pass))
         return;
-    enum status status =
-        ledger_change_note(pass->notices->ledger, claim_sum, pass, notices_soon());
-    if (status != STATUS_OK) {
-        say_store(pass, status);
+    struct step step = {.pass = pass};
+    if (change_note(pass, claim_sum, &step) != STATUS_OK)
         return;
-    }
     struct message message = {.done = record_number(pass->note, "sum_done"),
                               .insist = true};
     describe_sum(pass, &message);
-    struct sum_result result = {.pass = pass, .done = hand_over(pass, &message)};
-    say_store(pass, ledger_change_note(pass->notices->ledger, confirm_sum, &result,
-                                       notices_soon()));
+    step.done = hand_over(pass, &message);
+    (void)change_note(pass, confirm_sum, &step);
     message_clear(&message);
 }

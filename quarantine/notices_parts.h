@@ -6,7 +6,10 @@
 #include "quarantine/notices.h"
 #include "quarantine/record.h"
 
-enum { NOTICES_DUE_MAX = 64 }; /* of one kind, in one pass; the rest is for the next */
+enum {
+    NOTICES_DUE_MAX = 64,    /* of one kind, in one pass; the rest is for the next */
+    NOTICES_STORE_MS = 2000, /* one call of the store */
+};
 
 /* What of a notice has been handed over. */
 enum { NOTICES_MAIL = 1, NOTICES_COMMAND = 2 };
@@ -37,9 +40,6 @@ struct pass {
     struct due_list holds, refusals, senders;
     bool sender_notices_wait; /* some notice is not written yet */
 };
-
-/* For one call of the store. */
-int64_t notices_soon(void);
 
 /* A time of another relay's clock may lie a little ahead of ours. */
 bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms);

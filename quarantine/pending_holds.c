@@ -64,15 +64,6 @@ void pending_holds_free(struct pending_holds *holds)
 
 /* ---- incidents; under the lock ---- */
 
-static struct place *find(struct pending_holds *holds, const char *open_key)
-{
-    for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX; i++) {
-        if (strcmp(holds->places[i].open_key, open_key) == 0)
-            return &holds->places[i];
-    }
-    return NULL;
-}
-
 static struct place *find_incident(struct pending_holds *holds, const char *incident)
 {
     for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX; i++) {
@@ -85,19 +76,18 @@ static struct place *find_incident(struct pending_holds *holds, const char *inci
 /* The key's place, else a free one, else the one that is quiet for longest. */
 static struct place *obtain(struct pending_holds *holds, const char *open_key)
 {
-    struct place *place = find(holds, open_key);
-    if (place != NULL)
-        return place;
-    place = &holds->places[0];
-    for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX && place->open_key[0] != '\0';
-         i++) {
-        struct place *other = &holds->places[i];
-        if (other->open_key[0] == '\0' || other->last_ms < place->last_ms)
-            place = other;
+    struct place *best = &holds->places[0];
+    for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX; i++) {
+        struct place *place = &holds->places[i];
+        if (strcmp(place->open_key, open_key) == 0)
+            return place;
+        if (best->open_key[0] != '\0' &&
+            (place->open_key[0] == '\0' || place->last_ms < best->last_ms))
+            best = place;
     }
-    *place = (struct place){0};
-    (void)snprintf(place->open_key, sizeof place->open_key, "%s", open_key);
-    return place;
+    *best = (struct place){0};
+    (void)snprintf(best->open_key, sizeof best->open_key, "%s", open_key);
+    return best;
 }
 
 static void set_incident(struct place *place, const char *incident)

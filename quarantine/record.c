@@ -120,16 +120,16 @@ static json_t *obtain(json_t *incident, const char *name, bool array)
     return json_object_set_new(incident, name, found) == 0 ? found : NULL;
 }
 
-static bool is_in(const json_t *sender_notices, const char *sender)
+json_t *record_find_sender_notice(const json_t *incident, const char *to)
 {
     size_t i;
-    const json_t *notice;
-    json_array_foreach(sender_notices, i, notice)
+    json_t *notice;
+    json_array_foreach(json_object_get(incident, "letters"), i, notice)
     {
-        if (strcmp(record_text(notice, "to"), sender) == 0)
-            return true;
+        if (strcmp(record_text(notice, "to"), to) == 0)
+            return notice;
     }
-    return false;
+    return NULL;
 }
 
 /* Puts down who is to be told that mail is held, each once; past what an incident has
@@ -142,7 +142,7 @@ static bool add_sender_notice(json_t *incident, const struct event *event)
     json_t *sender = record_string(event->sender);
     if (sender == NULL || json_array_size(sender_notices) >= RECORD_SENDER_NOTICES_MAX ||
         json_dumpb(sender_notices, NULL, 0, JSON_COMPACT) > RECORD_SENDER_NOTICES_BYTES ||
-        is_in(sender_notices, json_string_value(sender))) {
+        record_find_sender_notice(incident, json_string_value(sender)) != NULL) {
         bool failed = sender == NULL;
         json_decref(sender);
         return !failed;

@@ -67,6 +67,9 @@ bool record_add_number(json_t *record, const char *name, int64_t more);
 int64_t record_waiting(const json_t *incident);
 int64_t record_party_waiting(const json_t *incident, const char *party);
 
+/* The notice to that sender of the incident's held mail, borrowed; NULL for none. */
+json_t *record_find_sender_notice(const json_t *incident, const char *to);
+
 /* One more of that party waits, or one less. False without memory. */
 bool record_add_party(json_t *incident, const char *party, int64_t more);
 
