@@ -113,36 +113,10 @@ bool actions_is_recalled(const json_t *hold)
     return json_is_true(json_object_get(hold, "pulled"));
 }
 
-enum status actions_end_all(struct endings *endings)
+void actions_sync_clear(struct actions_sync *result)
 {
-    enum status statuses[LEDGER_MOVE_MAX];
-    enum status status = STATUS_OK;
-    struct actions *actions = endings->actions;
-    (void)pthread_mutex_lock(&actions->deciding);
-    ledger_move_many(actions->ledger, endings->ids, endings->count, endings->from,
-                     endings->to, clock_deadline_us(ACTIONS_STORE_MS), statuses);
-    (void)pthread_mutex_unlock(&actions->deciding);
-    for (size_t i = 0; i < endings->count; i++) {
-        endings->ended += statuses[i] == STATUS_OK;
-        if (statuses[i] == STATUS_UNAVAILABLE || statuses[i] == STATUS_NOMEM)
-            status = statuses[i];
-    }
-    endings->count = 0;
-    return status;
-}
-
-enum status actions_end(struct endings *endings, const struct local_hold *hold,
-                        const char *to)
-{
-    enum status status = STATUS_OK;
-    if (endings->count == LEDGER_MOVE_MAX ||
-        (endings->count > 0 &&
-         (strcmp(endings->from, hold->state) != 0 || strcmp(endings->to, to) != 0)))
-        status = actions_end_all(endings);
-    endings->from = hold->state;
-    endings->to = to;
-    endings->ids[endings->count++] = hold->id;
-    return status;
+    json_decref(result->failures);
+    *result = (struct actions_sync){0};
 }
 
 /* ---- looking ahead ---- */

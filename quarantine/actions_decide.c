@@ -203,11 +203,6 @@ static void conclude_all(struct decision_job *job, struct decision *const *order
 
 /* ---- a batch ---- */
 
-static bool is_reported(const struct decision *decision)
-{
-    return refusal_is_told(decision->hold);
-}
-
 /* Refusals that go together: nobody is told, or one sender of one incident. */
 static int compare(const void *left, const void *right)
 {
@@ -216,8 +211,8 @@ static int compare(const void *left, const void *right)
     int order = (a->hold == NULL) - (b->hold == NULL);
     if (order != 0 || a->hold == NULL)
         return order;
-    order = is_reported(a) - is_reported(b);
-    if (order != 0 || !is_reported(a))
+    order = refusal_is_told(a->hold) - refusal_is_told(b->hold);
+    if (order != 0 || !refusal_is_told(a->hold))
         return order;
     order = strcmp(record_text(a->hold, "incident"), record_text(b->hold, "incident"));
     return order != 0

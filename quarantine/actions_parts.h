@@ -9,7 +9,6 @@
 
 #include "base/queue_id.h"
 #include "quarantine/actions.h"
-#include "quarantine/local_holds.h"
 #include "store/scan.h"
 
 enum {
@@ -29,22 +28,6 @@ struct actions {
     char sync_from[QUEUE_ID_MAX + 1]; /* where a sync goes on; "": at the beginning */
     struct scan expire;               /* and actions_expire; not under the lock */
 };
-
-/* Records of ours that end, since their message is not on hold any more. Zero-initialise
- * but for the actions. */
-struct endings {
-    struct actions *actions;
-    const char *ids[LEDGER_MOVE_MAX];
-    const char *from, *to;
-    size_t count;
-    size_t ended; /* those that nobody decided about meanwhile */
-};
-
-/* Adds one; writes when there are many, or it ends in another way. Borrowed until they
- * are written. UNAVAILABLE, NOMEM. */
-enum status actions_end(struct endings *endings, const struct local_hold *hold,
-                        const char *to) MUST_CHECK;
-enum status actions_end_all(struct endings *endings) MUST_CHECK;
 
 void actions_tell(const struct actions_progress *progress, size_t done, size_t total);
 

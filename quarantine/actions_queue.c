@@ -302,6 +302,51 @@ static enum status take_queue(struct sync *sync, struct error *error)
 
 /* ---- sync: what the records say that the queue has not ---- */
 
+/* Records of ours that end, since their message is not on hold any more. Zero-initialise
+ * but for the actions. */
+struct endings {
+    struct actions *actions;
+    const char *ids[LEDGER_MOVE_MAX];
+    const char *from, *to;
+    size_t count;
+    size_t ended; /* those that nobody decided about meanwhile */
+};
+
+/* UNAVAILABLE, NOMEM. */
+static enum status end_all(struct endings *endings)
+{
+    enum status statuses[LEDGER_MOVE_MAX];
+    enum status status = STATUS_OK;
+    struct actions *actions = endings->actions;
+    (void)pthread_mutex_lock(&actions->deciding);
+    ledger_move_many(actions->ledger, endings->ids, endings->count, endings->from,
+                     endings->to, clock_deadline_us(ACTIONS_STORE_MS), statuses);
+    (void)pthread_mutex_unlock(&actions->deciding);
+    for (size_t i = 0; i < endings->count; i++) {
+        endings->ended += statuses[i] == STATUS_OK;
+        if (statuses[i] == STATUS_UNAVAILABLE || statuses[i] == STATUS_NOMEM)
+            status = statuses[i];
+    }
+    endings->count = 0;
+    return status;
+}
+
+/* Adds one, whose strings are borrowed until they are written: when there are many, or it
+ * ends in another way. */
+static enum status end(struct endings *endings, const struct local_hold *hold,
+                       const char *to)
+{
+    enum status status = STATUS_OK;
+    if (endings->count == LEDGER_MOVE_MAX ||
+        (endings->count > 0 &&
+         (strcmp(endings->from, hold->state) != 0 || strcmp(endings->to, to) != 0)))
+        status = end_all(endings);
+    endings->from = hold->state;
+    endings->to = to;
+    endings->ids[endings->count++] = hold->id;
+    return status;
+}
+
 /* What a record becomes; NULL when it is to stay. */
 static const char *ending(const struct local_hold *hold, const struct queue *queue)
 {
@@ -323,12 +368,12 @@ static enum status end_records(struct sync *sync, const struct queue *queue)
         const struct local_hold *hold = &sync->holds.items[i];
         const char *to = ending(hold, queue);
         if (to != NULL && own)
-            status = actions_end(&endings, hold, to);
+            status = end(&endings, hold, to);
         else if (to != NULL)
             sync->found->spared++;
     }
     if (status == STATUS_OK)
-        status = actions_end_all(&endings);
+        status = end_all(&endings);
     sync->found->ended += endings.ended;
     return status;
 }
@@ -407,13 +452,6 @@ static enum status forget_recalled(const struct sync *sync, const struct queue *
     return status;
 }
 
-/* What is full is known by the new numbers at once; without the store it is next time. */
-static void recount(struct actions *actions)
-{
-    if (ledger_recount(actions->ledger, clock_deadline_us(ACTIONS_STORE_MS)) != STATUS_OK)
-        return;
-}
-
 static enum status run_sync(struct sync *sync, struct actions_sync *out,
                             struct error *error)
 {
@@ -438,7 +476,10 @@ static enum status run_sync(struct sync *sync, struct actions_sync *out,
         *out = found;
     else
         json_decref(found.failures);
-    recount(sync->actions);
+    /* What is full is known by the new numbers at once; without the store, next time. */
+    enum status counted =
+        ledger_recount(sync->actions->ledger, clock_deadline_us(ACTIONS_STORE_MS));
+    (void)counted;
     queue_clear(&queue);
     recalled_clear(&sync->recalled);
     local_holds_clear(&sync->holds);
@@ -462,12 +503,6 @@ enum status actions_sync(struct actions *actions, const struct settings *setting
                         .progress = progress,
                         .deadline_us = clock_deadline_us(ACTIONS_SYNC_MS)};
     return run_sync(&sync, out, error);
-}
-
-void actions_sync_clear(struct actions_sync *result)
-{
-    json_decref(result->failures);
-    *result = (struct actions_sync){0};
 }
 
 /* ---- a quick look, for when something is said to be full: records whose message is gone
@@ -500,18 +535,16 @@ static enum status compare(struct look_job *job, const struct queue *queue)
     job->missing = 0;
     for (size_t i = 0; i < job->holds->count; i++) {
         const struct local_hold *hold = &job->holds->items[i];
-        if (strcmp(hold->state, "held") != 0)
-            continue;
-        const struct queue_message *message = queue_find(queue, hold->queue_id);
-        if (message != NULL && message->held)
+        const char *to = ending(hold, queue);
+        if (to == NULL || strcmp(hold->state, "held") != 0)
             continue;
         if (!own || (job->patient && hold->held_ms > settled_ms))
             job->missing++;
         else if (status == STATUS_OK)
-            status = actions_end(&endings, hold, message == NULL ? "gone" : "released");
+            status = end(&endings, hold, to);
     }
     if (status == STATUS_OK)
-        status = actions_end_all(&endings);
+        status = end_all(&endings);
     job->found->ended += endings.ended;
     return status;
 }

@@ -204,7 +204,7 @@ static json_t *make_record(const struct brake *brake, json_t *until)
 /* Takes the record over; NULL without memory. */
 static char *write_record(json_t *record)
 {
-    char *text = record == NULL ? NULL : record_dump(record);
+    char *text = json_dumps(record, JSON_COMPACT);
     json_decref(record);
     return text;
 }

@@ -190,14 +190,6 @@ static enum status write_count(struct ledger *ledger, const struct pending_count
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
 }
 
-static enum status count_of(struct ledger *ledger, enum collection collection,
-                            const char *term, int64_t deadline_us, size_t *out)
-{
-    struct scan scan;
-    scan_set(&scan, collection, term, NULL);
-    return scan_count(ledger->store, &scan, deadline_us, out);
-}
-
 enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
 {
     struct pending_count count;
@@ -206,8 +198,8 @@ enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
     enum status pending = flush_pending(ledger, deadline_us);
     if (pending == STATUS_UNAVAILABLE || !pending_counts_is_pending(ledger->counts))
         return pending;
-    enum status result =
-        count_of(ledger, COLLECTION_INCIDENTS, TERMS_KEYS, deadline_us, &open);
+    enum status result = ledger_count_entries(ledger, COLLECTION_INCIDENTS, TERMS_KEYS,
+                                              NULL, deadline_us, &open);
     if (result != STATUS_OK)
         return result;
     size_t room = open < OPEN_COUNTED_MAX ? OPEN_COUNTED_MAX - open : 0;
@@ -227,8 +219,8 @@ static enum status count_holds(struct ledger *ledger, int64_t deadline_us)
 {
     size_t held;
     size_t added = atomic_load(&ledger->added);
-    enum status status =
-        count_of(ledger, COLLECTION_HOLDS, TERMS_HELD, deadline_us, &held);
+    enum status status = ledger_count_entries(ledger, COLLECTION_HOLDS, TERMS_HELD, NULL,
+                                              deadline_us, &held);
     if (status != STATUS_OK)
         return status;
     atomic_store(&ledger->held, held);
@@ -258,9 +250,7 @@ static enum status count_party(void *context, const char *entry, const char *tex
     (void)record;
     if (!terms_party(entry, &party, host))
         return STATUS_OK;
-    parties_add(recount->ledger->parties, &party);
-    if (strcmp(host, recount->host) != 0)
-        parties_add_elsewhere(recount->ledger->parties, &party);
+    parties_add(recount->ledger->parties, &party, strcmp(host, recount->host) != 0);
     return STATUS_OK;
 }
 

@@ -188,7 +188,7 @@ enum status ledger_scan(struct ledger *ledger, struct scan *scan, int64_t deadli
 
 /* ---- counting ---- */
 
-static enum status count_entries(struct ledger *ledger, enum collection collection,
+enum status ledger_count_entries(struct ledger *ledger, enum collection collection,
                                  const char *term, const char *from, int64_t deadline_us,
                                  size_t *out)
 {
@@ -205,8 +205,8 @@ static enum status count_records(struct ledger *ledger, enum collection collecti
                                  size_t *out_damaged)
 {
     size_t all = 0;
-    enum status status =
-        count_entries(ledger, collection, TERMS_ALL, NULL, deadline_us, out_records);
+    enum status status = ledger_count_entries(ledger, collection, TERMS_ALL, NULL,
+                                              deadline_us, out_records);
     if (status == STATUS_OK)
         status = store_count(ledger->store, collection, deadline_us, &all);
     if (status == STATUS_OK && all > *out_records)
@@ -227,11 +227,11 @@ enum status ledger_list_count(struct ledger *ledger, int64_t deadline_us,
         status = count_records(ledger, COLLECTION_INCIDENTS, deadline_us,
                                &numbers.incidents, &numbers.damaged);
     if (status == STATUS_OK)
-        status = count_entries(ledger, COLLECTION_HOLDS, TERMS_HELD, NULL, deadline_us,
-                               &numbers.holds);
+        status = ledger_count_entries(ledger, COLLECTION_HOLDS, TERMS_HELD, NULL,
+                                      deadline_us, &numbers.holds);
     if (status == STATUS_OK)
-        status = count_entries(ledger, COLLECTION_INCIDENTS, TERMS_OPEN, from,
-                               deadline_us, &numbers.incidents_open);
+        status = ledger_count_entries(ledger, COLLECTION_INCIDENTS, TERMS_OPEN, from,
+                                      deadline_us, &numbers.incidents_open);
     if (status == STATUS_OK)
         *out = numbers;
     return status;

@@ -82,6 +82,11 @@ enum status ledger_add_stop(struct ledger_document *open, const char *open_key,
 enum status ledger_take_key(struct ledger_document *open, const char *open_key,
                             struct ledger_document *fresh) MUST_CHECK;
 
+/* How many entries a term has, from that entry on; NULL: all. */
+enum status ledger_count_entries(struct ledger *ledger, enum collection collection,
+                                 const char *term, const char *from, int64_t deadline_us,
+                                 size_t *out) MUST_CHECK;
+
 /* Places that count takes back from those added by this process; never below 0. */
 void ledger_subtract(struct ledger *ledger, size_t count);
 

@@ -33,16 +33,11 @@ void notice_add_time(struct text *out, int64_t wall_ms)
 
 /* ---- who ---- */
 
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* True if the key names one person, machine or domain. */
 static bool is_of_one(const char *key)
 {
-    return begins(key, "login:") || begins(key, "sender:") || begins(key, "client:") ||
-           begins(key, "domain:");
+    return text_after(key, "login:") != NULL || text_after(key, "sender:") != NULL ||
+           text_after(key, "client:") != NULL || text_after(key, "domain:") != NULL;
 }
 
 /* The number of senders whose mail is held; refused mail is not counted by sender. */
@@ -218,7 +213,7 @@ static bool is_shell_word(const char *word)
  * unfair. */
 static bool has_brake(const char *key)
 {
-    return (is_of_one(key) || begins(key, "list:")) && is_shell_word(key);
+    return (is_of_one(key) || text_after(key, "list:") != NULL) && is_shell_word(key);
 }
 
 static void add_commands(const json_t *incident, struct text *out)

@@ -25,17 +25,11 @@ bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms)
 
 /* ---- what is due ---- */
 
-static bool has_command(const struct pass *pass)
-{
-    const char *command = pass->settings->notify.command;
-    return command != NULL && command[0] != '\0';
-}
-
-/* What there is to hand over. */
 int64_t notices_wanted(const struct pass *pass)
 {
+    const char *command = pass->settings->notify.command;
     return (pass->settings->notify.to_count > 0 ? NOTICES_MAIL : 0) |
-           (has_command(pass) ? NOTICES_COMMAND : 0);
+           (command != NULL && command[0] != '\0' ? NOTICES_COMMAND : 0);
 }
 
 static int64_t count_refusals(const json_t *incident)
@@ -165,12 +159,6 @@ static bool is_sender_notice_open(const json_t *notice)
            !json_is_true(json_object_get(notice, "failed"));
 }
 
-static bool is_sender_notice_claimed(const struct pass *pass, const json_t *notice)
-{
-    return notices_is_within(record_number(notice, "claim_ms"), pass->now_ms,
-                             NOTICES_LEASE_MS);
-}
-
 /* One that was begun counts, though nobody knows yet that it went. */
 static void count_sender_notices(struct pass *pass, const json_t *incident)
 {
@@ -204,7 +192,8 @@ bool notices_is_sender_due(struct pass *pass, const json_t *incident,
 {
     bool retried = record_number(notice, "claim_ms") > 0;
     return record_waiting(incident) > 0 && is_sender_notice_open(notice) &&
-           !is_sender_notice_claimed(pass, notice) &&
+           !notices_is_within(record_number(notice, "claim_ms"), pass->now_ms,
+                              NOTICES_LEASE_MS) &&
            (retried || !is_passed_over(pass, notice));
 }
 

@@ -29,13 +29,22 @@ static int timeout_ms(const struct pass *pass)
 
 /* ---- handing over ---- */
 
-static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
+/* body is escaped already. */
+static enum status send_mail(struct pass *pass, const char *const *to, size_t count,
+                             const char *subject, const char *body)
 {
     struct text message = {0};
     struct text addresses = {0};
     const struct settings *settings = pass->settings;
+    const struct notice_mail mail = {
+        .recipients = to,
+        .recipient_count =
+            count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
+        .subject = subject,
+        .body = body,
+    };
     enum status status =
-        notice_mail_make(mail, pass->notices->token_key, &settings->policy.domains,
+        notice_mail_make(&mail, pass->notices->token_key, &settings->policy.domains,
                          pass->now_ms, &message, &addresses);
     if (status == STATUS_OK)
         status =
@@ -49,21 +58,6 @@ static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
     if (status != STATUS_OK)
         pass->status = status;
     return status;
-}
-
-static enum status mail_administrators(struct pass *pass, const char *subject,
-                                       const char *body)
-{
-    const struct settings *settings = pass->settings;
-    size_t count = settings->notify.to_count;
-    const struct notice_mail mail = {
-        .recipients = (const char *const *)settings->notify.to,
-        .recipient_count =
-            count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
-        .subject = subject,
-        .body = body,
-    };
-    return send_mail(pass, &mail);
 }
 
 /* The administrator's own line for the shell, which inherits our environment and standard
@@ -114,8 +108,10 @@ static int64_t hand_over(struct pass *pass, struct message *message)
         return done;
     }
     if ((todo & NOTICES_MAIL) != 0) {
-        enum status status = mail_administrators(pass, text_string(&message->subject),
-                                                 text_string(&message->body));
+        const struct settings *settings = pass->settings;
+        enum status status = send_mail(
+            pass, (const char *const *)settings->notify.to, settings->notify.to_count,
+            text_string(&message->subject), text_string(&message->body));
         if (status == STATUS_OK || (status == STATUS_INVALID && !message->insist))
             done |= NOTICES_MAIL;
     }
@@ -275,13 +271,10 @@ static enum status mail_sender(struct pass *pass, const struct due *due,
     const char *to = due->to;
     const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
     notice_sender_body(&facts, record, &body);
-    const struct notice_mail mail = {
-        .recipients = &to,
-        .recipient_count = 1,
-        .subject = "Your message is being held for review",
-        .body = text_string(&body),
-    };
-    enum status status = body.failed ? STATUS_NOMEM : send_mail(pass, &mail);
+    enum status status =
+        body.failed ? STATUS_NOMEM
+                    : send_mail(pass, &to, 1, "Your message is being held for review",
+                                text_string(&body));
     text_clear(&body);
     return status;
 }

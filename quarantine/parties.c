@@ -87,7 +87,7 @@ static int64_t count(const json_t *counts, const char *who)
 static void add(json_t *counts, const char *who, int64_t more)
 {
     int64_t number = count(counts, who) + more;
-    if (counts == NULL || who[0] == '\0')
+    if (counts == NULL || who[0] == '\0' || more == 0)
         return;
     if (number == 0)
         (void)json_object_del(counts, who);
@@ -122,28 +122,30 @@ bool parties_take(struct parties *parties, const struct party *party, int64_t ma
     return taken;
 }
 
-void parties_give(struct parties *parties, const struct party *party)
+/* What is counted, and what of it is on its way. */
+static void change(struct parties *parties, const struct party *party, int64_t counted,
+                   int64_t on_way)
 {
     (void)pthread_mutex_lock(&parties->mutex);
-    add_both(parties->counts, party, -1);
-    add_both(parties->since, party, -1);
-    add_both(parties->on_way, party, -1);
+    add_both(parties->counts, party, counted);
+    add_both(parties->since, party, counted);
+    add_both(parties->on_way, party, on_way);
     (void)pthread_mutex_unlock(&parties->mutex);
+}
+
+void parties_give(struct parties *parties, const struct party *party)
+{
+    change(parties, party, -1, -1);
 }
 
 void parties_settle(struct parties *parties, const struct party *party)
 {
-    (void)pthread_mutex_lock(&parties->mutex);
-    add_both(parties->on_way, party, -1);
-    (void)pthread_mutex_unlock(&parties->mutex);
+    change(parties, party, 0, -1);
 }
 
 void parties_leave(struct parties *parties, const struct party *party)
 {
-    (void)pthread_mutex_lock(&parties->mutex);
-    add_both(parties->counts, party, -1);
-    add_both(parties->since, party, -1);
-    (void)pthread_mutex_unlock(&parties->mutex);
+    change(parties, party, -1, 0);
 }
 
 void parties_begin(struct parties *parties)
@@ -156,13 +158,6 @@ void parties_begin(struct parties *parties)
     (void)pthread_mutex_unlock(&parties->mutex);
 }
 
-void parties_add(struct parties *parties, const struct party *party)
-{
-    (void)pthread_mutex_lock(&parties->mutex);
-    add_both(parties->fresh, party, 1);
-    (void)pthread_mutex_unlock(&parties->mutex);
-}
-
 enum { ELSEWHERE_SIZE = DIGEST_ID_SIZE + 1 };
 
 /* Beside the hashes in the same table: no hash begins so. */
@@ -171,12 +166,14 @@ static void name_elsewhere(const struct party *party, char out[ELSEWHERE_SIZE])
     (void)snprintf(out, ELSEWHERE_SIZE, "@%s", party->own);
 }
 
-void parties_add_elsewhere(struct parties *parties, const struct party *party)
+void parties_add(struct parties *parties, const struct party *party, bool elsewhere)
 {
     char name[ELSEWHERE_SIZE];
     name_elsewhere(party, name);
     (void)pthread_mutex_lock(&parties->mutex);
-    add(parties->fresh, name, 1);
+    add_both(parties->fresh, party, 1);
+    if (elsewhere)
+        add(parties->fresh, name, 1);
     (void)pthread_mutex_unlock(&parties->mutex);
 }
 

@@ -62,12 +62,11 @@ void parties_leave(struct parties *parties, const struct party *party);
  * counted last: we can't look there. */
 int64_t parties_elsewhere(struct parties *parties, const struct party *party);
 
-/* Counts anew: between begin and end each hold that there is is added, while others take
- * and give; add_elsewhere as well when another relay has it. By one thread at a time;
- * without end nothing changes. */
+/* Counts again: between begin and end every hold is added (elsewhere: another relay has
+ * it), while others take and give. By one thread at a time; without end nothing changes.
+ */
 void parties_begin(struct parties *parties);
-void parties_add(struct parties *parties, const struct party *party);
-void parties_add_elsewhere(struct parties *parties, const struct party *party);
+void parties_add(struct parties *parties, const struct party *party, bool elsewhere);
 void parties_end(struct parties *parties);
 
 #endif

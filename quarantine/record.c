@@ -58,11 +58,6 @@ static bool may_tell(const struct event *event)
            smtp_address_is_valid(event->sender);
 }
 
-char *record_dump(const json_t *record)
-{
-    return json_dumps(record, JSON_COMPACT);
-}
-
 json_t *record_load(const char *text)
 {
     const char *line = text[0] == '{' ? NULL : strchr(text, '\n');
@@ -168,19 +163,17 @@ static bool add_host(json_t *incident, const struct stop *stop)
     size_t i;
     const json_t *known;
     json_t *hosts = obtain(incident, "hosts", true);
-    json_t *host = stop->host == NULL ? NULL : record_string(stop->host);
-    if (hosts == NULL || (host == NULL && stop->host != NULL)) {
-        json_decref(host);
-        return false;
-    }
-    bool is_new = host != NULL && json_array_size(hosts) < HOSTS_MAX;
+    if (hosts == NULL || stop->host == NULL || json_array_size(hosts) >= HOSTS_MAX)
+        return hosts != NULL;
+    json_t *host = record_string(stop->host);
     json_array_foreach(hosts, i, known)
     {
-        is_new = is_new && !json_equal(known, host);
+        if (json_equal(known, host)) {
+            json_decref(host);
+            return true;
+        }
     }
-    bool added = !is_new || json_array_append(hosts, host) == 0;
-    json_decref(host);
-    return added;
+    return json_array_append_new(hosts, host) == 0;
 }
 
 static bool add_sender(json_t *incident, const struct stop *stop)

@@ -37,7 +37,6 @@ json_t *record_string(const char *text);
 json_t *record_new_incident(const char *id, const struct stop *stop);
 json_t *record_new_hold(const struct event *event, const char *id, const char *incident,
                         const char *host, const struct party *party);
-char *record_dump(const json_t *record); /* for free(3) */
 
 /* ISO 8601 in UTC, to the second. NULL without memory, or when there is no such year. */
 json_t *record_time(int64_t wall_ms);

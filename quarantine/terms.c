@@ -141,7 +141,7 @@ static void add_incident(struct text *text, const json_t *incident)
 char *terms_document(enum collection collection, const json_t *record)
 {
     struct text text = {0};
-    char *json = record_dump(record);
+    char *json = json_dumps(record, JSON_COMPACT);
     if (collection == COLLECTION_HOLDS)
         add_hold(&text, record);
     else if (collection == COLLECTION_INCIDENTS)

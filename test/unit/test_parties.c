@@ -52,7 +52,7 @@ START_TEST(parties_count_what_is_on_its_way)
     expect_room(false);
     parties_settle(parties, &ann);
     parties_begin(parties);
-    parties_add(parties, &ann);
+    parties_add(parties, &ann, false);
     parties_end(parties);
     expect_room(true);
 }
