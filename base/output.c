@@ -1,20 +1,30 @@
 /* Everything but printable ASCII is shown as \xHH. */
 #include "base/output.h"
 
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 
-enum { SHOWN_MAX = 2000 };
+enum { SHOWN_MAX = 4000 }; /* bytes of a line */
 
-void output_escaped(const char *string)
+void output_line(const char *format, ...)
 {
-    struct text line = {0};
-    text_add_escaped(&line, string, strlen(string), SHOWN_MAX);
-    (void)fputs(text_string(&line), stdout);
-    text_clear(&line);
+    char *line = NULL;
+    struct text shown = {0};
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    va_end(args);
+    if (line != NULL)
+        text_add_escaped(&shown, line, strlen(line), SHOWN_MAX);
+    (void)puts(text_string(&shown));
+    text_clear(&shown);
+    free(line);
 }
 
 void output_add_clean(struct text *out, const char *string)

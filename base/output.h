@@ -5,8 +5,9 @@
 #include "base/problems.h"
 #include "base/text.h"
 
-/* Prints a text with everything outside printable ASCII as \xHH. */
-void output_escaped(const char *string);
+/* Prints a line: what is formatted, with quotes and everything outside printable ASCII as
+ * \xHH, and a line break. */
+void output_line(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Adds a text with everything outside printable ASCII, and '\\', as \xHH; quotes stay, so
  * that a key can be typed as shown. */

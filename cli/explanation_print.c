@@ -18,29 +18,24 @@ static void print_recipient(const json_t *recipient)
 {
     const char *address = page_text(recipient, "address");
     const char *means = page_text(recipient, "means");
-    (void)fputs("              ", stdout);
-    output_escaped(address);
-    if (strcmp(address, means) != 0) {
-        (void)fputs(" = ", stdout);
-        output_escaped(means);
-    }
-    if (is_set(recipient, "unknown")) {
-        (void)puts(": a list whose members are not known");
-    } else if (is_set(recipient, "list")) {
-        (void)printf(": a list of %lld%s (", page_number(recipient, "size"),
-                     is_set(recipient, "stale") ? ", as last read" : "");
-        output_escaped(page_text(recipient, "source"));
-        (void)puts(")");
-    } else {
-        (void)puts(": one person");
-    }
+    bool same = strcmp(address, means) == 0;
+    struct text line = {0};
+    text_printf(&line, "%s%s%s", address, same ? "" : " = ", same ? "" : means);
+    if (is_set(recipient, "unknown"))
+        text_add_string(&line, ": a list whose members are not known");
+    else if (is_set(recipient, "list"))
+        text_printf(&line, ": a list of %lld%s (%s)", page_number(recipient, "size"),
+                    is_set(recipient, "stale") ? ", as last read" : "",
+                    page_text(recipient, "source"));
+    else
+        text_add_string(&line, ": one person");
+    output_line("%14s%s", "", text_string(&line));
+    text_clear(&line);
 }
 
 static void print_field(const char *name, const char *value)
 {
-    (void)printf("%-13s ", name);
-    output_escaped(value);
-    (void)fputc('\n', stdout);
+    output_line("%-13s %s", name, value);
 }
 
 static void print_facts(const json_t *json)
@@ -54,10 +49,9 @@ static void print_facts(const json_t *json)
     print_field("MAIL FROM", sender[0] == '\0' ? "<>" : sender);
     if (page_text(json, "login")[0] != '\0')
         print_field("login", page_text(json, "login"));
-    (void)printf("%-13s ", "client");
-    output_escaped(page_text(json, "client"));
-    (void)printf("%s%s\n", is_set(json, "trusted") ? ", trusted" : "",
-                 is_set(json, "relay") ? ", our relay" : "");
+    output_line("%-13s %s%s%s", "client", page_text(json, "client"),
+                is_set(json, "trusted") ? ", trusted" : "",
+                is_set(json, "relay") ? ", our relay" : "");
     (void)printf("%-13s %zu\n", "recipients", count);
     json_array_foreach(recipients, i, recipient)
     {
@@ -91,13 +85,8 @@ static void print_rules(const json_t *rules)
     (void)printf("\n%-*s  %-8s why\n", (int)width, "rule", "state");
     json_array_foreach(rules, i, rule)
     {
-        const char *name = page_text(rule, "name");
-        size_t length = strlen(name);
-        output_escaped(name);
-        (void)printf("%*s  %-8s ", (int)(length < width ? width - length : 0), "",
-                     page_text(rule, "state"));
-        output_escaped(page_text(rule, "why"));
-        (void)fputc('\n', stdout);
+        output_line("%-*s  %-8s %s", (int)width, page_text(rule, "name"),
+                    page_text(rule, "state"), page_text(rule, "why"));
     }
 }
 
@@ -105,13 +94,10 @@ static void print_brake(const json_t *brake)
 {
     if (!json_is_object(brake))
         return;
-    (void)printf("\n%-13s ", "brake");
-    output_escaped(page_text(brake, "key"));
-    if (page_text(brake, "reason")[0] != '\0') {
-        (void)fputs(": ", stdout);
-        output_escaped(page_text(brake, "reason"));
-    }
+    const char *reason = page_text(brake, "reason");
     (void)fputc('\n', stdout);
+    output_line("%-13s %s%s%s", "brake", page_text(brake, "key"),
+                reason[0] == '\0' ? "" : ": ", reason);
 }
 
 /* Who judged, and with which buckets. */
@@ -138,16 +124,10 @@ void explanation_print(const json_t *json)
     print_facts(json);
     print_brake(json_object_get(json, "brake"));
     print_rules(json_object_get(json, "rules"));
-    (void)printf("\n%-13s ", "verdict");
-    output_escaped(page_text(json, "verdict"));
-    if (rule[0] != '\0') {
-        (void)fputs(" (rule ", stdout);
-        output_escaped(rule);
-        (void)fputs(")", stdout);
-    }
-    if (would[0] != '\0')
-        (void)printf("; mode monitor: would %s", would);
     (void)fputc('\n', stdout);
+    output_line("%-13s %s%s%s%s%s%s", "verdict", page_text(json, "verdict"),
+                rule[0] == '\0' ? "" : " (rule ", rule, rule[0] == '\0' ? "" : ")",
+                would[0] == '\0' ? "" : "; mode monitor: would ", would);
     print_field("reply", page_text(json, "reply"));
     if (page_text(json, "failure")[0] != '\0')
         (void)printf("the rules could not judge it: %s\n", page_text(json, "failure"));

@@ -1,6 +1,7 @@
 /* Long texts are wrapped. */
 #include "cli/page.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "base/output.h"
 #include "base/text.h"
 
-enum { NAME_WIDTH = 14, VALUE_WIDTH = 84 };
+/* LISTS_SIZE: as much as fits; `quarantine show` prints all of a message's lists. */
+enum { NAME_WIDTH = 14, VALUE_WIDTH = 84, LISTS_SIZE = 600 };
 
 const char *page_text(const json_t *object, const char *name)
 {
@@ -94,17 +96,82 @@ void page_restart(const json_t *names)
                            : "changed; takes effect after: systemctl restart mailbraked");
 }
 
-void page_table(const json_t *array, const char *none,
-                const struct text_table_column *columns, size_t count,
-                void (*add)(struct text_table *table, const json_t *item))
+/* ---- tables ---- */
+
+bool page_knows_reach(const json_t *record)
+{
+    return !json_is_null(json_object_get(record, "reach"));
+}
+
+static const char *string_of(const json_t *value)
+{
+    return json_is_string(value) ? json_string_value(value) : "";
+}
+
+void page_cell_instant(struct text_table *table, const json_t *value)
+{
+    text_table_add_instant(table, string_of(value));
+}
+
+void page_cell_reach(struct text_table *table, const json_t *value)
+{
+    if (json_is_null(value))
+        text_table_add(table, "?");
+    else
+        text_table_add_number(table, (long long)json_integer_value(value));
+}
+
+void page_cell_lists(struct text_table *table, const json_t *value)
 {
     size_t i;
-    const json_t *item;
-    if (json_array_size(array) == 0) {
-        (void)puts(none);
-        return;
+    const json_t *list;
+    struct text lists = {0};
+    json_array_foreach(json_object_get(value, "lists"), i, list)
+    {
+        const char *address = string_of(list);
+        if (lists.length + strlen(address) + 3 > LISTS_SIZE)
+            break;
+        text_printf(&lists, "%s%s", lists.length == 0 ? "" : ", ", address);
     }
-    struct text_table *table = text_table_new(columns, count);
-    json_array_foreach(array, i, item) add(table, item);
-    text_table_print(table, 0);
+    const char *none = json_is_true(json_object_get(value, "restored")) ? "(rebuilt)"
+                       : !page_knows_reach(value)                       ? "(not known)"
+                       : page_number(value, "list_count") > 0           ? "(many)"
+                                                                        : "(none)";
+    text_table_add(table, lists.length > 0 ? text_string(&lists) : none);
+    text_clear(&lists);
+}
+
+static void add_cell(struct text_table *table, const struct page_column *column,
+                     const json_t *item)
+{
+    const json_t *value =
+        column->field == NULL ? item : json_object_get(item, column->field);
+    if (column->add != NULL)
+        column->add(table, value);
+    else if (column->kind == TEXT_TABLE_NUMBER)
+        text_table_add_number(table, (long long)json_integer_value(value));
+    else
+        text_table_add(table, string_of(value));
+}
+
+void page_rows(const json_t *array, size_t limit, size_t indent,
+               const struct page_column *columns, size_t count)
+{
+    struct text_table_column heads[TEXT_TABLE_COLUMNS_MAX];
+    for (size_t i = 0; i < count; i++)
+        heads[i] = (struct text_table_column){columns[i].head, columns[i].kind};
+    struct text_table *table = text_table_new(heads, count);
+    for (size_t row = 0; row < json_array_size(array) && row < limit; row++)
+        for (size_t i = 0; i < count; i++)
+            add_cell(table, &columns[i], json_array_get(array, row));
+    text_table_print(table, indent);
+}
+
+void page_table(const json_t *array, const char *none, const struct page_column *columns,
+                size_t count)
+{
+    if (json_array_size(array) > 0)
+        page_rows(array, SIZE_MAX, 0, columns, count);
+    else
+        (void)puts(none);
 }

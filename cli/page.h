@@ -4,6 +4,7 @@
 #define CLI_PAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text_table.h"
@@ -28,10 +29,29 @@ void page_restart(const json_t *names);
 /* "1 message", "2 messages" */
 const char *page_plural(long long number, const char *one, const char *many);
 
-/* A table with a row for each item of an array, filled by add; without items the text
- * none instead. */
-void page_table(const json_t *array, const char *none,
-                const struct text_table_column *columns, size_t count,
-                void (*add)(struct text_table *table, const json_t *item));
+/* True for a hold or an incident whose reach is known: what a brake pulled back was never
+ * counted. */
+bool page_knows_reach(const json_t *record);
+
+/* Adds a cell: value is the column's field of an item, or the item if it names none. */
+typedef void page_cell(struct text_table *table, const json_t *value);
+page_cell page_cell_instant; /* an instant of the API, as local time */
+page_cell page_cell_reach;   /* "?" when it is not known */
+page_cell page_cell_lists;   /* of a hold: its lists, "(rebuilt)" when not known */
+
+struct page_column {
+    const char *head;
+    enum text_table_kind kind;
+    const char *field;
+    page_cell *add; /* NULL: the field's text, or its number */
+};
+
+/* A table with a row for each item of an array; without items the text none instead. */
+void page_table(const json_t *array, const char *none, const struct page_column *columns,
+                size_t count);
+
+/* The same for at most limit items, indented by indent blanks. */
+void page_rows(const json_t *array, size_t limit, size_t indent,
+               const struct page_column *columns, size_t count);
 
 #endif

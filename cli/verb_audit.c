@@ -1,15 +1,9 @@
 /* mailbrake audit: who did what, and what for. */
 #include <stdio.h>
 
-#include "base/text_table.h"
 #include "cli/control_client.h"
 #include "cli/page.h"
 #include "cli/verbs.h"
-
-static const struct text_table_column columns[] = {
-    {"WHEN", TEXT_TABLE_TEXT},  {"WHO", TEXT_TABLE_TEXT},     {"WHAT", TEXT_TABLE_KEY},
-    {"TARGET", TEXT_TABLE_KEY}, {"PURPOSE", TEXT_TABLE_TEXT}, {"RESULT", TEXT_TABLE_KEY},
-};
 
 /* Of an action on many ids: the first, and the number of others. */
 static void add_target(struct text_table *table, const json_t *entry)
@@ -28,23 +22,27 @@ static void add_target(struct text_table *table, const json_t *entry)
         text_table_add(table, named);
 }
 
-static void add_entry(struct text_table *table, const json_t *entry)
+static void add_user(struct text_table *table, const json_t *entry)
 {
     const char *user = page_text(entry, "user");
     char uid[32];
     (void)snprintf(uid, sizeof uid, "uid %lld", page_number(entry, "uid"));
-    text_table_add_instant(table, page_text(entry, "at"));
     text_table_add(table, user[0] == '\0' ? uid : user);
-    text_table_add(table, page_text(entry, "action"));
-    add_target(table, entry);
-    text_table_add(table, page_text(entry, "purpose"));
-    text_table_add(table, page_text(entry, "result"));
 }
+
+static const struct page_column columns[] = {
+    {"WHEN", TEXT_TABLE_TEXT, "at", page_cell_instant},
+    {"WHO", TEXT_TABLE_TEXT, NULL, add_user},
+    {"WHAT", TEXT_TABLE_KEY, "action", NULL},
+    {"TARGET", TEXT_TABLE_KEY, NULL, add_target},
+    {"PURPOSE", TEXT_TABLE_TEXT, "purpose", NULL},
+    {"RESULT", TEXT_TABLE_KEY, "result", NULL},
+};
 
 static void print_audit(const json_t *answer)
 {
     page_table(json_object_get(answer, "audit"), "Nothing was done or looked at.",
-               columns, sizeof columns / sizeof columns[0], add_entry);
+               columns, sizeof columns / sizeof columns[0]);
 }
 
 int verb_audit(int argc, char **argv)

@@ -5,53 +5,42 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "base/text_table.h"
 #include "cli/control_client.h"
 #include "cli/page.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 
-static const struct text_table_column columns[] = {
-    {"KEY", TEXT_TABLE_KEY}, {"ACTION", TEXT_TABLE_TEXT}, {"UNTIL", TEXT_TABLE_TEXT},
-    {"BY", TEXT_TABLE_TEXT}, {"REASON", TEXT_TABLE_TEXT},
-};
-
-static void add_brake(struct text_table *table, const json_t *brake)
+static void add_until(struct text_table *table, const json_t *value)
 {
-    const char *until = page_text(brake, "until");
-    text_table_add(table, page_text(brake, "key"));
-    text_table_add(table, page_text(brake, "action"));
-    if (until[0] == '\0')
-        text_table_add(table, "cleared");
+    if (json_string_length(value) > 0)
+        page_cell_instant(table, value);
     else
-        text_table_add_instant(table, until);
-    text_table_add(table, page_text(brake, "by"));
-    text_table_add(table, page_text(brake, "reason"));
+        text_table_add(table, "cleared");
 }
+
+static const struct page_column columns[] = {
+    {"KEY", TEXT_TABLE_KEY, "key", NULL},
+    {"ACTION", TEXT_TABLE_TEXT, "action", NULL},
+    {"UNTIL", TEXT_TABLE_TEXT, "until", add_until},
+    {"BY", TEXT_TABLE_TEXT, "by", NULL},
+    {"REASON", TEXT_TABLE_TEXT, "reason", NULL},
+};
 
 static void print_brakes(const json_t *answer)
 {
     page_table(json_object_get(answer, "brakes"), "No brake is set.", columns,
-               sizeof columns / sizeof columns[0], add_brake);
-}
-
-static void print_until(const json_t *brake)
-{
-    char local[INSTANT_SIZE];
-    const char *until = page_text(brake, "until");
-    instant_local(until, clock_wall_ms(), local);
-    output_escaped(until[0] == '\0' ? "it is cleared" : local);
+               sizeof columns / sizeof columns[0]);
 }
 
 static void print_set(const json_t *answer)
 {
     const json_t *brake = json_object_get(answer, "brake");
     const json_t *pulled = json_object_get(answer, "pulled_back");
-    (void)fputs("Brake on ", stdout);
-    output_escaped(page_text(brake, "key"));
-    (void)printf(", %s, until ", page_text(brake, "action"));
-    print_until(brake);
-    (void)puts(".");
+    char local[INSTANT_SIZE];
+    const char *until = page_text(brake, "until");
+    instant_local(until, clock_wall_ms(), local);
+    output_line("Brake on %s, %s, until %s.", page_text(brake, "key"),
+                page_text(brake, "action"), until[0] == '\0' ? "it is cleared" : local);
     if (json_is_true(json_object_get(brake, "pending")))
         (void)puts("The store is away: the brake acts on this relay alone, and on the "
                    "others\nonce the store is back.");
@@ -70,9 +59,7 @@ static void print_set(const json_t *answer)
 
 static void print_cleared(const json_t *answer)
 {
-    (void)fputs("Brake on ", stdout);
-    output_escaped(page_text(answer, "key"));
-    (void)puts(" cleared.");
+    output_line("Brake on %s cleared.", page_text(answer, "key"));
 }
 
 /* NULL without memory. */

@@ -5,34 +5,28 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "base/text_table.h"
 #include "cli/control_client.h"
-#include "cli/hold.h"
 #include "cli/page.h"
 #include "cli/verbs.h"
 
 enum { HOLDS_SHOWN = 20 };
 
-static const struct text_table_column columns[] = {
-    {"ID", TEXT_TABLE_KEY},          {"", TEXT_TABLE_TEXT},
-    {"LAST", TEXT_TABLE_TEXT},       {"RULE", TEXT_TABLE_TEXT},
-    {"HELD", TEXT_TABLE_NUMBER},     {"REFUSED", TEXT_TABLE_NUMBER},
-    {"DEFERRED", TEXT_TABLE_NUMBER}, {"REACH", TEXT_TABLE_NUMBER},
-    {"KEY", TEXT_TABLE_KEY},
-};
-
-static void add_incident(struct text_table *table, const json_t *incident)
+static void add_open(struct text_table *table, const json_t *value)
 {
-    text_table_add(table, page_text(incident, "id"));
-    text_table_add(table, json_is_true(json_object_get(incident, "open")) ? "open" : "");
-    text_table_add_instant(table, page_text(incident, "last_at"));
-    text_table_add(table, page_text(incident, "rule"));
-    text_table_add_number(table, page_number(incident, "waiting"));
-    text_table_add_number(table, page_number(incident, "refused"));
-    text_table_add_number(table, page_number(incident, "deferred"));
-    hold_add_reach(table, incident);
-    text_table_add(table, page_text(incident, "key"));
+    text_table_add(table, json_is_true(value) ? "open" : "");
 }
+
+static const struct page_column columns[] = {
+    {"ID", TEXT_TABLE_KEY, "id", NULL},
+    {"", TEXT_TABLE_TEXT, "open", add_open},
+    {"LAST", TEXT_TABLE_TEXT, "last_at", page_cell_instant},
+    {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
+    {"HELD", TEXT_TABLE_NUMBER, "waiting", NULL},
+    {"REFUSED", TEXT_TABLE_NUMBER, "refused", NULL},
+    {"DEFERRED", TEXT_TABLE_NUMBER, "deferred", NULL},
+    {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
+    {"KEY", TEXT_TABLE_KEY, "key", NULL},
+};
 
 static void print_some(const json_t *answer, const char *none)
 {
@@ -47,8 +41,7 @@ static void print_some(const json_t *answer, const char *none)
         open += json_is_true(json_object_get(incident, "open"));
         waiting += page_number(incident, "waiting");
     }
-    page_table(incidents, none, columns, sizeof columns / sizeof columns[0],
-               add_incident);
+    page_table(incidents, none, columns, sizeof columns / sizeof columns[0]);
     if (count > 0)
         (void)printf("%zu %s, %lld open; %lld %s for a decision. REACH: persons, by the "
                      "largest message.\n",
@@ -69,30 +62,17 @@ static void print_all(const json_t *answer)
 
 static void print_held(const json_t *holds)
 {
-    static const struct text_table_column held[] = {{"ID", TEXT_TABLE_KEY},
-                                                    {"HELD", TEXT_TABLE_TEXT},
-                                                    {"REACH", TEXT_TABLE_NUMBER},
-                                                    {"FROM", TEXT_TABLE_TEXT},
-                                                    {"LISTS", TEXT_TABLE_TEXT}};
-    size_t i;
-    const json_t *hold;
+    static const struct page_column held[] = {
+        {"ID", TEXT_TABLE_KEY, "id", NULL},
+        {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
+        {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
+        {"FROM", TEXT_TABLE_TEXT, "identity", NULL},
+        {"LISTS", TEXT_TABLE_TEXT, NULL, page_cell_lists},
+    };
     size_t count = json_array_size(holds);
     (void)printf("%-14s %zu\n", "held now", count);
-    if (count == 0)
-        return;
-    struct text_table *table = text_table_new(held, sizeof held / sizeof held[0]);
-    json_array_foreach(holds, i, hold)
-    {
-        char lists[HOLD_LISTS_SIZE];
-        if (i == HOLDS_SHOWN)
-            break;
-        text_table_add(table, page_text(hold, "id"));
-        text_table_add_instant(table, page_text(hold, "held_at"));
-        hold_add_reach(table, hold);
-        text_table_add(table, page_text(hold, "identity"));
-        text_table_add(table, hold_lists(hold, lists));
-    }
-    text_table_print(table, 15);
+    if (count > 0)
+        page_rows(holds, HOLDS_SHOWN, 15, held, sizeof held / sizeof held[0]);
     if (count > HOLDS_SHOWN)
         (void)printf("%-14s and %zu more: mailbrake quarantine list --incident\n", "",
                      count - HOLDS_SHOWN);
@@ -125,7 +105,7 @@ static void print_whole_incident(const json_t *incident)
                 "messages were refused at once");
     print_count(incident, "deferred", "time a message was deferred",
                 "times a message was deferred");
-    if (hold_knows_reach(incident))
+    if (page_knows_reach(incident))
         print_count(incident, "reach", "person, by the largest message",
                     "persons, by the largest message");
     else
@@ -150,13 +130,8 @@ static void print_allowed(const json_t *answer)
 {
     char until[INSTANT_SIZE];
     instant_local(page_text(answer, "until"), clock_wall_ms(), until);
-    (void)fputs("Until ", stdout);
-    output_escaped(until);
-    (void)fputs(" rule ", stdout);
-    output_escaped(page_text(answer, "rule"));
-    (void)fputs(" is skipped for ", stdout);
-    output_escaped(page_text(answer, "key"));
-    (void)puts(".");
+    output_line("Until %s rule %s is skipped for %s.", until, page_text(answer, "rule"),
+                page_text(answer, "key"));
 }
 
 static int allow(struct control_client *client)

@@ -2,60 +2,58 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/instant.h"
 #include "base/output.h"
-#include "base/text_table.h"
 #include "cli/control_client.h"
 #include "cli/page.h"
 #include "cli/verbs.h"
 
-static const struct text_table_column columns[] = {
-    {"RULE", TEXT_TABLE_TEXT},   {"LEFT", TEXT_TABLE_NUMBER},
-    {"OF", TEXT_TABLE_NUMBER},   {"REFILLED WITH", TEXT_TABLE_TEXT},
-    {"ACTION", TEXT_TABLE_TEXT}, {"LATCHED UNTIL", TEXT_TABLE_TEXT},
-};
-
 /* "1000 recipients per 1 h"; for a surge, "3 x usual in 1 h". */
-static void describe(const json_t *limit, char *out, size_t size)
+static void add_rate(struct text_table *table, const json_t *limit)
 {
     char period[INSTANT_SIZE];
+    char rate[100];
     const json_t *surge = json_object_get(limit, "surge");
-    if (json_is_number(surge)) {
-        instant_duration(page_number(limit, "window_s"), period);
-        (void)snprintf(out, size, "%g x usual in %s", json_number_value(surge), period);
-        return;
-    }
-    instant_duration(page_number(limit, "period_s"), period);
-    (void)snprintf(out, size, "%lld %.10s per %s", page_number(limit, "tokens"),
-                   page_text(limit, "unit"), period);
+    bool surges = json_is_number(surge);
+    instant_duration(page_number(limit, surges ? "window_s" : "period_s"), period);
+    if (surges)
+        (void)snprintf(rate, sizeof rate, "%g x usual in %s", json_number_value(surge),
+                       period);
+    else
+        (void)snprintf(rate, sizeof rate, "%lld %.10s per %s",
+                       page_number(limit, "tokens"), page_text(limit, "unit"), period);
+    text_table_add(table, rate);
 }
 
-static void add_limit(struct text_table *table, const json_t *limit)
+static void add_action(struct text_table *table, const json_t *limit)
 {
-    char rate[100];
-    char latched[INSTANT_SIZE] = "-";
-    const char *until = page_text(limit, "latched_until");
-    describe(limit, rate, sizeof rate);
-    if (until[0] != '\0')
-        instant_local(until, clock_wall_ms(), latched);
-    text_table_add(table, page_text(limit, "rule"));
-    text_table_add_number(table, page_number(limit, "left"));
-    text_table_add_number(table, page_number(limit, "burst"));
-    text_table_add(table, rate);
-    text_table_add(table, json_is_true(json_object_get(limit, "monitor"))
-                              ? "monitor"
-                              : page_text(limit, "action"));
-    text_table_add(table, latched);
+    bool monitor = json_is_true(json_object_get(limit, "monitor"));
+    text_table_add(table, monitor ? "monitor" : page_text(limit, "action"));
 }
+
+static void add_latch(struct text_table *table, const json_t *value)
+{
+    if (json_string_length(value) > 0)
+        page_cell_instant(table, value);
+    else
+        text_table_add(table, "-");
+}
+
+static const struct page_column columns[] = {
+    {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
+    {"LEFT", TEXT_TABLE_NUMBER, "left", NULL},
+    {"OF", TEXT_TABLE_NUMBER, "burst", NULL},
+    {"REFILLED WITH", TEXT_TABLE_TEXT, NULL, add_rate},
+    {"ACTION", TEXT_TABLE_TEXT, NULL, add_action},
+    {"LATCHED UNTIL", TEXT_TABLE_TEXT, "latched_until", add_latch},
+};
 
 static void print_limits(const json_t *answer)
 {
     const json_t *limits = json_object_get(answer, "limits");
-    output_escaped(page_text(answer, "subject"));
-    (void)fputc('\n', stdout);
+    output_line("%s", page_text(answer, "subject"));
     page_table(limits, "No rule limits this.", columns,
-               sizeof columns / sizeof columns[0], add_limit);
+               sizeof columns / sizeof columns[0]);
     if (json_array_size(limits) > 0 && strcmp(page_text(answer, "source"), "local") == 0)
         (void)puts("The store is away: this is this relay's own share.");
 }
@@ -63,9 +61,8 @@ static void print_limits(const json_t *answer)
 static void print_reset(const json_t *answer)
 {
     long long count = page_number(answer, "reset");
-    output_escaped(page_text(answer, "subject"));
-    (void)printf(": %lld %s full again.\n", count,
-                 page_plural(count, "bucket is", "buckets are"));
+    output_line("%s: %lld %s full again.", page_text(answer, "subject"), count,
+                page_plural(count, "bucket is", "buckets are"));
 }
 
 int verb_limits(int argc, char **argv)

@@ -5,9 +5,7 @@
 
 #include "base/digest.h"
 #include "base/output.h"
-#include "base/text_table.h"
 #include "cli/control_client.h"
-#include "cli/hold.h"
 #include "cli/page.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
@@ -33,27 +31,18 @@ static bool expect_id(const char *text)
 /* ---- looking ---- */
 
 /* STATE is shown only if some message is no longer held. */
-static const struct text_table_column columns[] = {
-    {"ID", TEXT_TABLE_KEY},       {"HELD", TEXT_TABLE_TEXT},    {"RULE", TEXT_TABLE_TEXT},
-    {"REACH", TEXT_TABLE_NUMBER}, {"INCIDENT", TEXT_TABLE_KEY}, {"FROM", TEXT_TABLE_TEXT},
-    {"LISTS", TEXT_TABLE_TEXT},   {"STATE", TEXT_TABLE_TEXT},
+static const struct page_column columns[] = {
+    {"ID", TEXT_TABLE_KEY, "id", NULL},
+    {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
+    {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
+    {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
+    {"INCIDENT", TEXT_TABLE_KEY, "incident", NULL},
+    {"FROM", TEXT_TABLE_TEXT, "identity", NULL},
+    {"LISTS", TEXT_TABLE_TEXT, NULL, page_cell_lists},
+    {"STATE", TEXT_TABLE_TEXT, "state", NULL},
 };
 
 enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
-
-static void add_hold(struct text_table *table, const json_t *hold, bool with_state)
-{
-    char lists[HOLD_LISTS_SIZE];
-    text_table_add(table, page_text(hold, "id"));
-    text_table_add_instant(table, page_text(hold, "held_at"));
-    text_table_add(table, page_text(hold, "rule"));
-    hold_add_reach(table, hold);
-    text_table_add(table, page_text(hold, "incident"));
-    text_table_add(table, page_text(hold, "identity"));
-    text_table_add(table, hold_lists(hold, lists));
-    if (with_state)
-        text_table_add(table, page_text(hold, "state"));
-}
 
 static bool is_held(const json_t *hold)
 {
@@ -72,13 +61,11 @@ static void print_table(const json_t *answer, const char *none)
     {
         held += is_held(hold);
         reach += is_held(hold) ? page_number(hold, "reach") : 0;
-        known = known && (!is_held(hold) || hold_knows_reach(hold));
+        known = known && (!is_held(hold) || page_knows_reach(hold));
     }
     if (json_array_size(holds) > 0) {
         bool with_state = held < json_array_size(holds);
-        struct text_table *table = text_table_new(columns, COLUMN_COUNT - !with_state);
-        json_array_foreach(holds, i, hold) add_hold(table, hold, with_state);
-        text_table_print(table, 0);
+        page_table(holds, none, columns, COLUMN_COUNT - !with_state);
     }
     if (held == 0)
         (void)puts(none);
@@ -127,14 +114,13 @@ static void print_whole_hold(const json_t *hold)
                  page_number(hold, "addressed_count"));
     page_strings("lists", json_object_get(hold, "lists"),
                  page_number(hold, "list_count"));
-    if (hold_knows_reach(hold))
+    if (page_knows_reach(hold))
         (void)printf("%-14s %lld %s\n", "reach", page_number(hold, "reach"),
                      page_plural(page_number(hold, "reach"), "mailbox", "mailboxes"));
     else
         page_field("reach", "not known: it was accepted before and pulled back");
-    (void)printf("%-14s %s of ", "queue", page_text(hold, "queue_id"));
-    output_escaped(page_text(hold, "host"));
-    (void)fputc('\n', stdout);
+    output_line("%-14s %s of %s", "queue", page_text(hold, "queue_id"),
+                page_text(hold, "host"));
     print_command(hold);
     page_field("if refused", json_is_true(json_object_get(hold, "tell"))
                                  ? "the sender is told"
@@ -219,16 +205,13 @@ static void print_results(const json_t *answer, const char *past)
     const json_t *results = json_object_get(answer, "results");
     json_array_foreach(results, i, result)
     {
-        const char *id = page_text(result, "id");
         if (!json_is_true(json_object_get(result, "ok"))) {
             output_complaint(page_text(result, "error"));
             continue;
         }
-        output_escaped(id);
-        (void)printf(" %s%s\n", past,
-                     json_is_true(json_object_get(result, "untold"))
-                         ? ", but its sender could not be told"
-                         : "");
+        bool untold = json_is_true(json_object_get(result, "untold"));
+        output_line("%s %s%s", page_text(result, "id"), past,
+                    untold ? ", but its sender could not be told" : "");
     }
     long long done = page_number(answer, "done");
     if (json_array_size(results) == 0)

@@ -13,13 +13,12 @@ static const char *const verdicts[] = {"accept", "quarantine", "reject", "defer"
                                        "tempfail"};
 enum { VERDICT_COUNT = sizeof verdicts / sizeof verdicts[0] };
 
-static bool has_any(const json_t *counts)
+static long long sum(const json_t *counts, size_t first, size_t end)
 {
-    for (size_t i = 0; i < VERDICT_COUNT; i++) {
-        if (page_number(counts, verdicts[i]) > 0)
-            return true;
-    }
-    return false;
+    long long total = 0;
+    for (size_t i = first; i < end; i++)
+        total += page_number(counts, verdicts[i]);
+    return total;
 }
 
 /* "12 accepted, 3 held, ..." in the order above. */
@@ -71,39 +70,34 @@ static void print_store(const json_t *store)
                         : strcmp(state, "down") == 0 ? "away: store.on_failure decides"
                                                      : "answers";
     const char *problem = page_text(store, "problem");
-    (void)printf("%-14s %s, %s%s", "store", page_text(store, "type"), means,
-                 problem[0] == '\0' ? "" : ", but its records are not known: ");
-    output_escaped(problem);
-    (void)fputc('\n', stdout);
-}
-
-static const struct text_table_column rule_columns[] = {
-    {"DECIDED BY", TEXT_TABLE_TEXT}, {"ACCEPTED", TEXT_TABLE_NUMBER},
-    {"HELD", TEXT_TABLE_NUMBER},     {"REJECTED", TEXT_TABLE_NUMBER},
-    {"DEFERRED", TEXT_TABLE_NUMBER}, {"WOULD", TEXT_TABLE_NUMBER},
-};
-
-static void add_rule(struct text_table *table, const json_t *rule)
-{
-    const json_t *was = json_object_get(rule, "verdicts");
-    const json_t *would = json_object_get(rule, "would");
-    const char *name = page_text(rule, "name");
-    long long stopped = 0;
-    text_table_add(table, strcmp(name, "-") == 0 ? "(no rule)" : name);
-    for (size_t v = 0; v < 3; v++)
-        text_table_add_number(table, page_number(was, verdicts[v]));
-    text_table_add_number(table,
-                          page_number(was, "defer") + page_number(was, "tempfail"));
-    for (size_t v = 1; v < VERDICT_COUNT; v++)
-        stopped += page_number(would, verdicts[v]);
-    text_table_add_number(table, stopped);
+    output_line("%-14s %s, %s%s%s", "store", page_text(store, "type"), means,
+                problem[0] == '\0' ? "" : ", but its records are not known: ", problem);
 }
 
 static void print_rules(const json_t *rules)
 {
+    static const struct text_table_column columns[] = {
+        {"DECIDED BY", TEXT_TABLE_TEXT}, {"ACCEPTED", TEXT_TABLE_NUMBER},
+        {"HELD", TEXT_TABLE_NUMBER},     {"REJECTED", TEXT_TABLE_NUMBER},
+        {"DEFERRED", TEXT_TABLE_NUMBER}, {"WOULD", TEXT_TABLE_NUMBER},
+    };
+    size_t i;
+    const json_t *rule;
+    struct text_table *table =
+        text_table_new(columns, sizeof columns / sizeof columns[0]);
+    json_array_foreach(rules, i, rule)
+    {
+        const json_t *was = json_object_get(rule, "verdicts");
+        const char *name = page_text(rule, "name");
+        text_table_add(table, strcmp(name, "-") == 0 ? "(no rule)" : name);
+        for (size_t v = 0; v < 3; v++)
+            text_table_add_number(table, page_number(was, verdicts[v]));
+        text_table_add_number(table, sum(was, 3, VERDICT_COUNT));
+        text_table_add_number(table,
+                              sum(json_object_get(rule, "would"), 1, VERDICT_COUNT));
+    }
     (void)fputc('\n', stdout);
-    page_table(rules, "", rule_columns, sizeof rule_columns / sizeof rule_columns[0],
-               add_rule);
+    text_table_print(table, 0);
 }
 
 /* Why the last reload failed. */
@@ -152,7 +146,7 @@ static void print_status(const json_t *status)
                      "count (mailbrake lists)\n",
                      "", page_number(lists, "shrunk"));
     print_counts("messages", json_object_get(status, "verdicts"));
-    if (has_any(json_object_get(status, "would")))
+    if (sum(json_object_get(status, "would"), 0, VERDICT_COUNT) > 0)
         print_counts("would have", json_object_get(status, "would"));
     if (json_array_size(json_object_get(status, "rules")) > 0)
         print_rules(json_object_get(status, "rules"));
@@ -160,30 +154,28 @@ static void print_status(const json_t *status)
 
 /* ---- lists ---- */
 
-static const struct text_table_column list_columns[] = {
-    {"LIST", TEXT_TABLE_KEY}, {"PERSONS", TEXT_TABLE_NUMBER}, {"STATE", TEXT_TABLE_TEXT},
-    {"AGE", TEXT_TABLE_TEXT}, {"SOURCE", TEXT_TABLE_TEXT},
-};
-
-static void add_list(struct text_table *table, const json_t *list)
+static void add_age(struct text_table *table, const json_t *value)
 {
     char age[INSTANT_SIZE] = "-";
-    const json_t *age_s = json_object_get(list, "age_s");
-    if (json_is_integer(age_s))
-        instant_duration(page_number(list, "age_s"), age);
-    text_table_add(table, page_text(list, "address"));
-    text_table_add_number(table, page_number(list, "size"));
-    text_table_add(table, page_text(list, "state"));
+    if (json_is_integer(value))
+        instant_duration((long long)json_integer_value(value), age);
     text_table_add(table, age);
-    text_table_add(table, page_text(list, "source"));
 }
+
+static const struct page_column list_columns[] = {
+    {"LIST", TEXT_TABLE_KEY, "address", NULL},
+    {"PERSONS", TEXT_TABLE_NUMBER, "size", NULL},
+    {"STATE", TEXT_TABLE_TEXT, "state", NULL},
+    {"AGE", TEXT_TABLE_TEXT, "age_s", add_age},
+    {"SOURCE", TEXT_TABLE_TEXT, "source", NULL},
+};
 
 static void print_lists(const json_t *answer)
 {
     const json_t *lists = json_object_get(answer, "lists");
     long long shown = (long long)json_array_size(lists);
     page_table(lists, "There are no lists.", list_columns,
-               sizeof list_columns / sizeof list_columns[0], add_list);
+               sizeof list_columns / sizeof list_columns[0]);
     if (shown == 1) /* it was asked for */
         page_strings("contains", json_object_get(json_array_get(lists, 0), "nested"), 0);
     if (shown > 0 && page_number(answer, "count") > shown)

@@ -283,15 +283,13 @@ static void print_head(const struct report *report, const char *configuration)
     timeline_format(
         timeline_local_ms(report->messages > 0 ? all->last_ms : scenario->start_ms),
         "%a %d %b %Y %H:%M", until);
-    output_escaped(scenario->title[0] != '\0' ? scenario->title : scenario->file);
-    (void)printf("\n%s message%s, %s to %s\nagainst ",
-                 report_number(report->messages, number),
+    output_line("%s", scenario->title[0] != '\0' ? scenario->title : scenario->file);
+    (void)printf("%s message%s, %s to %s\n", report_number(report->messages, number),
                  report->messages == 1 ? "" : "s", from, until);
-    output_escaped(configuration);
-    (void)puts(
-        report->policy->monitor
-            ? "\nIts mode is monitor: this is what its rules would do in enforce.\n"
-            : "\n");
+    output_line("against %s", configuration);
+    (void)puts(report->policy->monitor
+                   ? "Its mode is monitor: this is what its rules would do in enforce.\n"
+                   : "");
 }
 
 bool report_print(const struct report *report, const char *configuration)

@@ -53,11 +53,12 @@ START_TEST(output_string_is_utf_8)
 }
 END_TEST
 
-START_TEST(output_escaped_is_printable_ascii)
+START_TEST(output_line_is_printable_ascii)
 {
     struct capture out = capture_begin(stdout);
-    output_escaped("a\x1b[2J\n\"\\\x7f\xe2\x80\xae%n");
-    ck_assert_str_eq(capture_end(&out), "a\\x1b[2J\\x0a\\x22\\x5c\\x7f\\xe2\\x80\\xae%n");
+    output_line("%s", "a\x1b[2J\n\"\\\x7f\xe2\x80\xae%n");
+    ck_assert_str_eq(capture_end(&out),
+                     "a\\x1b[2J\\x0a\\x22\\x5c\\x7f\\xe2\\x80\\xae%n\n");
 }
 END_TEST
 
@@ -131,7 +132,7 @@ int main(void)
     TCase *cases = tcase_create("output");
     tcase_add_loop_test(cases, output_string_is_utf_8, 0,
                         (int)(sizeof strings / sizeof strings[0]));
-    tcase_add_test(cases, output_escaped_is_printable_ascii);
+    tcase_add_test(cases, output_line_is_printable_ascii);
     tcase_add_test(cases, output_json_is_one_ascii_document);
     tcase_add_test(cases, output_json_to_a_full_disk_fails);
     tcase_add_test(cases, output_json_without_memory_says_so);
