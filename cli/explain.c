@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/clock.h"
 #include "base/ip_address.h"
 #include "base/output.h"
@@ -11,6 +10,7 @@
 #include "cli/explain_live.h"
 #include "cli/explanation_print.h"
 #include "cli/verbs.h"
+#include "engine/explain_query.h"
 #include "engine/explanation.h"
 #include "engine/json_output.h"
 #include "store/subject_key.h"
@@ -26,95 +26,81 @@ enum {
     OPTION_PURPOSE,
 };
 
-/* The message as typed; strings are argv's, but for the names of headers. */
-struct explain_query {
-    struct envelope envelope;
-    struct envelope_recipient *recipients;
-    struct header *headers; /* names owned */
-    size_t header_count;
+struct explain_options {
+    json_t *body;        /* the message, as for POST /v1/explain */
     const char *hash;    /* an address whose hash is asked for, instead of a verdict */
     const char *purpose; /* for the daemon's audit; NULL: none */
     bool offline;        /* the daemon is not to be asked */
 };
 
-static enum status add_recipient(struct explain_query *query, const char *address)
+static enum status done(int failed)
 {
-    size_t count = query->envelope.recipient_count;
-    if (!array_reserve(&query->recipients, count, sizeof *query->recipients))
-        return STATUS_NOMEM;
-    query->recipients[count] =
-        (struct envelope_recipient){.typed = address, .address = address};
-    query->envelope.recipients = query->recipients;
-    query->envelope.recipient_count = count + 1;
-    return STATUS_OK;
+    return failed == 0 ? STATUS_OK : STATUS_NOMEM;
 }
 
-static enum status add_header(struct explain_query *query, const char *field)
+static enum status set(struct explain_options *options, const char *name,
+                       const char *value)
+{
+    return done(json_object_set_new(options->body, name, json_output_string(value)));
+}
+
+static enum status add_recipient(struct explain_options *options, const char *address)
+{
+    return done(json_array_append_new(json_object_get(options->body, "to"),
+                                      json_output_string(address)));
+}
+
+static enum status add_header(struct explain_options *options, const char *field)
 {
     const char *colon = strchr(field, ':');
     if (colon == NULL || colon == field) {
-        (void)fputs("mailbrake: --header needs 'Name: value'\n", stderr);
+        output_complaint("--header needs 'Name: value'");
         return STATUS_INVALID;
     }
-    if (!array_reserve(&query->headers, query->header_count, sizeof *query->headers))
-        return STATUS_NOMEM;
     char *name = strndup(field, (size_t)(colon - field));
     if (name == NULL)
         return STATUS_NOMEM;
     const char *value = colon + 1 + strspn(colon + 1, " \t");
-    query->headers[query->header_count++] = (struct header){.name = name, .value = value};
-    query->envelope.headers = query->headers;
-    query->envelope.header_count = query->header_count;
-    return STATUS_OK;
+    json_t *header = json_pack("{s:o, s:o}", "name", json_output_string(name), "value",
+                               json_output_string(value));
+    free(name);
+    return done(json_array_append_new(json_object_get(options->body, "headers"), header));
 }
 
-static enum status take_client(struct explain_query *query, const char *client)
+static enum status set_client(struct explain_options *options, const char *client)
 {
-    uint8_t address[16];
-    query->envelope.local = strcmp(client, "local") == 0;
-    query->envelope.client = client;
-    if (query->envelope.local || ip_address_parse(client, address))
-        return STATUS_OK;
-    (void)fputs("mailbrake: --client needs an IP address or local\n", stderr);
+    if (strcmp(client, "local") == 0 || ip_address_parse(client, (uint8_t[16]){0}))
+        return set(options, "client", client);
+    output_complaint("--client needs an IP address or local");
     return STATUS_INVALID;
 }
 
 static enum status take_option(void *context, int val, const char *argument)
 {
-    struct explain_query *query = context;
+    struct explain_options *options = context;
     switch (val) {
     case OPTION_FROM:
-        query->envelope.sender = argument;
-        return STATUS_OK;
+        return set(options, "from", argument);
     case OPTION_TO:
-        return add_recipient(query, argument);
+        return add_recipient(options, argument);
     case OPTION_LOGIN:
-        query->envelope.login = argument;
-        return STATUS_OK;
+        return set(options, "login", argument);
     case OPTION_CLIENT:
-        return take_client(query, argument);
+        return set_client(options, argument);
     case OPTION_HEADER:
-        return add_header(query, argument);
+        return add_header(options, argument);
     case OPTION_HASH:
-        query->hash = argument;
+        options->hash = argument;
         return STATUS_OK;
     case OPTION_OFFLINE:
-        query->offline = true;
+        options->offline = true;
         return STATUS_OK;
     case OPTION_PURPOSE:
-        query->purpose = argument;
+        options->purpose = argument;
         return STATUS_OK;
     default:
         return STATUS_INVALID;
     }
-}
-
-static void query_clear(struct explain_query *query)
-{
-    for (size_t i = 0; i < query->header_count; i++)
-        free((void *)(uintptr_t)query->headers[i].name);
-    free(query->headers);
-    free(query->recipients);
 }
 
 /* Takes the document over; NULL is without memory. */
@@ -129,10 +115,11 @@ static int show(const struct arguments *arguments, json_t *json)
 
 /* Judges in this process, by the configuration on disk and with full buckets. */
 static int answer_offline(const struct arguments *arguments,
-                          const struct explain_query *query)
+                          const struct explain_options *options)
 {
     struct problems problems = {0};
     struct snapshot *snapshot = NULL;
+    struct explain_query query;
     struct explanation explanation;
     int result = EXIT_FAILED;
     enum status status =
@@ -143,27 +130,30 @@ static int answer_offline(const struct arguments *arguments,
         return EXIT_FAILED;
     int64_t now_ms = clock_wall_ms();
     const struct engine_input input = {.snapshot = snapshot,
-                                       .envelope = &query->envelope,
+                                       .envelope = &query.envelope,
                                        .now_ms = now_ms,
                                        .minute_of_week = clock_minute_of_week(now_ms)};
-    if (explanation_make(&input, NULL, 0, &explanation) == STATUS_OK) {
+    const char *wrong = explain_query_read(options->body, &query);
+    if (wrong == NULL && explanation_make(&input, NULL, 0, &explanation) == STATUS_OK) {
         result = show(arguments, explanation_json(&explanation));
         explanation_clear(&explanation);
     } else {
-        output_complaint("out of memory");
+        output_complaint(wrong == NULL ? "out of memory" : wrong);
     }
+    explain_query_clear(&query);
     snapshot_unref(snapshot);
     return result;
 }
 
-static int answer(const struct arguments *arguments, const struct explain_query *query)
+static int answer(const struct arguments *arguments,
+                  const struct explain_options *options)
 {
     json_t *json = NULL;
-    enum status status =
-        query->offline ? STATUS_UNAVAILABLE
-                       : explain_live(arguments, query->purpose, &query->envelope, &json);
+    enum status status = options->offline ? STATUS_UNAVAILABLE
+                                          : explain_live(arguments, options->purpose,
+                                                         options->body, &json);
     if (status == STATUS_UNAVAILABLE)
-        return answer_offline(arguments, query);
+        return answer_offline(arguments, options);
     return status == STATUS_OK ? show(arguments, json) : EXIT_FAILED;
 }
 
@@ -216,7 +206,7 @@ static int usage(void)
 
 int verb_explain(int argc, char **argv)
 {
-    static const struct option options[] = {
+    static const struct option list[] = {
         {"from", required_argument, NULL, OPTION_FROM},
         {"to", required_argument, NULL, OPTION_TO},
         {"login", required_argument, NULL, OPTION_LOGIN},
@@ -227,22 +217,24 @@ int verb_explain(int argc, char **argv)
         {"purpose", required_argument, NULL, OPTION_PURPOSE},
         {0},
     };
-    struct explain_query query = {0};
+    struct explain_options options = {.body = json_pack("{s:[], s:[]}", "to", "headers")};
     struct arguments_extra extra = {
-        .list = options, .take = take_option, .context = &query};
+        .list = list, .take = take_option, .context = &options};
     struct arguments arguments;
     int result = EXIT_USAGE;
     enum status status = arguments_parse(argc, argv, &extra, &arguments);
     for (int i = 0; status == STATUS_OK && i < arguments.word_count; i++)
-        status = add_recipient(&query, arguments.words[i]);
-    bool sent = query.envelope.sender != NULL || query.envelope.login != NULL;
-    bool whole = query.hash != NULL || (sent && query.envelope.recipient_count > 0);
+        status = add_recipient(&options, arguments.words[i]);
+    bool sent = json_object_get(options.body, "from") != NULL ||
+                json_object_get(options.body, "login") != NULL;
+    bool whole = options.hash != NULL ||
+                 (sent && json_array_size(json_object_get(options.body, "to")) > 0);
     if (status == STATUS_INVALID || (status == STATUS_OK && !whole))
         result = usage();
-    else if (status == STATUS_OK && query.hash != NULL)
-        result = show_hash(&arguments, query.hash);
+    else if (status == STATUS_OK && options.hash != NULL)
+        result = show_hash(&arguments, options.hash);
     else if (status == STATUS_OK)
-        result = answer(&arguments, &query);
-    query_clear(&query);
+        result = answer(&arguments, &options);
+    json_decref(options.body);
     return result;
 }

@@ -8,32 +8,8 @@
 #include "base/output.h"
 #include "cli/page.h"
 #include "cli/remote.h"
-#include "engine/json_output.h"
 
 enum { TIMEOUT_S = 15 };
-
-static json_t *optional(const char *string)
-{
-    return string == NULL ? json_null() : json_output_string(string);
-}
-
-static json_t *make_body(const struct envelope *envelope)
-{
-    json_t *to = json_array();
-    json_t *headers = json_array();
-    for (size_t i = 0; i < envelope->recipient_count; i++)
-        (void)json_array_append_new(to,
-                                    json_output_string(envelope->recipients[i].address));
-    for (size_t i = 0; i < envelope->header_count; i++)
-        (void)json_array_append_new(
-            headers,
-            json_pack("{s:o, s:o}", "name", json_output_string(envelope->headers[i].name),
-                      "value", json_output_string(envelope->headers[i].value)));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "from", optional(envelope->sender),
-                     "to", to, "login", optional(envelope->login), "client",
-                     optional(envelope->local ? "local" : envelope->client), "headers",
-                     headers);
-}
 
 /* The daemon runs the file that was named. */
 static bool is_same(const struct arguments *arguments, const json_t *answer)
@@ -65,21 +41,19 @@ static enum status ask(const struct arguments *arguments, struct remote *remote,
 }
 
 enum status explain_live(const struct arguments *arguments, const char *purpose,
-                         const struct envelope *envelope, json_t **out)
+                         const json_t *body, json_t **out)
 {
     struct problems problems = {0};
     char *socket = remote_socket(arguments, &problems);
     struct remote *remote = socket == NULL ? NULL : remote_new(socket);
-    json_t *body = make_body(envelope);
     enum status status = STATUS_UNAVAILABLE;
     const struct remote_call call = {.method = "POST",
                                      .path = "/v1/explain",
                                      .purpose = purpose,
                                      .body = body,
                                      .timeout_s = TIMEOUT_S};
-    if (remote != NULL && body != NULL)
+    if (remote != NULL)
         status = ask(arguments, remote, &call, out);
-    json_decref(body);
     remote_free(remote);
     free(socket);
     problems_clear(&problems); /* explain without the daemon reports them */

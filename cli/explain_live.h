@@ -5,13 +5,12 @@
 #include <jansson.h>
 
 #include "cli/arguments.h"
-#include "policy/message.h"
 
-/* The daemon's explanation of a message; purpose is for its audit, or NULL. UNAVAILABLE:
- * no daemon answers, or it runs another configuration than the arguments name, or it
- * denies access (after a message on stderr). With --socket all of these are INVALID,
- * after a message on stderr. */
+/* The daemon's explanation of a message, which body describes (engine/explain_query.h);
+ * purpose is for its audit, or NULL. UNAVAILABLE: no daemon answers, or it runs another
+ * configuration than the arguments name, or it denies access (after a message on stderr).
+ * With --socket all of these are INVALID, after a message on stderr. */
 enum status explain_live(const struct arguments *arguments, const char *purpose,
-                         const struct envelope *envelope, json_t **out) MUST_CHECK;
+                         const json_t *body, json_t **out) MUST_CHECK;
 
 #endif
