@@ -209,46 +209,42 @@ void relay_judge_bcc(const struct relay_setting *setting)
     say_copies(&findings);
 }
 
-void relay_judge_always_bcc(const struct relay_setting *setting)
+/* A parameter that names one address; lists of up to people_max do no harm. */
+static void judge_address(const struct relay_setting *setting,
+                          enum relay_severity severity, uint64_t people_max,
+                          const char *what)
 {
     const struct list *list = relay_find_list(setting->relay, setting->value);
-    if (list != NULL)
-        relay_say(setting, RELAY_SURE,
-                  "each message also goes to the list %s (%llu people), which Mailbrake "
-                  "does not count; name a mailbox: %s = ...",
-                  setting->value, (unsigned long long)list->size, setting->name);
+    if (list != NULL && list->size > people_max)
+        relay_say(setting, severity,
+                  "%s the list %s (%llu people), which Mailbrake does not count; name a "
+                  "mailbox: %s = ...",
+                  what, setting->value, (unsigned long long)list->size, setting->name);
+}
+
+void relay_judge_always_bcc(const struct relay_setting *setting)
+{
+    judge_address(setting, RELAY_SURE, 0, "each message also goes to");
 }
 
 /* What Postfix sends by itself is shown to no milter. A few postmasters are no storm. */
 void relay_judge_notices(const struct relay_setting *setting)
 {
     enum { POSTMASTERS_MAX = 20 };
-    const struct list *list = relay_find_list(setting->relay, setting->value);
-    if (list != NULL && list->size > POSTMASTERS_MAX)
-        relay_say(setting, RELAY_MAYBE,
-                  "what Postfix sends there by itself goes to the list %s (%llu people), "
-                  "and Mailbrake does not see it; name a mailbox: %s = ...",
-                  setting->value, (unsigned long long)list->size, setting->name);
+    judge_address(setting, RELAY_MAYBE, POSTMASTERS_MAX,
+                  "what Postfix sends there by itself, unseen by Mailbrake, goes to");
 }
 
 /* Mail to unknown users. */
 void relay_judge_luser(const struct relay_setting *setting)
 {
-    const struct relay *relay = setting->relay;
-    if (strchr(setting->value, '$') != NULL) {
-        if (may_be_ours(relay, setting->value))
-            relay_say(setting, RELAY_MAYBE,
-                      "mail to unknown users goes to %s, which may be a list, and "
-                      "Mailbrake counts one recipient; name a mailbox: luser_relay = ...",
-                      setting->value);
-        return;
-    }
-    const struct list *list = relay_find_list(relay, setting->value);
-    if (list != NULL)
-        relay_say(setting, RELAY_SURE,
-                  "mail to unknown users goes to the list %s (%llu people), and "
+    if (strchr(setting->value, '$') == NULL)
+        judge_address(setting, RELAY_SURE, 0, "mail to unknown users goes to");
+    else if (may_be_ours(setting->relay, setting->value))
+        relay_say(setting, RELAY_MAYBE,
+                  "mail to unknown users goes to %s, which may be a list, and "
                   "Mailbrake counts one recipient; name a mailbox: luser_relay = ...",
-                  setting->value, (unsigned long long)list->size);
+                  setting->value);
 }
 
 /* ---- actions of header_checks(5) and access(5) ---- */

@@ -65,16 +65,23 @@ static bool wants_pull_back(const struct request *request)
     return json_is_true(json_object_get(request->body, "pull_back"));
 }
 
+/* key: as typed; NULL: none was. */
+static enum status parse_key(const struct request *request, const char *key,
+                             struct brake *out, struct error *error)
+{
+    const struct policy *policy = &request->settings->policy;
+    if (key == NULL)
+        return error_set(error, STATUS_INVALID, "which \"key\"?");
+    return brake_parse_key(key, &policy->domains, &policy->logins, out, error);
+}
+
 /* The brake that the body describes; false after making the answer. */
 static bool make_brake(struct request *request, struct brake *brake)
 {
-    const struct policy *policy = &request->settings->policy;
     struct error error = {0};
     int64_t for_ms = 0;
     const char *key = request_string(request, "key");
-    enum status status = key == NULL ? error_set(&error, STATUS_INVALID, "which \"key\"?")
-                                     : brake_parse_key(key, &policy->domains,
-                                                       &policy->logins, brake, &error);
+    enum status status = parse_key(request, key, brake, &error);
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "key");
         return false;
@@ -187,14 +194,10 @@ static void clear(struct request *request, const char *key)
 
 void api_brakes_clear(struct request *request)
 {
-    const struct policy *policy = &request->settings->policy;
     struct error error = {0};
     struct brake brake = {0};
     const char *typed = request_query(request, "key");
-    enum status status =
-        typed == NULL
-            ? error_set(&error, STATUS_INVALID, "which \"key\"?")
-            : brake_parse_key(typed, &policy->domains, &policy->logins, &brake, &error);
+    enum status status = parse_key(request, typed, &brake, &error);
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "brake");
         request_audit_key(request, "brake clear", typed == NULL ? "" : typed,

@@ -94,65 +94,36 @@ void request_fail(struct request *request, unsigned code, const char *format, ..
     free(text);
 }
 
-static unsigned code_of(enum status status)
-{
-    switch (status) {
-    case STATUS_OK:
-        return MHD_HTTP_OK;
-    case STATUS_INVALID:
-    case STATUS_LIMIT:
-        return MHD_HTTP_BAD_REQUEST;
-    case STATUS_NOT_FOUND:
-        return MHD_HTTP_NOT_FOUND;
-    case STATUS_CONFLICT:
-        return MHD_HTTP_CONFLICT;
-    case STATUS_UNAVAILABLE:
-        return MHD_HTTP_SERVICE_UNAVAILABLE;
-    case STATUS_NOMEM:
-    case STATUS_IO:
-        break;
-    }
-    return MHD_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-static const char *status_text(enum status status)
-{
-    switch (status) {
-    case STATUS_OK:
-        return "done";
-    case STATUS_NOMEM:
-        return "out of memory";
-    case STATUS_INVALID:
-        return "is not valid";
-    case STATUS_IO:
-        return "a system call failed";
-    case STATUS_LIMIT:
-        return "is too large";
-    case STATUS_NOT_FOUND:
-        return "is not there";
-    case STATUS_UNAVAILABLE:
-        return "the store does not answer";
-    case STATUS_CONFLICT:
-        return "somebody else changed it";
-    }
-    return "failed";
-}
+static const struct {
+    unsigned code;
+    const char *text;
+} failures[] = {
+    [STATUS_OK] = {MHD_HTTP_OK, "done"},
+    [STATUS_NOMEM] = {MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory"},
+    [STATUS_INVALID] = {MHD_HTTP_BAD_REQUEST, "is not valid"},
+    [STATUS_IO] = {MHD_HTTP_INTERNAL_SERVER_ERROR, "a system call failed"},
+    [STATUS_LIMIT] = {MHD_HTTP_BAD_REQUEST, "is too large"},
+    [STATUS_NOT_FOUND] = {MHD_HTTP_NOT_FOUND, "is not there"},
+    [STATUS_UNAVAILABLE] = {MHD_HTTP_SERVICE_UNAVAILABLE, "the store does not answer"},
+    [STATUS_CONFLICT] = {MHD_HTTP_CONFLICT, "somebody else changed it"},
+};
 
 void request_fail_status(struct request *request, enum status status,
                          const struct error *error, const char *what)
 {
     char complaint[STORE_COMPLAINT_SIZE];
     struct store *store = request->context->store;
+    unsigned code = failures[status].code;
     bool silent = error == NULL || error->text[0] == '\0';
     if (silent && status == STATUS_UNAVAILABLE && store_state(store) == STORE_STATE_OK &&
         store_complaint(store, complaint))
-        request_fail(request, code_of(status), "%s: %s", what, complaint);
+        request_fail(request, code, "%s: %s", what, complaint);
     else if (silent)
-        request_fail(request, code_of(status), "%s: %s", what, status_text(status));
+        request_fail(request, code, "%s: %s", what, failures[status].text);
     else if (error->file[0] != '\0')
-        request_fail(request, code_of(status), "%s: %s", error->file, error->text);
+        request_fail(request, code, "%s: %s", error->file, error->text);
     else
-        request_fail(request, code_of(status), "%s", error->text);
+        request_fail(request, code, "%s", error->text);
 }
 
 const char *request_result(const struct request *request)

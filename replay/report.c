@@ -92,21 +92,15 @@ static void add_to_tag(struct report_tag *tag, const struct report_entry *entry)
 
 static bool counts(enum measure_of what, enum action action)
 {
-    switch (what) {
-    case COUNT_SENT:
-        return true;
-    case COUNT_ACCEPTED:
-        return action == ACTION_ACCEPT;
-    case COUNT_HELD:
-        return action == ACTION_QUARANTINE;
-    case COUNT_DEFERRED:
-        return action == ACTION_DEFER;
-    case COUNT_REFUSED:
-        return action == ACTION_REJECT;
-    case COUNT_STOPPED:
-        return action != ACTION_ACCEPT;
-    }
-    return false;
+    static const unsigned actions[] = {
+        [COUNT_SENT] = ~0U,
+        [COUNT_ACCEPTED] = 1U << ACTION_ACCEPT,
+        [COUNT_HELD] = 1U << ACTION_QUARANTINE,
+        [COUNT_DEFERRED] = 1U << ACTION_DEFER,
+        [COUNT_REFUSED] = 1U << ACTION_REJECT,
+        [COUNT_STOPPED] = ~(1U << ACTION_ACCEPT),
+    };
+    return (actions[what] >> action & 1) != 0;
 }
 
 static void add_to_checks(struct report *report, const struct report_entry *entry)
@@ -194,19 +188,11 @@ static enum status lookup(void *context, const char *name, const char *argument,
 
 static bool holds(enum relation relation, int64_t found, int64_t bound)
 {
-    switch (relation) {
-    case RELATION_LE:
-        return found <= bound;
-    case RELATION_LT:
-        return found < bound;
-    case RELATION_GE:
-        return found >= bound;
-    case RELATION_GT:
-        return found > bound;
-    case RELATION_EQ:
-        return found == bound;
-    }
-    return false;
+    bool less = relation == RELATION_LE || relation == RELATION_LT;
+    bool more = relation == RELATION_GE || relation == RELATION_GT;
+    bool equal = relation != RELATION_LT && relation != RELATION_GT;
+    return (less && found < bound) || (more && found > bound) ||
+           (equal && found == bound);
 }
 
 static bool has_decider(const struct report *report, const char *name)
