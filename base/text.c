@@ -91,6 +91,16 @@ void text_clear(struct text *text)
     *text = (struct text){0};
 }
 
+enum status text_take(struct text *text, enum status status, char **out)
+{
+    char *copy = status != STATUS_OK || text->failed ? NULL : strdup(text_string(text));
+    text_clear(text);
+    if (copy == NULL)
+        return status == STATUS_OK ? STATUS_NOMEM : status;
+    *out = copy;
+    return STATUS_OK;
+}
+
 const char *text_string(const struct text *text)
 {
     return text->data == NULL ? "" : text->data;

@@ -33,6 +33,9 @@ void text_clear(struct text *text);
 /* The string, or "" when nothing was added. Borrowed. */
 const char *text_string(const struct text *text);
 
+/* Ends it: a string for free(3) in *out if status is OK. Returns status, or NOMEM. */
+enum status text_take(struct text *text, enum status status, char **out) MUST_CHECK;
+
 /* The rest of string after prefix, or NULL when string does not begin with it. Borrowed.
  */
 const char *text_after(const char *string, const char *prefix);

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/folder.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/as_user.h"
-#include "cli/check_limits.h"
 #include "cli/relay.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
@@ -42,6 +42,67 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
         (void)printf(", the largest with %llu persons",
                      (unsigned long long)largest_list(snapshot));
     (void)puts(policy->monitor ? ", mode monitor" : "");
+}
+
+/* ---- what the limits come to ----
+ *
+ * A limit refills while its bucket is drawn from, so more than its N can pass in one
+ * period: this says how much. */
+
+static const char *unit_name(const struct rule *rule)
+{
+    return rule->unit == UNIT_MESSAGES ? "messages" : "recipients";
+}
+
+static void print_limit(const struct rule *rule, int width)
+{
+    char period[DURATION_SIZE];
+    char whose[64] = "in all";
+    if (rule->key == KEY_FROM)
+        (void)snprintf(whose, sizeof whose, "for one element of from");
+    else if (rule->key != KEY_ALL)
+        (void)snprintf(whose, sizeof whose, "for one %s", key_name(rule->key));
+    duration_format(rule->limit.period_ms, period);
+    (void)printf("  %-*s  at most %lld %s in %s %s (%lld at once)\n", width, rule->name,
+                 (long long)rate_most(&rule->limit), unit_name(rule), period, whose,
+                 (long long)rule->limit.burst);
+}
+
+/* A line for each rule with a limit: the most that it lets pass in one period. */
+static void print_limits(const struct snapshot *snapshot)
+{
+    const struct policy *policy = &snapshot->settings->policy;
+    size_t width = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        size_t length = strlen(policy->rules[i].name);
+        if (policy->rules[i].has_limit && length > width)
+            width = length;
+    }
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].has_limit)
+            print_limit(&policy->rules[i], (int)width);
+    }
+}
+
+/* [{"rule", "key", "unit", "burst", "tokens", "period_s", "most"}]; empty for NULL. */
+static json_t *limits_json(const struct snapshot *snapshot)
+{
+    json_t *limits = json_array();
+    for (size_t i = 0; snapshot != NULL && i < snapshot->settings->policy.rule_count;
+         i++) {
+        const struct rule *rule = &snapshot->settings->policy.rules[i];
+        if (!rule->has_limit)
+            continue;
+        (void)json_array_append_new(
+            limits,
+            json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I}", "rule",
+                      json_output_string(rule->name), "key", key_name(rule->key), "unit",
+                      unit_name(rule), "burst", (json_int_t)rule->limit.burst, "tokens",
+                      (json_int_t)rule->limit.tokens, "period_s",
+                      (json_int_t)(rule->limit.period_ms / 1000), "most",
+                      (json_int_t)rate_most(&rule->limit)));
+    }
+    return limits;
 }
 
 /* ---- as mailbraked's user ---- */
@@ -159,7 +220,7 @@ static bool print_json(const struct problems *problems, const struct snapshot *s
     return json_output_print(json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
                                        json_output_problems(problems, false), "warnings",
                                        json_output_problems(problems, true), "limits",
-                                       check_limits_json(snapshot)));
+                                       limits_json(snapshot)));
 }
 
 int verb_check(int argc, char **argv)
@@ -183,7 +244,7 @@ int verb_check(int argc, char **argv)
         output_problems(&problems);
     if (ok && !arguments.json) {
         print_summary(arguments.config, snapshot);
-        check_limits_print(snapshot);
+        print_limits(snapshot);
     }
     snapshot_unref(snapshot);
     problems_clear(&problems);

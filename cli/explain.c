@@ -7,13 +7,16 @@
 #include "base/ip_address.h"
 #include "base/output.h"
 #include "cli/arguments.h"
-#include "cli/explain_live.h"
 #include "cli/explanation_print.h"
+#include "cli/page.h"
+#include "cli/remote.h"
 #include "cli/verbs.h"
 #include "engine/explain_query.h"
 #include "engine/explanation.h"
 #include "engine/json_output.h"
 #include "store/subject_key.h"
+
+enum { TIMEOUT_S = 15 };
 
 enum {
     OPTION_FROM = 256,
@@ -145,13 +148,65 @@ static int answer_offline(const struct arguments *arguments,
     return result;
 }
 
+/* The daemon runs the file that was named. */
+static bool is_same(const struct arguments *arguments, const json_t *answer)
+{
+    char *ours = realpath(arguments->config, NULL);
+    bool same = ours != NULL && strcmp(ours, page_text(answer, "configuration")) == 0;
+    free(ours);
+    return arguments->socket != NULL || same;
+}
+
+static enum status ask_daemon(const struct arguments *arguments, struct remote *remote,
+                              const struct remote_call *call, json_t **out)
+{
+    struct error error = {0};
+    json_t *answer = NULL;
+    enum status status = remote_ask(remote, call, &answer, &error);
+    if (status == STATUS_OK && !is_same(arguments, answer))
+        status = STATUS_UNAVAILABLE;
+    else if (status == STATUS_INVALID)
+        output_complaint(page_text(answer, "error"));
+    else if (status != STATUS_OK && arguments->socket != NULL)
+        output_complaint(error.text);
+    if (status == STATUS_OK)
+        *out = json_incref(answer);
+    json_decref(answer);
+    if (status == STATUS_OK || arguments->socket == NULL)
+        return status == STATUS_OK ? status : STATUS_UNAVAILABLE;
+    return STATUS_INVALID;
+}
+
+/* The daemon's explanation. UNAVAILABLE: no daemon answers, or it runs another
+ * configuration than the arguments name (to try out a file, its own rules are needed), or
+ * it denies access (after a message on stderr). With --socket all of these are INVALID,
+ * after a message on stderr. */
+static enum status explain_live(const struct arguments *arguments,
+                                const struct explain_options *options, json_t **out)
+{
+    struct problems problems = {0};
+    char *socket = remote_socket(arguments, &problems);
+    struct remote *remote = socket == NULL ? NULL : remote_new(socket);
+    enum status status = STATUS_UNAVAILABLE;
+    const struct remote_call call = {.method = "POST",
+                                     .path = "/v1/explain",
+                                     .purpose = options->purpose,
+                                     .body = options->body,
+                                     .timeout_s = TIMEOUT_S};
+    if (remote != NULL)
+        status = ask_daemon(arguments, remote, &call, out);
+    remote_free(remote);
+    free(socket);
+    problems_clear(&problems); /* explain without the daemon reports them */
+    return status;
+}
+
 static int answer(const struct arguments *arguments,
                   const struct explain_options *options)
 {
     json_t *json = NULL;
-    enum status status = options->offline ? STATUS_UNAVAILABLE
-                                          : explain_live(arguments, options->purpose,
-                                                         options->body, &json);
+    enum status status =
+        options->offline ? STATUS_UNAVAILABLE : explain_live(arguments, options, &json);
     if (status == STATUS_UNAVAILABLE)
         return answer_offline(arguments, options);
     return status == STATUS_OK ? show(arguments, json) : EXIT_FAILED;

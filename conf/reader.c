@@ -74,6 +74,21 @@ bool reader_expect(struct reader *reader, const struct option *option,
     return false;
 }
 
+void *reader_items(struct reader *reader, const struct option *option,
+                   const struct node *node, enum node_kind kind, size_t max,
+                   const char *what, size_t size)
+{
+    if (!reader_expect(reader, option, node, kind) || node->child_count == 0)
+        return NULL;
+    if (node->child_count > max) {
+        reader_refuse(reader, option, node, "more than %zu %s", max, what);
+        return NULL;
+    }
+    void *items = calloc(node->child_count, size);
+    reader->failed = reader->failed || items == NULL;
+    return items;
+}
+
 static bool has_control(const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -57,6 +57,12 @@ void reader_check(struct reader *reader, const struct option *option,
 bool reader_expect(struct reader *reader, const struct option *option,
                    const struct node *node, enum node_kind kind);
 
+/* Zeroed items for the children of a node of the kind, at most max of them; NULL when
+ * there are none, or after an error. what: how they are called. */
+void *reader_items(struct reader *reader, const struct option *option,
+                   const struct node *node, enum node_kind kind, size_t max,
+                   const char *what, size_t size);
+
 /* A string's text without control characters and as long as the option allows; else an
  * error and NULL. */
 const char *reader_text(struct reader *reader, const struct option *option,

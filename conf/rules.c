@@ -202,20 +202,13 @@ void rules_read(struct reader *reader, const struct option *option,
                 const struct node *node, void *field)
 {
     struct policy *policy = field;
-    if (!reader_expect(reader, option, node, NODE_LIST) || node->child_count == 0)
-        return;
-    if (node->child_count > RULES_MAX) {
-        reader_refuse(reader, option, node, "more than %d rules", RULES_MAX);
-        return;
-    }
     struct intern *names = intern_new();
-    policy->rules = calloc(node->child_count, sizeof *policy->rules);
-    if (names == NULL || policy->rules == NULL) {
-        reader->failed = true;
-    } else {
-        for (size_t i = 0; i < node->child_count; i++)
-            add_rule(reader, option, tree_child(&reader->tree, node, i), names);
-    }
+    policy->rules = reader_items(reader, option, node, NODE_LIST, RULES_MAX, "rules",
+                                 sizeof *policy->rules);
+    reader->failed = reader->failed || names == NULL;
+    for (size_t i = 0; policy->rules != NULL && names != NULL && i < node->child_count;
+         i++)
+        add_rule(reader, option, tree_child(&reader->tree, node, i), names);
     intern_free(names);
 }
 

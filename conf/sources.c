@@ -110,19 +110,12 @@ void sources_read(struct reader *reader, const struct option *option,
                   const struct node *node, void *field)
 {
     struct settings *settings = field;
-    if (!reader_expect(reader, option, node, NODE_LIST) || node->child_count == 0)
-        return;
-    if (node->child_count > SOURCES_MAX) {
-        reader_refuse(reader, option, node, "more than %d entries", SOURCES_MAX);
-        return;
-    }
     struct intern *addresses = intern_new();
-    settings->lists = calloc(node->child_count, sizeof *settings->lists);
-    if (addresses == NULL || settings->lists == NULL) {
-        reader->failed = true;
-    } else {
-        for (size_t i = 0; i < node->child_count; i++)
-            add_source(reader, option, tree_child(&reader->tree, node, i), addresses);
-    }
+    settings->lists = reader_items(reader, option, node, NODE_LIST, SOURCES_MAX,
+                                   "entries", sizeof *settings->lists);
+    reader->failed = reader->failed || addresses == NULL;
+    for (size_t i = 0;
+         settings->lists != NULL && addresses != NULL && i < node->child_count; i++)
+        add_source(reader, option, tree_child(&reader->tree, node, i), addresses);
     intern_free(addresses);
 }

@@ -24,18 +24,25 @@ static void read_each(struct reader *reader, const struct option *option,
         add(reader, option, tree_child(&reader->tree, node, i), field);
 }
 
+/* False, and reported, when the entry is not an element; else *out is to be cleared. */
+static bool read_element(struct reader *reader, const struct option *option,
+                         const struct node *node, struct element *out)
+{
+    struct error error;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return false;
+    const struct domains *own = &reader->settings->policy.domains;
+    enum status status = element_parse(text, own, out, &error);
+    reader_check(reader, option, node, status, &error);
+    return status == STATUS_OK;
+}
+
 static void add_element(struct reader *reader, const struct option *option,
                         const struct node *node, void *field)
 {
     struct element element;
-    struct error error;
-    const char *text = reader_text(reader, option, node);
-    if (text == NULL)
-        return;
-    const struct domains *own = &reader->settings->policy.domains;
-    enum status status = element_parse(text, own, &element, &error);
-    reader_check(reader, option, node, status, &error);
-    if (status != STATUS_OK)
+    if (!read_element(reader, option, node, &element))
         return;
     element.line = node->line;
     element.file = node->file;
@@ -110,17 +117,11 @@ static void add_notify(struct reader *reader, const struct option *option,
                        const struct node *node, struct settings *settings)
 {
     struct element element;
-    struct error error;
-    const char *text = reader_text(reader, option, node);
-    if (text == NULL)
-        return;
-    enum status status = element_parse(text, &settings->policy.domains, &element, &error);
-    reader_check(reader, option, node, status, &error);
-    if (status != STATUS_OK)
+    if (!read_element(reader, option, node, &element))
         return;
     if (element.kind != ELEMENT_ADDRESS || strchr(element.text, '*') != NULL)
         reader_refuse(reader, option, node, "\"%.100s\" is not an address (user@domain)",
-                      text);
+                      node->string);
     else
         reader_keep(reader, &settings->notify.to[settings->notify.to_count++],
                     element.text);
@@ -167,17 +168,8 @@ void value_array_groups(struct reader *reader, const struct option *option,
                         const struct node *node, void *field)
 {
     struct policy *policy = field;
-    if (!reader_expect(reader, option, node, NODE_GROUP) || node->child_count == 0)
-        return;
-    if (node->child_count > ARRAY_GROUPS_MAX) {
-        reader_refuse(reader, option, node, "more than %d groups", ARRAY_GROUPS_MAX);
-        return;
-    }
-    policy->groups = calloc(node->child_count, sizeof *policy->groups);
-    if (policy->groups == NULL) {
-        reader->failed = true;
-        return;
-    }
-    for (size_t i = 0; i < node->child_count; i++)
+    policy->groups = reader_items(reader, option, node, NODE_GROUP, ARRAY_GROUPS_MAX,
+                                  "groups", sizeof *policy->groups);
+    for (size_t i = 0; policy->groups != NULL && i < node->child_count; i++)
         add_group(reader, tree_child(&reader->tree, node, i), policy);
 }

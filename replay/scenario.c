@@ -22,11 +22,10 @@ enum { LINE_MAX_BYTES = 20000 };
 static enum status read_title(struct scenario_reader *reader, const char *rest)
 {
     struct text title = {0};
-    enum status status = scenario_expand(reader, rest, &title);
-    char *copy = status == STATUS_OK ? strdup(text_string(&title)) : NULL;
-    text_clear(&title);
-    if (copy == NULL)
-        return status == STATUS_OK ? STATUS_NOMEM : status;
+    char *copy = NULL;
+    enum status status = text_take(&title, scenario_expand(reader, rest, &title), &copy);
+    if (status != STATUS_OK)
+        return status;
     free(reader->scenario->title);
     reader->scenario->title = copy;
     return STATUS_OK;

@@ -80,12 +80,7 @@ static enum status parse_bound(struct scenario_reader *reader, const char *text,
     if (status == STATUS_OK)
         status = formula_expand(text, length, &reader->scenario->variables, &bound, &kind,
                                 reader->error);
-    if (status == STATUS_OK) {
-        out->bound = strdup(text_string(&bound));
-        status = out->bound == NULL ? STATUS_NOMEM : STATUS_OK;
-    }
-    text_clear(&bound);
-    return status;
+    return text_take(&bound, status, &out->bound);
 }
 
 static enum status parse_expectation(struct scenario_reader *reader, const char *text,
@@ -128,10 +123,5 @@ enum status scenario_expect(struct scenario_reader *reader, const char *rest)
     enum status status = scenario_expand(reader, rest, &text);
     if (status == STATUS_OK)
         status = parse_expectation(reader, text_string(&text), expectation);
-    if (status == STATUS_OK) {
-        expectation->text = strdup(text_string(&text));
-        status = expectation->text == NULL ? STATUS_NOMEM : STATUS_OK;
-    }
-    text_clear(&text);
-    return status;
+    return text_take(&text, status, &expectation->text);
 }

@@ -36,12 +36,7 @@ enum status scenario_template(struct scenario_reader *reader, const char *text,
     struct text expanded = {0};
     enum status status = template_expand(text, length, &reader->scenario->variables,
                                          &expanded, reader->error);
-    char *copy = status == STATUS_OK ? strdup(text_string(&expanded)) : NULL;
-    text_clear(&expanded);
-    if (copy == NULL)
-        return status == STATUS_OK ? STATUS_NOMEM : status;
-    *out = copy;
-    return STATUS_OK;
+    return text_take(&expanded, status, out);
 }
 
 enum status scenario_tag(struct scenario_reader *reader, const char *name, size_t *out)

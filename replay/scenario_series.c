@@ -213,11 +213,9 @@ static enum status add_addresses(struct scenario_reader *reader, struct field *f
         status = template_expand(word, length, &reader->scenario->variables, &words,
                                  reader->error);
     }
-    char *value = status == STATUS_OK ? strdup(text_string(&words)) : NULL;
-    text_clear(&words);
-    if (value == NULL)
-        return status == STATUS_OK ? STATUS_NOMEM : status;
-    return add_value(reader, field, value);
+    char *value = NULL;
+    status = text_take(&words, status, &value);
+    return status == STATUS_OK ? add_value(reader, field, value) : status;
 }
 
 static enum status add_header(struct scenario_reader *reader, const char *name,
