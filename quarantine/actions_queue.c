@@ -30,9 +30,9 @@ struct sync {
     const struct actions_progress *progress;
     struct local_holds holds;
     int64_t listed_ms, deadline_us;
-    const struct queue *queue;
+    struct queue queue;
     struct recalled recalled; /* as the file has it */
-    struct actions_sync *found;
+    struct actions_sync found;
 };
 
 /* Our own hold header: the last one, since ours is added behind what came in. */
@@ -88,9 +88,9 @@ static enum status restore(struct sync *sync, const struct orphan *orphan)
     enum status status = ledger_restore(sync->actions->ledger, orphan,
                                         clock_deadline_us(ACTIONS_STORE_MS));
     if (status == STATUS_OK)
-        sync->found->restored++;
+        sync->found.restored++;
     else if (status == STATUS_INVALID)
-        sync->found->foreign++;
+        sync->found.foreign++;
     return status == STATUS_INVALID ? STATUS_OK : status;
 }
 
@@ -98,12 +98,12 @@ static enum status restore(struct sync *sync, const struct orphan *orphan)
 static enum status take_recorded(struct sync *sync, const struct local_hold *hold)
 {
     if (strcmp(hold->state, "held") == 0) {
-        sync->found->known++;
+        sync->found.known++;
         return STATUS_OK;
     }
     enum status status = hold_again(sync, hold);
     if (status == STATUS_OK)
-        sync->found->restored++;
+        sync->found.restored++;
     return status;
 }
 
@@ -125,7 +125,7 @@ static enum status take_without_header(struct sync *sync,
     if (hold != NULL)
         return take_recorded(sync, hold);
     if (recalled == NULL) {
-        sync->found->foreign++;
+        sync->found.foreign++;
         return STATUS_OK;
     }
     memcpy(header.id, recalled->id, sizeof header.id);
@@ -143,7 +143,7 @@ static enum status take_without_header(struct sync *sync,
 /* The message that a record names still waits. */
 static bool is_on_hold(const struct sync *sync, const struct local_hold *hold)
 {
-    const struct queue_message *message = queue_find(sync->queue, hold->queue_id);
+    const struct queue_message *message = queue_find(&sync->queue, hold->queue_id);
     return message != NULL && message->held;
 }
 
@@ -161,7 +161,7 @@ static enum status take_with_header(struct sync *sync, const char *header,
     if (was_recalled(sync, message))
         return take_without_header(sync, message);
     if (hold != NULL && is_on_hold(sync, hold)) { /* a copy of the hold header */
-        sync->found->foreign++;
+        sync->found.foreign++;
         return STATUS_OK;
     }
     bool sound = canonical(sync->settings, message->sender, &sender);
@@ -200,7 +200,7 @@ static enum status take_message(struct sync *sync, const struct queue_message *m
     enum status status = look->status;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK; /* decided meanwhile */
-    sync->found->in_queue++;
+    sync->found.in_queue++;
     if (status == STATUS_OK) {
         const char *header = last_line(look->value);
         status = header[0] == '\0' ? take_without_header(sync, message)
@@ -211,7 +211,7 @@ static enum status take_message(struct sync *sync, const struct queue_message *m
     if (status == STATUS_UNAVAILABLE)
         return error_set(error, status, "%s", look->error.text);
     if (status != STATUS_OK && status != STATUS_NOMEM)
-        status = fail_message(sync->found, message->queue_id,
+        status = fail_message(&sync->found, message->queue_id,
                               look->status == STATUS_OK ? "its record can't be written"
                                                         : look->error.text);
     return status == STATUS_NOMEM ? error_set(error, status, "out of memory") : status;
@@ -271,9 +271,9 @@ static void set_from(struct actions *actions, const char *queue_id,
 /* Goes on where the last sync ended before its time. LIMIT when this one does. */
 static enum status take_queue(struct sync *sync, struct error *error)
 {
-    size_t at = 0, done = 0, held = count_held(sync->queue);
+    size_t at = 0, done = 0, held = count_held(&sync->queue);
     char from[sizeof sync->actions->sync_from];
-    const struct queue *queue = sync->queue;
+    const struct queue *queue = &sync->queue;
     enum status status = STATUS_OK;
     struct header_batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL)
@@ -370,11 +370,11 @@ static enum status end_records(struct sync *sync, const struct queue *queue)
         if (to != NULL && own)
             status = end(&endings, hold, to);
         else if (to != NULL)
-            sync->found->spared++;
+            sync->found.spared++;
     }
     if (status == STATUS_OK)
         status = end_all(&endings);
-    sync->found->ended += endings.ended;
+    sync->found.ended += endings.ended;
     return status;
 }
 
@@ -455,32 +455,28 @@ static enum status forget_recalled(const struct sync *sync, const struct queue *
 static enum status run_sync(struct sync *sync, struct actions_sync *out,
                             struct error *error)
 {
-    struct actions_sync found = {0};
-    struct queue queue = {0};
     const struct settings *settings = sync->settings;
     *error = (struct error){0};
-    sync->found = &found;
-    sync->queue = &queue;
     enum status status = read_records(sync, error);
     if (status == STATUS_OK && sync->whole)
         status = recalled_read(settings->store.state_file, &sync->recalled, error);
     if (status == STATUS_OK)
-        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
+        status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &sync->queue, error);
     if (status == STATUS_OK && sync->whole)
         status = take_queue(sync, error);
     if (status == STATUS_OK)
-        status = end_missing(sync, &queue, error);
+        status = end_missing(sync, &sync->queue, error);
     if (status == STATUS_OK && sync->recalled.count > 0)
-        status = forget_recalled(sync, &queue, error);
+        status = forget_recalled(sync, &sync->queue, error);
     if (status == STATUS_OK)
-        *out = found;
+        *out = sync->found;
     else
-        json_decref(found.failures);
+        json_decref(sync->found.failures);
     /* What is full is known by the new numbers at once; without the store, next time. */
     enum status counted =
         ledger_recount(sync->actions->ledger, clock_deadline_us(ACTIONS_STORE_MS));
     (void)counted;
-    queue_clear(&queue);
+    queue_clear(&sync->queue);
     recalled_clear(&sync->recalled);
     local_holds_clear(&sync->holds);
     return status;
