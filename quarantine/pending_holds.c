@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct place {
-    char open_key[PENDING_COUNTS_ID_SIZE]; /* "": the place is free */
+struct known_incident {
+    char open_key[PENDING_COUNTS_ID_SIZE]; /* "": it is free */
     char incident[DIGEST_ID_SIZE];
     int64_t waiting; /* holds that nobody has decided about */
     struct part {
@@ -22,7 +22,7 @@ struct place {
 
 struct pending_holds {
     pthread_mutex_t mutex;
-    struct place places[PENDING_HOLDS_INCIDENTS_MAX];
+    struct known_incident incidents[PENDING_HOLDS_INCIDENTS_MAX];
     struct pending_hold *first, **end;
     size_t count;
 };
@@ -64,59 +64,60 @@ void pending_holds_free(struct pending_holds *holds)
 
 /* ---- incidents; under the lock ---- */
 
-static struct place *find_incident(struct pending_holds *holds, const char *incident)
+static struct known_incident *find_incident(struct pending_holds *holds,
+                                            const char *incident)
 {
     for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX; i++) {
-        if (strcmp(holds->places[i].incident, incident) == 0)
-            return &holds->places[i];
+        if (strcmp(holds->incidents[i].incident, incident) == 0)
+            return &holds->incidents[i];
     }
     return NULL;
 }
 
-/* The key's place, else a free one, else the one that is quiet for longest. */
-static struct place *obtain(struct pending_holds *holds, const char *open_key)
+/* The key's entry, else a free one, else the one that is quiet for longest. */
+static struct known_incident *obtain(struct pending_holds *holds, const char *open_key)
 {
-    struct place *best = &holds->places[0];
+    struct known_incident *best = &holds->incidents[0];
     for (size_t i = 0; i < PENDING_HOLDS_INCIDENTS_MAX; i++) {
-        struct place *place = &holds->places[i];
-        if (strcmp(place->open_key, open_key) == 0)
-            return place;
+        struct known_incident *known = &holds->incidents[i];
+        if (strcmp(known->open_key, open_key) == 0)
+            return known;
         if (best->open_key[0] != '\0' &&
-            (place->open_key[0] == '\0' || place->last_ms < best->last_ms))
-            best = place;
+            (known->open_key[0] == '\0' || known->last_ms < best->last_ms))
+            best = known;
     }
-    *best = (struct place){0};
+    *best = (struct known_incident){0};
     (void)snprintf(best->open_key, sizeof best->open_key, "%s", open_key);
     return best;
 }
 
-static void set_incident(struct place *place, const char *incident)
+static void set_incident(struct known_incident *known, const char *incident)
 {
-    if (strcmp(place->incident, incident) == 0)
+    if (strcmp(known->incident, incident) == 0)
         return;
-    (void)snprintf(place->incident, sizeof place->incident, "%s", incident);
-    memset(place->parts, 0, sizeof place->parts);
-    place->waiting = 0;
-    place->pending = false;
+    (void)snprintf(known->incident, sizeof known->incident, "%s", incident);
+    memset(known->parts, 0, sizeof known->parts);
+    known->waiting = 0;
+    known->pending = false;
 }
 
-static int64_t part_of(const struct place *place, const char *party)
+static int64_t part_of(const struct known_incident *known, const char *party)
 {
     for (size_t i = 0; i < PENDING_HOLDS_PARTIES_MAX; i++) {
-        if (party[0] != '\0' && strcmp(place->parts[i].party, party) == 0)
-            return place->parts[i].waiting;
+        if (party[0] != '\0' && strcmp(known->parts[i].party, party) == 0)
+            return known->parts[i].waiting;
     }
     return 0;
 }
 
 /* In place of whoever has least, where there is no room. */
-static void set_part(struct place *place, const char *party, int64_t waiting)
+static void set_part(struct known_incident *known, const char *party, int64_t waiting)
 {
-    struct part *least = &place->parts[0];
+    struct part *least = &known->parts[0];
     if (party[0] == '\0')
         return;
     for (size_t i = 0; i < PENDING_HOLDS_PARTIES_MAX; i++) {
-        struct part *part = &place->parts[i];
+        struct part *part = &known->parts[i];
         if (strcmp(part->party, party) == 0) {
             part->waiting = waiting;
             return;
@@ -132,13 +133,13 @@ void pending_holds_learn(struct pending_holds *holds, const char *open_key,
                          const struct pending_holds_news *news)
 {
     (void)pthread_mutex_lock(&holds->mutex);
-    struct place *place = obtain(holds, open_key);
-    set_incident(place, news->incident);
-    place->waiting = news->waiting;
-    set_part(place, news->party, news->own);
-    place->pending = false;
-    if (news->now_ms > place->last_ms)
-        place->last_ms = news->now_ms;
+    struct known_incident *known = obtain(holds, open_key);
+    set_incident(known, news->incident);
+    known->waiting = news->waiting;
+    set_part(known, news->party, news->own);
+    known->pending = false;
+    if (news->now_ms > known->last_ms)
+        known->last_ms = news->now_ms;
     (void)pthread_mutex_unlock(&holds->mutex);
 }
 
@@ -146,21 +147,21 @@ void pending_holds_release(struct pending_holds *holds, const char *incident,
                            const char *party)
 {
     (void)pthread_mutex_lock(&holds->mutex);
-    struct place *place = find_incident(holds, incident);
-    int64_t own = place == NULL ? 0 : part_of(place, party);
+    struct known_incident *known = find_incident(holds, incident);
+    int64_t own = known == NULL ? 0 : part_of(known, party);
     if (own > 0)
-        set_part(place, party, own - 1);
-    if (place != NULL && place->waiting > 0)
-        place->waiting--;
+        set_part(known, party, own - 1);
+    if (known != NULL && known->waiting > 0)
+        known->waiting--;
     (void)pthread_mutex_unlock(&holds->mutex);
 }
 
 void pending_holds_close(struct pending_holds *holds, const char *incident)
 {
     (void)pthread_mutex_lock(&holds->mutex);
-    struct place *place = find_incident(holds, incident);
-    if (place != NULL)
-        *place = (struct place){0};
+    struct known_incident *known = find_incident(holds, incident);
+    if (known != NULL)
+        *known = (struct known_incident){0};
     (void)pthread_mutex_unlock(&holds->mutex);
 }
 
@@ -172,18 +173,18 @@ enum party_fit pending_holds_enter(struct pending_holds *holds,
     if (incident[0] == '\0')
         digest_random_id(incident);
     (void)pthread_mutex_lock(&holds->mutex);
-    struct place *place = obtain(holds, request->open_key);
-    if (place->incident[0] == '\0' || now_ms - place->last_ms >= INCIDENT_GAP_MS)
-        set_incident(place, incident);
-    int64_t own = part_of(place, request->party);
-    enum party_fit fit = party_fits(&request->caps, own, place->waiting);
+    struct known_incident *known = obtain(holds, request->open_key);
+    if (known->incident[0] == '\0' || now_ms - known->last_ms >= INCIDENT_GAP_MS)
+        set_incident(known, incident);
+    int64_t own = part_of(known, request->party);
+    enum party_fit fit = party_fits(&request->caps, own, known->waiting);
     if (fit == PARTY_FITS) {
-        place->waiting++;
-        set_part(place, request->party, own + 1);
+        known->waiting++;
+        set_part(known, request->party, own + 1);
     }
-    if (now_ms > place->last_ms)
-        place->last_ms = now_ms;
-    memcpy(incident, place->incident, DIGEST_ID_SIZE);
+    if (now_ms > known->last_ms)
+        known->last_ms = now_ms;
+    memcpy(incident, known->incident, DIGEST_ID_SIZE);
     (void)pthread_mutex_unlock(&holds->mutex);
     return fit;
 }
@@ -193,10 +194,10 @@ enum party_fit pending_holds_enter(struct pending_holds *holds,
 /* Under the lock: whether it is the first that waits of its incident. */
 static bool is_first(struct pending_holds *holds, const struct pending_hold *pending)
 {
-    struct place *place = find_incident(holds, pending->incident);
-    bool first = place != NULL && !place->pending;
-    if (place != NULL)
-        place->pending = true;
+    struct known_incident *known = find_incident(holds, pending->incident);
+    bool first = known != NULL && !known->pending;
+    if (known != NULL)
+        known->pending = true;
     return first;
 }
 
