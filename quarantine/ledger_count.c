@@ -123,17 +123,17 @@ static enum status flush_pending(struct ledger *ledger, int64_t deadline_us)
 /* ---- refused and deferred ---- */
 
 /* One key's part on its way into the store. */
-struct entry {
+struct pending_stop {
     struct event event;
     struct stop stop;
     char open_key[PENDING_COUNTS_ID_SIZE];
     char incident[DIGEST_ID_SIZE];
 };
 
-static void make_entry(struct ledger *ledger, const struct pending_count *count,
-                       bool many, struct entry *out)
+static void make_stop(struct ledger *ledger, const struct pending_count *count, bool many,
+                      struct pending_stop *out)
 {
-    *out = (struct entry){
+    *out = (struct pending_stop){
         .event = many ? pending_counts_many(&count->event) : count->event,
         .stop = {.event = &out->event,
                  .host = ledger->host,
@@ -146,20 +146,20 @@ static void make_entry(struct ledger *ledger, const struct pending_count *count,
 }
 
 /* One attempt. LIMIT without room for one more incident that is open. */
-static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t *room,
-                             int64_t deadline_us)
+static enum status try_write(struct ledger *ledger, struct pending_stop *pending,
+                             size_t *room, int64_t deadline_us)
 {
     struct ledger_document open = {0}, fresh = {0};
     const struct ledger_document *const documents[] = {&open, &fresh};
-    enum status status = ledger_read_open(ledger, entry->open_key, deadline_us, &open);
+    enum status status = ledger_read_open(ledger, pending->open_key, deadline_us, &open);
     if (status != STATUS_OK)
         return status;
     bool is_new = open.text == NULL;
-    if (is_new && *room == 0 && strcmp(entry->event.subject, PENDING_COUNTS_MANY) != 0)
+    if (is_new && *room == 0 && strcmp(pending->event.subject, PENDING_COUNTS_MANY) != 0)
         status = STATUS_LIMIT;
     if (status == STATUS_OK)
-        status = ledger_add_stop(&open, entry->open_key, &entry->stop, &fresh,
-                                 entry->incident);
+        status = ledger_add_stop(&open, pending->open_key, &pending->stop, &fresh,
+                                 pending->incident);
     if (status == STATUS_OK)
         status = ledger_write(ledger, documents, 2, deadline_us);
     if (status == STATUS_OK && is_new && *room > 0)
@@ -172,19 +172,19 @@ static enum status try_entry(struct ledger *ledger, struct entry *entry, size_t 
 static enum status write_count(struct ledger *ledger, const struct pending_count *count,
                                size_t *room, int64_t deadline_us)
 {
-    struct entry entry;
+    struct pending_stop pending;
     enum status status = STATUS_CONFLICT;
-    make_entry(ledger, count, false, &entry);
+    make_stop(ledger, count, false, &pending);
     while (status == STATUS_CONFLICT && clock_left_ms(deadline_us) > 0) {
-        status = try_entry(ledger, &entry, room, deadline_us);
+        status = try_write(ledger, &pending, room, deadline_us);
         if (status == STATUS_LIMIT &&
-            strcmp(entry.event.subject, PENDING_COUNTS_MANY) != 0) {
-            make_entry(ledger, count, true, &entry);
+            strcmp(pending.event.subject, PENDING_COUNTS_MANY) != 0) {
+            make_stop(ledger, count, true, &pending);
             status = STATUS_CONFLICT;
         }
     }
     if (status == STATUS_OK) {
-        pending_counts_learn(ledger->counts, count->open_key, entry.incident);
+        pending_counts_learn(ledger->counts, count->open_key, pending.incident);
         return STATUS_OK;
     }
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;

@@ -1,6 +1,6 @@
-/* A table of fixed size under one lock, with no I/O below it. Places are found by the
+/* A table of fixed size under one lock, with no I/O below it. Entries are found by the
  * keyed hash in the open incident's id, so nobody can aim for one chain; a key that has
- * nothing to write down any more gives its place to the next that needs one. */
+ * nothing to write down any more gives its entry to the next key. */
 #include "quarantine/pending_counts.h"
 
 #include <pthread.h>
@@ -9,14 +9,14 @@
 #include <string.h>
 
 enum {
-    PLACES = PENDING_COUNTS_MAX + PENDING_COUNTS_MANY_MAX,
+    ENTRIES = PENDING_COUNTS_MAX + PENDING_COUNTS_MANY_MAX,
     CHAINS = 8192,
     TRIES = 16,
     NOWHERE = -1
 };
 
-struct place {
-    struct pending_count count; /* without an open_key: the place is free */
+struct count_entry {
+    struct pending_count count; /* without an open_key: the entry is free */
     char incident[DIGEST_ID_SIZE];
     int64_t full_ms;                 /* when the incident was found full; 0: never */
     char full_party[DIGEST_ID_SIZE]; /* of whom */
@@ -27,9 +27,9 @@ struct pending_counts {
     pthread_mutex_t mutex;
     struct digest_key key;
     int chains[CHAINS];
-    struct place places[PLACES];
-    size_t hand;    /* where to look for a place next */
-    size_t pending; /* places with something to write down */
+    struct count_entry entries[ENTRIES];
+    size_t hand;    /* where to look for a free entry next */
+    size_t pending; /* entries with something to write down */
 };
 
 struct pending_counts *pending_counts_new(const struct digest_key *key)
@@ -68,8 +68,8 @@ void pending_counts_free(struct pending_counts *counts)
 {
     if (counts == NULL)
         return;
-    for (size_t i = 0; i < PLACES; i++)
-        pending_count_clear(&counts->places[i].count);
+    for (size_t i = 0; i < ENTRIES; i++)
+        pending_count_clear(&counts->entries[i].count);
     (void)pthread_mutex_destroy(&counts->mutex);
     free(counts);
 }
@@ -90,43 +90,43 @@ static int *chain_of(struct pending_counts *counts, const char *open_key)
     return &counts->chains[strtoul(tail, NULL, 16) % CHAINS];
 }
 
-static struct place *find(struct pending_counts *counts, const char *open_key)
+static struct count_entry *find(struct pending_counts *counts, const char *open_key)
 {
-    for (int i = *chain_of(counts, open_key); i != NOWHERE; i = counts->places[i].next) {
-        if (strcmp(counts->places[i].count.open_key, open_key) == 0)
-            return &counts->places[i];
+    for (int i = *chain_of(counts, open_key); i != NOWHERE; i = counts->entries[i].next) {
+        if (strcmp(counts->entries[i].count.open_key, open_key) == 0)
+            return &counts->entries[i];
     }
     return NULL;
 }
 
-static bool is_pending(const struct place *place)
+static bool is_pending(const struct count_entry *entry)
 {
-    return place->count.refused > 0 || place->count.deferred > 0;
+    return entry->count.refused > 0 || entry->count.deferred > 0;
 }
 
-static void vacate(struct pending_counts *counts, struct place *place)
+static void vacate(struct pending_counts *counts, struct count_entry *entry)
 {
-    int number = (int)(place - counts->places);
-    int *link = chain_of(counts, place->count.open_key);
+    int number = (int)(entry - counts->entries);
+    int *link = chain_of(counts, entry->count.open_key);
     while (*link != number)
-        link = &counts->places[*link].next;
-    *link = place->next;
-    pending_count_clear(&place->count);
+        link = &counts->entries[*link].next;
+    *link = entry->next;
+    pending_count_clear(&entry->count);
 }
 
-/* A free place among the first or the reserved ones; NULL when TRIES of them in a row
+/* A free entry among the first or the reserved ones; NULL when TRIES of them in a row
  * have something to write down. */
-static struct place *find_room(struct pending_counts *counts, bool many)
+static struct count_entry *find_room(struct pending_counts *counts, bool many)
 {
     size_t first = many ? PENDING_COUNTS_MAX : 0;
     size_t size = many ? PENDING_COUNTS_MANY_MAX : PENDING_COUNTS_MAX;
     for (size_t i = 0; i < TRIES; i++) {
-        struct place *place = &counts->places[first + counts->hand++ % size];
-        if (place->count.open_key[0] == '\0')
-            return place;
-        if (!is_pending(place)) {
-            vacate(counts, place);
-            return place;
+        struct count_entry *entry = &counts->entries[first + counts->hand++ % size];
+        if (entry->count.open_key[0] == '\0')
+            return entry;
+        if (!is_pending(entry)) {
+            vacate(counts, entry);
+            return entry;
         }
     }
     return NULL;
@@ -177,43 +177,45 @@ struct event pending_counts_many(const struct event *event)
     return many;
 }
 
-/* The place of a key, a new one if need be; NULL when there is none to be had. */
-static struct place *obtain(struct pending_counts *counts, const struct event *event)
+/* The entry of a key, a new one if need be; NULL when there is none to be had. */
+static struct count_entry *obtain(struct pending_counts *counts,
+                                  const struct event *event)
 {
     char open_key[PENDING_COUNTS_ID_SIZE];
     pending_counts_format_id(&counts->key, event->fingerprint, event->subject, open_key);
-    struct place *place = find(counts, open_key);
-    if (place != NULL)
-        return place;
-    place = find_room(counts, strcmp(event->subject, PENDING_COUNTS_MANY) == 0);
-    if (place == NULL)
+    struct count_entry *entry = find(counts, open_key);
+    if (entry != NULL)
+        return entry;
+    entry = find_room(counts, strcmp(event->subject, PENDING_COUNTS_MANY) == 0);
+    if (entry == NULL)
         return NULL;
-    *place = (struct place){0};
-    if (!copy_event(event, &place->count))
+    *entry = (struct count_entry){0};
+    if (!copy_event(event, &entry->count))
         return NULL;
-    memcpy(place->count.open_key, open_key, sizeof open_key);
+    memcpy(entry->count.open_key, open_key, sizeof open_key);
     int *chain = chain_of(counts, open_key);
-    place->next = *chain;
-    *chain = (int)(place - counts->places);
-    return place;
+    entry->next = *chain;
+    *chain = (int)(entry - counts->entries);
+    return entry;
 }
 
-/* The same, else the place of its rule's PENDING_COUNTS_MANY. */
-static struct place *obtain_any(struct pending_counts *counts, const struct event *event)
+/* The same, else the entry of its rule's PENDING_COUNTS_MANY. */
+static struct count_entry *obtain_any(struct pending_counts *counts,
+                                      const struct event *event)
 {
     struct event many = pending_counts_many(event);
-    struct place *place = obtain(counts, event);
+    struct count_entry *entry = obtain(counts, event);
     many.before = -1;
-    return place == NULL ? obtain(counts, &many) : place;
+    return entry == NULL ? obtain(counts, &many) : entry;
 }
 
 /* Begins or goes on with what is to be written; under the lock. */
-static void merge(struct pending_counts *counts, struct place *place,
+static void merge(struct pending_counts *counts, struct count_entry *entry,
                   const struct event *event, int64_t first_ms)
 {
-    struct pending_count *count = &place->count;
+    struct pending_count *count = &entry->count;
     struct event *all = &count->event;
-    if (!is_pending(place)) {
+    if (!is_pending(entry)) {
         counts->pending++;
         count->first_ms = first_ms;
         all->reach = all->copies = 0;
@@ -228,16 +230,16 @@ static void merge(struct pending_counts *counts, struct place *place,
 }
 
 /* Under the lock. */
-static void add(struct pending_counts *counts, struct place *place,
+static void add(struct pending_counts *counts, struct count_entry *entry,
                 const struct event *event, bool refused)
 {
-    struct pending_count *count = &place->count;
+    struct pending_count *count = &entry->count;
     struct event *all = &count->event;
     if (event->now_ms - all->now_ms >= INCIDENT_GAP_MS) {
-        place->incident[0] = '\0';
-        place->full_ms = 0;
+        entry->incident[0] = '\0';
+        entry->full_ms = 0;
     }
-    merge(counts, place, event, event->now_ms);
+    merge(counts, entry, event, event->now_ms);
     count->refused += refused ? 1 : 0;
     count->deferred += refused ? 0 : 1;
     if (event->list_count > all->list_count)
@@ -251,10 +253,10 @@ void pending_counts_add(struct pending_counts *counts, const struct event *event
 {
     out_incident[0] = '\0';
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = obtain_any(counts, event);
-    if (place != NULL) {
-        add(counts, place, event, refused);
-        memcpy(out_incident, place->incident, DIGEST_ID_SIZE);
+    struct count_entry *entry = obtain_any(counts, event);
+    if (entry != NULL) {
+        add(counts, entry, event, refused);
+        memcpy(out_incident, entry->incident, DIGEST_ID_SIZE);
     }
     (void)pthread_mutex_unlock(&counts->mutex);
 }
@@ -272,14 +274,14 @@ bool pending_counts_take(struct pending_counts *counts, size_t *position,
 {
     bool taken = false;
     (void)pthread_mutex_lock(&counts->mutex);
-    while (!taken && *position < PLACES) {
-        struct place *place = &counts->places[(*position)++];
-        if (place->count.open_key[0] == '\0' || !is_pending(place))
+    while (!taken && *position < ENTRIES) {
+        struct count_entry *entry = &counts->entries[(*position)++];
+        if (entry->count.open_key[0] == '\0' || !is_pending(entry))
             continue;
-        *out = place->count;
-        taken = copy_event(&place->count.event, out);
+        *out = entry->count;
+        taken = copy_event(&entry->count.event, out);
         if (taken) {
-            place->count.refused = place->count.deferred = 0;
+            entry->count.refused = entry->count.deferred = 0;
             counts->pending--;
         }
     }
@@ -291,11 +293,11 @@ void pending_counts_return(struct pending_counts *counts,
                            const struct pending_count *count)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = obtain_any(counts, &count->event);
-    if (place != NULL) {
-        merge(counts, place, &count->event, count->first_ms);
-        place->count.refused += count->refused;
-        place->count.deferred += count->deferred;
+    struct count_entry *entry = obtain_any(counts, &count->event);
+    if (entry != NULL) {
+        merge(counts, entry, &count->event, count->first_ms);
+        entry->count.refused += count->refused;
+        entry->count.deferred += count->deferred;
     }
     (void)pthread_mutex_unlock(&counts->mutex);
 }
@@ -304,9 +306,9 @@ void pending_counts_learn(struct pending_counts *counts, const char *open_key,
                           const char *incident)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = find(counts, open_key);
-    if (place != NULL)
-        (void)snprintf(place->incident, sizeof place->incident, "%s", incident);
+    struct count_entry *entry = find(counts, open_key);
+    if (entry != NULL)
+        (void)snprintf(entry->incident, sizeof entry->incident, "%s", incident);
     (void)pthread_mutex_unlock(&counts->mutex);
 }
 
@@ -314,10 +316,10 @@ void pending_counts_note_full(struct pending_counts *counts, const char *open_ke
                               const char *party, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct place *place = find(counts, open_key);
-    if (place != NULL) {
-        place->full_ms = now_ms;
-        (void)snprintf(place->full_party, sizeof place->full_party, "%s", party);
+    struct count_entry *entry = find(counts, open_key);
+    if (entry != NULL) {
+        entry->full_ms = now_ms;
+        (void)snprintf(entry->full_party, sizeof entry->full_party, "%s", party);
     }
     (void)pthread_mutex_unlock(&counts->mutex);
 }
@@ -328,12 +330,12 @@ bool pending_counts_is_full(struct pending_counts *counts, const char *open_key,
 {
     bool full = false;
     (void)pthread_mutex_lock(&counts->mutex);
-    const struct place *place = find(counts, open_key);
-    if (place != NULL && place->full_ms > 0 && place->incident[0] != '\0' &&
-        strcmp(place->full_party, party) == 0)
-        full = now_ms >= place->full_ms && now_ms - place->full_ms < age_ms;
+    const struct count_entry *entry = find(counts, open_key);
+    if (entry != NULL && entry->full_ms > 0 && entry->incident[0] != '\0' &&
+        strcmp(entry->full_party, party) == 0)
+        full = now_ms >= entry->full_ms && now_ms - entry->full_ms < age_ms;
     if (full)
-        memcpy(out_incident, place->incident, DIGEST_ID_SIZE);
+        memcpy(out_incident, entry->incident, DIGEST_ID_SIZE);
     (void)pthread_mutex_unlock(&counts->mutex);
     return full;
 }

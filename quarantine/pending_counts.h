@@ -12,8 +12,8 @@ struct pending_counts;
 
 enum {
     PENDING_COUNTS_MAX =
-        4096, /* keys; what finds no place goes to its rule's PENDING_COUNTS_MANY */
-    PENDING_COUNTS_MANY_MAX = 256,    /* places kept for those */
+        4096, /* keys; what finds none free goes to its rule's PENDING_COUNTS_MANY */
+    PENDING_COUNTS_MANY_MAX = 256,    /* entries kept for those */
     PENDING_COUNTS_ID_SIZE = 257,     /* as a document's id */
     PENDING_COUNTS_ADDRESSED_MAX = 3, /* of what was addressed, by name */
 };
