@@ -18,7 +18,7 @@ enum { CHECK_SIZE = 1100 };
 /* ---- one hold ---- */
 
 /* A hold that is decided about. */
-struct decision {
+struct hold_decision {
     const char *id; /* borrowed */
     json_t *hold;   /* NULL: there was none */
     char check[CHECK_SIZE];
@@ -31,7 +31,7 @@ struct decision_job {
     const struct settings *settings;
     enum actions_verb verb;
     int64_t deadline_us;
-    struct decision *decisions;
+    struct hold_decision *decisions;
     size_t count, done;
     const struct actions_progress *progress;
     bool silent; /* somebody did not answer: the rest is not tried */
@@ -40,7 +40,7 @@ struct decision_job {
 
 /* A message that bears our hold header is asked for by it. What a brake pulled back got
  * no header, since it was accepted already: that is asked for by when it came. */
-static void make_check(struct decision *decision)
+static void make_check(struct hold_decision *decision)
 {
     const json_t *hold = decision->hold;
     long long arrived_s = record_number(hold, "arrived_s");
@@ -54,7 +54,7 @@ static void make_check(struct decision *decision)
 }
 
 /* Nobody is asked again who did not answer. */
-static void fail_silent(const struct decision *decision, struct decision_job *job)
+static void fail_silent(const struct hold_decision *decision, struct decision_job *job)
 {
     job->silent = job->silent || decision->result->status == STATUS_UNAVAILABLE;
 }
@@ -79,11 +79,11 @@ static enum status explain_lost(struct actions *actions, const char *id,
 
 /* Takes them for ourselves, or says who has; those that are ours stand in claimed. Under
  * the lock. */
-static size_t claim(struct decision_job *job, struct decision *first, size_t count,
-                    struct decision *claimed[HELPER_BATCH_MAX])
+static size_t claim(struct decision_job *job, struct hold_decision *first, size_t count,
+                    struct hold_decision *claimed[HELPER_BATCH_MAX])
 {
     struct actions *actions = job->actions;
-    struct decision *sound[HELPER_BATCH_MAX];
+    struct hold_decision *sound[HELPER_BATCH_MAX];
     const char *ids[HELPER_BATCH_MAX];
     enum status statuses[HELPER_BATCH_MAX];
     size_t checked = 0;
@@ -132,7 +132,7 @@ static const char *outcome(const struct decision_job *job,
 }
 
 /* Writes down those that come to the same. */
-static void write_outcome(struct decision_job *job, struct decision *const *ordered,
+static void write_outcome(struct decision_job *job, struct hold_decision *const *ordered,
                           const struct helper_order *orders, size_t count, const char *to,
                           enum status *written)
 {
@@ -155,7 +155,7 @@ static void write_outcome(struct decision_job *job, struct decision *const *orde
 
 /* Says how one went. */
 static enum status conclude(const struct decision_job *job,
-                            const struct decision *decision,
+                            const struct hold_decision *decision,
                             const struct helper_order *order, enum status written,
                             struct error *error)
 {
@@ -181,7 +181,7 @@ static enum status conclude(const struct decision_job *job,
 }
 
 /* Writes down how the helper's orders went. */
-static void conclude_all(struct decision_job *job, struct decision *const *ordered,
+static void conclude_all(struct decision_job *job, struct hold_decision *const *ordered,
                          struct helper_order *orders, size_t count)
 {
     enum status written[HELPER_BATCH_MAX];
@@ -206,8 +206,8 @@ static void conclude_all(struct decision_job *job, struct decision *const *order
 /* Refusals that go together: nobody is told, or one sender of one incident. */
 static int compare(const void *left, const void *right)
 {
-    const struct decision *a = left;
-    const struct decision *b = right;
+    const struct hold_decision *a = left;
+    const struct hold_decision *b = right;
     int order = (a->hold == NULL) - (b->hold == NULL);
     if (order != 0 || a->hold == NULL)
         return order;
@@ -221,7 +221,7 @@ static int compare(const void *left, const void *right)
 }
 
 /* A notice is about the message that would have reached most. */
-static const json_t *largest(const struct decision *first, size_t count)
+static const json_t *largest(const struct hold_decision *first, size_t count)
 {
     const json_t *found = first->hold;
     for (size_t i = 1; i < count; i++) {
@@ -232,11 +232,11 @@ static const json_t *largest(const struct decision *first, size_t count)
 }
 
 /* first: count decisions, of which those are done that are OK so far. Under the lock. */
-static void order_batch(struct decision_job *job, struct decision *first, size_t count,
-                        const struct refusal *refusal)
+static void order_batch(struct decision_job *job, struct hold_decision *first,
+                        size_t count, const struct refusal *refusal)
 {
     struct helper_order orders[HELPER_BATCH_MAX] = {0};
-    struct decision *ordered[HELPER_BATCH_MAX];
+    struct hold_decision *ordered[HELPER_BATCH_MAX];
     struct error error = {0};
     int64_t deadline_us = clock_deadline_us(ACTIONS_HELPER_MS);
     size_t wanted = claim(job, first, count, ordered);
@@ -258,7 +258,7 @@ static void order_batch(struct decision_job *job, struct decision *first, size_t
     conclude_all(job, ordered, orders, wanted);
 }
 
-static bool is_any_done(const struct decision *first, size_t count)
+static bool is_any_done(const struct hold_decision *first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (first[i].result->status == STATUS_OK)
@@ -269,8 +269,8 @@ static bool is_any_done(const struct decision *first, size_t count)
 
 /* In batches, each under the lock, so that others get their turn. Once a notice went out,
  * those that follow need none. */
-static void order_group(struct decision_job *job, struct decision *first, size_t count,
-                        struct refusal *refusal)
+static void order_group(struct decision_job *job, struct hold_decision *first,
+                        size_t count, struct refusal *refusal)
 {
     bool reported = false;
     for (size_t at = 0; at < count && !job->silent;) {
@@ -292,7 +292,8 @@ static void order_group(struct decision_job *job, struct decision *first, size_t
     }
 }
 
-static void refuse_group(struct decision_job *job, struct decision *first, size_t count)
+static void refuse_group(struct decision_job *job, struct hold_decision *first,
+                         size_t count)
 {
     struct refusal refusal = {0};
     enum status status =
@@ -309,7 +310,7 @@ static void refuse_group(struct decision_job *job, struct decision *first, size_
 /* found: those that have a hold come first. */
 static void refuse_all(struct decision_job *job, size_t found)
 {
-    struct decision *decisions = job->decisions;
+    struct hold_decision *decisions = job->decisions;
     for (size_t at = 0; at < found;) {
         size_t end = at + 1;
         while (end < found && compare(&decisions[at], &decisions[end]) == 0)
@@ -330,7 +331,7 @@ static size_t find_all(struct decision_job *job, const char *const *ids)
                       : ledger_find_holds(job->actions->ledger, ids, job->count,
                                           clock_deadline_us(ACTIONS_READ_MS), holds);
     for (size_t i = 0; i < job->count; i++) {
-        struct decision *decision = &job->decisions[i];
+        struct hold_decision *decision = &job->decisions[i];
         struct error *error = &decision->result->error;
         decision->hold = status == STATUS_OK ? holds[i] : NULL;
         if (status != STATUS_OK)
