@@ -137,7 +137,7 @@ static void message_clear(struct message *message)
 
 /* ---- a notice to the administrators ---- */
 
-struct step {
+struct delivery {
     struct pass *pass;
     const struct due *due;
     const json_t *claimed; /* the incident as it was taken on */
@@ -158,10 +158,10 @@ static bool is_idle(const struct pass *pass)
 
 static bool claim_notice(void *context, json_t *incident)
 {
-    const struct step *step = context;
-    if (!notices_is_due(step->pass, incident))
+    const struct delivery *delivery = context;
+    if (!notices_is_due(delivery->pass, incident))
         return false;
-    return record_set_number(incident, "notice_claim_ms", step->pass->now_ms) &&
+    return record_set_number(incident, "notice_claim_ms", delivery->pass->now_ms) &&
            record_set_number(incident, "notice_tries",
                              record_number(incident, "notice_tries") + 1);
 }
@@ -169,18 +169,18 @@ static bool claim_notice(void *context, json_t *incident)
 /* All of it went: the claim ends. Else it stays, and says what is left. */
 static bool confirm_notice(void *context, json_t *incident)
 {
-    const struct step *step = context;
-    const struct pass *pass = step->pass;
-    if (!is_all(pass, step->done))
-        return record_set_number(incident, "notice_done", step->done);
+    const struct delivery *delivery = context;
+    const struct pass *pass = delivery->pass;
+    if (!is_all(pass, delivery->done))
+        return record_set_number(incident, "notice_done", delivery->done);
     (void)json_object_del(incident, "notice_claim_ms");
     (void)json_object_del(incident, "notice_tries");
     (void)json_object_del(incident, "notice_done");
     return record_set_number(incident, "notified_ms", pass->now_ms) &&
            record_set_number(incident, "notified_total",
-                             notices_count_all(step->claimed)) &&
+                             notices_count_all(delivery->claimed)) &&
            record_set_number(incident, "notified_held",
-                             record_number(step->claimed, "held")) &&
+                             record_number(delivery->claimed, "held")) &&
            record_set_number(incident, "notices", record_number(incident, "notices") + 1);
 }
 
@@ -211,10 +211,10 @@ static void say_store(struct pass *pass, enum status status)
 }
 
 static enum status change(struct pass *pass, const struct due *due, ledger_change *how,
-                          struct step *step, json_t **out)
+                          struct delivery *delivery, json_t **out)
 {
     enum status status =
-        ledger_change_incident(pass->notices->ledger, due->incident, how, step,
+        ledger_change_incident(pass->notices->ledger, due->incident, how, delivery,
                                clock_deadline_us(NOTICES_STORE_MS), out);
     say_store(pass, status);
     return status;
@@ -223,8 +223,9 @@ static enum status change(struct pass *pass, const struct due *due, ledger_chang
 void notices_notify(struct pass *pass, const struct due *due)
 {
     json_t *incident = NULL;
-    struct step step = {.pass = pass, .due = due};
-    if (is_idle(pass) || change(pass, due, claim_notice, &step, &incident) != STATUS_OK)
+    struct delivery delivery = {.pass = pass, .due = due};
+    if (is_idle(pass) ||
+        change(pass, due, claim_notice, &delivery, &incident) != STATUS_OK)
         return;
     const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
     struct message message = {.document = make_document(incident),
@@ -233,9 +234,9 @@ void notices_notify(struct pass *pass, const struct due *due)
                                         NOTICES_TRIES};
     notice_subject(&facts, &message.subject);
     notice_body(&facts, &message.body);
-    step.done = hand_over(pass, &message);
-    step.claimed = incident;
-    (void)change(pass, due, confirm_notice, &step, NULL);
+    delivery.done = hand_over(pass, &message);
+    delivery.claimed = incident;
+    (void)change(pass, due, confirm_notice, &delivery, NULL);
     message_clear(&message);
     json_decref(incident);
 }
@@ -244,23 +245,23 @@ void notices_notify(struct pass *pass, const struct due *due)
 
 static bool claim_sender_notice(void *context, json_t *incident)
 {
-    const struct step *step = context;
-    json_t *notice = record_find_sender_notice(incident, step->due->to);
-    if (notice == NULL || !notices_is_sender_due(step->pass, incident, notice))
+    const struct delivery *delivery = context;
+    json_t *notice = record_find_sender_notice(incident, delivery->due->to);
+    if (notice == NULL || !notices_is_sender_due(delivery->pass, incident, notice))
         return false;
-    return record_set_number(notice, "claim_ms", step->pass->now_ms) &&
+    return record_set_number(notice, "claim_ms", delivery->pass->now_ms) &&
            record_set_number(notice, "tries", record_number(notice, "tries") + 1);
 }
 
 static bool confirm_sender_notice(void *context, json_t *incident)
 {
-    const struct step *step = context;
-    json_t *notice = record_find_sender_notice(incident, step->due->to);
+    const struct delivery *delivery = context;
+    json_t *notice = record_find_sender_notice(incident, delivery->due->to);
     if (notice == NULL)
         return false;
-    if (step->failed)
+    if (delivery->failed)
         return json_object_set_new(notice, "failed", json_true()) == 0;
-    return record_set_number(notice, "told_ms", step->pass->now_ms) &&
+    return record_set_number(notice, "told_ms", delivery->pass->now_ms) &&
            json_object_set_new(incident, "sender_told", json_true()) == 0;
 }
 
@@ -283,16 +284,16 @@ static enum status mail_sender(struct pass *pass, const struct due *due,
 void notices_tell_sender(struct pass *pass, const struct due *due)
 {
     json_t *incident = NULL;
-    struct step step = {.pass = pass, .due = due};
+    struct delivery delivery = {.pass = pass, .due = due};
     if (pass->mail_away ||
-        change(pass, due, claim_sender_notice, &step, &incident) != STATUS_OK)
+        change(pass, due, claim_sender_notice, &delivery, &incident) != STATUS_OK)
         return;
     const json_t *notice = record_find_sender_notice(incident, due->to);
     enum status status = mail_sender(pass, due, incident, notice);
-    step.failed =
+    delivery.failed =
         status == STATUS_INVALID && record_number(notice, "tries") >= NOTICES_TRIES;
-    if (status == STATUS_OK || step.failed)
-        (void)change(pass, due, confirm_sender_notice, &step, NULL);
+    if (status == STATUS_OK || delivery.failed)
+        (void)change(pass, due, confirm_sender_notice, &delivery, NULL);
     notices_note_time(pass, notice, pass->now_ms);
     json_decref(incident);
 }
@@ -301,8 +302,8 @@ void notices_tell_sender(struct pass *pass, const struct due *due)
 
 static bool claim_sum(void *context, json_t *note)
 {
-    const struct step *step = context;
-    const struct pass *pass = step->pass;
+    const struct delivery *delivery = context;
+    const struct pass *pass = delivery->pass;
     int64_t interval_ms = pass->settings->notify.min_interval_ms;
     if (notices_is_within(record_number(note, "sum_claim_ms"), pass->now_ms,
                           NOTICES_LEASE_MS) ||
@@ -313,10 +314,10 @@ static bool claim_sum(void *context, json_t *note)
 
 static bool confirm_sum(void *context, json_t *note)
 {
-    const struct step *step = context;
-    const struct pass *pass = step->pass;
-    if (!is_all(pass, step->done))
-        return record_set_number(note, "sum_done", step->done);
+    const struct delivery *delivery = context;
+    const struct pass *pass = delivery->pass;
+    if (!is_all(pass, delivery->done))
+        return record_set_number(note, "sum_done", delivery->done);
     (void)json_object_del(note, "sum_claim_ms");
     (void)json_object_del(note, "sum_done");
     return record_set_number(note, "summed_ms", pass->now_ms) &&
@@ -351,9 +352,10 @@ static void describe_sum(struct pass *pass, struct message *message)
                   "holding", (json_int_t)pass->holds.beyond);
 }
 
-static enum status change_note(struct pass *pass, ledger_change *how, struct step *step)
+static enum status change_note(struct pass *pass, ledger_change *how,
+                               struct delivery *delivery)
 {
-    enum status status = ledger_change_note(pass->notices->ledger, how, step,
+    enum status status = ledger_change_note(pass->notices->ledger, how, delivery,
                                             clock_deadline_us(NOTICES_STORE_MS));
     say_store(pass, status);
     return status;
@@ -363,13 +365,13 @@ void notices_sum_up(struct pass *pass)
 {
     if (pass->holds.beyond + pass->refusals.beyond == 0 || is_idle(pass))
         return;
-    struct step step = {.pass = pass};
-    if (change_note(pass, claim_sum, &step) != STATUS_OK)
+    struct delivery delivery = {.pass = pass};
+    if (change_note(pass, claim_sum, &delivery) != STATUS_OK)
         return;
     struct message message = {.done = record_number(pass->note, "sum_done"),
                               .insist = true};
     describe_sum(pass, &message);
-    step.done = hand_over(pass, &message);
-    (void)change_note(pass, confirm_sum, &step);
+    delivery.done = hand_over(pass, &message);
+    (void)change_note(pass, confirm_sum, &delivery);
     message_clear(&message);
 }
