@@ -15,12 +15,12 @@
 
 enum { REMEMBERED_AT_ONCE = 100 };
 
-struct pulling {
+struct pull_job {
     struct actions *actions;
     const struct settings *settings;
     const struct brake *brake;
     int64_t now_ms;
-    struct actions_pull *recalled;
+    struct actions_pull *found;
     struct recalled *fresh; /* not in the file yet */
     struct error *forgot;   /* why the file could not be written; "": it could */
 };
@@ -41,20 +41,20 @@ bool actions_can_pull(const struct brake *brake)
 
 /* Judged as when it came. What the queue does not show of a sender, stands for any byte
  * there. */
-static bool is_stopped(const struct pulling *pulling, const struct envelope *envelope)
+static bool is_stopped(const struct pull_job *job, const struct envelope *envelope)
 {
     struct facts facts;
-    struct brake copy = *pulling->brake;
+    struct brake copy = *job->brake;
     const struct brakes brakes = {.items = &copy, .count = 1};
-    facts_guess(envelope, &pulling->settings->policy, &facts);
-    if (brake_find(&brakes, &facts, NULL, pulling->now_ms) != NULL)
+    facts_guess(envelope, &job->settings->policy, &facts);
+    if (brake_find(&brakes, &facts, NULL, job->now_ms) != NULL)
         return true;
     return copy.kind == BRAKE_SENDER &&
            smtp_address_is_shown(text_after(copy.key, "sender:"), facts.sender.text);
 }
 
 /* A look at a message's envelope tells login and client. False when it can't be read. */
-static bool is_stopped_by_look(const struct pulling *pulling, const char *value)
+static bool is_stopped_by_look(const struct pull_job *job, const char *value)
 {
     const char *sender, *login, *client;
     int local;
@@ -65,41 +65,41 @@ static bool is_stopped_by_look(const struct pulling *pulling, const char *value)
                                       .login = read ? login : "",
                                       .client = read ? client : NULL,
                                       .local = read && local != 0};
-    bool stopped = read && is_stopped(pulling, &envelope);
+    bool stopped = read && is_stopped(job, &envelope);
     json_decref(json);
     return stopped;
 }
 
 /* Writes down what was recalled since the last time. That this fails is no reason to let
  * mail go. */
-static void remember(const struct pulling *pulling)
+static void remember(const struct pull_job *job)
 {
     struct recalled all = {0};
-    struct recalled *fresh = pulling->fresh;
-    const char *state_file = pulling->settings->store.state_file;
+    struct recalled *fresh = job->fresh;
+    const char *state_file = job->settings->store.state_file;
     if (fresh->count == 0)
         return;
-    (void)pthread_mutex_lock(&pulling->actions->deciding);
-    enum status status = recalled_read(state_file, &all, pulling->forgot);
+    (void)pthread_mutex_lock(&job->actions->deciding);
+    enum status status = recalled_read(state_file, &all, job->forgot);
     for (size_t i = 0; i < fresh->count && status == STATUS_OK; i++) {
         status = recalled_add(&all, &fresh->messages[i]);
         if (status != STATUS_OK)
-            (void)error_set(pulling->forgot, status, "there are too many");
+            (void)error_set(job->forgot, status, "there are too many");
     }
     if (status == STATUS_OK)
-        status = recalled_write(state_file, &all, pulling->forgot);
+        status = recalled_write(state_file, &all, job->forgot);
     (void)status; /* forgot says it */
-    (void)pthread_mutex_unlock(&pulling->actions->deciding);
+    (void)pthread_mutex_unlock(&job->actions->deciding);
     recalled_clear(&all);
     recalled_clear(fresh);
 }
 
 /* Adds a message that is on hold by now to the records, and to the file. */
-static void record(const struct pulling *pulling, const struct queue_message *message)
+static void record(const struct pull_job *job, const struct queue_message *message)
 {
     char fingerprint[DIGEST_HEX_SIZE];
     struct hold hold;
-    const char *key = pulling->brake->key;
+    const char *key = job->brake->key;
     struct recalled_message recalled = {.arrived_ms = message->arrived_ms};
     static const struct digest_key no_secret;
     digest_hex(&no_secret, key, strlen(key), fingerprint);
@@ -116,36 +116,36 @@ static void record(const struct pulling *pulling, const struct queue_message *me
                                 .now_ms = clock_wall_ms(),
                                 .arrived_s = message->arrived_ms / 1000,
                                 .recalled = true};
-    ledger_hold(pulling->actions->ledger, pulling->settings, &event,
+    ledger_hold(job->actions->ledger, job->settings, &event,
                 clock_deadline_us(ACTIONS_STORE_MS), &hold);
     if (hold.result == HOLD_KEPT)
-        pulling->recalled->held++;
+        job->found->held++;
     else
-        pulling->recalled->unrecorded++;
+        job->found->unrecorded++;
     (void)snprintf(recalled.queue_id, sizeof recalled.queue_id, "%s", message->queue_id);
     memcpy(recalled.id, hold.id, sizeof recalled.id);
     memcpy(recalled.incident, hold.incident, sizeof recalled.incident);
-    enum status status = recalled_add(pulling->fresh, &recalled);
+    enum status status = recalled_add(job->fresh, &recalled);
     if (status != STATUS_OK)
-        (void)error_set(pulling->forgot, status, "out of memory");
-    else if (pulling->fresh->count >= REMEMBERED_AT_ONCE)
-        remember(pulling);
+        (void)error_set(job->forgot, status, "out of memory");
+    else if (job->fresh->count >= REMEMBERED_AT_ONCE)
+        remember(job);
 }
 
 /* Leaves in the batch those that the brake stops, by a look at each. */
-static enum status sift(const struct pulling *pulling, struct batch *batch,
+static enum status sift(const struct pull_job *job, struct batch *batch,
                         struct error *error)
 {
     size_t kept = 0;
     enum status status =
-        helper_do(pulling->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
+        helper_do(job->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
                   "envelope", batch->orders, batch->count, NULL, error);
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
         const struct helper_order *order = &batch->orders[i];
-        if (order->status == STATUS_OK && is_stopped_by_look(pulling, order->value))
+        if (order->status == STATUS_OK && is_stopped_by_look(job, order->value))
             batch->messages[kept++] = batch->messages[i];
         else if (order->status != STATUS_OK && order->status != STATUS_NOT_FOUND)
-            pulling->recalled->failed++;
+            job->found->failed++;
     }
     for (size_t i = 0; i < batch->count; i++)
         free(batch->orders[i].value);
@@ -156,12 +156,12 @@ static enum status sift(const struct pulling *pulling, struct batch *batch,
 
 /* A message is asked for by when it came, whatever its sender looks like. A helper that
  * does not answer ends it; what was delivered meanwhile does not. */
-static enum status pull(const struct pulling *pulling, struct batch *batch,
+static enum status pull(const struct pull_job *job, struct batch *batch,
                         struct error *error)
 {
     enum status status = STATUS_OK;
-    if (pulling->brake->kind != BRAKE_SENDER)
-        status = sift(pulling, batch, error);
+    if (job->brake->kind != BRAKE_SENDER)
+        status = sift(job, batch, error);
     for (size_t i = 0; i < batch->count; i++) {
         (void)snprintf(batch->checks[i], sizeof batch->checks[i], "arrived=%lld",
                        (long long)(batch->messages[i]->arrived_ms / 1000));
@@ -170,13 +170,13 @@ static enum status pull(const struct pulling *pulling, struct batch *batch,
     }
     if (status == STATUS_OK)
         status =
-            helper_do(pulling->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
+            helper_do(job->settings->mta.helper, clock_deadline_us(ACTIONS_HELPER_MS),
                       "hold", batch->orders, batch->count, NULL, error);
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
         if (batch->orders[i].status == STATUS_OK)
-            record(pulling, batch->messages[i]);
+            record(job, batch->messages[i]);
         else if (batch->orders[i].status != STATUS_NOT_FOUND)
-            pulling->recalled->failed++;
+            job->found->failed++;
     }
     memset(batch->orders, 0, sizeof batch->orders);
     batch->count = 0;
@@ -185,15 +185,14 @@ static enum status pull(const struct pulling *pulling, struct batch *batch,
 
 /* What the queue's list tells of a message is enough for a sender; for the rest each is
  * looked at. */
-static bool is_candidate(const struct pulling *pulling,
-                         const struct queue_message *message)
+static bool is_candidate(const struct pull_job *job, const struct queue_message *message)
 {
     const struct envelope envelope = {.sender = message->sender};
     return !message->held &&
-           (pulling->brake->kind != BRAKE_SENDER || is_stopped(pulling, &envelope));
+           (job->brake->kind != BRAKE_SENDER || is_stopped(job, &envelope));
 }
 
-static enum status pull_all(const struct pulling *pulling, const struct queue *queue,
+static enum status pull_all(const struct pull_job *job, const struct queue *queue,
                             const struct actions_progress *progress, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -202,13 +201,13 @@ static enum status pull_all(const struct pulling *pulling, const struct queue *q
         return error_set(error, STATUS_NOMEM, "out of memory");
     for (size_t i = 0; i < queue->count && status == STATUS_OK; i++) {
         const struct queue_message *message = &queue->messages[i];
-        if (is_candidate(pulling, message)) {
+        if (is_candidate(job, message)) {
             batch->orders[batch->count].queue_id = message->queue_id;
             batch->messages[batch->count++] = message;
         }
         if (batch->count == HELPER_BATCH_MAX ||
             (batch->count > 0 && i + 1 == queue->count)) {
-            status = pull(pulling, batch, error);
+            status = pull(job, batch, error);
             actions_tell(progress, i + 1, queue->count);
         }
     }
@@ -235,30 +234,30 @@ enum status actions_pull_back(struct actions *actions, const struct settings *se
                               const struct actions_progress *progress,
                               struct actions_pull *out, struct error *error)
 {
-    struct actions_pull recalled = {0};
+    struct actions_pull found = {0};
     struct recalled fresh = {0};
     struct error forgot = {0};
     struct queue queue = {0};
     *error = (struct error){0};
-    const struct pulling pulling = {.actions = actions,
-                                    .settings = settings,
-                                    .brake = brake,
-                                    .now_ms = clock_wall_ms(),
-                                    .recalled = &recalled,
-                                    .fresh = &fresh,
-                                    .forgot = &forgot};
+    const struct pull_job job = {.actions = actions,
+                                 .settings = settings,
+                                 .brake = brake,
+                                 .now_ms = clock_wall_ms(),
+                                 .found = &found,
+                                 .fresh = &fresh,
+                                 .forgot = &forgot};
     enum status status = check_brake(settings, brake, error);
     if (status == STATUS_OK)
         status = queue_read(settings->mta.helper, ACTIONS_HELPER_MS, &queue, error);
     if (status == STATUS_OK)
-        status = pull_all(&pulling, &queue, progress, error);
-    remember(&pulling);
+        status = pull_all(&job, &queue, progress, error);
+    remember(&job);
     if (status == STATUS_OK && forgot.text[0] != '\0')
         status = error_set(error, STATUS_IO,
                            "sync will not know it if the store loses its records: %s",
                            forgot.text);
     recalled_clear(&fresh);
-    *out = recalled;
+    *out = found;
     queue_clear(&queue);
     return status;
 }
