@@ -1,4 +1,4 @@
-/* The inside of actions, for the files that share the work: actions_decide.c (held
+/* The inside of actions, for the files that share its work: actions_decide.c (held
  * messages), actions_queue.c (the whole queue) and actions_pull.c (what was accepted
  * before). */
 #ifndef QUARANTINE_ACTIONS_PARTS_H

@@ -1,5 +1,6 @@
 /* Records by their ids, as the store keeps them. Nothing is locked while the store is
- * asked: what was read is a check of the change, and who comes second reads anew. */
+ * asked: a change is made only if what was
+ * read has not changed meanwhile; otherwise it is read again. */
 #include "quarantine/ledger.h"
 
 #include <stdio.h>

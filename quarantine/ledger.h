@@ -1,4 +1,4 @@
-/* Holds and incidents: what was stopped, kept in the store as documents of JSON. What one
+/* Holds and incidents: what was stopped, kept in the store as JSON documents. What one
  * rule stops for one key, less than an hour apart, is one incident. */
 #ifndef QUARANTINE_LEDGER_H
 #define QUARANTINE_LEDGER_H
@@ -34,7 +34,7 @@ struct hold {
     char tell[DIGEST_ID_SIZE];     /* for its hold header */
 };
 
-/* A message on hold of which there may be no record. Strings borrowed. */
+/* A message on hold that may have no record. Strings borrowed. */
 struct orphan {
     const char *header; /* the value of its X-Mailbrake field */
     const char *queue_id;
@@ -53,13 +53,13 @@ void ledger_free(struct ledger *ledger);
 
 /* Records a message that is about to be held; at most until deadline_us (monotonic).
  * Where something is full it waits for a look at the queue first (ledger_look), for a
- * part of that time. Local mail of which that is not known in time is held. */
+ * part of that time. If the look does not end in time, local mail is held. */
 void ledger_hold(struct ledger *ledger, const struct settings *settings,
                  const struct event *event, int64_t deadline_us, struct hold *out);
 
 /* True when something was HOLD_UNRECORDED since the last call, or a ledger_move was not
- * answered: the store was away, and may have lost what it knew; of what finds no room in
- * PENDING_HOLDS_MAX only the queue knows; and a record may say "releasing" for ever. */
+ * answered. The store was away and may have lost records, only the queue knows the holds
+ * past PENDING_HOLDS_MAX, and a record may say "releasing" for ever. */
 bool ledger_take_unrecorded(struct ledger *ledger);
 
 /* Counts a refused or deferred message in this process; never waits. The incident's id is
@@ -70,7 +70,7 @@ void ledger_count(struct ledger *ledger, const struct event *event,
 /* ---- not on the mail path; deadline_us as long as the caller likes ---- */
 
 /* Records what was HOLD_UNRECORDED, and adds what ledger_count has gathered to the
- * incidents. Once a second, and before the queue is held against the records. */
+ * incidents. Once a second, and before the queue is compared with the records. */
 enum status ledger_flush(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
 /* Tells the ledger whether the queue's file system has room (min_free), and counts the
@@ -79,10 +79,10 @@ enum status ledger_measure(struct ledger *ledger, bool has_room,
                            int64_t deadline_us) MUST_CHECK;
 
 /* Counts the holds again, and whose they are. At the start, now and then, and whenever
- * records were held against the queue. */
+ * records were compared with the queue. */
 enum status ledger_recount(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
-/* Who looks at the queue when something is full takes its orders from here. */
+/* For the thread that looks at the queue when something is full. Borrowed. */
 struct look *ledger_look(struct ledger *ledger);
 
 /* Records as JSON; the caller owns them. Fields *_at are ISO 8601 in UTC, the rest is as
@@ -110,24 +110,24 @@ void ledger_move_many(struct ledger *ledger, const char *const *ids, size_t coun
                       const char *from, const char *to, int64_t deadline_us,
                       enum status *out);
 
-/* Enters a hold that only the queue knows of (quarantine sync). INVALID when the header
- * is none of ours. One that is recorded as over, or under another queue id, becomes this
+/* Records a hold that only the queue knows (quarantine sync). INVALID when the header is
+ * not ours. One that is recorded as over, or under another queue id, becomes this
  * message, held; but not when it was released, refused or deleted since the queue was
  * listed. */
 enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
                            int64_t deadline_us) MUST_CHECK;
 
 /* A released message went out after all: its copies are counted in the windows of the
- * surges that it matched. Those whose rule is gone are passed over. */
+ * surges that it matched. Those whose rule is gone are skipped. */
 enum status ledger_train(struct ledger *ledger, const struct policy *policy,
                          const json_t *hold, int64_t deadline_us) MUST_CHECK;
 
-/* An incident is over: what comes next is another one. NOT_FOUND. */
+/* Closes an incident: what comes next opens another one. NOT_FOUND. */
 enum status ledger_close_incident(struct ledger *ledger, const char *id,
                                   int64_t deadline_us) MUST_CHECK;
 
-/* Forgets what is over for longer than retention, and incidents past INCIDENTS_MAX,
- * oldest first, but none of which a message is held. Once a minute. LIMIT when the
+/* Forgets what has been over for longer than retention_ms, and the oldest incidents past
+ * INCIDENTS_MAX, but none that still holds a message. Once a minute. LIMIT when the
  * deadline comes first: the next call goes on. *out_done records were closed or forgotten
  * in any case. */
 enum { INCIDENTS_MAX = 100000 };
@@ -135,7 +135,7 @@ enum status ledger_prune(struct ledger *ledger, int64_t now_ms, int64_t retentio
                          int64_t deadline_us, size_t *out_done) MUST_CHECK;
 
 /* Moves the records that older versions left to where they are now. At the start, before
- * the queue is held against them, and once a minute. LIMIT as above. */
+ * the queue is compared with them, and once a minute. LIMIT as above. */
 enum status ledger_convert(struct ledger *ledger, int64_t deadline_us) MUST_CHECK;
 
 #endif

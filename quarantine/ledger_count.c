@@ -8,9 +8,8 @@
 #include "quarantine/ledger_parts.h"
 #include "quarantine/terms.h"
 
-/* Incidents that a next message may join, for refused and deferred mail; past them a
- * key's part goes to its rule's PENDING_COUNTS_MANY, so that senders that nobody has seen
- * before can't fill the store. */
+/* Open incidents, for refused and deferred mail; past so many a key is counted under its
+ * rule's PENDING_COUNTS_MANY, so that senders never seen before can't fill the store. */
 enum { OPEN_COUNTED_MAX = 2000 };
 
 /* A measurement may have taken the same places back. */
@@ -47,7 +46,7 @@ static enum status make_incident(const struct pending_hold *pending,
     return ledger_take_key(open, pending->open_key, incident);
 }
 
-/* One that lapsed elsewhere while we went on is open for notices still. */
+/* One that lapsed on another relay meanwhile is still open for notices. */
 static enum status grow_incident(const struct pending_hold *pending,
                                  struct ledger_document *incident)
 {

@@ -1,6 +1,6 @@
 /* A message is about to be held: is there room, for it and for its party, and which
- * incident is it of? An incident and the hold that belongs to it change at one instant,
- * so its number of holds is exact. */
+ * incident does it belong to? An incident and the hold that belongs to it change at one
+ * instant, so its number of holds is exact. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,12 @@
 #include "quarantine/hold_header.h"
 #include "quarantine/ledger_parts.h"
 
-/* A flood need not ask for each message whether its incident is full still: it is, unless
+/* A flood need not ask for each message whether its incident is still full: it is, unless
  * an administrator decided about it just now. */
 enum { FULL_TRUSTED_MS = 1000 };
 
-/* From so many of an incident, and this part of max_per_incident, somebody looks at the
- * queue now and then: in a flood a look takes longer than a message may wait. */
+/* Once an incident holds this many, and this part of max_per_incident, the queue is
+ * looked at now and then: in a flood a look takes longer than a message may wait. */
 enum { LOOK_AHEAD_MIN = 20, LOOK_AHEAD_PART = 10 };
 
 /* To hold one message. */
@@ -64,7 +64,7 @@ static int64_t count_own(const struct attempt *attempt, const json_t *incident)
                : record_party_waiting(incident, attempt->party.own);
 }
 
-/* So that a flood that fills an incident finds that somebody has looked. */
+/* So that there was a look when a flood fills the incident. */
 static void look_ahead(const struct attempt *attempt, int64_t own)
 {
     if (own >= LOOK_AHEAD_MIN && own >= attempt->caps.own / LOOK_AHEAD_PART)
@@ -262,9 +262,9 @@ static int64_t look_until_us(const struct attempt *attempt)
     return now_us + (attempt->deadline_us - now_us) * 3 / 4;
 }
 
-/* The incident is full of its party only with what other relays have of it. Their queues
- * can't be looked at from here, and what was removed there by hand counts until they find
- * out: that puts mail off, and never refuses it. */
+/* The incident is full of its party only if the holds of other relays count. We can't
+ * look at their queues, and what was removed there by hand counts until they notice: that
+ * defers mail, and never refuses it. */
 static bool is_full_by_others(const struct attempt *attempt)
 {
     return attempt->out->result == HOLD_INCIDENT_FULL &&
@@ -272,8 +272,8 @@ static bool is_full_by_others(const struct attempt *attempt)
                attempt->caps.own;
 }
 
-/* Something is full, as far as is known: what was removed from the queue by hand may be
- * counted still, and nobody's mail is refused for that. True: it is full indeed. */
+/* Something is full, as far as is known: what was removed from the queue by hand may
+ * still be counted, and no mail is refused for that. True: it really is full. */
 static bool look_again(struct attempt *attempt)
 {
     bool anew;
@@ -282,7 +282,7 @@ static bool look_again(struct attempt *attempt)
         return true; /* the disk's room is measured each second, not counted */
     if (attempt->away)
         return true; /* counted by this process, since the store is away; without it the
-                        queue has nothing to be held against */
+                        queue can't be compared with anything */
     enum look_result looked =
         look_wait(attempt->ledger->look, look_until_us(attempt), &anew);
     if (anew)

@@ -37,7 +37,7 @@ struct ledger_document {
     json_t *record; /* NULL: there is none, or it is damaged */
 };
 
-/* Reads one. One that is not there is OK without text. */
+/* Reads one. OK without text when there is none. */
 enum status ledger_read(struct ledger *ledger, enum collection collection, const char *id,
                         int64_t deadline_us, struct ledger_document *out) MUST_CHECK;
 
@@ -46,8 +46,8 @@ enum status ledger_read_sound(struct ledger *ledger, enum collection collection,
                               const char *id, int64_t deadline_us,
                               struct ledger_document *out) MUST_CHECK;
 
-/* The incident that has the key, perhaps lapsed by now; without one it is OK without
- * text. */
+/* The incident that has the key, perhaps lapsed by now; OK without text when there is
+ * none. */
 enum status ledger_read_open(struct ledger *ledger, const char *open_key,
                              int64_t deadline_us, struct ledger_document *out) MUST_CHECK;
 
@@ -78,7 +78,7 @@ enum status ledger_add_stop(struct ledger_document *open, const char *open_key,
                             const struct stop *stop, struct ledger_document *fresh,
                             char incident[DIGEST_ID_SIZE]) MUST_CHECK;
 
-/* Lets fresh, a new incident, have the key, which open, if there is one, gives up. */
+/* Gives the key to fresh, a new incident; open, if there is one, gives it up. NOMEM. */
 enum status ledger_take_key(struct ledger_document *open, const char *open_key,
                             struct ledger_document *fresh) MUST_CHECK;
 
@@ -87,7 +87,7 @@ enum status ledger_count_entries(struct ledger *ledger, enum collection collecti
                                  const char *term, const char *from, int64_t deadline_us,
                                  size_t *out) MUST_CHECK;
 
-/* Places that count takes back from those added by this process; never below 0. */
+/* Takes count off the holds that this process added; never below 0. */
 void ledger_subtract(struct ledger *ledger, size_t count);
 
 #endif

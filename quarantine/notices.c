@@ -134,9 +134,9 @@ void notices_note_time(struct pass *pass, const json_t *notice, int64_t at_ms)
         (void)json_array_append_new(times, json_integer(at_ms));
 }
 
-/* Whether its client brought about as many notices as it may, since a while before this
- * message was held. Who is passed over so, stays so: a machine that is many people makes
- * no trickle of notices either. */
+/* Whether its client has caused as many notices as it may, counted from an interval
+ * before this message was held. A sender who is passed over stays so: a machine that many
+ * people share must not cause a trickle of notices either. */
 static bool is_passed_over(struct pass *pass, const json_t *notice)
 {
     size_t i;
@@ -159,7 +159,7 @@ static bool is_sender_notice_open(const json_t *notice)
            !json_is_true(json_object_get(notice, "failed"));
 }
 
-/* One that was begun counts, though nobody knows yet that it went. */
+/* A notice that was begun counts, though nobody knows yet whether it went out. */
 static void count_sender_notices(struct pass *pass, const json_t *incident)
 {
     size_t i;

@@ -10,9 +10,9 @@
 enum {
     /* Refused and deferred messages are worth a notice from this many on. */
     NOTICES_REFUSALS_MIN = 10,
-    /* Of so many incidents administrators are told one by one in each
-     * notify.min_interval, and of so many more of which nothing is held; of what opens
-     * beyond that they get one notice that says how many. */
+    /* In each notify.min_interval administrators are told of this many incidents one by
+     * one, and of this many more that hold no mail; one notice says how many opened
+     * beyond that. */
     NOTICES_HOLDS = 10,
     NOTICES_REFUSALS = 5,
     /* Notices to senders with a login that one client may bring about in an interval;
@@ -22,17 +22,17 @@ enum {
     NOTICES_SENDER_MIN_MS = 10 * 60 * 1000,
     /* For struct notices. */
     NOTICES_TIMEOUT_MS = 20 * 1000,
-    /* Who wants to send one says so in the store for so long; who fails, or dies, is
-     * followed by whoever is next. Longer than all that sending one can take. */
+    /* A relay claims a notice in the store for this long; if it fails or dies, another
+     * one takes over then. Longer than sending a notice can take. */
     NOTICES_LEASE_MS = 60 * 1000,
-    /* What is refused, as against not taken, is tried so often. */
+    /* A notice that is refused, rather than not taken, is tried this often. */
     NOTICES_TRIES = 10,
-    /* A notice that could not go out is sent that much later still. */
+    /* A notice that could not go out is still sent this much later. */
     NOTICES_LATE_MS = 24 * 3600 * 1000,
     NOTICES_PASS_MS = 60 * 1000,
 };
 
-/* Where a look at the incidents is. */
+/* How far a look at the incidents has come. */
 struct notices_look {
     struct scan scan,
         over;    /* over: those of the last day that are over, after the others */
@@ -54,11 +54,11 @@ struct notices {
 /* Looks at the incidents and sends what is due: one notice when an incident opens, or the
  * first message of it is held, at most one per notify.min_interval while it grows, by
  * mail to notify.to and by notify.command, and one notice to each sender of held mail
- * (notify.tell_sender). What is due is taken on in the store, so that of several relays
- * one sends it, and is done only when it was handed over: at least once. Not on the mail
- * path: waits for the helper and the command, NOTICES_PASS_MS at most and a little. LIMIT
- * when there was no time for all of them: the next call goes on. The error is of the last
- * thing that went wrong. */
+ * (notify.tell_sender). What is due is claimed in the store, so that only one of several
+ * relays sends it, and is done only when it was handed over: at least once. Not on the
+ * mail path: waits for the helper and the command, NOTICES_PASS_MS at most and a little.
+ * LIMIT when there was no time for all of them: the next call goes on. The error is of
+ * the last thing that went wrong. */
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error) MUST_CHECK;
 

@@ -1,11 +1,11 @@
-/* Sending takes three steps: a notice is taken on in the store for a while, handed over,
- * and written down as done. Who dies in between, or finds the helper away, leaves it to
- * whoever comes when that while is over: better a notice twice than never.
+/* Sending takes three steps: a notice is claimed in the store for a while, handed over,
+ * and recorded as sent. If a relay dies in between, or its helper is away, a relay sends
+ * the notice when the claim lapses: better twice than never.
  *
- *   in an incident    notified_ms, notified_total, notified_held, notices: of the last
- * one; notice_claim_ms, notice_tries, notice_done: of one in the making in its "letters"
- * claim_ms, tries, told_ms, failed in the note       summed_holds_ms, summed_refusals_ms,
- * sum_claim_ms: of the sum-up */
+ * In an incident, notified_ms, notified_total, notified_held and notices tell of the last
+ * notice; notice_claim_ms, notice_tries and notice_done of the one being sent. Each of
+ * its "letters" has claim_ms, tries, told_ms and failed. The note has summed_ms,
+ * summed_holds_ms, summed_refusals_ms, sum_claim_ms and sum_done, of the sum-up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +84,7 @@ static enum status run_command(struct pass *pass, const json_t *document)
     return pass->status;
 }
 
-/* And what can't be at present. */
+/* What can't be handed over at present. */
 static int64_t away(const struct pass *pass)
 {
     return (pass->mail_away ? NOTICES_MAIL : 0) |

@@ -1,7 +1,7 @@
-/* Objects of JSON for tables: small (there are at most DOCUMENTS_MAX holds), rarely
+/* JSON objects as tables: small (there are at most DOCUMENTS_MAX holds), rarely
  * touched, and without memory they count too little rather than fail. What is taken and
- * given while somebody counts anew is added to the new numbers: so a hold may be counted
- * twice until the next time, which is the safe side. */
+ * given during a new count is added to its numbers: a hold may be counted twice
+ * until the next count, which is the safe side. */
 #include "quarantine/parties.h"
 
 #include <jansson.h>

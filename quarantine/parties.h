@@ -1,5 +1,5 @@
-/* Who has how much on hold: a flood of one must not take the room of all. A party is an
- * identity, or a client; each message counts for one of both kinds. */
+/* How much each party has on hold, so that the flood of one can't take the room of all. A
+ * party is an identity or a client; each message counts for one of each kind. */
 #ifndef QUARANTINE_PARTIES_H
 #define QUARANTINE_PARTIES_H
 
@@ -19,8 +19,8 @@ struct party {
                                  proven, else the client's */
 };
 
-/* proven: the identity is a login, or an own address from a trusted client. One that is
- * not is never taken for one that is. client: "" unknown. */
+/* proven: the identity is a login, or an own address from a trusted client. An unproven
+ * identity never counts as the proven one. client: "" unknown. */
 void party_make(const struct digest_key *key, const char *identity, const char *client,
                 bool proven, struct party *out);
 
@@ -58,8 +58,8 @@ void parties_settle(struct parties *parties, const struct party *party);
 /* A recorded hold is over. */
 void parties_leave(struct parties *parties, const struct party *party);
 
-/* How many messages another relay's queue had of the party's own doing when that was
- * counted last: we can't look there. */
+/* How many of the party's own messages other relays held when they were last counted: we
+ * can't look at those queues. */
 int64_t parties_elsewhere(struct parties *parties, const struct party *party);
 
 /* Counts again: between begin and end every hold is added (elsewhere: another relay has

@@ -1,5 +1,6 @@
-/* Documents of strangers' words: each text is cut and cleaned before it goes in, and what
- * comes out is never trusted to have the right type, since other versions write too. */
+/* Records contain what strangers wrote: each text is cut and cleaned before it goes in.
+ * What is read is never trusted to have the right type, since other versions write, too.
+ */
 #include "quarantine/record.h"
 
 #include <stdio.h>
@@ -127,8 +128,8 @@ json_t *record_find_sender_notice(const json_t *incident, const char *to)
     return NULL;
 }
 
-/* Puts down who is to be told that mail is held, each once; past what an incident has
- * room for nobody. */
+/* Notes each sender who is to be told that mail is held, once, as far as an incident has
+ * room. */
 static bool add_sender_notice(json_t *incident, const struct event *event)
 {
     json_t *sender_notices = obtain(incident, "letters", true);
@@ -195,7 +196,7 @@ int64_t record_party_waiting(const json_t *incident, const char *party)
     return record_number(json_object_get(incident, "parties"), party);
 }
 
-/* Makes room for one more: whoever has least is forgotten. */
+/* Makes room for one more: the party with least is forgotten. */
 static void forget_smallest(json_t *parties)
 {
     const char *who;

@@ -15,10 +15,9 @@ enum {
     RECORD_TEXT_MAX = 512,          /* bytes of one text that are kept */
     RECORD_TEXTS_BYTES = 2 * 1024,  /* of one array of them, as JSON */
     RECORD_SAMPLES_MAX = 8,         /* windows that a release trains */
-    RECORD_PARTIES_MAX = 64,        /* in an incident, those with most of it */
+    RECORD_PARTIES_MAX = 64,        /* in an incident: those with most held mail */
     RECORD_SENDER_NOTICES_MAX = 20, /* senders of an incident who are told */
     RECORD_SENDER_NOTICES_BYTES = 3 * 1024,
-    RECORD_PATCHED_MAX = 12 * 1024, /* of an incident, so that it can still grow */
 };
 
 /* Messages that were stopped alike, to be added to an incident. Strings borrowed. */
@@ -41,17 +40,17 @@ json_t *record_new_hold(const struct event *event, const char *id, const char *i
 /* ISO 8601 in UTC, to the second. NULL without memory, or when there is no such year. */
 json_t *record_time(int64_t wall_ms);
 
-/* The wall time that such a text says, in ms; -1 when it says none, or is NULL. */
+/* The wall time of such a text in ms; -1 when it is not one, or NULL. */
 int64_t record_parse_time(const char *text);
 
 /* Adds to an incident's numbers. False without memory. */
 bool record_grow(json_t *incident, const struct stop *stop);
 
-/* The same, of all that another record of the incident counts. */
+/* Adds all that another record of the same incident counts. False without memory. */
 bool record_merge(json_t *incident, const json_t *other);
 
-/* An object from a document's text, with or without a line of terms; NULL when it is
- * none. */
+/* A document's text as an object, with or without its line of terms; NULL when it is not
+ * one. */
 json_t *record_load(const char *text);
 
 /* 0 and "" when there is none of that name. Numbers are 0 to 2^53. */
@@ -72,20 +71,20 @@ json_t *record_find_sender_notice(const json_t *incident, const char *to);
 /* One more of that party waits, or one less. False without memory. */
 bool record_add_party(json_t *incident, const char *party, int64_t more);
 
-/* Whose a hold is, as record_new_hold was told. */
+/* The party of a hold, as record_new_hold wrote it. */
 void record_party(const json_t *hold, struct party *out);
 
 /* A hold in that state is over. */
 bool record_is_over(const char *state);
 
-/* The incident is over, and what comes next is another one. False without memory. */
+/* Closes the incident: what comes next opens another one. False without memory. */
 bool record_close(json_t *incident);
 
 /* True when what happens at now_ms still belongs to this incident. */
 bool record_is_open(const json_t *incident, int64_t now_ms);
 
-/* What leaves the ledger: *_at as ISO 8601 in UTC, nothing internal, with an incident how
- * many of its holds wait. False without memory. */
+/* Makes of a record what is shown outside: *_at as ISO 8601 in UTC, no internal fields,
+ * and for an incident how many of its holds wait. False without memory. */
 bool record_show(json_t *record);
 
 #endif
