@@ -1,5 +1,4 @@
-/* The front: what no store may take is refused here, the rest goes to the one there is.
- */
+/* Checks what any store must refuse, then calls the one that is configured. */
 #include "store/documents.h"
 
 #include <stdlib.h>
@@ -123,7 +122,7 @@ enum status store_put_off(struct store *store, enum collection collection, const
                                   .expected = expected,
                                   .value = value};
     if (backends->redis == NULL)
-        return STATUS_OK; /* it is never away */
+        return STATUS_OK; /* memory is never away */
     enum status status = examine(&change, 1);
     return status == STATUS_OK ? documents_memory_change(backends->documents, &change, 1)
                                : status;

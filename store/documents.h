@@ -1,12 +1,11 @@
-/* Small documents in named collections, shared like the charges: texts (JSON, UTF-8) that
- * the store does not look into, but for their terms. Changes are optimistic: read, then
- * change if nobody else did. Unlike charges, documents have no local share while Redis is
- * away.
+/* Small documents in named collections, shared like the charges: UTF-8 texts, of which
+ * the store reads only the terms. Changes are optimistic: read, then change unless
+ * somebody else did. Unlike charges, documents have no local share while Redis is away.
  *
- * In an indexed collection a document begins with a line of terms, separated by tabs. Its
- * entries "TERM ID" stand in the collection's index, in the order of their bytes, from
- * the instant at which the document is written. A term that begins with '=' belongs to
- * one document at a time. Ids there have no blanks, terms no byte below the blank. */
+ * A document of an indexed collection begins with a line of terms, separated by tabs. The
+ * collection's index holds an entry "TERM ID" for each, in byte order, updated together
+ * with the document. A term that begins with '=' belongs to one document at a time. Ids
+ * there contain no blanks, terms no byte below the blank. */
 #ifndef STORE_DOCUMENTS_H
 #define STORE_DOCUMENTS_H
 
@@ -22,9 +21,9 @@ enum {
     DOCUMENTS_GET_MAX = 128,
     DOCUMENTS_ID_MAX = 256,                  /* bytes, at least 1 */
     DOCUMENTS_VALUE_MAX = 16 * 1024,         /* bytes, terms included */
-    DOCUMENTS_TERMS_MAX = 8,                 /* of one document; more are passed over */
-    DOCUMENTS_ENTRY_MAX = 512,               /* bytes; what is longer has no entry */
-    DOCUMENTS_LISTED_MAX = 200000,           /* that somebody else put there are listed */
+    DOCUMENTS_TERMS_MAX = 8,                 /* of one document; others are ignored */
+    DOCUMENTS_ENTRY_MAX = 512,               /* bytes; a longer one is left out */
+    DOCUMENTS_LISTED_MAX = 200000,           /* of a collection, whoever wrote them */
     DOCUMENTS_BYTES_MAX = 128 * 1024 * 1024, /* of a collection, in memory */
 };
 
@@ -39,51 +38,47 @@ struct change {
 
 struct store;
 
-/* Is given documents one by one: in a list by their ids, in a scan by their entries. What
- * it returns ends the call unless it is OK, and is then the call's result. */
+/* Called for one document after another: in a list with its id, in a scan with its entry.
+ * Any status but OK ends the call and is its result. */
 typedef enum status store_each(void *context, const char *id, const char *value);
 
-/* All deadlines are monotonic, and the only bound of a call's time: timeout_ms does not
- * shorten them. All calls answer UNAVAILABLE while the store is away, at the deadline,
- * and when Redis holds something else where the documents should be; NOMEM too. */
+/* Deadlines are monotonic, in us, and bound a call alone: timeout_ms does not shorten
+ * them. Every call answers UNAVAILABLE while the store is away, at its deadline, and when
+ * Redis holds something else where the documents should be; and NOMEM. */
 
-/* Makes all changes at one instant if every check holds. CONFLICT when one does not, or
- * when another document has a term that begins with '='; LIMIT past a number
- * above or when a collection that grows would pass its own, INVALID when an id is empty
- * or a document is named twice: then nothing was changed. After UNAVAILABLE it may have
- * been. */
+/* Makes all changes at once if every check holds. CONFLICT when one does not, or another
+ * document has a term that begins with '='; LIMIT past a number above, or when a
+ * collection that grows would pass its own; INVALID when an id is empty or a document is
+ * named twice: then nothing was changed. After UNAVAILABLE it may have been. */
 enum status store_change(struct store *store, const struct change *changes, size_t count,
                          int64_t deadline_us) MUST_CHECK;
 
-/* A copy of one document, for free(3); NOT_FOUND. What is no document (too long, or no
- * text, since somebody else wrote it) is shown as a short text that isn't JSON, and may
- * be expected in a change. */
+/* A copy of one document, for free(3); NOT_FOUND. Something too long or not text, which
+ * others wrote, is shown as a short text that isn't JSON; a change may expect that. */
 enum status store_get(struct store *store, enum collection collection, const char *id,
                       int64_t deadline_us, char **out_value) MUST_CHECK;
 
-/* Calls each for those of the documents that there are, in the order of ids, of which
- * there are at most DOCUMENTS_GET_MAX (LIMIT). */
+/* Calls each for those of the ids that exist, in their order; at most DOCUMENTS_GET_MAX
+ * (LIMIT). */
 enum status store_get_many(struct store *store, enum collection collection,
                            const char *const *ids, size_t count, int64_t deadline_us,
                            store_each *each, void *context) MUST_CHECK;
 
-/* Calls each for every document, in no order, an id never twice. Nothing is locked or
- * leased meanwhile: each may use the store. What changes during the call may be seen or
- * not. LIMIT past DOCUMENTS_LISTED_MAX. For small collections: store/scan.h is for
- * others.
- */
+/* Calls each for every document once, in no order. Nothing is locked or leased meanwhile,
+ * so each may use the store; changes made during the call may be missed. LIMIT past
+ * DOCUMENTS_LISTED_MAX. For small collections; store/scan.h is for others. */
 enum status store_list(struct store *store, enum collection collection,
                        int64_t deadline_us, store_each *each, void *context) MUST_CHECK;
 
-/* While the shared store is away, a document can be put off: it stays in this process,
- * and in the state file, until it is written over whatever is there then. value NULL: it
- * is not put off any more; expected: only when it is still that, NULL: whatever it is.
- * The store itself writes nothing; who puts off sees to it. */
+/* While the shared store is away, a document can be put off: it is kept in this process
+ * and in the state file until its owner writes it over whatever the store then holds; the
+ * store itself does not. value NULL forgets it; expected: only if it is still that, NULL:
+ * in any case. */
 enum status store_put_off(struct store *store, enum collection collection, const char *id,
                           const char *expected, const char *value) MUST_CHECK;
 bool store_is_put_off(struct store *store, enum collection collection, const char *id);
 
-/* As store_list, of what was put off. */
+/* As store_list, for what was put off. */
 enum status store_list_put_off(struct store *store, enum collection collection,
                                store_each *each, void *context) MUST_CHECK;
 

@@ -45,7 +45,7 @@ struct snapshot {
     size_t count;
 };
 
-/* A document that is about to be put in, and its entries. */
+/* A document about to be stored, and its entries. */
 struct arrival {
     struct document *document; /* NULL: what is there is deleted */
     struct index_entry *entries[DOCUMENTS_TERMS_MAX];
@@ -236,7 +236,7 @@ static void remove_entries(struct index *index, const struct document *document)
     }
 }
 
-/* What becomes of a document by these changes; itself when nothing does. */
+/* The document that replaces this one in these changes; itself when none does. */
 static const struct document *after(const struct change *changes, size_t count,
                                     const struct arrival *arrivals,
                                     const struct document *document)
@@ -248,7 +248,7 @@ static const struct document *after(const struct change *changes, size_t count,
     return document;
 }
 
-/* Whether the term that begins with '=' would be another document's, too. */
+/* True if another document would have the same term that begins with '='. */
 static bool is_taken(struct documents_memory *documents, const struct change *changes,
                      size_t count, const struct arrival *arrivals, size_t which)
 {
@@ -273,7 +273,7 @@ static bool is_taken(struct documents_memory *documents, const struct change *ch
 
 /* ---- changing ---- */
 
-/* Whether the checks hold and the collections would have room. arrivals is by change. */
+/* OK if the checks hold and the collections have room. arrivals is by change. */
 static enum status examine(struct documents_memory *documents,
                            const struct change *changes, size_t count,
                            const struct arrival *arrivals)
@@ -299,7 +299,7 @@ static enum status examine(struct documents_memory *documents,
     return STATUS_OK;
 }
 
-/* Puts what arrives in the place of what is there, which then stands in arrival. */
+/* Replaces the old document, which is then in arrival. */
 static void replace(struct documents_memory *documents, const struct change *change,
                     struct arrival *arrival)
 {
@@ -423,7 +423,7 @@ struct page {
     size_t count, bytes;
 };
 
-/* Under the lock. True when there is no more behind it. */
+/* Under the lock. True when it is the last page. */
 static bool take_page(const struct index *index, const struct scan *scan,
                       struct page *page)
 {

@@ -1,5 +1,5 @@
-/* One script call per job; a list is many. A reply is believed only when it is exactly
- * of the shape that the script returns and holds what may be a document. */
+/* One script call per job; a list is many. A reply is accepted only if it has exactly the
+ * shape that the script returns and its texts can be documents. */
 #include "store/documents_redis.h"
 
 #include <hiredis/hiredis.h>
@@ -30,7 +30,7 @@ struct keys {
 /* Documents a step, more or less: at most some 2 MB. */
 static const char step_text[] = "100";
 
-/* One call, and its reply if take was content with it. */
+/* One call, and its reply if take accepted it. */
 struct question {
     struct script_call *call;
     enum status (*take)(const redisReply *reply, struct error *error);
@@ -66,8 +66,8 @@ static bool is_forbidden(const char *text)
            strstr(text, "Unknown Redis command") != NULL;
 }
 
-/* An error of Redis. It stands in the way of documents alone: whether charges go on is
- * for them to see. The scripts say REFUSED, the command, Redis's text and the key. */
+/* An error of Redis affects documents alone; charges find out for themselves. The scripts
+ * say REFUSED, the command, Redis's text and the key. */
 static enum status take_refusal(const redisReply *reply, struct error *error)
 {
     const char *text = reply->str;
@@ -401,7 +401,7 @@ enum status documents_redis_list(struct redis *redis, enum collection collection
     while (status == STATUS_OK) {
         const char *const words[READ_MAX + 1] = {"list", cursor, step_text};
         redisReply *reply = NULL;
-        int64_t step_us = clock_monotonic_us() + STEP_MS * INT64_C(1000);
+        int64_t step_us = clock_deadline_us(STEP_MS);
         if (step_us > deadline_us)
             step_us = deadline_us;
         status = read_with(redis, collection, words, take_list, step_us, &reply);

@@ -1,4 +1,4 @@
-/* What both stores have in common of a scan. */
+/* What the scans of both stores share. */
 #include "store/scan.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ const char *scan_id(const char *entry)
     return blank == NULL ? entry : blank + 1;
 }
 
-/* Passes entries on, and notes how far that went. */
+/* Passes entries on, and records the position. */
 struct follower {
     struct scan *scan;
     store_each *each;
