@@ -11,7 +11,7 @@
 #include "base/program.h"
 #include "base/text.h"
 
-#define TIMEOUT_US INT64_C(30000000)
+enum { TIMEOUT_MS = 30000 };
 
 /* ---- what it prints ---- */
 
@@ -31,7 +31,7 @@ static enum status run(const char *directory, const char *option,
         .take = take,
         .context = reader,
     };
-    enum status status = program_run(&program, clock_monotonic_us() + TIMEOUT_US, error);
+    enum status status = program_run(&program, clock_deadline_us(TIMEOUT_MS), error);
     if (status == STATUS_OK && reader->failed)
         return error_set(error, STATUS_NOMEM, "out of memory");
     return status;

@@ -213,14 +213,14 @@ static CURLcode perform_watched(struct remote *remote, const char *token)
     CURLM *multi = curl_multi_init();
     if (multi == NULL || curl_multi_add_handle(multi, remote->curl) != CURLM_OK)
         running = 0;
-    int64_t next_us = clock_monotonic_us() + LOOK_MS * INT64_C(1000);
+    int64_t next_us = clock_deadline_us(LOOK_MS);
     while (running > 0 && curl_multi_perform(multi, &running) == CURLM_OK &&
            running > 0) {
         (void)curl_multi_poll(multi, NULL, 0, LOOK_MS, NULL);
         if (clock_monotonic_us() < next_us)
             continue;
         show_progress(remote, token, &shown);
-        next_us = clock_monotonic_us() + LOOK_MS * INT64_C(1000);
+        next_us = clock_deadline_us(LOOK_MS);
     }
     const CURLMsg *message = multi == NULL ? NULL : curl_multi_info_read(multi, &left);
     if (message != NULL && message->msg == CURLMSG_DONE)

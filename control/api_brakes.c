@@ -135,9 +135,8 @@ static json_t *pull_back(struct request *request, const struct brake *brake)
 
 static void set(struct request *request, const struct brake *brake)
 {
-    int64_t deadline_us = clock_monotonic_us() + SET_MS * INT64_C(1000);
-    enum status status =
-        active_brakes_set(request->context->active_brakes, brake, deadline_us);
+    enum status status = active_brakes_set(request->context->active_brakes, brake,
+                                           clock_deadline_us(SET_MS));
     if (status != STATUS_OK) {
         request_fail_status(request, status, NULL, brake->key);
         return;

@@ -18,7 +18,7 @@ struct batch {
 
 int64_t batch_deadline_us(void)
 {
-    return clock_monotonic_us() + BATCH_MS * INT64_C(1000);
+    return clock_deadline_us(BATCH_MS);
 }
 
 static void enter(struct batch *out, const char *id, const struct actions_result *result)

@@ -47,12 +47,12 @@ bool request_duration(struct request *request, const char *name, int64_t *out_ms
 
 int64_t request_deadline_us(void)
 {
-    return clock_monotonic_us() + REQUEST_STORE_MS * INT64_C(1000);
+    return clock_deadline_us(REQUEST_STORE_MS);
 }
 
 int64_t request_list_deadline_us(void)
 {
-    return clock_monotonic_us() + REQUEST_LIST_MS * INT64_C(1000);
+    return clock_deadline_us(REQUEST_LIST_MS);
 }
 
 static void set_answer(struct request *request, unsigned code, json_t *json)

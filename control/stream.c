@@ -61,8 +61,8 @@ static bool write_next(struct stream *stream)
         text_clear(&stream->pending);
         stream->sent = 0;
     }
-    int64_t deadline_us = clock_monotonic_us() + STREAM_STEP_MS * INT64_C(1000);
-    enum status status = ledger_list_next(stream->list, deadline_us, &record);
+    enum status status =
+        ledger_list_next(stream->list, clock_deadline_us(STREAM_STEP_MS), &record);
     if (status == STATUS_NOT_FOUND) {
         stream->ended = true;
         text_add_string(&stream->pending, "]}\n");
