@@ -121,11 +121,6 @@ void actions_sync_clear(struct actions_sync *result)
 
 /* ---- looking ahead ---- */
 
-static const char *mta_name(const struct settings *settings)
-{
-    return settings->mta.type == MTA_SENDMAIL ? "Sendmail" : "Postfix";
-}
-
 enum status actions_foresee(struct actions *actions, const struct settings *settings,
                             const json_t *hold, bool *out_possible, struct text *out)
 {
@@ -147,18 +142,17 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
                            "%s is now another message: this one is gone", order.queue_id);
     free(order.value);
     *out_possible = status == STATUS_OK;
-    if (status == STATUS_OK && reach > 0)
-        text_printf(out,
-                    "%s on %s delivers it at once, to %lld mailbox%s; no limit is "
-                    "charged, and it can't be undone",
-                    mta_name(settings), actions->host, (long long)reach,
-                    reach == 1 ? "" : "es");
-    else if (status == STATUS_OK)
-        text_printf(out,
-                    "%s on %s delivers it at once, to those who have not received it "
-                    "yet; no limit is charged, and it can't be undone",
-                    mta_name(settings), actions->host);
-    else
+    if (status == STATUS_OK) {
+        text_printf(out, "%s on %s delivers it at once, to ",
+                    settings->mta.type == MTA_SENDMAIL ? "Sendmail" : "Postfix",
+                    actions->host);
+        if (reach > 0)
+            text_printf(out, "%lld mailbox%s", (long long)reach, reach == 1 ? "" : "es");
+        else
+            text_add_string(out, "those who have not received it yet");
+        text_add_string(out, "; no limit is charged, and it can't be undone");
+    } else {
         text_printf(out, "nothing: %s", error.text);
+    }
     return out->failed ? STATUS_NOMEM : STATUS_OK;
 }

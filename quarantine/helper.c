@@ -184,14 +184,18 @@ static enum status ask(struct exchange *exchange, const char *socket)
     return status == STATUS_OK ? take_result(exchange) : status;
 }
 
+static bool has_controls(const char *text)
+{
+    while ((unsigned char)*text >= ' ' && *text != 0x7f)
+        text++;
+    return *text != '\0';
+}
+
 /* True for one word of an order's line, which blanks outside quotes would split. */
 static bool is_word(const char *word)
 {
-    for (const char *p = word; *p != '\0'; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return false;
-    }
-    return word[0] != '\0' && smtp_address_word(word) == strlen(word);
+    return word[0] != '\0' && !has_controls(word) &&
+           smtp_address_word(word) == strlen(word);
 }
 
 /* Reads one line of a list; false when it is invalid. */
@@ -275,10 +279,8 @@ enum status helper_notice(const char *socket, int timeout_ms, const char *addres
                           const char *text, struct error *error)
 {
     struct exchange exchange = make_exchange(clock_deadline_us(timeout_ms), error);
-    for (const char *p = addresses; *p != '\0'; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return error_set(error, STATUS_INVALID, "an address is not valid");
-    }
+    if (has_controls(addresses))
+        return error_set(error, STATUS_INVALID, "an address is not valid");
     text_printf(&exchange.order, "notice %s\n", addresses);
     text_add_string(&exchange.order, text);
     enum status status = ask(&exchange, socket);

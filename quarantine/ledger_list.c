@@ -126,10 +126,8 @@ enum status ledger_list_next(struct ledger_list *list, int64_t deadline_us, json
     for (;;) {
         enum status status = STATUS_OK;
         bool listed = false;
-        if (list->next == list->count && list->scan.done)
-            return STATUS_NOT_FOUND;
         if (list->next == list->count) {
-            status = read_page(list, deadline_us);
+            status = list->scan.done ? STATUS_NOT_FOUND : read_page(list, deadline_us);
             if (status != STATUS_OK)
                 return status;
             continue;

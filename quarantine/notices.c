@@ -103,16 +103,6 @@ static void add_due(struct due_list *list, const json_t *incident, const char *t
     (void)snprintf(due->to, sizeof due->to, "%s", to);
 }
 
-static void look_at_notice(struct pass *pass, const json_t *incident)
-{
-    struct due_list *list = holds_any(incident) ? &pass->holds : &pass->refusals;
-    if (notices_is_within(record_number(incident, "notified_ms"), pass->now_ms,
-                          pass->settings->notify.min_interval_ms))
-        list->reported++;
-    if (notices_wanted(pass) != 0 && notices_is_due(pass, incident))
-        add_due(list, incident, "");
-}
-
 /* The times of notices that a client brought about, with a login or without. */
 static json_t *times_of(struct pass *pass, const json_t *notice)
 {
@@ -179,9 +169,14 @@ static enum status look_at(void *context, const char *entry, const char *text,
                            const json_t *incident)
 {
     struct pass *pass = context;
+    struct due_list *list = holds_any(incident) ? &pass->holds : &pass->refusals;
     (void)entry;
     (void)text;
-    look_at_notice(pass, incident);
+    if (notices_is_within(record_number(incident, "notified_ms"), pass->now_ms,
+                          pass->settings->notify.min_interval_ms))
+        list->reported++;
+    if (notices_wanted(pass) != 0 && notices_is_due(pass, incident))
+        add_due(list, incident, "");
     if (pass->settings->notify.tell_sender)
         count_sender_notices(pass, incident);
     return STATUS_OK;
