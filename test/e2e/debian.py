@@ -7,6 +7,7 @@ in the user's cache, and that is never written to. All that a test does to it is
     machine.send("ann@district.example", ["bob@district.example"])"""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -70,6 +71,9 @@ fcntl.ioctl(socket.socket(), SIOCSIFADDR, request)
 """
 
 
+MACHINES = itertools.count()
+
+
 class Debian:
     def __init__(self, root, folder):
         self.root = root
@@ -78,7 +82,9 @@ class Debian:
 
     def boot(self):
         words = "--volatile=overlay --register=no --keep-unit --private-network --link-journal=no"
-        more = ["--console=pipe", "--hostname=relay", "-b"]
+        # A name of its own: systemd 257 may not be done with the machine before it.
+        name = f"mailbrake-{os.getpid()}-{next(MACHINES)}"
+        more = ["--console=pipe", "--hostname=relay", f"--machine={name}", "-b"]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 ["systemd-nspawn", "-q", "-D", self.root, *words.split(), *more],
