@@ -246,7 +246,7 @@ def test_hold_stops_what_waits_in_the_queue(held_mail):
     assert mail.delivered().copies == 3
 
 
-# Not doing: ground.md, case 11.
+# What it must not do.
 
 
 def test_what_is_no_queue_id_moves_nothing(held_mail):

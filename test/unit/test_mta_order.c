@@ -142,7 +142,7 @@ START_TEST(order_needs_a_check)
 }
 END_TEST
 
-/* All of them are in test_envelope.c. */
+/* test_smtp_address.c has all of them. */
 START_TEST(order_takes_no_dangerous_address)
 {
     static const char *const bad[] = {"ann",    "-a@b",   "<a@b>", "a;@b",
