@@ -56,46 +56,13 @@ enum status peers_check_key(struct engine *engine, const struct settings *settin
                         "choose another store.prefix");
 }
 
-static void add_elements(struct text *all, const struct elements *elements)
-{
-    for (size_t i = 0; i < elements->count; i++)
-        text_printf(all, "%d %s\n", (int)elements->items[i].kind,
-                    elements->items[i].text);
-    text_add_string(all, ".\n");
-}
-
-static void add_hours(struct text *all, const struct hours *hours)
-{
-    for (size_t i = 0; i < hours->count; i++)
-        text_printf(all, "%d %d %d\n", hours->spans[i].days, hours->spans[i].from,
-                    hours->spans[i].to);
-    text_add_string(all, ".\n");
-}
-
-static void add_rule(struct text *all, const struct rule *rule)
-{
-    text_printf(all, "%s %s %s %d %d %d %d\n", rule->name, rule->fingerprint,
-                action_name(rule->action), rule->monitor, (int)rule->origin,
-                (int)rule->reply, (int)rule->automatic);
-    text_printf(all, "%" PRId64 " %" PRId64 " %" PRId64 "\n", rule->latch_ms,
-                rule->surge.factor, rule->surge.floor);
-    for (size_t m = 0; m < MEASURE_COUNT; m++)
-        text_printf(all, "%" PRId64 "\n", rule->over[m]);
-    add_elements(all, &rule->from);
-    add_elements(all, &rule->from_not);
-    add_elements(all, &rule->to);
-    add_elements(all, &rule->to_not);
-    add_hours(all, &rule->hours);
-    add_hours(all, &rule->hours_not);
-}
-
 /* Hashes all that makes two relays decide alike: the rules, in order. */
 static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZE])
 {
     static const struct digest_key no_secret;
     struct text all = {0};
     for (size_t i = 0; i < policy->rule_count; i++)
-        add_rule(&all, &policy->rules[i]);
+        rule_write(&policy->rules[i], &all);
     digest_hex(&no_secret, text_string(&all), all.length, out_hash);
     text_clear(&all);
 }
