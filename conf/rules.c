@@ -221,8 +221,8 @@ static bool takes_all(const struct rule *rule)
            !rule->monitor;
 }
 
-/* What it reaches, a message costs at least; a list alone may cost less than it reaches
- * with others. */
+/* A message costs at least its reach. With key = "list", a bucket is charged only one
+ * list's part of it. */
 static bool is_always_short(const struct rule *rule)
 {
     int64_t reach = rule->over[MEASURE_REACH];
@@ -234,7 +234,7 @@ static bool is_always_short(const struct rule *rule)
            reach >= rule->limit.burst;
 }
 
-/* True when its own conditions leave no message that has its key. */
+/* True when the rule's conditions exclude every message that has its key. */
 static bool excludes_key(const struct rule *rule)
 {
     if (!rule_is_metered(rule))

@@ -170,10 +170,10 @@ static bool convert(struct engine *engine)
     return status == STATUS_OK;
 }
 
-/* Records and queue are held against each other at the start, and again after holds that
- * could not be recorded. The helper or the store may not be there yet: then until it went
- * well, but told once. Now and then, and once it is known whose they are, records end
- * whose message never came into the queue, or left it without us. */
+/* Records are compared with the queue at the start, and after holds that could not be
+ * recorded; while the helper or the store is away, again and again, but a failure is
+ * logged once. Now and then, and once it is known that they are this relay's, records end
+ * whose message never reached the queue, or left it without us. */
 struct sync {
     bool due, reported;
     bool spared;    /* records that may have been another relay's */

@@ -95,7 +95,7 @@ static void take_identity(const struct engine *engine, const struct facts *facts
 void decide_message(struct engine *engine, const struct envelope *envelope,
                     int64_t now_ms, int minute_of_week, struct decision *out)
 {
-    int64_t deadline_us = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
+    int64_t deadline_us = clock_deadline_us(engine->timeout_ms);
     struct snapshot *snapshot = current_snapshot_pin(&engine->snapshots);
     const struct engine_input input = {
         .snapshot = snapshot,

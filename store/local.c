@@ -1,4 +1,5 @@
-/* Charges into requests: hashed, and cut down to this relay's share. */
+/* Turns charges into requests to memory: the subject hashed, the limit cut down to this
+ * relay's share. */
 #include "store/local.h"
 
 #include <assert.h>
@@ -59,7 +60,7 @@ static struct limiter_request make_request(const struct local *local,
     return request;
 }
 
-/* NULL when out of memory. Those that are not mirrored get no id if only_mirrored. */
+/* NULL when out of memory. With only_mirrored, the others get no id. */
 static struct limiter_request *make_requests(const struct local *local,
                                              const struct charge *charges, size_t count,
                                              bool only_mirrored)
@@ -132,8 +133,8 @@ enum status local_recall(const struct local *local, const struct charge *charges
     return STATUS_OK;
 }
 
-/* This relay's share of the largest past window: what made size out of it is multiplied
- * by factor / 1000 and rounded down, so the next whole number above is just that. */
+/* This relay's share of the largest past window. size is that window's copies times
+ * factor / 1000, rounded down: the inverse, rounded up, is exact. */
 static int64_t usual_share(const struct local *local,
                            const struct limiter_request *request, int64_t size)
 {
