@@ -212,7 +212,7 @@ static void log_result(const struct mta_peer *peer, const struct mta_order *orde
     if (order->queue_id != NULL)
         log_field(&line, "qid", order->queue_id);
     if (order->hold_id != NULL)
-        log_field(&line, "mark", order->hold_id);
+        log_field(&line, "hold_id", order->hold_id);
     log_field(&line, "result", result);
     if (status == STATUS_NOT_FOUND)
         log_field(&line, "why", why);

@@ -46,7 +46,7 @@ static void make_check(struct hold_decision *decision)
     const json_t *hold = decision->hold;
     long long arrived_s = record_number(hold, "arrived_s");
     if (!actions_is_recalled(hold))
-        (void)snprintf(decision->check, CHECK_SIZE, "mark=%s", decision->id);
+        (void)snprintf(decision->check, CHECK_SIZE, "hold_id=%s", decision->id);
     else if (arrived_s > 0)
         (void)snprintf(decision->check, CHECK_SIZE, "arrived=%lld", arrived_s);
     else
