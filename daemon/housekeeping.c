@@ -176,7 +176,7 @@ static bool convert(struct engine *engine)
  * whose message never reached the queue, or left it without us. */
 struct sync {
     bool due, reported;
-    bool spared;    /* records that may have been another relay's */
+    bool kept;      /* records that may have been another relay's */
     bool converted; /* no older records wait: else they would be taken for lost */
 };
 
@@ -184,7 +184,7 @@ static bool is_tidying_due(const struct housekeeping *housekeeping,
                            const struct sync *sync, unsigned second)
 {
     return second % TIDY_SECONDS == TIDY_SECONDS - SYNC_SECONDS ||
-           (sync->spared && actions_names(housekeeping->actions) == ACTIONS_NAMES_OWN);
+           (sync->kept && actions_names(housekeeping->actions) == ACTIONS_NAMES_OWN);
 }
 
 static void tell_sync(const struct actions_sync *found)
@@ -220,7 +220,7 @@ static void synchronise(const struct housekeeping *housekeeping,
         return;
     if (status == STATUS_OK) {
         tell_sync(&found);
-        sync->spared = found.spared > 0;
+        sync->kept = found.kept > 0;
         sync->due = sync->reported = false;
         actions_sync_clear(&found);
     } else if (!sync->reported) {

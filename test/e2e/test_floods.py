@@ -400,7 +400,7 @@ def test_two_relays_of_one_name_spare_each_others_records(administered, mailbrak
     mail.daemon.expect_log("another relay that shares this store is also called", timeout=40)
     assert mail.json("status")["host_shared"] is True and "WARNING" in mail.ok("status")
     told = mail.json("quarantine", "sync")
-    assert (told["known"], told["ended"], told["spared"]) == (1, 0, 1)
+    assert (told["known"], told["ended"], told["kept"]) == (1, 0, 1)
     done = mail.run("quarantine", "release", lost["id"])
     assert done.returncode == 1 and "another relay may also be called" in done.stderr
     assert {h["id"] for h in mail.holds()} == {hold["id"], lost["id"]}
@@ -418,7 +418,7 @@ def test_records_end_once_the_name_is_ours(administered, mailbraked, redis):  # 
     namesake = mailbraked(redis_settings(redis), rules="")
     namesake.process.send_signal(signal.SIGSTOP)
     mail.daemon.start()
-    assert mail.json("quarantine", "sync")["spared"] == 1
+    assert mail.json("quarantine", "sync")["kept"] == 1
     mail.daemon.expect_log("1 record ended because its message is gone", timeout=75)
     assert mail.holds() == []
 
