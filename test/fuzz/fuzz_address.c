@@ -25,6 +25,8 @@ static void parse_address(const char *raw, size_t size)
     if (address_parse(raw, size, &address) != STATUS_OK)
         return;
     expect_same(&address);
+    claim(!address_is_plain(raw, size) ||
+          (address.length == size && memcmp(address.text, raw, size) == 0));
     (void)address_is_literal(&address);
     bool is_own = domains_have_address(&own, &address);
     struct address whole = address;
