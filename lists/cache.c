@@ -21,7 +21,7 @@
 /* What a record says of its entry. */
 enum { ENTRY_READ, ENTRY_FAILED, ENTRY_SHRUNK };
 
-static const char head[] = "mailbrake-members 1 ";
+static const char head[] = "mailbrake-members 2 ";
 enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
 #define CACHE_BYTES_MAX                                                                  \
     ((size_t)(SIZE_MAX / 2 < UINT64_C(4) << 30 ? SIZE_MAX / 2 : UINT64_C(4) << 30))

@@ -37,7 +37,7 @@ enum status catalog_store(struct catalog *catalog, const struct list_source *sou
 /* The entries of the last good read and its wall time, borrowed until the next
  * call. NOT_FOUND when the source was never read successfully; NOMEM. */
 enum status catalog_last(struct catalog *catalog, const struct list_source *source,
-                         struct problems *problems, const struct entries **out_entries,
+                         struct problems *problems, struct entries **out_entries,
                          int64_t *out_read_at_ms) MUST_CHECK;
 
 /* Forgets, also on disk, the sources that were not used since the last sweep: members are

@@ -81,7 +81,7 @@ enum status entries_settle(struct entries *entries, struct entry *entry)
         return STATUS_NOMEM;
     entry->kind = ENTRY_LIST;
     if (!entry->always_list && is_single(&entry->members, &only))
-        entry->kind = only == MEMBER_ADDRESS ? ENTRY_REDIRECT : ENTRY_SELF;
+        entry->kind = only == MEMBER_OPAQUE ? ENTRY_SELF : ENTRY_REDIRECT;
     member_list_trim(&entry->members);
     entries->bytes += entry->members.text.length - entry->settled_bytes;
     entry->settled_bytes = entry->members.text.length;

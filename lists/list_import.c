@@ -21,7 +21,7 @@ struct import_job {
     int64_t read_at_ms;
 };
 
-enum { REFRESH_SLACK_MS = 500 };
+enum { REFRESH_SLACK_MS = 500, SHARED_FROM_BYTES = 1024, PLAIN_AT_ONCE = 16 };
 
 static enum status parse(const struct list_source *source, struct file *file,
                          struct entries *entries, struct problems *problems)
@@ -45,6 +45,8 @@ static enum status read_source(const struct list_source *source, struct entries 
     if (status != STATUS_OK)
         return status;
     status = file_check_text(&file, source->path, error);
+    if (status == STATUS_OK && source->kind == LIST_FILE)
+        members_skip_plain(&file);
     if (status == STATUS_OK)
         status = foreign_check(&file, source->path, error);
     if (status == STATUS_OK) {
@@ -99,7 +101,48 @@ static enum list_state state_of(const struct import_job *job, const struct entry
     return is_too_old(job, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
 }
 
-static enum status enter_list(const struct import_job *job, const struct entry *entry,
+/* The directory borrows the members of all but small lists. */
+static enum status share(const struct import_job *job, struct member_list *members,
+                         bool *out_lasting)
+{
+    *out_lasting = members->text.length >= SHARED_FROM_BYTES;
+    if (!*out_lasting)
+        return STATUS_OK;
+    struct shared_text *text = member_list_share(members);
+    return text == NULL ? STATUS_NOMEM : directory_keep(job->import->directory, text);
+}
+
+/* Plain ones some at a time, see intern_prepare. */
+static enum status enter_members(const struct import_job *job, uint32_t list,
+                                 struct member_list *members)
+{
+    struct directory *directory = job->import->directory;
+    struct member_list_reader reader = member_list_read(members);
+    struct member member;
+    struct intern_text plain[PLAIN_AT_ONCE];
+    size_t count = 0;
+    bool lasting;
+    enum status status = share(job, members, &lasting);
+    if (status == STATUS_OK)
+        status = directory_expect(directory, members->count);
+    while (status == STATUS_OK && member_list_next(&reader, &member)) {
+        bool is_plain = member.kind == MEMBER_PLAIN;
+        if (is_plain)
+            plain[count++] =
+                (struct intern_text){.data = member.text, .length = member.length};
+        if (is_plain && count < PLAIN_AT_ONCE)
+            continue;
+        status = directory_add_plain(directory, list, plain, count, lasting);
+        count = 0;
+        if (status == STATUS_OK && !is_plain)
+            status = enter_member(job, &reader, list, &member);
+    }
+    return status == STATUS_OK
+               ? directory_add_plain(directory, list, plain, count, lasting)
+               : status;
+}
+
+static enum status enter_list(const struct import_job *job, struct entry *entry,
                               const struct address *address, uint32_t *out_list)
 {
     struct directory *directory = job->import->directory;
@@ -108,11 +151,7 @@ static enum status enter_list(const struct import_job *job, const struct entry *
     enum status status =
         directory_add_list(directory, address->text, job->source->path,
                            state_of(job, entry, read_at_ms), read_at_ms, out_list);
-    struct member_list_reader reader = member_list_read(&entry->members);
-    struct member member;
-    while (status == STATUS_OK && member_list_next(&reader, &member))
-        status = enter_member(job, &reader, *out_list, &member);
-    return status;
+    return status == STATUS_OK ? enter_members(job, *out_list, &entry->members) : status;
 }
 
 /* What an entry means at its addresses: a list, or whom it redirects to; a program is the
@@ -209,7 +248,7 @@ static void warn_of_shrunk(const struct import_job *job, const struct address *a
 }
 
 static enum status enter(const struct import_job *job, const char *key,
-                         const struct entry *entry)
+                         struct entry *entry)
 {
     struct address address;
     struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
@@ -233,7 +272,7 @@ static enum status enter(const struct import_job *job, const char *key,
     return status;
 }
 
-static enum status enter_all(struct import_job *job, const struct entries *entries)
+static enum status enter_all(struct import_job *job, struct entries *entries)
 {
     enum status status = STATUS_OK;
     job->reported = entries->shrunk_from > 0;
@@ -241,7 +280,7 @@ static enum status enter_all(struct import_job *job, const struct entries *entri
         warn_of_table(job, entries);
     directory_set_local(job->import->directory, job->source->kind == LIST_ALIASES);
     for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {
-        const struct entry *entry = &entries->items[i];
+        struct entry *entry = &entries->items[i];
         job->import->unread |= entry->failed;
         status = enter(job, entries_key(entries, i), entry);
         if (status == STATUS_INVALID)
@@ -301,7 +340,7 @@ static enum status enter_source(const struct settings *settings, struct import_j
 {
     struct list_import *import = job->import;
     struct entries read = {0};
-    const struct entries *entries = NULL;
+    struct entries *entries = NULL;
     struct error error;
     enum status status = catalog_last(import->catalog, job->source, import->problems,
                                       &entries, &job->read_at_ms);

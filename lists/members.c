@@ -7,6 +7,7 @@
 
 #include "lists/alias_values.h"
 #include "lists/lines.h"
+#include "policy/address.h"
 
 /* Length of a line without its comment. */
 static size_t without_comment(const struct line *line)
@@ -114,6 +115,33 @@ static void add_line(const struct members_reader *reader, const struct line *lin
     }
 }
 
+void members_skip_plain(struct file *file)
+{
+    struct lines lines = lines_of(file->data, file->length);
+    struct line line;
+    while (lines_next(&lines, &line) && line.text[line.length] == '\n' &&
+           address_make_plain(line.text, line.length)) {
+        line.text[line.length] = '\0';
+        file->plain_length = (size_t)(lines.next - file->data);
+        file->plain_lines = line.number;
+    }
+}
+
+/* The plain addresses at the front of the file: they are the list, in the file's memory,
+ * when that is all it holds. */
+static void take_plain(struct file *file, struct member_list *out)
+{
+    size_t length = file->plain_length;
+    if (length == file->length && length > 0) {
+        member_list_adopt(out, file->data, length, (size_t)file->plain_lines);
+        *file = (struct file){0};
+        return;
+    }
+    text_add(&out->text, file->data, length);
+    out->count = (size_t)file->plain_lines;
+    out->line = file->plain_lines;
+}
+
 enum status members_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems)
 {
@@ -121,16 +149,24 @@ enum status members_read(struct file *file, const char *path, struct entries *en
     enum status status = entries_open(entries, "", 0, &entry);
     if (status != STATUS_OK)
         return status;
-    struct lines lines = lines_of(file->data, file->length);
+    if (file->plain_length == 0)
+        members_skip_plain(file);
+    struct members_reader reader = {.members = &entry->members,
+                                    .path = path,
+                                    .problems = problems,
+                                    .begun = file->plain_lines > 0};
+    struct lines lines = lines_after_plain(file);
     struct line line;
-    struct members_reader reader = {
-        .members = &entry->members, .path = path, .problems = problems};
+    take_plain(file, reader.members);
     while (lines_next(&lines, &line)) {
-        if (!reader.begun && is_heading(&line, lines))
+        if (address_make_plain(line.text, line.length))
+            member_list_add(reader.members, MEMBER_PLAIN, line.text, line.length,
+                            line.number);
+        else if (!reader.begun && is_heading(&line, lines))
             skip_heading(&reader, &line);
         else
             add_line(&reader, &line);
-        reader.begun |= without_comment(&line) > 0;
+        reader.begun = reader.begun || without_comment(&line) > 0;
     }
     entry->line = 1;
     entry->always_list = true;

@@ -7,10 +7,15 @@
 #include "lists/entries.h"
 #include "lists/file.h"
 
+/* Lower-cases the lines at the front that are plain addresses, ends each with a NUL, and
+ * says in file how many they are: no other check needs to look at them. */
+void members_skip_plain(struct file *file);
+
 /* Reads the text of a member file into the one entry "" of entries (zero-initialised). A
  * '#' first in a line, or after white space, starts a comment. Several addresses in a
  * line all count. Includes, programs and files have no meaning here: an error in problems
- * each, and a member that isn't an address. NOMEM, or LIMIT past a cap. */
+ * each, and a member that isn't an address. May take over the file's memory. NOMEM, or
+ * LIMIT past a cap. */
 enum status members_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems) MUST_CHECK;
 
