@@ -7,11 +7,13 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).parent
@@ -41,6 +43,7 @@ class Build:
         self.mailbrake = self.dir / "cli" / "mailbrake"
         self.load = self.dir / "test" / "support" / "milter-load"
         self.floor = self.dir / "test" / "bench" / "bench-floor"
+        self.reach = self.dir / "test" / "bench" / "bench-reach"
 
     def kill(self, process):
         process.kill()
@@ -313,26 +316,152 @@ def fill(redis, count):
     )
 
 
+SYLLABLES = "an bel chi dor el fan go hu il jo ka lin mar no or pe ri sa tu vi".split()
+
+
+def realistic(count, seed=1):
+    """Addresses as directories export them: of three subdomains, in no order."""
+    chance = random.Random(seed)
+
+    def name():
+        return "".join(chance.choices(SYLLABLES, k=chance.randint(2, 4)))
+
+    found = set()
+    while len(found) < count:
+        part = chance.choice(("students", "staff", "alumni"))
+        found.add(f"{name()}.{name()}{chance.randint(1, 999)}@{part}.district.example\n")
+    found = sorted(found)
+    chance.shuffle(found)
+    return found
+
+
+def list_files(folder, members):
+    """Sources for member files: members by the name of their list."""
+    sources = []
+    for name, lines in members.items():
+        path = pathlib.Path(folder) / f"{name}.txt"
+        path.write_text("".join(lines))
+        sources.append({"address": f"{name}@district.example", "file": str(path)})
+    return {"sources": sources}
+
+
+def rss_bytes(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def timed(words, **options):
+    started = time.monotonic()
+    subprocess.run(words, capture_output=True, **options)
+    return time.monotonic() - started
+
+
 def loading(build, folder, options):
-    """A list of a million members: `mailbrake check` against sort -u of the same file."""
-    settings = one_list(folder, 1000000)
-    path = settings["sources"][0]["file"]
-    daemon = Mailbraked(build, pathlib.Path(folder) / "loading")
+    """A list of a million: its time against sort -u, its memory, its reload under load; and
+    the reach of ten lists of 118,000."""
+    million = realistic(1000000)
+    out = {
+        "time": {
+            "in no order": sort_pairs(build, folder, "shuffled", million, options),
+            "sorted": sort_pairs(build, folder, "sorted", sorted(million), options),
+        },
+        "memory": memory(build, folder, million),
+        "reload": reload_pairs(build, folder, million, options),
+        "reach": reaches(build, folder),
+    }
+    return out
+
+
+def sort_pairs(build, folder, name, members, options):
+    place = pathlib.Path(folder) / name
+    place.mkdir()
+    daemon = Mailbraked(build, place)
+    settings = list_files(place, {name: members})
     daemon.configure({"type": "memory"}, THREE_LIMITS, **settings)
+    path = settings["sources"][0]["file"]
+    os.utime(path, (time.time() - 60,) * 2)
     ratios, ours, theirs = [], [], []
     for _ in range(options.pairs):
-        started = time.monotonic()
-        subprocess.run(["sort", "-u", "-o", "/dev/null", path], env={"LC_ALL": "C"}, check=True)
-        theirs.append(time.monotonic() - started)
-        started = time.monotonic()
-        subprocess.run([build.mailbrake, "check", "-c", daemon.config], check=False,
-                       capture_output=True)
-        ours.append(time.monotonic() - started)
+        theirs.append(timed(["sort", "-u", "-o", "/dev/null", path],
+                            env={**os.environ, "LC_ALL": "C"}, check=True))
+        ours.append(timed([build.mailbrake, "check", "-c", daemon.config]))
         ratios.append(ours[-1] / theirs[-1])
     out = {"check_s": statistics.median(ours), "sort_s": statistics.median(theirs),
            "ratio": statistics.median(ratios)}
-    print(f"a million members: check {out['check_s']:.2f} s, sort -u {out['sort_s']:.2f} s, "
-          f"ratio {out['ratio']:.2f}", flush=True)
+    print(f"a million members, {name}: check {out['check_s']:.3f} s, "
+          f"sort -u {out['sort_s']:.3f} s, ratio {out['ratio']:.2f}", flush=True)
+    return out
+
+
+def memory(build, folder, members):
+    """What mailbraked grows by: at the start, and after reloads of the same file."""
+    sizes = {}
+    for name, lines in (("empty", members[:1]), ("full", members)):
+        place = pathlib.Path(folder) / name
+        place.mkdir()
+        daemon = Mailbraked(build, place)
+        daemon.configure({"type": "memory"}, THREE_LIMITS, **list_files(place, {name: lines}))
+        daemon.start()
+        sizes[name] = [rss_bytes(daemon.process.pid)]
+        for _ in range(3):
+            daemon.reload()
+            time.sleep(1)
+        sizes[name].append(rss_bytes(daemon.process.pid))
+        daemon.kill()
+    start, later = ((full - empty) / len(members) for empty, full in zip(*sizes.values()))
+    text = sum(map(len, members)) / len(members)
+    print(f"memory: {start:.1f} bytes an address of {text:.1f}, {later:.1f} after 3 reloads",
+          flush=True)
+    return {"bytes": start, "after_reloads": later, "text": text}
+
+
+def reload_pairs(build, folder, members, options):
+    """The p99 of mail while the list is loaded again and again, against no reloads."""
+    place = pathlib.Path(folder) / "reload"
+    place.mkdir()
+    brake = Brake(build, place, **list_files(place, {"all": members}))
+    differences, figures = [], {False: [], True: []}
+    for _ in range(options.pairs):
+        for reloads in (False, True):
+            stop = threading.Event()
+            thread = threading.Thread(target=reload_until, args=(brake.daemon, stop))
+            if reloads:
+                thread.start()
+            found = run(build, brake, options.messages, 8, 50, 1,
+                        **{"from": "sender%c@district.example"})
+            stop.set()
+            if reloads:
+                thread.join()
+            figures[reloads].append(found["p99_us"] / 1000)
+        differences.append(figures[True][-1] - figures[False][-1])
+    brake.stop()
+    out = {"p99_ms": statistics.median(figures[False]),
+           "reloading_p99_ms": statistics.median(figures[True]),
+           "moved_ms": statistics.median(differences)}
+    print(f"reloads under load: p99 {out['p99_ms']:.1f} ms, {out['reloading_p99_ms']:.1f} ms "
+          f"while a million members are loaded without pause", flush=True)
+    return out
+
+
+def reload_until(daemon, stop):
+    while not stop.is_set():
+        daemon.reload()
+
+
+def reaches(build, folder):
+    """One list, and the union of ten of 118,000 persons each, any of 590,000."""
+    people = realistic(590000, seed=2)
+    chance = random.Random(3)
+    lists = {f"list{i}": chance.sample(people, 118000) for i in range(10)}
+    place = pathlib.Path(folder) / "reach"
+    place.mkdir()
+    daemon = Mailbraked(build, place)
+    daemon.configure({"type": "memory"}, THREE_LIMITS, **list_files(place, lists))
+    words = [build.reach, daemon.config, *(f"{name}@district.example" for name in lists)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    out = json.loads(done.stdout)
+    print(f"reach: one list {out['one_ns'] / 1000:.2f} us, ten {out['all_ns'] / 1000:.0f} us",
+          flush=True)
     return out
 
 
