@@ -50,28 +50,40 @@ void text_printf(struct text *text, const char *format, ...)
 {
     va_list args;
     va_list again;
+    size_t room = text->failed ? 0 : text->capacity - text->length;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length =
+        vsnprintf(room > 0 ? text->data + text->length : NULL, room, format, args);
     va_end(args);
     if (length < 0) {
         text->failed = true;
+    } else if ((size_t)length < room) {
+        text->length += (size_t)length;
     } else if (reserve(text, (size_t)length)) {
         (void)vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
         text->length += (size_t)length;
+    } else if (room > 0) {
+        text->data[text->length] = '\0';
     }
     va_end(again);
+}
+
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
 }
 
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max)
 {
     size_t shown = length < max ? length : max;
-    for (size_t i = 0; i < shown; i++) {
-        unsigned char c = (unsigned char)data[i];
-        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
-            text_printf(text, "\\x%02x", c);
-        else
-            text_add(text, data + i, 1);
+    for (size_t i = 0, from = 0; i <= shown; i++) {
+        if (i < shown && is_plain(data[i]))
+            continue;
+        text_add(text, data + from, i - from);
+        if (i < shown)
+            text_printf(text, "\\x%02x", (unsigned char)data[i]);
+        from = i + 1;
     }
     if (shown < length)
         text_add_string(text, "...");
