@@ -1,7 +1,7 @@
-/* One of the messages in a batch, its leader, waits at the socket; the others sleep. Whoever
- * has read a reply sends the next batch over the same connection and appoints the leader
- * that reads its reply. A message leaves at its own deadline, and its outcomes are not
- * touched any more; a leader that leaves hands over to one that has more time. */
+/* One of the messages in a batch, its leader, waits at the socket; the others sleep.
+ * Whoever has read a reply sends the next batch over the same connection and appoints the
+ * leader that reads its reply. A message leaves at its own deadline, and its outcomes are
+ * not touched any more; a leader that leaves hands over to one that has more time. */
 #include "store/batch.h"
 
 #include <assert.h>
@@ -14,8 +14,8 @@
 
 enum {
     MEMBERS_MAX = 64,
-    CHARGES_MAX = 1024,  /* of a batch; a message that has more goes alone */
-    PATIENCE_US = 1000,  /* a reply that takes longer is not waited for before the next */
+    CHARGES_MAX = 1024, /* of a batch; a message that has more goes alone */
+    PATIENCE_US = 1000, /* a reply that takes longer is not waited for before the next */
 };
 
 enum member_state { QUEUED, TRAVELS, LEADS, DONE };
@@ -28,7 +28,8 @@ struct member {
     int64_t deadline_us;
     enum member_state state;
     enum status status; /* once it is done */
-    struct batch *batch; /* that it leads or travels in; a leader without one starts one */
+    struct batch
+        *batch; /* that it leads or travels in; a leader without one starts one */
     pthread_cond_t turn; /* its state changed, or it is the first of the queue now */
     struct member *next; /* in the queue */
 };
@@ -294,15 +295,16 @@ static void leave(struct batch *batch, const struct member *member)
             batch->members[i] = NULL;
 }
 
-/* The reply to a batch; by its script's text once, if Redis lost it. Unlocks meanwhile. */
+/* The reply to a batch; by its script's text once, if Redis lost it. Unlocks meanwhile.
+ */
 static enum status receive(struct batch_queue *queue, struct batch *batch,
                            int64_t deadline_us, redisReply **out_reply,
                            struct error *error)
 {
     for (;;) {
         (void)pthread_mutex_unlock(&queue->mutex);
-        enum status status = connection_receive(batch->lease.connection, deadline_us,
-                                                out_reply, error);
+        enum status status =
+            connection_receive(batch->lease.connection, deadline_us, out_reply, error);
         (void)pthread_mutex_lock(&queue->mutex);
         if (status != STATUS_OK || batch->by_text ||
             !connection_refuses(*out_reply, "NOSCRIPT"))
@@ -334,9 +336,8 @@ static void read_reply(struct batch_queue *queue, struct member *self)
         return;
     }
     if (status == STATUS_OK) {
-        status = reply->type == REDIS_REPLY_ERROR
-                     ? connection_refusal(reply, &error)
-                     : deliver(queue, batch, reply, &error);
+        status = reply->type == REDIS_REPLY_ERROR ? connection_refusal(reply, &error)
+                                                  : deliver(queue, batch, reply, &error);
         freeReplyObject(reply);
     }
     if (status == STATUS_OK)
@@ -345,8 +346,8 @@ static void read_reply(struct batch_queue *queue, struct member *self)
         fail_batch(queue, batch, status, false, error.text);
 }
 
-/* A leader without a batch takes a connection, and whoever waits along; unlocks meanwhile.
- * False when it is done. */
+/* A leader without a batch takes a connection, and whoever waits along; unlocks
+ * meanwhile. False when it is done. */
 static bool start(struct batch_queue *queue, struct member *self)
 {
     struct lease lease;

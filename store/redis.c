@@ -379,28 +379,46 @@ enum status redis_run(struct redis *redis, const struct redis_job *job,
     return unanswered ? STATUS_UNAVAILABLE : status;
 }
 
+/* The charge before this one that is of the same subject, whose hash is the same; or it.
+ */
+static size_t first_of_subject(const struct charge *charges, size_t i)
+{
+    enum { LOOK_BACK = 4 };
+    for (size_t n = 1; n <= LOOK_BACK && n <= i; n++)
+        if (strcmp(charges[i - n].subject, charges[i].subject) == 0)
+            return i - n;
+    return i;
+}
+
 /* The keys of an order are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
 static struct charge_call *make_call(const struct redis *redis,
                                      const struct charge_order *order)
 {
+    const struct charge *charges = order->charges;
     struct charge_call *call = charge_call_new(order);
+    char(*hashes)[DIGEST_HEX_SIZE] = malloc(order->count * sizeof *hashes);
     struct text key = {0};
-    for (size_t i = 0; i < order->count && call != NULL && !key.failed; i++) {
-        const struct charge *charge = &order->charges[i];
-        char hash[DIGEST_HEX_SIZE];
-        digest_hex(&redis->key, charge->subject, strlen(charge->subject), hash);
+    bool whole = call != NULL && hashes != NULL;
+    for (size_t i = 0; i < order->count && whole; i++) {
+        size_t first = first_of_subject(charges, i);
+        if (first < i)
+            memcpy(hashes[i], hashes[first], sizeof *hashes);
+        else
+            digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject),
+                       hashes[i]);
         text_reset(&key);
-        text_printf(&key, "{%s}:b:%s:%s", redis->settings->prefix, charge->fingerprint,
-                    hash);
-        if (!key.failed)
+        text_printf(&key, "{%s}:b:%s:%s", redis->settings->prefix, charges[i].fingerprint,
+                    hashes[i]);
+        whole = !key.failed;
+        if (whole)
             charge_call_add_key(call, key.data);
     }
-    if (key.failed) {
-        charge_call_free(call);
-        call = NULL;
-    }
+    free(hashes);
     text_clear(&key);
-    return call;
+    if (whole)
+        return call;
+    charge_call_free(call);
+    return NULL;
 }
 
 /* window: what is shown; NULL: it is an amendment. */

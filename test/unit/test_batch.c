@@ -26,8 +26,9 @@ static void *send_message(void *context)
                                          .subject = sender->subjects[count],
                                          .rate = &rate,
                                          .cost = 1};
-    sender->status = redis_charge(redis, charges, count, CHARGE_TAKE, NULL,
-                                  start_us + sender->deadline_ms * 1000, sender->outcomes);
+    sender->status =
+        redis_charge(redis, charges, count, CHARGE_TAKE, NULL,
+                     start_us + sender->deadline_ms * 1000, sender->outcomes);
     sender->took_us = clock_monotonic_us() - start_us;
     return NULL;
 }
@@ -137,8 +138,7 @@ START_TEST(batch_bad_bucket_concerns_one_message)
     let_go();
     for (int i = 0; i < COUNT; i++) {
         join(&senders[i]);
-        ck_assert_int_eq(senders[i].status,
-                         i % 3 == 1 ? STATUS_UNAVAILABLE : STATUS_OK);
+        ck_assert_int_eq(senders[i].status, i % 3 == 1 ? STATUS_UNAVAILABLE : STATUS_OK);
     }
     struct sender look;
     start(&look, "good", NULL, 5000);
@@ -149,8 +149,8 @@ START_TEST(batch_bad_bucket_concerns_one_message)
 }
 END_TEST
 
-/* Whose time is over leaves, queued or under way, whether or not it waits at the socket; the
- * others are served when Redis goes on. */
+/* Whose time is over leaves, queued or under way, whether or not it waits at the socket;
+ * the others are served when Redis goes on. */
 START_TEST(batch_deadlines_are_each_ones_own)
 {
     enum { COUNT = 8 };
@@ -163,8 +163,7 @@ START_TEST(batch_deadlines_are_each_ones_own)
     let_go();
     for (int i = 0; i < COUNT; i++) {
         join(&senders[i]);
-        ck_assert_int_eq(senders[i].status,
-                         i % 2 == 0 ? STATUS_UNAVAILABLE : STATUS_OK);
+        ck_assert_int_eq(senders[i].status, i % 2 == 0 ? STATUS_UNAVAILABLE : STATUS_OK);
         if (i % 2 == 0)
             ck_assert_int_lt(senders[i].took_us, (100 + LATE_MS) * 1000);
     }
@@ -189,8 +188,7 @@ START_TEST(batch_deadlines_hold_over_several_connections)
     let_go();
     for (int i = 0; i < COUNT; i++) {
         join(&senders[i]);
-        ck_assert_int_eq(senders[i].status,
-                         i % 2 == 0 ? STATUS_UNAVAILABLE : STATUS_OK);
+        ck_assert_int_eq(senders[i].status, i % 2 == 0 ? STATUS_UNAVAILABLE : STATUS_OK);
     }
 }
 END_TEST
