@@ -14,8 +14,8 @@
 
 enum {
     MEMBERS_MAX = 64,
-    CHARGES_MAX = 1024, /* of a batch; a message that has more goes alone */
-    PATIENCE_US = 1000, /* a reply that takes longer is not waited for before the next */
+    ELEMENTS_MAX = 2048, /* of a reply; a message that has more goes alone */
+    PATIENCE_US = 1000,  /* a reply that takes longer is not waited for before the next */
 };
 
 enum member_state { QUEUED, TRAVELS, LEADS, DONE };
@@ -41,7 +41,7 @@ struct batch {
     int64_t sent_us; /* monotonic */
     size_t count;
     struct member *members[MEMBERS_MAX]; /* NULL: it has left */
-    size_t charges[MEMBERS_MAX];         /* of each */
+    size_t elements[MEMBERS_MAX];        /* of the reply, of each */
 };
 
 struct batch_queue {
@@ -126,18 +126,18 @@ static void wake_first(struct batch_queue *queue)
 static void join(struct batch *batch, struct member *member)
 {
     member->batch = batch;
-    batch->charges[batch->count] = charge_call_count(member->call);
+    batch->elements[batch->count] = charge_call_elements(member->call);
     batch->members[batch->count++] = member;
 }
 
 /* Puts in whoever waits, in order. */
 static void fill(struct batch_queue *queue, struct batch *batch)
 {
-    size_t charges = batch->count > 0 ? batch->charges[0] : 0;
+    size_t elements = batch->count > 0 ? batch->elements[0] : 0;
     while (queue->first != NULL && batch->count < MEMBERS_MAX) {
         struct member *member = queue->first;
-        charges += charge_call_count(member->call);
-        if (batch->count > 0 && charges > CHARGES_MAX)
+        elements += charge_call_elements(member->call);
+        if (batch->count > 0 && elements > ELEMENTS_MAX)
             break;
         dequeue(queue, member);
         set_state(queue, member, TRAVELS);
@@ -156,7 +156,7 @@ static void print(struct batch *batch)
         if (member == NULL)
             continue;
         calls[kept] = member->call;
-        batch->charges[kept] = batch->charges[i];
+        batch->elements[kept] = batch->elements[i];
         batch->members[kept++] = member;
     }
     batch->count = kept;
@@ -229,7 +229,7 @@ static enum status deliver(struct batch_queue *queue, struct batch *batch,
     for (size_t i = 0; i < batch->count; i++) {
         struct member *member = batch->members[i];
         if (member == NULL) {
-            charge_call_skip(reply, batch->charges[i], &at);
+            charge_call_skip(reply, batch->elements[i], &at);
             continue;
         }
         struct error failure = {0};

@@ -9,13 +9,13 @@
 #include <string.h>
 
 enum {
-    FLAGS = 4,                         /* of a record, a byte each */
-    NUMBERS = 6,                       /* of a record, a double each */
-    RECORD_SIZE = FLAGS + 8 * NUMBERS, /* as limiter_state.lua reads it */
-    FOUND = 3,                         /* in the reply, of one charge */
-    SHOWN_OPEN = 3,                    /* in the reply, of the open window */
-    SHOWN_PAST = 2,                    /* and of each past one */
+    NUMBERS = 6,                   /* of a record, a double each */
+    RECORD_SIZE = 1 + 8 * NUMBERS, /* as limiter_state.lua reads it */
+    SHOWN_OPEN = 3,                /* in the reply, of the open window */
+    SHOWN_PAST = 2,                /* and of each past one */
 };
+
+enum record_flag { FLAG_WINDOW = 1, FLAG_MONITOR = 2, FLAG_TRAINS = 4, FLAG_ALONG = 8 };
 
 _Static_assert(sizeof(double) == 8, "struct.unpack has the same");
 
@@ -54,10 +54,11 @@ static void add_record(struct text *out, const struct charge *charge, int64_t ca
                                       surge != NULL ? surge->floor : rate->burst,
                                       charge->latch_ms,
                                       carried};
-    char record[RECORD_SIZE] = {(char)(surge != NULL), (char)charge->monitor,
-                                (char)charge->trains, (char)charge->along};
+    char record[RECORD_SIZE] = {
+        (char)((surge != NULL ? FLAG_WINDOW : 0) | (charge->monitor ? FLAG_MONITOR : 0) |
+               (charge->trains ? FLAG_TRAINS : 0) | (charge->along ? FLAG_ALONG : 0))};
     for (size_t i = 0; i < NUMBERS; i++)
-        put_number(record + FLAGS + 8 * i, numbers[i]);
+        put_number(record + 1 + 8 * i, numbers[i]);
     text_add(out, record, sizeof record);
 }
 
@@ -93,9 +94,19 @@ void charge_call_add_key(struct charge_call *call, const char *key)
     add_word(&call->keys, key, strlen(key));
 }
 
-size_t charge_call_count(const struct charge_call *call)
+/* What the reply has of a charge: what is left, for how long it is latched, and of a
+ * window what it may hold. */
+static size_t count_found(const struct charge *charge)
 {
-    return call->order.count;
+    return charge->surge != NULL ? 3 : 2;
+}
+
+size_t charge_call_elements(const struct charge_call *call)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < call->order.count; i++)
+        count += count_found(&call->order.charges[i]);
+    return count;
 }
 
 void charge_call_print(struct charge_call *const *calls, size_t count, bool by_text,
@@ -182,28 +193,23 @@ static bool take_numbers(const redisReply *reply, size_t at, size_t count, int64
     return true;
 }
 
-/* What a bucket, or any window, of the charge may hold at most. */
-static bool is_size(const struct charge *charge, int64_t size)
-{
-    const struct surge *surge = charge->surge;
-    if (surge == NULL)
-        return size == charge->rate->burst;
-    return size >= surge->floor && size <= surge->factor * (WINDOW_COPIES_MAX / 1000);
-}
-
 /* What Redis found of a charge; false when that can't be. */
 static bool take_outcome(const redisReply *reply, size_t at, const struct charge *charge,
                          struct charge_outcome *out)
 {
-    int64_t found[FOUND];
-    if (!take_numbers(reply, at, FOUND, found) || !is_size(charge, found[1]) ||
-        found[0] > found[1] || found[2] > charge->latch_ms)
+    const struct surge *surge = charge->surge;
+    int64_t found[3];
+    if (!take_numbers(reply, at, count_found(charge), found))
+        return false;
+    int64_t size = surge != NULL ? found[2] : charge->rate->burst;
+    if (surge != NULL &&
+        (size < surge->floor || size > surge->factor * (WINDOW_COPIES_MAX / 1000)))
         return false;
     *out = (struct charge_outcome){.left = found[0],
-                                   .burst = found[1],
-                                   .latch_ms = found[2],
+                                   .burst = size,
+                                   .latch_ms = found[1],
                                    .fits = charge->cost <= found[0]};
-    return true;
+    return out->left <= out->burst && out->latch_ms <= charge->latch_ms;
 }
 
 enum status charge_call_take(const struct charge_call *call, const redisReply *reply,
@@ -215,19 +221,22 @@ enum status charge_call_take(const struct charge_call *call, const redisReply *r
         return unexpected(error);
     if (reply->element[*at]->type == REDIS_REPLY_ERROR)
         return take_refusal(reply->element[(*at)++], error);
-    if (reply->elements - *at < order->count * FOUND)
+    if (reply->elements - *at < charge_call_elements(call))
         return unexpected(error);
-    for (size_t i = 0; i < order->count; i++, *at += FOUND)
-        if (!take_outcome(reply, *at, &order->charges[i], &out_outcomes[i]))
+    for (size_t i = 0; i < order->count; i++) {
+        const struct charge *charge = &order->charges[i];
+        if (!take_outcome(reply, *at, charge, &out_outcomes[i]))
             return unexpected(error);
+        *at += count_found(charge);
+    }
     return STATUS_OK;
 }
 
-void charge_call_skip(const redisReply *reply, size_t count, size_t *at)
+void charge_call_skip(const redisReply *reply, size_t elements, size_t *at)
 {
     bool failed = reply->type == REDIS_REPLY_ARRAY && *at < reply->elements &&
                   reply->element[*at]->type == REDIS_REPLY_ERROR;
-    *at += failed ? 1 : count * FOUND;
+    *at += failed ? 1 : elements;
 }
 
 enum status charge_call_run(struct charge_call *call, struct connection *connection,

@@ -18,7 +18,7 @@ struct charge_order {
                                process has seen; NULL: none does */
 };
 
-/* Redis answers with three numbers each. */
+/* Redis answers with up to three numbers each. */
 enum { CHARGE_CALL_MAX = CONNECTION_ELEMENTS_MAX / 3 };
 
 /* The charges of one message, ready to be sent. */
@@ -31,7 +31,8 @@ void charge_call_free(struct charge_call *call); /* NULL is allowed */
 /* The key of the next charge, for each of them before the call is sent. Copied. */
 void charge_call_add_key(struct charge_call *call, const char *key);
 
-size_t charge_call_count(const struct charge_call *call); /* of its charges */
+/* Of the reply to it. */
+size_t charge_call_elements(const struct charge_call *call);
 
 /* The request that serves all of these in this order; they have one script, of which
  * by_text sends the text and not the SHA-1. In out, which fails without memory. */
@@ -47,8 +48,8 @@ enum status charge_call_take(const struct charge_call *call,
                              struct charge_outcome *out_outcomes,
                              struct error *error) MUST_CHECK;
 
-/* Moves *at over what it says of a call that had so many charges. */
-void charge_call_skip(const struct redisReply *reply, size_t count, size_t *at);
+/* Moves *at over what it says of a call that is answered with so many elements. */
+void charge_call_skip(const struct redisReply *reply, size_t elements, size_t *at);
 
 /* Each of these sends it alone, and reads the reply that its mode has. INVALID as above,
  * and the connection is fine. UNAVAILABLE, IO or NOMEM for all else; then the connection

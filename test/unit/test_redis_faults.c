@@ -431,28 +431,26 @@ static const struct {
     bool drip;
 } odd_answers[] = {
     {NULL, NULL, false},
-    {"*3\r\n:1000\r\n:1000\r\n:0", NULL, false},
-    {"*3\r\n:1000\r\n:1000\r\n:0\r\n", NULL, true},
+    {"*2\r\n:1000\r\n:0", NULL, false},
+    {"*2\r\n:1000\r\n:0\r\n", NULL, true},
     {"+OK\r\n", "unexpected", false},
     {":1\r\n", "unexpected", false},
     {"*0\r\n", "unexpected", false},
     {"*1\r\n:1000\r\n", "unexpected", false},
-    {"*2\r\n:1\r\n:1000\r\n", "unexpected", false},
-    {"*6\r\n:1\r\n:1000\r\n:0\r\n:1\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:1001\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:1001\r\n:1001\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:-1\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:999\r\n:999\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:999\r\n:1000\r\n:1\r\n", "unexpected", false}, /* it has no latch */
-    {"*3\r\n:999\r\n:1000\r\n:-1\r\n", "unexpected", false},
-    {"*3\r\n$2\r\n10\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n$-1\r\n:1000\r\n:0\r\n", "unexpected", false},
+    {"*3\r\n:1\r\n:0\r\n:1000\r\n", "unexpected", false}, /* it is no window */
+    {"*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n:1001\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n:-1\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n:999\r\n:1\r\n", "unexpected", false}, /* it has no latch */
+    {"*2\r\n:999\r\n:-1\r\n", "unexpected", false},
+    {"*2\r\n$2\r\n10\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n$-1\r\n:0\r\n", "unexpected", false},
     {"$-1\r\n", "unexpected", false},
     {"*-1\r\n", "unexpected", false},
     {"*1000000000\r\n", "memory", false},
     {"*1\r\n*1\r\n:1000\r\n", "memory", false},
     {"HTTP/1.1 400 Bad Request\r\n", "Protocol error", false},
-    {"*3\r\n:999\r\n:1000\r\n:0\r\n:1\r\n", "without a request", false},
+    {"*2\r\n:999\r\n:0\r\n:1\r\n", "without a request", false},
     {"-LOADING Redis is loading\r\n", "LOADING", false},
     {"-BUSY Redis is busy\r\n", "BUSY", false},
     {"-MISCONF stop\r\n", "MISCONF", false},
@@ -489,6 +487,33 @@ START_TEST(redis_faults_believes_no_odd_answer)
 }
 END_TEST
 
+/* What is left of a window, for how long it is latched, and what it may hold. */
+START_TEST(redis_faults_believes_no_odd_window)
+{
+    static const char *const answers[] = {
+        "*2\r\n:1\r\n:0\r\n", "*3\r\n:0\r\n:0\r\n:8\r\n", "*3\r\n:10\r\n:0\r\n:9\r\n",
+        "*3\r\n:0\r\n:0\r\n:1500000001\r\n", "*3\r\n:9\r\n:0\r\n:9\r\n"};
+    static const struct surge surge = {1500, 9, 60000};
+    const struct charge charge = {
+        .fingerprint = "window", .subject = "a", .surge = &surge, .cost = 1};
+    const size_t count = sizeof answers / sizeof *answers;
+    for (size_t i = 0; i < count; i++) {
+        struct fake_redis fake;
+        struct charge_outcome outcome;
+        close_redis();
+        fake_open(&fake, answers[i], false);
+        settings.path = fake.path;
+        open_redis();
+        ck_assert_msg(
+            redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL, soon(), &outcome) ==
+                (i + 1 == count ? STATUS_OK : STATUS_UNAVAILABLE),
+            "case %zu", i);
+        close_redis();
+        fake_close(&fake);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("redis_faults");
@@ -512,6 +537,7 @@ int main(void)
     tcase_add_test(tcase, redis_faults_password_alone);
     tcase_add_test(tcase, redis_faults_needs_no_server_to_open);
     tcase_add_test(tcase, redis_faults_believes_no_odd_answer);
+    tcase_add_test(tcase, redis_faults_believes_no_odd_window);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
