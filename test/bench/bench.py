@@ -4,6 +4,7 @@ Each figure is a median over pairs of runs, one of each side, so that what else 
 the machine meets both. `script/bench --help` says what can be chosen."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -20,7 +21,8 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from mailbraked import Mailbraked  # noqa: E402
-from postfix import wait_until  # noqa: E402
+from peers import TWO_LIMITS, Postfwd, Rspamd, missing  # noqa: E402
+from postfix import Postfix, wait_until  # noqa: E402
 from redis import Redis  # noqa: E402
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -70,6 +72,7 @@ class Floor:
             words += [redis.socket, (HERE / "floor.lua").read_text()]
         self.process = subprocess.Popen(words)
         wait_until(self.socket.exists, 10, "the floor does not come up")
+        self.socket.chmod(0o666)
 
     def stop(self):
         self.process.kill()
@@ -465,7 +468,98 @@ def reaches(build, folder):
     return out
 
 
-PARTS = {"grid": grid, "sample": sample, "growth": growth, "loading": loading}
+def peers(build, folder, options):
+    """rspamd's ratelimit as a milter with the same two limits."""
+    if missing(Rspamd):
+        print("peers: apt-get install rspamd, then it is measured too")
+        return None
+    redis = Redis(pathlib.Path(folder) / "redis")
+    redis.start()
+    sides = (Rspamd(folder, redis), Brake(build, folder, redis, TWO_LIMITS))
+    out = []
+    for per_connection in (1, 50):
+        found = pairs(
+            build, sides, options.pairs, messages=options.messages // 2, connections=8,
+            per_connection=per_connection, recipients=1,
+            **{"from": "sender%c@district.example"},
+        )
+        ours, theirs = found["mailbraked"]["rate"], found["rspamd"]["rate"]
+        print(f"8 connections, {per_connection:2} a connection: {ours:.0f} messages/s, rspamd "
+              f"{theirs:.0f}: {found['ratio']:.2f} times", flush=True)
+        out.append({"per_connection": per_connection, **found})
+    for side in sides:
+        side.stop()
+    redis.stop()
+    return out
+
+
+class Alone:
+    """Postfix with neither milter nor policy server."""
+
+    name = "alone"
+
+    def stop(self):
+        pass
+
+
+def postfix(build, folder, options):
+    """Messages a second that a real Postfix takes: alone, and with each of these."""
+    redis = Redis(pathlib.Path(folder) / "redis")
+    mta = Postfix(pathlib.Path(folder) / "mta")
+    mta.dir.mkdir()
+    with contextlib.ExitStack() as stack:
+        for server in (redis, mta):
+            server.start()
+            stack.callback(server.stop)
+        milters = mta.milter_socket.parent
+        kinds = [lambda: Floor(build, milters, redis),
+                 lambda: Brake(build, milters, redis, TWO_LIMITS)]
+        if options.peers and not missing(Rspamd):
+            kinds.append(lambda: Rspamd(milters, redis))
+        if options.peers and not missing(Postfwd):
+            kinds.append(lambda: Postfwd(folder))
+        sides = [Alone()]
+        for kind in kinds:
+            sides.append(kind())
+            stack.callback(sides[-1].stop)
+        return through(mta, sides, options)
+
+
+def through(mta, sides, options):
+    rates = {side.name: [] for side in sides}
+    for _ in range(options.pairs):
+        for side in sides:
+            milter, policy = getattr(side, "socket", None), getattr(side, "port", None)
+            mta.set_main(smtpd_milters=f"unix:{milter}" if milter else "",
+                         smtpd_recipient_restrictions=(
+                             f"check_policy_service inet:127.0.0.1:{policy}" if policy else ""),
+                         transport_maps="", default_transport="discard:",
+                         local_transport="discard:")
+            send(mta, 200)
+            rates[side.name].append(send(mta, options.messages // 10))
+    out = {}
+    for name, found in rates.items():
+        ratios = [ours / alone for ours, alone in zip(found, rates["alone"])]
+        out[name] = {"rate": statistics.median(found), "ratio": statistics.median(ratios)}
+        print(f"through Postfix, {name:12} {out[name]['rate']:6.0f} messages/s, "
+              f"{out[name]['ratio']:.2f} of Postfix alone", flush=True)
+    return out
+
+
+def send(mta, messages):
+    """Messages a second over 8 connections, until all are taken and delivered."""
+    started = time.monotonic()
+    subprocess.run(
+        ["smtp-source", "-s", "8", "-m", str(messages), "-f", "office@district.example"]
+        + ["-t", "parent@family.example", "-l", "2000", f"127.0.0.1:{mta.port}"],
+        check=True,
+    )
+    mta.wait_idle(60)
+    return messages / (time.monotonic() - started)
+
+
+PARTS = {"grid": grid, "sample": sample, "growth": growth, "loading": loading,
+         "peers": peers, "postfix": postfix}
 
 
 def main():
@@ -474,13 +568,15 @@ def main():
     parser.add_argument("--build", default="build/release", help="folder of a release build")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side (default 5)")
     parser.add_argument("--messages", type=int, default=20000, help="a run (default 20000)")
+    parser.add_argument("--peers", action="store_true", help="rspamd and postfwd as well")
     parser.add_argument("--json", help="write the figures there as well")
     options = parser.parse_args()
     build = Build(pathlib.Path(options.build).resolve())
     out = {"cores": os.cpu_count(), "pairs": options.pairs, "messages": options.messages}
     with tempfile.TemporaryDirectory(prefix="mailbrake-bench-", dir="/run") as folder:
+        os.chmod(folder, 0o755)  # for Postfix
         print(HEAD)
-        for part in options.parts or PARTS:
+        for part in options.parts or [p for p in PARTS if p != "peers" or options.peers]:
             place = pathlib.Path(folder) / part
             place.mkdir()
             out[part] = PARTS[part](build, place, options)
