@@ -505,13 +505,18 @@ class Alone:
 def postfix(build, folder, options):
     """Messages a second that a real Postfix takes: alone, and with each of these."""
     redis = Redis(pathlib.Path(folder) / "redis")
-    mta = Postfix(pathlib.Path(folder) / "mta")
-    mta.dir.mkdir()
+    milters = pathlib.Path(folder) / "milters"
+    milters.mkdir()
+    shutil.chown(milters, group="postfix")
+    milters.chmod(0o2750)
     with contextlib.ExitStack() as stack:
+        # The queue is on a disk, as any queue is.
+        disk = stack.enter_context(tempfile.TemporaryDirectory(prefix="mailbrake-", dir="/var/tmp"))
+        os.chmod(disk, 0o755)
+        mta = Postfix(disk)
         for server in (redis, mta):
             server.start()
             stack.callback(server.stop)
-        milters = mta.milter_socket.parent
         kinds = [lambda: Floor(build, milters, redis),
                  lambda: Brake(build, milters, redis, TWO_LIMITS)]
         if options.peers and not missing(Rspamd):
