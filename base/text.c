@@ -46,6 +46,20 @@ void text_add_string(struct text *text, const char *string)
     text_add(text, string, strlen(string));
 }
 
+void text_add_number(struct text *text, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    text_add(text, digits + at, sizeof digits - at);
+}
+
 void text_printf(struct text *text, const char *format, ...)
 {
     va_list args;
@@ -118,10 +132,21 @@ const char *text_string(const struct text *text)
     return text->data == NULL ? "" : text->data;
 }
 
+void text_join(char *out, size_t size, const char *first, const char *second)
+{
+    size_t used = strnlen(first, size - 1);
+    size_t rest = strnlen(second, size - 1 - used);
+    memcpy(out, first, used);
+    memcpy(out + used, second, rest);
+    out[used + rest] = '\0';
+}
+
 const char *text_after(const char *string, const char *prefix)
 {
-    size_t length = strlen(prefix);
-    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
+    for (; *prefix != '\0'; string++, prefix++)
+        if (*string != *prefix)
+            return NULL;
+    return string;
 }
 
 char text_lower(char c)

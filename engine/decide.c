@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "engine/engine.h"
 #include "engine/record_stopped.h"
 
@@ -37,7 +38,7 @@ static void take_verdict(const struct judgement *judgement, struct decision *dec
     const struct verdict *verdict = &judgement->verdict;
     struct verdict reported = judgement_reported(judgement);
     bool has_incident = strlen(decision->incident) > 1;
-    (void)snprintf(decision->rule, sizeof decision->rule, "%s", judge_decider(verdict));
+    text_join(decision->rule, sizeof decision->rule, judge_decider(verdict), "");
     if (judgement_only_monitors(judgement))
         add_would(decision, decision->rule, verdict_name(verdict));
     decision->action = reported.action;

@@ -26,10 +26,17 @@ struct charge_call {
     struct text arguments; /* likewise */
 };
 
+static void add_number(struct text *out, char kind, size_t number)
+{
+    text_add(out, &kind, 1);
+    text_add_number(out, (int64_t)number);
+    text_add(out, "\r\n", 2);
+}
+
 /* One word of a request (RESP, Redis's protocol): its length, and its bytes. */
 static void add_word(struct text *out, const char *word, size_t length)
 {
-    text_printf(out, "$%zu\r\n", length);
+    add_number(out, '$', length);
     text_add(out, word, length);
     text_add(out, "\r\n", 2);
 }
@@ -70,7 +77,7 @@ struct charge_call *charge_call_new(const struct charge_order *order)
     assert(order->count > 0 && order->count <= CHARGE_CALL_MAX);
     call->order = *order;
     add_word(&call->arguments, order->mode, strlen(order->mode));
-    text_printf(&call->arguments, "$%zu\r\n", order->count * RECORD_SIZE);
+    add_number(&call->arguments, '$', order->count * RECORD_SIZE);
     for (size_t i = 0; i < order->count; i++)
         add_record(&call->arguments, &order->charges[i],
                    order->carried != NULL ? order->carried[i] : 0);
@@ -121,7 +128,7 @@ void charge_call_print(struct charge_call *const *calls, size_t count, bool by_t
         keys += calls[i]->order.count;
         out->failed = out->failed || calls[i]->keys.failed || calls[i]->arguments.failed;
     }
-    text_printf(out, "*%zu\r\n", 3 + keys + 2 * count);
+    add_number(out, '*', 3 + keys + 2 * count);
     if (by_text) {
         add_word(out, "EVAL", 4);
         add_word(out, script->text, script->length);

@@ -9,24 +9,18 @@
 #include "base/text.h"
 #include "store/node_quota.h"
 
-static uint8_t nibble(char digit)
-{
-    return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
 /* Rule and subject in one keyed hash. */
 static enum status make_id(const struct local *local, const struct charge *charge,
                            struct memory_id *out)
 {
     struct text name = {0};
-    char hex[DIGEST_HEX_SIZE];
-    text_printf(&name, "%s:%s", charge->fingerprint, charge->subject);
+    text_add_string(&name, charge->fingerprint);
+    text_add(&name, ":", 1);
+    text_add_string(&name, charge->subject);
     if (name.failed)
         return STATUS_NOMEM;
-    digest_hex(local->key, name.data, name.length, hex);
+    digest_bytes(local->key, name.data, name.length, out->bytes);
     text_clear(&name);
-    for (size_t i = 0; i < MEMORY_ID_BYTES; i++)
-        out->bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
     return STATUS_OK;
 }
 

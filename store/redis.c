@@ -407,8 +407,12 @@ static struct charge_call *make_call(const struct redis *redis,
             digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject),
                        hashes[i]);
         text_reset(&key);
-        text_printf(&key, "{%s}:b:%s:%s", redis->settings->prefix, charges[i].fingerprint,
-                    hashes[i]);
+        text_add(&key, "{", 1);
+        text_add_string(&key, redis->settings->prefix);
+        text_add_string(&key, "}:b:");
+        text_add_string(&key, charges[i].fingerprint);
+        text_add(&key, ":", 1);
+        text_add_string(&key, hashes[i]);
         whole = !key.failed;
         if (whole)
             charge_call_add_key(call, key.data);

@@ -1,14 +1,13 @@
 /* bench-floor SOCKET [REDIS SCRIPT]: the least that a milter with three shared limits can
- * do: it negotiates as mailbraked does, keeps the sender, and runs one script at the end
- * of a message over one of eight connections. Without REDIS it only says yes. */
+ * do: it negotiates as mailbraked does, and at the end of a message runs one script for
+ * its sender over one of eight connections. Without REDIS it only says yes. */
 #include <hiredis/hiredis.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { CONNECTIONS = 8, ADDRESS_SIZE = 64 };
+enum { CONNECTIONS = 8 };
 #define ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
 #define QUIET (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
 #define UNUSED                                                                           \
@@ -34,8 +33,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     *out_2 = *out_3 = u2 & u3 & 0;
     bool done = smfi_setsymlist(ctx, SMFIM_ENVFROM, mail) == MI_SUCCESS &&
                 smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt) == MI_SUCCESS &&
-                smfi_setsymlist(ctx, SMFIM_EOM, eom) == MI_SUCCESS &&
-                smfi_setpriv(ctx, calloc(1, ADDRESS_SIZE)) == MI_SUCCESS;
+                smfi_setsymlist(ctx, SMFIM_EOM, eom) == MI_SUCCESS;
     return done ? SMFIS_CONTINUE : SMFIS_REJECT;
 }
 
@@ -45,13 +43,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     return SMFIS_NOREPLY;
 }
 
-static sfsistat on_mail(SMFICTX *ctx, char **words)
-{
-    (void)snprintf(smfi_getpriv(ctx), ADDRESS_SIZE, "%s", words[0]);
-    return SMFIS_NOREPLY;
-}
-
-static sfsistat on_rcpt(SMFICTX *ctx, char **words)
+static sfsistat on_address(SMFICTX *ctx, char **words) /* of MAIL and RCPT */
 {
     (void)ctx, (void)words;
     return SMFIS_NOREPLY;
@@ -65,7 +57,8 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 
 static sfsistat on_eom(SMFICTX *ctx)
 {
-    const char *sender = smfi_getpriv(ctx);
+    static char macro[] = "{mail_addr}";
+    const char *sender = smfi_getsymval(ctx, macro);
     if (script_sha1[0] == '\0')
         return SMFIS_ACCEPT;
     (void)pthread_mutex_lock(&mutex);
@@ -74,20 +67,13 @@ static sfsistat on_eom(SMFICTX *ctx)
     redisContext *redis = idle[--idle_count];
     (void)pthread_mutex_unlock(&mutex);
     redisReply *reply = redisCommand(redis, CALL, script_sha1, sender, sender, sender);
-    bool fits =
-        reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0;
+    bool fits = reply != NULL && reply->type == REDIS_REPLY_INTEGER && !reply->integer;
     freeReplyObject(reply);
     (void)pthread_mutex_lock(&mutex);
     idle[idle_count++] = redis;
     (void)pthread_cond_signal(&returned);
     (void)pthread_mutex_unlock(&mutex);
     return fits ? SMFIS_ACCEPT : SMFIS_TEMPFAIL;
-}
-
-static sfsistat on_close(SMFICTX *ctx)
-{
-    free(smfi_getpriv(ctx));
-    return smfi_setpriv(ctx, NULL) == MI_SUCCESS ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
 static bool use_redis(const char *path, const char *script)
@@ -98,20 +84,18 @@ static bool use_redis(const char *path, const char *script)
             return false;
     }
     redisReply *reply = redisCommand(idle[0], "SCRIPT LOAD %s", script);
-    if (reply == NULL || reply->type != REDIS_REPLY_STRING)
-        return false;
-    (void)snprintf(script_sha1, sizeof script_sha1, "%s", reply->str);
-    freeReplyObject(reply);
-    return true;
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING)
+        (void)snprintf(script_sha1, sizeof script_sha1, "%s", reply->str);
+    return script_sha1[0] != '\0';
 }
 
 int main(int argc, char **argv)
 {
     static char name[] = "bench-floor";
-    struct smfiDesc filter = {name,     SMFI_VERSION, ACTIONS, on_connect,
-                              NULL,     on_mail,      on_rcpt, on_header,
-                              NULL,     NULL,         on_eom,  NULL,
-                              on_close, NULL,         NULL,    on_negotiate};
+    struct smfiDesc filter = {name, SMFI_VERSION, ACTIONS,    on_connect,
+                              NULL, on_address,   on_address, on_header,
+                              NULL, NULL,         on_eom,     NULL,
+                              NULL, NULL,         NULL,       on_negotiate};
     if (argc != 2 && (argc != 4 || !use_redis(argv[2], argv[3])))
         return 1;
     return smfi_setconn(argv[1]) != MI_SUCCESS || smfi_register(filter) != MI_SUCCESS ||
