@@ -29,7 +29,7 @@ struct member {
     enum member_state state;
     enum status status; /* once it is done */
     struct batch
-        *batch; /* that it leads or travels in; a leader without one starts one */
+        *batch; /* in which it travels, or which it leads: NULL: yet to be made */
     pthread_cond_t turn; /* its state changed, or it is the first of the queue now */
     struct member *next; /* in the queue */
 };
@@ -80,7 +80,8 @@ void batch_queue_free(struct batch_queue *queue)
     free(queue);
 }
 
-/* All of these, but batch_charge and where they say so, run under the queue's lock. */
+/* From here on all functions but batch_charge run under the queue's lock; those that
+ * unlock meanwhile say so. */
 
 static void set_state(struct batch_queue *queue, struct member *member,
                       enum member_state state)
@@ -116,7 +117,7 @@ static void dequeue(struct batch_queue *queue, struct member *member)
     member->next = NULL;
 }
 
-/* Lets the first that waits look whether it may lead. */
+/* The first that waits may lead once its patience ends. */
 static void wake_first(struct batch_queue *queue)
 {
     if (queue->first != NULL)
@@ -130,7 +131,7 @@ static void join(struct batch *batch, struct member *member)
     batch->members[batch->count++] = member;
 }
 
-/* Puts in whoever waits, in order. */
+/* Takes in those who wait, in order. */
 static void fill(struct batch_queue *queue, struct batch *batch)
 {
     size_t elements = batch->count > 0 ? batch->elements[0] : 0;
@@ -146,7 +147,7 @@ static void fill(struct batch_queue *queue, struct batch *batch)
     wake_first(queue);
 }
 
-/* Drops whom a batch has lost, and writes its request. */
+/* Forgets those who have left, and writes the request of the others. */
 static void print(struct batch *batch)
 {
     struct charge_call *calls[MEMBERS_MAX];
@@ -250,7 +251,7 @@ static enum status deliver(struct batch_queue *queue, struct batch *batch,
     return STATUS_OK;
 }
 
-/* Lets one that travels wait at the socket. False: nobody is left. */
+/* Makes one that travels the leader: who has most time. False: nobody is left. */
 static bool appoint(struct batch_queue *queue, struct batch *batch, int64_t now_us)
 {
     struct member *leader = NULL;
@@ -265,8 +266,8 @@ static bool appoint(struct batch_queue *queue, struct batch *batch, int64_t now_
     return leader != NULL;
 }
 
-/* After an answer: sends who waits over the same connection. Who does has its own outcome
- * already and does not wait for the next. Unlocks meanwhile. */
+/* After an answer: sends those who wait over the same connection. The caller has its own
+ * outcome already, and does not wait for theirs. Unlocks meanwhile. */
 static void send_next(struct batch_queue *queue, struct batch *batch, int64_t deadline_us)
 {
     struct error error = {0};
@@ -346,33 +347,32 @@ static void read_reply(struct batch_queue *queue, struct member *self)
         fail_batch(queue, batch, status, false, error.text);
 }
 
-/* A leader without a batch takes a connection, and whoever waits along; unlocks
- * meanwhile. False when it is done. */
+/* A leader without a batch takes a connection, and those who wait into a batch; unlocks
+ * meanwhile. False when the leader is done. */
 static bool start(struct batch_queue *queue, struct member *self)
 {
+    struct batch *batch = NULL;
     struct lease lease;
     struct error error = {0};
     (void)pthread_mutex_unlock(&queue->mutex);
     enum status status = pool_take(queue->pool, self->deadline_us, &lease);
-    struct batch *batch = NULL;
-    if (status == STATUS_OK && clock_monotonic_us() >= self->deadline_us)
-        status = STATUS_UNAVAILABLE;
-    else if (status == STATUS_OK)
-        batch = malloc(sizeof *batch);
-    else
-        lease.connection = NULL;
-    if (batch == NULL && lease.connection != NULL)
-        pool_give(queue->pool, &lease, false);
+    if (status == STATUS_OK) {
+        batch = calloc(1, sizeof *batch);
+        if (batch == NULL)
+            status = STATUS_NOMEM;
+        else if (clock_monotonic_us() >= self->deadline_us)
+            status = STATUS_UNAVAILABLE;
+        if (status != STATUS_OK)
+            pool_give(queue->pool, &lease, false);
+    }
     (void)pthread_mutex_lock(&queue->mutex);
-    if (batch == NULL) {
-        finish(queue, self, status == STATUS_OK ? STATUS_NOMEM : status);
+    if (status != STATUS_OK) {
+        free(batch);
+        finish(queue, self, status);
         pass_on(queue);
         return false;
     }
     batch->lease = lease;
-    batch->request = (struct text){0};
-    batch->by_text = false;
-    batch->count = 0;
     join(batch, self);
     fill(queue, batch);
     status = send_batch(queue, batch, self->deadline_us, &error);
@@ -381,8 +381,8 @@ static bool start(struct batch_queue *queue, struct member *self)
     return status == STATUS_OK;
 }
 
-/* Until it is its turn, its outcome is there, or its deadline. The first of the queue has
- * no patience with a slow reply. */
+/* Waits until it leads, is done, or its deadline passes. The first of the queue leads a
+ * batch of its own when the reply under way takes long. */
 static void wait_for_turn(struct batch_queue *queue, struct member *self)
 {
     bool may_lead = self->state == QUEUED && queue->first == self &&
@@ -427,7 +427,8 @@ enum status batch_charge(struct batch_queue *queue, struct charge_call *call,
         assert(queue->first == NULL);
         queue->under_way = 1;
         self.state = LEADS;
-    } else if (queue->waiting < POOL_WAITERS_MAX) {
+    } else if (queue->under_way + queue->waiting <
+               queue->connections + POOL_WAITERS_MAX) {
         enqueue(queue, &self);
         set_state(queue, &self, QUEUED);
     }
