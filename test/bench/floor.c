@@ -10,8 +10,7 @@
 enum { CONNECTIONS = 8 };
 #define ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
 #define QUIET (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
-#define UNUSED                                                                           \
-    (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NOBODY | SMFIP_NODATA | SMFIP_NOEOH)
+#define SKIP (SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NOBODY | SMFIP_NODATA | SMFIP_NOEOH)
 #define LIMITS "1 1000 1000 1000000000 "
 #define CALL "EVALSHA %s 3 {f}:1:%s {f}:2:%s {f}:3:%s " LIMITS LIMITS LIMITS
 
@@ -29,7 +28,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     static char mail[] = "i {mail_addr} {mail_mailer} {auth_authen}";
     static char rcpt[] = "{rcpt_addr}", eom[] = "i";
     *out_actions = actions & ACTIONS;
-    *out_steps = steps & (QUIET | UNUSED);
+    *out_steps = steps & (QUIET | SKIP);
     *out_2 = *out_3 = u2 & u3 & 0;
     bool done = smfi_setsymlist(ctx, SMFIM_ENVFROM, mail) == MI_SUCCESS &&
                 smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt) == MI_SUCCESS &&
@@ -39,19 +38,16 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
 {
-    (void)ctx, (void)host, (void)address;
     return SMFIS_NOREPLY;
 }
 
 static sfsistat on_address(SMFICTX *ctx, char **words) /* of MAIL and RCPT */
 {
-    (void)ctx, (void)words;
     return SMFIS_NOREPLY;
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
-    (void)ctx, (void)name, (void)value;
     return SMFIS_NOREPLY;
 }
 
