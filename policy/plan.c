@@ -239,6 +239,8 @@ static enum status add_charges(const struct view *view, const struct rule *rule,
 static enum status add_step(const struct view *view, const struct rule *rule,
                             struct plan *plan)
 {
+    if (!array_reserve(&plan->steps, plan->step_count, sizeof *plan->steps))
+        return STATUS_NOMEM;
     struct plan_step *step = &plan->steps[plan->step_count++];
     enum status status = add_charges(view, rule, plan, step);
     bool sure = !rule_is_metered(rule) || step->lists > PLAN_LIST_BUCKETS_MAX;
@@ -294,9 +296,8 @@ enum status plan_make(const struct view *view, struct plan *out)
     struct plan plan = {0};
     enum status status = STATUS_OK;
     if (policy->rule_count > 0) {
-        plan.steps = calloc(policy->rule_count, sizeof *plan.steps);
-        plan.conditions = calloc(policy->rule_count, sizeof *plan.conditions);
-        if (plan.steps == NULL || plan.conditions == NULL)
+        plan.conditions = malloc(policy->rule_count * sizeof *plan.conditions);
+        if (plan.conditions == NULL)
             status = STATUS_NOMEM;
     }
     while (status == STATUS_OK && plan.decides == NULL &&

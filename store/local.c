@@ -17,11 +17,11 @@ static enum status make_id(const struct local *local, const struct charge *charg
     text_add_string(&name, charge->fingerprint);
     text_add(&name, ":", 1);
     text_add_string(&name, charge->subject);
-    if (name.failed)
-        return STATUS_NOMEM;
-    digest_bytes(local->key, name.data, name.length, out->bytes);
+    enum status status = name.failed ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK)
+        digest_bytes(local->key, name.data, name.length, out->bytes);
     text_clear(&name);
-    return STATUS_OK;
+    return status;
 }
 
 static bool is_mirrored(const struct charge *charge)
