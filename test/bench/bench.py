@@ -10,7 +10,6 @@ import os
 import pathlib
 import random
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -470,41 +469,6 @@ def reaches(build, folder):
     return out
 
 
-def reload(build, folder, options):
-    """How far a reload with a list of a million moves p99, at 1,000 messages a second."""
-    redis = Redis(pathlib.Path(folder) / "redis")
-    redis.start()
-    brake = Brake(build, folder, redis, TWO_LIMITS, **one_list(folder, 1000000))
-    load = {"messages": 10000, "connections": 8, "per_connection": 50, "recipients": 1,
-            "rate": 1000, "from": "sender%c@district.example", "to": "list0@district.example"}
-    quiet, busy = [], []
-    for _ in range(options.pairs):
-        quiet.append(run(build, brake, **load)["p99_us"])
-        over = threading.Event()
-        reloads = threading.Thread(target=keep_reloading, args=(folder, brake, over))
-        reloads.start()
-        busy.append(run(build, brake, **load)["p99_us"])
-        over.set()
-        reloads.join()
-    brake.stop()
-    redis.stop()
-    out = {"quiet_p99_us": statistics.median(quiet), "reloading_p99_us": statistics.median(busy),
-           "moved_us": statistics.median(b - q for q, b in zip(quiet, busy))}
-    print(f"a reload moves p99 from {out['quiet_p99_us'] / 1e3:.1f} ms to "
-          f"{out['reloading_p99_us'] / 1e3:.1f} ms", flush=True)
-    return out
-
-
-def keep_reloading(folder, brake, over):
-    """Each time, the list's file is another one, so it is read anew."""
-    turn = 0
-    while not over.wait(1):
-        turn += 1
-        with open(pathlib.Path(folder) / "members-1000000.txt", "a") as file:
-            file.write(f"more{turn}@district.example\n")
-        brake.process.send_signal(signal.SIGUSR1)
-
-
 def peers(build, folder, options):
     """rspamd's ratelimit as a milter with the same two limits."""
     if missing(Rspamd):
@@ -600,7 +564,7 @@ def send(mta, messages):
     return messages / (time.monotonic() - started)
 
 
-PARTS = {"grid": grid, "sample": sample, "growth": growth, "loading": loading, "reload": reload,
+PARTS = {"grid": grid, "sample": sample, "growth": growth, "loading": loading,
          "peers": peers, "postfix": postfix}
 
 
