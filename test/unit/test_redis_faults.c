@@ -185,7 +185,8 @@ START_TEST(redis_faults_old_failure_is_ignored)
     pool_restore(pool, (struct connection *[]){open_connection()}, 1);
     pool_trip(pool, &second, "second");
     ck_assert(!pool_is_open(pool));
-    ck_assert_int_eq(reports_with("store away: "), 1);
+    ck_assert_int_eq(reports_with("store away: first"), 1);
+    ck_assert_int_eq(reports_with("store away: second"), 0);
     ck_assert_int_eq(pool_take(pool, soon(), &third), STATUS_OK);
     pool_give(pool, &third, true);
     pool_free(pool);
