@@ -1,4 +1,5 @@
 /* Messages that wait for a Redis that is stopped, and travel together once it goes on. */
+#include "../support/delay_proxy.h"
 #include "redis_fixture.h"
 #include "run.h"
 
@@ -193,6 +194,33 @@ START_TEST(batch_deadlines_hold_over_several_connections)
 }
 END_TEST
 
+/* The second batch is on its way when some of those in it leave: its reply touches
+ * nothing of theirs. */
+START_TEST(batch_reply_passes_over_who_left)
+{
+    enum { COUNT = 8, DELAY_MS = 200 };
+    struct sender senders[COUNT];
+    struct delay_proxy proxy;
+    close_redis();
+    delay_proxy_open(&proxy, server.socket, 0);
+    settings.path = proxy.path;
+    open_redis();
+    ck_assert(!redis_is_away(redis));
+    atomic_store(&proxy.delay_us, DELAY_MS * 1000);
+    for (int i = 0; i < COUNT; i++) {
+        start(&senders[i], "crowd", NULL, i % 2 == 1 ? DELAY_MS * 3 / 2 : 5000);
+        (void)usleep(1000);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        join(&senders[i]);
+        ck_assert_int_eq(senders[i].status, i % 2 == 1 ? STATUS_UNAVAILABLE : STATUS_OK);
+        ck_assert_int_eq(senders[i].outcomes[0].fits, i % 2 == 0);
+    }
+    close_redis();
+    delay_proxy_close(&proxy);
+}
+END_TEST
+
 START_TEST(batch_dies_with_its_connection)
 {
     struct sender senders[THREADS];
@@ -243,6 +271,7 @@ int main(void)
     tcase_add_test(tcase, batch_bad_bucket_concerns_one_message);
     tcase_add_test(tcase, batch_deadlines_are_each_ones_own);
     tcase_add_test(tcase, batch_deadlines_hold_over_several_connections);
+    tcase_add_test(tcase, batch_reply_passes_over_who_left);
     tcase_add_test(tcase, batch_dies_with_its_connection);
     tcase_add_test(tcase, batch_lost_script_is_sent_again);
     suite_add_tcase(suite, tcase);
