@@ -271,7 +271,7 @@ def growth(build, folder, options):
     kinds = {
         "rules": ([10, 100, 1000], lambda n: {"rules": many_rules(n)}, lambda n: plain),
         "lists": ([10, 100, 1000, 10000], lambda n: many_lists(folder, n, 20), lambda n: to_list),
-        "members": ([1000, 10000, 100000, 1180000], lambda n: one_list(folder, n),
+        "members": ([1000, 10000, 100000, 1180000], lambda n: {"rules": TWO_LIMITS, **one_list(folder, n)},
                     lambda n: to_list),
         "buckets": ([100, 10000, 1000000], lambda n: {},
                     lambda n: {"from": "sender%n@district.example"}),
