@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -568,6 +569,13 @@ PARTS = {"grid": grid, "sample": sample, "growth": growth, "loading": loading,
          "peers": peers, "postfix": postfix}
 
 
+def end_children():
+    """What a run that failed has left."""
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
@@ -577,15 +585,19 @@ def main():
     parser.add_argument("--peers", action="store_true", help="rspamd and postfwd as well")
     parser.add_argument("--json", help="write the figures there as well")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     build = Build(pathlib.Path(options.build).resolve())
     out = {"cores": os.cpu_count(), "pairs": options.pairs, "messages": options.messages}
     with tempfile.TemporaryDirectory(prefix="mailbrake-bench-", dir="/run") as folder:
         os.chmod(folder, 0o755)  # for Postfix
         print(HEAD)
-        for part in options.parts or [p for p in PARTS if p != "peers" or options.peers]:
-            place = pathlib.Path(folder) / part
-            place.mkdir()
-            out[part] = PARTS[part](build, place, options)
+        try:
+            for part in options.parts or [p for p in PARTS if p != "peers" or options.peers]:
+                place = pathlib.Path(folder) / part
+                place.mkdir()
+                out[part] = PARTS[part](build, place, options)
+        finally:
+            end_children()
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(out, indent=2) + "\n")
 
