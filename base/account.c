@@ -97,17 +97,31 @@ enum status account_find_user(uid_t uid, char out_name[ACCOUNT_NAME_SIZE], gid_t
     return status;
 }
 
-bool account_is_member(const char *user, gid_t primary, gid_t group)
+enum status account_groups(const char *user, gid_t primary, gid_t **out_groups,
+                           size_t *out_count)
 {
-    bool member = false;
-    bool known = false;
-    for (int room = GROUPS; room <= GROUPS_MAX && !known; room *= 4) {
+    for (int room = GROUPS; room <= GROUPS_MAX; room *= 4) {
         int count = room;
         gid_t *groups = calloc((size_t)room, sizeof *groups);
-        known = groups != NULL && getgrouplist(user, primary, groups, &count) >= 0;
-        for (int i = 0; known && i < count && !member; i++)
-            member = groups[i] == group;
+        if (groups != NULL && getgrouplist(user, primary, groups, &count) >= 0) {
+            *out_groups = groups;
+            *out_count = (size_t)count;
+            return STATUS_OK;
+        }
         free(groups);
     }
+    return STATUS_NOMEM;
+}
+
+bool account_is_member(const char *user, gid_t primary, gid_t group)
+{
+    gid_t *groups = NULL;
+    size_t count = 0;
+    bool member = false;
+    if (account_groups(user, primary, &groups, &count) != STATUS_OK)
+        return false;
+    for (size_t i = 0; i < count && !member; i++)
+        member = groups[i] == group;
+    free(groups);
     return member;
 }

@@ -1,9 +1,10 @@
-/* Access is checked twice: here by the mode of the socket, and for each connection by its
- * peer's credentials. */
+/* Access to a unix socket is checked twice: here by its mode, and for each connection by
+ * its peer's credentials. */
 #include "base/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,6 +74,33 @@ enum status listener_open(const char *path, mode_t mode, int *out_fd, struct err
         status = fail(error, path, "can't listen there");
         (void)close(fd);
         (void)unlink(path);
+        return status;
+    }
+    *out_fd = fd;
+    return STATUS_OK;
+}
+
+enum status listener_open_tcp(const struct tcp_address *address, int *out_fd,
+                              struct error *error)
+{
+    static const int on = 1;
+    bool ipv4 = ip_address_is_ipv4(address->bytes);
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(address->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(address->port)};
+    memcpy(&v4.sin_addr, address->bytes + IP_ADDRESS_MAPPED_BITS / 8, sizeof v4.sin_addr);
+    memcpy(&v6.sin6_addr, address->bytes, sizeof v6.sin6_addr);
+    int fd =
+        socket(ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set(error, STATUS_IO, "socket: %s", strerror(errno));
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (!ipv4)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, ipv4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6,
+             ipv4 ? sizeof v4 : sizeof v6) != 0 ||
+        listen(fd, BACKLOG) != 0) {
+        enum status status = error_set(error, STATUS_IO, "%s", strerror(errno));
+        (void)close(fd);
         return status;
     }
     *out_fd = fd;

@@ -60,6 +60,19 @@ static const struct option options[] = {
      .restart = true},
     {.name = "control.group", .read = value_name, SETTING(control.group),
      .initial = "mailbrake", .min = 1, .max = 32},
+    {.name = "control.roles", .read = value_array_roles},
+    {.name = "control.roles.look", .read = value_array_names,
+     SETTING(control.roles[ROLE_LOOK]), .min = 1, .max = 32},
+    {.name = "control.roles.decide", .read = value_array_names,
+     SETTING(control.roles[ROLE_DECIDE]), .min = 1, .max = 32},
+    {.name = "control.roles.brake", .read = value_array_names,
+     SETTING(control.roles[ROLE_BRAKE]), .min = 1, .max = 32},
+    {.name = "control.roles.permit", .read = value_array_names,
+     SETTING(control.roles[ROLE_PERMIT]), .min = 1, .max = 32},
+    {.name = "control.metrics_public", .read = value_bool,
+     SETTING(control.metrics_public), .initial = "false"},
+    {.name = "control.metrics", .read = server_metrics, SETTING(control.metrics),
+     .initial = "", .max = 64, .restart = true},
 
     {.name = "mta"},
 
@@ -206,7 +219,8 @@ static const struct option *option_at(size_t i, size_t *out_offset)
 static bool is_string(const struct option *option)
 {
     return option->read == value_path || option->read == value_name ||
-           option->read == value_string || option->read == server_milter;
+           option->read == value_string || option->read == server_milter ||
+           option->read == server_metrics;
 }
 
 static bool keep_text(char **field, const char *running, bool *changed)

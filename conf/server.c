@@ -1,9 +1,11 @@
-/* Sockets as text: unix:PATH, inet:PORT@HOST for a milter, tcp:HOST:PORT for a store. */
+/* Sockets as text: unix:PATH, inet:PORT@HOST for a milter, tcp:HOST:PORT for a store,
+ * ADDRESS:PORT for metrics. */
 #include "conf/server.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tcp_address.h"
 #include "base/text.h"
 #include "conf/settings.h"
 #include "conf/value.h"
@@ -84,6 +86,27 @@ void server_milter(struct reader *reader, const struct option *option,
                       "\"%.100s\" is not \"unix:PATH\", \"inet:PORT@HOST\" or "
                       "\"inet6:PORT@HOST\"",
                       text);
+}
+
+void server_metrics(struct reader *reader, const struct option *option,
+                    const struct node *node, void *field)
+{
+    struct tcp_address address;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    if (text[0] != '\0' && !tcp_address_parse(text, &address))
+        reader_refuse(reader, option, node,
+                      "\"%.100s\" is not \"ADDRESS:PORT\", like \"127.0.0.1:9125\"",
+                      text);
+    else if (text[0] != '\0' && !tcp_address_is_loopback(&address) &&
+             !reader->settings->control.metrics_public)
+        reader_refuse(reader, option, node,
+                      "\"%s\" is not an address of this machine alone (127.0.0.1 or "
+                      "[::1]); metrics_public = true allows it",
+                      text);
+    else
+        reader_keep(reader, field, text);
 }
 
 /* HOST:PORT or [IPv6]:PORT. */

@@ -195,12 +195,22 @@ static void clear_store(struct store_settings *store)
     free(store->state_file);
 }
 
+static void clear_names(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
+}
+
 void settings_clear(struct settings *settings)
 {
     free(settings->file);
     free(settings->milter.socket);
     free(settings->control.socket);
     free(settings->control.group);
+    free(settings->control.metrics);
+    for (size_t i = 0; i < ROLE_COUNT; i++)
+        clear_names(&settings->control.roles[i]);
     mta_settings_clear(&settings->mta);
     for (size_t i = 0; i < settings->notify.to_count; i++)
         free(settings->notify.to[i]);

@@ -9,6 +9,7 @@
 
 #include "base/problems.h"
 #include "conf/mta_settings.h"
+#include "conf/role.h"
 #include "policy/policy.h"
 
 enum list_kind { LIST_FILE, LIST_ALIASES, LIST_VIRTUAL };
@@ -44,6 +45,12 @@ struct store_settings {
     int nodes; /* 1 to 1000 */
 };
 
+/* Owned strings. */
+struct names {
+    char **items;
+    size_t count;
+};
+
 /* Options that need a restart; settings_keep checks it. */
 enum { SETTINGS_RESTART_MAX = 40 };
 
@@ -55,6 +62,9 @@ struct settings {
     } milter;
     struct {
         char *socket, *group;
+        struct names roles[ROLE_COUNT]; /* system groups; of ROLE_ADMIN: none */
+        bool metrics_public;
+        char *metrics; /* as tcp_address_parse reads it; "": not served over TCP */
     } control;
     struct mta_settings mta;
     struct {

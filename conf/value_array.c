@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/options.h"
 #include "conf/settings.h"
+#include "conf/value.h"
 
 /* An array; a list of strings is as clear. */
 static bool expect_array(struct reader *reader, const struct option *option,
@@ -110,6 +112,39 @@ void value_array_logins(struct reader *reader, const struct option *option,
                         const struct node *node, void *field)
 {
     read_each(reader, option, node, add_login, field);
+}
+
+/* The array is as long as the configuration's from the start; count is what is filled. */
+static void add_name(struct reader *reader, const struct option *option,
+                     const struct node *node, void *field)
+{
+    struct names *names = field;
+    value_name(reader, option, node, &names->items[names->count]);
+    names->count += names->items[names->count] != NULL;
+}
+
+void value_array_names(struct reader *reader, const struct option *option,
+                       const struct node *node, void *field)
+{
+    struct names *names = field;
+    if (!expect_array(reader, option, node) || node->child_count == 0)
+        return;
+    if (node->child_count > ARRAY_NAMES_MAX) {
+        reader_refuse(reader, option, node, "has more than %d names", ARRAY_NAMES_MAX);
+        return;
+    }
+    names->items = calloc(node->child_count, sizeof *names->items);
+    if (names->items == NULL)
+        reader->failed = true;
+    else
+        read_each(reader, option, node, add_name, field);
+}
+
+void value_array_roles(struct reader *reader, const struct option *option,
+                       const struct node *node, void *field)
+{
+    if (reader_expect(reader, option, node, NODE_GROUP))
+        group_read(reader, &options_table, option->name, node, field);
 }
 
 /* notify.to is as long as the array from the start; to_count is what is filled. */

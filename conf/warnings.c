@@ -263,6 +263,25 @@ static void warn_of_command(struct reader *reader)
     free(copy);
 }
 
+/* ---- groups of the system ---- */
+
+/* A role of a group that isn't there is nobody's. */
+static void warn_of_groups(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    if (!has_group(settings->control.group))
+        warn(reader, "control", "group",
+             "there is no such group: ", settings->control.group);
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        const struct names *groups = &settings->control.roles[i];
+        for (size_t j = 0; j < groups->count; j++) {
+            if (!has_group(groups->items[j]))
+                warn(reader, "control", "roles",
+                     "there is no such group: ", groups->items[j]);
+        }
+    }
+}
+
 /* ---- all of them ---- */
 
 static bool has_surge(const struct policy *policy)
@@ -278,9 +297,7 @@ void warnings_add(struct reader *reader)
 {
     const struct settings *settings = reader->settings;
     warn_of_files(reader);
-    if (!has_group(settings->control.group))
-        warn(reader, "control", "group",
-             "there is no such group: ", settings->control.group);
+    warn_of_groups(reader);
     if (settings->store.type == STORE_TYPE_MEMORY &&
         settings->store.state_file[0] == '\0' && has_surge(&settings->policy))
         warn(reader, "store", "state_file",

@@ -53,10 +53,9 @@ static bool take_reason(struct request *request, struct brake *brake)
 
 static bool take_author(const struct request *request, struct brake *brake)
 {
-    if (request->peer.name[0] != '\0')
-        brake->by = strdup(request->peer.name);
-    else if (asprintf(&brake->by, "uid %lld", (long long)request->peer.uid) < 0)
-        brake->by = NULL;
+    char user[REQUEST_USER_SIZE];
+    request_user(request, user);
+    brake->by = strdup(user);
     return brake->by != NULL;
 }
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/listener.h"
 #include "base/log.h"
+#include "control/access.h"
 #include "control/routes.h"
 #include "control/stream.h"
 
@@ -28,11 +29,13 @@ struct control {
     char *path;
     pthread_mutex_t reloading;
     struct progress progress;
-    sem_t work_slots;      /* how many more requests may run */
-    pthread_mutex_t mutex; /* guards the three below */
+    struct MHD_Daemon *tcp; /* of control.metrics; NULL: none */
+    sem_t work_slots;       /* how many more requests may run */
+    sem_t stranger_slots;   /* the same, of peers without rights */
+    pthread_mutex_t mutex;  /* guards the three below */
     int64_t refusal_minute;
     int refusals;
-    int strangers; /* connections of peers without rights */
+    int strangers; /* connections of peers without a role */
 };
 
 /* A request that is being received. */
@@ -66,22 +69,26 @@ static int connection_fd(struct MHD_Connection *connection)
     return info == NULL ? -1 : info->connect_fd;
 }
 
-static bool check_peer(struct control *control, struct request *request)
+/* Who asks, and whether that is allowed; the answer is made if it isn't. */
+static bool check_peer(struct control *control, struct request *request,
+                       const struct route *route)
 {
-    const char *group = request->settings->control.group;
-    bool known = peer_get(connection_fd(request->connection), &request->peer);
-    if (known && peer_may(&request->peer, group))
-        return true;
-    if (!known)
+    char target[AUDIT_TEXT_MAX] = "";
+    char result[AUDIT_TEXT_MAX] = "refused: no rights";
+    enum role role = route == NULL ? ROLE_LOOK : route->role;
+    if (peer_get(connection_fd(request->connection), &request->peer))
+        request->roles = peer_roles(&request->peer, request->settings);
+    else
         request->peer.uid = (uid_t)-1;
-    request_fail(request, MHD_HTTP_FORBIDDEN,
-                 "uid %lld (%s) is not allowed: only root, mailbraked's own user and "
-                 "members of group %s may",
-                 known ? (long long)request->peer.uid : -1LL,
-                 request->peer.name[0] == '\0' ? "no name" : request->peer.name,
-                 group == NULL || group[0] == '\0' ? "(none)" : group);
+    if (access_check(request, role))
+        return true;
+    if (route != NULL)
+        (void)snprintf(target, sizeof target, "%s %s", route->method, route->pattern);
+    if (request->roles != 0)
+        (void)snprintf(result, sizeof result, "refused: the role %s is missing",
+                       access_role_name(role));
     if (refusal_is_audited(control))
-        request_audit(request, "connect", "", "refused: no rights");
+        request_audit(request, "connect", target, result);
     return false;
 }
 
@@ -89,7 +96,7 @@ static bool is_stranger(struct control *control, int fd)
 {
     struct peer peer;
     struct snapshot *snapshot = current_snapshot_get(control->context.snapshots);
-    bool may = peer_get(fd, &peer) && peer_may(&peer, snapshot->settings->control.group);
+    bool may = peer_get(fd, &peer) && peer_roles(&peer, snapshot->settings) != 0;
     snapshot_unref(snapshot);
     return !may;
 }
@@ -132,18 +139,14 @@ static void on_connection(void *context, struct MHD_Connection *connection,
     }
 }
 
-static void find_route(struct incoming_request *incoming, const char *method,
-                       const char *path)
+/* Answers a request without a route. known: another method has one. */
+static void refuse_route(struct request *request, const char *method, const char *path,
+                         bool known)
 {
-    struct request *request = &incoming->request;
-    bool known;
-    incoming->route = routes_find(method, path, request->id, &known);
-    if (incoming->route != NULL)
-        request->verb = incoming->route->verb;
-    if (incoming->route == NULL && known)
+    if (known)
         request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED,
                      "%.20s is not allowed for this path", method);
-    else if (incoming->route == NULL)
+    else
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no %.200s", path);
 }
 
@@ -170,6 +173,39 @@ static bool is_too_long(struct MHD_Connection *connection)
     return length != NULL && strtoull(length, NULL, 10) > CONTROL_BODY_MAX;
 }
 
+static bool is_tcp(int fd)
+{
+    int family = AF_UNIX;
+    socklen_t length = sizeof family;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0 ||
+           family != AF_UNIX;
+}
+
+/* Over TCP nobody knows who asks. */
+static const struct route *find_tcp_route(struct request *request, const char *method,
+                                          const char *path)
+{
+    bool known = strcmp(path, "/metrics") == 0 || strcmp(path, "/healthz") == 0;
+    const struct route *route =
+        known ? routes_find(method, path, request->id, &known) : NULL;
+    if (route == NULL)
+        refuse_route(request, method, path, known);
+    return route;
+}
+
+/* NULL after making the answer. */
+static const struct route *find_route(struct control *control, struct request *request,
+                                      const char *method, const char *path)
+{
+    bool known;
+    const struct route *route = routes_find(method, path, request->id, &known);
+    if (!check_peer(control, request, route))
+        return NULL;
+    if (route == NULL)
+        refuse_route(request, method, path, known);
+    return route;
+}
+
 /* NULL without memory. */
 static struct incoming_request *begin(struct control *control,
                                       struct MHD_Connection *connection,
@@ -185,17 +221,21 @@ static struct incoming_request *begin(struct control *control,
     request->connection = connection;
     request->snapshot = current_snapshot_get(control->context.snapshots);
     request->settings = request->snapshot->settings;
-    if (!check_peer(control, request))
+    incoming->route = is_tcp(connection_fd(connection))
+                          ? find_tcp_route(request, method, path)
+                          : find_route(control, request, method, path);
+    if (incoming->route == NULL)
         return incoming;
+    request->verb = incoming->route->verb;
     take_purpose(request,
                  MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Purpose"));
     take_token(request,
                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Progress"));
-    if (is_too_long(connection))
+    if (is_too_long(connection)) {
+        incoming->route = NULL;
         request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE,
                      "the body is longer than %d bytes", CONTROL_BODY_MAX);
-    else
-        find_route(incoming, method, path);
+    }
     return incoming;
 }
 
@@ -337,12 +377,14 @@ static enum MHD_Result reply(struct incoming_request *incoming)
 static void run(struct control *control, struct incoming_request *incoming)
 {
     struct MHD_Connection *connection = incoming->request.connection;
+    sem_t *slots =
+        incoming->request.roles == 0 ? &control->stranger_slots : &control->work_slots;
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    while (sem_wait(&control->work_slots) != 0) /* EINTR */
+    while (sem_wait(slots) != 0) /* EINTR */
         ;
     if (parse_body(incoming))
         incoming->route->run(&incoming->request);
-    (void)sem_post(&control->work_slots);
+    (void)sem_post(slots);
     progress_end(incoming->request.progress, incoming->request.token);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)CONTROL_TIMEOUT_S);
@@ -387,7 +429,9 @@ static void on_completed(void *context, struct MHD_Connection *connection,
 /* A thread for each connection, and poll(2): in a pool, connections that share a thread
  * with a long request wait for it, and then time out. All signals are blocked: other
  * threads wait for them. */
-static struct MHD_Daemon *start_daemon(struct control *control, int fd)
+static struct MHD_Daemon *start_daemon(struct control *control, int fd,
+                                       MHD_NotifyConnectionCallback notify,
+                                       unsigned connections)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
@@ -395,10 +439,10 @@ static struct MHD_Daemon *start_daemon(struct control *control, int fd)
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
         on_access, control, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONTROL_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONTROL_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONTROL_HEADER_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, control,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, control, MHD_OPTION_END);
+        connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONTROL_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONTROL_HEADER_MAX,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, control, MHD_OPTION_NOTIFY_CONNECTION,
+        notify, control, MHD_OPTION_END);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return daemon;
 }
@@ -408,6 +452,7 @@ static void destroy(struct control *control)
     (void)pthread_mutex_destroy(&control->reloading);
     progress_destroy(&control->progress);
     (void)sem_destroy(&control->work_slots);
+    (void)sem_destroy(&control->stranger_slots);
     (void)pthread_mutex_destroy(&control->mutex);
     free(control->path);
     free(control);
@@ -424,6 +469,7 @@ enum status control_start(const struct control_context *context,
     (void)pthread_mutex_init(&control->reloading, NULL);
     progress_init(&control->progress);
     (void)sem_init(&control->work_slots, 0, CONTROL_WORK_MAX);
+    (void)sem_init(&control->stranger_slots, 0, CONTROL_STRANGERS_WORK_MAX);
     (void)pthread_mutex_init(&control->mutex, NULL);
     struct snapshot *snapshot = current_snapshot_get(context->snapshots);
     control->path = strdup(snapshot->settings->control.socket);
@@ -432,7 +478,8 @@ enum status control_start(const struct control_context *context,
                              : listener_open(control->path, SOCKET_MODE, &fd, error);
     snapshot_unref(snapshot);
     if (status == STATUS_OK) {
-        control->daemon = start_daemon(control, fd);
+        control->daemon =
+            start_daemon(control, fd, on_connection, CONTROL_CONNECTIONS_MAX);
         if (control->daemon == NULL) {
             status = error_set_at(error, STATUS_IO, control->path, 0,
                                   "can't serve there: %s", strerror(errno));
@@ -454,5 +501,25 @@ void control_stop(struct control *control)
         return;
     (void)unlink(control->path);
     MHD_stop_daemon(control->daemon);
+    if (control->tcp != NULL)
+        MHD_stop_daemon(control->tcp);
     destroy(control);
+}
+
+enum status control_serve_metrics(struct control *control, const char *place,
+                                  struct error *error)
+{
+    struct tcp_address address;
+    int fd;
+    if (!tcp_address_parse(place, &address))
+        return error_set(error, STATUS_INVALID, "not an address and port");
+    enum status status = listener_open_tcp(&address, &fd, error);
+    if (status != STATUS_OK)
+        return status;
+    control->tcp = start_daemon(control, fd, NULL, CONTROL_STRANGERS_MAX);
+    if (control->tcp != NULL)
+        return STATUS_OK;
+    status = error_set(error, STATUS_IO, "%s", strerror(errno));
+    (void)close(fd);
+    return status;
 }

@@ -15,11 +15,12 @@
 
 enum {
     CONTROL_CONNECTIONS_MAX = 64,
-    CONTROL_STRANGERS_MAX = 8, /* of these, for peers without rights */
+    CONTROL_STRANGERS_MAX = 8, /* of these, for peers without a role */
     CONTROL_TIMEOUT_S = 10,    /* of a peer that is silent */
     CONTROL_BODY_MAX = 64 * 1024,
     CONTROL_HEADER_MAX = 32 * 1024, /* memory of a connection */
     CONTROL_WORK_MAX = 4,           /* requests handled at once */
+    CONTROL_STRANGERS_WORK_MAX = 1, /* and of peers without a role */
 };
 
 /* What requests are answered with. All borrowed, and alive until control_stop. */
@@ -48,11 +49,16 @@ struct control_context {
 struct control;
 
 /* Listens at control.socket of the current settings, mode 0666, so that a peer
- * without rights gets an answer and an audit entry. A stale socket is replaced. CONFLICT
+ * without a role gets an answer and an audit entry. A stale socket is replaced. CONFLICT
  * when another program listens there, IO when a system call fails, NOMEM. context is
  * copied. */
 enum status control_start(const struct control_context *context,
                           struct control **out_control, struct error *error) MUST_CHECK;
+
+/* Serves /metrics and /healthz to everybody who reaches place (control.metrics), too.
+ * INVALID, or IO with the system's reason. Once. */
+enum status control_serve_metrics(struct control *control, const char *place,
+                                  struct error *error) MUST_CHECK;
 
 /* Ends all connections and removes the socket; waits for running requests. NULL is
  * allowed. */

@@ -1,6 +1,7 @@
 /* The kernel knows the user, and the user database the user's groups. */
 #include "control/peer.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,18 +22,51 @@ bool peer_get(int fd, struct peer *out)
     return true;
 }
 
-bool peer_may(const struct peer *peer, const char *group)
+/* The peer, and the groups that the database gives it. */
+struct membership {
+    const struct peer *peer;
+    gid_t *groups;
+    size_t count;
+};
+
+static void find_groups(const struct peer *peer, struct membership *out)
 {
     char name[PEER_NAME_SIZE];
-    gid_t wanted;
     gid_t primary;
-    if (peer->uid == 0 || peer->uid == geteuid())
-        return true;
-    if (group == NULL || group[0] == '\0' ||
-        account_find_group(group, &wanted) != STATUS_OK)
+    *out = (struct membership){.peer = peer};
+    if (account_find_user(peer->uid, name, &primary) != STATUS_OK ||
+        account_groups(name, primary, &out->groups, &out->count) != STATUS_OK)
+        out->count = 0;
+}
+
+static bool is_member(const struct membership *membership, const char *group)
+{
+    gid_t wanted;
+    if (account_find_group(group, &wanted) != STATUS_OK)
         return false;
-    if (peer->gid == wanted)
-        return true;
-    return account_find_user(peer->uid, name, &primary) == STATUS_OK &&
-           account_is_member(name, primary, wanted);
+    bool member = membership->peer->gid == wanted;
+    for (size_t i = 0; i < membership->count && !member; i++)
+        member = membership->groups[i] == wanted;
+    return member;
+}
+
+unsigned peer_roles(const struct peer *peer, const struct settings *settings)
+{
+    static const unsigned all = (1U << ROLE_COUNT) - 1;
+    struct membership membership;
+    unsigned roles = 0;
+    if (peer->uid == 0 || peer->uid == geteuid())
+        return all;
+    find_groups(peer, &membership);
+    if (is_member(&membership, settings->control.group))
+        roles = all;
+    for (unsigned role = 0; role < ROLE_COUNT && roles != all; role++) {
+        const struct names *groups = &settings->control.roles[role];
+        for (size_t i = 0; i < groups->count && (roles & 1U << role) == 0; i++) {
+            if (is_member(&membership, groups->items[i]))
+                roles |= 1U << role | 1U << ROLE_LOOK;
+        }
+    }
+    free(membership.groups);
+    return roles;
 }

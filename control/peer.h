@@ -1,9 +1,11 @@
-/* Who is at the other end of a unix socket, and whether that user may administer. */
+/* Who is at the other end of a unix socket, and what that user may do. */
 #ifndef CONTROL_PEER_H
 #define CONTROL_PEER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "conf/settings.h"
 
 enum { PEER_NAME_SIZE = 64 };
 
@@ -16,7 +18,9 @@ struct peer {
 /* Asks the kernel (SO_PEERCRED); false when it fails. */
 bool peer_get(int fd, struct peer *out);
 
-/* True for root, our own user, and members of group, primary or supplementary. */
-bool peer_may(const struct peer *peer, const char *group);
+/* The peer's roles, bit 1 << enum role for each. By the group database as it is now,
+ * primary and supplementary groups: root, our own user and members of control.group have
+ * all, members of a role's groups have it and ROLE_LOOK. */
+unsigned peer_roles(const struct peer *peer, const struct settings *settings);
 
 #endif

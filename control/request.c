@@ -17,6 +17,15 @@
 
 enum { RESULT_SIZE = 600 };
 
+void request_user(const struct request *request, char out[REQUEST_USER_SIZE])
+{
+    const struct peer *peer = &request->peer;
+    if (peer->name[0] != '\0')
+        (void)snprintf(out, REQUEST_USER_SIZE, "%s", peer->name);
+    else
+        (void)snprintf(out, REQUEST_USER_SIZE, "uid %lld", (long long)peer->uid);
+}
+
 const char *request_query(const struct request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);

@@ -12,6 +12,7 @@
 enum {
     REQUEST_ID_SIZE = 64,
     REQUEST_PURPOSE_SIZE = 300,
+    REQUEST_USER_SIZE = PEER_NAME_SIZE,
     REQUEST_STORE_MS = 5000, /* how long a request waits for the store, at most */
     REQUEST_LIST_MS = 60000,
 };
@@ -37,6 +38,7 @@ struct request {
     struct snapshot *snapshot; /* a reference */
     const struct settings *settings;
     struct peer peer;
+    unsigned roles;           /* of the peer, see peer_roles */
     char id[REQUEST_ID_SIZE]; /* the part of the path that varies; "" */
     enum actions_verb verb;   /* of the route */
     json_t *body;             /* an object, maybe empty */
@@ -49,6 +51,9 @@ struct request {
     struct text text;
     struct stream *stream; /* owned */
 };
+
+/* The peer's user, as records name who did something: "uid 1234" when it has no name. */
+void request_user(const struct request *request, char out[REQUEST_USER_SIZE]);
 
 /* A query parameter of the URL, decoded and borrowed; NULL when there is none. */
 const char *request_query(const struct request *request, const char *name);

@@ -7,6 +7,7 @@
 struct route {
     const char *method;
     const char *pattern; /* a path; one part of it may be "*" */
+    enum role role;      /* that the peer must have; ROLE_NONE: anybody may */
     void (*run)(struct request *request);
     enum actions_verb verb; /* for handlers that decide about held messages */
 };

@@ -116,7 +116,7 @@ static void reload_failure_for_control(void *context, struct problems *out,
 }
 
 /* Without its socket nobody can release what is held, but mail is judged all the same. */
-static void open_control(struct daemon *daemon)
+static void open_control(struct daemon *daemon, const struct settings *settings)
 {
     struct error error = {0};
     struct engine *engine = &daemon->engine;
@@ -137,8 +137,14 @@ static void open_control(struct daemon *daemon)
         .reload_context = &daemon->reload,
         .started_us = daemon->started_us,
     };
-    if (control_start(&context, &daemon->control, &error) != STATUS_OK)
+    if (control_start(&context, &daemon->control, &error) != STATUS_OK) {
         log_print(SEVERITY_WARNING, "no control socket: %s", error.text);
+        return;
+    }
+    const char *metrics = settings->control.metrics;
+    if (metrics[0] != '\0' &&
+        control_serve_metrics(daemon->control, metrics, &error) != STATUS_OK)
+        log_print(SEVERITY_WARNING, "no metrics at %s: %s", metrics, error.text);
 }
 
 /* smfi_opensocket(1) would take the socket away from a daemon that still listens. */
@@ -212,7 +218,7 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     if (status != STATUS_OK)
         return status;
     housekeeping_brakes(&daemon->engine);
-    open_control(daemon);
+    open_control(daemon, settings);
     status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
     return status == STATUS_OK ? reload_start(&daemon->reload) : status;
 }

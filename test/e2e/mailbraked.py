@@ -114,7 +114,7 @@ class Mailbraked:
         base = {
             "domains": OWN_DOMAINS,
             "milter": {"socket": self.milter, "socket_mode": "0660"},
-            "control": {"socket": str(self.dir / "control.sock")},
+            "control": {"socket": str(self.dir / "control.sock"), **settings.pop("control", {})},
             "store": store,
             "lists": tuple(sources),
         }

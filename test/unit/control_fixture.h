@@ -33,7 +33,10 @@ static bool reload_fails;
 
 #define SETTINGS_TEXT                                                                    \
     "domains = [ \"own.example\" ];\n"                                                   \
-    "control = { socket = \"%s\"; group = \"no-such-group\"; };\n"                       \
+    "control = { socket = \"%s\"; group = \"no-such-group\";\n"                          \
+    " roles = { look = [\"no-group\", \"daemon\"]; decide = [\"bin\"]; brake = "         \
+    "[\"sys\"];\n"                                                                       \
+    "  permit = [\"games\"]; }; };\n"                                                    \
     "mta = { helper = \"%s/no-helper\"; };\n"                                            \
     "store = { type = \"memory\"; };\n"                                                  \
     "lists = ( { address = \"all@own.example\"; file = \"all\"; } );\n"                  \

@@ -92,6 +92,12 @@ START_TEST(account_knows_members_of_many_groups)
     static const int counts[] = {1, 256, 257, 5000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         groups_of = counts[i];
+        gid_t *all = NULL;
+        size_t count = 0;
+        ck_assert_int_eq(account_groups("ann", 999999, &all, &count), STATUS_OK);
+        ck_assert_uint_eq(count, (size_t)counts[i]);
+        ck_assert_uint_eq(all[0], 999999);
+        free(all);
         ck_assert(account_is_member("ann", 999999, 999999));
         ck_assert(!account_is_member("ann", 999999, (gid_t)groups_of));
         if (groups_of > 1)

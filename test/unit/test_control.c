@@ -2,6 +2,7 @@
 #include "control_fixture.h"
 #include "run.h"
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 
 /* ---- who may ---- */
@@ -36,6 +37,159 @@ START_TEST(control_refuses_strangers)
     ck_assert_int_eq(number_at(entry, "uid"), NOBODY);
     ck_assert_ptr_nonnull(strstr(text_at(entry, "result"), "no rights"));
     json_decref(json);
+}
+END_TEST
+
+/* Groups of every Debian, and the roles that SETTINGS_TEXT gives them. */
+enum { DAEMON = 1, BIN = 2, SYS = 3, GAMES = 60 };
+
+static const struct {
+    const char *ask;
+    gid_t groups[4]; /* that may, ended by 0 */
+    const char *missing;
+} rights[] = {
+    {"GET /v1/status", {DAEMON, BIN, SYS, GAMES}, "look"},
+    {"GET /v1/nothing", {DAEMON, BIN, SYS, GAMES}, "look"},
+    {"PATCH /v1/holds", {DAEMON, BIN, SYS, GAMES}, "look"},
+    {"GET /v1/audit", {DAEMON, BIN, SYS, GAMES}, "look"},
+    {"POST /v1/explain", {DAEMON, BIN, SYS, GAMES}, "look"},
+    {"POST /v1/holds/00112233445566778899aabb/release", {BIN}, "decide"},
+    {"POST /v1/holds/delete", {BIN}, "decide"},
+    {"POST /v1/incidents/00112233445566778899aabb/allow", {BIN}, "decide"},
+    {"POST /v1/sync", {BIN}, "decide"},
+    {"PUT /v1/brakes", {SYS}, "brake"},
+    {"DELETE /v1/brakes?key=all", {SYS}, "brake"},
+    {"DELETE /v1/limits?subject=all", {GAMES}, "permit"},
+    {"POST /v1/reload", {0}, "admin"},
+};
+
+/* How many of the rights differ for a group's member. */
+static int count_wrong(gid_t group)
+{
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
+        bool may = false;
+        for (size_t j = 0; j < 4; j++)
+            may = may || rights[i].groups[j] == group;
+        bool refused = ask(rights[i].ask, NULL) == 403;
+        json_t *json = answered();
+        const char *missing = text_at(json, "missing");
+        if (refused == may || strcmp(missing, may ? "" : rights[i].missing) != 0) {
+            (void)fprintf(stderr, "gid %u: %s: %s\n", group, rights[i].ask, answer);
+            wrong++;
+        }
+        json_decref(json);
+    }
+    return wrong + (ask("GET /healthz", NULL) != 200) +
+           (ask("GET /metrics", NULL) != 200);
+}
+
+/* By the group of the process; the database knows the user's own. */
+START_TEST(control_gives_each_role_its_routes)
+{
+    static const gid_t groups[] = {DAEMON, BIN, SYS, GAMES, NOBODY};
+    if (getuid() != 0)
+        return;
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        int how;
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+            _exit(setgid(groups[i]) != 0 || setuid(NOBODY) != 0 ? 99
+                                                                : count_wrong(groups[i]));
+        ck_assert_int_eq(waitpid(child, &how, 0), child);
+        ck_assert_int_eq(how, 0);
+    }
+    expect_alive();
+}
+END_TEST
+
+static void expect_roles(uid_t uid, gid_t gid, const char *expected)
+{
+    int how;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        if (setgid(gid) != 0 || setuid(uid) != 0)
+            _exit(9);
+        int code = ask("GET /v1/whoami", NULL);
+        bool right = code == 200 && strstr(answer, expected) != NULL;
+        if (!right)
+            (void)fprintf(stderr, "uid %u: %s\n", uid, answer);
+        _exit(!right);
+    }
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert_int_eq(how, 0);
+}
+
+START_TEST(control_says_who_one_is)
+{
+    if (getuid() != 0)
+        return;
+    json_t *json = get("GET /v1/whoami", NULL);
+    ck_assert_str_eq(text_at(json, "user"), "root");
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "roles")), 5);
+    json_decref(json);
+    /* by the database alone, whatever the group of the process */
+    expect_roles(2, NOBODY,
+                 "{\"user\":\"bin\",\"uid\":2,\"roles\":[\"look\",\"decide\"]}");
+    expect_roles(1, BIN, "\"roles\":[\"look\",\"decide\"]");
+    expect_roles(1, NOBODY, "\"roles\":[\"look\"]}");
+    expect_roles(NOBODY, NOBODY, "\"roles\":[]}");
+    expect_roles(4000123, NOBODY,
+                 "{\"user\":\"uid 4000123\",\"uid\":4000123,\"roles\":[]}");
+}
+END_TEST
+
+/* ---- metrics over TCP ---- */
+
+/* Any free port will do: the first that nobody has. */
+static int serve_metrics(void)
+{
+    char place[40];
+    struct error error = {0};
+    for (int port = 20000 + getpid() % 20000;; port++) {
+        (void)snprintf(place, sizeof place, "127.0.0.1:%d", port);
+        if (control_serve_metrics(control, place, &error) == STATUS_OK)
+            return port;
+        ck_assert_str_eq(error.text, "Address already in use");
+    }
+}
+
+static int ask_tcp(int port, const char *method_path)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char head[300];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    (void)snprintf(head, sizeof head,
+                   "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method_path);
+    say(fd, head, strlen(head));
+    hear(fd);
+    (void)close(fd);
+    return status_code();
+}
+
+START_TEST(control_serves_metrics_alone_over_tcp)
+{
+    static const char *const others[] = {"GET /v1/status", "GET /v1/whoami",
+                                         "GET /v1/audit",  "GET /v1/holds",
+                                         "GET /metrics/",  "GET /"};
+    struct error error = {0};
+    char place[40];
+    int port = serve_metrics();
+    ck_assert_int_eq(ask_tcp(port, "GET /metrics"), 200);
+    ck_assert_ptr_nonnull(strstr(answer, "mailbrake_build_info"));
+    ck_assert_int_eq(ask_tcp(port, "GET /healthz"), 200);
+    ck_assert_int_eq(ask_tcp(port, "POST /metrics"), 405);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        ck_assert_int_eq(ask_tcp(port, others[i]), 404);
+    ck_assert_int_eq(ask_tcp(port, "POST /v1/reload"), 404);
+    (void)snprintf(place, sizeof place, "127.0.0.1:%d", port);
+    ck_assert_int_eq(control_serve_metrics(control, place, &error), STATUS_IO);
+    expect_alive();
 }
 END_TEST
 
@@ -341,6 +495,9 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, control_refuses_strangers);
+    tcase_add_test(cases, control_gives_each_role_its_routes);
+    tcase_add_test(cases, control_says_who_one_is);
+    tcase_add_test(cases, control_serves_metrics_alone_over_tcp);
     tcase_add_test(cases, control_serves_administrators_beside_strangers);
     tcase_add_test(cases, control_socket_is_for_all);
     tcase_add_test(cases, control_takes_no_socket_from_the_living);

@@ -22,6 +22,12 @@ static const struct change {
     {"milter.socket_mode", "milter = { socket_mode = \"0600\"; };"},
     {"control.socket", "control = { socket = \"/run/other.sock\"; };"},
     {"control.group", "control = { group = \"staff\"; };"},
+    {"control.roles.look", "control = { roles = { look = [ \"helpdesk\" ]; }; };"},
+    {"control.roles.decide", "control = { roles = { decide = [ \"post\" ]; }; };"},
+    {"control.roles.brake", "control = { roles = { brake = [ \"night\" ]; }; };"},
+    {"control.roles.permit", "control = { roles = { permit = [ \"press\" ]; }; };"},
+    {"control.metrics", "control = { metrics = \"127.0.0.1:9125\"; };"},
+    {"control.metrics_public", "control = { metrics_public = true; };"},
     {"mta.type", "mta = { type = \"sendmail\"; };"},
     {"mta.config_directory", "mta = { config_directory = \"/etc/other\"; };"},
     {"mta.helper", "mta = { helper = \"/run/other.sock\"; };"},
@@ -115,9 +121,9 @@ static bool is_changed(const char *name)
 /* A section, or read as part of lists, groups or rules. */
 static bool is_whole(const char *name)
 {
-    static const char *const sections[] = {"milter",  "control", "mta",   "quarantine",
-                                           "notify",  "privacy", "store", "lists",
-                                           "confirm", "groups",  "rules", "console"};
+    static const char *const sections[] = {
+        "milter", "control", "mta",    "quarantine", "notify",  "privacy",      "store",
+        "lists",  "confirm", "groups", "rules",      "console", "control.roles"};
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         if (strcmp(sections[i], name) == 0)
             return true;

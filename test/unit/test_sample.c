@@ -212,6 +212,8 @@ START_TEST(sample_shows_the_defaults)
     ck_assert_uint_eq(sample.milter.socket_mode, empty.milter.socket_mode);
     ck_assert_str_eq(sample.control.socket, empty.control.socket);
     ck_assert_str_eq(sample.control.group, empty.control.group);
+    ck_assert_str_eq(sample.control.metrics, empty.control.metrics);
+    ck_assert_int_eq(sample.control.metrics_public, empty.control.metrics_public);
     ck_assert_str_eq(sample.mta.config_directory, empty.mta.config_directory);
     ck_assert_str_eq(sample.mta.helper, empty.mta.helper);
     ck_assert_int_eq(sample.mta.type, empty.mta.type);

@@ -11,6 +11,9 @@ START_TEST(settings_default)
     ck_assert_uint_eq(settings.milter.socket_mode, 0660);
     ck_assert_str_eq(settings.control.socket, "/run/mailbrake/control.sock");
     ck_assert_str_eq(settings.control.group, "mailbrake");
+    ck_assert_uint_eq(settings.control.roles[ROLE_LOOK].count, 0);
+    ck_assert_str_eq(settings.control.metrics, "");
+    ck_assert(!settings.control.metrics_public);
     ck_assert_int_eq(settings.mta.type, MTA_POSTFIX);
     ck_assert_str_eq(settings.mta.config_directory, "/etc/postfix");
     ck_assert_str_eq(settings.mta.helper, "/run/mailbrake/mta.sock");
@@ -484,6 +487,28 @@ START_TEST(settings_socket_path_too_long)
 }
 END_TEST
 
+START_TEST(settings_roles)
+{
+    load_right(
+        "control = { roles = { decide = [ \"post\", \"root\" ]; brake = [ ]; }; };");
+    ck_assert_uint_eq(settings.control.roles[ROLE_LOOK].count, 0);
+    ck_assert_uint_eq(settings.control.roles[ROLE_BRAKE].count, 0);
+    ck_assert_uint_eq(settings.control.roles[ROLE_DECIDE].count, 2);
+    ck_assert_str_eq(settings.control.roles[ROLE_DECIDE].items[1], "root");
+    ck_assert(has_warning("control.roles: there is no such group: post"));
+}
+END_TEST
+
+START_TEST(settings_metrics)
+{
+    load_right("control = { metrics = \"[::1]:9125\"; };");
+    ck_assert_str_eq(settings.control.metrics, "[::1]:9125");
+    settings_clear(&settings);
+    load_right("control = { metrics = \"0.0.0.0:9125\"; metrics_public = true; };");
+    ck_assert_str_eq(settings.control.metrics, "0.0.0.0:9125");
+}
+END_TEST
+
 START_TEST(settings_warn)
 {
     load_right("control = { group = \"no-such-group-here\"; };\n"
@@ -554,6 +579,8 @@ int main(void)
     tcase_add_test(tests, settings_includes_from_its_folder);
     tcase_add_test(tests, settings_relative_path);
     tcase_add_test(tests, settings_servers);
+    tcase_add_test(tests, settings_roles);
+    tcase_add_test(tests, settings_metrics);
     tcase_add_test(tests, settings_warn);
     tcase_add_test(tests, settings_do_not_warn);
     tcase_add_test(tests, settings_option_names_are_distinct);
