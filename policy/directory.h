@@ -133,6 +133,9 @@ void directory_find(const struct directory *directory, const struct address *add
 uint32_t directory_list_count(const struct directory *directory);
 const struct list *directory_list(const struct directory *directory, uint32_t list);
 
+/* True when some of it is from aliases(5): what the MTA expands when it delivers. */
+bool directory_is_local(const struct directory *directory, uint32_t list);
+
 /* True when member is on the list, also through a nested one. */
 bool directory_is_member(const struct directory *directory, uint32_t list,
                          const struct address *member);

@@ -270,6 +270,15 @@ const roaring_bitmap_t *directory_persons(const struct directory *directory,
     return directory->flats[directory->nodes[list].flat];
 }
 
+bool directory_is_local(const struct directory *directory, uint32_t list)
+{
+    const struct list_node *node = &directory->nodes[list];
+    for (size_t i = 0; i < node->parts.count; i++)
+        if (directory->nodes[node->parts.items[i]].local)
+            return true;
+    return node->local;
+}
+
 bool directory_is_member(const struct directory *directory, uint32_t list,
                          const struct address *member)
 {
