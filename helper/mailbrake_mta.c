@@ -187,6 +187,9 @@ static void add_found(const struct mta_item *item, struct text *out)
     if (item->order->verb == MTA_ENVELOPE) {
         text_add_string(out, " ");
         mta_message_envelope(&item->message, out);
+    } else if (item->order->verb == MTA_RECIPIENTS) {
+        text_add_string(out, " ");
+        mta_message_addresses(&item->message, out);
     } else if (item->order->verb == MTA_HEADER && item->message.hold_header_count > 0) {
         text_printf(out, " %s", last == NULL ? hold_headers : last + 1);
     }
@@ -223,7 +226,8 @@ static void log_result(const struct mta_peer *peer, const struct mta_order *orde
 
 static bool is_look(const struct mta_order *order)
 {
-    return order->verb == MTA_HEADER || order->verb == MTA_ENVELOPE;
+    return order->verb == MTA_HEADER || order->verb == MTA_ENVELOPE ||
+           order->verb == MTA_RECIPIENTS;
 }
 
 static void log_item(const struct mta_peer *peer, const struct mta_item *item)
@@ -270,6 +274,10 @@ static void answer_one(const struct mta_peer *peer, const struct mta_item *item,
         text_printf(reply, "%s\n", text_string(hold_headers));
     if (ok && item->order->verb == MTA_ENVELOPE) {
         mta_message_envelope(&item->message, reply);
+        text_add_string(reply, "\n");
+    }
+    if (ok && item->order->verb == MTA_RECIPIENTS) {
+        mta_message_addresses(&item->message, reply);
         text_add_string(reply, "\n");
     }
     add_result(item->status, item->error.text, reply);

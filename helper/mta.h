@@ -62,6 +62,9 @@ struct mta {
     /* Whether it takes mail to an address that smtp_address_is_valid accepts; false when
      * that is not known. */
     bool (*can_write)(const struct mta_job *job, const char *address);
+    /* Whether the MTA expands the recipients of such a message once more when it is
+     * released: NULL, never. arrived_s: since 1970. */
+    bool (*is_old)(const struct mta_job *job, int64_t arrived_s);
     const char *null_sender; /* <>, as its sendmail(1) takes it after -f */
 };
 

@@ -197,8 +197,13 @@ static enum status act(const struct mta_job *job, struct mta_item *items, size_t
 void mta_answer(const struct mta_job *job, struct mta_item *items, size_t count)
 {
     enum mta_verb verb = first_left(items, count)->order->verb;
-    bool moves = verb != MTA_HEADER && verb != MTA_ENVELOPE;
+    bool moves = verb != MTA_HEADER && verb != MTA_ENVELOPE && verb != MTA_RECIPIENTS;
+    for (size_t i = 0; i < count; i++)
+        items[i].message.wants_addresses = verb == MTA_RECIPIENTS;
     fail_all(job, items, count, job->mta->look(job, items, count));
+    for (size_t i = 0; i < count && verb == MTA_RECIPIENTS; i++)
+        items[i].message.old = job->mta->is_old != NULL && items[i].status == STATUS_OK &&
+                               job->mta->is_old(job, items[i].message.arrived_s);
     if (!moves)
         return;
     for (size_t i = 0; i < count; i++) {

@@ -85,6 +85,31 @@ void mta_message_envelope(const struct mta_message *message, struct text *out)
     out->failed = !add_line(out, json) || out->failed;
 }
 
+void mta_message_add_address(struct mta_message *message, const char *address)
+{
+    if (!message->wants_addresses)
+        return;
+    text_add_string(&message->addresses, address);
+    text_add_string(&message->addresses, "\n");
+}
+
+void mta_message_addresses(const struct mta_message *message, struct text *out)
+{
+    json_t *array = json_array();
+    json_t *json = json_pack("{s:b, s:o}", "old", message->old, "recipients", array);
+    for (const char *line = text_string(&message->addresses); *line != '\0';) {
+        struct text clean = {0};
+        size_t length = strcspn(line, "\n");
+        utf8_add(&clean, line, length);
+        if (clean.failed ||
+            json_array_append_new(array, json_string(text_string(&clean))) != 0)
+            out->failed = true;
+        text_clear(&clean);
+        line += length + 1;
+    }
+    out->failed = !add_line(out, json) || out->failed;
+}
+
 void mta_message_list(const struct mta_message *message, const char *queue_id,
                       struct text *list)
 {
@@ -100,5 +125,6 @@ void mta_message_list(const struct mta_message *message, const char *queue_id,
 void mta_message_clear(struct mta_message *message)
 {
     text_clear(&message->hold_headers);
+    text_clear(&message->addresses);
     *message = (struct mta_message){0};
 }

@@ -28,6 +28,9 @@ struct mta_message {
     json_int_t arrived_s;         /* since 1970 */
     json_int_t size_bytes;        /* only in lists, as recipients */
     json_int_t recipients;
+    bool wants_addresses;  /* set by who wants them: */
+    struct text addresses; /* whom it is still to be delivered to, one a line */
+    bool old;              /* released, the MTA will expand its recipients once more */
     int hold_header_count;
     struct text hold_headers; /* their values, unfolded and printable, one a line */
     bool in_header;
@@ -42,6 +45,13 @@ bool mta_message_bears(const struct mta_message *message, const char *hold_id);
 /* Adds what is known of whom it came from, as JSON on one line: see envelope in
  * mailbrake-mta(8). */
 void mta_message_envelope(const struct mta_message *message, struct text *out);
+
+/* One more recipient, as the queue's file has it; ignored unless it is wanted. */
+void mta_message_add_address(struct mta_message *message, const char *address);
+
+/* Adds its addresses, and whether it is old, as JSON on one line: see recipients in
+ * mailbrake-mta(8). */
+void mta_message_addresses(const struct mta_message *message, struct text *out);
 
 /* Adds it to a list, as a line of JSON: see list in mailbrake-mta(8). The list has failed
  * when it is longer than MTA_LIST_MAX. */

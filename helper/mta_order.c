@@ -24,7 +24,7 @@ static const struct {
     {"envelope", MTA_ENVELOPE, "i"}, {"release", MTA_RELEASE, "ic"},
     {"delete", MTA_DELETE, "ic"},    {"hold", MTA_HOLD, "ic"},
     {"refuse", MTA_REFUSE, "icn"},   {"notice", MTA_NOTICE, "a"},
-    {"queue", MTA_QUEUE, ""},
+    {"queue", MTA_QUEUE, ""},        {"recipients", MTA_RECIPIENTS, "i"},
 };
 
 enum {

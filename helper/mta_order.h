@@ -22,6 +22,7 @@ enum mta_verb {
     MTA_LIST,
     MTA_HEADER,
     MTA_ENVELOPE,
+    MTA_RECIPIENTS,
     MTA_RELEASE,
     MTA_DELETE,
     MTA_HOLD,

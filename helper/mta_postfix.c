@@ -264,6 +264,8 @@ static void take_record(struct message_view *view, const char *line)
     } else if ((value = text_after(line, "sender: ")) != NULL && !view->has_sender) {
         (void)snprintf(out->sender, sizeof out->sender, "%s", value);
         view->has_sender = true;
+    } else if ((value = text_after(line, "recipient: ")) != NULL) {
+        mta_message_add_address(out, value);
     } else if ((value = text_after(line, "named_attribute: ")) != NULL) {
         take_attribute(out, value);
     }
@@ -326,7 +328,8 @@ static bool is_read(const struct message_view *view)
 static void start_again(struct message_view *view)
 {
     struct mta_message *message = &view->item->message;
-    struct mta_message place = {.held = message->held};
+    struct mta_message place = {.held = message->held,
+                                .wants_addresses = message->wants_addresses};
     memcpy(place.queue, message->queue, sizeof place.queue);
     memcpy(place.place, message->place, sizeof place.place);
     mta_message_clear(message);
@@ -393,7 +396,8 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
         if (ambiguous || !is_read(&views[i]))
             status = look_alone(job, &views[i]);
         take_origin(&views[i].item->message);
-        if (status == STATUS_OK && views[i].item->message.hold_headers.failed)
+        if (status == STATUS_OK && (views[i].item->message.hold_headers.failed ||
+                                    views[i].item->message.addresses.failed))
             status = error_set(job->error, STATUS_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < viewed; i++)
@@ -508,5 +512,6 @@ const struct mta mta_postfix = {
     .remove = remove_held,
     .hold = hold,
     .can_write = can_write,
+    .is_old = is_old,
     .null_sender = "",
 };

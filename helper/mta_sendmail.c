@@ -117,7 +117,9 @@ static void take_line(struct mta_message *message, const char *line)
     if (line[0] == 'T') {
         message->arrived_s = strtoll(value, NULL, 10);
     } else if (line[0] == 'R') {
+        const char *colon = strchr(value, ':'); /* RFLAGS:<ADDRESS> */
         message->recipients++;
+        mta_message_add_address(message, colon == NULL ? value : colon + 1);
     } else if (line[0] == 'S') {
         value += *value == '<';
         (void)snprintf(message->sender, sizeof message->sender, "%.*s",
@@ -160,8 +162,9 @@ static enum status read_file(const struct mta_job *job, const char *path,
     }
     free(line);
     (void)fclose(in);
-    return out->hold_headers.failed ? error_set(job->error, STATUS_NOMEM, "out of memory")
-                                    : STATUS_OK;
+    return out->hold_headers.failed || out->addresses.failed
+               ? error_set(job->error, STATUS_NOMEM, "out of memory")
+               : STATUS_OK;
 }
 
 /* ---- list and look ---- */

@@ -116,7 +116,8 @@ static enum status receive_all(struct exchange *exchange)
 {
     char buffer[READ_BYTES];
     struct text *reply = &exchange->reply;
-    bool list = strcmp(exchange->order.data, "list\n") == 0;
+    bool list = strcmp(exchange->order.data, "list\n") == 0 ||
+                text_after(exchange->order.data, "batch\nrecipients ") != NULL;
     size_t max = list ? LIST_BYTES_MAX : REPLY_BYTES_MAX;
     for (;;) {
         ssize_t received = recv(exchange->fd, buffer, sizeof buffer, 0);

@@ -38,9 +38,9 @@ struct helper_order {
     bool untold;        /* refused, but the MTA can't write to address */
 };
 
-/* verb: header (value: the last X-Mailbrake field, or ""), envelope (value: JSON),
- * release, delete, hold or refuse (text is a whole message, for the one address of all
- * orders). At most HELPER_BATCH_MAX orders, one connection, until deadline_us
+/* verb: header (value: the last X-Mailbrake field, or ""), envelope or recipients (value:
+ * JSON), release, delete, hold or refuse (text is a whole message, for the one address of
+ * all orders). At most HELPER_BATCH_MAX orders, one connection, until deadline_us
  * (monotonic). OK when each was answered. Otherwise the unanswered ones have the call's
  * status and error: they may or may not have been carried out. */
 enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,

@@ -1,6 +1,7 @@
 """mailbrake-mta on a real Sendmail: the same orders as with Postfix."""
 
 import fcntl
+import json
 import os
 import threading
 
@@ -60,6 +61,8 @@ def test_list_and_header_show_what_is_held(mail):
     }
     assert mail.helper.order(f"header {held.id}").lines == [held.headers["X-Mailbrake"], "ok"]
     assert mail.helper.order("header 6ALJrYpv023510").lines == ["missing"]
+    found, last = mail.helper.order(f"recipients {held.id}").lines
+    assert json.loads(found)["recipients"] == [f"<{address}>" for address in people(3)] and last == "ok"
 
 
 def test_queue_names_its_folder(mail):

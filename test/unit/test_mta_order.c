@@ -57,6 +57,8 @@ START_TEST(order_names_its_message)
     ck_assert_str_eq(order.sender, "\"o'b |x\\\"\"@district.example");
     takes("envelope 4jcDDt57Xzz8Zby");
     ck_assert_int_eq(order.verb, MTA_ENVELOPE);
+    takes("recipients ABCDEF123");
+    ck_assert_int_eq(order.verb, MTA_RECIPIENTS);
     takes("queue");
     ck_assert(order.verb == MTA_QUEUE && order.queue_id == NULL);
     takes("list");
