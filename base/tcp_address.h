@@ -1,4 +1,5 @@
-/* Where to listen over TCP: a numeric address, so that nobody is asked for it, and a port. */
+/* Where to listen over TCP: a numeric address, so that nobody is asked for it, and a
+ * port. */
 #ifndef BASE_TCP_ADDRESS_H
 #define BASE_TCP_ADDRESS_H
 

@@ -27,6 +27,8 @@ static const struct {
     {CONTROL_CLIENT_REASON, FIELD(reason), "reason", required_argument},
     {CONTROL_CLIENT_PULL_BACK, 0, "pull-back", no_argument},
     {CONTROL_CLIENT_SINCE, FIELD(since), "since", required_argument},
+    {CONTROL_CLIENT_REACH, FIELD(reach), "reach", required_argument},
+    {CONTROL_CLIENT_PACE, FIELD(pace), "pace", required_argument},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
@@ -47,6 +49,12 @@ static enum status invalid(const char *text)
     return STATUS_INVALID;
 }
 
+static bool is_number(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 0 && length < 10 && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* Checks what can be checked without the daemon. */
 static enum status check(const struct control_client *client)
 {
@@ -62,6 +70,8 @@ static enum status check(const struct control_client *client)
         return invalid("--for needs a duration, as in 4h");
     if (since != NULL && !instant && duration_parse(since, &ms, &error) != STATUS_OK)
         return invalid("--since needs a duration, as in 2h");
+    if (client->reach != NULL && !is_number(client->reach))
+        return invalid("--reach needs a number of people, as in 412");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         known = known || strcmp(client->action, actions[i]) == 0;
     return known ? STATUS_OK : invalid("--action needs defer, reject or quarantine");

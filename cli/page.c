@@ -141,6 +141,17 @@ void page_cell_lists(struct text_table *table, const json_t *value)
     text_clear(&lists);
 }
 
+void page_cell_approved(struct text_table *table, const json_t *value)
+{
+    size_t i;
+    const json_t *name;
+    struct text names = {0};
+    json_array_foreach(json_object_get(value, "approved_by"), i, name)
+        text_printf(&names, "%s%s", i == 0 ? "" : ", ", string_of(name));
+    text_table_add(table, text_string(&names));
+    text_clear(&names);
+}
+
 static void add_cell(struct text_table *table, const struct page_column *column,
                      const json_t *item)
 {

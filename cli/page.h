@@ -35,9 +35,11 @@ bool page_knows_reach(const json_t *record);
 
 /* Adds a cell: value is the column's field of an item, or the item if it names none. */
 typedef void page_cell(struct text_table *table, const json_t *value);
-page_cell page_cell_instant; /* an instant of the API, as local time */
-page_cell page_cell_reach;   /* "?" when it is not known */
-page_cell page_cell_lists;   /* of a hold: its lists, "(rebuilt)" when not known */
+page_cell page_cell_instant;  /* an instant of the API, as local time */
+page_cell page_cell_reach;    /* "?" when it is not known */
+page_cell page_cell_approved; /* of a hold or an incident: who released it before the
+                                 second one */
+page_cell page_cell_lists;    /* of a hold: its lists, "(rebuilt)" when not known */
 
 struct page_column {
     const char *head;

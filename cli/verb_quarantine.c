@@ -1,6 +1,7 @@
 /* mailbrake quarantine: held messages, shown and decided about. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -30,7 +31,8 @@ static bool expect_id(const char *text)
 
 /* ---- looking ---- */
 
-/* STATE is shown only if some message is no longer held. */
+/* STATE is shown only if some message is no longer held, or was approved by somebody: who
+ * that was comes behind it. */
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
     {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
@@ -40,6 +42,7 @@ static const struct page_column columns[] = {
     {"FROM", TEXT_TABLE_TEXT, "identity", NULL},
     {"LISTS", TEXT_TABLE_TEXT, NULL, page_cell_lists},
     {"STATE", TEXT_TABLE_TEXT, "state", NULL},
+    {"APPROVED BY", TEXT_TABLE_TEXT, NULL, page_cell_approved},
 };
 
 enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
@@ -56,16 +59,21 @@ static void print_table(const json_t *answer, const char *none)
     size_t held = 0;
     long long reach = 0;
     bool known = true;
+    bool approved = false;
     const json_t *holds = json_object_get(answer, "holds");
     json_array_foreach(holds, i, hold)
     {
         held += is_held(hold);
         reach += is_held(hold) ? page_number(hold, "reach") : 0;
         known = known && (!is_held(hold) || page_knows_reach(hold));
+        approved = approved || json_is_array(json_object_get(hold, "approved_by"));
     }
     if (json_array_size(holds) > 0) {
         bool with_state = held < json_array_size(holds);
-        page_table(holds, none, columns, COLUMN_COUNT - !with_state);
+        page_table(holds, none, columns,
+                   approved     ? COLUMN_COUNT
+                   : with_state ? COLUMN_COUNT - 1
+                                : COLUMN_COUNT - 2);
     }
     if (held == 0)
         (void)puts(none);
@@ -122,6 +130,9 @@ static void print_whole_hold(const json_t *hold)
     output_line("%-14s %s of %s", "queue", page_text(hold, "queue_id"),
                 page_text(hold, "host"));
     print_command(hold);
+    if (json_is_array(json_object_get(hold, "approved_by")))
+        page_strings("approved by", json_object_get(hold, "approved_by"),
+                     (long long)json_array_size(json_object_get(hold, "approved_by")));
     page_field("if refused", json_is_true(json_object_get(hold, "tell"))
                                  ? "the sender is told"
                                  : "nobody is told: the sender may be forged, or "
@@ -141,6 +152,17 @@ static int show(struct control_client *client)
 
 /* ---- deciding ---- */
 
+/* What a release says beside the ids; NULL: nothing. */
+static json_t *make_body(const struct control_client *client)
+{
+    json_t *body = json_object();
+    if (client->reach != NULL) /* NOLINTNEXTLINE(cert-err34-c): it was checked */
+        (void)json_object_set_new(body, "reach", json_integer(atoll(client->reach)));
+    if (client->pace != NULL)
+        (void)json_object_set_new(body, "pace", json_output_string(client->pace));
+    return body;
+}
+
 /* One message; an error is its result. */
 static json_t *decide_one(struct control_client *client, const char *verb)
 {
@@ -151,18 +173,29 @@ static json_t *decide_one(struct control_client *client, const char *verb)
     text_add_string(&path, "/v1/holds/");
     remote_add_escaped(&path, id);
     text_printf(&path, "/%s", verb);
-    const struct remote_call call = {
-        .method = "POST", .path = text_string(&path), .purpose = client->purpose};
+    json_t *body = make_body(client);
+    const struct remote_call call = {.method = "POST",
+                                     .path = text_string(&path),
+                                     .purpose = client->purpose,
+                                     .body = body};
     bool ok = remote_ask(client->remote, &call, &answer, &error) == STATUS_OK;
+    const json_t *needs = json_object_get(answer, "needs");
+    const json_t *approved_by =
+        needs == NULL ? NULL : json_object_get(answer, "approved_by");
+    json_decref(body);
     text_clear(&path);
     const char *said = page_text(answer, "error");
     json_t *result =
-        ok ? json_pack("{s:o, s:b, s:O*}", "id", json_output_string(id), "ok", 1,
-                       "untold", json_object_get(answer, "untold"))
+        ok ? json_pack("{s:o, s:b, s:O*, s:O*, s:O*}", "id", json_output_string(id), "ok",
+                       1, "untold", json_object_get(answer, "untold"), "approved_by",
+                       approved_by, "needs", needs)
            : json_pack("{s:o, s:b, s:o}", "id", json_output_string(id), "ok", 0, "error",
                        json_output_string(said[0] != '\0' ? said : error.text));
+    json_t *shown = json_pack("{s:[o], s:i, s:i, s:O*, s:O*}", "results", result, "done",
+                              ok && needs == NULL, "failed", !ok, "approved_by",
+                              approved_by, "needs", needs);
     json_decref(answer);
-    return json_pack("{s:[o], s:i, s:i}", "results", result, "done", ok, "failed", !ok);
+    return shown;
 }
 
 /* Several in one request, so that it is one action in the audit. NULL after a message on
@@ -171,10 +204,11 @@ static json_t *decide_many(struct control_client *client, const char *verb)
 {
     const char *id;
     struct text path = {0};
+    json_t *body = make_body(client);
     json_t *ids = json_array();
     for (int i = 1; (id = control_client_word(client, i)) != NULL; i++)
         (void)json_array_append_new(ids, json_output_string(id));
-    json_t *body = json_pack("{s:o}", "ids", ids);
+    (void)json_object_set_new(body, "ids", ids);
     text_printf(&path, "/v1/holds/%s", verb);
     json_t *answer = control_client_ask(client, "POST", text_string(&path), NULL, body);
     json_decref(body);
@@ -191,8 +225,10 @@ static json_t *decide_all(struct control_client *client, const char *verb)
     if (client->incident == NULL)
         return decide_many(client, verb);
     text_printf(&path, "/v1/incidents/%%s/%s", verb);
+    json_t *body = make_body(client);
     json_t *answer =
-        control_client_ask(client, "POST", text_string(&path), client->incident, NULL);
+        control_client_ask(client, "POST", text_string(&path), client->incident, body);
+    json_decref(body);
     text_clear(&path);
     return answer;
 }
@@ -207,6 +243,13 @@ static void print_results(const json_t *answer, const char *past)
     {
         if (!json_is_true(json_object_get(result, "ok"))) {
             output_complaint(page_text(result, "error"));
+            continue;
+        }
+        if (json_object_get(result, "needs") != NULL) {
+            const json_t *names = json_object_get(result, "approved_by");
+            const char *name = json_string_value(json_array_get(names, 0));
+            output_line("%s needs one more: approved by %s", page_text(result, "id"),
+                        name == NULL ? "" : name);
             continue;
         }
         bool untold = json_is_true(json_object_get(result, "untold"));
@@ -305,7 +348,12 @@ static int sync(struct control_client *client)
 
 int verb_quarantine(int argc, char **argv)
 {
-    enum { ALL = CONTROL_CLIENT_ALL, INCIDENT = CONTROL_CLIENT_INCIDENT };
+    enum {
+        ALL = CONTROL_CLIENT_ALL,
+        INCIDENT = CONTROL_CLIENT_INCIDENT,
+        REACH = CONTROL_CLIENT_REACH,
+        PACE = CONTROL_CLIENT_PACE,
+    };
     static const struct control_action actions[] = {
         {"list", .method = "GET", .path = "/v1/holds", .show = print_holds},
         {"list", .needs = ALL, .method = "GET", .path = "/v1/holds?all=1",
@@ -315,8 +363,8 @@ int verb_quarantine(int argc, char **argv)
         {"list", .needs = ALL | INCIDENT, .method = "GET",
          .path = "/v1/holds?all=1&incident=%s", .show = print_holds_of_incident},
         {"show", 1, 1, .run = show},
-        {"release", 1, INT_MAX, .run = decide},
-        {"release", .needs = INCIDENT, .run = decide},
+        {"release", 1, INT_MAX, .takes = REACH, .run = decide},
+        {"release", .needs = INCIDENT, .takes = REACH | PACE, .run = decide},
         {"refuse", 1, INT_MAX, .run = decide},
         {"refuse", .needs = INCIDENT, .run = decide},
         {"delete", 1, INT_MAX, .run = decide},
@@ -326,7 +374,9 @@ int verb_quarantine(int argc, char **argv)
     static const struct control_verb verb = {
         "usage: mailbrake quarantine list [--incident I] [--all]\n"
         "       mailbrake quarantine show ID\n"
-        "       mailbrake quarantine release|refuse|delete ID... | --incident I\n"
+        "       mailbrake quarantine release ID... [--reach N]\n"
+        "       mailbrake quarantine release --incident I [--reach N] [--pace 60/m]\n"
+        "       mailbrake quarantine refuse|delete ID... | --incident I\n"
         "       mailbrake quarantine sync\n",
         actions, sizeof actions / sizeof actions[0]};
     return control_client_run(&verb, argc, argv);

@@ -85,6 +85,8 @@ static const struct option options[] = {
      SETTING(quarantine.min_free_bytes), .initial = "1G", .max = SIZE_BYTES_MAX},
     {.name = "quarantine.expire", .read = value_duration, SETTING(quarantine.expire_ms),
      .initial = "7d", .min = MINUTE_MS, .max = 3650 * DAY_MS},
+    {.name = "quarantine.approve_over", .read = value_integer,
+     SETTING(quarantine.approve_over), .initial = "0", .max = OVER_MAX},
 
     {.name = "notify"},
     {.name = "notify.to", .read = value_array_notify, .min = 1, .max = ELEMENT_BYTES_MAX},

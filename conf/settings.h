@@ -70,6 +70,7 @@ struct settings {
     struct {
         int max_per_incident, max_messages;
         int64_t min_free_bytes, expire_ms;
+        int approve_over; /* people; 0: one administrator always suffices */
     } quarantine;
     struct {
         char **to;

@@ -7,9 +7,9 @@
 
 const char *access_role_name(enum role role)
 {
-    static const char *const names[] = {[ROLE_ADMIN] = "admin",   [ROLE_LOOK] = "look",
-                                        [ROLE_DECIDE] = "decide", [ROLE_BRAKE] = "brake",
-                                        [ROLE_PERMIT] = "permit", [ROLE_NONE] = "none"};
+    static const char *const names[] = {
+        [ROLE_ADMIN] = "admin", [ROLE_LOOK] = "look",     [ROLE_DECIDE] = "decide",
+        [ROLE_BRAKE] = "brake", [ROLE_PERMIT] = "permit", [ROLE_NONE] = "none"};
     return names[role];
 }
 

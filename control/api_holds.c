@@ -6,6 +6,7 @@
 #include "control/api.h"
 #include "control/api_view.h"
 #include "control/batch.h"
+#include "control/release.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
 #include "quarantine/record.h"
@@ -67,6 +68,9 @@ void api_holds_show(struct request *request)
     if (status == STATUS_OK)
         status =
             actions_foresee(context->actions, request->settings, hold, &possible, &words);
+    if (status == STATUS_OK && possible)
+        status =
+            actions_foresee_release(context->actions, request->snapshot, hold, &words);
     if (status == STATUS_OK)
         shown = api_view_hold(hold);
     if (status == STATUS_OK && add_command(request, hold, shown) != STATUS_OK)
@@ -89,18 +93,43 @@ void api_holds_show(struct request *request)
     request_audit(request, "show", request->id, request_result(request));
 }
 
+/* False, after making the answer, when it failed. */
+static bool decide_one(struct request *request, const struct release_args *args,
+                       struct actions_result *out)
+{
+    const char *id = request->id;
+    struct error error = {0};
+    enum status status = STATUS_OK;
+    *out = (struct actions_result){0};
+    if (request->verb == ACTIONS_RELEASE)
+        status = release_run(request, args, &id, 1, out, &error);
+    else
+        actions_decide_many(request->context->actions, request->settings, request->verb,
+                            &id, 1, batch_deadline_us(), NULL, out);
+    if (status == STATUS_OK) {
+        status = out->status;
+        error = out->error;
+    }
+    if (status != STATUS_OK)
+        request_fail_status(request, status, &error, id);
+    return status == STATUS_OK;
+}
+
 void api_holds_decide(struct request *request)
 {
+    struct release_args args;
     const char *id = request->id;
     json_t *hold = NULL;
     struct actions_result result;
     const struct control_context *context = request->context;
+    if (!release_read(request, &args)) {
+        request_audit(request, actions_verb_name(request->verb), id,
+                      request_result(request));
+        return;
+    }
     if (!request_begin(request, actions_verb_name(request->verb), id, NULL))
         return;
-    actions_decide_many(context->actions, request->settings, request->verb, &id, 1,
-                        batch_deadline_us(), NULL, &result);
-    if (result.status != STATUS_OK) {
-        request_fail_status(request, result.status, &result.error, id);
+    if (!decide_one(request, &args, &result)) {
         request_end(request, request_result(request));
         return;
     }
@@ -111,7 +140,10 @@ void api_holds_decide(struct request *request)
     if (request->verb == ACTIONS_REFUSE && result.untold)
         (void)json_object_set_new(request->json, "untold", json_true());
     json_decref(hold);
-    request_end(request, result.untold ? "ok, but its sender could not be told" : "ok");
+    release_add_approval(request->json, &result);
+    request_end(request, result.untold ? "ok, but its sender could not be told"
+                         : result.approved_by[0] != '\0' ? "approved: needs one more"
+                                                         : "ok");
 }
 
 /* If any id is not valid, nothing is done. */

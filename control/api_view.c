@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 static const char *const hold_fields[] = {
-    "id",     "incident", "rule",       "identity",  "sender",
-    "client", "lists",    "list_count", "addressed", "addressed_count",
-    "reach",  "host",     "queue_id",   "held_at",   "ended_at",
-    "state",  "tell",     "restored",   NULL};
+    "id",     "incident", "rule",       "identity",    "sender",
+    "client", "lists",    "list_count", "addressed",   "addressed_count",
+    "reach",  "host",     "queue_id",   "held_at",     "ended_at",
+    "state",  "tell",     "restored",   "approved_by", NULL};
 
 static const char *const incident_fields[] = {"id",
                                               "rule",
@@ -35,6 +35,7 @@ static const char *const incident_fields[] = {"id",
                                               "notices",
                                               "sender_told",
                                               "hosts",
+                                              "approved_by",
                                               NULL};
 
 /* What a record lacks is null. */

@@ -14,7 +14,7 @@ void api_whoami_show(struct request *request)
         if ((request->roles & 1U << shown[i]) != 0)
             (void)json_array_append_new(roles, json_string(access_role_name(shown[i])));
     }
-    request_answer(request, json_pack("{s:o, s:I, s:o}", "user", json_output_string(user),
-                                      "uid", (json_int_t)request->peer.uid, "roles",
-                                      roles));
+    request_answer(request,
+                   json_pack("{s:o, s:I, s:o}", "user", json_output_string(user), "uid",
+                             (json_int_t)request->peer.uid, "roles", roles));
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/release.h"
 #include "engine/json_output.h"
 
 enum { RESULT_SIZE = 500, BATCH_MS = 30 * 60 * 1000 };
@@ -13,6 +14,8 @@ enum { RESULT_SIZE = 500, BATCH_MS = 30 * 60 * 1000 };
 struct batch {
     json_t *results, *done, *failed;
     size_t untold;
+    json_t *approved_by; /* who did, of what waits for a second person; NULL */
+    size_t waiting;
     char reason[300]; /* of the first failure */
 };
 
@@ -34,24 +37,50 @@ static void enter(struct batch *out, const char *id, const struct actions_result
         (void)snprintf(out->reason, sizeof out->reason, "%.*s",
                        (int)sizeof out->reason - 1, why);
     out->untold += ok && result->untold;
-    (void)json_array_append_new(ok ? out->done : out->failed, json_output_string(id));
+    release_add_approval(entry, result);
+    if (result->approved_by[0] != '\0') {
+        out->waiting++;
+        json_decref(out->approved_by);
+        out->approved_by = json_incref(json_object_get(entry, "approved_by"));
+    }
+    if (!ok || result->approved_by[0] == '\0')
+        (void)json_array_append_new(ok ? out->done : out->failed, json_output_string(id));
     (void)json_array_append_new(out->results, entry);
 }
 
-/* False without memory. */
-static bool decide(struct request *request, const json_t *ids, struct batch *out)
+/* False, after making the answer, when nothing was done. */
+static bool carry_out(struct request *request, const struct release_args *args,
+                      const char *const *ids, size_t count, int64_t deadline_us,
+                      struct actions_result *results)
+{
+    struct error error = {0};
+    const struct actions_progress progress = request_progress(request);
+    if (request->verb != ACTIONS_RELEASE) {
+        actions_decide_many(request->context->actions, request->settings, request->verb,
+                            ids, count, deadline_us, &progress, results);
+        return true;
+    }
+    enum status status = release_run(request, args, ids, count, results, &error);
+    if (status != STATUS_OK)
+        request_fail_status(request, status, &error, "release");
+    return status == STATUS_OK;
+}
+
+/* False, after making the answer, when nothing was done. */
+static bool decide(struct request *request, const struct release_args *args,
+                   const json_t *ids, struct batch *out)
 {
     size_t count = json_array_size(ids);
-    const struct actions_progress progress = request_progress(request);
     int64_t deadline_us = batch_deadline_us();
     const char **list = calloc(count + 1, sizeof *list);
     struct actions_result *results = calloc(count + 1, sizeof *results);
     bool enough = list != NULL && results != NULL;
+    if (!enough)
+        request_answer(request, NULL);
     for (size_t i = 0; i < count && enough; i++)
         list[i] = json_string_value(json_array_get(ids, i));
     if (enough && count > 0)
-        actions_decide_many(request->context->actions, request->settings, request->verb,
-                            list, count, deadline_us, &progress, results);
+        enough = carry_out(request, args, list, count, deadline_us, results);
     for (size_t i = 0; i < count && enough; i++)
         enter(out, list[i], &results[i]);
     if (enough && clock_left_ms(deadline_us) == 0)
@@ -73,6 +102,9 @@ static void format_result(const struct batch *batch, char out[RESULT_SIZE])
     if (batch->untold > 0)
         (void)snprintf(untold, sizeof untold, ", of %zu the sender could not be told",
                        batch->untold);
+    if (batch->waiting > 0)
+        (void)snprintf(untold, sizeof untold, ", %zu approved: needs one more",
+                       batch->waiting);
     if (failed == 0)
         (void)snprintf(out, RESULT_SIZE, "ok, %zu done%s", done, untold);
     else
@@ -80,8 +112,21 @@ static void format_result(const struct batch *batch, char out[RESULT_SIZE])
                        failed, batch->reason);
 }
 
+static json_t *show(const struct batch *batch)
+{
+    json_t *answer = json_pack("{s:O, s:I, s:I}", "results", batch->results, "done",
+                               (json_int_t)json_array_size(batch->done), "failed",
+                               (json_int_t)json_array_size(batch->failed));
+    if (batch->approved_by != NULL) {
+        (void)json_object_set(answer, "approved_by", batch->approved_by);
+        (void)json_object_set_new(answer, "needs", json_integer(1));
+    }
+    return answer;
+}
+
 void batch_decide(struct request *request, const char *target, const json_t *ids)
 {
+    struct release_args args;
     char result[RESULT_SIZE];
     struct batch batch = {
         .results = json_array(), .done = json_array(), .failed = json_array()};
@@ -89,19 +134,19 @@ void batch_decide(struct request *request, const char *target, const json_t *ids
         request_answer(request, NULL);
         request_audit(request, actions_verb_name(request->verb), target,
                       request_result(request));
+    } else if (!release_read(request, &args)) {
+        request_audit(request, actions_verb_name(request->verb), target,
+                      request_result(request));
     } else if (request_begin(request, actions_verb_name(request->verb), target, ids)) {
-        bool enough = decide(request, ids, &batch);
+        bool done = decide(request, &args, ids, &batch);
         format_result(&batch, result);
-        request_answer(request,
-                       enough ? json_pack("{s:O, s:I, s:I}", "results", batch.results,
-                                          "done", (json_int_t)json_array_size(batch.done),
-                                          "failed",
-                                          (json_int_t)json_array_size(batch.failed))
-                              : NULL);
-        request_end_many(request, enough ? result : "out of memory", batch.done,
+        if (done)
+            request_answer(request, show(&batch));
+        request_end_many(request, done ? result : request_result(request), batch.done,
                          batch.failed);
     }
     json_decref(batch.results);
     json_decref(batch.done);
     json_decref(batch.failed);
+    json_decref(batch.approved_by);
 }

@@ -42,6 +42,9 @@ struct control_context {
     /* Why and when (wall time, ms) the last reload failed; nothing and 0 if it succeeded.
      */
     void (*reload_failure)(void *context, struct problems *out, int64_t *out_at_ms);
+    /* Reads the lists again that the MTA has yet to expand: aliases(5). NULL: it can't.
+     */
+    void (*refresh)(void *context);
     void *reload_context;
     int64_t started_us; /* monotonic, when the daemon started */
 };

@@ -115,6 +115,11 @@ static void reload_failure_for_control(void *context, struct problems *out,
     reload_failure(context, out, out_at_ms);
 }
 
+static void refresh_for_control(void *context)
+{
+    reload_aliases(context);
+}
+
 /* Without its socket nobody can release what is held, but mail is judged all the same. */
 static void open_control(struct daemon *daemon, const struct settings *settings)
 {
@@ -134,6 +139,7 @@ static void open_control(struct daemon *daemon, const struct settings *settings)
         .token_key = &engine->token_key,
         .reload = reload_for_control,
         .reload_failure = reload_failure_for_control,
+        .refresh = refresh_for_control,
         .reload_context = &daemon->reload,
         .started_us = daemon->started_us,
     };

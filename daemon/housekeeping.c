@@ -11,6 +11,7 @@
 #include "base/worker.h"
 #include "daemon/peers.h"
 #include "daemon/room.h"
+#include "quarantine/actions_release.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/notices.h"
@@ -26,6 +27,7 @@ enum {
     TIDY_SECONDS = 15 * 60,
     PRUNE_SECONDS = 60,
     EXPIRE_MS = 30000,
+    AUDIENCES_MS = 20000,
     ROOM_MS = 5000,
 };
 
@@ -248,8 +250,19 @@ static void ask_for_room(struct housekeeping *housekeeping,
     housekeeping->room_state = status;
 }
 
+/* Whom a message would reach is kept while it can still be told. */
+static void note_audiences(const struct housekeeping *housekeeping,
+                           const struct snapshot *snapshot, int64_t *from_ms)
+{
+    enum status status = actions_note_audiences(housekeeping->actions, snapshot, from_ms,
+                                                clock_deadline_us(AUDIENCES_MS));
+    if (status == STATUS_NOMEM)
+        log_throttled(SEVERITY_ERROR, "out of memory for whom held mail would reach");
+}
+
 static void *run_slow(void *argument)
 {
+    int64_t noted_ms = 0;
     struct housekeeping *housekeeping = argument;
     struct engine *engine = housekeeping->engine;
     struct sync sync = {.due = true};
@@ -260,6 +273,7 @@ static void *run_slow(void *argument)
             ask_for_room(housekeeping, settings, second);
         if (second % SYNC_SECONDS == 0)
             synchronise(housekeeping, settings, &sync, second);
+        note_audiences(housekeeping, snapshot, &noted_ms);
         if (second % PRUNE_SECONDS == 0)
             expire(housekeeping, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {

@@ -161,14 +161,15 @@ static void log_found(struct reload *reload, struct problems *problems)
     reload->reported = *problems;
 }
 
-static void refresh(struct reload *reload)
+/* aliases: those of aliases(5) also before they are due. */
+static void refresh(struct reload *reload, bool aliases)
 {
     struct problems problems = {0};
     struct snapshot *fresh;
     pthread_mutex_lock(&reload->lock);
     struct snapshot *old = current_snapshot_get(reload->current);
-    enum status status =
-        snapshot_refresh(old, reload->catalog, clock_wall_ms(), &problems, &fresh);
+    enum status status = snapshot_refresh(old, reload->catalog, clock_wall_ms(), aliases,
+                                          &problems, &fresh);
     snapshot_unref(old);
     log_found(reload, &problems);
     if (status == STATUS_OK)
@@ -176,6 +177,17 @@ static void refresh(struct reload *reload)
     else
         log_print(SEVERITY_ERROR, "the lists could not be read again: the old ones stay");
     pthread_mutex_unlock(&reload->lock);
+}
+
+void reload_aliases(struct reload *reload)
+{
+    bool aliases = false;
+    struct snapshot *snapshot = current_snapshot_get(reload->current);
+    for (size_t i = 0; i < snapshot->settings->list_count; i++)
+        aliases = aliases || snapshot->settings->lists[i].kind == LIST_ALIASES;
+    snapshot_unref(snapshot);
+    if (aliases)
+        refresh(reload, true);
 }
 
 /* Seconds until the sources are to be read again: the shortest refresh of any. */
@@ -204,7 +216,7 @@ static void *run(void *argument)
         if (signal_number == SIGUSR1)
             (void)!reload_now(reload, NULL); /* logs its errors */
         else if (errno == EAGAIN)
-            refresh(reload);
+            refresh(reload, false);
     }
     return NULL;
 }

@@ -37,6 +37,10 @@ enum status reload_now(struct reload *reload, struct problems *out_problems) MUS
  * succeeded. */
 void reload_failure(struct reload *reload, struct problems *out, int64_t *out_at_ms);
 
+/* Reads those lists again that the MTA expands only when it delivers, if there are any.
+ */
+void reload_aliases(struct reload *reload);
+
 /* Starts the thread that takes SIGUSR1 and the refresh timer. */
 enum status reload_start(struct reload *reload) MUST_CHECK;
 

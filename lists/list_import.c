@@ -332,7 +332,8 @@ static void report_unread(const struct settings *settings, const struct import_j
 static bool is_recent(const struct import_job *job, int64_t read_at_ms)
 {
     int64_t age_ms = job->import->now_ms - read_at_ms;
-    return job->import->due_only && age_ms >= 0 &&
+    bool anew = job->import->aliases && job->source->kind == LIST_ALIASES;
+    return job->import->due_only && !anew && age_ms >= 0 &&
            age_ms + REFRESH_SLACK_MS < job->source->refresh_ms;
 }
 

@@ -18,6 +18,7 @@ struct list_import {
     struct problems *problems;
     int64_t now_ms; /* wall time */
     bool due_only;  /* leave sources alone that were read less than their refresh ago */
+    bool aliases;   /* but not those of aliases(5) */
     bool unread;    /* set when a source, or an :include: of one, could not be read */
 };
 

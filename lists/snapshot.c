@@ -161,6 +161,7 @@ struct build_args {
     struct catalog *catalog; /* NULL: a temporary one */
     bool strict;
     bool due_only; /* sources that are not due are not read */
+    bool aliases;  /* those of aliases(5) are */
     int64_t now_ms;
     const struct snapshot_more *more; /* NULL: nothing */
 };
@@ -179,7 +180,8 @@ static enum status build(struct shared_settings *shared, const struct build_args
                                  .directory = directory,
                                  .problems = &found,
                                  .now_ms = args->now_ms,
-                                 .due_only = args->due_only};
+                                 .due_only = args->due_only,
+                                 .aliases = args->aliases};
     if (snapshot != NULL && parts != NULL && directory != NULL && import.catalog != NULL)
         status = fill(&shared->settings, args->more, &import);
     catalog_free(own);
@@ -243,10 +245,11 @@ enum status snapshot_load_more(const char *path, const struct snapshot_more *mor
 }
 
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
-                             int64_t now_ms, struct problems *problems,
+                             int64_t now_ms, bool aliases, struct problems *problems,
                              struct snapshot **out_snapshot)
 {
-    struct build_args args = {.catalog = catalog, .due_only = true, .now_ms = now_ms};
+    struct build_args args = {
+        .catalog = catalog, .due_only = true, .aliases = aliases, .now_ms = now_ms};
     struct shared_settings *shared = old->parts->shared;
     atomic_fetch_add(&shared->references, 1);
     return build(shared, &args, problems, out_snapshot);

@@ -41,9 +41,10 @@ enum status snapshot_load_more(const char *path, const struct snapshot_more *mor
                                struct snapshot **out_snapshot) MUST_CHECK;
 
 /* The same configuration, with the sources read again that are due (refresh) at now_ms,
- * wall time; the configuration's file is not read. Returns what snapshot_load does. */
+ * wall time; aliases: those of aliases(5) also before they are due; the configuration's
+ * file is not read. Returns what snapshot_load does. */
 enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog,
-                             int64_t now_ms, struct problems *problems,
+                             int64_t now_ms, bool aliases, struct problems *problems,
                              struct snapshot **out_snapshot) MUST_CHECK;
 
 /* Gives fresh the running values of what only a restart changes; call before others see

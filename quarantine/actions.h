@@ -22,11 +22,15 @@ struct actions *actions_new(struct ledger *ledger, const struct digest_key *toke
                             const char *host);
 void actions_free(struct actions *actions);
 
+enum { ACTIONS_NAME_SIZE = 64 }; /* of an administrator */
+
 /* How a decision about one held message went. */
 struct actions_result {
     enum status status;
     struct error error; /* names the message */
     bool untold;        /* refused, but the MTA can't write to its sender */
+    char approved_by[ACTIONS_NAME_SIZE]; /* OK, but not released yet: one more, who is not
+                                            this one, must say so; else "" */
 };
 
 /* Who is told how far a long work is; tell NULL: nobody. */

@@ -52,6 +52,11 @@ struct look *ledger_look(struct ledger *ledger)
     return ledger->look;
 }
 
+const struct digest_key *ledger_key(const struct ledger *ledger)
+{
+    return &ledger->key;
+}
+
 bool ledger_take_unrecorded(struct ledger *ledger)
 {
     return atomic_exchange(&ledger->unrecorded, false);

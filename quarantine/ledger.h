@@ -85,6 +85,9 @@ enum status ledger_recount(struct ledger *ledger, int64_t deadline_us) MUST_CHEC
 /* For the thread that looks at the queue when something is full. Borrowed. */
 struct look *ledger_look(struct ledger *ledger);
 
+/* The key that it hashes with. Borrowed. */
+const struct digest_key *ledger_key(const struct ledger *ledger);
+
 /* Records as JSON; the caller owns them. Fields *_at are ISO 8601 in UTC, the rest is as
  * in doc/control-api.md. An incident is open within INCIDENT_GAP_MS of its last message.
  * ledger_list.h has all of them. */

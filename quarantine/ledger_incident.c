@@ -11,7 +11,7 @@ static enum status read_record(struct ledger *ledger, enum collection collection
                                const char *id, int64_t deadline_us,
                                struct ledger_document *out)
 {
-    if (collection == COLLECTION_INCIDENTS)
+    if (collection != COLLECTION_META)
         return ledger_read_sound(ledger, collection, id, deadline_us, out);
     enum status status = ledger_read(ledger, collection, id, deadline_us, out);
     if (status == STATUS_OK && out->record == NULL) {
@@ -49,6 +49,13 @@ enum status ledger_change_incident(struct ledger *ledger, const char *id,
 {
     return change_record(ledger, COLLECTION_INCIDENTS, id, change, context, deadline_us,
                          out);
+}
+
+enum status ledger_change_hold(struct ledger *ledger, const char *id,
+                               ledger_change *change, void *context, int64_t deadline_us,
+                               json_t **out)
+{
+    return change_record(ledger, COLLECTION_HOLDS, id, change, context, deadline_us, out);
 }
 
 static bool close_it(void *context, json_t *incident)

@@ -1,5 +1,5 @@
-/* Changes of one incident, or of the notices that belong to none, that only one of
- * several relays makes. */
+/* Changes of one record that only one of several callers, on any relay, makes: of an
+ * incident, a hold, or the notices that belong to no incident. */
 #ifndef QUARANTINE_LEDGER_INCIDENT_H
 #define QUARANTINE_LEDGER_INCIDENT_H
 
@@ -15,6 +15,11 @@ typedef bool ledger_change(void *context, json_t *record);
 enum status ledger_change_incident(struct ledger *ledger, const char *id,
                                    ledger_change *change, void *context,
                                    int64_t deadline_us, json_t **out) MUST_CHECK;
+
+/* The same for a hold. */
+enum status ledger_change_hold(struct ledger *ledger, const char *id,
+                               ledger_change *change, void *context, int64_t deadline_us,
+                               json_t **out) MUST_CHECK;
 
 /* The same for the one record of notices that belong to no incident; there may be none
  * yet, which is an empty object. */

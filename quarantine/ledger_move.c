@@ -30,12 +30,16 @@ bool ledger_change_state(json_t *hold, json_t *incident, const char *to)
     bool ends = record_is_over(to);
     bool released = strcmp(ends ? to : from, "released") == 0;
     int more = ends ? 1 : -1;
+    bool alone = json_array_size(json_object_get(hold, "approved_by")) < 2;
     struct party party;
     bool counted = true;
     record_party(hold, &party);
     if (incident != NULL && ends != record_is_over(from))
         counted = record_add_number(incident, "ended", more) &&
                   (!released || record_add_number(incident, "released", more)) &&
+                  (!released || !alone ||
+                   record_add_number(incident, "released_reach",
+                                     more * record_number(hold, "reach"))) &&
                   record_add_party(incident, party.own, -more);
     return counted && set_state(hold, to);
 }

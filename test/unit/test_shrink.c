@@ -79,8 +79,8 @@ static void refresh_after(int64_t ms)
     struct snapshot *fresh = NULL;
     problems_clear(&problems);
     now_ms += ms;
-    ck_assert_int_eq(snapshot_refresh(snapshot, catalog, now_ms, &problems, &fresh),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        snapshot_refresh(snapshot, catalog, now_ms, false, &problems, &fresh), STATUS_OK);
     snapshot_unref(snapshot);
     snapshot = fresh;
 }

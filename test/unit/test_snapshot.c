@@ -90,7 +90,7 @@ static void refresh(void)
     problems_clear(&problems);
     later_ms += 10 * 60 * 1000; /* all are due */
     ck_assert_int_eq(snapshot_refresh(snapshot, catalog, clock_wall_ms() + later_ms,
-                                      &problems, &fresh),
+                                      false, &problems, &fresh),
                      STATUS_OK);
     warnings = problems.warnings;
     snapshot_unref(snapshot);
@@ -499,9 +499,9 @@ START_TEST(snapshot_refresh_leaves_what_is_not_due)
     file_put("fast", "a@x.example\nb@x.example\n");
     file_put("slow", "a@x.example\nb@x.example\n");
     problems_clear(&problems);
-    ck_assert_int_eq(
-        snapshot_refresh(snapshot, catalog, clock_wall_ms() + 2000, &problems, &fresh),
-        STATUS_OK);
+    ck_assert_int_eq(snapshot_refresh(snapshot, catalog, clock_wall_ms() + 2000, false,
+                                      &problems, &fresh),
+                     STATUS_OK);
     snapshot_unref(snapshot);
     snapshot = fresh;
     ck_assert_str_eq(shown("fast@a.example"), "ok 2");
@@ -606,9 +606,9 @@ START_TEST(slot_swaps_under_readers)
             pthread_create(&readers[i].thread, NULL, read_over_and_over, &readers[i]), 0);
     for (int i = 0; i < 30; i++) {
         struct snapshot *fresh = NULL;
-        ck_assert_int_eq(
-            snapshot_refresh(snapshot, catalog, clock_wall_ms(), &problems, &fresh),
-            STATUS_OK);
+        ck_assert_int_eq(snapshot_refresh(snapshot, catalog, clock_wall_ms(), false,
+                                          &problems, &fresh),
+                         STATUS_OK);
         snapshot_unref(snapshot);
         snapshot = snapshot_ref(fresh);
         snapshot_unref(current_snapshot_swap(&current, fresh));

@@ -1,0 +1,64 @@
+/* The snapshot of a request may be older than the list that an administrator changed just
+ * now, so a release takes a new one. */
+#include "control/release.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+
+#include "control/batch.h"
+#include "engine/json_output.h"
+
+enum { REACH_MAX = 1000000000 };
+
+void release_name(const struct request *request, char out[ACTIONS_NAME_SIZE])
+{
+    if (request->peer.name[0] != '\0')
+        (void)snprintf(out, ACTIONS_NAME_SIZE, "%s", request->peer.name);
+    else
+        (void)snprintf(out, ACTIONS_NAME_SIZE, "uid %u", request->peer.uid);
+}
+
+bool release_read(struct request *request, struct release_args *out)
+{
+    const json_t *reach = json_object_get(request->body, "reach");
+    json_int_t number = json_integer_value(reach);
+    *out = (struct release_args){.reach = -1};
+    if (reach == NULL)
+        return true;
+    if (json_is_integer(reach) && number >= 0 && number <= REACH_MAX) {
+        out->reach = number;
+        return true;
+    }
+    request_fail(request, MHD_HTTP_BAD_REQUEST, "\"reach\" is a number of people");
+    return false;
+}
+
+enum status release_run(struct request *request, const struct release_args *args,
+                        const char *const *ids, size_t count,
+                        struct actions_result *results, struct error *error)
+{
+    const struct control_context *context = request->context;
+    const struct actions_progress progress = request_progress(request);
+    char by[ACTIONS_NAME_SIZE];
+    struct release_args all = *args;
+    release_name(request, by);
+    all.by = by;
+    all.deadline_us = batch_deadline_us();
+    all.progress = &progress;
+    if (context->refresh != NULL)
+        context->refresh(context->reload_context);
+    struct snapshot *snapshot = current_snapshot_get(context->snapshots);
+    enum status status =
+        actions_release(context->actions, snapshot, &all, ids, count, results, error);
+    snapshot_unref(snapshot);
+    return status;
+}
+
+void release_add_approval(json_t *answer, const struct actions_result *result)
+{
+    if (result->approved_by[0] == '\0')
+        return;
+    (void)json_object_set_new(answer, "approved_by",
+                              json_pack("[o]", json_output_string(result->approved_by)));
+    (void)json_object_set_new(answer, "needs", json_integer(1));
+}

@@ -1,0 +1,23 @@
+/* A release as the API asks for it: by whom, and for how many people. */
+#ifndef CONTROL_RELEASE_H
+#define CONTROL_RELEASE_H
+
+#include "control/request.h"
+#include "quarantine/actions_release.h"
+
+/* Reads "reach" of the body; false, after making the answer, when it is no number. */
+bool release_read(struct request *request, struct release_args *out);
+
+/* As actions_release, after the lists that the MTA has yet to expand were read again. */
+enum status release_run(struct request *request, const struct release_args *args,
+                        const char *const *ids, size_t count,
+                        struct actions_result *results, struct error *error) MUST_CHECK;
+
+/* Adds {"approved_by": [NAME], "needs": 1} to an answer about what waits for a second
+ * person; nothing when result does not. */
+void release_add_approval(json_t *answer, const struct actions_result *result);
+
+/* Who asks: the user's name, or "uid N". */
+void release_name(const struct request *request, char out[ACTIONS_NAME_SIZE]);
+
+#endif

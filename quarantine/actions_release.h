@@ -1,0 +1,38 @@
+/* A release goes to whom was reviewed: not when the audience has changed since, and above
+ * quarantine.approve_over only when two people say so. */
+#ifndef QUARANTINE_ACTIONS_RELEASE_H
+#define QUARANTINE_ACTIONS_RELEASE_H
+
+#include "lists/snapshot.h"
+#include "quarantine/actions.h"
+
+struct release_args {
+    const char *by;    /* who asks, a name below ACTIONS_NAME_SIZE */
+    int64_t reach;     /* how many people he expects; below 0: as many as when it was held */
+    bool approved;     /* whoever had to agree has: quarantine.approve_over is met */
+    bool later;        /* all is checked and recorded, but nothing is released yet */
+    int64_t deadline_us; /* monotonic */
+    const struct actions_progress *progress;
+};
+
+/* As actions_decide_many, for ACTIONS_RELEASE. CONFLICT, with the numbers in error, when
+ * those messages together would reach others than when they were held, or than
+ * args->reach says: then nothing was done, and results are not set. */
+enum status actions_release(struct actions *actions, const struct snapshot *snapshot,
+                            const struct release_args *args, const char *const *ids,
+                            size_t count, struct actions_result *results,
+                            struct error *error) MUST_CHECK;
+
+/* Keeps with each hold of this relay whom it would reach, soon after it was held; from
+ * *from_ms on, which is advanced and begins at 0. LIMIT: not all in that time. */
+enum status actions_note_audiences(struct actions *actions,
+                                   const struct snapshot *snapshot, int64_t *from_ms,
+                                   int64_t deadline_us) MUST_CHECK;
+
+/* Adds to what actions_foresee says of a hold: how its audience has changed, and whether
+ * two must release it. */
+enum status actions_foresee_release(struct actions *actions,
+                                    const struct snapshot *snapshot, const json_t *hold,
+                                    struct text *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,251 @@
+"""A release goes to whom was reviewed, above a number of people only when two agree, as
+slowly as one likes; and a refused incident is one letter."""
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from helper import helper  # noqa: F401, a fixture
+from mailbraked import people
+from postfix import wait_until
+from stores import memory_only, redis_only
+from test_admin import ANN, BOB, CLASS, HOLD_MANY, STAFF, administered  # noqa: F401, a fixture
+
+TEAM = "al-team@district.example"
+EVERY_SECOND = 1.5  # until the audience of what is held is noted
+
+
+def aliases(*members):
+    return f"al-team: {', '.join(members)}\n"
+
+
+class Team:
+    """A list that only local(8) expands; what the administrator writes, Postfix reads."""
+
+    def __init__(self, mail):
+        self.mail = mail
+
+    def become(self, *members):
+        text = aliases(*members)
+        (self.mail.daemon.dir / "aliases").write_text(text)
+        self.mail.postfix.set_lists("", text)
+
+
+@pytest.fixture
+def team(administered):  # noqa: F811
+    def make(members=10, **configuration):
+        mail = administered(lists={}, aliases=aliases(*people(members)), **configuration)
+        mail.team = Team(mail)
+        mail.team.become(*people(members))
+        return mail
+
+    return make
+
+
+def reviewed(mail, count=1, **more):
+    """Held, and whom it would reach is noted."""
+    holds = mail.hold(count, **more)
+    time.sleep(EVERY_SECOND)
+    return holds
+
+
+def refused(mail, *words):
+    done = mail.run(*words)
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+# Whom it reaches.
+
+
+def test_a_release_goes_to_whom_was_reviewed(team):
+    mail = team()
+    (hold,) = reviewed(mail, to=TEAM)
+    after = [*people(10)[3:], *people(12, "new")]
+    mail.team.become(*after)
+    told = refused(mail, "quarantine", "release", hold["id"])
+    assert "12 more, 3 fewer: 19 people" in told and "--reach 19" in told
+    assert mail.delivered() == [] and mail.holds()[0]["state"] == "held"
+    status, answer = mail.api("POST", f"/v1/holds/{hold['id']}/release")
+    assert status == 409 and "12 more, 3 fewer: 19 people" in answer["error"]
+    page = " ".join(mail.ok("quarantine", "show", hold["id"]).split())
+    assert "12 more, 3 fewer" in page and "--reach 19" in page
+    told = refused(mail, "quarantine", "release", hold["id"], "--reach", "10")
+    assert "19 people" in told and "not 10" in told
+    mail.ok("quarantine", "release", hold["id"], "--reach", "19")
+    assert mail.delivered().by_recipient() == dict.fromkeys(after, 1)
+    results = [entry["result"] for entry in mail.audit("release")]
+    assert "12 more" in results[0] and results[-1] == "ok"
+
+
+@memory_only
+def test_an_audience_as_it_was_needs_no_number(team):
+    mail = team()
+    (hold,) = reviewed(mail, to=TEAM)
+    mail.team.become(*people(12))
+    mail.team.become(*reversed(people(10)))
+    mail.ok("quarantine", "release", hold["id"])
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(10), 1)
+
+
+@memory_only
+def test_what_postfix_expanded_does_not_change(administered):  # noqa: F811
+    """virtual(5) is expanded before a message is held: what changes later reaches nobody."""
+    mail = administered()
+    (hold,) = reviewed(mail)
+    mail.postfix.set_lists("class@district.example new@district.example\n")
+    mail.ok("quarantine", "release", hold["id"], "--reach", "5")
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 1)
+
+
+@redis_only
+def test_an_incident_is_the_union_of_its_people(team):
+    mail = team()
+    first = reviewed(mail, 2, to=TEAM)
+    reviewed(mail, to=[TEAM, "one@elsewhere.example", "p1@district.example"])
+    incident = first[0]["incident"]
+    mail.team.become(*people(11))
+    told = refused(mail, "quarantine", "release", "--incident", incident)
+    assert "1 more, 0 fewer: 12 people" in told
+    assert len(mail.holds()) == 3
+    done = mail.json("quarantine", "release", "--incident", incident, "--reach", "12")
+    assert done["done"] == 3 and done["failed"] == 0
+    assert mail.delivered().by_recipient()["p11@district.example"] == 3
+
+
+@memory_only
+def test_a_list_that_became_another_one(team):
+    """More has changed than the digest can tell."""
+    mail = team(300, rules='{ name = "many"; reach_over = 2; action = "quarantine"; }')
+    (hold,) = reviewed(mail, to=TEAM)
+    mail.team.become(*people(200, "other"))
+    told = refused(mail, "quarantine", "release", hold["id"])
+    assert "200 people" in told and "--reach 200" in told
+    mail.ok("quarantine", "release", hold["id"], "--reach", "200")
+
+
+@memory_only
+def test_what_is_no_number_is_no_reach(team):
+    mail = team()
+    (hold,) = reviewed(mail, to=TEAM)
+    for wrong in ("many", "", "-1", "1.5", "99999999999"):
+        assert mail.run("quarantine", "release", hold["id"], "--reach", wrong).returncode == 2
+    for wrong in ("10", -1, 1.5, [], 10**12):
+        status, _ = mail.api("POST", f"/v1/holds/{hold['id']}/release", {"reach": wrong})
+        assert status == 400, wrong
+    assert [hold["state"] for hold in mail.holds()] == ["held"]
+
+
+# Two pairs of eyes.
+
+
+class Person:
+    """An administrator with a name of his own."""
+
+    def __init__(self, mail, name):
+        self.mail, self.name = mail, name
+
+    def run(self, *words):
+        who = ["setpriv", f"--reuid={self.name}", "--clear-groups", "--regid=nogroup"]
+        return subprocess.run(
+            [*who, self.mail.command.build.mailbrake, *words, "--socket", self.mail.socket],
+            capture_output=True, text=True, timeout=120,
+        )
+
+    def json(self, *words):
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+TWO = {"quarantine": {"approve_over": 4}}
+
+
+@pytest.fixture
+def watched(administered):  # noqa: F811
+    """A relay with two administrators."""
+
+    def make(**configuration):
+        mail = administered(
+            **{**TWO, "control": {"socket": "control.sock", "group": "nogroup"}, **configuration}
+        )
+        return mail, Person(mail, "daemon"), Person(mail, "games")
+
+    return make
+
+
+@redis_only
+def test_above_a_number_two_must_agree(watched):
+    mail, ann, bob = watched()
+    (hold,) = reviewed(mail)
+    done = ann.run("quarantine", "release", hold["id"])
+    assert done.returncode == 0 and "needs one more" in done.stdout, done.stderr
+    again = ann.json("quarantine", "release", hold["id"])
+    assert again["approved_by"] == ["daemon"] and again["needs"] == 1 and again["done"] == 0
+    assert mail.delivered() == [] and [h["state"] for h in mail.holds()] == ["held"]
+    assert mail.holds()[0]["approved_by"] == ["daemon"]
+    assert "APPROVED BY" in (table := mail.ok("quarantine", "list")) and "daemon" in table
+    assert mail.json("incidents")["incidents"][0]["approved_by"] == ["daemon"]
+    done = bob.run("quarantine", "release", hold["id"])
+    assert done.returncode == 0 and "released" in done.stdout, done.stderr
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 1)
+    results = [(e["user"], e["result"]) for e in mail.audit("release")]
+    assert results == [
+        ("daemon", "approved: needs one more"),
+        ("daemon", "approved: needs one more"),
+        ("games", "ok"),
+    ]
+
+
+@memory_only
+def test_either_may_refuse(watched):
+    mail, ann, bob = watched()
+    first, second = reviewed(mail, 2)
+    assert ann.json("quarantine", "release", first["id"])["needs"] == 1
+    assert ann.run("quarantine", "refuse", first["id"]).returncode == 0
+    assert bob.run("quarantine", "delete", second["id"]).returncode == 0
+    assert mail.holds() == []
+    assert [copy["Subject"] for copy in mail.delivered()] == ["Your message was refused"]
+
+
+@redis_only
+def test_an_incident_needs_two_and_so_does_what_joins_it(watched):
+    mail, ann, bob = watched(quarantine={"approve_over": 9})
+    first = reviewed(mail, 2)
+    reviewed(mail, to=[CLASS, *people(5, "x")])
+    incident = first[0]["incident"]
+    done = ann.json("quarantine", "release", "--incident", incident)
+    assert done["needs"] == 1 and done["approved_by"] == ["daemon"] and done["done"] == 0
+    (late,) = reviewed(mail)
+    done = bob.json("quarantine", "release", "--incident", incident)
+    assert done["done"] == 3 and done["approved_by"] == ["games"]
+    assert [hold["id"] for hold in mail.holds()] == [late["id"]]
+    assert len(mail.delivered()) > 0
+
+
+@memory_only
+def test_one_by_one_is_no_way_around(watched):
+    """Single messages, each to few: together they reach too many for one person."""
+    mail, ann, _ = watched(quarantine={"approve_over": 9})
+    holds = [reviewed(mail, to=people(4, name))[0] for name in "abc"]
+    assert ann.json("quarantine", "release", holds[0]["id"])["done"] == 1
+    assert ann.json("quarantine", "release", holds[1]["id"])["done"] == 1
+    assert ann.json("quarantine", "release", holds[2]["id"])["needs"] == 1
+    assert len(mail.holds()) == 1
+
+
+@memory_only
+def test_who_approved_of_others_approved_of_nobody(team):
+    """The second one reviews another audience: then the first must look again."""
+    mail = team(**{**TWO, "control": {"socket": "control.sock", "group": "nogroup"}})
+    ann, bob = Person(mail, "daemon"), Person(mail, "games")
+    (hold,) = reviewed(mail, to=TEAM)
+    assert ann.json("quarantine", "release", hold["id"])["needs"] == 1
+    mail.team.become(*people(20))
+    assert "10 more, 0 fewer" in bob.run("quarantine", "release", hold["id"]).stderr
+    done = bob.json("quarantine", "release", hold["id"], "--reach", "20")
+    assert done["needs"] == 1 and done["approved_by"] == ["games"]
+    assert ann.json("quarantine", "release", hold["id"])["done"] == 1
+    assert len(mail.delivered().by_recipient()) == 20
