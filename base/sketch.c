@@ -35,7 +35,8 @@ void sketch_add(struct sketch *sketch, uint64_t key, int count)
 
 static bool is_pure(const struct sketch_cell *cell)
 {
-    return (cell->count == 1 || cell->count == -1) && cell->checks == (uint32_t)mix(~cell->keys);
+    return (cell->count == 1 || cell->count == -1) &&
+           cell->checks == (uint32_t)mix(~cell->keys);
 }
 
 bool sketch_take(struct sketch *sketch, uint64_t *out_key, int *out_count)

@@ -126,7 +126,8 @@ static bool parse(const char *digest, struct parsed *out)
     if (!parse_head(&at, out))
         return false;
     out->sketch.cell_count = strtoul(at, &end, 10);
-    if (*end != ' ' || out->sketch.cell_count == 0 || out->sketch.cell_count > SKETCH_CELLS_MAX ||
+    if (*end != ' ' || out->sketch.cell_count == 0 ||
+        out->sketch.cell_count > SKETCH_CELLS_MAX ||
         out->sketch.cell_count % SKETCH_PARTS != 0)
         return false;
     for (size_t i = 0; i < out->sketch.cell_count; i++) {

@@ -205,8 +205,7 @@ enum status audiences_compare(const struct audiences *audiences, json_t *const *
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         if (audiences->now[i] != NULL)
-            status =
-                add_hold(audiences, i, holds[i], &recalled, &now, &then, &change);
+            status = add_hold(audiences, i, holds[i], &recalled, &now, &then, &change);
     if (status == STATUS_OK)
         status = audience_settle(&now);
     if (status == STATUS_OK)

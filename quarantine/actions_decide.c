@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "quarantine/actions_parts.h"
 #include "quarantine/helper.h"
+#include "quarantine/ledger_incident.h"
 #include "quarantine/record.h"
 #include "quarantine/refusal.h"
 
@@ -283,14 +284,45 @@ static void order_group(struct decision_job *job, struct hold_decision *first,
         (void)pthread_mutex_unlock(&job->actions->deciding);
         if (refusal != NULL && !reported && is_any_done(first + at, batch)) {
             reported = true;
-            text_reset(&refusal->address);
-            text_add_string(&refusal->address, "-");
-            text_reset(&refusal->message);
+            refusal_silence(refusal);
         }
         at += batch;
         job->done += batch;
         actions_tell(job->progress, job->done, job->count);
     }
+}
+
+/* A sender gets one letter about the refusals of an incident, whenever they are made, and
+ * on whatever relay. */
+struct letter {
+    char sender[DIGEST_HEX_SIZE];
+    const char *incident;
+};
+
+static bool tell(void *context, json_t *incident)
+{
+    const struct letter *letter = context;
+    return record_tell_refusal(incident, letter->sender);
+}
+
+static bool untell(void *context, json_t *incident)
+{
+    const struct letter *letter = context;
+    record_untell_refusal(incident, letter->sender);
+    return true;
+}
+
+/* True when a letter is due. If the store can't say, it is written all the same. */
+static bool claim_letter(const struct decision_job *job, const json_t *hold,
+                         struct letter *out)
+{
+    const char *sender = record_text(hold, "sender");
+    struct ledger *ledger = job->actions->ledger;
+    out->incident = record_text(hold, "incident");
+    digest_hex(ledger_key(ledger), sender, strlen(sender), out->sender);
+    return ledger_change_incident(ledger, out->incident, tell, out,
+                                  clock_deadline_us(ACTIONS_STORE_MS),
+                                  NULL) != STATUS_CONFLICT;
 }
 
 static void refuse_group(struct decision_job *job, struct hold_decision *first,
@@ -300,8 +332,16 @@ static void refuse_group(struct decision_job *job, struct hold_decision *first,
     enum status status =
         refusal_make(largest(first, count), count, &job->actions->token_key,
                      &job->settings->policy.domains, clock_wall_ms(), &refusal);
+    struct letter letter;
+    bool due = status == STATUS_OK && refusal_is_told(first->hold) &&
+               claim_letter(job, first->hold, &letter);
+    if (!due)
+        refusal_silence(&refusal);
     if (status == STATUS_OK)
         order_group(job, first, count, &refusal);
+    if (due && !is_any_done(first, count))
+        (void)!ledger_change_incident(job->actions->ledger, letter.incident, untell,
+                                      &letter, clock_deadline_us(ACTIONS_STORE_MS), NULL);
     for (size_t i = 0; i < count && status != STATUS_OK; i++)
         first[i].result->status =
             error_set(&first[i].result->error, status, "out of memory");

@@ -1,6 +1,6 @@
-/* What is checked and recorded before a release: the audience, and who approved. Approvals
- * are kept with each hold, so a message that came after the first one's look is not
- * released by the second. */
+/* What is checked and recorded before a release: the audience, and who approved.
+ * Approvals are kept with each hold, so a message that came after the first one's look is
+ * not released by the second. */
 #include "quarantine/actions_release.h"
 
 #include <stdio.h>
@@ -87,8 +87,8 @@ static bool note_audience(void *context, json_t *hold)
         return false;
     audience_write(note->audience, note->key, &digest);
     bool noted =
-        !digest.failed && json_object_set_new(hold, "audience",
-                                              json_string(text_string(&digest))) == 0;
+        !digest.failed &&
+        json_object_set_new(hold, "audience", json_string(text_string(&digest))) == 0;
     if (note->anew)
         (void)json_object_del(hold, "approved_by");
     text_clear(&digest);
@@ -110,8 +110,7 @@ static enum status note_changed(struct release_job *job, struct error *error)
         if (job->holds[i] == NULL ||
             !audiences_is_changed(&job->audiences, i, job->holds[i]))
             continue;
-        enum status status =
-            note(job->actions, job->ids[i], job->audiences.now[i], true);
+        enum status status = note(job->actions, job->ids[i], job->audiences.now[i], true);
         if (status != STATUS_OK && status != STATUS_CONFLICT &&
             status != STATUS_NOT_FOUND)
             return actions_say_store(error, status);
@@ -358,10 +357,10 @@ static int64_t note_gathered(struct actions *actions, const struct unnoted *unno
     for (size_t i = 0; i < unnoted->count; i++) {
         const json_t *hold = unnoted->holds[i];
         int64_t held_ms = record_number(hold, "held_at");
-        enum status status = audiences->now[i] == NULL
-                                 ? STATUS_NOT_FOUND
-                                 : note(actions, record_text(hold, "id"),
-                                        audiences->now[i], false);
+        enum status status =
+            audiences->now[i] == NULL
+                ? STATUS_NOT_FOUND
+                : note(actions, record_text(hold, "id"), audiences->now[i], false);
         if (status != STATUS_OK && status != STATUS_CONFLICT && held_ms < until_ms &&
             held_ms > now_ms - GIVEN_UP_MS)
             until_ms = held_ms;

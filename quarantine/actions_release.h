@@ -7,10 +7,10 @@
 #include "quarantine/actions.h"
 
 struct release_args {
-    const char *by;    /* who asks, a name below ACTIONS_NAME_SIZE */
-    int64_t reach;     /* how many people he expects; below 0: as many as when it was held */
-    bool approved;     /* whoever had to agree has: quarantine.approve_over is met */
-    bool later;        /* all is checked and recorded, but nothing is released yet */
+    const char *by; /* who asks, a name below ACTIONS_NAME_SIZE */
+    int64_t reach;  /* how many people he expects; below 0: as many as when it was held */
+    bool approved;  /* whoever had to agree has: quarantine.approve_over is met */
+    bool later;     /* all is checked and recorded, but nothing is released yet */
     int64_t deadline_us; /* monotonic */
     const struct actions_progress *progress;
 };

@@ -191,6 +191,33 @@ static bool add_sender(json_t *incident, const struct stop *stop)
     return add_sender_notice(incident, stop->event);
 }
 
+static size_t find_told(const json_t *told, const char *sender)
+{
+    size_t i;
+    const json_t *known;
+    json_array_foreach(told, i, known)
+    {
+        if (strcmp(json_string_value(known), sender) == 0)
+            return i;
+    }
+    return json_array_size(told);
+}
+
+bool record_tell_refusal(json_t *incident, const char *sender)
+{
+    json_t *told = obtain(incident, "refusal_told", true);
+    if (told == NULL || find_told(told, sender) < json_array_size(told))
+        return false;
+    return json_array_size(told) >= RECORD_TOLD_MAX ||
+           json_array_append_new(told, json_string(sender)) == 0;
+}
+
+void record_untell_refusal(json_t *incident, const char *sender)
+{
+    json_t *told = json_object_get(incident, "refusal_told");
+    (void)json_array_remove(told, find_told(told, sender));
+}
+
 int64_t record_party_waiting(const json_t *incident, const char *party)
 {
     return record_number(json_object_get(incident, "parties"), party);

@@ -18,6 +18,7 @@ enum {
     RECORD_PARTIES_MAX = 64,        /* in an incident: those with most held mail */
     RECORD_SENDER_NOTICES_MAX = 20, /* senders of an incident who are told */
     RECORD_SENDER_NOTICES_BYTES = 3 * 1024,
+    RECORD_TOLD_MAX = 200, /* senders who were told of a refusal */
 };
 
 /* Messages that were stopped alike, to be added to an incident. Strings borrowed. */
@@ -67,6 +68,11 @@ int64_t record_party_waiting(const json_t *incident, const char *party);
 
 /* The notice to that sender of the incident's held mail, borrowed; NULL for none. */
 json_t *record_find_sender_notice(const json_t *incident, const char *to);
+
+/* Notes that a sender, by a hash, is told that mail of this incident was refused; false
+ * when he was before, or without memory. Past RECORD_TOLD_MAX nobody is noted. */
+bool record_tell_refusal(json_t *incident, const char *sender);
+void record_untell_refusal(json_t *incident, const char *sender);
 
 /* One more of that party waits, or one less. False without memory. */
 bool record_add_party(json_t *incident, const char *party, int64_t more);

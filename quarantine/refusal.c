@@ -73,6 +73,9 @@ static void add_body(struct text *body, const json_t *hold, size_t count,
                     "%zu more of your messages, stopped for the same reason, %s refused "
                     "with it.\n",
                     count - 1, count == 2 ? "is" : "are");
+    text_add_string(body,
+                    "If more of your messages of this incident are refused, you will\n"
+                    "not be told again.\n");
     if (domain != NULL)
         text_printf(body, "\nIf you think this is a mistake, write to postmaster@%s.\n",
                     domain);
@@ -109,6 +112,13 @@ enum status refusal_make(const json_t *hold, size_t count, const struct digest_k
     }
     *out = refusal;
     return STATUS_OK;
+}
+
+void refusal_silence(struct refusal *refusal)
+{
+    text_reset(&refusal->address);
+    text_add_string(&refusal->address, "-");
+    text_reset(&refusal->message);
 }
 
 void refusal_clear(struct refusal *refusal)

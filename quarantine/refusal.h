@@ -27,6 +27,9 @@ bool refusal_is_told(const json_t *hold);
 enum status refusal_make(const json_t *hold, size_t count, const struct digest_key *key,
                          const struct domains *own, int64_t now_ms,
                          struct refusal *out) MUST_CHECK;
+
+/* What is refused now is told to nobody. */
+void refusal_silence(struct refusal *refusal);
 void refusal_clear(struct refusal *refusal);
 
 #endif

@@ -249,3 +249,41 @@ def test_who_approved_of_others_approved_of_nobody(team):
     assert done["needs"] == 1 and done["approved_by"] == ["games"]
     assert ann.json("quarantine", "release", hold["id"])["done"] == 1
     assert len(mail.delivered().by_recipient()) == 20
+
+
+# One letter.
+
+
+def letters(mail):
+    return [copy for copy in mail.delivered() if copy["Subject"] == "Your message was refused"]
+
+
+@memory_only
+def test_a_refused_incident_is_one_letter(administered):  # noqa: F811
+    mail = administered()
+    holds = mail.hold(4)
+    mail.hold(frm=BOB)
+    incident = holds[0]["incident"]
+    mail.ok("quarantine", "refuse", holds[0]["id"])
+    mail.ok("quarantine", "refuse", holds[1]["id"])
+    assert len(letters(mail)) == 1
+    assert "not be told again" in " ".join(letters(mail)[0].message.get_payload().split())
+    mail.ok("quarantine", "refuse", "--incident", incident)
+    mail.ok("quarantine", "refuse", *[hold["id"] for hold in mail.holds()])
+    assert sorted(copy["To"] for copy in letters(mail)) == [ANN, BOB]
+    (again,) = mail.hold()
+    assert again["incident"] == incident
+    mail.ok("quarantine", "refuse", again["id"])
+    assert len(letters(mail)) == 2
+
+
+@memory_only
+def test_a_refusal_that_failed_leaves_its_letter(administered):  # noqa: F811
+    mail = administered()
+    (hold,) = mail.hold()
+    mail.helper.kill()
+    assert mail.run("quarantine", "refuse", hold["id"]).returncode == 1
+    assert letters(mail) == []
+    mail.helper.start()
+    mail.ok("quarantine", "refuse", hold["id"])
+    assert len(letters(mail)) == 1

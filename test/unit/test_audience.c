@@ -61,10 +61,12 @@ static const struct {
     int then, from, now;
     bool told;
 } changes[] = {
-    {0, 0, 0, true},         {0, 0, 5, true},       {1, 0, 1, true},
-    {1, 1, 2, true},         {5, 0, 3400, true},    {5, 5, 3400, true},
-    {400, 3, 412, true},     {400, 0, 400, true},   {3400, 10, 3420, true},
-    {100000, 20, 100020, true}, {3400, 0, 400, false}, {400, 400, 800, false},
+    {0, 0, 0, true},        {0, 0, 5, true},
+    {1, 0, 1, true},        {1, 1, 2, true},
+    {5, 0, 3400, true},     {5, 5, 3400, true},
+    {400, 3, 412, true},    {400, 0, 400, true},
+    {3400, 10, 3420, true}, {100000, 20, 100020, true},
+    {3400, 0, 400, false},  {400, 400, 800, false},
 };
 
 START_TEST(audience_tells_who_came_and_went)
