@@ -29,6 +29,7 @@ static const struct {
     {CONTROL_CLIENT_SINCE, FIELD(since), "since", required_argument},
     {CONTROL_CLIENT_REACH, FIELD(reach), "reach", required_argument},
     {CONTROL_CLIENT_PACE, FIELD(pace), "pace", required_argument},
+    {CONTROL_CLIENT_STOP, 0, "stop", no_argument},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };

@@ -19,6 +19,7 @@ enum control_client_option {
     CONTROL_CLIENT_PURPOSE = 1 << 7,
     CONTROL_CLIENT_REACH = 1 << 8, /* --reach N */
     CONTROL_CLIENT_PACE = 1 << 9,  /* --pace N/m */
+    CONTROL_CLIENT_STOP = 1 << 10, /* --stop */
 };
 
 struct control_client {

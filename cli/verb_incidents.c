@@ -85,6 +85,20 @@ static void print_count(const json_t *incident, const char *name, const char *on
     (void)printf("%-14s %lld %s\n", name, count, page_plural(count, one, many));
 }
 
+/* How it is released slowly, if it is. */
+static void print_pace(const json_t *pace)
+{
+    const char *why = page_text(pace, "stopped");
+    if (!json_is_object(pace))
+        return;
+    output_line("%-14s %s, by %s: %lld of %lld %s; --stop ends it", "released slowly",
+                page_text(pace, "pace"), page_text(pace, "by"),
+                page_number(pace, "released"), page_number(pace, "messages"),
+                page_plural(page_number(pace, "messages"), "message", "messages"));
+    if (why[0] != '\0')
+        page_field("stopped", why);
+}
+
 static void print_whole_incident(const json_t *incident)
 {
     bool open = json_is_true(json_object_get(incident, "open"));
@@ -116,7 +130,14 @@ static void print_whole_incident(const json_t *incident)
     page_field("sender", json_is_true(json_object_get(incident, "sender_told"))
                              ? "was told that mail is held"
                              : "was not told");
+    print_pace(json_object_get(incident, "pace"));
     print_held(json_object_get(incident, "holds"));
+}
+
+static void print_stopped(const json_t *answer)
+{
+    output_line("%s is not released slowly any more; what is held stays held.",
+                page_text(answer, "id"));
 }
 
 static void print_closed(const json_t *answer)
@@ -155,13 +176,16 @@ int verb_incidents(int argc, char **argv)
         {"list", .needs = ALL, .method = "GET", .path = all, .show = print_all},
         {"show", 1, 1, .method = "GET", .path = "/v1/incidents/%s",
          .show = print_whole_incident},
+        {"show", 1, 1, .needs = CONTROL_CLIENT_STOP, .method = "POST",
+         .path = "/v1/incidents/%s/stop", .show = print_stopped},
         {"close", 1, 1, .method = "POST", .path = "/v1/incidents/%s/close",
          .show = print_closed},
         {"allow", 1, 1, .needs = CONTROL_CLIENT_FOR, .run = allow},
     };
     static const struct control_verb verb = {
         "usage: mailbrake incidents [list] [--all]\n"
-        "       mailbrake incidents show|close I\n"
+        "       mailbrake incidents show I [--stop]\n"
+        "       mailbrake incidents close I\n"
         "       mailbrake incidents allow I --for 4h\n",
         actions, sizeof actions / sizeof actions[0]};
     return control_client_run(&verb, argc, argv);

@@ -256,6 +256,17 @@ static void print_results(const json_t *answer, const char *past)
         output_line("%s %s%s", page_text(result, "id"), past,
                     untold ? ", but its sender could not be told" : "");
     }
+    const json_t *pace = json_object_get(answer, "pace");
+    if (json_is_object(pace)) {
+        output_line("%lld %s of incident %s are released slowly, %s.",
+                    page_number(pace, "messages"),
+                    page_plural(page_number(pace, "messages"), "message", "messages"),
+                    page_text(pace, "incident"), page_text(pace, "pace"));
+        output_line("`mailbrake incidents show %s` shows how far it is, and with --stop "
+                    "stops it.",
+                    page_text(pace, "incident"));
+        return;
+    }
     long long done = page_number(answer, "done");
     if (json_array_size(results) == 0)
         (void)puts("Nothing of this incident is held.");

@@ -119,6 +119,20 @@ static void print_failure(const json_t *failure)
     }
 }
 
+static void print_paces(const json_t *paces)
+{
+    size_t i;
+    const json_t *pace;
+    json_array_foreach(paces, i, pace)
+    {
+        const char *why = page_text(pace, "stopped");
+        output_line("%-14s %s: %s, %lld of %lld%s%s", i == 0 ? "released slow" : "",
+                    page_text(pace, "incident"), page_text(pace, "pace"),
+                    page_number(pace, "released"), page_number(pace, "messages"),
+                    why[0] == '\0' ? "" : "; stopped: ", why);
+    }
+}
+
 static void print_status(const json_t *status)
 {
     char up[INSTANT_SIZE];
@@ -138,6 +152,7 @@ static void print_status(const json_t *status)
     page_restart(json_object_get(status, "restart"));
     print_store(json_object_get(status, "store"));
     print_numbers(status);
+    print_paces(json_object_get(status, "paces"));
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
                  page_number(lists, "ok"), page_number(lists, "stale"),
                  page_number(lists, "unknown"));

@@ -20,6 +20,7 @@ void api_holds_sync(struct request *request);
 void api_incidents_list(struct request *request);
 void api_incidents_show(struct request *request);
 void api_incidents_decide(struct request *request); /* by its verb */
+void api_incidents_stop(struct request *request);
 void api_incidents_close(struct request *request);
 void api_incidents_allow(struct request *request);
 

@@ -118,11 +118,17 @@ static bool decide_one(struct request *request, const struct release_args *args,
 void api_holds_decide(struct request *request)
 {
     struct release_args args;
+    struct pace_rate rate;
     const char *id = request->id;
     json_t *hold = NULL;
     struct actions_result result;
     const struct control_context *context = request->context;
-    if (!release_read(request, &args)) {
+    bool read = release_read(request, &args, &rate);
+    if (read && rate.count > 0) {
+        request_fail(request, MHD_HTTP_BAD_REQUEST, "only an incident has a \"pace\"");
+        read = false;
+    }
+    if (!read) {
         request_audit(request, actions_verb_name(request->verb), id,
                       request_result(request));
         return;
@@ -161,6 +167,12 @@ static bool are_ids(const json_t *ids)
 void api_holds_decide_many(struct request *request)
 {
     const json_t *ids = json_object_get(request->body, "ids");
+    if (json_object_get(request->body, "pace") != NULL) {
+        request_fail(request, MHD_HTTP_BAD_REQUEST, "only an incident has a \"pace\"");
+        request_audit(request, actions_verb_name(request->verb), "",
+                      request_result(request));
+        return;
+    }
     if (are_ids(ids)) {
         batch_decide(request, "", ids);
         return;

@@ -7,6 +7,7 @@
 #include "control/api.h"
 #include "control/api_view.h"
 #include "control/batch.h"
+#include "control/release.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
 #include "policy/plan.h"
@@ -65,8 +66,12 @@ void api_incidents_show(struct request *request)
 {
     json_t *incident = find(request);
     json_t *holds = incident == NULL ? NULL : find_holds(request);
+    json_t *pace = NULL;
     if (holds != NULL) {
         json_t *shown = api_view_incident(incident);
+        (void)!pace_find(request->context->store, request->id, request_deadline_us(),
+                         &pace);
+        (void)json_object_set_new(shown, "pace", pace_show(pace));
         request_answer(
             request,
             json_object_set_new(shown, "holds", api_view_all(holds, api_view_hold)) == 0
@@ -74,6 +79,7 @@ void api_incidents_show(struct request *request)
                 : NULL);
         json_decref(shown);
     }
+    json_decref(pace);
     json_decref(holds);
     json_decref(incident);
     request_audit(request, "show", request->id, request_result(request));
@@ -102,6 +108,22 @@ void api_incidents_decide(struct request *request)
                                   json_output_string(request->id));
     json_decref(ids);
     json_decref(holds);
+}
+
+void api_incidents_stop(struct request *request)
+{
+    if (!request_begin(request, "stop", request->id, NULL))
+        return;
+    enum status status =
+        pace_stop(request->context->store, request->id, request_deadline_us());
+    if (status == STATUS_NOT_FOUND)
+        request_fail(request, MHD_HTTP_NOT_FOUND, "incident %s is not released slowly",
+                     request->id);
+    else if (status != STATUS_OK)
+        request_fail_status(request, status, NULL, request->id);
+    else
+        request_answer(request, json_pack("{s:s, s:n}", "id", request->id, "pace"));
+    request_end(request, request_result(request));
 }
 
 /* ---- close and allow ---- */

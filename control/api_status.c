@@ -4,6 +4,7 @@
 #include "control/api.h"
 #include "control/overview.h"
 #include "engine/json_output.h"
+#include "quarantine/pace.h"
 
 void api_status_health(struct request *request)
 {
@@ -86,6 +87,20 @@ static json_t *problem(const struct overview *overview)
                                           : json_output_string(overview->complaint);
 }
 
+/* What is released slowly, on whatever relay; null when the store does not answer. */
+static json_t *paces_json(const struct request *request)
+{
+    size_t i;
+    const json_t *pace;
+    json_t *all = NULL;
+    if (pace_list(request->context->store, request_deadline_us(), &all) != STATUS_OK)
+        return json_null();
+    json_t *shown = json_array();
+    json_array_foreach(all, i, pace)(void) json_array_append_new(shown, pace_show(pace));
+    json_decref(all);
+    return shown;
+}
+
 void api_status_show(struct request *request)
 {
     struct overview overview;
@@ -111,6 +126,7 @@ void api_status_show(struct request *request)
         json_output_restart(request->settings), "reload_failed",
         failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
+    (void)json_object_set_new(json, "paces", paces_json(request));
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {
         json_decref(json);
         json = NULL;

@@ -14,6 +14,7 @@ enum { RESULT_SIZE = 500, BATCH_MS = 30 * 60 * 1000 };
 struct batch {
     json_t *results, *done, *failed;
     size_t untold;
+    json_t *pace;        /* of what is released slowly; NULL */
     json_t *approved_by; /* who did, of what waits for a second person; NULL */
     size_t waiting;
     char reason[300]; /* of the first failure */
@@ -102,6 +103,9 @@ static void format_result(const struct batch *batch, char out[RESULT_SIZE])
     if (batch->untold > 0)
         (void)snprintf(untold, sizeof untold, ", of %zu the sender could not be told",
                        batch->untold);
+    if (batch->pace != NULL)
+        (void)snprintf(untold, sizeof untold, ", slowly: %s",
+                       json_string_value(json_object_get(batch->pace, "pace")));
     if (batch->waiting > 0)
         (void)snprintf(untold, sizeof untold, ", %zu approved: needs one more",
                        batch->waiting);
@@ -117,6 +121,8 @@ static json_t *show(const struct batch *batch)
     json_t *answer = json_pack("{s:O, s:I, s:I}", "results", batch->results, "done",
                                (json_int_t)json_array_size(batch->done), "failed",
                                (json_int_t)json_array_size(batch->failed));
+    if (batch->pace != NULL)
+        (void)json_object_set(answer, "pace", batch->pace);
     if (batch->approved_by != NULL) {
         (void)json_object_set(answer, "approved_by", batch->approved_by);
         (void)json_object_set_new(answer, "needs", json_integer(1));
@@ -124,9 +130,37 @@ static json_t *show(const struct batch *batch)
     return answer;
 }
 
+/* What could be released was not. */
+static void forget_done(struct batch *batch)
+{
+    (void)json_array_clear(batch->done);
+    for (size_t i = json_array_size(batch->results); i-- > 0;) {
+        const json_t *entry = json_array_get(batch->results, i);
+        if (json_is_true(json_object_get(entry, "ok")) &&
+            json_object_get(entry, "needs") == NULL)
+            (void)json_array_remove(batch->results, i);
+    }
+}
+
+/* Nothing was released yet, and all of it may be: it begins. False, after making the
+ * answer, when that fails. */
+static bool begin_slowly(struct request *request, const struct pace_rate *rate,
+                         struct batch *batch)
+{
+    size_t count = json_array_size(batch->done);
+    if (rate->count == 0 || count == 0 || batch->waiting > 0) {
+        if (rate->count > 0)
+            forget_done(batch);
+        return true;
+    }
+    forget_done(batch);
+    return release_slowly(request, rate, count, &batch->pace);
+}
+
 void batch_decide(struct request *request, const char *target, const json_t *ids)
 {
     struct release_args args;
+    struct pace_rate rate;
     char result[RESULT_SIZE];
     struct batch batch = {
         .results = json_array(), .done = json_array(), .failed = json_array()};
@@ -134,11 +168,12 @@ void batch_decide(struct request *request, const char *target, const json_t *ids
         request_answer(request, NULL);
         request_audit(request, actions_verb_name(request->verb), target,
                       request_result(request));
-    } else if (!release_read(request, &args)) {
+    } else if (!release_read(request, &args, &rate)) {
         request_audit(request, actions_verb_name(request->verb), target,
                       request_result(request));
     } else if (request_begin(request, actions_verb_name(request->verb), target, ids)) {
-        bool done = decide(request, &args, ids, &batch);
+        bool done =
+            decide(request, &args, ids, &batch) && begin_slowly(request, &rate, &batch);
         format_result(&batch, result);
         if (done)
             request_answer(request, show(&batch));
@@ -149,4 +184,5 @@ void batch_decide(struct request *request, const char *target, const json_t *ids
     json_decref(batch.done);
     json_decref(batch.failed);
     json_decref(batch.approved_by);
+    json_decref(batch.pace);
 }

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "control/batch.h"
 #include "engine/json_output.h"
 
@@ -18,11 +19,32 @@ void release_name(const struct request *request, char out[ACTIONS_NAME_SIZE])
         (void)snprintf(out, ACTIONS_NAME_SIZE, "uid %u", request->peer.uid);
 }
 
-bool release_read(struct request *request, struct release_args *out)
+/* False, after making the answer. */
+static bool read_pace(struct request *request, struct pace_rate *out)
+{
+    const json_t *pace = json_object_get(request->body, "pace");
+    *out = (struct pace_rate){0};
+    if (pace == NULL)
+        return true;
+    const char *text = json_string_value(pace);
+    if (text != NULL && pace_parse(text, out))
+        return true;
+    request_fail(
+        request, MHD_HTTP_BAD_REQUEST,
+        "\"pace\" is a number of messages in a second, minute, hour or day, as in "
+        "\"60/m\"");
+    return false;
+}
+
+bool release_read(struct request *request, struct release_args *out,
+                  struct pace_rate *out_rate)
 {
     const json_t *reach = json_object_get(request->body, "reach");
     json_int_t number = json_integer_value(reach);
     *out = (struct release_args){.reach = -1};
+    if (!read_pace(request, out_rate))
+        return false;
+    out->later = out_rate->count > 0;
     if (reach == NULL)
         return true;
     if (json_is_integer(reach) && number >= 0 && number <= REACH_MAX) {
@@ -52,6 +74,32 @@ enum status release_run(struct request *request, const struct release_args *args
         actions_release(context->actions, snapshot, &all, ids, count, results, error);
     snapshot_unref(snapshot);
     return status;
+}
+
+bool release_slowly(struct request *request, const struct pace_rate *rate,
+                    size_t messages, json_t **out)
+{
+    char by[ACTIONS_NAME_SIZE];
+    struct store *store = request->context->store;
+    json_t *pace = NULL;
+    release_name(request, by);
+    const struct pace_start_args args = {.incident = request->id,
+                                         .host = request->context->host,
+                                         .rate = *rate,
+                                         .by = by,
+                                         .purpose = request->purpose,
+                                         .uid = request->peer.uid,
+                                         .messages = messages,
+                                         .now_ms = clock_wall_ms()};
+    enum status status = pace_start(store, &args, request_deadline_us());
+    if (status == STATUS_OK)
+        status = pace_find(store, request->id, request_deadline_us(), &pace);
+    if (status == STATUS_OK)
+        *out = pace_show(pace);
+    else
+        request_fail_status(request, status, NULL, "pace");
+    json_decref(pace);
+    return status == STATUS_OK;
 }
 
 void release_add_approval(json_t *answer, const struct actions_result *result)

@@ -4,9 +4,17 @@
 
 #include "control/request.h"
 #include "quarantine/actions_release.h"
+#include "quarantine/pace.h"
 
-/* Reads "reach" of the body; false, after making the answer, when it is no number. */
-bool release_read(struct request *request, struct release_args *out);
+/* Reads "reach" and "pace" of the body; false, after making the answer, when one of them
+ * is not valid. A rate with count 0: all at once. */
+bool release_read(struct request *request, struct release_args *out,
+                  struct pace_rate *out_rate);
+
+/* Begins to release an incident slowly; false, after making the answer, when that fails.
+ * Otherwise *out is what is shown of it. */
+bool release_slowly(struct request *request, const struct pace_rate *rate,
+                    size_t messages, json_t **out);
 
 /* As actions_release, after the lists that the MTA has yet to expand were read again. */
 enum status release_run(struct request *request, const struct release_args *args,

@@ -27,6 +27,7 @@ static const struct route routes[] = {
      ACTIONS_RELEASE},
     {"POST", "/v1/incidents/*/refuse", ROLE_DECIDE, api_incidents_decide, ACTIONS_REFUSE},
     {"POST", "/v1/incidents/*/delete", ROLE_DECIDE, api_incidents_decide, ACTIONS_DELETE},
+    {"POST", "/v1/incidents/*/stop", ROLE_DECIDE, api_incidents_stop, 0},
     {"POST", "/v1/incidents/*/close", ROLE_DECIDE, api_incidents_close, 0},
     {"POST", "/v1/incidents/*/allow", ROLE_DECIDE, api_incidents_allow, 0},
     {"GET", "/v1/brakes", ROLE_LOOK, api_brakes_list, 0},

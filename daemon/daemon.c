@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "daemon/housekeeping.h"
+#include "daemon/pacing.h"
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
@@ -226,6 +227,9 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     housekeeping_brakes(&daemon->engine);
     open_control(daemon, settings);
     status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
+    if (status == STATUS_OK)
+        status = pacing_start(&daemon->engine, daemon->actions, daemon->audit,
+                              daemon->host, error);
     return status == STATUS_OK ? reload_start(&daemon->reload) : status;
 }
 

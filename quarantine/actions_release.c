@@ -251,6 +251,16 @@ static enum status approve_all(struct release_job *job, struct error *error)
 
 /* ---- release ---- */
 
+/* What is wrong with releasing it here some time. */
+static enum status check_later(const struct release_job *job, size_t i)
+{
+    struct error *error = &job->results[i].error;
+    if (job->holds[i] == NULL)
+        return error_set(error, STATUS_NOT_FOUND, "there is no held message %.64s",
+                         job->ids[i]);
+    return actions_check(job->actions, job->holds[i], error);
+}
+
 static void release_rest(struct release_job *job)
 {
     const char **ids = calloc(job->count + 1, sizeof *ids);
@@ -265,7 +275,9 @@ static void release_rest(struct release_job *job)
     for (size_t i = 0; i < job->count; i++) {
         if (job->waits[i])
             continue;
-        if (at < count)
+        if (job->args->later)
+            job->results[i].status = check_later(job, i);
+        else if (at < count)
             job->results[i] = results[at++];
         else
             job->results[i].status =

@@ -13,6 +13,7 @@ static const struct {
     [COLLECTION_BRAKES] = {"brakes", 20000, false},
     [COLLECTION_ALLOWS] = {"allows", 20000, false},
     [COLLECTION_META] = {"meta", 20000, false},
+    [COLLECTION_PACES] = {"paces", 1000, false},
     [COLLECTION_OLD_INCIDENTS] = {"incidents", 20000, false},
     [COLLECTION_OLD_OPEN] = {"open", 20000, false},
     [COLLECTION_OLD_ENDED] = {"ended", 20000, false},

@@ -11,6 +11,7 @@ enum collection {
     COLLECTION_BRAKES,
     COLLECTION_ALLOWS,
     COLLECTION_META,
+    COLLECTION_PACES, /* incidents that are released slowly */
     /* As versions before the index had them: read once and moved (ledger_upkeep.c). */
     COLLECTION_OLD_INCIDENTS,
     COLLECTION_OLD_OPEN,

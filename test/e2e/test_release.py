@@ -2,6 +2,7 @@
 slowly as one likes; and a refused incident is one letter."""
 
 import json
+import random
 import subprocess
 import time
 
@@ -287,3 +288,114 @@ def test_a_refusal_that_failed_leaves_its_letter(administered):  # noqa: F811
     mail.helper.start()
     mail.ok("quarantine", "refuse", hold["id"])
     assert len(letters(mail)) == 1
+
+
+# Slowly.
+
+
+def slow(mail, incident, pace, *words):
+    return mail.json("quarantine", "release", "--incident", incident, "--pace", pace, *words)
+
+
+def waiting(mail):
+    return [hold for hold in mail.holds() if hold["state"] == "held"]
+
+
+@redis_only
+def test_an_incident_is_released_slowly_over_restarts(administered):  # noqa: F811
+    mail = administered()
+    holds = reviewed(mail, 12)
+    incident = holds[0]["incident"]
+    begun = slow(mail, incident, "2/s")
+    assert begun["pace"]["pace"] == "2/s" and begun["pace"]["messages"] == 12
+    assert begun["done"] == 0 and begun["failed"] == 0
+    started = time.monotonic()
+    wait_until(lambda: len(waiting(mail)) < 11, 10, "nothing is released")
+    shown = mail.json("status")["paces"]
+    assert [(p["incident"], p["pace"], p["stopped"]) for p in shown] == [(incident, "2/s", None)]
+    assert incident in mail.ok("status") and "2/s" in mail.ok("incidents", "show", incident)
+    mail.hold()  # joins the incident, but nobody has reviewed it
+    mail.daemon.kill()
+    mail.daemon.start()
+    wait_until(lambda: len(waiting(mail)) == 1, 20, "it does not go on", mail.holds)
+    assert time.monotonic() - started > 4
+    wait_until(lambda: mail.json("status")["paces"] == [], 10, "it does not end")
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 12)
+    done = [e for e in mail.audit("release") if "slowly" in e["result"]]
+    # The kill may come between a release and its line.
+    assert 10 <= sum(len(e.get("ids", [])) for e in done[1:]) <= 12 and done[-1]["user"] == "root"
+
+
+@memory_only
+def test_a_slow_release_can_be_stopped(administered):  # noqa: F811
+    mail = administered()
+    incident = reviewed(mail, 3)[0]["incident"]
+    slow(mail, incident, "1/h")
+    wait_until(lambda: len(waiting(mail)) == 2, 10, "the first does not go")
+    page = mail.ok("incidents", "show", incident)
+    assert "released slowly" in page and "1 of 3" in page
+    assert mail.json("incidents", "show", incident)["pace"]["released"] == 1
+    assert "not released slowly any more" in mail.ok("incidents", "show", incident, "--stop")
+    assert mail.json("incidents", "show", incident)["pace"] is None
+    assert "not released slowly" in refused(mail, "incidents", "show", incident, "--stop")
+    slow(mail, incident, "1/d")
+    wait_until(lambda: len(waiting(mail)) == 1, 10, "it does not begin anew")
+    mail.ok("quarantine", "release", "--incident", incident)
+    wait_until(lambda: mail.json("status")["paces"] == [], 10, "it does not end")
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 3)
+
+
+@memory_only
+def test_a_slow_release_stops_when_it_would_reach_others(team):
+    mail = team()
+    incident = reviewed(mail, 3, to=TEAM)[0]["incident"]
+    mail.daemon.allow_log(r"slow release of incident .* stopped")
+    slow(mail, incident, "30/m")
+    wait_until(lambda: len(waiting(mail)) == 2, 10, "the first does not go")
+    mail.team.become(*people(30))
+    mail.ok("reload")
+    wait_until(lambda: mail.json("status")["paces"][0]["stopped"], 10, "it goes on")
+    assert "more, 0 fewer" in mail.ok("incidents", "show", incident)
+    assert len(waiting(mail)) in (1, 2)
+    assert "stopped" in mail.audit("release")[-1]["result"]
+    slow(mail, incident, "10/s", "--reach", "30")
+    wait_until(lambda: waiting(mail) == [], 10, "it does not go on")
+
+
+@memory_only
+def test_slowly_needs_two_as_well(watched):
+    mail, ann, bob = watched()
+    incident = reviewed(mail, 2)[0]["incident"]
+    words = ["quarantine", "release", "--incident", incident, "--pace", "10/s"]
+    done = ann.json(*words)
+    assert done["needs"] == 1 and "pace" not in done and mail.json("status")["paces"] == []
+    assert bob.json(*words)["pace"]["by"] == "games"
+    wait_until(lambda: mail.holds() == [], 10, "it is not released")
+
+
+@memory_only
+def test_what_is_no_pace(administered):  # noqa: F811
+    mail = administered()
+    (hold,) = mail.hold()
+    path = f"/v1/incidents/{hold['incident']}/release"
+    for wrong in ("60", "60/", "0/m", "-1/m", "60/w", "60/mm", "1.5/m", "9999999/s", "", 60, []):
+        status, _ = mail.api("POST", path, {"pace": wrong})
+        assert status == 400, wrong
+    status, _ = mail.api("POST", f"/v1/holds/{hold['id']}/release", {"pace": "1/s"})
+    assert status == 400
+    assert mail.run("quarantine", "release", hold["id"], "--pace", "1/s").returncode == 2
+    assert len(mail.holds()) == 1 and mail.json("status")["paces"] == []
+
+
+@redis_only
+def test_killed_at_random_nothing_goes_twice_and_nothing_is_lost(administered):  # noqa: F811
+    mail = administered()
+    incident = reviewed(mail, 30)[0]["incident"]
+    slow(mail, incident, "10/s")
+    moment = random.Random(29)
+    for _ in range(3):
+        time.sleep(moment.uniform(0.2, 0.8))
+        mail.daemon.kill()
+        mail.daemon.start()
+    wait_until(lambda: mail.holds() == [], 30, "some stay", mail.holds)
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 30)
