@@ -30,6 +30,8 @@ static const struct {
     {CONTROL_CLIENT_REACH, FIELD(reach), "reach", required_argument},
     {CONTROL_CLIENT_PACE, FIELD(pace), "pace", required_argument},
     {CONTROL_CLIENT_STOP, 0, "stop", no_argument},
+    {CONTROL_CLIENT_WOULD, 0, "would", no_argument},
+    {CONTROL_CLIENT_RULE, FIELD(rule), "rule", required_argument},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };

@@ -60,6 +60,25 @@ static void print_all(const json_t *answer)
     print_some(answer, "There are no incidents.");
 }
 
+static void print_would(const json_t *answer)
+{
+    static const struct page_column would[] = {
+        {"ID", TEXT_TABLE_KEY, "id", NULL},
+        {"LAST", TEXT_TABLE_TEXT, "last_at", page_cell_instant},
+        {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
+        {"ACTION", TEXT_TABLE_TEXT, "action", NULL},
+        {"WOULD", TEXT_TABLE_NUMBER, "would", NULL},
+        {"COPIES", TEXT_TABLE_NUMBER, "copies", NULL},
+        {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
+        {"KEY", TEXT_TABLE_KEY, "key", NULL},
+    };
+    const json_t *incidents = json_object_get(answer, "incidents");
+    page_table(incidents, "Nothing would have been stopped.", would,
+               sizeof would / sizeof would[0]);
+    if (json_array_size(incidents) > 0)
+        (void)puts("WOULD: messages that would have been stopped; they were delivered.");
+}
+
 static void print_held(const json_t *holds)
 {
     static const struct page_column held[] = {
@@ -113,6 +132,10 @@ static void print_whole_incident(const json_t *incident)
                  page_number(incident, "list_count"));
     page_instant("first", page_text(incident, "opened_at"));
     page_instant("last", page_text(incident, "last_at"));
+    if (page_number(incident, "would") > 0)
+        output_line("%-14s %lld %s: %s", "would have", page_number(incident, "would"),
+                    page_plural(page_number(incident, "would"), "message", "messages"),
+                    page_text(incident, "action"));
     print_count(incident, "held", "message was held", "messages were held");
     print_count(incident, "released", "of them was released", "of them were released");
     print_count(incident, "refused", "message was refused at once",
@@ -166,14 +189,17 @@ static int allow(struct control_client *client)
 
 int verb_incidents(int argc, char **argv)
 {
-    enum { ALL = CONTROL_CLIENT_ALL };
+    enum { ALL = CONTROL_CLIENT_ALL, WOULD = CONTROL_CLIENT_WOULD };
     static const char open[] = "/v1/incidents";
     static const char all[] = "/v1/incidents?all=1";
+    static const char would[] = "/v1/incidents?would=1";
     static const struct control_action actions[] = {
         {NULL, .method = "GET", .path = open, .show = print_current},
         {NULL, .needs = ALL, .method = "GET", .path = all, .show = print_all},
         {"list", .method = "GET", .path = open, .show = print_current},
         {"list", .needs = ALL, .method = "GET", .path = all, .show = print_all},
+        {NULL, .needs = WOULD, .method = "GET", .path = would, .show = print_would},
+        {"list", .needs = WOULD, .method = "GET", .path = would, .show = print_would},
         {"show", 1, 1, .method = "GET", .path = "/v1/incidents/%s",
          .show = print_whole_incident},
         {"show", 1, 1, .needs = CONTROL_CLIENT_STOP, .method = "POST",
@@ -183,7 +209,7 @@ int verb_incidents(int argc, char **argv)
         {"allow", 1, 1, .needs = CONTROL_CLIENT_FOR, .run = allow},
     };
     static const struct control_verb verb = {
-        "usage: mailbrake incidents [list] [--all]\n"
+        "usage: mailbrake incidents [list] [--all | --would]\n"
         "       mailbrake incidents show I [--stop]\n"
         "       mailbrake incidents close I\n"
         "       mailbrake incidents allow I --for 4h\n",

@@ -18,8 +18,13 @@ void api_incidents_list(struct request *request)
     struct ledger_list *incidents = NULL;
     const char *all = request_query(request, "all");
     bool ended = all != NULL && strcmp(all, "0") != 0;
-    enum status status = ledger_list_incidents(request->context->ledger, ended,
-                                               request_list_deadline_us(), &incidents);
+    struct ledger *ledger = request->context->ledger;
+    int64_t deadline_us = request_list_deadline_us();
+    const char *would = request_query(request, "would");
+    enum status status =
+        would != NULL && strcmp(would, "0") != 0
+            ? ledger_list_would(ledger, deadline_us, &incidents)
+            : ledger_list_incidents(ledger, ended, deadline_us, &incidents);
     const struct stream_view view = {.name = "incidents", .view = api_view_incident};
     if (status != STATUS_OK)
         request_fail_status(request, status, NULL, "incidents");

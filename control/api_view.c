@@ -36,6 +36,8 @@ static const char *const incident_fields[] = {"id",
                                               "sender_told",
                                               "hosts",
                                               "approved_by",
+                                              "would",
+                                              "action",
                                               NULL};
 
 /* What a record lacks is null. */

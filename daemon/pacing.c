@@ -152,8 +152,8 @@ static bool waits(const struct pacing *pacing, const char *incident)
     json_t *record = NULL;
     enum status status = ledger_find_incident(pacing->engine->ledger, incident,
                                               store_deadline_us(), &record);
-    bool waiting = status == STATUS_OK ? record_waiting(record) > 0
-                                       : status != STATUS_NOT_FOUND;
+    bool waiting =
+        status == STATUS_OK ? record_waiting(record) > 0 : status != STATUS_NOT_FOUND;
     json_decref(record);
     return waiting;
 }

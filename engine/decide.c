@@ -121,6 +121,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
     take_monitors(&judgement.plan, out);
     if (is_recorded(&judgement))
         record_stopped(engine, &input, deadline_us, &judgement, out);
+    record_would(engine, &input, &judgement);
     take_verdict(&judgement, out);
     judgement_remember(&judgement, engine->conversations);
     judgement_clear(&judgement);

@@ -104,29 +104,31 @@ static void take_hold(const struct hold *hold, struct verdict *verdict,
     say_why(hold->result);
 }
 
-void record_stopped(struct engine *engine, const struct engine_input *input,
-                    int64_t deadline_us, struct judgement *judgement,
-                    struct decision *decision)
+/* What an event borrows. */
+struct event_texts {
+    char subject[SUBJECT_SIZE], limit[PASSED_SIZE];
+};
+
+static struct event make_event(const struct engine_input *input,
+                               const struct judgement *judgement,
+                               const struct verdict *verdict, struct event_texts *texts)
 {
     const struct view *view = &judgement->view;
     const struct facts *facts = &judgement->facts;
     const char *queue_id = input->envelope->queue_id;
-    struct verdict *verdict = &judgement->verdict;
     const char *decider = judge_decider(verdict);
-    char subject[SUBJECT_SIZE];
-    char limit[PASSED_SIZE];
-    int64_t before = passed_describe(verdict, limit);
+    int64_t before = passed_describe(verdict, texts->limit);
     struct event event = {
         .action = verdict->action,
         .rule = decider,
         .fingerprint = verdict->rule != NULL ? verdict->rule->fingerprint : decider,
-        .subject = subject_of(view, verdict, subject, sizeof subject),
+        .subject = subject_of(view, verdict, texts->subject, sizeof texts->subject),
         .identity = facts->identity,
         .sender = facts->sender.text,
         .client = facts->client,
         .proven = is_proven(view),
         .local = facts->origin == ORIGIN_LOCAL,
-        .limit = limit,
+        .limit = texts->limit,
         .before = before,
         .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
@@ -137,6 +139,16 @@ void record_stopped(struct engine *engine, const struct engine_input *input,
         .now_ms = input->now_ms,
     };
     name_recipients(view, &event);
+    return event;
+}
+
+void record_stopped(struct engine *engine, const struct engine_input *input,
+                    int64_t deadline_us, struct judgement *judgement,
+                    struct decision *decision)
+{
+    struct event_texts texts;
+    struct verdict *verdict = &judgement->verdict;
+    const struct event event = make_event(input, judgement, verdict, &texts);
     if (verdict->action == ACTION_QUARANTINE) {
         struct hold hold;
         ledger_hold(engine->ledger, input->snapshot->settings, &event, deadline_us,
@@ -145,4 +157,39 @@ void record_stopped(struct engine *engine, const struct engine_input *input,
     } else {
         ledger_count(engine->ledger, &event, decision->incident);
     }
+}
+
+static void count_would(struct engine *engine, const struct engine_input *input,
+                        const struct judgement *judgement, const struct verdict *verdict)
+{
+    struct event_texts texts;
+    char incident[DIGEST_ID_SIZE];
+    struct event event = make_event(input, judgement, verdict, &texts);
+    event.would = true;
+    ledger_count(engine->ledger, &event, incident);
+}
+
+void record_would(struct engine *engine, const struct engine_input *input,
+                  const struct judgement *judgement)
+{
+    const struct plan *plan = &judgement->plan;
+    const struct verdict *verdict = &judgement->verdict;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        const struct verdict would = {
+            .action = step->action,
+            .cause = step->lists > PLAN_LIST_BUCKETS_MAX ? CAUSE_TOO_MANY : CAUSE_RULE,
+            .rule = step->rule,
+            .measure = step->measure,
+            .over = step->over,
+            .charge = step->fired,
+            .outcome = step->outcome,
+            .first = step->first,
+        };
+        if (step->fires && step->rule->monitor && step->action != ACTION_ACCEPT)
+            count_would(engine, input, judgement, &would);
+    }
+    if (judgement_only_monitors(judgement) && !verdict->temporary &&
+        verdict->rule != NULL)
+        count_would(engine, input, judgement, verdict);
 }

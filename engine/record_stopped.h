@@ -11,4 +11,8 @@ void record_stopped(struct engine *engine, const struct engine_input *input,
                     int64_t deadline_us, struct judgement *judgement,
                     struct decision *decision);
 
+/* Counts what only monitors as incidents of what would have been stopped. Never waits. */
+void record_would(struct engine *engine, const struct engine_input *input,
+                  const struct judgement *judgement);
+
 #endif

@@ -196,6 +196,11 @@ void judge(const struct view *view, struct plan *plan,
             continue;
         settle(view, source, &fired);
         step->action = fired.action;
+        step->measure = fired.measure;
+        step->over = fired.over;
+        step->fired = fired.charge;
+        step->first = fired.first;
+        step->outcome = fired.outcome;
         if (!step->rule->monitor) {
             verdict = fired;
             break;

@@ -16,7 +16,12 @@ struct plan_step {
     size_t lists;        /* with key = "list": how many; over PLAN_LIST_BUCKETS_MAX it
                             fires without being charged */
     bool fires;          /* set by judge */
-    enum action action;  /* by judge, where it fires: what it does, or would do */
+    enum action action;  /* by judge, where it fires: what it does, or would do; and the
+                            following, as struct verdict has it */
+    enum measure measure;
+    int64_t over;
+    const struct charge *fired, *first;
+    struct charge_outcome outcome;
 };
 
 /* The rules that matched, down to the first that decides by matching. A surge that an

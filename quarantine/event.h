@@ -29,6 +29,7 @@ struct event {
     const char *limit;  /* what it passed, in words; "" */
     int64_t before;     /* copies, or messages, that the limit had let pass; below 0: it
                            counts none */
+    bool would;         /* it was not stopped: a rule, or the mode, only monitors */
     bool tell; /* sender may be written to: it is the login, or an own address from a
                   trusted client, and a person */
     /* Lists, and recipients as addressed: the first of them, up to a NULL, and how many

@@ -114,15 +114,17 @@ static enum status take_open(void *context, const char *entry, const char *value
     return out->text == NULL ? STATUS_NOMEM : STATUS_CONFLICT; /* one is enough */
 }
 
-enum status ledger_read_open(struct ledger *ledger, const char *open_key,
-                             int64_t deadline_us, struct ledger_document *out)
+enum status ledger_read_open(struct ledger *ledger, enum collection collection,
+                             const char *open_key, int64_t deadline_us,
+                             struct ledger_document *out)
 {
     char term[TERMS_SIZE];
     struct scan scan;
     struct ledger_document found = {0};
     terms_of_key(open_key, term);
-    scan_set(&scan, COLLECTION_INCIDENTS, term, NULL);
+    scan_set(&scan, collection, term, NULL);
     enum status status = scan_page(ledger->store, &scan, deadline_us, take_open, &found);
+    found.collection = collection;
     if (status != STATUS_OK && status != STATUS_CONFLICT) {
         ledger_document_clear(&found);
         return status;
@@ -182,7 +184,7 @@ static enum status find(struct ledger *ledger, enum collection collection, const
     enum status status =
         ledger_read_sound(ledger, collection, id, deadline_us, &document);
     if (status == STATUS_OK &&
-        ((collection == COLLECTION_INCIDENTS && !settle_open(document.record)) ||
+        ((collection != COLLECTION_HOLDS && !settle_open(document.record)) ||
          !record_show(document.record)))
         status = STATUS_NOMEM;
     if (status == STATUS_OK)
@@ -200,7 +202,10 @@ enum status ledger_find_hold(struct ledger *ledger, const char *id, int64_t dead
 enum status ledger_find_incident(struct ledger *ledger, const char *id,
                                  int64_t deadline_us, json_t **out)
 {
-    return find(ledger, COLLECTION_INCIDENTS, id, deadline_us, out);
+    enum status status = find(ledger, COLLECTION_INCIDENTS, id, deadline_us, out);
+    return status == STATUS_NOT_FOUND
+               ? find(ledger, COLLECTION_WOULD, id, deadline_us, out)
+               : status;
 }
 
 /* ---- writing ---- */
@@ -252,7 +257,8 @@ enum status ledger_add_stop(struct ledger_document *open, const char *open_key,
         return record_grow(open->record, stop) ? STATUS_OK : STATUS_NOMEM;
     }
     digest_random_id(incident);
-    *fresh = ledger_new_document(COLLECTION_INCIDENTS, incident,
-                                 record_new_incident(incident, stop));
+    *fresh =
+        ledger_new_document(stop->event->would ? COLLECTION_WOULD : COLLECTION_INCIDENTS,
+                            incident, record_new_incident(incident, stop));
     return fresh->record == NULL ? STATUS_NOMEM : ledger_take_key(open, open_key, fresh);
 }

@@ -66,7 +66,8 @@ static enum status write_pending(struct ledger *ledger,
     enum status status = ledger_read(ledger, COLLECTION_INCIDENTS, pending->incident,
                                      deadline_us, &incident);
     if (status == STATUS_OK && incident.record == NULL) {
-        status = ledger_read_open(ledger, pending->open_key, deadline_us, &open);
+        status = ledger_read_open(ledger, COLLECTION_INCIDENTS, pending->open_key,
+                                  deadline_us, &open);
         if (status == STATUS_OK)
             status = make_incident(pending, &open, &incident);
     } else if (status == STATUS_OK) {
@@ -138,10 +139,16 @@ static void make_stop(struct ledger *ledger, const struct pending_count *count, 
                  .host = ledger->host,
                  .refused = count->refused,
                  .deferred = count->deferred,
+                 .would = count->would,
                  .first_ms = count->first_ms},
     };
     pending_counts_format_id(&ledger->key, out->event.fingerprint, out->event.subject,
                              out->open_key);
+}
+
+static enum collection collection_of(const struct event *event)
+{
+    return event->would ? COLLECTION_WOULD : COLLECTION_INCIDENTS;
 }
 
 /* One attempt. LIMIT without room for one more incident that is open. */
@@ -150,7 +157,8 @@ static enum status try_write(struct ledger *ledger, struct pending_stop *pending
 {
     struct ledger_document open = {0}, fresh = {0};
     const struct ledger_document *const documents[] = {&open, &fresh};
-    enum status status = ledger_read_open(ledger, pending->open_key, deadline_us, &open);
+    enum status status = ledger_read_open(ledger, collection_of(&pending->event),
+                                          pending->open_key, deadline_us, &open);
     if (status != STATUS_OK)
         return status;
     bool is_new = open.text == NULL;
@@ -183,28 +191,38 @@ static enum status write_count(struct ledger *ledger, const struct pending_count
         }
     }
     if (status == STATUS_OK) {
-        pending_counts_learn(ledger->counts, count->open_key, pending.incident);
+        pending_counts_learn(ledger->counts, count->open_key, count->event.would,
+                             pending.incident);
         return STATUS_OK;
     }
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
+}
+
+static size_t room_beside(size_t open)
+{
+    return open < OPEN_COUNTED_MAX ? OPEN_COUNTED_MAX - open : 0;
 }
 
 enum status ledger_flush(struct ledger *ledger, int64_t deadline_us)
 {
     struct pending_count count;
     size_t position = 0;
-    size_t open;
+    size_t open, would;
     enum status pending = flush_pending(ledger, deadline_us);
     if (pending == STATUS_UNAVAILABLE || !pending_counts_is_pending(ledger->counts))
         return pending;
     enum status result = ledger_count_entries(ledger, COLLECTION_INCIDENTS, TERMS_KEYS,
                                               NULL, deadline_us, &open);
+    if (result == STATUS_OK)
+        result = ledger_count_entries(ledger, COLLECTION_WOULD, TERMS_KEYS, NULL,
+                                      deadline_us, &would);
     if (result != STATUS_OK)
         return result;
-    size_t room = open < OPEN_COUNTED_MAX ? OPEN_COUNTED_MAX - open : 0;
+    size_t rooms[] = {room_beside(open), room_beside(would)};
     while (result != STATUS_UNAVAILABLE &&
            pending_counts_take(ledger->counts, &position, &count)) {
-        enum status status = write_count(ledger, &count, &room, deadline_us);
+        enum status status =
+            write_count(ledger, &count, &rooms[count.event.would], deadline_us);
         if (status != STATUS_OK) {
             pending_counts_return(ledger->counts, &count);
             result = status;

@@ -96,8 +96,8 @@ static enum status try_hold(struct attempt *attempt)
     struct ledger_document open = {0};
     int64_t waiting = 0;
     int64_t own = 0;
-    enum status status =
-        ledger_read_open(attempt->ledger, attempt->open_key, attempt->deadline_us, &open);
+    enum status status = ledger_read_open(attempt->ledger, COLLECTION_INCIDENTS,
+                                          attempt->open_key, attempt->deadline_us, &open);
     if (status != STATUS_OK)
         return status;
     if (open.record != NULL && record_is_open(open.record, attempt->event->now_ms)) {
@@ -167,7 +167,7 @@ static void count_stopped(struct attempt *attempt)
     pending_counts_add(counts, attempt->event, out->result == HOLD_INCIDENT_FULL,
                        incident);
     if (out->incident[0] != '\0')
-        pending_counts_learn(counts, attempt->open_key, out->incident);
+        pending_counts_learn(counts, attempt->open_key, false, out->incident);
     else
         (void)snprintf(out->incident, sizeof out->incident, "%s",
                        incident[0] == '\0' ? "-" : incident);

@@ -78,6 +78,12 @@ enum status ledger_list_incidents(struct ledger *ledger, bool all, int64_t deadl
                 deadline_us, out);
 }
 
+enum status ledger_list_would(struct ledger *ledger, int64_t deadline_us,
+                              struct ledger_list **out)
+{
+    return make(ledger, COLLECTION_WOULD, TERMS_ALL, true, deadline_us, out);
+}
+
 void ledger_list_free(struct ledger_list *list)
 {
     if (list == NULL)
@@ -115,7 +121,7 @@ static enum status settle_incident(struct ledger_list *list, json_t *incident,
 
 static enum status settle(struct ledger_list *list, json_t *record, bool *out_listed)
 {
-    if (list->scan.collection == COLLECTION_INCIDENTS)
+    if (list->scan.collection != COLLECTION_HOLDS)
         return settle_incident(list, record, out_listed);
     *out_listed = list->all || !record_is_over(record_text(record, "state"));
     return STATUS_OK;

@@ -20,6 +20,9 @@ enum status ledger_list_holds(struct ledger *ledger, bool all, const char *incid
                               int64_t deadline_us, struct ledger_list **out) MUST_CHECK;
 enum status ledger_list_incidents(struct ledger *ledger, bool all, int64_t deadline_us,
                                   struct ledger_list **out) MUST_CHECK;
+/* What would have been stopped, all that is kept. */
+enum status ledger_list_would(struct ledger *ledger, int64_t deadline_us,
+                              struct ledger_list **out) MUST_CHECK;
 void ledger_list_free(struct ledger_list *list); /* NULL is allowed */
 
 /* The next record as ledger.h has it, incidents by their last message, for json_decref;

@@ -48,8 +48,9 @@ enum status ledger_read_sound(struct ledger *ledger, enum collection collection,
 
 /* The incident that has the key, perhaps lapsed by now; OK without text when there is
  * none. */
-enum status ledger_read_open(struct ledger *ledger, const char *open_key,
-                             int64_t deadline_us, struct ledger_document *out) MUST_CHECK;
+enum status ledger_read_open(struct ledger *ledger, enum collection collection,
+                             const char *open_key, int64_t deadline_us,
+                             struct ledger_document *out) MUST_CHECK;
 
 /* One that is not there yet. record, which may be NULL without memory, is taken over. */
 struct ledger_document ledger_new_document(enum collection collection, const char *id,

@@ -105,9 +105,9 @@ static enum status close_lapsed(void *context, const char *entry, const char *te
     struct prune *prune = context;
     json_t *closed = json_deep_copy(record);
     char *value = closed != NULL && record_close(closed)
-                      ? terms_document(COLLECTION_INCIDENTS, closed)
+                      ? terms_document(prune->collection, closed)
                       : NULL;
-    const struct change change = {.collection = COLLECTION_INCIDENTS,
+    const struct change change = {.collection = prune->collection,
                                   .id = scan_id(entry),
                                   .check = true,
                                   .expected = text,
@@ -169,19 +169,31 @@ static enum status forget_all(struct prune *prune, enum collection collection,
     return run(prune, &scan, forget);
 }
 
-enum status ledger_prune(struct ledger *ledger, int64_t now_ms, int64_t retention_ms,
-                         int64_t deadline_us, size_t *out_done)
+static enum status close_all(struct prune *prune, enum collection collection,
+                             int64_t now_ms)
 {
     char until[TERMS_SIZE];
     struct scan scan;
+    prune->collection = collection;
+    terms_until(TERMS_OPEN, now_ms - INCIDENT_GAP_MS + 1, until);
+    scan_set(&scan, collection, TERMS_OPEN, until);
+    return run(prune, &scan, close_lapsed);
+}
+
+enum status ledger_prune(struct ledger *ledger, int64_t now_ms, int64_t retention_ms,
+                         int64_t deadline_us, size_t *out_done)
+{
     struct prune *prune = calloc(1, sizeof *prune);
     if (prune == NULL)
         return STATUS_NOMEM;
     prune->ledger = prune->batch.ledger = ledger;
     prune->batch.deadline_us = deadline_us;
-    terms_until(TERMS_OPEN, now_ms - INCIDENT_GAP_MS + 1, until);
-    scan_set(&scan, COLLECTION_INCIDENTS, TERMS_OPEN, until);
-    enum status status = run(prune, &scan, close_lapsed);
+    enum status status = close_all(prune, COLLECTION_INCIDENTS, now_ms);
+    if (status == STATUS_OK)
+        status = close_all(prune, COLLECTION_WOULD, now_ms);
+    if (status == STATUS_OK)
+        status = forget_all(prune, COLLECTION_WOULD, TERMS_OVER, TERMS_ALL,
+                            now_ms - retention_ms, INCIDENTS_MAX);
     if (status == STATUS_OK)
         status = forget_all(prune, COLLECTION_HOLDS, TERMS_ENDED, TERMS_ENDED,
                             now_ms - retention_ms, ENDED_MAX);

@@ -93,8 +93,8 @@ static enum status change(struct store *store, const char *incident,
             return STATUS_NOT_FOUND;
         }
         if (status == STATUS_OK)
-            status = write_one(store, incident, document.text, document.record,
-                               deadline_us);
+            status =
+                write_one(store, incident, document.text, document.record, deadline_us);
         clear(&document);
     }
     return status;
@@ -118,9 +118,9 @@ enum status pace_start(struct store *store, const struct pace_start_args *args,
         record_string(args->by), "purpose", record_string(args->purpose), "uid",
         (json_int_t)args->uid, "messages", (json_int_t)args->messages, "started_at",
         (json_int_t)args->now_ms, "last_at", (json_int_t)first_ms, "released", 0);
-    enum status status = record == NULL ? STATUS_NOMEM
-                                        : change(store, args->incident, put, record,
-                                                 deadline_us);
+    enum status status = record == NULL
+                             ? STATUS_NOMEM
+                             : change(store, args->incident, put, record, deadline_us);
     json_decref(record);
     return status;
 }
@@ -256,10 +256,10 @@ json_t *pace_show(const json_t *pace)
             (void)snprintf(rate, sizeof rate, "%lld/%c",
                            (long long)record_number(pace, "count"), units[i].name);
     const json_t *why = json_object_get(pace, "stopped");
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:O?}", "incident",
-                     record_text(pace, "incident"), "host", record_text(pace, "host"),
-                     "pace", rate, "messages", (json_int_t)record_number(pace, "messages"),
-                     "released", (json_int_t)record_number(pace, "released"), "by",
-                     record_text(pace, "by"), "started_at",
-                     record_time(record_number(pace, "started_at")), "stopped", why);
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:O?}", "incident",
+        record_text(pace, "incident"), "host", record_text(pace, "host"), "pace", rate,
+        "messages", (json_int_t)record_number(pace, "messages"), "released",
+        (json_int_t)record_number(pace, "released"), "by", record_text(pace, "by"),
+        "started_at", record_time(record_number(pace, "started_at")), "stopped", why);
 }

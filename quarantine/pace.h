@@ -22,8 +22,8 @@ struct pace_start_args {
     struct pace_rate rate;
     const char *by, *purpose; /* who released it, and what for */
     uid_t uid;
-    size_t messages;  /* how many there are to release */
-    int64_t now_ms;   /* wall time: what was held later is not part of it */
+    size_t messages; /* how many there are to release */
+    int64_t now_ms;  /* wall time: what was held later is not part of it */
 };
 
 /* Begins, or begins anew with what is left. deadlines: monotonic, in us; UNAVAILABLE and
@@ -52,8 +52,7 @@ enum status pace_find(struct store *store, const char *incident, int64_t deadlin
                       json_t **out) MUST_CHECK;
 
 /* All of them, an array. */
-enum status pace_list(struct store *store, int64_t deadline_us,
-                      json_t **out) MUST_CHECK;
+enum status pace_list(struct store *store, int64_t deadline_us, json_t **out) MUST_CHECK;
 
 /* {"incident", "host", "pace": "60/m", "messages", "released", "by", "started_at",
  * "stopped": why, or null}; null of NULL. NULL without memory. */

@@ -90,10 +90,18 @@ static int *chain_of(struct pending_counts *counts, const char *open_key)
     return &counts->chains[strtoul(tail, NULL, 16) % CHAINS];
 }
 
-static struct count_entry *find(struct pending_counts *counts, const char *open_key)
+/* Here the two kinds of incidents have one table. */
+static bool is_of(const struct count_entry *entry, const char *open_key, bool would)
+{
+    return entry->count.event.would == would &&
+           strcmp(entry->count.open_key, open_key) == 0;
+}
+
+static struct count_entry *find(struct pending_counts *counts, const char *open_key,
+                                bool would)
 {
     for (int i = *chain_of(counts, open_key); i != NOWHERE; i = counts->entries[i].next) {
-        if (strcmp(counts->entries[i].count.open_key, open_key) == 0)
+        if (is_of(&counts->entries[i], open_key, would))
             return &counts->entries[i];
     }
     return NULL;
@@ -101,7 +109,8 @@ static struct count_entry *find(struct pending_counts *counts, const char *open_
 
 static bool is_pending(const struct count_entry *entry)
 {
-    return entry->count.refused > 0 || entry->count.deferred > 0;
+    const struct pending_count *count = &entry->count;
+    return count->refused > 0 || count->deferred > 0 || count->would > 0;
 }
 
 static void vacate(struct pending_counts *counts, struct count_entry *entry)
@@ -146,7 +155,9 @@ static bool copy_strings(const char *const *from, size_t max, const char **to)
 static bool copy_event(const struct event *from, struct pending_count *count)
 {
     struct event *to = &count->event;
-    *to = (struct event){.rule = strdup(from->rule),
+    *to = (struct event){.action = from->action,
+                         .would = from->would,
+                         .rule = strdup(from->rule),
                          .fingerprint = strdup(from->fingerprint),
                          .subject = strdup(from->subject),
                          .identity = strdup(from->identity),
@@ -183,7 +194,7 @@ static struct count_entry *obtain(struct pending_counts *counts,
 {
     char open_key[PENDING_COUNTS_ID_SIZE];
     pending_counts_format_id(&counts->key, event->fingerprint, event->subject, open_key);
-    struct count_entry *entry = find(counts, open_key);
+    struct count_entry *entry = find(counts, open_key, event->would);
     if (entry != NULL)
         return entry;
     entry = find_room(counts, strcmp(event->subject, PENDING_COUNTS_MANY) == 0);
@@ -240,8 +251,9 @@ static void add(struct pending_counts *counts, struct count_entry *entry,
         entry->full_ms = 0;
     }
     merge(counts, entry, event, event->now_ms);
-    count->refused += refused ? 1 : 0;
-    count->deferred += refused ? 0 : 1;
+    count->would += event->would;
+    count->refused += !event->would && refused;
+    count->deferred += !event->would && !refused;
     if (event->list_count > all->list_count)
         all->list_count = event->list_count;
     if (event->addressed_count > all->addressed_count)
@@ -281,7 +293,7 @@ bool pending_counts_take(struct pending_counts *counts, size_t *position,
         *out = entry->count;
         taken = copy_event(&entry->count.event, out);
         if (taken) {
-            entry->count.refused = entry->count.deferred = 0;
+            entry->count.refused = entry->count.deferred = entry->count.would = 0;
             counts->pending--;
         }
     }
@@ -298,15 +310,16 @@ void pending_counts_return(struct pending_counts *counts,
         merge(counts, entry, &count->event, count->first_ms);
         entry->count.refused += count->refused;
         entry->count.deferred += count->deferred;
+        entry->count.would += count->would;
     }
     (void)pthread_mutex_unlock(&counts->mutex);
 }
 
-void pending_counts_learn(struct pending_counts *counts, const char *open_key,
+void pending_counts_learn(struct pending_counts *counts, const char *open_key, bool would,
                           const char *incident)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct count_entry *entry = find(counts, open_key);
+    struct count_entry *entry = find(counts, open_key, would);
     if (entry != NULL)
         (void)snprintf(entry->incident, sizeof entry->incident, "%s", incident);
     (void)pthread_mutex_unlock(&counts->mutex);
@@ -316,7 +329,7 @@ void pending_counts_note_full(struct pending_counts *counts, const char *open_ke
                               const char *party, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&counts->mutex);
-    struct count_entry *entry = find(counts, open_key);
+    struct count_entry *entry = find(counts, open_key, false);
     if (entry != NULL) {
         entry->full_ms = now_ms;
         (void)snprintf(entry->full_party, sizeof entry->full_party, "%s", party);
@@ -330,7 +343,7 @@ bool pending_counts_is_full(struct pending_counts *counts, const char *open_key,
 {
     bool full = false;
     (void)pthread_mutex_lock(&counts->mutex);
-    const struct count_entry *entry = find(counts, open_key);
+    const struct count_entry *entry = find(counts, open_key, false);
     if (entry != NULL && entry->full_ms > 0 && entry->incident[0] != '\0' &&
         strcmp(entry->full_party, party) == 0)
         full = now_ms >= entry->full_ms && now_ms - entry->full_ms < age_ms;

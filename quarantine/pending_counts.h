@@ -24,13 +24,14 @@ enum {
 struct pending_count {
     char open_key[PENDING_COUNTS_ID_SIZE];
     struct event event; /* as in struct stop; without sender, client and charges */
-    int64_t refused, deferred, first_ms;
+    int64_t refused, deferred, would, first_ms;
 };
 
 /* An event as part of its rule's PENDING_COUNTS_MANY. Strings are still the event's. */
 struct event pending_counts_many(const struct event *event);
 
-/* The id of an open incident's document: "<fingerprint>:<keyed hash of the subject>". */
+/* The id of an open incident's document: "<fingerprint>:<keyed hash of the subject>". The
+ * incidents of what would have been stopped have a collection of their own. */
 void pending_counts_format_id(const struct digest_key *key, const char *fingerprint,
                               const char *subject, char out_id[PENDING_COUNTS_ID_SIZE]);
 
@@ -38,7 +39,8 @@ void pending_counts_format_id(const struct digest_key *key, const char *fingerpr
 struct pending_counts *pending_counts_new(const struct digest_key *key);
 void pending_counts_free(struct pending_counts *counts);
 
-/* Counts a message as refused, or else as deferred. Writes the id of its incident, if
+/* Counts a message as refused, or else as deferred; or, when the event says so, as one
+ * that would have been stopped. Writes the id of its incident, if
  * pending_counts_learn told one less than INCIDENT_GAP_MS ago; else "". */
 void pending_counts_add(struct pending_counts *counts, const struct event *event,
                         bool refused, char out_incident[DIGEST_ID_SIZE]);
@@ -57,7 +59,7 @@ void pending_counts_return(struct pending_counts *counts,
                            const struct pending_count *count);
 
 /* The incident that a key's messages belong to. */
-void pending_counts_learn(struct pending_counts *counts, const char *open_key,
+void pending_counts_learn(struct pending_counts *counts, const char *open_key, bool would,
                           const char *incident);
 
 /* That incident was found to hold as many of that party as it may; and whether it was,

@@ -263,7 +263,7 @@ static json_t *new_incident(const char *id, const struct stop *stop)
     const struct event *event = stop->event;
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:i, s:I, s:I, s:o, s:I, s:o, s:I, "
-        "s:o, s:I, s:o, s:o, s:I, s:I, s:b, s:i, s:b}",
+        "s:o, s:I, s:o, s:o, s:I, s:s, s:I, s:I, s:b, s:i, s:b}",
         "id", id, "rule", record_string(event->rule), "key",
         record_string(event->subject), "fingerprint", record_string(event->fingerprint),
         "identity", record_string(event->identity), "sender",
@@ -276,14 +276,42 @@ static json_t *new_incident(const char *id, const struct stop *stop)
         make_strings(event->addressed, EVENT_ADDRESSED_MAX), "addressed_count",
         (json_int_t)event->addressed_count, "limit",
         record_string(event->limit == NULL ? "" : event->limit), "before",
-        make_number(event->before), "opened_at", (json_int_t)stop->first_ms, "last_at",
+        make_number(event->before), "would", (json_int_t)stop->would, "action",
+        action_name(event->action), "opened_at", (json_int_t)stop->first_ms, "last_at",
         (json_int_t)event->now_ms, "open", 1, "notices", 0, "sender_told", 0);
+}
+
+/* "days": {"2026-11-30": [held, refused, deferred, would]}, in UTC. */
+static bool add_day(json_t *incident, const struct stop *stop)
+{
+    char day[INSTANT_SIZE];
+    const int64_t more[] = {stop->held, stop->refused, stop->deferred, stop->would};
+    json_t *days = obtain(incident, "days", false);
+    instant_format(stop->event->now_ms, day);
+    day[strcspn(day, "T")] = '\0';
+    json_t *counts = json_object_get(days, day);
+    if (days == NULL)
+        return false;
+    if (counts == NULL) {
+        counts = json_pack("[i, i, i, i]", 0, 0, 0, 0);
+        if (json_object_size(days) >= RECORD_DAYS_MAX)
+            (void)json_object_del(days, json_object_iter_key(json_object_iter(days)));
+        if (json_object_set_new(days, day, counts) != 0)
+            return false;
+    }
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        json_int_t number = json_integer_value(json_array_get(counts, i));
+        if (json_array_set_new(counts, i, json_integer(number + more[i])) != 0)
+            return false;
+    }
+    return true;
 }
 
 json_t *record_new_incident(const char *id, const struct stop *stop)
 {
     json_t *incident = new_incident(id, stop);
-    if (incident != NULL && add_host(incident, stop) && add_sender(incident, stop))
+    if (incident != NULL && add_host(incident, stop) && add_sender(incident, stop) &&
+        add_day(incident, stop))
         return incident;
     json_decref(incident);
     return NULL;
@@ -344,8 +372,9 @@ bool record_grow(json_t *incident, const struct stop *stop)
     return record_add_number(incident, "held", stop->held) &&
            record_add_number(incident, "refused", stop->refused) &&
            record_add_number(incident, "deferred", stop->deferred) &&
+           record_add_number(incident, "would", stop->would) &&
            record_add_number(incident, "copies", stop->event->copies) &&
-           raise(incident, "reach", stop->event->reach) &&
+           add_day(incident, stop) && raise(incident, "reach", stop->event->reach) &&
            lower(incident, "opened_at", stop->first_ms) &&
            raise(incident, "last_at", stop->event->now_ms) && add_host(incident, stop) &&
            add_sender(incident, stop);

@@ -18,6 +18,7 @@ enum {
     RECORD_PARTIES_MAX = 64,        /* in an incident: those with most held mail */
     RECORD_SENDER_NOTICES_MAX = 20, /* senders of an incident who are told */
     RECORD_SENDER_NOTICES_BYTES = 3 * 1024,
+    RECORD_DAYS_MAX = 40,  /* of an incident that are told apart: the last */
     RECORD_TOLD_MAX = 200, /* senders who were told of a refusal */
 };
 
@@ -29,6 +30,7 @@ struct stop {
     const char *party; /* whose doing it is, as struct party's own; NULL, "" unknown */
     const char *host;  /* the relay that stopped it; NULL unknown */
     int64_t held, refused, deferred;
+    int64_t would; /* they were not stopped, but would have been */
     int64_t first_ms;
 };
 

@@ -144,7 +144,7 @@ char *terms_document(enum collection collection, const json_t *record)
     char *json = json_dumps(record, JSON_COMPACT);
     if (collection == COLLECTION_HOLDS)
         add_hold(&text, record);
-    else if (collection == COLLECTION_INCIDENTS)
+    else if (collection == COLLECTION_INCIDENTS || collection == COLLECTION_WOULD)
         add_incident(&text, record);
     if (text.length > 0)
         text_add(&text, "\n", 1);

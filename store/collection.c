@@ -13,6 +13,8 @@ static const struct {
     [COLLECTION_BRAKES] = {"brakes", 20000, false},
     [COLLECTION_ALLOWS] = {"allows", 20000, false},
     [COLLECTION_META] = {"meta", 20000, false},
+    [COLLECTION_WOULD] = {"would-by-id", 120000, true},
+    [COLLECTION_TRAFFIC] = {"traffic", 5000, false},
     [COLLECTION_PACES] = {"paces", 1000, false},
     [COLLECTION_OLD_INCIDENTS] = {"incidents", 20000, false},
     [COLLECTION_OLD_OPEN] = {"open", 20000, false},

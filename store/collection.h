@@ -11,7 +11,9 @@ enum collection {
     COLLECTION_BRAKES,
     COLLECTION_ALLOWS,
     COLLECTION_META,
-    COLLECTION_PACES, /* incidents that are released slowly */
+    COLLECTION_WOULD,   /* incidents of what would have been stopped */
+    COLLECTION_TRAFFIC, /* who sent most, by relay and day */
+    COLLECTION_PACES,   /* incidents that are released slowly */
     /* As versions before the index had them: read once and moved (ledger_upkeep.c). */
     COLLECTION_OLD_INCIDENTS,
     COLLECTION_OLD_OPEN,

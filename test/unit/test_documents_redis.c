@@ -24,6 +24,8 @@ START_TEST(documents_lie_in_named_hashes)
         [COLLECTION_ALLOWS] = "allows",
         [COLLECTION_META] = "meta",
         [COLLECTION_PACES] = "paces",
+        [COLLECTION_WOULD] = "would-by-id",
+        [COLLECTION_TRAFFIC] = "traffic",
         [COLLECTION_OLD_INCIDENTS] = "incidents",
         [COLLECTION_OLD_OPEN] = "open",
         [COLLECTION_OLD_ENDED] = "ended",

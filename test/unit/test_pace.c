@@ -24,8 +24,9 @@ static void start(int64_t count, int64_t period_ms)
 static size_t claim(int64_t after_ms, size_t most)
 {
     size_t due = 99;
-    ck_assert_int_eq(pace_claim(store, "i", most, start_ms + after_ms, either_soon(), &due),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        pace_claim(store, "i", most, start_ms + after_ms, either_soon(), &due),
+        STATUS_OK);
     return due;
 }
 
@@ -119,7 +120,7 @@ END_TEST
 START_TEST(pace_is_a_number_in_a_time)
 {
     struct pace_rate rate;
-    static const char *const bad[] = {"",    "60",   "/m",   "60/",    "0/m",      "-1/m",
+    static const char *const bad[] = {"",    "60",   "/m",   "60/",   "0/m",      "-1/m",
                                       "1/w", "1/mm", " 1/m", "1.5/m", "100001/s", "1 /m"};
     ck_assert(pace_parse("60/m", &rate));
     ck_assert_int_eq(rate.count, 60);

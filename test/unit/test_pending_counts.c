@@ -108,7 +108,7 @@ START_TEST(pending_counts_knows_an_incident_for_the_gap)
     size_t position = 0;
     ck_assert_str_eq(known("a", NOW_MS), "");
     ck_assert(pending_counts_take(counts, &position, &count));
-    pending_counts_learn(counts, count.open_key, "0123456789abcdef");
+    pending_counts_learn(counts, count.open_key, false, "0123456789abcdef");
     pending_count_clear(&count);
     ck_assert_str_eq(known("a", NOW_MS + INCIDENT_GAP_MS - 1), "0123456789abcdef");
     ck_assert_str_eq(known("b", NOW_MS), "");
