@@ -2,6 +2,8 @@
  * U+10FFFF are not. */
 #include "base/utf8.h"
 
+enum { REPLACEMENT = 0xfffd };
+
 /* The length of the sequence that starts here; 0 when it isn't one (RFC 3629). */
 static size_t sequence_length(const unsigned char *bytes, size_t left)
 {
@@ -33,6 +35,34 @@ bool utf8_is_valid(const char *data, size_t length)
         length -= step;
     }
     return true;
+}
+
+size_t utf8_next(const char *data, size_t length, uint32_t *out)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    size_t step = sequence_length(bytes, length);
+    static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    *out = step == 0 ? REPLACEMENT : bytes[0] & masks[step];
+    for (size_t i = 1; i < step; i++)
+        *out = *out << 6 | (bytes[i] & 0x3f);
+    return step == 0 ? 1 : step;
+}
+
+void utf8_add_character(struct text *text, uint32_t c)
+{
+    char bytes[4];
+    size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
+        c = REPLACEMENT;
+        length = 3;
+    }
+    for (size_t i = length - 1; i > 0; i--) {
+        bytes[i] = (char)(0x80 | (c & 0x3f));
+        c >>= 6;
+    }
+    static const unsigned char heads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    bytes[0] = (char)(heads[length] | c);
+    text_add(text, bytes, length);
 }
 
 void utf8_add(struct text *text, const char *data, size_t length)
