@@ -1,4 +1,4 @@
-/* mailbrake-mta reads this group alone, so that no rule parser runs as root. */
+/* mailbrake-mta reads nothing but this, so that no rule parser runs as root. */
 #include "conf/mta_settings.h"
 
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include "conf/value.h"
 
 static const char *const types[] = {"postfix", "sendmail", NULL};
+const char *const mta_settings_contents[] = {"none", "subject", "text", NULL};
 
 #define MTA(member) .offset = offsetof(struct mta_settings, member)
 
@@ -37,6 +38,19 @@ static const struct option options[] = {
 const struct option_table mta_settings_table = {options,
                                                 sizeof options / sizeof options[0]};
 
+/* It stands in another group, whose rest is not for us. */
+static void read_content(struct reader *reader, enum content *out)
+{
+    static const struct option option = {.name = "quarantine.content",
+                                         .words = mta_settings_contents};
+    const struct tree *tree = &reader->tree;
+    const struct node *node =
+        tree_find(tree, tree_find(tree, tree_root(tree), "quarantine"), "content");
+    *out = CONTENT_SUBJECT;
+    if (node != NULL)
+        value_word(reader, &option, node, out);
+}
+
 enum status mta_settings_load(const char *path, struct mta_settings *out,
                               struct problems *problems)
 {
@@ -46,6 +60,7 @@ enum status mta_settings_load(const char *path, struct mta_settings *out,
     enum status status = reader_open(&reader, path);
     if (status == STATUS_OK) {
         group_read_section(&reader, &mta_settings_table, "mta", &settings);
+        read_content(&reader, &settings.content);
         status = reader.failed                ? STATUS_NOMEM
                  : problems->errors == errors ? STATUS_OK
                                               : STATUS_INVALID;

@@ -87,6 +87,8 @@ static const struct option options[] = {
      .initial = "7d", .min = MINUTE_MS, .max = 3650 * DAY_MS},
     {.name = "quarantine.approve_over", .read = value_integer,
      SETTING(quarantine.approve_over), .initial = "0", .max = OVER_MAX},
+    {.name = "quarantine.content", .read = value_word, SETTING(mta.content),
+     .initial = "subject", .words = mta_settings_contents},
 
     {.name = "notify"},
     {.name = "notify.to", .read = value_array_notify, .min = 1, .max = ELEMENT_BYTES_MAX},

@@ -31,6 +31,7 @@ enum {
 };
 
 struct helper {
+    const char *path; /* of our configuration */
     struct mta_settings settings;
     char configuration[4096]; /* the MTA's */
     struct mta_job job;       /* the part that all orders share */
@@ -285,7 +286,7 @@ static void answer_one(const struct mta_peer *peer, const struct mta_item *item,
     log_item(peer, item);
 }
 
-/* list, notice and queue, and anything that is not an order. */
+/* list, notice, queue and content, and anything that is not an order. */
 static void answer_alone(const struct mta_peer *peer, const struct mta_order *order,
                          enum status status, const char *failure, struct text *reply)
 {
@@ -303,11 +304,30 @@ static void answer_alone(const struct mta_peer *peer, const struct mta_order *or
     text_clear(&last);
 }
 
-static void carry_out(const struct mta_peer *peer, const struct mta_job *job,
-                      struct request *request, struct text *reply)
+/* As the configuration says now: mailbraked's is reloaded, too. */
+static enum status find_content(const struct helper *helper, struct mta_job *job)
+{
+    struct mta_settings settings;
+    struct problems problems = {0};
+    enum status status = mta_settings_load(helper->path, &settings, &problems);
+    job->content = settings.content;
+    problems_clear(&problems);
+    mta_settings_clear(&settings);
+    return status == STATUS_OK ? STATUS_OK
+                               : error_set(job->error, status,
+                                           "the configuration has errors, so it is not "
+                                           "known what may be shown");
+}
+
+static void carry_out(const struct helper *helper, const struct mta_peer *peer,
+                      struct mta_job *job, struct request *request, struct text *reply)
 {
     if (!request->batch && !mta_order_may_batch(&request->orders[0])) {
-        enum status status = mta_answer_alone(job, &request->orders[0], reply);
+        enum status status = request->orders[0].verb == MTA_CONTENT
+                                 ? find_content(helper, job)
+                                 : STATUS_OK;
+        if (status == STATUS_OK)
+            status = mta_answer_alone(job, &request->orders[0], reply);
         answer_alone(peer, &request->orders[0], status, job->error->text, reply);
         return;
     }
@@ -339,7 +359,7 @@ static void serve(const struct helper *helper, struct mta_peer *peer)
             status = read_request(helper, peer, line, &request, &error);
         const struct mta_order nothing = {0};
         if (status == STATUS_OK)
-            carry_out(peer, &job, &request, &reply);
+            carry_out(helper, peer, &job, &request, &reply);
         else
             answer_alone(
                 peer, request.orders == NULL || request.batch ? &nothing : request.orders,
@@ -396,10 +416,10 @@ static int make_socket(const struct helper *helper)
     return -1;
 }
 
-static bool load(struct helper *helper, const char *path)
+static bool load(struct helper *helper)
 {
     struct problems problems = {0};
-    enum status status = mta_settings_load(path, &helper->settings, &problems);
+    enum status status = mta_settings_load(helper->path, &helper->settings, &problems);
     for (size_t i = 0; i < problems.count; i++) {
         char text[PROBLEM_SIZE];
         problem_format(&problems.items[i], text, sizeof text);
@@ -496,7 +516,8 @@ int main(int argc, char **argv)
     log_open("mailbrake-mta");
     (void)signal(SIGPIPE, SIG_IGN);
     (void)umask(077);
-    if (!load(&helper, configuration))
+    helper.path = configuration;
+    if (!load(&helper))
         return EXIT_FAILURE;
     find_user(&helper, user);
     int status = run(&helper, listens);

@@ -7,6 +7,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "conf/mta_settings.h"
+#include "helper/mta_excerpt.h"
 #include "helper/mta_message.h"
 #include "helper/mta_order.h"
 
@@ -28,6 +30,7 @@ struct mta_job {
     int64_t deadline_us;       /* monotonic */
     struct error *error;       /* of a failure that concerns all items */
     struct mta_setup *setup;
+    enum content content; /* what may be shown of a message */
 };
 
 /* One message's order and its result. */
@@ -51,6 +54,9 @@ struct mta {
     enum status (*find)(const struct mta_job *job, struct mta_item *items, size_t count);
     /* All of each message, which is clean before. */
     enum status (*look)(const struct mta_job *job, struct mta_item *items, size_t count);
+    /* One message's lines, of a message that was looked at, until there are no more. */
+    enum status (*read)(const struct mta_job *job, const struct mta_item *item,
+                        struct mta_excerpt *out);
     /* From held to delivered, as soon as the MTA can. */
     enum status (*release)(const struct mta_job *job, struct mta_item *items,
                            size_t count);

@@ -216,6 +216,28 @@ void mta_answer(const struct mta_job *job, struct mta_item *items, size_t count)
     look_after(job, items, count, act(job, items, count));
 }
 
+/* Only of a held message that is surely the one that is meant. */
+static enum status show_content(const struct mta_job *job, const struct mta_order *order,
+                                struct text *reply)
+{
+    struct mta_item item = {.order = order};
+    struct mta_excerpt excerpt = {.out = reply, .whole = order->whole};
+    if (job->content == CONTENT_NONE || (order->whole && job->content != CONTENT_TEXT))
+        return error_set(job->error, STATUS_INVALID, "quarantine.content is \"%s\"",
+                         mta_settings_contents[job->content]);
+    fail_all(job, &item, 1, job->mta->look(job, &item, 1));
+    if (item.status == STATUS_OK)
+        check_item(&item);
+    if (item.status != STATUS_OK)
+        (void)error_set(job->error, item.status, "%s", item.error.text);
+    else
+        item.status = job->mta->read(job, &item, &excerpt);
+    mta_excerpt_end(&excerpt);
+    mta_message_clear(&item.message);
+    return reply->failed ? error_set(job->error, STATUS_NOMEM, "out of memory")
+                         : item.status;
+}
+
 /* For Sendmail's queue groups ("/var/spool/mqueue/q*"), their parent folder. */
 static enum status name_queue(const struct mta_job *job, struct text *reply)
 {
@@ -241,6 +263,8 @@ enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *
         return send_notice(job, order);
     if (order->verb == MTA_QUEUE)
         return name_queue(job, reply);
+    if (order->verb == MTA_CONTENT)
+        return show_content(job, order, reply);
     enum status status = job->mta->list(job, reply);
     if (status == STATUS_OK && reply->failed)
         status =

@@ -5,8 +5,8 @@
 #include "helper/mta.h"
 #include "helper/mta_order.h"
 
-/* list, notice and queue: adds all lines of the answer but the last to reply. Failures as
- * in mta.h, with the text in job->error. */
+/* list, notice, queue and content: adds all lines of the answer but the last to reply.
+ * Failures as in mta.h, with the text in job->error. */
 enum status mta_answer_alone(const struct mta_job *job, const struct mta_order *order,
                              struct text *reply) MUST_CHECK;
 

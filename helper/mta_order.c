@@ -14,7 +14,7 @@ static const char alphanumeric[] =
     DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /* The words after an order's name, one letter each: i(d), c(heck), n(otice's address
- * or none), a(ddresses, one or more). */
+ * or none), a(ddresses, one or more), t (subject or text). */
 static const struct {
     const char *name;
     enum mta_verb verb;
@@ -25,6 +25,7 @@ static const struct {
     {"delete", MTA_DELETE, "ic"},    {"hold", MTA_HOLD, "ic"},
     {"refuse", MTA_REFUSE, "icn"},   {"notice", MTA_NOTICE, "a"},
     {"queue", MTA_QUEUE, ""},        {"recipients", MTA_RECIPIENTS, "i"},
+    {"content", MTA_CONTENT, "ict"},
 };
 
 enum {
@@ -85,6 +86,10 @@ static const char *parse_word(char letter, const char *word, enum mta_type type,
                    : "not hold_id=ID, arrived=SECONDS or sender=ADDRESS";
     if (letter == 'n' && strcmp(word, "-") == 0)
         return NULL;
+    order->whole = letter == 't' && strcmp(word, "text") == 0;
+    if (letter == 't')
+        return order->whole || strcmp(word, "subject") == 0 ? NULL
+                                                            : "not subject or text";
     while (order->to[count] != NULL)
         count++;
     order->to[count] = word;
@@ -148,5 +153,5 @@ enum status mta_order_parse(char *line, size_t length, enum mta_type type,
 bool mta_order_may_batch(const struct mta_order *order)
 {
     return order->verb != MTA_LIST && order->verb != MTA_NOTICE &&
-           order->verb != MTA_QUEUE;
+           order->verb != MTA_QUEUE && order->verb != MTA_CONTENT;
 }

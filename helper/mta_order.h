@@ -29,6 +29,7 @@ enum mta_verb {
     MTA_REFUSE,
     MTA_NOTICE,
     MTA_QUEUE,
+    MTA_CONTENT,
 };
 
 /* Borrows from the line. */
@@ -40,6 +41,7 @@ struct mta_order {
     const char *sender;   /* it must have this envelope sender, "" for <>; or NULL */
     const char *arrived;  /* it must have come at this second since 1970; or NULL */
     const char *to[MTA_ADDRESSES_MAX + 1]; /* NULL-terminated; empty: no notice */
+    bool whole;                            /* content: more than the Subject */
     bool has_text;                         /* a message text follows the line: */
     const char *text;                      /* the caller's to fill in */
     size_t text_length;
@@ -50,7 +52,8 @@ struct mta_order {
 enum status mta_order_parse(char *line, size_t length, enum mta_type type,
                             struct mta_order *out, struct error *error) MUST_CHECK;
 
-/* True when the verb is about a message, so that several may come on one connection. */
+/* True for a verb of which several, about as many messages, may come on one connection.
+ */
 bool mta_order_may_batch(const struct mta_order *order);
 
 #endif

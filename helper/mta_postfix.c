@@ -405,6 +405,27 @@ static enum status look(const struct mta_job *job, struct mta_item *items, size_
     return status;
 }
 
+/* ---- read ---- */
+
+static void take_content(void *context, const char *line)
+{
+    mta_excerpt_add(context, line);
+}
+
+static enum status read_message(const struct mta_job *job, const struct mta_item *item,
+                                struct mta_excerpt *out)
+{
+    char path[PATH_SIZE + 128];
+    (void)snprintf(path, sizeof path, "%s/%s/%s", job->setup->queue, item->message.place,
+                   item->order->queue_id);
+    const struct program postcat = {.words = {"/usr/sbin/postcat", "-c",
+                                              job->configuration,
+                                              out->whole ? "-bh" : "-h", path},
+                                    .take = take_content,
+                                    .context = out};
+    return program_run(&postcat, job->deadline_us, job->error);
+}
+
 /* ---- act ---- */
 
 /* Whether, released with its arrival time, it may bounce after few or no attempts. */
@@ -508,6 +529,7 @@ const struct mta mta_postfix = {
     .list = list,
     .find = find,
     .look = look,
+    .read = read_message,
     .release = release,
     .remove = remove_held,
     .hold = hold,

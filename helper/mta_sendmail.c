@@ -111,6 +111,17 @@ static enum status find_files(const struct mta_job *job, glob_t *out)
 
 /* ---- one file ---- */
 
+/* A line of a field, as it stands in the message; NULL for another. H?FLAGS?NAME: VALUE,
+ * FLAGS are often empty. */
+static const char *header_line(const char *line)
+{
+    if (line[0] == ' ' || line[0] == '\t')
+        return line;
+    const char *flags_end =
+        line[0] == 'H' && line[1] == '?' ? strchr(line + 2, '?') : NULL;
+    return line[0] != 'H' ? NULL : flags_end == NULL ? line + 1 : flags_end + 1;
+}
+
 static void take_line(struct mta_message *message, const char *line)
 {
     const char *value = line + (line[0] != '\0');
@@ -130,31 +141,38 @@ static void take_line(struct mta_message *message, const char *line)
         if (address != NULL)
             (void)snprintf(message->client, sizeof message->client, "%.*s",
                            (int)strcspn(address + 1, "]"), address + 1);
-    } else if (line[0] == 'H') { /* H?FLAGS?NAME: VALUE, FLAGS are often empty */
-        const char *flags_end = *value == '?' ? strchr(value + 1, '?') : NULL;
-        mta_message_add_header(message, flags_end == NULL ? value : flags_end + 1);
-    } else if (line[0] == ' ' || line[0] == '\t') {
-        mta_message_add_header(message, line);
+    } else {
+        const char *field = header_line(line);
+        if (field != NULL)
+            mta_message_add_header(message, field);
     }
 }
 
 /* Users who can write to the queue may put a device or a link there. */
-static enum status read_file(const struct mta_job *job, const char *path,
-                             struct mta_message *out)
+static enum status open_file(const struct mta_job *job, const char *path, FILE **out)
 {
     struct stat info;
-    char *line = NULL;
-    size_t size = 0;
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return error_set(job->error, STATUS_NOT_FOUND, "it is not in the queue");
     bool regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-    FILE *in = regular ? fdopen(fd, "r") : NULL;
-    if (in == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
-        return error_set(job->error, STATUS_IO, "%s can't be read", path);
-    }
+    *out = regular ? fdopen(fd, "r") : NULL;
+    if (*out != NULL)
+        return STATUS_OK;
+    if (fd >= 0)
+        (void)close(fd);
+    return error_set(job->error, STATUS_IO, "%s can't be read", path);
+}
+
+static enum status read_file(const struct mta_job *job, const char *path,
+                             struct mta_message *out)
+{
+    FILE *in;
+    char *line = NULL;
+    size_t size = 0;
+    enum status status = open_file(job, path, &in);
+    if (status != STATUS_OK)
+        return status;
     show_queue(path, out);
     while (getline(&line, &size, in) >= 0) {
         line[strcspn(line, "\n")] = '\0';
@@ -269,6 +287,51 @@ static enum status find(const struct mta_job *job, struct mta_item *items, size_
     return for_each(job, items, count, show);
 }
 
+/* ---- read ---- */
+
+/* A queue file's header, or a whole body. */
+static enum status read_lines(const struct mta_job *job, const char *path, bool header,
+                              struct mta_excerpt *out)
+{
+    FILE *in;
+    char *line = NULL;
+    size_t size = 0;
+    enum status status = open_file(job, path, &in);
+    if (status != STATUS_OK)
+        return status;
+    while (status == STATUS_OK && getline(&line, &size, in) >= 0) {
+        line[strcspn(line, "\n")] = '\0';
+        const char *shown = header ? header_line(line) : line;
+        if (shown != NULL)
+            mta_excerpt_add(out, shown);
+        if (clock_left_ms(job->deadline_us) == 0)
+            status = error_set(job->error, STATUS_UNAVAILABLE, "it is too long to read");
+    }
+    free(line);
+    (void)fclose(in);
+    return status;
+}
+
+static enum status read_message(const struct mta_job *job, const struct mta_item *item,
+                                struct mta_excerpt *out)
+{
+    glob_t files;
+    const char *path;
+    char body[PATH_SIZE];
+    enum status status = find_files(job, &files);
+    if (status == STATUS_OK)
+        status = pick(&files, item->order->queue_id, &path, job->error);
+    if (status == STATUS_OK)
+        status = read_lines(job, path, true, out);
+    if (status == STATUS_OK && out->whole) {
+        find_body(path, body);
+        mta_excerpt_add(out, "");
+        status = read_lines(job, body, false, out);
+    }
+    globfree(&files);
+    return status;
+}
+
 /* ---- act ---- */
 
 /* All of them in one queue run; options: one or two. */
@@ -338,6 +401,7 @@ const struct mta mta_sendmail = {
     .list = list,
     .find = find,
     .look = look,
+    .read = read_message,
     .release = release,
     .remove = remove_held,
     .hold = hold,

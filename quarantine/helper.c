@@ -276,6 +276,24 @@ enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
     return status;
 }
 
+enum status helper_content(const char *socket, int timeout_ms, const char *queue_id,
+                           const char *check, bool whole, struct text *out,
+                           struct error *error)
+{
+    struct exchange exchange = make_exchange(clock_deadline_us(timeout_ms), error);
+    if (!queue_id_is_valid(queue_id) || !is_word(check))
+        return error_set(error, STATUS_INVALID, "this can't be ordered in one line");
+    text_printf(&exchange.order, "content %s %s %s\n", queue_id, check,
+                whole ? "text" : "subject");
+    enum status status = ask(&exchange, socket);
+    if (status == STATUS_OK)
+        text_add(out, text_string(&exchange.reply), exchange.reply.length);
+    exchange_clear(&exchange);
+    return status == STATUS_OK && out->failed
+               ? error_set(error, STATUS_NOMEM, "out of memory")
+               : status;
+}
+
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error)
 {

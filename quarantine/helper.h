@@ -50,6 +50,12 @@ enum status helper_do(const char *socket, int64_t deadline_us, const char *verb,
 enum status helper_queue(const char *socket, int timeout_ms, struct text *out,
                          struct error *error) MUST_CHECK;
 
+/* Adds the Subject, or with whole the header and the text, of a held message that matches
+ * check ("hold_id=ID" and so on): lines as in content of mailbrake-mta(8). */
+enum status helper_content(const char *socket, int timeout_ms, const char *queue_id,
+                           const char *check, bool whole, struct text *out,
+                           struct error *error) MUST_CHECK;
+
 /* Sends a message; addresses separated by blanks. */
 enum status helper_notice(const char *socket, int timeout_ms, const char *addresses,
                           const char *text, struct error *error) MUST_CHECK;

@@ -85,6 +85,21 @@ START_TEST(order_refuse_notices_one_or_none)
 }
 END_TEST
 
+START_TEST(order_content_says_how_much)
+{
+    takes("content ABCDEF123 hold_id=1 subject");
+    ck_assert_int_eq(order.verb, MTA_CONTENT);
+    ck_assert(!order.whole && !order.has_text && !mta_order_may_batch(&order));
+    takes("content ABCDEF123 arrived=1795995518 text");
+    ck_assert(order.whole);
+    refuses("content ABCDEF123 hold_id=1", "wrong number of words for content");
+    refuses("content ABCDEF123 hold_id=1 all", "not subject or text");
+    refuses("content ABCDEF123 text text",
+            "not hold_id=ID, arrived=SECONDS or sender=ADDRESS");
+    refuses("content ALL hold_id=1 text", "not a queue id");
+}
+END_TEST
+
 START_TEST(order_notice_has_at_most_twenty)
 {
     char line[1000] = "notice";
@@ -203,6 +218,7 @@ int main(void)
     TCase *cases = tcase_create("mta_order");
     tcase_add_test(cases, order_names_its_message);
     tcase_add_test(cases, order_refuse_notices_one_or_none);
+    tcase_add_test(cases, order_content_says_how_much);
     tcase_add_test(cases, order_notice_has_at_most_twenty);
     tcase_add_test(cases, order_takes_no_other_queue_id);
     tcase_add_test(cases, order_knows_the_queue_ids_of_sendmail);

@@ -34,6 +34,8 @@ static const struct change {
     {"quarantine.max_per_incident", "quarantine = { max_per_incident = 7; };"},
     {"quarantine.max_messages", "quarantine = { max_messages = 7; };"},
     {"quarantine.min_free", "quarantine = { min_free = \"2G\"; };"},
+    {"quarantine.content", "quarantine = { content = \"none\"; };"},
+    {"quarantine.approve_over", "quarantine = { approve_over = 200; };"},
     {"quarantine.expire", "quarantine = { expire = \"3d\"; };"},
     {"notify.to", "notify = { to = [ \"a@b.example\" ]; };"},
     {"notify.command", "notify = { command = \"/bin/true\"; };"},

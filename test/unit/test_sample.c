@@ -217,6 +217,7 @@ START_TEST(sample_shows_the_defaults)
     ck_assert_str_eq(sample.mta.config_directory, empty.mta.config_directory);
     ck_assert_str_eq(sample.mta.helper, empty.mta.helper);
     ck_assert_int_eq(sample.mta.type, empty.mta.type);
+    ck_assert_int_eq(sample.mta.content, empty.mta.content);
     ck_assert_mem_eq(&sample.quarantine, &empty.quarantine, sizeof sample.quarantine);
     ck_assert_str_eq(sample.notify.command, empty.notify.command);
     ck_assert_int_eq(sample.notify.min_interval_ms, empty.notify.min_interval_ms);

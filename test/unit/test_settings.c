@@ -21,6 +21,7 @@ START_TEST(settings_default)
     ck_assert_int_eq(settings.quarantine.max_messages, 5000);
     ck_assert_int_eq(settings.quarantine.min_free_bytes, 1073741824);
     ck_assert_int_eq(settings.quarantine.expire_ms, 604800000);
+    ck_assert_int_eq(settings.mta.content, CONTENT_SUBJECT);
     ck_assert_uint_eq(settings.notify.to_count, 0);
     ck_assert_str_eq(settings.notify.command, "");
     ck_assert_int_eq(settings.notify.min_interval_ms, 900000);
