@@ -26,6 +26,7 @@ static const struct {
     {CONTROL_CLIENT_ACTION, FIELD(action), "action", required_argument},
     {CONTROL_CLIENT_REASON, FIELD(reason), "reason", required_argument},
     {CONTROL_CLIENT_PULL_BACK, 0, "pull-back", no_argument},
+    {CONTROL_CLIENT_CONTENT, 0, "content", no_argument},
     {CONTROL_CLIENT_SINCE, FIELD(since), "since", required_argument},
     {CONTROL_CLIENT_REACH, FIELD(reach), "reach", required_argument},
     {CONTROL_CLIENT_PACE, FIELD(pace), "pace", required_argument},

@@ -17,11 +17,12 @@ enum control_client_option {
     CONTROL_CLIENT_PULL_BACK = 1 << 5, /* --pull-back */
     CONTROL_CLIENT_SINCE = 1 << 6,     /* --since DURATION */
     CONTROL_CLIENT_PURPOSE = 1 << 7,
-    CONTROL_CLIENT_REACH = 1 << 8,  /* --reach N */
-    CONTROL_CLIENT_PACE = 1 << 9,   /* --pace N/m */
-    CONTROL_CLIENT_STOP = 1 << 10,  /* --stop */
-    CONTROL_CLIENT_WOULD = 1 << 11, /* --would */
-    CONTROL_CLIENT_RULE = 1 << 12,  /* --rule R */
+    CONTROL_CLIENT_REACH = 1 << 8,    /* --reach N */
+    CONTROL_CLIENT_PACE = 1 << 9,     /* --pace N/m */
+    CONTROL_CLIENT_STOP = 1 << 10,    /* --stop */
+    CONTROL_CLIENT_WOULD = 1 << 11,   /* --would */
+    CONTROL_CLIENT_RULE = 1 << 12,    /* --rule R */
+    CONTROL_CLIENT_CONTENT = 1 << 13, /* --content */
 };
 
 struct control_client {

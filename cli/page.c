@@ -1,14 +1,19 @@
 /* Long texts are wrapped. */
 #include "cli/page.h"
 
+#include <langinfo.h>
+#include <locale.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/output.h"
+#include "base/readable.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 /* LISTS_SIZE: as much as fits; `quarantine show` prints all of a message's lists. */
 enum { NAME_WIDTH = 14, VALUE_WIDTH = 84, LISTS_SIZE = 600 };
@@ -50,6 +55,45 @@ void page_field(const char *name, const char *text)
         name = "";
     } while (left > 0);
     text_clear(&line);
+}
+
+/* How much of a line fits the page: wide characters, from U+1100 on, take two columns. */
+static size_t fitting_columns(const char *text, size_t length)
+{
+    size_t columns = 0;
+    for (size_t at = 0; at < length;) {
+        uint32_t character;
+        size_t step = utf8_next(text + at, length - at, &character);
+        columns += character < 0x1100 ? 1 : 2;
+        if (columns > VALUE_WIDTH)
+            return at;
+        at += step;
+    }
+    return length;
+}
+
+void page_readable(const char *name, const char *text)
+{
+    struct text shown = {0};
+    (void)setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): one thread */
+    bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0; /* NOLINT: the same */
+    (void)readable_add(&shown, text, strlen(text), true, SIZE_MAX);
+    const char *at = text_string(&shown);
+    do {
+        size_t length = strcspn(at, "\n");
+        size_t part = utf8 ? fitting_columns(at, length) : length;
+        if (utf8) {
+            (void)printf("%-*s %.*s\n", NAME_WIDTH, name, (int)part, at);
+        } else {
+            char *line = strndup(at, part);
+            page_field(name, line == NULL ? "" : line);
+            free(line);
+        }
+        at += part;
+        at += part == length && *at == '\n';
+        name = "";
+    } while (*at != '\0');
+    text_clear(&shown);
 }
 
 void page_instant(const char *name, const char *instant)

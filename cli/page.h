@@ -16,6 +16,10 @@ long long page_number(const json_t *object, const char *name);
 /* A line "name  text" on a page, wrapped where it is too long. */
 void page_field(const char *name, const char *text);
 
+/* The same for a readable text (base/readable.h) of many lines: as it is where the locale
+ * is UTF-8, else escaped. */
+void page_readable(const char *name, const char *text);
+
 /* The same for an instant of the API, as local time. */
 void page_instant(const char *name, const char *instant);
 

@@ -140,14 +140,78 @@ static void print_whole_hold(const json_t *hold)
     page_field("if released", page_text(release, "text"));
 }
 
+static void print_attachments(const json_t *content)
+{
+    size_t i;
+    const json_t *attachment;
+    const json_t *attachments = json_object_get(content, "attachments");
+    json_array_foreach(attachments, i, attachment)
+    {
+        struct text line = {0};
+        const char *name = page_text(attachment, "name");
+        text_printf(&line, "%s, %s, %lld bytes", name[0] == '\0' ? "(no name)" : name,
+                    page_text(attachment, "type"), page_number(attachment, "size"));
+        page_readable(i == 0 ? "attached" : "", text_string(&line));
+        text_clear(&line);
+    }
+    long long count = page_number(content, "attachment_count");
+    if (count > (long long)json_array_size(attachments))
+        (void)printf("%-14s and %lld more\n", "",
+                     count - (long long)json_array_size(attachments));
+}
+
+static void print_header(const json_t *content)
+{
+    size_t i;
+    const json_t *field;
+    json_array_foreach(json_object_get(content, "header"), i, field)
+    {
+        struct text line = {0};
+        text_printf(&line, "%s: %s", page_text(field, "name"), page_text(field, "value"));
+        page_readable(i == 0 ? "header" : "", text_string(&line));
+        text_clear(&line);
+    }
+}
+
+static void print_content(const json_t *content)
+{
+    bool named = json_is_string(json_object_get(content, "subject"));
+    page_readable("subject", named ? page_text(content, "subject") : "(none)");
+    if (strcmp(page_text(content, "allowed"), "text") != 0)
+        return;
+    print_attachments(content);
+    if (json_is_false(json_object_get(content, "complete")))
+        page_field("", "the message is long: there may be more attachments");
+    print_header(content);
+    page_readable("text", page_text(content, "text"));
+    if (json_is_true(json_object_get(content, "text_cut")))
+        page_field("", "(cut here)");
+}
+
+static void print_hold_and_content(const json_t *hold)
+{
+    print_whole_hold(hold);
+    if (json_object_get(hold, "content") != NULL)
+        print_content(json_object_get(hold, "content"));
+}
+
+/* The content is asked for first: where that is refused, nothing else is written down. */
 static int show(struct control_client *client)
 {
     const char *id = control_client_word(client, 1);
+    json_t *content = NULL;
     if (!expect_id(id))
         return EXIT_FAILED;
-    return control_client_show(
-        client, control_client_ask(client, "GET", "/v1/holds/%s", id, NULL),
-        print_whole_hold);
+    if ((client->given & CONTROL_CLIENT_CONTENT) != 0) {
+        content = control_client_ask(client, "GET", "/v1/holds/%s/content", id, NULL);
+        if (content == NULL)
+            return EXIT_FAILED;
+    }
+    json_t *hold = control_client_ask(client, "GET", "/v1/holds/%s", id, NULL);
+    if (hold != NULL && content != NULL)
+        (void)json_object_set(hold, "content", content);
+    json_decref(content);
+    return control_client_show(client, hold, print_hold_and_content);
 }
 
 /* ---- deciding ---- */
@@ -364,6 +428,7 @@ int verb_quarantine(int argc, char **argv)
         INCIDENT = CONTROL_CLIENT_INCIDENT,
         REACH = CONTROL_CLIENT_REACH,
         PACE = CONTROL_CLIENT_PACE,
+        CONTENT = CONTROL_CLIENT_CONTENT
     };
     static const struct control_action actions[] = {
         {"list", .method = "GET", .path = "/v1/holds", .show = print_holds},
@@ -373,7 +438,7 @@ int verb_quarantine(int argc, char **argv)
          .show = print_holds_of_incident},
         {"list", .needs = ALL | INCIDENT, .method = "GET",
          .path = "/v1/holds?all=1&incident=%s", .show = print_holds_of_incident},
-        {"show", 1, 1, .run = show},
+        {"show", 1, 1, .takes = CONTENT, .run = show},
         {"release", 1, INT_MAX, .takes = REACH, .run = decide},
         {"release", .needs = INCIDENT, .takes = REACH | PACE, .run = decide},
         {"refuse", 1, INT_MAX, .run = decide},
@@ -384,7 +449,7 @@ int verb_quarantine(int argc, char **argv)
     };
     static const struct control_verb verb = {
         "usage: mailbrake quarantine list [--incident I] [--all]\n"
-        "       mailbrake quarantine show ID\n"
+        "       mailbrake quarantine show ID [--content]\n"
         "       mailbrake quarantine release ID... [--reach N]\n"
         "       mailbrake quarantine release --incident I [--reach N] [--pace 60/m]\n"
         "       mailbrake quarantine refuse|delete ID... | --incident I\n"

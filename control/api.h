@@ -13,6 +13,7 @@ void api_lists_show(struct request *request);
 
 void api_holds_list(struct request *request);
 void api_holds_show(struct request *request);
+void api_content_show(struct request *request);
 void api_holds_decide(struct request *request);      /* by its verb */
 void api_holds_decide_many(struct request *request); /* by its verb */
 void api_holds_sync(struct request *request);

@@ -21,9 +21,9 @@ struct mta_excerpt {
     size_t skipped_bytes, skipped_lines, skipped_equals;
 };
 
-/* The next line of the message, without its end. Adds " LINE", or nothing and counts: past
- * a bound, see content in mailbrake-mta(8), "+BYTES LINES EQUALS" comes for the lines that
- * were left out, or "-" where the excerpt ends before the message. */
+/* The next line of the message, without its end. Adds " LINE", or nothing and counts:
+ * past a bound, see content in mailbrake-mta(8), "+BYTES LINES EQUALS" comes for the
+ * lines that were left out, or "-" where the excerpt ends before the message. */
 void mta_excerpt_add(struct mta_excerpt *excerpt, const char *line);
 
 /* After the last line. */

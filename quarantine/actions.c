@@ -119,7 +119,37 @@ void actions_sync_clear(struct actions_sync *result)
     *result = (struct actions_sync){0};
 }
 
-/* ---- looking ahead ---- */
+/* The id in our hold header. What a brake pulled back has none, since it was accepted
+ * before: then its time of arrival, or its sender. */
+void actions_make_check(const json_t *hold, char out[ACTIONS_CHECK_SIZE])
+{
+    long long arrived_s = record_number(hold, "arrived_s");
+    if (!actions_is_recalled(hold))
+        (void)snprintf(out, ACTIONS_CHECK_SIZE, "hold_id=%s", record_text(hold, "id"));
+    else if (arrived_s > 0)
+        (void)snprintf(out, ACTIONS_CHECK_SIZE, "arrived=%lld", arrived_s);
+    else
+        (void)snprintf(out, ACTIONS_CHECK_SIZE, "sender=%s", record_text(hold, "sender"));
+}
+
+/* ---- looking ---- */
+
+enum status actions_content(struct actions *actions, const struct settings *settings,
+                            const json_t *hold, struct text *out, struct error *error)
+{
+    char check[ACTIONS_CHECK_SIZE];
+    struct error why = {0};
+    enum status status = actions_check(actions, hold, error);
+    if (status != STATUS_OK)
+        return status;
+    actions_make_check(hold, check);
+    status = helper_content(settings->mta.helper, ACTIONS_HELPER_MS,
+                            record_text(hold, "queue_id"), check,
+                            settings->mta.content == CONTENT_TEXT, out, &why);
+    return status == STATUS_OK
+               ? status
+               : error_set(error, status, "%s: %s", record_text(hold, "id"), why.text);
+}
 
 enum status actions_foresee(struct actions *actions, const struct settings *settings,
                             const json_t *hold, bool *out_possible, struct text *out)

@@ -73,6 +73,13 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
                             const json_t *hold, bool *out_possible,
                             struct text *out) MUST_CHECK;
 
+/* Adds what quarantine.content lets the helper show of a held message, see
+ * helper_content. Failures as in
+ * actions_decide, with the hold's id in error. */
+enum status actions_content(struct actions *actions, const struct settings *settings,
+                            const json_t *hold, struct text *out,
+                            struct error *error) MUST_CHECK;
+
 enum { ACTIONS_FAILURES_MAX = 100 };
 
 /* What actions_sync found and did on this relay; clear it. */

@@ -14,15 +14,13 @@
 #include "quarantine/record.h"
 #include "quarantine/refusal.h"
 
-enum { CHECK_SIZE = 1100 };
-
 /* ---- one hold ---- */
 
 /* A hold to release, refuse or delete. */
 struct hold_decision {
     const char *id; /* borrowed */
     json_t *hold;   /* NULL: there was none */
-    char check[CHECK_SIZE];
+    char check[ACTIONS_CHECK_SIZE];
     struct actions_result *result;
 };
 
@@ -38,22 +36,6 @@ struct decision_job {
     bool silent; /* the store or the helper did not answer: the rest is not tried */
     bool away;   /* the store did not answer: don't wait again for each record */
 };
-
-/* The helper checks a message by the id in our hold header. What a brake pulled back has
- * none, since it was accepted before: it is checked by its time of arrival, or its
- * sender. */
-static void make_check(struct hold_decision *decision)
-{
-    const json_t *hold = decision->hold;
-    long long arrived_s = record_number(hold, "arrived_s");
-    if (!actions_is_recalled(hold))
-        (void)snprintf(decision->check, CHECK_SIZE, "hold_id=%s", decision->id);
-    else if (arrived_s > 0)
-        (void)snprintf(decision->check, CHECK_SIZE, "arrived=%lld", arrived_s);
-    else
-        (void)snprintf(decision->check, CHECK_SIZE, "sender=%s",
-                       record_text(hold, "sender"));
-}
 
 /* Once the store or the helper has not answered, neither is asked again. */
 static void fail_silent(const struct hold_decision *decision, struct decision_job *job)
@@ -243,7 +225,7 @@ static void order_batch(struct decision_job *job, struct hold_decision *first,
     int64_t deadline_us = clock_deadline_us(ACTIONS_HELPER_MS);
     size_t wanted = claim(job, first, count, ordered);
     for (size_t i = 0; i < wanted; i++) {
-        make_check(ordered[i]);
+        actions_make_check(ordered[i]->hold, ordered[i]->check);
         orders[i].queue_id = record_text(ordered[i]->hold, "queue_id");
         orders[i].check = ordered[i]->check;
         if (refusal != NULL)

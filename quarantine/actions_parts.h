@@ -16,6 +16,7 @@ enum {
     ACTIONS_STORE_MS = 5000,   /* one call of the ledger */
     ACTIONS_READ_MS = 60000,   /* all of this relay's records */
     ACTIONS_SYNC_MS = 600000,  /* a whole sync */
+    ACTIONS_CHECK_SIZE = 1100,
 };
 
 struct actions {
@@ -34,6 +35,9 @@ void actions_tell(const struct actions_progress *progress, size_t done, size_t t
 /* What is wrong with deciding about a hold here and now; OK when nothing is. */
 enum status actions_check(const struct actions *actions, const json_t *hold,
                           struct error *error) MUST_CHECK;
+
+/* What the helper checks a hold's message by. */
+void actions_make_check(const json_t *hold, char out[ACTIONS_CHECK_SIZE]);
 
 enum status actions_say_store(struct error *error, enum status status);
 

@@ -79,6 +79,11 @@ class Helper:
         self.config.write_text(f"mta = {{ {words} }};\n")
         return self
 
+    def allow(self, content):
+        """Sets quarantine.content; the helper reads it with each order for content."""
+        (mta,) = [line for line in self.config.read_text().splitlines() if line.startswith("mta")]
+        self.config.write_text(f'{mta}\nquarantine = {{ content = "{content}"; }};\n')
+
     def start(self, *options, before=(), **more):
         """before: words in front of the program's own."""
         options = options or ("--listen", "--user", USER)

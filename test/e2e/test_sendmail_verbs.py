@@ -91,6 +91,23 @@ def test_hold_list_show_release(administered):
     assert [(e["target"], e["result"]) for e in mail.audit("release")] == [(hold["id"], "ok")]
 
 
+def test_what_is_held_can_be_read(administered):
+    mail = administered(quarantine={"content": "text"})
+    mail.helper.allow("text")
+    kind = "multipart/mixed; boundary=b"
+    parts = "--b\n\nthe t=3Dxt\n--b\nContent-Disposition: attachment; filename=a.csv\n\n1;2\n--b--\n"
+    headers = {"Subject": "=?utf-8?q?=C3=A4?=\r\n b", "Content-Type": kind}
+    (hold,) = mail.hold(headers=headers, body=parts.replace("\n", "\r\n"))
+    words = ["quarantine", "show", hold["id"], "--content", "--purpose", "is it real?"]
+    content = mail.json(*words)["content"]
+    assert (content["subject"], content["text"]) == ("ä b", "the t=3Dxt")
+    assert content["attachments"] == [{"name": "a.csv", "type": "text/plain", "size": 3}]
+    header = {field["name"]: field["value"] for field in content["header"]}
+    assert header["Content-Type"] == kind and hold["id"] in header["X-Mailbrake"]
+    mail.helper.allow("subject")
+    assert "quarantine.content is" in mail.run(*words).stderr
+
+
 def test_a_release_does_not_wait_for_its_delivery(administered):
     """A killed delivery would be repeated from its start: none may be in the helper's
     time."""

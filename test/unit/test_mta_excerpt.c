@@ -23,9 +23,17 @@ static void add_all(const char *const *lines)
     mta_excerpt_end(&excerpt);
 }
 
-static const char *const letter[] = {
-    "Received: from x", "\tSubject: folded", "SUBJECT: one", " more", "Subject-Not: x",
-    "subject:two",      "X: y",              "",             "Subject: body", " and", NULL};
+static const char *const letter[] = {"Received: from x",
+                                     "\tSubject: folded",
+                                     "SUBJECT: one",
+                                     " more",
+                                     "Subject-Not: x",
+                                     "subject:two",
+                                     "X: y",
+                                     "",
+                                     "Subject: body",
+                                     " and",
+                                     NULL};
 
 START_TEST(excerpt_is_the_subject_alone)
 {
@@ -39,9 +47,10 @@ START_TEST(excerpt_is_the_whole_message)
 {
     begin(true);
     add_all(letter);
-    ck_assert_uint_eq(out.length, strlen(" Received: from x\n \tSubject: folded\n SUBJECT: one\n"
-                                         "  more\n Subject-Not: x\n subject:two\n X: y\n \n"
-                                         " Subject: body\n  and\n"));
+    ck_assert_uint_eq(out.length,
+                      strlen(" Received: from x\n \tSubject: folded\n SUBJECT: one\n"
+                             "  more\n Subject-Not: x\n subject:two\n X: y\n \n"
+                             " Subject: body\n  and\n"));
 }
 END_TEST
 
@@ -109,8 +118,8 @@ START_TEST(excerpt_cuts_a_line_without_end)
     mta_excerpt_add(&excerpt, line);
     mta_excerpt_end(&excerpt);
     char skipped[60];
-    (void)snprintf(skipped, sizeof skipped, "\n+%zu 0 %zu\n", length - MTA_EXCERPT_RUN_BYTES,
-                   length - MTA_EXCERPT_RUN_BYTES);
+    (void)snprintf(skipped, sizeof skipped, "\n+%zu 0 %zu\n",
+                   length - MTA_EXCERPT_RUN_BYTES, length - MTA_EXCERPT_RUN_BYTES);
     ck_assert_uint_eq(out.length, 2 + 1 + MTA_EXCERPT_RUN_BYTES + strlen(skipped));
     ck_assert_str_eq(out.data + out.length - strlen(skipped), skipped);
     memcpy(line, "Subject:", 8);

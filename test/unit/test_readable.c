@@ -16,12 +16,16 @@ static const struct {
     {"a\tb", "a b", "a b"},
     {" a  \r\n  b ", "a b ", " a  \n  b "},
     {"a\rb\nc\r\nd", "a b c d", "a\nb\nc\nd"},
-    {"a\xe2\x80\xa8z", "a z", "a\nz"},                          /* line separator */
+    {"a\xe2\x80\xa8z", "a z", "a\nz"},                         /* line separator */
     {"\x1b[2J\x07\x7f", BAD "[2J" BAD BAD, BAD "[2J" BAD BAD}, /* a terminal's orders */
-    {"\xc2\x9b" "31m", BAD "31m", BAD "31m"},                   /* C1 */
-    {"a\xc2\x85z", "a z", "a\nz"},                              /* next line */
+    {"\xc2\x9b"
+     "31m",
+     BAD "31m", BAD "31m"},        /* C1 */
+    {"a\xc2\x85z", "a z", "a\nz"}, /* next line */
     {"\xff\xc0\x80", BAD BAD BAD, BAD BAD BAD},
-    {"gpj.\xe2\x80\xae" "exe", "gpj." BAD "exe", "gpj." BAD "exe"},
+    {"gpj.\xe2\x80\xae"
+     "exe",
+     "gpj." BAD "exe", "gpj." BAD "exe"},
     {"\xe2\x81\xa6x\xe2\x81\xa9", BAD "x" BAD, BAD "x" BAD},
     {"\xd8\x9c", BAD, BAD},
     {"pass\xe2\x80\x8bword\xef\xbb\xbf\xc2\xad", "password", "password"}, /* not seen */
