@@ -66,12 +66,12 @@ static bool wants_pull_back(const struct request *request)
 
 /* key: as typed; NULL: none was. */
 static enum status parse_key(const struct request *request, const char *key,
-                             struct brake *out, struct error *error)
+                             struct brake_key *out, struct error *error)
 {
     const struct policy *policy = &request->settings->policy;
     if (key == NULL)
         return error_set(error, STATUS_INVALID, "which \"key\"?");
-    return brake_parse_key(key, &policy->domains, &policy->logins, out, error);
+    return brake_key_parse(key, &policy->domains, &policy->logins, out, error);
 }
 
 /* The brake that the body describes; false after making the answer. */
@@ -80,7 +80,7 @@ static bool make_brake(struct request *request, struct brake *brake)
     struct error error = {0};
     int64_t for_ms = 0;
     const char *key = request_string(request, "key");
-    enum status status = parse_key(request, key, brake, &error);
+    enum status status = parse_key(request, key, &brake->key, &error);
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "key");
         return false;
@@ -137,10 +137,10 @@ static void set(struct request *request, const struct brake *brake)
     enum status status = active_brakes_set(request->context->active_brakes, brake,
                                            clock_deadline_us(SET_MS));
     if (status != STATUS_OK) {
-        request_fail_status(request, status, NULL, brake->key);
+        request_fail_status(request, status, NULL, brake->key.text);
         return;
     }
-    json_t *answer = json_pack("{s:o?}", "brake", find_brake(request, brake->key));
+    json_t *answer = json_pack("{s:o?}", "brake", find_brake(request, brake->key.text));
     if (answer != NULL && wants_pull_back(request))
         (void)json_object_set_new(answer, "pulled_back", pull_back(request, brake));
     request_answer(request, answer);
@@ -169,7 +169,7 @@ void api_brakes_set(struct request *request)
     if (!make_brake(request, &brake)) {
         request_audit_key(request, "brake set", typed == NULL ? "" : typed,
                           request_result(request));
-    } else if (request_begin_key(request, "brake set", brake.key)) {
+    } else if (request_begin_key(request, "brake set", brake.key.text)) {
         set(request, &brake);
         format_result(request, result, sizeof result);
         request_end(request, result);
@@ -193,16 +193,16 @@ static void clear(struct request *request, const char *key)
 void api_brakes_clear(struct request *request)
 {
     struct error error = {0};
-    struct brake brake = {0};
+    struct brake_key key = {0};
     const char *typed = request_query(request, "key");
-    enum status status = parse_key(request, typed, &brake, &error);
+    enum status status = parse_key(request, typed, &key, &error);
     if (status != STATUS_OK) {
         request_fail_status(request, status, &error, "brake");
         request_audit_key(request, "brake clear", typed == NULL ? "" : typed,
                           request_result(request));
-    } else if (request_begin_key(request, "brake clear", brake.key)) {
-        clear(request, brake.key);
+    } else if (request_begin_key(request, "brake clear", key.text)) {
+        clear(request, key.text);
         request_end(request, request_result(request));
     }
-    brake_clear(&brake);
+    brake_key_clear(&key);
 }

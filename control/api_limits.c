@@ -77,20 +77,20 @@ static void find_element(const struct policy *policy, const char *typed,
 }
 
 /* A client's buckets: one for an IPv4 address, one for an IPv6 /64. */
-static enum status client_subject(const struct brake *brake, struct limits_query *out,
+static enum status client_subject(const struct brake_key *key, struct limits_query *out,
                                   struct error *error)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char key[NETWORK_CLIENT_KEY_SIZE];
-    const struct network *network = &brake->network;
+    char subject[NETWORK_CLIENT_KEY_SIZE];
+    const struct network *network = &key->network;
     bool ipv4 = memcmp(network->bytes, mapped, sizeof mapped) == 0;
-    if (brake->local)
+    if (key->local)
         return STATUS_OK;
     if (network->prefix < (ipv4 ? 128 : 64))
         return error_set(error, STATUS_INVALID,
                          "a network has no bucket: name one address (or an IPv6 /64)");
-    network_client_key(network->bytes, key);
-    (void)snprintf(out->subject, sizeof out->subject, "client:%s", key);
+    network_client_key(network->bytes, subject);
+    (void)snprintf(out->subject, sizeof out->subject, "client:%s", subject);
     return STATUS_OK;
 }
 
@@ -142,18 +142,18 @@ static enum status ask_key(const struct request *request, const char *typed,
                            struct limits_query *out, struct error *error)
 {
     const struct policy *policy = &request->settings->policy;
-    struct brake brake = {0};
+    struct brake_key key = {0};
     find_element(policy, typed, out);
     enum status status =
-        brake_parse_key(typed, &policy->domains, &policy->logins, &brake, error);
+        brake_key_parse(typed, &policy->domains, &policy->logins, &key, error);
     if (status == STATUS_OK) {
-        (void)snprintf(out->subject, sizeof out->subject, "%s", brake.key);
-        if (brake.kind == BRAKE_CLIENT)
-            status = client_subject(&brake, out, error);
-        else if (brake.kind == BRAKE_LIST)
+        (void)snprintf(out->subject, sizeof out->subject, "%s", key.text);
+        if (key.kind == BRAKE_CLIENT)
+            status = client_subject(&key, out, error);
+        else if (key.kind == BRAKE_LIST)
             list_subject(request, out);
     }
-    brake_clear(&brake);
+    brake_key_clear(&key);
     if (status != STATUS_INVALID || out->from[0] == '\0')
         return status;
     out->subject[0] = '\0';

@@ -83,8 +83,8 @@ static json_t *brake_json(const struct verdict *verdict)
     const struct brake *brake = verdict->brake;
     if (verdict->cause != CAUSE_BRAKE)
         return json_null();
-    return json_pack("{s:o, s:s, s:o}", "key", json_output_string(brake->key), "action",
-                     action_name(brake->action), "reason",
+    return json_pack("{s:o, s:s, s:o}", "key", json_output_string(brake->key.text),
+                     "action", action_name(brake->action), "reason",
                      json_output_string(brake->reason == NULL ? "" : brake->reason));
 }
 

@@ -56,7 +56,7 @@ static const char *subject_of(const struct view *view, const struct verdict *ver
                               char *buffer, size_t size)
 {
     if (verdict->brake != NULL)
-        return verdict->brake->key;
+        return verdict->brake->key.text;
     if (verdict->charge != NULL)
         return verdict->first->subject;
     if (verdict->rule == NULL)

@@ -3,23 +3,11 @@
 #ifndef POLICY_BRAKE_H
 #define POLICY_BRAKE_H
 
-#include "policy/message.h"
-
-enum brake_kind {
-    BRAKE_LOGIN,  /* login:a@b: the login, with the first own domain if it has none */
-    BRAKE_SENDER, /* sender:a@b: the MAIL FROM, with or without a login */
-    BRAKE_CLIENT, /* client:ADDRESS or CIDR, client:local */
-    BRAKE_LIST,   /* list:a@b: a recipient is that list, or holds it */
-    BRAKE_DOMAIN, /* domain:b: of the MAIL FROM */
-    BRAKE_ALL,    /* all: whatever reaches more than 1 */
-};
+#include "policy/brake_key.h"
 
 /* Strings are owned. */
 struct brake {
-    enum brake_kind kind;
-    char *key;              /* canonical, as above */
-    struct network network; /* BRAKE_CLIENT; prefix 0 and local: client:local */
-    bool local;
+    struct brake_key key;
     enum action action; /* not accept */
     int64_t until_ms;   /* wall time; INT64_MAX: until it is cleared */
     char *by;           /* who set it */
@@ -41,12 +29,6 @@ struct brakes {
 
 enum { BRAKE_REASON_MAX = 200 };
 
-/* Parses a key as typed into kind, key and network; the rest of *out is zero. logins: how
- * a login may be typed; NULL: it is canonical. INVALID with a reason. The caller owns
- * out->key. */
-enum status brake_parse_key(const char *text, const struct domains *own,
-                            const struct login_forms *logins, struct brake *out,
-                            struct error *error) MUST_CHECK;
 void brake_clear(struct brake *brake);
 void brakes_clear(struct brakes *brakes);
 

@@ -35,8 +35,8 @@ struct batch {
 
 bool actions_can_pull(const struct brake *brake)
 {
-    return brake->kind == BRAKE_LOGIN || brake->kind == BRAKE_SENDER ||
-           brake->kind == BRAKE_CLIENT;
+    return brake->key.kind == BRAKE_LOGIN || brake->key.kind == BRAKE_SENDER ||
+           brake->key.kind == BRAKE_CLIENT;
 }
 
 /* Judged as when it came. What the queue does not show of a sender, stands for any byte
@@ -49,8 +49,8 @@ static bool is_stopped(const struct pull_job *job, const struct envelope *envelo
     facts_guess(envelope, &job->settings->policy, &facts);
     if (brake_find(&brakes, &facts, NULL, job->now_ms) != NULL)
         return true;
-    return copy.kind == BRAKE_SENDER &&
-           smtp_address_is_shown(text_after(copy.key, "sender:"), facts.sender.text);
+    return copy.key.kind == BRAKE_SENDER &&
+           smtp_address_is_shown(text_after(copy.key.text, "sender:"), facts.sender.text);
 }
 
 /* A look at a message's envelope tells login and client. False when it can't be read. */
@@ -99,7 +99,7 @@ static void record(const struct pull_job *job, const struct queue_message *messa
 {
     char fingerprint[DIGEST_HEX_SIZE];
     struct hold hold;
-    const char *key = job->brake->key;
+    const char *key = job->brake->key.text;
     struct recalled_message recalled = {.arrived_ms = message->arrived_ms};
     static const struct digest_key no_secret;
     digest_hex(&no_secret, key, strlen(key), fingerprint);
@@ -160,7 +160,7 @@ static enum status pull(const struct pull_job *job, struct batch *batch,
                         struct error *error)
 {
     enum status status = STATUS_OK;
-    if (job->brake->kind != BRAKE_SENDER)
+    if (job->brake->key.kind != BRAKE_SENDER)
         status = sift(job, batch, error);
     for (size_t i = 0; i < batch->count; i++) {
         (void)snprintf(batch->checks[i], sizeof batch->checks[i], "arrived=%lld",
@@ -189,7 +189,7 @@ static bool is_candidate(const struct pull_job *job, const struct queue_message 
 {
     const struct envelope envelope = {.sender = message->sender};
     return !message->held &&
-           (job->brake->kind != BRAKE_SENDER || is_stopped(job, &envelope));
+           (job->brake->key.kind != BRAKE_SENDER || is_stopped(job, &envelope));
 }
 
 static enum status pull_all(const struct pull_job *job, const struct queue *queue,
@@ -222,7 +222,7 @@ static enum status check_brake(const struct settings *settings, const struct bra
         return error_set(
             error, STATUS_INVALID,
             "only the mail of a login:, a sender: or a client: can be pulled back");
-    if (brake->kind == BRAKE_LOGIN && settings->mta.type == MTA_SENDMAIL)
+    if (brake->key.kind == BRAKE_LOGIN && settings->mta.type == MTA_SENDMAIL)
         return error_set(error, STATUS_INVALID,
                          "Sendmail's queue does not say who logged in: pull back the "
                          "mail of a sender: or a client:");

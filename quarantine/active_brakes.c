@@ -134,10 +134,10 @@ static struct allowance borrow_allowance(const char *fingerprint, const char *su
 static bool add_brake(struct brakes *brakes, const struct brake *brake)
 {
     struct brake copy = *brake;
-    copy.key = copy_string(brake->key);
+    copy.key.text = copy_string(brake->key.text);
     copy.by = copy_string(brake->by);
     copy.reason = copy_string(brake->reason);
-    if (copy.key == NULL || copy.by == NULL || copy.reason == NULL ||
+    if (copy.key.text == NULL || copy.by == NULL || copy.reason == NULL ||
         !array_reserve(&brakes->items, brakes->count, sizeof *brakes->items)) {
         brake_clear(&copy);
         return false;
@@ -150,7 +150,7 @@ static int compare(const void *left, const void *right)
 {
     const struct brake *a = left;
     const struct brake *b = right;
-    return strcmp(a->key, b->key);
+    return strcmp(a->key.text, b->key.text);
 }
 
 /* In one order everywhere, since the first that stops a message is its reason. */
@@ -195,7 +195,7 @@ static json_t *make_until(int64_t until_ms)
 /* NULL without memory. until is taken over. */
 static json_t *make_record(const struct brake *brake, json_t *until)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "key", brake->key, "action",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "key", brake->key.text, "action",
                      action_name(brake->action), "until", until, "by",
                      record_string(brake->by == NULL ? "" : brake->by), "reason",
                      record_string(brake->reason == NULL ? "" : brake->reason));
@@ -267,15 +267,15 @@ static enum status read_brake(void *context, const char *id, const char *value)
     bool sound = record != NULL && read_until(record, &until_ms) &&
                  read_action(record_text(record, "action"), &action);
     if (sound && !is_lapsed(reader, COLLECTION_BRAKES, id, value, until_ms)) {
-        status =
-            brake_parse_key(record_text(record, "key"), reader->own, NULL, &brake, NULL);
+        status = brake_key_parse(record_text(record, "key"), reader->own, NULL,
+                                 &brake.key, NULL);
         if (status == STATUS_OK) {
             brake.action = action;
             brake.until_ms = until_ms;
             brake.by = (char *)(uintptr_t)record_text(record, "by");
             brake.reason = (char *)(uintptr_t)record_text(record, "reason");
             status = add_brake(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
-            free(brake.key);
+            brake_key_clear(&brake.key);
         }
     }
     json_decref(record);
@@ -306,7 +306,7 @@ static enum status read_put_off(void *context, const char *id, const char *value
     if (brakes->count == before)
         return status;
     for (size_t i = 0; i < before; i++) {
-        if (strcmp(brakes->items[i].key, brakes->items[before].key) == 0) {
+        if (strcmp(brakes->items[i].key.text, brakes->items[before].key.text) == 0) {
             brake_clear(&brakes->items[i]);
             brakes->items[i] = brakes->items[--brakes->count];
             break;
@@ -442,7 +442,7 @@ static bool copy_edited(const struct brakes *from, const struct edit *edit,
     bool copied = (edit->brake == NULL || add_brake(to, edit->brake)) &&
                   (edit->allowance == NULL || add_allowance(to, edit->allowance));
     for (size_t i = 0; i < from->count && copied; i++)
-        if (edit->key == NULL || strcmp(from->items[i].key, edit->key) != 0)
+        if (edit->key == NULL || strcmp(from->items[i].key.text, edit->key) != 0)
             copied = add_brake(to, &from->items[i]);
     for (size_t i = 0; i < from->allowance_count && copied; i++)
         if (!is_replaced(edit, &from->allowances[i]))
@@ -498,8 +498,8 @@ enum status active_brakes_set(struct active_brakes *active, const struct brake *
                               int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
-    const struct edit edit = {.brake = brake, .key = brake->key};
-    make_id(brake->key, id);
+    const struct edit edit = {.brake = brake, .key = brake->key.text};
+    make_id(brake->key.text, id);
     char *text = write_record(make_record(brake, make_until(brake->until_ms)));
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = text};
@@ -575,7 +575,7 @@ json_t *active_brakes_json(struct active_brakes *active, int64_t now_ms)
         int64_t until_ms = brake->until_ms;
         if (until_ms <= now_ms)
             continue;
-        make_id(brake->key, id);
+        make_id(brake->key.text, id);
         json_t *shown = make_record(brake, until_ms == INT64_MAX ? json_null()
                                                                  : record_time(until_ms));
         if (shown != NULL && store_is_put_off(active->store, COLLECTION_BRAKES, id))

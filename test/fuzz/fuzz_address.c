@@ -60,18 +60,18 @@ static void parse_element(const char *text)
 
 static void parse_brake(const char *text)
 {
-    struct brake brake;
-    struct brake again;
+    struct brake_key key;
+    struct brake_key again;
     struct error error = {0};
-    if (brake_parse_key(text, &own, NULL, &brake, &error) != STATUS_OK)
+    if (brake_key_parse(text, &own, NULL, &key, &error) != STATUS_OK)
         return;
     /* A '*' has to be typed in quotes, so that nobody takes it for a pattern. */
-    if (strchr(brake.key, '*') == NULL) {
-        claim(brake_parse_key(brake.key, &own, NULL, &again, &error) == STATUS_OK);
-        claim(again.kind == brake.kind && strcmp(again.key, brake.key) == 0);
-        brake_clear(&again);
+    if (strchr(key.text, '*') == NULL) {
+        claim(brake_key_parse(key.text, &own, NULL, &again, &error) == STATUS_OK);
+        claim(again.kind == key.kind && strcmp(again.text, key.text) == 0);
+        brake_key_clear(&again);
     }
-    brake_clear(&brake);
+    brake_key_clear(&key);
 }
 
 static void parse_mailbox(const char *text)

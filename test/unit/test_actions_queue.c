@@ -9,9 +9,9 @@
 
 static enum status pull(const char *typed, struct actions_pull *recalled)
 {
-    struct brake brake;
+    struct brake brake = {0};
     ck_assert_int_eq(
-        brake_parse_key(typed, &settings.policy.domains, NULL, &brake, &error),
+        brake_key_parse(typed, &settings.policy.domains, NULL, &brake.key, &error),
         STATUS_OK);
     brake.until_ms = INT64_MAX;
     enum status status =

@@ -46,8 +46,8 @@ static enum status set(const char *key_text, int64_t until_ms)
 {
     char by[] = "root";
     char reason[] = "storm";
-    struct brake brake;
-    ck_assert_int_eq(brake_parse_key(key_text, &own, NULL, &brake, NULL), STATUS_OK);
+    struct brake brake = {0};
+    ck_assert_int_eq(brake_key_parse(key_text, &own, NULL, &brake.key, NULL), STATUS_OK);
     brake.action = ACTION_REJECT;
     brake.until_ms = until_ms;
     brake.by = by;
@@ -98,11 +98,11 @@ START_TEST(active_brakes_set_is_in_force_here_at_once_and_there_after_a_look)
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
     const struct brakes *brakes = active_brakes_take(there);
     ck_assert_uint_eq(brakes->count, 2);
-    ck_assert_str_eq(brakes->items[0].key, "client:10.0.0.0/8");
-    ck_assert_int_eq(brakes->items[0].kind, BRAKE_CLIENT);
-    ck_assert_int_eq(brakes->items[0].network.prefix, 104);
+    ck_assert_str_eq(brakes->items[0].key.text, "client:10.0.0.0/8");
+    ck_assert_int_eq(brakes->items[0].key.kind, BRAKE_CLIENT);
+    ck_assert_int_eq(brakes->items[0].key.network.prefix, 104);
     ck_assert_int_eq(brakes->items[0].until_ms, INT64_MAX);
-    ck_assert_str_eq(brakes->items[1].key, "sender:a@own");
+    ck_assert_str_eq(brakes->items[1].key.text, "sender:a@own");
     ck_assert_int_eq(brakes->items[1].action, ACTION_REJECT);
     ck_assert_int_eq(brakes->items[1].until_ms, NOW_MS + 1000);
     ck_assert_str_eq(brakes->items[1].by, "root");
@@ -183,7 +183,7 @@ START_TEST(active_brakes_takes_long_keys)
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
     const struct brakes *brakes = active_brakes_take(there);
     ck_assert_uint_eq(brakes->count, 1);
-    ck_assert_str_eq(brakes->items[0].key, text);
+    ck_assert_str_eq(brakes->items[0].key.text, text);
     ck_assert(brake_allows(brakes, "f1", subject, NOW_MS));
     active_brakes_release(there, brakes);
     ck_assert_int_eq(active_brakes_clear(there, text, either_soon()), STATUS_OK);
@@ -243,9 +243,9 @@ START_TEST(active_brakes_keeps_a_set_for_who_has_it)
     ck_assert_int_eq(active_brakes_clear(here, "all", either_soon()), STATUS_OK);
     ck_assert_int_eq(refresh(here, NOW_MS), STATUS_OK);
     ck_assert_uint_eq(brakes->count, 1);
-    ck_assert_str_eq(brakes->items[0].key, "all");
+    ck_assert_str_eq(brakes->items[0].key.text, "all");
     active_brakes_release(here, brakes);
-    ck_assert_str_eq(again->items[0].key, "all");
+    ck_assert_str_eq(again->items[0].key.text, "all");
     active_brakes_release(here, again);
     ck_assert_uint_eq(count_on(here), 0);
 }
@@ -262,7 +262,7 @@ static void *look(void *context)
         const struct brakes *brakes = active_brakes_take(here);
         bool has = false;
         for (size_t i = 0; i < brakes->count; i++)
-            has = has || strcmp(brakes->items[i].key, "all") == 0;
+            has = has || strcmp(brakes->items[i].key.text, "all") == 0;
         always = always && has;
         active_brakes_release(here, brakes);
     }

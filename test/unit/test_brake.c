@@ -25,24 +25,24 @@ static void teardown(void)
 
 static void expect_key(const char *text, const char *key)
 {
-    struct brake brake;
+    struct brake_key parsed;
     struct error error = {0};
-    ck_assert_msg(brake_parse_key(text, &own, NULL, &brake, &error) == STATUS_OK,
+    ck_assert_msg(brake_key_parse(text, &own, NULL, &parsed, &error) == STATUS_OK,
                   "%s: %s", text, error.text);
-    ck_assert_str_eq(brake.key, key);
-    struct brake again;
-    ck_assert_int_eq(brake_parse_key(key, &own, NULL, &again, NULL), STATUS_OK);
-    ck_assert_str_eq(again.key, key);
-    ck_assert_int_eq(again.kind, brake.kind);
-    ck_assert_int_eq(memcmp(&again.network, &brake.network, sizeof again.network), 0);
-    brake_clear(&again);
-    brake_clear(&brake);
+    ck_assert_str_eq(parsed.text, key);
+    struct brake_key again;
+    ck_assert_int_eq(brake_key_parse(key, &own, NULL, &again, NULL), STATUS_OK);
+    ck_assert_str_eq(again.text, key);
+    ck_assert_int_eq(again.kind, parsed.kind);
+    ck_assert_int_eq(memcmp(&again.network, &parsed.network, sizeof again.network), 0);
+    brake_key_clear(&again);
+    brake_key_clear(&parsed);
 }
 
 static void set(const char *key)
 {
     struct brake *brake = &items[brakes.count];
-    ck_assert_int_eq(brake_parse_key(key, &own, NULL, brake, NULL), STATUS_OK);
+    ck_assert_int_eq(brake_key_parse(key, &own, NULL, &brake->key, NULL), STATUS_OK);
     brake->action = ACTION_DEFER;
     brake->until_ms = INT64_MAX;
     brakes.count++;
@@ -134,13 +134,13 @@ START_TEST(brake_keys_that_match_nothing_are_refused)
                                         "login:\xff@own",
                                         "sender:a@own\x1b[2J"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct brake brake = {.key = NULL};
+        struct brake_key key = {.text = NULL};
         struct error error = {0};
-        ck_assert_msg(brake_parse_key(texts[i], &own, NULL, &brake, &error) ==
+        ck_assert_msg(brake_key_parse(texts[i], &own, NULL, &key, &error) ==
                           STATUS_INVALID,
                       "%s", texts[i]);
         ck_assert_str_ne(error.text, "");
-        ck_assert_ptr_null(brake.key);
+        ck_assert_ptr_null(key.text);
     }
 }
 END_TEST
@@ -164,12 +164,12 @@ END_TEST
 START_TEST(brake_login_as_it_may_be_typed)
 {
     struct login_forms forms = {0};
-    struct brake brake = {.key = NULL};
+    struct brake_key key = {.text = NULL};
     ck_assert_int_eq(login_forms_add(&forms, "DISTRICT=own", &own, NULL), STATUS_OK);
-    ck_assert_int_eq(brake_parse_key("DISTRICT\\Ann", &own, &forms, &brake, NULL),
+    ck_assert_int_eq(brake_key_parse("DISTRICT\\Ann", &own, &forms, &key, NULL),
                      STATUS_OK);
-    ck_assert_str_eq(brake.key, "login:ann@own");
-    brake_clear(&brake);
+    ck_assert_str_eq(key.text, "login:ann@own");
+    brake_key_clear(&key);
     login_forms_clear(&forms);
 }
 END_TEST

@@ -343,10 +343,10 @@ static void close_engine(void)
 static void set_brake(const char *key, enum action action)
 {
     struct error error = {0};
-    struct brake brake;
-    ck_assert_int_eq(
-        brake_parse_key(key, &snapshot->settings->policy.domains, NULL, &brake, &error),
-        STATUS_OK);
+    struct brake brake = {0};
+    ck_assert_int_eq(brake_key_parse(key, &snapshot->settings->policy.domains, NULL,
+                                     &brake.key, &error),
+                     STATUS_OK);
     brake.action = action;
     brake.until_ms = INT64_MAX;
     brake.by = strdup("test");
