@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 void brake_clear(struct brake *brake)
 {
     brake_key_clear(&brake->key);
@@ -23,6 +25,61 @@ void brakes_clear(struct brakes *brakes)
     free(brakes->items);
     free(brakes->allowances);
     *brakes = (struct brakes){0};
+}
+
+static char *copy_string(const char *string)
+{
+    return strdup(string == NULL ? "" : string);
+}
+
+bool brakes_add_allowance(struct brakes *brakes, const struct allowance *allowance)
+{
+    struct allowance copy = {strdup(allowance->fingerprint), strdup(allowance->subject),
+                             allowance->until_ms};
+    if (copy.fingerprint == NULL || copy.subject == NULL ||
+        !array_reserve(&brakes->allowances, brakes->allowance_count,
+                       sizeof *brakes->allowances)) {
+        free(copy.fingerprint);
+        free(copy.subject);
+        return false;
+    }
+    brakes->allowances[brakes->allowance_count++] = copy;
+    return true;
+}
+
+struct allowance brakes_borrow_allowance(const char *fingerprint, const char *subject,
+                                         int64_t until_ms)
+{
+    return (struct allowance){(char *)(uintptr_t)fingerprint, (char *)(uintptr_t)subject,
+                              until_ms};
+}
+
+bool brakes_add(struct brakes *brakes, const struct brake *brake)
+{
+    struct brake copy = *brake;
+    copy.key.text = copy_string(brake->key.text);
+    copy.by = copy_string(brake->by);
+    copy.reason = copy_string(brake->reason);
+    if (copy.key.text == NULL || copy.by == NULL || copy.reason == NULL ||
+        !array_reserve(&brakes->items, brakes->count, sizeof *brakes->items)) {
+        brake_clear(&copy);
+        return false;
+    }
+    brakes->items[brakes->count++] = copy;
+    return true;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct brake *a = left;
+    const struct brake *b = right;
+    return strcmp(a->key.text, b->key.text);
+}
+
+void brakes_sort(struct brakes *brakes)
+{
+    if (brakes->count > 0)
+        qsort(brakes->items, brakes->count, sizeof *brakes->items, compare);
 }
 
 const struct brake *brake_find(const struct brakes *brakes, const struct facts *facts,

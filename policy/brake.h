@@ -32,6 +32,17 @@ enum { BRAKE_REASON_MAX = 200 };
 void brake_clear(struct brake *brake);
 void brakes_clear(struct brakes *brakes);
 
+/* Add a copy; false without memory. Afterwards they are sorted: in one order everywhere,
+ * since the first that stops a message is its reason. */
+bool brakes_add(struct brakes *brakes, const struct brake *brake) MUST_CHECK;
+bool brakes_add_allowance(struct brakes *brakes,
+                          const struct allowance *allowance) MUST_CHECK;
+void brakes_sort(struct brakes *brakes);
+
+/* Nothing to clear, and not to be changed. */
+struct allowance brakes_borrow_allowance(const char *fingerprint, const char *subject,
+                                         int64_t until_ms);
+
 /* The first brake in force for a message; NULL when there is none. brakes may be NULL. */
 const struct brake *brake_find(const struct brakes *brakes, const struct facts *facts,
                                const struct directory *directory, int64_t now_ms);

@@ -67,7 +67,8 @@ static enum status parse_list(const char *text, const struct domains *own,
     return status == STATUS_OK ? keep(out, BRAKE_LIST, "list:", address.text) : status;
 }
 
-static enum status parse_domain(const char *text, struct brake_key *out, struct error *error)
+static enum status parse_domain(const char *text, struct brake_key *out,
+                                struct error *error)
 {
     struct domains domains = {0};
     enum status status = domains_add(&domains, text, error);
@@ -102,7 +103,8 @@ static void format_network(const struct network *network, char *out, size_t size
                        ipv4 ? network->prefix - IP_ADDRESS_MAPPED_BITS : network->prefix);
 }
 
-static enum status parse_client(const char *text, struct brake_key *out, struct error *error)
+static enum status parse_client(const char *text, struct brake_key *out,
+                                struct error *error)
 {
     struct network network;
     char address[64];
@@ -220,7 +222,7 @@ static bool is_client(const struct brake_key *key, const struct facts *facts)
 }
 
 bool brake_key_matches(const struct brake_key *key, const struct facts *facts,
-                  const struct directory *directory)
+                       const struct directory *directory)
 {
     const char *value = key->text + strcspn(key->text, ":");
     if (*value == ':')

@@ -4,13 +4,10 @@
 #include "quarantine/active_brakes.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
-#include "base/digest.h"
-#include "base/text.h"
+#include "quarantine/brake_record.h"
 #include "quarantine/record.h"
 #include "store/store.h"
 
@@ -100,138 +97,6 @@ void active_brakes_release(struct active_brakes *active, const struct brakes *br
     free_set(unused);
 }
 
-/* ---- building a set ---- */
-
-static char *copy_string(const char *string)
-{
-    return strdup(string == NULL ? "" : string);
-}
-
-/* A copy. */
-static bool add_allowance(struct brakes *brakes, const struct allowance *allowance)
-{
-    struct allowance copy = {strdup(allowance->fingerprint), strdup(allowance->subject),
-                             allowance->until_ms};
-    if (copy.fingerprint == NULL || copy.subject == NULL ||
-        !array_reserve(&brakes->allowances, brakes->allowance_count,
-                       sizeof *brakes->allowances)) {
-        free(copy.fingerprint);
-        free(copy.subject);
-        return false;
-    }
-    brakes->allowances[brakes->allowance_count++] = copy;
-    return true;
-}
-
-static struct allowance borrow_allowance(const char *fingerprint, const char *subject,
-                                         int64_t until_ms)
-{
-    return (struct allowance){(char *)(uintptr_t)fingerprint, (char *)(uintptr_t)subject,
-                              until_ms};
-}
-
-/* A copy. */
-static bool add_brake(struct brakes *brakes, const struct brake *brake)
-{
-    struct brake copy = *brake;
-    copy.key.text = copy_string(brake->key.text);
-    copy.by = copy_string(brake->by);
-    copy.reason = copy_string(brake->reason);
-    if (copy.key.text == NULL || copy.by == NULL || copy.reason == NULL ||
-        !array_reserve(&brakes->items, brakes->count, sizeof *brakes->items)) {
-        brake_clear(&copy);
-        return false;
-    }
-    brakes->items[brakes->count++] = copy;
-    return true;
-}
-
-static int compare(const void *left, const void *right)
-{
-    const struct brake *a = left;
-    const struct brake *b = right;
-    return strcmp(a->key.text, b->key.text);
-}
-
-/* In one order everywhere, since the first that stops a message is its reason. */
-static void sort(struct brakes *brakes)
-{
-    if (brakes->count > 0)
-        qsort(brakes->items, brakes->count, sizeof *brakes->items, compare);
-}
-
-/* ---- documents ---- */
-
-/* As written; what is too long for an id by its hash, which needs no secret: the document
- * itself says what it is. */
-static void make_id(const char *text, char out_id[DOCUMENTS_ID_MAX + 1])
-{
-    static const struct digest_key key;
-    char hash[DIGEST_HEX_SIZE];
-    if (strlen(text) <= DOCUMENTS_ID_MAX) {
-        (void)snprintf(out_id, DOCUMENTS_ID_MAX + 1, "%s", text);
-        return;
-    }
-    digest_hex(&key, text, strlen(text), hash);
-    (void)snprintf(out_id, DOCUMENTS_ID_MAX + 1, "%s", hash);
-}
-
-static enum status make_allowance_id(const char *fingerprint, const char *subject,
-                                     char out_id[DOCUMENTS_ID_MAX + 1])
-{
-    struct text name = {0};
-    text_printf(&name, "%s:%s", fingerprint, subject);
-    if (!name.failed)
-        make_id(name.data, out_id);
-    text_clear(&name);
-    return name.failed ? STATUS_NOMEM : STATUS_OK;
-}
-
-static json_t *make_until(int64_t until_ms)
-{
-    return until_ms == INT64_MAX ? json_null() : json_integer(until_ms);
-}
-
-/* NULL without memory. until is taken over. */
-static json_t *make_record(const struct brake *brake, json_t *until)
-{
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "key", brake->key.text, "action",
-                     action_name(brake->action), "until", until, "by",
-                     record_string(brake->by == NULL ? "" : brake->by), "reason",
-                     record_string(brake->reason == NULL ? "" : brake->reason));
-}
-
-/* Takes the record over; NULL without memory. */
-static char *write_record(json_t *record)
-{
-    char *text = json_dumps(record, JSON_COMPACT);
-    json_decref(record);
-    return text;
-}
-
-static bool read_action(const char *name, enum action *out)
-{
-    static const enum action actions[] = {ACTION_DEFER, ACTION_REJECT, ACTION_QUARANTINE};
-    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-        if (strcmp(action_name(actions[i]), name) == 0) {
-            *out = actions[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-/* False when it says of no time when it ends. */
-static bool read_until(const json_t *record, int64_t *out)
-{
-    const json_t *until = json_object_get(record, "until");
-    if (json_is_null(until))
-        *out = INT64_MAX;
-    else if (json_is_integer(until))
-        *out = json_integer_value(until);
-    return json_is_null(until) || json_is_integer(until);
-}
-
 /* ---- reading ---- */
 
 struct reader {
@@ -264,8 +129,8 @@ static enum status read_brake(void *context, const char *id, const char *value)
     enum action action;
     int64_t until_ms = 0;
     enum status status = STATUS_OK;
-    bool sound = record != NULL && read_until(record, &until_ms) &&
-                 read_action(record_text(record, "action"), &action);
+    bool sound = record != NULL && brake_record_until(record, &until_ms) &&
+                 brake_record_action(record_text(record, "action"), &action);
     if (sound && !is_lapsed(reader, COLLECTION_BRAKES, id, value, until_ms)) {
         status = brake_key_parse(record_text(record, "key"), reader->own, NULL,
                                  &brake.key, NULL);
@@ -274,7 +139,7 @@ static enum status read_brake(void *context, const char *id, const char *value)
             brake.until_ms = until_ms;
             brake.by = (char *)(uintptr_t)record_text(record, "by");
             brake.reason = (char *)(uintptr_t)record_text(record, "reason");
-            status = add_brake(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
+            status = brakes_add(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
             brake_key_clear(&brake.key);
         }
     }
@@ -287,11 +152,11 @@ static enum status read_allowance(void *context, const char *id, const char *val
     struct reader *reader = context;
     json_t *record = record_load(value);
     bool added = true;
-    struct allowance allowance = borrow_allowance(record_text(record, "fingerprint"),
-                                                  record_text(record, "subject"), 0);
-    bool sound = record != NULL && read_until(record, &allowance.until_ms);
+    struct allowance allowance = brakes_borrow_allowance(
+        record_text(record, "fingerprint"), record_text(record, "subject"), 0);
+    bool sound = record != NULL && brake_record_until(record, &allowance.until_ms);
     if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, allowance.until_ms))
-        added = add_allowance(reader->brakes, &allowance);
+        added = brakes_add_allowance(reader->brakes, &allowance);
     json_decref(record);
     return added ? STATUS_OK : STATUS_NOMEM;
 }
@@ -325,7 +190,7 @@ static enum status read_all(struct reader *reader)
     if (status == STATUS_OK)
         status = store_list(store, COLLECTION_ALLOWS, reader->deadline_us, read_allowance,
                             reader);
-    sort(reader->brakes);
+    brakes_sort(reader->brakes);
     return status;
 }
 
@@ -363,7 +228,7 @@ static enum status write_put_off(void *context, const char *id, const char *valu
         .collection = COLLECTION_BRAKES, .id = id, .value = value};
     int64_t until_ms = 0;
     json_t *record = record_load(value);
-    bool lapsed = !read_until(record, &until_ms) || until_ms <= reader->now_ms;
+    bool lapsed = !brake_record_until(record, &until_ms) || until_ms <= reader->now_ms;
     json_decref(record);
     enum status status =
         lapsed ? STATUS_OK : store_change(store, &change, 1, reader->deadline_us);
@@ -387,7 +252,7 @@ static void put_up_put_off(struct reader *reader)
         store_list_put_off(active->store, COLLECTION_BRAKES, read_put_off, reader) ==
             STATUS_OK &&
         set->brakes.count > 0) {
-        sort(&set->brakes);
+        brakes_sort(&set->brakes);
         if (put_up_if(active, set, changes))
             return;
     }
@@ -439,15 +304,15 @@ static bool is_replaced(const struct edit *edit, const struct allowance *allowan
 static bool copy_edited(const struct brakes *from, const struct edit *edit,
                         struct brakes *to)
 {
-    bool copied = (edit->brake == NULL || add_brake(to, edit->brake)) &&
-                  (edit->allowance == NULL || add_allowance(to, edit->allowance));
+    bool copied = (edit->brake == NULL || brakes_add(to, edit->brake)) &&
+                  (edit->allowance == NULL || brakes_add_allowance(to, edit->allowance));
     for (size_t i = 0; i < from->count && copied; i++)
         if (edit->key == NULL || strcmp(from->items[i].key.text, edit->key) != 0)
-            copied = add_brake(to, &from->items[i]);
+            copied = brakes_add(to, &from->items[i]);
     for (size_t i = 0; i < from->allowance_count && copied; i++)
         if (!is_replaced(edit, &from->allowances[i]))
-            copied = add_allowance(to, &from->allowances[i]);
-    sort(to);
+            copied = brakes_add_allowance(to, &from->allowances[i]);
+    brakes_sort(to);
     return copied;
 }
 
@@ -499,8 +364,9 @@ enum status active_brakes_set(struct active_brakes *active, const struct brake *
 {
     char id[DOCUMENTS_ID_MAX + 1];
     const struct edit edit = {.brake = brake, .key = brake->key.text};
-    make_id(brake->key.text, id);
-    char *text = write_record(make_record(brake, make_until(brake->until_ms)));
+    brake_record_id(brake->key.text, id);
+    char *text = brake_record_write(
+        brake_record_new(brake, brake_record_make_until(brake->until_ms)));
     const struct change change = {
         .collection = COLLECTION_BRAKES, .id = id, .value = text};
     enum status status = write(active, &change, deadline_us);
@@ -520,7 +386,7 @@ enum status active_brakes_clear(struct active_brakes *active, const char *key,
     char id[DOCUMENTS_ID_MAX + 1];
     const struct edit edit = {.key = key};
     enum status status = STATUS_CONFLICT;
-    make_id(key, id);
+    brake_record_id(key, id);
     while (status == STATUS_CONFLICT) {
         char *text = NULL;
         status = store_get(active->store, COLLECTION_BRAKES, id, deadline_us, &text);
@@ -545,17 +411,18 @@ enum status active_brakes_allow(struct active_brakes *active, const char *finger
                                 int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
-    enum status status = make_allowance_id(fingerprint, subject, id);
+    enum status status = brake_record_allowance_id(fingerprint, subject, id);
     if (status != STATUS_OK)
         return status;
-    char *text =
-        write_record(json_pack("{s:s, s:s, s:o}", "fingerprint", fingerprint, "subject",
-                               subject, "until", make_until(until_ms)));
+    char *text = brake_record_write(json_pack("{s:s, s:s, s:o}", "fingerprint",
+                                              fingerprint, "subject", subject, "until",
+                                              brake_record_make_until(until_ms)));
     const struct change change = {
         .collection = COLLECTION_ALLOWS, .id = id, .value = text};
     status = write(active, &change, deadline_us);
     free(text);
-    const struct allowance allowance = borrow_allowance(fingerprint, subject, until_ms);
+    const struct allowance allowance =
+        brakes_borrow_allowance(fingerprint, subject, until_ms);
     const struct edit edit = {.allowance = &allowance};
     if (status == STATUS_OK)
         apply(active, &edit);
@@ -575,9 +442,9 @@ json_t *active_brakes_json(struct active_brakes *active, int64_t now_ms)
         int64_t until_ms = brake->until_ms;
         if (until_ms <= now_ms)
             continue;
-        make_id(brake->key.text, id);
-        json_t *shown = make_record(brake, until_ms == INT64_MAX ? json_null()
-                                                                 : record_time(until_ms));
+        brake_record_id(brake->key.text, id);
+        json_t *shown = brake_record_new(
+            brake, until_ms == INT64_MAX ? json_null() : record_time(until_ms));
         if (shown != NULL && store_is_put_off(active->store, COLLECTION_BRAKES, id))
             (void)json_object_set_new(shown, "pending", json_true());
         added = json_array_append_new(array, shown) == 0;
