@@ -22,6 +22,9 @@ void brakes_clear(struct brakes *brakes)
         free(brakes->allowances[i].fingerprint);
         free(brakes->allowances[i].subject);
     }
+    for (size_t i = 0; i < brakes->permit_count; i++)
+        permit_clear(&brakes->permits[i]);
+    free(brakes->permits);
     free(brakes->items);
     free(brakes->allowances);
     *brakes = (struct brakes){0};
@@ -69,6 +72,15 @@ bool brakes_add(struct brakes *brakes, const struct brake *brake)
     return true;
 }
 
+bool brakes_add_permit(struct brakes *brakes, const struct permit *permit)
+{
+    if (!array_reserve(&brakes->permits, brakes->permit_count, sizeof *brakes->permits) ||
+        !permit_copy(permit, &brakes->permits[brakes->permit_count]))
+        return false;
+    brakes->permit_count++;
+    return true;
+}
+
 static int compare(const void *left, const void *right)
 {
     const struct brake *a = left;
@@ -76,8 +88,21 @@ static int compare(const void *left, const void *right)
     return strcmp(a->key.text, b->key.text);
 }
 
+/* What ends first is used first. */
+static int compare_permits(const void *left, const void *right)
+{
+    const struct permit *a = left;
+    const struct permit *b = right;
+    if (a->until_ms != b->until_ms)
+        return a->until_ms < b->until_ms ? -1 : 1;
+    return strcmp(a->id, b->id);
+}
+
 void brakes_sort(struct brakes *brakes)
 {
+    if (brakes->permit_count > 0)
+        qsort(brakes->permits, brakes->permit_count, sizeof *brakes->permits,
+              compare_permits);
     if (brakes->count > 0)
         qsort(brakes->items, brakes->count, sizeof *brakes->items, compare);
 }

@@ -1,9 +1,9 @@
-/* What administrators set by hand: brakes, which come before all rules, and allowances,
- * which let one key pass a rule for a while. */
+/* What administrators set by hand: brakes, which come before all rules, allowances,
+ * which let one key pass a rule for a while, and permits. */
 #ifndef POLICY_BRAKE_H
 #define POLICY_BRAKE_H
 
-#include "policy/brake_key.h"
+#include "policy/permit.h"
 
 /* Strings are owned. */
 struct brake {
@@ -25,6 +25,8 @@ struct brakes {
     size_t count;
     struct allowance *allowances;
     size_t allowance_count;
+    struct permit *permits;
+    size_t permit_count;
 };
 
 enum { BRAKE_REASON_MAX = 200 };
@@ -37,6 +39,7 @@ void brakes_clear(struct brakes *brakes);
 bool brakes_add(struct brakes *brakes, const struct brake *brake) MUST_CHECK;
 bool brakes_add_allowance(struct brakes *brakes,
                           const struct allowance *allowance) MUST_CHECK;
+bool brakes_add_permit(struct brakes *brakes, const struct permit *permit) MUST_CHECK;
 void brakes_sort(struct brakes *brakes);
 
 /* Nothing to clear, and not to be changed. */

@@ -187,13 +187,6 @@ void brake_key_clear(struct brake_key *key)
     *key = (struct brake_key){0};
 }
 
-static bool is_address(const struct recipient *recipient, const char *address)
-{
-    return strcmp(recipient->address, address) == 0 ||
-           (recipient->tagless != NULL && strcmp(recipient->tagless, address) == 0) ||
-           (recipient->meant != NULL && strcmp(recipient->meant, address) == 0);
-}
-
 /* Compares the address, too: a brake must not depend on the list being known. */
 static bool reaches_list(const struct facts *facts, const struct directory *directory,
                          const char *list)
@@ -207,7 +200,7 @@ static bool reaches_list(const struct facts *facts, const struct directory *dire
             return true;
     }
     for (size_t i = 0; i < facts->recipient_count; i++) {
-        if (is_address(&facts->recipients[i], list))
+        if (recipient_is(&facts->recipients[i], list))
             return true;
     }
     return false;

@@ -11,6 +11,12 @@ bool rate_is_valid(const struct rate *rate)
            rate->period_ms <= (RATE_PRODUCT_MAX - 1) / rate->tokens;
 }
 
+bool rate_is_fixed(const struct rate *rate)
+{
+    return rate->tokens == 0 && rate->burst >= 1 && rate->burst <= RATE_TOKENS_MAX &&
+           rate->period_ms >= RATE_PERIOD_MIN_MS && rate->period_ms <= RATE_PERIOD_MAX_MS;
+}
+
 int64_t rate_most(const struct rate *rate)
 {
     return rate->burst + rate->tokens;
@@ -23,6 +29,12 @@ struct bucket bucket_full(const struct rate *rate, int64_t now_ms)
 
 void bucket_refill(struct bucket *bucket, const struct rate *rate, int64_t now_ms)
 {
+    if (rate->tokens == 0) {
+        bucket->level = bucket->level < rate->burst ? bucket->level : rate->burst;
+        bucket->rest = 0;
+        bucket->stamp_ms = now_ms;
+        return;
+    }
     assert(rate_is_valid(rate));
     int64_t elapsed = now_ms > bucket->stamp_ms ? now_ms - bucket->stamp_ms : 0;
     int64_t periods = elapsed / rate->period_ms;

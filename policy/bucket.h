@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 1 <= tokens, burst <= 10^9; 1 s <= period <= 366 d; tokens x period_ms < 2^53. */
+/* 1 <= burst <= 10^9; 1 <= tokens <= 10^9, or 0 tokens: it never refills, and period is
+ * how long it may be of use. 1 s <= period <= 366 d; tokens x period_ms < 2^53. */
 struct rate {
     int64_t tokens; /* refilled per period */
     int64_t period_ms;
@@ -26,7 +27,11 @@ struct bucket {
     int64_t stamp_ms;
 };
 
+/* True for one that refills. */
 bool rate_is_valid(const struct rate *rate);
+
+/* True for one that never refills: a permit's. */
+bool rate_is_fixed(const struct rate *rate);
 
 /* The most that can pass in one period: what a full bucket holds, and what it refills. */
 int64_t rate_most(const struct rate *rate);

@@ -23,6 +23,7 @@ struct charge {
     int64_t latch_ms; /* how long it fires once it has fired; 0: it has no latch */
     bool monitor;     /* never stops a message; charged if it has room, a window always */
     bool trains;      /* the message goes out whatever is found: a window counts it */
+    bool permit;      /* a bucket that lets the message pass, if it has room */
     bool along;       /* of the same rule as the charge before it (a rule has one for each
                          list): what decides there decides here, too */
 };
@@ -54,9 +55,12 @@ enum charge_source {
 
 struct store;
 
-/* Looks at every charge at one instant. One fires when its latch is set or its cost does
- * not fit; the charges are in the order of their rules, and the first that fires and is
- * not monitor decides (charge_outcome_fires says so of an outcome).
+/* Looks at every charge at one instant. Permits, which monitor, too, come first: with the
+ * first that has room, and a mode other than PEEK, that is all that is drawn from, and
+ * every window trains. Else they are passed over, and of the other charges one fires when
+ * its latch is set or its cost does not fit; the charges are in the order of their rules,
+ * and the first that fires and is not monitor decides (charge_outcome_fires says so of an
+ * outcome).
  *
  * None decides, and the mode is TAKE: every bucket with room is drawn from, and every
  * window that has room or is monitor counts the cost. One decides: its latch is set

@@ -9,7 +9,8 @@ const char *const judge_other_deciders[] = {[CAUSE_NONE] = "-",
                                             [CAUSE_STORE] = "on_failure",
                                             [CAUSE_DOUBT] = "doubt",
                                             [CAUSE_FORGED] = "forged",
-                                            [CAUSE_FORGED + 1] = NULL};
+                                            [CAUSE_PERMIT] = "permit",
+                                            [CAUSE_PERMIT + 1] = NULL};
 
 const char *judge_decider(const struct verdict *verdict)
 {
@@ -183,15 +184,34 @@ static void settle(const struct view *view, enum charge_source source,
     verdict->action = settle_local(view->facts, verdict->action);
 }
 
+/* The first permit with room; else the first of all, as the one that was exceeded. */
+static void find_permit(const struct plan *plan, const struct charge_outcome *outcomes,
+                        struct verdict *verdict)
+{
+    for (size_t i = 0; i < plan->permit_count; i++) {
+        struct charge_outcome outcome = outcome_of(plan, i, outcomes);
+        if (i > 0 && !outcome.fits)
+            continue;
+        verdict->permit = plan->permits[i];
+        verdict->permit_left = outcome.left;
+        if (!outcome.fits)
+            continue;
+        verdict->cause = CAUSE_PERMIT;
+        break;
+    }
+}
+
 void judge(const struct view *view, struct plan *plan,
            const struct charge_outcome *outcomes, enum charge_source source,
            struct verdict *out)
 {
     struct verdict verdict = verdict_of(ACTION_ACCEPT, CAUSE_NONE, NULL);
+    find_permit(plan, outcomes, &verdict);
     for (size_t i = 0; i < plan->step_count; i++) {
         struct plan_step *step = &plan->steps[i];
         struct verdict fired;
-        step->fires = step_fires(view, plan, step, outcomes, &fired);
+        step->fires = verdict.cause != CAUSE_PERMIT &&
+                      step_fires(view, plan, step, outcomes, &fired);
         if (!step->fires)
             continue;
         settle(view, source, &fired);
@@ -202,6 +222,8 @@ void judge(const struct view *view, struct plan *plan,
         step->first = fired.first;
         step->outcome = fired.outcome;
         if (!step->rule->monitor) {
+            fired.permit = verdict.permit;
+            fired.permit_left = verdict.permit_left;
             verdict = fired;
             break;
         }

@@ -14,6 +14,7 @@ enum cause {
     CAUSE_STORE,   /* the store did not answer: on_failure */
     CAUSE_DOUBT,   /* we could not decide: no memory, or a message past a cap */
     CAUSE_FORGED,  /* more X-Mailbrake fields than any mail has */
+    CAUSE_PERMIT,  /* a permit lets it pass */
     /* a rule's */
     CAUSE_RULE,     /* by matching */
     CAUSE_LIMIT,    /* a bucket was short, or a window's usual copies were passed */
@@ -31,6 +32,9 @@ struct verdict {
     int64_t over;                  /* its limit, -1 when the rule has no threshold */
     int64_t value;                 /* reach, or the measure's value */
     const struct brake *brake;     /* CAUSE_BRAKE */
+    const struct permit *permit;   /* CAUSE_PERMIT; else the first that matched, and of
+                                      which   too little was left; NULL: none did */
+    int64_t permit_left;           /* copies of that permit before this message */
     const struct charge *charge;   /* CAUSE_LIMIT, CAUSE_LATCH: what fired; else NULL */
     struct charge_outcome outcome; /* of that charge */
     const struct charge *first; /* the first that fired, which names the incident: charge,
@@ -46,11 +50,11 @@ enum { JUDGE_HOLD_HEADERS_MAX = 10 };
  */
 bool judge_early(const struct view *view, struct verdict *out);
 
-/* The verdict of a walk. outcomes: one for each of the plan's charges, or NULL to take
- * every bucket as having room (on_failure = "accept"). source: CHARGE_SOURCE_LOCAL makes
- * a cost that only the share is too small for a 451. On local origin any defer is a hold;
- * a cost over burst under defer is a reject, also that of a later list. Marks the steps
- * that fire. */
+/* The verdict of a walk; a permit with room comes before all its steps. outcomes: one for
+ * each of the plan's charges, or NULL to take every bucket as having room (on_failure =
+ * "accept"). source: CHARGE_SOURCE_LOCAL makes a cost that only the share is too small
+ * for a 451. On local origin any defer is a hold; a cost over burst under defer is a
+ * reject, also that of a later list. Marks the steps that fire. */
 void judge(const struct view *view, struct plan *plan,
            const struct charge_outcome *outcomes, enum charge_source source,
            struct verdict *out);

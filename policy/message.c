@@ -329,3 +329,10 @@ void facts_clear(struct facts *facts)
     free(facts->campaign);
     *facts = (struct facts){0};
 }
+
+bool recipient_is(const struct recipient *recipient, const char *address)
+{
+    return strcmp(recipient->address, address) == 0 ||
+           (recipient->tagless != NULL && strcmp(recipient->tagless, address) == 0) ||
+           (recipient->meant != NULL && strcmp(recipient->meant, address) == 0);
+}

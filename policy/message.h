@@ -46,6 +46,9 @@ struct recipient {
     uint64_t copies; /* what the MTA delivers for all its spellings */
 };
 
+/* True when that is its canonical address, with its tag or without, or whom it means. */
+bool recipient_is(const struct recipient *recipient, const char *address);
+
 enum { SUBJECT_SIZE = ADDRESS_SIZE + 64, RECIPIENTS_MAX = 50000 };
 
 /* Borrows from envelope, policy and directory; cleared before they go. */

@@ -104,8 +104,9 @@ struct charge plan_charge(const struct rule *rule, const char *subject, int64_t 
     };
 }
 
-static enum status add_charge(struct plan *plan, const struct rule *rule,
-                              const char *subject, int64_t cost)
+/* charge: but for its subject, which is copied. */
+static enum status add(struct plan *plan, const struct charge *charge,
+                       const char *subject)
 {
     char *owned = strdup(subject);
     if (owned == NULL ||
@@ -115,8 +116,16 @@ static enum status add_charge(struct plan *plan, const struct rule *rule,
         return STATUS_NOMEM;
     }
     plan->subjects[plan->charge_count] = owned;
-    plan->charges[plan->charge_count++] = plan_charge(rule, owned, cost);
+    plan->charges[plan->charge_count] = *charge;
+    plan->charges[plan->charge_count++].subject = owned;
     return STATUS_OK;
+}
+
+static enum status add_charge(struct plan *plan, const struct rule *rule,
+                              const char *subject, int64_t cost)
+{
+    const struct charge charge = plan_charge(rule, NULL, cost);
+    return add(plan, &charge, subject);
 }
 
 /* What a list that several recipients name is charged: the copies of them all. A list is
@@ -290,12 +299,34 @@ static bool is_allowed(const struct view *view, const struct rule *rule)
            allows(view, rule, subject);
 }
 
+/* Rare as well. */
+static enum status add_permits(const struct view *view, struct plan *plan)
+{
+    enum status status = STATUS_OK;
+    size_t count = view->brakes == NULL ? 0 : view->brakes->permit_count;
+    for (size_t i = 0;
+         i < count && status == STATUS_OK && plan->permit_count < PLAN_PERMITS_MAX; i++) {
+        const struct permit *permit = &view->brakes->permits[i];
+        const struct charge charge = {.fingerprint = PERMIT_FINGERPRINT,
+                                      .rate = &permit->rate,
+                                      .cost = (int64_t)view->facts->copies,
+                                      .monitor = true,
+                                      .permit = true};
+        if (!permit_matches(permit, view->facts, &view->policy->domains, view->directory,
+                            view->now_ms))
+            continue;
+        plan->permits[plan->permit_count++] = permit;
+        status = add(plan, &charge, permit->id);
+    }
+    return status;
+}
+
 enum status plan_make(const struct view *view, struct plan *out)
 {
     const struct policy *policy = view->policy;
     struct plan plan = {0};
-    enum status status = STATUS_OK;
-    if (policy->rule_count > 0) {
+    enum status status = add_permits(view, &plan);
+    if (status == STATUS_OK && policy->rule_count > 0) {
         plan.conditions = malloc(policy->rule_count * sizeof *plan.conditions);
         if (plan.conditions == NULL)
             status = STATUS_NOMEM;

@@ -6,7 +6,10 @@
 #include "policy/charge.h"
 #include "policy/match.h"
 
-enum { PLAN_LIST_BUCKETS_MAX = 64 }; /* of one rule with key = "list" */
+enum {
+    PLAN_LIST_BUCKETS_MAX = 64, /* of one rule with key = "list" */
+    PLAN_PERMITS_MAX = 8,       /* that one message is held against */
+};
 
 /* A rule that matched, in order. */
 struct plan_step {
@@ -24,10 +27,13 @@ struct plan_step {
     struct charge_outcome outcome;
 };
 
-/* The rules that matched, down to the first that decides by matching. A surge that an
- * allowance passes has charges, but no step: it learns, and stops nothing. Of several
- * lists in one message, those with an allowance are charged as of a monitor rule. */
+/* The permits that match, whose charges come first, and the rules that matched, down to
+ * the first that decides by matching. A surge that an allowance passes has charges, but
+ * no step: it learns, and stops nothing. Of several lists in one message, those with an
+ * allowance are charged as of a monitor rule. */
 struct plan {
+    const struct permit *permits[PLAN_PERMITS_MAX]; /* borrowed, as the charges are */
+    size_t permit_count;
     struct plan_step *steps;
     size_t step_count;
     struct charge *charges;

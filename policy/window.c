@@ -100,12 +100,17 @@ void window_brake(struct window *window)
     window->braked = window_is_open(window);
 }
 
-void window_train(struct window *window, int64_t cost, int64_t now_ms)
+void window_announce(struct window *window, int64_t cost, int64_t now_ms)
 {
     assert(cost >= 0);
     if (!window_is_open(window))
         window->start_ms = now_ms;
     window->trained = add(window->trained, cost);
+}
+
+void window_train(struct window *window, int64_t cost, int64_t now_ms)
+{
+    window_announce(window, cost, now_ms);
     window->braked = false;
 }
 

@@ -64,6 +64,9 @@ bool window_is_open(const struct window *window);
  * window counts as usual. */
 void window_train(struct window *window, int64_t cost, int64_t now_ms);
 
+/* Counts copies that a permit let pass: as window_train, but one that fired stays so. */
+void window_announce(struct window *window, int64_t cost, int64_t now_ms);
+
 /* Counts cost (>= 0) copies at now_ms, whether there is room or not. */
 void window_count(struct window *window, int64_t cost, int64_t now_ms);
 

@@ -24,7 +24,7 @@ void brake_record_id(const char *text, char out_id[DOCUMENTS_ID_MAX + 1])
 }
 
 enum status brake_record_allowance_id(const char *fingerprint, const char *subject,
-                                     char out_id[DOCUMENTS_ID_MAX + 1])
+                                      char out_id[DOCUMENTS_ID_MAX + 1])
 {
     struct text name = {0};
     text_printf(&name, "%s:%s", fingerprint, subject);

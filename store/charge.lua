@@ -1,5 +1,6 @@
 -- Charges messages in order, each to all its buckets and windows, or to none, and each sees
 -- what the one before took: policy/charge.h has the rules. limiter_state.lua stands above.
+-- Permits come first: the first that has room is charged, and windows learn; nothing else.
 -- Modes: peek, latch, take; and probe, which takes and then deletes, so that each command
 -- is seen to work. Reply: of each charge what is left, for how long its latch stands, and of
 -- a window what it may hold at most, before any change; of a message with a key that can't
@@ -74,8 +75,22 @@ for at = 1, #ARGV, 2 do
         length = length + 1
         found[length] = failure
     else
-        local last = look(count)
-        if mode ~= 'peek' then
+        local last, permit = look(count), 1
+        while permit <= count and states[permit].flags >= PERMIT and
+            states[permit].cost > states[permit].left do
+            permit = permit + 1
+        end
+        if mode ~= 'peek' and permit <= count and states[permit].flags >= PERMIT then
+            take(states[permit])
+            for i = 1, count do
+                local state = states[i]
+                if state.is_window and state.cost > 0 then
+                    window.add(state, 'trained')
+                    state.dirty = true
+                end
+                state.dirty = state.dirty or state.repaired
+            end
+        elseif mode ~= 'peek' then
             settle(mode, count, last)
         end
     end

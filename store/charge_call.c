@@ -15,7 +15,13 @@ enum {
     SHOWN_PAST = 2,                /* and of each past one */
 };
 
-enum record_flag { FLAG_WINDOW = 1, FLAG_MONITOR = 2, FLAG_TRAINS = 4, FLAG_ALONG = 8 };
+enum record_flag {
+    FLAG_WINDOW = 1,
+    FLAG_MONITOR = 2,
+    FLAG_TRAINS = 4,
+    FLAG_ALONG = 8,
+    FLAG_PERMIT = 16,
+};
 
 _Static_assert(sizeof(double) == 8, "struct.unpack has the same");
 
@@ -63,7 +69,8 @@ static void add_record(struct text *out, const struct charge *charge, int64_t ca
                                       carried};
     char record[RECORD_SIZE] = {
         (char)((surge != NULL ? FLAG_WINDOW : 0) | (charge->monitor ? FLAG_MONITOR : 0) |
-               (charge->trains ? FLAG_TRAINS : 0) | (charge->along ? FLAG_ALONG : 0))};
+               (charge->trains ? FLAG_TRAINS : 0) | (charge->along ? FLAG_ALONG : 0) |
+               (charge->permit ? FLAG_PERMIT : 0))};
     for (size_t i = 0; i < NUMBERS; i++)
         put_number(record + 1 + 8 * i, numbers[i]);
     text_add(out, record, sizeof record);

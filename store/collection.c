@@ -12,6 +12,8 @@ static const struct {
     [COLLECTION_INCIDENTS] = {"incidents-by-id", 120000, true},
     [COLLECTION_BRAKES] = {"brakes", 20000, false},
     [COLLECTION_ALLOWS] = {"allows", 20000, false},
+    [COLLECTION_PERMITS] = {"permits", 20000, false},
+    [COLLECTION_ENDED_PERMITS] = {"ended-permits", 20000, false},
     [COLLECTION_META] = {"meta", 20000, false},
     [COLLECTION_WOULD] = {"would-by-id", 120000, true},
     [COLLECTION_TRAFFIC] = {"traffic", 5000, false},

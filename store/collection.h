@@ -10,6 +10,8 @@ enum collection {
     COLLECTION_INCIDENTS,
     COLLECTION_BRAKES,
     COLLECTION_ALLOWS,
+    COLLECTION_PERMITS,       /* in force, or to come */
+    COLLECTION_ENDED_PERMITS, /* used up, over or ended by hand */
     COLLECTION_META,
     COLLECTION_WOULD,   /* incidents of what would have been stopped */
     COLLECTION_TRAFFIC, /* who sent most, by relay and day */

@@ -31,10 +31,38 @@ static bool is_beyond(const struct limiter_request *request,
            (!request->is_window || request->cost <= outcome->whole);
 }
 
+/* The first permit that has room; count when there is none. */
+static size_t find_permit(const struct limiter_request *requests, size_t count,
+                          const struct charge_outcome *outcomes)
+{
+    for (size_t i = 0; i < count && requests[i].permit; i++)
+        if (outcomes[i].fits)
+            return i;
+    return count;
+}
+
+/* Only the permit is drawn from. */
+static void settle_permit(const struct limiter_request *requests, size_t count,
+                          size_t permit, enum charge_mode mode,
+                          struct limiter_effect *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct limiter_effect){
+            .takes = mode != CHARGE_PEEK && i == permit,
+            .learns =
+                mode != CHARGE_PEEK && requests[i].is_window && requests[i].cost > 0,
+        };
+}
+
 void limiter_request_settle(const struct limiter_request *requests, size_t count,
                             const struct charge_outcome *outcomes, enum charge_mode mode,
                             struct limiter_effect *out)
 {
+    size_t permit = find_permit(requests, count, outcomes);
+    if (permit < count) {
+        settle_permit(requests, count, permit, mode, out);
+        return;
+    }
     size_t decider = find_decider(requests, count, outcomes);
     size_t end = find_end(requests, count, decider);
     bool accepted = mode == CHARGE_TAKE && decider == count;

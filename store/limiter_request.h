@@ -23,13 +23,14 @@ struct limiter_request {
     int64_t whole_floor; /* of a window that is but a share: the floor of all relays
                             together; 0: it is the whole */
     int64_t nodes;       /* that share it; 0: it is the whole */
-    bool monitor, trains, along;
+    bool monitor, trains, along, permit;
 };
 
 struct limiter_effect {
     bool takes;   /* a bucket is drawn from, a window counts the cost */
     bool latches; /* its latch is set for latch_ms */
     bool brakes;  /* its window is not a usual one */
+    bool learns;  /* its window counts what a permit lets pass */
 };
 
 /* What store_charge says of a message, once it is known what was found: one

@@ -6,11 +6,11 @@
 -- window_ms and floor); latch_ms; and for how long its latch stands by what only the caller
 -- has seen.
 -- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched.
--- No key: it is full, or unused.
+-- No key: it is full, or unused. A permit is a bucket of 0 tokens: it never refills.
 -- Numbers are doubles: every intermediate stays below 2^53, and division is by
 -- math.fmod, as % and / alone are not exact there.
 local RECORD, RECORD_BYTES = '<Bdddddd', 49
-local WINDOW, MONITOR, TRAINS, ALONG = 1, 2, 4, 8 -- flags
+local WINDOW, MONITOR, TRAINS, ALONG, PERMIT = 1, 2, 4, 8, 16 -- flags
 local call, fmod, max = redis.call, math.fmod, math.max
 local match, format = string.match, string.format
 
@@ -65,6 +65,8 @@ local function ms_to_full(state)
     local periods = 0
     if tokens <= 0 then
         return 0
+    elseif amount == 0 then
+        return state.period
     elseif tokens >= amount then
         local missing = tokens
         tokens = fmod(missing, amount)

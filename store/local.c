@@ -26,7 +26,7 @@ static enum status make_id(const struct local *local, const struct charge *charg
 
 static bool is_mirrored(const struct charge *charge)
 {
-    return charge->latch_ms > 0 || charge->surge != NULL;
+    return charge->latch_ms > 0 || charge->surge != NULL || charge->permit;
 }
 
 /* All but the id. */
@@ -38,7 +38,8 @@ static struct limiter_request make_request(const struct local *local,
                                       .latch_ms = charge->latch_ms,
                                       .monitor = charge->monitor,
                                       .trains = charge->trains,
-                                      .along = charge->along};
+                                      .along = charge->along,
+                                      .permit = charge->permit};
     assert((charge->surge == NULL) != (charge->rate == NULL));
     if (request.is_window) {
         request.surge = *charge->surge;
@@ -153,6 +154,10 @@ void local_learn(const struct local *local, const struct local_mirror *mirror,
             observations[i].latch_ms =
                 effects[i].latches ? request->latch_ms : outcomes[i].latch_ms;
             observations[i].reported = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
+            if (request->permit)
+                observations[i].copies =
+                    (outcomes[i].left - (effects[i].takes ? request->cost : 0)) /
+                    local->nodes;
             if (request->is_window)
                 observations[i].copies = usual_share(local, request, outcomes[i].burst);
         }

@@ -38,7 +38,8 @@ enum status local_recall(const struct local *local, const struct charge *charges
                          struct local_mirror *out) MUST_CHECK;
 
 /* Mirrors what Redis answered to a charge that brought it what was carried: a window
- * becomes one past window, the largest; latches hold as long as in Redis. */
+ * becomes one past window, the largest; latches hold as long as in Redis; of a permit we
+ * have our part of what is left. */
 void local_learn(const struct local *local, const struct local_mirror *mirror,
                  enum charge_mode mode, int64_t now_ms,
                  const struct charge_outcome *outcomes);

@@ -98,13 +98,15 @@ static void apply(const struct limiter_request *request,
     struct row_access *access = &charge_work->accesses[i];
     if (effect->takes)
         take(&access->state, request, now_ms);
+    if (effect->learns)
+        window_announce(&access->state.window, request->cost, now_ms);
     if (effect->brakes)
         window_brake(&access->state.window);
     if (effect->latches) {
         access->state.latch_end_ms = now_ms + request->latch_ms;
         access->state.own = access->state.own || !charge_work->outcomes[i].fits;
     }
-    access->write = access->write || effect->takes || effect->latches ||
+    access->write = access->write || effect->takes || effect->learns || effect->latches ||
                     (effect->brakes && access->row != NULL);
 }
 
@@ -257,6 +259,10 @@ static bool see(const struct limiter_request *request,
         state->latch_end_ms = end_ms;
         state->own = false;
     }
+    if (request->permit && observation->copies < state->bucket.level) {
+        state->bucket.level = observation->copies;
+        changed = true;
+    }
     int64_t usual = window->past_count == 1 ? window->past[0].copies : 0;
     if (request->is_window && (window->past_count > 1 || usual != observation->copies)) {
         window->past_count = observation->copies > 0 ? 1 : 0;
@@ -272,7 +278,7 @@ void memory_mirror(struct memory *memory, const struct limiter_request *requests
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count; i++) {
         struct row_access access;
-        if (requests[i].latch_ms == 0 && !requests[i].is_window)
+        if (requests[i].latch_ms == 0 && !requests[i].is_window && !requests[i].permit)
             continue;
         access_row(memory, &requests[i], now_ms, &access);
         access.write = see(&requests[i], &observations[i], now_ms, &access.state);

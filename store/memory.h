@@ -24,7 +24,8 @@ struct memory_record {
 /* What the shared store was seen to have of a request. */
 struct observation {
     int64_t latch_ms; /* how long its latch still lasts; 0: it is not set */
-    int64_t copies;   /* of a past window that says how many are usual; 0: none does */
+    int64_t copies;   /* of a past window that says how many are usual; 0: none does. Of a
+                         permit: what is left for us */
     bool reported;    /* the shared store knows of our own latch now */
 };
 

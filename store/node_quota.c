@@ -16,8 +16,10 @@ static int64_t common_divisor(int64_t a, int64_t b)
 struct rate node_quota_rate(const struct rate *rate, int nodes)
 {
     struct rate share = *rate;
-    assert(rate_is_valid(rate) && nodes >= 1 && nodes <= 1000);
+    assert((rate_is_valid(rate) || rate_is_fixed(rate)) && nodes >= 1 && nodes <= 1000);
     share.burst = rate->burst / nodes > 0 ? rate->burst / nodes : 1;
+    if (rate_is_fixed(rate))
+        return share;
     share.period_ms = rate->period_ms * nodes; /* below 2^45 */
     if (rate_is_valid(&share))
         return share;

@@ -179,11 +179,22 @@ static struct loss loss_of(int64_t part, int64_t since_ms, int64_t latch_left_ms
     return loss;
 }
 
+/* A permit that is forgotten could be spent again: it stays like a latch, for as long as
+ * it can be valid. */
+static struct loss permit_loss(const struct bucket_row *row, int64_t now_ms)
+{
+    int64_t left_ms = row->stamp_ms + row->period_ms - now_ms;
+    return (struct loss){.amount = left_ms > 0 ? LATCHED + left_ms : 0,
+                         .since_ms = row->stamp_ms};
+}
+
 struct loss rows_bucket_loss(const struct row *row, int64_t now_ms)
 {
     struct limiter_request request = rows_request(row, false);
     struct limiter_state state = rows_read(row, &request, now_ms);
     int64_t missing = request.rate.burst - state.bucket.level;
+    if (rate_is_fixed(&request.rate) && missing > 0)
+        return permit_loss(bucket_of(row), now_ms);
     int64_t part = missing > 0 ? 1 + missing * PART / request.rate.burst : 0;
     return loss_of(part, bucket_of(row)->stamp_ms, state.latch_end_ms - now_ms);
 }

@@ -233,7 +233,8 @@ static const char *parse_bucket(const char *line, struct memory_record *out)
         return NULL;
     out->state.bucket = (struct bucket){fields[0], fields[1], fields[2]};
     out->request.rate = (struct rate){fields[3], fields[4], fields[5]};
-    bool valid = rate_is_valid(&out->request.rate) &&
+    const struct rate *rate = &out->request.rate;
+    bool valid = (rate_is_valid(rate) || rate_is_fixed(rate)) &&
                  fields[0] <= out->request.rate.burst &&
                  fields[1] < out->request.rate.period_ms;
     return valid ? at : NULL;
@@ -334,7 +335,8 @@ static enum status put_document(struct documents_memory *documents,
 static bool is_taken(const struct state *state, enum collection collection)
 {
     return state->documents != NULL &&
-           (!state->only_brakes || collection == COLLECTION_BRAKES);
+           (!state->only_brakes || collection == COLLECTION_BRAKES ||
+            collection == COLLECTION_PERMITS);
 }
 
 /* Goes over what is sealed, and puts it in if state is not NULL. INVALID, and all before

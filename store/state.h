@@ -25,7 +25,8 @@ struct state {
     struct memory *memory;              /* NULL: as with documents */
     struct documents_memory *documents; /* NULL: none are written, those read are passed
                                            over */
-    bool only_brakes; /* of the documents that are read, no others are taken */
+    bool only_brakes; /* of the documents that are read, only brakes and permits are taken
+                       */
 };
 
 /* Writes all buckets and windows worth keeping, and all documents as they are at one

@@ -59,14 +59,17 @@ static inline void scenes_rule(struct scenes *scenes, const char *line)
                                    .latch_ms = latch_ms,
                                    .monitor = strstr(line, " monitor") != NULL,
                                    .trains = strstr(line, " trains") != NULL,
-                                   .along = strstr(line, " along") != NULL};
+                                   .along = strstr(line, " along") != NULL,
+                                   .permit = strstr(line, " permit") != NULL};
     if (strcmp(kind, "window") == 0) {
         rule->surge = (struct surge){amount, size, ms};
         ck_assert_msg(surge_is_valid(&rule->surge), "%s", line);
         rule->charge.surge = &rule->surge;
     } else {
         rule->rate = (struct rate){amount, ms, size};
-        ck_assert_msg(rate_is_valid(&rule->rate), "%s", line);
+        bool valid =
+            rule->charge.permit ? rate_is_fixed(&rule->rate) : rate_is_valid(&rule->rate);
+        ck_assert_msg(valid, "%s", line);
         rule->charge.rate = &rule->rate;
     }
 }

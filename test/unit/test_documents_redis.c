@@ -22,6 +22,8 @@ START_TEST(documents_lie_in_named_hashes)
         [COLLECTION_INCIDENTS] = "incidents-by-id",
         [COLLECTION_BRAKES] = "brakes",
         [COLLECTION_ALLOWS] = "allows",
+        [COLLECTION_PERMITS] = "permits",
+        [COLLECTION_ENDED_PERMITS] = "ended-permits",
         [COLLECTION_META] = "meta",
         [COLLECTION_PACES] = "paces",
         [COLLECTION_WOULD] = "would-by-id",

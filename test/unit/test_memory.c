@@ -99,7 +99,8 @@ static struct limiter_request draw_of(const struct charge *charge)
                                       .latch_ms = charge->latch_ms,
                                       .monitor = charge->monitor,
                                       .trains = charge->trains,
-                                      .along = charge->along};
+                                      .along = charge->along,
+                                      .permit = charge->permit};
     for (const char *at = charge->subject; *at != '\0'; at++)
         number = number * UINT32_C(31) + (uint32_t)(unsigned char)*at;
     request.id = make_id(SCENE_SET, number);

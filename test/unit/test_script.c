@@ -186,8 +186,16 @@ static size_t make_charges(struct charge *charges)
     static const char *const subjects[] = {"random:a", "random:b", "random:c"};
     static const int64_t costs[] = {0, 1, 1, 2, 4, 9, 21, 70};
     static const int64_t latches_ms[] = {0, 1500, 4000};
+    static const struct rate permit = {.tokens = 0, .period_ms = 60000, .burst = 300};
     size_t count = 0;
     size_t first = (size_t)random() % 3;
+    if (random() % 5 == 0)
+        charges[count++] = (struct charge){.fingerprint = "permit",
+                                           .subject = "random:p",
+                                           .rate = &permit,
+                                           .cost = costs[1 + random() % 7],
+                                           .monitor = true,
+                                           .permit = true};
     for (size_t i = 0; i < 3; i++) {
         size_t which = (first + i) % 3;
         if (random() % 4 == 0)
@@ -225,8 +233,8 @@ static void same_outcomes(const struct charge *charges, size_t count,
 /* One to four messages that travel together: as if one came after the other. */
 static void charge_some(const struct local *local, int64_t at_ms, int step)
 {
-    struct charge charges[4][3];
-    struct charge_outcome here[3], there[4][3];
+    struct charge charges[4][4];
+    struct charge_outcome here[4], there[4][4];
     struct charge_outcome *outcomes[4];
     struct charge_order orders[4];
     enum charge_mode order_modes[4];
@@ -264,7 +272,7 @@ START_TEST(script_agrees_with_memory)
     srandom(3);
     lua_open(&lua, &server);
     for (int i = 0; i < 4000; i++) {
-        struct charge charges[3];
+        struct charge charges[4];
         at_ms += steps_ms[random() % 10];
         if (random() % 8 > 0) {
             charge_some(&local, at_ms, i);

@@ -20,14 +20,14 @@ class Rule:
     def __init__(self, kind, amount, span, size, latch=0, flags=""):
         self.kind, self.amount, self.span, self.size = kind, amount, span, size
         self.latch = latch
-        self.monitor, self.teaches = "m" in flags, "t" in flags
-        self.along = "a" in flags
+        self.monitor, self.trains = "m" in flags, "t" in flags
+        self.along, self.permit = "a" in flags, "p" in flags
 
     def line(self, name, key):
         words = ["rule", name, key, self.kind, self.amount, self.span, self.size,
                  self.latch]
-        words += ["monitor"] * self.monitor + ["teaches"] * self.teaches
-        words += ["along"] * self.along
+        words += ["monitor"] * self.monitor + ["trains"] * self.trains
+        words += ["along"] * self.along + ["permit"] * self.permit
         return " ".join(map(str, words))
 
 
@@ -60,6 +60,8 @@ class Bucket:
         self.level = Fraction(self.rule.size)
 
     def keep(self, now):
+        if self.rule.amount == 0:
+            return self.rule.span if self.level < self.rule.size else 0
         missing = (self.rule.size - self.level) * self.rule.span / self.rule.amount
         return min(-(-missing.numerator // missing.denominator), 10**13)
 
@@ -112,10 +114,13 @@ class Window:
             self.opened = now
         self.copies = min(10**9, self.copies + cost)
 
-    def teach(self, cost, now):
+    def announce(self, cost, now):
         if self.total() == 0:
             self.opened = now
         self.trained = min(10**9, self.trained + cost)
+
+    def train(self, cost, now):
+        self.announce(cost, now)
         self.braked = False
 
     def matters(self):
@@ -180,6 +185,8 @@ class Store:
         for (rule, _, cost), meter in zip(charges, meters):
             latched = max(0, meter.latch - now) if rule.latch else 0
             found.append((meter.left(), meter.size(), latched))
+        if mode != "peek" and self.permit(charges, meters, found, now):
+            return found
         fires = [f[2] > 0 or c[2] > f[0] for f, c in zip(found, charges)]
         stops = [i for i, f in enumerate(fires) if f and not charges[i][0].monitor]
         end = stops[0] if stops else len(charges) - 1
@@ -194,7 +201,7 @@ class Store:
             counts = False
             if mode == "take" and not stops:
                 counts = fits or rule.kind == "window"
-            if i <= trained and rule.teaches and rule.kind == "window":
+            if i <= trained and rule.trains and rule.kind == "window":
                 counts = True
             if counts and cost:
                 meter.take(cost, now)
@@ -203,20 +210,38 @@ class Store:
             if i <= end and fires[i] and rule.latch and not beyond:
                 meter.latch = now + rule.latch
                 changed = True
-            if stops and i == end and rule.kind == "window" and meter.total() and not rule.teaches:
+            if stops and i == end and rule.kind == "window" and meter.total() and not rule.trains:
                 meter.braked = changed = True
             if changed:
                 meter.written = now
                 self.write(key, meter, now)
         return found
 
+    def permit(self, charges, meters, found, now):
+        """Draws from the first permit with room; False when there is none."""
+        roomy = [i for i, c in enumerate(charges) if c[0].permit and c[2] <= found[i][0]]
+        for i, ((rule, key, cost), meter) in enumerate(zip(charges, meters)):
+            if not roomy:
+                return False
+            changed = meter.healed
+            if i == roomy[0]:
+                meter.take(cost, now)
+                changed = True
+            elif rule.kind == "window" and cost:
+                meter.announce(cost, now)
+                changed = True
+            if changed:
+                meter.written = now
+                self.write(key, meter, now)
+        return True
+
     def amend(self, what, charges, now):
         for rule, key, cost in charges:
             meter = self.read(rule, key, now)
-            if what == "teach":
+            if what == "train":
                 if rule.kind != "window":
                     continue
-                meter.teach(cost, now)
+                meter.train(cost, now)
             else:
                 meter.latch = 0
                 if what == "reset":
@@ -325,9 +350,9 @@ CHARGE_HEAD = """\
 # Charges and what they leave behind: store/memory.c and store/charge.lua must agree.
 #
 #   scene NAME
-#   rule NAME KEY bucket TOKENS PERIOD_MS BURST LATCH_MS [monitor] [teaches] [along]
-#   rule NAME KEY window FACTOR WINDOW_MS FLOOR LATCH_MS [monitor] [teaches] [along]
-#   do AT_MS MODE NAME COST ...      peek, latch, take; reset, unlatch, teach
+#   rule NAME KEY bucket TOKENS PERIOD_MS BURST LATCH_MS [monitor] [trains] [along] [permit]
+#   rule NAME KEY window FACTOR WINDOW_MS FLOOR LATCH_MS [monitor] [trains] [along] [permit]
+#   do AT_MS MODE NAME COST ...      peek, latch, take; reset, unlatch, train
 #   found LEFT SIZE LATCHED_MS ...   three numbers a charge, before anything was changed
 #   kept KEY TTL_MS [VALUE]          what Redis then has under each key, with the TTL that
 #                                    it was written with; 0: nothing, or nothing any more
@@ -367,6 +392,10 @@ def bucket(amount, span, size, latch=0, flags=""):
 
 def surge(factor, span, floor, latch=0, flags=""):
     return Rule("window", factor, span, floor, latch, flags)
+
+
+def permit(copies, span):
+    return Rule("bucket", 0, span, copies, 0, "mp")
 
 
 def scenes():
@@ -449,12 +478,12 @@ def scenes():
     s(T0 + 1, "take", "a", 1)
     s(T0 + DAY, "take", "a", 9)
     s(T0 + DAY + 1, "take", "a", 2)
-    s(T0 + DAY + 2, "teach", "a", 2)
+    s(T0 + DAY + 2, "train", "a", 2)
     s(T0 + DAY + 2, "peek", "a", 1)
     s(T0 + DAY + 2, "take", "a", 1)
     s(T0 + 2 * DAY, "take", "a", 22)
     s(T0 + 2 * DAY + 1, "latch", "a", 1)
-    s(T0 + 2 * DAY + 1, "teach", "a", 0)
+    s(T0 + 2 * DAY + 1, "train", "a", 0)
     s(T0 + 2 * DAY + 1, "latch", "a", 1)
     s(T0 + 2 * DAY + 2, "reset", "a", 0)
     s(T0 + 2 * DAY + 3, "take", "a", 23)
@@ -477,7 +506,7 @@ def scenes():
     s(T0 + DAY, "take", "a", 1, "b", 0)
     s(T0 + DAY + 1, "take", "a", 0, "b", 0)
 
-    s = Scene("teaches", "Where all is monitored, windows learn what is stopped, too.",
+    s = Scene("trains", "Where all is monitored, windows learn what is stopped, too.",
               a=surge(2000, DAY, 10, HOUR, "t"), b=bucket(5, DAY, 5, HOUR, "t"),
               c=surge(2000, DAY, 2, 0, "t"))
     s(T0, "take", "a", 1, "b", 1, "c", 1)
@@ -549,10 +578,10 @@ def scenes():
     s(T0, "take", "a", 1, "b", 1)
     s(T0 + 1, "take", "a", 9, "b", 19)
 
-    s = Scene("amend", "Reset, unlatch and teach.",
+    s = Scene("amend", "Reset, unlatch and train.",
               a=bucket(10, DAY, 10, HOUR), b=surge(2000, DAY, 10, HOUR))
     s(T0, "reset", "a", 0, "b", 0)
-    s(T0, "teach", "a", 5, "b", 0)
+    s(T0, "train", "a", 5, "b", 0)
     s(T0, "take", "a", 10, "b", 10)
     s(T0, "take", "a", 1, "b", 1)
     s(T0, "take", "b", 1)
@@ -562,16 +591,42 @@ def scenes():
     s(T0 + 2, "reset", "a", 0)
     s(T0 + 2, "take", "a", 4, "b", 0)
     s(T0 + 3, "take", "b", 1)
-    s(T0 + 4, "teach", "a", 3, "b", 30)
+    s(T0 + 4, "train", "a", 3, "b", 30)
     s(T0 + 5, "reset", "b", 0)
     s(T0 + 5, "take", "b", 7)
-    s(T0 + 6, "teach", "b", 30)
+    s(T0 + 6, "train", "b", 30)
     s(T0 + DAY + 6, "take", "a", 0, "b", 74)
     s(T0 + DAY + 7, "take", "b", 1)
     s(T0 + DAY + 8, "reset", "b", 0)
     s(T0 + DAY + 8, "take", "b", 75)
     s(T0 + DAY + 8, "unlatch", "b", 0)
     s(T0 + DAY + 9, "take", "b", 74)
+
+    s = Scene("permit", "What fits into a permit draws from it alone, and never refills.",
+              p=permit(100, 2 * HOUR), a=bucket(10, DAY, 10, HOUR),
+              b=surge(2000, DAY, 10, HOUR), q=permit(30, DAY))
+    s(T0, "peek", "p", 60, "a", 60, "b", 60)
+    s(T0, "take", "p", 60, "a", 60, "b", 60)
+    s(T0 + HOUR, "take", "p", 41, "a", 1, "b", 1)
+    s(T0 + HOUR, "take", "p", 41, "a", 41)
+    s(T0 + HOUR + 1, "latch", "p", 40, "b", 40)
+    s(T0 + 3 * HOUR, "latch", "p", 1, "a", 1)
+    s(T0 + 3 * HOUR, "take", "p", 1, "q", 1, "b", 1)
+    s(T0 + 3 * HOUR, "take", "p", 31, "q", 31, "b", 9)
+    s(T0 + 3 * HOUR + 1, "take", "p", 31, "q", 31, "b", 1)
+    s(T0 + 3 * HOUR + 1, "peek", "p", 30)
+    s(T0 + 3 * HOUR + 2, "take", "p", 1, "q", 29, "b", 29)
+    s(T0 + 3 * HOUR + 2, "take", "q", 1)
+    s(T0 - DAY, "take", "q", 1)
+    s(T0 + DAY, "take", "b", 0)
+    s(T0 + 2 * DAY, "reset", "q", 0)
+
+    s = Scene("permit-braked", "A window that fired stays so, whatever a permit lets pass.",
+              p=permit(100, 2 * HOUR), b=surge(2000, DAY, 10))
+    s(T0, "take", "b", 10)
+    s(T0, "take", "b", 1)
+    s(T0, "take", "p", 50, "b", 50)
+    s(T0 + DAY, "take", "b", 1)
 
     random.seed(2)
     s = Scene("random", "Whatever comes.",
@@ -584,7 +639,7 @@ def scenes():
     for _ in range(250):
         at += random.choice([0, 1, 250, 999, 1001, 2500, 5000, 30000, -700])
         mode = random.choice(["take"] * 9 + ["latch"] * 4 +
-                             ["peek", "reset", "unlatch", "teach"])
+                             ["peek", "reset", "unlatch", "train"])
         names = [random.choice(["a", "a_m"]), random.choice(["b", "b_m", "b_t"]), "c", "d"]
         random.shuffle(names)
         words = []

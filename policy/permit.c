@@ -1,0 +1,156 @@
+/* A brake that stops too much is cleared; a permit that lets too much pass is a storm. So
+ * what a brake takes on faith, a permit does not: a MAIL FROM anybody can write. */
+#include "policy/permit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/mailbox.h"
+
+struct rate permit_rate(int64_t copies, int64_t from_ms, int64_t until_ms)
+{
+    return (struct rate){.tokens = 0, .period_ms = until_ms - from_ms, .burst = copies};
+}
+
+enum status permit_parse_to(const char *text, const struct domains *own, char **out,
+                            struct error *error)
+{
+    struct address address;
+    enum status status = mailbox_parse(text, domains_first(own), &address, error);
+    if (status != STATUS_OK)
+        return status;
+    *out = strdup(address.text);
+    return *out == NULL ? STATUS_NOMEM : STATUS_OK;
+}
+
+static char *copy_string(const char *string)
+{
+    return strdup(string == NULL ? "" : string);
+}
+
+static bool copy_to(const struct permit *permit, struct permit *out)
+{
+    out->to = calloc(permit->to_count + 1, sizeof *out->to);
+    for (size_t i = 0; out->to != NULL && i < permit->to_count; i++) {
+        out->to[i] = strdup(permit->to[i]);
+        if (out->to[i] == NULL)
+            return false;
+        out->to_count++;
+    }
+    return out->to != NULL;
+}
+
+bool permit_copy(const struct permit *permit, struct permit *out)
+{
+    struct permit copy = *permit;
+    copy.to = NULL;
+    copy.to_count = 0;
+    copy.id = copy_string(permit->id);
+    copy.key.text = copy_string(permit->key.text);
+    copy.by = copy_string(permit->by);
+    copy.reason = copy_string(permit->reason);
+    if (copy.id == NULL || copy.key.text == NULL || copy.by == NULL ||
+        copy.reason == NULL || !copy_to(permit, &copy)) {
+        permit_clear(&copy);
+        return false;
+    }
+    *out = copy;
+    return true;
+}
+
+void permit_clear(struct permit *permit)
+{
+    for (size_t i = 0; i < permit->to_count; i++)
+        free(permit->to[i]);
+    free(permit->to);
+    free(permit->id);
+    brake_key_clear(&permit->key);
+    free(permit->by);
+    free(permit->reason);
+    *permit = (struct permit){0};
+}
+
+/* The value of "kind:value". */
+static const char *value_of(const struct brake_key *key)
+{
+    return strchr(key->text, ':') + 1;
+}
+
+/* The MAIL FROM, if it is believed, as in a rule's from. */
+static bool is_believed(const struct facts *facts, const struct domains *own)
+{
+    return facts->sender.length > 0 &&
+           (facts->trusted || !domains_have_address(own, &facts->sender));
+}
+
+static bool is_sender(const struct brake_key *key, const struct facts *facts,
+                      const struct domains *own)
+{
+    const char *value = value_of(key);
+    if (domains_have_address(own, &facts->login) && strcmp(value, facts->login.text) == 0)
+        return true;
+    return is_believed(facts, own) && strcmp(value, facts->sender.text) == 0;
+}
+
+static bool is_of_domain(const struct brake_key *key, const struct facts *facts,
+                         const struct domains *own)
+{
+    const char *value = value_of(key);
+    if (domains_have_address(own, &facts->login) &&
+        strcmp(value, address_domain(&facts->login)) == 0)
+        return true;
+    return is_believed(facts, own) && strcmp(value, address_domain(&facts->sender)) == 0;
+}
+
+static bool is_of_key(const struct permit *permit, const struct facts *facts,
+                      const struct domains *own, const struct directory *directory)
+{
+    const struct brake_key *key = &permit->key;
+    switch (key->kind) {
+    case BRAKE_SENDER:
+        return is_sender(key, facts, own);
+    case BRAKE_DOMAIN:
+        return is_of_domain(key, facts, own);
+    case BRAKE_LOGIN:
+    case BRAKE_CLIENT:
+    case BRAKE_LIST:
+        return brake_key_matches(key, facts, directory);
+    case BRAKE_ALL:
+        break;
+    }
+    return false;
+}
+
+/* By its address, or by another one of the same list. */
+static bool is_named(const struct permit *permit, const struct recipient *recipient,
+                     const struct directory *directory)
+{
+    for (size_t i = 0; i < permit->to_count; i++) {
+        const char *to = permit->to[i];
+        struct address address;
+        struct target target = {.list = DIRECTORY_NONE};
+        if (recipient_is(recipient, to))
+            return true;
+        if (recipient->list == DIRECTORY_NONE ||
+            address_parse(to, strlen(to), &address) != STATUS_OK)
+            continue;
+        directory_find(directory, &address, &target);
+        if (target.list == recipient->list)
+            return true;
+    }
+    return false;
+}
+
+bool permit_matches(const struct permit *permit, const struct facts *facts,
+                    const struct domains *own, const struct directory *directory,
+                    int64_t now_ms)
+{
+    if (now_ms < permit->from_ms || now_ms >= permit->until_ms ||
+        !is_of_key(permit, facts, own, directory))
+        return false;
+    for (size_t i = 0; permit->to_count > 0 && i < facts->recipient_count; i++) {
+        if (!is_named(permit, &facts->recipients[i], directory))
+            return false;
+    }
+    return true;
+}
