@@ -75,3 +75,20 @@ void instant_duration(int64_t seconds, char out[INSTANT_SIZE])
     else
         (void)snprintf(out, INSTANT_SIZE, "%lld d", value / 86400);
 }
+
+bool instant_parse_local(const char *text, int64_t *out_ms)
+{
+    struct tm local = {0};
+    const char *at = strptime(text, "%Y-%m-%d %H:%M", &local);
+    if (at != NULL && *at == ':')
+        at = strptime(at, ":%S", &local);
+    if (at == NULL || *at != '\0')
+        return false;
+    struct tm back = local;
+    back.tm_isdst = -1;
+    time_t wall = mktime(&back);
+    if (wall < 0 || back.tm_mday != local.tm_mday || back.tm_hour != local.tm_hour)
+        return false;
+    *out_ms = (int64_t)wall * 1000;
+    return true;
+}

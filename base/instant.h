@@ -16,6 +16,10 @@ void instant_format_ms(int64_t wall_ms, char out[INSTANT_SIZE]);
 /* Reads what these two write; false for anything else, NULL included. */
 bool instant_parse(const char *text, int64_t *out_ms);
 
+/* Reads local time as people type it: "2026-12-01 08:00", seconds optional. False for
+ * anything else, and for a day or hour that there is not. */
+bool instant_parse_local(const char *text, int64_t *out_ms);
+
 /* Local time: "19:02" today, else "25 Jul 19:02 CEST"; with the year when it is another
  * one. Other text is only cut. */
 void instant_local(const char *text, int64_t now_ms, char out[INSTANT_SIZE]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/instant.h"
 #include "base/output.h"
 #include "engine/json_output.h"
 
@@ -33,19 +34,12 @@ static const struct {
     {CONTROL_CLIENT_STOP, 0, "stop", no_argument},
     {CONTROL_CLIENT_WOULD, 0, "would", no_argument},
     {CONTROL_CLIENT_RULE, FIELD(rule), "rule", required_argument},
+    {CONTROL_CLIENT_COPIES, FIELD(copies), "copies", required_argument},
+    {CONTROL_CLIENT_TO, 0, "to", required_argument},
+    {CONTROL_CLIENT_FROM, FIELD(from), "from", required_argument},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
-
-static enum status take(void *context, int val, const char *argument)
-{
-    struct control_client *client = context;
-    size_t i = (size_t)(val - OPTION_FIRST);
-    client->given |= options[i].option;
-    if (options[i].has_argument == required_argument)
-        *(const char **)((char *)client + options[i].field) = argument;
-    return STATUS_OK;
-}
 
 static enum status invalid(const char *text)
 {
@@ -53,10 +47,24 @@ static enum status invalid(const char *text)
     return STATUS_INVALID;
 }
 
-static bool is_number(const char *text)
+static enum status take(void *context, int val, const char *argument)
+{
+    struct control_client *client = context;
+    size_t i = (size_t)(val - OPTION_FIRST);
+    client->given |= options[i].option;
+    if (options[i].option == CONTROL_CLIENT_TO) {
+        if (client->to_count == CONTROL_CLIENT_TO_MAX)
+            return invalid("too many --to");
+        client->to[client->to_count++] = argument;
+    } else if (options[i].has_argument == required_argument)
+        *(const char **)((char *)client + options[i].field) = argument;
+    return STATUS_OK;
+}
+
+static bool is_number(const char *text, size_t digits_max)
 {
     size_t length = strlen(text);
-    return length > 0 && length < 10 && text[strspn(text, "0123456789")] == '\0';
+    return length > 0 && length <= digits_max && text[strspn(text, "0123456789")] == '\0';
 }
 
 /* Checks what can be checked without the daemon. */
@@ -66,16 +74,19 @@ static enum status check(const struct control_client *client)
     struct error error = {0};
     int64_t ms;
     const char *since = client->since;
-    bool instant =
-        since != NULL && since[0] != '\0' && since[strspn(since, "0123456789")] == '\0';
+    bool instant = since != NULL && is_number(since, 18);
     bool known = client->action == NULL;
     if (client->duration != NULL &&
         (duration_parse(client->duration, &ms, &error) != STATUS_OK || ms <= 0))
         return invalid("--for needs a duration, as in 4h");
     if (since != NULL && !instant && duration_parse(since, &ms, &error) != STATUS_OK)
         return invalid("--since needs a duration, as in 2h");
-    if (client->reach != NULL && !is_number(client->reach))
+    if (client->reach != NULL && !is_number(client->reach, 9))
         return invalid("--reach needs a number of people, as in 412");
+    if (client->copies != NULL && !is_number(client->copies, 18))
+        return invalid("--copies needs a number");
+    if (client->from != NULL && !instant_parse_local(client->from, &ms))
+        return invalid("--from needs a local time, as in \"2026-12-01 08:00\"");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         known = known || strcmp(client->action, actions[i]) == 0;
     return known ? STATUS_OK : invalid("--action needs defer, reject or quarantine");

@@ -23,14 +23,21 @@ enum control_client_option {
     CONTROL_CLIENT_WOULD = 1 << 11,   /* --would */
     CONTROL_CLIENT_RULE = 1 << 12,    /* --rule R */
     CONTROL_CLIENT_CONTENT = 1 << 13, /* --content */
+    CONTROL_CLIENT_COPIES = 1 << 14,  /* --copies N */
+    CONTROL_CLIENT_TO = 1 << 15,      /* --to ADDRESS, as often as one likes */
+    CONTROL_CLIENT_FROM = 1 << 16,    /* --from "2026-12-01 08:00" */
 };
+
+enum { CONTROL_CLIENT_TO_MAX = 50 };
 
 struct control_client {
     struct arguments arguments;
     struct remote *remote;
     unsigned given; /* of enum control_client_option */
     const char *purpose, *incident, *duration, *action, *reason, *since;
-    const char *reach, *pace, *rule;
+    const char *reach, *pace, *rule, *copies, *from;
+    const char *to[CONTROL_CLIENT_TO_MAX];
+    size_t to_count;
 };
 
 /* What a verb can be asked to do. */

@@ -100,6 +100,20 @@ static void print_brake(const json_t *brake)
                 reason[0] == '\0' ? "" : ": ", reason);
 }
 
+static void print_permit(const json_t *json)
+{
+    const json_t *permit = json_object_get(json, "permit");
+    const json_t *exceeded = json_object_get(json, "exceeded");
+    const json_t *one = json_is_object(permit) ? permit : exceeded;
+    if (!json_is_object(one))
+        return;
+    (void)fputc('\n', stdout);
+    output_line("%-13s %s of %s: %s%lld of %lld copies %s", "permit",
+                page_text(one, "id"), page_text(one, "key"),
+                one == permit ? "" : "too little is left, ", page_number(one, "left"),
+                page_number(one, "copies"), one == permit ? "would be left" : "");
+}
+
 /* Who judged, and with which buckets. */
 static void print_source(const json_t *json)
 {
@@ -123,6 +137,7 @@ void explanation_print(const json_t *json)
     const char *would = page_text(json, "would");
     print_facts(json);
     print_brake(json_object_get(json, "brake"));
+    print_permit(json);
     print_rules(json_object_get(json, "rules"));
     (void)fputc('\n', stdout);
     output_line("%-13s %s%s%s%s%s%s", "verdict", page_text(json, "verdict"),

@@ -23,6 +23,8 @@ static const struct {
     {"incidents", verb_incidents,
      "incidents [list] [--all] | show I | close I | allow I --for 4h"},
     {"brake", verb_brake, "brake list | set KEY [--for 4h] | clear KEY"},
+    {"permit", verb_permit,
+     "permit list | set KEY --copies N --for 2h | show ID | end ID"},
     {"limits", verb_limits, "limits show SUBJECT | reset SUBJECT"},
     {"reload", verb_reload, "reload                 reload the configuration and lists"},
     {"audit", verb_audit, "audit [--since 2h]     who did what"},

@@ -118,6 +118,18 @@ static void print_pace(const json_t *pace)
         page_field("stopped", why);
 }
 
+/* The permit that was exceeded. */
+static void print_permit(const json_t *permit)
+{
+    char text[120];
+    if (!json_is_object(permit))
+        return;
+    (void)snprintf(text, sizeof text, "%.40s: too little was left, %lld of %lld copies",
+                   page_text(permit, "id"), page_number(permit, "left"),
+                   page_number(permit, "copies"));
+    page_field("permit", text);
+}
+
 static void print_whole_incident(const json_t *incident)
 {
     bool open = json_is_true(json_object_get(incident, "open"));
@@ -128,6 +140,7 @@ static void print_whole_incident(const json_t *incident)
     page_field("key", page_text(incident, "key"));
     page_field("identity", page_text(incident, "identity"));
     page_field("limit", page_text(incident, "limit"));
+    print_permit(json_object_get(incident, "permit"));
     page_strings("lists", json_object_get(incident, "lists"),
                  page_number(incident, "list_count"));
     page_instant("first", page_text(incident, "opened_at"));

@@ -55,9 +55,11 @@ static void print_numbers(const json_t *status)
     static const char *const damaged[] = {"record in the store, which is ignored",
                                           "records in the store, which are ignored"};
     static const char *const brakes[] = {"set by hand", "set by hand"};
+    static const char *const permits[] = {"set by hand", "set by hand"};
     print_number(status, "holds", "held", held);
     print_number(status, "incidents", "incidents", incidents);
     print_number(status, "brakes", "brakes", brakes);
+    print_number(status, "permits", "permits", permits);
     if (page_number(status, "damaged") > 0)
         print_number(status, "damaged", "damaged", damaged);
 }

@@ -10,6 +10,7 @@ int verb_lists(int argc, char **argv);
 int verb_limits(int argc, char **argv);
 int verb_quarantine(int argc, char **argv);
 int verb_incidents(int argc, char **argv);
+int verb_permit(int argc, char **argv);
 int verb_brake(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_audit(int argc, char **argv);

@@ -29,6 +29,11 @@ void api_brakes_list(struct request *request);
 void api_brakes_set(struct request *request);
 void api_brakes_clear(struct request *request);
 
+void api_permits_list(struct request *request);
+void api_permits_show(struct request *request);
+void api_permits_set(struct request *request);
+void api_permits_end(struct request *request);
+
 void api_limits_show(struct request *request);
 void api_limits_reset(struct request *request);
 

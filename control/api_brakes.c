@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "control/api.h"
+#include "control/by_hand.h"
 #include "engine/json_output.h"
 #include "quarantine/record.h"
 
@@ -34,31 +35,6 @@ static bool take_action(struct request *request, struct brake *brake)
     return false;
 }
 
-static bool take_reason(struct request *request, struct brake *brake)
-{
-    const char *reason = request_string(request, "reason");
-    reason = reason == NULL ? "" : reason;
-    bool plain = strlen(reason) <= BRAKE_REASON_MAX;
-    for (const char *c = reason; plain && *c != '\0'; c++)
-        plain = *c >= ' ' && *c <= '~';
-    if (!plain) {
-        request_fail(request, MHD_HTTP_BAD_REQUEST,
-                     "\"reason\" is one line of printable ASCII, at most %d characters",
-                     BRAKE_REASON_MAX);
-        return false;
-    }
-    brake->reason = strdup(reason);
-    return brake->reason != NULL;
-}
-
-static bool take_author(const struct request *request, struct brake *brake)
-{
-    char user[REQUEST_USER_SIZE];
-    request_user(request, user);
-    brake->by = strdup(user);
-    return brake->by != NULL;
-}
-
 static bool wants_pull_back(const struct request *request)
 {
     return json_is_true(json_object_get(request->body, "pull_back"));
@@ -86,11 +62,8 @@ static bool make_brake(struct request *request, struct brake *brake)
         return false;
     }
     if (!request_duration(request, "for", &for_ms) || !take_action(request, brake) ||
-        !take_reason(request, brake) || !take_author(request, brake)) {
-        if (request->code == 0)
-            request_answer(request, NULL);
+        !by_hand_reason(request, &brake->reason) || !by_hand_author(request, &brake->by))
         return false;
-    }
     brake->until_ms = for_ms == 0 ? INT64_MAX : clock_wall_ms() + for_ms;
     if (wants_pull_back(request) && !actions_can_pull(brake)) {
         request_fail(

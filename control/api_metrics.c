@@ -122,6 +122,7 @@ void api_metrics_show(struct request *request)
     add_store(out, &overview);
     add_lists(out, &overview);
     single(out, "brakes", "gauge", "Brakes in force.", overview.brakes);
+    single(out, "permits", "gauge", "Permits in force, or to come.", overview.permits);
     if (overview.known) {
         single(out, "holds", "gauge", "Messages held.", overview.numbers.holds);
         single(out, "incidents_open", "gauge", "Incidents that still grow.",

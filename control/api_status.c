@@ -108,7 +108,7 @@ void api_status_show(struct request *request)
     json_t *json = json_pack(
         "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s, s:o}, s:o, s:o, s:o, s:I, s:{s:I, "
         "s:I, s:I, s:I}, "
-        "s:I, s:o, s:o}",
+        "s:I, s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
         json_output_string(request->context->host), "host_shared",
@@ -122,9 +122,9 @@ void api_status_show(struct request *request)
         (json_int_t)overview.brakes, "lists", "ok", (json_int_t)overview.lists_ok,
         "stale", (json_int_t)overview.lists_stale, "shrunk",
         (json_int_t)overview.lists_shrunk, "unknown", (json_int_t)overview.lists_unknown,
-        "log_suppressed", (json_int_t)log_suppressed(), "restart",
-        json_output_restart(request->settings), "reload_failed",
-        failure_json(request->context));
+        "permits", (json_int_t)overview.permits, "log_suppressed",
+        (json_int_t)log_suppressed(), "restart", json_output_restart(request->settings),
+        "reload_failed", failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
     (void)json_object_set_new(json, "paces", paces_json(request));
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {

@@ -39,6 +39,17 @@ static void read_lists(const struct directory *directory, int64_t now_ms,
     out->oldest_read_s = (now_ms - oldest_ms) / 1000;
 }
 
+/* In force, or to come. */
+static size_t count_permits(struct active_brakes *active, int64_t now_ms)
+{
+    size_t count = 0;
+    const struct brakes *brakes = active_brakes_take(active);
+    for (size_t i = 0; i < brakes->permit_count; i++)
+        count += brakes->permits[i].until_ms > now_ms;
+    active_brakes_release(active, brakes);
+    return count;
+}
+
 const char *overview_store_state(enum store_state state)
 {
     static const char *const names[] = {
@@ -63,4 +74,5 @@ void overview_read(const struct request *request, struct overview *out)
     json_t *brakes = active_brakes_json(context->active_brakes, now_ms);
     out->brakes = json_array_size(brakes);
     json_decref(brakes);
+    out->permits = count_permits(context->active_brakes, now_ms);
 }

@@ -15,6 +15,7 @@
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
 #include "quarantine/notices.h"
+#include "quarantine/permits.h"
 #include "quarantine/record.h"
 
 enum {
@@ -155,6 +156,10 @@ static void prune(struct engine *engine, const struct settings *settings)
                       done, PRUNE_MS / 1000);
     else if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_throttled(SEVERITY_WARNING, "old records could not be removed");
+    status = permits_prune(engine->store, clock_wall_ms(), settings->privacy.retention_ms,
+                           clock_deadline_us(PRUNE_MS));
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
+        log_throttled(SEVERITY_WARNING, "permits that ended could not be removed");
 }
 
 /* What older versions wrote. True when nothing of it is left. */

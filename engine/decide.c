@@ -37,8 +37,11 @@ static void take_verdict(const struct judgement *judgement, struct decision *dec
 {
     const struct verdict *verdict = &judgement->verdict;
     struct verdict reported = judgement_reported(judgement);
+    const struct permit *permit = verdict->cause == CAUSE_PERMIT ? verdict->permit : NULL;
     bool has_incident = strlen(decision->incident) > 1;
     text_join(decision->rule, sizeof decision->rule, judge_decider(verdict), "");
+    text_join(decision->permit, sizeof decision->permit, permit == NULL ? "" : permit->id,
+              "");
     if (judgement_only_monitors(judgement))
         add_would(decision, decision->rule, verdict_name(verdict));
     decision->action = reported.action;

@@ -39,6 +39,7 @@ struct decision {
     const char *verdict; /* static: accept, reject, defer, quarantine, tempfail */
     char rule[DECISION_RULE_SIZE];   /* what decided; "-" for none */
     char would[DECISION_WOULD_SIZE]; /* "RULE:ACTION,..." of what only monitors; "" */
+    char permit[DIGEST_ID_SIZE];     /* that lets it pass; "" for none */
     char identity[SUBJECT_SIZE]; /* for the log: hashed if privacy.addresses says so */
     char client[NETWORK_CLIENT_KEY_SIZE];
     bool hashed;

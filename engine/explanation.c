@@ -131,6 +131,8 @@ static void explain_rules(struct explanation *explanation)
         explained->rule = rule;
         if (explanation->judgement.verdict.cause == CAUSE_BRAKE) {
             text_add_string(&explained->why, "a brake decides before all rules");
+        } else if (explanation->judgement.verdict.cause == CAUSE_PERMIT) {
+            text_add_string(&explained->why, "a permit decides before all rules");
         } else if (decided != NULL) {
             text_printf(&explained->why, "%s decides above", decided->name);
         } else if (i >= plan->rules_walked) {

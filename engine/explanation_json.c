@@ -88,6 +88,21 @@ static json_t *brake_json(const struct verdict *verdict)
                      json_output_string(brake->reason == NULL ? "" : brake->reason));
 }
 
+/* The permit that lets the message pass, with what would be left of it; or the one that
+ * it exceeds. */
+static json_t *permit_json(const struct explanation *explanation, bool passes)
+{
+    const struct verdict *verdict = &explanation->judgement.verdict;
+    const struct permit *permit = verdict->permit;
+    if (permit == NULL || passes != (verdict->cause == CAUSE_PERMIT))
+        return json_null();
+    int64_t cost = passes ? (int64_t)explanation->judgement.facts.copies : 0;
+    return json_pack("{s:s, s:o, s:I, s:I}", "id", permit->id, "key",
+                     json_output_string(permit->key.text), "copies",
+                     (json_int_t)permit->rate.burst, "left",
+                     (json_int_t)(verdict->permit_left - cost));
+}
+
 static json_t *text_or_null(const char *text)
 {
     return text == NULL || text[0] == '\0' ? json_null() : json_output_string(text);
@@ -126,12 +141,14 @@ json_t *explanation_json(const struct explanation *explanation)
                             : store_source_name(judgement->source);
     reply_format(&explanation->reply, reply, sizeof reply);
     json_t *json = facts_json(explanation);
-    json_t *judged = json_pack(
-        "{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o}", "rules",
-        rules_json(explanation), "rule", decider, "verdict",
-        action_name(explanation->reported.action), "would", would, "reply", reply,
-        "failure", judgement->failure, "live", explanation->live, "limits",
-        judgement->plan.charge_count > 0, "store", store, "brake", brake_json(verdict));
+    json_t *judged =
+        json_pack("{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o, s:o, s:o}",
+                  "rules", rules_json(explanation), "rule", decider, "verdict",
+                  action_name(explanation->reported.action), "would", would, "reply",
+                  reply, "failure", judgement->failure, "live", explanation->live,
+                  "limits", judgement->plan.charge_count > 0, "store", store, "brake",
+                  brake_json(verdict), "permit", permit_json(explanation, true),
+                  "exceeded", permit_json(explanation, false));
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

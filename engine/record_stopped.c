@@ -104,6 +104,15 @@ static void take_hold(const struct hold *hold, struct verdict *verdict,
     say_why(hold->result);
 }
 
+/* The permit that matched, but had too little left. */
+static struct event_permit exceeded(const struct verdict *verdict)
+{
+    const struct permit *permit = verdict->permit;
+    if (permit == NULL)
+        return (struct event_permit){.id = NULL};
+    return (struct event_permit){permit->id, permit->rate.burst, verdict->permit_left};
+}
+
 /* What an event borrows. */
 struct event_texts {
     char subject[SUBJECT_SIZE], limit[PASSED_SIZE];
@@ -130,6 +139,7 @@ static struct event make_event(const struct engine_input *input,
         .local = facts->origin == ORIGIN_LOCAL,
         .limit = texts->limit,
         .before = before,
+        .permit = exceeded(verdict),
         .tell = may_be_told(view),
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,

@@ -106,6 +106,8 @@ void answer_log(SMFICTX *ctx, const struct session *session,
     log_field(&line, "verdict", decision->verdict);
     if (decision->would[0] != '\0')
         log_field(&line, "would", decision->would);
+    if (decision->permit[0] != '\0')
+        log_field(&line, "permit", decision->permit);
     log_field(&line, "incident",
               decision->incident[0] == '\0' ? "-" : decision->incident);
     log_field(&line, "store",

@@ -7,9 +7,24 @@
 
 #include "policy/mailbox.h"
 
+#define DAY_MS INT64_C(86400000)
+
 struct rate permit_rate(int64_t copies, int64_t from_ms, int64_t until_ms)
 {
-    return (struct rate){.tokens = 0, .period_ms = until_ms - from_ms, .burst = copies};
+    int64_t kept_ms = until_ms - from_ms + DAY_MS;
+    if (kept_ms > RATE_PERIOD_MAX_MS)
+        kept_ms = RATE_PERIOD_MAX_MS;
+    return (struct rate){.tokens = 0, .period_ms = kept_ms, .burst = copies};
+}
+
+struct charge permit_charge(const struct permit *permit, int64_t cost)
+{
+    return (struct charge){.fingerprint = PERMIT_FINGERPRINT,
+                           .subject = permit->id,
+                           .rate = &permit->rate,
+                           .cost = cost,
+                           .monitor = true,
+                           .permit = true};
 }
 
 enum status permit_parse_to(const char *text, const struct domains *own, char **out,

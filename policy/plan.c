@@ -307,11 +307,7 @@ static enum status add_permits(const struct view *view, struct plan *plan)
     for (size_t i = 0;
          i < count && status == STATUS_OK && plan->permit_count < PLAN_PERMITS_MAX; i++) {
         const struct permit *permit = &view->brakes->permits[i];
-        const struct charge charge = {.fingerprint = PERMIT_FINGERPRINT,
-                                      .rate = &permit->rate,
-                                      .cost = (int64_t)view->facts->copies,
-                                      .monitor = true,
-                                      .permit = true};
+        const struct charge charge = permit_charge(permit, (int64_t)view->facts->copies);
         if (!permit_matches(permit, view->facts, &view->policy->domains, view->directory,
                             view->now_ms))
             continue;

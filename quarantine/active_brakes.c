@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "quarantine/brake_record.h"
+#include "quarantine/permit_record.h"
 #include "quarantine/record.h"
 #include "store/store.h"
 
@@ -161,6 +162,48 @@ static enum status read_allowance(void *context, const char *id, const char *val
     return added ? STATUS_OK : STATUS_NOMEM;
 }
 
+/* Whether it is over. What has been so for a while is moved to those that ended; failing
+ * that, the next reading does it. */
+static bool is_over(const struct reader *reader, const struct permit *permit,
+                    const char *value)
+{
+    enum status status = STATUS_OK;
+    if (reader->now_ms - permit->until_ms >= LAPSED_KEPT_MS)
+        status = permit_record_end(reader->active->store, permit, value, "",
+                                   permit->until_ms, reader->deadline_us);
+    (void)status;
+    return permit->until_ms <= reader->now_ms;
+}
+
+static enum status read_permit(void *context, const char *id, const char *value)
+{
+    struct reader *reader = context;
+    struct permit permit;
+    json_t *record = record_load(value);
+    enum status status = record == NULL
+                             ? STATUS_INVALID
+                             : permit_record_read(record, reader->own, &permit);
+    (void)id;
+    if (status == STATUS_OK) {
+        if (!is_over(reader, &permit, value) &&
+            !brakes_add_permit(reader->brakes, &permit))
+            status = STATUS_NOMEM;
+        permit_clear(&permit);
+    }
+    json_decref(record);
+    return status == STATUS_NOMEM ? status : STATUS_OK;
+}
+
+/* One that was put off may be in the store already, when its answer was lost. */
+static enum status read_put_off_permit(void *context, const char *id, const char *value)
+{
+    struct reader *reader = context;
+    for (size_t i = 0; i < reader->brakes->permit_count; i++)
+        if (strcmp(reader->brakes->permits[i].id, id) == 0)
+            return STATUS_OK;
+    return read_permit(context, id, value);
+}
+
 /* One that was put off stands above what the store has. */
 static enum status read_put_off(void *context, const char *id, const char *value)
 {
@@ -190,6 +233,12 @@ static enum status read_all(struct reader *reader)
     if (status == STATUS_OK)
         status = store_list(store, COLLECTION_ALLOWS, reader->deadline_us, read_allowance,
                             reader);
+    if (status == STATUS_OK)
+        status = store_list(store, COLLECTION_PERMITS, reader->deadline_us, read_permit,
+                            reader);
+    if (status == STATUS_OK)
+        status =
+            store_list_put_off(store, COLLECTION_PERMITS, read_put_off_permit, reader);
     brakes_sort(reader->brakes);
     return status;
 }
@@ -220,12 +269,11 @@ static bool put_up_if(struct active_brakes *active, struct brake_set *set,
 
 /* Writes what was put off. What lapsed meanwhile is not worth it any more, and what was
  * set anew meanwhile is written next time. */
-static enum status write_put_off(void *context, const char *id, const char *value)
+static enum status write_put_off(const struct reader *reader, enum collection collection,
+                                 const char *id, const char *value)
 {
-    const struct reader *reader = context;
     struct store *store = reader->active->store;
-    const struct change change = {
-        .collection = COLLECTION_BRAKES, .id = id, .value = value};
+    const struct change change = {.collection = collection, .id = id, .value = value};
     int64_t until_ms = 0;
     json_t *record = record_load(value);
     bool lapsed = !brake_record_until(record, &until_ms) || until_ms <= reader->now_ms;
@@ -234,8 +282,28 @@ static enum status write_put_off(void *context, const char *id, const char *valu
         lapsed ? STATUS_OK : store_change(store, &change, 1, reader->deadline_us);
     if (status != STATUS_OK)
         return status;
-    status = store_put_off(store, COLLECTION_BRAKES, id, value, NULL);
+    status = store_put_off(store, collection, id, value, NULL);
     return status == STATUS_CONFLICT ? STATUS_OK : status;
+}
+
+static enum status write_brake(void *context, const char *id, const char *value)
+{
+    return write_put_off(context, COLLECTION_BRAKES, id, value);
+}
+
+static enum status write_permit(void *context, const char *id, const char *value)
+{
+    return write_put_off(context, COLLECTION_PERMITS, id, value);
+}
+
+static enum status write_all_put_off(struct reader *reader)
+{
+    struct store *store = reader->active->store;
+    enum status status =
+        store_list_put_off(store, COLLECTION_BRAKES, write_brake, reader);
+    if (status == STATUS_OK)
+        status = store_list_put_off(store, COLLECTION_PERMITS, write_permit, reader);
+    return status;
 }
 
 /* After a restart with the store away, what was put off is all that is known. */
@@ -251,7 +319,9 @@ static void put_up_put_off(struct reader *reader)
     if (!known && set != NULL &&
         store_list_put_off(active->store, COLLECTION_BRAKES, read_put_off, reader) ==
             STATUS_OK &&
-        set->brakes.count > 0) {
+        store_list_put_off(active->store, COLLECTION_PERMITS, read_put_off_permit,
+                           reader) == STATUS_OK &&
+        set->brakes.count + set->brakes.permit_count > 0) {
         brakes_sort(&set->brakes);
         if (put_up_if(active, set, changes))
             return;
@@ -263,8 +333,7 @@ enum status active_brakes_refresh(struct active_brakes *active, const struct dom
                                   int64_t now_ms, int64_t deadline_us)
 {
     struct reader late = {active, own, now_ms, deadline_us, NULL};
-    enum status written =
-        store_list_put_off(active->store, COLLECTION_BRAKES, write_put_off, &late);
+    enum status written = write_all_put_off(&late);
     if (written == STATUS_UNAVAILABLE) {
         put_up_put_off(&late);
         return written;
@@ -292,6 +361,8 @@ struct edit {
     const struct brake *brake; /* set, or NULL */
     const char *key;           /* of the brake that is replaced or cleared, or NULL */
     const struct allowance *allowance;
+    const struct permit *permit; /* set, or NULL */
+    const char *ended;           /* the id of a permit, or NULL */
 };
 
 static bool is_replaced(const struct edit *edit, const struct allowance *allowance)
@@ -304,14 +375,19 @@ static bool is_replaced(const struct edit *edit, const struct allowance *allowan
 static bool copy_edited(const struct brakes *from, const struct edit *edit,
                         struct brakes *to)
 {
-    bool copied = (edit->brake == NULL || brakes_add(to, edit->brake)) &&
-                  (edit->allowance == NULL || brakes_add_allowance(to, edit->allowance));
+    bool copied =
+        (edit->brake == NULL || brakes_add(to, edit->brake)) &&
+        (edit->allowance == NULL || brakes_add_allowance(to, edit->allowance)) &&
+        (edit->permit == NULL || brakes_add_permit(to, edit->permit));
     for (size_t i = 0; i < from->count && copied; i++)
         if (edit->key == NULL || strcmp(from->items[i].key.text, edit->key) != 0)
             copied = brakes_add(to, &from->items[i]);
     for (size_t i = 0; i < from->allowance_count && copied; i++)
         if (!is_replaced(edit, &from->allowances[i]))
             copied = brakes_add_allowance(to, &from->allowances[i]);
+    for (size_t i = 0; i < from->permit_count && copied; i++)
+        if (edit->ended == NULL || strcmp(from->permits[i].id, edit->ended) != 0)
+            copied = brakes_add_permit(to, &from->permits[i]);
     brakes_sort(to);
     return copied;
 }
@@ -425,6 +501,71 @@ enum status active_brakes_allow(struct active_brakes *active, const char *finger
         brakes_borrow_allowance(fingerprint, subject, until_ms);
     const struct edit edit = {.allowance = &allowance};
     if (status == STATUS_OK)
+        apply(active, &edit);
+    return status;
+}
+
+static bool has_room_for_permit(struct active_brakes *active)
+{
+    const struct brakes *brakes = active_brakes_take(active);
+    bool room = brakes->permit_count < BRAKES_MAX;
+    active_brakes_release(active, brakes);
+    return room;
+}
+
+enum status active_brakes_permit(struct active_brakes *active,
+                                 const struct permit *permit, int64_t deadline_us)
+{
+    const struct edit edit = {.permit = permit};
+    json_t *record = permit_record_new(permit);
+    char *text = record == NULL ? NULL : brake_record_write(record);
+    const struct change change = {
+        .collection = COLLECTION_PERMITS, .id = permit->id, .value = text};
+    enum status status = write(active, &change, deadline_us);
+    if (status == STATUS_UNAVAILABLE && text != NULL && has_room_for_permit(active))
+        status = store_put_off(active->store, COLLECTION_PERMITS, permit->id, NULL, text);
+    if (status == STATUS_OK)
+        apply(active, &edit);
+    free(text);
+    return status;
+}
+
+/* Ends it in the store. */
+static enum status end_permit(struct active_brakes *active, const struct domains *own,
+                              const char *id, const char *by, int64_t now_ms,
+                              int64_t deadline_us)
+{
+    struct permit permit;
+    char *text = NULL;
+    enum status status =
+        store_get(active->store, COLLECTION_PERMITS, id, deadline_us, &text);
+    if (status != STATUS_OK)
+        return status;
+    json_t *record = record_load(text);
+    status = record == NULL ? STATUS_INVALID : permit_record_read(record, own, &permit);
+    if (status == STATUS_OK) {
+        status = permit_record_end(active->store, &permit, text, by, now_ms, deadline_us);
+        permit_clear(&permit);
+    }
+    json_decref(record);
+    free(text);
+    return status;
+}
+
+enum status active_brakes_end_permit(struct active_brakes *active,
+                                     const struct domains *own, const char *id,
+                                     const char *by, int64_t now_ms, int64_t deadline_us)
+{
+    const struct edit edit = {.ended = id};
+    enum status status = STATUS_CONFLICT;
+    while (status == STATUS_CONFLICT)
+        status = end_permit(active, own, id, by, now_ms, deadline_us);
+    if (store_is_put_off(active->store, COLLECTION_PERMITS, id) &&
+        (status == STATUS_UNAVAILABLE || status == STATUS_NOT_FOUND))
+        status = STATUS_OK; /* it is known here alone */
+    if (status == STATUS_OK)
+        status = store_put_off(active->store, COLLECTION_PERMITS, id, NULL, NULL);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         apply(active, &edit);
     return status;
 }

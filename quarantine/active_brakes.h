@@ -1,5 +1,5 @@
-/* Brakes and allowances in force: read from the store every 250 ms, kept when it is away,
- * looked at by every message without asking anybody. */
+/* Brakes, allowances and permits in force: read from the store every 250 ms, kept when it
+ * is away, looked at by every message without asking anybody. */
 #ifndef QUARANTINE_ACTIVE_BRAKES_H
 #define QUARANTINE_ACTIVE_BRAKES_H
 
@@ -38,6 +38,16 @@ enum status active_brakes_clear(struct active_brakes *active, const char *key,
 enum status active_brakes_allow(struct active_brakes *active, const char *fingerprint,
                                 const char *subject, int64_t until_ms,
                                 int64_t deadline_us) MUST_CHECK;
+
+/* A permit likewise; its id is new. Ending it moves it to those that ended: NOT_FOUND
+ * when none in force, or to come, has that id. own: for keys. by: who ends it. */
+enum status active_brakes_permit(struct active_brakes *active,
+                                 const struct permit *permit,
+                                 int64_t deadline_us) MUST_CHECK;
+enum status active_brakes_end_permit(struct active_brakes *active,
+                                     const struct domains *own, const char *id,
+                                     const char *by, int64_t now_ms,
+                                     int64_t deadline_us) MUST_CHECK;
 
 /* [{"key", "action", "until", "by", "reason"}], until in ISO 8601 or null; and "pending":
  * true when it is on this relay alone, until the store is back. */

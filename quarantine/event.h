@@ -15,6 +15,12 @@ enum { INCIDENT_GAP_MS = 3600 * 1000 };
 
 enum { EVENT_ADDRESSED_MAX = 20, EVENT_LISTS_MAX = 20, EVENT_REACH_UNKNOWN = -1 };
 
+/* A permit that was exceeded: how many copies it has in all, and had left. */
+struct event_permit {
+    const char *id; /* NULL: none was */
+    int64_t copies, left;
+};
+
 /* All strings borrowed. */
 struct event {
     enum action action;      /* quarantine, reject or defer */
@@ -30,6 +36,7 @@ struct event {
     int64_t before;     /* copies, or messages, that the limit had let pass; below 0: it
                            counts none */
     bool would;         /* it was not stopped: a rule, or the mode, only monitors */
+    struct event_permit permit;
     bool tell; /* sender may be written to: it is the login, or an own address from a
                   trusted client, and a person */
     /* Lists, and recipients as addressed: the first of them, up to a NULL, and how many

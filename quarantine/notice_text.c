@@ -165,6 +165,7 @@ static void add_before(const json_t *incident, struct text *out)
     const char *limit = record_text(incident, "limit");
     bool messages = strstr(limit, " messages per ") != NULL;
     int64_t count = record_number(incident, "before");
+    const json_t *permit = json_object_get(incident, "permit");
     begin_line(out, "went out");
     if (json_is_integer(before))
         text_printf(out, "%" PRId64 " %s before this, as the limit counts\n", count,
@@ -175,6 +176,12 @@ static void add_before(const json_t *incident, struct text *out)
     begin_line(out, "limit");
     add_escaped(out, limit[0] == '\0' ? "not known" : limit, SHOWN);
     text_add_string(out, "\n");
+    if (json_is_object(permit)) {
+        begin_line(out, "permit");
+        add_escaped(out, record_text(permit, "id"), SHOWN);
+        text_printf(out, ": too little was left, %" PRId64 " of %" PRId64 " copies\n",
+                    record_number(permit, "left"), record_number(permit, "copies"));
+    }
 }
 
 /* ---- what happens next, and commands ---- */

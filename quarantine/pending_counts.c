@@ -56,8 +56,8 @@ static void free_strings(const char *const *strings, size_t count)
 void pending_count_clear(struct pending_count *count)
 {
     const struct event *event = &count->event;
-    const char *const own[] = {event->rule, event->fingerprint, event->subject,
-                               event->identity, event->limit};
+    const char *const own[] = {event->rule,     event->fingerprint, event->subject,
+                               event->identity, event->limit,       event->permit.id};
     free_strings(own, sizeof own / sizeof *own);
     free_strings(event->lists, EVENT_LISTS_MAX);
     free_strings(event->addressed, EVENT_ADDRESSED_MAX);
@@ -155,23 +155,28 @@ static bool copy_strings(const char *const *from, size_t max, const char **to)
 static bool copy_event(const struct event *from, struct pending_count *count)
 {
     struct event *to = &count->event;
-    *to = (struct event){.action = from->action,
-                         .would = from->would,
-                         .rule = strdup(from->rule),
-                         .fingerprint = strdup(from->fingerprint),
-                         .subject = strdup(from->subject),
-                         .identity = strdup(from->identity),
-                         .limit = strdup(from->limit == NULL ? "" : from->limit),
-                         .sender = "",
-                         .before = from->before,
-                         .list_count = from->list_count,
-                         .addressed_count = from->addressed_count,
-                         .reach = from->reach,
-                         .copies = from->copies,
-                         .now_ms = from->now_ms};
+    *to = (struct event){
+        .action = from->action,
+        .would = from->would,
+        .rule = strdup(from->rule),
+        .fingerprint = strdup(from->fingerprint),
+        .subject = strdup(from->subject),
+        .identity = strdup(from->identity),
+        .limit = strdup(from->limit == NULL ? "" : from->limit),
+        .sender = "",
+        .before = from->before,
+        .permit = {.copies = from->permit.copies, .left = from->permit.left},
+        .list_count = from->list_count,
+        .addressed_count = from->addressed_count,
+        .reach = from->reach,
+        .copies = from->copies,
+        .now_ms = from->now_ms};
+    if (from->permit.id != NULL)
+        to->permit.id = strdup(from->permit.id);
     bool copied =
         to->rule != NULL && to->fingerprint != NULL && to->subject != NULL &&
         to->identity != NULL && to->limit != NULL &&
+        (to->permit.id == NULL) == (from->permit.id == NULL) &&
         copy_strings(from->lists, EVENT_LISTS_MAX, to->lists) &&
         copy_strings(from->addressed, PENDING_COUNTS_ADDRESSED_MAX, to->addressed);
     if (!copied)

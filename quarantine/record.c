@@ -307,11 +307,23 @@ static bool add_day(json_t *incident, const struct stop *stop)
     return true;
 }
 
+/* Of several, the last one is named. */
+static bool add_permit(json_t *incident, const struct stop *stop)
+{
+    const struct event_permit *permit = &stop->event->permit;
+    return permit->id == NULL ||
+           json_object_set_new(
+               incident, "permit",
+               json_pack("{s:o, s:I, s:I}", "id", record_string(permit->id), "copies",
+                         (json_int_t)permit->copies, "left", (json_int_t)permit->left)) ==
+               0;
+}
+
 json_t *record_new_incident(const char *id, const struct stop *stop)
 {
     json_t *incident = new_incident(id, stop);
-    if (incident != NULL && add_host(incident, stop) && add_sender(incident, stop) &&
-        add_day(incident, stop))
+    if (incident != NULL && add_permit(incident, stop) && add_host(incident, stop) &&
+        add_sender(incident, stop) && add_day(incident, stop))
         return incident;
     json_decref(incident);
     return NULL;
@@ -376,7 +388,8 @@ bool record_grow(json_t *incident, const struct stop *stop)
            record_add_number(incident, "copies", stop->event->copies) &&
            add_day(incident, stop) && raise(incident, "reach", stop->event->reach) &&
            lower(incident, "opened_at", stop->first_ms) &&
-           raise(incident, "last_at", stop->event->now_ms) && add_host(incident, stop) &&
+           raise(incident, "last_at", stop->event->now_ms) &&
+           add_permit(incident, stop) && add_host(incident, stop) &&
            add_sender(incident, stop);
 }
 
@@ -388,14 +401,19 @@ bool record_merge(json_t *incident, const json_t *other)
     void *party = json_object_iter(json_object_get(other, "parties"));
     const json_t *notice = json_array_get(json_object_get(other, "letters"), 0);
     const json_t *host = json_array_get(json_object_get(other, "hosts"), 0);
-    struct event event = {.identity = record_text(other, "identity"),
-                          .sender = record_text(other, "sender"),
-                          .client = record_text(notice, "client"),
-                          .tell = json_is_true(json_object_get(other, "tell")),
-                          .addressed_count = (size_t)record_number(notice, "count"),
-                          .reach = record_number(other, "reach"),
-                          .copies = record_number(other, "copies"),
-                          .now_ms = record_number(other, "last_at")};
+    const json_t *permit = json_object_get(other, "permit");
+    struct event event = {
+        .identity = record_text(other, "identity"),
+        .permit = {.id = json_string_value(json_object_get(permit, "id")),
+                   .copies = record_number(permit, "copies"),
+                   .left = record_number(permit, "left")},
+        .sender = record_text(other, "sender"),
+        .client = record_text(notice, "client"),
+        .tell = json_is_true(json_object_get(other, "tell")),
+        .addressed_count = (size_t)record_number(notice, "count"),
+        .reach = record_number(other, "reach"),
+        .copies = record_number(other, "copies"),
+        .now_ms = record_number(other, "last_at")};
     const struct stop stop = {.event = &event,
                               .party = json_object_iter_key(party),
                               .host = json_string_value(host),
@@ -467,6 +485,10 @@ bool record_show(json_t *record)
     (void)json_object_del(record, "parties");
     if (json_object_get(record, "held") != NULL &&
         json_object_set_new(record, "waiting", json_integer(record_waiting(record))) != 0)
+        return false;
+    if (json_object_get(record, "waiting") != NULL &&
+        json_object_get(record, "permit") == NULL &&
+        json_object_set_new(record, "permit", json_null()) != 0)
         return false;
     json_object_foreach(record, name, value)
     {
