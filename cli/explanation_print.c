@@ -108,10 +108,10 @@ static void print_permit(const json_t *json)
     if (!json_is_object(one))
         return;
     (void)fputc('\n', stdout);
-    output_line("%-13s %s of %s: %s%lld of %lld copies %s", "permit",
-                page_text(one, "id"), page_text(one, "key"),
-                one == permit ? "" : "too little is left, ", page_number(one, "left"),
-                page_number(one, "copies"), one == permit ? "would be left" : "");
+    output_line("%-13s %s of %s: %s%lld of %lld copies%s", "permit", page_text(one, "id"),
+                page_text(one, "key"), one == permit ? "" : "too little is left, ",
+                page_number(one, "left"), page_number(one, "copies"),
+                one == permit ? " would be left" : "");
 }
 
 /* Who judged, and with which buckets. */

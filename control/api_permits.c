@@ -44,7 +44,7 @@ static json_t *read_permits(struct request *request, const char *id, bool ended)
 void api_permits_list(struct request *request)
 {
     const char *all = request_query(request, "all");
-    json_t *permits = read_permits(request, NULL, all != NULL && strcmp(all, "1") == 0);
+    json_t *permits = read_permits(request, NULL, all != NULL && strcmp(all, "0") != 0);
     if (permits != NULL)
         request_answer(request, json_pack("{s:o}", "permits", permits));
 }

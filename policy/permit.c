@@ -91,30 +91,12 @@ static const char *value_of(const struct brake_key *key)
     return strchr(key->text, ':') + 1;
 }
 
-/* The MAIL FROM, if it is believed, as in a rule's from. */
+/* Whether the MAIL FROM is believed, as in a rule's from. */
 static bool is_believed(const struct facts *facts, const struct domains *own)
 {
     return facts->sender.length > 0 &&
-           (facts->trusted || !domains_have_address(own, &facts->sender));
-}
-
-static bool is_sender(const struct brake_key *key, const struct facts *facts,
-                      const struct domains *own)
-{
-    const char *value = value_of(key);
-    if (domains_have_address(own, &facts->login) && strcmp(value, facts->login.text) == 0)
-        return true;
-    return is_believed(facts, own) && strcmp(value, facts->sender.text) == 0;
-}
-
-static bool is_of_domain(const struct brake_key *key, const struct facts *facts,
-                         const struct domains *own)
-{
-    const char *value = value_of(key);
-    if (domains_have_address(own, &facts->login) &&
-        strcmp(value, address_domain(&facts->login)) == 0)
-        return true;
-    return is_believed(facts, own) && strcmp(value, address_domain(&facts->sender)) == 0;
+           (facts->trusted || !domains_have_address(own, &facts->sender) ||
+            strcmp(facts->login.text, facts->sender.text) == 0);
 }
 
 static bool is_of_key(const struct permit *permit, const struct facts *facts,
@@ -123,9 +105,10 @@ static bool is_of_key(const struct permit *permit, const struct facts *facts,
     const struct brake_key *key = &permit->key;
     switch (key->kind) {
     case BRAKE_SENDER:
-        return is_sender(key, facts, own);
+        return is_believed(facts, own) && strcmp(value_of(key), facts->sender.text) == 0;
     case BRAKE_DOMAIN:
-        return is_of_domain(key, facts, own);
+        return is_believed(facts, own) &&
+               strcmp(value_of(key), address_domain(&facts->sender)) == 0;
     case BRAKE_LOGIN:
     case BRAKE_CLIENT:
     case BRAKE_LIST:

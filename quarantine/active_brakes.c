@@ -162,17 +162,17 @@ static enum status read_allowance(void *context, const char *id, const char *val
     return added ? STATUS_OK : STATUS_NOMEM;
 }
 
-/* Whether it is over. What has been so for a while is moved to those that ended; failing
- * that, the next reading does it. */
+/* Whether it was over a while ago: then it is moved to those that ended; failing that,
+ * the next reading does it. */
 static bool is_over(const struct reader *reader, const struct permit *permit,
                     const char *value)
 {
-    enum status status = STATUS_OK;
-    if (reader->now_ms - permit->until_ms >= LAPSED_KEPT_MS)
-        status = permit_record_end(reader->active->store, permit, value, "",
-                                   permit->until_ms, reader->deadline_us);
+    if (reader->now_ms - permit->until_ms < LAPSED_KEPT_MS)
+        return false;
+    enum status status = permit_record_end(reader->active->store, permit, value, "",
+                                           permit->until_ms, reader->deadline_us);
     (void)status;
-    return permit->until_ms <= reader->now_ms;
+    return true;
 }
 
 static enum status read_permit(void *context, const char *id, const char *value)

@@ -78,7 +78,6 @@ static enum status show_active(const struct permits_query *query, json_t *array)
 
 /* Those that ended, as they are read. */
 struct ended {
-    const struct permits_query *query;
     json_t **items;
     size_t count;
 };
@@ -87,11 +86,9 @@ static enum status add_ended(void *context, const char *id, const char *value)
 {
     struct ended *ended = context;
     json_t *record = record_load(value);
-    if (record == NULL ||
-        (ended->query->id != NULL && strcmp(ended->query->id, id) != 0)) {
-        json_decref(record);
+    (void)id;
+    if (record == NULL)
         return STATUS_OK;
-    }
     if (!array_reserve(&ended->items, ended->count, sizeof *ended->items)) {
         json_decref(record);
         return STATUS_NOMEM;
@@ -107,11 +104,20 @@ static int compare(const void *left, const void *right)
     return a == b ? 0 : a > b ? -1 : 1;
 }
 
+static enum status read_ended(const struct permits_query *query, struct ended *out)
+{
+    const char *const *ids = &query->id;
+    if (query->id != NULL)
+        return store_get_many(query->store, COLLECTION_ENDED_PERMITS, ids, 1,
+                              query->deadline_us, add_ended, out);
+    return store_list(query->store, COLLECTION_ENDED_PERMITS, query->deadline_us,
+                      add_ended, out);
+}
+
 static enum status show_ended(const struct permits_query *query, json_t *array)
 {
-    struct ended ended = {.query = query};
-    enum status status = store_list(query->store, COLLECTION_ENDED_PERMITS,
-                                    query->deadline_us, add_ended, &ended);
+    struct ended ended = {0};
+    enum status status = read_ended(query, &ended);
     if (ended.count > 0)
         qsort(ended.items, ended.count, sizeof(json_t *), compare);
     for (size_t i = 0; i < ended.count; i++) {
@@ -133,7 +139,8 @@ enum status permits_list(const struct permits_query *query, json_t **out)
 {
     json_t *array = json_array();
     enum status status = array == NULL ? STATUS_NOMEM : show_active(query, array);
-    if (status == STATUS_OK && query->ended)
+    bool found = query->id != NULL && json_array_size(array) > 0;
+    if (status == STATUS_OK && query->ended && !found)
         status = show_ended(query, array);
     if (status == STATUS_OK)
         *out = array;

@@ -486,10 +486,6 @@ bool record_show(json_t *record)
     if (json_object_get(record, "held") != NULL &&
         json_object_set_new(record, "waiting", json_integer(record_waiting(record))) != 0)
         return false;
-    if (json_object_get(record, "waiting") != NULL &&
-        json_object_get(record, "permit") == NULL &&
-        json_object_set_new(record, "permit", json_null()) != 0)
-        return false;
     json_object_foreach(record, name, value)
     {
         if (is_time(name) && json_is_integer(value) &&

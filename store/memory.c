@@ -327,8 +327,9 @@ void memory_import(struct memory *memory, const struct memory_record *record,
 {
     struct row_access access = {.state = record->state, .write = true};
     const struct limiter_request *request = &record->request;
-    assert(request->is_window ? surge_is_valid(&request->surge)
-                              : rate_is_valid(&request->rate));
+    assert(request->is_window
+               ? surge_is_valid(&request->surge)
+               : rate_is_valid(&request->rate) || rate_is_fixed(&request->rate));
     (void)pthread_mutex_lock(&memory->mutex);
     access.row = limiter_table_find(table_of(memory, request), &request->id);
     if (find_place(memory, request, now_ms, &access))

@@ -93,6 +93,12 @@ START_TEST(permit_does_not_believe_a_forged_sender)
     ck_assert(!matches_key("login:ann"));
     envelope.login = "bob";
     ck_assert(!matches_key("sender:ann@own"));
+    envelope.login = "ann";
+    ck_assert(matches_key("sender:ann@own"));
+    envelope.sender = "<bob@own>";
+    ck_assert(!matches_key("sender:ann@own"));
+    ck_assert(!matches_key("domain:own"));
+    envelope.sender = "<ann@own>";
     envelope.login = NULL;
     envelope.client = "10.1.2.3";
     ck_assert(matches_key("sender:ann@own"));
