@@ -3,6 +3,7 @@
 #include "replay/replay.h"
 
 #include "base/clock.h"
+#include "replay/scenario_permit.h"
 
 /* A replay under way. */
 struct run {
@@ -82,6 +83,23 @@ static enum status play(struct run *run, struct generator *generator, struct err
     }
 }
 
+/* The scenario's permits beside what else is set by hand, which is borrowed. */
+static enum status set_permits(struct run *run, struct brakes *permits,
+                               struct brakes *all, struct error *error)
+{
+    const struct scenario *scenario = run->replay->scenario;
+    if (scenario->permit_count == 0)
+        return STATUS_OK;
+    enum status status = scenario_permits_add(
+        scenario, &run->input.snapshot->settings->policy, permits, error);
+    if (run->input.brakes != NULL)
+        *all = *run->input.brakes;
+    all->permits = permits->permits;
+    all->permit_count = permits->permit_count;
+    run->input.brakes = all;
+    return status;
+}
+
 enum status replay_run(const struct replay *replay, struct report *out,
                        struct error *error)
 {
@@ -91,13 +109,18 @@ enum status replay_run(const struct replay *replay, struct report *out,
     enum status status = report_init(out, replay->scenario, &snapshot->settings->policy);
     if (status != STATUS_OK)
         return status;
+    struct brakes permits = {0};
+    struct brakes all = {0};
     struct generator *generator = generator_new(replay->scenario);
     struct conversations *conversations = conversations_new(CONVERSATIONS_MAX);
     run.input.conversations = conversations;
     bool made = generator != NULL && conversations != NULL;
-    status = made ? play(&run, generator, error) : STATUS_NOMEM;
+    status = made ? set_permits(&run, &permits, &all, error) : STATUS_NOMEM;
+    if (status == STATUS_OK)
+        status = play(&run, generator, error);
     generator_free(generator);
     conversations_free(conversations);
+    brakes_clear(&permits);
     if (status == STATUS_OK)
         status = report_check(out, snapshot->directory, error);
     if (status != STATUS_OK)

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "lists/file.h"
 #include "replay/scenario_expect.h"
+#include "replay/scenario_permit.h"
 #include "replay/scenario_series.h"
 #include "replay/template.h"
 
@@ -122,6 +123,7 @@ static const struct {
     {"set", read_set},
     {"start", read_start},
     {"list", read_list},
+    {"permit", scenario_permit},
     {"send", scenario_series_send},
     {"ordinary", scenario_series_ordinary},
     {"repeat", scenario_series_repeat},
@@ -343,6 +345,10 @@ void scenario_clear(struct scenario *scenario)
         free(scenario->lists[i].address);
         free(scenario->lists[i].member);
     }
+    for (size_t i = 0; i < scenario->permit_count; i++) {
+        free(scenario->permits[i].key);
+        free(scenario->permits[i].to);
+    }
     for (size_t i = 0; i < scenario->expectation_count; i++) {
         free(scenario->expectations[i].bound);
         free(scenario->expectations[i].rule);
@@ -352,6 +358,7 @@ void scenario_clear(struct scenario *scenario)
         free(scenario->tags[i]);
     free(scenario->series);
     free(scenario->lists);
+    free(scenario->permits);
     free(scenario->expectations);
     free(scenario->tags);
     free(scenario->file);

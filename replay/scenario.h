@@ -27,6 +27,15 @@ struct scenario_list {
     int line;
 };
 
+/* permit KEY COPIES [at DURATION] for DURATION [to ADDRESS ...] */
+struct scenario_permit {
+    char *key;
+    char *to; /* addresses with blanks between; "": whoever is written to */
+    int64_t copies;
+    int64_t at_ms, for_ms; /* since the start */
+    int line;
+};
+
 enum measure_of {
     COUNT_SENT,
     COUNT_ACCEPTED,
@@ -59,6 +68,8 @@ struct scenario {
     size_t tag_count;
     struct scenario_list *lists;
     size_t list_count;
+    struct scenario_permit *permits;
+    size_t permit_count;
     struct series *series;
     size_t series_count;
     struct expectation *expectations;

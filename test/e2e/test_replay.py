@@ -15,7 +15,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from mailbraked import Mailbraked
+from mailbraked import Command, Mailbraked
 from redis import Redis
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -45,6 +45,13 @@ SMALL = {
     "attack-verp": {"weeks": 1, "grown": 900, "attempts": 300},
     "right": {"members": 1600, "attempts": 60},
     "month": {"pupils": 300, "weeks": 1, "part": 10},
+    "announced": {"size": 300},
+}
+# What the scenario permits, as an administrator types it.
+LIST = "allstudents@district.example"
+PERMITS = {
+    "announced": ["login:office-lincoln", "--copies", "750", "--from", "2024-01-08 08:00"]
+    + ["--for", "2h", "--to", LIST],
 }
 HARMLESS = {"seattle-c", "month"}
 
@@ -118,6 +125,9 @@ def play(build, folder):
             redis.start()
             daemon.write(sample(daemon, redis, lists))
             daemon.start()
+        if name in PERMITS:
+            done = Command(build, daemon.config).run("permit", "set", *PERMITS[name])
+            assert done.returncode == 0, done.stderr
         words = (scenario, daemon.config, daemon.milter, clock.path, *given)
         return json.loads(run_tool(build, *words))
 

@@ -96,6 +96,41 @@ START_TEST(lists_are_made_up)
 }
 END_TEST
 
+START_TEST(permits_let_pass_in_their_time)
+{
+    play(config, "start Mon 08:00\n"
+                 "set copies = 450\n"
+                 "list all@x.org 200\n"
+                 "permit sender:ann@else.org {copies} at 1h for 30m to all@x.org\n"
+                 "send times 2 every 59m\nfrom ann@else.org\nto all@x.org\n"
+                 "send at 1h times 4 every 10m\nfrom ann@else.org\nto all@x.org\n");
+    ck_assert_str_eq(text_string(&seen),
+                     "big:refused:200 big:refused:200 permit:accepted:200 "
+                     "permit:accepted:200 big:refused:200 big:refused:200");
+}
+END_TEST
+
+START_TEST(permits_that_mean_nothing_are_errors)
+{
+    static const char *const lines[] = {"permit logn:ann 5 for 1h", "permit all 5 for 1h",
+                                        "permit login:ann 5 for 1h to *@x.org"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[200];
+        struct error error = {0};
+        (void)snprintf(text, sizeof text, "\n%s\nsend\nfrom ann@x.org\nto b@x.org\n",
+                       lines[i]);
+        tear_down();
+        scenario_of(text, &scenario);
+        snapshot = snapshot_of(config, &scenario);
+        const struct replay replay = {.input = {.snapshot = snapshot},
+                                      .scenario = &scenario};
+        ck_assert_int_eq(replay_run(&replay, &report, &error), STATUS_INVALID);
+        ck_assert_int_eq(error.line, 2);
+        ck_assert_str_ne(error.text, "");
+    }
+}
+END_TEST
+
 START_TEST(hours_are_local)
 {
     play(config, "start Mon 21:59\n"
@@ -296,6 +331,8 @@ int main(void)
     tcase_add_checked_fixture(tests, NULL, tear_down);
     tcase_add_test(tests, limits_see_the_simulated_clock);
     tcase_add_test(tests, lists_are_made_up);
+    tcase_add_test(tests, permits_let_pass_in_their_time);
+    tcase_add_test(tests, permits_that_mean_nothing_are_errors);
     tcase_add_test(tests, hours_are_local);
     tcase_add_test(tests, what_was_expected_and_is_not_is_found);
     tcase_add_test(tests, a_bound_that_has_no_value_is_an_error);
