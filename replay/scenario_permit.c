@@ -10,7 +10,8 @@
 
 enum { PERMITS_MAX = 1000 };
 
-static const char wanted[] = "use permit KEY COPIES [at DURATION] for DURATION [to ADDRESS ...]";
+static const char wanted[] =
+    "use permit KEY COPIES [at DURATION] for DURATION [to ADDRESS ...]";
 
 /* [at DURATION] for DURATION [to ADDRESS ...] */
 static enum status parse_rest(struct scenario_reader *reader, const char *at,
@@ -97,11 +98,10 @@ static enum status add(const struct scenario *scenario, size_t i,
     permit.rate = permit_rate(described->copies, permit.from_ms, permit.until_ms);
     (void)snprintf(id, sizeof id, "%zu", i + 1);
     permit.id = strdup(id);
-    enum status status = permit.id == NULL ? STATUS_NOMEM
-                                           : brake_key_parse(described->key,
-                                                             &policy->domains,
-                                                             &policy->logins,
-                                                             &permit.key, error);
+    enum status status = permit.id == NULL
+                             ? STATUS_NOMEM
+                             : brake_key_parse(described->key, &policy->domains,
+                                               &policy->logins, &permit.key, error);
     if (status == STATUS_OK && permit.key.kind == BRAKE_ALL)
         status = error_set(error, STATUS_INVALID, "a permit can't be for all");
     if (status == STATUS_OK)

@@ -292,7 +292,7 @@ def test_a_permit_while_the_store_is_away(mailbraked, own_redis, build):
     now = permit(here, f"sender:{ANN}", 6)
     assert now["pending"] is True
     assert passes(here) and not passes(here)
-    assert not passes(there) or not passes(there)
+    assert sum(passes(there) for _ in range(4)) <= 2, "what it knew of, and no more"
     own_redis.start()
     wait_until(lambda: here.json("status")["store"]["state"] == "ok", 10, "still away")
     wait_until(
