@@ -306,7 +306,7 @@ START_TEST(api_hides_what_is_the_ledgers_own)
                      STATUS_OK);
     json_t *json = get("GET /v1/incidents", NULL);
     const json_t *incident = json_array_get(json_object_get(json, "incidents"), 0);
-    ck_assert_uint_eq(json_object_size(incident), 28);
+    ck_assert_uint_eq(json_object_size(incident), 30);
     ck_assert_int_eq(number_at(incident, "waiting"), 1);
     ck_assert_ptr_null(json_object_get(incident, "told_ms"));
     json_decref(json);
