@@ -57,17 +57,20 @@ void page_field(const char *name, const char *text)
     text_clear(&line);
 }
 
-/* How much of a line fits the page: wide characters, from U+1100 on, take two columns. */
+/* How much of a line fits the page, up to its last blank, if it has one: wide characters,
+ * from U+1100 on, take two columns. */
 static size_t fitting_columns(const char *text, size_t length)
 {
     size_t columns = 0;
+    size_t blank = 0;
     for (size_t at = 0; at < length;) {
         uint32_t character;
         size_t step = utf8_next(text + at, length - at, &character);
         columns += character < 0x1100 ? 1 : 2;
         if (columns > VALUE_WIDTH)
-            return at;
+            return blank > 0 ? blank : at;
         at += step;
+        blank = character == ' ' ? at : blank;
     }
     return length;
 }

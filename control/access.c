@@ -20,7 +20,7 @@ static void add_groups(const struct settings *settings, enum role role, struct t
     for (unsigned i = 0; i < ROLE_COUNT; i++) {
         const struct names *groups = &settings->control.roles[i];
         for (size_t j = 0; j < groups->count && (role == ROLE_LOOK || i == role); j++)
-            text_printf(out, ", %s", groups->items[j]);
+            text_printf(out, " or %s", groups->items[j]);
     }
 }
 
