@@ -52,7 +52,10 @@ def get(mail, user, path):
 PARTS = {
     "decide": [["quarantine", "sync"], ["quarantine", "release", "HOLD"]],
     "brake": [["brake", "set", "login:eve"], ["brake", "clear", "login:eve"]],
-    "permit": [["limits", "reset", "login:eve"]],
+    "permit": [
+        ["permit", "set", "login:eve", "--copies", "9", "--for", "1h"],
+        ["limits", "reset", "login:eve"],
+    ],
     "admin": [["reload"]],
 }
 LOOKS = [
@@ -63,6 +66,7 @@ LOOKS = [
     ["quarantine", "show", "HOLD"],
     ["incidents"],
     ["brake", "list"],
+    ["permit", "list"],
     ["explain", "--from", "ann@district.example", "--to", CLASS],
     ["audit"],
 ]

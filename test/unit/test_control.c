@@ -60,6 +60,11 @@ static const struct {
     {"PUT /v1/brakes", {SYS}, "brake"},
     {"DELETE /v1/brakes?key=all", {SYS}, "brake"},
     {"DELETE /v1/limits?subject=all", {GAMES}, "permit"},
+    {"POST /v1/permits", {GAMES}, "permit"},
+    {"DELETE /v1/permits/00112233445566778899aabb", {GAMES}, "permit"},
+    {"GET /v1/permits", {DAEMON, BIN, SYS, GAMES}, "look"},
+    {"GET /v1/holds/00112233445566778899aabb/content", {BIN}, "decide"},
+    {"POST /v1/incidents/00112233445566778899aabb/stop", {BIN}, "decide"},
     {"POST /v1/reload", {0}, "admin"},
 };
 
