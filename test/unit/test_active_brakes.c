@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #include "../support/either_store.h"
-#include "quarantine/active_brakes.h"
+#include "quarantine/permits.h"
+#include "quarantine/record.h"
 #include "run.h"
 
 enum { NOW_MS = 2000000000 };
@@ -234,6 +235,86 @@ START_TEST(active_brakes_passes_over_what_it_cannot_read)
 }
 END_TEST
 
+static enum status permit(const char *id, int64_t until_ms)
+{
+    char *to[] = {(char *)(uintptr_t) "list@own"};
+    struct permit one = {.id = (char *)(uintptr_t)id,
+                         .to = to,
+                         .to_count = 1,
+                         .from_ms = NOW_MS,
+                         .until_ms = until_ms,
+                         .rate = permit_rate(70, NOW_MS, until_ms)};
+    ck_assert_int_eq(brake_key_parse("login:ann", &own, NULL, &one.key, NULL), STATUS_OK);
+    enum status status = active_brakes_permit(here, &one, either_soon());
+    brake_key_clear(&one.key);
+    return status;
+}
+
+static size_t count_permits(struct active_brakes *active)
+{
+    const struct brakes *brakes = active_brakes_take(active);
+    size_t count = brakes->permit_count;
+    active_brakes_release(active, brakes);
+    return count;
+}
+
+static json_t *list_permits(bool ended, int64_t now_ms)
+{
+    json_t *json = NULL;
+    const struct permits_query query = {.active = here,
+                                        .store = store,
+                                        .ended = ended,
+                                        .now_ms = now_ms,
+                                        .deadline_us = either_soon()};
+    ck_assert_int_eq(permits_list(&query, &json), STATUS_OK);
+    return json;
+}
+
+static const char *state_at(const json_t *permits, size_t i)
+{
+    return record_text(json_array_get(permits, i), "state");
+}
+
+START_TEST(active_brakes_permits_travel_lapse_and_end)
+{
+    ck_assert_int_eq(permit("one", NOW_MS + 60000), STATUS_OK);
+    ck_assert_int_eq(permit("two", NOW_MS + 1000), STATUS_OK);
+    ck_assert_uint_eq(count_permits(here), 2);
+    ck_assert_uint_eq(count_permits(there), 0);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    ck_assert_uint_eq(count_permits(there), 2);
+    const struct brakes *brakes = active_brakes_take(there);
+    ck_assert_str_eq(brakes->permits[0].id, "two");
+    ck_assert_str_eq(brakes->permits[1].to[0], "list@own");
+    ck_assert_int_eq(brakes->permits[1].rate.burst, 70);
+    active_brakes_release(there, brakes);
+    json_t *json = list_permits(false, NOW_MS + 1000);
+    ck_assert_uint_eq(json_array_size(json), 1);
+    ck_assert_int_eq(record_number(json_array_get(json, 0), "left"), 70);
+    json_decref(json);
+
+    ck_assert_int_eq(refresh(here, NOW_MS + 61000), STATUS_OK);
+    ck_assert_uint_eq(count_permits(here), 1);
+    ck_assert_int_eq(
+        active_brakes_end_permit(here, &own, "one", "ann", NOW_MS + 2000, either_soon()),
+        STATUS_OK);
+    ck_assert_int_eq(
+        active_brakes_end_permit(here, &own, "one", "ann", NOW_MS + 2000, either_soon()),
+        STATUS_NOT_FOUND);
+    ck_assert_uint_eq(count_permits(here), 0);
+    json = list_permits(true, NOW_MS + 3000);
+    ck_assert_uint_eq(json_array_size(json), 2);
+    ck_assert_str_eq(state_at(json, 0), "ended");
+    ck_assert_str_eq(state_at(json, 1), "lapsed");
+    json_decref(json);
+    ck_assert_int_eq(permits_prune(store, NOW_MS + 5000, 3500, either_soon()), STATUS_OK);
+    json = list_permits(true, NOW_MS + 3000);
+    ck_assert_uint_eq(json_array_size(json), 1);
+    ck_assert_str_eq(state_at(json, 0), "ended");
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(active_brakes_keeps_a_set_for_who_has_it)
 {
     ck_assert_int_eq(set("all", INT64_MAX), STATUS_OK);
@@ -379,6 +460,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, active_brakes_takes_long_keys);
     tcase_add_test(tcase, active_brakes_shows_brakes_as_json);
     tcase_add_test(tcase, active_brakes_passes_over_what_it_cannot_read);
+    tcase_add_test(tcase, active_brakes_permits_travel_lapse_and_end);
     tcase_add_test(tcase, active_brakes_keeps_a_set_for_who_has_it);
     tcase_add_test(tcase, active_brakes_never_shows_half);
     return tcase;

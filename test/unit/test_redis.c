@@ -101,6 +101,57 @@ START_TEST(redis_window_is_exact_at_any_concurrency)
 }
 END_TEST
 
+/* Four copies a message, of which a rule would stop all. */
+static void *announce(void *context)
+{
+    static const struct rate permit = {.tokens = 0, .period_ms = 60000, .burst = 403};
+    static const struct rate closed = {1, INT64_C(366) * 86400000, 1};
+    const struct charge charges[2] = {
+        {.fingerprint = "permit",
+         .subject = "p",
+         .rate = &permit,
+         .cost = 4,
+         .monitor = true,
+         .permit = true},
+        {.fingerprint = "closed", .subject = "crowd", .rate = &closed, .cost = 4}};
+    struct client *client = context;
+    for (int i = 0; i < 10; i++) {
+        struct charge_outcome outcomes[2] = {0};
+        if (redis_charge(client->redis, charges, 2,
+                         i % 2 == 0 ? CHARGE_TAKE : CHARGE_LATCH, NULL, soon(),
+                         outcomes) != STATUS_OK)
+            client->failed++;
+        else if (outcomes[0].fits)
+            client->fitted++;
+        if (!outcomes[1].fits && outcomes[1].left != 1)
+            client->failed++; /* the rule was drawn from */
+    }
+    return NULL;
+}
+
+/* 50 clients of two relays at one permit of 403 copies: exactly 100 messages pass. */
+START_TEST(redis_permit_is_exact_at_any_concurrency)
+{
+    enum { THREADS = 50 };
+    struct client clients[THREADS] = {0};
+    struct redis *other = NULL;
+    int sum = 0;
+    ck_assert_int_eq(redis_open(&settings, &key, reporter, &other, NULL), STATUS_OK);
+    for (int i = 0; i < THREADS; i++) {
+        clients[i].redis = i % 2 == 0 ? redis : other;
+        ck_assert_int_eq(pthread_create(&clients[i].thread, NULL, announce, &clients[i]),
+                         0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(clients[i].thread, NULL), 0);
+        ck_assert_int_eq(clients[i].failed, 0);
+        sum += clients[i].fitted;
+    }
+    ck_assert_int_eq(sum, 100);
+    redis_close(other);
+}
+END_TEST
+
 /* A latch that only this process saw: a look tells nobody, a charge tells all; and never
  * for longer than its rule allows. */
 START_TEST(redis_latch_is_carried)
@@ -344,6 +395,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, redis_burst_is_exact_at_any_concurrency);
     tcase_add_test(tcase, redis_window_is_exact_at_any_concurrency);
+    tcase_add_test(tcase, redis_permit_is_exact_at_any_concurrency);
     tcase_add_test(tcase, redis_latch_is_carried);
     tcase_add_test(tcase, redis_charges_all_or_nothing);
     tcase_add_test(tcase, redis_monitor_never_stops);
