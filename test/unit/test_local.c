@@ -126,6 +126,35 @@ static void put_past(const char *subject, int64_t copies)
     redisFree(context);
 }
 
+static const struct rate announced = {.tokens = 0, .period_ms = HOUR_MS, .burst = 400};
+
+static struct charge permit(int64_t cost)
+{
+    return (struct charge){.fingerprint = "permit",
+                           .subject = "p",
+                           .rate = &announced,
+                           .cost = cost,
+                           .monitor = true,
+                           .permit = true};
+}
+
+/* A relay has its part of what it last saw to be left, once; one that saw nothing has its
+ * part of the whole. */
+START_TEST(local_permit_is_a_part_of_what_was_left)
+{
+    (void)ask(a, permit(200), CHARGE_TAKE, CHARGE_SOURCE_REDIS);
+    stop_redis();
+    ck_assert_int_eq(ask(a, permit(0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left, 50);
+    ck_assert_int_eq(ask(b, permit(0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left, 100);
+    ck_assert(ask(a, permit(50), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    ck_assert(!ask(a, permit(1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    continue_redis();
+    ck_assert_int_eq(ask(a, permit(0), CHARGE_LATCH, CHARGE_SOURCE_REDIS).left, 200);
+    stop_redis();
+    ck_assert(!ask(a, permit(1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+}
+END_TEST
+
 /* Whoever set it: a relay that has seen it keeps to it, and one that has not can't. */
 START_TEST(local_keeps_latches_it_saw)
 {
@@ -313,6 +342,7 @@ int main(void)
     TCase *tcase = tcase_create("local");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, local_permit_is_a_part_of_what_was_left);
     tcase_add_test(tcase, local_keeps_latches_it_saw);
     tcase_add_test(tcase, local_forgets_latches_that_are_off);
     tcase_add_test(tcase, local_mirror_is_no_source);

@@ -42,6 +42,34 @@ START_TEST(rows_full_bucket_is_a_free_place)
 }
 END_TEST
 
+/* A permit of which one copy is spent stays as a latch does, until it can be of no use.
+ */
+START_TEST(rows_permits_stay)
+{
+    struct limiter_request request = make_request(9, 0, 1, 1000);
+    struct charge_outcome outcome;
+    request.rate = (struct rate){.tokens = 0, .period_ms = 60000, .burst = 1000};
+    request.permit = request.monitor = true;
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_TAKE, now_ms, &outcome),
+                     STATUS_OK);
+    for (uint32_t i = 1; i < 50; i++)
+        ck_assert(take(9, i, 10, 10));
+    ck_assert_int_eq(memory_charge(memory, &request, 1, CHARGE_PEEK, now_ms, &outcome),
+                     STATUS_OK);
+    ck_assert_int_eq(outcome.left, 999);
+    for (uint32_t i = 1; i < MEMORY_WAYS + 1; i++) {
+        struct limiter_request other = make_request(9, 100 + i, 10, 10);
+        ck_assert_int_eq(
+            memory_charge(memory, &other, 1, CHARGE_TAKE, now_ms + 60000, &outcome),
+            STATUS_OK);
+    }
+    ck_assert_int_eq(
+        memory_charge(memory, &request, 1, CHARGE_PEEK, now_ms + 60000, &outcome),
+        STATUS_OK);
+    ck_assert_int_eq(outcome.left, 1000);
+}
+END_TEST
+
 /* A million senders with a message each don't give back what others have spent. */
 START_TEST(rows_flood_keeps_the_spent)
 {
@@ -174,6 +202,7 @@ int main(void)
     TCase *tcase = tcase_create("rows");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, rows_permits_stay);
     tcase_add_test(tcase, rows_full_set_forgets_nearest_to_full);
     tcase_add_test(tcase, rows_forgets_by_part_missing);
     tcase_add_test(tcase, rows_full_bucket_is_a_free_place);
