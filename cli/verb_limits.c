@@ -65,15 +65,43 @@ static void print_reset(const json_t *answer)
                 page_plural(count, "bucket is", "buckets are"));
 }
 
+static void print_top(const json_t *answer)
+{
+    static const struct page_column top[] = {
+        {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
+        {"LEFT", TEXT_TABLE_NUMBER, "left", NULL},
+        {"OF", TEXT_TABLE_NUMBER, "burst", NULL},
+        {"ACTION", TEXT_TABLE_TEXT, NULL, add_action},
+        {"LATCHED UNTIL", TEXT_TABLE_TEXT, "latched_until", add_latch},
+        {"SUBJECT", TEXT_TABLE_KEY, "subject", NULL},
+    };
+    page_table(json_object_get(answer, "limits"), "Nobody seen lately has used a limit.",
+               top, sizeof top / sizeof top[0]);
+}
+
+/* What --rule names may stand in a path only escaped. */
+static int show_top(struct control_client *client)
+{
+    return control_client_show(client,
+                               control_client_ask(client, "GET",
+                                                  client->rule == NULL
+                                                      ? "/v1/limits/top"
+                                                      : "/v1/limits/top?rule=%s",
+                                                  client->rule, NULL),
+                               print_top);
+}
+
 int verb_limits(int argc, char **argv)
 {
     static const char path[] = "/v1/limits?subject=%s";
     static const struct control_action actions[] = {
         {"show", 1, 1, .method = "GET", .path = path, .show = print_limits},
+        {"top", .takes = CONTROL_CLIENT_RULE, .run = show_top},
         {"reset", 1, 1, .method = "DELETE", .path = path, .show = print_reset},
     };
     static const struct control_verb verb = {
         "usage: mailbrake limits show|reset SUBJECT\n"
+        "       mailbrake limits top [--rule R]\n"
         "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
         "thread:ID or campaign:... as explain and incidents show it; from:ELEMENT is\n"
         "an element of the from of a rule with key = \"from\"\n",

@@ -14,6 +14,8 @@ int verb_permit(int argc, char **argv);
 int verb_brake(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_audit(int argc, char **argv);
+int verb_report(int argc, char **argv);
+int verb_top(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 
 #endif

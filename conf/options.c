@@ -22,6 +22,7 @@ enum { ELEMENT_BYTES_MAX = 1000, OVER_MAX = 1000000000, OPTIONS_MAX = 200 };
 
 static const char *const store_types[] = {"redis", "memory", NULL};
 static const char *const failures[] = {"local", "tempfail", "accept", NULL};
+static const char *const reports[] = {"", "weekly", NULL};
 static const char *const privacies[] = {"clear", "hashed", NULL};
 static const char *const origins[] = {"smtp", "local", NULL};
 
@@ -98,6 +99,9 @@ static const struct option options[] = {
      SETTING(notify.min_interval_ms), .initial = "15m", .max = 366 * DAY_MS},
     {.name = "notify.tell_sender", .read = value_bool, SETTING(notify.tell_sender),
      .initial = "true"},
+
+    {.name = "notify.report", .read = value_word, SETTING(notify.weekly), .initial = "",
+     .words = reports},
 
     {.name = "privacy"},
     {.name = "privacy.addresses", .read = value_word, SETTING(privacy.addresses),

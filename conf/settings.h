@@ -78,6 +78,7 @@ struct settings {
         char *command;
         int64_t min_interval_ms;
         bool tell_sender;
+        int weekly; /* notify.report: 1, one report a week; 0, none */
     } notify;
     struct {
         enum privacy addresses;

@@ -34,7 +34,11 @@ void api_permits_show(struct request *request);
 void api_permits_set(struct request *request);
 void api_permits_end(struct request *request);
 
+void api_report_show(struct request *request);
+void api_top_show(struct request *request);
+
 void api_limits_show(struct request *request);
+void api_limits_top(struct request *request);
 void api_limits_reset(struct request *request);
 
 void api_explain_run(struct request *request);

@@ -8,6 +8,7 @@
 #include "control/api.h"
 #include "engine/json_output.h"
 #include "engine/limit_view.h"
+#include "engine/traffic.h"
 #include "policy/network.h"
 #include "policy/plan.h"
 
@@ -305,4 +306,107 @@ void api_limits_reset(struct request *request)
                                           json_output_string(name_of(&query)), "reset",
                                           (json_int_t)count));
     request_end(request, request_result(request));
+}
+
+/* ---- who is nearest to a limit ---- */
+
+enum { TOP_SUBJECTS = 60, TOP_LIMITS = 20 };
+
+/* Adds the limits of a subject, each with its name, to those that rule_name (NULL: all)
+ * and the store know. */
+static enum status add_limits(const struct request *request, const char *subject,
+                              const char *rule_name, json_t *out)
+{
+    struct limits_query query = {0};
+    size_t i, count;
+    json_t *json = NULL;
+    json_t *limit;
+    (void)snprintf(query.subject, sizeof query.subject, "%s", subject);
+    const struct rule **rules = find_rules(request, &query, &count);
+    enum status status =
+        rules == NULL ? STATUS_NOMEM : peek(request, &query, rules, count, &json);
+    json_array_foreach(json_object_get(json, "limits"), i, limit)
+    {
+        const char *name = json_string_value(json_object_get(limit, "rule"));
+        if (rule_name != NULL && (name == NULL || strcmp(name, rule_name) != 0))
+            continue;
+        (void)json_object_set_new(limit, "subject", json_output_string(subject));
+        (void)json_array_append(out, limit);
+    }
+    json_decref(json);
+    free(rules);
+    return status;
+}
+
+/* Thousandths that are used up; a latch is all of it. */
+static int64_t used_of(const json_t *limit)
+{
+    json_int_t left = json_integer_value(json_object_get(limit, "left"));
+    json_int_t burst = json_integer_value(json_object_get(limit, "burst"));
+    if (json_is_string(json_object_get(limit, "latched_until")))
+        return 1001;
+    if (burst <= 0 || !json_is_integer(json_object_get(limit, "left")))
+        return 0;
+    return (burst - (left < burst ? left : burst)) * 1000 / burst;
+}
+
+static int compare_used(const void *left, const void *right)
+{
+    int64_t a = used_of(*(json_t *const *)left);
+    int64_t b = used_of(*(json_t *const *)right);
+    return (b > a) - (b < a);
+}
+
+/* Those of which something is used, most first. */
+static json_t *sort_limits(const json_t *limits)
+{
+    size_t i, used = 0;
+    json_t *limit;
+    json_t *sorted = json_array();
+    json_t **all = calloc(json_array_size(limits) + 1, sizeof *all);
+    json_array_foreach(limits, i, limit)
+    {
+        if (all != NULL && used_of(limit) > 0)
+            all[used++] = limit;
+    }
+    if (used > 1)
+        qsort(all, used, sizeof *all, compare_used);
+    for (i = 0; i < used && i < TOP_LIMITS; i++)
+        (void)json_array_append(sorted, all[i]);
+    free(all);
+    return sorted;
+}
+
+/* Buckets lie under hashes, so it looks at those of whom this relay has seen lately. */
+void api_limits_top(struct request *request)
+{
+    json_t *limits = json_array();
+    const char *rule = request_query(request, "rule");
+    int64_t now_ms = clock_wall_ms();
+    enum status status = STATUS_OK;
+    for (int kind = 0; kind < TRAFFIC_KINDS && status == STATUS_OK; kind++) {
+        size_t i;
+        const json_t *item;
+        json_t *seen = traffic_now(request->context->traffic, (enum traffic_kind)kind,
+                                   TOP_SUBJECTS, now_ms);
+        json_array_foreach(seen, i, item)
+        {
+            const char *subject = json_string_value(json_object_get(item, "key"));
+            /* A sender's own client is among the clients. */
+            bool again =
+                kind == TRAFFIC_SENDERS && text_after(subject, "client:") != NULL;
+            if (status == STATUS_OK && !again)
+                status = add_limits(request, subject, rule, limits);
+        }
+        json_decref(seen);
+    }
+    if (status == STATUS_OK)
+        status = add_limits(request, "all", rule, limits);
+    if (status == STATUS_OK)
+        request_answer(request, json_pack("{s:o}", "limits", sort_limits(limits)));
+    else
+        request_fail_status(request, status, NULL, "limits");
+    json_decref(limits);
+    request_audit(request, "limits top", rule == NULL ? "" : rule,
+                  request_result(request));
 }

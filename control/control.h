@@ -23,6 +23,8 @@ enum {
     CONTROL_STRANGERS_WORK_MAX = 1, /* and of peers without a role */
 };
 
+struct traffic;
+
 /* What requests are answered with. All borrowed, and alive until control_stop. */
 struct control_context {
     struct current_snapshot *snapshots;
@@ -33,9 +35,10 @@ struct control_context {
     struct audit *audit;
     struct counters *counters;
     struct conversations *conversations; /* NULL: explain has no earlier mail */
-    const char *host;                    /* this relay's name in records */
-    const struct digest_key *key;        /* of hashed addresses */
-    const struct digest_key *token_key;  /* of notices; NULL: explain recognizes none */
+    struct traffic *traffic;
+    const char *host;                   /* this relay's name in records */
+    const struct digest_key *key;       /* of hashed addresses */
+    const struct digest_key *token_key; /* of notices; NULL: explain recognizes none */
     /* Loads the configuration again and returns its problems; after an error the old one
      * stays. Called by one thread at a time. */
     enum status (*reload)(void *context, struct problems *problems);

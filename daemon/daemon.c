@@ -25,6 +25,7 @@
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
+#include "engine/traffic.h"
 #include "milter/callbacks.h"
 #include "store/subject_key.h"
 
@@ -94,11 +95,12 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
     engine->ledger = ledger_new(engine->store, &engine->key, daemon->host);
     engine->active_brakes = active_brakes_new(engine->store);
     engine->counters = counters_new();
+    engine->traffic = traffic_new(daemon->host);
     engine->conversations = conversations_new(CONVERSATIONS_MAX);
     daemon->audit = open_audit(settings->store.state_file);
     if (engine->ledger == NULL || engine->active_brakes == NULL ||
-        engine->counters == NULL || engine->conversations == NULL ||
-        daemon->audit == NULL)
+        engine->counters == NULL || engine->traffic == NULL ||
+        engine->conversations == NULL || daemon->audit == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     daemon->actions = actions_new(engine->ledger, &engine->token_key, daemon->host);
     return daemon->actions == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
@@ -135,6 +137,7 @@ static void open_control(struct daemon *daemon, const struct settings *settings)
         .audit = daemon->audit,
         .counters = engine->counters,
         .conversations = engine->conversations,
+        .traffic = engine->traffic,
         .host = daemon->host,
         .key = &engine->key,
         .token_key = &engine->token_key,
@@ -208,6 +211,13 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Without the store the day begins anew. */
+static void load_traffic(const struct engine *engine)
+{
+    (void)!traffic_load(engine->traffic, engine->store, clock_wall_ms(),
+                        clock_deadline_us(1000));
+}
+
 /* Everything that must be there before the first message. */
 static enum status prepare(struct daemon *daemon, const struct settings *settings,
                            struct error *error)
@@ -224,6 +234,7 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
         status = make_parts(daemon, settings, error);
     if (status != STATUS_OK)
         return status;
+    load_traffic(&daemon->engine);
     housekeeping_brakes(&daemon->engine);
     open_control(daemon, settings);
     status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
@@ -285,6 +296,8 @@ int daemon_run(const char *configuration)
     (void)sd_notify(0, "STOPPING=1");
     drain(daemon.engine.timeout_ms);
     housekeeping_flush(&daemon.engine);
+    (void)!traffic_flush(daemon.engine.traffic, daemon.engine.store,
+                         clock_deadline_us(1000));
     if (store_save(daemon.engine.store, &error) != STATUS_OK)
         problem_log_error(&error);
     log_print(SEVERITY_INFO, "stopped");

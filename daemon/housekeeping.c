@@ -11,6 +11,8 @@
 #include "base/worker.h"
 #include "daemon/peers.h"
 #include "daemon/room.h"
+#include "engine/traffic.h"
+#include "engine/weekly.h"
 #include "quarantine/actions_release.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
@@ -265,6 +267,14 @@ static void note_audiences(const struct housekeeping *housekeeping,
         log_throttled(SEVERITY_ERROR, "out of memory for whom held mail would reach");
 }
 
+/* The store says by itself that it is away. */
+static void keep_traffic(const struct engine *engine, const struct settings *settings)
+{
+    int64_t before_ms = clock_wall_ms() - settings->privacy.retention_ms;
+    if (traffic_flush(engine->traffic, engine->store, store_deadline_us()) == STATUS_OK)
+        (void)!traffic_prune(engine->store, before_ms, store_deadline_us());
+}
+
 static void *run_slow(void *argument)
 {
     int64_t noted_ms = 0;
@@ -284,12 +294,23 @@ static void *run_slow(void *argument)
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
             (void)convert(engine);
             prune(engine, settings);
+            keep_traffic(engine, settings);
             peers_compare_rules(engine, settings, housekeeping->host, clock_wall_ms());
         }
         snapshot_unref(snapshot);
         clock_sleep_ms(1000);
     }
     return NULL;
+}
+
+static void send_report(const struct engine *engine, const struct settings *settings)
+{
+    struct error error = {0};
+    const struct weekly_args args = {engine->ledger, engine->store, settings,
+                                     &engine->token_key, clock_wall_ms()};
+    enum status status = weekly_send(&args, &error);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "the weekly report: %s", error.text);
 }
 
 /* By itself: helper and notify.command may take their time, and what waits on the queue
@@ -305,6 +326,7 @@ static void *run_notices(void *argument)
     for (;;) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         send_notices(&notices, snapshot->settings);
+        send_report(engine, snapshot->settings);
         snapshot_unref(snapshot);
         clock_sleep_ms(NOTICES_SECONDS * 1000);
     }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/engine.h"
 #include "engine/record_stopped.h"
+#include "engine/traffic.h"
 
 static const char *verdict_name(const struct verdict *verdict)
 {
@@ -126,6 +127,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         record_stopped(engine, &input, deadline_us, &judgement, out);
     record_would(engine, &input, &judgement);
     take_verdict(&judgement, out);
+    traffic_add(engine->traffic, &judgement, out->action != ACTION_ACCEPT, now_ms);
     judgement_remember(&judgement, engine->conversations);
     judgement_clear(&judgement);
     active_brakes_release(engine->active_brakes, input.brakes);

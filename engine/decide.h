@@ -14,6 +14,8 @@
 #include "store/conversations.h"
 #include "store/store.h"
 
+struct traffic;
+
 /* What decisions are made with; lives as long as the process. */
 struct engine {
     struct current_snapshot snapshots;
@@ -22,6 +24,7 @@ struct engine {
     struct active_brakes *active_brakes;
     struct counters *counters;
     struct conversations *conversations; /* NULL: answers join nothing */
+    struct traffic *traffic;             /* NULL: nothing is counted */
     struct digest_key key;               /* hashes addresses for store and log */
     /* Makes the tokens of notices. Not the key above: that may come from store.prefix,
      * which is no secret. Each process has its own, since it judges the notices that it

@@ -1,5 +1,8 @@
 """What a week was like: what was stopped, what monitor would have stopped, who sent most."""
 
+import re
+import time
+
 from helper import helper  # noqa: F401, a fixture
 from mailbraked import people
 from postfix import wait_until
@@ -68,3 +71,115 @@ def test_a_monitor_rule_that_accepts_would_stop_nothing(administered):  # noqa: 
     mail = administered(rules='{ name = "open"; action = "accept"; mode = "monitor"; }, ' + CAP)
     assert mail.send(ANN, CLASS).accepted
     assert [i["rule"] for i in would(mail, 1)] == ["cap"]
+
+
+# The report.
+
+
+@redis_only
+def test_the_report_of_a_week(administered):  # noqa: F811
+    mail = administered(rules=f"{CAP}, {CLOSED}, " + '{ name = "many"; reach_over = 8; action = "quarantine"; }')
+    for _ in range(3):
+        assert mail.send(ANN, CLASS).accepted
+    assert mail.send(BOB, BOB).accepted
+    assert mail.send(BOB, people(9, "x")).accepted
+    for _ in range(2):
+        assert mail.send("", BOB).code == 550
+    would(mail, 4)
+    wait_until(lambda: len(mail.json("incidents")["incidents"]) == 2, 10, "no incident")
+    report = mail.json("report", "--since", "7d")
+    rules = {rule["name"]: rule for rule in report["rules"]}
+    numbers = {
+        name: [rule[n] for n in ("held", "refused", "deferred", "would")]
+        for name, rule in rules.items()
+    }
+    assert numbers == {"cap": [0, 0, 0, 4], "closed": [0, 2, 0, 0], "many": [1, 0, 0, 0]}
+    (day,) = rules["cap"]["days"]
+    assert day["would"] == 4 and day["day"] == report["until"][:10]
+    senders = {s["key"]: (s["messages"], s["copies"], s["stopped"]) for s in report["senders"]}
+    assert senders[f"sender:{ANN}"] == (3, 15, 0) and senders[f"sender:{BOB}"] == (2, 10, 1)
+    assert [s["key"] for s in report["senders"]][0] == f"sender:{ANN}"
+    assert report["lists"] == [{"key": f"list:{CLASS}", "messages": 3, "copies": 15, "stopped": 0}]
+    assert {i["rule"] for i in report["incidents"]} == {"cap", "closed", "many"}
+    text = mail.ok("report")
+    assert "MESSAGES BY RULE" in text and f"sender:{ANN}" in text and f"list:{CLASS}" in text
+    mail.daemon.stop()
+    mail.daemon.start()
+    assert mail.send(ANN, CLASS).accepted
+    would(mail, 5)
+    again = {s["key"]: s["messages"] for s in mail.json("report")["senders"]}
+    assert again[f"sender:{ANN}"] == 4
+    assert mail.run("report", "--since", "many").returncode == 2
+    assert mail.api("GET", "/v1/report?since=x")[0] == 400
+
+
+@memory_only
+def test_the_report_of_nothing(administered):  # noqa: F811
+    mail = administered()
+    report = mail.json("report")
+    assert report["rules"] == report["senders"] == report["lists"] == report["incidents"] == []
+    assert "Nothing was stopped" in mail.ok("report")
+
+
+@redis_only
+def test_one_mail_a_week(administered, redis):  # noqa: F811
+    mail = administered(rules=f"{CAP}, {CLOSED}", notify={"to": [BOB], "report": "weekly"})
+    assert mail.send(ANN, CLASS).accepted
+    would(mail, 1)
+
+    def note():
+        found = redis.command("KEYS", "*:meta")
+        return found and redis.command("HGET", found[0], "notices")
+
+    wait_until(lambda: "report_ms" in (note() or ""), 15, "no week begins", note)
+    assert [d for d in mail.delivered() if "last week" in d["Subject"]] == []
+    (key,) = redis.command("KEYS", "*:meta")
+    week = re.sub(r'"report_ms":(\d+)', lambda m: f'"report_ms":{int(m[1]) - 8 * 86400 * 1000}', note())
+    redis.command("HSET", key, "notices", week)
+    letters = lambda: [d for d in mail.delivered() if "last week" in d["Subject"]]  # noqa: E731
+    wait_until(letters, 20, "no report comes")
+    (letter,) = letters()
+    assert letter["To"] == BOB and letter["Auto-Submitted"] == "auto-generated"
+    assert "cap" in letter.message.get_payload() and f"sender:{ANN}" in letter.message.get_payload()
+    time.sleep(6)
+    assert len(letters()) == 1
+
+
+# Now.
+
+
+def test_top_shows_who_sends_most_now(administered):  # noqa: F811
+    mail = administered()
+    assert mail.send(ANN, CLASS).accepted
+    for _ in range(2):
+        assert mail.send(BOB, [BOB, "x@elsewhere.example"]).accepted
+    top = mail.json("top")
+    assert [(s["key"], s["messages"], s["copies"], s["stopped"]) for s in top["senders"]] == [
+        (f"sender:{ANN}", 1, 5, 1),
+        (f"sender:{BOB}", 2, 4, 0),
+    ]
+    assert [c["key"] for c in top["clients"]] == ["client:10.1.2.3"]
+    assert [i["rule"] for i in top["incidents"]] == ["many"]
+    page = mail.ok("top")
+    assert f"sender:{ANN}" in page and "many" in page
+
+
+def test_limits_top_shows_who_is_nearest(administered):  # noqa: F811
+    rules = (
+        '{ name = "rate"; key = "sender"; limit = "10 messages per 366d"; action = "reject"; },'
+        '{ name = "lists"; to = [ "list:*" ]; key = "list"; limit = "100 recipients per 366d"; action = "reject"; }'
+    )
+    mail = administered(rules=rules)
+    for _ in range(3):
+        assert mail.send(ANN, BOB).accepted
+    assert mail.send(BOB, CLASS).accepted
+    limits = mail.json("limits", "top")["limits"]
+    assert [(i["rule"], i["subject"], i["left"], i["burst"]) for i in limits] == [
+        ("rate", f"sender:{ANN}", 7, 10),
+        ("rate", f"sender:{BOB}", 9, 10),
+        ("lists", f"list:{CLASS}", 95, 100),
+    ]
+    only = mail.json("limits", "top", "--rule", "lists")["limits"]
+    assert [i["subject"] for i in only] == [f"list:{CLASS}"]
+    assert mail.json("limits", "top", "--rule", "no/such rule")["limits"] == []
+    assert f"sender:{ANN}" in mail.ok("limits", "top")

@@ -1,0 +1,52 @@
+/* Who sends most: senders, lists and clients, by the last minutes and by the day. Of more
+ * than it has room for it keeps the largest (Metwally et al., "Efficient Computation of
+ * Frequent and Top-k Elements in Data Streams", 2005). */
+#ifndef ENGINE_TRAFFIC_H
+#define ENGINE_TRAFFIC_H
+
+#include <jansson.h>
+
+#include "engine/engine.h"
+#include "store/documents.h"
+
+struct traffic;
+
+enum {
+    TRAFFIC_MINUTES = 10,  /* how far "now" goes back */
+    TRAFFIC_KEYS_MAX = 512 /* of each kind */
+};
+
+enum traffic_kind { TRAFFIC_SENDERS, TRAFFIC_LISTS, TRAFFIC_CLIENTS, TRAFFIC_KINDS };
+
+/* host is copied. NULL without memory. Safe from many threads; never waits. */
+struct traffic *traffic_new(const char *host);
+void traffic_free(struct traffic *traffic);
+
+/* Counts a judged message: under its identity, its client, and the lists it names. */
+void traffic_add(struct traffic *traffic, const struct judgement *judgement, bool stopped,
+                 int64_t now_ms);
+
+/* The largest of the last minutes, most of them at most: [{"key", "messages", "copies",
+ * "stopped"}], by copies. NULL without memory. */
+json_t *traffic_now(struct traffic *traffic, enum traffic_kind kind, size_t most,
+                    int64_t now_ms);
+
+/* ---- not on the mail path ---- */
+
+/* Goes on with what this relay wrote down today. At the start. */
+enum status traffic_load(struct traffic *traffic, struct store *store, int64_t now_ms,
+                         int64_t deadline_us) MUST_CHECK;
+
+/* Writes this relay's largest senders and lists of the day down, once a minute. */
+enum status traffic_flush(struct traffic *traffic, struct store *store,
+                          int64_t deadline_us) MUST_CHECK;
+
+/* Forgets the days of all relays that are older. */
+enum status traffic_prune(struct store *store, int64_t before_ms,
+                          int64_t deadline_us) MUST_CHECK;
+
+/* Adds up all relays' days from since_ms on: the largest, as traffic_now has them. */
+enum status traffic_report(struct store *store, int64_t since_ms, size_t most,
+                           int64_t deadline_us, json_t *out[TRAFFIC_KINDS]) MUST_CHECK;
+
+#endif
