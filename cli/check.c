@@ -16,9 +16,9 @@
 #include "cli/as_user.h"
 #include "cli/relay.h"
 #include "cli/verbs.h"
+#include "engine/advice.h"
 #include "engine/json_output.h"
 #include "lists/snapshot.h"
-#include "quarantine/advice.h"
 #include "store/probe.h"
 
 static uint64_t largest_list(const struct snapshot *snapshot)

@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "control/api.h"
 #include "control/overview.h"
+#include "control/pace.h"
 #include "engine/json_output.h"
-#include "quarantine/pace.h"
 
 void api_status_health(struct request *request)
 {

@@ -2,9 +2,9 @@
 #ifndef CONTROL_RELEASE_H
 #define CONTROL_RELEASE_H
 
+#include "control/pace.h"
 #include "control/request.h"
 #include "quarantine/actions_release.h"
-#include "quarantine/pace.h"
 
 /* Reads "reach" and "pace" of the body; false, after making the answer, when one of them
  * is not valid. A rate with count 0: all at once. */

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker.h"
+#include "control/pace.h"
 #include "quarantine/actions_release.h"
 #include "quarantine/ledger_list.h"
-#include "quarantine/pace.h"
 #include "quarantine/record.h"
 
 enum {

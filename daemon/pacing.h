@@ -1,4 +1,4 @@
-/* The thread that releases incidents slowly (quarantine/pace.h). */
+/* The thread that releases incidents slowly (control/pace.h). */
 #ifndef DAEMON_PACING_H
 #define DAEMON_PACING_H
 

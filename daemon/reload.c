@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "daemon/problem_log.h"
-#include "quarantine/advice.h"
+#include "engine/advice.h"
 #include "store/probe.h"
 
 enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };

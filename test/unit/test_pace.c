@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "quarantine/pace.h"
+#include "control/pace.h"
 #include "run.h"
 
 static const int64_t start_ms = INT64_C(1000000000000);

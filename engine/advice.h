@@ -1,7 +1,7 @@
 /* Warnings about the configuration as a whole and this machine, which check and a reload
  * print besides those with a line. */
-#ifndef QUARANTINE_ADVICE_H
-#define QUARANTINE_ADVICE_H
+#ifndef ENGINE_ADVICE_H
+#define ENGINE_ADVICE_H
 
 #include "base/problems.h"
 #include "lists/snapshot.h"

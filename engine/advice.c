@@ -1,5 +1,5 @@
 /* None of these is an error: mailbraked starts all the same, or reports why it can't. */
-#include "quarantine/advice.h"
+#include "engine/advice.h"
 
 #include "base/folder.h"
 #include "base/text.h"

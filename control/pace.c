@@ -1,6 +1,6 @@
 /* A document for each. What is due is claimed before it is released: after a crash in
  * between it is still held, and its turn comes again. */
-#include "quarantine/pace.h"
+#include "control/pace.h"
 
 #include <stdio.h>
 #include <stdlib.h>

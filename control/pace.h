@@ -1,7 +1,7 @@
 /* An incident that is released slowly: so many messages in so much time, by the relay
  * that was told to. Its state lies in the store, so it goes on after a restart. */
-#ifndef QUARANTINE_PACE_H
-#define QUARANTINE_PACE_H
+#ifndef CONTROL_PACE_H
+#define CONTROL_PACE_H
 
 #include <jansson.h>
 #include <sys/types.h>
