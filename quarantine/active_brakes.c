@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "quarantine/brake_record.h"
-#include "quarantine/permit_record.h"
+#include "quarantine/permits.h"
 #include "quarantine/record.h"
 #include "store/store.h"
 
@@ -169,8 +169,8 @@ static bool is_over(const struct reader *reader, const struct permit *permit,
 {
     if (reader->now_ms - permit->until_ms < LAPSED_KEPT_MS)
         return false;
-    enum status status = permit_record_end(reader->active->store, permit, value, "",
-                                           permit->until_ms, reader->deadline_us);
+    enum status status = permits_move(reader->active->store, permit, value, "",
+                                      permit->until_ms, reader->deadline_us);
     (void)status;
     return true;
 }
@@ -180,9 +180,8 @@ static enum status read_permit(void *context, const char *id, const char *value)
     struct reader *reader = context;
     struct permit permit;
     json_t *record = record_load(value);
-    enum status status = record == NULL
-                             ? STATUS_INVALID
-                             : permit_record_read(record, reader->own, &permit);
+    enum status status =
+        record == NULL ? STATUS_INVALID : permits_read(record, reader->own, &permit);
     (void)id;
     if (status == STATUS_OK) {
         if (!is_over(reader, &permit, value) &&
@@ -517,7 +516,7 @@ enum status active_brakes_permit(struct active_brakes *active,
                                  const struct permit *permit, int64_t deadline_us)
 {
     const struct edit edit = {.permit = permit};
-    json_t *record = permit_record_new(permit);
+    json_t *record = permits_record(permit);
     char *text = record == NULL ? NULL : brake_record_write(record);
     const struct change change = {
         .collection = COLLECTION_PERMITS, .id = permit->id, .value = text};
@@ -542,9 +541,9 @@ static enum status end_permit(struct active_brakes *active, const struct domains
     if (status != STATUS_OK)
         return status;
     json_t *record = record_load(text);
-    status = record == NULL ? STATUS_INVALID : permit_record_read(record, own, &permit);
+    status = record == NULL ? STATUS_INVALID : permits_read(record, own, &permit);
     if (status == STATUS_OK) {
-        status = permit_record_end(active->store, &permit, text, by, now_ms, deadline_us);
+        status = permits_move(active->store, &permit, text, by, now_ms, deadline_us);
         permit_clear(&permit);
     }
     json_decref(record);

@@ -1,8 +1,35 @@
-/* Permits as people see them: in force, to come, and, for privacy.retention, ended. */
+/* Permits as documents of the store, and as people see them: in force, to come, and, for
+ * privacy.retention, ended. */
 #ifndef QUARANTINE_PERMITS_H
 #define QUARANTINE_PERMITS_H
 
-#include "quarantine/active_brakes.h"
+#include <jansson.h>
+
+#include "policy/permit.h"
+#include "store/documents.h"
+
+struct active_brakes;
+
+/* {"id", "key", "to", "copies", "from", "until", "by", "reason"}, times in ms. NULL
+ * without memory. */
+json_t *permits_record(const struct permit *permit);
+
+/* The opposite; the caller clears out. INVALID for what this version can't read; NOMEM.
+ */
+enum status permits_read(const json_t *record, const struct domains *own,
+                         struct permit *out) MUST_CHECK;
+
+/* The copies that are left of each permit, and whether the store said so (false: it is
+ * away, and nothing is written). NOMEM. */
+enum status permits_left(struct store *store, const struct permit *permits, size_t count,
+                         int64_t deadline_us, int64_t *out_left,
+                         bool *out_known) MUST_CHECK;
+
+/* Moves a permit, whose document is value, to those that ended. by: who ended it; "": it
+ * lapsed. CONFLICT when it is not that document any more, and as store_change. */
+enum status permits_move(struct store *store, const struct permit *permit,
+                         const char *value, const char *by, int64_t at_ms,
+                         int64_t deadline_us) MUST_CHECK;
 
 /* What to show, and of whom to ask it. Borrowed. */
 struct permits_query {

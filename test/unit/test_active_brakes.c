@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "../support/either_store.h"
+#include "quarantine/active_brakes.h"
 #include "quarantine/permits.h"
 #include "quarantine/record.h"
 #include "run.h"
