@@ -1,0 +1,113 @@
+/* Who sends most, whatever number of strangers sends a little. */
+#include "../support/either_store.h"
+
+#include "engine/traffic.h"
+#include "quarantine/record.h"
+#include "run.h"
+
+static const int64_t start_ms = INT64_C(1790000000000);
+
+static void setup(void)
+{
+    either_open(false);
+}
+
+static void pass(struct traffic *traffic, const char *identity, uint64_t copies,
+                 bool stopped, int64_t now_ms)
+{
+    struct judgement judgement = {.facts = {.copies = copies}};
+    (void)snprintf(judgement.facts.identity, sizeof judgement.facts.identity, "%s",
+                   identity);
+    (void)snprintf(judgement.facts.client, sizeof judgement.facts.client, "10.1.2.3");
+    traffic_add(traffic, &judgement, stopped, now_ms);
+}
+
+static int64_t first_of(json_t *senders, const char *expected, const char *name)
+{
+    const json_t *first = json_array_get(senders, 0);
+    ck_assert_str_eq(record_text(first, "key"), expected);
+    int64_t number = record_number(first, name);
+    json_decref(senders);
+    return number;
+}
+
+START_TEST(traffic_forgets_after_some_minutes)
+{
+    struct traffic *traffic = traffic_new("relay1");
+    pass(traffic, "login:a@own", 5, false, start_ms);
+    pass(traffic, "login:a@own", 6, true, start_ms + 60000);
+    int64_t last_ms = start_ms + 60000;
+    ck_assert_int_eq(first_of(traffic_now(traffic, TRAFFIC_SENDERS, 9, last_ms),
+                              "login:a@own", "copies"),
+                     11);
+    ck_assert_int_eq(
+        first_of(traffic_now(traffic, TRAFFIC_SENDERS, 9,
+                             start_ms + TRAFFIC_MINUTES * INT64_C(60000)),
+                 "login:a@own", "copies"),
+        6);
+    json_t *none = traffic_now(traffic, TRAFFIC_SENDERS, 9, start_ms + 3600000);
+    ck_assert_uint_eq(json_array_size(none), 0);
+    json_decref(none);
+    traffic_free(traffic);
+}
+END_TEST
+
+START_TEST(traffic_keeps_the_largest_among_many)
+{
+    char identity[40];
+    struct traffic *traffic = traffic_new("relay1");
+    for (int i = 0; i < 20000; i++) {
+        (void)snprintf(identity, sizeof identity, "sender:%d@else", i);
+        pass(traffic, identity, 1, true, start_ms);
+        pass(traffic, "login:a@own", 10, false, start_ms);
+    }
+    ck_assert_int_eq(first_of(traffic_now(traffic, TRAFFIC_SENDERS, 9, start_ms),
+                              "login:a@own", "messages"),
+                     20000);
+    traffic_free(traffic);
+}
+END_TEST
+
+START_TEST(traffic_of_days_and_relays_is_added_up)
+{
+    json_t *out[TRAFFIC_KINDS];
+    struct traffic *one = traffic_new("relay1");
+    struct traffic *two = traffic_new("relay2");
+    pass(one, "login:a@own", 5, false, start_ms);
+    pass(two, "login:a@own", 7, false, start_ms);
+    ck_assert_int_eq(traffic_flush(one, store, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_flush(two, store, either_soon()), STATUS_OK);
+    traffic_free(one);
+    one = traffic_new("relay1"); /* restarted */
+    ck_assert_int_eq(traffic_load(one, store, start_ms, either_soon()), STATUS_OK);
+    pass(one, "login:a@own", 1, false, start_ms);
+    ck_assert_int_eq(traffic_flush(one, store, either_soon()), STATUS_OK);
+    pass(one, "login:a@own", 100, false, start_ms + INT64_C(86400000));
+    ck_assert_int_eq(traffic_flush(one, store, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_report(store, start_ms, 9, either_soon(), out), STATUS_OK);
+    ck_assert_int_eq(first_of(out[TRAFFIC_SENDERS], "login:a@own", "copies"), 113);
+    json_decref(out[TRAFFIC_LISTS]);
+    json_decref(out[TRAFFIC_CLIENTS]);
+    int64_t next_ms = start_ms + INT64_C(86400000);
+    ck_assert_int_eq(traffic_prune(store, next_ms, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_report(store, 0, 9, either_soon(), out), STATUS_OK);
+    ck_assert_int_eq(first_of(out[TRAFFIC_SENDERS], "login:a@own", "copies"), 100);
+    json_decref(out[TRAFFIC_LISTS]);
+    json_decref(out[TRAFFIC_CLIENTS]);
+    traffic_free(one);
+    traffic_free(two);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("traffic");
+    TCase *tcase = tcase_create("traffic");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, either_close);
+    tcase_add_test(tcase, traffic_forgets_after_some_minutes);
+    tcase_add_test(tcase, traffic_keeps_the_largest_among_many);
+    tcase_add_test(tcase, traffic_of_days_and_relays_is_added_up);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
