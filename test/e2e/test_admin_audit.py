@@ -208,7 +208,7 @@ def test_every_field_is_documented(administered):  # noqa: F811
     incident = hold["incident"]
     assert set(hold) == record("HOLD")
     assert set(mail.json("incidents", "--all")["incidents"][0]) == record("INCIDENT")
-    assert set(mail.api("GET", f"/v1/incidents/{incident}")[1]) == record("INCIDENT") | {"holds"}
+    assert set(mail.api("GET", f"/v1/incidents/{incident}")[1]) == record("INCIDENT") | {"holds", "pace"}
     body = {"from": ANN, "to": [CLASS, BOB], "headers": [{"name": "To", "value": "x@y.example"}]}
     brake = {"key": f"sender:{BOB}", "for": "1h", "reason": "Stop.", "pull_back": True}
     asked = [
