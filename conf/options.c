@@ -127,7 +127,7 @@ static const struct option options[] = {
      .max = 255},
     {.name = "lists.max_age", .read = value_duration, SOURCE(max_age_ms), .initial = "7d",
      .min = SECOND_MS, .max = 3650 * DAY_MS},
-    {.name = "lists.refresh", .read = value_duration, SOURCE(refresh_ms), .initial = "5m",
+    {.name = "lists.refresh", .read = value_duration, SOURCE(refresh_ms),
      .min = SECOND_MS, .max = 366 * DAY_MS},
 
     {.name = "groups", .read = value_array_groups, SETTING(policy)},

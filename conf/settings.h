@@ -11,16 +11,27 @@
 #include "conf/mta_settings.h"
 #include "policy/policy.h"
 
-enum list_kind { LIST_FILE, LIST_ALIASES, LIST_VIRTUAL };
+/* The files of kept members know these by number. */
+enum list_kind {
+    LIST_FILE,
+    LIST_ALIASES,
+    LIST_VIRTUAL,
+    LIST_FOLDER,
+    LIST_LDAP,
+    LIST_POSTFIX, /* an ldap_table(5) file */
+    LIST_MAILMAN,
+};
 
 /* One entry of lists. */
 struct list_source {
     enum list_kind kind;
-    char *address; /* LIST_FILE: canonical */
-    char *path;
+    char *address;  /* LIST_FILE: canonical */
+    char *path;     /* of a file or folder; a server's lists are called so */
+    char *identity; /* what decides which lists it has: kept members belong to that; NULL:
+                     * path */
     struct domains domains; /* where bare names answer; empty: the own domains */
     int64_t max_age_ms;     /* unreadable for longer: unknown */
-    int64_t refresh_ms;
+    int64_t refresh_ms;     /* between reads; 5m for files, 1h for servers */
     int line;
     const char *file; /* where that line is, one of the settings' files */
 };

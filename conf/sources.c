@@ -6,13 +6,41 @@
 #include <string.h>
 
 #include "base/intern.h"
+#include "base/text.h"
 #include "conf/options.h"
 #include "conf/settings.h"
+
+#define REFRESH_MS (INT64_C(5) * 60 * 1000)
+#define REFRESH_REMOTE_MS (INT64_C(60) * 60 * 1000)
+
+#define IS(kind) (1U << (kind))
+
+static const struct kind {
+    const char *name; /* of the setting */
+    enum list_kind kind;
+    bool remote;
+} kinds[] = {
+    {"file", LIST_FILE, false},
+    {"aliases", LIST_ALIASES, false},
+    {"virtual", LIST_VIRTUAL, false},
+};
+
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+bool sources_is_remote(const struct list_source *source)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (kinds[i].kind == source->kind)
+            return kinds[i].remote;
+    }
+    return false;
+}
 
 static void source_clear(struct list_source *source)
 {
     free(source->address);
     free(source->path);
+    free(source->identity);
     domains_clear(&source->domains);
 }
 
@@ -44,38 +72,52 @@ static void check_map_name(struct reader *reader, const struct option *option,
 static bool find_kind(struct reader *reader, const struct option *option,
                       const struct node *node, enum list_kind *out)
 {
-    static const char *const names[] = {
-        [LIST_FILE] = "file", [LIST_ALIASES] = "aliases", [LIST_VIRTUAL] = "virtual"};
+    struct text names = {0};
     size_t found = 0;
-    for (unsigned kind = LIST_FILE; kind <= LIST_VIRTUAL; kind++) {
-        if (tree_find(&reader->tree, node, names[kind]) == NULL)
-            continue;
-        *out = (enum list_kind)kind;
-        found++;
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (tree_find(&reader->tree, node, kinds[i].name) != NULL) {
+            *out = kinds[i].kind;
+            found++;
+        }
+        text_printf(&names, "%s%s",
+                    i == 0               ? ""
+                    : i < KIND_COUNT - 1 ? ", "
+                                         : " and ",
+                    kinds[i].name);
     }
     if (found != 1)
-        reader_refuse(reader, option, node,
-                      "each entry needs exactly one of file, aliases and virtual");
-    for (unsigned kind = LIST_FILE; kind <= LIST_VIRTUAL; kind++)
-        check_map_name(reader, option, node, names[kind]);
+        reader_refuse(reader, option, node, "each entry needs exactly one of %s",
+                      text_string(&names));
+    text_clear(&names);
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (!kinds[i].remote)
+            check_map_name(reader, option, node, kinds[i].name);
+    }
     return found == 1;
 }
+
+/* Settings that not every kind has. */
+static const struct {
+    const char *name;
+    unsigned kinds;   /* of IS */
+    const char *with; /* these kinds, in words */
+} partial[] = {
+    {"address", IS(LIST_FILE), "file; the others name their own lists"},
+    {"domains", IS(LIST_ALIASES) | IS(LIST_VIRTUAL), "aliases or virtual"},
+};
 
 /* Which settings of an entry go together. */
 static void check_entry(struct reader *reader, const struct option *option,
                         const struct node *node, enum list_kind kind)
 {
-    const struct node *address = tree_find(&reader->tree, node, "address");
-    const struct node *domains = tree_find(&reader->tree, node, "domains");
-    if (kind == LIST_FILE && address == NULL)
+    for (size_t i = 0; i < sizeof partial / sizeof *partial; i++) {
+        const struct node *set = tree_find(&reader->tree, node, partial[i].name);
+        if (set != NULL && (partial[i].kinds & IS(kind)) == 0)
+            reader_refuse(reader, option, set, "%s is allowed only with %s",
+                          partial[i].name, partial[i].with);
+    }
+    if (kind == LIST_FILE && tree_find(&reader->tree, node, "address") == NULL)
         reader_refuse(reader, option, node, "a file needs the list's address");
-    if (kind != LIST_FILE && address != NULL)
-        reader_refuse(reader, option, address,
-                      "address is allowed only with file; aliases and virtual name their "
-                      "own lists");
-    if (kind == LIST_FILE && domains != NULL)
-        reader_refuse(reader, option, domains,
-                      "domains is allowed only with aliases or virtual");
 }
 
 /* Two files for one list are an error: nobody could tell which one counts. */
@@ -102,6 +144,8 @@ static void add_source(struct reader *reader, const struct option *option,
     group_read(reader, &options_table, option->name, node, source);
     if (find_kind(reader, option, node, &source->kind))
         check_entry(reader, option, node, source->kind);
+    if (source->refresh_ms == 0)
+        source->refresh_ms = sources_is_remote(source) ? REFRESH_REMOTE_MS : REFRESH_MS;
     if (source->address != NULL)
         check_address(reader, option, node, source->address, addresses);
 }

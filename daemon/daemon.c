@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "daemon/housekeeping.h"
+#include "daemon/list_reader.h"
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
@@ -214,7 +215,9 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     housekeeping_brakes(&daemon->engine);
     open_control(daemon);
     status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
-    return status == STATUS_OK ? reload_start(&daemon->reload) : status;
+    if (status == STATUS_OK)
+        status = reload_start(&daemon->reload);
+    return status == STATUS_OK ? list_reader_start(&daemon->reload) : status;
 }
 
 static enum status start(struct daemon *daemon, const char *configuration)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker.h"
+#include "conf/sources.h"
 #include "daemon/problem_log.h"
 #include "quarantine/advice.h"
 #include "store/probe.h"
@@ -80,6 +81,9 @@ static enum status load(struct reload *reload, struct problems *problems,
         problems_error(problems, reload->path, 0, "out of memory");
         return status;
     }
+    catalog_want(reload->catalog);
+    reload->loads++;
+    (void)pthread_cond_broadcast(&reload->loaded);
     warn_of_restart(fresh->settings);
     replace(reload->current, fresh);
     log_loaded("reloaded", fresh); /* still current: we hold the lock */
@@ -161,31 +165,46 @@ static void log_found(struct reload *reload, struct problems *problems)
     reload->reported = *problems;
 }
 
-static void refresh(struct reload *reload)
+void reload_refresh(struct reload *reload, struct problems *problems)
 {
-    struct problems problems = {0};
     struct snapshot *fresh;
-    pthread_mutex_lock(&reload->lock);
     struct snapshot *old = current_snapshot_get(reload->current);
     enum status status =
-        snapshot_refresh(old, reload->catalog, clock_wall_ms(), &problems, &fresh);
+        snapshot_refresh(old, reload->catalog, clock_wall_ms(), problems, &fresh);
     snapshot_unref(old);
-    log_found(reload, &problems);
+    log_found(reload, problems);
     if (status == STATUS_OK)
         replace(reload->current, fresh);
     else
         log_print(SEVERITY_ERROR, "the lists could not be read again: the old ones stay");
+}
+
+static void refresh(struct reload *reload)
+{
+    struct problems problems = {0};
+    pthread_mutex_lock(&reload->lock);
+    reload_refresh(reload, &problems);
     pthread_mutex_unlock(&reload->lock);
 }
 
-/* Seconds until the sources are to be read again: the shortest refresh of any. */
+void reload_await(struct reload *reload, int64_t wait_ms)
+{
+    struct timespec until = clock_timespec(clock_deadline_us(wait_ms));
+    unsigned loads = reload->loads;
+    while (reload->loads == loads &&
+           pthread_cond_timedwait(&reload->loaded, &reload->lock, &until) == 0)
+        ;
+}
+
+/* Seconds until the files are to be read again: the shortest refresh of any. */
 static time_t refresh_seconds(struct current_snapshot *current)
 {
     struct snapshot *snapshot = current_snapshot_get(current);
     const struct settings *settings = snapshot->settings;
     int64_t shortest_ms = INT64_C(24) * 3600 * 1000;
     for (size_t i = 0; i < settings->list_count; i++) {
-        if (settings->lists[i].refresh_ms < shortest_ms)
+        if (!sources_is_remote(&settings->lists[i]) &&
+            settings->lists[i].refresh_ms < shortest_ms)
             shortest_ms = settings->lists[i].refresh_ms;
     }
     snapshot_unref(snapshot);
@@ -236,9 +255,13 @@ enum status reload_first(struct reload *reload, const char *path,
                          struct current_snapshot *current)
 {
     struct problems problems = {0};
+    pthread_condattr_t monotonic;
     reload->path = path;
     reload->current = current;
-    if (pthread_mutex_init(&reload->lock, NULL) != 0 ||
+    if (pthread_condattr_init(&monotonic) != 0 ||
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0 ||
+        pthread_cond_init(&reload->loaded, &monotonic) != 0 ||
+        pthread_mutex_init(&reload->lock, NULL) != 0 ||
         pthread_mutex_init(&reload->failure_mutex, NULL) != 0)
         return STATUS_NOMEM;
     enum status status = load_first(reload, &problems);

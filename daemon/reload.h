@@ -12,7 +12,9 @@
 /* Zero-initialise, then reload_first. */
 struct reload {
     pthread_mutex_t lock; /* one load at a time; guards what follows */
-    const char *path;     /* of the configuration */
+    pthread_cond_t loaded;
+    unsigned loads;   /* how often the configuration was loaded */
+    const char *path; /* of the configuration */
     struct current_snapshot *current;
     struct catalog *catalog;
     struct problems
@@ -32,6 +34,14 @@ enum status reload_first(struct reload *reload, const char *path,
 /* Loads the configuration again; on failure the old one stays. Problems are logged and
  * handed over to out_problems, which may be NULL. */
 enum status reload_now(struct reload *reload, struct problems *out_problems) MUST_CHECK;
+
+/* Makes the snapshot anew from the catalog and the files that are due; the caller holds
+ * the lock. problems: what is known to be wrong already, taken over and logged. */
+void reload_refresh(struct reload *reload, struct problems *problems);
+
+/* Waits until the configuration is loaded again, at most wait_ms; the caller holds the
+ * lock. */
+void reload_await(struct reload *reload, int64_t wait_ms);
 
 /* Why and when (wall time, ms) the last reload failed; an empty list and 0 if it
  * succeeded. */

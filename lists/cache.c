@@ -29,11 +29,17 @@ enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
 /* The key is not secret: it must only stay the same. */
 static const struct digest_key checksum_key;
 
+static const char *identity_of(const struct list_source *source)
+{
+    return source->identity != NULL ? source->identity : source->path;
+}
+
 void cache_name(const struct list_source *source, char out[CACHE_NAME_SIZE])
 {
     char hex[DIGEST_HEX_SIZE];
     struct digest_key kind_key = {.bytes = {(uint8_t)source->kind}};
-    digest_hex(&kind_key, source->path, strlen(source->path), hex);
+    const char *identity = identity_of(source);
+    digest_hex(&kind_key, identity, strlen(identity), hex);
     (void)snprintf(out, CACHE_NAME_SIZE, "%s%s", hex, CACHE_SUFFIX);
 }
 
@@ -42,9 +48,10 @@ enum status cache_pack(const struct list_source *source, const struct entries *e
 {
     struct cache cache = {0};
     struct text *content = &cache.content;
+    const char *identity = identity_of(source);
     text_printf(content, "%s%0*d\n", head, DIGEST_HEX_SIZE - 1, 0);
-    text_printf(content, "%d %zu %zu\n%s\n", (int)source->kind, strlen(source->path),
-                entries->count, source->path);
+    text_printf(content, "%d %zu %zu\n%s\n", (int)source->kind, strlen(identity),
+                entries->count, identity);
     for (size_t i = 0; i < entries->count; i++) {
         const struct entry *entry = &entries->items[i];
         const char *key = entries_key(entries, i);
@@ -178,9 +185,9 @@ static enum status unpack(const struct file *file, const struct list_source *sou
     size_t path_length = (size_t)take_number(&reader, INT_MAX);
     int64_t count = take_number(&reader, ENTRIES_MAX);
     const char *path = take_bytes(&reader, path_length);
+    const char *identity = identity_of(source);
     if (take_bytes(&reader, 1) == NULL || kind != (int64_t)source->kind ||
-        path_length != strlen(source->path) ||
-        memcmp(path, source->path, path_length) != 0)
+        path_length != strlen(identity) || memcmp(path, identity, path_length) != 0)
         return STATUS_INVALID;
     enum status status = STATUS_OK;
     for (int64_t i = 0; i < count && status == STATUS_OK; i++)

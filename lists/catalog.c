@@ -15,10 +15,14 @@
 #include "lists/cache.h"
 #include "lists/shrink.h"
 
+enum { RETRY_MS = 60000 }; /* after a failed read */
+
 struct known_source {
     char name[CACHE_NAME_SIZE]; /* identifies kind and path */
     bool read;                  /* ever read successfully */
     bool used;                  /* since the last sweep */
+    bool begun;                 /* a read, since catalog_want */
+    struct source_read last;    /* without its entries; at_ms 0: none */
     struct entries entries;
     int64_t read_at_ms;
     char checksum[DIGEST_HEX_SIZE]; /* of what the folder holds, "" for nothing */
@@ -44,12 +48,18 @@ struct catalog *catalog_new(const char *folder)
     return catalog;
 }
 
+static void known_clear(struct known_source *known)
+{
+    entries_clear(&known->entries);
+    source_read_clear(&known->last);
+}
+
 void catalog_free(struct catalog *catalog)
 {
     if (catalog == NULL)
         return;
     for (size_t i = 0; i < catalog->count; i++)
-        entries_clear(&catalog->known[i].entries);
+        known_clear(&catalog->known[i]);
     free(catalog->known);
     free(catalog->folder);
     free(catalog);
@@ -106,15 +116,26 @@ static enum status load(const struct catalog *catalog, const struct list_source 
     return status == STATUS_NOMEM ? status : STATUS_OK;
 }
 
+/* NULL when it isn't known. */
+static struct known_source *look_up(struct catalog *catalog,
+                                    const struct list_source *source)
+{
+    char name[CACHE_NAME_SIZE];
+    cache_name(source, name);
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (strcmp(catalog->known[i].name, name) == 0)
+            return &catalog->known[i];
+    }
+    return NULL;
+}
+
 static enum status find_known(struct catalog *catalog, const struct list_source *source,
                               struct problems *problems, struct known_source **out)
 {
     struct known_source known = {.used = true};
     cache_name(source, known.name);
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (strcmp(catalog->known[i].name, known.name) != 0)
-            continue;
-        *out = &catalog->known[i];
+    *out = look_up(catalog, source);
+    if (*out != NULL) {
         (*out)->used = true;
         return STATUS_OK;
     }
@@ -224,6 +245,58 @@ enum status catalog_store(struct catalog *catalog, const struct list_source *sou
     return status == STATUS_NOMEM ? status : STATUS_OK;
 }
 
+enum status catalog_take(struct catalog *catalog, const struct list_source *source,
+                         struct source_read *read, struct problems *problems)
+{
+    struct known_source *known;
+    enum status status = find_known(catalog, source, problems, &known);
+    if (status != STATUS_OK) {
+        source_read_clear(read);
+        return status;
+    }
+    struct entries entries = read->entries;
+    read->entries = (struct entries){0};
+    source_read_clear(&known->last);
+    known->last = *read;
+    *read = (struct source_read){0};
+    if (known->last.status != STATUS_OK)
+        return STATUS_OK;
+    return catalog_store(catalog, source, &entries, known->last.at_ms, problems);
+}
+
+const struct source_read *catalog_last_read(struct catalog *catalog,
+                                            const struct list_source *source)
+{
+    const struct known_source *known = look_up(catalog, source);
+    return known == NULL || known->last.at_ms == 0 ? NULL : &known->last;
+}
+
+int64_t catalog_wait_ms(struct catalog *catalog, const struct list_source *source,
+                        int64_t now_ms)
+{
+    const struct known_source *known = look_up(catalog, source);
+    if (known == NULL || !known->begun || known->last.at_ms == 0)
+        return 0;
+    int64_t pause_ms = source->refresh_ms;
+    if (known->last.status != STATUS_OK && pause_ms > RETRY_MS)
+        pause_ms = RETRY_MS;
+    int64_t age_ms = now_ms - known->last.at_ms; /* negative when the clock went back */
+    return age_ms < 0 || age_ms >= pause_ms ? 0 : pause_ms - age_ms;
+}
+
+void catalog_begin(struct catalog *catalog, const struct list_source *source)
+{
+    struct known_source *known = look_up(catalog, source);
+    if (known != NULL)
+        known->begun = true;
+}
+
+void catalog_want(struct catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->count; i++)
+        catalog->known[i].begun = false;
+}
+
 static bool is_kept(const struct catalog *catalog, const char *name)
 {
     for (size_t i = 0; i < catalog->count; i++) {
@@ -262,7 +335,7 @@ void catalog_sweep(struct catalog *catalog)
     for (size_t i = 0; i < catalog->count; i++) {
         struct known_source *known = &catalog->known[i];
         if (!known->used) {
-            entries_clear(&known->entries);
+            known_clear(known);
             continue;
         }
         known->used = false;

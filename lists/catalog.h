@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "conf/settings.h"
 #include "lists/entries.h"
+#include "lists/source.h"
 
 struct catalog;
 
@@ -33,6 +34,26 @@ char *catalog_folder(const char *state_file);
 enum status catalog_store(struct catalog *catalog, const struct list_source *source,
                           struct entries *entries, int64_t now_ms,
                           struct problems *problems) MUST_CHECK;
+
+/* Takes over how a read of the source went, also on failure: stores its entries if it
+ * went well. Returns what catalog_store does. */
+enum status catalog_take(struct catalog *catalog, const struct list_source *source,
+                         struct source_read *read, struct problems *problems) MUST_CHECK;
+
+/* How the last read in the life of the catalog went (its entries are catalog_last's);
+ * borrowed until the next call. NULL when there was none. */
+const struct source_read *catalog_last_read(struct catalog *catalog,
+                                            const struct list_source *source);
+
+/* Milliseconds until the source is to be read: its refresh after a good read, at most a
+ * minute after a failure, 0 when it wasn't read since the catalog began or catalog_want
+ * was called. */
+int64_t catalog_wait_ms(struct catalog *catalog, const struct list_source *source,
+                        int64_t now_ms);
+
+/* A read of the source begins: from now on catalog_want asks for another one. */
+void catalog_begin(struct catalog *catalog, const struct list_source *source);
+void catalog_want(struct catalog *catalog); /* all sources */
 
 /* The entries of the last good read and its wall time, borrowed until the next
  * call. NOT_FOUND when the source was never read successfully; NOMEM. */

@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "lists/file.h"
-#include "lists/foreign.h"
-#include "lists/lookup_table.h"
-#include "lists/members.h"
+#include "conf/sources.h"
+#include "lists/source.h"
 
 /* One source being entered. */
 struct import_job {
@@ -22,43 +20,6 @@ struct import_job {
 };
 
 enum { REFRESH_SLACK_MS = 500 };
-
-static enum status parse(const struct list_source *source, struct file *file,
-                         struct entries *entries, struct problems *problems)
-{
-    switch (source->kind) {
-    case LIST_ALIASES:
-        return lookup_table_read_aliases(file, source->path, entries, problems);
-    case LIST_VIRTUAL:
-        return lookup_table_read_virtual(file, source->path, entries, problems);
-    case LIST_FILE:
-    default:
-        return members_read(file, source->path, entries, problems);
-    }
-}
-
-static enum status read_source(const struct list_source *source, struct entries *entries,
-                               struct problems *problems, struct error *error)
-{
-    struct file file = {0};
-    enum status status = file_read(source->path, FILE_BYTES_MAX, &file, error);
-    if (status != STATUS_OK)
-        return status;
-    status = file_check_text(&file, source->path, error);
-    if (status == STATUS_OK)
-        status = foreign_check(&file, source->path, error);
-    if (status == STATUS_OK) {
-        status = parse(source, &file, entries, problems);
-        if (status != STATUS_OK)
-            (void)error_set(error, status, "%s",
-                            status == STATUS_LIMIT ? "has too many entries or members"
-                                                   : "out of memory");
-    }
-    file_clear(&file);
-    if (status != STATUS_OK)
-        entries_clear(entries);
-    return status;
-}
 
 static bool is_too_old(const struct import_job *job, int64_t read_at_ms)
 {
@@ -266,12 +227,6 @@ static enum status enter_nothing(const struct import_job *job)
 
 /* ---- one source ---- */
 
-static const char *file_of(const struct settings *settings,
-                           const struct list_source *source)
-{
-    return source->file != NULL ? source->file : settings->file;
-}
-
 static void report_unread(const struct settings *settings, const struct import_job *job,
                           const struct error *error, bool known)
 {
@@ -284,47 +239,83 @@ static void report_unread(const struct settings *settings, const struct import_j
         (void)snprintf(age, sizeof age, "last read successfully %lld minutes ago%s",
                        minutes,
                        is_too_old(job, job->read_at_ms) ? ", its lists are unknown" : "");
-    problems_error(job->import->problems, file_of(settings, job->source),
+    problems_error(job->import->problems, source_file(settings, job->source),
                    job->source->line, "%s%s: %s (%s)", job->source->path, place,
                    error->text, age);
 }
 
-/* Read successfully and not long ago: its entries count as fresh. */
-static bool is_recent(const struct import_job *job, int64_t read_at_ms)
+/* known: it was read successfully once, at job->read_at_ms. */
+static bool is_due(const struct import_job *job, bool known)
 {
-    int64_t age_ms = job->import->now_ms - read_at_ms;
-    return job->import->due_only && age_ms >= 0 &&
-           age_ms + REFRESH_SLACK_MS < job->source->refresh_ms;
+    const struct list_import *import = job->import;
+    if (sources_is_remote(job->source))
+        return import->servers == SERVERS_ALL ||
+               (import->servers == SERVERS_UNKNOWN && !known);
+    int64_t age_ms = import->now_ms - job->read_at_ms;
+    return !import->due_only || !known || age_ms < 0 ||
+           age_ms + REFRESH_SLACK_MS >= job->source->refresh_ms;
+}
+
+/* Whether the last read went well; one before the catalog began counts while it is not
+ * overdue. */
+static bool is_fresh(const struct import_job *job, const struct source_read *last,
+                     bool known)
+{
+    if (last != NULL)
+        return last->status == STATUS_OK;
+    return known && job->import->now_ms - job->read_at_ms <= 2 * job->source->refresh_ms;
+}
+
+static enum status read_into_catalog(const struct import_job *job)
+{
+    struct source_read read = {0};
+    source_read(job->source, &read);
+    read.at_ms = job->import->now_ms;
+    if (read.status == STATUS_NOMEM) {
+        source_read_clear(&read);
+        return STATUS_NOMEM;
+    }
+    return catalog_take(job->import->catalog, job->source, &read, job->import->problems);
+}
+
+static void report_read(const struct settings *settings, const struct import_job *job,
+                        const struct source_read *last, bool known)
+{
+    struct list_import *import = job->import;
+    if (last != NULL)
+        problems_add(import->problems, &last->problems);
+    if (last != NULL && last->summary[0] != '\0' && import->summaries != NULL)
+        text_printf(import->summaries, "%s: %s\n", job->source->path, last->summary);
+    if (last != NULL && last->status != STATUS_OK)
+        report_unread(settings, job, &last->error, known);
+    else if (!known)
+        problems_warning(import->problems, source_file(settings, job->source),
+                         job->source->line,
+                         "%s: is being read for the first time; until then its lists are "
+                         "unknown",
+                         job->source->path);
+    import->unread |= !known || !job->fresh;
 }
 
 static enum status enter_source(const struct settings *settings, struct import_job *job)
 {
     struct list_import *import = job->import;
-    struct entries read = {0};
     const struct entries *entries = NULL;
-    struct error error;
     enum status status = catalog_last(import->catalog, job->source, import->problems,
                                       &entries, &job->read_at_ms);
-    if (status == STATUS_OK && is_recent(job, job->read_at_ms)) {
-        job->fresh = true;
-        return enter_all(job, entries);
+    if (status != STATUS_NOMEM && is_due(job, status == STATUS_OK)) {
+        status = read_into_catalog(job);
+        if (status == STATUS_OK)
+            status = catalog_last(import->catalog, job->source, import->problems,
+                                  &entries, &job->read_at_ms);
     }
-    status = read_source(job->source, &read, import->problems, &error);
-    job->fresh = status == STATUS_OK;
-    if (job->fresh)
-        status = catalog_store(import->catalog, job->source, &read, import->now_ms,
-                               import->problems);
-    if (status == STATUS_NOMEM)
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    status = catalog_last(import->catalog, job->source, import->problems, &entries,
-                          &job->read_at_ms);
-    if (status == STATUS_NOMEM)
-        return status;
-    if (!job->fresh) {
-        import->unread = true;
-        report_unread(settings, job, &error, status == STATUS_OK);
-    }
-    return status == STATUS_OK ? enter_all(job, entries) : enter_nothing(job);
+    bool known = status == STATUS_OK;
+    const struct source_read *last = catalog_last_read(import->catalog, job->source);
+    job->fresh = is_fresh(job, last, known);
+    report_read(settings, job, last, known);
+    return known ? enter_all(job, entries) : enter_nothing(job);
 }
 
 enum status list_import_sources(const struct settings *settings,
@@ -338,7 +329,7 @@ enum status list_import_sources(const struct settings *settings,
             source->domains.count > 0 ? &source->domains : &settings->policy.domains;
         status = enter_source(settings, &job);
         if (status != STATUS_OK)
-            problems_error(import->problems, file_of(settings, source), source->line,
+            problems_error(import->problems, source_file(settings, source), source->line,
                            "%s: %s", source->path,
                            status == STATUS_NOMEM ? "out of memory"
                                                   : "too many lists or members");

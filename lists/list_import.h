@@ -7,9 +7,17 @@
 
 #include "base/problems.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "conf/settings.h"
 #include "lists/catalog.h"
 #include "policy/directory.h"
+
+/* Of which sources that are servers an answer is waited for. */
+enum list_import_servers {
+    SERVERS_NONE,    /* they are read elsewhere, into the catalog */
+    SERVERS_UNKNOWN, /* those of which nothing is known */
+    SERVERS_ALL,
+};
 
 /* What an import works on; all pointers are borrowed. */
 struct list_import {
@@ -18,7 +26,9 @@ struct list_import {
     struct problems *problems;
     int64_t now_ms; /* wall time */
     bool due_only;  /* leave sources alone that were read less than their refresh ago */
-    bool unread;    /* set when a source, or an :include: of one, could not be read */
+    enum list_import_servers servers;
+    struct text *summaries; /* a line for each server that was read is added */
+    bool unread; /* set when a source, or an :include: of one, could not be read */
 };
 
 /* A source that can't be read, and bad lines, are errors in problems; the last good

@@ -17,6 +17,7 @@ struct shared_settings {
 struct snapshot_parts {
     struct shared_settings *shared;
     struct directory *directory;
+    struct text summaries; /* of the servers that were read, a line each */
 };
 
 static void unref_settings(struct shared_settings *shared)
@@ -161,6 +162,7 @@ struct build_args {
     struct catalog *catalog; /* NULL: a temporary one */
     bool strict;
     bool due_only; /* sources that are not due are not read */
+    enum list_import_servers servers;
     int64_t now_ms;
     const struct snapshot_more *more; /* NULL: nothing */
 };
@@ -170,6 +172,7 @@ static enum status build(struct shared_settings *shared, const struct build_args
 {
     struct catalog *catalog = args->catalog;
     struct problems found = {0};
+    struct text summaries = {0};
     struct catalog *own = catalog == NULL ? open_kept(&shared->settings) : NULL;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct snapshot_parts *parts = calloc(1, sizeof *parts);
@@ -179,7 +182,9 @@ static enum status build(struct shared_settings *shared, const struct build_args
                                  .directory = directory,
                                  .problems = &found,
                                  .now_ms = args->now_ms,
-                                 .due_only = args->due_only};
+                                 .due_only = args->due_only,
+                                 .servers = args->servers,
+                                 .summaries = &summaries};
     if (snapshot != NULL && parts != NULL && directory != NULL && import.catalog != NULL)
         status = fill(&shared->settings, args->more, &import);
     catalog_free(own);
@@ -192,11 +197,13 @@ static enum status build(struct shared_settings *shared, const struct build_args
     if (status != STATUS_OK) {
         directory_free(directory);
         unref_settings(shared);
+        text_clear(&summaries);
         free(parts);
         free(snapshot);
         return status;
     }
-    *parts = (struct snapshot_parts){.shared = shared, .directory = directory};
+    *parts = (struct snapshot_parts){
+        .shared = shared, .directory = directory, .summaries = summaries};
     snapshot->settings = &shared->settings;
     snapshot->directory = directory;
     snapshot->parts = parts;
@@ -229,6 +236,8 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
 {
     struct build_args args = {
         .catalog = catalog, .strict = strict, .now_ms = clock_wall_ms()};
+    if (catalog == NULL)
+        args.servers = strict ? SERVERS_ALL : SERVERS_UNKNOWN;
     enum status status = load(path, &args, problems, out_snapshot);
     if (status == STATUS_OK && catalog != NULL)
         catalog_sweep(catalog);
@@ -238,7 +247,8 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
 enum status snapshot_load_more(const char *path, const struct snapshot_more *more,
                                struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct build_args args = {.more = more, .now_ms = clock_wall_ms()};
+    struct build_args args = {
+        .more = more, .now_ms = clock_wall_ms(), .servers = SERVERS_UNKNOWN};
     return load(path, &args, problems, out_snapshot);
 }
 
@@ -257,6 +267,11 @@ enum status snapshot_keep(struct snapshot *fresh, const struct snapshot *running
     return settings_keep(&fresh->parts->shared->settings, running->settings);
 }
 
+const char *snapshot_summaries(const struct snapshot *snapshot)
+{
+    return text_string(&snapshot->parts->summaries);
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add(&snapshot->references, 1);
@@ -269,6 +284,7 @@ void snapshot_unref(struct snapshot *snapshot)
         return;
     directory_free(snapshot->parts->directory);
     unref_settings(snapshot->parts->shared);
+    text_clear(&snapshot->parts->summaries);
     free(snapshot->parts);
     free(snapshot);
 }

@@ -1,0 +1,31 @@
+/* Reads one source of lists, of whatever kind. */
+#ifndef LISTS_SOURCE_H
+#define LISTS_SOURCE_H
+
+#include <stdint.h>
+
+#include "base/problems.h"
+#include "base/status.h"
+#include "conf/settings.h"
+#include "lists/entries.h"
+
+/* How a read went. Zero-initialise; clear when done. */
+struct source_read {
+    enum status status;       /* OK: entries are all that the source has */
+    struct entries entries;   /* empty unless OK */
+    struct problems problems; /* errors and warnings in what was read */
+    struct error error;       /* why it is not OK, in words an administrator can act on */
+    char summary[300]; /* of a server, for check: which answered, how much, in how long */
+    int64_t at_ms;     /* wall time when it ended; 0: never read */
+};
+
+/* Reads the source into read, which is zero-initialised. Takes as long as the source's
+ * deadline. Keeps no state: any thread may call it. */
+void source_read(const struct list_source *source, struct source_read *read);
+void source_read_clear(struct source_read *read);
+
+/* The file of the configuration in which the source is. */
+const char *source_file(const struct settings *settings,
+                        const struct list_source *source);
+
+#endif
