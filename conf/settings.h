@@ -30,6 +30,7 @@ struct list_source {
     char *identity; /* what decides which lists it has: kept members belong to that; NULL:
                      * path */
     struct domains domains; /* where bare names answer; empty: the own domains */
+    char *column;           /* of addresses in a folder's tables */
     int64_t max_age_ms;     /* unreadable for longer: unknown */
     int64_t refresh_ms;     /* between reads; 5m for files, 1h for servers */
     int line;

@@ -1,5 +1,4 @@
-/* One entry of lists is a list of its own (file), or a table of lists (aliases, virtual).
- */
+/* One entry of lists is a list of its own (file), or has lists by their names. */
 #include "conf/sources.h"
 
 #include <stdlib.h>
@@ -23,6 +22,7 @@ static const struct kind {
     {"file", LIST_FILE, false},
     {"aliases", LIST_ALIASES, false},
     {"virtual", LIST_VIRTUAL, false},
+    {"folder", LIST_FOLDER, false},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
@@ -41,6 +41,7 @@ static void source_clear(struct list_source *source)
     free(source->address);
     free(source->path);
     free(source->identity);
+    free(source->column);
     domains_clear(&source->domains);
 }
 
@@ -104,6 +105,8 @@ static const struct {
 } partial[] = {
     {"address", IS(LIST_FILE), "file; the others name their own lists"},
     {"domains", IS(LIST_ALIASES) | IS(LIST_VIRTUAL), "aliases or virtual"},
+    {"domain", IS(LIST_FOLDER), "folder"},
+    {"column", IS(LIST_FOLDER), "folder"},
 };
 
 /* Which settings of an entry go together. */
@@ -118,6 +121,8 @@ static void check_entry(struct reader *reader, const struct option *option,
     }
     if (kind == LIST_FILE && tree_find(&reader->tree, node, "address") == NULL)
         reader_refuse(reader, option, node, "a file needs the list's address");
+    if (kind == LIST_FOLDER && tree_find(&reader->tree, node, "domain") == NULL)
+        reader_refuse(reader, option, node, "a folder needs the domain of its lists");
 }
 
 /* Two files for one list are an error: nobody could tell which one counts. */

@@ -70,8 +70,8 @@ void value_array_somebody(struct reader *reader, const struct option *option,
         value_array_elements(reader, option, node, field);
 }
 
-static void add_domain(struct reader *reader, const struct option *option,
-                       const struct node *node, void *field)
+void value_array_domain(struct reader *reader, const struct option *option,
+                        const struct node *node, void *field)
 {
     struct domains *domains = field;
     struct domains one = {0};
@@ -91,7 +91,7 @@ static void add_domain(struct reader *reader, const struct option *option,
 void value_array_domains(struct reader *reader, const struct option *option,
                          const struct node *node, void *field)
 {
-    read_each(reader, option, node, add_domain, field);
+    read_each(reader, option, node, value_array_domain, field);
 }
 
 static void add_login(struct reader *reader, const struct option *option,

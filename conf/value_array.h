@@ -9,6 +9,7 @@ enum { ARRAY_GROUPS_MAX = 10000 };
 option_read value_array_elements; /* struct elements */
 option_read value_array_somebody; /* the same, and not empty */
 option_read value_array_domains;  /* struct domains */
+option_read value_array_domain;   /* the same: one string, no array */
 option_read value_array_logins;   /* struct login_forms: "NAME=domain" */
 option_read value_array_notify;   /* struct settings: notify.to */
 option_read value_array_groups;   /* struct policy: groups */

@@ -1,5 +1,6 @@
-/* One source after the other, each when it is due; what it has is entered into the catalog
- * and into a new snapshot under the lock of the reloads, which is free while it is read. */
+/* One source after the other, each when it is due; what it has is entered into the
+ * catalog and into a new snapshot under the lock of the reloads, which is free while it
+ * is read. */
 #include "daemon/list_reader.h"
 
 #include <errno.h>
@@ -13,9 +14,8 @@
 enum { IDLE_MS = 60000 }; /* looks at the wall clock at least so often: it may be set */
 
 /* The source that is due first, NULL for none; *out_wait_ms until then. */
-static const struct list_source *find_due(struct reload *reload,
-                                          const struct settings *settings,
-                                          int64_t *out_wait_ms)
+static const struct list_source *
+find_due(struct reload *reload, const struct settings *settings, int64_t *out_wait_ms)
 {
     const struct list_source *found = NULL;
     *out_wait_ms = IDLE_MS;

@@ -1,5 +1,5 @@
-/* Reads the lists that servers answer for (LDAP, Mailman), by a thread of its own: nothing
- * else waits for a server. */
+/* Reads the lists that servers answer for (LDAP, Mailman), by a thread of its own:
+ * nothing else waits for a server. */
 #ifndef DAEMON_LIST_READER_H
 #define DAEMON_LIST_READER_H
 

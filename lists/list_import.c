@@ -13,6 +13,7 @@
 struct import_job {
     const struct list_source *source;
     const struct domains *domains; /* where its bare names answer */
+    const char *home;              /* the domain of members without one; may be NULL */
     struct list_import *import;
     bool fresh;    /* read just now */
     bool reported; /* that it shrank */
@@ -36,9 +37,8 @@ static enum status enter_member(const struct import_job *job,
     struct error error;
     if (member->kind == MEMBER_OPAQUE)
         return directory_add_opaque(directory, list, member->text, member->length);
-    enum status status =
-        directory_add_member(directory, list, member->text, member->length,
-                             domains_first(job->domains), &error);
+    enum status status = directory_add_member(directory, list, member->text,
+                                              member->length, job->home, &error);
     if (status != STATUS_INVALID)
         return status;
     if (job->fresh)
@@ -65,10 +65,12 @@ static enum status enter_list(const struct import_job *job, const struct entry *
 {
     struct directory *directory = job->import->directory;
     bool older = entry->failed || entry->shrunk;
+    bool in_folder = job->source->kind == LIST_FOLDER;
     int64_t read_at_ms = older ? entry->read_at_ms : job->read_at_ms;
-    enum status status =
-        directory_add_list(directory, address->text, job->source->path,
-                           state_of(job, entry, read_at_ms), read_at_ms, out_list);
+    const char *file = member_list_file(&entry->members);
+    enum status status = directory_add_list(
+        directory, address->text, in_folder && file != NULL ? file : job->source->path,
+        state_of(job, entry, read_at_ms), read_at_ms, out_list);
     struct member_list_reader reader = member_list_read(&entry->members);
     struct member member;
     while (status == STATUS_OK && member_list_next(&reader, &member))
@@ -110,9 +112,8 @@ static enum status find_target(const struct import_job *job, const char *key,
     enum status status = entries_spell(member.text, member.length, out);
     if (status == STATUS_OK && out->text[0] == '@' && key[0] != '@')
         status = STATUS_INVALID;
-    const char *domain = domains_first(job->domains);
-    if (status == STATUS_OK && domain != NULL && out->text[0] != '@')
-        status = address_qualify(out, domain);
+    if (status == STATUS_OK && job->home != NULL && out->text[0] != '@')
+        status = address_qualify(out, job->home);
     if (status == STATUS_OK)
         return status;
     char what[64];
@@ -327,6 +328,8 @@ enum status list_import_sources(const struct settings *settings,
         struct import_job job = {.source = source, .import = import};
         job.domains =
             source->domains.count > 0 ? &source->domains : &settings->policy.domains;
+        job.home = domains_first(source->kind == LIST_FOLDER ? &settings->policy.domains
+                                                             : job.domains);
         status = enter_source(settings, &job);
         if (status != STATUS_OK)
             problems_error(import->problems, source_file(settings, source), source->line,

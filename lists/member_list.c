@@ -22,6 +22,12 @@ void member_list_enter_file(struct member_list *list, const char *path)
     list->line = 0;
 }
 
+const char *member_list_file(const struct member_list *list)
+{
+    const char *data = text_string(&list->text);
+    return data[0] == RECORD_FILE ? data + 1 : NULL;
+}
+
 void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
                      size_t length, int line)
 {

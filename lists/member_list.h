@@ -25,6 +25,9 @@ struct member_list {
 /* Members added next are in this file; at first they are in the source itself. */
 void member_list_enter_file(struct member_list *list, const char *path);
 
+/* The file that was entered before the first member, borrowed; NULL when none was. */
+const char *member_list_file(const struct member_list *list);
+
 /* data holds no NUL. */
 void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
                      size_t length, int line);

@@ -7,10 +7,19 @@
 #include "lists/entries.h"
 #include "lists/file.h"
 
-/* Reads the text of a member file into the one entry "" of entries (zero-initialised). A
- * '#' first in a line, or after white space, starts a comment. Several addresses in a
- * line all count. Includes, programs and files have no meaning here: an error in problems
- * each, and a member that isn't an address. NOMEM, or LIMIT past a cap. */
+/* Adds the members of a file's text. A '#' first in a line, or after white space, starts
+ * a comment. Several addresses in a line all count. Includes, programs and files have no
+ * meaning here: an error in problems each, and a member that isn't an address.
+ * members->text.failed says that memory ran out. */
+void members_add_file(struct member_list *members, struct file *file, const char *path,
+                      struct problems *problems);
+
+/* Adds what one text of a line says, likewise; without comments. */
+void members_add(struct member_list *members, const char *text, size_t length,
+                 const char *path, int line, struct problems *problems);
+
+/* Reads a member file into the one entry "" of entries (zero-initialised). NOMEM, or
+ * LIMIT past a cap. */
 enum status members_read(struct file *file, const char *path, struct entries *entries,
                          struct problems *problems) MUST_CHECK;
 

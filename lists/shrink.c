@@ -29,13 +29,15 @@ static bool has_address(const struct member_list *list)
     return false;
 }
 
-/* True for a member file that had addresses and now has none: it may be an error message.
+/* True for a file of members that had addresses and now has none: it may be an error
+ * message.
  */
 static bool is_gibberish(const struct list_source *source, const struct entry *now,
                          const struct entry *before)
 {
-    return source->kind == LIST_FILE && now->members.count <= SHRINK_FLOOR &&
-           !has_address(&now->members) && has_address(&before->members);
+    return (source->kind == LIST_FILE || source->kind == LIST_FOLDER) &&
+           now->members.count <= SHRINK_FLOOR && !has_address(&now->members) &&
+           has_address(&before->members);
 }
 
 /* whole: the table lost so much that none of its losses is believed. */
@@ -44,7 +46,8 @@ static bool is_shrunk(const struct list_source *source, bool whole,
 {
     size_t members = before->members.count;
     if (now == NULL)
-        return whole || (before->kind == ENTRY_LIST && members > SHRINK_FLOOR);
+        return whole || source->kind == LIST_FOLDER ||
+               (before->kind == ENTRY_LIST && members > SHRINK_FLOOR);
     if (now->failed || before->kind != ENTRY_LIST)
         return false;
     return is_less(now->members.count, members) || is_gibberish(source, now, before);

@@ -20,8 +20,8 @@ struct shrink_last {
 /* Lists of fresh, just read at now_ms, that are empty, or lost more than half of their
  * members and more than SHRINK_FLOOR, get back the members they had, as shrunk, until
  * these are older than the source's max_age_ms. A list that is no longer there counts as
- * empty if it had more than that, or if its whole table shrank so. NOMEM, or LIMIT past a
- * cap of entries. */
+ * empty if it had more than that, if it was in a folder, or if its whole table shrank so.
+ * NOMEM, or LIMIT past a cap of entries. */
 enum status shrink_keep(const struct list_source *source, const struct shrink_last *last,
                         int64_t now_ms, struct entries *fresh) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "lists/file.h"
 #include "lists/foreign.h"
+#include "lists/list_folder.h"
 #include "lists/lookup_table.h"
 #include "lists/members.h"
 
@@ -15,6 +16,12 @@ typedef enum status parse_file(struct file *file, const char *path,
 typedef enum status read_source(const struct list_source *source,
                                 struct source_read *read);
 
+static enum status read_folder(const struct list_source *source, struct source_read *read)
+{
+    return list_folder_read(source->path, source->column, &read->entries, &read->problems,
+                            &read->error);
+}
+
 static const struct {
     parse_file *parse;
     read_source *read;
@@ -22,6 +29,7 @@ static const struct {
     [LIST_FILE] = {.parse = members_read},
     [LIST_ALIASES] = {.parse = lookup_table_read_aliases},
     [LIST_VIRTUAL] = {.parse = lookup_table_read_virtual},
+    [LIST_FOLDER] = {.read = read_folder},
 };
 
 static enum status read_file(const struct list_source *source, struct source_read *read)
@@ -34,14 +42,9 @@ static enum status read_file(const struct list_source *source, struct source_rea
     status = file_check_text(&file, source->path, error);
     if (status == STATUS_OK)
         status = foreign_check(&file, source->path, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = readers[source->kind].parse(&file, source->path, &read->entries,
                                              &read->problems);
-        if (status != STATUS_OK)
-            (void)error_set(error, status, "%s",
-                            status == STATUS_LIMIT ? "has too many entries or members"
-                                                   : "out of memory");
-    }
     file_clear(&file);
     return status;
 }
@@ -50,6 +53,10 @@ void source_read(const struct list_source *source, struct source_read *read)
 {
     read_source *own = readers[source->kind].read;
     read->status = own != NULL ? own(source, read) : read_file(source, read);
+    if (read->status == STATUS_LIMIT || read->status == STATUS_NOMEM)
+        (void)error_set(&read->error, read->status, "%s",
+                        read->status == STATUS_LIMIT ? "has too many entries or members"
+                                                     : "out of memory");
     if (read->status != STATUS_OK)
         entries_clear(&read->entries);
     read->at_ms = clock_wall_ms();
