@@ -1,6 +1,6 @@
 /* Fields are found without changing the text, so that a row can be tried with several
- * separators; only the addresses' quotes are undone, in place. A quote that is out of place
- * may hide rows, so the whole table is refused. */
+ * separators; only the addresses' quotes are undone, in place. A quote that is out of
+ * place may hide rows, so the whole table is refused. */
 #include "lists/csv.h"
 
 #include <stdbool.h>

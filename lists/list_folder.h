@@ -11,8 +11,8 @@
  * key, its members after a record of its file. A file that can't be read, or has no such
  * column, is an error in problems and a failed entry; a name that is no local part, one
  * given twice (then both count) and a file that is no list are reported. IO, with the
- * reason in error, when the folder can't be read or was replaced meanwhile; NOMEM, or LIMIT
- * past a cap. */
+ * reason in error, when the folder can't be read or was replaced meanwhile; NOMEM, or
+ * LIMIT past a cap. */
 enum status list_folder_read(const char *path, const char *column,
                              struct entries *entries, struct problems *problems,
                              struct error *error) MUST_CHECK;

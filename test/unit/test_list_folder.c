@@ -15,8 +15,9 @@ static void setup(void)
 {
     folder_make();
     ck_assert_int_eq(mkdir(in_folder("r"), 0700), 0);
-    file_put("mailbrake.conf", "domains = [ \"a.example\" ];\n"
-                               "lists = ( { folder = \"r\"; domain = \"l.example\"; } );\n");
+    file_put("mailbrake.conf",
+             "domains = [ \"a.example\" ];\n"
+             "lists = ( { folder = \"r\"; domain = \"l.example\"; } );\n");
     catalog = catalog_new(NULL);
     ck_assert_ptr_nonnull(catalog);
 }
@@ -61,7 +62,8 @@ START_TEST(csv_as_programs_write_it)
         {"Name,Email,Role\r\nAnn,a@x,member\r\n\r\nBob,b@x,owner", "table: [a@x b@x]"},
         {"\xef\xbb\xbf\"Name\";\"EMAIL\"\n\"Lee; Ann\";\"a@x\"\n", "table: [a@x]"},
         {"Name\tE-Mail\temail\nAnn\t\ta@x\n", "table: [a@x]"},
-        {"email,note\r\"a@x\",\"say \"\"hi\"\",\r\nthen go\"\rb@x,\r", "table: [a@x b@x]"},
+        {"email,note\r\"a@x\",\"say \"\"hi\"\",\r\nthen go\"\rb@x,\r",
+         "table: [a@x b@x]"},
         {"name,email\n\"Lee, Ann\", \"a@x\" \nBob , b@x ,more\n", "table: [a@x b@x]"},
         {"Members of Class 3,,\nname,email\nAnn,a@x\n", "table: [a@x]"},
         {"name,email\nNobody,\nAnn,\"\"\n,\n", "table: []"},
@@ -125,8 +127,7 @@ START_TEST(csv_cut_anywhere)
         struct file file = {.data = strdup(cut), .length = length};
         struct member_list members = {0};
         struct error error;
-        enum status status =
-            csv_read(&file, "f", "email", &members, &problems, &error);
+        enum status status = csv_read(&file, "f", "email", &members, &problems, &error);
         ck_assert(status == STATUS_OK || status == STATUS_INVALID);
         ck_assert_uint_le(members.count, 2);
         member_list_clear(&members);
@@ -163,8 +164,9 @@ static const struct list *find(const char *text)
     struct target target;
     ck_assert_int_eq(address_parse(text, strlen(text), &address), STATUS_OK);
     directory_find(snapshot->directory, &address, &target);
-    return target.list == DIRECTORY_NONE ? NULL
-                                         : directory_list(snapshot->directory, target.list);
+    return target.list == DIRECTORY_NONE
+               ? NULL
+               : directory_list(snapshot->directory, target.list);
 }
 
 static void expect(const char *text, enum list_state state, uint64_t size)
@@ -218,7 +220,8 @@ START_TEST(list_folder_a_file_that_vanishes_is_a_shrunk_list)
     load();
     expect("one@l.example", LIST_SHRUNK, 2);
     expect("two@l.example", LIST_OK, 1);
-    ck_assert(problems_hold(&problems, "one@l.example suddenly has 0 members instead of 2"));
+    ck_assert(
+        problems_hold(&problems, "one@l.example suddenly has 0 members instead of 2"));
     file_put("r/.one", "a@x\nb@x\nd@x\n"); /* and comes back in one step */
     ck_assert_int_eq(rename(in_folder("r/.one"), in_folder("r/one.txt")), 0);
     load();
