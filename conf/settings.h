@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/problems.h"
+#include "conf/ldap_settings.h"
 #include "conf/mta_settings.h"
 #include "policy/policy.h"
 
@@ -29,10 +30,14 @@ struct list_source {
     char *path;     /* of a file or folder; a server's lists are called so */
     char *identity; /* what decides which lists it has: kept members belong to that; NULL:
                      * path */
-    struct domains domains; /* where bare names answer; empty: the own domains */
-    char *column;           /* of addresses in a folder's tables */
-    int64_t max_age_ms;     /* unreadable for longer: unknown */
-    int64_t refresh_ms;     /* between reads; 5m for files, 1h for servers */
+    struct domains domains;     /* where bare names answer; empty: the own domains */
+    char *column;               /* of addresses in a folder's tables */
+    int64_t max_age_ms;         /* unreadable for longer: unknown */
+    int64_t refresh_ms;         /* between reads; 5m for files, 1h for servers */
+    int64_t timeout_ms;         /* of a whole read of a server */
+    int64_t request_timeout_ms; /* of each step of it */
+    char *password_file;        /* of a server; NULL or "": none */
+    struct ldap_settings ldap;  /* LIST_LDAP */
     int line;
     const char *file; /* where that line is, one of the settings' files */
 };

@@ -13,16 +13,16 @@
 #define REFRESH_REMOTE_MS (INT64_C(60) * 60 * 1000)
 
 #define IS(kind) (1U << (kind))
+#define SERVERS (IS(LIST_LDAP) | IS(LIST_POSTFIX) | IS(LIST_MAILMAN))
 
 static const struct kind {
     const char *name; /* of the setting */
     enum list_kind kind;
     bool remote;
 } kinds[] = {
-    {"file", LIST_FILE, false},
-    {"aliases", LIST_ALIASES, false},
-    {"virtual", LIST_VIRTUAL, false},
-    {"folder", LIST_FOLDER, false},
+    {"file", LIST_FILE, false},       {"aliases", LIST_ALIASES, false},
+    {"virtual", LIST_VIRTUAL, false}, {"folder", LIST_FOLDER, false},
+    {"ldap", LIST_LDAP, true},        {"postfix", LIST_POSTFIX, true},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
@@ -42,6 +42,8 @@ static void source_clear(struct list_source *source)
     free(source->path);
     free(source->identity);
     free(source->column);
+    free(source->password_file);
+    ldap_settings_clear(&source->ldap);
     domains_clear(&source->domains);
 }
 
@@ -104,15 +106,89 @@ static const struct {
     const char *with; /* these kinds, in words */
 } partial[] = {
     {"address", IS(LIST_FILE), "file; the others name their own lists"},
-    {"domains", IS(LIST_ALIASES) | IS(LIST_VIRTUAL), "aliases or virtual"},
     {"domain", IS(LIST_FOLDER), "folder"},
     {"column", IS(LIST_FOLDER), "folder"},
+    {"domains", ~(IS(LIST_FILE) | IS(LIST_FOLDER)), "sources of many lists"},
+    {"password_file", IS(LIST_LDAP), "ldap"},
+    {"request_timeout", SERVERS, "servers"},
+    {"timeout", SERVERS, "servers"},
+    {"base", IS(LIST_LDAP), "ldap"},
+    {"schema", IS(LIST_LDAP), "ldap"},
+    {"filter", IS(LIST_LDAP), "ldap"},
+    {"address_attributes", IS(LIST_LDAP), "ldap"},
+    {"member_attributes", IS(LIST_LDAP), "ldap"},
+    {"member_address_attribute", IS(LIST_LDAP), "ldap"},
+    {"people_base", IS(LIST_LDAP), "ldap"},
+    {"people_not", IS(LIST_LDAP), "ldap"},
+    {"bind_dn", IS(LIST_LDAP), "ldap"},
+    {"sasl", IS(LIST_LDAP), "ldap"},
+    {"start_tls", IS(LIST_LDAP), "ldap"},
+    {"ca_file", IS(LIST_LDAP), "ldap"},
+    {"cert_file", IS(LIST_LDAP), "ldap"},
+    {"cert_key_file", IS(LIST_LDAP), "ldap"},
+    {"page_size", IS(LIST_LDAP), "ldap"},
 };
+
+/* The name by which the source is shown, and what its kept members belong to: whatever
+ * decides which lists it has, but not how the server is reached. */
+static void name_ldap(struct reader *reader, struct list_source *source)
+{
+    const struct ldap_settings *ldap = &source->ldap;
+    struct text path = {0};
+    struct text identity = {0};
+    text_printf(&path, "ldap:%s", ldap->base);
+    text_printf(&identity, "%s\n%s\n%s\n%s\n%s\n%s", ldap->servers.items[0], ldap->base,
+                ldap->people_base, ldap->filter, ldap->people,
+                ldap->people_not == NULL ? "" : ldap->people_not);
+    const struct strings *const lists[] = {&ldap->address_attributes,
+                                           &ldap->member_attributes,
+                                           &ldap->member_address_attributes};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (size_t n = 0; n < lists[i]->count; n++)
+            text_printf(&identity, "%c%s", n == 0 ? '\n' : ' ', lists[i]->items[n]);
+    }
+    if (text_take(&path, STATUS_OK, &source->path) != STATUS_OK ||
+        text_take(&identity, STATUS_OK, &source->identity) != STATUS_OK)
+        reader->failed = true;
+}
+
+/* The network's part of an entry: servers, and how to bind to them. */
+static void check_ldap(struct reader *reader, const struct option *option,
+                       const struct node *node, struct list_source *source)
+{
+    struct ldap_settings *ldap = &source->ldap;
+    const char *password = source->password_file;
+    bool secret = password != NULL && password[0] != '\0';
+    bool named = ldap->bind_dn != NULL && ldap->bind_dn[0] != '\0';
+    for (size_t i = 0; i < ldap->servers.count; i++) {
+        const char *url = ldap->servers.items[i];
+        if (text_after(url, "ldap://") == NULL && text_after(url, "ldaps://") == NULL &&
+            text_after(url, "ldapi://") == NULL)
+            reader_refuse(reader, option, node,
+                          "\"%.100s\" is not ldap://HOST, ldaps://HOST or ldapi://PATH",
+                          url);
+        else if (ldap->start_tls && text_after(url, "ldap://") == NULL)
+            reader_refuse(reader, option, node, "start_tls needs ldap://, not \"%.100s\"",
+                          url);
+    }
+    if (ldap->servers.count == 0 || ldap->base == NULL)
+        reader_refuse(reader, option, node, "ldap needs a server and the base");
+    else if (named != secret)
+        reader_refuse(reader, option, node, "bind_dn and password_file go together");
+    else if (named && ldap->sasl != LDAP_SASL_OFF)
+        reader_refuse(reader, option, node,
+                      "sasl takes neither bind_dn nor password_file");
+    else if (ldap_settings_preset(ldap) != STATUS_OK)
+        reader->failed = true;
+    else
+        name_ldap(reader, source);
+}
 
 /* Which settings of an entry go together. */
 static void check_entry(struct reader *reader, const struct option *option,
-                        const struct node *node, enum list_kind kind)
+                        const struct node *node, struct list_source *source)
 {
+    enum list_kind kind = source->kind;
     for (size_t i = 0; i < sizeof partial / sizeof *partial; i++) {
         const struct node *set = tree_find(&reader->tree, node, partial[i].name);
         if (set != NULL && (partial[i].kinds & IS(kind)) == 0)
@@ -123,6 +199,8 @@ static void check_entry(struct reader *reader, const struct option *option,
         reader_refuse(reader, option, node, "a file needs the list's address");
     if (kind == LIST_FOLDER && tree_find(&reader->tree, node, "domain") == NULL)
         reader_refuse(reader, option, node, "a folder needs the domain of its lists");
+    if (kind == LIST_LDAP)
+        check_ldap(reader, option, node, source);
 }
 
 /* Two files for one list are an error: nobody could tell which one counts. */
@@ -148,7 +226,7 @@ static void add_source(struct reader *reader, const struct option *option,
     *source = (struct list_source){.line = node->line, .file = node->file};
     group_read(reader, &options_table, option->name, node, source);
     if (find_kind(reader, option, node, &source->kind))
-        check_entry(reader, option, node, source->kind);
+        check_entry(reader, option, node, source);
     if (source->refresh_ms == 0)
         source->refresh_ms = sources_is_remote(source) ? REFRESH_REMOTE_MS : REFRESH_MS;
     if (source->address != NULL)

@@ -94,6 +94,23 @@ void value_array_domains(struct reader *reader, const struct option *option,
     read_each(reader, option, node, value_array_domain, field);
 }
 
+static void add_string(struct reader *reader, const struct option *option,
+                       const struct node *node, void *field)
+{
+    const char *text = reader_text(reader, option, node);
+    if (text != NULL && strings_add(field, text) != STATUS_OK)
+        reader->failed = true;
+}
+
+void value_array_strings(struct reader *reader, const struct option *option,
+                         const struct node *node, void *field)
+{
+    if (node->kind == NODE_STRING)
+        add_string(reader, option, node, field);
+    else
+        read_each(reader, option, node, add_string, field);
+}
+
 static void add_login(struct reader *reader, const struct option *option,
                       const struct node *node, void *field)
 {

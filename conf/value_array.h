@@ -10,6 +10,7 @@ option_read value_array_elements; /* struct elements */
 option_read value_array_somebody; /* the same, and not empty */
 option_read value_array_domains;  /* struct domains */
 option_read value_array_domain;   /* the same: one string, no array */
+option_read value_array_strings;  /* struct strings: one string or several */
 option_read value_array_logins;   /* struct login_forms: "NAME=domain" */
 option_read value_array_notify;   /* struct settings: notify.to */
 option_read value_array_groups;   /* struct policy: groups */

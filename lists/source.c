@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "lists/file.h"
 #include "lists/foreign.h"
+#include "lists/ldap_source.h"
 #include "lists/list_folder.h"
 #include "lists/lookup_table.h"
 #include "lists/members.h"
+#include "lists/postfix_ldap.h"
 
 typedef enum status parse_file(struct file *file, const char *path,
                                struct entries *entries, struct problems *problems);
@@ -30,6 +32,8 @@ static const struct {
     [LIST_ALIASES] = {.parse = lookup_table_read_aliases},
     [LIST_VIRTUAL] = {.parse = lookup_table_read_virtual},
     [LIST_FOLDER] = {.read = read_folder},
+    [LIST_LDAP] = {.read = ldap_source_read},
+    [LIST_POSTFIX] = {.read = postfix_ldap_read},
 };
 
 static enum status read_file(const struct list_source *source, struct source_read *read)

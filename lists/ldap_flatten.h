@@ -1,0 +1,22 @@
+/* Groups of a directory as entries of a source of lists. */
+#ifndef LISTS_LDAP_FLATTEN_H
+#define LISTS_LDAP_FLATTEN_H
+
+#include "base/problems.h"
+#include "lists/entries.h"
+#include "lists/ldap_groups.h"
+
+struct ldap_counts {
+    size_t lists, members;
+    size_t nameless; /* of the members: no address could be found */
+};
+
+/* Every list with the addresses of its members; a nested list stands in it by its
+ * address, a group without an address with all that it holds. Who has no address is one
+ * person, the same in all lists, and so is whoever is no longer there. A list whose
+ * addresses are invalid is a warning at place. NOMEM, or LIMIT past a cap of entries. */
+enum status ldap_flatten(struct ldap_groups *groups, const char *place,
+                         struct entries *entries, struct problems *problems,
+                         struct ldap_counts *out) MUST_CHECK;
+
+#endif
