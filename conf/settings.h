@@ -32,6 +32,7 @@ struct list_source {
                      * path */
     struct domains domains;     /* where bare names answer; empty: the own domains */
     char *column;               /* of addresses in a folder's tables */
+    char *user;                 /* LIST_MAILMAN; "": none */
     int64_t max_age_ms;         /* unreadable for longer: unknown */
     int64_t refresh_ms;         /* between reads; 5m for files, 1h for servers */
     int64_t timeout_ms;         /* of a whole read of a server */

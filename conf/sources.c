@@ -23,6 +23,7 @@ static const struct kind {
     {"file", LIST_FILE, false},       {"aliases", LIST_ALIASES, false},
     {"virtual", LIST_VIRTUAL, false}, {"folder", LIST_FOLDER, false},
     {"ldap", LIST_LDAP, true},        {"postfix", LIST_POSTFIX, true},
+    {"mailman", LIST_MAILMAN, true},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
@@ -42,6 +43,7 @@ static void source_clear(struct list_source *source)
     free(source->path);
     free(source->identity);
     free(source->column);
+    free(source->user);
     free(source->password_file);
     ldap_settings_clear(&source->ldap);
     domains_clear(&source->domains);
@@ -109,7 +111,8 @@ static const struct {
     {"domain", IS(LIST_FOLDER), "folder"},
     {"column", IS(LIST_FOLDER), "folder"},
     {"domains", ~(IS(LIST_FILE) | IS(LIST_FOLDER)), "sources of many lists"},
-    {"password_file", IS(LIST_LDAP), "ldap"},
+    {"user", IS(LIST_MAILMAN), "mailman"},
+    {"password_file", IS(LIST_LDAP) | IS(LIST_MAILMAN), "ldap or mailman"},
     {"request_timeout", SERVERS, "servers"},
     {"timeout", SERVERS, "servers"},
     {"base", IS(LIST_LDAP), "ldap"},
@@ -184,6 +187,26 @@ static void check_ldap(struct reader *reader, const struct option *option,
         name_ldap(reader, source);
 }
 
+/* A URL of http, to which paths are added. */
+static void check_mailman(struct reader *reader, const struct option *option,
+                          const struct node *node, struct list_source *source)
+{
+    const char *password = source->password_file;
+    char *url = source->path;
+    if (url == NULL)
+        return;
+    const char *rest = text_after(url, "http://");
+    if (rest == NULL)
+        rest = text_after(url, "https://");
+    if (rest == NULL || strpbrk(rest, "@?# ") != NULL)
+        reader_refuse(reader, option, node,
+                      "mailman is not an address like http://127.0.0.1:8001/3.1");
+    else if ((source->user[0] != '\0') != (password != NULL && password[0] != '\0'))
+        reader_refuse(reader, option, node, "user and password_file go together");
+    for (size_t length = strlen(url); length > 0 && url[length - 1] == '/'; length--)
+        url[length - 1] = '\0';
+}
+
 /* Which settings of an entry go together. */
 static void check_entry(struct reader *reader, const struct option *option,
                         const struct node *node, struct list_source *source)
@@ -201,6 +224,8 @@ static void check_entry(struct reader *reader, const struct option *option,
         reader_refuse(reader, option, node, "a folder needs the domain of its lists");
     if (kind == LIST_LDAP)
         check_ldap(reader, option, node, source);
+    if (kind == LIST_MAILMAN)
+        check_mailman(reader, option, node, source);
 }
 
 /* Two files for one list are an error: nobody could tell which one counts. */

@@ -2,14 +2,19 @@
  * of its own. Half an answer is none. */
 #include "lists/source.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/secret.h"
 #include "lists/file.h"
 #include "lists/foreign.h"
 #include "lists/ldap_source.h"
 #include "lists/list_folder.h"
 #include "lists/lookup_table.h"
+#include "lists/mailman.h"
 #include "lists/members.h"
 #include "lists/postfix_ldap.h"
+#include "lists/rest_client.h"
 
 typedef enum status parse_file(struct file *file, const char *path,
                                struct entries *entries, struct problems *problems);
@@ -24,6 +29,43 @@ static enum status read_folder(const struct list_source *source, struct source_r
                             &read->error);
 }
 
+static enum status ask_mailman(void *context, const char *path, json_t **out,
+                               struct error *error)
+{
+    return rest_client_get(context, path, out, error);
+}
+
+static enum status read_mailman(const struct list_source *source,
+                                struct source_read *read)
+{
+    char password[SECRET_SIZE] = "";
+    int64_t began_us = clock_monotonic_us();
+    struct rest_client_args args = {.url = source->path,
+                                    .user = source->user,
+                                    .password = password,
+                                    .request_timeout_ms = source->request_timeout_ms,
+                                    .deadline_us = clock_deadline_us(source->timeout_ms)};
+    struct mailman_server server = {.ask = ask_mailman};
+    struct mailman_counts counts;
+    struct rest_client *client = NULL;
+    enum status status = STATUS_OK;
+    if (source->password_file != NULL && source->password_file[0] != '\0')
+        status = secret_read(source->password_file, password, &read->error);
+    if (status == STATUS_OK)
+        status = rest_client_open(&args, &client);
+    server.context = client;
+    if (status == STATUS_OK)
+        status =
+            mailman_read(&server, &read->entries, &read->problems, &counts, &read->error);
+    if (status == STATUS_OK)
+        (void)snprintf(read->summary, sizeof read->summary,
+                       "%zu lists with %zu members in %lld ms", counts.lists,
+                       counts.members,
+                       (long long)(clock_monotonic_us() - began_us) / 1000);
+    rest_client_close(client);
+    return status;
+}
+
 static const struct {
     parse_file *parse;
     read_source *read;
@@ -34,6 +76,7 @@ static const struct {
     [LIST_FOLDER] = {.read = read_folder},
     [LIST_LDAP] = {.read = ldap_source_read},
     [LIST_POSTFIX] = {.read = postfix_ldap_read},
+    [LIST_MAILMAN] = {.read = read_mailman},
 };
 
 static enum status read_file(const struct list_source *source, struct source_read *read)
