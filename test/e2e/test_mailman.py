@@ -1,0 +1,155 @@
+"""Lists of a real Mailman 3, read through its REST API as it is, cut off, hanging or
+answering something else."""
+
+import http.server
+import json
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from mailbraked import Command, Mailbraked, people
+from mailman import PASSWORD, USER, Mailman
+from postfix import wait_until
+from stores import MEMORY, memory_only
+
+ANN = "ann@district.example"
+CLASS = "class@district.example"
+CAP_10 = '{ name = "small"; reach_over = 10; action = "reject"; }'
+
+
+@pytest.fixture(scope="module")
+def mailman(folder):
+    server = Mailman(folder / "mailman").start()
+    server.make_list(CLASS, people(14))
+    server.make_list(CLASS, ["head@district.example", "p1@district.example"], "owner")
+    server.make_list(CLASS, ["head@district.example", "p2@district.example"], "moderator")
+    server.set(CLASS, "p3@district.example", delivery_mode="plaintext_digests")
+    server.set(CLASS, "p4@district.example", delivery_status="by_user")
+    server.set(CLASS, "p5@district.example", delivery_status="by_bounces")
+    yield server
+    server.stop()
+
+
+class Between(http.server.ThreadingHTTPServer):
+    """Passes requests on to Mailman. left: bytes of all answers together until the
+    connection is lost; fault: what each answer is instead."""
+
+    daemon_threads = True
+
+    def __init__(self, mailman):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.mailman, self.left, self.fault, self.sent = mailman, None, None, 0
+        self.url = f"http://127.0.0.1:{self.server_port}/3.1"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        if self.server.fault == "hang":
+            time.sleep(5)
+            return
+        if self.server.fault is not None:
+            self.answer(*self.server.fault)
+            return
+        url = f"http://127.0.0.1:{self.server.mailman.port}{self.path}"
+        request = urllib.request.Request(url, headers={"Authorization": self.headers["Authorization"]})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as passed:
+                self.answer(passed.status, passed.read())
+        except urllib.error.HTTPError as error:
+            self.answer(error.code, error.read())
+
+    def answer(self, code, body):
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.server.left is not None:
+            body = body[: self.server.left]
+            self.server.left -= len(body)
+        self.server.sent += len(body)
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def between(mailman):
+    server = Between(mailman)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def source(between, folder):
+    password = folder / "mailman.password"
+    password.write_text(PASSWORD + "\n")
+    password.chmod(0o600)
+    return {
+        "mailman": between.url,
+        "user": USER,
+        "password_file": str(password),
+        "request_timeout": "1s",
+        "refresh": "1s",
+    }
+
+
+@memory_only
+def test_a_post_to_a_list_of_mailman_counts_whom_it_is_delivered_to(relay, source):
+    mail = relay(rules=CAP_10, sources=[source], postfix_lists={"lists": {"class": people(14)}})
+    mail.daemon.allow_log("being read for the first time")
+    mail.expect_log("was read: 1 lists with 12 members in")
+    wait_until(lambda: mail.explain(ANN, CLASS)["reach"] == 12, 20, "Mailman is not read")
+    refused = mail.send(ANN, CLASS)  # p3 in a digest, but neither p4 nor p5
+    assert refused.code == 550 and "(reach 12, limit 10)" in refused.text
+    owners = mail.explain(ANN, "class-owner@district.example")
+    assert owners["reach"] == 3  # head, p1, p2
+
+
+def test_whatever_mailman_fails_at_makes_no_list_smaller(mailbraked, build, between, source):
+    daemon = mailbraked(dict(MEMORY), rules=CAP_10, sources=[source])
+    command = Command(build, daemon.config)
+
+    def listed():
+        lists = json.loads(command.run("lists", "--json").stdout)["lists"]
+        return {entry["address"]: (entry["size"], entry["state"]) for entry in lists}.get(CLASS)
+
+    wait_until(lambda: listed() == (12, "ok"), 20, "Mailman is not read")
+    daemon.allow_log(re.escape(between.url))
+    for fault, words in (
+        ((401, b"{}"), "doesn't accept this user and password"),
+        ((500, b"Traceback"), "the server answers 500 to /lists"),
+        ((200, b"<html>"), "is not JSON"),
+        ((200, b'{"start": 0, "total_size": 1}'), "entries are missing"),
+        ("hang", "no complete answer within 1.0 s"),
+    ):
+        between.fault = fault
+        wait_until(lambda: listed() == (12, "stale"), 20, "not read, but not stale")
+        assert words in command.check().stderr
+    between.fault = None
+    wait_until(lambda: listed() == (12, "ok"), 20, "it does not come back by itself")
+    failures = [line for line in daemon.lines() if "last read successfully" in line]
+    assert len(failures) == 1 and "(401)" in failures[0]  # one line for all of it
+
+
+def test_a_read_that_is_cut_anywhere_is_none(build, folder, between, source):
+    path = folder / "cut-mailman"
+    path.mkdir()
+    daemon = Mailbraked(build, path)
+    daemon.configure(dict(MEMORY), sources=[source])
+    command = Command(build, daemon.config)
+    whole = command.check()
+    assert whole.returncode == 0, whole.stderr
+    assert "1 lists with 12 members in" in whole.stdout
+    total = between.sent
+    for step in range(10):
+        between.left = total * step // 10 + step
+        cut = command.check()
+        assert cut.returncode == 1 and between.url in cut.stderr, (step, cut.stderr)
+    between.left = total
+    assert command.check().returncode == 0
