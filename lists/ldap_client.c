@@ -14,9 +14,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "lists/ldap_fault.h"
+#include "lists/ldap_guard.h"
 
 struct ldap_client {
     LDAP *ld;
+    struct ldap_guard guard;
     struct ldap_client_args args;
 };
 
@@ -104,10 +106,19 @@ static enum status connect_to(struct ldap_client *client, struct error *error)
                          "%s: its TLS can't be set up: see ca_file, cert_file and "
                          "cert_key_file",
                          client->args.url);
+    enum status status = ldap_guard_start(
+        &client->guard, client->ld,
+        clock_monotonic_us() + wait.tv_sec * INT64_C(1000000) + wait.tv_usec, error);
+    if (status != STATUS_OK)
+        return status;
     errno = 0;
     code = ldap_connect(client->ld);
     if (code == LDAP_SUCCESS && settings->start_tls)
         code = ldap_start_tls_s(client->ld, NULL, NULL);
+    int why = errno;
+    if (ldap_guard_stop(&client->guard))
+        code = LDAP_TIMEOUT;
+    errno = why;
     if (code != LDAP_SUCCESS)
         return fail(client, "connecting", code, error);
     if (ldap_get_option(client->ld, LDAP_OPT_DESC, &fd) != LDAP_OPT_SUCCESS ||

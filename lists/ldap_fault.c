@@ -7,7 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "lists/ldap_guard.h"
 
 static const struct {
     int code;
@@ -47,7 +49,7 @@ static const char *advice_of(int code)
 
 /* ---- the certificate ---- */
 
-enum { INSTANT_SIZE = 20 };
+enum { INSTANT_SIZE = 20, LOOK_SECONDS = 5 };
 
 /* An X.509 certificate's issuer as text, and the end of its validity (RFC 5280, 4.1): the
  * third and the fourth field after the version. */
@@ -105,18 +107,18 @@ static void describe(const struct ldap_fault *fault,
                         "%s: its certificate expired on %.4s-%.2s-%.2s", fault->url,
                         until, until + 4, until + 6);
     else
-        (void)error_set(
-            error, STATUS_UNAVAILABLE,
-            "%s: its certificate is not trusted: it was issued by \"%.150s\"; "
-            "write that issuer's certificate into ca_file",
-            fault->url, certificate->issuer.bv_val);
+        (void)error_set(error, STATUS_UNAVAILABLE,
+                        "%s: its certificate is not trusted: either ca_file lacks its "
+                        "issuer, \"%.150s\", or it is for another name than this",
+                        fault->url, certificate->issuer.bv_val);
 }
 
 /* Connects again, whatever the certificate is, and looks at it. False when that isn't
  * why. */
 static bool look_at_certificate(const struct ldap_fault *fault, struct error *error)
 {
-    static const struct timeval wait = {.tv_sec = 5};
+    static const struct timeval wait = {.tv_sec = LOOK_SECONDS};
+    struct ldap_guard guard;
     LDAP *ld = NULL;
     struct berval der = {0};
     struct certificate certificate = {0};
@@ -126,16 +128,21 @@ static bool look_at_certificate(const struct ldap_fault *fault, struct error *er
     bool found = false;
     if (ldap_initialize(&ld, fault->url) != LDAP_SUCCESS)
         return false;
-    if (ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
+    bool set =
+        ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
         ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &wait) == LDAP_OPT_SUCCESS &&
         ldap_set_option(ld, LDAP_OPT_TIMEOUT, &wait) == LDAP_OPT_SUCCESS &&
         ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &never) == LDAP_OPT_SUCCESS &&
-        ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS &&
-        ldap_connect(ld) == LDAP_SUCCESS &&
-        (!fault->settings->start_tls ||
-         ldap_start_tls_s(ld, NULL, NULL) == LDAP_SUCCESS) &&
-        ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) == LDAP_OPT_SUCCESS)
-        found = certificate_parse(&der, &certificate);
+        ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
+    if (set && ldap_guard_start(&guard, ld, clock_deadline_us(LOOK_SECONDS * 1000),
+                                error) == STATUS_OK) {
+        found = ldap_connect(ld) == LDAP_SUCCESS &&
+                (!fault->settings->start_tls ||
+                 ldap_start_tls_s(ld, NULL, NULL) == LDAP_SUCCESS) &&
+                ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) == LDAP_OPT_SUCCESS &&
+                certificate_parse(&der, &certificate);
+        (void)ldap_guard_stop(&guard);
+    }
     if (found)
         describe(fault, &certificate, error);
     ldap_memfree(certificate.issuer.bv_val);
@@ -146,27 +153,24 @@ static bool look_at_certificate(const struct ldap_fault *fault, struct error *er
 
 /* ---- in words ---- */
 
-static enum status set_connection(LDAP *ld, const struct ldap_fault *fault,
-                                  struct error *error)
+/* libldap waits for a connection by poll(2), which leaves other errors than connect(2).
+ */
+static const char *reason_of(int why)
+{
+    return why == ENOTCONN || why == ECONNREFUSED ? "connection refused"
+           : why == EINPROGRESS || why == EAGAIN || why == ETIMEDOUT || why == ENOTSOCK
+               ? "no answer in time"
+               : "no such host, or no LDAP there";
+}
+
+static enum status set_connection(const struct ldap_fault *fault, struct error *error)
 {
     int why = errno;
-    char *said = NULL;
     bool tls = fault->settings->start_tls || text_after(fault->url, "ldaps:") != NULL;
-    if (ld != NULL)
-        (void)ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &said);
-    bool other_name = said != NULL && strstr(said, "hostname") != NULL;
-    ldap_memfree(said);
-    if (other_name)
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "%s: its certificate is for another name than this", fault->url);
     if (tls && look_at_certificate(fault, error))
         return STATUS_UNAVAILABLE;
-    if (why == EINPROGRESS || why == EAGAIN)
-        why = ETIMEDOUT;
-    char text[100];
     return error_set(error, STATUS_UNAVAILABLE, "%s: cannot connect: %s", fault->url,
-                     why == 0 ? "no such host, or it speaks no LDAP here"
-                              : strerror_r(why, text, sizeof text));
+                     reason_of(why));
 }
 
 enum status ldap_fault_set(LDAP *ld, const struct ldap_fault *fault, struct error *error)
@@ -178,7 +182,7 @@ enum status ldap_fault_set(LDAP *ld, const struct ldap_fault *fault, struct erro
         return error_set(error, STATUS_NOMEM, "out of memory");
     if (connecting &&
         (fault->code == LDAP_SERVER_DOWN || fault->code == LDAP_CONNECT_ERROR))
-        return set_connection(ld, fault, error);
+        return set_connection(fault, error);
     if (fault->code == LDAP_SERVER_DOWN)
         return error_set(error, STATUS_UNAVAILABLE, "%s: %s: the connection was lost",
                          fault->url, fault->step);

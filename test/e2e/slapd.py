@@ -2,6 +2,7 @@
 port of 127.0.0.1, with TLS by a CA of its own where asked for. Beside OpenLDAP's schemas it
 knows the few attributes of Active Directory that count here."""
 
+import base64
 import os
 import pathlib
 import signal
@@ -24,8 +25,9 @@ attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl'
 attributetype ( 1.2.840.113556.1.2.210 NAME 'proxyAddresses'
   EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+attributetype ( 1.2.840.113556.1.2.999 NAME 'memberRange2500Last' SUP distinguishedName )
 objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MUST cn
-  MAY ( member $ mail $ proxyAddresses $ objectSid ) )
+  MAY ( member $ memberRange2500Last $ mail $ proxyAddresses $ objectSid ) )
 objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP inetOrgPerson STRUCTURAL
   MAY ( proxyAddresses $ objectSid $ primaryGroupID $ userAccountControl ) )
 objectclass ( 1.2.840.113556.1.5.999 NAME 'mailGroup' SUP top AUXILIARY MAY mail )
@@ -39,15 +41,14 @@ def free_port():
 
 
 def entry(rdn, classes, **attributes):
-    """An entry below the base, as LDIF. Values may be lists; bytes are written in base64;
-    member_range_0_1 is "member;range=0-1"."""
+    """An entry below the base, as LDIF. Values may be lists; bytes are written in base64."""
     lines = [f"dn: {rdn},{BASE}"] + [f"objectClass: {name}" for name in classes.split()]
     name, value = rdn.split(",")[0].split("=", 1)
     lines.append(f"{name}: {value}")
     for name, values in attributes.items():
         for value in values if isinstance(values, (list, tuple)) else [values]:
             if isinstance(value, bytes):
-                lines.append(f"{name}:: {__import__('base64').b64encode(value).decode()}")
+                lines.append(f"{name}:: {base64.b64encode(value).decode()}")
             else:
                 lines.append(f"{name}: {value}")
     return "\n".join(lines) + "\n\n"

@@ -1,0 +1,319 @@
+"""Lists in LDAP: a real slapd, with the attributes of Active Directory where they count,
+read by mailbraked as it is, cut off, hanging or lying."""
+
+import json
+import re
+import select
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from mailbraked import Command, Mailbraked
+from postfix import wait_until
+from slapd import ADMIN, BASE, PASSWORD, Authority, Slapd, dn, entry, group, person
+from stores import MEMORY, memory_only
+
+ANN = "ann@district.example"
+GROUPS = f"ou=groups,{BASE}"
+NO_LIMIT = "limits * size=unlimited"
+CAP_1500 = '{ name = "large"; reach_over = 1500; action = "reject"; }'
+
+
+def sid(rid):
+    return bytes([1, 5, 0, 0, 0, 0, 0, 5]) + struct.pack("<5I", 21, 1, 2, 3, rid)
+
+
+def source(server, **more):
+    return {"ldap": [server if isinstance(server, str) else server.url], "base": BASE, **more}
+
+
+class Between:
+    """Passes bytes between mailbraked and slapd; replaces some, and cuts the connection
+    once so many have come from slapd."""
+
+    def __init__(self, port, cut_after=None, replace=()):
+        self.port, self.cut_after, self.replace = port, cut_after, replace
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ldap://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+
+    def _changed(self, data, back):
+        for ours, theirs in self.replace:
+            data = data.replace(theirs, ours) if back else data.replace(ours, theirs)
+        return data
+
+    def _pass(self, client):
+        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
+            held, came = b"", 0
+            while True:
+                ready = select.select([client, server], [], [], 0.02 if held else None)[0]
+                try:
+                    if client in ready:
+                        data = client.recv(65536)
+                        if not data:
+                            return
+                        server.sendall(self._changed(data, back=False))
+                    if server in ready:
+                        data = server.recv(65536)
+                        if not data:
+                            return
+                        held += data
+                    # What is replaced may come in two parts.
+                    keep = 32 if self.replace and server in ready else 0
+                    held = self._changed(held, back=True)
+                    part, held = held[: len(held) - keep], held[len(held) - keep :]
+                    if self.cut_after is not None:
+                        part = part[: self.cut_after - came]
+                    came += len(part)
+                    client.sendall(part)
+                    if came == self.cut_after:
+                        return
+                except OSError:
+                    return
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture(scope="module")
+def authority(folder):
+    return Authority(folder / "authority")
+
+
+@pytest.fixture
+def slapd(folder, tmp_path_factory):
+    servers = []
+
+    def start(ldif, extra=NO_LIMIT, certificate=None):
+        server = Slapd(tmp_path_factory.mktemp("slapd"))
+        servers.append(server)
+        return server.load(ldif, extra, certificate).start()
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def checked(build, tmp_path):
+    """What check says of one source: exit code, and all its words."""
+
+    def run(one, *words):
+        draft = Mailbraked(build, tmp_path / "draft")
+        draft.configure(dict(MEMORY), sources=[one])
+        done = Command(build, draft.config).run("check", *words)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def reach(daemon, build, name):
+    return Command(build, daemon.config).explain(ANN, f"{name}@district.example")["reach"]
+
+
+def states(daemon, build):
+    done = Command(build, daemon.config).run("lists", "--json")
+    lists = json.loads(done.stdout)["lists"]
+    return {item["address"].split("@")[0]: (item["size"], item["state"]) for item in lists}
+
+
+# ---- what counts ----
+
+
+def test_every_kind_of_group_counts_its_people(slapd, mailbraked, build, checked):
+    """The reach by hand: nested in a circle and through a group without an address, users'
+    names, searches, those who are gone, and a group outside of the base."""
+    far = entry("cn=far", "groupOfNames", member=[dn("p8"), dn("p9")])
+    server = slapd(
+        "".join(person(f"p{i}") for i in range(10))
+        + person("nomail", mail=False)
+        + group("small", ["p1", "P2", "nomail"])
+        + group("outer", ["p1", "p3", f"cn=small,{GROUPS}", f"cn=inner,{GROUPS}"])
+        + group("inner", ["p4", f"CN=Outer, {GROUPS}"], mail=False)
+        + entry("cn=posix,ou=groups", "posixGroup mailGroup", mail="posix@district.example",
+                gidNumber="7", memberUid=["p1", "P5", "unheard-of"])
+        + entry("cn=dyn,ou=groups", "groupOfURLs mailGroup", mail="dyn@district.example",
+                memberURL=f"ldap:///ou=people,{BASE}??sub?(uid=p*)")
+        + far
+        + group("faraway", ["p1", f"cn=far,{BASE}", dn("gone"), dn("nomail")])
+        + group("one", ["p1"])
+    )
+    daemon = mailbraked(dict(MEMORY), sources=[
+        source(server, base=GROUPS, people_base=f"ou=people,{BASE}")])
+    wait_until(lambda: len(states(daemon, build)) == 6, 10, "not read", daemon.text)
+    expected = {"small": 3, "outer": 5, "posix": 3, "dyn": 10, "faraway": 5, "one": 1}
+    assert states(daemon, build) == {name: (size, "ok") for name, size in expected.items()}
+    assert reach(daemon, build, "outer") == 5
+    assert daemon.text().count("was read: ") == 1
+
+    code, said = checked(source(server, base=GROUPS, people_base=f"ou=people,{BASE}"))
+    assert code == 0, said
+    assert "6 lists of 8 groups, 12 members (2 without an address), 0." in said
+
+
+@memory_only
+def test_a_group_of_5000_in_active_directory_is_refused(slapd, relay):
+    """Its members come in two ranges; there are proxyAddresses, a primary group, and
+    disabled people whom the filter leaves out."""
+    classes = {"classes": "user"}
+    server = slapd(
+        "".join(person(f"p{i}", **classes) for i in range(5000))
+        + person("new", objectSid=sid(2001), primaryGroupID="513", **classes)
+        + person("off", userAccountControl="514", **classes)
+        + group("all", [], classes="group", mail=False,
+                proxyAddresses=["SMTP:all@district.example", "smtp:everybody@district.example",
+                                "X500:/o=x"],
+                **{"member;range=0-2499": [dn(f"p{i}") for i in range(2500)],
+                   "memberRange2500Last": [dn(f"p{i}") for i in range(2500, 5000)]})
+        + group("users", ["p1", "off"], classes="group", objectSid=sid(513))
+    )
+    between = Between(server.ports["ldap"],
+                      replace=[(b"member;range=2500-*", b"memberRange2500Last")])
+    mail = relay(rules=CAP_1500, sources=[
+        source(between.url, schema="ad", page_size=500, people_not="(userAccountControl=514)")])
+    mail.expect_log(r"was read: .* 2 lists of 2 groups, 5001 members", 20)
+    for name in ("all", "everybody"):
+        refused = mail.send(ANN, f"{name}@district.example")
+        assert refused.code == 550 and "(reach 5000, limit 1500)" in refused.text
+    assert mail.explain(ANN, "users@district.example")["reach"] == 2
+    between.close()
+
+
+def test_postfix_s_own_table_says_the_same(slapd, checked, tmp_path):
+    server = slapd(
+        "".join(person(f"p{i}") for i in range(4))
+        + group("staff", ["p1", "p2", f"cn=more,{GROUPS}"])
+        + group("more", ["p3"], mail=False)
+    )
+    table = tmp_path / "groups.cf"
+    table.write_text(
+        f"# lists\nserver_host = {server.url}\nsearch_base = {BASE}\nversion = 3\n"
+        "query_filter = (&(objectClass=groupOfNames)\n (mail=%s))\nresult_attribute = mail\n"
+        "special_result_attribute = member\nbind = no\n"
+    )
+    code, said = checked({"postfix": str(table)})
+    assert code == 0 and "1 list, the largest with 3 persons" in said, said
+    table.write_text("server_host = x\nbind = sasl\nsearch_base = dc=x\n")
+    code, said = checked({"postfix": str(table)})
+    assert code == 1 and "of SASL only EXTERNAL can be used" in said
+
+
+# ---- how it is reached ----
+
+
+def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked, tmp_path):
+    people = person("p1") + person("p2") + group("two", ["p1", "p2"])
+    server = slapd(people, f"{NO_LIMIT}\nsasl-host localhost\n", authority.sign("good"))
+    password, wrong = tmp_path / "password", tmp_path / "wrong"
+    password.write_text(f"{PASSWORD}\n")
+    password.chmod(0o600)
+    wrong.write_text("mine\n")
+    bind = {"bind_dn": ADMIN, "password_file": str(password)}
+    ca = {"ca_file": str(authority.file)}
+    silent = socket.create_server(("127.0.0.1", 0))
+    silent_port = silent.getsockname()[1]
+    short = {"request_timeout": "1s"}
+    good = [
+        source(server.tls_url, **ca, **bind),
+        source(server, start_tls=True, **ca),
+        source(server.ldapi, sasl="external"),
+        {**source(server), "ldap": ["ldap://127.0.0.1:1", server.url]},
+    ]
+    for one in good:
+        code, said = checked(one)
+        assert code == 0 and "1 list, the largest with 2 persons" in said, (one, said)
+    faults = {
+        "cannot connect: connection refused": source("ldap://127.0.0.1:1"),
+        'ca_file lacks its issuer, "cn=Private-CA"': source(server.tls_url),
+        'ca_file lacks its issuer, "cn=Private-CA" ': source(server, start_tls=True),
+        "invalid credentials: see bind_dn and password_file":
+            source(server, bind_dn=ADMIN, password_file=str(wrong)),
+        "this base does not exist": source(server, base="dc=nowhere"),
+        "the filter is invalid": source(server, filter="(mail="),
+        "no such host": source("ldap://no.such.invalid"),
+        "binding: no answer in time": source(f"ldap://127.0.0.1:{silent_port}", **short),
+        "connecting: no answer in time":
+            source(f"ldaps://127.0.0.1:{silent_port}", **short),
+        "password_file": source(server, bind_dn=ADMIN, password_file=str(tmp_path / "none")),
+    }
+    for words, one in faults.items():
+        code, said = checked(one)
+        assert code == 1 and words.strip() in said, (words, said)
+    code, said = checked(source(server, bind_dn=ADMIN, password_file=str(wrong)))
+    assert f"{wrong}: warning: anybody on this machine can read this password" in said
+    server.stop()
+
+    expired = slapd(people, "", authority.sign("expired", days=-1))
+    assert "its certificate expired on 20" in checked(source(expired.tls_url, **ca))[1]
+    expired.stop()
+    other = slapd(people, "", authority.sign("other", names="DNS:other.example"))
+    assert "for another name" in checked(source(other.tls_url, **ca))[1]
+    other.stop()
+    limited = slapd(people, "limits * size.soft=1 size.hard=1 size.prtotal=disabled")
+    code, said = checked(source(limited))
+    assert code == 1 and "limit" in said, said
+
+
+# ---- when it fails ----
+
+
+def test_cut_off_anywhere_it_is_never_a_smaller_list(slapd, checked):
+    """After each number of bytes: all of it, or nothing and an error."""
+    server = slapd("".join(person(f"p{i}") for i in range(8)) + group("eight", [f"p{i}" for i in range(8)]))
+    outcomes = set()
+    for cut_after in [*range(1, 60, 8), *range(60, 1600, 130), 100000]:
+        between = Between(server.ports["ldap"], cut_after)
+        code, said = checked(source(between.url, people_base=f"ou=people,{BASE}", page_size=3))
+        between.close()
+        assert (code == 0) == ("the largest with 8 persons" in said), said
+        assert code == 0 or "connection was lost" in said or "cannot connect" in said, said
+        outcomes.add(code)
+    assert outcomes == {0, 1}
+
+
+def test_without_the_server_the_last_members_count(slapd, mailbraked, build, tmp_path):
+    """Hanging and then gone: told once, no reload waits for it, and it comes back by itself;
+    a restart meanwhile keeps the members, too."""
+    server = slapd("".join(person(f"p{i}") for i in range(5)) + group("five", [f"p{i}" for i in range(5)]))
+    store = {**MEMORY, "state_file": str(tmp_path / "state")}
+    daemon = mailbraked(store, rules=CAP_1500, sources=[
+        source(server, refresh="1s", request_timeout="1s")])
+    wait_until(lambda: states(daemon, build) == {"five": (5, "ok")}, 10, "not read", daemon.text)
+
+    server.freeze()
+    daemon.expect_log(r"ldap:dc=district,dc=example: .*no answer in time \(last read", 10)
+    began = time.monotonic()
+    done = Command(build, daemon.config).run("reload", "--json")
+    assert done.returncode == 0 and time.monotonic() - began < 3
+    assert json.loads(done.stdout)["reading"] == [f"ldap:{BASE}"]
+    assert states(daemon, build)["five"] == (5, "stale")
+    server.thaw()
+    wait_until(lambda: states(daemon, build)["five"][1] == "ok", 10, "not back", daemon.text)
+
+    server.stop()
+    daemon.expect_log(r"cannot connect|connection was lost", 10)
+    daemon.stop()
+    daemon.start()
+    assert states(daemon, build)["five"][0] == 5
+    wait_until(lambda: states(daemon, build)["five"] == (5, "stale"), 10, "not stale", daemon.text)
+    server.start()
+    server.modify(f"dn: cn=five,{GROUPS}\nchangetype: modify\nadd: member\nmember: {dn('p6')}\n\n")
+    wait_until(lambda: states(daemon, build)["five"] == (6, "ok"), 15, "not back", daemon.text)
+
+
+def test_a_server_that_never_answered_leaves_its_lists_unknown(mailbraked, build):
+    daemon = mailbraked(dict(MEMORY), sources=[source("ldap://127.0.0.1:1")])
+    daemon.expect_log(r"cannot connect: connection refused \(never read successfully")
+    said = Command(build, daemon.config).run("explain", "--from", ANN, "--to", "x@district.example")
+    assert re.search(r"defer", said.stdout), said.stdout + said.stderr
