@@ -77,6 +77,14 @@ void text_add_escaped(struct text *text, const char *data, size_t length, size_t
         text_add_string(text, "...");
 }
 
+void text_add_grouped(struct text *text, uint64_t number)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    for (int i = 0; i < length; i++)
+        text_printf(text, "%s%c", i > 0 && (length - i) % 3 == 0 ? "," : "", digits[i]);
+}
+
 void text_reset(struct text *text)
 {
     text->length = 0;

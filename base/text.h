@@ -26,6 +26,9 @@ void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
  * "...". */
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max);
 
+/* Adds a number as people read it: 850,000. */
+void text_add_grouped(struct text *text, uint64_t number);
+
 /* Empties it and keeps the memory. */
 void text_reset(struct text *text);
 void text_clear(struct text *text);

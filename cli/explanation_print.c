@@ -100,6 +100,21 @@ static void print_brake(const json_t *brake)
                 reason[0] == '\0' ? "" : ": ", reason);
 }
 
+static void print_grown(const json_t *grown)
+{
+    struct text line = {0};
+    if (!json_is_object(grown))
+        return;
+    text_printf(&line, "%s has grown from ", page_text(grown, "address"));
+    text_add_grouped(&line, (uint64_t)page_number(grown, "was"));
+    text_add_string(&line, " to ");
+    text_add_grouped(&line, (uint64_t)page_number(grown, "size"));
+    text_add_string(&line, ", not accepted");
+    (void)fputc('\n', stdout);
+    print_field("list", text_string(&line));
+    text_clear(&line);
+}
+
 /* Who judged, and with which buckets. */
 static void print_source(const json_t *json)
 {
@@ -123,6 +138,7 @@ void explanation_print(const json_t *json)
     const char *would = page_text(json, "would");
     print_facts(json);
     print_brake(json_object_get(json, "brake"));
+    print_grown(json_object_get(json, "grown"));
     print_rules(json_object_get(json, "rules"));
     (void)fputc('\n', stdout);
     output_line("%-13s %s%s%s%s%s%s", "verdict", page_text(json, "verdict"),

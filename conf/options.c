@@ -16,6 +16,7 @@
 enum {
     ELEMENT_BYTES_MAX = 1000,
     OVER_MAX = 1000000000,
+    GROWTH_MAX = 1000000,
     OPTIONS_MAX = 200,
     LDAP_TEXT_MAX = 4095,
     LDAP_NAME_MAX = 100
@@ -54,6 +55,12 @@ static const struct option options[] = {
     {.name = "mode", .read = value_mode, SETTING(policy.monitor), .initial = "enforce"},
     {.name = "lists_unknown", .read = policy_value_action, SETTING(policy.lists_unknown),
      .initial = "defer"},
+    {.name = "lists_grown", .read = policy_value_action, SETTING(policy.lists_grown),
+     .initial = "quarantine"},
+    {.name = "max_growth", .read = value_growth, SETTING(max_growth), .initial = "2",
+     .max = GROWTH_MAX},
+    {.name = "growth_floor", .read = value_count, SETTING(growth_floor), .initial = "100",
+     .max = OVER_MAX},
 
     {.name = "milter"},
     {.name = "milter.socket", .read = server_milter, SETTING(milter.socket),
@@ -185,6 +192,10 @@ static const struct option options[] = {
      .min = SECOND_MS, .max = 3650 * DAY_MS},
     {.name = "lists.refresh", .read = value_duration, SOURCE(refresh_ms),
      .min = SECOND_MS, .max = 366 * DAY_MS},
+    {.name = "lists.max_growth", .read = value_growth, SOURCE(max_growth),
+     .max = GROWTH_MAX},
+    {.name = "lists.growth_floor", .read = value_count, SOURCE(growth_floor),
+     .max = OVER_MAX},
 
     {.name = "groups", .read = value_array_groups, SETTING(policy)},
 

@@ -35,6 +35,8 @@ struct list_source {
     char *user;                 /* LIST_MAILMAN; "": none */
     int64_t max_age_ms;         /* unreadable for longer: unknown */
     int64_t refresh_ms;         /* between reads; 5m for files, 1h for servers */
+    int64_t max_growth;         /* thousandths; 0: no list of it jumps */
+    int64_t growth_floor;       /* a jump is more members than that */
     int64_t timeout_ms;         /* of a whole read of a server */
     int64_t request_timeout_ms; /* of each step of it */
     char *password_file;        /* of a server; NULL or "": none */
@@ -92,6 +94,7 @@ struct settings {
         int64_t retention_ms;
     } privacy;
     struct store_settings store;
+    int64_t max_growth, growth_floor; /* of sources that don't say otherwise */
     struct list_source *lists;
     size_t list_count;
     struct policy policy; /* linked */

@@ -248,7 +248,10 @@ static void add_source(struct reader *reader, const struct option *option,
         return;
     struct settings *settings = reader->settings;
     struct list_source *source = &settings->lists[settings->list_count++];
-    *source = (struct list_source){.line = node->line, .file = node->file};
+    *source = (struct list_source){.line = node->line,
+                                   .file = node->file,
+                                   .max_growth = settings->max_growth,
+                                   .growth_floor = settings->growth_floor};
     group_read(reader, &options_table, option->name, node, source);
     if (find_kind(reader, option, node, &source->kind))
         check_entry(reader, option, node, source);

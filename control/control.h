@@ -7,6 +7,7 @@
 #include "base/problems.h"
 #include "control/audit.h"
 #include "lists/current_snapshot.h"
+#include "lists/jumps.h"
 #include "quarantine/actions.h"
 #include "quarantine/active_brakes.h"
 #include "quarantine/ledger.h"
@@ -41,8 +42,11 @@ struct control_context {
     /* Why and when (wall time, ms) the last reload failed; nothing and 0 if it succeeded.
      */
     void (*reload_failure)(void *context, struct problems *out, int64_t *out_at_ms);
-    void *reload_context;
-    int64_t started_us; /* monotonic, when the daemon started */
+    /* Accepts the size of a list that jumped, or with NULL of all; see jumps_accept. */
+    enum status (*accept_lists)(void *context, const char *address,
+                                struct list_jumps *out);
+    void *reload_context; /* of the three */
+    int64_t started_us;   /* monotonic, when the daemon started */
 };
 
 struct control;

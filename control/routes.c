@@ -11,6 +11,7 @@ static const struct route routes[] = {
     {"GET", "/metrics", api_metrics_show, 0},
     {"GET", "/v1/status", api_status_show, 0},
     {"GET", "/v1/lists", api_lists_show, 0},
+    {"POST", "/v1/lists/accept", api_lists_accept, 0},
     {"GET", "/v1/holds", api_holds_list, 0},
     {"GET", "/v1/holds/*", api_holds_show, 0},
     {"POST", "/v1/holds/release", api_holds_decide_many, ACTIONS_RELEASE},

@@ -110,6 +110,12 @@ static enum status reload_for_control(void *context, struct problems *problems)
     return reload_now(context, problems);
 }
 
+static enum status accept_for_control(void *context, const char *address,
+                                      struct list_jumps *out)
+{
+    return reload_accept(context, address, out);
+}
+
 static void reload_failure_for_control(void *context, struct problems *out,
                                        int64_t *out_at_ms)
 {
@@ -135,6 +141,7 @@ static void open_control(struct daemon *daemon)
         .token_key = &engine->token_key,
         .reload = reload_for_control,
         .reload_failure = reload_failure_for_control,
+        .accept_lists = accept_for_control,
         .reload_context = &daemon->reload,
         .started_us = daemon->started_us,
     };
@@ -214,7 +221,8 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
         return status;
     housekeeping_brakes(&daemon->engine);
     open_control(daemon);
-    status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
+    status = housekeeping_start(&daemon->engine, daemon->actions, &daemon->reload,
+                                daemon->host, error);
     if (status == STATUS_OK)
         status = reload_start(&daemon->reload);
     return status == STATUS_OK ? list_reader_start(&daemon->reload) : status;

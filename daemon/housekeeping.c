@@ -33,6 +33,7 @@ struct housekeeping {
     struct engine *engine;
     struct actions *actions;
     const char *host;
+    struct reload *reload;
     bool alone; /* no other relay can use the store */
     struct peers peers;
     struct room room;
@@ -273,6 +274,24 @@ static void *run_slow(void *argument)
     return NULL;
 }
 
+/* What was not handed over is due again in the next round. */
+static void tell_jumps(struct reload *reload, struct notices *notices,
+                       const struct settings *settings)
+{
+    struct error error = {0};
+    struct list_jumps jumps = {0};
+    int64_t told = 0;
+    int64_t ways = notices_ways(settings);
+    if (reload_untold(reload, ways, &jumps, &told) != STATUS_OK || jumps.count == 0)
+        return;
+    enum status status =
+        notices_tell_jumps(notices, settings, &jumps, told, &told, &error);
+    reload_told(reload, &jumps, told);
+    list_jumps_clear(&jumps);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
+}
+
 /* By itself: helper and notify.command may take their time, and what waits on the queue
  * or the store must not wait for them. */
 static void *run_notices(void *argument)
@@ -286,6 +305,7 @@ static void *run_notices(void *argument)
     for (;;) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         send_notices(&notices, snapshot->settings);
+        tell_jumps(housekeeping->reload, &notices, snapshot->settings);
         snapshot_unref(snapshot);
         clock_sleep_ms(NOTICES_SECONDS * 1000);
     }
@@ -320,12 +340,13 @@ static void *run_look(void *argument)
 }
 
 enum status housekeeping_start(struct engine *engine, struct actions *actions,
-                               const char *host, struct error *error)
+                               struct reload *reload, const char *host,
+                               struct error *error)
 {
     static struct housekeeping housekeeping; /* of the one daemon in this process */
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
-    housekeeping =
-        (struct housekeeping){.engine = engine, .actions = actions, .host = host};
+    housekeeping = (struct housekeeping){
+        .engine = engine, .actions = actions, .reload = reload, .host = host};
     housekeeping.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
     snapshot_unref(snapshot);
     peers_init(&housekeeping.peers, host);

@@ -187,6 +187,45 @@ static void refresh(struct reload *reload)
     pthread_mutex_unlock(&reload->lock);
 }
 
+enum status reload_accept(struct reload *reload, const char *address,
+                          struct list_jumps *out)
+{
+    struct problems problems = {0};
+    pthread_mutex_lock(&reload->lock);
+    struct snapshot *old = current_snapshot_get(reload->current);
+    enum status status =
+        jumps_accept(catalog_jumps(reload->catalog), old->directory, address, out);
+    snapshot_unref(old);
+    if (status == STATUS_OK && out->count > 0) {
+        reload_refresh(reload, &problems);
+        jumps_look_again(catalog_jumps(reload->catalog), out);
+    }
+    pthread_mutex_unlock(&reload->lock);
+    return status;
+}
+
+enum status reload_untold(struct reload *reload, int64_t wanted, struct list_jumps *out,
+                          int64_t *out_told)
+{
+    pthread_mutex_lock(&reload->lock);
+    enum status status =
+        jumps_untold(catalog_jumps(reload->catalog), wanted, out, out_told);
+    pthread_mutex_unlock(&reload->lock);
+    return status;
+}
+
+void reload_told(struct reload *reload, const struct list_jumps *list, int64_t told)
+{
+    struct error error = {0};
+    pthread_mutex_lock(&reload->lock);
+    enum status status =
+        jumps_set_told(catalog_jumps(reload->catalog), list, told, &error);
+    pthread_mutex_unlock(&reload->lock);
+    if (status != STATUS_OK)
+        log_print(SEVERITY_WARNING, "%s: it can't be kept which lists were told of: %s",
+                  error.file, error.text);
+}
+
 void reload_await(struct reload *reload, int64_t wait_ms)
 {
     struct timespec until = clock_timespec(clock_deadline_us(wait_ms));

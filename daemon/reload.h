@@ -39,6 +39,16 @@ enum status reload_now(struct reload *reload, struct problems *out_problems) MUS
  * the lock. problems: what is known to be wrong already, taken over and logged. */
 void reload_refresh(struct reload *reload, struct problems *problems);
 
+/* Accepts the size of a list that jumped, or with NULL of all of them, and makes the
+ * snapshot anew. NOT_FOUND when it did not jump; NOMEM. */
+enum status reload_accept(struct reload *reload, const char *address,
+                          struct list_jumps *out) MUST_CHECK;
+
+/* Jumps that were not told in all of these ways (bits), see jumps_untold. NOMEM. */
+enum status reload_untold(struct reload *reload, int64_t wanted, struct list_jumps *out,
+                          int64_t *out_told) MUST_CHECK;
+void reload_told(struct reload *reload, const struct list_jumps *list, int64_t told);
+
 /* Waits until the configuration is loaded again, at most wait_ms; the caller holds the
  * lock. */
 void reload_await(struct reload *reload, int64_t wait_ms);

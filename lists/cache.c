@@ -19,9 +19,9 @@
 #include "lists/file.h"
 
 /* What a record says of its entry. */
-enum { ENTRY_READ, ENTRY_FAILED, ENTRY_SHRUNK };
+enum { ENTRY_READ, ENTRY_FAILED, ENTRY_ABSENT };
 
-static const char head[] = "mailbrake-members 1 ";
+static const char head[] = "mailbrake-members 2 ";
 enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
 #define CACHE_BYTES_MAX                                                                  \
     ((size_t)(SIZE_MAX / 2 < UINT64_C(4) << 30 ? SIZE_MAX / 2 : UINT64_C(4) << 30))
@@ -55,14 +55,15 @@ enum status cache_pack(const struct list_source *source, const struct entries *e
     for (size_t i = 0; i < entries->count; i++) {
         const struct entry *entry = &entries->items[i];
         const char *key = entries_key(entries, i);
-        int how = entry->shrunk   ? ENTRY_SHRUNK
+        int how = entry->absent   ? ENTRY_ABSENT
                   : entry->failed ? ENTRY_FAILED
                                   : ENTRY_READ;
-        text_printf(content, "%d %d %d %" PRId64 " %zu %zu\n", entry->line,
+        text_printf(content, "%d %d %d %" PRId64 " %zu %zu %zu\n", entry->line,
                     entry->always_list, how, entry->read_at_ms, strlen(key),
-                    entry->members.text.length);
+                    entry->members.text.length, entry->kept.text.length);
         text_add_string(content, key);
         text_add(content, text_string(&entry->members.text), entry->members.text.length);
+        text_add(content, text_string(&entry->kept.text), entry->kept.text.length);
         text_add(content, "\n", 1);
     }
     if (content->failed) {
@@ -145,25 +146,31 @@ static enum status take_entry(struct cache_reader *reader, struct entries *entri
 {
     struct entry read = {.line = (int)take_number(reader, INT_MAX)};
     read.always_list = take_number(reader, 1) != 0;
-    int64_t how = take_number(reader, ENTRY_SHRUNK);
+    int64_t how = take_number(reader, ENTRY_ABSENT);
     read.failed = how == ENTRY_FAILED;
-    read.shrunk = how == ENTRY_SHRUNK;
+    read.absent = how == ENTRY_ABSENT;
     read.read_at_ms = take_number(reader, INT64_MAX);
     size_t key_length = (size_t)take_number(reader, INT_MAX);
     size_t length = (size_t)take_number(reader, (int64_t)(SIZE_MAX / 2));
+    size_t kept_length = (size_t)take_number(reader, (int64_t)(SIZE_MAX / 2));
     const char *key = take_bytes(reader, key_length);
     const char *members = take_bytes(reader, length);
+    const char *kept = take_bytes(reader, kept_length);
     if (take_bytes(reader, 1) == NULL)
         return STATUS_INVALID;
 
     struct entry *entry;
     enum status status = entries_open(entries, key, key_length, &entry);
-    if (status == STATUS_OK && (entry->line != 0 || entry->members.text.length > 0))
+    if (status == STATUS_OK && entry->settled_bytes + (size_t)entry->line > 0)
         status = STATUS_INVALID; /* a key twice */
     if (status == STATUS_OK)
         status = member_list_unpack(&read.members, members, length);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        status = member_list_unpack(&read.kept, kept, kept_length);
+    if (status != STATUS_OK) {
+        member_list_clear(&read.members);
         return status;
+    }
     *entry = read;
     return entries_settle(entries, entry);
 }

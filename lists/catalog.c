@@ -33,16 +33,18 @@ struct catalog {
     bool only_look;
     struct known_source *known;
     size_t count;
+    struct jumps *jumps;
 };
 
 struct catalog *catalog_new(const char *folder)
 {
     struct catalog *catalog = calloc(1, sizeof *catalog);
-    if (catalog == NULL || folder == NULL)
-        return catalog;
-    catalog->folder = strdup(folder);
-    if (catalog->folder == NULL) {
-        free(catalog);
+    if (catalog == NULL)
+        return NULL;
+    catalog->folder = folder == NULL ? NULL : strdup(folder);
+    catalog->jumps = jumps_new(catalog->folder);
+    if (catalog->jumps == NULL || (folder != NULL && catalog->folder == NULL)) {
+        catalog_free(catalog);
         return NULL;
     }
     return catalog;
@@ -61,6 +63,7 @@ void catalog_free(struct catalog *catalog)
     for (size_t i = 0; i < catalog->count; i++)
         known_clear(&catalog->known[i]);
     free(catalog->known);
+    jumps_free(catalog->jumps);
     free(catalog->folder);
     free(catalog);
 }
@@ -177,16 +180,18 @@ static void restore_failed(struct known_source *known, struct entries *entries)
         entry->kind = last->kind;
         entry->always_list = last->always_list;
         entry->read_at_ms =
-            last->failed || last->shrunk ? last->read_at_ms : known->read_at_ms;
+            last->failed || last->kept.count > 0 ? last->read_at_ms : known->read_at_ms;
         member_list_clear(&entry->members);
         entry->members = last->members;
-        last->members = (struct member_list){0};
+        entry->kept = last->kept;
+        last->members = last->kept = (struct member_list){0};
     }
 }
 
 /* Puts a source's entries into the folder, unless they are there already. */
-static enum status save(const struct catalog *catalog, const struct list_source *source,
-                        struct known_source *known, struct error *error)
+static enum status write_entries(const struct catalog *catalog,
+                                 const struct list_source *source,
+                                 struct known_source *known, struct error *error)
 {
     struct cache cache;
     char *path = path_in_folder(catalog, known->name);
@@ -210,12 +215,25 @@ static enum status save(const struct catalog *catalog, const struct list_source 
     return status;
 }
 
+/* What goes wrong with the folder is a warning. */
+static enum status save(const struct catalog *catalog, const struct list_source *source,
+                        struct known_source *known, struct problems *problems)
+{
+    struct error error;
+    if (catalog->folder == NULL || catalog->only_look)
+        return STATUS_OK;
+    enum status status = write_entries(catalog, source, known, &error);
+    if (status == STATUS_IO)
+        problems_warning(problems, error.file, 0, "can't keep the members of %s: %s",
+                         source->path, error.text);
+    return status == STATUS_NOMEM ? status : STATUS_OK;
+}
+
 enum status catalog_store(struct catalog *catalog, const struct list_source *source,
                           struct entries *entries, int64_t now_ms,
                           struct problems *problems)
 {
     struct known_source *known;
-    struct error error;
     enum status status = find_known(catalog, source, problems, &known);
     if (status != STATUS_OK) {
         entries_clear(entries);
@@ -236,13 +254,50 @@ enum status catalog_store(struct catalog *catalog, const struct list_source *sou
     *entries = (struct entries){0};
     known->read = true;
     known->read_at_ms = now_ms;
-    if (catalog->folder == NULL || catalog->only_look)
-        return STATUS_OK;
-    status = save(catalog, source, known, &error);
-    if (status == STATUS_IO)
-        problems_warning(problems, error.file, 0, "can't keep the members of %s: %s",
-                         source->path, error.text);
-    return status == STATUS_NOMEM ? status : STATUS_OK;
+    return save(catalog, source, known, problems);
+}
+
+/* True for an entry whose list was accepted as it is now. */
+static bool is_accepted(const struct catalog *catalog, const struct list_source *source,
+                        const struct domains *domains, const char *key)
+{
+    struct address address;
+    return entries_address(key[0] == '\0' ? source->address : key, domains, 0,
+                           &address) == STATUS_OK &&
+           jumps_is_accepted(catalog->jumps, address.text);
+}
+
+enum status catalog_drop_accepted(struct catalog *catalog,
+                                  const struct list_source *source,
+                                  const struct domains *domains,
+                                  struct problems *problems)
+{
+    struct known_source *known;
+    bool dropped = false;
+    enum status status = find_known(catalog, source, problems, &known);
+    for (size_t i = 0; status == STATUS_OK && i < known->entries.count; i++) {
+        struct entry *entry = &known->entries.items[i];
+        if (entry->kept.count == 0 ||
+            !is_accepted(catalog, source, domains, entries_key(&known->entries, i)))
+            continue;
+        member_list_clear(&entry->kept);
+        status = entries_settle(&known->entries, entry);
+        dropped = true;
+    }
+    if (dropped)
+        known->entries.shrunk_from = 0;
+    return dropped && status == STATUS_OK ? save(catalog, source, known, problems)
+                                          : status;
+}
+
+struct jumps *catalog_jumps(struct catalog *catalog)
+{
+    return catalog->jumps;
+}
+
+bool catalog_only_looks(const struct catalog *catalog)
+{
+    return catalog->only_look;
 }
 
 enum status catalog_take(struct catalog *catalog, const struct list_source *source,

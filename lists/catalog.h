@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "conf/settings.h"
 #include "lists/entries.h"
+#include "lists/jumps.h"
 #include "lists/source.h"
 
 struct catalog;
@@ -60,6 +61,18 @@ void catalog_want(struct catalog *catalog); /* all sources */
 enum status catalog_last(struct catalog *catalog, const struct list_source *source,
                          struct problems *problems, const struct entries **out_entries,
                          int64_t *out_read_at_ms) MUST_CHECK;
+
+/* Drops the members that shrunk entries of a source kept, where jumps_is_accepted says so
+ * of the list at their address. domains: where its bare names answer. What goes wrong
+ * with the folder is a warning; NOMEM. */
+enum status catalog_drop_accepted(struct catalog *catalog,
+                                  const struct list_source *source,
+                                  const struct domains *domains,
+                                  struct problems *problems) MUST_CHECK;
+
+/* The accepted sizes of lists, which are the catalog's. */
+struct jumps *catalog_jumps(struct catalog *catalog);
+bool catalog_only_looks(const struct catalog *catalog);
 
 /* Forgets, also on disk, the sources that were not used since the last sweep: members are
  * kept no longer than their source is configured. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "conf/sources.h"
 #include "lists/source.h"
@@ -30,8 +31,8 @@ static bool is_too_old(const struct import_job *job, int64_t read_at_ms)
 /* ---- entering ---- */
 
 static enum status enter_member(const struct import_job *job,
-                                const struct member_list_reader *reader, uint32_t list,
-                                const struct member *member)
+                                const struct member_list_reader *reader, bool report,
+                                uint32_t list, const struct member *member)
 {
     struct directory *directory = job->import->directory;
     struct error error;
@@ -41,7 +42,7 @@ static enum status enter_member(const struct import_job *job,
                                               member->length, job->home, &error);
     if (status != STATUS_INVALID)
         return status;
-    if (job->fresh)
+    if (report)
         problems_error(job->import->problems,
                        reader->file == NULL ? job->source->path : reader->file,
                        reader->line, "%s", error.text);
@@ -53,28 +54,58 @@ static enum list_state state_of(const struct import_job *job, const struct entry
 {
     if (entry->failed && read_at_ms == 0)
         return LIST_UNKNOWN;
-    if (job->fresh && entry->shrunk)
+    if (entry->kept.count > 0 && !is_too_old(job, read_at_ms))
         return LIST_SHRUNK;
     if (job->fresh && !entry->failed)
         return LIST_OK;
     return is_too_old(job, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
 }
 
+/* report: what is no address is an error. */
+static enum status enter_members(const struct import_job *job,
+                                 const struct member_list *members, bool report,
+                                 uint32_t list)
+{
+    enum status status = STATUS_OK;
+    struct member_list_reader reader = member_list_read(members);
+    struct member member;
+    while (status == STATUS_OK && member_list_next(&reader, &member))
+        status = enter_member(job, &reader, report, list, &member);
+    return status;
+}
+
+static enum status note_origin(const struct import_job *job, const struct entry *entry,
+                               uint32_t list)
+{
+    struct list_import *import = job->import;
+    while (import->origin_count <= list) {
+        if (!array_reserve(&import->origins, import->origin_count,
+                           sizeof *import->origins))
+            return STATUS_NOMEM;
+        import->origins[import->origin_count++] = (struct list_origin){0};
+    }
+    import->origins[list] =
+        (struct list_origin){.source = job->source, .line = entry->line};
+    return STATUS_OK;
+}
+
 static enum status enter_list(const struct import_job *job, const struct entry *entry,
                               const struct address *address, uint32_t *out_list)
 {
     struct directory *directory = job->import->directory;
-    bool older = entry->failed || entry->shrunk;
+    bool older = entry->failed || entry->kept.count > 0;
     bool in_folder = job->source->kind == LIST_FOLDER;
     int64_t read_at_ms = older ? entry->read_at_ms : job->read_at_ms;
-    const char *file = member_list_file(&entry->members);
+    const char *file = member_list_file(entry->absent ? &entry->kept : &entry->members);
     enum status status = directory_add_list(
         directory, address->text, in_folder && file != NULL ? file : job->source->path,
         state_of(job, entry, read_at_ms), read_at_ms, out_list);
-    struct member_list_reader reader = member_list_read(&entry->members);
-    struct member member;
-    while (status == STATUS_OK && member_list_next(&reader, &member))
-        status = enter_member(job, &reader, *out_list, &member);
+    if (status == STATUS_OK)
+        status = note_origin(job, entry, *out_list);
+    if (status == STATUS_OK)
+        status = enter_members(job, &entry->members, job->fresh, *out_list);
+    if (status == STATUS_OK)
+        status = enter_members(job, &entry->kept, false, *out_list);
     return status;
 }
 
@@ -131,9 +162,7 @@ static enum status address_in(const struct import_job *job, const char *key,
 {
     if (key[0] == '\0')
         key = job->source->address;
-    enum status status = entries_spell(key, strlen(key), out);
-    if (status == STATUS_OK && out->text[0] != '@' && domain < job->domains->count)
-        status = address_qualify(out, job->domains->names[domain]);
+    enum status status = entries_address(key, job->domains, domain, out);
     if (status == STATUS_OK)
         return status;
     report_entry(job, entry->line, "the name is too long");
@@ -152,7 +181,8 @@ static void warn_of_table(const struct import_job *job, const struct entries *en
 {
     problems_warning(job->import->problems, job->source->path, 0,
                      "suddenly has %zu member%s in all its entries instead of %zu; the "
-                     "previous ones count until max_age is over",
+                     "previous ones count, too, until max_age is over or somebody types: "
+                     "mailbrake lists accept --all",
                      entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s",
                      entries->shrunk_from);
 }
@@ -164,9 +194,11 @@ static void warn_of_shrunk(const struct import_job *job, const struct address *a
     text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
     problems_warning(job->import->problems, job->source->path, entry->line,
                      "%s suddenly has %zu member%s instead of %zu; the previous ones "
-                     "count until max_age is over",
-                     text_string(&shown), entry->shrunk_to,
-                     entry->shrunk_to == 1 ? "" : "s", entry->members.count);
+                     "count, too, until max_age is over or somebody types: mailbrake "
+                     "lists accept %s",
+                     text_string(&shown), entry->members.count,
+                     entry->members.count == 1 ? "" : "s", entry->kept.count,
+                     text_string(&shown));
     text_clear(&shown);
 }
 
@@ -175,8 +207,10 @@ static enum status enter(const struct import_job *job, const char *key,
 {
     struct address address;
     struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
+    if (entry->absent && entry->kept.count == 0)
+        return STATUS_OK;
     enum status status = address_in(job, key, entry, 0, &address);
-    if (status == STATUS_OK && job->fresh && entry->shrunk && !job->reported)
+    if (status == STATUS_OK && job->fresh && entry->kept.count > 0 && !job->reported)
         warn_of_shrunk(job, &address, entry);
     if (status == STATUS_OK && meaning.is_list)
         status = enter_list(job, entry, &address, &meaning.list);
@@ -197,7 +231,8 @@ static enum status enter(const struct import_job *job, const char *key,
 
 static enum status enter_all(struct import_job *job, const struct entries *entries)
 {
-    enum status status = STATUS_OK;
+    enum status status = catalog_drop_accepted(job->import->catalog, job->source,
+                                               job->domains, job->import->problems);
     job->reported = entries->shrunk_from > 0;
     if (job->reported && job->fresh)
         warn_of_table(job, entries);

@@ -27,7 +27,9 @@ struct list_import {
     int64_t now_ms; /* wall time */
     bool due_only;  /* leave sources alone that were read less than their refresh ago */
     enum list_import_servers servers;
-    struct text *summaries; /* a line for each server that was read is added */
+    struct text *summaries;      /* a line for each server that was read is added */
+    struct list_origin *origins; /* filled; for free(3) */
+    uint32_t origin_count;
     bool unread; /* set when a source, or an :include: of one, could not be read */
 };
 

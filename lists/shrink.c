@@ -4,13 +4,37 @@
 
 #include <string.h>
 
-static bool is_less(size_t now, size_t before)
+/* A file of more members is no error message, whatever it holds. */
+enum { GIBBERISH_MAX = 100 };
+
+static bool is_less(const struct list_source *source, size_t now, size_t before)
 {
-    size_t lost = before > now ? before - now : 0;
-    return lost > 0 && (now == 0 || (lost > before / 2 && lost > SHRINK_FLOOR));
+    return before > 0 &&
+           (now == 0 || shrink_is_jump(source, (uint64_t)now, (uint64_t)before));
 }
 
-static size_t members_of(const struct entries *entries)
+bool shrink_is_jump(const struct list_source *source, uint64_t less, uint64_t more)
+{
+    uint64_t factor = (uint64_t)source->max_growth;
+    return factor > 0 && more > less && more - less > (uint64_t)source->growth_floor &&
+           more > less / 1000 * factor + less % 1000 * factor / 1000;
+}
+
+/* The members that count as those of before. */
+static struct member_list *members_before(struct entry *entry)
+{
+    return entry->kept.count > 0 ? &entry->kept : &entry->members;
+}
+
+static size_t count_before(const struct entries *entries)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < entries->count; i++)
+        count += members_before(&entries->items[i])->count;
+    return count;
+}
+
+static size_t count_now(const struct entries *entries)
 {
     size_t count = 0;
     for (size_t i = 0; i < entries->count; i++)
@@ -33,42 +57,44 @@ static bool has_address(const struct member_list *list)
  * message.
  */
 static bool is_gibberish(const struct list_source *source, const struct entry *now,
-                         const struct entry *before)
+                         const struct member_list *before)
 {
     return (source->kind == LIST_FILE || source->kind == LIST_FOLDER) &&
-           now->members.count <= SHRINK_FLOOR && !has_address(&now->members) &&
-           has_address(&before->members);
+           now->members.count <= GIBBERISH_MAX && !has_address(&now->members) &&
+           has_address(before);
 }
 
 /* whole: the table lost so much that none of its losses is believed. */
 static bool is_shrunk(const struct list_source *source, bool whole,
-                      const struct entry *now, const struct entry *before)
+                      const struct entry *now, struct entry *before)
 {
-    size_t members = before->members.count;
+    const struct member_list *members = members_before(before);
     if (now == NULL)
         return whole || source->kind == LIST_FOLDER ||
-               (before->kind == ENTRY_LIST && members > SHRINK_FLOOR);
+               (before->kind == ENTRY_LIST &&
+                members->count > (size_t)source->growth_floor);
     if (now->failed || before->kind != ENTRY_LIST)
         return false;
-    return is_less(now->members.count, members) || is_gibberish(source, now, before);
+    return is_less(source, now->members.count, members->count) ||
+           is_gibberish(source, now, members);
 }
 
 static enum status keep_one(struct entries *fresh, const char *key, struct entry *before,
                             int64_t read_at_ms)
 {
     struct entry *entry;
+    bool absent = entries_find(fresh, key) == NULL;
     enum status status = entries_open(fresh, key, strlen(key), &entry);
     if (status != STATUS_OK)
         return status;
-    if (entry->line == 0)
+    struct member_list *members = members_before(before);
+    if (absent)
         entry->line = before->line;
+    entry->absent = absent;
     entry->always_list = before->always_list;
-    entry->shrunk = true;
-    entry->shrunk_to = entry->members.count;
     entry->read_at_ms = read_at_ms;
-    member_list_clear(&entry->members);
-    entry->members = before->members;
-    before->members = (struct member_list){0};
+    entry->kept = *members;
+    *members = (struct member_list){0};
     return entries_settle(fresh, entry);
 }
 
@@ -76,21 +102,23 @@ enum status shrink_keep(const struct list_source *source, const struct shrink_la
                         int64_t now_ms, struct entries *fresh)
 {
     enum status status = STATUS_OK;
-    size_t now = members_of(fresh);
-    size_t before_all = members_of(last->entries);
-    bool whole = source->kind != LIST_FILE && is_less(now, before_all);
+    size_t now = count_now(fresh);
+    size_t before_all = count_before(last->entries);
+    bool whole = source->kind != LIST_FILE && is_less(source, now, before_all);
+    if (source->max_growth == 0)
+        return STATUS_OK;
     for (size_t i = 0; i < last->entries->count && status == STATUS_OK; i++) {
         struct entry *before = &last->entries->items[i];
         const char *key = entries_key(last->entries, i);
-        bool older = before->failed || before->shrunk;
+        bool older = before->failed || before->kept.count > 0;
         int64_t read_at_ms = older ? before->read_at_ms : last->read_at_ms;
-        if (before->members.count > 0 && now_ms - read_at_ms <= source->max_age_ms &&
-            is_shrunk(source, whole, entries_find(fresh, key), before))
+        if (members_before(before)->count > 0 &&
+            now_ms - read_at_ms <= source->max_age_ms &&
+            is_shrunk(source, whole, entries_find(fresh, key), before)) {
             status = keep_one(fresh, key, before, read_at_ms);
+            fresh->shrunk_from = whole ? before_all : 0;
+        }
     }
-    if (whole && members_of(fresh) > now) {
-        fresh->shrunk_to = now;
-        fresh->shrunk_from = before_all;
-    }
+    fresh->shrunk_to = now;
     return status;
 }

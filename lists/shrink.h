@@ -3,13 +3,12 @@
 #ifndef LISTS_SHRINK_H
 #define LISTS_SHRINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
 #include "conf/settings.h"
 #include "lists/entries.h"
-
-enum { SHRINK_FLOOR = 100 }; /* losing fewer is believed, unless it is all of them */
 
 /* The entries of a source as they were last read successfully. */
 struct shrink_last {
@@ -17,11 +16,15 @@ struct shrink_last {
     int64_t read_at_ms;
 };
 
-/* Lists of fresh, just read at now_ms, that are empty, or lost more than half of their
- * members and more than SHRINK_FLOOR, get back the members they had, as shrunk, until
- * these are older than the source's max_age_ms. A list that is no longer there counts as
- * empty if it had more than that, if it was in a folder, or if its whole table shrank so.
- * NOMEM, or LIMIT past a cap of entries. */
+/* True when a list that has more members now and less before, or the other way round,
+ * jumped: by more than growth_floor, and to more than max_growth times as many. */
+bool shrink_is_jump(const struct list_source *source, uint64_t less, uint64_t more);
+
+/* Lists of fresh, just read at now_ms, that are empty or jumped down keep the members
+ * they had beside those they have, until the former are older than the source's
+ * max_age_ms. A list that is no longer there counts as empty if it had more than
+ * growth_floor, if it was in a folder, or if its whole table shrank so. None does with a
+ * max_growth of 0. NOMEM, or LIMIT past a cap of entries. */
 enum status shrink_keep(const struct list_source *source, const struct shrink_last *last,
                         int64_t now_ms, struct entries *fresh) MUST_CHECK;
 

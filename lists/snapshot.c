@@ -108,6 +108,17 @@ static enum status check_lists(struct list_check *check)
 
 /* ---- building ---- */
 
+static enum status find_jumps(const struct list_import *import)
+{
+    struct jumps_args args = {.directory = import->directory,
+                              .origins = import->origins,
+                              .origin_count = import->origin_count,
+                              .now_ms = import->now_ms,
+                              .only_look = catalog_only_looks(import->catalog),
+                              .problems = import->problems};
+    return jumps_apply(catalog_jumps(import->catalog), &args);
+}
+
 /* Fills and seals a directory, and holds the rules against it. */
 static enum status fill(const struct settings *settings, const struct snapshot_more *more,
                         struct list_import *import)
@@ -119,6 +130,9 @@ static enum status fill(const struct settings *settings, const struct snapshot_m
         status = more->add(more->context, directory);
     if (status == STATUS_OK)
         status = directory_seal(directory, problems);
+    if (status == STATUS_OK && more == NULL)
+        status = find_jumps(import);
+    free(import->origins);
     struct list_check check = {.settings = settings,
                                .directory = directory,
                                .problems = problems,

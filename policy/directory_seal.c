@@ -421,7 +421,7 @@ static enum status flatten_component(struct flattener *flattener, uint32_t numbe
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         struct list_node *node = &directory->nodes[lists[i]];
         node->flat = number;
-        node->list.size = size;
+        node->list.size = node->list.was = size;
         node->list.external = external;
         if (component->unknown)
             node->list.state = LIST_UNKNOWN;
@@ -499,4 +499,13 @@ enum status directory_seal(struct directory *directory, struct problems *problem
         problems_error(problems, "", 0, "lists: %s", directory->passed);
     directory->sealed = status == STATUS_OK;
     return status;
+}
+
+void directory_set_was(struct directory *directory, uint32_t list, uint64_t was,
+                       bool grown)
+{
+    assert(directory->sealed);
+    directory->nodes[list].list.was = was;
+    if (grown)
+        directory->nodes[list].list.state = LIST_GROWN;
 }

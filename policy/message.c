@@ -209,6 +209,20 @@ static void sort_unique(struct numbers *numbers)
     numbers->count = kept + 1;
 }
 
+/* Also in the list that was addressed: whom it reaches has grown just so. */
+static const struct list *find_grown(const struct directory *directory,
+                                     const struct facts *facts)
+{
+    const struct list *grown = NULL;
+    for (size_t i = 0; i < facts->list_count; i++) {
+        const struct list *list = directory_list(directory, facts->lists[i]);
+        if (list->state == LIST_GROWN &&
+            (grown == NULL || list->size - list->was > grown->size - grown->was))
+            grown = list;
+    }
+    return grown;
+}
+
 static enum status push_with_nested(const struct directory *directory, uint32_t list,
                                     struct numbers *lists)
 {
@@ -242,6 +256,7 @@ static enum status take_lists(const struct directory *directory, struct facts *f
     }
     facts->lists = lists.items;
     facts->list_count = lists.count;
+    facts->grown = find_grown(directory, facts);
     return STATUS_OK;
 }
 

@@ -25,11 +25,16 @@ bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms)
 
 /* ---- what is due ---- */
 
+int64_t notices_ways(const struct settings *settings)
+{
+    const char *command = settings->notify.command;
+    return (settings->notify.to_count > 0 ? NOTICES_MAIL : 0) |
+           (command != NULL && command[0] != '\0' ? NOTICES_COMMAND : 0);
+}
+
 int64_t notices_wanted(const struct pass *pass)
 {
-    const char *command = pass->settings->notify.command;
-    return (pass->settings->notify.to_count > 0 ? NOTICES_MAIL : 0) |
-           (command != NULL && command[0] != '\0' ? NOTICES_COMMAND : 0);
+    return notices_ways(pass->settings);
 }
 
 static int64_t count_refusals(const json_t *incident)

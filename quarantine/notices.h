@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "conf/settings.h"
+#include "lists/jumps.h"
 #include "quarantine/ledger.h"
 #include "store/scan.h"
 
@@ -48,6 +49,7 @@ struct notices {
     const char *host; /* this relay's name */
     int timeout_ms;   /* of the helper, and of the command, for one notice */
     unsigned passes;  /* looks that were begun; from 0 */
+    int jump_tries;   /* of the notice of lists that could not be handed over */
     struct notices_look look;
 };
 
@@ -61,5 +63,15 @@ struct notices {
  * the last thing that went wrong. */
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error) MUST_CHECK;
+
+/* How administrators are told of things: bits, 0 for not at all. */
+int64_t notices_ways(const struct settings *settings);
+
+/* Tells administrators, in one notice, of lists that jumped, in the ways not in told.
+ * What it was handed over to is in *out_told, with told. Waits as notices_send; the error
+ * is of the last thing that went wrong. Each relay tells of its own lists. */
+enum status notices_tell_jumps(struct notices *notices, const struct settings *settings,
+                               const struct list_jumps *jumps, int64_t told,
+                               int64_t *out_told, struct error *error) MUST_CHECK;
 
 #endif

@@ -375,3 +375,39 @@ void notices_sum_up(struct pass *pass)
     (void)change_note(pass, confirm_sum, &delivery);
     message_clear(&message);
 }
+
+/* ---- lists that jumped ---- */
+
+static json_t *jumps_json(const struct list_jumps *jumps)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < jumps->count; i++) {
+        const struct list_jump *jump = &jumps->items[i];
+        (void)json_array_append_new(array, json_pack("{s:o, s:I, s:I, s:s}", "address",
+                                                     record_string(jump->address), "was",
+                                                     (json_int_t)jump->was, "size",
+                                                     (json_int_t)jump->size, "state",
+                                                     jump->grown ? "grown" : "shrunk"));
+    }
+    return json_pack("{s:s, s:o}", "event", "lists", "lists", array);
+}
+
+enum status notices_tell_jumps(struct notices *notices, const struct settings *settings,
+                               const struct list_jumps *jumps, int64_t told,
+                               int64_t *out_told, struct error *error)
+{
+    struct pass pass = {.notices = notices,
+                        .settings = settings,
+                        .now_ms = clock_wall_ms(),
+                        .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
+                        .error = error};
+    struct message message = {.document = jumps_json(jumps),
+                              .done = told,
+                              .insist = notices->jump_tries < NOTICES_TRIES};
+    notice_jumps_subject(jumps, &message.subject);
+    notice_jumps_body(jumps, settings, notices->host, &message.body);
+    *out_told = hand_over(&pass, &message);
+    notices->jump_tries = is_all(&pass, *out_told) ? 0 : notices->jump_tries + 1;
+    message_clear(&message);
+    return pass.status;
+}

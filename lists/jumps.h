@@ -1,0 +1,78 @@
+/* Lists that jump: the size of each that was last accepted, and which of them have grown
+ * or shrunk since. Sizes are persons, all nested lists flattened. */
+#ifndef LISTS_JUMPS_H
+#define LISTS_JUMPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/problems.h"
+#include "base/status.h"
+#include "conf/settings.h"
+#include "policy/directory.h"
+
+struct jumps;
+
+/* folder: where the sizes are kept across restarts, NULL for nowhere; borrowed. NULL when
+ * out of memory. */
+struct jumps *jumps_new(const char *folder);
+void jumps_free(struct jumps *jumps);
+
+/* Where a list of the directory comes from. */
+struct list_origin {
+    const struct list_source *source; /* NULL: it joins others, or is made up */
+    int line;
+};
+
+/* What jumps_apply works on; all borrowed. */
+struct jumps_args {
+    struct directory *directory;       /* sealed, and not read by others yet */
+    const struct list_origin *origins; /* by the number of the list */
+    uint32_t origin_count;
+    int64_t now_ms;
+    bool only_look; /* the folder stays as it is */
+    struct problems *problems;
+};
+
+/* Compares every list with the size last accepted. One that jumped up (shrink_is_jump) is
+ * marked LIST_GROWN and a warning; it keeps the accepted size. A list that grew only
+ * because one in it has grown is no jump of its own. All other sizes are accepted as they
+ * are; those of unknown and shrunk lists stay. What is wrong with the folder is a
+ * warning. NOMEM is the only failure. */
+enum status jumps_apply(struct jumps *jumps, const struct jumps_args *args) MUST_CHECK;
+
+struct list_jump {
+    char *address; /* owned */
+    uint64_t was, size;
+    bool grown; /* else it has shrunk */
+};
+
+/* Zero-initialise; clear when done. */
+struct list_jumps {
+    struct list_jump *items;
+    size_t count;
+};
+void list_jumps_clear(struct list_jumps *list);
+
+/* Accepts a list's size, or with NULL those of all that jumped; out says which. The next
+ * import then drops what a shrunk one kept, and the next jumps_apply finds no jump.
+ * directory: the one that was applied to. NOT_FOUND when the list did not jump; NOMEM. */
+enum status jumps_accept(struct jumps *jumps, const struct directory *directory,
+                         const char *address, struct list_jumps *out) MUST_CHECK;
+
+/* Gives the jumps the sizes that these lists have since the last jumps_apply. */
+void jumps_look_again(const struct jumps *jumps, struct list_jumps *list);
+
+/* True from jumps_accept to the next jumps_apply. */
+bool jumps_is_accepted(const struct jumps *jumps, const char *address);
+
+/* Jumps of which not all of wanted (bits, the caller's) was told; those that share what
+ * was told, *out_told, since each must be told the rest alone. NOMEM. */
+enum status jumps_untold(const struct jumps *jumps, int64_t wanted,
+                         struct list_jumps *out, int64_t *out_told) MUST_CHECK;
+
+/* Keeps what was told of these. IO and NOMEM: it may be told again after a restart. */
+enum status jumps_set_told(struct jumps *jumps, const struct list_jumps *list,
+                           int64_t told, struct error *error) MUST_CHECK;
+
+#endif
