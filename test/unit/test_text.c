@@ -68,6 +68,25 @@ START_TEST(text_impossible_size_fails_and_sticks)
 }
 END_TEST
 
+START_TEST(text_grouped_numbers)
+{
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } numbers[] = {{0, "0"},
+                   {999, "999"},
+                   {1000, "1,000"},
+                   {850000, "850,000"},
+                   {UINT64_MAX, "18,446,744,073,709,551,615"}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct text text = {0};
+        text_add_grouped(&text, numbers[i].number);
+        ck_assert_str_eq(text_string(&text), numbers[i].text);
+        text_clear(&text);
+    }
+}
+END_TEST
+
 START_TEST(text_escaped_is_one_clean_line)
 {
     struct text text = {0};
@@ -156,6 +175,7 @@ int main(void)
     tcase_add_test(test, text_printf_appends);
     tcase_add_test(test, text_reset_keeps_memory);
     tcase_add_test(test, text_impossible_size_fails_and_sticks);
+    tcase_add_test(test, text_grouped_numbers);
     tcase_add_test(test, text_escaped_is_one_clean_line);
     tcase_add_test(test, text_lower_is_ascii);
     tcase_add_test(test, text_after_needs_the_whole_prefix);
