@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
 #include "base/text.h"
 #include "lists/ldap_client.h"
 #include "lists/ldap_flatten.h"
@@ -277,32 +275,11 @@ enum status ldap_source_read_by(const struct list_source *source,
 
 /* ---- the settings of mailbrake.conf ---- */
 
-/* Read each time, since passwords change. */
-static enum status read_password(const char *path, struct source_read *read,
-                                 char out[SECRET_SIZE])
-{
-    struct stat seen;
-    struct error error;
-    enum status status = secret_read(path, out, &error);
-    if (status != STATUS_OK)
-        return error_set(&read->error, status, "password_file %.150s: %.200s", path,
-                         error.text);
-    if (stat(path, &seen) == 0 && (seen.st_mode & S_IROTH) != 0)
-        problems_warning(&read->problems, path, 0,
-                         "anybody on this machine can read this password: chmod o-r");
-    return STATUS_OK;
-}
-
 enum status ldap_source_read(const struct list_source *source, struct source_read *read)
 {
     char password[SECRET_SIZE];
     struct ldap_settings settings = source->ldap; /* borrows all but the password */
-    const char *path = source->password_file;
-    enum status status = STATUS_OK;
-    settings.password = NULL;
-    if (path != NULL && path[0] != '\0') {
-        status = read_password(path, read, password);
-        settings.password = password;
-    }
+    settings.password = password;
+    enum status status = source_password(source, read, password);
     return status == STATUS_OK ? ldap_source_read_by(source, &settings, read) : status;
 }

@@ -3,9 +3,9 @@
 #include "lists/source.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
 #include "lists/file.h"
 #include "lists/foreign.h"
 #include "lists/ldap_source.h"
@@ -29,6 +29,25 @@ static enum status read_folder(const struct list_source *source, struct source_r
                             &read->error);
 }
 
+enum status source_password(const struct list_source *source, struct source_read *read,
+                            char out[SECRET_SIZE])
+{
+    struct stat seen;
+    struct error error;
+    const char *path = source->password_file;
+    out[0] = '\0';
+    if (path == NULL || path[0] == '\0')
+        return STATUS_OK;
+    enum status status = secret_read(path, out, &error);
+    if (status != STATUS_OK)
+        return error_set(&read->error, status, "password_file %.150s: %.200s", path,
+                         error.text);
+    if (stat(path, &seen) == 0 && (seen.st_mode & S_IROTH) != 0)
+        problems_warning(&read->problems, path, 0,
+                         "anybody on this machine can read this password: chmod o-r");
+    return STATUS_OK;
+}
+
 static enum status ask_mailman(void *context, const char *path, json_t **out,
                                struct error *error)
 {
@@ -38,7 +57,7 @@ static enum status ask_mailman(void *context, const char *path, json_t **out,
 static enum status read_mailman(const struct list_source *source,
                                 struct source_read *read)
 {
-    char password[SECRET_SIZE] = "";
+    char password[SECRET_SIZE];
     int64_t began_us = clock_monotonic_us();
     struct rest_client_args args = {.url = source->path,
                                     .user = source->user,
@@ -48,9 +67,7 @@ static enum status read_mailman(const struct list_source *source,
     struct mailman_server server = {.ask = ask_mailman};
     struct mailman_counts counts;
     struct rest_client *client = NULL;
-    enum status status = STATUS_OK;
-    if (source->password_file != NULL && source->password_file[0] != '\0')
-        status = secret_read(source->password_file, password, &read->error);
+    enum status status = source_password(source, read, password);
     if (status == STATUS_OK)
         status = rest_client_open(&args, &client);
     server.context = client;
@@ -59,8 +76,9 @@ static enum status read_mailman(const struct list_source *source,
             mailman_read(&server, &read->entries, &read->problems, &counts, &read->error);
     if (status == STATUS_OK)
         (void)snprintf(read->summary, sizeof read->summary,
-                       "%zu lists with %zu members in %lld ms", counts.lists,
-                       counts.members,
+                       "%zu list%s with %zu member%s in %lld ms", counts.lists,
+                       counts.lists == 1 ? "" : "s", counts.members,
+                       counts.members == 1 ? "" : "s",
                        (long long)(clock_monotonic_us() - began_us) / 1000);
     rest_client_close(client);
     return status;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/problems.h"
+#include "base/secret.h"
 #include "base/status.h"
 #include "conf/settings.h"
 #include "lists/entries.h"
@@ -23,6 +24,12 @@ struct source_read {
  * deadline. Keeps no state: any thread may call it. */
 void source_read(const struct list_source *source, struct source_read *read);
 void source_read_clear(struct source_read *read);
+
+/* The password in the source's password_file, "" if it has none; read each time, since
+ * passwords change. IO, with the reason in read->error; a file that anybody can read is a
+ * warning. */
+enum status source_password(const struct list_source *source, struct source_read *read,
+                            char out[SECRET_SIZE]) MUST_CHECK;
 
 /* The file of the configuration in which the source is. */
 const char *source_file(const struct settings *settings,

@@ -3,6 +3,7 @@ answering something else."""
 
 import http.server
 import json
+import pathlib
 import re
 import threading
 import time
@@ -103,7 +104,7 @@ def source(between, folder):
 def test_a_post_to_a_list_of_mailman_counts_whom_it_is_delivered_to(relay, source):
     mail = relay(rules=CAP_10, sources=[source], postfix_lists={"lists": {"class": people(14)}})
     mail.daemon.allow_log("being read for the first time")
-    mail.expect_log("was read: 1 lists with 12 members in")
+    mail.expect_log("was read: 1 list with 12 members in")
     wait_until(lambda: mail.explain(ANN, CLASS)["reach"] == 12, 20, "Mailman is not read")
     refused = mail.send(ANN, CLASS)  # p3 in a digest, but neither p4 nor p5
     assert refused.code == 550 and "(reach 12, limit 10)" in refused.text
@@ -143,9 +144,14 @@ def test_a_read_that_is_cut_anywhere_is_none(build, folder, between, source):
     daemon = Mailbraked(build, path)
     daemon.configure(dict(MEMORY), sources=[source])
     command = Command(build, daemon.config)
+    password = pathlib.Path(source["password_file"])
+    password.chmod(0o644)
+    assert f"{password}: warning: anybody on this machine can read" in command.check().stderr
+    password.chmod(0o600)
+    between.sent = 0
     whole = command.check()
     assert whole.returncode == 0, whole.stderr
-    assert "1 lists with 12 members in" in whole.stdout
+    assert "1 list with 12 members in" in whole.stdout
     total = between.sent
     for step in range(10):
         between.left = total * step // 10 + step
