@@ -98,6 +98,16 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     allowed = mail.run("incidents", "allow", incident["id"], "--for", "1h")
     assert allowed.returncode == 1 and "lists accept" in allowed.stderr
 
+    # A replay asks what the rules do to such a list, not whether somebody accepted it.
+    scenario = mail.daemon.dir / "one.scenario"
+    scenario.write_text(
+        f"title One message\nstart Mon 08:00\nsend as ann times 1 for 1m\n"
+        f"    from {ANN}\n    to {RULE}\n"
+    )
+    played = mail.run("replay", scenario)
+    assert played.returncode == 0 and "grown" not in played.stdout, played.stderr
+    assert "1,200" in played.stdout
+
     # It stays so over a restart, and nobody is told twice.
     held = f"Mailbrake: sender:{ANN}: "
     wait_until(lambda: any(held in subject for subject in told(mail)), 20, "not told")
