@@ -56,20 +56,20 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The local part that a file's name stands for, for free(3); NULL when it is none, or
- * without memory. */
-static char *local_part_of(const char *name)
+/* The local part that a file's name stands for, for free(3). INVALID when it is none. */
+static enum status take_local_part(const char *name, char **out)
 {
     char *address = NULL;
     int length = (int)(ending_of(name) - name);
     if (asprintf(&address, "%.*s@x.example", length, name) < 0)
-        return NULL;
+        return STATUS_NOMEM;
     if (!smtp_address_is_valid(address)) {
         free(address);
-        return NULL;
+        return STATUS_INVALID;
     }
     address[length] = '\0';
-    return address;
+    *out = address;
+    return STATUS_OK;
 }
 
 /* ---- one file ---- */
@@ -126,22 +126,33 @@ static enum status add_file(const struct folder_reader *reader, const char *loca
     return entries_settle(reader->entries, entry);
 }
 
+static enum status add_list(const struct folder_reader *reader, const char *name,
+                            const char *path)
+{
+    char *local = NULL;
+    enum status status = take_local_part(name, &local);
+    if (status == STATUS_OK)
+        status = add_file(reader, local, path);
+    else if (status == STATUS_INVALID) {
+        problems_error(reader->problems, path, 0,
+                       "the name is no local part of an address");
+        status = STATUS_OK;
+    }
+    free(local);
+    return status;
+}
+
 static enum status add_name(const struct folder_reader *reader, const char *name)
 {
     char *path = NULL;
-    char *local = NULL;
     enum status status = STATUS_OK;
     if (asprintf(&path, "%s/%s", reader->path, name) < 0)
         return STATUS_NOMEM;
-    if (!is_list(name))
+    if (is_list(name))
+        status = add_list(reader, name, path);
+    else
         problems_warning(reader->problems, path, 0,
                          "is not read: only NAME.txt and NAME.csv are lists");
-    else if ((local = local_part_of(name)) == NULL)
-        problems_error(reader->problems, path, 0,
-                       "the name is no local part of an address");
-    else
-        status = add_file(reader, local, path);
-    free(local);
     free(path);
     return status;
 }

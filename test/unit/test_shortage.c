@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../support/shortage.h"
@@ -13,7 +14,7 @@
 enum { ALLOCATIONS_MAX = 20000 };
 
 static char folder[] = "/tmp/mailbrake-shortage-XXXXXX";
-static char configuration[100], lists[3][100];
+static char configuration[100], lists[6][100];
 
 static const char settings_text[] =
     "domains = [ \"own.example\", \"too.example\" ];\n"
@@ -23,7 +24,8 @@ static const char settings_text[] =
     "store = { type = \"memory\"; };\n"
     "lists = ( { address = \"all@own.example\"; file = \"all\"; },\n"
     "          { aliases = \"aliases\"; domains = [ \"own.example\" ]; },\n"
-    "          { virtual = \"virtual\"; } );\n"
+    "          { virtual = \"virtual\"; },\n"
+    "          { folder = \"f\"; domain = \"own.example\"; } );\n"
     "groups = { staff = [ \"login:a*\", \"@else.example\", \"b@own.example\" ];\n"
     "           pupils = [ \"list:all@own.example\" ]; };\n"
     "rules = (\n"
@@ -59,12 +61,16 @@ static void setup(void)
     put("aliases", "post: ann, staff, |/bin/x\nstaff: all@own.example, d@x\nr: a\n",
         lists[1]);
     put("virtual", "@too.example @own.example\nboth@own.example staff, x@y\n", lists[2]);
+    (void)snprintf(lists[5], sizeof lists[5], "%s/f", folder);
+    ck_assert_int_eq(mkdir(lists[5], 0700), 0);
+    put("f/class.csv", "name,email\nAnn,\"a@own.example\"\nBob,b@x\n", lists[3]);
+    put("f/team.txt", "class\nc@x\n", lists[4]);
 }
 
 static void teardown(void)
 {
-    for (size_t i = 0; i < 3; i++)
-        (void)unlink(lists[i]);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        ck_assert_int_eq(remove(lists[i]), 0);
     (void)unlink(configuration);
     ck_assert_int_eq(rmdir(folder), 0);
 }
