@@ -77,12 +77,24 @@ void text_add_escaped(struct text *text, const char *data, size_t length, size_t
         text_add_string(text, "...");
 }
 
+const char *text_grouped(int64_t number, char out[TEXT_GROUPED_SIZE])
+{
+    char digits[TEXT_GROUPED_SIZE];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
+    size_t at = 0;
+    for (size_t i = 0; i < length && at + 2 < TEXT_GROUPED_SIZE; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}
+
 void text_add_grouped(struct text *text, uint64_t number)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    for (int i = 0; i < length; i++)
-        text_printf(text, "%s%c", i > 0 && (length - i) % 3 == 0 ? "," : "", digits[i]);
+    char grouped[TEXT_GROUPED_SIZE];
+    text_add_string(text, text_grouped((int64_t)number, grouped));
 }
 
 void text_reset(struct text *text)

@@ -26,7 +26,9 @@ void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
  * "...". */
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max);
 
-/* Adds a number as people read it: 850,000. */
+/* A number as people read it: 850,000. Returns out. */
+enum { TEXT_GROUPED_SIZE = 32 };
+const char *text_grouped(int64_t number, char out[TEXT_GROUPED_SIZE]);
 void text_add_grouped(struct text *text, uint64_t number);
 
 /* Empties it and keeps the memory. */
