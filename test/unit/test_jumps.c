@@ -1,5 +1,8 @@
 /* Lists that suddenly grow: nothing is held against them until they jump, then they wait
  * to be accepted. */
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "lists/snapshot.h"
 #include "lists_fixture.h"
@@ -393,6 +396,39 @@ START_TEST(jumps_of_joined_lists)
 }
 END_TEST
 
+/* A folder's lists jump like others; a file that is gone is a list that shrank. */
+START_TEST(jumps_in_a_folder)
+{
+    struct address address;
+    struct target target;
+    file_put("mailbrake.conf", "domains = [ \"a.example\" ];\n"
+                               "store = { type = \"memory\"; state_file = \"state\"; };\n"
+                               "lists = ( { folder = \"rosters\"; domain = "
+                               "\"a.example\"; } );\n");
+    ck_assert_int_eq(mkdir(in_folder("rosters"), 0700), 0);
+    put("rosters/one.txt", "", 0, 40);
+    put("rosters/two.txt", "", 0, 3);
+    load(catalog);
+    put("rosters/one.txt", "", 0, 400);
+    ck_assert_int_eq(unlink(in_folder("rosters/two.txt")), 0);
+    load(catalog);
+    expect("one@a.example", LIST_GROWN, 400, 40);
+    expect("two@a.example", LIST_SHRUNK, 3, 3);
+    ck_assert_ptr_nonnull(strstr(find("two@a.example")->source, "/two.txt"));
+    open_catalog();
+    load(catalog);
+    expect("one@a.example", LIST_GROWN, 400, 40);
+    expect("two@a.example", LIST_SHRUNK, 3, 3);
+    accept(NULL, 2);
+    expect("one@a.example", LIST_OK, 400, 400);
+    ck_assert_int_eq(address_parse("two@a.example", 13, &address), STATUS_OK);
+    directory_find(snapshot->directory, &address, &target);
+    ck_assert_int_eq(target.kind, TARGET_PERSON);
+    ck_assert_int_eq(unlink(in_folder("rosters/one.txt")), 0);
+    ck_assert_int_eq(rmdir(in_folder("rosters")), 0);
+}
+END_TEST
+
 START_TEST(jumps_damaged_file_is_told)
 {
     file_put("lists/sizes",
@@ -423,6 +459,7 @@ int main(void)
     tcase_add_test(test, jumps_down_and_is_accepted);
     tcase_add_test(test, jumps_of_a_list_that_is_gone_are_accepted);
     tcase_add_test(test, jumps_of_joined_lists);
+    tcase_add_test(test, jumps_in_a_folder);
     tcase_add_test(test, jumps_damaged_file_is_told);
     suite_add_tcase(suite, test);
     return run_suite(suite);
