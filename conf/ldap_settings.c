@@ -19,6 +19,13 @@ enum status strings_add(struct strings *strings, const char *string)
     return STATUS_OK;
 }
 
+void strings_first(struct strings *strings)
+{
+    char *first = strings->items[strings->count - 1];
+    strings->items[strings->count - 1] = strings->items[0];
+    strings->items[0] = first;
+}
+
 void strings_clear(struct strings *strings)
 {
     for (size_t i = 0; i < strings->count; i++)

@@ -30,7 +30,7 @@ struct ldap_reading {
     bool open;
     uint32_t object;
     enum meaning meaning; /* of the values that follow */
-    size_t address_rank;  /* of their attribute in member_address_attributes */
+    size_t address_rank;  /* of their attribute among those of addresses */
     size_t best_rank;     /* of the address that counts */
     bool person, nested;  /* its classes say so */
     unsigned char sid[SID_MAX];
@@ -255,17 +255,18 @@ enum status ldap_groups_attribute(void *context, const char *name)
     reading->meaning = MEANS_NOTHING;
     if (reading->role == LDAP_ROLE_EXCLUDED)
         return STATUS_OK;
-    bool address = group && rank_of(&settings->address_attributes, name) != SIZE_MAX;
+    size_t address_rank = group ? rank_of(&settings->address_attributes, name) : SIZE_MAX;
+    bool address = address_rank != SIZE_MAX;
     if ((group || reading->role == LDAP_ROLE_UNKNOWN) && rank != SIZE_MAX && !address) {
         reading->meaning = member_meaning(name);
         reading->nested = true;
         return take_range(groups, name, rank);
     }
     if (group) {
-        if (address)
-            reading->meaning = MEANS_ADDRESS;
-        else if (is_named(name, "objectSid"))
-            reading->meaning = MEANS_SID;
+        reading->address_rank = address_rank;
+        reading->meaning = address                       ? MEANS_ADDRESS
+                           : is_named(name, "objectSid") ? MEANS_SID
+                                                         : MEANS_NOTHING;
         return STATUS_OK;
     }
     reading->meaning = person_meaning(name);
@@ -309,6 +310,10 @@ static enum status take_address(struct ldap_groups *groups, const char *data,
         if (status == STATUS_OK)
             status = strings_add(&group->addresses, copy);
         free(copy);
+        if (status == STATUS_OK && reading->address_rank < reading->best_rank) {
+            reading->best_rank = reading->address_rank;
+            strings_first(&group->addresses);
+        }
         return status;
     }
     if (reading->address_rank >= reading->best_rank)
