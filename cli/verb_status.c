@@ -230,6 +230,16 @@ static int accept(struct control_client *client)
     return control_client_show(client, answer, print_accepted);
 }
 
+static const char lists_usage[] = "usage: mailbrake lists [ADDRESS]\n"
+                                  "       mailbrake lists accept ADDRESS|--all\n";
+
+/* No list is called accept. */
+static int accept_what(struct control_client *client)
+{
+    (void)client;
+    return arguments_usage(lists_usage);
+}
+
 int verb_status(int argc, char **argv)
 {
     static const struct control_action action = {
@@ -243,13 +253,12 @@ int verb_lists(int argc, char **argv)
     static const struct control_action actions[] = {
         {"accept", .needs = CONTROL_CLIENT_ALL, .run = accept},
         {"accept", 1, 1, .run = accept},
+        {"accept", .run = accept_what},
         {NULL, .method = "GET", .path = "/v1/lists", .show = print_lists},
         {NULL, 1, 1, .method = "GET", .path = "/v1/lists?address=%s",
          .show = print_lists},
     };
-    static const struct control_verb verb = {
-        "usage: mailbrake lists [ADDRESS]\n"
-        "       mailbrake lists accept ADDRESS|--all\n",
-        actions, sizeof actions / sizeof actions[0]};
+    static const struct control_verb verb = {lists_usage, actions,
+                                             sizeof actions / sizeof actions[0]};
     return control_client_run(&verb, argc, argv);
 }

@@ -124,6 +124,7 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     for address, words in ((NEWS, "it contains trial@"), ("none@district.example", "no list")):
         refused = mail.run("lists", "accept", address)
         assert refused.returncode == 1 and words in refused.stderr
+    assert mail.run("lists", "accept").returncode == 2
     accepted = mail.json("lists", "accept", RULE)["accepted"]
     assert accepted == [{"address": RULE, "was": 40, "size": 1200, "state": "grown"}]
     assert mail.run("lists", "accept", RULE).returncode == 1
