@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { SLOTS = 2048 }; /* a power of two, well above COUNTERS_MAX */
 
 _Static_assert(SLOTS > COUNTERS_MAX + 64, "a search always meets a free slot");
@@ -86,7 +88,7 @@ static void count(struct counters *counters, struct counter *name)
 {
     struct counter *item = find(counters, name, COUNTERS_MAX - 16);
     if (item == NULL) {
-        (void)snprintf(name->rule, sizeof name->rule, "other");
+        text_join(name->rule, sizeof name->rule, "other", "");
         item = find(counters, name, COUNTERS_MAX);
     }
     if (item != NULL)
@@ -122,8 +124,8 @@ static void count_would(struct counters *counters, const char *list)
 void counters_add(struct counters *counters, const struct counted_decision *counted)
 {
     struct counter was = {0};
-    (void)snprintf(was.rule, sizeof was.rule, "%s", counted->rule);
-    (void)snprintf(was.verdict, sizeof was.verdict, "%s", counted->verdict);
+    text_join(was.rule, sizeof was.rule, counted->rule, "");
+    text_join(was.verdict, sizeof was.verdict, counted->verdict, "");
     (void)pthread_mutex_lock(&counters->mutex);
     count(counters, &was);
     count_would(counters, counted->would);

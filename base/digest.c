@@ -3,7 +3,7 @@
 
 #include <sodium.h>
 
-enum { HASH_BYTES = (DIGEST_HEX_SIZE - 1) / 2, ID_BYTES = (DIGEST_ID_SIZE - 1) / 2 };
+enum { ID_BYTES = (DIGEST_ID_SIZE - 1) / 2 };
 
 _Static_assert(DIGEST_KEY_BYTES == crypto_generichash_KEYBYTES,
                "the key libsodium wants");
@@ -24,13 +24,24 @@ void digest_key_random(struct digest_key *out_key)
     randombytes_buf(out_key->bytes, sizeof out_key->bytes);
 }
 
+void digest_bytes(const struct digest_key *key, const void *data, size_t length,
+                  uint8_t out_bytes[DIGEST_BYTES])
+{
+    (void)crypto_generichash(out_bytes, DIGEST_BYTES, data, length, key->bytes,
+                             sizeof key->bytes);
+}
+
 void digest_hex(const struct digest_key *key, const void *data, size_t length,
                 char out_hex[DIGEST_HEX_SIZE])
 {
-    unsigned char hash[HASH_BYTES];
-    (void)crypto_generichash(hash, sizeof hash, data, length, key->bytes,
-                             sizeof key->bytes);
-    (void)sodium_bin2hex(out_hex, DIGEST_HEX_SIZE, hash, sizeof hash);
+    static const char digits[] = "0123456789abcdef";
+    uint8_t hash[DIGEST_BYTES];
+    digest_bytes(key, data, length, hash);
+    for (size_t i = 0; i < sizeof hash; i++) {
+        out_hex[2 * i] = digits[hash[i] >> 4];
+        out_hex[2 * i + 1] = digits[hash[i] & 0xf];
+    }
+    out_hex[DIGEST_HEX_SIZE - 1] = '\0';
 }
 
 void digest_random_id(char out_id[DIGEST_ID_SIZE])

@@ -10,6 +10,7 @@
 
 enum {
     DIGEST_KEY_BYTES = 32,
+    DIGEST_BYTES = 16,
     DIGEST_HEX_SIZE = 33, /* 128 bits in hex, and the NUL */
     DIGEST_ID_SIZE = 17,  /* 64 bits in hex, and the NUL */
 };
@@ -28,7 +29,9 @@ void digest_key_derive(const void *secret, size_t length, struct digest_key *out
 /* A random key. */
 void digest_key_random(struct digest_key *out_key);
 
-/* The keyed 128-bit hash (BLAKE2b) of data, in lower-case hex. */
+/* The keyed 128-bit hash (BLAKE2b) of data; and in lower-case hex. */
+void digest_bytes(const struct digest_key *key, const void *data, size_t length,
+                  uint8_t out_bytes[DIGEST_BYTES]);
 void digest_hex(const struct digest_key *key, const void *data, size_t length,
                 char out_hex[DIGEST_HEX_SIZE]);
 

@@ -42,13 +42,13 @@ void log_open(const char *program)
 static void emit(enum severity severity, const char *data, size_t length)
 {
     char head[64];
+    const char *word = severity == SEVERITY_ERROR     ? ": error: "
+                       : severity == SEVERITY_WARNING ? ": warning: "
+                                                      : ": ";
     if (to_journal)
         (void)snprintf(head, sizeof head, "<%d>", (int)severity);
     else
-        (void)snprintf(head, sizeof head, "%s: %s", program_name,
-                       severity == SEVERITY_ERROR     ? "error: "
-                       : severity == SEVERITY_WARNING ? "warning: "
-                                                      : "");
+        text_join(head, sizeof head, program_name, word);
     struct iovec parts[] = {
         {.iov_base = head, .iov_len = strlen(head)},
         {.iov_base = (void *)(uintptr_t)data, .iov_len = length},
@@ -140,10 +140,20 @@ void log_throttled(enum severity severity, const char *format, ...)
     va_end(args);
 }
 
+static void add_name(struct text *line, const char *name)
+{
+    if (line->length > 0)
+        text_add(line, " ", 1);
+    text_add_string(line, name);
+    text_add(line, "=", 1);
+}
+
 void log_field(struct text *line, const char *name, const char *value)
 {
     bool quote = value[0] == '\0' || strpbrk(value, " =") != NULL;
-    text_printf(line, "%s%s=%s", line->length > 0 ? " " : "", name, quote ? "\"" : "");
+    add_name(line, name);
+    if (quote)
+        text_add_string(line, "\"");
     text_add_escaped(line, value, strlen(value), VALUE_MAX_BYTES);
     if (quote)
         text_add_string(line, "\"");
@@ -151,7 +161,8 @@ void log_field(struct text *line, const char *name, const char *value)
 
 void log_field_number(struct text *line, const char *name, int64_t value)
 {
-    text_printf(line, "%s%s=%lld", line->length > 0 ? " " : "", name, (long long)value);
+    add_name(line, name);
+    text_add_number(line, value);
 }
 
 void log_line(enum severity severity, const struct text *line)

@@ -46,32 +46,58 @@ void text_add_string(struct text *text, const char *string)
     text_add(text, string, strlen(string));
 }
 
+void text_add_number(struct text *text, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    text_add(text, digits + at, sizeof digits - at);
+}
+
 void text_printf(struct text *text, const char *format, ...)
 {
     va_list args;
     va_list again;
+    size_t room = text->failed ? 0 : text->capacity - text->length;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length =
+        vsnprintf(room > 0 ? text->data + text->length : NULL, room, format, args);
     va_end(args);
     if (length < 0) {
         text->failed = true;
+    } else if ((size_t)length < room) {
+        text->length += (size_t)length;
     } else if (reserve(text, (size_t)length)) {
         (void)vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
         text->length += (size_t)length;
+    } else if (room > 0) {
+        text->data[text->length] = '\0';
     }
     va_end(again);
+}
+
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
 }
 
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max)
 {
     size_t shown = length < max ? length : max;
-    for (size_t i = 0; i < shown; i++) {
-        unsigned char c = (unsigned char)data[i];
-        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
-            text_printf(text, "\\x%02x", c);
-        else
-            text_add(text, data + i, 1);
+    for (size_t i = 0, from = 0; i <= shown; i++) {
+        if (i < shown && is_plain(data[i]))
+            continue;
+        text_add(text, data + from, i - from);
+        if (i < shown)
+            text_printf(text, "\\x%02x", (unsigned char)data[i]);
+        from = i + 1;
     }
     if (shown < length)
         text_add_string(text, "...");
@@ -126,10 +152,21 @@ const char *text_string(const struct text *text)
     return text->data == NULL ? "" : text->data;
 }
 
+void text_join(char *out, size_t size, const char *first, const char *second)
+{
+    size_t used = strnlen(first, size - 1);
+    size_t rest = strnlen(second, size - 1 - used);
+    memcpy(out, first, used);
+    memcpy(out + used, second, rest);
+    out[used + rest] = '\0';
+}
+
 const char *text_after(const char *string, const char *prefix)
 {
-    size_t length = strlen(prefix);
-    return strncmp(string, prefix, length) == 0 ? string + length : NULL;
+    for (; *prefix != '\0'; string++, prefix++)
+        if (*string != *prefix)
+            return NULL;
+    return string;
 }
 
 char text_lower(char c)

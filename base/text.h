@@ -19,6 +19,7 @@ struct text {
 
 void text_add(struct text *text, const char *data, size_t length);
 void text_add_string(struct text *text, const char *string);
+void text_add_number(struct text *text, int64_t number);
 void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Adds data so that it can stand in one line of a log or a terminal: bytes outside
@@ -40,6 +41,9 @@ const char *text_string(const struct text *text);
 
 /* Ends it: a string for free(3) in *out if status is OK. Returns status, or NOMEM. */
 enum status text_take(struct text *text, enum status status, char **out) MUST_CHECK;
+
+/* Writes both strings into size bytes, cut where they don't fit, and a NUL. */
+void text_join(char *out, size_t size, const char *first, const char *second);
 
 /* The rest of string after prefix, or NULL when string does not begin with it. Borrowed.
  */

@@ -15,7 +15,7 @@ struct arguments {
     const char *config; /* -c FILE */
     const char *socket; /* --socket PATH; NULL: the configuration's */
     bool json;
-    char **words; /* what is no option, in order */
+    char **words; /* the other arguments, in order */
     int word_count;
 };
 

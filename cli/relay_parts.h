@@ -68,7 +68,7 @@ bool relay_has_word(const char *list, const char *word);
 /* True when both paths lead to one file, or are the same text. */
 bool relay_is_same_file(const char *a, const char *b);
 
-/* The list that an address means, also one without a domain; NULL when it is none. */
+/* The list that an address means, also one without a domain; NULL if it isn't one. */
 const struct list *relay_find_list(const struct relay *relay, const char *address);
 
 /* A warning when the text of a table is newer than the map that Postfix reads. */

@@ -96,7 +96,7 @@ static void take_copy(void *context, const struct postmap_entry *entry)
                    people);
 }
 
-/* Hands the entries of each table in the value to take; what is no table is skipped. */
+/* Hands the entries of each table in the value to take; others are skipped. */
 static void read_tables(const struct relay_setting *setting,
                         void (*take)(void *context, const struct postmap_entry *entry),
                         struct relay_findings *findings,
@@ -227,7 +227,8 @@ void relay_judge_always_bcc(const struct relay_setting *setting)
     judge_address(setting, RELAY_SURE, 0, "each message also goes to");
 }
 
-/* What Postfix sends by itself is shown to no milter. A few postmasters are no storm. */
+/* Postfix shows no milter the mail that it makes itself. A few notices to postmasters
+ * aren't a storm. */
 void relay_judge_notices(const struct relay_setting *setting)
 {
     enum { POSTMASTERS_MAX = 20 };

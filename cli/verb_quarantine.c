@@ -288,11 +288,11 @@ static void print_sync(const json_t *answer)
                  page_number(answer, "failed"), ended,
                  page_plural(ended, "record", "records"));
     print_failures(answer);
-    long long spared = page_number(answer, "spared");
-    if (spared > 0)
+    long long kept = page_number(answer, "kept");
+    if (kept > 0)
         (void)printf("%lld %s left alone: not on hold here, but perhaps on another relay "
                      "of this name.\n",
-                     spared, page_plural(spared, "record", "records"));
+                     kept, page_plural(kept, "record", "records"));
 }
 
 static int sync(struct control_client *client)

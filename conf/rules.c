@@ -215,19 +215,14 @@ void rules_read(struct reader *reader, const struct option *option,
 /* True when the rule decides every message that comes to it. */
 static bool takes_all(const struct rule *rule)
 {
-    for (size_t i = 0; i < MEASURE_COUNT; i++) {
-        if (rule->over[i] >= 0)
-            return false;
-    }
     size_t elements =
         rule->from.count + rule->from_not.count + rule->to.count + rule->to_not.count;
-    return elements + rule->hours.count + rule->hours_not.count == 0 &&
-           rule->origin == ORIGIN_ANY && rule->reply == ANY && rule->automatic == ANY &&
-           !rule_is_metered(rule) && !rule->monitor;
+    return elements == 0 && !rule_has_more_conditions(rule) && !rule_is_metered(rule) &&
+           !rule->monitor;
 }
 
-/* What it reaches, a message costs at least; a list alone may cost less than it reaches
- * with others. */
+/* A message costs at least its reach. With key = "list", a bucket is charged only one
+ * list's part of it. */
 static bool is_always_short(const struct rule *rule)
 {
     int64_t reach = rule->over[MEASURE_REACH];
@@ -239,7 +234,7 @@ static bool is_always_short(const struct rule *rule)
            reach >= rule->limit.burst;
 }
 
-/* True when its own conditions leave no message that has its key. */
+/* True when the rule's conditions exclude every message that has its key. */
 static bool excludes_key(const struct rule *rule)
 {
     if (!rule_is_metered(rule))

@@ -140,13 +140,13 @@ void api_holds_decide_many(struct request *request)
 
 static json_t *show_sync(const struct actions_sync *sync)
 {
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "in_queue",
-        (json_int_t)sync->in_queue, "known", (json_int_t)sync->known, "restored",
-        (json_int_t)sync->restored, "foreign", (json_int_t)sync->foreign, "failed",
-        (json_int_t)sync->failed, "failures",
-        sync->failures == NULL ? json_array() : json_incref(sync->failures), "ended",
-        (json_int_t)sync->ended, "spared", (json_int_t)sync->spared);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "in_queue",
+                     (json_int_t)sync->in_queue, "known", (json_int_t)sync->known,
+                     "restored", (json_int_t)sync->restored, "foreign",
+                     (json_int_t)sync->foreign, "failed", (json_int_t)sync->failed,
+                     "failures",
+                     sync->failures == NULL ? json_array() : json_incref(sync->failures),
+                     "ended", (json_int_t)sync->ended, "kept", (json_int_t)sync->kept);
 }
 
 void api_holds_sync(struct request *request)

@@ -1,4 +1,4 @@
-/* Lists of names, in the order in which they are shown. */
+/* The fields that answers show of a hold and of an incident, in this order. */
 #include "control/api_view.h"
 
 #include <stddef.h>

@@ -18,7 +18,7 @@ enum {
     AUDIT_TEXT_MAX = 500,                   /* bytes kept of each text */
 };
 
-/* All strings borrowed; bytes that are no UTF-8 become U+FFFD. */
+/* All strings borrowed; bytes that aren't UTF-8 become U+FFFD. */
 struct audit_entry {
     int64_t at_ms; /* wall time, when it was asked for */
     uid_t uid;

@@ -259,8 +259,7 @@ static enum status start(struct daemon *daemon, const char *configuration)
 /* Waits for decisions in flight, and for libmilter to write their answers. */
 static void drain(int timeout_ms)
 {
-    int64_t deadline =
-        clock_monotonic_us() + (timeout_ms + STOP_GRACE_MS) * INT64_C(1000);
+    int64_t deadline = clock_deadline_us(timeout_ms + STOP_GRACE_MS);
     while (callbacks_in_flight() > 0 && clock_left_ms(deadline) > 0)
         clock_sleep_ms(5);
     clock_sleep_ms(STOP_GRACE_MS / 2);

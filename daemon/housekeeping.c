@@ -171,13 +171,13 @@ static bool convert(struct engine *engine)
     return status == STATUS_OK;
 }
 
-/* Records and queue are held against each other at the start, and again after holds that
- * could not be recorded. The helper or the store may not be there yet: then until it went
- * well, but told once. Now and then, and once it is known whose they are, records end
- * whose message never came into the queue, or left it without us. */
+/* Records are compared with the queue at the start, and after holds that could not be
+ * recorded; while the helper or the store is away, again and again, but a failure is
+ * logged once. Now and then, and once it is known that they are this relay's, records end
+ * whose message never reached the queue, or left it without us. */
 struct sync {
     bool due, reported;
-    bool spared;    /* records that may have been another relay's */
+    bool kept;      /* records that may have been another relay's */
     bool converted; /* no older records wait: else they would be taken for lost */
 };
 
@@ -185,7 +185,7 @@ static bool is_tidying_due(const struct housekeeping *housekeeping,
                            const struct sync *sync, unsigned second)
 {
     return second % TIDY_SECONDS == TIDY_SECONDS - SYNC_SECONDS ||
-           (sync->spared && actions_names(housekeeping->actions) == ACTIONS_NAMES_OWN);
+           (sync->kept && actions_names(housekeeping->actions) == ACTIONS_NAMES_OWN);
 }
 
 static void tell_sync(const struct actions_sync *found)
@@ -221,7 +221,7 @@ static void synchronise(const struct housekeeping *housekeeping,
         return;
     if (status == STATUS_OK) {
         tell_sync(&found);
-        sync->spared = found.spared > 0;
+        sync->kept = found.kept > 0;
         sync->due = sync->reported = false;
         actions_sync_clear(&found);
     } else if (!sync->reported) {

@@ -1,5 +1,6 @@
 /* mailbraked(8): the command line of the milter daemon. */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@ int main(int argc, char **argv)
     const char *configuration = "/etc/mailbrake/mailbrake.conf";
     int option;
 
+    /* Lists come and go by the megabyte, so their memory goes back to the system. */
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
     daemon_block_signals();
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
         switch (option) {

@@ -1,6 +1,6 @@
 /* Documents in the store's META collection: "key", "rules:HOST" as "HASH MS", and
- * "relay:HOST" as "INSTANCE MS PID_SCOPE PID", rewritten by a live relay: one that finds
- * another's claim in place of its own has a live namesake. */
+ * "relay:HOST" as "INSTANCE MS PID_SCOPE PID", which a live relay rewrites: if it finds a
+ * claim that is not its own, another live relay has the same name. */
 #include "daemon/peers.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static const int64_t CLAIM_MS = INT64_C(1000) * PEERS_CLAIM_SECONDS;
 
 static int64_t store_deadline_us(void)
 {
-    return clock_monotonic_us() + STORE_MS * INT64_C(1000);
+    return clock_deadline_us(STORE_MS);
 }
 
 enum status peers_check_key(struct engine *engine, const struct settings *settings,
@@ -56,46 +56,13 @@ enum status peers_check_key(struct engine *engine, const struct settings *settin
                         "choose another store.prefix");
 }
 
-static void add_elements(struct text *all, const struct elements *elements)
-{
-    for (size_t i = 0; i < elements->count; i++)
-        text_printf(all, "%d %s\n", (int)elements->items[i].kind,
-                    elements->items[i].text);
-    text_add_string(all, ".\n");
-}
-
-static void add_hours(struct text *all, const struct hours *hours)
-{
-    for (size_t i = 0; i < hours->count; i++)
-        text_printf(all, "%d %d %d\n", hours->spans[i].days, hours->spans[i].from,
-                    hours->spans[i].to);
-    text_add_string(all, ".\n");
-}
-
-static void add_rule(struct text *all, const struct rule *rule)
-{
-    text_printf(all, "%s %s %s %d %d %d %d\n", rule->name, rule->fingerprint,
-                action_name(rule->action), rule->monitor, (int)rule->origin,
-                (int)rule->reply, (int)rule->automatic);
-    text_printf(all, "%" PRId64 " %" PRId64 " %" PRId64 "\n", rule->latch_ms,
-                rule->surge.factor, rule->surge.floor);
-    for (size_t m = 0; m < MEASURE_COUNT; m++)
-        text_printf(all, "%" PRId64 "\n", rule->over[m]);
-    add_elements(all, &rule->from);
-    add_elements(all, &rule->from_not);
-    add_elements(all, &rule->to);
-    add_elements(all, &rule->to_not);
-    add_hours(all, &rule->hours);
-    add_hours(all, &rule->hours_not);
-}
-
-/* Hashes all that makes two relays decide alike: the rules, in order. */
+/* Relays with the same rules in the same order have the same hash. */
 static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZE])
 {
     static const struct digest_key no_secret;
     struct text all = {0};
     for (size_t i = 0; i < policy->rule_count; i++)
-        add_rule(&all, &policy->rules[i]);
+        rule_write(&policy->rules[i], &all);
     digest_hex(&no_secret, text_string(&all), all.length, out_hash);
     text_clear(&all);
 }
@@ -144,8 +111,8 @@ void peers_compare_rules(struct engine *engine, const struct settings *settings,
 
 /* ---- the host name ---- */
 
-/* This boot of this machine, and the process ids seen from here; "" when that can't be
- * told. */
+/* Hashes this boot and this pid namespace: within both, a process id means one process.
+ * "" if they are unknown. */
 static void find_pid_scope(char out_pid_scope[DIGEST_HEX_SIZE])
 {
     static const struct digest_key no_secret;
@@ -188,7 +155,8 @@ static bool is_dead(const struct peers *peers, const struct claim *claim)
            kill((pid_t)claim->pid, 0) != 0 && errno == ESRCH;
 }
 
-/* Until our first claim has stood for a while, the previous claimant may still live. */
+/* Until our first claim has stood for a while, the previous claimant may still be alive.
+ */
 static void take_claim(struct peers *peers, const char *value, int64_t now_ms)
 {
     struct claim claim;

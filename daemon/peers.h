@@ -1,19 +1,19 @@
-/* The other relays that share the store: they must hash with the same key and have a host
- * name of their own, and should have the same rules. */
+/* The other relays that share the store: they must use the same key and different host
+ * names, and should have the same rules. */
 #ifndef DAEMON_PEERS_H
 #define DAEMON_PEERS_H
 
 #include "engine/decide.h"
 #include "quarantine/actions.h"
 
-/* With a key_file, the first relay leaves its key's fingerprint in the store: INVALID for
- * one that has another key, whose buckets would differ. OK when the store is away
- * or there is no key_file. */
+/* With a key_file, the first relay stores its key's fingerprint: INVALID for one that has
+ * another key, whose buckets would differ. OK when the store is away or there is no
+ * key_file. */
 enum status peers_check_key(struct engine *engine, const struct settings *settings,
                             struct error *error) MUST_CHECK;
 
-/* Leaves the fingerprint of our rules in the store and logs a warning for each relay that
- * has others. Once a minute. */
+/* Stores the hash of our rules and logs a warning for each relay whose hash differs. To
+ * be called once a minute. */
 void peers_compare_rules(struct engine *engine, const struct settings *settings,
                          const char *host, int64_t now_ms);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "engine/engine.h"
 #include "engine/record_stopped.h"
 
@@ -37,7 +38,7 @@ static void take_verdict(const struct judgement *judgement, struct decision *dec
     const struct verdict *verdict = &judgement->verdict;
     struct verdict reported = judgement_reported(judgement);
     bool has_incident = strlen(decision->incident) > 1;
-    (void)snprintf(decision->rule, sizeof decision->rule, "%s", judge_decider(verdict));
+    text_join(decision->rule, sizeof decision->rule, judge_decider(verdict), "");
     if (judgement_only_monitors(judgement))
         add_would(decision, decision->rule, verdict_name(verdict));
     decision->action = reported.action;
@@ -95,7 +96,7 @@ static void take_identity(const struct engine *engine, const struct facts *facts
 void decide_message(struct engine *engine, const struct envelope *envelope,
                     int64_t now_ms, int minute_of_week, struct decision *out)
 {
-    int64_t deadline_us = clock_monotonic_us() + (int64_t)engine->timeout_ms * 1000;
+    int64_t deadline_us = clock_deadline_us(engine->timeout_ms);
     struct snapshot *snapshot = current_snapshot_pin(&engine->snapshots);
     const struct engine_input input = {
         .snapshot = snapshot,

@@ -166,7 +166,7 @@ static enum status read_request(const struct helper *helper, struct mta_peer *pe
 
 /* ---- answers ---- */
 
-/* ok, missing, or error TEXT, which may come from the MTA. */
+/* "ok", "missing", or "error TEXT"; the text may be the MTA's. */
 static void add_result(enum status status, const char *failure, struct text *out)
 {
     if (status == STATUS_OK) {
@@ -212,7 +212,7 @@ static void log_result(const struct mta_peer *peer, const struct mta_order *orde
     if (order->queue_id != NULL)
         log_field(&line, "qid", order->queue_id);
     if (order->hold_id != NULL)
-        log_field(&line, "mark", order->hold_id);
+        log_field(&line, "hold_id", order->hold_id);
     log_field(&line, "result", result);
     if (status == STATUS_NOT_FOUND)
         log_field(&line, "why", why);
@@ -277,7 +277,7 @@ static void answer_one(const struct mta_peer *peer, const struct mta_item *item,
     log_item(peer, item);
 }
 
-/* list, notice and queue, and what is not an order. */
+/* list, notice and queue, and anything that is not an order. */
 static void answer_alone(const struct mta_peer *peer, const struct mta_order *order,
                          enum status status, const char *failure, struct text *reply)
 {
@@ -353,7 +353,7 @@ static void take_peer(const struct helper *helper)
         }
         return;
     }
-    int64_t deadline_us = clock_monotonic_us() + ORDER_MS * INT64_C(1000);
+    int64_t deadline_us = clock_deadline_us(ORDER_MS);
     if (mta_peer_init(&peer, fd, deadline_us) == STATUS_OK)
         serve(helper, &peer);
     mta_peer_clear(&peer);
@@ -361,7 +361,7 @@ static void take_peer(const struct helper *helper)
 
 /* ---- start ---- */
 
-/* systemd's socket, exactly one. */
+/* From systemd, exactly one. */
 static int inherit_socket(void)
 {
     if (sd_listen_fds(1) != 1 ||
@@ -373,7 +373,7 @@ static int inherit_socket(void)
     return SD_LISTEN_FDS_START;
 }
 
-/* Our own, for the user's group once it is there. */
+/* Our own, which the user's group may use, if there is such a user. */
 static int make_socket(const struct helper *helper)
 {
     int fd;
@@ -481,7 +481,7 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         return usage(stderr, EXIT_USAGE);
-    for (int fd = 0; fd <= 2; fd++) { /* or a file we open would get the number */
+    for (int fd = 0; fd <= 2; fd++) { /* else a file we open would be standard output */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             return EXIT_FAILURE;
     }

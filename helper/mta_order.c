@@ -53,7 +53,7 @@ static bool is_sender(const char *word)
 
 static bool parse_check(const char *word, struct mta_order *order)
 {
-    order->hold_id = text_after(word, "mark=");
+    order->hold_id = text_after(word, "hold_id=");
     order->sender = text_after(word, "sender=");
     order->arrived = text_after(word, "arrived=");
     if (order->hold_id != NULL)
@@ -82,7 +82,7 @@ static const char *parse_word(char letter, const char *word, enum mta_type type,
     if (letter == 'c')
         return parse_check(word, order)
                    ? NULL
-                   : "not mark=ID, arrived=SECONDS or sender=ADDRESS";
+                   : "not hold_id=ID, arrived=SECONDS or sender=ADDRESS";
     if (letter == 'n' && strcmp(word, "-") == 0)
         return NULL;
     while (order->to[count] != NULL)

@@ -153,7 +153,7 @@ static enum status find_known(struct catalog *catalog, const struct list_source 
 }
 
 enum status catalog_last(struct catalog *catalog, const struct list_source *source,
-                         struct problems *problems, const struct entries **out_entries,
+                         struct problems *problems, struct entries **out_entries,
                          int64_t *out_read_at_ms)
 {
     struct known_source *known;

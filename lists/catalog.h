@@ -59,7 +59,7 @@ void catalog_want(struct catalog *catalog); /* all sources */
 /* The entries of the last good read and its wall time, borrowed until the next
  * call. NOT_FOUND when the source was never read successfully; NOMEM. */
 enum status catalog_last(struct catalog *catalog, const struct list_source *source,
-                         struct problems *problems, const struct entries **out_entries,
+                         struct problems *problems, struct entries **out_entries,
                          int64_t *out_read_at_ms) MUST_CHECK;
 
 /* Drops the members that shrunk entries of a source kept, where jumps_is_accepted says so

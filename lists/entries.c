@@ -91,7 +91,7 @@ enum status entries_settle(struct entries *entries, struct entry *entry)
     entry->kind = ENTRY_LIST;
     if (!entry->always_list && entry->kept.count == 0 &&
         is_single(&entry->members, &only))
-        entry->kind = only == MEMBER_ADDRESS ? ENTRY_REDIRECT : ENTRY_SELF;
+        entry->kind = only == MEMBER_OPAQUE ? ENTRY_SELF : ENTRY_REDIRECT;
     member_list_trim(&entry->members);
     size_t bytes = entry->members.text.length + entry->kept.text.length;
     entries->bytes += bytes - entry->settled_bytes;

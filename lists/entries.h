@@ -45,7 +45,7 @@ enum { ENTRIES_MAX = 5000000 };
 #define ENTRIES_BYTES_MAX ((size_t)2 << 30) /* of members in one source */
 
 /* A key, or the target of a redirection, as the directory spells it; also "@domain".
- * INVALID when it is no address. */
+ * INVALID when it isn't an address. */
 enum status entries_spell(const char *key, size_t length, struct address *out) MUST_CHECK;
 
 /* The same in the domain of this number, where it has none of its own and there are so

@@ -10,6 +10,8 @@
 struct file {
     char *data; /* owned, a NUL after the last byte */
     size_t length;
+    size_t plain_length; /* of the lines at the front known to be plain addresses */
+    int plain_lines;     /* see members_skip_plain */
 };
 
 #define FILE_BYTES_MAX ((size_t)256 << 20) /* of a source of lists */

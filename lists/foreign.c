@@ -72,23 +72,30 @@ static const char *skip_pattern(const char *c, const char *end)
     return c == end || lines_is_blank(*c) ? c : NULL;
 }
 
-/* A network, or an address with something after it. */
-static bool is_network(const char *word, const char *word_end, bool alone)
+/* A network, or (unless alone) an address with something after it. */
+static bool is_network(const char *word, const char *end, bool alone)
 {
     char text[64];
     struct network network;
     struct error ignored;
-    size_t length = (size_t)(word_end - word);
-    if (length >= sizeof text)
+    const char *c = word;
+    while (c < end && ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f') ||
+                       (*c >= 'A' && *c <= 'F') || *c == '.' || *c == ':' || *c == '/'))
+        c++;
+    size_t length = (size_t)(c - word);
+    if ((c < end && !lines_is_blank(*c)) || length >= sizeof text)
         return false;
     memcpy(text, word, length);
     text[length] = '\0';
+    alone = alone || skip_blanks(c, end) == end;
     return (!alone || strchr(text, '/') != NULL) &&
            network_parse(text, &network, &ignored) == STATUS_OK;
 }
 
 static const char *what_condition(const char *c, const char *end)
 {
+    if (*c != 'i' && *c != 'e')
+        return NULL;
     const char *word_end = skip_word(c, end);
     const char *rest = skip_blanks(word_end, end);
     size_t length = (size_t)(word_end - c);
@@ -99,7 +106,7 @@ static const char *what_condition(const char *c, const char *end)
     if (skip_pattern(rest, end) != NULL)
         return PATTERNS;
     rest += *rest == '!';
-    return is_network(rest, skip_word(rest, end), true) ? NETWORKS : NULL;
+    return is_network(rest, end, true) ? NETWORKS : NULL;
 }
 
 /* "name = value", or "name=value" of a known name. */
@@ -149,13 +156,12 @@ static const char *what_line(const struct line *line, struct lines below)
         if (value == end ? goes_on(below) : *value != '#') /* else "/a/file # comment" */
             return PATTERNS;
     }
-    const char *word_end = skip_word(c, end);
-    return is_network(c, word_end, skip_blanks(word_end, end) == end) ? NETWORKS : NULL;
+    return is_network(c, end, false) ? NETWORKS : NULL;
 }
 
 enum status foreign_check(const struct file *file, const char *path, struct error *error)
 {
-    struct lines lines = lines_of(file->data, file->length);
+    struct lines lines = lines_after_plain(file);
     struct line line;
     const char *found = NULL;
     int number = 0;

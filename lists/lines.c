@@ -8,9 +8,11 @@ struct lines lines_of(char *text, size_t length)
     return (struct lines){.next = text, .end = text + length};
 }
 
-bool lines_is_blank(char c)
+struct lines lines_after_plain(const struct file *file)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    return (struct lines){.next = file->data + file->plain_length,
+                          .end = file->data + file->length,
+                          .number = file->plain_lines};
 }
 
 bool lines_next(struct lines *lines, struct line *out)

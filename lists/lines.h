@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lists/file.h"
+
 /* An iterator over borrowed text; number is that of the line last returned. */
 struct lines {
     char *next;
@@ -20,6 +22,9 @@ struct line {
 };
 
 struct lines lines_of(char *text, size_t length);
+
+/* The lines after those known to be plain addresses. */
+struct lines lines_after_plain(const struct file *file);
 bool lines_next(struct lines *lines, struct line *out);
 
 /* The next logical line (postmap(1), aliases(5)): a line that starts with white space
@@ -28,6 +33,9 @@ bool lines_next(struct lines *lines, struct line *out);
  * stay, so that they can be counted. */
 bool lines_next_logical(struct lines *lines, struct line *out);
 
-bool lines_is_blank(char c);
+static inline bool lines_is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 #endif

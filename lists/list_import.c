@@ -21,7 +21,7 @@ struct import_job {
     int64_t read_at_ms;
 };
 
-enum { REFRESH_SLACK_MS = 500 };
+enum { REFRESH_SLACK_MS = 500, SHARED_FROM_BYTES = 1024, PLAIN_AT_ONCE = 16 };
 
 static bool is_too_old(const struct import_job *job, int64_t read_at_ms)
 {
@@ -61,17 +61,46 @@ static enum list_state state_of(const struct import_job *job, const struct entry
     return is_too_old(job, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
 }
 
-/* report: what is no address is an error. */
-static enum status enter_members(const struct import_job *job,
-                                 const struct member_list *members, bool report,
-                                 uint32_t list)
+/* The directory borrows the members of all but small lists. */
+static enum status share(const struct import_job *job, struct member_list *members,
+                         bool *out_lasting)
 {
-    enum status status = STATUS_OK;
+    *out_lasting = members->text.length >= SHARED_FROM_BYTES;
+    if (!*out_lasting)
+        return STATUS_OK;
+    struct shared_text *text = member_list_share(members);
+    return text == NULL ? STATUS_NOMEM : directory_keep(job->import->directory, text);
+}
+
+/* Plain ones some at a time, see intern_prepare. report: what is no address is an error.
+ */
+static enum status enter_members(const struct import_job *job, uint32_t list,
+                                 struct member_list *members, bool report)
+{
+    struct directory *directory = job->import->directory;
     struct member_list_reader reader = member_list_read(members);
     struct member member;
-    while (status == STATUS_OK && member_list_next(&reader, &member))
-        status = enter_member(job, &reader, report, list, &member);
-    return status;
+    struct intern_text plain[PLAIN_AT_ONCE];
+    size_t count = 0;
+    bool lasting;
+    enum status status = share(job, members, &lasting);
+    if (status == STATUS_OK)
+        status = directory_expect(directory, members->count);
+    while (status == STATUS_OK && member_list_next(&reader, &member)) {
+        bool is_plain = member.kind == MEMBER_PLAIN;
+        if (is_plain)
+            plain[count++] =
+                (struct intern_text){.data = member.text, .length = member.length};
+        if (is_plain && count < PLAIN_AT_ONCE)
+            continue;
+        status = directory_add_plain(directory, list, plain, count, lasting);
+        count = 0;
+        if (status == STATUS_OK && !is_plain)
+            status = enter_member(job, &reader, report, list, &member);
+    }
+    return status == STATUS_OK
+               ? directory_add_plain(directory, list, plain, count, lasting)
+               : status;
 }
 
 static enum status note_origin(const struct import_job *job, const struct entry *entry,
@@ -89,7 +118,7 @@ static enum status note_origin(const struct import_job *job, const struct entry 
     return STATUS_OK;
 }
 
-static enum status enter_list(const struct import_job *job, const struct entry *entry,
+static enum status enter_list(const struct import_job *job, struct entry *entry,
                               const struct address *address, uint32_t *out_list)
 {
     struct directory *directory = job->import->directory;
@@ -103,9 +132,9 @@ static enum status enter_list(const struct import_job *job, const struct entry *
     if (status == STATUS_OK)
         status = note_origin(job, entry, *out_list);
     if (status == STATUS_OK)
-        status = enter_members(job, &entry->members, job->fresh, *out_list);
+        status = enter_members(job, *out_list, &entry->members, job->fresh);
     if (status == STATUS_OK)
-        status = enter_members(job, &entry->kept, false, *out_list);
+        status = enter_members(job, *out_list, &entry->kept, false);
     return status;
 }
 
@@ -203,7 +232,7 @@ static void warn_of_shrunk(const struct import_job *job, const struct address *a
 }
 
 static enum status enter(const struct import_job *job, const char *key,
-                         const struct entry *entry)
+                         struct entry *entry)
 {
     struct address address;
     struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
@@ -229,7 +258,7 @@ static enum status enter(const struct import_job *job, const char *key,
     return status;
 }
 
-static enum status enter_all(struct import_job *job, const struct entries *entries)
+static enum status enter_all(struct import_job *job, struct entries *entries)
 {
     enum status status = catalog_drop_accepted(job->import->catalog, job->source,
                                                job->domains, job->import->problems);
@@ -238,7 +267,7 @@ static enum status enter_all(struct import_job *job, const struct entries *entri
         warn_of_table(job, entries);
     directory_set_local(job->import->directory, job->source->kind == LIST_ALIASES);
     for (size_t i = 0; i < entries->count && status == STATUS_OK; i++) {
-        const struct entry *entry = &entries->items[i];
+        struct entry *entry = &entries->items[i];
         job->import->unread |= entry->failed;
         status = enter(job, entries_key(entries, i), entry);
         if (status == STATUS_INVALID)
@@ -336,7 +365,7 @@ static void report_read(const struct settings *settings, const struct import_job
 static enum status enter_source(const struct settings *settings, struct import_job *job)
 {
     struct list_import *import = job->import;
-    const struct entries *entries = NULL;
+    struct entries *entries = NULL;
     enum status status = catalog_last(import->catalog, job->source, import->problems,
                                       &entries, &job->read_at_ms);
     if (status != STATUS_NOMEM && is_due(job, status == STATUS_OK)) {

@@ -1,4 +1,5 @@
-/* A million members cost their text and two bytes each. */
+/* A million plain addresses cost their text and a byte each. No address that is plain
+ * begins with an upper-case letter, as the kinds of all other records do. */
 #include "lists/member_list.h"
 
 #include <limits.h>
@@ -6,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORD_FILE = 'f', RECORD_LINE = 'l' };
+#include "policy/address.h"
+
+enum { RECORD_FILE = 'F', RECORD_LINE = 'L' };
 
 static void add_record(struct member_list *list, char kind, const char *data,
                        size_t length)
 {
-    text_add(&list->text, &kind, 1);
+    if (kind != (char)MEMBER_PLAIN)
+        text_add(&list->text, &kind, 1);
     text_add(&list->text, data, length);
     text_add(&list->text, "", 1);
 }
@@ -37,6 +41,8 @@ void member_list_add(struct member_list *list, enum member_kind kind, const char
         add_record(list, RECORD_LINE, number, (size_t)digits);
     }
     list->line = line;
+    if (kind == MEMBER_ADDRESS && address_is_plain(data, length))
+        kind = MEMBER_PLAIN;
     add_record(list, (char)kind, data, length);
     list->count++;
 }
@@ -50,8 +56,9 @@ struct member_list_reader member_list_read(const struct member_list *list)
 bool member_list_next(struct member_list_reader *reader, struct member *out)
 {
     while (reader->next < reader->end) {
-        char kind = reader->next[0];
-        const char *text = reader->next + 1;
+        const char *text = reader->next;
+        bool plain = *text < 'A' || *text > 'Z';
+        char kind = plain ? (char)MEMBER_PLAIN : *text++;
         size_t length = strlen(text);
         reader->next = text + length + 1;
         if (kind == RECORD_FILE) {
@@ -62,14 +69,20 @@ bool member_list_next(struct member_list_reader *reader, struct member *out)
             reader->line = line > 0 && line < INT_MAX ? (int)line - 1 : 0;
         } else {
             reader->line++;
-            *out = (struct member){.kind = kind == (char)MEMBER_ADDRESS ? MEMBER_ADDRESS
-                                                                        : MEMBER_OPAQUE,
-                                   .text = text,
-                                   .length = length};
+            *out = (struct member){
+                .kind = (enum member_kind)kind, .text = text, .length = length};
             return true;
         }
     }
     return false;
+}
+
+void member_list_adopt(struct member_list *list, char *plain, size_t length, size_t count)
+{
+    *list = (struct member_list){
+        .text = {.data = plain, .length = length, .capacity = length + 1},
+        .count = count,
+        .line = (int)count};
 }
 
 enum status member_list_unpack(struct member_list *list, const char *data, size_t length)
@@ -77,9 +90,10 @@ enum status member_list_unpack(struct member_list *list, const char *data, size_
     size_t count = 0;
     for (const char *at = data, *end = data + length; at < end;) {
         const char *nul = memchr(at, '\0', (size_t)(end - at));
-        if (nul == NULL || nul == at || strchr("aofl", at[0]) == NULL)
+        if (nul == NULL || nul == at ||
+            (strchr("AOFL", at[0]) == NULL && !address_is_plain(at, (size_t)(nul - at))))
             return STATUS_INVALID;
-        count += at[0] == (char)MEMBER_ADDRESS || at[0] == (char)MEMBER_OPAQUE;
+        count += at[0] != RECORD_FILE && at[0] != RECORD_LINE;
         at = nul + 1;
     }
     struct member_list fresh = {.count = count};
@@ -92,9 +106,16 @@ enum status member_list_unpack(struct member_list *list, const char *data, size_
     return STATUS_OK;
 }
 
+struct shared_text *member_list_share(struct member_list *list)
+{
+    if (list->shared == NULL)
+        list->shared = shared_text_new(list->text.data);
+    return list->shared == NULL ? NULL : shared_text_ref(list->shared);
+}
+
 void member_list_trim(struct member_list *list)
 {
-    if (list->text.length == 0)
+    if (list->text.length == 0 || list->shared != NULL)
         return;
     char *data = realloc(list->text.data, list->text.length + 1);
     if (data == NULL)
@@ -105,6 +126,9 @@ void member_list_trim(struct member_list *list)
 
 void member_list_clear(struct member_list *list)
 {
-    text_clear(&list->text);
+    if (list->shared != NULL)
+        shared_text_unref(list->shared);
+    else
+        text_clear(&list->text);
     *list = (struct member_list){0};
 }

@@ -7,6 +7,7 @@
 
 #include "lists/alias_values.h"
 #include "lists/lines.h"
+#include "policy/address.h"
 
 /* Length of a line without its comment. */
 static size_t without_comment(const struct line *line)
@@ -123,21 +124,55 @@ void members_add(struct member_list *members, const char *text, size_t length,
     add_values(&reader, text, length, line, false);
 }
 
-void members_add_file(struct member_list *members, struct file *file, const char *path,
-                      struct problems *problems)
+void members_skip_plain(struct file *file)
 {
     struct lines lines = lines_of(file->data, file->length);
     struct line line;
-    struct members_reader reader = {
-        .members = members, .path = path, .problems = problems};
+    while (lines_next(&lines, &line) && line.text[line.length] == '\n' &&
+           address_make_plain(line.text, line.length)) {
+        line.text[line.length] = '\0';
+        file->plain_length = (size_t)(lines.next - file->data);
+        file->plain_lines = line.number;
+    }
+}
+
+/* The plain addresses at the front of the file: they are the list, in the file's memory,
+ * when that is all it holds. */
+static void take_plain(struct file *file, struct member_list *out)
+{
+    size_t length = file->plain_length;
+    if (length == file->length && length > 0 && out->text.length == 0) {
+        member_list_adopt(out, file->data, length, (size_t)file->plain_lines);
+        *file = (struct file){0};
+        return;
+    }
+    text_add(&out->text, file->data, length);
+    out->count += (size_t)file->plain_lines;
+    out->line += file->plain_lines;
+}
+
+void members_add_file(struct member_list *members, struct file *file, const char *path,
+                      struct problems *problems)
+{
+    if (file->plain_length == 0)
+        members_skip_plain(file);
+    struct members_reader reader = {.members = members,
+                                    .path = path,
+                                    .problems = problems,
+                                    .begun = file->plain_lines > 0};
+    struct lines lines = lines_after_plain(file);
+    struct line line;
+    take_plain(file, members);
     while (lines_next(&lines, &line)) {
         size_t length = without_comment(&line);
-        if (!reader.begun && is_heading(&line, lines))
+        if (address_make_plain(line.text, line.length))
+            member_list_add(members, MEMBER_PLAIN, line.text, line.length, line.number);
+        else if (!reader.begun && is_heading(&line, lines))
             skip_heading(&reader, &line);
         else
             add_values(&reader, line.text, length, line.number,
                        reader.columns && has_address(&line));
-        reader.begun |= length > 0;
+        reader.begun = reader.begun || length > 0;
     }
 }
 

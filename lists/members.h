@@ -7,10 +7,14 @@
 #include "lists/entries.h"
 #include "lists/file.h"
 
-/* Adds the members of a file's text. A '#' first in a line, or after white space, starts
- * a comment. Several addresses in a line all count. Includes, programs and files have no
- * meaning here: an error in problems each, and a member that isn't an address.
- * members->text.failed says that memory ran out. */
+/* Lower-cases the lines at the front that are plain addresses, ends each with a NUL, and
+ * says in file how many they are: no other check needs to look at them. */
+void members_skip_plain(struct file *file);
+
+/* Adds the members of a file's text, whose memory it may take over. A '#' first in a
+ * line, or after white space, starts a comment. Several addresses in a line all count.
+ * Includes, programs and files have no meaning here: an error in problems each, and a
+ * member that isn't an address. members->text.failed says that memory ran out. */
 void members_add_file(struct member_list *members, struct file *file, const char *path,
                       struct problems *problems);
 

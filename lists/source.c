@@ -105,6 +105,8 @@ static enum status read_file(const struct list_source *source, struct source_rea
     if (status != STATUS_OK)
         return status;
     status = file_check_text(&file, source->path, error);
+    if (status == STATUS_OK && source->kind == LIST_FILE)
+        members_skip_plain(&file);
     if (status == STATUS_OK)
         status = foreign_check(&file, source->path, error);
     if (status == STATUS_OK)

@@ -323,6 +323,71 @@ static size_t plain_at(const char *raw, size_t length)
     return at;
 }
 
+enum { WORD = 1, DOT = 2, UPPER = 4 };
+
+/* All kinds of characters in a plain address, also with UPPER ones; 0 for others. */
+static unsigned plain_kinds(const char *raw, size_t length)
+{
+    static const uint8_t kinds[256] = {
+        ['.'] = DOT,          ['-'] = WORD,         ['_'] = WORD,
+        ['+'] = WORD,         ['0'] = WORD,         ['1'] = WORD,
+        ['2'] = WORD,         ['3'] = WORD,         ['4'] = WORD,
+        ['5'] = WORD,         ['6'] = WORD,         ['7'] = WORD,
+        ['8'] = WORD,         ['9'] = WORD,         ['a'] = WORD,
+        ['b'] = WORD,         ['c'] = WORD,         ['d'] = WORD,
+        ['e'] = WORD,         ['f'] = WORD,         ['g'] = WORD,
+        ['h'] = WORD,         ['i'] = WORD,         ['j'] = WORD,
+        ['k'] = WORD,         ['l'] = WORD,         ['m'] = WORD,
+        ['n'] = WORD,         ['o'] = WORD,         ['p'] = WORD,
+        ['q'] = WORD,         ['r'] = WORD,         ['s'] = WORD,
+        ['t'] = WORD,         ['u'] = WORD,         ['v'] = WORD,
+        ['w'] = WORD,         ['x'] = WORD,         ['y'] = WORD,
+        ['z'] = WORD,         ['A'] = WORD | UPPER, ['B'] = WORD | UPPER,
+        ['C'] = WORD | UPPER, ['D'] = WORD | UPPER, ['E'] = WORD | UPPER,
+        ['F'] = WORD | UPPER, ['G'] = WORD | UPPER, ['H'] = WORD | UPPER,
+        ['I'] = WORD | UPPER, ['J'] = WORD | UPPER, ['K'] = WORD | UPPER,
+        ['L'] = WORD | UPPER, ['M'] = WORD | UPPER, ['N'] = WORD | UPPER,
+        ['O'] = WORD | UPPER, ['P'] = WORD | UPPER, ['Q'] = WORD | UPPER,
+        ['R'] = WORD | UPPER, ['S'] = WORD | UPPER, ['T'] = WORD | UPPER,
+        ['U'] = WORD | UPPER, ['V'] = WORD | UPPER, ['W'] = WORD | UPPER,
+        ['X'] = WORD | UPPER, ['Y'] = WORD | UPPER, ['Z'] = WORD | UPPER,
+    };
+    const char *end = raw + length;
+    const char *c = raw;
+    unsigned all = 0;
+    unsigned before = DOT;
+    for (unsigned kind; c < end && (kind = kinds[(unsigned char)*c]) != 0; c++) {
+        if ((kind & before & DOT) != 0)
+            return 0;
+        all |= kind;
+        before = kind;
+    }
+    if (before == DOT || length >= ADDRESS_SIZE || end - c < 2 || *c != '@' ||
+        end[-1] == '.')
+        return 0;
+    for (c++; c < end; c++) {
+        unsigned kind = kinds[(unsigned char)*c];
+        if (kind == 0)
+            return 0;
+        all |= kind;
+    }
+    return all;
+}
+
+bool address_is_plain(const char *raw, size_t length)
+{
+    unsigned kinds = plain_kinds(raw, length);
+    return kinds != 0 && (kinds & UPPER) == 0;
+}
+
+bool address_make_plain(char *raw, size_t length)
+{
+    unsigned kinds = plain_kinds(raw, length);
+    if ((kinds & UPPER) != 0)
+        text_lower_all(raw, length);
+    return kinds != 0;
+}
+
 enum status address_parse(const char *raw, size_t length, struct address *out)
 {
     size_t at = length < sizeof out->text ? plain_at(raw, length) : 0;
@@ -396,21 +461,25 @@ bool address_remove_tag(struct address *address, const char *delimiters)
     return address_parse(cut.text, cut.length, address) == STATUS_OK;
 }
 
-void address_take(const char *canonical, struct address *out)
+size_t address_find_at(const char *canonical, size_t length)
 {
     /* In a canonical local part an '@' is always quoted. */
-    size_t length = strnlen(canonical, sizeof out->text - 1);
-    size_t at = 0;
-    if (canonical[0] == '"') {
-        for (at = 1; at < length && canonical[at] != '"'; at++)
-            at += canonical[at] == '\\';
+    size_t quoted = 0;
+    if (length > 0 && canonical[0] == '"') {
+        for (quoted = 1; quoted < length && canonical[quoted] != '"'; quoted++)
+            quoted += canonical[quoted] == '\\';
     }
-    while (at < length && canonical[at] != '@')
-        at++;
-    memcpy(out->text, canonical, length);
-    out->text[length] = '\0';
-    out->length = length;
-    out->at = at < length ? at : length;
+    const char *at =
+        quoted < length ? memchr(canonical + quoted, '@', length - quoted) : NULL;
+    return at != NULL ? (size_t)(at - canonical) : length;
+}
+
+void address_take(const char *canonical, struct address *out)
+{
+    out->length = strnlen(canonical, sizeof out->text - 1);
+    memcpy(out->text, canonical, out->length);
+    out->text[out->length] = '\0';
+    out->at = address_find_at(out->text, out->length);
 }
 
 void address_copy(struct address *to, const struct address *from)

@@ -25,12 +25,22 @@ struct address {
  * LIMIT when it does not fit ADDRESS_SIZE. */
 enum status address_parse(const char *raw, size_t length, struct address *out) MUST_CHECK;
 
+/* True for an address as nearly all are, which parsing leaves alone: lower-case ASCII
+ * letters, digits, '-', '_', '+' and single dots in the local part, a domain of these. */
+bool address_is_plain(const char *raw, size_t length);
+
+/* Lower-cases an address that is plain then; others stay as they are: false. */
+bool address_make_plain(char *raw, size_t length);
+
 /* Appends "@domain" when the address has no domain and is not empty. */
 enum status address_qualify(struct address *address, const char *domain) MUST_CHECK;
 
 /* Removes "+tag" from the local part; false when there is none. Does not look at whose
  * domain it is. A delimiter in first place does not count. */
 bool address_remove_tag(struct address *address, const char *delimiters);
+
+/* The index of the '@' of a canonical address; length when there is none. */
+size_t address_find_at(const char *canonical, size_t length);
 
 /* Takes a string that is canonical already, without parsing it. */
 void address_take(const char *canonical, struct address *out);

@@ -259,7 +259,8 @@ enum status campaign_make(const char *identity, const char *subject, char **out_
         encoded_decode(subject, strlen(subject), &decoded);
     simplify(&decoded, &simple);
     strip_marks(&simple);
-    text_printf(&campaign, "%s ", identity);
+    text_add_string(&campaign, identity);
+    text_add(&campaign, " ", 1);
     add_bounded(&campaign, &simple);
     bool failed = decoded.failed || simple.failed || campaign.failed;
     text_clear(&decoded);

@@ -24,7 +24,7 @@ struct charsets {
  * knows more than a thousand, and would run the code that they choose. */
 const struct charset *charset_find(const char *name, size_t length);
 
-/* Adds data as valid UTF-8; what is no character becomes U+FFFD. Of more than
+/* Adds data as valid UTF-8; what isn't a character becomes U+FFFD. Of more than
  * CHARSETS_OPEN_MAX, and where the system lacks one, the bytes are taken as UTF-8. */
 void charset_add(struct charsets *charsets, const struct charset *charset,
                  const char *data, size_t length, struct text *out);

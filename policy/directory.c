@@ -43,24 +43,35 @@ void directory_free(struct directory *directory)
     free(directory->flats);
     free(directory->nodes);
     free(directory->names);
+    for (size_t i = 0; i < directory->text_count; i++)
+        shared_text_unref(directory->texts[i]);
+    free(directory->texts);
     intern_free(directory->strings);
     intern_free(directory->sources);
     free(directory);
 }
 
-enum status directory_intern(struct directory *directory, const char *data, size_t length,
-                             uint32_t *out_name)
+static enum status intern_text(struct directory *directory,
+                               const struct intern_text *text, bool lasting,
+                               uint32_t *out_name)
 {
     uint32_t count = intern_count(directory->strings);
     if (!array_reserve(&directory->names, count, sizeof *directory->names))
         return STATUS_NOMEM;
-    enum status status = intern_add(directory->strings, data, length, out_name);
+    enum status status = intern_add_prepared(directory->strings, text, lasting, out_name);
     if (status == STATUS_LIMIT)
         directory->passed = "too many addresses";
     if (status == STATUS_OK && *out_name == count)
-        directory->names[count] =
-            (struct name){.list = DIRECTORY_NONE, .target = DIRECTORY_NONE};
+        directory->names[count] = (struct name){.target = DIRECTORY_NONE};
     return status;
+}
+
+enum status directory_intern(struct directory *directory, const char *data, size_t length,
+                             uint32_t *out_name)
+{
+    struct intern_text text = {.data = data, .length = length};
+    intern_prepare(directory->strings, &text);
+    return intern_text(directory, &text, false, out_name);
 }
 
 static enum status intern_string_of(struct directory *directory, const char *string,
@@ -115,7 +126,7 @@ enum status directory_add_list(struct directory *directory, const char *address,
 /* The list that joins all lists of one name, made when there is none yet. */
 static enum status join(struct directory *directory, uint32_t name, uint32_t *out_list)
 {
-    uint32_t here = directory->names[name].list;
+    uint32_t here = name_list(&directory->names[name]);
     uint32_t target = directory->names[name].target;
     struct list_node node = {.address = name, .joined = true};
     enum status status = STATUS_OK;
@@ -140,7 +151,7 @@ static enum status join(struct directory *directory, uint32_t name, uint32_t *ou
         status = numbers_push(&directory->nodes[list].members, target);
     if (status != STATUS_OK)
         return status;
-    directory->names[name].list = list;
+    name_set_list(&directory->names[name], list);
     directory->names[name].target = DIRECTORY_NONE;
     *out_list = list;
     return STATUS_OK;
@@ -172,10 +183,10 @@ enum status directory_bind(struct directory *directory, const char *address,
     struct name *name = &directory->names[id];
     give_way(directory, id);
     mark_origin(directory, name);
-    if (name->list == list)
+    if (name_list(name) == list)
         return STATUS_OK;
-    if (name->list == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
-        name->list = list;
+    if (name_list(name) == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
+        name_set_list(name, list);
         return STATUS_OK;
     }
 
@@ -211,7 +222,7 @@ enum status directory_redirect(struct directory *directory, const char *address,
     mark_origin(directory, name);
     if (name->target == to)
         return STATUS_OK;
-    if (name->list == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
+    if (name_list(name) == DIRECTORY_NONE && name->target == DIRECTORY_NONE) {
         name->target = to;
         return STATUS_OK;
     }
@@ -236,7 +247,7 @@ enum status directory_doubt_domain(struct directory *directory, const char *doma
 }
 
 static enum status add_member(struct directory *directory, uint32_t list,
-                              const char *string, size_t length)
+                              const struct intern_text *text, bool lasting)
 {
     assert(!directory->sealed && list < directory->node_count);
     uint32_t name;
@@ -244,11 +255,31 @@ static enum status add_member(struct directory *directory, uint32_t list,
         directory->passed = "too many members of lists";
         return STATUS_LIMIT;
     }
-    enum status status = directory_intern(directory, string, length, &name);
+    enum status status = intern_text(directory, text, lasting, &name);
     if (status == STATUS_OK)
         status = numbers_push(&directory->nodes[list].members, name);
     if (status == STATUS_OK)
         directory->member_count++;
+    return status;
+}
+
+enum status directory_expect(struct directory *directory, size_t members)
+{
+    uint32_t count = intern_count(directory->strings);
+    return members > count && members <= DIRECTORY_MEMBERS_MAX
+               ? intern_reserve(directory->strings, (uint32_t)members)
+               : STATUS_OK;
+}
+
+enum status directory_add_plain(struct directory *directory, uint32_t list,
+                                struct intern_text *addresses, size_t count, bool lasting)
+{
+    enum status status = STATUS_OK;
+    assert(!directory->sealed);
+    for (size_t i = 0; i < count; i++)
+        intern_prepare(directory->strings, &addresses[i]);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = add_member(directory, list, &addresses[i], lasting);
     return status;
 }
 
@@ -295,11 +326,23 @@ enum status directory_add_member(struct directory *directory, uint32_t list,
     const char *fault = fault_of(&address, quotes);
     if (fault != NULL)
         return refuse_member(error, length, fault);
-    enum status status = add_member(directory, list, address.text, address.length);
+    struct intern_text text = {.data = address.text, .length = address.length};
+    enum status status = directory_add_plain(directory, list, &text, 1, false);
     if (status == STATUS_OK)
         return STATUS_OK;
     return error_set(error, status, "%s",
                      status == STATUS_NOMEM ? "out of memory" : directory->passed);
+}
+
+enum status directory_keep(struct directory *directory, struct shared_text *text)
+{
+    if (!array_reserve(&directory->texts, directory->text_count,
+                       sizeof(struct shared_text *))) {
+        shared_text_unref(text);
+        return STATUS_NOMEM;
+    }
+    directory->texts[directory->text_count++] = text;
+    return STATUS_OK;
 }
 
 enum status directory_add_opaque(struct directory *directory, uint32_t list,
@@ -315,8 +358,9 @@ enum status directory_add_opaque(struct directory *directory, uint32_t list,
             text_add(&member, raw + i, 1);
     }
     enum status status = STATUS_NOMEM;
+    struct intern_text string = {.data = member.data, .length = member.length};
     if (!member.failed)
-        status = add_member(directory, list, member.data, member.length);
+        status = directory_add_plain(directory, list, &string, 1, false);
     text_clear(&member);
     return status;
 }

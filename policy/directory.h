@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/intern.h"
 #include "base/problems.h"
+#include "base/shared_text.h"
 #include "base/status.h"
 #include "policy/address.h"
 #include "policy/domains.h"
@@ -67,6 +69,20 @@ enum status directory_add_member(struct directory *directory, uint32_t list,
                                  const char *raw, size_t length,
                                  const char *default_domain,
                                  struct error *error) MUST_CHECK;
+
+/* Makes room at once for so many members, if they are more than all there are. */
+enum status directory_expect(struct directory *directory, size_t members) MUST_CHECK;
+
+/* Adds members that address_is_plain; their hashes are set here. lasting: the strings
+ * outlive the directory and are borrowed. */
+enum status directory_add_plain(struct directory *directory, uint32_t list,
+                                struct intern_text *addresses, size_t count,
+                                bool lasting) MUST_CHECK;
+
+/* Keeps a text, whose reference is taken over, also on failure, as long as the directory.
+ */
+enum status directory_keep(struct directory *directory,
+                           struct shared_text *text) MUST_CHECK;
 
 /* Adds a member that isn't an address (a program, a file): counts as one person of its
  * own.

@@ -18,7 +18,7 @@ static enum found kind_of(const struct name *name)
 {
     if (name == NULL)
         return FOUND_NOTHING;
-    if (name->list != DIRECTORY_NONE)
+    if (name_list(name) != DIRECTORY_NONE)
         return FOUND_LIST;
     return name->target != DIRECTORY_NONE ? FOUND_REDIRECT : FOUND_NOTHING;
 }
@@ -174,7 +174,7 @@ void directory_follow(const struct directory *directory, const struct address *a
         address_copy(&last, &walk.here);
         enum found found = take_step(&walk);
         if (found == FOUND_LIST) {
-            answer_list(directory, walk.name->list, &walk.here, out);
+            answer_list(directory, name_list(walk.name), &walk.here, out);
             return;
         }
         if (found == FOUND_REDIRECT && local && !has_mailbox && is_rewritten(walk.name)) {

@@ -14,12 +14,25 @@
 
 /* What an interned string means as an address, by its number. */
 struct name {
-    uint32_t list;   /* that answers there, or DIRECTORY_NONE */
-    uint32_t target; /* the name it is redirected to, or DIRECTORY_NONE */
-    bool doubted;    /* "@domain" of which not all lists are known */
-    bool local;      /* some of this is from aliases(5) */
-    bool elsewhere;  /* some is not */
+    uint32_t target;           /* the name it is redirected to, or DIRECTORY_NONE */
+    uint32_t list_plus_1 : 24; /* see name_list */
+    bool person : 1;           /* at the seal: nothing but this person, as most are */
+    bool doubted : 1;          /* "@domain" of which not all lists are known */
+    bool local : 1;            /* some of this is from aliases(5) */
+    bool elsewhere : 1;        /* some is not */
 };
+_Static_assert(DIRECTORY_LISTS_MAX < 1 << 24, "list_plus_1 holds any");
+
+/* The list that answers there, or DIRECTORY_NONE. */
+static inline uint32_t name_list(const struct name *name)
+{
+    return (uint32_t)name->list_plus_1 - 1;
+}
+
+static inline void name_set_list(struct name *name, uint32_t list)
+{
+    name->list_plus_1 = (list + 1) & 0xffffff;
+}
 
 struct list_node {
     struct list list; /* its strings and sizes are set by the seal */
@@ -39,6 +52,8 @@ struct directory {
     struct intern *strings; /* addresses, and opaque members after an OPAQUE */
     struct intern *sources;
     struct name *names;
+    struct shared_text **texts; /* kept for strings that are borrowed */
+    size_t text_count;
     struct list_node *nodes;
     uint32_t node_count;
     uint64_t member_count; /* as written */

@@ -26,6 +26,14 @@ struct member_target {
     bool doubtful;   /* it may mean more */
 };
 
+/* What is asked of the domain of each address; most are of a few domains. */
+enum { DOMAIN_ANSWERS = 64 };
+struct domain_answer {
+    const char *domain; /* with its '@', borrowed from a string */
+    bool has_entry;     /* "@domain" is a catch-all, renamed or doubted */
+    bool external;
+};
+
 struct component {
     roaring_bitmap_t *inside; /* all lists in it and below, NULL when it is one leaf */
     uint32_t depth;           /* levels of lists below */
@@ -48,13 +56,70 @@ struct flattener {
     struct component *components;
     uint32_t component_count;
     uint64_t bytes;
-    char domain[ADDRESS_SIZE]; /* the last "@domain" asked for */
-    bool domain_has_entry;     /* and whether it means something */
+    struct domain_answer answers[DOMAIN_ANSWERS];
+    uint32_t looked_at; /* names so far */
+    struct numbers external;
 };
 
 static const struct list_node *node_of(const struct flattener *flattener, uint32_t list)
 {
     return &flattener->directory->nodes[list];
+}
+
+/* ---- which addresses are simply persons, and which are external ---- */
+
+/* domain begins with an '@', or is "". */
+static const struct domain_answer *ask_domain(struct flattener *flattener,
+                                              const char *domain, size_t length)
+{
+    const struct directory *directory = flattener->directory;
+    uint32_t name;
+    size_t sum = length;
+    for (size_t i = 1; i < length && i < 8; i++)
+        sum = sum * 31 + (unsigned char)domain[i];
+    struct domain_answer *answer = &flattener->answers[sum % DOMAIN_ANSWERS];
+    if (answer->domain == NULL || strcmp(answer->domain, domain) != 0)
+        *answer = (struct domain_answer){
+            .domain = domain,
+            .has_entry = intern_find(directory->strings, domain, length, &name),
+            .external = length > 0 && !domains_have(directory->own, domain + 1)};
+    return answer;
+}
+
+static bool has_tag(const struct directory *directory, const char *local, size_t length)
+{
+    const char *delimiter = directory->own->delimiters;
+    while (delimiter != NULL && *delimiter != '\0') {
+        if (memchr(local, *delimiter++, length) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Looks at the names that are new. A member is simply that person, as most are, when it
+ * has no entry and no tag, is no literal, and its domain has no entry. */
+static enum status look_at_names(struct flattener *flattener)
+{
+    struct directory *directory = flattener->directory;
+    uint32_t count = intern_count(directory->strings);
+    for (; flattener->looked_at < count; flattener->looked_at++) {
+        struct name *name = &directory->names[flattener->looked_at];
+        const char *string = intern_string(directory->strings, flattener->looked_at);
+        name->person = string[0] == OPAQUE;
+        if (name->person)
+            continue;
+        size_t length = strlen(string);
+        size_t at = address_find_at(string, length);
+        const struct domain_answer *answer =
+            ask_domain(flattener, string + at, length - at);
+        name->person = name_list(name) == NONE && name->target == NONE &&
+                       !answer->has_entry && !has_tag(directory, string, at) &&
+                       (at == length || string[at + 1] != '[');
+        if (answer->external &&
+            numbers_push(&flattener->external, flattener->looked_at) != STATUS_OK)
+            return STATUS_NOMEM;
+    }
+    return STATUS_OK;
 }
 
 /* ---- members: persons stay in the list, lists become edges of the graph ---- */
@@ -97,35 +162,6 @@ static enum status add_literal(struct flattener *flattener, uint32_t holder,
     return STATUS_OK;
 }
 
-/* True when "@domain" has an entry: a catch-all, renamed or doubted. Neighbours are
- * mostly of one domain, so the last answer is kept. */
-static bool domain_has_entry(struct flattener *flattener, const struct address *address)
-{
-    const char *domain = address->text + address->at;
-    size_t length = address->length - address->at;
-    uint32_t name;
-    if (strcmp(domain, flattener->domain) == 0)
-        return flattener->domain_has_entry;
-    memcpy(flattener->domain, domain, length + 1);
-    flattener->domain_has_entry =
-        intern_find(flattener->directory->strings, domain, length, &name);
-    return flattener->domain_has_entry;
-}
-
-/* True when a member is simply that person, as most are: it has no entry and no tag, and
- * its domain has no entry. */
-static bool is_plain(struct flattener *flattener, uint32_t name,
-                     const struct address *address)
-{
-    const struct directory *directory = flattener->directory;
-    const char *delimiters = directory->own->delimiters;
-    if (directory->names[name].list != NONE || directory->names[name].target != NONE)
-        return false;
-    if (delimiters != NULL && strcspn(address->text, delimiters) < address->at)
-        return false;
-    return !address_is_literal(address) && !domain_has_entry(flattener, address);
-}
-
 static enum status resolve_name(struct flattener *flattener, uint32_t name, bool local,
                                 struct member_target *resolved)
 {
@@ -133,10 +169,6 @@ static enum status resolve_name(struct flattener *flattener, uint32_t name, bool
     struct address address;
     struct target target;
     address_take(intern_string(directory->strings, name), &address);
-    if (is_plain(flattener, name, &address)) {
-        *resolved = (struct member_target){.person = name, .list = NONE, .known = true};
-        return STATUS_OK;
-    }
     directory_follow(directory, &address, local, &target);
     resolved->known = true;
     resolved->list = target.list;
@@ -150,6 +182,9 @@ static enum status resolve_name(struct flattener *flattener, uint32_t name, bool
 static enum status resolve_member(struct flattener *flattener, uint32_t holder,
                                   uint32_t name, uint32_t *out_person)
 {
+    *out_person = name;
+    if (flattener->directory->names[name].person)
+        return STATUS_OK;
     bool local = node_of(flattener, holder)->local;
     struct member_target **member_targets = &flattener->member_targets[local];
     enum status status = STATUS_OK;
@@ -158,9 +193,6 @@ static enum status resolve_member(struct flattener *flattener, uint32_t holder,
     if (*member_targets == NULL)
         return STATUS_NOMEM;
     struct member_target *resolved = &(*member_targets)[name];
-    *out_person = name;
-    if (intern_string(flattener->directory->strings, name)[0] == OPAQUE)
-        return STATUS_OK;
     if (!resolved->known)
         status = resolve_name(flattener, name, local, resolved);
     if (status != STATUS_OK)
@@ -231,29 +263,19 @@ static enum status resolve_lists(struct flattener *flattener)
 
 /* ---- strings are final now ---- */
 
-static enum status find_external(struct directory *directory)
+static enum status set_external(struct flattener *flattener)
 {
-    struct numbers external = {0};
-    struct address address;
-    enum status status = STATUS_OK;
-    uint32_t count = intern_count(directory->strings);
-    for (uint32_t name = 0; name < count && status == STATUS_OK; name++) {
-        const char *string = intern_string(directory->strings, name);
-        if (string[0] == OPAQUE)
-            continue;
-        address_take(string, &address);
-        if (directory_is_external(directory, &address))
-            status = numbers_push(&external, name);
-    }
-    if (status == STATUS_OK) {
-        directory->external = roaring_bitmap_of_ptr(external.count, external.items);
-        if (directory->external == NULL)
-            status = STATUS_NOMEM;
-        else
-            (void)roaring_bitmap_run_optimize(directory->external);
-    }
-    numbers_clear(&external);
-    return status;
+    struct directory *directory = flattener->directory;
+    enum status status = look_at_names(flattener);
+    if (status != STATUS_OK)
+        return status;
+    directory->external =
+        roaring_bitmap_of_ptr(flattener->external.count, flattener->external.items);
+    numbers_clear(&flattener->external);
+    if (directory->external == NULL)
+        return STATUS_NOMEM;
+    (void)roaring_bitmap_run_optimize(directory->external);
+    return STATUS_OK;
 }
 
 static void name_lists(struct directory *directory)
@@ -481,6 +503,7 @@ static void clear(struct flattener *flattener)
     free(flattener->starts);
     clear_member_targets(flattener);
     numbers_clear(&flattener->edges);
+    numbers_clear(&flattener->external);
 }
 
 enum status directory_seal(struct directory *directory, struct problems *problems)
@@ -489,9 +512,11 @@ enum status directory_seal(struct directory *directory, struct problems *problem
     assert(!directory->sealed);
     enum status status = directory->passed != NULL ? STATUS_LIMIT : STATUS_OK;
     if (status == STATUS_OK)
+        status = look_at_names(&flattener);
+    if (status == STATUS_OK)
         status = resolve_lists(&flattener);
     if (status == STATUS_OK)
-        status = find_external(directory);
+        status = set_external(&flattener);
     if (status == STATUS_OK)
         status = flatten_lists(&flattener);
     clear(&flattener);

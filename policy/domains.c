@@ -38,7 +38,7 @@ static bool is_name(const char *name)
     }
 }
 
-/* Copies name into out_name ("@name") as A-labels; false when it is no domain. */
+/* Copies name into out_name ("@name") as A-labels; false when it isn't one. */
 static bool canonical(const char *name, struct address *out_name)
 {
     char raw[ADDRESS_SIZE];

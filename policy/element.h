@@ -36,8 +36,8 @@ struct elements {
 };
 
 /* Parses one element; a bare word is a group. text is owned by the caller, freed by
- * element_clear; line and file are left 0. INVALID with a reason for what is none of
- * these, also for two '@' (a missing comma joins two strings). */
+ * element_clear; line and file are left 0. INVALID with a reason for anything
+ * else, also for two '@' (a missing comma joins two strings). */
 enum status element_parse(const char *string, const struct domains *own,
                           struct element *out, struct error *error) MUST_CHECK;
 void element_clear(struct element *element);

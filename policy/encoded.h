@@ -8,7 +8,7 @@
 
 /* Adds the text as people read it, in valid UTF-8: B and Q decoded, blanks between two
  * encoded words dropped (6.2), characters that two words share put together. What is no
- * encoded word stays as it is; bytes that are no character become U+FFFD; a character
+ * encoded word stays as it is; bytes that aren't a character become U+FFFD; a character
  * set that is not known is taken for UTF-8. As generous as mail programs are: words
  * inside words, blanks in a word, and broken base64 are decoded. Linear time; failures
  * of memory stick in out. */
@@ -18,7 +18,7 @@ void encoded_decode(const char *value, size_t length, struct text *out);
  * stays byte for byte, whatever its bytes are. */
 void encoded_text(const char *value, struct text *out);
 
-/* Adds the bytes that base64 stands for; what is no digit is passed over (RFC 2045 6.8),
+/* Adds the bytes that base64 stands for; what isn't a digit is skipped (RFC 2045 6.8),
  * padding starts anew. */
 void encoded_base64(const char *data, size_t length, struct text *out);
 

@@ -2,7 +2,6 @@
  */
 #include "policy/message.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,27 +37,25 @@ static void take_client(const struct envelope *envelope, struct facts *facts)
     facts->has_client_address = envelope->client != NULL &&
                                 ip_address_parse(envelope->client, facts->client_address);
     if (envelope->local)
-        (void)snprintf(facts->client, sizeof facts->client, "local");
+        text_join(facts->client, sizeof facts->client, "local", "");
     else if (facts->has_client_address)
         network_client_key(facts->client_address, facts->client);
     else
-        (void)snprintf(facts->client, sizeof facts->client, "unknown");
+        text_join(facts->client, sizeof facts->client, "unknown", "");
 }
 
 static void take_identity(const struct domains *own, struct facts *facts)
 {
     struct address first; /* sender, where a forwarder rewrote it */
+    const size_t size = sizeof facts->identity;
     if (facts->login.length > 0)
-        (void)snprintf(facts->identity, sizeof facts->identity, "login:%s",
-                       facts->login.text);
+        text_join(facts->identity, size, "login:", facts->login.text);
     else if (facts->origin == ORIGIN_LOCAL || facts->sender.length == 0)
-        (void)snprintf(facts->identity, sizeof facts->identity, "client:%s",
-                       facts->client);
+        text_join(facts->identity, size, "client:", facts->client);
     else
-        (void)snprintf(facts->identity, sizeof facts->identity, "sender:%s",
-                       sender_was_forwarded(&facts->sender, own, &first)
-                           ? first.text
-                           : facts->sender.text);
+        text_join(facts->identity, size, "sender:",
+                  sender_was_forwarded(&facts->sender, own, &first) ? first.text
+                                                                    : facts->sender.text);
 }
 
 /* Postfix drops a recipient typed twice, whatever its case, and no other spelling:
@@ -315,7 +312,7 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
     }
     facts.hold_headers = envelope->hold_headers;
     facts.links = shown.links;
-    (void)snprintf(facts.thread, sizeof facts.thread, "%s", thread_name(&shown.links));
+    text_join(facts.thread, sizeof facts.thread, thread_name(&shown.links), "");
     facts.measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
     facts.measures[MEASURE_VISIBLE_EXTERNAL] = (int64_t)shown.visible_external;
     facts.reply = shown.reply;
@@ -332,7 +329,7 @@ void facts_guess(const struct envelope *envelope, const struct policy *policy,
         return;
     take_client(envelope, out);
     out->relay = match_client(out, &policy->relays);
-    (void)snprintf(out->identity, sizeof out->identity, "client:%s", out->client);
+    text_join(out->identity, sizeof out->identity, "client:", out->client);
 }
 
 void facts_clear(struct facts *facts)

@@ -119,13 +119,8 @@ static bool takes_senders(const struct domains *own, const struct rule *accept,
  * reject below may be meant for when it does not hold. */
 static bool is_right(const struct rule *rule)
 {
-    for (size_t i = 0; i < MEASURE_COUNT; i++) {
-        if (rule->over[i] >= 0)
-            return false;
-    }
     return rule->action == ACTION_ACCEPT && !rule->monitor && rule->from.count > 0 &&
-           rule->to.count > 0 && rule->hours.count + rule->hours_not.count == 0 &&
-           rule->origin == ORIGIN_ANY && rule->reply == ANY && rule->automatic == ANY;
+           rule->to.count > 0 && !rule_has_more_conditions(rule);
 }
 
 const struct rule *pairing_find(const struct policy *policy, size_t index)

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text.h"
 
 static bool format_subject(const char *kind, const char *value, char *out, size_t size)
 {
     if (value[0] == '\0')
         return false;
-    (void)snprintf(out, size, "%s:%s", kind, value);
+    text_join(out, size, kind, value);
     return true;
 }
 
@@ -20,7 +21,7 @@ static void format_list(const struct view *view, const struct recipient *recipie
                         char *out, size_t size)
 {
     const struct list *list = directory_list(view->directory, recipient->list);
-    (void)snprintf(out, size, "list:%s", list->address);
+    text_join(out, size, "list:", list->address);
 }
 
 /* The first list addressed that the rule is about. */
@@ -67,24 +68,24 @@ bool plan_subject(const struct view *view, const struct rule *rule, char *out,
     const struct facts *facts = view->facts;
     switch (rule->key) {
     case KEY_SENDER:
-        (void)snprintf(out, size, "%s", facts->identity);
+        text_join(out, size, facts->identity, "");
         return true;
     case KEY_LOGIN:
-        return format_subject("login", facts->login.text, out, size);
+        return format_subject("login:", facts->login.text, out, size);
     case KEY_CLIENT:
-        return format_subject("client", facts->client, out, size);
+        return format_subject("client:", facts->client, out, size);
     case KEY_SENDER_DOMAIN:
-        return format_subject("domain", address_domain(&facts->sender), out, size);
+        return format_subject("domain:", address_domain(&facts->sender), out, size);
     case KEY_LIST:
         return find_list(view, rule, out, size);
     case KEY_THREAD:
-        return format_subject("thread", facts->thread, out, size);
+        return format_subject("thread:", facts->thread, out, size);
     case KEY_CAMPAIGN:
         return format_campaign(view, out, size);
     case KEY_FROM:
         return format_from(view, rule, out, size);
     case KEY_ALL:
-        (void)snprintf(out, size, "all");
+        text_join(out, size, "all", "");
         return true;
     }
     return false;
@@ -182,7 +183,7 @@ static enum status charge_list(const struct view *view, const struct rule *rule,
 {
     char subject[SUBJECT_SIZE];
     int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : share->copies;
-    (void)snprintf(subject, sizeof subject, "list:%s", share->address);
+    text_join(subject, sizeof subject, "list:", share->address);
     bool allowed = allows(view, rule, subject);
     if (allowed && !rule->has_surge)
         return STATUS_OK;
@@ -238,6 +239,8 @@ static enum status add_charges(const struct view *view, const struct rule *rule,
 static enum status add_step(const struct view *view, const struct rule *rule,
                             struct plan *plan)
 {
+    if (!array_reserve(&plan->steps, plan->step_count, sizeof *plan->steps))
+        return STATUS_NOMEM;
     struct plan_step *step = &plan->steps[plan->step_count++];
     enum status status = add_charges(view, rule, plan, step);
     bool sure = !rule_is_metered(rule) || step->lists > PLAN_LIST_BUCKETS_MAX;
@@ -293,9 +296,8 @@ enum status plan_make(const struct view *view, struct plan *out)
     struct plan plan = {0};
     enum status status = STATUS_OK;
     if (policy->rule_count > 0) {
-        plan.steps = calloc(policy->rule_count, sizeof *plan.steps);
-        plan.conditions = calloc(policy->rule_count, sizeof *plan.conditions);
-        if (plan.steps == NULL || plan.conditions == NULL)
+        plan.conditions = malloc(policy->rule_count * sizeof *plan.conditions);
+        if (plan.conditions == NULL)
             status = STATUS_NOMEM;
     }
     while (status == STATUS_OK && plan.decides == NULL &&

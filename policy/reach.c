@@ -1,6 +1,6 @@
-/* Persons in lists are bits; persons of no list are told apart by their text. Lists and
- * single persons are kept apart until they are counted, so that one person beside one big
- * list copies nothing. */
+/* A person in a list is a bit; any other is known by address. Lists and single persons
+ * are kept apart until they are counted, so that adding one person to a big list doesn't
+ * copy it. */
 #include "policy/reach.h"
 
 #include <stdlib.h>
@@ -12,9 +12,9 @@ struct reach {
     uint32_t list;           /* the first one, DIRECTORY_NONE before */
     roaring_bitmap_t *lists; /* from the second list on: their union */
 
-    bool has_only;       /* there was one person so far, and it is kept here */
-    uint32_t only;       /* its number, or DIRECTORY_NONE: then its */
-    struct address name; /* address */
+    bool has_only; /* only one person was added so far: this one */
+    uint32_t only; /* the number, DIRECTORY_NONE if it has none */
+    struct address name;
     roaring_bitmap_t *persons;
     struct intern *strangers; /* persons that the directory has no number for */
     uint64_t strangers_external;

@@ -1,12 +1,13 @@
-/* Makes, seals and clears a rule, and parses its limit. */
+/* What must know each condition of a rule but whether it holds (match.c), and the text of
+ * a limit. */
 #include "policy/rule.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
-#include "base/text.h"
 
 void rule_init(struct rule *rule)
 {
@@ -50,6 +51,49 @@ void rule_seal(struct rule *rule)
                           (long long)rule->limit.tokens, (long long)rule->limit.period_ms,
                           (long long)rule->limit.burst);
     digest_hex(&zero, whole, (size_t)length, rule->fingerprint);
+}
+
+static void add_elements(struct text *all, const struct elements *elements)
+{
+    for (size_t i = 0; i < elements->count; i++)
+        text_printf(all, "%d %s\n", (int)elements->items[i].kind,
+                    elements->items[i].text);
+    text_add_string(all, ".\n");
+}
+
+static void add_hours(struct text *all, const struct hours *hours)
+{
+    for (size_t i = 0; i < hours->count; i++)
+        text_printf(all, "%d %d %d\n", hours->spans[i].days, hours->spans[i].from,
+                    hours->spans[i].to);
+    text_add_string(all, ".\n");
+}
+
+void rule_write(const struct rule *rule, struct text *out)
+{
+    text_printf(out, "%s %s %s %d %d %d %d\n", rule->name, rule->fingerprint,
+                action_name(rule->action), rule->monitor, (int)rule->origin,
+                (int)rule->reply, (int)rule->automatic);
+    text_printf(out, "%" PRId64 " %" PRId64 " %" PRId64 "\n", rule->latch_ms,
+                rule->surge.factor, rule->surge.floor);
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        text_printf(out, "%" PRId64 "\n", rule->over[m]);
+    add_elements(out, &rule->from);
+    add_elements(out, &rule->from_not);
+    add_elements(out, &rule->to);
+    add_elements(out, &rule->to_not);
+    add_hours(out, &rule->hours);
+    add_hours(out, &rule->hours_not);
+}
+
+bool rule_has_more_conditions(const struct rule *rule)
+{
+    for (size_t i = 0; i < MEASURE_COUNT; i++) {
+        if (rule->over[i] >= 0)
+            return true;
+    }
+    return rule->hours.count + rule->hours_not.count > 0 || rule->origin != ORIGIN_ANY ||
+           rule->reply != ANY || rule->automatic != ANY;
 }
 
 bool rule_is_metered(const struct rule *rule)

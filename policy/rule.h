@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "policy/bucket.h"
 #include "policy/element.h"
 #include "policy/hours.h"
@@ -78,6 +79,12 @@ void rule_clear(struct rule *rule);
 
 /* Sets the fingerprint from the other fields. */
 void rule_seal(struct rule *rule);
+
+/* Adds all that the rule decides by, for a hash: two rules that differ have two texts. */
+void rule_write(const struct rule *rule, struct text *out);
+
+/* True with a condition on anything but sender and recipients. */
+bool rule_has_more_conditions(const struct rule *rule);
 
 /* True with a limit or a surge: it fires by what the store knows of its key. */
 bool rule_is_metered(const struct rule *rule);

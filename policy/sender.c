@@ -95,7 +95,7 @@ static bool find_first(const struct address *address, size_t *out_domain,
            take_piece(address, *out_domain, "=", out_user);
 }
 
-/* "srs=domain=user@forwarder", without hash and day; that is no form of SRS. */
+/* "srs=domain=user@forwarder", without hash and day, so it isn't SRS. */
 static void name_nobody(struct address *address, size_t domain)
 {
     static const char mark[] = "srs=";

@@ -81,7 +81,7 @@ struct actions_sync {
     size_t foreign;   /* of them without a hold header of ours: held by somebody else */
     size_t failed;    /* of them that could not be looked at or recorded */
     size_t ended;     /* records whose message is not on hold any more */
-    size_t spared;    /* such that were left alone: they may be another relay's */
+    size_t kept;      /* such records that stay: they may be another relay's */
 };
 void actions_sync_clear(struct actions_sync *sync);
 
@@ -96,7 +96,7 @@ void actions_set_names(struct actions *actions, enum actions_names names);
 enum actions_names actions_names(const struct actions *actions);
 
 /* Ends this relay's records whose messages are gone from the queue, and looks at no
- * message: quick enough to be done now and then. Fills in ended and spared. */
+ * message: quick enough to be done now and then. Fills in ended and kept. */
 enum status actions_tidy(struct actions *actions, const struct settings *settings,
                          struct actions_sync *out, struct error *error) MUST_CHECK;
 

@@ -1,7 +1,7 @@
-/* Release, refuse, delete: the record is moved first, so that only one goes on to the
- * helper, and moved again when the helper has answered. Whoever dies between the two
- * leaves "releasing" behind, which actions_sync ends. Many go to the helper together,
- * which looks at the queue and starts the MTA's programs once for all of them. */
+/* Release, refuse, delete. A record changes its state before the order goes to the
+ * helper, so that only one caller sends it, and again after the answer. A crash in
+ * between leaves it "releasing", until actions_sync. The helper gets orders in batches,
+ * since it looks at the queue and starts the MTA's programs once for each batch. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ enum { CHECK_SIZE = 1100 };
 
 /* ---- one hold ---- */
 
-/* A hold that is decided about. */
+/* A hold to release, refuse or delete. */
 struct hold_decision {
     const char *id; /* borrowed */
     json_t *hold;   /* NULL: there was none */
@@ -34,18 +34,19 @@ struct decision_job {
     struct hold_decision *decisions;
     size_t count, done;
     const struct actions_progress *progress;
-    bool silent; /* somebody did not answer: the rest is not tried */
-    bool away;   /* the store: it is waited for once, not for each record */
+    bool silent; /* the store or the helper did not answer: the rest is not tried */
+    bool away;   /* the store did not answer: don't wait again for each record */
 };
 
-/* A message that bears our hold header is asked for by it. What a brake pulled back got
- * no header, since it was accepted already: that is asked for by when it came. */
+/* The helper checks a message by the id in our hold header. What a brake pulled back has
+ * none, since it was accepted before: it is checked by its time of arrival, or its
+ * sender. */
 static void make_check(struct hold_decision *decision)
 {
     const json_t *hold = decision->hold;
     long long arrived_s = record_number(hold, "arrived_s");
     if (!actions_is_recalled(hold))
-        (void)snprintf(decision->check, CHECK_SIZE, "mark=%s", decision->id);
+        (void)snprintf(decision->check, CHECK_SIZE, "hold_id=%s", decision->id);
     else if (arrived_s > 0)
         (void)snprintf(decision->check, CHECK_SIZE, "arrived=%lld", arrived_s);
     else
@@ -53,13 +54,13 @@ static void make_check(struct hold_decision *decision)
                        record_text(hold, "sender"));
 }
 
-/* Nobody is asked again who did not answer. */
+/* Once the store or the helper has not answered, neither is asked again. */
 static void fail_silent(const struct hold_decision *decision, struct decision_job *job)
 {
     job->silent = job->silent || decision->result->status == STATUS_UNAVAILABLE;
 }
 
-/* Says what became of a hold that somebody else moved. */
+/* Says what became of a hold whose state somebody else changed. */
 static enum status explain_lost(struct actions *actions, const char *id,
                                 struct error *error)
 {
@@ -77,51 +78,50 @@ static enum status explain_lost(struct actions *actions, const char *id,
                : status;
 }
 
-/* Takes them for ourselves, or says who has; those that are ours stand in claimed. Under
- * the lock. */
+/* Claims the holds for this call, and says of each other one why not. Returns the number
+ * of those in out_claimed. Under the lock. */
 static size_t claim(struct decision_job *job, struct hold_decision *first, size_t count,
-                    struct hold_decision *claimed[HELPER_BATCH_MAX])
+                    struct hold_decision *out_claimed[HELPER_BATCH_MAX])
 {
     struct actions *actions = job->actions;
-    struct hold_decision *sound[HELPER_BATCH_MAX];
+    struct hold_decision *checked[HELPER_BATCH_MAX];
     const char *ids[HELPER_BATCH_MAX];
     enum status statuses[HELPER_BATCH_MAX];
-    size_t checked = 0;
-    size_t won = 0;
+    size_t checked_count = 0;
+    size_t claimed_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct actions_result *result = first[i].result;
         result->status = actions_check(actions, first[i].hold, &result->error);
         if (result->status != STATUS_OK)
             continue;
-        ids[checked] = first[i].id;
-        sound[checked++] = &first[i];
+        ids[checked_count] = first[i].id;
+        checked[checked_count++] = &first[i];
     }
-    ledger_move_many(actions->ledger, ids, checked, "held",
+    ledger_move_many(actions->ledger, ids, checked_count, "held",
                      actions_states[job->verb].during,
                      clock_deadline_us(ACTIONS_STORE_MS), statuses);
-    for (size_t i = 0; i < checked; i++) {
-        struct actions_result *result = sound[i]->result;
+    for (size_t i = 0; i < checked_count; i++) {
+        struct actions_result *result = checked[i]->result;
         result->status = statuses[i];
         if (statuses[i] == STATUS_OK)
-            claimed[won++] = sound[i];
+            out_claimed[claimed_count++] = checked[i];
         else if (statuses[i] == STATUS_CONFLICT || statuses[i] == STATUS_NOT_FOUND)
-            result->status = explain_lost(actions, sound[i]->id, &result->error);
+            result->status = explain_lost(actions, checked[i]->id, &result->error);
         else
             (void)actions_say_store(&result->error, statuses[i]);
-        fail_silent(sound[i], job);
+        fail_silent(checked[i], job);
     }
-    return won;
+    return claimed_count;
 }
 
 /* Without the store the sample is lost: the next run like it may be held again. */
 static void train(const struct decision_job *job, const json_t *hold)
 {
-    if (ledger_train(job->actions->ledger, &job->settings->policy, hold,
-                     clock_deadline_us(ACTIONS_STORE_MS)) != STATUS_OK)
-        return;
+    (void)!ledger_train(job->actions->ledger, &job->settings->policy, hold,
+                        clock_deadline_us(ACTIONS_STORE_MS));
 }
 
-/* What becomes of a hold by the helper's answer to its order. */
+/* A hold's state after the helper's answer to its order. */
 static const char *outcome(const struct decision_job *job,
                            const struct helper_order *order)
 {
@@ -131,19 +131,19 @@ static const char *outcome(const struct decision_job *job,
     return order->status == STATUS_NOT_FOUND && own ? "gone" : "held";
 }
 
-/* Writes down those that come to the same. */
+/* Records the holds whose next state is to. */
 static void write_outcome(struct decision_job *job, struct hold_decision *const *ordered,
                           const struct helper_order *orders, size_t count, const char *to,
                           enum status *written)
 {
     const char *ids[HELPER_BATCH_MAX];
     enum status statuses[HELPER_BATCH_MAX];
-    size_t some = 0, at = 0;
+    size_t matching = 0, at = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(outcome(job, &orders[i]), to) == 0)
-            ids[some++] = ordered[i]->id;
+            ids[matching++] = ordered[i]->id;
     ledger_move_many(
-        job->actions->ledger, ids, some, actions_states[job->verb].during, to,
+        job->actions->ledger, ids, matching, actions_states[job->verb].during, to,
         job->away ? clock_monotonic_us() : clock_deadline_us(ACTIONS_STORE_MS), statuses);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(outcome(job, &orders[i]), to) != 0)
@@ -153,7 +153,7 @@ static void write_outcome(struct decision_job *job, struct hold_decision *const 
     }
 }
 
-/* Says how one went. */
+/* The result of one order, and of its record. */
 static enum status conclude(const struct decision_job *job,
                             const struct hold_decision *decision,
                             const struct helper_order *order, enum status written,
@@ -180,7 +180,7 @@ static enum status conclude(const struct decision_job *job,
     return STATUS_OK;
 }
 
-/* Writes down how the helper's orders went. */
+/* Records how the helper's orders went. */
 static void conclude_all(struct decision_job *job, struct hold_decision *const *ordered,
                          struct helper_order *orders, size_t count)
 {
@@ -203,7 +203,8 @@ static void conclude_all(struct decision_job *job, struct hold_decision *const *
 
 /* ---- a batch ---- */
 
-/* Refusals that go together: nobody is told, or one sender of one incident. */
+/* Sorts what one notice, or none, is sent for next to each other: by incident and
+ * sender. What has no hold is last. */
 static int compare(const void *left, const void *right)
 {
     const struct hold_decision *a = left;
@@ -231,7 +232,7 @@ static const json_t *largest(const struct hold_decision *first, size_t count)
     return found;
 }
 
-/* first: count decisions, of which those are done that are OK so far. Under the lock. */
+/* At most HELPER_BATCH_MAX. Under the lock. */
 static void order_batch(struct decision_job *job, struct hold_decision *first,
                         size_t count, const struct refusal *refusal)
 {
@@ -267,27 +268,27 @@ static bool is_any_done(const struct hold_decision *first, size_t count)
     return false;
 }
 
-/* In batches, each under the lock, so that others get their turn. Once a notice went out,
- * those that follow need none. */
+/* In batches, each under the lock, so that other callers get their turn. Once a notice is
+ * sent, the batches after it need none. */
 static void order_group(struct decision_job *job, struct hold_decision *first,
                         size_t count, struct refusal *refusal)
 {
     bool reported = false;
     for (size_t at = 0; at < count && !job->silent;) {
-        size_t some = count - at < HELPER_BATCH_MAX ? count - at : HELPER_BATCH_MAX;
+        size_t batch = count - at < HELPER_BATCH_MAX ? count - at : HELPER_BATCH_MAX;
         if (clock_left_ms(job->deadline_us) == 0)
             break;
         (void)pthread_mutex_lock(&job->actions->deciding);
-        order_batch(job, first + at, some, refusal);
+        order_batch(job, first + at, batch, refusal);
         (void)pthread_mutex_unlock(&job->actions->deciding);
-        if (refusal != NULL && !reported && is_any_done(first + at, some)) {
+        if (refusal != NULL && !reported && is_any_done(first + at, batch)) {
             reported = true;
             text_reset(&refusal->address);
             text_add_string(&refusal->address, "-");
             text_reset(&refusal->message);
         }
-        at += some;
-        job->done += some;
+        at += batch;
+        job->done += batch;
         actions_tell(job->progress, job->done, job->count);
     }
 }
@@ -307,7 +308,7 @@ static void refuse_group(struct decision_job *job, struct hold_decision *first,
     refusal_clear(&refusal);
 }
 
-/* found: those that have a hold come first. */
+/* The first found decisions have a hold. */
 static void refuse_all(struct decision_job *job, size_t found)
 {
     struct hold_decision *decisions = job->decisions;
@@ -321,7 +322,7 @@ static void refuse_all(struct decision_job *job, size_t found)
     }
 }
 
-/* Reads the holds. How many there are; they come first. */
+/* Reads the holds and sorts them to the front. Returns how many there are. */
 static size_t find_all(struct decision_job *job, const char *const *ids)
 {
     size_t found = 0;

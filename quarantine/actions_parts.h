@@ -43,7 +43,7 @@ struct actions_states {
 };
 extern const struct actions_states actions_states[];
 
-/* "released" for "releasing" and so on; NULL for a state that is none of these. */
+/* "released" for "releasing" and so on; NULL for any other state. */
 const char *actions_state_after(const char *during);
 
 /* It was accepted first and pulled back by a brake: its message bears no hold header.

@@ -370,7 +370,7 @@ static enum status end_records(struct sync *sync, const struct queue *queue)
         if (to != NULL && own)
             status = end(&endings, hold, to);
         else if (to != NULL)
-            sync->found.spared++;
+            sync->found.kept++;
     }
     if (status == STATUS_OK)
         status = end_all(&endings);

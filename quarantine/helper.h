@@ -29,7 +29,7 @@ enum { HELPER_BATCH_MAX = 100 };
 /* One message's part in a batch. */
 struct helper_order {
     const char *queue_id;
-    const char *check;   /* "mark=HOLDID" and so on; NULL where the verb only looks */
+    const char *check;   /* "hold_id=ID" and so on; NULL where the verb only looks */
     const char *address; /* whom a refusal notifies; "-": nobody. NULL for other verbs */
 
     enum status status; /* NOT_FOUND, INVALID with the helper's error, or as below */

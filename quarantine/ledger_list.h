@@ -35,7 +35,7 @@ enum status ledger_scan(struct ledger *ledger, struct scan *scan, int64_t deadli
 /* How many records there are, without reading them. */
 struct ledger_numbers {
     size_t holds, incidents, incidents_open;
-    size_t damaged; /* documents that are no records, which no list shows */
+    size_t damaged; /* documents that aren't records; no list shows them */
 };
 enum status ledger_list_count(struct ledger *ledger, int64_t deadline_us,
                               struct ledger_numbers *out) MUST_CHECK;

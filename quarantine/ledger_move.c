@@ -255,7 +255,7 @@ enum status ledger_move(struct ledger *ledger, const char *id, const char *from,
 
 /* ---- the windows that a release trains ---- */
 
-/* False when it is none, or its rule has no surge now. */
+/* False if the sample is invalid, or its rule has no surge now. */
 static bool read_sample(const struct policy *policy, const json_t *sample,
                         struct charge *out)
 {

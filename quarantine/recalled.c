@@ -62,7 +62,7 @@ enum status recalled_read(const char *state_file, struct recalled *out,
     enum status status = STATUS_OK;
     if (state_file[0] == '\0')
         return STATUS_OK;
-    text_printf(&path, "%s.pulled", state_file);
+    text_printf(&path, "%s.recalled", state_file);
     FILE *file = path.failed ? NULL : fopen(path.data, "re");
     if (path.failed)
         status = error_set(error, STATUS_NOMEM, "out of memory");
@@ -95,8 +95,8 @@ enum status recalled_write(const char *state_file, const struct recalled *recall
     struct text lines = {0};
     if (state_file[0] == '\0')
         return STATUS_OK;
-    text_printf(&path, "%s.pulled", state_file);
-    text_printf(&temporary, "%s.pulled.tmp", state_file);
+    text_printf(&path, "%s.recalled", state_file);
+    text_printf(&temporary, "%s.recalled.tmp", state_file);
     for (size_t i = 0; i < recalled->count; i++) {
         const struct recalled_message *message = &recalled->messages[i];
         text_printf(&lines, "%s %" PRId64 " %s %s\n", message->queue_id,

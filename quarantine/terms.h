@@ -34,7 +34,7 @@ void terms_of_host(const char *host, char out[TERMS_SIZE]);
 void terms_of_incident(const char *incident, char out[TERMS_SIZE]);
 void terms_of_key(const char *key, char out[TERMS_SIZE]);
 
-/* Whose a hold is, and its relay, by an entry of TERMS_PARTIES; false when it is none. */
+/* Whose a hold is, and its relay, by an entry of TERMS_PARTIES; false if it isn't one. */
 bool terms_party(const char *entry, struct party *out, char out_host[TERMS_SIZE]);
 
 /* A host as entries have it. */

@@ -1,50 +1,92 @@
--- Charges a message to all its buckets and windows, or to none: policy/charge.h has the
--- rules. limiter_state.lua stands above. Modes: peek, latch, take; and probe, which takes
--- and then deletes, so that each command is seen to work. Reply: for each charge what is
--- left, what it holds at most, and for how long its latch stands, before any change.
-local found = {}
-local last = nil -- the charge that decides
-for i, state in ipairs(states) do
-    state.fires = state.latched > 0 or state.cost > state.left
-    if state.fires and not last and not string.find(state.kind, 'm') then
-        last = i
+-- Charges messages in order, each to all its buckets and windows, or to none, and each sees
+-- what the one before took: policy/charge.h has the rules. limiter_state.lua stands above.
+-- Modes: peek, latch, take; and probe, which takes and then deletes, so that each command
+-- is seen to work. Reply: of each charge what is left, for how long its latch stands, and of
+-- a window what it may hold at most, before any change; of a message with a key that can't
+-- be read, which is not charged, one error instead.
+local found, length = {}, 0
+
+-- Adds what is found of the message at hand; the first charge that decides, if one does.
+local function look(count)
+    local last = nil
+    for i = 1, count do
+        local state = states[i]
+        if state.is_window then
+            state.left = max(state.size - state.copies, 0)
+        end
+        local left, latched = state.left, state.latched
+        if (latched > 0 or state.cost > left) and not last and not has(state, MONITOR) then
+            last = i
+        end
+        found[length + 1], found[length + 2] = left, latched
+        length = length + 2
+        if state.is_window then
+            length = length + 1
+            found[length] = state.size
+        end
     end
-    found[3 * i - 2], found[3 * i - 1] = state.left, state.size
-    found[3 * i] = state.latched
-end
-if mode == 'peek' then
-    return found
+    return last
 end
 
--- The other charges of the rule that decides come along.
-local last_trained = last or #states
-while states[last_trained + 1] and string.find(states[last_trained + 1].kind, 'a') do
-    last_trained = last_trained + 1
+-- Draws the cost from a bucket; a window counts it.
+local function take(state)
+    if state.is_window then
+        window.add(state, 'copies')
+    else
+        state.left = state.left - state.cost
+    end
+    state.dirty = true
 end
 
-local accepted = mode ~= 'latch' and not last
-for i, state in ipairs(states) do
-    local reached = not last or i <= last
-    local latches = reached and state.fires and state.latch_ms > 0
-    if accepted then
-        if state.factor or state.cost <= state.left then
+-- Charges the message at hand, or sets what the one that decides leaves behind.
+local function settle(mode, count, last)
+    local accepted = mode ~= 'latch' and not last
+    local last_trained = last or count -- and the other charges of the same rule
+    while last_trained < count and has(states[last_trained + 1], ALONG) do
+        last_trained = last_trained + 1
+    end
+    for i = 1, count do
+        local state = states[i]
+        local is_window, cost = state.is_window, state.cost
+        local fits = cost <= state.left
+        local counts = is_window and i <= last_trained and has(state, TRAINS)
+        if cost > 0 and (accepted and (is_window or fits) or not accepted and counts) then
             take(state)
         end
-    elseif i <= last_trained and state.factor and string.find(state.kind, 't') then
-        take(state)
+        if (state.latched > 0 or not fits) and state.latch_ms > 0 and
+            (not last or i <= last) and (is_window or cost <= state.size) then
+            state.latch, state.dirty = now + state.latch_ms, true
+        end
+        -- A window in which the brake closed is not a usual one.
+        if i == last and is_window and not has(state, TRAINS) and window.total(state) > 0 then
+            state.braked, state.dirty = true, true
+        end
+        if state.repaired then
+            state.dirty = true
+        end
     end
-    if latches and (state.factor or state.cost <= state.size) then
-        state.latch, state.dirty = now + state.latch_ms, true
+end
+
+for at = 1, #ARGV, 2 do
+    local mode = ARGV[at]
+    local count, failure = next_message(mode, ARGV[at + 1])
+    if failure then
+        length = length + 1
+        found[length] = failure
+    else
+        local last = look(count)
+        if mode ~= 'peek' then
+            settle(mode, count, last)
+        end
     end
-    -- A window in which the brake closed is not a usual one.
-    if i == last and state.factor and total(state) > 0 and not string.find(state.kind, 't') then
-        state.braked, state.dirty = true, true
-    end
+end
+
+for key, state in pairs(known) do
     if state.dirty then
-        write(state)
+        write(key, state)
     end
-    if mode == 'probe' then
-        redis.call('DEL', state.key)
-    end
+end
+if ARGV[1] == 'probe' then
+    call('DEL', KEYS[1])
 end
 return found

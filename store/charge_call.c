@@ -1,105 +1,87 @@
-/* The arguments of charge.lua and amend.lua (store/limiter_state.lua reads them) and what
- * their replies mean. Any answer that is not exactly what the script returns counts as
- * none. */
+/* A call is formatted when it is made, so that whoever sends it copies bytes only. Any
+ * answer that is not exactly what the script returns counts as none. */
 #include "store/charge_call.h"
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    NUMBER_SIZE = 21,
-    NUMBERS = 5,         /* of one charge, after its kind */
-    WORDS = 1 + NUMBERS, /* of one charge */
-    FOUND = 3,           /* in the reply, of one charge */
-    SHOWN_OPEN = 3,      /* in the reply, of the open window */
-    SHOWN_PAST = 2,      /* and of each past one */
+    NUMBERS = 6,                   /* of a record, a double each */
+    RECORD_SIZE = 1 + 8 * NUMBERS, /* as limiter_state.lua reads it */
+    SHOWN_OPEN = 3,                /* in the reply, of the open window */
+    SHOWN_PAST = 2,                /* and of each past one */
 };
+
+enum record_flag { FLAG_WINDOW = 1, FLAG_MONITOR = 2, FLAG_TRAINS = 4, FLAG_ALONG = 8 };
+
+_Static_assert(sizeof(double) == 8, "struct.unpack has the same");
 
 struct charge_call {
     struct charge_order order;
-    size_t added;
-    size_t key_size;
-    char *keys;    /* count x key_size */
-    char *numbers; /* NUMBER_SIZE each */
-    size_t next;   /* number */
-    struct script_call script;
+    size_t added;          /* keys */
+    struct text keys;      /* as they are sent */
+    struct text arguments; /* likewise */
 };
 
-/* In the order that limiter_state.lua wants. */
-static void add_number(struct charge_call *call, size_t argument, int64_t number)
+static void add_number(struct text *out, char kind, size_t number)
 {
-    char *text = call->numbers + call->next++ * NUMBER_SIZE;
-    (void)snprintf(text, NUMBER_SIZE, "%" PRId64, number);
-    script_set_argument(&call->script, argument, text);
+    text_add(out, &kind, 1);
+    text_add_number(out, (int64_t)number);
+    text_add(out, "\r\n", 2);
 }
 
-static const char *kind_of(const struct charge *charge)
+/* One word of a request (RESP, Redis's protocol): its length, and its bytes. */
+static void add_word(struct text *out, const char *word, size_t length)
 {
-    static const char *const kinds[2][8] = {
-        {"b", "bm", "bt", "bmt", "ba", "bma", "bta", "bmta"},
-        {"w", "wm", "wt", "wmt", "wa", "wma", "wta", "wmta"}};
-    return kinds[charge->surge != NULL][(charge->monitor ? 1 : 0) |
-                                        (charge->trains ? 2 : 0) |
-                                        (charge->along ? 4 : 0)];
+    add_number(out, '$', length);
+    text_add(out, word, length);
+    text_add(out, "\r\n", 2);
 }
 
-static void add_charge(struct charge_call *call, size_t i)
+/* A whole number below 2^53 as a double, lowest byte first: exact on any machine. */
+static void put_number(char *at, int64_t number)
 {
-    const struct charge *charge = &call->order.charges[i];
-    size_t at = 1 + i * WORDS;
-    script_set_argument(&call->script, at, kind_of(charge));
-    add_number(call, at + 1, charge->cost);
-    if (charge->surge != NULL) {
-        add_number(call, at + 2, charge->surge->factor);
-        add_number(call, at + 3, charge->surge->window_ms);
-        add_number(call, at + 4, charge->surge->floor);
-    } else {
-        add_number(call, at + 2, charge->rate->tokens);
-        add_number(call, at + 3, charge->rate->period_ms);
-        add_number(call, at + 4, charge->rate->burst);
-    }
-    add_number(call, at + 5, charge->latch_ms);
+    double value = (double)number;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    for (size_t i = 0; i < sizeof bits; i++)
+        at[i] = (char)(unsigned char)(bits >> 8 * i & 0xff);
 }
 
-static void add_carried(struct charge_call *call)
+static void add_record(struct text *out, const struct charge *charge, int64_t carried)
 {
-    const struct charge_order *order = &call->order;
-    size_t at = 1 + order->count * WORDS;
-    for (size_t i = 0; order->carried != NULL && i < order->count; i++) {
-        if (order->carried[i] == 0)
-            continue;
-        add_number(call, at++, (int64_t)i + 1);
-        add_number(call, at++, order->carried[i]);
-    }
+    const struct surge *surge = charge->surge;
+    const struct rate *rate = charge->rate;
+    const int64_t numbers[NUMBERS] = {charge->cost,
+                                      surge != NULL ? surge->factor : rate->tokens,
+                                      surge != NULL ? surge->window_ms : rate->period_ms,
+                                      surge != NULL ? surge->floor : rate->burst,
+                                      charge->latch_ms,
+                                      carried};
+    char record[RECORD_SIZE] = {
+        (char)((surge != NULL ? FLAG_WINDOW : 0) | (charge->monitor ? FLAG_MONITOR : 0) |
+               (charge->trains ? FLAG_TRAINS : 0) | (charge->along ? FLAG_ALONG : 0))};
+    for (size_t i = 0; i < NUMBERS; i++)
+        put_number(record + 1 + 8 * i, numbers[i]);
+    text_add(out, record, sizeof record);
 }
 
-struct charge_call *charge_call_new(const struct charge_order *order, size_t key_size)
+struct charge_call *charge_call_new(const struct charge_order *order)
 {
     struct charge_call *call = calloc(1, sizeof *call);
-    size_t pairs = 0;
     if (call == NULL)
         return NULL;
     assert(order->count > 0 && order->count <= CHARGE_CALL_MAX);
-    for (size_t i = 0; order->carried != NULL && i < order->count; i++)
-        pairs += order->carried[i] > 0;
     call->order = *order;
-    call->key_size = key_size;
-    call->keys = calloc(order->count, key_size);
-    call->numbers = calloc(order->count * NUMBERS + 2 * pairs, NUMBER_SIZE);
-    if (call->keys == NULL || call->numbers == NULL ||
-        script_init(&call->script, order->script, order->count,
-                    1 + order->count * WORDS + 2 * pairs) != STATUS_OK) {
-        charge_call_free(call);
-        return NULL;
-    }
-    script_set_argument(&call->script, 0, order->mode);
+    add_word(&call->arguments, order->mode, strlen(order->mode));
+    add_number(&call->arguments, '$', order->count * RECORD_SIZE);
     for (size_t i = 0; i < order->count; i++)
-        add_charge(call, i);
-    add_carried(call);
+        add_record(&call->arguments, &order->charges[i],
+                   order->carried != NULL ? order->carried[i] : 0);
+    text_add(&call->arguments, "\r\n", 2);
     return call;
 }
 
@@ -107,19 +89,59 @@ void charge_call_free(struct charge_call *call)
 {
     if (call == NULL)
         return;
-    script_clear(&call->script);
-    free(call->keys);
-    free(call->numbers);
+    text_clear(&call->keys);
+    text_clear(&call->arguments);
     free(call);
 }
 
 void charge_call_add_key(struct charge_call *call, const char *key)
 {
-    size_t i = call->added++;
-    assert(i < call->order.count && strlen(key) < call->key_size);
-    char *copy = call->keys + i * call->key_size;
-    (void)snprintf(copy, call->key_size, "%s", key);
-    script_set_key(&call->script, i, copy);
+    assert(call->added < call->order.count);
+    call->added++;
+    add_word(&call->keys, key, strlen(key));
+}
+
+/* What the reply has of a charge: what is left, for how long it is latched, and of a
+ * window what it may hold. */
+static size_t count_found(const struct charge *charge)
+{
+    return charge->surge != NULL ? 3 : 2;
+}
+
+size_t charge_call_elements(const struct charge_call *call)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < call->order.count; i++)
+        count += count_found(&call->order.charges[i]);
+    return count;
+}
+
+void charge_call_print(struct charge_call *const *calls, size_t count, bool by_text,
+                       struct text *out)
+{
+    const struct script_text *script = calls[0]->order.script;
+    char number[21];
+    size_t keys = 0;
+    for (size_t i = 0; i < count; i++) {
+        assert(calls[i]->added == calls[i]->order.count &&
+               calls[i]->order.script == script);
+        keys += calls[i]->order.count;
+        out->failed = out->failed || calls[i]->keys.failed || calls[i]->arguments.failed;
+    }
+    add_number(out, '*', 3 + keys + 2 * count);
+    if (by_text) {
+        add_word(out, "EVAL", 4);
+        add_word(out, script->text, script->length);
+    } else {
+        add_word(out, "EVALSHA", 7);
+        add_word(out, script->sha1, strlen(script->sha1));
+    }
+    (void)snprintf(number, sizeof number, "%zu", keys);
+    add_word(out, number, strlen(number));
+    for (size_t i = 0; i < count; i++)
+        text_add(out, calls[i]->keys.data, calls[i]->keys.length);
+    for (size_t i = 0; i < count; i++)
+        text_add(out, calls[i]->arguments.data, calls[i]->arguments.length);
 }
 
 static enum status unexpected(struct error *error)
@@ -127,25 +149,42 @@ static enum status unexpected(struct error *error)
     return error_set(error, STATUS_UNAVAILABLE, "an unexpected reply");
 }
 
+/* An error of Redis. */
+static enum status take_refusal(const redisReply *reply, struct error *error)
+{
+    if (connection_refuses(reply, "WRONGTYPE") || connection_refuses(reply, "CORRUPT"))
+        return error_set(error, STATUS_INVALID, "bad bucket in Redis: %s", reply->str);
+    return connection_refusal(reply, error);
+}
+
 /* Any reply but an error of Redis, in *out_reply. */
 static enum status run(struct charge_call *call, struct connection *connection,
                        int64_t deadline_us, redisReply **out_reply, struct error *error)
 {
     redisReply *reply = NULL;
-    assert(call->added == call->order.count);
-    enum status status =
-        script_run(&call->script, connection, deadline_us, &reply, error);
-    if (status != STATUS_OK)
-        return status;
-    if (connection_refuses(reply, "WRONGTYPE") || connection_refuses(reply, "CORRUPT"))
-        status = error_set(error, STATUS_INVALID, "bad bucket in Redis: %s", reply->str);
-    else if (reply->type == REDIS_REPLY_ERROR)
-        status = connection_refusal(reply, error);
-    if (status == STATUS_OK)
-        *out_reply = reply;
-    else
+    enum status status = STATUS_OK;
+    for (int by_text = 0; by_text < 2; by_text++) {
+        struct text request = {0};
+        charge_call_print(&call, 1, by_text == 1, &request);
+        status = request.failed ? STATUS_NOMEM
+                                : connection_send(connection, request.data,
+                                                  request.length, deadline_us, error);
+        text_clear(&request);
+        if (status == STATUS_OK)
+            status = connection_receive(connection, deadline_us, &reply, error);
+        if (status != STATUS_OK)
+            return status;
+        if (by_text == 1 || !connection_refuses(reply, "NOSCRIPT"))
+            break;
         freeReplyObject(reply);
-    return status;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        status = take_refusal(reply, error);
+        freeReplyObject(reply);
+        return status;
+    }
+    *out_reply = reply;
+    return STATUS_OK;
 }
 
 /* Reads the numbers of an array, each from 0 to 2^53. */
@@ -161,28 +200,50 @@ static bool take_numbers(const redisReply *reply, size_t at, size_t count, int64
     return true;
 }
 
-/* What a bucket, or any window, of the charge may hold at most. */
-static bool is_size(const struct charge *charge, int64_t size)
-{
-    const struct surge *surge = charge->surge;
-    if (surge == NULL)
-        return size == charge->rate->burst;
-    return size >= surge->floor && size <= surge->factor * (WINDOW_COPIES_MAX / 1000);
-}
-
 /* What Redis found of a charge; false when that can't be. */
 static bool take_outcome(const redisReply *reply, size_t at, const struct charge *charge,
                          struct charge_outcome *out)
 {
-    int64_t found[FOUND];
-    if (!take_numbers(reply, at, FOUND, found) || !is_size(charge, found[1]) ||
-        found[0] > found[1] || found[2] > charge->latch_ms)
+    const struct surge *surge = charge->surge;
+    int64_t found[3];
+    if (!take_numbers(reply, at, count_found(charge), found))
+        return false;
+    int64_t size = surge != NULL ? found[2] : charge->rate->burst;
+    if (surge != NULL &&
+        (size < surge->floor || size > surge->factor * (WINDOW_COPIES_MAX / 1000)))
         return false;
     *out = (struct charge_outcome){.left = found[0],
-                                   .burst = found[1],
-                                   .latch_ms = found[2],
+                                   .burst = size,
+                                   .latch_ms = found[1],
                                    .fits = charge->cost <= found[0]};
-    return true;
+    return out->left <= out->burst && out->latch_ms <= charge->latch_ms;
+}
+
+enum status charge_call_take(const struct charge_call *call, const redisReply *reply,
+                             size_t *at, struct charge_outcome *out_outcomes,
+                             struct error *error)
+{
+    const struct charge_order *order = &call->order;
+    if (reply->type != REDIS_REPLY_ARRAY || *at >= reply->elements)
+        return unexpected(error);
+    if (reply->element[*at]->type == REDIS_REPLY_ERROR)
+        return take_refusal(reply->element[(*at)++], error);
+    if (reply->elements - *at < charge_call_elements(call))
+        return unexpected(error);
+    for (size_t i = 0; i < order->count; i++) {
+        const struct charge *charge = &order->charges[i];
+        if (!take_outcome(reply, *at, charge, &out_outcomes[i]))
+            return unexpected(error);
+        *at += count_found(charge);
+    }
+    return STATUS_OK;
+}
+
+void charge_call_skip(const redisReply *reply, size_t elements, size_t *at)
+{
+    bool failed = reply->type == REDIS_REPLY_ARRAY && *at < reply->elements &&
+                  reply->element[*at]->type == REDIS_REPLY_ERROR;
+    *at += failed ? 1 : elements;
 }
 
 enum status charge_call_run(struct charge_call *call, struct connection *connection,
@@ -190,23 +251,14 @@ enum status charge_call_run(struct charge_call *call, struct connection *connect
                             struct error *error)
 {
     redisReply *reply = NULL;
-    const struct charge_order *order = &call->order;
-    struct charge_outcome *outcomes = calloc(order->count, sizeof *outcomes);
-    if (outcomes == NULL)
-        return STATUS_NOMEM;
+    size_t at = 0;
     enum status status = run(call, connection, deadline_us, &reply, error);
-    if (status == STATUS_OK) {
-        bool good =
-            reply->type == REDIS_REPLY_ARRAY && reply->elements == order->count * FOUND;
-        for (size_t i = 0; good && i < order->count; i++)
-            good = take_outcome(reply, i * FOUND, &order->charges[i], &outcomes[i]);
-        freeReplyObject(reply);
-        if (good)
-            memcpy(out_outcomes, outcomes, order->count * sizeof *outcomes);
-        else
-            status = unexpected(error);
-    }
-    free(outcomes);
+    if (status != STATUS_OK)
+        return status;
+    status = charge_call_take(call, reply, &at, out_outcomes, error);
+    if (status == STATUS_OK && at != reply->elements)
+        status = unexpected(error);
+    freeReplyObject(reply);
     return status;
 }
 

@@ -1,9 +1,11 @@
-/* charge.lua and amend.lua, run over one connection. */
+/* charge.lua and amend.lua: what they are sent, and what their replies mean. */
 #ifndef STORE_CHARGE_CALL_H
 #define STORE_CHARGE_CALL_H
 
+#include "base/text.h"
 #include "policy/charge.h"
-#include "store/script.h"
+#include "store/connection.h"
+#include "store/scripts.h"
 
 /* What to do to the buckets and windows of which charges. Borrowed as long as the call.
  */
@@ -16,30 +18,49 @@ struct charge_order {
                                process has seen; NULL: none does */
 };
 
-/* Redis answers with three numbers each. */
+/* Redis answers with up to three numbers each. */
 enum { CHARGE_CALL_MAX = CONNECTION_ELEMENTS_MAX / 3 };
 
-/* The words of one run. */
+/* The charges of one message, ready to be sent. */
 struct charge_call;
 
-/* A run whose keys are shorter than key_size; NULL without memory. */
-struct charge_call *charge_call_new(const struct charge_order *order, size_t key_size);
+/* NULL without memory. */
+struct charge_call *charge_call_new(const struct charge_order *order);
 void charge_call_free(struct charge_call *call); /* NULL is allowed */
 
-/* The key of the next charge, for each of them before the run. Copied. */
+/* The key of the next charge, for each of them before the call is sent. Copied. */
 void charge_call_add_key(struct charge_call *call, const char *key);
 
-/* Each of these runs it, and reads the reply that its mode has. INVALID when a key's own
- * data is at fault (another type, no bucket's value): error has Redis's text, and the
- * connection is fine. UNAVAILABLE, or NOMEM, for all else; then the connection is dead.
- */
+/* Of the reply to it. */
+size_t charge_call_elements(const struct charge_call *call);
 
-/* Modes peek, latch and take; writes an outcome a charge. */
+/* The request that serves all of these in this order; they have one script, of which
+ * by_text sends the text and not the SHA-1. In out, which fails without memory. */
+void charge_call_print(struct charge_call *const *calls, size_t count, bool by_text,
+                       struct text *out);
+
+/* What the reply to such a request says of the next call, an outcome a charge; *at is
+ * where that begins, 0 at first, and moves on. INVALID when a key's own data is at fault
+ * (another type, no bucket's value), which concerns that call alone: error has Redis's
+ * text. UNAVAILABLE for whatever charge.lua does not return. */
+enum status charge_call_take(const struct charge_call *call,
+                             const struct redisReply *reply, size_t *at,
+                             struct charge_outcome *out_outcomes,
+                             struct error *error) MUST_CHECK;
+
+/* Moves *at over what it says of a call that is answered with so many elements. */
+void charge_call_skip(const struct redisReply *reply, size_t elements, size_t *at);
+
+/* Each of these sends it alone, and reads the reply that its mode has. INVALID as above,
+ * and the connection is fine. UNAVAILABLE, IO or NOMEM for all else; then the connection
+ * is dead. */
+
+/* Modes peek, latch, take and probe. */
 enum status charge_call_run(struct charge_call *call, struct connection *connection,
                             int64_t deadline_us, struct charge_outcome *out_outcomes,
                             struct error *error) MUST_CHECK;
 
-/* Modes reset, unlatch and train. */
+/* Modes reset, unlatch and teach. */
 enum status charge_call_amend(struct charge_call *call, struct connection *connection,
                               int64_t deadline_us, struct error *error) MUST_CHECK;
 

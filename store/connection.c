@@ -1,15 +1,18 @@
-/* hiredis without its own waiting: contexts are non-blocking, and poll(2) here waits
- * until an absolute deadline, where redisSetTimeout would grant each read() anew. */
+/* hiredis without its own waiting: poll(2) here waits until an absolute deadline, where
+ * redisSetTimeout would grant each read() anew. Most replies come sooner than READ_MS: a
+ * read waits for so long, and poll(2) is spared. */
 #include "store/connection.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "base/clock.h"
 
@@ -26,6 +29,8 @@ struct connection {
     bool nested; /* of the command that is under way */
     bool capped; /* an array was refused, so what looks like no memory is none */
 };
+
+enum { READ_MS = 5 };
 
 static const char late[] = "no answer in time";
 
@@ -69,6 +74,16 @@ static enum status wait_for(const struct connection *connection, short events,
     }
 }
 
+/* From here on a read may wait a little; a send names MSG_DONTWAIT. hiredis itself still
+ * takes the context for non-blocking, so a read without data is none of its errors. */
+static bool make_blocking(int fd)
+{
+    const struct timeval patience = {.tv_usec = READ_MS * 1000};
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0;
+}
+
 static enum status connect_to(struct connection *connection,
                               const struct connection_address *address,
                               int64_t deadline_us, struct error *error)
@@ -91,6 +106,8 @@ static enum status connect_to(struct connection *connection,
         return error_set(error, STATUS_NOT_FOUND, "%s", strerror(failure));
     if (address->host != NULL && redisEnableKeepAlive(connection->context) != REDIS_OK)
         return error_set(error, STATUS_IO, "%s", connection->context->errstr);
+    if (!make_blocking(connection->context->fd))
+        return error_set(error, STATUS_IO, "%s", strerror(errno));
     cap_arrays(connection);
     return STATUS_OK;
 }
@@ -159,12 +176,13 @@ enum status connection_open(const struct connection_address *address, int64_t de
 }
 
 /* With send(2) and not redisBufferWrite, whose write(2) may raise SIGPIPE. */
-static enum status send_all(struct connection *connection, const char *data,
+enum status connection_send(struct connection *connection, const char *request,
                             size_t length, int64_t deadline_us, struct error *error)
 {
     size_t sent = 0;
+    connection->nested = false;
     while (sent < length) {
-        ssize_t count = send(connection->context->fd, data + sent, length - sent,
+        ssize_t count = send(connection->context->fd, request + sent, length - sent,
                              MSG_NOSIGNAL | MSG_DONTWAIT);
         if (count >= 0) {
             sent += (size_t)count;
@@ -188,12 +206,13 @@ static enum status odd_reply(const struct connection *connection)
     return empty ? STATUS_NOMEM : STATUS_UNAVAILABLE;
 }
 
-static enum status receive(struct connection *connection, int64_t deadline_us,
-                           redisReply **out_reply, struct error *error)
+enum status connection_receive(struct connection *connection, int64_t deadline_us,
+                               redisReply **out_reply, struct error *error)
 {
     redisContext *context = connection->context;
     void *reply = NULL;
     size_t received = 0;
+    bool waited = false; /* the first read has */
     for (;;) {
         if (redisGetReplyFromReader(context, &reply) != REDIS_OK)
             return error_set(error, odd_reply(connection), "%s", context->errstr);
@@ -201,13 +220,15 @@ static enum status receive(struct connection *connection, int64_t deadline_us,
             break;
         if (received > CONNECTION_REPLY_BYTES_MAX)
             return error_set(error, STATUS_UNAVAILABLE, "a reply without end");
-        enum status status = wait_for(connection, POLLIN, deadline_us, error);
+        enum status status =
+            waited ? wait_for(connection, POLLIN, deadline_us, error) : STATUS_OK;
         if (status != STATUS_OK)
             return status;
         size_t before = context->reader->len;
         if (redisBufferRead(context) != REDIS_OK)
             return error_set(error, STATUS_IO, "%s", context->errstr);
         received += context->reader->len - before;
+        waited = true;
     }
     if (context->reader->pos < context->reader->len) {
         freeReplyObject(reply);
@@ -227,12 +248,12 @@ enum status connection_ask(struct connection *connection,
     if (length < 0)
         return error_set(error, STATUS_NOMEM, "out of memory");
     enum status status =
-        send_all(connection, request, (size_t)length, deadline_us, error);
+        connection_send(connection, request, (size_t)length, deadline_us, error);
     redisFreeCommand(request);
     if (status != STATUS_OK)
         return status;
     connection->nested = command->nested;
-    return receive(connection, deadline_us, out_reply, error);
+    return connection_receive(connection, deadline_us, out_reply, error);
 }
 
 bool connection_refuses(const redisReply *reply, const char *code)

@@ -49,6 +49,16 @@ enum status connection_ask(struct connection *connection,
                            const struct connection_command *command, int64_t deadline_us,
                            struct redisReply **out_reply, struct error *error) MUST_CHECK;
 
+/* The two halves of connection_ask, for a request that is written as Redis reads it
+ * (RESP) and whose reply holds no array in an array. IO at the deadline of
+ * connection_receive says that no whole reply is there yet: it may be called again. */
+enum status connection_send(struct connection *connection, const char *request,
+                            size_t length, int64_t deadline_us,
+                            struct error *error) MUST_CHECK;
+enum status connection_receive(struct connection *connection, int64_t deadline_us,
+                               struct redisReply **out_reply,
+                               struct error *error) MUST_CHECK;
+
 /* Whether a reply is an error of Redis with this code, its first word. */
 bool connection_refuses(const struct redisReply *reply, const char *code);
 

@@ -2,9 +2,10 @@
 #ifndef STORE_LIMITER_REQUEST_H
 #define STORE_LIMITER_REQUEST_H
 
+#include "base/digest.h"
 #include "policy/charge.h"
 
-enum { MEMORY_ID_BYTES = 16 };
+enum { MEMORY_ID_BYTES = DIGEST_BYTES };
 
 /* A keyed hash that names rule and subject: nobody can aim for one set of a table. */
 struct memory_id {

@@ -1,247 +1,193 @@
 -- The buckets and windows of one call, read at one instant of this server's clock: what
--- charge.lua and amend.lua both begin with. The arithmetic is that of policy/bucket.c and
--- policy/window.c.
--- KEYS: one a charge. ARGV: the mode; then for each charge its kind (b: bucket, w:
--- window; and m: monitor, t: teaches, a: along), cost, tokens, period_ms and burst (a window's
--- factor, window_ms and floor), and latch_ms; then, for those whose latch the caller
--- alone has seen, in pairs, the number of the charge and for how long the latch stands.
--- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched. A
--- window is "w start_ms copies trained latch_end_ms" ("W" when it was braked), and
--- " end_ms:copies" for each past one, newest first. No key: it is full, or unused.
+-- charge.lua and amend.lua both begin with; limiter_window.lua stands above. The arithmetic
+-- is that of policy/bucket.c.
+-- KEYS: one a charge, those of the first message first. ARGV: two words a message: its mode,
+-- and its charges, each a record: flags; cost; tokens, period_ms and burst (a window's factor,
+-- window_ms and floor); latch_ms; and for how long its latch stands by what only the caller
+-- has seen.
+-- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched.
+-- No key: it is full, or unused.
 -- Numbers are doubles: every intermediate stays below 2^53, and division is by
 -- math.fmod, as % and / alone are not exact there.
-local TTL_MAX, STAMP_MAX, COPIES_MAX = 1e13, 9007199254740991, 1e9
-local MEMORY, LATCH_MAX, PAST_MAX = 400 * 86400000, 366 * 86400000, 8
-local ARGUMENTS = 6 -- of a charge
+local RECORD, RECORD_BYTES = '<Bdddddd', 49
+local WINDOW, MONITOR, TRAINS, ALONG = 1, 2, 4, 8 -- flags
+local call, fmod, max = redis.call, math.fmod, math.max
+local match, format = string.match, string.format
 
-local mode = ARGV[1]
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_text = format('%.0f', now)
+local window -- the functions for windows, once one is met
 
-local function divide(a, b)
-    local rest = math.fmod(a, b)
-    return (a - rest) / b, rest
+local function has(state, flag)
+    return bit.band(state.flags, flag) > 0
 end
 
-local function number(digits, max)
-    local value = digits and #digits <= 16 and tonumber(digits)
-    return value and value <= max and value or nil
-end
-
--- The bucket of a value as it is now; false when it is none.
+-- Takes the value of a key as the bucket is now; false when it is no bucket's.
 local function refill(state, value)
-    local level, rest, stamp = string.match(value, '^(%d+) (%d+) (%d+)$')
+    local level, rest, stamp = match(value, '^(%d+) (%d+) (%d+)$')
+    local latch = 0
     if not level then
-        local latch
-        level, rest, stamp, latch = string.match(value, '^(%d+) (%d+) (%d+) (%d+)$')
-        state.latch = number(latch, STAMP_MAX)
+        level, rest, stamp, latch = match(value, '^(%d+) (%d+) (%d+) (%d+)$')
+        if not level then
+            return false
+        end
     end
-    level, rest = number(level, 1e9), number(rest, state.period - 1)
-    stamp = number(stamp, STAMP_MAX)
-    if not (level and rest and stamp and state.latch) then
+    local amount, size, period = state.amount, state.size, state.period
+    level, rest, stamp, latch = level + 0, rest + 0, stamp + 0, latch + 0
+    if level > 1e9 or rest >= period or stamp >= 2 ^ 53 or latch >= 2 ^ 53 then
         return false
     end
-    local periods, into = divide(math.max(0, now - stamp), state.period)
-    if periods * state.tokens < state.size then
-        local whole, more = divide(into * state.tokens, state.period)
-        level = level + periods * state.tokens + whole
-        rest = rest + more
-        if rest >= state.period then
-            level, rest = level + 1, rest - state.period
+    local into = now - stamp
+    if into < 0 then
+        into, state.repaired = 0, true
+    elseif into >= period then
+        local part = fmod(into, period)
+        level, into = level + (into - part) / period * amount, part
+    end
+    if level < size and into > 0 then
+        local parts = into * amount
+        local part = fmod(parts, period)
+        level, rest = level + (parts - part) / period, rest + part
+        if rest >= period then
+            level, rest = level + 1, rest - period
         end
-    else
-        level = state.size
     end
-    if level >= state.size then
-        level, rest = state.size, 0
+    if level >= size then
+        level, rest = size, 0
     end
-    state.left, state.rest, state.dirty = level, rest, stamp > now
+    state.left, state.rest, state.latch = level, rest, latch
     return true
 end
 
 local function ms_to_full(state)
-    local missing = state.size - state.left
-    if missing <= 0 then
+    local amount, period, tokens = state.amount, state.period, state.size - state.left
+    local periods = 0
+    if tokens <= 0 then
         return 0
+    elseif tokens >= amount then
+        local missing = tokens
+        tokens = fmod(missing, amount)
+        periods = (missing - tokens) / amount
     end
-    local periods, tokens = divide(missing, state.tokens)
-    local parts = tokens * state.period - state.rest
+    local parts = tokens * period - state.rest
     if parts < 0 then -- the rest reaches into the last whole period
-        periods = periods - 1
-        parts = parts + state.tokens * state.period
+        periods, parts = periods - 1, parts + amount * period
     end
-    local ms, over = divide(parts, state.tokens)
-    return math.min(periods * state.period + ms + (over > 0 and 1 or 0), TTL_MAX)
-end
-
--- Copies that a window of so many lets the next one have.
-local function multiply(state, copies)
-    return (divide(state.factor * copies, 1000))
-end
-
--- All that went out in a window; 0: none is open.
-local function total(state)
-    return math.min(state.copies + state.trained, COPIES_MAX)
-end
-
--- Closes the window if it is over; past is what was known of the ones before.
-local function roll(state, past)
-    local largest = 0
-    state.past = {}
-    if total(state) > 0 and state.start > now then
-        state.start, state.dirty = now, true
-    end
-    if total(state) > 0 and now - state.start >= state.window then
-        if not state.braked and multiply(state, total(state)) > state.floor then
-            past[PAST_MAX] = nil
-            table.insert(past, 1, { state.start + state.window, total(state) })
-        end
-        state.copies, state.trained, state.braked = 0, 0, false
-    end
-    for _, one in ipairs(past) do
-        if one[1] > now then
-            one[1], state.dirty = now, true
-        end
-        if now - one[1] < MEMORY then
-            table.insert(state.past, one)
-            largest = math.max(largest, one[2])
-        end
-    end
-    state.size = math.max(multiply(state, largest), state.floor)
-    state.left = math.max(state.size - state.copies, 0)
-end
-
--- The window of a value as it is now; false when it is none.
-local function parse(state, value)
-    local kind, start, open, trained, latch, rest =
-        string.match(value, '^([wW]) (%d+) (%d+) (%d+) (%d+)(.*)$')
-    local past, length = {}, 0
-    state.start, state.copies = number(start, STAMP_MAX), number(open, COPIES_MAX)
-    state.trained, state.latch = number(trained, COPIES_MAX), number(latch, STAMP_MAX)
-    state.braked = kind == 'W'
-    for stamp, sent in string.gmatch(rest or '', ' (%d+):(%d+)') do
-        local over, copies = number(stamp, STAMP_MAX), number(sent, COPIES_MAX)
-        if not (over and copies) or #past == PAST_MAX then
-            return false
-        end
-        table.insert(past, { over, copies })
-        length = length + #stamp + #sent + 2
-    end
-    if not (state.start and state.copies and state.trained and state.latch) or length ~= #rest then
-        return false
-    end
-    roll(state, past)
-    return true
-end
-
-local function ms_to_keep(state)
-    local keep = 0
-    if total(state) > 0 then
-        local matters = not state.braked and multiply(state, total(state)) > state.floor
-        keep = state.start + state.window - now + (matters and MEMORY or 0)
-    end
-    for _, past in ipairs(state.past) do
-        keep = math.max(keep, past[1] + MEMORY - now)
-    end
-    return keep
-end
-
--- A latch never stands longer than its rule sets it for. A rule without one sees none,
--- and leaves alone what it finds.
-local function clamp(state, carried)
-    local most = now + (state.latch_ms > 0 and state.latch_ms or LATCH_MAX)
-    if state.latch > most then
-        state.latch, state.dirty = most, true
-    end
-    carried = math.min(carried or 0, state.latch_ms)
-    if carried > 0 and state.latch < now + carried then
-        state.latch, state.dirty = now + carried, true
-    end
-    state.latched = state.latch_ms > 0 and math.max(state.latch - now, 0) or 0
-end
-
--- MGET would take a key of another type for a full bucket; GET says so. What can't be
--- read can be reset.
-local function read(state)
-    local value = redis.pcall('GET', state.key)
-    local failure
-    if type(value) == 'table' then
-        failure = value.err .. ' ' .. state.key
-    elseif value and not (state.factor and parse or refill)(state, value) then
-        failure = 'CORRUPT bucket ' .. state.key
-    end
-    if failure and mode ~= 'reset' then
-        return redis.error_reply(failure)
-    elseif failure or not value then
-        state.left, state.rest, state.latch = state.size, 0, 0
-        state.start, state.copies, state.trained = 0, 0, 0
-        state.past = state.factor and {}
-    end
-    return nil
+    local over = fmod(parts, amount)
+    local ms = periods * period + (parts - over) / amount + (over > 0 and 1 or 0)
+    return ms < 1e13 and ms or 1e13
 end
 
 -- What is worth nothing needs no key, and a TTL of 0 is an error.
-local function write(state)
+local function write(key, state)
     local latch = state.latch > now and state.latch or 0
-    local ttl = math.max((state.factor and ms_to_keep or ms_to_full)(state), latch - now)
+    local ttl = (state.is_window and window.ms_to_keep or ms_to_full)(state)
     local value
+    if latch > 0 then
+        ttl = max(ttl, latch - now)
+    end
     if ttl == 0 then
-        redis.call('DEL', state.key)
+        call('DEL', key)
         return
-    elseif state.factor then
-        local start = total(state) > 0 and state.start or 0
-        value = string.format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w', start,
-            state.copies, state.trained, latch)
-        for _, past in ipairs(state.past) do
-            value = value .. string.format(' %.0f:%.0f', past[1], past[2])
-        end
+    elseif state.is_window then
+        value = window.print(state, latch)
+    elseif latch > 0 then
+        value = format('%.0f %.0f %s %.0f', state.left, state.rest, now_text, latch)
+    elseif state.rest > 0 then
+        value = format('%.0f %.0f %s', state.left, state.rest, now_text)
     else
-        value = string.format('%.0f %.0f %.0f', state.left, state.rest, now)
-        value = latch > 0 and value .. string.format(' %.0f', latch) or value
+        value = format('%.0f 0 %s', state.left, now_text)
     end
-    redis.call('SET', state.key, value, 'PX', ttl)
+    call('SET', key, value, 'PX', ttl)
 end
 
--- Draws the cost from a bucket; a window counts it.
-local function take(state)
-    if state.cost == 0 then
-        return
-    elseif state.factor then
-        state.start = total(state) > 0 and state.start or now
-        state.copies = math.min(state.copies + state.cost, COPIES_MAX)
-    else
-        state.left = state.left - state.cost
-    end
-    state.dirty = true
-end
+local known = {} -- what this call has read, by key
 
-local states, carried = {}, {}
-for at = 2 + #KEYS * ARGUMENTS, #ARGV, 2 do
-    carried[tonumber(ARGV[at])] = tonumber(ARGV[at + 1])
-end
-for i, key in ipairs(KEYS) do
-    local at = 2 + (i - 1) * ARGUMENTS
+-- Reads a key that was not read yet. The same one with other numbers, as of a rule that was
+-- changed, is as if it came in another call. It is full or unused if there is none. MGET
+-- would take a key of another type for none; GET says so. What can't be read can be reset.
+local function read(key, is_window, amount, period, most, resets)
+    local before = known[key]
+    if before and before.dirty then
+        write(key, before)
+    end
     local state = {
-        key = key,
-        kind = ARGV[at],
-        cost = tonumber(ARGV[at + 1]),
-        size = tonumber(ARGV[at + 4]),
-        latch_ms = tonumber(ARGV[at + 5]),
-        left = 0, rest = 0, latch = 0, latched = 0,
-        dirty = false, -- to be written though nothing is taken: a clock was put right
+        is_window = is_window, amount = amount, period = period, most = most,
+        size = most, left = most, rest = 0, latch = 0,
+        flags = 0, cost = 0, latch_ms = 0, carried = 0, latched = 0, -- of the message at hand
+        dirty = false, -- to be written
+        -- repaired: to be written though nothing is taken: a clock was put right
+        -- failure: an error
     }
-    if string.byte(state.kind) == 119 then -- w
-        state.factor, state.window = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-        state.floor = state.size
-    else
-        state.tokens, state.period = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    known[key] = state
+    if is_window then
+        window = window or make_window_functions(now)
+        window.clear(state)
     end
-    local failure = read(state)
+    local value, failure = redis.pcall('GET', key), nil
+    if not value then
+        return state
+    elseif type(value) == 'table' then
+        failure = value.err .. ' ' .. key
+    elseif not (is_window and window.parse or refill)(state, value) then
+        failure = 'CORRUPT bucket ' .. key
+    end
     if failure then
-        return failure
+        state.failure = not resets and redis.error_reply(failure)
+        state.left, state.rest, state.latch = state.size, 0, 0
+        if is_window then
+            window.clear(state)
+        end
     end
-    if state.latch > 0 or carried[i] then
-        clamp(state, carried[i])
+    return state
+end
+
+-- A latch never stands longer than its rule sets it for. A rule without one sees none,
+-- and leaves alone what it finds. A look leaves everything alone.
+local function clamp(state, looks)
+    local latch, latch_ms = state.latch, state.latch_ms
+    local most = now + (latch_ms > 0 and latch_ms or 366 * 86400000)
+    local carried = math.min(state.carried, latch_ms)
+    if latch > most then
+        latch = most
     end
-    states[i] = state
+    if carried > 0 and latch < now + carried then
+        latch = now + carried
+    end
+    state.latched = latch_ms > 0 and max(latch - now, 0) or 0
+    if latch ~= state.latch and not looks then
+        state.latch, state.dirty = latch, true
+    end
+end
+
+local states = {} -- of the message at hand, in order
+local keys, keys_read, unpack_record = KEYS, 0, struct.unpack
+
+-- Takes the charges of the next message from its records: how many they are, and the failure
+-- of one.
+local function next_message(mode, records)
+    local count, at, failure, latched = #records / RECORD_BYTES, 1, nil, false
+    for i = 1, count do
+        local flags, cost, amount, period, most, latch_ms, carried
+        flags, cost, amount, period, most, latch_ms, carried, at =
+            unpack_record(RECORD, records, at)
+        local key = keys[keys_read + i]
+        local state = known[key]
+        local is_window = flags % 2 == WINDOW
+        if not state or state.amount ~= amount or state.period ~= period or
+            state.most ~= most or state.is_window ~= is_window then
+            state = read(key, is_window, amount, period, most, mode == 'reset')
+        end
+        state.flags, state.cost, state.latch_ms, state.carried = flags, cost, latch_ms, carried
+        state.latched = 0
+        latched = latched or carried > 0 or state.latch > 0
+        failure = failure or state.failure
+        states[i] = state
+    end
+    for i = 1, latched and not failure and count or 0 do
+        clamp(states[i], mode == 'peek')
+    end
+    keys_read = keys_read + count
+    return count, failure
 end

@@ -1,4 +1,5 @@
-/* Charges into requests: hashed, and cut down to this relay's share. */
+/* Turns charges into requests to memory: the subject hashed, the limit cut down to this
+ * relay's share. */
 #include "store/local.h"
 
 #include <assert.h>
@@ -8,25 +9,19 @@
 #include "base/text.h"
 #include "store/node_quota.h"
 
-static uint8_t nibble(char digit)
-{
-    return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
 /* Rule and subject in one keyed hash. */
 static enum status make_id(const struct local *local, const struct charge *charge,
                            struct memory_id *out)
 {
     struct text name = {0};
-    char hex[DIGEST_HEX_SIZE];
-    text_printf(&name, "%s:%s", charge->fingerprint, charge->subject);
-    if (name.failed)
-        return STATUS_NOMEM;
-    digest_hex(local->key, name.data, name.length, hex);
+    text_add_string(&name, charge->fingerprint);
+    text_add(&name, ":", 1);
+    text_add_string(&name, charge->subject);
+    enum status status = name.failed ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK)
+        digest_bytes(local->key, name.data, name.length, out->bytes);
     text_clear(&name);
-    for (size_t i = 0; i < MEMORY_ID_BYTES; i++)
-        out->bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-    return STATUS_OK;
+    return status;
 }
 
 static bool is_mirrored(const struct charge *charge)
@@ -59,7 +54,7 @@ static struct limiter_request make_request(const struct local *local,
     return request;
 }
 
-/* NULL when out of memory. Those that are not mirrored get no id if only_mirrored. */
+/* NULL when out of memory. With only_mirrored, the others get no id. */
 static struct limiter_request *make_requests(const struct local *local,
                                              const struct charge *charges, size_t count,
                                              bool only_mirrored)
@@ -132,8 +127,8 @@ enum status local_recall(const struct local *local, const struct charge *charges
     return STATUS_OK;
 }
 
-/* This relay's share of the largest past window: what made size out of it is multiplied
- * by factor / 1000 and rounded down, so the next whole number above is just that. */
+/* This relay's share of the largest past window. size is that window's copies times
+ * factor / 1000, rounded down: the inverse, rounded up, is exact. */
 static int64_t usual_share(const struct local *local,
                            const struct limiter_request *request, int64_t size)
 {

@@ -25,10 +25,10 @@ enum status local_amend(const struct local *local, const struct charge *charges,
 enum status local_window(const struct local *local, const struct charge *charge,
                          int64_t now_ms, struct window *out) MUST_CHECK;
 
-/* What one charge of Redis takes from the mirror, and brings to it. */
+/* What one charge in Redis takes from the mirror, and brings back to it. */
 struct local_mirror {
     struct limiter_request *requests; /* NULL: no charge has a latch or a window */
-    int64_t *carried; /* for how long each is latched by what only we saw */
+    int64_t *carried; /* how long latches that only this relay knows still hold, in ms */
     size_t count;
 };
 
@@ -37,8 +37,8 @@ enum status local_recall(const struct local *local, const struct charge *charges
                          size_t count, int64_t now_ms,
                          struct local_mirror *out) MUST_CHECK;
 
-/* Redis was asked with what was carried, and this is what it found. Windows keep the most
- * that is allowed as one past window; latches stand as they do in Redis now. */
+/* Mirrors what Redis answered to a charge that brought it what was carried: a window
+ * becomes one past window, the largest; latches hold as long as in Redis. */
 void local_learn(const struct local *local, const struct local_mirror *mirror,
                  enum charge_mode mode, int64_t now_ms,
                  const struct charge_outcome *outcomes);

@@ -201,6 +201,17 @@ void pool_give(struct pool *pool, const struct lease *lease, bool answered)
         connection_free(lease->connection);
 }
 
+bool pool_keep(struct pool *pool, const struct lease *lease)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool keep = lease->generation == pool->generation &&
+                (pool->waiting == 0 || pool->idle_count > 0);
+    if (keep)
+        note_answer(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return keep;
+}
+
 /* Frees a connection that is dead. asked_us: what was asked over it then was not
  * answered; -1: nothing was. */
 static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,

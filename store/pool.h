@@ -32,6 +32,9 @@ void pool_free(struct pool *pool); /* no lease is out; NULL is allowed */
 enum status pool_take(struct pool *pool, int64_t deadline_us,
                       struct lease *out_lease) MUST_CHECK;
 void pool_give(struct pool *pool, const struct lease *lease, bool answered);
+/* True after an answer when the lease may go on, since nobody else waits for it; else it
+ * is to be given. */
+bool pool_keep(struct pool *pool, const struct lease *lease);
 void pool_drop(struct pool *pool, const struct lease *lease);
 void pool_miss(struct pool *pool, const struct lease *lease, int64_t asked_us,
                const char *why);

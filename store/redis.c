@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/worker.h"
+#include "store/batch.h"
 #include "store/charge_call.h"
 #include "store/connection.h"
 #include "store/pool.h"
@@ -31,6 +32,7 @@ struct redis {
     struct connection_address address;
     char password[SECRET_SIZE];
     struct pool *pool;
+    struct batch_queue *batches;
     pthread_t reconnector;
     bool reconnector_runs;
     bool reported_trial,
@@ -60,21 +62,19 @@ static enum status probe(struct redis *redis, struct connection *connection,
     const struct charge charge = {.rate = &rate, .cost = 1};
     const struct charge_order order = {
         .script = &scripts_charge, .mode = "probe", .charges = &charge, .count = 1};
-    const char *prefix = redis->settings->prefix;
-    size_t size = strlen(prefix) + sizeof "{}:b:probe";
-    int timeout_ms = redis->settings->timeout_ms;
     struct charge_outcome outcome;
+    struct text key = {0};
+    int timeout_ms = redis->settings->timeout_ms;
     enum status status = STATUS_NOMEM;
-    struct charge_call *call = charge_call_new(&order, size);
-    char *key = malloc(size);
-    if (call != NULL && key != NULL) {
-        (void)snprintf(key, size, "{%s}:b:probe", prefix);
-        charge_call_add_key(call, key);
-        if (timeout_ms > CONNECT_MAX_MS)
-            timeout_ms = CONNECT_MAX_MS;
+    struct charge_call *call = charge_call_new(&order);
+    if (timeout_ms > CONNECT_MAX_MS)
+        timeout_ms = CONNECT_MAX_MS;
+    text_printf(&key, "{%s}:b:probe", redis->settings->prefix);
+    if (call != NULL && !key.failed) {
+        charge_call_add_key(call, key.data);
         status = charge_call_run(call, connection, after_ms(timeout_ms), &outcome, error);
     }
-    free(key);
+    text_clear(&key);
     charge_call_free(call);
     return status;
 }
@@ -260,7 +260,11 @@ enum status redis_open(const struct store_settings *settings,
         status = secret_read(settings->password_file, redis->password, error);
     if (status == STATUS_OK) {
         redis->pool = pool_new(settings->connections, reporter);
-        status = redis->pool == NULL ? STATUS_NOMEM : start_reconnector(redis, error);
+        redis->batches =
+            batch_queue_new(redis->pool, settings->connections, settings->timeout_ms);
+        status = redis->pool == NULL || redis->batches == NULL
+                     ? STATUS_NOMEM
+                     : start_reconnector(redis, error);
     }
     if (status != STATUS_OK) {
         redis_close(redis);
@@ -279,6 +283,7 @@ void redis_close(struct redis *redis)
         pool_stop(redis->pool);
         (void)pthread_join(redis->reconnector, NULL);
     }
+    batch_queue_free(redis->batches);
     pool_free(redis->pool);
     (void)pthread_mutex_destroy(&redis->mutex);
     explicit_bzero(redis->password, sizeof redis->password);
@@ -330,22 +335,19 @@ bool redis_complaint(struct redis *redis, char *out, size_t size)
     return recent;
 }
 
-/* As redis_run, and *out_crowded says whether too many wait for a connection. */
-static enum status run_job(struct redis *redis, const struct redis_job *job,
-                           int64_t deadline_us, bool *out_crowded)
+enum status redis_run(struct redis *redis, const struct redis_job *job,
+                      int64_t deadline_us)
 {
     struct lease lease;
     struct error error = {0};
-    enum status status = pool_take(redis->pool, deadline_us, &lease);
-    *out_crowded = status == STATUS_LIMIT;
-    if (status != STATUS_OK)
+    if (pool_take(redis->pool, deadline_us, &lease) != STATUS_OK)
         return STATUS_UNAVAILABLE;
     int64_t start_us = clock_monotonic_us();
     if (start_us >= deadline_us) {
         pool_give(redis->pool, &lease, false);
         return STATUS_UNAVAILABLE;
     }
-    status = job->run(job->context, lease.connection, deadline_us, &error);
+    enum status status = job->run(job->context, lease.connection, deadline_us, &error);
     /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
                    deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
@@ -356,11 +358,15 @@ static enum status run_job(struct redis *redis, const struct redis_job *job,
     return unanswered ? STATUS_UNAVAILABLE : status;
 }
 
-enum status redis_run(struct redis *redis, const struct redis_job *job,
-                      int64_t deadline_us)
+/* The charge before this one that is of the same subject, whose hash is the same; or it.
+ */
+static size_t first_of_subject(const struct charge *charges, size_t i)
 {
-    bool crowded;
-    return run_job(redis, job, deadline_us, &crowded);
+    enum { LOOK_BACK = 4 };
+    for (size_t n = 1; n <= LOOK_BACK && n <= i; n++)
+        if (strcmp(charges[i - n].subject, charges[i].subject) == 0)
+            return i - n;
+    return i;
 }
 
 /* The keys of an order are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
@@ -368,33 +374,39 @@ static struct charge_call *make_call(const struct redis *redis,
                                      const struct charge_order *order)
 {
     const struct charge *charges = order->charges;
-    const char *prefix = redis->settings->prefix;
-    size_t longest = 0;
-    for (size_t i = 0; i < order->count; i++)
-        if (strlen(charges[i].fingerprint) > longest)
-            longest = strlen(charges[i].fingerprint);
-    size_t size = strlen(prefix) + sizeof "{}:b::" + longest + DIGEST_HEX_SIZE;
-    struct charge_call *call = charge_call_new(order, size);
-    char *key = malloc(size);
-    if (call == NULL || key == NULL) {
-        charge_call_free(call);
-        free(key);
-        return NULL;
+    struct charge_call *call = charge_call_new(order);
+    char(*hashes)[DIGEST_HEX_SIZE] = malloc(order->count * sizeof *hashes);
+    struct text key = {0};
+    bool whole = call != NULL && hashes != NULL;
+    for (size_t i = 0; i < order->count && whole; i++) {
+        size_t first = first_of_subject(charges, i);
+        if (first < i)
+            memcpy(hashes[i], hashes[first], sizeof *hashes);
+        else
+            digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject),
+                       hashes[i]);
+        text_reset(&key);
+        text_add(&key, "{", 1);
+        text_add_string(&key, redis->settings->prefix);
+        text_add_string(&key, "}:b:");
+        text_add_string(&key, charges[i].fingerprint);
+        text_add(&key, ":", 1);
+        text_add_string(&key, hashes[i]);
+        whole = !key.failed;
+        if (whole)
+            charge_call_add_key(call, key.data);
     }
-    for (size_t i = 0; i < order->count; i++) {
-        char hash[DIGEST_HEX_SIZE];
-        digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject), hash);
-        (void)snprintf(key, size, "{%s}:b:%s:%s", prefix, charges[i].fingerprint, hash);
-        charge_call_add_key(call, key);
-    }
-    free(key);
-    return call;
+    free(hashes);
+    text_clear(&key);
+    if (whole)
+        return call;
+    charge_call_free(call);
+    return NULL;
 }
 
-/* One of the outputs is there, or none. */
+/* window: what is shown; NULL: it is an amendment. */
 struct charge_job {
     struct charge_call *call;
-    struct charge_outcome *outcomes;
     struct window *window;
 };
 
@@ -402,24 +414,21 @@ static enum status run_charge(void *context, struct connection *connection,
                               int64_t deadline_us, struct error *error)
 {
     const struct charge_job *job = context;
-    if (job->outcomes != NULL)
-        return charge_call_run(job->call, connection, deadline_us, job->outcomes, error);
     if (job->window != NULL)
         return charge_call_show(job->call, connection, deadline_us, job->window, error);
     return charge_call_amend(job->call, connection, deadline_us, error);
 }
 
 static enum status run_order(struct redis *redis, const struct charge_order *order,
-                             int64_t deadline_us, struct charge_job *charge)
+                             int64_t deadline_us, struct window *out_window)
 {
-    const struct redis_job job = {run_charge, charge};
-    bool crowded = false;
-    charge->call = make_call(redis, order);
-    if (charge->call == NULL)
+    struct charge_job charge = {make_call(redis, order), out_window};
+    if (charge.call == NULL)
         return STATUS_NOMEM;
-    enum status status = run_job(redis, &job, deadline_us, &crowded);
-    charge_call_free(charge->call);
-    return crowded ? STATUS_LIMIT : status;
+    enum status status =
+        redis_run(redis, &(struct redis_job){run_charge, &charge}, deadline_us);
+    charge_call_free(charge.call);
+    return status;
 }
 
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
@@ -433,13 +442,22 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
                                        .charges = charges,
                                        .count = count,
                                        .carried = carried};
-    struct charge_job charge = {.outcomes = out_outcomes};
+    struct error error = {0};
     int64_t timeout_us = after_ms(redis->settings->timeout_ms);
     if (timeout_us < deadline_us)
         deadline_us = timeout_us;
     if (pool_is_open(redis->pool))
         return STATUS_UNAVAILABLE;
-    return run_order(redis, &order, deadline_us, &charge);
+    struct charge_call *call = make_call(redis, &order);
+    if (call == NULL)
+        return STATUS_NOMEM;
+    enum status status =
+        batch_charge(redis->batches, call, deadline_us, out_outcomes, &error);
+    charge_call_free(call);
+    if (status != STATUS_INVALID)
+        return status;
+    complain(redis, error.text);
+    return STATUS_UNAVAILABLE;
 }
 
 enum status redis_amend(struct redis *redis, const struct charge *charges, size_t count,
@@ -451,8 +469,7 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
                                        .mode = modes[what],
                                        .charges = charges,
                                        .count = count};
-    struct charge_job charge = {0};
-    return run_order(redis, &order, deadline_us, &charge);
+    return run_order(redis, &order, deadline_us, NULL);
 }
 
 enum status redis_window(struct redis *redis, const struct charge *charge,
@@ -460,8 +477,7 @@ enum status redis_window(struct redis *redis, const struct charge *charge,
 {
     const struct charge_order order = {
         .script = &scripts_amend, .mode = "show", .charges = charge, .count = 1};
-    struct charge_job job = {.window = out};
-    return run_order(redis, &order, deadline_us, &job);
+    return run_order(redis, &order, deadline_us, out);
 }
 
 const char *redis_prefix(const struct redis *redis)

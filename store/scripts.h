@@ -10,8 +10,9 @@ struct script_text {
     const char *sha1;
 };
 
-extern const struct script_text scripts_charge; /* limiter_state.lua and charge.lua */
-extern const struct script_text scripts_amend;  /* limiter_state.lua and amend.lua */
+/* limiter_window.lua and limiter_state.lua stand above the first two. */
+extern const struct script_text scripts_charge; /* charge.lua */
+extern const struct script_text scripts_amend;  /* amend.lua */
 extern const struct script_text scripts_change; /* change.lua */
 extern const struct script_text scripts_read;   /* read.lua */
 

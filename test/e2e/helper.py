@@ -165,8 +165,8 @@ def read_answer(connection):
     return Answer(data)
 
 
-def mark_of(held):
-    return f"mark={held.brake['id']}"
+def hold_id_of(held):
+    return f"hold_id={held.brake['id']}"
 
 
 @pytest.fixture

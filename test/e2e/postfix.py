@@ -164,6 +164,11 @@ class Postfix:
         os.utime(f"{path}.db", (stamp, stamp))
         self._tables[name] = text
 
+    def set_main(self, **settings):
+        """main.cf's parameters; what runs has them when this returns."""
+        self._run("postconf", "-e", *(f"{name}={value}" for name, value in settings.items()))
+        self._run("postfix", "reload")
+
     # The queue.
 
     def pending(self):

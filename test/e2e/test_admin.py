@@ -303,7 +303,7 @@ def test_sync_rebuilds_from_the_queue_alone(administered, redis):
 
 @redis_only
 def test_a_rebuilt_record_knows_whom_to_tell(administered, redis):
-    """By its mark alone: an own login is told, whom somebody else wrote as is not."""
+    """By its hold header alone: an own login is told, whom somebody else wrote as is not."""
     mail = administered()
     (own,) = mail.hold(login="ann", client="203.0.113.9")
     (trusted,) = mail.hold(frm=BOB)

@@ -50,12 +50,12 @@ class SlowNowAndThen:
         with client, server:
             while True:
                 for ready in select.select([client, server], [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    if ready is server and self._is_seventh():
-                        time.sleep(self.delay_s)
                     try:
+                        data = ready.recv(65536)
+                        if not data:
+                            return
+                        if ready is server and self._is_seventh():
+                            time.sleep(self.delay_s)
                         (client if ready is server else server).sendall(data)
                     except OSError:
                         return

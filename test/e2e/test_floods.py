@@ -115,10 +115,10 @@ def held_files(postfix):
     out = {}
     for path in (postfix.queue / "hold").iterdir():
         data = path.read_bytes().decode("ascii", "replace")
-        marks = re.findall(r"X-Mailbrake: (id=[a-z0-9=. -]+)", data)
-        assert len(marks) == 1, (path, marks)
+        fields = re.findall(r"X-Mailbrake: (id=[a-z0-9=. -]+)", data)
+        assert len(fields) == 1, (path, fields)
         subject = re.search(r"Subject: ([\w-]+)\.", data)[1]
-        out[path.name] = subject, dict(re.findall(r"(\w+)=(\S+)", marks[0]))
+        out[path.name] = subject, dict(re.findall(r"(\w+)=(\S+)", fields[0]))
     return out
 
 
@@ -143,8 +143,8 @@ def check_flood(mail, answers, limit):
     assert all(f"[mailbrake many {incident['id']}]" in answer for answer in refusals), refusals[:3]
     files = held_files(mail.postfix)
     assert len(files) == limit
-    assert {mark["incident"] for _, mark in files.values()} == {incident["id"]}
-    assert {hold["id"] for hold in mail.holds()} == {mark["id"] for _, mark in files.values()}
+    assert {header["incident"] for _, header in files.values()} == {incident["id"]}
+    assert {hold["id"] for hold in mail.holds()} == {header["id"] for _, header in files.values()}
     return incident
 
 
@@ -400,7 +400,7 @@ def test_two_relays_of_one_name_spare_each_others_records(administered, mailbrak
     mail.daemon.expect_log("another relay that shares this store is also called", timeout=40)
     assert mail.json("status")["host_shared"] is True and "WARNING" in mail.ok("status")
     told = mail.json("quarantine", "sync")
-    assert (told["known"], told["ended"], told["spared"]) == (1, 0, 1)
+    assert (told["known"], told["ended"], told["kept"]) == (1, 0, 1)
     done = mail.run("quarantine", "release", lost["id"])
     assert done.returncode == 1 and "another relay may also be called" in done.stderr
     assert {h["id"] for h in mail.holds()} == {hold["id"], lost["id"]}
@@ -418,7 +418,7 @@ def test_records_end_once_the_name_is_ours(administered, mailbraked, redis):  # 
     namesake = mailbraked(redis_settings(redis), rules="")
     namesake.process.send_signal(signal.SIGSTOP)
     mail.daemon.start()
-    assert mail.json("quarantine", "sync")["spared"] == 1
+    assert mail.json("quarantine", "sync")["kept"] == 1
     mail.daemon.expect_log("1 record ended because its message is gone", timeout=75)
     assert mail.holds() == []
 
@@ -462,7 +462,7 @@ def test_a_daemon_that_dies_loses_nothing(administered):  # noqa: F811
     assert (told["in_queue"], told["failed"]) == (len(files), 0)
     holds = mail.holds()
     assert {(h["id"], h["queue_id"]) for h in holds} == {
-        (mark["id"], queue_id) for queue_id, (_, mark) in files.items()
+        (header["id"], queue_id) for queue_id, (_, header) in files.items()
     }
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from helper import OTHER, USER, Setting, age, helped, helper, mark_of  # noqa: F401, fixtures
+from helper import OTHER, USER, Setting, age, helped, helper, hold_id_of  # noqa: F401, fixtures
 from mailbraked import people
 
 GROUP = pwd.getpwnam(USER).pw_gid
@@ -105,11 +105,11 @@ def test_list_is_sound_whatever_a_sender_calls_himself(held_mail, sender):
     assert listed[held]["queue_name"] == "hold" and listed[held]["recipients"] == 3
     (value,) = mail.helper.order(f"header {held}").body
     assert "rule=many" in value
-    (mark,) = [f"mark={word[3:]}" for word in value.split() if word.startswith("id=")]
-    assert mail.helper.order(f"delete {held} {mark}").last == "ok"
+    (check,) = [f"hold_id={word[3:]}" for word in value.split() if word.startswith("id=")]
+    assert mail.helper.order(f"delete {held} {check}").last == "ok"
 
 
-def test_header_shows_our_mark_alone(held_mail):
+def test_header_shows_our_hold_header_alone(held_mail):
     mail = held_mail
     (held,) = hold(mail)
     answer = mail.helper.order(f"header {held.id}")
@@ -117,7 +117,7 @@ def test_header_shows_our_mark_alone(held_mail):
     assert mail.helper.order("header ABCDEF123456").lines == ["missing"]
 
 
-def test_header_finds_the_mark_behind_a_long_header(held_mail):
+def test_header_finds_the_hold_header_behind_a_long_header(held_mail):
     mail = held_mail
     long = [(f"X-Filler-{i}", "x" * 900) for i in range(100)]
     assert mail.send(ANN, people(3), headers=[*long, ("Subject", "x")]).accepted
@@ -132,12 +132,12 @@ def test_release_delivers_once_within_five_seconds(held_mail):
     mail = held_mail
     (held,) = hold(mail)
     started = time.monotonic()
-    assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["ok"]
+    assert mail.helper.order(f"release {held.id} {hold_id_of(held)}").lines == ["ok"]
     copies = mail.delivered(timeout=5)
     assert time.monotonic() - started < 5
     assert copies.by_recipient() == dict.fromkeys(people(3), 1)
     started = time.monotonic()
-    again = mail.helper.order(f"release {held.id} {mark_of(held)}")
+    again = mail.helper.order(f"release {held.id} {hold_id_of(held)}")
     assert again.lines == ["missing"]
     assert time.monotonic() - started < 0.9  # postcat(1) would sleep for a second
     assert len(mail.log()) == 2  # the bystander and this one, each judged once
@@ -147,7 +147,7 @@ def test_a_double_release_delivers_once(held_mail):
     mail = held_mail
     for held in hold(mail, 5):
         answers = []
-        line = f"release {held.id} {mark_of(held)}"
+        line = f"release {held.id} {hold_id_of(held)}"
         both = [
             threading.Thread(target=lambda: answers.append(mail.helper.order(line)))
             for _ in range(2)
@@ -168,7 +168,7 @@ def test_old_mail_is_released_with_a_new_life(held_mail):
     age(3)
     with Setting(mail.postfix, "maximal_queue_lifetime", "4s"):
         started = time.monotonic()
-        assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["ok"]
+        assert mail.helper.order(f"release {held.id} {hold_id_of(held)}").lines == ["ok"]
         copies = mail.delivered(timeout=5)
     assert time.monotonic() - started < 5
     assert copies.by_recipient() == dict.fromkeys(people(3), 1)
@@ -179,21 +179,21 @@ def test_old_mail_is_released_with_a_new_life(held_mail):
 def test_delete_removes_it(held_mail):
     mail = held_mail
     (held,) = hold(mail)
-    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").lines == ["ok"]
+    assert mail.helper.order(f"delete {held.id} {hold_id_of(held)}").lines == ["ok"]
     assert [h.id for h in mail.held()] == [mail.bystander.id]
     assert mail.delivered() == []
-    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").lines == ["missing"]
+    assert mail.helper.order(f"delete {held.id} {hold_id_of(held)}").lines == ["missing"]
 
 
 def test_refuse_tells_the_sender_and_deletes(held_mail):
     mail = held_mail
     (held,) = hold(mail)
-    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE).lines == ["ok"]
+    assert mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {ANN}", NOTICE).lines == ["ok"]
     (notice,) = mail.delivered()
     assert (notice.sender, notice.recipients) == ("", [ANN])
     assert notice["Subject"] == "returned"
     assert [h.id for h in mail.held()] == [mail.bystander.id]
-    again = mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE)
+    again = mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {ANN}", NOTICE)
     assert again.lines == ["missing"]
     assert len(mail.delivered()) == 1
 
@@ -201,7 +201,7 @@ def test_refuse_tells_the_sender_and_deletes(held_mail):
 def test_refuse_without_a_notice(held_mail):
     mail = held_mail
     (held,) = hold(mail)
-    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} -", "").lines == ["ok"]
+    assert mail.helper.order(f"refuse {held.id} {hold_id_of(held)} -", "").lines == ["ok"]
     assert [h.id for h in mail.held()] == [mail.bystander.id]
     assert mail.delivered() == []
 
@@ -210,9 +210,9 @@ def test_what_cannot_be_told_is_not_deleted(held_mail):
     mail = held_mail
     (held,) = hold(mail)
     before = queue_of(mail)
-    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", "").is_error
+    assert mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {ANN}", "").is_error
     with Setting(mail.postfix, "message_size_limit", "2000"):
-        answer = mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE * 40)
+        answer = mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {ANN}", NOTICE * 40)
     assert answer.is_error and "too big" in answer.last
     mail.postfix.allow_log(r"too (big|large)|close error")
     assert queue_of(mail) == before
@@ -235,8 +235,8 @@ def test_hold_stops_what_waits_in_the_queue(held_mail):
     assert mail.helper.order(f"hold {held.id} sender={ANN}").is_error  # it is held
     give_back(mail, held)
     assert mail.helper.list()[held.id]["queue_name"] == "deferred"
-    assert mail.helper.order(f"release {held.id} {mark_of(held)}").is_error  # it is not
-    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").is_error
+    assert mail.helper.order(f"release {held.id} {hold_id_of(held)}").is_error  # it is not
+    assert mail.helper.order(f"delete {held.id} {hold_id_of(held)}").is_error
     assert mail.helper.order(f"hold {held.id} sender={EVE}").last == "missing"
     assert mail.helper.list()[held.id]["queue_name"] == "deferred"
     assert mail.helper.order(f"hold {held.id} sender=Ann@District.example").lines == ["ok"]
@@ -246,7 +246,7 @@ def test_hold_stops_what_waits_in_the_queue(held_mail):
     assert mail.delivered().copies == 3
 
 
-# Not doing: ground.md, case 11.
+# What it must not do.
 
 
 def test_what_is_no_queue_id_moves_nothing(held_mail):
@@ -254,7 +254,7 @@ def test_what_is_no_queue_id_moves_nothing(held_mail):
     (held,) = hold(mail)
     give_back(mail, held)
     before = queue_of(mail)
-    check = mark_of(mail.bystander)
+    check = hold_id_of(mail.bystander)
     inside = [f"hold/{mail.bystander.id}", f"{mail.bystander.id}*"]
     for queue_id in ["ALL", "-", "", "--help", "-d", "../x", *inside]:
         lines = [f"{verb} {queue_id} {check}" for verb in ("release", "delete", "hold")]
@@ -272,11 +272,11 @@ def test_another_message_of_that_id_does_not_move(held_mail, verb):
     (held,) = hold(mail)
     before = queue_of(mail)
     more, text = (" " + ANN, NOTICE) if verb == "refuse" else ("", None)
-    for check in (mark_of(held), "mark=0", f"sender={ANN}", "sender=<>"):
+    for check in (hold_id_of(held), "hold_id=0", f"sender={ANN}", "sender=<>"):
         assert mail.helper.order(f"{verb} {mail.bystander.id} {check}{more}", text).lines == [
             "missing"
         ]
-    assert mail.helper.order(f"{verb} ABCDEF123456 {mark_of(held)}{more}", text).lines == [
+    assert mail.helper.order(f"{verb} ABCDEF123456 {hold_id_of(held)}{more}", text).lines == [
         "missing"
     ]
     assert queue_of(mail) == before
@@ -284,18 +284,18 @@ def test_another_message_of_that_id_does_not_move(held_mail, verb):
     assert "it has another hold id" in mail.helper.text()
 
 
-def test_a_message_without_a_mark_or_with_two_does_not_move(helped):  # noqa: F811
+def test_a_message_without_a_hold_header_or_with_two_does_not_move(helped):  # noqa: F811
     """Mail that is not judged here, held by Postfix itself."""
     mail = helped(rules=HOLD_MANY, relays=["client:10.9.9.9"])
     two = [("X-Mailbrake", "id=aa rule=x"), ("X-Mailbrake", "id=bb rule=x")]
     with Setting(mail.postfix, "header_checks", "regexp:{ {/^X-Hold:/ HOLD} }", reload=True):
-        for marks in ([], two):
-            headers = [("X-Hold", "please"), *marks]
+        for hold_headers in ([], two):
+            headers = [("X-Hold", "please"), *hold_headers]
             assert mail.send(ANN, EVE, client="10.9.9.9", headers=headers).accepted
         held = mail.held()
     before = queue_of(mail)
     assert len(before) == 2
-    said = {mail.helper.order(f"release {h.id} mark=aa").last for h in held}
+    said = {mail.helper.order(f"release {h.id} hold_id=aa").last for h in held}
     assert said == {
         "error the message has no X-Mailbrake field",
         "error the message has more than one X-Mailbrake field",
@@ -312,7 +312,7 @@ def test_others_are_refused_and_logged(held_mail):
     mail = held_mail
     (held,) = hold(mail)
     before = queue_of(mail)
-    line = f"delete {held.id} {mark_of(held)}"
+    line = f"delete {held.id} {hold_id_of(held)}"
     assert mail.helper.order_as(OTHER, GROUP, line).lines == ["error not allowed"]
     assert mail.helper.order_as(OTHER, GROUP, "list").lines == ["error not allowed"]
     assert queue_of(mail) == before
@@ -329,11 +329,11 @@ def test_the_socket_is_for_the_group_alone(held_mail):
 def test_each_order_is_logged(held_mail):
     mail = held_mail
     (held,) = hold(mail)
-    mail.helper.order(f"release {held.id} {mark_of(held)}")
+    mail.helper.order(f"release {held.id} {hold_id_of(held)}")
     mail.helper.order(f"notice {ANN}", NOTICE)
-    mail.helper.order("release ALL mark=1")
+    mail.helper.order("release ALL hold_id=1")
     log = mail.helper.text()
-    assert f"uid=0 order=release qid={held.id} {mark_of(held)} result=ok" in log
+    assert f"uid=0 order=release qid={held.id} {hold_id_of(held)} result=ok" in log
     assert "order=notice result=ok" in log
     assert 'result="error not a queue id"' in log
     assert ANN not in log
@@ -370,7 +370,7 @@ def test_silence_is_cut_short(held_mail):
     mail = held_mail
     (held,) = hold(mail)
     with mail.helper.connect() as half:
-        half.sendall(f"delete {held.id} {mark_of(held)}".encode())
+        half.sendall(f"delete {held.id} {hold_id_of(held)}".encode())
         started = time.monotonic()
         assert mail.helper.order("list").last == "ok 2"  # waits its turn
         assert 4 < time.monotonic() - started < 9
@@ -383,7 +383,7 @@ def test_who_hangs_up_has_given_up_the_order(held_mail):
     (held,) = hold(mail)
     mail.helper.process.send_signal(signal.SIGSTOP)
     with mail.helper.connect() as connection:
-        connection.sendall(f"delete {held.id} {mark_of(held)}\n".encode())
+        connection.sendall(f"delete {held.id} {hold_id_of(held)}\n".encode())
     mail.helper.process.send_signal(signal.SIGCONT)
     assert held.id in mail.helper.list()
     assert "the peer has hung up" in mail.helper.text()
@@ -399,7 +399,7 @@ def test_sigterm_waits_for_the_order(held_mail):
         connection.sendall(b"delete ")
         time.sleep(0.3)
         mail.helper.process.send_signal(signal.SIGTERM)
-        connection.sendall(f"{held.id} {mark_of(held)}\n".encode())
+        connection.sendall(f"{held.id} {hold_id_of(held)}\n".encode())
         assert connection.recv(1000) == b"ok\n"
     assert mail.helper.process.wait(10) == 0
     assert not mail.helper.socket.exists()
@@ -411,7 +411,7 @@ def test_it_runs_without_standard_files(helped):  # noqa: F811
     closed = ["/bin/sh", "-c", 'exec "$@" <&- >&-', "sh"]
     mail.helper.start("--listen", "--user", USER, before=closed)
     (held,) = hold(mail)
-    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE).lines == ["ok"]
+    assert mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {ANN}", NOTICE).lines == ["ok"]
     (notice,) = mail.delivered()
     assert notice["Subject"] == "returned"
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from helper import helper, mark_of  # noqa: F401, fixtures
+from helper import helper, hold_id_of  # noqa: F401, fixtures
 from mailbraked import people
 from postfix import wait_until
 from sendmail import helper_beside, sendmail_program, sendmail_relay  # noqa: F401, fixtures
@@ -74,15 +74,15 @@ def test_queue_names_its_folder(mail):
 
 def test_release_delivers_once(mail):
     (held,) = hold(mail)
-    assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["ok"]
+    assert mail.helper.order(f"release {held.id} {hold_id_of(held)}").lines == ["ok"]
     assert mail.delivered(timeout=5).by_recipient() == dict.fromkeys(people(3), 1)
-    assert mail.helper.order(f"release {held.id} {mark_of(held)}").lines == ["missing"]
+    assert mail.helper.order(f"release {held.id} {hold_id_of(held)}").lines == ["missing"]
 
 
 def test_a_double_release_delivers_once(mail):
     (held,) = hold(mail)
     answers = []
-    line = f"release {held.id} {mark_of(held)}"
+    line = f"release {held.id} {hold_id_of(held)}"
     both = [
         threading.Thread(target=lambda: answers.append(mail.helper.order(line).last))
         for _ in range(2)
@@ -99,9 +99,9 @@ def test_delete_removes_its_files_alone(mail):
     before = files(mail)
     (held,) = hold(mail)
     assert len(files(mail)) == len(before) + 2
-    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").lines == ["ok"]
+    assert mail.helper.order(f"delete {held.id} {hold_id_of(held)}").lines == ["ok"]
     assert files(mail) == before
-    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").lines == ["missing"]
+    assert mail.helper.order(f"delete {held.id} {hold_id_of(held)}").lines == ["missing"]
     assert mail.delivered() == []
 
 
@@ -109,7 +109,7 @@ def test_delete_waits_for_no_lock(mail):
     (held,) = hold(mail)
     with open(mail.mta.queue / f"hf{held.id}") as at_work:
         fcntl.flock(at_work, fcntl.LOCK_EX)  # as Sendmail does
-        answer = mail.helper.order(f"delete {held.id} {mark_of(held)}")
+        answer = mail.helper.order(f"delete {held.id} {hold_id_of(held)}")
     assert answer.lines == ["error Sendmail is processing the message"]
     assert held.id in mail.helper.list()
 
@@ -117,7 +117,7 @@ def test_delete_waits_for_no_lock(mail):
 def test_refuse_tells_the_sender_and_deletes(mail):
     before = files(mail)
     (held,) = hold(mail)
-    assert mail.helper.order(f"refuse {held.id} {mark_of(held)} {ANN}", NOTICE).lines == ["ok"]
+    assert mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {ANN}", NOTICE).lines == ["ok"]
     wait_until(lambda: mail.mta.sink.kept(), 10, "no notice")
     (notice,) = mail.delivered()
     # That is how Sendmail's local mailer writes <>.
@@ -139,8 +139,8 @@ def test_hold_stops_what_waits_in_the_queue(mail):
     assert mail.helper.order(f"hold {held.id} sender={ANN}").is_error
     give_back(mail, held)
     assert mail.helper.list()[held.id]["queue_name"] == "deferred"
-    assert mail.helper.order(f"release {held.id} {mark_of(held)}").is_error
-    assert mail.helper.order(f"delete {held.id} {mark_of(held)}").is_error
+    assert mail.helper.order(f"release {held.id} {hold_id_of(held)}").is_error
+    assert mail.helper.order(f"delete {held.id} {hold_id_of(held)}").is_error
     assert mail.helper.order(f"hold {held.id} sender={EVE}").last == "missing"
     assert mail.helper.order(f"hold {held.id} sender={ANN}").lines == ["ok"]
     assert mail.helper.list()[held.id]["queue_name"] == "hold"
@@ -152,12 +152,12 @@ def test_nothing_else_moves(mail):
     before = files(mail)
     for verb in ("release", "delete", "hold"):
         for queue_id in ("ALL", "-", "", "--help", "../x", "hf6ALJrYpv023510", held.id[:8]):
-            answer = mail.helper.order(f"{verb} {queue_id} {mark_of(held)}")
+            answer = mail.helper.order(f"{verb} {queue_id} {hold_id_of(held)}")
             assert answer.lines == ["error not a queue id"]
     for verb in ("release", "delete"):
-        assert mail.helper.order(f"{verb} {other.id} {mark_of(held)}").lines == ["missing"]
+        assert mail.helper.order(f"{verb} {other.id} {hold_id_of(held)}").lines == ["missing"]
         assert mail.helper.order(f"{verb} {other.id} sender={ANN}").lines == ["missing"]
-        assert mail.helper.order(f"{verb} 6ALJrYpv023510 {mark_of(held)}").lines == ["missing"]
+        assert mail.helper.order(f"{verb} 6ALJrYpv023510 {hold_id_of(held)}").lines == ["missing"]
     assert files(mail) == before
 
 
@@ -171,7 +171,7 @@ def test_what_is_no_queue_file_is_not_read(mail):
     (queue / "hf6ALJrYpv023510").unlink()
     (queue / "hf6ALJrYpv023510").symlink_to(queue / f"hf{held.id}")
     answers.append(mail.helper.order("list").last)
-    answers.append(mail.helper.order(f"delete 6ALJrYpv023510 {mark_of(held)}").last)
+    answers.append(mail.helper.order(f"delete 6ALJrYpv023510 {hold_id_of(held)}").last)
     assert mail.helper.order(f"header {held.id}").last == "ok"
     (queue / "hf6ALJrYpv023510").unlink()
     assert set(answers) == {f"error {queue}/hf6ALJrYpv023510 can't be read"}
@@ -184,7 +184,7 @@ def test_an_id_inside_another_moves_nothing(mail):
     longer = mail.mta.queue / f"hf{held.id}0"
     longer.write_bytes((mail.mta.queue / f"hf{held.id}").read_bytes())
     before = files(mail)
-    answer = mail.helper.order(f"release {held.id} {mark_of(held)}")
+    answer = mail.helper.order(f"release {held.id} {hold_id_of(held)}")
     assert answer.lines == ["error another message's id contains this one"]
     assert files(mail) == before
     longer.unlink()
@@ -194,20 +194,20 @@ def test_whom_sendmail_does_not_write_to_is_refused_all_the_same(mail):
     letters = {}
     for to in ("o'brien@district.example", '"a b"@district.example', "a`b@district.example"):
         (held,) = hold(mail)
-        answer = mail.helper.order(f"refuse {held.id} {mark_of(held)} {to}", NOTICE)
+        answer = mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {to}", NOTICE)
         assert answer.lines == ["ok"], to
         letters[to.replace("\"", "")] = 1  # as the sink shows it
     for to in ("|x@district.example", '"/tmp/x"@district.example', "jürgen@district.example"):
         (held,) = hold(mail)
-        answer = mail.helper.order(f"refuse {held.id} {mark_of(held)} {to}", NOTICE)
+        answer = mail.helper.order(f"refuse {held.id} {hold_id_of(held)} {to}", NOTICE)
         assert answer.lines == ["ok untold"], to
     assert mail.delivered(timeout=5).by_recipient() == letters
 
 
 def test_a_batch_releases_what_is_meant_alone(mail):
     held = hold(mail, 4)
-    lines = ["batch", *(f"release {h.id} {mark_of(h)}" for h in held[:3])]
-    lines.append(f"release {held[3].id} {mark_of(held[0])}")
+    lines = ["batch", *(f"release {h.id} {hold_id_of(h)}" for h in held[:3])]
+    lines.append(f"release {held[3].id} {hold_id_of(held[0])}")
     answer = mail.helper.raw("\n".join(lines).encode() + b"\n")
     assert answer.lines == ["ok", "ok", "ok", "missing", "ok 4"]
     assert mail.delivered(timeout=5).by_recipient() == dict.fromkeys(people(3), 3)

@@ -184,16 +184,16 @@ def test_a_batch_answers_each_order(administered):  # noqa: F811
     """To the helper itself: what is no id, another message, and twice the same."""
     mail = administered()
     one, two, three = mail.hold(3)
-    checks = {hold["id"]: f"{hold['queue_id']} mark={hold['id']}" for hold in (one, two, three)}
+    checks = {hold["id"]: f"{hold['queue_id']} hold_id={hold['id']}" for hold in (one, two, three)}
     lines = [
         "batch",
-        "release ALL mark=1",
+        "release ALL hold_id=1",
         f"release {checks[one['id']]}",
         f"release {checks[one['id']]}",
-        f"release {two['queue_id']} mark={three['id']}",
+        f"release {two['queue_id']} hold_id={three['id']}",
         f"delete {checks[two['id']]}",
-        "release ABCDEF123456 mark=1",
-        "release - mark=1",
+        "release ABCDEF123456 hold_id=1",
+        "release - hold_id=1",
         "list",
     ]
     answer = mail.helper.raw("\n".join(lines).encode() + b"\n")

@@ -85,7 +85,7 @@ def test_a_quarantine_is_a_header_and_a_quarantine(brake):
     assert {change["value"] for change in removed} == {""}
 
 
-# Case 1 of ground.md: several messages on one connection.
+# Case 1: several messages on one connection.
 
 
 def test_several_messages_on_one_connection_are_counted_exactly(brake):

@@ -25,6 +25,8 @@ static void parse_address(const char *raw, size_t size)
     if (address_parse(raw, size, &address) != STATUS_OK)
         return;
     expect_same(&address);
+    claim(!address_is_plain(raw, size) ||
+          (address.length == size && memcmp(address.text, raw, size) == 0));
     (void)address_is_literal(&address);
     bool is_own = domains_have_address(&own, &address);
     struct address whole = address;
@@ -63,9 +65,12 @@ static void parse_brake(const char *text)
     struct error error = {0};
     if (brake_parse_key(text, &own, NULL, &brake, &error) != STATUS_OK)
         return;
-    claim(brake_parse_key(brake.key, &own, NULL, &again, &error) == STATUS_OK);
-    claim(again.kind == brake.kind && strcmp(again.key, brake.key) == 0);
-    brake_clear(&again);
+    /* A '*' has to be typed in quotes, so that nobody takes it for a pattern. */
+    if (strchr(brake.key, '*') == NULL) {
+        claim(brake_parse_key(brake.key, &own, NULL, &again, &error) == STATUS_OK);
+        claim(again.kind == brake.kind && strcmp(again.key, brake.key) == 0);
+        brake_clear(&again);
+    }
     brake_clear(&brake);
 }
 

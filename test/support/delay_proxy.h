@@ -20,7 +20,7 @@ enum { DELAY_PROXY_CONNECTIONS = 64 };
 struct delay_proxy {
     char path[100];
     const char *target;
-    unsigned delay_us;
+    atomic_uint delay_us; /* may change while it runs */
     int listener;
     atomic_bool stop;
     atomic_int chunks; /* that clients sent: round trips */
@@ -73,7 +73,7 @@ static inline void *delay_proxy_serve(void *context)
         if (fds[1].revents != 0)
             alive = delay_proxy_pass(server, connection.client);
         if (alive && fds[0].revents != 0) {
-            (void)usleep(proxy->delay_us);
+            (void)usleep(atomic_load(&proxy->delay_us));
             atomic_fetch_add(&proxy->chunks, 1);
             alive = delay_proxy_pass(connection.client, server);
         }

@@ -37,7 +37,7 @@ static inline void fake_drip(struct fake_redis *fake, int fd, const char *answer
 /* False: hang up. */
 static inline bool fake_answer(struct fake_redis *fake, int fd)
 {
-    static const char probed[] = "*3\r\n:1000\r\n:1000\r\n:0\r\n";
+    static const char probed[] = "*2\r\n:1000\r\n:0\r\n";
     static const char policy[] = "*2\r\n$16\r\nmaxmemory-policy\r\n"
                                  "$10\r\nnoeviction\r\n";
     char request[65536];

@@ -82,7 +82,7 @@ static inline void lua_run(struct lua *lua, const char *mode,
                                        .count = count};
     freeReplyObject(redisCommand(lua->context, "MSET s %" PRId64 " us %" PRId64,
                                  at_ms / 1000, at_ms % 1000 * 1000 + 999));
-    struct charge_call *call = charge_call_new(&order, LUA_KEY_SIZE);
+    struct charge_call *call = charge_call_new(&order);
     ck_assert_ptr_nonnull(call);
     for (size_t i = 0; i < count; i++)
         charge_call_add_key(call, charges[i].subject);
@@ -92,6 +92,43 @@ static inline void lua_run(struct lua *lua, const char *mode,
             : charge_call_amend(call, lua->connection, deadline_us, &error);
     ck_assert_msg(status == STATUS_OK, "%s at %" PRId64 ": %s", mode, at_ms, error.text);
     charge_call_free(call);
+}
+
+/* Several messages in one request, each take or latch, or a look: an array of outcomes a
+ * message. */
+static inline void lua_run_batch(struct lua *lua, const struct charge_order *orders,
+                                 size_t count, int64_t at_ms,
+                                 struct charge_outcome *const *outcomes)
+{
+    struct error error = {0};
+    const int64_t deadline_us = clock_monotonic_us() + 10000000;
+    struct charge_call *calls[8];
+    struct text request = {0};
+    redisReply *reply = NULL;
+    size_t at = 0;
+    freeReplyObject(redisCommand(lua->context, "MSET s %" PRId64 " us %" PRId64,
+                                 at_ms / 1000, at_ms % 1000 * 1000 + 999));
+    for (size_t i = 0; i < count; i++) {
+        calls[i] = charge_call_new(&orders[i]);
+        ck_assert_ptr_nonnull(calls[i]);
+        for (size_t n = 0; n < orders[i].count; n++)
+            charge_call_add_key(calls[i], orders[i].charges[n].subject);
+    }
+    charge_call_print(calls, count, false, &request);
+    ck_assert_int_eq(connection_send(lua->connection, request.data, request.length,
+                                     deadline_us, &error),
+                     STATUS_OK);
+    ck_assert_int_eq(connection_receive(lua->connection, deadline_us, &reply, &error),
+                     STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_msg(charge_call_take(calls[i], reply, &at, outcomes[i], &error) ==
+                          STATUS_OK,
+                      "message %zu: %s", i, error.text);
+        charge_call_free(calls[i]);
+    }
+    ck_assert_uint_eq(at, reply->elements);
+    freeReplyObject(reply);
+    text_clear(&request);
 }
 
 /* What is kept under a key, "" if there is none, and for how long. */

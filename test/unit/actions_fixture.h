@@ -71,7 +71,7 @@ static inline bool is_wanted(const struct mail *mail, const char *wanted)
         return atoll(wanted + 8) == ARRIVED_S;
     if (strncmp(wanted, "sender=", 7) == 0)
         return strcmp(wanted + 7, mail->sender) == 0;
-    (void)snprintf(id, sizeof id, "id=%s ", wanted + 5);
+    (void)snprintf(id, sizeof id, "id=%s ", wanted + 8); /* after "hold_id=" */
     return strstr(mail->header, id) != NULL;
 }
 

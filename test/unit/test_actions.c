@@ -8,7 +8,7 @@ START_TEST(actions_release_once)
     ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_OK);
     expect_state(hold.id, "released");
     char expected[100];
-    (void)snprintf(expected, sizeof expected, "release ABCDEA mark=%s\n", hold.id);
+    (void)snprintf(expected, sizeof expected, "release ABCDEA hold_id=%s\n", hold.id);
     ck_assert_str_eq(last_order(), expected);
     ck_assert_int_eq(decide(ACTIONS_RELEASE, hold.id), STATUS_CONFLICT);
     expect_words("was already released");
@@ -126,7 +126,7 @@ START_TEST(actions_refuse_with_our_own_words)
     ck_assert_int_eq(decide(ACTIONS_REFUSE, hold.id), STATUS_OK);
     expect_state(hold.id, "refused");
     (void)snprintf(expected, sizeof expected,
-                   "refuse ABCDEA mark=%s a@own.example\n\nFrom: ", hold.id);
+                   "refuse ABCDEA hold_id=%s a@own.example\n\nFrom: ", hold.id);
     ck_assert_int_eq(strncmp(last_order(), expected, strlen(expected)), 0);
     ck_assert_ptr_nonnull(strstr(last_order(), "\nAuto-Submitted: auto-generated\n"));
     ck_assert_ptr_nonnull(strstr(last_order(), "\nX-Mailbrake-Notice: "));
@@ -152,7 +152,7 @@ START_TEST(actions_refuse_tells_whoever_can_be_told)
         (void)snprintf(id, sizeof id, "ABCDE%zu", i);
         struct hold hold = hold_mail(id, senders[i], true);
         ck_assert_int_eq(decide(ACTIONS_REFUSE, hold.id), STATUS_OK);
-        (void)snprintf(expected, sizeof expected, "refuse %s mark=%s %s\n\nFrom: ", id,
+        (void)snprintf(expected, sizeof expected, "refuse %s hold_id=%s %s\n\nFrom: ", id,
                        hold.id, senders[i]);
         ck_assert_int_eq(strncmp(last_order(), expected, strlen(expected)), 0);
     }

@@ -167,7 +167,7 @@ START_TEST(sync_knows_again_what_was_recalled_back)
     char file[220];
     struct actions_pull recalled;
     (void)snprintf(state_file, sizeof state_file, "%s.state", path);
-    (void)snprintf(file, sizeof file, "%s.pulled", state_file);
+    (void)snprintf(file, sizeof file, "%s.recalled", state_file);
     settings.store.state_file = state_file;
     settings.quarantine.max_per_incident = settings.quarantine.max_messages = 1;
     add_mail("ABCDEA", "deferred", "Ann+tag@OWN.example");
@@ -246,7 +246,7 @@ START_TEST(sync_lets_no_copy_of_a_hold_header_take_a_record)
 }
 END_TEST
 
-START_TEST(sync_spares_records_of_a_namesake)
+START_TEST(sync_keeps_records_of_a_namesake)
 {
     struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
     struct hold gone = hold_mail("ABCDEB", "a@own.example", true);
@@ -254,7 +254,7 @@ START_TEST(sync_spares_records_of_a_namesake)
     actions_set_names(actions, ACTIONS_NAMES_SHARED);
     struct actions_sync found = sync_now();
     ck_assert_uint_eq(found.ended, 0);
-    ck_assert_uint_eq(found.spared, 1);
+    ck_assert_uint_eq(found.kept, 1);
     expect_state(gone.id, "held");
     ck_assert_int_eq(decide(ACTIONS_RELEASE, gone.id), STATUS_CONFLICT);
     expect_words("another relay may also be called relay1");
@@ -384,7 +384,7 @@ int main(void)
     tcase_add_test(cases, sync_knows_again_what_was_recalled_back);
     tcase_add_test(cases, sync_knows_a_released_message_that_was_recalled_back);
     tcase_add_test(cases, sync_lets_no_copy_of_a_hold_header_take_a_record);
-    tcase_add_test(cases, sync_spares_records_of_a_namesake);
+    tcase_add_test(cases, sync_keeps_records_of_a_namesake);
     tcase_add_test(cases, sync_names_what_it_could_not_look_at);
     tcase_add_test(cases, pull_back_finds_odd_senders);
     tcase_add_test(cases, pull_back_knows_logins_and_clients);

@@ -120,6 +120,37 @@ START_TEST(address_parse_gives_one_spelling)
 }
 END_TEST
 
+START_TEST(address_plain_is_left_alone)
+{
+    static const char *const plain[] = {
+        "a@x", "a.b+c-d_e@x-1.example", "1@2", "-@-", "a@x..y", "a@.x"};
+    static const char *const other[] = {
+        "",      "a",     "@",          "@x",         "a@",    "A@x",
+        "a@X",   ".a@x",  "a.@x",       "a..b@x",     "a@x.",  "a@b@x",
+        "a b@x", " a@x",  "a@x ",       "\"a\"@x",    "a@[1]", "a/b@x",
+        "<a@x>", "a@x,b", "\xc3\xa4@x", "a@\xc3\xa4", "a@x\t", "a@x#"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        ck_assert_msg(address_is_plain(plain[i], strlen(plain[i])), "%s", plain[i]);
+        struct address address = parse(plain[i], strlen(plain[i]));
+        ck_assert_str_eq(address.text, plain[i]);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        ck_assert_msg(!address_is_plain(other[i], strlen(other[i])), "%s", other[i]);
+    char upper[] = "Ann.Lee@X.Example";
+    char odd[] = "Ann Lee@X";
+    ck_assert(address_make_plain(upper, strlen(upper)));
+    ck_assert_str_eq(upper, "ann.lee@x.example");
+    ck_assert(address_make_plain(upper, strlen(upper)));
+    ck_assert(!address_make_plain(odd, strlen(odd)));
+    ck_assert_str_eq(odd, "Ann Lee@X");
+    char longest[ADDRESS_SIZE + 1];
+    memset(longest, 'a', sizeof longest);
+    longest[1] = '@';
+    ck_assert(address_is_plain(longest, ADDRESS_SIZE - 1));
+    ck_assert(!address_is_plain(longest, ADDRESS_SIZE));
+}
+END_TEST
+
 START_TEST(address_parse_nul_meets_no_other)
 {
     static const struct {
@@ -313,6 +344,7 @@ int main(void)
     tcase_add_test(test, address_parse_too_long_is_limit);
     tcase_add_test(test, address_parse_is_idempotent_on_noise);
     tcase_add_test(test, address_parse_is_linear);
+    tcase_add_test(test, address_plain_is_left_alone);
     tcase_add_test(test, address_qualify_adds_domain_once);
     tcase_add_test(test, address_qualify_knows_its_limit);
     tcase_add_loop_test(test, address_remove_tag_leaves_the_user, 0,

@@ -56,7 +56,7 @@ static void store(const char *text, int64_t now_ms)
 
 static const char *last(int64_t *out_read_at_ms)
 {
-    const struct entries *entries;
+    struct entries *entries;
     enum status status =
         catalog_last(catalog, &source, &problems, &entries, out_read_at_ms);
     if (status == STATUS_NOT_FOUND)
@@ -162,7 +162,7 @@ START_TEST(catalog_failed_entry_keeps_its_members)
     store("a: :include:inc\nb: e, f\nn: y, :include:inc\n", 3000);
     restart();
     ck_assert_str_eq(last(&at), "a!: [one two]; b: [e f]; n!: [y]");
-    const struct entries *entries;
+    struct entries *entries;
     ck_assert_int_eq(catalog_last(catalog, &source, &problems, &entries, &at), STATUS_OK);
     ck_assert_int_eq(at, 3000);
     ck_assert_int_eq(entries_find(entries, "a")->read_at_ms, 1000);

@@ -167,7 +167,8 @@ static enum status do_one(const char *verb, struct helper_order *one, const char
 
 static enum status release(int timeout_ms)
 {
-    struct helper_order one = {.queue_id = "ABCDEF123", .check = "mark=0123456789abcdef"};
+    struct helper_order one = {.queue_id = "ABCDEF123",
+                               .check = "hold_id=0123456789abcdef"};
     return do_one("release", &one, NULL, timeout_ms);
 }
 
@@ -287,7 +288,7 @@ START_TEST(helper_passes_orders_and_results_on)
 {
     start(ANSWER, "ok\nok 1\n");
     ck_assert_int_eq(release(SOON_MS), STATUS_OK);
-    ck_assert_str_eq(order, "batch\nrelease ABCDEF123 mark=0123456789abcdef\n");
+    ck_assert_str_eq(order, "batch\nrelease ABCDEF123 hold_id=0123456789abcdef\n");
     answer = "missing\nok 1\n";
     ck_assert_int_eq(release(SOON_MS), STATUS_NOT_FOUND);
     answer = "error the message is %s not held\nok 1\n";
@@ -331,10 +332,10 @@ START_TEST(helper_sends_text_behind_the_line)
     static char text[150000];
     memset(text, 'm', sizeof text - 1);
     struct helper_order one = {
-        .queue_id = "ABCDEF123", .check = "mark=1", .address = "a@own"};
+        .queue_id = "ABCDEF123", .check = "hold_id=1", .address = "a@own"};
     start(ANSWER, "ok\nok 1\n");
     ck_assert_int_eq(do_one("refuse", &one, text, SOON_MS), STATUS_OK);
-    const char *line = "batch\nrefuse ABCDEF123 mark=1 a@own\n\n";
+    const char *line = "batch\nrefuse ABCDEF123 hold_id=1 a@own\n\n";
     ck_assert_int_eq(strncmp(order, line, strlen(line)), 0);
     ck_assert_str_eq(order + strlen(line), text);
     answer = "ok\n";
@@ -348,15 +349,15 @@ END_TEST
 START_TEST(helper_orders_are_one_line)
 {
     static const struct helper_order bad[] = {
-        {.queue_id = "ABCDEF\ndelete ABCDEF", .check = "mark=1"},
-        {.queue_id = "", .check = "mark=1"},
-        {.queue_id = "ALL", .check = "mark=1"},
-        {.queue_id = "-", .check = "mark=1"},
+        {.queue_id = "ABCDEF\ndelete ABCDEF", .check = "hold_id=1"},
+        {.queue_id = "", .check = "hold_id=1"},
+        {.queue_id = "ALL", .check = "hold_id=1"},
+        {.queue_id = "-", .check = "hold_id=1"},
         {.queue_id = "ABCDEF ABCDEF"},
         {.queue_id = "ABCDEF", .check = "sender=a b"},
         {.queue_id = "ABCDEF", .check = "sender=\"a b"},
         {.queue_id = "ABCDEF", .check = ""},
-        {.queue_id = "ABCDEF", .check = "mark=1", .address = "a@own\r"},
+        {.queue_id = "ABCDEF", .check = "hold_id=1", .address = "a@own\r"},
     };
     start(ANSWER, "ok\n");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -379,7 +380,7 @@ START_TEST(helper_that_is_not_there_is_unavailable)
     ck_assert_int_eq(release(SOON_MS), STATUS_UNAVAILABLE);
     static char longest[200];
     memset(longest, 'p', sizeof longest - 1);
-    struct helper_order one = {.queue_id = "ABCDEF", .check = "mark=1"};
+    struct helper_order one = {.queue_id = "ABCDEF", .check = "hold_id=1"};
     ck_assert_int_eq(helper_do(longest, in_ms(SOON_MS), "release", &one, 1, NULL, &error),
                      STATUS_UNAVAILABLE);
 }

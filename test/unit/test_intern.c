@@ -59,6 +59,24 @@ START_TEST(intern_takes_length_not_terminator)
 }
 END_TEST
 
+START_TEST(intern_borrows_lasting_strings)
+{
+    static const char lasting[] = "lasting";
+    struct intern *intern = intern_new();
+    struct intern_text text = {.data = lasting, .length = strlen(lasting)};
+    uint32_t id;
+    intern_prepare(intern, &text);
+    (void)add(intern, "a");
+    ck_assert_int_eq(intern_reserve(intern, 100000), STATUS_OK);
+    ck_assert_int_eq(intern_add_prepared(intern, &text, true, &id), STATUS_OK);
+    ck_assert_uint_eq(id, 1);
+    ck_assert_ptr_eq(intern_string(intern, 1), lasting);
+    ck_assert_uint_eq(add(intern, "lasting"), 1);
+    ck_assert_uint_eq(add(intern, "a"), 0);
+    intern_free(intern);
+}
+END_TEST
+
 START_TEST(intern_keeps_many)
 {
     enum { MANY = 100000 };
@@ -103,6 +121,7 @@ int main(void)
     tcase_add_test(test, intern_numbers_in_order);
     tcase_add_test(test, intern_find_adds_nothing);
     tcase_add_test(test, intern_takes_length_not_terminator);
+    tcase_add_test(test, intern_borrows_lasting_strings);
     tcase_add_test(test, intern_keeps_many);
     tcase_add_test(test, intern_long_string);
     suite_add_tcase(suite, test);

@@ -126,6 +126,52 @@ START_TEST(member_list_remembers_lines)
 }
 END_TEST
 
+START_TEST(members_plain_lines_are_as_others)
+{
+    static const struct {
+        const char *text, *shown;
+        int lines[3];
+    } cases[] = {
+        {"a@x\nb@x\nc@x\n", ": [a@x b@x c@x]", {1, 2, 3}}, /* the file's own memory */
+        {"a@x\nb@x\nc@x", ": [a@x b@x c@x]", {1, 2, 3}},
+        {"a@x\nB@x\n\nC@X\n", ": [a@x b@x c@x]", {1, 2, 4}},
+        {"a@x\nb@x # you\nc@x\n", ": [a@x b@x c@x]", {1, 2, 3}},
+        {"a@x\r\nb@x\nc@x\n", ": [a@x b@x c@x]", {1, 2, 3}},
+        {"# e\na@x\nb@x\nc@x\n", ": [a@x b@x c@x]", {2, 3, 4}},
+        {"A@x\nO\nL\n", ": [a@x O L]", {1, 2, 3}},
+        {"a@x\nE-Mail\nc@x\n", ": [a@x E-Mail c@x]", {1, 2, 3}}, /* no heading */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct file file = {.data = strdup(cases[i].text),
+                            .length = strlen(cases[i].text)};
+        struct entries entries = {0};
+        ck_assert_int_eq(members_read(&file, "f", &entries, &problems), STATUS_OK);
+        file_clear(&file);
+        ck_assert_str_eq(entries_shown(&entries), cases[i].shown);
+        struct member_list_reader reader = member_list_read(&entries.items[0].members);
+        struct member member;
+        for (size_t n = 0; n < 3; n++) {
+            ck_assert(member_list_next(&reader, &member));
+            ck_assert_int_eq(reader.line, cases[i].lines[n]);
+        }
+        entries_clear(&entries);
+    }
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+START_TEST(member_list_unpack_checks_plain_addresses)
+{
+    struct member_list list = {0};
+    ck_assert_int_eq(member_list_unpack(&list, "a@x\0AB@x\0", 9), STATUS_OK);
+    ck_assert_uint_eq(list.count, 2);
+    member_list_clear(&list);
+    ck_assert_int_eq(member_list_unpack(&list, "a@x\0ab\0", 7), STATUS_INVALID);
+    ck_assert_int_eq(member_list_unpack(&list, "a@x\0\0", 5), STATUS_INVALID);
+    ck_assert_int_eq(member_list_unpack(&list, "a@x", 3), STATUS_INVALID);
+}
+END_TEST
+
 START_TEST(members_many)
 {
     enum { COUNT = 200000 };
@@ -317,6 +363,8 @@ int main(void)
     tcase_add_test(members, members_foreign_lines_are_told);
     tcase_add_test(members, members_empty_file_is_a_list);
     tcase_add_test(members, member_list_remembers_lines);
+    tcase_add_test(members, members_plain_lines_are_as_others);
+    tcase_add_test(members, member_list_unpack_checks_plain_addresses);
     tcase_add_test(members, members_many);
     tcase_add_test(members, file_reads_whole);
     tcase_add_test(members, file_missing_and_no_file);

@@ -34,7 +34,7 @@ static void refuses(const char *line, const char *why)
 
 START_TEST(order_names_its_message)
 {
-    takes("release 4bXk7G2N1Cz1Xn4 mark=0123456789abcdef");
+    takes("release 4bXk7G2N1Cz1Xn4 hold_id=0123456789abcdef");
     ck_assert_int_eq(order.verb, MTA_RELEASE);
     ck_assert_str_eq(order.name, "release");
     ck_assert_str_eq(order.queue_id, "4bXk7G2N1Cz1Xn4");
@@ -67,18 +67,18 @@ END_TEST
 
 START_TEST(order_refuse_notices_one_or_none)
 {
-    takes("refuse ABCDEF123 mark=1 ann@district.example");
+    takes("refuse ABCDEF123 hold_id=1 ann@district.example");
     ck_assert_int_eq(order.verb, MTA_REFUSE);
     ck_assert(order.has_text);
     ck_assert_str_eq(order.to[0], "ann@district.example");
     ck_assert_ptr_null(order.to[1]);
-    takes("refuse ABCDEF123 mark=1 -");
+    takes("refuse ABCDEF123 hold_id=1 -");
     ck_assert(order.has_text);
     ck_assert_ptr_null(order.to[0]);
-    refuses("refuse ABCDEF123 mark=1", "wrong number of words for refuse");
-    refuses("refuse ABCDEF123 mark=1 a@b c@d", "wrong number of words for refuse");
-    refuses("refuse ABCDEF123 mark=1 --", "not an address");
-    takes("refuse ABCDEF123 mark=1 \"a b\"@district.example");
+    refuses("refuse ABCDEF123 hold_id=1", "wrong number of words for refuse");
+    refuses("refuse ABCDEF123 hold_id=1 a@b c@d", "wrong number of words for refuse");
+    refuses("refuse ABCDEF123 hold_id=1 --", "not an address");
+    takes("refuse ABCDEF123 hold_id=1 \"a b\"@district.example");
     ck_assert_str_eq(order.to[0], "\"a b\"@district.example");
 }
 END_TEST
@@ -106,10 +106,10 @@ START_TEST(order_takes_no_other_queue_id)
                                       "ABCDEF/123", "4bXk7G2N1C"};
     char line[200];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        (void)snprintf(line, sizeof line, "release %s mark=1", bad[i]);
+        (void)snprintf(line, sizeof line, "release %s hold_id=1", bad[i]);
         refuses(line, "not a queue id");
     }
-    refuses("release ABCDEF123  mark=1", "wrong number of words for release");
+    refuses("release ABCDEF123  hold_id=1", "wrong number of words for release");
     refuses("header ALL", "not a queue id");
 }
 END_TEST
@@ -126,11 +126,11 @@ END_TEST
 
 START_TEST(order_needs_a_check)
 {
-    const char *why = "not mark=ID, arrived=SECONDS or sender=ADDRESS";
+    const char *why = "not hold_id=ID, arrived=SECONDS or sender=ADDRESS";
     refuses("release ABCDEF123", "wrong number of words for release");
     refuses("release ABCDEF123 ", why);
-    refuses("release ABCDEF123 mark=", why);
-    refuses("release ABCDEF123 mark=a/b", why);
+    refuses("release ABCDEF123 hold_id=", why);
+    refuses("release ABCDEF123 hold_id=a/b", why);
     refuses("release ABCDEF123 Mark=a", why);
     refuses("release ABCDEF123 sender=", why);
     refuses("release ABCDEF123 sender=ann", why);
@@ -142,7 +142,7 @@ START_TEST(order_needs_a_check)
 }
 END_TEST
 
-/* All of them are in test_envelope.c. */
+/* test_smtp_address.c has all of them. */
 START_TEST(order_takes_no_dangerous_address)
 {
     static const char *const bad[] = {"ann",    "-a@b",   "<a@b>", "a;@b",

@@ -185,7 +185,8 @@ START_TEST(redis_faults_old_failure_is_ignored)
     pool_restore(pool, (struct connection *[]){open_connection()}, 1);
     pool_trip(pool, &second, "second");
     ck_assert(!pool_is_open(pool));
-    ck_assert_int_eq(reports_with("store away: "), 1);
+    ck_assert_int_eq(reports_with("store away: first"), 1);
+    ck_assert_int_eq(reports_with("store away: second"), 0);
     ck_assert_int_eq(pool_take(pool, soon(), &third), STATUS_OK);
     pool_give(pool, &third, true);
     pool_free(pool);
@@ -288,15 +289,15 @@ static void *wait_for_answer(void *context)
     return NULL;
 }
 
-/* One has the connection, 64 wait, the other 15 don't; and those who wait are let go
- * when the first finds that Redis is away. */
+/* As many as there are connections ask, 64 wait, the others don't; and those who wait are
+ * let go when the first finds that Redis is away. */
 START_TEST(redis_faults_lets_so_many_wait)
 {
     enum { THREADS = 80 };
     struct waiter waiters[THREADS] = {0};
     int quick = 0;
     close_redis();
-    settings.connections = 1;
+    settings.connections = 1 + 4 * _i;
     settings.timeout_ms = 1000;
     open_redis();
     (void)kill(server.pid, SIGSTOP);
@@ -310,7 +311,7 @@ START_TEST(redis_faults_lets_so_many_wait)
             quick++;
     }
     (void)kill(server.pid, SIGCONT);
-    ck_assert_int_eq(quick, THREADS - 1 - POOL_WAITERS_MAX);
+    ck_assert_int_eq(quick, THREADS - settings.connections - POOL_WAITERS_MAX);
 }
 END_TEST
 
@@ -431,28 +432,26 @@ static const struct {
     bool drip;
 } odd_answers[] = {
     {NULL, NULL, false},
-    {"*3\r\n:1000\r\n:1000\r\n:0", NULL, false},
-    {"*3\r\n:1000\r\n:1000\r\n:0\r\n", NULL, true},
+    {"*2\r\n:1000\r\n:0", NULL, false},
+    {"*2\r\n:1000\r\n:0\r\n", NULL, true},
     {"+OK\r\n", "unexpected", false},
     {":1\r\n", "unexpected", false},
     {"*0\r\n", "unexpected", false},
     {"*1\r\n:1000\r\n", "unexpected", false},
-    {"*2\r\n:1\r\n:1000\r\n", "unexpected", false},
-    {"*6\r\n:1\r\n:1000\r\n:0\r\n:1\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:1001\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:1001\r\n:1001\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:-1\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:999\r\n:999\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n:999\r\n:1000\r\n:1\r\n", "unexpected", false}, /* it has no latch */
-    {"*3\r\n:999\r\n:1000\r\n:-1\r\n", "unexpected", false},
-    {"*3\r\n$2\r\n10\r\n:1000\r\n:0\r\n", "unexpected", false},
-    {"*3\r\n$-1\r\n:1000\r\n:0\r\n", "unexpected", false},
+    {"*3\r\n:1\r\n:0\r\n:1000\r\n", "unexpected", false}, /* it is no window */
+    {"*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n:1001\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n:-1\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n:999\r\n:1\r\n", "unexpected", false}, /* it has no latch */
+    {"*2\r\n:999\r\n:-1\r\n", "unexpected", false},
+    {"*2\r\n$2\r\n10\r\n:0\r\n", "unexpected", false},
+    {"*2\r\n$-1\r\n:0\r\n", "unexpected", false},
     {"$-1\r\n", "unexpected", false},
     {"*-1\r\n", "unexpected", false},
     {"*1000000000\r\n", "memory", false},
     {"*1\r\n*1\r\n:1000\r\n", "memory", false},
     {"HTTP/1.1 400 Bad Request\r\n", "Protocol error", false},
-    {"*3\r\n:999\r\n:1000\r\n:0\r\n:1\r\n", "without a request", false},
+    {"*2\r\n:999\r\n:0\r\n:1\r\n", "without a request", false},
     {"-LOADING Redis is loading\r\n", "LOADING", false},
     {"-BUSY Redis is busy\r\n", "BUSY", false},
     {"-MISCONF stop\r\n", "MISCONF", false},
@@ -489,6 +488,33 @@ START_TEST(redis_faults_believes_no_odd_answer)
 }
 END_TEST
 
+/* What is left of a window, for how long it is latched, and what it may hold. */
+START_TEST(redis_faults_believes_no_odd_window)
+{
+    static const char *const answers[] = {
+        "*2\r\n:1\r\n:0\r\n", "*3\r\n:0\r\n:0\r\n:8\r\n", "*3\r\n:10\r\n:0\r\n:9\r\n",
+        "*3\r\n:0\r\n:0\r\n:1500000001\r\n", "*3\r\n:9\r\n:0\r\n:9\r\n"};
+    static const struct surge surge = {1500, 9, 60000};
+    const struct charge charge = {
+        .fingerprint = "window", .subject = "a", .surge = &surge, .cost = 1};
+    const size_t count = sizeof answers / sizeof *answers;
+    for (size_t i = 0; i < count; i++) {
+        struct fake_redis fake;
+        struct charge_outcome outcome;
+        close_redis();
+        fake_open(&fake, answers[i], false);
+        settings.path = fake.path;
+        open_redis();
+        ck_assert_msg(
+            redis_charge(redis, &charge, 1, CHARGE_TAKE, NULL, soon(), &outcome) ==
+                (i + 1 == count ? STATUS_OK : STATUS_UNAVAILABLE),
+            "case %zu", i);
+        close_redis();
+        fake_close(&fake);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("redis_faults");
@@ -506,12 +532,13 @@ int main(void)
     tcase_add_test(tcase, redis_faults_silences_add_up);
     tcase_add_test(tcase, redis_faults_last_connection_opens_breaker);
     tcase_add_test(tcase, redis_faults_short_deadline_proves_nothing);
-    tcase_add_test(tcase, redis_faults_lets_so_many_wait);
+    tcase_add_loop_test(tcase, redis_faults_lets_so_many_wait, 0, 2);
     tcase_add_test(tcase, redis_faults_works_over_tcp);
     tcase_add_test(tcase, redis_faults_logs_in_and_selects);
     tcase_add_test(tcase, redis_faults_password_alone);
     tcase_add_test(tcase, redis_faults_needs_no_server_to_open);
     tcase_add_test(tcase, redis_faults_believes_no_odd_answer);
+    tcase_add_test(tcase, redis_faults_believes_no_odd_window);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -224,6 +224,40 @@ START_TEST(snapshot_refresh_reads_sources_again)
 }
 END_TEST
 
+/* Writes a list so long that directories borrow its members: name0@x.example, ... */
+static void put_long_list(const char *name)
+{
+    struct text text = {0};
+    for (int i = 0; i < 300; i++)
+        text_printf(&text, "%s%d@x.example\n", name, i);
+    configure("lists = ( { address = \"all@a.example\"; file = \"all.txt\"; } );\n");
+    file_put("all.txt", text_string(&text));
+    text_clear(&text);
+}
+
+static bool has_member(const struct snapshot *in, const char *member)
+{
+    struct address address;
+    ck_assert_int_eq(address_parse(member, strlen(member), &address), STATUS_OK);
+    return directory_is_member(in->directory, 0, &address);
+}
+
+START_TEST(snapshot_keeps_the_members_it_borrows)
+{
+    put_long_list("old");
+    ck_assert_int_eq(load(true), STATUS_OK);
+    struct snapshot *before = snapshot_ref(snapshot);
+    put_long_list("new");
+    refresh();
+    restart();
+    ck_assert(has_member(before, "old299@x.example"));
+    ck_assert(!has_member(before, "new299@x.example"));
+    ck_assert_int_eq(load(true), STATUS_OK);
+    snapshot_unref(before);
+    ck_assert(has_member(snapshot, "new299@x.example"));
+}
+END_TEST
+
 /* ---- problems ---- */
 
 START_TEST(snapshot_bad_configuration)
@@ -552,6 +586,7 @@ static void *read_over_and_over(void *data)
         struct snapshot *pinned = current_snapshot_get(reader->current);
         ck_assert_uint_ge(directory_list_count(pinned->directory), 1);
         ck_assert_uint_eq(pinned->settings->list_count, 1);
+        ck_assert(has_member(pinned, "person299@x.example"));
         snapshot_unref(snapshot_ref(pinned));
         snapshot_unref(pinned);
     }
@@ -563,8 +598,7 @@ START_TEST(slot_swaps_under_readers)
     struct current_snapshot current;
     struct reader readers[2] = {{.current = &current, .rounds = 3000},
                                 {.current = &current, .rounds = 3000}};
-    configure("lists = ( { aliases = \"aliases\"; } );\n");
-    file_put("aliases", "staff: x, y\n");
+    put_long_list("person");
     ck_assert_int_eq(load(true), STATUS_OK);
     ck_assert_int_eq(current_snapshot_init(&current), STATUS_OK);
     ck_assert_ptr_null(current_snapshot_get(&current));
@@ -600,6 +634,7 @@ static Suite *suite_of_all(void)
     tcase_add_test(tests, snapshot_reads_all_formats);
     tcase_add_test(tests, snapshot_works_without_catalog);
     tcase_add_test(tests, snapshot_refresh_reads_sources_again);
+    tcase_add_test(tests, snapshot_keeps_the_members_it_borrows);
     tcase_add_test(tests, snapshot_bad_configuration);
     tcase_add_test(tests, snapshot_bad_lines_count_and_are_told);
     tcase_add_test(tests, snapshot_problems_repeat_no_words);

@@ -42,6 +42,32 @@ START_TEST(text_printf_appends)
 }
 END_TEST
 
+START_TEST(text_add_number_prints_any)
+{
+    struct text text = {0};
+    text_add_number(&text, 0);
+    text_add_number(&text, -7);
+    text_add_number(&text, INT64_MAX);
+    text_add_number(&text, INT64_MIN);
+    ck_assert_str_eq(text_string(&text), "0-79223372036854775807-9223372036854775808");
+    text_clear(&text);
+}
+END_TEST
+
+START_TEST(text_join_cuts)
+{
+    char out[8];
+    text_join(out, sizeof out, "ab:", "cd");
+    ck_assert_str_eq(out, "ab:cd");
+    text_join(out, sizeof out, "ab:", "cdefghi");
+    ck_assert_str_eq(out, "ab:cdef");
+    text_join(out, sizeof out, "abcdefghi", "j");
+    ck_assert_str_eq(out, "abcdefg");
+    text_join(out, 1, "a", "b");
+    ck_assert_str_eq(out, "");
+}
+END_TEST
+
 START_TEST(text_reset_keeps_memory)
 {
     struct text text = {0};
@@ -170,6 +196,8 @@ int main(void)
     tcase_add_test(test, text_empty_is_empty_string);
     tcase_add_test(test, text_add_grows);
     tcase_add_test(test, text_printf_appends);
+    tcase_add_test(test, text_add_number_prints_any);
+    tcase_add_test(test, text_join_cuts);
     tcase_add_test(test, text_reset_keeps_memory);
     tcase_add_test(test, text_impossible_size_fails_and_sticks);
     tcase_add_test(test, text_grouped_numbers);

@@ -228,7 +228,7 @@ class Store:
 # --- windows -----------------------------------------------------------------------------
 
 WINDOW_HEAD = """\
-# The window of a surge: policy/window.c, store/memory.c and store/limiter_state.lua must all agree.
+# The window of a surge: policy/window.c, store/memory.c and store/limiter_window.lua must all agree.
 #
 #   window NAME FACTOR FLOOR WINDOW_MS
 #   AT_MS COST LEFT SIZE START_MS COPIES KEEP_MS END_MS:COPIES ...

@@ -1,0 +1,110 @@
+-- Windows, with the arithmetic of policy/window.c. Each function that a script defines costs
+-- every call of it, so limiter_state.lua asks for these when it meets the first window.
+-- A window is "w start_ms copies trained latch_end_ms" ("W" when it was braked), and
+-- " end_ms:copies" for each past one, newest first.
+local function make_window_functions(now)
+    local STAMP_MAX, COPIES_MAX, MEMORY, PAST_MAX = 2 ^ 53 - 1, 1e9, 400 * 86400000, 8
+    local min, max, match = math.min, math.max, string.match
+    local window = {}
+
+    -- All that went out in a window; 0: none is open.
+    function window.total(state)
+        return min(state.copies + state.trained, COPIES_MAX)
+    end
+
+    -- Copies that a window of so many lets the next one have.
+    local function multiply(state, copies)
+        local product = state.amount * copies
+        return (product - math.fmod(product, 1000)) / 1000
+    end
+
+    -- Closes the window if it is over; past is what was known of the ones before.
+    local function roll(state, past)
+        local total, largest = window.total(state), 0
+        state.past = {}
+        if total > 0 and state.start > now then
+            state.start, state.repaired = now, true
+        end
+        if total > 0 and now - state.start >= state.period then
+            if not state.braked and multiply(state, total) > state.most then
+                past[PAST_MAX] = nil
+                table.insert(past, 1, { state.start + state.period, total })
+            end
+            state.copies, state.trained, state.braked = 0, 0, false
+        end
+        for _, one in ipairs(past) do
+            if one[1] > now then
+                one[1], state.repaired = now, true
+            end
+            if now - one[1] < MEMORY then
+                table.insert(state.past, one)
+                largest = max(largest, one[2])
+            end
+        end
+        state.size = max(multiply(state, largest), state.most)
+    end
+
+    local function number(digits, most)
+        local value = digits and tonumber(digits)
+        return value and value <= most and value or nil
+    end
+
+    -- No window is open, and none is known.
+    function window.clear(state)
+        state.start, state.copies, state.trained, state.past = 0, 0, 0, {}
+    end
+
+    -- Takes the value of a key as it is now; false when it is no window's.
+    function window.parse(state, value)
+        local kind, start, open, trained, latch, rest =
+            match(value, '^([wW]) (%d+) (%d+) (%d+) (%d+)(.*)$')
+        local past, length = {}, 0
+        state.start, state.copies = number(start, STAMP_MAX), number(open, COPIES_MAX)
+        state.trained, state.latch = number(trained, COPIES_MAX), number(latch, STAMP_MAX)
+        state.braked = kind == 'W'
+        for stamp, sent in string.gmatch(rest or '', ' (%d+):(%d+)') do
+            local over, copies = number(stamp, STAMP_MAX), number(sent, COPIES_MAX)
+            if not (over and copies) or #past == PAST_MAX then
+                return false
+            end
+            table.insert(past, { over, copies })
+            length = length + #stamp + #sent + 2
+        end
+        if not (state.start and state.copies and state.trained and state.latch) or
+            length ~= #rest then
+            return false
+        end
+        roll(state, past)
+        return true
+    end
+
+    -- Counts the cost, as copies or as trained ones, in the open window or a new one.
+    function window.add(state, what)
+        state.start = window.total(state) > 0 and state.start or now
+        state[what] = min(state[what] + state.cost, COPIES_MAX)
+    end
+
+    function window.ms_to_keep(state)
+        local keep, total = 0, window.total(state)
+        if total > 0 then
+            local matters = not state.braked and multiply(state, total) > state.most
+            keep = state.start + state.period - now + (matters and MEMORY or 0)
+        end
+        for _, past in ipairs(state.past) do
+            keep = max(keep, past[1] + MEMORY - now)
+        end
+        return keep
+    end
+
+    function window.print(state, latch)
+        local total = window.total(state)
+        local value = string.format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w',
+            total > 0 and state.start or 0, state.copies, state.trained, latch)
+        for _, past in ipairs(state.past) do
+            value = value .. string.format(' %.0f:%.0f', past[1], past[2])
+        end
+        return value
+    end
+
+    return window
+end
