@@ -1,5 +1,5 @@
 -- What is done by hand (store/store.h) to the charges of one message. limiter_state.lua
--- stands above. Modes: reset, unlatch, teach; and show, whose reply is start_ms, copies and
+-- stands above. Modes: reset, unlatch, train; and show, whose reply is start_ms, copies and
 -- trained of the one window, then end_ms and copies of each past one.
 local mode = ARGV[1]
 local count, failure = next_message(mode, ARGV[2])
@@ -25,7 +25,7 @@ for i, state in ipairs(states) do
         window.add(state, 'trained')
         state.braked = false
     end
-    if mode ~= 'teach' or state.is_window then
+    if mode ~= 'train' or state.is_window then
         write(KEYS[i], state)
     end
 end

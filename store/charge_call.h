@@ -60,7 +60,7 @@ enum status charge_call_run(struct charge_call *call, struct connection *connect
                             int64_t deadline_us, struct charge_outcome *out_outcomes,
                             struct error *error) MUST_CHECK;
 
-/* Modes reset, unlatch and teach. */
+/* Modes reset, unlatch and train. */
 enum status charge_call_amend(struct charge_call *call, struct connection *connection,
                               int64_t deadline_us, struct error *error) MUST_CHECK;
 

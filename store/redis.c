@@ -464,7 +464,7 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
                         enum amend what, int64_t deadline_us)
 {
     static const char *const modes[] = {
-        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TRAIN] = "teach"};
+        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TRAIN] = "train"};
     const struct charge_order order = {.script = &scripts_amend,
                                        .mode = modes[what],
                                        .charges = charges,

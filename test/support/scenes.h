@@ -58,7 +58,7 @@ static inline void scenes_rule(struct scenes *scenes, const char *line)
                                    .subject = rule->key,
                                    .latch_ms = latch_ms,
                                    .monitor = strstr(line, " monitor") != NULL,
-                                   .trains = strstr(line, " teaches") != NULL,
+                                   .trains = strstr(line, " trains") != NULL,
                                    .along = strstr(line, " along") != NULL};
     if (strcmp(kind, "window") == 0) {
         rule->surge = (struct surge){amount, size, ms};
@@ -81,7 +81,7 @@ static inline void scenes_do(struct scenes *scenes, const char *line)
         sscanf(line, "do %" SCNd64 " %15s%n", &step->at_ms, step->mode, &used), 2);
     line += used;
     step->amends = strcmp(step->mode, "reset") == 0 ||
-                   strcmp(step->mode, "unlatch") == 0 || strcmp(step->mode, "teach") == 0;
+                   strcmp(step->mode, "unlatch") == 0 || strcmp(step->mode, "train") == 0;
     for (int64_t cost; sscanf(line, "%15s %" SCNd64 "%n", name, &cost, &used) == 2;
          line += used) {
         struct charge *charge = &step->charges[step->count++];

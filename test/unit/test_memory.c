@@ -116,7 +116,7 @@ static void step_scene(void *context, const struct scene_step *step, const char 
     static const char *const modes[] = {
         [CHARGE_PEEK] = "peek", [CHARGE_LATCH] = "latch", [CHARGE_TAKE] = "take"};
     static const char *const amends[] = {
-        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TRAIN] = "teach"};
+        [AMEND_RESET] = "reset", [AMEND_UNLATCH] = "unlatch", [AMEND_TRAIN] = "train"};
     const char *const *words = step->amends ? amends : modes;
     struct limiter_request requests[SCENE_CHARGES_MAX];
     struct charge_outcome outcomes[SCENE_CHARGES_MAX];

@@ -206,7 +206,7 @@ static size_t make_charges(struct charge *charges)
     return count;
 }
 
-static const char *const modes[] = {"peek", "latch", "take", "reset", "unlatch", "teach"};
+static const char *const modes[] = {"peek", "latch", "take", "reset", "unlatch", "train"};
 
 static void same_outcomes(const struct charge *charges, size_t count,
                           const struct charge_outcome *here,
