@@ -3,14 +3,13 @@ read by mailbraked as it is, cut off, hanging or lying."""
 
 import json
 import re
-import select
 import socket
 import struct
-import threading
 import time
 
 import pytest
 
+from between import Between
 from mailbraked import Command, Mailbraked
 from postfix import wait_until
 from slapd import ADMIN, BASE, PASSWORD, Authority, Slapd, dn, entry, group, person
@@ -28,62 +27,6 @@ def sid(rid):
 
 def source(server, **more):
     return {"ldap": [server if isinstance(server, str) else server.url], "base": BASE, **more}
-
-
-class Between:
-    """Passes bytes between mailbraked and slapd; replaces some, and cuts the connection
-    once so many have come from slapd."""
-
-    def __init__(self, port, cut_after=None, replace=()):
-        self.port, self.cut_after, self.replace = port, cut_after, replace
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"ldap://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
-
-    def _changed(self, data, back):
-        for ours, theirs in self.replace:
-            data = data.replace(theirs, ours) if back else data.replace(ours, theirs)
-        return data
-
-    def _pass(self, client):
-        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
-            held, came = b"", 0
-            while True:
-                ready = select.select([client, server], [], [], 0.02 if held else None)[0]
-                try:
-                    if client in ready:
-                        data = client.recv(65536)
-                        if not data:
-                            return
-                        server.sendall(self._changed(data, back=False))
-                    if server in ready:
-                        data = server.recv(65536)
-                        if not data:
-                            return
-                        held += data
-                    # What is replaced may come in two parts.
-                    keep = 32 if self.replace and server in ready else 0
-                    held = self._changed(held, back=True)
-                    part, held = held[: len(held) - keep], held[len(held) - keep :]
-                    if self.cut_after is not None:
-                        part = part[: self.cut_after - came]
-                    came += len(part)
-                    client.sendall(part)
-                    if came == self.cut_after:
-                        return
-                except OSError:
-                    return
-
-    def close(self):
-        self.listener.close()
 
 
 @pytest.fixture(scope="module")
