@@ -12,9 +12,8 @@
 #include "lists/entries.h"
 
 enum {
-    MAILMAN_PAGE = 1000, /* entries asked for at once */
-    MAILMAN_EXACT_MAX =
-        2000, /* members of a list up to which Mailman says who gets mail */
+    MAILMAN_PAGE = 1000,      /* entries asked for at once */
+    MAILMAN_EXACT_MAX = 1000, /* members of which Mailman is asked who gets mail */
 };
 
 /* How Mailman is asked: for the JSON at a path, the caller's to decref. INVALID when it
@@ -33,9 +32,9 @@ struct mailman_counts {
 /* Reads all lists into entries (zero-initialised). The posting address has the members,
  * in digests or not; those to whom Mailman delivers nothing are left out of lists of up
  * to MAILMAN_EXACT_MAX, since it takes its time to say who they are. "-owner" has the
- * owners and moderators, or, without any, one person: the site's owner. A list whose
- * address is none is an error in problems. What failed, NOMEM, or LIMIT past a cap of
- * entries. */
+ * owners and moderators, or, without any, one person: the site's owner. A list without a
+ * valid address is an error in problems. What failed, and after how many lists; NOMEM, or
+ * LIMIT past a cap of entries. */
 enum status mailman_read(const struct mailman_server *server, struct entries *entries,
                          struct problems *problems, struct mailman_counts *out_counts,
                          struct error *error) MUST_CHECK;

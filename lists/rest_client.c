@@ -66,17 +66,26 @@ void rest_client_close(struct rest_client *client)
     free(client);
 }
 
+static enum status fail_late(struct error *error)
+{
+    return error_set(error, STATUS_UNAVAILABLE,
+                     "was not read to the end in time (timeout)");
+}
+
 static enum status explain_failure(const struct rest_client *client, CURLcode result,
-                                   long timeout_ms, struct error *error)
+                                   int64_t timeout_ms, struct error *error)
 {
     if (client->answer.failed || result == CURLE_OUT_OF_MEMORY)
         return STATUS_NOMEM;
     if (client->too_long)
         return error_set(error, STATUS_UNAVAILABLE, "the answer is larger than %d bytes",
                          ANSWER_MAX);
+    if (result == CURLE_OPERATION_TIMEDOUT &&
+        timeout_ms < client->args.request_timeout_ms)
+        return fail_late(error);
     if (result == CURLE_OPERATION_TIMEDOUT)
         return error_set(error, STATUS_UNAVAILABLE,
-                         "no complete answer within %.1f s (request_timeout, timeout)",
+                         "no complete answer within %.1f s (request_timeout)",
                          (double)timeout_ms / 1000);
     return error_set(error, STATUS_UNAVAILABLE, "%s", curl_easy_strerror(result));
 }
@@ -133,8 +142,7 @@ enum status rest_client_get(struct rest_client *client, const char *path, json_t
     if (left_ms > client->args.request_timeout_ms)
         left_ms = client->args.request_timeout_ms;
     if (left_ms <= 0)
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "was not read to the end in time (timeout)");
+        return fail_late(error);
     text_printf(&url, "%s%s", client->args.url, path);
     if (url.failed) {
         text_clear(&url);
@@ -147,7 +155,7 @@ enum status rest_client_get(struct rest_client *client, const char *path, json_t
     (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &code);
     text_clear(&url);
     if (result != CURLE_OK)
-        return explain_failure(client, result, (long)left_ms, error);
+        return explain_failure(client, result, left_ms, error);
     return code == 200 ? parse(client, path, out, error)
                        : explain_code(client, code, path, error);
 }
