@@ -10,11 +10,13 @@ import platform
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 import pytest
 
@@ -141,6 +143,37 @@ class Mailman:
         pre = {f"pre_{done}": "true" for done in ("verified", "confirmed", "approved")}
         fields = {"list_id": address.replace("@", "."), "subscriber": member, "role": role}
         self.ask("/members", "POST", **fields, **(pre if role == "member" else {}))
+
+    def fill(self, address, count):
+        """A list of so many members, m1 and on, written to the database: to subscribe each
+        would take longer than reading them all."""
+        self.make_list(address, ["m1@district.example"])
+        database = sqlite3.connect(self.dir / "mailman.db")
+        database.row_factory = sqlite3.Row
+        (first,) = database.execute(
+            "SELECT member.id AS member, member.preferences_id AS own, address_id AS address,"
+            " address.preferences_id AS preferences FROM member JOIN address ON address.id = address_id"
+            " WHERE list_id = ? AND email = 'm1@district.example'",
+            [address.replace("@", ".")],
+        ).fetchall()
+
+        def copy(table, row, **changes):
+            values = dict(database.execute(f"SELECT * FROM {table} WHERE id = ?", [row]).fetchone())
+            values.update(changes, id=None)
+            marks = ",".join("?" * len(values))
+            return database.execute(
+                f"INSERT INTO {table} ({','.join(values)}) VALUES ({marks})", list(values.values())
+            ).lastrowid
+
+        for number in range(2, count + 1):
+            preferences = copy("preferences", first["preferences"])
+            email = f"m{number}@district.example"
+            person = copy("address", first["address"], email=email, preferences_id=preferences, user_id=None)
+            own = copy("preferences", first["own"])
+            changes = {"_member_id": uuid.uuid4().hex, "address_id": person, "preferences_id": own}
+            copy("member", first["member"], **changes)
+        database.commit()
+        database.close()
 
     def set(self, address, member, **preferences):
         """The preferences of a member of a list."""

@@ -19,6 +19,7 @@ from stores import MEMORY, memory_only
 
 ANN = "ann@district.example"
 CLASS = "class@district.example"
+BIG = "big@lists.district.example"
 CAP_10 = '{ name = "small"; reach_over = 10; action = "reject"; }'
 
 
@@ -36,16 +37,23 @@ def mailman(folder):
 
 
 class Between(http.server.ThreadingHTTPServer):
-    """Passes requests on to Mailman. left: bytes of all answers together until the
-    connection is lost; fault: what each answer is instead."""
+    """Passes requests on to Mailman, each only once, and gives its answers. left: bytes of
+    all answers together, with their headers, until the connection is lost, when cut is set;
+    fault: what each answer is instead; measured: whether answers say how long they are."""
 
     daemon_threads = True
 
     def __init__(self, mailman):
         super().__init__(("127.0.0.1", 0), Handler)
         self.mailman, self.left, self.fault, self.sent = mailman, None, None, 0
+        self.measured, self.cut, self.answers = True, threading.Event(), {}
         self.url = f"http://127.0.0.1:{self.server_port}/3.1"
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def cut_after(self, count):
+        self.cut.clear()
+        self.left = count
+        self.measured = count % 2 == 0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,23 +67,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.fault is not None:
             self.answer(*self.server.fault)
             return
+        if self.path not in self.server.answers:
+            self.server.answers[self.path] = self.ask()
+        self.answer(*self.server.answers[self.path])
+
+    def ask(self):
         url = f"http://127.0.0.1:{self.server.mailman.port}{self.path}"
         request = urllib.request.Request(url, headers={"Authorization": self.headers["Authorization"]})
         try:
             with urllib.request.urlopen(request, timeout=20) as passed:
-                self.answer(passed.status, passed.read())
+                return passed.status, passed.read()
         except urllib.error.HTTPError as error:
-            self.answer(error.code, error.read())
+            return error.code, error.read()
 
     def answer(self, code, body):
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.server.left is not None:
-            body = body[: self.server.left]
-            self.server.left -= len(body)
-        self.server.sent += len(body)
-        self.wfile.write(body)
+        length = f"Content-Length: {len(body)}\r\n" if self.server.measured else ""
+        answer = f"HTTP/1.0 {code} Answer\r\n{length}\r\n".encode() + body
+        left = self.server.left
+        if left is not None:
+            self.server.left -= min(left, len(answer))
+        self.server.sent += len(answer[:left])
+        self.wfile.write(answer[:left])
+        if left is not None and left < len(answer):
+            self.server.cut.set()
 
 
 @pytest.fixture
@@ -138,24 +152,40 @@ def test_whatever_mailman_fails_at_makes_no_list_smaller(mailbraked, build, betw
     assert len(failures) == 1 and "(401)" in failures[0]  # one line for all of it
 
 
-def test_a_read_that_is_cut_anywhere_is_none(build, folder, between, source):
-    path = folder / "cut-mailman"
+def test_a_password_that_anybody_can_read_is_warned_of(build, folder, source):
+    path = folder / "open-mailman"
     path.mkdir()
     daemon = Mailbraked(build, path)
     daemon.configure(dict(MEMORY), sources=[source])
     command = Command(build, daemon.config)
     password = pathlib.Path(source["password_file"])
     password.chmod(0o644)
-    assert f"{password}: warning: anybody on this machine can read" in command.check().stderr
-    password.chmod(0o600)
-    between.sent = 0
-    whole = command.check()
-    assert whole.returncode == 0, whole.stderr
-    assert "1 list with 12 members in" in whole.stdout
-    total = between.sent
-    for step in range(10):
-        between.left = total * step // 10 + step
-        cut = command.check()
-        assert cut.returncode == 1 and between.url in cut.stderr, (step, cut.stderr)
-    between.left = total
-    assert command.check().returncode == 0
+    checked = command.check()
+    assert f"{password}: warning: anybody on this machine can read" in checked.stderr
+    assert checked.returncode == 0 and "1 list with 12 members in" in checked.stdout
+
+
+def test_a_read_that_is_cut_anywhere_makes_no_list_smaller(mailbraked, build, mailman, between, source):
+    mailman.fill(BIG, 1100)  # two pages
+    daemon = mailbraked(dict(MEMORY), rules=CAP_10, sources=[{**source, "request_timeout": "15s"}])
+    command = Command(build, daemon.config)
+    whole = {CLASS: 12, "class-owner@district.example": 3, BIG: 1100}
+
+    def listed():
+        lists = json.loads(command.run("lists", "--json").stdout)["lists"]
+        return {entry["address"]: entry["size"] for entry in lists}
+
+    wait_until(lambda: listed() == whole, 60, "Mailman is not read")
+    assert any("page=2" in path for path in between.answers)
+    daemon.allow_log(re.escape(between.url))
+    total = sum(len(body) for _, body in between.answers.values())
+    for count in [*range(0, 60, 9), *range(99, total, total // 35)]:
+        between.cut_after(count)
+        assert command.run("reload").returncode == 0
+        assert between.cut.wait(20), count
+        assert listed() == whole, count
+    check = command.check()
+    assert check.returncode == 1 and between.url in check.stderr
+    between.left = None
+    wait_until(lambda: "stale" not in command.run("lists").stdout, 20, "it does not come back by itself")
+    assert listed() == whole
