@@ -26,6 +26,15 @@ void strings_first(struct strings *strings)
     strings->items[0] = first;
 }
 
+bool strings_has(const struct strings *strings, const char *string)
+{
+    for (size_t i = 0; i < strings->count; i++) {
+        if (strcasecmp(strings->items[i], string) == 0)
+            return true;
+    }
+    return false;
+}
+
 void strings_clear(struct strings *strings)
 {
     for (size_t i = 0; i < strings->count; i++)

@@ -15,6 +15,7 @@ struct strings {
 
 enum status strings_add(struct strings *strings, const char *string) MUST_CHECK;
 void strings_first(struct strings *strings); /* the last becomes the first */
+bool strings_has(const struct strings *strings, const char *string); /* in any case */
 void strings_clear(struct strings *strings);
 
 enum ldap_schema { LDAP_SCHEMA_OPENLDAP, LDAP_SCHEMA_AD };

@@ -60,6 +60,36 @@ static enum status await(struct ldap_client *client, int id, const char *step,
     return fail(client, step, type == 0 ? LDAP_TIMEOUT : code, error);
 }
 
+/* What a result that isn't success says of the search: see ldap_client_search. */
+static enum status meaning_of(int code)
+{
+    switch (code) {
+    case LDAP_NO_SUCH_OBJECT:
+    case LDAP_INVALID_DN_SYNTAX:
+    case LDAP_INSUFFICIENT_ACCESS:
+        return STATUS_NOT_FOUND;
+    case LDAP_REFERRAL:
+    case LDAP_FILTER_ERROR:
+    case LDAP_SIZELIMIT_EXCEEDED:
+    case LDAP_ADMINLIMIT_EXCEEDED:
+    case LDAP_INAPPROPRIATE_MATCHING:
+        return STATUS_INVALID;
+    default:
+        return STATUS_UNAVAILABLE;
+    }
+}
+
+/* The same, with the reason. */
+static enum status fail_search(const struct ldap_client *client, const char *base,
+                               int code, struct error *error)
+{
+    char step[300];
+    (void)snprintf(step, sizeof step, "searching %.200s",
+                   base[0] == '\0' ? "\"\"" : base);
+    enum status status = fail(client, step, code, error);
+    return status == STATUS_NOMEM ? status : meaning_of(code);
+}
+
 /* ---- connecting ---- */
 
 static bool set_text(LDAP *ld, int option, const char *text)
@@ -239,7 +269,7 @@ static enum status check_reference(const struct ldap_client *client, LDAPMessage
     const char *url =
         code == LDAP_SUCCESS && urls != NULL && urls[0] != NULL ? urls[0] : "?";
     if (!is_harmless(url))
-        status = error_set(error, STATUS_UNAVAILABLE,
+        status = error_set(error, STATUS_INVALID,
                            "%s: a part of the base is at %.150s, which isn't followed: "
                            "choose a narrower base, and that one as a source of its own",
                            client->args.url, url);
@@ -267,11 +297,7 @@ static enum status finish(const struct ldap_client *client, const char *base,
         code = result;
     if (code == LDAP_SUCCESS)
         return STATUS_OK;
-    char step[300];
-    (void)snprintf(step, sizeof step, "searching %.200s",
-                   base[0] == '\0' ? "\"\"" : base);
-    enum status status = fail(client, step, code, error);
-    return code == LDAP_NO_SUCH_OBJECT ? STATUS_NOT_FOUND : status;
+    return fail_search(client, base, code, error);
 }
 
 /* Sends the request for a page. */
@@ -309,7 +335,7 @@ static enum status take_page(struct ldap_client *client, const struct ldap_query
     int id = 0;
     int code = request_page(client, query, cookie, &id);
     if (code != LDAP_SUCCESS)
-        return fail(client, "searching", code, error);
+        return fail_search(client, query->base, code, error);
     for (;;) {
         LDAPMessage *message = NULL;
         enum status status = await(client, id, "searching", &message, error);
@@ -324,6 +350,8 @@ static enum status take_page(struct ldap_client *client, const struct ldap_query
         else if (type == LDAP_RES_SEARCH_ENTRY)
             status = give_entry(client, message, &query->consumer);
         (void)ldap_msgfree(message);
+        if (!done && status != STATUS_OK)
+            (void)ldap_abandon_ext(client->ld, id, NULL, NULL);
         if (done || status != STATUS_OK)
             return status;
     }

@@ -26,13 +26,15 @@ enum meaning {
 
 struct ldap_reading {
     enum ldap_role role;
-    uint32_t found_by;
+    uint32_t number; /* see ldap_groups_expect */
     bool open;
     uint32_t object;
-    enum meaning meaning; /* of the values that follow */
-    size_t address_rank;  /* of their attribute among those of addresses */
-    size_t best_rank;     /* of the address that counts */
-    bool person, nested;  /* its classes say so */
+    enum meaning meaning;     /* of the values that follow */
+    size_t address_rank;      /* of their attribute among those of addresses */
+    size_t best_rank;         /* of the address that counts */
+    struct strings addresses; /* of a list, the one that counts first */
+    bool person, group;       /* its classes say so */
+    bool has_members;
     unsigned char sid[SID_MAX];
     size_t sid_length;
     int64_t primary; /* -1: none */
@@ -59,7 +61,11 @@ void ldap_groups_clear(struct ldap_groups *groups)
         strings_clear(&groups->groups[i].addresses);
         strings_clear(&groups->groups[i].urls);
         free(groups->groups[i].members);
+        free(groups->groups[i].ranges);
+        free(groups->groups[i].fault);
     }
+    if (groups->reading != NULL)
+        strings_clear(&groups->reading->addresses);
     intern_free(groups->dns);
     intern_free(groups->addresses);
     intern_free(groups->uids);
@@ -72,11 +78,10 @@ void ldap_groups_clear(struct ldap_groups *groups)
     *groups = (struct ldap_groups){0};
 }
 
-void ldap_groups_expect(struct ldap_groups *groups, enum ldap_role role,
-                        uint32_t found_by)
+void ldap_groups_expect(struct ldap_groups *groups, enum ldap_role role, uint32_t number)
 {
     groups->reading->role = role;
-    groups->reading->found_by = found_by;
+    groups->reading->number = number;
 }
 
 /* ---- objects ---- */
@@ -158,13 +163,21 @@ enum status ldap_groups_add(struct ldap_groups *groups, uint32_t group, uint32_t
     return add_member(groups, &groups->groups[group], LDAP_MEMBER_OBJECT, object);
 }
 
+enum status ldap_groups_fail(struct ldap_groups *groups, uint32_t group,
+                             const char *reason)
+{
+    struct ldap_group *failed = &groups->groups[group];
+    if (failed->fault == NULL)
+        failed->fault = strdup(reason);
+    return failed->fault == NULL ? STATUS_NOMEM : STATUS_OK;
+}
+
 /* ---- an entry begins ---- */
 
 enum status ldap_groups_entry(void *context, const char *dn, size_t length)
 {
     struct ldap_groups *groups = context;
     struct ldap_reading *reading = groups->reading;
-    struct ldap_group *group;
     enum status status = ldap_groups_end(groups);
     if (status == STATUS_OK)
         status = find_object(groups, dn, length, &reading->object);
@@ -173,21 +186,20 @@ enum status ldap_groups_entry(void *context, const char *dn, size_t length)
     reading->open = true;
     reading->meaning = MEANS_NOTHING;
     reading->best_rank = SIZE_MAX;
-    reading->person = reading->nested = false;
+    reading->person = reading->group = reading->has_members = false;
     reading->sid_length = 0;
     reading->primary = -1;
+    struct ldap_object *object = &groups->objects[reading->object];
     if (reading->role == LDAP_ROLE_EXCLUDED)
-        groups->objects[reading->object].excluded = true;
-    if (reading->role == LDAP_ROLE_LIST || reading->role == LDAP_ROLE_RANGE) {
-        status = group_of(groups, reading->object, &group);
-        if (status == STATUS_OK && reading->role == LDAP_ROLE_LIST)
-            group->listed = true;
-        else if (status == STATUS_OK)
-            group->range_next = -1; /* until the range comes */
-    }
-    if (status == STATUS_OK && reading->role == LDAP_ROLE_FOUND)
-        status = add_member(groups, &groups->groups[reading->found_by],
-                            LDAP_MEMBER_OBJECT, reading->object);
+        object->excluded = true;
+    if (reading->role == LDAP_ROLE_NESTS)
+        object->nests = true;
+    if (reading->role == LDAP_ROLE_RANGE && object->group != LDAP_GROUPS_NONE)
+        groups->groups[object->group].ranges[reading->number].next =
+            -1; /* until it comes */
+    if (reading->role == LDAP_ROLE_FOUND)
+        status = add_member(groups, &groups->groups[reading->number], LDAP_MEMBER_OBJECT,
+                            reading->object);
     return status;
 }
 
@@ -211,10 +223,27 @@ static bool is_named(const char *attribute, const char *name)
     return strlen(name) == length && strncasecmp(attribute, name, length) == 0;
 }
 
+static enum status range_of(struct ldap_group *group, size_t attribute,
+                            struct ldap_range **out)
+{
+    for (size_t i = 0; i < group->range_count; i++) {
+        if (group->ranges[i].attribute == attribute) {
+            *out = &group->ranges[i];
+            return STATUS_OK;
+        }
+    }
+    if (!array_reserve(&group->ranges, group->range_count, sizeof *group->ranges))
+        return STATUS_NOMEM;
+    *out = &group->ranges[group->range_count++];
+    **out = (struct ldap_range){.attribute = attribute};
+    return STATUS_OK;
+}
+
 /* "member;range=0-1499": asked for from 1500 on; "-*": that was all. */
 static enum status take_range(struct ldap_groups *groups, const char *name, size_t rank)
 {
     struct ldap_group *group;
+    struct ldap_range *found;
     const char *range = strcasestr(name, ";range=");
     int64_t number;
     enum status status = group_of(groups, groups->reading->object, &group);
@@ -223,12 +252,12 @@ static enum status take_range(struct ldap_groups *groups, const char *name, size
     const char *at = range + strlen(";range=");
     if (!text_take_number(&at, &number) || *at++ != '-')
         return STATUS_OK;
-    group->range_attribute = rank;
-    if (*at == '*')
-        group->range_next = 0;
-    else if (text_take_number(&at, &number))
-        group->range_next = number + 1;
-    return STATUS_OK;
+    status = range_of(group, rank, &found);
+    if (status == STATUS_OK && *at == '*')
+        found->next = 0;
+    else if (status == STATUS_OK && text_take_number(&at, &number))
+        found->next = number + 1;
+    return status;
 }
 
 static enum meaning member_meaning(const char *name)
@@ -236,13 +265,15 @@ static enum meaning member_meaning(const char *name)
     return is_named(name, "memberUid") ? MEANS_MEMBER_UID : MEANS_MEMBER;
 }
 
-static enum meaning person_meaning(const char *name)
+/* memberUid names people: a group's own uid is none of theirs. */
+static enum meaning other_meaning(enum ldap_role role, const char *name)
 {
-    return is_named(name, "objectClass")      ? MEANS_CLASS
-           : is_named(name, "uid")            ? MEANS_UID
-           : is_named(name, "objectSid")      ? MEANS_SID
-           : is_named(name, "primaryGroupID") ? MEANS_PRIMARY
-                                              : MEANS_NOTHING;
+    bool list = role == LDAP_ROLE_LIST;
+    return is_named(name, "objectClass")               ? MEANS_CLASS
+           : is_named(name, "objectSid")               ? MEANS_SID
+           : !list && is_named(name, "uid")            ? MEANS_UID
+           : !list && is_named(name, "primaryGroupID") ? MEANS_PRIMARY
+                                                       : MEANS_NOTHING;
 }
 
 enum status ldap_groups_attribute(void *context, const char *name)
@@ -250,31 +281,24 @@ enum status ldap_groups_attribute(void *context, const char *name)
     struct ldap_groups *groups = context;
     const struct ldap_settings *settings = groups->settings;
     struct ldap_reading *reading = groups->reading;
-    bool group = reading->role == LDAP_ROLE_LIST || reading->role == LDAP_ROLE_RANGE;
-    size_t rank = rank_of(&settings->member_attributes, name);
+    enum ldap_role role = reading->role;
+    bool list = role == LDAP_ROLE_LIST;
     reading->meaning = MEANS_NOTHING;
-    if (reading->role == LDAP_ROLE_EXCLUDED)
+    if (role == LDAP_ROLE_EXCLUDED || role == LDAP_ROLE_NESTS)
         return STATUS_OK;
-    size_t address_rank = group ? rank_of(&settings->address_attributes, name) : SIZE_MAX;
-    bool address = address_rank != SIZE_MAX;
-    if ((group || reading->role == LDAP_ROLE_UNKNOWN) && rank != SIZE_MAX && !address) {
+    bool members = list || role == LDAP_ROLE_RANGE || role == LDAP_ROLE_UNKNOWN;
+    size_t rank = members ? rank_of(&settings->member_attributes, name) : SIZE_MAX;
+    size_t address_rank = list ? rank_of(&settings->address_attributes, name) : SIZE_MAX;
+    if (rank != SIZE_MAX && address_rank == SIZE_MAX) {
         reading->meaning = member_meaning(name);
-        reading->nested = true;
+        reading->has_members = true;
         return take_range(groups, name, rank);
     }
-    if (group) {
-        reading->address_rank = address_rank;
-        reading->meaning = address                       ? MEANS_ADDRESS
-                           : is_named(name, "objectSid") ? MEANS_SID
-                                                         : MEANS_NOTHING;
-        return STATUS_OK;
-    }
-    reading->meaning = person_meaning(name);
-    rank = rank_of(&settings->member_address_attributes, name);
-    if (rank != SIZE_MAX) {
-        reading->meaning = MEANS_ADDRESS;
-        reading->address_rank = rank;
-    }
+    if (!list)
+        address_rank = rank_of(&settings->member_address_attributes, name);
+    reading->meaning =
+        address_rank != SIZE_MAX ? MEANS_ADDRESS : other_meaning(role, name);
+    reading->address_rank = address_rank;
     return STATUS_OK;
 }
 
@@ -299,26 +323,24 @@ static enum status take_address(struct ldap_groups *groups, const char *data,
                                 size_t length)
 {
     struct ldap_reading *reading = groups->reading;
-    struct ldap_group *group;
+    enum status status;
     uint32_t id;
     if (length == 0 || memchr(data, '\0', length) != NULL || !strip_kind(&data, &length))
         return STATUS_OK;
+    bool better = reading->address_rank < reading->best_rank;
     if (reading->role == LDAP_ROLE_LIST) {
         char *copy = strndup(data, length);
-        enum status status =
-            copy == NULL ? STATUS_NOMEM : group_of(groups, reading->object, &group);
-        if (status == STATUS_OK)
-            status = strings_add(&group->addresses, copy);
+        status = copy == NULL ? STATUS_NOMEM : strings_add(&reading->addresses, copy);
         free(copy);
-        if (status == STATUS_OK && reading->address_rank < reading->best_rank) {
+        if (status == STATUS_OK && better) {
             reading->best_rank = reading->address_rank;
-            strings_first(&group->addresses);
+            strings_first(&reading->addresses);
         }
         return status;
     }
-    if (reading->address_rank >= reading->best_rank)
+    if (!better)
         return STATUS_OK;
-    enum status status = add_text(groups->addresses, data, length, &id);
+    status = add_text(groups->addresses, data, length, &id);
     if (status == STATUS_OK) {
         reading->best_rank = reading->address_rank;
         groups->objects[reading->object].address = id;
@@ -344,6 +366,12 @@ static enum status uid_of(struct ldap_groups *groups, const char *data, size_t l
     return STATUS_OK;
 }
 
+/* "SRS0=ab=cd=x=a@y" is an address, though libldap takes it for a DN. */
+static bool is_like_address(const char *data, size_t length)
+{
+    return memchr(data, '@', length) != NULL && memchr(data, ',', length) == NULL;
+}
+
 /* A member is a uid, a search, a DN or an address: the value itself says which. A
  * uniqueMember may end in an id that makes it unique ("#'0101'B"). */
 static enum status take_member(struct ldap_groups *groups, const char *data,
@@ -361,11 +389,11 @@ static enum status take_member(struct ldap_groups *groups, const char *data,
         length = (size_t)(hash - data);
     bool search = length > 5 && strncasecmp(data, "ldap", 4) == 0 &&
                   memmem(data, length, "://", 3) != NULL;
-    if (groups->reading->meaning == MEANS_MEMBER && !search)
+    bool uid = groups->reading->meaning == MEANS_MEMBER_UID;
+    if (!uid && !search && !is_like_address(data, length))
         status = find_object(groups, data, length, &id);
     if (status == STATUS_INVALID && !search) {
-        bool address =
-            groups->reading->meaning == MEANS_MEMBER && memchr(data, '@', length) != NULL;
+        bool address = !uid && memchr(data, '@', length) != NULL;
         kind = address ? LDAP_MEMBER_ADDRESS : LDAP_MEMBER_UID;
         status = address ? add_text(groups->addresses, data, length, &id)
                          : uid_of(groups, data, length, &id);
@@ -408,8 +436,16 @@ enum status ldap_groups_value(void *context, const char *data, size_t length)
     static const char *const people[] = {
         "person",       "inetOrgPerson",        "user", "contact", "account",
         "posixAccount", "organizationalPerson", NULL};
-    static const char *const nests[] = {
-        "group", "groupOfNames", "groupOfUniqueNames", "posixGroup", "groupOfURLs", NULL};
+    static const char *const groups_by_class[] = {"group",
+                                                  "groupOfNames",
+                                                  "groupOfUniqueNames",
+                                                  "groupOfMembers",
+                                                  "groupOfURLs",
+                                                  "groupOfEntries",
+                                                  "posixGroup",
+                                                  "mailGroup",
+                                                  "nisMailAlias",
+                                                  NULL};
     struct ldap_groups *groups = context;
     struct ldap_reading *reading = groups->reading;
     switch (reading->meaning) {
@@ -422,7 +458,7 @@ enum status ldap_groups_value(void *context, const char *data, size_t length)
         return take_uid(groups, data, length);
     case MEANS_CLASS:
         reading->person |= is_word(data, length, people);
-        reading->nested |= is_word(data, length, nests);
+        reading->group |= is_word(data, length, groups_by_class);
         return STATUS_OK;
     case MEANS_SID:
         reading->sid_length = length >= SID_MIN && length <= SID_MAX ? length : 0;
@@ -470,24 +506,57 @@ static enum status end_primary(struct ldap_groups *groups)
     return STATUS_OK;
 }
 
+/* A person, too, may match the filter of lists: only who has members is a list, or what
+ * is a group by its class and may have none. */
+static enum status end_list(struct ldap_groups *groups)
+{
+    struct ldap_reading *reading = groups->reading;
+    struct ldap_group *group;
+    if (!reading->has_members && (reading->person || !reading->group)) {
+        strings_clear(&reading->addresses);
+        return STATUS_OK;
+    }
+    enum status status = group_of(groups, reading->object, &group);
+    if (status != STATUS_OK)
+        return status;
+    group->listed = true;
+    group->always_list = reading->group && !reading->person;
+    strings_clear(&group->addresses);
+    group->addresses = reading->addresses;
+    reading->addresses = (struct strings){0};
+    return reading->sid_length > 0
+               ? sid_of(groups, reading->sid, reading->sid_length, &group->sid)
+               : STATUS_OK;
+}
+
+/* It was looked up: a group, or one person whatever it is. */
+static enum status end_unknown(struct ldap_groups *groups)
+{
+    struct ldap_reading *reading = groups->reading;
+    struct ldap_object *object = &groups->objects[reading->object];
+    struct ldap_group *group;
+    object->known = true;
+    object->nests = false;
+    if (!reading->has_members && !reading->group)
+        return STATUS_OK;
+    enum status status = group_of(groups, reading->object, &group);
+    return status == STATUS_OK && reading->sid_length > 0
+               ? sid_of(groups, reading->sid, reading->sid_length, &group->sid)
+               : status;
+}
+
 enum status ldap_groups_end(struct ldap_groups *groups)
 {
     struct ldap_reading *reading = groups->reading;
-    struct ldap_object *object = groups->objects + reading->object;
     if (!reading->open)
         return STATUS_OK;
     reading->open = false;
-    if (reading->role == LDAP_ROLE_LIST ||
-        (reading->role == LDAP_ROLE_UNKNOWN && reading->nested)) {
-        struct ldap_group *group;
-        enum status status = group_of(groups, reading->object, &group);
-        if (status == STATUS_OK && reading->sid_length > 0)
-            status = sid_of(groups, reading->sid, reading->sid_length, &group->sid);
-        object->known = true;
-        return status;
-    }
-    if (reading->role == LDAP_ROLE_UNKNOWN || reading->person)
-        object->known = true;
+    if (reading->role == LDAP_ROLE_LIST)
+        return end_list(groups);
+    if (reading->role == LDAP_ROLE_UNKNOWN)
+        return end_unknown(groups);
+    if (reading->role == LDAP_ROLE_PERSON || reading->role == LDAP_ROLE_FOUND)
+        groups->objects[reading->object].known |= !reading->group;
     if (reading->role == LDAP_ROLE_PERSON && reading->sid_length > 0 &&
         reading->primary >= 0)
         return end_primary(groups);

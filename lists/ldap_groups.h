@@ -15,11 +15,12 @@
 
 /* What an entry is read as. */
 enum ldap_role {
-    LDAP_ROLE_LIST,     /* matches the filter of lists */
+    LDAP_ROLE_LIST,     /* matches the filter of lists: a group, or a person */
     LDAP_ROLE_RANGE,    /* more members of a group */
     LDAP_ROLE_PERSON,   /* found among the people */
-    LDAP_ROLE_FOUND,    /* the same, by a memberURL of found_by */
+    LDAP_ROLE_FOUND,    /* the same, by a memberURL */
     LDAP_ROLE_EXCLUDED, /* matches people_not */
+    LDAP_ROLE_NESTS,    /* found among the people, but has members itself */
     LDAP_ROLE_UNKNOWN, /* a member that is neither: may be a group that no filter found */
 };
 
@@ -35,21 +36,30 @@ struct ldap_object {
     uint32_t group;   /* LDAP_GROUPS_NONE: it is none */
     uint32_t address; /* in addresses; LDAP_GROUPS_NONE: it has none */
     bool member;      /* of some group */
-    bool known;       /* a person for sure, or looked at already */
+    bool known;       /* found among the people, or looked up */
+    bool nests;       /* has members, and was not looked up */
     bool excluded;
+    bool elsewhere; /* the server refers to another one */
+};
+
+/* Of an attribute of members that the server gives in parts. */
+struct ldap_range {
+    size_t attribute; /* in member_attributes */
+    int64_t next;     /* its next value to be asked for; 0: that is all */
 };
 
 struct ldap_group {
     uint32_t object;
-    bool listed;  /* it matches the filter: a list, if it has an address */
-    uint32_t sid; /* in sids; LDAP_GROUPS_NONE: it has none */
+    bool listed;      /* it matches the filter: a list, if it has an address */
+    bool always_list; /* a group by its class, however few its members are */
+    uint32_t sid;     /* in sids; LDAP_GROUPS_NONE: it has none */
+    char *fault;      /* why its members are not known; NULL: they are */
     struct strings addresses;
     struct strings urls; /* memberURL, not searched yet */
     struct ldap_member *members;
     size_t member_count;
-    size_t range_attribute; /* in member_attributes: */
-    int64_t range_next;     /* its next value to be asked for; 0: that is all */
-    uint32_t visit;         /* for flattening */
+    struct ldap_range *ranges;
+    size_t range_count;
 };
 
 struct ldap_groups {
@@ -73,9 +83,9 @@ enum status ldap_groups_init(struct ldap_groups *groups,
                              const struct ldap_settings *settings) MUST_CHECK;
 void ldap_groups_clear(struct ldap_groups *groups);
 
-/* The next entries are read as this; found_by is the number of a group. */
-void ldap_groups_expect(struct ldap_groups *groups, enum ldap_role role,
-                        uint32_t found_by);
+/* The next entries are read as this. number: of LDAP_ROLE_FOUND the group, of
+ * LDAP_ROLE_RANGE the one of the group's ranges that was asked for; else 0. */
+void ldap_groups_expect(struct ldap_groups *groups, enum ldap_role role, uint32_t number);
 
 /* As struct ldap_consumer wants them; context is the groups. NOMEM or LIMIT. */
 enum status ldap_groups_entry(void *context, const char *dn, size_t length) MUST_CHECK;
@@ -85,6 +95,10 @@ enum status ldap_groups_value(void *context, const char *data, size_t length) MU
 /* Makes an object a member of a group of this number. */
 enum status ldap_groups_add(struct ldap_groups *groups, uint32_t group,
                             uint32_t object) MUST_CHECK;
+
+/* The members of a group of this number can't be read; the first reason stays. NOMEM. */
+enum status ldap_groups_fail(struct ldap_groups *groups, uint32_t group,
+                             const char *reason) MUST_CHECK;
 
 /* Ends the last entry of a search. */
 enum status ldap_groups_end(struct ldap_groups *groups) MUST_CHECK;

@@ -1,6 +1,7 @@
 /* Groups first, then more of their members where the server gives them in parts, then all
  * people in one search, since asking for each would take a round trip a member; last, one
- * by one, members that neither search found: they may be groups outside of the base. */
+ * by one, members that may be groups which no filter found. What the server can't say of
+ * one group makes that group's list fail; what breaks the connection, the whole read. */
 #include "lists/ldap_source.h"
 
 #include <ldap.h>
@@ -14,8 +15,13 @@
 #include "lists/ldap_flatten.h"
 #include "lists/ldap_groups.h"
 
+/* So many members are looked up one by one without a word. */
+enum { UNKNOWN_MANY = 10000 };
+
 struct ldap_job {
     const struct ldap_settings *settings;
+    const char *place; /* of problems */
+    struct problems *problems;
     struct ldap_client *client;
     struct ldap_groups groups;
     struct strings group_attributes, person_attributes, all_attributes;
@@ -37,7 +43,9 @@ static enum status choose_attributes(struct ldap_job *job)
     static const char *const person[] = {"objectClass", "uid"};
     static const char *const ad[] = {"objectSid", "primaryGroupID"};
     const struct ldap_settings *settings = job->settings;
-    enum status status = add_all(&job->group_attributes, &settings->address_attributes);
+    enum status status = strings_add(&job->group_attributes, person[0]);
+    if (status == STATUS_OK)
+        status = add_all(&job->group_attributes, &settings->address_attributes);
     if (status == STATUS_OK)
         status = add_all(&job->group_attributes, &settings->member_attributes);
     if (status == STATUS_OK)
@@ -83,8 +91,8 @@ static enum status search_below(struct ldap_job *job, enum ldap_role role,
 }
 
 /* One entry. */
-static enum status look_up(struct ldap_job *job, enum ldap_role role, uint32_t object,
-                           const struct strings *attributes)
+static enum status look_up(struct ldap_job *job, enum ldap_role role, uint32_t number,
+                           uint32_t object, const struct strings *attributes)
 {
     char *dn = strdup(intern_string(job->groups.dns, object)); /* adding may move it */
     if (dn == NULL)
@@ -93,36 +101,43 @@ static enum status look_up(struct ldap_job *job, enum ldap_role role, uint32_t o
                                .scope = LDAP_CLIENT_BASE,
                                .filter = "(objectClass=*)",
                                .attributes = attributes};
-    ldap_groups_expect(&job->groups, role, 0);
+    ldap_groups_expect(&job->groups, role, number);
     enum status status = search(job, &query);
     free(dn);
     return status;
 }
 
-/* All further ranges of a group's members. */
-static enum status read_ranges(struct ldap_job *job, uint32_t number)
+/* A search for a group failed: so does its list, unless no other search can succeed. */
+static enum status blame(struct ldap_job *job, uint32_t number, enum status status)
+{
+    return status == STATUS_NOT_FOUND || status == STATUS_INVALID
+               ? ldap_groups_fail(&job->groups, number, job->error->text)
+               : status;
+}
+
+/* All further values of an attribute of a group's members. */
+static enum status read_range(struct ldap_job *job, uint32_t number, uint32_t at)
 {
     const struct strings *names = &job->settings->member_attributes;
+    struct ldap_group *group = &job->groups.groups[number];
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && job->groups.groups[number].range_next != 0) {
-        const struct ldap_group *group = &job->groups.groups[number];
-        int64_t next = group->range_next;
+    while (status == STATUS_OK && group->ranges[at].next != 0) {
+        int64_t next = group->ranges[at].next;
         struct strings attributes = {0};
         struct text name = {0};
-        text_printf(&name, "%s;range=%lld-*", names->items[group->range_attribute],
+        text_printf(&name, "%s;range=%lld-*", names->items[group->ranges[at].attribute],
                     (long long)next);
         status = strings_add(&attributes, text_string(&name));
         text_clear(&name);
         if (status == STATUS_OK)
-            status = look_up(job, LDAP_ROLE_RANGE, group->object, &attributes);
+            status = look_up(job, LDAP_ROLE_RANGE, at, group->object, &attributes);
         strings_clear(&attributes);
-        int64_t then = job->groups.groups[number].range_next;
+        group = &job->groups.groups[number]; /* adding may move it */
+        int64_t then = group->ranges[at].next;
         if (status == STATUS_OK && then != 0 && then <= next)
-            status = error_set(
-                job->error, STATUS_UNAVAILABLE,
-                "%.200s: the server gives its members only up to %lld",
-                intern_string(job->groups.dns, job->groups.groups[number].object),
-                (long long)next);
+            status = error_set(job->error, STATUS_INVALID,
+                               "the server gives its members only up to %lld",
+                               (long long)next);
     }
     return status;
 }
@@ -135,11 +150,11 @@ static enum status read_url(struct ldap_job *job, uint32_t number, const char *u
                                              [LDAP_SCOPE_SUBTREE] = LDAP_CLIENT_SUBTREE};
     LDAPURLDesc *parsed = NULL;
     if (ldap_url_parse(url, &parsed) != LDAP_URL_SUCCESS)
-        return error_set(job->error, STATUS_UNAVAILABLE, "%.200s: is no LDAP URL", url);
+        return error_set(job->error, STATUS_INVALID, "%.200s: is not an LDAP URL", url);
     enum status status;
     int scope = parsed->lud_scope;
     if (parsed->lud_host != NULL && parsed->lud_host[0] != '\0') {
-        status = error_set(job->error, STATUS_UNAVAILABLE,
+        status = error_set(job->error, STATUS_INVALID,
                            "%.200s: names another server, which isn't asked", url);
     } else {
         struct ldap_query query = {
@@ -159,32 +174,105 @@ static enum status read_url(struct ldap_job *job, uint32_t number, const char *u
 static enum status complete(struct ldap_job *job, size_t from)
 {
     enum status status = STATUS_OK;
-    for (size_t i = from; i < job->groups.group_count && status == STATUS_OK; i++) {
-        status = read_ranges(job, (uint32_t)i);
+    for (uint32_t i = (uint32_t)from; i < job->groups.group_count && status == STATUS_OK;
+         i++) {
+        for (uint32_t n = 0; n < job->groups.groups[i].range_count && status == STATUS_OK;
+             n++)
+            status = blame(job, i, read_range(job, i, n));
         struct strings urls = job->groups.groups[i].urls;
         job->groups.groups[i].urls = (struct strings){0};
         for (size_t n = 0; n < urls.count && status == STATUS_OK; n++)
-            status = read_url(job, (uint32_t)i, urls.items[n]);
+            status = blame(job, i, read_url(job, i, urls.items[n]));
         strings_clear(&urls);
     }
     return status;
+}
+
+/* True for a member that may be a group. */
+static bool is_unknown(const struct ldap_object *object)
+{
+    return object->member && object->group == LDAP_GROUPS_NONE &&
+           (!object->known || object->nests);
+}
+
+static void warn_of_unknown(const struct ldap_job *job)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < job->groups.object_count; i++)
+        count += is_unknown(&job->groups.objects[i]);
+    if (count > UNKNOWN_MANY)
+        problems_warning(
+            job->problems, job->place, 0,
+            "%zu members are not below people_base, and are looked up one by "
+            "one: that takes time",
+            count);
 }
 
 /* A member that is gone is still one person. */
 static enum status read_unknown(struct ldap_job *job)
 {
     enum status status = STATUS_OK;
+    warn_of_unknown(job);
     for (uint32_t i = 0; i < job->groups.object_count && status == STATUS_OK; i++) {
-        const struct ldap_object *object = &job->groups.objects[i];
-        if (!object->member || object->known || object->group != LDAP_GROUPS_NONE)
+        if (!is_unknown(&job->groups.objects[i]))
             continue;
         size_t before = job->groups.group_count;
-        status = look_up(job, LDAP_ROLE_UNKNOWN, i, &job->all_attributes);
-        if (status == STATUS_NOT_FOUND)
+        status = look_up(job, LDAP_ROLE_UNKNOWN, 0, i, &job->all_attributes);
+        job->groups.objects[i].elsewhere = status == STATUS_INVALID;
+        if (status == STATUS_NOT_FOUND || status == STATUS_INVALID)
             status = STATUS_OK;
         if (status == STATUS_OK)
             status = complete(job, before);
     }
+    return status;
+}
+
+/* Groups with a member that is elsewhere: it may be a group. */
+static enum status blame_elsewhere(struct ldap_job *job)
+{
+    enum status status = STATUS_OK;
+    const struct ldap_groups *groups = &job->groups;
+    for (uint32_t i = 0; i < groups->group_count; i++) {
+        const struct ldap_group *group = &groups->groups[i];
+        for (size_t n = 0; n < group->member_count && status == STATUS_OK; n++) {
+            uint32_t member = group->members[n].id;
+            if (group->members[n].kind != LDAP_MEMBER_OBJECT ||
+                !groups->objects[member].elsewhere)
+                continue;
+            (void)error_set(job->error, STATUS_INVALID,
+                            "for its member %.150s the server refers to another one: "
+                            "read a server that has both, such as a global catalog "
+                            "(port 3268)",
+                            intern_string(groups->dns, member));
+            status = ldap_groups_fail(&job->groups, i, job->error->text);
+        }
+    }
+    return status;
+}
+
+/* Groups among the people that the filter of lists doesn't find: by an attribute of
+ * members, since not all classes of groups are known here. */
+static enum status find_nests(struct ldap_job *job)
+{
+    const struct ldap_settings *settings = job->settings;
+    const struct strings *names = &settings->member_attributes;
+    struct strings nothing = {0};
+    struct text filter = {0};
+    size_t count = 0;
+    text_printf(&filter, "(&%s(|", settings->people);
+    for (size_t i = 0; i < names->count; i++) {
+        if (strings_has(&settings->member_address_attributes, names->items[i]))
+            continue;
+        text_printf(&filter, "(%s=*)", names->items[i]);
+        count++;
+    }
+    text_add_string(&filter, "))");
+    enum status status = filter.failed ? STATUS_NOMEM : strings_add(&nothing, "1.1");
+    if (status == STATUS_OK && count > 0)
+        status = search_below(job, LDAP_ROLE_NESTS, settings->people_base,
+                              text_string(&filter), &nothing);
+    strings_clear(&nothing);
+    text_clear(&filter);
     return status;
 }
 
@@ -202,16 +290,38 @@ static enum status read_all(struct ldap_job *job)
         settings->people_not[0] != '\0')
         status = search_below(job, LDAP_ROLE_EXCLUDED, settings->people_base,
                               settings->people_not, &job->person_attributes);
-    return status == STATUS_OK ? read_unknown(job) : status;
+    if (status == STATUS_OK)
+        status = find_nests(job);
+    if (status == STATUS_OK)
+        status = read_unknown(job);
+    return status == STATUS_OK ? blame_elsewhere(job) : status;
 }
 
 /* ---- one server after the other ---- */
+
+static void summarize(const struct ldap_client_args *args, const struct ldap_job *job,
+                      const struct ldap_counts *counts, int64_t ms,
+                      struct source_read *read)
+{
+    size_t groups = job->groups.group_count;
+    (void)snprintf(
+        read->summary, sizeof read->summary,
+        "%.130s: %zu list%s of %zu group%s (%zu without members), %zu member%s "
+        "(%zu without an address), %lld.%lld s",
+        args->url, counts->lists, counts->lists == 1 ? "" : "s", groups,
+        groups == 1 ? "" : "s", counts->empty, counts->members,
+        counts->members == 1 ? "" : "s", counts->nameless, (long long)ms / 1000,
+        (long long)ms % 1000 / 100);
+}
 
 static enum status read_server(const struct list_source *source,
                                const struct ldap_client_args *args,
                                struct source_read *read, struct error *error)
 {
-    struct ldap_job job = {.settings = args->settings, .error = error};
+    struct ldap_job job = {.settings = args->settings,
+                           .place = source->path,
+                           .problems = &read->problems,
+                           .error = error};
     struct ldap_counts counts = {0};
     int64_t began_us = clock_monotonic_us();
     enum status status = ldap_groups_init(&job.groups, args->settings);
@@ -224,13 +334,8 @@ static enum status read_server(const struct list_source *source,
     if (status == STATUS_OK)
         status = ldap_flatten(&job.groups, source->path, &read->entries, &read->problems,
                               &counts);
-    long long ms = (clock_monotonic_us() - began_us) / 1000;
     if (status == STATUS_OK)
-        (void)snprintf(read->summary, sizeof read->summary,
-                       "%.150s: %zu lists of %zu groups, %zu members (%zu without an "
-                       "address), %lld.%lld s",
-                       args->url, counts.lists, job.groups.group_count, counts.members,
-                       counts.nameless, ms / 1000, ms % 1000 / 100);
+        summarize(args, &job, &counts, (clock_monotonic_us() - began_us) / 1000, read);
     else if (status == STATUS_NOMEM || status == STATUS_LIMIT)
         (void)error_set(error, status, "%s: %s", args->url,
                         status == STATUS_NOMEM ? "out of memory"
@@ -245,6 +350,13 @@ static enum status read_server(const struct list_source *source,
     return status;
 }
 
+/* One server's part of the time that is left for those from it on: a slow one must not
+ * take all of it. */
+static int64_t deadline_of(int64_t deadline_us, size_t servers)
+{
+    return clock_deadline_us(clock_left_ms(deadline_us) / (int64_t)servers);
+}
+
 enum status ldap_source_read_by(const struct list_source *source,
                                 const struct ldap_settings *settings,
                                 struct source_read *read)
@@ -253,18 +365,19 @@ enum status ldap_source_read_by(const struct list_source *source,
     struct ldap_client_args args = {
         .settings = settings,
         .password = settings->password == NULL ? "" : settings->password,
-        .request_timeout_ms = source->request_timeout_ms,
-        .deadline_us = clock_deadline_us(source->timeout_ms)};
+        .request_timeout_ms = source->request_timeout_ms};
+    int64_t deadline_us = clock_deadline_us(source->timeout_ms);
     enum status status = STATUS_UNAVAILABLE;
     for (size_t i = 0; i < settings->servers.count; i++) {
         struct error error = {0};
         args.url = settings->servers.items[i];
+        args.deadline_us = deadline_of(deadline_us, settings->servers.count - i);
         status = read_server(source, &args, read, &error);
         if (status == STATUS_OK || status == STATUS_NOMEM)
             break;
         text_printf(&reasons, "%s%s", reasons.length > 0 ? "; " : "", error.text);
     }
-    if (status == STATUS_NOT_FOUND)
+    if (status == STATUS_NOT_FOUND || status == STATUS_INVALID)
         status = STATUS_UNAVAILABLE;
     if (status != STATUS_OK)
         (void)error_set(&read->error, status, "%s",

@@ -65,10 +65,10 @@ def reach(daemon, build, name):
     return Command(build, daemon.config).explain(ANN, f"{name}@district.example")["reach"]
 
 
-def states(daemon, build):
+def states(daemon, build, domain="district.example"):
     done = Command(build, daemon.config).run("lists", "--json")
-    lists = json.loads(done.stdout)["lists"]
-    return {item["address"].split("@")[0]: (item["size"], item["state"]) for item in lists}
+    lists = [(*item["address"].split("@"), item) for item in json.loads(done.stdout)["lists"]]
+    return {name: (item["size"], item["state"]) for name, of, item in lists if of == domain}
 
 
 # ---- what counts ----
@@ -99,10 +99,14 @@ def test_every_kind_of_group_counts_its_people(slapd, mailbraked, build, checked
     assert states(daemon, build) == {name: (size, "ok") for name, size in expected.items()}
     assert reach(daemon, build, "outer") == 5
     assert daemon.text().count("was read: ") == 1
+    daemon.expect_log(r"contain each other: outer@\S+ -> inner\.\w+@group\.invalid -> outer@")
+    made_up = states(daemon, build, "group.invalid")
+    assert {name.split(".")[0]: size for name, (size, _) in made_up.items()} == {
+        "inner": 5, "far": 2}
 
     code, said = checked(source(server, base=GROUPS, people_base=f"ou=people,{BASE}"))
     assert code == 0, said
-    assert "6 lists of 8 groups, 12 members (2 without an address), 0." in said
+    assert "6 lists of 8 groups (0 without members), 12 members (2 without an address), 0." in said
 
 
 @memory_only
@@ -125,7 +129,7 @@ def test_a_group_of_5000_in_active_directory_is_refused(slapd, relay):
                       replace=[(b"member;range=2500-*", b"memberRange2500Last")])
     mail = relay(rules=CAP_1500, sources=[
         source(between.url, schema="ad", page_size=500, people_not="(userAccountControl=514)")])
-    mail.expect_log(r"was read: .* 2 lists of 2 groups, 5001 members", 20)
+    mail.expect_log(r"was read: .* 2 lists of 2 groups \(0 without members\), 5001 members", 20)
     for name in ("all", "everybody"):
         refused = mail.send(ANN, f"{name}@district.example")
         assert refused.code == 550 and "(reach 5000, limit 1500)" in refused.text
@@ -146,10 +150,76 @@ def test_postfix_s_own_table_says_the_same(slapd, checked, tmp_path):
         "special_result_attribute = member\nbind = no\n"
     )
     code, said = checked({"postfix": str(table)})
-    assert code == 0 and "1 list, the largest with 3 persons" in said, said
+    assert code == 0 and "1 list of 2 groups" in said and "largest with 3 persons" in said
     table.write_text("server_host = x\nbind = sasl\nsearch_base = dc=x\n")
     code, said = checked({"postfix": str(table)})
     assert code == 1 and "of SASL only EXTERNAL can be used" in said
+
+
+def test_a_filter_that_matches_people_makes_no_lists_of_them(
+        slapd, mailbraked, build, tmp_path):
+    """A person with an address is no list of nobody, and a forward is no list."""
+    server = slapd(
+        "".join(person(f"p{i}") for i in range(3))
+        + person("forward", description="p1@district.example")
+        + group("staff", ["p0", "p1", "p2", "forward"])
+    )
+    table = tmp_path / "groups.cf"
+    table.write_text(
+        f"server_host = {server.url}\nsearch_base = {BASE}\nbind = no\n"
+        "query_filter = (&(mail=%s)(|(objectClass=person)(objectClass=groupOfNames)))\n"
+        "result_attribute = description\nspecial_result_attribute = member\n"
+        "leaf_result_attribute = mail\n"
+    )
+    for one, staff in ({"postfix": str(table)}, 3), (source(server, filter="(mail=*)"), 4):
+        daemon = mailbraked(dict(MEMORY), sources=[one])
+        daemon.expect_log(r"was read: .* 1 list of \d groups? \(0 without members\)")
+        assert states(daemon, build) == {"staff": (staff, "ok")}
+        for name, people in (("staff", staff), ("p0", 1), ("forward", 1)):
+            assert reach(daemon, build, name) == people, (one, name)
+
+
+def test_one_group_that_cannot_be_read_leaves_the_others_alone(
+        slapd, mailbraked, build, checked):
+    """Whoever owns a group writes its memberURL; and a member may be in another directory."""
+    def dynamic(name, url):
+        return entry(f"cn={name},ou=groups", "groupOfURLs mailGroup",
+                     mail=f"{name}@district.example", memberURL=url)
+
+    server = slapd(
+        "".join(person(f"p{i}") for i in range(5))
+        + group("good", ["p0", "p1"])
+        + dynamic("dyn", f"ldap:///ou=people,{BASE}??sub?(uid=p*)")
+        + dynamic("host", f"ldap://dc9.example/ou=people,{BASE}??sub?(uid=p*)")
+        + dynamic("gone", f"ldap:///ou=nowhere,{BASE}??sub?(uid=p*)")
+        + dynamic("junk", f"ldap:///ou=people,{BASE}??sub?(uid=p*")
+        + entry("ou=far", "referral extensibleObject", ref=f"ldap://dc2.example/ou=far,{BASE}")
+        + group("away", ["p0", f"uid=x,ou=far,{BASE}"])
+        + group("around", ["p0", f"cn=away,{GROUPS}"])
+    )
+    one = source(server, base=GROUPS, people_base=f"ou=people,{BASE}", refresh="1s")
+    code, said = checked(one)
+    assert code == 1, said
+    for words in (
+        f"cn=host,{GROUPS} keeps its last good members: ldap://dc9.example/",
+        "names another server, which isn't asked", "this base does not exist",
+        "the filter is invalid",
+        f"cn=away,{GROUPS} keeps its last good members: for its member uid=x,ou=far,{BASE}",
+    ):
+        assert words in said, (words, said)
+    daemon = mailbraked(dict(MEMORY), sources=[one])
+    daemon.expect_log(r"was read: ")
+    unknown = {name: "unknown" for name in ("host", "gone", "junk", "away", "around")}
+    found = states(daemon, build)
+    assert {name: state for name, (_, state) in found.items()} == {
+        "good": "ok", "dyn": "ok", **unknown}
+    server.modify(
+        f"dn: cn=dyn,{GROUPS}\nchangetype: modify\nreplace: memberURL\n"
+        f"memberURL: ldap://x/??base\n\n"
+        f"dn: cn=good,{GROUPS}\nchangetype: modify\nadd: member\nmember: {dn('p2')}\n\n")
+    wait_until(lambda: states(daemon, build)["good"] == (3, "ok"), 10, "not read", daemon.text)
+    assert states(daemon, build)["dyn"] == (5, "stale")
+    daemon.expect_log(r"keeps its last good members")
 
 
 # ---- how it is reached ----

@@ -48,7 +48,7 @@ static void tell(enum ldap_role role, const char *text)
     ck_assert_int_eq(ldap_groups_entry(&groups, dn, strlen(dn)), STATUS_OK);
     for (char *word; (word = strtok_r(NULL, "|", &rest)) != NULL;) {
         char *equals = strchr(word, '=');
-        if (strncmp(word, "member;range=", 13) == 0)
+        if (strstr(word, ";range=") != NULL)
             equals = strchr(equals + 1, '=');
         *equals = '\0';
         const char *value = equals + 1;
@@ -66,16 +66,24 @@ static const char *flattened(void)
     return entries_shown(&entries);
 }
 
+/* Two groups without an address are lists of their own, with addresses made up from their
+ * DNs. */
 START_TEST(ldap_groups_nest_in_a_circle)
 {
     tell(LDAP_ROLE_PERSON, "cn=a,dc=x|objectClass=person|mail=a@x");
     tell(LDAP_ROLE_LIST,
-         "cn=one,dc=x|mail=one@x|member=CN=A, DC=x|member=cn=hidden,dc=x");
-    tell(LDAP_ROLE_LIST, "cn=hidden,dc=x|member=cn=one,dc=x|member=cn=deep,dc=x");
-    tell(LDAP_ROLE_LIST, "cn=deep,dc=x|member=cn=hidden,dc=x|member=cn=b,dc=x");
+         "cn=one,dc=x|mail=one@x|member=CN=A, DC=x|member=cn=The Rest!,dc=x");
+    tell(LDAP_ROLE_LIST, "cn=the rest!,dc=x|member=cn=one,dc=x|member=cn=deep,dc=x");
+    tell(LDAP_ROLE_LIST, "cn=deep,dc=x|member=cn=The Rest!,dc=x|member=cn=b,dc=x");
     tell(LDAP_ROLE_PERSON, "cn=b,dc=x|objectClass=person|mail=b@x");
     tell(LDAP_ROLE_LIST, "cn=two,dc=x|mail=two@x|member=cn=one,dc=x|member=cn=gone,dc=x");
-    ck_assert_str_eq(flattened(), "one@x: [a@x b@x]; two@x: [one@x =cn=gone,dc=x]");
+    tell(LDAP_ROLE_LIST, "cn=nobody's,dc=x|member=cn=b,dc=x");
+    ck_assert_str_eq(flattened(), "one@x: [a@x the-rest-.18fd9134bf30@group.invalid]; "
+                                  "two@x: [one@x =cn=gone,dc=x]; "
+                                  "the-rest-.18fd9134bf30@group.invalid: [one@x "
+                                  "deep.06e0c86737e3@group.invalid]; "
+                                  "deep.06e0c86737e3@group.invalid: "
+                                  "[the-rest-.18fd9134bf30@group.invalid b@x]");
     ck_assert_uint_eq(counts.lists, 2);
     ck_assert_uint_eq(counts.members, 3);
     ck_assert_uint_eq(counts.nameless, 1);
@@ -85,46 +93,118 @@ END_TEST
 START_TEST(ldap_groups_take_every_kind_of_member)
 {
     tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|memberUid=Ann|memberUid=who|member=c@x|"
-                         "uniqueMember=cn=d,dc=x#'0101'B|member=cn=off,dc=x");
+                         "uniqueMember=cn=d,dc=x#'0101'B|member=cn=off,dc=x|"
+                         "member=SRS0=ab=cd=x=a@y");
     tell(LDAP_ROLE_PERSON, "uid=ann,dc=x|uid=ann|mail=ann@x|mail=ann.smith@x");
     tell(LDAP_ROLE_PERSON, "cn=d,dc=x|mail=d@x");
     tell(LDAP_ROLE_EXCLUDED, "cn=off,dc=x");
-    ck_assert_str_eq(flattened(), "g@x: [ann@x =who c@x d@x]");
+    ck_assert_str_eq(flattened(), "g@x: [ann@x =who c@x d@x SRS0=ab=cd=x=a@y]");
+}
+END_TEST
+
+/* A filter such as (mail=*) matches people, too: they are no lists of nobody. */
+START_TEST(ldap_groups_are_not_people)
+{
+    tell(LDAP_ROLE_LIST, "cn=a,dc=x|objectClass=person|mail=a@x");
+    tell(LDAP_ROLE_LIST, "cn=b,dc=x|mail=b@x");
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|objectClass=groupOfNames|"
+                         "member=cn=a,dc=x|member=cn=b,dc=x");
+    tell(LDAP_ROLE_LIST, "cn=to,dc=x|objectClass=person|mail=to@x|member=far@y");
+    tell(LDAP_ROLE_LIST, "cn=one,dc=x|objectClass=groupOfNames|mail=one@x|member=c@x");
+    tell(LDAP_ROLE_LIST, "cn=none,dc=x|objectClass=posixGroup|mail=none@x");
+    tell(LDAP_ROLE_PERSON, "cn=a,dc=x|objectClass=person|mail=a@x");
+    tell(LDAP_ROLE_PERSON, "cn=b,dc=x|mail=b@x");
+    ck_assert_str_eq(flattened(),
+                     "g@x: [a@x b@x]; to@x: far@y; one@x: [c@x]; none@x: []");
+    ck_assert_uint_eq(counts.lists, 3);
+    ck_assert_uint_eq(counts.empty, 1);
+    ck_assert_uint_eq(problems.count, 0);
+}
+END_TEST
+
+START_TEST(ldap_groups_without_members_are_doubted)
+{
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|objectClass=groupOfNames");
+    (void)flattened();
+    ck_assert_str_eq(
+        problem_shown(&problems, 0),
+        "ldap: warning: 1 of 1 lists have no members: may bind_dn read their "
+        "members?");
 }
 END_TEST
 
 START_TEST(ldap_groups_found_last_are_groups)
 {
-    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=cn=far,dc=y");
-    ck_assert(!groups.objects[1].known && groups.objects[1].member);
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=cn=far,dc=y|member=cn=own,dc=x|"
+                         "member=cn=a,dc=x|member=cn=team,dc=x");
+    tell(LDAP_ROLE_PERSON, "cn=own,dc=x|objectClass=ownClass|mail=own@x");
+    tell(LDAP_ROLE_PERSON, "cn=a,dc=x|objectClass=ownClass|mail=a@x");
+    tell(LDAP_ROLE_PERSON, "cn=team,dc=x|objectClass=group|mail=team@x");
+    tell(LDAP_ROLE_NESTS, "cn=own,dc=x");
+    const struct ldap_object *far = &groups.objects[1];
+    ck_assert(!far[0].known && far[0].member);
+    ck_assert(far[1].known && far[1].nests);
+    ck_assert(far[2].known && !far[2].nests);
+    ck_assert(!far[3].known);
     tell(LDAP_ROLE_UNKNOWN, "cn=far,dc=y|objectClass=groupOfNames|member=cn=a,dc=y");
+    tell(LDAP_ROLE_UNKNOWN, "cn=own,dc=x|mail=own@x|member=c@x|member=d@x");
     tell(LDAP_ROLE_UNKNOWN, "cn=a,dc=y|mail=a@y");
-    ck_assert_str_eq(flattened(), "g@x: [a@y]");
+    ck_assert(!groups.objects[2].nests);
+    const char *shown = flattened();
+    ck_assert_ptr_nonnull(strstr(shown, "g@x: [far."));
+    ck_assert_ptr_nonnull(strstr(shown, "@group.invalid a@x team@x]"));
+    ck_assert_ptr_nonnull(strstr(shown, "@group.invalid: [a@y]"));
+    ck_assert_ptr_nonnull(strstr(shown, "@group.invalid: [c@x d@x]"));
 }
 END_TEST
 
+static int64_t range_next(size_t at)
+{
+    ck_assert_uint_lt(at, groups.groups[0].range_count);
+    return groups.groups[0].ranges[at].next;
+}
+
 START_TEST(ldap_groups_ask_for_ranges)
 {
-    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=|member;range=0-0=cn=a,dc=x");
-    ck_assert_int_eq(groups.groups[0].range_next, 1);
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=|member;range=0-0=cn=a,dc=x|"
+                         "uniqueMember;range=0-4=cn=c,dc=x");
+    ck_assert_int_eq(range_next(0), 1);
+    ck_assert_int_eq(range_next(1), 5);
     tell(LDAP_ROLE_RANGE, "cn=g,dc=x|member;range=1-1=cn=b,dc=x");
-    ck_assert_int_eq(groups.groups[0].range_next, 2);
-    tell(LDAP_ROLE_RANGE, "cn=g,dc=x|member;range=2-*=cn=c,dc=x");
-    ck_assert_int_eq(groups.groups[0].range_next, 0);
-    ck_assert_str_eq(flattened(), "g@x: [=cn=a,dc=x =cn=b,dc=x =cn=c,dc=x]");
+    ck_assert_int_eq(range_next(0), 2);
+    ck_assert_int_eq(range_next(1), 5);
+    tell(LDAP_ROLE_RANGE, "cn=g,dc=x|member;range=2-*=cn=d,dc=x");
+    ck_assert_int_eq(range_next(0), 0);
+    ck_assert_int_eq(range_next(1), 5);
+    ck_assert_str_eq(flattened(), "g@x: [=cn=a,dc=x =cn=c,dc=x =cn=b,dc=x =cn=d,dc=x]");
     /* A range that does not come is no end. */
     tell(LDAP_ROLE_RANGE, "cn=g,dc=x");
-    ck_assert_int_lt(groups.groups[0].range_next, 0);
+    ck_assert_int_lt(range_next(0), 0);
+}
+END_TEST
+
+START_TEST(ldap_groups_that_fail_are_failed_lists)
+{
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=a@x");
+    tell(LDAP_ROLE_LIST, "cn=h,dc=x|mail=h@x|member=b@x|member=c@x");
+    ck_assert_int_eq(ldap_groups_fail(&groups, 0, "it is away"), STATUS_OK);
+    ck_assert_int_eq(ldap_groups_fail(&groups, 0, "and more"), STATUS_OK);
+    ck_assert_str_eq(flattened(), "g@x!: [a@x]; h@x: [b@x c@x]");
+    ck_assert_uint_eq(problems.count, 1);
+    ck_assert_str_eq(problem_shown(&problems, 0),
+                     "ldap: cn=g,dc=x keeps its last good members: it is away");
 }
 END_TEST
 
 START_TEST(ldap_groups_have_proxy_addresses)
 {
-    tell(LDAP_ROLE_LIST, "cn=g,dc=x|proxyAddresses=X500:/o=x|proxyAddresses=SMTP:G@x|"
-                         "proxyAddresses=smtp:h@x|member=cn=a,dc=x");
-    tell(LDAP_ROLE_LIST, "cn=i,dc=x|proxyAddresses=smtp:j@x|mail=i@x");
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|objectClass=group|proxyAddresses=X500:/o=x|"
+                         "proxyAddresses=SMTP:G@x|proxyAddresses=smtp:h@x|"
+                         "proxyAddresses=smtp:@x|member=cn=a,dc=x");
+    tell(LDAP_ROLE_LIST,
+         "cn=i,dc=x|objectClass=group|proxyAddresses=smtp:j@x|mail=i@x|member=b@x");
     tell(LDAP_ROLE_LIST, "cn=bad,dc=x|mail=@x|member=cn=a,dc=x");
-    ck_assert_str_eq(flattened(), "g@x: [=cn=a,dc=x]; h@x: G@x; i@x: []; j@x: i@x");
+    ck_assert_str_eq(flattened(), "g@x: [=cn=a,dc=x]; h@x: G@x; i@x: [b@x]; j@x: i@x");
     ck_assert_uint_eq(problems.count, 1);
     ck_assert(problems_hold(&problems, "cn=bad,dc=x: \"@x\" is not an address"));
 }
@@ -145,6 +225,10 @@ START_TEST(ldap_groups_have_members_by_their_primary_group)
         ldap_groups_expect(&groups, told[i].role, 0);
         ck_assert_int_eq(ldap_groups_entry(&groups, told[i].dn, strlen(told[i].dn)),
                          STATUS_OK);
+        if (told[i].primary == NULL) {
+            ck_assert_int_eq(ldap_groups_attribute(&groups, "objectClass"), STATUS_OK);
+            ck_assert_int_eq(ldap_groups_value(&groups, "group", 5), STATUS_OK);
+        }
         ck_assert_int_eq(ldap_groups_attribute(&groups, "objectSid"), STATUS_OK);
         ck_assert_int_eq(ldap_groups_value(&groups, told[i].sid, 16), STATUS_OK);
         if (told[i].primary != NULL) {
@@ -155,7 +239,7 @@ START_TEST(ldap_groups_have_members_by_their_primary_group)
     }
     tell(LDAP_ROLE_LIST,
          "cn=all,dc=x|mail=all@x|member=cn=users,dc=x|member=cn=other,dc=x");
-    ck_assert_str_eq(flattened(), "all@x: [=cn=u,dc=x]");
+    ck_assert_ptr_nonnull(strstr(flattened(), "@group.invalid: [=cn=u,dc=x]; other."));
 }
 END_TEST
 
@@ -232,7 +316,10 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, ldap_groups_nest_in_a_circle);
     tcase_add_test(tests, ldap_groups_take_every_kind_of_member);
+    tcase_add_test(tests, ldap_groups_are_not_people);
+    tcase_add_test(tests, ldap_groups_without_members_are_doubted);
     tcase_add_test(tests, ldap_groups_found_last_are_groups);
+    tcase_add_test(tests, ldap_groups_that_fail_are_failed_lists);
     tcase_add_test(tests, ldap_groups_ask_for_ranges);
     tcase_add_test(tests, postfix_ldap_becomes_settings);
     tcase_add_test(tests, postfix_ldap_names_what_it_cannot_follow);
