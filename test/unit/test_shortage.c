@@ -160,7 +160,8 @@ static enum status ask_mailman(void *context, const char *path, json_t **out,
         "{\"start\": 0, \"total_size\": 1, \"entries\": [{\"member_count\": 1, "
         "\"fqdn_listname\": \"l@own.example\", \"list_id\": \"l.own.example\"}]}";
     static const char member[] = "{\"start\": 0, \"total_size\": 1, \"entries\": "
-                                 "[{\"email\": \"ann@own.example\"}]}";
+                                 "[{\"email\": \"ann@own.example\", \"list_id\": "
+                                 "\"l.own.example\"}]}";
     (void)context;
     *out = json_loads(strncmp(path, "/lists", 6) == 0 ? list : member, 0, NULL);
     return *out != NULL ? STATUS_OK : error_set(error, STATUS_NOMEM, "out of memory");
