@@ -275,18 +275,19 @@ static void *run_slow(void *argument)
 }
 
 /* What was not handed over is due again in the next round. */
-static void tell_jumps(struct reload *reload, struct notices *notices,
-                       const struct settings *settings)
+static void notify_of_jumps(struct reload *reload, struct notices *notices,
+                            const struct settings *settings)
 {
     struct error error = {0};
     struct list_jumps jumps = {0};
-    int64_t told = 0;
+    int64_t notified = 0;
     int64_t ways = notices_ways(settings);
-    if (reload_untold(reload, ways, &jumps, &told) != STATUS_OK || jumps.count == 0)
+    if (reload_jumps_to_notify(reload, ways, &jumps, &notified) != STATUS_OK ||
+        jumps.count == 0)
         return;
     enum status status =
-        notices_tell_jumps(notices, settings, &jumps, told, &told, &error);
-    reload_told(reload, &jumps, told);
+        notices_send_jumps(notices, settings, &jumps, notified, &notified, &error);
+    reload_jumps_notified(reload, &jumps, notified);
     list_jumps_clear(&jumps);
     if (status != STATUS_OK)
         log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
@@ -305,7 +306,7 @@ static void *run_notices(void *argument)
     for (;;) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         send_notices(&notices, snapshot->settings);
-        tell_jumps(housekeeping->reload, &notices, snapshot->settings);
+        notify_of_jumps(housekeeping->reload, &notices, snapshot->settings);
         snapshot_unref(snapshot);
         clock_sleep_ms(NOTICES_SECONDS * 1000);
     }

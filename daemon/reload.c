@@ -204,26 +204,30 @@ enum status reload_accept(struct reload *reload, const char *address,
     return status;
 }
 
-enum status reload_untold(struct reload *reload, int64_t wanted, struct list_jumps *out,
-                          int64_t *out_told)
+enum status reload_jumps_to_notify(struct reload *reload, int64_t wanted,
+                                   struct list_jumps *out, int64_t *out_notified)
 {
     pthread_mutex_lock(&reload->lock);
     enum status status =
-        jumps_untold(catalog_jumps(reload->catalog), wanted, out, out_told);
+        jumps_to_notify(catalog_jumps(reload->catalog), wanted, out, out_notified);
     pthread_mutex_unlock(&reload->lock);
     return status;
 }
 
-void reload_told(struct reload *reload, const struct list_jumps *list, int64_t told)
+void reload_jumps_notified(struct reload *reload, const struct list_jumps *list,
+                           int64_t notified)
 {
     struct error error = {0};
     pthread_mutex_lock(&reload->lock);
     enum status status =
-        jumps_set_told(catalog_jumps(reload->catalog), list, told, &error);
+        jumps_set_notified(catalog_jumps(reload->catalog), list, notified, &error);
     pthread_mutex_unlock(&reload->lock);
     if (status != STATUS_OK)
-        log_print(SEVERITY_WARNING, "%s: it can't be kept which lists were told of: %s",
-                  error.file, error.text);
+        log_print(
+            SEVERITY_WARNING,
+            "%s: can't note that the notice of lists that jumped was sent, so it may be "
+            "sent again: %s",
+            error.file, error.text);
 }
 
 void reload_await(struct reload *reload, int64_t wait_ms)

@@ -44,10 +44,13 @@ void reload_refresh(struct reload *reload, struct problems *problems);
 enum status reload_accept(struct reload *reload, const char *address,
                           struct list_jumps *out) MUST_CHECK;
 
-/* Jumps that were not told in all of these ways (bits), see jumps_untold. NOMEM. */
-enum status reload_untold(struct reload *reload, int64_t wanted, struct list_jumps *out,
-                          int64_t *out_told) MUST_CHECK;
-void reload_told(struct reload *reload, const struct list_jumps *list, int64_t told);
+/* As jumps_to_notify and jumps_set_notified, under the lock; what goes wrong with the
+ * latter is logged. */
+enum status reload_jumps_to_notify(struct reload *reload, int64_t wanted,
+                                   struct list_jumps *out,
+                                   int64_t *out_notified) MUST_CHECK;
+void reload_jumps_notified(struct reload *reload, const struct list_jumps *list,
+                           int64_t notified);
 
 /* Waits until the configuration is loaded again, at most wait_ms; the caller holds the
  * lock. */

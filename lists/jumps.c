@@ -10,7 +10,6 @@
 #include "base/intern.h"
 #include "base/text.h"
 #include "lists/jumps_file.h"
-#include "lists/shrink.h"
 
 /* A list that is gone is remembered for so long: it may come back. */
 #define GONE_MS (INT64_C(30) * 24 * 3600 * 1000)
@@ -35,6 +34,13 @@ struct candidates {
     struct candidate *items;
     size_t count;
 };
+
+bool jumps_is_jump(const struct list_source *source, uint64_t less, uint64_t more)
+{
+    uint64_t factor = (uint64_t)source->max_growth;
+    return factor > 0 && more > less && more - less > (uint64_t)source->growth_floor &&
+           more > less / 1000 * factor + less % 1000 * factor / 1000;
+}
 
 struct jumps *jumps_new(const char *folder)
 {
@@ -79,7 +85,7 @@ static uint32_t answering(const struct directory *directory, uint32_t list)
 static void set_state(struct jump_record *record, enum jump_state state)
 {
     if (record->state != state)
-        record->told = 0;
+        record->notified = 0;
     record->state = state;
 }
 
@@ -117,7 +123,7 @@ static enum status compare(struct jumps *jumps, const struct jumps_args *args,
         *record =
             (struct jump_record){.known = true, .was = now->size, .pass = jumps->pass};
     record->size = now->size;
-    if (shrink_is_jump(origin->source, record->was, now->size)) {
+    if (jumps_is_jump(origin->source, record->was, now->size)) {
         struct candidate candidate = {
             .list = list, .record = at, .size = now->size, .origin = origin};
         (void)directory_nested(args->directory, list, &candidate.nested);
@@ -179,7 +185,7 @@ static void judge_candidate(struct jumps *jumps, const struct jumps_args *args,
     struct jump_record *record = &jumps->records.items[found->record];
     uint64_t within = growth_within(args->directory, found->list);
     uint64_t own = found->size > within ? found->size - within : 0;
-    bool grown = shrink_is_jump(found->origin->source, record->was, own);
+    bool grown = jumps_is_jump(found->origin->source, record->was, own);
     set_state(record, grown ? JUMP_GROWN : JUMP_NONE);
     directory_set_was(args->directory, found->list, record->was, grown);
     if (grown)
@@ -359,21 +365,21 @@ bool jumps_is_accepted(const struct jumps *jumps, const char *address)
     return record != NULL && record->accepted;
 }
 
-/* ---- telling ---- */
+/* ---- notices ---- */
 
-enum status jumps_untold(const struct jumps *jumps, int64_t wanted,
-                         struct list_jumps *out, int64_t *out_told)
+enum status jumps_to_notify(const struct jumps *jumps, int64_t wanted,
+                            struct list_jumps *out, int64_t *out_notified)
 {
     struct list_jumps list = {0};
     enum status status = STATUS_OK;
-    *out_told = 0;
+    *out_notified = 0;
     for (uint32_t i = 0; i < jumps->records.count && status == STATUS_OK; i++) {
         const struct jump_record *record = &jumps->records.items[i];
-        if (record->state == JUMP_NONE || (wanted & ~record->told) == 0)
+        if (record->state == JUMP_NONE || (wanted & ~record->notified) == 0)
             continue;
         if (list.count == 0)
-            *out_told = record->told;
-        if (record->told == *out_told)
+            *out_notified = record->notified;
+        if (record->notified == *out_notified)
             status = add_jump(jumps, i, &list);
     }
     if (status == STATUS_OK)
@@ -383,13 +389,13 @@ enum status jumps_untold(const struct jumps *jumps, int64_t wanted,
     return status;
 }
 
-enum status jumps_set_told(struct jumps *jumps, const struct list_jumps *list,
-                           int64_t told, struct error *error)
+enum status jumps_set_notified(struct jumps *jumps, const struct list_jumps *list,
+                               int64_t notified, struct error *error)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct jump_record *record = find(jumps, list->items[i].address);
         if (record != NULL && record->state != JUMP_NONE)
-            record->told |= told;
+            record->notified |= notified;
     }
     return save(jumps, error);
 }

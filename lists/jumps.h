@@ -13,6 +13,10 @@
 
 struct jumps;
 
+/* True when a list that has more members now and less before, or the other way round,
+ * jumped: by more than growth_floor, and to more than max_growth times as many. */
+bool jumps_is_jump(const struct list_source *source, uint64_t less, uint64_t more);
+
 /* folder: where the sizes are kept across restarts, NULL for nowhere; borrowed. NULL when
  * out of memory. */
 struct jumps *jumps_new(const char *folder);
@@ -34,7 +38,7 @@ struct jumps_args {
     struct problems *problems;
 };
 
-/* Compares every list with the size last accepted. One that jumped up (shrink_is_jump) is
+/* Compares every list with the size last accepted. One that jumped up (jumps_is_jump) is
  * marked LIST_GROWN and a warning; it keeps the accepted size. A list that grew only
  * because one in it has grown is no jump of its own. All other sizes are accepted as they
  * are; those of unknown and shrunk lists stay. What is wrong with the folder is a
@@ -66,13 +70,15 @@ void jumps_look_again(const struct jumps *jumps, struct list_jumps *list);
 /* True from jumps_accept to the next jumps_apply. */
 bool jumps_is_accepted(const struct jumps *jumps, const char *address);
 
-/* Jumps of which not all of wanted (bits, the caller's) was told; those that share what
- * was told, *out_told, since each must be told the rest alone. NOMEM. */
-enum status jumps_untold(const struct jumps *jumps, int64_t wanted,
-                         struct list_jumps *out, int64_t *out_told) MUST_CHECK;
+/* Jumps of which the administrators have not been notified in all the ways wanted (bits,
+ * the caller's). Only those that share the ways done so far, *out_notified: one notice
+ * then does for all of them. NOMEM. */
+enum status jumps_to_notify(const struct jumps *jumps, int64_t wanted,
+                            struct list_jumps *out, int64_t *out_notified) MUST_CHECK;
 
-/* Keeps what was told of these. IO and NOMEM: it may be told again after a restart. */
-enum status jumps_set_told(struct jumps *jumps, const struct list_jumps *list,
-                           int64_t told, struct error *error) MUST_CHECK;
+/* Keeps in which ways the administrators have been notified of these. After IO or NOMEM
+ * they may get the same notice again after a restart. */
+enum status jumps_set_notified(struct jumps *jumps, const struct list_jumps *list,
+                               int64_t notified, struct error *error) MUST_CHECK;
 
 #endif

@@ -60,7 +60,7 @@ static bool take_numbers(const char **at, int64_t *numbers, size_t count)
     return true;
 }
 
-/* was, size, state, told, gone, length of the address, address. */
+/* was, size, state, notified, gone, length of the address, address. */
 static enum status take_record(const char **at, const char *end,
                                struct jump_records *records)
 {
@@ -76,7 +76,7 @@ static enum status take_record(const char **at, const char *end,
                                               .was = (uint64_t)numbers[0],
                                               .size = (uint64_t)numbers[1],
                                               .state = (enum jump_state)numbers[2],
-                                              .told = numbers[3],
+                                              .notified = numbers[3],
                                               .gone_ms = numbers[4]};
     *at += numbers[5] + 1;
     return STATUS_OK;
@@ -143,7 +143,7 @@ static void pack(const struct jump_records *records, struct text *out)
         if (record->known)
             text_printf(out,
                         "%" PRIu64 " %" PRIu64 " %d %" PRId64 " %" PRId64 " %zu %s\n",
-                        record->was, record->size, (int)record->state, record->told,
+                        record->was, record->size, (int)record->state, record->notified,
                         record->gone_ms, strlen(address), address);
     }
 }

@@ -16,7 +16,7 @@ struct jump_record {
     bool known; /* else it is not kept */
     enum jump_state state;
     uint64_t was, size; /* last accepted; now */
-    int64_t told;       /* of this jump, bits */
+    int64_t notified;   /* of this jump, bits */
     int64_t gone_ms;    /* wall time since which there is no such list; 0: there is */
     /* not kept: */
     uint32_t pass; /* that saw it last */

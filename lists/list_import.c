@@ -61,7 +61,7 @@ static enum list_state state_of(const struct import_job *job, const struct entry
     return is_too_old(job, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
 }
 
-/* The directory borrows the members of all but small lists. */
+/* The directory copies the members of small lists and borrows those of all others. */
 static enum status share(const struct import_job *job, struct member_list *members,
                          bool *out_lasting)
 {

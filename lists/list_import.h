@@ -12,10 +12,10 @@
 #include "lists/catalog.h"
 #include "policy/directory.h"
 
-/* Of which sources that are servers an answer is waited for. */
+/* Which servers (LDAP, Mailman) an import asks itself, waiting for their answer. */
 enum list_import_servers {
     SERVERS_NONE,    /* they are read elsewhere, into the catalog */
-    SERVERS_UNKNOWN, /* those of which nothing is known */
+    SERVERS_UNKNOWN, /* those that were never read */
     SERVERS_ALL,
 };
 

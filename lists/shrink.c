@@ -4,20 +4,15 @@
 
 #include <string.h>
 
+#include "lists/jumps.h"
+
 /* A file of more members is no error message, whatever it holds. */
 enum { GIBBERISH_MAX = 100 };
 
 static bool is_less(const struct list_source *source, size_t now, size_t before)
 {
     return before > 0 &&
-           (now == 0 || shrink_is_jump(source, (uint64_t)now, (uint64_t)before));
-}
-
-bool shrink_is_jump(const struct list_source *source, uint64_t less, uint64_t more)
-{
-    uint64_t factor = (uint64_t)source->max_growth;
-    return factor > 0 && more > less && more - less > (uint64_t)source->growth_floor &&
-           more > less / 1000 * factor + less % 1000 * factor / 1000;
+           (now == 0 || jumps_is_jump(source, (uint64_t)now, (uint64_t)before));
 }
 
 /* The members that count as those of before. */

@@ -3,7 +3,6 @@
 #ifndef LISTS_SHRINK_H
 #define LISTS_SHRINK_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -15,10 +14,6 @@ struct shrink_last {
     struct entries *entries; /* what counts on is moved out of it */
     int64_t read_at_ms;
 };
-
-/* True when a list that has more members now and less before, or the other way round,
- * jumped: by more than growth_floor, and to more than max_growth times as many. */
-bool shrink_is_jump(const struct list_source *source, uint64_t less, uint64_t more);
 
 /* Lists of fresh, just read at now_ms, that are empty or jumped down keep the members
  * they had beside those they have, until the former are older than the source's

@@ -206,7 +206,8 @@ static void sort_unique(struct numbers *numbers)
     numbers->count = kept + 1;
 }
 
-/* Also in the list that was addressed: whom it reaches has grown just so. */
+/* The list that grew by most, be it addressed or within one that is: either way the mail
+ * reaches its new members. */
 static const struct list *find_grown(const struct directory *directory,
                                      const struct facts *facts)
 {

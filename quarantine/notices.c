@@ -32,11 +32,6 @@ int64_t notices_ways(const struct settings *settings)
            (command != NULL && command[0] != '\0' ? NOTICES_COMMAND : 0);
 }
 
-int64_t notices_wanted(const struct pass *pass)
-{
-    return notices_ways(pass->settings);
-}
-
 static int64_t count_refusals(const json_t *incident)
 {
     return record_number(incident, "refused") + record_number(incident, "deferred");
@@ -180,7 +175,7 @@ static enum status look_at(void *context, const char *entry, const char *text,
     if (notices_is_within(record_number(incident, "notified_ms"), pass->now_ms,
                           pass->settings->notify.min_interval_ms))
         list->reported++;
-    if (notices_wanted(pass) != 0 && notices_is_due(pass, incident))
+    if (notices_ways(pass->settings) != 0 && notices_is_due(pass, incident))
         add_due(list, incident, "");
     if (pass->settings->notify.tell_sender)
         count_sender_notices(pass, incident);

@@ -64,14 +64,15 @@ struct notices {
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error) MUST_CHECK;
 
-/* How administrators are told of things: bits, 0 for not at all. */
+/* How administrators get notices: NOTICES_MAIL, NOTICES_COMMAND; 0: they get none. */
 int64_t notices_ways(const struct settings *settings);
 
-/* Tells administrators, in one notice, of lists that jumped, in the ways not in told.
- * What it was handed over to is in *out_told, with told. Waits as notices_send; the error
- * is of the last thing that went wrong. Each relay tells of its own lists. */
-enum status notices_tell_jumps(struct notices *notices, const struct settings *settings,
-                               const struct list_jumps *jumps, int64_t told,
-                               int64_t *out_told, struct error *error) MUST_CHECK;
+/* Sends administrators one notice of lists that jumped, in the ways that notified lacks.
+ * *out_notified is then notified with those in which the notice was handed over. Waits as
+ * notices_send does; the error is the last thing that went wrong. Each relay sends
+ * notices of its own lists. */
+enum status notices_send_jumps(struct notices *notices, const struct settings *settings,
+                               const struct list_jumps *jumps, int64_t notified,
+                               int64_t *out_notified, struct error *error) MUST_CHECK;
 
 #endif

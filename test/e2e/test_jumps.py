@@ -1,4 +1,4 @@
-"""A list that suddenly grows or shrinks: what counts, what is held, who is told, and what
+"""A list that suddenly grows or shrinks: what counts, what is held, who gets a notice, and what
 accepting it changes."""
 
 import pytest
@@ -47,14 +47,14 @@ def listed(mail, address):
     return entry["state"], entry["was"], entry["size"]
 
 
-def told(mail):
+def notices(mail):
     letters = [d for d in mail.delivered() if d.sender == "" and ADMIN in d.recipients]
     return [d["Subject"] for d in letters]
 
 
-def wait_until_told(mail, count):
-    wait_until(lambda: len(told(mail)) == count, 20, f"not {count} notices:", mail.daemon.text)
-    return told(mail)
+def wait_for_notices(mail, count):
+    wait_until(lambda: len(notices(mail)) == count, 20, f"not {count} notices:", mail.daemon.text)
+    return notices(mail)
 
 
 @memory_only
@@ -74,7 +74,7 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     assert status["jumped"] == [{"address": RULE, "size": 1200, "was": 40, "state": "grown"}]
     assert "1 suddenly grown" in mail.ok("status")
     assert 'mailbrake_lists{state="grown"} 1' in mail.api("GET", "/metrics")[1]
-    (subject,) = wait_until_told(mail, 1)
+    (subject,) = wait_for_notices(mail, 1)
     assert subject == f"Mailbrake: {RULE} has grown from 40 to 1,200 members"
 
     # Held, by itself, under a tag, and in the list that contains it; nobody else's mail is.
@@ -87,7 +87,7 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     assert [hold["rule"] for hold in mail.holds()] == ["lists_grown"] * 3
     (incident,) = mail.json("incidents")["incidents"]
     assert (incident["key"], incident["held"]) == (f"list:{RULE}", 3)
-    assert mail.delivered().copies == 40 + 1 + len(told(mail))
+    assert mail.delivered().copies == 40 + 1 + len(notices(mail))
 
     why = mail.explain(ANN, NEWS)
     assert (why["verdict"], why["rule"]) == ("quarantine", "lists_grown")
@@ -108,10 +108,10 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     assert played.returncode == 0 and "grown" not in played.stdout, played.stderr
     assert "1,200" in played.stdout
 
-    # It stays so over a restart, and nobody is told twice.
+    # It stays so over a restart, and there is no second notice.
     held = f"Mailbrake: sender:{ANN}: "
-    wait_until(lambda: any(held in subject for subject in told(mail)), 20, "not told")
-    assert len(told(mail)) == 2, told(mail)
+    wait_until(lambda: any(held in subject for subject in notices(mail)), 20, "no notice")
+    assert len(notices(mail)) == 2, notices(mail)
     mail.daemon.stop()
     mail.daemon.start()
     assert listed(mail, RULE) == ("grown", 40, 1200)
@@ -141,7 +141,7 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     before = mail.delivered(60).copies
     mail.ok("quarantine", "release", mail.holds()[0]["id"])
     wait_until(lambda: mail.delivered(60).copies >= before + 1200, 30, "not delivered")
-    assert len(told(mail)) == 2, told(mail)
+    assert len(notices(mail)) == 2, notices(mail)
 
 
 @memory_only
@@ -153,7 +153,7 @@ def test_a_list_that_shrinks_counts_old_and_new_members(rostered):
     mail.expect_log("suddenly has 5 members instead of 140")
     assert listed(mail, RULE) == ("shrunk", 140, 145)
     assert listed(mail, NEWS) == ("ok", 165, 165)
-    (subject,) = wait_until_told(mail, 1)
+    (subject,) = wait_for_notices(mail, 1)
     assert subject == f"Mailbrake: {RULE} has lost most of its 140 members"
     assert mail.send(ANN, RULE).accepted
     assert mail.log()[-1].reach == "145"
@@ -173,7 +173,7 @@ def test_a_list_that_shrinks_counts_old_and_new_members(rostered):
     assert listed(mail, RULE) == ("ok", 5, 5)
     assert mail.send(ANN, RULE).accepted
     assert mail.log()[-1].reach == "5"
-    assert len(told(mail)) == 1
+    assert len(notices(mail)) == 1
 
 
 @memory_only

@@ -131,27 +131,27 @@ static void accept(const char *address, size_t count)
     list_jumps_clear(&jumps);
 }
 
-/* How many wait to be told in the ways that are wanted. */
-static size_t untold(int64_t wanted, int64_t told)
+/* How many jumps wait for a notice in the ways wanted. */
+static size_t to_notify(int64_t wanted, int64_t notified)
 {
     struct list_jumps jumps = {0};
     int64_t found;
-    ck_assert_int_eq(jumps_untold(catalog_jumps(catalog), wanted, &jumps, &found),
+    ck_assert_int_eq(jumps_to_notify(catalog_jumps(catalog), wanted, &jumps, &found),
                      STATUS_OK);
     size_t count = jumps.count;
-    ck_assert(count == 0 || found == told);
+    ck_assert(count == 0 || found == notified);
     list_jumps_clear(&jumps);
     return count;
 }
 
-static void tell(int64_t wanted, int64_t told)
+static void notify(int64_t wanted, int64_t notified)
 {
     struct error error = {0};
     struct list_jumps jumps = {0};
     int64_t found;
-    ck_assert_int_eq(jumps_untold(catalog_jumps(catalog), wanted, &jumps, &found),
+    ck_assert_int_eq(jumps_to_notify(catalog_jumps(catalog), wanted, &jumps, &found),
                      STATUS_OK);
-    ck_assert_int_eq(jumps_set_told(catalog_jumps(catalog), &jumps, told, &error),
+    ck_assert_int_eq(jumps_set_notified(catalog_jumps(catalog), &jumps, notified, &error),
                      STATUS_OK);
     list_jumps_clear(&jumps);
 }
@@ -191,7 +191,7 @@ START_TEST(jumps_bounds)
     put("all", "", 0, 560); /* back again: nothing waits */
     refresh();
     expect("all@a.example", LIST_OK, 560, 560);
-    ck_assert_uint_eq(untold(1, 0), 0);
+    ck_assert_uint_eq(to_notify(1, 0), 0);
 }
 END_TEST
 
@@ -271,19 +271,19 @@ START_TEST(jumps_outlive_a_restart_and_check_sees_them)
 {
     put("all", "", 0, 1240);
     refresh();
-    ck_assert_uint_eq(untold(3, 0), 1);
-    tell(3, 1);
-    ck_assert_uint_eq(untold(1, 0), 0);
-    ck_assert_uint_eq(untold(3, 1), 1);
+    ck_assert_uint_eq(to_notify(3, 0), 1);
+    notify(3, 1);
+    ck_assert_uint_eq(to_notify(1, 0), 0);
+    ck_assert_uint_eq(to_notify(3, 1), 1);
     load(NULL); /* as mailbrake check does, beside the daemon */
     expect("all@a.example", LIST_GROWN, 1240, 40);
     open_catalog();
     load(catalog);
     expect("all@a.example", LIST_GROWN, 1240, 40);
-    ck_assert_uint_eq(untold(1, 0), 0);
-    ck_assert_uint_eq(untold(3, 1), 1);
-    tell(3, 2);
-    ck_assert_uint_eq(untold(3, 0), 0);
+    ck_assert_uint_eq(to_notify(1, 0), 0);
+    ck_assert_uint_eq(to_notify(3, 1), 1);
+    notify(3, 2);
+    ck_assert_uint_eq(to_notify(3, 0), 0);
     accept("all@a.example", 1);
     open_catalog();
     load(catalog);
@@ -334,18 +334,18 @@ START_TEST(jumps_down_and_is_accepted)
     refresh();
     expect("all@a.example", LIST_SHRUNK, 405, 400);
     ck_assert(problems_hold(&problems, "suddenly has 10 members instead of 400"));
-    ck_assert_uint_eq(untold(1, 0), 1);
-    tell(1, 1);
+    ck_assert_uint_eq(to_notify(1, 0), 1);
+    notify(1, 1);
     ck_assert_int_eq(unlink(in_folder("all")),
                      0); /* can't be read: still the same jump */
     refresh();
     expect("all@a.example", LIST_SHRUNK, 405, 400);
-    ck_assert_uint_eq(untold(1, 0), 0);
+    ck_assert_uint_eq(to_notify(1, 0), 0);
     open_catalog();
     put("all", "", 395, 405);
     load(catalog);
     expect("all@a.example", LIST_SHRUNK, 405, 400);
-    ck_assert_uint_eq(untold(1, 0), 0);
+    ck_assert_uint_eq(to_notify(1, 0), 0);
     accept("all@a.example", 1);
     expect("all@a.example", LIST_OK, 10, 10);
     open_catalog();
@@ -429,7 +429,7 @@ START_TEST(jumps_in_a_folder)
 }
 END_TEST
 
-START_TEST(jumps_damaged_file_is_told)
+START_TEST(jumps_damaged_file_is_a_warning)
 {
     file_put("lists/sizes",
              "mailbrake-sizes 1 00000000000000000000000000000000\n1 1 9\n");
@@ -460,7 +460,7 @@ int main(void)
     tcase_add_test(test, jumps_of_a_list_that_is_gone_are_accepted);
     tcase_add_test(test, jumps_of_joined_lists);
     tcase_add_test(test, jumps_in_a_folder);
-    tcase_add_test(test, jumps_damaged_file_is_told);
+    tcase_add_test(test, jumps_damaged_file_is_a_warning);
     suite_add_tcase(suite, test);
     return run_suite(suite);
 }
