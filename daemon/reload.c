@@ -22,17 +22,6 @@ enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };
 
 #define REPORT_AGAIN_US (INT64_C(3600) * 1000000)
 
-/* Whether the previous refresh reported a problem at the same file and line. */
-static bool was_reported(const struct problems *before, const struct problem *problem)
-{
-    for (size_t i = 0; i < before->count; i++) {
-        if (before->items[i].line == problem->line &&
-            strcmp(before->items[i].file, problem->file) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void log_loaded(const char *what, const struct snapshot *snapshot)
 {
     const struct policy *policy = &snapshot->settings->policy;
@@ -151,12 +140,17 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
     return status;
 }
 
+bool reload_is_report_due(const struct reload *reload)
+{
+    return clock_monotonic_us() - reload->reported_at_us > REPORT_AGAIN_US;
+}
+
 /* Logs a refresh's new problems, and once an hour all of them. */
 static void log_found(struct reload *reload, struct problems *problems)
 {
-    bool again = clock_monotonic_us() - reload->reported_at_us > REPORT_AGAIN_US;
+    bool again = reload_is_report_due(reload);
     for (size_t i = 0; i < problems->count; i++) {
-        if (again || !was_reported(&reload->reported, &problems->items[i]))
+        if (again || !problems_have(&reload->reported, &problems->items[i]))
             problem_log_one(&problems->items[i]);
     }
     if (again)

@@ -39,6 +39,10 @@ enum status reload_now(struct reload *reload, struct problems *out_problems) MUS
  * the lock. problems: what is known to be wrong already, taken over and logged. */
 void reload_refresh(struct reload *reload, struct problems *problems);
 
+/* True when the next refresh logs all that is wrong, not only what is new: hourly. The
+ * caller holds the lock. */
+bool reload_is_report_due(const struct reload *reload);
+
 /* Accepts the size of a list that jumped, or with NULL of all of them, and makes the
  * snapshot anew. NOT_FOUND when it did not jump; NOMEM. */
 enum status reload_accept(struct reload *reload, const char *address,
