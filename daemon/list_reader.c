@@ -40,18 +40,25 @@ static void report(const struct list_source *source, const struct source_read *b
         log_print(SEVERITY_INFO, "%s was read: %s", source->path, read->summary);
 }
 
-static void take(struct reload *reload, const struct list_source *source,
-                 struct source_read *read)
+/* Nothing of a source that a reload removed while it was read. A source that only failed
+ * once more is no reason to build a directory anew. */
+static void take(struct reload *reload, const struct settings *settings,
+                 const struct list_source *source, struct source_read *read)
 {
     struct problems problems = {0};
     pthread_mutex_lock(&reload->lock);
-    report(source, catalog_last_read(reload->catalog, source), read);
-    enum status status = catalog_take(reload->catalog, source, read, &problems);
-    reload_refresh(reload, &problems);
+    if (catalog_knows(reload->catalog, source)) {
+        report(source, catalog_last_read(reload->catalog, source), read);
+        /* NOMEM is in the catalog: this refresh reports it. */
+        (void)!catalog_take(reload->catalog, source, source_domains(settings, source),
+                            read, &problems);
+        if (catalog_is_news(reload->catalog, source) || reload_is_report_due(reload))
+            reload_refresh(reload, &problems);
+        else
+            problems_clear(&problems);
+    }
     pthread_mutex_unlock(&reload->lock);
-    if (status != STATUS_OK)
-        log_print(SEVERITY_ERROR, "%s: %s", source->path,
-                  status == STATUS_NOMEM ? "out of memory" : "too many lists or members");
+    source_read_clear(read);
 }
 
 /* Reads the source that is due, or waits until one may be. */
@@ -61,9 +68,12 @@ static void read_due(struct reload *reload)
     int64_t wait_ms;
     pthread_mutex_lock(&reload->lock);
     struct snapshot *snapshot = current_snapshot_get(reload->current);
-    const struct list_source *source = find_due(reload, snapshot->settings, &wait_ms);
+    struct snapshot_settings *shared = snapshot_settings_ref(snapshot);
+    snapshot_unref(snapshot);
+    const struct settings *settings = snapshot_settings_get(shared);
+    const struct list_source *source = find_due(reload, settings, &wait_ms);
     if (source == NULL || wait_ms > 0) {
-        snapshot_unref(snapshot); /* may be the last to use it */
+        snapshot_settings_unref(shared);
         reload_await(reload, wait_ms);
         pthread_mutex_unlock(&reload->lock);
         return;
@@ -71,8 +81,8 @@ static void read_due(struct reload *reload)
     catalog_begin(reload->catalog, source);
     pthread_mutex_unlock(&reload->lock);
     source_read(source, &read);
-    take(reload, source, &read);
-    snapshot_unref(snapshot);
+    take(reload, settings, source, &read);
+    snapshot_settings_unref(shared);
 }
 
 static void *run(void *argument)

@@ -3,6 +3,7 @@
 #ifndef LISTS_CATALOG_H
 #define LISTS_CATALOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/problems.h"
@@ -27,19 +28,22 @@ void catalog_only_look(struct catalog *catalog);
  * and without memory. */
 char *catalog_folder(const char *state_file);
 
-/* A source (known by its kind and path) was read successfully at now_ms, wall time: its
- * entries are taken over, also on failure. A failed entry gets back the members it had
- * when it was last read successfully; where there are none it stays failed with
- * read_at_ms 0. One that lost its members keeps those it had, see shrink.h. What goes
- * wrong with the folder is a warning. NOMEM, or LIMIT past a cap of entries. */
-enum status catalog_store(struct catalog *catalog, const struct list_source *source,
-                          struct entries *entries, int64_t now_ms,
-                          struct problems *problems) MUST_CHECK;
-
-/* Takes over how a read of the source went, also on failure: stores its entries if it
- * went well. Returns what catalog_store does. */
+/* Takes over how a read of the source went, also on failure; domains: where its bare
+ * names answer. The entries of one that went well become the last good ones. Among them,
+ * a failed entry gets back the members it had when it was last read successfully; where
+ * there are none it stays failed with read_at_ms 0. One that lost its members keeps those
+ * it had, see shrink.h. A read that passes a cap with those is a failed one. What goes
+ * wrong with the folder is a warning. NOMEM: the last good entries are as they were. */
 enum status catalog_take(struct catalog *catalog, const struct list_source *source,
-                         struct source_read *read, struct problems *problems) MUST_CHECK;
+                         const struct domains *domains, struct source_read *read,
+                         struct problems *problems) MUST_CHECK;
+
+/* True when the last catalog_take of the source, which is known, changed what counts of
+ * it, or how its failure reads: false when it only failed once more. */
+bool catalog_is_news(struct catalog *catalog, const struct list_source *source);
+
+/* False for a source that was swept, and before its members are first asked for. */
+bool catalog_knows(struct catalog *catalog, const struct list_source *source);
 
 /* How the last read in the life of the catalog went (its entries are catalog_last's);
  * borrowed until the next call. NULL when there was none. */
@@ -74,8 +78,8 @@ enum status catalog_drop_accepted(struct catalog *catalog,
 struct jumps *catalog_jumps(struct catalog *catalog);
 bool catalog_only_looks(const struct catalog *catalog);
 
-/* Forgets, also on disk, the sources that were not used since the last sweep: members are
- * kept no longer than their source is configured. */
-void catalog_sweep(struct catalog *catalog);
+/* Forgets, also on disk, the sources that are not in the settings: members are kept no
+ * longer than their source is configured. */
+void catalog_sweep(struct catalog *catalog, const struct settings *settings);
 
 #endif

@@ -25,7 +25,9 @@ struct entry {
     bool failed;        /* an :include: could not be read */
     bool absent;        /* no longer in the source: there for what it kept */
     int64_t read_at_ms; /* of a failed or shrunk entry: its last good read, 0 for never */
-    size_t settled_bytes; /* of members, as counted in entries */
+    size_t settled_bytes;  /* of members, as counted in entries */
+    size_t accepted_count; /* members before it grew, until that is accepted; 0: it
+                            * didn't grow */
     struct member_list members;
     struct member_list kept; /* a shrunk entry's members of before: see shrink.h */
 };

@@ -116,7 +116,7 @@ static enum status compare(struct jumps *jumps, const struct jumps_args *args,
         return STATUS_OK; /* one of those that are joined */
     record->pass = jumps->pass;
     record->gone_ms = 0;
-    record->accepted = false;
+    record->accepted = record->forgotten = false;
     if (now->state == LIST_UNKNOWN)
         return STATUS_OK;
     if (!record->known)
@@ -197,6 +197,7 @@ static void judge_candidate(struct jumps *jumps, const struct jumps_args *args,
 /* Those not seen in this pass: a list that comes back is compared with what it was. */
 static void age_gone(struct jumps *jumps, int64_t now_ms)
 {
+    bool any = false;
     for (size_t i = 0; i < jumps->records.count; i++) {
         struct jump_record *record = &jumps->records.items[i];
         if (record->pass == jumps->pass)
@@ -205,9 +206,11 @@ static void age_gone(struct jumps *jumps, int64_t now_ms)
         record->accepted = false;
         if (record->gone_ms == 0)
             record->gone_ms = now_ms;
-        if (now_ms - record->gone_ms > GONE_MS)
-            record->known = false;
+        record->forgotten = now_ms - record->gone_ms > GONE_MS;
+        any |= record->forgotten;
     }
+    if (any)
+        jump_records_compact(&jumps->records);
 }
 
 static enum status save(struct jumps *jumps, struct error *error)
@@ -217,18 +220,23 @@ static enum status save(struct jumps *jumps, struct error *error)
     return jumps_file_write(jumps->folder, &jumps->records, error);
 }
 
-static void load(struct jumps *jumps, const struct jumps_args *args)
+enum status jumps_load(struct jumps *jumps, bool only_look, struct problems *problems)
 {
     struct error error = {0};
-    jumps->loaded = true;
-    if (jumps->folder == NULL)
-        return;
+    if (jumps->loaded || jumps->folder == NULL)
+        return STATUS_OK;
     enum status status = jumps_file_read(jumps->folder, &jumps->records, &error);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND && !args->only_look)
-        problems_warning(args->problems, error.file, 0,
-                         "the accepted sizes of lists are lost, and all sizes count as "
-                         "accepted: the file %s",
+    if (status == STATUS_NOMEM)
+        return status;
+    jumps->loaded = true;
+    if (error.text[0] != '\0' && !only_look)
+        problems_warning(problems, error.file, 0,
+                         status == STATUS_OK
+                             ? "%s: its copy beside it is used"
+                             : "%s, and its copy is of no use: the accepted sizes of "
+                               "lists are lost, and all sizes count as accepted",
                          error.text);
+    return STATUS_OK;
 }
 
 enum status jumps_apply(struct jumps *jumps, const struct jumps_args *args)
@@ -236,8 +244,6 @@ enum status jumps_apply(struct jumps *jumps, const struct jumps_args *args)
     struct error error = {0};
     struct candidates candidates = {0};
     enum status status = STATUS_OK;
-    if (!jumps->loaded)
-        load(jumps, args);
     jumps->pass++;
     for (uint32_t i = 0; i < args->origin_count && status == STATUS_OK; i++) {
         if (args->origins[i].source != NULL)
@@ -354,8 +360,10 @@ void jumps_look_again(const struct jumps *jumps, struct list_jumps *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct jump_record *record = find(jumps, list->items[i].address);
-        if (record != NULL)
-            list->items[i].size = record->gone_ms > 0 ? 0 : record->size;
+        if (record == NULL)
+            continue;
+        list->items[i].size = record->gone_ms > 0 ? 0 : record->size;
+        list->items[i].grown &= list->items[i].size >= list->items[i].was;
     }
 }
 
@@ -363,6 +371,12 @@ bool jumps_is_accepted(const struct jumps *jumps, const char *address)
 {
     const struct jump_record *record = find(jumps, address);
     return record != NULL && record->accepted;
+}
+
+bool jumps_is_grown(const struct jumps *jumps, const char *address)
+{
+    const struct jump_record *record = find(jumps, address);
+    return record != NULL && record->state == JUMP_GROWN;
 }
 
 /* ---- notices ---- */

@@ -22,6 +22,11 @@ bool jumps_is_jump(const struct list_source *source, uint64_t less, uint64_t mor
 struct jumps *jumps_new(const char *folder);
 void jumps_free(struct jumps *jumps);
 
+/* Reads the folder, once; call before the members of any list are compared. Also when it
+ * is damaged: then that is a warning, unless only_look. NOMEM. */
+enum status jumps_load(struct jumps *jumps, bool only_look,
+                       struct problems *problems) MUST_CHECK;
+
 /* Where a list of the directory comes from. */
 struct list_origin {
     const struct list_source *source; /* NULL: it joins others, or is made up */
@@ -41,8 +46,8 @@ struct jumps_args {
 /* Compares every list with the size last accepted. One that jumped up (jumps_is_jump) is
  * marked LIST_GROWN and a warning; it keeps the accepted size. A list that grew only
  * because one in it has grown is no jump of its own. All other sizes are accepted as they
- * are; those of unknown and shrunk lists stay. What is wrong with the folder is a
- * warning. NOMEM is the only failure. */
+ * are; those of unknown and shrunk lists stay. Call jumps_load first. What goes wrong
+ * with the folder is a warning. NOMEM is the only failure. */
 enum status jumps_apply(struct jumps *jumps, const struct jumps_args *args) MUST_CHECK;
 
 struct list_jump {
@@ -59,7 +64,7 @@ struct list_jumps {
 void list_jumps_clear(struct list_jumps *list);
 
 /* Accepts a list's size, or with NULL those of all that jumped; out says which. The next
- * import then drops what a shrunk one kept, and the next jumps_apply finds no jump.
+ * import then first drops what a shrunk one kept, and the next jumps_apply finds no jump.
  * directory: the one that was applied to. NOT_FOUND when the list did not jump; NOMEM. */
 enum status jumps_accept(struct jumps *jumps, const struct directory *directory,
                          const char *address, struct list_jumps *out) MUST_CHECK;
@@ -69,6 +74,9 @@ void jumps_look_again(const struct jumps *jumps, struct list_jumps *list);
 
 /* True from jumps_accept to the next jumps_apply. */
 bool jumps_is_accepted(const struct jumps *jumps, const char *address);
+
+/* True when the last jumps_apply found that a list has grown, until that is accepted. */
+bool jumps_is_grown(const struct jumps *jumps, const char *address);
 
 /* Jumps of which the administrators have not been notified in all the ways wanted (bits,
  * the caller's). Only those that share the ways done so far, *out_notified: one notice

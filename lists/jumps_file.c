@@ -1,5 +1,5 @@
 /* A line with a checksum over the rest, then a line of numbers and the address for each
- * record. */
+ * record. There are two such files, since no other place says what was not accepted. */
 #include "lists/jumps_file.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "lists/file.h"
 
 #define NAME "sizes"
+#define COPY ".copy"
 
 static const char head[] = "mailbrake-sizes 1 ";
 enum { HEAD_LENGTH = sizeof head - 1, BODY_AT = HEAD_LENGTH + DIGEST_HEX_SIZE };
@@ -45,6 +46,25 @@ void jump_records_clear(struct jump_records *records)
     intern_free(records->addresses);
     free(records->items);
     *records = (struct jump_records){0};
+}
+
+void jump_records_compact(struct jump_records *records)
+{
+    struct jump_records kept = {0};
+    for (uint32_t i = 0; i < records->count; i++) {
+        const char *address = intern_string(records->addresses, i);
+        uint32_t at;
+        if (records->items[i].forgotten)
+            continue;
+        if (jump_records_open(&kept, address, strlen(address), &at) != STATUS_OK) {
+            jump_records_clear(&kept);
+            return;
+        }
+        kept.items[at] = records->items[i];
+    }
+    memcpy(kept.checksum, records->checksum, sizeof kept.checksum);
+    jump_records_clear(records);
+    *records = kept;
 }
 
 /* ---- reading ---- */
@@ -106,17 +126,19 @@ static char *path_of(const char *folder, const char *more)
     return asprintf(&path, "%s/" NAME "%s", folder, more) < 0 ? NULL : path;
 }
 
-enum status jumps_file_read(const char *folder, struct jump_records *records,
-                            struct error *error)
+static enum status read_one(const char *folder, const char *more,
+                            struct jump_records *records, struct error *error)
 {
     struct stat seen;
     struct file file = {0};
-    char *path = path_of(folder, "");
+    char *path = path_of(folder, more);
     if (path == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     enum status status = stat(path, &seen) != 0 && errno == ENOENT
                              ? STATUS_NOT_FOUND
                              : file_read(path, FILE_BYTES_MAX, &file, error);
+    if (status == STATUS_NOT_FOUND)
+        (void)error_set_at(error, status, path, 0, "is gone");
     if (status == STATUS_OK) {
         status = unpack(&file, records);
         if (status != STATUS_OK) {
@@ -130,6 +152,22 @@ enum status jumps_file_read(const char *folder, struct jump_records *records,
     file_clear(&file);
     free(path);
     return status;
+}
+
+enum status jumps_file_read(const char *folder, struct jump_records *records,
+                            struct error *error)
+{
+    struct error of_copy;
+    enum status status = read_one(folder, "", records, error);
+    if (status == STATUS_OK || status == STATUS_NOMEM)
+        return status;
+    enum status copy = read_one(folder, COPY, records, &of_copy);
+    records->checksum[0] = '\0'; /* then both are written anew */
+    if (copy == STATUS_OK || copy == STATUS_NOMEM)
+        return copy;
+    if (status == STATUS_NOT_FOUND && copy == STATUS_NOT_FOUND)
+        *error = (struct error){0};
+    return status == STATUS_NOT_FOUND ? copy : status;
 }
 
 /* ---- writing ---- */
@@ -148,33 +186,53 @@ static void pack(const struct jump_records *records, struct text *out)
     }
 }
 
+static bool is_there(const char *folder, const char *more)
+{
+    char *path = path_of(folder, more);
+    bool there = path != NULL && access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+static enum status write_one(const char *folder, const char *more,
+                             const struct text *content, struct error *error)
+{
+    char *path = path_of(folder, more);
+    char *temporary = path_of(folder, ".new");
+    enum status status =
+        path == NULL || temporary == NULL
+            ? error_set(error, STATUS_NOMEM, "out of memory")
+            : durable_replace(path, temporary, content->data, content->length, error);
+    free(temporary);
+    free(path);
+    return status;
+}
+
 enum status jumps_file_write(const char *folder, struct jump_records *records,
                              struct error *error)
 {
     char checksum[DIGEST_HEX_SIZE];
     struct text content = {0};
-    char *path = path_of(folder, "");
-    char *temporary = path_of(folder, ".new");
-    enum status status = STATUS_NOMEM;
+    enum status status = STATUS_OK;
     pack(records, &content);
-    if (path == NULL || temporary == NULL || content.failed) {
-        (void)error_set(error, status, "out of memory");
-        goto out;
+    if (content.failed) {
+        text_clear(&content);
+        return error_set(error, STATUS_NOMEM, "out of memory");
     }
     digest_hex(&checksum_key, content.data + BODY_AT, content.length - BODY_AT, checksum);
-    status = STATUS_OK;
-    if (strcmp(checksum, records->checksum) == 0 && access(path, F_OK) == 0)
+    if (strcmp(checksum, records->checksum) == 0 && is_there(folder, "") &&
+        is_there(folder, COPY))
         goto out;
     memcpy(content.data + HEAD_LENGTH, checksum, DIGEST_HEX_SIZE - 1);
     if (mkdir(folder, S_IRWXU) != 0 && errno != EEXIST)
         status = error_set_at(error, STATUS_IO, folder, 0, "%s", strerror(errno));
     if (status == STATUS_OK)
-        status = durable_replace(path, temporary, content.data, content.length, error);
+        status = write_one(folder, "", &content, error);
+    if (status == STATUS_OK)
+        status = write_one(folder, COPY, &content, error);
     memcpy(records->checksum, status == STATUS_OK ? checksum : "",
            status == STATUS_OK ? sizeof checksum : 1);
 out:
     text_clear(&content);
-    free(temporary);
-    free(path);
     return status;
 }

@@ -19,8 +19,9 @@ struct jump_record {
     int64_t notified;   /* of this jump, bits */
     int64_t gone_ms;    /* wall time since which there is no such list; 0: there is */
     /* not kept: */
-    uint32_t pass; /* that saw it last */
-    bool accepted; /* by hand, and not imported since */
+    uint32_t pass;  /* that saw it last */
+    bool accepted;  /* by hand, and not imported since */
+    bool forgotten; /* jump_records_compact drops it */
 };
 
 /* Zero-initialise; clear when done. */
@@ -36,13 +37,18 @@ enum status jump_records_open(struct jump_records *records, const char *address,
                               size_t length, uint32_t *out) MUST_CHECK;
 void jump_records_clear(struct jump_records *records);
 
-/* Reads the file of a folder into records, which are empty and stay so on failure.
- * NOT_FOUND when there is none, INVALID when it is damaged; IO or NOMEM, with a reason.
- */
+/* Drops the forgotten ones; the others get new numbers. Without memory they all stay. */
+void jump_records_compact(struct jump_records *records);
+
+/* Reads the file of a folder into records, which are empty and stay so on failure; its
+ * copy if the file is gone or damaged. NOT_FOUND when there is neither, INVALID or IO
+ * when both are of no use; NOMEM. error: what is wrong with the file, also when the copy
+ * was read; no text if nothing is. */
 enum status jumps_file_read(const char *folder, struct jump_records *records,
                             struct error *error) MUST_CHECK;
 
-/* Writes it, unless it says so already; makes the folder. IO with a reason, or NOMEM. */
+/* Writes both, unless they say so already; makes the folder. IO with a reason, or NOMEM.
+ */
 enum status jumps_file_write(const char *folder, struct jump_records *records,
                              struct error *error) MUST_CHECK;
 

@@ -260,8 +260,7 @@ static enum status enter(const struct import_job *job, const char *key,
 
 static enum status enter_all(struct import_job *job, struct entries *entries)
 {
-    enum status status = catalog_drop_accepted(job->import->catalog, job->source,
-                                               job->domains, job->import->problems);
+    enum status status = STATUS_OK;
     job->reported = entries->shrunk_from > 0;
     if (job->reported && job->fresh)
         warn_of_table(job, entries);
@@ -340,7 +339,8 @@ static enum status read_into_catalog(const struct import_job *job)
         source_read_clear(&read);
         return STATUS_NOMEM;
     }
-    return catalog_take(job->import->catalog, job->source, &read, job->import->problems);
+    return catalog_take(job->import->catalog, job->source, job->domains, &read,
+                        job->import->problems);
 }
 
 static void report_read(const struct settings *settings, const struct import_job *job,
@@ -366,8 +366,11 @@ static enum status enter_source(const struct settings *settings, struct import_j
 {
     struct list_import *import = job->import;
     struct entries *entries = NULL;
-    enum status status = catalog_last(import->catalog, job->source, import->problems,
-                                      &entries, &job->read_at_ms);
+    enum status status = catalog_drop_accepted(import->catalog, job->source, job->domains,
+                                               import->problems);
+    if (status == STATUS_OK)
+        status = catalog_last(import->catalog, job->source, import->problems, &entries,
+                              &job->read_at_ms);
     if (status != STATUS_NOMEM && is_due(job, status == STATUS_OK)) {
         status = read_into_catalog(job);
         if (status == STATUS_OK)
@@ -390,8 +393,7 @@ enum status list_import_sources(const struct settings *settings,
     for (size_t i = 0; i < settings->list_count && status == STATUS_OK; i++) {
         const struct list_source *source = &settings->lists[i];
         struct import_job job = {.source = source, .import = import};
-        job.domains =
-            source->domains.count > 0 ? &source->domains : &settings->policy.domains;
+        job.domains = source_domains(settings, source);
         job.home = domains_first(source->kind == LIST_FOLDER ? &settings->policy.domains
                                                              : job.domains);
         status = enter_source(settings, &job);

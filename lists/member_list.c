@@ -113,6 +113,16 @@ struct shared_text *member_list_share(struct member_list *list)
     return list->shared == NULL ? NULL : shared_text_ref(list->shared);
 }
 
+enum status member_list_lend(struct member_list *from, struct member_list *list)
+{
+    if (from->text.length == 0)
+        return STATUS_OK;
+    if (member_list_share(from) == NULL)
+        return STATUS_NOMEM;
+    *list = *from;
+    return STATUS_OK;
+}
+
 void member_list_trim(struct member_list *list)
 {
     if (list->text.length == 0 || list->shared != NULL)

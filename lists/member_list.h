@@ -48,6 +48,10 @@ enum status member_list_unpack(struct member_list *list, const char *data,
  * the list outlive it. NULL when out of memory. */
 struct shared_text *member_list_share(struct member_list *list);
 
+/* Makes list, which is empty, one of the members of from, which change no more. NOMEM. */
+enum status member_list_lend(struct member_list *from,
+                             struct member_list *list) MUST_CHECK;
+
 /* Gives back memory kept for more members. */
 void member_list_trim(struct member_list *list);
 void member_list_clear(struct member_list *list);

@@ -21,11 +21,18 @@ static struct member_list *members_before(struct entry *entry)
     return entry->kept.count > 0 ? &entry->kept : &entry->members;
 }
 
+/* What a list must not fall far below: nobody accepted what it grew by. */
+static size_t size_before(struct entry *entry)
+{
+    return entry->accepted_count > 0 ? entry->accepted_count
+                                     : members_before(entry)->count;
+}
+
 static size_t count_before(const struct entries *entries)
 {
     size_t count = 0;
     for (size_t i = 0; i < entries->count; i++)
-        count += members_before(&entries->items[i])->count;
+        count += size_before(&entries->items[i]);
     return count;
 }
 
@@ -70,7 +77,7 @@ static bool is_shrunk(const struct list_source *source, bool whole,
                 members->count > (size_t)source->growth_floor);
     if (now->failed || before->kind != ENTRY_LIST)
         return false;
-    return is_less(source, now->members.count, members->count) ||
+    return is_less(source, now->members.count, size_before(before)) ||
            is_gibberish(source, now, members);
 }
 
@@ -82,15 +89,20 @@ static enum status keep_one(struct entries *fresh, const char *key, struct entry
     enum status status = entries_open(fresh, key, strlen(key), &entry);
     if (status != STATUS_OK)
         return status;
-    struct member_list *members = members_before(before);
     if (absent)
         entry->line = before->line;
     entry->absent = absent;
     entry->always_list = before->always_list;
     entry->read_at_ms = read_at_ms;
-    entry->kept = *members;
-    *members = (struct member_list){0};
-    return entries_settle(fresh, entry);
+    status = member_list_lend(members_before(before), &entry->kept);
+    return status == STATUS_OK ? entries_settle(fresh, entry) : status;
+}
+
+static void note_size_before(struct entry *entry, struct entry *before)
+{
+    size_t size = size_before(before);
+    if (entry != NULL)
+        entry->accepted_count = size == entry->members.count ? 0 : size;
 }
 
 enum status shrink_keep(const struct list_source *source, const struct shrink_last *last,
@@ -113,6 +125,7 @@ enum status shrink_keep(const struct list_source *source, const struct shrink_la
             status = keep_one(fresh, key, before, read_at_ms);
             fresh->shrunk_from = whole ? before_all : 0;
         }
+        note_size_before(entries_find(fresh, key), before);
     }
     fresh->shrunk_to = now;
     return status;

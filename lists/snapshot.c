@@ -9,18 +9,30 @@
 #include "base/intern.h"
 #include "lists/list_import.h"
 
-struct shared_settings {
+struct snapshot_settings {
     atomic_uint references;
     struct settings settings;
 };
 
 struct snapshot_parts {
-    struct shared_settings *shared;
+    struct snapshot_settings *shared;
     struct directory *directory;
     struct text summaries; /* of the servers that were read, a line each */
 };
 
-static void unref_settings(struct shared_settings *shared)
+struct snapshot_settings *snapshot_settings_ref(const struct snapshot *snapshot)
+{
+    struct snapshot_settings *shared = snapshot->parts->shared;
+    atomic_fetch_add(&shared->references, 1);
+    return shared;
+}
+
+const struct settings *snapshot_settings_get(const struct snapshot_settings *shared)
+{
+    return &shared->settings;
+}
+
+void snapshot_settings_unref(struct snapshot_settings *shared)
 {
     if (shared == NULL || atomic_fetch_sub(&shared->references, 1) != 1)
         return;
@@ -125,7 +137,10 @@ static enum status fill(const struct settings *settings, const struct snapshot_m
 {
     struct directory *directory = import->directory;
     struct problems *problems = import->problems;
-    enum status status = list_import_sources(settings, import);
+    enum status status = jumps_load(catalog_jumps(import->catalog),
+                                    catalog_only_looks(import->catalog), problems);
+    if (status == STATUS_OK)
+        status = list_import_sources(settings, import);
     if (status == STATUS_OK && more != NULL)
         status = more->add(more->context, directory);
     if (status == STATUS_OK)
@@ -181,7 +196,7 @@ struct build_args {
     const struct snapshot_more *more; /* NULL: nothing */
 };
 
-static enum status build(struct shared_settings *shared, const struct build_args *args,
+static enum status build(struct snapshot_settings *shared, const struct build_args *args,
                          struct problems *problems, struct snapshot **out_snapshot)
 {
     struct catalog *catalog = args->catalog;
@@ -210,7 +225,7 @@ static enum status build(struct shared_settings *shared, const struct build_args
     problems_clear(&found);
     if (status != STATUS_OK) {
         directory_free(directory);
-        unref_settings(shared);
+        snapshot_settings_unref(shared);
         text_clear(&summaries);
         free(parts);
         free(snapshot);
@@ -231,7 +246,7 @@ static enum status build(struct shared_settings *shared, const struct build_args
 static enum status load(const char *path, const struct build_args *args,
                         struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct shared_settings *shared = calloc(1, sizeof *shared);
+    struct snapshot_settings *shared = calloc(1, sizeof *shared);
     if (shared == NULL) {
         problems_error(problems, path, 0, "out of memory");
         return STATUS_NOMEM;
@@ -254,7 +269,7 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
         args.servers = strict ? SERVERS_ALL : SERVERS_UNKNOWN;
     enum status status = load(path, &args, problems, out_snapshot);
     if (status == STATUS_OK && catalog != NULL)
-        catalog_sweep(catalog);
+        catalog_sweep(catalog, (*out_snapshot)->settings);
     return status;
 }
 
@@ -271,9 +286,7 @@ enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog
                              struct snapshot **out_snapshot)
 {
     struct build_args args = {.catalog = catalog, .due_only = true, .now_ms = now_ms};
-    struct shared_settings *shared = old->parts->shared;
-    atomic_fetch_add(&shared->references, 1);
-    return build(shared, &args, problems, out_snapshot);
+    return build(snapshot_settings_ref(old), &args, problems, out_snapshot);
 }
 
 enum status snapshot_keep(struct snapshot *fresh, const struct snapshot *running)
@@ -297,7 +310,7 @@ void snapshot_unref(struct snapshot *snapshot)
     if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) != 1)
         return;
     directory_free(snapshot->parts->directory);
-    unref_settings(snapshot->parts->shared);
+    snapshot_settings_unref(snapshot->parts->shared);
     text_clear(&snapshot->parts->summaries);
     free(snapshot->parts);
     free(snapshot);

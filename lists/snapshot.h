@@ -56,6 +56,13 @@ enum status snapshot_keep(struct snapshot *fresh,
  * from the snapshot. */
 const char *snapshot_summaries(const struct snapshot *snapshot);
 
+/* The settings alone, which outlive the snapshot until their last unref: whoever works on
+ * them for long doesn't keep a directory in memory. */
+struct snapshot_settings;
+struct snapshot_settings *snapshot_settings_ref(const struct snapshot *snapshot);
+const struct settings *snapshot_settings_get(const struct snapshot_settings *settings);
+void snapshot_settings_unref(struct snapshot_settings *settings); /* NULL is allowed */
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* the last one frees; NULL is allowed */
 

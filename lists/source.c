@@ -140,3 +140,9 @@ const char *source_file(const struct settings *settings, const struct list_sourc
 {
     return source->file != NULL ? source->file : settings->file;
 }
+
+const struct domains *source_domains(const struct settings *settings,
+                                     const struct list_source *source)
+{
+    return source->domains.count > 0 ? &source->domains : &settings->policy.domains;
+}

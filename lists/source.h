@@ -31,6 +31,10 @@ void source_read_clear(struct source_read *read);
 enum status source_password(const struct list_source *source, struct source_read *read,
                             char out[SECRET_SIZE]) MUST_CHECK;
 
+/* Where the bare names of the source answer: its domains, else the own ones. */
+const struct domains *source_domains(const struct settings *settings,
+                                     const struct list_source *source);
+
 /* The file of the configuration in which the source is. */
 const char *source_file(const struct settings *settings,
                         const struct list_source *source);

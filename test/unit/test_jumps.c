@@ -195,6 +195,71 @@ START_TEST(jumps_bounds)
 }
 END_TEST
 
+/* The rule that took in everybody is mended, and nobody accepted what it made. */
+START_TEST(jumps_up_and_back)
+{
+    put("all", "", 0, 1240);
+    refresh();
+    expect("all@a.example", LIST_GROWN, 1240, 40);
+    put("all", "", 0, 300); /* still too many, but no longer 1,240 */
+    refresh();
+    expect("all@a.example", LIST_GROWN, 300, 40);
+    put("all", "", 0, 40);
+    refresh();
+    expect("all@a.example", LIST_OK, 40, 40);
+    expect("outer@a.example", LIST_OK, 60, 60);
+    ck_assert(!problems_hold(&problems, "suddenly"));
+    ck_assert_uint_eq(to_notify(1, 0), 0);
+
+    put("all", "", 0, 1240);
+    refresh();
+    file_put("all", ""); /* no members are no way back */
+    refresh();
+    expect("all@a.example", LIST_GROWN, 1240, 40);
+    open_catalog();
+    put("all", "", 0, 40);
+    load(NULL);
+    expect("all@a.example", LIST_OK, 40, 40);
+    load(catalog);
+    expect("all@a.example", LIST_OK, 40, 40);
+    ck_assert(!problems_hold(&problems, "suddenly"));
+}
+END_TEST
+
+START_TEST(jumps_up_and_back_in_a_table)
+{
+    struct text text = {0};
+    text_add_string(&text, "team: a, b");
+    for (int i = 0; i < 300; i++)
+        text_printf(&text, ", p%d@x.example", i);
+    text_add_string(&text, "\n");
+    file_put("aliases", text_string(&text));
+    text_clear(&text);
+    refresh();
+    expect("team@a.example", LIST_GROWN, 302, 2);
+    file_put("aliases", "team: a, b\n");
+    refresh();
+    expect("team@a.example", LIST_OK, 2, 2);
+    ck_assert(!problems_hold(&problems, "suddenly"));
+}
+END_TEST
+
+/* What is accepted is what was shown, not what its source says at that moment. */
+START_TEST(jumps_accepted_while_the_source_changes)
+{
+    struct list_jumps jumps = {0};
+    put("all", "", 0, 1240);
+    refresh();
+    file_put("all", "");
+    ck_assert_int_eq(
+        jumps_accept(catalog_jumps(catalog), snapshot->directory, NULL, &jumps),
+        STATUS_OK);
+    refresh(); /* the file is due */
+    expect("all@a.example", LIST_SHRUNK, 1240, 1240);
+    list_jumps_clear(&jumps);
+}
+END_TEST
+
 START_TEST(jumps_settings)
 {
     configure("growth_floor = 10; max_growth = 1.5;", "max_growth = 0;");
@@ -429,10 +494,139 @@ START_TEST(jumps_in_a_folder)
 }
 END_TEST
 
+/* A server's lists, as the thread that reads them takes them over. */
+static void take(size_t number, int count)
+{
+    const struct list_source *source = &snapshot->settings->lists[number];
+    struct source_read read = {.at_ms = now_ms};
+    struct entry *entry;
+    if (count < 0)
+        read.status =
+            error_set(&read.error, STATUS_UNAVAILABLE, "the connection was lost");
+    else
+        ck_assert_int_eq(entries_open(&read.entries, "rule@a.example", 14, &entry),
+                         STATUS_OK);
+    for (int i = 0; i < count; i++) {
+        char member[40];
+        int length = snprintf(member, sizeof member, "p%d@x.example", i);
+        member_list_add(&entry->members, MEMBER_ADDRESS, member, (size_t)length, 0);
+    }
+    if (count >= 0) {
+        entry->always_list = true;
+        ck_assert_int_eq(entries_settle(&read.entries, entry), STATUS_OK);
+    }
+    ck_assert_int_eq(catalog_take(catalog, source, &snapshot->settings->policy.domains,
+                                  &read, &problems),
+                     STATUS_OK);
+    refresh_after(1000);
+}
+
+/* 840,000 people got a test message: a list made by a rule took in everybody overnight.
+ */
+static void rule_made(const char *sources, size_t number, int everybody)
+{
+    struct text text = {0};
+    text_printf(&text,
+                "domains = [ \"a.example\" ];\n"
+                "store = { type = \"memory\"; state_file = \"%s/state\"; };\n"
+                "lists = ( %s );\n",
+                folder, sources);
+    file_put("mailbrake.conf", text_string(&text));
+    text_clear(&text);
+    load(catalog);
+    take(number, 40);
+    expect("rule@a.example", LIST_OK, 40, 40);
+    take(number, everybody);
+    expect("rule@a.example", LIST_GROWN, (uint64_t)everybody, 40);
+    ck_assert(problems_hold(&problems, "rule@a.example has grown from 40 to "));
+    ck_assert_uint_eq(to_notify(1, 0), 1);
+    take(number, -1);
+    expect("rule@a.example", LIST_GROWN, (uint64_t)everybody, 40);
+    take(number, 40);
+    expect("rule@a.example", LIST_OK, 40, 40);
+    ck_assert_uint_eq(to_notify(1, 0), 0);
+    take(number, 3000);
+    accept("rule@a.example", 1);
+    expect("rule@a.example", LIST_OK, 3000, 3000);
+    take(number, 0);
+    expect("rule@a.example", LIST_SHRUNK, 3000, 3000);
+    take(number, -1);
+    open_catalog();
+    load(catalog);
+    expect("rule@a.example", LIST_SHRUNK, 3000, 3000);
+    take(number, 3000);
+    expect("rule@a.example", LIST_OK, 3000, 3000);
+}
+
+START_TEST(jumps_of_a_list_of_ldap)
+{
+    rule_made("{ ldap = [ \"ldap://127.0.0.1:1\" ]; base = \"dc=x\"; schema = \"ad\"; }",
+              0, 850000);
+}
+END_TEST
+
+START_TEST(jumps_of_a_list_of_a_postfix_table)
+{
+    file_put("groups.cf", "server_host = ldap://127.0.0.1:1\nsearch_base = dc=x\n"
+                          "query_filter = (mail=%s)\nresult_attribute = mail\n");
+    rule_made("{ postfix = \"groups.cf\"; }", 0, 3000);
+}
+END_TEST
+
+START_TEST(jumps_of_a_list_of_mailman)
+{
+    file_put("password", "secret\n");
+    rule_made("{ aliases = \"aliases\"; }, { mailman = \"http://127.0.0.1:1/3.1\"; "
+              "user = \"restadmin\"; password_file = \"password\"; }",
+              1, 3000);
+}
+END_TEST
+
+/* What was not accepted is not accepted by a file that broke: there are two. */
+START_TEST(jumps_survive_a_damaged_file)
+{
+    put("all", "", 0, 1240);
+    refresh();
+    file_put("lists/sizes", "mailbrake-sizes 1 0000");
+    for (int i = 0; i < 2; i++) {
+        open_catalog();
+        load(catalog);
+        expect("all@a.example", LIST_GROWN, 1240, 40);
+        ck_assert_int_eq(problems_hold(&problems, "lists/sizes: warning: is incomplete"),
+                         i == 0);
+    }
+    ck_assert_int_eq(unlink(in_folder("lists/sizes")), 0);
+    open_catalog();
+    load(catalog);
+    expect("all@a.example", LIST_GROWN, 1240, 40);
+    file_put("lists/sizes.copy", "");
+    open_catalog();
+    load(catalog);
+    expect("all@a.example", LIST_GROWN, 1240, 40);
+}
+END_TEST
+
+/* The records of lists that went long ago are forgotten, those of others stay. */
+START_TEST(jumps_of_a_list_that_went_long_ago)
+{
+    file_put("aliases", "other: a, b\n");
+    put("all", "", 0, 1240);
+    refresh();
+    refresh_after(INT64_C(31) * 24 * 3600 * 1000);
+    file_put("aliases", "other: a, b\nteam: a, b, all\n");
+    refresh();
+    expect("team@a.example", LIST_OK, 1242, 1242); /* as a new list */
+    expect("all@a.example", LIST_GROWN, 1240, 40);
+    accept("all@a.example", 1);
+    expect("all@a.example", LIST_OK, 1240, 1240);
+}
+END_TEST
+
 START_TEST(jumps_damaged_file_is_a_warning)
 {
     file_put("lists/sizes",
              "mailbrake-sizes 1 00000000000000000000000000000000\n1 1 9\n");
+    ck_assert_int_eq(unlink(in_folder("lists/sizes.copy")), 0);
     open_catalog();
     load(catalog);
     ck_assert(problems_hold(&problems, "the accepted sizes of lists are lost"));
@@ -447,8 +641,11 @@ int main(void)
     Suite *suite = suite_create("jumps");
     TCase *test = tcase_create("jumps");
     tcase_add_checked_fixture(test, setup, teardown);
+    tcase_set_timeout(test, 60);
     tcase_add_test(test, jumps_up_and_is_accepted);
     tcase_add_test(test, jumps_bounds);
+    tcase_add_test(test, jumps_up_and_back);
+    tcase_add_test(test, jumps_up_and_back_in_a_table);
     tcase_add_test(test, jumps_settings);
     tcase_add_test(test, jumps_by_a_nested_list);
     tcase_add_test(test, jumps_of_two_reasons);
@@ -457,9 +654,15 @@ int main(void)
     tcase_add_test(test, jumps_while_stopped);
     tcase_add_test(test, jumps_of_a_list_that_was_gone);
     tcase_add_test(test, jumps_down_and_is_accepted);
+    tcase_add_test(test, jumps_accepted_while_the_source_changes);
     tcase_add_test(test, jumps_of_a_list_that_is_gone_are_accepted);
     tcase_add_test(test, jumps_of_joined_lists);
     tcase_add_test(test, jumps_in_a_folder);
+    tcase_add_test(test, jumps_of_a_list_of_ldap);
+    tcase_add_test(test, jumps_of_a_list_of_a_postfix_table);
+    tcase_add_test(test, jumps_of_a_list_of_mailman);
+    tcase_add_test(test, jumps_of_a_list_that_went_long_ago);
+    tcase_add_test(test, jumps_survive_a_damaged_file);
     tcase_add_test(test, jumps_damaged_file_is_a_warning);
     suite_add_tcase(suite, test);
     return run_suite(suite);

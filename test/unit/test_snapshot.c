@@ -132,6 +132,18 @@ static void expect_clean(void)
 
 /* ---- good sources ---- */
 
+START_TEST(snapshot_settings_outlive_it)
+{
+    configure("");
+    ck_assert_int_eq(load(false), STATUS_OK);
+    struct snapshot_settings *settings = snapshot_settings_ref(snapshot);
+    snapshot_unref(snapshot);
+    snapshot = NULL;
+    ck_assert_uint_eq(snapshot_settings_get(settings)->policy.domains.count, 2);
+    snapshot_settings_unref(settings);
+}
+END_TEST
+
 START_TEST(snapshot_without_lists)
 {
     configure("");
@@ -630,6 +642,7 @@ static Suite *suite_of_all(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, snapshot_without_lists);
+    tcase_add_test(tests, snapshot_settings_outlive_it);
     tcase_add_test(tests, snapshot_self_escapes_the_catch_all);
     tcase_add_test(tests, snapshot_reads_all_formats);
     tcase_add_test(tests, snapshot_works_without_catalog);
