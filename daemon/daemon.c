@@ -25,6 +25,7 @@
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
+#include "lists/rest_client.h"
 #include "milter/callbacks.h"
 #include "store/subject_key.h"
 
@@ -234,6 +235,10 @@ static enum status start(struct daemon *daemon, const char *configuration)
     daemon->started_us = clock_monotonic_us();
     if (digest_init() != STATUS_OK) {
         log_print(SEVERITY_ERROR, "no source of random numbers");
+        return STATUS_UNAVAILABLE;
+    }
+    if (rest_client_init() != STATUS_OK) {
+        log_print(SEVERITY_ERROR, "libcurl can't be set up");
         return STATUS_UNAVAILABLE;
     }
     if (geteuid() == 0)

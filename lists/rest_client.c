@@ -30,6 +30,12 @@ static size_t take(char *data, size_t size, size_t count, void *context)
     return client->answer.failed ? 0 : size * count;
 }
 
+enum status rest_client_init(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? STATUS_OK
+                                                             : STATUS_UNAVAILABLE;
+}
+
 enum status rest_client_open(const struct rest_client_args *args,
                              struct rest_client **out)
 {

@@ -7,6 +7,9 @@
 
 #include "base/status.h"
 
+/* Sets up libcurl; call once, while there is one thread. UNAVAILABLE. */
+enum status rest_client_init(void) MUST_CHECK;
+
 struct rest_client;
 
 /* All borrowed for the client's life. */
