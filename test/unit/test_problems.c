@@ -135,7 +135,9 @@ START_TEST(problems_say_the_same)
         ck_assert_int_eq(problem_texts_match(pairs[i].a, pairs[i].b), pairs[i].same);
         ck_assert_int_eq(problem_texts_match(pairs[i].b, pairs[i].a), pairs[i].same);
     }
-    struct problem problem = {.line = 3, .file = "/etc/x", .text = "has 5"};
+    char file[] = "/etc/x";
+    char text[] = "has 5";
+    struct problem problem = {.line = 3, .file = file, .text = text};
     ck_assert(!problems_have(&problems, &problem));
     problems_warning(&problems, "/etc/x", 3, "has 4");
     ck_assert(problems_have(&problems, &problem));
