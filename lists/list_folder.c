@@ -56,7 +56,8 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The local part that a file's name stands for, for free(3). INVALID when it is none. */
+/* The local part that a file's name stands for, for free(3). INVALID when it can't be
+ * one. */
 static enum status take_local_part(const char *name, char **out)
 {
     char *address = NULL;
@@ -99,7 +100,7 @@ static enum status open_entry(const struct folder_reader *reader, const char *lo
     size_t before = reader->entries->count;
     enum status status = entries_open(reader->entries, local, strlen(local), out);
     if (status == STATUS_INVALID)
-        problems_error(reader->problems, path, 0, "the name is no local part");
+        problems_error(reader->problems, path, 0, "the name can't be a local part");
     else if (status == STATUS_OK && reader->entries->count == before)
         problems_error(reader->problems, path, 0,
                        "another file has a list of that name: the members of both count");
@@ -135,7 +136,7 @@ static enum status add_list(const struct folder_reader *reader, const char *name
         status = add_file(reader, local, path);
     else if (status == STATUS_INVALID) {
         problems_error(reader->problems, path, 0,
-                       "the name is no local part of an address");
+                       "the name can't be the local part of an address");
         status = STATUS_OK;
     }
     free(local);

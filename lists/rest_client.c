@@ -17,6 +17,7 @@ struct rest_client {
     struct rest_client_args args;
     struct text answer;
     bool too_long;
+    char reason[CURL_ERROR_SIZE]; /* curl's, of the last failure */
 };
 
 /* curl's write function. */
@@ -52,6 +53,7 @@ enum status rest_client_open(const struct rest_client_args *args,
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->reason);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
     if (args->user[0] != '\0') {
@@ -93,6 +95,11 @@ static enum status explain_failure(const struct rest_client *client, CURLcode re
         return error_set(error, STATUS_UNAVAILABLE,
                          "no complete answer within %.1f s (request_timeout)",
                          (double)timeout_ms / 1000);
+    if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE)
+        return error_set(error, STATUS_UNAVAILABLE,
+                         "its certificate is not accepted: %s (which ones this system "
+                         "trusts: package ca-certificates, update-ca-certificates)",
+                         client->reason);
     return error_set(error, STATUS_UNAVAILABLE, "%s", curl_easy_strerror(result));
 }
 
@@ -113,8 +120,8 @@ static enum status explain_code(const struct rest_client *client, long code,
     else if (code == 404)
         (void)error_set(
             error, status,
-            "there is no %.100s on that server (404): the address ends with the "
-            "version, as in http://127.0.0.1:8001/3.1",
+            "the server has no %.100s (404): does the address end with the version of "
+            "its API, as in http://127.0.0.1:8001/3.1?",
             path);
     else
         (void)error_set(error, status, "the server answers %ld to %.100s: %s", code, path,

@@ -76,10 +76,10 @@ static enum status read_mailman(const struct list_source *source,
             mailman_read(&server, &read->entries, &read->problems, &counts, &read->error);
     if (status == STATUS_OK)
         (void)snprintf(read->summary, sizeof read->summary,
-                       "%zu list%s with %zu member%s in %lld ms", counts.lists,
+                       "%zu list%s with %zu member%s in %.1f s", counts.lists,
                        counts.lists == 1 ? "" : "s", counts.members,
                        counts.members == 1 ? "" : "s",
-                       (long long)(clock_monotonic_us() - began_us) / 1000);
+                       (double)(clock_monotonic_us() - began_us) / 1e6);
     rest_client_close(client);
     return status;
 }

@@ -5,6 +5,7 @@ import http.server
 import json
 import pathlib
 import re
+import ssl
 import threading
 import time
 import urllib.error
@@ -15,6 +16,7 @@ import pytest
 from mailbraked import Command, Mailbraked, people
 from mailman import PASSWORD, USER, Mailman
 from postfix import wait_until
+from slapd import Authority
 from stores import MEMORY, memory_only
 
 ANN = "ann@district.example"
@@ -164,6 +166,22 @@ def test_a_password_that_anybody_can_read_is_warned_of(build, folder, source):
     checked = command.check()
     assert f"{password}: warning: anybody on this machine can read" in checked.stderr
     assert checked.returncode == 0 and "1 list with 12 members in" in checked.stdout
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(build, folder, between, source):
+    path = folder / "strange-mailman"
+    path.mkdir()
+    certificate, key = Authority(path / "ca").sign("mailman")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    between.socket = context.wrap_socket(between.socket, server_side=True)
+    url = between.url.replace("http:", "https:")
+    daemon = Mailbraked(build, path)
+    daemon.configure(dict(MEMORY), sources=[{**source, "mailman": url}])
+    checked = Command(build, daemon.config).check()
+    assert checked.returncode == 1 and not between.sent
+    assert f"{url}: its certificate is not accepted: " in checked.stderr
+    assert "unable to get local issuer certificate" in checked.stderr
 
 
 def test_a_read_that_is_cut_anywhere_makes_no_list_smaller(mailbraked, build, mailman, between, source):

@@ -224,4 +224,4 @@ def test_a_folder_has_a_list_in_each_file(relay, folder):
     (rosters / "no local part.txt").write_text("ann@b.example\n")
     check = mail.command.check()
     assert check.returncode == 1
-    assert f"{rosters}/no local part.txt: the name is no local part" in check.stderr
+    assert f"{rosters}/no local part.txt: the name can't be the local part" in check.stderr
