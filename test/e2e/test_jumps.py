@@ -7,8 +7,10 @@ from helper import helped, helper  # noqa: F401, fixtures
 from mailbraked import full, people
 from postfix import wait_until
 from relay import lists_for_postfix
+from slapd import BASE, group, person
 from stores import memory_only
 from test_admin import ANN, administered  # noqa: F401, a fixture
+from test_ldap import slapd, source  # noqa: F401, a fixture
 
 ADMIN = "postmaster@district.example"
 RULE = "trial@district.example"
@@ -142,6 +144,92 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     mail.ok("quarantine", "release", mail.holds()[0]["id"])
     wait_until(lambda: mail.delivered(60).copies >= before + 1200, 30, "not delivered")
     assert len(notices(mail)) == 2, notices(mail)
+
+
+@memory_only
+def test_850000_overnight_and_the_way_back(rostered):
+    """The same in full, but for what Postfix would deliver: first the rule is mended, then
+    it makes the mistake again and somebody accepts it."""
+    mail = rostered()
+    mail.daemon.allow_log(f"{RULE} (has grown|suddenly has)")
+    path = mail.daemon.dir / f"{RULE}.txt"
+    everybody = "".join(f"{member}\n" for member in people(850000))
+
+    def make(text):
+        path.write_text(text)
+        mail.daemon.reload()
+
+    make(everybody)
+    assert listed(mail, RULE) == ("grown", 40, 850000)
+    (subject,) = wait_for_notices(mail, 1)
+    assert subject == f"Mailbrake: {RULE} has grown from 40 to 850,000 members"
+    assert mail.send(ANN, RULE).accepted
+    assert (mail.log()[-1].rule, mail.log()[-1].reach) == ("lists_grown", "850000")
+    shown = mail.run("explain", "--from", ANN, "--to", RULE).stdout
+    assert f"{RULE} has grown from 40 to 850,000, not accepted" in shown
+    wait_for_notices(mail, 2)  # of the incident
+    assert mail.delivered().copies == 2
+
+    make("".join(f"{member}\n" for member in people(40)))
+    assert listed(mail, RULE) == ("ok", 40, 40)
+    assert mail.send(ANN, RULE).accepted
+    assert mail.log()[-1].verdict == "accept"
+    assert mail.delivered().copies == 2 + 40
+
+    make(everybody)
+    assert listed(mail, RULE) == ("grown", 40, 850000)
+    mail.ok("lists", "accept", RULE)
+    assert listed(mail, RULE) == ("ok", 850000, 850000)
+    make("")
+    assert listed(mail, RULE) == ("shrunk", 850000, 850000)
+
+
+@memory_only
+def test_a_list_that_ldap_makes_by_a_rule(administered, slapd, postfix):  # noqa: F811
+    """The rule of a dynamic group takes in all people, and then only its own again."""
+    pilot, all_people = "(title=pilot)", "(objectClass=inetOrgPerson)"
+
+    def rule(filter):
+        return f"ldap:///ou=people,{BASE}??sub?{filter}"
+
+    server = slapd(
+        "".join(person(f"p{i}", title="pilot") for i in range(1, 41))
+        + "".join(person(f"s{i}") for i in range(260))
+        + group("trial", classes="groupOfURLs mailGroup", memberURL=rule(pilot))
+    )
+    mail = administered(
+        lists={},
+        sources=[source(server, refresh="1s")],
+        rules=CAP,
+        notify={"to": [ADMIN], "min_interval": "1h", "tell_sender": False},
+    )
+    mail.daemon.allow_log(f"{RULE} has grown|suddenly has|have no members")
+    lists_for_postfix(postfix, files={"trial": people(40)})
+
+    def make(filter):
+        server.modify(
+            f"dn: cn=trial,ou=groups,{BASE}\nchangetype: modify\nreplace: memberURL\n"
+            f"memberURL: {rule(filter)}\n\n"
+        )
+
+    def wait_for(state):
+        wait_until(lambda: listed(mail, RULE) == state, 20, f"not {state}:", mail.daemon.text)
+
+    mail.expect_log("was read: ", 20)
+    wait_for(("ok", 40, 40))
+    make(all_people)
+    wait_for(("grown", 40, 300))
+    assert len(wait_for_notices(mail, 1)) == 1
+    assert mail.send(ANN, RULE).accepted
+    assert (mail.log()[-1].rule, mail.log()[-1].reach) == ("lists_grown", "300")
+    make(pilot)
+    wait_for(("ok", 40, 40))
+    assert mail.send(ANN, RULE).accepted
+    assert mail.log()[-1].verdict == "accept"
+    make("(uid=nobody)")
+    wait_for(("shrunk", 40, 40))
+    assert mail.send(ANN, RULE).accepted
+    assert (mail.log()[-1].verdict, mail.log()[-1].reach) == ("accept", "40")
 
 
 @memory_only
