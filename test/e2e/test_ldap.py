@@ -330,3 +330,22 @@ def test_a_server_that_never_answered_leaves_its_lists_unknown(mailbraked, build
     daemon.expect_log(r"cannot connect: connection refused \(never read successfully")
     said = Command(build, daemon.config).run("explain", "--from", ANN, "--to", "x@district.example")
     assert re.search(r"defer", said.stdout), said.stdout + said.stderr
+
+
+def test_a_source_that_a_reload_removes_while_it_is_read(slapd, mailbraked, build, tmp_path):
+    """Its members are gone then, also from the folder of those that are kept."""
+    server = slapd(person("p1") + person("p2") + group("two", ["p1", "p2"]))
+    store = {**MEMORY, "state_file": str(tmp_path / "state")}
+    daemon = mailbraked(store, rules=CAP_1500, sources=[source(server, refresh="1s")])
+    wait_until(lambda: states(daemon, build) == {"two": (2, "ok")}, 10, "not read", daemon.text)
+    kept = tmp_path / "lists"
+    assert len(list(kept.glob("*.members"))) == 1
+    server.freeze()
+    time.sleep(1.5)  # it is being read
+    text = daemon.config.read_text()
+    daemon.write(re.sub(r"\{ ldap.*?\}", "", text.replace("\n", " ")))
+    daemon.reload()
+    assert states(daemon, build) == {} and not list(kept.glob("*.members"))
+    server.thaw()
+    time.sleep(1.5)  # it was read
+    assert states(daemon, build) == {} and not list(kept.glob("*.members"))
