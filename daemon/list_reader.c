@@ -1,6 +1,5 @@
-/* One source after the other, each when it is due; what it has is entered into the
- * catalog and into a new snapshot under the lock of the reloads, which is free while it
- * is read. */
+/* Reads one source after another, each when it is due. The reloads' lock is free
+ * meanwhile: it is taken to enter the answer into the catalog and a new snapshot. */
 #include "daemon/list_reader.h"
 
 #include <errno.h>
@@ -11,7 +10,7 @@
 #include "conf/sources.h"
 #include "lists/source.h"
 
-enum { IDLE_MS = 60000 }; /* looks at the wall clock at least so often: it may be set */
+enum { IDLE_MS = 60000 }; /* the longest wait: the wall clock may be set */
 
 /* The source that is due first, NULL for none; *out_wait_ms until then. */
 static const struct list_source *
@@ -40,8 +39,8 @@ static void report(const struct list_source *source, const struct source_read *b
         log_print(SEVERITY_INFO, "%s was read: %s", source->path, read->summary);
 }
 
-/* Nothing of a source that a reload removed while it was read. A source that only failed
- * once more is no reason to build a directory anew. */
+/* Drops the answer if a reload removed the source meanwhile. A source that only failed
+ * once more is no reason to build a new directory. */
 static void take(struct reload *reload, const struct settings *settings,
                  const struct list_source *source, struct source_read *read)
 {

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "lists/jumps_file.h"
 
-/* A list that is gone is remembered for so long: it may come back. */
+/* How long a list that is gone is remembered: it may come back. */
 #define GONE_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 struct jumps {
@@ -21,7 +21,7 @@ struct jumps {
     uint32_t pass;
 };
 
-/* A list that is larger than it may be. */
+/* A list larger than its accepted size allows. */
 struct candidate {
     uint32_t list;
     uint32_t record;
@@ -321,7 +321,7 @@ static void accept_one(struct jumps *jumps, const struct directory *directory,
     uint64_t was = record->was;
     bool grown = record->state == JUMP_GROWN;
     record->was = record->size;
-    record->accepted = true;
+    record->accepted = !grown;
     set_state(record, JUMP_NONE);
     if (grown)
         accept_around(jumps, directory, intern_string(jumps->records.addresses, at),

@@ -22,8 +22,8 @@ bool jumps_is_jump(const struct list_source *source, uint64_t less, uint64_t mor
 struct jumps *jumps_new(const char *folder);
 void jumps_free(struct jumps *jumps);
 
-/* Reads the folder, once; call before the members of any list are compared. Also when it
- * is damaged: then that is a warning, unless only_look. NOMEM. */
+/* Reads the folder, once; call before the members of any list are compared. A damaged
+ * file is a warning, or nothing if only_look. NOMEM is the only failure. */
 enum status jumps_load(struct jumps *jumps, bool only_look,
                        struct problems *problems) MUST_CHECK;
 
@@ -44,7 +44,7 @@ struct jumps_args {
 };
 
 /* Compares every list with the size last accepted. One that jumped up (jumps_is_jump) is
- * marked LIST_GROWN and a warning; it keeps the accepted size. A list that grew only
+ * marked LIST_GROWN, with a warning; it keeps the accepted size. A list that grew only
  * because one in it has grown is no jump of its own. All other sizes are accepted as they
  * are; those of unknown and shrunk lists stay. Call jumps_load first. What goes wrong
  * with the folder is a warning. NOMEM is the only failure. */
@@ -64,7 +64,8 @@ struct list_jumps {
 void list_jumps_clear(struct list_jumps *list);
 
 /* Accepts a list's size, or with NULL those of all that jumped; out says which. The next
- * import then first drops what a shrunk one kept, and the next jumps_apply finds no jump.
+ * import first drops what a shrunk one kept, and the next jumps_apply finds no jump. A
+ * list that has grown and then lost its members is shrunk then: that is another jump.
  * directory: the one that was applied to. NOT_FOUND when the list did not jump; NOMEM. */
 enum status jumps_accept(struct jumps *jumps, const struct directory *directory,
                          const char *address, struct list_jumps *out) MUST_CHECK;
@@ -72,7 +73,7 @@ enum status jumps_accept(struct jumps *jumps, const struct directory *directory,
 /* Gives the jumps the sizes that these lists have since the last jumps_apply. */
 void jumps_look_again(const struct jumps *jumps, struct list_jumps *list);
 
-/* True from jumps_accept to the next jumps_apply. */
+/* True of a list that had shrunk, from jumps_accept to the next jumps_apply. */
 bool jumps_is_accepted(const struct jumps *jumps, const char *address);
 
 /* True when the last jumps_apply found that a list has grown, until that is accepted. */

@@ -20,7 +20,7 @@ struct jump_record {
     int64_t gone_ms;    /* wall time since which there is no such list; 0: there is */
     /* not kept: */
     uint32_t pass;  /* that saw it last */
-    bool accepted;  /* by hand, and not imported since */
+    bool accepted;  /* it had shrunk; by hand, and not imported since */
     bool forgotten; /* jump_records_compact drops it */
 };
 

@@ -1,4 +1,4 @@
-/* Lists are compared as written, before they are flattened: as somebody would who looks
+/* Lists are compared as written, before they are flattened, as a person would who looks
  * at the file. */
 #include "lists/shrink.h"
 

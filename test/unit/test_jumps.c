@@ -216,6 +216,15 @@ START_TEST(jumps_up_and_back)
     file_put("all", ""); /* no members are no way back */
     refresh();
     expect("all@a.example", LIST_GROWN, 1240, 40);
+    accept("all@a.example", 1);
+    expect("all@a.example", LIST_SHRUNK, 1240, 1240);
+    accept("all@a.example", 1);
+    expect("all@a.example", LIST_OK, 0, 0);
+    put("all", "", 0, 40);
+    refresh();
+    put("all", "", 0, 1240);
+    refresh();
+    expect("all@a.example", LIST_GROWN, 1240, 40);
     open_catalog();
     put("all", "", 0, 40);
     load(NULL);
