@@ -56,6 +56,19 @@ def type_recipe(build, tmp_path):
     return run
 
 
+def test_the_sources_are_valid(build, tmp_path):
+    """Whatever their servers and files say here: no word of the entries themselves."""
+    text = (ROOT / "README.md").read_text()
+    lists = re.search(r"^    (lists = \(\n.*?^    \);)", text.split("\n## Your lists\n")[1], re.M | re.S)[1]
+    daemon = Mailbraked(build, tmp_path / "mailbrake.d")
+    daemon.configure(dict(MEMORY))
+    quick = re.sub(r'"ldaps?://[^"]*"', '"ldap://127.0.0.1:1"', lists).replace(":8001/", ":1/")
+    daemon.write(daemon.config.read_text().replace("lists = (  );", quick))
+    said = Command(build, daemon.config).check()
+    assert said.stderr.count("never read successfully") >= 4, said.stderr
+    assert not re.search(r":\d+: (warning: )?lists", said.stderr), said.stderr
+
+
 def test_sympa(type_recipe):
     """mysql -NB prints a tab between columns."""
     done, reach = type_recipe("Sympa", mysql=r"printf 'all\ta@x.example\nb\tb@x.example\nall\tb@x.example\n'")
