@@ -6,8 +6,8 @@
 
 enum { SECRET_SIZE = 1024 };
 
-/* Reads the first line of a file; what is longer is cut. IO, with the file in error, when
- * it can't be read or the line is empty. */
+/* Reads the first line of a file. IO, with the file in error, when it can't be read, or
+ * the line is empty or too long. */
 enum status secret_read(const char *path, char out[SECRET_SIZE],
                         struct error *error) MUST_CHECK;
 

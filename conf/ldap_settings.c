@@ -104,6 +104,8 @@ void ldap_settings_clear(struct ldap_settings *settings)
     strings_clear(&settings->address_attributes);
     strings_clear(&settings->member_attributes);
     strings_clear(&settings->member_address_attributes);
+    if (settings->password != NULL)
+        explicit_bzero(settings->password, strlen(settings->password));
     char *const owned[] = {settings->base,       settings->people_base,
                            settings->filter,     settings->people,
                            settings->people_not, settings->bind_dn,

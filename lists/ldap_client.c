@@ -40,6 +40,8 @@ static enum status fail(const struct ldap_client *client, const char *step, int 
     const struct ldap_fault fault = {.url = client->args.url,
                                      .step = step,
                                      .code = code,
+                                     .connected = client->guard.connected,
+                                     .deadline_us = client->args.deadline_us,
                                      .settings = client->args.settings};
     return ldap_fault_set(client->ld, &fault, error);
 }
@@ -98,27 +100,51 @@ static bool set_text(LDAP *ld, int option, const char *text)
            ldap_set_option(ld, option, text) == LDAP_OPT_SUCCESS;
 }
 
-/* Everything that ldap.conf(5) could say otherwise is said here. */
-static bool set_options(LDAP *ld, const struct ldap_settings *settings,
-                        const struct timeval *wait)
+/* What ldap.conf(5) could say otherwise is said here. */
+static bool set_options(LDAP *ld, const struct timeval *wait)
 {
-    static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
     int version = LDAP_VERSION3;
-    int demand = LDAP_OPT_X_TLS_DEMAND;
     int never = LDAP_DEREF_NEVER;
-    int client = 0;
-    bool own = settings->ca_file != NULL && settings->ca_file[0] != '\0';
     return ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_DEREF, &never) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, wait) == LDAP_OPT_SUCCESS &&
-           ldap_set_option(ld, LDAP_OPT_TIMEOUT, wait) == LDAP_OPT_SUCCESS &&
-           ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) ==
+           ldap_set_option(ld, LDAP_OPT_TIMEOUT, wait) == LDAP_OPT_SUCCESS;
+}
+
+/* Reads the certificates, so it fails where they are missing. */
+static bool set_tls(LDAP *ld, const struct ldap_settings *settings)
+{
+    static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
+    int demand = LDAP_OPT_X_TLS_DEMAND;
+    int client = 0;
+    bool own = settings->ca_file != NULL && settings->ca_file[0] != '\0';
+    return ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) ==
                LDAP_OPT_SUCCESS &&
            set_text(ld, LDAP_OPT_X_TLS_CACERTFILE, own ? settings->ca_file : system_ca) &&
            set_text(ld, LDAP_OPT_X_TLS_CERTFILE, settings->cert_file) &&
            set_text(ld, LDAP_OPT_X_TLS_KEYFILE, settings->cert_key_file) &&
            ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
+}
+
+static enum status prepare(struct ldap_client *client, const struct timeval *wait,
+                           struct error *error)
+{
+    const struct ldap_settings *settings = client->args.settings;
+    int code = ldap_initialize(&client->ld, client->args.url);
+    if (code != LDAP_SUCCESS)
+        return fail(client, "connecting", code, error);
+    bool tls = settings->start_tls || text_after(client->args.url, "ldaps:") != NULL;
+    if (!set_options(client->ld, wait))
+        return fail(client, "connecting", LDAP_LOCAL_ERROR, error);
+    if (tls && !set_tls(client->ld, settings))
+        return error_set(error, STATUS_UNAVAILABLE,
+                         "%s: its TLS can't be set up: see ca_file (or install "
+                         "ca-certificates), cert_file and cert_key_file",
+                         client->args.url);
+    return ldap_guard_start(
+        &client->guard, client->ld,
+        clock_monotonic_us() + wait->tv_sec * INT64_C(1000000) + wait->tv_usec, error);
 }
 
 static enum status connect_to(struct ldap_client *client, struct error *error)
@@ -128,21 +154,11 @@ static enum status connect_to(struct ldap_client *client, struct error *error)
     int fd = -1;
     if (!step_time(client, &wait))
         return fail(client, "connecting", LDAP_TIMEOUT, error);
-    int code = ldap_initialize(&client->ld, client->args.url);
-    if (code != LDAP_SUCCESS)
-        return fail(client, "connecting", code, error);
-    if (!set_options(client->ld, settings, &wait))
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "%s: its TLS can't be set up: see ca_file, cert_file and "
-                         "cert_key_file",
-                         client->args.url);
-    enum status status = ldap_guard_start(
-        &client->guard, client->ld,
-        clock_monotonic_us() + wait.tv_sec * INT64_C(1000000) + wait.tv_usec, error);
+    enum status status = prepare(client, &wait, error);
     if (status != STATUS_OK)
         return status;
     errno = 0;
-    code = ldap_connect(client->ld);
+    int code = ldap_connect(client->ld);
     if (code == LDAP_SUCCESS && settings->start_tls)
         code = ldap_start_tls_s(client->ld, NULL, NULL);
     int why = errno;
@@ -171,6 +187,7 @@ static enum status bind_to(struct ldap_client *client, struct error *error)
     int code = ldap_sasl_bind(client->ld, external ? NULL : settings->bind_dn,
                               external ? "EXTERNAL" : LDAP_SASL_SIMPLE, &credentials,
                               NULL, NULL, &id);
+    explicit_bzero(password, credentials.bv_len);
     free(password);
     if (code != LDAP_SUCCESS)
         return fail(client, "binding", code, error);

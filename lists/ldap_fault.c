@@ -49,7 +49,7 @@ static const char *advice_of(int code)
 
 /* ---- the certificate ---- */
 
-enum { INSTANT_SIZE = 20, LOOK_SECONDS = 5 };
+enum { INSTANT_SIZE = 20, LOOK_MS = 5000 };
 
 /* An X.509 certificate's issuer as text, and the end of its validity (RFC 5280, 4.1): the
  * third and the fourth field after the version. */
@@ -94,6 +94,7 @@ static bool certificate_parse(const struct berval *der, struct certificate *out)
     return parsed;
 }
 
+/* libldap does not tell a certificate of another name from one that is not trusted. */
 static void describe(const struct ldap_fault *fault,
                      const struct certificate *certificate, struct error *error)
 {
@@ -117,7 +118,11 @@ static void describe(const struct ldap_fault *fault,
  * why. */
 static bool look_at_certificate(const struct ldap_fault *fault, struct error *error)
 {
-    static const struct timeval wait = {.tv_sec = LOOK_SECONDS};
+    int left_ms = clock_left_ms(fault->deadline_us);
+    if (left_ms > LOOK_MS)
+        left_ms = LOOK_MS;
+    const struct timeval wait = {.tv_sec = left_ms / 1000,
+                                 .tv_usec = left_ms % 1000 * 1000};
     struct ldap_guard guard;
     LDAP *ld = NULL;
     struct berval der = {0};
@@ -126,7 +131,7 @@ static bool look_at_certificate(const struct ldap_fault *fault, struct error *er
     int never = LDAP_OPT_X_TLS_NEVER;
     int client = 0;
     bool found = false;
-    if (ldap_initialize(&ld, fault->url) != LDAP_SUCCESS)
+    if (left_ms == 0 || ldap_initialize(&ld, fault->url) != LDAP_SUCCESS)
         return false;
     bool set =
         ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
@@ -134,8 +139,8 @@ static bool look_at_certificate(const struct ldap_fault *fault, struct error *er
         ldap_set_option(ld, LDAP_OPT_TIMEOUT, &wait) == LDAP_OPT_SUCCESS &&
         ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &never) == LDAP_OPT_SUCCESS &&
         ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
-    if (set && ldap_guard_start(&guard, ld, clock_deadline_us(LOOK_SECONDS * 1000),
-                                error) == STATUS_OK) {
+    if (set &&
+        ldap_guard_start(&guard, ld, clock_deadline_us(left_ms), error) == STATUS_OK) {
         found = ldap_connect(ld) == LDAP_SUCCESS &&
                 (!fault->settings->start_tls ||
                  ldap_start_tls_s(ld, NULL, NULL) == LDAP_SUCCESS) &&
@@ -167,7 +172,7 @@ static enum status set_connection(const struct ldap_fault *fault, struct error *
 {
     int why = errno;
     bool tls = fault->settings->start_tls || text_after(fault->url, "ldaps:") != NULL;
-    if (tls && look_at_certificate(fault, error))
+    if (tls && fault->connected && look_at_certificate(fault, error))
         return STATUS_UNAVAILABLE;
     return error_set(error, STATUS_UNAVAILABLE, "%s: cannot connect: %s", fault->url,
                      reason_of(why));

@@ -187,7 +187,8 @@ static enum status add_list(struct flattening *flattening, size_t at,
     if (status != STATUS_OK || at >= flattening->addressed)
         return status;
     counts->lists += entry->kind == ENTRY_LIST;
-    counts->empty += entry->kind == ENTRY_LIST && entry->members.count == 0;
+    counts->empty +=
+        entry->kind == ENTRY_LIST && entry->members.count == 0 && !entry->failed;
     for (size_t i = 0; i < group->addresses.count && status == STATUS_OK; i++) {
         const char *alias = group->addresses.items[i];
         if (is_address(alias) && strcasecmp(alias, name) != 0)

@@ -17,6 +17,7 @@ static int take_socket(LDAP *ld, Sockbuf *socket, LDAPURLDesc *url,
     (void)address;
     pthread_mutex_lock(&guard->lock);
     (void)ber_sockbuf_ctrl(socket, LBER_SB_OPT_GET_FD, &guard->fd);
+    guard->connected = true;
     if (guard->fired)
         (void)shutdown(guard->fd, SHUT_RDWR);
     pthread_mutex_unlock(&guard->lock);

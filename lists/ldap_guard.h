@@ -18,10 +18,14 @@ struct ldap_guard {
     int64_t deadline_us;
     int fd; /* -1: not known yet */
     bool done, fired;
+    bool connected; /* TCP's part of it is done */
 };
 
 /* Watches the connection that ld is about to make: its socket is shut down at the
- * deadline. The guard must live as long as ld. UNAVAILABLE without a thread. */
+ * deadline. libldap names the socket only when it is connected; before that its
+ * LDAP_OPT_NETWORK_TIMEOUT holds, for each address of the host, and looking up the host's
+ * name takes what resolv.conf(5) allows. The guard must live as long as ld. UNAVAILABLE
+ * without a thread. */
 enum status ldap_guard_start(struct ldap_guard *guard, LDAP *ld, int64_t deadline_us,
                              struct error *error) MUST_CHECK;
 

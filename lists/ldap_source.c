@@ -394,5 +394,8 @@ enum status ldap_source_read(const struct list_source *source, struct source_rea
     struct ldap_settings settings = source->ldap; /* borrows all but the password */
     settings.password = password;
     enum status status = source_password(source, read, password);
-    return status == STATUS_OK ? ldap_source_read_by(source, &settings, read) : status;
+    if (status == STATUS_OK)
+        status = ldap_source_read_by(source, &settings, read);
+    explicit_bzero(password, sizeof password);
+    return status;
 }

@@ -12,12 +12,12 @@
 
 enum { PAGE_SIZE = 1000, SETTING_SIZE = 64 };
 
-/* The parameters that count here, as the file sets them; the others say how Postfix asks.
- */
+/* The parameters that count here, as the file sets them; the others say how Postfix asks,
+ * or leave people out, who count here nevertheless. */
 struct table {
-    char *server_host, *server_port, *search_base, *query_filter, *result_attribute,
-        *special, *leaf, *bind, *bind_dn, *bind_pw, *start_tls, *ca_file, *cert, *key,
-        *sasl;
+    char *server_host, *server_port, *search_base, *scope, *query_filter,
+        *result_attribute, *result_format, *special, *terminal, *leaf, *bind, *bind_dn,
+        *bind_pw, *start_tls, *ca_file, *cert, *key, *sasl;
 };
 
 static char **field_of(struct table *table, const char *name)
@@ -28,9 +28,12 @@ static char **field_of(struct table *table, const char *name)
     } fields[] = {{"server_host", &table->server_host},
                   {"server_port", &table->server_port},
                   {"search_base", &table->search_base},
+                  {"scope", &table->scope},
                   {"query_filter", &table->query_filter},
                   {"result_attribute", &table->result_attribute},
+                  {"result_format", &table->result_format},
                   {"special_result_attribute", &table->special},
+                  {"terminal_result_attribute", &table->terminal},
                   {"leaf_result_attribute", &table->leaf},
                   {"bind", &table->bind},
                   {"bind_dn", &table->bind_dn},
@@ -49,21 +52,15 @@ static char **field_of(struct table *table, const char *name)
 
 static void table_clear(struct table *table)
 {
-    char *const owned[] = {table->server_host,
-                           table->server_port,
-                           table->search_base,
-                           table->query_filter,
-                           table->result_attribute,
-                           table->special,
-                           table->leaf,
-                           table->bind,
-                           table->bind_dn,
-                           table->bind_pw,
-                           table->start_tls,
-                           table->ca_file,
-                           table->cert,
-                           table->key,
-                           table->sasl};
+    char *const owned[] = {
+        table->server_host,   table->server_port,  table->search_base,
+        table->scope,         table->query_filter, table->result_attribute,
+        table->result_format, table->special,      table->terminal,
+        table->leaf,          table->bind,         table->bind_dn,
+        table->bind_pw,       table->start_tls,    table->ca_file,
+        table->cert,          table->key,          table->sasl};
+    if (table->bind_pw != NULL)
+        explicit_bzero(table->bind_pw, strlen(table->bind_pw));
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
 }
@@ -160,6 +157,29 @@ static enum status add_address_attribute(const char *filter, size_t at,
     return name[0] == '\0' ? STATUS_OK : strings_add(&out->address_attributes, name);
 }
 
+/* Whether a "%" other than "%%" stands below a "!", where any address in its place would
+ * find no list. A parenthesis in a value is written "\28" (RFC 4515). */
+static bool negates_address(const char *filter)
+{
+    int depth = 0;
+    int below = 0; /* depth of the outermost "!", 0: not below any */
+    for (const char *c = filter; *c != '\0'; c++) {
+        if (*c == '(') {
+            depth++;
+            if (c[1 + strspn(c + 1, " ")] == '!' && below == 0)
+                below = depth;
+        } else if (*c == ')') {
+            below = depth == below ? 0 : below;
+            depth--;
+        } else if (*c == '%' && c[1] == '%') {
+            c++;
+        } else if (*c == '%' && below > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "(&(objectClass=group)(mail=%s))" becomes "(&(objectClass=group)(mail=*))". */
 static enum status convert_filter(const char *filter, struct ldap_settings *out)
 {
@@ -192,36 +212,66 @@ static void move(char **to, char **from)
     *from = NULL;
 }
 
+/* What we can't follow; NULL: nothing. */
+static const char *fault_of(const struct table *table)
+{
+    const char *scope = table->scope == NULL ? "sub" : table->scope;
+    const char *format = table->result_format == NULL ? "%s" : table->result_format;
+    bool sasl = table->bind != NULL && strcasecmp(table->bind, "sasl") == 0;
+    bool simple = table->bind == NULL || is_yes(table->bind);
+    bool named = table->bind_dn != NULL && table->bind_dn[0] != '\0';
+    bool secret = table->bind_pw != NULL && table->bind_pw[0] != '\0';
+    if (table->search_base == NULL || strchr(table->search_base, '%') != NULL)
+        return "needs a search_base, without %";
+    if (sasl && (table->sasl == NULL || strcasecmp(table->sasl, "external") != 0))
+        return "of SASL only EXTERNAL can be used";
+    if (simple && named && !secret)
+        return "has a bind_dn without bind_pw: many servers take that for anonymous";
+    if (strcasecmp(scope, "sub") != 0)
+        return "scope can only be sub";
+    if (strcmp(format, "%s") != 0)
+        return "result_format can only be %s";
+    if (table->query_filter != NULL && negates_address(table->query_filter))
+        return "query_filter compares the address below \"!\", so no filter finds all "
+               "lists";
+    return NULL;
+}
+
+static enum status convert_attributes(const struct table *table,
+                                      struct ldap_settings *out)
+{
+    const char *result =
+        table->result_attribute == NULL ? "maildrop" : table->result_attribute;
+    const char *const members[] = {table->special, table->terminal, result};
+    const char *const addresses[] = {table->terminal, table->leaf, result};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < 3 && status == STATUS_OK; i++)
+        status = add_words(&out->member_attributes, members[i]);
+    for (size_t i = 0; i < 3 && status == STATUS_OK; i++)
+        status = add_words(&out->member_address_attributes, addresses[i]);
+    return status;
+}
+
 static enum status convert(struct table *table, const char *path,
                            struct ldap_settings *out, struct error *error)
 {
-    if (table->search_base == NULL || strchr(table->search_base, '%') != NULL)
-        return error_set_at(error, STATUS_INVALID, path, 0,
-                            "needs a search_base, without %%");
+    const char *fault = fault_of(table);
+    if (fault != NULL)
+        return error_set_at(error, STATUS_INVALID, path, 0, "%s", fault);
     if (table->bind != NULL && strcasecmp(table->bind, "sasl") == 0) {
-        if (table->sasl == NULL || strcasecmp(table->sasl, "external") != 0)
-            return error_set_at(error, STATUS_INVALID, path, 0,
-                                "of SASL only EXTERNAL can be used");
         out->sasl = LDAP_SASL_EXTERN;
     } else if (table->bind == NULL || is_yes(table->bind)) {
         move(&out->bind_dn, &table->bind_dn);
         move(&out->password, &table->bind_pw);
     }
-    const char *filter =
-        table->query_filter == NULL ? "(mailacceptinggeneralid=%s)" : table->query_filter;
-    const char *result =
-        table->result_attribute == NULL ? "maildrop" : table->result_attribute;
     enum status status = add_servers(table, out);
     if (status == STATUS_OK)
-        status = convert_filter(filter, out);
+        status =
+            convert_filter(table->query_filter == NULL ? "(mailacceptinggeneralid=%s)"
+                                                       : table->query_filter,
+                           out);
     if (status == STATUS_OK)
-        status = add_words(&out->member_attributes, table->special);
-    if (status == STATUS_OK)
-        status = add_words(&out->member_attributes, result);
-    if (status == STATUS_OK)
-        status = add_words(&out->member_address_attributes, table->leaf);
-    if (status == STATUS_OK)
-        status = add_words(&out->member_address_attributes, result);
+        status = convert_attributes(table, out);
     move(&out->base, &table->search_base);
     move(&out->ca_file, &table->ca_file);
     move(&out->cert_file, &table->cert);
@@ -259,9 +309,13 @@ enum status postfix_ldap_read(const struct list_source *source, struct source_re
         status = file_check_text(&file, source->path, &read->error);
     if (status == STATUS_OK)
         status = postfix_ldap_parse(&file, source->path, &settings, &read->error);
+    if (status == STATUS_OK && settings.password != NULL)
+        source_check_secret(source->path, read);
     if (status == STATUS_OK)
         status = ldap_source_read_by(source, &settings, read);
     ldap_settings_clear(&settings);
+    if (file.data != NULL)
+        explicit_bzero(file.data, file.length);
     file_clear(&file);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "lists/source.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -29,10 +30,17 @@ static enum status read_folder(const struct list_source *source, struct source_r
                             &read->error);
 }
 
+void source_check_secret(const char *path, struct source_read *read)
+{
+    struct stat seen;
+    if (stat(path, &seen) == 0 && (seen.st_mode & S_IROTH) != 0)
+        problems_warning(&read->problems, path, 0,
+                         "anybody on this machine can read this password: chmod o-r");
+}
+
 enum status source_password(const struct list_source *source, struct source_read *read,
                             char out[SECRET_SIZE])
 {
-    struct stat seen;
     struct error error;
     const char *path = source->password_file;
     out[0] = '\0';
@@ -42,9 +50,7 @@ enum status source_password(const struct list_source *source, struct source_read
     if (status != STATUS_OK)
         return error_set(&read->error, status, "password_file %.150s: %.200s", path,
                          error.text);
-    if (stat(path, &seen) == 0 && (seen.st_mode & S_IROTH) != 0)
-        problems_warning(&read->problems, path, 0,
-                         "anybody on this machine can read this password: chmod o-r");
+    source_check_secret(path, read);
     return STATUS_OK;
 }
 
@@ -81,6 +87,7 @@ static enum status read_mailman(const struct list_source *source,
                        counts.members == 1 ? "" : "s",
                        (double)(clock_monotonic_us() - began_us) / 1e6);
     rest_client_close(client);
+    explicit_bzero(password, sizeof password);
     return status;
 }
 

@@ -31,6 +31,9 @@ void source_read_clear(struct source_read *read);
 enum status source_password(const struct list_source *source, struct source_read *read,
                             char out[SECRET_SIZE]) MUST_CHECK;
 
+/* Warns of a file with a password that anybody can read. */
+void source_check_secret(const char *path, struct source_read *read);
+
 /* Where the bare names of the source answer: its domains, else the own ones. */
 const struct domains *source_domains(const struct settings *settings,
                                      const struct list_source *source);

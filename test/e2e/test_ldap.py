@@ -232,6 +232,8 @@ def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked,
     password.write_text(f"{PASSWORD}\n")
     password.chmod(0o600)
     wrong.write_text("mine\n")
+    large = tmp_path / "large"
+    large.write_text("x" * 1024)
     bind = {"bind_dn": ADMIN, "password_file": str(password)}
     ca = {"ca_file": str(authority.file)}
     silent = socket.create_server(("127.0.0.1", 0))
@@ -241,6 +243,7 @@ def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked,
         source(server.tls_url, **ca, **bind),
         source(server, start_tls=True, **ca),
         source(server.ldapi, sasl="external"),
+        source(server, ca_file=str(tmp_path / "none")), # not needed without TLS
         {**source(server), "ldap": ["ldap://127.0.0.1:1", server.url]},
     ]
     for one in good:
@@ -259,12 +262,21 @@ def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked,
         "connecting: no answer in time":
             source(f"ldaps://127.0.0.1:{silent_port}", **short),
         "password_file": source(server, bind_dn=ADMIN, password_file=str(tmp_path / "none")),
+        "has a first line of more than 1023 bytes":
+            source(server, bind_dn=ADMIN, password_file=str(large)),
     }
     for words, one in faults.items():
         code, said = checked(one)
         assert code == 1 and words.strip() in said, (words, said)
     code, said = checked(source(server, bind_dn=ADMIN, password_file=str(wrong)))
     assert f"{wrong}: warning: anybody on this machine can read this password" in said
+    table = tmp_path / "table.cf"
+    table.write_text(
+        f"server_host = {server.url}\nsearch_base = {BASE}\nbind_dn = {ADMIN}\n"
+        f"bind_pw = {PASSWORD}\nquery_filter = (mail=%s)\nspecial_result_attribute = member\n"
+        "result_attribute = mail\n")
+    code, said = checked({"postfix": str(table)})
+    assert code == 0 and f"{table}: warning: anybody on this machine can read" in said, said
     server.stop()
 
     expired = slapd(people, "", authority.sign("expired", days=-1))

@@ -265,15 +265,17 @@ START_TEST(postfix_ldap_becomes_settings)
          "(&(objectClass=group)(proxyAddresses=smtp:*))", "proxyAddresses"},
         {"(|(mail=%s)(alias=%u@%d))", "(|(mail=*)(alias=*))", "mail"},
         {"(cn=%u)", "(cn=*)", "cn"},
+        {"(&(!(off=%%))(mail=%s))", "(&(!(off=%))(mail=*))", "mail"},
     };
     struct error error;
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-        char text[300];
+        char text[500];
         (void)snprintf(
             text, sizeof text,
             "server_host = a.x, ldaps://b.x\n# no\nserver_port = 3389\n"
             "search_base = dc=x\nquery_filter = %s\nresult_attribute=\n  rfc822\n"
             "special_result_attribute = member\nleaf_result_attribute = mail\n"
+            "terminal_result_attribute = to\nscope = sub\nresult_format = %%s\n"
             "bind_dn = cn=m\nbind_pw = p=q\n",
             filters[i].filter);
         ck_assert_int_eq(parsed_table(text, &error), STATUS_OK);
@@ -285,8 +287,10 @@ START_TEST(postfix_ldap_becomes_settings)
     ck_assert_str_eq(settings.servers.items[1], "ldaps://b.x");
     ck_assert_str_eq(settings.password, "p=q");
     ck_assert_str_eq(settings.member_attributes.items[0], "member");
-    ck_assert_str_eq(settings.member_attributes.items[1], "rfc822");
-    ck_assert_str_eq(settings.member_address_attributes.items[0], "mail");
+    ck_assert_str_eq(settings.member_attributes.items[1], "to");
+    ck_assert_str_eq(settings.member_attributes.items[2], "rfc822");
+    ck_assert_str_eq(settings.member_address_attributes.items[0], "to");
+    ck_assert_str_eq(settings.member_address_attributes.items[1], "mail");
 }
 END_TEST
 
@@ -300,6 +304,13 @@ START_TEST(postfix_ldap_names_what_it_cannot_follow)
         {"search_base = dc=x\nbind = sasl\n", "of SASL only EXTERNAL"},
         {"search_base = dc=x\nquery_filter = (a=b)\n", "compares no attribute"},
         {"search_base\n", "is not \"name = value\""},
+        {"search_base = dc=x\nquery_filter = (&(mail=%s)(!(forwardedTo=%s)))\n",
+         "below \"!\""},
+        {"search_base = dc=x\nquery_filter = (&(a=b)( ! (|(c=%%)(d=%u@x))))\n",
+         "below \"!\""},
+        {"search_base = dc=x\nresult_format = %u@y\n", "result_format can only be %s"},
+        {"search_base = dc=x\nscope = one\n", "scope can only be sub"},
+        {"search_base = dc=x\nbind_dn = cn=m\n", "a bind_dn without bind_pw"},
     };
     struct error error;
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
