@@ -1,160 +1,9 @@
 /* Lists that suddenly grow: nothing is held against them until they jump, then they wait
  * to be accepted. */
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "lists/snapshot.h"
-#include "lists_fixture.h"
+#include "jumps_fixture.h"
 #include "run.h"
-
-static struct problems problems;
-static struct catalog *catalog;
-static struct snapshot *snapshot;
-static int64_t now_ms;
-
-static void configure(const char *top, const char *of_all)
-{
-    struct text text = {0};
-    text_printf(&text,
-                "domains = [ \"a.example\" ];\n%s\n"
-                "store = { type = \"memory\"; state_file = \"%s/state\"; };\n"
-                "lists = ( { address = \"all@a.example\"; file = \"all\"; %s },\n"
-                "          { address = \"outer@a.example\"; file = \"outer\"; },\n"
-                "          { aliases = \"aliases\"; } );\n",
-                top, folder, of_all);
-    file_put("mailbrake.conf", text_string(&text));
-    text_clear(&text);
-}
-
-/* The addresses from one number to another, one a line. */
-static void put(const char *file, const char *head, int from, int to)
-{
-    struct text text = {0};
-    text_add_string(&text, head);
-    for (int i = from; i < to; i++)
-        text_printf(&text, "p%d@x.example\n", i);
-    file_put(file, text_string(&text));
-    text_clear(&text);
-}
-
-static void open_catalog(void)
-{
-    char *kept = catalog_folder(in_folder("state"));
-    catalog_free(catalog);
-    catalog = catalog_new(kept);
-    free(kept);
-    ck_assert_ptr_nonnull(catalog);
-}
-
-static void load(struct catalog *with)
-{
-    struct snapshot *fresh = NULL;
-    problems_clear(&problems);
-    ck_assert_int_eq(
-        snapshot_load(in_folder("mailbrake.conf"), with, false, &problems, &fresh),
-        STATUS_OK);
-    snapshot_unref(snapshot);
-    snapshot = fresh;
-}
-
-static void refresh_after(int64_t ms)
-{
-    struct snapshot *fresh = NULL;
-    problems_clear(&problems);
-    now_ms += ms;
-    ck_assert_int_eq(snapshot_refresh(snapshot, catalog, now_ms, &problems, &fresh),
-                     STATUS_OK);
-    snapshot_unref(snapshot);
-    snapshot = fresh;
-}
-
-static void refresh(void)
-{
-    refresh_after(INT64_C(10) * 60 * 1000);
-}
-
-static void setup(void)
-{
-    folder_make();
-    configure("", "");
-    put("all", "", 0, 40);
-    put("outer", "all@a.example\n", 9000, 9020);
-    file_put("aliases", "team: a, b\n");
-    open_catalog();
-    load(catalog);
-    now_ms = clock_wall_ms();
-}
-
-static void teardown(void)
-{
-    snapshot_unref(snapshot);
-    snapshot = NULL;
-    catalog_free(catalog);
-    catalog = NULL;
-    problems_clear(&problems);
-    folder_remove();
-}
-
-static const struct list *find(const char *text)
-{
-    struct address address;
-    struct target target;
-    ck_assert_int_eq(address_parse(text, strlen(text), &address), STATUS_OK);
-    directory_find(snapshot->directory, &address, &target);
-    ck_assert_msg(target.list != DIRECTORY_NONE, "%s is no list", text);
-    return directory_list(snapshot->directory, target.list);
-}
-
-static void expect(const char *text, enum list_state state, uint64_t size, uint64_t was)
-{
-    const struct list *list = find(text);
-    ck_assert_uint_eq(list->size, size);
-    ck_assert_int_eq(list->state, state);
-    ck_assert_uint_eq(list->was, was);
-}
-
-static enum status try_accept(const char *address, struct list_jumps *out)
-{
-    enum status status =
-        jumps_accept(catalog_jumps(catalog), snapshot->directory, address, out);
-    refresh_after(0);
-    return status;
-}
-
-/* count: how many were accepted. */
-static void accept(const char *address, size_t count)
-{
-    struct list_jumps jumps = {0};
-    ck_assert_int_eq(try_accept(address, &jumps), STATUS_OK);
-    ck_assert_uint_eq(jumps.count, count);
-    list_jumps_clear(&jumps);
-}
-
-/* How many jumps wait for a notice in the ways wanted. */
-static size_t to_notify(int64_t wanted, int64_t notified)
-{
-    struct list_jumps jumps = {0};
-    int64_t found;
-    ck_assert_int_eq(jumps_to_notify(catalog_jumps(catalog), wanted, &jumps, &found),
-                     STATUS_OK);
-    size_t count = jumps.count;
-    ck_assert(count == 0 || found == notified);
-    list_jumps_clear(&jumps);
-    return count;
-}
-
-static void notify(int64_t wanted, int64_t notified)
-{
-    struct error error = {0};
-    struct list_jumps jumps = {0};
-    int64_t found;
-    ck_assert_int_eq(jumps_to_notify(catalog_jumps(catalog), wanted, &jumps, &found),
-                     STATUS_OK);
-    ck_assert_int_eq(jumps_set_notified(catalog_jumps(catalog), &jumps, notified, &error),
-                     STATUS_OK);
-    list_jumps_clear(&jumps);
-}
 
 START_TEST(jumps_up_and_is_accepted)
 {
@@ -470,151 +319,6 @@ START_TEST(jumps_of_joined_lists)
 }
 END_TEST
 
-/* A folder's lists jump like others; a file that is gone is a list that shrank. */
-START_TEST(jumps_in_a_folder)
-{
-    struct address address;
-    struct target target;
-    file_put("mailbrake.conf", "domains = [ \"a.example\" ];\n"
-                               "store = { type = \"memory\"; state_file = \"state\"; };\n"
-                               "lists = ( { folder = \"rosters\"; domain = "
-                               "\"a.example\"; } );\n");
-    ck_assert_int_eq(mkdir(in_folder("rosters"), 0700), 0);
-    put("rosters/one.txt", "", 0, 40);
-    put("rosters/two.txt", "", 0, 3);
-    load(catalog);
-    put("rosters/one.txt", "", 0, 400);
-    ck_assert_int_eq(unlink(in_folder("rosters/two.txt")), 0);
-    load(catalog);
-    expect("one@a.example", LIST_GROWN, 400, 40);
-    expect("two@a.example", LIST_SHRUNK, 3, 3);
-    ck_assert_ptr_nonnull(strstr(find("two@a.example")->source, "/two.txt"));
-    open_catalog();
-    load(catalog);
-    expect("one@a.example", LIST_GROWN, 400, 40);
-    expect("two@a.example", LIST_SHRUNK, 3, 3);
-    accept(NULL, 2);
-    expect("one@a.example", LIST_OK, 400, 400);
-    ck_assert_int_eq(address_parse("two@a.example", 13, &address), STATUS_OK);
-    directory_find(snapshot->directory, &address, &target);
-    ck_assert_int_eq(target.kind, TARGET_PERSON);
-    ck_assert_int_eq(unlink(in_folder("rosters/one.txt")), 0);
-    ck_assert_int_eq(rmdir(in_folder("rosters")), 0);
-}
-END_TEST
-
-/* A server's lists, as the thread that reads them takes them over. */
-static void take(size_t number, int count)
-{
-    const struct list_source *source = &snapshot->settings->lists[number];
-    struct source_read read = {.at_ms = now_ms};
-    struct entry *entry;
-    if (count < 0)
-        read.status =
-            error_set(&read.error, STATUS_UNAVAILABLE, "the connection was lost");
-    else
-        ck_assert_int_eq(entries_open(&read.entries, "rule@a.example", 14, &entry),
-                         STATUS_OK);
-    for (int i = 0; i < count; i++) {
-        char member[40];
-        int length = snprintf(member, sizeof member, "p%d@x.example", i);
-        member_list_add(&entry->members, MEMBER_ADDRESS, member, (size_t)length, 0);
-    }
-    if (count >= 0) {
-        entry->always_list = true;
-        ck_assert_int_eq(entries_settle(&read.entries, entry), STATUS_OK);
-    }
-    ck_assert_int_eq(catalog_take(catalog, source, &snapshot->settings->policy.domains,
-                                  &read, &problems),
-                     STATUS_OK);
-    refresh_after(1000);
-}
-
-/* 840,000 people got a test message: a list made by a rule took in everybody overnight.
- */
-static void rule_made(const char *sources, size_t number, int everybody)
-{
-    struct text text = {0};
-    text_printf(&text,
-                "domains = [ \"a.example\" ];\n"
-                "store = { type = \"memory\"; state_file = \"%s/state\"; };\n"
-                "lists = ( %s );\n",
-                folder, sources);
-    file_put("mailbrake.conf", text_string(&text));
-    text_clear(&text);
-    load(catalog);
-    take(number, 40);
-    expect("rule@a.example", LIST_OK, 40, 40);
-    take(number, everybody);
-    expect("rule@a.example", LIST_GROWN, (uint64_t)everybody, 40);
-    ck_assert(problems_hold(&problems, "rule@a.example has grown from 40 to "));
-    ck_assert_uint_eq(to_notify(1, 0), 1);
-    take(number, -1);
-    expect("rule@a.example", LIST_GROWN, (uint64_t)everybody, 40);
-    take(number, 40);
-    expect("rule@a.example", LIST_OK, 40, 40);
-    ck_assert_uint_eq(to_notify(1, 0), 0);
-    take(number, 3000);
-    accept("rule@a.example", 1);
-    expect("rule@a.example", LIST_OK, 3000, 3000);
-    take(number, 0);
-    expect("rule@a.example", LIST_SHRUNK, 3000, 3000);
-    take(number, -1);
-    open_catalog();
-    load(catalog);
-    expect("rule@a.example", LIST_SHRUNK, 3000, 3000);
-    take(number, 3000);
-    expect("rule@a.example", LIST_OK, 3000, 3000);
-}
-
-START_TEST(jumps_of_a_list_of_ldap)
-{
-    rule_made("{ ldap = [ \"ldap://127.0.0.1:1\" ]; base = \"dc=x\"; schema = \"ad\"; }",
-              0, 850000);
-}
-END_TEST
-
-START_TEST(jumps_of_a_list_of_a_postfix_table)
-{
-    file_put("groups.cf", "server_host = ldap://127.0.0.1:1\nsearch_base = dc=x\n"
-                          "query_filter = (mail=%s)\nresult_attribute = mail\n");
-    rule_made("{ postfix = \"groups.cf\"; }", 0, 3000);
-}
-END_TEST
-
-START_TEST(jumps_of_a_list_of_mailman)
-{
-    file_put("password", "secret\n");
-    rule_made("{ aliases = \"aliases\"; }, { mailman = \"http://127.0.0.1:1/3.1\"; "
-              "user = \"restadmin\"; password_file = \"password\"; }",
-              1, 3000);
-}
-END_TEST
-
-/* What was not accepted is not accepted by a file that broke: there are two. */
-START_TEST(jumps_survive_a_damaged_file)
-{
-    put("all", "", 0, 1240);
-    refresh();
-    file_put("lists/sizes", "mailbrake-sizes 1 0000");
-    for (int i = 0; i < 2; i++) {
-        open_catalog();
-        load(catalog);
-        expect("all@a.example", LIST_GROWN, 1240, 40);
-        ck_assert_int_eq(problems_hold(&problems, "lists/sizes: warning: is incomplete"),
-                         i == 0);
-    }
-    ck_assert_int_eq(unlink(in_folder("lists/sizes")), 0);
-    open_catalog();
-    load(catalog);
-    expect("all@a.example", LIST_GROWN, 1240, 40);
-    file_put("lists/sizes.copy", "");
-    open_catalog();
-    load(catalog);
-    expect("all@a.example", LIST_GROWN, 1240, 40);
-}
-END_TEST
-
 /* The records of lists that went long ago are forgotten, those of others stay. */
 START_TEST(jumps_of_a_list_that_went_long_ago)
 {
@@ -631,26 +335,11 @@ START_TEST(jumps_of_a_list_that_went_long_ago)
 }
 END_TEST
 
-START_TEST(jumps_damaged_file_is_a_warning)
-{
-    file_put("lists/sizes",
-             "mailbrake-sizes 1 00000000000000000000000000000000\n1 1 9\n");
-    ck_assert_int_eq(unlink(in_folder("lists/sizes.copy")), 0);
-    open_catalog();
-    load(catalog);
-    ck_assert(problems_hold(&problems, "the accepted sizes of lists are lost"));
-    expect("all@a.example", LIST_OK, 40, 40);
-    load(catalog);
-    ck_assert(!problems_hold(&problems, "the accepted sizes of lists are lost"));
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("jumps");
     TCase *test = tcase_create("jumps");
     tcase_add_checked_fixture(test, setup, teardown);
-    tcase_set_timeout(test, 60);
     tcase_add_test(test, jumps_up_and_is_accepted);
     tcase_add_test(test, jumps_bounds);
     tcase_add_test(test, jumps_up_and_back);
@@ -666,13 +355,7 @@ int main(void)
     tcase_add_test(test, jumps_accepted_while_the_source_changes);
     tcase_add_test(test, jumps_of_a_list_that_is_gone_are_accepted);
     tcase_add_test(test, jumps_of_joined_lists);
-    tcase_add_test(test, jumps_in_a_folder);
-    tcase_add_test(test, jumps_of_a_list_of_ldap);
-    tcase_add_test(test, jumps_of_a_list_of_a_postfix_table);
-    tcase_add_test(test, jumps_of_a_list_of_mailman);
     tcase_add_test(test, jumps_of_a_list_that_went_long_ago);
-    tcase_add_test(test, jumps_survive_a_damaged_file);
-    tcase_add_test(test, jumps_damaged_file_is_a_warning);
     suite_add_tcase(suite, test);
     return run_suite(suite);
 }
