@@ -132,24 +132,15 @@ static const struct {
     {"page_size", IS(LIST_LDAP), "ldap"},
 };
 
-/* The name by which the source is shown, and what its kept members belong to: whatever
- * decides which lists it has, but not how the server is reached. */
+/* The name by which the source is shown, and what its kept members belong to: where its
+ * lists are and which, but not how they are read. */
 static void name_ldap(struct reader *reader, struct list_source *source)
 {
     const struct ldap_settings *ldap = &source->ldap;
     struct text path = {0};
     struct text identity = {0};
     text_printf(&path, "ldap:%s", ldap->base);
-    text_printf(&identity, "%s\n%s\n%s\n%s\n%s\n%s", ldap->servers.items[0], ldap->base,
-                ldap->people_base, ldap->filter, ldap->people,
-                ldap->people_not == NULL ? "" : ldap->people_not);
-    const struct strings *const lists[] = {&ldap->address_attributes,
-                                           &ldap->member_attributes,
-                                           &ldap->member_address_attributes};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        for (size_t n = 0; n < lists[i]->count; n++)
-            text_printf(&identity, "%c%s", n == 0 ? '\n' : ' ', lists[i]->items[n]);
-    }
+    text_printf(&identity, "%s\n%d\n%s", ldap->base, (int)ldap->schema, ldap->filter);
     if (text_take(&path, STATUS_OK, &source->path) != STATUS_OK ||
         text_take(&identity, STATUS_OK, &source->identity) != STATUS_OK)
         reader->failed = true;
@@ -241,8 +232,35 @@ static void check_address(struct reader *reader, const struct option *option,
         reader_refuse(reader, option, node, "the list %.200s is given twice", address);
 }
 
+/* Two directories may have the same base: each further one has a number in its identity.
+ */
+static void number_identity(struct reader *reader, struct list_source *source,
+                            struct intern *identities)
+{
+    uint32_t id;
+    for (int number = 2;; number++) {
+        uint32_t before = intern_count(identities);
+        struct text next = {0};
+        if (intern_add(identities, source->identity, strlen(source->identity), &id) !=
+            STATUS_OK) {
+            reader->failed = true;
+            return;
+        }
+        if (id == before)
+            return;
+        text_printf(&next, "%s\n%d", source->identity, number);
+        free(source->identity);
+        if (text_take(&next, STATUS_OK, &source->identity) != STATUS_OK) {
+            source->identity = NULL;
+            reader->failed = true;
+            return;
+        }
+    }
+}
+
+/* names: addresses and identities so far; only the latter hold a newline. */
 static void add_source(struct reader *reader, const struct option *option,
-                       const struct node *node, struct intern *addresses)
+                       const struct node *node, struct intern *names)
 {
     if (!reader_expect(reader, option, node, NODE_GROUP))
         return;
@@ -258,19 +276,21 @@ static void add_source(struct reader *reader, const struct option *option,
     if (source->refresh_ms == 0)
         source->refresh_ms = sources_is_remote(source) ? REFRESH_REMOTE_MS : REFRESH_MS;
     if (source->address != NULL)
-        check_address(reader, option, node, source->address, addresses);
+        check_address(reader, option, node, source->address, names);
+    if (source->identity != NULL)
+        number_identity(reader, source, names);
 }
 
 void sources_read(struct reader *reader, const struct option *option,
                   const struct node *node, void *field)
 {
     struct settings *settings = field;
-    struct intern *addresses = intern_new();
+    struct intern *names = intern_new();
     settings->lists = reader_items(reader, option, node, NODE_LIST, SOURCES_MAX,
                                    "entries", sizeof *settings->lists);
-    reader->failed = reader->failed || addresses == NULL;
-    for (size_t i = 0;
-         settings->lists != NULL && addresses != NULL && i < node->child_count; i++)
-        add_source(reader, option, tree_child(&reader->tree, node, i), addresses);
-    intern_free(addresses);
+    reader->failed = reader->failed || names == NULL;
+    for (size_t i = 0; settings->lists != NULL && names != NULL && i < node->child_count;
+         i++)
+        add_source(reader, option, tree_child(&reader->tree, node, i), names);
+    intern_free(names);
 }
