@@ -290,6 +290,26 @@ def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked,
     assert code == 1 and "limit" in said, said
 
 
+class Slow(Between):
+    """Answers in time, each time, but slowly."""
+
+    def _changed(self, data, back):
+        if back and data:
+            time.sleep(0.3)
+        return data
+
+
+def test_a_slow_server_leaves_time_for_the_next(slapd, checked):
+    server = slapd("".join(person(f"p{i}") for i in range(16)) + group("two", ["p1", "p2"]))
+    slow = Slow(server.ports["ldap"])
+    code, said = checked({**source(server, page_size=1, timeout="4s", request_timeout="3s"),
+                          "ldap": [slow.url, server.url]})
+    assert code == 0 and f"{server.url}: 1 list of 1 group" in said, said
+    code, said = checked(source(slow, page_size=1, timeout="2s"))
+    assert code == 1 and "searching: no answer in time" in said, said
+    slow.close()
+
+
 # ---- when it fails ----
 
 
