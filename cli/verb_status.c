@@ -135,9 +135,10 @@ static void print_jumps(const json_t *lists)
                      "", page_number(lists, "shrunk"));
     json_array_foreach(json_object_get(lists, "jumped"), i, list)
     {
-        output_line("%-14s %s %s: %lld, was %lld", "", page_text(list, "address"),
+        bool grown = strcmp(page_text(list, "state"), "grown") == 0;
+        output_line("%-14s %s %s: %lld%s, was %lld", "", page_text(list, "address"),
                     page_text(list, "state"), page_number(list, "size"),
-                    page_number(list, "was"));
+                    grown ? "" : " count for now", page_number(list, "was"));
     }
 }
 

@@ -262,6 +262,7 @@ def test_a_list_that_shrinks_counts_old_and_new_members(rostered):
     assert listed(mail, RULE) == ("shrunk", 140, 145)
     put(mail, "trial", people(5, "q"))
     assert "1 suddenly lost members" in mail.ok("status")
+    assert f"{RULE} shrunk: 145 count for now, was 140\n" in mail.ok("status")
 
     shown = mail.ok("lists", "accept", "--all")
     assert shown == f"{RULE}: shrunk from 140 to 5, accepted.\n"

@@ -109,7 +109,8 @@ static inline const struct list *find(const char *text)
     return directory_list(snapshot->directory, target.list);
 }
 
-static inline void expect(const char *text, enum list_state state, uint64_t size, uint64_t was)
+static inline void expect(const char *text, enum list_state state, uint64_t size,
+                          uint64_t was)
 {
     const struct list *list = find(text);
     ck_assert_uint_eq(list->size, size);
