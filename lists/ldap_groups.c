@@ -174,6 +174,17 @@ enum status ldap_groups_fail(struct ldap_groups *groups, uint32_t group,
 
 /* ---- an entry begins ---- */
 
+/* The range that was asked for does not end before it comes. The server may give another
+ * entry than was asked for. */
+static void doubt_range(const struct ldap_groups *groups,
+                        const struct ldap_object *object)
+{
+    struct ldap_group *group =
+        object->group == LDAP_GROUPS_NONE ? NULL : &groups->groups[object->group];
+    if (group != NULL && groups->reading->number < group->range_count)
+        group->ranges[groups->reading->number].next = -1;
+}
+
 enum status ldap_groups_entry(void *context, const char *dn, size_t length)
 {
     struct ldap_groups *groups = context;
@@ -194,9 +205,8 @@ enum status ldap_groups_entry(void *context, const char *dn, size_t length)
         object->excluded = true;
     if (reading->role == LDAP_ROLE_NESTS)
         object->nests = true;
-    if (reading->role == LDAP_ROLE_RANGE && object->group != LDAP_GROUPS_NONE)
-        groups->groups[object->group].ranges[reading->number].next =
-            -1; /* until it comes */
+    if (reading->role == LDAP_ROLE_RANGE)
+        doubt_range(groups, object);
     if (reading->role == LDAP_ROLE_FOUND)
         status = add_member(groups, &groups->groups[reading->number], LDAP_MEMBER_OBJECT,
                             reading->object);
@@ -255,7 +265,7 @@ static enum status take_range(struct ldap_groups *groups, const char *name, size
     status = range_of(group, rank, &found);
     if (status == STATUS_OK && *at == '*')
         found->next = 0;
-    else if (status == STATUS_OK && text_take_number(&at, &number))
+    else if (status == STATUS_OK && text_take_number(&at, &number) && number < INT64_MAX)
         found->next = number + 1;
     return status;
 }

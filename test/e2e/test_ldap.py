@@ -268,6 +268,9 @@ def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked,
     for words, one in faults.items():
         code, said = checked(one)
         assert code == 1 and words.strip() in said, (words, said)
+    began = time.monotonic()
+    code, said = checked(source(f"ldaps://127.0.0.1:{silent_port}", timeout="1s"))
+    assert code == 1 and time.monotonic() - began < 4, said
     code, said = checked(source(server, bind_dn=ADMIN, password_file=str(wrong)))
     assert f"{wrong}: warning: anybody on this machine can read this password" in said
     table = tmp_path / "table.cf"
@@ -308,6 +311,14 @@ def test_a_slow_server_leaves_time_for_the_next(slapd, checked):
     code, said = checked(source(slow, page_size=1, timeout="2s"))
     assert code == 1 and "searching: no answer in time" in said, said
     slow.close()
+
+
+def test_members_outside_of_people_base_are_a_warning(slapd, checked):
+    """They are looked up one by one, which may be why a read takes too long."""
+    server = slapd(group("large", [f"p{i}" for i in range(10001)]))
+    code, said = checked(source(server, people_base=GROUPS, timeout="1s"))
+    assert "warning: 10001 members are not below people_base" in said, said
+    assert "no answer in time" in said or code == 0, said
 
 
 # ---- when it fails ----

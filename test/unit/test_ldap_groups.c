@@ -180,6 +180,12 @@ START_TEST(ldap_groups_ask_for_ranges)
     /* A range that does not come is no end. */
     tell(LDAP_ROLE_RANGE, "cn=g,dc=x");
     ck_assert_int_lt(range_next(0), 0);
+    /* Nor is one of an entry that was not asked for, or one past all numbers. */
+    tell(LDAP_ROLE_LIST, "cn=h,dc=x|mail=h@x|member=cn=a,dc=x");
+    tell(LDAP_ROLE_RANGE, "cn=h,dc=x");
+    tell(LDAP_ROLE_RANGE, "cn=a,dc=x");
+    tell(LDAP_ROLE_RANGE, "cn=g,dc=x|member;range=3-9223372036854775807=cn=e,dc=x");
+    ck_assert_int_lt(range_next(0), 0);
 }
 END_TEST
 
