@@ -220,10 +220,10 @@ static void report(const struct ldap_groups *groups, const struct ldap_counts *c
                            intern_string(groups->dns, group->object), group->fault);
     }
     if (counts->empty > 0 && counts->empty >= counts->lists - counts->empty)
-        problems_warning(problems, place, 0,
-                         "%zu of %zu lists have no members: may bind_dn read their "
-                         "members?",
-                         counts->empty, counts->lists);
+        problems_warning(
+            problems, place, 0,
+            "no members are found for %zu of %zu lists: may bind_dn read them?",
+            counts->empty, counts->lists);
 }
 
 enum status ldap_flatten(struct ldap_groups *groups, const char *place,

@@ -321,6 +321,14 @@ def test_members_outside_of_people_base_are_a_warning(slapd, checked):
     assert "no answer in time" in said or code == 0, said
 
 
+def test_members_that_may_not_be_read_are_a_warning(slapd, checked):
+    server = slapd(group("two", ["p1", "p2"]), f"{NO_LIMIT}\naccess to attrs=member by * none\n"
+                                               "access to * by * read")
+    said = checked(source(server))[1]
+    assert "1 list of 1 group (1 without members)" in said, said
+    assert "warning: no members are found for 1 of 1 lists: may bind_dn read them?" in said
+
+
 # ---- when it fails ----
 
 
