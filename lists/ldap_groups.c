@@ -249,7 +249,8 @@ static enum status range_of(struct ldap_group *group, size_t attribute,
     return STATUS_OK;
 }
 
-/* "member;range=0-1499": asked for from 1500 on; "-*": that was all. */
+/* "member;range=0-1499": asked for from 1500 on; "-*": that was all. What says neither is
+ * no end. */
 static enum status take_range(struct ldap_groups *groups, const char *name, size_t rank)
 {
     struct ldap_group *group;
@@ -260,13 +261,13 @@ static enum status take_range(struct ldap_groups *groups, const char *name, size
     if (status != STATUS_OK || range == NULL)
         return status;
     const char *at = range + strlen(";range=");
-    if (!text_take_number(&at, &number) || *at++ != '-')
-        return STATUS_OK;
+    bool is_range = text_take_number(&at, &number) && *at++ == '-';
     status = range_of(group, rank, &found);
-    if (status == STATUS_OK && *at == '*')
-        found->next = 0;
-    else if (status == STATUS_OK && text_take_number(&at, &number) && number < INT64_MAX)
-        found->next = number + 1;
+    if (status == STATUS_OK)
+        found->next = is_range && *at == '*' ? 0
+                      : is_range && text_take_number(&at, &number) && number < INT64_MAX
+                          ? number + 1
+                          : -1;
     return status;
 }
 

@@ -142,10 +142,13 @@ static enum status add_servers(const struct table *table, struct ldap_settings *
     return status;
 }
 
-/* The attribute whose value the '%' at filter[at] is in: what stands before its "=". */
+/* The attribute whose value the '%' at filter[at] is in: what stands before its "=", if
+ * that is a name (RFC 4512, 1.4) and so no "~=", ">=" or matching rule. */
 static enum status add_address_attribute(const char *filter, size_t at,
                                          struct ldap_settings *out)
 {
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.;";
     size_t equals = at;
     while (equals > 0 && filter[equals] != '=' && filter[equals] != '(')
         equals--;
@@ -154,7 +157,8 @@ static enum status add_address_attribute(const char *filter, size_t at,
         start--;
     char name[SETTING_SIZE];
     (void)snprintf(name, sizeof name, "%.*s", (int)(equals - start), filter + start);
-    return name[0] == '\0' ? STATUS_OK : strings_add(&out->address_attributes, name);
+    bool is_name = name[0] != '\0' && name[strspn(name, allowed)] == '\0';
+    return is_name ? strings_add(&out->address_attributes, name) : STATUS_OK;
 }
 
 /* Whether a "%" other than "%%" stands below a "!", where any address in its place would
@@ -278,6 +282,9 @@ static enum status convert(struct table *table, const char *path,
     move(&out->cert_key_file, &table->key);
     out->start_tls = is_yes(table->start_tls);
     out->page_size = PAGE_SIZE;
+    if (status == STATUS_OK && out->servers.count == 0)
+        return error_set_at(error, STATUS_INVALID, path, 0,
+                            "server_host names no server");
     if (status == STATUS_OK && out->address_attributes.count == 0)
         return error_set_at(error, STATUS_INVALID, path, 0,
                             "query_filter compares no attribute with %%s or %%u");

@@ -188,6 +188,19 @@ START_TEST(ldap_groups_ask_for_ranges)
 }
 END_TEST
 
+START_TEST(ldap_groups_take_no_strange_range_for_the_end)
+{
+    static const char *const strange[] = {"0-", "0", "", "x-*", "0-9223372036854775807"};
+    char text[200];
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+        (void)snprintf(text, sizeof text, "cn=g,dc=x|mail=g@x|member;range=%s=cn=a,dc=x",
+                       strange[i]);
+        tell(LDAP_ROLE_LIST, text);
+        ck_assert_int_lt(range_next(0), 0);
+    }
+}
+END_TEST
+
 START_TEST(ldap_groups_that_fail_are_failed_lists)
 {
     tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=a@x");
@@ -308,6 +321,9 @@ START_TEST(postfix_ldap_names_what_it_cannot_follow)
         {"search_base = dc=%d\n", "needs a search_base, without %"},
         {"search_base = dc=x\nbind = sasl\n", "of SASL only EXTERNAL"},
         {"search_base = dc=x\nquery_filter = (a=b)\n", "compares no attribute"},
+        {"search_base = dc=x\nserver_host = ,\n", "server_host names no server"},
+        {"search_base = dc=x\nquery_filter = (mail~=%s)\n", "compares no attribute"},
+        {"search_base = dc=x\nquery_filter = %n=%s\n", "compares no attribute"},
         {"search_base\n", "is not \"name = value\""},
         {"search_base = dc=x\nquery_filter = (&(mail=%s)(!(forwardedTo=%s)))\n",
          "below \"!\""},
@@ -337,6 +353,7 @@ int main(void)
     tcase_add_test(tests, ldap_groups_found_last_are_groups);
     tcase_add_test(tests, ldap_groups_that_fail_are_failed_lists);
     tcase_add_test(tests, ldap_groups_ask_for_ranges);
+    tcase_add_test(tests, ldap_groups_take_no_strange_range_for_the_end);
     tcase_add_test(tests, postfix_ldap_becomes_settings);
     tcase_add_test(tests, postfix_ldap_names_what_it_cannot_follow);
     suite_add_tcase(suite, tests);
