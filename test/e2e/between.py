@@ -7,11 +7,13 @@ import threading
 
 
 class Between:
-    """Passes bytes between mailbraked and slapd; replaces some, and cuts the connection
-    once so many have come from slapd."""
+    """Passes bytes between mailbraked and slapd; replaces some, and once so many have come
+    from slapd cuts the connection, or passes no more."""
 
     def __init__(self, port, cut_after=None, replace=(), scheme="ldap"):
         self.port, self.cut_after, self.replace = port, cut_after, replace
+        self.stall_after = None
+        self.came = 0  # on the last connection that mailbraked ended
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -30,7 +32,12 @@ class Between:
         return data
 
     def _pass(self, client):
-        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
+        try:
+            server = socket.create_connection(("127.0.0.1", self.port))
+        except OSError:
+            client.close()
+            return
+        with client, server:
             held, came = b"", 0
             while True:
                 ready = select.select([client, server], [], [], 0.02 if held else None)[0]
@@ -38,6 +45,7 @@ class Between:
                     if client in ready:
                         data = client.recv(65536)
                         if not data:
+                            self.came = came
                             return
                         server.sendall(self._changed(data, back=False))
                     if server in ready:
@@ -49,8 +57,9 @@ class Between:
                     keep = 32 if self.replace and server in ready else 0
                     held = self._changed(held, back=True)
                     part, held = held[: len(held) - keep], held[len(held) - keep :]
-                    if self.cut_after is not None:
-                        part = part[: self.cut_after - came]
+                    for limit in (self.cut_after, self.stall_after):
+                        if limit is not None:
+                            part = part[: max(0, limit - came)]
                     came += len(part)
                     client.sendall(part)
                     if came == self.cut_after:
