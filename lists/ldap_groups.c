@@ -383,8 +383,19 @@ static bool is_like_address(const char *data, size_t length)
     return memchr(data, '@', length) != NULL && memchr(data, ',', length) == NULL;
 }
 
-/* A member is a uid, a search, a DN or an address: the value itself says which. A
- * uniqueMember may end in an id that makes it unique ("#'0101'B"). */
+/* Without the bits that may make a uniqueMember unique: "cn=a,dc=b#'0101'B" (RFC 4517,
+ * 3.3.21). */
+static size_t length_of_name(const char *data, size_t length)
+{
+    size_t end = length;
+    if (length < 4 || memcmp(data + length - 2, "'B", 2) != 0)
+        return length;
+    for (end -= 2; end > 0 && (data[end - 1] == '0' || data[end - 1] == '1'); end--)
+        ;
+    return end > 2 && memcmp(data + end - 2, "#'", 2) == 0 ? end - 2 : length;
+}
+
+/* A member is a uid, a search, a DN or an address: the value itself says which. */
 static enum status take_member(struct ldap_groups *groups, const char *data,
                                size_t length)
 {
@@ -394,10 +405,7 @@ static enum status take_member(struct ldap_groups *groups, const char *data,
     enum status status = STATUS_INVALID;
     if (length == 0 || memchr(data, '\0', length) != NULL)
         return STATUS_OK;
-    const char *hash = memchr(data, '#', length);
-    if (hash != NULL && hash > data && length - (size_t)(hash - data) > 3 &&
-        hash[1] == '\'')
-        length = (size_t)(hash - data);
+    length = length_of_name(data, length);
     bool search = length > 5 && strncasecmp(data, "ldap", 4) == 0 &&
                   memmem(data, length, "://", 3) != NULL;
     bool uid = groups->reading->meaning == MEANS_MEMBER_UID;

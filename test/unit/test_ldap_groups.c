@@ -102,6 +102,20 @@ START_TEST(ldap_groups_take_every_kind_of_member)
 }
 END_TEST
 
+/* What makes a uniqueMember unique stands at its end; a name may hold the same signs. */
+START_TEST(ldap_groups_keep_names_whole)
+{
+    tell(LDAP_ROLE_LIST, "cn=C#'s club,dc=x|objectClass=groupOfNames|member=a@x|"
+                         "member=b@x");
+    tell(LDAP_ROLE_LIST, "cn=g,dc=x|mail=g@x|member=cn=C#'s club,dc=x|"
+                         "uniqueMember=cn=F#'s,dc=x#'0101'B|uniqueMember=cn=h,dc=x#''B");
+    ck_assert_str_eq(flattened(),
+                     "g@x: [c-s-club.a628bf389967@group.invalid =cn=f#'s,dc=x "
+                     "=cn=h,dc=x]; "
+                     "c-s-club.a628bf389967@group.invalid: [a@x b@x]");
+}
+END_TEST
+
 /* A filter such as (mail=*) matches people, too: they are no lists of nobody. */
 START_TEST(ldap_groups_are_not_people)
 {
@@ -348,6 +362,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, ldap_groups_nest_in_a_circle);
     tcase_add_test(tests, ldap_groups_take_every_kind_of_member);
+    tcase_add_test(tests, ldap_groups_keep_names_whole);
     tcase_add_test(tests, ldap_groups_are_not_people);
     tcase_add_test(tests, ldap_groups_without_members_are_doubted);
     tcase_add_test(tests, ldap_groups_found_last_are_groups);
