@@ -31,7 +31,7 @@ struct ldap_reading {
     uint32_t object;
     enum meaning meaning;     /* of the values that follow */
     size_t address_rank;      /* of their attribute among those of addresses */
-    size_t best_rank;         /* of the address that counts */
+    size_t best_rank;         /* of the address that counts, see take_address */
     struct strings addresses; /* of a list, the one that counts first */
     bool person, group;       /* its classes say so */
     bool has_members;
@@ -315,16 +315,18 @@ enum status ldap_groups_attribute(void *context, const char *name)
 
 /* ---- values ---- */
 
-/* An address as Active Directory writes it: "SMTP:a@b"; false for another kind, as
- * "X500:/o=…". */
-static bool strip_kind(const char **data, size_t *length)
+/* An address as Active Directory writes it: "SMTP:a@b", or "smtp:b@b" for one that is
+ * second to it; false for another kind, as "X500:/o=…". */
+static bool strip_kind(const char **data, size_t *length, bool *out_second)
 {
     const char *colon = memchr(*data, ':', *length);
     const char *at = memchr(*data, '@', *length);
+    *out_second = false;
     if (colon == NULL || (at != NULL && at < colon))
         return true;
     if (colon - *data != 4 || strncasecmp(*data, "smtp", 4) != 0)
         return false;
+    *out_second = **data == 's';
     *length -= (size_t)(colon + 1 - *data);
     *data = colon + 1;
     return *length > 0;
@@ -336,15 +338,18 @@ static enum status take_address(struct ldap_groups *groups, const char *data,
     struct ldap_reading *reading = groups->reading;
     enum status status;
     uint32_t id;
-    if (length == 0 || memchr(data, '\0', length) != NULL || !strip_kind(&data, &length))
+    bool second;
+    if (length == 0 || memchr(data, '\0', length) != NULL ||
+        !strip_kind(&data, &length, &second))
         return STATUS_OK;
-    bool better = reading->address_rank < reading->best_rank;
+    size_t rank = 2 * reading->address_rank + second;
+    bool better = rank < reading->best_rank;
     if (reading->role == LDAP_ROLE_LIST) {
         char *copy = strndup(data, length);
         status = copy == NULL ? STATUS_NOMEM : strings_add(&reading->addresses, copy);
         free(copy);
         if (status == STATUS_OK && better) {
-            reading->best_rank = reading->address_rank;
+            reading->best_rank = rank;
             strings_first(&reading->addresses);
         }
         return status;
@@ -353,7 +358,7 @@ static enum status take_address(struct ldap_groups *groups, const char *data,
         return STATUS_OK;
     status = add_text(groups->addresses, data, length, &id);
     if (status == STATUS_OK) {
-        reading->best_rank = reading->address_rank;
+        reading->best_rank = rank;
         groups->objects[reading->object].address = id;
     }
     return status;
