@@ -44,22 +44,6 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
     (void)puts(policy->monitor ? ", mode monitor" : "");
 }
 
-/* Which servers answered for lists, how much, in how long. */
-static json_t *servers_json(const struct snapshot *snapshot)
-{
-    json_t *servers = json_array();
-    const char *line = snapshot == NULL ? "" : snapshot_summaries(snapshot);
-    while (*line != '\0') {
-        size_t length = strcspn(line, "\n");
-        char *copy = strndup(line, length);
-        if (copy != NULL)
-            (void)json_array_append_new(servers, json_output_string(copy));
-        free(copy);
-        line += length + (line[length] != '\0');
-    }
-    return servers;
-}
-
 /* ---- what the limits come to ----
  *
  * A limit refills while its bucket is drawn from, so more than its N can pass in one
@@ -233,11 +217,11 @@ static struct snapshot *check_all(const char *config, struct problems *problems)
 static bool print_json(const struct problems *problems, const struct snapshot *snapshot,
                        bool ok)
 {
-    return json_output_print(json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", ok, "errors",
-                                       json_output_problems(problems, false), "warnings",
-                                       json_output_problems(problems, true), "limits",
-                                       limits_json(snapshot), "servers",
-                                       servers_json(snapshot)));
+    return json_output_print(json_pack(
+        "{s:b, s:o, s:o, s:o, s:o}", "ok", ok, "errors",
+        json_output_problems(problems, false), "warnings",
+        json_output_problems(problems, true), "limits", limits_json(snapshot), "servers",
+        json_output_lines(snapshot == NULL ? "" : snapshot_summaries(snapshot))));
 }
 
 int verb_check(int argc, char **argv)

@@ -120,6 +120,16 @@ static void print_failure(const json_t *failure)
     }
 }
 
+static void print_unread(const json_t *sources)
+{
+    size_t i;
+    const json_t *source;
+    json_array_foreach(sources, i, source)
+    {
+        output_line("%-14s WARNING: %s", "", json_string_value(source));
+    }
+}
+
 static void print_jumps(const json_t *lists)
 {
     size_t i;
@@ -164,6 +174,7 @@ static void print_status(const json_t *status)
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
                  page_number(lists, "ok"), page_number(lists, "stale"),
                  page_number(lists, "unknown"));
+    print_unread(json_object_get(lists, "unread"));
     print_jumps(lists);
     print_counts("messages", json_object_get(status, "verdicts"));
     if (sum(json_object_get(status, "would"), 0, VERDICT_COUNT) > 0)

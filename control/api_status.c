@@ -112,7 +112,7 @@ void api_status_show(struct request *request)
     overview_read(request, &overview);
     json_t *json = json_pack(
         "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s, s:o}, s:o, s:o, s:o, s:I, s:{s:I, "
-        "s:I, s:I, s:I, s:I, s:o}, "
+        "s:I, s:I, s:I, s:I, s:o, s:o}, "
         "s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
@@ -128,7 +128,8 @@ void api_status_show(struct request *request)
         "stale", (json_int_t)overview.lists_stale, "shrunk",
         (json_int_t)overview.lists_shrunk, "grown", (json_int_t)overview.lists_grown,
         "unknown", (json_int_t)overview.lists_unknown, "jumped",
-        jumped_json(request->snapshot->directory), "log_suppressed",
+        jumped_json(request->snapshot->directory), "unread",
+        json_output_lines(snapshot_unread(request->snapshot)), "log_suppressed",
         (json_int_t)log_suppressed(), "restart", json_output_restart(request->settings),
         "reload_failed", failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);

@@ -308,6 +308,14 @@ static void report_unread(const struct settings *settings, const struct import_j
                    error->text, age);
 }
 
+/* For those who ask later which source it is; its age is that of its lists. */
+static void note_unread(const struct import_job *job, const char *why, bool known)
+{
+    if (job->import->unread_sources != NULL)
+        text_printf(job->import->unread_sources, "%s: %s%s\n", job->source->path, why,
+                    known ? "" : "; never read, so its lists are unknown");
+}
+
 /* known: it was read successfully once, at job->read_at_ms. */
 static bool is_due(const struct import_job *job, bool known)
 {
@@ -351,14 +359,17 @@ static void report_read(const struct settings *settings, const struct import_job
         problems_add(import->problems, &last->problems);
     if (last != NULL && last->summary[0] != '\0' && import->summaries != NULL)
         text_printf(import->summaries, "%s: %s\n", job->source->path, last->summary);
-    if (last != NULL && last->status != STATUS_OK)
+    if (last != NULL && last->status != STATUS_OK) {
         report_unread(settings, job, &last->error, known);
-    else if (!known)
+        note_unread(job, last->error.text, known);
+    } else if (!known) {
         problems_warning(import->problems, source_file(settings, job->source),
                          job->source->line,
                          "%s: is being read for the first time; until then its lists are "
                          "unknown",
                          job->source->path);
+        note_unread(job, "is being read", known);
+    }
     import->unread |= !known || !job->fresh;
 }
 

@@ -28,6 +28,7 @@ struct list_import {
     bool due_only;  /* leave sources alone that were read less than their refresh ago */
     enum list_import_servers servers;
     struct text *summaries;      /* a line for each server that was read is added */
+    struct text *unread_sources; /* and one for each source that wasn't; may be NULL */
     struct list_origin *origins; /* filled; for free(3) */
     uint32_t origin_count;
     bool unread; /* set when a source, or an :include: of one, could not be read */

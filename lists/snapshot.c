@@ -18,6 +18,7 @@ struct snapshot_parts {
     struct snapshot_settings *shared;
     struct directory *directory;
     struct text summaries; /* of the servers that were read, a line each */
+    struct text unread;    /* of the sources that weren't, a line each */
 };
 
 struct snapshot_settings *snapshot_settings_ref(const struct snapshot *snapshot)
@@ -201,7 +202,7 @@ static enum status build(struct snapshot_settings *shared, const struct build_ar
 {
     struct catalog *catalog = args->catalog;
     struct problems found = {0};
-    struct text summaries = {0};
+    struct text summaries = {0}, unread = {0};
     struct catalog *own = catalog == NULL ? open_kept(&shared->settings) : NULL;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct snapshot_parts *parts = calloc(1, sizeof *parts);
@@ -213,7 +214,8 @@ static enum status build(struct snapshot_settings *shared, const struct build_ar
                                  .now_ms = args->now_ms,
                                  .due_only = args->due_only,
                                  .servers = args->servers,
-                                 .summaries = &summaries};
+                                 .summaries = &summaries,
+                                 .unread_sources = &unread};
     if (snapshot != NULL && parts != NULL && directory != NULL && import.catalog != NULL)
         status = fill(&shared->settings, args->more, &import);
     catalog_free(own);
@@ -227,12 +229,15 @@ static enum status build(struct snapshot_settings *shared, const struct build_ar
         directory_free(directory);
         snapshot_settings_unref(shared);
         text_clear(&summaries);
+        text_clear(&unread);
         free(parts);
         free(snapshot);
         return status;
     }
-    *parts = (struct snapshot_parts){
-        .shared = shared, .directory = directory, .summaries = summaries};
+    *parts = (struct snapshot_parts){.shared = shared,
+                                     .directory = directory,
+                                     .summaries = summaries,
+                                     .unread = unread};
     snapshot->settings = &shared->settings;
     snapshot->directory = directory;
     snapshot->parts = parts;
@@ -299,6 +304,11 @@ const char *snapshot_summaries(const struct snapshot *snapshot)
     return text_string(&snapshot->parts->summaries);
 }
 
+const char *snapshot_unread(const struct snapshot *snapshot)
+{
+    return text_string(&snapshot->parts->unread);
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add(&snapshot->references, 1);
@@ -312,6 +322,7 @@ void snapshot_unref(struct snapshot *snapshot)
     directory_free(snapshot->parts->directory);
     snapshot_settings_unref(snapshot->parts->shared);
     text_clear(&snapshot->parts->summaries);
+    text_clear(&snapshot->parts->unread);
     free(snapshot->parts);
     free(snapshot);
 }

@@ -56,6 +56,9 @@ enum status snapshot_keep(struct snapshot *fresh,
  * from the snapshot. */
 const char *snapshot_summaries(const struct snapshot *snapshot);
 
+/* A line for each source that could not be read, with the reason; borrowed, too. */
+const char *snapshot_unread(const struct snapshot *snapshot);
+
 /* The settings alone, which outlive the snapshot until their last unref: whoever works on
  * them for long doesn't keep a directory in memory. */
 struct snapshot_settings;

@@ -147,12 +147,25 @@ def test_whatever_mailman_fails_at_makes_no_list_smaller(mailbraked, build, betw
     ):
         between.fault = fault
         wait_until(lambda: listed() == (12, "stale"), 20, "not read, but not stale")
+        (unread,) = json.loads(command.run("status", "--json").stdout)["lists"]["unread"]
+        assert unread.startswith(between.url) and "never" not in unread
         assert words in command.check().stderr
     between.fault = None
     wait_until(lambda: listed() == (12, "ok"), 20, "it does not come back by itself")
     failures = [line for line in daemon.lines() if "last read successfully" in line]
     assert "(401)" in failures[0]
     assert len(failures) == len(set(failures))  # one line for each reason, however often
+
+
+@memory_only
+def test_a_server_that_was_never_read_is_named(relay, source, between):
+    between.fault = (500, b"")
+    mail = relay(rules=CAP_10, sources=[source])
+    mail.daemon.allow_log(re.escape(between.url))
+    why = f"{between.url}: the server answers 500 to /lists"
+    wait_until(lambda: why in mail.command.run("status").stdout, 20, "no word of it in status")
+    assert "never read, so its lists are unknown" in mail.command.run("status").stdout
+    assert mail.send(ANN, CLASS).code == 450
 
 
 def test_a_password_that_anybody_can_read_is_warned_of(build, folder, source):
