@@ -219,7 +219,7 @@ static void report(const struct ldap_groups *groups, const struct ldap_counts *c
                            "%.200s keeps its last good members: %.300s",
                            intern_string(groups->dns, group->object), group->fault);
     }
-    if (counts->empty > 0 && counts->empty >= counts->lists - counts->empty)
+    if (counts->empty > counts->lists - counts->empty)
         problems_warning(
             problems, place, 0,
             "no members are found for %zu of %zu lists: may bind_dn read them?",
