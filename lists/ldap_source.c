@@ -145,9 +145,12 @@ static enum status read_range(struct ldap_job *job, uint32_t number, uint32_t at
 /* Whom a memberURL (a search as a URL, RFC 4516) finds. */
 static enum status read_url(struct ldap_job *job, uint32_t number, const char *url)
 {
-    static const enum ldap_scope scopes[] = {[LDAP_SCOPE_BASE] = LDAP_CLIENT_BASE,
-                                             [LDAP_SCOPE_ONELEVEL] = LDAP_CLIENT_ONE,
-                                             [LDAP_SCOPE_SUBTREE] = LDAP_CLIENT_SUBTREE};
+    static const enum ldap_scope scopes[] = {
+        [LDAP_SCOPE_BASE] = LDAP_CLIENT_BASE,
+        [LDAP_SCOPE_ONELEVEL] = LDAP_CLIENT_ONE,
+        [LDAP_SCOPE_SUBTREE] = LDAP_CLIENT_SUBTREE,
+        [LDAP_SCOPE_CHILDREN] = LDAP_CLIENT_SUBTREE, /* at most one entry too many */
+    };
     LDAPURLDesc *parsed = NULL;
     if (ldap_url_parse(url, &parsed) != LDAP_URL_SUCCESS)
         return error_set(job->error, STATUS_INVALID, "%.200s: is not an LDAP URL", url);
@@ -159,8 +162,8 @@ static enum status read_url(struct ldap_job *job, uint32_t number, const char *u
     } else {
         struct ldap_query query = {
             .base = parsed->lud_dn == NULL ? "" : parsed->lud_dn,
-            .scope = scope >= 0 && scope <= LDAP_SCOPE_SUBTREE ? scopes[scope]
-                                                               : LDAP_CLIENT_BASE,
+            .scope = scope >= 0 && scope <= LDAP_SCOPE_CHILDREN ? scopes[scope]
+                                                                : LDAP_CLIENT_BASE,
             .filter = parsed->lud_filter == NULL ? "(objectClass=*)" : parsed->lud_filter,
             .attributes = &job->person_attributes};
         ldap_groups_expect(&job->groups, LDAP_ROLE_FOUND, number);

@@ -88,14 +88,17 @@ def test_every_kind_of_group_counts_its_people(slapd, mailbraked, build, checked
                 gidNumber="7", memberUid=["p1", "P5", "unheard-of"])
         + entry("cn=dyn,ou=groups", "groupOfURLs mailGroup", mail="dyn@district.example",
                 memberURL=f"ldap:///ou=people,{BASE}??sub?(uid=p*)")
+        + entry("cn=below,ou=groups", "groupOfURLs mailGroup", mail="below@district.example",
+                memberURL=f"ldap:///ou=people,{BASE}??children?(uid=*)")
         + far
         + group("faraway", ["p1", f"cn=far,{BASE}", dn("gone"), dn("nomail")])
         + group("one", ["p1"])
     )
     daemon = mailbraked(dict(MEMORY), sources=[
         source(server, base=GROUPS, people_base=f"ou=people,{BASE}")])
-    wait_until(lambda: len(states(daemon, build)) == 6, 10, "not read", daemon.text)
-    expected = {"small": 3, "outer": 5, "posix": 3, "dyn": 10, "faraway": 5, "one": 1}
+    wait_until(lambda: len(states(daemon, build)) == 7, 10, "not read", daemon.text)
+    expected = {"small": 3, "outer": 5, "posix": 3, "dyn": 10, "below": 11, "faraway": 5,
+                "one": 1}
     assert states(daemon, build) == {name: (size, "ok") for name, size in expected.items()}
     assert reach(daemon, build, "outer") == 5
     assert daemon.text().count("was read: ") == 1
@@ -106,7 +109,7 @@ def test_every_kind_of_group_counts_its_people(slapd, mailbraked, build, checked
 
     code, said = checked(source(server, base=GROUPS, people_base=f"ou=people,{BASE}"))
     assert code == 0, said
-    assert "6 lists of 8 groups (0 without members), 12 members (2 without an address), 0." in said
+    assert "7 lists of 9 groups (0 without members), 12 members (2 without an address), 0." in said
 
 
 @memory_only
