@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "control/api.h"
 #include "engine/json_output.h"
+#include "lists/ldap_flatten.h"
 
 enum { LISTS_SHOWN_MAX = 10000, RESULT_SIZE = 600 };
 
@@ -80,22 +81,30 @@ static void show_one(struct request *request, const char *text)
     audit(request, found->address);
 }
 
+/* A nested group of LDAP that has no address is shown only when there is something to be
+ * done about it. */
+static bool is_shown(const struct list *list)
+{
+    return list->state != LIST_OK || !ldap_flatten_made_up(list->address);
+}
+
 void api_lists_show(struct request *request)
 {
     const struct directory *directory = request->snapshot->directory;
     const char *address = request_query(request, "address");
-    uint32_t count = directory_list_count(directory);
+    json_int_t count = 0;
     int64_t now_ms = clock_wall_ms();
     if (address != NULL) {
         show_one(request, address);
         return;
     }
     json_t *lists = json_array();
-    for (uint32_t i = 0; i < count && i < LISTS_SHOWN_MAX; i++)
-        (void)json_array_append_new(lists,
-                                    list_json(directory_list(directory, i), now_ms));
-    request_answer(request,
-                   json_pack("{s:o, s:I}", "lists", lists, "count", (json_int_t)count));
+    for (uint32_t i = 0; i < directory_list_count(directory); i++) {
+        const struct list *list = directory_list(directory, i);
+        if (is_shown(list) && count++ < LISTS_SHOWN_MAX)
+            (void)json_array_append_new(lists, list_json(list, now_ms));
+    }
+    request_answer(request, json_pack("{s:o, s:I}", "lists", lists, "count", count));
 }
 
 /* ---- accepting ---- */

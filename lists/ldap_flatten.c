@@ -10,6 +10,9 @@
 #include "base/array.h"
 #include "base/digest.h"
 
+/* Nobody's, by RFC 2606. */
+#define MADE_UP_DOMAIN "@group.invalid"
+
 enum { HASH_SHOWN = 12, NAME_SHOWN = 40 };
 
 struct flattening {
@@ -78,10 +81,16 @@ static char *make_address(const char *dn)
     }
     shown[length] = '\0';
     digest_hex(&no_secret, dn, strlen(dn), hash);
-    return asprintf(&address, "%s%s%.*s@group.invalid", shown, length > 0 ? "." : "",
+    return asprintf(&address, "%s%s%.*s" MADE_UP_DOMAIN, shown, length > 0 ? "." : "",
                     HASH_SHOWN, hash) < 0
                ? NULL
                : address;
+}
+
+bool ldap_flatten_made_up(const char *address)
+{
+    const char *domain = strchr(address, '@');
+    return domain != NULL && strcmp(domain, MADE_UP_DOMAIN) == 0;
 }
 
 /* ---- members ---- */

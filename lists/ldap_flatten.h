@@ -2,6 +2,8 @@
 #ifndef LISTS_LDAP_FLATTEN_H
 #define LISTS_LDAP_FLATTEN_H
 
+#include <stdbool.h>
+
 #include "base/problems.h"
 #include "lists/entries.h"
 #include "lists/ldap_groups.h"
@@ -20,5 +22,8 @@ struct ldap_counts {
 enum status ldap_flatten(struct ldap_groups *groups, const char *place,
                          struct entries *entries, struct problems *problems,
                          struct ldap_counts *out) MUST_CHECK;
+
+/* Whether the address is one that ldap_flatten made up: nobody can write to it. */
+bool ldap_flatten_made_up(const char *address);
 
 #endif

@@ -71,6 +71,17 @@ def states(daemon, build, domain="district.example"):
     return {name: (item["size"], item["state"]) for name, of, item in lists if of == domain}
 
 
+def nested(daemon, build, *names):
+    """The lists that those of these names contain, each with its size."""
+
+    def show(address):
+        done = Command(build, daemon.config).run("lists", address, "--json")
+        return json.loads(done.stdout)["lists"][0]
+
+    inner = sum((show(f"{name}@district.example")["nested"] for name in names), [])
+    return {(address.split("@")[0], show(address)["size"]) for address in inner}
+
+
 # ---- what counts ----
 
 
@@ -103,9 +114,10 @@ def test_every_kind_of_group_counts_its_people(slapd, mailbraked, build, checked
     assert reach(daemon, build, "outer") == 5
     assert daemon.text().count("was read: ") == 1
     daemon.expect_log(r"contain each other: outer@\S+ -> inner\.\w+@group\.invalid -> outer@")
-    made_up = states(daemon, build, "group.invalid")
-    assert {name.split(".")[0]: size for name, (size, _) in made_up.items()} == {
-        "inner": 5, "far": 2}
+    assert states(daemon, build, "group.invalid") == {}
+    assert {name.split(".")[0]: size
+            for name, size in nested(daemon, build, "outer", "faraway")} == {
+        "small": 3, "inner": 5, "far": 2}
 
     code, said = checked(source(server, base=GROUPS, people_base=f"ou=people,{BASE}"))
     assert code == 0, said
