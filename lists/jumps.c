@@ -120,8 +120,9 @@ static enum status compare(struct jumps *jumps, const struct jumps_args *args,
     if (now->state == LIST_UNKNOWN)
         return STATUS_OK;
     if (!record->known)
-        *record =
-            (struct jump_record){.known = true, .was = now->size, .pass = jumps->pass};
+        *record = (struct jump_record){.known = true,
+                                       .was = origin->was > 0 ? origin->was : now->size,
+                                       .pass = jumps->pass};
     record->size = now->size;
     if (jumps_is_jump(origin->source, record->was, now->size)) {
         struct candidate candidate = {

@@ -31,6 +31,7 @@ enum status jumps_load(struct jumps *jumps, bool only_look,
 struct list_origin {
     const struct list_source *source; /* NULL: it joins others, or is made up */
     int line;
+    uint64_t was; /* if it was no list before it jumped: its size then; else 0 */
 };
 
 /* What jumps_apply works on; all borrowed. */

@@ -103,6 +103,14 @@ static enum status enter_members(const struct import_job *job, uint32_t list,
                : status;
 }
 
+/* Of an alias for one person that is a list of many now; 0: it isn't. Members count as
+ * written, so a redirection to a list that gets one more target is no jump. */
+static uint64_t size_before(const struct import_job *job, const struct entry *entry)
+{
+    size_t was = entry->accepted_count;
+    return was > 0 && jumps_is_jump(job->source, was, entry->members.count) ? was : 0;
+}
+
 static enum status note_origin(const struct import_job *job, const struct entry *entry,
                                uint32_t list)
 {
@@ -113,8 +121,8 @@ static enum status note_origin(const struct import_job *job, const struct entry 
             return STATUS_NOMEM;
         import->origins[import->origin_count++] = (struct list_origin){0};
     }
-    import->origins[list] =
-        (struct list_origin){.source = job->source, .line = entry->line};
+    import->origins[list] = (struct list_origin){
+        .source = job->source, .line = entry->line, .was = size_before(job, entry)};
     return STATUS_OK;
 }
 

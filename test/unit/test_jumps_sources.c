@@ -39,6 +39,31 @@ START_TEST(jumps_in_a_folder)
 }
 END_TEST
 
+/* An alias for one person is no list; for hundreds it is one, and it has grown. */
+START_TEST(jumps_of_an_alias_of_one)
+{
+    struct text text = {0};
+    file_put("aliases", "team: a, b\nsolo: ann\nforward: all\n");
+    load(catalog);
+    text_add_string(&text, "team: a, b\nforward: all, archive\nsolo: ann");
+    for (int i = 0; i < 300; i++)
+        text_printf(&text, ", p%d@x.example", i);
+    text_add_string(&text, "\n");
+    file_put("aliases", text_string(&text));
+    text_clear(&text);
+    refresh();
+    expect("solo@a.example", LIST_GROWN, 301, 1);
+    expect("forward@a.example", LIST_OK, 41, 41);
+    refresh();
+    open_catalog();
+    load(catalog);
+    expect("solo@a.example", LIST_GROWN, 301, 1);
+    accept("solo@a.example", 1);
+    refresh();
+    expect("solo@a.example", LIST_OK, 301, 301);
+}
+END_TEST
+
 /* A server's lists, as the thread that reads them takes them over. */
 static void take(size_t number, int count)
 {
@@ -172,6 +197,7 @@ int main(void)
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_set_timeout(test, 60);
     tcase_add_test(test, jumps_in_a_folder);
+    tcase_add_test(test, jumps_of_an_alias_of_one);
     tcase_add_test(test, jumps_of_a_list_of_ldap);
     tcase_add_test(test, jumps_of_a_list_of_a_postfix_table);
     tcase_add_test(test, jumps_of_a_list_of_mailman);
