@@ -337,7 +337,7 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *sender_r
 static void add_jump(const struct list_jump *jump, struct text *out, size_t max)
 {
     add_escaped(out, jump->address, max);
-    text_add_string(out, jump->grown ? " has grown from " : " has lost most of its ");
+    text_add_string(out, jump->grown ? " has grown from " : " has lost many of its ");
     text_add_grouped(out, jump->was);
     if (jump->grown) {
         text_add_string(out, " to ");
