@@ -15,7 +15,7 @@
 #include "lists/ldap_flatten.h"
 #include "lists/ldap_groups.h"
 
-/* So many members are looked up one by one without a word. */
+/* When more members than this are looked up one by one, that is a warning. */
 enum { UNKNOWN_MANY = 10000 };
 
 struct ldap_job {
