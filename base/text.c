@@ -21,14 +21,33 @@ static bool reserve(struct text *text, size_t extra)
     size_t capacity = text->capacity == 0 ? 64 : text->capacity;
     while (capacity < needed)
         capacity *= 2;
-    char *data = realloc(text->data, capacity);
+    char *data = realloc(text->borrowed ? NULL : text->data, capacity);
     if (data == NULL) {
         text->failed = true;
         return false;
     }
+    if (text->borrowed)
+        memcpy(data, text->data, text->length + 1);
     text->data = data;
     text->capacity = capacity;
+    text->borrowed = false;
     return true;
+}
+
+struct text text_on(char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    return (struct text){.data = buffer, .capacity = size, .borrowed = true};
+}
+
+void text_add_byte(struct text *text, char byte)
+{
+    if (text->capacity - text->length < 2 || text->failed) {
+        text_add(text, &byte, 1);
+        return;
+    }
+    text->data[text->length++] = byte;
+    text->data[text->length] = '\0';
 }
 
 void text_add(struct text *text, const char *data, size_t length)
@@ -113,7 +132,8 @@ void text_reset(struct text *text)
 
 void text_clear(struct text *text)
 {
-    free(text->data);
+    if (!text->borrowed)
+        free(text->data);
     *text = (struct text){0};
 }
 

@@ -34,9 +34,9 @@ struct field_words {
 static enum status squeeze(const char *value, struct field_words *out)
 {
     struct text decoded = {0};
-    encoded_text(value, &decoded);
-    const char *at = text_string(&decoded);
-    const char *end = at + decoded.length;
+    size_t length;
+    const char *at = encoded_text(value, &decoded, &length);
+    const char *end = at + length;
     bool open_comment = false;
     *out = (struct field_words){.word = SIZE_MAX};
     while (at < end) {
@@ -46,7 +46,7 @@ static enum status squeeze(const char *value, struct field_words *out)
             open_comment = after == NULL;
         }
         if (after == NULL && !syntax_is_space(*at))
-            text_add(&out->text, at, 1);
+            text_add_byte(&out->text, *at);
         else if (out->text.length > 0 && out->word == SIZE_MAX)
             out->word = out->text.length;
         at = after == NULL ? at + 1 : after;
