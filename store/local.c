@@ -13,13 +13,14 @@
 static enum status make_id(const struct local *local, const struct charge *charge,
                            struct memory_id *out)
 {
-    struct text name = {0};
+    char buffer[256];
+    struct text name = text_on(buffer, sizeof buffer);
     text_add_string(&name, charge->fingerprint);
-    text_add(&name, ":", 1);
+    text_add_byte(&name, ':');
     text_add_string(&name, charge->subject);
     enum status status = name.failed ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK)
-        digest_bytes(local->key, name.data, name.length, out->bytes);
+        digest_quick(local->key, name.data, name.length, out->bytes);
     text_clear(&name);
     return status;
 }
