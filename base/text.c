@@ -110,13 +110,13 @@ static bool is_plain(char c)
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max)
 {
     size_t shown = length < max ? length : max;
-    for (size_t i = 0, from = 0; i <= shown; i++) {
-        if (i < shown && is_plain(data[i]))
-            continue;
-        text_add(text, data + from, i - from);
-        if (i < shown)
-            text_printf(text, "\\x%02x", (unsigned char)data[i]);
-        from = i + 1;
+    for (const char *at = data, *end = data + shown; at < end;) {
+        const char *from = at;
+        while (at < end && is_plain(*at))
+            at++;
+        text_add(text, from, (size_t)(at - from));
+        if (at < end)
+            text_printf(text, "\\x%02x", (unsigned char)*at++);
     }
     if (shown < length)
         text_add_string(text, "...");

@@ -193,7 +193,7 @@ static const char *skip_count(const char *at)
 static const char *skip_mark(const char *at)
 {
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        const char *after = text_after(at, marks[i]);
+        const char *after = *at == marks[i][0] ? text_after(at, marks[i]) : NULL;
         if (after == NULL)
             continue;
         after = skip_blank(skip_count(skip_blank(after)));

@@ -22,11 +22,9 @@ struct reach {
 
 struct reach *reach_new(const struct directory *directory)
 {
-    struct reach *reach = calloc(1, sizeof *reach);
-    if (reach == NULL)
-        return NULL;
-    reach->directory = directory;
-    reach->list = DIRECTORY_NONE;
+    struct reach *reach = malloc(sizeof *reach);
+    if (reach != NULL)
+        *reach = (struct reach){.directory = directory, .list = DIRECTORY_NONE};
     return reach;
 }
 
