@@ -196,6 +196,8 @@ bool text_matches(const char *pattern, const char *data, char stop)
         if (*pattern == '*') {
             star = pattern++;
             resume = data;
+            if (*pattern == '\0' && stop == '\0')
+                return true;
         } else if (*pattern == *data) {
             pattern++;
             data++;
