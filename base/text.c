@@ -52,7 +52,8 @@ void text_add_byte(struct text *text, char byte)
 
 void text_add(struct text *text, const char *data, size_t length)
 {
-    if (!reserve(text, length))
+    bool fits = !text->failed && length < text->capacity - text->length;
+    if (!fits && !reserve(text, length))
         return;
     if (length > 0)
         memcpy(text->data + text->length, data, length);
