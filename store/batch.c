@@ -58,6 +58,7 @@ struct batch_queue {
     int waiting;          /* members that are queued or travel */
     int under_way;        /* batches, and leaders that are about to have one */
     int64_t last_sent_us; /* monotonic */
+    struct batch *spare;  /* one for the next that starts; NULL: it is made */
 };
 
 struct batch_queue *batch_queue_new(struct pool *pool, int connections, int timeout_ms)
@@ -73,10 +74,19 @@ struct batch_queue *batch_queue_new(struct pool *pool, int connections, int time
     return queue;
 }
 
+static void free_batch(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    text_clear(&batch->request);
+    free(batch);
+}
+
 void batch_queue_free(struct batch_queue *queue)
 {
     if (queue == NULL)
         return;
+    free_batch(queue->spare);
     (void)pthread_mutex_destroy(&queue->mutex);
     free(queue);
 }
@@ -186,10 +196,17 @@ static enum status send_batch(struct batch_queue *queue, struct batch *batch,
     return status;
 }
 
-static void free_batch(struct batch *batch)
+static struct batch *take_batch(struct batch_queue *queue)
 {
-    text_clear(&batch->request);
-    free(batch);
+    struct batch *batch = queue->spare;
+    queue->spare = NULL;
+    return batch != NULL ? batch : calloc(1, sizeof *batch);
+}
+
+static void give_batch(struct batch_queue *queue, struct batch *batch)
+{
+    free_batch(queue->spare);
+    queue->spare = batch;
 }
 
 /* One batch less is under way: the first that waits leads the next. */
@@ -222,7 +239,7 @@ static void fail_batch(struct batch_queue *queue, struct batch *batch, enum stat
         if (batch->members[i] != NULL)
             finish(queue, batch->members[i],
                    status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_UNAVAILABLE);
-    free_batch(batch);
+    give_batch(queue, batch);
     pass_on(queue);
 }
 
@@ -281,7 +298,7 @@ static void send_next(struct batch_queue *queue, struct batch *batch, int64_t de
         (void)pthread_mutex_unlock(&queue->mutex);
         pool_give(queue->pool, &batch->lease, true);
         (void)pthread_mutex_lock(&queue->mutex);
-        free_batch(batch);
+        give_batch(queue, batch);
         pass_on(queue);
         return;
     }
@@ -355,13 +372,12 @@ static void read_reply(struct batch_queue *queue, struct member *self)
  * meanwhile. False when the leader is done. */
 static bool start(struct batch_queue *queue, struct member *self)
 {
-    struct batch *batch = NULL;
+    struct batch *batch = take_batch(queue);
     struct lease lease;
     struct error error = {0};
     (void)pthread_mutex_unlock(&queue->mutex);
     enum status status = pool_take(queue->pool, self->deadline_us, &lease);
     if (status == STATUS_OK) {
-        batch = calloc(1, sizeof *batch);
         if (batch == NULL)
             status = STATUS_NOMEM;
         else if (clock_monotonic_us() >= self->deadline_us)
@@ -371,12 +387,14 @@ static bool start(struct batch_queue *queue, struct member *self)
     }
     (void)pthread_mutex_lock(&queue->mutex);
     if (status != STATUS_OK) {
-        free(batch);
+        give_batch(queue, batch);
         finish(queue, self, status);
         pass_on(queue);
         return false;
     }
     batch->lease = lease;
+    batch->by_text = false;
+    batch->count = 0;
     join(batch, self);
     fill(queue, batch);
     status = send_batch(queue, batch, self->deadline_us, &error);
