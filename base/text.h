@@ -15,8 +15,13 @@ struct text {
     size_t length;
     size_t capacity;
     bool failed;
+    bool borrowed; /* data is the caller's */
 };
 
+/* An empty text that needs no memory until size bytes, in buffer, are too few. */
+struct text text_on(char *buffer, size_t size);
+
+void text_add_byte(struct text *text, char byte);
 void text_add(struct text *text, const char *data, size_t length);
 void text_add_string(struct text *text, const char *string);
 void text_add_number(struct text *text, int64_t number);

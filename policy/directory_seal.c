@@ -169,7 +169,7 @@ static enum status resolve_name(struct flattener *flattener, uint32_t name, bool
     struct address address;
     struct target target;
     address_take(intern_string(directory->strings, name), &address);
-    directory_follow(directory, &address, local, &target);
+    (void)directory_follow(directory, &address, local, &target);
     resolved->known = true;
     resolved->list = target.list;
     resolved->literal = target.list == NONE && address_is_literal(&target.address);

@@ -81,8 +81,8 @@ static enum status take_typed(const struct envelope *envelope, const struct doma
     size_t count = envelope->recipient_count;
     if (count == 0)
         return STATUS_OK;
-    const struct envelope_recipient **typed = calloc(count, sizeof *typed);
-    facts->recipients = calloc(count, sizeof *facts->recipients);
+    const struct envelope_recipient **typed = malloc(count * sizeof *typed);
+    facts->recipients = malloc(count * sizeof *facts->recipients);
     if (typed == NULL || facts->recipients == NULL) {
         free(typed);
         return STATUS_NOMEM;

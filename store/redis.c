@@ -376,7 +376,8 @@ static struct charge_call *make_call(const struct redis *redis,
     const struct charge *charges = order->charges;
     struct charge_call *call = charge_call_new(order);
     char(*hashes)[DIGEST_HEX_SIZE] = malloc(order->count * sizeof *hashes);
-    struct text key = {0};
+    char buffer[200];
+    struct text key = text_on(buffer, sizeof buffer);
     bool whole = call != NULL && hashes != NULL;
     for (size_t i = 0; i < order->count && whole; i++) {
         size_t first = first_of_subject(charges, i);

@@ -31,6 +31,27 @@ START_TEST(text_add_grows)
 }
 END_TEST
 
+START_TEST(text_on_a_buffer_moves_when_it_is_full)
+{
+    char buffer[4];
+    struct text text = text_on(buffer, sizeof buffer);
+    ck_assert_str_eq(text_string(&text), "");
+    text_add_string(&text, "ab");
+    text_add_byte(&text, 'c');
+    ck_assert_ptr_eq(text.data, buffer);
+    text_add_byte(&text, 'd');
+    ck_assert_ptr_ne(text.data, buffer);
+    ck_assert_str_eq(text.data, "abcd");
+    for (int i = 0; i < 1000; i++)
+        text_add_byte(&text, 'e');
+    ck_assert_uint_eq(strlen(text.data), 1004);
+    text_clear(&text);
+    text = text_on(buffer, sizeof buffer);
+    text_clear(&text);
+    ck_assert_ptr_null(text.data);
+}
+END_TEST
+
 START_TEST(text_printf_appends)
 {
     struct text text = {0};
@@ -195,6 +216,7 @@ int main(void)
     TCase *test = tcase_create("text");
     tcase_add_test(test, text_empty_is_empty_string);
     tcase_add_test(test, text_add_grows);
+    tcase_add_test(test, text_on_a_buffer_moves_when_it_is_full);
     tcase_add_test(test, text_printf_appends);
     tcase_add_test(test, text_add_number_prints_any);
     tcase_add_test(test, text_join_cuts);
