@@ -1,11 +1,12 @@
-/* Blocks filled from the front; what is larger than a block gets one of its own. */
+/* Blocks filled from the front, the first one small, since most arenas stay so; what is
+ * larger than a block gets one of its own. */
 #include "base/arena.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 4096 };
+enum { FIRST_BYTES = 640, BLOCK_BYTES = 4096 };
 
 struct arena_block {
     struct arena_block *next;
@@ -19,7 +20,9 @@ static struct arena_block *add_block(struct arena *arena, size_t length)
 {
     if (length >= SIZE_MAX - sizeof(struct arena_block))
         return NULL;
-    size_t size = length >= BLOCK_BYTES ? length + 1 : BLOCK_BYTES;
+    size_t size = arena->first == NULL ? FIRST_BYTES : BLOCK_BYTES;
+    if (length >= size)
+        size = length + 1;
     struct arena_block *block = malloc(sizeof *block + size);
     if (block == NULL)
         return NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <time.h>
 
 int64_t clock_wall_ms(void)
@@ -37,14 +38,23 @@ void clock_sleep_ms(int64_t ms)
         ;
 }
 
+/* The last answer is kept, since localtime_r(3) takes a lock: the minute since 1970 and
+ * that of the week. */
 int clock_minute_of_week(int64_t wall_ms)
 {
+    static _Atomic int64_t kept;
+    int64_t minute = wall_ms / 60000;
+    int64_t last = atomic_load_explicit(&kept, memory_order_relaxed);
+    if (minute > 0 && last >> 16 == minute)
+        return (int)(last & 0xffff);
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm local;
     if (localtime_r(&seconds, &local) == NULL)
         return 0;
     int day = (local.tm_wday + 6) % 7;
-    return day * MINUTES_PER_DAY + local.tm_hour * 60 + local.tm_min;
+    int of_week = day * MINUTES_PER_DAY + local.tm_hour * 60 + local.tm_min;
+    atomic_store_explicit(&kept, minute << 16 | of_week, memory_order_relaxed);
+    return of_week;
 }
 
 int clock_left_ms(int64_t deadline_us)

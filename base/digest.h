@@ -35,6 +35,11 @@ void digest_bytes(const struct digest_key *key, const void *data, size_t length,
 void digest_hex(const struct digest_key *key, const void *data, size_t length,
                 char out_hex[DIGEST_HEX_SIZE]);
 
+/* A keyed 128-bit hash (SipHash-2-4) in a sixth of the time, for what never leaves this
+ * machine. */
+void digest_quick(const struct digest_key *key, const void *data, size_t length,
+                  uint8_t out_bytes[DIGEST_BYTES]);
+
 /* 64 random bits in hex. */
 void digest_random_id(char out_id[DIGEST_ID_SIZE]);
 

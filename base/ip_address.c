@@ -24,3 +24,15 @@ bool ip_address_is_ipv4(const uint8_t bytes[IP_ADDRESS_BYTES])
 {
     return memcmp(bytes, mapped, sizeof mapped) == 0;
 }
+
+void ip_address_print_ipv4(const uint8_t bytes[4], char out[IP_ADDRESS_IPV4_SIZE])
+{
+    for (size_t i = 0; i < 4; i++) {
+        if (bytes[i] >= 100)
+            *out++ = (char)('0' + bytes[i] / 100);
+        if (bytes[i] >= 10)
+            *out++ = (char)('0' + bytes[i] / 10 % 10);
+        *out++ = (char)('0' + bytes[i] % 10);
+        *out++ = i < 3 ? '.' : '\0';
+    }
+}

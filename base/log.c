@@ -68,7 +68,7 @@ static void PRINTF_LIKE(2, 0)
         return;
     for (const char *c = plain; *c != '\0'; c++) {
         if (*c == '"' || *c == '\\')
-            text_add(&line, c, 1);
+            text_add_byte(&line, *c);
         else
             text_add_escaped(&line, c, 1, 1);
     }
@@ -143,9 +143,9 @@ void log_throttled(enum severity severity, const char *format, ...)
 static void add_name(struct text *line, const char *name)
 {
     if (line->length > 0)
-        text_add(line, " ", 1);
+        text_add_byte(line, ' ');
     text_add_string(line, name);
-    text_add(line, "=", 1);
+    text_add_byte(line, '=');
 }
 
 void log_field(struct text *line, const char *name, const char *value)
@@ -153,10 +153,10 @@ void log_field(struct text *line, const char *name, const char *value)
     bool quote = value[0] == '\0' || strpbrk(value, " =") != NULL;
     add_name(line, name);
     if (quote)
-        text_add_string(line, "\"");
+        text_add_byte(line, '"');
     text_add_escaped(line, value, strlen(value), VALUE_MAX_BYTES);
     if (quote)
-        text_add_string(line, "\"");
+        text_add_byte(line, '"');
 }
 
 void log_field_number(struct text *line, const char *name, int64_t value)

@@ -93,6 +93,42 @@ void problems_add(struct problems *problems, const struct problems *more)
     problems->warnings = warnings;
 }
 
+/* The length of a number that stands alone, 0 for other text; at: where a word begins. */
+static size_t lone_number(const char *at)
+{
+    size_t length = strspn(at, "0123456789,.");
+    if (at[0] < '0' || at[0] > '9' || strchr(" ;:)", at[length]) == NULL)
+        return 0;
+    return length;
+}
+
+bool problem_texts_match(const char *a, const char *b)
+{
+    bool begins = true; /* a word */
+    for (;; a++, b++) {
+        size_t length = begins ? lone_number(a) : 0;
+        size_t other = begins ? lone_number(b) : 0;
+        if (length > 0 && other > 0) {
+            a += length;
+            b += other;
+        }
+        if (*a != *b || *a == '\0')
+            return *a == *b;
+        begins = *a == ' ' || *a == '(';
+    }
+}
+
+bool problems_have(const struct problems *problems, const struct problem *problem)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *item = &problems->items[i];
+        if (item->line == problem->line && strcmp(item->file, problem->file) == 0 &&
+            problem_texts_match(item->text, problem->text))
+            return true;
+    }
+    return false;
+}
+
 void problem_format(const struct problem *problem, char *out, size_t size)
 {
     const char *kind = problem->warning ? "warning: " : "";

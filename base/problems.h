@@ -37,6 +37,13 @@ void problems_take(struct problems *problems, const struct error *error);
 /* Adds copies of all problems to another list. */
 void problems_add(struct problems *problems, const struct problems *more);
 
+/* True when two texts say the same: numbers that stand alone ("12", "1,200") may differ,
+ * since they count and measure; those within a word ("grade-7@a.example") may not. */
+bool problem_texts_match(const char *a, const char *b);
+
+/* True when the list has one that says the same of the same line. */
+bool problems_have(const struct problems *problems, const struct problem *problem);
+
 /* Writes "FILE:LINE: text", a warning as "FILE:LINE: warning: text", without newline. */
 void problem_format(const struct problem *problem, char *out, size_t size);
 

@@ -21,19 +21,39 @@ static bool reserve(struct text *text, size_t extra)
     size_t capacity = text->capacity == 0 ? 64 : text->capacity;
     while (capacity < needed)
         capacity *= 2;
-    char *data = realloc(text->data, capacity);
+    char *data = realloc(text->borrowed ? NULL : text->data, capacity);
     if (data == NULL) {
         text->failed = true;
         return false;
     }
+    if (text->borrowed)
+        memcpy(data, text->data, text->length + 1);
     text->data = data;
     text->capacity = capacity;
+    text->borrowed = false;
     return true;
+}
+
+struct text text_on(char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    return (struct text){.data = buffer, .capacity = size, .borrowed = true};
+}
+
+void text_add_byte(struct text *text, char byte)
+{
+    if (text->capacity - text->length < 2 || text->failed) {
+        text_add(text, &byte, 1);
+        return;
+    }
+    text->data[text->length++] = byte;
+    text->data[text->length] = '\0';
 }
 
 void text_add(struct text *text, const char *data, size_t length)
 {
-    if (!reserve(text, length))
+    bool fits = !text->failed && length < text->capacity - text->length;
+    if (!fits && !reserve(text, length))
         return;
     if (length > 0)
         memcpy(text->data + text->length, data, length);
@@ -91,16 +111,36 @@ static bool is_plain(char c)
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max)
 {
     size_t shown = length < max ? length : max;
-    for (size_t i = 0, from = 0; i <= shown; i++) {
-        if (i < shown && is_plain(data[i]))
-            continue;
-        text_add(text, data + from, i - from);
-        if (i < shown)
-            text_printf(text, "\\x%02x", (unsigned char)data[i]);
-        from = i + 1;
+    for (const char *at = data, *end = data + shown; at < end;) {
+        const char *from = at;
+        while (at < end && is_plain(*at))
+            at++;
+        text_add(text, from, (size_t)(at - from));
+        if (at < end)
+            text_printf(text, "\\x%02x", (unsigned char)*at++);
     }
     if (shown < length)
         text_add_string(text, "...");
+}
+
+const char *text_grouped(int64_t number, char out[TEXT_GROUPED_SIZE])
+{
+    char digits[TEXT_GROUPED_SIZE];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
+    size_t at = 0;
+    for (size_t i = 0; i < length && at + 2 < TEXT_GROUPED_SIZE; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}
+
+void text_add_grouped(struct text *text, uint64_t number)
+{
+    char grouped[TEXT_GROUPED_SIZE];
+    text_add_string(text, text_grouped((int64_t)number, grouped));
 }
 
 void text_reset(struct text *text)
@@ -113,7 +153,8 @@ void text_reset(struct text *text)
 
 void text_clear(struct text *text)
 {
-    free(text->data);
+    if (!text->borrowed)
+        free(text->data);
     *text = (struct text){0};
 }
 
@@ -176,6 +217,8 @@ bool text_matches(const char *pattern, const char *data, char stop)
         if (*pattern == '*') {
             star = pattern++;
             resume = data;
+            if (*pattern == '\0' && stop == '\0')
+                return true;
         } else if (*pattern == *data) {
             pattern++;
             data++;

@@ -15,8 +15,13 @@ struct text {
     size_t length;
     size_t capacity;
     bool failed;
+    bool borrowed; /* data is the caller's */
 };
 
+/* An empty text that needs no memory until size bytes, in buffer, are too few. */
+struct text text_on(char *buffer, size_t size);
+
+void text_add_byte(struct text *text, char byte);
 void text_add(struct text *text, const char *data, size_t length);
 void text_add_string(struct text *text, const char *string);
 void text_add_number(struct text *text, int64_t number);
@@ -26,6 +31,11 @@ void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
  * printable ASCII, '"' and '\' become \xHH; at most max bytes of data are shown, then
  * "...". */
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max);
+
+/* A number as people read it: 850,000. Returns out. */
+enum { TEXT_GROUPED_SIZE = 32 };
+const char *text_grouped(int64_t number, char out[TEXT_GROUPED_SIZE]);
+void text_add_grouped(struct text *text, uint64_t number);
 
 /* Empties it and keeps the memory. */
 void text_reset(struct text *text);

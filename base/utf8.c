@@ -68,15 +68,17 @@ void utf8_add_character(struct text *text, uint32_t c)
 void utf8_add(struct text *text, const char *data, size_t length)
 {
     static const char replacement[] = "\xef\xbf\xbd";
-    while (length > 0) {
-        size_t step = sequence_length((const unsigned char *)data, length);
-        if (step == 0) {
-            text_add_string(text, replacement);
-            step = 1;
-        } else {
-            text_add(text, data, step);
+    const char *end = data + length;
+    const char *from = data; /* what is valid and not yet added */
+    while (data < end) {
+        size_t step = sequence_length((const unsigned char *)data, (size_t)(end - data));
+        if (step > 0) {
+            data += step;
+            continue;
         }
-        data += step;
-        length -= step;
+        text_add(text, from, (size_t)(data - from));
+        text_add_string(text, replacement);
+        from = ++data;
     }
+    text_add(text, from, (size_t)(data - from));
 }

@@ -217,10 +217,11 @@ static struct snapshot *check_all(const char *config, struct problems *problems)
 static bool print_json(const struct problems *problems, const struct snapshot *snapshot,
                        bool ok)
 {
-    return json_output_print(json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
-                                       json_output_problems(problems, false), "warnings",
-                                       json_output_problems(problems, true), "limits",
-                                       limits_json(snapshot)));
+    return json_output_print(json_pack(
+        "{s:b, s:o, s:o, s:o, s:o}", "ok", ok, "errors",
+        json_output_problems(problems, false), "warnings",
+        json_output_problems(problems, true), "limits", limits_json(snapshot), "servers",
+        json_output_lines(snapshot == NULL ? "" : snapshot_summaries(snapshot))));
 }
 
 int verb_check(int argc, char **argv)
@@ -244,6 +245,7 @@ int verb_check(int argc, char **argv)
         output_problems(&problems);
     if (ok && !arguments.json) {
         print_summary(arguments.config, snapshot);
+        (void)fputs(snapshot_summaries(snapshot), stdout);
         print_limits(snapshot);
     }
     snapshot_unref(snapshot);

@@ -114,6 +114,21 @@ static void print_permit(const json_t *json)
                 one == permit ? " would be left" : "");
 }
 
+static void print_grown(const json_t *grown)
+{
+    struct text line = {0};
+    if (!json_is_object(grown))
+        return;
+    text_printf(&line, "%s has grown from ", page_text(grown, "address"));
+    text_add_grouped(&line, (uint64_t)page_number(grown, "was"));
+    text_add_string(&line, " to ");
+    text_add_grouped(&line, (uint64_t)page_number(grown, "size"));
+    text_add_string(&line, ", not accepted");
+    (void)fputc('\n', stdout);
+    print_field("list", text_string(&line));
+    text_clear(&line);
+}
+
 /* Who judged, and with which buckets. */
 static void print_source(const json_t *json)
 {
@@ -138,6 +153,7 @@ void explanation_print(const json_t *json)
     print_facts(json);
     print_brake(json_object_get(json, "brake"));
     print_permit(json);
+    print_grown(json_object_get(json, "grown"));
     print_rules(json_object_get(json, "rules"));
     (void)fputc('\n', stdout);
     output_line("%-13s %s%s%s%s%s%s", "verdict", page_text(json, "verdict"),

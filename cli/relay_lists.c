@@ -243,12 +243,28 @@ static void judge_origin(const struct relay_setting *setting, const char *table)
         relay_judge_domains(&origin);
 }
 
+/* An LDAP map is read as Postfix's own file says. */
+static void judge_ldap(const struct relay_setting *setting, const char *path)
+{
+    if (!is_read(setting->relay, LIST_POSTFIX, path))
+        relay_say_ours(setting->relay,
+                       "the MTA expands the lists in LDAP that %s names (%s); add to "
+                       "lists: { postfix = \"%s\"; }",
+                       path, setting->name, path);
+}
+
 static void judge_table(const struct relay_setting *setting, enum list_kind kind,
                         const char *table)
 {
     char compiled[WORDS_ITEM_SIZE];
     const char *path = postmap_text(table);
     bool aliases = kind == LIST_ALIASES;
+    const char *bare = text_after(table, "proxy:");
+    const char *ldap = text_after(bare == NULL ? table : bare, "ldap:");
+    if (ldap != NULL && ldap[0] == '/') {
+        judge_ldap(setting, ldap);
+        return;
+    }
     if (path == NULL) {
         judge_other_table(setting, table);
         return;

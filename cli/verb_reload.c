@@ -53,6 +53,9 @@ static int reload(struct control_client *client)
     if (ok) {
         (void)puts("Reloaded.");
         page_restart(json_object_get(answer, "restart"));
+        const json_t *reading = json_object_get(answer, "reading");
+        if (json_array_size(reading) > 0)
+            page_strings("being read", reading, (long long)json_array_size(reading));
     } else
         output_complaint("not reloaded: the old rules stay in force");
     json_decref(answer);

@@ -8,6 +8,7 @@
 #include "cli/control_client.h"
 #include "cli/page.h"
 #include "cli/verbs.h"
+#include "engine/json_output.h"
 
 static const char *const verdicts[] = {"accept", "quarantine", "reject", "defer",
                                        "tempfail"};
@@ -135,6 +136,38 @@ static void print_paces(const json_t *paces)
     }
 }
 
+static void print_unread(const json_t *sources)
+{
+    size_t i;
+    const json_t *source;
+    json_array_foreach(sources, i, source)
+    {
+        output_line("%-14s WARNING: %s", "", json_string_value(source));
+    }
+}
+
+static void print_jumps(const json_t *lists)
+{
+    size_t i;
+    const json_t *list;
+    if (page_number(lists, "grown") > 0)
+        (void)printf(
+            "%-14s WARNING: %lld suddenly grown; mail to them waits for mailbrake "
+            "lists accept\n",
+            "", page_number(lists, "grown"));
+    if (page_number(lists, "shrunk") > 0)
+        (void)printf("%-14s WARNING: %lld suddenly lost members; the previous ones still "
+                     "count (mailbrake lists)\n",
+                     "", page_number(lists, "shrunk"));
+    json_array_foreach(json_object_get(lists, "jumped"), i, list)
+    {
+        bool grown = strcmp(page_text(list, "state"), "grown") == 0;
+        output_line("%-14s %s %s: %lld%s, was %lld", "", page_text(list, "address"),
+                    page_text(list, "state"), page_number(list, "size"),
+                    grown ? "" : " count for now", page_number(list, "was"));
+    }
+}
+
 static void print_status(const json_t *status)
 {
     char up[INSTANT_SIZE];
@@ -158,10 +191,8 @@ static void print_status(const json_t *status)
     (void)printf("%-14s %lld read, %lld as last read, %lld not known\n", "lists",
                  page_number(lists, "ok"), page_number(lists, "stale"),
                  page_number(lists, "unknown"));
-    if (page_number(lists, "shrunk") > 0)
-        (void)printf("%-14s WARNING: %lld suddenly lost members; the previous ones still "
-                     "count (mailbrake lists)\n",
-                     "", page_number(lists, "shrunk"));
+    print_unread(json_object_get(lists, "unread"));
+    print_jumps(lists);
     print_counts("messages", json_object_get(status, "verdicts"));
     if (sum(json_object_get(status, "would"), 0, VERDICT_COUNT) > 0)
         print_counts("would have", json_object_get(status, "would"));
@@ -182,6 +213,7 @@ static void add_age(struct text_table *table, const json_t *value)
 static const struct page_column list_columns[] = {
     {"LIST", TEXT_TABLE_KEY, "address", NULL},
     {"PERSONS", TEXT_TABLE_NUMBER, "size", NULL},
+    {"WAS", TEXT_TABLE_NUMBER, "was", NULL},
     {"STATE", TEXT_TABLE_TEXT, "state", NULL},
     {"AGE", TEXT_TABLE_TEXT, "age_s", add_age},
     {"SOURCE", TEXT_TABLE_TEXT, "source", NULL},
@@ -199,6 +231,44 @@ static void print_lists(const json_t *answer)
         (void)printf("and %lld more\n", page_number(answer, "count") - shown);
 }
 
+static void print_accepted(const json_t *answer)
+{
+    size_t i;
+    const json_t *list;
+    const json_t *accepted = json_object_get(answer, "accepted");
+    if (json_array_size(accepted) == 0)
+        (void)puts("No list has grown or shrunk.");
+    json_array_foreach(accepted, i, list)
+    {
+        output_line("%s: %s from %lld to %lld, accepted.", page_text(list, "address"),
+                    page_text(list, "state"), page_number(list, "was"),
+                    page_number(list, "size"));
+    }
+}
+
+static int accept(struct control_client *client)
+{
+    const char *address = control_client_word(client, 1);
+    json_t *body = address == NULL
+                       ? json_pack("{s:b}", "all", 1)
+                       : json_pack("{s:o}", "address", json_output_string(address));
+    json_t *answer =
+        body == NULL ? NULL
+                     : control_client_ask(client, "POST", "/v1/lists/accept", NULL, body);
+    json_decref(body);
+    return control_client_show(client, answer, print_accepted);
+}
+
+static const char lists_usage[] = "usage: mailbrake lists [ADDRESS]\n"
+                                  "       mailbrake lists accept ADDRESS|--all\n";
+
+/* No list is called accept. */
+static int accept_what(struct control_client *client)
+{
+    (void)client;
+    return arguments_usage(lists_usage);
+}
+
 int verb_status(int argc, char **argv)
 {
     static const struct control_action action = {
@@ -210,11 +280,14 @@ int verb_status(int argc, char **argv)
 int verb_lists(int argc, char **argv)
 {
     static const struct control_action actions[] = {
+        {"accept", .needs = CONTROL_CLIENT_ALL, .run = accept},
+        {"accept", 1, 1, .run = accept},
+        {"accept", .run = accept_what},
         {NULL, .method = "GET", .path = "/v1/lists", .show = print_lists},
         {NULL, 1, 1, .method = "GET", .path = "/v1/lists?address=%s",
          .show = print_lists},
     };
-    static const struct control_verb verb = {"usage: mailbrake lists [ADDRESS]\n",
-                                             actions, 2};
+    static const struct control_verb verb = {lists_usage, actions,
+                                             sizeof actions / sizeof actions[0]};
     return control_client_run(&verb, argc, argv);
 }

@@ -52,7 +52,8 @@ static void read_initial(struct reader *reader, const struct option *option, voi
         reader->failed = true;
         return;
     }
-    if (option->read == value_integer) {
+    if (option->read == value_integer || option->read == value_count ||
+        option->read == value_growth) {
         node.kind = NODE_INTEGER;
         node.integer = strtoll(string, NULL, 10);
     } else if (option->read == value_bool) {

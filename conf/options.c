@@ -13,7 +13,14 @@
 #include "conf/value.h"
 #include "conf/value_array.h"
 
-enum { ELEMENT_BYTES_MAX = 1000, OVER_MAX = 1000000000, OPTIONS_MAX = 200 };
+enum {
+    ELEMENT_BYTES_MAX = 1000,
+    OVER_MAX = 1000000000,
+    GROWTH_MAX = 1000000,
+    OPTIONS_MAX = 200,
+    LDAP_TEXT_MAX = 4095,
+    LDAP_NAME_MAX = 100
+};
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -24,6 +31,8 @@ static const char *const store_types[] = {"redis", "memory", NULL};
 static const char *const failures[] = {"local", "tempfail", "accept", NULL};
 static const char *const reports[] = {"", "weekly", NULL};
 static const char *const privacies[] = {"clear", "hashed", NULL};
+static const char *const ldap_schemas[] = {"openldap", "ad", NULL};
+static const char *const ldap_sasls[] = {"off", "external", NULL};
 static const char *const origins[] = {"smtp", "local", NULL};
 
 #define SETTING(member) .offset = offsetof(struct settings, member)
@@ -47,6 +56,12 @@ static const struct option options[] = {
     {.name = "mode", .read = value_mode, SETTING(policy.monitor), .initial = "enforce"},
     {.name = "lists_unknown", .read = policy_value_action, SETTING(policy.lists_unknown),
      .initial = "defer"},
+    {.name = "lists_grown", .read = policy_value_action, SETTING(policy.lists_grown),
+     .initial = "quarantine"},
+    {.name = "max_growth", .read = value_growth, SETTING(max_growth), .initial = "2",
+     .max = GROWTH_MAX},
+    {.name = "growth_floor", .read = value_count, SETTING(growth_floor), .initial = "100",
+     .max = OVER_MAX},
 
     {.name = "milter"},
     {.name = "milter.socket", .read = server_milter, SETTING(milter.socket),
@@ -146,10 +161,62 @@ static const struct option options[] = {
      .max = READER_PATH_MAX},
     {.name = "lists.domains", .read = value_array_domains, SOURCE(domains), .min = 1,
      .max = 255},
+    {.name = "lists.folder", .read = value_path, SOURCE(path), .min = 1,
+     .max = READER_PATH_MAX},
+    {.name = "lists.domain", .read = value_array_domain, SOURCE(domains), .min = 1,
+     .max = 255},
+    {.name = "lists.column", .read = value_string, SOURCE(column), .initial = "email",
+     .min = 1, .max = 100},
+    {.name = "lists.ldap", .read = value_array_strings, SOURCE(ldap.servers), .min = 1,
+     .max = READER_PATH_MAX},
+    {.name = "lists.postfix", .read = value_path, SOURCE(path), .min = 1,
+     .max = READER_PATH_MAX},
+    {.name = "lists.base", .read = value_string, SOURCE(ldap.base), .max = LDAP_TEXT_MAX},
+    {.name = "lists.schema", .read = value_word, SOURCE(ldap.schema),
+     .initial = "openldap", .words = ldap_schemas},
+    {.name = "lists.filter", .read = value_string, SOURCE(ldap.filter), .min = 1,
+     .max = LDAP_TEXT_MAX},
+    {.name = "lists.address_attributes", .read = value_array_strings,
+     SOURCE(ldap.address_attributes), .min = 1, .max = LDAP_NAME_MAX},
+    {.name = "lists.member_attributes", .read = value_array_strings,
+     SOURCE(ldap.member_attributes), .min = 1, .max = LDAP_NAME_MAX},
+    {.name = "lists.member_address_attribute", .read = value_array_strings,
+     SOURCE(ldap.member_address_attributes), .min = 1, .max = LDAP_NAME_MAX},
+    {.name = "lists.people_base", .read = value_string, SOURCE(ldap.people_base),
+     .max = LDAP_TEXT_MAX},
+    {.name = "lists.people_not", .read = value_string, SOURCE(ldap.people_not),
+     .max = LDAP_TEXT_MAX},
+    {.name = "lists.bind_dn", .read = value_string, SOURCE(ldap.bind_dn),
+     .max = LDAP_TEXT_MAX},
+    {.name = "lists.password_file", .read = value_path, SOURCE(password_file),
+     .max = READER_PATH_MAX},
+    {.name = "lists.sasl", .read = value_word, SOURCE(ldap.sasl), .initial = "off",
+     .words = ldap_sasls},
+    {.name = "lists.start_tls", .read = value_bool, SOURCE(ldap.start_tls),
+     .initial = "false"},
+    {.name = "lists.ca_file", .read = value_path, SOURCE(ldap.ca_file),
+     .max = READER_PATH_MAX},
+    {.name = "lists.cert_file", .read = value_path, SOURCE(ldap.cert_file),
+     .max = READER_PATH_MAX},
+    {.name = "lists.cert_key_file", .read = value_path, SOURCE(ldap.cert_key_file),
+     .max = READER_PATH_MAX},
+    {.name = "lists.page_size", .read = value_integer, SOURCE(ldap.page_size),
+     .initial = "1000", .min = 1, .max = 100000},
+    {.name = "lists.mailman", .read = value_string, SOURCE(path), .min = 1,
+     .max = READER_PATH_MAX},
+    {.name = "lists.user", .read = value_string, SOURCE(user), .initial = "", .max = 256},
+    {.name = "lists.request_timeout", .read = value_duration, SOURCE(request_timeout_ms),
+     .initial = "15s", .min = SECOND_MS, .max = 10 * MINUTE_MS},
+    {.name = "lists.timeout", .read = value_duration, SOURCE(timeout_ms),
+     .initial = "2m", .min = SECOND_MS, .max = 60 * MINUTE_MS},
     {.name = "lists.max_age", .read = value_duration, SOURCE(max_age_ms), .initial = "7d",
      .min = SECOND_MS, .max = 3650 * DAY_MS},
-    {.name = "lists.refresh", .read = value_duration, SOURCE(refresh_ms), .initial = "5m",
+    {.name = "lists.refresh", .read = value_duration, SOURCE(refresh_ms),
      .min = SECOND_MS, .max = 366 * DAY_MS},
+    {.name = "lists.max_growth", .read = value_growth, SOURCE(max_growth),
+     .max = GROWTH_MAX},
+    {.name = "lists.growth_floor", .read = value_count, SOURCE(growth_floor),
+     .max = OVER_MAX},
 
     {.name = "groups", .read = value_array_groups, SETTING(policy)},
 

@@ -140,9 +140,11 @@ static void try_files(struct reader *reader)
     const struct settings *settings = reader->settings;
     for (size_t i = 0; i < settings->list_count; i++) {
         const struct list_source *source = &settings->lists[i];
-        refuse_unreadable(reader, source->path,
-                          source->file != NULL ? source->file : settings->file,
-                          source->line);
+        const char *file = source->file != NULL ? source->file : settings->file;
+        if (source->kind == LIST_FILE || source->kind == LIST_ALIASES ||
+            source->kind == LIST_VIRTUAL)
+            refuse_unreadable(reader, source->path, file, source->line);
+        refuse_unreadable(reader, source->password_file, file, source->line);
     }
     refuse_unreadable(reader, settings->privacy.key_file, settings->file, 0);
     refuse_unreadable(reader, settings->store.password_file, settings->file, 0);

@@ -8,20 +8,40 @@
 #include <stdint.h>
 
 #include "base/problems.h"
+#include "conf/ldap_settings.h"
 #include "conf/mta_settings.h"
 #include "conf/role.h"
 #include "policy/policy.h"
 
-enum list_kind { LIST_FILE, LIST_ALIASES, LIST_VIRTUAL };
+/* The files of kept members know these by number. */
+enum list_kind {
+    LIST_FILE,
+    LIST_ALIASES,
+    LIST_VIRTUAL,
+    LIST_FOLDER,
+    LIST_LDAP,
+    LIST_POSTFIX, /* an ldap_table(5) file */
+    LIST_MAILMAN,
+};
 
 /* One entry of lists. */
 struct list_source {
     enum list_kind kind;
-    char *address; /* LIST_FILE: canonical */
-    char *path;
-    struct domains domains; /* where bare names answer; empty: the own domains */
-    int64_t max_age_ms;     /* unreadable for longer: unknown */
-    int64_t refresh_ms;
+    char *address;  /* LIST_FILE: canonical */
+    char *path;     /* of a file or folder; a server's lists are called so */
+    char *identity; /* what decides which lists it has: kept members belong to that; NULL:
+                     * path */
+    struct domains domains;     /* where bare names answer; empty: the own domains */
+    char *column;               /* of addresses in a folder's tables */
+    char *user;                 /* LIST_MAILMAN; "": none */
+    int64_t max_age_ms;         /* unreadable for longer: unknown */
+    int64_t refresh_ms;         /* between reads; 5m for files, 1h for servers */
+    int64_t max_growth;         /* thousandths; 0: no list of it jumps */
+    int64_t growth_floor;       /* a jump is more members than that */
+    int64_t timeout_ms;         /* of a whole read of a server */
+    int64_t request_timeout_ms; /* of each step of it */
+    char *password_file;        /* of a server; NULL or "": none */
+    struct ldap_settings ldap;  /* LIST_LDAP */
     int line;
     const char *file; /* where that line is, one of the settings' files */
 };
@@ -86,6 +106,7 @@ struct settings {
         int64_t retention_ms;
     } privacy;
     struct store_settings store;
+    int64_t max_growth, growth_floor; /* of sources that don't say otherwise */
     struct list_source *lists;
     size_t list_count;
     struct policy policy; /* linked */

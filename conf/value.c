@@ -138,6 +138,16 @@ void value_factor(struct reader *reader, const struct option *option,
                       least, most);
 }
 
+void value_growth(struct reader *reader, const struct option *option,
+                  const struct node *node, void *field)
+{
+    int64_t factor = 0;
+    value_factor(reader, option, node, &factor);
+    if (factor > 0 && factor < 1000)
+        reader_refuse(reader, option, node, "is 0, or at least 1");
+    *(int64_t *)field = factor;
+}
+
 void value_bool(struct reader *reader, const struct option *option,
                 const struct node *node, void *field)
 {

@@ -12,6 +12,7 @@ option_read value_separator; /* char *: one character that is in no user name, o
 option_read value_integer;   /* int */
 option_read value_count;     /* int64_t */
 option_read value_factor;    /* int64_t: thousandths; min and max are thousandths */
+option_read value_growth;    /* int64_t: a factor in thousandths, 0 or at least 1000 */
 option_read value_bool;      /* bool */
 option_read value_octal;     /* unsigned: "0660" */
 option_read value_duration;  /* int64_t: ms; min and max are ms */

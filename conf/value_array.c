@@ -72,8 +72,8 @@ void value_array_somebody(struct reader *reader, const struct option *option,
         value_array_elements(reader, option, node, field);
 }
 
-static void add_domain(struct reader *reader, const struct option *option,
-                       const struct node *node, void *field)
+void value_array_domain(struct reader *reader, const struct option *option,
+                        const struct node *node, void *field)
 {
     struct domains *domains = field;
     struct domains one = {0};
@@ -93,7 +93,24 @@ static void add_domain(struct reader *reader, const struct option *option,
 void value_array_domains(struct reader *reader, const struct option *option,
                          const struct node *node, void *field)
 {
-    read_each(reader, option, node, add_domain, field);
+    read_each(reader, option, node, value_array_domain, field);
+}
+
+static void add_string(struct reader *reader, const struct option *option,
+                       const struct node *node, void *field)
+{
+    const char *text = reader_text(reader, option, node);
+    if (text != NULL && strings_add(field, text) != STATUS_OK)
+        reader->failed = true;
+}
+
+void value_array_strings(struct reader *reader, const struct option *option,
+                         const struct node *node, void *field)
+{
+    if (node->kind == NODE_STRING)
+        add_string(reader, option, node, field);
+    else
+        read_each(reader, option, node, add_string, field);
 }
 
 static void add_login(struct reader *reader, const struct option *option,

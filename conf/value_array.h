@@ -9,6 +9,8 @@ enum { ARRAY_GROUPS_MAX = 10000, ARRAY_NAMES_MAX = 64 };
 option_read value_array_elements; /* struct elements */
 option_read value_array_somebody; /* the same, and not empty */
 option_read value_array_domains;  /* struct domains */
+option_read value_array_domain;   /* the same: one string, no array */
+option_read value_array_strings;  /* struct strings: one string or several */
 option_read value_array_logins;   /* struct login_forms: "NAME=domain" */
 option_read value_array_names;    /* struct names, as value_name reads each */
 option_read value_array_roles;    /* struct settings: control.roles, a group */

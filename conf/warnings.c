@@ -160,6 +160,21 @@ static void warn_of_names(struct reader *reader)
     }
 }
 
+/* A folder's lists answer in no other domain, so a misspelled one has no mail at all. */
+static void warn_of_list_domains(struct reader *reader)
+{
+    const struct settings *settings = reader->settings;
+    for (size_t i = 0; i < settings->list_count; i++) {
+        const struct list_source *source = &settings->lists[i];
+        const char *domain = domains_first(&source->domains);
+        if (source->kind == LIST_FOLDER && domain != NULL &&
+            !domains_have(&settings->policy.domains, domain))
+            problems_warning(reader->problems,
+                             source->file == NULL ? settings->file : source->file,
+                             source->line, "lists: %s is none of your domains", domain);
+    }
+}
+
 /* ---- notify.command ---- */
 
 /* True for what the shell interprets itself, so no file of that name is missing. */
@@ -309,5 +324,6 @@ void warnings_add(struct reader *reader)
                     "no mail from there is judged");
     warn_of_command(reader);
     warn_of_names(reader);
+    warn_of_list_domains(reader);
     rules_warn(reader);
 }

@@ -10,6 +10,7 @@ void api_status_health(struct request *request);
 void api_status_show(struct request *request);
 void api_metrics_show(struct request *request);
 void api_lists_show(struct request *request);
+void api_lists_accept(struct request *request);
 
 void api_holds_list(struct request *request);
 void api_holds_show(struct request *request);

@@ -174,6 +174,10 @@ static bool is_allowable(struct request *request, const json_t *incident)
     else if (strcmp(record_text(incident, "rule"), "lists_unknown") == 0)
         request_fail(request, MHD_HTTP_CONFLICT,
                      "no rule made this incident, but a list that could not be read");
+    else if (strcmp(record_text(incident, "rule"), "lists_grown") == 0)
+        request_fail(request, MHD_HTTP_CONFLICT,
+                     "no rule made this incident, but a list that has grown: see "
+                     "mailbrake lists accept");
     else if (strcmp(record_text(incident, "fingerprint"), "on_failure") == 0 ||
              strcmp(record_text(incident, "fingerprint"), "doubt") == 0)
         request_fail(request, MHD_HTTP_CONFLICT,

@@ -92,9 +92,10 @@ static void add_lists(struct text *out, const struct overview *overview)
     text_printf(
         out,
         "mailbrake_lists{state=\"ok\"} %zu\nmailbrake_lists{state=\"stale\"} %zu\n"
-        "mailbrake_lists{state=\"shrunk\"} %zu\nmailbrake_lists{state=\"unknown\"} %zu\n",
+        "mailbrake_lists{state=\"shrunk\"} %zu\nmailbrake_lists{state=\"grown\"} %zu\n"
+        "mailbrake_lists{state=\"unknown\"} %zu\n",
         overview->lists_ok, overview->lists_stale, overview->lists_shrunk,
-        overview->lists_unknown);
+        overview->lists_grown, overview->lists_unknown);
     single(out, "list_size_max", "gauge", "Persons on the largest list.",
            overview->largest_list);
     single(out, "list_age_seconds_max", "gauge", "Age of the oldest list members in use.",

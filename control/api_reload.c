@@ -1,8 +1,21 @@
 /* POST /v1/reload: the configuration anew, or all that is wrong with it. */
 #include <microhttpd.h>
 
+#include "conf/sources.h"
 #include "control/api.h"
 #include "engine/json_output.h"
+
+/* The servers' lists, which the reload did not wait for. */
+static json_t *reading(const struct settings *settings)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < settings->list_count; i++) {
+        if (sources_is_remote(&settings->lists[i]))
+            (void)json_array_append_new(names,
+                                        json_output_string(settings->lists[i].path));
+    }
+    return names;
+}
 
 void api_reload_run(struct request *request)
 {
@@ -20,10 +33,11 @@ void api_reload_run(struct request *request)
     bool ok = status == STATUS_OK;
     if (!ok && problems.errors == 0)
         problems_error(&problems, "", 0, "not reloaded");
-    request_answer(request, json_pack("{s:b, s:o, s:o, s:o}", "ok", ok, "errors",
+    request_answer(request, json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", ok, "errors",
                                       json_output_problems(&problems, false), "warnings",
                                       json_output_problems(&problems, true), "restart",
-                                      json_output_restart(request->settings)));
+                                      json_output_restart(request->settings), "reading",
+                                      ok ? reading(request->settings) : json_array()));
     if (!ok && request->code == MHD_HTTP_OK)
         request->code = MHD_HTTP_UNPROCESSABLE_CONTENT;
     problems_clear(&problems);

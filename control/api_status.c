@@ -6,6 +6,8 @@
 #include "control/pace.h"
 #include "engine/json_output.h"
 
+enum { JUMPED_MAX = 20 };
+
 void api_status_health(struct request *request)
 {
     const char *state = overview_store_state(store_state(request->context->store));
@@ -101,13 +103,31 @@ static json_t *paces_json(const struct request *request)
     return shown;
 }
 
+/* Lists whose size waits to be accepted, the first few. */
+static json_t *jumped_json(const struct directory *directory)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < directory_list_count(directory); i++) {
+        const struct list *list = directory_list(directory, i);
+        if ((list->state != LIST_GROWN && list->state != LIST_SHRUNK) ||
+            json_array_size(array) == JUMPED_MAX)
+            continue;
+        (void)json_array_append_new(
+            array, json_pack("{s:o, s:I, s:I, s:s}", "address",
+                             json_output_string(list->address), "size",
+                             (json_int_t)list->size, "was", (json_int_t)list->was,
+                             "state", list->state == LIST_GROWN ? "grown" : "shrunk"));
+    }
+    return array;
+}
+
 void api_status_show(struct request *request)
 {
     struct overview overview;
     overview_read(request, &overview);
     json_t *json = json_pack(
         "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s, s:o}, s:o, s:o, s:o, s:I, s:{s:I, "
-        "s:I, s:I, s:I}, "
+        "s:I, s:I, s:I, s:I, s:o, s:o}, "
         "s:I, s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
         request->settings->policy.monitor ? "monitor" : "enforce", "host",
@@ -121,10 +141,13 @@ void api_status_show(struct request *request)
         number(overview.known, overview.numbers.damaged), "brakes",
         (json_int_t)overview.brakes, "lists", "ok", (json_int_t)overview.lists_ok,
         "stale", (json_int_t)overview.lists_stale, "shrunk",
-        (json_int_t)overview.lists_shrunk, "unknown", (json_int_t)overview.lists_unknown,
-        "permits", (json_int_t)overview.permits, "log_suppressed",
-        (json_int_t)log_suppressed(), "restart", json_output_restart(request->settings),
-        "reload_failed", failure_json(request->context));
+        (json_int_t)overview.lists_shrunk, "grown", (json_int_t)overview.lists_grown,
+        "unknown", (json_int_t)overview.lists_unknown, "jumped",
+        jumped_json(request->snapshot->directory), "unread",
+        json_output_lines(snapshot_unread(request->snapshot)), "permits",
+        (json_int_t)overview.permits, "log_suppressed", (json_int_t)log_suppressed(),
+        "restart", json_output_restart(request->settings), "reload_failed",
+        failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
     (void)json_object_set_new(json, "paces", paces_json(request));
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {

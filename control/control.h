@@ -7,6 +7,7 @@
 #include "base/problems.h"
 #include "control/audit.h"
 #include "lists/current_snapshot.h"
+#include "lists/jumps.h"
 #include "quarantine/actions.h"
 #include "quarantine/active_brakes.h"
 #include "quarantine/ledger.h"
@@ -48,8 +49,11 @@ struct control_context {
     /* Reads the lists again that the MTA has yet to expand: aliases(5). NULL: it can't.
      */
     void (*refresh)(void *context);
-    void *reload_context;
-    int64_t started_us; /* monotonic, when the daemon started */
+    /* Accepts the size of a list that jumped, or with NULL of all; see jumps_accept. */
+    enum status (*accept_lists)(void *context, const char *address,
+                                struct list_jumps *out);
+    void *reload_context; /* of the four */
+    int64_t started_us;   /* monotonic, when the daemon started */
 };
 
 struct control;

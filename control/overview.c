@@ -30,6 +30,7 @@ static void read_lists(const struct directory *directory, int64_t now_ms,
         out->lists_ok += list->state == LIST_OK;
         out->lists_stale += list->state == LIST_STALE;
         out->lists_shrunk += list->state == LIST_SHRUNK;
+        out->lists_grown += list->state == LIST_GROWN;
         out->lists_unknown += list->state == LIST_UNKNOWN;
         if (list->size > out->largest_list)
             out->largest_list = list->size;

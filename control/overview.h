@@ -11,7 +11,7 @@ struct overview {
     char complaint[STORE_COMPLAINT_SIZE]; /* why they were not, if the store answers; else
                                              "" */
     size_t brakes, permits;
-    size_t lists_ok, lists_stale, lists_shrunk, lists_unknown;
+    size_t lists_ok, lists_stale, lists_shrunk, lists_grown, lists_unknown;
     uint64_t largest_list;   /* persons */
     int64_t oldest_read_s;   /* age of the oldest members in use */
     const char *store_type;  /* "redis", "memory" */

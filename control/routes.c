@@ -12,6 +12,7 @@ static const struct route routes[] = {
     {"GET", "/metrics", ROLE_NONE, api_metrics_show, 0},
     {"GET", "/v1/status", ROLE_LOOK, api_status_show, 0},
     {"GET", "/v1/lists", ROLE_LOOK, api_lists_show, 0},
+    {"POST", "/v1/lists/accept", ROLE_PERMIT, api_lists_accept, 0},
     {"GET", "/v1/holds", ROLE_LOOK, api_holds_list, 0},
     {"GET", "/v1/holds/*", ROLE_LOOK, api_holds_show, 0},
     {"GET", "/v1/holds/*/content", ROLE_DECIDE, api_content_show, 0},

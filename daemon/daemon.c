@@ -21,11 +21,13 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "daemon/housekeeping.h"
+#include "daemon/list_reader.h"
 #include "daemon/pacing.h"
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
 #include "engine/traffic.h"
+#include "lists/rest_client.h"
 #include "milter/callbacks.h"
 #include "store/subject_key.h"
 
@@ -112,6 +114,12 @@ static enum status reload_for_control(void *context, struct problems *problems)
     return reload_now(context, problems);
 }
 
+static enum status accept_for_control(void *context, const char *address,
+                                      struct list_jumps *out)
+{
+    return reload_accept(context, address, out);
+}
+
 static void reload_failure_for_control(void *context, struct problems *out,
                                        int64_t *out_at_ms)
 {
@@ -144,6 +152,7 @@ static void open_control(struct daemon *daemon, const struct settings *settings)
         .reload = reload_for_control,
         .reload_failure = reload_failure_for_control,
         .refresh = refresh_for_control,
+        .accept_lists = accept_for_control,
         .reload_context = &daemon->reload,
         .started_us = daemon->started_us,
     };
@@ -237,11 +246,14 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     load_traffic(&daemon->engine);
     housekeeping_brakes(&daemon->engine);
     open_control(daemon, settings);
-    status = housekeeping_start(&daemon->engine, daemon->actions, daemon->host, error);
+    status = housekeeping_start(&daemon->engine, daemon->actions, &daemon->reload,
+                                daemon->host, error);
     if (status == STATUS_OK)
         status = pacing_start(&daemon->engine, daemon->actions, daemon->audit,
                               daemon->host, error);
-    return status == STATUS_OK ? reload_start(&daemon->reload) : status;
+    if (status == STATUS_OK)
+        status = reload_start(&daemon->reload);
+    return status == STATUS_OK ? list_reader_start(&daemon->reload) : status;
 }
 
 static enum status start(struct daemon *daemon, const char *configuration)
@@ -250,6 +262,10 @@ static enum status start(struct daemon *daemon, const char *configuration)
     daemon->started_us = clock_monotonic_us();
     if (digest_init() != STATUS_OK) {
         log_print(SEVERITY_ERROR, "no source of random numbers");
+        return STATUS_UNAVAILABLE;
+    }
+    if (rest_client_init() != STATUS_OK) {
+        log_print(SEVERITY_ERROR, "libcurl can't be set up");
         return STATUS_UNAVAILABLE;
     }
     if (geteuid() == 0)

@@ -38,6 +38,7 @@ struct housekeeping {
     struct engine *engine;
     struct actions *actions;
     const char *host;
+    struct reload *reload;
     bool alone; /* no other relay can use the store */
     struct peers peers;
     struct room room;
@@ -313,6 +314,25 @@ static void send_report(const struct engine *engine, const struct settings *sett
         log_throttled(SEVERITY_WARNING, "the weekly report: %s", error.text);
 }
 
+/* What was not handed over is due again in the next round. */
+static void notify_of_jumps(struct reload *reload, struct notices *notices,
+                            const struct settings *settings)
+{
+    struct error error = {0};
+    struct list_jumps jumps = {0};
+    int64_t notified = 0;
+    int64_t ways = notices_ways(settings);
+    if (reload_jumps_to_notify(reload, ways, &jumps, &notified) != STATUS_OK ||
+        jumps.count == 0)
+        return;
+    enum status status =
+        notices_send_jumps(notices, settings, &jumps, notified, &notified, &error);
+    reload_jumps_notified(reload, &jumps, notified);
+    list_jumps_clear(&jumps);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
+}
+
 /* By itself: helper and notify.command may take their time, and what waits on the queue
  * or the store must not wait for them. */
 static void *run_notices(void *argument)
@@ -327,6 +347,7 @@ static void *run_notices(void *argument)
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         send_notices(&notices, snapshot->settings);
         send_report(engine, snapshot->settings);
+        notify_of_jumps(housekeeping->reload, &notices, snapshot->settings);
         snapshot_unref(snapshot);
         clock_sleep_ms(NOTICES_SECONDS * 1000);
     }
@@ -361,12 +382,13 @@ static void *run_look(void *argument)
 }
 
 enum status housekeeping_start(struct engine *engine, struct actions *actions,
-                               const char *host, struct error *error)
+                               struct reload *reload, const char *host,
+                               struct error *error)
 {
     static struct housekeeping housekeeping; /* of the one daemon in this process */
     struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
-    housekeeping =
-        (struct housekeeping){.engine = engine, .actions = actions, .host = host};
+    housekeeping = (struct housekeeping){
+        .engine = engine, .actions = actions, .reload = reload, .host = host};
     housekeeping.alone = snapshot->settings->store.type == STORE_TYPE_MEMORY;
     snapshot_unref(snapshot);
     peers_init(&housekeeping.peers, host);

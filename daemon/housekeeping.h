@@ -4,6 +4,7 @@
 #define DAEMON_HOUSEKEEPING_H
 
 #include "base/status.h"
+#include "daemon/reload.h"
 #include "engine/decide.h"
 #include "quarantine/actions.h"
 
@@ -12,7 +13,8 @@ enum { HOUSEKEEPING_TICK_MS = 250 };
 /* host: this relay's name. Borrows all for the life of the process. UNAVAILABLE when a
  * thread can't be started. */
 enum status housekeeping_start(struct engine *engine, struct actions *actions,
-                               const char *host, struct error *error) MUST_CHECK;
+                               struct reload *reload, const char *host,
+                               struct error *error) MUST_CHECK;
 
 /* Reads the brakes once: before the first message is judged. */
 void housekeeping_brakes(struct engine *engine);

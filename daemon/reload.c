@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker.h"
+#include "conf/sources.h"
 #include "daemon/problem_log.h"
 #include "engine/advice.h"
 #include "store/probe.h"
@@ -20,17 +21,6 @@
 enum { REPLACE_TICKS = 400, ADVICE_SIZE = 1000 };
 
 #define REPORT_AGAIN_US (INT64_C(3600) * 1000000)
-
-/* Whether the previous refresh reported a problem at the same file and line. */
-static bool was_reported(const struct problems *before, const struct problem *problem)
-{
-    for (size_t i = 0; i < before->count; i++) {
-        if (before->items[i].line == problem->line &&
-            strcmp(before->items[i].file, problem->file) == 0)
-            return true;
-    }
-    return false;
-}
 
 static void log_loaded(const char *what, const struct snapshot *snapshot)
 {
@@ -80,6 +70,9 @@ static enum status load(struct reload *reload, struct problems *problems,
         problems_error(problems, reload->path, 0, "out of memory");
         return status;
     }
+    catalog_want(reload->catalog);
+    reload->loads++;
+    (void)pthread_cond_broadcast(&reload->loaded);
     warn_of_restart(fresh->settings);
     replace(reload->current, fresh);
     log_loaded("reloaded", fresh); /* still current: we hold the lock */
@@ -147,12 +140,17 @@ enum status reload_now(struct reload *reload, struct problems *out_problems)
     return status;
 }
 
+bool reload_is_report_due(const struct reload *reload)
+{
+    return clock_monotonic_us() - reload->reported_at_us > REPORT_AGAIN_US;
+}
+
 /* Logs a refresh's new problems, and once an hour all of them. */
 static void log_found(struct reload *reload, struct problems *problems)
 {
-    bool again = clock_monotonic_us() - reload->reported_at_us > REPORT_AGAIN_US;
+    bool again = reload_is_report_due(reload);
     for (size_t i = 0; i < problems->count; i++) {
-        if (again || !was_reported(&reload->reported, &problems->items[i]))
+        if (again || !problems_have(&reload->reported, &problems->items[i]))
             problem_log_one(&problems->items[i]);
     }
     if (again)
@@ -162,20 +160,30 @@ static void log_found(struct reload *reload, struct problems *problems)
 }
 
 /* aliases: those of aliases(5) also before they are due. */
-static void refresh(struct reload *reload, bool aliases)
+static void refresh_locked(struct reload *reload, bool aliases, struct problems *problems)
 {
-    struct problems problems = {0};
     struct snapshot *fresh;
-    pthread_mutex_lock(&reload->lock);
     struct snapshot *old = current_snapshot_get(reload->current);
     enum status status = snapshot_refresh(old, reload->catalog, clock_wall_ms(), aliases,
-                                          &problems, &fresh);
+                                          problems, &fresh);
     snapshot_unref(old);
-    log_found(reload, &problems);
+    log_found(reload, problems);
     if (status == STATUS_OK)
         replace(reload->current, fresh);
     else
         log_print(SEVERITY_ERROR, "the lists could not be read again: the old ones stay");
+}
+
+void reload_refresh(struct reload *reload, struct problems *problems)
+{
+    refresh_locked(reload, false, problems);
+}
+
+static void refresh(struct reload *reload, bool aliases)
+{
+    struct problems problems = {0};
+    pthread_mutex_lock(&reload->lock);
+    refresh_locked(reload, aliases, &problems);
     pthread_mutex_unlock(&reload->lock);
 }
 
@@ -190,14 +198,67 @@ void reload_aliases(struct reload *reload)
         refresh(reload, true);
 }
 
-/* Seconds until the sources are to be read again: the shortest refresh of any. */
+enum status reload_accept(struct reload *reload, const char *address,
+                          struct list_jumps *out)
+{
+    struct problems problems = {0};
+    pthread_mutex_lock(&reload->lock);
+    struct snapshot *old = current_snapshot_get(reload->current);
+    enum status status =
+        jumps_accept(catalog_jumps(reload->catalog), old->directory, address, out);
+    snapshot_unref(old);
+    if (status == STATUS_OK && out->count > 0) {
+        reload_refresh(reload, &problems);
+        jumps_look_again(catalog_jumps(reload->catalog), out);
+    }
+    pthread_mutex_unlock(&reload->lock);
+    return status;
+}
+
+enum status reload_jumps_to_notify(struct reload *reload, int64_t wanted,
+                                   struct list_jumps *out, int64_t *out_notified)
+{
+    pthread_mutex_lock(&reload->lock);
+    enum status status =
+        jumps_to_notify(catalog_jumps(reload->catalog), wanted, out, out_notified);
+    pthread_mutex_unlock(&reload->lock);
+    return status;
+}
+
+void reload_jumps_notified(struct reload *reload, const struct list_jumps *list,
+                           int64_t notified)
+{
+    struct error error = {0};
+    pthread_mutex_lock(&reload->lock);
+    enum status status =
+        jumps_set_notified(catalog_jumps(reload->catalog), list, notified, &error);
+    pthread_mutex_unlock(&reload->lock);
+    if (status != STATUS_OK)
+        log_print(
+            SEVERITY_WARNING,
+            "%s: can't note that the notice of lists that jumped was sent, so it may be "
+            "sent again: %s",
+            error.file, error.text);
+}
+
+void reload_await(struct reload *reload, int64_t wait_ms)
+{
+    struct timespec until = clock_timespec(clock_deadline_us(wait_ms));
+    unsigned loads = reload->loads;
+    while (reload->loads == loads &&
+           pthread_cond_timedwait(&reload->loaded, &reload->lock, &until) == 0)
+        ;
+}
+
+/* Seconds until the files are to be read again: the shortest refresh of any. */
 static time_t refresh_seconds(struct current_snapshot *current)
 {
     struct snapshot *snapshot = current_snapshot_get(current);
     const struct settings *settings = snapshot->settings;
     int64_t shortest_ms = INT64_C(24) * 3600 * 1000;
     for (size_t i = 0; i < settings->list_count; i++) {
-        if (settings->lists[i].refresh_ms < shortest_ms)
+        if (!sources_is_remote(&settings->lists[i]) &&
+            settings->lists[i].refresh_ms < shortest_ms)
             shortest_ms = settings->lists[i].refresh_ms;
     }
     snapshot_unref(snapshot);
@@ -248,9 +309,13 @@ enum status reload_first(struct reload *reload, const char *path,
                          struct current_snapshot *current)
 {
     struct problems problems = {0};
+    pthread_condattr_t monotonic;
     reload->path = path;
     reload->current = current;
-    if (pthread_mutex_init(&reload->lock, NULL) != 0 ||
+    if (pthread_condattr_init(&monotonic) != 0 ||
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0 ||
+        pthread_cond_init(&reload->loaded, &monotonic) != 0 ||
+        pthread_mutex_init(&reload->lock, NULL) != 0 ||
         pthread_mutex_init(&reload->failure_mutex, NULL) != 0)
         return STATUS_NOMEM;
     enum status status = load_first(reload, &problems);

@@ -12,7 +12,9 @@
 /* Zero-initialise, then reload_first. */
 struct reload {
     pthread_mutex_t lock; /* one load at a time; guards what follows */
-    const char *path;     /* of the configuration */
+    pthread_cond_t loaded;
+    unsigned loads;   /* how often the configuration was loaded */
+    const char *path; /* of the configuration */
     struct current_snapshot *current;
     struct catalog *catalog;
     struct problems
@@ -32,6 +34,31 @@ enum status reload_first(struct reload *reload, const char *path,
 /* Loads the configuration again; on failure the old one stays. Problems are logged and
  * handed over to out_problems, which may be NULL. */
 enum status reload_now(struct reload *reload, struct problems *out_problems) MUST_CHECK;
+
+/* Makes the snapshot anew from the catalog and the files that are due; the caller holds
+ * the lock. problems: what is known to be wrong already, taken over and logged. */
+void reload_refresh(struct reload *reload, struct problems *problems);
+
+/* True when the next refresh logs all that is wrong, not only what is new: hourly. The
+ * caller holds the lock. */
+bool reload_is_report_due(const struct reload *reload);
+
+/* Accepts the size of a list that jumped, or with NULL of all of them, and makes the
+ * snapshot anew. NOT_FOUND when it did not jump; NOMEM. */
+enum status reload_accept(struct reload *reload, const char *address,
+                          struct list_jumps *out) MUST_CHECK;
+
+/* As jumps_to_notify and jumps_set_notified, under the lock; what goes wrong with the
+ * latter is logged. */
+enum status reload_jumps_to_notify(struct reload *reload, int64_t wanted,
+                                   struct list_jumps *out,
+                                   int64_t *out_notified) MUST_CHECK;
+void reload_jumps_notified(struct reload *reload, const struct list_jumps *list,
+                           int64_t notified);
+
+/* Waits until the configuration is loaded again, at most wait_ms; the caller holds the
+ * lock. */
+void reload_await(struct reload *reload, int64_t wait_ms);
 
 /* Why and when (wall time, ms) the last reload failed; an empty list and 0 if it
  * succeeded. */

@@ -118,6 +118,24 @@ static const struct plan_step *find_step(const struct plan *plan, const struct r
     return NULL;
 }
 
+/* Why no rule is asked. */
+static void say_early(const struct verdict *verdict, struct text *why)
+{
+    if (verdict->cause == CAUSE_BRAKE) {
+        text_add_string(why, "a brake decides before all rules");
+    } else if (verdict->cause == CAUSE_PERMIT) {
+        text_add_string(why, "a permit decides before all rules");
+    } else if (verdict->cause == CAUSE_GROWN) {
+        text_add_escaped(why, verdict->grown->address, strlen(verdict->grown->address),
+                         ADDRESS_SIZE);
+        text_add_string(why, " has grown from ");
+        text_add_grouped(why, verdict->grown->was);
+        text_add_string(why, " to ");
+        text_add_grouped(why, verdict->grown->size);
+        text_add_string(why, ", not accepted");
+    }
+}
+
 static void explain_rules(struct explanation *explanation)
 {
     const struct policy *policy = explanation->judgement.view.policy;
@@ -129,11 +147,10 @@ static void explain_rules(struct explanation *explanation)
         const struct rule *rule = &policy->rules[i];
         const struct plan_step *step = find_step(plan, rule);
         explained->rule = rule;
-        if (explanation->judgement.verdict.cause == CAUSE_BRAKE) {
-            text_add_string(&explained->why, "a brake decides before all rules");
-        } else if (explanation->judgement.verdict.cause == CAUSE_PERMIT) {
-            text_add_string(&explained->why, "a permit decides before all rules");
-        } else if (decided != NULL) {
+        say_early(&explanation->judgement.verdict, &explained->why);
+        if (explained->why.length > 0)
+            continue;
+        if (decided != NULL) {
             text_printf(&explained->why, "%s decides above", decided->name);
         } else if (i >= plan->rules_walked) {
             text_add_string(&explained->why, "no rule is asked");

@@ -103,6 +103,16 @@ static json_t *permit_json(const struct explanation *explanation, bool passes)
                      (json_int_t)(verdict->permit_left - cost));
 }
 
+/* A list that has grown, also where the rules decide; NULL is null. */
+static json_t *grown_json(const struct list *list)
+{
+    return list == NULL
+               ? json_null()
+               : json_pack("{s:o, s:I, s:I}", "address",
+                           json_output_string(list->address), "was",
+                           (json_int_t)list->was, "size", (json_int_t)list->size);
+}
+
 static json_t *text_or_null(const char *text)
 {
     return text == NULL || text[0] == '\0' ? json_null() : json_output_string(text);
@@ -141,14 +151,14 @@ json_t *explanation_json(const struct explanation *explanation)
                             : store_source_name(judgement->source);
     reply_format(&explanation->reply, reply, sizeof reply);
     json_t *json = facts_json(explanation);
-    json_t *judged =
-        json_pack("{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o, s:o, s:o}",
-                  "rules", rules_json(explanation), "rule", decider, "verdict",
-                  action_name(explanation->reported.action), "would", would, "reply",
-                  reply, "failure", judgement->failure, "live", explanation->live,
-                  "limits", judgement->plan.charge_count > 0, "store", store, "brake",
-                  brake_json(verdict), "permit", permit_json(explanation, true),
-                  "exceeded", permit_json(explanation, false));
+    json_t *judged = json_pack(
+        "{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o, s:o, s:o, s:o}", "rules",
+        rules_json(explanation), "rule", decider, "verdict",
+        action_name(explanation->reported.action), "would", would, "reply", reply,
+        "failure", judgement->failure, "live", explanation->live, "limits",
+        judgement->plan.charge_count > 0, "store", store, "brake", brake_json(verdict),
+        "permit", permit_json(explanation, true), "exceeded",
+        permit_json(explanation, false), "grown", grown_json(judgement->facts.grown));
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

@@ -2,6 +2,7 @@
 #include "engine/json_output.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -26,6 +27,20 @@ json_t *json_output_string(const char *string)
     json_t *json = clean.failed ? NULL : json_stringn(text_string(&clean), clean.length);
     text_clear(&clean);
     return json;
+}
+
+json_t *json_output_lines(const char *text)
+{
+    json_t *array = json_array();
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        char *line = strndup(text, length);
+        if (line != NULL)
+            (void)json_array_append_new(array, json_output_string(line));
+        free(line);
+        text += length + (text[length] != '\0');
+    }
+    return array;
 }
 
 json_t *json_output_problems(const struct problems *problems, bool warnings)

@@ -15,6 +15,9 @@ bool json_output_print(json_t *json);
 /* A JSON string from bytes that may be no UTF-8: those become U+FFFD. */
 json_t *json_output_string(const char *string);
 
+/* The lines of a text, as an array of strings. */
+json_t *json_output_lines(const char *text);
+
 /* The errors, or the warnings, as [{"file", "line", "text"}]. */
 json_t *json_output_problems(const struct problems *problems, bool warnings);
 

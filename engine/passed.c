@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 
 static void describe_rate(const struct rule *rule, char out[PASSED_SIZE])
 {
@@ -29,6 +30,17 @@ static void describe_surge(const struct rule *rule, int64_t size, char out[PASSE
                    (long long)(surge->factor % 1000), (long long)surge->floor);
 }
 
+static void describe_grown(const struct list *list, char out[PASSED_SIZE])
+{
+    struct text text = {0};
+    text_add_string(&text, "a list that had grown from ");
+    text_add_grouped(&text, list->was);
+    text_add_string(&text, " to ");
+    text_add_grouped(&text, list->size);
+    (void)snprintf(out, PASSED_SIZE, "%s", text_string(&text));
+    text_clear(&text);
+}
+
 int64_t passed_describe(const struct verdict *verdict, char out[PASSED_SIZE])
 {
     const struct rule *rule = verdict->rule;
@@ -38,6 +50,8 @@ int64_t passed_describe(const struct verdict *verdict, char out[PASSED_SIZE])
         (void)snprintf(out, PASSED_SIZE, "a brake, set by %.100s", verdict->brake->by);
     else if (verdict->cause == CAUSE_UNKNOWN)
         (void)snprintf(out, PASSED_SIZE, "a list whose members are not known");
+    else if (verdict->cause == CAUSE_GROWN)
+        describe_grown(verdict->grown, out);
     else if (verdict->cause == CAUSE_STORE)
         (void)snprintf(out, PASSED_SIZE, "none: the store did not answer");
     else if (rule == NULL)

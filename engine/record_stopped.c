@@ -50,8 +50,8 @@ static bool is_proven(const struct view *view)
             domains_have_address(&view->policy->domains, &facts->sender));
 }
 
-/* What identifies the incident: the bucket that was short, the brake, or the rule's key.
- */
+/* What identifies the incident: the bucket that was short, the brake, the list that has
+ * grown, or the rule's key. */
 static const char *subject_of(const struct view *view, const struct verdict *verdict,
                               char *buffer, size_t size)
 {
@@ -59,6 +59,10 @@ static const char *subject_of(const struct view *view, const struct verdict *ver
         return verdict->brake->key.text;
     if (verdict->charge != NULL)
         return verdict->first->subject;
+    if (verdict->grown != NULL) {
+        (void)snprintf(buffer, size, "list:%s", verdict->grown->address);
+        return buffer;
+    }
     if (verdict->rule == NULL)
         return view->facts->identity;
     return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";

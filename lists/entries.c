@@ -30,6 +30,15 @@ enum status entries_spell(const char *key, size_t length, struct address *out)
     return STATUS_OK;
 }
 
+enum status entries_address(const char *key, const struct domains *domains, size_t domain,
+                            struct address *out)
+{
+    enum status status = entries_spell(key, strlen(key), out);
+    if (status == STATUS_OK && out->text[0] != '@' && domain < domains->count)
+        status = address_qualify(out, domains->names[domain]);
+    return status;
+}
+
 static enum status grow(struct entries *entries)
 {
     if (entries->count >= ENTRIES_MAX)
@@ -77,14 +86,16 @@ static bool is_single(const struct member_list *list, enum member_kind *out_kind
 enum status entries_settle(struct entries *entries, struct entry *entry)
 {
     enum member_kind only;
-    if (entry->members.text.failed)
+    if (entry->members.text.failed || entry->kept.text.failed)
         return STATUS_NOMEM;
     entry->kind = ENTRY_LIST;
-    if (!entry->always_list && is_single(&entry->members, &only))
+    if (!entry->always_list && entry->kept.count == 0 &&
+        is_single(&entry->members, &only))
         entry->kind = only == MEMBER_OPAQUE ? ENTRY_SELF : ENTRY_REDIRECT;
     member_list_trim(&entry->members);
-    entries->bytes += entry->members.text.length - entry->settled_bytes;
-    entry->settled_bytes = entry->members.text.length;
+    size_t bytes = entry->members.text.length + entry->kept.text.length;
+    entries->bytes += bytes - entry->settled_bytes;
+    entry->settled_bytes = bytes;
     return entries->bytes > ENTRIES_BYTES_MAX ? STATUS_LIMIT : STATUS_OK;
 }
 
@@ -103,8 +114,10 @@ const char *entries_key(const struct entries *entries, size_t index)
 
 void entries_clear(struct entries *entries)
 {
-    for (size_t i = 0; i < entries->count; i++)
+    for (size_t i = 0; i < entries->count; i++) {
         member_list_clear(&entries->items[i].members);
+        member_list_clear(&entries->items[i].kept);
+    }
     free(entries->items);
     intern_free(entries->keys);
     *entries = (struct entries){0};

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "lists/member_list.h"
 #include "policy/address.h"
+#include "policy/domains.h"
 
 enum entry_kind {
     ENTRY_LIST,
@@ -22,11 +23,13 @@ struct entry {
     int line;           /* of the source */
     bool always_list;   /* of a member file, or with an :include: */
     bool failed;        /* an :include: could not be read */
-    bool shrunk;        /* the members are those of before: see shrink.h */
-    size_t shrunk_to;   /* how many the source has now; not kept over a restart */
+    bool absent;        /* no longer in the source: there for what it kept */
     int64_t read_at_ms; /* of a failed or shrunk entry: its last good read, 0 for never */
-    size_t settled_bytes; /* of members, as counted in entries */
+    size_t settled_bytes;  /* of members, as counted in entries */
+    size_t accepted_count; /* members before it grew, until that is accepted; 0: it
+                            * didn't grow */
     struct member_list members;
+    struct member_list kept; /* a shrunk entry's members of before: see shrink.h */
 };
 
 /* Zero-initialise; clear when done. Keys are canonical: "user", "user@domain", "@domain";
@@ -46,6 +49,11 @@ enum { ENTRIES_MAX = 5000000 };
 /* A key, or the target of a redirection, as the directory spells it; also "@domain".
  * INVALID when it isn't an address. */
 enum status entries_spell(const char *key, size_t length, struct address *out) MUST_CHECK;
+
+/* The same in the domain of this number, where it has none of its own and there are so
+ * many; domains may be those of a source. */
+enum status entries_address(const char *key, const struct domains *domains, size_t domain,
+                            struct address *out) MUST_CHECK;
 
 /* The entry of a key as written: found, or added (then its line is 0). INVALID when the
  * key is no address; NOMEM or LIMIT. The pointer lives until the next call. */

@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
-#include "lists/file.h"
-#include "lists/foreign.h"
-#include "lists/lookup_table.h"
-#include "lists/members.h"
+#include "conf/sources.h"
+#include "lists/source.h"
 
 /* One source being entered. */
 struct import_job {
     const struct list_source *source;
     const struct domains *domains; /* where its bare names answer */
+    const char *home;              /* the domain of members without one; may be NULL */
     struct list_import *import;
     bool fresh;    /* read just now */
     bool reported; /* that it shrank */
@@ -22,45 +22,6 @@ struct import_job {
 };
 
 enum { REFRESH_SLACK_MS = 500, SHARED_FROM_BYTES = 1024, PLAIN_AT_ONCE = 16 };
-
-static enum status parse(const struct list_source *source, struct file *file,
-                         struct entries *entries, struct problems *problems)
-{
-    switch (source->kind) {
-    case LIST_ALIASES:
-        return lookup_table_read_aliases(file, source->path, entries, problems);
-    case LIST_VIRTUAL:
-        return lookup_table_read_virtual(file, source->path, entries, problems);
-    case LIST_FILE:
-    default:
-        return members_read(file, source->path, entries, problems);
-    }
-}
-
-static enum status read_source(const struct list_source *source, struct entries *entries,
-                               struct problems *problems, struct error *error)
-{
-    struct file file = {0};
-    enum status status = file_read(source->path, FILE_BYTES_MAX, &file, error);
-    if (status != STATUS_OK)
-        return status;
-    status = file_check_text(&file, source->path, error);
-    if (status == STATUS_OK && source->kind == LIST_FILE)
-        members_skip_plain(&file);
-    if (status == STATUS_OK)
-        status = foreign_check(&file, source->path, error);
-    if (status == STATUS_OK) {
-        status = parse(source, &file, entries, problems);
-        if (status != STATUS_OK)
-            (void)error_set(error, status, "%s",
-                            status == STATUS_LIMIT ? "has too many entries or members"
-                                                   : "out of memory");
-    }
-    file_clear(&file);
-    if (status != STATUS_OK)
-        entries_clear(entries);
-    return status;
-}
 
 static bool is_too_old(const struct import_job *job, int64_t read_at_ms)
 {
@@ -70,19 +31,18 @@ static bool is_too_old(const struct import_job *job, int64_t read_at_ms)
 /* ---- entering ---- */
 
 static enum status enter_member(const struct import_job *job,
-                                const struct member_list_reader *reader, uint32_t list,
-                                const struct member *member)
+                                const struct member_list_reader *reader, bool report,
+                                uint32_t list, const struct member *member)
 {
     struct directory *directory = job->import->directory;
     struct error error;
     if (member->kind == MEMBER_OPAQUE)
         return directory_add_opaque(directory, list, member->text, member->length);
-    enum status status =
-        directory_add_member(directory, list, member->text, member->length,
-                             domains_first(job->domains), &error);
+    enum status status = directory_add_member(directory, list, member->text,
+                                              member->length, job->home, &error);
     if (status != STATUS_INVALID)
         return status;
-    if (job->fresh)
+    if (report)
         problems_error(job->import->problems,
                        reader->file == NULL ? job->source->path : reader->file,
                        reader->line, "%s", error.text);
@@ -94,14 +54,14 @@ static enum list_state state_of(const struct import_job *job, const struct entry
 {
     if (entry->failed && read_at_ms == 0)
         return LIST_UNKNOWN;
-    if (job->fresh && entry->shrunk)
+    if (entry->kept.count > 0 && !is_too_old(job, read_at_ms))
         return LIST_SHRUNK;
     if (job->fresh && !entry->failed)
         return LIST_OK;
     return is_too_old(job, read_at_ms) ? LIST_UNKNOWN : LIST_STALE;
 }
 
-/* The directory borrows the members of all but small lists. */
+/* The directory copies the members of small lists and borrows those of all others. */
 static enum status share(const struct import_job *job, struct member_list *members,
                          bool *out_lasting)
 {
@@ -112,9 +72,10 @@ static enum status share(const struct import_job *job, struct member_list *membe
     return text == NULL ? STATUS_NOMEM : directory_keep(job->import->directory, text);
 }
 
-/* Plain ones some at a time, see intern_prepare. */
+/* Plain ones some at a time, see intern_prepare. report: what is no address is an error.
+ */
 static enum status enter_members(const struct import_job *job, uint32_t list,
-                                 struct member_list *members)
+                                 struct member_list *members, bool report)
 {
     struct directory *directory = job->import->directory;
     struct member_list_reader reader = member_list_read(members);
@@ -135,23 +96,54 @@ static enum status enter_members(const struct import_job *job, uint32_t list,
         status = directory_add_plain(directory, list, plain, count, lasting);
         count = 0;
         if (status == STATUS_OK && !is_plain)
-            status = enter_member(job, &reader, list, &member);
+            status = enter_member(job, &reader, report, list, &member);
     }
     return status == STATUS_OK
                ? directory_add_plain(directory, list, plain, count, lasting)
                : status;
 }
 
+/* Of an alias for one person that is a list of many now; 0: it isn't. Members count as
+ * written, so a redirection to a list that gets one more target is no jump. */
+static uint64_t size_before(const struct import_job *job, const struct entry *entry)
+{
+    size_t was = entry->accepted_count;
+    return was > 0 && jumps_is_jump(job->source, was, entry->members.count) ? was : 0;
+}
+
+static enum status note_origin(const struct import_job *job, const struct entry *entry,
+                               uint32_t list)
+{
+    struct list_import *import = job->import;
+    while (import->origin_count <= list) {
+        if (!array_reserve(&import->origins, import->origin_count,
+                           sizeof *import->origins))
+            return STATUS_NOMEM;
+        import->origins[import->origin_count++] = (struct list_origin){0};
+    }
+    import->origins[list] = (struct list_origin){
+        .source = job->source, .line = entry->line, .was = size_before(job, entry)};
+    return STATUS_OK;
+}
+
 static enum status enter_list(const struct import_job *job, struct entry *entry,
                               const struct address *address, uint32_t *out_list)
 {
     struct directory *directory = job->import->directory;
-    bool older = entry->failed || entry->shrunk;
+    bool older = entry->failed || entry->kept.count > 0;
+    bool in_folder = job->source->kind == LIST_FOLDER;
     int64_t read_at_ms = older ? entry->read_at_ms : job->read_at_ms;
-    enum status status =
-        directory_add_list(directory, address->text, job->source->path,
-                           state_of(job, entry, read_at_ms), read_at_ms, out_list);
-    return status == STATUS_OK ? enter_members(job, *out_list, &entry->members) : status;
+    const char *file = member_list_file(entry->absent ? &entry->kept : &entry->members);
+    enum status status = directory_add_list(
+        directory, address->text, in_folder && file != NULL ? file : job->source->path,
+        state_of(job, entry, read_at_ms), read_at_ms, out_list);
+    if (status == STATUS_OK)
+        status = note_origin(job, entry, *out_list);
+    if (status == STATUS_OK)
+        status = enter_members(job, *out_list, &entry->members, job->fresh);
+    if (status == STATUS_OK)
+        status = enter_members(job, *out_list, &entry->kept, false);
+    return status;
 }
 
 /* What an entry means at its addresses: a list, or whom it redirects to; a program is the
@@ -188,9 +180,8 @@ static enum status find_target(const struct import_job *job, const char *key,
     enum status status = entries_spell(member.text, member.length, out);
     if (status == STATUS_OK && out->text[0] == '@' && key[0] != '@')
         status = STATUS_INVALID;
-    const char *domain = domains_first(job->domains);
-    if (status == STATUS_OK && domain != NULL && out->text[0] != '@')
-        status = address_qualify(out, domain);
+    if (status == STATUS_OK && job->home != NULL && out->text[0] != '@')
+        status = address_qualify(out, job->home);
     if (status == STATUS_OK)
         return status;
     char what[64];
@@ -208,9 +199,7 @@ static enum status address_in(const struct import_job *job, const char *key,
 {
     if (key[0] == '\0')
         key = job->source->address;
-    enum status status = entries_spell(key, strlen(key), out);
-    if (status == STATUS_OK && out->text[0] != '@' && domain < job->domains->count)
-        status = address_qualify(out, job->domains->names[domain]);
+    enum status status = entries_address(key, job->domains, domain, out);
     if (status == STATUS_OK)
         return status;
     report_entry(job, entry->line, "the name is too long");
@@ -229,7 +218,8 @@ static void warn_of_table(const struct import_job *job, const struct entries *en
 {
     problems_warning(job->import->problems, job->source->path, 0,
                      "suddenly has %zu member%s in all its entries instead of %zu; the "
-                     "previous ones count until max_age is over",
+                     "previous ones count, too, until max_age is over or somebody types: "
+                     "mailbrake lists accept --all",
                      entries->shrunk_to, entries->shrunk_to == 1 ? "" : "s",
                      entries->shrunk_from);
 }
@@ -241,9 +231,11 @@ static void warn_of_shrunk(const struct import_job *job, const struct address *a
     text_add_escaped(&shown, address->text, address->length, ADDRESS_SIZE);
     problems_warning(job->import->problems, job->source->path, entry->line,
                      "%s suddenly has %zu member%s instead of %zu; the previous ones "
-                     "count until max_age is over",
-                     text_string(&shown), entry->shrunk_to,
-                     entry->shrunk_to == 1 ? "" : "s", entry->members.count);
+                     "count, too, until max_age is over or somebody types: mailbrake "
+                     "lists accept %s",
+                     text_string(&shown), entry->members.count,
+                     entry->members.count == 1 ? "" : "s", entry->kept.count,
+                     text_string(&shown));
     text_clear(&shown);
 }
 
@@ -252,8 +244,10 @@ static enum status enter(const struct import_job *job, const char *key,
 {
     struct address address;
     struct meaning meaning = {.is_list = entry->kind == ENTRY_LIST};
+    if (entry->absent && entry->kept.count == 0)
+        return STATUS_OK;
     enum status status = address_in(job, key, entry, 0, &address);
-    if (status == STATUS_OK && job->fresh && entry->shrunk && !job->reported)
+    if (status == STATUS_OK && job->fresh && entry->kept.count > 0 && !job->reported)
         warn_of_shrunk(job, &address, entry);
     if (status == STATUS_OK && meaning.is_list)
         status = enter_list(job, entry, &address, &meaning.list);
@@ -305,12 +299,6 @@ static enum status enter_nothing(const struct import_job *job)
 
 /* ---- one source ---- */
 
-static const char *file_of(const struct settings *settings,
-                           const struct list_source *source)
-{
-    return source->file != NULL ? source->file : settings->file;
-}
-
 static void report_unread(const struct settings *settings, const struct import_job *job,
                           const struct error *error, bool known)
 {
@@ -323,48 +311,99 @@ static void report_unread(const struct settings *settings, const struct import_j
         (void)snprintf(age, sizeof age, "last read successfully %lld minutes ago%s",
                        minutes,
                        is_too_old(job, job->read_at_ms) ? ", its lists are unknown" : "");
-    problems_error(job->import->problems, file_of(settings, job->source),
+    problems_error(job->import->problems, source_file(settings, job->source),
                    job->source->line, "%s%s: %s (%s)", job->source->path, place,
                    error->text, age);
 }
 
-/* Read successfully and not long ago: its entries count as fresh. */
-static bool is_recent(const struct import_job *job, int64_t read_at_ms)
+/* For those who ask later which source it is; its age is that of its lists. */
+static void note_unread(const struct import_job *job, const char *why, bool known)
 {
-    int64_t age_ms = job->import->now_ms - read_at_ms;
-    bool anew = job->import->aliases && job->source->kind == LIST_ALIASES;
-    return job->import->due_only && !anew && age_ms >= 0 &&
-           age_ms + REFRESH_SLACK_MS < job->source->refresh_ms;
+    if (job->import->unread_sources != NULL)
+        text_printf(job->import->unread_sources, "%s: %s%s\n", job->source->path, why,
+                    known ? "" : "; never read, so its lists are unknown");
+}
+
+/* known: it was read successfully once, at job->read_at_ms. */
+static bool is_due(const struct import_job *job, bool known)
+{
+    const struct list_import *import = job->import;
+    if (sources_is_remote(job->source))
+        return import->servers == SERVERS_ALL ||
+               (import->servers == SERVERS_UNKNOWN && !known);
+    int64_t age_ms = import->now_ms - job->read_at_ms;
+    bool anew = import->aliases && job->source->kind == LIST_ALIASES;
+    return !import->due_only || anew || !known || age_ms < 0 ||
+           age_ms + REFRESH_SLACK_MS >= job->source->refresh_ms;
+}
+
+/* Whether the last read went well; one before the catalog began counts while it is not
+ * overdue. */
+static bool is_fresh(const struct import_job *job, const struct source_read *last,
+                     bool known)
+{
+    if (last != NULL)
+        return last->status == STATUS_OK;
+    return known && job->import->now_ms - job->read_at_ms <= 2 * job->source->refresh_ms;
+}
+
+static enum status read_into_catalog(const struct import_job *job)
+{
+    struct source_read read = {0};
+    source_read(job->source, &read);
+    read.at_ms = job->import->now_ms;
+    if (read.status == STATUS_NOMEM) {
+        source_read_clear(&read);
+        return STATUS_NOMEM;
+    }
+    return catalog_take(job->import->catalog, job->source, job->domains, &read,
+                        job->import->problems);
+}
+
+static void report_read(const struct settings *settings, const struct import_job *job,
+                        const struct source_read *last, bool known)
+{
+    struct list_import *import = job->import;
+    if (last != NULL)
+        problems_add(import->problems, &last->problems);
+    if (last != NULL && last->summary[0] != '\0' && import->summaries != NULL)
+        text_printf(import->summaries, "%s: %s\n", job->source->path, last->summary);
+    if (last != NULL && last->status != STATUS_OK) {
+        report_unread(settings, job, &last->error, known);
+        note_unread(job, last->error.text, known);
+    } else if (!known) {
+        problems_warning(import->problems, source_file(settings, job->source),
+                         job->source->line,
+                         "%s: is being read for the first time; until then its lists are "
+                         "unknown",
+                         job->source->path);
+        note_unread(job, "is being read", known);
+    }
+    import->unread |= !known || !job->fresh;
 }
 
 static enum status enter_source(const struct settings *settings, struct import_job *job)
 {
     struct list_import *import = job->import;
-    struct entries read = {0};
     struct entries *entries = NULL;
-    struct error error;
-    enum status status = catalog_last(import->catalog, job->source, import->problems,
-                                      &entries, &job->read_at_ms);
-    if (status == STATUS_OK && is_recent(job, job->read_at_ms)) {
-        job->fresh = true;
-        return enter_all(job, entries);
+    enum status status = catalog_drop_accepted(import->catalog, job->source, job->domains,
+                                               import->problems);
+    if (status == STATUS_OK)
+        status = catalog_last(import->catalog, job->source, import->problems, &entries,
+                              &job->read_at_ms);
+    if (status != STATUS_NOMEM && is_due(job, status == STATUS_OK)) {
+        status = read_into_catalog(job);
+        if (status == STATUS_OK)
+            status = catalog_last(import->catalog, job->source, import->problems,
+                                  &entries, &job->read_at_ms);
     }
-    status = read_source(job->source, &read, import->problems, &error);
-    job->fresh = status == STATUS_OK;
-    if (job->fresh)
-        status = catalog_store(import->catalog, job->source, &read, import->now_ms,
-                               import->problems);
-    if (status == STATUS_NOMEM)
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    status = catalog_last(import->catalog, job->source, import->problems, &entries,
-                          &job->read_at_ms);
-    if (status == STATUS_NOMEM)
-        return status;
-    if (!job->fresh) {
-        import->unread = true;
-        report_unread(settings, job, &error, status == STATUS_OK);
-    }
-    return status == STATUS_OK ? enter_all(job, entries) : enter_nothing(job);
+    bool known = status == STATUS_OK;
+    const struct source_read *last = catalog_last_read(import->catalog, job->source);
+    job->fresh = is_fresh(job, last, known);
+    report_read(settings, job, last, known);
+    return known ? enter_all(job, entries) : enter_nothing(job);
 }
 
 enum status list_import_sources(const struct settings *settings,
@@ -374,11 +413,12 @@ enum status list_import_sources(const struct settings *settings,
     for (size_t i = 0; i < settings->list_count && status == STATUS_OK; i++) {
         const struct list_source *source = &settings->lists[i];
         struct import_job job = {.source = source, .import = import};
-        job.domains =
-            source->domains.count > 0 ? &source->domains : &settings->policy.domains;
+        job.domains = source_domains(settings, source);
+        job.home = domains_first(source->kind == LIST_FOLDER ? &settings->policy.domains
+                                                             : job.domains);
         status = enter_source(settings, &job);
         if (status != STATUS_OK)
-            problems_error(import->problems, file_of(settings, source), source->line,
+            problems_error(import->problems, source_file(settings, source), source->line,
                            "%s: %s", source->path,
                            status == STATUS_NOMEM ? "out of memory"
                                                   : "too many lists or members");

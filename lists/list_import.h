@@ -7,9 +7,17 @@
 
 #include "base/problems.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "conf/settings.h"
 #include "lists/catalog.h"
 #include "policy/directory.h"
+
+/* Which servers (LDAP, Mailman) an import asks itself, waiting for their answer. */
+enum list_import_servers {
+    SERVERS_NONE,    /* they are read elsewhere, into the catalog */
+    SERVERS_UNKNOWN, /* those that were never read */
+    SERVERS_ALL,
+};
 
 /* What an import works on; all pointers are borrowed. */
 struct list_import {
@@ -19,7 +27,12 @@ struct list_import {
     int64_t now_ms; /* wall time */
     bool due_only;  /* leave sources alone that were read less than their refresh ago */
     bool aliases;   /* but not those of aliases(5) */
-    bool unread;    /* set when a source, or an :include: of one, could not be read */
+    enum list_import_servers servers;
+    struct text *summaries;      /* a line for each server that was read is added */
+    struct text *unread_sources; /* and one for each source that wasn't; may be NULL */
+    struct list_origin *origins; /* filled; for free(3) */
+    uint32_t origin_count;
+    bool unread; /* set when a source, or an :include: of one, could not be read */
 };
 
 /* A source that can't be read, and bad lines, are errors in problems; the last good

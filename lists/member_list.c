@@ -26,6 +26,12 @@ void member_list_enter_file(struct member_list *list, const char *path)
     list->line = 0;
 }
 
+const char *member_list_file(const struct member_list *list)
+{
+    const char *data = text_string(&list->text);
+    return data[0] == RECORD_FILE ? data + 1 : NULL;
+}
+
 void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
                      size_t length, int line)
 {
@@ -105,6 +111,16 @@ struct shared_text *member_list_share(struct member_list *list)
     if (list->shared == NULL)
         list->shared = shared_text_new(list->text.data);
     return list->shared == NULL ? NULL : shared_text_ref(list->shared);
+}
+
+enum status member_list_lend(struct member_list *from, struct member_list *list)
+{
+    if (from->text.length == 0)
+        return STATUS_OK;
+    if (member_list_share(from) == NULL)
+        return STATUS_NOMEM;
+    *list = *from;
+    return STATUS_OK;
 }
 
 void member_list_trim(struct member_list *list)

@@ -28,6 +28,9 @@ struct member_list {
 /* Members added next are in this file; at first they are in the source itself. */
 void member_list_enter_file(struct member_list *list, const char *path);
 
+/* The file that was entered before the first member, borrowed; NULL when none was. */
+const char *member_list_file(const struct member_list *list);
+
 /* data holds no NUL. An address that is plain becomes so. */
 void member_list_add(struct member_list *list, enum member_kind kind, const char *data,
                      size_t length, int line);
@@ -44,6 +47,10 @@ enum status member_list_unpack(struct member_list *list, const char *data,
 /* A reference for the caller to the text, which changes no more: then members read from
  * the list outlive it. NULL when out of memory. */
 struct shared_text *member_list_share(struct member_list *list);
+
+/* Makes list, which is empty, one of the members of from, which change no more. NOMEM. */
+enum status member_list_lend(struct member_list *from,
+                             struct member_list *list) MUST_CHECK;
 
 /* Gives back memory kept for more members. */
 void member_list_trim(struct member_list *list);

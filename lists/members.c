@@ -95,24 +95,33 @@ static void unquote(struct alias_value *value)
     value->length -= 2;
 }
 
-static void add_line(const struct members_reader *reader, const struct line *line)
+/* Which of several values in one text count. */
+static void add_values(struct members_reader *reader, const char *text, size_t length,
+                       int line, bool only_addresses)
 {
-    struct alias_values values = alias_values_of(line->text, without_comment(line));
+    struct alias_values values = alias_values_of(text, length);
     struct alias_value value;
-    bool only_addresses = reader->columns && has_address(line);
     while (alias_values_next(&values, &value)) {
         enum member_kind kind = MEMBER_ADDRESS;
         if (only_addresses && memchr(value.text, '@', value.length) == NULL)
             continue;
         if (value.kind != ALIAS_VALUE_ADDRESS) {
-            problems_error(reader->problems, reader->path, line->number,
+            problems_error(reader->problems, reader->path, line,
                            "a member of %zu byte%s is not an address", value.length,
                            value.length == 1 ? "" : "s");
             kind = MEMBER_OPAQUE;
         }
         unquote(&value);
-        member_list_add(reader->members, kind, value.text, value.length, line->number);
+        member_list_add(reader->members, kind, value.text, value.length, line);
     }
+}
+
+void members_add(struct member_list *members, const char *text, size_t length,
+                 const char *path, int line, struct problems *problems)
+{
+    struct members_reader reader = {
+        .members = members, .path = path, .problems = problems};
+    add_values(&reader, text, length, line, false);
 }
 
 void members_skip_plain(struct file *file)
@@ -132,14 +141,39 @@ void members_skip_plain(struct file *file)
 static void take_plain(struct file *file, struct member_list *out)
 {
     size_t length = file->plain_length;
-    if (length == file->length && length > 0) {
+    if (length == file->length && length > 0 && out->text.length == 0) {
         member_list_adopt(out, file->data, length, (size_t)file->plain_lines);
         *file = (struct file){0};
         return;
     }
     text_add(&out->text, file->data, length);
-    out->count = (size_t)file->plain_lines;
-    out->line = file->plain_lines;
+    out->count += (size_t)file->plain_lines;
+    out->line += file->plain_lines;
+}
+
+void members_add_file(struct member_list *members, struct file *file, const char *path,
+                      struct problems *problems)
+{
+    if (file->plain_length == 0)
+        members_skip_plain(file);
+    struct members_reader reader = {.members = members,
+                                    .path = path,
+                                    .problems = problems,
+                                    .begun = file->plain_lines > 0};
+    struct lines lines = lines_after_plain(file);
+    struct line line;
+    take_plain(file, members);
+    while (lines_next(&lines, &line)) {
+        size_t length = without_comment(&line);
+        if (address_make_plain(line.text, line.length))
+            member_list_add(members, MEMBER_PLAIN, line.text, line.length, line.number);
+        else if (!reader.begun && is_heading(&line, lines))
+            skip_heading(&reader, &line);
+        else
+            add_values(&reader, line.text, length, line.number,
+                       reader.columns && has_address(&line));
+        reader.begun = reader.begun || length > 0;
+    }
 }
 
 enum status members_read(struct file *file, const char *path, struct entries *entries,
@@ -149,25 +183,7 @@ enum status members_read(struct file *file, const char *path, struct entries *en
     enum status status = entries_open(entries, "", 0, &entry);
     if (status != STATUS_OK)
         return status;
-    if (file->plain_length == 0)
-        members_skip_plain(file);
-    struct members_reader reader = {.members = &entry->members,
-                                    .path = path,
-                                    .problems = problems,
-                                    .begun = file->plain_lines > 0};
-    struct lines lines = lines_after_plain(file);
-    struct line line;
-    take_plain(file, reader.members);
-    while (lines_next(&lines, &line)) {
-        if (address_make_plain(line.text, line.length))
-            member_list_add(reader.members, MEMBER_PLAIN, line.text, line.length,
-                            line.number);
-        else if (!reader.begun && is_heading(&line, lines))
-            skip_heading(&reader, &line);
-        else
-            add_line(&reader, &line);
-        reader.begun = reader.begun || without_comment(&line) > 0;
-    }
+    members_add_file(&entry->members, file, path, problems);
     entry->line = 1;
     entry->always_list = true;
     return entries_settle(entries, entry);

@@ -9,17 +9,31 @@
 #include "base/intern.h"
 #include "lists/list_import.h"
 
-struct shared_settings {
+struct snapshot_settings {
     atomic_uint references;
     struct settings settings;
 };
 
 struct snapshot_parts {
-    struct shared_settings *shared;
+    struct snapshot_settings *shared;
     struct directory *directory;
+    struct text summaries; /* of the servers that were read, a line each */
+    struct text unread;    /* of the sources that weren't, a line each */
 };
 
-static void unref_settings(struct shared_settings *shared)
+struct snapshot_settings *snapshot_settings_ref(const struct snapshot *snapshot)
+{
+    struct snapshot_settings *shared = snapshot->parts->shared;
+    atomic_fetch_add(&shared->references, 1);
+    return shared;
+}
+
+const struct settings *snapshot_settings_get(const struct snapshot_settings *shared)
+{
+    return &shared->settings;
+}
+
+void snapshot_settings_unref(struct snapshot_settings *shared)
 {
     if (shared == NULL || atomic_fetch_sub(&shared->references, 1) != 1)
         return;
@@ -107,17 +121,34 @@ static enum status check_lists(struct list_check *check)
 
 /* ---- building ---- */
 
+static enum status find_jumps(const struct list_import *import)
+{
+    struct jumps_args args = {.directory = import->directory,
+                              .origins = import->origins,
+                              .origin_count = import->origin_count,
+                              .now_ms = import->now_ms,
+                              .only_look = catalog_only_looks(import->catalog),
+                              .problems = import->problems};
+    return jumps_apply(catalog_jumps(import->catalog), &args);
+}
+
 /* Fills and seals a directory, and holds the rules against it. */
 static enum status fill(const struct settings *settings, const struct snapshot_more *more,
                         struct list_import *import)
 {
     struct directory *directory = import->directory;
     struct problems *problems = import->problems;
-    enum status status = list_import_sources(settings, import);
+    enum status status = jumps_load(catalog_jumps(import->catalog),
+                                    catalog_only_looks(import->catalog), problems);
+    if (status == STATUS_OK)
+        status = list_import_sources(settings, import);
     if (status == STATUS_OK && more != NULL)
         status = more->add(more->context, directory);
     if (status == STATUS_OK)
         status = directory_seal(directory, problems);
+    if (status == STATUS_OK && more == NULL)
+        status = find_jumps(import);
+    free(import->origins);
     struct list_check check = {.settings = settings,
                                .directory = directory,
                                .problems = problems,
@@ -162,15 +193,17 @@ struct build_args {
     bool strict;
     bool due_only; /* sources that are not due are not read */
     bool aliases;  /* those of aliases(5) are */
+    enum list_import_servers servers;
     int64_t now_ms;
     const struct snapshot_more *more; /* NULL: nothing */
 };
 
-static enum status build(struct shared_settings *shared, const struct build_args *args,
+static enum status build(struct snapshot_settings *shared, const struct build_args *args,
                          struct problems *problems, struct snapshot **out_snapshot)
 {
     struct catalog *catalog = args->catalog;
     struct problems found = {0};
+    struct text summaries = {0}, unread = {0};
     struct catalog *own = catalog == NULL ? open_kept(&shared->settings) : NULL;
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
     struct snapshot_parts *parts = calloc(1, sizeof *parts);
@@ -181,7 +214,10 @@ static enum status build(struct shared_settings *shared, const struct build_args
                                  .problems = &found,
                                  .now_ms = args->now_ms,
                                  .due_only = args->due_only,
-                                 .aliases = args->aliases};
+                                 .aliases = args->aliases,
+                                 .servers = args->servers,
+                                 .summaries = &summaries,
+                                 .unread_sources = &unread};
     if (snapshot != NULL && parts != NULL && directory != NULL && import.catalog != NULL)
         status = fill(&shared->settings, args->more, &import);
     catalog_free(own);
@@ -193,12 +229,17 @@ static enum status build(struct shared_settings *shared, const struct build_args
     problems_clear(&found);
     if (status != STATUS_OK) {
         directory_free(directory);
-        unref_settings(shared);
+        snapshot_settings_unref(shared);
+        text_clear(&summaries);
+        text_clear(&unread);
         free(parts);
         free(snapshot);
         return status;
     }
-    *parts = (struct snapshot_parts){.shared = shared, .directory = directory};
+    *parts = (struct snapshot_parts){.shared = shared,
+                                     .directory = directory,
+                                     .summaries = summaries,
+                                     .unread = unread};
     snapshot->settings = &shared->settings;
     snapshot->directory = directory;
     snapshot->parts = parts;
@@ -212,7 +253,7 @@ static enum status build(struct shared_settings *shared, const struct build_args
 static enum status load(const char *path, const struct build_args *args,
                         struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct shared_settings *shared = calloc(1, sizeof *shared);
+    struct snapshot_settings *shared = calloc(1, sizeof *shared);
     if (shared == NULL) {
         problems_error(problems, path, 0, "out of memory");
         return STATUS_NOMEM;
@@ -231,16 +272,19 @@ enum status snapshot_load(const char *path, struct catalog *catalog, bool strict
 {
     struct build_args args = {
         .catalog = catalog, .strict = strict, .now_ms = clock_wall_ms()};
+    if (catalog == NULL)
+        args.servers = strict ? SERVERS_ALL : SERVERS_UNKNOWN;
     enum status status = load(path, &args, problems, out_snapshot);
     if (status == STATUS_OK && catalog != NULL)
-        catalog_sweep(catalog);
+        catalog_sweep(catalog, (*out_snapshot)->settings);
     return status;
 }
 
 enum status snapshot_load_more(const char *path, const struct snapshot_more *more,
                                struct problems *problems, struct snapshot **out_snapshot)
 {
-    struct build_args args = {.more = more, .now_ms = clock_wall_ms()};
+    struct build_args args = {
+        .more = more, .now_ms = clock_wall_ms(), .servers = SERVERS_UNKNOWN};
     return load(path, &args, problems, out_snapshot);
 }
 
@@ -250,14 +294,22 @@ enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog
 {
     struct build_args args = {
         .catalog = catalog, .due_only = true, .aliases = aliases, .now_ms = now_ms};
-    struct shared_settings *shared = old->parts->shared;
-    atomic_fetch_add(&shared->references, 1);
-    return build(shared, &args, problems, out_snapshot);
+    return build(snapshot_settings_ref(old), &args, problems, out_snapshot);
 }
 
 enum status snapshot_keep(struct snapshot *fresh, const struct snapshot *running)
 {
     return settings_keep(&fresh->parts->shared->settings, running->settings);
+}
+
+const char *snapshot_summaries(const struct snapshot *snapshot)
+{
+    return text_string(&snapshot->parts->summaries);
+}
+
+const char *snapshot_unread(const struct snapshot *snapshot)
+{
+    return text_string(&snapshot->parts->unread);
 }
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
@@ -271,7 +323,9 @@ void snapshot_unref(struct snapshot *snapshot)
     if (snapshot == NULL || atomic_fetch_sub(&snapshot->references, 1) != 1)
         return;
     directory_free(snapshot->parts->directory);
-    unref_settings(snapshot->parts->shared);
+    snapshot_settings_unref(snapshot->parts->shared);
+    text_clear(&snapshot->parts->summaries);
+    text_clear(&snapshot->parts->unread);
     free(snapshot->parts);
     free(snapshot);
 }

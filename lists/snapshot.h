@@ -22,7 +22,8 @@ struct snapshot {
 /* Reads the configuration and every source of lists. catalog keeps the last good members
  * of each list between calls; NULL (check, explain) looks at what the daemon keeps.
  * strict: a source that can't be read, and a rule's list that does not exist, are errors
- * (check); otherwise warnings (the daemon: lists may come back). OK with one reference in
+ * (check); otherwise warnings (the daemon: lists may come back). Servers are asked only
+ * without a catalog, not strict only where nothing is kept. OK with one reference in
  * *out_snapshot; anything else leaves it alone and the reason in problems. */
 enum status snapshot_load(const char *path, struct catalog *catalog, bool strict,
                           struct problems *problems,
@@ -51,6 +52,20 @@ enum status snapshot_refresh(const struct snapshot *old, struct catalog *catalog
  * fresh. NOMEM: fresh is of no use. */
 enum status snapshot_keep(struct snapshot *fresh,
                           const struct snapshot *running) MUST_CHECK;
+
+/* A line for each source that a server answered for: who, how much, in how long; borrowed
+ * from the snapshot. */
+const char *snapshot_summaries(const struct snapshot *snapshot);
+
+/* A line for each source that could not be read, with the reason; borrowed, too. */
+const char *snapshot_unread(const struct snapshot *snapshot);
+
+/* The settings alone, which outlive the snapshot until their last unref: whoever works on
+ * them for long doesn't keep a directory in memory. */
+struct snapshot_settings;
+struct snapshot_settings *snapshot_settings_ref(const struct snapshot *snapshot);
+const struct settings *snapshot_settings_get(const struct snapshot_settings *settings);
+void snapshot_settings_unref(struct snapshot_settings *settings); /* NULL is allowed */
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* the last one frees; NULL is allowed */

@@ -93,7 +93,8 @@ void answer_log(SMFICTX *ctx, const struct session *session,
 {
     char queue_id_macro[] = "i";
     const char *queue_id = smfi_getsymval(ctx, queue_id_macro);
-    struct text line = {0};
+    char buffer[600]; /* most lines fit */
+    struct text line = text_on(buffer, sizeof buffer);
     /* A Message-ID often contains its writer's address. */
     bool shown = session->message_id != NULL && !decision->hashed;
     log_field(&line, "mid", shown ? session->message_id : "-");

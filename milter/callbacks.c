@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/ip_address.h"
 #include "milter/answer.h"
 #include "milter/session.h"
 
@@ -96,7 +97,9 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     if (address->sa_family == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, address, sizeof in);
-        (void)inet_ntop(AF_INET, &in.sin_addr, session->client, sizeof session->client);
+        uint8_t bytes[sizeof in.sin_addr];
+        memcpy(bytes, &in.sin_addr, sizeof bytes);
+        ip_address_print_ipv4(bytes, session->client);
     } else if (address->sa_family == AF_INET6) {
         struct sockaddr_in6 in6;
         memcpy(&in6, address, sizeof in6);

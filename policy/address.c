@@ -325,8 +325,9 @@ static size_t plain_at(const char *raw, size_t length)
 
 enum { WORD = 1, DOT = 2, UPPER = 4 };
 
-/* All kinds of characters in a plain address, also with UPPER ones; 0 for others. */
-static unsigned plain_kinds(const char *raw, size_t length)
+/* All kinds of characters in a plain address, also with UPPER ones, and the index of its
+ * '@'; 0 for others. */
+static unsigned plain_kinds(const char *raw, size_t length, size_t *out_at)
 {
     static const uint8_t kinds[256] = {
         ['.'] = DOT,          ['-'] = WORD,         ['_'] = WORD,
@@ -365,6 +366,7 @@ static unsigned plain_kinds(const char *raw, size_t length)
     if (before == DOT || length >= ADDRESS_SIZE || end - c < 2 || *c != '@' ||
         end[-1] == '.')
         return 0;
+    *out_at = (size_t)(c - raw);
     for (c++; c < end; c++) {
         unsigned kind = kinds[(unsigned char)*c];
         if (kind == 0)
@@ -376,13 +378,15 @@ static unsigned plain_kinds(const char *raw, size_t length)
 
 bool address_is_plain(const char *raw, size_t length)
 {
-    unsigned kinds = plain_kinds(raw, length);
+    size_t at;
+    unsigned kinds = plain_kinds(raw, length, &at);
     return kinds != 0 && (kinds & UPPER) == 0;
 }
 
 bool address_make_plain(char *raw, size_t length)
 {
-    unsigned kinds = plain_kinds(raw, length);
+    size_t at;
+    unsigned kinds = plain_kinds(raw, length, &at);
     if ((kinds & UPPER) != 0)
         text_lower_all(raw, length);
     return kinds != 0;
@@ -390,12 +394,18 @@ bool address_make_plain(char *raw, size_t length)
 
 enum status address_parse(const char *raw, size_t length, struct address *out)
 {
-    size_t at = length < sizeof out->text ? plain_at(raw, length) : 0;
+    size_t at;
+    unsigned kinds = plain_kinds(raw, length, &at);
+    if (kinds == 0) {
+        kinds = UPPER;
+        at = length < sizeof out->text ? plain_at(raw, length) : 0;
+    }
     if (at == 0)
         return parse_odd(raw, length, out);
-    for (size_t i = 0; i < length; i++)
-        out->text[i] = text_lower(raw[i]);
+    memcpy(out->text, raw, length);
     out->text[length] = '\0';
+    if ((kinds & UPPER) != 0)
+        text_lower_all(out->text, length);
     out->length = length;
     out->at = at;
     return STATUS_OK;
@@ -432,12 +442,16 @@ static size_t find_tag(const struct address *address, const char *delimiters)
     size_t first = address->text[0] == '"' ? 1 : 0;
     for (size_t i = first; i < address->at - first; i++) {
         char c = address->text[i];
-        if (c == '\\' && first == 1) {
+        if (first == 0) {
+            i = strcspn(address->text, delimiters);
+            if (i >= address->at)
+                return 0;
+        } else if (c == '\\') {
             i++;
             continue;
-        }
-        if (strchr(delimiters, c) == NULL)
+        } else if (strchr(delimiters, c) == NULL) {
             continue;
+        }
         bool whole = strchr(delimiters, '-') != NULL &&
                      is_whole_name(address->text + first, address->at - 2 * first);
         return i > first && !whole ? i : 0;

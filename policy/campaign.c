@@ -119,7 +119,11 @@ static uint32_t take_character(const char **at)
 static void add_character(struct text *text, uint32_t c)
 {
     char bytes[4];
-    size_t more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    if (c < 0x80) {
+        text_add_byte(text, (char)c);
+        return;
+    }
+    size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
     static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
     for (size_t i = more; i > 0; i--) {
         bytes[i] = (char)(0x80 | (c & 0x3f));
@@ -149,13 +153,13 @@ static void simplify(const struct text *decoded, struct text *out)
         if (is_invisible(c))
             continue;
         if (gap && out->length > 0)
-            text_add(out, " ", 1);
+            text_add_byte(out, ' ');
         gap = false;
         bool digit = is_digit(c);
         if (!digit)
             add_character(out, lower(c));
         else if (!in_number)
-            text_add(out, "#", 1);
+            text_add_byte(out, '#');
         in_number = digit;
     }
 }
@@ -189,7 +193,7 @@ static const char *skip_count(const char *at)
 static const char *skip_mark(const char *at)
 {
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        const char *after = text_after(at, marks[i]);
+        const char *after = *at == marks[i][0] ? text_after(at, marks[i]) : NULL;
         if (after == NULL)
             continue;
         after = skip_blank(skip_count(skip_blank(after)));
@@ -252,15 +256,17 @@ static void add_bounded(struct text *out, const struct text *subject)
 
 enum status campaign_make(const char *identity, const char *subject, char **out_campaign)
 {
-    struct text decoded = {0};
-    struct text simple = {0};
+    char first[CAMPAIGN_SUBJECT_MAX / 2];
+    char second[CAMPAIGN_SUBJECT_MAX / 2];
+    struct text decoded = text_on(first, sizeof first);
+    struct text simple = text_on(second, sizeof second);
     struct text campaign = {0};
     if (subject != NULL)
         encoded_decode(subject, strlen(subject), &decoded);
     simplify(&decoded, &simple);
     strip_marks(&simple);
     text_add_string(&campaign, identity);
-    text_add(&campaign, " ", 1);
+    text_add_byte(&campaign, ' ');
     add_bounded(&campaign, &simple);
     bool failed = decoded.failed || simple.failed || campaign.failed;
     text_clear(&decoded);

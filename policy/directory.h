@@ -26,7 +26,8 @@ enum {
 enum list_state {
     LIST_OK,
     LIST_STALE,   /* the last read failed: these are the last good members */
-    LIST_SHRUNK,  /* suddenly far fewer, or none: these are the members from before */
+    LIST_SHRUNK,  /* suddenly far fewer, or none: those from before count, too */
+    LIST_GROWN,   /* suddenly far more, and nobody has accepted that */
     LIST_UNKNOWN, /* its members are not known */
 };
 
@@ -37,6 +38,7 @@ struct list {
     enum list_state state;
     uint64_t size;     /* distinct persons, once sealed */
     uint64_t external; /* of them outside the own domains */
+    uint64_t was;      /* the size last accepted, see directory_set_was */
 };
 
 /* ---- building; NOMEM or LIMIT are the only failures, unless said otherwise ---- */
@@ -104,6 +106,11 @@ enum status directory_doubt_domain(struct directory *directory,
  * error in problems. Nothing may be added afterwards. */
 enum status directory_seal(struct directory *directory,
                            struct problems *problems) MUST_CHECK;
+
+/* After the seal, and before others read: the size of a list that was last accepted, and
+ * whether it has grown since (LIST_GROWN). */
+void directory_set_was(struct directory *directory, uint32_t list, uint64_t was,
+                       bool grown);
 
 /* ---- reading, after directory_seal ---- */
 

@@ -46,7 +46,8 @@ struct walk {
     char tag[ADDRESS_SIZE]; /* with its delimiter, as a redirection took it off: Postfix
                              * takes it along (propagate_unmatched_extensions) */
     size_t tag_length;
-    const struct name *name; /* what was found */
+    const struct name *name;   /* what was found */
+    const struct name *domain; /* here's "@domain", once nothing was found; NULL: none */
 };
 
 static enum found find_at_name(struct walk *walk, const struct address *address,
@@ -109,19 +110,18 @@ static enum found take_step(struct walk *walk)
         found = find_at_name(walk, here, 0);
     if (found == FOUND_NOTHING)
         found = find_tagless(walk);
-    if (found == FOUND_NOTHING && here->at > 0 && here->at < here->length)
-        found = find_at_name(walk, here, here->at);
+    if (found == FOUND_NOTHING) {
+        uint32_t id;
+        walk->domain =
+            name_at(walk->directory, here->text + here->at, here->length - here->at, &id);
+        if (here->at > 0 && here->at < here->length) {
+            walk->name = walk->domain;
+            found = kind_of(walk->name);
+        }
+    }
     if (found == FOUND_REDIRECT)
         redirect(walk->directory, walk->name, here);
     return found;
-}
-
-static bool is_doubted(const struct directory *directory, const struct address *address)
-{
-    uint32_t id;
-    const struct name *name = name_at(directory, address->text + address->at,
-                                      address->length - address->at, &id);
-    return name != NULL && name->doubted;
 }
 
 static void answer_person(const struct directory *directory,
@@ -158,7 +158,7 @@ static bool is_rewritten(const struct name *name)
     return name->elsewhere && !name->local;
 }
 
-void directory_follow(const struct directory *directory, const struct address *address,
+bool directory_follow(const struct directory *directory, const struct address *address,
                       bool local, struct target *out)
 {
     struct walk walk;
@@ -175,7 +175,7 @@ void directory_follow(const struct directory *directory, const struct address *a
         enum found found = take_step(&walk);
         if (found == FOUND_LIST) {
             answer_list(directory, name_list(walk.name), &walk.here, out);
-            return;
+            return step > 1;
         }
         if (found == FOUND_REDIRECT && local && !has_mailbox && is_rewritten(walk.name)) {
             address_copy(&mailbox, &last);
@@ -187,15 +187,16 @@ void directory_follow(const struct directory *directory, const struct address *a
         if (found == FOUND_NOTHING || itself || circle) {
             const struct address *end = circle && !itself ? address : &walk.here;
             answer_person(directory, has_mailbox ? &mailbox : end, out);
-            if (found == FOUND_NOTHING && is_doubted(directory, &walk.here))
+            if (found == FOUND_NOTHING && walk.domain != NULL && walk.domain->doubted)
                 out->kind = TARGET_UNKNOWN;
-            return;
+            return step > 1 || found == FOUND_REDIRECT;
         }
         if ((step & (step - 1)) == 0)
             address_copy(&before, &walk.here);
     }
     answer_person(directory, address, out);
     out->kind = TARGET_UNKNOWN;
+    return true;
 }
 
 void directory_find_in_own(const struct directory *directory,
@@ -207,7 +208,7 @@ void directory_find_in_own(const struct directory *directory,
     own.text[own.at] = '\0';
     own.length = own.at;
     if (address_qualify(&own, directory->own->names[domain]) == STATUS_OK)
-        directory_follow(directory, &own, false, out);
+        (void)directory_follow(directory, &own, false, out);
     else
         answer_person(directory, address, out);
 }
@@ -247,7 +248,7 @@ static void find_literal(const struct directory *directory, struct target *out)
 void directory_find(const struct directory *directory, const struct address *address,
                     struct target *out)
 {
-    directory_follow(directory, address, false, out);
+    (void)directory_follow(directory, address, false, out);
     if (out->list == DIRECTORY_NONE && address_is_literal(&out->address))
         find_literal(directory, out);
     if (out->list != DIRECTORY_NONE)
@@ -285,10 +286,11 @@ bool directory_is_member(const struct directory *directory, uint32_t list,
     struct target target;
     uint32_t person;
     bool found = false;
+    bool redirected = true;
     /* Where a list stands, a member of that name is the mailbox of the same name. As a
      * member of aliases(5) somebody may be another than as a member of virtual(5). */
-    for (unsigned local = 0; local <= 1 && !found; local++) {
-        directory_follow(directory, member, local == 1, &target);
+    for (unsigned local = 0; local <= 1 && redirected && !found; local++) {
+        redirected = directory_follow(directory, member, local == 1, &target);
         found = intern_find(directory->strings, target.address.text,
                             target.address.length, &person) &&
                 roaring_bitmap_contains(directory_persons(directory, list), person);

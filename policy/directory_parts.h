@@ -82,8 +82,9 @@ const roaring_bitmap_t *directory_persons(const struct directory *directory,
 
 /* directory_find but for literals, and out->address is where a list was found, not the
  * list's own address. Also while sealing: then whatever holds a list has it set. local: a
- * member of aliases(5), which virtual(5) makes no other person. */
-void directory_follow(const struct directory *directory, const struct address *address,
+ * member of aliases(5), which virtual(5) makes no other person. False when nothing was
+ * redirected: then local makes no difference. */
+bool directory_follow(const struct directory *directory, const struct address *address,
                       bool local, struct target *out);
 
 /* The same for the local part of address in an own domain, by its index; a person when

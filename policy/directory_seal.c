@@ -169,7 +169,7 @@ static enum status resolve_name(struct flattener *flattener, uint32_t name, bool
     struct address address;
     struct target target;
     address_take(intern_string(directory->strings, name), &address);
-    directory_follow(directory, &address, local, &target);
+    (void)directory_follow(directory, &address, local, &target);
     resolved->known = true;
     resolved->list = target.list;
     resolved->literal = target.list == NONE && address_is_literal(&target.address);
@@ -443,7 +443,7 @@ static enum status flatten_component(struct flattener *flattener, uint32_t numbe
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         struct list_node *node = &directory->nodes[lists[i]];
         node->flat = number;
-        node->list.size = size;
+        node->list.size = node->list.was = size;
         node->list.external = external;
         if (component->unknown)
             node->list.state = LIST_UNKNOWN;
@@ -524,4 +524,13 @@ enum status directory_seal(struct directory *directory, struct problems *problem
         problems_error(problems, "", 0, "lists: %s", directory->passed);
     directory->sealed = status == STATUS_OK;
     return status;
+}
+
+void directory_set_was(struct directory *directory, uint32_t list, uint64_t was,
+                       bool grown)
+{
+    assert(directory->sealed);
+    directory->nodes[list].list.was = was;
+    if (grown)
+        directory->nodes[list].list.state = LIST_GROWN;
 }

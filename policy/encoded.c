@@ -64,8 +64,7 @@ static int hex_digit(char c)
 
 static void add_byte(struct text *bytes, int value)
 {
-    char byte = (char)value;
-    text_add(bytes, &byte, 1);
+    text_add_byte(bytes, (char)value);
 }
 
 static void decode_q(const char *at, const char *end, struct text *bytes)
@@ -77,7 +76,7 @@ static void decode_q(const char *at, const char *end, struct text *bytes)
             add_byte(bytes, high * 16 + low);
             at += 3;
         } else {
-            text_add(bytes, *at == '_' ? " " : at, 1);
+            text_add_byte(bytes, *at == '_' ? ' ' : *at);
             at++;
         }
     }
@@ -175,10 +174,14 @@ void encoded_decode(const char *value, size_t length, struct text *out)
     charsets_clear(&decoder.charsets);
 }
 
-void encoded_text(const char *value, struct text *out)
+const char *encoded_text(const char *value, struct text *decoded, size_t *out_length)
 {
-    if (strstr(value, "=?") == NULL)
-        text_add_string(out, value);
-    else
-        encoded_decode(value, strlen(value), out);
+    size_t length = strlen(value);
+    if (memmem(value, length, "=?", 2) == NULL) {
+        *out_length = length;
+        return value;
+    }
+    encoded_decode(value, length, decoded);
+    *out_length = decoded->length;
+    return text_string(decoded);
 }

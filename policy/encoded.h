@@ -15,8 +15,9 @@
 void encoded_decode(const char *value, size_t length, struct text *out);
 
 /* The same for a field that is parsed afterwards: one in which no encoded word can stand
- * stays byte for byte, whatever its bytes are. */
-void encoded_text(const char *value, struct text *out);
+ * stays byte for byte, whatever its bytes are. Returns that text, of *out_length bytes
+ * and a NUL: the value itself, or what was added to decoded, which was empty. */
+const char *encoded_text(const char *value, struct text *decoded, size_t *out_length);
 
 /* Adds the bytes that base64 stands for; what isn't a digit is skipped (RFC 2045 6.8),
  * padding starts anew. */

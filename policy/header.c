@@ -10,18 +10,48 @@
 #include "policy/shown.h"
 #include "policy/syntax.h"
 
-static const char *const wanted[] = {
-    "To",         "Cc",      "In-Reply-To", "References", "Auto-Submitted",
-    "Precedence", "List-Id", "Message-ID",  "Subject",    "Thread-Index",
+enum field {
+    FIELD_TO,
+    FIELD_CC,
+    FIELD_SUBJECT,
+    FIELD_LIST_ID,
+    FIELD_REFERENCES,
+    FIELD_PRECEDENCE,
+    FIELD_MESSAGE_ID,
+    FIELD_IN_REPLY_TO,
+    FIELD_THREAD_INDEX,
+    FIELD_AUTO_SUBMITTED,
+    FIELD_OTHER,
 };
+
+static enum field field_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        size_t length;
+    } fields[] = {
+        [FIELD_TO] = {"To", 2},
+        [FIELD_CC] = {"Cc", 2},
+        [FIELD_SUBJECT] = {"Subject", 7},
+        [FIELD_LIST_ID] = {"List-Id", 7},
+        [FIELD_REFERENCES] = {"References", 10},
+        [FIELD_PRECEDENCE] = {"Precedence", 10},
+        [FIELD_MESSAGE_ID] = {"Message-ID", 10},
+        [FIELD_IN_REPLY_TO] = {"In-Reply-To", 11},
+        [FIELD_THREAD_INDEX] = {"Thread-Index", 12},
+        [FIELD_AUTO_SUBMITTED] = {"Auto-Submitted", 14},
+    };
+    size_t length = strlen(name);
+    unsigned field = 0;
+    while (field < FIELD_OTHER &&
+           !(fields[field].length == length && strcasecmp(fields[field].name, name) == 0))
+        field++;
+    return (enum field)field;
+}
 
 bool header_is_wanted(const char *name)
 {
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        if (strcasecmp(name, wanted[i]) == 0)
-            return true;
-    }
-    return false;
+    return field_of(name) != FIELD_OTHER;
 }
 
 /* A field's words without comments, blanks and folds. */
@@ -34,9 +64,9 @@ struct field_words {
 static enum status squeeze(const char *value, struct field_words *out)
 {
     struct text decoded = {0};
-    encoded_text(value, &decoded);
-    const char *at = text_string(&decoded);
-    const char *end = at + decoded.length;
+    size_t length;
+    const char *at = encoded_text(value, &decoded, &length);
+    const char *end = at + length;
     bool open_comment = false;
     *out = (struct field_words){.word = SIZE_MAX};
     while (at < end) {
@@ -46,7 +76,7 @@ static enum status squeeze(const char *value, struct field_words *out)
             open_comment = after == NULL;
         }
         if (after == NULL && !syntax_is_space(*at))
-            text_add(&out->text, at, 1);
+            text_add_byte(&out->text, *at);
         else if (out->text.length > 0 && out->word == SIZE_MAX)
             out->word = out->text.length;
         at = after == NULL ? at + 1 : after;
@@ -67,17 +97,16 @@ static bool says(const struct field_words *words, const char *word)
 }
 
 /* RFC 3834 5, and what lists and vacation programs really send. */
-static enum status take_automatic(const struct header *header, struct header_facts *facts)
+static enum status take_automatic(enum field field, const char *value,
+                                  struct header_facts *facts)
 {
     struct field_words said;
-    enum status status = squeeze(header->value, &said);
-    bool automatic = false;
-    if (strcasecmp(header->name, "Auto-Submitted") == 0)
+    enum status status = squeeze(value, &said);
+    bool automatic = field == FIELD_LIST_ID;
+    if (field == FIELD_AUTO_SUBMITTED)
         automatic = said.text.length > 0 && !says(&said, "no");
-    else if (strcasecmp(header->name, "Precedence") == 0)
+    else if (field == FIELD_PRECEDENCE)
         automatic = says(&said, "bulk") || says(&said, "list") || says(&said, "junk");
-    else if (strcasecmp(header->name, "List-Id") == 0)
-        automatic = true;
     facts->automatic = facts->automatic || automatic;
     text_clear(&said.text);
     return status;
@@ -87,9 +116,38 @@ static enum status take_automatic(const struct header *header, struct header_fac
 
 struct shown_addresses {
     const struct domains *own;
-    struct intern *addresses;
+    struct address first;
+    bool has_first;
+    struct intern *addresses; /* from the second on: all of them; NULL before */
     struct header_facts *facts;
 };
+
+/* Most messages show one address: the first one needs no table. */
+static enum status note_shown(struct shown_addresses *shown,
+                              const struct address *address, bool *out_is_new)
+{
+    uint32_t id;
+    *out_is_new = !shown->has_first;
+    if (!shown->has_first) {
+        shown->has_first = true;
+        address_copy(&shown->first, address);
+        return STATUS_OK;
+    }
+    if (shown->addresses == NULL) {
+        shown->addresses = intern_new();
+        if (shown->addresses == NULL)
+            return STATUS_NOMEM;
+        enum status status =
+            intern_add(shown->addresses, shown->first.text, shown->first.length, &id);
+        if (status != STATUS_OK)
+            return status;
+    }
+    uint32_t before = intern_count(shown->addresses);
+    enum status status =
+        intern_add(shown->addresses, address->text, address->length, &id);
+    *out_is_new = intern_count(shown->addresses) > before;
+    return status;
+}
 
 /* In a display name, "joe@school.example" is an address, "Lunch@noon" is not. */
 static bool is_meant(const struct address *address, const struct domains *own)
@@ -120,10 +178,9 @@ static enum status take_shown(void *context, enum shown_place place, const char 
         return status;
     if (domains_have_address(shown->own, &address))
         (void)address_remove_tag(&address, shown->own->delimiters);
-    uint32_t before = intern_count(shown->addresses);
-    uint32_t id;
-    status = intern_add(shown->addresses, address.text, address.length, &id);
-    if (status == STATUS_OK && intern_count(shown->addresses) > before) {
+    bool is_new;
+    status = note_shown(shown, &address, &is_new);
+    if (status == STATUS_OK && is_new) {
         facts->visible++;
         facts->visible_external += !domains_have_address(shown->own, &address);
     }
@@ -133,51 +190,65 @@ static enum status take_shown(void *context, enum shown_place place, const char 
 /* ---- threads ---- */
 
 /* The first field of its name that has one counts. */
-static enum status take_link(const struct header *header, struct header_facts *facts)
+static enum status take_link(enum field field, const char *value,
+                             struct header_facts *facts)
 {
     struct thread_links *links = &facts->links;
     enum status status = STATUS_NOT_FOUND;
     bool answers = false;
-    if (strcasecmp(header->name, "References") == 0) {
+    if (field == FIELD_REFERENCES) {
         if (links->first[0] == '\0')
-            status = thread_find(header->value, links->first);
-    } else if (strcasecmp(header->name, "In-Reply-To") == 0) {
+            status = thread_find(value, links->first);
+    } else if (field == FIELD_IN_REPLY_TO) {
         if (links->parent[0] == '\0')
-            status = thread_find_parent(header->value, links->parent);
-    } else if (strcasecmp(header->name, "Message-ID") == 0) {
+            status = thread_find_parent(value, links->parent);
+    } else if (field == FIELD_MESSAGE_ID) {
         if (links->own[0] == '\0')
-            status = thread_find(header->value, links->own);
+            status = thread_find(value, links->own);
     } else if (links->index[0] == '\0') {
-        status = thread_find_index(header->value, links->index, &answers);
+        status = thread_find_index(value, links->index, &answers);
     }
     facts->reply = facts->reply || answers;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* It has something in it, whatever that is. */
-static enum status take_reply(const struct header *header, struct header_facts *facts)
+static enum status take_reply(enum field field, const char *value,
+                              struct header_facts *facts)
 {
     struct field_words said;
-    enum status status = squeeze(header->value, &said);
+    enum status status = squeeze(value, &said);
     facts->reply = facts->reply || said.text.length > 0;
     text_clear(&said.text);
-    return status == STATUS_OK ? take_link(header, facts) : status;
+    return status == STATUS_OK ? take_link(field, value, facts) : status;
 }
 
 static enum status take_header(const struct header *header, struct shown_addresses *shown)
 {
-    const char *name = header->name;
+    enum field field = field_of(header->name);
+    const char *value = header->value;
     struct header_facts *facts = shown->facts;
-    if (strcasecmp(name, "To") == 0 || strcasecmp(name, "Cc") == 0)
-        return shown_each(header->value, take_shown, shown);
-    if (strcasecmp(name, "References") == 0 || strcasecmp(name, "In-Reply-To") == 0)
-        return take_reply(header, facts);
-    if (strcasecmp(name, "Message-ID") == 0 || strcasecmp(name, "Thread-Index") == 0)
-        return take_link(header, facts);
-    if (strcasecmp(name, "Subject") != 0)
-        return take_automatic(header, facts);
-    if (facts->subject == NULL)
-        facts->subject = header->value;
+    switch (field) {
+    case FIELD_TO:
+    case FIELD_CC:
+        return shown_each(value, take_shown, shown);
+    case FIELD_REFERENCES:
+    case FIELD_IN_REPLY_TO:
+        return take_reply(field, value, facts);
+    case FIELD_MESSAGE_ID:
+    case FIELD_THREAD_INDEX:
+        return take_link(field, value, facts);
+    case FIELD_LIST_ID:
+    case FIELD_PRECEDENCE:
+    case FIELD_AUTO_SUBMITTED:
+        return take_automatic(field, value, facts);
+    case FIELD_SUBJECT:
+        if (facts->subject == NULL)
+            facts->subject = value;
+        break;
+    case FIELD_OTHER:
+        break;
+    }
     return STATUS_OK;
 }
 
@@ -185,9 +256,12 @@ enum status header_gather(const struct header *headers, size_t count,
                           const struct domains *own, struct header_facts *out)
 {
     struct header_facts facts = {0};
-    struct shown_addresses shown = {
-        .own = own, .addresses = intern_new(), .facts = &facts};
-    enum status status = shown.addresses == NULL ? STATUS_NOMEM : STATUS_OK;
+    struct shown_addresses shown;
+    enum status status = STATUS_OK;
+    shown.own = own;
+    shown.has_first = false;
+    shown.addresses = NULL;
+    shown.facts = &facts;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = take_header(&headers[i], &shown);
     intern_free(shown.addresses);

@@ -6,6 +6,7 @@ const char *const judge_other_deciders[] = {[CAUSE_NONE] = "-",
                                             [CAUSE_NOTICE] = "notice",
                                             [CAUSE_BRAKE] = "brake",
                                             [CAUSE_UNKNOWN] = "lists_unknown",
+                                            [CAUSE_GROWN] = "lists_grown",
                                             [CAUSE_STORE] = "on_failure",
                                             [CAUSE_DOUBT] = "doubt",
                                             [CAUSE_FORGED] = "forged",
@@ -76,6 +77,10 @@ bool judge_early(const struct view *view, struct verdict *out)
     } else if (facts->unknown) {
         enum action action = settle_local(facts, view->policy->lists_unknown);
         *out = verdict_of(action, CAUSE_UNKNOWN, NULL);
+    } else if (facts->grown != NULL && view->policy->lists_grown != ACTION_ACCEPT) {
+        enum action action = settle_local(facts, view->policy->lists_grown);
+        *out = verdict_of(action, CAUSE_GROWN, NULL);
+        out->grown = facts->grown;
     } else {
         return false;
     }

@@ -11,6 +11,7 @@ enum cause {
     CAUSE_NOTICE,  /* a notice of Mailbrake's own */
     CAUSE_BRAKE,   /* set by hand */
     CAUSE_UNKNOWN, /* lists_unknown */
+    CAUSE_GROWN,   /* lists_grown */
     CAUSE_STORE,   /* the store did not answer: on_failure */
     CAUSE_DOUBT,   /* we could not decide: no memory, or a message past a cap */
     CAUSE_FORGED,  /* more X-Mailbrake fields than any mail has */
@@ -22,7 +23,7 @@ enum cause {
     CAUSE_TOO_MANY, /* too many buckets for one message */
 };
 
-/* Borrows from plan, facts and rules. */
+/* Borrows from plan, facts, directory and rules. */
 struct verdict {
     enum action action;
     bool temporary; /* not the rule's defer but our own 451: doubt, or a small share */
@@ -32,6 +33,7 @@ struct verdict {
     int64_t over;                  /* its limit, -1 when the rule has no threshold */
     int64_t value;                 /* reach, or the measure's value */
     const struct brake *brake;     /* CAUSE_BRAKE */
+    const struct list *grown;      /* CAUSE_GROWN */
     const struct permit *permit;   /* CAUSE_PERMIT; else the first that matched, and of
                                       which   too little was left; NULL: none did */
     int64_t permit_left;           /* copies of that permit before this message */
@@ -46,7 +48,8 @@ struct verdict {
 enum { JUDGE_HOLD_HEADERS_MAX = 10 };
 
 /* A verdict that needs no plan, in this order: relays, notices, forged fields, a message
- * whose facts are guessed (CAUSE_DOUBT), brakes, unknown lists. False when there is none.
+ * whose facts are guessed (CAUSE_DOUBT), brakes, unknown lists, lists that have
+ * grown (unless lists_grown is accept: then the rules decide). False when there is none.
  */
 bool judge_early(const struct view *view, struct verdict *out);
 

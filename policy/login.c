@@ -147,8 +147,9 @@ static void spell_domain(struct address *login)
 enum status login_parse(const char *login, const struct login_forms *forms,
                         const struct domains *own, struct address *out)
 {
-    struct address whole = {0};
-    *out = whole;
+    struct address whole;
+    out->text[0] = '\0';
+    out->length = out->at = 0;
     size_t length = login == NULL ? 0 : strlen(login);
     while (length > 1 && login[length - 1] == '@')
         length--;
@@ -157,6 +158,7 @@ enum status login_parse(const char *login, const struct login_forms *forms,
     if (length >= sizeof whole.text)
         return STATUS_LIMIT;
     memcpy(whole.text, login, length);
+    whole.text[length] = '\0';
     text_lower_all(whole.text, length);
     whole.length = length;
     cut_master(forms, &whole);
@@ -168,11 +170,12 @@ enum status login_parse(const char *login, const struct login_forms *forms,
     if (split(&whole, forms, own, &start, &end, &domain)) {
         out->length = out->at = end - start;
         memcpy(out->text, whole.text + start, out->length);
+        out->text[out->length] = '\0';
         return address_qualify(out, domain);
     }
     const char *at = strrchr(whole.text, '@');
     whole.at = at == NULL ? whole.length : (size_t)(at - whole.text);
-    *out = whole;
+    address_copy(out, &whole);
     return domains_first(own) == NULL ? STATUS_OK
                                       : address_qualify(out, domains_first(own));
 }

@@ -13,8 +13,10 @@ static bool is_login(const struct view *view, const char *glob)
 {
     const struct facts *facts = view->facts;
     char user[ADDRESS_SIZE];
-    if (facts->login.length == 0)
+    if (facts->login.length == 0 || (glob[0] != '*' && glob[0] != facts->login.text[0]))
         return false;
+    if (strcmp(glob, "*") == 0)
+        return true;
     if (strchr(glob, '@') != NULL)
         return text_matches(glob, facts->login.text, '@');
     bool realm = facts->login.at < facts->login.length;

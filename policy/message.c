@@ -81,8 +81,8 @@ static enum status take_typed(const struct envelope *envelope, const struct doma
     size_t count = envelope->recipient_count;
     if (count == 0)
         return STATUS_OK;
-    const struct envelope_recipient **typed = calloc(count, sizeof *typed);
-    facts->recipients = calloc(count, sizeof *facts->recipients);
+    const struct envelope_recipient **typed = malloc(count * sizeof *typed);
+    facts->recipients = malloc(count * sizeof *facts->recipients);
     if (typed == NULL || facts->recipients == NULL) {
         free(typed);
         return STATUS_NOMEM;
@@ -206,6 +206,21 @@ static void sort_unique(struct numbers *numbers)
     numbers->count = kept + 1;
 }
 
+/* The list that grew by most, be it addressed or within one that is: either way the mail
+ * reaches its new members. */
+static const struct list *find_grown(const struct directory *directory,
+                                     const struct facts *facts)
+{
+    const struct list *grown = NULL;
+    for (size_t i = 0; i < facts->list_count; i++) {
+        const struct list *list = directory_list(directory, facts->lists[i]);
+        if (list->state == LIST_GROWN &&
+            (grown == NULL || list->size - list->was > grown->size - grown->was))
+            grown = list;
+    }
+    return grown;
+}
+
 static enum status push_with_nested(const struct directory *directory, uint32_t list,
                                     struct numbers *lists)
 {
@@ -239,6 +254,7 @@ static enum status take_lists(const struct directory *directory, struct facts *f
     }
     facts->lists = lists.items;
     facts->list_count = lists.count;
+    facts->grown = find_grown(directory, facts);
     return STATUS_OK;
 }
 

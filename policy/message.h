@@ -66,8 +66,9 @@ struct facts {
     size_t recipient_count;
     uint32_t *lists; /* addressed, and in those, ascending; directory's numbers */
     size_t list_count;
-    bool unknown; /* some recipient is an unknown list, or may be one */
-    bool guessed; /* by facts_guess */
+    bool unknown;             /* some recipient is an unknown list, or may be one */
+    const struct list *grown; /* of lists, the one that has grown most; NULL: none has */
+    bool guessed;             /* by facts_guess */
     int hold_headers;
     uint64_t copies;
     int64_t measures[MEASURE_COUNT]; /* by enum measure */

@@ -69,22 +69,10 @@ bool network_has(const struct network *network, const uint8_t bytes[16])
     return (network->bytes[whole] & mask) == (bytes[whole] & mask);
 }
 
-static void print_ipv4(const uint8_t bytes[4], char *out)
-{
-    for (size_t i = 0; i < 4; i++) {
-        if (bytes[i] >= 100)
-            *out++ = (char)('0' + bytes[i] / 100);
-        if (bytes[i] >= 10)
-            *out++ = (char)('0' + bytes[i] / 10 % 10);
-        *out++ = (char)('0' + bytes[i] % 10);
-        *out++ = i < 3 ? '.' : '\0';
-    }
-}
-
 void network_client_key(const uint8_t address[16], char out_key[NETWORK_CLIENT_KEY_SIZE])
 {
     if (ip_address_is_ipv4(address)) {
-        print_ipv4(address + IP_ADDRESS_BYTES - 4, out_key);
+        ip_address_print_ipv4(address + IP_ADDRESS_BYTES - 4, out_key);
         return;
     }
     unsigned group[4];

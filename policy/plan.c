@@ -108,16 +108,12 @@ struct charge plan_charge(const struct rule *rule, const char *subject, int64_t 
 static enum status add(struct plan *plan, const struct charge *charge,
                        const char *subject)
 {
-    char *owned = strdup(subject);
-    if (owned == NULL ||
-        !array_reserve(&plan->charges, plan->charge_count, sizeof *plan->charges) ||
-        !array_reserve(&plan->subjects, plan->charge_count, sizeof *plan->subjects)) {
-        free(owned);
+    const char *kept = arena_copy(&plan->subjects, subject, strlen(subject));
+    if (kept == NULL ||
+        !array_reserve(&plan->charges, plan->charge_count, sizeof *plan->charges))
         return STATUS_NOMEM;
-    }
-    plan->subjects[plan->charge_count] = owned;
     plan->charges[plan->charge_count] = *charge;
-    plan->charges[plan->charge_count++].subject = owned;
+    plan->charges[plan->charge_count++].subject = kept;
     return STATUS_OK;
 }
 
@@ -351,9 +347,7 @@ enum status plan_make(const struct view *view, struct plan *out)
 
 void plan_clear(struct plan *plan)
 {
-    for (size_t i = 0; i < plan->charge_count; i++)
-        free(plan->subjects[i]);
-    free(plan->subjects);
+    arena_clear(&plan->subjects);
     free(plan->charges);
     free(plan->steps);
     free(plan->conditions);

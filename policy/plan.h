@@ -3,6 +3,7 @@
 #ifndef POLICY_PLAN_H
 #define POLICY_PLAN_H
 
+#include "base/arena.h"
 #include "policy/charge.h"
 #include "policy/match.h"
 
@@ -38,7 +39,7 @@ struct plan {
     size_t step_count;
     struct charge *charges;
     size_t charge_count;
-    char **subjects;            /* owned texts of the charges */
+    struct arena subjects;      /* of the charges */
     enum condition *conditions; /* of each rule walked, rules_walked of them */
     size_t rules_walked; /* all, or up to and with the one that decides by matching */
     const struct rule *decides; /* that one; NULL: none, the message is accepted */

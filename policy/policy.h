@@ -29,7 +29,7 @@ struct policy {
     struct rule *rules;
     size_t rule_count;
     bool monitor; /* mode = "monitor" for everything */
-    enum action lists_unknown;
+    enum action lists_unknown, lists_grown;
 };
 
 /* Replaces group names in rules by the groups' elements (groups may name groups) and

@@ -4,6 +4,7 @@
 #include "policy/reach.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "policy/directory_parts.h"
 
@@ -14,7 +15,8 @@ struct reach {
 
     bool has_only; /* only one person was added so far: this one */
     uint32_t only; /* the number, DIRECTORY_NONE if it has none */
-    struct address name;
+    char *name;    /* owned, while there was no other */
+    bool name_is_external;
     roaring_bitmap_t *persons;
     struct intern *strangers; /* persons that the directory has no number for */
     uint64_t strangers_external;
@@ -22,11 +24,9 @@ struct reach {
 
 struct reach *reach_new(const struct directory *directory)
 {
-    struct reach *reach = calloc(1, sizeof *reach);
-    if (reach == NULL)
-        return NULL;
-    reach->directory = directory;
-    reach->list = DIRECTORY_NONE;
+    struct reach *reach = malloc(sizeof *reach);
+    if (reach != NULL)
+        *reach = (struct reach){.directory = directory, .list = DIRECTORY_NONE};
     return reach;
 }
 
@@ -39,6 +39,7 @@ void reach_free(struct reach *reach)
     if (reach->persons != NULL)
         roaring_bitmap_free(reach->persons);
     intern_free(reach->strangers);
+    free(reach->name);
     free(reach);
 }
 
@@ -60,8 +61,8 @@ static enum status add_list(struct reach *reach, uint32_t list)
     return reach->lists != NULL ? STATUS_OK : STATUS_NOMEM;
 }
 
-static enum status add_person(struct reach *reach, uint32_t person,
-                              const struct address *address)
+static enum status add_person(struct reach *reach, uint32_t person, const char *name,
+                              bool is_external)
 {
     if (person != DIRECTORY_NONE) {
         if (reach->persons == NULL)
@@ -77,10 +78,8 @@ static enum status add_person(struct reach *reach, uint32_t person,
         return STATUS_NOMEM;
     uint32_t before = intern_count(reach->strangers);
     uint32_t number;
-    enum status status =
-        intern_add(reach->strangers, address->text, address->length, &number);
-    if (status == STATUS_OK && number == before &&
-        directory_is_external(reach->directory, address))
+    enum status status = intern_add(reach->strangers, name, strlen(name), &number);
+    if (status == STATUS_OK && number == before && is_external)
         reach->strangers_external++;
     return status;
 }
@@ -89,19 +88,23 @@ enum status reach_add(struct reach *reach, const struct target *target)
 {
     if (target->list != DIRECTORY_NONE)
         return add_list(reach, target->list);
+    bool is_external = directory_is_external(reach->directory, &target->address);
     if (!reach->has_only && reach->persons == NULL && reach->strangers == NULL) {
+        reach->name = strdup(target->address.text);
+        if (reach->name == NULL)
+            return STATUS_NOMEM;
         reach->has_only = true;
         reach->only = target->person;
-        address_copy(&reach->name, &target->address);
+        reach->name_is_external = is_external;
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
     if (reach->has_only)
-        status = add_person(reach, reach->only, &reach->name);
+        status = add_person(reach, reach->only, reach->name, reach->name_is_external);
     if (status != STATUS_OK)
         return status;
     reach->has_only = false;
-    return add_person(reach, target->person, &target->address);
+    return add_person(reach, target->person, target->address.text, is_external);
 }
 
 /* The union of all lists, NULL when there are none. */
@@ -137,9 +140,8 @@ uint64_t reach_external(const struct reach *reach)
     const roaring_bitmap_t *lists = lists_of(reach);
     const roaring_bitmap_t *outside = reach->directory->external;
     uint64_t external = reach->strangers_external;
-    if (reach->has_only && (reach->only == DIRECTORY_NONE || !has(lists, reach->only)) &&
-        directory_is_external(reach->directory, &reach->name))
-        external++;
+    if (reach->has_only && (reach->only == DIRECTORY_NONE || !has(lists, reach->only)))
+        external += reach->name_is_external;
     if (reach->lists != NULL)
         external += roaring_bitmap_and_cardinality(reach->lists, outside);
     else if (lists != NULL)

@@ -1,5 +1,5 @@
 /* Counts the distinct persons of a set of recipients: the union of lists and single
- * addresses. One list, or one person, costs no allocation. */
+ * addresses. One list, or one person, needs no table. */
 #ifndef POLICY_REACH_H
 #define POLICY_REACH_H
 

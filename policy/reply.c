@@ -13,6 +13,8 @@ static const char *default_reason(const struct verdict *verdict)
                    : "The administrators have stopped mail like this for now.";
     if (verdict->cause == CAUSE_UNKNOWN)
         return "A mailing list in this message can't be expanded at the moment.";
+    if (verdict->cause == CAUSE_GROWN)
+        return "A mailing list in this message has suddenly grown.";
     if (verdict->cause == CAUSE_FORGED)
         return "Too many X-Mailbrake header fields.";
     if (verdict->cause == CAUSE_TOO_MANY)
@@ -45,6 +47,10 @@ static void format_numbers(const struct verdict *verdict, char *out, size_t size
     else if (verdict->cause == CAUSE_TOO_MANY)
         (void)snprintf(out, size, " (lists %lld, limit %lld)", (long long)verdict->value,
                        (long long)verdict->over);
+    else if (verdict->cause == CAUSE_GROWN)
+        (void)snprintf(out, size, " (from %llu to %llu)",
+                       (unsigned long long)verdict->grown->was,
+                       (unsigned long long)verdict->grown->size);
     else if (verdict->cause == CAUSE_FORGED)
         (void)snprintf(out, size, " (%lld, limit %lld)", (long long)verdict->value,
                        (long long)verdict->over);

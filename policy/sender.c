@@ -112,7 +112,7 @@ static bool go_back(struct address *address, const struct domains *own)
     size_t domain;
     size_t user;
     struct address first;
-    struct address named = {0};
+    struct address named;
     if (!find_first(address, &domain, &user))
         return false;
     named.at = address->at - user;
@@ -131,7 +131,10 @@ static bool go_back(struct address *address, const struct domains *own)
 bool sender_was_forwarded(const struct address *address, const struct domains *own,
                           struct address *out)
 {
-    struct address first = *address;
+    struct address first;
+    if (!is_srs(address, '0') && !is_srs(address, '1'))
+        return false;
+    address_copy(&first, address);
     if (!go_back(&first, own))
         return false;
     do {

@@ -331,9 +331,9 @@ enum status shown_each(const char *value, shown_take *take, void *context)
         each_mailbox(&search, value, strlen(value));
         return search.status;
     }
-    encoded_text(value, &decoded);
-    add_simplified(&simple, text_string(&decoded),
-                   text_string(&decoded) + decoded.length);
+    size_t length;
+    const char *text = encoded_text(value, &decoded, &length);
+    add_simplified(&simple, text, text + length);
     if (decoded.failed || simple.failed)
         search.status = STATUS_NOMEM;
     else

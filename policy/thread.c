@@ -44,7 +44,7 @@ static void add_dense(struct text *id, const char *at, const char *end)
 {
     for (; at < end; at++) {
         if (!syntax_is_space(*at))
-            text_add(id, at, 1);
+            text_add_byte(id, *at);
     }
 }
 
@@ -52,7 +52,12 @@ static void add_dense(struct text *id, const char *at, const char *end)
 static void take_id(struct thread_scan *scan, const char *stop, struct text *id)
 {
     text_reset(id);
-    while (scan->at < scan->end && strchr(stop, *scan->at) == NULL) {
+    for (;;) {
+        size_t run = strcspn(scan->at, " \t\r\n,;<>(\"\\");
+        text_add(id, scan->at, run);
+        scan->at += run;
+        if (scan->at >= scan->end || strchr(stop, *scan->at) != NULL)
+            break;
         const char *after = skip_comment(scan);
         if (after == NULL) {
             after = skip_quoted(scan);
@@ -129,13 +134,14 @@ static void name(const struct text *id, char out_id[THREAD_SIZE])
 
 static enum status find(const char *value, bool parent, char out_id[THREAD_SIZE])
 {
+    char buffer[THREAD_SIZE];
     struct text decoded = {0};
-    struct text first = {0};
+    struct text first = text_on(buffer, sizeof buffer);
     struct text last = {0};
     struct text next = {0};
-    encoded_text(value, &decoded);
-    const char *text = text_string(&decoded);
-    struct thread_scan scan = {.at = text, .end = text + decoded.length};
+    size_t length;
+    const char *text = encoded_text(value, &decoded, &length);
+    struct thread_scan scan = {.at = text, .end = text + length};
     struct thread_scan bare = scan;
     bool found = take_bracketed(&scan, &first);
     while (found && parent && take_bracketed(&scan, &next)) {
@@ -170,8 +176,9 @@ enum status thread_find_index(const char *value, char out_index[THREAD_SIZE],
 {
     struct text decoded = {0};
     struct text bytes = {0};
-    encoded_text(value, &decoded);
-    encoded_base64(text_string(&decoded), decoded.length, &bytes);
+    size_t length;
+    const char *text = encoded_text(value, &decoded, &length);
+    encoded_base64(text, length, &bytes);
     enum status status = STATUS_OK;
     if (decoded.failed || bytes.failed)
         status = STATUS_NOMEM;

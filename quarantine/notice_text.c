@@ -9,7 +9,7 @@
 #include "quarantine/pending_counts.h"
 #include "quarantine/record.h"
 
-enum { SHOWN = 200, SUBJECT_SHOWN = 100, NAMES_SHOWN = 5 };
+enum { SHOWN = 200, SUBJECT_SHOWN = 100, NAMES_SHOWN = 5, JUMPS_SHOWN = 50 };
 
 static void add_escaped(struct text *out, const char *value, size_t max)
 {
@@ -228,6 +228,8 @@ static void add_commands(const json_t *incident, struct text *out)
     const char *id = record_text(incident, "id");
     const char *key = record_text(incident, "key");
     bool braked = strcmp(record_text(incident, "rule"), "brake") == 0;
+    bool grown = strcmp(record_text(incident, "rule"), "lists_grown") == 0 &&
+                 text_after(key, "list:") != NULL;
     bool waits = record_waiting(incident) > 0;
     text_add_string(out, "\nOn the relay, type one of these:\n\n");
     if (waits)
@@ -240,16 +242,19 @@ static void add_commands(const json_t *incident, struct text *out)
     if (!waits && braked && is_shell_word(key))
         text_printf(out, "  mailbrake brake clear %s   # let such mail pass again\n",
                     key);
-    else if (!waits && !braked && has_brake(key))
+    else if (!waits && !braked && !grown && has_brake(key))
         text_printf(out, "  mailbrake brake set %s --for 4h   # stop all such mail\n",
                     key);
     else if (!waits && strcmp(key, PENDING_COUNTS_MANY) == 0)
         text_add_string(out,
                         "  mailbrake brake set all --for 1h   # stop all mail to more "
                         "than one\n");
-    else if (!waits)
+    else if (!waits && !grown)
         text_printf(
             out, "  mailbrake incidents allow %s --for 4h   # let such mail pass\n", id);
+    if (grown && is_shell_word(key))
+        text_printf(out, "  mailbrake lists accept %s   # its size is right\n",
+                    key + strlen("list:"));
     if (waits)
         text_printf(out, "\nTo see more: `mailbrake incidents show %s`\n", id);
 }
@@ -332,4 +337,73 @@ void notice_sender_body(const struct notice_facts *facts, const json_t *sender_r
         text_printf(out, "write to postmaster@%s", domain);
     text_printf(out, "\nand mention the incident %s.\n",
                 record_text(facts->incident, "id"));
+}
+
+/* ---- lists that jumped ---- */
+
+static void add_jump(const struct list_jump *jump, struct text *out, size_t max)
+{
+    add_escaped(out, jump->address, max);
+    text_add_string(out, jump->grown ? " has grown from " : " has lost many of its ");
+    text_add_grouped(out, jump->was);
+    if (jump->grown) {
+        text_add_string(out, " to ");
+        text_add_grouped(out, jump->size);
+    }
+    text_add_string(out, " members");
+}
+
+void notice_jumps_subject(const struct list_jumps *jumps, struct text *out)
+{
+    text_add_string(out, "Mailbrake: ");
+    if (jumps->count > 0)
+        add_jump(&jumps->items[0], out, SUBJECT_SHOWN);
+    if (jumps->count > 1)
+        text_printf(out, ", and %zu more %s", jumps->count - 1,
+                    plural((int64_t)jumps->count - 1, "list", "lists"));
+}
+
+static void add_jumps(const struct list_jumps *jumps, struct text *out)
+{
+    for (size_t i = 0; i < jumps->count && i < JUMPS_SHOWN; i++) {
+        text_add_string(out, "  ");
+        add_jump(&jumps->items[i], out, SHOWN);
+        text_add_string(out, "\n");
+    }
+    if (jumps->count > JUMPS_SHOWN)
+        text_printf(out, "  and %zu more: see mailbrake lists\n",
+                    jumps->count - JUMPS_SHOWN);
+}
+
+void notice_jumps_body(const struct list_jumps *jumps, const struct settings *settings,
+                       const char *host, struct text *out)
+{
+    bool grown = false;
+    bool shrunk = false;
+    for (size_t i = 0; i < jumps->count; i++) {
+        grown |= jumps->items[i].grown;
+        shrunk |= !jumps->items[i].grown;
+    }
+    text_add_string(out, "Mailing lists have suddenly changed their size:\n\n");
+    add_jumps(jumps, out);
+    text_add_string(out, "\n");
+    begin_line(out, "relay");
+    add_escaped(out, host, SHOWN);
+    text_add_string(out, "\n\nIf nobody does anything:\n");
+    if (grown)
+        text_printf(out,
+                    "mail to a list that has grown gets the action \"%s\" "
+                    "(lists_grown);\n",
+                    action_name(settings->policy.lists_grown));
+    if (shrunk)
+        text_add_string(out,
+                        "the members that a list had count, too, until max_age of its "
+                        "source is over.\n");
+    text_add_string(out, "\nIf the new size is right, type on the relay:\n\n");
+    if (jumps->count == 1 && is_shell_word(jumps->items[0].address))
+        text_printf(out, "  mailbrake lists accept %s\n", jumps->items[0].address);
+    else
+        text_add_string(out, "  mailbrake lists                 # what has jumped\n"
+                             "  mailbrake lists accept ADDRESS  # one of them\n"
+                             "  mailbrake lists accept --all    # all of them\n");
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conf/settings.h"
+#include "lists/jumps.h"
 
 /* All borrowed. */
 struct notice_facts {
@@ -20,6 +21,12 @@ void notice_subject(const struct notice_facts *facts, struct text *out);
 /* Who, what, how many people, since when, how much went out before, the limit, on which
  * relay, what happens if nobody acts, and the commands that apply. */
 void notice_body(const struct notice_facts *facts, struct text *out);
+
+/* Of lists that jumped: which, by how much, what happens to their mail, and the commands
+ * that accept it. */
+void notice_jumps_subject(const struct list_jumps *jumps, struct text *out);
+void notice_jumps_body(const struct list_jumps *jumps, const struct settings *settings,
+                       const char *host, struct text *out);
 
 /* Local time with its zone, since the reader may be in another. */
 void notice_add_time(struct text *out, int64_t wall_ms);

@@ -25,10 +25,10 @@ bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms)
 
 /* ---- what is due ---- */
 
-int64_t notices_wanted(const struct pass *pass)
+int64_t notices_ways(const struct settings *settings)
 {
-    const char *command = pass->settings->notify.command;
-    return (pass->settings->notify.to_count > 0 ? NOTICES_MAIL : 0) |
+    const char *command = settings->notify.command;
+    return (settings->notify.to_count > 0 ? NOTICES_MAIL : 0) |
            (command != NULL && command[0] != '\0' ? NOTICES_COMMAND : 0);
 }
 
@@ -175,7 +175,7 @@ static enum status look_at(void *context, const char *entry, const char *text,
     if (notices_is_within(record_number(incident, "notified_ms"), pass->now_ms,
                           pass->settings->notify.min_interval_ms))
         list->reported++;
-    if (notices_wanted(pass) != 0 && notices_is_due(pass, incident))
+    if (notices_ways(pass->settings) != 0 && notices_is_due(pass, incident))
         add_due(list, incident, "");
     if (pass->settings->notify.tell_sender)
         count_sender_notices(pass, incident);

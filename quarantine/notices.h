@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "conf/settings.h"
+#include "lists/jumps.h"
 #include "quarantine/ledger.h"
 #include "store/scan.h"
 
@@ -48,6 +49,7 @@ struct notices {
     const char *host; /* this relay's name */
     int timeout_ms;   /* of the helper, and of the command, for one notice */
     unsigned passes;  /* looks that were begun; from 0 */
+    int jump_tries;   /* of the notice of lists that could not be handed over */
     struct notices_look look;
 };
 
@@ -61,5 +63,16 @@ struct notices {
  * the last thing that went wrong. */
 enum status notices_send(struct notices *notices, const struct settings *settings,
                          int64_t now_ms, struct error *error) MUST_CHECK;
+
+/* How administrators get notices: NOTICES_MAIL, NOTICES_COMMAND; 0: they get none. */
+int64_t notices_ways(const struct settings *settings);
+
+/* Sends administrators one notice of lists that jumped, in the ways that notified lacks.
+ * *out_notified is then notified with those in which the notice was handed over. Waits as
+ * notices_send does; the error is the last thing that went wrong. Each relay sends
+ * notices of its own lists. */
+enum status notices_send_jumps(struct notices *notices, const struct settings *settings,
+                               const struct list_jumps *jumps, int64_t notified,
+                               int64_t *out_notified, struct error *error) MUST_CHECK;
 
 #endif

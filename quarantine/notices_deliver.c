@@ -102,7 +102,7 @@ struct message {
 static int64_t hand_over(struct pass *pass, struct message *message)
 {
     int64_t done = message->done;
-    int64_t todo = notices_wanted(pass) & ~done & ~away(pass);
+    int64_t todo = notices_ways(pass->settings) & ~done & ~away(pass);
     if (message->subject.failed || message->body.failed || message->document == NULL) {
         pass->status = error_set(pass->error, STATUS_NOMEM, "out of memory for a notice");
         return done;
@@ -147,7 +147,7 @@ struct delivery {
 
 static bool is_all(const struct pass *pass, int64_t done)
 {
-    return (notices_wanted(pass) & ~done) == 0;
+    return (notices_ways(pass->settings) & ~done) == 0;
 }
 
 /* Nothing could be handed over now. */
@@ -374,4 +374,40 @@ void notices_sum_up(struct pass *pass)
     delivery.done = hand_over(pass, &message);
     (void)change_note(pass, confirm_sum, &delivery);
     message_clear(&message);
+}
+
+/* ---- lists that jumped ---- */
+
+static json_t *jumps_json(const struct list_jumps *jumps)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < jumps->count; i++) {
+        const struct list_jump *jump = &jumps->items[i];
+        (void)json_array_append_new(array, json_pack("{s:o, s:I, s:I, s:s}", "address",
+                                                     record_string(jump->address), "was",
+                                                     (json_int_t)jump->was, "size",
+                                                     (json_int_t)jump->size, "state",
+                                                     jump->grown ? "grown" : "shrunk"));
+    }
+    return json_pack("{s:s, s:o}", "event", "lists", "lists", array);
+}
+
+enum status notices_send_jumps(struct notices *notices, const struct settings *settings,
+                               const struct list_jumps *jumps, int64_t notified,
+                               int64_t *out_notified, struct error *error)
+{
+    struct pass pass = {.notices = notices,
+                        .settings = settings,
+                        .now_ms = clock_wall_ms(),
+                        .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
+                        .error = error};
+    struct message message = {.document = jumps_json(jumps),
+                              .done = notified,
+                              .insist = notices->jump_tries < NOTICES_TRIES};
+    notice_jumps_subject(jumps, &message.subject);
+    notice_jumps_body(jumps, settings, notices->host, &message.body);
+    *out_notified = hand_over(&pass, &message);
+    notices->jump_tries = is_all(&pass, *out_notified) ? 0 : notices->jump_tries + 1;
+    message_clear(&message);
+    return pass.status;
 }

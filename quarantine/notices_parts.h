@@ -44,9 +44,6 @@ struct pass {
 /* A time of another relay's clock may lie a little ahead of ours. */
 bool notices_is_within(int64_t at_ms, int64_t now_ms, int64_t span_ms);
 
-/* What there is to hand over: NOTICES_MAIL, NOTICES_COMMAND. */
-int64_t notices_wanted(const struct pass *pass);
-
 int64_t notices_count_all(const json_t *incident);
 
 /* Administrators are to be told of an incident; one of its senders is. */

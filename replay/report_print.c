@@ -10,20 +10,6 @@
 
 enum { ROWS_MAX = 120, RULES_SHOWN = 3, MINUTES_BEFORE = 5, MINUTES_AFTER = 20 };
 
-const char *report_number(int64_t number, char out[REPORT_NUMBER])
-{
-    char digits[REPORT_NUMBER];
-    size_t length = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
-    size_t at = 0;
-    for (size_t i = 0; i < length && at + 2 < REPORT_NUMBER; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
-            out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
-    return out;
-}
-
 bool report_is_met(const struct report *report)
 {
     for (size_t i = 0; i < report->scenario->expectation_count; i++) {
@@ -35,8 +21,8 @@ bool report_is_met(const struct report *report)
 
 static void add_count(struct text_table *table, int64_t number)
 {
-    char text[REPORT_NUMBER];
-    text_table_add(table, report_number(number, text));
+    char text[TEXT_GROUPED_SIZE];
+    text_table_add(table, text_grouped(number, text));
 }
 
 /* Accepted messages and copies, then messages held, deferred and refused. */
@@ -66,7 +52,7 @@ static void add_rules(const struct report *report, const struct interval *interv
     }
     for (size_t shown = 0; shown < RULES_SHOWN; shown++) {
         size_t most = 0;
-        char number[REPORT_NUMBER];
+        char number[TEXT_GROUPED_SIZE];
         for (size_t i = 1; i < report->decider_count; i++) {
             if (counts[i] > counts[most])
                 most = i;
@@ -74,7 +60,7 @@ static void add_rules(const struct report *report, const struct interval *interv
         if (counts[most] == 0)
             return;
         text_printf(out, "%s%s %s", shown > 0 ? ", " : "", report->deciders[most].name,
-                    report_number(counts[most], number));
+                    text_grouped(counts[most], number));
         counts[most] = 0;
     }
 }
@@ -277,14 +263,14 @@ static void print_head(const struct report *report, const char *configuration)
     const struct scenario *scenario = report->scenario;
     char from[TIMELINE_LABEL];
     char until[TIMELINE_LABEL];
-    char number[REPORT_NUMBER];
+    char number[TEXT_GROUPED_SIZE];
     const struct report_tag *all = &report->tags[SCENARIO_ALL];
     timeline_format(timeline_local_ms(scenario->start_ms), "%a %d %b %Y %H:%M", from);
     timeline_format(
         timeline_local_ms(report->messages > 0 ? all->last_ms : scenario->start_ms),
         "%a %d %b %Y %H:%M", until);
     output_line("%s", scenario->title[0] != '\0' ? scenario->title : scenario->file);
-    (void)printf("%s message%s, %s to %s\n", report_number(report->messages, number),
+    (void)printf("%s message%s, %s to %s\n", text_grouped(report->messages, number),
                  report->messages == 1 ? "" : "s", from, until);
     output_line("against %s", configuration);
     (void)puts(report->policy->monitor

@@ -166,13 +166,12 @@ static int64_t height_of(const struct chart *chart, int64_t copies)
 static void draw_lines(const struct chart *chart)
 {
     for (int64_t copies = 0; copies <= chart->top; copies += chart->tick) {
-        char number[REPORT_NUMBER];
+        char number[TEXT_GROUPED_SIZE];
         int64_t y = BOTTOM - height_of(chart, copies);
         const int64_t from[2] = {LEFT, y};
         const int64_t to[2] = {RIGHT, y};
         add_line(chart->out, copies == 0 ? "axis" : "grid", from, to);
-        add_label(chart->out, "number", LEFT - 100, y + 45,
-                  report_number(copies, number));
+        add_label(chart->out, "number", LEFT - 100, y + 45, text_grouped(copies, number));
     }
     open_text(chart->out, "small", LEFT - 800, TOP - 380);
     text_printf(chart->out, "copies per %s</text>\n",
@@ -273,15 +272,15 @@ static void draw_closed(const struct chart *chart)
 static void draw_sum(const struct chart *chart, int64_t y, const struct report_sum *sum,
                      const char *fate)
 {
-    char messages[REPORT_NUMBER];
-    char copies[REPORT_NUMBER];
+    char messages[TEXT_GROUPED_SIZE];
+    char copies[TEXT_GROUPED_SIZE];
     open_text(chart->out, "words", 460, y);
     if (sum->messages == 0)
         text_printf(chart->out, "Nothing %s", fate);
     else
         text_printf(chart->out, "%s message%s %s: %s %s",
-                    report_number(sum->messages, messages), sum->messages == 1 ? "" : "s",
-                    fate, report_number(sum->copies, copies),
+                    text_grouped(sum->messages, messages), sum->messages == 1 ? "" : "s",
+                    fate, text_grouped(sum->copies, copies),
                     sum->copies == 1 ? "copy" : "copies");
     text_add_string(chart->out, "</text>\n");
 }

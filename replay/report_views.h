@@ -19,9 +19,4 @@ enum status report_svg(const struct report *report, struct text *out) MUST_CHECK
 /* True when every expectation is met. */
 bool report_is_met(const struct report *report);
 
-enum { REPORT_NUMBER = 32 };
-
-/* "1,180,000" */
-const char *report_number(int64_t number, char out[REPORT_NUMBER]);
-
 #endif

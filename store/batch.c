@@ -1,12 +1,15 @@
 /* One of the messages in a batch, its leader, waits at the socket; the others sleep.
  * Whoever has read a reply sends the next batch over the same connection and appoints the
  * leader that reads its reply. A message leaves at its own deadline, and its outcomes are
- * not touched any more; a leader that leaves hands over to one that has more time. */
+ * not touched any more; a leader that leaves hands over to one that has more time. Who is
+ * woken because it is done needs no lock: those who read a reply together would queue. */
 #include "store/batch.h"
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +29,13 @@ struct member {
     struct charge_outcome *outcomes;
     struct error *error;
     int64_t deadline_us;
-    enum member_state state;
-    enum status status; /* once it is done */
+    _Atomic enum member_state state; /* changes under the lock */
+    enum status status;              /* once it is done */
     struct batch
-        *batch; /* in which it travels, or which it leads: NULL: yet to be made */
-    pthread_cond_t turn; /* its state changed, or it is the first of the queue now */
+        *batch;     /* in which it travels, or which it leads: NULL: yet to be made */
+    sem_t turn;     /* its state changed, or it is the first of the queue now */
+    unsigned posts; /* of turn: all of them come before the last change of state */
+    unsigned taken; /* of these, by itself */
     struct member *next; /* in the queue */
 };
 
@@ -49,11 +54,11 @@ struct batch_queue {
     int connections;
     int64_t timeout_us;
     pthread_mutex_t mutex; /* never held across I/O; the pool's comes after it */
-    pthread_condattr_t monotonic;
     struct member *first, **last;
     int waiting;          /* members that are queued or travel */
     int under_way;        /* batches, and leaders that are about to have one */
     int64_t last_sent_us; /* monotonic */
+    struct batch *spare;  /* one for the next that starts; NULL: it is made */
 };
 
 struct batch_queue *batch_queue_new(struct pool *pool, int connections, int timeout_ms)
@@ -66,16 +71,22 @@ struct batch_queue *batch_queue_new(struct pool *pool, int connections, int time
     queue->timeout_us = (int64_t)timeout_ms * 1000;
     queue->last = &queue->first;
     (void)pthread_mutex_init(&queue->mutex, NULL);
-    (void)pthread_condattr_init(&queue->monotonic);
-    (void)pthread_condattr_setclock(&queue->monotonic, CLOCK_MONOTONIC);
     return queue;
+}
+
+static void free_batch(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    text_clear(&batch->request);
+    free(batch);
 }
 
 void batch_queue_free(struct batch_queue *queue)
 {
     if (queue == NULL)
         return;
-    (void)pthread_condattr_destroy(&queue->monotonic);
+    free_batch(queue->spare);
     (void)pthread_mutex_destroy(&queue->mutex);
     free(queue);
 }
@@ -89,9 +100,10 @@ static void set_state(struct batch_queue *queue, struct member *member,
     bool waited = member->state == QUEUED || member->state == TRAVELS;
     bool waits = state == QUEUED || state == TRAVELS;
     queue->waiting += waits - waited;
+    member->posts += !waits;
     member->state = state;
     if (!waits)
-        (void)pthread_cond_signal(&member->turn);
+        (void)sem_post(&member->turn);
 }
 
 static void finish(struct batch_queue *queue, struct member *member, enum status status)
@@ -120,8 +132,10 @@ static void dequeue(struct batch_queue *queue, struct member *member)
 /* The first that waits may lead once its patience ends. */
 static void wake_first(struct batch_queue *queue)
 {
-    if (queue->first != NULL)
-        (void)pthread_cond_signal(&queue->first->turn);
+    if (queue->first == NULL)
+        return;
+    queue->first->posts++;
+    (void)sem_post(&queue->first->turn);
 }
 
 static void join(struct batch *batch, struct member *member)
@@ -182,10 +196,17 @@ static enum status send_batch(struct batch_queue *queue, struct batch *batch,
     return status;
 }
 
-static void free_batch(struct batch *batch)
+static struct batch *take_batch(struct batch_queue *queue)
 {
-    text_clear(&batch->request);
-    free(batch);
+    struct batch *batch = queue->spare;
+    queue->spare = NULL;
+    return batch != NULL ? batch : calloc(1, sizeof *batch);
+}
+
+static void give_batch(struct batch_queue *queue, struct batch *batch)
+{
+    free_batch(queue->spare);
+    queue->spare = batch;
 }
 
 /* One batch less is under way: the first that waits leads the next. */
@@ -218,7 +239,7 @@ static void fail_batch(struct batch_queue *queue, struct batch *batch, enum stat
         if (batch->members[i] != NULL)
             finish(queue, batch->members[i],
                    status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_UNAVAILABLE);
-    free_batch(batch);
+    give_batch(queue, batch);
     pass_on(queue);
 }
 
@@ -277,7 +298,7 @@ static void send_next(struct batch_queue *queue, struct batch *batch, int64_t de
         (void)pthread_mutex_unlock(&queue->mutex);
         pool_give(queue->pool, &batch->lease, true);
         (void)pthread_mutex_lock(&queue->mutex);
-        free_batch(batch);
+        give_batch(queue, batch);
         pass_on(queue);
         return;
     }
@@ -351,13 +372,12 @@ static void read_reply(struct batch_queue *queue, struct member *self)
  * meanwhile. False when the leader is done. */
 static bool start(struct batch_queue *queue, struct member *self)
 {
-    struct batch *batch = NULL;
+    struct batch *batch = take_batch(queue);
     struct lease lease;
     struct error error = {0};
     (void)pthread_mutex_unlock(&queue->mutex);
     enum status status = pool_take(queue->pool, self->deadline_us, &lease);
     if (status == STATUS_OK) {
-        batch = calloc(1, sizeof *batch);
         if (batch == NULL)
             status = STATUS_NOMEM;
         else if (clock_monotonic_us() >= self->deadline_us)
@@ -367,12 +387,14 @@ static bool start(struct batch_queue *queue, struct member *self)
     }
     (void)pthread_mutex_lock(&queue->mutex);
     if (status != STATUS_OK) {
-        free(batch);
+        give_batch(queue, batch);
         finish(queue, self, status);
         pass_on(queue);
         return false;
     }
     batch->lease = lease;
+    batch->by_text = false;
+    batch->count = 0;
     join(batch, self);
     fill(queue, batch);
     status = send_batch(queue, batch, self->deadline_us, &error);
@@ -381,19 +403,36 @@ static bool start(struct batch_queue *queue, struct member *self)
     return status == STATUS_OK;
 }
 
+/* Sleeps until then at most, without the lock. True when it is done: then without the
+ * lock from now on. It outlives whoever posts. */
+static bool sleep_until(struct batch_queue *queue, struct member *self, int64_t until_us)
+{
+    const struct timespec until = clock_timespec(until_us);
+    (void)pthread_mutex_unlock(&queue->mutex);
+    bool posted = sem_clockwait(&self->turn, CLOCK_MONOTONIC, &until) == 0;
+    self->taken += posted;
+    if (!posted || self->state != DONE) {
+        (void)pthread_mutex_lock(&queue->mutex);
+        return false;
+    }
+    while (self->taken < self->posts)
+        self->taken += sem_wait(&self->turn) == 0;
+    return true;
+}
+
 /* Waits until it leads, is done, or its deadline passes. The first of the queue leads a
- * batch of its own when the reply under way takes long. */
-static void wait_for_turn(struct batch_queue *queue, struct member *self)
+ * batch of its own when the reply under way takes long. Returns as sleep_until. */
+static bool wait_for_turn(struct batch_queue *queue, struct member *self)
 {
     bool may_lead = self->state == QUEUED && queue->first == self &&
                     queue->under_way < queue->connections;
     int64_t until_us = self->deadline_us;
     if (may_lead && queue->last_sent_us + PATIENCE_US < until_us)
         until_us = queue->last_sent_us + PATIENCE_US;
-    const struct timespec until = clock_timespec(until_us);
-    if (pthread_cond_timedwait(&self->turn, &queue->mutex, &until) == 0 ||
-        self->state == LEADS || self->state == DONE)
-        return;
+    if (sleep_until(queue, self, until_us))
+        return true;
+    if (self->state == LEADS || self->state == DONE)
+        return false;
     int64_t now_us = clock_monotonic_us();
     if (now_us >= self->deadline_us) {
         if (self->state == QUEUED)
@@ -409,6 +448,7 @@ static void wait_for_turn(struct batch_queue *queue, struct member *self)
         dequeue(queue, self);
         set_state(queue, self, LEADS);
     }
+    return false;
 }
 
 enum status batch_charge(struct batch_queue *queue, struct charge_call *call,
@@ -421,8 +461,9 @@ enum status batch_charge(struct batch_queue *queue, struct charge_call *call,
                           .deadline_us = deadline_us,
                           .state = DONE,
                           .status = STATUS_LIMIT};
+    bool locked = true;
+    (void)sem_init(&self.turn, 0, 0);
     (void)pthread_mutex_lock(&queue->mutex);
-    (void)pthread_cond_init(&self.turn, &queue->monotonic);
     if (queue->under_way == 0) {
         assert(queue->first == NULL);
         queue->under_way = 1;
@@ -434,11 +475,12 @@ enum status batch_charge(struct batch_queue *queue, struct charge_call *call,
     }
     while (self.state != DONE) {
         if (self.state != LEADS)
-            wait_for_turn(queue, &self);
+            locked = !wait_for_turn(queue, &self);
         else if (self.batch != NULL || start(queue, &self))
             read_reply(queue, &self);
     }
-    (void)pthread_mutex_unlock(&queue->mutex);
-    (void)pthread_cond_destroy(&self.turn);
+    if (locked)
+        (void)pthread_mutex_unlock(&queue->mutex);
+    (void)sem_destroy(&self.turn);
     return self.status;
 }

@@ -30,6 +30,8 @@ struct charge_call {
     size_t added;          /* keys */
     struct text keys;      /* as they are sent */
     struct text arguments; /* likewise */
+    char key_bytes[400];   /* where these two begin: room for what most messages need */
+    char argument_bytes[360];
 };
 
 static void add_number(struct text *out, char kind, size_t number)
@@ -78,11 +80,14 @@ static void add_record(struct text *out, const struct charge *charge, int64_t ca
 
 struct charge_call *charge_call_new(const struct charge_order *order)
 {
-    struct charge_call *call = calloc(1, sizeof *call);
+    struct charge_call *call = malloc(sizeof *call);
     if (call == NULL)
         return NULL;
     assert(order->count > 0 && order->count <= CHARGE_CALL_MAX);
     call->order = *order;
+    call->added = 0;
+    call->keys = text_on(call->key_bytes, sizeof call->key_bytes);
+    call->arguments = text_on(call->argument_bytes, sizeof call->argument_bytes);
     add_word(&call->arguments, order->mode, strlen(order->mode));
     add_number(&call->arguments, '$', order->count * RECORD_SIZE);
     for (size_t i = 0; i < order->count; i++)

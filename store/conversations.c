@@ -13,8 +13,12 @@ enum { NEWEST = 0, OLDEST = 1 };
 
 #define NONE UINT32_MAX /* no entry */
 
+struct link_hash {
+    uint8_t bytes[DIGEST_BYTES];
+};
+
 struct link_entry {
-    char link[DIGEST_HEX_SIZE];
+    struct link_hash link;
     char *thread;
     uint32_t next;         /* of its bucket */
     uint32_t neighbour[2]; /* towards the newest, towards the oldest */
@@ -55,17 +59,17 @@ static void link_table_clear(struct link_table *table)
     free(table->buckets);
 }
 
-static uint32_t *bucket_of(struct link_table *table, const char *link)
+static uint32_t *bucket_of(struct link_table *table, const struct link_hash *link)
 {
-    char part[9] = "";
-    memcpy(part, link, sizeof part - 1);
-    return &table->buckets[strtoul(part, NULL, 16) % table->max];
+    uint32_t part;
+    memcpy(&part, link, sizeof part);
+    return &table->buckets[part % table->max];
 }
 
-static uint32_t link_table_find(struct link_table *table, const char *link)
+static uint32_t link_table_find(struct link_table *table, const struct link_hash *link)
 {
     uint32_t at = *bucket_of(table, link);
-    while (at != NONE && strcmp(table->entries[at].link, link) != 0)
+    while (at != NONE && memcmp(&table->entries[at].link, link, sizeof *link) != 0)
         at = table->entries[at].next;
     return at;
 }
@@ -101,7 +105,7 @@ static uint32_t take_entry(struct link_table *table)
         return table->count++;
     uint32_t at = table->ends[OLDEST];
     struct link_entry *entry = &table->entries[at];
-    uint32_t *from = bucket_of(table, entry->link);
+    uint32_t *from = bucket_of(table, &entry->link);
     while (*from != at)
         from = &table->entries[*from].next;
     *from = entry->next;
@@ -111,7 +115,8 @@ static uint32_t take_entry(struct link_table *table)
 }
 
 /* Without memory it is not remembered. */
-static void link_table_add(struct link_table *table, const char *link, const char *thread)
+static void link_table_add(struct link_table *table, const struct link_hash *link,
+                           const char *thread)
 {
     char *copy = strdup(thread);
     if (copy == NULL)
@@ -119,7 +124,7 @@ static void link_table_add(struct link_table *table, const char *link, const cha
     uint32_t at = take_entry(table);
     struct link_entry *entry = &table->entries[at];
     uint32_t *bucket = bucket_of(table, link);
-    memcpy(entry->link, link, sizeof entry->link);
+    entry->link = *link;
     entry->thread = copy;
     entry->next = *bucket;
     *bucket = at;
@@ -127,7 +132,8 @@ static void link_table_add(struct link_table *table, const char *link, const cha
 }
 
 /* The thread of a link; NULL: it is not known. Borrowed while the mutex is held. */
-static const char *link_table_thread(struct link_table *table, const char *link)
+static const char *link_table_thread(struct link_table *table,
+                                     const struct link_hash *link)
 {
     uint32_t at = link_table_find(table, link);
     if (at == NONE)
@@ -167,11 +173,11 @@ void conversations_free(struct conversations *conversations)
 }
 
 static bool digest(const struct conversations *conversations, const char *link,
-                   char out[DIGEST_HEX_SIZE])
+                   struct link_hash *out)
 {
     if (link[0] == '\0')
         return false;
-    digest_hex(&conversations->key, link, strlen(link), out);
+    digest_quick(&conversations->key, link, strlen(link), out->bytes);
     return true;
 }
 
@@ -183,23 +189,23 @@ static bool is_believed(const struct facts *facts)
 void conversations_join(struct conversations *conversations, struct facts *facts)
 {
     const struct thread_links *links = &facts->links;
-    char link[DIGEST_HEX_SIZE];
-    char index[DIGEST_HEX_SIZE];
+    struct link_hash link;
+    struct link_hash index;
     if (conversations == NULL)
         return;
     bool refers = links->first[0] != '\0';
-    bool linked = digest(conversations, refers ? links->first : links->parent, link);
-    bool indexed = !refers && digest(conversations, links->index, index);
+    bool linked = digest(conversations, refers ? links->first : links->parent, &link);
+    bool indexed = !refers && digest(conversations, links->index, &index);
     if (!linked && !indexed)
         return;
     const char *thread = NULL;
     (void)pthread_mutex_lock(&conversations->mutex);
     if (linked)
-        thread = link_table_thread(&conversations->believed, link);
+        thread = link_table_thread(&conversations->believed, &link);
     if (thread == NULL && linked && !refers)
-        thread = link_table_thread(&conversations->strange, link);
+        thread = link_table_thread(&conversations->strange, &link);
     if (thread == NULL && indexed)
-        thread = link_table_thread(&conversations->believed, index);
+        thread = link_table_thread(&conversations->believed, &index);
     if (thread != NULL)
         memcpy(facts->thread, thread, strlen(thread) + 1);
     (void)pthread_mutex_unlock(&conversations->mutex);
@@ -208,13 +214,13 @@ void conversations_join(struct conversations *conversations, struct facts *facts
 void conversations_note(struct conversations *conversations, const struct facts *facts)
 {
     const struct thread_links *links = &facts->links;
-    char own[DIGEST_HEX_SIZE];
-    char index[DIGEST_HEX_SIZE];
+    struct link_hash own;
+    struct link_hash index;
     if (conversations == NULL)
         return;
     bool believed = is_believed(facts);
-    bool owned = digest(conversations, links->own, own);
-    bool indexed = believed && digest(conversations, links->index, index);
+    bool owned = digest(conversations, links->own, &own);
+    bool indexed = believed && digest(conversations, links->index, &index);
     /* Who answers a thread's first message names its id, in References. */
     bool begins =
         owned && links->first[0] == '\0' && links->parent[0] == '\0' && !facts->reply;
@@ -222,9 +228,9 @@ void conversations_note(struct conversations *conversations, const struct facts 
     struct link_table *table =
         believed ? &conversations->believed : &conversations->strange;
     (void)pthread_mutex_lock(&conversations->mutex);
-    if (owned && link_table_find(table, own) == NONE)
-        link_table_add(table, own, thread);
-    if (indexed && link_table_find(table, index) == NONE)
-        link_table_add(table, index, thread);
+    if (owned && link_table_find(table, &own) == NONE)
+        link_table_add(table, &own, thread);
+    if (indexed && link_table_find(table, &index) == NONE)
+        link_table_add(table, &index, thread);
     (void)pthread_mutex_unlock(&conversations->mutex);
 }

@@ -13,13 +13,14 @@
 static enum status make_id(const struct local *local, const struct charge *charge,
                            struct memory_id *out)
 {
-    struct text name = {0};
+    char buffer[256];
+    struct text name = text_on(buffer, sizeof buffer);
     text_add_string(&name, charge->fingerprint);
-    text_add(&name, ":", 1);
+    text_add_byte(&name, ':');
     text_add_string(&name, charge->subject);
     enum status status = name.failed ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK)
-        digest_bytes(local->key, name.data, name.length, out->bytes);
+        digest_quick(local->key, name.data, name.length, out->bytes);
     text_clear(&name);
     return status;
 }
@@ -61,7 +62,7 @@ static struct limiter_request *make_requests(const struct local *local,
                                              bool only_mirrored)
 {
     enum status status = STATUS_OK;
-    struct limiter_request *requests = calloc(count + 1, sizeof *requests);
+    struct limiter_request *requests = malloc((count + 1) * sizeof *requests);
     for (size_t i = 0; requests != NULL && i < count && status == STATUS_OK; i++) {
         requests[i] = make_request(local, &charges[i]);
         if (!only_mirrored || is_mirrored(&charges[i]))
@@ -117,7 +118,7 @@ enum status local_recall(const struct local *local, const struct charge *charges
         any = any || is_mirrored(&charges[i]);
     if (any) {
         mirror.requests = make_requests(local, charges, count, true);
-        mirror.carried = calloc(count, sizeof *mirror.carried);
+        mirror.carried = malloc(count * sizeof *mirror.carried);
         if (mirror.requests == NULL || mirror.carried == NULL) {
             local_mirror_clear(&mirror);
             return STATUS_NOMEM;
@@ -145,21 +146,22 @@ void local_learn(const struct local *local, const struct local_mirror *mirror,
 {
     if (mirror->requests == NULL)
         return;
-    struct observation *observations = calloc(mirror->count, sizeof *observations);
-    struct limiter_effect *effects = calloc(mirror->count, sizeof *effects);
+    struct observation *observations = malloc(mirror->count * sizeof *observations);
+    struct limiter_effect *effects = malloc(mirror->count * sizeof *effects);
     if (observations != NULL && effects != NULL) {
         limiter_request_settle(mirror->requests, mirror->count, outcomes, mode, effects);
         for (size_t i = 0; i < mirror->count; i++) {
             const struct limiter_request *request = &mirror->requests[i];
-            observations[i].latch_ms =
-                effects[i].latches ? request->latch_ms : outcomes[i].latch_ms;
-            observations[i].reported = mirror->carried[i] > 0 && mode != CHARGE_PEEK;
+            observations[i] = (struct observation){
+                .latch_ms = effects[i].latches ? request->latch_ms : outcomes[i].latch_ms,
+                .copies = request->is_window
+                              ? usual_share(local, request, outcomes[i].burst)
+                              : 0,
+                .reported = mirror->carried[i] > 0 && mode != CHARGE_PEEK};
             if (request->permit)
                 observations[i].copies =
                     (outcomes[i].left - (effects[i].takes ? request->cost : 0)) /
                     local->nodes;
-            if (request->is_window)
-                observations[i].copies = usual_share(local, request, outcomes[i].burst);
         }
         memory_mirror(local->memory, mirror->requests, observations, mirror->count,
                       now_ms);

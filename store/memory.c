@@ -19,9 +19,9 @@ struct row_access {
     bool write;
 };
 
-/* The work of one charge. */
+/* The work of one charge, one of each a request. */
 struct charge_work {
-    struct row_access *accesses;
+    struct row_access *accesses; /* the other two stand behind them in the same memory */
     struct charge_outcome *outcomes;
     struct limiter_effect *effects;
 };
@@ -131,6 +131,18 @@ static void write_back(struct memory *memory, const struct limiter_request *requ
     }
 }
 
+/* False: out of memory. */
+static bool make_work(size_t count, struct charge_work *out)
+{
+    size_t each = sizeof *out->accesses + sizeof *out->outcomes + sizeof *out->effects;
+    out->accesses = count < SIZE_MAX / each ? malloc((count + 1) * each) : NULL;
+    if (out->accesses == NULL)
+        return false;
+    out->outcomes = (void *)(out->accesses + count);
+    out->effects = (void *)(out->outcomes + count);
+    return true;
+}
+
 /* Under the lock. */
 static enum status charge(struct memory *memory, const struct limiter_request *requests,
                           size_t count, const struct charge_work *charge_work,
@@ -158,22 +170,15 @@ enum status memory_charge(struct memory *memory, const struct limiter_request *r
                           size_t count, enum charge_mode mode, int64_t now_ms,
                           struct charge_outcome *out_outcomes)
 {
-    enum status status = STATUS_NOMEM;
-    struct charge_work charge_work = {
-        .accesses = calloc(count + 1, sizeof *charge_work.accesses),
-        .outcomes = calloc(count + 1, sizeof *charge_work.outcomes),
-        .effects = calloc(count + 1, sizeof *charge_work.effects)};
-    if (charge_work.accesses != NULL && charge_work.outcomes != NULL &&
-        charge_work.effects != NULL) {
-        (void)pthread_mutex_lock(&memory->mutex);
-        status = charge(memory, requests, count, &charge_work, mode, now_ms);
-        (void)pthread_mutex_unlock(&memory->mutex);
-    }
+    struct charge_work charge_work;
+    if (!make_work(count, &charge_work))
+        return STATUS_NOMEM;
+    (void)pthread_mutex_lock(&memory->mutex);
+    enum status status = charge(memory, requests, count, &charge_work, mode, now_ms);
+    (void)pthread_mutex_unlock(&memory->mutex);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         out_outcomes[i] = charge_work.outcomes[i];
     free(charge_work.accesses);
-    free(charge_work.outcomes);
-    free(charge_work.effects);
     return status;
 }
 

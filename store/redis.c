@@ -2,16 +2,14 @@
  * ready; all connecting, probing and waiting for better times is the reconnector's. */
 #include "store/redis.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/worker.h"
 #include "store/batch.h"
 #include "store/charge_call.h"
@@ -20,7 +18,6 @@
 #include "store/trial.h"
 
 enum {
-    PASSWORD_MAX = 1024,
     PROBE_EVERY_MS = 250,
     CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
     CONNECT_MAX_MS = 1000,
@@ -33,7 +30,7 @@ struct redis {
     struct digest_key key;
     struct store_reporter reporter;
     struct connection_address address;
-    char password[PASSWORD_MAX];
+    char password[SECRET_SIZE];
     struct pool *pool;
     struct batch_queue *batches;
     pthread_t reconnector;
@@ -233,26 +230,6 @@ static void *keep(void *context)
     return NULL;
 }
 
-/* The first line of the file, or what of it fits. */
-static enum status read_password(struct redis *redis, struct error *error)
-{
-    const char *path = redis->settings->password_file;
-    if (path[0] == '\0')
-        return STATUS_OK;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    ssize_t length = fd < 0 ? -1 : read(fd, redis->password, PASSWORD_MAX - 1);
-    int failure = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    if (length < 0)
-        return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(failure));
-    redis->password[length] = '\0';
-    redis->password[strcspn(redis->password, "\r\n")] = '\0';
-    if (redis->password[0] == '\0')
-        return error_set_at(error, STATUS_IO, path, 0, "contains no password");
-    return STATUS_OK;
-}
-
 static enum status start_reconnector(struct redis *redis, struct error *error)
 {
     enum status status =
@@ -278,7 +255,9 @@ enum status redis_open(const struct store_settings *settings,
                                                  .username = settings->username,
                                                  .password = redis->password,
                                                  .database = settings->database};
-    enum status status = read_password(redis, error);
+    enum status status = STATUS_OK;
+    if (settings->password_file[0] != '\0')
+        status = secret_read(settings->password_file, redis->password, error);
     if (status == STATUS_OK) {
         redis->pool = pool_new(settings->connections, reporter);
         redis->batches =
@@ -397,7 +376,8 @@ static struct charge_call *make_call(const struct redis *redis,
     const struct charge *charges = order->charges;
     struct charge_call *call = charge_call_new(order);
     char(*hashes)[DIGEST_HEX_SIZE] = malloc(order->count * sizeof *hashes);
-    struct text key = {0};
+    char buffer[200];
+    struct text key = text_on(buffer, sizeof buffer);
     bool whole = call != NULL && hashes != NULL;
     for (size_t i = 0; i < order->count && whole; i++) {
         size_t first = first_of_subject(charges, i);

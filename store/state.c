@@ -26,7 +26,7 @@ enum {
 };
 
 #define MAGIC "mailbrake-state "
-static const char header[] = MAGIC "3\n";
+static const char header[] = MAGIC "4\n";
 enum { MAGIC_LENGTH = sizeof MAGIC - 1, HEADER_LENGTH = sizeof header - 1 };
 
 static const char window_word[] = "window ";

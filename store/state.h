@@ -1,6 +1,6 @@
 /* The state file: what a restart must not refill or forget. Sealed with a keyed hash:
  *
- *   mailbrake-state 3
+ *   mailbrake-state 4
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
  *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <trained> <braked>
  *          <past> ...

@@ -81,6 +81,9 @@ FAULTS = {
                                     '{ aliases = "{dir}/more"; }'),
     "virtual lists that we do not read": ("hash:{dir}/virtual", "hash:{dir}/more",
                                           '{ virtual = "{dir}/more"; }'),
+    "lists in LDAP that we do not read": ("= hash:{dir}/virtual",
+                                          "= hash:{dir}/virtual, proxy:ldap:{dir}/ldap.cf",
+                                          '{ postfix = "{dir}/ldap.cf"; }'),
 }
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mailbraked import people
+from postfix import wait_until
 from stores import memory_only
 
 CAP_50 = '{ name = "small"; reach_over = 50; action = "reject"; }'
@@ -178,10 +179,49 @@ def test_a_list_whose_file_is_suddenly_empty_counts_as_before(relay):
     (mail.daemon.dir / "class@district.example.txt").write_text("Error: no connection\n")
     mail.daemon.reload()
     mail.expect_log("class@district.example suddenly has 2 members instead of 150")
+    mail.daemon.allow_log("is not an address")
     refused = mail.send(ANN, "class@district.example")
-    assert refused.code == 550 and "reach 150," in refused.text
+    assert refused.code == 550 and "reach 152," in refused.text
     listed = json.loads(mail.command.run("lists", "--json").stdout)["lists"]
-    assert [(entry["size"], entry["state"]) for entry in listed] == [(150, "shrunk")]
+    assert [(entry["size"], entry["was"], entry["state"]) for entry in listed] == [
+        (152, 150, "shrunk")
+    ]
     status = mail.command.run("status")
     assert "1 suddenly lost members" in status.stdout
     assert json.loads(mail.command.run("status", "--json").stdout)["lists"]["shrunk"] == 1
+
+
+@memory_only
+def test_a_folder_has_a_list_in_each_file(relay, folder):
+    rosters = folder / "rosters"
+    rosters.mkdir()
+    (rosters / "class.txt").write_text("\n".join(people(50)) + "\n")
+
+    def export(count):
+        """As a program exports a table: in full beside it, then renamed."""
+        rows = "".join(f'"P. {name}";"{name}"\r\n' for name in people(count))
+        (rosters / ".grade.csv.new").write_text("\ufeffName;Email\r\n" + rows)
+        (rosters / ".grade.csv.new").rename(rosters / "grade.csv")
+
+    def listed():
+        lists = json.loads(mail.command.run("lists", "--json").stdout)["lists"]
+        return {entry["address"]: (entry["size"], entry["state"]) for entry in lists}
+
+    export(51)
+    mail = relay(
+        rules=CAP_50,
+        sources=[{"folder": str(rosters), "domain": "district.example", "refresh": "1s"}],
+        postfix_lists={"lists": {"class": people(50), "grade": people(51)}},
+    )
+    assert mail.send(ANN, "class@district.example").accepted
+    assert mail.verdict().reach == "50"
+    assert "reach 51, limit 50" in mail.send(ANN, "grade@district.example").text
+    export(40)
+    (rosters / "class.txt").unlink()
+    wait_until(lambda: listed()["grade@district.example"] == (40, "ok"), 10, "not read again")
+    mail.expect_log("class@district.example suddenly has 0 members instead of 50")
+    assert listed()["class@district.example"] == (50, "shrunk")
+    (rosters / "no local part.txt").write_text("ann@b.example\n")
+    check = mail.command.check()
+    assert check.returncode == 1
+    assert f"{rosters}/no local part.txt: the name can't be the local part" in check.stderr

@@ -29,6 +29,7 @@ INSTALLED = [
     "usr/local/share/doc/mailbrake/README.md",
     "usr/local/share/doc/mailbrake/control-api.md",
     "usr/local/share/doc/mailbrake/examples/notify-chat.sh",
+    "usr/local/share/doc/mailbrake/examples/split-lists.sh",
     "usr/local/share/doc/mailbrake/examples/sendmail-drop-in.conf",
     "usr/local/share/doc/mailbrake/examples/mailbrake.conf",
     "usr/local/share/doc/mailbrake/examples/lists/allstudents.txt",

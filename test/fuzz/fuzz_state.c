@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct state state = {.memory = memory, .documents = documents_memory_new()};
     claim(state.documents != NULL);
     if (size > 0 && data[0] % 4 > 0)
-        write_sealed((const char *)data + 1, size - 1, data[0] % 4 == 1 ? 2 : 3);
+        write_sealed((const char *)data + 1, size - 1, data[0] % 4 == 1 ? 2 : 4);
     else
         write_file((const char *)data, size);
     if (load(&state) == STATUS_OK && runs++ % SAVE_EVERY == 0) {

@@ -92,6 +92,24 @@ static inline enum status reload(void *nothing, struct problems *problems)
     return STATUS_INVALID;
 }
 
+/* One list has jumped, until it is accepted. */
+static bool has_jumped;
+
+static inline enum status accept_lists(void *nothing, const char *address,
+                                       struct list_jumps *out)
+{
+    (void)nothing;
+    if (!has_jumped)
+        return address == NULL ? STATUS_OK : STATUS_NOT_FOUND;
+    has_jumped = false;
+    out->items = calloc(1, sizeof *out->items);
+    ck_assert_ptr_nonnull(out->items);
+    out->items[0] = (struct list_jump){
+        .address = strdup("all@own.example"), .was = 3, .size = 850000, .grown = true};
+    out->count = 1;
+    return STATUS_OK;
+}
+
 static inline struct snapshot *load(void)
 {
     struct problems problems = {0};
@@ -142,6 +160,7 @@ static inline void setup(void)
         .key = &key,
         .reload = reload,
         .reload_failure = reload_failure,
+        .accept_lists = accept_lists,
         .started_us = clock_monotonic_us(),
     };
     context.actions = actions_new(context.ledger, &key, "relay1");

@@ -43,6 +43,35 @@ START_TEST(api_lists_sizes_and_no_members)
 }
 END_TEST
 
+START_TEST(api_lists_are_accepted)
+{
+    static const char *const wrong[] = {"{}", "{\"all\": false}", "{\"address\": 1}",
+                                        "{\"address\": \"all\", \"all\": true}"};
+    static const char *const right[] = {"{\"address\": \"all\"}", "{\"all\": true}"};
+    for (size_t i = 0; i < 4; i++)
+        expect_error("POST /v1/lists/accept", wrong[i], 400, "which");
+    for (size_t i = 0; i < 2; i++) {
+        has_jumped = true;
+        json_t *json = get("POST /v1/lists/accept", right[i]);
+        const json_t *list = json_array_get(json_object_get(json, "accepted"), 0);
+        ck_assert_str_eq(text_at(list, "address"), "all@own.example");
+        ck_assert_str_eq(text_at(list, "state"), "grown");
+        ck_assert_int_eq(number_at(list, "was"), 3);
+        ck_assert_int_eq(number_at(list, "size"), 850000);
+        json_decref(json);
+        expect_audit("lists accept", i == 0 ? "list:all@own.example" : "all",
+                     "ok, 1 accepted: all@own.example from 3 to 850000");
+    }
+    expect_error("POST /v1/lists/accept", right[0], 409, "neither grown nor shrunk");
+    expect_audit("lists accept", "list:all@own.example", "neither");
+    json_decref(get("POST /v1/lists/accept", right[1]));
+    expect_audit("lists accept", "all", "ok, 0 accepted");
+    expect_error("POST /v1/lists/accept", "{\"address\": \"no@x.example\"}", 404,
+                 "no list");
+    expect_audit("lists accept", "list:no@x.example", "no list");
+}
+END_TEST
+
 START_TEST(api_metrics_are_prometheus)
 {
     const struct counted_decision counted = {.rule = "we\"ird\\\n",
@@ -570,6 +599,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, api_says_its_status);
     tcase_add_test(cases, api_lists_sizes_and_no_members);
+    tcase_add_test(cases, api_lists_are_accepted);
     tcase_add_test(cases, api_metrics_are_prometheus);
     tcase_add_test(cases, api_shows_holds_and_incidents);
     tcase_add_test(cases, api_keeps_a_hold_whose_release_failed);

@@ -39,18 +39,35 @@ static void restart(void)
     ck_assert_ptr_nonnull(catalog);
 }
 
-/* A good read of the text as an alias file in the folder. */
-static void store(const char *text, int64_t now_ms)
+static const struct domains domains; /* none */
+
+/* The text as an alias file in the folder, read well. */
+static struct source_read read_of(const char *text, int64_t now_ms)
 {
     struct file file = {.data = strdup(text), .length = strlen(text)};
-    struct entries entries = {0};
+    struct source_read read = {.at_ms = now_ms};
     struct problems ignored = {0};
     ck_assert_int_eq(
-        lookup_table_read_aliases(&file, in_folder("aliases"), &entries, &ignored),
+        lookup_table_read_aliases(&file, in_folder("aliases"), &read.entries, &ignored),
         STATUS_OK);
     file_clear(&file);
     problems_clear(&ignored);
-    ck_assert_int_eq(catalog_store(catalog, &source, &entries, now_ms, &problems),
+    return read;
+}
+
+static void store(const char *text, int64_t now_ms)
+{
+    struct source_read read = read_of(text, now_ms);
+    ck_assert_int_eq(catalog_take(catalog, &source, &domains, &read, &problems),
+                     STATUS_OK);
+}
+
+/* A read that failed for a reason. */
+static void fail_to_read(const char *reason, int64_t now_ms)
+{
+    struct source_read read = {.status = STATUS_UNAVAILABLE, .at_ms = now_ms};
+    (void)error_set(&read.error, read.status, "%s", reason);
+    ck_assert_int_eq(catalog_take(catalog, &source, &domains, &read, &problems),
                      STATUS_OK);
 }
 
@@ -239,8 +256,6 @@ START_TEST(catalog_without_folder)
     catalog = catalog_new(NULL);
     store("a: b, c\n", 1000);
     ck_assert_str_eq(last(&at), "a: [b c]");
-    catalog_sweep(catalog);
-    ck_assert_str_eq(last(&at), "a: [b c]");
     ck_assert_int_eq(files_kept(), 0);
 }
 END_TEST
@@ -256,19 +271,102 @@ START_TEST(catalog_folder_that_cannot_be_made_warns)
 }
 END_TEST
 
-START_TEST(catalog_sweep_forgets_what_is_not_asked_for)
+START_TEST(catalog_sweep_forgets_what_is_not_configured)
 {
     int64_t at;
+    struct list_source sources[] = {source};
+    struct settings settings = {.lists = sources, .list_count = 1};
     store("a: b, c\n", 1000);
     (void)fclose(fopen(in_folder("kept/notes.txt"), "w"));
-    catalog_sweep(catalog);
+    catalog_sweep(catalog, &settings);
     ck_assert_int_eq(files_kept(), 2);
+    ck_assert(catalog_knows(catalog, &source));
     ck_assert_str_eq(last(&at), "a: [b c]");
-    catalog_sweep(catalog);
-    ck_assert_int_eq(files_kept(), 2);
-    catalog_sweep(catalog);
+    sources[0].kind = LIST_VIRTUAL;
+    catalog_sweep(catalog, &settings);
     ck_assert_int_eq(files_kept(), 1); /* what is not ours stays */
+    ck_assert(!catalog_knows(catalog, &source));
     ck_assert_str_eq(last(&at), "nothing");
+}
+END_TEST
+
+/* Members of before that count on are lent until all of a read fits. */
+START_TEST(catalog_read_past_a_cap_is_a_failed_one)
+{
+    int64_t at;
+    struct list_source shrinking = source;
+    shrinking.max_growth = 2000;
+    shrinking.max_age_ms = 100000;
+    file_put("inc", "one\ntwo\n");
+    store("a: b, c, d\nf: :include:inc\n", 1000);
+    ck_assert_int_eq(unlink(in_folder("inc")), 0);
+    static const char *const texts[] = {"a:\n", "a: b, c, d\nf: :include:inc\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct source_read read = read_of(texts[i], 2000);
+        read.entries.bytes = ENTRIES_BYTES_MAX - 1;
+        ck_assert_int_eq(catalog_take(catalog, &shrinking, &domains, &read, &problems),
+                         STATUS_OK);
+        ck_assert_str_eq(last(&at), "a: [b c d]; f: [one two]");
+        ck_assert_int_eq(at, 1000);
+        const struct source_read *how = catalog_last_read(catalog, &source);
+        ck_assert_int_eq(how->status, STATUS_LIMIT);
+        ck_assert_ptr_nonnull(strstr(how->error.text, "too many entries"));
+    }
+}
+END_TEST
+
+/* What failed once more needs no new directory. */
+START_TEST(catalog_says_what_is_news)
+{
+    struct list_source aging = source;
+    aging.max_age_ms = 5000;
+    fail_to_read("refused", 500);
+    ck_assert(catalog_is_news(catalog, &source));
+    store("a: b, c\n", 1000);
+    ck_assert(catalog_is_news(catalog, &source));
+    fail_to_read("refused after 12 ms", 2000);
+    ck_assert(catalog_is_news(catalog, &source));
+    fail_to_read("refused after 3 ms", 3000);
+    ck_assert(!catalog_is_news(catalog, &source));
+    fail_to_read("its certificate expired", 4000);
+    ck_assert(catalog_is_news(catalog, &source));
+    struct source_read read = {.status = STATUS_UNAVAILABLE, .at_ms = 6001};
+    (void)error_set(&read.error, read.status, "its certificate expired");
+    ck_assert_int_eq(catalog_take(catalog, &aging, &domains, &read, &problems),
+                     STATUS_OK);
+    ck_assert(catalog_is_news(catalog, &source)); /* its members are too old now */
+}
+END_TEST
+
+/* As the version before wrote it: a shrunk entry's members were those it had. */
+START_TEST(catalog_takes_a_file_of_version_2)
+{
+    static const char records[] = "1 12 3\n/etc/aliases\n"
+                                  "1 0 0 0 1 9\n"
+                                  "ab@x.y\0Ac\0\n"
+                                  "2 0 2 700 12 6\n"
+                                  "2027-parentsAd\0Ae\0\n"
+                                  "3 1 1 800 1 3\n"
+                                  "fAg\0\n";
+    static const struct digest_key no_key;
+    struct text text = {0};
+    struct entries *entries;
+    char checksum[DIGEST_HEX_SIZE];
+    int64_t at;
+    digest_hex(&no_key, records, sizeof records - 1, checksum);
+    text_printf(&text, "mailbrake-members 2 %s\n", checksum);
+    text_add(&text, records, sizeof records - 1);
+    ck_assert_int_eq(mkdir(kept(), 0700), 0);
+    char name[CACHE_NAME_SIZE + 8];
+    (void)snprintf(name, sizeof name, "kept/%s", strrchr(cache_path(), '/') + 1);
+    file_put_bytes(name, text.data, text.length);
+    text_clear(&text);
+    ck_assert_str_eq(last(&at), "a: [b@x.y c]; 2027-parents: []; f!: [g]");
+    ck_assert_uint_eq(problems.count, 0);
+    ck_assert_int_eq(catalog_last(catalog, &source, &problems, &entries, &at), STATUS_OK);
+    const struct entry *shrunk = entries_find(entries, "2027-parents");
+    ck_assert_uint_eq(shrunk->kept.count, 2);
+    ck_assert_int_eq(shrunk->read_at_ms, 700);
 }
 END_TEST
 
@@ -287,7 +385,10 @@ int main(void)
     tcase_add_test(tests, catalog_of_another_source_is_not_taken);
     tcase_add_test(tests, catalog_without_folder);
     tcase_add_test(tests, catalog_folder_that_cannot_be_made_warns);
-    tcase_add_test(tests, catalog_sweep_forgets_what_is_not_asked_for);
+    tcase_add_test(tests, catalog_sweep_forgets_what_is_not_configured);
+    tcase_add_test(tests, catalog_read_past_a_cap_is_a_failed_one);
+    tcase_add_test(tests, catalog_says_what_is_news);
+    tcase_add_test(tests, catalog_takes_a_file_of_version_2);
     suite_add_tcase(suite, tests);
 
     return run_suite(suite);

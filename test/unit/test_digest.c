@@ -21,6 +21,24 @@ START_TEST(digest_hex_is_keyed_blake2b)
 }
 END_TEST
 
+/* The vectors of the SipHash reference for 128 bits, of 0 and of 15 bytes. */
+START_TEST(digest_quick_is_siphash)
+{
+    static const uint8_t empty[] = {0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6,
+                                    0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02, 0x93};
+    static const uint8_t fifteen[] = {0x54, 0x93, 0xe9, 0x99, 0x33, 0xb0, 0xa8, 0x11,
+                                      0x7e, 0x08, 0xec, 0x0f, 0x97, 0xcf, 0xc3, 0xd9};
+    struct digest_key key;
+    uint8_t hash[DIGEST_BYTES];
+    for (size_t i = 0; i < sizeof key.bytes; i++)
+        key.bytes[i] = (uint8_t)i;
+    digest_quick(&key, "", 0, hash);
+    ck_assert_mem_eq(hash, empty, sizeof hash);
+    digest_quick(&key, key.bytes, 15, hash);
+    ck_assert_mem_eq(hash, fifteen, sizeof hash);
+}
+END_TEST
+
 START_TEST(digest_key_derive_is_blake2b)
 {
     static const uint8_t expected[] = {0xae, 0x4a, 0xaf, 0xb3, 0xc7, 0xd8, 0x61, 0x6b,
@@ -74,6 +92,7 @@ int main(void)
     Suite *suite = suite_create("digest");
     TCase *cases = tcase_create("digest");
     tcase_add_test(cases, digest_hex_is_keyed_blake2b);
+    tcase_add_test(cases, digest_quick_is_siphash);
     tcase_add_test(cases, digest_key_derive_is_blake2b);
     tcase_add_test(cases, digest_tells_keys_and_data_apart);
     tcase_add_test(cases, digest_random_ids_differ);

@@ -143,14 +143,14 @@ START_TEST(documents_believe_no_odd_file)
         char body[400];
         (void)snprintf(body, sizeof body, "document allows 2 3\nid\nval\n%s",
                        odd_files[i]);
-        write_sealed("mailbrake-state 3\n", body);
+        write_sealed("mailbrake-state 4\n", body);
         reports_forget();
         open_store();
         ck_assert_msg(reports_with("damaged") == 1, "case %zu", i);
         ck_assert_uint_eq(count_of(COLLECTION_ALLOWS), 0);
         close_store();
     }
-    write_sealed("mailbrake-state 3\n", "document allows 2 3\nid\nval\n");
+    write_sealed("mailbrake-state 4\n", "document allows 2 3\nid\nval\n");
     reports_forget();
     open_store();
     ck_assert_int_eq(reports.count, 0);
@@ -162,7 +162,7 @@ END_TEST
 START_TEST(documents_begin_with_an_older_file)
 {
     close_store();
-    write_sealed("mailbrake-state 3\n", "document open 2 3\nid\nval\n");
+    write_sealed("mailbrake-state 4\n", "document open 2 3\nid\nval\n");
     open_store();
     ck_assert_int_eq(reports.count, 0);
     ck_assert(is(COLLECTION_OLD_OPEN, "id", "val"));

@@ -617,6 +617,32 @@ START_TEST(judge_early_unknown_lists)
 }
 END_TEST
 
+START_TEST(judge_early_grown_lists)
+{
+    static const enum action actions[] = {ACTION_DEFER, ACTION_REJECT, ACTION_QUARANTINE};
+    static const struct list list = {.was = 40, .size = 850000, .state = LIST_GROWN};
+    struct facts grown;
+    to("x@own");
+    gather();
+    grown = *view.facts;
+    grown.grown = &list;
+    view.facts = &grown;
+    for (size_t i = 0; i < 3; i++) {
+        policy.lists_grown = actions[i];
+        ck_assert(judge_early(&view, &verdict));
+        expect(actions[i], CAUSE_GROWN, NULL);
+        ck_assert_ptr_eq(verdict.grown, &list);
+        ck_assert_str_eq(judge_decider(&verdict), "lists_grown");
+    }
+    grown.unknown = true;
+    ck_assert(judge_early(&view, &verdict));
+    ck_assert_int_eq(verdict.cause, CAUSE_UNKNOWN);
+    grown.unknown = false;
+    policy.lists_grown = ACTION_ACCEPT; /* the rules decide */
+    ck_assert(!judge_early(&view, &verdict));
+}
+END_TEST
+
 START_TEST(judge_early_relays_go_first)
 {
     policy.lists_unknown = ACTION_REJECT;
@@ -685,6 +711,7 @@ int main(void)
     tcase_add_test(cases, judge_local_defer_by_matching_is_a_hold);
     tcase_add_test(cases, judge_without_outcomes_buckets_are_full);
     tcase_add_test(cases, judge_early_unknown_lists);
+    tcase_add_test(cases, judge_early_grown_lists);
     tcase_add_test(cases, judge_early_relays_go_first);
     tcase_add_test(cases, judge_doubt_is_temporary);
     tcase_add_test(cases, judge_doubt_holds_local_mail);

@@ -276,11 +276,14 @@ static FILE *open_in_folder(const char *name)
     return file;
 }
 
-/* "list NAME person1..person250@domain other@domain": a member file. */
-static void write_list(char *line)
+/* "list NAME person1..person250@domain other@domain": a member file; suffix: of its name.
+ */
+static void write_list(char *line, const char *suffix)
 {
+    char name[200];
     char *word = next_word(&line);
-    FILE *file = open_in_folder(word);
+    (void)snprintf(name, sizeof name, "%s%s", word, suffix);
+    FILE *file = open_in_folder(name);
     while ((word = next_word(&line)) != NULL) {
         char prefix[100];
         int from;
@@ -301,6 +304,27 @@ static void ignore_report(void *context, enum severity severity, const char *tex
     (void)context;
     (void)severity;
     (void)text;
+}
+
+/* The lists a day later, with the files of "then". */
+static struct snapshot *read_again(struct relay *relay, struct snapshot *first)
+{
+    char command[200];
+    struct snapshot *second;
+    struct problems problems = {0};
+    (void)snprintf(
+        command, sizeof command,
+        "cd %s && for f in *.then; do mv \"$f\" \"${f%%.then}\" || exit; done 2>&-",
+        folder);
+    if (system(command) != 0)
+        return first; /* there is none */
+    int64_t later_ms = clock_wall_ms() + INT64_C(86400000);
+    ck_assert_int_eq(
+        snapshot_refresh(first, relay->catalog, later_ms, false, &problems, &second),
+        STATUS_OK);
+    problems_clear(&problems);
+    snapshot_unref(first);
+    return second;
 }
 
 static bool start(const char *file, struct relay *relay)
@@ -326,6 +350,7 @@ static bool start(const char *file, struct relay *relay)
         return false;
     }
     problems_clear(&problems);
+    snapshot = read_again(relay, snapshot);
     ck_assert_int_eq(subject_key_load(snapshot->settings, &key, &error), STATUS_OK);
     ck_assert_int_eq(
         store_open(&snapshot->settings->store, &key, reporter, &engine->store, &error),
@@ -366,7 +391,9 @@ static int write_head(FILE *matrix, const char *store)
         if (strcmp(line, "---\n") == 0)
             break;
         if (strncmp(line, "list ", 5) == 0)
-            write_list(line + 5);
+            write_list(line + 5, "");
+        else if (strncmp(line, "then ", 5) == 0)
+            write_list(line + 5, ".then");
         else
             (void)fputs(line, conf);
     }

@@ -163,6 +163,39 @@ START_TEST(notice_commands_fit_the_incident)
 }
 END_TEST
 
+START_TEST(notice_of_lists_that_jumped)
+{
+    char rule[] = "rule@own";
+    char cut[] = "cut$(reboot)@own";
+    struct list_jump items[] = {
+        {.address = rule, .was = 40, .size = 850000, .grown = true},
+        {.address = cut, .was = 1240, .size = 1240},
+    };
+    struct list_jumps jumps = {items, 1};
+    settings.policy.lists_grown = ACTION_QUARANTINE;
+    notice_jumps_subject(&jumps, &subject);
+    notice_jumps_body(&jumps, &settings, "mx1", &body);
+    ck_assert_str_eq(text_string(&subject),
+                     "Mailbrake: rule@own has grown from 40 to 850,000 members");
+    ck_assert(says("gets the action \"quarantine\""));
+    ck_assert(says("mailbrake lists accept rule@own\n"));
+    ck_assert(says("mx1"));
+    ck_assert(!says("max_age"));
+    teardown();
+    jumps.count = 2;
+    notice_jumps_subject(&jumps, &subject);
+    notice_jumps_body(&jumps, &settings, "mx1", &body);
+    ck_assert_ptr_nonnull(strstr(text_string(&subject), "members, and 1 more list"));
+    ck_assert(says("cut$(reboot)@own has lost many of its 1,240 members"));
+    ck_assert(says("mailbrake lists accept --all"));
+    ck_assert(says("max_age"));
+    teardown();
+    jumps = (struct list_jumps){items + 1, 1};
+    notice_jumps_body(&jumps, &settings, "mx1", &body);
+    ck_assert(!says("accept cut$(reboot)@own"));
+}
+END_TEST
+
 START_TEST(notice_names_what_is_no_list)
 {
     static const char *const people[] = {"p1@else", "p2@else", "p3@else"};
@@ -232,6 +265,7 @@ int main(void)
     tcase_add_test(tcase, notice_says_it_in_this_order);
     tcase_add_test(tcase, notice_names_the_relays_that_stopped_it);
     tcase_add_test(tcase, notice_commands_fit_the_incident);
+    tcase_add_test(tcase, notice_of_lists_that_jumped);
     tcase_add_test(tcase, notice_names_what_is_no_list);
     tcase_add_test(tcase, notice_escapes_strangers_words);
     tcase_add_test(tcase, notice_to_a_sender_says_nothing_of_others);

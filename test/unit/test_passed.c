@@ -10,6 +10,7 @@ static const struct rule limited = {
     .has_limit = true,
     .unit = UNIT_RECIPIENTS,
     .limit = {.tokens = 10, .period_ms = 3600000, .burst = 30}};
+static const struct list grown = {.was = 40, .size = 850000};
 static const struct charge charge = {.rate = &limited.limit, .cost = 5};
 
 static const struct {
@@ -19,6 +20,9 @@ static const struct {
 } cases[] = {
     {{.cause = CAUSE_BRAKE, .brake = &brake, .over = -1}, "a brake, set by ann", -1},
     {{.cause = CAUSE_UNKNOWN, .over = -1}, "a list whose members are not known", -1},
+    {{.cause = CAUSE_GROWN, .over = -1, .grown = &grown},
+     "a list that had grown from 40 to 850,000",
+     -1},
     {{.cause = CAUSE_STORE, .over = -1}, "none: the store did not answer", -1},
     {{.cause = CAUSE_DOUBT, .over = -1}, "none: the message could not be judged", -1},
     {{.cause = CAUSE_RULE, .rule = &rule, .over = -1},

@@ -116,6 +116,36 @@ START_TEST(error_set_cuts_and_takes_null)
 }
 END_TEST
 
+START_TEST(problems_say_the_same)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
+        {"", "", true},
+        {"read 5 minutes ago (12)", "read 1,440 minutes ago (7)", true},
+        {"it took 12.5", "it took 3", true},
+        {"it took 12", "it took", false},
+        {"refused", "refused: its certificate expired", false},
+        {"grade-7@a.example", "grade-8@a.example", false},
+        {"7@a.example has 3", "8@a.example has 3", false},
+        {"port 8001: refused", "port 8002: refused", true},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        ck_assert_int_eq(problem_texts_match(pairs[i].a, pairs[i].b), pairs[i].same);
+        ck_assert_int_eq(problem_texts_match(pairs[i].b, pairs[i].a), pairs[i].same);
+    }
+    char file[] = "/etc/x";
+    char text[] = "has 5";
+    struct problem problem = {.line = 3, .file = file, .text = text};
+    ck_assert(!problems_have(&problems, &problem));
+    problems_warning(&problems, "/etc/x", 3, "has 4");
+    ck_assert(problems_have(&problems, &problem));
+    problem.line = 4;
+    ck_assert(!problems_have(&problems, &problem));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("problems");
@@ -128,6 +158,7 @@ int main(void)
     tcase_add_test(cases, problems_error_displaces_a_warning);
     tcase_add_test(cases, problems_clear_starts_anew);
     tcase_add_test(cases, error_set_cuts_and_takes_null);
+    tcase_add_test(cases, problems_say_the_same);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -311,17 +311,6 @@ START_TEST(the_end_of_summer_time_keeps_the_order)
 }
 END_TEST
 
-START_TEST(numbers_are_grouped)
-{
-    char out[REPORT_NUMBER];
-    ck_assert_str_eq(report_number(0, out), "0");
-    ck_assert_str_eq(report_number(999, out), "999");
-    ck_assert_str_eq(report_number(1180000, out), "1,180,000");
-    ck_assert_str_eq(report_number(-123456, out), "-123,456");
-    ck_assert_str_eq(report_number(INT64_MAX, out), "9,223,372,036,854,775,807");
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("replay");
@@ -342,7 +331,6 @@ int main(void)
     tcase_add_test(tests, the_picture_is_escaped_and_bounded);
     tcase_add_test(tests, long_scenarios_have_few_rows);
     tcase_add_test(tests, the_end_of_summer_time_keeps_the_order);
-    tcase_add_test(tests, numbers_are_grouped);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -11,6 +11,7 @@ static char reason[201];
 static struct rule rule = {.name = name};
 
 /* What the message says must never show. */
+static const struct list grown = {.was = 40, .size = 850000};
 static const struct charge charge = {.subject = "sender:secret@else", .cost = 300};
 static const struct surge surge = {.factor = 2000, .floor = 500, .window_ms = 1000};
 static const struct charge surged = {
@@ -99,6 +100,9 @@ static const struct {
     {SETTING(ACTION_REJECT, false, CAUSE_UNKNOWN),
      "550 5.7.1 A mailing list in this message can't be expanded at the moment. "
      "[mailbrake lists_unknown]"},
+    {{.action = ACTION_DEFER, .cause = CAUSE_GROWN, .over = -1, .grown = &grown},
+     "450 4.7.1 A mailing list in this message has suddenly grown. (from 40 to 850000) "
+     "[mailbrake lists_grown]"},
     {SETTING(ACTION_DEFER, true, CAUSE_DOUBT),
      "451 4.7.1 This message can't be checked at the moment, please try again later. "
      "[mailbrake doubt]"},

@@ -208,6 +208,9 @@ START_TEST(sample_shows_the_defaults)
     ck_assert_str_eq(sample.policy.domains.delimiters, empty.policy.domains.delimiters);
     ck_assert_int_eq(sample.policy.monitor, empty.policy.monitor);
     ck_assert_int_eq(sample.policy.lists_unknown, empty.policy.lists_unknown);
+    ck_assert_int_eq(sample.policy.lists_grown, empty.policy.lists_grown);
+    ck_assert_int_eq(sample.max_growth, empty.max_growth);
+    ck_assert_int_eq(sample.growth_floor, empty.growth_floor);
     ck_assert_str_eq(sample.milter.socket, empty.milter.socket);
     ck_assert_uint_eq(sample.milter.socket_mode, empty.milter.socket_mode);
     ck_assert_str_eq(sample.control.socket, empty.control.socket);

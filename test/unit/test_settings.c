@@ -459,6 +459,24 @@ START_TEST(settings_relative_path)
 }
 END_TEST
 
+/* The same lists by other servers keep their members; another directory has its own. */
+START_TEST(settings_identity_of_ldap)
+{
+    char kept[200];
+    load_right("domains = [ \"own\" ]; lists = ("
+               "{ ldap = [ \"ldap://a\", \"ldap://b\" ]; base = \"dc=x\"; },"
+               "{ ldap = [ \"ldap://c\" ]; base = \"dc=x\"; },"
+               "{ ldap = [ \"ldap://a\" ]; base = \"dc=x\"; filter = \"(mail=*)\"; } );");
+    ck_assert_str_ne(settings.lists[0].identity, settings.lists[1].identity);
+    ck_assert_str_ne(settings.lists[0].identity, settings.lists[2].identity);
+    (void)snprintf(kept, sizeof kept, "%s", settings.lists[0].identity);
+    load_right("domains = [ \"own\" ]; lists = ("
+               "{ ldap = [ \"ldaps://b\", \"ldap://a\" ]; base = \"dc=x\";"
+               "  people_base = \"ou=p,dc=x\"; } );");
+    ck_assert_str_eq(settings.lists[0].identity, kept);
+}
+END_TEST
+
 START_TEST(settings_servers)
 {
     load_right("store = { server = \"tcp:[::1]:6380\"; };\n"
@@ -579,6 +597,7 @@ int main(void)
     tcase_add_test(tests, settings_numbers_in_texts_are_no_numbers);
     tcase_add_test(tests, settings_includes_from_its_folder);
     tcase_add_test(tests, settings_relative_path);
+    tcase_add_test(tests, settings_identity_of_ldap);
     tcase_add_test(tests, settings_servers);
     tcase_add_test(tests, settings_roles);
     tcase_add_test(tests, settings_metrics);

@@ -1,4 +1,5 @@
-/* Lists whose file is suddenly empty or cut: the members of before count on. */
+/* Lists whose file is suddenly empty or cut: the members of before count on, beside those
+ * that there are. */
 #include "base/clock.h"
 #include "lists/snapshot.h"
 #include "lists_fixture.h"
@@ -102,6 +103,17 @@ static void expect(const char *text, enum list_state state, uint64_t size)
     ck_assert_int_eq(list->state, state);
 }
 
+static void accept(const char *address)
+{
+    struct list_jumps jumps = {0};
+    ck_assert_int_eq(
+        jumps_accept(catalog_jumps(catalog), snapshot->directory, address, &jumps),
+        STATUS_OK);
+    ck_assert_uint_ge(jumps.count, 1);
+    list_jumps_clear(&jumps);
+    refresh_after(0);
+}
+
 static void put_people(const char *file, int count)
 {
     file_put(file, people("", count, "\n"));
@@ -109,17 +121,20 @@ static void put_people(const char *file, int count)
 
 START_TEST(shrink_emptied_files_keep_their_members)
 {
-    static const char *const texts[] = {
-        "",
-        "# nobody\n",
-        "\n\n",
-        "Error: could not connect to the database\n",
-        "<html><body>502 Bad Gateway</body></html>\n",
+    static const struct {
+        const char *text;
+        uint64_t words;
+    } files[] = {
+        {"", 0},
+        {"# nobody\n", 0},
+        {"\n\n", 0},
+        {"Error: could not connect to the database\n", 6},
+        {"<html><body>502 Bad Gateway</body></html>\n", 4},
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        file_put("all", texts[i]);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        file_put("all", files[i].text);
         refresh();
-        expect("all@a.example", LIST_SHRUNK, 250);
+        expect("all@a.example", LIST_SHRUNK, 250 + files[i].words);
         ck_assert(problems_hold(&problems, "all@a.example suddenly has "));
         ck_assert(problems_hold(&problems, "instead of 250"));
     }
@@ -143,6 +158,9 @@ START_TEST(shrink_bounds)
     expect("all@a.example", LIST_OK, 1);
     put_people("all", 250);
     refresh();
+    expect("all@a.example", LIST_GROWN, 250);
+    accept("all@a.example");
+    expect("all@a.example", LIST_OK, 250);
     put_people("all", 124);
     refresh();
     expect("all@a.example", LIST_SHRUNK, 250);

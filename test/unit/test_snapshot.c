@@ -110,7 +110,7 @@ static struct target find(const char *text)
 static const char *shown(const char *text)
 {
     static char line[ADDRESS_SIZE + 20];
-    static const char *const states[] = {"ok", "stale", "shrunk", "unknown"};
+    static const char *const states[] = {"ok", "stale", "shrunk", "grown", "unknown"};
     struct target target = find(text);
     if (target.list == DIRECTORY_NONE) {
         (void)snprintf(line, sizeof line, "%s %s",
@@ -131,6 +131,18 @@ static void expect_clean(void)
 }
 
 /* ---- good sources ---- */
+
+START_TEST(snapshot_settings_outlive_it)
+{
+    configure("");
+    ck_assert_int_eq(load(false), STATUS_OK);
+    struct snapshot_settings *settings = snapshot_settings_ref(snapshot);
+    snapshot_unref(snapshot);
+    snapshot = NULL;
+    ck_assert_uint_eq(snapshot_settings_get(settings)->policy.domains.count, 2);
+    snapshot_settings_unref(settings);
+}
+END_TEST
 
 START_TEST(snapshot_without_lists)
 {
@@ -547,9 +559,13 @@ START_TEST(snapshot_forgets_sources_no_longer_configured)
 {
     configure_two("");
     ck_assert_int_eq(load(true), STATUS_OK);
+    refresh();
     configure("");
     ck_assert_int_eq(load(true), STATUS_OK);
-    ck_assert_int_eq(rmdir(in_folder("kept")), 0); /* it is empty */
+    /* of lists that may come back */
+    ck_assert_int_eq(unlink(in_folder("kept/sizes")), 0);
+    ck_assert_int_eq(unlink(in_folder("kept/sizes.copy")), 0);
+    ck_assert_int_eq(rmdir(in_folder("kept")), 0); /* nothing else is there */
 }
 END_TEST
 
@@ -628,6 +644,7 @@ static Suite *suite_of_all(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, snapshot_without_lists);
+    tcase_add_test(tests, snapshot_settings_outlive_it);
     tcase_add_test(tests, snapshot_self_escapes_the_catch_all);
     tcase_add_test(tests, snapshot_reads_all_formats);
     tcase_add_test(tests, snapshot_works_without_catalog);

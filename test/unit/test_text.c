@@ -31,6 +31,27 @@ START_TEST(text_add_grows)
 }
 END_TEST
 
+START_TEST(text_on_a_buffer_moves_when_it_is_full)
+{
+    char buffer[4];
+    struct text text = text_on(buffer, sizeof buffer);
+    ck_assert_str_eq(text_string(&text), "");
+    text_add_string(&text, "ab");
+    text_add_byte(&text, 'c');
+    ck_assert_ptr_eq(text.data, buffer);
+    text_add_byte(&text, 'd');
+    ck_assert_ptr_ne(text.data, buffer);
+    ck_assert_str_eq(text.data, "abcd");
+    for (int i = 0; i < 1000; i++)
+        text_add_byte(&text, 'e');
+    ck_assert_uint_eq(strlen(text.data), 1004);
+    text_clear(&text);
+    text = text_on(buffer, sizeof buffer);
+    text_clear(&text);
+    ck_assert_ptr_null(text.data);
+}
+END_TEST
+
 START_TEST(text_printf_appends)
 {
     struct text text = {0};
@@ -90,6 +111,22 @@ START_TEST(text_impossible_size_fails_and_sticks)
     ck_assert(text.failed);
     text_add_string(&text, "more");
     ck_assert_str_eq(text_string(&text), "kept");
+    text_clear(&text);
+}
+END_TEST
+
+START_TEST(text_grouped_numbers)
+{
+    char out[TEXT_GROUPED_SIZE];
+    struct text text = {0};
+    ck_assert_str_eq(text_grouped(0, out), "0");
+    ck_assert_str_eq(text_grouped(999, out), "999");
+    ck_assert_str_eq(text_grouped(1180000, out), "1,180,000");
+    ck_assert_str_eq(text_grouped(-123456, out), "-123,456");
+    ck_assert_str_eq(text_grouped(INT64_MAX, out), "9,223,372,036,854,775,807");
+    text_add_string(&text, "to ");
+    text_add_grouped(&text, 850000);
+    ck_assert_str_eq(text_string(&text), "to 850,000");
     text_clear(&text);
 }
 END_TEST
@@ -179,11 +216,13 @@ int main(void)
     TCase *test = tcase_create("text");
     tcase_add_test(test, text_empty_is_empty_string);
     tcase_add_test(test, text_add_grows);
+    tcase_add_test(test, text_on_a_buffer_moves_when_it_is_full);
     tcase_add_test(test, text_printf_appends);
     tcase_add_test(test, text_add_number_prints_any);
     tcase_add_test(test, text_join_cuts);
     tcase_add_test(test, text_reset_keeps_memory);
     tcase_add_test(test, text_impossible_size_fails_and_sticks);
+    tcase_add_test(test, text_grouped_numbers);
     tcase_add_test(test, text_escaped_is_one_clean_line);
     tcase_add_test(test, text_lower_is_ascii);
     tcase_add_test(test, text_after_needs_the_whole_prefix);

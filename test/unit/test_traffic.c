@@ -40,11 +40,10 @@ START_TEST(traffic_forgets_after_some_minutes)
     ck_assert_int_eq(first_of(traffic_now(traffic, TRAFFIC_SENDERS, 9, last_ms),
                               "login:a@own", "copies"),
                      11);
-    ck_assert_int_eq(
-        first_of(traffic_now(traffic, TRAFFIC_SENDERS, 9,
-                             start_ms + TRAFFIC_MINUTES * INT64_C(60000)),
-                 "login:a@own", "copies"),
-        6);
+    ck_assert_int_eq(first_of(traffic_now(traffic, TRAFFIC_SENDERS, 9,
+                                          start_ms + TRAFFIC_MINUTES * INT64_C(60000)),
+                              "login:a@own", "copies"),
+                     6);
     json_t *none = traffic_now(traffic, TRAFFIC_SENDERS, 9, start_ms + 3600000);
     ck_assert_uint_eq(json_array_size(none), 0);
     json_decref(none);

@@ -75,6 +75,12 @@ static const struct {
     {"notify = { command = \"if true; then cat; fi\"; };", NULL},
     {"notify = { command = \"$HOME/page\"; };", NULL},
     {"notify = { command = \"{ cat; }\"; };", NULL},
+    {"domains = [ \"a.example\" ];\n"
+     "lists = ( { folder = \"/var/no\"; domain = \"b.example\"; } );",
+     "m.conf:2: warning: lists: b.example is none of your domains"},
+    {"domains = [ \"a.example\" ];\n"
+     "lists = ( { folder = \"/var/no\"; domain = \"A.example\"; } );",
+     NULL},
     {"store = { password_file = \"/dev/null\"; };",
      "m.conf:1: warning: store.password_file: is not a regular file: /dev/null"},
     {"store = { state_file = \"/dev/null\"; };",
