@@ -304,6 +304,15 @@ static enum status prepare(struct release_job *job, struct error *error)
                           &job->audiences, error);
 }
 
+/* The store or the helper is away: so each message fails, as with any other verb. */
+static enum status fail_each(struct release_job *job, const struct error *error)
+{
+    for (size_t i = 0; i < job->count; i++)
+        job->results[i].status = error_set(&job->results[i].error, STATUS_UNAVAILABLE,
+                                           "%.64s: %s", job->ids[i], error->text);
+    return STATUS_OK;
+}
+
 enum status actions_release(struct actions *actions, const struct snapshot *snapshot,
                             const struct release_args *args, const char *const *ids,
                             size_t count, struct actions_result *results,
@@ -325,6 +334,8 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
         status = approve_all(&job, error);
     if (status == STATUS_OK)
         release_rest(&job);
+    else if (status == STATUS_UNAVAILABLE)
+        status = fail_each(&job, error);
     audiences_clear(&job.audiences);
     for (size_t i = 0; i < count && job.holds != NULL; i++)
         json_decref(job.holds[i]);
