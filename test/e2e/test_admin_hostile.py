@@ -46,8 +46,13 @@ def submit(mail, sender, recipients, headers=b""):
     return accepted
 
 
+def teacher(number):
+    return f"teacher-{number}@district.example"
+
+
 def submit_all(mail):
-    """Each as a sender, then as a recipient beside a list; how many came through."""
+    """Each as a sender, then as a recipient beside a list, from a teacher of its own; how many
+    came through."""
     mail.postfix.allow_log("Illegal address syntax")
     headers = b"".join(
         name + b": " + local + b"@elsewhere.example\r\n"
@@ -55,9 +60,9 @@ def submit_all(mail):
         for name in (b"Subject", b"To", b"From", b"References", b"X-Mailbrake")
     )
     through = 0
-    for local in LOCAL_PARTS:
+    for number, local in enumerate(LOCAL_PARTS):
         through += submit(mail, local + b"@elsewhere.example", [CLASS.encode()], headers)
-        through += submit(mail, ANN.encode(), [local + b"@district.example", CLASS.encode()], headers)
+        through += submit(mail, teacher(number).encode(), [local + b"@district.example", CLASS.encode()], headers)
     return through
 
 
@@ -149,12 +154,13 @@ def test_notices_of_hostile_mail_are_plain(administered):  # noqa: F811
         mail.ok("quarantine", "refuse", hold["id"])
     letters = [d for d in mail.delivered() if d.sender == ""]
     refusals = [d for d in letters if d["Subject"] == "Your message was refused"]
-    assert {d.recipients[0] for d in refusals} == {ANN} and through > len(refusals) >= 5
+    teachers = [[teacher(number)] for number in range(len(LOCAL_PARTS))]
+    assert all(d.recipients in teachers for d in refusals) and through > len(refusals) >= 5
     for letter in letters:
         headers = b"".join(letter[name].encode() for name in ("From", "To", "Subject", "Message-ID"))
         assert_harmless(headers, letter.message.get_payload(decode=True))
         assert letter.message.get_content_type() == "text/plain"
-        assert letter.recipients in ([ADMIN], [ANN])
+        assert letter.recipients in ([ADMIN], *teachers)
     assert_harmless(kept.read_bytes())
     body = "".join(d.message.get_payload() for d in refusals)
     assert "<script>alert(1)</script>" in body and "\\xe2\\x80\\xae" in body

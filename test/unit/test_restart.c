@@ -43,6 +43,7 @@ static const struct change {
     {"notify.to", "notify = { to = [ \"a@b.example\" ]; };"},
     {"notify.command", "notify = { command = \"/bin/true\"; };"},
     {"notify.min_interval", "notify = { min_interval = \"1m\"; };"},
+    {"notify.report", "notify = { report = \"weekly\"; };"},
     {"notify.tell_sender", "notify = { tell_sender = false; };"},
     {"privacy.addresses", "privacy = { addresses = \"hashed\"; };"},
     {"privacy.key_file", "privacy = { key_file = \"/etc/other\"; };"},
