@@ -23,7 +23,7 @@ struct pace_start_args {
     const char *by, *purpose; /* who released it, and what for */
     uid_t uid;
     size_t messages; /* how many there are to release */
-    int64_t now_ms;  /* wall time: what was held later is not part of it */
+    int64_t now_ms;  /* wall time */
 };
 
 /* Begins, or begins anew with what is left. deadlines: monotonic, in us; UNAVAILABLE and

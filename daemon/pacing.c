@@ -28,7 +28,8 @@ struct pacing {
     const char *host;
 };
 
-/* What of an incident is still to be released here. */
+/* What of an incident is still to be released here: of what was reviewed. What joined the
+ * incident later is nobody's yet. */
 struct rest {
     char ids[DUE_MAX][DIGEST_ID_SIZE];
     size_t count;
@@ -40,11 +41,9 @@ static int64_t store_deadline_us(void)
     return clock_deadline_us(STORE_MS);
 }
 
-static void enter(const struct pacing *pacing, const json_t *hold, int64_t before_ms,
-                  struct rest *out)
+static void enter(const struct pacing *pacing, const json_t *hold, struct rest *out)
 {
-    int64_t held_ms = record_parse_time(record_text(hold, "held_at"));
-    if (strcmp(record_text(hold, "host"), pacing->host) != 0 || held_ms > before_ms)
+    if (strcmp(record_text(hold, "host"), pacing->host) != 0 || !record_is_paced(hold))
         return;
     if (out->count == DUE_MAX || strcmp(record_text(hold, "state"), "held") != 0)
         out->more = true;
@@ -65,7 +64,7 @@ static enum status find_rest(const struct pacing *pacing, const json_t *pace,
         json_t *hold = NULL;
         status = ledger_list_next(list, store_deadline_us(), &hold);
         if (status == STATUS_OK)
-            enter(pacing, hold, record_number(pace, "started_at"), out);
+            enter(pacing, hold, out);
         json_decref(hold);
     }
     ledger_list_free(list);

@@ -251,14 +251,29 @@ static enum status approve_all(struct release_job *job, struct error *error)
 
 /* ---- release ---- */
 
-/* What is wrong with releasing it here some time. */
-static enum status check_later(const struct release_job *job, size_t i)
+static bool join_pace(void *context, json_t *hold)
+{
+    (void)context;
+    return strcmp(record_text(hold, "state"), "held") == 0 && !record_is_paced(hold) &&
+           json_object_set_new(hold, "paced", json_true()) == 0;
+}
+
+/* It may be released here some time: only what was reviewed is, so it is noted with each
+ * hold. CONFLICT of a change is that it is noted already, or that it is decided about. */
+static enum status release_later(const struct release_job *job, size_t i)
 {
     struct error *error = &job->results[i].error;
     if (job->holds[i] == NULL)
         return error_set(error, STATUS_NOT_FOUND, "there is no held message %.64s",
                          job->ids[i]);
-    return actions_check(job->actions, job->holds[i], error);
+    enum status status = actions_check(job->actions, job->holds[i], error);
+    if (status != STATUS_OK)
+        return status;
+    status = ledger_change_hold(job->actions->ledger, job->ids[i], join_pace, NULL,
+                                clock_deadline_us(ACTIONS_STORE_MS), NULL);
+    return status == STATUS_OK || status == STATUS_CONFLICT
+               ? STATUS_OK
+               : actions_say_store(error, status);
 }
 
 static void release_rest(struct release_job *job)
@@ -276,7 +291,7 @@ static void release_rest(struct release_job *job)
         if (job->waits[i])
             continue;
         if (job->args->later)
-            job->results[i].status = check_later(job, i);
+            job->results[i].status = release_later(job, i);
         else if (at < count)
             job->results[i] = results[at++];
         else

@@ -445,6 +445,11 @@ bool record_is_over(const char *state)
     return false;
 }
 
+bool record_is_paced(const json_t *hold)
+{
+    return json_is_true(json_object_get(hold, "paced"));
+}
+
 bool record_close(json_t *incident)
 {
     (void)json_object_del(incident, "open_key");

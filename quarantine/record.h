@@ -85,6 +85,9 @@ void record_party(const json_t *hold, struct party *out);
 /* A hold in that state is over. */
 bool record_is_over(const char *state);
 
+/* The hold is one of those that somebody releases slowly. */
+bool record_is_paced(const json_t *hold);
+
 /* Closes the incident: what comes next opens another one. False without memory. */
 bool record_close(json_t *incident);
 
