@@ -16,6 +16,7 @@ enum collection {
     COLLECTION_WOULD,   /* incidents of what would have been stopped */
     COLLECTION_TRAFFIC, /* who sent most, by relay and day */
     COLLECTION_PACES,   /* incidents that are released slowly */
+    COLLECTION_ORDERS,  /* from one relay to another (store/orders.h) */
     /* As versions before the index had them: read once and moved (ledger_upkeep.c). */
     COLLECTION_OLD_INCIDENTS,
     COLLECTION_OLD_OPEN,

@@ -19,11 +19,14 @@ enum {
     BATCH = 512,       /* records copied under one lock */
     BUCKET_FIELDS = 6, /* after the id */
     WINDOW_FIELDS = 7,
-    /* Twice what a full table needs, and full collections. */
-    FILE_MAX = 160 * 1024 * 1024 + COLLECTIONS * (DOCUMENTS_BYTES_MAX + 2 * 1024 * 1024),
     SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
     NAME_SIZE = 16, /* of a collection */
 };
+
+/* Twice what a full table needs, and full collections. */
+static const size_t FILE_MAX =
+    (size_t)160 * 1024 * 1024 +
+    COLLECTIONS * ((size_t)DOCUMENTS_BYTES_MAX + (size_t)2 * 1024 * 1024);
 
 #define MAGIC "mailbrake-state "
 static const char header[] = MAGIC "4\n";

@@ -26,6 +26,7 @@ START_TEST(documents_lie_in_named_hashes)
         [COLLECTION_ENDED_PERMITS] = "ended-permits",
         [COLLECTION_META] = "meta",
         [COLLECTION_PACES] = "paces",
+        [COLLECTION_ORDERS] = "orders",
         [COLLECTION_WOULD] = "would-by-id",
         [COLLECTION_TRAFFIC] = "traffic",
         [COLLECTION_OLD_INCIDENTS] = "incidents",

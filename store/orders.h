@@ -1,0 +1,81 @@
+/* Orders of one relay to another, and the answers: texts in the store, signed with the
+ * key that the relays share. An order is for one process, for a few seconds, and for one
+ * use: whoever takes it from the store is the only one, and its id is never taken again.
+ * One that is not taken in time lapses. */
+#ifndef STORE_ORDERS_H
+#define STORE_ORDERS_H
+
+#include "base/digest.h"
+#include "store/documents.h"
+
+struct orders;
+
+enum {
+    ORDERS_LIFE_MS = 10000,            /* until it lapses, and of a relay's silence */
+    ORDERS_TEXT_MAX = 100 * 15 * 1024, /* bytes of an order, and of an answer */
+    ORDERS_HOST_SIZE = 256,
+};
+
+/* host: this relay's name, copied. store is borrowed, key copied. NULL without memory.
+ * Any thread may send and await; one alone announces and takes. */
+struct orders *orders_new(struct store *store, const struct digest_key *key,
+                          const char *host);
+void orders_free(struct orders *orders);
+
+/* ---- who asks; times are wall times in ms, deadlines monotonic in us ---- */
+
+struct sent_order {
+    char id[DIGEST_ID_SIZE];
+    char host[ORDERS_HOST_SIZE]; /* that it is for */
+    int64_t sent_us;             /* monotonic */
+};
+
+/* text is ASCII. NOT_FOUND: no relay of that name has announced itself. LIMIT: the text
+ * is too long, or there are too many orders. UNAVAILABLE, also when it may be there all
+ * the same. */
+enum status orders_send(struct orders *orders, const char *host, const char *text,
+                        int64_t now_ms, int64_t deadline_us, struct sent_order *out,
+                        struct error *error) MUST_CHECK;
+
+/* Waits for the answer, for free(3). NOT_FOUND: nobody took it in time, and nobody will.
+ * CONFLICT: that relay refused it. UNAVAILABLE: it was taken, or the store went away; its
+ * answer did not come, and it may have been carried out. error names the relay. */
+enum status orders_await(struct orders *orders, const struct sent_order *sent,
+                         char **out_answer, struct error *error) MUST_CHECK;
+
+/* ---- who obeys ---- */
+
+struct order {
+    char id[DIGEST_ID_SIZE];
+    char *text; /* owned: order_clear */
+    char *head; /* as it is in the store; orders' own */
+};
+void order_clear(struct order *order);
+
+/* Says that this process takes orders. At the start and every few seconds. */
+enum status orders_announce(struct orders *orders, int64_t now_ms,
+                            int64_t deadline_us) MUST_CHECK;
+
+/* Takes the next order to this process. NOT_FOUND: there is none. INVALID, with the
+ * reason: one was refused and is gone; there may be others. */
+enum status orders_take(struct orders *orders, int64_t now_ms, int64_t deadline_us,
+                        struct order *out, struct error *error) MUST_CHECK;
+
+/* Says that an order is still being carried out; more often than ORDERS_LIFE_MS. */
+enum status orders_beat(struct orders *orders, struct order *order,
+                        int64_t deadline_us) MUST_CHECK;
+
+/* answer is ASCII. LIMIT: it is too long. */
+enum status orders_answer(struct orders *orders, const struct order *order,
+                          const char *answer, int64_t deadline_us) MUST_CHECK;
+
+/* Removes what nobody waits for any more. Now and then. */
+enum status orders_prune(struct orders *orders, int64_t now_ms,
+                         int64_t deadline_us) MUST_CHECK;
+
+/* The names of relays that announced themselves at or after since_ms, without this one:
+ * calls each with the name as id, and "". */
+enum status orders_relays(struct orders *orders, int64_t since_ms, int64_t deadline_us,
+                          store_each *each, void *context) MUST_CHECK;
+
+#endif
