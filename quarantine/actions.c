@@ -89,9 +89,6 @@ enum status actions_check(const struct actions *actions, const json_t *hold,
     const char *id = record_text(hold, "id");
     const char *host = record_text(hold, "host");
     const char *state = record_text(hold, "state");
-    if (strcmp(host, actions->host) != 0)
-        return error_set(error, STATUS_CONFLICT, "%s is held on %s: run it there", id,
-                         host);
     if (actions_state_after(state) != NULL)
         return error_set(error, STATUS_CONFLICT,
                          "%s is being decided by somebody else (%s)", id, state);
@@ -100,6 +97,9 @@ enum status actions_check(const struct actions *actions, const json_t *hold,
                          "%s: the message is not in the queue any more", id);
     if (strcmp(state, "held") != 0)
         return error_set(error, STATUS_CONFLICT, "%s was already %s", id, state);
+    if (strcmp(host, actions->host) != 0)
+        return error_set(error, STATUS_CONFLICT, "%s is held on %s: run it there", id,
+                         host);
     if (record_text(hold, "queue_id")[0] == '\0')
         return error_set(error, STATUS_CONFLICT,
                          "%s: its queue id is not known; `mailbrake quarantine sync` "

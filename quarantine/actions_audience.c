@@ -171,17 +171,16 @@ bool audiences_is_changed(const struct audiences *audiences, size_t i, const jso
 /* Adds one hold's audiences to the unions, once where they follow each other. */
 static enum status add_hold(const struct audiences *audiences, size_t i,
                             const json_t *hold, struct recalled_audience *recalled,
-                            struct audience *now, struct audience *then,
-                            struct audience_change *out)
+                            struct audience_review *out)
 {
     const struct audience *mine = audiences->now[i];
     const char *digest = record_text(hold, "audience");
     bool same = i > 0 && audiences->now[i - 1] == mine;
     if (!same)
-        audience_add_all(now, mine);
+        audience_add_all(&out->now, mine);
     if (digest[0] == '\0' || audience_is(mine, audiences->key, digest)) {
         if (!same || out->changed)
-            audience_add_all(then, mine);
+            audience_add_all(&out->then, mine);
         return STATUS_OK;
     }
     out->changed = true;
@@ -191,33 +190,85 @@ static enum status add_hold(const struct audiences *audiences, size_t i,
     out->told = out->told && recalled->known;
     if (status == STATUS_OK && recalled->known &&
         (before != recalled->now || before_digest != recalled->digest))
-        audience_add_all(then, &recalled->then);
+        audience_add_all(&out->then, &recalled->then);
     return status;
+}
+
+void audience_review_clear(struct audience_review *review)
+{
+    audience_clear(&review->now);
+    audience_clear(&review->then);
+}
+
+enum status audiences_review(const struct audiences *audiences, json_t *const *holds,
+                             size_t count, struct audience_review *out)
+{
+    struct recalled_audience recalled = {0};
+    enum status status = STATUS_OK;
+    *out = (struct audience_review){.told = true};
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        if (audiences->now[i] != NULL)
+            status = add_hold(audiences, i, holds[i], &recalled, out);
+    if (status == STATUS_OK)
+        status = audience_settle(&out->now);
+    if (status == STATUS_OK)
+        status = audience_settle(&out->then);
+    audience_clear(&recalled.then);
+    if (status != STATUS_OK)
+        audience_review_clear(out);
+    return status;
+}
+
+struct audience_change audience_review_count(const struct audience_review *review)
+{
+    return (struct audience_change){.changed = review->changed,
+                                    .told = review->told,
+                                    .reach = review->now.count,
+                                    .more = audience_without(&review->now, &review->then),
+                                    .fewer =
+                                        audience_without(&review->then, &review->now)};
 }
 
 enum status audiences_compare(const struct audiences *audiences, json_t *const *holds,
                               size_t count, struct audience_change *out)
 {
-    struct audience_change change = {.told = true};
-    struct audience now = {0};
-    struct audience then = {0};
-    struct recalled_audience recalled = {0};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        if (audiences->now[i] != NULL)
-            status = add_hold(audiences, i, holds[i], &recalled, &now, &then, &change);
-    if (status == STATUS_OK)
-        status = audience_settle(&now);
-    if (status == STATUS_OK)
-        status = audience_settle(&then);
-    if (status == STATUS_OK) {
-        change.reach = now.count;
-        change.more = audience_without(&now, &then);
-        change.fewer = audience_without(&then, &now);
-        *out = change;
-    }
-    audience_clear(&recalled.then);
-    audience_clear(&now);
-    audience_clear(&then);
-    return status;
+    struct audience_review review;
+    enum status status = audiences_review(audiences, holds, count, &review);
+    if (status != STATUS_OK)
+        return status;
+    *out = audience_review_count(&review);
+    audience_review_clear(&review);
+    return STATUS_OK;
+}
+
+static const char *people(size_t count)
+{
+    return count == 1 ? "person" : "people";
+}
+
+static enum status refuse_change(const struct audience_change *change, int64_t expected,
+                                 struct error *error)
+{
+    size_t reach = change->reach;
+    if (expected >= 0)
+        return error_set(error, STATUS_CONFLICT,
+                         "it would reach %zu %s now, not %lld; --reach %zu releases it",
+                         reach, people(reach), (long long)expected, reach);
+    if (!change->told)
+        return error_set(error, STATUS_CONFLICT,
+                         "whom it would reach has changed since it was held: %zu %s; "
+                         "--reach %zu releases it",
+                         reach, people(reach), reach);
+    return error_set(error, STATUS_CONFLICT,
+                     "whom it would reach has changed since it was held: %zu more, %zu "
+                     "fewer: %zu %s; --reach %zu releases it",
+                     change->more, change->fewer, reach, people(reach), reach);
+}
+
+enum status audience_change_check(const struct audience_change *change, int64_t reach,
+                                  struct error *error)
+{
+    bool expected = reach >= 0 && (size_t)reach == change->reach;
+    bool asked = reach >= 0 || change->changed;
+    return asked && !expected ? refuse_change(change, reach, error) : STATUS_OK;
 }

@@ -32,9 +32,24 @@ struct audience_change {
     size_t more, fewer; /* than when they were held */
 };
 
+/* The unions of all of them: whom they reach now, and reached when they were held. */
+struct audience_review {
+    bool changed, told;
+    struct audience now, then;
+};
+enum status audiences_review(const struct audiences *audiences, json_t *const *holds,
+                             size_t count, struct audience_review *out) MUST_CHECK;
+void audience_review_clear(struct audience_review *review);
+struct audience_change audience_review_count(const struct audience_review *review);
+
 /* Of all of them together. NOMEM. */
 enum status audiences_compare(const struct audiences *audiences, json_t *const *holds,
                               size_t count, struct audience_change *out) MUST_CHECK;
+
+/* CONFLICT, with the numbers in error, when a change is not what somebody expects: as
+ * many people as reach says, or, below 0, the same as when it was held. */
+enum status audience_change_check(const struct audience_change *change, int64_t reach,
+                                  struct error *error) MUST_CHECK;
 
 /* Of one. */
 bool audiences_is_changed(const struct audiences *audiences, size_t i,

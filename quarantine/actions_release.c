@@ -32,41 +32,14 @@ struct release_job {
 
 /* ---- the audience ---- */
 
-static const char *people(size_t count)
-{
-    return count == 1 ? "person" : "people";
-}
-
-static enum status refuse_change(const struct audience_change *change,
-                                 const struct release_args *args, struct error *error)
-{
-    size_t reach = change->reach;
-    if (args->reach >= 0)
-        return error_set(error, STATUS_CONFLICT,
-                         "it would reach %zu %s now, not %lld; --reach %zu releases it",
-                         reach, people(reach), (long long)args->reach, reach);
-    if (!change->told)
-        return error_set(error, STATUS_CONFLICT,
-                         "whom it would reach has changed since it was held: %zu %s; "
-                         "--reach %zu releases it",
-                         reach, people(reach), reach);
-    return error_set(error, STATUS_CONFLICT,
-                     "whom it would reach has changed since it was held: %zu more, %zu "
-                     "fewer: %zu %s; --reach %zu releases it",
-                     change->more, change->fewer, reach, people(reach), reach);
-}
-
 static enum status check_audience(struct release_job *job, struct error *error)
 {
-    const struct release_args *args = job->args;
     struct audience_change change;
     enum status status =
         audiences_compare(&job->audiences, job->holds, job->count, &change);
     if (status != STATUS_OK)
         return error_set(error, status, "out of memory");
-    bool expected = args->reach >= 0 && (size_t)args->reach == change.reach;
-    bool asked = args->reach >= 0 || change.changed;
-    return asked && !expected ? refuse_change(&change, args, error) : STATUS_OK;
+    return audience_change_check(&change, job->args->reach, error);
 }
 
 /* What was reviewed anew is what counts from now on; who approved of another audience has
@@ -142,6 +115,7 @@ static enum status reach_of(const struct release_job *job, const char *incident,
     }
     enum status status = audience_settle(&all);
     int64_t persons = (int64_t)all.count;
+    persons = persons > job->args->together ? persons : job->args->together;
     audience_clear(&all);
     if (status == STATUS_OK)
         status = ledger_find_incident(job->actions->ledger, incident,
@@ -328,6 +302,15 @@ static enum status fail_each(struct release_job *job, const struct error *error)
     return STATUS_OK;
 }
 
+static void clear_job(struct release_job *job)
+{
+    audiences_clear(&job->audiences);
+    for (size_t i = 0; i < job->count && job->holds != NULL; i++)
+        json_decref(job->holds[i]);
+    free(job->holds);
+    free(job->waits);
+}
+
 enum status actions_release(struct actions *actions, const struct snapshot *snapshot,
                             const struct release_args *args, const char *const *ids,
                             size_t count, struct actions_result *results,
@@ -351,11 +334,22 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
         release_rest(&job);
     else if (status == STATUS_UNAVAILABLE)
         status = fail_each(&job, error);
-    audiences_clear(&job.audiences);
-    for (size_t i = 0; i < count && job.holds != NULL; i++)
-        json_decref(job.holds[i]);
-    free(job.holds);
-    free(job.waits);
+    clear_job(&job);
+    return status;
+}
+
+enum status actions_review(struct actions *actions, const struct snapshot *snapshot,
+                           const char *const *ids, size_t count,
+                           struct audience_review *out, struct error *error)
+{
+    struct release_job job = {
+        .actions = actions, .snapshot = snapshot, .ids = ids, .count = count};
+    enum status status = prepare(&job, error);
+    if (status == STATUS_OK)
+        status = audiences_review(&job.audiences, job.holds, count, out) == STATUS_OK
+                     ? STATUS_OK
+                     : error_set(error, STATUS_NOMEM, "out of memory");
+    clear_job(&job);
     return status;
 }
 

@@ -4,13 +4,15 @@
 #define QUARANTINE_ACTIONS_RELEASE_H
 
 #include "lists/snapshot.h"
-#include "quarantine/actions.h"
+#include "quarantine/actions_audience.h"
 
 struct release_args {
     const char *by; /* who asks, a name below ACTIONS_NAME_SIZE */
     int64_t reach;  /* how many people he expects; below 0: as many as when it was held */
     bool approved;  /* whoever had to agree has: quarantine.approve_over is met */
-    bool later;     /* all is checked and recorded, but nothing is released yet */
+    int64_t
+        together; /* how many people it reaches with what other relays release of it */
+    bool later;   /* all is checked and recorded, but nothing is released yet */
     int64_t deadline_us; /* monotonic */
     const struct actions_progress *progress;
 };
@@ -22,6 +24,12 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
                             const struct release_args *args, const char *const *ids,
                             size_t count, struct actions_result *results,
                             struct error *error) MUST_CHECK;
+
+/* Whom those messages of this relay would reach, together; nothing is recorded. Clear it.
+ * UNAVAILABLE, NOMEM. */
+enum status actions_review(struct actions *actions, const struct snapshot *snapshot,
+                           const char *const *ids, size_t count,
+                           struct audience_review *out, struct error *error) MUST_CHECK;
 
 /* Keeps with each hold of this relay whom it would reach, soon after it was held; from
  * *from_ms on, which is advanced and begins at 0. LIMIT: not all in that time. */
