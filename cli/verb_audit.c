@@ -25,9 +25,13 @@ static void add_target(struct text_table *table, const json_t *entry)
 static void add_user(struct text_table *table, const json_t *entry)
 {
     const char *user = page_text(entry, "user");
+    const char *relay = page_text(entry, "relay");
     char uid[32];
+    char who[160];
     (void)snprintf(uid, sizeof uid, "uid %lld", page_number(entry, "uid"));
-    text_table_add(table, user[0] == '\0' ? uid : user);
+    (void)snprintf(who, sizeof who, "%.80s%s%.60s", user[0] == '\0' ? uid : user,
+                   relay[0] == '\0' ? "" : " on ", relay);
+    text_table_add(table, who);
 }
 
 static const struct page_column columns[] = {

@@ -28,6 +28,7 @@ void api_incidents_allow(struct request *request);
 
 void api_brakes_list(struct request *request);
 void api_brakes_set(struct request *request);
+void api_brakes_pull_back(struct request *request); /* by order of another relay */
 void api_brakes_clear(struct request *request);
 
 void api_permits_list(struct request *request);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "control/api.h"
 #include "control/by_hand.h"
+#include "control/everywhere.h"
 #include "engine/json_output.h"
 #include "quarantine/record.h"
 
@@ -105,6 +106,42 @@ static json_t *pull_back(struct request *request, const struct brake *brake)
     return json;
 }
 
+/* Adds what another relay pulled back; the first error is shown with its name. */
+static void add_relay(json_t *json, const json_t *relay)
+{
+    static const char *const numbers[] = {"held", "unrecorded", "failed"};
+    const char *error = record_text(relay, "error");
+    const char *host = record_text(relay, "host");
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        (void)record_add_number(json, numbers[i], record_number(relay, numbers[i]));
+    if (error[0] == '\0' || json_object_get(json, "error") != NULL)
+        return;
+    char text[600];
+    bool named = strncmp(error, host, strlen(host)) == 0;
+    (void)snprintf(text, sizeof text, "%s%s%s", named ? "" : host, named ? "" : ": ",
+                   error);
+    (void)json_object_set_new(json, "error", json_output_string(text));
+}
+
+/* The same on all other relays. */
+static json_t *pull_back_everywhere(struct request *request, const struct brake *brake)
+{
+    size_t i;
+    const json_t *relay;
+    struct error error = {0};
+    json_t *relays = NULL;
+    json_t *body = json_pack("{s:s, s:s, s:b}", "key", brake->key.text, "action",
+                             action_name(brake->action), "pull_back", 1);
+    json_t *json = pull_back(request, brake);
+    enum status status = everywhere_do(request, "pull back", body, &relays, &error);
+    json_decref(body);
+    if (status != STATUS_OK && json_object_get(json, "error") == NULL)
+        (void)json_object_set_new(json, "error", json_output_string(error.text));
+    json_array_foreach(relays, i, relay) add_relay(json, relay);
+    (void)json_object_set_new(json, "relays", relays == NULL ? json_array() : relays);
+    return json;
+}
+
 static void set(struct request *request, const struct brake *brake)
 {
     enum status status = active_brakes_set(request->context->active_brakes, brake,
@@ -115,7 +152,8 @@ static void set(struct request *request, const struct brake *brake)
     }
     json_t *answer = json_pack("{s:o?}", "brake", find_brake(request, brake->key.text));
     if (answer != NULL && wants_pull_back(request))
-        (void)json_object_set_new(answer, "pulled_back", pull_back(request, brake));
+        (void)json_object_set_new(answer, "pulled_back",
+                                  pull_back_everywhere(request, brake));
     request_answer(request, answer);
 }
 
@@ -147,6 +185,23 @@ void api_brakes_set(struct request *request)
         format_result(request, result, sizeof result);
         request_end(request, result);
     }
+    brake_clear(&brake);
+}
+
+void api_brakes_pull_back(struct request *request)
+{
+    struct brake brake = {0};
+    char result[600];
+    if (!make_brake(request, &brake) ||
+        !request_begin_key(request, "pull back", brake.key.text)) {
+        brake_clear(&brake);
+        return;
+    }
+    json_t *pulled = pull_back(request, &brake);
+    request_answer(request, json_pack("{s:O}", "pulled_back", pulled));
+    format_result(request, result, sizeof result);
+    request_answer(request, pulled);
+    request_end(request, result);
     brake_clear(&brake);
 }
 

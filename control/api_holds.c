@@ -6,6 +6,7 @@
 #include "control/api.h"
 #include "control/api_view.h"
 #include "control/batch.h"
+#include "control/everywhere.h"
 #include "control/release.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
@@ -56,6 +57,34 @@ static enum status add_command(const struct request *request, const json_t *hold
     return status;
 }
 
+/* The relay that holds a message knows what a release would do. *out_words begins with
+ * why it does not say so. */
+static bool show_elsewhere(struct request *request, const json_t *hold,
+                           struct text *out_words)
+{
+    struct error error = {0};
+    json_t *answer = NULL;
+    if (everywhere_show(request, record_text(hold, "host"), &answer, &error) ==
+        STATUS_OK) {
+        request_answer(request, answer);
+        return true;
+    }
+    text_printf(out_words, "nothing: %s", error.text);
+    return false;
+}
+
+static enum status foresee(struct request *request, const json_t *hold,
+                           bool *out_possible, struct text *out)
+{
+    struct actions *actions = request->context->actions;
+    enum status status = out->length > 0 ? STATUS_OK
+                                         : actions_foresee(actions, request->settings,
+                                                           hold, out_possible, out);
+    if (status == STATUS_OK && *out_possible)
+        status = actions_foresee_release(actions, request->snapshot, hold, out);
+    return status;
+}
+
 void api_holds_show(struct request *request)
 {
     const struct control_context *context = request->context;
@@ -65,15 +94,18 @@ void api_holds_show(struct request *request)
     bool possible = false;
     enum status status =
         ledger_find_hold(context->ledger, request->id, request_deadline_us(), &hold);
+    if (status == STATUS_OK && everywhere_is_elsewhere(request, hold) &&
+        show_elsewhere(request, hold, &words)) {
+        json_decref(hold);
+        request_audit(request, "show", request->id, request_result(request));
+        return;
+    }
     if (status == STATUS_OK)
-        status =
-            actions_foresee(context->actions, request->settings, hold, &possible, &words);
-    if (status == STATUS_OK && possible)
-        status =
-            actions_foresee_release(context->actions, request->snapshot, hold, &words);
+        status = foresee(request, hold, &possible, &words);
     if (status == STATUS_OK)
         shown = api_view_hold(hold);
-    if (status == STATUS_OK && add_command(request, hold, shown) != STATUS_OK)
+    if (status == STATUS_OK && !everywhere_is_elsewhere(request, hold) &&
+        add_command(request, hold, shown) != STATUS_OK)
         status = STATUS_NOMEM;
     if (status == STATUS_OK &&
         json_object_set_new(shown, "release",
@@ -98,14 +130,10 @@ static bool decide_one(struct request *request, const struct release_args *args,
                        struct actions_result *out)
 {
     const char *id = request->id;
+    char host[ORDERS_HOST_SIZE];
     struct error error = {0};
-    enum status status = STATUS_OK;
     *out = (struct actions_result){0};
-    if (request->verb == ACTIONS_RELEASE)
-        status = release_run(request, args, &id, 1, out, &error);
-    else
-        actions_decide_many(request->context->actions, request->settings, request->verb,
-                            &id, 1, batch_deadline_us(), NULL, out);
+    enum status status = everywhere_decide(request, args, &id, 1, out, host, &error);
     if (status == STATUS_OK) {
         status = out->status;
         error = out->error;

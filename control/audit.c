@@ -37,6 +37,9 @@ static json_t *clean_string(const char *string)
 /* The result; false without memory. */
 static bool add_outcome(json_t *json, const struct audit_entry *entry)
 {
+    if (entry->relay != NULL &&
+        json_object_set_new(json, "relay", clean_string(entry->relay)) != 0)
+        return false;
     if (entry->ids != NULL &&
         json_object_set_new(json, "ids", json_deep_copy(entry->ids)) != 0)
         return false;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/everywhere.h"
 #include "control/release.h"
 #include "engine/json_output.h"
 
@@ -17,7 +18,8 @@ struct batch {
     json_t *pace;        /* of what is released slowly; NULL */
     json_t *approved_by; /* who did, of what waits for a second person; NULL */
     size_t waiting;
-    char reason[300]; /* of the first failure */
+    char host[ORDERS_HOST_SIZE]; /* that holds all of them; "": several do */
+    char reason[300];            /* of the first failure */
 };
 
 int64_t batch_deadline_us(void)
@@ -25,13 +27,18 @@ int64_t batch_deadline_us(void)
     return clock_deadline_us(BATCH_MS);
 }
 
-static void enter(struct batch *out, const char *id, const struct actions_result *result)
+/* ordered: by another relay, which wants to know what kind of failure it was. */
+static void enter(struct batch *out, const char *id, const struct actions_result *result,
+                  bool ordered)
 {
     bool ok = result->status == STATUS_OK;
     const char *why = result->error.text;
     json_t *entry = json_pack("{s:o, s:b}", "id", json_output_string(id), "ok", ok);
     if (!ok)
         (void)json_object_set_new(entry, "error", json_output_string(why));
+    if (!ok && ordered)
+        (void)json_object_set_new(entry, "code",
+                                  json_integer(request_code(result->status)));
     if (ok && result->untold)
         (void)json_object_set_new(entry, "untold", json_true());
     if (!ok && json_array_size(out->failed) == 0)
@@ -50,27 +57,10 @@ static void enter(struct batch *out, const char *id, const struct actions_result
 }
 
 /* False, after making the answer, when nothing was done. */
-static bool carry_out(struct request *request, const struct release_args *args,
-                      const char *const *ids, size_t count, int64_t deadline_us,
-                      struct actions_result *results)
-{
-    struct error error = {0};
-    const struct actions_progress progress = request_progress(request);
-    if (request->verb != ACTIONS_RELEASE) {
-        actions_decide_many(request->context->actions, request->settings, request->verb,
-                            ids, count, deadline_us, &progress, results);
-        return true;
-    }
-    enum status status = release_run(request, args, ids, count, results, &error);
-    if (status != STATUS_OK)
-        request_fail_status(request, status, &error, "release");
-    return status == STATUS_OK;
-}
-
-/* False, after making the answer, when nothing was done. */
 static bool decide(struct request *request, const struct release_args *args,
                    const json_t *ids, struct batch *out)
 {
+    struct error error = {0};
     size_t count = json_array_size(ids);
     int64_t deadline_us = batch_deadline_us();
     const char **list = calloc(count + 1, sizeof *list);
@@ -80,10 +70,16 @@ static bool decide(struct request *request, const struct release_args *args,
         request_answer(request, NULL);
     for (size_t i = 0; i < count && enough; i++)
         list[i] = json_string_value(json_array_get(ids, i));
-    if (enough && count > 0)
-        enough = carry_out(request, args, list, count, deadline_us, results);
+    if (enough && count > 0) {
+        enum status status =
+            everywhere_decide(request, args, list, count, results, out->host, &error);
+        if (status != STATUS_OK)
+            request_fail_status(request, status, &error,
+                                actions_verb_name(request->verb));
+        enough = status == STATUS_OK;
+    }
     for (size_t i = 0; i < count && enough; i++)
-        enter(out, list[i], &results[i]);
+        enter(out, list[i], &results[i], request->relay != NULL);
     if (enough && clock_left_ms(deadline_us) == 0)
         log_throttled(SEVERITY_WARNING,
                       "%s: %zu of %zu held messages were done in %d minutes; the same "
@@ -154,7 +150,7 @@ static bool begin_slowly(struct request *request, const struct pace_rate *rate,
         return true;
     }
     forget_done(batch);
-    return release_slowly(request, rate, count, &batch->pace);
+    return release_slowly(request, rate, batch->host, count, &batch->pace);
 }
 
 void batch_decide(struct request *request, const char *target, const json_t *ids)

@@ -24,6 +24,7 @@ enum {
     CONTROL_STRANGERS_WORK_MAX = 1, /* and of peers without a role */
 };
 
+struct orders;
 struct traffic;
 
 /* What requests are answered with. All borrowed, and alive until control_stop. */
@@ -37,6 +38,7 @@ struct control_context {
     struct counters *counters;
     struct conversations *conversations; /* NULL: explain has no earlier mail */
     struct traffic *traffic;
+    struct orders *orders;              /* to other relays; NULL: there are none */
     const char *host;                   /* this relay's name in records */
     const struct digest_key *key;       /* of hashed addresses */
     const struct digest_key *token_key; /* of notices; NULL: explain recognizes none */

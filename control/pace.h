@@ -18,7 +18,7 @@ bool pace_parse(const char *text, struct pace_rate *out);
 
 /* All borrowed. */
 struct pace_start_args {
-    const char *incident, *host;
+    const char *incident, *host; /* host "": several relays have messages of it */
     struct pace_rate rate;
     const char *by, *purpose; /* who released it, and what for */
     uid_t uid;

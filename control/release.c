@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "control/batch.h"
 #include "engine/json_output.h"
+#include "quarantine/record.h"
 
 enum { REACH_MAX = 1000000000 };
 
@@ -45,6 +46,10 @@ bool release_read(struct request *request, struct release_args *out,
     if (!read_pace(request, out_rate))
         return false;
     out->later = out_rate->count > 0;
+    if (request->relay != NULL) {
+        out->later = json_is_true(json_object_get(request->body, "later"));
+        out->together = record_number(request->body, "together");
+    }
     if (reach == NULL)
         return true;
     if (json_is_integer(reach) && number >= 0 && number <= REACH_MAX) {
@@ -55,11 +60,18 @@ bool release_read(struct request *request, struct release_args *out,
     return false;
 }
 
+struct snapshot *release_snapshot(struct request *request)
+{
+    const struct control_context *context = request->context;
+    if (context->refresh != NULL)
+        context->refresh(context->reload_context);
+    return current_snapshot_get(context->snapshots);
+}
+
 enum status release_run(struct request *request, const struct release_args *args,
                         const char *const *ids, size_t count,
                         struct actions_result *results, struct error *error)
 {
-    const struct control_context *context = request->context;
     const struct actions_progress progress = request_progress(request);
     char by[ACTIONS_NAME_SIZE];
     struct release_args all = *args;
@@ -67,24 +79,22 @@ enum status release_run(struct request *request, const struct release_args *args
     all.by = by;
     all.deadline_us = batch_deadline_us();
     all.progress = &progress;
-    if (context->refresh != NULL)
-        context->refresh(context->reload_context);
-    struct snapshot *snapshot = current_snapshot_get(context->snapshots);
-    enum status status =
-        actions_release(context->actions, snapshot, &all, ids, count, results, error);
+    struct snapshot *snapshot = release_snapshot(request);
+    enum status status = actions_release(request->context->actions, snapshot, &all, ids,
+                                         count, results, error);
     snapshot_unref(snapshot);
     return status;
 }
 
 bool release_slowly(struct request *request, const struct pace_rate *rate,
-                    size_t messages, json_t **out)
+                    const char *host, size_t messages, json_t **out)
 {
     char by[ACTIONS_NAME_SIZE];
     struct store *store = request->context->store;
     json_t *pace = NULL;
     release_name(request, by);
     const struct pace_start_args args = {.incident = request->id,
-                                         .host = request->context->host,
+                                         .host = host,
                                          .rate = *rate,
                                          .by = by,
                                          .purpose = request->purpose,

@@ -11,10 +11,14 @@
 bool release_read(struct request *request, struct release_args *out,
                   struct pace_rate *out_rate);
 
-/* Begins to release an incident slowly; false, after making the answer, when that fails.
- * Otherwise *out is what is shown of it. */
+/* Begins to release an incident slowly, on that relay ("": several); false, after making
+ * the answer, when that fails. Otherwise *out is what is shown of it. */
 bool release_slowly(struct request *request, const struct pace_rate *rate,
-                    size_t messages, json_t **out);
+                    const char *host, size_t messages, json_t **out);
+
+/* The settings and lists of now, those that the MTA has yet to expand read again just
+ * now: for snapshot_unref. */
+struct snapshot *release_snapshot(struct request *request);
 
 /* As actions_release, after the lists that the MTA has yet to expand were read again. */
 enum status release_run(struct request *request, const struct release_args *args,

@@ -117,6 +117,11 @@ static const struct {
     [STATUS_CONFLICT] = {MHD_HTTP_CONFLICT, "somebody else changed it"},
 };
 
+unsigned request_code(enum status status)
+{
+    return failures[status].code;
+}
+
 void request_fail_status(struct request *request, enum status status,
                          const struct error *error, const char *what)
 {
@@ -147,6 +152,8 @@ static void log_entry(const struct audit_entry *entry)
     log_field(&line, "audit", entry->action);
     log_field_number(&line, "uid", (int64_t)entry->uid);
     log_field(&line, "user", entry->user);
+    if (entry->relay != NULL)
+        log_field(&line, "relay", entry->relay);
     log_field(&line, "target", entry->target);
     log_field(&line, "purpose", entry->purpose);
     if (entry->ids != NULL)
@@ -196,6 +203,7 @@ static struct audit_entry entry_of(const struct request *request, const char *ac
     return (struct audit_entry){.at_ms = clock_wall_ms(),
                                 .uid = request->peer.uid,
                                 .user = request->peer.name,
+                                .relay = request->relay,
                                 .action = action,
                                 .target = target,
                                 .purpose = request->purpose,

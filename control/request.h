@@ -38,6 +38,7 @@ struct request {
     struct snapshot *snapshot; /* a reference */
     const struct settings *settings;
     struct peer peer;
+    const char *relay;        /* on which an order was asked for; NULL: asked for here */
     unsigned roles;           /* of the peer, see peer_roles */
     char id[REQUEST_ID_SIZE]; /* the part of the path that varies; "" */
     enum actions_verb verb;   /* of the route */
@@ -86,6 +87,9 @@ void request_stream(struct request *request, struct stream *stream);
 /* Answers {"error": text}. */
 void request_fail(struct request *request, unsigned code, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+/* The HTTP status of a failure. */
+unsigned request_code(enum status status);
 
 /* Answers with the failure of a call; what names its object where error (which may be
  * NULL) has no text. */

@@ -26,9 +26,11 @@
 #include "daemon/peers.h"
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
+#include "daemon/taker.h"
 #include "engine/traffic.h"
 #include "lists/rest_client.h"
 #include "milter/callbacks.h"
+#include "store/orders.h"
 #include "store/subject_key.h"
 
 enum { STOP_GRACE_MS = 200, HOST_SIZE = 256, PATH_SIZE = 4096 };
@@ -38,6 +40,7 @@ struct daemon {
     struct engine engine;
     struct actions *actions;
     struct audit *audit;
+    struct orders *orders; /* NULL: no other relay can use the store */
     struct control *control;
     char host[HOST_SIZE]; /* this relay's name in records */
     int64_t started_us;
@@ -104,6 +107,11 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
         engine->counters == NULL || engine->traffic == NULL ||
         engine->conversations == NULL || daemon->audit == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
+    if (settings->store.type != STORE_TYPE_MEMORY) {
+        daemon->orders = orders_new(engine->store, &engine->key, daemon->host);
+        if (daemon->orders == NULL)
+            return error_set(error, STATUS_NOMEM, "out of memory");
+    }
     daemon->actions = actions_new(engine->ledger, &engine->token_key, daemon->host);
     return daemon->actions == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
                                    : STATUS_OK;
@@ -131,12 +139,10 @@ static void refresh_for_control(void *context)
     reload_aliases(context);
 }
 
-/* Without its socket nobody can release what is held, but mail is judged all the same. */
-static void open_control(struct daemon *daemon, const struct settings *settings)
+static struct control_context make_context(struct daemon *daemon)
 {
-    struct error error = {0};
     struct engine *engine = &daemon->engine;
-    struct control_context context = {
+    return (struct control_context){
         .snapshots = &engine->snapshots,
         .store = engine->store,
         .ledger = engine->ledger,
@@ -146,6 +152,7 @@ static void open_control(struct daemon *daemon, const struct settings *settings)
         .counters = engine->counters,
         .conversations = engine->conversations,
         .traffic = engine->traffic,
+        .orders = daemon->orders,
         .host = daemon->host,
         .key = &engine->key,
         .token_key = &engine->token_key,
@@ -156,6 +163,13 @@ static void open_control(struct daemon *daemon, const struct settings *settings)
         .reload_context = &daemon->reload,
         .started_us = daemon->started_us,
     };
+}
+
+/* Without its socket nobody can release what is held, but mail is judged all the same. */
+static void open_control(struct daemon *daemon, const struct settings *settings)
+{
+    struct error error = {0};
+    const struct control_context context = make_context(daemon);
     if (control_start(&context, &daemon->control, &error) != STATUS_OK) {
         log_print(SEVERITY_WARNING, "no control socket: %s", error.text);
         return;
@@ -251,6 +265,9 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     if (status == STATUS_OK)
         status = pacing_start(&daemon->engine, daemon->actions, daemon->audit,
                               daemon->host, error);
+    const struct control_context context = make_context(daemon);
+    if (status == STATUS_OK && daemon->orders != NULL)
+        status = taker_start(&context, error);
     if (status == STATUS_OK)
         status = reload_start(&daemon->reload);
     return status == STATUS_OK ? list_reader_start(&daemon->reload) : status;

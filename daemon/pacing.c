@@ -41,11 +41,14 @@ static int64_t store_deadline_us(void)
     return clock_deadline_us(STORE_MS);
 }
 
-static void enter(const struct pacing *pacing, const json_t *hold, struct rest *out)
+/* everywhere: other relays' messages are part of it, which they release. */
+static void enter(const struct pacing *pacing, const json_t *hold, bool everywhere,
+                  struct rest *out)
 {
-    if (strcmp(record_text(hold, "host"), pacing->host) != 0 || !record_is_paced(hold))
+    bool here = strcmp(record_text(hold, "host"), pacing->host) == 0;
+    if ((!here && !everywhere) || !record_is_paced(hold))
         return;
-    if (out->count == DUE_MAX || strcmp(record_text(hold, "state"), "held") != 0)
+    if (!here || out->count == DUE_MAX || strcmp(record_text(hold, "state"), "held") != 0)
         out->more = true;
     else
         (void)snprintf(out->ids[out->count++], DIGEST_ID_SIZE, "%s",
@@ -64,7 +67,7 @@ static enum status find_rest(const struct pacing *pacing, const json_t *pace,
         json_t *hold = NULL;
         status = ledger_list_next(list, store_deadline_us(), &hold);
         if (status == STATUS_OK)
-            enter(pacing, hold, out);
+            enter(pacing, hold, record_text(pace, "host")[0] == '\0', out);
         json_decref(hold);
     }
     ledger_list_free(list);
@@ -169,7 +172,8 @@ static void step(const struct pacing *pacing, const json_t *pace)
     size_t due = 0;
     struct store *store = pacing->engine->store;
     const char *incident = record_text(pace, "incident");
-    if (strcmp(record_text(pace, "host"), pacing->host) != 0)
+    const char *host = record_text(pace, "host");
+    if (host[0] != '\0' && strcmp(host, pacing->host) != 0)
         return;
     if (!waits(pacing, incident)) {
         finish(pacing, incident);

@@ -149,10 +149,11 @@ def mailbraked(build, folder):
     unless the test stopped it, and must have said nothing unexpected."""
     daemons = []
 
-    def start(store, milter_socket=None, **configuration):
+    def start(store, milter_socket=None, host=None, **configuration):
         path = tempfile.mkdtemp(prefix="mailbraked-", dir=folder)
         os.chmod(path, 0o755)
         daemon = Mailbraked(build, path, milter_socket)
+        daemon.host = host
         daemons.append(daemon)
         daemon.configure(store, **configuration)
         return daemon.start()
