@@ -1,24 +1,22 @@
 /* Who sends most: senders, lists and clients, by the last minutes and by the day. Of more
- * than it has room for it keeps the largest (Metwally et al., "Efficient Computation of
- * Frequent and Top-k Elements in Data Streams", 2005). */
+ * than it has room for it keeps the largest. */
 #ifndef ENGINE_TRAFFIC_H
 #define ENGINE_TRAFFIC_H
 
 #include <jansson.h>
 
 #include "engine/engine.h"
+#include "engine/heavy_hitters.h"
 #include "store/documents.h"
 
 struct traffic;
 
-enum {
-    TRAFFIC_MINUTES = 10,  /* how far "now" goes back */
-    TRAFFIC_KEYS_MAX = 512 /* of each kind */
-};
+enum { TRAFFIC_MINUTES = HEAVY_HITTERS_MINUTES }; /* how far "now" goes back */
 
 enum traffic_kind { TRAFFIC_SENDERS, TRAFFIC_LISTS, TRAFFIC_CLIENTS, TRAFFIC_KINDS };
 
-/* host is copied. NULL without memory. Safe from many threads; never waits. */
+/* host is copied. NULL without memory. Safe from many threads; nobody has the lock for
+ * longer than a copy of the tables takes. */
 struct traffic *traffic_new(const char *host);
 void traffic_free(struct traffic *traffic);
 
