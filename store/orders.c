@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "store/orders_parts.h"
+#include "store/store.h"
 
 enum { LOOK_MS = 50, STORE_MS = 2000 };
 
@@ -36,6 +37,19 @@ void orders_free(struct orders *orders)
 
 #define RELAY_PREFIX "orders:"
 
+/* A command that the store refuses is named. */
+static enum status say_unsent(struct orders *orders, struct error *error,
+                              const char *host, enum status status)
+{
+    char complaint[STORE_COMPLAINT_SIZE];
+    const char *why = status == STATUS_NOMEM   ? "out of memory"
+                      : status == STATUS_LIMIT ? "too much, or too many orders, at once"
+                                               : "the store does not answer";
+    if (status == STATUS_UNAVAILABLE && store_complaint(orders->store, complaint))
+        why = complaint;
+    return error_set(error, status, "%s can't be asked: %s", host, why);
+}
+
 static enum status find_instance(struct orders *orders, const char *host,
                                  int64_t deadline_us, char out[DIGEST_ID_SIZE],
                                  struct error *error)
@@ -52,18 +66,7 @@ static enum status find_instance(struct orders *orders, const char *host,
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "%s does not answer: nothing was done there",
                          host);
-    return status == STATUS_OK
-               ? status
-               : error_set(error, status, "%s can't be asked: the store does not answer",
-                           host);
-}
-
-static enum status say_unsent(struct error *error, const char *host, enum status status)
-{
-    return error_set(error, status, "%s can't be asked: %s", host,
-                     status == STATUS_NOMEM   ? "out of memory"
-                     : status == STATUS_LIMIT ? "too much, or too many orders, at once"
-                                              : "the store does not answer");
+    return status == STATUS_OK ? status : say_unsent(orders, error, host, status);
 }
 
 enum status orders_send(struct orders *orders, const char *host, const char *text,
@@ -79,17 +82,20 @@ enum status orders_send(struct orders *orders, const char *host, const char *tex
     (void)snprintf(out->host, sizeof out->host, "%s", host);
     out->sent_us = clock_monotonic_us();
     if (parts < 0)
-        return say_unsent(error, host, STATUS_LIMIT);
+        return say_unsent(orders, error, host, STATUS_LIMIT);
     enum status status = find_instance(orders, host, deadline_us, instance, error);
     if (status != STATUS_OK)
         return status;
     if (!orders_sign(orders, out->id, host, instance, head.until_ms, text,
                      head.signature))
-        return say_unsent(error, host, STATUS_NOMEM);
+        return say_unsent(orders, error, host, STATUS_NOMEM);
     order_head_format(&head, host, written);
     const struct orders_write write = {.id = out->id, .head = written, .text = text};
+    char refused[STORE_COMPLAINT_SIZE];
     status = orders_write(orders, &write, deadline_us);
-    return status == STATUS_OK ? status : say_unsent(error, host, status);
+    if (status == STATUS_UNAVAILABLE && !store_complaint(orders->store, refused))
+        status = STATUS_OK; /* it may be there: who waits for the answer sees */
+    return status == STATUS_OK ? status : say_unsent(orders, error, host, status);
 }
 
 /* What is known of an order that was sent. */
@@ -114,8 +120,14 @@ static enum status take_answer(struct orders *orders, const struct sent_order *s
 {
     char signature[DIGEST_HEX_SIZE];
     char *text = NULL;
-    enum status status = orders_read(orders, sent->id, wait->parsed.parts,
-                                     clock_deadline_us(STORE_MS), &text);
+    int64_t until_us = clock_deadline_us(ORDERS_LIFE_MS);
+    enum status status = STATUS_UNAVAILABLE;
+    while (status == STATUS_UNAVAILABLE && clock_left_ms(until_us) > 0) {
+        status = orders_read(orders, sent->id, wait->parsed.parts,
+                             clock_deadline_us(STORE_MS), &text);
+        if (status == STATUS_UNAVAILABLE)
+            clock_sleep_ms(LOOK_MS);
+    }
     (void)!drop(orders, sent, wait);
     if (status == STATUS_OK && orders_sign_answer(orders, sent->id, text, signature) &&
         strcmp(signature, wait->parsed.signature) == 0) {

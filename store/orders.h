@@ -31,8 +31,8 @@ struct sent_order {
 };
 
 /* text is ASCII. NOT_FOUND: no relay of that name has announced itself. LIMIT: the text
- * is too long, or there are too many orders. UNAVAILABLE, also when it may be there all
- * the same. */
+ * is too long, or there are too many orders. UNAVAILABLE: the store can't take it. OK
+ * also when it is not known whether it could. */
 enum status orders_send(struct orders *orders, const char *host, const char *text,
                         int64_t now_ms, int64_t deadline_us, struct sent_order *out,
                         struct error *error) MUST_CHECK;

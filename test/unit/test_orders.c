@@ -347,6 +347,19 @@ START_TEST(orders_know_the_relays)
 }
 END_TEST
 
+/* The store is away when the time is over. */
+START_TEST(orders_may_be_lost_with_the_store)
+{
+    char *answer = NULL;
+    struct sent_order sent = order_it("x");
+    sent.sent_us -= ORDERS_LIFE_MS * INT64_C(1000);
+    (void)kill(server.pid, SIGSTOP);
+    ck_assert_int_eq(orders_await(here, &sent, &answer, &error), STATUS_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(error.text, "relay2 can't be asked any more"));
+    (void)kill(server.pid, SIGCONT);
+}
+END_TEST
+
 static TCase *make_case(const char *name, void (*up)(void), void (*down)(void))
 {
     TCase *cases = tcase_create(name);
@@ -374,6 +387,8 @@ int main(void)
     Suite *suite = suite_create("orders");
     suite_add_tcase(suite,
                     make_case("memory", setup_orders_memory, teardown_orders_memory));
-    suite_add_tcase(suite, make_case("redis", setup_orders_redis, teardown_orders_redis));
+    TCase *redis = make_case("redis", setup_orders_redis, teardown_orders_redis);
+    tcase_add_test(redis, orders_may_be_lost_with_the_store);
+    suite_add_tcase(suite, redis);
     return run_suite(suite);
 }
