@@ -2,7 +2,6 @@
  * and writes the answers. The others carry them out, which may take long. */
 #include "daemon/taker.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -30,8 +29,9 @@ enum slot_state { SLOT_FREE, SLOT_WAITS, SLOT_WORKS, SLOT_DONE };
 
 struct taker {
     struct control_context context;
-    pthread_mutex_t mutex; /* guards the states of slots, and their answers */
+    pthread_mutex_t mutex; /* guards news, the states of slots, and their answers */
     pthread_cond_t taken, done;
+    bool news; /* an order was done since the last rest */
     struct slot {
         enum slot_state state;
         struct order order;
@@ -74,6 +74,7 @@ static void *work(void *argument)
         slot->answer = answer;
         slot->state = SLOT_DONE;
         slot->since_us = clock_monotonic_us();
+        taker->news = true;
         (void)pthread_cond_signal(&taker->done);
     }
     return NULL;
@@ -181,8 +182,9 @@ static void rest(struct taker *taker)
 {
     struct timespec until = clock_timespec(clock_deadline_us(TICK_MS));
     (void)pthread_mutex_lock(&taker->mutex);
-    if (find_slot(taker, SLOT_DONE) == NULL)
+    if (!taker->news)
         (void)pthread_cond_timedwait(&taker->done, &taker->mutex, &until);
+    taker->news = false;
     (void)pthread_mutex_unlock(&taker->mutex);
 }
 
