@@ -31,8 +31,8 @@ static bool expect_id(const char *text)
 
 /* ---- looking ---- */
 
-/* STATE is shown only if some message is no longer held, or was approved by somebody: who
- * that was comes behind it. */
+/* HELD ON is shown only if several relays hold messages, STATE only if some message is no
+ * longer held, or was approved by somebody: who that was comes behind it. */
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
     {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
@@ -41,11 +41,29 @@ static const struct page_column columns[] = {
     {"INCIDENT", TEXT_TABLE_KEY, "incident", NULL},
     {"FROM", TEXT_TABLE_TEXT, "identity", NULL},
     {"LISTS", TEXT_TABLE_TEXT, NULL, page_cell_lists},
+};
+static const struct page_column host_column = {"HELD ON", TEXT_TABLE_TEXT, "host", NULL};
+static const struct page_column state_columns[] = {
     {"STATE", TEXT_TABLE_TEXT, "state", NULL},
     {"APPROVED BY", TEXT_TABLE_TEXT, NULL, page_cell_approved},
 };
 
 enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
+
+static void print_rows(const json_t *holds, const char *none, bool with_host,
+                       bool with_state, bool with_approved)
+{
+    struct page_column shown[COLUMN_COUNT + 3];
+    size_t count = COLUMN_COUNT;
+    memcpy(shown, columns, sizeof columns);
+    if (with_host)
+        shown[count++] = host_column;
+    if (with_state || with_approved)
+        shown[count++] = state_columns[0];
+    if (with_approved)
+        shown[count++] = state_columns[1];
+    page_table(holds, none, shown, count);
+}
 
 static bool is_held(const json_t *hold)
 {
@@ -60,6 +78,7 @@ static void print_table(const json_t *answer, const char *none)
     long long reach = 0;
     bool known = true;
     bool approved = false;
+    bool several = false;
     const json_t *holds = json_object_get(answer, "holds");
     json_array_foreach(holds, i, hold)
     {
@@ -67,14 +86,11 @@ static void print_table(const json_t *answer, const char *none)
         reach += is_held(hold) ? page_number(hold, "reach") : 0;
         known = known && (!is_held(hold) || page_knows_reach(hold));
         approved = approved || json_is_array(json_object_get(hold, "approved_by"));
+        several = several || strcmp(page_text(hold, "host"),
+                                    page_text(json_array_get(holds, 0), "host")) != 0;
     }
-    if (json_array_size(holds) > 0) {
-        bool with_state = held < json_array_size(holds);
-        page_table(holds, none, columns,
-                   approved     ? COLUMN_COUNT
-                   : with_state ? COLUMN_COUNT - 1
-                                : COLUMN_COUNT - 2);
-    }
+    if (json_array_size(holds) > 0)
+        print_rows(holds, none, several, held < json_array_size(holds), approved);
     if (held == 0)
         (void)puts(none);
     else if (!known && reach == 0)

@@ -64,13 +64,15 @@ static bool show_elsewhere(struct request *request, const json_t *hold,
 {
     struct error error = {0};
     json_t *answer = NULL;
-    if (everywhere_show(request, record_text(hold, "host"), &answer, &error) ==
-        STATUS_OK) {
+    const char *host = record_text(hold, "host");
+    enum status status = everywhere_show(request, host, &answer, &error);
+    if (status == STATUS_OK)
         request_answer(request, answer);
-        return true;
-    }
-    text_printf(out_words, "nothing: %s", error.text);
-    return false;
+    else if (status == STATUS_UNAVAILABLE)
+        text_printf(out_words, "not known: %s, which holds it, does not answer", host);
+    else
+        text_printf(out_words, "nothing: %s", error.text);
+    return status == STATUS_OK;
 }
 
 static enum status foresee(struct request *request, const json_t *hold,
