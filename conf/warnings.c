@@ -64,7 +64,7 @@ static void warn_of_files(struct reader *reader)
     if (settings->privacy.key_file[0] == '\0')
         warn(reader, "privacy", "key_file",
              "is not set, so anybody who knows store.prefix can compute the hashes of "
-             "addresses",
+             "addresses, and whoever can write to the store can give relays orders",
              "");
     warn_of_kind(reader, "privacy", "key_file", settings->privacy.key_file);
     warn_of_kind(reader, "store", "password_file", store->password_file);
