@@ -203,7 +203,7 @@ void record_would(struct engine *engine, const struct engine_input *input,
         if (step->fires && step->rule->monitor && step->action != ACTION_ACCEPT)
             count_would(engine, input, judgement, &would);
     }
-    if (judgement_only_monitors(judgement) && !verdict->temporary &&
-        verdict->rule != NULL)
+    bool decided = verdict->rule != NULL || verdict->action == ACTION_QUARANTINE;
+    if (judgement_only_monitors(judgement) && !verdict->temporary && decided)
         count_would(engine, input, judgement, verdict);
 }

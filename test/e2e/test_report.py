@@ -74,6 +74,20 @@ def test_a_monitor_rule_that_accepts_would_stop_nothing(administered):  # noqa: 
     assert [i["rule"] for i in would(mail, 1)] == ["cap"]
 
 
+@memory_only
+def test_monitor_tells_what_it_would_have_held_for_a_list(administered):  # noqa: F811
+    """A list that can't be read would have had its mail held, though by no rule."""
+    unread = {"address": CLASS, "file": "/nowhere/class.txt"}
+    mail = administered(
+        mode="monitor", rules=CAP, lists={}, sources=[unread], lists_unknown="quarantine"
+    )
+    mail.daemon.allow_log("/nowhere/class.txt")
+    assert mail.send(ANN, CLASS).accepted
+    (incident,) = would(mail, 1)
+    assert (incident["rule"], incident["action"]) == ("lists_unknown", "quarantine")
+    assert mail.json("report")["rules"][0]["name"] == "lists_unknown"
+
+
 # The report.
 
 
