@@ -125,13 +125,13 @@ static bool take_time(struct request *request, struct permit *permit)
 {
     int64_t now_ms = clock_wall_ms();
     int64_t for_ms = 0;
-    const char *from = request_string(request, "from");
+    const json_t *from = json_object_get(request->body, "from");
     const json_t *copies = json_object_get(request->body, "copies");
     permit->from_ms = now_ms;
     if (!json_is_integer(copies) || json_integer_value(copies) < 1 ||
         json_integer_value(copies) > RATE_TOKENS_MAX)
         return fail(request, "\"copies\" is a number from 1 to 1000000000");
-    if (from != NULL && !instant_parse(from, &permit->from_ms))
+    if (from != NULL && !instant_parse(json_string_value(from), &permit->from_ms))
         return fail(request, "\"from\" is a time, as in 2026-12-01T08:00:00Z");
     if (permit->from_ms > now_ms + YEAR_MS || permit->from_ms < now_ms - YEAR_MS)
         return fail(request, "\"from\" is more than a year away");

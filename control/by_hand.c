@@ -17,9 +17,10 @@ static bool take(struct request *request, char *copy, char **out)
 
 bool by_hand_reason(struct request *request, char **out)
 {
-    const char *reason = request_string(request, "reason");
-    reason = reason == NULL ? "" : reason;
-    bool plain = strlen(reason) <= BRAKE_REASON_MAX;
+    const json_t *given = json_object_get(request->body, "reason");
+    bool none = given == NULL || json_is_null(given);
+    const char *reason = none ? "" : json_string_value(given);
+    bool plain = reason != NULL && strlen(reason) <= BRAKE_REASON_MAX;
     for (const char *c = reason; plain && *c != '\0'; c++)
         plain = *c >= ' ' && *c <= '~';
     if (!plain) {

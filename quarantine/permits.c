@@ -187,10 +187,11 @@ static bool show_permit(const struct permits_query *query, const struct permit *
         (over && !query->ended))
         return true;
     json_t *record = permits_record(permit);
-    if (record == NULL ||
-        json_object_set_new(record, "left", known ? json_integer(left) : json_null()) !=
-            0)
+    if (json_object_set_new(record, "left", known ? json_integer(left) : json_null()) !=
+        0) {
+        json_decref(record);
         return false;
+    }
     if (store_is_put_off(query->store, COLLECTION_PERMITS, permit->id))
         (void)json_object_set_new(record, "pending", json_true());
     return show(array, record, state);

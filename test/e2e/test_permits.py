@@ -151,8 +151,13 @@ def test_what_is_no_permit(administered):  # noqa: F811
     for key, copies, lasts, *more in wrong:
         done = mail.run("permit", "set", key, "--copies", copies, "--for", lasts, *more)
         assert done.returncode == 1 and done.stderr, (key, done.stderr)
+    right = {"key": f"sender:{ANN}", "copies": 5, "for": "1h"}
+    odd = [{"from": 5}, {"from": []}, {"reason": 5}, {"to": FAMILIES}, {"copies": "5"}, {"for": 5}, {"key": []}]
+    for more in odd:
+        assert mail.api("POST", "/v1/permits", {**right, **more})[0] == 400, more
     assert mail.json("permit", "list")["permits"] == []
-    assert [entry["result"] == "ok" for entry in mail.audit("permit set")] == [False] * len(wrong)
+    failed = [False] * (len(wrong) + len(odd))
+    assert [entry["result"] == "ok" for entry in mail.audit("permit set")] == failed
 
 
 def test_who_permitted_what_is_written_down(administered):  # noqa: F811
