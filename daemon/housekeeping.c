@@ -29,6 +29,7 @@ enum {
     SYNC_SECONDS = 5,
     TIDY_SECONDS = 15 * 60,
     PRUNE_SECONDS = 60,
+    TRAFFIC_PRUNE_SECONDS = 60 * 60,
     EXPIRE_MS = 30000,
     AUDIENCES_MS = 20000,
     ROOM_MS = 5000,
@@ -258,27 +259,31 @@ static void ask_for_room(struct housekeeping *housekeeping,
     housekeeping->room_state = status;
 }
 
-/* Whom a message would reach is kept while it can still be told. */
+/* Soon after a message was held: later its lists may be others. */
 static void note_audiences(const struct housekeeping *housekeeping,
-                           const struct snapshot *snapshot, int64_t *from_ms)
+                           const struct snapshot *snapshot, struct actions_noted *noted)
 {
-    enum status status = actions_note_audiences(housekeeping->actions, snapshot, from_ms,
+    enum status status = actions_note_audiences(housekeeping->actions, snapshot, noted,
                                                 clock_deadline_us(AUDIENCES_MS));
     if (status == STATUS_NOMEM)
         log_throttled(SEVERITY_ERROR, "out of memory for whom held mail would reach");
 }
 
-/* The store says by itself that it is away. */
-static void keep_traffic(const struct engine *engine, const struct settings *settings)
+/* Each minute; days end rarely, and to find them all are read. The store itself reports
+ * that it is away. */
+static void keep_traffic(const struct engine *engine, const struct settings *settings,
+                         unsigned second)
 {
     int64_t before_ms = clock_wall_ms() - settings->privacy.retention_ms;
-    if (traffic_flush(engine->traffic, engine->store, store_deadline_us()) == STATUS_OK)
+    enum status status =
+        traffic_flush(engine->traffic, engine->store, store_deadline_us());
+    if (status == STATUS_OK && second % TRAFFIC_PRUNE_SECONDS == PRUNE_SECONDS - 1)
         (void)!traffic_prune(engine->store, before_ms, store_deadline_us());
 }
 
 static void *run_slow(void *argument)
 {
-    int64_t noted_ms = 0;
+    struct actions_noted noted = {0};
     struct housekeeping *housekeeping = argument;
     struct engine *engine = housekeeping->engine;
     struct sync sync = {.due = true};
@@ -289,13 +294,13 @@ static void *run_slow(void *argument)
             ask_for_room(housekeeping, settings, second);
         if (second % SYNC_SECONDS == 0)
             synchronise(housekeeping, settings, &sync, second);
-        note_audiences(housekeeping, snapshot, &noted_ms);
+        note_audiences(housekeeping, snapshot, &noted);
         if (second % PRUNE_SECONDS == 0)
             expire(housekeeping, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
             (void)convert(engine);
             prune(engine, settings);
-            keep_traffic(engine, settings);
+            keep_traffic(engine, settings, second);
             peers_compare_rules(engine, settings, housekeeping->host, clock_wall_ms());
         }
         snapshot_unref(snapshot);

@@ -86,6 +86,8 @@ static enum status ask(struct audiences *audiences, const char *helper,
     enum status status = helper_do(helper, clock_deadline_us(ACTIONS_HELPER_MS),
                                    "recipients", orders, count, NULL, error);
     for (size_t i = 0; i < count; i++) {
+        audiences->unknown[places[i]] =
+            orders[i].status != STATUS_OK && orders[i].status != STATUS_NOT_FOUND;
         if (status == STATUS_OK && orders[i].status == STATUS_OK)
             status = take(audiences, places[i], &orders[i].value);
         if (status == STATUS_NOMEM)
@@ -107,9 +109,10 @@ enum status audiences_read(struct actions *actions, const struct snapshot *snaps
         .key = ledger_key(actions->ledger),
         .directory = snapshot->directory,
         .now = calloc(count + 1, sizeof(struct audience *)),
+        .unknown = calloc(count + 1, sizeof(bool)),
         .owned = calloc(count + 1, sizeof(struct audience *)),
     };
-    if (out->now == NULL || out->owned == NULL)
+    if (out->now == NULL || out->unknown == NULL || out->owned == NULL)
         status = error_set(error, STATUS_NOMEM, "out of memory");
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         if (holds[i] != NULL && actions_check(actions, holds[i], &ignored) == STATUS_OK)
@@ -133,6 +136,7 @@ void audiences_clear(struct audiences *audiences)
     }
     free(audiences->owned);
     free(audiences->now);
+    free(audiences->unknown);
     free(audiences->last_answer);
     *audiences = (struct audiences){0};
 }
@@ -256,12 +260,12 @@ static enum status refuse_change(const struct audience_change *change, int64_t e
                          reach, people(reach), (long long)expected, reach);
     if (!change->told)
         return error_set(error, STATUS_CONFLICT,
-                         "whom it would reach has changed since it was held: %zu %s; "
+                         "the people it reaches have changed since it was held: %zu %s; "
                          "--reach %zu releases it",
                          reach, people(reach), reach);
     return error_set(error, STATUS_CONFLICT,
-                     "whom it would reach has changed since it was held: %zu more, %zu "
-                     "fewer: %zu %s; --reach %zu releases it",
+                     "the people it reaches have changed since it was held: %zu more, "
+                     "%zu fewer: %zu %s; --reach %zu releases it",
                      change->more, change->fewer, reach, people(reach), reach);
 }
 

@@ -10,8 +10,9 @@
 struct audiences {
     const struct digest_key *key;      /* borrowed */
     const struct directory *directory; /* borrowed */
-    struct audience **now; /* of each hold; NULL: it can't be decided about here, or its
-                              message is gone */
+    struct audience **now; /* of each hold; NULL: it can't be decided about here, its
+                              message is gone, or it is unknown */
+    bool *unknown;         /* of each: the helper found it, but could not read it */
     struct audience **owned;
     size_t owned_count;
     struct audience *last;

@@ -1,6 +1,6 @@
-/* What is checked and recorded before a release: the audience, and who approved.
- * Approvals are kept with each hold, so a message that came after the first one's look is
- * not released by the second. */
+/* What is checked and recorded before a release: the audience, and who approved it.
+ * Approvals are kept with each hold, so the second person releases no message that came
+ * after the first one looked. */
 #include "quarantine/actions_release.h"
 
 #include <stdio.h>
@@ -42,8 +42,8 @@ static enum status check_audience(struct release_job *job, struct error *error)
     return audience_change_check(&change, job->args->reach, error);
 }
 
-/* What was reviewed anew is what counts from now on; who approved of another audience has
- * not approved of this one. */
+/* From now on the audience counts that was reviewed just now; whoever approved another
+ * one has not approved this one. */
 struct audience_note {
     const struct audience *audience;
     const struct digest_key *key;
@@ -93,8 +93,8 @@ static enum status note_changed(struct release_job *job, struct error *error)
 
 /* ---- two pairs of eyes ---- */
 
-/* What the release of these holds, all of one incident, would make of its reach: persons
- * of all of them, those included whom single persons released before. */
+/* The reach of an incident if these holds of it are released: all of their persons, and
+ * those whom one administrator alone has released before. */
 static enum status reach_of(const struct release_job *job, const char *incident,
                             int64_t *out)
 {
@@ -129,7 +129,7 @@ static enum status reach_of(const struct release_job *job, const char *incident,
     return status;
 }
 
-/* Who approved of a record so far, and by: one more. */
+/* Who has approved a record so far, and one more: by. */
 struct approval {
     const char *by;
     size_t count;
@@ -159,7 +159,7 @@ static bool approve(void *context, json_t *record)
     return !known;
 }
 
-/* CONFLICT of a change is that he approved before. */
+/* CONFLICT of a change means that this person approved before. */
 static void approve_hold(struct release_job *job, size_t i)
 {
     struct actions_result *result = &job->results[i];
@@ -215,8 +215,6 @@ static bool is_first(const struct release_job *job, size_t i)
 static enum status approve_all(struct release_job *job, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (job->args->approved || job->snapshot->settings->quarantine.approve_over == 0)
-        return STATUS_OK;
     for (size_t i = 0; i < job->count && status == STATUS_OK; i++)
         if (job->holds[i] != NULL && is_first(job, i))
             status = approve_incident(job, i, error);
@@ -248,6 +246,20 @@ static enum status release_later(const struct release_job *job, size_t i)
     return status == STATUS_OK || status == STATUS_CONFLICT
                ? STATUS_OK
                : actions_say_store(error, status);
+}
+
+/* Nobody has reviewed what can't be read. */
+static void fail_unknown(struct release_job *job)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        if (!job->audiences.unknown[i])
+            continue;
+        job->waits[i] = true;
+        job->results[i].status = error_set(
+            &job->results[i].error, STATUS_UNAVAILABLE,
+            "%.64s: mailbrake-mta can't tell whom it would reach; its log says why",
+            job->ids[i]);
+    }
 }
 
 static void release_rest(struct release_job *job)
@@ -293,6 +305,24 @@ static enum status prepare(struct release_job *job, struct error *error)
                           &job->audiences, error);
 }
 
+/* One after the other where two must agree: several releases at once, each to few, would
+ * not see of each other that they reach too many for one person. */
+static enum status approve_and_release(struct release_job *job, struct error *error)
+{
+    bool agree =
+        !job->args->approved && job->snapshot->settings->quarantine.approve_over > 0;
+    if (agree)
+        (void)pthread_mutex_lock(&job->actions->approving);
+    enum status status = agree ? approve_all(job, error) : STATUS_OK;
+    if (status == STATUS_OK) {
+        fail_unknown(job);
+        release_rest(job);
+    }
+    if (agree)
+        (void)pthread_mutex_unlock(&job->actions->approving);
+    return status;
+}
+
 /* The store or the helper is away: so each message fails, as with any other verb. */
 static enum status fail_each(struct release_job *job, const struct error *error)
 {
@@ -329,10 +359,8 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
     if (status == STATUS_OK)
         status = note_changed(&job, error);
     if (status == STATUS_OK)
-        status = approve_all(&job, error);
-    if (status == STATUS_OK)
-        release_rest(&job);
-    else if (status == STATUS_UNAVAILABLE)
+        status = approve_and_release(&job, error);
+    if (status == STATUS_UNAVAILABLE)
         status = fail_each(&job, error);
     clear_job(&job);
     return status;
@@ -401,8 +429,8 @@ static int64_t note_gathered(struct actions *actions, const struct unnoted *unno
 }
 
 enum status actions_note_audiences(struct actions *actions,
-                                   const struct snapshot *snapshot, int64_t *from_ms,
-                                   int64_t deadline_us)
+                                   const struct snapshot *snapshot,
+                                   struct actions_noted *noted, int64_t deadline_us)
 {
     char term[TERMS_SIZE];
     struct scan scan;
@@ -410,11 +438,12 @@ enum status actions_note_audiences(struct actions *actions,
     struct audiences audiences = {0};
     struct unnoted *unnoted = calloc(1, sizeof *unnoted);
     int64_t now_ms = clock_wall_ms();
+    size_t late = ledger_late(actions->ledger);
     if (unnoted == NULL)
         return STATUS_NOMEM;
     terms_of_host(actions->host, term);
     scan_set(&scan, COLLECTION_HOLDS, term, NULL);
-    terms_until(term, *from_ms, scan.next);
+    terms_until(term, late == noted->late ? noted->until_ms : 0, scan.next);
     enum status status =
         ledger_scan(actions->ledger, &scan, deadline_us, gather, unnoted);
     bool all = status == STATUS_OK;
@@ -425,7 +454,8 @@ enum status actions_note_audiences(struct actions *actions,
                                 &audiences, &error);
     if (status == STATUS_OK) {
         int64_t until_ms = note_gathered(actions, unnoted, &audiences, now_ms);
-        *from_ms = all && until_ms > *from_ms ? until_ms : *from_ms;
+        if (all)
+            *noted = (struct actions_noted){until_ms, late};
         status = all ? STATUS_OK : STATUS_LIMIT;
     }
     audiences_clear(&audiences);
@@ -451,18 +481,21 @@ enum status actions_foresee_release(struct actions *actions,
         status = audiences_compare(&audiences, holds, 1, &change);
     if (status == STATUS_OK && change.changed && change.told)
         text_printf(out,
-                    "; whom it would reach has changed since it was held: %zu more, %zu "
-                    "fewer: it wants --reach %zu",
+                    "; the people it reaches have changed since it was held: %zu more, "
+                    "%zu fewer: --reach %zu releases it",
                     change.more, change.fewer, change.reach);
     else if (status == STATUS_OK && change.changed)
         text_printf(out,
-                    "; whom it would reach has changed since it was held: it wants "
-                    "--reach %zu",
+                    "; the people it reaches have changed since it was held: "
+                    "--reach %zu releases it",
                     change.reach);
     int64_t reach = record_number(hold, "reach");
     reach = (int64_t)change.reach > reach ? (int64_t)change.reach : reach;
     if (status == STATUS_OK && over > 0 && reach > over)
-        text_printf(out, "; above %lld people two must release it", (long long)over);
+        text_printf(out,
+                    "; as it reaches more than %lld people, two administrators must "
+                    "release it",
+                    (long long)over);
     if (status == STATUS_OK)
         audiences_clear(&audiences);
     json_decref(holds[0]);

@@ -1,5 +1,5 @@
-/* A release goes to whom was reviewed: not when the audience has changed since, and above
- * quarantine.approve_over only when two people say so. */
+/* A release goes to the people who were reviewed: not when they have changed since, and
+ * above quarantine.approve_over only when two administrators say so. */
 #ifndef QUARANTINE_ACTIONS_RELEASE_H
 #define QUARANTINE_ACTIONS_RELEASE_H
 
@@ -8,8 +8,8 @@
 
 struct release_args {
     const char *by; /* who asks, a name below ACTIONS_NAME_SIZE */
-    int64_t reach;  /* how many people he expects; below 0: as many as when it was held */
-    bool approved;  /* whoever had to agree has: quarantine.approve_over is met */
+    int64_t reach;  /* how many people are expected; below 0: as when it was held */
+    bool approved;  /* all who must agree have agreed (quarantine.approve_over) */
     int64_t
         together; /* how many people it reaches with what other relays release of it */
     bool later;   /* all is checked and recorded, but nothing is released yet */
@@ -31,10 +31,17 @@ enum status actions_review(struct actions *actions, const struct snapshot *snaps
                            const char *const *ids, size_t count,
                            struct audience_review *out, struct error *error) MUST_CHECK;
 
-/* Keeps with each hold of this relay whom it would reach, soon after it was held; from
- * *from_ms on, which is advanced and begins at 0. LIMIT: not all in that time. */
+/* Up to which holds the audiences are kept. Zero-initialise. */
+struct actions_noted {
+    int64_t until_ms; /* by the time they were held */
+    size_t late;      /* of ledger_late: these were seen, too */
+};
+
+/* Keeps with each hold of this relay whom it would reach, soon after it was recorded.
+ * LIMIT: not all in that time; the next call goes on. */
 enum status actions_note_audiences(struct actions *actions,
-                                   const struct snapshot *snapshot, int64_t *from_ms,
+                                   const struct snapshot *snapshot,
+                                   struct actions_noted *noted,
                                    int64_t deadline_us) MUST_CHECK;
 
 /* Adds to what actions_foresee says of a hold: how its audience has changed, and whether

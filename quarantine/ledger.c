@@ -57,6 +57,11 @@ const struct digest_key *ledger_key(const struct ledger *ledger)
     return &ledger->key;
 }
 
+size_t ledger_late(struct ledger *ledger)
+{
+    return atomic_load(&ledger->late);
+}
+
 bool ledger_take_unrecorded(struct ledger *ledger)
 {
     return atomic_exchange(&ledger->unrecorded, false);

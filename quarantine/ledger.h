@@ -88,6 +88,10 @@ struct look *ledger_look(struct ledger *ledger);
 /* The key that it hashes with. Borrowed. */
 const struct digest_key *ledger_key(const struct ledger *ledger);
 
+/* How many holds this process has recorded some time after they were held: the store was
+ * away, or had lost them. */
+size_t ledger_late(struct ledger *ledger);
+
 /* Records as JSON; the caller owns them. Fields *_at are ISO 8601 in UTC, the rest is as
  * in doc/control-api.md. An incident is open within INCIDENT_GAP_MS of its last message.
  * ledger_list.h has all of them. */

@@ -108,7 +108,9 @@ static enum status flush_pending(struct ledger *ledger, int64_t deadline_us)
     struct pending_hold *pending;
     while ((pending = pending_holds_take(ledger->pending_holds)) != NULL) {
         enum status status = record_pending(ledger, pending, deadline_us);
-        if (status != STATUS_OK)
+        if (status == STATUS_OK)
+            atomic_fetch_add(&ledger->late, 1);
+        else
             result = status;
         /* LIMIT: there is no room for a record; the queue knows of the hold. */
         if (status != STATUS_OK && status != STATUS_LIMIT) {

@@ -26,6 +26,7 @@ struct ledger {
     atomic_bool has_room;
     atomic_size_t held;  /* in the store, when last measured */
     atomic_size_t added; /* by this process since */
+    atomic_size_t late;  /* as ledger_late has it */
     atomic_bool unrecorded;
 };
 

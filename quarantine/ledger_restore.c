@@ -149,5 +149,7 @@ enum status ledger_restore(struct ledger *ledger, const struct orphan *orphan,
             status = enter(&restoration);
         ledger_document_clear(&hold);
     } while (status == STATUS_CONFLICT);
+    if (status == STATUS_OK)
+        atomic_fetch_add(&ledger->late, 1);
     return status;
 }

@@ -1,6 +1,7 @@
 """A release goes to whom was reviewed, above a number of people only when two agree, as
 slowly as one likes; and a refused incident is one letter."""
 
+import contextlib
 import json
 import random
 import re
@@ -46,18 +47,23 @@ def team(administered):  # noqa: F811
     return make
 
 
-def reviewed(mail, count=1, **more):
-    """Held, and whom it would reach is noted: once a second the helper is asked."""
+@contextlib.contextmanager
+def noting(mail, count=1):
+    """Ends when whom so many messages would reach is noted: once a second the helper is asked."""
 
     def asked():
         answers = re.findall(r'order=recipients result="?ok ?(\d*)', mail.helper.text())
         return sum(int(number or 1) for number in answers)
 
     before = asked()
-    holds = mail.hold(count, **more)
+    yield
     wait_until(lambda: asked() >= before + count, 10, "nobody asks whom it would reach")
     time.sleep(0.2)  # and it is written down
-    return holds
+
+
+def reviewed(mail, count=1, **more):
+    with noting(mail, count):
+        return mail.hold(count, **more)
 
 
 def refused(mail, *words):
@@ -107,6 +113,22 @@ def test_what_postfix_expanded_does_not_change(administered):  # noqa: F811
     mail.postfix.set_lists("class@district.example new@district.example\n")
     mail.ok("quarantine", "release", hold["id"], "--reach", "5")
     assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 1)
+
+
+@redis_only
+def test_what_is_recorded_late_was_reviewed_as_well(team, redis):
+    """The store was away when it was held."""
+    mail = team()
+    mail.daemon.allow_log("(?i)redis|store")
+    with noting(mail):
+        redis.freeze()
+        assert mail.send(ANN, TEAM).accepted
+        time.sleep(3)  # meanwhile others are noted, if there are any
+        redis.thaw()
+        wait_until(mail.holds, 20, "no record")
+    (hold,) = mail.holds()
+    mail.team.become(*people(12))
+    assert "2 more, 0 fewer" in refused(mail, "quarantine", "release", hold["id"])
 
 
 @redis_only

@@ -37,6 +37,7 @@ static size_t queued;
 static char order[70000]; /* the last batch that was no look, or order that was no list */
 static atomic_int orders, batches;
 static atomic_bool fails, stop, hangs;
+static atomic_bool blind; /* it can't read recipients */
 static char path[100];
 static int listener;
 static pthread_t thread;
@@ -116,6 +117,10 @@ static inline void look(const char *verb, const struct mail *mail, FILE *out)
         (void)fprintf(out, "%s\n", mail->header);
     else if (strcmp(verb, "header") == 0)
         (void)fprintf(out, "ok%s%s\n", mail->header[0] ? " " : "", mail->header);
+    else if (strcmp(verb, "recipients") == 0 && blind)
+        (void)fputs("error its file is damaged\n", out);
+    else if (strcmp(verb, "recipients") == 0)
+        (void)fputs("ok {\"old\": false, \"recipients\": [\"p1@own.example\"]}\n", out);
     else
         (void)fprintf(out,
                       "ok {\"sender\": \"%s\", \"arrival_time\": %d, \"login\": \"%s\", "
@@ -135,7 +140,8 @@ static inline void serve_batch(const char *words, FILE *out)
         char id[24] = "";
         char wanted[200] = "";
         (void)sscanf(line, "%19s %23s %199s", verb, id, wanted);
-        looks = strcmp(verb, "header") == 0 || strcmp(verb, "envelope") == 0;
+        looks = strcmp(verb, "header") == 0 || strcmp(verb, "envelope") == 0 ||
+                strcmp(verb, "recipients") == 0;
         struct mail *mail = find_mail(id);
         if (looks)
             look(verb, mail, out);
@@ -275,7 +281,7 @@ static inline void setup(void)
     memset(queue, 0, sizeof queue); /* nobody else is there yet */
     queued = 0;
     orders = batches = 0;
-    fails = hangs = false;
+    fails = hangs = blind = false;
     start_helper();
     (void)snprintf(helper_path, sizeof helper_path, "%s", path);
     settings = (struct settings){0};
