@@ -91,6 +91,12 @@ def test_a_list_made_by_a_rule_that_takes_in_everybody_overnight(rostered):
     assert (incident["key"], incident["held"]) == (f"list:{RULE}", 3)
     assert mail.delivered().copies == 40 + 1 + len(notices(mail))
 
+    # A permit says nothing of who has come to the list since.
+    permit = mail.json("permit", "set", f"sender:{ANN}", "--copies", "9000", "--for", "1h")
+    assert mail.send(ANN, RULE).accepted and mail.log()[-1].rule == "lists_grown"
+    assert mail.explain(ANN, RULE)["permit"] is None
+    mail.ok("permit", "end", permit["id"])
+
     why = mail.explain(ANN, NEWS)
     assert (why["verdict"], why["rule"]) == ("quarantine", "lists_grown")
     assert why["grown"] == {"address": RULE, "was": 40, "size": 1200}
