@@ -1,5 +1,5 @@
 /* A set of 64-bit keys in little room, from which the set, or its difference from another
- * one, can be had again as long as that is small. An invertible Bloom lookup table:
+ * one, can be read as long as that is small. An invertible Bloom lookup table:
  * Goodrich and Mitzenmacher, "Invertible Bloom Lookup Tables" (2011). */
 #ifndef BASE_SKETCH_H
 #define BASE_SKETCH_H
@@ -32,8 +32,8 @@ size_t sketch_cells(size_t keys);
 void sketch_add(struct sketch *sketch, uint64_t key, int count);
 
 /* Takes one key out of the sketch, and writes it and whether it was there (1) or is
- * missing (-1). False when there is none left, or none can be told: then sketch_is_empty
- * says which. */
+ * missing (-1). False when none is left, or none can be read: sketch_is_empty says
+ * which. */
 bool sketch_take(struct sketch *sketch, uint64_t *out_key, int *out_count);
 bool sketch_is_empty(const struct sketch *sketch);
 

@@ -129,7 +129,7 @@ static void print_paces(const json_t *paces)
     json_array_foreach(paces, i, pace)
     {
         const char *why = page_text(pace, "stopped");
-        output_line("%-14s %s: %s, %lld of %lld%s%s", i == 0 ? "released slow" : "",
+        output_line("%-14s %s: %s, %lld of %lld%s%s", i == 0 ? "slow releases" : "",
                     page_text(pace, "incident"), page_text(pace, "pace"),
                     page_number(pace, "released"), page_number(pace, "messages"),
                     why[0] == '\0' ? "" : "; stopped: ", why);

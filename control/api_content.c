@@ -40,7 +40,7 @@ void api_content_show(struct request *request)
                      "nobody may read held mail here: quarantine.content is \"none\"");
     else if (content == CONTENT_TEXT && !is_said(request->purpose))
         request_fail(request, MHD_HTTP_BAD_REQUEST,
-                     "to read a message needs a purpose (--purpose, X-Purpose)");
+                     "reading a message needs a purpose (--purpose, X-Purpose)");
     else if (status == STATUS_NOT_FOUND)
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no held message %s",
                      request->id);

@@ -1,5 +1,6 @@
-/* An incident that is released slowly: so many messages in so much time, by the relay
- * that was told to. Its state lies in the store, so it goes on after a restart. */
+/* An incident that is released slowly: so many messages in so much time, by one relay or
+ * by all that hold some of it. Its state lies in the store: it goes on after a restart.
+ */
 #ifndef CONTROL_PACE_H
 #define CONTROL_PACE_H
 
@@ -35,11 +36,11 @@ enum status pace_start(struct store *store, const struct pace_start_args *args,
 enum status pace_stop(struct store *store, const char *incident,
                       int64_t deadline_us) MUST_CHECK;
 
-/* It stays there, for people to see why it does not go on. */
+/* Stops it. It stays in the store, so that people see why it does not go on. */
 enum status pace_fail(struct store *store, const char *incident, const char *why,
                       int64_t deadline_us) MUST_CHECK;
 
-/* Something of it is due. */
+/* True when a message of it is due. */
 bool pace_is_due(const json_t *pace, int64_t now_ms);
 
 /* Takes as many as are due, most at most, and counts them as released. *out_due is 0 also

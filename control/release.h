@@ -16,8 +16,8 @@ bool release_read(struct request *request, struct release_args *out,
 bool release_slowly(struct request *request, const struct pace_rate *rate,
                     const char *host, size_t messages, json_t **out);
 
-/* The settings and lists of now, those that the MTA has yet to expand read again just
- * now: for snapshot_unref. */
+/* The current settings and lists, after reading those again that the MTA has yet to
+ * expand: for snapshot_unref. */
 struct snapshot *release_snapshot(struct request *request);
 
 /* As actions_release, after the lists that the MTA has yet to expand were read again. */

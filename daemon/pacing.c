@@ -1,5 +1,5 @@
-/* Each second what is due is released, in the name of whoever began it. What can't be
- * released stops it, so that somebody looks. */
+/* Releases what is due, in the name of whoever began it. A message that can't be released
+ * stops it, so that somebody looks. */
 #include "daemon/pacing.h"
 
 #include <stdio.h>
@@ -101,7 +101,7 @@ static void stop(const struct pacing *pacing, const json_t *pace, const char *wh
     (void)!pace_fail(pacing->engine->store, incident, why, store_deadline_us());
 }
 
-/* The first that failed; NULL. That the store or the helper is away passes. */
+/* The first that failed, or NULL. A store or helper that is away is waited for. */
 static const struct actions_result *find_failure(const struct actions_result *results,
                                                  size_t count)
 {

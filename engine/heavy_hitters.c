@@ -110,8 +110,7 @@ static int obtain(struct heavy_hitters *table, const char *key)
             return i;
     int taken = take_place(table);
     struct heavy_hitter *entry = &table->entries[taken];
-    *entry =
-        (struct heavy_hitter){.hash = hash, .day = entry->day, .next = *chain};
+    *entry = (struct heavy_hitter){.hash = hash, .day = entry->day, .next = *chain};
     text_join(entry->key, sizeof entry->key, key, "");
     *chain = taken;
     return taken;
@@ -158,7 +157,7 @@ void heavy_hitters_turn_day(struct heavy_hitters *table)
 
 /* ---- lists ---- */
 
-/* Of the minutes that are not over for so long. */
+/* Of the last HEAVY_HITTERS_MINUTES up to now. */
 static struct hits sum_minutes(const struct heavy_hitter *entry, int64_t now)
 {
     struct hits sum = {0};

@@ -55,7 +55,8 @@ static bool add_day(struct report *report, json_t *rule, const char *day,
     return add(rule, numbers) && add(obtain(days, day), numbers);
 }
 
-/* One of an older version has no days: all of it is of its last one. */
+/* An incident that an older version wrote has no days: all of it counts on its last one.
+ */
 static bool add_counts(struct report *report, const json_t *incident)
 {
     const char *name;

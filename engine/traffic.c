@@ -44,7 +44,7 @@ void traffic_free(struct traffic *traffic)
     free(traffic);
 }
 
-/* What the day before had is written down, but for its last minute. */
+/* Of the day before, all but its last minute is written down already. */
 static void turn_day(struct traffic *traffic, int64_t now_ms)
 {
     int64_t day = now_ms / DAY_MS;

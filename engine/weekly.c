@@ -1,5 +1,6 @@
 /* The record of notices that belong to no incident (quarantine/notices_deliver.c) also
- * has report_ms, up to when the weeks are reported, and report_claim_ms, who is at it. */
+ * has report_ms, when the last reported week ended, and report_claim_ms, since when a
+ * relay is writing the next report. */
 #include "engine/weekly.h"
 
 #include "base/clock.h"
@@ -18,7 +19,7 @@ struct claim {
     bool due;
 };
 
-/* Nothing to write: false. */
+/* False when there is nothing to write. */
 static bool claim(void *context, json_t *note)
 {
     struct claim *claim = context;
@@ -53,8 +54,9 @@ static enum status mail(const struct weekly_args *args, const json_t *report,
     const struct settings *settings = args->settings;
     size_t count = settings->notify.to_count;
     report_write(report, &body);
-    text_add_string(&body, "\nOn a relay, type `mailbrake report` to see this again, and "
-                           "`mailbrake incidents --would`\nfor what only monitors.\n");
+    text_add_string(&body, "\nOn a relay, `mailbrake report` shows this again, and "
+                           "`mailbrake incidents --would`\nwhat rules in mode monitor "
+                           "would have stopped.\n");
     const struct notice_mail notice = {
         .recipients = (const char *const *)settings->notify.to,
         .recipient_count =

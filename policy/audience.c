@@ -1,5 +1,6 @@
-/* The hash of the whole says whether anybody has changed, the sketch who: what was small
- * comes out of it alone, of what was large the difference from what there is now. */
+/* The hash of all persons says whether the audience has changed, the sketch who came and
+ * went: a small audience can be read from the sketch alone, of a large one its difference
+ * from the audience of now. */
 #include "policy/audience.h"
 
 #include <inttypes.h>
@@ -19,7 +20,8 @@ static void add(struct audience *audience, uint64_t person)
         audience->failed = true;
 }
 
-/* Hashes of their own: not those that stand in the log for the same address. */
+/* With a prefix, so that these are not the hashes that stand in the log for an address.
+ */
 void audience_add_person(struct audience *audience, const struct digest_key *key,
                          const char *address)
 {
@@ -160,8 +162,8 @@ size_t audience_number(const char *digest)
     return parse_head(&digest, &parsed) ? parsed.number : 0;
 }
 
-/* All that is in the sketch, or what is in it and not in known, and the other way round.
- * False when it does not come out. */
+/* Reads the sketch: all of its persons, or with known those of known, less who is not in
+ * the sketch and with who is in it alone. False when too many differ. */
 static bool take_all(struct sketch sketch, const struct audience *known,
                      struct audience *out)
 {

@@ -25,7 +25,7 @@ void audience_add_all(struct audience *audience, const struct audience *other);
 enum status audience_settle(struct audience *audience) MUST_CHECK;
 void audience_clear(struct audience *audience);
 
-/* Adds its digest to text: its number, a keyed hash of all, and a sketch. */
+/* Adds its digest to text: how many persons it has, a keyed hash of all, and a sketch. */
 void audience_write(const struct audience *audience, const struct digest_key *key,
                     struct text *text);
 
@@ -33,15 +33,15 @@ void audience_write(const struct audience *audience, const struct digest_key *ke
 bool audience_is(const struct audience *audience, const struct digest_key *key,
                  const char *digest);
 
-/* How many a digest is of; 0 when it is damaged. */
+/* How many persons a digest is of; 0 when it is damaged. */
 size_t audience_number(const char *digest);
 
-/* Makes the audience of the digest again, by what there is now; clear it. NOT_FOUND when
- * that can't be told: it was large, and too much has changed. NOMEM. */
+/* Restores the audience of the digest, with the help of the audience of now; clear it.
+ * NOT_FOUND when that is not possible: it was large, and too much has changed. NOMEM. */
 enum status audience_recall(const char *digest, const struct digest_key *key,
                             const struct audience *now, struct audience *out) MUST_CHECK;
 
-/* How many of audience are not in other. */
+/* How many persons of audience are not in other. */
 size_t audience_without(const struct audience *audience, const struct audience *other);
 
 #endif

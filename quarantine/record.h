@@ -72,7 +72,7 @@ int64_t record_party_waiting(const json_t *incident, const char *party);
 json_t *record_find_sender_notice(const json_t *incident, const char *to);
 
 /* Notes that a sender, by a hash, is told that mail of this incident was refused; false
- * when he was before, or without memory. Past RECORD_TOLD_MAX nobody is noted. */
+ * when that was noted before, or without memory. Past RECORD_TOLD_MAX nobody is noted. */
 bool record_tell_refusal(json_t *incident, const char *sender);
 void record_untell_refusal(json_t *incident, const char *sender);
 
