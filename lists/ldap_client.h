@@ -27,8 +27,8 @@ void ldap_client_close(struct ldap_client *client); /* NULL is allowed */
 
 enum ldap_scope { LDAP_CLIENT_BASE, LDAP_CLIENT_ONE, LDAP_CLIENT_SUBTREE };
 
-/* Is called for each entry with its DN, then with each attribute and its values. What
- * isn't OK ends the search, which returns it. */
+/* Called for each entry with its DN, then with each attribute and its values. Another
+ * status than OK ends the search, which returns it. */
 struct ldap_consumer {
     enum status (*entry)(void *context, const char *dn, size_t length);
     enum status (*attribute)(void *context, const char *name);
@@ -44,9 +44,9 @@ struct ldap_query {
     struct ldap_consumer consumer;
 };
 
-/* OK only when the server said that this is all. NOT_FOUND when there is no base, or none
- * that may be seen; INVALID when it answers others, but not this one; what the consumer
- * returned; else UNAVAILABLE. With the reason in error. */
+/* OK only when the server says that this is all. NOT_FOUND when there is no such base, or
+ * it may not be seen; INVALID when the server can't answer this search, but may answer
+ * others; what the consumer returned; else UNAVAILABLE. The reason is in error. */
 enum status ldap_client_search(struct ldap_client *client, const struct ldap_query *query,
                                struct error *error) MUST_CHECK;
 

@@ -174,7 +174,7 @@ enum status ldap_groups_fail(struct ldap_groups *groups, uint32_t group,
 
 /* ---- an entry begins ---- */
 
-/* The range that was asked for does not end before it comes. The server may give another
+/* Until the range that was asked for comes, more may follow. The server may give another
  * entry than was asked for. */
 static void doubt_range(const struct ldap_groups *groups,
                         const struct ldap_object *object)

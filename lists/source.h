@@ -20,8 +20,8 @@ struct source_read {
     int64_t at_ms;     /* wall time when it ended; 0: never read */
 };
 
-/* Reads the source into read, which is zero-initialised. Takes as long as the source's
- * deadline. Keeps no state: any thread may call it. */
+/* Reads the source into read, which is zero-initialised. Takes at most the source's
+ * timeout. Keeps no state: any thread may call it. */
 void source_read(const struct list_source *source, struct source_read *read);
 void source_read_clear(struct source_read *read);
 

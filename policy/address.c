@@ -436,27 +436,33 @@ static bool is_whole_name(const char *local, size_t length)
            (length > tail && memcmp(local + length - tail, request, tail) == 0);
 }
 
+/* The first delimiter that no backslash takes the meaning from, between two indices; end
+ * when there is none. */
+static size_t find_delimiter(const char *text, size_t start, size_t end,
+                             const char *delimiters)
+{
+    for (size_t i = start; i < end; i++) {
+        if (text[i] == '\\')
+            i++;
+        else if (strchr(delimiters, text[i]) != NULL)
+            return i;
+    }
+    return end;
+}
+
 /* Where the tag of a local part begins, 0 when it has none. */
 static size_t find_tag(const struct address *address, const char *delimiters)
 {
-    size_t first = address->text[0] == '"' ? 1 : 0;
-    for (size_t i = first; i < address->at - first; i++) {
-        char c = address->text[i];
-        if (first == 0) {
-            i = strcspn(address->text, delimiters);
-            if (i >= address->at)
-                return 0;
-        } else if (c == '\\') {
-            i++;
-            continue;
-        } else if (strchr(delimiters, c) == NULL) {
-            continue;
-        }
-        bool whole = strchr(delimiters, '-') != NULL &&
-                     is_whole_name(address->text + first, address->at - 2 * first);
-        return i > first && !whole ? i : 0;
-    }
-    return 0;
+    bool quoted = address->text[0] == '"';
+    size_t start = quoted ? 1 : 0;
+    size_t end = quoted ? address->at - 1 : address->at;
+    size_t tag = quoted ? find_delimiter(address->text, start, end, delimiters)
+                        : strcspn(address->text, delimiters);
+    if (tag <= start || tag >= end)
+        return 0;
+    bool whole = strchr(delimiters, '-') != NULL &&
+                 is_whole_name(address->text + start, end - start);
+    return whole ? 0 : tag;
 }
 
 bool address_remove_tag(struct address *address, const char *delimiters)

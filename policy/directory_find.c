@@ -124,13 +124,12 @@ static enum found take_step(struct walk *walk)
     return found;
 }
 
-static void answer_person(const struct directory *directory,
-                          const struct address *address, struct target *out)
+/* The person of out->address. */
+static void answer_person(const struct directory *directory, struct target *out)
 {
     out->kind = TARGET_PERSON;
     out->list = DIRECTORY_NONE;
-    address_copy(&out->address, address);
-    if (domains_have_address(directory->own, address))
+    if (domains_have_address(directory->own, &out->address))
         (void)address_remove_tag(&out->address, directory->own->delimiters);
     if (!intern_find(directory->strings, out->address.text, out->address.length,
                      &out->person))
@@ -163,8 +162,7 @@ bool directory_follow(const struct directory *directory, const struct address *a
 {
     struct walk walk;
     struct address last;
-    struct address mailbox; /* where local(8) ends, unless a list is found */
-    bool has_mailbox = false;
+    bool has_mailbox = false; /* out->address is where local(8) ends, without a list */
     struct address before; /* met here again, the redirections run in a circle (Brent) */
     walk.directory = directory;
     walk.tag_length = 0;
@@ -178,7 +176,7 @@ bool directory_follow(const struct directory *directory, const struct address *a
             return step > 1;
         }
         if (found == FOUND_REDIRECT && local && !has_mailbox && is_rewritten(walk.name)) {
-            address_copy(&mailbox, &last);
+            address_copy(&out->address, &last);
             has_mailbox = true;
         }
         local |= found == FOUND_REDIRECT && walk.name->local;
@@ -186,7 +184,9 @@ bool directory_follow(const struct directory *directory, const struct address *a
         bool circle = found == FOUND_REDIRECT && is_same(&walk.here, &before);
         if (found == FOUND_NOTHING || itself || circle) {
             const struct address *end = circle && !itself ? address : &walk.here;
-            answer_person(directory, has_mailbox ? &mailbox : end, out);
+            if (!has_mailbox)
+                address_copy(&out->address, end);
+            answer_person(directory, out);
             if (found == FOUND_NOTHING && walk.domain != NULL && walk.domain->doubted)
                 out->kind = TARGET_UNKNOWN;
             return step > 1 || found == FOUND_REDIRECT;
@@ -194,7 +194,8 @@ bool directory_follow(const struct directory *directory, const struct address *a
         if ((step & (step - 1)) == 0)
             address_copy(&before, &walk.here);
     }
-    answer_person(directory, address, out);
+    address_copy(&out->address, address);
+    answer_person(directory, out);
     out->kind = TARGET_UNKNOWN;
     return true;
 }
@@ -207,10 +208,12 @@ void directory_find_in_own(const struct directory *directory,
     address_copy(&own, address);
     own.text[own.at] = '\0';
     own.length = own.at;
-    if (address_qualify(&own, directory->own->names[domain]) == STATUS_OK)
+    if (address_qualify(&own, directory->own->names[domain]) == STATUS_OK) {
         (void)directory_follow(directory, &own, false, out);
-    else
-        answer_person(directory, address, out);
+    } else {
+        address_copy(&out->address, address);
+        answer_person(directory, out);
+    }
 }
 
 /* How much a target says about a literal: an unknown list most, then any unknown, then

@@ -294,32 +294,35 @@ static enum status take_recipients(const struct envelope *envelope,
     return take_lists(directory, facts);
 }
 
+static enum status take_headers(const struct envelope *envelope,
+                                const struct domains *own, struct facts *facts)
+{
+    struct header_facts shown;
+    enum status status =
+        header_gather(envelope->headers, envelope->header_count, own, &shown);
+    if (status != STATUS_OK)
+        return status;
+    facts->links = shown.links;
+    text_join(facts->thread, sizeof facts->thread, thread_name(&shown.links), "");
+    facts->measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
+    facts->measures[MEASURE_VISIBLE_EXTERNAL] = (int64_t)shown.visible_external;
+    facts->reply = shown.reply;
+    facts->automatic = shown.automatic;
+    return campaign_make(facts->identity, shown.subject, &facts->campaign);
+}
+
 enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
                          const struct directory *directory, struct facts *out)
 {
-    struct facts facts = {0};
-    struct header_facts shown = {0};
-    enum status status = take_sender(envelope, policy, &facts);
+    *out = (struct facts){.hold_headers = envelope->hold_headers};
+    enum status status = take_sender(envelope, policy, out);
     if (status == STATUS_OK)
-        status = take_recipients(envelope, policy, directory, &facts);
+        status = take_recipients(envelope, policy, directory, out);
     if (status == STATUS_OK)
-        status = header_gather(envelope->headers, envelope->header_count,
-                               &policy->domains, &shown);
-    if (status == STATUS_OK)
-        status = campaign_make(facts.identity, shown.subject, &facts.campaign);
-    if (status != STATUS_OK) {
-        facts_clear(&facts);
-        return status;
-    }
-    facts.hold_headers = envelope->hold_headers;
-    facts.links = shown.links;
-    text_join(facts.thread, sizeof facts.thread, thread_name(&shown.links), "");
-    facts.measures[MEASURE_VISIBLE] = (int64_t)shown.visible;
-    facts.measures[MEASURE_VISIBLE_EXTERNAL] = (int64_t)shown.visible_external;
-    facts.reply = shown.reply;
-    facts.automatic = shown.automatic;
-    *out = facts;
-    return STATUS_OK;
+        status = take_headers(envelope, &policy->domains, out);
+    if (status != STATUS_OK)
+        facts_clear(out);
+    return status;
 }
 
 void facts_guess(const struct envelope *envelope, const struct policy *policy,

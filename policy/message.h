@@ -79,7 +79,7 @@ struct facts {
 };
 
 /* At most RECIPIENTS_MAX recipients. NOMEM, or LIMIT when there are more or an address
- * does not fit: then the configured action for doubt. */
+ * does not fit: then the configured action for doubt, and *out is empty. */
 enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
                          const struct directory *directory, struct facts *out) MUST_CHECK;
 void facts_clear(struct facts *facts);

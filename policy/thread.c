@@ -51,9 +51,10 @@ static void add_dense(struct text *id, const char *at, const char *end)
 /* From here to a byte of stop, and past the one that closes. */
 static void take_id(struct thread_scan *scan, const char *stop, struct text *id)
 {
+    static const char special[] = " \t\r\n,;<>(\"\\"; /* and whatever stop may hold */
     text_reset(id);
     for (;;) {
-        size_t run = strcspn(scan->at, " \t\r\n,;<>(\"\\");
+        size_t run = strcspn(scan->at, special);
         text_add(id, scan->at, run);
         scan->at += run;
         if (scan->at >= scan->end || strchr(stop, *scan->at) != NULL)

@@ -403,8 +403,9 @@ static bool start(struct batch_queue *queue, struct member *self)
     return status == STATUS_OK;
 }
 
-/* Sleeps until then at most, without the lock. True when it is done: then without the
- * lock from now on. It outlives whoever posts. */
+/* Sleeps until then at most, without the lock. True when it is done: then the lock is not
+ * taken again. self is on this thread's stack: it stays until every post has been taken,
+ * since somebody may still be about to post. After that glibc no longer reads it. */
 static bool sleep_until(struct batch_queue *queue, struct member *self, int64_t until_us)
 {
     const struct timespec until = clock_timespec(until_us);

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import time
 import urllib.parse
 
 from postfix import wait_until
@@ -101,6 +102,8 @@ class Authority:
             f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial"
             f" -days {days} -extfile {name}.ext -out {name}.pem"
         )
+        if days == 0:
+            time.sleep(1.1)  # its end is the second in which it was made
         return self.dir / f"{name}.pem", self.dir / f"{name}.key"
 
 

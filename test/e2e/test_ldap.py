@@ -297,7 +297,7 @@ def test_each_way_to_reach_it_and_each_fault_in_words(slapd, authority, checked,
     assert code == 0 and f"{table}: warning: anybody on this machine can read" in said, said
     server.stop()
 
-    expired = slapd(people, "", authority.sign("expired", days=-1))
+    expired = slapd(people, "", authority.sign("expired", days=0))
     assert "its certificate expired on 20" in checked(source(expired.tls_url, **ca))[1]
     expired.stop()
     other = slapd(people, "", authority.sign("other", names="DNS:other.example"))

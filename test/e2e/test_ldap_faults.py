@@ -87,7 +87,7 @@ def test_one_fault_after_the_other(watched, authority, build, tmp_path):  # noqa
 
     def expire():
         server.stop()
-        for name, file in zip(authority.sign("expired", days=-1), (certificate, key)):
+        for name, file in zip(authority.sign("expired", days=0), (certificate, key)):
             shutil.copy(name, file)
         server.start()
 

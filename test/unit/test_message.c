@@ -277,10 +277,11 @@ static char *letters(size_t count)
 
 static void expect_limit(void)
 {
+    facts_clear(&facts);
     facts.copies = 77;
     ck_assert_int_eq(facts_gather(&envelope, &policy, directory, &facts), STATUS_LIMIT);
-    ck_assert_uint_eq(facts.copies, 77); /* nothing is written */
-    facts.copies = 0;
+    ck_assert_uint_eq(facts.copies, 0);
+    ck_assert_ptr_null(facts.recipients); /* nothing is left */
 }
 
 START_TEST(message_has_a_thread_and_a_campaign)
