@@ -123,7 +123,7 @@ def test_what_is_recorded_late_was_reviewed_as_well(team, redis):
     with noting(mail):
         redis.freeze()
         assert mail.send(ANN, TEAM).accepted
-        time.sleep(3)  # meanwhile others are noted, if there are any
+        time.sleep(2)  # meanwhile others are noted, if there are any
         redis.thaw()
         wait_until(mail.holds, 20, "no record")
     (hold,) = mail.holds()
