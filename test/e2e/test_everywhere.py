@@ -164,6 +164,34 @@ def test_an_incident_of_both_is_one(relays):
     assert "needs one more" in waited["result"]
 
 
+def test_who_came_and_went_is_counted_over_both(relays):
+    """A list that only local(8) expands has changed since; a relay's release says so to
+    whoever asks on the other."""
+    team = "al-team@district.example"
+
+    def become(*members):
+        text = f"al-team: {', '.join(members)}\n"
+        for mail in (here, there):
+            (mail.daemon.dir / "aliases").write_text(text)
+            mail.postfix.set_lists("", text)
+
+    here, there = relays(lists={}, aliases=f"al-team: {', '.join(people(10))}\n")
+    become(*people(10))
+    (mine,) = held_on(here, to=team)
+    (theirs,) = held_on(there, to=[team, "one@elsewhere.example"])
+    become(*people(10)[3:], *people(12, "new"))
+    words = ("quarantine", "release", theirs["id"])
+    wrong = here.run(*words)
+    assert wrong.returncode == 1 and "12 more, 3 fewer: 20 people" in wrong.stderr
+    assert "12 more, 3 fewer" in " ".join(here.ok("quarantine", "show", theirs["id"]).split())
+    words = ("quarantine", "release", "--incident", mine["incident"])
+    wrong = there.run(*words)
+    assert wrong.returncode == 1 and "12 more, 3 fewer: 20 people" in wrong.stderr
+    assert [hold["state"] for hold in here.holds()] == ["held", "held"]
+    assert there.json(*words, "--reach", "20")["done"] == 2
+    assert here.delivered().copies == 19 and there.delivered().copies == 20
+
+
 def test_slowly_on_both(relays):
     here, there = relays()
     incident = held_on(here, 3)[0]["incident"]
@@ -225,8 +253,13 @@ def test_a_relay_that_is_away_is_named(relays):
     wait_until(lambda: any("\ntaken" in v for v in orders.all().values()), 10, "not taken")
     there.daemon.signal(signal.SIGSTOP)
     second = Asking(here, "quarantine", "release", untaken["id"], mine["id"])
-    first.join()
-    second.join()
+    third = Asking(here, "brake", "set", "sender:x@y.example", "--pull-back")
+    fourth = Asking(here, "quarantine", "show", untaken["id"])
+    [one.join() for one in (first, second, third, fourth)]
+    assert third.done.returncode == 1 and "relay2 does not answer" in third.done.stderr
+    assert "Brake on sender:x@y.example" in third.done.stdout
+    page = " ".join(fourth.done.stdout.split())
+    assert "not known: relay2, which holds it, does not answer" in page
     assert first.done.returncode == second.done.returncode == 1
     assert "relay2 does not answer any more" in first.done.stderr
     assert "relay2 does not answer: nothing was done there" in second.done.stderr
