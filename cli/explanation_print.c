@@ -159,6 +159,8 @@ void explanation_print(const json_t *json)
     output_line("%-13s %s%s%s%s%s%s", "verdict", page_text(json, "verdict"),
                 rule[0] == '\0' ? "" : " (rule ", rule, rule[0] == '\0' ? "" : ")",
                 would[0] == '\0' ? "" : "; mode monitor: would ", would);
+    if (is_set(json, "confirm"))
+        (void)puts("              its sender is asked to confirm it");
     print_field("reply", page_text(json, "reply"));
     if (page_text(json, "failure")[0] != '\0')
         (void)printf("the rules could not judge it: %s\n", page_text(json, "failure"));

@@ -106,6 +106,14 @@ static const struct option options[] = {
     {.name = "quarantine.content", .read = value_word, SETTING(mta.content),
      .initial = "subject", .words = mta_settings_contents},
 
+    {.name = "confirm"},
+    {.name = "confirm.address", .read = policy_value_mailbox,
+     SETTING(policy.confirm.address), .initial = "", .max = ELEMENT_BYTES_MAX},
+    {.name = "confirm.for", .read = value_duration, SETTING(policy.confirm.for_ms),
+     .initial = "24h", .min = MINUTE_MS, .max = 30 * DAY_MS},
+    {.name = "confirm.max_reach", .read = value_integer,
+     SETTING(policy.confirm.max_reach), .initial = "5000", .min = 1, .max = OVER_MAX},
+
     {.name = "notify"},
     {.name = "notify.to", .read = value_array_notify, .min = 1, .max = ELEMENT_BYTES_MAX},
     {.name = "notify.command", .read = value_string, SETTING(notify.command),
@@ -259,7 +267,7 @@ static const struct option options[] = {
      .max = SURGE_FLOOR_MAX},
     {.name = "rules.latch", .read = value_duration, RULE(latch_ms), .min = SECOND_MS,
      .max = 366 * DAY_MS},
-    {.name = "rules.action", .read = policy_value_action, RULE(action)},
+    {.name = "rules.action", .read = policy_value_rule_action, RULE(action)},
     {.name = "rules.mode", .read = value_mode, RULE(monitor)},
     {.name = "rules.reason", .read = value_reason, RULE(reason), .min = 1, .max = 200},
 };

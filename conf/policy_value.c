@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "conf/settings.h"
 #include "conf/value.h"
+#include "policy/mailbox.h"
 
 void policy_value_delimiter(struct reader *reader, const struct option *option,
                             const struct node *node, void *field)
@@ -58,14 +59,62 @@ void policy_value_tristate(struct reader *reader, const struct option *option,
         *(enum tristate *)field = node->integer != 0 ? YES : NO;
 }
 
+/* An answer's token becomes its tag, so the address must be one whose tags we look at. */
+void policy_value_mailbox(struct reader *reader, const struct option *option,
+                          const struct node *node, void *field)
+{
+    struct address address, tagless;
+    struct error error;
+    const struct domains *own = &reader->settings->policy.domains;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return;
+    if (text[0] == '\0') {
+        reader_keep(reader, field, text);
+        return;
+    }
+    enum status status = mailbox_parse(text, domains_first(own), &address, &error);
+    reader_check(reader, option, node, status, &error);
+    if (status != STATUS_OK)
+        return;
+    tagless = address;
+    if (!domains_have_address(own, &address))
+        reader_refuse(reader, option, node, "%.200s is in none of domains", address.text);
+    else if (own->delimiters == NULL || own->delimiters[0] == '\0')
+        reader_refuse(reader, option, node,
+                      "recipient_delimiter is empty, so no answer can carry its token");
+    else if (address_remove_tag(&tagless, own->delimiters))
+        reader_refuse(reader, option, node,
+                      "%.200s has a tag already (recipient_delimiter)", address.text);
+    else if (address.at > CONFIRM_LOCAL_MAX)
+        reader_refuse(reader, option, node,
+                      "the part before the @ has more than %d characters, so that there "
+                      "is no room for a token",
+                      CONFIRM_LOCAL_MAX);
+    else
+        reader_keep(reader, field, address.text);
+}
+
+static void read_action(struct reader *reader, const struct option *option,
+                        const struct node *node, enum action last, void *field)
+{
+    const char *words[ACTION_CONFIRM + 2] = {NULL};
+    const struct option named = {.name = option->name, .words = words};
+    for (unsigned i = 0; i <= (unsigned)last; i++)
+        words[i] = action_name((enum action)i);
+    value_word(reader, &named, node, field);
+}
+
 void policy_value_action(struct reader *reader, const struct option *option,
                          const struct node *node, void *field)
 {
-    const char *words[ACTION_QUARANTINE + 2] = {NULL};
-    const struct option named = {.name = option->name, .words = words};
-    for (unsigned i = 0; i <= ACTION_QUARANTINE; i++)
-        words[i] = action_name((enum action)i);
-    value_word(reader, &named, node, field);
+    read_action(reader, option, node, ACTION_QUARANTINE, field);
+}
+
+void policy_value_rule_action(struct reader *reader, const struct option *option,
+                              const struct node *node, void *field)
+{
+    read_action(reader, option, node, ACTION_CONFIRM, field);
 }
 
 void policy_value_hours(struct reader *reader, const struct option *option,

@@ -7,7 +7,9 @@
 option_read policy_value_delimiter; /* struct domains */
 option_read policy_value_address;   /* char *: canonical, with a domain */
 option_read policy_value_tristate;  /* enum tristate */
-option_read policy_value_action;    /* enum action */
-option_read policy_value_hours;     /* struct hours */
+option_read policy_value_mailbox;   /* char *: as above, an own one, or "" */
+option_read policy_value_action;    /* enum action, but confirm */
+option_read policy_value_rule_action;
+option_read policy_value_hours; /* struct hours */
 
 #endif

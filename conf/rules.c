@@ -193,7 +193,8 @@ static void add_rule(struct reader *reader, const struct option *option,
     if (entry.action == NULL)
         reader_refuse(
             reader, option, node,
-            "rule \"%.100s\" has no action: accept, defer, reject or quarantine",
+            "rule \"%.100s\" has no action: accept, defer, reject, quarantine or "
+            "confirm",
             rule->name == NULL ? "" : rule->name);
     rule_seal(rule);
 }
@@ -269,6 +270,12 @@ void rules_warn(struct reader *reader)
                              "rule \"%s\": no message it matches has a %s, which is its "
                              "key, so it never fires",
                              rule->name, key_name(rule->key));
+        if (rule->action == ACTION_CONFIRM && policy->confirm.address != NULL &&
+            policy->confirm.address[0] == '\0')
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": confirm.address is not set, so nobody can "
+                             "confirm, and it is plain quarantine",
+                             rule->name);
         const struct rule *accept = pairing_find(policy, i);
         if (accept != NULL)
             problems_warning(

@@ -15,7 +15,7 @@
 #include "conf/warnings.h"
 
 /* Groups of options, read into the settings themselves. */
-static const char *const sections[] = {"milter", "control", "quarantine",
+static const char *const sections[] = {"milter", "control", "quarantine", "confirm",
                                        "notify", "privacy", "store"};
 
 /* A default that is an array. */

@@ -205,9 +205,10 @@ static void allow(struct request *request, const json_t *incident)
         return;
     }
     int64_t until_ms = clock_wall_ms() + for_ms;
-    enum status status = active_brakes_allow(
-        request->context->active_brakes, record_text(incident, "fingerprint"),
-        record_text(incident, "key"), until_ms, request_deadline_us());
+    const struct allowance allowance = brakes_borrow_allowance(
+        record_text(incident, "fingerprint"), record_text(incident, "key"), until_ms);
+    enum status status = active_brakes_allow(request->context->active_brakes, &allowance,
+                                             request_deadline_us());
     if (status == STATUS_OK) /* the mail to come is wanted, so a surge may train on it */
         status = amend(request, incident, AMEND_TRAIN);
     if (status != STATUS_OK) {

@@ -1,5 +1,5 @@
-/* A message passes once, from top to bottom. Any doubt ends in the configured action, and
- * failure says why. */
+/* A message passes once, from top to bottom; a second time only where what its sender had
+ * confirmed is used up. Any doubt ends in the configured action, and failure says why. */
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -108,6 +108,11 @@ void engine_judge(const struct engine_input *input, const struct charger *charge
     };
     if (!judge_early(&out->view, &out->verdict)) {
         judge_by_rules(settings->store.on_failure, charger, out);
+        if (out->verdict.used_up) { /* nothing was charged */
+            plan_clear(&out->plan);
+            out->view.used_up = true;
+            judge_by_rules(settings->store.on_failure, charger, out);
+        }
     } else if (out->verdict.cause != CAUSE_DOUBT) {
         out->status = STATUS_OK; /* the rules are not needed */
         out->failure = NULL;

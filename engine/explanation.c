@@ -98,7 +98,9 @@ static void say_monitor(const struct plan_step *step, struct text *why)
 static void say_matched(const struct explanation *explanation,
                         const struct plan_step *step, struct text *why)
 {
-    if (rule_is_metered(step->rule))
+    if (step->confirmed != NULL)
+        text_add_string(why, "its sender confirmed, which lets it pass this rule: ");
+    if (step->confirmed != NULL || rule_is_metered(step->rule))
         say_charges(explanation, step, why);
     else
         say_over(step->rule, &explanation->judgement.facts, true, why);
@@ -191,6 +193,7 @@ static enum status look(void *context, const struct plan *plan, int64_t now_ms,
     }
     for (size_t i = 0; i < plan->charge_count; i++)
         out_outcomes[i] = views[i].outcome;
+    free(explained->views); /* of a plan that was thrown away */
     explained->views = views;
     return STATUS_OK;
 }

@@ -152,13 +152,14 @@ json_t *explanation_json(const struct explanation *explanation)
     reply_format(&explanation->reply, reply, sizeof reply);
     json_t *json = facts_json(explanation);
     json_t *judged = json_pack(
-        "{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o, s:o, s:o, s:o}", "rules",
-        rules_json(explanation), "rule", decider, "verdict",
+        "{s:o, s:s?, s:s, s:s?, s:s, s:s?, s:b, s:b, s:s?, s:o, s:o, s:o, s:o, s:b}",
+        "rules", rules_json(explanation), "rule", decider, "verdict",
         action_name(explanation->reported.action), "would", would, "reply", reply,
         "failure", judgement->failure, "live", explanation->live, "limits",
         judgement->plan.charge_count > 0, "store", store, "brake", brake_json(verdict),
         "permit", permit_json(explanation, true), "exceeded",
-        permit_json(explanation, false), "grown", grown_json(judgement->facts.grown));
+        permit_json(explanation, false), "grown", grown_json(judgement->facts.grown),
+        "confirm", verdict->confirm);
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

@@ -77,6 +77,7 @@ sfsistat answer_apply(SMFICTX *ctx, const struct session *session,
     case ACTION_DEFER:
         return refuse(ctx, &decision->reply);
     case ACTION_QUARANTINE:
+    case ACTION_CONFIRM:
         if (!remove_hold_headers(ctx, session) || !hold(ctx, decision))
             return fail(decision, "the MTA did not take the hold");
         return SMFIS_CONTINUE;

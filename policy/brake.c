@@ -14,13 +14,20 @@ void brake_clear(struct brake *brake)
     *brake = (struct brake){0};
 }
 
+static void clear_allowance(struct allowance *allowance)
+{
+    free(allowance->fingerprint);
+    free(allowance->subject);
+    free(allowance->id);
+    free(allowance->by);
+}
+
 void brakes_clear(struct brakes *brakes)
 {
     for (size_t i = 0; i < brakes->count; i++)
         brake_clear(&brakes->items[i]);
     for (size_t i = 0; i < brakes->allowance_count; i++) {
-        free(brakes->allowances[i].fingerprint);
-        free(brakes->allowances[i].subject);
+        clear_allowance(&brakes->allowances[i]);
     }
     for (size_t i = 0; i < brakes->permit_count; i++)
         permit_clear(&brakes->permits[i]);
@@ -37,13 +44,18 @@ static char *copy_string(const char *string)
 
 bool brakes_add_allowance(struct brakes *brakes, const struct allowance *allowance)
 {
-    struct allowance copy = {strdup(allowance->fingerprint), strdup(allowance->subject),
-                             allowance->until_ms};
+    bool confirmed = allowance->id != NULL;
+    struct allowance copy = {.fingerprint = strdup(allowance->fingerprint),
+                             .subject = strdup(allowance->subject),
+                             .until_ms = allowance->until_ms,
+                             .id = confirmed ? strdup(allowance->id) : NULL,
+                             .by = confirmed ? strdup(allowance->by) : NULL,
+                             .rate = allowance->rate};
     if (copy.fingerprint == NULL || copy.subject == NULL ||
+        (confirmed && (copy.id == NULL || copy.by == NULL)) ||
         !array_reserve(&brakes->allowances, brakes->allowance_count,
                        sizeof *brakes->allowances)) {
-        free(copy.fingerprint);
-        free(copy.subject);
+        clear_allowance(&copy);
         return false;
     }
     brakes->allowances[brakes->allowance_count++] = copy;
@@ -53,8 +65,9 @@ bool brakes_add_allowance(struct brakes *brakes, const struct allowance *allowan
 struct allowance brakes_borrow_allowance(const char *fingerprint, const char *subject,
                                          int64_t until_ms)
 {
-    return (struct allowance){(char *)(uintptr_t)fingerprint, (char *)(uintptr_t)subject,
-                              until_ms};
+    return (struct allowance){.fingerprint = (char *)(uintptr_t)fingerprint,
+                              .subject = (char *)(uintptr_t)subject,
+                              .until_ms = until_ms};
 }
 
 bool brakes_add(struct brakes *brakes, const struct brake *brake)
@@ -118,15 +131,41 @@ const struct brake *brake_find(const struct brakes *brakes, const struct facts *
     return NULL;
 }
 
+static bool is_allowance_of(const struct allowance *allowance, const char *fingerprint,
+                            const char *subject, int64_t now_ms)
+{
+    return allowance->until_ms > now_ms &&
+           strcmp(allowance->fingerprint, fingerprint) == 0 &&
+           strcmp(allowance->subject, subject) == 0;
+}
+
 bool brake_allows(const struct brakes *brakes, const char *fingerprint,
                   const char *subject, int64_t now_ms)
 {
     for (size_t i = 0; brakes != NULL && i < brakes->allowance_count; i++) {
         const struct allowance *allowance = &brakes->allowances[i];
-        if (allowance->until_ms > now_ms &&
-            strcmp(allowance->fingerprint, fingerprint) == 0 &&
-            strcmp(allowance->subject, subject) == 0)
+        if (allowance->id == NULL &&
+            is_allowance_of(allowance, fingerprint, subject, now_ms))
             return true;
     }
     return false;
+}
+
+const struct allowance *brake_find_confirmed(const struct brakes *brakes,
+                                             const char *fingerprint, const char *subject,
+                                             const struct facts *facts,
+                                             const struct domains *own, int64_t now_ms)
+{
+    char by[CONFIRM_IDENTITY_SIZE];
+    const struct allowance *found = NULL;
+    for (size_t i = 0; brakes != NULL && i < brakes->allowance_count; i++) {
+        const struct allowance *allowance = &brakes->allowances[i];
+        if (allowance->id == NULL ||
+            (found != NULL && found->until_ms >= allowance->until_ms) ||
+            !is_allowance_of(allowance, fingerprint, subject, now_ms))
+            continue;
+        if (confirm_identity(facts, own, by) && strcmp(allowance->by, by) == 0)
+            found = allowance;
+    }
+    return found;
 }

@@ -18,6 +18,10 @@ struct allowance {
     char *fingerprint; /* of the rule */
     char *subject;     /* plain */
     int64_t until_ms;
+    /* Of one that its sender has by confirming; else id and by are NULL. */
+    char *id;         /* of the bucket of its copies */
+    char *by;         /* whose mail passes, as confirm_identity gives it */
+    struct rate rate; /* its copies, as a bucket that never refills */
 };
 
 struct brakes {
@@ -42,7 +46,8 @@ bool brakes_add_allowance(struct brakes *brakes,
 bool brakes_add_permit(struct brakes *brakes, const struct permit *permit) MUST_CHECK;
 void brakes_sort(struct brakes *brakes);
 
-/* Nothing to clear, and not to be changed. */
+/* Nothing to clear, and not to be changed: one for whoever sends, and as many copies as
+ * come. */
 struct allowance brakes_borrow_allowance(const char *fingerprint, const char *subject,
                                          int64_t until_ms);
 
@@ -50,7 +55,14 @@ struct allowance brakes_borrow_allowance(const char *fingerprint, const char *su
 const struct brake *brake_find(const struct brakes *brakes, const struct facts *facts,
                                const struct directory *directory, int64_t now_ms);
 
-/* True when an allowance lets the subject pass the rule. brakes may be NULL. */
+/* The latest allowance by which that sender's confirmation lets the subject pass the
+ * rule, as far as its copies last; NULL. brakes may be NULL. */
+const struct allowance *brake_find_confirmed(const struct brakes *brakes,
+                                             const char *fingerprint, const char *subject,
+                                             const struct facts *facts,
+                                             const struct domains *own, int64_t now_ms);
+
+/* True when an administrator lets the subject pass the rule. brakes may be NULL. */
 bool brake_allows(const struct brakes *brakes, const char *fingerprint,
                   const char *subject, int64_t now_ms);
 

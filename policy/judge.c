@@ -11,7 +11,8 @@ const char *const judge_other_deciders[] = {[CAUSE_NONE] = "-",
                                             [CAUSE_DOUBT] = "doubt",
                                             [CAUSE_FORGED] = "forged",
                                             [CAUSE_PERMIT] = "permit",
-                                            [CAUSE_PERMIT + 1] = NULL};
+                                            [CAUSE_ANSWER] = "confirmation",
+                                            [CAUSE_ANSWER + 1] = NULL};
 
 const char *judge_decider(const struct verdict *verdict)
 {
@@ -153,7 +154,8 @@ static bool step_fires(const struct view *view, const struct plan *plan,
     const struct rule *rule = step->rule;
     struct verdict verdict = verdict_of(rule->action, CAUSE_RULE, rule);
     verdict.value = view->facts->measures[MEASURE_REACH];
-    if (!rule_is_metered(rule)) {
+    verdict.used_up = step->confirmed != NULL;
+    if (step->confirmed == NULL && !rule_is_metered(rule)) {
         for (size_t i = MEASURE_COUNT; i-- > 0;) {
             if (rule->over[i] < 0)
                 continue;
@@ -172,6 +174,15 @@ static bool step_fires(const struct view *view, const struct plan *plan,
     return true;
 }
 
+/* Whoever may be told proves an identity, and can answer by it. */
+static bool can_confirm(const struct view *view)
+{
+    const struct confirm_settings *confirm = &view->policy->confirm;
+    return confirm->address != NULL && confirm->address[0] != '\0' &&
+           view->facts->measures[MEASURE_REACH] <= confirm->max_reach &&
+           match_may_tell(view);
+}
+
 /* What the rule's action means for this message. */
 static void settle(const struct view *view, enum charge_source source,
                    struct verdict *verdict)
@@ -186,6 +197,10 @@ static void settle(const struct view *view, enum charge_source source,
     }
     if (verdict->action == ACTION_DEFER && charge != NULL && can_never_pass(charge))
         verdict->action = ACTION_REJECT;
+    if (verdict->action == ACTION_CONFIRM) {
+        verdict->action = ACTION_QUARANTINE;
+        verdict->confirm = can_confirm(view);
+    }
     verdict->action = settle_local(view->facts, verdict->action);
 }
 

@@ -16,6 +16,7 @@ enum cause {
     CAUSE_DOUBT,   /* we could not decide: no memory, or a message past a cap */
     CAUSE_FORGED,  /* more X-Mailbrake fields than any mail has */
     CAUSE_PERMIT,  /* a permit lets it pass */
+    CAUSE_ANSWER,  /* a sender's answer lets go what was held of his */
     /* a rule's */
     CAUSE_RULE,     /* by matching */
     CAUSE_LIMIT,    /* a bucket was short, or a window's usual copies were passed */
@@ -39,6 +40,9 @@ struct verdict {
     int64_t permit_left;           /* copies of that permit before this message */
     const struct charge *charge;   /* CAUSE_LIMIT, CAUSE_LATCH: what fired; else NULL */
     struct charge_outcome outcome; /* of that charge */
+    bool confirm;                  /* held, and its sender can let it go */
+    bool used_up; /* what fired is all that is left of a confirmation: without it the rule
+                     may let the message pass */
     const struct charge *first; /* the first that fired, which names the incident: charge,
                                    but where another can never pass */
 };

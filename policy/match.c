@@ -288,3 +288,16 @@ enum condition match_rule(const struct view *view, const struct rule *rule)
         return CONDITION_KEY;
     return CONDITION_NONE;
 }
+
+bool match_may_tell(const struct view *view)
+{
+    const struct facts *facts = view->facts;
+    struct target target;
+    bool is_login = strcmp(facts->sender.text, facts->login.text) == 0;
+    bool is_trusted = facts->trusted && facts->login.length == 0 &&
+                      domains_have_address(&view->policy->domains, &facts->sender);
+    if (facts->sender.length == 0 || !(is_login || is_trusted))
+        return false;
+    directory_find(view->directory, &facts->sender, &target);
+    return target.kind == TARGET_PERSON;
+}

@@ -31,6 +31,7 @@ struct view {
     const struct brakes *brakes;  /* NULL: none */
     int64_t now_ms;               /* wall time; for brakes */
     bool notice;                  /* Mailbrake's own, by its token */
+    bool used_up;                 /* no confirmation has copies left for this message */
     const struct digest_key *key; /* hashes a campaign's subject; NULL: a public one */
 };
 
@@ -45,6 +46,12 @@ const struct element *match_sender(const struct view *view,
 /* True when a rule with key = "list" charges the list that this recipient is. */
 bool match_charged_list(const struct view *view, const struct rule *rule,
                         const struct recipient *recipient);
+
+/* True when a letter may go to the MAIL FROM: it is the login's own address, or an own
+ * one from a trusted client, and a person's: a letter to a list would be a mail storm
+ * itself.
+ */
+bool match_may_tell(const struct view *view);
 
 /* True when an element of trusted or relays is the client. */
 bool match_client(const struct facts *facts, const struct elements *elements);

@@ -2,6 +2,7 @@
  */
 #include "policy/message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -347,6 +348,20 @@ void facts_clear(struct facts *facts)
     free(facts->lists);
     free(facts->campaign);
     *facts = (struct facts){0};
+}
+
+bool confirm_identity(const struct facts *facts, const struct domains *own,
+                      char out[CONFIRM_IDENTITY_SIZE])
+{
+    if (facts->login.length > 0) {
+        text_join(out, CONFIRM_IDENTITY_SIZE, facts->identity, "");
+        return true;
+    }
+    if (!facts->trusted || !domains_have_address(own, &facts->sender))
+        return false;
+    (void)snprintf(out, CONFIRM_IDENTITY_SIZE, "%s %s", facts->identity,
+                   facts->sender.text);
+    return true;
 }
 
 bool recipient_is(const struct recipient *recipient, const char *address)

@@ -50,6 +50,7 @@ struct recipient {
 bool recipient_is(const struct recipient *recipient, const char *address);
 
 enum { SUBJECT_SIZE = ADDRESS_SIZE + 64, RECIPIENTS_MAX = 50000 };
+enum { CONFIRM_IDENTITY_SIZE = SUBJECT_SIZE + ADDRESS_SIZE };
 
 /* Borrows from envelope, policy and directory; cleared before they go. */
 struct facts {
@@ -83,6 +84,12 @@ struct facts {
 enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
                          const struct directory *directory, struct facts *out) MUST_CHECK;
 void facts_clear(struct facts *facts);
+
+/* Who can let go what is held of this message, and whose answer does: its login; else the
+ * own-domain sender of a trusted client, with the identity that others may share. False
+ * when it proves neither; then nothing is written. */
+bool confirm_identity(const struct facts *facts, const struct domains *own,
+                      char out[CONFIRM_IDENTITY_SIZE]);
 
 /* The facts of a message whose facts can't be gathered: identity, client and relay, as
  * far as they are known. The rest is empty; nothing to clear. */

@@ -22,6 +22,10 @@ enum { PERMIT_TO_MAX = 50 };
 /* The charges of permits: as if of one rule, with the permit's id as subject. */
 #define PERMIT_FINGERPRINT "permit"
 
+/* The charges of what senders may send after confirming, with the allowance's id as
+ * subject; they stop what is more. */
+#define CONFIRMED_FINGERPRINT "confirmed"
+
 /* Borrows from the permit. */
 struct charge permit_charge(const struct permit *permit, int64_t cost);
 

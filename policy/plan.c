@@ -295,6 +295,46 @@ static bool is_allowed(const struct view *view, const struct rule *rule)
            allows(view, rule, subject);
 }
 
+/* With several lists the rule is asked as ever. */
+static bool is_of_one_list(const struct view *view, const struct rule *rule)
+{
+    size_t count = 0;
+    for (size_t i = 0; rule->key == KEY_LIST && i < view->facts->recipient_count; i++)
+        count += match_charged_list(view, rule, &view->facts->recipients[i]);
+    return count < 2;
+}
+
+static const struct allowance *find_confirmed(const struct view *view,
+                                              const struct rule *rule)
+{
+    char subject[SUBJECT_SIZE];
+    if (view->brakes == NULL || view->brakes->allowance_count == 0 || view->used_up ||
+        view->policy->monitor || !is_of_one_list(view, rule) ||
+        !plan_subject(view, rule, subject, sizeof subject))
+        return NULL;
+    return brake_find_confirmed(view->brakes, rule->fingerprint, subject, view->facts,
+                                &view->policy->domains, view->now_ms);
+}
+
+static enum status add_confirmed(const struct view *view, const struct rule *rule,
+                                 const struct allowance *allowance, struct plan *plan)
+{
+    const struct charge charge = {.fingerprint = CONFIRMED_FINGERPRINT,
+                                  .rate = &allowance->rate,
+                                  .cost = (int64_t)view->facts->copies};
+    enum status status = add_allowed(view, rule, plan);
+    if (status == STATUS_OK &&
+        !array_reserve(&plan->steps, plan->step_count, sizeof *plan->steps))
+        status = STATUS_NOMEM;
+    if (status != STATUS_OK)
+        return status;
+    plan->steps[plan->step_count++] = (struct plan_step){.rule = rule,
+                                                         .charge = plan->charge_count,
+                                                         .charge_count = 1,
+                                                         .confirmed = allowance};
+    return add(plan, &charge, allowance->id);
+}
+
 /* Rare as well. */
 static enum status add_permits(const struct view *view, struct plan *plan)
 {
@@ -329,8 +369,12 @@ enum status plan_make(const struct view *view, struct plan *out)
         enum condition condition = match_rule(view, rule);
         if (condition == CONDITION_NONE && is_allowed(view, rule))
             condition = CONDITION_ALLOWED;
+        const struct allowance *confirmed =
+            condition == CONDITION_NONE ? find_confirmed(view, rule) : NULL;
         plan.conditions[plan.rules_walked++] = condition;
-        if (condition == CONDITION_NONE)
+        if (confirmed != NULL)
+            status = add_confirmed(view, rule, confirmed, &plan);
+        else if (condition == CONDITION_NONE)
             status = add_step(view, rule, &plan);
         else if (condition == CONDITION_ALLOWED)
             status = add_allowed(view, rule, &plan);

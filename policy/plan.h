@@ -19,9 +19,11 @@ struct plan_step {
     size_t charge_count; /* 0 without limit and surge, or with too many lists */
     size_t lists;        /* with key = "list": how many; over PLAN_LIST_BUCKETS_MAX it
                             fires without being charged */
-    bool fires;          /* set by judge */
-    enum action action;  /* by judge, where it fires: what it does, or would do; and the
-                            following, as struct verdict has it */
+    const struct allowance *confirmed; /* its one charge is what is left of that, in
+                                          place of the rule's own; NULL */
+    bool fires;                        /* set by judge */
+    enum action action; /* by judge, where it fires: what it does, or would do; and the
+                           following, as struct verdict has it */
     enum measure measure;
     int64_t over;
     const struct charge *fired, *first;
@@ -30,8 +32,9 @@ struct plan_step {
 
 /* The permits that match, whose charges come first, and the rules that matched, down to
  * the first that decides by matching. A surge that an allowance passes has charges, but
- * no step: it learns, and stops nothing. Of several lists in one message, those with an
- * allowance are charged as of a monitor rule. */
+ * no step: it learns, and stops nothing. A rule that the sender's confirmation passes has
+ * a step that fires once its copies are used up. Of several lists in one message, those
+ * with an allowance are charged as of a monitor rule. */
 struct plan {
     const struct permit *permits[PLAN_PERMITS_MAX]; /* borrowed, as the charges are */
     size_t permit_count;

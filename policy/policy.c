@@ -309,6 +309,7 @@ void policy_clear(struct policy *policy)
         rule_clear(&policy->rules[i]);
     free(policy->groups);
     free(policy->rules);
+    free(policy->confirm.address);
     *policy = (struct policy){0};
 }
 

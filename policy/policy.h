@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/problems.h"
 #include "policy/domains.h"
@@ -18,6 +19,18 @@ struct element_group {
     struct elements elements;
 };
 
+enum {
+    CONFIRM_TOKEN_LENGTH = 16,                         /* letters and digits */
+    CONFIRM_LOCAL_MAX = 63 - 1 - CONFIRM_TOKEN_LENGTH, /* of confirm.address */
+};
+
+/* How a sender lets go what a rule with action = "confirm" has held of his. */
+struct confirm_settings {
+    char *address;  /* where he answers to, without the token; "": nobody can confirm */
+    int64_t for_ms; /* how long a letter can be answered */
+    int max_reach;  /* more people are an administrator's decision */
+};
+
 /* Zero-initialise; whoever fills it also clears it. */
 struct policy {
     struct domains domains;
@@ -30,6 +43,7 @@ struct policy {
     size_t rule_count;
     bool monitor; /* mode = "monitor" for everything */
     enum action lists_unknown, lists_grown;
+    struct confirm_settings confirm;
 };
 
 /* Replaces group names in rules by the groups' elements (groups may name groups) and

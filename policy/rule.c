@@ -161,10 +161,9 @@ const char *measure_name(enum measure measure)
 const char *action_name(enum action action)
 {
     static const char *const names[] = {
-        [ACTION_ACCEPT] = "accept",
-        [ACTION_DEFER] = "defer",
-        [ACTION_REJECT] = "reject",
-        [ACTION_QUARANTINE] = "quarantine",
+        [ACTION_ACCEPT] = "accept",   [ACTION_DEFER] = "defer",
+        [ACTION_REJECT] = "reject",   [ACTION_QUARANTINE] = "quarantine",
+        [ACTION_CONFIRM] = "confirm",
     };
     return names[action];
 }

@@ -18,6 +18,7 @@ enum action {
     ACTION_DEFER,
     ACTION_REJECT,
     ACTION_QUARANTINE,
+    ACTION_CONFIRM, /* of a rule alone: a verdict has quarantine instead */
 };
 
 enum key {

@@ -153,9 +153,8 @@ static enum status read_allowance(void *context, const char *id, const char *val
     struct reader *reader = context;
     json_t *record = record_load(value);
     bool added = true;
-    struct allowance allowance = brakes_borrow_allowance(
-        record_text(record, "fingerprint"), record_text(record, "subject"), 0);
-    bool sound = record != NULL && brake_record_until(record, &allowance.until_ms);
+    struct allowance allowance;
+    bool sound = brake_record_read_allowance(record, &allowance);
     if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, allowance.until_ms))
         added = brakes_add_allowance(reader->brakes, &allowance);
     json_decref(record);
@@ -366,9 +365,13 @@ struct edit {
 
 static bool is_replaced(const struct edit *edit, const struct allowance *allowance)
 {
-    return edit->allowance != NULL &&
-           strcmp(edit->allowance->fingerprint, allowance->fingerprint) == 0 &&
-           strcmp(edit->allowance->subject, allowance->subject) == 0;
+    const struct allowance *set = edit->allowance;
+    if (set == NULL || (set->id == NULL) != (allowance->id == NULL))
+        return false;
+    if (set->id != NULL)
+        return strcmp(set->id, allowance->id) == 0;
+    return strcmp(set->fingerprint, allowance->fingerprint) == 0 &&
+           strcmp(set->subject, allowance->subject) == 0;
 }
 
 static bool copy_edited(const struct brakes *from, const struct edit *edit,
@@ -481,24 +484,19 @@ enum status active_brakes_clear(struct active_brakes *active, const char *key,
     return status;
 }
 
-enum status active_brakes_allow(struct active_brakes *active, const char *fingerprint,
-                                const char *subject, int64_t until_ms,
-                                int64_t deadline_us)
+enum status active_brakes_allow(struct active_brakes *active,
+                                const struct allowance *allowance, int64_t deadline_us)
 {
     char id[DOCUMENTS_ID_MAX + 1];
-    enum status status = brake_record_allowance_id(fingerprint, subject, id);
+    const struct edit edit = {.allowance = allowance};
+    enum status status = brake_record_allowance_id(allowance, id);
     if (status != STATUS_OK)
         return status;
-    char *text = brake_record_write(json_pack("{s:s, s:s, s:o}", "fingerprint",
-                                              fingerprint, "subject", subject, "until",
-                                              brake_record_make_until(until_ms)));
+    char *text = brake_record_write(brake_record_new_allowance(allowance));
     const struct change change = {
         .collection = COLLECTION_ALLOWS, .id = id, .value = text};
     status = write(active, &change, deadline_us);
     free(text);
-    const struct allowance allowance =
-        brakes_borrow_allowance(fingerprint, subject, until_ms);
-    const struct edit edit = {.allowance = &allowance};
     if (status == STATUS_OK)
         apply(active, &edit);
     return status;

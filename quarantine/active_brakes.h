@@ -35,8 +35,8 @@ enum status active_brakes_set(struct active_brakes *active, const struct brake *
                               int64_t deadline_us) MUST_CHECK;
 enum status active_brakes_clear(struct active_brakes *active, const char *key,
                                 int64_t deadline_us) MUST_CHECK;
-enum status active_brakes_allow(struct active_brakes *active, const char *fingerprint,
-                                const char *subject, int64_t until_ms,
+enum status active_brakes_allow(struct active_brakes *active,
+                                const struct allowance *allowance,
                                 int64_t deadline_us) MUST_CHECK;
 
 /* A permit likewise; its id is new. Ending it moves it to those that ended: NOT_FOUND

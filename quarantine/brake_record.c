@@ -23,11 +23,16 @@ void brake_record_id(const char *text, char out_id[DOCUMENTS_ID_MAX + 1])
     (void)snprintf(out_id, DOCUMENTS_ID_MAX + 1, "%s", hash);
 }
 
-enum status brake_record_allowance_id(const char *fingerprint, const char *subject,
+/* An administrator's replaces the one before of the same rule and subject, and none that
+ * a sender has by confirming. */
+enum status brake_record_allowance_id(const struct allowance *allowance,
                                       char out_id[DOCUMENTS_ID_MAX + 1])
 {
     struct text name = {0};
-    text_printf(&name, "%s:%s", fingerprint, subject);
+    if (allowance->id != NULL)
+        text_printf(&name, "confirmed %s", allowance->id);
+    else
+        text_printf(&name, "%s:%s", allowance->fingerprint, allowance->subject);
     if (!name.failed)
         brake_record_id(name.data, out_id);
     text_clear(&name);
@@ -46,6 +51,41 @@ json_t *brake_record_new(const struct brake *brake, json_t *until)
                      action_name(brake->action), "until", until, "by",
                      record_string(brake->by == NULL ? "" : brake->by), "reason",
                      record_string(brake->reason == NULL ? "" : brake->reason));
+}
+
+json_t *brake_record_new_allowance(const struct allowance *allowance)
+{
+    json_t *record = json_pack("{s:s, s:s, s:o}", "fingerprint", allowance->fingerprint,
+                               "subject", allowance->subject, "until",
+                               brake_record_make_until(allowance->until_ms));
+    if (allowance->id == NULL)
+        return record;
+    json_t *confirmed = json_pack(
+        "{s:s, s:s, s:I, s:I}", "id", allowance->id, "by", allowance->by, "copies",
+        (json_int_t)allowance->rate.burst, "kept", (json_int_t)allowance->rate.period_ms);
+    if (confirmed != NULL && json_object_update(record, confirmed) != 0) {
+        json_decref(record);
+        record = NULL;
+    }
+    json_decref(confirmed);
+    return record;
+}
+
+/* Borrowed from the record. */
+bool brake_record_read_allowance(const json_t *record, struct allowance *out)
+{
+    const char *id = record_text(record, "id");
+    *out = brakes_borrow_allowance(record_text(record, "fingerprint"),
+                                   record_text(record, "subject"), 0);
+    if (record == NULL || !brake_record_until(record, &out->until_ms))
+        return false;
+    if (id[0] == '\0')
+        return true;
+    out->id = (char *)(uintptr_t)id;
+    out->by = (char *)(uintptr_t)record_text(record, "by");
+    out->rate = (struct rate){.burst = record_number(record, "copies"),
+                              .period_ms = record_number(record, "kept")};
+    return rate_is_fixed(&out->rate);
 }
 
 /* Takes the record over; NULL without memory. */

@@ -137,11 +137,17 @@ START_TEST(active_brakes_clear_clears_and_says_if_there_was_one)
 }
 END_TEST
 
+static enum status allow(const char *fingerprint, const char *subject, int64_t until_ms)
+{
+    const struct allowance allowance =
+        brakes_borrow_allowance(fingerprint, subject, until_ms);
+    return active_brakes_allow(here, &allowance, either_soon());
+}
+
 START_TEST(active_brakes_drops_what_lapsed)
 {
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
-    ck_assert_int_eq(active_brakes_allow(here, "f1", "a", NOW_MS + 1000, either_soon()),
-                     STATUS_OK);
+    ck_assert_int_eq(allow("f1", "a", NOW_MS + 1000), STATUS_OK);
     ck_assert_int_eq(refresh(here, NOW_MS + 1000), STATUS_OK);
     ck_assert_uint_eq(count_on(here), 0);
     ck_assert_uint_eq(count_in(COLLECTION_BRAKES), 1); /* other clocks may be behind */
@@ -153,12 +159,8 @@ END_TEST
 
 START_TEST(active_brakes_allows_for_a_while)
 {
-    ck_assert_int_eq(
-        active_brakes_allow(here, "f1", "sender:a@own", NOW_MS + 9, either_soon()),
-        STATUS_OK);
-    ck_assert_int_eq(
-        active_brakes_allow(here, "f1", "sender:a@own", NOW_MS + 1000, either_soon()),
-        STATUS_OK);
+    ck_assert_int_eq(allow("f1", "sender:a@own", NOW_MS + 9), STATUS_OK);
+    ck_assert_int_eq(allow("f1", "sender:a@own", NOW_MS + 1000), STATUS_OK);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
     struct active_brakes *actives[] = {here, there};
     for (size_t i = 0; i < 2; i++) {
@@ -180,8 +182,7 @@ START_TEST(active_brakes_takes_long_keys)
     memset(subject, 's', sizeof subject - 1);
     subject[sizeof subject - 1] = '\0';
     ck_assert_int_eq(set(text, INT64_MAX), STATUS_OK);
-    ck_assert_int_eq(active_brakes_allow(here, "f1", subject, NOW_MS + 9, either_soon()),
-                     STATUS_OK);
+    ck_assert_int_eq(allow("f1", subject, NOW_MS + 9), STATUS_OK);
     ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
     const struct brakes *brakes = active_brakes_take(there);
     ck_assert_uint_eq(brakes->count, 1);

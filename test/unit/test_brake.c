@@ -293,11 +293,42 @@ START_TEST(brake_lapses_at_its_time)
 }
 END_TEST
 
+/* The latest one counts; it lets nobody else pass. */
+START_TEST(brake_confirmed_is_for_one_identity)
+{
+    char first_id[] = "1", second_id[] = "2", by[] = "sender:ann@own ann@own";
+    struct allowance confirmed[] = {brakes_borrow_allowance("f1", "s", NOW_MS + 1),
+                                brakes_borrow_allowance("f1", "s", NOW_MS + 2)};
+    struct brakes allowed = {.allowances = confirmed, .allowance_count = 2};
+    confirmed[0].id = first_id;
+    confirmed[1].id = second_id;
+    confirmed[0].by = confirmed[1].by = by;
+    envelope.sender = "ann@own";
+    envelope.client = "10.0.0.1";
+    gather();
+    ck_assert_ptr_eq(brake_find_confirmed(&allowed, "f1", "s", &facts, &own, NOW_MS),
+                     &confirmed[1]);
+    ck_assert_ptr_null(
+        brake_find_confirmed(&allowed, "f1", "s", &facts, &own, NOW_MS + 2));
+    ck_assert_ptr_null(brake_find_confirmed(&allowed, "f2", "s", &facts, &own, NOW_MS));
+    ck_assert_ptr_null(brake_find_confirmed(&allowed, "f1", "t", &facts, &own, NOW_MS));
+    ck_assert_ptr_null(brake_find_confirmed(NULL, "f1", "s", &facts, &own, NOW_MS));
+    ck_assert(!brake_allows(&allowed, "f1", "s", NOW_MS));
+    envelope.client = "203.0.113.9"; /* forged */
+    gather();
+    ck_assert_ptr_null(brake_find_confirmed(&allowed, "f1", "s", &facts, &own, NOW_MS));
+    envelope.login = "ann";
+    gather();
+    ck_assert_ptr_null(brake_find_confirmed(&allowed, "f1", "s", &facts, &own, NOW_MS));
+}
+END_TEST
+
 START_TEST(brake_allowance_is_for_rule_and_subject)
 {
     char fingerprint[] = "f1";
     char subject[] = "sender:a@own";
-    struct allowance allowance = {fingerprint, subject, NOW_MS + 1};
+    struct allowance allowance =
+        brakes_borrow_allowance(fingerprint, subject, NOW_MS + 1);
     struct brakes allowed = {.allowances = &allowance, .allowance_count = 1};
     ck_assert(brake_allows(&allowed, "f1", "sender:a@own", NOW_MS));
     ck_assert(!brake_allows(&allowed, "f2", "sender:a@own", NOW_MS));
@@ -326,6 +357,7 @@ int main(void)
     tcase_add_test(tcase, brake_all_lets_single_mail_pass);
     tcase_add_test(tcase, brake_lapses_at_its_time);
     tcase_add_test(tcase, brake_allowance_is_for_rule_and_subject);
+    tcase_add_test(tcase, brake_confirmed_is_for_one_identity);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -525,7 +525,8 @@ START_TEST(judge_allowed_surge_is_not_asked)
     struct rule *surge = surge_add("s", ACTION_REJECT, KEY_SENDER, 1);
     struct rule *limit = limit_add("l", ACTION_DEFER, KEY_ALL, UNIT_MESSAGES, 9);
     char subject[] = "sender:s@else";
-    struct allowance allowance = {surge->fingerprint, subject, 1};
+    struct allowance allowance = {
+        .fingerprint = surge->fingerprint, .subject = subject, .until_ms = 1};
     struct brakes brakes = {.allowances = &allowance, .allowance_count = 1};
     view.brakes = &brakes;
     plan_for("five@own");
@@ -545,7 +546,8 @@ START_TEST(judge_allowed_list_is_not_asked)
 {
     struct rule *surge = surge_add("s", ACTION_REJECT, KEY_LIST, 1);
     char subject[] = "list:five@own";
-    struct allowance allowance = {surge->fingerprint, subject, 1};
+    struct allowance allowance = {
+        .fingerprint = surge->fingerprint, .subject = subject, .until_ms = 1};
     struct brakes brakes = {.allowances = &allowance, .allowance_count = 1};
     view.brakes = &brakes;
     plan_for("five@own three@own");
@@ -592,6 +594,67 @@ START_TEST(judge_without_outcomes_buckets_are_full)
     plan_for("five@own x@own");
     judge(&view, &plan, NULL, CHARGE_SOURCE_NONE, &verdict);
     expect(ACTION_REJECT, CAUSE_LIMIT, small);
+}
+END_TEST
+
+static bool asks(const char *login, const char *sender, const char *client)
+{
+    envelope.login = login;
+    envelope.sender = sender;
+    envelope.client = client;
+    plan_for("five@own");
+    judge_by(CHARGE_SOURCE_NONE);
+    ck_assert_int_eq(verdict.action, ACTION_QUARANTINE);
+    return verdict.confirm;
+}
+
+START_TEST(judge_asks_who_can_be_told_and_proves_who_he_is)
+{
+    char address[] = "confirm@own";
+    (void)rule_add("ask", ACTION_CONFIRM);
+    policy.confirm = (struct confirm_settings){.address = address, .max_reach = 5};
+    ck_assert(asks("ann", "ann@own", "203.0.113.9"));
+    ck_assert(asks(NULL, "ann@own", "10.0.0.1"));
+    ck_assert(!asks(NULL, "ann@own", "203.0.113.9"));  /* forged */
+    ck_assert(!asks(NULL, "ann@else", "10.0.0.1"));    /* not ours */
+    ck_assert(!asks("ann", "bob@own", "203.0.113.9")); /* bob would be written to */
+    ck_assert(!asks("ann", "<>", "203.0.113.9"));
+    ck_assert(!asks(NULL, "<>", "10.0.0.1"));
+    ck_assert(!asks(NULL, "three@own", "10.0.0.1")); /* a list */
+    policy.confirm.max_reach = 4;
+    ck_assert(!asks("ann", "ann@own", "203.0.113.9"));
+    policy.confirm.max_reach = 5;
+    address[0] = '\0';
+    ck_assert(!asks("ann", "ann@own", "203.0.113.9"));
+    policy.confirm.address = NULL;
+    ck_assert(!asks("ann", "ann@own", "203.0.113.9"));
+}
+END_TEST
+
+START_TEST(judge_says_that_confirmed_copies_are_used_up)
+{
+    struct rule *rule = rule_add("ask", ACTION_CONFIRM);
+    char id[] = "0011", by[] = "login:ann@own";
+    struct allowance allowance = brakes_borrow_allowance(rule->fingerprint, by, 1);
+    struct brakes brakes = {.allowances = &allowance, .allowance_count = 1};
+    allowance.id = id;
+    allowance.by = by;
+    allowance.rate = permit_rate(10, 0, 1);
+    view.brakes = &brakes;
+    envelope.login = "ann";
+    plan_for("five@own");
+    found(0, 5);
+    judge_by(CHARGE_SOURCE_REDIS);
+    expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
+    found(0, 4);
+    judge_by(CHARGE_SOURCE_REDIS);
+    expect(ACTION_QUARANTINE, CAUSE_LIMIT, rule);
+    ck_assert(verdict.used_up);
+    view.used_up = true;
+    plan_for("five@own");
+    judge_by(CHARGE_SOURCE_NONE);
+    expect(ACTION_QUARANTINE, CAUSE_RULE, rule);
+    ck_assert(!verdict.used_up);
 }
 END_TEST
 
@@ -710,6 +773,8 @@ int main(void)
     tcase_add_test(cases, judge_allowed_list_is_not_asked);
     tcase_add_test(cases, judge_local_defer_by_matching_is_a_hold);
     tcase_add_test(cases, judge_without_outcomes_buckets_are_full);
+    tcase_add_test(cases, judge_asks_who_can_be_told_and_proves_who_he_is);
+    tcase_add_test(cases, judge_says_that_confirmed_copies_are_used_up);
     tcase_add_test(cases, judge_early_unknown_lists);
     tcase_add_test(cases, judge_early_grown_lists);
     tcase_add_test(cases, judge_early_relays_go_first);

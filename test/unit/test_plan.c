@@ -493,8 +493,9 @@ START_TEST(plan_allowed_surge_learns_and_stops_nothing)
     struct rule *surge = surge_add("surge", ACTION_REJECT, KEY_SENDER, 500);
     struct rule *limit = limit_add("limit", ACTION_REJECT, KEY_SENDER, UNIT_MESSAGES, 9);
     char subject[] = "sender:s@else";
-    struct allowance allowances[] = {{surge->fingerprint, subject, 1000},
-                                     {limit->fingerprint, subject, 1000}};
+    struct allowance allowances[] = {
+        {.fingerprint = surge->fingerprint, .subject = subject, .until_ms = 1000},
+        {.fingerprint = limit->fingerprint, .subject = subject, .until_ms = 1000}};
     struct brakes brakes = {.allowances = allowances, .allowance_count = 2};
     surge->latch_ms = 5000;
     view.brakes = &brakes;
@@ -526,9 +527,10 @@ START_TEST(plan_allowed_list_lets_no_other_pass)
     struct rule *surge = surge_add("surge", ACTION_REJECT, KEY_LIST, 500);
     char five_subject[] = "list:five@own";
     char three_subject[] = "list:three@own";
-    struct allowance allowances[] = {{limit->fingerprint, five_subject, 1000},
-                                     {surge->fingerprint, five_subject, 1000},
-                                     {limit->fingerprint, three_subject, 1000}};
+    struct allowance allowances[] = {
+        {.fingerprint = limit->fingerprint, .subject = five_subject, .until_ms = 1000},
+        {.fingerprint = surge->fingerprint, .subject = five_subject, .until_ms = 1000},
+        {.fingerprint = limit->fingerprint, .subject = three_subject, .until_ms = 1000}};
     struct brakes brakes = {.allowances = allowances, .allowance_count = 2};
     surge->latch_ms = 5000;
     seal();
@@ -552,6 +554,85 @@ START_TEST(plan_allowed_list_lets_no_other_pass)
     ck_assert_int_eq(plan.conditions[1], CONDITION_ALLOWED);
     plan_for("x@own");
     ck_assert_int_eq(plan.conditions[0], CONDITION_KEY);
+}
+END_TEST
+
+/* Ann has confirmed under a rule: so many copies of hers pass it. */
+static struct allowance confirmed_by(const struct rule *rule, char *subject, char *by,
+                                     char *id)
+{
+    struct allowance allowance =
+        brakes_borrow_allowance(rule->fingerprint, subject, 1000);
+    allowance.id = id;
+    allowance.by = by;
+    allowance.rate = permit_rate(10, 0, 1000);
+    return allowance;
+}
+
+START_TEST(plan_confirmed_copies_stand_for_the_rules_own_charges)
+{
+    struct rule *surge = surge_add("surge", ACTION_CONFIRM, KEY_LOGIN, 3);
+    struct rule *plain = rule_add("plain", ACTION_CONFIRM);
+    char id[] = "0011", other_id[] = "0022", by[] = "login:ann@own";
+    char subject[] = "login:ann@own";
+    struct allowance allowances[] = {confirmed_by(surge, subject, by, id),
+                                     confirmed_by(plain, subject, by, other_id)};
+    struct brakes brakes = {.allowances = allowances, .allowance_count = 2};
+    view.brakes = &brakes;
+    envelope.login = "ann";
+    seal();
+    plan_for("five@own");
+    ck_assert_uint_eq(plan.step_count, 2);
+    ck_assert_ptr_null(plan.decides);
+    ck_assert_uint_eq(plan.charge_count, 3);
+    ck_assert_ptr_eq(plan.charges[0].surge, &surge->surge); /* it learns */
+    ck_assert(plan.charges[0].monitor);
+    for (size_t i = 0; i < 2; i++) {
+        const struct plan_step *step = &plan.steps[i];
+        const struct charge *charge = &plan.charges[step->charge];
+        ck_assert_ptr_eq(step->confirmed, &allowances[i]);
+        ck_assert_uint_eq(step->charge_count, 1);
+        ck_assert_str_eq(charge->fingerprint, CONFIRMED_FINGERPRINT);
+        ck_assert_str_eq(charge->subject, allowances[i].id);
+        ck_assert_int_eq(charge->cost, 5);
+        ck_assert(!charge->monitor);
+    }
+
+    view.used_up = true;
+    plan_for("five@own");
+    ck_assert_ptr_eq(plan.decides, plain);
+    ck_assert_ptr_null(plan.steps[0].confirmed);
+    view.used_up = false;
+    policy.monitor = true; /* judged once, so that nothing learns twice */
+    plan_for("five@own");
+    ck_assert_ptr_null(plan.steps[0].confirmed);
+    policy.monitor = false;
+    envelope.login = "bob";
+    plan_for("five@own");
+    ck_assert_ptr_null(plan.steps[0].confirmed);
+    envelope.login = "ann";
+    view.now_ms = 1000; /* over */
+    plan_for("five@own");
+    ck_assert_ptr_null(plan.steps[0].confirmed);
+}
+END_TEST
+
+/* What is let pass of one list says nothing about another one in the same message. */
+START_TEST(plan_confirmed_list_is_that_list)
+{
+    struct rule *limit = limit_add("limit", ACTION_CONFIRM, KEY_LIST, UNIT_RECIPIENTS, 9);
+    char id[] = "0011", by[] = "login:ann@own", subject[] = "list:five@own";
+    struct allowance allowance = confirmed_by(limit, subject, by, id);
+    struct brakes brakes = {.allowances = &allowance, .allowance_count = 1};
+    view.brakes = &brakes;
+    envelope.login = "ann";
+    seal();
+    plan_for("five@own");
+    ck_assert_ptr_eq(plan.steps[0].confirmed, &allowance);
+    plan_for("three@own");
+    ck_assert_ptr_null(plan.steps[0].confirmed);
+    plan_for("five@own three@own");
+    ck_assert_ptr_null(plan.steps[0].confirmed);
 }
 END_TEST
 
@@ -610,6 +691,8 @@ int main(void)
     tcase_add_test(cases, plan_longest_campaign_is_whole);
     tcase_add_test(cases, plan_allowed_surge_learns_and_stops_nothing);
     tcase_add_test(cases, plan_allowed_list_lets_no_other_pass);
+    tcase_add_test(cases, plan_confirmed_copies_stand_for_the_rules_own_charges);
+    tcase_add_test(cases, plan_confirmed_list_is_that_list);
     tcase_add_test(cases, plan_subject_names_an_incident);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
