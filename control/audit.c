@@ -59,10 +59,11 @@ static char *format_entry(const struct audit_entry *entry, const char *phase,
     char *line = NULL;
     instant_format_ms(entry->at_ms, at);
     json_t *json = json_pack(
-        "{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "at", at, "at_ms",
-        (json_int_t)entry->at_ms, "uid", (json_int_t)entry->uid, "user",
-        clean_string(entry->user), "action", clean_string(entry->action), "target",
-        clean_string(entry->target), "purpose", clean_string(entry->purpose));
+        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "at", at, "at_ms",
+        (json_int_t)entry->at_ms, "uid",
+        entry->uid == AUDIT_NO_UID ? json_null() : json_integer((json_int_t)entry->uid),
+        "user", clean_string(entry->user), "action", clean_string(entry->action),
+        "target", clean_string(entry->target), "purpose", clean_string(entry->purpose));
     bool whole =
         json != NULL && add_outcome(json, entry) &&
         (phase == NULL || json_object_set_new(json, phase, json_string(id)) == 0);

@@ -18,6 +18,9 @@ enum {
     AUDIT_TEXT_MAX = 500,                   /* bytes kept of each text */
 };
 
+/* Of who is no user of the system: a sender. */
+#define AUDIT_NO_UID ((uid_t)-1)
+
 /* All strings borrowed; bytes that aren't UTF-8 become U+FFFD. */
 struct audit_entry {
     int64_t at_ms; /* wall time, when it was asked for */

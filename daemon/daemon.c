@@ -20,6 +20,7 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "daemon/confirming.h"
 #include "daemon/housekeeping.h"
 #include "daemon/list_reader.h"
 #include "daemon/pacing.h"
@@ -27,6 +28,7 @@
 #include "daemon/problem_log.h"
 #include "daemon/reload.h"
 #include "daemon/taker.h"
+#include "engine/answers.h"
 #include "engine/traffic.h"
 #include "lists/rest_client.h"
 #include "milter/callbacks.h"
@@ -101,10 +103,11 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
     engine->active_brakes = active_brakes_new(engine->store);
     engine->counters = counters_new();
     engine->traffic = traffic_new(daemon->host);
+    engine->answers = answers_new(daemon->host);
     engine->conversations = conversations_new(CONVERSATIONS_MAX);
     daemon->audit = open_audit(settings->store.state_file);
     if (engine->ledger == NULL || engine->active_brakes == NULL ||
-        engine->counters == NULL || engine->traffic == NULL ||
+        engine->counters == NULL || engine->traffic == NULL || engine->answers == NULL ||
         engine->conversations == NULL || daemon->audit == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     if (settings->store.type != STORE_TYPE_MEMORY) {
@@ -268,6 +271,9 @@ static enum status prepare(struct daemon *daemon, const struct settings *setting
     const struct control_context context = make_context(daemon);
     if (status == STATUS_OK && daemon->orders != NULL)
         status = taker_start(&context, error);
+    if (status == STATUS_OK)
+        status = confirming_start(&daemon->engine, daemon->actions, daemon->audit,
+                                  &daemon->reload, daemon->host, error);
     if (status == STATUS_OK)
         status = reload_start(&daemon->reload);
     return status == STATUS_OK ? list_reader_start(&daemon->reload) : status;

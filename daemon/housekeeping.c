@@ -338,6 +338,16 @@ static void notify_of_jumps(struct reload *reload, struct notices *notices,
         log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
 }
 
+/* A letter that can be answered does not wait as long as others. */
+static void await_notices(struct ledger *ledger)
+{
+    for (int second = 0; second < NOTICES_SECONDS; second++) {
+        clock_sleep_ms(1000);
+        if (ledger_take_asking(ledger))
+            return;
+    }
+}
+
 /* By itself: helper and notify.command may take their time, and what waits on the queue
  * or the store must not wait for them. */
 static void *run_notices(void *argument)
@@ -354,7 +364,7 @@ static void *run_notices(void *argument)
         send_report(engine, snapshot->settings);
         notify_of_jumps(housekeeping->reload, &notices, snapshot->settings);
         snapshot_unref(snapshot);
-        clock_sleep_ms(NOTICES_SECONDS * 1000);
+        await_notices(engine->ledger);
     }
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "engine/answers.h"
 #include "engine/engine.h"
 #include "engine/record_stopped.h"
 #include "engine/traffic.h"
@@ -97,6 +98,19 @@ static void take_identity(const struct engine *engine, const struct facts *facts
     (void)snprintf(decision->client, sizeof decision->client, "%s", hash);
 }
 
+/* An answer that counts passes, and comes again when the store can't say. */
+static void take_answer(struct engine *engine, const char *shown, int64_t now_ms,
+                        int64_t deadline_us, struct judgement *judgement)
+{
+    enum answer_result result = answers_consider(engine->answers, engine->ledger,
+                                                 judgement, shown, now_ms, deadline_us);
+    if (result == ANSWER_COUNTS)
+        judgement->verdict =
+            (struct verdict){.action = ACTION_ACCEPT, .cause = CAUSE_ANSWER, .over = -1};
+    else if (result == ANSWER_AWAY)
+        judgement->verdict = judge_doubt(&judgement->facts, CAUSE_STORE);
+}
+
 void decide_message(struct engine *engine, const struct envelope *envelope,
                     int64_t now_ms, int minute_of_week, struct decision *out)
 {
@@ -122,6 +136,7 @@ void decide_message(struct engine *engine, const struct envelope *envelope,
         .failure = judgement.failure,
     };
     take_identity(engine, &judgement.facts, out);
+    take_answer(engine, out->identity, now_ms, deadline_us, &judgement);
     take_monitors(&judgement.plan, out);
     if (is_recorded(&judgement))
         record_stopped(engine, &input, deadline_us, &judgement, out);

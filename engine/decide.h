@@ -14,6 +14,7 @@
 #include "store/conversations.h"
 #include "store/store.h"
 
+struct answers;
 struct traffic;
 
 /* What decisions are made with; lives as long as the process. */
@@ -25,6 +26,7 @@ struct engine {
     struct counters *counters;
     struct conversations *conversations; /* NULL: answers join nothing */
     struct traffic *traffic;             /* NULL: nothing is counted */
+    struct answers *answers;             /* NULL: none counts */
     struct digest_key key;               /* hashes addresses for store and log */
     /* Makes the tokens of notices. Not the key above: that may come from store.prefix,
      * which is no secret. Each process has its own, since it judges the notices that it

@@ -25,22 +25,6 @@ static void name_recipients(const struct view *view, struct event *event)
     }
 }
 
-/* Whether a notice may go to the MAIL FROM: it must be the login's own address, or an own
- * one from a trusted client, and a person: a notice to a list would be a mail storm
- * itself. */
-static bool may_be_told(const struct view *view)
-{
-    const struct facts *facts = view->facts;
-    struct target target;
-    bool is_login = strcmp(facts->sender.text, facts->login.text) == 0;
-    bool is_trusted = facts->trusted && facts->login.length == 0 &&
-                      domains_have_address(&view->policy->domains, &facts->sender);
-    if (facts->sender.length == 0 || !(is_login || is_trusted))
-        return false;
-    directory_find(view->directory, &facts->sender, &target);
-    return target.kind == TARGET_PERSON;
-}
-
 /* True when the identity is proven: it logged in, or the client is trusted. */
 static bool is_proven(const struct view *view)
 {
@@ -117,10 +101,30 @@ static struct event_permit exceeded(const struct verdict *verdict)
     return (struct event_permit){permit->id, permit->rate.burst, verdict->permit_left};
 }
 
+/* A window takes so many times what is usual, or its floor. */
+static int64_t usual_of(const struct verdict *verdict)
+{
+    const struct charge *charge = verdict->charge;
+    if (charge == NULL || charge->surge == NULL ||
+        verdict->outcome.burst <= charge->surge->floor)
+        return 0;
+    return verdict->outcome.burst * 1000 / charge->surge->factor;
+}
+
 /* What an event borrows. */
 struct event_texts {
-    char subject[SUBJECT_SIZE], limit[PASSED_SIZE];
+    char subject[SUBJECT_SIZE], limit[PASSED_SIZE], by[CONFIRM_IDENTITY_SIZE];
 };
+
+/* Whose answer lets the message go; NULL: nobody's. */
+static const char *confirmed_by(const struct view *view, const struct verdict *verdict,
+                                struct event_texts *texts)
+{
+    bool asks = verdict->rule != NULL && verdict->rule->action == ACTION_CONFIRM;
+    return asks && confirm_identity(view->facts, &view->policy->domains, texts->by)
+               ? texts->by
+               : NULL;
+}
 
 static struct event make_event(const struct engine_input *input,
                                const struct judgement *judgement,
@@ -143,8 +147,11 @@ static struct event make_event(const struct engine_input *input,
         .local = facts->origin == ORIGIN_LOCAL,
         .limit = texts->limit,
         .before = before,
+        .usual = usual_of(verdict),
         .permit = exceeded(verdict),
-        .tell = may_be_told(view),
+        .tell = match_may_tell(view),
+        .confirmed_by = confirmed_by(view, verdict, texts),
+        .confirm = verdict->confirm,
         .reach = facts->measures[MEASURE_REACH],
         .copies = (int64_t)facts->copies,
         .charges = judgement->plan.charges,

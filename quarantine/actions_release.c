@@ -129,6 +129,25 @@ static enum status reach_of(const struct release_job *job, const char *incident,
     return status;
 }
 
+/* Holds of one incident. */
+static enum status check_reach(const struct release_job *job, struct error *error)
+{
+    int64_t reach = 0;
+    int64_t max = job->args->reach_max;
+    const json_t *first = NULL;
+    for (size_t i = 0; i < job->count && first == NULL; i++)
+        first = job->holds[i];
+    if (max == 0 || first == NULL)
+        return STATUS_OK;
+    enum status status = reach_of(job, record_text(first, "incident"), &reach);
+    if (status != STATUS_OK)
+        return actions_say_store(error, status);
+    return reach <= max ? STATUS_OK
+                        : error_set(error, STATUS_CONFLICT,
+                                    "it would reach %lld people, more than %lld",
+                                    (long long)reach, (long long)max);
+}
+
 /* Who has approved a record so far, and one more: by. */
 struct approval {
     const char *by;
@@ -356,6 +375,8 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
     enum status status = prepare(&job, error);
     if (status == STATUS_OK)
         status = check_audience(&job, error);
+    if (status == STATUS_OK)
+        status = check_reach(&job, error);
     if (status == STATUS_OK)
         status = note_changed(&job, error);
     if (status == STATUS_OK)

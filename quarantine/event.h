@@ -35,8 +35,12 @@ struct event {
     const char *limit;  /* what it passed, in words; "" */
     int64_t before;     /* copies, or messages, that the limit had let pass; below 0: it
                            counts none */
+    int64_t usual;      /* copies in a window of its surge; 0: not known */
     bool would;         /* it was not stopped: a rule, or the mode, only monitors */
     struct event_permit permit;
+    const char *confirmed_by; /* by whose answer it is let go, as confirm_identity gives
+                                 it; NULL: by nobody's */
+    bool confirm;             /* its sender is asked for that answer */
     bool tell; /* sender may be written to: it is the login, or an own address from a
                   trusted client, and a person */
     /* Lists, and recipients as addressed: the first of them, up to a NULL, and how many

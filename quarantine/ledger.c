@@ -33,6 +33,7 @@ struct ledger *ledger_new(struct store *store, const struct digest_key *key,
     atomic_init(&ledger->held, 0);
     atomic_init(&ledger->added, 0);
     atomic_init(&ledger->unrecorded, false);
+    atomic_init(&ledger->asks, false);
     return ledger;
 }
 
@@ -60,6 +61,11 @@ const struct digest_key *ledger_key(const struct ledger *ledger)
 size_t ledger_late(struct ledger *ledger)
 {
     return atomic_load(&ledger->late);
+}
+
+bool ledger_take_asking(struct ledger *ledger)
+{
+    return atomic_exchange(&ledger->asks, false);
 }
 
 bool ledger_take_unrecorded(struct ledger *ledger)

@@ -62,6 +62,10 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
  * past PENDING_HOLDS_MAX, and a record may say "releasing" for ever. */
 bool ledger_take_unrecorded(struct ledger *ledger);
 
+/* True when mail was held since the last call that its sender can let go: his letter is
+ * urgent. */
+bool ledger_take_asking(struct ledger *ledger);
+
 /* Counts a refused or deferred message in this process; never waits. The incident's id is
  * written once ledger_flush has given it one, else "". */
 void ledger_count(struct ledger *ledger, const struct event *event,

@@ -330,6 +330,8 @@ void ledger_hold(struct ledger *ledger, const struct settings *settings,
         return;
     }
     hold(&attempt);
+    if (is_held(&attempt) && event->confirm)
+        atomic_store(&ledger->asks, true);
     bool sure = is_held(&attempt) || event->recalled || look_again(&attempt);
     if (is_held(&attempt) || event->recalled)
         return;

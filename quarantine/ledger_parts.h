@@ -28,6 +28,7 @@ struct ledger {
     atomic_size_t added; /* by this process since */
     atomic_size_t late;  /* as ledger_late has it */
     atomic_bool unrecorded;
+    atomic_bool asks;
 };
 
 /* A document as it was read, and its record as it is to become. Zero-initialise. */

@@ -53,6 +53,8 @@ enum status notice_mail_make(const struct notice_mail *mail, const struct digest
 
     text_printf(out_message, "From: Mailbrake <postmaster@%s>\nTo: ", domain);
     join(sorted, mail->recipient_count, ",\n ", out_message);
+    if (mail->reply_to != NULL)
+        text_printf(out_message, "\nReply-To: %s", mail->reply_to);
     text_printf(out_message, "\nSubject: %s\n", mail->subject);
     add_date(out_message, now_ms);
     text_printf(out_message,

@@ -15,8 +15,9 @@ struct notice_mail {
     const char *const
         *recipients; /* canonical addresses, at most NOTICE_MAIL_RECIPIENTS_MAX */
     size_t recipient_count;
-    const char *subject; /* printable ASCII */
-    const char *body;    /* lines end with \n; the caller has escaped it */
+    const char *subject;  /* printable ASCII */
+    const char *reply_to; /* whom an answer goes to; NULL: nobody in particular */
+    const char *body;     /* lines end with \n; the caller has escaped it */
 };
 
 /* Writes the message (RFC 5322, RFC 3834: auto-generated) to out_message, and its

@@ -407,3 +407,70 @@ void notice_jumps_body(const struct list_jumps *jumps, const struct settings *se
                              "  mailbrake lists accept ADDRESS  # one of them\n"
                              "  mailbrake lists accept --all    # all of them\n");
 }
+
+/* ---- letters that can be answered ---- */
+
+/* How many people his mail would reach: of many small messages, all that came so far. */
+static int64_t count_people(const json_t *incident, const json_t *sender_record)
+{
+    int64_t reach = record_number(sender_record, "reach");
+    int64_t copies = record_number(incident, "copies");
+    bool alone = json_array_size(json_object_get(incident, "letters")) == 1;
+    bool several = record_number(incident, "held") > 1;
+    return alone && several && copies > reach ? copies : reach;
+}
+
+void notice_confirm_subject(const struct notice_facts *facts, const json_t *sender_record,
+                            struct text *out)
+{
+    int64_t people = count_people(facts->incident, sender_record);
+    text_printf(out, "Your mail to %" PRId64 " %s waits for your answer", people,
+                plural(people, "person", "people"));
+}
+
+/* What he may send, or usually does. */
+static void add_measure(const json_t *incident, const json_t *sender_record,
+                        struct text *out)
+{
+    const char *limit = record_text(incident, "limit");
+    int64_t usual = record_number(sender_record, "usual");
+    if (usual > 0) {
+        begin_line(out, "usual");
+        text_printf(out, "%" PRId64 " %s\n", usual, plural(usual, "person", "people"));
+    }
+    begin_line(out, "allowed");
+    add_escaped(out, limit[0] == '\0' ? "not known" : limit, SHOWN);
+    text_add_string(out, "\n");
+}
+
+void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
+                         struct text *out)
+{
+    int64_t people = count_people(facts->incident, sender_record);
+    int64_t since_ms = record_number(sender_record, "since");
+    text_printf(
+        out,
+        "Your mail would reach %" PRId64 " %s. It has not been delivered yet.\n\n"
+        "If this is right, answer this letter, and it will be delivered, with all\n"
+        "other mail of yours that is held for the same reason. You need not write\n"
+        "anything. If it is a mistake, do nothing.\n\n",
+        people, plural(people, "person", "people"));
+    add_names(json_object_get(sender_record, "names"),
+              record_number(sender_record, "count"), out);
+    begin_line(out, "people");
+    text_printf(out, "%" PRId64 "\n", people);
+    add_measure(facts->incident, sender_record, out);
+    begin_line(out, "since");
+    notice_add_time(out, since_ms);
+    text_add_string(out, "\n");
+    add_relays(facts, out);
+    text_add_string(out, "\nYour answer counts once, until ");
+    notice_add_time(out, since_ms + facts->settings->policy.confirm.for_ms);
+    text_add_string(out,
+                    ", and only\nif you send it yourself, in the same way as the "
+                    "message. Until you answer, your\nmail administrators may decide; "
+                    "what nobody decides about by ");
+    notice_add_time(out, since_ms + facts->settings->quarantine.expire_ms);
+    text_printf(out, ",\nwill be refused. The incident is %s.\n",
+                record_text(facts->incident, "id"));
+}

@@ -36,4 +36,10 @@ void notice_add_time(struct text *out, int64_t wall_ms);
 void notice_sender_body(const struct notice_facts *facts, const json_t *sender_record,
                         struct text *out);
 
+/* To a sender who lets go what is held of his by answering. */
+void notice_confirm_subject(const struct notice_facts *facts, const json_t *sender_record,
+                            struct text *out);
+void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
+                         struct text *out);
+
 #endif

@@ -103,12 +103,28 @@ static void add_due(struct due_list *list, const json_t *incident, const char *t
     (void)snprintf(due->to, sizeof due->to, "%s", to);
 }
 
-/* The times of notices that a client brought about, with a login or without. */
+bool notices_is_confirmable(const struct pass *pass, const json_t *notice)
+{
+    const char *address = pass->settings->policy.confirm.address;
+    return address != NULL && address[0] != '\0' &&
+           record_text(notice, "confirmed_by")[0] != '\0';
+}
+
+/* A kind of notices to senders, each of which is counted by itself. */
+static const char *kind_of(const struct pass *pass, const json_t *notice, size_t *out_max)
+{
+    bool login = json_is_true(json_object_get(notice, "login"));
+    bool confirm = notices_is_confirmable(pass, notice);
+    *out_max = confirm ? NOTICES_CONFIRM_MAX : login ? NOTICES_SENDER_MAX : 1;
+    return confirm ? "confirm" : login ? "login" : "-";
+}
+
+/* The times of notices of a kind that a client brought about. */
 static json_t *times_of(struct pass *pass, const json_t *notice)
 {
+    size_t max;
     char name[400];
-    (void)snprintf(name, sizeof name, "%s %.300s",
-                   json_is_true(json_object_get(notice, "login")) ? "login" : "-",
+    (void)snprintf(name, sizeof name, "%s %.300s", kind_of(pass, notice, &max),
                    record_text(notice, "client"));
     json_t *times = json_object_get(pass->sender_notices, name);
     if (times != NULL)
@@ -132,7 +148,8 @@ static bool is_passed_over(struct pass *pass, const json_t *notice)
     size_t i;
     const json_t *time;
     size_t count = 0;
-    size_t max = json_is_true(json_object_get(notice, "login")) ? NOTICES_SENDER_MAX : 1;
+    size_t max;
+    (void)kind_of(pass, notice, &max);
     int64_t interval_ms = pass->settings->notify.min_interval_ms;
     if (interval_ms < NOTICES_SENDER_MIN_MS)
         interval_ms = NOTICES_SENDER_MIN_MS;
@@ -156,6 +173,8 @@ static void count_sender_notices(struct pass *pass, const json_t *incident)
     const json_t *notice;
     json_array_foreach(json_object_get(incident, "letters"), i, notice)
     {
+        if (!pass->settings->notify.tell_sender && !notices_is_confirmable(pass, notice))
+            continue;
         int64_t told_ms = record_number(notice, "told_ms");
         int64_t claim_ms = record_number(notice, "claim_ms");
         if (told_ms > 0 || claim_ms > 0)
@@ -177,8 +196,7 @@ static enum status look_at(void *context, const char *entry, const char *text,
         list->reported++;
     if (notices_ways(pass->settings) != 0 && notices_is_due(pass, incident))
         add_due(list, incident, "");
-    if (pass->settings->notify.tell_sender)
-        count_sender_notices(pass, incident);
+    count_sender_notices(pass, incident);
     return STATUS_OK;
 }
 
@@ -186,7 +204,9 @@ bool notices_is_sender_due(struct pass *pass, const json_t *incident,
                            const json_t *notice)
 {
     bool retried = record_number(notice, "claim_ms") > 0;
-    return record_waiting(incident) > 0 && is_sender_notice_open(notice) &&
+    bool wanted =
+        pass->settings->notify.tell_sender || notices_is_confirmable(pass, notice);
+    return wanted && record_waiting(incident) > 0 && is_sender_notice_open(notice) &&
            !notices_is_within(record_number(notice, "claim_ms"), pass->now_ms,
                               NOTICES_LEASE_MS) &&
            (retried || !is_passed_over(pass, notice));

@@ -19,6 +19,8 @@ enum {
     /* Notices to senders with a login that one client may bring about in an interval;
      * without a login it is one. */
     NOTICES_SENDER_MAX = 10,
+    /* Letters that can be answered; with a login or without. */
+    NOTICES_CONFIRM_MAX = 40,
     /* The interval is no shorter than this for notices to senders. */
     NOTICES_SENDER_MIN_MS = 10 * 60 * 1000,
     /* For struct notices. */

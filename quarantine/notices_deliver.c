@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "quarantine/confirm.h"
 #include "quarantine/helper.h"
 #include "quarantine/ledger_incident.h"
 #include "quarantine/notice_mail.h"
@@ -31,7 +32,7 @@ static int timeout_ms(const struct pass *pass)
 
 /* body is escaped already. */
 static enum status send_mail(struct pass *pass, const char *const *to, size_t count,
-                             const char *subject, const char *body)
+                             const char *reply_to, const char *subject, const char *body)
 {
     struct text message = {0};
     struct text addresses = {0};
@@ -40,6 +41,7 @@ static enum status send_mail(struct pass *pass, const char *const *to, size_t co
         .recipients = to,
         .recipient_count =
             count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
+        .reply_to = reply_to,
         .subject = subject,
         .body = body,
     };
@@ -111,7 +113,7 @@ static int64_t hand_over(struct pass *pass, struct message *message)
         const struct settings *settings = pass->settings;
         enum status status = send_mail(
             pass, (const char *const *)settings->notify.to, settings->notify.to_count,
-            text_string(&message->subject), text_string(&message->body));
+            NULL, text_string(&message->subject), text_string(&message->body));
         if (status == STATUS_OK || (status == STATUS_INVALID && !message->insist))
             done |= NOTICES_MAIL;
     }
@@ -243,11 +245,22 @@ void notices_notify(struct pass *pass, const struct due *due)
 
 /* ---- a notice to a sender ---- */
 
+/* Every try of one letter has the same token. */
+static bool give_token(const struct pass *pass, json_t *notice)
+{
+    char token[CONFIRM_TOKEN_LENGTH + 1];
+    if (!notices_is_confirmable(pass, notice) || record_text(notice, "token")[0] != '\0')
+        return true;
+    confirm_make_token(token);
+    return json_object_set_new(notice, "token", json_string(token)) == 0;
+}
+
 static bool claim_sender_notice(void *context, json_t *incident)
 {
     const struct delivery *delivery = context;
     json_t *notice = record_find_sender_notice(incident, delivery->due->to);
-    if (notice == NULL || !notices_is_sender_due(delivery->pass, incident, notice))
+    if (notice == NULL || !notices_is_sender_due(delivery->pass, incident, notice) ||
+        !give_token(delivery->pass, notice))
         return false;
     return record_set_number(notice, "claim_ms", delivery->pass->now_ms) &&
            record_set_number(notice, "tries", record_number(notice, "tries") + 1);
@@ -265,18 +278,72 @@ static bool confirm_sender_notice(void *context, json_t *incident)
            json_object_set_new(incident, "sender_told", json_true()) == 0;
 }
 
-static enum status mail_sender(struct pass *pass, const struct due *due,
-                               const json_t *incident, const json_t *record)
+static enum status mail_held(struct pass *pass, const struct due *due,
+                             const json_t *incident, const json_t *record)
 {
     struct text body = {0};
     const char *to = due->to;
     const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
     notice_sender_body(&facts, record, &body);
-    enum status status =
-        body.failed ? STATUS_NOMEM
-                    : send_mail(pass, &to, 1, "Your message is being held for review",
-                                text_string(&body));
+    enum status status = body.failed ? STATUS_NOMEM
+                                     : send_mail(pass, &to, 1, NULL,
+                                                 "Your message is being held for review",
+                                                 text_string(&body));
     text_clear(&body);
+    return status;
+}
+
+/* Where the letter is answered to: the address with the token as its tag. */
+static void add_reply_to(const struct policy *policy, const char *token, struct text *out)
+{
+    const char *address = policy->confirm.address;
+    size_t at = address_find_at(address, strlen(address));
+    text_add(out, address, at);
+    text_add(out, policy->domains.delimiters, 1);
+    text_add_string(out, token);
+    text_add_string(out, address + at);
+}
+
+static enum status mail_confirm(struct pass *pass, const struct due *due,
+                                const json_t *incident, const json_t *record)
+{
+    struct text body = {0};
+    struct text subject = {0};
+    struct text reply_to = {0};
+    const char *to = due->to;
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    add_reply_to(&pass->settings->policy, record_text(record, "token"), &reply_to);
+    notice_confirm_subject(&facts, record, &subject);
+    notice_confirm_body(&facts, record, &body);
+    enum status status = body.failed || subject.failed || reply_to.failed
+                             ? STATUS_NOMEM
+                             : send_mail(pass, &to, 1, text_string(&reply_to),
+                                         text_string(&subject), text_string(&body));
+    text_clear(&reply_to);
+    text_clear(&subject);
+    text_clear(&body);
+    return status;
+}
+
+/* Without room for its token it is a letter like others. */
+static enum status mail_sender(struct pass *pass, const struct due *due,
+                               const json_t *incident, const json_t *record)
+{
+    const struct confirm_letter letter = {.token = record_text(record, "token"),
+                                          .incident = due->incident,
+                                          .by = record_text(record, "confirmed_by"),
+                                          .until_ms =
+                                              record_number(record, "since") +
+                                              pass->settings->policy.confirm.for_ms};
+    if (!notices_is_confirmable(pass, record) || letter.token[0] == '\0')
+        return mail_held(pass, due, incident, record);
+    enum status status =
+        confirm_keep(pass->notices->ledger, &letter, clock_deadline_us(NOTICES_STORE_MS));
+    if (status == STATUS_LIMIT)
+        return mail_held(pass, due, incident, record);
+    if (status == STATUS_OK)
+        return mail_confirm(pass, due, incident, record);
+    say_store(pass, status);
     return status;
 }
 

@@ -51,6 +51,9 @@ bool notices_is_due(const struct pass *pass, const json_t *incident);
 bool notices_is_sender_due(struct pass *pass, const json_t *incident,
                            const json_t *notice);
 
+/* He lets it go by answering. */
+bool notices_is_confirmable(const struct pass *pass, const json_t *notice);
+
 /* A notice to a sender was written: it counts for his client. */
 void notices_note_time(struct pass *pass, const json_t *notice, int64_t at_ms);
 

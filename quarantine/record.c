@@ -128,6 +128,15 @@ json_t *record_find_sender_notice(const json_t *incident, const char *to)
     return NULL;
 }
 
+/* By whose answer it is let go; not one that would have to be cut. */
+static bool add_confirmed_by(json_t *record, const struct event *event)
+{
+    return event->confirmed_by == NULL || strlen(event->confirmed_by) > RECORD_TEXT_MAX ||
+           (json_object_set_new(record, "confirmed_by",
+                                record_string(event->confirmed_by)) == 0 &&
+            record_set_number(record, "usual", event->usual));
+}
+
 /* Notes each sender who is to be told that mail is held, once, as far as an incident has
  * room. */
 static bool add_sender_notice(json_t *incident, const struct event *event)
@@ -155,7 +164,11 @@ static bool add_sender_notice(json_t *incident, const struct event *event)
                                 SENDER_NOTICE_NAMES),
                    "count",
                    (json_int_t)(lists ? event->list_count : event->addressed_count))) ==
-           0;
+               0 &&
+           (!event->confirm ||
+            add_confirmed_by(
+                json_array_get(sender_notices, json_array_size(sender_notices) - 1),
+                event));
 }
 
 /* The relays where it happened, each once. */
@@ -348,9 +361,9 @@ static json_t *make_samples(const struct event *event)
 json_t *record_new_hold(const struct event *event, const char *id, const char *incident,
                         const char *host, const struct party *party)
 {
-    return json_pack(
+    json_t *hold = json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:o, s:b, "
-        "s:o, s:I, s:b, s:b, s:I, s:o, s:o, s:[s, s, s]}",
+        "s:o, s:I, s:b, s:b, s:I, s:o, s:o, s:[s, s, s], s:I}",
         "id", id, "incident", incident, "rule", record_string(event->rule), "identity",
         record_string(event->identity), "lists",
         make_strings(event->lists, EVENT_LISTS_MAX), "list_count",
@@ -362,7 +375,11 @@ json_t *record_new_hold(const struct event *event, const char *id, const char *i
         (json_int_t)event->addressed_count, "restored", false, "pulled", event->recalled,
         "arrived_s", (json_int_t)event->arrived_s, "teaches", make_samples(event),
         "client", record_string(event->client == NULL ? "" : event->client), "party",
-        party->identity, party->client, party->own);
+        party->identity, party->client, party->own, "copies", (json_int_t)event->copies);
+    if (hold != NULL && add_confirmed_by(hold, event))
+        return hold;
+    json_decref(hold);
+    return NULL;
 }
 
 static void take_hash(const json_t *party, size_t index, char out[DIGEST_ID_SIZE])
@@ -410,6 +427,9 @@ bool record_merge(json_t *incident, const json_t *other)
         .sender = record_text(other, "sender"),
         .client = record_text(notice, "client"),
         .tell = json_is_true(json_object_get(other, "tell")),
+        .confirmed_by = json_string_value(json_object_get(notice, "confirmed_by")),
+        .confirm = json_object_get(notice, "confirmed_by") != NULL,
+        .usual = record_number(notice, "usual"),
         .addressed_count = (size_t)record_number(notice, "count"),
         .reach = record_number(other, "reach"),
         .copies = record_number(other, "copies"),

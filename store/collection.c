@@ -19,6 +19,8 @@ static const struct {
     [COLLECTION_TRAFFIC] = {"traffic", 5000, false},
     [COLLECTION_PACES] = {"paces", 1000, false},
     [COLLECTION_ORDERS] = {"orders", 5000, true},
+    [COLLECTION_CONFIRM_TOKENS] = {"confirm-tokens", 20000, false},
+    [COLLECTION_CONFIRMED] = {"confirmed", 20000, false},
     [COLLECTION_OLD_INCIDENTS] = {"incidents", 20000, false},
     [COLLECTION_OLD_OPEN] = {"open", 20000, false},
     [COLLECTION_OLD_ENDED] = {"ended", 20000, false},

@@ -13,10 +13,12 @@ enum collection {
     COLLECTION_PERMITS,       /* in force, or to come */
     COLLECTION_ENDED_PERMITS, /* used up, over or ended by hand */
     COLLECTION_META,
-    COLLECTION_WOULD,   /* incidents of what would have been stopped */
-    COLLECTION_TRAFFIC, /* who sent most, by relay and day */
-    COLLECTION_PACES,   /* incidents that are released slowly */
-    COLLECTION_ORDERS,  /* from one relay to another (store/orders.h) */
+    COLLECTION_WOULD,          /* incidents of what would have been stopped */
+    COLLECTION_TRAFFIC,        /* who sent most, by relay and day */
+    COLLECTION_PACES,          /* incidents that are released slowly */
+    COLLECTION_ORDERS,         /* from one relay to another (store/orders.h) */
+    COLLECTION_CONFIRM_TOKENS, /* of letters whose answer lets go what is held */
+    COLLECTION_CONFIRMED,      /* what was let go so */
     /* As versions before the index had them: read once and moved (ledger_upkeep.c). */
     COLLECTION_OLD_INCIDENTS,
     COLLECTION_OLD_OPEN,

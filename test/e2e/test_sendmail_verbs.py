@@ -91,6 +91,32 @@ def test_hold_list_show_release(administered):
     assert [(e["target"], e["result"]) for e in mail.audit("release")] == [(hold["id"], "ok")]
 
 
+def test_a_sender_lets_it_go(administered):
+    """By answering a letter, whose tag Sendmail hands on."""
+    mail = administered(
+        rules=HOLD_MANY.replace("quarantine", "confirm"),
+        confirm={"address": "confirm@district.example"},
+    )
+    (hold,) = mail.hold()
+
+    def letters():
+        return [d for d in mail.mta.sink.kept() if d.recipients == ["ann"]]
+
+    wait_until(letters, 15, "no letter:", mail.daemon.text)
+    to = letters()[0]["Reply-To"]
+    assert mail.send(BOB, to).accepted and mail.send(ANN, to, client="127.9.2.3").accepted
+    assert mail.send(ANN, to).accepted
+    wait_until(lambda: len(mail.audit("confirm")) == 3, 10, "not audited", mail.daemon.text)
+    wait_until(lambda: not mail.held(), 10, "still held")
+    results = [entry["result"] for entry in mail.audit("confirm")]
+    assert results[0].startswith("not confirmed: somebody") and "neither" in results[1]
+    assert results[2] == "ok, 1 released" and mail.audit("confirm")[2]["ids"] == [hold["id"]]
+    there = mail.delivered().by_recipient()
+    assert [there[address] for address in people(5)] == [1] * 5
+    assert sum(there[address] for address in there if address.startswith("confirm")) == 3
+
+
+
 def test_what_is_held_can_be_read(administered):
     mail = administered(quarantine={"content": "text"})
     mail.helper.allow("text")

@@ -18,13 +18,22 @@ static bool await_state(enum store_state state, int ms)
 START_TEST(documents_lie_in_named_hashes)
 {
     static const char *const names[COLLECTIONS] = {
-        [COLLECTION_HOLDS] = "holds-by-id", [COLLECTION_INCIDENTS] = "incidents-by-id",
-        [COLLECTION_BRAKES] = "brakes",     [COLLECTION_ALLOWS] = "allows",
-        [COLLECTION_PERMITS] = "permits",   [COLLECTION_ENDED_PERMITS] = "ended-permits",
-        [COLLECTION_META] = "meta",         [COLLECTION_PACES] = "paces",
-        [COLLECTION_ORDERS] = "orders",     [COLLECTION_WOULD] = "would-by-id",
-        [COLLECTION_TRAFFIC] = "traffic",   [COLLECTION_OLD_INCIDENTS] = "incidents",
-        [COLLECTION_OLD_OPEN] = "open",     [COLLECTION_OLD_ENDED] = "ended",
+        [COLLECTION_HOLDS] = "holds-by-id",
+        [COLLECTION_INCIDENTS] = "incidents-by-id",
+        [COLLECTION_BRAKES] = "brakes",
+        [COLLECTION_ALLOWS] = "allows",
+        [COLLECTION_PERMITS] = "permits",
+        [COLLECTION_ENDED_PERMITS] = "ended-permits",
+        [COLLECTION_META] = "meta",
+        [COLLECTION_PACES] = "paces",
+        [COLLECTION_ORDERS] = "orders",
+        [COLLECTION_CONFIRM_TOKENS] = "confirm-tokens",
+        [COLLECTION_CONFIRMED] = "confirmed",
+        [COLLECTION_WOULD] = "would-by-id",
+        [COLLECTION_TRAFFIC] = "traffic",
+        [COLLECTION_OLD_INCIDENTS] = "incidents",
+        [COLLECTION_OLD_OPEN] = "open",
+        [COLLECTION_OLD_ENDED] = "ended",
         [COLLECTION_OLD_HOLDS] = "holds"};
     for (int i = 0; i < COLLECTIONS; i++) {
         char command[64], reply[64];
