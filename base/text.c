@@ -123,6 +123,17 @@ void text_add_escaped(struct text *text, const char *data, size_t length, size_t
         text_add_string(text, "...");
 }
 
+void text_add_percent(struct text *text, const char *part, const char *plain)
+{
+    for (; *part != '\0'; part++) {
+        bool letter = (*part >= 'a' && *part <= 'z') || (*part >= 'A' && *part <= 'Z');
+        if (letter || (*part >= '0' && *part <= '9') || strchr(plain, *part) != NULL)
+            text_add_byte(text, *part);
+        else
+            text_printf(text, "%%%02X", (unsigned char)*part);
+    }
+}
+
 const char *text_grouped(int64_t number, char out[TEXT_GROUPED_SIZE])
 {
     char digits[TEXT_GROUPED_SIZE];

@@ -32,6 +32,10 @@ void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
  * "...". */
 void text_add_escaped(struct text *text, const char *data, size_t length, size_t max);
 
+/* Adds a part of a URL (RFC 3986, 2.1): what is no letter or digit of ASCII, nor one of
+ * plain, becomes %HH. */
+void text_add_percent(struct text *text, const char *part, const char *plain);
+
 /* A number as people read it: 850,000. Returns out. */
 enum { TEXT_GROUPED_SIZE = 32 };
 const char *text_grouped(int64_t number, char out[TEXT_GROUPED_SIZE]);

@@ -79,14 +79,7 @@ void remote_free(struct remote *remote)
 
 void remote_add_escaped(struct text *path, const char *part)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-_~@:";
-    for (const char *c = part; *c != '\0'; c++) {
-        if (strchr(plain, *c) != NULL)
-            text_add(path, c, 1);
-        else
-            text_printf(path, "%%%02X", (unsigned char)*c);
-    }
+    text_add_percent(path, part, "-_~@:"); /* "." and ".." would be taken out */
 }
 
 static size_t take(char *data, size_t size, size_t count, void *context)

@@ -61,8 +61,8 @@ static enum status enqueue(struct flattening *flattening, uint32_t number, char 
     return STATUS_OK;
 }
 
-/* "cn=All Staff,ou=groups,dc=x" becomes "all-staff.0123456789ab@group.invalid" (RFC
- * 2606): the same as long as the group keeps its DN. */
+/* "cn=All Staff,ou=groups,dc=x" becomes "all-staff.0123456789ab@group.invalid": the same
+ * as long as the group keeps its DN. */
 static char *make_address(const char *dn)
 {
     static const struct digest_key no_secret;

@@ -368,11 +368,12 @@ static enum status uid_of(struct ldap_groups *groups, const char *data, size_t l
                           uint32_t *out)
 {
     char lower[UID_SIZE]; /* posixAccount's uid knows no case */
-    if (length > sizeof lower)
-        length = sizeof lower;
-    memcpy(lower, data, length);
-    text_lower_all(lower, length);
-    enum status status = add_text(groups->uids, lower, length, out);
+    if (length <= sizeof lower) {
+        memcpy(lower, data, length);
+        text_lower_all(lower, length);
+        data = lower;
+    }
+    enum status status = add_text(groups->uids, data, length, out);
     if (status != STATUS_OK || *out < groups->uid_count)
         return status;
     if (!array_reserve(&groups->uid_objects, groups->uid_count,

@@ -284,16 +284,6 @@ static void drop_members(void *target)
     member_list_clear(target);
 }
 
-/* Adds a part of a query, RFC 3986. */
-static void add_encoded(struct text *text, const char *part)
-{
-    for (; *part != '\0'; part++) {
-        bool plain = (*part >= '0' && *part <= '9') || (*part >= 'a' && *part <= 'z') ||
-                     (*part >= 'A' && *part <= 'Z') || strchr("-._~", *part) != NULL;
-        text_printf(text, plain ? "%c" : "%%%02X", (unsigned char)*part);
-    }
-}
-
 /* Adds one member list's members to another, and clears it. */
 static void move_members(struct member_list *to, struct member_list *from)
 {
@@ -336,7 +326,7 @@ static enum status read_members(const struct mailman_reader *reader,
     struct collection collection = {
         .take = take_member, .forget = drop_members, .target = &members};
     text_add_string(&query, "list_id=");
-    add_encoded(&query, list->id);
+    text_add_percent(&query, list->id, "-._~");
     text_add_string(&query, "&role=member&fields=email");
     enum status status = query.failed ? STATUS_NOMEM
                                       : find_members(reader, text_string(&query),

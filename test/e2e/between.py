@@ -6,16 +6,13 @@ import socket
 import threading
 
 
-class Between:
-    """Passes bytes between mailbraked and slapd; replaces some, and once so many have come
-    from slapd cuts the connection, or passes no more."""
+class Listener:
+    """On a port of its own, serves each connection by a thread."""
 
-    def __init__(self, port, cut_after=None, replace=(), scheme="ldap"):
-        self.port, self.cut_after, self.replace = port, cut_after, replace
-        self.stall_after = None
-        self.came = 0  # on the last connection that mailbraked ended
+    def __init__(self, scheme="ldap"):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.port = self.listener.getsockname()[1]
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -24,16 +21,30 @@ class Between:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+
+class Between(Listener):
+    """Passes bytes between mailbraked and slapd; replaces some, and once so many have come
+    from slapd cuts the connection, or passes no more."""
+
+    def __init__(self, server_port, cut_after=None, replace=(), scheme="ldap"):
+        self.server_port, self.cut_after, self.replace = server_port, cut_after, replace
+        self.stall_after = None
+        self.came = 0  # on the last connection that mailbraked ended
+        super().__init__(scheme)
 
     def _changed(self, data, back):
         for ours, theirs in self.replace:
             data = data.replace(theirs, ours) if back else data.replace(ours, theirs)
         return data
 
-    def _pass(self, client):
+    def _serve(self, client):
         try:
-            server = socket.create_connection(("127.0.0.1", self.port))
+            server = socket.create_connection(("127.0.0.1", self.server_port))
         except OSError:
             client.close()
             return
@@ -66,6 +77,3 @@ class Between:
                         return
                 except OSError:
                     return
-
-    def close(self):
-        self.listener.close()

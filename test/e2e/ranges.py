@@ -9,7 +9,8 @@ import re
 import select
 import socket
 import ssl
-import threading
+
+from between import Listener
 
 BIND, BOUND, UNBIND, SEARCH, ENTRY, DONE = 0x60, 0x61, 0x42, 0x63, 0x64, 0x65
 PAGED = b"1.2.840.113556.1.4.319"
@@ -86,25 +87,6 @@ def search_key(parts):
     ranges = [name for name in asked if ";range=" in name]
     return {"base": parts[0][1].decode().lower(), "scope": parts[1][1][0],
             "filter": encode(*parts[6]).hex(), "range": ranges[0] if ranges else ""}
-
-
-class Listener:
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.url = f"ldap://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def close(self):
-        self.listener.close()
 
 
 class Ranges(Listener):

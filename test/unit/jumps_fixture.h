@@ -50,6 +50,13 @@ static inline void open_catalog(void)
     ck_assert_ptr_nonnull(catalog);
 }
 
+/* 300 members more of an entry of aliases(5). */
+static inline void add_people(struct text *aliases)
+{
+    for (int i = 0; i < 300; i++)
+        text_printf(aliases, ", p%d@x.example", i);
+}
+
 static inline void load(struct catalog *with)
 {
     struct snapshot *fresh = NULL;

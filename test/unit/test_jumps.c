@@ -88,8 +88,7 @@ START_TEST(jumps_up_and_back_in_a_table)
 {
     struct text text = {0};
     text_add_string(&text, "team: a, b");
-    for (int i = 0; i < 300; i++)
-        text_printf(&text, ", p%d@x.example", i);
+    add_people(&text);
     text_add_string(&text, "\n");
     file_put("aliases", text_string(&text));
     text_clear(&text);
@@ -177,8 +176,7 @@ START_TEST(jumps_in_a_circle_are_one)
     refresh();
     struct text text = {0};
     text_add_string(&text, "left: right, x");
-    for (int i = 0; i < 300; i++)
-        text_printf(&text, ", p%d@x.example", i);
+    add_people(&text);
     text_add_string(&text, "\nright: left, y\n");
     file_put("aliases", text_string(&text));
     text_clear(&text);
@@ -234,11 +232,9 @@ START_TEST(jumps_of_a_list_that_was_gone)
     file_put("aliases", "other: a, b\n");
     refresh();
     text_add_string(&text, "team: a");
-    for (int i = 0; i < 300; i++)
-        text_printf(&text, ", p%d@x.example", i);
+    add_people(&text);
     text_add_string(&text, "\nnew: a");
-    for (int i = 0; i < 300; i++)
-        text_printf(&text, ", p%d@x.example", i);
+    add_people(&text);
     text_add_string(&text, "\n");
     file_put("aliases", text_string(&text));
     text_clear(&text);
@@ -284,8 +280,7 @@ START_TEST(jumps_of_a_list_that_is_gone_are_accepted)
     struct target target;
     struct text text = {0};
     text_add_string(&text, "other: a, b\nteam: a");
-    for (int i = 0; i < 300; i++)
-        text_printf(&text, ", p%d@x.example", i);
+    add_people(&text);
     text_add_string(&text, "\n");
     file_put("aliases", text_string(&text));
     text_clear(&text);

@@ -102,6 +102,19 @@ START_TEST(ldap_groups_take_every_kind_of_member)
 }
 END_TEST
 
+/* Two that differ only far behind are two people. */
+START_TEST(ldap_groups_take_long_uids_whole)
+{
+    struct text line = {0};
+    text_printf(&line, "cn=g,dc=x|mail=g@x|memberUid=%0300d|memberUid=%0300d", 1, 2);
+    tell(LDAP_ROLE_LIST, text_string(&line));
+    text_clear(&line);
+    const char *shown = flattened();
+    ck_assert_ptr_nonnull(strstr(shown, "01 ="));
+    ck_assert_ptr_nonnull(strstr(shown, "02]"));
+}
+END_TEST
+
 /* What makes a uniqueMember unique stands at its end; a name may hold the same signs. */
 START_TEST(ldap_groups_keep_names_whole)
 {
@@ -366,6 +379,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, ldap_groups_nest_in_a_circle);
     tcase_add_test(tests, ldap_groups_take_every_kind_of_member);
+    tcase_add_test(tests, ldap_groups_take_long_uids_whole);
     tcase_add_test(tests, ldap_groups_keep_names_whole);
     tcase_add_test(tests, ldap_groups_are_not_people);
     tcase_add_test(tests, ldap_groups_without_members_are_doubted);

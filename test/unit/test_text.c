@@ -6,6 +6,15 @@
 #include "base/text.h"
 #include "run.h"
 
+START_TEST(text_percent_keeps_what_is_plain)
+{
+    struct text text = {0};
+    text_add_percent(&text, "A1 z/..\xc3\xa4?a@b", "@");
+    ck_assert_str_eq(text_string(&text), "A1%20z%2F%2E%2E%C3%A4%3Fa@b");
+    text_clear(&text);
+}
+END_TEST
+
 START_TEST(text_empty_is_empty_string)
 {
     struct text text = {0};
@@ -215,6 +224,7 @@ int main(void)
     Suite *suite = suite_create("text");
     TCase *test = tcase_create("text");
     tcase_add_test(test, text_empty_is_empty_string);
+    tcase_add_test(test, text_percent_keeps_what_is_plain);
     tcase_add_test(test, text_add_grows);
     tcase_add_test(test, text_on_a_buffer_moves_when_it_is_full);
     tcase_add_test(test, text_printf_appends);
