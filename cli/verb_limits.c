@@ -45,7 +45,7 @@ static const struct page_column columns[] = {
     {"OF", TEXT_TABLE_NUMBER, "burst", NULL},
     {"REFILLED WITH", TEXT_TABLE_TEXT, NULL, add_rate},
     {"ACTION", TEXT_TABLE_TEXT, NULL, add_action},
-    {"LATCHED UNTIL", TEXT_TABLE_TEXT, "latched_until", add_latch},
+    {"LATCHED UNTIL", TEXT_TABLE_WHOLE, "latched_until", add_latch},
 };
 
 static void print_limits(const json_t *answer)
@@ -72,7 +72,7 @@ static void print_top(const json_t *answer)
         {"LEFT", TEXT_TABLE_NUMBER, "left", NULL},
         {"OF", TEXT_TABLE_NUMBER, "burst", NULL},
         {"ACTION", TEXT_TABLE_TEXT, NULL, add_action},
-        {"LATCHED UNTIL", TEXT_TABLE_TEXT, "latched_until", add_latch},
+        {"LATCHED UNTIL", TEXT_TABLE_WHOLE, "latched_until", add_latch},
         {"SUBJECT", TEXT_TABLE_KEY, "subject", NULL},
     };
     page_table(json_object_get(answer, "limits"), "Nobody seen lately has used a limit.",
