@@ -38,6 +38,8 @@ struct decision {
     struct actions_result *results;
     struct share *shares;
     size_t share_count;
+    /* A release by several relays; see struct release_args. */
+    char id[DIGEST_ID_SIZE];
     int64_t together;
 };
 
@@ -286,6 +288,8 @@ static json_t *make_body(const struct decision *decision, const struct share *sh
         return body;
     if (share->reach >= 0)
         (void)json_object_set_new(body, "reach", json_integer(share->reach));
+    if (decision->share_count > 1)
+        (void)json_object_set_new(body, "decision", json_string(decision->id));
     (void)json_object_set_new(body, "together", json_integer(decision->together));
     (void)json_object_set_new(body, "later", json_boolean(decision->args->later));
     return body;
@@ -344,6 +348,7 @@ static void decide_here(const struct decision *decision, struct share *share)
     const struct actions_progress progress = request_progress(request);
     if (decision->share_count > 1 && request->verb == ACTIONS_RELEASE) {
         args.reach = share->reach;
+        args.decision = decision->id;
         args.together = decision->together;
     }
     share->status = STATUS_OK;
@@ -394,6 +399,7 @@ enum status everywhere_decide(struct request *request, const struct release_args
                                 .count = count,
                                 .results = results,
                                 .together = args->together};
+    digest_random_id(decision.id);
     decision.shares = calloc(SHARES_MAX, sizeof *decision.shares);
     enum status status = decision.shares == NULL
                              ? error_set(error, STATUS_NOMEM, "out of memory")

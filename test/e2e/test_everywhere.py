@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,7 +22,6 @@ from stores import redis_settings
 from test_admin import ANN, CLASS, HOLD_MANY, SILENT, STAFF, Administered
 
 WITHIN = 2  # seconds
-NOTED = 1.5  # until the audience of what is held is noted
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +73,23 @@ def held_on(mail, count=1, **more):
     """Sends so many through a relay, all held there."""
     before = {hold["id"] for hold in mail.holds()}
     for _ in range(count):
-        assert mail.send(ANN, more.get("to", CLASS)).accepted
+        assert mail.send(more.get("frm", ANN), more.get("to", CLASS)).accepted
     fresh = [hold for hold in mail.holds() if hold["id"] not in before]
     assert len(fresh) == count and {hold["host"] for hold in fresh} == {mail.daemon.host}
     mail.held()
-    time.sleep(NOTED)
     return fresh
+
+
+def reviewed_on(mail, **more):
+    """The same, once whom it reaches is noted."""
+    (hold,) = held_on(mail, **more)
+
+    def is_noted():
+        record = mail.redis.command("HGET", "{mailbrake}:holds-by-id", hold["id"])
+        return '"audience":"' in record
+
+    wait_until(is_noted, 10, "nobody notes whom it would reach")
+    return hold
 
 
 def entries(mail, action, **more):
@@ -164,6 +175,22 @@ def test_an_incident_of_both_is_one(relays):
     assert "needs one more" in waited["result"]
 
 
+def test_two_at_the_same_moment_see_each_other(relays):
+    """Four people each: alone an administrator may reach six. Messages of one's own relay,
+    and of the other one."""
+    here, there = relays(
+        quarantine={"approve_over": 6}, control={"group": "nogroup", "socket": "control.sock"}
+    )
+    for number, crossed in enumerate((False, True, False)):
+        sender = f"s{number}@district.example"
+        ids = [held_on(m, frm=sender, to=people(4, m.daemon.host))[0]["id"] for m in (here, there)]
+        asking = zip((here, there), ("daemon", "games"), reversed(ids) if crossed else ids)
+        with ThreadPoolExecutor() as pool:
+            asked = [pool.submit(as_user, m, who, "quarantine", "release", id) for m, who, id in asking]
+        assert sorted(one.result()["done"] for one in asked) == [0, 1]
+        assert len([hold for hold in here.holds() if hold["sender"] == sender]) == 1
+
+
 def test_who_came_and_went_is_counted_over_both(relays):
     """A list that only local(8) expands has changed since; a relay's release says so to
     whoever asks on the other."""
@@ -177,8 +204,8 @@ def test_who_came_and_went_is_counted_over_both(relays):
 
     here, there = relays(lists={}, aliases=f"al-team: {', '.join(people(10))}\n")
     become(*people(10))
-    (mine,) = held_on(here, to=team)
-    (theirs,) = held_on(there, to=[team, "one@elsewhere.example"])
+    mine = reviewed_on(here, to=team)
+    theirs = reviewed_on(there, to=[team, "one@elsewhere.example"])
     become(*people(10)[3:], *people(12, "new"))
     words = ("quarantine", "release", theirs["id"])
     wrong = here.run(*words)
