@@ -103,8 +103,8 @@ int verb_limits(int argc, char **argv)
         "usage: mailbrake limits show|reset SUBJECT\n"
         "       mailbrake limits top [--rule R]\n"
         "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
-        "thread:ID or campaign:... as explain and incidents show it; from:ELEMENT is\n"
-        "an element of the from of a rule with key = \"from\"\n",
+        "thread:ID, campaign:... or topic:... as explain and incidents show it;\n"
+        "from:ELEMENT is an element of the from of a rule with key = \"from\"\n",
         actions, sizeof actions / sizeof actions[0]};
     return control_client_run(&verb, argc, argv);
 }

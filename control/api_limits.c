@@ -29,6 +29,7 @@ static bool has_kind(const struct rule *rule, const char *subject)
         [KEY_LIST] = {"list:", NULL},
         [KEY_THREAD] = {"thread:", NULL},
         [KEY_CAMPAIGN] = {"campaign:", NULL},
+        [KEY_TOPIC] = {"topic:", NULL},
         [KEY_FROM] = {NULL}, /* has_element */
         [KEY_ALL] = {"all", NULL},
     };
@@ -171,7 +172,8 @@ static bool ask(struct request *request, struct limits_query *out, const char *a
     if (typed == NULL)
         status = error_set(&error, STATUS_INVALID, "which \"subject\"?");
     else if (text_after(typed, "thread:") != NULL ||
-             text_after(typed, "campaign:") != NULL)
+             text_after(typed, "campaign:") != NULL ||
+             text_after(typed, "topic:") != NULL)
         status = take_literally(typed, out, &error);
     else if (text_after(typed, "from:") != NULL)
         status = ask_from(&request->settings->policy, typed, out, &error);

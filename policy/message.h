@@ -85,6 +85,10 @@ enum status facts_gather(const struct envelope *envelope, const struct policy *p
                          const struct directory *directory, struct facts *out) MUST_CHECK;
 void facts_clear(struct facts *facts);
 
+/* The Subject's normal form, without the identity (policy/campaign.h); "": the message
+ * has none, or nothing that can be read in it. Within campaign. Never logged. */
+const char *facts_topic(const struct facts *facts);
+
 /* Who can let go what is held of this message, and whose answer does: its login; else the
  * own-domain sender of a trusted client, with the identity that others may share. False
  * when it proves neither; then nothing is written. */

@@ -174,8 +174,8 @@ const char *key_name(enum key key)
         [KEY_SENDER] = "sender",     [KEY_LOGIN] = "login",
         [KEY_CLIENT] = "client",     [KEY_SENDER_DOMAIN] = "sender_domain",
         [KEY_LIST] = "list",         [KEY_THREAD] = "thread",
-        [KEY_CAMPAIGN] = "campaign", [KEY_FROM] = "from",
-        [KEY_ALL] = "all",
+        [KEY_CAMPAIGN] = "campaign", [KEY_TOPIC] = "topic",
+        [KEY_FROM] = "from",         [KEY_ALL] = "all",
     };
     return names[key];
 }

@@ -29,7 +29,8 @@ enum key {
     KEY_LIST,
     KEY_THREAD,
     KEY_CAMPAIGN,
-    KEY_FROM, /* the element of from that the sender is */
+    KEY_TOPIC, /* the subject, whoever sends */
+    KEY_FROM,  /* the element of from that the sender is */
     KEY_ALL,
 };
 

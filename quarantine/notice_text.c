@@ -216,8 +216,8 @@ static bool is_shell_word(const char *word)
     return word[0] != '\0' && strlen(word) <= 300;
 }
 
-/* There is no brake on a thread or a campaign, and braking the last sender would be
- * unfair. */
+/* There is no brake on a thread, a campaign or a topic, and braking whoever happened to
+ * be last would be unfair. */
 static bool has_brake(const char *key)
 {
     return (is_of_one(key) || text_after(key, "list:") != NULL) && is_shell_word(key);

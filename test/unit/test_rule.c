@@ -405,6 +405,8 @@ START_TEST(names_of_actions_and_keys)
     ck_assert_str_eq(key_name(KEY_LIST), "list");
     ck_assert_str_eq(key_name(KEY_THREAD), "thread");
     ck_assert_str_eq(key_name(KEY_CAMPAIGN), "campaign");
+    ck_assert_str_eq(key_name(KEY_TOPIC), "topic");
+    ck_assert_str_eq(key_name(KEY_FROM), "from");
     ck_assert_str_eq(key_name(KEY_ALL), "all");
 }
 END_TEST
