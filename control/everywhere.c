@@ -64,10 +64,10 @@ static enum status send(const struct request *request, const char *host, const c
                         struct error *error)
 {
     char *text = write_order(request, what, target, body);
-    enum status status =
-        text == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
-                     : orders_send(request->context->orders, host, text, clock_wall_ms(),
-                                   clock_deadline_us(SEND_MS), out, error);
+    enum status status = text == NULL
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : orders_send(request->context->orders, host, text,
+                                           clock_deadline_us(SEND_MS), out, error);
     free(text);
     return status;
 }

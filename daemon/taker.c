@@ -17,7 +17,6 @@ enum {
     TICK_MS = 200,
     STORE_MS = 1000,
     BEAT_US = 2000000,
-    ANNOUNCE_US = 5000000,
     PRUNE_US = 60000000,
     REFUSALS_PER_MINUTE = 10,
 };
@@ -197,7 +196,7 @@ static void *run(void *argument)
         int64_t now_us = clock_monotonic_us();
         if (now_us >= announce_us &&
             orders_announce(orders, clock_wall_ms(), store_deadline_us()) == STATUS_OK)
-            announce_us = now_us + ANNOUNCE_US;
+            announce_us = now_us + ORDERS_ANNOUNCE_MS * INT64_C(1000);
         for (size_t i = 0; i < SLOTS; i++)
             tend(taker, &taker->slots[i]);
         take(taker);

@@ -7,8 +7,8 @@
 #include "store/orders_parts.h"
 #include "store/scan.h"
 
-/* Long after anybody waits, whatever the clocks say. */
-static const int64_t FORGOTTEN_MS = INT64_C(10) * 60 * 1000;
+/* Long after anybody waits, also where a relay's clock is wrong by hours. */
+static const int64_t FORGOTTEN_MS = INT64_C(24) * 3600 * 1000;
 
 void order_clear(struct order *order)
 {
@@ -17,20 +17,27 @@ void order_clear(struct order *order)
     *order = (struct order){0};
 }
 
-/* True if the id was used before; else it is from now on. What has lapsed is refused
- * anyway, so it may be forgotten. False, too, when too many are known: *out_full. */
+/* What has lapsed is refused anyway, unless the clock is set back. */
+static void forget_lapsed(struct orders *orders, int64_t now_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < orders->used_count; i++)
+        if (orders->used[i].until_ms > now_ms)
+            orders->used[kept++] = orders->used[i];
+    orders->used_count = kept;
+}
+
+/* True if the id was used before; else it is from now on. False, too, when too many are
+ * known: *out_full. */
 static bool is_used(struct orders *orders, const char *id, int64_t until_ms,
                     int64_t now_ms, bool *out_full)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < orders->used_count; i++) {
+    for (size_t i = 0; i < orders->used_count; i++)
         if (strcmp(orders->used[i].id, id) == 0)
             return true;
-        if (orders->used[i].until_ms > now_ms)
-            orders->used[kept++] = orders->used[i];
-    }
-    orders->used_count = kept;
-    *out_full = kept == ORDERS_USED_MAX;
+    if (orders->used_count == ORDERS_USED_MAX)
+        forget_lapsed(orders, now_ms);
+    *out_full = orders->used_count == ORDERS_USED_MAX;
     if (*out_full)
         return false;
     struct used_order *used = &orders->used[orders->used_count++];
@@ -49,11 +56,11 @@ static const char *find_fault(struct orders *orders, const char *id,
     if (!orders_sign(orders, id, orders->host, orders->instance, head->until_ms, text,
                      signature))
         return "out of memory";
-    if (strcmp(signature, head->signature) != 0)
+    if (!digest_hex_equal(signature, head->signature))
         return "its signature is wrong: it is forged, of a relay with another key, or "
                "for the process before this one";
     if (head->until_ms <= now_ms)
-        return "it has expired; do the relays' clocks agree?";
+        return "it has expired";
     if (is_used(orders, id, head->until_ms, now_ms, &full))
         return "it was carried out before";
     return full ? "there are too many" : NULL;
