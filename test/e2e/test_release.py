@@ -3,7 +3,6 @@ slowly as one likes; and a refused incident is one letter."""
 
 import contextlib
 import json
-import random
 import re
 import subprocess
 import time
@@ -415,17 +414,3 @@ def test_what_is_no_pace(administered):  # noqa: F811
     assert status == 400
     assert mail.run("quarantine", "release", hold["id"], "--pace", "1/s").returncode == 2
     assert len(mail.holds()) == 1 and mail.json("status")["paces"] == []
-
-
-@redis_only
-def test_killed_at_random_nothing_goes_twice_and_nothing_is_lost(administered):  # noqa: F811
-    mail = administered()
-    incident = mail.hold(30)[0]["incident"]
-    slow(mail, incident, "10/s")
-    moment = random.Random(29)
-    for _ in range(3):
-        time.sleep(moment.uniform(0.2, 0.8))
-        mail.daemon.kill()
-        mail.daemon.start()
-    wait_until(lambda: mail.holds() == [], 30, "some stay", mail.holds)
-    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 30)
