@@ -115,8 +115,9 @@ static const char *const sample_rules[] = {
     "outside-rate",  "outside-client", "outside-all",      "reply-storm",
     "reply-chat",    "exposed",        "automation-grown", "newsletter-rate",
     "newsletter",    "list-rate",      "list-chat",        "list-flood",
-    "outgrown",      "sender-rate",    "sender-day",       "client-rate",
-    "hub-rate",      "clients-rate",   "district-rate",
+    "outgrown",      "pupils-subject", "one-subject",      "sender-rate",
+    "sender-day",    "client-rate",    "hub-rate",         "clients-rate",
+    "district-rate",
 };
 
 /* What the package begins with stops nothing, and gives nobody a right. */
@@ -174,6 +175,10 @@ START_TEST(sample_has_the_rules_in_order)
     const struct rule *outgrown = rule_of(&settings, "outgrown");
     ck_assert_int_eq(outgrown->key, KEY_CAMPAIGN);
     ck_assert_int_eq(outgrown->surge.floor, 1000);
+    const struct rule *pupils = rule_of(&settings, "pupils-subject");
+    ck_assert_int_eq(pupils->key, KEY_TOPIC);
+    ck_assert_int_eq(pupils->reply, NO); /* everybody may answer the superintendent */
+    ck_assert_int_gt(pupils->surge.floor, outgrown->surge.floor);
     settings_clear(&settings);
 }
 END_TEST
