@@ -65,6 +65,8 @@ def test_what_an_administrator_does_about_a_topic(administered):  # noqa: F811
     (limit,) = mail.json("limits", "show", incident["key"])["limits"]
     assert (limit["rule"], limit["key"], limit["left"]) == ("one-topic", "topic", 0)
     assert limit["latched_until"]
+    (top,) = mail.json("limits", "top", "--rule", "one-topic")["limits"]
+    assert (top["subject"], top["latched_until"]) == (incident["key"], limit["latched_until"])
     mail.ok("incidents", "allow", incident["id"], "--for", "1h")
     phish(mail, 7)
     mail.ok("incidents", "close", incident["id"])
