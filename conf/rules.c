@@ -252,6 +252,13 @@ static bool excludes_key(const struct rule *rule)
     return false;
 }
 
+/* True when everybody in the world shares the rule's topics. */
+static bool counts_strangers(const struct rule *rule)
+{
+    return rule_is_metered(rule) && rule->key == KEY_TOPIC && rule->from.count == 0 &&
+           rule->from_not.count == 0;
+}
+
 void rules_warn(struct reader *reader)
 {
     const struct tree *tree = &reader->tree;
@@ -270,6 +277,12 @@ void rules_warn(struct reader *reader)
                              "rule \"%s\": no message it matches has a %s, which is its "
                              "key, so it never fires",
                              rule->name, key_name(rule->key));
+        if (counts_strangers(rule))
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": counts mail from outside, too, so strangers "
+                             "can stop your people's under the same subject: name in "
+                             "from whose mail it counts",
+                             rule->name);
         if (rule->action == ACTION_CONFIRM && policy->confirm.address != NULL &&
             policy->confirm.address[0] == '\0')
             problems_warning(reader->problems, node->file, node->line,

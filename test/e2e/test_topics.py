@@ -6,7 +6,7 @@ from test_admin import ANN, administered  # noqa: F401, a fixture
 from test_notices import ADMIN, wait_for
 
 RULES = """
-{ name = "one-topic"; reply = false; key = "topic"; limit = "3 recipients per 366d"; latch = "1h";
+{ name = "one-topic"; from = ["login:*"]; reply = false; key = "topic"; limit = "3 recipients per 366d"; latch = "1h";
   action = "quarantine"; },
 { name = "each"; key = "sender"; limit = "2 recipients per 366d"; action = "reject"; }
 """
