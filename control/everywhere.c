@@ -3,7 +3,6 @@
  * says whom its own would reach: together they are what was reviewed, or nothing goes. */
 #include "control/everywhere.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@ struct share {
     const char **ids;
     size_t *places; /* of each, in the whole */
     size_t count;
+    json_t *answer; /* its review, until it is read; NULL */
     struct audience_review review;
     int64_t reach; /* for its own messages */
     struct sent_order sent;
@@ -172,6 +172,7 @@ static void clear_shares(struct decision *decision)
     for (size_t i = 0; i < decision->share_count; i++) {
         struct share *share = &decision->shares[i];
         audience_review_clear(&share->review);
+        json_decref(share->answer);
         free(share->ids);
         free(share->places);
     }
@@ -197,29 +198,45 @@ static void send_share(const struct decision *decision, struct share *share,
 
 /* ---- before messages of several relays are released ---- */
 
-static bool read_persons(const json_t *answer, const char *name, struct audience *out)
+/* With the help of what is known by now of whom other relays reach. */
+static enum status read_review(const struct decision *decision, struct share *share)
 {
-    const char *hex = json_string_value(json_object_get(answer, name));
-    size_t length = hex == NULL ? 0 : strlen(hex);
-    out->persons = calloc(length / 16 + 1, sizeof *out->persons);
-    if (hex == NULL || length % 16 != 0 || out->persons == NULL)
-        return false;
-    for (size_t i = 0; i < length; i += 16)
-        /* NOLINTNEXTLINE(cert-err34-c): sixteen digits */
-        if (sscanf(hex + i, "%16" SCNx64, &out->persons[out->count]) == 1)
-            out->count++;
-    return audience_settle(out) == STATUS_OK;
+    static const struct audience nobody;
+    const struct digest_key *key = ledger_key(decision->request->context->ledger);
+    enum status status =
+        audience_review_read(share->answer, key, &nobody, &share->review);
+    for (size_t i = 0; i < decision->share_count && status == STATUS_NOT_FOUND; i++)
+        if (decision->shares[i].review.now.count > 0)
+            status = audience_review_read(
+                share->answer, key, &decision->shares[i].review.now, &share->review);
+    return status;
 }
 
-static void read_review(struct share *share, const json_t *answer)
+static void take_review(const struct decision *decision, struct share *share, bool last)
 {
-    struct audience_review *review = &share->review;
-    review->changed = json_is_true(json_object_get(answer, "changed"));
-    review->told = json_is_true(json_object_get(answer, "told"));
-    if (!read_persons(answer, "now", &review->now) ||
-        !read_persons(answer, review->changed ? "then" : "now", &review->then))
+    enum status status = read_review(decision, share);
+    if (status == STATUS_NOT_FOUND && !last)
+        return;
+    json_decref(share->answer);
+    share->answer = NULL;
+    if (status == STATUS_NOT_FOUND)
+        share->status = error_set(
+            &share->error, STATUS_CONFLICT,
+            "%s: its messages reach too many others to be compared with those of other "
+            "relays: release them by their ids",
+            share->host);
+    else if (status != STATUS_OK)
         share->status =
-            error_set(&share->error, STATUS_NOMEM, "out of memory for whom it reaches");
+            error_set(&share->error, status, "%s: its answer can't be read", share->host);
+}
+
+/* Twice, since one that is read late may help another one. */
+static void take_reviews(const struct decision *decision)
+{
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < decision->share_count; i++)
+            if (decision->shares[i].answer != NULL)
+                take_review(decision, &decision->shares[i], round == 1);
 }
 
 static void review_here(const struct decision *decision, struct share *share)
@@ -257,17 +274,13 @@ static enum status review(struct decision *decision, struct error *error)
             send_share(decision, &decision->shares[i], "review", json_object());
     for (size_t i = 0; i < decision->share_count; i++) {
         struct share *share = &decision->shares[i];
-        json_t *answer = NULL;
-        if (share->host[0] == '\0') {
+        if (share->host[0] == '\0')
             review_here(decision, share);
-        } else if (share->status == STATUS_OK) {
+        else if (share->status == STATUS_OK)
             share->status =
-                await(decision->request, &share->sent, &answer, &share->error);
-            if (share->status == STATUS_OK)
-                read_review(share, answer);
-            json_decref(answer);
-        }
+                await(decision->request, &share->sent, &share->answer, &share->error);
     }
+    take_reviews(decision);
     enum status status = add_up(decision, &all);
     if (status != STATUS_OK)
         (void)error_set(error, status, "out of memory");

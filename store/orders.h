@@ -15,7 +15,7 @@ enum {
     ORDERS_LIFE_MS = 10000,            /* until it lapses, and of a relay's silence */
     ORDERS_ANNOUNCE_MS = 5000,         /* between two announcements */
     ORDERS_VALID_MS = 30000,           /* of an order, from the last of them */
-    ORDERS_TEXT_MAX = 100 * 15 * 1024, /* bytes of an order, and of an answer */
+    ORDERS_TEXT_MAX = 250 * 15 * 1024, /* bytes of an order, and of an answer */
     ORDERS_HOST_SIZE = 256,
 };
 

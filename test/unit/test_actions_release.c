@@ -225,6 +225,82 @@ START_TEST(release_is_one_decision_on_several_relays)
 }
 END_TEST
 
+/* Persons from to until, without the latter. */
+static struct audience range(int from, int until)
+{
+    char address[40];
+    struct audience audience = {0};
+    for (int i = from; i < until; i++) {
+        (void)snprintf(address, sizeof address, "p%d@own.example", i);
+        audience_add_person(&audience, &key, address);
+    }
+    ck_assert_int_eq(audience_settle(&audience), STATUS_OK);
+    return audience;
+}
+
+/* What one relay tells another: now, and when it was held. With so much room; known to
+ * the other one: read? and are the numbers of before? */
+static const struct {
+    int now, then, room, known_from, known_until;
+    enum status status;
+    bool told;
+} told[] = {
+    {0, 0, 0, 0, 0, STATUS_OK, true},
+    {100, 100, 1600, 0, 0, STATUS_OK, true},
+    {100, 90, 3040, 0, 0, STATUS_OK, true},
+    {20, 18, 100, 0, 0, STATUS_OK, true}, /* of so few the digest tells all */
+    {3000, 3000, 1600, 0, 0, STATUS_NOT_FOUND, false},
+    {3000, 3000, 1600, 0, 3000, STATUS_OK, true},
+    {3000, 2990, 1600, 0, 3000, STATUS_OK, true},
+    {3000, 2990, 1600, 10, 3010, STATUS_OK, true},
+    {3000, 1000, 1600, 0, 3000, STATUS_OK, false},
+    {3000, 3000, 1600, 1000, 4000, STATUS_NOT_FOUND, false},
+};
+
+START_TEST(release_is_reviewed_by_another_relay)
+{
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        struct audience_review read;
+        struct audience known = range(told[i].known_from, told[i].known_until);
+        struct audience_review review = {.changed = told[i].now != told[i].then,
+                                         .told = true,
+                                         .now = range(0, told[i].now),
+                                         .then = range(0, told[i].then)};
+        json_t *text = audience_review_write(&review, &key, (size_t)told[i].room);
+        ck_assert_ptr_nonnull(text);
+        enum status status = audience_review_read(text, &key, &known, &read);
+        ck_assert_msg(status == told[i].status, "%zu: %d", i, (int)status);
+        if (status == STATUS_OK) {
+            const struct audience_change change = audience_review_count(&read);
+            ck_assert_int_eq((int)change.reach, told[i].now);
+            ck_assert_msg(change.told == told[i].told, "%zu", i);
+            if (change.told)
+                ck_assert_int_eq((int)change.more, told[i].now - told[i].then);
+            audience_review_clear(&read);
+        }
+        json_decref(text);
+        audience_clear(&known);
+        audience_review_clear(&review);
+    }
+}
+END_TEST
+
+START_TEST(release_is_not_reviewed_by_what_is_damaged)
+{
+    static const char *const damaged[] = {"{}", "{\"now\": 1}", "{\"now\": \"0\"}",
+                                          "{\"now\": \"000000000000000x\"}",
+                                          "{\"now\": \"\", \"changed\": true}"};
+    static const struct audience nobody;
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
+        struct audience_review read;
+        json_t *text = json_loads(damaged[i], 0, NULL);
+        ck_assert_int_eq(audience_review_read(text, &key, &nobody, &read),
+                         STATUS_INVALID);
+        json_decref(text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("actions_release");
@@ -238,6 +314,8 @@ int main(void)
     tcase_add_test(cases, release_needs_two_also_on_many_relays_at_once);
     tcase_add_test(cases, release_counts_what_one_may_release_once);
     tcase_add_test(cases, release_is_one_decision_on_several_relays);
+    tcase_add_test(cases, release_is_reviewed_by_another_relay);
+    tcase_add_test(cases, release_is_not_reviewed_by_what_is_damaged);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
