@@ -38,4 +38,7 @@ enum answer_result answers_consider(struct answers *answers, struct ledger *ledg
  * room for; false when there is none. */
 bool answers_take(struct answers *answers, struct answer *out, size_t *out_lost);
 
+/* True when an answer came since the last call, whether it counts or not. */
+bool answers_take_news(struct answers *answers);
+
 #endif

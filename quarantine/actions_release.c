@@ -134,32 +134,6 @@ static enum status reach_of(const struct release_job *job, const char *incident,
     return status;
 }
 
-/* Holds of one incident. */
-static enum status check_reach(const struct release_job *job, struct error *error)
-{
-    struct incident_reach reach;
-    json_t *record = NULL;
-    int64_t max = job->args->reach_max;
-    const json_t *first = NULL;
-    for (size_t i = 0; i < job->count && first == NULL; i++)
-        first = job->holds[i];
-    if (max == 0 || first == NULL)
-        return STATUS_OK;
-    enum status status = reach_of(job, record_text(first, "incident"), &reach);
-    if (status == STATUS_OK)
-        status = ledger_find_incident(job->actions->ledger, reach.incident,
-                                      clock_deadline_us(ACTIONS_STORE_MS), &record);
-    int64_t before = record_number(record, "released_reach") - reach.counted;
-    json_decref(record);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return actions_say_store(error, status);
-    int64_t persons = reach.persons + (before > 0 ? before : 0);
-    return persons <= max ? STATUS_OK
-                          : error_set(error, STATUS_CONFLICT,
-                                      "it would reach %lld people, more than %lld",
-                                      (long long)persons, (long long)max);
-}
-
 /* What one administrator alone may let go of an incident is counted there before it goes.
  * So of two who release at the same moment, on whatever relays, one sees what the other
  * does; what several relays release by one decision is compared with what was released
@@ -439,8 +413,6 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
     enum status status = prepare(&job, error);
     if (status == STATUS_OK)
         status = check_audience(&job, error);
-    if (status == STATUS_OK)
-        status = check_reach(&job, error);
     if (status == STATUS_OK)
         status = note_changed(&job, error);
     if (status == STATUS_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "quarantine/notices.h"
 #include "quarantine/pending_counts.h"
 #include "quarantine/record.h"
 
@@ -186,10 +187,43 @@ static void add_before(const json_t *incident, struct text *out)
 
 /* ---- what happens next, and commands ---- */
 
+/* Who can let go what is his by answering a letter, and until when. */
+static void add_asked(const struct notice_facts *facts, struct text *out)
+{
+    size_t i;
+    const json_t *letter;
+    const json_t *first = NULL;
+    size_t count = 0;
+    const struct confirm_settings *confirm = &facts->settings->policy.confirm;
+    json_array_foreach(json_object_get(facts->incident, "letters"), i, letter)
+    {
+        if (record_text(letter, "confirmed_by")[0] == '\0')
+            continue;
+        first = first == NULL ? letter : first;
+        count++;
+    }
+    if (count == 0 || confirm->address == NULL || confirm->address[0] == '\0')
+        return;
+    text_add_string(out, "\n");
+    if (count == 1)
+        add_escaped(out, record_text(first, "to"), SHOWN);
+    else
+        text_printf(out, "%zu of the senders", count);
+    text_printf(
+        out,
+        " %s asked by letter whether this is right. Whoever answers\nlets go what "
+        "is held of %s mail; until ",
+        count == 1 ? "is" : "are", "that sender's");
+    notice_add_time(out, record_number(first, "since") + confirm->for_ms);
+    text_add_string(out, ".\n");
+}
+
 static void add_future(const struct notice_facts *facts, struct text *out)
 {
     const json_t *incident = facts->incident;
     const struct settings *settings = facts->settings;
+    if (record_waiting(incident) > 0)
+        add_asked(facts, out);
     text_add_string(out, "\nIf nobody does anything");
     if (record_waiting(incident) > 0) {
         text_add_string(out, ", held mail will be refused from ");
@@ -410,22 +444,33 @@ void notice_jumps_body(const struct list_jumps *jumps, const struct settings *se
 
 /* ---- letters that can be answered ---- */
 
-/* How many people his mail would reach: of many small messages, all that came so far. */
+/* Of many small messages: all that came so far, if nobody else has mail in it. */
+static bool is_many(const json_t *incident)
+{
+    return json_object_size(json_object_get(incident, "parties")) == 1 &&
+           record_number(incident, "held") > 1;
+}
+
+/* How many people his mail would reach. */
 static int64_t count_people(const json_t *incident, const json_t *sender_record)
 {
     int64_t reach = record_number(sender_record, "reach");
     int64_t copies = record_number(incident, "copies");
-    bool alone = json_array_size(json_object_get(incident, "letters")) == 1;
-    bool several = record_number(incident, "held") > 1;
-    return alone && several && copies > reach ? copies : reach;
+    return is_many(incident) && copies > reach ? copies : reach;
+}
+
+static void add_count(struct text *out, int64_t people)
+{
+    text_add_grouped(out, (uint64_t)people);
+    text_add_string(out, plural(people, " person", " people"));
 }
 
 void notice_confirm_subject(const struct notice_facts *facts, const json_t *sender_record,
                             struct text *out)
 {
-    int64_t people = count_people(facts->incident, sender_record);
-    text_printf(out, "Your mail to %" PRId64 " %s waits for your answer", people,
-                plural(people, "person", "people"));
+    text_add_string(out, "Your mail to ");
+    add_count(out, count_people(facts->incident, sender_record));
+    text_add_string(out, " waits for your answer");
 }
 
 /* What he may send, or usually does. */
@@ -436,29 +481,50 @@ static void add_measure(const json_t *incident, const json_t *sender_record,
     int64_t usual = record_number(sender_record, "usual");
     if (usual > 0) {
         begin_line(out, "usual");
-        text_printf(out, "%" PRId64 " %s\n", usual, plural(usual, "person", "people"));
+        add_count(out, usual);
+        text_add_string(out, "\n");
     }
+    if (limit[0] == '\0')
+        return;
     begin_line(out, "allowed");
-    add_escaped(out, limit[0] == '\0' ? "not known" : limit, SHOWN);
+    add_escaped(out, limit, SHOWN);
     text_add_string(out, "\n");
+}
+
+static void add_question(const json_t *incident, const json_t *sender_record,
+                         struct text *out)
+{
+    int64_t usual = record_number(sender_record, "usual");
+    text_add_string(out, "Your mail ");
+    if (is_many(incident)) {
+        text_add_string(out, "(");
+        text_add_grouped(out, (uint64_t)record_number(incident, "held"));
+        text_add_string(out, " messages so far) ");
+    }
+    text_add_string(out, "would reach ");
+    add_count(out, count_people(incident, sender_record));
+    if (usual > 0) {
+        text_add_string(out, ".\nUsually it reaches ");
+        text_add_grouped(out, (uint64_t)usual);
+    }
+    text_add_string(
+        out, ". It has not been delivered yet.\n\n"
+             "If this is right, answer this letter, and it will be delivered, with "
+             "all\nother mail of yours that is held for the same reason. You need "
+             "not write\nanything. If it is a mistake, or you have not sent such "
+             "mail, do nothing.\n\n");
 }
 
 void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
                          struct text *out)
 {
-    int64_t people = count_people(facts->incident, sender_record);
     int64_t since_ms = record_number(sender_record, "since");
-    text_printf(
-        out,
-        "Your mail would reach %" PRId64 " %s. It has not been delivered yet.\n\n"
-        "If this is right, answer this letter, and it will be delivered, with all\n"
-        "other mail of yours that is held for the same reason. You need not write\n"
-        "anything. If it is a mistake, do nothing.\n\n",
-        people, plural(people, "person", "people"));
+    add_question(facts->incident, sender_record, out);
     add_names(json_object_get(sender_record, "names"),
               record_number(sender_record, "count"), out);
     begin_line(out, "people");
-    text_printf(out, "%" PRId64 "\n", people);
+    text_add_grouped(out, (uint64_t)count_people(facts->incident, sender_record));
+    text_add_string(out, "\n");
     add_measure(facts->incident, sender_record, out);
     begin_line(out, "since");
     notice_add_time(out, since_ms);
@@ -473,4 +539,38 @@ void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_
     notice_add_time(out, since_ms + facts->settings->quarantine.expire_ms);
     text_printf(out, ",\nwill be refused. The incident is %s.\n",
                 record_text(facts->incident, "id"));
+}
+
+/* ---- an answer that did not let go everything ---- */
+
+void notice_answer_sender(const struct notice_facts *facts,
+                          const struct notices_answer *answer, struct text *out_subject,
+                          struct text *out_body)
+{
+    text_add_string(out_subject, answer->over ? "Your answer came too late"
+                                              : "Your mail is still held");
+    text_printf(
+        out_body,
+        "Your answer has arrived, but it has not let go all of your mail:\n%s.\n\n"
+        "%sYou need not answer or send it again.\n\n",
+        answer->plain,
+        answer->over ? ""
+                     : "Your mail administrators decide about what is still held.\n");
+    begin_line(out_body, "incident");
+    text_printf(out_body, "%s\n", record_text(facts->incident, "id"));
+    add_relays(facts, out_body);
+}
+
+void notice_answer(const struct notice_facts *facts, const struct notices_answer *answer,
+                   struct text *out_subject, struct text *out_body)
+{
+    text_add_string(out_subject, "Mailbrake: still held, though ");
+    add_escaped(out_subject, answer->to, SUBJECT_SHOWN);
+    text_add_string(out_subject, " confirmed it");
+    add_escaped(out_body, answer->to, SHOWN);
+    text_add_string(out_body, " has answered that this mail is right, but not all of it "
+                              "was\nreleased: ");
+    add_escaped(out_body, answer->why, 300);
+    text_add_string(out_body, ".\n\n");
+    notice_body(facts, out_body);
 }

@@ -42,4 +42,12 @@ void notice_confirm_subject(const struct notice_facts *facts, const json_t *send
 void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
                          struct text *out);
 
+/* Of an answer that did not let go everything: to the sender, and to administrators. */
+struct notices_answer;
+void notice_answer_sender(const struct notice_facts *facts,
+                          const struct notices_answer *answer, struct text *out_subject,
+                          struct text *out_body);
+void notice_answer(const struct notice_facts *facts, const struct notices_answer *answer,
+                   struct text *out_subject, struct text *out_body);
+
 #endif
