@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "control/api.h"
 #include "engine/json_output.h"
 #include "engine/limit_view.h"
 #include "engine/traffic.h"
-#include "policy/network.h"
 #include "policy/plan.h"
 
 /* The subject asked about, in the form that charges use. */

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/network.h"
 #include "policy/address.h"
 #include "policy/directory.h"
 #include "policy/header.h"
-#include "policy/network.h"
 #include "policy/policy.h"
 
 struct envelope_recipient {
