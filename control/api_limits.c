@@ -213,9 +213,8 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
     json_t *json =
         json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n}", "rule",
                   json_output_string(rule->name), "key", key_name(rule->key), "unit",
-                  rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "action",
-                  action_name(rule->action), "monitor", rule->monitor, "tokens",
-                  "period_s", "surge", "floor", "window_s");
+                  unit_name(rule->unit), "action", action_name(rule->action), "monitor",
+                  rule->monitor, "tokens", "period_s", "surge", "floor", "window_s");
     json_t *rate =
         rule->has_surge
             ? json_pack("{s:f, s:I, s:I}", "surge", (double)rule->surge.factor / 1000,

@@ -117,6 +117,7 @@ struct charge plan_charge(const struct rule *rule, const char *subject, int64_t 
         .rate = rule->has_limit ? &rule->limit : NULL,
         .surge = rule->has_surge ? &rule->surge : NULL,
         .cost = cost,
+        .clients = rule->unit == UNIT_CLIENTS,
         .latch_ms = rule->latch_ms,
         .monitor = rule->monitor,
     };
@@ -236,10 +237,13 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
                               struct plan *plan)
 {
     char subject[SUBJECT_SIZE];
-    int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : (int64_t)view->facts->copies;
+    int64_t cost = rule->unit == UNIT_RECIPIENTS ? (int64_t)view->facts->copies : 1;
+    struct charge charge = plan_charge(rule, NULL, cost);
     if (!plan_subject(view, rule, subject, sizeof subject))
         return STATUS_OK; /* match_rule has seen to it that there is one */
-    return add_charge(plan, rule, subject, cost);
+    if (charge.clients)
+        charge.client = view->facts->client;
+    return add(plan, &charge, subject);
 }
 
 static enum status add_charges(const struct view *view, const struct rule *rule,

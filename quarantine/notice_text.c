@@ -160,18 +160,26 @@ static void add_relays(const struct notice_facts *facts, struct text *out)
     text_add_string(out, "\n");
 }
 
+/* What a limit counts, in words, by how it is written. */
+static const char *counted(const char *limit, int64_t count)
+{
+    if (strstr(limit, " clients per ") != NULL)
+        return plural(count, "client that sent", "clients that sent");
+    if (strstr(limit, " messages per ") != NULL)
+        return plural(count, "message", "messages");
+    return plural(count, "copy", "copies");
+}
+
 static void add_before(const json_t *incident, struct text *out)
 {
     const json_t *before = json_object_get(incident, "before");
     const char *limit = record_text(incident, "limit");
-    bool messages = strstr(limit, " messages per ") != NULL;
     int64_t count = record_number(incident, "before");
     const json_t *permit = json_object_get(incident, "permit");
     begin_line(out, "went out");
     if (json_is_integer(before))
         text_printf(out, "%" PRId64 " %s before this, as the limit counts\n", count,
-                    messages ? plural(count, "message", "messages")
-                             : plural(count, "copy", "copies"));
+                    counted(limit, count));
     else
         text_add_string(out, "not counted by this rule\n");
     begin_line(out, "limit");

@@ -79,6 +79,17 @@ static bool says(const char *words)
     return strstr(text_string(&body), words) != NULL;
 }
 
+START_TEST(notice_counts_clients)
+{
+    struct stop stop = make_stop("login:ann@own");
+    event.limit = "20 clients per 1d";
+    event.before = 20;
+    describe(&stop);
+    ck_assert(says("went out     20 clients that sent before this"));
+    ck_assert(says("limit        20 clients per 1d"));
+}
+END_TEST
+
 START_TEST(notice_says_it_in_this_order)
 {
     static const char *const parts[] = {
@@ -263,6 +274,7 @@ int main(void)
     TCase *tcase = tcase_create("notice_text");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, notice_says_it_in_this_order);
+    tcase_add_test(tcase, notice_counts_clients);
     tcase_add_test(tcase, notice_names_the_relays_that_stopped_it);
     tcase_add_test(tcase, notice_commands_fit_the_incident);
     tcase_add_test(tcase, notice_of_lists_that_jumped);
