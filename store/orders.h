@@ -65,13 +65,14 @@ enum status orders_announce(struct orders *orders, int64_t now_ms,
 enum status orders_take(struct orders *orders, int64_t now_ms, int64_t deadline_us,
                         struct order *out, struct error *error) MUST_CHECK;
 
-/* Says that an order is still being carried out; more often than ORDERS_LIFE_MS. */
+/* Says that an order is still being carried out; more often than ORDERS_LIFE_MS. After
+ * UNAVAILABLE, try again. CONFLICT: nobody waits for it any more. */
 enum status orders_beat(struct orders *orders, struct order *order,
                         int64_t deadline_us) MUST_CHECK;
 
-/* answer is ASCII. LIMIT: it is too long. */
-enum status orders_answer(struct orders *orders, const struct order *order,
-                          const char *answer, int64_t deadline_us) MUST_CHECK;
+/* answer is ASCII. LIMIT: it is too long. The others as above. */
+enum status orders_answer(struct orders *orders, struct order *order, const char *answer,
+                          int64_t deadline_us) MUST_CHECK;
 
 /* Removes what nobody waits for any more. Now and then. */
 enum status orders_prune(struct orders *orders, int64_t now_ms,

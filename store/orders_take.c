@@ -151,6 +151,26 @@ enum status orders_take(struct orders *orders, int64_t now_ms, int64_t deadline_
     return status;
 }
 
+/* After a change whose result did not come, the head may be the one before or the one
+ * after. CONFLICT: neither, so nobody waits for the order any more. */
+static enum status read_again(struct orders *orders, struct order *order,
+                              int64_t deadline_us)
+{
+    struct order_head head, ours;
+    char *value = NULL;
+    enum status status =
+        store_get(orders->store, COLLECTION_ORDERS, order->id, deadline_us, &value);
+    if (status == STATUS_OK && order_head_parse(value, &head) &&
+        order_head_parse(order->head, &ours) && strcmp(head.state, ours.state) == 0 &&
+        digest_hex_equal(head.signature, ours.signature)) {
+        free(order->head);
+        order->head = value;
+        return STATUS_OK;
+    }
+    free(value);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
+}
+
 enum status orders_beat(struct orders *orders, struct order *order, int64_t deadline_us)
 {
     struct order_head head;
@@ -170,15 +190,16 @@ enum status orders_beat(struct orders *orders, struct order *order, int64_t dead
                              : store_change(orders->store, &change, 1, deadline_us);
     if (status != STATUS_OK) {
         free(copy);
-        return status;
+        return status == STATUS_CONFLICT ? read_again(orders, order, deadline_us)
+                                         : status;
     }
     free(order->head);
     order->head = copy;
     return STATUS_OK;
 }
 
-enum status orders_answer(struct orders *orders, const struct order *order,
-                          const char *answer, int64_t deadline_us)
+enum status orders_answer(struct orders *orders, struct order *order, const char *answer,
+                          int64_t deadline_us)
 {
     struct order_head head;
     char written[ORDERS_HEAD_SIZE];
@@ -187,17 +208,22 @@ enum status orders_answer(struct orders *orders, const struct order *order,
         return STATUS_LIMIT;
     if (!order_head_parse(order->head, &head))
         return STATUS_INVALID;
-    const struct orders_write write = {.id = order->id,
-                                       .expected = order->head,
-                                       .head = written,
-                                       .text = answer,
-                                       .before = head.parts};
+    struct orders_write write = {.id = order->id,
+                                 .expected = order->head,
+                                 .head = written,
+                                 .text = answer,
+                                 .before = head.parts};
     (void)snprintf(head.state, sizeof head.state, "done");
     head.parts = parts;
     if (!orders_sign_answer(orders, order->id, answer, head.signature))
         return STATUS_NOMEM;
     order_head_format(&head, NULL, written);
-    return orders_write(orders, &write, deadline_us);
+    enum status status = orders_write(orders, &write, deadline_us);
+    if (status != STATUS_CONFLICT)
+        return status;
+    status = read_again(orders, order, deadline_us);
+    write.expected = order->head;
+    return status == STATUS_OK ? orders_write(orders, &write, deadline_us) : status;
 }
 
 /* ---- what is left over ---- */

@@ -367,6 +367,31 @@ START_TEST(orders_are_not_answered_by_others)
 }
 END_TEST
 
+/* The store was slow: what became of a beat is not known. */
+START_TEST(orders_are_answered_after_a_beat_in_doubt)
+{
+    struct order order;
+    char *answer = NULL;
+    for (int beats_again = 0; beats_again < 2; beats_again++) {
+        struct order_head head;
+        char written[ORDERS_HEAD_SIZE];
+        struct sent_order sent = order_it("x");
+        ck_assert_int_eq(take(&order), STATUS_OK);
+        ck_assert(order_head_parse(order.head, &head));
+        head.beat++;
+        order_head_format(&head, NULL, written);
+        write_document(sent.id, written);
+        if (beats_again)
+            ck_assert_int_eq(orders_beat(there, &order, soon()), STATUS_OK);
+        ck_assert_int_eq(orders_answer(there, &order, "done", soon()), STATUS_OK);
+        ck_assert_int_eq(orders_await(here, &sent, &answer, &error), STATUS_OK);
+        ck_assert_str_eq(answer, "done");
+        free(answer);
+        order_clear(&order);
+    }
+}
+END_TEST
+
 /* Its time is over already. */
 START_TEST(orders_that_nobody_takes_lapse)
 {
@@ -454,6 +479,7 @@ static TCase *make_case(const char *name, void (*up)(void), void (*down)(void))
     tcase_add_test(cases, orders_are_for_one_process);
     tcase_add_test(cases, orders_are_taken_by_whom_they_are_for);
     tcase_add_test(cases, orders_are_not_answered_by_others);
+    tcase_add_test(cases, orders_are_answered_after_a_beat_in_doubt);
     tcase_add_test(cases, orders_that_nobody_takes_lapse);
     tcase_add_test(cases, orders_that_are_rubbish_are_removed);
     tcase_add_test(cases, orders_that_are_left_over_are_pruned);
