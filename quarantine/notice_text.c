@@ -205,7 +205,9 @@ static void add_asked(const struct notice_facts *facts, struct text *out)
     const struct confirm_settings *confirm = &facts->settings->policy.confirm;
     json_array_foreach(json_object_get(facts->incident, "letters"), i, letter)
     {
-        if (record_text(letter, "confirmed_by")[0] == '\0')
+        const char *to = record_text(letter, "to");
+        if (record_text(letter, "confirmed_by")[0] == '\0' ||
+            (facts->answered != NULL && strcmp(facts->answered, to) == 0))
             continue;
         first = first == NULL ? letter : first;
         count++;
@@ -213,15 +215,17 @@ static void add_asked(const struct notice_facts *facts, struct text *out)
     if (count == 0 || confirm->address == NULL || confirm->address[0] == '\0')
         return;
     text_add_string(out, "\n");
-    if (count == 1)
+    if (count == 1) {
         add_escaped(out, record_text(first, "to"), SHOWN);
-    else
-        text_printf(out, "%zu of the senders", count);
-    text_printf(
-        out,
-        " %s asked by letter whether this is right. Whoever answers\nlets go what "
-        "is held of %s mail; until ",
-        count == 1 ? "is" : "are", "that sender's");
+        text_add_string(out, " has been asked by letter whether this is right,\nand can "
+                             "release it by answering, until ");
+    } else {
+        text_printf(
+            out,
+            "%zu senders have been asked by letter whether this is right, and can "
+            "each\nrelease their own mail by answering, the first until ",
+            count);
+    }
     notice_add_time(out, record_number(first, "since") + confirm->for_ms);
     text_add_string(out, ".\n");
 }
@@ -499,10 +503,12 @@ static void add_measure(const json_t *incident, const json_t *sender_record,
     text_add_string(out, "\n");
 }
 
-static void add_question(const json_t *incident, const json_t *sender_record,
+static void add_question(const struct notice_facts *facts, const json_t *sender_record,
                          struct text *out)
 {
+    const json_t *incident = facts->incident;
     int64_t usual = record_number(sender_record, "usual");
+    const char *domain = domains_first(&facts->settings->policy.domains);
     text_add_string(out, "Your mail ");
     if (is_many(incident)) {
         text_add_string(out, "(");
@@ -512,22 +518,27 @@ static void add_question(const json_t *incident, const json_t *sender_record,
     text_add_string(out, "would reach ");
     add_count(out, count_people(incident, sender_record));
     if (usual > 0) {
-        text_add_string(out, ".\nUsually it reaches ");
+        text_add_string(out, "; it usually reaches ");
         text_add_grouped(out, (uint64_t)usual);
     }
-    text_add_string(
-        out, ". It has not been delivered yet.\n\n"
-             "If this is right, answer this letter, and it will be delivered, with "
-             "all\nother mail of yours that is held for the same reason. You need "
-             "not write\nanything. If it is a mistake, or you have not sent such "
-             "mail, do nothing.\n\n");
+    text_add_string(out,
+                    ".\nIt has not been delivered yet.\n\n"
+                    "If this is right, answer this letter, and it will be delivered, "
+                    "with all\nother mail of yours that is held for the same reason. "
+                    "You need not write\nanything. If it is a mistake, do nothing. If "
+                    "you have not sent such mail,\nsomebody else may know your "
+                    "password: don't answer, but tell\n");
+    if (domain == NULL)
+        text_add_string(out, "your mail administrators.\n\n");
+    else
+        text_printf(out, "postmaster@%s.\n\n", domain);
 }
 
 void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
                          struct text *out)
 {
     int64_t since_ms = record_number(sender_record, "since");
-    add_question(facts->incident, sender_record, out);
+    add_question(facts, sender_record, out);
     add_names(json_object_get(sender_record, "names"),
               record_number(sender_record, "count"), out);
     begin_line(out, "people");
@@ -540,12 +551,12 @@ void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_
     add_relays(facts, out);
     text_add_string(out, "\nYour answer counts once, until ");
     notice_add_time(out, since_ms + facts->settings->policy.confirm.for_ms);
-    text_add_string(out,
-                    ", and only\nif you send it yourself, in the same way as the "
-                    "message. Until you answer, your\nmail administrators may decide; "
-                    "what nobody decides about by ");
+    text_add_string(
+        out, ", and only\nif you send it from the same account, or program, as the "
+             "message. Until you\nanswer, your mail administrators may decide; "
+             "what nobody decides about by\n");
     notice_add_time(out, since_ms + facts->settings->quarantine.expire_ms);
-    text_printf(out, ",\nwill be refused. The incident is %s.\n",
+    text_printf(out, " will be refused. The incident is %s.\n",
                 record_text(facts->incident, "id"));
 }
 
@@ -580,5 +591,7 @@ void notice_answer(const struct notice_facts *facts, const struct notices_answer
                               "was\nreleased: ");
     add_escaped(out_body, answer->why, 300);
     text_add_string(out_body, ".\n\n");
-    notice_body(facts, out_body);
+    const struct notice_facts rest = {facts->incident, facts->settings, facts->host,
+                                      answer->to};
+    notice_body(&rest, out_body);
 }

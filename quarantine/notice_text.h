@@ -12,7 +12,9 @@
 struct notice_facts {
     const json_t *incident; /* as the ledger keeps it, times in ms */
     const struct settings *settings;
-    const char *host; /* this relay's name */
+    const char *host;     /* this relay's name */
+    const char *answered; /* a sender who has answered, so that he is not asked any more;
+                             NULL: none */
 };
 
 /* Who and how many, in one line of printable ASCII. */

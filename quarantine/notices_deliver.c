@@ -231,7 +231,8 @@ void notices_notify(struct pass *pass, const struct due *due)
     if (is_idle(pass) ||
         change(pass, due, claim_notice, &delivery, &incident) != STATUS_OK)
         return;
-    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host,
+                                       NULL};
     struct message message = {.document = make_document(incident),
                               .done = record_number(incident, "notice_done"),
                               .insist = record_number(incident, "notice_tries") <
@@ -286,7 +287,8 @@ static enum status mail_held(struct pass *pass, const struct due *due,
 {
     struct text body = {0};
     const char *to = due->to;
-    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host,
+                                       NULL};
     notice_sender_body(&facts, record, &body);
     const struct notice_mail mail = {.recipients = &to,
                                      .recipient_count = 1,
@@ -315,7 +317,8 @@ static enum status mail_confirm(struct pass *pass, const struct due *due,
     struct text subject = {0};
     struct text reply_to = {0};
     const char *to = due->to;
-    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host,
+                                       NULL};
     const char *token = record_text(record, "token");
     char id[DIGEST_HEX_SIZE];
     add_reply_to(&pass->settings->policy, token, &reply_to);
@@ -444,7 +447,7 @@ enum status notices_send_answer(struct notices *notices, const struct settings *
                                clock_deadline_us(NOTICES_STORE_MS), NULL);
     if (status != STATUS_NOT_FOUND && incident == NULL)
         return error_set(error, STATUS_UNAVAILABLE, "the store does not answer");
-    const struct notice_facts facts = {incident, settings, notices->host};
+    const struct notice_facts facts = {incident, settings, notices->host, NULL};
     int64_t ways = answer->over ? 0 : notices_ways(settings);
     if ((*told & NOTICES_SENDER) == 0 &&
         (answer->to[0] == '\0' ||

@@ -383,7 +383,7 @@ def test_a_grown_audience_is_left_to_administrators(asking):
     (hold,) = reviewed(mail, to=TEAM, login="ann")
     to = reply_to(letter(mail))
     notice = told(mail, "held", POSTMASTER)
-    assert f"{ANN} is asked by letter" in notice and "until" in notice
+    assert f"{ANN} has been asked by letter" in notice and "by answering, until" in notice
     team.become(*people(9))
     assert answer(mail, to).accepted
     (entry,) = confirmations(mail)
@@ -392,7 +392,7 @@ def test_a_grown_audience_is_left_to_administrators(asking):
     word = told(mail, "Your mail is still held")
     assert "have changed since" in word and hold["incident"] in word and "--reach" not in word
     notice = told(mail, f"still held, though {ANN} confirmed it", POSTMASTER)
-    assert "4 more, 0 fewer: 9 people" in notice
+    assert "4 more, 0 fewer: 9 people" in notice and "has been asked" not in notice
     assert f"mailbrake quarantine release --incident {hold['incident']}" in notice
     assert len(letters(mail)) == 2 and len(letters(mail, POSTMASTER)) == 2
 
@@ -505,7 +505,8 @@ def test_what_is_usual_is_said(asking):
     mail.hold(to=[f"p{n}@district.example" for n in range(9)], login="ann")
     body = letter(mail).message.get_payload()
     assert re.search(r"usual +3 people", body), body
-    assert "would reach 9 people" in body
+    assert "would reach 9 people; it usually reaches 3." in body
+    assert "tell\npostmaster@district.example" in body
 
 
 # Two relays.
