@@ -1,6 +1,6 @@
-/* Sending an order and waiting for its answer. Whether it lapses or is taken is decided
- * in the store: who asks removes it, who obeys rewrites it, and one of them comes first.
- */
+/* Sending an order and waiting for its answer. The store decides whether an order lapses
+ * or is taken: the relay that asks removes it, the relay that obeys rewrites it, and one
+ * of them comes first. */
 #include "store/orders.h"
 
 #include <inttypes.h>
@@ -43,7 +43,7 @@ void orders_free(struct orders *orders)
     free(orders);
 }
 
-/* ---- who asks ---- */
+/* ---- sending ---- */
 
 #define RELAY_PREFIX "orders:"
 

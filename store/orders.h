@@ -1,8 +1,9 @@
 /* Orders of one relay to another, and the answers: texts in the store, signed with the
  * key that the relays share. An order is for one process, for a few seconds, and for one
- * use: whoever takes it from the store is the only one, and its id is never taken again.
- * One that is not taken in time lapses: who asks removes it after ORDERS_LIFE_MS, and who
- * obeys refuses it after ORDERS_VALID_MS by its own clock, whatever other clocks say. */
+ * use: it is taken from the store once, and its id is never taken again. One that is not
+ * taken in time lapses: the relay that asks removes it after ORDERS_LIFE_MS, and the
+ * relay that obeys refuses it after ORDERS_VALID_MS by its own clock, whatever other
+ * clocks say. */
 #ifndef STORE_ORDERS_H
 #define STORE_ORDERS_H
 
@@ -25,11 +26,11 @@ struct orders *orders_new(struct store *store, const struct digest_key *key,
                           const char *host);
 void orders_free(struct orders *orders);
 
-/* ---- who asks; times are wall times in ms, deadlines monotonic in us ---- */
+/* ---- the relay that asks; deadlines are monotonic, in us ---- */
 
 struct sent_order {
     char id[DIGEST_ID_SIZE];
-    char host[ORDERS_HOST_SIZE]; /* that it is for */
+    char host[ORDERS_HOST_SIZE]; /* the relay that it is for */
     int64_t sent_us;             /* monotonic */
 };
 
@@ -46,7 +47,7 @@ enum status orders_send(struct orders *orders, const char *host, const char *tex
 enum status orders_await(struct orders *orders, const struct sent_order *sent,
                          char **out_answer, struct error *error) MUST_CHECK;
 
-/* ---- who obeys ---- */
+/* ---- the relay that obeys; now_ms is wall time ---- */
 
 struct order {
     char id[DIGEST_ID_SIZE];

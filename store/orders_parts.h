@@ -1,4 +1,4 @@
-/* The inside of orders, for orders.c (who asks) and orders_take.c (who obeys). An order
+/* The inside of orders, for orders.c (asking) and orders_take.c (obeying). An order
  * is a head and parts. The head's line of terms, "to:HOST", is there while it waits;
  * below it "STATE UNTIL PARTS BEAT SIGNATURE". The parts, "ID.0" and so on, are those of
  * the order, and of its answer once the state is "done". */
