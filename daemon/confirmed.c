@@ -141,8 +141,8 @@ enum status confirmed_check_brakes(const struct confirmed *confirmed,
             status = find_brake(snapshot, brakes, hold, &brake);
     }
     if (brake != NULL) {
-        (void)snprintf(out->why, sizeof out->why, "the brake %.200s stops it",
-                       brake->key.text);
+        (void)snprintf(out->why, sizeof out->why, "a brake (%.*s) stops it",
+                       (int)strcspn(brake->key.text, ":"), brake->key.text);
         (void)snprintf(out->plain, sizeof out->plain,
                        "your mail administrators have stopped such mail since");
         status = STATUS_CONFLICT;

@@ -404,7 +404,7 @@ def test_what_an_administrator_decided_meanwhile_stands(asking):
     to = reply_to(letter(mail, BOB))
     mail.ok("brake", "set", f"list:{CLASS}", "--for", "1h")
     assert answer(mail, to, frm=BOB, login="bob").accepted
-    assert confirmations(mail, 2)[-1]["result"] == f"not released: the brake list:{CLASS} stops it"
+    assert confirmations(mail, 2)[-1]["result"] == "not released: a brake (list) stops it"
     assert "administrators have stopped such mail" in told(mail, "still held", BOB)
     assert len(mail.held()) == 2
     mail.ok("brake", "clear", f"list:{CLASS}")

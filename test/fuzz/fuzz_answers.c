@@ -117,8 +117,7 @@ static char *take_string(const uint8_t **next, const uint8_t *end)
 {
     size_t left = (size_t)(end - *next);
     size_t length = strnlen((const char *)*next, left);
-    char *copy =
-        strndup((const char *)*next, length < STRING_MAX ? length : STRING_MAX);
+    char *copy = strndup((const char *)*next, length < STRING_MAX ? length : STRING_MAX);
     claim(copy != NULL);
     *next += length + (length < left ? 1 : 0);
     return copy;
@@ -142,9 +141,8 @@ static void consider(struct judgement *judgement)
     struct answer answer;
     size_t lost;
     struct facts *facts = &judgement->facts;
-    enum answer_result result =
-        answers_consider(answers, ledger, judgement, facts->identity, clock_wall_ms(),
-                         soon_us());
+    enum answer_result result = answers_consider(
+        answers, ledger, judgement, facts->identity, clock_wall_ms(), soon_us());
     claim(result != ANSWER_AWAY);
     if (result == ANSWER_COUNTS)
         expect_counts(facts);
