@@ -178,10 +178,11 @@ static enum status take_option(void *context, int val, const char *argument)
 /* What an earlier error kept from being checked. */
 static void check_rest(const char *config, struct problems *problems)
 {
+    char place[STORE_PLACE_SIZE];
     struct settings settings;
     struct problems known = {0};
     if (settings_load(config, &settings, &known) == STATUS_OK) {
-        probe_store(&settings, problems);
+        probe_store(&settings, problems, place);
         settings_clear(&settings);
     } else {
         settings_try_files(config, problems);
@@ -189,15 +190,16 @@ static void check_rest(const char *config, struct problems *problems)
     problems_clear(&known);
 }
 
-/* Checks all but the mail server. NULL when there is an error. */
-static struct snapshot *check_all(const char *config, struct problems *problems)
+/* Checks all but the mail server. NULL when there is an error. place: the store's. */
+static struct snapshot *check_all(const char *config, struct problems *problems,
+                                  char place[STORE_PLACE_SIZE])
 {
     struct as_user before;
     struct snapshot *snapshot = NULL;
     bool became = become_daemon(config, &before, problems);
     enum status status = snapshot_load(config, NULL, true, problems, &snapshot);
     if (status == STATUS_OK) {
-        probe_store(snapshot->settings, problems);
+        probe_store(snapshot->settings, problems, place);
         advice_add(snapshot, problems);
         if (became)
             check_folders(snapshot->settings, problems);
@@ -214,10 +216,11 @@ static struct snapshot *check_all(const char *config, struct problems *problems)
 }
 
 static bool print_json(const struct problems *problems, const struct snapshot *snapshot,
-                       bool ok)
+                       const char *place, bool ok)
 {
     return json_output_print(json_pack(
-        "{s:b, s:o, s:o, s:o, s:o}", "ok", ok, "errors",
+        "{s:b, s:o, s:o, s:o, s:o, s:o}", "ok", ok, "store",
+        place[0] == '\0' ? json_null() : json_output_string(place), "errors",
         json_output_problems(problems, false), "warnings",
         json_output_problems(problems, true), "limits", limits_json(snapshot), "servers",
         json_output_lines(snapshot == NULL ? "" : snapshot_summaries(snapshot))));
@@ -234,18 +237,21 @@ int verb_check(int argc, char **argv)
     if (arguments_parse(argc, argv, &extra, &arguments) != STATUS_OK ||
         arguments.word_count > 0)
         return arguments_usage("usage: mailbrake check [--mta]\n");
-    struct snapshot *snapshot = check_all(arguments.config, &problems);
+    char place[STORE_PLACE_SIZE] = "";
+    struct snapshot *snapshot = check_all(arguments.config, &problems, place);
     if (snapshot != NULL && mta)
         relay_check(snapshot, &problems);
     bool ok = problems.errors == 0;
     if (arguments.json)
-        ok = print_json(&problems, snapshot, ok) && ok;
+        ok = print_json(&problems, snapshot, place, ok) && ok;
     else
         output_problems(&problems);
     if (ok && !arguments.json) {
         print_summary(arguments.config, snapshot);
         (void)fputs(snapshot_summaries(snapshot), stdout);
         print_limits(snapshot);
+        if (place[0] != '\0')
+            (void)printf("  the store is at %s\n", place);
     }
     snapshot_unref(snapshot);
     problems_clear(&problems);

@@ -73,8 +73,13 @@ static void print_store(const json_t *store)
                         : strcmp(state, "down") == 0 ? "away: store.on_failure decides"
                                                      : "answers";
     const char *problem = page_text(store, "problem");
-    output_line("%-14s %s, %s%s%s", "store", page_text(store, "type"), means,
+    const char *reason = page_text(store, "reason");
+    const char *server = page_text(store, "server");
+    output_line("%-14s %s, %s%s%s%s%s", "store", page_text(store, "type"), means,
+                reason[0] == '\0' ? "" : ": ", reason,
                 problem[0] == '\0' ? "" : ", but its records are not known: ", problem);
+    if (server[0] != '\0')
+        output_line("%-14s %s%s", "", reason[0] == '\0' ? "at " : "last at ", server);
 }
 
 static void print_rules(const json_t *rules)

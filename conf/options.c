@@ -139,6 +139,13 @@ static const struct option options[] = {
      .words = store_types, .restart = true},
     {.name = "store.server", .read = server_store, SETTING(store),
      .initial = "tcp:127.0.0.1:6379", .min = 1, .max = 400, .restart = true},
+    {.name = "store.sentinels", .read = server_sentinels, SETTING(store.sentinels),
+     .min = 1, .max = 400, .restart = true},
+    {.name = "store.master", .read = value_name, SETTING(store.master), .initial = "",
+     .max = 255, .restart = true},
+    {.name = "store.sentinel_password_file", .read = value_path,
+     SETTING(store.sentinel_password_file), .initial = "", .max = READER_PATH_MAX,
+     .restart = true},
     {.name = "store.username", .read = value_string, SETTING(store.username),
      .initial = "", .max = 256, .restart = true},
     {.name = "store.password_file", .read = value_path, SETTING(store.password_file),
@@ -319,6 +326,22 @@ static bool keep_text(char **field, const char *running, bool *changed)
     return true;
 }
 
+static bool keep_strings(struct strings *field, const struct strings *running,
+                         bool *changed)
+{
+    bool same = field->count == running->count;
+    for (size_t i = 0; i < running->count && same; i++)
+        same = strcmp(field->items[i], running->items[i]) == 0;
+    if (same)
+        return true;
+    *changed = true;
+    strings_clear(field);
+    for (size_t i = 0; i < running->count; i++)
+        if (strings_add(field, running->items[i]) != STATUS_OK)
+            return false;
+    return true;
+}
+
 /* Ints, and also enums and unsigned. */
 static void keep_number(int *field, int running, bool *changed)
 {
@@ -335,8 +358,11 @@ static bool keep_value(const struct option *option, void *field, const void *run
         const struct store_settings *before = running;
         keep_number(&store->port, before->port, changed);
         return keep_text(&store->host, before->host, changed) &&
-               keep_text(&store->path, before->path, changed);
+               keep_text(&store->path, before->path, changed) &&
+               keep_strings(&store->seeds, &before->seeds, changed);
     }
+    if (option->read == server_sentinels)
+        return keep_strings(field, running, changed);
     if (is_string(option))
         return keep_text(field, *(char *const *)running, changed);
     keep_number(field, *(const int *)running, changed);

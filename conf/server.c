@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "conf/settings.h"
 #include "conf/value.h"
+#include "conf/value_array.h"
+
+enum { SERVERS_MAX = 64 };
 
 /* The absolute path after unix:, to be freed; NULL, and an error is reported, when it is
  * invalid. */
@@ -137,22 +140,77 @@ static bool take_host(struct reader *reader, const char *text,
     return true;
 }
 
+/* Of tcp: or unix:, into host and port, or path. */
+static bool take_server(struct reader *reader, const struct option *option,
+                        const struct node *node, struct store_settings *store)
+{
+    const char *rest;
+    const char *text = reader_text(reader, option, node);
+    if (text == NULL)
+        return false;
+    if ((rest = text_after(text, "unix:")) != NULL) {
+        store->path = take_path(reader, option, node, rest);
+        return store->path != NULL;
+    }
+    if (text_after(text, "tls:") != NULL) {
+        reader_refuse(
+            reader, option, node,
+            "\"%.100s\": TLS is not built in: let stunnel connect, and name its "
+            "end here, best a unix socket (\"unix:PATH\")",
+            text);
+        return false;
+    }
+    rest = text_after(text, "tcp:");
+    if (rest != NULL && take_host(reader, rest, store))
+        return !reader->failed;
+    reader_refuse(reader, option, node,
+                  "\"%.100s\" is not \"tcp:HOST:PORT\" or \"unix:PATH\"", text);
+    return false;
+}
+
+static void add_server(struct reader *reader, const struct option *option,
+                       const struct node *node, void *field)
+{
+    struct text text = {0};
+    struct store_settings one = {0};
+    if (take_server(reader, option, node, &one)) {
+        if (one.path != NULL)
+            text_printf(&text, "unix:%s", one.path);
+        else
+            text_printf(&text, strchr(one.host, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
+                        one.host, one.port);
+        if (text.failed || strings_add(field, text_string(&text)) != STATUS_OK)
+            reader->failed = true;
+    }
+    text_clear(&text);
+    free(one.host);
+    free(one.path);
+}
+
+static void add_servers(struct reader *reader, const struct option *option,
+                        const struct node *node, struct strings *servers)
+{
+    if (node->child_count > SERVERS_MAX)
+        reader_refuse(reader, option, node, "has more than %d servers", SERVERS_MAX);
+    else
+        value_array_each(reader, option, node, add_server, servers);
+}
+
 void server_store(struct reader *reader, const struct option *option,
                   const struct node *node, void *field)
 {
     struct store_settings *store = field;
-    const char *rest;
-    const char *text = reader_text(reader, option, node);
-    if (text == NULL)
-        return;
-    if ((rest = text_after(text, "unix:")) != NULL) {
-        char *path = take_path(reader, option, node, rest);
-        if (path != NULL)
-            store->path = path;
-        return;
-    }
-    rest = text_after(text, "tcp:");
-    if (rest == NULL || !take_host(reader, rest, store))
-        reader_refuse(reader, option, node,
-                      "\"%.100s\" is not \"tcp:HOST:PORT\" or \"unix:PATH\"", text);
+    bool array = node->kind == NODE_ARRAY || node->kind == NODE_LIST;
+    if (array && node->child_count == 0)
+        reader_refuse(reader, option, node, "names no server");
+    else if (array)
+        add_servers(reader, option, node, &store->seeds);
+    else
+        (void)take_server(reader, option, node, store);
+}
+
+void server_sentinels(struct reader *reader, const struct option *option,
+                      const struct node *node, void *field)
+{
+    add_servers(reader, option, node, field);
 }

@@ -77,6 +77,37 @@ static void lower_confirm(struct settings *settings)
         settings->policy.confirm.max_reach = over;
 }
 
+/* The line of a setting of store that is there. */
+static const struct node *store_node(const struct reader *reader, const char *name)
+{
+    const struct tree *tree = &reader->tree;
+    return tree_find(tree, tree_find(tree, tree_root(tree), "store"), name);
+}
+
+/* Settings of store that are each right, but not together. */
+static void check_store(struct reader *reader)
+{
+    const struct store_settings *store = &reader->settings->store;
+    const struct option sentinels = {.name = "store.sentinels"};
+    const struct option master = {.name = "store.master"};
+    const struct option database = {.name = "store.database"};
+    const struct node *asked = store_node(reader, "sentinels");
+    const struct node *named = store_node(reader, "master");
+    bool has_master = store->master != NULL && store->master[0] != '\0';
+    if (store->sentinels.count > 0 && !has_master)
+        reader_refuse(reader, &sentinels, asked,
+                      "store.master must say which of their masters it is");
+    else if (store->sentinels.count > 0 && store->seeds.count > 0)
+        reader_refuse(reader, &sentinels, asked,
+                      "store.server is a Cluster, which has no Sentinels: leave one of "
+                      "them out");
+    if (has_master && (asked == NULL || asked->child_count == 0))
+        reader_refuse(reader, &master, named, "is asked of store.sentinels: name them");
+    if (store->seeds.count > 0 && store->database != 0)
+        reader_refuse(reader, &database, store_node(reader, "database"),
+                      "a Cluster has no database but 0");
+}
+
 static enum status compile(struct reader *reader, const char *path)
 {
     size_t errors = reader->problems->errors;
@@ -89,6 +120,7 @@ static enum status compile(struct reader *reader, const char *path)
         return STATUS_NOMEM;
     refuse_joints(reader);
     lower_confirm(settings);
+    check_store(reader);
     status = policy_link(&settings->policy, path, reader->problems);
     if (status != STATUS_OK)
         return status;
@@ -157,6 +189,7 @@ static void try_files(struct reader *reader)
     }
     refuse_unreadable(reader, settings->privacy.key_file, settings->file, 0);
     refuse_unreadable(reader, settings->store.password_file, settings->file, 0);
+    refuse_unreadable(reader, settings->store.sentinel_password_file, settings->file, 0);
 }
 
 void settings_try_files(const char *path, struct problems *problems)
@@ -200,6 +233,10 @@ static void clear_store(struct store_settings *store)
 {
     free(store->host);
     free(store->path);
+    strings_clear(&store->seeds);
+    strings_clear(&store->sentinels);
+    free(store->master);
+    free(store->sentinel_password_file);
     free(store->username);
     free(store->password_file);
     free(store->prefix);

@@ -55,6 +55,10 @@ struct store_settings {
     char *host; /* of tcp:HOST:PORT; NULL when it is a unix socket */
     int port;
     char *path;                     /* of unix:PATH; NULL over tcp */
+    struct strings seeds;           /* server as an array: nodes of a Cluster */
+    struct strings sentinels;       /* these are asked for master instead of server */
+    char *master;                   /* "" when there is none */
+    char *sentinel_password_file;   /* "" when there is none */
     char *username, *password_file; /* "" when there is none */
     int database;
     char *prefix;

@@ -16,8 +16,7 @@ static bool expect_array(struct reader *reader, const struct option *option,
     return node->kind == NODE_LIST || reader_expect(reader, option, node, NODE_ARRAY);
 }
 
-/* Calls add for each entry of an array. */
-static void read_each(struct reader *reader, const struct option *option,
+void value_array_each(struct reader *reader, const struct option *option,
                       const struct node *node, option_read *add, void *field)
 {
     if (!expect_array(reader, option, node))
@@ -57,7 +56,7 @@ static void add_element(struct reader *reader, const struct option *option,
 void value_array_elements(struct reader *reader, const struct option *option,
                           const struct node *node, void *field)
 {
-    read_each(reader, option, node, add_element, field);
+    value_array_each(reader, option, node, add_element, field);
 }
 
 /* An empty condition would match everybody. */
@@ -93,7 +92,7 @@ void value_array_domain(struct reader *reader, const struct option *option,
 void value_array_domains(struct reader *reader, const struct option *option,
                          const struct node *node, void *field)
 {
-    read_each(reader, option, node, value_array_domain, field);
+    value_array_each(reader, option, node, value_array_domain, field);
 }
 
 static void add_string(struct reader *reader, const struct option *option,
@@ -110,7 +109,7 @@ void value_array_strings(struct reader *reader, const struct option *option,
     if (node->kind == NODE_STRING)
         add_string(reader, option, node, field);
     else
-        read_each(reader, option, node, add_string, field);
+        value_array_each(reader, option, node, add_string, field);
 }
 
 static void add_login(struct reader *reader, const struct option *option,
@@ -128,7 +127,7 @@ static void add_login(struct reader *reader, const struct option *option,
 void value_array_logins(struct reader *reader, const struct option *option,
                         const struct node *node, void *field)
 {
-    read_each(reader, option, node, add_login, field);
+    value_array_each(reader, option, node, add_login, field);
 }
 
 /* The array is as long as the configuration's from the start; count is what is filled. */
@@ -154,7 +153,7 @@ void value_array_names(struct reader *reader, const struct option *option,
     if (names->items == NULL)
         reader->failed = true;
     else
-        read_each(reader, option, node, add_name, field);
+        value_array_each(reader, option, node, add_name, field);
 }
 
 void value_array_roles(struct reader *reader, const struct option *option,

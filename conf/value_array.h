@@ -6,6 +6,10 @@
 
 enum { ARRAY_GROUPS_MAX = 10000, ARRAY_NAMES_MAX = 64 };
 
+/* Calls add for each entry of an array, or of a list of strings. */
+void value_array_each(struct reader *reader, const struct option *option,
+                      const struct node *node, option_read *add, void *field);
+
 option_read value_array_elements; /* struct elements */
 option_read value_array_somebody; /* the same, and not empty */
 option_read value_array_domains;  /* struct domains */

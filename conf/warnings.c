@@ -68,6 +68,8 @@ static void warn_of_files(struct reader *reader)
              "");
     warn_of_kind(reader, "privacy", "key_file", settings->privacy.key_file);
     warn_of_kind(reader, "store", "password_file", store->password_file);
+    warn_of_kind(reader, "store", "sentinel_password_file",
+                 store->sentinel_password_file);
     warn_of_kind(reader, "store", "state_file", store->state_file);
     warn_of_folder(reader, "mta", "helper", settings->mta.helper);
     warn_of_folder(reader, "store", "state_file", store->state_file);

@@ -89,6 +89,18 @@ static json_t *problem(const struct overview *overview)
                                           : json_output_string(overview->complaint);
 }
 
+/* Where the store is and why it is away; each null when there is nothing to say. */
+static json_t *store_json(struct store *store, const struct overview *overview)
+{
+    char server[STORE_PLACE_SIZE];
+    char reason[STORE_COMPLAINT_SIZE];
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o}", "type", overview->store_type, "state",
+        overview->store_state, "problem", problem(overview), "server",
+        store_describe(store, server) ? json_output_string(server) : json_null(),
+        "reason", store_why(store, reason) ? json_output_string(reason) : json_null());
+}
+
 /* What is released slowly, on whatever relay; null when the store does not answer. */
 static json_t *paces_json(const struct request *request)
 {
@@ -126,7 +138,7 @@ void api_status_show(struct request *request)
     struct overview overview;
     overview_read(request, &overview);
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:b, s:o, s:I, s:{s:s, s:s, s:o}, s:o, s:o, s:o, s:I, s:{s:I, "
+        "{s:s, s:s, s:o, s:b, s:o, s:I, s:o, s:o, s:o, s:o, s:I, s:{s:I, "
         "s:I, s:I, s:I, s:I, s:o, s:o}, "
         "s:I, s:I, s:o, s:o}",
         "version", MAILBRAKE_VERSION, "mode",
@@ -134,8 +146,8 @@ void api_status_show(struct request *request)
         json_output_string(request->context->host), "host_shared",
         actions_names(request->context->actions) == ACTIONS_NAMES_SHARED, "configuration",
         json_output_string(request->settings->file), "uptime_s",
-        (json_int_t)overview.uptime_s, "store", "type", overview.store_type, "state",
-        overview.store_state, "problem", problem(&overview), "holds",
+        (json_int_t)overview.uptime_s, "store",
+        store_json(request->context->store, &overview), "holds",
         number(overview.known, overview.numbers.holds), "incidents",
         number(overview.known, overview.numbers.incidents_open), "damaged",
         number(overview.known, overview.numbers.damaged), "brakes",

@@ -56,12 +56,13 @@ static enum status load(struct reload *reload, struct problems *problems,
                         struct problems *advice)
 {
     struct snapshot *fresh;
+    char place[STORE_PLACE_SIZE];
     enum status status =
         snapshot_load(reload->path, reload->catalog, false, problems, &fresh);
     if (status != STATUS_OK)
         return status;
     advice_add(fresh, advice);
-    probe_store(fresh->settings, advice);
+    probe_store(fresh->settings, advice, place);
     struct snapshot *old = current_snapshot_get(reload->current);
     status = snapshot_keep(fresh, old);
     snapshot_unref(old);

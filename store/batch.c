@@ -227,6 +227,9 @@ static void pass_on(struct batch_queue *queue)
 static void fail_batch(struct batch_queue *queue, struct batch *batch, enum status status,
                        bool hurried, const char *why)
 {
+    enum status told = status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_UNAVAILABLE;
+    if (connection_has_moved(batch->lease.connection))
+        told = STATUS_CONFLICT;
     (void)pthread_mutex_unlock(&queue->mutex);
     if (status == STATUS_UNAVAILABLE)
         pool_trip(queue->pool, &batch->lease, why);
@@ -237,8 +240,7 @@ static void fail_batch(struct batch_queue *queue, struct batch *batch, enum stat
     (void)pthread_mutex_lock(&queue->mutex);
     for (size_t i = 0; i < batch->count; i++)
         if (batch->members[i] != NULL)
-            finish(queue, batch->members[i],
-                   status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_UNAVAILABLE);
+            finish(queue, batch->members[i], told);
     give_batch(queue, batch);
     pass_on(queue);
 }

@@ -26,7 +26,8 @@ struct connection {
     redisContext *context;
     redisReplyObjectFunctions functions; /* the context's, with capped_array */
     void *(*create_array)(const redisReadTask *task, array_length elements);
-    bool nested; /* of the command that is under way */
+    int depth; /* of arrays in the reply that is awaited */
+    bool movable, moved;
     bool capped; /* an array was refused, so what looks like no memory is none */
 };
 
@@ -39,9 +40,11 @@ static const char late[] = "no answer in time";
 static void *capped_array(const redisReadTask *task, array_length elements)
 {
     struct connection *connection = task->privdata;
-    bool too_deep =
-        task->parent != NULL && (!connection->nested || task->parent->parent != NULL);
-    connection->capped = elements > CONNECTION_ELEMENTS_MAX || too_deep;
+    int depth = 0;
+    for (const redisReadTask *parent = task->parent; parent != NULL;
+         parent = parent->parent)
+        depth++;
+    connection->capped = elements > CONNECTION_ELEMENTS_MAX || depth > connection->depth;
     if (connection->capped)
         return NULL;
     return connection->create_array(task, elements);
@@ -114,7 +117,8 @@ static enum status connect_to(struct connection *connection,
 
 /* One of the commands that open a connection: its reply must be no error. */
 static enum status greet(struct connection *connection, int count, const char **words,
-                         int64_t deadline_us, struct error *error)
+                         const char *login_settings, int64_t deadline_us,
+                         struct error *error)
 {
     size_t lengths[3];
     redisReply *reply = NULL;
@@ -127,8 +131,8 @@ static enum status greet(struct connection *connection, int count, const char **
         return status;
     assert(reply != NULL);
     if (reply->type == REDIS_REPLY_ERROR && strcmp(words[0], "AUTH") == 0)
-        status = error_set(error, STATUS_UNAVAILABLE,
-                           "AUTH: %s (store.username, store.password_file)", reply->str);
+        status = error_set(error, STATUS_UNAVAILABLE, "AUTH: %s (%s)", reply->str,
+                           login_settings);
     else if (reply->type != REDIS_REPLY_STATUS)
         status = error_set(error, STATUS_UNAVAILABLE, "%s: %s", words[0],
                            reply->type == REDIS_REPLY_ERROR ? reply->str
@@ -145,15 +149,15 @@ static enum status log_in(struct connection *connection,
     if (address->username[0] != '\0')
         status = greet(connection, 3,
                        (const char *[]){"AUTH", address->username, address->password},
-                       deadline_us, error);
+                       address->login_settings, deadline_us, error);
     else if (address->password[0] != '\0')
         status = greet(connection, 2, (const char *[]){"AUTH", address->password},
-                       deadline_us, error);
+                       address->login_settings, deadline_us, error);
     if (status == STATUS_OK && address->database != 0) {
         char number[16];
         (void)snprintf(number, sizeof number, "%d", address->database);
-        status =
-            greet(connection, 2, (const char *[]){"SELECT", number}, deadline_us, error);
+        status = greet(connection, 2, (const char *[]){"SELECT", number}, NULL,
+                       deadline_us, error);
     }
     return status;
 }
@@ -164,6 +168,7 @@ enum status connection_open(const struct connection_address *address, int64_t de
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
         return STATUS_NOMEM;
+    connection->movable = address->movable;
     enum status status = connect_to(connection, address, deadline_us, error);
     if (status == STATUS_OK)
         status = log_in(connection, address, deadline_us, error);
@@ -180,7 +185,7 @@ enum status connection_send(struct connection *connection, const char *request,
                             size_t length, int64_t deadline_us, struct error *error)
 {
     size_t sent = 0;
-    connection->nested = false;
+    connection->depth = 0;
     while (sent < length) {
         ssize_t count = send(connection->context->fd, request + sent, length - sent,
                              MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -204,6 +209,13 @@ static enum status odd_reply(const struct connection *connection)
 {
     bool empty = connection->context->err == REDIS_ERR_OOM && !connection->capped;
     return empty ? STATUS_NOMEM : STATUS_UNAVAILABLE;
+}
+
+/* The scripts of documents pass on what Redis says to one of their commands. */
+static bool says_moved(const redisReply *reply)
+{
+    return connection_refuses(reply, "MOVED") || connection_refuses(reply, "READONLY") ||
+           (connection_refuses(reply, "REFUSED") && strstr(reply->str, " READONLY "));
 }
 
 enum status connection_receive(struct connection *connection, int64_t deadline_us,
@@ -234,6 +246,7 @@ enum status connection_receive(struct connection *connection, int64_t deadline_u
         freeReplyObject(reply);
         return error_set(error, STATUS_UNAVAILABLE, "a reply without a request");
     }
+    connection->moved = connection->movable && says_moved(reply);
     *out_reply = reply;
     return STATUS_OK;
 }
@@ -252,7 +265,7 @@ enum status connection_ask(struct connection *connection,
     redisFreeCommand(request);
     if (status != STATUS_OK)
         return status;
-    connection->nested = command->nested;
+    connection->depth = command->depth;
     return connection_receive(connection, deadline_us, out_reply, error);
 }
 
@@ -268,9 +281,23 @@ enum status connection_refusal(const redisReply *reply, struct error *error)
     /* The second is what a long command meets. */
     bool locked = connection_refuses(reply, "NOAUTH") ||
                   strstr(reply->str, "unauthenticated") != NULL;
-    const char *hint =
-        locked ? "Redis requires a password, set store.password_file: " : "";
-    return error_set(error, STATUS_UNAVAILABLE, "%s%s", hint, reply->str);
+    const char *hint = "";
+    const char *advice = "";
+    if (locked)
+        hint = "Redis requires a password, set store.password_file: ";
+    else if (connection_refuses(reply, "MOVED"))
+        advice = "; a node of a Cluster: write store.server as an array of nodes";
+    else if (connection_refuses(reply, "READONLY"))
+        advice = "; a replica: name its master, or Sentinels in store.sentinels";
+    else if (strstr(reply->str, "unknown command") != NULL &&
+             strstr(reply->str, "EVAL") != NULL)
+        advice = "; a Sentinel belongs in store.sentinels";
+    return error_set(error, STATUS_UNAVAILABLE, "%s%.150s%s", hint, reply->str, advice);
+}
+
+bool connection_has_moved(const struct connection *connection)
+{
+    return connection->moved;
 }
 
 bool connection_is_quiet(const struct connection *connection)

@@ -16,7 +16,9 @@ struct connection_address {
     int port;
     const char *path;
     const char *username, *password; /* "": none */
+    const char *login_settings;      /* where these two come from, for errors */
     int database;
+    bool movable; /* the store may move to another server */
 };
 
 struct redisReply; /* of hiredis */
@@ -27,7 +29,7 @@ struct connection_command {
     int count;
     const char **words;
     const size_t *lengths;
-    bool nested; /* its reply is an array that may hold arrays */
+    int depth; /* of arrays in the array that is its reply */
 };
 
 /* Of each array, and of a whole reply. */
@@ -64,6 +66,10 @@ bool connection_refuses(const struct redisReply *reply, const char *code);
 
 /* UNAVAILABLE with what an error of Redis says, and what to do where that is known. */
 enum status connection_refusal(const struct redisReply *reply, struct error *error);
+
+/* The server has said that the store is elsewhere (MOVED, READONLY), and the store is
+ * movable. What it answered so was not carried out. */
+bool connection_has_moved(const struct connection *connection);
 
 /* Whether an idle connection is still connected and owes nobody a reply. Does not wait.
  */

@@ -271,7 +271,7 @@ static enum status read_with(struct redis *redis, enum collection collection,
         count++;
     enum status status = script_init(&call, &scripts_read, 2, LIMITS + count);
     if (status == STATUS_OK) {
-        call.nested = true;
+        call.depth = 1;
         set_limits(&call, limits, texts);
         script_set_key(&call, 0, keys.hash);
         script_set_key(&call, 1, keys.index);

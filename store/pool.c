@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -30,7 +31,7 @@ struct pool {
     int64_t sign_us;    /* of the last answer, or of the last silence that counted */
     int64_t connect_us; /* when the reconnector began its last connection */
     uint64_t generation;
-    char why[200]; /* open, or lacking */
+    char why[POOL_WHY_SIZE]; /* open, or lacking */
 
     pthread_mutex_t reporting; /* taken before mutex: transitions are reported in order */
     bool reported_open;
@@ -245,14 +246,47 @@ void pool_miss(struct pool *pool, const struct lease *lease, int64_t asked_us,
     lose(pool, lease, asked_us, why);
 }
 
+/* Under the lock: those that are lent are of an older generation now. */
+static int forget_all(struct pool *pool, struct connection **out)
+{
+    int count = pool->idle_count;
+    memcpy(out, pool->idle, (size_t)count * sizeof *out);
+    pool->idle_count = pool->alive = 0;
+    pool->lacking = false;
+    pool->generation++;
+    (void)pthread_cond_signal(&pool->work);
+    return count;
+}
+
+static void free_all(struct connection *const *connections, int count)
+{
+    for (int i = 0; i < count; i++)
+        connection_free(connections[i]);
+}
+
+void pool_renew(struct pool *pool)
+{
+    struct connection *old[POOL_CONNECTIONS_MAX];
+    (void)pthread_mutex_lock(&pool->mutex);
+    int count = pool->open ? 0 : forget_all(pool, old);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    free_all(old, count);
+}
+
 void pool_trip(struct pool *pool, const struct lease *lease, const char *why)
 {
+    struct connection *old[POOL_CONNECTIONS_MAX];
+    int count = 0;
     (void)pthread_mutex_lock(&pool->mutex);
     if (lease->generation == pool->generation) {
         set_why(pool, why);
-        open_breaker(pool);
+        if (connection_has_moved(lease->connection))
+            count = forget_all(pool, old);
+        else
+            open_breaker(pool);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
+    free_all(old, count);
     connection_free(lease->connection);
     report(pool);
 }
@@ -261,6 +295,16 @@ bool pool_is_open(struct pool *pool)
 {
     (void)pthread_mutex_lock(&pool->mutex);
     bool open = pool->open;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return open;
+}
+
+bool pool_why(struct pool *pool, char *out, size_t size)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool open = pool->open;
+    if (open)
+        (void)snprintf(out, size, "%s", pool->why);
     (void)pthread_mutex_unlock(&pool->mutex);
     return open;
 }
@@ -323,8 +367,7 @@ void pool_restore(struct pool *pool, struct connection *const *connections, int 
     note_answer(pool);
     (void)pthread_cond_broadcast(&pool->ready);
     (void)pthread_mutex_unlock(&pool->mutex);
-    for (int i = 0; i < old_count; i++)
-        connection_free(old[i]);
+    free_all(old, old_count);
     report(pool);
 }
 

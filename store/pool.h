@@ -6,7 +6,7 @@
 #include "store/connection.h"
 #include "store/store.h"
 
-enum { POOL_WAITERS_MAX = 64 };
+enum { POOL_WAITERS_MAX = 64, POOL_CONNECTIONS_MAX = 256, POOL_WHY_SIZE = 300 };
 
 struct pool;
 
@@ -16,7 +16,8 @@ struct lease {
     uint64_t generation;
 };
 
-/* The breaker is open until pool_restore. NULL without memory. */
+/* The breaker is open until pool_restore. size: 1 to POOL_CONNECTIONS_MAX. NULL without
+ * memory. */
 struct pool *pool_new(int size, struct store_reporter reporter);
 void pool_free(struct pool *pool); /* no lease is out; NULL is allowed */
 
@@ -27,7 +28,8 @@ void pool_free(struct pool *pool); /* no lease is out; NULL is allowed */
  *   drop  it is dead, which says nothing about Redis
  *   miss  it is dead: what was asked at asked_us got no answer. Once is a slow reply; the
  *         breaker opens when it happens again and again, and nobody is answered meanwhile
- *   trip  it is dead, and Redis answered that nobody else should try: opens the breaker
+ *   trip  it is dead, and Redis answered that nobody else should try: opens the breaker,
+ *         or renews all connections if it said that the store has moved
  * The last two say why. */
 enum status pool_take(struct pool *pool, int64_t deadline_us,
                       struct lease *out_lease) MUST_CHECK;
@@ -41,6 +43,9 @@ void pool_miss(struct pool *pool, const struct lease *lease, int64_t asked_us,
 void pool_trip(struct pool *pool, const struct lease *lease, const char *why);
 
 bool pool_is_open(struct pool *pool);
+
+/* Why the breaker is open; false when it is not. */
+bool pool_why(struct pool *pool, char *out, size_t size);
 
 /* Waits until the reconnector's first probe went one way or the other. */
 void pool_await_first(struct pool *pool, int64_t deadline_us);
@@ -62,6 +67,10 @@ void pool_restore(struct pool *pool, struct connection *const *connections, int 
  * as pool_miss; a refusal opens the breaker when there is no other connection. */
 void pool_add(struct pool *pool, struct connection *connection);
 void pool_lack(struct pool *pool, bool silent, const char *why);
+
+/* The store has moved: drops all connections, the breaker stays as it is, and mail waits
+ * for the reconnector's next. pool_trip does so where connection_has_moved. */
+void pool_renew(struct pool *pool);
 
 /* The reconnector is to stop. */
 void pool_stop(struct pool *pool);

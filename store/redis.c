@@ -2,26 +2,19 @@
  * ready; all connecting, probing and waiting for better times is the reconnector's. */
 #include "store/redis.h"
 
-#include <hiredis/hiredis.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
-#include "base/worker.h"
 #include "store/batch.h"
 #include "store/charge_call.h"
 #include "store/connection.h"
 #include "store/pool.h"
-#include "store/trial.h"
+#include "store/reconnector.h"
 
 enum {
-    PROBE_EVERY_MS = 250,
-    CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
-    CONNECT_MAX_MS = 1000,
-    FILL_MAX_MS = 100,    /* spent on more connections before the breaker closes */
     COMPLAINT_MS = 10000, /* how long a refusal stands; brakes are read far more often */
 };
 
@@ -29,14 +22,9 @@ struct redis {
     const struct store_settings *settings;
     struct digest_key key;
     struct store_reporter reporter;
-    struct connection_address address;
-    char password[SECRET_SIZE];
     struct pool *pool;
     struct batch_queue *batches;
-    pthread_t reconnector;
-    bool reconnector_runs;
-    bool reported_trial,
-        reported_blind; /* the reconnector has said what the user may not do */
+    struct reconnector *reconnector;
 
     pthread_mutex_t mutex; /* of the two below; a leaf */
     char complaint[STORE_COMPLAINT_SIZE];
@@ -53,191 +41,6 @@ static void report(const struct redis *redis, const char *text)
     redis->reporter.report(redis->reporter.context, SEVERITY_WARNING, text);
 }
 
-/* Runs all that a charge may run on a bucket of its own, and leaves nothing behind. Its
- * key begins as those of buckets do, so an ACL that forbids them is seen here. */
-static enum status probe(struct redis *redis, struct connection *connection,
-                         struct error *error)
-{
-    static const struct rate rate = {1000, 1000, 1000};
-    const struct charge charge = {.rate = &rate, .cost = 1};
-    const struct charge_order order = {
-        .script = &scripts_charge, .mode = "probe", .charges = &charge, .count = 1};
-    struct charge_outcome outcome;
-    struct text key = {0};
-    int timeout_ms = redis->settings->timeout_ms;
-    enum status status = STATUS_NOMEM;
-    struct charge_call *call = charge_call_new(&order);
-    if (timeout_ms > CONNECT_MAX_MS)
-        timeout_ms = CONNECT_MAX_MS;
-    text_printf(&key, "{%s}:b:probe", redis->settings->prefix);
-    if (call != NULL && !key.failed) {
-        charge_call_add_key(call, key.data);
-        status = charge_call_run(call, connection, after_ms(timeout_ms), &outcome, error);
-    }
-    text_clear(&key);
-    charge_call_free(call);
-    return status;
-}
-
-/* Reports the commands that Redis refuses, once until all are allowed. */
-static void try_commands(struct redis *redis, struct connection *connection)
-{
-    struct trial trial = {0};
-    bool whole =
-        trial_run(connection, redis->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
-    if (trial.text[0] != '\0' && !redis->reported_trial)
-        report(redis, trial.text);
-    if (whole)
-        redis->reported_trial = trial.text[0] != '\0';
-}
-
-/* A new connection over which a charge was seen to work. */
-static enum status open_connection(struct redis *redis,
-                                   struct connection **out_connection,
-                                   struct error *error)
-{
-    struct connection *connection = NULL;
-    int timeout_ms = redis->settings->timeout_ms;
-    if (timeout_ms < CONNECT_MIN_MS)
-        timeout_ms = CONNECT_MIN_MS;
-    if (timeout_ms > CONNECT_MAX_MS)
-        timeout_ms = CONNECT_MAX_MS;
-    enum status status =
-        connection_open(&redis->address, after_ms(timeout_ms), &connection, error);
-    if (status == STATUS_OK) {
-        status = probe(redis, connection, error);
-        if (status == STATUS_UNAVAILABLE && pool_is_open(redis->pool))
-            try_commands(redis, connection); /* one that is refused may be why */
-    }
-    if (status == STATUS_NOMEM)
-        (void)error_set(error, status, "out of memory");
-    if (status != STATUS_OK) {
-        connection_free(connection);
-        return status;
-    }
-    *out_connection = connection;
-    return STATUS_OK;
-}
-
-/* Warns when Redis would evict buckets, which refills them in silence, or when that can't
- * be seen. False when the connection died. */
-static bool check_eviction(struct redis *redis, struct connection *connection)
-{
-    const char *words[] = {"CONFIG", "GET", "maxmemory-policy"};
-    const size_t lengths[] = {6, 3, 16};
-    const struct connection_command command = {
-        .count = 3, .words = words, .lengths = lengths};
-    redisReply *reply = NULL;
-    char text[240];
-    if (connection_ask(connection, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) !=
-        STATUS_OK)
-        return false;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-        reply->element[1]->type == REDIS_REPLY_STRING &&
-        strcmp(reply->element[1]->str, "noeviction") != 0) {
-        (void)snprintf(text, sizeof text,
-                       "Redis has maxmemory-policy %.40s and may refill buckets by "
-                       "evicting them: set noeviction",
-                       reply->element[1]->str);
-        report(redis, text);
-    } else if (reply->type == REDIS_REPLY_ERROR && !redis->reported_blind) {
-        (void)snprintf(text, sizeof text,
-                       "can't check whether Redis evicts keys (%.90s): make sure that "
-                       "maxmemory-policy is noeviction",
-                       reply->str);
-        report(redis, text);
-    }
-    redis->reported_blind = reply->type == REDIS_REPLY_ERROR;
-    freeReplyObject(reply);
-    return true;
-}
-
-/* Opens the connections, at least one, with which the breaker closes. The rest are
- * missing ones then, when connecting takes long. */
-static int fill(struct redis *redis, struct connection **connections, struct error *error)
-{
-    int count = 0;
-    int64_t until_us = after_ms(FILL_MAX_MS);
-    if (open_connection(redis, &connections[count], error) != STATUS_OK)
-        return 0;
-    count++;
-    if (!check_eviction(redis, connections[0])) {
-        connection_free(connections[0]);
-        (void)error_set(error, STATUS_IO, "no answer to CONFIG GET");
-        return 0;
-    }
-    while (count < redis->settings->connections && clock_left_ms(until_us) > 0 &&
-           open_connection(redis, &connections[count], error) == STATUS_OK)
-        count++;
-    return count;
-}
-
-static void probe_away(struct redis *redis, struct connection **connections)
-{
-    struct error error = {0};
-    int count = fill(redis, connections, &error);
-    if (count > 0) {
-        struct connection *connection = NULL;
-        pool_restore(redis->pool, connections, count);
-        /* Over one more, since mail waits for nothing that is only looked at. */
-        if (connection_open(&redis->address, after_ms(CONNECT_MAX_MS), &connection,
-                            &error) == STATUS_OK)
-            try_commands(redis, connection);
-        connection_free(connection);
-    } else {
-        pool_stay_open(redis->pool, error.text);
-    }
-}
-
-static bool add_connection(struct redis *redis)
-{
-    struct error error = {0};
-    struct connection *connection = NULL;
-    enum status status = open_connection(redis, &connection, &error);
-    if (status != STATUS_OK) {
-        pool_lack(redis->pool, status == STATUS_IO, error.text);
-        return false;
-    }
-    pool_add(redis->pool, connection);
-    return true;
-}
-
-static void *keep(void *context)
-{
-    struct redis *redis = context;
-    struct connection **connections =
-        calloc((size_t)redis->settings->connections, sizeof(struct connection *));
-    int64_t probe_us = 0;
-    int64_t connect_us = 0;
-    if (connections == NULL) {
-        pool_stay_open(redis->pool, "out of memory");
-        return NULL;
-    }
-    for (;;) {
-        enum pool_task task = pool_await_task(redis->pool, probe_us, connect_us);
-        int64_t started_us = clock_monotonic_us();
-        if (task == POOL_STOP)
-            break;
-        if (task == POOL_PROBE) {
-            probe_away(redis, connections);
-            probe_us = started_us + PROBE_EVERY_MS * INT64_C(1000);
-        } else {
-            connect_us =
-                add_connection(redis) ? 0 : started_us + PROBE_EVERY_MS * INT64_C(1000);
-        }
-    }
-    free(connections);
-    return NULL;
-}
-
-static enum status start_reconnector(struct redis *redis, struct error *error)
-{
-    enum status status =
-        worker_start("reconnector", keep, redis, &redis->reconnector, error);
-    redis->reconnector_runs = status == STATUS_OK;
-    return status;
-}
-
 enum status redis_open(const struct store_settings *settings,
                        const struct digest_key *key, struct store_reporter reporter,
                        struct redis **out_redis, struct error *error)
@@ -249,23 +52,13 @@ enum status redis_open(const struct store_settings *settings,
     redis->key = *key;
     redis->reporter = reporter;
     (void)pthread_mutex_init(&redis->mutex, NULL);
-    redis->address = (struct connection_address){.host = settings->host,
-                                                 .port = settings->port,
-                                                 .path = settings->path,
-                                                 .username = settings->username,
-                                                 .password = redis->password,
-                                                 .database = settings->database};
-    enum status status = STATUS_OK;
-    if (settings->password_file[0] != '\0')
-        status = secret_read(settings->password_file, redis->password, error);
-    if (status == STATUS_OK) {
-        redis->pool = pool_new(settings->connections, reporter);
-        redis->batches =
-            batch_queue_new(redis->pool, settings->connections, settings->timeout_ms);
-        status = redis->pool == NULL || redis->batches == NULL
-                     ? STATUS_NOMEM
-                     : start_reconnector(redis, error);
-    }
+    redis->pool = pool_new(settings->connections, reporter);
+    redis->batches =
+        batch_queue_new(redis->pool, settings->connections, settings->timeout_ms);
+    enum status status = redis->pool == NULL || redis->batches == NULL
+                             ? STATUS_NOMEM
+                             : reconnector_start(settings, redis->pool, reporter,
+                                                 &redis->reconnector, error);
     if (status != STATUS_OK) {
         redis_close(redis);
         return status;
@@ -279,14 +72,10 @@ void redis_close(struct redis *redis)
 {
     if (redis == NULL)
         return;
-    if (redis->reconnector_runs) {
-        pool_stop(redis->pool);
-        (void)pthread_join(redis->reconnector, NULL);
-    }
+    reconnector_stop(redis->reconnector);
     batch_queue_free(redis->batches);
     pool_free(redis->pool);
     (void)pthread_mutex_destroy(&redis->mutex);
-    explicit_bzero(redis->password, sizeof redis->password);
     free(redis);
 }
 
@@ -295,6 +84,10 @@ void redis_close(struct redis *redis)
 static void settle(struct redis *redis, const struct lease *lease, enum status status,
                    int64_t asked_us, const char *why)
 {
+    if (connection_has_moved(lease->connection)) {
+        pool_trip(redis->pool, lease, why);
+        return;
+    }
     switch (status) {
     case STATUS_OK:
     case STATUS_NOT_FOUND:
@@ -453,9 +246,12 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
     struct charge_call *call = make_call(redis, &order);
     if (call == NULL)
         return STATUS_NOMEM;
-    enum status status =
-        batch_charge(redis->batches, call, deadline_us, out_outcomes, &error);
+    enum status status = STATUS_CONFLICT;
+    while (status == STATUS_CONFLICT && clock_monotonic_us() < deadline_us)
+        status = batch_charge(redis->batches, call, deadline_us, out_outcomes, &error);
     charge_call_free(call);
+    if (status == STATUS_CONFLICT)
+        return STATUS_UNAVAILABLE;
     if (status != STATUS_INVALID)
         return status;
     complain(redis, error.text);
@@ -486,6 +282,16 @@ enum status redis_window(struct redis *redis, const struct charge *charge,
 const char *redis_prefix(const struct redis *redis)
 {
     return redis->settings->prefix;
+}
+
+bool redis_describe(struct redis *redis, char *out, size_t size)
+{
+    return reconnector_describe(redis->reconnector, out, size);
+}
+
+bool redis_why(struct redis *redis, char *out, size_t size)
+{
+    return pool_why(redis->pool, out, size);
 }
 
 bool redis_is_away(struct redis *redis)

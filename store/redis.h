@@ -57,6 +57,12 @@ const char *redis_prefix(const struct redis *redis);
 /* What Redis would not do lately though it answers; false when there is nothing. */
 bool redis_complaint(struct redis *redis, char *out, size_t size);
 
+/* As reconnector_describe. */
+bool redis_describe(struct redis *redis, char *out, size_t size);
+
+/* As pool_why. */
+bool redis_why(struct redis *redis, char *out, size_t size);
+
 /* The breaker is open. */
 bool redis_is_away(struct redis *redis);
 

@@ -57,7 +57,7 @@ static enum status ask(const struct script_call *call, struct connection *connec
         .count = (int)(WORD_KEYS + call->keys + call->arguments),
         .words = call->words,
         .lengths = call->lengths,
-        .nested = call->nested};
+        .depth = call->depth};
     return connection_ask(connection, &command, deadline_us, out_reply, error);
 }
 

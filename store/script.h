@@ -12,7 +12,7 @@ struct script_call {
     const char **words; /* command, script, number of keys; keys; arguments */
     size_t *lengths;
     char keys_text[21];
-    bool nested; /* its reply is an array that may hold arrays */
+    int depth; /* of arrays in the array that is its reply */
 };
 
 /* A call with so many keys and arguments; NOMEM. */

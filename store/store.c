@@ -54,6 +54,10 @@ static void clear_settings(struct store_settings *settings)
 {
     free(settings->host);
     free(settings->path);
+    strings_clear(&settings->seeds);
+    strings_clear(&settings->sentinels);
+    free(settings->master);
+    free(settings->sentinel_password_file);
     free(settings->username);
     free(settings->password_file);
     free(settings->prefix);
@@ -66,13 +70,27 @@ static bool copy_string(char **out, const char *string)
     return string == NULL || *out != NULL;
 }
 
+static bool copy_strings(struct strings *out, const struct strings *in)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (strings_add(out, in->items[i]) != STATUS_OK)
+            return false;
+    return true;
+}
+
 static bool copy_settings(struct store_settings *out, const struct store_settings *in)
 {
     assert(in->prefix != NULL && in->state_file != NULL); /* "" when there is none */
     *out = *in;
     out->host = out->path = out->username = NULL;
     out->password_file = out->prefix = out->state_file = NULL;
+    out->master = out->sentinel_password_file = NULL;
+    out->seeds = out->sentinels = (struct strings){0};
     return copy_string(&out->host, in->host) && copy_string(&out->path, in->path) &&
+           copy_strings(&out->seeds, &in->seeds) &&
+           copy_strings(&out->sentinels, &in->sentinels) &&
+           copy_string(&out->master, in->master) &&
+           copy_string(&out->sentinel_password_file, in->sentinel_password_file) &&
            copy_string(&out->username, in->username) &&
            copy_string(&out->password_file, in->password_file) &&
            copy_string(&out->prefix, in->prefix) &&
@@ -283,6 +301,18 @@ bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE])
 {
     return store->backends.redis != NULL &&
            redis_complaint(store->backends.redis, out, STORE_COMPLAINT_SIZE);
+}
+
+bool store_describe(struct store *store, char out[STORE_PLACE_SIZE])
+{
+    return store->backends.redis != NULL &&
+           redis_describe(store->backends.redis, out, STORE_PLACE_SIZE);
+}
+
+bool store_why(struct store *store, char out[STORE_COMPLAINT_SIZE])
+{
+    return store->backends.redis != NULL &&
+           redis_why(store->backends.redis, out, STORE_COMPLAINT_SIZE);
 }
 
 const char *store_source_name(enum charge_source source)

@@ -42,6 +42,14 @@ enum store_state store_state(struct store *store);
 enum { STORE_COMPLAINT_SIZE = 300 };
 bool store_complaint(struct store *store, char out[STORE_COMPLAINT_SIZE]);
 
+/* On which server the shared store is, or was last. False when none was found yet, or the
+ * store is this process's memory. */
+enum { STORE_PLACE_SIZE = 700 };
+bool store_describe(struct store *store, char out[STORE_PLACE_SIZE]);
+
+/* Why the shared store is away; false when it is not. */
+bool store_why(struct store *store, char out[STORE_COMPLAINT_SIZE]);
+
 /* "none", "redis", "memory" or "local". */
 const char *store_source_name(enum charge_source source);
 

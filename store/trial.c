@@ -59,7 +59,7 @@ static bool try_one(struct connection *connection, const struct command *command
         lengths[count] = strlen(words[count]);
     }
     const struct connection_command asked = {
-        .count = count, .words = words, .lengths = lengths, .nested = true};
+        .count = count, .words = words, .lengths = lengths, .depth = 1};
     if (connection_ask(connection, &asked, deadline_us, &reply, NULL) != STATUS_OK)
         return false;
     *out_refused = is_refused(reply, command);

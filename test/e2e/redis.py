@@ -15,17 +15,21 @@ class RedisError(Exception):
 
 
 class Redis:
-    def __init__(self, folder):
+    def __init__(self, folder, port=0, words=()):
+        """port: listens there, too; words: more of its command line."""
         self.dir = pathlib.Path(folder)
         self.socket = self.dir / "redis.sock"
+        self.port = port
+        self._words = words
         self._process = None
 
     def start(self):
         self.dir.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
-            [os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server"), "--port", "0", "--unixsocket", self.socket, "--dir", self.dir]
+            [os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server"), "--port", str(self.port)]
+            + ["--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.dir]
             + ["--save", "", "--appendonly", "no", "--logfile", self.dir / "redis.log"]
-            + ["--maxmemory-policy", "noeviction", "--daemonize", "no"],
+            + ["--maxmemory-policy", "noeviction", "--daemonize", "no", *self._words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -61,21 +65,30 @@ class Redis:
 
     def command(self, *words):
         """One command; replies as str, int, None or list. Errors raise RedisError."""
-        encoded = [str(word).encode() for word in words]
-        request = b"*%d\r\n" % len(encoded)
-        request += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(self.socket))
-            connection.sendall(request)
-            with connection.makefile("rb") as stream:
-                return _reply(stream)
+        return talk(str(self.socket), words)
 
     def keys(self):
         return self.command("KEYS", "*")
 
     def flush(self):
         self.command("FLUSHALL")
+
+
+def talk(address, *commands):
+    """Commands over one connection, to a unix socket's path or (host, port); the last
+    one's reply."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as connection:
+        connection.settimeout(5)
+        connection.connect(address)
+        with connection.makefile("rb") as stream:
+            for words in commands:
+                encoded = [str(word).encode() for word in words]
+                request = b"*%d\r\n" % len(encoded)
+                request += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
+                connection.sendall(request)
+                reply = _reply(stream)
+            return reply
 
 
 def _reply(stream):

@@ -491,6 +491,51 @@ START_TEST(settings_servers)
 }
 END_TEST
 
+START_TEST(settings_servers_of_a_store_that_moves)
+{
+    char path[PATH_MAX + 40];
+    load_right("store = { sentinels = [ \"tcp:[::1]:26379\", \"unix:s.sock\" ];\n"
+               "  master = \"mail\"; };");
+    snprintf(path, sizeof path, "unix:%s/s.sock", folder);
+    ck_assert_uint_eq(settings.store.sentinels.count, 2);
+    ck_assert_str_eq(settings.store.sentinels.items[0], "tcp:[::1]:26379");
+    ck_assert_str_eq(settings.store.sentinels.items[1], path);
+    ck_assert_str_eq(settings.store.master, "mail");
+    load_right("store = { server = [ \"tcp:a:7001\", \"tcp:b:7002\" ]; };");
+    ck_assert_uint_eq(settings.store.seeds.count, 2);
+    ck_assert_str_eq(settings.store.seeds.items[1], "tcp:b:7002");
+}
+END_TEST
+
+static const struct {
+    const char *text, *says;
+    int line;
+} moving_mistakes[] = {
+    {"store = {\n sentinels = [ \"tcp:a:1\" ]; };", "store.master must say", 2},
+    {"store = {\n sentinels = [ \"tcp:a:1\" ];\n master = \"\"; };",
+     "store.master must say", 2},
+    {"store = {\n master = \"mail\"; };", "is asked of store.sentinels", 2},
+    {"store = {\n sentinels = [ ];\n master = \"mail\"; };", "name them", 3},
+    {"store = { server = [ \"tcp:a:1\" ];\n sentinels = [ \"tcp:a:1\" ];\n"
+     " master = \"m\"; };",
+     "store.server is a Cluster", 2},
+    {"store = { server = [ \"tcp:a:1\" ];\n database = 2; };", "no database but 0", 2},
+    {"store = { server = [\n \"tcp:a:1\",\n \"b:2\" ]; };", "\"b:2\" is not", 3},
+    {"store = {\n server = [ ]; };", "names no server", 2},
+    {"store = {\n server = \"tls:a:1\"; };", "stunnel", 2},
+    {"store = { sentinels = [\n \"tls:a:1\" ];\n master = \"m\"; };", "unix:PATH", 2},
+};
+
+START_TEST(settings_servers_that_do_not_fit)
+{
+    ck_assert_int_eq(load(moving_mistakes[_i].text), STATUS_INVALID);
+    ck_assert_uint_eq(problems.errors, 1);
+    ck_assert_int_eq(problems.items[0].line, moving_mistakes[_i].line);
+    ck_assert_msg(strstr(problems.items[0].text, moving_mistakes[_i].says) != NULL, "%s",
+                  problems.items[0].text);
+}
+END_TEST
+
 START_TEST(settings_socket_path_too_long)
 {
     char text[400];
@@ -599,6 +644,9 @@ int main(void)
     tcase_add_test(tests, settings_relative_path);
     tcase_add_test(tests, settings_identity_of_ldap);
     tcase_add_test(tests, settings_servers);
+    tcase_add_test(tests, settings_servers_of_a_store_that_moves);
+    tcase_add_loop_test(tests, settings_servers_that_do_not_fit, 0,
+                        sizeof moving_mistakes / sizeof *moving_mistakes);
     tcase_add_test(tests, settings_roles);
     tcase_add_test(tests, settings_metrics);
     tcase_add_test(tests, settings_warn);

@@ -1,0 +1,302 @@
+/* Mail waits for nothing that is done here: names are looked up, Sentinels asked and
+ * redirections followed before a connection goes to the pool. All connections there are to
+ * one server: when the store turns out to be on another, they are dropped together. */
+#include "store/reconnector.h"
+
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/worker.h"
+#include "store/charge_call.h"
+#include "store/locator.h"
+#include "store/trial.h"
+
+enum {
+    PROBE_EVERY_MS = 250,
+    CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
+    CONNECT_MAX_MS = 1000,
+    FILL_MAX_MS = 100, /* spent on more connections before the breaker closes */
+};
+
+struct reconnector {
+    const struct store_settings *settings;
+    struct store_reporter reporter;
+    struct locator *locator;
+    struct pool *pool;
+    struct place place; /* of the pool's connections */
+    bool reported_trial, reported_blind; /* what the user may not do */
+    pthread_t thread;
+    bool runs;
+
+    pthread_mutex_t mutex; /* of description; a leaf */
+    char description[LOCATOR_TEXT_SIZE];
+};
+
+static int64_t after_ms(int64_t ms)
+{
+    return clock_monotonic_us() + ms * 1000;
+}
+
+static void report(const struct reconnector *reconnector, enum severity severity,
+                   const char *text)
+{
+    reconnector->reporter.report(reconnector->reporter.context, severity, text);
+}
+
+/* Runs all that a charge may run on a bucket of its own, and leaves nothing behind. Its
+ * key begins as those of buckets do, so an ACL that forbids them is seen here. */
+static enum status probe(struct reconnector *reconnector, struct connection *connection,
+                         struct error *error)
+{
+    static const struct rate rate = {1000, 1000, 1000};
+    const struct charge charge = {.rate = &rate, .cost = 1};
+    const struct charge_order order = {
+        .script = &scripts_charge, .mode = "probe", .charges = &charge, .count = 1};
+    struct charge_outcome outcome;
+    struct text key = {0};
+    int timeout_ms = reconnector->settings->timeout_ms;
+    enum status status = STATUS_NOMEM;
+    struct charge_call *call = charge_call_new(&order);
+    if (timeout_ms > CONNECT_MAX_MS)
+        timeout_ms = CONNECT_MAX_MS;
+    text_printf(&key, "{%s}:b:probe", reconnector->settings->prefix);
+    if (call != NULL && !key.failed) {
+        charge_call_add_key(call, key.data);
+        status = charge_call_run(call, connection, after_ms(timeout_ms), &outcome, error);
+    }
+    text_clear(&key);
+    charge_call_free(call);
+    return status;
+}
+
+/* Reports the commands that Redis refuses, once until all are allowed. */
+static void try_commands(struct reconnector *reconnector, struct connection *connection)
+{
+    struct trial trial = {0};
+    bool whole =
+        trial_run(connection, reconnector->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
+    if (trial.text[0] != '\0' && !reconnector->reported_trial)
+        report(reconnector, SEVERITY_WARNING, trial.text);
+    if (whole)
+        reconnector->reported_trial = trial.text[0] != '\0';
+}
+
+/* How long one server may take to answer. */
+static int step_ms(const struct reconnector *reconnector)
+{
+    int timeout_ms = reconnector->settings->timeout_ms;
+    if (timeout_ms < CONNECT_MIN_MS)
+        return CONNECT_MIN_MS;
+    return timeout_ms > CONNECT_MAX_MS ? CONNECT_MAX_MS : timeout_ms;
+}
+
+/* A new connection over which a charge was seen to work; again: where the last one led. */
+static enum status open_connection(struct reconnector *reconnector, bool again,
+                                   struct connection **out_connection,
+                                   struct error *error)
+{
+    struct connection *connection = NULL;
+    enum status status = locator_open(reconnector->locator, step_ms(reconnector), again,
+                                      &connection, error);
+    if (status == STATUS_OK) {
+        status = probe(reconnector, connection, error);
+        if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
+            try_commands(reconnector, connection); /* one that is refused may be why */
+    }
+    if (status == STATUS_NOMEM)
+        (void)error_set(error, status, "out of memory");
+    if (status != STATUS_OK) {
+        connection_free(connection);
+        return status;
+    }
+    *out_connection = connection;
+    return STATUS_OK;
+}
+
+/* Notes where new connections lead, and says so where that may change. True when it is
+ * another server than before. */
+static bool note_place(struct reconnector *reconnector)
+{
+    char text[LOCATOR_TEXT_SIZE + 32];
+    const struct place *place = locator_place(reconnector->locator);
+    const struct store_settings *settings = reconnector->settings;
+    if (place_equal(place, &reconnector->place))
+        return false;
+    reconnector->place = *place;
+    (void)pthread_mutex_lock(&reconnector->mutex);
+    locator_describe(reconnector->locator, reconnector->description);
+    (void)snprintf(text, sizeof text, "store at %s", reconnector->description);
+    (void)pthread_mutex_unlock(&reconnector->mutex);
+    if (settings->sentinels.count > 0 || settings->seeds.count > 0)
+        report(reconnector, SEVERITY_INFO, text);
+    return true;
+}
+
+/* Warns when Redis would evict buckets, which refills them in silence, or when that can't
+ * be seen. False when the connection died. */
+static bool check_eviction(struct reconnector *reconnector, struct connection *connection)
+{
+    const char *words[] = {"CONFIG", "GET", "maxmemory-policy"};
+    const size_t lengths[] = {6, 3, 16};
+    const struct connection_command command = {
+        .count = 3, .words = words, .lengths = lengths};
+    redisReply *reply = NULL;
+    char text[240];
+    if (connection_ask(connection, &command, after_ms(CONNECT_MAX_MS), &reply, NULL) !=
+        STATUS_OK)
+        return false;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[1]->type == REDIS_REPLY_STRING &&
+        strcmp(reply->element[1]->str, "noeviction") != 0) {
+        (void)snprintf(text, sizeof text,
+                       "Redis has maxmemory-policy %.40s and may refill buckets by "
+                       "evicting them: set noeviction",
+                       reply->element[1]->str);
+        report(reconnector, SEVERITY_WARNING, text);
+    } else if (reply->type == REDIS_REPLY_ERROR && !reconnector->reported_blind) {
+        (void)snprintf(text, sizeof text,
+                       "can't check whether Redis evicts keys (%.90s): make sure that "
+                       "maxmemory-policy is noeviction",
+                       reply->str);
+        report(reconnector, SEVERITY_WARNING, text);
+    }
+    reconnector->reported_blind = reply->type == REDIS_REPLY_ERROR;
+    freeReplyObject(reply);
+    return true;
+}
+
+/* Opens the connections, at least one, with which the breaker closes. The rest are
+ * missing ones then, when connecting takes long. */
+static int fill(struct reconnector *reconnector, struct connection **connections,
+                struct error *error)
+{
+    int count = 0;
+    int64_t until_us = after_ms(FILL_MAX_MS);
+    if (open_connection(reconnector, false, &connections[count], error) != STATUS_OK)
+        return 0;
+    count++;
+    if (!check_eviction(reconnector, connections[0])) {
+        connection_free(connections[0]);
+        (void)error_set(error, STATUS_IO, "no answer to CONFIG GET");
+        return 0;
+    }
+    while (count < reconnector->settings->connections && clock_left_ms(until_us) > 0 &&
+           open_connection(reconnector, true, &connections[count], error) == STATUS_OK)
+        count++;
+    return count;
+}
+
+static void probe_away(struct reconnector *reconnector, struct connection **connections)
+{
+    struct error error = {0};
+    int count = fill(reconnector, connections, &error);
+    if (count > 0) {
+        struct connection *connection = NULL;
+        (void)note_place(reconnector);
+        pool_restore(reconnector->pool, connections, count);
+        /* Over one more, since mail waits for nothing that is only looked at. */
+        if (locator_open(reconnector->locator, CONNECT_MAX_MS, true, &connection,
+                         &error) == STATUS_OK)
+            try_commands(reconnector, connection);
+        connection_free(connection);
+    } else {
+        pool_stay_open(reconnector->pool, error.text);
+    }
+}
+
+static bool add_connection(struct reconnector *reconnector)
+{
+    struct error error = {0};
+    struct connection *connection = NULL;
+    enum status status = open_connection(reconnector, false, &connection, &error);
+    if (status != STATUS_OK) {
+        pool_lack(reconnector->pool, status == STATUS_IO, error.text);
+        return false;
+    }
+    if (note_place(reconnector)) {
+        pool_renew(reconnector->pool);
+        if (!check_eviction(reconnector, connection)) {
+            connection_free(connection);
+            return false;
+        }
+    }
+    pool_add(reconnector->pool, connection);
+    return true;
+}
+
+static void *keep(void *context)
+{
+    struct reconnector *reconnector = context;
+    struct connection **connections =
+        calloc((size_t)reconnector->settings->connections, sizeof(struct connection *));
+    int64_t probe_us = 0;
+    int64_t connect_us = 0;
+    if (connections == NULL) {
+        pool_stay_open(reconnector->pool, "out of memory");
+        return NULL;
+    }
+    for (;;) {
+        enum pool_task task = pool_await_task(reconnector->pool, probe_us, connect_us);
+        int64_t started_us = clock_monotonic_us();
+        if (task == POOL_STOP)
+            break;
+        int64_t next_us = started_us + PROBE_EVERY_MS * INT64_C(1000);
+        if (task == POOL_PROBE) {
+            probe_away(reconnector, connections);
+            probe_us = next_us;
+        } else {
+            connect_us = add_connection(reconnector) ? 0 : next_us;
+        }
+    }
+    free(connections);
+    return NULL;
+}
+
+enum status reconnector_start(const struct store_settings *settings, struct pool *pool,
+                              struct store_reporter reporter,
+                              struct reconnector **out_reconnector, struct error *error)
+{
+    struct reconnector *reconnector = calloc(1, sizeof *reconnector);
+    if (reconnector == NULL)
+        return STATUS_NOMEM;
+    reconnector->settings = settings;
+    reconnector->pool = pool;
+    reconnector->reporter = reporter;
+    (void)pthread_mutex_init(&reconnector->mutex, NULL);
+    enum status status = locator_new(settings, &reconnector->locator, error);
+    if (status == STATUS_OK) {
+        status = worker_start("reconnector", keep, reconnector, &reconnector->thread, error);
+        reconnector->runs = status == STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        reconnector_stop(reconnector);
+        return status;
+    }
+    *out_reconnector = reconnector;
+    return STATUS_OK;
+}
+
+void reconnector_stop(struct reconnector *reconnector)
+{
+    if (reconnector == NULL)
+        return;
+    if (reconnector->runs) {
+        pool_stop(reconnector->pool);
+        (void)pthread_join(reconnector->thread, NULL);
+    }
+    locator_free(reconnector->locator);
+    (void)pthread_mutex_destroy(&reconnector->mutex);
+    free(reconnector);
+}
+
+bool reconnector_describe(struct reconnector *reconnector, char *out, size_t size)
+{
+    (void)pthread_mutex_lock(&reconnector->mutex);
+    (void)snprintf(out, size, "%s", reconnector->description);
+    (void)pthread_mutex_unlock(&reconnector->mutex);
+    return out[0] != '\0';
+}

@@ -1,0 +1,99 @@
+"""Two Redis, a master and its replica, and three Sentinels with a password that watch
+them: private, on ports of this machine alone."""
+
+import os
+import socket
+import subprocess
+
+from postfix import wait_until
+from redis import Redis, RedisError, talk
+
+MASTER = "mail"
+PASSWORD = "of sentinels"
+
+
+def free_ports(count):
+    """All of them at once, so that they differ; below those that clients get by chance."""
+    sockets, ports = [], []
+    for port in range(20000 + os.getpid() % 8000, 32000):
+        one = socket.socket()
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            one.close()
+            continue
+        sockets.append(one)
+        ports.append(port)
+        if len(ports) == count:
+            break
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Sentinels:
+    def __init__(self, folder):
+        self.dir = folder
+        ports = free_ports(5)
+        self.first = Redis(folder / "first", ports[0])
+        self.second = Redis(folder / "second", ports[1], ["--replicaof", "127.0.0.1", str(ports[0])])
+        self.ports = ports[2:]
+        self._processes = []
+
+    def start(self):
+        self.first.start()
+        self.second.start()
+        wait_until(self._replicates, 20, "the replica does not find its master")
+        for port in self.ports:
+            config = self.dir / f"sentinel-{port}.conf"
+            config.write_text(
+                f"port {port}\nbind 127.0.0.1\ndir {self.dir}\nlogfile {self.dir}/sentinel-{port}.log\n"
+                f'requirepass "{PASSWORD}"\nsentinel sentinel-pass "{PASSWORD}"\n'
+                f"sentinel monitor {MASTER} 127.0.0.1 {self.first.port} 2\n"
+                f"sentinel down-after-milliseconds {MASTER} 600\n"
+                f"sentinel failover-timeout {MASTER} 3000\n"
+            )
+            program = os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server")
+            self._processes.append(subprocess.Popen([program, config, "--sentinel"], stdout=subprocess.DEVNULL))
+        wait_until(self._know_each_other, 20, "the Sentinels do not find each other")
+
+    def stop(self):
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        for redis in (self.first, self.second):
+            redis.stop()
+
+    def settings(self, **options):
+        password = self.dir / "password"
+        password.write_text(PASSWORD + "\n")
+        password.chmod(0o600)
+        return {
+            "type": "redis",
+            "sentinels": [f"tcp:127.0.0.1:{port}" for port in self.ports],
+            "master": MASTER,
+            "sentinel_password_file": str(password),
+            **options,
+        }
+
+    def master_port(self):
+        """By the first Sentinel."""
+        return int(self._ask(self.ports[0], "SENTINEL", "get-master-addr-by-name", MASTER)[1])
+
+    def _ask(self, port, *words):
+        return talk(("127.0.0.1", port), ["AUTH", PASSWORD], words)
+
+    def _replicates(self):
+        return "master_link_status:up" in self.second.command("INFO", "replication")
+
+    def _know_each_other(self):
+        """Each knows the other two and the replica."""
+        try:
+            for port in self.ports:
+                found = self._ask(port, "SENTINEL", "MASTER", MASTER)
+                facts = dict(zip(found[::2], found[1::2]))
+                if (facts["num-other-sentinels"], facts["num-slaves"]) != ("2", "1"):
+                    return False
+        except (OSError, RedisError):
+            return False
+        return True

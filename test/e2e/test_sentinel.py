@@ -1,0 +1,124 @@
+"""Three Sentinels and two Redis: what `check` and `status` say of them, and a failover in
+the middle of a storm."""
+
+import json
+import pathlib
+import tempfile
+import time
+
+import pytest
+
+import milter
+from mailbraked import Command
+from postfix import wait_until
+from sentinels import MASTER, Sentinels
+
+pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
+
+TIMEOUT_MS = 250
+BURST = 450
+RATE = (
+    f'{{ name = "storm"; key = "sender"; limit = "1 messages per 366d"; burst = {BURST};'
+    ' action = "reject"; }'
+)
+A_SECOND = 100  # messages
+
+
+@pytest.fixture(scope="module")
+def sentinels(folder):
+    started = Sentinels(pathlib.Path(tempfile.mkdtemp(prefix="sentinels-", dir=folder)))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def check(build, folder):
+    """What check says of a store, without a daemon."""
+
+    def run(store):
+        path = pathlib.Path(tempfile.mkdtemp(prefix="check-", dir=folder)) / "mailbrake.conf"
+        text = " ".join(f"{name} = {json.dumps(value)};" for name, value in store.items())
+        path.write_text('domains = [ "district.example" ];\nstore = { ' + text + " };\n")
+        return Command(build, path).check()
+
+    return run
+
+
+def test_check_says_which_server_it_is(sentinels, check):
+    done = check(sentinels.settings(timeout_ms=2000))
+    assert done.returncode == 0, done.stderr
+    assert f"the store is at tcp:127.0.0.1:{sentinels.first.port}, which Sentinel" in done.stdout
+    assert f'master "{MASTER}"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"master": "post"}, 'knows no master "post": see store.master'),
+        ({"sentinel_password_file": ""}, "requires a password, set store.sentinel_password_file"),
+        ({"sentinels": ["tcp:127.0.0.1:1"]}, "Sentinel tcp:127.0.0.1:1: Connection refused"),
+    ],
+)
+def test_check_says_what_is_wrong(sentinels, check, change, words):
+    done = check(sentinels.settings(timeout_ms=2000, **change))
+    assert f"store: store away: " in done.stderr and words in done.stderr, done.stderr
+
+
+def test_check_tells_a_sentinel_from_a_redis(sentinels, check):
+    redis = f"tcp:127.0.0.1:{sentinels.first.port}"
+    done = check(sentinels.settings(timeout_ms=2000, sentinels=[redis], sentinel_password_file=""))
+    assert "is no Sentinel: see store.sentinels" in done.stderr
+
+
+def wait_for_redis(build, daemon, since, seconds):
+    while True:
+        milter.load(build, daemon.milter, messages=1, connections=1, from_="probe@x.example")
+        if daemon.verdicts(1)[-1].store == "redis":
+            return
+        assert time.monotonic() - since < seconds, "Redis is not used again"
+        time.sleep(0.05)
+
+
+def test_a_failover_in_the_middle_of_a_storm(sentinels, mailbraked, build):
+    """The master is killed, its replica takes over, and the old one comes back empty."""
+    store = sentinels.settings(timeout_ms=TIMEOUT_MS, on_failure="tempfail")
+    daemon = mailbraked(store, rules=RATE)
+    daemon.allow_log(r"(?i)redis|store|suppressed")
+    command = Command(build, daemon.config)
+    load = milter.Load(
+        build,
+        [daemon.milter],
+        trace=daemon.dir / "trace",
+        messages=A_SECOND * 8,
+        connections=16,
+        rate=A_SECOND,
+    )
+    time.sleep(1.5)
+    sentinels.first.kill()
+    wait_until(lambda: "away" in command.run("status").stdout, 5, "nobody notices")
+    assert "last at tcp:127.0.0.1:" in command.run("status").stdout
+    wait_until(lambda: sentinels.master_port() == sentinels.second.port, 10, "no failover")
+    promoted = time.monotonic()
+    sentinels.first.start()  # empty, and a master until a Sentinel tells it otherwise
+    wait_for_redis(build, daemon, promoted, 5)
+    result, trace = load.result(), load.trace()
+
+    assert result["unanswered"] == result["broken"] == 0, result
+    limit_us = (TIMEOUT_MS + build.slack_ms) * 1000
+    assert max(int(v.us) for v in daemon.verdicts()) <= limit_us
+    assert not [t for t in trace if t.us > limit_us]
+    # All that was charged on the first is known on the second, but for its last moment.
+    assert BURST <= result["accept"] <= BURST + 5, result
+    assert result["reject"] > 0 and result["tempfail"] > 0, result
+
+    status = json.loads(command.run("status", "--json").stdout)
+    assert status["store"]["state"] == "ok" and status["store"]["reason"] is None
+    assert f"tcp:127.0.0.1:{sentinels.second.port}, which" in status["store"]["server"]
+    assert f"store at tcp:127.0.0.1:{sentinels.second.port}, which" in daemon.text()
+    # What is charged now is charged there, and not on the old master.
+    wait_until(lambda: "role:slave" in sentinels.first.command("INFO", "replication"), 15, "no replica")
+    keys = [k for k in sentinels.second.keys() if ":b:" in k]
+    assert keys and sentinels.first.command("ROLE")[0] == "slave"
