@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/detour.h"
 
 enum {
     MEMBERS_MAX = 64,
@@ -222,6 +223,13 @@ static void pass_on(struct batch_queue *queue)
     wake_first(queue);
 }
 
+static void finish_all(struct batch_queue *queue, struct batch *batch, enum status status)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->members[i] != NULL)
+            finish(queue, batch->members[i], status);
+}
+
 /* Ends a batch that got no answer worth the name, and its connection; unlocks meanwhile.
  * hurried: a silence proves nothing. */
 static void fail_batch(struct batch_queue *queue, struct batch *batch, enum status status,
@@ -238,9 +246,7 @@ static void fail_batch(struct batch_queue *queue, struct batch *batch, enum stat
     else
         pool_drop(queue->pool, &batch->lease);
     (void)pthread_mutex_lock(&queue->mutex);
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->members[i] != NULL)
-            finish(queue, batch->members[i], told);
+    finish_all(queue, batch, told);
     give_batch(queue, batch);
     pass_on(queue);
 }
@@ -250,6 +256,12 @@ static enum status deliver(struct batch_queue *queue, struct batch *batch,
                            const redisReply *reply, struct error *error)
 {
     size_t at = 0;
+    if (detour_is_moving(reply)) {
+        finish_all(queue, batch, STATUS_CONFLICT);
+        return STATUS_OK;
+    }
+    if (reply->type == REDIS_REPLY_ERROR)
+        return connection_refusal(reply, error);
     for (size_t i = 0; i < batch->count; i++) {
         struct member *member = batch->members[i];
         if (member == NULL) {
@@ -360,8 +372,7 @@ static void read_reply(struct batch_queue *queue, struct member *self)
         return;
     }
     if (status == STATUS_OK) {
-        status = reply->type == REDIS_REPLY_ERROR ? connection_refusal(reply, &error)
-                                                  : deliver(queue, batch, reply, &error);
+        status = deliver(queue, batch, reply, &error);
         freeReplyObject(reply);
     }
     if (status == STATUS_OK)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/detour.h"
 #include "store/limiter_request.h"
 
 enum {
@@ -185,6 +186,8 @@ static enum status take_refusal(const redisReply *reply, struct error *error)
 {
     if (connection_refuses(reply, "WRONGTYPE") || connection_refuses(reply, "CORRUPT"))
         return error_set(error, STATUS_INVALID, "bad bucket in Redis: %s", reply->str);
+    if (detour_is_moving(reply))
+        return error_set(error, STATUS_CONFLICT, "%s", reply->str);
     return connection_refusal(reply, error);
 }
 
@@ -197,12 +200,12 @@ static enum status run(struct charge_call *call, struct connection *connection,
     for (int by_text = 0; by_text < 2; by_text++) {
         struct text request = {0};
         charge_call_print(&call, 1, by_text == 1, &request);
-        status = request.failed ? STATUS_NOMEM
-                                : connection_send(connection, request.data,
-                                                  request.length, deadline_us, error);
+        const struct connection_command command = {.request = request.data,
+                                                   .request_length = request.length};
+        status = request.failed
+                     ? STATUS_NOMEM
+                     : detour_ask(connection, &command, deadline_us, &reply, error);
         text_clear(&request);
-        if (status == STATUS_OK)
-            status = connection_receive(connection, deadline_us, &reply, error);
         if (status != STATUS_OK)
             return status;
         if (by_text == 1 || !connection_refuses(reply, "NOSCRIPT"))

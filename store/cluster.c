@@ -1,5 +1,5 @@
-/* A read of one of our keys tells: the node that has the slot answers, also while the slot
- * moves to another (ASK); all others redirect. */
+/* A read of one of our keys tells: the node that has the slot answers, also while the
+ * slot moves to another (ASK); all others redirect. */
 #include "store/cluster.h"
 
 #include <hiredis/hiredis.h>

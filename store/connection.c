@@ -28,6 +28,7 @@ struct connection {
     void *(*create_array)(const redisReadTask *task, array_length elements);
     int depth; /* of arrays in the reply that is awaited */
     bool movable, moved;
+    struct detour *detour;
     bool capped; /* an array was refused, so what looks like no memory is none */
 };
 
@@ -251,11 +252,14 @@ enum status connection_receive(struct connection *connection, int64_t deadline_u
     return STATUS_OK;
 }
 
-enum status connection_ask(struct connection *connection,
-                           const struct connection_command *command, int64_t deadline_us,
-                           struct redisReply **out_reply, struct error *error)
+static enum status send_command(struct connection *connection,
+                                const struct connection_command *command,
+                                int64_t deadline_us, struct error *error)
 {
     char *request = NULL;
+    if (command->count == 0)
+        return connection_send(connection, command->request, command->request_length,
+                               deadline_us, error);
     long long length = redisFormatCommandArgv(&request, command->count, command->words,
                                               command->lengths);
     if (length < 0)
@@ -263,6 +267,14 @@ enum status connection_ask(struct connection *connection,
     enum status status =
         connection_send(connection, request, (size_t)length, deadline_us, error);
     redisFreeCommand(request);
+    return status;
+}
+
+enum status connection_ask(struct connection *connection,
+                           const struct connection_command *command, int64_t deadline_us,
+                           struct redisReply **out_reply, struct error *error)
+{
+    enum status status = send_command(connection, command, deadline_us, error);
     if (status != STATUS_OK)
         return status;
     connection->depth = command->depth;
@@ -298,6 +310,16 @@ enum status connection_refusal(const redisReply *reply, struct error *error)
 bool connection_has_moved(const struct connection *connection)
 {
     return connection->moved;
+}
+
+void connection_set_detour(struct connection *connection, struct detour *detour)
+{
+    connection->detour = detour;
+}
+
+struct detour *connection_detour(const struct connection *connection)
+{
+    return connection->detour;
 }
 
 bool connection_is_quiet(const struct connection *connection)

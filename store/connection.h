@@ -24,11 +24,14 @@ struct connection_address {
 struct redisReply; /* of hiredis */
 struct connection;
 
-/* A command, as hiredis takes it. Borrowed. */
+/* A command, as hiredis takes it, or (count is 0) a request as Redis reads it. Borrowed.
+ */
 struct connection_command {
     int count;
     const char **words;
     const size_t *lengths;
+    const char *request;
+    size_t request_length;
     int depth; /* of arrays in the array that is its reply */
 };
 
@@ -70,6 +73,11 @@ enum status connection_refusal(const struct redisReply *reply, struct error *err
 /* The server has said that the store is elsewhere (MOVED, READONLY), and the store is
  * movable. What it answered so was not carried out. */
 bool connection_has_moved(const struct connection *connection);
+
+/* Where an ASK is followed to (store/detour.h); NULL: nowhere. Borrowed. */
+struct detour;
+void connection_set_detour(struct connection *connection, struct detour *detour);
+struct detour *connection_detour(const struct connection *connection);
 
 /* Whether an idle connection is still connected and owes nobody a reply. Does not wait.
  */

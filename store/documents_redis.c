@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/intern.h"
 #include "base/text.h"
+#include "store/detour.h"
 #include "store/redis.h"
 #include "store/script.h"
 
@@ -75,6 +76,10 @@ static enum status take_refusal(const redisReply *reply, struct error *error)
         is_forbidden(text) ? ": see store.username in mailbrake.conf(5)" : "";
     if (strstr(text, "WRONGTYPE") != NULL)
         return error_set(error, STATUS_INVALID, "bad document in Redis: %s", text);
+    if (detour_is_moving(reply))
+        return error_set(
+            error, STATUS_INVALID,
+            "the Cluster moves our keys, and answers once they have moved: %s", text);
     if (connection_refuses(reply, "REFUSED"))
         text += strlen("REFUSED ");
     return error_set(error, STATUS_INVALID, "Redis refuses %s%s", text, hint);

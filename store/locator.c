@@ -1,6 +1,6 @@
-/* Nobody's word is taken alone: a master that a Sentinel names must say that it is one, as
- * a failover is told late or the old master comes back first; a Cluster's node must answer
- * for our own keys. */
+/* Nobody's word is taken alone: a master that a Sentinel names must say that it is one,
+ * as a failover is told late or the old master comes back first; a Cluster's node must
+ * answer for our own keys. */
 #include "store/locator.h"
 
 #include <hiredis/hiredis.h>
@@ -104,7 +104,8 @@ static int64_t after_ms(int ms)
 
 static struct connection_address address_of(const struct place *place)
 {
-    return (struct connection_address){.host = place->host[0] != '\0' ? place->host : NULL,
+    return (struct connection_address){.host =
+                                           place->host[0] != '\0' ? place->host : NULL,
                                        .port = place->port,
                                        .path = place->path,
                                        .username = "",
@@ -187,8 +188,7 @@ static enum status ask_sentinel(const struct locator *locator,
                            locator->settings->master};
     address.password = locator->sentinel_password;
     address.login_settings = "store.sentinel_password_file";
-    enum status status =
-        connection_open(&address, after_ms(step_ms), &connection, error);
+    enum status status = connection_open(&address, after_ms(step_ms), &connection, error);
     if (status == STATUS_OK)
         status = ask(connection, 3, words, 0, step_ms, &reply, error);
     if (status == STATUS_OK) {

@@ -25,7 +25,7 @@ struct pool {
     int size, idle_count;
     int alive; /* idle or lent, of this generation */
     int waiting;
-    bool open, stopping, probed;
+    bool open, stopping, probed, called;
     bool lacking;       /* the last try to connect failed */
     int silences;       /* since the last answer */
     int64_t sign_us;    /* of the last answer, or of the last silence that counted */
@@ -325,7 +325,7 @@ enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t conn
 {
     enum pool_task task = POOL_STOP;
     (void)pthread_mutex_lock(&pool->mutex);
-    while (!pool->stopping) {
+    while (!pool->stopping && !pool->called) {
         task = pool->open ? POOL_PROBE : POOL_CONNECT;
         if (!pool->open && pool->alive == pool->size)
             (void)pthread_cond_wait(&pool->work, &pool->mutex);
@@ -335,9 +335,20 @@ enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t conn
     }
     if (pool->stopping)
         task = POOL_STOP;
+    else if (pool->called)
+        task = POOL_DETOUR;
+    pool->called = false;
     pool->connect_us = clock_monotonic_us();
     (void)pthread_mutex_unlock(&pool->mutex);
     return task;
+}
+
+void pool_call(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->called = true;
+    (void)pthread_cond_signal(&pool->work);
+    (void)pthread_mutex_unlock(&pool->mutex);
 }
 
 void pool_stay_open(struct pool *pool, const char *why)

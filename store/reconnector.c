@@ -1,6 +1,6 @@
 /* Mail waits for nothing that is done here: names are looked up, Sentinels asked and
- * redirections followed before a connection goes to the pool. All connections there are to
- * one server: when the store turns out to be on another, they are dropped together. */
+ * redirections followed before a connection goes to the pool. All connections there are
+ * to one server: when the store turns out to be on another, they are dropped together. */
 #include "store/reconnector.h"
 
 #include <hiredis/hiredis.h>
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/worker.h"
 #include "store/charge_call.h"
+#include "store/cluster.h"
 #include "store/locator.h"
 #include "store/trial.h"
 
@@ -27,7 +28,8 @@ struct reconnector {
     struct store_reporter reporter;
     struct locator *locator;
     struct pool *pool;
-    struct place place; /* of the pool's connections */
+    struct detour *detour;
+    struct place place;                  /* of the pool's connections */
     bool reported_trial, reported_blind; /* what the user may not do */
     pthread_t thread;
     bool runs;
@@ -77,8 +79,8 @@ static enum status probe(struct reconnector *reconnector, struct connection *con
 static void try_commands(struct reconnector *reconnector, struct connection *connection)
 {
     struct trial trial = {0};
-    bool whole =
-        trial_run(connection, reconnector->settings->prefix, after_ms(CONNECT_MAX_MS), &trial);
+    bool whole = trial_run(connection, reconnector->settings->prefix,
+                           after_ms(CONNECT_MAX_MS), &trial);
     if (trial.text[0] != '\0' && !reconnector->reported_trial)
         report(reconnector, SEVERITY_WARNING, trial.text);
     if (whole)
@@ -94,7 +96,8 @@ static int step_ms(const struct reconnector *reconnector)
     return timeout_ms > CONNECT_MAX_MS ? CONNECT_MAX_MS : timeout_ms;
 }
 
-/* A new connection over which a charge was seen to work; again: where the last one led. */
+/* A new connection over which a charge was seen to work; again: where the last one led.
+ */
 static enum status open_connection(struct reconnector *reconnector, bool again,
                                    struct connection **out_connection,
                                    struct error *error)
@@ -103,6 +106,7 @@ static enum status open_connection(struct reconnector *reconnector, bool again,
     enum status status = locator_open(reconnector->locator, step_ms(reconnector), again,
                                       &connection, error);
     if (status == STATUS_OK) {
+        connection_set_detour(connection, reconnector->detour);
         status = probe(reconnector, connection, error);
         if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
             try_commands(reconnector, connection); /* one that is refused may be why */
@@ -228,6 +232,22 @@ static bool add_connection(struct reconnector *reconnector)
     return true;
 }
 
+/* To the node that our slot moves to. */
+static void open_detour(struct reconnector *reconnector)
+{
+    char text[DETOUR_TEXT_SIZE];
+    struct error error = {0};
+    struct place place;
+    struct connection *connection = NULL;
+    if (!detour_wants(reconnector->detour, text))
+        return;
+    if (!cluster_target(text, locator_place(reconnector->locator), &place) ||
+        locator_open_at(reconnector->locator, &place, step_ms(reconnector), &connection,
+                        &error) != STATUS_OK)
+        connection = NULL;
+    detour_bring(reconnector->detour, connection);
+}
+
 static void *keep(void *context)
 {
     struct reconnector *reconnector = context;
@@ -248,6 +268,8 @@ static void *keep(void *context)
         if (task == POOL_PROBE) {
             probe_away(reconnector, connections);
             probe_us = next_us;
+        } else if (task == POOL_DETOUR) {
+            open_detour(reconnector);
         } else {
             connect_us = add_connection(reconnector) ? 0 : next_us;
         }
@@ -257,7 +279,7 @@ static void *keep(void *context)
 }
 
 enum status reconnector_start(const struct store_settings *settings, struct pool *pool,
-                              struct store_reporter reporter,
+                              struct detour *detour, struct store_reporter reporter,
                               struct reconnector **out_reconnector, struct error *error)
 {
     struct reconnector *reconnector = calloc(1, sizeof *reconnector);
@@ -265,11 +287,13 @@ enum status reconnector_start(const struct store_settings *settings, struct pool
         return STATUS_NOMEM;
     reconnector->settings = settings;
     reconnector->pool = pool;
+    reconnector->detour = detour;
     reconnector->reporter = reporter;
     (void)pthread_mutex_init(&reconnector->mutex, NULL);
     enum status status = locator_new(settings, &reconnector->locator, error);
     if (status == STATUS_OK) {
-        status = worker_start("reconnector", keep, reconnector, &reconnector->thread, error);
+        status =
+            worker_start("reconnector", keep, reconnector, &reconnector->thread, error);
         reconnector->runs = status == STATUS_OK;
     }
     if (status != STATUS_OK) {

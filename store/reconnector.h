@@ -3,14 +3,15 @@
 #ifndef STORE_RECONNECTOR_H
 #define STORE_RECONNECTOR_H
 
+#include "store/detour.h"
 #include "store/pool.h"
 
 struct reconnector;
 
-/* Reads the password files and starts the thread. settings and pool are borrowed until
- * reconnector_stop. NOMEM; IO when a password file can't be read. */
+/* Reads the password files and starts the thread. settings, pool and detour are borrowed
+ * until reconnector_stop. NOMEM; IO when a password file can't be read. */
 enum status reconnector_start(const struct store_settings *settings, struct pool *pool,
-                              struct store_reporter reporter,
+                              struct detour *detour, struct store_reporter reporter,
                               struct reconnector **out_reconnector,
                               struct error *error) MUST_CHECK;
 

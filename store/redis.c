@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "store/batch.h"
@@ -15,6 +16,7 @@
 #include "store/reconnector.h"
 
 enum {
+    MOVING_PAUSE_US = 2000,
     COMPLAINT_MS = 10000, /* how long a refusal stands; brakes are read far more often */
 };
 
@@ -23,6 +25,7 @@ struct redis {
     struct digest_key key;
     struct store_reporter reporter;
     struct pool *pool;
+    struct detour *detour; /* NULL: no Cluster */
     struct batch_queue *batches;
     struct reconnector *reconnector;
 
@@ -55,10 +58,14 @@ enum status redis_open(const struct store_settings *settings,
     redis->pool = pool_new(settings->connections, reporter);
     redis->batches =
         batch_queue_new(redis->pool, settings->connections, settings->timeout_ms);
-    enum status status = redis->pool == NULL || redis->batches == NULL
+    bool is_cluster = settings->seeds.count > 0;
+    if (is_cluster && redis->pool != NULL)
+        redis->detour = detour_new(redis->pool);
+    enum status status = redis->pool == NULL || redis->batches == NULL ||
+                                 (is_cluster && redis->detour == NULL)
                              ? STATUS_NOMEM
-                             : reconnector_start(settings, redis->pool, reporter,
-                                                 &redis->reconnector, error);
+                             : reconnector_start(settings, redis->pool, redis->detour,
+                                                 reporter, &redis->reconnector, error);
     if (status != STATUS_OK) {
         redis_close(redis);
         return status;
@@ -74,6 +81,7 @@ void redis_close(struct redis *redis)
         return;
     reconnector_stop(redis->reconnector);
     batch_queue_free(redis->batches);
+    detour_free(redis->detour);
     pool_free(redis->pool);
     (void)pthread_mutex_destroy(&redis->mutex);
     free(redis);
@@ -144,7 +152,10 @@ enum status redis_run(struct redis *redis, const struct redis_job *job,
     /* A caller that came with little time left proves nothing about Redis. */
     bool hurried = clock_monotonic_us() >= deadline_us &&
                    deadline_us - start_us < redis->settings->timeout_ms * INT64_C(500);
+    bool moved = connection_has_moved(lease.connection);
     settle(redis, &lease, status, hurried ? -1 : start_us, error.text);
+    if (moved)
+        return STATUS_UNAVAILABLE;
     if (status == STATUS_INVALID)
         complain(redis, error.text);
     bool unanswered = status == STATUS_INVALID || status == STATUS_IO;
@@ -198,29 +209,56 @@ static struct charge_call *make_call(const struct redis *redis,
     return NULL;
 }
 
-/* window: what is shown; NULL: it is an amendment. */
+/* outcomes: of a charge; window: what is shown; both NULL: it is an amendment. */
 struct charge_job {
     struct charge_call *call;
+    struct charge_outcome *outcomes;
     struct window *window;
+    bool again; /* it was not run, since the store moves */
 };
 
 static enum status run_charge(void *context, struct connection *connection,
                               int64_t deadline_us, struct error *error)
 {
-    const struct charge_job *job = context;
-    if (job->window != NULL)
-        return charge_call_show(job->call, connection, deadline_us, job->window, error);
-    return charge_call_amend(job->call, connection, deadline_us, error);
+    struct charge_job *job = context;
+    enum status status;
+    if (job->outcomes != NULL)
+        status =
+            charge_call_run(job->call, connection, deadline_us, job->outcomes, error);
+    else if (job->window != NULL)
+        status = charge_call_show(job->call, connection, deadline_us, job->window, error);
+    else
+        status = charge_call_amend(job->call, connection, deadline_us, error);
+    job->again = status == STATUS_CONFLICT || connection_has_moved(connection);
+    return status;
+}
+
+/* Again until the deadline while the store moves. */
+static enum status run_alone(struct redis *redis, struct charge_job *job,
+                             int64_t deadline_us)
+{
+    for (;;) {
+        job->again = false;
+        enum status status =
+            redis_run(redis, &(struct redis_job){run_charge, job}, deadline_us);
+        if (!job->again)
+            return status;
+        if (clock_monotonic_us() + MOVING_PAUSE_US >= deadline_us)
+            break;
+        (void)usleep(MOVING_PAUSE_US);
+    }
+    complain(redis, "the Cluster moves our keys; what needs several of them is answered "
+                    "once they have moved");
+    return STATUS_UNAVAILABLE;
 }
 
 static enum status run_order(struct redis *redis, const struct charge_order *order,
                              int64_t deadline_us, struct window *out_window)
 {
-    struct charge_job charge = {make_call(redis, order), out_window};
+    struct charge_job charge = {.call = make_call(redis, order), .window = out_window};
     if (charge.call == NULL)
         return STATUS_NOMEM;
-    enum status status =
-        redis_run(redis, &(struct redis_job){run_charge, &charge}, deadline_us);
+    enum status status = run_alone(redis, &charge, deadline_us);
     charge_call_free(charge.call);
     return status;
 }
@@ -246,12 +284,13 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
     struct charge_call *call = make_call(redis, &order);
     if (call == NULL)
         return STATUS_NOMEM;
-    enum status status = STATUS_CONFLICT;
-    while (status == STATUS_CONFLICT && clock_monotonic_us() < deadline_us)
-        status = batch_charge(redis->batches, call, deadline_us, out_outcomes, &error);
+    enum status status =
+        batch_charge(redis->batches, call, deadline_us, out_outcomes, &error);
+    if (status == STATUS_CONFLICT) {
+        struct charge_job job = {.call = call, .outcomes = out_outcomes};
+        status = run_alone(redis, &job, deadline_us);
+    }
     charge_call_free(call);
-    if (status == STATUS_CONFLICT)
-        return STATUS_UNAVAILABLE;
     if (status != STATUS_INVALID)
         return status;
     complain(redis, error.text);

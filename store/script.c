@@ -1,4 +1,4 @@
-/* EVALSHA, and EVAL on NOSCRIPT. */
+/* EVALSHA, and EVAL on NOSCRIPT; again while a Cluster moves the keys. */
 #include "store/script.h"
 
 #include <assert.h>
@@ -6,8 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { WORD_KEYS = 3 /* after command, script and number of keys */ };
+#include "base/clock.h"
+#include "store/detour.h"
+
+enum {
+    WORD_KEYS = 3,     /* after command, script and number of keys */
+    MOVING_TRIES = 20, /* while a Cluster moves some of the keys */
+    MOVING_PAUSE_MS = 5,
+};
 
 static void set_word(const struct script_call *call, size_t at, const char *word)
 {
@@ -58,11 +66,13 @@ static enum status ask(const struct script_call *call, struct connection *connec
         .words = call->words,
         .lengths = call->lengths,
         .depth = call->depth};
-    return connection_ask(connection, &command, deadline_us, out_reply, error);
+    return detour_ask(connection, &command, deadline_us, out_reply, error);
 }
 
-enum status script_run(const struct script_call *call, struct connection *connection,
-                       int64_t deadline_us, redisReply **out_reply, struct error *error)
+/* Also when Redis lost the script. */
+static enum status ask_script(const struct script_call *call,
+                              struct connection *connection, int64_t deadline_us,
+                              redisReply **out_reply, struct error *error)
 {
     redisReply *reply = NULL;
     set_word(call, 0, "EVALSHA");
@@ -77,4 +87,22 @@ enum status script_run(const struct script_call *call, struct connection *connec
     if (status == STATUS_OK)
         *out_reply = reply;
     return status;
+}
+
+enum status script_run(const struct script_call *call, struct connection *connection,
+                       int64_t deadline_us, redisReply **out_reply, struct error *error)
+{
+    redisReply *reply = NULL;
+    for (int tries = 0;; tries++) {
+        enum status status = ask_script(call, connection, deadline_us, &reply, error);
+        if (status != STATUS_OK)
+            return status;
+        if (!detour_is_moving(reply) || tries == MOVING_TRIES ||
+            clock_left_ms(deadline_us) <= MOVING_PAUSE_MS)
+            break;
+        freeReplyObject(reply);
+        (void)usleep(MOVING_PAUSE_MS * 1000);
+    }
+    *out_reply = reply;
+    return STATUS_OK;
 }

@@ -29,12 +29,15 @@ class Redis:
             [os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server"), "--port", str(self.port)]
             + ["--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.dir]
             + ["--save", "", "--appendonly", "no", "--logfile", self.dir / "redis.log"]
-            + ["--maxmemory-policy", "noeviction", "--daemonize", "no", *self._words],
+            + ["--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0", "--daemonize", "no", *self._words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         wait_until(self._answers, 10, "Redis does not answer")
+
+    def is_started(self):
+        return self._process is not None
 
     def kill(self):
         """As by the out-of-memory killer: nothing is saved, everything forgotten."""

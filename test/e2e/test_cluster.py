@@ -1,0 +1,120 @@
+"""A Redis Cluster: what `check` and `status` say of it, a slot that moves to another node
+while messages are charged, and a failover. Counted: each message is charged once."""
+
+import json
+import pathlib
+import tempfile
+import threading
+import time
+
+import pytest
+
+import milter
+from cluster import Cluster
+from mailbraked import Command
+from postfix import wait_until
+from test_sentinel import wait_for_redis
+
+pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
+
+TIMEOUT_MS = 250
+BURST = 300
+# Two buckets a message: while the slot moves, one may be there and the other not yet.
+RULES = (
+    f'{{ name = "storm"; key = "sender"; limit = "1 messages per 366d"; burst = {BURST}; action = "reject"; }},'
+    '{ name = "all"; key = "all"; limit = "1 messages per 366d"; burst = 100000; action = "reject"; }'
+)
+A_SECOND = 100  # messages
+
+
+@pytest.fixture(scope="module")
+def cluster(folder):
+    started = Cluster(pathlib.Path(tempfile.mkdtemp(prefix="cluster-", dir=folder)))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+def status(daemon, build):
+    return json.loads(Command(build, daemon.config).run("status", "--json").stdout)["store"]
+
+
+def test_a_slot_moves_while_messages_are_charged(cluster, mailbraked, build):
+    """First one key and then the other (TRYAGAIN), then all (ASK), then the slot (MOVED)."""
+    store = cluster.settings(timeout_ms=5000, on_failure="tempfail")
+    daemon = mailbraked(store, rules=RULES)
+    daemon.allow_log(r"the Cluster moves our keys|suppressed")
+    node = f"tcp:127.0.0.1:{cluster.owner.port}, the Cluster's node with all keys of {{mailbrake}}"
+    assert status(daemon, build)["server"] == node
+    done = Command(build, daemon.config).check()
+    assert f"the store is at {node}" in done.stdout, done.stdout + done.stderr
+
+    load = milter.Load(build, [daemon.milter], messages=A_SECOND * 4, connections=16, rate=A_SECOND)
+    time.sleep(1)
+    target = cluster.other
+    source = cluster.owner
+    cluster.begin_move(target)
+    buckets = [k for k in source.keys() if ":b:" in k]
+    assert len(buckets) == 2
+    source.command("MIGRATE", "127.0.0.1", target.port, buckets[0], 0, 1000)
+    time.sleep(0.4)
+    source.command("MIGRATE", "127.0.0.1", target.port, buckets[1], 0, 1000)
+    moving = threading.Thread(target=lambda: cluster.move_keys(target))
+    moving.start()
+    moving.join()
+    time.sleep(0.8)
+    before = len(daemon.verdicts())
+    time.sleep(0.3)
+    assert len(daemon.verdicts()) > before, "nothing is charged while the slot moves"
+    cluster.end_move(target)
+    result = load.result()
+
+    assert result["accept"] == BURST, result
+    assert result["reject"] == result["messages"] - BURST, result
+    assert {v.store for v in daemon.verdicts()} == {"redis"}
+    daemon.expect_log(f"store at tcp:127.0.0.1:{target.port}, the Cluster's node")
+    assert f"tcp:127.0.0.1:{target.port}," in status(daemon, build)["server"]
+    assert len([k for k in target.keys() if ":b:" in k]) == 2
+    cluster.other = source
+
+
+def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
+    """The owner dies, and its replica takes its slots."""
+    owner = cluster.owner
+    replicas = [n for n in cluster.nodes if n.command("ROLE")[0] == "slave"]
+    replica = replicas[0]
+    replica.command("CLUSTER", "REPLICATE", owner.command("CLUSTER", "MYID"))
+    wait_until(
+        lambda: "master_link_status:up" in replica.command("INFO", "replication")
+        and f"master_port:{owner.port}" in replica.command("INFO", "replication"),
+        20,
+        "the replica does not follow",
+    )
+    store = cluster.settings(timeout_ms=TIMEOUT_MS, on_failure="tempfail")
+    daemon = mailbraked(store, rules=RULES)
+    daemon.allow_log(r"(?i)redis|store|suppressed")
+    load = milter.Load(
+        build,
+        [daemon.milter],
+        trace=daemon.dir / "trace",
+        messages=A_SECOND * 7,
+        connections=16,
+        rate=A_SECOND,
+        from_="failover@x.example",
+    )
+    time.sleep(1.5)
+    owner.kill()
+    wait_until(lambda: status(daemon, build)["reason"], 5, "nobody notices")
+    wait_until(lambda: replica.command("ROLE")[0] == "master", 10, "no failover")
+    wait_for_redis(build, daemon, time.monotonic(), 5)
+    result, trace = load.result(), load.trace()
+
+    assert result["unanswered"] == result["broken"] == 0, result
+    limit_us = (TIMEOUT_MS + build.slack_ms) * 1000
+    assert max(int(v.us) for v in daemon.verdicts()) <= limit_us
+    assert not [t for t in trace if t.us > limit_us]
+    assert BURST <= result["accept"] <= BURST + 5, result
+    assert result["reject"] > 0 and result["tempfail"] > 0, result
+    assert f"store at tcp:127.0.0.1:{replica.port}, the Cluster's node" in daemon.text()
