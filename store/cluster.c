@@ -76,7 +76,7 @@ static enum status find_keys(struct connection *connection, const char *key, int
             *place = target;
     } else if (connection_refuses(reply, "CLUSTERDOWN")) {
         status = error_set(error, STATUS_UNAVAILABLE,
-                           "%.100s: no node has our keys now: see redis-cli CLUSTER INFO",
+                           "%.100s: nobody serves our keys: see redis-cli CLUSTER INFO",
                            reply->str);
     } else if (reply->type == REDIS_REPLY_ERROR && !connection_refuses(reply, "ASK")) {
         status = connection_refusal(reply, error);

@@ -70,7 +70,8 @@ static struct connection *take(struct detour *detour, const char *text,
     unsigned failures = detour->failures;
     while (taken == NULL && in_time && detour->failures == failures) {
         bool leads_there = strcmp(detour->text, text) == 0;
-        if (detour->state == IDLE && leads_there) {
+        if (detour->state == IDLE && leads_there &&
+            connection_is_quiet(detour->connection)) {
             taken = detour->connection;
             detour->connection = NULL;
             detour->state = LENT;
@@ -79,8 +80,8 @@ static struct connection *take(struct detour *detour, const char *text,
             old = other != NULL ? other : old;
             pool_call(detour->pool);
         } else {
-            in_time = pthread_cond_timedwait(&detour->changed, &detour->mutex, &until) ==
-                      0;
+            in_time =
+                pthread_cond_timedwait(&detour->changed, &detour->mutex, &until) == 0;
         }
     }
     (void)pthread_mutex_unlock(&detour->mutex);

@@ -15,8 +15,8 @@ struct detour;
 struct detour *detour_new(struct pool *pool);
 void detour_free(struct detour *detour); /* nobody asks; NULL is allowed */
 
-/* As connection_ask; an ASK of the connection's server is followed if the connection has a
- * detour. The reply is ASK itself when the other node does not have the slot either, or
+/* As connection_ask; an ASK of the connection's server is followed if the connection has
+ * a detour. The reply is ASK itself when the other node does not have the slot either, or
  * can't be reached: then nothing was carried out. */
 enum status detour_ask(struct connection *connection,
                        const struct connection_command *command, int64_t deadline_us,

@@ -265,51 +265,58 @@ static enum status open_by(const struct locator *locator, size_t i, int step_ms,
 
 /* Where the last one led. */
 static enum status open_known(const struct locator *locator, int step_ms,
-                              struct connection **out_connection, struct error *error)
+                              struct place *out_place, struct connection **out_connection,
+                              struct error *error)
 {
-    struct place place = locator->place;
+    *out_place = locator->place;
     if (has_sentinels(locator))
-        return open_master(locator, &place, step_ms, out_connection, error);
-    if (!is_cluster(locator))
-        return locator_open_at(locator, &place, step_ms, out_connection, error);
-    struct connection *connection = NULL;
-    enum status status = cluster_open(locator, step_ms, &place, &connection, error);
-    if (status == STATUS_OK && !place_equal(&place, &locator->place)) {
-        connection_free(connection);
-        return error_set(error, STATUS_UNAVAILABLE, "the store has moved");
+        return open_master(locator, out_place, step_ms, out_connection, error);
+    if (is_cluster(locator))
+        return cluster_open(locator, step_ms, out_place, out_connection, error);
+    return locator_open_at(locator, out_place, step_ms, out_connection, error);
+}
+
+/* By the first of those asked who can say. */
+static enum status open_by_any(struct locator *locator, int step_ms,
+                               struct place *out_place,
+                               struct connection **out_connection, struct error *error)
+{
+    enum status status = STATUS_UNAVAILABLE;
+    for (size_t i = 0; i < locator->count; i++) {
+        struct error failure = {0};
+        size_t at = (locator->next + i) % locator->count;
+        enum status result =
+            open_by(locator, at, step_ms, out_place, out_connection, &failure);
+        if (result == STATUS_OK) {
+            locator->next = locator->by = at;
+            return STATUS_OK;
+        }
+        /* What a server says is worth more than that another is silent. */
+        if (i == 0 || (status != STATUS_UNAVAILABLE && result == STATUS_UNAVAILABLE)) {
+            status = result;
+            *error = failure;
+        }
     }
-    if (status == STATUS_OK)
-        *out_connection = connection;
     return status;
 }
 
 enum status locator_open(struct locator *locator, int step_ms, bool again,
                          struct connection **out_connection, struct error *error)
 {
-    enum status status = STATUS_UNAVAILABLE;
-    struct error first = {0};
+    struct place place;
+    struct error failure;
+    enum status status;
     if (again && locator->known)
-        return open_known(locator, step_ms, out_connection, error);
-    for (size_t i = 0; i < locator->count; i++) {
-        struct place place;
-        struct error failure = {0};
-        size_t at = (locator->next + i) % locator->count;
-        enum status result =
-            open_by(locator, at, step_ms, &place, out_connection, &failure);
-        if (result == STATUS_OK) {
-            locator->next = locator->by = at;
-            locator->known = true;
-            locator->place = place;
-            return STATUS_OK;
-        }
-        /* What a server says is worth more than that another is silent. */
-        if (i == 0 || (status != STATUS_UNAVAILABLE && result == STATUS_UNAVAILABLE)) {
-            status = result;
-            first = failure;
-        }
+        return open_known(locator, step_ms, &place, out_connection, error);
+    status = open_by_any(locator, step_ms, &place, out_connection, error);
+    /* Nobody has anything to say: what they said last holds as long as it works. */
+    if ((status == STATUS_IO || status == STATUS_NOT_FOUND) && locator->known &&
+        open_known(locator, step_ms, &place, out_connection, &failure) == STATUS_OK)
+        status = STATUS_OK;
+    if (status == STATUS_OK) {
+        locator->known = true;
+        locator->place = place;
     }
-    if (error != NULL)
-        *error = first;
     return status;
 }
 

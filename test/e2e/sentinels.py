@@ -57,10 +57,13 @@ class Sentinels:
             self._processes.append(subprocess.Popen([program, config, "--sentinel"], stdout=subprocess.DEVNULL))
         wait_until(self._know_each_other, 20, "the Sentinels do not find each other")
 
-    def stop(self):
+    def stop_sentinels(self):
         for process in self._processes:
             process.kill()
             process.wait()
+
+    def stop(self):
+        self.stop_sentinels()
         for redis in (self.first, self.second):
             redis.stop()
 

@@ -118,3 +118,21 @@ def test_a_failover_in_the_middle_of_a_storm(sentinels, mailbraked, build):
     assert status["store"]["state"] == "ok" and status["store"]["reason"] is None
     assert f"tcp:127.0.0.1:{sentinels.second.port}, which" in status["store"]["server"]
     assert f"store at tcp:127.0.0.1:{sentinels.second.port}, which" in daemon.text()
+
+
+def test_without_any_sentinel_the_last_master_is_used(sentinels, mailbraked, build):
+    """They find the store; they do not carry it."""
+    store = sentinels.settings(timeout_ms=2000, on_failure="tempfail")
+    daemon = mailbraked(store, rules=RATE)
+    sentinels.stop_sentinels()
+    master = next(r for r in (sentinels.first, sentinels.second) if r.port == int(at_port(daemon, build)))
+    for _ in range(2):
+        master.command("CLIENT", "KILL", "TYPE", "normal")
+        result = milter.load(build, daemon.milter, messages=10, connections=2, from_="alone@x.example")
+        assert result["accept"] == 10
+    assert {v.store for v in daemon.verdicts()} == {"redis"}
+
+
+def at_port(daemon, build):
+    status = json.loads(Command(build, daemon.config).run("status", "--json").stdout)
+    return status["store"]["server"].split(",")[0].rsplit(":", 1)[1]
