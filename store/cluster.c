@@ -27,15 +27,9 @@ bool cluster_target(const char *text, const struct place *from, struct place *ou
     return place_set(host, (size_t)(colon - host), colon + 1, out);
 }
 
-static enum status ask(struct connection *connection, int count, const char **words,
-                       int step_ms, redisReply **out_reply, struct error *error)
+static int64_t after_ms(int ms)
 {
-    const size_t lengths[2] = {strlen(words[0]), count > 1 ? strlen(words[1]) : 0};
-    const struct connection_command command = {
-        .count = count, .words = words, .lengths = lengths};
-    return connection_ask(connection, &command,
-                          clock_monotonic_us() + step_ms * INT64_C(1000), out_reply,
-                          error);
+    return clock_monotonic_us() + ms * INT64_C(1000);
 }
 
 /* Servers that are no Cluster would each have counts of their own. Only such a server
@@ -44,8 +38,8 @@ static enum status check_cluster(struct connection *connection, int step_ms,
                                  struct error *error)
 {
     redisReply *reply = NULL;
-    enum status status =
-        ask(connection, 1, (const char *[]){"ASKING"}, step_ms, &reply, error);
+    enum status status = connection_ask_words(connection, 1, (const char *[]){"ASKING"},
+                                              0, after_ms(step_ms), &reply, error);
     if (status != STATUS_OK)
         return status;
     if (connection_refuses(reply, "NOPERM"))
@@ -64,8 +58,8 @@ static enum status find_keys(struct connection *connection, const char *key, int
 {
     struct place target;
     redisReply *reply = NULL;
-    enum status status =
-        ask(connection, 2, (const char *[]){"GET", key}, step_ms, &reply, error);
+    enum status status = connection_ask_words(connection, 2, (const char *[]){"GET", key},
+                                              0, after_ms(step_ms), &reply, error);
     if (status != STATUS_OK)
         return status;
     if (connection_refuses(reply, "MOVED")) {

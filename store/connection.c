@@ -121,13 +121,9 @@ static enum status greet(struct connection *connection, int count, const char **
                          const char *login_settings, int64_t deadline_us,
                          struct error *error)
 {
-    size_t lengths[3];
     redisReply *reply = NULL;
-    for (int i = 0; i < count; i++)
-        lengths[i] = strlen(words[i]);
-    const struct connection_command command = {
-        .count = count, .words = words, .lengths = lengths};
-    enum status status = connection_ask(connection, &command, deadline_us, &reply, error);
+    enum status status =
+        connection_ask_words(connection, count, words, 0, deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     assert(reply != NULL);
@@ -279,6 +275,22 @@ enum status connection_ask(struct connection *connection,
         return status;
     connection->depth = command->depth;
     return connection_receive(connection, deadline_us, out_reply, error);
+}
+
+enum status connection_ask_words(struct connection *connection, int count,
+                                 const char *const *words, int depth, int64_t deadline_us,
+                                 struct redisReply **out_reply, struct error *error)
+{
+    const char *said[CONNECTION_WORDS_MAX];
+    size_t lengths[CONNECTION_WORDS_MAX];
+    assert(count <= CONNECTION_WORDS_MAX);
+    for (int i = 0; i < count; i++) {
+        said[i] = words[i];
+        lengths[i] = strlen(words[i]);
+    }
+    const struct connection_command command = {
+        .count = count, .words = said, .lengths = lengths, .depth = depth};
+    return connection_ask(connection, &command, deadline_us, out_reply, error);
 }
 
 bool connection_refuses(const redisReply *reply, const char *code)

@@ -54,6 +54,13 @@ enum status connection_ask(struct connection *connection,
                            const struct connection_command *command, int64_t deadline_us,
                            struct redisReply **out_reply, struct error *error) MUST_CHECK;
 
+/* The same for a command of a few words, each of which is text. */
+enum { CONNECTION_WORDS_MAX = 4 };
+enum status connection_ask_words(struct connection *connection, int count,
+                                 const char *const *words, int depth, int64_t deadline_us,
+                                 struct redisReply **out_reply,
+                                 struct error *error) MUST_CHECK;
+
 /* The two halves of connection_ask, for a request that is written as Redis reads it
  * (RESP) and whose reply holds no array in an array. IO at the deadline of
  * connection_receive says that no whole reply is there yet: it may be called again. */

@@ -127,12 +127,9 @@ static enum status ask_there(struct connection *there,
                              int64_t deadline_us, redisReply **out_reply,
                              struct error *error)
 {
-    static const char *words[] = {"ASKING"};
-    static const size_t lengths[] = {6};
-    const struct connection_command asking = {
-        .count = 1, .words = words, .lengths = lengths};
     redisReply *reply = NULL;
-    enum status status = connection_ask(there, &asking, deadline_us, &reply, error);
+    enum status status = connection_ask_words(there, 1, (const char *[]){"ASKING"}, 0,
+                                              deadline_us, &reply, error);
     if (status != STATUS_OK)
         return status;
     freeReplyObject(reply);

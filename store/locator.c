@@ -22,6 +22,7 @@ struct locator {
     bool known;         /* place is where the last connection led */
     struct place place; /* of the store */
     size_t by;          /* of asked: who says so */
+    bool told;          /* of those asked now, one has said where the store is */
 };
 
 static bool has_sentinels(const struct locator *locator)
@@ -136,19 +137,6 @@ static void blame(const char *who, const struct place *place, struct error *erro
 
 /* ---- Sentinels ---- */
 
-/* The reply to a question of words, each of which is text. */
-static enum status ask(struct connection *connection, int count, const char **words,
-                       int depth, int step_ms, redisReply **out_reply,
-                       struct error *error)
-{
-    size_t lengths[3];
-    for (int i = 0; i < count; i++)
-        lengths[i] = strlen(words[i]);
-    const struct connection_command command = {
-        .count = count, .words = words, .lengths = lengths, .depth = depth};
-    return connection_ask(connection, &command, after_ms(step_ms), out_reply, error);
-}
-
 static bool is_string(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STRING && strlen(reply->str) == (size_t)reply->len;
@@ -184,13 +172,14 @@ static enum status ask_sentinel(const struct locator *locator,
     struct connection_address address = address_of(sentinel);
     struct connection *connection = NULL;
     redisReply *reply = NULL;
-    const char *words[] = {"SENTINEL", "get-master-addr-by-name",
-                           locator->settings->master};
+    const char *const words[] = {"SENTINEL", "get-master-addr-by-name",
+                                 locator->settings->master};
     address.password = locator->sentinel_password;
     address.login_settings = "store.sentinel_password_file";
     enum status status = connection_open(&address, after_ms(step_ms), &connection, error);
     if (status == STATUS_OK)
-        status = ask(connection, 3, words, 0, step_ms, &reply, error);
+        status = connection_ask_words(connection, 3, words, 0, after_ms(step_ms), &reply,
+                                      error);
     if (status == STATUS_OK) {
         status = take_master(locator, reply, out, error);
         freeReplyObject(reply);
@@ -206,8 +195,8 @@ static enum status check_role(struct connection *connection, int step_ms,
                               struct error *error)
 {
     redisReply *reply = NULL;
-    enum status status =
-        ask(connection, 1, (const char *[]){"ROLE"}, 2, step_ms, &reply, error);
+    enum status status = connection_ask_words(connection, 1, (const char *[]){"ROLE"}, 2,
+                                              after_ms(step_ms), &reply, error);
     if (status != STATUS_OK)
         return status;
     if (reply->type == REDIS_REPLY_ERROR)
@@ -247,20 +236,25 @@ static enum status open_master(const struct locator *locator, const struct place
 /* ---- one of several ---- */
 
 /* By what the i-th of those asked says. Its place in *out_place. */
-static enum status open_by(const struct locator *locator, size_t i, int step_ms,
+static enum status open_by(struct locator *locator, size_t i, int step_ms,
                            struct place *out_place, struct connection **out_connection,
                            struct error *error)
 {
     *out_place = locator->asked[i];
-    if (is_cluster(locator))
-        return cluster_open(locator, step_ms, out_place, out_connection, error);
-    if (!has_sentinels(locator))
+    if (!has_sentinels(locator) && !is_cluster(locator))
         return locator_open_at(locator, out_place, step_ms, out_connection, error);
+    if (is_cluster(locator)) {
+        enum status found =
+            cluster_open(locator, step_ms, out_place, out_connection, error);
+        locator->told |= !place_equal(out_place, &locator->asked[i]);
+        return found;
+    }
     enum status status =
         ask_sentinel(locator, &locator->asked[i], step_ms, out_place, error);
-    return status != STATUS_OK
-               ? status
-               : open_master(locator, out_place, step_ms, out_connection, error);
+    if (status != STATUS_OK)
+        return status;
+    locator->told = true;
+    return open_master(locator, out_place, step_ms, out_connection, error);
 }
 
 /* Where the last one led. */
@@ -308,9 +302,12 @@ enum status locator_open(struct locator *locator, int step_ms, bool again,
     enum status status;
     if (again && locator->known)
         return open_known(locator, step_ms, &place, out_connection, error);
+    locator->told = false;
     status = open_by_any(locator, step_ms, &place, out_connection, error);
-    /* Nobody has anything to say: what they said last holds as long as it works. */
-    if ((status == STATUS_IO || status == STATUS_NOT_FOUND) && locator->known &&
+    /* Nobody has anything to say: what they said last holds as long as it works. Against
+     * their word it does not, as an old master may come back empty. */
+    if ((status == STATUS_IO || status == STATUS_NOT_FOUND) && !locator->told &&
+        locator->known &&
         open_known(locator, step_ms, &place, out_connection, &failure) == STATUS_OK)
         status = STATUS_OK;
     if (status == STATUS_OK) {

@@ -20,7 +20,8 @@ void locator_free(struct locator *locator); /* NULL is allowed */
 
 /* A new connection to the server that has the store now. Each server on the way gets
  * step_ms to answer. again: where the last one led, if that still has the store. Results
- * as of connection_open; UNAVAILABLE also when no server has it, or nobody says which. */
+ * as of connection_open; UNAVAILABLE also when no server has it, or nobody says which.
+ * error is not NULL. */
 enum status locator_open(struct locator *locator, int step_ms, bool again,
                          struct connection **out_connection,
                          struct error *error) MUST_CHECK;

@@ -106,8 +106,10 @@ static enum status open_connection(struct reconnector *reconnector, bool again,
     enum status status = locator_open(reconnector->locator, step_ms(reconnector), again,
                                       &connection, error);
     if (status == STATUS_OK) {
-        connection_set_detour(connection, reconnector->detour);
         status = probe(reconnector, connection, error);
+        if (status == STATUS_CONFLICT)
+            status =
+                STATUS_OK; /* a Cluster moves the key, and only this thread can help */
         if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
             try_commands(reconnector, connection); /* one that is refused may be why */
     }
@@ -117,6 +119,7 @@ static enum status open_connection(struct reconnector *reconnector, bool again,
         connection_free(connection);
         return status;
     }
+    connection_set_detour(connection, reconnector->detour);
     *out_connection = connection;
     return STATUS_OK;
 }

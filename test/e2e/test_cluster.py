@@ -80,6 +80,24 @@ def test_a_slot_moves_while_messages_are_charged(cluster, mailbraked, build):
     cluster.other = source
 
 
+def test_connections_are_replaced_while_the_slot_moves(cluster, mailbraked, build):
+    """Nothing of ours is on the old node any more, so a new connection proves little."""
+    daemon = mailbraked(cluster.settings(timeout_ms=5000, on_failure="tempfail"), rules=RULES)
+    daemon.allow_log(r"the Cluster moves our keys|suppressed")
+    assert milter.load(build, daemon.milter, messages=1, connections=1)["tempfail"] == 0
+    source, target = cluster.owner, cluster.other
+    cluster.begin_move(target)
+    cluster.move_keys(target)
+    source.command("CLIENT", "KILL", "TYPE", "normal")
+    started = time.monotonic()
+    result = milter.load(build, daemon.milter, messages=20, connections=4)
+    assert result["tempfail"] == 0 and time.monotonic() - started < 3, result
+    cluster.end_move(target)
+    assert milter.load(build, daemon.milter, messages=20, connections=4)["tempfail"] == 0
+    assert {v.store for v in daemon.verdicts()} == {"redis"}
+    cluster.other = source
+
+
 def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
     """The owner dies, and its replica takes its slots."""
     owner = cluster.owner

@@ -7,8 +7,8 @@
 
 START_TEST(place_prints_what_it_reads)
 {
-    static const char *const texts[] = {"tcp:127.0.0.1:6379", "tcp:[::1]:1", "unix:/run/a",
-                                        "tcp:redis.example:65535"};
+    static const char *const texts[] = {"tcp:127.0.0.1:6379", "tcp:[::1]:1",
+                                        "unix:/run/a", "tcp:redis.example:65535"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct place place;
         char text[PLACE_TEXT_SIZE];
@@ -20,9 +20,9 @@ END_TEST
 
 START_TEST(place_refuses_what_is_none)
 {
-    static const char *const texts[] = {"",          "tcp:",      "tcp:a",     "tcp::1",
-                                        "tcp:a:0",   "tcp:a:x",   "tcp:a:1x",  "a:1",
-                                        "tcp:a:-1",  "tcp:a:65536"};
+    static const char *const texts[] = {"",         "tcp:",       "tcp:a",    "tcp::1",
+                                        "tcp:a:0",  "tcp:a:x",    "tcp:a:1x", "a:1",
+                                        "tcp:a:-1", "tcp:a:65536"};
     struct place place;
     char host[400];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -44,8 +44,9 @@ START_TEST(place_a_node_redirects_to)
     ck_assert_str_eq(place_print(&to, text), "tcp:[::1]:7003");
     ck_assert(cluster_target("MOVED 866 :7004", &from, &to)); /* the same host */
     ck_assert_str_eq(place_print(&to, text), "tcp:10.0.0.1:7004");
-    static const char *const odd[] = {"MOVED", "MOVED 866", "MOVED 866 a", "MOVED x a:1",
-                                      "ASK 866 a:0", "ERR 866 a:1", "MOVED 866 a:1 b"};
+    static const char *const odd[] = {"MOVED",          "MOVED 866",   "MOVED 866 a",
+                                      "MOVED x a:1",    "ASK 866 a:0", "ERR 866 a:1",
+                                      "MOVED 866 a:1 b"};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         ck_assert_msg(!cluster_target(odd[i], &from, &to), "%s", odd[i]);
 }
