@@ -13,7 +13,7 @@ import milter
 from cluster import Cluster
 from mailbraked import Command
 from postfix import wait_until
-from test_sentinel import wait_for_redis
+from test_sentinel import as_user, check_store, wait_for_redis
 
 pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
 
@@ -39,6 +39,28 @@ def cluster(folder):
 
 def status(daemon, build):
     return json.loads(Command(build, daemon.config).run("status", "--json").stdout)["store"]
+
+
+def test_the_user_needs_asking(cluster, build, folder):
+    store = cluster.settings(**as_user(cluster.owner, cluster.owner.dir))
+    store["server"] = [f"tcp:127.0.0.1:{cluster.owner.port}"]
+    done = check_store(build, folder, store)
+    assert "NOPERM" in done.stderr and "see store.username in mailbrake.conf(5)" in done.stderr
+    as_user(cluster.owner, cluster.owner.dir, "+asking")
+    done = check_store(build, folder, store)
+    assert "store: " not in done.stderr and "the store is at" in done.stdout, done.stderr
+
+
+def test_check_says_what_is_wrong(cluster, build, folder):
+    """A node named as the only server; another node's answer, and nobody's."""
+    other = f"tcp:127.0.0.1:{cluster.other.port}"
+    settings = cluster.settings(timeout_ms=2000)
+    done = check_store(build, folder, {**settings, "server": other})
+    assert "MOVED" in done.stderr and "write store.server as an array of nodes" in done.stderr
+    done = check_store(build, folder, {**settings, "server": [other]})
+    assert f"the store is at tcp:127.0.0.1:{cluster.owner.port}," in done.stdout, done.stderr
+    done = check_store(build, folder, {**settings, "server": ["tcp:127.0.0.1:1"]})
+    assert "node tcp:127.0.0.1:1: Connection refused" in done.stderr
 
 
 def test_a_slot_moves_while_messages_are_charged(cluster, mailbraked, build):

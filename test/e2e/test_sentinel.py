@@ -9,9 +9,10 @@ import time
 import pytest
 
 import milter
-from mailbraked import Command
+from mailbraked import Command, config_text
 from postfix import wait_until
 from sentinels import MASTER, Sentinels
+from test_doubt import documented_acl
 
 pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
 
@@ -36,15 +37,14 @@ def sentinels(folder):
 
 @pytest.fixture
 def check(build, folder):
+    return lambda store: check_store(build, folder, store)
+
+
+def check_store(build, folder, store):
     """What check says of a store, without a daemon."""
-
-    def run(store):
-        path = pathlib.Path(tempfile.mkdtemp(prefix="check-", dir=folder)) / "mailbrake.conf"
-        text = " ".join(f"{name} = {json.dumps(value)};" for name, value in store.items())
-        path.write_text('domains = [ "district.example" ];\nstore = { ' + text + " };\n")
-        return Command(build, path).check()
-
-    return run
+    path = pathlib.Path(tempfile.mkdtemp(prefix="check-", dir=folder)) / "mailbrake.conf"
+    path.write_text(config_text({"domains": ["district.example"], "store": store}, ""))
+    return Command(build, path).check()
 
 
 def test_check_says_which_server_it_is(sentinels, check):
@@ -71,6 +71,24 @@ def test_check_tells_a_sentinel_from_a_redis(sentinels, check):
     redis = f"tcp:127.0.0.1:{sentinels.first.port}"
     done = check(sentinels.settings(timeout_ms=2000, sentinels=[redis], sentinel_password_file=""))
     assert "is no Sentinel: see store.sentinels" in done.stderr
+
+
+def as_user(redis, folder, *more):
+    """The settings of a user with what mailbrake.conf(5) says, and these commands."""
+    password = folder / "user"
+    password.write_text("password\n")
+    password.chmod(0o600)
+    words = [*documented_acl("mailbrake"), *more]
+    redis.command("ACL", "SETUSER", "mailbrake", "reset")
+    redis.command("ACL", "SETUSER", "mailbrake", "on", *words)
+    return {"username": "mailbrake", "password_file": str(password), "timeout_ms": 2000}
+
+
+def test_the_user_needs_role(sentinels, check):
+    done = check(sentinels.settings(**as_user(sentinels.first, sentinels.dir)))
+    assert "ROLE: NOPERM" in done.stderr and "see store.username in mailbrake.conf(5)" in done.stderr
+    done = check(sentinels.settings(**as_user(sentinels.first, sentinels.dir, "+role")))
+    assert "store: " not in done.stderr and "the store is at" in done.stdout, done.stderr
 
 
 def wait_for_redis(build, daemon, since, seconds):
