@@ -53,14 +53,14 @@ struct mail_log_statistics {
     uint64_t messages; /* handed over */
     uint64_t unread;   /* lines that are no log lines, or that are cut */
     struct mail_log_example examples[MAIL_LOG_EXAMPLES]; /* of these, the first */
-    int64_t first_ms, last_ms; /* of the lines read; both 0: there were none */
+    int64_t first_ms, last_ms;        /* of the lines read; both 0: there were none */
     uint64_t bytes_read, bytes_total; /* of the files as they are on disk */
 };
 
 struct mail_log_reading {
     const char *const *paths; /* "-": stdin; merged by the time of their lines */
     size_t path_count;
-    int64_t now_ms; /* no line is younger: the year of stamps without one */
+    int64_t now_ms;             /* no line is younger: the year of stamps without one */
     int64_t since_ms, until_ms; /* messages of before or from then on are left out; 0: no
                                    bound */
     /* Called for each message, in the order of time; another status than OK ends the
@@ -71,9 +71,10 @@ struct mail_log_reading {
     void *context;
 };
 
-/* Reads them all, in bounded memory. IO or INVALID with the file when one can't be read or
- * unpacked, NOMEM, each's status; out is what was read until then. */
+/* Reads them all, in bounded memory. IO or INVALID with the file when one can't be read
+ * or unpacked, NOMEM, each's status; out is what was read until then. */
 enum status mail_log_read(const struct mail_log_reading *reading,
-                          struct mail_log_statistics *out, struct error *error) MUST_CHECK;
+                          struct mail_log_statistics *out,
+                          struct error *error) MUST_CHECK;
 
 #endif

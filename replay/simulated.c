@@ -24,6 +24,7 @@ struct simulated *simulated_new(void)
         free(simulated);
         return NULL;
     }
+    memory_let_grow(simulated->local.memory);
     return simulated;
 }
 

@@ -6,12 +6,14 @@
 #include "store/amend.h"
 #include "store/rows.h"
 
-/* 262,144 buckets in 19 MB, and 131,072 windows in 22 MB. */
+/* 262,144 buckets in 19 MB, and 131,072 windows in 22 MB; one that grows has at most 16
+ * times as many. */
 enum {
     MEMORY_WAYS = LIMITER_TABLE_WAYS,
     MEMORY_BUCKET_SETS = 1 << 15,
     MEMORY_WINDOW_SETS = 1 << 14,
     MEMORY_SETS = MEMORY_BUCKET_SETS + MEMORY_WINDOW_SETS,
+    MEMORY_GROWTH_MAX = 16,
 };
 
 /* A bucket or window as a state file keeps it. request has id, kind, and rate or surge.
@@ -34,6 +36,10 @@ struct memory;
 /* NULL when out of memory. Safe from many threads. */
 struct memory *memory_new(void);
 void memory_free(struct memory *memory);
+
+/* Lets the tables grow before memory_charge forgets anything, as Redis forgets nothing:
+ * what is judged on a simulated clock is not a daemon's to survive a flood with. */
+void memory_let_grow(struct memory *memory);
 
 /* Does what policy/charge.h says of store_charge, at now_ms on the wall clock. What is
  * worth nothing any more gives its place away; without that, what loses least in its set
