@@ -34,7 +34,7 @@ static void count_would(struct report *report, const struct judgement *judgement
 {
     for (size_t i = 0; i < judgement->plan.step_count; i++) {
         const struct plan_step *step = &judgement->plan.steps[i];
-        if (!step->fires || !step->rule->monitor)
+        if (judge_would(step).action == ACTION_ACCEPT)
             continue;
         struct report_sum *would =
             &report->deciders[step->rule - report->policy->rules].would;
