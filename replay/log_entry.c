@@ -10,13 +10,15 @@ size_t log_entry_bytes(const struct log_entry *entry)
 {
     return sizeof *entry + entry->text_room +
            entry->recipient_room * sizeof *entry->recipients +
-           entry->index_size * sizeof *entry->index;
+           entry->index_size * sizeof *entry->index +
+           (entry->members == NULL ? 0 : log_entry_bytes(entry->members));
 }
 
 void log_entry_free(struct log_entry *entry)
 {
     if (entry == NULL)
         return;
+    log_entry_free(entry->members); /* which has none */
     free(entry->texts);
     free(entry->recipients);
     free(entry->index);

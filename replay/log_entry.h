@@ -41,11 +41,13 @@ struct log_entry {
     bool local;  /* of sendmail(1) */
     bool judged; /* a milter has seen it: at_ms is when */
     bool held, rejected;
-    bool active;   /* deliveries began */
-    bool finished; /* it has no more recipients to come */
-    bool cut;      /* some recipient was not kept */
+    bool active;     /* deliveries began */
+    bool finished;   /* it has no more recipients to come, */
+    int64_t ends_ms; /* or will have none from then on; 0: nobody knows */
+    bool cut;        /* some recipient was not kept */
 
     uint32_t expected, seen; /* recipients */
+    uint32_t tried;          /* of Sendmail's, that were named: delivered to, or not */
     uint32_t results[LOG_BOUNCED + 1];
 
     char *texts; /* NUL-terminated strings; at 0 the empty one */
@@ -55,6 +57,9 @@ struct log_entry {
     uint32_t recipient_count, recipient_room;
     uint32_t *index; /* of recipients by hash, plus 1; 0: free; NULL: they are few */
     uint32_t index_size;
+
+    struct log_entry *members; /* of Sendmail's lists; NULL: none was named */
+    uint32_t last_list;        /* that was named: its number as a recipient */
 };
 
 /* Bytes of memory that it has. */

@@ -372,7 +372,7 @@ static enum status hand_over(struct log_queue *queue, struct log_entry *entry)
 {
     const struct mail_log_reading *reading = queue->reading;
     enum status status = STATUS_OK;
-    bool whole = entry->active && entry->seen >= entry->expected && !entry->cut &&
+    bool whole = entry->expected > 0 && entry->seen >= entry->expected && !entry->cut &&
                  entry->open_children == 0;
     count_children(queue, entry);
     if ((entry->active || entry->held || entry->rejected) &&
@@ -386,6 +386,15 @@ static enum status hand_over(struct log_queue *queue, struct log_entry *entry)
 static bool is_stale(const struct log_queue *queue, const struct log_list *list)
 {
     return list->first != NULL && list->first->at_ms < queue->now_ms - list->patience_ms;
+}
+
+/* The first message that was judged is handed over when nothing more is to come of it, or
+ * given up when it has not got into the queue. */
+static bool is_due(const struct log_queue *queue, const struct log_entry *entry)
+{
+    return log_entry_is_complete(entry) ||
+           (entry->ends_ms != 0 && entry->ends_ms < queue->now_ms) ||
+           (!entry->active && !entry->held && is_stale(queue, &queue->judged));
 }
 
 /* The one that a queue which is too large gives up first. */
@@ -417,8 +426,7 @@ enum status log_queue_settle(struct log_queue *queue, const struct log_place *pl
     while (is_stale(queue, &queue->internal))
         forget(queue, queue->internal.first);
     while (status == STATUS_OK && (first = queue->judged.first) != NULL &&
-           (log_entry_is_complete(first) ||
-            (!first->active && !first->held && is_stale(queue, &queue->judged))))
+           is_due(queue, first))
         status = hand_over(queue, first);
     while (status == STATUS_OK && queue->bytes > QUEUE_BYTES &&
            (first = oldest(queue)) != NULL) {

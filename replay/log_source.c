@@ -58,7 +58,7 @@ void log_source_free(struct log_source *source)
 /* "Nov 30 13:19:36 relay postfix/smtpd[25158]: text" */
 static bool read_syslog(struct log_source *source, struct log_record *out)
 {
-    struct log_record record = {0};
+    struct log_record record = {.program = {"", 0}};
     struct log_slice rest = source->text, head;
     if (!log_stamp_read(&source->stamps, &rest, &record.at_ms) ||
         !log_slice_skip(&rest, LOG_SLICE(" ")))

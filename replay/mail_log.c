@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "replay/log_source.h"
 #include "replay/postfix_log.h"
+#include "replay/sendmail_log.h"
 
 enum { PROGRESS_LINES = 1 << 17, REPEATED_MAX = 1000 };
 
@@ -24,6 +25,7 @@ struct merger {
     const struct mail_log_reading *reading;
     struct mail_log_statistics *statistics;
     struct log_queue *queue;
+    struct sendmail_log *sendmail;
     struct merged *files;
     uint64_t closed_bytes; /* read of files that are closed again */
     char host[256];        /* of the last line, */
@@ -164,6 +166,8 @@ static enum status read_record(struct merger *merger, const struct merged *file)
     while (status == STATUS_OK && times-- > 0 && !cut) {
         if (postfix_log_is_by(record->program))
             status = postfix_log_line(merger->queue, &line, &cut);
+        else if (sendmail_log_is_by(record->program))
+            status = sendmail_log_line(merger->sendmail, &line, &cut);
     }
     if (cut)
         count_unread(merger, file);
@@ -225,13 +229,15 @@ enum status mail_log_read(const struct mail_log_reading *reading,
     enum status status = STATUS_NOMEM;
     *out = (struct mail_log_statistics){0};
     merger.queue = log_queue_new(reading);
+    merger.sendmail = sendmail_log_new(merger.queue);
     merger.files = calloc(reading->path_count + 1, sizeof *merger.files);
-    if (merger.queue != NULL && merger.files != NULL) {
+    if (merger.queue != NULL && merger.sendmail != NULL && merger.files != NULL) {
         status = read_all(&merger, error);
         report_progress(&merger);
         for (size_t i = 0; i < reading->path_count; i++)
             log_source_free(merger.files[i].source);
     }
+    sendmail_log_free(merger.sendmail);
     log_queue_free(merger.queue);
     free(merger.files);
     return status;
