@@ -34,6 +34,8 @@ static const struct {
     {"top", verb_top, "top                    who sends most now, what is stopped"},
     {"replay", verb_replay,
      "replay SCENARIO        a storm, on a simulated clock, against these rules"},
+    {"simulate", verb_simulate,
+     "simulate --log FILE    what these rules would have done to the mail of a log"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

@@ -221,10 +221,10 @@ END_TEST
 /* ---- judgements ---- */
 
 static const struct envelope_recipient recipients[] = {
-    {"<staff@own.example>", "staff@own.example", "<staff@own.example>"},
-    {"<Both+x@too.example>", "both+x@too.example", "<Both+x@too.example>"},
-    {"<both@own.example>", "both@own.example", "<both@own.example>"},
-    {"<q@else.example>", "q@else.example", "<q@else.example>"},
+    {"<staff@own.example>", "staff@own.example", "<staff@own.example>", 0},
+    {"<Both+x@too.example>", "both+x@too.example", "<Both+x@too.example>", 0},
+    {"<both@own.example>", "both@own.example", "<both@own.example>", 0},
+    {"<q@else.example>", "q@else.example", "<q@else.example>", 0},
 };
 static const struct header headers[] = {
     {"Subject", "Re: =?utf-8?q?h=C3=B6?= 12"},
