@@ -24,7 +24,8 @@ struct log_queue {
     size_t bucket_count, entry_count, bytes;
     struct log_list arriving, judged, internal;
     int64_t now_ms;
-    uint64_t handed_over;
+    uint64_t handed_over, late;
+    int64_t last_ms;                       /* of what was handed over */
     struct mail_log_recipient *recipients; /* of the message that is handed over */
     size_t recipient_room;
 };
@@ -350,7 +351,7 @@ static enum status call(struct log_queue *queue, const struct log_entry *entry,
                         bool whole)
 {
     const struct mail_log_message message = {
-        .at_ms = entry->at_ms,
+        .at_ms = queue->last_ms,
         .queue_id = entry->id,
         .host = intern_string(queue->hosts, entry->host),
         .local = entry->local,
@@ -363,22 +364,36 @@ static enum status call(struct log_queue *queue, const struct log_entry *entry,
         .held = entry->held,
         .whole = whole,
     };
-    queue->handed_over++;
     return queue->reading->each(queue->reading->context, &message);
+}
+
+/* True when it is a message that is asked for, and not late. */
+static bool is_wanted(struct log_queue *queue, const struct log_entry *entry)
+{
+    const struct mail_log_reading *reading = queue->reading;
+    if (!(entry->active || entry->held || entry->rejected) ||
+        (reading->since_ms != 0 && entry->at_ms < reading->since_ms) ||
+        (reading->until_ms != 0 && entry->at_ms >= reading->until_ms))
+        return false;
+    if (queue->handed_over > 0 && entry->at_ms < queue->last_ms - MINUTE_MS) {
+        queue->late++;
+        return false;
+    }
+    return true;
 }
 
 /* The entry, which is judged, is gone then. */
 static enum status hand_over(struct log_queue *queue, struct log_entry *entry)
 {
-    const struct mail_log_reading *reading = queue->reading;
     enum status status = STATUS_OK;
     bool whole = entry->expected > 0 && entry->seen >= entry->expected && !entry->cut &&
                  entry->open_children == 0;
     count_children(queue, entry);
-    if ((entry->active || entry->held || entry->rejected) &&
-        (reading->since_ms == 0 || entry->at_ms >= reading->since_ms) &&
-        (reading->until_ms == 0 || entry->at_ms < reading->until_ms))
+    if (is_wanted(queue, entry)) {
+        if (queue->handed_over++ == 0 || entry->at_ms > queue->last_ms)
+            queue->last_ms = entry->at_ms;
         status = list_recipients(queue, entry) ? call(queue, entry, whole) : STATUS_NOMEM;
+    }
     release(queue, entry);
     return status;
 }
@@ -449,4 +464,9 @@ enum status log_queue_finish(struct log_queue *queue)
 uint64_t log_queue_handed_over(const struct log_queue *queue)
 {
     return queue->handed_over;
+}
+
+uint64_t log_queue_late(const struct log_queue *queue)
+{
+    return queue->late;
 }

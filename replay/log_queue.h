@@ -58,4 +58,7 @@ enum status log_queue_finish(struct log_queue *queue) MUST_CHECK;
 
 uint64_t log_queue_handed_over(const struct log_queue *queue);
 
+/* How many were left out: they were more than a minute older than one before. */
+uint64_t log_queue_late(const struct log_queue *queue);
+
 #endif

@@ -71,30 +71,33 @@ static int64_t local_ms(const struct hour *hour, int64_t after_ms)
     return is_summer && tm.tm_isdst > 0 ? summer : winter;
 }
 
-/* The year of a stamp that says none: after the last one, or the latest that is not in
- * the future. */
-static bool find_year(const struct log_stamps *stamps, struct hour *hour)
+/* The latest year in which that hour is not after latest_ms, nor more than years back. */
+static bool find_latest(struct hour *hour, int64_t latest_ms, int years)
 {
-    time_t now = (time_t)(stamps->now_ms / 1000);
-    struct tm tm;
-    int64_t latest = stamps->now_ms + DAY_MS;
-    if (localtime_r(&now, &tm) == NULL)
-        return false;
-    hour->year = stamps->year != 0 ? stamps->year : tm.tm_year + 1900 + 1;
-    if (stamps->year != 0) {
-        struct hour next = *hour;
-        next.year++;
-        if (is_hour(&next) &&
-            (!is_hour(hour) || utc_ms(hour) < stamps->last_ms - HALF_YEAR_MS) &&
-            utc_ms(&next) <= latest)
-            *hour = next;
-        return is_hour(hour);
-    }
-    for (int back = 0; back <= LEAP_YEARS_APART + 1; back++, hour->year--) {
-        if (is_hour(hour) && utc_ms(hour) <= latest)
+    for (int back = 0; back <= years; back++, hour->year--) {
+        if (is_hour(hour) && utc_ms(hour) <= latest_ms)
             return true;
     }
     return false;
+}
+
+/* The year of a stamp that says none: the one nearest to the stamp before, or the latest
+ * that is not in the future. */
+static bool find_year(const struct log_stamps *stamps, struct hour *hour)
+{
+    int64_t latest_ms = stamps->now_ms + DAY_MS;
+    time_t now = (time_t)(stamps->now_ms / 1000);
+    struct tm tm;
+    if (stamps->year != 0) {
+        int64_t half_a_year_on = stamps->last_ms + HALF_YEAR_MS;
+        hour->year = stamps->year + 1;
+        return find_latest(hour, half_a_year_on < latest_ms ? half_a_year_on : latest_ms,
+                           2);
+    }
+    if (localtime_r(&now, &tm) == NULL)
+        return false;
+    hour->year = tm.tm_year + 1900 + 1;
+    return find_latest(hour, latest_ms, LEAP_YEARS_APART + 1);
 }
 
 static int month_of(const char *name)

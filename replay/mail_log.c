@@ -44,7 +44,8 @@ static void count_unread(struct merger *merger, const struct merged *file)
     struct text text = text_on(example->text, sizeof example->text);
     example->line = log_source_line(file->source, &line);
     text_join(example->file, sizeof example->file, file->path, "");
-    (void)readable_add(&text, line.data, line.length, false, sizeof example->text - 1);
+    /* What no longer fits is added, and taken away again. */
+    (void)readable_add(&text, line.data, line.length, false, sizeof example->text - 8);
 }
 
 static void close_file(struct merger *merger, struct merged *file)
@@ -179,6 +180,7 @@ static void report_progress(const struct merger *merger)
     const struct mail_log_reading *reading = merger->reading;
     struct mail_log_statistics *statistics = merger->statistics;
     statistics->messages = log_queue_handed_over(merger->queue);
+    statistics->late = log_queue_late(merger->queue);
     statistics->bytes_read = merger->closed_bytes;
     statistics->bytes_total = 0;
     for (size_t i = 0; i < reading->path_count; i++) {

@@ -32,7 +32,9 @@ struct mail_log_message {
     const char *client; /* IP address as text; NULL: none, or unknown to the MTA */
     const char *login;  /* NULL: none */
     const char *sender; /* without brackets; "": <> */
-    const struct mail_log_recipient *recipients; /* distinct */
+    /* Distinct. Below Sendmail's LogLevel 11, a list's members in the place of its name.
+     */
+    const struct mail_log_recipient *recipients;
     size_t recipient_count;
     enum mail_log_end end;
     bool held;  /* by a milter or a content check, whatever came then */
@@ -51,7 +53,9 @@ struct mail_log_example {
 struct mail_log_statistics {
     uint64_t lines;    /* or entries of a journal */
     uint64_t messages; /* handed over */
-    uint64_t unread;   /* lines that are no log lines, or that are cut */
+    uint64_t late;   /* left out, since a younger one was handed over before: the lines of
+                        a file are not in the order of time */
+    uint64_t unread; /* lines that are no log lines, or that are cut */
     struct mail_log_example examples[MAIL_LOG_EXAMPLES]; /* of these, the first */
     int64_t first_ms, last_ms;        /* of the lines read; both 0: there were none */
     uint64_t bytes_read, bytes_total; /* of the files as they are on disk */

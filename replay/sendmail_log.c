@@ -1,6 +1,6 @@
 /* Sendmail. One line says who sent a message, others how it went with its recipients; of
  * these, it shows in brackets what RCPT said, and without them the members of a list. The
- * list itself is named only from LogLevel 10 on; else each member stands for itself. No
+ * list itself is named only from LogLevel 11 on; else each member stands for itself. No
  * line says that it was the last. */
 #include "replay/sendmail_log.h"
 

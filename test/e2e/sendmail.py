@@ -51,7 +51,7 @@ define(`confSERVICE_SWITCH_FILE', `{dir}/etc/service.switch')dnl
 define(`confRUN_AS_USER', `{user}')dnl
 define(`confTRUSTED_USER', `{user}')dnl
 define(`confFORWARD_PATH', `')dnl
-define(`confLOG_LEVEL', `10')dnl
+define(`confLOG_LEVEL', `11')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confCHECK_ALIASES', `False')dnl
 define(`confQUEUE_LA', `1000')dnl

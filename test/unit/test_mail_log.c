@@ -312,6 +312,18 @@ START_TEST(mail_log_leaves_out_what_is_too_old_or_too_young)
 }
 END_TEST
 
+START_TEST(mail_log_leaves_out_what_comes_late)
+{
+    ck_assert_str_eq(read_log("Nov 30 12:30:00 relay postfix/smtpd[1]: " ID
+                              ": client=unknown[10.1.2.3]\n"
+                              "Nov 30 12:30:00 relay postfix/cleanup[1]: " ID
+                              ": message-id=<>\n" ACTIVE(ID, "1") REMOVED(ID) TAKEN(ID2)
+                                  ACTIVE(ID2, "1") REMOVED(ID2)),
+                     "45000 " ID " 10.1.2.3 ann@x.org> open part;");
+    ck_assert_uint_eq(statistics.late, 1);
+}
+END_TEST
+
 START_TEST(mail_log_hands_over_the_oldest_when_it_has_too_many)
 {
     enum { MESSAGES = 200000 };
@@ -356,6 +368,7 @@ int main(void)
         mail_log_passes_over_other_programs,
         mail_log_reads_repeated_lines,
         mail_log_leaves_out_what_is_too_old_or_too_young,
+        mail_log_leaves_out_what_comes_late,
         mail_log_hands_over_the_oldest_when_it_has_too_many,
         NULL,
     };
