@@ -45,6 +45,7 @@ struct log_entry {
     bool finished;   /* it has no more recipients to come, */
     int64_t ends_ms; /* or will have none from then on; 0: nobody knows */
     bool cut;        /* some recipient was not kept */
+    bool late;       /* at_ms is not its own, and too young by more than a minute */
 
     uint32_t expected, seen; /* recipients */
     uint32_t tried;          /* of Sendmail's, that were named: delivered to, or not */

@@ -9,7 +9,7 @@
 #include "base/intern.h"
 
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS, DAY_MS = 24 * HOUR_MS };
-enum { FIRST_BUCKETS = 4096, QUEUE_BYTES = 48 << 20 };
+enum { FIRST_BUCKETS = 4096, QUEUE_BYTES = 48 << 20, STEPS_BACK = 1000 };
 
 struct log_list {
     struct log_entry *first, *last;
@@ -63,14 +63,21 @@ static void unlink_entry(struct log_entry *entry)
     entry->list = NULL;
 }
 
-/* By its time, mostly at the end. */
+/* By its time, which is mostly at the end; where the log goes back over many messages,
+ * its time becomes that of the one before it. */
 static void link_entry(struct log_list *list, struct log_entry *entry)
 {
     struct log_entry *before;
     unlink_entry(entry);
     before = list->last;
-    while (before != NULL && before->at_ms > entry->at_ms)
+    for (int i = 0; before != NULL && before->at_ms > entry->at_ms; i++) {
+        if (i == STEPS_BACK) {
+            entry->late = entry->at_ms < before->at_ms - MINUTE_MS;
+            entry->at_ms = before->at_ms;
+            break;
+        }
         before = before->before;
+    }
     entry->list = list;
     entry->before = before;
     entry->after = before == NULL ? list->first : before->after;
@@ -375,7 +382,8 @@ static bool is_wanted(struct log_queue *queue, const struct log_entry *entry)
         (reading->since_ms != 0 && entry->at_ms < reading->since_ms) ||
         (reading->until_ms != 0 && entry->at_ms >= reading->until_ms))
         return false;
-    if (queue->handed_over > 0 && entry->at_ms < queue->last_ms - MINUTE_MS) {
+    if (entry->late ||
+        (queue->handed_over > 0 && entry->at_ms < queue->last_ms - MINUTE_MS)) {
         queue->late++;
         return false;
     }

@@ -54,7 +54,10 @@ static enum status read_client(struct about *about)
 {
     struct log_slice name = about->text, login, client;
     enum status status = STATUS_OK;
-    struct log_entry *entry = log_queue_add(about->queue, &about->line->place, about->id);
+    struct log_entry *entry;
+    if (memchr(name.data, ']', name.length) == NULL)
+        return STATUS_INVALID;
+    entry = log_queue_add(about->queue, &about->line->place, about->id);
     if (entry == NULL)
         return STATUS_NOMEM;
     about->entry = entry;
@@ -152,7 +155,7 @@ static enum status read_active(struct about *about)
         return STATUS_OK;
     }
     if (!log_slice_field(about->text, LOG_SLICE(", nrcpt="), &count) ||
-        !log_slice_number(&count, &expected))
+        !log_slice_number(&count, &expected) || !log_slice_skip(&count, LOG_SLICE(" (")))
         return STATUS_INVALID;
     if (entry == NULL)
         return STATUS_OK;
@@ -191,16 +194,28 @@ static bool has_another_id(struct about *about, struct log_slice status,
     return log_queue_adopt(about->entry, recipient, child) || forwarded;
 }
 
+/* False when it is none of Postfix's words. */
 static bool read_result(struct log_slice status, enum log_result *out)
 {
-    if (log_slice_skip(&status, LOG_SLICE("sent")) ||
-        log_slice_skip(&status, LOG_SLICE("deliverable")))
-        *out = LOG_SENT;
-    else if (log_slice_skip(&status, LOG_SLICE("deferred")))
-        *out = LOG_DEFERRED;
-    else
-        *out = LOG_BOUNCED;
-    return status.length > 0;
+    static const struct {
+        struct log_slice word;
+        enum log_result result;
+    } WORDS[] = {
+        {{"sent", 4}, LOG_SENT},
+        {{"deferred", 8}, LOG_DEFERRED},
+        {{"bounced", 7}, LOG_BOUNCED},
+        {{"expired", 7}, LOG_BOUNCED},
+        {{"deliverable", 11}, LOG_SENT},
+        {{"undeliverable", 13}, LOG_BOUNCED},
+        {{"SOFTBOUNCE", 10}, LOG_DEFERRED},
+    };
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (log_slice_skip(&status, WORDS[i].word)) {
+            *out = WORDS[i].result;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* to=<a>, orig_to=<b>, relay=..., status=sent (250 2.0.0 Ok) */

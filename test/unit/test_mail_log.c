@@ -1,5 +1,6 @@
 /* Postfix's logs read back to messages: what each line adds, and in which order they come
  * out. */
+#include "../support/shortage.h"
 #include "mail_log_fixture.h"
 
 #define AT "Nov 30 12:00:01 relay "
@@ -275,6 +276,42 @@ START_TEST(mail_log_counts_lines_that_are_cut)
 }
 END_TEST
 
+START_TEST(mail_log_counts_no_half_of_a_line)
+{
+    /* Cut anywhere, a line tells the whole truth or nothing. */
+    static const char *const LINES[] = {
+        SMTPD ID ": client=home[10.1.2.3]",
+        CLEANUP ID ": message-id=<1@x.org>",
+        QMGR ID ": from=<ann@x.org>, size=4, nrcpt=12 (queue active)",
+        LMTP ID ": to=<bob@x.org>, orig_to=<all@x.org>" SENT "(250 2.0.0 kept)",
+    };
+    static const char *const WITHOUT[] = {
+        "",
+        "43201 " ID " 10.1.2.3 ann@x.org>all@x.org*1 sent part;",
+        "43201 " ID " 10.1.2.3 >all@x.org*1 sent part;",
+        "43201 " ID " 10.1.2.3 ann@x.org> open part;",
+    };
+    struct text log = {0};
+    for (size_t cut = 0; cut < sizeof LINES / sizeof *LINES; cut++) {
+        size_t whole = strlen(LINES[cut]);
+        for (size_t length = 0; length < whole; length++) {
+            text_reset(&log);
+            for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+                text_add(&log, LINES[i], i == cut ? length : strlen(LINES[i]));
+                text_add_byte(&log, '\n');
+            }
+            const char *told_now = read_log(text_string(&log));
+            ck_assert_msg(strcmp(told_now, WITHOUT[cut]) == 0 ||
+                              strcmp(told_now,
+                                     "43201 " ID
+                                     " 10.1.2.3 ann@x.org>all@x.org*1 sent part;") == 0,
+                          "%s\n%s", text_string(&log), told_now);
+        }
+    }
+    text_clear(&log);
+}
+END_TEST
+
 START_TEST(mail_log_passes_over_other_programs)
 {
     ck_assert_str_eq(read_log(AT "kernel: [ 1.0] eth0: up\n" AT
@@ -324,6 +361,24 @@ START_TEST(mail_log_leaves_out_what_comes_late)
 }
 END_TEST
 
+START_TEST(mail_log_reads_a_log_that_is_upside_down)
+{
+    enum { MESSAGES = 50000 };
+    struct text log = {0};
+    for (int i = MESSAGES; i > 0; i--)
+        text_printf(&log,
+                    "2026-11-30T%02d:%02d:%02dZ mx postfix/pickup[1]: %08X64290: uid=0 "
+                    "from=<a>\n"
+                    "2026-11-30T%02d:%02d:%02dZ mx postfix/cleanup[1]: %08X64290: hold: "
+                    "DATA; from=<a> to=<b>\n",
+                    i / 3600, i / 60 % 60, i % 60, i, i / 3600, i / 60 % 60, i % 60, i);
+    (void)read_log(text_string(&log));
+    ck_assert_uint_eq(statistics.messages + statistics.late, MESSAGES);
+    ck_assert_uint_ge(statistics.messages, 1000);
+    text_clear(&log);
+}
+END_TEST
+
 START_TEST(mail_log_hands_over_the_oldest_when_it_has_too_many)
 {
     enum { MESSAGES = 200000 };
@@ -334,7 +389,7 @@ START_TEST(mail_log_hands_over_the_oldest_when_it_has_too_many)
             &log,
             "Nov 30 12:30:00 relay postfix/smtpd[1]: %08X64290: client=a[10.1.2.3]\n"
             "Nov 30 12:30:00 relay postfix/cleanup[1]: %08X64290: message-id=<>\n"
-            "Nov 30 12:30:00 relay postfix/qmgr[1]: %08X64290: from=<a>, nrcpt=1\n"
+            "Nov 30 12:30:00 relay postfix/qmgr[1]: %08X64290: from=<a>, nrcpt=1 (x)\n"
             "Nov 30 12:30:00 relay postfix/lmtp[1]: %08X64290: to=<b>, status=sent\n"
             "Nov 30 12:30:00 relay postfix/qmgr[1]: %08X64290: removed\n",
             i, i, i, i, i);
@@ -342,6 +397,38 @@ START_TEST(mail_log_hands_over_the_oldest_when_it_has_too_many)
     ck_assert_int_eq(strncmp(all, "43203 " ID " ", strlen("43203 " ID " ")), 0);
     ck_assert_uint_eq(statistics.messages, MESSAGES + 1);
     text_clear(&log);
+}
+END_TEST
+
+START_TEST(mail_log_is_read_whole_or_not)
+{
+    static const char LOG[] = TAKEN(ID) ACTIVE(ID, "1") CLEANUP ID2
+        ": message-id=<1@x.org>\n" FORWARDED REMOVED(ID) ACTIVE(ID2, "1") LMTP ID2
+        ": to=<bob@x.org>, orig_to=<all@x.org>" SENT OK REMOVED(ID2) AT
+        "sm-mta[1]: 6AUDfjG7000817: from=<a>, nrcpts=1, proto=ESMTP, daemon=MTA, "
+        "relay=[10.1.2.3]\n" AT
+        "sm-mta[1]: 6AUDfjG7000817: alias <all@x.org> => bob, joe\n" AT
+        "sm-mta[1]: 6AUDfjG7000817: to=bob,joe, mailer=local, stat=Sent\n";
+    static const char WHOLE[] = "43201 " ID " 10.1.2.3 ann@x.org>all@x.org*1 sent;"
+                                "43201 6AUDfjG7000817 10.1.2.3 a>all@x.org*2 sent;";
+    bool struck = true;
+    ck_assert_str_eq(read_log(LOG), WHOLE);
+    for (long n = 0; struck; n++) {
+        char path[32];
+        const char *paths[] = {path};
+        struct error error = {0};
+        struct mail_log_reading reading = {
+            .paths = paths, .path_count = 1, .now_ms = NOW_MS, .each = tell};
+        text_reset(&told);
+        write_file(LOG, strlen(LOG), path);
+        shortage_begin(n);
+        enum status status = mail_log_read(&reading, &statistics, &error);
+        struck = shortage_end();
+        ck_assert_int_eq(status, struck ? STATUS_NOMEM : STATUS_OK);
+        ck_assert(status == STATUS_NOMEM || strcmp(text_string(&told), WHOLE) == 0);
+        ck_assert_int_eq(strncmp(text_string(&told), WHOLE, told.length), 0);
+        (void)unlink(path);
+    }
 }
 END_TEST
 
@@ -365,11 +452,14 @@ int main(void)
         mail_log_tells_hosts_and_instances_apart,
         mail_log_reads_odd_addresses,
         mail_log_counts_lines_that_are_cut,
+        mail_log_counts_no_half_of_a_line,
         mail_log_passes_over_other_programs,
         mail_log_reads_repeated_lines,
         mail_log_leaves_out_what_is_too_old_or_too_young,
         mail_log_leaves_out_what_comes_late,
+        mail_log_reads_a_log_that_is_upside_down,
         mail_log_hands_over_the_oldest_when_it_has_too_many,
+        mail_log_is_read_whole_or_not,
         NULL,
     };
     return run_suite(mail_log_suite("mail_log", tests));
