@@ -5,9 +5,9 @@
 #include <jansson.h>
 
 #include "logs/log_rules.h"
+#include "logs/stopped_keys.h"
 #include "replay/mail_log.h"
 #include "replay/report.h"
-#include "logs/stopped_keys.h"
 
 /* Borrows from what it was made from, and points into itself. */
 struct simulation {

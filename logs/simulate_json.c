@@ -3,8 +3,8 @@
 #include "engine/json_output.h"
 #include "logs/log_key.h"
 #include "logs/log_views.h"
-#include "replay/report_views.h"
 #include "logs/simulate.h"
+#include "replay/report_views.h"
 
 static json_t *make_stopped(const struct simulation *simulation,
                             const struct digest_key *hash)

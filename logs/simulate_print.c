@@ -7,8 +7,8 @@
 #include "base/text_table.h"
 #include "logs/log_key.h"
 #include "logs/log_views.h"
-#include "replay/report_views.h"
 #include "logs/simulate.h"
+#include "replay/report_views.h"
 #include "replay/timeline.h"
 
 enum { KEYS_SHOWN = 10 }; /* of one rule */

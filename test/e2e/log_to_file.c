@@ -22,10 +22,12 @@ static void write_line(const char *format, va_list arguments)
     char line[4096];
     time_t now = time(NULL);
     struct tm tm;
-    size_t length = strftime(line, sizeof line, "%b %e %H:%M:%S relay ", localtime_r(&now, &tm));
+    size_t length =
+        strftime(line, sizeof line, "%b %e %H:%M:%S relay ", localtime_r(&now, &tm));
     length += (size_t)snprintf(line + length, 64, "sm-mta[%d]: ", (int)getpid());
     int more = vsnprintf(line + length, sizeof line - length - 1, format, arguments);
-    length += more < (int)(sizeof line - length - 1) ? (size_t)more : sizeof line - length - 2;
+    length +=
+        more < (int)(sizeof line - length - 1) ? (size_t)more : sizeof line - length - 2;
     line[length++] = '\n';
     int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (file < 0)

@@ -5,6 +5,7 @@ import collections
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -128,22 +129,27 @@ class Scenario:
         path.write_text(text)
         return path
 
-    def run(self, verb, config, *logs, timeout=300):
+    def run(self, verb, config, *logs):
         done = subprocess.run(
             [self.build.mailbrake, verb, "-c", config, "--json", "--log", *logs],
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def move(self, old, new):
+        """Leaves only one day of the log, and makes it another."""
+        lines = [line for line in self.log.read_text().splitlines(True) if line.startswith(old)]
+        self.log.write_text("".join(lines).replace(old, new))
 
 
 @pytest.mark.parametrize(
     "name, variables, rule, key, most",
     [
         ("seattle-a", {"weeks": 9}, "automation-grown", "login:sis-export", 1000),
-        ("palo-alto-a", {"crowd": 500}, "list-posting", "login:sis-export@district.example", 0),
+        ("palo-alto-a", {"crowd": 500, "pupils": 500}, "list-posting", "login:sis-export@district.example", 0),
     ],
 )
 def test_storms_are_found_in_logs(build, tmp_path, name, variables, rule, key, most):
@@ -154,3 +160,71 @@ def test_storms_are_found_in_logs(build, tmp_path, name, variables, rule, key, m
     assert found["closed"]["rule"] == rule
     assert found["accepted"]["copies"] - 9 * 400 - 3 * variables.get("crowd", 0) <= most
     assert "outgrown" in {unjudged["rule"] for unjudged in found["unjudged"]}
+
+
+# ---- learn ----
+
+
+def rules_of(block):
+    """{name: rule} of a block of rules, which are no more monitored."""
+    text = re.sub(r"^ *#.*\n", "", block, flags=re.M)
+    rules = re.findall(r'\{ name = "([^"]*)"(.*?)\}', text, flags=re.S)
+    assert all('mode = "monitor";' in rule for _, rule in rules)
+    return {
+        name: f'{{ name = "{name}"{rule}}}'.replace('mode = "monitor";', "")
+        for name, rule in rules
+    }
+
+
+def learn_and_simulate(build, folder, **sizes):
+    """A month of ordinary mail teaches limits that stop none of it, but both storms in it."""
+    month = Scenario(build, folder, "month", **sizes)
+    sample = month.sample()
+    evening = Scenario(build, folder, "palo-alto-a", crowd=1, pupils=sizes.get("pupils", 10000))
+    script = Scenario(build, folder, "seattle-a", weeks=1)
+    evening.move("2024-12-13", "2027-02-11")
+    script.move("2024-01-08", "2027-03-01")
+    learned = month.run("learn", sample, month.log)
+    assert {rule["name"] for rule in learned["rules"]} >= {"sender-rate", "automation-grown"}
+    for rule in learned["rules"]:
+        assert rule["outliers"] == [], rule
+        assert rule["nearest"][0]["largest"] == rule["largest"] < rule["limit"], rule
+    rules = rules_of(learned["configuration"])
+    assert "reply-storm" in rules
+    taught = month.sample(rules)
+    checked = subprocess.run([build.mailbrake, "check", "-c", taught], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    found = month.run("simulate", taught, month.log, evening.log, script.log)
+    stops = {(stop["rule"], stop["key"]): stop for stop in found["would_stop"]}
+    assert set(stops) == {
+        ("list-posting", "login:sis-export@district.example"),
+        ("automation-grown", "login:sis-export"),
+    }, found["would_stop"]
+    assert stops["list-posting", "login:sis-export@district.example"]["messages"] == 118
+    assert stops["automation-grown", "login:sis-export"]["first"].startswith("2027-03-01T06:00")
+    assert stops["automation-grown", "login:sis-export"]["copies"] >= 2000
+    return month, sample
+
+
+def test_what_was_learnt_stops_storms_and_no_mail(build, tmp_path):
+    learn_and_simulate(build, tmp_path, pupils=300)
+
+
+def seconds_of(command, megabytes):
+    """How long it takes with so much memory, which it does not survive without."""
+    began = time.monotonic()
+    limited = ["prlimit", f"--data={megabytes << 20}", *command]
+    subprocess.run(limited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.monotonic() - began
+
+
+@pytest.mark.timing
+def test_a_month_takes_seconds(build, tmp_path):
+    """1.26 million messages, 11 million lines, 1.7 GB."""
+    if not build.release:
+        pytest.skip("measured on a release build")
+    month, sample = learn_and_simulate(build, tmp_path)
+    for verb in ("simulate", "learn"):
+        seconds = seconds_of([build.mailbrake, verb, "-c", sample, "--log", month.log], 200)
+        assert seconds < 30, verb
+    month.log.unlink()

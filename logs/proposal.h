@@ -1,0 +1,25 @@
+/* A limit, from what the keys of a rule did: above all of them but the outliers. Pure. */
+#ifndef LOGS_PROPOSAL_H
+#define LOGS_PROPOSAL_H
+
+#include "logs/usage_table.h"
+
+enum {
+    PROPOSAL_MANY = 1000
+}; /* keys, from which on a percentile says who is an outlier */
+
+struct proposal {
+    int64_t limit;   /* of the rule, with a burst as large; a surge's floor */
+    int64_t largest; /* of the keys that it was learnt from; 0: there were none */
+    size_t outliers; /* so many keys, the first, were not learnt: they pass the limit */
+};
+
+/* keys: the largest first. forgotten: so many more did less than all of them. most: the
+ * largest limit that there can be. The limit leaves half as much again (at least five) as
+ * the largest of the keys that are no outliers, and is a round number. Outliers are, of
+ * many keys, those that did half as much again as the 99.9th percentile, and of fewer
+ * one in ten, each of which did over ten times as much as the next, and over 100. */
+struct proposal proposal_make(const struct usage_key *keys, size_t count,
+                              size_t forgotten, int64_t most);
+
+#endif

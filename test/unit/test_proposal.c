@@ -1,0 +1,79 @@
+/* Limits that follow from what keys did, and which keys are left aside. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "logs/proposal.h"
+#include "run.h"
+
+static const struct {
+    int64_t largest[6]; /* until the first 0 */
+    int64_t limit;
+    size_t outliers;
+} few[] = {
+    {{0}, 0, 0},
+    {{1}, 6, 0},
+    {{6, 3}, 11, 0},
+    {{147, 36, 3}, 230, 0}, /* 221, rounded */
+    {{1200, 900}, 1800, 0},
+    {{1237}, 1900, 0},
+    /* ten times as much as the next */
+    {{3400, 350, 300}, 5100, 0},
+    {{3501, 350, 300}, 530, 1},
+    {{90000, 3600, 350, 20}, 5400, 1},
+    /* but one of few */
+    {{90000, 8000, 350, 20}, 12000, 1},
+    /* a hundred is no incident */
+    {{100, 3, 2}, 150, 0},
+    {{101, 3, 2}, 8, 1},
+};
+
+START_TEST(proposal_of_few_keys)
+{
+    struct usage_key keys[6] = {0};
+    size_t count = 0;
+    for (; count < 6 && few[_i].largest[count] > 0; count++)
+        keys[count].largest = few[_i].largest[count];
+    struct proposal proposal = proposal_make(keys, count, 0, RATE_TOKENS_MAX);
+    ck_assert_int_eq(proposal.limit, few[_i].limit);
+    ck_assert_uint_eq(proposal.outliers, few[_i].outliers);
+}
+END_TEST
+
+enum { MANY = 5000 };
+
+/* 5 of 5,000 keys are beyond the percentile. */
+START_TEST(proposal_of_many_keys)
+{
+    static struct usage_key keys[MANY];
+    for (size_t i = 0; i < MANY; i++)
+        keys[i].largest = i < 3 ? 7000 : i < 5 ? 650 : i < 100 ? 500 : 12;
+    struct proposal proposal = proposal_make(keys, MANY, 0, RATE_TOKENS_MAX);
+    ck_assert_uint_eq(proposal.outliers, 3);
+    ck_assert_int_eq(proposal.largest, 650);
+    ck_assert_int_eq(proposal.limit, 980);
+    /* those that were forgotten count */
+    proposal = proposal_make(keys, 10, MANY - 10, RATE_TOKENS_MAX);
+    ck_assert_uint_eq(proposal.outliers, 3);
+    proposal = proposal_make(keys, 2, MANY, RATE_TOKENS_MAX);
+    ck_assert_uint_eq(proposal.outliers, 0);
+}
+END_TEST
+
+START_TEST(proposal_is_no_more_than_can_be)
+{
+    const struct usage_key key = {.largest = RATE_TOKENS_MAX};
+    ck_assert_int_eq(proposal_make(&key, 1, 0, RATE_TOKENS_MAX).limit, RATE_TOKENS_MAX);
+    ck_assert_int_eq(proposal_make(&key, 1, 0, 77).limit, 77);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("proposal");
+    TCase *cases = tcase_create("proposal");
+    tcase_add_loop_test(cases, proposal_of_few_keys, 0, sizeof few / sizeof *few);
+    tcase_add_test(cases, proposal_of_many_keys);
+    tcase_add_test(cases, proposal_is_no_more_than_can_be);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}
