@@ -128,6 +128,19 @@ void log_options_end(enum status status, const struct error *error)
         output_complaint(error->text);
 }
 
+bool log_options_found(const struct mail_log_statistics *log)
+{
+    char lines[TEXT_GROUPED_SIZE];
+    if (log->messages > 0)
+        return true;
+    (void)fprintf(
+        stderr,
+        "mailbrake: no mail of that time, in %s lines, of which %llu are no log "
+        "lines, or are cut\n",
+        text_grouped((int64_t)log->lines, lines), (unsigned long long)log->unread);
+    return false;
+}
+
 void log_options_title(const struct log_options *options, char out[LOG_OPTIONS_TITLE])
 {
     const char *path = options->paths[0];

@@ -7,7 +7,6 @@
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 #include "logs/learn.h"
-#include "logs/log_views.h"
 
 static enum status take_option(void *context, int val, const char *argument)
 {
@@ -48,7 +47,8 @@ static int learn(const struct arguments *arguments, const struct log_options *op
     log_options_end(status, &error);
     if (status != STATUS_OK)
         return EXIT_FAILED;
-    int result = show(arguments, &learning, &view);
+    int result = log_options_found(&learning.log) ? show(arguments, &learning, &view)
+                                                  : EXIT_FAILED;
     learn_clear(&learning);
     return result;
 }

@@ -55,7 +55,9 @@ static int simulate(const struct arguments *arguments,
     log_options_end(status, &error);
     if (status != STATUS_OK)
         return EXIT_FAILED;
-    int result = show(arguments, options, &simulation, hash);
+    int result = log_options_found(&simulation.log)
+                     ? show(arguments, options, &simulation, hash)
+                     : EXIT_FAILED;
     simulate_clear(&simulation);
     return result;
 }

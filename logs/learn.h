@@ -5,8 +5,8 @@
 #include <jansson.h>
 
 #include "logs/log_rules.h"
-#include "replay/mail_log.h"
 #include "logs/proposal.h"
+#include "replay/mail_log.h"
 
 enum { LEARN_NEAREST = 10 };
 

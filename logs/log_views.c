@@ -1,4 +1,4 @@
-/* As JSON, and as lines that are comments in a configuration if their prefix is. */
+/* As JSON, and for people. */
 #include "logs/log_views.h"
 
 #include <stdio.h>
@@ -51,27 +51,29 @@ json_t *log_json_unjudged(const struct log_rules *rules)
     return unjudged;
 }
 
-void log_print(const struct mail_log_statistics *log, bool hashed, const char *prefix)
+void log_print(const struct mail_log_statistics *log, bool hashed)
 {
     char lines[TEXT_GROUPED_SIZE];
     char unread[TEXT_GROUPED_SIZE];
-    output_line("%s%s lines of log were read%s", prefix,
-                text_grouped((int64_t)log->lines, lines),
-                log->unread == 0 ? "." : ", of which");
-    if (log->unread == 0)
-        return;
-    output_line("%s%s are no lines of a log, or are cut%s", prefix,
-                text_grouped((int64_t)log->unread, unread), hashed ? "." : ":");
-    for (size_t i = 0; i < count_examples(log, hashed); i++)
-        output_line("%s  %s:%llu: %.70s", prefix, log->examples[i].file,
-                    (unsigned long long)log->examples[i].line, log->examples[i].text);
+    (void)printf("%s lines of log were read", text_grouped((int64_t)log->lines, lines));
+    if (log->unread > 0)
+        (void)printf("; %s of them are no log lines, or are cut",
+                     text_grouped((int64_t)log->unread, unread));
+    (void)puts(count_examples(log, hashed) > 0 ? ":" : ".");
+    for (size_t i = 0; i < count_examples(log, hashed); i++) {
+        const struct mail_log_example *example = &log->examples[i];
+        struct text file = {0};
+        output_add_clean(&file, example->file);
+        (void)printf("  %s:%llu: %s\n", text_string(&file),
+                     (unsigned long long)example->line, example->text);
+        text_clear(&file);
+    }
 }
 
-void log_print_unjudged(const struct log_rules *rules, const char *prefix)
+void log_print_unjudged(const struct log_rules *rules)
 {
     if (rules->unjudged_count > 0)
-        output_line("%sA log can't say all that these rules ask for:", prefix);
+        (void)puts("A log can't say all that these rules ask for:");
     for (size_t i = 0; i < rules->unjudged_count; i++)
-        (void)printf("%s  %-18s %s\n", prefix, rules->unjudged[i].rule,
-                     rules->unjudged[i].why);
+        (void)printf("  %-18s %s\n", rules->unjudged[i].rule, rules->unjudged[i].why);
 }

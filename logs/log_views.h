@@ -14,11 +14,11 @@ json_t *log_json(const struct mail_log_statistics *log, bool hashed);
 /* [{"rule", "why"}] */
 json_t *log_json_unjudged(const struct log_rules *rules);
 
-/* Lines on stdout, each after prefix: how much was read, and the first lines that were
- * not understood. */
-void log_print(const struct mail_log_statistics *log, bool hashed, const char *prefix);
+/* On stdout: how much was read, and the first lines that were not understood; hashed: not
+ * these. */
+void log_print(const struct mail_log_statistics *log, bool hashed);
 
-/* The rules that a log can't judge, each after prefix; nothing without any. */
-void log_print_unjudged(const struct log_rules *rules, const char *prefix);
+/* The rules that a log can't judge; nothing without any. */
+void log_print_unjudged(const struct log_rules *rules);
 
 #endif

@@ -97,10 +97,10 @@ bool simulate_print(const struct simulation *simulation, const char *configurati
     bool ok = report_print(&simulation->report, configuration);
     print_stopped(simulation, hash);
     (void)fputc('\n', stdout);
-    log_print(&simulation->log, hash != NULL, "");
+    log_print(&simulation->log, hash != NULL);
     if (simulation->partial > 0)
         output_line("Of %s messages it doesn't name all recipients.",
                     text_grouped(simulation->partial, partial));
-    log_print_unjudged(&simulation->rules, "");
+    log_print_unjudged(&simulation->rules);
     return ok;
 }

@@ -2,8 +2,8 @@
 #ifndef LOGS_USAGE_TABLE_H
 #define LOGS_USAGE_TABLE_H
 
-#include "policy/policy.h"
 #include "logs/usage.h"
+#include "policy/policy.h"
 
 enum { USAGE_TABLE_MAX = 500000 }; /* keys of all rules together, in about 80 MB */
 

@@ -78,7 +78,8 @@ static int64_t most_in_an_hour(const struct mail *mail)
     int64_t most = 0;
     for (size_t i = 0; i < MESSAGES; i++) {
         int64_t sum = 0;
-        for (size_t j = i; j < MESSAGES && mail->at_ms[j] - mail->at_ms[i] <= hour_ms; j++)
+        for (size_t j = i; j < MESSAGES && mail->at_ms[j] - mail->at_ms[i] <= hour_ms;
+             j++)
             sum += mail->cost[j];
         most = sum > most ? sum : most;
     }
