@@ -10,6 +10,7 @@
 
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS, DAY_MS = 24 * HOUR_MS };
 enum { FIRST_BUCKETS = 4096, QUEUE_BYTES = 48 << 20, STEPS_BACK = 1000 };
+enum { HOSTS_MAX = 4096, DEPTH_MAX = 100 };
 
 struct log_list {
     struct log_entry *first, *last;
@@ -218,6 +219,12 @@ void log_queue_free(struct log_queue *queue)
 enum status log_queue_host(struct log_queue *queue, struct log_slice name,
                            uint32_t *out_host)
 {
+    name.length = strnlen(name.data, name.length);
+    if (intern_count(queue->hosts) >= HOSTS_MAX) {
+        if (!intern_find(queue->hosts, name.data, name.length, out_host))
+            *out_host = HOSTS_MAX - 1;
+        return STATUS_OK;
+    }
     return intern_add(queue->hosts, name.data, name.length, out_host);
 }
 
@@ -256,6 +263,7 @@ struct log_entry *log_queue_add(struct log_queue *queue, const struct log_place 
     set_id(queue, place, entry, id);
     entry->at_ms = place->at_ms;
     link_entry(&queue->internal, entry);
+    count_bytes(queue, entry);
     return entry;
 }
 
@@ -299,8 +307,9 @@ bool log_queue_adopt(struct log_entry *parent, uint32_t recipient,
 {
     if (child->parent != NULL || child == parent)
         return child->parent == parent;
+    int depth = 0;
     for (struct log_entry *above = parent->parent; above != NULL; above = above->parent) {
-        if (above == child)
+        if (above == child || ++depth > DEPTH_MAX)
             return false;
     }
     unlink_entry(child);

@@ -20,7 +20,7 @@ struct log_place {
 struct log_queue *log_queue_new(const struct mail_log_reading *reading);
 void log_queue_free(struct log_queue *queue);
 
-/* The number of a host's name. NOMEM, LIMIT. */
+/* The number of a host's name; of very many, the last ones share one. NOMEM. */
 enum status log_queue_host(struct log_queue *queue, struct log_slice name,
                            uint32_t *out_host) MUST_CHECK;
 
