@@ -35,10 +35,11 @@ json_t *log_json(const struct mail_log_statistics *log, bool hashed)
                                               (json_int_t)example->line, "text",
                                               json_output_string(example->text)));
     }
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "lines", (json_int_t)log->lines,
-                     "messages", (json_int_t)log->messages, "unread",
-                     (json_int_t)log->unread, "first", make_instant(log->first_ms),
-                     "last", make_instant(log->last_ms), "examples", examples);
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "lines",
+                     (json_int_t)log->lines, "messages", (json_int_t)log->messages,
+                     "late", (json_int_t)log->late, "unread", (json_int_t)log->unread,
+                     "first", make_instant(log->first_ms), "last",
+                     make_instant(log->last_ms), "examples", examples);
 }
 
 json_t *log_json_unjudged(const struct log_rules *rules)
@@ -68,6 +69,9 @@ void log_print(const struct mail_log_statistics *log, bool hashed)
                      (unsigned long long)example->line, example->text);
         text_clear(&file);
     }
+    if (log->late > 0)
+        (void)printf("Messages left out, since a file goes back in time: %s.\n",
+                     text_grouped((int64_t)log->late, lines));
 }
 
 void log_print_unjudged(const struct log_rules *rules)

@@ -36,10 +36,11 @@ struct log_entry {
     uint32_t open_children; /* that are not complete */
     bool reported;          /* complete, and its parent knows */
 
-    int64_t at_ms;
-    bool taken;  /* from outside, or of sendmail(1) */
-    bool local;  /* of sendmail(1) */
-    bool judged; /* a milter has seen it: at_ms is when */
+    int64_t at_ms;    /* of its first line, then of judged */
+    int64_t noted_ms; /* how far the log was when at_ms was set */
+    bool taken;       /* from outside, or of sendmail(1) */
+    bool local;       /* of sendmail(1) */
+    bool judged;      /* a milter has seen it: at_ms is when */
     bool held, rejected;
     bool active;     /* deliveries began */
     bool finished;   /* it has no more recipients to come, */

@@ -239,6 +239,13 @@ static void set_id(struct log_queue *queue, const struct log_place *place,
     hash_entry(queue, entry);
 }
 
+static void note_time(const struct log_queue *queue, struct log_entry *entry,
+                      int64_t at_ms)
+{
+    entry->at_ms = at_ms;
+    entry->noted_ms = at_ms > queue->now_ms ? at_ms : queue->now_ms;
+}
+
 /* Its id is another message's from now on. */
 static void end_id(struct log_queue *queue, struct log_entry *entry)
 {
@@ -261,7 +268,7 @@ struct log_entry *log_queue_add(struct log_queue *queue, const struct log_place 
     if (++queue->entry_count > queue->bucket_count)
         widen(queue);
     set_id(queue, place, entry, id);
-    entry->at_ms = place->at_ms;
+    note_time(queue, entry, place->at_ms);
     link_entry(&queue->internal, entry);
     count_bytes(queue, entry);
     return entry;
@@ -288,7 +295,7 @@ void log_queue_take(struct log_queue *queue, struct log_entry *entry)
 void log_queue_judge(struct log_queue *queue, struct log_entry *entry, int64_t at_ms)
 {
     entry->judged = true;
-    entry->at_ms = at_ms;
+    note_time(queue, entry, at_ms);
     link_entry(&queue->judged, entry);
 }
 
@@ -417,7 +424,8 @@ static enum status hand_over(struct log_queue *queue, struct log_entry *entry)
 
 static bool is_stale(const struct log_queue *queue, const struct log_list *list)
 {
-    return list->first != NULL && list->first->at_ms < queue->now_ms - list->patience_ms;
+    return list->first != NULL &&
+           list->first->noted_ms < queue->now_ms - list->patience_ms;
 }
 
 /* The first message that was judged is handed over when nothing more is to come of it, or

@@ -5,7 +5,9 @@ import collections
 import contextlib
 import gzip
 import json
+import os
 import random
+import re
 import subprocess
 import time
 
@@ -170,7 +172,7 @@ def test_sendmail_log_tells_what_was_sent(sendmail_relay, build, folder):
     mail.held()
     mail.mta.sink.is_busy = True
     story.send(ANN, {"later-1@away.example": 1}, end="deferred", **usual)
-    wait_until(lambda: "stat=Deferred" in mail.mta.mail_log.read_text(), 10, "nothing is deferred")
+    wait_until(mail.mta.waiting, 10, "nothing is deferred")
     mail.mta.sink.is_busy = False
     mail.mta.run("-q")
     story.send(ANN, {"ten@district.example": 10, "far@away.example": 1}, held=True, **usual)
@@ -186,3 +188,53 @@ def test_sendmail_log_tells_what_was_sent(sendmail_relay, build, folder):
         message["recipients"] = dict(sorted(message["recipients"].items()))
     story.is_told_by(messages)
     assert reading["unread"] == 0, reading
+
+
+MESSAGE = """{at} relay postfix/pickup[1]: {id}: uid=0 from=<ann>
+{at} relay postfix/cleanup[1]: {id}: message-id=<>
+{at} relay postfix/qmgr[1]: {id}: from=<{ann}>, size=4, nrcpt=1 (queue active)
+{at} relay postfix/lmtp[1]: {id}: to=<{bob}>, relay=x, status=sent (250 ok)
+{at} relay postfix/qmgr[1]: {id}: removed
+"""
+
+
+def message_at(at, number):
+    return MESSAGE.format(at=at, id=f"{number:08X}64290", ann=ANN, bob=BOB)
+
+
+@memory_only
+def test_a_log_that_goes_back_in_time_is_read_as_far_as_it_can_be(relay, folder):
+    mail = relay(rules=HOLD_MANY)
+    young, old = message_at("Nov 22 12:00:00", 1), message_at("Nov 21 12:00:00", 2)
+    (folder / "young.log").write_text(young)
+    (folder / "old.log").write_text(old)
+    (folder / "joined.log").write_text(young + old)
+    both = mail.command.run("simulate", "--log", folder / "young.log", folder / "old.log", "--json")
+    assert json.loads(both.stdout)["log"]["messages"] == 2, both.stderr
+    joined = mail.command.run("simulate", "--log", folder / "joined.log", "--json")
+    log = json.loads(joined.stdout)["log"]
+    assert (log["messages"], log["late"]) == (1, 1)
+    said = mail.command.run("simulate", "--log", folder / "joined.log").stdout
+    assert "Messages left out, since a file goes back in time: 1." in said
+
+
+@memory_only
+def test_a_terminal_sees_how_far_it_is(relay, build, folder):
+    """And nobody else does."""
+    mail = relay(rules=HOLD_MANY)
+    path = folder / "long.log"
+    path.write_text("".join(message_at("Nov 22 12:00:00", i) for i in range(30000)))
+    ours, its = os.openpty()
+    command = [build.mailbrake, "simulate", "--log", path, "-c", mail.daemon.config]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its) as process:
+        os.close(its)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        os.close(ours)
+    assert process.returncode == 0
+    assert re.search(rb"\r131,072 lines, 8\d%", shown), shown
+    assert shown.endswith(b"\r\x1b[K")
+    quiet = mail.command.run("simulate", "--log", path)
+    assert quiet.returncode == 0 and " lines" not in quiet.stderr, quiet.stderr
