@@ -20,24 +20,40 @@ static int64_t give_room(int64_t largest)
     return round_up(largest + (half > 5 ? half : 5));
 }
 
-/* So many of the first are outliers: those that a limit for the 99.9th percentile would
- * stop; or, of fewer keys, up to one in ten, each of which did ten times as much as the
- * next. */
+/* What a key must pass to be an outlier, the next one being that of a number: a limit for
+ * the 99.9th percentile; or, of fewer keys, ten times as much as the next, and 100. */
+static int64_t bound_of(const struct usage_key *keys, size_t count, size_t next,
+                        size_t all)
+{
+    size_t first = all / 1000 < count ? all / 1000 : count - 1;
+    if (all >= PROPOSAL_MANY)
+        return give_room(keys[first].largest);
+    int64_t bound = 10 * keys[next].largest;
+    return bound > OUTLIER_LEAST ? bound : OUTLIER_LEAST;
+}
+
+/* So many of the first are outliers; of few keys one in ten at most. */
 static size_t count_outliers(const struct usage_key *keys, size_t count, size_t all)
 {
     size_t outliers = 0;
-    if (all >= PROPOSAL_MANY) {
-        size_t first = all / 1000 < count ? all / 1000 : count - 1;
-        int64_t limit = give_room(keys[first].largest);
-        while (keys[outliers].largest > limit)
-            outliers++;
-        return outliers;
-    }
-    while (outliers + 1 < count && outliers * 10 < count &&
-           keys[outliers].largest > OUTLIER_LEAST &&
-           keys[outliers].largest > 10 * keys[outliers + 1].largest)
+    while (outliers + 1 < count && (all >= PROPOSAL_MANY || outliers * 10 < count) &&
+           keys[outliers].largest > bound_of(keys, count, outliers + 1, all))
         outliers++;
     return outliers;
+}
+
+/* Of those that are no outliers, and of what outliers did in other periods than that of
+ * their incident, as far as that alone would make no outlier of them. */
+static int64_t find_largest(const struct usage_key *keys, size_t count, size_t outliers,
+                            size_t all)
+{
+    int64_t largest = keys[outliers].largest;
+    const int64_t bound = bound_of(keys, count, outliers, all);
+    for (size_t i = 0; i < outliers; i++) {
+        int64_t within = usage_within(keys[i].usage, bound);
+        largest = within > largest ? within : largest;
+    }
+    return largest;
 }
 
 struct proposal proposal_make(const struct usage_key *keys, size_t count,
@@ -47,7 +63,7 @@ struct proposal proposal_make(const struct usage_key *keys, size_t count,
     if (count == 0)
         return proposal;
     proposal.outliers = count_outliers(keys, count, count + forgotten);
-    proposal.largest = keys[proposal.outliers].largest;
+    proposal.largest = find_largest(keys, count, proposal.outliers, count + forgotten);
     proposal.limit = give_room(proposal.largest);
     if (proposal.limit > most)
         proposal.limit = most;

@@ -18,7 +18,8 @@ struct proposal {
  * largest limit that there can be. The limit leaves half as much again (at least five) as
  * the largest of the keys that are no outliers, and is a round number. Outliers are, of
  * many keys, those that did half as much again as the 99.9th percentile, and of fewer
- * one in ten, each of which did over ten times as much as the next, and over 100. */
+ * one in ten, each of which did over ten times as much as the next, and over 100. What
+ * outliers did in other periods counts, as far as it makes no outlier of them. */
 struct proposal proposal_make(const struct usage_key *keys, size_t count,
                               size_t forgotten, int64_t most);
 

@@ -15,6 +15,23 @@ static struct rate rate_of(const struct usage *usage, const struct rule *rule)
     return (struct rate){tokens, rule->limit.period_ms, tokens};
 }
 
+/* Of the period at hand; it begins with its first message. */
+static void note_peak(struct usage *usage, int64_t length_ms, int64_t most, int64_t at_ms)
+{
+    if (at_ms - usage->period_ms >= length_ms) {
+        int32_t rest = usage->peak;
+        for (size_t i = 0; i < USAGE_PEAKS; i++) {
+            int32_t here = usage->peaks[i];
+            usage->peaks[i] = here > rest ? here : rest;
+            rest = here > rest ? rest : here;
+        }
+        usage->period_ms = at_ms;
+        usage->peak = 0;
+    }
+    if (most > usage->peak)
+        usage->peak = (int32_t)most; /* at most 10^9 */
+}
+
 static void add_to_bucket(struct usage *usage, const struct rule *rule, int64_t cost,
                           int64_t at_ms)
 {
@@ -24,12 +41,13 @@ static void add_to_bucket(struct usage *usage, const struct rule *rule, int64_t 
         usage->bucket.stamp_ms = at_ms;
     bucket_refill(&usage->bucket, &rate, at_ms);
     cost = cost < most ? cost : most;
-    if (bucket_take(&usage->bucket, cost))
-        return;
-    int64_t larger = usage->largest + cost - usage->bucket.level;
-    usage->largest = larger < most ? larger : most;
-    usage->bucket.level = 0;
-    usage->at_ms = at_ms;
+    if (!bucket_take(&usage->bucket, cost)) {
+        int64_t larger = usage->largest + cost - usage->bucket.level;
+        usage->largest = larger < most ? larger : most;
+        usage->bucket.level = 0;
+        usage->at_ms = at_ms;
+    }
+    note_peak(usage, rate.period_ms, usage->largest - usage->bucket.level, at_ms);
 }
 
 /* Every window counts as one that mattered. */
@@ -46,6 +64,7 @@ static void add_to_window(struct usage *usage, const struct rule *rule, int64_t 
     window_roll(window, &surge, at_ms);
     int64_t allowed = window->past_count > 0 ? window_size(window, &surge) : 0;
     window_count(window, cost, at_ms);
+    note_peak(usage, surge.window_ms, window->copies, at_ms);
     if (window->copies <= allowed || window->copies <= usage->largest)
         return;
     usage->largest = window->copies;
@@ -58,6 +77,16 @@ void usage_add(struct usage *usage, const struct rule *rule, int64_t cost, int64
         add_to_window(usage, rule, cost, at_ms);
     else
         add_to_bucket(usage, rule, cost, at_ms);
+}
+
+int64_t usage_within(const struct usage *usage, int64_t bound)
+{
+    int64_t most = usage->peak <= bound ? usage->peak : 0;
+    for (size_t i = 0; i < USAGE_PEAKS; i++) {
+        if (usage->peaks[i] <= bound && usage->peaks[i] > most)
+            most = usage->peaks[i];
+    }
+    return most;
 }
 
 bool usage_is_idle(const struct usage *usage, const struct rule *rule, int64_t at_ms)

@@ -233,7 +233,7 @@ enum status usage_table_keys(const struct usage_table *table, const struct rule 
         const struct entry *entry = &table->entries[i];
         const char *name = intern_string(table->names, (uint32_t)i);
         if (entry->rule == rule)
-            keys[count++] = (struct usage_key){strchr(name, ' ') + 1,
+            keys[count++] = (struct usage_key){strchr(name, ' ') + 1, &entry->usage,
                                                entry->usage.largest, entry->usage.at_ms};
     }
     qsort(keys, count, sizeof *keys, compare_key);

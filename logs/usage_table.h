@@ -20,8 +20,9 @@ enum status usage_table_add(struct usage_table *table, const struct rule *rule,
                             const char *subject, int64_t cost, int64_t at_ms) MUST_CHECK;
 
 struct usage_key {
-    const char *key; /* borrowed from the table */
-    int64_t largest, at_ms;
+    const char *key;           /* borrowed from the table */
+    const struct usage *usage; /* likewise */
+    int64_t largest, at_ms;    /* of that */
 };
 
 /* The keys of one rule, the largest first, for free(3), and how many there were, with

@@ -286,6 +286,20 @@ def learn_and_simulate(build, folder, month, **sizes):
 def test_what_was_learnt_stops_storms_and_no_mail(build, tmp_path):
     month = Scenario(build, tmp_path, "month", pupils=300)
     learn_and_simulate(build, tmp_path, month, pupils=300)
+    # With the storm of Seattle in the log, nothing else is learnt, and it is named.
+    script = tmp_path / "seattle-a.log"
+    config = month.sample()
+    learned = {rule["name"]: rule for rule in month.run("learn", config, month.log)["rules"]}
+    again = {rule["name"]: rule for rule in month.run("learn", config, month.log, script)["rules"]}
+    grown = again["automation-grown"]
+    assert grown["outliers"] == [{"key": "login:sis-export", "largest": 3400}]
+    assert grown["limit"] == learned["automation-grown"]["limit"]
+    text = subprocess.run(
+        [build.mailbrake, "learn", "-c", config, "--hashed", "--log", month.log, script],
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert re.search(r"# +3,400  login:[0-9a-f]{32}  \(", text), text
 
 
 @pytest.mark.timing

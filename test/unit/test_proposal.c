@@ -29,10 +29,12 @@ static const struct {
 
 START_TEST(proposal_of_few_keys)
 {
+    static const struct usage unknown;
     struct usage_key keys[6] = {0};
     size_t count = 0;
     for (; count < 6 && few[_i].largest[count] > 0; count++)
-        keys[count].largest = few[_i].largest[count];
+        keys[count] =
+            (struct usage_key){.usage = &unknown, .largest = few[_i].largest[count]};
     struct proposal proposal = proposal_make(keys, count, 0, RATE_TOKENS_MAX);
     ck_assert_int_eq(proposal.limit, few[_i].limit);
     ck_assert_uint_eq(proposal.outliers, few[_i].outliers);
@@ -44,9 +46,14 @@ enum { MANY = 5000 };
 /* 5 of 5,000 keys are beyond the percentile. */
 START_TEST(proposal_of_many_keys)
 {
+    static const struct usage unknown;
     static struct usage_key keys[MANY];
     for (size_t i = 0; i < MANY; i++)
-        keys[i].largest = i < 3 ? 7000 : i < 5 ? 650 : i < 100 ? 500 : 12;
+        keys[i] = (struct usage_key){.usage = &unknown,
+                                     .largest = i < 3     ? 7000
+                                                : i < 5   ? 650
+                                                : i < 100 ? 500
+                                                          : 12};
     struct proposal proposal = proposal_make(keys, MANY, 0, RATE_TOKENS_MAX);
     ck_assert_uint_eq(proposal.outliers, 3);
     ck_assert_int_eq(proposal.largest, 650);
@@ -56,6 +63,20 @@ START_TEST(proposal_of_many_keys)
     ck_assert_uint_eq(proposal.outliers, 3);
     proposal = proposal_make(keys, 2, MANY, RATE_TOKENS_MAX);
     ck_assert_uint_eq(proposal.outliers, 0);
+}
+END_TEST
+
+/* Its incident says nothing about its other days, but they count. */
+START_TEST(proposal_learns_what_an_outlier_does_otherwise)
+{
+    const struct usage script = {.peaks = {3400, 350, 340, 10}};
+    const struct usage library = {.peaks = {150}};
+    const struct usage_key keys[] = {{.usage = &script, .largest = 3400},
+                                     {.usage = &library, .largest = 150}};
+    struct proposal proposal = proposal_make(keys, 2, 0, RATE_TOKENS_MAX);
+    ck_assert_uint_eq(proposal.outliers, 1);
+    ck_assert_int_eq(proposal.largest, 350);
+    ck_assert_int_eq(proposal.limit, 530);
 }
 END_TEST
 
@@ -73,6 +94,7 @@ int main(void)
     TCase *cases = tcase_create("proposal");
     tcase_add_loop_test(cases, proposal_of_few_keys, 0, sizeof few / sizeof *few);
     tcase_add_test(cases, proposal_of_many_keys);
+    tcase_add_test(cases, proposal_learns_what_an_outlier_does_otherwise);
     tcase_add_test(cases, proposal_is_no_more_than_can_be);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

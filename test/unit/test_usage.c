@@ -131,6 +131,29 @@ START_TEST(usage_of_a_surge_is_what_the_past_does_not_allow)
 }
 END_TEST
 
+static void same_days(const struct rule *rule, struct window *window)
+{
+    struct usage usage = {.window = window};
+    for (int day = 0; day < 30; day++)
+        usage_add(&usage, rule, day == 11 || day == 12 ? 4000 + day : 300 + day,
+                  start_ms + day * day_ms);
+    ck_assert_int_eq(usage_within(&usage, 5000), 4012);
+    ck_assert_int_eq(usage_within(&usage, 4011), 4011);
+    ck_assert_int_eq(usage_within(&usage, 1000), 329); /* of the last, still open, day */
+    ck_assert_int_eq(usage_within(&usage, 328), 328);
+    ck_assert_int_eq(usage_within(&usage, 300), 0);
+}
+
+START_TEST(usage_knows_its_largest_periods)
+{
+    const struct rule limited = hourly();
+    const struct rule surge = surging();
+    struct window window = {0};
+    same_days(&limited, NULL);
+    same_days(&surge, &window);
+}
+END_TEST
+
 START_TEST(usage_is_idle_after_its_period)
 {
     const struct rule rule = hourly();
@@ -149,6 +172,7 @@ int main(void)
     tcase_add_loop_test(cases, usage_passes_a_bucket_of_its_size, 0, 200);
     tcase_add_test(cases, usage_stays_in_bounds);
     tcase_add_test(cases, usage_of_a_surge_is_what_the_past_does_not_allow);
+    tcase_add_test(cases, usage_knows_its_largest_periods);
     tcase_add_test(cases, usage_is_idle_after_its_period);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
