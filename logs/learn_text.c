@@ -36,17 +36,17 @@ static void add_key(struct text *out, const struct learn_view *view,
     text_printf(out, "  (%s)\n", at);
 }
 
-static void add_was(struct text *out, const struct rule *rule)
+static void add_present(struct text *out, const struct rule *rule)
 {
     char period[DURATION_SIZE];
     format_period(rule, period);
+    text_add_string(out, "  # The rule has ");
     if (rule->has_surge)
-        text_printf(out, "floor = %lld", (long long)rule->surge.floor);
+        text_printf(out, "floor = %lld.\n", (long long)rule->surge.floor);
     else
-        text_printf(out, "\"%lld %s per %s\"", (long long)rule->limit.tokens,
-                    unit_of(rule), period);
-    if (rule->has_limit && rule->limit.burst != rule->limit.tokens)
-        text_printf(out, ", burst = %lld", (long long)rule->limit.burst);
+        text_printf(out, "limit = \"%lld %s per %s\", burst = %lld.\n",
+                    (long long)rule->limit.tokens, unit_of(rule), period,
+                    (long long)rule->limit.burst);
 }
 
 /* What it was learnt from, and why that many. */
@@ -58,13 +58,11 @@ static void add_reason(struct text *out, const struct learned_rule *learned)
     char period[DURATION_SIZE];
     size_t count = learned->count + learned->forgotten;
     format_period(rule, period);
-    text_printf(out, "  # %s: of %s key%s the largest did %s %s in %s", rule->name,
-                text_grouped((int64_t)count, keys), count == 1 ? "" : "s",
-                text_grouped(learned->proposal.largest, largest), unit_of(rule), period);
-    text_add_string(out, rule->has_surge ? ",\n  # but for what was usual for it. Now "
-                                         : ". Now ");
-    add_was(out, rule);
-    text_add_string(out, ".\n");
+    text_printf(out, "  # %s: %s key%s; the most that one did in %s%s: %s %s.\n",
+                rule->name, text_grouped((int64_t)count, keys), count == 1 ? "" : "s",
+                period, rule->has_surge ? ", but for what its past allows" : "",
+                text_grouped(learned->proposal.largest, largest), unit_of(rule));
+    add_present(out, rule);
     if (count == 1)
         text_add_string(out, "  # There is nothing to compare it with: was that day an "
                              "ordinary one?\n");
@@ -79,7 +77,8 @@ static void add_keys(struct text *out, const struct learn_view *view,
         add_key(out, view, &learned->keys[i]);
     if (outliers == 0)
         return;
-    text_printf(out, "  # Not learnt, as no other key did nearly as much:\n");
+    text_add_string(out, "  # Not learnt but for their other periods, as hardly any "
+                         "other key did as much:\n");
     for (size_t i = 0; i < outliers && i < OUTLIERS_SHOWN; i++)
         add_key(out, view, &learned->keys[i]);
     if (outliers > OUTLIERS_SHOWN)
