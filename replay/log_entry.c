@@ -60,10 +60,10 @@ bool log_entry_keep(struct log_entry *entry, struct log_slice text, uint32_t *ou
     return true;
 }
 
-/* FNV-1a; the entry's hash, which nobody can know, is its seed. */
+/* FNV-1a from the entry's seed on. */
 static uint32_t hash_of(const struct log_entry *entry, struct log_slice text)
 {
-    uint32_t hash = (uint32_t)entry->hash;
+    uint32_t hash = entry->seed;
     for (size_t i = 0; i < text.length; i++)
         hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
     return hash;
@@ -158,6 +158,49 @@ bool log_entry_add(struct log_entry *entry, struct log_slice address, uint64_t m
         entry->index[place] = entry->recipient_count;
     return entry->recipient_count < INDEXED_FROM ||
            entry->recipient_count * 2 < entry->index_size || make_index(entry);
+}
+
+bool log_entry_add_member(struct log_entry *entry, struct log_slice member,
+                          uint32_t recipient, uint32_t *out)
+{
+    if (entry->members == NULL) {
+        entry->members = calloc(1, sizeof *entry->members);
+        if (entry->members == NULL)
+            return false;
+        entry->members->seed = entry->seed;
+    }
+    uint32_t before = entry->members->recipient_count;
+    if (!log_entry_add(entry->members, member, 0, out))
+        return false;
+    if (entry->members->recipient_count > before)
+        entry->members->recipients[*out].mailboxes = recipient;
+    return true;
+}
+
+/* The number of the parent's recipient that the child's address stands for: of that name,
+ * or the one by which the child was found. */
+static uint32_t meant(const struct log_entry *parent, const struct log_entry *child,
+                      struct log_slice address)
+{
+    uint32_t number = child->parent_recipient, member;
+    if (child->members != NULL && log_entry_find(child->members, address, &member))
+        return (uint32_t)child->members->recipients[member].mailboxes;
+    (void)log_entry_find(parent, address, &number);
+    return number;
+}
+
+void log_entry_count_child(struct log_entry *parent, const struct log_entry *child)
+{
+    for (uint32_t i = 0; i < child->recipient_count; i++) {
+        const char *address = child->texts + child->recipients[i].address;
+        struct log_slice slice = {address, strlen(address)};
+        uint32_t number = meant(parent, child, slice);
+        uint64_t mailboxes = child->recipients[i].mailboxes;
+        if (child->is_passed_on && mailboxes > 0)
+            mailboxes--;
+        if (number < parent->recipient_count)
+            parent->recipients[number].mailboxes += mailboxes;
+    }
 }
 
 void log_entry_forget_recipients(struct log_entry *entry)

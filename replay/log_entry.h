@@ -22,6 +22,7 @@ struct log_entry {
     struct log_entry *next_of_hash;
     uint64_t hash; /* of host and id */
     bool hashed;   /* can be found by them */
+    uint32_t seed; /* of its recipients' hashes, which nobody can know */
     uint32_t host;
     char id[QUEUE_ID_MAX + 1];
     size_t counted; /* bytes of memory, as the queue knows */
@@ -60,8 +61,12 @@ struct log_entry {
     uint32_t *index; /* of recipients by hash, plus 1; 0: free; NULL: they are few */
     uint32_t index_size;
 
-    struct log_entry *members; /* of Sendmail's lists; NULL: none was named */
-    uint32_t last_list;        /* that was named: its number as a recipient */
+    /* Addresses that stand for a recipient: members of Sendmail's lists, and what a
+     * filter got for a recipient of parent's. Their mailboxes are its number. NULL: none.
+     */
+    struct log_entry *members;
+    uint32_t last_list; /* of Sendmail's, that was named: its number as a recipient */
+    bool is_passed_on;  /* each recipient has counted as a mailbox of parent's already */
 };
 
 /* Bytes of memory that it has. */
@@ -83,6 +88,14 @@ bool log_entry_add(struct log_entry *entry, struct log_slice address, uint64_t m
 /* True and its number when the address is a recipient. */
 bool log_entry_find(const struct log_entry *entry, struct log_slice address,
                     uint32_t *out_number);
+
+/* From now on member stands for that recipient, of entry or its parent, if for none yet.
+ * *out is the member's number. False without memory. */
+bool log_entry_add_member(struct log_entry *entry, struct log_slice member,
+                          uint32_t recipient, uint32_t *out) MUST_CHECK;
+
+/* Adds the mailboxes of the child's recipients to those of the parent. */
+void log_entry_count_child(struct log_entry *parent, const struct log_entry *child);
 
 /* Forgets the recipients. */
 void log_entry_forget_recipients(struct log_entry *entry);

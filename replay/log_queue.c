@@ -158,7 +158,7 @@ struct log_entry *log_queue_find(struct log_queue *queue, const struct log_place
 
 /* Memory. */
 
-static void count_bytes(struct log_queue *queue, struct log_entry *entry)
+void log_queue_count(struct log_queue *queue, struct log_entry *entry)
 {
     size_t bytes = log_entry_bytes(entry);
     queue->bytes += bytes - entry->counted;
@@ -174,27 +174,24 @@ static void release(struct log_queue *queue, struct log_entry *entry)
     log_entry_free(entry);
 }
 
-static struct log_entry *take_child(struct log_entry *entry)
+/* A child, or a child's child, that has none; it has no parent any more. NULL: none. */
+static struct log_entry *take_child(struct log_entry *entry,
+                                    struct log_entry **out_parent)
 {
     struct log_entry *child = entry->children;
     if (child == NULL)
         return NULL;
-    entry->children = child->sibling;
-    /* Its own children are the entry's now. */
-    for (struct log_entry *next, *of = child->children; of != NULL; of = next) {
-        next = of->sibling;
-        of->parent = entry;
-        of->parent_recipient = child->parent_recipient;
-        of->sibling = entry->children;
-        entry->children = of;
-    }
+    while (child->children != NULL)
+        child = child->children;
+    *out_parent = child->parent;
+    child->parent->children = child->sibling;
     return child;
 }
 
 static void forget(struct log_queue *queue, struct log_entry *entry)
 {
-    struct log_entry *child;
-    while ((child = take_child(entry)) != NULL)
+    struct log_entry *child, *parent;
+    while ((child = take_child(entry, &parent)) != NULL)
         release(queue, child);
     release(queue, entry);
 }
@@ -228,12 +225,10 @@ enum status log_queue_host(struct log_queue *queue, struct log_slice name,
     return intern_add(queue->hosts, name.data, name.length, out_host);
 }
 
-static void set_id(struct log_queue *queue, const struct log_place *place,
-                   struct log_entry *entry, struct log_slice id)
+/* It is found by that id from now on. */
+static void set_hash(struct log_queue *queue, const struct log_place *place,
+                     struct log_entry *entry, struct log_slice id)
 {
-    size_t length = id.length < QUEUE_ID_MAX ? id.length : QUEUE_ID_MAX;
-    memcpy(entry->id, id.data, length);
-    entry->id[length] = '\0';
     entry->host = place->host;
     entry->hash = hash_of(queue, place->host, id);
     hash_entry(queue, entry);
@@ -267,10 +262,12 @@ struct log_entry *log_queue_add(struct log_queue *queue, const struct log_place 
         end_id(queue, old);
     if (++queue->entry_count > queue->bucket_count)
         widen(queue);
-    set_id(queue, place, entry, id);
+    memcpy(entry->id, id.data, id.length < QUEUE_ID_MAX ? id.length : QUEUE_ID_MAX);
+    set_hash(queue, place, entry, id);
+    entry->seed = (uint32_t)entry->hash;
     note_time(queue, entry, place->at_ms);
     link_entry(&queue->internal, entry);
-    count_bytes(queue, entry);
+    log_queue_count(queue, entry);
     return entry;
 }
 
@@ -283,7 +280,7 @@ void log_queue_rename(struct log_queue *queue, const struct log_place *place,
     if (old != NULL)
         end_id(queue, old);
     unhash(queue, entry);
-    set_id(queue, place, entry, id);
+    set_hash(queue, place, entry, id);
 }
 
 void log_queue_take(struct log_queue *queue, struct log_entry *entry)
@@ -331,20 +328,12 @@ bool log_queue_adopt(struct log_entry *parent, uint32_t recipient,
 
 /* Handing over. */
 
-/* What the children's recipients are, counts for those of the entry: by name where it has
- * that one, too. */
+/* What the children's recipients are, counts for those of the entry. */
 static void count_children(struct log_queue *queue, struct log_entry *entry)
 {
-    struct log_entry *child;
-    while ((child = take_child(entry)) != NULL) {
-        for (uint32_t i = 0; i < child->recipient_count; i++) {
-            const char *address = child->texts + child->recipients[i].address;
-            struct log_slice slice = {address, strlen(address)};
-            uint32_t number = child->parent_recipient;
-            (void)log_entry_find(entry, slice, &number);
-            if (number < entry->recipient_count)
-                entry->recipients[number].mailboxes += child->recipients[i].mailboxes;
-        }
+    struct log_entry *child, *parent;
+    while ((child = take_child(entry, &parent)) != NULL) {
+        log_entry_count_child(parent, child);
         release(queue, child);
     }
 }
@@ -458,7 +447,7 @@ enum status log_queue_settle(struct log_queue *queue, const struct log_place *pl
     if (place->at_ms > queue->now_ms)
         queue->now_ms = place->at_ms;
     if (entry != NULL) {
-        count_bytes(queue, entry);
+        log_queue_count(queue, entry);
         report(entry);
     }
     while (is_stale(queue, &queue->arriving))

@@ -44,9 +44,12 @@ void log_queue_judge(struct log_queue *queue, struct log_entry *entry, int64_t a
 bool log_queue_adopt(struct log_entry *parent, uint32_t recipient,
                      struct log_entry *child);
 
-/* From now on it has that id. */
+/* From now on it is found by that id; its own stays. */
 void log_queue_rename(struct log_queue *queue, const struct log_place *place,
                       struct log_entry *entry, struct log_slice id);
+
+/* It has taken more memory; log_queue_settle does it for the line's own message. */
+void log_queue_count(struct log_queue *queue, struct log_entry *entry);
 
 /* To be called after each line, with the entry that it is about, or NULL; any entry may
  * be gone then: hands over what is complete, or too much. each's status; NOMEM. */

@@ -171,27 +171,36 @@ static enum status read_active(struct about *about)
     return keep(entry, sender, &entry->sender);
 }
 
-/* True when what the recipient got has a queue id of its own here, "...as ID)": local(8)
- * forwarded it, or a content filter brought it back. */
-static bool has_another_id(struct about *about, struct log_slice status,
-                           uint32_t recipient)
+/* A content filter that is a client here. */
+static bool is_of_filter(const struct log_entry *entry)
 {
-    bool forwarded = log_slice_find(&status, LOG_SLICE("(forwarded as "));
-    struct log_entry *child;
-    struct log_slice id;
-    if (!forwarded && !log_slice_find(&status, LOG_SLICE(" queued as ")))
-        return false;
-    id = log_slice_until(&status, ')');
-    child = log_queue_find(about->queue, &about->line->place, id);
-    if (child == NULL)
-        return forwarded;
-    if (!forwarded && child->taken) {
-        const char *client = child->texts + child->client;
-        if (child->client == 0 ||
-            (strncmp(client, "127.", 4) != 0 && strcmp(client, "::1") != 0))
-            return false;
-    }
-    return log_queue_adopt(about->entry, recipient, child) || forwarded;
+    const char *client = entry->texts + entry->client;
+    return entry->taken && entry->client != 0 &&
+           (strncmp(client, "127.", 4) == 0 || strcmp(client, "::1") == 0);
+}
+
+/* What the recipient got may have a queue id of its own here, "... as ID)": local(8) has
+ * forwarded it, or a content filter brought it back. got: the address to which it went.
+ */
+static enum status count_mailboxes(struct about *about, struct log_slice status,
+                                   uint32_t recipient, struct log_slice got)
+{
+    bool sent = log_slice_skip(&status, LOG_SLICE("sent "));
+    bool forwarded = sent && log_slice_find(&status, LOG_SLICE("(forwarded as "));
+    struct log_entry *child = NULL;
+    uint32_t number;
+    if (forwarded || (sent && log_slice_find(&status, LOG_SLICE(" queued as "))))
+        child = log_queue_find(about->queue, &about->line->place,
+                               log_slice_until(&status, ')'));
+    about->entry->recipients[recipient].mailboxes += !forwarded;
+    if (child == NULL || (!forwarded && !is_of_filter(child)) ||
+        !log_queue_adopt(about->entry, recipient, child) || forwarded)
+        return STATUS_OK;
+    child->is_passed_on = true;
+    if (!log_entry_add_member(child, got, recipient, &number))
+        return STATUS_NOMEM;
+    log_queue_count(about->queue, child);
+    return STATUS_OK;
 }
 
 /* False when it is none of Postfix's words. */
@@ -222,11 +231,12 @@ static bool read_result(struct log_slice status, enum log_result *out)
 static enum status read_delivery(struct about *about)
 {
     struct log_entry *entry = about->entry;
-    struct log_slice address, status = about->text;
+    struct log_slice got, address, status = about->text;
     enum log_result result;
     uint32_t number;
-    if (!log_slice_address(&status, &address))
+    if (!log_slice_address(&status, &got))
         return STATUS_INVALID;
+    address = got;
     if (log_slice_skip(&status, LOG_SLICE(", orig_to=")) &&
         !log_slice_address(&status, &address))
         return STATUS_INVALID;
@@ -237,13 +247,11 @@ static enum status read_delivery(struct about *about)
     entry->active = true;
     if (!log_entry_add(entry, address, 0, &number))
         return STATUS_NOMEM;
-    if (result != LOG_SENT || !has_another_id(about, status, number))
-        entry->recipients[number].mailboxes++;
     entry->results[result]++;
     entry->seen++;
     /* Else qmgr(8) says when it is done: local(8) may say more of one recipient. */
     entry->finished = entry->seen >= entry->expected && entry->results[LOG_DEFERRED] > 0;
-    return STATUS_OK;
+    return count_mailboxes(about, status, number, got);
 }
 
 static enum status read_text(struct about *about)

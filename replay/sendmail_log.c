@@ -187,37 +187,22 @@ static bool name_recipient(struct log_entry *entry, struct log_slice address,
     return true;
 }
 
-static bool add_member(struct log_entry *entry, struct log_slice member, uint32_t list)
-{
-    uint32_t number, before = entry->members->recipient_count;
-    if (!log_entry_add(entry->members, member, 0, &number))
-        return false;
-    if (entry->members->recipient_count > before)
-        entry->members->recipients[number].mailboxes = list;
-    return true;
-}
-
 /* alias <all@x.org> => bob, more; alias more => eve */
 static enum status read_alias(struct about *about)
 {
     struct log_entry *entry = find_or_add(about);
     struct log_slice rest = about->text, name;
     bool addressed = log_slice_address(&rest, &name);
-    uint32_t list = 0;
+    uint32_t list = 0, number;
     if (entry == NULL)
         return STATUS_NOMEM;
-    if (entry->members == NULL) {
-        entry->members = calloc(1, sizeof *entry->members);
-        if (entry->members == NULL)
-            return STATUS_NOMEM;
-    }
     if (!addressed)
         name = (struct log_slice){rest.data, 0};
     if (!log_slice_find(&rest, LOG_SLICE(" => ")))
         return STATUS_INVALID;
     if (!addressed) {
         name.length = (size_t)(rest.data - name.data) - 4;
-        if (log_entry_find(entry->members, name, &list))
+        if (entry->members != NULL && log_entry_find(entry->members, name, &list))
             list = (uint32_t)entry->members->recipients[list].mailboxes;
     } else if (!name_recipient(entry, name, &list)) {
         return STATUS_NOMEM;
@@ -226,7 +211,7 @@ static enum status read_alias(struct about *about)
     while (rest.length > 0) {
         (void)log_slice_skip(&rest, LOG_SLICE(" "));
         struct log_slice member = take_item(&rest);
-        if (!add_member(entry, member, list))
+        if (!log_entry_add_member(entry, member, list, &number))
             return STATUS_NOMEM;
     }
     return STATUS_OK;
@@ -235,16 +220,14 @@ static enum status read_alias(struct about *about)
 /* What a list's member got counts for the list, once. */
 static bool count_member(struct log_entry *entry, struct log_slice member)
 {
-    struct log_recipient *found;
-    uint32_t number;
-    if (!add_member(entry, member, entry->last_list) ||
-        !log_entry_find(entry->members, member, &number))
+    uint32_t number, list;
+    if (!log_entry_add_member(entry, member, entry->last_list, &number))
         return false;
-    found = &entry->members->recipients[number];
-    if ((found->mailboxes & COUNTED) == 0 &&
-        (uint32_t)found->mailboxes < entry->recipient_count)
-        entry->recipients[(uint32_t)found->mailboxes].mailboxes++;
-    found->mailboxes |= COUNTED;
+    uint64_t *known = &entry->members->recipients[number].mailboxes;
+    list = (uint32_t)*known;
+    if ((*known & COUNTED) == 0 && list < entry->recipient_count)
+        entry->recipients[list].mailboxes++;
+    *known |= COUNTED;
     return true;
 }
 

@@ -11,6 +11,8 @@ import re
 import subprocess
 import time
 
+import pytest
+
 from mailbraked import people
 from postfix import wait_until
 from sendmail import sendmail_program, sendmail_relay  # noqa: F401, fixtures
@@ -68,15 +70,35 @@ def log_of(postfix, folder):
     return path
 
 
-@memory_only
-def test_postfix_log_tells_what_was_sent(relay, postfix, build, folder):
-    mail = relay(
-        rules=HOLD_MANY,
-        lists={"staff": people(4), "many": people(8)},
-        virtual=f"info@district.example {BOB}\nmixed@district.example al-team@district.example\n",
-        aliases="al-team: p1, p2, far@away.example\nal-all: al-team, p3\nal-one: p1\n",
-    )
-    story = Story(mail)
+@contextlib.contextmanager
+def main_cf(postfix, **settings):
+    """As long as it lasts; each setting was there before, or is empty or no otherwise."""
+    before = {name: postfix._run("postconf", "-h", name).stdout.strip() for name in settings}
+    postfix.set_main(**settings)
+    try:
+        yield
+    finally:
+        postfix.set_main(**before)
+
+
+def postsuper(postfix, *words):
+    postfix._run("postsuper", *words)
+    postfix._run("postkick", "public", "pickup", "W")  # it looks once a minute else
+
+
+def waiting(postfix):
+    return [entry for entry in postfix.mailq() if entry["queue_name"] == "deferred"]
+
+
+LISTS = {
+    "lists": {"staff": people(4), "many": people(8)},
+    "virtual": f"info@district.example {BOB}\nmixed@district.example al-team@district.example\n"
+    "shut@district.example closed-1@away.example\n",
+    "aliases": "al-team: p1, p2, far@away.example\nal-all: al-team, p3\nal-one: p1\n",
+}
+
+
+def tell(story, mail, postfix):
     story.send(ANN, {BOB: 1, "eve@school.example": 1, "far@away.example": 1})
     story.send(ANN, {BOB: 1}, login="ann", client="2001:db8::7")
     story.send("", {BOB: 1})
@@ -87,32 +109,66 @@ def test_postfix_log_tells_what_was_sent(relay, postfix, build, folder):
     story.send(ANN, {"al-team@district.example": 3})
     story.send(ANN, {"al-all@district.example": 4, "al-one@district.example": 1})
     story.send(ANN, {"mixed@district.example": 3, "far@away.example": 1})
-    story.send(ANN, {"nobody-1@away.example": 1}, end="bounced")
+    story.send(ANN, {"dropped-1@away.example": 1})
+    story.send(ANN, {"nobody-1@away.example": 1, "shut@district.example": 1}, end="bounced")
     story.send(ANN, {"nobody-1@away.example": 1, BOB: 1})
+
+
+def tell_of_what_waits(story, mail, postfix):
     postfix.sink.is_busy = True
     story.send(ANN, {"later-1@away.example": 1}, end="deferred")
     story.send(ANN, {"later-2@away.example": 1, BOB: 1})
-    wait_until(lambda: postfix.log().count("status=deferred") >= 2, 10, "nothing is deferred")
+    wait_until(lambda: len(waiting(postfix)) == 2, 10, "nothing is deferred")
     postfix.sink.is_busy = False
     postfix._run("postqueue", "-f")
     story.send(ANN, {"many@district.example": 8, BOB: 1}, held=True)
-    released = mail.held()[0].id
+    story.send(ANN, {"many@district.example": 8, "far@away.example": 1}, held=True)
     story.send(ANN, {BOB: 1})
-    postfix.release(released)
+    (first, second) = [told["queue_id"] for _, _, told in story.sent if told["held"]]
+    wait_until(lambda: len(postfix.held()) == 2, 10, "they are not held")
+    postfix.release(first)
+    postsuper(postfix, "-r", second)  # it goes under another id
     mail.delivered()
     story.send(ANN, {"many@district.example": 0}, held=True, end="held", whole=False)
-    session = mail.connect()
-    for frm in (ANN, BOB):
-        with story.message(frm, {BOB: 1}) as to:
-            session.message(frm, to)
-    session.vanish()
-    mail.delivered()
-    messages, reading = read_log(build, log_of(postfix, folder))
+
+
+@memory_only
+@pytest.mark.parametrize("long_ids", ["no", "yes"])
+def test_postfix_log_tells_what_was_sent(relay, postfix, build, folder, long_ids):
+    mail = relay(rules=HOLD_MANY, **LISTS)
+    story = Story(mail)
+    with main_cf(postfix, enable_long_queue_ids=long_ids):
+        tell(story, mail, postfix)
+        tell_of_what_waits(story, mail, postfix)
+        session = mail.connect()
+        for frm in (ANN, BOB):
+            with story.message(frm, {BOB: 1}) as to:
+                session.message(frm, to)
+        session.vanish()
+        mail.delivered()
+        log = log_of(postfix, folder)
+        postfix.clean()  # ids of the other kind are changed
+    messages, reading = read_log(build, log)
     story.is_told_by(messages)
     assert reading["unread"] == 0, reading
     packed = folder / "mail.log.1.gz"
-    packed.write_bytes(gzip.compress((folder / "mail.log").read_bytes()))
+    packed.write_bytes(gzip.compress(log.read_bytes()))
     assert len(read_log(build, packed)[0]) == len(messages)
+
+
+@memory_only
+def test_what_a_content_filter_brings_back_is_told_once(relay, postfix, build, folder):
+    """A filter that does nothing: Postfix itself, by another port, where no milter asks."""
+    mail = relay(rules=HOLD_MANY, **LISTS)
+    story = Story(mail)
+    with main_cf(postfix, content_filter=f"smtp:[127.0.0.1]:{postfix.inner_port}"):
+        tell(story, mail, postfix)
+        mail.delivered()
+    messages, reading = read_log(build, log_of(postfix, folder))
+    for _, _, told in story.sent:
+        told["end"] = "sent"  # to the filter
+    story.is_told_by(messages)
+    assert reading["unread"] == 0, reading
 
 
 @memory_only

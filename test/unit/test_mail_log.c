@@ -106,6 +106,18 @@ START_TEST(mail_log_counts_what_a_filter_brings_back_once)
                               ": to=<eve@x.org>, orig_to=<all@x.org>" SENT OK LMTP ID2
                               ": to=<joe@x.org>" SENT OK REMOVED(ID2)),
                      "43201 " ID " 10.1.2.3 ann@x.org>all@x.org*2,joe@x.org*1 sent;");
+    /* Lists before the filter, and behind it. */
+    ck_assert_str_eq(
+        read_log(TAKEN(ID) ACTIVE(ID, "3") SMTPD ID2
+                 ": client=localhost[127.0.0.1]\n" CLEANUP ID2
+                 ": message-id=<1@x.org>\n" ACTIVE(ID2, "4") FILTER ID
+                 ": to=<joe@x.org>" QUEUED(ID2) FILTER ID
+                 ": to=<eve@x.org>, orig_to=<all@x.org>" QUEUED(ID2) FILTER ID
+                 ": to=<two@x.org>, orig_to=<all@x.org>" QUEUED(ID2) REMOVED(ID) LMTP ID2
+                 ": to=<joe@x.org>" SENT OK LMTP ID2 ": to=<eve@x.org>" SENT OK LMTP ID2
+                 ": to=<a@x.org>, orig_to=<two@x.org>" SENT OK LMTP ID2
+                 ": to=<b@x.org>, orig_to=<two@x.org>" SENT OK REMOVED(ID2)),
+        "43201 " ID " 10.1.2.3 ann@x.org>joe@x.org*1,all@x.org*3 sent;");
     /* What another relay here took is a message of its own. */
     ck_assert_str_eq(read_log(TAKEN(ID) ACTIVE(ID, "1") TAKEN(ID2) FILTER ID
                               ": to=<bob@x.org>" QUEUED(ID2) REMOVED(ID) ACTIVE(ID2, "1")
@@ -227,7 +239,7 @@ START_TEST(mail_log_follows_a_message_that_is_queued_again)
                               "orig_id=" ID "\n" CLEANUP ID2
                               ": message-id=<1@x.org>\n" ACTIVE(ID2, "1") LMTP ID2
                               ": to=<bob@x.org>" SENT OK REMOVED(ID2)),
-                     "43203 " ID2 " 10.1.2.3 ann@x.org>bob@x.org*1 sent held;");
+                     "43203 " ID " 10.1.2.3 ann@x.org>bob@x.org*1 sent held;");
 }
 END_TEST
 
