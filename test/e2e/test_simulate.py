@@ -224,6 +224,32 @@ def test_storms_are_found_in_logs(build, tmp_path, name, variables, rule, key, m
     assert "outgrown" in {unjudged["rule"] for unjudged in found["unjudged"]}
 
 
+def by_rule(document):
+    return {(rule["name"], verdict): sums for rule in document["rules"] for verdict, sums in rule.items()}
+
+
+@pytest.mark.parametrize(
+    "name, variables",
+    [
+        ("seattle-c", {"weeks": 12}),
+        ("palo-alto-b1", {"pupils": 200, "answers": 54, "crowd": 1000}),
+        ("attack-verp", {"weeks": 3, "attempts": 800, "machines": 2000}),
+    ],
+)
+def test_a_log_says_what_replay_says(build, tmp_path, name, variables):
+    """Of storms that no rule on header fields stops."""
+    storm = Scenario(build, tmp_path, name, **variables)
+    sample = storm.sample()
+    given = [word for item in variables.items() for word in ("--set", "=".join(map(str, item)))]
+    scenario = ROOT / "test" / "replay" / f"{name}.scenario"
+    command = [build.mailbrake, "replay", "-c", sample, "--json", scenario, *given]
+    played = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
+    found = storm.run("simulate", sample, storm.log)
+    assert by_rule(found) == by_rule(played)
+    assert found["messages"] == played["messages"]
+    assert found["closed"]["at"] == played["closed"]["at"]
+
+
 def test_only_the_time_asked_for(build, tmp_path):
     storm = Scenario(build, tmp_path, "seattle-a", weeks=3)
     sample = storm.sample()

@@ -193,9 +193,12 @@ int main(int argc, char **argv)
         return complain("usage", "scenario-log SCENARIO [NAME=VALUE ...]");
     const struct scenario_options options = {.given = (const char *const *)argv + 2,
                                              .given_count = (size_t)argc - 2};
-    if (scenario_load(argv[1], &options, &scenario, &problems) != STATUS_OK)
-        return complain(argv[1],
-                        problems.count > 0 ? problems.items[0].text : "out of memory");
+    if (scenario_load(argv[1], &options, &scenario, &problems) != STATUS_OK) {
+        (void)complain(argv[1],
+                       problems.count > 0 ? problems.items[0].text : "out of memory");
+        problems_clear(&problems);
+        return EXIT_FAILURE;
+    }
     enum status status = print_all(&scenario, &error);
     scenario_clear(&scenario);
     problems_clear(&problems);
