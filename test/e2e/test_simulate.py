@@ -247,7 +247,7 @@ def test_a_log_says_what_replay_says(build, tmp_path, name, variables):
     found = storm.run("simulate", sample, storm.log)
     assert by_rule(found) == by_rule(played)
     assert found["messages"] == played["messages"]
-    assert found["closed"]["at"] == played["closed"]["at"]
+    assert (found["closed"] or {}).get("at") == (played["closed"] or {}).get("at")
 
 
 def test_only_the_time_asked_for(build, tmp_path):
