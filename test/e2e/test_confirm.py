@@ -349,7 +349,7 @@ def test_the_answer_outlives_a_crash(asking):
     mail.daemon.start()
     assert mail.send(ANN, CLASS, login="ann").accepted, "twice the copies that were held"
     assert last(mail).verdict == "accept" and copies(mail) == 20
-    before = len(mail.audit("confirm"))
+    before = len(confirmations(mail))
     assert answer(mail, to).accepted
     assert "answered before" in confirmations(mail, before + 1)[-1]["result"]
 
