@@ -487,12 +487,12 @@ def test_hashed_addresses_stay_hashed(asking):
 
 def test_what_is_usual_is_said(asking):
     rule = (
-        '{ name = "grown"; key = "sender"; surge = 2; window = "2s"; floor = 4;'
+        '{ name = "grown"; key = "sender"; surge = 2; window = "1s"; floor = 4;'
         ' action = "confirm"; }'
     )
     mail = asking(rules=rule)
     mail.send(ANN, ["a@district.example", "b@district.example", "c@district.example"], login="ann")
-    time.sleep(2.1)
+    time.sleep(1.1)
     mail.hold(to=[f"p{n}@district.example" for n in range(9)], login="ann")
     body = letter(mail).message.get_payload()
     assert re.search(r"usual +3 people", body), body
