@@ -19,7 +19,7 @@ static void add_open(struct text_table *table, const json_t *value)
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
     {"", TEXT_TABLE_TEXT, "open", add_open},
-    {"LAST", TEXT_TABLE_TEXT, "last_at", page_cell_instant},
+    {"LAST", TEXT_TABLE_WHOLE, "last_at", page_cell_instant},
     {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
     {"HELD", TEXT_TABLE_NUMBER, "waiting", NULL},
     {"REFUSED", TEXT_TABLE_NUMBER, "refused", NULL},
@@ -64,7 +64,7 @@ static void print_would(const json_t *answer)
 {
     static const struct page_column would[] = {
         {"ID", TEXT_TABLE_KEY, "id", NULL},
-        {"LAST", TEXT_TABLE_TEXT, "last_at", page_cell_instant},
+        {"LAST", TEXT_TABLE_WHOLE, "last_at", page_cell_instant},
         {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
         {"ACTION", TEXT_TABLE_TEXT, "action", NULL},
         {"WOULD", TEXT_TABLE_NUMBER, "would", NULL},
@@ -83,7 +83,7 @@ static void print_held(const json_t *holds)
 {
     static const struct page_column held[] = {
         {"ID", TEXT_TABLE_KEY, "id", NULL},
-        {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
+        {"HELD", TEXT_TABLE_WHOLE, "held_at", page_cell_instant},
         {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
         {"FROM", TEXT_TABLE_TEXT, "identity", NULL},
         {"LISTS", TEXT_TABLE_TEXT, NULL, page_cell_lists},

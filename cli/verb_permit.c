@@ -25,10 +25,10 @@ static void add_left(struct text_table *table, const json_t *item)
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
     {"KEY", TEXT_TABLE_KEY, "key", NULL},
-    {"LEFT", TEXT_TABLE_TEXT, NULL, add_left},
+    {"LEFT", TEXT_TABLE_WHOLE, NULL, add_left},
     {"STATE", TEXT_TABLE_TEXT, "state", NULL},
-    {"FROM", TEXT_TABLE_TEXT, "from", page_cell_instant},
-    {"UNTIL", TEXT_TABLE_TEXT, "until", page_cell_instant},
+    {"FROM", TEXT_TABLE_WHOLE, "from", page_cell_instant},
+    {"UNTIL", TEXT_TABLE_WHOLE, "until", page_cell_instant},
     {"BY", TEXT_TABLE_TEXT, "by", NULL},
     {"REASON", TEXT_TABLE_TEXT, "reason", NULL},
 };

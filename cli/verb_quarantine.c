@@ -35,7 +35,7 @@ static bool expect_id(const char *text)
  * longer held, or was approved by somebody: who that was comes behind it. */
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
-    {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
+    {"HELD", TEXT_TABLE_WHOLE, "held_at", page_cell_instant},
     {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
     {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
     {"INCIDENT", TEXT_TABLE_KEY, "incident", NULL},

@@ -11,6 +11,8 @@ const char *log_rules_unjudged(const struct rule *rule)
         return "key = \"thread\": a log does not say which message answers which";
     if (rule_is_metered(rule) && rule->key == KEY_CAMPAIGN)
         return "key = \"campaign\": a log has no subjects";
+    if (rule_is_metered(rule) && rule->key == KEY_TOPIC)
+        return "key = \"topic\": a log has no subjects";
     if (rule->over[MEASURE_VISIBLE] >= 0 || rule->over[MEASURE_VISIBLE_EXTERNAL] >= 0)
         return "visible_over: a log does not say what To and Cc show";
     if (rule->reply == YES)

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/network.h"
 #include "base/status.h"
 #include "policy/domains.h"
-#include "policy/network.h"
 
 enum element_kind {
     ELEMENT_GROUP,        /* text: the group's name; gone once the policy is linked */

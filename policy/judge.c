@@ -201,16 +201,25 @@ static bool can_confirm(const struct view *view)
            match_may_tell(view);
 }
 
+/* True when only the share of this relay is too small. */
+static bool is_share_short(const struct verdict *verdict, enum charge_source source)
+{
+    const struct charge *charge = verdict->charge;
+    if (verdict->cause != CAUSE_LIMIT || source != CHARGE_SOURCE_LOCAL || charge == NULL)
+        return false;
+    if (charge->clients)
+        return charge->cost <= verdict->outcome.whole;
+    bool over = charge->cost > whole_of(charge) && charge->cost > verdict->outcome.whole;
+    return !over && charge->cost > verdict->outcome.burst;
+}
+
 /* What the rule's action means for this message. */
 static void settle(const struct view *view, enum charge_source source,
                    struct verdict *verdict)
 {
     const struct charge *charge = verdict->charge;
-    bool over = charge != NULL && charge->cost > whole_of(charge) &&
-                charge->cost > verdict->outcome.whole;
-    if (verdict->cause == CAUSE_LIMIT && charge != NULL && !over &&
-        source == CHARGE_SOURCE_LOCAL && charge->cost > verdict->outcome.burst) {
-        put_off(view->facts, verdict); /* with the whole bucket it could have passed */
+    if (is_share_short(verdict, source)) {
+        put_off(view->facts, verdict); /* with the whole limit it could have passed */
         return;
     }
     if (verdict->action == ACTION_DEFER && charge != NULL && can_never_pass(charge))

@@ -244,6 +244,8 @@ static bool has_subject(const struct view *view, const struct rule *rule)
         return facts->thread[0] != '\0';
     case KEY_CAMPAIGN:
         return facts->campaign != NULL;
+    case KEY_TOPIC:
+        return facts_topic(facts)[0] != '\0';
     case KEY_SENDER:
     case KEY_CLIENT:
     case KEY_FROM: /* without from it would not have been read */

@@ -32,7 +32,7 @@ struct view {
     int64_t now_ms;               /* wall time; for brakes */
     bool notice;                  /* Mailbrake's own, by its token */
     bool used_up;                 /* no confirmation has copies left for this message */
-    const struct digest_key *key; /* hashes a campaign's subject; NULL: a public one */
+    const struct digest_key *key; /* hashes the words of a Subject; NULL: a public one */
 };
 
 enum condition match_rule(const struct view *view, const struct rule *rule);

@@ -361,6 +361,11 @@ void facts_clear(struct facts *facts)
     *facts = (struct facts){0};
 }
 
+const char *facts_topic(const struct facts *facts)
+{
+    return facts->campaign == NULL ? "" : facts->campaign + strlen(facts->identity) + 1;
+}
+
 bool confirm_identity(const struct facts *facts, const struct domains *own,
                       char out[CONFIRM_IDENTITY_SIZE])
 {

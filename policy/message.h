@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/network.h"
 #include "policy/address.h"
 #include "policy/directory.h"
 #include "policy/header.h"
-#include "policy/network.h"
 #include "policy/policy.h"
 
 struct envelope_recipient {
@@ -86,6 +86,10 @@ struct facts {
 enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
                          const struct directory *directory, struct facts *out) MUST_CHECK;
 void facts_clear(struct facts *facts);
+
+/* The Subject's normal form, without the identity (policy/campaign.h); "": the message
+ * has none, or nothing that can be read in it. Within campaign. Never logged. */
+const char *facts_topic(const struct facts *facts);
 
 /* Who can let go what is held of this message, and whose answer does: its login; else the
  * own-domain sender of a trusted client, with the identity that others may share. False

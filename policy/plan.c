@@ -39,15 +39,31 @@ static bool find_list(const struct view *view, const struct rule *rule, char *ou
 }
 
 /* The words of a Subject are neither shown nor stored: their hash replaces them. */
-static bool format_campaign(const struct view *view, char *out, size_t size)
+static void hash_words(const struct view *view, const char *words,
+                       char out[DIGEST_HEX_SIZE])
 {
     static const struct digest_key zero;
+    digest_hex(view->key == NULL ? &zero : view->key, words, strlen(words), out);
+}
+
+static bool format_campaign(const struct view *view, char *out, size_t size)
+{
     char hash[DIGEST_HEX_SIZE];
-    const char *campaign = view->facts->campaign;
-    if (campaign == NULL)
+    if (view->facts->campaign == NULL)
         return false;
-    digest_hex(view->key == NULL ? &zero : view->key, campaign, strlen(campaign), hash);
+    hash_words(view, view->facts->campaign, hash);
     (void)snprintf(out, size, "campaign:%s#%s", view->facts->identity, hash);
+    return true;
+}
+
+static bool format_topic(const struct view *view, char *out, size_t size)
+{
+    char hash[DIGEST_HEX_SIZE];
+    const char *topic = facts_topic(view->facts);
+    if (topic[0] == '\0')
+        return false;
+    hash_words(view, topic, hash);
+    text_join(out, size, "topic:", hash);
     return true;
 }
 
@@ -82,6 +98,8 @@ bool plan_subject(const struct view *view, const struct rule *rule, char *out,
         return format_subject("thread:", facts->thread, out, size);
     case KEY_CAMPAIGN:
         return format_campaign(view, out, size);
+    case KEY_TOPIC:
+        return format_topic(view, out, size);
     case KEY_FROM:
         return format_from(view, rule, out, size);
     case KEY_ALL:
@@ -99,6 +117,7 @@ struct charge plan_charge(const struct rule *rule, const char *subject, int64_t 
         .rate = rule->has_limit ? &rule->limit : NULL,
         .surge = rule->has_surge ? &rule->surge : NULL,
         .cost = cost,
+        .clients = rule->unit == UNIT_CLIENTS,
         .latch_ms = rule->latch_ms,
         .monitor = rule->monitor,
     };
@@ -218,10 +237,13 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
                               struct plan *plan)
 {
     char subject[SUBJECT_SIZE];
-    int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : (int64_t)view->facts->copies;
+    int64_t cost = rule->unit == UNIT_RECIPIENTS ? (int64_t)view->facts->copies : 1;
+    struct charge charge = plan_charge(rule, NULL, cost);
     if (!plan_subject(view, rule, subject, sizeof subject))
         return STATUS_OK; /* match_rule has seen to it that there is one */
-    return add_charge(plan, rule, subject, cost);
+    if (charge.clients)
+        charge.client = view->facts->client;
+    return add(plan, &charge, subject);
 }
 
 static enum status add_charges(const struct view *view, const struct rule *rule,

@@ -47,7 +47,7 @@ struct row *limiter_table_find(const struct limiter_table *table,
     return NULL;
 }
 
-static bool is_less(struct loss a, struct loss b)
+bool limiter_table_is_less(struct loss a, struct loss b)
 {
     return a.amount < b.amount || (a.amount == b.amount && a.since_ms < b.since_ms);
 }
@@ -65,7 +65,7 @@ struct row *limiter_table_reserve(const struct limiter_table *table,
         struct loss loss = {0};
         if (row->used)
             loss = table->loss(row, now_ms);
-        if (best == NULL || is_less(loss, least)) {
+        if (best == NULL || limiter_table_is_less(loss, least)) {
             best = row;
             least = loss;
         }

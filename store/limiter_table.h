@@ -42,6 +42,9 @@ struct row *limiter_table_row(const struct limiter_table *table, size_t i);
 struct row *limiter_table_find(const struct limiter_table *table,
                                const struct memory_id *id);
 
+/* That the first is the lesser loss. */
+bool limiter_table_is_less(struct loss a, struct loss b);
+
 /* Holds the place in id's set that loses least, to be written over: a free one, or that
  * of another row. NULL when the call at hand holds them all, or the table keeps them. */
 struct row *limiter_table_reserve(const struct limiter_table *table,

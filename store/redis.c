@@ -442,6 +442,7 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
                                        .mode = modes[mode],
                                        .charges = charges,
                                        .count = count,
+                                       .key = &redis->key,
                                        .carried = carried};
     struct error error = {0};
     int64_t timeout_us = after_ms(redis->settings->timeout_ms);
@@ -469,7 +470,8 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
     const struct charge_order order = {.script = &scripts_amend,
                                        .mode = modes[what],
                                        .charges = charges,
-                                       .count = count};
+                                       .count = count,
+                                       .key = &redis->key};
     return run_order(redis, &order, deadline_us, NULL);
 }
 

@@ -290,6 +290,25 @@ static const struct {
     {KEY_LIST, NULL, "<>", "staff@own x@own", "list:all@own x@own", false},
 };
 
+START_TEST(match_wants_a_topic)
+{
+    struct rule *topic = limit_add("t", ACTION_REJECT, KEY_TOPIC, UNIT_MESSAGES, 1);
+    to("x@own");
+    gather();
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_KEY);
+    header("Subject", "Re: \t");
+    gather();
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_KEY);
+    headers[0].value = "Re: Lunch";
+    gather();
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_NONE);
+    headers[0].value = "";
+    gather();
+    topic->has_limit = false; /* then it only names incidents */
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_NONE);
+}
+END_TEST
+
 START_TEST(match_wants_a_thread_and_a_campaign)
 {
     struct rule *thread = limit_add("t", ACTION_REJECT, KEY_THREAD, UNIT_MESSAGES, 1);
@@ -357,6 +376,7 @@ int main(void)
     tcase_add_test(cases, match_over_means_more_and_all_of_them);
     tcase_add_loop_test(cases, match_wants_the_subject_of_a_limit, 0,
                         (int)(sizeof subjects / sizeof subjects[0]));
+    tcase_add_test(cases, match_wants_a_topic);
     tcase_add_test(cases, match_wants_a_thread_and_a_campaign);
     tcase_add_test(cases, match_sender_without_domain_has_none);
     suite_add_tcase(suite, cases);
