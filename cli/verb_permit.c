@@ -74,8 +74,9 @@ static void print_set(const json_t *permit)
     int64_t now_ms = clock_wall_ms();
     instant_local(page_text(permit, "from"), now_ms, from);
     instant_local(page_text(permit, "until"), now_ms, until);
-    output_line("Permit %s: %lld copies of %s pass, from %s until %s.",
-                page_text(permit, "id"), page_number(permit, "copies"),
+    long long copies = page_number(permit, "copies");
+    output_line("Permit %s: %lld %s of %s, from %s until %s.", page_text(permit, "id"),
+                copies, page_plural(copies, "copy passes", "copies pass"),
                 page_text(permit, "key"), from, until);
     if (json_is_true(json_object_get(permit, "pending")))
         (void)puts("The store is away: the permit is valid on this relay alone, and on "
