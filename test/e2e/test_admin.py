@@ -356,6 +356,16 @@ def test_sync_leaves_what_others_hold(administered):
 # Brakes.
 
 
+def test_what_is_no_brake(administered):
+    mail = administered()
+    odd = [{"action": 5}, {"action": "accept"}, {"action": "confirm"}, {"pull_back": 1}]
+    odd += [{"pull_back": "yes"}, {"key": "all", "pull_back": True}, {"for": 5}, {"reason": []}]
+    for more in odd:
+        body = {"key": f"sender:{ANN}", **more}
+        assert mail.api("PUT", "/v1/brakes", body)[0] == 400, more
+    assert mail.json("brake", "list")["brakes"] == []
+
+
 def test_a_brake_stops_and_is_cleared(administered):
     mail = administered(rules="")
     assert mail.send(ANN, BOB).accepted

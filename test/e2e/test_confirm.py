@@ -105,6 +105,7 @@ def test_the_sender_lets_it_go(asking):
     assert one["Subject"] == "Your mail to 5 people waits for your answer"
     assert re.fullmatch(r"confirm\+[a-z0-9]{16}@district\.example", reply_to(one))
     assert one["Auto-Submitted"] == "auto-generated"
+    assert re.search("held for +reach over 2\n", one.message.get_payload())
     assert answer(mail, reply_to(one)).accepted
     assert last(mail).rule == "confirmation"
     (entry,) = confirmations(mail)

@@ -173,6 +173,15 @@ def test_who_permitted_what_is_written_down(administered):  # noqa: F811
     assert (ended["target"], ended["result"]) == (one["id"], "ok")
 
 
+@redis_only
+def test_a_hashed_audit_says_how_long(administered):  # noqa: F811
+    mail = administered(rules=CAP, lists=LISTS, privacy={"addresses": "hashed"})
+    one = permit(mail, f"sender:{ANN}", 12)
+    (was_set,) = mail.audit("permit set")
+    assert ANN not in str(was_set)
+    assert was_set["result"].endswith(f"12 copies, {one['from']} to {one['until']}")
+
+
 def test_status_and_metrics_count_permits(administered):  # noqa: F811
     mail = administered(rules=CAP, lists=LISTS)
     permit(mail)
