@@ -58,10 +58,12 @@ static void add_reason(struct text *out, const struct learned_rule *learned)
     char period[DURATION_SIZE];
     size_t count = learned->count + learned->forgotten;
     format_period(rule, period);
-    text_printf(out, "  # %s: %s key%s; the most that one did in %s%s: %s %s.\n",
+    text_printf(out, "  # %s: %s key%s; the most that one did in %s%s: %s %.*s.\n",
                 rule->name, text_grouped((int64_t)count, keys), count == 1 ? "" : "s",
                 period, rule->has_surge ? ", but for what its past allows" : "",
-                text_grouped(learned->proposal.largest, largest), unit_of(rule));
+                text_grouped(learned->proposal.largest, largest),
+                (int)strlen(unit_of(rule)) - (learned->proposal.largest == 1),
+                unit_of(rule));
     add_present(out, rule);
     if (count == 1)
         text_add_string(out, "  # There is nothing to compare it with: was that day an "

@@ -47,7 +47,7 @@ struct log_entry {
     bool finished;   /* it has no more recipients to come, */
     int64_t ends_ms; /* or will have none from then on; 0: nobody knows */
     bool cut;        /* some recipient was not kept */
-    bool late;       /* at_ms is not its own, and too young by more than a minute */
+    bool late;       /* at_ms became more than a minute younger than it was */
 
     uint32_t expected, seen; /* recipients */
     uint32_t tried;          /* of Sendmail's, that were named: delivered to, or not */
@@ -61,9 +61,8 @@ struct log_entry {
     uint32_t *index; /* of recipients by hash, plus 1; 0: free; NULL: they are few */
     uint32_t index_size;
 
-    /* Addresses that stand for a recipient: members of Sendmail's lists, and what a
-     * filter got for a recipient of parent's. Their mailboxes are its number. NULL: none.
-     */
+    /* Addresses that stand for a recipient, whose number is their mailboxes: members of
+     * Sendmail's lists; what a filter got for a recipient of parent's. NULL: none. */
     struct log_entry *members;
     uint32_t last_list; /* of Sendmail's, that was named: its number as a recipient */
     bool is_passed_on;  /* each recipient has counted as a mailbox of parent's already */

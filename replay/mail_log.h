@@ -32,8 +32,7 @@ struct mail_log_message {
     const char *client; /* IP address as text; NULL: none, or unknown to the MTA */
     const char *login;  /* NULL: none */
     const char *sender; /* without brackets; "": <> */
-    /* Distinct. Below Sendmail's LogLevel 11, a list's members in the place of its name.
-     */
+    /* Distinct. Below Sendmail's LogLevel 11, a list's members in its place. */
     const struct mail_log_recipient *recipients;
     size_t recipient_count;
     enum mail_log_end end;
@@ -53,10 +52,12 @@ struct mail_log_example {
 struct mail_log_statistics {
     uint64_t lines;    /* or entries of a journal */
     uint64_t messages; /* handed over */
-    uint64_t late;   /* left out, since a younger one was handed over before: the lines of
-                        a file are not in the order of time */
-    uint64_t unread; /* lines that are no log lines, or that are cut */
-    struct mail_log_example examples[MAIL_LOG_EXAMPLES]; /* of these, the first */
+    /* Left out, since a younger one was handed over before: the lines of a file are not
+     * in the order of time. */
+    uint64_t late;
+    /* Lines that are no log lines, or that are cut; of these, the first. */
+    uint64_t unread;
+    struct mail_log_example examples[MAIL_LOG_EXAMPLES];
     int64_t first_ms, last_ms;        /* of the lines read; both 0: there were none */
     uint64_t bytes_read, bytes_total; /* of the files as they are on disk */
 };
@@ -75,8 +76,9 @@ struct mail_log_reading {
     void *context;
 };
 
-/* Reads them all, in bounded memory. IO or INVALID with the file when one can't be read
- * or unpacked, NOMEM, each's status; out is what was read until then. */
+/* Reads them all, in bounded memory, after digest_init. IO or INVALID with the file when
+ * one can't be read or unpacked, NOMEM, each's status; out is what was read until then.
+ */
 enum status mail_log_read(const struct mail_log_reading *reading,
                           struct mail_log_statistics *out,
                           struct error *error) MUST_CHECK;

@@ -120,9 +120,19 @@ static struct log_entry *find_or_add(struct about *about)
     return about->entry;
 }
 
+/* Without proto it is of sendmail(1), which passes it on by SMTP: then it comes again,
+ * and to the milters. Without a single byte it was given up before DATA. */
+static bool is_message(struct log_slice line)
+{
+    struct log_slice ignored;
+    return log_slice_field(line, LOG_SLICE(", proto="), &ignored) &&
+           (log_slice_field(line, LOG_SLICE(", msgid="), &ignored) ||
+            !log_slice_find(&line, LOG_SLICE(", size=0, ")));
+}
+
 /* from=<ann@x.org>, size=75, class=0, nrcpts=3, msgid=<1@x.org>, proto=ESMTP, daemon=MTA,
- * relay=home.example [10.1.2.3]; without proto it is of sendmail(1), which passes it on
- * by SMTP: then it comes again, and to the milters */
+ * relay=home.example [10.1.2.3]; sendmail(1) comes from 127.0.0.1 or ::1 (msp.m4), SMTP
+ * on standard input to no daemon */
 static enum status read_sender(struct about *about)
 {
     struct log_slice line = about->text, sender, count, ignored, relay, client;
@@ -134,7 +144,7 @@ static enum status read_sender(struct about *about)
         !log_slice_number(&count, &expected) ||
         !log_slice_field(line, LOG_SLICE(", relay="), &relay))
         return STATUS_INVALID;
-    if (!log_slice_field(line, LOG_SLICE(", proto="), &ignored) || expected == 0)
+    if (!is_message(line) || expected == 0)
         return STATUS_OK;
     entry = find_or_add(about);
     if (entry == NULL)
@@ -145,10 +155,13 @@ static enum status read_sender(struct about *about)
     log_queue_judge(about->log->queue, entry, about->line->place.at_ms);
     entry->active = true;
     entry->expected = expected;
-    entry->local = !log_slice_field(line, LOG_SLICE(", daemon="), &ignored);
-    client = entry->local ? (struct log_slice){line.data, 0} : log_slice_client(relay);
+    client = log_slice_client(relay);
+    entry->local = !log_slice_field(line, LOG_SLICE(", daemon="), &ignored) ||
+                   log_slice_is(client, LOG_SLICE("127.0.0.1")) ||
+                   log_slice_is(client, LOG_SLICE("::1"));
     const struct login *login = find_login(about, client);
-    if ((client.length > 0 && keep(entry, client, &entry->client) != STATUS_OK) ||
+    if ((!entry->local && client.length > 0 &&
+         keep(entry, client, &entry->client) != STATUS_OK) ||
         (login != NULL && keep(entry, slice_of(login->name), &entry->login) != STATUS_OK))
         return STATUS_NOMEM;
     return keep(entry, sender, &entry->sender);

@@ -214,7 +214,7 @@ def test_sendmail_log_tells_what_was_sent(sendmail_relay, build, folder):
     story.send(ANN, {BOB: 1, "eve@school.example": 1, "far@away.example": 1}, **usual)
     story.send(ANN, {BOB: 1}, sends_login="alice", **usual)
     story.send("", {BOB: 1}, **usual)
-    with story.message(ANN, {BOB: 1, "three@district.example": 3}, client="127.0.0.1") as to:
+    with story.message(ANN, {BOB: 1, "three@district.example": 3}, client=None, local=True) as to:
         mail.sendmail(ANN, to)
     with story.message(ANN, {BOB: 1}, client=None, local=True) as to:
         with mail.mta.on_standard_input() as session:

@@ -97,7 +97,17 @@ START_TEST(sendmail_log_reads_what_is_passed_on_once)
                  ": to=<bob@x.org>, ctladdr=root (0/0), mailer=relay, relay=[127.0.0.1] "
                  "[127.0.0.1], dsn=2.0.0, stat=Sent (" ID
                  " Message accepted for delivery)\n" SENT),
-        "43201 " ID " 127.0.0.1 root@x.org>bob@x.org*1 sent;");
+        "43201 " ID " local root@x.org>bob@x.org*1 sent;");
+}
+END_TEST
+
+START_TEST(sendmail_log_leaves_out_what_was_given_up)
+{
+    ck_assert_str_eq(
+        read_log(AT ID ": to=<bob@x.org>, delay=00:00:00, pri=0, stat=rset\n" AT ID
+                       ": from=<ann@x.org>, size=0, class=0, nrcpts=1, proto=ESMTP, "
+                       "daemon=MTA, relay=[10.1.2.3]\n"),
+        "");
 }
 END_TEST
 
@@ -175,6 +185,7 @@ int main(void)
         sendmail_log_joins_lines_of_many_recipients,
         sendmail_log_knows_who_logged_in,
         sendmail_log_reads_what_is_passed_on_once,
+        sendmail_log_leaves_out_what_was_given_up,
         sendmail_log_reads_smtp_on_standard_input_as_local,
         sendmail_log_reads_what_is_held,
         sendmail_log_reads_what_a_milter_rejects,
