@@ -45,7 +45,7 @@ enum status log_input_open(const char *path, struct log_input **out, struct erro
         log_input_free(input);
         return error_set_at(error, STATUS_IO, path, 0, "%s", strerror(saved));
     }
-    if (S_ISREG(stat.st_mode)) {
+    if (S_ISREG(stat.st_mode) && input->fd != STDIN_FILENO) {
         input->size = (uint64_t)stat.st_size;
         input->written_ms =
             (int64_t)stat.st_mtim.tv_sec * 1000 + stat.st_mtim.tv_nsec / 1000000;
@@ -89,22 +89,35 @@ static enum status read_packed(struct log_input *input, struct error *error)
     return STATUS_OK;
 }
 
-/* How the file is packed. */
-static enum status start(struct log_input *input)
+static bool begins_with(const struct log_input *input, const char *magic, size_t length)
 {
-    const unsigned char *packed = input->packed;
+    return input->packed_end >= length && memcmp(input->packed, magic, length) == 0;
+}
+
+/* How the file is packed. */
+static enum status start(struct log_input *input, struct error *error)
+{
     input->packing = PACKING_NONE;
-    if (input->packed_end >= 2 && packed[0] == 0x1f && packed[1] == 0x8b) {
+    if (begins_with(input, "\x1f\x8b", 2)) {
         input->packing = PACKING_GZIP;
         if (inflateInit2(&input->gzip, 16 + MAX_WBITS) != Z_OK)
             return STATUS_NOMEM;
         input->has_gzip = true;
-    } else if (input->packed_end >= 4 && packed[0] == 0x28 && packed[1] == 0xb5 &&
-               packed[2] == 0x2f && packed[3] == 0xfd) {
+    } else if (begins_with(input, "\x28\xb5\x2f\xfd", 4)) {
         input->packing = PACKING_ZSTD;
         input->zstd = ZSTD_createDStream();
         if (input->zstd == NULL)
             return STATUS_NOMEM;
+    } else if (begins_with(input,
+                           "\xfd"
+                           "7zXZ",
+                           5) ||
+               begins_with(input, "BZh", 3)) {
+        return error_set_at(error, STATUS_CONFLICT, input->path, 0,
+                            "is packed by xz or bzip2: unpack it, and read it as -");
+    } else if (begins_with(input, "LPKSHHRH", 8)) {
+        return error_set_at(error, STATUS_CONFLICT, input->path, 0,
+                            "is a journal: give what journalctl -o export --file says");
     }
     return STATUS_OK;
 }
@@ -172,7 +185,7 @@ static enum status fill(struct log_input *input, struct error *error)
         if (input->packed_at == input->packed_end && !input->file_ended)
             status = read_packed(input, error);
         if (status == STATUS_OK && input->packing == PACKING_UNKNOWN)
-            status = start(input);
+            status = start(input, error);
         if (status == STATUS_OK)
             status = unpack(input, error);
         if (status != STATUS_OK)

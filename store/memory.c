@@ -14,8 +14,7 @@ struct memory {
     uint64_t changes;
     struct limiter_table buckets, windows, clients;
     struct client_places places; /* of clients */
-    struct limiter_table
-        *full; /* that had no place for a charge, and may grow; or NULL */
+    struct limiter_table *full;  /* may grow, and had no place for a charge; or NULL */
 };
 
 /* The row of one request, and what becomes of it. */

@@ -24,9 +24,10 @@ HOLD_MANY = '{ name = "many"; reach_over = 6; action = "quarantine"; }'
 REFUSE_FIVE = '{ name = "five"; reach_over = 4; action = "reject"; }'
 
 
-def read_log(build, *paths):
+def read_log(build, *paths, **more):
     """The messages in these logs, and what is said of the reading."""
-    done = subprocess.run([build.read_log, *paths], capture_output=True, text=True, timeout=60)
+    more = {"capture_output": True, "text": True, "timeout": 60, **more}
+    done = subprocess.run([build.read_log, *paths], **more)
     assert done.returncode == 0, done.stderr
     *messages, reading = [json.loads(line) for line in done.stdout.splitlines()]
     assert reading["messages"] == len(messages)
@@ -153,7 +154,11 @@ def test_postfix_log_tells_what_was_sent(relay, postfix, build, folder, long_ids
     assert reading["unread"] == 0, reading
     packed = folder / "mail.log.1.gz"
     packed.write_bytes(gzip.compress(log.read_bytes()))
-    assert len(read_log(build, packed)[0]) == len(messages)
+    again = read_log(build, packed)
+    assert len(again[0]) == len(messages)
+    with open(log, encoding="utf-8") as file:
+        assert read_log(build, "-", stdin=file) == again
+    assert read_log(build, "-", input=log.read_text()) == again
 
 
 @memory_only

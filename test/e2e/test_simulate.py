@@ -258,6 +258,9 @@ def test_only_the_time_asked_for(build, tmp_path):
     assert (early["messages"], early["would_stop"]) == (3, [])
     # It knows nothing of the weeks before: 500 are the floor.
     assert (late["messages"], late["refused"], late["held"]["messages"]) == (4, NONE, 4)
+    drawn = tmp_path / "storm.svg"
+    storm.run("simulate", sample, storm.log, "--svg", drawn)
+    assert "would pass: 1," in drawn.read_text() and "judged by Mailbrake from its log" in drawn.read_text()
     for verb in ("simulate", "learn"):
         done = subprocess.run(
             [build.mailbrake, verb, "-c", sample, "--log", storm.log, "--until", "2023-12-31"],

@@ -207,6 +207,21 @@ START_TEST(log_input_names_what_is_damaged)
 }
 END_TEST
 
+START_TEST(log_input_names_what_it_cannot_unpack)
+{
+    struct error error = {0};
+    ck_assert_int_eq(try_file("BZh91AY", 7, &error), STATUS_INVALID);
+    ck_assert_str_eq(error.text, "is packed by xz or bzip2: unpack it, and read it as -");
+    ck_assert_int_eq(try_file("\xfd"
+                              "7zXZ",
+                              6, &error),
+                     STATUS_INVALID);
+    ck_assert_int_eq(try_file("LPKSHHRH", 8, &error), STATUS_INVALID);
+    ck_assert_str_eq(error.text,
+                     "is a journal: give what journalctl -o export --file says");
+}
+END_TEST
+
 START_TEST(log_input_names_what_is_not_there)
 {
     struct error error = {0};
@@ -354,6 +369,7 @@ int main(void)
         log_stamp_follows_summer_time,
         log_input_unpacks,
         log_input_names_what_is_damaged,
+        log_input_names_what_it_cannot_unpack,
         log_input_names_what_is_not_there,
         log_input_cuts_long_lines,
         log_input_reads_any_line_ends,
