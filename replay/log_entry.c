@@ -25,35 +25,33 @@ void log_entry_free(struct log_entry *entry)
     free(entry);
 }
 
-/* Room for needed items of size bytes each at *items, which has room for *room. */
-static bool grow(void *items, uint32_t *room, size_t needed, size_t size, uint32_t first)
+/* Items with room for needed ones of size bytes each, where *room is that of old; NULL
+ * without memory, and old is as before. */
+static void *grow(void *old, uint32_t *room, size_t needed, size_t size, uint32_t first)
 {
-    void *grown, *old;
     size_t more = *room == 0 ? first : *room;
     if (needed <= *room)
-        return true;
+        return old;
     while (more < needed)
         more *= 2;
-    if (more > UINT32_MAX)
-        return false;
-    memcpy(&old, items, sizeof old);
-    grown = realloc(old, more * size);
-    if (grown == NULL)
-        return false;
-    memcpy(items, &grown, sizeof grown);
-    *room = (uint32_t)more;
-    return true;
+    void *grown = more > UINT32_MAX ? NULL : realloc(old, more * size);
+    if (grown != NULL)
+        *room = (uint32_t)more;
+    return grown;
 }
 
 bool log_entry_keep(struct log_entry *entry, struct log_slice text, uint32_t *out)
 {
     size_t start = entry->text_length == 0 ? 1 : entry->text_length;
-    if (!grow(&entry->texts, &entry->text_room, start + text.length + 1, 1, FIRST_TEXTS))
+    char *texts =
+        grow(entry->texts, &entry->text_room, start + text.length + 1, 1, FIRST_TEXTS);
+    if (texts == NULL)
         return false;
-    entry->texts[0] = '\0';
-    memcpy(entry->texts + start, text.data, text.length);
-    entry->texts[start + text.length] = '\0';
-    for (char *nul; (nul = memchr(entry->texts + start, '\0', text.length)) != NULL;)
+    entry->texts = texts;
+    texts[0] = '\0';
+    memcpy(texts + start, text.data, text.length);
+    texts[start + text.length] = '\0';
+    for (char *nul; (nul = memchr(texts + start, '\0', text.length)) != NULL;)
         *nul = '?';
     entry->text_length = (uint32_t)(start + text.length + 1);
     *out = (uint32_t)start;
@@ -138,7 +136,7 @@ bool log_entry_add(struct log_entry *entry, struct log_slice address, uint64_t m
 {
     uint32_t hash = hash_of(entry, address), place = 0;
     struct log_recipient new = {.hash = hash, .mailboxes = mailboxes};
-    if (find(entry, address, hash, &place)) {
+    if (entry->recipients != NULL && find(entry, address, hash, &place)) {
         entry->recipients[place].mailboxes += mailboxes;
         *out_number = place;
         return true;
@@ -148,9 +146,13 @@ bool log_entry_add(struct log_entry *entry, struct log_slice address, uint64_t m
         *out_number = LOG_RECIPIENTS_MAX - 1;
         return true;
     }
-    if (!grow(&entry->recipients, &entry->recipient_room, entry->recipient_count + 1ul,
-              sizeof new, FIRST_RECIPIENTS) ||
-        !log_entry_keep(entry, address, &new.address))
+    struct log_recipient *recipients =
+        grow(entry->recipients, &entry->recipient_room, entry->recipient_count + 1ul,
+             sizeof new, FIRST_RECIPIENTS);
+    if (recipients == NULL)
+        return false;
+    entry->recipients = recipients;
+    if (!log_entry_keep(entry, address, &new.address))
         return false;
     *out_number = entry->recipient_count;
     entry->recipients[entry->recipient_count++] = new;

@@ -9,6 +9,7 @@
 #include "base/intern.h"
 
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS, DAY_MS = 24 * HOUR_MS };
+enum { INTERNAL_MS = 10 * MINUTE_MS }; /* local(8) tells at once what it forwarded */
 enum { FIRST_BUCKETS = 4096, QUEUE_BYTES = 48 << 20, STEPS_BACK = 1000 };
 enum { HOSTS_MAX = 4096, DEPTH_MAX = 100 };
 
@@ -39,7 +40,7 @@ struct log_queue *log_queue_new(const struct mail_log_reading *reading)
     queue->reading = reading;
     queue->arriving.patience_ms = DAY_MS;
     queue->judged.patience_ms = HOUR_MS;
-    queue->internal.patience_ms = 10 * MINUTE_MS;
+    queue->internal.patience_ms = INTERNAL_MS;
     queue->hosts = intern_new();
     queue->bucket_count = FIRST_BUCKETS;
     queue->buckets = calloc(FIRST_BUCKETS, sizeof(struct log_entry *));

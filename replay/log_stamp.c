@@ -161,7 +161,7 @@ static bool read_minutes(struct log_slice *rest, int64_t *out_ms)
         return false;
     rest->data += 5;
     rest->length -= 5;
-    *out_ms = minutes * MINUTE_MS + seconds * (int64_t)SECOND_MS + read_fraction(rest);
+    *out_ms = (minutes * 60 + seconds) * (int64_t)SECOND_MS + read_fraction(rest);
     return true;
 }
 
@@ -190,9 +190,7 @@ static bool find_hour(struct log_stamps *stamps, struct log_slice line, bool zon
 {
     struct hour hour;
     size_t length = read_hour(line, &hour);
-    if (hour.year == 0 && !find_year(stamps, &hour))
-        return false;
-    if (!is_hour(&hour))
+    if (length == 0 || (hour.year == 0 && !find_year(stamps, &hour)) || !is_hour(&hour))
         return false;
     /* Lines may be a little out of order, but not by half an hour. */
     stamps->hour_ms =
