@@ -25,6 +25,8 @@ static const char settings_text[] =
     "   limit = \"1 recipients per 1h\"; action = \"defer\"; },\n"
     " { name = \"grown\"; key = \"sender\"; surge = 2.0; floor = 2; action = \"defer\"; "
     "},\n"
+    " { name = \"places\"; key = \"sender\"; limit = \"5 clients per 1d\";\n"
+    "   action = \"defer\"; },\n"
     " { name = \"thread\"; key = \"thread\"; limit = \"1 messages per 1h\";\n"
     "   action = \"defer\"; },\n"
     " { name = \"rate\"; key = \"sender\"; limit = \"2 messages per 1h\";\n"
@@ -123,7 +125,7 @@ START_TEST(no_log_is_half_learnt)
         struck = shortage_end();
         ck_assert_int_eq(status, struck ? STATUS_NOMEM : STATUS_OK);
         if (status == STATUS_OK) {
-            ck_assert_uint_eq(learning.learned_count, 4);
+            ck_assert_uint_eq(learning.learned_count, 5);
             ck_assert_ptr_nonnull(strstr(text_string(&text), "# rate: 2 keys"));
         }
         if (learnt)
