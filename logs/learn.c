@@ -41,8 +41,7 @@ static enum status count(struct learning *learning, const struct plan *plan,
         size_t end = step->charge + step->charge_count;
         for (size_t j = step->charge; j < end && status == STATUS_OK; j++)
             status =
-                usage_table_add(learning->table, step->rule, plan->charges[j].subject,
-                                plan->charges[j].cost, at_ms);
+                usage_table_add(learning->table, step->rule, &plan->charges[j], at_ms);
     }
     return status;
 }
@@ -72,22 +71,14 @@ static void progress(void *context, const struct mail_log_statistics *sofar)
     run->reading->progress(run->reading->context, sofar);
 }
 
-/* The largest limit or floor that a rule can have. */
-static int64_t most_of(const struct rule *rule)
-{
-    int64_t most = rule->has_limit ? (RATE_PRODUCT_MAX - 1) / rule->limit.period_ms
-                                   : SURGE_FLOOR_MAX;
-    return most < RATE_TOKENS_MAX ? most : RATE_TOKENS_MAX;
-}
-
 static enum status learn_rule(struct learning *learning, const struct rule *judged,
                               struct learned_rule *learned)
 {
     enum status status = usage_table_keys(learning->table, judged, &learned->keys,
                                           &learned->count, &learned->forgotten);
     if (status == STATUS_OK)
-        learned->proposal = proposal_make(learned->keys, learned->count,
-                                          learned->forgotten, most_of(judged));
+        learned->proposal =
+            proposal_make(judged, learned->keys, learned->count, learned->forgotten);
     return status;
 }
 

@@ -28,15 +28,15 @@ static json_t *make_rule(const struct learned_rule *learned,
     size_t outliers = proposal->outliers;
     int64_t period_ms = rule->has_limit ? rule->limit.period_ms : rule->surge.window_ms;
     size_t shown = outliers < OUTLIERS_SHOWN ? outliers : OUTLIERS_SHOWN;
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name", rule->name,
-        "key", key_name(rule->key), "kind", rule->has_limit ? "limit" : "surge", "unit",
-        rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "period_s",
-        (json_int_t)(period_ms / 1000), "limit", (json_int_t)proposal->limit, "burst",
-        (json_int_t)proposal->limit, "largest", (json_int_t)proposal->largest, "keys",
-        (json_int_t)(learned->count + learned->forgotten), "nearest",
-        make_keys(learned, outliers, outliers + LEARN_NEAREST, hash), "outliers",
-        make_keys(learned, 0, shown, hash));
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name",
+                     rule->name, "key", key_name(rule->key), "kind",
+                     rule->has_limit ? "limit" : "surge", "unit", unit_name(rule->unit),
+                     "period_s", (json_int_t)(period_ms / 1000), "limit",
+                     (json_int_t)proposal->limit, "burst", (json_int_t)proposal->limit,
+                     "largest", (json_int_t)proposal->largest, "keys",
+                     (json_int_t)(learned->count + learned->forgotten), "nearest",
+                     make_keys(learned, outliers, outliers + LEARN_NEAREST, hash),
+                     "outliers", make_keys(learned, 0, shown, hash));
 }
 
 /* Those of which something was learnt. */

@@ -12,11 +12,6 @@
 
 enum { OUTLIERS_SHOWN = 10, LIMIT_SIZE = 80 };
 
-static const char *unit_of(const struct rule *rule)
-{
-    return rule->has_limit && rule->unit == UNIT_MESSAGES ? "messages" : "recipients";
-}
-
 /* "1h" of "500 recipients per 1h", or the window of a surge. */
 static void format_period(const struct rule *rule, char out[DURATION_SIZE])
 {
@@ -42,32 +37,47 @@ static void add_present(struct text *out, const struct rule *rule)
     format_period(rule, period);
     text_add_string(out, "  # The rule has ");
     if (rule->has_surge)
-        text_printf(out, "floor = %lld.\n", (long long)rule->surge.floor);
+        text_printf(out, "floor = %lld", (long long)rule->surge.floor);
     else
-        text_printf(out, "limit = \"%lld %s per %s\", burst = %lld.\n",
-                    (long long)rule->limit.tokens, unit_of(rule), period,
-                    (long long)rule->limit.burst);
+        text_printf(out, "limit = \"%lld %s per %s\"", (long long)rule->limit.tokens,
+                    unit_name(rule->unit), period);
+    if (rule->has_limit && rule->unit != UNIT_CLIENTS)
+        text_printf(out, ", burst = %lld", (long long)rule->limit.burst);
+    text_add_string(out, ".\n");
+}
+
+static void add_doubts(struct text *out, const struct learned_rule *learned, size_t count)
+{
+    if (count == 1)
+        text_add_string(out, "  # There is nothing to compare it with: was that day an "
+                             "ordinary one?\n");
+    if (learned->proposal.largest > learned->proposal.limit)
+        text_printf(out,
+                    "  # No limit can be over %lld: this one would stop some of "
+                    "its mail.\n",
+                    (long long)learned->proposal.limit);
 }
 
 /* What it was learnt from, and why that many. */
 static void add_reason(struct text *out, const struct learned_rule *learned)
 {
     const struct rule *rule = learned->rule;
+    const char *unit = unit_name(rule->unit);
+    const int64_t most = rule->unit == UNIT_CLIENTS ? USAGE_CLIENTS_MAX : 0;
     char keys[TEXT_GROUPED_SIZE];
     char largest[TEXT_GROUPED_SIZE];
     char period[DURATION_SIZE];
     size_t count = learned->count + learned->forgotten;
     format_period(rule, period);
-    text_printf(out, "  # %s: %s key%s; the most that one did in %s%s: %s %.*s.\n",
+    text_printf(out, "  # %s: %s key%s; the most that one %s in %s%s: %s %.*s%s.\n",
                 rule->name, text_grouped((int64_t)count, keys), count == 1 ? "" : "s",
-                period, rule->has_surge ? ", but for what its past allows" : "",
+                rule->unit == UNIT_CLIENTS ? "had" : "did", period,
+                rule->has_surge ? ", but for what its past allows" : "",
                 text_grouped(learned->proposal.largest, largest),
-                (int)strlen(unit_of(rule)) - (learned->proposal.largest == 1),
-                unit_of(rule));
+                (int)strlen(unit) - (learned->proposal.largest == 1), unit,
+                learned->proposal.largest == most ? " or more" : "");
     add_present(out, rule);
-    if (count == 1)
-        text_add_string(out, "  # There is nothing to compare it with: was that day an "
-                             "ordinary one?\n");
+    add_doubts(out, learned, count);
 }
 
 static void add_keys(struct text *out, const struct learn_view *view,
@@ -114,7 +124,7 @@ static void add_changed(struct text *out, const struct tree *tree,
     } else if (learned->proposal.limit > 0) {
         format_period(rule, period);
         (void)snprintf(limit, sizeof limit, "%lld %s per %s",
-                       (long long)learned->proposal.limit, unit_of(rule), period);
+                       (long long)learned->proposal.limit, unit_name(rule->unit), period);
         changes[count++] = (struct rule_change){"limit", limit, 0};
         changes[count++] = (struct rule_change){"burst", NULL, -1};
     }
@@ -158,7 +168,9 @@ static void add_head(struct text *out, const struct learning *learning,
                     "nothing that should pass, remove their mode.\n");
     int64_t missed = usage_table_missed(learning->table);
     if (missed > 0)
-        text_printf(out, "# There were too many keys: %s messages were not counted.\n",
+        text_printf(out,
+                    "# There were too many keys or clients: %s messages were not "
+                    "counted.\n",
                     text_grouped(missed, number));
 }
 

@@ -2,7 +2,8 @@
  * are looked at with distrust, and shown. */
 #include "logs/proposal.h"
 
-enum { OUTLIER_LEAST = 100 }; /* of fewer keys: who does little more is no incident */
+/* Of fewer keys: who does little more is no incident. */
+enum { OUTLIER_LEAST = 100, OUTLIER_LEAST_CLIENTS = 20 };
 
 /* Two digits, and zeros. */
 static int64_t round_up(int64_t number)
@@ -21,34 +22,38 @@ static int64_t give_room(int64_t largest)
 }
 
 /* What a key must pass to be an outlier, the next one being that of a number: a limit for
- * the 99.9th percentile; or, of fewer keys, ten times as much as the next, and 100. */
-static int64_t bound_of(const struct usage_key *keys, size_t count, size_t next,
-                        size_t all)
+ * the 99.9th percentile; or, of fewer keys, ten times as much as the next, and
+ * OUTLIER_LEAST. */
+static int64_t bound_of(const struct rule *rule, const struct usage_key *keys,
+                        size_t count, size_t next, size_t all)
 {
     size_t first = all / 1000 < count ? all / 1000 : count - 1;
     if (all >= PROPOSAL_MANY)
         return give_room(keys[first].largest);
-    int64_t bound = 10 * keys[next].largest;
-    return bound > OUTLIER_LEAST ? bound : OUTLIER_LEAST;
+    const int64_t bound = 10 * keys[next].largest;
+    const int64_t least =
+        rule->unit == UNIT_CLIENTS ? OUTLIER_LEAST_CLIENTS : OUTLIER_LEAST;
+    return bound > least ? bound : least;
 }
 
 /* So many of the first are outliers; of few keys one in ten at most. */
-static size_t count_outliers(const struct usage_key *keys, size_t count, size_t all)
+static size_t count_outliers(const struct rule *rule, const struct usage_key *keys,
+                             size_t count, size_t all)
 {
     size_t outliers = 0;
     while (outliers + 1 < count && (all >= PROPOSAL_MANY || outliers * 10 < count) &&
-           keys[outliers].largest > bound_of(keys, count, outliers + 1, all))
+           keys[outliers].largest > bound_of(rule, keys, count, outliers + 1, all))
         outliers++;
     return outliers;
 }
 
 /* Of those that are no outliers, and of what outliers did in other periods than that of
  * their incident, as far as that alone would make no outlier of them. */
-static int64_t find_largest(const struct usage_key *keys, size_t count, size_t outliers,
-                            size_t all)
+static int64_t find_largest(const struct rule *rule, const struct usage_key *keys,
+                            size_t count, size_t outliers, size_t all)
 {
     int64_t largest = keys[outliers].largest;
-    const int64_t bound = bound_of(keys, count, outliers, all);
+    const int64_t bound = bound_of(rule, keys, count, outliers, all);
     for (size_t i = 0; i < outliers; i++) {
         int64_t within = usage_within(keys[i].usage, bound);
         largest = within > largest ? within : largest;
@@ -56,14 +61,26 @@ static int64_t find_largest(const struct usage_key *keys, size_t count, size_t o
     return largest;
 }
 
-struct proposal proposal_make(const struct usage_key *keys, size_t count,
-                              size_t forgotten, int64_t most)
+/* The largest limit or floor that a rule can have. */
+static int64_t most_of(const struct rule *rule)
+{
+    int64_t most = rule->has_limit ? (RATE_PRODUCT_MAX - 1) / rule->limit.period_ms
+                                   : SURGE_FLOOR_MAX;
+    if (rule->unit == UNIT_CLIENTS)
+        return CLIENT_SET_MAX;
+    return most < RATE_TOKENS_MAX ? most : RATE_TOKENS_MAX;
+}
+
+struct proposal proposal_make(const struct rule *rule, const struct usage_key *keys,
+                              size_t count, size_t forgotten)
 {
     struct proposal proposal = {.limit = 0};
+    const int64_t most = most_of(rule);
     if (count == 0)
         return proposal;
-    proposal.outliers = count_outliers(keys, count, count + forgotten);
-    proposal.largest = find_largest(keys, count, proposal.outliers, count + forgotten);
+    proposal.outliers = count_outliers(rule, keys, count, count + forgotten);
+    proposal.largest =
+        find_largest(rule, keys, count, proposal.outliers, count + forgotten);
     proposal.limit = give_room(proposal.largest);
     if (proposal.limit > most)
         proposal.limit = most;

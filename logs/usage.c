@@ -79,6 +79,19 @@ void usage_add(struct usage *usage, const struct rule *rule, int64_t cost, int64
         add_to_bucket(usage, rule, cost, at_ms);
 }
 
+void usage_add_client(struct usage *usage, const struct rule *rule, int64_t client,
+                      int64_t at_ms)
+{
+    struct client_set *set = &usage->clients.set;
+    client_set_roll(set, rule->limit.period_ms, at_ms);
+    client_set_take(set, usage->clients.room, client, at_ms);
+    note_peak(usage, rule->limit.period_ms, (int64_t)set->count, at_ms);
+    if ((int64_t)set->count <= usage->largest)
+        return;
+    usage->largest = (int64_t)set->count;
+    usage->at_ms = at_ms;
+}
+
 int64_t usage_within(const struct usage *usage, int64_t bound)
 {
     int64_t most = usage->peak <= bound ? usage->peak : 0;
@@ -93,5 +106,8 @@ bool usage_is_idle(const struct usage *usage, const struct rule *rule, int64_t a
 {
     if (usage->window != NULL)
         return at_ms - usage->window->start_ms >= rule->surge.window_ms;
+    if (rule->unit == UNIT_CLIENTS)
+        return client_set_lasts_ms(&usage->clients.set, rule->limit.period_ms, at_ms) <=
+               0;
     return at_ms - usage->bucket.stamp_ms >= rule->limit.period_ms;
 }

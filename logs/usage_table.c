@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/digest.h"
 #include "base/intern.h"
 #include "base/text.h"
 #include "policy/message.h"
@@ -23,7 +24,10 @@ struct usage_table {
     size_t count;
     size_t *forgotten; /* of each rule */
     int64_t missed;
-    bool full; /* forgetting did not help */
+    bool full;              /* forgetting did not help */
+    struct digest_key hash; /* of clients */
+    size_t client_room;     /* of all keys */
+    bool clients_full;      /* likewise of clients */
 };
 
 struct usage_table *usage_table_new(const struct policy *policy, size_t max)
@@ -33,6 +37,7 @@ struct usage_table *usage_table_new(const struct policy *policy, size_t max)
         return NULL;
     table->policy = policy;
     table->max = max;
+    digest_key_random(&table->hash);
     table->names = intern_new();
     table->forgotten = calloc(policy->rule_count + 1, sizeof *table->forgotten);
     if (table->names == NULL || table->forgotten == NULL) {
@@ -42,18 +47,27 @@ struct usage_table *usage_table_new(const struct policy *policy, size_t max)
     return table;
 }
 
-static void free_entries(struct entry *entries, size_t count)
+static bool counts_clients(const struct rule *rule)
 {
-    for (size_t i = 0; i < count; i++)
-        free(entries[i].usage.window);
-    free(entries);
+    return rule->has_limit && rule->unit == UNIT_CLIENTS;
+}
+
+static void clear_entry(struct usage_table *table, struct entry *entry)
+{
+    free(entry->usage.window);
+    if (!counts_clients(entry->rule))
+        return;
+    free(entry->usage.clients.set.entries);
+    table->client_room -= entry->usage.clients.room;
 }
 
 void usage_table_free(struct usage_table *table)
 {
     if (table == NULL)
         return;
-    free_entries(table->entries, table->count);
+    for (size_t i = 0; i < table->count; i++)
+        clear_entry(table, &table->entries[i]);
+    free(table->entries);
     intern_free(table->names);
     free(table->forgotten);
     free(table);
@@ -134,7 +148,7 @@ static enum status forget_some(struct usage_table *table, int64_t now_ms)
             table->entries[kept++] = *entry;
         } else {
             table->forgotten[number_of(table, entry->rule)]++;
-            free(entry->usage.window);
+            clear_entry(table, entry);
         }
     }
     free(medians);
@@ -145,6 +159,71 @@ static enum status forget_some(struct usage_table *table, int64_t now_ms)
     table->count = kept;
     table->full = kept > table->max / 4 * 3;
     return STATUS_OK;
+}
+
+/* ---- clients ---- */
+
+static enum status resize(struct usage_table *table, struct usage_clients *clients,
+                          size_t room)
+{
+    void *entries = realloc(clients->set.entries, room * sizeof *clients->set.entries);
+    if (entries == NULL)
+        return STATUS_NOMEM;
+    table->client_room = table->client_room - clients->room + room;
+    clients->set.entries = entries;
+    clients->room = room;
+    return STATUS_OK;
+}
+
+/* Leaves no more room than those take that still count. */
+static enum status forget_clients(struct usage_table *table, int64_t now_ms)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < table->count && status == STATUS_OK; i++) {
+        const struct rule *rule = table->entries[i].rule;
+        struct usage_clients *clients = &table->entries[i].usage.clients;
+        if (!counts_clients(rule) || clients->room == 0)
+            continue;
+        client_set_roll(&clients->set, rule->limit.period_ms, now_ms);
+        status = resize(table, clients, clients->set.count > 0 ? clients->set.count : 1);
+    }
+    table->clients_full = table->client_room > table->max * USAGE_TABLE_CLIENTS / 4 * 3;
+    return status;
+}
+
+/* NOT_FOUND when there is no room for another client. */
+static enum status make_room(struct usage_table *table, struct usage_clients *clients,
+                             const struct rule *rule, int64_t client, int64_t at_ms)
+{
+    const size_t most = table->max * USAGE_TABLE_CLIENTS;
+    const struct rate room = {.period_ms = rule->limit.period_ms,
+                              .burst = (int64_t)clients->room};
+    size_t larger = clients->room > 0 ? 2 * clients->room : 1;
+    enum status status = STATUS_OK;
+    if (clients->room == USAGE_CLIENTS_MAX ||
+        client_set_left(&clients->set, &room, client, at_ms) > 0)
+        return STATUS_OK;
+    if (larger > USAGE_CLIENTS_MAX)
+        larger = USAGE_CLIENTS_MAX;
+    if (table->client_room - clients->room + larger > most && !table->clients_full)
+        status = forget_clients(table, at_ms);
+    if (status == STATUS_OK && table->client_room - clients->room + larger > most)
+        return STATUS_NOT_FOUND;
+    return status == STATUS_OK ? resize(table, clients, larger) : status;
+}
+
+static enum status add_client(struct usage_table *table, struct entry *entry,
+                              const char *client, int64_t at_ms)
+{
+    uint8_t hash[DIGEST_BYTES];
+    uint64_t number;
+    digest_quick(&table->hash, client, strlen(client), hash);
+    memcpy(&number, hash, sizeof number);
+    const int64_t id = (int64_t)(number % CLIENT_NUMBER_MAX) + 1;
+    enum status status = make_room(table, &entry->usage.clients, entry->rule, id, at_ms);
+    if (status == STATUS_OK)
+        usage_add_client(&entry->usage, entry->rule, id, at_ms);
+    return status;
 }
 
 /* ---- counting ---- */
@@ -180,29 +259,30 @@ static enum status find(struct usage_table *table, const struct rule *rule,
         return status;
     status = intern_add(table->names, name->data, name->length, out_id);
     if (status != STATUS_OK)
-        free(table->entries[--table->count].usage.window);
+        clear_entry(table, &table->entries[--table->count]);
     return status == STATUS_OK ? STATUS_OK : STATUS_NOMEM;
 }
 
 enum status usage_table_add(struct usage_table *table, const struct rule *rule,
-                            const char *subject, int64_t cost, int64_t at_ms)
+                            const struct charge *charge, int64_t at_ms)
 {
     char buffer[SUBJECT_SIZE + 32];
     struct text name = text_on(buffer, sizeof buffer);
     uint32_t id = 0;
     text_add_number(&name, (int64_t)number_of(table, rule));
     text_add_byte(&name, ' ');
-    text_add_string(&name, subject);
+    text_add_string(&name, charge->subject);
     enum status status =
         name.failed ? STATUS_NOMEM : find(table, rule, &name, at_ms, &id);
     text_clear(&name);
-    if (status == STATUS_NOT_FOUND) {
-        table->missed++;
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK)
-        usage_add(&table->entries[id].usage, rule, cost, at_ms);
-    return status;
+    if (status == STATUS_OK && charge->clients)
+        status = add_client(table, &table->entries[id], charge->client, at_ms);
+    else if (status == STATUS_OK)
+        usage_add(&table->entries[id].usage, rule, charge->cost, at_ms);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    table->missed++;
+    return STATUS_OK;
 }
 
 int64_t usage_table_missed(const struct usage_table *table)

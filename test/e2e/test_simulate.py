@@ -20,6 +20,8 @@ NONE = {"messages": 0, "copies": 0}
 
 RULES = """
 { name = "cap"; to = ["list:*"]; copies_over = 50; action = "reject"; },
+{ name = "places"; from = ["login:eve", "login:fay"]; key = "login";
+  limit = "2 clients per 366d"; action = "quarantine"; },
 { name = "chatty"; from = ["login:*"]; key = "login"; limit = "3 messages per 366d";
   action = "quarantine"; },
 { name = "machine"; from = ["client:10.0.7.0/24"]; key = "client";
@@ -31,6 +33,11 @@ RULES = """
 { name = "watched"; key = "sender"; limit = "1 messages per 366d"; mode = "monitor";
   action = "reject"; }
 """
+
+USED_FROM = {
+    "eve": ["10.9.1.1", "2001:db8:1:2::1", "10.9.1.2", "2001:db8:1:2::9"],
+    "fay": ["10.9.1.1", "10.9.1.3", "10.9.1.1"],
+}
 
 
 def simulate(command, *words):
@@ -85,6 +92,9 @@ def test_simulate_stops_what_mailbraked_stopped(relay, tmp_path):
         mail.send(CID, [BOB, f"x{n}@elsewhere.example"], client="10.0.7.9")
     for n in range(4):
         mail.sendmail(f"root{n}@district.example", BOB)
+    for login, clients in USED_FROM.items():
+        for client in clients:
+            mail.send(f"{login}@elsewhere.example", BOB, login=login, client=client)
     for sender in (ANN, BOB, CID):
         mail.send(sender, "small@district.example")
     for n in range(4):  # local(8) expands it, under another queue id
@@ -99,9 +109,10 @@ def test_simulate_stops_what_mailbraked_stopped(relay, tmp_path):
     part.write_bytes(log.read_bytes()[before:])
 
     found = simulate(mail.command, "--log", part)
-    assert said_alike(verdicts, found) == 5
+    assert said_alike(verdicts, found) == 6
     assert stops_by_key(found) == {
         ("cap", "sender:ann@district.example"): 2,
+        ("places", "login:eve@district.example"): 1,
         ("chatty", "login:ann@district.example"): 2,
         ("machine", "client:10.0.7.9"): 2,
         ("cron", "client:local"): 2,
@@ -233,6 +244,7 @@ def by_rule(document):
     [
         ("seattle-c", {"weeks": 12}),
         ("palo-alto-b1", {"pupils": 200, "answers": 54, "crowd": 1000}),
+        ("attack-places", {"days": 4}),
         ("attack-verp", {"weeks": 3, "attempts": 800, "machines": 2000}),
     ],
 )
@@ -329,6 +341,99 @@ def test_what_was_learnt_stops_storms_and_no_mail(build, tmp_path):
         text=True,
     ).stdout
     assert re.search(r"# +3,400  login:[0-9a-f]{32}  \(", text), text
+
+
+class Log:
+    """What Postfix logs of messages, one in a minute."""
+
+    def __init__(self, build, folder, settings):
+        self.mailbrake, self.count, self.lines = build.mailbrake, 0, []
+        self.config, self.path = folder / "mailbrake.conf", folder / "mail.log"
+        self.config.write_text(f'domains = [ "district.example" ];\n{settings}')
+
+    def add(self, client=None, login=None, sender="a@district.example"):
+        """client None: sendmail(1)."""
+        self.count += 1
+        minute = f"2026-10-{5 + self.count // 1440:02}T{self.count // 60 % 24:02}:{self.count % 60:02}:00+00:00"
+        id = f"{minute} mx postfix/%s[9]: {0xA000000 + self.count:X}:"
+        if client is None:
+            self.lines.append(f"{id % 'pickup'} uid=1000 from=<{sender}>")
+        else:
+            by = f", sasl_method=PLAIN, sasl_username={login}" if login else ""
+            self.lines.append(f"{id % 'smtpd'} client=unknown[{client}]{by}")
+        self.lines += [
+            f"{id % 'qmgr'} from=<{sender}>, size=9, nrcpt=1 (queue active)",
+            f"{id % 'smtp'} to=<b@far.example>, relay=x[10.0.0.9]:25, delay=1, dsn=2.0.0, status=sent (250 ok)",
+            f"{id % 'qmgr'} removed",
+        ]
+
+    def run(self, verb, *words):
+        self.path.write_text("\n".join([*self.lines, ""]))
+        done = subprocess.run(
+            [self.mailbrake, verb, "-c", self.config, *words, "--log", self.path],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+PLACES = """
+relays = [ "client:10.0.0.2" ];
+rules = (
+  { name = "places"; key = "login"; limit = "2 clients per 1d"; action = "quarantine"; },
+  { name = "senders"; key = "sender"; limit = "3 clients per 1d"; latch = "1h"; action = "defer"; },
+  { name = "subject"; key = "topic"; limit = "2 messages per 1d"; action = "defer"; }
+);
+"""
+
+
+def test_learn_counts_clients(build, tmp_path):
+    log = Log(build, tmp_path, PLACES)
+    for day in range(2):  # two IPv6 addresses of one network; a relay, which judged it already
+        for client in ("10.1.1.1", "10.1.1.2", "2001:db8::1", "2001:db8::2", "10.0.0.2", "10.1.1.1"):
+            log.add(client, "ann")
+        log.add("10.1.1.1", "ben")
+        log.add("10.1.1.9" if day else "10.1.1.7", "ben")
+        log.count = 1430 * (day + 1)  # within a day of the last time
+    log.add()
+    for n in range(300):
+        log.add(f"198.51.{n // 250}.{n % 250}", "mal")
+    for n in range(4):
+        log.add(f"10.1.1.{n}", f"cid{n}")
+
+    learned = json.loads(log.run("learn", "--json"))
+    places, senders = learned["rules"]
+    ann, ben, mal = (f"login:{login}@district.example" for login in ("ann", "ben", "mal"))
+    assert (places["name"], places["unit"], places["period_s"]) == ("places", "clients", 86400)
+    assert (places["keys"], places["largest"], places["limit"]) == (7, 3, 8)
+    assert places["outliers"] == [{"key": mal, "largest": 257}]
+    assert places["nearest"][:2] == [{"key": ann, "largest": 3}, {"key": ben, "largest": 3}]
+    assert {"key": "client:local", "largest": 1} in senders["nearest"]
+    assert [rule["rule"] for rule in learned["unjudged"]] == ["subject"]
+    assert "a log has no subjects" in learned["unjudged"][0]["why"]
+
+    block = log.run("learn")
+    assert block == learned["configuration"]
+    assert "# places: 7 keys; the most that one had in 1d: 3 clients.\n" in block
+    assert '# The rule has limit = "2 clients per 1d".\n' in block
+    assert 'limit = "8 clients per 1d"; ' in block and "burst" not in block
+    log.config.write_text(f'domains = [ "district.example" ];\n{block}')
+    subprocess.run([build.mailbrake, "check", "-c", log.config], check=True, capture_output=True)
+    would = [stop for stop in json.loads(log.run("simulate", "--json"))["would_stop"]]
+    assert [(stop["rule"], stop["key"], stop["messages"]) for stop in would] == [
+        ("places", mal, 292),
+        ("senders", mal, 292),
+    ]
+
+    # Who has all that can be counted is what the others are measured by.
+    log.add("10.1.1.1", "zoe")
+    for login in ("mel", "moe"):
+        for n in range(300):
+            log.add(f"198.51.{n // 250}.{n % 250}", login)
+    block = log.run("learn")
+    assert "257 clients or more.\n" in block and 'limit = "256 clients per 1d"' in block
+    assert "# No limit can be over 256: this one would stop some of its mail.\n" in block
 
 
 @pytest.mark.timing

@@ -17,6 +17,11 @@ static const struct {
     {"key = \"campaign\"; " LIMIT, false, "key = \"campaign\""},
     {"key = \"campaign\"; surge = 2; window = \"1d\"; floor = 5; ", false,
      "key = \"campaign\""},
+    {"key = \"topic\"; " LIMIT, false, "key = \"topic\": a log has no subjects"},
+    {"key = \"topic\"; surge = 2; window = \"1d\"; floor = 5; ", false,
+     "key = \"topic\""},
+    {"key = \"topic\"; reach_over = 5; ", true, NULL},
+    {"key = \"login\"; limit = \"5 clients per 1d\"; ", true, NULL},
     {"key = \"thread\"; reach_over = 5; ", true, NULL}, /* of its incidents only */
     {"visible_over = 5; ", false, "visible_over"},
     {"visible_external_over = 5; ", false, "visible_over"},

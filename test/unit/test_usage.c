@@ -154,6 +154,59 @@ START_TEST(usage_knows_its_largest_periods)
 }
 END_TEST
 
+/* As many as the smallest limit that lets all of it pass. */
+static bool clients_pass(const int64_t *clients, const struct mail *mail, int64_t count)
+{
+    const struct rate limit = {count, hour_ms, count};
+    struct client_entry entries[20];
+    struct client_set set = {entries, 0};
+    for (size_t i = 0; i < MESSAGES; i++) {
+        client_set_roll(&set, hour_ms, mail->at_ms[i]);
+        if (client_set_left(&set, &limit, clients[i], mail->at_ms[i]) < 1)
+            return false;
+        client_set_take(&set, (size_t)count, clients[i], mail->at_ms[i]);
+    }
+    return true;
+}
+
+START_TEST(usage_of_clients_is_the_smallest_limit)
+{
+    struct rule rule = hourly();
+    struct client_entry entries[20];
+    struct usage usage = {.clients = {{entries, 0}, 20}};
+    struct mail mail;
+    int64_t clients[MESSAGES];
+    rule.unit = UNIT_CLIENTS;
+    srand((unsigned)_i);
+    make_mail(&mail);
+    for (size_t i = 0; i < MESSAGES; i++) {
+        clients[i] = 1 + rand() % (1 + _i % 20);
+        usage_add_client(&usage, &rule, clients[i], mail.at_ms[i]);
+    }
+    ck_assert(clients_pass(clients, &mail, usage.largest));
+    ck_assert(usage.largest == 1 || !clients_pass(clients, &mail, usage.largest - 1));
+    const int64_t end_ms = mail.at_ms[MESSAGES - 1] + hour_ms;
+    ck_assert(!usage_is_idle(&usage, &rule, end_ms - 1));
+    ck_assert(usage_is_idle(&usage, &rule, end_ms));
+}
+END_TEST
+
+START_TEST(usage_knows_its_days_of_most_clients)
+{
+    struct rule rule = hourly();
+    struct client_entry entries[USAGE_CLIENTS_MAX];
+    struct usage usage = {.clients = {{entries, 0}, USAGE_CLIENTS_MAX}};
+    rule.unit = UNIT_CLIENTS;
+    for (int64_t client = 1; client <= 3; client++)
+        usage_add_client(&usage, &rule, client, start_ms);
+    for (int64_t client = 1; client <= 1000; client++)
+        usage_add_client(&usage, &rule, client, start_ms + day_ms);
+    ck_assert_int_eq(usage.largest, USAGE_CLIENTS_MAX); /* more than 256 */
+    ck_assert_int_eq(usage.at_ms, start_ms + day_ms);
+    ck_assert_int_eq(usage_within(&usage, 20), 3);
+}
+END_TEST
+
 START_TEST(usage_is_idle_after_its_period)
 {
     const struct rule rule = hourly();
@@ -173,6 +226,8 @@ int main(void)
     tcase_add_test(cases, usage_stays_in_bounds);
     tcase_add_test(cases, usage_of_a_surge_is_what_the_past_does_not_allow);
     tcase_add_test(cases, usage_knows_its_largest_periods);
+    tcase_add_loop_test(cases, usage_of_clients_is_the_smallest_limit, 0, 200);
+    tcase_add_test(cases, usage_knows_its_days_of_most_clients);
     tcase_add_test(cases, usage_is_idle_after_its_period);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
