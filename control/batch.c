@@ -110,8 +110,8 @@ static void format_result(const struct batch *batch, bool later, char out[RESULT
     if (failed == 0)
         (void)snprintf(out, RESULT_SIZE, "ok, %zu %s%s", done, what, untold);
     else
-        (void)snprintf(out, RESULT_SIZE, "%zu %s%s, %zu failed: %s", done, what,
-                       untold, failed, batch->reason);
+        (void)snprintf(out, RESULT_SIZE, "%zu %s%s, %zu failed: %s", done, what, untold,
+                       failed, batch->reason);
 }
 
 static json_t *show(const struct batch *batch)
