@@ -471,6 +471,14 @@ def test_lists_have_sizes_and_no_members(administered):
     assert mail.run("lists", "nobody@district.example").returncode == 1
 
 
+def test_what_cannot_be_explained(administered):
+    mail = administered()
+    odd = [{"login": 5}, {"from": [ANN]}, {"client": 5}, {"client": "here"}, {"to": CLASS}, {"to": [5]}]
+    for more in odd:
+        body = {"from": ANN, "to": [CLASS], **more}
+        assert mail.api("POST", "/v1/explain", body)[0] == 400, more
+
+
 def test_explain_says_whether_the_daemon_was_asked(administered):
     mail = administered()
     words = ["explain", "--from", ANN, "--to", CLASS]

@@ -207,6 +207,15 @@ def test_too_many_or_nobody_to_ask_is_plain_quarantine(asking):
     assert mail.explain(BOB, CLASS, login="ann")["confirm"] is False
 
 
+def test_in_mode_monitor_nobody_is_asked(asking):
+    mail = asking(mode="monitor")
+    assert mail.send(ANN, CLASS, login="ann").accepted
+    wait_until(lambda: mail.json("incidents", "--would")["incidents"], 15, "nothing would have been")
+    told = mail.explain(ANN, CLASS, login="ann")
+    assert (told["verdict"], told["would"], told["confirm"]) == ("accept", "quarantine", False)
+    assert letters(mail) == []
+
+
 def test_without_an_address_nobody_can(asking):
     mail = asking(confirm={})
     mail.daemon.allow_log("nobody can confirm")
