@@ -242,14 +242,12 @@ static void note_time(const struct log_queue *queue, struct log_entry *entry,
     entry->noted_ms = at_ms > queue->now_ms ? at_ms : queue->now_ms;
 }
 
-/* Its id is another message's from now on. */
+/* Its id is another message's from now on. It is forgotten with the rest of its list: the
+ * line at hand may be about it, or about a child of it. */
 static void end_id(struct log_queue *queue, struct log_entry *entry)
 {
     entry->finished = true;
-    if (entry->judged || entry->parent != NULL)
-        unhash(queue, entry);
-    else
-        forget(queue, entry);
+    unhash(queue, entry);
 }
 
 struct log_entry *log_queue_add(struct log_queue *queue, const struct log_place *place,
@@ -294,7 +292,8 @@ void log_queue_judge(struct log_queue *queue, struct log_entry *entry, int64_t a
 {
     entry->judged = true;
     note_time(queue, entry, at_ms);
-    link_entry(&queue->judged, entry);
+    if (entry->parent == NULL) /* else it counts for that one, which frees it */
+        link_entry(&queue->judged, entry);
 }
 
 /* Tells those above that it is complete. */

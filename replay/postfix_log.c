@@ -174,9 +174,10 @@ static enum status read_active(struct about *about)
 /* A content filter that is a client here. */
 static bool is_of_filter(const struct log_entry *entry)
 {
+    if (!entry->taken || entry->client == 0)
+        return false;
     const char *client = entry->texts + entry->client;
-    return entry->taken && entry->client != 0 &&
-           (strncmp(client, "127.", 4) == 0 || strcmp(client, "::1") == 0);
+    return strncmp(client, "127.", 4) == 0 || strcmp(client, "::1") == 0;
 }
 
 /* What the recipient got may have a queue id of its own here, "... as ID)": local(8) has

@@ -243,6 +243,30 @@ START_TEST(mail_log_follows_a_message_that_is_queued_again)
 }
 END_TEST
 
+/* Lines that no Postfix writes: what is forwarded takes the id of what it came from. */
+START_TEST(mail_log_survives_a_child_that_takes_its_parents_id)
+{
+    ck_assert_str_eq(read_log(CLEANUP ID ": message-id=<1>\n" CLEANUP ID2
+                                         ": message-id=<2>\n" FORWARDED AT
+                                         "postfix/pickup[6]: " ID
+                                         ": uid=0 from=<root> orig_id=" ID2 "\n"),
+                     "");
+}
+END_TEST
+
+/* What a filter brings back is judged only now, and earlier than what it came from. */
+START_TEST(mail_log_survives_a_child_that_is_judged)
+{
+    ck_assert_str_eq(read_log(TAKEN(ID) ACTIVE(ID, "1") SMTPD ID2
+                              ": client=localhost[127.0.0.1]\n" LMTP ID
+                              ": to=<bob@x.org>" SENT "(250 Ok: queued as " ID2
+                              ")\nNov 30 12:00:00 relay postfix/cleanup[2]: " ID2
+                              ": message-id=<1@x.org>\n" ACTIVE(ID2, "1") LMTP ID2
+                              ": to=<bob@x.org>" SENT OK REMOVED(ID2) REMOVED(ID)),
+                     "43201 " ID " 10.1.2.3 ann@x.org>bob@x.org*1 sent;");
+}
+END_TEST
+
 START_TEST(mail_log_tells_hosts_and_instances_apart)
 {
     ck_assert_str_eq(
@@ -461,6 +485,8 @@ int main(void)
         mail_log_leaves_out_what_did_not_get_into_the_queue,
         mail_log_gives_a_reused_id_to_another_message,
         mail_log_follows_a_message_that_is_queued_again,
+        mail_log_survives_a_child_that_takes_its_parents_id,
+        mail_log_survives_a_child_that_is_judged,
         mail_log_tells_hosts_and_instances_apart,
         mail_log_reads_odd_addresses,
         mail_log_counts_lines_that_are_cut,

@@ -44,6 +44,15 @@ START_TEST(sendmail_log_counts_members_for_their_list)
 }
 END_TEST
 
+/* A line that no Sendmail writes. */
+START_TEST(sendmail_log_survives_a_clone_of_itself)
+{
+    ck_assert_str_eq(read_log(AT ID ": alias <all@x.org> => bob, joe\n" AT ID ": " ID
+                                    ": clone: owner=ann\n"),
+                     "");
+}
+END_TEST
+
 START_TEST(sendmail_log_counts_a_list_with_an_owner)
 {
     ck_assert_str_eq(read_log(AT FROM("2") AT ID ": alias <all@x.org> => bob, joe\n" AT ID
@@ -181,6 +190,7 @@ int main(void)
         sendmail_log_reads_a_message,
         sendmail_log_takes_members_for_a_list_without_a_name,
         sendmail_log_counts_members_for_their_list,
+        sendmail_log_survives_a_clone_of_itself,
         sendmail_log_counts_a_list_with_an_owner,
         sendmail_log_joins_lines_of_many_recipients,
         sendmail_log_knows_who_logged_in,
