@@ -36,6 +36,10 @@ static const struct {
      "whoami                 as whom mailbraked sees you, and your roles"},
     {"replay", verb_replay,
      "replay SCENARIO        a storm, on a simulated clock, against these rules"},
+    {"simulate", verb_simulate,
+     "simulate --log FILE    what these rules would have done to the mail of a log"},
+    {"learn", verb_learn,
+     "learn --log FILE       what is usual in a log, and limits that let it pass"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

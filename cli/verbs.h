@@ -18,5 +18,7 @@ int verb_report(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_whoami(int argc, char **argv);
 int verb_replay(int argc, char **argv);
+int verb_simulate(int argc, char **argv);
+int verb_learn(int argc, char **argv);
 
 #endif

@@ -93,7 +93,8 @@ static size_t take_recipients(const json_t *hold, struct envelope_recipient *out
         {
             const char *text = json_string_value(address);
             if (text != NULL && count < EVENT_ADDRESSED_MAX + EVENT_LISTS_MAX)
-                out[count++] = (struct envelope_recipient){text, text, text};
+                out[count++] = (struct envelope_recipient){
+                    .typed = text, .address = text, .argument = text};
         }
     }
     return count;

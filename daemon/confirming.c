@@ -444,7 +444,11 @@ static enum status look_at(void *context, const char *id, const char *text)
 
 static void look(struct confirming *confirming)
 {
+    struct snapshot *snapshot = current_snapshot_get(&confirming->engine->snapshots);
     confirming->again = false;
+    answers_retry(confirming->engine->answers, confirming->engine->ledger,
+                  &snapshot->settings->policy, store_deadline_us());
+    snapshot_unref(snapshot);
     write_answers(confirming);
     if (clock_left_ms(confirming->pause_us) == 0)
         (void)!confirm_list(confirming->engine->ledger, clock_wall_ms(),

@@ -16,6 +16,15 @@ enum {
     MINUTE_MS = 60000,
     STRANGERS_PER_MINUTE = 30, /* are written down; so nobody fills the disk */
     KNOWN_PER_MINUTE = 300,
+    WAITING_MAX = 20,
+};
+
+/* Of sendmail(1), which can't be told to come again, while the store was away. */
+struct waiting {
+    int64_t at_ms;
+    char token[CONFIRM_TOKEN_LENGTH + 1];
+    char by[CONFIRM_IDENTITY_SIZE];
+    char shown[ANSWER_WHO_SIZE];
 };
 
 struct answers {
@@ -27,6 +36,8 @@ struct answers {
     size_t lost;
     int64_t minute_ms;    /* when it began */
     int strangers, known; /* in this minute */
+    struct waiting waiting[WAITING_MAX];
+    size_t waiting_count;
 };
 
 struct answers *answers_new(const char *host)
@@ -149,6 +160,58 @@ static enum answer_result count_it(struct answers *answers)
     return ANSWER_COUNTS;
 }
 
+/* False without room. */
+static bool put_off(struct answers *answers, const struct confirm_answer *asked)
+{
+    (void)pthread_mutex_lock(&answers->mutex);
+    bool room = answers->waiting_count < WAITING_MAX;
+    if (room) {
+        struct waiting *waiting = &answers->waiting[answers->waiting_count++];
+        waiting->at_ms = asked->now_ms;
+        (void)snprintf(waiting->token, sizeof waiting->token, "%s", asked->token);
+        (void)snprintf(waiting->by, sizeof waiting->by, "%s", asked->by);
+        (void)snprintf(waiting->shown, sizeof waiting->shown, "%s", asked->shown);
+    }
+    (void)pthread_mutex_unlock(&answers->mutex);
+    return room;
+}
+
+static bool take_waiting(struct answers *answers, struct waiting *out)
+{
+    (void)pthread_mutex_lock(&answers->mutex);
+    bool any = answers->waiting_count > 0;
+    if (any)
+        *out = answers->waiting[--answers->waiting_count];
+    (void)pthread_mutex_unlock(&answers->mutex);
+    return any;
+}
+
+void answers_retry(struct answers *answers, struct ledger *ledger,
+                   const struct policy *policy, int64_t deadline_us)
+{
+    struct waiting waiting;
+    while (take_waiting(answers, &waiting)) {
+        struct answer answer = {.at_ms = waiting.at_ms};
+        const struct confirm_answer asked = {.token = waiting.token,
+                                             .by = waiting.by,
+                                             .shown = waiting.shown,
+                                             .host = answers->host,
+                                             .policy = policy,
+                                             .now_ms = waiting.at_ms};
+        enum status status =
+            confirm_take(ledger, &asked, deadline_us, answer.incident, &answer.why);
+        if (status == STATUS_OK) {
+            (void)count_it(answers);
+        } else if (status == STATUS_INVALID) {
+            (void)snprintf(answer.who, sizeof answer.who, "%s", waiting.shown);
+            keep(answers, &answer, true);
+        } else {
+            (void)put_off(answers, &asked);
+            return;
+        }
+    }
+}
+
 enum answer_result answers_consider(struct answers *answers, struct ledger *ledger,
                                     const struct judgement *judgement, const char *shown,
                                     int64_t now_ms, int64_t deadline_us)
@@ -177,12 +240,12 @@ enum answer_result answers_consider(struct answers *answers, struct ledger *ledg
         status = confirm_take(ledger, &asked, deadline_us, answer.incident, &answer.why);
     if (status == STATUS_OK)
         return count_it(answers);
+    bool away = status != STATUS_INVALID && proven && !automatic;
+    if (away && facts->origin == ORIGIN_LOCAL && put_off(answers, &asked))
+        return ANSWER_NONE;
     if (status != STATUS_INVALID)
         answer.why = "the store did not answer";
     (void)snprintf(answer.who, sizeof answer.who, "%s", shown);
     keep(answers, &answer, proven);
-    return status != STATUS_INVALID && proven && !automatic &&
-                   facts->origin != ORIGIN_LOCAL
-               ? ANSWER_AWAY
-               : ANSWER_NONE;
+    return away && facts->origin != ORIGIN_LOCAL ? ANSWER_AWAY : ANSWER_NONE;
 }

@@ -160,7 +160,7 @@ json_t *explanation_json(const struct explanation *explanation)
         judgement->plan.charge_count > 0, "store", store, "brake", brake_json(verdict),
         "permit", permit_json(explanation, true), "exceeded",
         permit_json(explanation, false), "grown", grown_json(judgement->facts.grown),
-        "confirm", verdict->confirm);
+        "confirm", verdict->confirm && explanation->reported.action == ACTION_QUARANTINE);
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

@@ -16,6 +16,7 @@ struct envelope_recipient {
     const char *typed;    /* all arguments of RCPT: two that differ are two copies */
     const char *address;  /* {rcpt_addr}, else the first argument */
     const char *argument; /* the first argument, where the address has no domain */
+    uint64_t mailboxes;   /* that a log says it was delivered to; else 0 */
 };
 
 /* A message as collected; all strings borrowed, NULL where the MTA said nothing. */
@@ -43,7 +44,8 @@ struct recipient {
     enum target_kind kind;
     uint32_t list; /* as in struct target */
     uint32_t person;
-    uint64_t copies; /* what the MTA delivers for all its spellings */
+    uint64_t mailboxes; /* that it was delivered to, where a log says so; else 1 */
+    uint64_t copies;    /* what the MTA delivers for all its spellings */
 };
 
 /* True when that is its canonical address, with its tag or without, or whom it means. */

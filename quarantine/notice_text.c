@@ -498,7 +498,7 @@ static void add_measure(const json_t *incident, const json_t *sender_record,
     }
     if (limit[0] == '\0')
         return;
-    begin_line(out, "allowed");
+    begin_line(out, strstr(limit, " over ") == NULL ? "allowed" : "held for");
     add_escaped(out, limit, SHOWN);
     text_add_string(out, "\n");
 }

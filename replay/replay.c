@@ -33,20 +33,6 @@ static void judge_message(struct run *run, const struct generated_message *messa
     engine_judge(&input, run->replay->charger, out);
 }
 
-/* What monitor rules would have stopped. */
-static void count_would(struct report *report, const struct judgement *judgement)
-{
-    for (size_t i = 0; i < judgement->plan.step_count; i++) {
-        const struct plan_step *step = &judgement->plan.steps[i];
-        if (!step->fires || !step->rule->monitor)
-            continue;
-        struct report_sum *would =
-            &report->deciders[step->rule - report->policy->rules].would;
-        would->messages++;
-        would->copies += (int64_t)judgement->facts.copies;
-    }
-}
-
 static enum status take(struct run *run, const struct generated_message *message,
                         const struct judgement *judgement)
 {
@@ -64,7 +50,7 @@ static enum status take(struct run *run, const struct generated_message *message
     if (judgement->status == STATUS_NOMEM)
         return STATUS_NOMEM;
     judgement_remember(judgement, run->input.conversations);
-    count_would(run->report, judgement);
+    report_add_would(run->report, &judgement->plan, outcome.copies);
     enum status status = report_add(run->report, &entry);
     if (status == STATUS_OK && replay->scenario->confirm_count > 0)
         status = asked_note(&run->asked, judgement, message->tag);

@@ -1,6 +1,6 @@
--- The buckets, windows and sets of clients of one call, read at one instant of this server's clock: what
--- charge.lua and amend.lua both begin with; limiter_window.lua stands above. The arithmetic
--- is that of policy/bucket.c.
+-- The buckets, windows and sets of clients of one call, read at one instant of this server's
+-- clock: what charge.lua and amend.lua both begin with; limiter_window.lua stands above. The
+-- arithmetic is that of policy/bucket.c.
 -- KEYS: one a charge, those of the first message first. ARGV: two words a message: its mode,
 -- and its charges, each a record: flags; cost (of a set of clients, the number of the one
 -- that asks, 0 for nobody); tokens, period_ms and burst (a window's factor, window_ms and
@@ -119,7 +119,8 @@ local function read(key, flags, amount, period, most, resets)
     local state = {
         is_bucket = flags % 2 ~= OTHER, amount = amount, period = period, most = most,
         size = most, left = most, rest = 0, latch = 0,
-        flags = flags, cost = 0, latch_ms = 0, carried = 0, latched = 0, -- of the message at hand
+        -- of the message at hand:
+        flags = flags, cost = 0, latch_ms = 0, carried = 0, latched = 0,
         dirty = false, -- to be written
         -- repaired: to be written though nothing is taken: a clock was put right
         -- failure: an error

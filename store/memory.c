@@ -14,6 +14,7 @@ struct memory {
     uint64_t changes;
     struct limiter_table buckets, windows, clients;
     struct client_places places; /* of clients */
+    struct limiter_table *full;  /* may grow, and had no place for a charge; or NULL */
 };
 
 /* The row of one request, and what becomes of it. */
@@ -64,6 +65,12 @@ void memory_free(struct memory *memory)
     (void)pthread_mutex_destroy(&memory->mutex);
     clear_tables(memory);
     free(memory);
+}
+
+void memory_let_grow(struct memory *memory)
+{
+    memory->buckets.keeps = true;
+    memory->windows.keeps = true;
 }
 
 static const struct limiter_table *table_of(const struct memory *memory,
@@ -130,14 +137,34 @@ static void apply(const struct limiter_request *request,
 static bool find_place(struct memory *memory, const struct limiter_request *request,
                        int64_t now_ms, struct row_access *access)
 {
+    const struct limiter_table *table = table_of(memory, request);
     if (access->write && access->row == NULL)
-        access->row =
-            limiter_table_reserve(table_of(memory, request), &request->id, now_ms);
-    if (!access->write || access->row == NULL)
-        return !access->write;
+        access->row = limiter_table_reserve(table, &request->id, now_ms);
+    if (!access->write)
+        return true;
+    if (access->row == NULL) {
+        if (table->keeps)
+            memory->full = request->is_window ? &memory->windows : &memory->buckets;
+        return false;
+    }
     return !access->state.clients.taken ||
            client_places_make(&memory->places, &memory->clients, access->row, request,
                               now_ms);
+}
+
+/* True when the table that was full has more places, or gives away what it has. */
+static bool grow(struct memory *memory)
+{
+    struct limiter_table *table = memory->full;
+    const size_t sets =
+        table == &memory->windows ? MEMORY_WINDOW_SETS : MEMORY_BUCKET_SETS;
+    if (table == NULL)
+        return false;
+    memory->full = NULL;
+    if (table->sets >= sets * MEMORY_GROWTH_MAX ||
+        limiter_table_double(table) != STATUS_OK)
+        table->keeps = false;
+    return true;
 }
 
 static void write_back(struct memory *memory, const struct limiter_request *requests,
@@ -194,7 +221,10 @@ enum status memory_charge(struct memory *memory, const struct limiter_request *r
     if (!make_work(count, &charge_work))
         return STATUS_NOMEM;
     (void)pthread_mutex_lock(&memory->mutex);
-    enum status status = charge(memory, requests, count, &charge_work, mode, now_ms);
+    enum status status;
+    do {
+        status = charge(memory, requests, count, &charge_work, mode, now_ms);
+    } while (status == STATUS_UNAVAILABLE && grow(memory));
     (void)pthread_mutex_unlock(&memory->mutex);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         out_outcomes[i] = charge_work.outcomes[i];

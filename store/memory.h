@@ -6,14 +6,16 @@
 #include "store/amend.h"
 #include "store/rows.h"
 
-/* 262,144 buckets in 19 MB, 131,072 windows in 22 MB, and 65,536 sets in 4 MB, with a
- * million clients in 16 MB (CLIENT_PLACES_MAX). What is not used takes no memory. */
+/* 262,144 buckets in 19 MB, 131,072 windows in 22 MB (16 times as many of each where they
+ * may grow), and 65,536 sets in 4 MB, with a million clients in 16 MB
+ * (CLIENT_PLACES_MAX). What is not used takes no memory. */
 enum {
     MEMORY_WAYS = LIMITER_TABLE_WAYS,
     MEMORY_BUCKET_SETS = 1 << 15,
     MEMORY_WINDOW_SETS = 1 << 14,
     MEMORY_CLIENT_SETS = 1 << 13,
     MEMORY_SETS = MEMORY_BUCKET_SETS + MEMORY_WINDOW_SETS + MEMORY_CLIENT_SETS,
+    MEMORY_GROWTH_MAX = 16,
 };
 
 /* A bucket, window or set of clients as a state file keeps it. request has id, kind, and
@@ -39,6 +41,10 @@ struct memory;
 /* NULL when out of memory. Safe from many threads. */
 struct memory *memory_new(void);
 void memory_free(struct memory *memory);
+
+/* Lets the tables grow before memory_charge forgets anything, as Redis forgets nothing:
+ * what is judged on a simulated clock is not a daemon's to survive a flood with. */
+void memory_let_grow(struct memory *memory);
 
 /* Does what policy/charge.h says of store_charge, at now_ms on the wall clock. What is
  * worth nothing any more gives its place away; without that, what loses least in its set

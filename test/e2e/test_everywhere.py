@@ -255,6 +255,8 @@ def test_slowly_on_both(relays):
     wait_until(lambda: here.holds() == [], 20, "it does not end", here.holds)
     wait_until(lambda: here.json("status")["paces"] == [], 10, "it does not end")
     assert here.delivered().copies == there.delivered().copies == 15
+    asked = entries(there, "release", relay="relay1")[0]
+    assert asked["result"] == "ok, 3 to be released slowly" and asked["ids"] == []
     held_on(there, 2)
     words = ["quarantine", "release", "--incident", incident, "--pace", "1/h"]
     assert here.json(*words)["pace"]["host"] == "relay2"

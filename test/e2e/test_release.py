@@ -250,6 +250,10 @@ def test_an_incident_needs_two_and_so_does_what_joins_it(watched):
     incident = first[0]["incident"]
     done = ann.json("quarantine", "release", "--incident", incident)
     assert done["needs"] == 1 and done["approved_by"] == ["daemon"] and done["done"] == 0
+    said = ann.run("quarantine", "release", "--incident", incident).stdout
+    assert "0 messages released, 0 failed, 3 need one more." in said
+    assert "APPROVED BY" in (table := mail.ok("incidents")) and "daemon" in table
+    assert re.search("approved by +daemon", mail.ok("incidents", "show", incident))
     (late,) = mail.hold()
     done = bob.json("quarantine", "release", "--incident", incident)
     assert done["done"] == 3 and done["approved_by"] == ["games"]

@@ -387,6 +387,22 @@ START_TEST(memory_call_never_forgets_its_own)
 }
 END_TEST
 
+/* More than one set takes, of keys that differ in the hash: each has a place once there
+ * are more sets. Keys that don't differ would want the growth to go on for ever. */
+START_TEST(memory_that_grows_forgets_nothing)
+{
+    enum { KEYS = 20 };
+    memory_let_grow(memory);
+    for (uint32_t i = 0; i < KEYS; i++)
+        ck_assert(take(9 + i * MEMORY_BUCKET_SETS, 1, 10 + i, 100));
+    for (uint32_t i = 0; i < KEYS; i++)
+        ck_assert_int_eq(left_in(9 + i * MEMORY_BUCKET_SETS, 1, 100), 90 - i);
+    for (uint32_t i = 0; i < MEMORY_WAYS + 1; i++)
+        ck_assert(take(7, i, 10, 100));
+    ck_assert_int_eq(left_in(7, MEMORY_WAYS, 100), 90);
+}
+END_TEST
+
 static void *take_from_one(void *context)
 {
     int *taken = context;
@@ -486,6 +502,7 @@ int main(void)
     tcase_add_test(tcase, memory_look_takes_nothing);
     tcase_add_test(tcase, memory_refusal_keeps_new_time);
     tcase_add_test(tcase, memory_call_never_forgets_its_own);
+    tcase_add_test(tcase, memory_that_grows_forgets_nothing);
     tcase_add_test(tcase, memory_burst_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_window_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_exports_what_it_imports);

@@ -192,6 +192,19 @@ START_TEST(message_counts_copies_and_reach)
 }
 END_TEST
 
+/* What a log says it was delivered to counts where the directory knows no list. */
+START_TEST(message_counts_mailboxes_of_a_log)
+{
+    to("old@own one@own five@own");
+    recipients[0].mailboxes = 40;
+    recipients[1].mailboxes = 1;
+    recipients[2].mailboxes = 3;
+    gather();
+    ck_assert_uint_eq(facts.copies, 46);
+    ck_assert_int_eq(facts.measures[MEASURE_REACH], 46);
+}
+END_TEST
+
 START_TEST(message_other_dsn_arguments_are_copies)
 {
     recipients[0] =
@@ -495,6 +508,7 @@ static void add_tests(TCase *cases)
                         (int)(sizeof clients / sizeof clients[0]));
     tcase_add_loop_test(cases, message_counts_copies_and_reach, 0,
                         (int)(sizeof envelopes / sizeof envelopes[0]));
+    tcase_add_test(cases, message_counts_mailboxes_of_a_log);
     tcase_add_test(cases, message_other_dsn_arguments_are_copies);
     tcase_add_test(cases, message_names_what_recipients_mean);
     tcase_add_test(cases, message_lists_are_each_there_once);

@@ -249,6 +249,48 @@ START_TEST(notices_are_claimed_from_when_they_are_sent)
 }
 END_TEST
 
+/* From "Reply-To: confirm+TOKEN" or "Message-ID: <ID". */
+static void take_field(const char *letter, const char *name, char out[100])
+{
+    const char *field = strstr(letter, name);
+    ck_assert_ptr_nonnull(field);
+    (void)snprintf(out, 100, "%.*s", (int)strcspn(field, "\n"), field);
+}
+
+START_TEST(notices_are_the_same_letter_in_each_try)
+{
+    static char address[] = "confirm@own";
+    static const char *const fields[] = {"Reply-To: confirm+", "Message-ID: <"};
+    char first[2][100], second[2][100];
+    struct hold hold;
+    struct event event = of("login:a@own", "login:a@own", "a@own", "10.0.0.1");
+    event.confirm = true;
+    event.confirmed_by = "login:a@own";
+    settings.policy.confirm = (struct confirm_settings){address, 86400000, 500};
+    ck_assert_int_eq(domains_set_delimiters(&settings.policy.domains, "+"), STATUS_OK);
+    settings.notify.to_count = 0;
+    ledger_hold(ledger, &settings, &event, either_soon(), &hold);
+    manner = SILENT; /* it may have taken it, or not */
+    notices.timeout_ms = 1000;
+    ck_assert_int_eq(send_at(now_ms), STATUS_UNAVAILABLE);
+    for (int i = 0; i < 2; i++)
+        take_field(letters[0], fields[i], first[i]);
+    manner = TAKES;
+    clock_sleep_ms(100);
+    ck_assert_int_eq(send_at(now_ms + LAPSED_MS), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        take_field(letters[0], fields[i], second[i]);
+        ck_assert_str_eq(first[i], second[i]);
+    }
+    json_t *found = incident(hold.incident);
+    const json_t *letter = json_array_get(json_object_get(found, "letters"), 0);
+    ck_assert_ptr_null(json_object_get(letter, "token"));
+    ck_assert_int_gt(record_number(letter, "told_ms"), 0);
+    json_decref(found);
+    domains_clear(&settings.policy.domains);
+}
+END_TEST
+
 START_TEST(notices_that_were_handed_over_are_not_sent_again)
 {
     settings.notify.to_count = 0;
@@ -472,6 +514,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, notices_give_up_an_address_that_is_refused);
     tcase_add_test(tcase, notices_of_several_relays_are_sent_once);
     tcase_add_test(tcase, notices_are_claimed_from_when_they_are_sent);
+    tcase_add_test(tcase, notices_are_the_same_letter_in_each_try);
     tcase_add_test(tcase, notices_tell_each_sender_of_an_incident);
     tcase_add_test(tcase, notices_say_nothing_of_what_was_let_go);
     tcase_add_test(tcase, notices_make_no_storm_of_one_machine);

@@ -696,6 +696,35 @@ static const char *subject_of(enum key key)
     return subject;
 }
 
+/* As plan_subject makes them anew. */
+static void expect_words(size_t index, enum key key)
+{
+    ck_assert_str_eq(plan.charges[index].subject, subject_of(key));
+}
+
+START_TEST(plan_rules_of_one_message_share_its_words)
+{
+    struct brakes brakes = {.allowance_count = 1};
+    struct allowance other = brakes_borrow_allowance("another rule", "all", 1000);
+    brakes.allowances =
+        &other; /* so that each rule is asked for its subject more often */
+    view.brakes = &brakes;
+    for (int i = 0; i < 2; i++) {
+        (void)limit_add("topic", ACTION_DEFER, KEY_TOPIC, UNIT_MESSAGES, 9);
+        (void)limit_add("campaign", ACTION_DEFER, KEY_CAMPAIGN, UNIT_MESSAGES, 9);
+    }
+    seal();
+    for (int message = 0; message < 2; message++) {
+        plan_letter(message == 0 ? "Trip" : "Homework", "<a@else>", NULL);
+        ck_assert_uint_eq(plan.charge_count, 4);
+        for (size_t i = 0; i < 4; i += 2) {
+            expect_words(i, KEY_TOPIC);
+            expect_words(i + 1, KEY_CAMPAIGN);
+        }
+    }
+}
+END_TEST
+
 START_TEST(plan_subject_names_an_incident)
 {
     envelope.sender = "<>";
@@ -743,6 +772,7 @@ int main(void)
     tcase_add_test(cases, plan_allowed_list_lets_no_other_pass);
     tcase_add_test(cases, plan_confirmed_copies_stand_for_the_rules_own_charges);
     tcase_add_test(cases, plan_confirmed_list_is_that_list);
+    tcase_add_test(cases, plan_rules_of_one_message_share_its_words);
     tcase_add_test(cases, plan_subject_names_an_incident);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
