@@ -330,6 +330,28 @@ START_TEST(log_source_survives_a_journal_that_is_cut)
 }
 END_TEST
 
+/* What is no field spoils its entry, and is not taken for the length of one. */
+START_TEST(log_source_reads_a_journal_with_other_lines)
+{
+    struct text log = {0};
+    add_entry(&log, "postfix/smtpd", ID ": client=a[10.1.2.3]");
+    add_entry(&log, "postfix/cleanup", ID ": message-id=<>");
+    text_add_string(&log,
+                    "No journal files were opened due to insufficient permissions.\n\n");
+    add_entry(&log, "kernel", "two\nlines");
+    memset(strstr(log.data, "MESSAGE\n") + 8, 0x7f, 8);
+    add_entry(&log, "postfix/qmgr", ID ": from=<a>, nrcpt=1 (queue active)");
+    add_entry(&log, "postfix/lmtp", ID ": to=<b>, status=sent (x\n)");
+    add_entry(&log, "postfix/qmgr", ID ": removed");
+    ck_assert_str_eq(read_text(&log), ONE);
+    ck_assert_uint_eq(statistics.lines, 7);
+    ck_assert_uint_eq(statistics.unread, 2);
+    ck_assert_str_eq(statistics.examples[0].text,
+                     "No journal files were opened due to insufficient permissions.");
+    text_clear(&log);
+}
+END_TEST
+
 START_TEST(mail_log_merges_files_by_time)
 {
     /* Rotated as logrotate does it, and named in a shell's order; two relays' at once. */
@@ -375,6 +397,7 @@ int main(void)
         log_input_reads_any_line_ends,
         log_source_reads_a_journal,
         log_source_survives_a_journal_that_is_cut,
+        log_source_reads_a_journal_with_other_lines,
         mail_log_merges_files_by_time,
         NULL,
     };
