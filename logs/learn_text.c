@@ -155,8 +155,8 @@ static void add_head(struct text *out, const struct learning *learning,
     char number[TEXT_GROUPED_SIZE];
     char first[TIMELINE_LABEL];
     char last[TIMELINE_LABEL];
-    timeline_format(timeline_local_ms(learning->log.first_ms), "%a %d %b %Y", first);
-    timeline_format(timeline_local_ms(learning->log.last_ms), "%a %d %b %Y", last);
+    timeline_format(timeline_local_ms(learning->first_ms), "%a %d %b %Y", first);
+    timeline_format(timeline_local_ms(learning->last_ms), "%a %d %b %Y", last);
     text_add_string(out, "# ");
     output_add_clean(out, view->title);
     text_printf(out, ": %s messages, %s to %s.\n",
@@ -166,6 +166,12 @@ static void add_head(struct text *out, const struct learning *learning,
                     "key did. Put these rules in place\n# of those of the same names. "
                     "They only monitor: when a week of mailbrake report shows\n# "
                     "nothing that should pass, remove their mode.\n");
+    if (learning->stopped > 0)
+        text_printf(out,
+                    "# Of these, %s teach%s nothing: held, refused, or stopped by a rule "
+                    "without a limit.\n",
+                    text_grouped(learning->stopped, number),
+                    learning->stopped == 1 ? "es" : "");
     int64_t missed = usage_table_missed(learning->table);
     if (missed > 0)
         text_printf(out,

@@ -3,6 +3,7 @@ mailbraked said, and find the storms; a month of ordinary mail takes seconds."""
 
 import collections
 import json
+import os
 import re
 import subprocess
 import time
@@ -373,6 +374,7 @@ class Log:
             [self.mailbrake, verb, "-c", self.config, *words, "--log", self.path],
             capture_output=True,
             text=True,
+            env={**os.environ, "TZ": "UTC"},
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -383,7 +385,8 @@ relays = [ "client:10.0.0.2" ];
 rules = (
   { name = "places"; key = "login"; limit = "2 clients per 1d"; action = "quarantine"; },
   { name = "senders"; key = "sender"; limit = "3 clients per 1d"; latch = "1h"; action = "defer"; },
-  { name = "subject"; key = "topic"; limit = "2 messages per 1d"; action = "defer"; }
+  { name = "subject"; key = "topic"; limit = "2 messages per 1d"; action = "defer"; },
+  { name = "closed"; from = ["evil@far.example"]; action = "reject"; }
 );
 """
 
@@ -397,6 +400,7 @@ def test_learn_counts_clients(build, tmp_path):
         log.add("10.1.1.9" if day else "10.1.1.7", "ben")
         log.count = 1430 * (day + 1)  # within a day of the last time
     log.add()
+    log.add("10.1.1.1", sender="evil@far.example")
     for n in range(300):
         log.add(f"198.51.{n // 250}.{n % 250}", "mal")
     for n in range(4):
@@ -415,6 +419,9 @@ def test_learn_counts_clients(build, tmp_path):
 
     block = log.run("learn")
     assert block == learned["configuration"]
+    assert learned["stopped"] == 1
+    assert "# Of these, 1 teaches nothing: held, refused, or stopped by a rule without a limit.\n" in block
+    assert block.startswith("# The mail of mail.log: 322 messages, Mon 05 Oct 2026 to Wed 07 Oct 2026.\n")
     assert "# places: 7 keys; the most that one had in 1d: 3 clients.\n" in block
     assert '# The rule has limit = "2 clients per 1d".\n' in block
     assert 'limit = "8 clients per 1d"; ' in block and "burst" not in block
@@ -425,6 +432,9 @@ def test_learn_counts_clients(build, tmp_path):
         ("places", mal, 292),
         ("senders", mal, 292),
     ]
+
+    late = log.run("learn", "--since", "2026-10-07")
+    assert re.match(r"# The mail of mail.log: \d+ messages, Wed 07 Oct 2026 to Wed 07 Oct 2026\.\n", late), late
 
     # Who has all that can be counted is what the others are measured by.
     log.add("10.1.1.1", "zoe")
