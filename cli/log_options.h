@@ -54,7 +54,8 @@ struct mail_log_reading log_options_reading(const struct log_options *options);
 void log_options_end(enum status status, const struct error *error);
 
 /* Whether there was any mail; if not, says so on stderr, with what was read. */
-bool log_options_found(const struct mail_log_statistics *log) MUST_CHECK;
+bool log_options_found(const struct log_options *options,
+                       const struct mail_log_statistics *log) MUST_CHECK;
 
 /* "The mail of mail.log and 3 more"; names without folders, cut. */
 enum { LOG_OPTIONS_TITLE = 120 };

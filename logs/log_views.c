@@ -52,23 +52,29 @@ json_t *log_json_unjudged(const struct log_rules *rules)
     return unjudged;
 }
 
-void log_print(const struct mail_log_statistics *log, bool hashed)
+void log_print_unread(FILE *out, const struct mail_log_statistics *log, bool hashed)
 {
-    char lines[TEXT_GROUPED_SIZE];
     char unread[TEXT_GROUPED_SIZE];
-    (void)printf("%s lines of log were read", text_grouped((int64_t)log->lines, lines));
     if (log->unread > 0)
-        (void)printf("; %s of them are no log lines, or are cut",
-                     text_grouped((int64_t)log->unread, unread));
-    (void)puts(count_examples(log, hashed) > 0 ? ":" : ".");
+        (void)fprintf(out, "; %s of them %s", text_grouped((int64_t)log->unread, unread),
+                      log->unread == 1 ? "is no log line, or is cut"
+                                       : "are no log lines, or are cut");
+    (void)fputs(count_examples(log, hashed) > 0 ? ":\n" : ".\n", out);
     for (size_t i = 0; i < count_examples(log, hashed); i++) {
         const struct mail_log_example *example = &log->examples[i];
         struct text file = {0};
         output_add_clean(&file, example->file);
-        (void)printf("  %s:%llu: %s\n", text_string(&file),
-                     (unsigned long long)example->line, example->text);
+        (void)fprintf(out, "  %s:%llu: %s\n", text_string(&file),
+                      (unsigned long long)example->line, example->text);
         text_clear(&file);
     }
+}
+
+void log_print(const struct mail_log_statistics *log, bool hashed)
+{
+    char lines[TEXT_GROUPED_SIZE];
+    (void)printf("%s lines of log were read", text_grouped((int64_t)log->lines, lines));
+    log_print_unread(stdout, log, hashed);
     if (log->late > 0)
         (void)printf("Messages left out, since a file goes back in time: %s.\n",
                      text_grouped((int64_t)log->late, lines));

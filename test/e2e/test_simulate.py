@@ -446,6 +446,30 @@ def test_learn_counts_clients(build, tmp_path):
     assert "# No limit can be over 256: this one would stop some of its mail.\n" in block
 
 
+def test_simulate_says_why_nothing_was_stopped(build, tmp_path):
+    log = Log(
+        build,
+        tmp_path,
+        """rules = ( { name = "rate"; key = "sender"; limit = "1 messages per 1d";
+        action = "defer"; mode = "monitor"; } );""",
+    )
+    for _ in range(3):
+        log.add("10.1.1.1", "ann")
+    log.lines.append("from another world")
+    told = log.run("simulate")
+    assert "Nothing would have been stopped, as the rules that fire only monitor.\n" in told
+    assert "13 lines of log were read; 1 of them is no log line, or is cut:\n" in told
+    assert "Nothing would have been stopped.\n" in log.run("simulate", "--since", "2026-10-05 00:03")
+
+    log.path.write_text('{"MESSAGE": "from ann@district.example"}\nand another\n')
+    for words in (), ("--hashed",):
+        command = [build.mailbrake, "simulate", "-c", log.config, "--log", log.path, *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "no mail in 2 lines of log; 2 of them are no log lines, or are cut" in done.stderr
+        assert ("ann@district.example" in done.stderr) is not bool(words)
+
+
 @pytest.mark.timing
 def test_a_month_takes_seconds(build, tmp_path):
     """1.26 million messages, in 11 million lines of 1.7 GB: each run under 30 s in 200 MB,
