@@ -9,9 +9,8 @@
 
 #define LOG_OPTIONS_USAGE "--log FILE... [--since TIME] [--until TIME] [--hashed]"
 #define LOG_OPTIONS_HELP                                                                 \
-    "FILE is what syslog wrote, also packed by gzip or zstd, or journalctl's export; "   \
-    "-\n"                                                                                \
-    "is stdin. TIME is \"2026-11-23 08:00\", or 7d: so long ago.\n"
+    "FILE is what syslog wrote, or journalctl's export, plain or compressed by gzip\n"   \
+    "or zstd; - is stdin. TIME is \"2026-11-23 08:00\", or 7d for that long ago.\n"
 
 /* In a verb's list of options, beside its own. */
 enum {

@@ -211,14 +211,15 @@ START_TEST(log_input_names_what_it_cannot_unpack)
 {
     struct error error = {0};
     ck_assert_int_eq(try_file("BZh91AY", 7, &error), STATUS_INVALID);
-    ck_assert_str_eq(error.text, "is packed by xz or bzip2: unpack it, and read it as -");
+    ck_assert_str_eq(error.text,
+                     "is compressed with xz or bzip2: decompress it, and read it as -");
     ck_assert_int_eq(try_file("\xfd"
                               "7zXZ",
                               6, &error),
                      STATUS_INVALID);
     ck_assert_int_eq(try_file("LPKSHHRH", 8, &error), STATUS_INVALID);
     ck_assert_str_eq(error.text,
-                     "is a journal: give what journalctl -o export --file says");
+                     "is a journal: read the output of journalctl -o export --file");
 }
 END_TEST
 
