@@ -446,7 +446,7 @@ def test_learn_counts_clients(build, tmp_path):
     assert "# No limit can be over 256: this one would stop some of its mail.\n" in block
 
 
-def test_simulate_says_why_nothing_was_stopped(build, tmp_path):
+def test_simulate_says_what_went_wrong(build, tmp_path):
     log = Log(
         build,
         tmp_path,
@@ -460,6 +460,12 @@ def test_simulate_says_why_nothing_was_stopped(build, tmp_path):
     assert "Nothing would have been stopped, as the rules that fire only monitor.\n" in told
     assert "13 lines of log were read; 1 of them is no log line, or is cut:\n" in told
     assert "Nothing would have been stopped.\n" in log.run("simulate", "--since", "2026-10-05 00:03")
+
+    for verb in "simulate", "learn":
+        with open("/dev/full", "w") as full:
+            command = [build.mailbrake, verb, "-c", log.config, "--log", log.path]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert (done.returncode, "can't write the answer" in done.stderr) == (1, True), verb
 
     log.path.write_text('{"MESSAGE": "from ann@district.example"}\nand another\n')
     for words in (), ("--hashed",):
