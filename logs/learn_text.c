@@ -48,6 +48,9 @@ static void add_present(struct text *out, const struct rule *rule)
 
 static void add_doubts(struct text *out, const struct learned_rule *learned, size_t count)
 {
+    const char *doubt = log_rules_doubt(learned->rule);
+    if (doubt != NULL)
+        text_printf(out, "  # %s.\n", doubt);
     if (count == 1)
         text_add_string(out, "  # There is nothing to compare it with: was that day an "
                              "ordinary one?\n");

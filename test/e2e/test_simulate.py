@@ -451,7 +451,7 @@ def test_simulate_says_what_went_wrong(build, tmp_path):
         build,
         tmp_path,
         """rules = ( { name = "rate"; key = "sender"; limit = "1 messages per 1d";
-        action = "defer"; mode = "monitor"; } );""",
+        reply = false; action = "defer"; mode = "monitor"; } );""",
     )
     for _ in range(3):
         log.add("10.1.1.1", "ann")
@@ -461,6 +461,7 @@ def test_simulate_says_what_went_wrong(build, tmp_path):
     assert "13 lines of log were read; 1 of them is no log line, or is cut:\n" in told
     assert "Nothing would have been stopped.\n" in log.run("simulate", "--since", "2026-10-05 00:03")
 
+    assert "# reply = false: judged as if no message were a reply.\n" in log.run("learn")
     for verb in "simulate", "learn":
         with open("/dev/full", "w") as full:
             command = [build.mailbrake, verb, "-c", log.config, "--log", log.path]
