@@ -136,8 +136,9 @@ bool log_options_found(const struct log_options *options,
     bool all = options->since_ms == 0 && options->until_ms == 0;
     if (log->messages > 0)
         return true;
-    (void)fprintf(stderr, "mailbrake: no mail%s in %s lines of log",
-                  all ? "" : " of that time", text_grouped((int64_t)log->lines, lines));
+    (void)fprintf(stderr, "mailbrake: no mail%s in %s line%s of log",
+                  all ? "" : " of that time", text_grouped((int64_t)log->lines, lines),
+                  log->lines == 1 ? "" : "s");
     log_print_unread(stderr, log, options->hashed);
     return false;
 }

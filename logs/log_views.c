@@ -55,7 +55,9 @@ json_t *log_json_unjudged(const struct log_rules *rules)
 void log_print_unread(FILE *out, const struct mail_log_statistics *log, bool hashed)
 {
     char unread[TEXT_GROUPED_SIZE];
-    if (log->unread > 0)
+    if (log->lines == 1 && log->unread == 1)
+        (void)fputs(", which is no log line, or is cut", out);
+    else if (log->unread > 0)
         (void)fprintf(out, "; %s of them %s", text_grouped((int64_t)log->unread, unread),
                       log->unread == 1 ? "is no log line, or is cut"
                                        : "are no log lines, or are cut");
@@ -73,7 +75,8 @@ void log_print_unread(FILE *out, const struct mail_log_statistics *log, bool has
 void log_print(const struct mail_log_statistics *log, bool hashed)
 {
     char lines[TEXT_GROUPED_SIZE];
-    (void)printf("%s lines of log were read", text_grouped((int64_t)log->lines, lines));
+    (void)printf("%s line%s of log %s read", text_grouped((int64_t)log->lines, lines),
+                 log->lines == 1 ? "" : "s", log->lines == 1 ? "was" : "were");
     log_print_unread(stdout, log, hashed);
     if (log->late > 0)
         (void)printf("Messages left out, since a file goes back in time: %s.\n",

@@ -475,6 +475,9 @@ def test_simulate_says_what_went_wrong(build, tmp_path):
         assert done.returncode == 1
         assert "no mail in 2 lines of log; 2 of them are no log lines, or are cut" in done.stderr
         assert ("ann@district.example" in done.stderr) is not bool(words)
+    log.path.write_text("from another world\n")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "no mail in 1 line of log, which is no log line, or is cut.\n" in done.stderr
 
 
 @pytest.mark.timing
