@@ -3,18 +3,8 @@
 
 #include <stdio.h>
 
-#include "base/instant.h"
 #include "base/output.h"
 #include "engine/json_output.h"
-
-static json_t *make_instant(int64_t wall_ms)
-{
-    char instant[INSTANT_SIZE];
-    if (wall_ms == 0)
-        return json_null();
-    instant_format(wall_ms, instant);
-    return json_string(instant);
-}
 
 /* How many of the examples were found. */
 static size_t count_examples(const struct mail_log_statistics *log, bool hashed)
@@ -38,8 +28,8 @@ json_t *log_json(const struct mail_log_statistics *log, bool hashed)
     return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "lines",
                      (json_int_t)log->lines, "messages", (json_int_t)log->messages,
                      "late", (json_int_t)log->late, "unread", (json_int_t)log->unread,
-                     "first", make_instant(log->first_ms), "last",
-                     make_instant(log->last_ms), "examples", examples);
+                     "first", json_output_instant(log->first_ms), "last",
+                     json_output_instant(log->last_ms), "examples", examples);
 }
 
 json_t *log_json_unjudged(const struct log_rules *rules)
