@@ -50,6 +50,9 @@ static enum status each(void *context, const struct mail_log_message *message)
 {
     struct run *run = context;
     struct judgement judgement;
+    if (run->learning->first_ms == 0)
+        run->learning->first_ms = message->at_ms;
+    run->learning->last_ms = message->at_ms;
     if (!went_out(message)) {
         run->learning->stopped++;
         return STATUS_OK;

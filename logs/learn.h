@@ -26,6 +26,7 @@ struct learning {
     struct learned_rule *learned; /* as the configuration has them */
     size_t learned_count;
     struct mail_log_statistics log;
+    int64_t first_ms, last_ms; /* of the messages; those of log are of all its lines */
     int64_t stopped; /* messages that teach nothing: they were refused or held, or the
                         rules that only match would not have let them in */
 };

@@ -54,9 +54,9 @@ static json_t *make_rules(const struct learning *learning, const struct digest_k
 json_t *learn_json(const struct learning *learning, const struct learn_view *view,
                    const char *configuration)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "log",
-                     log_json(&learning->log, view->hash != NULL), "rules",
-                     make_rules(learning, view->hash), "unjudged",
-                     log_json_unjudged(&learning->rules), "configuration",
-                     json_output_string(configuration));
+    return json_pack(
+        "{s:o, s:I, s:o, s:o, s:o}", "log", log_json(&learning->log, view->hash != NULL),
+        "stopped", (json_int_t)learning->stopped, "rules",
+        make_rules(learning, view->hash), "unjudged", log_json_unjudged(&learning->rules),
+        "configuration", json_output_string(configuration));
 }

@@ -9,9 +9,12 @@
 
 enum { NAME_SIZE = 256 };
 
+/* Of a journal, as systemd's journal-importer.h has them. */
+enum { FIELD_NAME_MAX = 64, FIELD_SIZE_MAX = 768 << 20 };
+
 /* An entry of a journal. */
 struct journal_entry {
-    bool begun;
+    bool begun, damaged;
     int64_t at_ms; /* 0: none yet */
     uint32_t pid;
     size_t host_length, program_length, text_length;
@@ -111,17 +114,37 @@ static void keep_field(struct journal_entry *entry, struct log_slice name,
     }
 }
 
+static bool is_field_name(struct log_slice name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    size_t at = 0;
+    while (at < name.length && name.data[at] != '\0' && strchr(allowed, name.data[at]))
+        at++;
+    return at == name.length && at <= FIELD_NAME_MAX;
+}
+
+/* A line that is no field: it is shown, and spoils its entry. */
+static void keep_other(struct journal_entry *entry, struct log_slice line)
+{
+    entry->begun = entry->damaged = true;
+    keep(entry->text, sizeof entry->text, &entry->text_length, line);
+}
+
 /* One field, as journal-export-formats describes them; NOT_FOUND at the end. */
 static enum status read_field(struct log_source *source, struct log_slice line,
                               struct error *error)
 {
-    char copy[64];
+    char copy[FIELD_NAME_MAX];
     unsigned char size[8];
     uint64_t length = 0;
     struct log_slice value = line, name = log_slice_until(&value, '=');
     enum status status;
     if (name.length != line.length) {
         keep_field(source->journal, name, value);
+        return STATUS_OK;
+    }
+    if (!is_field_name(name)) {
+        keep_other(source->journal, line);
         return STATUS_OK;
     }
     keep(copy, sizeof copy, &name.length, name);
@@ -132,8 +155,10 @@ static enum status read_field(struct log_source *source, struct log_slice line,
     memcpy(size, value.data, sizeof size);
     for (size_t i = sizeof size; i-- > 0;)
         length = length << 8 | size[i];
-    if (length == UINT64_MAX)
-        return STATUS_NOT_FOUND;
+    if (length > FIELD_SIZE_MAX) {
+        keep_other(source->journal, name);
+        return STATUS_OK;
+    }
     status = log_input_bytes(source->input, length + 1, &value, error);
     if (status == STATUS_OK) {
         value.length -= length < LOG_LINE_MAX; /* the line's end */
@@ -148,7 +173,7 @@ static enum status read_entry(struct log_source *source, struct log_slice line,
 {
     struct journal_entry *entry = source->journal;
     enum status status = STATUS_OK;
-    entry->begun = false;
+    entry->begun = entry->damaged = false;
     entry->at_ms = 0;
     entry->pid = 0;
     entry->host_length = entry->program_length = entry->text_length = 0;
@@ -174,7 +199,7 @@ static enum status next_entry(struct log_source *source, struct log_slice line,
                                .program = {entry->program, entry->program_length},
                                .pid = entry->pid,
                                .text = source->text};
-    return entry->at_ms == 0 ? STATUS_INVALID : STATUS_OK;
+    return entry->at_ms == 0 || entry->damaged ? STATUS_INVALID : STATUS_OK;
 }
 
 /* Both. */

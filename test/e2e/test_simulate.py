@@ -3,6 +3,7 @@ mailbraked said, and find the storms; a month of ordinary mail takes seconds."""
 
 import collections
 import json
+import os
 import re
 import subprocess
 import time
@@ -373,6 +374,7 @@ class Log:
             [self.mailbrake, verb, "-c", self.config, *words, "--log", self.path],
             capture_output=True,
             text=True,
+            env={**os.environ, "TZ": "UTC"},
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -383,7 +385,8 @@ relays = [ "client:10.0.0.2" ];
 rules = (
   { name = "places"; key = "login"; limit = "2 clients per 1d"; action = "quarantine"; },
   { name = "senders"; key = "sender"; limit = "3 clients per 1d"; latch = "1h"; action = "defer"; },
-  { name = "subject"; key = "topic"; limit = "2 messages per 1d"; action = "defer"; }
+  { name = "subject"; key = "topic"; limit = "2 messages per 1d"; action = "defer"; },
+  { name = "closed"; from = ["evil@far.example"]; action = "reject"; }
 );
 """
 
@@ -397,6 +400,7 @@ def test_learn_counts_clients(build, tmp_path):
         log.add("10.1.1.9" if day else "10.1.1.7", "ben")
         log.count = 1430 * (day + 1)  # within a day of the last time
     log.add()
+    log.add("10.1.1.1", sender="evil@far.example")
     for n in range(300):
         log.add(f"198.51.{n // 250}.{n % 250}", "mal")
     for n in range(4):
@@ -415,6 +419,9 @@ def test_learn_counts_clients(build, tmp_path):
 
     block = log.run("learn")
     assert block == learned["configuration"]
+    assert learned["stopped"] == 1
+    assert "# Of these, 1 teaches nothing: held, refused, or stopped by a rule without a limit.\n" in block
+    assert block.startswith("# The mail of mail.log: 322 messages, Mon 05 Oct 2026 to Wed 07 Oct 2026.\n")
     assert "# places: 7 keys; the most that one had in 1d: 3 clients.\n" in block
     assert '# The rule has limit = "2 clients per 1d".\n' in block
     assert 'limit = "8 clients per 1d"; ' in block and "burst" not in block
@@ -426,6 +433,9 @@ def test_learn_counts_clients(build, tmp_path):
         ("senders", mal, 292),
     ]
 
+    late = log.run("learn", "--since", "2026-10-07")
+    assert re.match(r"# The mail of mail.log: \d+ messages, Wed 07 Oct 2026 to Wed 07 Oct 2026\.\n", late), late
+
     # Who has all that can be counted is what the others are measured by.
     log.add("10.1.1.1", "zoe")
     for login in ("mel", "moe"):
@@ -434,6 +444,40 @@ def test_learn_counts_clients(build, tmp_path):
     block = log.run("learn")
     assert "257 clients or more.\n" in block and 'limit = "256 clients per 1d"' in block
     assert "# No limit can be over 256: this one would stop some of its mail.\n" in block
+
+
+def test_simulate_says_what_went_wrong(build, tmp_path):
+    log = Log(
+        build,
+        tmp_path,
+        """rules = ( { name = "rate"; key = "sender"; limit = "1 messages per 1d";
+        reply = false; action = "defer"; mode = "monitor"; } );""",
+    )
+    for _ in range(3):
+        log.add("10.1.1.1", "ann")
+    log.lines.append("from another world")
+    told = log.run("simulate")
+    assert "Nothing would have been stopped, as the rules that fire only monitor.\n" in told
+    assert "13 lines of log were read; 1 of them is no log line, or is cut:\n" in told
+    assert "Nothing would have been stopped.\n" in log.run("simulate", "--since", "2026-10-05 00:03")
+
+    assert "# reply = false: judged as if no message were a reply.\n" in log.run("learn")
+    for verb in "simulate", "learn":
+        with open("/dev/full", "w") as full:
+            command = [build.mailbrake, verb, "-c", log.config, "--log", log.path]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert (done.returncode, "can't write the answer" in done.stderr) == (1, True), verb
+
+    log.path.write_text('{"MESSAGE": "from ann@district.example"}\nand another\n')
+    for words in (), ("--hashed",):
+        command = [build.mailbrake, "simulate", "-c", log.config, "--log", log.path, *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "no mail in 2 lines of log; 2 of them are no log lines, or are cut" in done.stderr
+        assert ("ann@district.example" in done.stderr) is not bool(words)
+    log.path.write_text("from another world\n")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "no mail in 1 line of log, which is no log line, or is cut.\n" in done.stderr
 
 
 @pytest.mark.timing
