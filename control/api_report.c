@@ -70,11 +70,12 @@ void api_top_show(struct request *request)
     struct traffic *traffic = request->context->traffic;
     int64_t now_ms = clock_wall_ms();
     request_answer(request,
-                   json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "host",
+                   json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "host",
                              json_output_string(request->context->host), "minutes",
                              TRAFFIC_MINUTES, "senders",
                              traffic_now(traffic, TRAFFIC_SENDERS, TOP, now_ms), "lists",
                              traffic_now(traffic, TRAFFIC_LISTS, TOP, now_ms), "clients",
                              traffic_now(traffic, TRAFFIC_CLIENTS, TOP, now_ms),
-                             "incidents", open_incidents(request)));
+                             "by_minute", traffic_minutes(traffic, now_ms), "incidents",
+                             open_incidents(request)));
 }

@@ -179,6 +179,9 @@ def test_top_shows_who_sends_most_now(administered):  # noqa: F811
     ]
     assert [c["key"] for c in top["clients"]] == ["client:10.1.2.3"]
     assert [i["rule"] for i in top["incidents"]] == ["many"]
+    hour = top["by_minute"]
+    sums = [sum(m[name] for m in hour) for name in ("messages", "copies", "stopped", "stopped_copies")]
+    assert len(hour) == 60 and sums == [3, 9, 1, 5]
     page = mail.ok("top")
     assert f"sender:{ANN}" in page and "many" in page
 
