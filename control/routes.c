@@ -16,6 +16,7 @@ static const struct route routes[] = {
     {"GET", "/v1/holds", ROLE_LOOK, api_holds_list, 0},
     {"GET", "/v1/holds/*", ROLE_LOOK, api_holds_show, 0},
     {"GET", "/v1/holds/*/content", ROLE_DECIDE, api_content_show, 0},
+    {"POST", "/v1/holds/review", ROLE_LOOK, api_holds_review, 0},
     {"POST", "/v1/holds/release", ROLE_DECIDE, api_holds_decide_many, ACTIONS_RELEASE},
     {"POST", "/v1/holds/refuse", ROLE_DECIDE, api_holds_decide_many, ACTIONS_REFUSE},
     {"POST", "/v1/holds/delete", ROLE_DECIDE, api_holds_decide_many, ACTIONS_DELETE},
