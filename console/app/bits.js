@@ -1,0 +1,31 @@
+/* Small things that several screens show alike. */
+
+import { h, all } from "./dom.js";
+import { at, atLength, clean, key, number } from "./words.js";
+
+export const when = (iso, text = at(iso)) =>
+  iso ? h("time", { datetime: iso, title: atLength(iso) }, text) : "–";
+
+/* Whose mail an incident is about. */
+export function who(incident) {
+  const shown = key(incident.key || incident.identity);
+  return all(h("span", { class: "name" }, shown.value), shown.kind ? h("span", { class: "muted" }, ` ${shown.kind}`) : null);
+}
+
+/* Of a thread, a list or a campaign the key says not who wrote. */
+export const isOfOne = (text) => /^(login|sender|client|domain):/.test(text);
+
+/* What mail was addressed to: its lists, else its recipients; the first few. */
+export function addressed({ lists, list_count, addressed: names, addressed_count }, most = 3) {
+  const has = lists?.length > 0;
+  const shown = (has ? lists : names) ?? [];
+  const total = (has ? list_count : addressed_count) ?? shown.length;
+  if (shown.length === 0) return null;
+  const first = shown.slice(0, most);
+  return all(first.map((a, i) => [i > 0 ? ", " : "", h("span", { class: "name" }, clean(a))]),
+    total > first.length ? ` and ${number(total - first.length)} more` : null);
+}
+
+/* Where a button belongs to a role that the person lacks, nothing. */
+export const button = (allowed, text, onclick, properties = {}) =>
+  allowed ? h("button", { onclick, ...properties }, text) : null;

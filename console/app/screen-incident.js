@@ -1,0 +1,226 @@
+/* One incident, to be understood in ten seconds: who, what, how many, how much went out
+ * before, why, what is held, what a release does. */
+
+import { part, path } from "./api.js";
+import { addressed, button, isOfOne, when, who } from "./bits.js";
+import { moments } from "./chart.js";
+import { allow, change, close, details, refuse, release, remove, review, stopPace } from "./deeds.js";
+import { clearBrake, setBrake } from "./deeds-brakes.js";
+import { h, all } from "./dom.js";
+import { facts, find, finder, orFailure, paged, table } from "./table.js";
+import { action, ago, at, atSecond, clean, copies, count, key, messages, number, people, plain, state as stateOf, stopped } from "./words.js";
+
+export const title = "Incident";
+
+export async function load(page, read) {
+  const id = path(page.args[0] ?? "");
+  const incident = await read(`/v1/incidents/${id}`);
+  const since = new Date(incident.opened_at).getTime();
+  const [holds, audit, releasing] = await Promise.all([
+    part(read(`/v1/holds?incident=${id}&all=1`)),
+    part(read(`/v1/audit?since=${since}`)),
+    incident.holds.length > 0 ? reviewed(page, incident, read) : { data: null },
+  ]);
+  return { incident, holds, audit, releasing };
+}
+
+/* Counted again when other messages wait, or after a while: lists are read for it. */
+const REVIEW_MS = 30000;
+
+async function reviewed(page, incident, read) {
+  const ids = incident.holds.map((x) => x.id);
+  const { review: last } = page.state;
+  const same = last && last.ids === ids.join() && Date.now() - last.at < REVIEW_MS;
+  if (!same) page.state.review = { ids: ids.join(), at: Date.now(), found: await review(ids, read) };
+  return page.state.review.found;
+}
+
+/* ---- the answer to each question ---- */
+
+function what(incident) {
+  const { held, refused, deferred, waiting, would } = incident;
+  const one = (n) => (n === 1 ? ["is", "waits", "was"] : ["are", "wait", "were"]);
+  const parts = [];
+  if (waiting > 0) parts.push([messages(waiting), `${one(waiting)[0]} held and ${one(waiting)[1]} for your decision`]);
+  else if (held > 0) parts.push([messages(held), `${one(held)[2]} held, none waits any more`]);
+  if (refused > 0) parts.push([messages(refused), `${one(refused)[2]} refused`]);
+  if (deferred > 0) parts.push([messages(deferred), `${one(deferred)[2]} deferred`]);
+  if (would > 0) parts.push([messages(would), `would have been stopped (${action(incident.action)}), and ${one(would)[2]} delivered`]);
+  const to = addressed(incident, 1);
+  return h("p", { class: "lead" }, parts.map(([n, did], i) =>
+    [i > 0 ? "; " : "", h("strong", {}, n), i === 0 && to ? all(" to ", to) : "", ` ${did}`]), ".");
+}
+
+const SPECIAL = {
+  brake: "A brake that was set by hand stops it.",
+  lists_grown: "A list has suddenly grown, and its new size is not accepted.",
+  lists_unknown: "A list could not be read, so that its size is not known.",
+  on_failure: "The store did not answer.",
+  doubt: "The message could not be judged.",
+};
+
+function why({ rule, limit, before, permit, key: text }) {
+  const rest = permit ? ` The permit ${clean(permit.id)} had too little left: ${number(permit.left)} of ${copies(permit.copies)}.` : "";
+  if (SPECIAL[rule]) return `${SPECIAL[rule]}${rest}`;
+  const whose = /^(thread|campaign|topic|list):/.test(text) ? `for this ${key(text).kind}` : "";
+  const words = limit ? `: ${clean(limit)} ${whose}`.trimEnd() : "";
+  return all("Rule ", h("strong", {}, clean(rule)), words, before === null ? "." : `, and ${number(before)} had gone out.`, rest);
+}
+
+const unit = ({ limit }) => (/ messages per /.test(limit ?? "") ? messages : copies);
+
+function next(incident) {
+  if (incident.waiting > 0) return "What is held stays held until someone decides, or quarantine.expire refuses it.";
+  if (incident.deferred > 0) return "The senders' servers try again for some days.";
+  if (incident.refused > 0) return "Nothing: it was refused, and its senders know from the reply.";
+  return "Nothing.";
+}
+
+function releasing(incident, { data, error }) {
+  if (incident.waiting === 0) return null;
+  if (error) return `Whom it reaches is not known: ${error.message}`;
+  if (!data) return null;
+  const rest = [
+    data.changed ? ` They have changed since it was held: ${change(data)}.` : null,
+    data.away ? ` Without those of ${clean(data.away)}, which does not answer.` : null,
+    data.administrators > 1 ? " Two administrators must release it." : null,
+  ];
+  return all("Delivers ", messages(data.messages), " at once, to ", h("strong", {}, people(data.reach)), " together.", rest);
+}
+
+function figures(incident) {
+  const one = (value, text, accent) =>
+    h("div", { class: accent ? "figure accent" : "figure" }, h("strong", {}, value), h("span", {}, text));
+  const { reach, before, waiting } = incident;
+  const stop = incident.held + incident.refused + incident.deferred + incident.would;
+  return h("div", { class: "figures" },
+    one(number(reach), reach === null ? "people: not known" : "people, by the largest message"),
+    one(number(waiting > 0 ? waiting : stop), waiting > 0 ? "held, to decide" : "messages stopped", waiting > 0),
+    one(number(incident.copies), "copies stopped"),
+    one(before === null ? "–" : number(before), before === null ? "went out: not counted" : `${unit(incident)(before).replace(/^[\d,]+ /, "")} went out before`));
+}
+
+/* ---- what can be done ---- */
+
+function paceLine(page, incident) {
+  const { pace } = incident;
+  if (!pace) return null;
+  return h("div", { class: "notice" },
+    h("p", {}, pace.stopped ? `The slow release has stopped: ${pace.stopped}. ` : `Released slowly, ${pace.pace}, by ${plain(pace.by)}: `,
+      `${number(pace.released)} of ${messages(pace.messages)}.`),
+    button(page.can("decide") && !pace.stopped, "Stop it…", () => stopPace(page, incident)));
+}
+
+function brakeButton(page, incident) {
+  const braked = incident.rule === "brake";
+  if (!page.can("brake") || !(isOfOne(incident.key) || /^(list:|all$)/.test(incident.key))) return null;
+  return braked
+    ? h("button", { onclick: () => clearBrake(page, { key: incident.key }) }, "Clear the brake…")
+    : h("button", { onclick: () => setBrake(page, incident.key) }, `Brake its ${key(incident.key).kind || "key"}…`);
+}
+
+function buttons(page, incident, chosen) {
+  const decides = page.can("decide");
+  const some = chosen.length > 0 ? ` ${chosen.length} chosen` : incident.waiting > 1 ? ` all ${incident.waiting}` : "";
+  const waits = incident.waiting > 0 && decides;
+  const approved = incident.approved_by?.[0];
+  return h("div", { class: "buttons", role: "group", "aria-label": "Decide" },
+    approved ? h("p", { class: "notice" }, approved === page.user ? "You have released it; one more administrator must." : `${plain(approved)} has released it; one more must.`) : null,
+    button(waits, `Release${some}…`, () => release(page, incident, chosen)),
+    button(waits, `Refuse${some}…`, () => refuse(page, incident, chosen)),
+    button(waits, `Delete${some}…`, () => remove(page, incident, chosen)),
+    button(decides && !SPECIAL[incident.rule], "Allow for a while…", () => allow(page, incident)),
+    brakeButton(page, incident),
+    incident.rule === "lists_grown" ? h("a", { class: "button", href: "#/lists" }, "See the list") : null,
+    button(decides && incident.open, "Close…", () => close(page, incident)),
+    decides || page.can("brake") ? null : h("p", { class: "muted" }, "You can look; to decide, an account needs the role “decide”."));
+}
+
+/* ---- how it went ---- */
+
+function deeds(incident, { audit }, holds) {
+  const ids = new Set(holds.map((x) => x.id));
+  const about = (e) => e.target === incident.id || ids.has(e.target) || (e.ids ?? []).some((id) => ids.has(id)) ||
+    (e.action.startsWith("brake") && e.target === incident.key);
+  return audit.filter((e) => about(e) && !["show", "list"].includes(e.action));
+}
+
+function timeline(incident, data) {
+  const holds = data.holds.data?.holds ?? incident.holds;
+  const done = data.audit.data ? deeds(incident, data.audit.data, holds) : [];
+  const marks = [
+    { at: Date.parse(incident.opened_at), kind: "opened", label: `Opened ${at(incident.opened_at)}` },
+    ...holds.slice(-400).map((x) => ({ at: Date.parse(x.held_at), kind: x.ended_at ? "ended" : "held", label: `${clean(x.identity)}, ${atSecond(x.held_at)}: ${stateOf(x.state)}` })),
+    { at: Date.parse(incident.last_at), kind: "opened", label: `Last ${at(incident.last_at)}` },
+    ...done.map((e) => ({ at: e.at_ms, kind: "decided", label: `${plain(e.user)}: ${e.action}` })),
+  ];
+  return h("section", {}, h("h2", {}, "How it went"),
+    moments(marks, {
+      label: `From ${at(incident.opened_at)} to ${at(incident.last_at)}: ${stopped(incident)}, ${count(done.length, "decision")}`,
+      from: at(incident.opened_at), to: at(new Date(Math.max(...marks.map((m) => m.at))).toISOString()),
+    }),
+    orFailure(data.audit, () => null),
+    done.length === 0 ? h("p", { class: "empty" }, "Nobody has decided anything yet.")
+      : h("ol", { class: "lines" }, done.slice(-30).map((e) => h("li", { key: `${e.at_ms}${e.action}${e.target}` },
+          when(e.at, atSecond(e.at)), " ", h("strong", {}, plain(e.user)), ` ${e.action}: ${plain(e.result)}`,
+          e.purpose ? h("span", { class: "muted" }, ` – ${plain(e.purpose)}`) : null))));
+}
+
+/* ---- its messages ---- */
+
+function holdTable(page, incident, { data, error }) {
+  if (error) return h("p", { class: "problem" }, error.message);
+  const { state, redraw } = page;
+  const newest = [...data.holds].sort((a, b) => Boolean(a.ended_at) - Boolean(b.ended_at));
+  const found = find(newest, state.typed ?? "", (x) => [x.id, x.identity, x.sender, x.client, x.host, x.queue_id, ...(x.lists ?? []), ...(x.addressed ?? [])]);
+  const { shown, pager } = paged(found, state, redraw);
+  const chosen = (state.chosen ??= new Set());
+  const choose = (x) => h("input", {
+    type: "checkbox", "aria-label": `Choose ${x.id} of ${clean(x.identity)}`, checked: chosen.has(x.id),
+    onchange: (event) => {
+      if (event.target.checked) chosen.add(x.id);
+      else chosen.delete(x.id);
+      redraw();
+    },
+  });
+  return all(
+    newest.length > 10 ? h("div", { class: "bar" }, finder(state, redraw, "Find by sender, list, relay or id")) : null,
+    table([
+      page.can("decide") ? { name: h("span", { class: "unseen" }, "Choose"), kind: "box", cell: (x) => (x.state === "held" ? choose(x) : "") } : null,
+      { name: "From", kind: "wide", cell: (x) => h("button", { class: "link", onclick: () => details(page, incident, x) }, h("span", { class: "name" }, key(x.identity).value)) },
+      { name: "To", kind: "wide", cell: (x) => addressed(x, 1) ?? "not known" },
+      { name: "Reach", kind: "n", cell: (x) => number(x.reach) },
+      { name: "State", cell: (x) => h("span", { class: x.state === "held" ? "mark accent" : null }, stateOf(x.state)) },
+      { name: "Held", cell: (x) => when(x.held_at, atSecond(x.held_at)) },
+      { name: "Relay", cell: (x) => clean(x.host) },
+    ].filter(Boolean), shown, { key: (x) => x.id, caption: "Its messages", empty: "No message of it was held." }),
+    pager);
+}
+
+function chosenOf(page, incident) {
+  const chosen = page.state.chosen ?? new Set();
+  return incident.holds.filter((x) => chosen.has(x.id));
+}
+
+export function render(data, page) {
+  const { incident } = data;
+  const held = data.holds.data?.holds.length ?? incident.holds.length;
+  return all(
+    h("p", { class: "back" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", h("code", {}, incident.id)),
+    h("h1", {}, who(incident)),
+    what(incident),
+    figures(incident),
+    paceLine(page, incident),
+    buttons(page, incident, chosenOf(page, incident)),
+    facts(
+      ["Why", why(incident)],
+      ["Release", releasing(incident, data.releasing)],
+      ["Or else", next(incident)],
+      ["Who", all(h("span", { class: "name" }, clean(incident.identity)), isOfOne(incident.key) ? null : " and possibly others")],
+      ["To", addressed(incident, 5)],
+      ["Since", all(when(incident.opened_at), ", last ", when(incident.last_at, ago(incident.last_at)))],
+      ["Relay", (incident.hosts ?? []).map(clean).join(", ")],
+      ["Sender", incident.sender_told ? "was told that mail is held" : "was not told"]),
+    timeline(incident, data),
+    held > 0 ? h("section", {}, h("h2", {}, "Messages"), holdTable(page, incident, data.holds)) : null);
+}
