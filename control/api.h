@@ -6,6 +6,7 @@
 #include "control/request.h"
 
 void api_whoami_show(struct request *request);
+void api_events_show(struct request *request);
 void api_status_health(struct request *request);
 void api_status_show(struct request *request);
 void api_metrics_show(struct request *request);

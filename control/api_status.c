@@ -1,4 +1,7 @@
-/* GET /healthz and GET /v1/status. */
+/* GET /healthz, GET /v1/status and GET /v1/events. */
+#include <string.h>
+
+#include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "control/api.h"
@@ -7,7 +10,7 @@
 #include "control/pace.h"
 #include "engine/json_output.h"
 
-enum { JUMPED_MAX = 20 };
+enum { JUMPED_MAX = 20, STAMP_MS = 500 };
 
 void api_status_health(struct request *request)
 {
@@ -158,4 +161,31 @@ void api_status_show(struct request *request)
     }
     json_decref(verdicts);
     request_answer(request, json);
+}
+
+/* ---- events: cheap, since each page asks every second ---- */
+
+/* What makes up a state. */
+struct events {
+    char stamp[DIGEST_ID_SIZE];
+    uint64_t brakes; /* set while the store was away, too */
+    const struct snapshot *snapshot;
+    enum store_state store;
+};
+
+void api_events_show(struct request *request)
+{
+    char changes[DIGEST_HEX_SIZE];
+    struct events events;
+    const struct control_context *context = request->context;
+    memset(&events, 0, sizeof events); /* its gaps are hashed, too */
+    events.brakes = active_brakes_changes(context->active_brakes);
+    events.snapshot = request->snapshot;
+    events.store = store_state(context->store);
+    bool known = store_stamp(context->store, clock_deadline_us(STAMP_MS), events.stamp) ==
+                 STATUS_OK;
+    digest_hex(context->key, &events, sizeof events, changes);
+    request_answer(request,
+                   json_pack("{s:s, s:s, s:b}", "changes", changes, "store",
+                             overview_store_state(events.store), "known", known));
 }

@@ -11,6 +11,7 @@ static const struct route routes[] = {
     {"GET", "/v1/whoami", ROLE_NONE, api_whoami_show, 0},
     {"GET", "/metrics", ROLE_NONE, api_metrics_show, 0},
     {"GET", "/v1/status", ROLE_LOOK, api_status_show, 0},
+    {"GET", "/v1/events", ROLE_LOOK, api_events_show, 0},
     {"GET", "/v1/lists", ROLE_LOOK, api_lists_show, 0},
     {"POST", "/v1/lists/accept", ROLE_PERMIT, api_lists_accept, 0},
     {"GET", "/v1/holds", ROLE_LOOK, api_holds_list, 0},
