@@ -47,10 +47,12 @@ struct decision {
 static char *write_order(const struct request *request, const char *what,
                          const char *target, json_t *body)
 {
-    json_t *order = json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:s, s:o}", "do", what, "from", request->context->host,
-        "uid", (json_int_t)request->peer.uid, "user", record_string(request->peer.name),
-        "purpose", record_string(request->purpose), "target", target, "body", body);
+    json_t *order =
+        json_pack("{s:s, s:s, s:I, s:o, s:s, s:o, s:s, s:o}", "do", what, "from",
+                  request->context->host, "uid", (json_int_t)request->peer.uid, "user",
+                  record_string(request->peer.name), "via",
+                  request->via == NULL ? "" : request->via, "purpose",
+                  record_string(request->purpose), "target", target, "body", body);
     char *text =
         order == NULL ? NULL : json_dumps(order, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(order);
