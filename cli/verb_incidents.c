@@ -167,6 +167,8 @@ static void print_whole_incident(const json_t *incident)
                              ? "was told that mail is held"
                              : "was not told");
     print_pace(json_object_get(incident, "pace"));
+    if (page_text(incident, "expires_at")[0] != '\0')
+        page_instant("refused at", page_text(incident, "expires_at"));
     print_held(json_object_get(incident, "holds"));
 }
 

@@ -67,6 +67,18 @@ static json_t *find_holds(struct request *request)
     return NULL;
 }
 
+/* When the first of those that wait, the oldest, is refused by itself; null without any.
+ */
+static json_t *first_end(const struct request *request, const json_t *holds)
+{
+    char at[INSTANT_SIZE];
+    int64_t held_ms = 0;
+    if (!instant_parse(record_text(json_array_get(holds, 0), "held_at"), &held_ms))
+        return json_null();
+    instant_format(held_ms + request->settings->quarantine.expire_ms, at);
+    return json_string(at);
+}
+
 void api_incidents_show(struct request *request)
 {
     json_t *incident = find(request);
@@ -77,6 +89,7 @@ void api_incidents_show(struct request *request)
         (void)!pace_find(request->context->store, request->id, request_deadline_us(),
                          &pace);
         (void)json_object_set_new(shown, "pace", pace_show(pace));
+        (void)json_object_set_new(shown, "expires_at", first_end(request, holds));
         request_answer(
             request,
             json_object_set_new(shown, "holds", api_view_all(holds, api_view_hold)) == 0

@@ -137,6 +137,7 @@ def test_a_release_is_reviewed_before_anybody_decides(relays):
         {"host": "relay1", "answers": True},
         {"host": "relay2", "answers": True},
     ]
+    assert "other relay    relay2\n" in here.ok("status")
     there.daemon.kill()
     review = here.api("POST", "/v1/holds/review", {"ids": ids})[1]
     assert review["away"] == "relay2" and review["reach"] == 5
