@@ -1,10 +1,16 @@
 /* Small things that several screens show alike. */
 
 import { h, all } from "./dom.js";
-import { at, atLength, clean, key, number } from "./words.js";
+import { at, atClock, atLength, clean, key, number } from "./words.js";
 
 export const when = (iso, text = at(iso)) =>
   iso ? h("time", { datetime: iso, title: atLength(iso) }, text) : "–";
+
+/* From one time to another; the day once. */
+export function between(from, until) {
+  const sameDay = new Date(from).toDateString() === new Date(until).toDateString();
+  return all(when(from), " – ", when(until, sameDay ? atClock(until) : at(until)));
+}
 
 /* Whose mail an incident is about. */
 export function who(incident) {

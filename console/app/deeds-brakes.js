@@ -27,7 +27,7 @@ function preview(form, look) {
 
 function withPreview(dialog, place) {
   dialog.querySelector("form").addEventListener("input", place.later);
-  dialog.querySelector("form .buttons").before(place);
+  dialog.querySelector("form [role=status]").before(place);
   place.later();
 }
 

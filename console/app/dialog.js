@@ -62,45 +62,31 @@ const grouped = (n) => n.toLocaleString("en-US").replaceAll(",", "[,. ]?");
 
 /* ---- the dialog ---- */
 
-/* Shows how far a long work is, until it is over. */
+/* Shows how far a work is that takes long, until it is over. */
 async function watchProgress(name, isOver, show) {
-  while (!isOver()) {
-    await new Promise((done) => setTimeout(done, 700));
-    try {
-      const { done, total } = await get(`/v1/progress/${name}`, { refresh: true });
-      if (!isOver()) show(`${done} of ${total} …`);
-    } catch {
-      /* not at work yet, or over */
-    }
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 1500));
+    if (isOver()) return;
+    const { done, total } = await get(`/v1/progress/${name}`, { refresh: true }).catch(() => ({}));
+    if (total && !isOver()) show(`${done} of ${total} …`);
   }
 }
 
-function answered(node, form, outcome, close) {
-  const failed = outcome instanceof Error;
-  const text = failed ? outcome.message : outcome.text;
-  node.replaceChildren(
-    h("p", { class: failed || outcome.problem ? "problem" : "done" }, text),
-    ...(outcome.more ?? []),
-  );
-  announce(text);
-  if (failed) return;
-  form.replaceChildren(
-    h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", onclick: close }, "Done")));
-  form.querySelector("button").focus();
-}
+const outcomeNodes = (text, problem, more = []) =>
+  [h("p", { class: problem ? "problem" : "done" }, text), ...more];
 
 /* A question. `title` and `act` name the deed; `body` says what it does; `fields` may be
  * empty; run(values, send) does it and returns {text, problem?, more?}, the outcome in words;
  * a failure can be tried again. `about` is what the purpose belongs to. */
 export function question({ title, act, body, fields = [], danger = false, about = title, run }) {
-  const said = h("div", { class: "outcome", role: "status" });
-  const close = () => dialog.close();
+  const said = h("div", { role: "status" });
+  const words = h("div", {}, body);
   const button = h("button", { class: danger ? "primary danger" : "primary" }, act);
-  const form = h("form", { method: "dialog", onsubmit: submit },
-    fields, h("div", { class: "buttons" }, button,
-      h("button", { type: "button", onclick: close }, "Cancel")));
+  const cancel = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const buttons = h("div", { class: "buttons" }, button, cancel);
+  const form = h("form", { onsubmit: submit }, fields, said, buttons);
   const heading = h("h2", { id: "dialog-title" }, title);
-  const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, heading, h("div", {}, body), form, said);
+  const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, heading, words, form);
 
   async function submit(event) {
     event.preventDefault();
@@ -109,20 +95,31 @@ export function question({ title, act, body, fields = [], danger = false, about 
     if (purpose) purposes.set(about, purpose);
     const progress = token();
     let over = false;
+    const say = (text) => said.replaceChildren(h("p", { class: "muted" }, text));
     button.disabled = true;
-    said.replaceChildren(h("p", { class: "muted" }, "At work …"));
-    void watchProgress(progress, () => over, (text) => said.replaceChildren(h("p", { class: "muted" }, text)));
+    say("At work …");
+    void watchProgress(progress, () => over, say);
     const send = (method, path, sent) => ask(method, path, sent, { purpose, progress });
     const outcome = await run(values, send).catch((error) => error);
     over = true;
     button.disabled = false;
-    answered(said, form, outcome, close);
+    if (outcome instanceof Error) said.replaceChildren(...outcomeNodes(outcome.message, true));
+    else end(outcome);
+    announce(outcome.message ?? outcome.text);
+  }
+
+  function end({ text, problem, more }) {
+    words.replaceChildren(...outcomeNodes(text, problem, more));
+    cancel.textContent = "Done";
+    cancel.className = "primary";
+    form.replaceChildren(h("div", { class: "buttons" }, cancel));
+    cancel.focus();
   }
 
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);
   dialog.showModal();
-  (form.querySelector("input:not([type=checkbox]), select") ?? button).focus();
+  (form.querySelector("input:not([type=checkbox], [type=hidden]), select") ?? button).focus();
   return dialog;
 }
 

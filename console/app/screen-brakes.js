@@ -1,7 +1,7 @@
 /* What was set by hand: brakes stop, permits let pass. */
 
 import { part } from "./api.js";
-import { button, when } from "./bits.js";
+import { between, button, when } from "./bits.js";
 import { clearBrake, endPermit, setBrake, setPermit } from "./deeds-brakes.js";
 import { h, all } from "./dom.js";
 import { orFailure, table } from "./table.js";
@@ -24,9 +24,8 @@ const brakeTable = (page) => ({ brakes }) => table([
   { name: "Whose mail", kind: "wide", cell: (b) => named(b.key) },
   { name: "What happens", cell: (b) => action(b.action) },
   { name: "Until", cell: (b) => (b.until ? when(b.until) : "cleared") },
-  { name: "By", cell: (b) => plain(b.by) },
-  { name: "Reason", kind: "wide", cell: (b) => all(plain(b.reason), b.pending ? " (this relay alone, until the store is back)" : "") },
-  { name: "", cell: (b) => button(page.can("brake"), "Clear…", () => clearBrake(page, b), { "aria-label": `Clear the brake on ${clean(b.key)}` }) },
+  { name: "By", kind: "wide", cell: (b) => all(plain(b.by), b.reason ? h("span", { class: "muted" }, ` – ${plain(b.reason)}`) : null, b.pending ? " (this relay alone, until the store is back)" : "") },
+  { name: "", kind: "act", cell: (b) => button(page.can("brake"), "Clear…", () => clearBrake(page, b), { "aria-label": `Clear the brake on ${clean(b.key)}` }) },
 ], brakes, { key: (b) => b.key, caption: "Brakes", empty: "No brake is set." });
 
 const STATES = { active: "in force", scheduled: "to come", used: "used up", lapsed: "over", ended: "ended" };
@@ -37,11 +36,9 @@ const permitTable = (page) => ({ permits }) => table([
   { name: "To", kind: "wide", cell: (p) => (p.to.length === 0 ? "whoever" : p.to.map(clean).join(", ")) },
   { name: "Left", kind: "n", cell: (p) => `${number(p.left)} of ${number(p.copies)}` },
   { name: "State", cell: (p) => h("span", { class: p.state === "active" ? "mark accent" : null }, STATES[p.state], p.ended_by ? ` by ${plain(p.ended_by)}` : "") },
-  { name: "From", cell: (p) => when(p.from) },
-  { name: "Until", cell: (p) => when(p.until) },
-  { name: "By", cell: (p) => plain(p.by) },
-  { name: "Reason", kind: "wide", cell: (p) => plain(p.reason) },
-  { name: "", cell: (p) => button(page.can("permit") && inForce(p), "End…", () => endPermit(page, p), { "aria-label": `End the permit of ${clean(p.key)}` }) },
+  { name: "When", cell: (p) => between(p.from, p.until) },
+  { name: "By", cell: (p) => all(plain(p.by), p.reason ? h("span", { class: "muted" }, ` – ${plain(p.reason)}`) : null) },
+  { name: "", kind: "act", cell: (p) => button(page.can("permit") && inForce(p), "End…", () => endPermit(page, p), { "aria-label": `End the permit of ${clean(p.key)}` }) },
 ], permits, { key: (p) => p.id, caption: "Permits", empty: "No permit is set." });
 
 export function render({ brakes, permits }, page) {

@@ -37,12 +37,19 @@ async function reviewed(page, incident, read) {
 
 /* ---- the answer to each question ---- */
 
-function what(incident) {
+/* "1 released, 14 refused" */
+function ends(holds) {
+  const counts = new Map();
+  for (const { state } of holds) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return [...counts].map(([name, n]) => `${number(n)} ${stateOf(name)}`).join(", ");
+}
+
+function what(incident, holds) {
   const { held, refused, deferred, waiting, would } = incident;
   const one = (n) => (n === 1 ? ["is", "waits", "was"] : ["are", "wait", "were"]);
   const parts = [];
   if (waiting > 0) parts.push([messages(waiting), `${one(waiting)[0]} held and ${one(waiting)[1]} for your decision`]);
-  else if (held > 0) parts.push([messages(held), `${one(held)[2]} held, none waits any more`]);
+  else if (held > 0) parts.push([messages(held), `${one(held)[2]} held${holds ? `: ${ends(holds)}` : ", none waits any more"}`]);
   if (refused > 0) parts.push([messages(refused), `${one(refused)[2]} refused`]);
   if (deferred > 0) parts.push([messages(deferred), `${one(deferred)[2]} deferred`]);
   if (would > 0) parts.push([messages(would), `would have been stopped (${action(incident.action)}), and ${one(would)[2]} delivered`]);
@@ -70,7 +77,7 @@ function why({ rule, limit, before, permit, key: text }) {
 const unit = ({ limit }) => (/ messages per /.test(limit ?? "") ? messages : copies);
 
 function next(incident) {
-  if (incident.waiting > 0) return "What is held stays held until someone decides, or quarantine.expire refuses it.";
+  if (incident.expires_at) return all("What is held is refused from ", when(incident.expires_at), " on.");
   if (incident.deferred > 0) return "The senders' servers try again for some days.";
   if (incident.refused > 0) return "Nothing: it was refused, and its senders know from the reply.";
   return "Nothing.";
@@ -208,7 +215,7 @@ export function render(data, page) {
   return all(
     h("p", { class: "back" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", h("code", {}, incident.id)),
     h("h1", {}, who(incident)),
-    what(incident),
+    what(incident, data.holds.data?.holds),
     figures(incident),
     paceLine(page, incident),
     buttons(page, incident, chosenOf(page, incident)),

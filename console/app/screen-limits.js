@@ -39,7 +39,7 @@ function left(l) {
 const columns = (withSubject) => [
   withSubject ? { name: "Subject", kind: "wide", cell: (l) => h("a", { href: `#/limits/${encodeURIComponent(l.subject)}` }, h("span", { class: "name" }, clean(l.subject))) } : null,
   { name: "Rule", cell: (l) => all(h("strong", {}, clean(l.rule)), l.monitor ? h("span", { class: "muted" }, " monitor") : null) },
-  { name: "Left", kind: "n", cell: left },
+  { name: "Left", kind: "measure", cell: left },
   { name: "Full", cell: full },
   { name: "Latch", cell: (l) => (l.latched_until ? h("span", { class: "mark accent" }, `until ${at(l.latched_until)}`) : "") },
   { name: "Limit", kind: "wide", cell: (l) => `${rate(l)}; then ${action(l.action)}` },

@@ -11,7 +11,7 @@ export const title = "Lists";
 export const load = (_, read) => read("/v1/lists");
 
 const jumped = (l) => l.state === "grown" || l.state === "shrunk";
-const STATES = { ok: "", stale: "could not be read lately", unknown: "can't be read: its size is not known", grown: "has grown", shrunk: "has shrunk" };
+const STATES = { stale: "could not be read lately", unknown: "can't be read: its size is not known", grown: "has grown", shrunk: "has shrunk" };
 const bad = (l) => (l.state === "ok" ? 0 : 1);
 
 const columns = (page) => [
@@ -20,8 +20,8 @@ const columns = (page) => [
   { name: "Was", kind: "n", cell: (l) => (jumped(l) ? number(l.was) : "") },
   { name: "Outside", kind: "n", cell: (l) => (l.external ? number(l.external) : "") },
   { name: "Read", cell: (l) => (l.state === "unknown" ? "never" : `${span(l.age_s)} ago`) },
-  { name: "State", cell: (l) => all(h("span", { class: l.state === "ok" ? null : "mark accent" }, STATES[l.state] ?? l.state), " ",
-      button(jumped(l) && page.can("permit"), "Accept…", () => acceptLists(page, [l]), { "aria-label": `Accept the size of ${clean(l.address)}` })) },
+  { name: "State", cell: (l) => (l.state === "ok" ? "" : all(h("span", { class: "mark accent" }, STATES[l.state] ?? l.state), " ",
+      button(jumped(l) && page.can("permit"), "Accept…", () => acceptLists(page, [l]), { "aria-label": `Accept the size of ${clean(l.address)}` }))) },
   { name: "Source", kind: "wide", cell: (l) => h("span", { class: "muted name" }, clean(l.source)) },
 ];
 

@@ -15,9 +15,11 @@ export const load = (page, read) => read(`/v1/report?since=${encodeURIComponent(
 
 const total = (d) => d.held + d.refused + d.deferred;
 
-/* Of all rules together, each day once. */
-function byDay(rules) {
+/* Of all rules together, each day of the time once. */
+function byDay(rules, since, until) {
   const days = new Map();
+  for (let at = Date.parse(since); at <= Date.parse(until); at += 86400e3)
+    days.set(new Date(at).toISOString().slice(0, 10), { stopped: 0, would: 0 });
   for (const rule of rules)
     for (const day of rule.days) {
       const sum = days.get(day.day) ?? { stopped: 0, would: 0 };
@@ -26,9 +28,8 @@ function byDay(rules) {
   return [...days.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function chart(rules) {
-  const days = byDay(rules);
-  if (days.length === 0) return null;
+function chart(rules, since, until) {
+  const days = byDay(rules, since, until);
   const name = (day) => dayOf(`${day}T12:00:00Z`);
   const stopped = days.reduce((sum, [, d]) => sum + d.stopped, 0);
   const would = days.reduce((sum, [, d]) => sum + d.would, 0);
@@ -52,7 +53,7 @@ export function render({ since, until, rules, senders, lists, clients, incidents
       h("nav", { class: "tabs", "aria-label": "How long" }, SPANS.map(([span, text]) =>
         h("a", { href: `#/report/${span}`, "aria-current": span === chosen ? "page" : null }, text)))),
     h("p", { class: "muted" }, `From ${at(since)} to ${at(until)}, of all relays. Days are those of UTC.`),
-    chart(rules),
+    chart(rules, since, until),
     h("section", {}, h("h2", {}, "By rule"), table([
       { name: "Rule", cell: (r) => h("strong", {}, clean(r.name)) },
       { name: "Held", kind: "n", cell: (r) => number(r.held) },

@@ -62,6 +62,7 @@ export function at(iso) {
   return isToday(date) ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
 }
 
+export const atClock = (iso) => clock.format(new Date(iso));
 export const atSecond = (iso) => seconds.format(new Date(iso));
 export const atLength = (iso) => whole.format(new Date(iso));
 export const dayOf = (iso) => day.format(new Date(iso));
