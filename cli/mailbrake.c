@@ -32,6 +32,8 @@ static const struct {
     {"report", verb_report,
      "report [--since 7d]    what was stopped and would have been; who sent most"},
     {"top", verb_top, "top                    who sends most now, what is stopped"},
+    {"console", verb_console,
+     "console [--port 8025]  the web page, for whoever types this"},
     {"replay", verb_replay,
      "replay SCENARIO        a storm, on a simulated clock, against these rules"},
 };

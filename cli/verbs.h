@@ -17,5 +17,6 @@ int verb_audit(int argc, char **argv);
 int verb_report(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_replay(int argc, char **argv);
+int verb_console(int argc, char **argv);
 
 #endif

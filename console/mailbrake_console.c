@@ -1,91 +1,175 @@
-/* mailbrake-console(8): the web page. For whoever starts it, on 127.0.0.1. */
+/* mailbrake-console(8): the web page. For whoever starts it, on 127.0.0.1; or as a
+ * service, for everybody whom a reverse proxy names. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/clock.h"
 #include "base/listener.h"
 #include "base/log.h"
+#include "conf/console_settings.h"
 #include "console/server.h"
 #include "console/upstream.h"
 
-enum { EXIT_USAGE = 2, PORT = 8025, IDLE_S = 3600, LOOPBACK_COUNT = 3 };
+enum {
+    EXIT_USAGE = 2,
+    PORT = 8025,
+    IDLE_S = 3600,
+    LOOPBACK_COUNT = 3,
+    PROBLEM_SIZE = 1000
+};
 
-#define SOCKET "/run/mailbrake/control.sock"
 #define SECOND_US INT64_C(1000000)
 
 static const char *const loopback[LOOPBACK_COUNT] = {"127.0.0.1", "localhost", "[::1]"};
 
 struct console {
-    const char *socket; /* of mailbraked */
-    const char *app;    /* folder of the page */
-    unsigned port;
+    const char *configuration; /* of the service */
+    const char *socket;        /* of mailbraked */
+    const char *app;           /* folder of the page */
+    long port;
+    bool service;
+    struct console_settings settings; /* of the service */
     struct app_files *files;
-    struct session *session;
+    struct session *session; /* NULL: the service */
     struct server *server;
 };
 
-static int complain(const struct error *error)
+static void complain(const struct error *error)
 {
     log_print(SEVERITY_ERROR, "%s%s%s", error->file, error->file[0] == '\0' ? "" : ": ",
               error->text);
-    return EXIT_FAILURE;
 }
+
+/* ---- for whoever starts it ---- */
 
 static enum status listen_here(const struct console *console, int *out_fd,
                                struct error *error)
 {
     char place[32];
     struct tcp_address address;
-    (void)snprintf(place, sizeof place, "127.0.0.1:%u", console->port);
-    if (!tcp_address_parse(place, &address))
-        return error_set(error, STATUS_INVALID, "%u is no port", console->port);
     struct error why = {0};
+    (void)snprintf(place, sizeof place, "127.0.0.1:%ld", console->port);
+    if (!tcp_address_parse(place, &address))
+        return error_set(error, STATUS_INVALID, "%ld is no port", console->port);
     enum status status = listener_open_tcp(&address, out_fd, &why);
     return status == STATUS_OK ? STATUS_OK
                                : error_set_at(error, status, place, 0, "%s", why.text);
 }
 
-static enum status start(struct console *console, struct error *error)
+static enum status start_mine(struct console *console, struct server_args *args,
+                              int *out_fd, struct error *error)
 {
-    int fd;
-    enum status status = app_files_load(console->app, &console->files, error);
-    if (status != STATUS_OK)
-        return status;
     console->session = session_new();
     if (console->session == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
-    status = listen_here(console, &fd, error);
-    if (status != STATUS_OK)
-        return status;
-    const struct server_args args = {
-        .files = console->files,
-        .guard = {.scheme = "http", .hosts = loopback, .host_count = LOOPBACK_COUNT},
-        .socket = console->socket,
-        .session = console->session,
-    };
-    status = server_start(&args, fd, &console->server, error);
-    if (status != STATUS_OK)
+    args->guard = (struct guard){"http", loopback, LOOPBACK_COUNT};
+    args->session = console->session;
+    return listen_here(console, out_fd, error);
+}
+
+static void say_where(const struct console *console)
+{
+    (void)printf("http://127.0.0.1:%ld/#%s\n", console->port,
+                 session_token(console->session));
+    (void)puts(
+        "The address is good once. Ctrl-C ends the console, as does an hour without "
+        "use.");
+    (void)fflush(stdout);
+}
+
+/* ---- as a service ---- */
+
+static bool load(struct console *console)
+{
+    struct problems problems = {0};
+    enum status status =
+        console_settings_load(console->configuration, &console->settings, &problems);
+    for (size_t i = 0; i < problems.count; i++) {
+        char text[PROBLEM_SIZE];
+        problem_format(&problems.items[i], text, sizeof text);
+        if (!problems.items[i].warning) /* mailbraked reports those */
+            log_print(SEVERITY_ERROR, "%s", text);
+    }
+    problems_clear(&problems);
+    return status == STATUS_OK;
+}
+
+/* From systemd, exactly one. */
+static enum status inherit_socket(int *out_fd, struct error *error)
+{
+    if (sd_listen_fds(1) != 1 ||
+        sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
+        return error_set(error, STATUS_INVALID, "systemd gave no unix socket");
+    (void)fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK);
+    *out_fd = SD_LISTEN_FDS_START;
+    return STATUS_OK;
+}
+
+static enum status start_service(struct console *console, struct server_args *args,
+                                 int *out_fd, struct error *error)
+{
+    gid_t gid;
+    const struct console_settings *settings = &console->settings;
+    if (!load(console))
+        return error_set(error, STATUS_INVALID, "not started");
+    if (settings->host_count == 0)
+        return error_set_at(error, STATUS_INVALID, console->configuration, 0,
+                            "console.hosts is empty: under which names does the proxy "
+                            "serve the page?");
+    if (account_find_uid(settings->proxy_user, &args->proxy, &gid) != STATUS_OK)
+        return error_set_at(error, STATUS_INVALID, console->configuration, 0,
+                            "console.proxy_user: there is no user %s",
+                            settings->proxy_user);
+    args->guard = (struct guard){"https", (const char *const *)settings->hosts,
+                                 settings->host_count};
+    args->user_header = settings->user_header;
+    args->socket = settings->socket;
+    return inherit_socket(out_fd, error);
+}
+
+/* ---- both ---- */
+
+static enum status start(struct console *console, struct error *error)
+{
+    int fd = -1;
+    struct server_args args = {.socket = console->socket};
+    enum status status = console->service ? start_service(console, &args, &fd, error)
+                                          : start_mine(console, &args, &fd, error);
+    if (status == STATUS_OK)
+        status = app_files_load(console->app, &console->files, error);
+    args.files = console->files;
+    if (status == STATUS_OK)
+        status = server_start(&args, fd, &console->server, error);
+    if (status != STATUS_OK && fd >= 0)
         (void)close(fd);
     return status;
 }
 
-/* Until a signal, or an hour in which nobody has done anything. */
+static bool is_idle(const struct console *console)
+{
+    return console->session != NULL &&
+           clock_monotonic_us() - session_touched_us(console->session) >=
+               IDLE_S * SECOND_US;
+}
+
+/* Until a signal, or an hour in which its person has done nothing. */
 static void wait_for_end(struct console *console, const sigset_t *signals)
 {
     static const struct timespec second = {.tv_sec = 1};
-    int64_t idle_us = 0;
-    while (idle_us < IDLE_S * SECOND_US && sigtimedwait(signals, NULL, &second) < 0) {
+    while (!is_idle(console)) {
+        if (sigtimedwait(signals, NULL, &second) >= 0)
+            return;
         server_sweep(console->server);
-        idle_us = clock_monotonic_us() - session_touched_us(console->session);
     }
-    if (idle_us >= IDLE_S * SECOND_US)
-        log_print(SEVERITY_INFO, "ended: not used for an hour");
+    log_print(SEVERITY_INFO, "ended: not used for an hour");
 }
 
 static int run(struct console *console)
@@ -98,58 +182,99 @@ static int run(struct console *console)
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     enum status status = start(console, &error);
-    if (status == STATUS_OK) {
-        (void)printf("http://127.0.0.1:%u/#%s\n", console->port,
-                     session_token(console->session));
-        (void)puts("The address is good once. Ctrl-C ends the console, as does an hour "
-                   "without use.");
-        (void)fflush(stdout);
+    if (status != STATUS_OK) {
+        complain(&error);
+    } else {
+        if (console->service)
+            (void)sd_notify(0, "READY=1");
+        else
+            say_where(console);
         wait_for_end(console, &signals);
     }
     server_stop(console->server);
     session_free(console->session);
     app_files_free(console->files);
-    return status == STATUS_OK ? EXIT_SUCCESS : complain(&error);
+    console_settings_clear(&console->settings);
+    return status == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int usage(FILE *out, int status)
 {
     (void)fputs("usage: mailbrake-console [--port N] [--socket PATH] [--app FOLDER]\n"
+                "       mailbrake-console --service [-c FILE] [--app FOLDER]\n"
                 "       mailbrake-console --version | --help\n",
                 out);
     return status;
 }
 
-int main(int argc, char **argv)
+static bool take_port(const char *text, long *out)
+{
+    char *end;
+    *out = strtol(text, &end, 10);
+    return end != text && *end == '\0' && *out >= 1 && *out <= UINT16_MAX;
+}
+
+/* False when the command line makes no sense. */
+static bool parse(int argc, char **argv, struct console *console, int *out_exit)
 {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'}, {"socket", required_argument, NULL, 's'},
-        {"app", required_argument, NULL, 'a'},  {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},       {0},
+        {"config", required_argument, NULL, 'c'}, {"port", required_argument, NULL, 'p'},
+        {"socket", required_argument, NULL, 's'}, {"app", required_argument, NULL, 'a'},
+        {"service", no_argument, NULL, 'S'},      {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
-    struct console console = {
-        .socket = SOCKET, .app = MAILBRAKE_CONSOLE_APP, .port = PORT};
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'h')
-            return usage(stdout, EXIT_SUCCESS);
-        if (option == 'V')
-            return puts("mailbrake-console " MAILBRAKE_VERSION) < 0;
-        if (option == '?')
-            return usage(stderr, EXIT_USAGE);
-        console.socket = option == 's' ? optarg : console.socket;
-        console.app = option == 'a' ? optarg : console.app;
-        if (option == 'p')
-            console.port = (unsigned)strtoul(optarg, NULL, 10);
+    bool right = true;
+    *out_exit = -1;
+    while (right && (option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            console->configuration = optarg;
+            break;
+        case 'p':
+            right = take_port(optarg, &console->port);
+            break;
+        case 's':
+            console->socket = optarg;
+            break;
+        case 'a':
+            console->app = optarg;
+            break;
+        case 'S':
+            console->service = true;
+            break;
+        case 'V':
+            *out_exit = puts("mailbrake-console " MAILBRAKE_VERSION) < 0;
+            return true;
+        case 'h':
+            *out_exit = usage(stdout, EXIT_SUCCESS);
+            return true;
+        default:
+            right = false;
+        }
     }
-    if (optind < argc || console.port < 1 || console.port > 65535)
+    return right && optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct console console = {.configuration = "/etc/mailbrake/mailbrake.conf",
+                              .socket = CONSOLE_SETTINGS_SOCKET,
+                              .app = MAILBRAKE_CONSOLE_APP,
+                              .port = PORT};
+    int status;
+    if (!parse(argc, argv, &console, &status))
         return usage(stderr, EXIT_USAGE);
+    if (status >= 0)
+        return status;
     log_open("mailbrake-console");
     (void)signal(SIGPIPE, SIG_IGN);
-    /* No other process of the same user reads the session's secrets. */
+    /* It becomes nobody else, and no other process of its user reads its secrets. */
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (digest_init() != STATUS_OK || upstream_init() != STATUS_OK)
+    if (digest_init() != STATUS_OK || upstream_init() != STATUS_OK) {
+        log_print(SEVERITY_ERROR, "libsodium or libcurl does not start");
         return EXIT_FAILURE;
+    }
     return run(&console);
 }
