@@ -58,8 +58,10 @@ const CODES = {
   504: "mailbraked does not answer in time.",
 };
 
+const AWAY = new Set([0, 401, 502, 504]);
+
 function failure(status, answer) {
-  const text = answer?.error ?? CODES[status] ?? `The answer was ${status}.`;
+  const text = CODES[status] ?? answer?.error ?? `The answer was ${status}.`;
   const missing = answer?.missing;
   return new Failure(status, missing ? `Your account lacks the role “${missing}”.` : text, missing);
 }
@@ -102,9 +104,13 @@ export async function enter(token) {
   if (!answer.ok) throw failure(answer.status, parse(await answer.text()));
 }
 
-/* A part of a screen: what was answered, or why not. A screen shows what it has. */
+/* A part of a screen: what mailbraked answered, or why it did not. When nobody answers at
+ * all, the screen stays as it is. */
 export const part = (promise) =>
-  promise.then((data) => ({ data }), (error) => ({ error, data: null }));
+  promise.then((data) => ({ data }), (error) => {
+    if (AWAY.has(error.status)) throw error;
+    return { error, data: null };
+  });
 
 export const path = (...words) => words.map(encodeURIComponent).join("/");
 

@@ -26,17 +26,15 @@ let page = null; /* what is shown */
 /* ---- nothing moves under the pointer ---- */
 
 let touched = 0;
-const hovers = matchMedia("(hover: hover)");
+let hovers = false; /* the last pointer stays where it was, as a mouse does */
 for (const name of ["touchstart", "touchmove", "scroll"])
   addEventListener(name, () => (touched = Date.now()), { passive: true });
+for (const name of ["pointerdown", "pointermove"])
+  addEventListener(name, (event) => (hovers = event.pointerType === "mouse"), { passive: true });
 
 function isBusy() {
   if (!page?.drawn) return false;
-  if (hovers.matches) {
-    if (view.querySelector(".steady:hover")) return true;
-  } else if (Date.now() - touched < TOUCHED_MS) {
-    return true;
-  }
+  if (hovers ? view.querySelector(".steady:hover") : Date.now() - touched < TOUCHED_MS) return true;
   return document.activeElement?.closest(".steady") !== null && document.activeElement !== document.body;
 }
 
