@@ -35,9 +35,9 @@ const byCockpit = (cockpit) => {
 
 let send = byFetch;
 
-/* Cockpit serves its packages below /cockpit/, and its own script beside them. */
+/* Cockpit serves its packages below /cockpit…/, and its own script beside them. */
 export async function chooseTransport() {
-  if (!location.pathname.startsWith("/cockpit/")) return false;
+  if (!location.pathname.startsWith("/cockpit")) return false;
   await new Promise((done, failed) => {
     const script = document.createElement("script");
     script.src = "../base1/cockpit.js";

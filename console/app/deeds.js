@@ -22,7 +22,11 @@ function scope(incident, chosen) {
 
 /* Whom a release of this would reach now, all its people together. */
 const readByHand = (path, body) => ask("POST", path, body);
-export const review = (ids, read = readByHand) => part(read("/v1/holds/review", { ids }));
+const REVIEW_MAX = 1000;
+export const review = (ids, read = readByHand) =>
+  ids.length > REVIEW_MAX
+    ? { data: null, error: new Error(`it holds more than ${number(REVIEW_MAX)} messages.`) }
+    : part(read("/v1/holds/review", { ids }));
 
 /* "12 more, 3 fewer" */
 export const change = ({ more, fewer }) =>

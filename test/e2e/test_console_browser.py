@@ -1,6 +1,7 @@
 """The console's page in a real browser: an evening of two relays, and whoever looks at it: by
 keyboard, on a phone, in the dark."""
 
+import http.server
 import json
 import pathlib
 import re
@@ -335,6 +336,48 @@ def test_what_a_sender_wrote_is_only_text(relay, open_console):
 
 
 @redis_only
+def test_every_answer_is_said_in_words(relay, open_console):
+    mail = relay(quarantine={"approve_over": 200}, control={"roles": {"decide": ["uucp"]}})
+    hold_some(mail, 3)
+    first, second, _ = mail.holds()
+    page = open_console(mail)
+    page.click("sis-export")
+    page.wait("Two administrators must release it.")
+
+    def release(count):
+        page.click(f"Release all {count}")
+        page.fill("typed", str(REACH))
+        page.fill("purpose", "asked for")
+        return page.confirm()
+
+    mail.helper.kill()
+    page.click("Refuse all 3")
+    page.fill("purpose", "spam")
+    assert "mailbrake-mta" in page.confirm() and "could not be refused" in page.text()
+    page.done()
+    mail.helper.start()
+    page.driver.refresh()
+    page.wait("Two administrators must release it.")
+    assert "one more administrator must release it" in release(3)
+    page.done()
+    page.wait("You have released it; one more administrator must.")
+
+    # Somebody else is faster while the question is read.
+    page.click("Delete all 3")
+    page.wait("Deletes all 3 messages, and tells nobody.")
+    socket_of = ("--socket", mail.socket)
+    who = ["setpriv", "--reuid=uucp", "--regid=uucp", "--init-groups", mail.command.build.mailbrake]
+    words = ["quarantine", "release", "--incident", first["incident"], *socket_of]
+    done = subprocess.run([*who, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "There was nothing left to decide: somebody else was faster." in page.confirm()
+    page.done()
+    page.wait("3 released")
+    page.wait("uucp release: ok, 3 done")
+    page.errors()  # a failure of the helper is an answer of 503
+
+
+@redis_only
 def test_who_may_look_finds_no_button(relay, open_console):
     mail = relay(control={"roles": {"look": ["news"]}})
     hold_some(mail)
@@ -405,3 +448,75 @@ def test_the_first_page_is_small_and_soon_there(relay, open_console):
     page.driver.refresh()
     page.wait("Nothing is stopped.")
     assert time.monotonic() - started < 1 + page.slack_s
+
+
+class Stub(http.server.SimpleHTTPRequestHandler):
+    """The page, in front of answers of a size that no relay of a test has."""
+
+    answers = {}
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments, directory=str(APP))
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        if not path.startswith("/api/"):
+            return super().do_GET()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.answers.get(path[4:], b"{}"))
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def many_incidents(count):
+    at = "2026-07-25T19:02:33Z"
+    some = {"rule": "sender-rate", "held": 1, "waiting": 1, "refused": 0, "deferred": 0, "would": 0, "copies": 300,
+            "lists": [STUDENTS], "list_count": 1, "addressed": [STUDENTS], "addressed_count": 1, "open": True,
+            "limit": "9 recipients per 1h", "before": 0, "opened_at": at, "last_at": at, "hosts": ["relay1"]}
+    return [{**some, "id": f"{i:016x}", "key": f"login:user{i}@district.example", "reach": i, "holds": [],
+             "identity": f"login:user{i}@district.example"} for i in range(count)]
+
+
+def many_holds(count):
+    at = "2026-07-25T19:02:33Z"
+    return [{"id": f"{i:016x}", "identity": f"login:user{i}@district.example", "addressed": [STUDENTS], "reach": 300,
+             "state": "held", "held_at": at, "host": "relay1"} for i in range(count)]
+
+
+def test_ten_thousand_incidents_and_five_thousand_holds(one_browser):
+    page, slack_s = one_browser, one_browser.slack_s
+    holds = many_holds(5000)
+    incidents = many_incidents(10_000)
+    whole = {**incidents[7], "holds": holds, "waiting": 5000, "held": 5000}
+    Stub.answers = {path: json.dumps(answer).encode() for path, answer in {
+        "/v1/whoami": {"user": "root", "roles": ["look", "decide"]}, "/v1/events": {"changes": "1"},
+        "/v1/incidents": {"incidents": incidents}, f"/v1/incidents/{whole['id']}": whole,
+        "/v1/holds": {"holds": holds}, "/v1/audit": {"audit": []}}.items()}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        started = time.monotonic()
+        page.media()
+        page.open(f"http://127.0.0.1:{server.server_port}/#/incidents").wait("10,000 incidents")
+        assert len(page.find("tbody tr")) == 50 and page.find("tr", "user9999@")
+        assert time.monotonic() - started < 3 + slack_s
+        started = time.monotonic()
+        page.find("input[type=search]")[0].send_keys("user4321 allstudents")
+        page.wait(lambda: [len(page.find("tbody tr"))] == [1] and page.find("tr", "user4321@"))
+        assert time.monotonic() - started < 2 + slack_s
+        page.find("input[type=search]")[0].clear()
+        page.find("input[type=search]")[0].send_keys("user")
+        page.click("Next")
+        page.wait("51–100 of 10,000")
+
+        page.go(f"incident/{whole['id']}")
+        page.wait("5,000 messages to")
+        page.wait("1–50 of 5,000")
+        page.find("input[type=search]")[0].send_keys("user4999")
+        page.wait(lambda: page.find("tr", "user4999@"))
+        assert len(page.find("tbody tr")) == 1
+        server.shutdown()
+    page.errors(), page.requests()
