@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,8 +61,10 @@ static enum status listen_here(const struct console *console, int *out_fd,
     if (!tcp_address_parse(place, &address))
         return error_set(error, STATUS_INVALID, "%ld is no port", console->port);
     enum status status = listener_open_tcp(&address, out_fd, &why);
-    return status == STATUS_OK ? STATUS_OK
-                               : error_set_at(error, status, place, 0, "%s", why.text);
+    if (status != STATUS_OK)
+        return error_set_at(error, status, place, 0, "%s", why.text);
+    (void)listen(*out_fd, SOMAXCONN); /* whom a flood keeps waiting, waits for a second */
+    return STATUS_OK;
 }
 
 static enum status start_mine(struct console *console, struct server_args *args,

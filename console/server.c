@@ -13,6 +13,8 @@
 #include "console/connections.h"
 #include "console/visit.h"
 
+enum { STACK_BYTES = 512 * 1024 };
+
 struct server {
     struct visit_context context;
     struct connections *connections;
@@ -148,8 +150,8 @@ static struct MHD_Daemon *start(struct server *server, int fd)
         (unsigned)CONNECTIONS_RECEIVE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)SERVER_HEADER_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK,
-        on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
-        MHD_OPTION_END);
+        on_target, server, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_END);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return daemon;
 }
