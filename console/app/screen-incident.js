@@ -76,11 +76,21 @@ function why({ rule, limit, before, permit, key: text }) {
 
 const unit = ({ limit }) => (/ messages per /.test(limit ?? "") ? messages : copies);
 
+/* Of a thread, a list or a campaign there are several; refused mail is not kept by sender. */
+function senders(incident, holds) {
+  const name = (identity) => h("span", { class: "name" }, clean(identity));
+  if (isOfOne(incident.key)) return name(incident.identity);
+  const names = [...new Set([incident.identity, ...holds.map((x) => x.identity)])];
+  const more = names.length > 3 ? ` and ${number(names.length - 3)} more` : "";
+  return all(names.slice(0, 3).map((identity, i) => [i > 0 ? ", " : "", name(identity)]), more,
+    incident.refused + incident.deferred > 0 ? " and possibly others" : "");
+}
+
 function next(incident) {
   if (incident.expires_at) return all("What is held is refused from ", when(incident.expires_at), " on.");
   if (incident.deferred > 0) return "The senders' servers try again for some days.";
   if (incident.refused > 0) return "Nothing: it was refused, and its senders know from the reply.";
-  return "Nothing.";
+  return incident.would > 0 ? "Nothing: it was delivered." : "Nothing.";
 }
 
 function releasing(incident, { data, error }) {
@@ -99,11 +109,12 @@ function figures(incident) {
   const one = (value, text, accent) =>
     h("div", { class: accent ? "figure accent" : "figure" }, h("strong", {}, value), h("span", {}, text));
   const { reach, before, waiting } = incident;
+  const would = incident.would > 0;
   const stop = incident.held + incident.refused + incident.deferred + incident.would;
   return h("div", { class: "figures" },
     one(number(reach), reach === null ? "people: not known" : "people, by the largest message"),
-    one(number(waiting > 0 ? waiting : stop), waiting > 0 ? "held, to decide" : "messages stopped", waiting > 0),
-    one(number(incident.copies), "copies stopped"),
+    one(number(waiting > 0 ? waiting : stop), waiting > 0 ? "held, to decide" : would ? "messages, only watched" : "messages stopped", waiting > 0),
+    one(number(incident.copies), would ? "copies" : "copies stopped"),
     one(before === null ? "–" : number(before), before === null ? "went out: not counted" : `${unit(incident)(before).replace(/^[\d,]+ /, "")} went out before`));
 }
 
@@ -197,9 +208,9 @@ function holdTable(page, incident, { data, error }) {
       { name: "From", kind: "wide", cell: (x) => h("button", { class: "link", onclick: () => details(page, incident, x) }, h("span", { class: "name" }, key(x.identity).value)) },
       { name: "To", kind: "wide", cell: (x) => addressed(x, 1) ?? "not known" },
       { name: "Reach", kind: "n", cell: (x) => number(x.reach) },
-      { name: "State", cell: (x) => h("span", { class: x.state === "held" ? "mark accent" : null }, stateOf(x.state)) },
-      { name: "Held", cell: (x) => when(x.held_at, atSecond(x.held_at)) },
-      { name: "Relay", cell: (x) => clean(x.host) },
+      { name: "State", kind: "short", cell: (x) => h("span", { class: x.state === "held" ? "mark accent" : null }, stateOf(x.state)) },
+      { name: "Held", kind: "short", cell: (x) => when(x.held_at, atSecond(x.held_at)) },
+      { name: "Relay", kind: "short", cell: (x) => clean(x.host) },
     ].filter(Boolean), shown, { key: (x) => x.id, caption: "Its messages", empty: "No message of it was held." }),
     pager);
 }
@@ -223,7 +234,7 @@ export function render(data, page) {
       ["Why", why(incident)],
       ["Release", releasing(incident, data.releasing)],
       ["Or else", next(incident)],
-      ["Who", all(h("span", { class: "name" }, clean(incident.identity)), isOfOne(incident.key) ? null : " and possibly others")],
+      ["Who", senders(incident, data.holds.data?.holds ?? [])],
       ["To", addressed(incident, 5)],
       ["Since", all(when(incident.opened_at), ", last ", when(incident.last_at, ago(incident.last_at)))],
       ["Relay", (incident.hosts ?? []).map(clean).join(", ")],

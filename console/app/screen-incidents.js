@@ -41,7 +41,7 @@ function columns(kind) {
     { name: "Reach", kind: "n", cell: (i) => number(i.reach) },
     { name: would ? "Would" : "Stopped", cell: (i) => (would ? `${action(i.action)} ${messages(i.would)}` : stopped(i)) },
     would ? { name: "Copies", kind: "n", cell: (i) => number(i.copies) } : { name: "State", cell: stateOf },
-    { name: "Last", cell: (i) => when(i.last_at, ago(i.last_at)) },
+    { name: "Last", kind: "short", cell: (i) => when(i.last_at, ago(i.last_at)) },
   ];
 }
 

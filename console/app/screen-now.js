@@ -83,16 +83,25 @@ function charts({ by_minute: minutes }) {
     chart("Copies a minute", "copies", "stopped_copies", copies));
 }
 
-function openIncidents({ incidents }) {
-  if (incidents === null) return h("p", { class: "problem" }, "Not known while the store does not answer.");
-  const sorted = [...incidents].sort((a, b) => (b.reach ?? 0) - (a.reach ?? 0));
-  return table([
-    { name: "Who", kind: "wide", cell: (i) => h("a", { href: `#/incident/${i.id}` }, who(i)) },
-    { name: "Reach", kind: "n", cell: (i) => number(i.reach) },
-    { name: "Stopped", cell: (i) => stopped(i) },
-    { name: "Rule", cell: (i) => clean(i.rule) },
-    { name: "Last", cell: (i) => when(i.last_at, ago(i.last_at)) },
-  ], sorted, { key: (i) => i.id, caption: "Latest open incidents", empty: "None is open." });
+const columns = [
+  { name: "Who", kind: "wide", cell: (i) => h("a", { href: `#/incident/${i.id}` }, who(i)) },
+  { name: "Reach", kind: "n", cell: (i) => number(i.reach) },
+  { name: "Stopped", cell: stopped },
+  { name: "Rule", cell: (i) => clean(i.rule) },
+  { name: "Last", kind: "short", cell: (i) => when(i.last_at, ago(i.last_at)) },
+];
+
+const incidentTable = (items, caption, empty) => table(columns, items, { key: (i) => i.id, caption, empty });
+
+/* What somebody must decide, and then what was stopped lately without that. */
+function openIncidents({ incidents, to_decide: waiting }) {
+  if (incidents === null) return h("p", { class: "problem" }, "What is stopped is not known while the store does not answer.");
+  const others = incidents.filter((i) => i.waiting === 0).reverse();
+  return all(
+    h("section", {}, h("h2", {}, h("a", { href: "#/incidents" }, "To decide")),
+      incidentTable(waiting, "Incidents to decide", "Nothing waits for a decision.")),
+    others.length === 0 ? null : h("section", {}, h("h2", {}, h("a", { href: "#/incidents" }, "Lately stopped, nothing to decide")),
+      incidentTable(others, "Other open incidents", "")));
 }
 
 function busiest(top) {
@@ -125,7 +134,7 @@ export function render({ status, top, brakes, permits }, page) {
     h("div", { class: "head" }, h("h1", {}, status.data ? headline(status.data) : "Now"),
       page.can("brake") ? h("button", { class: "danger", onclick: () => setBrake(page, "all") }, "Brake everything…") : null),
     orFailure(status, (data) => warnings(data).map((text) => h("p", { class: "problem" }, text))),
-    h("section", {}, h("h2", {}, h("a", { href: "#/incidents" }, "Latest open incidents")), orFailure(top, openIncidents)),
+    orFailure(top, openIncidents),
     orFailure(top, charts),
     h("div", { class: "columns" },
       h("section", {}, h("h2", {}, h("a", { href: "#/brakes" }, "Brakes")),

@@ -10,9 +10,14 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
 
 CONTROLS = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "DisclosureTriangle"}
+
+FIND = """
+const [selector, text, begins] = arguments;
+return [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility() &&
+  (begins ? e.innerText.startsWith(text) : e.innerText.includes(text)));
+"""
 
 # The contrast of each piece of text with what is behind it, the least first.
 CONTRAST = """
@@ -100,9 +105,9 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"not within {within} s: {what or condition}\n{self.text()}")
 
-    def find(self, selector, text=""):
-        return [e for e in self.driver.find_elements(By.CSS_SELECTOR, selector)
-                if text in e.text and e.is_displayed()]
+    def find(self, selector, text="", begins=False):
+        """What is visible and has this text in it, or begins with it."""
+        return self.run(FIND, selector, text, begins)
 
     # By hand.
 
@@ -110,8 +115,7 @@ class Browser:
         """What begins with this text; in the dialog, if there is one."""
         inside = "dialog[open] " if self.find("dialog[open]") else ""
         places = ", ".join(inside + one.strip() for one in selector.split(","))
-        begins = lambda: next((e for e in self.find(places) if e.text.startswith(text)), None)  # noqa: E731
-        self.wait(begins, what=f"to click {text}").click()
+        self.wait(lambda: self.find(places, text, True), what=f"to click {text}")[0].click()
 
     def fill(self, name, value):
         field = self.wait(lambda: self.find(f"[name={name}]"), what=f"a field {name}")[0]
