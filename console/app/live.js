@@ -6,6 +6,7 @@ import { get } from "./api.js";
 const EVERY_MS = 1000;
 const HIDDEN_MS = 15000; /* nobody looks */
 const SLOWER = 10; /* a poll that takes long comes less often */
+const SLOWEST_MS = 3000;
 
 let seen = null; /* the last state, as /v1/events names it; null: nobody answered */
 let timer = 0;
@@ -24,8 +25,8 @@ async function poll() {
     seen = null; /* whatever comes back is read anew */
     told.state({ ok: false, error });
   }
-  const took = performance.now() - started;
-  timer = setTimeout(poll, Math.max(document.hidden ? HIDDEN_MS : EVERY_MS, SLOWER * took));
+  const slower = Math.min(SLOWER * (performance.now() - started), SLOWEST_MS);
+  timer = setTimeout(poll, Math.max(document.hidden ? HIDDEN_MS : EVERY_MS, slower));
 }
 
 /* changed(): something has; state({ok, error}): after each poll. */

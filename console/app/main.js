@@ -15,6 +15,7 @@ const SCREENS = [
 const TICK_MS = 15000; /* "3 min ago" */
 const TOUCHED_MS = 3000;
 const SLOWER = 5; /* a screen that takes long to read is read less often */
+const SLOWEST_MS = 4000;
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -88,7 +89,7 @@ async function load(refresh = false) {
   setTimeout(() => {
     mine.loading = false;
     if (mine === page && mine.again) void load(true);
-  }, Math.min(SLOWER * took, 20000));
+  }, Math.min(SLOWER * took, SLOWEST_MS));
 }
 
 /* ---- which screen ---- */
