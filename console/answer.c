@@ -3,9 +3,12 @@
 #include "console/answer.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "console/gzip.h"
 
 static const char *const everywhere[][2] = {
     {"Content-Security-Policy",
@@ -40,14 +43,30 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned code,
     return result;
 }
 
+static bool takes_gzip(struct MHD_Connection *connection)
+{
+    return gzip_is_accepted(MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                        MHD_HTTP_HEADER_ACCEPT_ENCODING));
+}
+
+static void say_gzip(struct MHD_Response *response, bool packed)
+{
+    if (response == NULL)
+        return;
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
+    if (packed)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+}
+
 /* Takes text, of malloc(3), over. */
 static enum MHD_Result queue_json(struct MHD_Connection *connection, unsigned code,
-                                  char *text, size_t length)
+                                  char *text, size_t length, bool packed)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
     if (response == NULL)
         free(text);
+    say_gzip(response, packed);
     return queue(connection, code, "application/json", "no-store", response);
 }
 
@@ -58,9 +77,13 @@ enum MHD_Result answer_file(struct MHD_Connection *connection,
     const char *has = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                                   MHD_HTTP_HEADER_IF_NONE_MATCH);
     bool same = has != NULL && strcmp(has, file->etag) == 0;
-    /* Data that is kept isn't written to, but libmicrohttpd wants no const. */
+    bool packed = !same && file->length >= GZIP_LEAST && takes_gzip(connection);
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        same ? 0 : file->length, file->data, MHD_RESPMEM_PERSISTENT);
+        same     ? 0
+        : packed ? file->packed_length
+                 : file->length,
+        packed ? file->packed : file->data, MHD_RESPMEM_PERSISTENT);
+    say_gzip(response, packed);
     if (response != NULL)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, file->etag);
     return queue(connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, file->type,
@@ -71,8 +94,14 @@ enum MHD_Result answer_upstream(struct MHD_Connection *connection,
                                 struct upstream_answer *answer)
 {
     struct text text = answer->text;
-    answer->text = (struct text){0};
-    return queue_json(connection, answer->code, text.data, text.length);
+    char *packed = NULL;
+    size_t length = 0;
+    if (text.length < GZIP_LEAST || !takes_gzip(connection) ||
+        gzip_pack(text.data, text.length, &packed, &length) != STATUS_OK) {
+        answer->text = (struct text){0}; /* the response owns it */
+        return queue_json(connection, answer->code, text.data, text.length, false);
+    }
+    return queue_json(connection, answer->code, packed, length, true);
 }
 
 enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned code,
@@ -92,7 +121,7 @@ enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned code,
         text_clear(&json);
         return MHD_NO;
     }
-    return queue_json(connection, code, json.data, json.length);
+    return queue_json(connection, code, json.data, json.length, false);
 }
 
 enum MHD_Result answer_cookie(struct MHD_Connection *connection, const char *cookie)

@@ -12,7 +12,7 @@
 enum MHD_Result answer_file(struct MHD_Connection *connection,
                             const struct app_file *file);
 
-/* What mailbraked said; takes its text over. */
+/* What mailbraked said; may take its text over. */
 enum MHD_Result answer_upstream(struct MHD_Connection *connection,
                                 struct upstream_answer *answer);
 

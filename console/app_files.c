@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "console/gzip.h"
 
 #define INDEX "index.html"
 
@@ -82,6 +83,9 @@ static enum status read_file(int folder, const char *name, struct app_files *fil
     (void)close(fd);
     if (status != STATUS_OK)
         return status;
+    if (gzip_pack(file->data, file->length, &file->packed, &file->packed_length) !=
+        STATUS_OK)
+        return error_set(error, STATUS_NOMEM, "out of memory");
     digest_hex(&key, file->data, file->length, hex);
     (void)snprintf(file->etag, sizeof file->etag, "\"%s\"", hex);
     return STATUS_OK;
@@ -119,6 +123,7 @@ void app_files_free(struct app_files *files)
     for (size_t i = 0; i < files->count; i++) {
         free(files->items[i].name);
         free(files->items[i].data);
+        free(files->items[i].packed);
     }
     free(files);
 }

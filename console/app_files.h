@@ -17,6 +17,8 @@ struct app_file {
     char *name; /* owned */
     char *data; /* owned */
     size_t length;
+    char *packed; /* the same in gzip, owned */
+    size_t packed_length;
     const char *type;               /* Content-Type */
     char etag[APP_FILES_ETAG_SIZE]; /* changes with the content */
 };

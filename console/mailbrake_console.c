@@ -39,7 +39,7 @@ struct console {
     bool service;
     struct console_settings settings; /* of the service */
     struct app_files *files;
-    struct session *session; /* NULL: the service */
+    struct web_session *session; /* NULL: the service */
     struct server *server;
 };
 
@@ -70,7 +70,7 @@ static enum status listen_here(const struct console *console, int *out_fd,
 static enum status start_mine(struct console *console, struct server_args *args,
                               int *out_fd, struct error *error)
 {
-    console->session = session_new();
+    console->session = web_session_new();
     if (console->session == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     args->guard = (struct guard){"http", loopback, LOOPBACK_COUNT};
@@ -81,7 +81,7 @@ static enum status start_mine(struct console *console, struct server_args *args,
 static void say_where(const struct console *console)
 {
     (void)printf("http://127.0.0.1:%ld/#%s\n", console->port,
-                 session_token(console->session));
+                 web_session_token(console->session));
     (void)puts(
         "The address is good once. Ctrl-C ends the console, as does an hour without "
         "use.");
@@ -159,7 +159,7 @@ static enum status start(struct console *console, struct error *error)
 static bool is_idle(const struct console *console)
 {
     return console->session != NULL &&
-           clock_monotonic_us() - session_touched_us(console->session) >=
+           clock_monotonic_us() - web_session_touched_us(console->session) >=
                IDLE_S * SECOND_US;
 }
 
@@ -195,7 +195,7 @@ static int run(struct console *console)
         wait_for_end(console, &signals);
     }
     server_stop(console->server);
-    session_free(console->session);
+    web_session_free(console->session);
     app_files_free(console->files);
     console_settings_clear(&console->settings);
     return status == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;

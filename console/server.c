@@ -11,12 +11,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "console/connections.h"
-#include "console/visit.h"
+#include "console/page_request.h"
 
 enum { STACK_BYTES = 512 * 1024 };
 
 struct server {
-    struct visit_context context;
+    struct page_context context;
     struct connections *connections;
     struct MHD_Daemon *daemon;
 };
@@ -73,23 +73,23 @@ static void *on_target(void *context, const char *target,
 {
     struct server *server = context;
     (void)connection;
-    return visit_new(&server->context, target);
+    return page_request_new(&server->context, target);
 }
 
-static bool collect(struct visit *visit, const char *data, size_t length)
+static bool collect(struct page_request *request, const char *data, size_t length)
 {
-    if (length > SERVER_BODY_MAX - visit->body.length)
+    if (length > SERVER_BODY_MAX - request->body.length)
         return false;
-    text_add(&visit->body, data, length);
-    return !visit->body.failed;
+    text_add(&request->body, data, length);
+    return !request->body.failed;
 }
 
-static enum MHD_Result finish(struct server *server, struct visit *visit)
+static enum MHD_Result finish(struct server *server, struct page_request *request)
 {
-    struct MHD_Connection *connection = visit->connection;
+    struct MHD_Connection *connection = request->connection;
     set_state(server, connection, CONNECTION_WORKS);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    enum MHD_Result result = visit_finish(visit);
+    enum MHD_Result result = page_request_finish(request);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)CONNECTIONS_RECEIVE_S);
     set_state(server, connection, CONNECTION_SENDS);
@@ -101,31 +101,31 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
                                  const char *version, const char *data,
                                  size_t *data_length, void **request_state)
 {
-    struct visit *visit = *request_state;
+    struct page_request *request = *request_state;
     enum MHD_Result result;
     (void)path;
     (void)version;
-    if (visit == NULL)
+    if (request == NULL)
         return MHD_NO;
-    if (visit->connection == NULL) {
-        visit->connection = connection;
-        visit->method = method;
-        return visit_begin(visit, &result) ? MHD_YES : result;
+    if (request->connection == NULL) {
+        request->connection = connection;
+        request->method = method;
+        return page_request_begin(request, &result) ? MHD_YES : result;
     }
     if (*data_length > 0) {
-        if (!collect(visit, data, *data_length))
+        if (!collect(request, data, *data_length))
             return MHD_NO;
         *data_length = 0;
         return MHD_YES;
     }
-    return finish(context, visit);
+    return finish(context, request);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection,
                          void **request_state, enum MHD_RequestTerminationCode how)
 {
     (void)how;
-    visit_free(*request_state);
+    page_request_free(*request_state);
     *request_state = NULL;
     set_state(context, connection, CONNECTION_RECEIVES);
 }

@@ -8,7 +8,7 @@
 
 #include "console/app_files.h"
 #include "console/guard.h"
-#include "console/session.h"
+#include "console/web_session.h"
 
 enum {
     SERVER_BODY_MAX = 64 * 1024,
@@ -23,7 +23,7 @@ struct server_args {
     const char *socket; /* of mailbraked */
     /* Whom it serves: one person, who has the session; or, without a session, everybody
      * whom the proxy names in a header field. */
-    struct session *session;
+    struct web_session *session;
     uid_t proxy;             /* whose connections are accepted */
     const char *user_header; /* "X-Remote-User" */
 };

@@ -6,6 +6,7 @@ browser that says exactly what a story wants said.
     assert page.get("/v1/status").status == 200
 """
 
+import gzip
 import http.client
 import json
 import os
@@ -47,7 +48,9 @@ class Answer:
     def __init__(self, answer):
         self.status = answer.status
         self.headers = answer.headers
-        self.text = answer.read().decode()
+        self.bytes = answer.read()
+        packed = answer.headers["Content-Encoding"] == "gzip"
+        self.text = (gzip.decompress(self.bytes) if packed else self.bytes).decode()
 
     @property
     def json(self):

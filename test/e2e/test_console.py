@@ -126,12 +126,24 @@ def test_each_answer_keeps_the_page_to_itself(mail, console):  # noqa: F811
         assert headers["Cache-Control"] == ("no-store" if "api" in path or path == "/nothing" else "no-cache")
     first = page.ask("GET", "/")
     assert page.ask("GET", "/", if_none_match=first.headers["ETag"]).status == 304
-    for path in ("/../mailbrake_console.c", "/%2e%2e/visit.c", "//etc/passwd", "/app/", "/.", "/index.html/"):
+    for path in ("/../mailbrake_console.c", "/%2e%2e/server.c", "//etc/passwd", "/app/", "/.", "/index.html/"):
         assert page.ask("GET", path).status == 404
     for path in ("/api/healthz", "/api/../v1/status", "/api/v2/x", "/api/v1/../../metrics", "/api/v1/a%00b"):
         assert page.ask("GET", path).status == 404, path
-    sizes = sum(len(path.read_bytes()) for path in (ROOT / "console/app").iterdir())
-    assert sizes < 200_000
+
+
+def test_a_phone_gets_a_tenth(mail, console):  # noqa: F811
+    page = console(mail)
+    page.enter()
+    mail.hold(20)
+    plain = page.get("/v1/holds")
+    for said, packed in (("gzip, deflate, br", True), ("br", False), ("gzip;q=0, *", False), ("gzip;q=0.5", True)):
+        answer = page.get("/v1/holds", accept_encoding=said)
+        assert answer.json == plain.json and (len(answer.bytes) < len(plain.bytes) / 4) == packed
+    files = [page.ask("GET", f"/{path.name}", accept_encoding="gzip") for path in (ROOT / "console/app").iterdir()]
+    assert sum(len(answer.bytes) for answer in files) < 100_000  # the whole page
+    for path, answer in zip((ROOT / "console/app").iterdir(), files, strict=True):
+        assert answer.text == path.read_text()
 
 
 def test_what_somebody_wrote_is_no_markup(mail, console):  # noqa: F811

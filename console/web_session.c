@@ -1,5 +1,5 @@
 /* Secrets are compared in constant time. */
-#include "console/session.h"
+#include "console/web_session.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,23 +7,23 @@
 
 #include "base/clock.h"
 
-struct session {
-    char token[SESSION_SECRET_SIZE];
-    char cookie[SESSION_SECRET_SIZE];
+struct web_session {
+    char token[WEB_SESSION_SECRET_SIZE];
+    char cookie[WEB_SESSION_SECRET_SIZE];
     pthread_mutex_t mutex; /* guards the two below */
     bool exchanged;
     int64_t touched_us;
 };
 
-static void make_secret(char out[SESSION_SECRET_SIZE])
+static void make_secret(char out[WEB_SESSION_SECRET_SIZE])
 {
     digest_random_id(out);
     digest_random_id(out + DIGEST_ID_SIZE - 1);
 }
 
-struct session *session_new(void)
+struct web_session *web_session_new(void)
 {
-    struct session *session = calloc(1, sizeof *session);
+    struct web_session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return NULL;
     make_secret(session->token);
@@ -33,7 +33,7 @@ struct session *session_new(void)
     return session;
 }
 
-void session_free(struct session *session)
+void web_session_free(struct web_session *session)
 {
     if (session == NULL)
         return;
@@ -41,13 +41,13 @@ void session_free(struct session *session)
     free(session);
 }
 
-const char *session_token(const struct session *session)
+const char *web_session_token(const struct web_session *session)
 {
     return session->token;
 }
 
-bool session_exchange(struct session *session, const char *token,
-                      char out_cookie[SESSION_SECRET_SIZE])
+bool web_session_exchange(struct web_session *session, const char *token,
+                          char out_cookie[WEB_SESSION_SECRET_SIZE])
 {
     bool good = token != NULL && digest_secrets_match(token, session->token);
     (void)pthread_mutex_lock(&session->mutex);
@@ -59,7 +59,7 @@ bool session_exchange(struct session *session, const char *token,
     return good;
 }
 
-bool session_has(struct session *session, const char *cookie)
+bool web_session_has(struct web_session *session, const char *cookie)
 {
     (void)pthread_mutex_lock(&session->mutex);
     bool exchanged = session->exchanged;
@@ -67,14 +67,14 @@ bool session_has(struct session *session, const char *cookie)
     return exchanged && cookie != NULL && digest_secrets_match(cookie, session->cookie);
 }
 
-void session_touch(struct session *session, int64_t now_us)
+void web_session_touch(struct web_session *session, int64_t now_us)
 {
     (void)pthread_mutex_lock(&session->mutex);
     session->touched_us = now_us;
     (void)pthread_mutex_unlock(&session->mutex);
 }
 
-int64_t session_touched_us(struct session *session)
+int64_t web_session_touched_us(struct web_session *session)
 {
     (void)pthread_mutex_lock(&session->mutex);
     int64_t touched_us = session->touched_us;
