@@ -115,7 +115,7 @@ class Browser:
         """What begins with this text; in the dialog, if there is one."""
         inside = "dialog[open] " if self.find("dialog[open]") else ""
         places = ", ".join(inside + one.strip() for one in selector.split(","))
-        self.wait(lambda: self.find(places, text, True), what=f"to click {text}")[0].click()
+        self.wait(lambda: [e.click() for e in self.find(places, text, True)[:1]], what=f"to click {text}")
 
     def fill(self, name, value):
         field = self.wait(lambda: self.find(f"[name={name}]"), what=f"a field {name}")[0]

@@ -3,9 +3,7 @@ keyboard, on a phone, in the dark."""
 
 import http.server
 import json
-import pathlib
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -14,13 +12,13 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from browser import Browser
+from console import APP, Console
 from helper import helper  # noqa: F401, a fixture
 from mailbraked import people
 from stores import redis_only
 from test_admin import administered  # noqa: F401, a fixture
 from test_everywhere import WITHIN, relays, running_second  # noqa: F401, fixtures
 
-APP = pathlib.Path(__file__).resolve().parents[2] / "console" / "app"
 STUDENTS = "allstudents@district.example"
 REACH = 250
 RULES = f"""
@@ -38,31 +36,6 @@ SCREENS = ["now", "incidents", "incidents/would", "brakes", "lists", "explain", 
 HOSTILE = "<img src=x onerror=document.title=1>"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Console:
-    """mailbrake-console in front of a relay, for a person."""
-
-    def __init__(self, build, mail, user="root"):
-        self.origin = f"http://127.0.0.1:{(port := free_port())}"
-        who = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
-        words = ["--port", port, "--socket", mail.socket, "--app", APP]
-        self.process = subprocess.Popen(
-            [str(w) for w in [*who, build.dir / "console" / "mailbrake-console", *words]],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().strip()
-        assert self.url.startswith(f"{self.origin}/#"), self.process.communicate()
-
-    def stop(self):
-        self.process.terminate()
-        said = self.process.communicate(timeout=20)[1]
-        assert self.process.returncode == 0 and "Sanitizer" not in said, said
-
-
 @pytest.fixture(scope="module")
 def one_browser(build):
     browser = Browser(slack_s=0 if build.release else 8)
@@ -71,24 +44,23 @@ def one_browser(build):
 
 
 @pytest.fixture
-def open_console(build, one_browser):
+def open_console(build, folder, one_browser):
     """Opens the page: open_console(mail, user). At the end nothing may have gone wrong in
     the browser, nor have left this host."""
     consoles = []
 
     def open_it(mail, user="root"):
         one_browser.media()
-        consoles.append(Console(build, mail, user))
+        consoles.append(Console(build, folder, mail.socket, None if user == "root" else user))
         one_browser.open(consoles[-1].url).wait(user)
         return one_browser
 
     one_browser.errors(), one_browser.requests()
     yield open_it
-    origins = [console.origin for console in consoles]
+    origins = [f"http://{console.host}/" for console in consoles]
     errors = one_browser.errors()
     one_browser.open("about:blank")
-    for console in consoles:
-        console.stop()
+    assert [console.stop() for console in consoles] == [0] * len(consoles)
     assert errors == []
     strangers = [url for url in one_browser.requests() if not url.startswith(tuple(origins))]
     assert strangers == []
@@ -424,6 +396,7 @@ def test_nothing_moves_under_the_pointer(relay, open_console):
     hold_some(mail)
     page = open_console(mail)
     page.click("Incidents", "nav a")
+    page.wait("1 incident, 250 people at most")
     row = page.wait(lambda: page.find("tbody tr", "sis-export"))[0]
     page.hover(row)
     place = row.location
