@@ -12,10 +12,12 @@ export function between(from, until) {
   return all(when(from), " – ", when(until, sameDay ? atClock(until) : at(until)));
 }
 
-/* Whose mail an incident is about. */
+/* Whose mail an incident is about: "ann login", "thread <1@a>". */
 export function who(incident) {
-  const shown = key(incident.key || incident.identity);
-  return all(h("span", { class: "name" }, shown.value), shown.kind ? h("span", { class: "muted" }, ` ${shown.kind}`) : null);
+  const { kind, value } = key(incident.key || incident.identity);
+  const name = h("span", { class: "name" }, value);
+  const words = kind ? h("span", { class: "muted" }, kind) : null;
+  return isOfOne(incident.key) || !kind ? all(name, " ", words) : all(words, " ", name);
 }
 
 /* Of a thread, a list or a campaign the key says not who wrote. */

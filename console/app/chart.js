@@ -38,18 +38,31 @@ export function bars(points, { title, summary, from, to }) {
     h("div", { class: "span muted" }, h("span", {}, from), h("span", {}, to)));
 }
 
+/* Those of one kind and place on the line, as one. */
+function groups(marks, place) {
+  const found = new Map();
+  for (const mark of marks) {
+    const name = `${mark.kind} ${place(mark.at)}`;
+    found.set(name, [...(found.get(name) ?? []), mark]);
+  }
+  return [...found.values()];
+}
+
 /* Moments on a line from the first to the last: when messages were held, and what people
  * decided. marks: [{at (ms), kind, label}]. */
 export function moments(marks, { label, from, to }) {
   const first = Math.min(...marks.map((m) => m.at));
   const last = Math.max(...marks.map((m) => m.at), first + 1000);
-  const x = (at) => `${(1 + ((at - first) / (last - first)) * 98).toFixed(2)}%`;
-  const mark = (m) =>
-    m.kind === "decided"
-      ? svg("line", { class: "decided", x1: x(m.at), x2: x(m.at), y1: 3, y2: 25 }, svg("title", {}, m.label))
-      : svg("circle", { class: m.kind, cx: x(m.at), cy: 14, r: 4.5 }, svg("title", {}, m.label));
+  const place = (at) => `${(1.5 + Math.round(((at - first) / (last - first)) * 194) / 2).toFixed(1)}%`;
+  const draw = ([mark, ...more]) => {
+    const x = place(mark.at);
+    const says = svg("title", {}, more.length > 0 ? `${mark.label} and ${number(more.length)} more` : mark.label);
+    return mark.kind === "decided"
+      ? svg("line", { class: "decided", x1: x, x2: x, y1: 3, y2: 25 }, says)
+      : svg("circle", { class: mark.kind, cx: x, cy: 14, r: (4 + 1.3 * Math.log2(1 + more.length)).toFixed(1) }, says);
+  };
   return h("figure", { class: "chart" },
     svg("svg", { class: "moments", role: "img", "aria-label": label },
-      svg("line", { class: "rule", x1: 0, x2: "100%", y1: 14, y2: 14 }), marks.map(mark)),
+      svg("line", { class: "rule", x1: 0, x2: "100%", y1: 14, y2: 14 }), groups(marks, place).map(draw)),
     h("div", { class: "span muted" }, h("span", {}, from), h("span", {}, to)));
 }

@@ -134,7 +134,7 @@ def test_the_evening(relays, open_console):  # noqa: F811
     # Another administrator, at the other relay, was faster with the rest.
     page.click("Incidents", "nav a")
     page.wait("reply-storm")
-    page.click("snow@district.example")
+    page.click("thread snow@district.example")
     page.wait("teacher3@district.example")
     hold = there.holds()[0]
     there.ok("quarantine", "delete", hold["id"])
@@ -404,9 +404,9 @@ def test_nothing_moves_under_the_pointer(relay, open_console):
         mail.send("teacher9@district.example", [STUDENTS, "families@district.example"], login="teacher9",
                   headers={"References": "<a@b>"})
     shown = page.wait(lambda: page.find("#withheld"), what="that something waits")[0]
-    assert "show" in shown.text and row.location == place and not page.find("tr", "a@b")
+    assert "show" in shown.text and row.location == place and not page.find("tr", "thread a@b")
     page.hover(page.find("h1")[0])
-    page.wait(lambda: page.find("tr", "a@b"), 2)
+    page.wait(lambda: page.find("tr", "thread a@b"), 2)
 
 
 @redis_only
