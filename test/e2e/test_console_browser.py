@@ -172,7 +172,7 @@ def test_brakes_permits_and_lists(relays, open_console):  # noqa: F811
     assert "280 copies of login:office-lincoln@district.example pass from" in page.confirm()
     page.done()
     page.wait("to come")
-    (permit,) = there.json("permit", "list")["permits"]
+    (permit,) = page.wait(lambda: there.json("permit", "list")["permits"], WITHIN, "the permit on the other relay")
     assert permit["copies"] == 280 and permit["by"] == "root" and permit["state"] == "scheduled"
 
     grown = "".join(f"teacher{i}@district.example\n" for i in range(400))
