@@ -13,21 +13,16 @@
 
 #include "base/account.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/listener.h"
 #include "base/log.h"
 #include "conf/console_settings.h"
 #include "console/server.h"
 #include "console/upstream.h"
 
-enum {
-    EXIT_USAGE = 2,
-    PORT = 8025,
-    IDLE_S = 3600,
-    LOOPBACK_COUNT = 3,
-    PROBLEM_SIZE = 1000
-};
+enum { EXIT_USAGE = 2, PORT = 8025, LOOPBACK_COUNT = 3, PROBLEM_SIZE = 1000 };
 
-#define SECOND_US INT64_C(1000000)
+#define HOUR_MS INT64_C(3600000)
 
 static const char *const loopback[LOOPBACK_COUNT] = {"127.0.0.1", "localhost", "[::1]"};
 
@@ -36,6 +31,7 @@ struct console {
     const char *socket;        /* of mailbraked */
     const char *app;           /* folder of the page */
     long port;
+    int64_t idle_ms; /* after so long without use it ends */
     bool service;
     struct console_settings settings; /* of the service */
     struct app_files *files;
@@ -80,11 +76,13 @@ static enum status start_mine(struct console *console, struct server_args *args,
 
 static void say_where(const struct console *console)
 {
-    (void)printf("http://127.0.0.1:%ld/#%s\n", console->port,
-                 web_session_token(console->session));
-    (void)puts(
-        "The address is good once. Ctrl-C ends the console, as does an hour without "
-        "use.");
+    char idle[DURATION_SIZE];
+    duration_format(console->idle_ms, idle);
+    (void)printf(
+        "http://127.0.0.1:%ld/#%s\n"
+        "The address is good once. Ctrl-C ends the console, and so does %s without "
+        "use.\n",
+        console->port, web_session_token(console->session), idle);
     (void)fflush(stdout);
 }
 
@@ -160,10 +158,10 @@ static bool is_idle(const struct console *console)
 {
     return console->session != NULL &&
            clock_monotonic_us() - web_session_touched_us(console->session) >=
-               IDLE_S * SECOND_US;
+               console->idle_ms * 1000;
 }
 
-/* Until a signal, or an hour in which its person has done nothing. */
+/* Until a signal, or its person has done nothing for idle_ms. */
 static void wait_for_end(struct console *console, const sigset_t *signals)
 {
     static const struct timespec second = {.tv_sec = 1};
@@ -172,7 +170,7 @@ static void wait_for_end(struct console *console, const sigset_t *signals)
             return;
         server_sweep(console->server);
     }
-    log_print(SEVERITY_INFO, "ended: not used for an hour");
+    log_print(SEVERITY_INFO, "ended: nobody has used it");
 }
 
 static int run(struct console *console)
@@ -204,6 +202,7 @@ static int run(struct console *console)
 static int usage(FILE *out, int status)
 {
     (void)fputs("usage: mailbrake-console [--port N] [--socket PATH] [--app FOLDER]\n"
+                "                         [--idle DURATION]\n"
                 "       mailbrake-console --service [-c FILE] [--app FOLDER]\n"
                 "       mailbrake-console --version | --help\n",
                 out);
@@ -221,10 +220,15 @@ static bool take_port(const char *text, long *out)
 static bool parse(int argc, char **argv, struct console *console, int *out_exit)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"port", required_argument, NULL, 'p'},
-        {"socket", required_argument, NULL, 's'}, {"app", required_argument, NULL, 'a'},
-        {"service", no_argument, NULL, 'S'},      {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"config", required_argument, NULL, 'c'},
+        {"port", required_argument, NULL, 'p'},
+        {"socket", required_argument, NULL, 's'},
+        {"app", required_argument, NULL, 'a'},
+        {"idle", required_argument, NULL, 'i'},
+        {"service", no_argument, NULL, 'S'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     int option;
     bool right = true;
@@ -242,6 +246,9 @@ static bool parse(int argc, char **argv, struct console *console, int *out_exit)
             break;
         case 'a':
             console->app = optarg;
+            break;
+        case 'i':
+            right = duration_parse(optarg, &console->idle_ms, NULL) == STATUS_OK;
             break;
         case 'S':
             console->service = true;
@@ -264,7 +271,8 @@ int main(int argc, char **argv)
     struct console console = {.configuration = "/etc/mailbrake/mailbrake.conf",
                               .socket = CONSOLE_SETTINGS_SOCKET,
                               .app = MAILBRAKE_CONSOLE_APP,
-                              .port = PORT};
+                              .port = PORT,
+                              .idle_ms = HOUR_MS};
     int status;
     if (!parse(argc, argv, &console, &status))
         return usage(stderr, EXIT_USAGE);

@@ -246,9 +246,12 @@ static const char *refusal(const struct page_request *request)
     return guard_refusal(&request->context->args.guard, &fields, !is_api(request));
 }
 
-static bool is_method(const char *method)
+/* mailbraked has no HEAD. */
+static bool is_method(const char *method, bool api)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
+    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+    if (!api && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
+        return true;
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         if (strcmp(methods[i], method) == 0)
             return true;
@@ -282,7 +285,7 @@ bool page_request_begin(struct page_request *request, enum MHD_Result *out)
     struct MHD_Connection *connection = request->connection;
     bool owner = request->context->args.session != NULL;
     const char *why = refusal(request);
-    if (!is_method(request->method))
+    if (!is_method(request->method, is_api(request)))
         *out = answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "no such method");
     else if (why != NULL)
         *out = answer_error(connection, MHD_HTTP_FORBIDDEN, "%s", why);

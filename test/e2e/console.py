@@ -86,9 +86,10 @@ class Process:
 class Console(Process):
     """For whoever starts it: user, or root."""
 
-    def __init__(self, build, folder, socket, user=None):
+    def __init__(self, build, folder, socket, user=None, idle=None):
         self.port = free_port()
         words = ["--port", str(self.port), "--socket", str(socket), "--app", str(APP)]
+        words += ["--idle", idle] if idle else []
         super().__init__(build, folder, [build.dir / "console" / "mailbrake-console", *words], user)
         wait_until(lambda: "#" in self.text(), 20, "no address:", self.text)
         self.url = self.text().splitlines()[0]
@@ -159,11 +160,11 @@ class Service(Process):
 
 @pytest.fixture
 def console(build, tmp_path):
-    """console(mail, user=None)"""
+    """console(mail, user=None, idle=None)"""
     started = []
 
-    def start(mail, user=None):
-        started.append(Console(build, tmp_path, mail.socket, user))
+    def start(mail, *how, **more):
+        started.append(Console(build, tmp_path, mail.socket, *how, **more))
         return started[-1]
 
     yield start

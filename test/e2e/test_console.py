@@ -103,7 +103,7 @@ def test_other_sites_can_do_nothing(mail, console):  # noqa: F811
         answer = page.ask("POST", "/api/v1/holds/release", body, **said)
         assert answer.status in (400, 403), (said, answer.text)
         assert page.ask("POST", "/api/session", **said, x_token=page.token).status in (400, 403)
-    for method in ("OPTIONS", "TRACE", "PATCH", "CONNECT", "get"):
+    for method in ("OPTIONS", "TRACE", "PATCH", "CONNECT", "get", "HEAD"):
         assert page.ask(method, "/api/v1/status", **page.marks).status in (400, 403, 405), method
     for said in ({"host": "evil.example"}, {"origin": "http://evil.example"}, {"sec_fetch_site": "same-site"}):
         answer = page.get("/v1/holds", **said)
@@ -171,6 +171,24 @@ def test_it_comes_back_with_mailbraked_and_goes_without_mail(mail, console):  # 
     page.process.wait()
     mail.hold()
     assert states(mail) == ["held"]
+
+
+def test_it_ends_when_nobody_uses_it(mail, console):  # noqa: F811
+    page = console(mail, idle="4s")
+    page.enter()
+    for _ in range(3):
+        time.sleep(2)
+        page.get("/v1/status")
+    asked = time.monotonic()
+    while page.process.poll() is None and time.monotonic() < asked + 15:
+        try:  # a page that only stands open
+            page.get("/v1/events")
+            page.get("/v1/incidents", x_refresh="1")
+        except OSError:
+            break
+        time.sleep(0.3)
+    assert page.process.wait(10) == 0 and "nobody has used it" in page.text()
+    assert 3 < time.monotonic() - asked < 12
 
 
 def test_one_sees_what_another_has_done(mail, console):  # noqa: F811

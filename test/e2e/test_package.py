@@ -250,6 +250,11 @@ def test_the_page_is_served_under_its_restrictions(running):
     assert '"user":"ann"' in ask("/api/v1/whoami", "ann") and '"mode":"enforce"' in ask("/api/v1/status", "ann")
     for user in ("bob", "root", "mailbrake", "mailbrake-console"):
         assert "403 Forbidden" in ask("/api/v1/status", user)
+    running.run("sh", "-c", "runuser -u ann -- mailbrake console >/root/address 2>&1 &")
+    wait_until(lambda: "#" in running.read("/root/address"), 20, "mailbrake console does not come up")
+    fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8025/').read().decode())"
+    assert "<title>Mailbrake" in running.python(fetch)
+    running.run("pkill", "-u", "ann", "mailbrake-conso")
     status = process(running, "mailbrake-console.service")
     user = running.run("id", "-u", "mailbrake-console").stdout.strip()
     assert status["Uid"].split() == [user] * 4 and int(status["CapBnd"], 16) == int(status["CapEff"], 16) == 0
