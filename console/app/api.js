@@ -3,7 +3,7 @@
 
 const SOCKET = "/run/mailbrake/control.sock";
 
-export class Failure extends Error {
+class Failure extends Error {
   constructor(status, text, missing) {
     super(text);
     this.status = status; /* of HTTP; 0: no answer */
@@ -15,7 +15,12 @@ export class Failure extends Error {
 const byFetch = async (method, path, headers, body) => {
   if (headers["X-Purpose"]) headers["X-Purpose"] = encodeURIComponent(headers["X-Purpose"]);
   const answer = await fetch(`api${path}`, {
-    method, body, headers, credentials: "same-origin", redirect: "error", cache: "no-store",
+    method,
+    body,
+    headers,
+    credentials: "same-origin",
+    redirect: "error",
+    cache: "no-store",
   });
   return { status: answer.status, text: await answer.text() };
 };
@@ -99,7 +104,9 @@ export const get = (path, options) => ask("GET", path, null, options);
 /* The token of `mailbrake console`, good once, becomes a cookie. */
 export async function enter(token) {
   const answer = await fetch("api/session", {
-    method: "POST", headers: { "X-Mailbrake": "1", "X-Token": token }, credentials: "same-origin",
+    method: "POST",
+    headers: { "X-Mailbrake": "1", "X-Token": token },
+    credentials: "same-origin",
   });
   if (!answer.ok) throw failure(answer.status, parse(await answer.text()));
 }
@@ -107,10 +114,13 @@ export async function enter(token) {
 /* A part of a screen: what mailbraked answered, or why it did not. When nobody answers at
  * all, the screen stays as it is. */
 export const part = (promise) =>
-  promise.then((data) => ({ data }), (error) => {
-    if (AWAY.has(error.status)) throw error;
-    return { error, data: null };
-  });
+  promise.then(
+    (data) => ({ data }),
+    (error) => {
+      if (AWAY.has(error.status)) throw error;
+      return { error, data: null };
+    },
+  );
 
 export const path = (...words) => words.map(encodeURIComponent).join("/");
 

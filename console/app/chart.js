@@ -22,20 +22,38 @@ export function bars(points, { title, summary, from, to }) {
   const bar = (point, i, value, below, kind) => {
     const height = value === 0 ? 0 : Math.max(1.5, (value / most) * HEIGHT);
     return svg("rect", {
-      class: kind, x: i * step + 1, width, height,
+      class: kind,
+      x: i * step + 1,
+      width,
+      height,
       y: HEIGHT - (below / most) * HEIGHT - height,
     });
   };
-  return h("figure", { class: "chart" },
+  return h(
+    "figure",
+    { class: "chart" },
     h("figcaption", {}, title, h("span", { class: "muted" }, ` · at most ${number(peak)}`)),
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 1}`, role: "img", "aria-label": `${title}: ${summary}`, preserveAspectRatio: "none" },
+    svg(
+      "svg",
+      {
+        viewBox: `0 0 ${WIDTH} ${HEIGHT + 1}`,
+        role: "img",
+        "aria-label": `${title}: ${summary}`,
+        preserveAspectRatio: "none",
+      },
       svg("line", { class: "rule", x1: 0, x2: WIDTH, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5 }),
       points.map((point, i) =>
-        svg("g", {},
+        svg(
+          "g",
+          {},
           svg("title", {}, point.label),
           bar(point, i, point.passed, 0, "passed"),
-          bar(point, i, point.stopped, point.passed, "stopped")))),
-    h("div", { class: "span muted" }, h("span", {}, from), h("span", {}, to)));
+          bar(point, i, point.stopped, point.passed, "stopped"),
+        ),
+      ),
+    ),
+    h("div", { class: "span muted" }, h("span", {}, from), h("span", {}, to)),
+  );
 }
 
 /* Those of one kind and place on the line, as one. */
@@ -56,13 +74,28 @@ export function moments(marks, { label, from, to }) {
   const place = (at) => `${(1.5 + Math.round(((at - first) / (last - first)) * 194) / 2).toFixed(1)}%`;
   const draw = ([mark, ...more]) => {
     const x = place(mark.at);
-    const says = svg("title", {}, more.length > 0 ? `${mark.label} and ${number(more.length)} more` : mark.label);
+    const says = svg(
+      "title",
+      {},
+      more.length > 0 ? `${mark.label} and ${number(more.length)} more` : mark.label,
+    );
     return mark.kind === "decided"
       ? svg("line", { class: "decided", x1: x, x2: x, y1: 3, y2: 25 }, says)
-      : svg("circle", { class: mark.kind, cx: x, cy: 14, r: (4 + 1.3 * Math.log2(1 + more.length)).toFixed(1) }, says);
+      : svg(
+          "circle",
+          { class: mark.kind, cx: x, cy: 14, r: (4 + 1.3 * Math.log2(1 + more.length)).toFixed(1) },
+          says,
+        );
   };
-  return h("figure", { class: "chart" },
-    svg("svg", { class: "moments", role: "img", "aria-label": label },
-      svg("line", { class: "rule", x1: 0, x2: "100%", y1: 14, y2: 14 }), groups(marks, place).map(draw)),
-    h("div", { class: "span muted" }, h("span", {}, from), h("span", {}, to)));
+  return h(
+    "figure",
+    { class: "chart" },
+    svg(
+      "svg",
+      { class: "moments", role: "img", "aria-label": label },
+      svg("line", { class: "rule", x1: 0, x2: "100%", y1: 14, y2: 14 }),
+      groups(marks, place).map(draw),
+    ),
+    h("div", { class: "span muted" }, h("span", {}, from), h("span", {}, to)),
+  );
 }

@@ -2,10 +2,15 @@
 
 import { ask, get, part, path } from "./api.js";
 import { decided, field, purposeField, question, select, weighty } from "./dialog.js";
-import { h, all } from "./dom.js";
+import { all, h } from "./dom.js";
 import { at, clean, count, key, messages, number, people } from "./words.js";
 
-const LONGER = [["1h", "1 hour"], ["4h", "4 hours"], ["1d", "1 day"], ["7d", "a week"]];
+const LONGER = [
+  ["1h", "1 hour"],
+  ["4h", "4 hours"],
+  ["1d", "1 day"],
+  ["7d", "a week"],
+];
 
 /* ---- held messages ---- */
 
@@ -32,7 +37,13 @@ export const review = (ids, read = readByHand) =>
 export const change = ({ more, fewer }) =>
   more === null ? "who they were is not known" : `${number(more)} more, ${number(fewer)} fewer`;
 
-const PACES = [["", "at once"], ["10/m", "10 a minute"], ["60/m", "60 a minute"], ["300/m", "300 a minute"], ["60/h", "60 an hour"]];
+const PACES = [
+  ["", "at once"],
+  ["10/m", "10 a minute"],
+  ["60/m", "60 a minute"],
+  ["300/m", "300 a minute"],
+  ["60/h", "60 an hour"],
+];
 
 function releaseWords(to, review) {
   const lines = [];
@@ -40,9 +51,15 @@ function releaseWords(to, review) {
   if (error) lines.push(`Whom it reaches is not known: ${error.message}`);
   else if (data?.changed)
     lines.push(`The people it reaches have changed since it was held: ${change(data)}.`);
-  if (data?.away) lines.push(`${clean(data.away)} does not answer: what it holds stays held, and its people are not counted.`);
-  lines.push(`Delivers ${to.what}${data ? `, to ${people(data.reach)} together` : ""}. It can't be taken back.`);
-  if (data?.administrators > 1) lines.push("So many people need two administrators: the first release is recorded, the second delivers.");
+  if (data?.away)
+    lines.push(
+      `${clean(data.away)} does not answer: what it holds stays held, and its people are not counted.`,
+    );
+  lines.push(
+    `Delivers ${to.what}${data ? `, to ${people(data.reach)} together` : ""}. It can't be taken back.`,
+  );
+  if (data?.administrators > 1)
+    lines.push("So many people need two administrators: the first release is recorded, the second delivers.");
   return lines.map((text) => h("p", {}, text));
 }
 
@@ -52,7 +69,8 @@ export async function release(page, incident, chosen) {
   const found = await review(ids.map((hold) => hold.id));
   const reach = found.data?.reach ?? incident.reach;
   question({
-    title: "Release", about: incident.id,
+    title: "Release",
+    about: incident.id,
     act: reach === null ? `Release ${messages(to.n)}` : `Release to ${people(reach)}`,
     body: releaseWords(to, found),
     fields: [
@@ -73,7 +91,10 @@ function endWithout(verb, title, says) {
   return (page, incident, chosen) => {
     const to = scope(incident, chosen);
     question({
-      title, about: incident.id, danger: true, act: `${title} ${messages(to.n)}`,
+      title,
+      about: incident.id,
+      danger: true,
+      act: `${title} ${messages(to.n)}`,
       body: h("p", {}, says(to, incident)),
       fields: weighty(incident.id, to.n > 1 ? incident.reach : null).slice(1),
       async run(values, send) {
@@ -84,23 +105,42 @@ function endWithout(verb, title, says) {
   };
 }
 
-export const refuse = endWithout("refuse", "Refuse", (to, incident) =>
-  `Deletes ${to.what}. ${incident.tell
-    ? "Its sender gets one letter that says so, naming only what was addressed."
-    : "Nobody is told: a sender like this one is not written to."}`);
+export const refuse = endWithout(
+  "refuse",
+  "Refuse",
+  (to, incident) =>
+    `Deletes ${to.what}. ${
+      incident.tell
+        ? "Its sender gets one letter that says so, naming only what was addressed."
+        : "Nobody is told: a sender like this one is not written to."
+    }`,
+);
 
-export const remove = endWithout("delete", "Delete", (to) =>
-  `Deletes ${to.what}, and tells nobody. A sender thinks it was delivered.`);
+export const remove = endWithout(
+  "delete",
+  "Delete",
+  (to) => `Deletes ${to.what}, and tells nobody. A sender thinks it was delivered.`,
+);
 
 /* ---- its rule and its key ---- */
 
 export function allow(page, incident) {
   question({
-    title: "Allow", about: incident.id, act: "Allow it",
-    body: h("p", {}, "Mail of ", h("strong", {}, key(incident.key).value), ` passes the rule ${clean(incident.rule)} for a while. What is held stays held.`),
+    title: "Allow",
+    about: incident.id,
+    act: "Allow it",
+    body: h(
+      "p",
+      {},
+      "Mail of ",
+      h("strong", {}, key(incident.key).value),
+      ` passes the rule ${clean(incident.rule)} for a while. What is held stays held.`,
+    ),
     fields: [field("For", select("for", LONGER, "4h")), purposeField(incident.id, false)],
     async run(values, send) {
-      const { until } = await send("POST", `/v1/incidents/${path(incident.id)}/allow`, { for: values.for }).finally(page.reload);
+      const { until } = await send("POST", `/v1/incidents/${path(incident.id)}/allow`, {
+        for: values.for,
+      }).finally(page.reload);
       return { text: `It passes the rule until ${at(until)}.` };
     },
   });
@@ -108,9 +148,17 @@ export function allow(page, incident) {
 
 export function close(page, incident) {
   question({
-    title: "Close the incident", about: incident.id, act: "Close it",
-    body: h("p", {}, `What comes next is a new incident, and the latch that ${clean(incident.rule)} has set for this key is taken off: mail within the limit passes again.`,
-      incident.waiting > 0 ? ` ${messages(incident.waiting)} ${incident.waiting === 1 ? "stays" : "stay"} held.` : ""),
+    title: "Close the incident",
+    about: incident.id,
+    act: "Close it",
+    body: h(
+      "p",
+      {},
+      `What comes next is a new incident, and the latch that ${clean(incident.rule)} has set for this key is taken off: mail within the limit passes again.`,
+      incident.waiting > 0
+        ? ` ${messages(incident.waiting)} ${incident.waiting === 1 ? "stays" : "stay"} held.`
+        : "",
+    ),
     fields: [purposeField(incident.id, false)],
     async run(values, send) {
       await send("POST", `/v1/incidents/${path(incident.id)}/close`, {}).finally(page.reload);
@@ -121,7 +169,10 @@ export function close(page, incident) {
 
 export function stopPace(page, incident) {
   question({
-    title: "Stop the slow release", about: incident.id, act: "Stop it", danger: true,
+    title: "Stop the slow release",
+    about: incident.id,
+    act: "Stop it",
+    danger: true,
     body: h("p", {}, "What has not gone out yet stays held."),
     async run(values, send) {
       await send("POST", `/v1/incidents/${path(incident.id)}/stop`, {}).finally(page.reload);
@@ -135,26 +186,64 @@ export function stopPace(page, incident) {
 function contentShown(content) {
   const { subject, header = [], text, text_cut: cut, attachments = [], attachment_count: total } = content;
   return all(
-    h("h3", {}, "Subject"), h("p", { class: "quoted", dir: "auto" }, subject ?? "none"),
-    text === undefined ? null : [
-      h("h3", {}, "Text"), h("pre", { class: "quoted", dir: "auto" }, text || "none", cut ? "\n…" : ""),
-      attachments.length === 0 ? null : [
-        h("h3", {}, count(total, "attachment")),
-        h("ul", {}, attachments.map((a) => h("li", {}, a.name || "without a name", ` (${clean(a.type)}, ${number(a.size)} bytes)`)))],
-      h("details", {}, h("summary", {}, "Header"),
-        h("pre", { class: "quoted" }, header.map((f) => `${f.name}: ${f.value}\n`).join("")))]);
+    h("h3", {}, "Subject"),
+    h("p", { class: "quoted", dir: "auto" }, subject ?? "none"),
+    text === undefined
+      ? null
+      : [
+          h("h3", {}, "Text"),
+          h("pre", { class: "quoted", dir: "auto" }, text || "none", cut ? "\n…" : ""),
+          attachments.length === 0
+            ? null
+            : [
+                h("h3", {}, count(total, "attachment")),
+                h(
+                  "ul",
+                  {},
+                  attachments.map((a) =>
+                    h("li", {}, a.name || "without a name", ` (${clean(a.type)}, ${number(a.size)} bytes)`),
+                  ),
+                ),
+              ],
+          h(
+            "details",
+            {},
+            h("summary", {}, "Header"),
+            h("pre", { class: "quoted" }, header.map((f) => `${f.name}: ${f.value}\n`).join("")),
+          ),
+        ],
+  );
 }
 
 /* Of one message: what a release would do, and how root sees it whole. */
 export async function details(page, incident, hold) {
   const { data, error } = await part(get(`/v1/holds/${path(hold.id)}`));
   question({
-    title: `Message ${hold.id}`, act: "Show what is in it", about: incident.id,
-    body: error ? h("p", { class: "problem" }, error.message) : all(
-      h("p", {}, h("strong", {}, clean(data.identity)), ` to ${(data.addressed ?? []).slice(0, 5).map(clean).join(", ")}`),
-      h("p", {}, "Releasing it now: ", data.release?.text ?? "not known", "."),
-      data.command ? h("p", { class: "muted" }, "All of it, as root on ", clean(data.host), ": ", h("code", {}, data.command)) : null),
-    fields: page.can("decide") ? [purposeField(incident.id, true)] : [],
+    title: `Message ${hold.id}`,
+    act: page.can("decide") && !error ? "Show what is in it" : null,
+    about: incident.id,
+    body: error
+      ? h("p", { class: "problem" }, error.message)
+      : all(
+          h(
+            "p",
+            {},
+            h("strong", {}, clean(data.identity)),
+            ` to ${(data.addressed ?? []).slice(0, 5).map(clean).join(", ")}`,
+          ),
+          h("p", {}, "Releasing it now: ", data.release?.text ?? "not known", "."),
+          data.command
+            ? h(
+                "p",
+                { class: "muted" },
+                "All of it, as root on ",
+                clean(data.host),
+                ": ",
+                h("code", {}, data.command),
+              )
+            : null,
+        ),
+    fields: page.can("decide") && !error ? [purposeField(incident.id, true)] : [],
     async run(values, send) {
       const shown = await send("GET", `/v1/holds/${path(hold.id)}/content`);
       return { text: "It says:", more: [contentShown(shown)] };

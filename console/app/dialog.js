@@ -1,9 +1,9 @@
 /* A question before something is done: what it does, what it wants to know, and then, in
  * the same place, how it went. */
 
+import { announce } from "./announce.js";
 import { ask, get, token } from "./api.js";
 import { h } from "./dom.js";
-import { announce } from "./announce.js";
 
 /* ---- fields ---- */
 
@@ -15,23 +15,41 @@ export function field(label, control, hint) {
   control.id = id;
   const hintId = hint ? `${id}-hint` : null;
   if (hintId) control.setAttribute("aria-describedby", hintId);
-  return h("div", { class: "field" },
-    h("label", { for: id }, label), control,
-    hint ? h("p", { class: "hint", id: hintId }, hint) : null);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    control,
+    hint ? h("p", { class: "hint", id: hintId }, hint) : null,
+  );
 }
 
 export const input = (name, properties = {}) =>
-  h("input", { name, type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "none", ...properties });
+  h("input", {
+    name,
+    type: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    autocapitalize: "none",
+    ...properties,
+  });
 
 export const select = (name, options, chosen) =>
-  h("select", { name },
-    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
+  h(
+    "select",
+    { name },
+    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
+  );
 
 /* A box with its label behind it. */
 export function check(name, label, properties = {}) {
   const id = `field-${++made}`;
-  return h("div", { class: "check" },
-    h("input", { type: "checkbox", name, id, ...properties }), h("label", { for: id }, label));
+  return h(
+    "div",
+    { class: "check" },
+    h("input", { type: "checkbox", name, id, ...properties }),
+    h("label", { for: id }, label),
+  );
 }
 
 /* ---- big decisions: the number of people is typed, and what for ---- */
@@ -40,9 +58,16 @@ const MANY = 200;
 const purposes = new Map(); /* by what they are about: asked once */
 
 export function purposeField(about, needed) {
-  return field("Purpose", input("purpose", {
-    required: needed, maxlength: "250", value: purposes.get(about) ?? "", autocapitalize: "sentences",
-  }), "Goes into the audit, with your name.");
+  return field(
+    "Purpose",
+    input("purpose", {
+      required: needed,
+      maxlength: "250",
+      value: purposes.get(about) ?? "",
+      autocapitalize: "sentences",
+    }),
+    "Goes into the audit, with your name.",
+  );
 }
 
 /* what is done needs these fields when it is about so many people. */
@@ -50,8 +75,15 @@ export function weighty(about, reach) {
   const many = reach !== null && reach > MANY;
   return [
     many
-      ? field(`How many people does it reach? Type ${reach}`,
-          input("typed", { inputmode: "numeric", required: true, pattern: `\\s*${grouped(reach)}\\s*`, title: `Type ${reach}` }))
+      ? field(
+          `How many people does it reach? Type ${reach}`,
+          input("typed", {
+            inputmode: "numeric",
+            required: true,
+            pattern: `\\s*${grouped(reach)}\\s*`,
+            title: `Type ${reach}`,
+          }),
+        )
       : null,
     purposeField(about, many),
   ];
@@ -72,17 +104,20 @@ async function watchProgress(name, isOver, show) {
   }
 }
 
-const outcomeNodes = (text, problem, more = []) =>
-  [h("p", { class: problem ? "problem" : "done" }, text), ...more];
+const outcomeNodes = (text, problem, more = []) => [
+  h("p", { class: problem ? "problem" : "done" }, text),
+  ...more,
+];
 
-/* A question. `title` and `act` name the deed; `body` says what it does; `fields` may be
+/* A question. `title` and `act` name the deed (without act
+ * there is only something to read); `body` says what it does; `fields` may be
  * empty; run(values, send) does it and returns {text, problem?, more?}, the outcome in words;
  * a failure can be tried again. `about` is what the purpose belongs to. */
 export function question({ title, act, body, fields = [], danger = false, about = title, run }) {
   const said = h("div", { role: "status" });
   const words = h("div", {}, body);
-  const button = h("button", { class: danger ? "primary danger" : "primary" }, act);
-  const cancel = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const button = act ? h("button", { class: danger ? "primary danger" : "primary" }, act) : null;
+  const cancel = h("button", { type: "button", onclick: () => dialog.close() }, act ? "Cancel" : "Done");
   const buttons = h("div", { class: "buttons" }, button, cancel);
   const form = h("form", { onsubmit: submit }, fields, said, buttons);
   const heading = h("h2", { id: "dialog-title" }, title);
@@ -119,7 +154,7 @@ export function question({ title, act, body, fields = [], danger = false, about 
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);
   dialog.showModal();
-  (form.querySelector("input:not([type=checkbox], [type=hidden]), select") ?? button).focus();
+  (form.querySelector("input:not([type=checkbox], [type=hidden]), select") ?? button ?? cancel).focus();
   return dialog;
 }
 
@@ -133,7 +168,9 @@ export function decided(verb, answer) {
   if (answer.pace) says.push(`It is released slowly from now on: ${answer.pace.pace}.`);
   if (answer.done > 0) says.push(`${answer.done} ${PAST[verb]}.`);
   if (answer.needs)
-    says.push(`Your release is recorded, and nothing of it has gone out yet: one more administrator must release it.`);
+    says.push(
+      `Your release is recorded, and nothing of it has gone out yet: one more administrator must release it.`,
+    );
   const untold = (answer.results ?? []).filter((r) => r.untold).length;
   if (untold > 0) says.push(`${untold} of the senders could not be told.`);
   if (answer.failed > 0) says.push(`${answer.failed} could not be ${PAST[verb]}:`);
@@ -142,6 +179,15 @@ export function decided(verb, answer) {
   return {
     text: says.join(" "),
     problem: answer.failed > 0,
-    more: reasons.size === 0 ? [] : [h("ul", { class: "reasons" }, [...reasons].slice(0, 10).map((why) => h("li", {}, why)))],
+    more:
+      reasons.size === 0
+        ? []
+        : [
+            h(
+              "ul",
+              { class: "reasons" },
+              [...reasons].slice(0, 10).map((why) => h("li", {}, why)),
+            ),
+          ],
   };
 }

@@ -18,8 +18,7 @@ function set(node, properties) {
     if (name === "key") node.key = String(value);
     else if (typeof value === "function") node[name] = value;
     else if (value === true) node.setAttribute(name, "");
-    else if (value !== null && value !== undefined && value !== false)
-      node.setAttribute(name, value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
   }
   return node;
 }

@@ -1,16 +1,22 @@
 /* The frame around the screens: which one is shown, when it is read again, and that nothing
  * moves under the pointer. */
 
-import { ask, chooseTransport, enter, get } from "./api.js";
 import { announce } from "./announce.js";
-import { h, all } from "./dom.js";
+import { ask, chooseTransport, enter, get } from "./api.js";
+import { all, h } from "./dom.js";
 import { follow } from "./live.js";
 import { morph, morphInPlace } from "./morph.js";
 import { count, plain } from "./words.js";
 
 const SCREENS = [
-  ["now", "Now"], ["incidents", "Incidents"], ["brakes", "Brakes"], ["lists", "Lists"],
-  ["explain", "Explain"], ["limits", "Limits"], ["report", "Report"], ["audit", "Audit"],
+  ["now", "Now"],
+  ["incidents", "Incidents"],
+  ["brakes", "Brakes"],
+  ["lists", "Lists"],
+  ["explain", "Explain"],
+  ["limits", "Limits"],
+  ["report", "Report"],
+  ["audit", "Audit"],
 ];
 const TICK_MS = 15000; /* "3 min ago" */
 const TOUCHED_MS = 3000;
@@ -65,31 +71,47 @@ function draw(now = false) {
 /* refresh: the page reads by itself. A screen reads with read(path, body). */
 async function load(refresh = false) {
   const mine = page;
-  if (mine === null || mine.loading) {
+  if (mine === null || mine.reading) {
     if (mine) mine.again = true;
     return;
   }
-  mine.loading = true;
-  mine.again = false;
+  clearTimeout(mine.timer);
+  const forced = mine.forced;
+  mine.reading = true;
+  mine.again = mine.forced = false;
   const read = (path, body) => ask(body ? "POST" : "GET", path, body, { refresh });
   const started = performance.now();
   try {
-    const data = await mine.screen.load(mine, read);
-    if (mine !== page) return;
-    mine.data = data;
-    draw(mine.forced);
-    mine.forced = false;
+    mine.data = await mine.screen.load(mine, read);
+    if (mine === page) draw(forced);
   } catch (error) {
-    if (mine !== page) return;
-    if (mine.data === undefined)
-      view.replaceChildren(h("h1", {}, mine.screen.title), h("p", { class: "problem" }, error.message));
-    else announce(error.message);
+    if (mine === page) fail(error);
   }
-  const took = performance.now() - started;
-  setTimeout(() => {
-    mine.loading = false;
-    if (mine === page && mine.again) void load(true);
-  }, Math.min(SLOWER * took, SLOWEST_MS));
+  mine.reading = false;
+  mine.rests = Math.min(SLOWER * (performance.now() - started), SLOWEST_MS);
+  mine.readAt = performance.now();
+  if (mine !== page) return;
+  if (mine.forced) void load();
+  else if (mine.again) loadLater();
+}
+
+/* Soon, but not so often that nothing else is done. */
+function loadLater() {
+  const mine = page;
+  if (mine === null || mine.reading) {
+    if (mine) mine.again = true;
+    return;
+  }
+  clearTimeout(mine.timer);
+  const rest = (mine.rests ?? 0) - (performance.now() - (mine.readAt ?? 0));
+  mine.timer = setTimeout(() => mine === page && void load(true), Math.max(0, rest));
+}
+
+/* What was read before stays. */
+function fail(error) {
+  if (page.data === undefined)
+    view.replaceChildren(h("h1", {}, page.screen.title), h("p", { class: "problem" }, error.message));
+  else announce(error.message);
 }
 
 /* ---- which screen ---- */
@@ -97,23 +119,47 @@ async function load(refresh = false) {
 function drawNav(name) {
   document.querySelector("nav").replaceChildren(
     ...SCREENS.map(([id, text]) =>
-      h("a", { href: `#/${id}`, "aria-current": id === name || (id === "incidents" && name === "incident") ? "page" : null }, text)));
+      h(
+        "a",
+        {
+          href: `#/${id}`,
+          "aria-current": id === name || (id === "incidents" && name === "incident") ? "page" : null,
+        },
+        text,
+      ),
+    ),
+  );
 }
 
 const states = new Map(); /* what is typed and chosen on a screen, while the page is open */
+let opened = 0;
+
+function decode(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
 
 async function open() {
+  const mineIs = ++opened;
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const [name, ...args] = (path || "now").split("/").map(decodeURIComponent);
+  const [name, ...args] = (path || "now").split("/").map(decode);
   const known = name === "incident" || SCREENS.some(([id]) => id === name);
   if (!known) return location.replace("#/now");
   const first = page === null;
   const screen = await import(`./screen-${name}.js`);
+  if (mineIs !== opened) return;
   const place = `${name}/${args.join("/")}`;
   if (!states.has(place)) states.set(place, {});
   const mine = {
-    screen, args, query: new URLSearchParams(query ?? ""), state: states.get(place),
-    can: (role) => who.roles.includes(role), user: who.user,
+    screen,
+    args,
+    query: new URLSearchParams(query ?? ""),
+    state: states.get(place),
+    can: (role) => who.roles.includes(role),
+    user: who.user,
     redraw: () => mine === page && draw(true),
     reload: () => {
       if (mine !== page) return;
@@ -142,25 +188,33 @@ async function enterByAddress() {
 }
 
 function drawWho() {
-  document.querySelector(".who").replaceChildren(
-    all(plain(who.user), h("span", { class: "muted" }, ` · ${who.roles.join(", ") || "no role"}`)));
+  document
+    .querySelector(".who")
+    .replaceChildren(
+      all(plain(who.user), h("span", { class: "muted" }, ` · ${who.roles.join(", ") || "no role"}`)),
+    );
 }
 
 let away = null; /* since when nobody answers */
 
 function connectionIs({ ok, error }) {
-  if (ok && away !== null) announce("The connection is back.");
+  const back = ok && (away !== null || who.user === "");
   if (!ok) away ??= new Date();
   else away = null;
   connection.hidden = ok;
-  connection.textContent = ok ? "" : `${error.message} What you see is from ${away.toLocaleTimeString("en-GB")}.`;
-  if (ok && who.user === "") void identify();
+  connection.textContent = ok
+    ? ""
+    : `${error.message} What you see is from ${away.toLocaleTimeString("en-GB")}.`;
+  if (back) void comeBack();
 }
 
-async function identify() {
+/* Roles may be others by now. */
+async function comeBack() {
+  const known = who.user !== "";
   who = await get("/v1/whoami").catch(() => who);
   drawWho();
-  if (who.user !== "") await open();
+  if (known) announce("The connection is back.");
+  else if (who.user !== "") await open();
 }
 
 async function start() {
@@ -173,15 +227,19 @@ async function start() {
   }
   drawWho();
   addEventListener("hashchange", () => void open());
+  document.querySelector(".skip").onclick = (event) => {
+    event.preventDefault(); /* what is behind # names the screen */
+    view.focus();
+  };
   if (who.user !== "") await open();
   follow({
     changed: () => {
-      if (page && !page.screen.still) void load(true);
+      if (page && !page.screen.still) loadLater();
     },
     state: connectionIs,
   });
   setInterval(() => {
-    if (page?.screen.moves) void load(true);
+    if (page?.screen.moves) loadLater();
     else draw();
   }, TICK_MS);
 }

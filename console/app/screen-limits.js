@@ -1,11 +1,11 @@
 /* What is left of each limit, of one subject or of those that have used most. */
 
 import { part } from "./api.js";
-import { button, when } from "./bits.js";
+import { button, head, mark, muted, named, strong, when } from "./bits.js";
 import { resetLimits } from "./deeds-brakes.js";
 import { field, input } from "./dialog.js";
-import { h, all } from "./dom.js";
-import { orFailure, table } from "./table.js";
+import { all, h } from "./dom.js";
+import { column, orFailure, table } from "./table.js";
 import { action, at, clean, number, span } from "./words.js";
 
 export const title = "Limits";
@@ -19,7 +19,8 @@ export async function load(page, read) {
 
 /* How long until a bucket is full again. */
 function full(l) {
-  if (l.surge !== null && l.surge !== undefined) return l.window_ends_at ? all("window ends ", when(l.window_ends_at)) : "no window is open";
+  if (l.surge !== null && l.surge !== undefined)
+    return l.window_ends_at ? all("window ends ", when(l.window_ends_at)) : "no window is open";
   if (l.left === null || l.left >= l.burst) return "full";
   return `in ${span(((l.burst - l.left) * l.period_s) / l.tokens)}`;
 }
@@ -32,18 +33,27 @@ const rate = (l) =>
 /* How much of it is used, as a bar beside its number. */
 function left(l) {
   const used = l.burst > 0 ? Math.min(1, Math.max(0, 1 - (l.left ?? 0) / l.burst)) : 0;
-  return all(h("meter", { min: 0, max: 1, value: used.toFixed(3), "aria-label": `${Math.round(used * 100)} % used` }),
-    ` ${number(l.left)} of ${number(l.burst)}`);
+  return all(
+    h("meter", { min: 0, max: 1, value: used.toFixed(3), "aria-label": `${Math.round(used * 100)} % used` }),
+    ` ${number(l.left)} of ${number(l.burst)}`,
+  );
 }
 
-const columns = (withSubject) => [
-  withSubject ? { name: "Subject", kind: "wide", cell: (l) => h("a", { href: `#/limits/${encodeURIComponent(l.subject)}` }, h("span", { class: "name" }, clean(l.subject))) } : null,
-  { name: "Rule", cell: (l) => all(h("strong", {}, clean(l.rule)), l.monitor ? h("span", { class: "muted" }, " monitor") : null) },
-  { name: "Left", kind: "measure", cell: left },
-  { name: "Full", cell: full },
-  { name: "Latch", cell: (l) => (l.latched_until ? h("span", { class: "mark accent" }, `until ${at(l.latched_until)}`) : "") },
-  { name: "Limit", kind: "wide", cell: (l) => `${rate(l)}; then ${action(l.action)}` },
-].filter(Boolean);
+const columns = (withSubject) =>
+  [
+    withSubject
+      ? column(
+          "Subject",
+          (l) => h("a", { href: `#/limits/${encodeURIComponent(l.subject)}` }, named(clean(l.subject))),
+          "wide",
+        )
+      : null,
+    column("Rule", (l) => all(strong(clean(l.rule)), l.monitor ? muted(" monitor") : null)),
+    column("Left", left, "measure"),
+    column("Full", full),
+    column("Latch", (l) => (l.latched_until ? mark(`until ${at(l.latched_until)}`) : "")),
+    column("Limit", (l) => `${rate(l)}; then ${action(l.action)}`, "wide"),
+  ].filter(Boolean);
 
 export function render({ subject, limits }, page) {
   const show = (event) => {
@@ -52,15 +62,32 @@ export function render({ subject, limits }, page) {
     location.hash = `#/limits/${encodeURIComponent(typed)}`;
   };
   return all(
-    h("div", { class: "head" }, h("h1", {}, title), subject ? h("a", { href: "#/limits" }, "Who has used most") : null),
-    h("form", { class: "bar", onsubmit: show },
-      field("Subject", input("subject", { value: subject, required: true, maxlength: "400" }), "login:NAME, sender:ADDRESS, client:IP, list:ADDRESS, thread:ID or all"),
-      h("button", { class: "primary" }, "Show")),
-    h("div", { class: "head" }, h("h2", {}, subject ? clean(subject) : "Who has used most of a limit in the last minutes"),
-      button(subject && limits.data && page.can("permit"), "Reset…", () => resetLimits(page, subject), { class: "danger" })),
-    orFailure(limits, (data) => table(columns(!subject), data.limits, {
-      key: (l) => `${l.rule} ${l.key ?? ""} ${l.subject ?? ""}`, caption: "Limits",
-      empty: subject ? "No limit counts it." : "Nobody has used any.",
-    })),
-    subject ? null : button(true, "Read again", page.reload));
+    head(title, subject ? h("a", { href: "#/limits" }, "Who has used most") : null),
+    h(
+      "form",
+      { class: "bar", onsubmit: show },
+      field(
+        "Subject",
+        input("subject", { value: subject, required: true, maxlength: "400" }),
+        "login:NAME, sender:ADDRESS, client:IP, list:ADDRESS, thread:ID or all",
+      ),
+      h("button", { class: "primary" }, "Show"),
+    ),
+    h(
+      "div",
+      { class: "head" },
+      h("h2", {}, subject ? clean(subject) : "Who has used most of a limit in the last minutes"),
+      button(subject && limits.data && page.can("permit"), "Reset…", () => resetLimits(page, subject), {
+        class: "danger",
+      }),
+    ),
+    orFailure(limits, (data) =>
+      table(columns(!subject), data.limits, {
+        key: (l) => `${l.rule} ${l.key ?? ""} ${l.subject ?? ""}`,
+        caption: "Limits",
+        empty: subject ? "No limit counts it." : "Nobody has used any.",
+      }),
+    ),
+    subject ? null : button(true, "Read again", page.reload),
+  );
 }

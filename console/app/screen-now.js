@@ -1,19 +1,33 @@
 /* Is anything wrong, right now? */
 
 import { part } from "./api.js";
-import { setBrake } from "./deeds-brakes.js";
+import { muted, problem, section, strong, when, who } from "./bits.js";
 import { bars } from "./chart.js";
-import { h, all } from "./dom.js";
-import { facts, orFailure, table } from "./table.js";
-import { ago, at, clean, copies, count, key, messages, number, people, plain, span, stopped } from "./words.js";
-import { who, when } from "./bits.js";
+import { setBrake } from "./deeds-brakes.js";
+import { all, h } from "./dom.js";
+import { column, facts, orFailure, table } from "./table.js";
+import {
+  ago,
+  at,
+  clean,
+  copies,
+  count,
+  key,
+  messages,
+  number,
+  people,
+  plain,
+  span,
+  stopped,
+} from "./words.js";
 
 export const title = "Now";
 export const moves = true; /* read again from time to time */
 
 export async function load(_, read) {
   const [status, top, brakes, permits] = await Promise.all(
-    ["/v1/status", "/v1/top", "/v1/brakes", "/v1/permits"].map((path) => part(read(path))));
+    ["/v1/status", "/v1/top", "/v1/brakes", "/v1/permits"].map((path) => part(read(path))),
+  );
   return { status, top, brakes, permits };
 }
 
@@ -29,11 +43,17 @@ function warnings(status) {
     mode === "monitor" ? "Mode monitor: nothing is stopped, what would have been is counted." : null,
     STORE[store.state] ?? null,
     store.problem ? `What is held is not known: ${store.problem}` : null,
-    failed ? `The reload at ${at(failed.at)} failed, the rules from before are in force: ${failed.errors[0]?.text ?? ""}` : null,
+    failed
+      ? `The reload at ${at(failed.at)} failed, the rules from before are in force: ${failed.errors[0]?.text ?? ""}`
+      : null,
     status.host_shared ? "Another relay with the same store has the same name: give each its own." : null,
-    ...(status.relays ?? []).filter((r) => !r.answers).map((r) => `The relay ${clean(r.host)} does not answer.`),
+    ...(status.relays ?? [])
+      .filter((r) => !r.answers)
+      .map((r) => `The relay ${clean(r.host)} does not answer.`),
     lists.unknown > 0 ? `${count(lists.unknown, "list")} can't be read: ${lists.unread[0] ?? ""}` : null,
-    lists.stale > 0 ? `${count(lists.stale, "list")} could not be read lately and ${lists.stale === 1 ? "counts" : "count"} as before.` : null,
+    lists.stale > 0
+      ? `${count(lists.stale, "list")} could not be read lately and ${lists.stale === 1 ? "counts" : "count"} as before.`
+      : null,
     restart.length > 0 ? `Waits for a restart: ${restart.join(", ")}` : null,
   ].filter(Boolean);
 }
@@ -49,19 +69,26 @@ function headline(status) {
 function relay(status) {
   const { accept, reject, defer, quarantine, tempfail } = status.verdicts;
   const would = Object.values(status.would).reduce((sum, n) => sum + n, 0);
-  const relays = status.relays?.map((r) => `${clean(r.host)}${r.answers ? "" : " (does not answer)"}`).join(", ");
-  return h("div", { class: "columns" },
+  const relays = status.relays
+    ?.map((r) => `${clean(r.host)}${r.answers ? "" : " (does not answer)"}`)
+    .join(", ");
+  return h(
+    "div",
+    { class: "columns" },
     facts(
       ["Mode", status.mode],
       ["Store", `${status.store.type}, ${status.store.state === "ok" ? "answers" : "does not answer"}`],
       ["Relays", relays ?? "not known"],
-      ["Version", `${status.version}, started ${span(status.uptime_s)} ago`]),
+      ["Version", `${status.version}, started ${span(status.uptime_s)} ago`],
+    ),
     facts(
       ["Accepted", number(accept)],
       ["Held", number(quarantine)],
       ["Refused", number(reject)],
       ["Deferred", number(defer + tempfail)],
-      would > 0 ? ["Would have been stopped", number(would)] : null));
+      would > 0 ? ["Would have been stopped", number(would)] : null,
+    ),
+  );
 }
 
 function charts({ by_minute: minutes }) {
@@ -73,77 +100,151 @@ function charts({ by_minute: minutes }) {
     const held = minutes.reduce((sum, m) => sum + m[stopped_], 0);
     return bars(
       minutes.map((m) => ({
-        passed: m[all_] - m[stopped_], stopped: m[stopped_],
+        passed: m[all_] - m[stopped_],
+        stopped: m[stopped_],
         label: `${at(m.at)}: ${name(m[all_])}, ${number(m[stopped_])} stopped`,
       })),
-      { title, summary: `${name(total)} in the last hour, ${number(held)} of them stopped`, ...times });
+      { title, summary: `${name(total)} in the last hour, ${number(held)} of them stopped`, ...times },
+    );
   };
-  return h("section", { class: "charts" },
+  return h(
+    "section",
+    { class: "charts" },
     chart("Messages a minute", "messages", "stopped", messages),
-    chart("Copies a minute", "copies", "stopped_copies", copies));
+    chart("Copies a minute", "copies", "stopped_copies", copies),
+  );
 }
 
 const columns = [
-  { name: "Who", kind: "wide", cell: (i) => h("a", { href: `#/incident/${i.id}` }, who(i)) },
-  { name: "Reach", kind: "n", cell: (i) => number(i.reach) },
-  { name: "Stopped", cell: stopped },
-  { name: "Rule", cell: (i) => clean(i.rule) },
-  { name: "Last", kind: "short", cell: (i) => when(i.last_at, ago(i.last_at)) },
+  column("Who", (i) => h("a", { href: `#/incident/${i.id}` }, who(i)), "wide"),
+  column("Reach", (i) => number(i.reach), "n"),
+  column("Stopped", stopped),
+  column("Rule", (i) => clean(i.rule)),
+  column("Last", (i) => when(i.last_at, ago(i.last_at)), "short"),
 ];
 
 const incidentTable = (items, caption, empty) => table(columns, items, { key: (i) => i.id, caption, empty });
 
 /* What somebody must decide, and then what was stopped lately without that. */
 function openIncidents({ incidents, to_decide: waiting }) {
-  if (incidents === null) return h("p", { class: "problem" }, "What is stopped is not known while the store does not answer.");
+  if (incidents === null) return problem("What is stopped is not known while the store does not answer.");
   const others = incidents.filter((i) => i.waiting === 0).reverse();
   return all(
-    h("section", {}, h("h2", {}, h("a", { href: "#/incidents" }, "To decide")),
-      incidentTable(waiting, "Incidents to decide", "Nothing waits for a decision.")),
-    others.length === 0 ? null : h("section", {}, h("h2", {}, h("a", { href: "#/incidents" }, "Lately stopped, nothing to decide")),
-      incidentTable(others, "Other open incidents", "")));
+    section(
+      h("a", { href: "#/incidents" }, "To decide"),
+      incidentTable(waiting, "Incidents to decide", "Nothing waits for a decision."),
+    ),
+    others.length === 0
+      ? null
+      : section(
+          h("a", { href: "#/incidents" }, "Lately stopped, nothing to decide"),
+          incidentTable(others, "Other open incidents", ""),
+        ),
+  );
 }
 
 function busiest(top) {
-  return table([
-    { name: "Sender", kind: "wide", cell: (s) => { const k = key(s.key); return all(k.value, " ", h("span", { class: "muted" }, k.kind)); } },
-    { name: "Messages", kind: "n", cell: (s) => number(s.messages) },
-    { name: "Copies", kind: "n", cell: (s) => number(s.copies) },
-    { name: "Stopped", kind: "n", cell: (s) => (s.stopped ? h("strong", { class: "accent" }, number(s.stopped)) : "0") },
-  ], top.senders.slice(0, 8), { key: (s) => s.key, caption: "Largest senders", empty: "No mail." });
+  return table(
+    [
+      column(
+        "Sender",
+        (s) => {
+          const k = key(s.key);
+          return all(k.value, " ", muted(k.kind));
+        },
+        "wide",
+      ),
+      column("Messages", (s) => number(s.messages), "n"),
+      column("Copies", (s) => number(s.copies), "n"),
+      column("Stopped", (s) => (s.stopped ? h("strong", { class: "accent" }, number(s.stopped)) : "0"), "n"),
+    ],
+    top.senders.slice(0, 8),
+    { key: (s) => s.key, caption: "Largest senders", empty: "No mail." },
+  );
 }
 
-const brakeLine = (b) => h("li", { key: b.key },
-  h("strong", {}, key(b.key).value), ` ${b.until ? `until ${at(b.until)}` : "until it is cleared"}, by ${plain(b.by)}`,
-  b.reason ? h("span", { class: "muted" }, ` – ${plain(b.reason)}`) : null);
-const permitLine = (p) => h("li", { key: p.id },
-  h("strong", {}, key(p.key).value), ` ${number(p.left)} of ${copies(p.copies)}, ${p.state === "scheduled" ? `from ${at(p.from)}` : `until ${at(p.until)}`}`);
+const brakeLine = (b) =>
+  h(
+    "li",
+    { key: b.key },
+    strong(key(b.key).value),
+    ` ${b.until ? `until ${at(b.until)}` : "until it is cleared"}, by ${plain(b.by)}`,
+    b.reason ? muted(` – ${plain(b.reason)}`) : null,
+  );
+const permitLine = (p) =>
+  h(
+    "li",
+    { key: p.id },
+    strong(key(p.key).value),
+    ` ${number(p.left)} of ${copies(p.copies)}, ${p.state === "scheduled" ? `from ${at(p.from)}` : `until ${at(p.until)}`}`,
+  );
 
 const short = (items, line, none) =>
-  items.length === 0 ? h("p", { class: "empty" }, none) : h("ul", { class: "lines" }, items.slice(0, 5).map(line), items.length > 5 ? h("li", { key: "more" }, `and ${items.length - 5} more`) : null);
+  items.length === 0
+    ? h("p", { class: "empty" }, none)
+    : h(
+        "ul",
+        { class: "lines" },
+        items.slice(0, 5).map(line),
+        items.length > 5 ? h("li", { key: "more" }, `and ${items.length - 5} more`) : null,
+      );
 
 function grown({ lists }) {
   if (lists.jumped.length === 0) return null;
-  return h("section", {}, h("h2", {}, h("a", { href: "#/lists" }, "Lists that jumped")),
-    h("ul", { class: "lines" }, lists.jumped.map((l) =>
-      h("li", { key: l.address }, h("strong", {}, clean(l.address)), ` ${l.state}: ${number(l.was)} → ${people(l.size)}`))));
+  return section(
+    h("a", { href: "#/lists" }, "Lists that jumped"),
+    h(
+      "ul",
+      { class: "lines" },
+      lists.jumped.map((l) =>
+        h(
+          "li",
+          { key: l.address },
+          strong(clean(l.address)),
+          ` ${l.state}: ${number(l.was)} → ${people(l.size)}`,
+        ),
+      ),
+    ),
+  );
 }
 
 export function render({ status, top, brakes, permits }, page) {
   return all(
-    h("div", { class: "head" }, h("h1", {}, status.data ? headline(status.data) : "Now"),
-      page.can("brake") ? h("button", { class: "danger", onclick: () => setBrake(page, "all") }, "Brake everything…") : null),
-    orFailure(status, (data) => warnings(data).map((text) => h("p", { class: "problem" }, text))),
+    h(
+      "div",
+      { class: "head" },
+      h("h1", { "aria-live": "polite" }, status.data ? headline(status.data) : "Now"),
+      page.can("brake")
+        ? h("button", { class: "danger", onclick: () => setBrake(page, "all") }, "Brake everything…")
+        : null,
+    ),
+    orFailure(status, (data) => warnings(data).map((text) => problem(text))),
     orFailure(top, openIncidents),
     orFailure(top, charts),
-    h("div", { class: "columns" },
-      h("section", {}, h("h2", {}, h("a", { href: "#/brakes" }, "Brakes")),
-        orFailure(brakes, (data) => short(data.brakes, brakeLine, "No brake is set."))),
-      h("section", {}, h("h2", {}, h("a", { href: "#/brakes" }, "Permits")),
-        orFailure(permits, (data) => short(data.permits, permitLine, "No permit is set."))),
-      status.data ? grown(status.data) : null),
-    h("section", {}, h("h2", {}, `Who sends most, last ${top.data?.minutes ?? 10} minutes`,
-      h("span", { class: "muted" }, top.data ? ` on ${clean(top.data.host)}` : "")), orFailure(top, busiest)),
-    status.data ? h("section", {}, h("h2", {}, `${clean(status.data.host)} since its start`), relay(status.data)) : null,
+    h(
+      "div",
+      { class: "columns" },
+      section(
+        h("a", { href: "#/brakes" }, "Brakes"),
+        orFailure(brakes, (data) => short(data.brakes, brakeLine, "No brake is set.")),
+      ),
+      section(
+        h("a", { href: "#/brakes" }, "Permits"),
+        orFailure(permits, (data) => short(data.permits, permitLine, "No permit is set.")),
+      ),
+      status.data ? grown(status.data) : null,
+    ),
+    h(
+      "section",
+      {},
+      h(
+        "h2",
+        {},
+        `Who sends most, last ${top.data?.minutes ?? 10} minutes`,
+        muted(top.data ? ` on ${clean(top.data.host)}` : ""),
+      ),
+      orFailure(top, busiest),
+    ),
+    status.data ? section(`${clean(status.data.host)} since its start`, relay(status.data)) : null,
   );
 }

@@ -1,15 +1,19 @@
 /* The week: what was stopped, and what would have been, by rule and by day. */
 
+import { head, hint, named, section, strong, tabs, who } from "./bits.js";
 import { bars } from "./chart.js";
-import { who } from "./bits.js";
-import { h, all } from "./dom.js";
-import { table } from "./table.js";
+import { all, h } from "./dom.js";
+import { column, table } from "./table.js";
 import { at, clean, dayOf, key, messages, number } from "./words.js";
 
 export const title = "Report";
 export const still = true; /* read when it is opened */
 
-const SPANS = [["1d", "A day"], ["7d", "A week"], ["30d", "30 days"]];
+const SPANS = [
+  ["1d", "A day"],
+  ["7d", "A week"],
+  ["30d", "30 days"],
+];
 
 export const load = (page, read) => read(`/v1/report?since=${encodeURIComponent(page.args[0] ?? "7d")}`);
 
@@ -33,44 +37,65 @@ function chart(rules, since, until) {
   const name = (day) => dayOf(`${day}T12:00:00Z`);
   const stopped = days.reduce((sum, [, d]) => sum + d.stopped, 0);
   const would = days.reduce((sum, [, d]) => sum + d.would, 0);
-  return h("section", { class: "charts" }, bars(
-    days.map(([day, d]) => ({ passed: d.would, stopped: d.stopped, label: `${name(day)}: ${number(d.stopped)} stopped, ${number(d.would)} would have been` })),
-    { title: "Messages stopped a day; in grey, what only would have been", summary: `${messages(stopped)} stopped, ${number(would)} would have been`,
-      from: name(days[0][0]), to: name(days.at(-1)[0]) }));
+  return h(
+    "section",
+    { class: "charts" },
+    bars(
+      days.map(([day, d]) => ({
+        passed: d.would,
+        stopped: d.stopped,
+        label: `${name(day)}: ${number(d.stopped)} stopped, ${number(d.would)} would have been`,
+      })),
+      {
+        title: "Messages stopped a day; in grey, what only would have been",
+        summary: `${messages(stopped)} stopped, ${number(would)} would have been`,
+        from: name(days[0][0]),
+        to: name(days.at(-1)[0]),
+      },
+    ),
+  );
 }
 
-const largest = (items, name, caption) => h("section", {}, h("h2", {}, caption), table([
-  { name, kind: "wide", cell: (s) => h("span", { class: "name" }, key(s.key).value) },
-  { name: "Messages", kind: "n", cell: (s) => number(s.messages) },
-  { name: "Copies", kind: "n", cell: (s) => number(s.copies) },
-  { name: "Stopped", kind: "n", cell: (s) => number(s.stopped) },
-], items ?? [], { key: (s) => s.key, caption, empty: "None." }));
+const stoppedOn = (d) => `${dayOf(`${d.day}T12:00:00Z`)}: ${number(total(d) + d.would)}`;
+
+const RULES = [
+  column("Rule", (r) => strong(clean(r.name))),
+  column("Held", (r) => number(r.held), "n"),
+  column("Refused", (r) => number(r.refused), "n"),
+  column("Deferred", (r) => number(r.deferred), "n"),
+  column("Would have been", (r) => number(r.would), "n"),
+  column("Days", (r) => r.days.map(stoppedOn).join(", "), "wide"),
+];
+
+const INCIDENTS = [
+  column("Who", (i) => h("a", { href: `#/incident/${i.id}` }, who(i)), "wide"),
+  column("Rule", (i) => clean(i.rule)),
+  column("Reach", (i) => number(i.reach), "n"),
+  column("Stopped", (i) => number(total(i)), "n"),
+  column("Copies", (i) => number(i.copies), "n"),
+  column("Last", (i) => at(i.last_at)),
+];
+
+const KEYS = [
+  column("Key", (s) => named(key(s.key).value), "wide"),
+  column("Messages", (s) => number(s.messages), "n"),
+  column("Copies", (s) => number(s.copies), "n"),
+  column("Stopped", (s) => number(s.stopped), "n"),
+];
+
+const part = (caption, columns, items, name, empty = "None.") =>
+  section(caption, table(columns, items ?? [], { key: name, caption, empty }));
 
 export function render({ since, until, rules, senders, lists, clients, incidents }, page) {
-  const chosen = page.args[0] ?? "7d";
+  const byKey = (s) => s.key;
   return all(
-    h("div", { class: "head" }, h("h1", {}, title),
-      h("nav", { class: "tabs", "aria-label": "How long" }, SPANS.map(([span, text]) =>
-        h("a", { href: `#/report/${span}`, "aria-current": span === chosen ? "page" : null }, text)))),
-    h("p", { class: "muted" }, `From ${at(since)} to ${at(until)}, of all relays. Days are those of UTC.`),
+    head(title, tabs("How long", "report", SPANS, page.args[0] ?? "7d")),
+    hint(`From ${at(since)} to ${at(until)}, of all relays. Days are those of UTC.`),
     chart(rules, since, until),
-    h("section", {}, h("h2", {}, "By rule"), table([
-      { name: "Rule", cell: (r) => h("strong", {}, clean(r.name)) },
-      { name: "Held", kind: "n", cell: (r) => number(r.held) },
-      { name: "Refused", kind: "n", cell: (r) => number(r.refused) },
-      { name: "Deferred", kind: "n", cell: (r) => number(r.deferred) },
-      { name: "Would have been", kind: "n", cell: (r) => number(r.would) },
-      { name: "Days", kind: "wide", cell: (r) => r.days.map((d) => `${dayOf(`${d.day}T12:00:00Z`)}: ${number(total(d) + d.would)}`).join(", ") },
-    ], rules, { key: (r) => r.name, caption: "By rule", empty: "Nothing was stopped." })),
-    h("section", {}, h("h2", {}, "Largest incidents"), table([
-      { name: "Who", kind: "wide", cell: (i) => h("a", { href: `#/incident/${i.id}` }, who(i)) },
-      { name: "Rule", cell: (i) => clean(i.rule) },
-      { name: "Reach", kind: "n", cell: (i) => number(i.reach) },
-      { name: "Stopped", kind: "n", cell: (i) => number(total(i)) },
-      { name: "Copies", kind: "n", cell: (i) => number(i.copies) },
-      { name: "Last", cell: (i) => at(i.last_at) },
-    ], incidents, { key: (i) => i.id, caption: "Largest incidents", empty: "None." })),
-    largest(senders, "Sender", "Largest senders"),
-    largest(lists, "List", "Largest lists"),
-    largest(clients, "Client", "Largest clients"));
+    part("By rule", RULES, rules, (r) => r.name, "Nothing was stopped."),
+    part("Largest incidents", INCIDENTS, incidents, (i) => i.id),
+    part("Largest senders", KEYS, senders, byKey),
+    part("Largest lists", KEYS, lists, byKey),
+    part("Largest clients", KEYS, clients, byKey),
+  );
 }

@@ -1,26 +1,47 @@
 /* Tables that become cards on a phone; found by what is typed, fifty rows at a time. */
 
-import { h, all } from "./dom.js";
+import { all, h } from "./dom.js";
 import { number } from "./words.js";
 
 const PAGE = 50;
 
-/* columns: [{name, cell(item), kind?}], kind "n": a number, "wide": it takes what room is
- * left, and has a line of its own on a phone, "box": a box to tick. key(item) names a row. */
+/* What a table shows of an item. kind "n": a number, "wide": it takes what room is left, and
+ * has a line of its own on a phone, "short", "measure", "act", "box": as wide as their kind. */
+export const column = (name, cell, kind = null) => ({ name, cell, kind });
+
+/* key(item) names a row. */
 export function table(columns, items, { key, caption, empty, row = () => ({}) }) {
   if (items.length === 0) return h("p", { class: "empty" }, empty);
-  const kind = (column) => column.kind ?? null;
   return h(
-    "table", { class: "steady" },
+    "table",
+    { class: "steady" },
     h("caption", { class: "unseen" }, caption),
-    h("thead", {},
-      h("tr", {}, columns.map((column) => h("th", { scope: "col", class: kind(column) }, column.name)))),
-    h("tbody", {},
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        columns.map((column) => h("th", { scope: "col", class: column.kind }, column.name)),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
       items.map((item) =>
-        h("tr", { key: key(item), ...row(item) },
+        h(
+          "tr",
+          { key: key(item), ...row(item) },
           columns.map((column) =>
-            h("td", { class: kind(column), "data-name": typeof column.name === "string" ? column.name : null },
-              column.cell(item)))))),
+            h(
+              "td",
+              { class: column.kind, "data-name": typeof column.name === "string" ? column.name : null },
+              column.cell(item),
+            ),
+          ),
+        ),
+      ),
+    ),
   );
 }
 
@@ -36,16 +57,22 @@ export function find(items, typed, texts) {
 
 /* A field that finds, for a screen's state {typed, page}. */
 export function finder(state, redraw, label) {
-  return h("label", { class: "finder" },
+  return h(
+    "label",
+    { class: "finder" },
     h("span", { class: "unseen" }, label),
     h("input", {
-      type: "search", placeholder: label, autocomplete: "off", spellcheck: "false",
+      type: "search",
+      placeholder: label,
+      autocomplete: "off",
+      spellcheck: "false",
       oninput: (event) => {
         state.typed = event.target.value;
         state.page = 0;
         redraw();
       },
-    }));
+    }),
+  );
 }
 
 /* The items of the page that is shown, and what turns it. */
@@ -58,20 +85,28 @@ export function paged(items, state, redraw) {
     redraw();
   };
   const shown = items.slice(first, first + PAGE);
-  const pager = pages === 1 ? null : h(
-    "nav", { class: "pager", "aria-label": "Pages" },
-    h("button", { disabled: state.page === 0, onclick: turn(-1) }, "Previous"),
-    h("span", {}, `${number(first + 1)}–${number(first + shown.length)} of ${number(items.length)}`),
-    h("button", { disabled: state.page === pages - 1, onclick: turn(1) }, "Next"),
-  );
+  const pager =
+    pages === 1
+      ? null
+      : h(
+          "nav",
+          { class: "pager", "aria-label": "Pages" },
+          h("button", { disabled: state.page === 0, onclick: turn(-1) }, "Previous"),
+          h("span", {}, `${number(first + 1)}–${number(first + shown.length)} of ${number(items.length)}`),
+          h("button", { disabled: state.page === pages - 1, onclick: turn(1) }, "Next"),
+        );
   return { shown, pager };
 }
 
 /* Names and values, one a line; without a value there is no line. */
 export function facts(...pairs) {
-  return h("dl", { class: "facts" },
-    pairs.filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== "")
-      .map(([name, value]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== "")
+      .map(([name, value]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /* A part of a screen that could not be read says so in its place. */

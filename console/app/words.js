@@ -32,8 +32,15 @@ export function plain(text) {
 
 /* A key's kind as a person would say it, and its value. */
 const KINDS = {
-  login: "login", sender: "sender", client: "client", list: "list", domain: "domain",
-  thread: "thread", campaign: "campaign", topic: "topic", from: "account",
+  login: "login",
+  sender: "sender",
+  client: "client",
+  list: "list",
+  domain: "domain",
+  thread: "thread",
+  campaign: "campaign",
+  topic: "topic",
+  from: "account",
 };
 
 export function key(text) {
@@ -49,7 +56,7 @@ export function key(text) {
 const of = (options) => new Intl.DateTimeFormat("en-GB", { hour12: false, ...options });
 const TIME = { hour: "2-digit", minute: "2-digit" };
 const clock = of({ ...TIME, timeZoneName: "short" });
-const seconds = of({ ...TIME, second: "2-digit" });
+const seconds = of({ ...TIME, second: "2-digit", timeZoneName: "short" });
 const day = of({ weekday: "short", day: "numeric", month: "short" });
 const whole = of({ dateStyle: "full", timeStyle: "long" });
 
@@ -63,7 +70,7 @@ export function at(iso) {
 }
 
 export const atClock = (iso) => clock.format(new Date(iso));
-export const atSecond = (iso) => seconds.format(new Date(iso));
+export const atSecond = (iso) => (isToday(new Date(iso)) ? seconds.format(new Date(iso)) : at(iso));
 export const atLength = (iso) => whole.format(new Date(iso));
 export const dayOf = (iso) => day.format(new Date(iso));
 
@@ -83,13 +90,24 @@ export function ago(iso, now = Date.now()) {
 /* ---- what happened ---- */
 
 const STATES = {
-  held: "held", releasing: "being released", released: "released", refusing: "being refused",
-  refused: "refused", deleting: "being deleted", deleted: "deleted",
+  held: "held",
+  releasing: "being released",
+  released: "released",
+  refusing: "being refused",
+  refused: "refused",
+  deleting: "being deleted",
+  deleted: "deleted",
   gone: "left the queue by other hands",
 };
 export const state = (name) => STATES[name] ?? name;
 
-const ACTIONS = { quarantine: "hold", reject: "refuse", defer: "defer", accept: "accept", confirm: "ask the sender" };
+const ACTIONS = {
+  quarantine: "hold",
+  reject: "refuse",
+  defer: "defer",
+  accept: "accept",
+  confirm: "ask the sender",
+};
 export const action = (name) => ACTIONS[name] ?? name;
 
 /* "15 held, 3 refused" */
@@ -100,5 +118,8 @@ export function stopped(incident) {
     [incident.deferred, "deferred"],
     [incident.would, "would have been stopped"],
   ];
-  return parts.filter(([n]) => n > 0).map(([n, what]) => `${number(n)} ${what}`).join(", ");
+  return parts
+    .filter(([n]) => n > 0)
+    .map(([n, what]) => `${number(n)} ${what}`)
+    .join(", ");
 }
