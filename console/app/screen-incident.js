@@ -355,7 +355,7 @@ function holdColumns(page, incident) {
     column("To", (x) => addressed(x, 1) ?? "not known", "wide"),
     column("Reach", (x) => number(x.reach), "n"),
     column("State", (x) => (x.state === "held" ? mark("held") : stateOf(x.state)), "short"),
-    column("Held", (x) => when(x.held_at, atSecond(x.held_at)), "short"),
+    column("Held", (x) => when(x.held_at, atSecond(x.held_at)), "time"),
     column("Relay", (x) => clean(x.host), "short"),
   ].filter(Boolean);
 }

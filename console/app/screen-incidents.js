@@ -51,7 +51,7 @@ function columns(kind) {
       would ? `${action(i.action)} ${messages(i.would)}` : stopped(i),
     ),
     would ? column("Copies", (i) => number(i.copies), "n") : column("State", stateOf),
-    column("Last", (i) => when(i.last_at, ago(i.last_at)), "short"),
+    column("Last", (i) => when(i.last_at, ago(i.last_at)), "time"),
   ];
 }
 

@@ -120,7 +120,7 @@ const columns = [
   column("Reach", (i) => number(i.reach), "n"),
   column("Stopped", stopped),
   column("Rule", (i) => clean(i.rule)),
-  column("Last", (i) => when(i.last_at, ago(i.last_at)), "short"),
+  column("Last", (i) => when(i.last_at, ago(i.last_at)), "time"),
 ];
 
 const incidentTable = (items, caption, empty) => table(columns, items, { key: (i) => i.id, caption, empty });

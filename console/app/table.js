@@ -6,7 +6,7 @@ import { number } from "./words.js";
 const PAGE = 50;
 
 /* What a table shows of an item. kind "n": a number, "wide": it takes what room is left, and
- * has a line of its own on a phone, "short", "measure", "act", "box": as wide as their kind. */
+ * has a line of its own on a phone, "time", "short", "measure", "act", "box": as wide as their kind. */
 export const column = (name, cell, kind = null) => ({ name, cell, kind });
 
 /* key(item) names a row. */

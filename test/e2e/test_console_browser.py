@@ -1,9 +1,13 @@
 """The console's page in a real browser: an evening of two relays, and whoever looks at it: by
 keyboard, on a phone, in the dark."""
 
+import contextlib
 import http.server
 import json
+import os
 import re
+import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -12,12 +16,16 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from browser import Browser
-from console import APP, Console
+from conftest import ROOT
+from console import APP, Console, free_port
 from helper import helper  # noqa: F401, a fixture
 from mailbraked import people
+from postfix import wait_until
 from stores import redis_only
 from test_admin import administered  # noqa: F401, a fixture
 from test_everywhere import WITHIN, relays, running_second  # noqa: F401, fixtures
+
+pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all of them
 
 STUDENTS = "allstudents@district.example"
 REACH = 250
@@ -64,6 +72,12 @@ def open_console(build, folder, one_browser):
     assert errors == []
     strangers = [url for url in one_browser.requests() if not url.startswith(tuple(origins))]
     assert strangers == []
+
+
+def answers(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def storm(here, there, count=6):
@@ -421,6 +435,46 @@ def test_the_first_page_is_small_and_soon_there(relay, open_console):
     page.driver.refresh()
     page.wait("Nothing is stopped.")
     assert time.monotonic() - started < 1 + page.slack_s
+
+
+# Cockpit's own web server, with a session that needs no login, where /run/mailbrake is ours.
+COCKPIT = """
+    mount --bind "$1" /mnt && mount -t tmpfs tmpfs /run && mkdir /run/mailbrake &&
+    ln -s /mnt/control.sock /run/mailbrake/control.sock || exit
+    exec /usr/lib/cockpit/cockpit-ws --no-tls -a 127.0.0.1 -p "$2" --local-session /usr/bin/cockpit-bridge
+"""
+
+
+@redis_only
+def test_within_cockpit(relay, one_browser, tmp_path):
+    mail, page, port = relay(), one_browser, str(free_port())
+    hold_some(mail)
+    package = tmp_path / "cockpit" / "mailbrake"
+    shutil.copytree(APP, package)
+    shutil.copy(ROOT / "console" / "cockpit" / "manifest.json", package)
+    server = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", COCKPIT, "sh", mail.daemon.dir, port],
+        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL},
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path)},
+    )
+    try:
+        wait_until(lambda: answers(port), 20, "cockpit-ws does not come up")
+        page.media()
+        page.open(f"http://127.0.0.1:{port}/cockpit/@localhost/mailbrake/index.html").wait("sis-export", 20)
+        page.click("sis-export")
+        page.wait("Delivers 2 messages")
+        page.click("Refuse all 2")
+        page.fill("purpose", "für niemanden")
+        assert "2 refused." in page.confirm()
+        page.done()
+        page.wait("were held: 2 refused")
+        assert [e["purpose"] for e in mail.audit("refuse")] == ["für niemanden"]
+        assert [line for line in page.errors() if "mailbrake/" in line] == []
+    finally:
+        page.open("about:blank")
+        server.terminate()
+        server.wait(20)
+        page.errors(), page.requests()
 
 
 class Stub(http.server.SimpleHTTPRequestHandler):
