@@ -174,10 +174,10 @@ def test_it_comes_back_with_mailbraked_and_goes_without_mail(mail, console):  # 
 
 
 def test_it_ends_when_nobody_uses_it(mail, console):  # noqa: F811
-    page = console(mail, idle="4s")
+    page = console(mail, idle="3s")
     page.enter()
     for _ in range(3):
-        time.sleep(2)
+        time.sleep(1.2)
         page.get("/v1/status")
     asked = time.monotonic()
     while page.process.poll() is None and time.monotonic() < asked + 15:
@@ -188,7 +188,7 @@ def test_it_ends_when_nobody_uses_it(mail, console):  # noqa: F811
             break
         time.sleep(0.3)
     assert page.process.wait(10) == 0 and "nobody has used it" in page.text()
-    assert 3 < time.monotonic() - asked < 12
+    assert 2 < time.monotonic() - asked < 12
 
 
 def test_one_sees_what_another_has_done(mail, console):  # noqa: F811
