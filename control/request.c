@@ -213,19 +213,20 @@ static struct audit_entry entry_of(const struct request *request, const char *ac
                                 .result = result};
 }
 
-/* Content is recorded each time. */
+/* A look by hand is always recorded, and remembered for the page that goes on with it.
+ * Content is recorded each time. */
 static bool is_repeated(const struct request *request, const char *action,
                         const char *target)
 {
     struct text look = {0};
-    if (!request->repeats || request->looks == NULL || strcmp(action, "content") == 0 ||
+    if (request->looks == NULL || strcmp(action, "content") == 0 ||
         (request->code != MHD_HTTP_OK && request->code != 0))
         return false;
     text_printf(&look, "%lld %s %s", (long long)request->peer.uid, action, target);
     bool repeated =
         !look.failed && recent_has(request->looks, look.data, clock_wall_ms());
     text_clear(&look);
-    return repeated;
+    return repeated && request->repeats;
 }
 
 void request_audit(struct request *request, const char *action, const char *target,

@@ -91,7 +91,7 @@ async function load(refresh = false) {
   mine.rests = Math.min(SLOWER * (performance.now() - started), SLOWEST_MS);
   mine.readAt = performance.now();
   if (mine !== page) return;
-  if (mine.forced) void load();
+  if (mine.forced) void load(true);
   else if (mine.again) loadLater();
 }
 
@@ -164,7 +164,7 @@ async function open() {
     reload: () => {
       if (mine !== page) return;
       mine.forced = true;
-      void load();
+      void load(true);
     },
   };
   page = mine;

@@ -26,6 +26,7 @@ function morphChildren(node, next) {
   for (const wanted of [...next.childNodes]) {
     const keyed = wanted.key === undefined ? undefined : left.get(wanted.key);
     let found = keyed && isSame(keyed, wanted) ? keyed : null;
+    if (found) left.delete(wanted.key);
     if (!found && wanted.key === undefined && place && isSame(place, wanted)) found = place;
     if (!found) {
       node.insertBefore(wanted, place);

@@ -143,6 +143,17 @@ function senders(incident, holds) {
   );
 }
 
+/* Where to look on: what would happen to such a message now, and what is left of its limits. */
+function elsewhere({ identity, sender, addressed: to, lists, key: subject }) {
+  const login = /^login:/.test(identity) ? identity.slice(6) : "";
+  const message = new URLSearchParams({ login, from: sender ?? "", to: (lists?.[0] ?? to?.[0]) || "" });
+  return all(
+    h("a", { href: `#/explain?${message}` }, "Explain such a message"),
+    " · ",
+    h("a", { href: `#/limits/${encodeURIComponent(subject || identity)}` }, "its limits"),
+  );
+}
+
 function next(incident) {
   if (incident.expires_at) return all("What is held is refused from ", when(incident.expires_at), " on.");
   if (incident.deferred > 0) return "The senders' servers try again for some days.";
@@ -407,6 +418,7 @@ export function render(data, page) {
       ["To", addressed(incident, 5)],
       ["Since", all(when(incident.opened_at), ", last ", when(incident.last_at, ago(incident.last_at)))],
       ["Relay", (incident.hosts ?? []).map(clean).join(", ")],
+      ["See also", elsewhere(incident)],
       ["Sender", incident.sender_told ? "was told that mail is held" : "was not told"],
     ),
     timeline(incident, data),

@@ -145,6 +145,9 @@ def test_the_evening(relays, open_console):  # noqa: F811
     assert "is closed" in page.confirm()
     page.done()
 
+    # However often the page has read it again, it was opened once.
+    assert len(act_of(here, "show")) == len(act_of(here, "list")) == 1
+
     # Another administrator, at the other relay, was faster with the rest.
     page.click("Incidents", "nav a")
     page.wait("reply-storm")
@@ -175,6 +178,13 @@ def test_brakes_permits_and_lists(relays, open_console):  # noqa: F811
     page.wait("No brake is set.")
     there.ok("brake", "set", "client:203.0.113.9", "--for", "1h")
     page.wait("203.0.113.9", WITHIN)
+    page.click("Brake everything")
+    page.fill("sure", "all")
+    assert "all is braked until" in page.confirm()
+    page.done()
+    assert not there.send("teacher1@district.example", STUDENTS, login="teacher1").accepted
+    here.ok("brake", "clear", "all")
+    page.wait(lambda: not page.find("tr", "everybody"), WITHIN, "it is cleared")
 
     page.click("Set a permit")
     page.fill("key", "login:office-lincoln")
@@ -381,7 +391,8 @@ def test_who_may_look_finds_no_button(relay, open_console):
 
 
 @redis_only
-def test_it_comes_back(relay, open_console, redis):
+def test_it_comes_back(relay, open_console, redis, store):
+    store["timeout_ms"] = 1000
     mail = relay()
     hold_some(mail)
     page = open_console(mail)
@@ -475,6 +486,50 @@ def test_within_cockpit(relay, one_browser, tmp_path):
         server.terminate()
         server.wait(20)
         page.errors(), page.requests()
+
+
+# Random trees with and without keys: one made like the other is equal to it.
+MORPH = """
+const done = arguments[0];
+Promise.all([import("./dom.js"), import("./morph.js")]).then(([{ h }, { morph, morphInPlace }]) => {
+  let seed = 7;
+  const below = (n) => ((seed = (seed * 48271) % 2147483647) >> 8) % n;
+  const grow = (depth) => {
+    const kinds = ["div", "span", "b"];
+    const keys = [0, 1, 2, 3, 4, 5, 6].sort(() => below(3) - 1).slice(0, below(6));
+    const child = (key) => below(4) === 0 ? `text ${below(3)}`
+      : h(kinds[below(3)], { key: below(3) ? key : below(3), title: below(3) || null }, grow(depth - 1));
+    return h("div", { class: `c${below(3)}` }, depth === 0 ? `text ${below(4)}` : keys.map(child));
+  };
+  const unequal = [], moved = [];
+  for (let i = 0; i < 2000; i++) {
+    const node = grow(3);
+    const middle = seed;
+    const next = grow(3), again = seed;
+    seed = middle;
+    const copy = grow(3);
+    const shape = (n) => n.nodeType === 3 ? "#" : `${n.nodeName}(${[...n.childNodes].map(shape).join()})`;
+    const asBefore = shape(node);
+    seed = middle;
+    morphInPlace(node, grow(3));
+    if (shape(node) !== asBefore) moved.push(asBefore);
+    morph(node, next);
+    node.normalize(), copy.normalize();
+    if (!node.isEqualNode(copy)) unequal.push([node.outerHTML, copy.outerHTML]);
+    seed = again;
+  }
+  done([unequal, moved]);
+});
+"""
+
+
+def test_a_tree_becomes_like_another(one_browser):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        one_browser.open(f"http://127.0.0.1:{server.server_port}/style.css")
+        assert one_browser.driver.execute_async_script(MORPH.replace("./", "/")) == [[], []]
+        server.shutdown()
+    one_browser.errors(), one_browser.requests()
 
 
 class Stub(http.server.SimpleHTTPRequestHandler):
