@@ -496,9 +496,9 @@ Promise.all([import("./dom.js"), import("./morph.js")]).then(([{ h }, { morph, m
   const below = (n) => ((seed = (seed * 48271) % 2147483647) >> 8) % n;
   const grow = (depth) => {
     const kinds = ["div", "span", "b"];
-    const keys = [0, 1, 2, 3, 4, 5, 6].sort(() => below(3) - 1).slice(0, below(6));
+    const keys = Array.from({ length: below(6) }, () => below(7));
     const child = (key) => below(4) === 0 ? `text ${below(3)}`
-      : h(kinds[below(3)], { key: below(3) ? key : below(3), title: below(3) || null }, grow(depth - 1));
+      : h(kinds[below(3)], { key, title: below(3) || null }, grow(depth - 1));
     return h("div", { class: `c${below(3)}` }, depth === 0 ? `text ${below(4)}` : keys.map(child));
   };
   const unequal = [], moved = [];
