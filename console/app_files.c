@@ -91,16 +91,15 @@ static enum status read_file(int folder, const char *name, struct app_files *fil
     return STATUS_OK;
 }
 
-enum status app_files_load(const char *folder, struct app_files **out,
-                           struct error *error)
+/* Into files, which is empty. */
+static enum status read_folder(const char *folder, struct app_files *files,
+                               struct error *error)
 {
+    enum status status = STATUS_OK;
     const struct dirent *entry;
     DIR *stream = opendir(folder);
     if (stream == NULL)
         return error_set_at(error, STATUS_IO, folder, 0, "%s", strerror(errno));
-    struct app_files *files = calloc(1, sizeof *files);
-    enum status status =
-        files == NULL ? error_set(error, STATUS_NOMEM, "out of memory") : STATUS_OK;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own */
     while (status == STATUS_OK && (entry = readdir(stream)) != NULL) {
         if (entry->d_name[0] != '.' && type_of(entry->d_name) != NULL)
@@ -109,6 +108,16 @@ enum status app_files_load(const char *folder, struct app_files **out,
     (void)closedir(stream);
     if (status == STATUS_OK && app_files_find(files, "/") == NULL)
         status = error_set_at(error, STATUS_NOT_FOUND, folder, 0, "has no " INDEX);
+    return status;
+}
+
+enum status app_files_load(const char *folder, struct app_files **out,
+                           struct error *error)
+{
+    struct app_files *files = calloc(1, sizeof *files);
+    if (files == NULL)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    enum status status = read_folder(folder, files, error);
     if (status == STATUS_OK)
         *out = files;
     else

@@ -260,8 +260,10 @@ static bool is_method(const char *method, bool api)
 }
 
 /* Only visible ASCII goes on to mailbraked. */
-static bool is_clean(const char *target)
+static bool is_forwarded(const char *target)
 {
+    if (text_after(target, API "/v1/") == NULL)
+        return false;
     for (; *target != '\0'; target++)
         if (*target <= ' ' || *target > '~')
             return false;
@@ -284,6 +286,7 @@ bool page_request_begin(struct page_request *request, enum MHD_Result *out)
 {
     struct MHD_Connection *connection = request->connection;
     bool owner = request->context->args.session != NULL;
+    bool asks = is_api(request) && !is(request, SESSION); /* mailbraked */
     const char *why = refusal(request);
     if (!is_method(request->method, is_api(request)))
         *out = answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "no such method");
@@ -292,14 +295,11 @@ bool page_request_begin(struct page_request *request, enum MHD_Result *out)
     else if (is_too_long(request))
         *out = answer_error(connection, MHD_HTTP_CONTENT_TOO_LARGE,
                             "the body is longer than %d bytes", SERVER_BODY_MAX);
-    else if (!is_api(request) || is(request, SESSION))
-        return true;
-    else if (!is_known(request))
+    else if (asks && !is_known(request))
         *out = answer_error(connection, MHD_HTTP_UNAUTHORIZED,
                             owner ? "open the address that mailbrake console printed"
                                   : "the proxy did not say who asks");
-    else if (strncmp(request->target, API "/v1/", sizeof API "/v1/" - 1) != 0 ||
-             !is_clean(request->target))
+    else if (asks && !is_forwarded(request->target))
         *out = answer_error(connection, MHD_HTTP_NOT_FOUND, "there is no such path");
     else
         return true;
