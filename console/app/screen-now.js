@@ -71,6 +71,7 @@ function relay(status) {
   const would = Object.values(status.would).reduce((sum, n) => sum + n, 0);
   const relays = status.relays
     ?.map((r) => `${clean(r.host)}${r.answers ? "" : " (does not answer)"}`)
+    .sort()
     .join(", ");
   return h(
     "div",
@@ -91,7 +92,7 @@ function relay(status) {
   );
 }
 
-function charts({ by_minute: minutes }) {
+function charts({ host, by_minute: minutes }) {
   if (!minutes || minutes.length === 0) return null;
   const [first, last] = [minutes[0], minutes.at(-1)];
   const times = { from: at(first.at), to: at(last.at) };
@@ -110,8 +111,8 @@ function charts({ by_minute: minutes }) {
   return h(
     "section",
     { class: "charts" },
-    chart("Messages a minute", "messages", "stopped", messages),
-    chart("Copies a minute", "copies", "stopped_copies", copies),
+    chart(`Messages a minute on ${clean(host)}`, "messages", "stopped", messages),
+    chart(`Copies a minute on ${clean(host)}`, "copies", "stopped_copies", copies),
   );
 }
 
