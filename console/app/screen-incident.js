@@ -84,7 +84,7 @@ function what(incident, holds) {
       `${one(held)[2]} held${holds ? `: ${ends(holds)}` : ", none waits any more"}`,
     ]);
   if (refused > 0) parts.push([messages(refused), `${one(refused)[2]} refused`]);
-  if (deferred > 0) parts.push([messages(deferred), `${one(deferred)[2]} deferred`]);
+  if (deferred > 0) parts.push([parts.length > 0 ? "mail" : "Mail", `was deferred ${count(deferred, "time")}`]);
   if (would > 0)
     parts.push([
       messages(would),

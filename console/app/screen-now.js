@@ -42,15 +42,15 @@ function warnings(status) {
   return [
     mode === "monitor" ? "Mode monitor: nothing is stopped, what would have been is counted." : null,
     STORE[store.state] ?? null,
-    store.problem ? `What is held is not known: ${store.problem}` : null,
+    store.problem ? `What is held is not known: ${plain(store.problem)}` : null,
     failed
-      ? `The reload at ${at(failed.at)} failed, the rules from before are in force: ${failed.errors[0]?.text ?? ""}`
+      ? `The reload at ${at(failed.at)} failed, the rules from before are in force: ${plain(failed.errors[0]?.text ?? "")}`
       : null,
     status.host_shared ? "Another relay with the same store has the same name: give each its own." : null,
     ...(status.relays ?? [])
       .filter((r) => !r.answers)
       .map((r) => `The relay ${clean(r.host)} does not answer.`),
-    lists.unknown > 0 ? `${count(lists.unknown, "list")} can't be read: ${lists.unread[0] ?? ""}` : null,
+    lists.unknown > 0 ? `${count(lists.unknown, "list")} can't be read: ${plain(lists.unread[0] ?? "")}` : null,
     lists.stale > 0
       ? `${count(lists.stale, "list")} could not be read lately and ${lists.stale === 1 ? "counts" : "count"} as before.`
       : null,
