@@ -84,7 +84,8 @@ function what(incident, holds) {
       `${one(held)[2]} held${holds ? `: ${ends(holds)}` : ", none waits any more"}`,
     ]);
   if (refused > 0) parts.push([messages(refused), `${one(refused)[2]} refused`]);
-  if (deferred > 0) parts.push([parts.length > 0 ? "mail" : "Mail", `was deferred ${count(deferred, "time")}`]);
+  if (deferred > 0)
+    parts.push([parts.length > 0 ? "mail" : "Mail", `was deferred ${count(deferred, "time")}`]);
   if (would > 0)
     parts.push([
       messages(would),
@@ -285,13 +286,11 @@ function timeline(incident, data) {
   const done = data.audit.data ? deeds(incident, data.audit.data, holds) : [];
   const marks = [
     { at: Date.parse(incident.opened_at), kind: "opened", label: `Opened ${at(incident.opened_at)}` },
-    ...holds
-      .slice(-400)
-      .map((x) => ({
-        at: Date.parse(x.held_at),
-        kind: x.ended_at ? "ended" : "held",
-        label: `${clean(x.identity)}, ${atSecond(x.held_at)}: ${stateOf(x.state)}`,
-      })),
+    ...holds.slice(-400).map((x) => ({
+      at: Date.parse(x.held_at),
+      kind: x.ended_at ? "ended" : "held",
+      label: `${clean(x.identity)}, ${atSecond(x.held_at)}: ${stateOf(x.state)}`,
+    })),
     { at: Date.parse(incident.last_at), kind: "opened", label: `Last ${at(incident.last_at)}` },
     ...done.map((e) => ({ at: e.at_ms, kind: "decided", label: `${plain(e.user)}: ${e.action}` })),
   ];

@@ -50,7 +50,9 @@ function warnings(status) {
     ...(status.relays ?? [])
       .filter((r) => !r.answers)
       .map((r) => `The relay ${clean(r.host)} does not answer.`),
-    lists.unknown > 0 ? `${count(lists.unknown, "list")} can't be read: ${plain(lists.unread[0] ?? "")}` : null,
+    lists.unknown > 0
+      ? `${count(lists.unknown, "list")} can't be read: ${plain(lists.unread[0] ?? "")}`
+      : null,
     lists.stale > 0
       ? `${count(lists.stale, "list")} could not be read lately and ${lists.stale === 1 ? "counts" : "count"} as before.`
       : null,

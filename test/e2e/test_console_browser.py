@@ -320,6 +320,8 @@ def test_what_a_sender_wrote_is_only_text(relay, open_console):
         assert page.run("return document.images.length + document.scripts.length") == 1, screen
         assert page.run("return document.title") != "1"
     page.go("now")
+    page.wait(sender)
+    assert sender in mail.ok("top")  # as the command shows it
     page.click("sis-export")
     page.wait(lambda: page.find("td button.link"))[0].click()
     page.fill("purpose", "who is it?")
