@@ -375,21 +375,77 @@ def test_every_answer_is_said_in_words(relay, open_console):
     page.errors()  # a failure of the helper is an answer of 503
 
 
+DEEDS = {
+    "decide": ["Release", "Refuse", "Delete", "Allow", "Close"],
+    "brake": ["Brake its", "Brake everything", "Set a brake"],
+    "permit": ["Set a permit"],
+}
+
+
 @redis_only
-def test_who_may_look_finds_no_button(relay, open_console):
-    mail = relay(control={"roles": {"look": ["news"]}})
+def test_each_role_finds_its_buttons_and_no_other(relay, open_console):
+    users = {"look": "news", "decide": "uucp", "brake": "proxy", "permit": "backup"}
+    mail = relay(control={"roles": {role: [user] for role, user in users.items()}})
     hold_some(mail)
-    page = open_console(mail, "news")
+    ids = [hold["id"] for hold in mail.holds()]
+    for role, user in users.items():
+        page = open_console(mail, user)
+        page.wait("Largest senders")
+        shown = [e.text for e in page.find("button")]
+        page.click("sis-export")
+        page.wait("Its messages")
+        shown += [e.text for e in page.find("button")]
+        assert ("the role “decide”" in page.text()) == (role in ("look", "permit"))
+        page.click("Brakes", "nav a")
+        page.wait("No permit is set.")
+        shown += [e.text for e in page.find("button")]
+        for other, deeds in DEEDS.items():
+            for deed in deeds:
+                assert any(text.startswith(deed) for text in shown) == (other == role), (role, deed, shown)
+        if role == "decide":
+            continue
+        code = page.run("""
+            return fetch("api/v1/holds/release", { method: "POST", headers: { "X-Mailbrake": "1" },
+              body: JSON.stringify({ ids: arguments[0] }) }).then((answer) => answer.status)
+            """, ids)
+        assert code == 403 and len(mail.holds()) == 2
+        assert all("403" in line for line in page.errors())
+
+
+@redis_only
+def test_explain_limits_and_report(relay, open_console):
+    mail = relay()
+    hold_some(mail)
+    mail.send("teacher1@district.example", "parent1@district.example", login="teacher1")
+    page = open_console(mail)
     page.click("sis-export")
-    page.wait("the role “decide”")
-    shown = [e.text for e in page.find("button")]
-    assert not any(re.match("Release|Refuse|Delete|Allow|Brake|Close", text) for text in shown), shown
-    code = page.run("""
-        return fetch("api/v1/holds/release", { method: "POST", headers: { "X-Mailbrake": "1" },
-          body: JSON.stringify({ ids: arguments[0] }) }).then((answer) => answer.status)
-        """, [hold["id"] for hold in mail.holds()])
-    assert code == 403 and len(mail.holds()) == 2
-    assert all("403" in line for line in page.errors())
+    page.click("Explain such a message")
+    page.wait(lambda: page.find("[name=login]"))
+    page.click("Explain", "form button")
+    page.wait("It is held by automation-grown.")
+    told = mail.explain("sis-export@district.example", STUDENTS, login="sis-export")
+    for rule in told["rules"]:
+        assert any(rule["state"] in row.text for row in page.find("tr", rule["name"])), rule
+    page.fill("login", "teacher1")
+    page.fill("from", "teacher1@district.example")
+    page.fill("to", "parent1@district.example")
+    page.click("Explain", "form button")
+    page.wait("It is accepted: no rule fires.")
+
+    page.go("limits")
+    page.fill("subject", "from:login:sis-export")
+    page.click("Show", "form button")
+    page.wait(lambda: page.find("tr .mark", "until"), what="its latch")
+    page.click("Reset…")
+    assert re.search("limits? reset", page.confirm())
+    page.done()
+    page.wait(lambda: not page.find("tr .mark"), what="the latch is gone")
+    assert "100 of 100" in page.text()
+
+    page.click("Report", "nav a")
+    page.wait("Largest clients")
+    (row,) = page.find("tr", "automation-grown\t2\t0\t0\t0")
+    assert "Messages stopped a day" in page.text() and "10.1.2.3" in page.text() and ": 2" in row.text
 
 
 @redis_only
