@@ -65,8 +65,8 @@ static void add_incidents(const struct request *request, json_t *answer)
     struct ledger_list *list = NULL;
     json_t *last = json_array();
     json_t *waiting = json_array();
-    enum status status = ledger_list_incidents(request->context->ledger, false,
-                                               request_deadline_us(), &list);
+    enum status status =
+        ledger_list_current(request->context->ledger, request_deadline_us(), &list);
     while (status == STATUS_OK) {
         json_t *incident = NULL;
         status = ledger_list_next(list, request_deadline_us(), &incident);
@@ -92,13 +92,13 @@ void api_top_show(struct request *request)
 {
     struct traffic *traffic = request->context->traffic;
     int64_t now_ms = clock_wall_ms();
-    json_t *answer = json_pack(
-        "{s:o, s:i, s:o, s:o, s:o, s:o}", "host",
-        json_output_string(request->context->host), "minutes", TRAFFIC_MINUTES, "senders",
-        traffic_now(traffic, TRAFFIC_SENDERS, TOP, now_ms), "lists",
-        traffic_now(traffic, TRAFFIC_LISTS, TOP, now_ms), "clients",
-        traffic_now(traffic, TRAFFIC_CLIENTS, TOP, now_ms), "by_minute",
-        traffic_minutes(traffic, now_ms));
+    json_t *answer =
+        json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "host",
+                  json_output_string(request->context->host), "minutes", TRAFFIC_MINUTES,
+                  "senders", traffic_now(traffic, TRAFFIC_SENDERS, TOP, now_ms), "lists",
+                  traffic_now(traffic, TRAFFIC_LISTS, TOP, now_ms), "clients",
+                  traffic_now(traffic, TRAFFIC_CLIENTS, TOP, now_ms), "by_minute",
+                  traffic_minutes(traffic, now_ms));
     if (answer != NULL)
         add_incidents(request, answer);
     request_answer(request, answer);

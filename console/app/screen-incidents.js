@@ -9,7 +9,7 @@ export const title = "Incidents";
 
 const KINDS = [
   ["open", "Open", ""],
-  ["all", "All", "?all=1"],
+  ["week", "Week", "?all=1&since=7d"], ["all", "All", "?all=1"],
   ["would", "Would have been", "?would=1"],
 ];
 
@@ -75,6 +75,7 @@ function group({ rule, items }, kind, ofAll) {
 const texts = (i) => [i.id, i.rule, i.key, i.identity, i.sender, ...(i.lists ?? []), ...(i.addressed ?? [])];
 const NONE = {
   open: "No incident is open, and no message waits.",
+  week: "There were no incidents in the last seven days.",
   all: "There are no incidents.",
   would: "Nothing would have been stopped.",
 };
