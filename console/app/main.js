@@ -151,7 +151,7 @@ async function open() {
   const first = page === null;
   const screen = await import(`./screen-${name}.js`);
   if (mineIs !== opened) return;
-  const place = `${name}/${args.join("/")}`;
+  const place = `${path}?${query ?? ""}`;
   if (!states.has(place)) states.set(place, {});
   const mine = {
     screen,

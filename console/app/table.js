@@ -63,6 +63,7 @@ export function finder(state, redraw, label) {
     h("span", { class: "unseen" }, label),
     h("input", {
       type: "search",
+      value: state.typed ?? "",
       placeholder: label,
       autocomplete: "off",
       spellcheck: "false",

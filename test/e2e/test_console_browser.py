@@ -191,6 +191,7 @@ def test_brakes_permits_and_lists(relays, open_console):  # noqa: F811
     page.fill("to", "families@district.example")
     page.fill("copies", "280")
     page.wait("140 people; enough for 2 messages")
+    assert [e["target"] for e in act_of(here, "lists")] == ["list:families@district.example"]
     tuesday = time.strftime("%Y-%m-%dT08:00", time.localtime(time.time() + 86400))
     page.run("document.querySelector('[name=from]').value = arguments[0]", tuesday)
     assert "280 copies of login:office-lincoln@district.example pass from" in page.confirm()
@@ -651,6 +652,11 @@ def test_ten_thousand_incidents_and_five_thousand_holds(one_browser):
         page.find("input[type=search]")[0].send_keys("user")
         page.click("Next")
         page.wait("51–100 of 10,000")
+        page.go("audit")
+        page.wait("With looks")
+        page.driver.back()  # what was looked for is still there
+        page.wait("51–100 of 10,000")
+        assert page.find("input[type=search]")[0].get_attribute("value") == "user"
 
         page.go(f"incident/{whole['id']}")
         page.wait("5,000 messages to")
