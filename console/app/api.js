@@ -58,7 +58,6 @@ export async function chooseTransport() {
 
 const CODES = {
   0: "The console does not answer.",
-  401: "This session has ended: start the console again.",
   502: "mailbraked does not answer.",
   504: "mailbraked does not answer in time.",
 };

@@ -184,7 +184,8 @@ async function enterByAddress() {
   const [, token] = /^#([0-9a-f]{16,128})$/.exec(location.hash) ?? [];
   if (!token) return;
   history.replaceState(null, "", `${location.pathname}#/now`);
-  await enter(token);
+  /* One that was used before may be of this browser, which has its cookie. */
+  await enter(token).catch((error) => get("/v1/whoami").catch(() => Promise.reject(error)));
 }
 
 function drawWho() {

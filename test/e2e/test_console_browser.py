@@ -60,6 +60,7 @@ def open_console(build, folder, one_browser):
     def open_it(mail, user="root"):
         one_browser.media()
         consoles.append(Console(build, folder, mail.socket, None if user == "root" else user))
+        one_browser.address = consoles[-1].url
         one_browser.open(consoles[-1].url).wait(user)
         return one_browser
 
@@ -491,6 +492,17 @@ def test_nothing_moves_under_the_pointer(relay, open_console):
     assert "show" in shown.text and row.location == place and not page.find("tr", "thread a@b")
     page.hover(page.find("h1")[0])
     page.wait(lambda: page.find("tr", "thread a@b"), 2)
+
+
+@redis_only
+def test_an_address_that_was_used_before(relay, open_console):
+    page = open_console(relay())
+    address, _, token = page.address.partition("#")
+    page.open(f"{address}#{token}").wait("Nothing is stopped.")  # by whom it was used
+    page.driver.delete_all_cookies()
+    page.open(f"{address}#{token}").wait("was used before")
+    page.open(address).wait("open the address that mailbrake console printed")
+    assert all("401" in line for line in page.errors())
 
 
 @redis_only
