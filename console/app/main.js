@@ -203,9 +203,8 @@ function connectionIs({ ok, error }) {
   if (!ok) away ??= new Date();
   else away = null;
   connection.hidden = ok;
-  connection.textContent = ok
-    ? ""
-    : `${error.message} What you see is from ${away.toLocaleTimeString("en-GB")}.`;
+  const since = page ? ` What you see is from ${away?.toLocaleTimeString("en-GB")}.` : "";
+  connection.textContent = ok ? "" : `${error.message}${since}`;
   if (back) void comeBack();
 }
 

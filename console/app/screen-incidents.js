@@ -9,7 +9,8 @@ export const title = "Incidents";
 
 const KINDS = [
   ["open", "Open", ""],
-  ["week", "Week", "?all=1&since=7d"], ["all", "All", "?all=1"],
+  ["week", "Week", "?all=1&since=7d"],
+  ["all", "All", "?all=1"],
   ["would", "Would have been", "?would=1"],
 ];
 
