@@ -193,7 +193,7 @@ function figures(incident) {
     one(number(reach), reach === null ? "people: not known" : "people, by the largest message"),
     one(
       number(waiting > 0 ? waiting : stop),
-      waiting > 0 ? "held, to decide" : would ? "messages, only watched" : "messages stopped",
+      waiting > 0 ? "held, to decide" : would ? "messages, delivered" : "messages stopped",
       waiting > 0,
     ),
     one(number(incident.copies), would ? "copies" : "copies stopped"),
@@ -412,7 +412,7 @@ export function render(data, page) {
     facts(
       ["Why", why(incident)],
       ["Release", releasing(incident, data.releasing)],
-      ["Or else", next(incident)],
+      ["If nobody acts", next(incident)],
       ["Who", senders(incident, data.holds.data?.holds ?? [])],
       ["To", addressed(incident, 5)],
       ["Since", all(when(incident.opened_at), ", last ", when(incident.last_at, ago(incident.last_at)))],
