@@ -5,6 +5,7 @@ import json
 import re
 import time
 
+import pytest
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
@@ -172,3 +173,10 @@ class Browser:
         events = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
         urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
         return [url for url in urls if not re.match(r"data:|about:|chrome", url)]
+
+
+@pytest.fixture(scope="module")
+def one_browser(build):
+    browser = Browser(slack_s=0 if build.release else 8)
+    yield browser
+    browser.quit()
