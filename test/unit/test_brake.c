@@ -298,7 +298,7 @@ START_TEST(brake_confirmed_is_for_one_identity)
 {
     char first_id[] = "1", second_id[] = "2", by[] = "sender:ann@own ann@own";
     struct allowance confirmed[] = {brakes_borrow_allowance("f1", "s", NOW_MS + 1),
-                                brakes_borrow_allowance("f1", "s", NOW_MS + 2)};
+                                    brakes_borrow_allowance("f1", "s", NOW_MS + 2)};
     struct brakes allowed = {.allowances = confirmed, .allowance_count = 2};
     confirmed[0].id = first_id;
     confirmed[1].id = second_id;
