@@ -16,10 +16,10 @@ async function poll() {
   clearTimeout(timer);
   const started = performance.now();
   try {
-    const { changes } = await get("/v1/events", { refresh: true });
+    const { changes, store } = await get("/v1/events", { refresh: true });
     const before = seen;
     seen = changes;
-    told.state({ ok: true });
+    told.state({ ok: true, store });
     if (before !== changes) told.changed();
   } catch (error) {
     seen = null; /* whatever comes back is read anew */
@@ -29,7 +29,8 @@ async function poll() {
   timer = setTimeout(poll, Math.max(document.hidden ? HIDDEN_MS : EVERY_MS, slower));
 }
 
-/* changed(): something has; state({ok, error}): after each poll. */
+/* changed(): something has; state({ok, store, error}): after each poll, how
+ * it went, and whether mailbraked's store answers ("ok", "local", "down"). */
 export function follow(callbacks) {
   told = callbacks;
   document.addEventListener("visibilitychange", () => {

@@ -198,13 +198,19 @@ function drawWho() {
 
 let away = null; /* since when nobody answers */
 
-function connectionIs({ ok, error }) {
+const STORE = {
+  local: "The store does not answer: each relay limits by itself, with its part of each limit.",
+  down: "The store does not answer: mail gets what on_failure says.",
+};
+
+function connectionIs({ ok, store, error }) {
   const back = ok && (away !== null || who.user === "");
   if (!ok) away ??= new Date();
   else away = null;
-  connection.hidden = ok;
-  const since = page ? ` What you see is from ${away?.toLocaleTimeString("en-GB")}.` : "";
-  connection.textContent = ok ? "" : `${error.message}${since}`;
+  const since = page && away ? ` What you see is from ${away.toLocaleTimeString("en-GB")}.` : "";
+  const text = ok ? (STORE[store] ?? "") : `${error.message}${since}`;
+  if (connection.textContent !== text) connection.textContent = text;
+  connection.hidden = text === "";
   if (back) void comeBack();
 }
 

@@ -31,17 +31,11 @@ export async function load(_, read) {
   return { status, top, brakes, permits };
 }
 
-const STORE = {
-  local: "The store does not answer: this relay limits by itself, with its part of each limit.",
-  down: "The store does not answer: what on_failure says is done with the mail.",
-};
-
 /* What somebody must know, the worst first. */
 function warnings(status) {
   const { store, lists, reload_failed: failed, restart, mode } = status;
   return [
     mode === "monitor" ? "Mode monitor: nothing is stopped, what would have been is counted." : null,
-    STORE[store.state] ?? null,
     store.problem ? `What is held is not known: ${plain(store.problem)}` : null,
     failed
       ? `The reload at ${at(failed.at)} failed, the rules from before are in force: ${plain(failed.errors[0]?.text ?? "")}`
