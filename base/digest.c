@@ -48,6 +48,11 @@ void digest_hex(const struct digest_key *key, const void *data, size_t length,
     out_hex[DIGEST_HEX_SIZE - 1] = '\0';
 }
 
+bool digest_hex_equal(const char left[DIGEST_HEX_SIZE], const char right[DIGEST_HEX_SIZE])
+{
+    return sodium_memcmp(left, right, DIGEST_HEX_SIZE - 1) == 0;
+}
+
 void digest_quick(const struct digest_key *key, const void *data, size_t length,
                   uint8_t out_bytes[DIGEST_BYTES])
 {

@@ -9,6 +9,7 @@ enum { TEXT_TABLE_WIDTH = 100, TEXT_TABLE_COLUMNS_MAX = 10 };
 
 enum text_table_kind {
     TEXT_TABLE_TEXT,   /* is cut */
+    TEXT_TABLE_WHOLE,  /* a time, or another short text that says nothing when cut */
     TEXT_TABLE_NUMBER, /* to the right, whole */
     TEXT_TABLE_KEY, /* whole; if it doesn't fit, the line is broken after it, or before it
                        when it is last */

@@ -49,23 +49,22 @@ static void print_summary(const char *config, const struct snapshot *snapshot)
  * A limit refills while its bucket is drawn from, so more than its N can pass in one
  * period: this says how much. */
 
-static const char *unit_name(const struct rule *rule)
-{
-    return rule->unit == UNIT_MESSAGES ? "messages" : "recipients";
-}
-
 static void print_limit(const struct rule *rule, int width)
 {
     char period[DURATION_SIZE];
     char whose[64] = "in all";
+    char at_once[40] = "";
     if (rule->key == KEY_FROM)
         (void)snprintf(whose, sizeof whose, "for one element of from");
     else if (rule->key != KEY_ALL)
         (void)snprintf(whose, sizeof whose, "for one %s", key_name(rule->key));
     duration_format(rule->limit.period_ms, period);
-    (void)printf("  %-*s  at most %lld %s in %s %s (%lld at once)\n", width, rule->name,
-                 (long long)rate_most(&rule->limit), unit_name(rule), period, whose,
-                 (long long)rule->limit.burst);
+    if (rule->unit != UNIT_CLIENTS)
+        (void)snprintf(at_once, sizeof at_once, " (%lld at once)",
+                       (long long)rule->limit.burst);
+    (void)printf("  %-*s  at most %lld %s in %s %s%s\n", width, rule->name,
+                 (long long)rule_most(rule), unit_name(rule->unit), period, whose,
+                 at_once);
 }
 
 /* A line for each rule with a limit: the most that it lets pass in one period. */
@@ -97,10 +96,10 @@ static json_t *limits_json(const struct snapshot *snapshot)
             limits,
             json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I}", "rule",
                       json_output_string(rule->name), "key", key_name(rule->key), "unit",
-                      unit_name(rule), "burst", (json_int_t)rule->limit.burst, "tokens",
-                      (json_int_t)rule->limit.tokens, "period_s",
+                      unit_name(rule->unit), "burst", (json_int_t)rule->limit.burst,
+                      "tokens", (json_int_t)rule->limit.tokens, "period_s",
                       (json_int_t)(rule->limit.period_ms / 1000), "most",
-                      (json_int_t)rate_most(&rule->limit)));
+                      (json_int_t)rule_most(rule)));
     }
     return limits;
 }

@@ -70,6 +70,8 @@ static void print_facts(const json_t *json)
         print_field("thread", page_text(json, "thread"));
     if (page_text(json, "campaign")[0] != '\0')
         print_field("campaign", page_text(json, "campaign"));
+    if (page_text(json, "topic")[0] != '\0')
+        print_field("topic", page_text(json, "topic"));
 }
 
 static void print_rules(const json_t *rules)

@@ -32,10 +32,16 @@ static const struct {
     {"report", verb_report,
      "report [--since 7d]    what was stopped and would have been; who sent most"},
     {"top", verb_top, "top                    who sends most now, what is stopped"},
+    {"whoami", verb_whoami,
+     "whoami                 as whom mailbraked sees you, and your roles"},
     {"console", verb_console,
      "console [--port 8025]  the web page, for whoever types this"},
     {"replay", verb_replay,
      "replay SCENARIO        a storm, on a simulated clock, against these rules"},
+    {"simulate", verb_simulate,
+     "simulate --log FILE    what these rules would have done to the mail of a log"},
+    {"learn", verb_learn,
+     "learn --log FILE       what is usual in a log, and limits that let it pass"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

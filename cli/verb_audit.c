@@ -37,7 +37,7 @@ static void add_user(struct text_table *table, const json_t *entry)
 }
 
 static const struct page_column columns[] = {
-    {"WHEN", TEXT_TABLE_TEXT, "at", page_cell_instant},
+    {"WHEN", TEXT_TABLE_WHOLE, "at", page_cell_instant},
     {"WHO", TEXT_TABLE_TEXT, NULL, add_user},
     {"WHAT", TEXT_TABLE_KEY, "action", NULL},
     {"TARGET", TEXT_TABLE_KEY, NULL, add_target},

@@ -21,7 +21,7 @@ static void add_until(struct text_table *table, const json_t *value)
 static const struct page_column columns[] = {
     {"KEY", TEXT_TABLE_KEY, "key", NULL},
     {"ACTION", TEXT_TABLE_TEXT, "action", NULL},
-    {"UNTIL", TEXT_TABLE_TEXT, "until", add_until},
+    {"UNTIL", TEXT_TABLE_WHOLE, "until", add_until},
     {"BY", TEXT_TABLE_TEXT, "by", NULL},
     {"REASON", TEXT_TABLE_TEXT, "reason", NULL},
 };

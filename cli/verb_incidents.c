@@ -19,29 +19,35 @@ static void add_open(struct text_table *table, const json_t *value)
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
     {"", TEXT_TABLE_TEXT, "open", add_open},
-    {"LAST", TEXT_TABLE_TEXT, "last_at", page_cell_instant},
+    {"LAST", TEXT_TABLE_WHOLE, "last_at", page_cell_instant},
     {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
     {"HELD", TEXT_TABLE_NUMBER, "waiting", NULL},
     {"REFUSED", TEXT_TABLE_NUMBER, "refused", NULL},
     {"DEFERRED", TEXT_TABLE_NUMBER, "deferred", NULL},
     {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
     {"KEY", TEXT_TABLE_KEY, "key", NULL},
+    {"APPROVED BY", TEXT_TABLE_TEXT, NULL, page_cell_approved},
 };
 
+enum { COLUMN_COUNT = sizeof columns / sizeof columns[0] };
+
+/* APPROVED BY is shown only if somebody approved one. */
 static void print_some(const json_t *answer, const char *none)
 {
     size_t i;
     const json_t *incident;
     long long open = 0;
     long long waiting = 0;
+    bool approved = false;
     const json_t *incidents = json_object_get(answer, "incidents");
     size_t count = json_array_size(incidents);
     json_array_foreach(incidents, i, incident)
     {
         open += json_is_true(json_object_get(incident, "open"));
         waiting += page_number(incident, "waiting");
+        approved = approved || json_is_array(json_object_get(incident, "approved_by"));
     }
-    page_table(incidents, none, columns, sizeof columns / sizeof columns[0]);
+    page_table(incidents, none, columns, approved ? COLUMN_COUNT : COLUMN_COUNT - 1);
     if (count > 0)
         (void)printf("%zu %s, %lld open; %lld %s for a decision. REACH: persons, by the "
                      "largest message.\n",
@@ -64,7 +70,7 @@ static void print_would(const json_t *answer)
 {
     static const struct page_column would[] = {
         {"ID", TEXT_TABLE_KEY, "id", NULL},
-        {"LAST", TEXT_TABLE_TEXT, "last_at", page_cell_instant},
+        {"LAST", TEXT_TABLE_WHOLE, "last_at", page_cell_instant},
         {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
         {"ACTION", TEXT_TABLE_TEXT, "action", NULL},
         {"WOULD", TEXT_TABLE_NUMBER, "would", NULL},
@@ -83,7 +89,7 @@ static void print_held(const json_t *holds)
 {
     static const struct page_column held[] = {
         {"ID", TEXT_TABLE_KEY, "id", NULL},
-        {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
+        {"HELD", TEXT_TABLE_WHOLE, "held_at", page_cell_instant},
         {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
         {"FROM", TEXT_TABLE_TEXT, "identity", NULL},
         {"LISTS", TEXT_TABLE_TEXT, NULL, page_cell_lists},
@@ -132,6 +138,7 @@ static void print_permit(const json_t *permit)
 
 static void print_whole_incident(const json_t *incident)
 {
+    const json_t *approved_by = json_object_get(incident, "approved_by");
     bool open = json_is_true(json_object_get(incident, "open"));
     page_field("incident", page_text(incident, "id"));
     page_field("state",
@@ -160,12 +167,17 @@ static void print_whole_incident(const json_t *incident)
                     "persons, by the largest message");
     else
         page_field("reach", "not known: its mail was accepted before and pulled back");
-    print_count(incident, "copies", "copy in all that was not delivered at once",
-                "copies in all that were not delivered at once");
+    bool delivered = page_number(incident, "would") > 0;
+    print_count(incident, "copies",
+                delivered ? "copy in all" : "copy in all that was not delivered at once",
+                delivered ? "copies in all"
+                          : "copies in all that were not delivered at once");
     print_count(incident, "notices", "went to administrators", "went to administrators");
     page_field("sender", json_is_true(json_object_get(incident, "sender_told"))
                              ? "was told that mail is held"
                              : "was not told");
+    if (json_is_array(approved_by))
+        page_strings("approved by", approved_by, (long long)json_array_size(approved_by));
     print_pace(json_object_get(incident, "pace"));
     if (page_text(incident, "expires_at")[0] != '\0')
         page_instant("refused at", page_text(incident, "expires_at"));

@@ -45,7 +45,7 @@ static const struct page_column columns[] = {
     {"OF", TEXT_TABLE_NUMBER, "burst", NULL},
     {"REFILLED WITH", TEXT_TABLE_TEXT, NULL, add_rate},
     {"ACTION", TEXT_TABLE_TEXT, NULL, add_action},
-    {"LATCHED UNTIL", TEXT_TABLE_TEXT, "latched_until", add_latch},
+    {"LATCHED UNTIL", TEXT_TABLE_WHOLE, "latched_until", add_latch},
 };
 
 static void print_limits(const json_t *answer)
@@ -72,7 +72,7 @@ static void print_top(const json_t *answer)
         {"LEFT", TEXT_TABLE_NUMBER, "left", NULL},
         {"OF", TEXT_TABLE_NUMBER, "burst", NULL},
         {"ACTION", TEXT_TABLE_TEXT, NULL, add_action},
-        {"LATCHED UNTIL", TEXT_TABLE_TEXT, "latched_until", add_latch},
+        {"LATCHED UNTIL", TEXT_TABLE_WHOLE, "latched_until", add_latch},
         {"SUBJECT", TEXT_TABLE_KEY, "subject", NULL},
     };
     page_table(json_object_get(answer, "limits"), "Nobody seen lately has used a limit.",
@@ -103,8 +103,8 @@ int verb_limits(int argc, char **argv)
         "usage: mailbrake limits show|reset SUBJECT\n"
         "       mailbrake limits top [--rule R]\n"
         "SUBJECT is login:A, sender:A, client:ADDRESS, list:A, domain:D or all, or\n"
-        "thread:ID or campaign:... as explain and incidents show it; from:ELEMENT is\n"
-        "an element of the from of a rule with key = \"from\"\n",
+        "thread:ID, campaign:... or topic:... as explain and incidents show it;\n"
+        "from:ELEMENT is an element of the from of a rule with key = \"from\"\n",
         actions, sizeof actions / sizeof actions[0]};
     return control_client_run(&verb, argc, argv);
 }

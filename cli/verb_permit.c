@@ -25,10 +25,10 @@ static void add_left(struct text_table *table, const json_t *item)
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
     {"KEY", TEXT_TABLE_KEY, "key", NULL},
-    {"LEFT", TEXT_TABLE_TEXT, NULL, add_left},
+    {"LEFT", TEXT_TABLE_WHOLE, NULL, add_left},
     {"STATE", TEXT_TABLE_TEXT, "state", NULL},
-    {"FROM", TEXT_TABLE_TEXT, "from", page_cell_instant},
-    {"UNTIL", TEXT_TABLE_TEXT, "until", page_cell_instant},
+    {"FROM", TEXT_TABLE_WHOLE, "from", page_cell_instant},
+    {"UNTIL", TEXT_TABLE_WHOLE, "until", page_cell_instant},
     {"BY", TEXT_TABLE_TEXT, "by", NULL},
     {"REASON", TEXT_TABLE_TEXT, "reason", NULL},
 };
@@ -74,9 +74,10 @@ static void print_set(const json_t *permit)
     int64_t now_ms = clock_wall_ms();
     instant_local(page_text(permit, "from"), now_ms, from);
     instant_local(page_text(permit, "until"), now_ms, until);
-    output_line("Permit %s: %lld copies of %s pass, from %s until %s.",
-                page_text(permit, "id"), page_number(permit, "copies"),
-                page_text(permit, "key"), from, until);
+    long long copies = page_number(permit, "copies");
+    output_line("Permit %s: %lld %s of %s %s, from %s until %s.", page_text(permit, "id"),
+                copies, page_plural(copies, "copy", "copies"), page_text(permit, "key"),
+                page_plural(copies, "passes", "pass"), from, until);
     if (json_is_true(json_object_get(permit, "pending")))
         (void)puts("The store is away: the permit is valid on this relay alone, and on "
                    "the others\nonce the store is back.");

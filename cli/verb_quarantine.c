@@ -35,7 +35,7 @@ static bool expect_id(const char *text)
  * longer held, or was approved by somebody: who that was comes behind it. */
 static const struct page_column columns[] = {
     {"ID", TEXT_TABLE_KEY, "id", NULL},
-    {"HELD", TEXT_TABLE_TEXT, "held_at", page_cell_instant},
+    {"HELD", TEXT_TABLE_WHOLE, "held_at", page_cell_instant},
     {"RULE", TEXT_TABLE_TEXT, "rule", NULL},
     {"REACH", TEXT_TABLE_NUMBER, "reach", page_cell_reach},
     {"INCIDENT", TEXT_TABLE_KEY, "incident", NULL},
@@ -313,6 +313,31 @@ static json_t *decide_all(struct control_client *client, const char *verb)
     return answer;
 }
 
+static void print_pace(const json_t *pace)
+{
+    long long messages = page_number(pace, "messages");
+    output_line("%lld %s of incident %s %s released slowly, %s.", messages,
+                page_plural(messages, "message", "messages"), page_text(pace, "incident"),
+                page_plural(messages, "is", "are"), page_text(pace, "pace"));
+    output_line("`mailbrake incidents show %s` shows how far it is, and with --stop "
+                "stops it.",
+                page_text(pace, "incident"));
+}
+
+static void print_sum(const json_t *answer, const char *past)
+{
+    long long done = page_number(answer, "done");
+    long long failed = page_number(answer, "failed");
+    long long waiting =
+        (long long)json_array_size(json_object_get(answer, "results")) - done - failed;
+    (void)printf("%lld %s %s, %lld failed", done,
+                 page_plural(done, "message", "messages"), past, failed);
+    if (waiting > 0)
+        (void)printf(", %lld %s one more", waiting,
+                     page_plural(waiting, "needs", "need"));
+    (void)puts(".");
+}
+
 /* One line for each, failures to stderr. */
 static void print_results(const json_t *answer, const char *past)
 {
@@ -337,23 +362,12 @@ static void print_results(const json_t *answer, const char *past)
                     untold ? ", but its sender could not be told" : "");
     }
     const json_t *pace = json_object_get(answer, "pace");
-    if (json_is_object(pace)) {
-        output_line("%lld %s of incident %s are released slowly, %s.",
-                    page_number(pace, "messages"),
-                    page_plural(page_number(pace, "messages"), "message", "messages"),
-                    page_text(pace, "incident"), page_text(pace, "pace"));
-        output_line("`mailbrake incidents show %s` shows how far it is, and with --stop "
-                    "stops it.",
-                    page_text(pace, "incident"));
-        return;
-    }
-    long long done = page_number(answer, "done");
-    if (json_array_size(results) == 0)
+    if (json_is_object(pace))
+        print_pace(pace);
+    else if (json_array_size(results) == 0)
         (void)puts("Nothing of this incident is held.");
     else if (json_array_size(results) > 1)
-        (void)printf("%lld %s %s, %lld failed.\n", done,
-                     page_plural(done, "message", "messages"), past,
-                     page_number(answer, "failed"));
+        print_sum(answer, past);
 }
 
 /* If any argument isn't a valid id, nothing is done. */

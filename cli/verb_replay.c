@@ -2,11 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/durable.h"
 #include "base/output.h"
 #include "cli/arguments.h"
+#include "cli/picture.h"
 #include "cli/verbs.h"
 #include "engine/json_output.h"
 #include "replay/replay.h"
@@ -35,41 +34,10 @@ static enum status take_option(void *context, int val, const char *argument)
     return STATUS_OK;
 }
 
-/* Gives the picture the mode of any new file: a state file's would hide it. */
-static void make_readable(const char *path)
-{
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    (void)chmod(path, 0666 & ~mask);
-}
-
-static bool write_picture(const struct report *report, const char *path)
-{
-    struct text picture = {0};
-    struct error error = {0};
-    char *temporary = NULL;
-    enum status status = report_svg(report, &picture);
-    if (status == STATUS_OK && asprintf(&temporary, "%s.new", path) < 0) {
-        temporary = NULL;
-        status = STATUS_NOMEM;
-    }
-    if (status == STATUS_OK)
-        status = durable_replace(path, temporary, picture.data, picture.length, &error);
-    if (status == STATUS_OK)
-        make_readable(path);
-    else if (status == STATUS_NOMEM)
-        output_complaint("out of memory");
-    else
-        (void)fprintf(stderr, "mailbrake: %s: %s\n", error.file, error.text);
-    free(temporary);
-    text_clear(&picture);
-    return status == STATUS_OK;
-}
-
 static int show(const struct arguments *arguments, const struct replay_options *options,
                 const struct report *report)
 {
-    bool ok = options->svg == NULL || write_picture(report, options->svg);
+    bool ok = options->svg == NULL || picture_write(report, options->svg);
     if (arguments->json) {
         ok = json_output_print(report_json(report, arguments->config)) && ok;
     } else if (!report_print(report, arguments->config)) {

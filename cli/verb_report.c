@@ -58,8 +58,11 @@ static void print_top(const json_t *answer)
     print_largest(answer, "lists", "LIST");
     if (json_array_size(json_object_get(answer, "senders")) == 0)
         (void)puts("No mail.");
-    page_table(json_object_get(answer, "incidents"), "No incident is open.", open,
-               sizeof open / sizeof open[0]);
+    if (json_is_array(json_object_get(answer, "incidents")))
+        page_table(json_object_get(answer, "incidents"), "No incident is open.", open,
+                   sizeof open / sizeof open[0]);
+    else
+        (void)puts("Which incidents are open is not known: the store does not answer.");
     (void)fflush(stdout);
 }
 

@@ -1,9 +1,10 @@
-/* mailbrake status and mailbrake lists. */
+/* mailbrake status, lists and whoami. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/instant.h"
 #include "base/output.h"
+#include "base/text.h"
 #include "base/text_table.h"
 #include "cli/control_client.h"
 #include "cli/page.h"
@@ -285,6 +286,18 @@ static int accept_what(struct control_client *client)
     return arguments_usage(lists_usage);
 }
 
+static void print_whoami(const json_t *answer)
+{
+    size_t i;
+    const json_t *role;
+    struct text roles = {0};
+    json_array_foreach(json_object_get(answer, "roles"), i, role)
+        text_printf(&roles, "%s%s", i == 0 ? "" : ", ", json_string_value(role));
+    page_field("user", page_text(answer, "user"));
+    page_field("roles", roles.length > 0 ? text_string(&roles) : "none (control.roles)");
+    text_clear(&roles);
+}
+
 int verb_status(int argc, char **argv)
 {
     static const struct control_action action = {
@@ -305,5 +318,13 @@ int verb_lists(int argc, char **argv)
     };
     static const struct control_verb verb = {lists_usage, actions,
                                              sizeof actions / sizeof actions[0]};
+    return control_client_run(&verb, argc, argv);
+}
+
+int verb_whoami(int argc, char **argv)
+{
+    static const struct control_action action = {
+        .method = "GET", .path = "/v1/whoami", .show = print_whoami};
+    static const struct control_verb verb = {"usage: mailbrake whoami\n", &action, 1};
     return control_client_run(&verb, argc, argv);
 }

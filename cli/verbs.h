@@ -16,7 +16,10 @@ int verb_reload(int argc, char **argv);
 int verb_audit(int argc, char **argv);
 int verb_report(int argc, char **argv);
 int verb_top(int argc, char **argv);
+int verb_whoami(int argc, char **argv);
 int verb_replay(int argc, char **argv);
+int verb_simulate(int argc, char **argv);
+int verb_learn(int argc, char **argv);
 int verb_console(int argc, char **argv);
 
 #endif

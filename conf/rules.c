@@ -9,6 +9,7 @@
 #include "conf/options.h"
 #include "conf/settings.h"
 #include "conf/value.h"
+#include "policy/client_set.h"
 #include "policy/pairing.h"
 
 void rules_limit(struct reader *reader, const struct option *option,
@@ -66,6 +67,17 @@ static const char *fault_of_rate(const struct rate *rate)
     return "N times the duration is too large (2^53 ms and more)";
 }
 
+/* Likewise of a limit of clients. */
+static const char *fault_of_clients(const struct rule *rule)
+{
+    const struct rate *limit = &rule->limit;
+    if (limit->tokens < 1 || limit->tokens > CLIENT_SET_MAX)
+        return "N must be from 1 to 256 clients";
+    if (rule->key != KEY_SENDER && rule->key != KEY_LOGIN)
+        return "the key must be sender or login: whose clients are counted";
+    return fault_of_rate(limit);
+}
+
 /* One rule being read: its group, and the entries that its checks report. */
 struct rule_entry {
     const struct option *option; /* "rules" */
@@ -74,7 +86,8 @@ struct rule_entry {
 };
 
 /* Options that mean nothing without another one. */
-static void check_companions(struct reader *reader, const struct rule_entry *entry)
+static void check_companions(struct reader *reader, const struct rule_entry *entry,
+                             bool clients)
 {
     bool limit = entry->limit != NULL;
     bool surge = entry->surge != NULL;
@@ -83,7 +96,8 @@ static void check_companions(struct reader *reader, const struct rule_entry *ent
         bool goes;
         const char *with;
     } companions[] = {
-        {"burst", limit, "limit"},
+        {"burst", limit && !clients,
+         clients ? "a limit of messages or recipients" : "limit"},
         {"window", surge, "surge"},
         {"floor", surge, "surge"},
         {"latch", limit || surge, "limit or surge"},
@@ -119,8 +133,13 @@ static void check_meters(struct reader *reader, const struct rule_entry *entry,
 {
     const struct option limit = {.name = "rules.limit"};
     const struct option surge = {.name = "rules.surge"};
-    const char *fault = rule->has_limit ? fault_of_rate(&rule->limit) : NULL;
-    check_companions(reader, entry);
+    bool clients = rule->has_limit && rule->unit == UNIT_CLIENTS;
+    const char *fault = NULL;
+    if (clients)
+        fault = fault_of_clients(rule);
+    else if (rule->has_limit)
+        fault = fault_of_rate(&rule->limit);
+    check_companions(reader, entry, clients);
     if (entry->limit != NULL && entry->surge != NULL) {
         reader_refuse(reader, &surge, entry->surge,
                       "a rule has limit or surge, not both; make it two rules");
@@ -252,6 +271,13 @@ static bool excludes_key(const struct rule *rule)
     return false;
 }
 
+/* True when everybody in the world shares the rule's topics. */
+static bool counts_strangers(const struct rule *rule)
+{
+    return rule_is_metered(rule) && rule->key == KEY_TOPIC && rule->from.count == 0 &&
+           rule->from_not.count == 0;
+}
+
 void rules_warn(struct reader *reader)
 {
     const struct tree *tree = &reader->tree;
@@ -270,6 +296,12 @@ void rules_warn(struct reader *reader)
                              "rule \"%s\": no message it matches has a %s, which is its "
                              "key, so it never fires",
                              rule->name, key_name(rule->key));
+        if (counts_strangers(rule))
+            problems_warning(reader->problems, node->file, node->line,
+                             "rule \"%s\": counts mail from outside, too, so strangers "
+                             "can stop your people's under the same subject: name in "
+                             "from whose mail it counts",
+                             rule->name);
         if (rule->action == ACTION_CONFIRM && policy->confirm.address != NULL &&
             policy->confirm.address[0] == '\0')
             problems_warning(reader->problems, node->file, node->line,

@@ -70,6 +70,14 @@ static void refuse_joints(struct reader *reader)
     }
 }
 
+/* What two must approve, no sender lets go alone, so none is asked. */
+static void lower_confirm(struct settings *settings)
+{
+    int over = settings->quarantine.approve_over;
+    if (over > 0 && over < settings->policy.confirm.max_reach)
+        settings->policy.confirm.max_reach = over;
+}
+
 static enum status compile(struct reader *reader, const char *path)
 {
     size_t errors = reader->problems->errors;
@@ -81,6 +89,7 @@ static enum status compile(struct reader *reader, const char *path)
     if (reader->failed)
         return STATUS_NOMEM;
     refuse_joints(reader);
+    lower_confirm(settings);
     status = policy_link(&settings->policy, path, reader->problems);
     if (status != STATUS_OK)
         return status;

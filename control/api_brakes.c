@@ -22,13 +22,14 @@ void api_brakes_list(struct request *request)
 static bool take_action(struct request *request, struct brake *brake)
 {
     static const enum action actions[] = {ACTION_DEFER, ACTION_REJECT, ACTION_QUARANTINE};
-    const char *name = request_string(request, "action");
+    const json_t *given = json_object_get(request->body, "action");
+    const char *name = json_string_value(given);
     brake->action = ACTION_DEFER;
-    if (name == NULL)
+    if (given == NULL || json_is_null(given))
         return true;
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         brake->action = actions[i];
-        if (strcmp(name, action_name(actions[i])) == 0)
+        if (name != NULL && strcmp(name, action_name(actions[i])) == 0)
             return true;
     }
     request_fail(request, MHD_HTTP_BAD_REQUEST,
@@ -39,6 +40,20 @@ static bool take_action(struct request *request, struct brake *brake)
 static bool wants_pull_back(const struct request *request)
 {
     return json_is_true(json_object_get(request->body, "pull_back"));
+}
+
+/* False, after making the answer, for what is neither true nor false. */
+static bool take_pull_back(struct request *request, const struct brake *brake)
+{
+    const json_t *given = json_object_get(request->body, "pull_back");
+    const char *why = NULL;
+    if (given != NULL && !json_is_null(given) && !json_is_boolean(given))
+        why = "\"pull_back\" is true or false";
+    else if (json_is_true(given) && !actions_can_pull(brake))
+        why = "only the mail of a login:, a sender: or a client: can be pulled back";
+    if (why != NULL)
+        request_fail(request, MHD_HTTP_BAD_REQUEST, "%s", why);
+    return why == NULL;
 }
 
 /* key: as typed; NULL: none was. */
@@ -66,13 +81,7 @@ static bool make_brake(struct request *request, struct brake *brake)
         !by_hand_reason(request, &brake->reason) || !by_hand_author(request, &brake->by))
         return false;
     brake->until_ms = for_ms == 0 ? INT64_MAX : clock_wall_ms() + for_ms;
-    if (wants_pull_back(request) && !actions_can_pull(brake)) {
-        request_fail(
-            request, MHD_HTTP_BAD_REQUEST,
-            "only the mail of a login:, a sender: or a client: can be pulled back");
-        return false;
-    }
-    return true;
+    return take_pull_back(request, brake);
 }
 
 static json_t *find_brake(const struct request *request, const char *key)

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "control/api.h"
 #include "engine/json_output.h"
 #include "engine/limit_view.h"
 #include "engine/traffic.h"
-#include "policy/network.h"
 #include "policy/plan.h"
 
 /* The subject asked about, in the form that charges use. */
@@ -29,6 +29,7 @@ static bool has_kind(const struct rule *rule, const char *subject)
         [KEY_LIST] = {"list:", NULL},
         [KEY_THREAD] = {"thread:", NULL},
         [KEY_CAMPAIGN] = {"campaign:", NULL},
+        [KEY_TOPIC] = {"topic:", NULL},
         [KEY_FROM] = {NULL}, /* has_element */
         [KEY_ALL] = {"all", NULL},
     };
@@ -171,7 +172,8 @@ static bool ask(struct request *request, struct limits_query *out, const char *a
     if (typed == NULL)
         status = error_set(&error, STATUS_INVALID, "which \"subject\"?");
     else if (text_after(typed, "thread:") != NULL ||
-             text_after(typed, "campaign:") != NULL)
+             text_after(typed, "campaign:") != NULL ||
+             text_after(typed, "topic:") != NULL)
         status = take_literally(typed, out, &error);
     else if (text_after(typed, "from:") != NULL)
         status = ask_from(&request->settings->policy, typed, out, &error);
@@ -211,9 +213,8 @@ static json_t *limit_json(const struct rule *rule, const struct charge *charge,
     json_t *json =
         json_pack("{s:o, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n}", "rule",
                   json_output_string(rule->name), "key", key_name(rule->key), "unit",
-                  rule->unit == UNIT_MESSAGES ? "messages" : "recipients", "action",
-                  action_name(rule->action), "monitor", rule->monitor, "tokens",
-                  "period_s", "surge", "floor", "window_s");
+                  unit_name(rule->unit), "action", action_name(rule->action), "monitor",
+                  rule->monitor, "tokens", "period_s", "surge", "floor", "window_s");
     json_t *rate =
         rule->has_surge
             ? json_pack("{s:f, s:I, s:I}", "surge", (double)rule->surge.factor / 1000,

@@ -91,9 +91,11 @@ static bool decide(struct request *request, const struct release_args *args,
     return enough;
 }
 
-static void format_result(const struct batch *batch, char out[RESULT_SIZE])
+/* later: nothing was released yet, since another relay has it released slowly. */
+static void format_result(const struct batch *batch, bool later, char out[RESULT_SIZE])
 {
     char untold[80] = "";
+    const char *what = later ? "to be released slowly" : "done";
     size_t done = json_array_size(batch->done);
     size_t failed = json_array_size(batch->failed);
     if (batch->untold > 0)
@@ -106,9 +108,9 @@ static void format_result(const struct batch *batch, char out[RESULT_SIZE])
         (void)snprintf(untold, sizeof untold, ", %zu approved: needs one more",
                        batch->waiting);
     if (failed == 0)
-        (void)snprintf(out, RESULT_SIZE, "ok, %zu done%s", done, untold);
+        (void)snprintf(out, RESULT_SIZE, "ok, %zu %s%s", done, what, untold);
     else
-        (void)snprintf(out, RESULT_SIZE, "%zu done%s, %zu failed: %s", done, untold,
+        (void)snprintf(out, RESULT_SIZE, "%zu %s%s, %zu failed: %s", done, what, untold,
                        failed, batch->reason);
 }
 
@@ -170,9 +172,12 @@ void batch_decide(struct request *request, const char *target, const json_t *ids
     } else if (request_begin(request, actions_verb_name(request->verb), target, ids)) {
         bool done =
             decide(request, &args, ids, &batch) && begin_slowly(request, &rate, &batch);
-        format_result(&batch, result);
+        bool later = request->relay != NULL && args.later;
+        format_result(&batch, later, result);
         if (done)
             request_answer(request, show(&batch));
+        if (later)
+            (void)json_array_clear(batch.done);
         request_end_many(request, done ? result : request_result(request), batch.done,
                          batch.failed);
     }

@@ -1,9 +1,9 @@
-/* The messages are shared out by the relay that holds them. All orders are sent first, so
- * that relays work at the same time. Before messages of several relays are released, each
- * says whom its own would reach: together they are what was reviewed, or nothing goes. */
+/* The messages are divided by the relays that hold them. All orders are sent before any
+ * answer is awaited, so that the relays work at the same time. Before messages of several
+ * relays are released, each relay says whom its own would reach: all of these people are
+ * what was reviewed, or nothing is released. */
 #include "control/everywhere.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +12,18 @@
 #include "control/batch.h"
 #include "quarantine/record.h"
 
-enum { SHARES_MAX = 100, SEND_MS = 5000, RELAYS_MS = 5000 };
+enum { PORTIONS_MAX = 100, SEND_MS = 5000, RELAYS_MS = 5000 };
 
 /* A relay that has not announced itself for that long is no relay any more. */
 static const int64_t RELAYS_FRESH_MS = INT64_C(24) * 3600 * 1000;
 
-/* Of one relay. */
-struct share {
+/* The messages of one relay. */
+struct portion {
     char host[ORDERS_HOST_SIZE]; /* "": this one */
     const char **ids;
     size_t *places; /* of each, in the whole */
     size_t count;
+    json_t *answer; /* its review, until it is read; NULL */
     struct audience_review review;
     int64_t reach; /* for its own messages */
     struct sent_order sent;
@@ -36,8 +37,10 @@ struct decision {
     const char *const *ids;
     size_t count;
     struct actions_result *results;
-    struct share *shares;
-    size_t share_count;
+    struct portion *portions;
+    size_t portion_count;
+    /* A release by several relays; see struct release_args. */
+    char id[DIGEST_ID_SIZE];
     int64_t together;
 };
 
@@ -64,10 +67,10 @@ static enum status send(const struct request *request, const char *host, const c
                         struct error *error)
 {
     char *text = write_order(request, what, target, body);
-    enum status status =
-        text == NULL ? error_set(error, STATUS_NOMEM, "out of memory")
-                     : orders_send(request->context->orders, host, text, clock_wall_ms(),
-                                   clock_deadline_us(SEND_MS), out, error);
+    enum status status = text == NULL
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : orders_send(request->context->orders, host, text,
+                                           clock_deadline_us(SEND_MS), out, error);
     free(text);
     return status;
 }
@@ -104,27 +107,27 @@ static enum status await(const struct request *request, const struct sent_order 
     return status;
 }
 
-/* ---- shares ---- */
+/* ---- portions ---- */
 
-static struct share *find_share(struct decision *decision, const char *host)
+static struct portion *find_portion(struct decision *decision, const char *host)
 {
-    for (size_t i = 0; i < decision->share_count; i++)
-        if (strcmp(decision->shares[i].host, host) == 0)
-            return &decision->shares[i];
-    if (decision->share_count == SHARES_MAX)
+    for (size_t i = 0; i < decision->portion_count; i++)
+        if (strcmp(decision->portions[i].host, host) == 0)
+            return &decision->portions[i];
+    if (decision->portion_count == PORTIONS_MAX)
         return NULL;
-    struct share *share = &decision->shares[decision->share_count];
-    share->ids = calloc(decision->count, sizeof *share->ids);
-    share->places = calloc(decision->count, sizeof *share->places);
-    if (share->ids == NULL || share->places == NULL) {
-        free(share->ids);
-        free(share->places);
+    struct portion *portion = &decision->portions[decision->portion_count];
+    portion->ids = calloc(decision->count, sizeof *portion->ids);
+    portion->places = calloc(decision->count, sizeof *portion->places);
+    if (portion->ids == NULL || portion->places == NULL) {
+        free(portion->ids);
+        free(portion->places);
         return NULL;
     }
-    (void)snprintf(share->host, sizeof share->host, "%s", host);
-    share->reach = -1;
-    decision->share_count++;
-    return share;
+    (void)snprintf(portion->host, sizeof portion->host, "%s", host);
+    portion->reach = -1;
+    decision->portion_count++;
+    return portion;
 }
 
 bool everywhere_is_elsewhere(const struct request *request, const json_t *hold)
@@ -137,7 +140,7 @@ bool everywhere_is_elsewhere(const struct request *request, const json_t *hold)
 }
 
 /* What can't be found is this relay's, which says so. */
-static enum status share_out(struct decision *decision, struct error *error)
+static enum status divide(struct decision *decision, struct error *error)
 {
     const struct control_context *context = decision->request->context;
     bool enough = true;
@@ -151,13 +154,13 @@ static enum status share_out(struct decision *decision, struct error *error)
         memset(holds, 0, decision->count * sizeof *holds);
     for (size_t i = 0; i < decision->count && status == STATUS_OK; i++) {
         bool elsewhere = everywhere_is_elsewhere(decision->request, holds[i]);
-        struct share *share =
-            find_share(decision, elsewhere ? record_text(holds[i], "host") : "");
-        enough = enough && share != NULL;
-        if (share == NULL)
+        struct portion *portion =
+            find_portion(decision, elsewhere ? record_text(holds[i], "host") : "");
+        enough = enough && portion != NULL;
+        if (portion == NULL)
             continue;
-        share->ids[share->count] = decision->ids[i];
-        share->places[share->count++] = i;
+        portion->ids[portion->count] = decision->ids[i];
+        portion->places[portion->count++] = i;
     }
     for (size_t i = 0; i < decision->count && holds != NULL; i++)
         json_decref(holds[i]);
@@ -167,82 +170,101 @@ static enum status share_out(struct decision *decision, struct error *error)
                : status;
 }
 
-static void clear_shares(struct decision *decision)
+static void clear_portions(struct decision *decision)
 {
-    for (size_t i = 0; i < decision->share_count; i++) {
-        struct share *share = &decision->shares[i];
-        audience_review_clear(&share->review);
-        free(share->ids);
-        free(share->places);
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        struct portion *portion = &decision->portions[i];
+        audience_review_clear(&portion->review);
+        json_decref(portion->answer);
+        free(portion->ids);
+        free(portion->places);
     }
-    free(decision->shares);
+    free(decision->portions);
 }
 
-static json_t *list_ids(const struct share *share)
+static json_t *list_ids(const struct portion *portion)
 {
     json_t *ids = json_array();
-    for (size_t i = 0; i < share->count; i++)
-        (void)json_array_append_new(ids, json_string(share->ids[i]));
+    for (size_t i = 0; i < portion->count; i++)
+        (void)json_array_append_new(ids, json_string(portion->ids[i]));
     return ids;
 }
 
-static void send_share(const struct decision *decision, struct share *share,
-                       const char *what, json_t *body)
+static void send_portion(const struct decision *decision, struct portion *portion,
+                         const char *what, json_t *body)
 {
     struct request *request = decision->request;
-    (void)json_object_set_new(body, "ids", list_ids(share));
-    share->status =
-        send(request, share->host, what, request->id, body, &share->sent, &share->error);
+    (void)json_object_set_new(body, "ids", list_ids(portion));
+    portion->status = send(request, portion->host, what, request->id, body,
+                           &portion->sent, &portion->error);
 }
 
 /* ---- before messages of several relays are released ---- */
 
-static bool read_persons(const json_t *answer, const char *name, struct audience *out)
+/* With the help of what is known by now of whom other relays reach. */
+static enum status read_review(const struct decision *decision, struct portion *portion)
 {
-    const char *hex = json_string_value(json_object_get(answer, name));
-    size_t length = hex == NULL ? 0 : strlen(hex);
-    out->persons = calloc(length / 16 + 1, sizeof *out->persons);
-    if (hex == NULL || length % 16 != 0 || out->persons == NULL)
-        return false;
-    for (size_t i = 0; i < length; i += 16)
-        /* NOLINTNEXTLINE(cert-err34-c): sixteen digits */
-        if (sscanf(hex + i, "%16" SCNx64, &out->persons[out->count]) == 1)
-            out->count++;
-    return audience_settle(out) == STATUS_OK;
+    static const struct audience nobody;
+    const struct digest_key *key = ledger_key(decision->request->context->ledger);
+    enum status status =
+        audience_review_read(portion->answer, key, &nobody, &portion->review);
+    for (size_t i = 0; i < decision->portion_count && status == STATUS_NOT_FOUND; i++)
+        if (decision->portions[i].review.now.count > 0)
+            status =
+                audience_review_read(portion->answer, key,
+                                     &decision->portions[i].review.now, &portion->review);
+    return status;
 }
 
-static void read_review(struct share *share, const json_t *answer)
+static void take_review(const struct decision *decision, struct portion *portion,
+                        bool last)
 {
-    struct audience_review *review = &share->review;
-    review->changed = json_is_true(json_object_get(answer, "changed"));
-    review->told = json_is_true(json_object_get(answer, "told"));
-    if (!read_persons(answer, "now", &review->now) ||
-        !read_persons(answer, review->changed ? "then" : "now", &review->then))
-        share->status =
-            error_set(&share->error, STATUS_NOMEM, "out of memory for whom it reaches");
+    enum status status = read_review(decision, portion);
+    if (status == STATUS_NOT_FOUND && !last)
+        return;
+    json_decref(portion->answer);
+    portion->answer = NULL;
+    if (status == STATUS_NOT_FOUND)
+        portion->status = error_set(
+            &portion->error, STATUS_CONFLICT,
+            "%s: its messages reach too many others to be compared with those of other "
+            "relays: release them by their ids",
+            portion->host);
+    else if (status != STATUS_OK)
+        portion->status = error_set(&portion->error, status,
+                                    "%s: its answer can't be read", portion->host);
 }
 
-static void review_here(const struct decision *decision, struct share *share)
+/* Twice, since one that is read late may help another one. */
+static void take_reviews(const struct decision *decision)
+{
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < decision->portion_count; i++)
+            if (decision->portions[i].answer != NULL)
+                take_review(decision, &decision->portions[i], round == 1);
+}
+
+static void review_here(const struct decision *decision, struct portion *portion)
 {
     struct request *request = decision->request;
     struct snapshot *snapshot = release_snapshot(request);
-    share->status = actions_review(request->context->actions, snapshot, share->ids,
-                                   share->count, &share->review, &share->error);
+    portion->status = actions_review(request->context->actions, snapshot, portion->ids,
+                                     portion->count, &portion->review, &portion->error);
     snapshot_unref(snapshot);
 }
 
 static enum status add_up(const struct decision *decision, struct audience_review *all)
 {
     *all = (struct audience_review){.told = true};
-    for (size_t i = 0; i < decision->share_count; i++) {
-        struct share *share = &decision->shares[i];
-        if (share->status != STATUS_OK)
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        struct portion *portion = &decision->portions[i];
+        if (portion->status != STATUS_OK)
             continue;
-        share->reach = (int64_t)share->review.now.count;
-        all->changed = all->changed || share->review.changed;
-        all->told = all->told && share->review.told;
-        audience_add_all(&all->now, &share->review.now);
-        audience_add_all(&all->then, &share->review.then);
+        portion->reach = (int64_t)portion->review.now.count;
+        all->changed = all->changed || portion->review.changed;
+        all->told = all->told && portion->review.told;
+        audience_add_all(&all->now, &portion->review.now);
+        audience_add_all(&all->then, &portion->review.then);
     }
     enum status status = audience_settle(&all->now);
     return status == STATUS_OK ? audience_settle(&all->then) : status;
@@ -253,22 +275,18 @@ static enum status add_up(const struct decision *decision, struct audience_revie
 static enum status ask_all(struct decision *decision, struct audience_review *all,
                            struct error *error)
 {
-    for (size_t i = 0; i < decision->share_count; i++)
-        if (decision->shares[i].host[0] != '\0')
-            send_share(decision, &decision->shares[i], "review", json_object());
-    for (size_t i = 0; i < decision->share_count; i++) {
-        struct share *share = &decision->shares[i];
-        json_t *answer = NULL;
-        if (share->host[0] == '\0') {
-            review_here(decision, share);
-        } else if (share->status == STATUS_OK) {
-            share->status =
-                await(decision->request, &share->sent, &answer, &share->error);
-            if (share->status == STATUS_OK)
-                read_review(share, answer);
-            json_decref(answer);
-        }
+    for (size_t i = 0; i < decision->portion_count; i++)
+        if (decision->portions[i].host[0] != '\0')
+            send_portion(decision, &decision->portions[i], "review", json_object());
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        struct portion *portion = &decision->portions[i];
+        if (portion->host[0] == '\0')
+            review_here(decision, portion);
+        else if (portion->status == STATUS_OK)
+            portion->status = await(decision->request, &portion->sent, &portion->answer,
+                                    &portion->error);
     }
+    take_reviews(decision);
     enum status status = add_up(decision, all);
     return status == STATUS_OK ? status : error_set(error, status, "out of memory");
 }
@@ -290,14 +308,14 @@ static enum status find_away(const struct decision *decision, char out[ORDERS_HO
                              struct error *error)
 {
     out[0] = '\0';
-    for (size_t i = 0; i < decision->share_count; i++) {
-        const struct share *share = &decision->shares[i];
-        if (share->status != STATUS_OK && share->host[0] == '\0') {
-            *error = share->error;
-            return share->status;
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        const struct portion *portion = &decision->portions[i];
+        if (portion->status != STATUS_OK && portion->host[0] == '\0') {
+            *error = portion->error;
+            return portion->status;
         }
-        if (share->status != STATUS_OK)
-            (void)snprintf(out, ORDERS_HOST_SIZE, "%s", share->host);
+        if (portion->status != STATUS_OK)
+            (void)snprintf(out, ORDERS_HOST_SIZE, "%s", portion->host);
     }
     return STATUS_OK;
 }
@@ -308,10 +326,10 @@ enum status everywhere_review(struct request *request, const char *const *ids,
 {
     struct decision decision = {.request = request, .ids = ids, .count = count};
     struct audience_review all = {0};
-    decision.shares = calloc(SHARES_MAX, sizeof *decision.shares);
-    enum status status = decision.shares == NULL
+    decision.portions = calloc(PORTIONS_MAX, sizeof *decision.portions);
+    enum status status = decision.portions == NULL
                              ? error_set(error, STATUS_NOMEM, "out of memory")
-                             : share_out(&decision, error);
+                             : divide(&decision, error);
     if (status == STATUS_OK)
         status = ask_all(&decision, &all, error);
     if (status == STATUS_OK)
@@ -319,32 +337,34 @@ enum status everywhere_review(struct request *request, const char *const *ids,
     if (status == STATUS_OK)
         *out = audience_review_count(&all);
     audience_review_clear(&all);
-    clear_shares(&decision);
+    clear_portions(&decision);
     return status;
 }
 
 /* ---- the decision ---- */
 
-static json_t *make_body(const struct decision *decision, const struct share *share)
+static json_t *make_body(const struct decision *decision, const struct portion *portion)
 {
     json_t *body = json_object();
     if (decision->request->verb != ACTIONS_RELEASE)
         return body;
-    if (share->reach >= 0)
-        (void)json_object_set_new(body, "reach", json_integer(share->reach));
+    if (portion->reach >= 0)
+        (void)json_object_set_new(body, "reach", json_integer(portion->reach));
+    if (decision->portion_count > 1)
+        (void)json_object_set_new(body, "decision", json_string(decision->id));
     (void)json_object_set_new(body, "together", json_integer(decision->together));
     (void)json_object_set_new(body, "later", json_boolean(decision->args->later));
     return body;
 }
 
 /* As long as it fails as a whole, so does each of its messages. */
-static void fail_share(const struct decision *decision, const struct share *share)
+static void fail_portion(const struct decision *decision, const struct portion *portion)
 {
-    for (size_t i = 0; i < share->count; i++) {
-        struct actions_result *result = &decision->results[share->places[i]];
-        *result = (struct actions_result){.status = share->status};
-        (void)error_set(&result->error, share->status, "%s: %.400s", share->ids[i],
-                        share->error.text);
+    for (size_t i = 0; i < portion->count; i++) {
+        struct actions_result *result = &decision->results[portion->places[i]];
+        *result = (struct actions_result){.status = portion->status};
+        (void)error_set(&result->error, portion->status, "%s: %.400s", portion->ids[i],
+                        portion->error.text);
     }
 }
 
@@ -365,68 +385,70 @@ static void take_result(const json_t *entry, const char *id, struct actions_resu
         "%s%s", why[0] == '\0' ? id : "", why[0] == '\0' ? " failed" : why);
 }
 
-static void await_share(const struct decision *decision, struct share *share)
+static void await_portion(const struct decision *decision, struct portion *portion)
 {
     json_t *answer = NULL;
-    if (share->status == STATUS_OK)
-        share->status = await(decision->request, &share->sent, &answer, &share->error);
+    if (portion->status == STATUS_OK)
+        portion->status =
+            await(decision->request, &portion->sent, &answer, &portion->error);
     const json_t *entries = json_object_get(answer, "results");
-    if (share->status == STATUS_OK && json_array_size(entries) != share->count)
-        share->status =
-            error_set(&share->error, STATUS_IO, "%s: its answer is damaged", share->host);
-    if (share->status != STATUS_OK)
-        fail_share(decision, share);
-    for (size_t i = 0; i < share->count && share->status == STATUS_OK; i++)
-        take_result(json_array_get(entries, i), share->ids[i],
-                    &decision->results[share->places[i]]);
+    if (portion->status == STATUS_OK && json_array_size(entries) != portion->count)
+        portion->status = error_set(&portion->error, STATUS_IO,
+                                    "%s: its answer is damaged", portion->host);
+    if (portion->status != STATUS_OK)
+        fail_portion(decision, portion);
+    for (size_t i = 0; i < portion->count && portion->status == STATUS_OK; i++)
+        take_result(json_array_get(entries, i), portion->ids[i],
+                    &decision->results[portion->places[i]]);
     json_decref(answer);
 }
 
-static void decide_here(const struct decision *decision, struct share *share)
+static void decide_here(const struct decision *decision, struct portion *portion)
 {
     struct request *request = decision->request;
     struct release_args args = *decision->args;
-    struct actions_result *results = calloc(share->count, sizeof *results);
+    struct actions_result *results = calloc(portion->count, sizeof *results);
     const struct actions_progress progress = request_progress(request);
-    if (decision->share_count > 1 && request->verb == ACTIONS_RELEASE) {
-        args.reach = share->reach;
+    if (decision->portion_count > 1 && request->verb == ACTIONS_RELEASE) {
+        args.reach = portion->reach;
+        args.decision = decision->id;
         args.together = decision->together;
     }
-    share->status = STATUS_OK;
+    portion->status = STATUS_OK;
     if (results == NULL)
-        share->status = error_set(&share->error, STATUS_NOMEM, "out of memory");
+        portion->status = error_set(&portion->error, STATUS_NOMEM, "out of memory");
     else if (request->verb == ACTIONS_RELEASE)
-        share->status =
-            release_run(request, &args, share->ids, share->count, results, &share->error);
+        portion->status = release_run(request, &args, portion->ids, portion->count,
+                                      results, &portion->error);
     else
         actions_decide_many(request->context->actions, request->settings, request->verb,
-                            share->ids, share->count, batch_deadline_us(), &progress,
+                            portion->ids, portion->count, batch_deadline_us(), &progress,
                             results);
-    for (size_t i = 0; i < share->count && share->status == STATUS_OK; i++)
-        decision->results[share->places[i]] = results[i];
-    if (share->status != STATUS_OK)
-        fail_share(decision, share);
+    for (size_t i = 0; i < portion->count && portion->status == STATUS_OK; i++)
+        decision->results[portion->places[i]] = results[i];
+    if (portion->status != STATUS_OK)
+        fail_portion(decision, portion);
     free(results);
 }
 
 static void decide_all(struct decision *decision)
 {
     const char *verb = actions_verb_name(decision->request->verb);
-    for (size_t i = 0; i < decision->share_count; i++) {
-        struct share *share = &decision->shares[i];
-        if (share->host[0] != '\0' && share->status == STATUS_OK)
-            send_share(decision, share, verb, make_body(decision, share));
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        struct portion *portion = &decision->portions[i];
+        if (portion->host[0] != '\0' && portion->status == STATUS_OK)
+            send_portion(decision, portion, verb, make_body(decision, portion));
     }
-    for (size_t i = 0; i < decision->share_count; i++) {
-        struct share *share = &decision->shares[i];
-        if (share->host[0] == '\0' && share->status == STATUS_OK)
-            decide_here(decision, share);
-        else if (share->host[0] == '\0')
-            fail_share(decision, share);
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        struct portion *portion = &decision->portions[i];
+        if (portion->host[0] == '\0' && portion->status == STATUS_OK)
+            decide_here(decision, portion);
+        else if (portion->host[0] == '\0')
+            fail_portion(decision, portion);
     }
-    for (size_t i = 0; i < decision->share_count; i++)
-        if (decision->shares[i].host[0] != '\0')
-            await_share(decision, &decision->shares[i]);
+    for (size_t i = 0; i < decision->portion_count; i++)
+        if (decision->portions[i].host[0] != '\0')
+            await_portion(decision, &decision->portions[i]);
 }
 
 enum status everywhere_decide(struct request *request, const struct release_args *args,
@@ -440,27 +462,28 @@ enum status everywhere_decide(struct request *request, const struct release_args
                                 .count = count,
                                 .results = results,
                                 .together = args->together};
-    decision.shares = calloc(SHARES_MAX, sizeof *decision.shares);
-    enum status status = decision.shares == NULL
+    digest_random_id(decision.id);
+    decision.portions = calloc(PORTIONS_MAX, sizeof *decision.portions);
+    enum status status = decision.portions == NULL
                              ? error_set(error, STATUS_NOMEM, "out of memory")
-                             : share_out(&decision, error);
-    bool alone = decision.share_count == 1;
+                             : divide(&decision, error);
+    bool alone = decision.portion_count == 1;
     if (status == STATUS_OK && alone)
-        decision.shares[0].reach = args->reach;
+        decision.portions[0].reach = args->reach;
     else if (status == STATUS_OK && request->verb == ACTIONS_RELEASE)
         status = review(&decision, error);
     if (status == STATUS_OK)
         decide_all(&decision);
     if (status == STATUS_OK && alone) {
-        status = decision.shares[0].status; /* its error says all */
-        *error = decision.shares[0].error;
-        const char *host = decision.shares[0].host;
+        status = decision.portions[0].status; /* its error says all */
+        *error = decision.portions[0].error;
+        const char *host = decision.portions[0].host;
         (void)snprintf(out_host, ORDERS_HOST_SIZE, "%s",
                        host[0] == '\0' ? request->context->host : host);
     } else {
         out_host[0] = '\0';
     }
-    clear_shares(&decision);
+    clear_portions(&decision);
     return status;
 }
 
@@ -475,32 +498,32 @@ enum status everywhere_show(struct request *request, const char *host, json_t **
     return status == STATUS_OK ? await(request, &sent, out, error) : status;
 }
 
-/* Relays that were asked. */
-struct crowd {
-    struct share shares[SHARES_MAX];
+/* Relays that are asked. */
+struct asked_relays {
+    struct portion portions[PORTIONS_MAX];
     size_t count;
 };
 
 static enum status add_relay(void *context, const char *host, const char *nothing)
 {
-    struct crowd *crowd = context;
+    struct asked_relays *asked = context;
     (void)nothing;
-    if (crowd->count == SHARES_MAX)
+    if (asked->count == PORTIONS_MAX)
         return STATUS_LIMIT;
-    (void)snprintf(crowd->shares[crowd->count++].host, ORDERS_HOST_SIZE, "%s", host);
+    (void)snprintf(asked->portions[asked->count++].host, ORDERS_HOST_SIZE, "%s", host);
     return STATUS_OK;
 }
 
-static json_t *await_relay(struct request *request, struct share *share)
+static json_t *await_relay(struct request *request, struct portion *portion)
 {
     json_t *answer = NULL;
-    json_t *shown = json_pack("{s:s}", "host", share->host);
-    if (share->status == STATUS_OK)
-        share->status = await(request, &share->sent, &answer, &share->error);
-    if (share->status == STATUS_OK)
+    json_t *shown = json_pack("{s:s}", "host", portion->host);
+    if (portion->status == STATUS_OK)
+        portion->status = await(request, &portion->sent, &answer, &portion->error);
+    if (portion->status == STATUS_OK)
         (void)json_object_update(shown, answer);
     else
-        (void)json_object_set_new(shown, "error", record_string(share->error.text));
+        (void)json_object_set_new(shown, "error", record_string(portion->error.text));
     json_decref(answer);
     return shown;
 }
@@ -509,20 +532,20 @@ enum status everywhere_do(struct request *request, const char *what, const json_
                           json_t **out, struct error *error)
 {
     json_t *answers = json_array();
-    struct crowd *crowd = calloc(1, sizeof *crowd);
-    enum status status = crowd == NULL || answers == NULL ? STATUS_NOMEM : STATUS_OK;
+    struct asked_relays *asked = calloc(1, sizeof *asked);
+    enum status status = asked == NULL || answers == NULL ? STATUS_NOMEM : STATUS_OK;
     if (status == STATUS_OK && request->context->orders != NULL)
         status =
             orders_relays(request->context->orders, clock_wall_ms() - RELAYS_FRESH_MS,
-                          clock_deadline_us(RELAYS_MS), add_relay, crowd);
-    for (size_t i = 0; status == STATUS_OK && i < crowd->count; i++) {
-        struct share *share = &crowd->shares[i];
-        share->status = send(request, share->host, what, request->id,
-                             json_deep_copy(body), &share->sent, &share->error);
+                          clock_deadline_us(RELAYS_MS), add_relay, asked);
+    for (size_t i = 0; status == STATUS_OK && i < asked->count; i++) {
+        struct portion *portion = &asked->portions[i];
+        portion->status = send(request, portion->host, what, request->id,
+                               json_deep_copy(body), &portion->sent, &portion->error);
     }
-    for (size_t i = 0; status == STATUS_OK && i < crowd->count; i++)
-        (void)json_array_append_new(answers, await_relay(request, &crowd->shares[i]));
-    free(crowd);
+    for (size_t i = 0; status == STATUS_OK && i < asked->count; i++)
+        (void)json_array_append_new(answers, await_relay(request, &asked->portions[i]));
+    free(asked);
     if (status == STATUS_OK) {
         *out = answers;
         return status;

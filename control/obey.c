@@ -2,7 +2,6 @@
  * only a relay with our key can write; it has checked the person's roles. */
 #include "control/obey.h"
 
-#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,24 +13,13 @@
 #include "quarantine/record.h"
 #include "store/orders.h"
 
+enum { ANSWER_ROOM = 1024 }; /* around what an order answers */
+
 static void decide(struct request *request)
 {
     json_t *ids = json_incref(json_object_get(request->body, "ids"));
     batch_decide(request, request->id, ids);
     json_decref(ids);
-}
-
-static json_t *write_persons(const struct audience *audience)
-{
-    char *hex = malloc(audience->count * 16 + 1);
-    if (hex == NULL)
-        return NULL;
-    hex[0] = '\0';
-    for (size_t i = 0; i < audience->count; i++)
-        (void)snprintf(hex + i * 16, 17, "%016" PRIx64, audience->persons[i]);
-    json_t *string = json_string(hex);
-    free(hex);
-    return string;
 }
 
 /* Whom the messages would reach. Nothing is done yet, so nothing is written down. */
@@ -50,10 +38,9 @@ static void review(struct request *request)
                              : actions_review(request->context->actions, snapshot, list,
                                               count, &found, &error);
     if (status == STATUS_OK)
-        request_answer(
-            request, json_pack("{s:b, s:b, s:o, s:o*}", "changed", found.changed, "told",
-                               found.told, "now", write_persons(&found.now), "then",
-                               found.changed ? write_persons(&found.then) : NULL));
+        request_answer(request,
+                       audience_review_write(&found, ledger_key(request->context->ledger),
+                                             ORDERS_TEXT_MAX - ANSWER_ROOM));
     else
         request_fail_status(request, status, &error, "review");
     audience_review_clear(&found);

@@ -152,16 +152,29 @@ enum status pace_fail(struct store *store, const char *incident, const char *why
 }
 
 struct claim {
+    const struct pace_view *view;
     int64_t now_ms, most, due;
 };
 
+/* Until when what was due was taken, by the clock of this relay. */
+static int64_t find_last(const json_t *record, const struct pace_view *view,
+                         int64_t now_ms)
+{
+    int64_t last_ms = record_number(record, "last_at");
+    const char *by = record_text(record, "last_by");
+    if (by[0] == '\0' || strcmp(by, view->host) == 0)
+        return last_ms;
+    return last_ms == view->last_at ? view->seen_ms : now_ms;
+}
+
 /* What was missed while nobody released is not made up for, but for a moment. *out_ms:
  * until when they are due. */
-static int64_t count_due(const json_t *record, int64_t now_ms, int64_t *out_ms)
+static int64_t count_due(const json_t *record, const struct pace_view *view,
+                         int64_t now_ms, int64_t *out_ms)
 {
     int64_t count = record_number(record, "count");
     int64_t period_ms = record_number(record, "period_ms");
-    int64_t last_ms = record_number(record, "last_at");
+    int64_t last_ms = find_last(record, view, now_ms);
     if (json_object_get(record, "stopped") != NULL || count < 1 || count > COUNT_MAX ||
         period_ms < 1 || period_ms > units[3].ms)
         return 0;
@@ -178,17 +191,18 @@ static int64_t count_due(const json_t *record, int64_t now_ms, int64_t *out_ms)
     return due;
 }
 
-bool pace_is_due(const json_t *pace, int64_t now_ms)
+bool pace_is_due(const json_t *pace, const struct pace_view *view, int64_t now_ms)
 {
     int64_t until_ms;
-    return count_due(pace, now_ms, &until_ms) > 0;
+    return count_due(pace, view, now_ms, &until_ms) > 0;
 }
 
 static bool claim(void *context, json_t **record)
 {
     struct claim *claim = context;
     int64_t next_ms = 0;
-    claim->due = *record == NULL ? 0 : count_due(*record, claim->now_ms, &next_ms);
+    claim->due =
+        *record == NULL ? 0 : count_due(*record, claim->view, claim->now_ms, &next_ms);
     if (claim->due == 0)
         return false;
     if (claim->due > claim->most) {
@@ -196,13 +210,16 @@ static bool claim(void *context, json_t **record)
         next_ms = claim->now_ms;
     }
     return record_set_number(*record, "last_at", next_ms) &&
+           json_object_set_new(*record, "last_by", record_string(claim->view->host)) ==
+               0 &&
            record_add_number(*record, "released", claim->due);
 }
 
-enum status pace_claim(struct store *store, const char *incident, size_t most,
-                       int64_t now_ms, int64_t deadline_us, size_t *out_due)
+enum status pace_claim(struct store *store, const char *incident,
+                       const struct pace_view *view, size_t most, int64_t now_ms,
+                       int64_t deadline_us, size_t *out_due)
 {
-    struct claim claimed = {.now_ms = now_ms, .most = (int64_t)most};
+    struct claim claimed = {.view = view, .now_ms = now_ms, .most = (int64_t)most};
     enum status status = change(store, incident, claim, &claimed, deadline_us);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
@@ -250,16 +267,18 @@ json_t *pace_show(const json_t *pace)
     char rate[32] = "";
     if (pace == NULL)
         return json_null();
+    int64_t messages = record_number(pace, "messages");
+    int64_t released = record_number(pace, "released"); /* some twice, after a crash */
     int64_t period_ms = record_number(pace, "period_ms");
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (units[i].ms == period_ms)
             (void)snprintf(rate, sizeof rate, "%lld/%c",
                            (long long)record_number(pace, "count"), units[i].name);
     const json_t *why = json_object_get(pace, "stopped");
-    return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:O?}", "incident",
-        record_text(pace, "incident"), "host", record_text(pace, "host"), "pace", rate,
-        "messages", (json_int_t)record_number(pace, "messages"), "released",
-        (json_int_t)record_number(pace, "released"), "by", record_text(pace, "by"),
-        "started_at", record_time(record_number(pace, "started_at")), "stopped", why);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:O?}", "incident",
+                     record_text(pace, "incident"), "host", record_text(pace, "host"),
+                     "pace", rate, "messages", (json_int_t)messages, "released",
+                     (json_int_t)(released < messages ? released : messages), "by",
+                     record_text(pace, "by"), "started_at",
+                     record_time(record_number(pace, "started_at")), "stopped", why);
 }

@@ -40,13 +40,22 @@ enum status pace_stop(struct store *store, const char *incident,
 enum status pace_fail(struct store *store, const char *incident, const char *why,
                       int64_t deadline_us) MUST_CHECK;
 
+/* What a relay has seen of it. Another relay's clock may be wrong: after it took some,
+ * the next are due from when that was seen here. */
+struct pace_view {
+    const char *host; /* this relay */
+    int64_t last_at;  /* as the record had it */
+    int64_t seen_ms;  /* wall time when that was first seen */
+};
+
 /* True when a message of it is due. */
-bool pace_is_due(const json_t *pace, int64_t now_ms);
+bool pace_is_due(const json_t *pace, const struct pace_view *view, int64_t now_ms);
 
 /* Takes as many as are due, most at most, and counts them as released. *out_due is 0 also
  * when somebody stopped it. */
-enum status pace_claim(struct store *store, const char *incident, size_t most,
-                       int64_t now_ms, int64_t deadline_us, size_t *out_due) MUST_CHECK;
+enum status pace_claim(struct store *store, const char *incident,
+                       const struct pace_view *view, size_t most, int64_t now_ms,
+                       int64_t deadline_us, size_t *out_due) MUST_CHECK;
 
 /* One of them as it is stored, for json_decref; NOT_FOUND. */
 enum status pace_find(struct store *store, const char *incident, int64_t deadline_us,

@@ -49,6 +49,7 @@ bool release_read(struct request *request, struct release_args *out,
     if (request->relay != NULL) {
         out->later = json_is_true(json_object_get(request->body, "later"));
         out->together = record_number(request->body, "together");
+        out->decision = request_string(request, "decision");
     }
     if (reach == NULL)
         return true;

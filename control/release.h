@@ -6,8 +6,9 @@
 #include "control/request.h"
 #include "quarantine/actions_release.h"
 
-/* Reads "reach" and "pace" of the body; false, after making the answer, when one of them
- * is not valid. A rate with count 0: all at once. */
+/* Reads "reach" and "pace" of the body, and of an order what else is in it; false, after
+ * making the answer, when one of them is not valid. A rate with count 0: all at once. out
+ * borrows from the body. */
 bool release_read(struct request *request, struct release_args *out,
                   struct pace_rate *out_rate);
 

@@ -261,11 +261,13 @@ static char *target_of_key(const struct request *request, const char *key)
     return asprintf(&target, "%.*s%s", (int)(value - key), key, hash) < 0 ? NULL : target;
 }
 
-/* An error may quote the key. Of "ok, 3 of them: ..." the part before ':' is kept. */
+/* An error may quote the key. Of "ok, 3 of them: ..." the part before ": " is kept. */
 static void hide_words(const char *result, char out[RESULT_SIZE])
 {
+    const char *words = strstr(result, ": ");
+    size_t length = words == NULL ? strlen(result) : (size_t)(words - result);
     if (strncmp(result, "ok", 2) == 0)
-        (void)snprintf(out, RESULT_SIZE, "%.*s", (int)strcspn(result, ":"), result);
+        (void)snprintf(out, RESULT_SIZE, "%.*s", (int)length, result);
     else
         (void)snprintf(out, RESULT_SIZE, "failed");
 }

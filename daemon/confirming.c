@@ -1,6 +1,11 @@
-/* Each relay releases what it holds itself, once. Where the answer came, what may pass
- * afterwards is set first; if that relay is away, another one does. All of it is written
- * down step by step, so a restart goes on. */
+/* Where the answer came, it is decided whether everything goes or nothing, and what may
+ * pass afterwards is set; if that relay is away, another one does. Then each relay
+ * releases what it holds itself, once. All of it is written down step by step in the
+ * record of the answer, so a restart goes on:
+ *
+ * "begun": {HOST: id of the audit's first line}, "prepared_at", and if everything goes
+ * "copies", which then may pass; "done": {HOST: true}; "why", "plain" and "over": an
+ * obstacle to some of it, "telling": the relay that says so, "told": to whom it did. */
 #include "daemon/confirming.h"
 
 #include <stdio.h>
@@ -10,20 +15,22 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker.h"
+#include "daemon/confirmed.h"
 #include "engine/answers.h"
 #include "policy/plan.h"
 #include "quarantine/actions_release.h"
 #include "quarantine/confirm.h"
-#include "quarantine/ledger_list.h"
+#include "quarantine/notices.h"
 #include "quarantine/record.h"
 
 enum {
-    TICK_MS = 500,
-    TICKS_PER_MINUTE = 60000 / TICK_MS,
+    REST_MS = 50, /* an answer that came here waits no longer */
+    RESTS_PER_LOOK = 500 / REST_MS,
+    LOOKS_PER_PRUNING = 120,
     STORE_MS = 5000,
     RELEASE_MS = 10 * 60 * 1000,
-    AWAY_MS = 10000,  /* then another relay prepares it */
-    RETRY_MS = 10000, /* after helper or store did not answer */
+    AWAY_MS = 10000, /* then another relay decides */
+    RETRY_MS = 2000, /* after helper or store did not answer */
 };
 
 struct confirming {
@@ -32,18 +39,9 @@ struct confirming {
     struct audit *audit;
     struct reload *reload;
     const char *host;
+    struct notices notices;
     int64_t pause_us; /* until then nothing is tried; monotonic */
-};
-
-/* What was confirmed, as it is worked on. */
-struct confirmed {
-    struct confirming *confirming;
-    const char *id, *text; /* of its record, as it is in the store */
-    json_t *record;
-    json_t *incident;
-    int64_t now_ms;
-    json_t *ids;    /* of what this relay holds of it */
-    int64_t copies; /* of all that is held of it, anywhere */
+    bool again;       /* a step was taken that another one follows at once */
 };
 
 static int64_t store_deadline_us(void)
@@ -69,6 +67,12 @@ static struct audit_entry entry_of(int64_t at_ms, const char *who, const char *i
                                 .purpose = ""};
 }
 
+static struct audit_entry entry_of_record(const json_t *record)
+{
+    return entry_of(record_number(record, "at"), record_text(record, "shown"),
+                    record_text(record, "incident"));
+}
+
 static void write_answers(const struct confirming *confirming)
 {
     struct answer answer;
@@ -88,56 +92,122 @@ static void write_answers(const struct confirming *confirming)
     }
 }
 
-/* ---- what is held of it ---- */
+/* ---- changes of the record ---- */
 
-static void enter(struct confirmed *confirmed, const json_t *hold)
+/* What one step changes; NULL and 0: nothing of that. */
+struct step {
+    const char *host;
+    const char *begun; /* the id of the audit's first line */
+    bool ended;        /* that line has its second one */
+    bool prepared;
+    int64_t copies;
+    bool done;
+    const struct obstacle *obstacle;
+    int64_t told;
+};
+
+static json_t *hosts_of(json_t *record, const char *name)
 {
-    int64_t copies = record_number(hold, "copies");
-    int64_t reach = record_number(hold, "reach");
-    if (strcmp(record_text(hold, "confirmed_by"), record_text(confirmed->record, "by")) !=
-            0 ||
-        strcmp(record_text(hold, "state"), "held") != 0 ||
-        record_parse_time(record_text(hold, "held_at")) >
-            record_number(confirmed->record, "at"))
-        return;
-    confirmed->copies += copies > reach ? copies : reach;
-    if (strcmp(record_text(hold, "host"), confirmed->confirming->host) == 0)
-        (void)json_array_append(confirmed->ids, json_object_get(hold, "id"));
+    json_t *hosts = json_object_get(record, name);
+    if (json_is_object(hosts))
+        return hosts;
+    hosts = json_object();
+    return json_object_set_new(record, name, hosts) == 0 ? hosts : NULL;
 }
 
-static enum status find_held(struct confirmed *confirmed)
+static bool note_obstacle(json_t *record, const struct step *step)
 {
-    struct ledger *ledger = confirmed->confirming->engine->ledger;
-    struct ledger_list *list = NULL;
-    const char *incident = record_text(confirmed->record, "incident");
-    confirmed->ids = json_array();
-    enum status status =
-        ledger_list_holds(ledger, false, incident, clock_deadline_us(RELEASE_MS), &list);
-    while (status == STATUS_OK) {
-        json_t *hold = NULL;
-        status = ledger_list_next(list, store_deadline_us(), &hold);
-        if (status == STATUS_OK)
-            enter(confirmed, hold);
-        json_decref(hold);
-    }
-    ledger_list_free(list);
-    if (status == STATUS_NOT_FOUND)
-        status = ledger_find_incident(ledger, incident, store_deadline_us(),
-                                      &confirmed->incident);
-    return status == STATUS_OK && confirmed->ids == NULL ? STATUS_NOMEM : status;
+    return step->obstacle == NULL || json_object_get(record, "why") != NULL ||
+           (json_object_set_new(record, "why", record_string(step->obstacle->why)) == 0 &&
+            json_object_set_new(record, "plain", record_string(step->obstacle->plain)) ==
+                0 &&
+            json_object_set_new(record, "over", json_boolean(step->obstacle->over)) ==
+                0 &&
+            json_object_set_new(record, "telling", json_string(step->host)) == 0);
 }
 
-/* ---- what may pass afterwards ---- */
-
-static enum status replace(struct confirmed *confirmed)
+static bool take_step(void *context, json_t *record)
 {
-    return confirm_replace(confirmed->confirming->engine->ledger, confirmed->id,
-                           confirmed->text, confirmed->record, store_deadline_us());
+    const struct step *step = context;
+    if (step->ended)
+        (void)json_object_del(hosts_of(record, "begun"), step->host);
+    return (step->begun == NULL ||
+            json_object_set_new(hosts_of(record, "begun"), step->host,
+                                json_string(step->begun)) == 0) &&
+           (!step->prepared || json_object_get(record, "prepared_at") != NULL ||
+            (record_set_number(record, "prepared_at", clock_wall_ms()) &&
+             record_set_number(record, "copies", step->copies))) &&
+           (!step->done || json_object_set_new(hosts_of(record, "done"), step->host,
+                                               json_true()) == 0) &&
+           note_obstacle(record, step) &&
+           (step->told == 0 || record_set_number(record, "told", step->told));
 }
+
+static enum status write_step(const struct confirmed *confirmed, struct step step)
+{
+    step.host = confirmed->host;
+    return confirm_change(confirmed->engine->ledger, confirmed->id, take_step, &step,
+                          store_deadline_us());
+}
+
+static const char *begun_here(const struct confirmed *confirmed)
+{
+    return record_text(json_object_get(confirmed->record, "begun"), confirmed->host);
+}
+
+/* The audit's first line, once: tries that come to nothing add none. */
+static enum status begin(const struct confirming *confirming, struct confirmed *confirmed)
+{
+    char id[DIGEST_ID_SIZE];
+    struct error error = {0};
+    const struct audit_entry entry = entry_of_record(confirmed->record);
+    if (begun_here(confirmed)[0] != '\0')
+        return STATUS_OK;
+    enum status status = audit_begin(confirming->audit, &entry, id, &error);
+    say_audit(status, &error);
+    if (status != STATUS_OK)
+        return status;
+    log_print(SEVERITY_INFO, "incident %s was confirmed by its sender", entry.target);
+    (void)json_object_set_new(hosts_of(confirmed->record, "begun"), confirmed->host,
+                              json_string(id));
+    return write_step(confirmed, (struct step){.begun = id});
+}
+
+/* Its second line. */
+static void end(const struct confirming *confirming, const struct confirmed *confirmed,
+                const json_t *done, const json_t *failed, const char *result)
+{
+    struct error error = {0};
+    struct audit_entry entry = entry_of_record(confirmed->record);
+    entry.ids = done;
+    entry.failed = json_array_size(failed) > 0 ? failed : NULL;
+    entry.result = result;
+    say_audit(audit_end(confirming->audit, begun_here(confirmed), &entry, &error),
+              &error);
+    log_print(SEVERITY_INFO, "incident %s, confirmed by its sender: %s", entry.target,
+              result);
+}
+
+static enum status give_up(const struct confirming *confirming,
+                           const struct confirmed *confirmed,
+                           const struct obstacle *obstacle)
+{
+    char result[400];
+    json_t *none = json_array();
+    (void)snprintf(result, sizeof result, "not released: %s", obstacle->why);
+    end(confirming, confirmed, none, NULL, result);
+    json_decref(none);
+    return write_step(confirmed, (struct step){.ended = true,
+                                               .prepared = true,
+                                               .done = true,
+                                               .obstacle = obstacle});
+}
+
+/* ---- everything or nothing; and what may pass afterwards ---- */
 
 static enum status allow(const struct confirmed *confirmed, const struct rule *rule)
 {
-    const struct engine *engine = confirmed->confirming->engine;
+    const struct engine *engine = confirmed->engine;
     const char *subject = record_text(confirmed->incident, "key");
     int64_t at_ms = record_number(confirmed->record, "at");
     struct allowance allowance =
@@ -149,179 +219,240 @@ static enum status allow(const struct confirmed *confirmed, const struct rule *r
     allowance.by = by;
     allowance.rate =
         permit_rate(confirmed->copies * CONFIRM_PASS_FACTOR, at_ms, allowance.until_ms);
-    if (id != NULL && by != NULL)
+    if (id != NULL && by != NULL && confirmed->copies > 0)
         status =
             active_brakes_allow(engine->active_brakes, &allowance, store_deadline_us());
     free(id);
     free(by);
-    return status;
+    return status == STATUS_LIMIT ? STATUS_OK : status;
 }
 
-/* Allows what may pass, then notes that it did. The same again changes nothing, since the
- * bucket has the record's id. */
-static enum status prepare(struct confirmed *confirmed, const struct settings *settings)
+/* The same again changes nothing, since the bucket has the record's id. */
+static enum status prepare(const struct confirming *confirming,
+                           struct confirmed *confirmed)
 {
-    const struct rule *rule = policy_find_rule(
-        &settings->policy, record_text(confirmed->incident, "fingerprint"));
-    enum status status = STATUS_OK;
-    if (rule != NULL && confirmed->copies > 0)
-        status = allow(confirmed, rule);
-    if (status != STATUS_OK && status != STATUS_LIMIT)
-        return status;
-    return record_set_number(confirmed->record, "copies", confirmed->copies)
-               ? replace(confirmed)
-               : STATUS_NOMEM;
-}
-
-/* ---- release ---- */
-
-/* How many people one sender may let go: what two must approve, he can't. */
-static int64_t reach_max(const struct settings *settings)
-{
-    int64_t max = settings->policy.confirm.max_reach;
-    int64_t over = settings->quarantine.approve_over;
-    return over > 0 && over < max ? over : max;
-}
-
-static bool is_away(const struct actions_result *results, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (results[i].status == STATUS_UNAVAILABLE)
-            return true;
-    return false;
-}
-
-/* Writes down how it went. */
-static void conclude(struct confirmed *confirmed, const char *audit_id,
-                     const struct actions_result *results, const struct error *failure)
-{
-    char result[300];
-    struct error error = {0};
-    size_t count = json_array_size(confirmed->ids);
-    json_t *done = json_array();
-    json_t *failed = json_array();
-    struct audit_entry entry = entry_of(record_number(confirmed->record, "at"),
-                                        record_text(confirmed->record, "shown"),
-                                        record_text(confirmed->record, "incident"));
-    for (size_t i = 0; i < count && failure == NULL; i++)
-        (void)json_array_append(results[i].status == STATUS_OK ? done : failed,
-                                json_array_get(confirmed->ids, i));
-    if (failure != NULL)
-        (void)snprintf(result, sizeof result, "not released: %.250s", failure->text);
-    else if (json_array_size(failed) > 0)
-        (void)snprintf(result, sizeof result, "%zu released, %zu failed",
-                       json_array_size(done), json_array_size(failed));
-    else
-        (void)snprintf(result, sizeof result, "ok, %zu released", json_array_size(done));
-    entry.ids = done;
-    entry.failed = json_array_size(failed) > 0 ? failed : NULL;
-    entry.result = result;
-    say_audit(audit_end(confirmed->confirming->audit, audit_id, &entry, &error), &error);
-    log_print(SEVERITY_INFO, "incident %s was confirmed by its sender: %s", entry.target,
-              result);
-    json_decref(done);
-    json_decref(failed);
-}
-
-static enum status order(struct confirmed *confirmed, const char *const *ids,
-                         size_t count, struct actions_result *results,
-                         struct error *error)
-{
-    const struct confirming *confirming = confirmed->confirming;
+    struct obstacle obstacle = {0};
     reload_aliases(confirming->reload); /* those that the MTA expands only now */
     struct snapshot *snapshot = current_snapshot_get(&confirming->engine->snapshots);
-    const struct release_args args = {.by = "",
-                                      .reach = -1,
-                                      .approved = true,
-                                      .reach_max = reach_max(snapshot->settings),
-                                      .deadline_us = clock_deadline_us(RELEASE_MS)};
-    enum status status =
-        actions_release(confirming->actions, snapshot, &args, ids, count, results, error);
+    enum status status = confirmed_check(confirmed, snapshot, &obstacle);
+    const struct rule *rule = policy_find_rule(
+        &snapshot->settings->policy, record_text(confirmed->incident, "fingerprint"));
+    if (status == STATUS_CONFLICT)
+        status = give_up(confirming, confirmed, &obstacle);
+    else if (status == STATUS_OK) {
+        status = rule == NULL ? STATUS_OK : allow(confirmed, rule);
+        if (status == STATUS_OK)
+            status = write_step(
+                confirmed, (struct step){.prepared = true, .copies = confirmed->copies});
+    }
     snapshot_unref(snapshot);
     return status;
 }
 
-/* UNAVAILABLE: some of it is to be tried again. */
-static enum status release(struct confirmed *confirmed)
+/* ---- release ---- */
+
+/* How the release of what this relay holds went. */
+struct outcome {
+    struct actions_result *results;
+    const char **ids;
+    size_t count;
+    json_t *done, *failed;
+    bool away;                /* something did not answer: the rest is tried again */
+    struct obstacle obstacle; /* "": none */
+};
+
+static void sort_results(const struct confirmed *confirmed, struct outcome *outcome)
 {
-    char audit_id[DIGEST_ID_SIZE];
+    const struct actions_result *first = NULL;
+    for (size_t i = 0; i < outcome->count; i++) {
+        const struct actions_result *result = &outcome->results[i];
+        const json_t *id = json_array_get(confirmed->ids, i);
+        outcome->away = outcome->away || result->status == STATUS_UNAVAILABLE;
+        if (result->status == STATUS_OK) {
+            (void)json_array_append(outcome->done, (json_t *)(uintptr_t)id);
+            continue;
+        }
+        (void)json_array_append(outcome->failed, (json_t *)(uintptr_t)id);
+        first = first == NULL ? result : first;
+    }
+    if (first == NULL || outcome->away)
+        return;
+    (void)snprintf(outcome->obstacle.why, sizeof outcome->obstacle.why, "%.290s",
+                   first->error.text);
+    (void)snprintf(outcome->obstacle.plain, sizeof outcome->obstacle.plain,
+                   "the mail server could not release all of it");
+}
+
+/* CONFLICT: nothing was released, and the obstacle says why. */
+static enum status order(const struct confirming *confirming,
+                         const struct confirmed *confirmed, struct outcome *outcome)
+{
     struct error error = {0};
-    size_t count = json_array_size(confirmed->ids);
-    const char **ids = calloc(count + 1, sizeof *ids);
-    struct actions_result *results = calloc(count + 1, sizeof *results);
-    const struct audit_entry entry = entry_of(record_number(confirmed->record, "at"),
-                                              record_text(confirmed->record, "shown"),
-                                              record_text(confirmed->record, "incident"));
-    enum status status = ids == NULL || results == NULL ? STATUS_NOMEM : STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        ids[i] = json_string_value(json_array_get(confirmed->ids, i));
+    struct obstacle *obstacle = &outcome->obstacle;
+    reload_aliases(confirming->reload);
+    struct snapshot *snapshot = current_snapshot_get(&confirming->engine->snapshots);
+    const struct release_args args = {.by = "",
+                                      .reach = -1,
+                                      .approved = true,
+                                      .deadline_us = clock_deadline_us(RELEASE_MS)};
+    enum status status = confirmed_check_brakes(confirmed, snapshot, obstacle);
     if (status == STATUS_OK) {
-        status = audit_begin(confirmed->confirming->audit, &entry, audit_id, &error);
-        say_audit(status, &error);
+        status = actions_release(confirming->actions, snapshot, &args, outcome->ids,
+                                 outcome->count, outcome->results, &error);
+        if (status == STATUS_CONFLICT) {
+            (void)snprintf(obstacle->why, sizeof obstacle->why, "%.290s", error.text);
+            (void)snprintf(obstacle->plain, sizeof obstacle->plain,
+                           "the people whom it would reach have changed since");
+        }
     }
-    if (status == STATUS_OK) {
-        status = order(confirmed, ids, count, results, &error);
-        bool away = status == STATUS_OK && is_away(results, count);
-        conclude(confirmed, audit_id, results, status == STATUS_OK ? NULL : &error);
-        status = away || (status != STATUS_OK && status != STATUS_CONFLICT)
-                     ? STATUS_UNAVAILABLE
-                     : STATUS_OK;
-    }
-    free(results);
-    free(ids);
+    snapshot_unref(snapshot);
     return status;
 }
 
-/* This relay has done its part, unless what it holds comes later. */
-static enum status finish(struct confirmed *confirmed)
+/* Tries that released nothing leave no line. */
+static enum status conclude(const struct confirming *confirming,
+                            const struct confirmed *confirmed,
+                            const struct outcome *outcome)
 {
-    json_t *done = json_object_get(confirmed->record, "done");
-    return json_object_set_new(done, confirmed->confirming->host, json_true()) == 0
-               ? replace(confirmed)
-               : STATUS_NOMEM;
+    char result[400];
+    size_t done = json_array_size(outcome->done);
+    size_t failed = json_array_size(outcome->failed);
+    bool obstructed = outcome->obstacle.why[0] != '\0';
+    if (outcome->away && done == 0)
+        return STATUS_UNAVAILABLE;
+    if (outcome->away)
+        (void)snprintf(result, sizeof result, "%zu released, %zu are tried again", done,
+                       failed);
+    else if (failed > 0)
+        (void)snprintf(result, sizeof result, "%zu released, %zu failed: %s", done,
+                       failed, outcome->obstacle.why);
+    else
+        (void)snprintf(result, sizeof result, "ok, %zu released", done);
+    end(confirming, confirmed, outcome->done, outcome->away ? NULL : outcome->failed,
+        result);
+    enum status status = write_step(
+        confirmed, (struct step){.ended = true,
+                                 .done = !outcome->away,
+                                 .obstacle = obstructed ? &outcome->obstacle : NULL});
+    return outcome->away && status == STATUS_OK ? STATUS_UNAVAILABLE : status;
 }
 
-/* One step; the next tick makes the next one. */
-static enum status advance(struct confirmed *confirmed)
+/* UNAVAILABLE: some of it is to be tried again. */
+static enum status release(const struct confirming *confirming,
+                           struct confirmed *confirmed)
 {
-    const struct confirming *confirming = confirmed->confirming;
-    const json_t *record = confirmed->record;
-    bool prepared = json_object_get(record, "copies") != NULL;
-    bool answered_here = strcmp(record_text(record, "host"), confirming->host) == 0;
-    bool prepares =
-        answered_here || confirmed->now_ms - record_number(record, "at") > AWAY_MS;
-    if (json_object_get(json_object_get(record, "done"), confirming->host) != NULL ||
-        (!prepared && !prepares))
-        return STATUS_OK;
-    enum status status = find_held(confirmed);
-    if (status != STATUS_OK)
-        return status == STATUS_NOT_FOUND ? finish(confirmed) : status;
-    if (!prepared) {
-        struct snapshot *snapshot = current_snapshot_get(&confirming->engine->snapshots);
-        status = prepare(confirmed, snapshot->settings);
-        snapshot_unref(snapshot);
-        return status;
+    size_t count = json_array_size(confirmed->ids);
+    struct outcome outcome = {.results = calloc(count + 1, sizeof *outcome.results),
+                              .ids = calloc(count + 1, sizeof *outcome.ids),
+                              .count = count,
+                              .done = json_array(),
+                              .failed = json_array()};
+    enum status status = outcome.results == NULL || outcome.ids == NULL ||
+                                 outcome.done == NULL || outcome.failed == NULL
+                             ? STATUS_NOMEM
+                             : begin(confirming, confirmed);
+    for (size_t i = 0; i < count && outcome.ids != NULL; i++)
+        outcome.ids[i] = json_string_value(json_array_get(confirmed->ids, i));
+    if (status == STATUS_OK)
+        status = order(confirming, confirmed, &outcome);
+    if (status == STATUS_CONFLICT) {
+        status = give_up(confirming, confirmed, &outcome.obstacle);
+    } else if (status == STATUS_OK) {
+        sort_results(confirmed, &outcome);
+        status = conclude(confirming, confirmed, &outcome);
     }
-    if (json_array_size(confirmed->ids) > 0 || answered_here)
-        status = release(confirmed);
-    return status == STATUS_OK ? finish(confirmed) : status;
+    json_decref(outcome.done);
+    json_decref(outcome.failed);
+    free(outcome.results);
+    free(outcome.ids);
+    return status;
+}
+
+/* ---- a word to the sender and the administrators ---- */
+
+static enum status tell(struct confirming *confirming, const struct confirmed *confirmed)
+{
+    struct error error = {0};
+    const json_t *record = confirmed->record;
+    int64_t told = record_number(record, "told");
+    const struct notices_answer answer = {
+        .incident = record_text(record, "incident"),
+        .to = record_text(record, "to"),
+        .why = record_text(record, "why"),
+        .plain = record_text(record, "plain"),
+        .over = json_is_true(json_object_get(record, "over"))};
+    struct snapshot *snapshot = current_snapshot_get(&confirming->engine->snapshots);
+    enum status status = notices_send_answer(&confirming->notices, snapshot->settings,
+                                             &answer, &told, &error);
+    snapshot_unref(snapshot);
+    if (status != STATUS_OK)
+        log_throttled(SEVERITY_WARNING, "notices: %s", error.text);
+    enum status written = told == record_number(record, "told")
+                              ? STATUS_OK
+                              : write_step(confirmed, (struct step){.told = told});
+    return status == STATUS_OK ? written : status;
+}
+
+/* ---- step by step ---- */
+
+/* The next look takes the next step. */
+static enum status advance(struct confirming *confirming, struct confirmed *confirmed)
+{
+    const json_t *record = confirmed->record;
+    const char *host = confirming->host;
+    bool prepared = json_object_get(record, "prepared_at") != NULL;
+    bool answered_here = strcmp(record_text(record, "host"), host) == 0;
+    bool decides =
+        answered_here || clock_wall_ms() - record_number(record, "at") > AWAY_MS;
+    bool done = json_object_get(json_object_get(record, "done"), host) != NULL;
+    bool tells = strcmp(record_text(record, "telling"), host) == 0 &&
+                 (record_number(record, "told") & NOTICES_ANSWER_TOLD) == 0;
+    if ((done && !tells) || (!done && !prepared && !decides))
+        return STATUS_OK;
+    if (done)
+        return tell(confirming, confirmed);
+    enum status status = prepared ? STATUS_OK : begin(confirming, confirmed);
+    if (status == STATUS_OK)
+        status = confirmed_find(confirmed);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    if (!prepared)
+        return prepare(confirming, confirmed);
+    bool goes = record_number(record, "copies") > 0;
+    if (goes && (begun_here(confirmed)[0] != '\0' || json_array_size(confirmed->ids) > 0))
+        return release(confirming, confirmed);
+    return write_step(confirmed, (struct step){.done = true});
 }
 
 static enum status look_at(void *context, const char *id, const char *text)
 {
     struct confirming *confirming = context;
-    struct confirmed confirmed = {.confirming = confirming,
+    struct confirmed confirmed = {.engine = confirming->engine,
+                                  .actions = confirming->actions,
+                                  .host = confirming->host,
                                   .id = id,
-                                  .text = text,
-                                  .record = record_load(text),
-                                  .now_ms = clock_wall_ms()};
-    enum status status = confirmed.record == NULL ? STATUS_OK : advance(&confirmed);
+                                  .record = record_load(text)};
+    enum status status =
+        confirmed.record == NULL ? STATUS_OK : advance(confirming, &confirmed);
     if (status != STATUS_OK && status != STATUS_CONFLICT)
         confirming->pause_us = clock_deadline_us(RETRY_MS);
-    json_decref(confirmed.ids);
-    json_decref(confirmed.incident);
-    json_decref(confirmed.record);
+    else if (confirmed.incident != NULL)
+        confirming->again = true;
+    confirmed_clear(&confirmed);
     return STATUS_OK;
+}
+
+static void look(struct confirming *confirming)
+{
+    struct snapshot *snapshot = current_snapshot_get(&confirming->engine->snapshots);
+    confirming->again = false;
+    answers_retry(confirming->engine->answers, confirming->engine->ledger,
+                  &snapshot->settings->policy, store_deadline_us());
+    snapshot_unref(snapshot);
+    write_answers(confirming);
+    if (clock_left_ms(confirming->pause_us) == 0)
+        (void)!confirm_list(confirming->engine->ledger, clock_wall_ms(),
+                            store_deadline_us(), look_at, confirming);
 }
 
 static void prune(const struct confirming *confirming)
@@ -333,17 +464,23 @@ static void prune(const struct confirming *confirming)
     snapshot_unref(snapshot);
 }
 
+static void rest(const struct confirming *confirming)
+{
+    for (int i = 0; i < RESTS_PER_LOOK && !confirming->again; i++) {
+        clock_sleep_ms(REST_MS);
+        if (answers_take_news(confirming->engine->answers))
+            return;
+    }
+}
+
 static void *run(void *argument)
 {
     struct confirming *confirming = argument;
-    for (unsigned tick = 0;; tick++) {
-        write_answers(confirming);
-        if (clock_left_ms(confirming->pause_us) == 0)
-            (void)!confirm_list(confirming->engine->ledger, clock_wall_ms(),
-                                store_deadline_us(), look_at, confirming);
-        if (tick % TICKS_PER_MINUTE == TICKS_PER_MINUTE - 1)
+    for (unsigned looks = 0;; looks++) {
+        look(confirming);
+        if (looks % LOOKS_PER_PRUNING == LOOKS_PER_PRUNING - 1)
             prune(confirming);
-        clock_sleep_ms(TICK_MS);
+        rest(confirming);
     }
     return NULL;
 }
@@ -353,6 +490,14 @@ enum status confirming_start(struct engine *engine, struct actions *actions,
                              struct error *error)
 {
     static struct confirming confirming; /* of the one daemon in this process */
-    confirming = (struct confirming){engine, actions, audit, reload, host, 0};
+    confirming = (struct confirming){.engine = engine,
+                                     .actions = actions,
+                                     .audit = audit,
+                                     .reload = reload,
+                                     .host = host,
+                                     .notices = {.ledger = engine->ledger,
+                                                 .token_key = &engine->token_key,
+                                                 .host = host,
+                                                 .timeout_ms = NOTICES_TIMEOUT_MS}};
     return worker_start("confirming", run, &confirming, NULL, error);
 }

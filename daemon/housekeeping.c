@@ -26,6 +26,7 @@ enum {
     TICKS_PER_SECOND = 1000 / HOUSEKEEPING_TICK_MS,
     RECOUNT_SECONDS = 10,
     NOTICES_SECONDS = 5,
+    ASKING_MS = 100, /* a letter that can be answered waits no longer */
     SYNC_SECONDS = 5,
     TIDY_SECONDS = 15 * 60,
     PRUNE_SECONDS = 60,
@@ -341,8 +342,8 @@ static void notify_of_jumps(struct reload *reload, struct notices *notices,
 /* A letter that can be answered does not wait as long as others. */
 static void await_notices(struct ledger *ledger)
 {
-    for (int second = 0; second < NOTICES_SECONDS; second++) {
-        clock_sleep_ms(1000);
+    for (int ms = 0; ms < NOTICES_SECONDS * 1000; ms += ASKING_MS) {
+        clock_sleep_ms(ASKING_MS);
         if (ledger_take_asking(ledger))
             return;
     }

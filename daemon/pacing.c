@@ -21,11 +21,19 @@ enum {
     DUE_MAX = 100, /* at once */
 };
 
+/* A pace that was seen; see struct pace_view. */
+struct seen {
+    char incident[DIGEST_ID_SIZE];
+    struct pace_view view;
+};
+
 struct pacing {
     struct engine *engine;
     struct actions *actions;
     struct audit *audit;
     const char *host;
+    struct seen *seen; /* all paces of the last look */
+    size_t seen_count;
 };
 
 /* What of an incident is still to be released here: of what was reviewed. What joined the
@@ -166,7 +174,8 @@ static void finish(const struct pacing *pacing, const char *incident)
     (void)!pace_stop(pacing->engine->store, incident, store_deadline_us());
 }
 
-static void step(const struct pacing *pacing, const json_t *pace)
+static void step(const struct pacing *pacing, const struct pace_view *view,
+                 const json_t *pace)
 {
     struct rest rest;
     size_t due = 0;
@@ -179,29 +188,55 @@ static void step(const struct pacing *pacing, const json_t *pace)
         finish(pacing, incident);
         return;
     }
-    if (!pace_is_due(pace, clock_wall_ms()) ||
+    if (!pace_is_due(pace, view, clock_wall_ms()) ||
         find_rest(pacing, pace, &rest) != STATUS_OK)
         return;
     if (rest.count == 0 && !rest.more)
         finish(pacing, incident);
     if (rest.count == 0)
         return;
-    if (pace_claim(store, incident, rest.count, clock_wall_ms(), store_deadline_us(),
-                   &due) == STATUS_OK &&
+    if (pace_claim(store, incident, view, rest.count, clock_wall_ms(),
+                   store_deadline_us(), &due) == STATUS_OK &&
         due > 0)
         release(pacing, pace, &rest, due);
 }
 
+/* When each pace was first seen as it is now. False without memory. */
+static bool look(struct pacing *pacing, const json_t *all)
+{
+    size_t count = json_array_size(all);
+    int64_t now_ms = clock_wall_ms();
+    struct seen *seen = calloc(count + 1, sizeof *seen);
+    if (seen == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *pace = json_array_get(all, i);
+        int64_t last_at = record_number(pace, "last_at");
+        (void)snprintf(seen[i].incident, sizeof seen[i].incident, "%.16s",
+                       record_text(pace, "incident"));
+        seen[i].view = (struct pace_view){pacing->host, last_at, now_ms};
+        for (size_t j = 0; j < pacing->seen_count; j++) {
+            const struct seen *before = &pacing->seen[j];
+            if (strcmp(before->incident, seen[i].incident) == 0 &&
+                before->view.last_at == last_at && before->view.seen_ms < now_ms)
+                seen[i].view = before->view;
+        }
+    }
+    free(pacing->seen);
+    pacing->seen = seen;
+    pacing->seen_count = count;
+    return true;
+}
+
 static void *run(void *argument)
 {
-    const struct pacing *pacing = argument;
+    struct pacing *pacing = argument;
     for (;;) {
-        size_t i;
-        const json_t *pace;
         json_t *all = NULL;
-        if (pace_list(pacing->engine->store, store_deadline_us(), &all) == STATUS_OK) {
-            json_array_foreach(all, i, pace) step(pacing, pace);
-        }
+        if (pace_list(pacing->engine->store, store_deadline_us(), &all) == STATUS_OK &&
+            look(pacing, all))
+            for (size_t i = 0; i < pacing->seen_count; i++)
+                step(pacing, &pacing->seen[i].view, json_array_get(all, i));
         json_decref(all);
         clock_sleep_ms(TICK_MS);
     }
@@ -212,6 +247,6 @@ enum status pacing_start(struct engine *engine, struct actions *actions,
                          struct audit *audit, const char *host, struct error *error)
 {
     static struct pacing pacing; /* of the one daemon in this process */
-    pacing = (struct pacing){engine, actions, audit, host};
+    pacing = (struct pacing){engine, actions, audit, host, NULL, 0};
     return worker_start("pacing", run, &pacing, NULL, error);
 }

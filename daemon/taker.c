@@ -17,7 +17,6 @@ enum {
     TICK_MS = 200,
     STORE_MS = 1000,
     BEAT_US = 2000000,
-    ANNOUNCE_US = 5000000,
     PRUNE_US = 60000000,
     REFUSALS_PER_MINUTE = 10,
 };
@@ -29,7 +28,7 @@ enum slot_state { SLOT_FREE, SLOT_WAITS, SLOT_WORKS, SLOT_DONE };
 
 struct taker {
     struct control_context context;
-    pthread_mutex_t mutex; /* guards news, the states of slots, and their answers */
+    pthread_mutex_t mutex; /* guards news, and of slots states, answers and since_us */
     pthread_cond_t taken, done;
     bool news; /* an order was done since the last rest */
     struct slot {
@@ -99,6 +98,15 @@ static enum slot_state state_of(struct taker *taker, const struct slot *slot)
     return state;
 }
 
+static bool wants_beat(struct taker *taker, const struct slot *slot)
+{
+    (void)pthread_mutex_lock(&taker->mutex);
+    bool busy = slot->state == SLOT_WAITS || slot->state == SLOT_WORKS;
+    bool due = clock_monotonic_us() > slot->since_us + BEAT_US;
+    (void)pthread_mutex_unlock(&taker->mutex);
+    return busy && due;
+}
+
 /* Without memory for an answer there is none, and who asked is told that. */
 static void answer(struct taker *taker, struct slot *slot)
 {
@@ -121,10 +129,9 @@ static void answer(struct taker *taker, struct slot *slot)
 /* A beat that fails is one that is missed. */
 static void tend(struct taker *taker, struct slot *slot)
 {
-    enum slot_state state = state_of(taker, slot);
-    if (state == SLOT_DONE) {
+    if (state_of(taker, slot) == SLOT_DONE) {
         answer(taker, slot);
-    } else if (state != SLOT_FREE && clock_monotonic_us() > slot->since_us + BEAT_US) {
+    } else if (wants_beat(taker, slot)) {
         (void)!orders_beat(taker->context.orders, &slot->order, store_deadline_us());
         (void)pthread_mutex_lock(&taker->mutex);
         if (slot->state != SLOT_DONE)
@@ -197,7 +204,7 @@ static void *run(void *argument)
         int64_t now_us = clock_monotonic_us();
         if (now_us >= announce_us &&
             orders_announce(orders, clock_wall_ms(), store_deadline_us()) == STATUS_OK)
-            announce_us = now_us + ANNOUNCE_US;
+            announce_us = now_us + ORDERS_ANNOUNCE_MS * INT64_C(1000);
         for (size_t i = 0; i < SLOTS; i++)
             tend(taker, &taker->slots[i]);
         take(taker);

@@ -38,4 +38,11 @@ enum answer_result answers_consider(struct answers *answers, struct ledger *ledg
  * room for; false when there is none. */
 bool answers_take(struct answers *answers, struct answer *out, size_t *out_lost);
 
+/* Those of sendmail(1) that came while the store was away, as if they came now. */
+void answers_retry(struct answers *answers, struct ledger *ledger,
+                   const struct policy *policy, int64_t deadline_us);
+
+/* True when an answer came since the last call, whether it counts or not. */
+bool answers_take_news(struct answers *answers);
+
 #endif

@@ -14,7 +14,7 @@ struct engine_input {
     const struct envelope *envelope;
     const struct brakes *brakes;         /* NULL: none */
     struct conversations *conversations; /* knows earlier threads; NULL: none */
-    const struct digest_key *key; /* hashes a campaign's subject; NULL: a public one */
+    const struct digest_key *key; /* hashes the words of a Subject; NULL: a public one */
     const struct digest_key *token_key; /* of notices; NULL: no token is valid */
     int64_t now_ms;                     /* wall time */
     int minute_of_week;                 /* local time */

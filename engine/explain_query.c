@@ -13,6 +13,12 @@ static const char *text_of(const json_t *document, const char *name)
     return json_string_value(json_object_get(document, name));
 }
 
+static bool is_text(const json_t *document, const char *name)
+{
+    const json_t *value = json_object_get(document, name);
+    return value == NULL || json_is_null(value) || json_is_string(value);
+}
+
 /* An array of the document with at most EXPLAINED_MAX items, else NULL. */
 static const json_t *array_of(const json_t *document, const char *name)
 {
@@ -73,6 +79,9 @@ const char *explain_query_read(const json_t *document, struct explain_query *out
     out->envelope.sender = text_of(document, "from");
     out->envelope.login = text_of(document, "login");
     bool sent = out->envelope.sender != NULL || out->envelope.login != NULL;
+    if (!is_text(document, "from") || !is_text(document, "login") ||
+        !is_text(document, "client"))
+        return "\"from\", \"login\" and \"client\" are strings";
     if (!sent || to == NULL || json_array_size(to) == 0)
         return "\"from\" (or \"login\") and \"to\" (an array, not empty) are needed";
     if (headers == NULL && json_object_get(document, "headers") != NULL)

@@ -124,7 +124,7 @@ static json_t *facts_json(const struct explanation *explanation)
     const int64_t *measures = facts->measures;
     return json_pack(
         "{s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:I, "
-        "s:I, s:o, s:o}",
+        "s:I, s:o, s:o, s:o}",
         "identity", json_output_string(facts->identity), "sender",
         json_output_string(facts->sender.text), "login",
         json_output_string(facts->login.text), "client", facts->client, "origin",
@@ -135,7 +135,8 @@ static json_t *facts_json(const struct explanation *explanation)
         (json_int_t)facts->copies, "external", (json_int_t)measures[MEASURE_EXTERNAL],
         "visible", (json_int_t)measures[MEASURE_VISIBLE], "visible_external",
         (json_int_t)measures[MEASURE_VISIBLE_EXTERNAL], "thread",
-        text_or_null(facts->thread), "campaign", text_or_null(facts->campaign));
+        text_or_null(facts->thread), "campaign", text_or_null(facts->campaign), "topic",
+        text_or_null(facts_topic(facts)));
 }
 
 json_t *explanation_json(const struct explanation *explanation)
@@ -159,7 +160,7 @@ json_t *explanation_json(const struct explanation *explanation)
         judgement->plan.charge_count > 0, "store", store, "brake", brake_json(verdict),
         "permit", permit_json(explanation, true), "exceeded",
         permit_json(explanation, false), "grown", grown_json(judgement->facts.grown),
-        "confirm", verdict->confirm);
+        "confirm", verdict->confirm && explanation->reported.action == ACTION_QUARANTINE);
     if (json == NULL || judged == NULL || json_object_update(json, judged) != 0) {
         json_decref(json);
         json = NULL;

@@ -37,6 +37,12 @@ enum status limit_view_read(struct store *store, const struct charge *charges,
     return status;
 }
 
+/* The most that passes in one period. */
+static int64_t most_of(const struct charge *charge)
+{
+    return charge->clients ? charge->rate->burst : rate_most(charge->rate);
+}
+
 static json_t *instant_json(int64_t wall_ms)
 {
     char text[INSTANT_SIZE];
@@ -67,9 +73,8 @@ static json_t *window_json(const struct charge *charge, const struct limit_view 
 json_t *limit_view_json(const struct charge *charge, const struct limit_view *view,
                         int64_t now_ms)
 {
-    json_t *most = charge->rate == NULL
-                       ? json_null()
-                       : json_integer((json_int_t)rate_most(charge->rate));
+    json_t *most =
+        charge->rate == NULL ? json_null() : json_integer((json_int_t)most_of(charge));
     json_t *json = json_pack(
         "{s:o, s:I, s:o, s:n, s:n, s:n}", "subject", json_output_string(charge->subject),
         "cost", (json_int_t)charge->cost, "most", most, "left", "burst", "latched_until");
@@ -97,7 +102,7 @@ static void say_most(const struct charge *charge, struct text *out)
     if (charge->rate == NULL)
         return;
     duration_format(charge->rate->period_ms, period);
-    text_printf(out, "; at most %lld in %s", (long long)rate_most(charge->rate), period);
+    text_printf(out, "; at most %lld in %s", (long long)most_of(charge), period);
 }
 
 static void say_window(const struct window *window, struct text *out)
@@ -111,6 +116,8 @@ void limit_view_say(const struct charge *charge, const struct limit_view *view,
                     struct text *out)
 {
     const char *of = charge->surge == NULL ? "" : " in its window";
+    if (charge->clients)
+        of = " clients";
     long long cost = (long long)charge->cost;
     if (view == NULL) {
         text_printf(out, "costs %lld of %lld%s for %s", cost,

@@ -15,8 +15,7 @@ static void describe_rate(const struct rule *rule, char out[PASSED_SIZE])
     if (rate->burst != rate->tokens)
         (void)snprintf(burst, sizeof burst, ", burst %lld", (long long)rate->burst);
     (void)snprintf(out, PASSED_SIZE, "%lld %s per %s%s", (long long)rate->tokens,
-                   rule->unit == UNIT_MESSAGES ? "messages" : "recipients", period,
-                   burst);
+                   unit_name(rule->unit), period, burst);
 }
 
 static void describe_surge(const struct rule *rule, int64_t size, char out[PASSED_SIZE])

@@ -2,7 +2,6 @@
  * copies what it keeps. */
 #include "engine/record_stopped.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -32,24 +31,6 @@ static bool is_proven(const struct view *view)
     return facts->login.length > 0 ||
            (facts->trusted &&
             domains_have_address(&view->policy->domains, &facts->sender));
-}
-
-/* What identifies the incident: the bucket that was short, the brake, the list that has
- * grown, or the rule's key. */
-static const char *subject_of(const struct view *view, const struct verdict *verdict,
-                              char *buffer, size_t size)
-{
-    if (verdict->brake != NULL)
-        return verdict->brake->key.text;
-    if (verdict->charge != NULL)
-        return verdict->first->subject;
-    if (verdict->grown != NULL) {
-        (void)snprintf(buffer, size, "list:%s", verdict->grown->address);
-        return buffer;
-    }
-    if (verdict->rule == NULL)
-        return view->facts->identity;
-    return plan_subject(view, verdict->rule, buffer, size) ? buffer : "all";
 }
 
 /* Logs why a message is deferred that should be held; each reason is throttled on its
@@ -139,7 +120,7 @@ static struct event make_event(const struct engine_input *input,
         .action = verdict->action,
         .rule = decider,
         .fingerprint = verdict->rule != NULL ? verdict->rule->fingerprint : decider,
-        .subject = subject_of(view, verdict, texts->subject, sizeof texts->subject),
+        .subject = judge_subject(view, verdict, texts->subject),
         .identity = facts->identity,
         .sender = facts->sender.text,
         .client = facts->client,
@@ -197,17 +178,8 @@ void record_would(struct engine *engine, const struct engine_input *input,
     const struct verdict *verdict = &judgement->verdict;
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct plan_step *step = &plan->steps[i];
-        const struct verdict would = {
-            .action = step->action,
-            .cause = step->lists > PLAN_LIST_BUCKETS_MAX ? CAUSE_TOO_MANY : CAUSE_RULE,
-            .rule = step->rule,
-            .measure = step->measure,
-            .over = step->over,
-            .charge = step->fired,
-            .outcome = step->outcome,
-            .first = step->first,
-        };
-        if (step->fires && step->rule->monitor && step->action != ACTION_ACCEPT)
+        const struct verdict would = judge_would(step);
+        if (would.action != ACTION_ACCEPT)
             count_would(engine, input, judgement, &would);
     }
     bool decided = verdict->rule != NULL || verdict->action == ACTION_QUARANTINE;

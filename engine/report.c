@@ -181,7 +181,7 @@ enum status report_make(struct ledger *ledger, struct store *store, int64_t sinc
                         int64_t deadline_us, json_t **out)
 {
     struct report report = {.rules = json_object(), .incidents = json_array()};
-    json_t *traffic[TRAFFIC_KINDS] = {NULL};
+    json_t *traffic[TRAFFIC_REPORTED] = {NULL};
     instant_format(since_ms, report.from);
     report.from[strcspn(report.from, "T")] = '\0';
     enum status status = report.rules == NULL || report.incidents == NULL

@@ -74,6 +74,18 @@ static void count_minute(struct traffic *traffic, int64_t copies, bool stopped,
     place->stopped_copies += stopped ? copies : 0;
 }
 
+/* As the first rule with key topic charges it; NULL: none does. */
+static const char *find_topic(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        if (step->rule->key == KEY_TOPIC && step->charge_count > 0 &&
+            step->confirmed == NULL)
+            return plan->charges[step->charge].subject;
+    }
+    return NULL;
+}
+
 void traffic_add(struct traffic *traffic, const struct judgement *judgement, bool stopped,
                  int64_t now_ms)
 {
@@ -83,6 +95,7 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
     const struct hits all = {1, (int64_t)facts->copies, stopped};
     if (traffic == NULL || judgement->verdict.cause == CAUSE_RELAY)
         return;
+    const char *topic = find_topic(&judgement->plan);
     text_join(key, sizeof key, "client:", facts->client);
     (void)pthread_mutex_lock(&traffic->mutex);
     turn_day(traffic, now_ms);
@@ -90,6 +103,8 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
     count_minute(traffic, all.copies, stopped, minute);
     heavy_hitters_add(&traffic->tables[TRAFFIC_SENDERS], facts->identity, &all, minute);
     heavy_hitters_add(&traffic->tables[TRAFFIC_CLIENTS], key, &all, minute);
+    if (topic != NULL)
+        heavy_hitters_add(&traffic->tables[TRAFFIC_TOPICS], topic, &all, minute);
     for (size_t i = 0; i < facts->recipient_count; i++) {
         const struct recipient *recipient = &facts->recipients[i];
         const struct hits one = {1, (int64_t)recipient->copies, stopped};
@@ -168,7 +183,7 @@ json_t *traffic_minutes(struct traffic *traffic, int64_t now_ms)
 /* So that a day stays below DOCUMENTS_VALUE_MAX whatever the keys. */
 enum { DAY_KEYS = 50, DAY_BYTES = 4500 };
 
-static const char *const kinds[] = {"senders", "lists", "clients"};
+static const char *const kinds[TRAFFIC_REPORTED] = {"senders", "lists", "clients"};
 
 static void format_day(int64_t wall_ms, char out[DAY_SIZE])
 {
@@ -192,7 +207,7 @@ static bool take_day(struct traffic *traffic, struct listed *out, int64_t *out_d
     bool changed = traffic->changed;
     traffic->changed = false;
     *out_day = traffic->day;
-    for (size_t kind = 0; kind < TRAFFIC_KINDS && changed; kind++)
+    for (size_t kind = 0; kind < TRAFFIC_REPORTED && changed; kind++)
         out[kind].count =
             heavy_hitters_list(&traffic->tables[kind], NO_MINUTE, out[kind].totals);
     (void)pthread_mutex_unlock(&traffic->mutex);
@@ -202,7 +217,7 @@ static bool take_day(struct traffic *traffic, struct listed *out, int64_t *out_d
 static json_t *show_day(struct listed *listed)
 {
     json_t *day = json_object();
-    for (size_t kind = 0; kind < TRAFFIC_KINDS; kind++) {
+    for (size_t kind = 0; kind < TRAFFIC_REPORTED; kind++) {
         size_t most = DAY_KEYS;
         heavy_hitters_sort(listed[kind].totals, listed[kind].count);
         json_t *array = show(&listed[kind], most);
@@ -236,7 +251,7 @@ enum status traffic_flush(struct traffic *traffic, struct store *store,
 {
     int64_t day;
     enum status status = STATUS_OK;
-    struct listed *listed = calloc(TRAFFIC_KINDS, sizeof *listed);
+    struct listed *listed = calloc(TRAFFIC_REPORTED, sizeof *listed);
     if (listed == NULL)
         return STATUS_NOMEM;
     if (take_day(traffic, listed, &day))
@@ -254,7 +269,7 @@ enum status traffic_flush(struct traffic *traffic, struct store *store,
 static void add_written(struct traffic *traffic, const char *value)
 {
     json_t *day = record_load(value);
-    for (size_t kind = 0; kind < TRAFFIC_KINDS; kind++) {
+    for (size_t kind = 0; kind < TRAFFIC_REPORTED; kind++) {
         size_t i;
         const json_t *item;
         json_array_foreach(json_object_get(day, kinds[kind]), i, item)
@@ -301,7 +316,7 @@ static enum status add_day(void *context, const char *id, const char *value)
 }
 
 enum status traffic_report(struct store *store, int64_t since_ms, size_t most,
-                           int64_t deadline_us, json_t *out[TRAFFIC_KINDS])
+                           int64_t deadline_us, json_t *out[TRAFFIC_REPORTED])
 {
     struct days days = {.sum = traffic_new("")};
     struct listed *listed = malloc(sizeof *listed);
@@ -310,7 +325,7 @@ enum status traffic_report(struct store *store, int64_t since_ms, size_t most,
         days.sum == NULL || listed == NULL
             ? STATUS_NOMEM
             : store_list(store, COLLECTION_TRAFFIC, deadline_us, add_day, &days);
-    for (size_t kind = 0; kind < TRAFFIC_KINDS && status == STATUS_OK; kind++) {
+    for (size_t kind = 0; kind < TRAFFIC_REPORTED && status == STATUS_OK; kind++) {
         listed->count =
             heavy_hitters_list(&days.sum->tables[kind], NO_MINUTE, listed->totals);
         heavy_hitters_sort(listed->totals, listed->count);

@@ -1,5 +1,6 @@
-/* Who sends most: senders, lists and clients, by the last minutes and by the day. Of more
- * than it has room for it keeps the largest. */
+/* Who sends most: senders, lists and clients, by the last minutes and by the day; and the
+ * topics that a rule charges, by the last minutes. Of more than it has room for it keeps
+ * the largest. */
 #ifndef ENGINE_TRAFFIC_H
 #define ENGINE_TRAFFIC_H
 
@@ -13,14 +14,22 @@ struct traffic;
 
 enum { TRAFFIC_MINUTES = HEAVY_HITTERS_MINUTES }; /* how far "now" goes back */
 
-enum traffic_kind { TRAFFIC_SENDERS, TRAFFIC_LISTS, TRAFFIC_CLIENTS, TRAFFIC_KINDS };
+enum traffic_kind {
+    TRAFFIC_SENDERS,
+    TRAFFIC_LISTS,
+    TRAFFIC_CLIENTS,
+    TRAFFIC_REPORTED,                  /* those before are written down */
+    TRAFFIC_TOPICS = TRAFFIC_REPORTED, /* hashes, which tell nobody anything later */
+    TRAFFIC_KINDS,
+};
 
 /* host is copied. NULL without memory. Safe from many threads; nobody has the lock for
  * longer than a copy of the tables takes. */
 struct traffic *traffic_new(const char *host);
 void traffic_free(struct traffic *traffic);
 
-/* Counts a judged message: under its identity, its client, and the lists it names. */
+/* Counts a judged message: under its identity, its client, the lists it names, and its
+ * topic. */
 void traffic_add(struct traffic *traffic, const struct judgement *judgement, bool stopped,
                  int64_t now_ms);
 
@@ -51,6 +60,6 @@ enum status traffic_prune(struct store *store, int64_t before_ms,
 
 /* Adds up all relays' days from since_ms on: the largest, as traffic_now has them. */
 enum status traffic_report(struct store *store, int64_t since_ms, size_t most,
-                           int64_t deadline_us, json_t *out[TRAFFIC_KINDS]) MUST_CHECK;
+                           int64_t deadline_us, json_t *out[TRAFFIC_REPORTED]) MUST_CHECK;
 
 #endif

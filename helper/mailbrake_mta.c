@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/listener.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "helper/mta_answer.h"
 #include "helper/mta_order.h"
 #include "helper/mta_peer.h"
@@ -175,8 +176,10 @@ static void add_result(enum status status, const char *failure, struct text *out
     } else if (status == STATUS_NOT_FOUND) {
         text_add_string(out, "missing");
     } else {
+        char cut[FAILURE_MAX + 1];
+        (void)snprintf(cut, sizeof cut, "%s", failure);
         text_add_string(out, "error ");
-        text_add_escaped(out, failure, strlen(failure), FAILURE_MAX);
+        output_add_clean(out, cut);
     }
 }
 

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/network.h"
 #include "base/text.h"
 #include "lists/lines.h"
-#include "policy/network.h"
 
 #define PATTERNS                                                                         \
     "is a table of patterns (pcre_table(5) or regexp_table(5)), not a list of addresses"

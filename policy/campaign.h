@@ -17,6 +17,7 @@ enum { CAMPAIGN_SUBJECT_MAX = 512 };
  *   - each run of decimal digits, of any script, is one '#'
  *   - marks of replies and forwards before it are gone, however many, also counted
  *     ("Re[2]:", "RE (3):", "Re^4:") and after one [tag] of a list, which stays.
+ * What comes after identity and blank is the topic: the same for whoever sends it.
  * Plain: to be hashed where it is stored, and never logged. Owned by the caller.
  * NOMEM is the only failure. Linear time. */
 enum status campaign_make(const char *identity, const char *subject,

@@ -11,21 +11,24 @@
 #include "policy/bucket.h"
 #include "policy/window.h"
 
-/* One bucket that a message would draw from, or one window that it would add to. Subjects
- * are plain here ("sender:a@b"); a store hashes them before they leave the process or are
- * kept. All pointers borrowed. */
+/* One bucket that a message would draw from, one window that it would add to, or one set
+ * of clients (policy/client_set.h) that its client would be in. Subjects are plain here
+ * ("sender:a@b"), and so are clients; a store hashes them before they leave the process
+ * or are kept. All pointers borrowed. */
 struct charge {
     const char *fingerprint; /* of the rule: the same rule on every relay, no other */
     const char *subject;
-    const struct rate *rate;   /* of the bucket; NULL: it is a window */
-    const struct surge *surge; /* of the window; NULL: it is a bucket */
-    int64_t cost;
-    int64_t latch_ms; /* how long it fires once it has fired; 0: it has no latch */
-    bool monitor;     /* never stops a message; charged if it has room, a window always */
-    bool trains;      /* the message goes out whatever is found: a window counts it */
-    bool permit;      /* a bucket that lets the message pass, if it has room */
-    bool along;       /* of the same rule as the charge before it (a rule has one for each
-                         list): what decides there decides here, too */
+    const struct rate *rate;   /* of the bucket, or the limit of clients; else NULL */
+    const struct surge *surge; /* of the window; else NULL */
+    bool clients;              /* it is a set of clients */
+    const char *client; /* of the message, in whose set it would be; NULL: nobody's */
+    int64_t cost;       /* in a set of clients 1, or 0 for nobody */
+    int64_t latch_ms;   /* how long it fires once it has fired; 0: it has no latch */
+    bool monitor; /* never stops a message; charged if it has room, a window always */
+    bool trains;  /* the message goes out whatever is found: a window counts it */
+    bool permit;  /* a bucket that lets the message pass, if it has room */
+    bool along;   /* of the same rule as the charge before it (a rule has one for each
+                     list): what decides there decides here, too */
 };
 
 /* What a message may leave behind, by how its walk ends. */
@@ -37,10 +40,12 @@ enum charge_mode {
 
 /* What the store found of a charge, before it changed anything. */
 struct charge_outcome {
-    int64_t left;     /* tokens after refill; copies that the window still takes */
+    int64_t left;     /* tokens after refill; copies that the window still takes; clients
+                         that the set still takes, the message's own included */
     int64_t burst;    /* what it holds at most; of the local share if that was asked */
     int64_t whole;    /* of a window's local share: what all relays together may hold at
-                         most, as far as that is known; else 0 */
+                         most, as far as that is known; of a local set of clients: how
+                         many the whole limit would still take; else 0 */
     int64_t latch_ms; /* how long its latch still lasts; 0: it is not set */
     bool fits;        /* cost <= left */
 };
@@ -62,8 +67,9 @@ struct store;
  * and the first that fires and is not monitor decides (charge_outcome_fires says so of an
  * outcome).
  *
- * None decides, and the mode is TAKE: every bucket with room is drawn from, and every
- * window that has room or is monitor counts the cost. One decides: its latch is set
+ * None decides, and the mode is TAKE: every bucket with room is drawn from, every set of
+ * clients with room has the client from now on, and every window that has room or is
+ * monitor counts the cost. One decides: its latch is set
  * (anew) for latch_ms, unless the cost is over the bucket's burst. In both cases, but
  * with PEEK, monitor charges that fire, down to the one that decides, set their latches
  * likewise, and windows down to there that train count their cost, with those

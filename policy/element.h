@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/network.h"
 #include "base/status.h"
 #include "policy/domains.h"
-#include "policy/network.h"
 
 enum element_kind {
     ELEMENT_GROUP,        /* text: the group's name; gone once the policy is linked */
@@ -33,6 +33,7 @@ struct element {
 struct elements {
     struct element *items;
     size_t count;
+    size_t sender_set; /* of a linked from or from_not: equal ones share it; else 0 */
 };
 
 /* Parses one element; a bare word is a group. text is owned by the caller, freed by

@@ -1,6 +1,8 @@
 /* Reads the plan's steps with what the store found, and stops at the first that fires. */
 #include "policy/judge.h"
 
+#include "base/text.h"
+
 const char *const judge_other_deciders[] = {[CAUSE_NONE] = "-",
                                             [CAUSE_RELAY] = "relays",
                                             [CAUSE_NOTICE] = "notice",
@@ -18,6 +20,22 @@ const char *judge_decider(const struct verdict *verdict)
 {
     return verdict->rule != NULL ? verdict->rule->name
                                  : judge_other_deciders[verdict->cause];
+}
+
+const char *judge_subject(const struct view *view, const struct verdict *verdict,
+                          char buffer[SUBJECT_SIZE])
+{
+    if (verdict->brake != NULL)
+        return verdict->brake->key.text;
+    if (verdict->charge != NULL)
+        return verdict->first->subject;
+    if (verdict->grown != NULL) {
+        text_join(buffer, SUBJECT_SIZE, "list:", verdict->grown->address);
+        return buffer;
+    }
+    if (verdict->rule == NULL)
+        return view->facts->identity;
+    return plan_subject(view, verdict->rule, buffer, SUBJECT_SIZE) ? buffer : "all";
 }
 
 static struct verdict verdict_of(enum action action, enum cause cause,
@@ -183,16 +201,25 @@ static bool can_confirm(const struct view *view)
            match_may_tell(view);
 }
 
+/* True when only the share of this relay is too small. */
+static bool is_share_short(const struct verdict *verdict, enum charge_source source)
+{
+    const struct charge *charge = verdict->charge;
+    if (verdict->cause != CAUSE_LIMIT || source != CHARGE_SOURCE_LOCAL || charge == NULL)
+        return false;
+    if (charge->clients)
+        return charge->cost <= verdict->outcome.whole;
+    bool over = charge->cost > whole_of(charge) && charge->cost > verdict->outcome.whole;
+    return !over && charge->cost > verdict->outcome.burst;
+}
+
 /* What the rule's action means for this message. */
 static void settle(const struct view *view, enum charge_source source,
                    struct verdict *verdict)
 {
     const struct charge *charge = verdict->charge;
-    bool over = charge != NULL && charge->cost > whole_of(charge) &&
-                charge->cost > verdict->outcome.whole;
-    if (verdict->cause == CAUSE_LIMIT && charge != NULL && !over &&
-        source == CHARGE_SOURCE_LOCAL && charge->cost > verdict->outcome.burst) {
-        put_off(view->facts, verdict); /* with the whole bucket it could have passed */
+    if (is_share_short(verdict, source)) {
+        put_off(view->facts, verdict); /* with the whole limit it could have passed */
         return;
     }
     if (verdict->action == ACTION_DEFER && charge != NULL && can_never_pass(charge))
@@ -249,4 +276,20 @@ void judge(const struct view *view, struct plan *plan,
         }
     }
     *out = verdict;
+}
+
+struct verdict judge_would(const struct plan_step *step)
+{
+    struct verdict would = verdict_of(ACTION_ACCEPT, CAUSE_RULE, step->rule);
+    if (!step->fires || !step->rule->monitor)
+        return would;
+    if (step->lists > PLAN_LIST_BUCKETS_MAX)
+        would.cause = CAUSE_TOO_MANY;
+    would.action = step->action;
+    would.measure = step->measure;
+    would.over = step->over;
+    would.charge = step->fired;
+    would.outcome = step->outcome;
+    would.first = step->first;
+    return would;
 }

@@ -66,9 +66,19 @@ void judge(const struct view *view, struct plan *plan,
            const struct charge_outcome *outcomes, enum charge_source source,
            struct verdict *out);
 
+/* What a monitor rule's step would have done; accept when that is nothing. After judge.
+ */
+struct verdict judge_would(const struct plan_step *step);
+
 /* The verdict when we cannot decide: try again later, or, for mail of sendmail(1), a
  * hold: the MTA would try it for ever. CAUSE_STORE or CAUSE_DOUBT. */
 struct verdict judge_doubt(const struct facts *facts, enum cause cause);
+
+/* What identifies the incident of a verdict: the bucket that was short, the brake, the
+ * list that has grown, or the rule's key. May use buffer; borrows from view and verdict,
+ * too. */
+const char *judge_subject(const struct view *view, const struct verdict *verdict,
+                          char buffer[SUBJECT_SIZE]);
 
 /* The name of each cause that is not a rule's, used for a rule's in the log, in incidents
  * and in replies. NULL-terminated. */

@@ -129,14 +129,25 @@ static bool sender_is(const struct view *view, const struct element *element)
     return false;
 }
 
+/* The index of the first element that matches; their count when none does. */
+static size_t find_sender(const struct view *view, const struct elements *elements)
+{
+    size_t i = 0;
+    while (i < elements->count && !sender_is(view, &elements->items[i]))
+        i++;
+    return i;
+}
+
 const struct element *match_sender(const struct view *view,
                                    const struct elements *elements)
 {
-    for (size_t i = 0; i < elements->count; i++) {
-        if (sender_is(view, &elements->items[i]))
-            return &elements->items[i];
-    }
-    return NULL;
+    bool remembers = view->memo != NULL && elements->sender_set > 0;
+    size_t unknown = 0;
+    size_t *answer =
+        remembers ? &view->memo->senders[elements->sender_set - 1] : &unknown;
+    if (*answer == 0)
+        *answer = 1 + find_sender(view, elements);
+    return *answer > elements->count ? NULL : &elements->items[*answer - 1];
 }
 
 static bool is_spelling(const struct element *element, const char *text)
@@ -244,6 +255,8 @@ static bool has_subject(const struct view *view, const struct rule *rule)
         return facts->thread[0] != '\0';
     case KEY_CAMPAIGN:
         return facts->campaign != NULL;
+    case KEY_TOPIC:
+        return facts_topic(facts)[0] != '\0';
     case KEY_SENDER:
     case KEY_CLIENT:
     case KEY_FROM: /* without from it would not have been read */

@@ -22,6 +22,13 @@ enum condition {
     CONDITION_ALLOWED, /* an allowance lets this key pass the rule */
 };
 
+/* What the rules ask of one message again and again, answered once. */
+struct memo {
+    size_t *senders; /* by sender_set: 1 + the index of the first element that matches, or
+                        1 + their count when none does; 0: not asked yet */
+    char campaign[DIGEST_HEX_SIZE], topic[DIGEST_HEX_SIZE]; /* "": not hashed yet */
+};
+
 /* What a message is seen against. All borrowed. */
 struct view {
     const struct policy *policy;
@@ -32,7 +39,8 @@ struct view {
     int64_t now_ms;               /* wall time; for brakes */
     bool notice;                  /* Mailbrake's own, by its token */
     bool used_up;                 /* no confirmation has copies left for this message */
-    const struct digest_key *key; /* hashes a campaign's subject; NULL: a public one */
+    const struct digest_key *key; /* hashes the words of a Subject; NULL: a public one */
+    struct memo *memo;            /* NULL: every question is asked anew */
 };
 
 enum condition match_rule(const struct view *view, const struct rule *rule);

@@ -104,8 +104,10 @@ static enum status take_typed(const struct envelope *envelope, const struct doma
         if (text == NULL)
             status = STATUS_NOMEM;
         else
-            facts->recipients[facts->recipient_count++] =
-                (struct recipient){.address = text, .copies = 1};
+            facts->recipients[facts->recipient_count++] = (struct recipient){
+                .address = text,
+                .mailboxes = typed[i]->mailboxes > 1 ? typed[i]->mailboxes : 1,
+                .copies = 1};
     }
     free(typed);
     return status;
@@ -157,8 +159,9 @@ static enum status look_up(const struct directory *directory, const struct domai
     recipient->kind = target.kind;
     recipient->list = target.list;
     recipient->person = target.person;
-    if (target.list != DIRECTORY_NONE)
-        recipient->copies *= directory_list(directory, target.list)->size;
+    recipient->copies *= target.list == DIRECTORY_NONE
+                             ? recipient->mailboxes
+                             : directory_list(directory, target.list)->size;
     if (strcmp(target.address.text, recipient->address) != 0) {
         recipient->meant = strdup(target.address.text);
         if (recipient->meant == NULL)
@@ -167,10 +170,17 @@ static enum status look_up(const struct directory *directory, const struct domai
     return reach_add(reach, &target);
 }
 
+/* Persons behind an address that is no list we know, but was one when it was logged. */
+static uint64_t count_hidden(const struct recipient *recipient)
+{
+    return recipient->list == DIRECTORY_NONE ? recipient->mailboxes - 1 : 0;
+}
+
 static enum status look_up_all(const struct directory *directory,
                                const struct domains *own, struct facts *facts)
 {
     enum status status = STATUS_OK;
+    uint64_t hidden = 0;
     struct reach *reach = reach_new(directory);
     if (reach == NULL)
         return STATUS_NOMEM;
@@ -179,8 +189,9 @@ static enum status look_up_all(const struct directory *directory,
         status = look_up(directory, own, recipient, reach);
         facts->copies += recipient->copies;
         facts->unknown = facts->unknown || recipient->kind == TARGET_UNKNOWN;
+        hidden += count_hidden(recipient);
     }
-    facts->measures[MEASURE_REACH] = (int64_t)reach_total(reach);
+    facts->measures[MEASURE_REACH] = (int64_t)(reach_total(reach) + hidden);
     facts->measures[MEASURE_COPIES] = (int64_t)facts->copies;
     facts->measures[MEASURE_EXTERNAL] = (int64_t)reach_external(reach);
     reach_free(reach);
@@ -348,6 +359,11 @@ void facts_clear(struct facts *facts)
     free(facts->lists);
     free(facts->campaign);
     *facts = (struct facts){0};
+}
+
+const char *facts_topic(const struct facts *facts)
+{
+    return facts->campaign == NULL ? "" : facts->campaign + strlen(facts->identity) + 1;
 }
 
 bool confirm_identity(const struct facts *facts, const struct domains *own,

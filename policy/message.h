@@ -6,16 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/network.h"
 #include "policy/address.h"
 #include "policy/directory.h"
 #include "policy/header.h"
-#include "policy/network.h"
 #include "policy/policy.h"
 
 struct envelope_recipient {
     const char *typed;    /* all arguments of RCPT: two that differ are two copies */
     const char *address;  /* {rcpt_addr}, else the first argument */
     const char *argument; /* the first argument, where the address has no domain */
+    uint64_t mailboxes;   /* that a log says it was delivered to; else 0 */
 };
 
 /* A message as collected; all strings borrowed, NULL where the MTA said nothing. */
@@ -43,7 +44,8 @@ struct recipient {
     enum target_kind kind;
     uint32_t list; /* as in struct target */
     uint32_t person;
-    uint64_t copies; /* what the MTA delivers for all its spellings */
+    uint64_t mailboxes; /* that it was delivered to, where a log says so; else 1 */
+    uint64_t copies;    /* what the MTA delivers for all its spellings */
 };
 
 /* True when that is its canonical address, with its tag or without, or whom it means. */
@@ -84,6 +86,10 @@ struct facts {
 enum status facts_gather(const struct envelope *envelope, const struct policy *policy,
                          const struct directory *directory, struct facts *out) MUST_CHECK;
 void facts_clear(struct facts *facts);
+
+/* The Subject's normal form, without the identity (policy/campaign.h); "": the message
+ * has none, or nothing that can be read in it. Within campaign. Never logged. */
+const char *facts_topic(const struct facts *facts);
 
 /* Who can let go what is held of this message, and whose answer does: its login; else the
  * own-domain sender of a trusted client, with the identity that others may share. False

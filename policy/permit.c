@@ -2,8 +2,10 @@
  * what a brake takes on faith, a permit does not: a MAIL FROM anybody can write. */
 #include "policy/permit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "policy/mailbox.h"
 
@@ -27,15 +29,28 @@ struct charge permit_charge(const struct permit *permit, int64_t cost)
                            .permit = true};
 }
 
+#define LIST "list:"
+
+/* The address of "list:ADDRESS", or of ADDRESS. */
+static const char *address_of(const char *to)
+{
+    return strncasecmp(to, LIST, strlen(LIST)) == 0 ? to + strlen(LIST) : to;
+}
+
 enum status permit_parse_to(const char *text, const struct domains *own, char **out,
                             struct error *error)
 {
     struct address address;
-    enum status status = mailbox_parse(text, domains_first(own), &address, error);
+    const char *typed = address_of(text);
+    if (typed[0] != '"' && typed[strcspn(typed, ":@")] == ':')
+        return error_set(error, STATUS_INVALID,
+                         "\"%.100s\": is neither an address nor list:ADDRESS", text);
+    enum status status = mailbox_parse(typed, domains_first(own), &address, error);
     if (status != STATUS_OK)
         return status;
-    *out = strdup(address.text);
-    return *out == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (asprintf(out, "%s%s", typed == text ? "" : LIST, address.text) < 0)
+        return STATUS_NOMEM;
+    return STATUS_OK;
 }
 
 static char *copy_string(const char *string)
@@ -124,7 +139,7 @@ static bool is_named(const struct permit *permit, const struct recipient *recipi
                      const struct directory *directory)
 {
     for (size_t i = 0; i < permit->to_count; i++) {
-        const char *to = permit->to[i];
+        const char *to = address_of(permit->to[i]);
         struct address address;
         struct target target = {.list = DIRECTORY_NONE};
         if (recipient_is(recipient, to))

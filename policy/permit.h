@@ -9,8 +9,8 @@
 struct permit {
     char *id;
     struct brake_key key; /* any but all */
-    char **to;       /* canonical addresses that it names; a list means the list itself */
-    size_t to_count; /* 0: whoever is written to */
+    char **to; /* canonical: ADDRESS or list:ADDRESS; a list means the list itself */
+    size_t to_count;           /* 0: whoever is written to */
     struct rate rate;          /* its copies, as a bucket that never refills */
     int64_t from_ms, until_ms; /* wall time, of which the end is outside */
     char *by;                  /* who set it */
@@ -33,7 +33,8 @@ struct charge permit_charge(const struct permit *permit, int64_t cost);
  * for a day after the permit's end, to tell what was left. */
 struct rate permit_rate(int64_t copies, int64_t from_ms, int64_t until_ms);
 
-/* Parses an address that a permit may name. INVALID with a reason. */
+/* Parses ADDRESS or list:ADDRESS, whom a permit may name; *out is the caller's, for
+ * free(3). INVALID with a reason. */
 enum status permit_parse_to(const char *text, const struct domains *own, char **out,
                             struct error *error) MUST_CHECK;
 

@@ -38,16 +38,36 @@ static bool find_list(const struct view *view, const struct rule *rule, char *ou
     return false;
 }
 
-/* The words of a Subject are neither shown nor stored: their hash replaces them. */
-static bool format_campaign(const struct view *view, char *out, size_t size)
+/* The words of a Subject are neither shown nor stored: their hash replaces them. hash is
+ * empty, or has been made from them before. */
+static void hash_words(const struct view *view, const char *words,
+                       char hash[DIGEST_HEX_SIZE])
 {
     static const struct digest_key zero;
-    char hash[DIGEST_HEX_SIZE];
-    const char *campaign = view->facts->campaign;
-    if (campaign == NULL)
+    if (hash[0] == '\0')
+        digest_hex(view->key == NULL ? &zero : view->key, words, strlen(words), hash);
+}
+
+static bool format_campaign(const struct view *view, char *out, size_t size)
+{
+    char unknown[DIGEST_HEX_SIZE] = "";
+    char *hash = view->memo != NULL ? view->memo->campaign : unknown;
+    if (view->facts->campaign == NULL)
         return false;
-    digest_hex(view->key == NULL ? &zero : view->key, campaign, strlen(campaign), hash);
+    hash_words(view, view->facts->campaign, hash);
     (void)snprintf(out, size, "campaign:%s#%s", view->facts->identity, hash);
+    return true;
+}
+
+static bool format_topic(const struct view *view, char *out, size_t size)
+{
+    char unknown[DIGEST_HEX_SIZE] = "";
+    char *hash = view->memo != NULL ? view->memo->topic : unknown;
+    const char *topic = facts_topic(view->facts);
+    if (topic[0] == '\0')
+        return false;
+    hash_words(view, topic, hash);
+    text_join(out, size, "topic:", hash);
     return true;
 }
 
@@ -82,6 +102,8 @@ bool plan_subject(const struct view *view, const struct rule *rule, char *out,
         return format_subject("thread:", facts->thread, out, size);
     case KEY_CAMPAIGN:
         return format_campaign(view, out, size);
+    case KEY_TOPIC:
+        return format_topic(view, out, size);
     case KEY_FROM:
         return format_from(view, rule, out, size);
     case KEY_ALL:
@@ -99,6 +121,7 @@ struct charge plan_charge(const struct rule *rule, const char *subject, int64_t 
         .rate = rule->has_limit ? &rule->limit : NULL,
         .surge = rule->has_surge ? &rule->surge : NULL,
         .cost = cost,
+        .clients = rule->unit == UNIT_CLIENTS,
         .latch_ms = rule->latch_ms,
         .monitor = rule->monitor,
     };
@@ -218,10 +241,13 @@ static enum status charge_one(const struct view *view, const struct rule *rule,
                               struct plan *plan)
 {
     char subject[SUBJECT_SIZE];
-    int64_t cost = rule->unit == UNIT_MESSAGES ? 1 : (int64_t)view->facts->copies;
+    int64_t cost = rule->unit == UNIT_RECIPIENTS ? (int64_t)view->facts->copies : 1;
+    struct charge charge = plan_charge(rule, NULL, cost);
     if (!plan_subject(view, rule, subject, sizeof subject))
         return STATUS_OK; /* match_rule has seen to it that there is one */
-    return add_charge(plan, rule, subject, cost);
+    if (charge.clients)
+        charge.client = view->facts->client;
+    return add(plan, &charge, subject);
 }
 
 static enum status add_charges(const struct view *view, const struct rule *rule,
@@ -353,32 +379,50 @@ static enum status add_permits(const struct view *view, struct plan *plan)
     return status;
 }
 
-enum status plan_make(const struct view *view, struct plan *out)
+static enum status add_rules(const struct view *view, struct plan *plan)
 {
     const struct policy *policy = view->policy;
-    struct plan plan = {0};
-    enum status status = add_permits(view, &plan);
-    if (status == STATUS_OK && policy->rule_count > 0) {
-        plan.conditions = malloc(policy->rule_count * sizeof *plan.conditions);
-        if (plan.conditions == NULL)
-            status = STATUS_NOMEM;
-    }
-    while (status == STATUS_OK && plan.decides == NULL &&
-           plan.rules_walked < policy->rule_count) {
-        const struct rule *rule = &policy->rules[plan.rules_walked];
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && plan->decides == NULL &&
+           plan->rules_walked < policy->rule_count) {
+        const struct rule *rule = &policy->rules[plan->rules_walked];
         enum condition condition = match_rule(view, rule);
         if (condition == CONDITION_NONE && is_allowed(view, rule))
             condition = CONDITION_ALLOWED;
         const struct allowance *confirmed =
             condition == CONDITION_NONE ? find_confirmed(view, rule) : NULL;
-        plan.conditions[plan.rules_walked++] = condition;
+        plan->conditions[plan->rules_walked++] = condition;
         if (confirmed != NULL)
-            status = add_confirmed(view, rule, confirmed, &plan);
+            status = add_confirmed(view, rule, confirmed, plan);
         else if (condition == CONDITION_NONE)
-            status = add_step(view, rule, &plan);
+            status = add_step(view, rule, plan);
         else if (condition == CONDITION_ALLOWED)
-            status = add_allowed(view, rule, &plan);
+            status = add_allowed(view, rule, plan);
     }
+    return status;
+}
+
+/* The walk, with a memo. */
+static enum status walk(const struct view *view, struct plan *plan)
+{
+    const struct policy *policy = view->policy;
+    struct memo memo = {.senders = calloc(policy->sender_sets + 1, sizeof *memo.senders)};
+    struct view remembering = *view;
+    enum status status = STATUS_NOMEM;
+    remembering.memo = &memo;
+    plan->conditions = malloc((policy->rule_count + 1) * sizeof *plan->conditions);
+    if (memo.senders != NULL && plan->conditions != NULL)
+        status = add_rules(&remembering, plan);
+    free(memo.senders);
+    return status;
+}
+
+enum status plan_make(const struct view *view, struct plan *out)
+{
+    struct plan plan = {0};
+    enum status status = add_permits(view, &plan);
+    if (status == STATUS_OK)
+        status = walk(view, &plan);
     if (status != STATUS_OK) {
         plan_clear(&plan);
         return status;

@@ -257,6 +257,46 @@ static enum status link_all(struct linker *linker, struct policy *policy)
     return status;
 }
 
+static int compare_elements(const void *left, const void *right)
+{
+    const struct elements *a = *(const struct elements *const *)left;
+    const struct elements *b = *(const struct elements *const *)right;
+    int order = a->count < b->count ? -1 : a->count > b->count;
+    for (size_t i = 0; i < a->count && order == 0; i++) {
+        order = (int)a->items[i].kind - (int)b->items[i].kind;
+        if (order == 0)
+            order = strcmp(a->items[i].text, b->items[i].text);
+    }
+    return order;
+}
+
+/* Many rules are about the same senders: equal arrays get the same number, so that a
+ * message is asked once. */
+static enum status number_sender_sets(struct policy *policy)
+{
+    struct elements **sets =
+        calloc(2 * policy->rule_count + 1, sizeof(struct elements *));
+    size_t count = 0;
+    if (sets == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        struct rule *rule = &policy->rules[i];
+        if (rule->from.count > 0)
+            sets[count++] = &rule->from;
+        if (rule->from_not.count > 0)
+            sets[count++] = &rule->from_not;
+    }
+    qsort(sets, count, sizeof(struct elements *), compare_elements);
+    policy->sender_sets = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || compare_elements(&sets[i - 1], &sets[i]) != 0)
+            policy->sender_sets++;
+        sets[i]->sender_set = policy->sender_sets;
+    }
+    free(sets);
+    return STATUS_OK;
+}
+
 /* Groups are checked even if no rule uses them. */
 static void check_groups(const struct linker *linker)
 {
@@ -286,6 +326,8 @@ enum status policy_link(struct policy *policy, const char *file,
         check_groups(&linker);
         status = link_all(&linker, policy);
     }
+    if (status == STATUS_OK)
+        status = number_sender_sets(policy);
     if (linker.linked > LINKED_MAX)
         problems_error(problems, file, 0,
                        "the groups in all rules together expand to more than %d elements",

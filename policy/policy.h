@@ -41,15 +41,16 @@ struct policy {
     size_t group_count;
     struct rule *rules;
     size_t rule_count;
-    bool monitor; /* mode = "monitor" for everything */
+    size_t sender_sets; /* different ones in the rules' from and from_not: 1 up to this */
+    bool monitor;       /* mode = "monitor" for everything */
     enum action lists_unknown, lists_grown;
     struct confirm_settings confirm;
 };
 
-/* Replaces group names in rules by the groups' elements (groups may name groups) and
- * checks that each element can stand where it stands: clients, logins and <> not in to,
- * list:* not in from. Unknown groups and misplaced elements are errors in problems, with
- * file and the element's line. NOMEM is the only failure. */
+/* Replaces group names in rules by the groups' elements (groups may name groups), checks
+ * that each element can stand where it stands: clients, logins and <> not in to, list:*
+ * not in from; and numbers the sets of senders. Unknown groups and misplaced elements are
+ * errors in problems, with file and the element's line. NOMEM is the only failure. */
 enum status policy_link(struct policy *policy, const char *file,
                         struct problems *problems) MUST_CHECK;
 void policy_clear(struct policy *policy);

@@ -20,6 +20,8 @@ static const char *default_reason(const struct verdict *verdict)
     if (verdict->cause == CAUSE_TOO_MANY)
         return "Too many lists in one message.";
     const struct charge *charge = verdict->charge;
+    if (charge != NULL && charge->clients && verdict->cause == CAUSE_LIMIT)
+        return "This account has sent from too many different addresses.";
     if (charge != NULL && charge->surge == NULL && charge->cost > verdict->outcome.burst)
         return "More recipients than are allowed at once.";
     if (verdict->cause == CAUSE_LATCH)
@@ -40,7 +42,11 @@ static const char *default_reason(const struct verdict *verdict)
 static void format_numbers(const struct verdict *verdict, char *out, size_t size)
 {
     out[0] = '\0';
-    if (verdict->charge != NULL)
+    if (verdict->charge != NULL && verdict->charge->clients)
+        (void)snprintf(out, size, " (clients %lld, limit %lld)",
+                       (long long)(verdict->outcome.burst - verdict->outcome.left + 1),
+                       (long long)verdict->outcome.burst);
+    else if (verdict->charge != NULL)
         (void)snprintf(out, size, " (cost %lld, left %lld of %lld)",
                        (long long)verdict->charge->cost, (long long)verdict->outcome.left,
                        (long long)verdict->outcome.burst);

@@ -46,8 +46,7 @@ void rule_seal(struct rule *rule)
         return;
     }
     int length = snprintf(whole, sizeof whole, "%s %s %s %lld %lld %lld", name,
-                          key_name(rule->key),
-                          rule->unit == UNIT_MESSAGES ? "messages" : "recipients",
+                          key_name(rule->key), unit_name(rule->unit),
                           (long long)rule->limit.tokens, (long long)rule->limit.period_ms,
                           (long long)rule->limit.burst);
     digest_hex(&zero, whole, (size_t)length, rule->fingerprint);
@@ -126,15 +125,16 @@ enum status limit_parse(const char *string, struct rate *out_rate, enum unit *ou
     enum unit unit = UNIT_MESSAGES;
     skip_blanks(&p);
     bool right = text_take_number(&p, &rate.tokens) && (*p == ' ' || *p == '\t');
-    if (right && !take_word(&p, "messages")) {
-        unit = UNIT_RECIPIENTS;
-        right = take_word(&p, "recipients");
+    while (right && !take_word(&p, unit_name(unit))) {
+        right = unit != UNIT_CLIENTS;
+        unit += right;
     }
     right = right && take_word(&p, "per");
     if (!right)
         return error_set(error, STATUS_INVALID,
-                         "\"%.100s\" is not a limit: write \"N messages per DURATION\" "
-                         "or \"N recipients per DURATION\"",
+                         "\"%.100s\" is not a limit: write \"N messages per "
+                         "DURATION\", \"N recipients per DURATION\" or \"N clients "
+                         "per DURATION\"",
                          string);
     skip_blanks(&p);
     enum status status = duration_parse(p, &rate.period_ms, error);
@@ -144,6 +144,21 @@ enum status limit_parse(const char *string, struct rate *out_rate, enum unit *ou
     *out_rate = rate;
     *out_unit = unit;
     return STATUS_OK;
+}
+
+int64_t rule_most(const struct rule *rule)
+{
+    return rule->unit == UNIT_CLIENTS ? rule->limit.burst : rate_most(&rule->limit);
+}
+
+const char *unit_name(enum unit unit)
+{
+    static const char *const names[] = {
+        [UNIT_MESSAGES] = "messages",
+        [UNIT_RECIPIENTS] = "recipients",
+        [UNIT_CLIENTS] = "clients",
+    };
+    return names[unit];
 }
 
 const char *measure_name(enum measure measure)
@@ -174,8 +189,8 @@ const char *key_name(enum key key)
         [KEY_SENDER] = "sender",     [KEY_LOGIN] = "login",
         [KEY_CLIENT] = "client",     [KEY_SENDER_DOMAIN] = "sender_domain",
         [KEY_LIST] = "list",         [KEY_THREAD] = "thread",
-        [KEY_CAMPAIGN] = "campaign", [KEY_FROM] = "from",
-        [KEY_ALL] = "all",
+        [KEY_CAMPAIGN] = "campaign", [KEY_TOPIC] = "topic",
+        [KEY_FROM] = "from",         [KEY_ALL] = "all",
     };
     return names[key];
 }

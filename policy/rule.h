@@ -29,13 +29,15 @@ enum key {
     KEY_LIST,
     KEY_THREAD,
     KEY_CAMPAIGN,
-    KEY_FROM, /* the element of from that the sender is */
+    KEY_TOPIC, /* the subject, whoever sends */
+    KEY_FROM,  /* the element of from that the sender is */
     KEY_ALL,
 };
 
 enum unit {
     UNIT_MESSAGES,   /* a message costs 1 */
     UNIT_RECIPIENTS, /* a message costs its copies */
+    UNIT_CLIENTS,    /* a message costs 1, if its client is not counted yet */
 };
 
 enum tristate { ANY, NO, YES };
@@ -90,11 +92,15 @@ bool rule_has_more_conditions(const struct rule *rule);
 /* True with a limit or a surge: it fires by what the store knows of its key. */
 bool rule_is_metered(const struct rule *rule);
 
-/* "N messages|recipients per DURATION" into tokens, period and unit; burst becomes
- * tokens. Does not check the bounds (rate_is_valid). */
+/* "N messages|recipients|clients per DURATION" into tokens, period and unit; burst
+ * becomes tokens. Does not check the bounds (rate_is_valid, client_limit_is_valid). */
 enum status limit_parse(const char *string, struct rate *out_rate, enum unit *out_unit,
                         struct error *error) MUST_CHECK;
 
+/* The most that a rule's limit lets pass in one period, in its unit. */
+int64_t rule_most(const struct rule *rule);
+
+const char *unit_name(enum unit unit);
 const char *measure_name(enum measure measure);
 const char *action_name(enum action action);
 const char *key_name(enum key key);

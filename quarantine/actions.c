@@ -41,8 +41,7 @@ struct actions *actions_new(struct ledger *ledger, const struct digest_key *toke
     actions->token_key = *token_key;
     atomic_init(&actions->names, ACTIONS_NAMES_OWN);
     actions->host = strdup(host);
-    if (actions->host == NULL || pthread_mutex_init(&actions->approving, NULL) != 0 ||
-        pthread_mutex_init(&actions->deciding, NULL) != 0) {
+    if (actions->host == NULL || pthread_mutex_init(&actions->deciding, NULL) != 0) {
         free(actions->host);
         free(actions);
         return NULL;
@@ -54,7 +53,6 @@ void actions_free(struct actions *actions)
 {
     if (actions == NULL)
         return;
-    (void)pthread_mutex_destroy(&actions->approving);
     (void)pthread_mutex_destroy(&actions->deciding);
     free(actions->host);
     free(actions);

@@ -3,6 +3,7 @@
  * old that a release queues it anew, all lists once more. */
 #include "quarantine/actions_audience.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,6 +245,85 @@ enum status audiences_compare(const struct audiences *audiences, json_t *const *
     audience_review_clear(&review);
     return STATUS_OK;
 }
+
+/* ---- for another relay ---- */
+
+enum { PERSON_DIGITS = 16 };
+
+/* NULL without memory. */
+static json_t *write_one(const struct audience *audience, const struct digest_key *key,
+                         bool whole)
+{
+    struct text text = {0};
+    for (size_t i = 0; i < audience->count && whole; i++)
+        text_printf(&text, "%0*" PRIx64, PERSON_DIGITS, audience->persons[i]);
+    if (!whole)
+        audience_write(audience, key, &text);
+    json_t *json = text.failed ? NULL : json_string(text_string(&text));
+    text_clear(&text);
+    return json;
+}
+
+json_t *audience_review_write(const struct audience_review *review,
+                              const struct digest_key *key, size_t room)
+{
+    size_t count = review->now.count + (review->changed ? review->then.count : 0);
+    bool whole = count <= room / PERSON_DIGITS;
+    return json_pack("{s:b, s:b, s:o, s:o*}", "changed", review->changed, "told",
+                     review->told, "now", write_one(&review->now, key, whole), "then",
+                     review->changed ? write_one(&review->then, key, whole) : NULL);
+}
+
+static enum status read_persons(const char *text, struct audience *out)
+{
+    size_t length = strlen(text);
+    if (length % PERSON_DIGITS != 0 || strspn(text, "0123456789abcdef") != length)
+        return STATUS_INVALID;
+    out->persons = calloc(length / PERSON_DIGITS + 1, sizeof *out->persons);
+    if (out->persons == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < length; i += PERSON_DIGITS) {
+        char digits[PERSON_DIGITS + 1] = "";
+        memcpy(digits, text + i, PERSON_DIGITS);
+        out->persons[out->count++] = strtoull(digits, NULL, 16);
+    }
+    return audience_settle(out);
+}
+
+/* A digest has blanks. */
+static enum status read_one(const char *text, const struct digest_key *key,
+                            const struct audience *known, struct audience *out)
+{
+    if (text == NULL)
+        return STATUS_INVALID;
+    return strchr(text, ' ') == NULL ? read_persons(text, out)
+                                     : audience_recall(text, key, known, out);
+}
+
+enum status audience_review_read(const json_t *text, const struct digest_key *key,
+                                 const struct audience *known,
+                                 struct audience_review *out)
+{
+    const char *now = json_string_value(json_object_get(text, "now"));
+    const char *then = json_string_value(json_object_get(text, "then"));
+    *out = (struct audience_review){.changed =
+                                        json_is_true(json_object_get(text, "changed")),
+                                    .told = json_is_true(json_object_get(text, "told"))};
+    enum status status = read_one(now, key, known, &out->now);
+    if (status == STATUS_OK && !out->changed) {
+        audience_add_all(&out->then, &out->now);
+        status = audience_settle(&out->then);
+    } else if (status == STATUS_OK) {
+        status = read_one(then, key, &out->now, &out->then);
+        out->told = out->told && status == STATUS_OK;
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    if (status != STATUS_OK)
+        audience_review_clear(out);
+    return status;
+}
+
+/* ---- words ---- */
 
 static const char *people(size_t count)
 {

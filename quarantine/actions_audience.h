@@ -43,6 +43,17 @@ enum status audiences_review(const struct audiences *audiences, json_t *const *h
 void audience_review_clear(struct audience_review *review);
 struct audience_change audience_review_count(const struct audience_review *review);
 
+/* A review for another relay with the same key: the persons, or, where that is more than
+ * room bytes, their digests. NULL without memory. */
+json_t *audience_review_write(const struct audience_review *review,
+                              const struct digest_key *key, size_t room);
+
+/* Reads one; clear it. NOT_FOUND: there are only digests, and too many of the persons are
+ * not among the known ones, as those of a relay's own review. INVALID, NOMEM. */
+enum status audience_review_read(const json_t *text, const struct digest_key *key,
+                                 const struct audience *known,
+                                 struct audience_review *out) MUST_CHECK;
+
 /* Of all of them together. NOMEM. */
 enum status audiences_compare(const struct audiences *audiences, json_t *const *holds,
                               size_t count, struct audience_change *out) MUST_CHECK;

@@ -23,10 +23,8 @@ struct actions {
     struct ledger *ledger;
     struct digest_key token_key;
     char *host;
-    pthread_mutex_t approving; /* with approve_over, from the look at what one
-                                  administrator alone has released to the next release */
-    pthread_mutex_t deciding;  /* from a record's "releasing" to what follows it; and the
-                                  file of recalled messages; within approving */
+    pthread_mutex_t deciding; /* from a record's "releasing" to what follows it; and the
+                                 file of recalled messages */
     _Atomic enum actions_names names;
     char sync_from[QUEUE_ID_MAX + 1]; /* where a sync goes on; "": at the beginning */
     struct scan expire;               /* and actions_expire; not under the lock */

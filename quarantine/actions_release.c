@@ -93,59 +93,105 @@ static enum status note_changed(struct release_job *job, struct error *error)
 
 /* ---- two pairs of eyes ---- */
 
-/* The reach of an incident if these holds of it are released: all of their persons, and
- * those whom one administrator alone has released before. */
+/* Whom the holds of one incident would reach. */
+struct incident_reach {
+    const char *incident;
+    int64_t persons; /* all of them, with what other relays release of it */
+    int64_t counted; /* what the incident's released_reach has of these holds */
+    int64_t more;    /* and what it has not: the sum over these holds */
+};
+
+static bool is_of(const struct release_job *job, size_t i, const char *incident)
+{
+    return job->holds[i] != NULL &&
+           strcmp(record_text(job->holds[i], "incident"), incident) == 0;
+}
+
 static enum status reach_of(const struct release_job *job, const char *incident,
-                            int64_t *out)
+                            struct incident_reach *out)
 {
     struct audience all = {0};
-    int64_t largest = 0;
     const struct audience *last = NULL;
-    json_t *record = NULL;
+    *out = (struct incident_reach){.incident = incident, .persons = job->args->together};
     for (size_t i = 0; i < job->count; i++) {
         const struct audience *now = job->audiences.now[i];
-        if (job->holds[i] == NULL ||
-            strcmp(record_text(job->holds[i], "incident"), incident) != 0)
+        if (!is_of(job, i, incident))
             continue;
         int64_t reach = record_number(job->holds[i], "reach");
-        largest = reach > largest ? reach : largest;
+        out->persons = reach > out->persons ? reach : out->persons;
         if (now != NULL && now != last)
             audience_add_all(&all, now);
         last = now;
+        if (record_is_counted(job->holds[i]))
+            out->counted += reach;
+        else if (now != NULL)
+            out->more += reach;
     }
     enum status status = audience_settle(&all);
-    int64_t persons = (int64_t)all.count;
-    persons = persons > job->args->together ? persons : job->args->together;
+    if ((int64_t)all.count > out->persons)
+        out->persons = (int64_t)all.count;
     audience_clear(&all);
-    if (status == STATUS_OK)
-        status = ledger_find_incident(job->actions->ledger, incident,
-                                      clock_deadline_us(ACTIONS_STORE_MS), &record);
-    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
-        *out = (persons > largest ? persons : largest) +
-               record_number(record, "released_reach");
-        status = STATUS_OK;
-    }
-    json_decref(record);
     return status;
 }
 
-/* Holds of one incident. */
-static enum status check_reach(const struct release_job *job, struct error *error)
+/* What one administrator alone may let go of an incident is counted there before it goes.
+ * So of two who release at the same moment, on whatever relays, one sees what the other
+ * does; what several relays release by one decision is compared with what was released
+ * before that. */
+struct count {
+    const struct incident_reach *reach;
+    const char *decision; /* NULL: only this relay's */
+    int64_t max;
+};
+
+static bool count_alone(void *context, json_t *incident)
 {
-    int64_t reach = 0;
-    int64_t max = job->args->reach_max;
-    const json_t *first = NULL;
-    for (size_t i = 0; i < job->count && first == NULL; i++)
-        first = job->holds[i];
-    if (max == 0 || first == NULL)
-        return STATUS_OK;
-    enum status status = reach_of(job, record_text(first, "incident"), &reach);
-    if (status != STATUS_OK)
-        return actions_say_store(error, status);
-    return reach <= max ? STATUS_OK
-                        : error_set(error, STATUS_CONFLICT,
-                                    "it would reach %lld people, more than %lld",
-                                    (long long)reach, (long long)max);
+    const struct count *count = context;
+    const char *decision = count->decision;
+    bool again =
+        decision != NULL && strcmp(record_text(incident, "decision"), decision) == 0;
+    int64_t before =
+        record_number(incident, again ? "decision_before" : "released_reach") -
+        count->reach->counted;
+    if (before < 0)
+        before = 0;
+    if (count->reach->persons + before > count->max)
+        return false;
+    if (decision != NULL && !again &&
+        (json_object_set_new(incident, "decision", json_string(decision)) != 0 ||
+         !record_set_number(incident, "decision_before", before)))
+        return false;
+    return record_add_number(incident, "released_reach", count->reach->more);
+}
+
+static bool mark_counted(void *context, json_t *hold)
+{
+    (void)context;
+    return !record_is_counted(hold) &&
+           json_object_set_new(hold, "counted", json_true()) == 0;
+}
+
+/* CONFLICT: two must agree. An incident without a record has released nothing. */
+static enum status release_alone(const struct release_job *job,
+                                 const struct incident_reach *reach)
+{
+    struct count count = {reach, job->args->decision,
+                          job->snapshot->settings->quarantine.approve_over};
+    struct ledger *ledger = job->actions->ledger;
+    enum status status =
+        ledger_change_incident(ledger, reach->incident, count_alone, &count,
+                               clock_deadline_us(ACTIONS_STORE_MS), NULL);
+    if (status == STATUS_NOT_FOUND)
+        return reach->persons <= count.max ? STATUS_OK : STATUS_CONFLICT;
+    for (size_t i = 0; i < job->count && status == STATUS_OK; i++) {
+        if (!is_of(job, i, reach->incident) || job->audiences.now[i] == NULL)
+            continue;
+        status = ledger_change_hold(ledger, job->ids[i], mark_counted, NULL,
+                                    clock_deadline_us(ACTIONS_STORE_MS), NULL);
+        if (status == STATUS_CONFLICT || status == STATUS_NOT_FOUND)
+            status = STATUS_OK;
+    }
+    return status;
 }
 
 /* Who has approved a record so far, and one more: by. */
@@ -204,16 +250,15 @@ static void approve_hold(struct release_job *job, size_t i)
 static enum status approve_incident(struct release_job *job, size_t first,
                                     struct error *error)
 {
+    struct incident_reach reach;
     const char *incident = record_text(job->holds[first], "incident");
-    int64_t reach = 0;
     enum status status = reach_of(job, incident, &reach);
-    if (status != STATUS_OK)
-        return actions_say_store(error, status);
-    if (reach <= job->snapshot->settings->quarantine.approve_over)
-        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = release_alone(job, &reach);
+    if (status != STATUS_CONFLICT)
+        return status == STATUS_OK ? status : actions_say_store(error, status);
     for (size_t i = first; i < job->count; i++)
-        if (job->audiences.now[i] != NULL &&
-            strcmp(record_text(job->holds[i], "incident"), incident) == 0)
+        if (job->audiences.now[i] != NULL && is_of(job, i, incident))
             approve_hold(job, i);
     struct approval approval = {.by = job->args->by};
     (void)!ledger_change_incident(job->actions->ledger, incident, approve, &approval,
@@ -225,8 +270,7 @@ static bool is_first(const struct release_job *job, size_t i)
 {
     const char *incident = record_text(job->holds[i], "incident");
     for (size_t before = 0; before < i; before++)
-        if (job->holds[before] != NULL &&
-            strcmp(record_text(job->holds[before], "incident"), incident) == 0)
+        if (is_of(job, before, incident))
             return false;
     return true;
 }
@@ -324,21 +368,15 @@ static enum status prepare(struct release_job *job, struct error *error)
                           &job->audiences, error);
 }
 
-/* One after the other where two must agree: several releases at once, each to few, would
- * not see of each other that they reach too many for one person. */
 static enum status approve_and_release(struct release_job *job, struct error *error)
 {
     bool agree =
         !job->args->approved && job->snapshot->settings->quarantine.approve_over > 0;
-    if (agree)
-        (void)pthread_mutex_lock(&job->actions->approving);
     enum status status = agree ? approve_all(job, error) : STATUS_OK;
     if (status == STATUS_OK) {
         fail_unknown(job);
         release_rest(job);
     }
-    if (agree)
-        (void)pthread_mutex_unlock(&job->actions->approving);
     return status;
 }
 
@@ -375,8 +413,6 @@ enum status actions_release(struct actions *actions, const struct snapshot *snap
     enum status status = prepare(&job, error);
     if (status == STATUS_OK)
         status = check_audience(&job, error);
-    if (status == STATUS_OK)
-        status = check_reach(&job, error);
     if (status == STATUS_OK)
         status = note_changed(&job, error);
     if (status == STATUS_OK)

@@ -10,18 +10,18 @@ struct release_args {
     const char *by; /* who asks, a name below ACTIONS_NAME_SIZE */
     int64_t reach;  /* how many people are expected; below 0: as when it was held */
     bool approved;  /* all who must agree have agreed (quarantine.approve_over) */
-    int64_t
-        together; /* how many people it reaches with what other relays release of it */
-    bool later;   /* all is checked and recorded, but nothing is released yet */
-    int64_t reach_max;   /* more people are not released; 0: as many as there are */
+    /* What several relays release together is one decision: its id (NULL: there is only
+     * this one), and how many people all of them reach. */
+    const char *decision;
+    int64_t together;
+    bool later;          /* all is checked and recorded, but nothing is released yet */
     int64_t deadline_us; /* monotonic */
     const struct actions_progress *progress;
 };
 
 /* As actions_decide_many, for ACTIONS_RELEASE. CONFLICT, with the numbers in error, when
  * those messages together would reach others than when they were held, or than
- * args->reach says, or more than args->reach_max: then nothing was done, and results are
- * not set. */
+ * args->reach says: then nothing was done, and results are not set. */
 enum status actions_release(struct actions *actions, const struct snapshot *snapshot,
                             const struct release_args *args, const char *const *ids,
                             size_t count, struct actions_result *results,

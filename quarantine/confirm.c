@@ -35,6 +35,14 @@ static enum status write(struct ledger *ledger, struct change *changes, size_t c
     return status;
 }
 
+/* A store in memory is on disk before a letter is out, and before an answer is taken. */
+static void save(struct ledger *ledger)
+{
+    struct error error;
+    if (store_save(ledger->store, &error) != STATUS_OK)
+        return; /* the store reports it when its minute comes */
+}
+
 enum status confirm_keep(struct ledger *ledger, const struct confirm_letter *letter,
                          int64_t deadline_us)
 {
@@ -42,10 +50,12 @@ enum status confirm_keep(struct ledger *ledger, const struct confirm_letter *let
     hash_token(ledger, letter->token, id);
     struct change change = {
         .collection = COLLECTION_CONFIRM_TOKENS, .id = id, .check = true};
-    json_t *record =
-        json_pack("{s:s, s:s, s:I, s:b}", "incident", letter->incident, "by", letter->by,
-                  "until", (json_int_t)letter->until_ms, "used", 0);
+    json_t *record = json_pack("{s:s, s:s, s:s, s:I, s:b}", "incident", letter->incident,
+                               "to", letter->to, "by", letter->by, "until",
+                               (json_int_t)letter->until_ms, "used", 0);
     enum status status = write(ledger, &change, 1, record, deadline_us);
+    if (status == STATUS_OK)
+        save(ledger);
     return status == STATUS_CONFLICT ? STATUS_OK : status; /* kept by an earlier try */
 }
 
@@ -68,12 +78,27 @@ static const char *fault_of_token(const json_t *token,
     return NULL;
 }
 
+/* An administrator may have changed his mind; a rule whose numbers he changed still asks.
+ */
+static bool is_asking(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (strcmp(policy->rules[i].name, name) == 0)
+            return policy->rules[i].action == ACTION_CONFIRM;
+    return false;
+}
+
+/* What other senders have in it is no reason; how many people his own reaches is counted
+ * before it is released. */
 static const char *fault_of_incident(const json_t *incident,
                                      const struct confirm_answer *answer)
 {
+    bool shared = json_object_size(json_object_get(incident, "parties")) > 1;
     if (record_waiting(incident) == 0)
         return "nothing of it is held any more";
-    if (record_number(incident, "reach") > answer->max_reach)
+    if (!is_asking(answer->policy, record_text(incident, "rule")))
+        return "its rule does not let senders confirm any more";
+    if (!shared && record_number(incident, "reach") > answer->policy->confirm.max_reach)
         return "it reaches more people than confirm.max_reach";
     return NULL;
 }
@@ -82,10 +107,10 @@ static enum status use(struct ledger *ledger, const struct confirm_answer *answe
                        const char *id, const char *expected, json_t *token,
                        int64_t deadline_us)
 {
-    json_t *record = json_pack("{s:s, s:s, s:s, s:s, s:I, s:{}}", "incident",
-                               record_text(token, "incident"), "by", answer->by, "shown",
-                               answer->shown, "host", answer->host, "at",
-                               (json_int_t)answer->now_ms, "done");
+    json_t *record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:{}}", "incident",
+                               record_text(token, "incident"), "by", answer->by, "to",
+                               record_text(token, "to"), "shown", answer->shown, "host",
+                               answer->host, "at", (json_int_t)answer->now_ms, "done");
     char *confirmed = record == NULL ? NULL : json_dumps(record, JSON_COMPACT);
     json_decref(record);
     struct change changes[] = {{.collection = COLLECTION_CONFIRM_TOKENS,
@@ -100,6 +125,8 @@ static enum status use(struct ledger *ledger, const struct confirm_answer *answe
     if (confirmed != NULL && json_object_set_new(token, "used", json_true()) == 0)
         status = write(ledger, changes, 2, json_incref(token), deadline_us);
     free(confirmed);
+    if (status == STATUS_OK)
+        save(ledger);
     return status;
 }
 
@@ -109,7 +136,7 @@ static enum status try_token(struct ledger *ledger, const struct confirm_answer 
                              char out_incident[DIGEST_ID_SIZE], const char **out_why)
 {
     char *text = NULL;
-    json_t *incident = NULL;
+    struct ledger_document incident = {0};
     enum status status =
         store_get(ledger->store, COLLECTION_CONFIRM_TOKENS, id, deadline_us, &text);
     json_t *token = status == STATUS_OK ? record_load(text) : NULL;
@@ -121,15 +148,16 @@ static enum status try_token(struct ledger *ledger, const struct confirm_answer 
                        record_text(token, "incident"));
         *out_why = fault_of_token(token, answer);
         status = *out_why == NULL
-                     ? ledger_find_incident(ledger, out_incident, deadline_us, &incident)
+                     ? ledger_read_sound(ledger, COLLECTION_INCIDENTS, out_incident,
+                                         deadline_us, &incident)
                      : STATUS_INVALID;
     }
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
-        *out_why = fault_of_incident(incident, answer);
+        *out_why = fault_of_incident(incident.record, answer);
         status = *out_why == NULL ? use(ledger, answer, id, text, token, deadline_us)
                                   : STATUS_INVALID;
     }
-    json_decref(incident);
+    ledger_document_clear(&incident);
     json_decref(token);
     free(text);
     return status;
@@ -181,7 +209,7 @@ enum status confirm_list(struct ledger *ledger, int64_t now_ms, int64_t deadline
     struct listing listing = {.ledger = ledger,
                               .collection = COLLECTION_CONFIRMED,
                               .time = "at",
-                              .before_ms = now_ms - CONFIRM_PASS_MS,
+                              .before_ms = now_ms - CONFIRM_KEPT_MS,
                               .deadline_us = deadline_us,
                               .each = each,
                               .context = context};
@@ -189,14 +217,30 @@ enum status confirm_list(struct ledger *ledger, int64_t now_ms, int64_t deadline
                       &listing);
 }
 
-enum status confirm_replace(struct ledger *ledger, const char *id, const char *expected,
-                            const json_t *record, int64_t deadline_us)
+enum status confirm_change(struct ledger *ledger, const char *id, ledger_change *change,
+                           void *context, int64_t deadline_us)
 {
-    struct change change = {.collection = COLLECTION_CONFIRMED,
-                            .id = id,
-                            .check = true,
-                            .expected = expected};
-    return write(ledger, &change, 1, json_deep_copy(record), deadline_us);
+    enum status status = STATUS_CONFLICT;
+    bool wanted = true;
+    while (status == STATUS_CONFLICT && wanted) {
+        char *text = NULL;
+        status = store_get(ledger->store, COLLECTION_CONFIRMED, id, deadline_us, &text);
+        if (status != STATUS_OK)
+            return status;
+        json_t *record = record_load(text);
+        struct change changed = {.collection = COLLECTION_CONFIRMED,
+                                 .id = id,
+                                 .check = true,
+                                 .expected = text};
+        wanted = record != NULL && change(context, record);
+        status = wanted ? write(ledger, &changed, 1, json_incref(record), deadline_us)
+                        : STATUS_CONFLICT;
+        json_decref(record);
+        free(text);
+    }
+    if (status == STATUS_OK)
+        save(ledger);
+    return status;
 }
 
 enum status confirm_prune(struct ledger *ledger, int64_t now_ms, int64_t retention_ms,

@@ -33,10 +33,10 @@ struct event {
     bool proven;        /* identity is a login, or an own address from a trusted client */
     bool local;         /* of sendmail(1): to be deferred means to stay in maildrop */
     const char *limit;  /* what it passed, in words; "" */
-    int64_t before;     /* copies, or messages, that the limit had let pass; below 0: it
-                           counts none */
-    int64_t usual;      /* copies in a window of its surge; 0: not known */
-    bool would;         /* it was not stopped: a rule, or the mode, only monitors */
+    int64_t before; /* copies, messages or clients that the limit had let pass; below 0:
+                       it counts none */
+    int64_t usual;  /* copies in a window of its surge; 0: not known */
+    bool would;     /* it was not stopped: a rule, or the mode, only monitors */
     struct event_permit permit;
     const char *confirmed_by; /* by whose answer it is let go, as confirm_identity gives
                                  it; NULL: by nobody's */

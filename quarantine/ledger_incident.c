@@ -69,6 +69,9 @@ enum status ledger_close_incident(struct ledger *ledger, const char *id,
 {
     enum status status =
         ledger_change_incident(ledger, id, close_it, NULL, deadline_us, NULL);
+    if (status == STATUS_NOT_FOUND)
+        status = change_record(ledger, COLLECTION_WOULD, id, close_it, NULL, deadline_us,
+                               NULL);
     if (status == STATUS_OK)
         pending_holds_close(ledger->pending_holds, id);
     return status == STATUS_CONFLICT ? STATUS_NOMEM : status;

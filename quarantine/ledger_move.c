@@ -24,22 +24,35 @@ static bool set_state(json_t *hold, const char *state)
     return json_object_set_new(hold, "ended_at", json_integer(clock_wall_ms())) == 0;
 }
 
+/* What one administrator alone has released, or may (record_is_counted). */
+static bool count_reach(json_t *hold, json_t *incident, const char *to, bool released)
+{
+    int64_t reach = record_number(hold, "reach");
+    bool alone = json_array_size(json_object_get(hold, "approved_by")) < 2;
+    if (record_is_counted(hold)) {
+        bool given_up = strcmp(to, "refused") == 0 || strcmp(to, "deleted") == 0;
+        return !given_up || (json_object_del(hold, "counted") == 0 &&
+                             record_add_number(incident, "released_reach", -reach));
+    }
+    if (!released || !alone)
+        return true;
+    return record_add_number(incident, "released_reach",
+                             record_is_over(to) ? reach : -reach);
+}
+
 bool ledger_change_state(json_t *hold, json_t *incident, const char *to)
 {
     const char *from = record_text(hold, "state");
     bool ends = record_is_over(to);
     bool released = strcmp(ends ? to : from, "released") == 0;
     int more = ends ? 1 : -1;
-    bool alone = json_array_size(json_object_get(hold, "approved_by")) < 2;
     struct party party;
     bool counted = true;
     record_party(hold, &party);
     if (incident != NULL && ends != record_is_over(from))
         counted = record_add_number(incident, "ended", more) &&
                   (!released || record_add_number(incident, "released", more)) &&
-                  (!released || !alone ||
-                   record_add_number(incident, "released_reach",
-                                     more * record_number(hold, "reach"))) &&
+                  count_reach(hold, incident, to, released) &&
                   record_add_party(incident, party.own, -more);
     return counted && set_state(hold, to);
 }

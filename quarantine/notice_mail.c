@@ -2,6 +2,7 @@
 #include "quarantine/notice_mail.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,8 @@ enum status notice_mail_make(const struct notice_mail *mail, const struct digest
     join(sorted, mail->recipient_count, " ", out_addresses);
     notice_token_make(key, text_string(out_addresses), now_ms, token);
     digest_random_id(id);
+    if (mail->id != NULL)
+        (void)snprintf(id, sizeof id, "%s", mail->id);
 
     text_printf(out_message, "From: Mailbrake <postmaster@%s>\nTo: ", domain);
     join(sorted, mail->recipient_count, ",\n ", out_message);

@@ -17,6 +17,8 @@ struct notice_mail {
     size_t recipient_count;
     const char *subject;  /* printable ASCII */
     const char *reply_to; /* whom an answer goes to; NULL: nobody in particular */
+    const char *id;       /* the same for each try of one letter, so that whoever receives
+                             it twice can tell; NULL: a new one */
     const char *body;     /* lines end with \n; the caller has escaped it */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "quarantine/notices.h"
 #include "quarantine/pending_counts.h"
 #include "quarantine/record.h"
 
@@ -159,18 +160,26 @@ static void add_relays(const struct notice_facts *facts, struct text *out)
     text_add_string(out, "\n");
 }
 
+/* What a limit counts, in words, by how it is written. */
+static const char *counted(const char *limit, int64_t count)
+{
+    if (strstr(limit, " clients per ") != NULL)
+        return plural(count, "client that sent", "clients that sent");
+    if (strstr(limit, " messages per ") != NULL)
+        return plural(count, "message", "messages");
+    return plural(count, "copy", "copies");
+}
+
 static void add_before(const json_t *incident, struct text *out)
 {
     const json_t *before = json_object_get(incident, "before");
     const char *limit = record_text(incident, "limit");
-    bool messages = strstr(limit, " messages per ") != NULL;
     int64_t count = record_number(incident, "before");
     const json_t *permit = json_object_get(incident, "permit");
     begin_line(out, "went out");
     if (json_is_integer(before))
         text_printf(out, "%" PRId64 " %s before this, as the limit counts\n", count,
-                    messages ? plural(count, "message", "messages")
-                             : plural(count, "copy", "copies"));
+                    counted(limit, count));
     else
         text_add_string(out, "not counted by this rule\n");
     begin_line(out, "limit");
@@ -186,10 +195,47 @@ static void add_before(const json_t *incident, struct text *out)
 
 /* ---- what happens next, and commands ---- */
 
+/* Who can let go what is his by answering a letter, and until when. */
+static void add_asked(const struct notice_facts *facts, struct text *out)
+{
+    size_t i;
+    const json_t *letter;
+    const json_t *first = NULL;
+    size_t count = 0;
+    const struct confirm_settings *confirm = &facts->settings->policy.confirm;
+    json_array_foreach(json_object_get(facts->incident, "letters"), i, letter)
+    {
+        const char *to = record_text(letter, "to");
+        if (record_text(letter, "confirmed_by")[0] == '\0' ||
+            (facts->answered != NULL && strcmp(facts->answered, to) == 0))
+            continue;
+        first = first == NULL ? letter : first;
+        count++;
+    }
+    if (count == 0 || confirm->address == NULL || confirm->address[0] == '\0')
+        return;
+    text_add_string(out, "\n");
+    if (count == 1) {
+        add_escaped(out, record_text(first, "to"), SHOWN);
+        text_add_string(out, " has been asked by letter whether this is right,\nand can "
+                             "release it by answering, until ");
+    } else {
+        text_printf(
+            out,
+            "%zu senders have been asked by letter whether this is right, and can "
+            "each\nrelease their own mail by answering, the first until ",
+            count);
+    }
+    notice_add_time(out, record_number(first, "since") + confirm->for_ms);
+    text_add_string(out, ".\n");
+}
+
 static void add_future(const struct notice_facts *facts, struct text *out)
 {
     const json_t *incident = facts->incident;
     const struct settings *settings = facts->settings;
+    if (record_waiting(incident) > 0)
+        add_asked(facts, out);
     text_add_string(out, "\nIf nobody does anything");
     if (record_waiting(incident) > 0) {
         text_add_string(out, ", held mail will be refused from ");
@@ -216,8 +262,8 @@ static bool is_shell_word(const char *word)
     return word[0] != '\0' && strlen(word) <= 300;
 }
 
-/* There is no brake on a thread or a campaign, and braking the last sender would be
- * unfair. */
+/* There is no brake on a thread, a campaign or a topic, and braking whoever happened to
+ * be last would be unfair. */
 static bool has_brake(const char *key)
 {
     return (is_of_one(key) || text_after(key, "list:") != NULL) && is_shell_word(key);
@@ -410,22 +456,33 @@ void notice_jumps_body(const struct list_jumps *jumps, const struct settings *se
 
 /* ---- letters that can be answered ---- */
 
-/* How many people his mail would reach: of many small messages, all that came so far. */
+/* Of many small messages: all that came so far, if nobody else has mail in it. */
+static bool is_many(const json_t *incident)
+{
+    return json_object_size(json_object_get(incident, "parties")) == 1 &&
+           record_number(incident, "held") > 1;
+}
+
+/* How many people his mail would reach. */
 static int64_t count_people(const json_t *incident, const json_t *sender_record)
 {
     int64_t reach = record_number(sender_record, "reach");
     int64_t copies = record_number(incident, "copies");
-    bool alone = json_array_size(json_object_get(incident, "letters")) == 1;
-    bool several = record_number(incident, "held") > 1;
-    return alone && several && copies > reach ? copies : reach;
+    return is_many(incident) && copies > reach ? copies : reach;
+}
+
+static void add_count(struct text *out, int64_t people)
+{
+    text_add_grouped(out, (uint64_t)people);
+    text_add_string(out, plural(people, " person", " people"));
 }
 
 void notice_confirm_subject(const struct notice_facts *facts, const json_t *sender_record,
                             struct text *out)
 {
-    int64_t people = count_people(facts->incident, sender_record);
-    text_printf(out, "Your mail to %" PRId64 " %s waits for your answer", people,
-                plural(people, "person", "people"));
+    text_add_string(out, "Your mail to ");
+    add_count(out, count_people(facts->incident, sender_record));
+    text_add_string(out, " waits for your answer");
 }
 
 /* What he may send, or usually does. */
@@ -436,29 +493,57 @@ static void add_measure(const json_t *incident, const json_t *sender_record,
     int64_t usual = record_number(sender_record, "usual");
     if (usual > 0) {
         begin_line(out, "usual");
-        text_printf(out, "%" PRId64 " %s\n", usual, plural(usual, "person", "people"));
+        add_count(out, usual);
+        text_add_string(out, "\n");
     }
-    begin_line(out, "allowed");
-    add_escaped(out, limit[0] == '\0' ? "not known" : limit, SHOWN);
+    if (limit[0] == '\0')
+        return;
+    begin_line(out, strstr(limit, " over ") == NULL ? "allowed" : "held for");
+    add_escaped(out, limit, SHOWN);
     text_add_string(out, "\n");
+}
+
+static void add_question(const struct notice_facts *facts, const json_t *sender_record,
+                         struct text *out)
+{
+    const json_t *incident = facts->incident;
+    int64_t usual = record_number(sender_record, "usual");
+    const char *domain = domains_first(&facts->settings->policy.domains);
+    text_add_string(out, "Your mail ");
+    if (is_many(incident)) {
+        text_add_string(out, "(");
+        text_add_grouped(out, (uint64_t)record_number(incident, "held"));
+        text_add_string(out, " messages so far) ");
+    }
+    text_add_string(out, "would reach ");
+    add_count(out, count_people(incident, sender_record));
+    if (usual > 0) {
+        text_add_string(out, "; it usually reaches ");
+        text_add_grouped(out, (uint64_t)usual);
+    }
+    text_add_string(out,
+                    ".\nIt has not been delivered yet.\n\n"
+                    "If this is right, answer this letter, and it will be delivered, "
+                    "with all\nother mail of yours that is held for the same reason. "
+                    "You need not write\nanything. If it is a mistake, do nothing. If "
+                    "you have not sent such mail,\nsomebody else may know your "
+                    "password: don't answer, but tell\n");
+    if (domain == NULL)
+        text_add_string(out, "your mail administrators.\n\n");
+    else
+        text_printf(out, "postmaster@%s.\n\n", domain);
 }
 
 void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
                          struct text *out)
 {
-    int64_t people = count_people(facts->incident, sender_record);
     int64_t since_ms = record_number(sender_record, "since");
-    text_printf(
-        out,
-        "Your mail would reach %" PRId64 " %s. It has not been delivered yet.\n\n"
-        "If this is right, answer this letter, and it will be delivered, with all\n"
-        "other mail of yours that is held for the same reason. You need not write\n"
-        "anything. If it is a mistake, do nothing.\n\n",
-        people, plural(people, "person", "people"));
+    add_question(facts, sender_record, out);
     add_names(json_object_get(sender_record, "names"),
               record_number(sender_record, "count"), out);
     begin_line(out, "people");
-    text_printf(out, "%" PRId64 "\n", people);
+    text_add_grouped(out, (uint64_t)count_people(facts->incident, sender_record));
+    text_add_string(out, "\n");
     add_measure(facts->incident, sender_record, out);
     begin_line(out, "since");
     notice_add_time(out, since_ms);
@@ -466,11 +551,47 @@ void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_
     add_relays(facts, out);
     text_add_string(out, "\nYour answer counts once, until ");
     notice_add_time(out, since_ms + facts->settings->policy.confirm.for_ms);
-    text_add_string(out,
-                    ", and only\nif you send it yourself, in the same way as the "
-                    "message. Until you answer, your\nmail administrators may decide; "
-                    "what nobody decides about by ");
+    text_add_string(
+        out, ", and only\nif you send it from the same account, or program, as the "
+             "message. Until you\nanswer, your mail administrators may decide; "
+             "what nobody decides about by\n");
     notice_add_time(out, since_ms + facts->settings->quarantine.expire_ms);
-    text_printf(out, ",\nwill be refused. The incident is %s.\n",
+    text_printf(out, " will be refused. The incident is %s.\n",
                 record_text(facts->incident, "id"));
+}
+
+/* ---- an answer that did not let go everything ---- */
+
+void notice_answer_sender(const struct notice_facts *facts,
+                          const struct notices_answer *answer, struct text *out_subject,
+                          struct text *out_body)
+{
+    text_add_string(out_subject, answer->over ? "Your answer came too late"
+                                              : "Your mail is still held");
+    text_printf(
+        out_body,
+        "Your answer has arrived, but it has not let go all of your mail:\n%s.\n\n"
+        "%sYou need not answer or send it again.\n\n",
+        answer->plain,
+        answer->over ? ""
+                     : "Your mail administrators decide about what is still held.\n");
+    begin_line(out_body, "incident");
+    text_printf(out_body, "%s\n", record_text(facts->incident, "id"));
+    add_relays(facts, out_body);
+}
+
+void notice_answer(const struct notice_facts *facts, const struct notices_answer *answer,
+                   struct text *out_subject, struct text *out_body)
+{
+    text_add_string(out_subject, "Mailbrake: still held, though ");
+    add_escaped(out_subject, answer->to, SUBJECT_SHOWN);
+    text_add_string(out_subject, " confirmed it");
+    add_escaped(out_body, answer->to, SHOWN);
+    text_add_string(out_body, " has answered that this mail is right, but not all of it "
+                              "was\nreleased: ");
+    add_escaped(out_body, answer->why, 300);
+    text_add_string(out_body, ".\n\n");
+    const struct notice_facts rest = {facts->incident, facts->settings, facts->host,
+                                      answer->to};
+    notice_body(&rest, out_body);
 }

@@ -12,7 +12,9 @@
 struct notice_facts {
     const json_t *incident; /* as the ledger keeps it, times in ms */
     const struct settings *settings;
-    const char *host; /* this relay's name */
+    const char *host;     /* this relay's name */
+    const char *answered; /* a sender who has answered, so that he is not asked any more;
+                             NULL: none */
 };
 
 /* Who and how many, in one line of printable ASCII. */
@@ -41,5 +43,13 @@ void notice_confirm_subject(const struct notice_facts *facts, const json_t *send
                             struct text *out);
 void notice_confirm_body(const struct notice_facts *facts, const json_t *sender_record,
                          struct text *out);
+
+/* Of an answer that did not let go everything: to the sender, and to administrators. */
+struct notices_answer;
+void notice_answer_sender(const struct notice_facts *facts,
+                          const struct notices_answer *answer, struct text *out_subject,
+                          struct text *out_body);
+void notice_answer(const struct notice_facts *facts, const struct notices_answer *answer,
+                   struct text *out_subject, struct text *out_body);
 
 #endif

@@ -223,10 +223,49 @@ static enum status look_at_sender_notices(void *context, const char *entry,
     (void)text;
     json_array_foreach(json_object_get(incident, "letters"), i, notice)
     {
-        if (notices_is_sender_due(pass, incident, notice))
-            add_due(&pass->senders, incident, record_text(notice, "to"));
+        if (!notices_is_sender_due(pass, incident, notice))
+            continue;
+        add_due(&pass->senders, incident, record_text(notice, "to"));
+        if (pass->senders.beyond == 0)
+            pass->senders.items[pass->senders.count - 1].asked =
+                notices_is_confirmable(pass, notice);
     }
     return STATUS_OK;
+}
+
+/* ---- letters that were handed over, while the store could not be told so ---- */
+
+bool notices_was_handed(const struct notices *notices, const struct due *due)
+{
+    for (size_t i = 0; i < notices->handed_count; i++)
+        if (strcmp(notices->handed[i].incident, due->incident) == 0 &&
+            strcmp(notices->handed[i].to, due->to) == 0)
+            return true;
+    return false;
+}
+
+/* Without room it may be sent again when its claim lapses. */
+void notices_note_handed(struct notices *notices, const struct due *due)
+{
+    if (notices->handed_count == NOTICES_HANDED_MAX || strlen(due->to) >= NOTICES_TO_SIZE)
+        return;
+    struct notices_handed *handed = &notices->handed[notices->handed_count++];
+    memcpy(handed->incident, due->incident, sizeof handed->incident);
+    (void)snprintf(handed->to, sizeof handed->to, "%.*s", NOTICES_TO_SIZE - 1, due->to);
+}
+
+static void settle(struct pass *pass)
+{
+    struct notices *notices = pass->notices;
+    for (size_t i = notices->handed_count; i-- > 0;) {
+        const struct notices_handed *handed = &notices->handed[i];
+        struct due due = {.begun = true};
+        memcpy(due.incident, handed->incident, sizeof due.incident);
+        (void)snprintf(due.to, sizeof due.to, "%s", handed->to);
+        if (notices_record_told(pass, &due, false) == STATUS_UNAVAILABLE)
+            return;
+        notices->handed[i] = notices->handed[--notices->handed_count];
+    }
 }
 
 /* ---- a pass ---- */
@@ -266,12 +305,14 @@ static void notify_all(struct pass *pass, struct due_list *list, size_t max)
     }
 }
 
-static void tell_senders(struct pass *pass)
+/* asked: those whose answer is awaited, who come first. */
+static void tell_senders(struct pass *pass, bool asked)
 {
     struct due_list *list = &pass->senders;
     qsort(list->items, list->count, sizeof list->items[0], compare);
-    for (size_t i = 0; i < list->count && goes_on(pass); i++)
-        notices_tell_sender(pass, &list->items[i]);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].asked == asked && goes_on(pass))
+            notices_tell_sender(pass, &list->items[i]);
 }
 
 /* What a pass looks at: what is open, and now and then what is not. */
@@ -352,12 +393,15 @@ enum status notices_send(struct notices *notices, const struct settings *setting
     *pass = (struct pass){.notices = notices,
                           .settings = settings,
                           .now_ms = now_ms,
+                          .begun_us = clock_monotonic_us(),
                           .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
                           .error = error,
                           .sender_notices = json_object()};
+    settle(pass);
     if (look_at_all(pass) == STATUS_OK) {
+        tell_senders(pass, true);
         notify_all(pass, &pass->holds, NOTICES_HOLDS);
-        tell_senders(pass);
+        tell_senders(pass, false);
         notify_all(pass, &pass->refusals, NOTICES_REFUSALS);
         notices_sum_up(pass);
     }

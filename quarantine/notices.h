@@ -33,6 +33,8 @@ enum {
     /* A notice that could not go out is still sent this much later. */
     NOTICES_LATE_MS = 24 * 3600 * 1000,
     NOTICES_PASS_MS = 60 * 1000,
+    NOTICES_HANDED_MAX = 64,
+    NOTICES_TO_SIZE = 256, /* of a sender's address */
 };
 
 /* How far a look at the incidents has come. */
@@ -44,7 +46,13 @@ struct notices_look {
     bool done;
 };
 
-/* Borrowed but for the numbers. */
+/* A letter that was handed over, while the store could not be told so. */
+struct notices_handed {
+    char incident[DIGEST_ID_SIZE];
+    char to[NOTICES_TO_SIZE];
+};
+
+/* Borrowed but for the numbers, and what was handed over. */
 struct notices {
     struct ledger *ledger;
     const struct digest_key *token_key;
@@ -53,6 +61,8 @@ struct notices {
     unsigned passes;  /* looks that were begun; from 0 */
     int jump_tries;   /* of the notice of lists that could not be handed over */
     struct notices_look look;
+    struct notices_handed handed[NOTICES_HANDED_MAX];
+    size_t handed_count;
 };
 
 /* Looks at the incidents and sends what is due: one notice when an incident opens, or the
@@ -68,6 +78,24 @@ enum status notices_send(struct notices *notices, const struct settings *setting
 
 /* How administrators get notices: NOTICES_MAIL, NOTICES_COMMAND; 0: they get none. */
 int64_t notices_ways(const struct settings *settings);
+
+/* What a sender's answer did not let go, though it counts. All borrowed. */
+struct notices_answer {
+    const char *incident; /* its id */
+    const char *to;       /* the sender */
+    const char *why;      /* for administrators */
+    const char *plain;    /* the same for the sender, as the end of a sentence */
+    bool over;            /* nothing of it waits: administrators need not know */
+};
+
+enum { NOTICES_ANSWER_TOLD = 8 }; /* nobody is to be told any more */
+
+/* Tells the sender of it, and administrators, unless it is over. *told, 0 at
+ * first, is what has been handed over so far: as in notices_send, the next call goes on.
+ */
+enum status notices_send_answer(struct notices *notices, const struct settings *settings,
+                                const struct notices_answer *answer, int64_t *told,
+                                struct error *error) MUST_CHECK;
 
 /* Sends administrators one notice of lists that jumped, in the ways that notified lacks.
  * *out_notified is then notified with those in which the notice was handed over. Waits as

@@ -28,25 +28,22 @@ static int timeout_ms(const struct pass *pass)
     return left_ms > 1000 ? left_ms : 1000;
 }
 
+/* What a claim is counted from: a pass may take longer than it lasts. */
+static int64_t wall_ms(const struct pass *pass)
+{
+    return pass->now_ms + (clock_monotonic_us() - pass->begun_us) / 1000;
+}
+
 /* ---- handing over ---- */
 
 /* body is escaped already. */
-static enum status send_mail(struct pass *pass, const char *const *to, size_t count,
-                             const char *reply_to, const char *subject, const char *body)
+static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
 {
     struct text message = {0};
     struct text addresses = {0};
     const struct settings *settings = pass->settings;
-    const struct notice_mail mail = {
-        .recipients = to,
-        .recipient_count =
-            count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
-        .reply_to = reply_to,
-        .subject = subject,
-        .body = body,
-    };
     enum status status =
-        notice_mail_make(&mail, pass->notices->token_key, &settings->policy.domains,
+        notice_mail_make(mail, pass->notices->token_key, &settings->policy.domains,
                          pass->now_ms, &message, &addresses);
     if (status == STATUS_OK)
         status =
@@ -111,9 +108,14 @@ static int64_t hand_over(struct pass *pass, struct message *message)
     }
     if ((todo & NOTICES_MAIL) != 0) {
         const struct settings *settings = pass->settings;
-        enum status status = send_mail(
-            pass, (const char *const *)settings->notify.to, settings->notify.to_count,
-            NULL, text_string(&message->subject), text_string(&message->body));
+        size_t count = settings->notify.to_count;
+        const struct notice_mail mail = {
+            .recipients = (const char *const *)settings->notify.to,
+            .recipient_count =
+                count > NOTICE_MAIL_RECIPIENTS_MAX ? NOTICE_MAIL_RECIPIENTS_MAX : count,
+            .subject = text_string(&message->subject),
+            .body = text_string(&message->body)};
+        enum status status = send_mail(pass, &mail);
         if (status == STATUS_OK || (status == STATUS_INVALID && !message->insist))
             done |= NOTICES_MAIL;
     }
@@ -229,7 +231,8 @@ void notices_notify(struct pass *pass, const struct due *due)
     if (is_idle(pass) ||
         change(pass, due, claim_notice, &delivery, &incident) != STATUS_OK)
         return;
-    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host,
+                                       NULL};
     struct message message = {.document = make_document(incident),
                               .done = record_number(incident, "notice_done"),
                               .insist = record_number(incident, "notice_tries") <
@@ -262,7 +265,7 @@ static bool claim_sender_notice(void *context, json_t *incident)
     if (notice == NULL || !notices_is_sender_due(delivery->pass, incident, notice) ||
         !give_token(delivery->pass, notice))
         return false;
-    return record_set_number(notice, "claim_ms", delivery->pass->now_ms) &&
+    return record_set_number(notice, "claim_ms", wall_ms(delivery->pass)) &&
            record_set_number(notice, "tries", record_number(notice, "tries") + 1);
 }
 
@@ -272,9 +275,10 @@ static bool confirm_sender_notice(void *context, json_t *incident)
     json_t *notice = record_find_sender_notice(incident, delivery->due->to);
     if (notice == NULL)
         return false;
+    (void)json_object_del(notice, "token"); /* whoever reads the store can't answer */
     if (delivery->failed)
         return json_object_set_new(notice, "failed", json_true()) == 0;
-    return record_set_number(notice, "told_ms", delivery->pass->now_ms) &&
+    return record_set_number(notice, "told_ms", wall_ms(delivery->pass)) &&
            json_object_set_new(incident, "sender_told", json_true()) == 0;
 }
 
@@ -283,12 +287,14 @@ static enum status mail_held(struct pass *pass, const struct due *due,
 {
     struct text body = {0};
     const char *to = due->to;
-    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host,
+                                       NULL};
     notice_sender_body(&facts, record, &body);
-    enum status status = body.failed ? STATUS_NOMEM
-                                     : send_mail(pass, &to, 1, NULL,
-                                                 "Your message is being held for review",
-                                                 text_string(&body));
+    const struct notice_mail mail = {.recipients = &to,
+                                     .recipient_count = 1,
+                                     .subject = "Your message is being held for review",
+                                     .body = text_string(&body)};
+    enum status status = body.failed ? STATUS_NOMEM : send_mail(pass, &mail);
     text_clear(&body);
     return status;
 }
@@ -311,14 +317,24 @@ static enum status mail_confirm(struct pass *pass, const struct due *due,
     struct text subject = {0};
     struct text reply_to = {0};
     const char *to = due->to;
-    const struct notice_facts facts = {incident, pass->settings, pass->notices->host};
-    add_reply_to(&pass->settings->policy, record_text(record, "token"), &reply_to);
+    const struct notice_facts facts = {incident, pass->settings, pass->notices->host,
+                                       NULL};
+    const char *token = record_text(record, "token");
+    char id[DIGEST_HEX_SIZE];
+    add_reply_to(&pass->settings->policy, token, &reply_to);
     notice_confirm_subject(&facts, record, &subject);
     notice_confirm_body(&facts, record, &body);
+    digest_hex(ledger_key(pass->notices->ledger), token, strlen(token), id);
+    id[DIGEST_ID_SIZE - 1] = '\0';
+    const struct notice_mail mail = {.recipients = &to,
+                                     .recipient_count = 1,
+                                     .subject = text_string(&subject),
+                                     .reply_to = text_string(&reply_to),
+                                     .id = id,
+                                     .body = text_string(&body)};
     enum status status = body.failed || subject.failed || reply_to.failed
                              ? STATUS_NOMEM
-                             : send_mail(pass, &to, 1, text_string(&reply_to),
-                                         text_string(&subject), text_string(&body));
+                             : send_mail(pass, &mail);
     text_clear(&reply_to);
     text_clear(&subject);
     text_clear(&body);
@@ -331,6 +347,7 @@ static enum status mail_sender(struct pass *pass, const struct due *due,
 {
     const struct confirm_letter letter = {.token = record_text(record, "token"),
                                           .incident = due->incident,
+                                          .to = due->to,
                                           .by = record_text(record, "confirmed_by"),
                                           .until_ms =
                                               record_number(record, "since") +
@@ -347,22 +364,101 @@ static enum status mail_sender(struct pass *pass, const struct due *due,
     return status;
 }
 
+enum status notices_record_told(struct pass *pass, const struct due *due, bool failed)
+{
+    struct delivery delivery = {.pass = pass, .due = due, .failed = failed};
+    return change(pass, due, confirm_sender_notice, &delivery, NULL);
+}
+
 /* 250 looks delivered: whoever sent it must know that it waits. */
 void notices_tell_sender(struct pass *pass, const struct due *due)
 {
     json_t *incident = NULL;
     struct delivery delivery = {.pass = pass, .due = due};
-    if (pass->mail_away ||
+    if (pass->mail_away || notices_was_handed(pass->notices, due) ||
         change(pass, due, claim_sender_notice, &delivery, &incident) != STATUS_OK)
         return;
     const json_t *notice = record_find_sender_notice(incident, due->to);
     enum status status = mail_sender(pass, due, incident, notice);
-    delivery.failed =
+    bool failed =
         status == STATUS_INVALID && record_number(notice, "tries") >= NOTICES_TRIES;
-    if (status == STATUS_OK || delivery.failed)
-        (void)change(pass, due, confirm_sender_notice, &delivery, NULL);
+    if ((status == STATUS_OK || failed) &&
+        notices_record_told(pass, due, failed) == STATUS_UNAVAILABLE)
+        notices_note_handed(pass->notices, due);
     notices_note_time(pass, notice, pass->now_ms);
     json_decref(incident);
+}
+
+/* ---- an answer that did not let go everything ---- */
+
+static enum status mail_answer(struct pass *pass, const struct notice_facts *facts,
+                               const struct notices_answer *answer)
+{
+    struct text subject = {0};
+    struct text body = {0};
+    const char *to = answer->to;
+    notice_answer_sender(facts, answer, &subject, &body);
+    const struct notice_mail mail = {.recipients = &to,
+                                     .recipient_count = 1,
+                                     .subject = text_string(&subject),
+                                     .body = text_string(&body)};
+    enum status status =
+        subject.failed || body.failed ? STATUS_NOMEM : send_mail(pass, &mail);
+    text_clear(&subject);
+    text_clear(&body);
+    return status;
+}
+
+static int64_t notify_of_answer(struct pass *pass, const struct notice_facts *facts,
+                                const struct notices_answer *answer, int64_t told)
+{
+    struct message message = {.document = make_document(facts->incident), .done = told};
+    if (message.document != NULL) {
+        (void)json_object_set_new(message.document, "event", json_string("confirmation"));
+        (void)json_object_set_new(message.document, "not_released",
+                                  json_string(answer->why));
+    }
+    notice_answer(facts, answer, &message.subject, &message.body);
+    told = hand_over(pass, &message);
+    message_clear(&message);
+    return told;
+}
+
+/* Changes nothing. */
+static bool copy(void *context, json_t *incident)
+{
+    *(json_t **)context = json_deep_copy(incident);
+    return false;
+}
+
+enum status notices_send_answer(struct notices *notices, const struct settings *settings,
+                                const struct notices_answer *answer, int64_t *told,
+                                struct error *error)
+{
+    json_t *incident = NULL;
+    struct pass pass = {.notices = notices,
+                        .settings = settings,
+                        .now_ms = clock_wall_ms(),
+                        .begun_us = clock_monotonic_us(),
+                        .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
+                        .error = error};
+    enum status status =
+        ledger_change_incident(notices->ledger, answer->incident, copy, &incident,
+                               clock_deadline_us(NOTICES_STORE_MS), NULL);
+    if (status != STATUS_NOT_FOUND && incident == NULL)
+        return error_set(error, STATUS_UNAVAILABLE, "the store does not answer");
+    const struct notice_facts facts = {incident, settings, notices->host, NULL};
+    int64_t ways = answer->over ? 0 : notices_ways(settings);
+    if ((*told & NOTICES_SENDER) == 0 &&
+        (answer->to[0] == '\0' ||
+         mail_answer(&pass, &facts, answer) != STATUS_UNAVAILABLE))
+        *told |= NOTICES_SENDER; /* what is refused is given up */
+    if ((ways & ~*told) != 0)
+        *told = notify_of_answer(&pass, &facts, answer, *told);
+    if (((ways | NOTICES_SENDER) & ~*told) == 0)
+        *told |= NOTICES_ANSWER_TOLD;
+    json_decref(incident);
+    return pass.status;
 }
 
 /* ---- the sum-up ---- */
@@ -466,6 +562,7 @@ enum status notices_send_jumps(struct notices *notices, const struct settings *s
     struct pass pass = {.notices = notices,
                         .settings = settings,
                         .now_ms = clock_wall_ms(),
+                        .begun_us = clock_monotonic_us(),
                         .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
                         .error = error};
     struct message message = {.document = jumps_json(jumps),

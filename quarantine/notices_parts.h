@@ -12,13 +12,14 @@ enum {
 };
 
 /* What of a notice has been handed over. */
-enum { NOTICES_MAIL = 1, NOTICES_COMMAND = 2 };
+enum { NOTICES_MAIL = 1, NOTICES_COMMAND = 2, NOTICES_SENDER = 4 };
 
 struct due {
     char incident[DIGEST_ID_SIZE];
     char to[RECORD_TEXT_MAX + 1]; /* the sender whom it is for; "": administrators */
     int64_t since_ms;             /* what is due for longest goes first */
     bool begun;                   /* somebody has tried: it has its notice already */
+    bool asked;                   /* the sender's answer is awaited */
 };
 
 struct due_list {
@@ -31,7 +32,9 @@ struct due_list {
 struct pass {
     struct notices *notices;
     const struct settings *settings;
-    int64_t now_ms, deadline_us;
+    int64_t now_ms;   /* when it began, wall time */
+    int64_t begun_us; /* the same, monotonic */
+    int64_t deadline_us;
     struct error *error;
     enum status status; /* of the last thing that went wrong */
     bool mail_away, command_away;
@@ -56,6 +59,12 @@ bool notices_is_confirmable(const struct pass *pass, const json_t *notice);
 
 /* A notice to a sender was written: it counts for his client. */
 void notices_note_time(struct pass *pass, const json_t *notice, int64_t at_ms);
+
+/* A letter was handed over, or given up: tells the store. If that is away, it is noted,
+ * told later, and the letter not sent again. */
+enum status notices_record_told(struct pass *pass, const struct due *due, bool failed);
+void notices_note_handed(struct notices *notices, const struct due *due);
+bool notices_was_handed(const struct notices *notices, const struct due *due);
 
 /* Hand over one notice, if nobody else has taken it on. */
 void notices_notify(struct pass *pass, const struct due *due);

@@ -465,6 +465,11 @@ bool record_is_over(const char *state)
     return false;
 }
 
+bool record_is_counted(const json_t *hold)
+{
+    return json_is_true(json_object_get(hold, "counted"));
+}
+
 bool record_is_paced(const json_t *hold)
 {
     return json_is_true(json_object_get(hold, "paced"));

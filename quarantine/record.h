@@ -88,6 +88,10 @@ bool record_is_over(const char *state);
 /* The hold is one of those that somebody releases slowly. */
 bool record_is_paced(const json_t *hold);
 
+/* Its incident's released_reach counts this hold already: it is one that an administrator
+ * alone releases, or could not release. */
+bool record_is_counted(const json_t *hold);
+
 /* Closes the incident: what comes next opens another one. False without memory. */
 bool record_close(json_t *incident);
 

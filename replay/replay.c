@@ -3,6 +3,7 @@
 #include "replay/replay.h"
 
 #include "base/clock.h"
+#include "replay/scenario_confirm.h"
 #include "replay/scenario_permit.h"
 
 /* A replay under way. */
@@ -11,6 +12,9 @@ struct run {
     struct report *report;
     struct engine_input input; /* but the envelope */
     int64_t minute;            /* that input.minute_of_week belongs to */
+    struct brakes own;         /* the scenario's permits, and what senders confirmed */
+    struct brakes all;         /* borrowed: own, and what else is set by hand */
+    struct asked asked;
 };
 
 static void judge_message(struct run *run, const struct generated_message *message,
@@ -27,20 +31,6 @@ static void judge_message(struct run *run, const struct generated_message *messa
     input = run->input;
     input.envelope = &envelope;
     engine_judge(&input, run->replay->charger, out);
-}
-
-/* What monitor rules would have stopped. */
-static void count_would(struct report *report, const struct judgement *judgement)
-{
-    for (size_t i = 0; i < judgement->plan.step_count; i++) {
-        const struct plan_step *step = &judgement->plan.steps[i];
-        if (!step->fires || !step->rule->monitor)
-            continue;
-        struct report_sum *would =
-            &report->deciders[step->rule - report->policy->rules].would;
-        would->messages++;
-        would->copies += (int64_t)judgement->facts.copies;
-    }
 }
 
 static enum status take(struct run *run, const struct generated_message *message,
@@ -60,11 +50,25 @@ static enum status take(struct run *run, const struct generated_message *message
     if (judgement->status == STATUS_NOMEM)
         return STATUS_NOMEM;
     judgement_remember(judgement, run->input.conversations);
-    count_would(run->report, judgement);
+    report_add_would(run->report, &judgement->plan, outcome.copies);
     enum status status = report_add(run->report, &entry);
+    if (status == STATUS_OK && replay->scenario->confirm_count > 0)
+        status = asked_note(&run->asked, judgement, message->tag);
     if (status != STATUS_OK || replay->each == NULL)
         return status;
     return replay->each(replay->context, &outcome);
+}
+
+/* The answers that are due. */
+static enum status answer(struct run *run, int64_t now_ms)
+{
+    const struct scenario *scenario = run->replay->scenario;
+    if (run->asked.answered == scenario->confirm_count)
+        return STATUS_OK;
+    enum status status = asked_answer(&run->asked, scenario, now_ms, &run->own);
+    run->all.allowances = run->own.allowances;
+    run->all.allowance_count = run->own.allowance_count;
+    return status;
 }
 
 static enum status play(struct run *run, struct generator *generator, struct error *error)
@@ -75,6 +79,9 @@ static enum status play(struct run *run, struct generator *generator, struct err
         enum status status = generator_next(generator, &message, error);
         if (status != STATUS_OK)
             return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+        status = answer(run, message.at_ms);
+        if (status != STATUS_OK)
+            return status;
         judge_message(run, &message, &judgement);
         status = take(run, &message, &judgement);
         judgement_clear(&judgement);
@@ -84,19 +91,18 @@ static enum status play(struct run *run, struct generator *generator, struct err
 }
 
 /* The scenario's permits beside what else is set by hand, which is borrowed. */
-static enum status set_permits(struct run *run, struct brakes *permits,
-                               struct brakes *all, struct error *error)
+static enum status set_permits(struct run *run, struct error *error)
 {
     const struct scenario *scenario = run->replay->scenario;
-    if (scenario->permit_count == 0)
+    if (scenario->permit_count + scenario->confirm_count == 0)
         return STATUS_OK;
     enum status status = scenario_permits_add(
-        scenario, &run->input.snapshot->settings->policy, permits, error);
+        scenario, &run->input.snapshot->settings->policy, &run->own, error);
     if (run->input.brakes != NULL)
-        *all = *run->input.brakes;
-    all->permits = permits->permits;
-    all->permit_count = permits->permit_count;
-    run->input.brakes = all;
+        run->all = *run->input.brakes;
+    run->all.permits = run->own.permits;
+    run->all.permit_count = run->own.permit_count;
+    run->input.brakes = &run->all;
     return status;
 }
 
@@ -109,18 +115,17 @@ enum status replay_run(const struct replay *replay, struct report *out,
     enum status status = report_init(out, replay->scenario, &snapshot->settings->policy);
     if (status != STATUS_OK)
         return status;
-    struct brakes permits = {0};
-    struct brakes all = {0};
     struct generator *generator = generator_new(replay->scenario);
     struct conversations *conversations = conversations_new(CONVERSATIONS_MAX);
     run.input.conversations = conversations;
     bool made = generator != NULL && conversations != NULL;
-    status = made ? set_permits(&run, &permits, &all, error) : STATUS_NOMEM;
+    status = made ? set_permits(&run, error) : STATUS_NOMEM;
     if (status == STATUS_OK)
         status = play(&run, generator, error);
     generator_free(generator);
     conversations_free(conversations);
-    brakes_clear(&permits);
+    brakes_clear(&run.own);
+    asked_clear(&run.asked);
     if (status == STATUS_OK)
         status = report_check(out, snapshot->directory, error);
     if (status != STATUS_OK)

@@ -121,6 +121,15 @@ static void add_to_checks(struct report *report, const struct report_entry *entr
     }
 }
 
+void report_add_would(struct report *report, const struct plan *plan, int64_t copies)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct verdict would = judge_would(&plan->steps[i]);
+        if (would.action != ACTION_ACCEPT)
+            count(&report->deciders[report_decider(report, &would)].would, copies);
+    }
+}
+
 enum status report_add(struct report *report, const struct report_entry *entry)
 {
     enum status status = add_cell(report, entry);
@@ -243,6 +252,14 @@ const char *report_action_name(enum action action)
     static const char *const names[REPORT_ACTIONS] = {"accepted", "deferred", "refused",
                                                       "held"};
     return names[action];
+}
+
+const char *report_title(const struct report *report)
+{
+    const struct scenario *scenario = report->scenario;
+    if (report->past != NULL)
+        return report->past;
+    return scenario->title[0] != '\0' ? scenario->title : scenario->file;
 }
 
 struct report_sum report_stopped(const struct report_sum by[REPORT_ACTIONS])

@@ -43,7 +43,8 @@ struct report_check {
 struct report {
     const struct scenario *scenario; /* borrowed */
     const struct policy *policy;     /* borrowed */
-    struct report_cell *cells;       /* in order of their minutes */
+    const char *past; /* NULL, or the title of old logs: it says what would have been */
+    struct report_cell *cells; /* in order of their minutes */
     size_t cell_count;
     struct report_tag *tags;         /* as the scenario numbers them */
     struct report_decider *deciders; /* rules in their order, then the others */
@@ -74,6 +75,9 @@ void report_clear(struct report *report);
 /* The number of what decided a verdict. */
 size_t report_decider(const struct report *report, const struct verdict *verdict);
 
+/* What monitor rules would have stopped of a message that was judged. */
+void report_add_would(struct report *report, const struct plan *plan, int64_t copies);
+
 /* NOMEM. */
 enum status report_add(struct report *report,
                        const struct report_entry *entry) MUST_CHECK;
@@ -85,6 +89,8 @@ enum status report_check(struct report *report, const struct directory *director
 
 /* "accepted", "held", "deferred", "refused". */
 const char *report_action_name(enum action action);
+
+const char *report_title(const struct report *report);
 
 /* All that was not accepted. */
 struct report_sum report_stopped(const struct report_sum by[REPORT_ACTIONS]);

@@ -126,14 +126,16 @@ static json_t *make_closed(const struct report *report)
 json_t *report_json(const struct report *report, const char *configuration)
 {
     const struct scenario *scenario = report->scenario;
-    json_t *document = json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:I}", "scenario",
-                                 json_output_string(scenario->file), "title",
-                                 json_output_string(scenario->title), "configuration",
-                                 json_output_string(configuration), "mode",
-                                 report->policy->monitor ? "monitor" : "enforce", "start",
-                                 make_instant(scenario->start_ms), "end",
-                                 make_instant(report->tags[SCENARIO_ALL].last_ms),
-                                 "messages", (json_int_t)report->messages);
+    bool past = report->past != NULL;
+    json_t *document =
+        json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:I}", "scenario",
+                  past ? json_null() : json_output_string(scenario->file), "title",
+                  json_output_string(past ? report->past : scenario->title),
+                  "configuration", json_output_string(configuration), "mode",
+                  report->policy->monitor ? "monitor" : "enforce", "start",
+                  make_instant(scenario->start_ms), "end",
+                  make_instant(report->tags[SCENARIO_ALL].last_ms), "messages",
+                  (json_int_t)report->messages);
     if (document == NULL)
         return NULL;
     set_sums(document, report->tags[SCENARIO_ALL].by);

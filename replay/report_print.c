@@ -222,12 +222,14 @@ static void print_closed(const struct report *report)
 {
     char label[TIMELINE_LABEL];
     if (report->closed.at_ms == 0) {
-        (void)puts("\nNothing was stopped.");
+        (void)puts(report->past != NULL ? "\nNothing would have been stopped."
+                                        : "\nNothing was stopped.");
         return;
     }
     timeline_format(timeline_local_ms(report->closed.at_ms), "%a %d %b %Y %H:%M:%S",
                     label);
-    (void)printf("\nThe brake first closed on %s, by %s", label,
+    (void)printf("\nThe brake %s on %s, by %s",
+                 report->past != NULL ? "would first have closed" : "first closed", label,
                  report->deciders[report->closed.decider].name);
     if (report->closed.tag != SCENARIO_ALL)
         (void)printf(", for %s", report->scenario->tags[report->closed.tag]);
@@ -269,7 +271,7 @@ static void print_head(const struct report *report, const char *configuration)
     timeline_format(
         timeline_local_ms(report->messages > 0 ? all->last_ms : scenario->start_ms),
         "%a %d %b %Y %H:%M", until);
-    output_line("%s", scenario->title[0] != '\0' ? scenario->title : scenario->file);
+    output_line("%s", report_title(report));
     (void)printf("%s message%s, %s to %s\n", text_grouped(report->messages, number),
                  report->messages == 1 ? "" : "s", from, until);
     output_line("against %s", configuration);

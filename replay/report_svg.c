@@ -50,8 +50,7 @@ static const char head[] =
     "<rect width=\"12000\" height=\"6800\" fill=\"#fff\"/>\n"
     "<rect class=\"accepted\" x=\"200\" y=\"790\" width=\"160\" height=\"160\"/>\n"
     "<rect class=\"stopped\" x=\"200\" y=\"1110\" width=\"160\" height=\"160\"/>\n"
-    "<text class=\"small\" x=\"200\" y=\"6650\">A copy is one message in one mailbox. "
-    "Replayed by Mailbrake on a simulated clock; no mail was sent.</text>\n";
+    "<text class=\"small\" x=\"200\" y=\"6650\">A copy is one message in one mailbox. ";
 
 /* ---- pieces ---- */
 
@@ -287,12 +286,12 @@ static void draw_sum(const struct chart *chart, int64_t y, const struct report_s
 
 static void draw_sums(const struct chart *chart)
 {
-    bool monitor = chart->report->policy->monitor;
+    bool only_would = chart->report->policy->monitor || chart->report->past != NULL;
     const struct report_sum *by = chart->report->tags[SCENARIO_ALL].by;
     struct report_sum stopped = report_stopped(by);
-    draw_sum(chart, 930, &by[ACTION_ACCEPT], monitor ? "would pass" : "went out");
+    draw_sum(chart, 930, &by[ACTION_ACCEPT], only_would ? "would pass" : "went out");
     draw_sum(chart, 1250, &stopped,
-             monitor                 ? "would be stopped"
+             only_would              ? "would be stopped"
              : stopped.messages <= 1 ? "was stopped"
                                      : "were stopped");
 }
@@ -300,14 +299,17 @@ static void draw_sums(const struct chart *chart)
 enum status report_svg(const struct report *report, struct text *out)
 {
     struct chart chart = {.report = report, .out = out};
-    const struct scenario *scenario = report->scenario;
     enum status status = timeline_by_span(report, INTERVALS_SHOWN, &chart.timeline);
     if (status != STATUS_OK)
         return status;
     scale_up(&chart);
     scale_across(&chart);
-    const char *title = scenario->title[0] != '\0' ? scenario->title : scenario->file;
+    const char *title = report_title(report);
     text_add_string(out, head);
+    text_add_string(out, report->past != NULL
+                             ? "Old mail, judged by Mailbrake from its log.</text>\n"
+                             : "Replayed by Mailbrake on a simulated clock; no mail was "
+                               "sent.</text>\n");
     text_add_string(out, "<title>");
     add_text(out, title, TITLE_MAX);
     text_add_string(out, "</title>\n");

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "lists/file.h"
+#include "replay/scenario_confirm.h"
 #include "replay/scenario_expect.h"
 #include "replay/scenario_permit.h"
 #include "replay/scenario_series.h"
@@ -124,6 +125,7 @@ static const struct {
     {"start", read_start},
     {"list", read_list},
     {"permit", scenario_permit},
+    {"confirm", scenario_confirm},
     {"send", scenario_series_send},
     {"ordinary", scenario_series_ordinary},
     {"repeat", scenario_series_repeat},
@@ -359,6 +361,7 @@ void scenario_clear(struct scenario *scenario)
     free(scenario->series);
     free(scenario->lists);
     free(scenario->permits);
+    free(scenario->confirms);
     free(scenario->expectations);
     free(scenario->tags);
     free(scenario->file);

@@ -36,6 +36,12 @@ struct scenario_permit {
     int line;
 };
 
+/* confirm TAG at DURATION */
+struct scenario_confirm {
+    size_t tag;
+    int64_t at_ms; /* since the start */
+};
+
 enum measure_of {
     COUNT_SENT,
     COUNT_ACCEPTED,
@@ -70,6 +76,8 @@ struct scenario {
     size_t list_count;
     struct scenario_permit *permits;
     size_t permit_count;
+    struct scenario_confirm *confirms; /* by their times */
+    size_t confirm_count;
     struct series *series;
     size_t series_count;
     struct expectation *expectations;

@@ -24,6 +24,7 @@ struct simulated *simulated_new(void)
         free(simulated);
         return NULL;
     }
+    memory_let_grow(simulated->local.memory);
     return simulated;
 }
 
@@ -41,8 +42,11 @@ static enum status charge(void *context, const struct plan *plan, int64_t now_ms
 {
     const struct simulated *simulated = context;
     *out_source = CHARGE_SOURCE_MEMORY;
-    return local_charge(&simulated->local, plan->charges, plan->charge_count, plan->mode,
-                        now_ms, out_outcomes);
+    enum status status =
+        local_charge(&simulated->local, plan->charges, plan->charge_count, plan->mode,
+                     now_ms, out_outcomes);
+    /* Only for want of memory: no message of the past was stopped by that. */
+    return status == STATUS_UNAVAILABLE ? STATUS_NOMEM : status;
 }
 
 struct charger simulated_charger(struct simulated *simulated)

@@ -1,4 +1,5 @@
-/* A replay's store: like the daemon's memory store, but at the messages' time. */
+/* The store of a replay and of old logs: in memory, at the messages' time, and it forgets
+ * nothing that Redis would keep. */
 #ifndef REPLAY_SIMULATED_H
 #define REPLAY_SIMULATED_H
 

@@ -18,7 +18,7 @@ end
 for i, state in ipairs(states) do
     if mode == 'reset' then
         state.left, state.rest, state.copies, state.latch = state.size, 0, 0, 0
-        state.trained, state.braked = 0, false
+        state.trained, state.braked, state.entries = 0, false, {}
     elseif mode == 'unlatch' then
         state.latch = 0
     elseif state.is_window then

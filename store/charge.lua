@@ -1,5 +1,6 @@
--- Charges messages in order, each to all its buckets and windows, or to none, and each sees
--- what the one before took: policy/charge.h has the rules. limiter_state.lua stands above.
+-- Charges messages in order, each to all its buckets, windows and sets of clients, or to none,
+-- and each sees what the one before took: policy/charge.h has the rules. limiter_state.lua
+-- stands above.
 -- Permits come first: the first that has room is charged, and windows learn; nothing else.
 -- Modes: peek, latch, take; and probe, which takes and then deletes, so that each command
 -- is seen to work. Reply: of each charge what is left, for how long its latch stands, and of
@@ -12,8 +13,12 @@ local function look(count)
     local last = nil
     for i = 1, count do
         local state = states[i]
-        if state.is_window then
-            state.left = max(state.size - state.copies, 0)
+        if state.kind then
+            if state.is_window then
+                state.left = max(state.size - state.copies, 0)
+            else
+                state.kind.look(state)
+            end
         end
         local left, latched = state.left, state.latched
         if (latched > 0 or state.cost > left) and not last and not has(state, MONITOR) then
@@ -29,10 +34,10 @@ local function look(count)
     return last
 end
 
--- Draws the cost from a bucket; a window counts it.
+-- Draws the cost from a bucket; a window counts it, a set the client.
 local function take(state)
-    if state.is_window then
-        window.add(state, 'copies')
+    if state.kind then
+        state.kind.add(state, 'copies')
     else
         state.left = state.left - state.cost
     end

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/limiter_request.h"
+
 enum {
     NUMBERS = 6,                   /* of a record, a double each */
     RECORD_SIZE = 1 + 8 * NUMBERS, /* as limiter_state.lua reads it */
@@ -20,7 +22,8 @@ enum record_flag {
     FLAG_MONITOR = 2,
     FLAG_TRAINS = 4,
     FLAG_ALONG = 8,
-    FLAG_PERMIT = 16,
+    FLAG_CLIENTS = 16, /* with FLAG_WINDOW: it is no bucket */
+    FLAG_PERMIT = 32,
 };
 
 _Static_assert(sizeof(double) == 8, "struct.unpack has the same");
@@ -59,18 +62,28 @@ static void put_number(char *at, int64_t number)
         at[i] = (char)(unsigned char)(bits >> 8 * i & 0xff);
 }
 
-static void add_record(struct text *out, const struct charge *charge, int64_t carried)
+/* The kinds of charges that a record's flags tell apart. */
+static int kind_flags(const struct charge *charge)
+{
+    if (charge->clients)
+        return FLAG_WINDOW | FLAG_CLIENTS;
+    return charge->surge != NULL ? FLAG_WINDOW : 0;
+}
+
+/* cost: of a set of clients, the client's number. */
+static void add_record(struct text *out, const struct charge *charge, int64_t cost,
+                       int64_t carried)
 {
     const struct surge *surge = charge->surge;
     const struct rate *rate = charge->rate;
-    const int64_t numbers[NUMBERS] = {charge->cost,
+    const int64_t numbers[NUMBERS] = {cost,
                                       surge != NULL ? surge->factor : rate->tokens,
                                       surge != NULL ? surge->window_ms : rate->period_ms,
                                       surge != NULL ? surge->floor : rate->burst,
                                       charge->latch_ms,
                                       carried};
     char record[RECORD_SIZE] = {
-        (char)((surge != NULL ? FLAG_WINDOW : 0) | (charge->monitor ? FLAG_MONITOR : 0) |
+        (char)(kind_flags(charge) | (charge->monitor ? FLAG_MONITOR : 0) |
                (charge->trains ? FLAG_TRAINS : 0) | (charge->along ? FLAG_ALONG : 0) |
                (charge->permit ? FLAG_PERMIT : 0))};
     for (size_t i = 0; i < NUMBERS; i++)
@@ -90,9 +103,15 @@ struct charge_call *charge_call_new(const struct charge_order *order)
     call->arguments = text_on(call->argument_bytes, sizeof call->argument_bytes);
     add_word(&call->arguments, order->mode, strlen(order->mode));
     add_number(&call->arguments, '$', order->count * RECORD_SIZE);
-    for (size_t i = 0; i < order->count; i++)
-        add_record(&call->arguments, &order->charges[i],
+    for (size_t i = 0; i < order->count; i++) {
+        const struct charge *charge = &order->charges[i];
+        int64_t cost = charge->cost;
+        if (charge->clients &&
+            limiter_request_client(order->key, charge, &cost) != STATUS_OK)
+            call->arguments.failed = true;
+        add_record(&call->arguments, charge, cost,
                    order->carried != NULL ? order->carried[i] : 0);
+    }
     text_add(&call->arguments, "\r\n", 2);
     return call;
 }

@@ -13,7 +13,8 @@ struct charge_order {
     const struct script_text *script;
     const char *mode;
     const struct charge *charges;
-    size_t count;           /* 1 to CHARGE_CALL_MAX */
+    size_t count;                 /* 1 to CHARGE_CALL_MAX */
+    const struct digest_key *key; /* of clients' numbers; NULL: no charge has clients */
     const int64_t *carried; /* of each, for how long its latch stands by what only this
                                process has seen; NULL: none does */
 };

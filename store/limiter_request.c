@@ -2,6 +2,34 @@
  * and is not monitored, and that one, may latch; all are charged if there is none. */
 #include "store/limiter_request.h"
 
+#include <string.h>
+
+#include "base/text.h"
+
+enum status limiter_request_client(const struct digest_key *key,
+                                   const struct charge *charge, int64_t *out)
+{
+    char buffer[400];
+    uint8_t hash[DIGEST_BYTES];
+    uint64_t number;
+    struct text name = text_on(buffer, sizeof buffer);
+    if (charge->client == NULL) {
+        *out = 0;
+        return STATUS_OK;
+    }
+    text_add_string(&name, charge->client);
+    text_add_byte(&name, ' ');
+    text_add_string(&name, charge->subject);
+    enum status status = name.failed ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK) {
+        digest_bytes(key, name.data, name.length, hash);
+        memcpy(&number, hash, sizeof number);
+        *out = (int64_t)(number % CLIENT_NUMBER_MAX) + 1;
+    }
+    text_clear(&name);
+    return status;
+}
+
 static size_t find_decider(const struct limiter_request *requests, size_t count,
                            const struct charge_outcome *outcomes)
 {
@@ -23,10 +51,12 @@ static size_t find_end(const struct limiter_request *requests, size_t count,
 }
 
 /* Whether a cost is of no account: no bucket could have let it pass; or it is only the
- * share of a window that is too small for it. */
+ * share of a window or set that is too small for it. */
 static bool is_beyond(const struct limiter_request *request,
                       const struct charge_outcome *outcome)
 {
+    if (request->has_clients)
+        return !outcome->fits && request->cost <= outcome->whole;
     return request->cost > outcome->burst &&
            (!request->is_window || request->cost <= outcome->whole);
 }

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "policy/charge.h"
+#include "policy/client_set.h"
 
 enum { MEMORY_ID_BYTES = DIGEST_BYTES };
 
@@ -12,26 +13,34 @@ struct memory_id {
     uint8_t bytes[MEMORY_ID_BYTES];
 };
 
-/* Of a bucket, or of a window. */
+/* Of a bucket, a window or a set of clients. */
 struct limiter_request {
     struct memory_id id;
     bool is_window;
-    struct rate rate;   /* of a bucket */
+    bool has_clients;   /* a set of clients */
+    struct rate rate;   /* of a bucket, or of a set of clients */
     struct surge surge; /* of a window */
+    int64_t client;     /* its number; 0: nobody */
     int64_t cost;
     int64_t latch_ms;
-    int64_t whole_floor; /* of a window that is but a share: the floor of all relays
-                            together; 0: it is the whole */
-    int64_t nodes;       /* that share it; 0: it is the whole */
+    int64_t whole; /* of a window or set that is but a share: the floor, or the clients,
+                      of all relays together; 0: it is the whole */
+    int64_t nodes; /* that share it; 0: it is the whole */
     bool monitor, trains, along, permit;
 };
 
 struct limiter_effect {
-    bool takes;   /* a bucket is drawn from, a window counts the cost */
+    bool takes;   /* a bucket is drawn from, a window or set counts */
     bool latches; /* its latch is set for latch_ms */
     bool brakes;  /* its window is not a usual one */
     bool learns;  /* its window counts what a permit lets pass */
 };
+
+/* The number that a set of clients has for the message's client: a keyed hash of the
+ * client and of the charge's subject, so it says nothing of another subject's clients. 0
+ * for nobody. The same on each relay with this key. NOMEM. */
+enum status limiter_request_client(const struct digest_key *key,
+                                   const struct charge *charge, int64_t *out) MUST_CHECK;
 
 /* What store_charge says of a message, once it is known what was found: one
  * effect per request. */

@@ -1,23 +1,24 @@
--- The buckets and windows of one call, read at one instant of this server's clock: what
--- charge.lua and amend.lua both begin with; limiter_window.lua stands above. The arithmetic
--- is that of policy/bucket.c.
+-- The buckets, windows and sets of clients of one call, read at one instant of this server's
+-- clock: what charge.lua and amend.lua both begin with; limiter_window.lua stands above. The
+-- arithmetic is that of policy/bucket.c.
 -- KEYS: one a charge, those of the first message first. ARGV: two words a message: its mode,
--- and its charges, each a record: flags; cost; tokens, period_ms and burst (a window's factor,
--- window_ms and floor); latch_ms; and for how long its latch stands by what only the caller
--- has seen.
+-- and its charges, each a record: flags; cost (of a set of clients, the number of the one
+-- that asks, 0 for nobody); tokens, period_ms and burst (a window's factor, window_ms and
+-- floor); latch_ms; and for how long its latch stands by what only the caller has seen.
 -- A bucket is the string "level rest stamp_ms", and " latch_end_ms" if it is latched.
 -- No key: it is full, or unused. A permit is a bucket of 0 tokens: it never refills.
 -- Numbers are doubles: every intermediate stays below 2^53, and division is by
 -- math.fmod, as % and / alone are not exact there.
 local RECORD, RECORD_BYTES = '<Bdddddd', 49
-local WINDOW, MONITOR, TRAINS, ALONG, PERMIT = 1, 2, 4, 8, 16 -- flags
+-- Flags. OTHER is no bucket: with CLIENTS a set of clients, else a window.
+local OTHER, MONITOR, TRAINS, ALONG, CLIENTS, PERMIT = 1, 2, 4, 8, 16, 32
 local call, fmod, max = redis.call, math.fmod, math.max
 local match, format = string.match, string.format
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = format('%.0f', now)
-local window -- the functions for windows, once one is met
+local window, clients -- the functions for these, once one is met
 
 local function has(state, flag)
     return bit.band(state.flags, flag) > 0
@@ -84,7 +85,8 @@ end
 -- What is worth nothing needs no key, and a TTL of 0 is an error.
 local function write(key, state)
     local latch = state.latch > now and state.latch or 0
-    local ttl = (state.is_window and window.ms_to_keep or ms_to_full)(state)
+    local kind = state.kind
+    local ttl = (kind and kind.ms_to_keep or ms_to_full)(state)
     local value
     if latch > 0 then
         ttl = max(ttl, latch - now)
@@ -92,8 +94,8 @@ local function write(key, state)
     if ttl == 0 then
         call('DEL', key)
         return
-    elseif state.is_window then
-        value = window.print(state, latch)
+    elseif kind then
+        value = kind.print(state, latch)
     elseif latch > 0 then
         value = format('%.0f %.0f %s %.0f', state.left, state.rest, now_text, latch)
     elseif state.rest > 0 then
@@ -109,37 +111,48 @@ local known = {} -- what this call has read, by key
 -- Reads a key that was not read yet. The same one with other numbers, as of a rule that was
 -- changed, is as if it came in another call. It is full or unused if there is none. MGET
 -- would take a key of another type for none; GET says so. What can't be read can be reset.
-local function read(key, is_window, amount, period, most, resets)
+local function read(key, flags, amount, period, most, resets)
     local before = known[key]
     if before and before.dirty then
         write(key, before)
     end
     local state = {
-        is_window = is_window, amount = amount, period = period, most = most,
+        is_bucket = flags % 2 ~= OTHER, amount = amount, period = period, most = most,
         size = most, left = most, rest = 0, latch = 0,
-        flags = 0, cost = 0, latch_ms = 0, carried = 0, latched = 0, -- of the message at hand
+        -- of the message at hand:
+        flags = flags, cost = 0, latch_ms = 0, carried = 0, latched = 0,
         dirty = false, -- to be written
         -- repaired: to be written though nothing is taken: a clock was put right
         -- failure: an error
+        -- kind: its functions, if it is no bucket
+        -- is_window: that it is a window
     }
+    local kind
     known[key] = state
-    if is_window then
-        window = window or make_window_functions(now)
-        window.clear(state)
+    if not state.is_bucket then
+        if has(state, CLIENTS) then
+            clients = clients or make_functions(now, 'clients')
+            kind = clients
+        else
+            window = window or make_functions(now, 'window')
+            kind, state.is_window = window, true
+        end
+        state.kind = kind
+        kind.clear(state)
     end
     local value, failure = redis.pcall('GET', key), nil
     if not value then
         return state
     elseif type(value) == 'table' then
         failure = value.err .. ' ' .. key
-    elseif not (is_window and window.parse or refill)(state, value) then
+    elseif not (kind and kind.parse or refill)(state, value) then
         failure = 'CORRUPT bucket ' .. key
     end
     if failure then
         state.failure = not resets and redis.error_reply(failure)
         state.left, state.rest, state.latch = state.size, 0, 0
-        if is_window then
-            window.clear(state)
+        if kind then
+            kind.clear(state)
         end
     end
     return state
@@ -176,10 +189,10 @@ local function next_message(mode, records)
             unpack_record(RECORD, records, at)
         local key = keys[keys_read + i]
         local state = known[key]
-        local is_window = flags % 2 == WINDOW
+        local is_bucket = flags % 2 ~= OTHER
         if not state or state.amount ~= amount or state.period ~= period or
-            state.most ~= most or state.is_window ~= is_window then
-            state = read(key, is_window, amount, period, most, mode == 'reset')
+            state.most ~= most or state.is_bucket ~= is_bucket then
+            state = read(key, flags, amount, period, most, mode == 'reset')
         end
         state.flags, state.cost, state.latch_ms, state.carried = flags, cost, latch_ms, carried
         state.latched = 0

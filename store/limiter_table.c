@@ -47,7 +47,7 @@ struct row *limiter_table_find(const struct limiter_table *table,
     return NULL;
 }
 
-static bool is_less(struct loss a, struct loss b)
+bool limiter_table_is_less(struct loss a, struct loss b)
 {
     return a.amount < b.amount || (a.amount == b.amount && a.since_ms < b.since_ms);
 }
@@ -65,14 +65,39 @@ struct row *limiter_table_reserve(const struct limiter_table *table,
         struct loss loss = {0};
         if (row->used)
             loss = table->loss(row, now_ms);
-        if (best == NULL || is_less(loss, least)) {
+        if (best == NULL || limiter_table_is_less(loss, least)) {
             best = row;
             least = loss;
         }
         if (loss.amount == 0)
             break;
     }
+    if (table->keeps && least.amount > 0)
+        best = NULL;
     if (best != NULL)
         best->held = true;
     return best;
+}
+
+/* Each set becomes two, so there is a place for every row. */
+enum status limiter_table_double(struct limiter_table *table)
+{
+    struct limiter_table larger;
+    enum status status =
+        limiter_table_init(&larger, table->sets * 2, table->row_size, table->loss);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < table->sets * LIMITER_TABLE_WAYS; i++) {
+        const struct row *row = limiter_table_row(table, i);
+        if (!row->used)
+            continue;
+        size_t to = first_of_set(&larger, &row->id);
+        while (limiter_table_row(&larger, to)->used)
+            to++;
+        memcpy(limiter_table_row(&larger, to), row, table->row_size);
+    }
+    larger.keeps = table->keeps;
+    limiter_table_clear(table);
+    *table = larger;
+    return STATUS_OK;
 }

@@ -25,6 +25,7 @@ struct limiter_table {
     size_t row_size;
     size_t sets;
     struct loss (*loss)(const struct row *row, int64_t now_ms);
+    bool keeps; /* no row is given away whose loss is more than nothing */
 };
 
 enum { LIMITER_TABLE_WAYS = 8 };
@@ -41,9 +42,16 @@ struct row *limiter_table_row(const struct limiter_table *table, size_t i);
 struct row *limiter_table_find(const struct limiter_table *table,
                                const struct memory_id *id);
 
+/* That the first is the lesser loss. */
+bool limiter_table_is_less(struct loss a, struct loss b);
+
 /* Holds the place in id's set that loses least, to be written over: a free one, or that
- * of another row. NULL when the call at hand holds them all. */
+ * of another row. NULL when the call at hand holds them all, or the table keeps them. */
 struct row *limiter_table_reserve(const struct limiter_table *table,
                                   const struct memory_id *id, int64_t now_ms);
+
+/* Doubles the number of sets; rows move, and none may be held. NOMEM: it stays as it is.
+ */
+enum status limiter_table_double(struct limiter_table *table) MUST_CHECK;
 
 #endif

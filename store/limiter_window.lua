@@ -1,11 +1,81 @@
--- Windows, with the arithmetic of policy/window.c. Each function that a script defines costs
--- every call of it, so limiter_state.lua asks for these when it meets the first window.
+-- What is no bucket: windows, with the arithmetic of policy/window.c, and sets of clients,
+-- with that of policy/client_set.c. Each function that a script defines costs every call of
+-- it, so limiter_state.lua asks for those of a kind when it meets the first of that kind.
 -- A window is "w start_ms copies trained latch_end_ms" ("W" when it was braked), and
--- " end_ms:copies" for each past one, newest first.
-local function make_window_functions(now)
+-- " end_ms:copies" for each past one, newest first. A set of clients is "c latch_end_ms",
+-- and " client:stamp_ms" for each client, oldest first.
+local function make_functions(now, kind)
     local STAMP_MAX, COPIES_MAX, MEMORY, PAST_MAX = 2 ^ 53 - 1, 1e9, 400 * 86400000, 8
     local min, max, match = math.min, math.max, string.match
-    local window = {}
+    local window, clients = {}, {}
+
+    local function number(digits, most)
+        local value = digits and tonumber(digits)
+        return value and value <= most and value or nil
+    end
+
+    if kind == 'clients' then
+        function clients.clear(state)
+            state.entries = {}
+        end
+
+        -- Takes the value of a key as it is now; false when it is no set's.
+        function clients.parse(state, value)
+            local latch, rest = match(value, '^c (%d+)(.*)$')
+            local entries, count, length = {}, 0, 0
+            state.latch, state.entries = number(latch, STAMP_MAX), entries
+            for digits, stamp in string.gmatch(rest or '', ' (%d+):(%d+)') do
+                local client, at = number(digits, STAMP_MAX), number(stamp, STAMP_MAX)
+                count, length = count + 1, length + #digits + #stamp + 2
+                if not (client and at) or count > state.most then
+                    return false
+                elseif at > now then
+                    at, state.repaired = now, true
+                end
+                if now - at < state.period then
+                    table.insert(entries, { client, at })
+                end
+            end
+            return state.latch and length == #rest
+        end
+
+        -- Finds how many clients the set still takes, the one that asks included; its
+        -- number stands where a cost does.
+        function clients.look(state)
+            local client, others = state.cost, 0
+            for _, one in ipairs(state.entries) do
+                others = others + (one[1] ~= client and 1 or 0)
+            end
+            state.client, state.cost = client, client > 0 and 1 or 0
+            state.left = max(state.size - others, 0)
+        end
+
+        -- Counts the client that asks from now on.
+        function clients.add(state)
+            for i, one in ipairs(state.entries) do
+                if one[1] == state.client then
+                    table.remove(state.entries, i)
+                    break
+                end
+            end
+            table.insert(state.entries, { state.client, now })
+        end
+
+        function clients.ms_to_keep(state)
+            local last = state.entries[#state.entries]
+            return last and last[2] + state.period - now or 0
+        end
+
+        function clients.print(state, latch)
+            local words = { string.format('c %.0f', latch) }
+            for _, one in ipairs(state.entries) do
+                table.insert(words, string.format('%.0f:%.0f', one[1], one[2]))
+            end
+            return table.concat(words, ' ')
+        end
+
+        return clients
+    end
 
     -- All that went out in a window; 0: none is open.
     function window.total(state)
@@ -42,11 +112,6 @@ local function make_window_functions(now)
             end
         end
         state.size = max(multiply(state, largest), state.most)
-    end
-
-    local function number(digits, most)
-        local value = digits and tonumber(digits)
-        return value and value <= most and value or nil
     end
 
     -- No window is open, and none is known.

@@ -27,7 +27,8 @@ static enum status make_id(const struct local *local, const struct charge *charg
 
 static bool is_mirrored(const struct charge *charge)
 {
-    return charge->latch_ms > 0 || charge->surge != NULL || charge->permit;
+    return charge->latch_ms > 0 || charge->surge != NULL || charge->permit ||
+           charge->clients;
 }
 
 /* All but the id. */
@@ -35,6 +36,7 @@ static struct limiter_request make_request(const struct local *local,
                                            const struct charge *charge)
 {
     struct limiter_request request = {.is_window = charge->surge != NULL,
+                                      .has_clients = charge->clients,
                                       .cost = charge->cost,
                                       .latch_ms = charge->latch_ms,
                                       .monitor = charge->monitor,
@@ -46,14 +48,27 @@ static struct limiter_request make_request(const struct local *local,
         request.surge = *charge->surge;
         if (local->nodes > 0) {
             request.surge = node_quota_surge(charge->surge, local->nodes);
-            request.whole_floor = charge->surge->floor;
+            request.whole = charge->surge->floor;
             request.nodes = local->nodes;
         }
+    } else if (local->nodes > 0 && request.has_clients) {
+        request.rate = node_quota_clients(charge->rate, local->nodes);
+        request.whole = charge->rate->burst;
     } else {
         request.rate = local->nodes > 0 ? node_quota_rate(charge->rate, local->nodes)
                                         : *charge->rate;
     }
     return request;
+}
+
+/* What a request has of the message by keyed hashes: its id, and the client's number. */
+static enum status identify(const struct local *local, const struct charge *charge,
+                            struct limiter_request *request)
+{
+    enum status status = make_id(local, charge, &request->id);
+    if (status == STATUS_OK && charge->clients)
+        status = limiter_request_client(local->key, charge, &request->client);
+    return status;
 }
 
 /* NULL when out of memory. With only_mirrored, the others get no id. */
@@ -66,7 +81,7 @@ static struct limiter_request *make_requests(const struct local *local,
     for (size_t i = 0; requests != NULL && i < count && status == STATUS_OK; i++) {
         requests[i] = make_request(local, &charges[i]);
         if (!only_mirrored || is_mirrored(&charges[i]))
-            status = make_id(local, &charges[i], &requests[i].id);
+            status = identify(local, &charges[i], &requests[i]);
     }
     if (status == STATUS_OK)
         return requests;
@@ -134,7 +149,7 @@ enum status local_recall(const struct local *local, const struct charge *charges
 static int64_t usual_share(const struct local *local,
                            const struct limiter_request *request, int64_t size)
 {
-    if (size <= request->whole_floor)
+    if (size <= request->whole)
         return 0;
     return (size * 1000 + request->surge.factor - 1) / request->surge.factor /
            local->nodes;
@@ -157,6 +172,7 @@ void local_learn(const struct local *local, const struct local_mirror *mirror,
                 .copies = request->is_window
                               ? usual_share(local, request, outcomes[i].burst)
                               : 0,
+                .taken = request->has_clients && effects[i].takes,
                 .reported = mirror->carried[i] > 0 && mode != CHARGE_PEEK};
             if (request->permit)
                 observations[i].copies =

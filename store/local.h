@@ -27,7 +27,7 @@ enum status local_window(const struct local *local, const struct charge *charge,
 
 /* What one charge in Redis takes from the mirror, and brings back to it. */
 struct local_mirror {
-    struct limiter_request *requests; /* NULL: no charge has a latch or a window */
+    struct limiter_request *requests; /* NULL: no charge has anything that is mirrored */
     int64_t *carried; /* how long latches that only this relay knows still hold, in ms */
     size_t count;
 };
@@ -39,7 +39,7 @@ enum status local_recall(const struct local *local, const struct charge *charges
 
 /* Mirrors what Redis answered to a charge that brought it what was carried: a window
  * becomes one past window, the largest; latches hold as long as in Redis; of a permit we
- * have our part of what is left. */
+ * have our part of what is left; clients that were counted there are counted here. */
 void local_learn(const struct local *local, const struct local_mirror *mirror,
                  enum charge_mode mode, int64_t now_ms,
                  const struct charge_outcome *outcomes);

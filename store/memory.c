@@ -1,15 +1,20 @@
-/* Two tables under one lock, with no I/O below it. A charge first looks, then makes sure
- * of every place, then writes. */
+/* Three tables under one lock, with no I/O below it. A charge first looks, then makes
+ * sure of every place, then writes. */
 #include "store/memory.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "store/client_places.h"
 
 struct memory {
     pthread_mutex_t mutex;
     uint64_t changes;
-    struct limiter_table buckets, windows;
+    struct limiter_table buckets, windows, clients;
+    struct client_places places; /* of clients */
+    struct limiter_table *full;  /* may grow, and had no place for a charge; or NULL */
 };
 
 /* The row of one request, and what becomes of it. */
@@ -26,6 +31,14 @@ struct charge_work {
     struct limiter_effect *effects;
 };
 
+static void clear_tables(struct memory *memory)
+{
+    client_places_clear(&memory->places, &memory->clients);
+    limiter_table_clear(&memory->clients);
+    limiter_table_clear(&memory->windows);
+    limiter_table_clear(&memory->buckets);
+}
+
 struct memory *memory_new(void)
 {
     struct memory *memory = calloc(1, sizeof *memory);
@@ -35,9 +48,10 @@ struct memory *memory_new(void)
                            sizeof(struct bucket_row), rows_bucket_loss) != STATUS_OK ||
         limiter_table_init(&memory->windows, MEMORY_WINDOW_SETS,
                            sizeof(struct window_row), rows_window_loss) != STATUS_OK ||
+        limiter_table_init(&memory->clients, MEMORY_CLIENT_SETS,
+                           sizeof(struct client_row), rows_clients_loss) != STATUS_OK ||
         pthread_mutex_init(&memory->mutex, NULL) != 0) {
-        limiter_table_clear(&memory->buckets);
-        limiter_table_clear(&memory->windows);
+        clear_tables(memory);
         free(memory);
         return NULL;
     }
@@ -49,15 +63,22 @@ void memory_free(struct memory *memory)
     if (memory == NULL)
         return;
     (void)pthread_mutex_destroy(&memory->mutex);
-    limiter_table_clear(&memory->buckets);
-    limiter_table_clear(&memory->windows);
+    clear_tables(memory);
     free(memory);
+}
+
+void memory_let_grow(struct memory *memory)
+{
+    memory->buckets.keeps = true;
+    memory->windows.keeps = true;
 }
 
 static const struct limiter_table *table_of(const struct memory *memory,
                                             const struct limiter_request *request)
 {
-    return request->is_window ? &memory->windows : &memory->buckets;
+    if (request->is_window)
+        return &memory->windows;
+    return request->has_clients ? &memory->clients : &memory->buckets;
 }
 
 static void access_row(struct memory *memory, const struct limiter_request *request,
@@ -85,6 +106,8 @@ static void take(struct limiter_state *state, const struct limiter_request *requ
 {
     if (request->is_window)
         window_count(&state->window, request->cost, now_ms);
+    else if (request->has_clients)
+        state->clients.taken = true;
     else
         (void)bucket_take(&state->bucket, request->cost);
 }
@@ -114,10 +137,34 @@ static void apply(const struct limiter_request *request,
 static bool find_place(struct memory *memory, const struct limiter_request *request,
                        int64_t now_ms, struct row_access *access)
 {
+    const struct limiter_table *table = table_of(memory, request);
     if (access->write && access->row == NULL)
-        access->row =
-            limiter_table_reserve(table_of(memory, request), &request->id, now_ms);
-    return !access->write || access->row != NULL;
+        access->row = limiter_table_reserve(table, &request->id, now_ms);
+    if (!access->write)
+        return true;
+    if (access->row == NULL) {
+        if (table->keeps)
+            memory->full = request->is_window ? &memory->windows : &memory->buckets;
+        return false;
+    }
+    return !access->state.clients.taken ||
+           client_places_make(&memory->places, &memory->clients, access->row, request,
+                              now_ms);
+}
+
+/* True when the table that was full has more places, or gives away what it has. */
+static bool grow(struct memory *memory)
+{
+    struct limiter_table *table = memory->full;
+    const size_t sets =
+        table == &memory->windows ? MEMORY_WINDOW_SETS : MEMORY_BUCKET_SETS;
+    if (table == NULL)
+        return false;
+    memory->full = NULL;
+    if (table->sets >= sets * MEMORY_GROWTH_MAX ||
+        limiter_table_double(table) != STATUS_OK)
+        table->keeps = false;
+    return true;
 }
 
 static void write_back(struct memory *memory, const struct limiter_request *requests,
@@ -174,7 +221,10 @@ enum status memory_charge(struct memory *memory, const struct limiter_request *r
     if (!make_work(count, &charge_work))
         return STATUS_NOMEM;
     (void)pthread_mutex_lock(&memory->mutex);
-    enum status status = charge(memory, requests, count, &charge_work, mode, now_ms);
+    enum status status;
+    do {
+        status = charge(memory, requests, count, &charge_work, mode, now_ms);
+    } while (status == STATUS_UNAVAILABLE && grow(memory));
     (void)pthread_mutex_unlock(&memory->mutex);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         out_outcomes[i] = charge_work.outcomes[i];
@@ -192,6 +242,7 @@ static bool amend(const struct limiter_request *request, enum amend what, int64_
         state->bucket =
             request->is_window ? state->bucket : bucket_full(&request->rate, now_ms);
         window_empty(&state->window);
+        state->clients.emptied = true;
         state->latch_end_ms = 0;
         return access->row != NULL;
     case AMEND_UNLATCH:
@@ -264,6 +315,8 @@ static bool see(const struct limiter_request *request,
         state->latch_end_ms = end_ms;
         state->own = false;
     }
+    state->clients.taken = observation->taken;
+    changed = changed || observation->taken;
     if (request->permit && observation->copies < state->bucket.level) {
         state->bucket.level = observation->copies;
         changed = true;
@@ -283,7 +336,8 @@ void memory_mirror(struct memory *memory, const struct limiter_request *requests
     (void)pthread_mutex_lock(&memory->mutex);
     for (size_t i = 0; i < count; i++) {
         struct row_access access;
-        if (requests[i].latch_ms == 0 && !requests[i].is_window && !requests[i].permit)
+        if (requests[i].latch_ms == 0 && !requests[i].is_window && !requests[i].permit &&
+            !observations[i].taken)
             continue;
         access_row(memory, &requests[i], now_ms, &access);
         access.write = see(&requests[i], &observations[i], now_ms, &access.state);
@@ -295,13 +349,36 @@ void memory_mirror(struct memory *memory, const struct limiter_request *requests
     (void)pthread_mutex_unlock(&memory->mutex);
 }
 
-/* Row i of both tables, buckets first. */
-static struct row *row_at(const struct memory *memory, size_t i, bool *out_is_window)
+/* Row i of all tables, buckets first, then windows. */
+static struct row *row_at(const struct memory *memory, size_t i, enum row_kind *out_kind)
 {
     const size_t buckets = (size_t)MEMORY_BUCKET_SETS * MEMORY_WAYS;
-    *out_is_window = i >= buckets;
-    return *out_is_window ? limiter_table_row(&memory->windows, i - buckets)
-                          : limiter_table_row(&memory->buckets, i);
+    const size_t windows = (size_t)MEMORY_WINDOW_SETS * MEMORY_WAYS;
+    if (i < buckets) {
+        *out_kind = ROW_BUCKET;
+        return limiter_table_row(&memory->buckets, i);
+    }
+    if (i < buckets + windows) {
+        *out_kind = ROW_WINDOW;
+        return limiter_table_row(&memory->windows, i - buckets);
+    }
+    *out_kind = ROW_CLIENTS;
+    return limiter_table_row(&memory->clients, i - buckets - windows);
+}
+
+static void copy_record(const struct row *row, const struct limiter_request *request,
+                        int64_t now_ms, struct memory_record *out)
+{
+    out->request = *request;
+    out->state = rows_read(row, request, now_ms);
+    out->client_count = 0;
+    struct client_set set = {0};
+    if (request->has_clients)
+        set = rows_clients(row);
+    if (set.count == 0)
+        return;
+    out->client_count = set.count;
+    memcpy(out->clients, set.entries, set.count * sizeof *set.entries);
 }
 
 size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
@@ -312,19 +389,34 @@ size_t memory_export(struct memory *memory, int64_t now_ms, size_t *set,
     (void)pthread_mutex_lock(&memory->mutex);
     for (; *set < MEMORY_SETS && capacity - count >= MEMORY_WAYS; ++*set) {
         for (size_t i = *set * MEMORY_WAYS; i < (*set + 1) * MEMORY_WAYS; i++) {
-            bool is_window;
-            const struct row *row = row_at(memory, i, &is_window);
+            enum row_kind kind;
+            const struct row *row = row_at(memory, i, &kind);
             if (!row->used)
                 continue;
-            struct limiter_request request = rows_request(row, is_window);
+            struct limiter_request request = rows_request(row, kind);
             if (table_of(memory, &request)->loss(row, now_ms).amount == 0)
                 continue;
-            out[count++] =
-                (struct memory_record){request, rows_read(row, &request, now_ms)};
+            copy_record(row, &request, now_ms, &out[count++]);
         }
     }
     (void)pthread_mutex_unlock(&memory->mutex);
     return count;
+}
+
+/* One after the other, as they came; a share may have seen more than it takes. */
+static void import_clients(struct memory *memory, const struct memory_record *record,
+                           int64_t now_ms, struct row_access *access)
+{
+    struct limiter_request request = record->request;
+    request.whole = CLIENT_SET_MAX;
+    for (size_t i = 0; i < record->client_count; i++) {
+        request.client = record->clients[i].client;
+        access->state.clients =
+            (struct client_state){.now_ms = record->clients[i].stamp_ms, .taken = true};
+        if (!find_place(memory, &request, now_ms, access))
+            return;
+        rows_write(access->row, &request, &access->state);
+    }
 }
 
 void memory_import(struct memory *memory, const struct memory_record *record,
@@ -339,6 +431,7 @@ void memory_import(struct memory *memory, const struct memory_record *record,
     access.row = limiter_table_find(table_of(memory, request), &request->id);
     if (find_place(memory, request, now_ms, &access))
         rows_write(access.row, request, &record->state);
+    import_clients(memory, record, now_ms, &access);
     release(&access, 1);
     (void)pthread_mutex_unlock(&memory->mutex);
 }

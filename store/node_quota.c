@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "policy/client_set.h"
+
 static int64_t common_divisor(int64_t a, int64_t b)
 {
     while (b != 0) {
@@ -43,6 +45,15 @@ struct rate node_quota_rate(const struct rate *rate, int nodes)
     }
     if (share.tokens == 0)
         share.tokens = 1;
+    return share;
+}
+
+struct rate node_quota_clients(const struct rate *limit, int nodes)
+{
+    struct rate share = *limit;
+    assert(client_limit_is_valid(limit) && nodes >= 1 && nodes <= 1000);
+    share.burst = limit->burst / nodes > 0 ? limit->burst / nodes : 1;
+    share.tokens = share.burst;
     return share;
 }
 

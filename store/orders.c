@@ -1,6 +1,6 @@
-/* Sending an order and waiting for its answer. Whether it lapses or is taken is decided
- * in the store: who asks removes it, who obeys rewrites it, and one of them comes first.
- */
+/* Sending an order and waiting for its answer. The store decides whether an order lapses
+ * or is taken: the relay that asks removes it, the relay that obeys rewrites it, and one
+ * of them comes first. */
 #include "store/orders.h"
 
 #include <inttypes.h>
@@ -15,6 +15,16 @@
 
 enum { LOOK_MS = 50, STORE_MS = 2000 };
 
+/* Strangers may choose what else is hashed: none of that can be taken for a signature. */
+static void derive_key(const struct digest_key *key, struct digest_key *out)
+{
+    static const char use[] = "orders";
+    uint8_t secret[DIGEST_KEY_BYTES + sizeof use];
+    memcpy(secret, key->bytes, DIGEST_KEY_BYTES);
+    memcpy(secret + DIGEST_KEY_BYTES, use, sizeof use);
+    digest_key_derive(secret, sizeof secret, out);
+}
+
 struct orders *orders_new(struct store *store, const struct digest_key *key,
                           const char *host)
 {
@@ -22,7 +32,7 @@ struct orders *orders_new(struct store *store, const struct digest_key *key,
     if (orders == NULL)
         return NULL;
     orders->store = store;
-    orders->key = *key;
+    derive_key(key, &orders->key);
     (void)snprintf(orders->host, sizeof orders->host, "%s", host);
     digest_random_id(orders->instance);
     return orders;
@@ -33,7 +43,7 @@ void orders_free(struct orders *orders)
     free(orders);
 }
 
-/* ---- who asks ---- */
+/* ---- sending ---- */
 
 #define RELAY_PREFIX "orders:"
 
@@ -50,43 +60,72 @@ static enum status say_unsent(struct orders *orders, struct error *error,
     return error_set(error, status, "%s can't be asked: %s", host, why);
 }
 
-static enum status find_instance(struct orders *orders, const char *host,
-                                 int64_t deadline_us, char out[DIGEST_ID_SIZE],
-                                 struct error *error)
+/* What a relay has announced of itself. */
+struct announcement {
+    char instance[DIGEST_ID_SIZE];
+    int64_t at_ms; /* by its clock */
+    char signature[DIGEST_HEX_SIZE];
+};
+
+static bool parse_announcement(const char *value, struct announcement *out)
+{
+    *out = (struct announcement){0};
+    /* NOLINTNEXTLINE(cert-err34-c): saturates */
+    return sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f]", out->instance,
+                  &out->at_ms, out->signature) >= 2;
+}
+
+static bool is_signed(const struct orders *orders, const char *host,
+                      const struct announcement *relay)
+{
+    char signature[DIGEST_HEX_SIZE];
+    return orders_sign_announcement(orders, host, relay->instance, relay->at_ms,
+                                    signature) &&
+           digest_hex_equal(signature, relay->signature);
+}
+
+static enum status find_relay(struct orders *orders, const char *host,
+                              int64_t deadline_us, struct announcement *out,
+                              struct error *error)
 {
     char id[DOCUMENTS_ID_MAX + 1];
     char *value = NULL;
     (void)snprintf(id, sizeof id, RELAY_PREFIX "%.240s", host);
     enum status status =
         store_get(orders->store, COLLECTION_META, id, deadline_us, &value);
-    /* NOLINTNEXTLINE(cert-err34-c): a text */
-    if (status == STATUS_OK && sscanf(value, "%16[0-9a-f]", out) != 1)
-        status = STATUS_NOT_FOUND;
+    bool ours = status == STATUS_OK && parse_announcement(value, out) &&
+                is_signed(orders, host, out);
     free(value);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "%s does not answer: nothing was done there",
                          host);
-    return status == STATUS_OK ? status : say_unsent(orders, error, host, status);
+    if (status != STATUS_OK)
+        return say_unsent(orders, error, host, status);
+    return ours ? status
+                : error_set(error, STATUS_CONFLICT,
+                            "%s has another key than this relay (privacy.key_file), or "
+                            "its entry in the store is forged: nothing was done there",
+                            host);
 }
 
 enum status orders_send(struct orders *orders, const char *host, const char *text,
-                        int64_t now_ms, int64_t deadline_us, struct sent_order *out,
-                        struct error *error)
+                        int64_t deadline_us, struct sent_order *out, struct error *error)
 {
-    char instance[DIGEST_ID_SIZE], written[ORDERS_HEAD_SIZE];
+    char written[ORDERS_HEAD_SIZE];
+    struct announcement relay;
     int parts = orders_count_parts(text);
-    struct order_head head = {
-        .state = "new", .until_ms = now_ms + ORDERS_LIFE_MS, .parts = parts};
+    struct order_head head = {.state = "new", .parts = parts};
     *out = (struct sent_order){0};
     digest_random_id(out->id);
     (void)snprintf(out->host, sizeof out->host, "%s", host);
     out->sent_us = clock_monotonic_us();
     if (parts < 0)
         return say_unsent(orders, error, host, STATUS_LIMIT);
-    enum status status = find_instance(orders, host, deadline_us, instance, error);
+    enum status status = find_relay(orders, host, deadline_us, &relay, error);
     if (status != STATUS_OK)
         return status;
-    if (!orders_sign(orders, out->id, host, instance, head.until_ms, text,
+    head.until_ms = relay.at_ms + ORDERS_VALID_MS;
+    if (!orders_sign(orders, out->id, host, relay.instance, head.until_ms, text,
                      head.signature))
         return say_unsent(orders, error, host, STATUS_NOMEM);
     order_head_format(&head, host, written);
@@ -130,7 +169,7 @@ static enum status take_answer(struct orders *orders, const struct sent_order *s
     }
     (void)!drop(orders, sent, wait);
     if (status == STATUS_OK && orders_sign_answer(orders, sent->id, text, signature) &&
-        strcmp(signature, wait->parsed.signature) == 0) {
+        digest_hex_equal(signature, wait->parsed.signature)) {
         *out = text;
         return STATUS_OK;
     }
@@ -217,9 +256,13 @@ enum status orders_await(struct orders *orders, const struct sent_order *sent,
 
 enum status orders_announce(struct orders *orders, int64_t now_ms, int64_t deadline_us)
 {
-    char id[DOCUMENTS_ID_MAX + 1], value[80];
+    char id[DOCUMENTS_ID_MAX + 1], value[100], signature[DIGEST_HEX_SIZE];
     (void)snprintf(id, sizeof id, RELAY_PREFIX "%.240s", orders->host);
-    (void)snprintf(value, sizeof value, "%s %" PRId64, orders->instance, now_ms);
+    if (!orders_sign_announcement(orders, orders->host, orders->instance, now_ms,
+                                  signature))
+        return STATUS_NOMEM;
+    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s", orders->instance, now_ms,
+                   signature);
     const struct change change = {
         .collection = COLLECTION_META, .id = id, .value = value};
     return store_change(orders->store, &change, 1, deadline_us);
@@ -236,10 +279,9 @@ static enum status pass_relay(void *context, const char *id, const char *value)
 {
     const struct relays *relays = context;
     const char *host = text_after(id, RELAY_PREFIX);
-    int64_t at_ms;
+    struct announcement relay;
     if (host == NULL || strcmp(host, relays->orders->host) == 0 ||
-        /* NOLINTNEXTLINE(cert-err34-c): saturates */
-        sscanf(value, "%*16[0-9a-f] %" SCNd64, &at_ms) != 1 || at_ms < relays->since_ms)
+        !parse_announcement(value, &relay) || relay.at_ms < relays->since_ms)
         return STATUS_OK;
     return relays->each(relays->context, host, "");
 }

@@ -24,6 +24,7 @@ void order_head_format(const struct order_head *head, const char *host,
 bool order_head_parse(const char *value, struct order_head *out)
 {
     const char *line = strchr(value, '\n');
+    *out = (struct order_head){0};
     return line != NULL &&
            /* NOLINTNEXTLINE(cert-err34-c): saturates */
            sscanf(line + 1, "%7[a-z] %" SCNd64 " %d %d %32[0-9a-f]", out->state,
@@ -109,7 +110,6 @@ enum status orders_read(struct orders *orders, const char *id, int parts,
 
 /* ---- signatures ---- */
 
-/* Whoever could time a comparison of them could also change what is in the store. */
 static bool sign(const struct orders *orders, const char *words, const char *text,
                  char out[DIGEST_HEX_SIZE])
 {
@@ -120,6 +120,15 @@ static bool sign(const struct orders *orders, const char *words, const char *tex
     digest_hex(&orders->key, text_string(&all), all.length, out);
     text_clear(&all);
     return made;
+}
+
+bool orders_sign_announcement(const struct orders *orders, const char *host,
+                              const char *instance, int64_t at_ms,
+                              char out[DIGEST_HEX_SIZE])
+{
+    char words[ORDERS_HOST_SIZE + 100];
+    (void)snprintf(words, sizeof words, "relay %s %" PRId64, instance, at_ms);
+    return sign(orders, words, host, out);
 }
 
 bool orders_sign(const struct orders *orders, const char *id, const char *host,

@@ -1,4 +1,4 @@
-/* The inside of orders, for orders.c (who asks) and orders_take.c (who obeys). An order
+/* The inside of orders, for orders.c (asking) and orders_take.c (obeying). An order
  * is a head and parts. The head's line of terms, "to:HOST", is there while it waits;
  * below it "STATE UNTIL PARTS BEAT SIGNATURE". The parts, "ID.0" and so on, are those of
  * the order, and of its answer once the state is "done". */
@@ -12,12 +12,12 @@ enum {
     ORDERS_PARTS_MAX = ORDERS_TEXT_MAX / ORDERS_PART_BYTES,
     ORDERS_PART_ID_SIZE = DIGEST_ID_SIZE + 12,
     ORDERS_HEAD_SIZE = ORDERS_HOST_SIZE + 200,
-    ORDERS_USED_MAX = 4096, /* ids remembered until they lapse */
+    ORDERS_USED_MAX = 4096, /* ids remembered, at least until they lapse */
 };
 
 struct orders {
     struct store *store;
-    struct digest_key key;
+    struct digest_key key; /* for orders alone */
     char host[ORDERS_HOST_SIZE];
     char instance[DIGEST_ID_SIZE]; /* random, of this process */
     struct used_order {            /* by the thread that takes them */
@@ -56,7 +56,10 @@ enum status orders_write(struct orders *orders, const struct orders_write *write
 enum status orders_read(struct orders *orders, const char *id, int parts,
                         int64_t deadline_us, char **out) MUST_CHECK;
 
-/* False without memory. */
+/* Of what a relay says when it announces itself. False without memory, as those below. */
+bool orders_sign_announcement(const struct orders *orders, const char *host,
+                              const char *instance, int64_t at_ms,
+                              char out[DIGEST_HEX_SIZE]);
 bool orders_sign(const struct orders *orders, const char *id, const char *host,
                  const char *instance, int64_t until_ms, const char *text,
                  char out[DIGEST_HEX_SIZE]);

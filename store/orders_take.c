@@ -7,8 +7,8 @@
 #include "store/orders_parts.h"
 #include "store/scan.h"
 
-/* Long after anybody waits, whatever the clocks say. */
-static const int64_t FORGOTTEN_MS = INT64_C(10) * 60 * 1000;
+/* Long after anybody waits, also where a relay's clock is wrong by hours. */
+static const int64_t FORGOTTEN_MS = INT64_C(24) * 3600 * 1000;
 
 void order_clear(struct order *order)
 {
@@ -17,20 +17,27 @@ void order_clear(struct order *order)
     *order = (struct order){0};
 }
 
-/* True if the id was used before; else it is from now on. What has lapsed is refused
- * anyway, so it may be forgotten. False, too, when too many are known: *out_full. */
+/* What has lapsed is refused anyway, unless the clock is set back. */
+static void forget_lapsed(struct orders *orders, int64_t now_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < orders->used_count; i++)
+        if (orders->used[i].until_ms > now_ms)
+            orders->used[kept++] = orders->used[i];
+    orders->used_count = kept;
+}
+
+/* True if the id was used before; else it is from now on. False, too, when too many are
+ * known: *out_full. */
 static bool is_used(struct orders *orders, const char *id, int64_t until_ms,
                     int64_t now_ms, bool *out_full)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < orders->used_count; i++) {
+    for (size_t i = 0; i < orders->used_count; i++)
         if (strcmp(orders->used[i].id, id) == 0)
             return true;
-        if (orders->used[i].until_ms > now_ms)
-            orders->used[kept++] = orders->used[i];
-    }
-    orders->used_count = kept;
-    *out_full = kept == ORDERS_USED_MAX;
+    if (orders->used_count == ORDERS_USED_MAX)
+        forget_lapsed(orders, now_ms);
+    *out_full = orders->used_count == ORDERS_USED_MAX;
     if (*out_full)
         return false;
     struct used_order *used = &orders->used[orders->used_count++];
@@ -49,11 +56,11 @@ static const char *find_fault(struct orders *orders, const char *id,
     if (!orders_sign(orders, id, orders->host, orders->instance, head->until_ms, text,
                      signature))
         return "out of memory";
-    if (strcmp(signature, head->signature) != 0)
+    if (!digest_hex_equal(signature, head->signature))
         return "its signature is wrong: it is forged, of a relay with another key, or "
                "for the process before this one";
     if (head->until_ms <= now_ms)
-        return "it has expired; do the relays' clocks agree?";
+        return "it has expired";
     if (is_used(orders, id, head->until_ms, now_ms, &full))
         return "it was carried out before";
     return full ? "there are too many" : NULL;
@@ -144,6 +151,26 @@ enum status orders_take(struct orders *orders, int64_t now_ms, int64_t deadline_
     return status;
 }
 
+/* After a change whose result did not come, the head may be the one before or the one
+ * after. CONFLICT: neither, so nobody waits for the order any more. */
+static enum status read_again(struct orders *orders, struct order *order,
+                              int64_t deadline_us)
+{
+    struct order_head head, ours;
+    char *value = NULL;
+    enum status status =
+        store_get(orders->store, COLLECTION_ORDERS, order->id, deadline_us, &value);
+    if (status == STATUS_OK && order_head_parse(value, &head) &&
+        order_head_parse(order->head, &ours) && strcmp(head.state, ours.state) == 0 &&
+        digest_hex_equal(head.signature, ours.signature)) {
+        free(order->head);
+        order->head = value;
+        return STATUS_OK;
+    }
+    free(value);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_CONFLICT : status;
+}
+
 enum status orders_beat(struct orders *orders, struct order *order, int64_t deadline_us)
 {
     struct order_head head;
@@ -163,15 +190,16 @@ enum status orders_beat(struct orders *orders, struct order *order, int64_t dead
                              : store_change(orders->store, &change, 1, deadline_us);
     if (status != STATUS_OK) {
         free(copy);
-        return status;
+        return status == STATUS_CONFLICT ? read_again(orders, order, deadline_us)
+                                         : status;
     }
     free(order->head);
     order->head = copy;
     return STATUS_OK;
 }
 
-enum status orders_answer(struct orders *orders, const struct order *order,
-                          const char *answer, int64_t deadline_us)
+enum status orders_answer(struct orders *orders, struct order *order, const char *answer,
+                          int64_t deadline_us)
 {
     struct order_head head;
     char written[ORDERS_HEAD_SIZE];
@@ -180,17 +208,22 @@ enum status orders_answer(struct orders *orders, const struct order *order,
         return STATUS_LIMIT;
     if (!order_head_parse(order->head, &head))
         return STATUS_INVALID;
-    const struct orders_write write = {.id = order->id,
-                                       .expected = order->head,
-                                       .head = written,
-                                       .text = answer,
-                                       .before = head.parts};
+    struct orders_write write = {.id = order->id,
+                                 .expected = order->head,
+                                 .head = written,
+                                 .text = answer,
+                                 .before = head.parts};
     (void)snprintf(head.state, sizeof head.state, "done");
     head.parts = parts;
     if (!orders_sign_answer(orders, order->id, answer, head.signature))
         return STATUS_NOMEM;
     order_head_format(&head, NULL, written);
-    return orders_write(orders, &write, deadline_us);
+    enum status status = orders_write(orders, &write, deadline_us);
+    if (status != STATUS_CONFLICT)
+        return status;
+    status = read_again(orders, order, deadline_us);
+    write.expected = order->head;
+    return status == STATUS_OK ? orders_write(orders, &write, deadline_us) : status;
 }
 
 /* ---- what is left over ---- */

@@ -28,6 +28,7 @@ enum {
 struct redis {
     const struct store_settings *settings;
     struct digest_key key;
+    char all[DIGEST_HEX_SIZE]; /* the hash of the subject "all" */
     struct store_reporter reporter;
     struct connection_address address;
     char password[SECRET_SIZE];
@@ -247,6 +248,7 @@ enum status redis_open(const struct store_settings *settings,
         return STATUS_NOMEM;
     redis->settings = settings;
     redis->key = *key;
+    digest_hex(key, "all", strlen("all"), redis->all);
     redis->reporter = reporter;
     (void)pthread_mutex_init(&redis->mutex, NULL);
     redis->address = (struct connection_address){.host = settings->host,
@@ -369,6 +371,16 @@ static size_t first_of_subject(const struct charge *charges, size_t i)
     return i;
 }
 
+/* Where a rule has key = "all", every message has that subject. */
+static void hash_subject(const struct redis *redis, const char *subject,
+                         char out[DIGEST_HEX_SIZE])
+{
+    if (strcmp(subject, "all") == 0)
+        memcpy(out, redis->all, sizeof redis->all);
+    else
+        digest_hex(&redis->key, subject, strlen(subject), out);
+}
+
 /* The keys of an order are {prefix}:b:<fingerprint>:<hash>. NULL without memory. */
 static struct charge_call *make_call(const struct redis *redis,
                                      const struct charge_order *order)
@@ -384,8 +396,7 @@ static struct charge_call *make_call(const struct redis *redis,
         if (first < i)
             memcpy(hashes[i], hashes[first], sizeof *hashes);
         else
-            digest_hex(&redis->key, charges[i].subject, strlen(charges[i].subject),
-                       hashes[i]);
+            hash_subject(redis, charges[i].subject, hashes[i]);
         text_reset(&key);
         text_add(&key, "{", 1);
         text_add_string(&key, redis->settings->prefix);
@@ -442,6 +453,7 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
                                        .mode = modes[mode],
                                        .charges = charges,
                                        .count = count,
+                                       .key = &redis->key,
                                        .carried = carried};
     struct error error = {0};
     int64_t timeout_us = after_ms(redis->settings->timeout_ms);
@@ -469,7 +481,8 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
     const struct charge_order order = {.script = &scripts_amend,
                                        .mode = modes[what],
                                        .charges = charges,
-                                       .count = count};
+                                       .count = count,
+                                       .key = &redis->key};
     return run_order(redis, &order, deadline_us, NULL);
 }
 

@@ -3,10 +3,12 @@
  * window's past stops what should be let through. Latches stay longest, those that stand
  * longest last of all. Then it is the part used up that counts, as what is nearly full
  * again, or has seen a message or two, is forgotten at the smallest loss: a flood of new
- * keys pushes out its own. A past is worth as much as half a window. */
+ * keys pushes out its own. A past is worth as much as half a window. To forget clients
+ * lets a stolen password be used from as many again. */
 #include "store/rows.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define PART INT64_C(1000000000) /* all of it used up */
 #define LATCHED (2 * PART)
@@ -23,6 +25,23 @@ static const struct window_row *window_of(const struct row *row)
 {
     const void *whole = row;
     return whole;
+}
+
+static const struct client_row *clients_of(const struct row *row)
+{
+    const void *whole = row;
+    return whole;
+}
+
+struct client_set rows_clients(const struct row *row)
+{
+    const struct client_row *clients = clients_of(row);
+    return (struct client_set){clients->entries, clients->count};
+}
+
+size_t rows_client_room(const struct limiter_request *request)
+{
+    return (size_t)(request->whole > 0 ? request->whole : request->rate.burst);
 }
 
 static struct window unpack(const struct window_row *row)
@@ -57,6 +76,23 @@ static void clamp(struct limiter_state *state, const struct limiter_request *req
     }
 }
 
+static void read_clients(const struct row *row, const struct limiter_request *request,
+                         int64_t now_ms, struct limiter_state *state)
+{
+    struct client_set set = {0};
+    if (row != NULL)
+        set = rows_clients(row);
+    struct rate whole = request->rate;
+    whole.burst = request->whole;
+    state->healed = client_set_lies_ahead(&set, now_ms);
+    state->clients = (struct client_state){
+        .left = client_set_left(&set, &request->rate, request->client, now_ms),
+        .now_ms = now_ms};
+    if (request->whole > 0)
+        state->clients.whole_left =
+            client_set_left(&set, &whole, request->client, now_ms);
+}
+
 struct limiter_state rows_read(const struct row *row,
                                const struct limiter_request *request, int64_t now_ms)
 {
@@ -70,6 +106,8 @@ struct limiter_state rows_read(const struct row *row,
             state.window = unpack(window_of(row));
         state.healed = lies_ahead(&state.window, now_ms);
         window_roll(&state.window, &request->surge, now_ms);
+    } else if (request->has_clients) {
+        read_clients(row, request, now_ms, &state);
     } else if (row == NULL) {
         state.bucket = bucket_full(&request->rate, now_ms);
     } else {
@@ -91,7 +129,7 @@ static int64_t whole_size(const struct window *window,
 {
     struct window whole = *window;
     struct surge surge = request->surge;
-    surge.floor = request->whole_floor;
+    surge.floor = request->whole;
     for (size_t i = 0; i < whole.past_count; i++) {
         int64_t copies = whole.past[i].copies * request->nodes;
         whole.past[i].copies = copies < WINDOW_COPIES_MAX ? copies : WINDOW_COPIES_MAX;
@@ -109,6 +147,10 @@ struct charge_outcome rows_outcome(const struct limiter_state *state,
         outcome.burst = window_size(&state->window, &request->surge);
         if (request->nodes > 0)
             outcome.whole = whole_size(&state->window, request);
+    }
+    if (request->has_clients) {
+        outcome.left = state->clients.left;
+        outcome.whole = state->clients.whole_left;
     }
     if (request->latch_ms > 0 && state->latch_end_ms > 0)
         outcome.latch_ms = state->latch_end_ms - now_ms;
@@ -144,26 +186,57 @@ static void write_window(struct window_row *row, const struct surge *surge,
     }
 }
 
+bool rows_is_of(const struct row *row, const struct limiter_request *request)
+{
+    return row->used && memcmp(&row->id, &request->id, sizeof row->id) == 0;
+}
+
+/* is_other: the row has been that of another set. */
+static void write_clients(struct client_row *row, bool is_other,
+                          const struct limiter_request *request,
+                          const struct limiter_state *state)
+{
+    const struct client_state *clients = &state->clients;
+    struct client_set set = rows_clients(&row->row);
+    if (is_other || clients->emptied)
+        set.count = 0;
+    client_set_roll(&set, request->rate.period_ms, clients->now_ms);
+    if (clients->taken)
+        client_set_take(&set, rows_client_room(request), request->client,
+                        clients->now_ms);
+    row->count = (uint16_t)set.count;
+    row->limit = (uint16_t)request->rate.burst;
+    row->period_ms = request->rate.period_ms;
+}
+
 void rows_write(struct row *row, const struct limiter_request *request,
                 const struct limiter_state *state)
 {
     void *whole = row;
+    bool is_other = !rows_is_of(row, request);
     row->id = request->id;
     row->latch_end_ms = state->latch_end_ms;
     row->own = state->own;
     row->used = true;
     if (request->is_window)
         write_window(whole, &request->surge, &state->window);
+    else if (request->has_clients)
+        write_clients(whole, is_other, request, state);
     else
         write_bucket(whole, &request->rate, &state->bucket);
 }
 
-struct limiter_request rows_request(const struct row *row, bool is_window)
+struct limiter_request rows_request(const struct row *row, enum row_kind kind)
 {
-    struct limiter_request request = {.id = row->id, .is_window = is_window};
-    if (is_window) {
+    struct limiter_request request = {.id = row->id,
+                                      .is_window = kind == ROW_WINDOW,
+                                      .has_clients = kind == ROW_CLIENTS};
+    if (kind == ROW_WINDOW) {
         const struct window_row *window = window_of(row);
         request.surge = (struct surge){window->factor, window->floor, window->window_ms};
+    } else if (kind == ROW_CLIENTS) {
+        const struct client_row *clients = clients_of(row);
+        request.rate = (struct rate){clients->limit, clients->period_ms, clients->limit};
     } else {
         const struct bucket_row *bucket = bucket_of(row);
         request.rate = (struct rate){bucket->tokens, bucket->period_ms, bucket->burst};
@@ -190,7 +263,7 @@ static struct loss permit_loss(const struct bucket_row *row, int64_t now_ms)
 
 struct loss rows_bucket_loss(const struct row *row, int64_t now_ms)
 {
-    struct limiter_request request = rows_request(row, false);
+    struct limiter_request request = rows_request(row, ROW_BUCKET);
     struct limiter_state state = rows_read(row, &request, now_ms);
     int64_t missing = request.rate.burst - state.bucket.level;
     if (rate_is_fixed(&request.rate) && missing > 0)
@@ -201,7 +274,7 @@ struct loss rows_bucket_loss(const struct row *row, int64_t now_ms)
 
 struct loss rows_window_loss(const struct row *row, int64_t now_ms)
 {
-    struct limiter_request request = rows_request(row, true);
+    struct limiter_request request = rows_request(row, ROW_WINDOW);
     struct limiter_state state = rows_read(row, &request, now_ms);
     const struct window *window = &state.window;
     int64_t size = window_size(window, &request.surge);
@@ -211,4 +284,16 @@ struct loss rows_window_loss(const struct row *row, int64_t now_ms)
     if (window->past_count > 0 && part < PART / 2)
         part = PART / 2;
     return loss_of(part, window->start_ms, state.latch_end_ms - now_ms);
+}
+
+/* A set of a share may have more clients than the share takes. */
+struct loss rows_clients_loss(const struct row *row, int64_t now_ms)
+{
+    struct limiter_request request = rows_request(row, ROW_CLIENTS);
+    struct limiter_state state = rows_read(row, &request, now_ms);
+    const struct client_set set = rows_clients(row);
+    int64_t count = request.rate.burst - state.clients.left;
+    int64_t part = count > 0 ? 1 + count * PART / request.rate.burst : 0;
+    int64_t since_ms = set.count > 0 ? set.entries[set.count - 1].stamp_ms : 0;
+    return loss_of(part, since_ms, state.latch_end_ms - now_ms);
 }

@@ -1,4 +1,4 @@
-/* How buckets and windows lie in the tables of memory. */
+/* How buckets, windows and sets of clients lie in the tables of memory. */
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
 
@@ -22,16 +22,33 @@ struct window_row {
     bool braked;
 };
 
+struct client_row {
+    struct row row;
+    int64_t period_ms;
+    struct client_entry *entries; /* owned (client_places.h); NULL: there is no room */
+    uint16_t limit, count, room;  /* of clients */
+};
+
+/* Of a set of clients: what was seen in its row, and what is to become of it. */
+struct client_state {
+    int64_t left, whole_left; /* as client_set_left has it; of the whole limit, or 0 */
+    int64_t now_ms;
+    bool taken;   /* the client that asked counts from now on */
+    bool emptied; /* all are forgotten */
+};
+
 /* What a row says, at one instant. */
 struct limiter_state {
     struct bucket bucket; /* of a bucket, refilled */
     struct window window; /* of a window, rolled */
+    struct client_state clients;
     int64_t latch_end_ms; /* 0: none stands */
     bool own;             /* as in struct row */
     bool healed;          /* what lay in the future does so no more: to be written back */
 };
 
-/* What the row of a request says at now_ms; NULL: a full bucket, or an unused window. */
+/* What the row of a request says at now_ms; NULL: a full bucket, an unused window, an
+ * empty set. */
 struct limiter_state rows_read(const struct row *row,
                                const struct limiter_request *request, int64_t now_ms);
 
@@ -39,14 +56,27 @@ struct limiter_state rows_read(const struct row *row,
 struct charge_outcome rows_outcome(const struct limiter_state *state,
                                    const struct limiter_request *request, int64_t now_ms);
 
+/* Whether a row has been written for this request's id. */
+bool rows_is_of(const struct row *row, const struct limiter_request *request);
+
+/* A set of clients has room for one more (client_places_make). */
 void rows_write(struct row *row, const struct limiter_request *request,
                 const struct limiter_state *state);
 
-/* Rate or surge as the row has it, and its id. */
-struct limiter_request rows_request(const struct row *row, bool is_window);
+enum row_kind { ROW_BUCKET, ROW_WINDOW, ROW_CLIENTS };
 
-/* For the tables of buckets and of windows. */
+/* Rate or surge as the row has it, and its id. */
+struct limiter_request rows_request(const struct row *row, enum row_kind kind);
+
+/* The set that a row has; borrowed, and good until the row is written. */
+struct client_set rows_clients(const struct row *row);
+
+/* How many clients a set is to remember: of a share, as many as all relays may. */
+size_t rows_client_room(const struct limiter_request *request);
+
+/* For the three tables. */
 struct loss rows_bucket_loss(const struct row *row, int64_t now_ms);
 struct loss rows_window_loss(const struct row *row, int64_t now_ms);
+struct loss rows_clients_loss(const struct row *row, int64_t now_ms);
 
 #endif

@@ -1,5 +1,6 @@
 /* The whole file is one text in memory, so its seal is checked before a line of it is
- * believed: some 40 MB of buckets and as much of windows at most, and the documents. */
+ * believed: some 40 MB of buckets, as much of windows and of clients at most, and the
+ * documents. */
 #include "store/state.h"
 
 #include <errno.h>
@@ -19,13 +20,14 @@ enum {
     BATCH = 512,       /* records copied under one lock */
     BUCKET_FIELDS = 6, /* after the id */
     WINDOW_FIELDS = 7,
+    CLIENTS_FIELDS = 2,
     SEAL_LENGTH = 5 + DIGEST_HEX_SIZE,
     NAME_SIZE = 16, /* of a collection */
 };
 
-/* Twice what a full table needs, and full collections. */
+/* Twice what full tables need, and full collections. */
 static const size_t FILE_MAX =
-    (size_t)160 * 1024 * 1024 +
+    (size_t)256 * 1024 * 1024 +
     COLLECTIONS * ((size_t)DOCUMENTS_BYTES_MAX + (size_t)2 * 1024 * 1024);
 
 #define MAGIC "mailbrake-state "
@@ -33,6 +35,7 @@ static const char header[] = MAGIC "4\n";
 enum { MAGIC_LENGTH = sizeof MAGIC - 1, HEADER_LENGTH = sizeof header - 1 };
 
 static const char window_word[] = "window ";
+static const char clients_word[] = "clients ";
 static const char document_word[] = "document ";
 
 /* A document as the file has it. */
@@ -69,6 +72,18 @@ static void add_window(struct text *text, const struct memory_record *record)
                     window->past[i].copies);
 }
 
+static void add_clients(struct text *text, const struct memory_record *record)
+{
+    const struct rate *limit = &record->request.rate;
+    const int64_t numbers[CLIENTS_FIELDS] = {limit->burst, limit->period_ms};
+    text_add_string(text, clients_word);
+    add_id(text, &record->request.id);
+    add_numbers(text, numbers, CLIENTS_FIELDS);
+    for (size_t i = 0; i < record->client_count; i++)
+        text_printf(text, " %" PRId64 ":%" PRId64, record->clients[i].client,
+                    record->clients[i].stamp_ms);
+}
+
 static void add_bucket(struct text *text, const struct memory_record *record)
 {
     const struct bucket *bucket = &record->state.bucket;
@@ -85,6 +100,8 @@ static void add_record(struct text *text, const struct memory_record *record,
 {
     if (record->request.is_window)
         add_window(text, record);
+    else if (record->request.has_clients)
+        add_clients(text, record);
     else
         add_bucket(text, record);
     if (record->state.latch_end_ms > now_ms)
@@ -243,6 +260,19 @@ static const char *parse_bucket(const char *line, struct memory_record *out)
     return valid ? at : NULL;
 }
 
+/* Whether a " NUMBER:NUMBER" begins here. */
+static bool is_pair(const char *at)
+{
+    return at[0] == ' ' && at[1] >= '0' && at[1] <= '9';
+}
+
+/* Reads it; NULL where it is none after all, else what follows. */
+static const char *parse_pair(const char *at, int64_t *out_first, int64_t *out_second)
+{
+    at = parse_number(at + 1, out_first);
+    return at != NULL && *at == ':' ? parse_number(at + 1, out_second) : NULL;
+}
+
 static const char *parse_window(const char *line, struct memory_record *out)
 {
     int64_t fields[WINDOW_FIELDS];
@@ -259,14 +289,34 @@ static const char *parse_window(const char *line, struct memory_record *out)
                               .braked = fields[6] == 1};
     bool valid = surge_is_valid(&out->request.surge) && fields[1] <= WINDOW_COPIES_MAX &&
                  fields[5] <= WINDOW_COPIES_MAX && fields[6] <= 1;
-    while (valid && at[0] == ' ' && at[1] >= '0' && at[1] <= '9') {
+    while (valid && is_pair(at)) {
         struct window_past past = {0};
-        at = parse_number(at + 1, &past.end_ms);
-        at = at != NULL && *at == ':' ? parse_number(at + 1, &past.copies) : NULL;
+        at = parse_pair(at, &past.end_ms, &past.copies);
         valid = at != NULL && window->past_count < WINDOW_PAST_MAX &&
                 past.copies <= WINDOW_COPIES_MAX;
         if (valid)
             window->past[window->past_count++] = past;
+    }
+    return valid ? at : NULL;
+}
+
+static const char *parse_clients(const char *line, struct memory_record *out)
+{
+    int64_t fields[CLIENTS_FIELDS];
+    const char *at = parse_numbers(line + sizeof clients_word - 1, CLIENTS_FIELDS,
+                                   &out->request.id, fields);
+    if (at == NULL)
+        return NULL;
+    out->request.has_clients = true;
+    out->request.rate = (struct rate){fields[0], fields[1], fields[0]};
+    bool valid = client_limit_is_valid(&out->request.rate);
+    while (valid && is_pair(at)) {
+        struct client_entry entry;
+        at = parse_pair(at, &entry.client, &entry.stamp_ms);
+        valid = at != NULL && out->client_count < CLIENT_SET_MAX && entry.client > 0 &&
+                entry.client <= CLIENT_NUMBER_MAX && entry.stamp_ms < RATE_PRODUCT_MAX;
+        if (valid)
+            out->clients[out->client_count++] = entry;
     }
     return valid ? at : NULL;
 }
@@ -287,10 +337,17 @@ static const char *parse_latch(const char *at, struct memory_record *out)
 /* Reads a line; NULL when it isn't one, else what follows it. */
 static const char *parse_record(const char *line, struct memory_record *out)
 {
-    bool is_window = strncmp(line, window_word, sizeof window_word - 1) == 0;
-    *out = (struct memory_record){0};
-    return parse_latch(is_window ? parse_window(line, out) : parse_bucket(line, out),
-                       out);
+    const char *at;
+    out->request = (struct limiter_request){0};
+    out->state = (struct limiter_state){0};
+    out->client_count = 0;
+    if (strncmp(line, window_word, sizeof window_word - 1) == 0)
+        at = parse_window(line, out);
+    else if (strncmp(line, clients_word, sizeof clients_word - 1) == 0)
+        at = parse_clients(line, out);
+    else
+        at = parse_bucket(line, out);
+    return parse_latch(at, out);
 }
 
 /* Copies length bytes and passes over the line feed after them; NULL when they are not

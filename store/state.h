@@ -4,14 +4,15 @@
  *   <id> <level> <rest> <stamp_ms> <tokens> <period_ms> <burst>
  *   window <id> <start_ms> <copies> <factor> <floor> <window_ms> <trained> <braked>
  *          <past> ...
+ *   clients <id> <limit> <period_ms> <client>:<stamp_ms> ...
  *   document <collection> <bytes of id> <bytes of value>
  *   <id>
  *   <value>
  *   seal <hash of all above>
  *
- * <past> is <end_ms>:<copies>. A bucket or window that is latched has " latch <end_ms>"
- * at its end; " own <end_ms>" when Redis has not heard of the latch. Id and value are as
- * they are, with whatever lines they have. */
+ * <past> is <end_ms>:<copies>; clients are keyed hashes. What is latched has " latch
+ * <end_ms>" at its end; " own <end_ms>" when Redis has not heard of the latch. Id and
+ * value are as they are, with whatever lines they have. */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
@@ -29,9 +30,9 @@ struct state {
                        */
 };
 
-/* Writes all buckets and windows worth keeping, and all documents as they are at one
- * instant, to a temporary file, and renames it: after a crash the old file or the new one
- * is there. Mode 0600. IO, or NOMEM. */
+/* Writes all buckets, windows and sets of clients worth keeping, and all documents as
+ * they are at one instant, to a temporary file, and renames it: after a crash the old
+ * file or the new one is there. Mode 0600. IO, or NOMEM. */
 enum status state_save(const struct state *state, const struct digest_key *key,
                        const char *path, int64_t now_ms, struct error *error) MUST_CHECK;
 

@@ -31,7 +31,8 @@ struct store {
     struct store_reporter reporter;
     struct store_backends backends;
 
-    pthread_mutex_t saving; /* one writer of the file; never on the mail path */
+    pthread_mutex_t saving; /* one writer of the file; on the mail path only for an
+                               answer that counts (quarantine/confirm.c) */
     uint64_t saved_changes;
     pthread_mutex_t mutex; /* of stopping */
     pthread_cond_t stop;

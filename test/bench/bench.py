@@ -90,6 +90,7 @@ def sample(build, folder, options):
             build, (floor, brake), options.pairs, messages=options.messages,
             connections=connections, per_connection=50, recipients=1,
             **{"from": "sender%n@district.example", "login": "person%n"},
+            subject="about %w",
         )
         show(f"redis, the sample's rules, {connections} connections", found)
         out.append({"connections": connections, **found})

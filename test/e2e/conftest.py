@@ -57,6 +57,7 @@ class Build:
         self.mailbrake = self.dir / "cli" / "mailbrake"
         self.milter_client = self.dir / "test" / "support" / "milter-client"
         self.milter_load = self.dir / "test" / "support" / "milter-load"
+        self.read_log = self.dir / "test" / "support" / "read-log"
         cache = (self.dir / "CMakeCache.txt").read_text()
         self.sanitized = re.search(r"^MAILBRAKE_SANITIZE:\w+=\S", cache, re.MULTILINE) is not None
         self.counts_lines = "gcov_exit" in cache  # script/coverage

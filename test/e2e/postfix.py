@@ -45,7 +45,8 @@ virtual_alias_domains =
 virtual_alias_maps = hash:{dir}/lists/virtual
 virtual_alias_expansion_limit = 200000
 virtual_alias_recursion_limit = 100
-transport_maps = regexp:{{ {{/^(al-|allstudents@|class-)/ local:}} }}
+transport_maps = regexp:{{ {{/^(al-|allstudents@|class-)/ local:}}
+    {{/^dropped-/ discard:}} {{/^closed-/ error:5.1.2 closed}} }}
 local_transport = lmtp:unix:{dir}/sink
 mailbox_transport = lmtp:unix:{dir}/sink
 default_transport = lmtp:unix:{dir}/sink
@@ -65,6 +66,8 @@ non_smtpd_milters = unix:{dir}/milter/milter.sock
 
 MASTER_CF = """
 127.0.0.1:{port} inet n - n - 200 smtpd
+127.0.0.1:{inner_port} inet n - n - 200 smtpd
+    -o syslog_name=postfix/inner -o content_filter= -o smtpd_milters=
 pickup   unix n - n 60   1 pickup
 cleanup  unix n - n -    0 cleanup
 qmgr     unix n - n 300  1 qmgr
@@ -104,6 +107,7 @@ class Postfix:
         self.lists = self.dir / "lists"
         self.queue = self.dir / "queue"
         self.port = free_port()
+        self.inner_port = free_port()  # where a content filter brings mail back
         self.milter_socket = self.dir / "milter" / "milter.sock"
         self._tables = {}
         self._edition = 0
@@ -115,7 +119,7 @@ class Postfix:
         shutil.chown(self.dir / "data", "postfix")
         self._make_milter_folder()
         self._make_system_main_cf()
-        values = {"dir": self.dir, "port": self.port, "domains": ", ".join(OWN_DOMAINS)}
+        values = {"dir": self.dir, "port": self.port, "inner_port": self.inner_port, "domains": ", ".join(OWN_DOMAINS)}
         (self.config / "main.cf").write_text(MAIN_CF.format(**values))
         (self.config / "master.cf").write_text(MASTER_CF.format(**values))
         self.set_lists()
@@ -179,6 +183,20 @@ class Postfix:
             for _, _, files in os.walk(self.queue / queue):
                 count += len(files)
         return count
+
+    def deferred(self):
+        """How many messages were tried in vain, and wait."""
+        return sum(len(files) for _, _, files in os.walk(self.queue / "deferred"))
+
+    @contextlib.contextmanager
+    def sink_away(self):
+        """What comes meanwhile waits in the queue, until it is released or flushed."""
+        path = self.dir / "sink"
+        path.rename(self.dir / "sink-away")
+        try:
+            yield
+        finally:
+            (self.dir / "sink-away").rename(path)
 
     def wait_idle(self, timeout):
         wait_until(lambda: self.pending() == 0, timeout, "mail stays in the queue", self.mailq)

@@ -51,6 +51,7 @@ define(`confSERVICE_SWITCH_FILE', `{dir}/etc/service.switch')dnl
 define(`confRUN_AS_USER', `{user}')dnl
 define(`confTRUSTED_USER', `{user}')dnl
 define(`confFORWARD_PATH', `')dnl
+define(`confLOG_LEVEL', `11')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confCHECK_ALIASES', `False')dnl
 define(`confQUEUE_LA', `1000')dnl
@@ -114,9 +115,10 @@ class Program:
             if not self.sendmail.exists():
                 self._fetch()
         self._check()
-        library = pathlib.Path(folder) / "no_dns.so"
-        source = pathlib.Path(__file__).with_name("no_dns.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        library = pathlib.Path(folder) / "preloaded.so"
+        here = pathlib.Path(__file__).parent
+        sources = [here / "no_dns.c", here / "log_to_file.c"]
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, *sources], check=True)
         self.environment = {"PATH": os.environ["PATH"], "LD_PRELOAD": str(library)}
 
     def _fetch(self):
@@ -125,7 +127,7 @@ class Program:
             files = pathlib.Path(folder) / "files"
             for package in pathlib.Path(folder).glob("*.deb"):
                 subprocess.run(["dpkg", "-x", package, files], check=True)
-            # It comes set-gid, for which the loader would ignore no_dns.
+            # It comes set-gid, for which the loader would preload nothing.
             (files / self.sendmail.relative_to(self.dir)).chmod(0o755)
             shutil.rmtree(self.dir, ignore_errors=True)
             files.rename(self.dir)
@@ -168,6 +170,8 @@ class Sendmail:
         self.aliases = self.dir / "lists" / "aliases"
         self.milter_socket = self.dir / "milter" / "milter.sock"
         self.log_path = self.dir / "sendmail.log"
+        self.mail_log = self.dir / "mail.log"
+        self.environment = {**program.environment, "MAIL_LOG": str(self.mail_log)}
         self.port = free_port()
         self.process = self.sink = None
         self._make_folders()
@@ -180,6 +184,8 @@ class Sendmail:
             folder.mkdir()
             shutil.chown(folder, USER, USER)
             folder.chmod(0o770)
+        self.mail_log.touch()
+        self.mail_log.chmod(0o666)
         # As in production: the milter's socket inherits Sendmail's group.
         self.milter_socket.parent.mkdir()
         shutil.chown(self.milter_socket.parent, "root", USER)
@@ -209,7 +215,7 @@ class Sendmail:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.program.environment,
+                env=self.environment,
                 start_new_session=True,
             )
         wait_until(self._is_up, 30, "Sendmail does not come up:", self.log_path.read_text)
@@ -239,7 +245,7 @@ class Sendmail:
 
     def run(self, *arguments, config=None, **more):
         command = [self.program.sendmail, "-C", config or self.config, *arguments]
-        more = {"timeout": 60, "env": self.program.environment, **more}
+        more = {"timeout": 60, "env": self.environment, **more}
         done = subprocess.run(command, capture_output=True, text=True, **more)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done
@@ -254,7 +260,7 @@ class Sendmail:
         """An SMTP session with sendmail -bs."""
         ours, its = socket.socketpair()
         command = [self.program.sendmail, "-C", self.config, "-bs"]
-        environment = self.program.environment
+        environment = self.environment
         process = subprocess.Popen(command, stdin=its, stdout=its, env=environment)
         its.close()
         with smtplib.SMTP(local_hostname="client.example", timeout=60) as session:

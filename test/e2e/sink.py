@@ -1,5 +1,6 @@
 """The far end of all mail: an LMTP server on a unix socket that keeps every message with
-its envelope, so that a test can count copies. Fast enough for 10,000 recipients."""
+its envelope, so that a test can count copies. Fast enough for 10,000 recipients. It has
+nobody whose name begins with nobody-, and while it is_busy it defers later-."""
 
 import collections
 import email
@@ -62,19 +63,27 @@ class _Handler(socketserver.BaseRequestHandler):
     def _command(self, line):
         verb = line[:4].upper()
         if verb == b"RCPT":
-            self.recipients.append(_address(line))
-            self._say(b"250 2.1.5 ok")
+            self._recipient(_address(line))
         elif verb == b"MAIL":
             self.sender, self.recipients, self.body = _address(line), [], []
             self._say(b"250 2.1.0 ok")
         elif verb == b"DATA":
-            self.in_data = True
-            self._say(b"354 go on")
+            self.in_data = bool(self.recipients)
+            self._say(b"354 go on" if self.recipients else b"503 5.5.1 no recipients")
         elif verb == b"LHLO":
             self._say(b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8")
         else:
             self._say(b"221 bye" if verb == b"QUIT" else b"250 ok")
         return verb != b"QUIT"
+
+    def _recipient(self, address):
+        if address.startswith("nobody-"):
+            self._say(b"550 5.1.1 no such user")
+        elif address.startswith("later-") and self.server.is_busy:
+            self._say(b"451 4.3.0 later")
+        else:
+            self.recipients.append(address)
+            self._say(b"250 2.1.5 ok")
 
     def _data_line(self, line):
         if line != b".":
@@ -93,6 +102,7 @@ class Sink(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, path):
         self._lock = threading.Lock()
         self._kept = Deliveries()
+        self.is_busy = False
         super().__init__(path, _Handler)
         self.socket.setblocking(False)  # whoever knocked may be gone by the time of accept
         os.chmod(path, 0o666)

@@ -359,6 +359,16 @@ def test_sync_leaves_what_others_hold(administered):
 # Brakes.
 
 
+def test_what_is_no_brake(administered):
+    mail = administered()
+    odd = [{"action": 5}, {"action": "accept"}, {"action": "confirm"}, {"pull_back": 1}]
+    odd += [{"pull_back": "yes"}, {"key": "all", "pull_back": True}, {"for": 5}, {"reason": []}]
+    for more in odd:
+        body = {"key": f"sender:{ANN}", **more}
+        assert mail.api("PUT", "/v1/brakes", body)[0] == 400, more
+    assert mail.json("brake", "list")["brakes"] == []
+
+
 def test_a_brake_stops_and_is_cleared(administered):
     mail = administered(rules="")
     assert mail.send(ANN, BOB).accepted
@@ -462,6 +472,14 @@ def test_lists_have_sizes_and_no_members(administered):
     assert CLASS in mail.ok("lists", CLASS)
     assert "p1@" not in mail.ok_json("lists", CLASS)
     assert mail.run("lists", "nobody@district.example").returncode == 1
+
+
+def test_what_cannot_be_explained(administered):
+    mail = administered()
+    odd = [{"login": 5}, {"from": [ANN]}, {"client": 5}, {"client": "here"}, {"to": CLASS}, {"to": [5]}]
+    for more in odd:
+        body = {"from": ANN, "to": [CLASS], **more}
+        assert mail.api("POST", "/v1/explain", body)[0] == 400, more
 
 
 def test_explain_says_whether_the_daemon_was_asked(administered):

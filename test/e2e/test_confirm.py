@@ -1,6 +1,7 @@
 """action = "confirm": mail is held, and its own sender lets it go by answering a letter;
 nobody else can, and nothing else does."""
 
+import json
 import re
 import time
 
@@ -10,8 +11,8 @@ from mailbraked import people
 from postfix import wait_until
 from stores import MEMORY, redis_only, redis_settings
 from test_admin import ANN, BOB, CLASS, administered, helper  # noqa: F401, fixtures
-from test_everywhere import relays, running_second  # noqa: F401, fixtures
-from test_release import TEAM, Team, aliases, reviewed
+from test_everywhere import relays, running_second, together  # noqa: F401, fixtures
+from test_release import TEAM, Team, aliases, noting, reviewed
 
 ASK = "confirm@district.example"
 CONFIRM = {"address": ASK, "for": "24h", "max_reach": 50}
@@ -36,8 +37,24 @@ def asking(administered):  # noqa: F811
     return make
 
 
+POSTMASTER = "postmaster@district.example"
+TOLD = {"notify": {"to": [POSTMASTER], "tell_sender": False}}
+
+
 def letters(mail, to=ANN):
     return [d for d in mail.postfix.sink.kept() if d.sender == "" and to in d.recipients]
+
+
+def told(mail, words, to=ANN):
+    """The text of the letter whose subject has these words."""
+    found = []
+
+    def arrived():
+        found[:] = [one for one in letters(mail, to) if words in one["Subject"]]
+        return found
+
+    wait_until(arrived, 15, f"no letter {words}:", mail.daemon.text)
+    return found[0].message.get_payload()
 
 
 def letter(mail, to=ANN, count=1):
@@ -88,6 +105,7 @@ def test_the_sender_lets_it_go(asking):
     assert one["Subject"] == "Your mail to 5 people waits for your answer"
     assert re.fullmatch(r"confirm\+[a-z0-9]{16}@district\.example", reply_to(one))
     assert one["Auto-Submitted"] == "auto-generated"
+    assert re.search("held for +reach over 2\n", one.message.get_payload())
     assert answer(mail, reply_to(one)).accepted
     assert last(mail).rule == "confirmation"
     (entry,) = confirmations(mail)
@@ -180,12 +198,22 @@ def test_once_and_only_its_own_incident(asking):
 def test_too_many_or_nobody_to_ask_is_plain_quarantine(asking):
     mail = asking(notify={"tell_sender": True})
     mail.hold(to="families@district.example", login="ann")
+    mail.hold(frm=BOB, login="bob")  # who is asked at once; her letter goes with his
     one = letter(mail)
     assert one["Reply-To"] is None and "held for review" in one["Subject"]
     assert mail.explain(ANN, "families@district.example", login="ann")["confirm"] is False
     assert mail.explain(ANN, CLASS, login="ann")["confirm"] is True
     assert mail.explain(ANN, CLASS, client=STRANGER)["confirm"] is False
     assert mail.explain(BOB, CLASS, login="ann")["confirm"] is False
+
+
+def test_in_mode_monitor_nobody_is_asked(asking):
+    mail = asking(mode="monitor")
+    assert mail.send(ANN, CLASS, login="ann").accepted
+    wait_until(lambda: mail.json("incidents", "--would")["incidents"], 15, "nothing would have been")
+    told = mail.explain(ANN, CLASS, login="ann")
+    assert (told["verdict"], told["would"], told["confirm"]) == ("accept", "quarantine", False)
+    assert letters(mail) == []
 
 
 def test_without_an_address_nobody_can(asking):
@@ -210,9 +238,9 @@ def test_what_grew_beyond_is_left_to_administrators(asking):
 def test_many_small_ones_are_many_people(asking):
     """Each is below max_reach; all of them together are not."""
     mail = asking(confirm={**CONFIRM, "max_reach": 8})
-    for number in range(2):
-        to = [f"{c}{number}@district.example" for c in "abcde"]
-        reviewed(mail, to=to, login="ann")
+    with noting(mail, 2):
+        for number in range(2):
+            mail.hold(to=[f"{c}{number}@district.example" for c in "abcde"], login="ann")
     to = reply_to(letter(mail))
     assert answer(mail, to).accepted
     (entry,) = confirmations(mail)
@@ -308,61 +336,150 @@ def test_what_is_no_setting(asking, build, folder):
     assert mail.run("brake", "set", f"login:{ANN}", "--action", "confirm").returncode != 0
 
 
-def goes_on(mail, end):
-    """What was begun goes on after a restart, and nothing happens twice."""
+@pytest.mark.parametrize("store", ["memory", "redis"], indirect=True)
+def test_the_answer_outlives_a_crash(asking):
+    """It is written down before it is accepted, goes on after that, and nothing happens
+    twice; while the helper is away, the audit is not filled."""
+    mail = asking()
     mail.hold(3, login="ann")
     to = reply_to(letter(mail))
     mail.helper.kill()
+    mail.daemon.allow_log("mailbrake-mta|mta.sock")
     assert answer(mail, to).accepted
-    end()
-    mail.helper.start()
+    mail.daemon.kill()
     mail.daemon.start()
-    mail.daemon.allow_log("mailbrake-mta")
+    time.sleep(2.2)  # more than one try
+    mail.helper.start()
     wait_until(lambda: mail.postfix.held() == [], 25, "still held", mail.daemon.text)
     assert len(confirmations(mail)[-1]["ids"]) == 3 and copies(mail) == 15
-    end()
+    lines = [line for line in mail.audit_file.read_text().splitlines() if '"confirm"' in line]
+    ends = ["end" in json.loads(line) for line in lines]  # a crash may leave a beginning
+    assert ends in ([False, True], [False, False, True]), lines
+    mail.daemon.kill()
     mail.daemon.start()
     assert mail.send(ANN, CLASS, login="ann").accepted, "twice the copies that were held"
     assert last(mail).verdict == "accept" and copies(mail) == 20
-    before = len(mail.audit("confirm"))
+    before = len(confirmations(mail))
     assert answer(mail, to).accepted
     assert "answered before" in confirmations(mail, before + 1)[-1]["result"]
 
 
-@redis_only
-def test_the_answer_outlives_a_crash(asking):
-    """It is written down before it is accepted."""
-    mail = asking()
-    goes_on(mail, mail.daemon.kill)
-
-
-def test_the_answer_outlives_a_restart(asking):
-    mail = asking()
-    goes_on(mail, mail.daemon.stop)
-
-
-def test_a_letter_outlives_a_restart(asking):
+def test_a_letter_outlives_a_crash(asking):
+    """In memory, too: its token is on disk before it goes out."""
     mail = asking()
     (hold,) = mail.hold(login="ann")
     to = reply_to(letter(mail))
-    mail.daemon.stop()
+    mail.daemon.kill()
     mail.daemon.start()
     assert answer(mail, to).accepted
     assert confirmations(mail)[-1]["ids"] == [hold["id"]]
 
 
 def test_a_grown_audience_is_left_to_administrators(asking):
-    """Postfix expands the list only when it delivers: aliases(5)."""
-    mail = asking(lists={}, aliases=aliases(*people(5)))
+    """Postfix expands the list only when it delivers: aliases(5). Administrators and the
+    sender are told, each once."""
+    mail = asking(lists={}, aliases=aliases(*people(5)), **TOLD)
     team = Team(mail)
     team.become(*people(5))
-    reviewed(mail, to=TEAM, login="ann")
+    (hold,) = reviewed(mail, to=TEAM, login="ann")
     to = reply_to(letter(mail))
+    notice = told(mail, "held", POSTMASTER)
+    assert f"{ANN} has been asked by letter" in notice and "by answering, until" in notice
     team.become(*people(9))
     assert answer(mail, to).accepted
     (entry,) = confirmations(mail)
     assert entry["result"].startswith("not released: the people it reaches have changed")
     assert len(mail.held()) == 1
+    word = told(mail, "Your mail is still held")
+    assert "have changed since" in word and hold["incident"] in word and "--reach" not in word
+    notice = told(mail, f"still held, though {ANN} confirmed it", POSTMASTER)
+    assert "4 more, 0 fewer: 9 people" in notice and "has been asked" not in notice
+    assert f"mailbrake quarantine release --incident {hold['incident']}" in notice
+    assert len(letters(mail)) == 2 and len(letters(mail, POSTMASTER)) == 2
+
+
+def test_what_an_administrator_decided_meanwhile_stands(asking):
+    """He braked the list, refused the mail, or had the rule ask no more."""
+    mail = asking()
+    (mine,) = mail.hold()
+    (forged,) = mail.hold(client=STRANGER)
+    to = reply_to(letter(mail))
+    mail.ok("quarantine", "refuse", mine["id"])
+    assert answer(mail, to, login=None).accepted
+    assert confirmations(mail)[-1]["result"] == "not released: nothing of it is held any more"
+    assert "somebody has decided about it" in told(mail, "Your answer came too late")
+    assert [h["id"] for h in mail.holds()] == [forged["id"]]
+
+    mail.hold(login="bob", frm=BOB)
+    to = reply_to(letter(mail, BOB))
+    mail.ok("brake", "set", f"list:{CLASS}", "--for", "1h")
+    assert answer(mail, to, frm=BOB, login="bob").accepted
+    assert confirmations(mail, 2)[-1]["result"] == "not released: a brake (list) stops it"
+    assert "administrators have stopped such mail" in told(mail, "still held", BOB)
+    assert len(mail.held()) == 2
+    mail.ok("brake", "clear", f"list:{CLASS}")
+    assert mail.explain(BOB, CLASS, login="bob")["verdict"] == "quarantine", "nothing is allowed"
+
+    mail.hold(frm="cy@district.example", login="cy")
+    to = reply_to(letter(mail, "cy@district.example"))
+    text = mail.daemon.config.read_text()
+    mail.daemon.config.write_text(text.replace('"confirm"; reason', '"quarantine"; reason'))
+    mail.ok("reload")
+    assert answer(mail, to, frm="cy@district.example", login="cy").accepted
+    refused(mail, "its rule does not let senders confirm any more", 3)
+    assert len(mail.held()) == 3
+
+
+def test_what_two_must_approve_no_sender_is_asked_about(asking):
+    mail = asking(quarantine={"approve_over": 4}, notify={"tell_sender": True})
+    assert mail.explain(ANN, CLASS, login="ann")["confirm"] is False
+    assert mail.explain(ANN, *people(4), login="ann")["confirm"] is True
+    mail.hold(to=people(4), login="ann")
+    to = reply_to(letter(mail))
+    mail.hold(to=people(3, "x"), login="ann")
+    assert answer(mail, to).accepted
+    assert confirmations(mail)[-1]["result"] == "not released: it would reach 7 people, more than 4"
+    assert len(mail.held()) == 2
+
+
+def test_a_permit_is_used_first(asking):
+    mail = asking()
+    mail.hold(login="ann")
+    assert answer(mail, reply_to(letter(mail))).accepted
+    confirmations(mail)
+    mail.ok("permit", "set", "login:ann", "--copies", "5", "--for", "1h")
+    passed = []
+    for _ in range(4):
+        assert mail.send(ANN, CLASS, login="ann").accepted
+        passed.append((last(mail).verdict, last(mail).rule))
+    assert passed == [("accept", "permit"), *[("accept", "-")] * 2, ("quarantine", "ask")]
+
+
+def test_a_strangers_mail_in_the_incident_counts_for_nothing(asking):
+    """One incident of all: neither what he reaches, nor what he has on hold."""
+    rule = '{ name = "ask"; reach_over = 2; key = "all"; action = "confirm"; }'
+    mail = asking(rules=rule)
+    (mine,) = mail.hold(login="ann")
+    mail.hold(to="families@district.example", client=STRANGER, frm="x@far.example")
+    one = letter(mail)
+    assert one["Subject"] == "Your mail to 5 people waits for your answer"
+    assert answer(mail, reply_to(one)).accepted
+    assert confirmations(mail)[-1]["ids"] == [mine["id"]]
+    assert len(mail.held()) == 1
+
+
+def test_a_flood_of_tokens_does_not_fill_the_audit(asking):
+    mail = asking()
+    session = mail.connect(client=STRANGER)
+    for number in range(120):
+        session.message("x@far.example", [f"confirm+{number:016d}@district.example"])
+    session.quit()
+    mail.hold(login="ann")
+    assert answer(mail, reply_to(letter(mail)), frm=BOB, login="bob").accepted
+    wait_until(lambda: mail.audit("confirm")[-1]["user"] == f"login:{BOB}", 5, "no line of Bob")
+    entries = mail.audit("confirm")
+    assert len(entries) <= 31 + 30  # a minute may end in between
+    assert "more such answers in a short time" in entries[-1]["result"]
 
 
 def test_hashed_addresses_stay_hashed(asking):
@@ -374,30 +491,33 @@ def test_hashed_addresses_stay_hashed(asking):
     assert answer(mail, to).accepted
     for entry in confirmations(mail, 2):
         assert re.fullmatch("login:[0-9a-f]{32}", entry["user"])
+    for text in (mail.daemon.text(), mail.audit_file.read_text()):
+        assert "ann@" not in text and "confirm+" not in text
 
 
 def test_what_is_usual_is_said(asking):
     rule = (
-        '{ name = "grown"; key = "sender"; surge = 2; window = "2s"; floor = 4;'
+        '{ name = "grown"; key = "sender"; surge = 2; window = "1s"; floor = 4;'
         ' action = "confirm"; }'
     )
     mail = asking(rules=rule)
     mail.send(ANN, ["a@district.example", "b@district.example", "c@district.example"], login="ann")
-    time.sleep(2.1)
+    time.sleep(1.1)
     mail.hold(to=[f"p{n}@district.example" for n in range(9)], login="ann")
     body = letter(mail).message.get_payload()
     assert re.search(r"usual +3 people", body), body
-    assert "would reach 9 people" in body
+    assert "would reach 9 people; it usually reaches 3." in body
+    assert "tell\npostmaster@district.example" in body
 
 
 # Two relays.
 
 
-def asked(here, there):
-    """Where the letter is answered to, whichever relay wrote it (at least once)."""
-    wait_until(lambda: letters(here) + letters(there), 15, "no letter")
-    (to,) = {reply_to(one) for one in letters(here) + letters(there)}
-    return to
+def asked(here, there, who=ANN):
+    """Where the one letter is answered to, whichever relay wrote it."""
+    wait_until(lambda: letters(here, who) + letters(there, who), 15, "no letter")
+    (one,) = letters(here, who) + letters(there, who)
+    return reply_to(one)
 
 
 def test_each_relay_releases_what_it_holds(relays):  # noqa: F811
@@ -416,6 +536,29 @@ def test_each_relay_releases_what_it_holds(relays):  # noqa: F811
         assert mail.send(ANN, CLASS, login="ann").accepted
         passed += last(mail).verdict == "accept"
     assert passed == 4, "twice the ten copies that were held, on both together"
+
+
+def test_the_people_of_all_relays_are_counted(relays):  # noqa: F811
+    """The same people on both are counted once; more than a sender may let go stay on
+    both."""
+    here, there = relays(rules=RULE, lists=LISTS, confirm={**CONFIRM, "max_reach": 8})
+    with noting(here, 2), noting(there, 3):
+        for mail in (here, there):
+            mail.hold(login="ann")
+            mail.hold(to=people(4, "b"), frm=BOB, login="bob")
+        there.hold(to=people(5, "x"), frm=BOB, login="bob")
+    to = asked(here, there)
+    assert answer(here, to).accepted
+    wait_until(lambda: confirmations(there)[-1]["result"] == "ok, 1 released", 10, "not released")
+    assert confirmations(here)[-1]["result"] == "ok, 1 released"
+    assert copies(here) == copies(there) == 5
+    to = asked(here, there, BOB)
+    assert answer(there, to, frm=BOB, login="bob").accepted
+    assert confirmations(there, 2)[-1]["result"] == "not released: it would reach 9 people, more than 8"
+    word = told(there, "still held", BOB)
+    assert "more people than a sender can decide about" in word
+    assert len(here.held()) == 1 and len(there.held()) == 2
+    assert len(confirmations(here)) == 1 and here.audit("confirm") == confirmations(here)
 
 
 def test_an_answer_waits_for_a_relay_that_is_away(relays):  # noqa: F811

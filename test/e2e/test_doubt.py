@@ -236,6 +236,7 @@ def test_status_says_one_thing_about_the_store(mailbraked, build, as_user, own_r
     wait_until(lambda: "away" in run("status").stdout, 10, "status does not see it")
     said = run("status").stdout
     assert "answers" not in said and "does not answer" not in said, said
+    assert "incidents are open is not known" in run("top").stdout
 
 
 # ---- a brake while the store is away ----

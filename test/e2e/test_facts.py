@@ -1,4 +1,4 @@
-"""Threads and campaigns, as Postfix hands over the fields that they are made of."""
+"""Threads, campaigns and topics, as Postfix hands over the fields that they are made of."""
 
 import pytest
 
@@ -6,9 +6,10 @@ ANN = "ann@district.example"
 BOB = "bob@district.example"
 
 
-def one_a_year(key):
+def one_a_year(key, more=""):
     return (
-        f'{{ name = "one"; key = "{key}"; limit = "1 messages per 366d"; action = "reject"; }}'
+        f'{{ name = "one"; key = "{key}"; limit = "1 messages per 366d"; action = "reject";'
+        f" {more} }}"
     )
 
 
@@ -40,6 +41,24 @@ def test_a_campaign_is_one_however_it_is_written(relay):
         assert mail.send(ANN, BOB, headers={"Subject": subject}).code == 550, subject
     assert mail.send(ANN, BOB, headers={"Subject": "Invoices"}).accepted
     assert mail.send(BOB, ANN, headers={"Subject": "Invoice 1: Müller"}).accepted
+
+
+def test_a_topic_is_one_whoever_sends_it(relay):
+    mail = relay(rules=one_a_year("topic", more='from_not = ["<>"];'))
+    assert mail.send(ANN, BOB, headers={"Subject": "Invoice 20181105: Müller"}).accepted
+    same = (
+        "Fwd: invoice 7: MÜLLER",
+        "=?utf-8?q?In=C2=ADvoice_17=3A_M=C3=BCller?=",
+        "Invoice\u00a0\u200b12:\r\n\tMüller",
+    )
+    for sender, login in ((BOB, None), ("carol@x.example", None), (ANN, "dave")):
+        for subject in same:
+            headers = {"Subject": subject}
+            assert mail.send(sender, ANN, login=login, headers=headers).code == 550, subject
+    assert mail.sendmail(BOB, ANN, headers={"Subject": same[0]}).verdict == "reject"
+    for nothing in ("", "Re:", "Re: \u200b\u00ad", "=?utf-8?q?_?="):
+        assert mail.send(BOB, ANN, headers={"Subject": nothing}).accepted, nothing
+        assert mail.send(ANN, BOB, headers={"Subject": nothing}).accepted, nothing
 
 
 # Postfix passes a field of up to header_size_limit, 100 KB, in lines of any length.

@@ -72,7 +72,8 @@ def test_an_announced_mailing_passes_and_what_exceeds_it_does_not(administered):
 def test_others_and_other_recipients_are_not_meant(relay):
     mail = relay(rules=CAP, lists=LISTS, trusted=STAFF)
     mail.__class__ = Administered
-    permit(mail, f"sender:{ANN}", 100, "--to", FAMILIES, "--to", BOB)
+    one = permit(mail, f"sender:{ANN}", 100, "--to", f"list:{FAMILIES}", "--to", BOB)
+    assert one["to"] == [f"list:{FAMILIES}", BOB]
     assert mail.send(ANN, [FAMILIES, BOB]).accepted
     assert mail.send(BOB, FAMILIES).code == 550
     assert mail.send(ANN, "staff@district.example").code == 550
@@ -145,6 +146,7 @@ def test_what_is_no_permit(administered):  # noqa: F811
         (f"sender:{ANN}", "0", "1h"),
         (f"sender:{ANN}", "1000000001", "1h"),
         (f"sender:{ANN}", "5", "1h", "--to", "*@district.example"),
+        (f"sender:{ANN}", "5", "1h", "--to", "login:bob"),
         (f"sender:{ANN}", "5", "1h", "--from", "2001-01-01 08:00"),
         (f"sender:{ANN}", "5", "1h", "--reason", "two\nlines"),
     ]
@@ -169,6 +171,15 @@ def test_who_permitted_what_is_written_down(administered):  # noqa: F811
     assert f"permit {one['id']}, 12 copies" in was_set["result"]
     (ended,) = mail.audit("permit end")
     assert (ended["target"], ended["result"]) == (one["id"], "ok")
+
+
+@redis_only
+def test_a_hashed_audit_says_how_long(administered):  # noqa: F811
+    mail = administered(rules=CAP, lists=LISTS, privacy={"addresses": "hashed"})
+    one = permit(mail, f"sender:{ANN}", 12)
+    (was_set,) = mail.audit("permit set")
+    assert ANN not in str(was_set)
+    assert was_set["result"].endswith(f"12 copies, {one['from']} to {one['until']}")
 
 
 def test_status_and_metrics_count_permits(administered):  # noqa: F811

@@ -40,6 +40,8 @@ SMALL = {
     "attack-burst": {"attempts": 400},
     "attack-mute": {"attempts": 200, "open": 300, "many": 60},
     "attack-null": {"attempts": 100},
+    "attack-places": {"places": 30, "days": 1, "class": 40},
+    "attack-phishing": {"stolen": 100, "rounds": 1, "pupils": 400, "answers": 300},
     "attack-small-lists": {"attempts": 100},
     "attack-tags": {"tags": 120, "members": 300, "buried": 10},
     "attack-verp": {"weeks": 1, "grown": 900, "attempts": 300},

@@ -79,6 +79,8 @@ def test_each_role_does_its_part_and_is_told_of_the_rest(relay):
     words = lambda line: [hold["id"] if word == "HOLD" else word for word in line]  # noqa: E731
     for user, role in PEOPLE.items():
         who = json.loads(get(mail, user, "/v1/whoami"))
+        page = verb(mail, user, "whoami").stdout.split()
+        assert page == ["user", user, "roles", *", ".join(who["roles"]).split()]
         assert who["user"] == user and who["roles"] == sorted({"look", role}, key=["look", role].index)
         for line in LOOKS:
             done = verb(mail, user, *words(line))
@@ -105,6 +107,7 @@ def test_a_stranger_gets_metrics_and_nothing_else(relay):
     mail = relay(roles=ROLES)
     (hold,) = mail.hold()
     assert json.loads(get(mail, "games", "/v1/whoami"))["roles"] == []
+    assert verb(mail, "games", "whoami").stdout.splitlines()[1] == "roles          none (control.roles)"
     assert 'mailbrake_messages_total{rule="many",verdict="quarantine"} 1' in get(mail, "games", "/metrics")
     assert json.loads(get(mail, "games", "/healthz"))["ok"] is True
     refusal = json.loads(get(mail, "games", "/v1/holds"))

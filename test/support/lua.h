@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "redis_server.h"
 #include "store/charge_call.h"
 
@@ -19,6 +20,7 @@ struct lua {
     char *texts[2];
     char sha1s[2][41];
     struct script_text charge, amend;
+    struct digest_key key; /* of clients' numbers */
 };
 
 static inline char *lua_substitute(char *text, const char *old, const char *new)
@@ -79,7 +81,8 @@ static inline void lua_run(struct lua *lua, const char *mode,
                                            outcomes != NULL ? &lua->charge : &lua->amend,
                                        .mode = mode,
                                        .charges = charges,
-                                       .count = count};
+                                       .count = count,
+                                       .key = &lua->key};
     freeReplyObject(redisCommand(lua->context, "MSET s %" PRId64 " us %" PRId64,
                                  at_ms / 1000, at_ms % 1000 * 1000 + 999));
     struct charge_call *call = charge_call_new(&order);

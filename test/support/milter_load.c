@@ -1,7 +1,8 @@
 /* milter-load: many messages over many connections at the milter protocol, as an MTA in a
  * storm would send them; prints one JSON line with counts and latencies. A connection is
- * a thread; all start together. In --from, --to, --login and --client, %n is the
- * message's number, %c the connection's and %r the recipient's. */
+ * a thread; all start together. In --from, --to, --login, --client and --subject, %n is
+ * the message's number, %w the same in letters, %c the connection's number and %r the
+ * recipient's. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -68,19 +69,29 @@ struct worker {
     struct mta *mta;
 };
 
+/* Digits in subjects make no difference, letters do. */
+static void add_word(unsigned long number, struct text *out)
+{
+    do {
+        text_add_byte(out, (char)('a' + number % 26));
+        number /= 26;
+    } while (number > 0);
+}
+
 static void expand(const char *pattern, const unsigned long numbers[3], struct text *out)
 {
-    static const char letters[] = "ncr";
+    static const char letters[] = "ncrw";
     text_reset(out);
     for (const char *at = pattern; *at != '\0'; at++) {
         const char *letter =
             at[0] == '%' && at[1] != '\0' ? strchr(letters, at[1]) : NULL;
-        if (letter == NULL) {
+        if (letter == NULL)
             text_add(out, at, 1);
-        } else {
+        else if (*letter == 'w')
+            add_word(numbers[0], out);
+        else
             text_printf(out, "%lu", numbers[letter - letters]);
-            at++;
-        }
+        at += letter == NULL ? 0 : 1;
     }
 }
 

@@ -22,6 +22,7 @@ struct scene_step {
     bool amends; /* mode is one of enum amend; then nothing is found */
     size_t count;
     struct charge charges[SCENE_CHARGES_MAX];
+    char clients[SCENE_CHARGES_MAX][12]; /* who asks */
     struct charge_outcome found[SCENE_CHARGES_MAX];
 };
 
@@ -67,6 +68,7 @@ static inline void scenes_rule(struct scenes *scenes, const char *line)
         rule->charge.surge = &rule->surge;
     } else {
         rule->rate = (struct rate){amount, ms, size};
+        rule->charge.clients = strcmp(kind, "clients") == 0;
         bool valid =
             rule->charge.permit ? rate_is_fixed(&rule->rate) : rate_is_valid(&rule->rate);
         ck_assert_msg(valid, "%s", line);
@@ -94,6 +96,12 @@ static inline void scenes_do(struct scenes *scenes, const char *line)
                 *charge = scenes->rules[i].charge;
         ck_assert_msg(charge->subject != NULL, "no rule %s", name);
         charge->cost = cost;
+        if (charge->clients && cost > 0) {
+            char *client = step->clients[step->count - 1];
+            (void)snprintf(client, sizeof *step->clients, "%d", (int)cost);
+            charge->client = client;
+            charge->cost = 1;
+        }
     }
 }
 

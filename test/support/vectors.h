@@ -1,4 +1,5 @@
-/* Reads test/vectors/bucket.txt and window.txt, for whatever keeps buckets or windows. */
+/* Reads test/vectors/bucket.txt, window.txt and clients.txt, for whatever keeps buckets,
+ * windows or sets of clients. */
 #ifndef TEST_SUPPORT_VECTORS_H
 #define TEST_SUPPORT_VECTORS_H
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "policy/bucket.h"
+#include "policy/client_set.h"
 #include "policy/window.h"
 
 enum { VECTOR_LINE_SIZE = 600 };
@@ -34,6 +36,20 @@ struct window_step {
 struct window_user {
     void (*begin)(void *context, const char *name, const struct surge *surge);
     void (*step)(void *context, const struct window_step *step, const char *where);
+    void *context;
+};
+
+enum { VECTOR_CLIENTS_MAX = 8 };
+
+struct clients_step {
+    int64_t at_ms, client, left, keep_ms;
+    size_t count; /* afterwards; those that are over are left out */
+    struct client_entry entries[VECTOR_CLIENTS_MAX];
+};
+
+struct clients_user {
+    void (*begin)(void *context, const char *name, const struct rate *limit);
+    void (*step)(void *context, const struct clients_step *step, const char *where);
     void *context;
 };
 
@@ -102,6 +118,54 @@ static inline void vectors_window_line(void *context, const char *line, char *na
     user->step(user->context, &step, where);
 }
 
+/* " CLIENT:STAMP ..." to the end of a line. */
+static inline size_t vectors_clients(const char *line, struct client_entry *out)
+{
+    size_t count = 0;
+    while (*line == ' ') {
+        ck_assert_uint_lt(count, VECTOR_CLIENTS_MAX);
+        out[count].client = vectors_number(&line);
+        ck_assert_int_eq(*line++, ':');
+        out[count++].stamp_ms = vectors_number(&line);
+    }
+    return count;
+}
+
+static inline void vectors_clients_line(void *context, const char *line, char *name,
+                                        int number)
+{
+    const struct clients_user *user = context;
+    char where[100];
+    struct rate limit;
+    struct clients_step step = {0};
+    if (sscanf(line, "clients %63s %" SCNd64 " %" SCNd64, name, &limit.burst,
+               &limit.period_ms) == 3) {
+        limit.tokens = limit.burst;
+        ck_assert_msg(client_limit_is_valid(&limit), "line %d: limit", number);
+        user->begin(user->context, name, &limit);
+        return;
+    }
+    step.at_ms = vectors_number(&line);
+    step.client = vectors_number(&line);
+    step.left = vectors_number(&line);
+    step.keep_ms = vectors_number(&line);
+    step.count = vectors_clients(line, step.entries);
+    (void)snprintf(where, sizeof where, "line %d (%s)", number, name);
+    user->step(user->context, &step, where);
+}
+
+static inline void vectors_same_clients(const struct client_set *set,
+                                        const struct client_entry *wanted, size_t count,
+                                        const char *where)
+{
+    ck_assert_msg(set->count == count, "%s: %zu clients", where, set->count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(set->entries[i].client == wanted[i].client &&
+                          set->entries[i].stamp_ms == wanted[i].stamp_ms,
+                      "%s: client %zu: %" PRId64 ":%" PRId64, where, i,
+                      set->entries[i].client, set->entries[i].stamp_ms);
+}
+
 static inline void vectors_read(const char *path, void *context,
                                 void (*take)(void *context, const char *line, char *name,
                                              int number))
@@ -130,6 +194,12 @@ static inline void vectors_run_windows(const struct window_user *user)
 {
     struct window_user copy = *user;
     vectors_read(SOURCE_DIR "/test/vectors/window.txt", &copy, vectors_window_line);
+}
+
+static inline void vectors_run_clients(const struct clients_user *user)
+{
+    struct clients_user copy = *user;
+    vectors_read(SOURCE_DIR "/test/vectors/clients.txt", &copy, vectors_clients_line);
 }
 
 /* That two windows are the same, as vectors write them. */

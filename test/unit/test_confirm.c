@@ -9,23 +9,32 @@ static char token[CONFIRM_TOKEN_LENGTH + 1], answered[DIGEST_ID_SIZE];
 static struct hold held;
 static struct confirm_answer answer;
 static const char *why;
+static struct rule rule;
+static struct policy policy;
 
 /* A message is held, and its letter out. */
 static void ask(const char *subject)
 {
+    static char name[] = "list-rate";
+    rule = (struct rule){.name = name, .action = ACTION_CONFIRM};
+    policy =
+        (struct policy){.rules = &rule, .rule_count = 1, .confirm = {.max_reach = 100}};
     held = hold_one(subject);
     confirm_make_token(token);
     ck_assert_uint_eq(strspn(token, "abcdefghijklmnopqrstuvwxyz0123456789"),
                       CONFIRM_TOKEN_LENGTH);
-    const struct confirm_letter letter = {
-        .token = token, .incident = held.incident, .by = BY, .until_ms = now_ms + 1000};
+    const struct confirm_letter letter = {.token = token,
+                                          .incident = held.incident,
+                                          .to = "a@own",
+                                          .by = BY,
+                                          .until_ms = now_ms + 1000};
     ck_assert_int_eq(confirm_keep(ledger, &letter, either_soon()), STATUS_OK);
     ck_assert_int_eq(confirm_keep(ledger, &letter, either_soon()), STATUS_OK);
     answer = (struct confirm_answer){.token = token,
                                      .by = BY,
                                      .shown = BY,
                                      .host = "relay1",
-                                     .max_reach = 100,
+                                     .policy = &policy,
                                      .now_ms = now_ms};
 }
 
@@ -84,9 +93,15 @@ START_TEST(confirm_what_does_not_count_uses_nothing_up)
     answer.automatic = true;
     refused("a program wrote it");
     answer.automatic = false;
-    answer.max_reach = 99;
+    policy.confirm.max_reach = 99;
     refused("it reaches more people than confirm.max_reach");
-    answer.max_reach = 100;
+    policy.confirm.max_reach = 100;
+    rule.action = ACTION_QUARANTINE; /* by a reload */
+    refused("its rule does not let senders confirm any more");
+    policy.rule_count = 0;
+    refused("its rule does not let senders confirm any more");
+    policy.rule_count = 1;
+    rule.action = ACTION_CONFIRM;
     answer.now_ms = now_ms + 1000;
     refused("the letter is too old");
     ck_assert_str_eq(answered, held.incident);
@@ -114,8 +129,8 @@ START_TEST(confirm_is_forgotten_in_time)
 {
     ask("login:a@own");
     ck_assert_int_eq(take(), STATUS_OK);
-    ck_assert_uint_eq(confirmed(now_ms + CONFIRM_PASS_MS), 1);
-    ck_assert_uint_eq(confirmed(now_ms + CONFIRM_PASS_MS + 1), 0);
+    ck_assert_uint_eq(confirmed(now_ms + CONFIRM_KEPT_MS), 1);
+    ck_assert_uint_eq(confirmed(now_ms + CONFIRM_KEPT_MS + 1), 0);
     ck_assert_uint_eq(confirmed(now_ms), 0);
     ck_assert_int_eq(confirm_prune(ledger, now_ms + 6000, 5000, either_soon()),
                      STATUS_OK);

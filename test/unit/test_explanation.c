@@ -194,6 +194,7 @@ START_TEST(explanation_json_has_its_api_view)
     ck_assert_int_eq(number_in(json, "visible"), 0);
     ck_assert(json_is_null(json_object_get(json, "thread")));
     ck_assert_str_eq(string_in(json, "campaign"), "sender:s@else.example ");
+    ck_assert(json_is_null(json_object_get(json, "topic")));
     ck_assert(json_is_false(json_object_get(json, "live")));
     ck_assert_uint_eq(json_array_size(json_object_get(json, "rules")), RULES);
     const json_t *rule = json_array_get(json_object_get(json, "rules"), 0);

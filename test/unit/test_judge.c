@@ -245,6 +245,58 @@ START_TEST(judge_settles_the_action)
 }
 END_TEST
 
+/* ---- clients ---- */
+
+static struct rule *clients_add(enum action action, int64_t count)
+{
+    struct rule *rule = limit_add("clients", action, KEY_SENDER, UNIT_CLIENTS, count);
+    plan_for("five@own");
+    ck_assert_uint_eq(plan.charge_count, 1);
+    return rule;
+}
+
+START_TEST(judge_clients_are_charged_with_theirs)
+{
+    (void)clients_add(ACTION_REJECT, 3);
+    ck_assert(plan.charges[0].clients);
+    ck_assert_str_eq(plan.charges[0].client, facts.client);
+    ck_assert_int_eq(plan.charges[0].cost, 1);
+}
+END_TEST
+
+START_TEST(judge_clients_fire_without_room)
+{
+    const struct rule *rule = clients_add(ACTION_DEFER, 3);
+    found(0, 1);
+    judge_by(CHARGE_SOURCE_REDIS);
+    expect(ACTION_ACCEPT, CAUSE_NONE, NULL);
+    found(0, 0);
+    judge_by(CHARGE_SOURCE_REDIS);
+    expect(ACTION_DEFER, CAUSE_LIMIT, rule);
+    ck_assert(!verdict.temporary);
+}
+END_TEST
+
+/* As long as all relays together would take one more, it is asked to come again. */
+START_TEST(judge_clients_of_a_share)
+{
+    const struct rule *rule = clients_add(ACTION_REJECT, 3);
+    found_share(0, 0, 1);
+    outcomes[0].whole = 2;
+    judge_by(CHARGE_SOURCE_LOCAL);
+    expect(ACTION_DEFER, CAUSE_LIMIT, rule);
+    ck_assert(verdict.temporary);
+    outcomes[0].whole = 0;
+    judge_by(CHARGE_SOURCE_LOCAL);
+    expect(ACTION_REJECT, CAUSE_LIMIT, rule);
+    ck_assert(!verdict.temporary);
+    outcomes[0] = (struct charge_outcome){
+        .left = 1, .burst = 1, .whole = 3, .latch_ms = 5, .fits = true};
+    judge_by(CHARGE_SOURCE_LOCAL);
+    expect(ACTION_REJECT, CAUSE_LATCH, rule);
+}
+END_TEST
+
 /* ---- surges and latches ---- */
 
 START_TEST(judge_surge_fires_past_its_window)
@@ -756,6 +808,9 @@ int main(void)
     tcase_add_test(cases, judge_too_many_lists_fire_unasked);
     tcase_add_loop_test(cases, judge_settles_the_action, 0,
                         (int)(sizeof settlements / sizeof settlements[0]));
+    tcase_add_test(cases, judge_clients_are_charged_with_theirs);
+    tcase_add_test(cases, judge_clients_fire_without_room);
+    tcase_add_test(cases, judge_clients_of_a_share);
     tcase_add_test(cases, judge_surge_fires_past_its_window);
     tcase_add_test(cases, judge_latched_fires_whatever_is_left);
     tcase_add_test(cases, judge_latch_decides_before_a_rule_that_matches);

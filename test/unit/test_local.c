@@ -220,6 +220,87 @@ START_TEST(local_latches_reach_redis)
 }
 END_TEST
 
+static const struct rate eight = {8, INT64_C(86400000), 8};
+
+/* client: NULL asks for nobody. */
+static struct charge clients_of(const char *subject, const char *client)
+{
+    return (struct charge){.fingerprint = "clients",
+                           .subject = subject,
+                           .rate = &eight,
+                           .clients = true,
+                           .client = client,
+                           .cost = client != NULL,
+                           .latch_ms = HOUR_MS};
+}
+
+static bool sends(struct store *store, const char *client, enum charge_source wanted)
+{
+    return ask(store, clients_of("a", client), CHARGE_TAKE, wanted).fits;
+}
+
+/* Relay a has seen three, more than its share of two: those go on, and no other comes in;
+ * relay b has seen none of them. */
+START_TEST(local_clients_it_saw_go_on)
+{
+    ck_assert(sends(a, "192.0.2.1", CHARGE_SOURCE_REDIS));
+    ck_assert(sends(a, "192.0.2.2", CHARGE_SOURCE_REDIS));
+    ck_assert(sends(a, "192.0.2.3", CHARGE_SOURCE_REDIS));
+    ck_assert_int_eq(ask(b, clients_of("a", NULL), CHARGE_PEEK, CHARGE_SOURCE_REDIS).left,
+                     5);
+    stop_redis();
+    ck_assert(sends(a, "192.0.2.2", CHARGE_SOURCE_LOCAL));
+    ck_assert(sends(a, "192.0.2.1", CHARGE_SOURCE_LOCAL));
+    struct charge_outcome outcome =
+        ask(a, clients_of("a", "192.0.2.4"), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
+    ck_assert(!outcome.fits);
+    ck_assert_int_eq(outcome.burst, 2);
+    ck_assert_int_eq(outcome.whole, 5);
+    ck_assert(!is_latched(a, clients_of("a", NULL), CHARGE_SOURCE_LOCAL));
+    ck_assert(sends(a, "192.0.2.3", CHARGE_SOURCE_LOCAL));
+    ck_assert(sends(b, "192.0.2.4", CHARGE_SOURCE_LOCAL));
+    ck_assert(sends(b, "192.0.2.5", CHARGE_SOURCE_LOCAL));
+    ck_assert(!sends(b, "192.0.2.1", CHARGE_SOURCE_LOCAL));
+    continue_redis();
+    ck_assert(sends(a, "192.0.2.6", CHARGE_SOURCE_REDIS));
+    ck_assert_int_eq(ask(b, clients_of("a", NULL), CHARGE_PEEK, CHARGE_SOURCE_REDIS).left,
+                     4);
+}
+END_TEST
+
+/* When this relay alone has seen as many as all may have, it is the limit that fires. */
+START_TEST(local_clients_fire_at_the_whole_limit)
+{
+    char client[20];
+    for (int i = 1; i <= 8; i++) {
+        (void)snprintf(client, sizeof client, "192.0.2.%d", i);
+        ck_assert(sends(a, client, CHARGE_SOURCE_REDIS));
+    }
+    stop_redis();
+    struct charge_outcome outcome =
+        ask(a, clients_of("a", "192.0.2.9"), CHARGE_TAKE, CHARGE_SOURCE_LOCAL);
+    ck_assert(!outcome.fits);
+    ck_assert_int_eq(outcome.whole, 0);
+    ck_assert(is_latched(a, clients_of("a", NULL), CHARGE_SOURCE_LOCAL));
+}
+END_TEST
+
+/* A message that is stopped leaves nothing to be mirrored. */
+START_TEST(local_clients_that_were_stopped_are_unknown)
+{
+    struct charge charges[] = {clients_of("a", "192.0.2.1"), bucket("a", 1001)};
+    struct charge_outcome outcomes[2];
+    enum charge_source source;
+    charges[1].latch_ms = 0;
+    ck_assert_int_eq(store_charge(a, charges, 2, CHARGE_TAKE, soon(), outcomes, &source),
+                     STATUS_OK);
+    ck_assert_int_eq(source, CHARGE_SOURCE_REDIS);
+    stop_redis();
+    ck_assert_int_eq(ask(a, clients_of("a", NULL), CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left,
+                     2);
+}
+END_TEST
+
 /* What only the share is too small for is asked to come again: it finds no latch. */
 START_TEST(local_share_latches_nothing_that_could_pass)
 {
@@ -347,6 +428,9 @@ int main(void)
     tcase_add_test(tcase, local_forgets_latches_that_are_off);
     tcase_add_test(tcase, local_mirror_is_no_source);
     tcase_add_test(tcase, local_latches_reach_redis);
+    tcase_add_test(tcase, local_clients_it_saw_go_on);
+    tcase_add_test(tcase, local_clients_fire_at_the_whole_limit);
+    tcase_add_test(tcase, local_clients_that_were_stopped_are_unknown);
     tcase_add_test(tcase, local_share_latches_nothing_that_could_pass);
     tcase_add_test(tcase, local_knows_what_is_usual);
     tcase_add_test(tcase, local_share_latches_nothing_that_is_usual);

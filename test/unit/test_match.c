@@ -127,6 +127,35 @@ START_TEST(match_sender_of_nothing_is_nobody)
 }
 END_TEST
 
+/* A set that has been asked for is not looked at again in the same walk. */
+START_TEST(match_sender_is_remembered)
+{
+    struct elements first = elements_of("login:ann login:bob");
+    struct elements same = elements_of("login:ann login:bob");
+    struct elements other = elements_of("login:ann");
+    struct elements unnumbered = elements_of("login:ann login:bob");
+    size_t answers[2] = {0};
+    struct memo memo = {.senders = answers};
+    first.sender_set = same.sender_set = 1;
+    other.sender_set = 2;
+    envelope.login = "bob";
+    to("x@own");
+    gather();
+    view.memo = &memo;
+    ck_assert_ptr_eq(match_sender(&view, &first), &first.items[1]);
+    ck_assert_ptr_null(match_sender(&view, &other));
+    facts.login.text[0] = 'x';
+    ck_assert_ptr_eq(match_sender(&view, &same), &same.items[1]);
+    ck_assert_ptr_null(match_sender(&view, &unnumbered));
+    facts.login = (struct address){.text = "ann@own", .at = 3, .length = 7};
+    ck_assert_ptr_null(match_sender(&view, &other));
+    elements_clear(&first);
+    elements_clear(&same);
+    elements_clear(&other);
+    elements_clear(&unnumbered);
+}
+END_TEST
+
 /* ---- to ---- */
 
 static const struct {
@@ -290,6 +319,25 @@ static const struct {
     {KEY_LIST, NULL, "<>", "staff@own x@own", "list:all@own x@own", false},
 };
 
+START_TEST(match_wants_a_topic)
+{
+    struct rule *topic = limit_add("t", ACTION_REJECT, KEY_TOPIC, UNIT_MESSAGES, 1);
+    to("x@own");
+    gather();
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_KEY);
+    header("Subject", "Re: \t");
+    gather();
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_KEY);
+    headers[0].value = "Re: Lunch";
+    gather();
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_NONE);
+    headers[0].value = "";
+    gather();
+    topic->has_limit = false; /* then it only names incidents */
+    ck_assert_int_eq(match_rule(&view, topic), CONDITION_NONE);
+}
+END_TEST
+
 START_TEST(match_wants_a_thread_and_a_campaign)
 {
     struct rule *thread = limit_add("t", ACTION_REJECT, KEY_THREAD, UNIT_MESSAGES, 1);
@@ -350,6 +398,7 @@ int main(void)
     tcase_add_loop_test(cases, match_sender_by_element, 0,
                         (int)(sizeof senders / sizeof senders[0]));
     tcase_add_test(cases, match_sender_of_nothing_is_nobody);
+    tcase_add_test(cases, match_sender_is_remembered);
     tcase_add_loop_test(cases, match_recipients_by_element, 0,
                         (int)(sizeof targets / sizeof targets[0]));
     tcase_add_test(cases, match_names_the_first_that_fails);
@@ -357,6 +406,7 @@ int main(void)
     tcase_add_test(cases, match_over_means_more_and_all_of_them);
     tcase_add_loop_test(cases, match_wants_the_subject_of_a_limit, 0,
                         (int)(sizeof subjects / sizeof subjects[0]));
+    tcase_add_test(cases, match_wants_a_topic);
     tcase_add_test(cases, match_wants_a_thread_and_a_campaign);
     tcase_add_test(cases, match_sender_without_domain_has_none);
     suite_add_tcase(suite, cases);

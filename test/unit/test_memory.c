@@ -75,6 +75,65 @@ START_TEST(memory_windows_agree_with_vectors)
 }
 END_TEST
 
+static void begin_clients(void *context, const char *name, const struct rate *limit)
+{
+    struct window_case *user = context;
+    (void)name;
+    user->request = (struct limiter_request){
+        .id = make_id(1, (uint32_t)++user->number), .has_clients = true, .rate = *limit};
+}
+
+/* The set of clients with this id, as it is exported. */
+static const struct memory_record *find_clients(const struct memory_id *id, int64_t at_ms)
+{
+    static struct memory_record records[MEMORY_WAYS];
+    uint32_t hash;
+    memcpy(&hash, id->bytes, sizeof hash);
+    size_t set = MEMORY_BUCKET_SETS + MEMORY_WINDOW_SETS + hash % MEMORY_CLIENT_SETS;
+    size_t count = memory_export(memory, at_ms, &set, records, MEMORY_WAYS);
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(&records[i].request.id, id, sizeof *id) == 0)
+            return &records[i];
+    return NULL;
+}
+
+/* What a set still has at this time: a row is rolled when it is written. */
+static void same_clients(const struct memory_record *found, int64_t at_ms,
+                         const struct client_entry *wanted, size_t count,
+                         const char *where)
+{
+    struct memory_record record = {0};
+    if (found != NULL)
+        record = *found;
+    struct client_set set = {record.clients, record.client_count};
+    if (found != NULL)
+        client_set_roll(&set, record.request.rate.period_ms, at_ms);
+    vectors_same_clients(&set, wanted, count, where);
+}
+
+static void step_clients(void *context, const struct clients_step *step,
+                         const char *where)
+{
+    struct window_case *user = context;
+    struct charge_outcome outcome;
+    user->request.client = step->client;
+    user->request.cost = step->client > 0;
+    ck_assert_int_eq(
+        memory_charge(memory, &user->request, 1, CHARGE_TAKE, step->at_ms, &outcome),
+        STATUS_OK);
+    ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
+    ck_assert_int_eq(outcome.burst, user->request.rate.burst);
+    same_clients(find_clients(&user->request.id, step->at_ms), step->at_ms, step->entries,
+                 step->count, where);
+}
+
+START_TEST(memory_clients_agree_with_vectors)
+{
+    struct window_case user = {.number = 0};
+    vectors_run_clients(&(struct clients_user){begin_clients, step_clients, &user});
+}
+END_TEST
+
 enum { SCENE_SET = 5 };
 
 /* A new memory for each scene. In the sets behind that of the scenes lies what stops the
@@ -104,6 +163,8 @@ static struct limiter_request draw_of(const struct charge *charge)
     for (const char *at = charge->subject; *at != '\0'; at++)
         number = number * UINT32_C(31) + (uint32_t)(unsigned char)*at;
     request.id = make_id(SCENE_SET, number);
+    request.has_clients = charge->clients;
+    request.client = charge->client == NULL ? 0 : atoi(charge->client);
     request.is_window = charge->surge != NULL;
     if (request.is_window)
         request.surge = *charge->surge;
@@ -137,6 +198,26 @@ static void step_scene(void *context, const struct scene_step *step, const char 
                                    step->at_ms, outcomes),
                      STATUS_OK);
     scenes_same(step, outcomes, where);
+}
+
+static void kept_clients(const struct scene_step *step, const struct charge *charge,
+                         int64_t ttl_ms, const char *value, const char *where)
+{
+    struct client_entry wanted[VECTOR_CLIENTS_MAX];
+    struct limiter_request request = draw_of(charge);
+    const struct memory_record *found = find_clients(&request.id, step->at_ms);
+    struct client_set set = {wanted, 0};
+    int64_t latch_ms = 0;
+    ck_assert_msg((found != NULL) == (ttl_ms > 0), "%s: %s", where, charge->subject);
+    if (found == NULL)
+        return;
+    value += strlen("c");
+    latch_ms = vectors_number(&value);
+    set.count = vectors_clients(value, wanted);
+    client_set_roll(&set, charge->rate->period_ms, step->at_ms);
+    ck_assert_msg(found->state.latch_end_ms == (latch_ms > step->at_ms ? latch_ms : 0),
+                  "%s: latch %" PRId64, where, found->state.latch_end_ms);
+    same_clients(found, step->at_ms, wanted, set.count, where);
 }
 
 /* What Redis has stored, brought to the present. */
@@ -179,6 +260,10 @@ static void kept_scene(void *context, const struct scene_step *step,
     struct memory_record records[MEMORY_WAYS];
     const struct memory_record *found = NULL;
     struct limiter_request request = draw_of(charge);
+    if (charge->clients) {
+        kept_clients(step, charge, ttl_ms, value, where);
+        return;
+    }
     size_t set = SCENE_SET + (request.is_window ? MEMORY_BUCKET_SETS : 0);
     size_t count = memory_export(memory, step->at_ms, &set, records, MEMORY_WAYS);
     (void)context;
@@ -302,6 +387,22 @@ START_TEST(memory_call_never_forgets_its_own)
 }
 END_TEST
 
+/* More than one set takes, of keys that differ in the hash: each has a place once there
+ * are more sets. Keys that don't differ would want the growth to go on for ever. */
+START_TEST(memory_that_grows_forgets_nothing)
+{
+    enum { KEYS = 20 };
+    memory_let_grow(memory);
+    for (uint32_t i = 0; i < KEYS; i++)
+        ck_assert(take(9 + i * MEMORY_BUCKET_SETS, 1, 10 + i, 100));
+    for (uint32_t i = 0; i < KEYS; i++)
+        ck_assert_int_eq(left_in(9 + i * MEMORY_BUCKET_SETS, 1, 100), 90 - i);
+    for (uint32_t i = 0; i < MEMORY_WAYS + 1; i++)
+        ck_assert(take(7, i, 10, 100));
+    ck_assert_int_eq(left_in(7, MEMORY_WAYS, 100), 90);
+}
+END_TEST
+
 static void *take_from_one(void *context)
 {
     int *taken = context;
@@ -394,12 +495,14 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, memory_agrees_with_vectors);
     tcase_add_test(tcase, memory_windows_agree_with_vectors);
+    tcase_add_test(tcase, memory_clients_agree_with_vectors);
     tcase_add_test(tcase, memory_agrees_with_scenes);
     tcase_add_test(tcase, memory_charges_all_or_nothing);
     tcase_add_test(tcase, memory_monitor_never_stops);
     tcase_add_test(tcase, memory_look_takes_nothing);
     tcase_add_test(tcase, memory_refusal_keeps_new_time);
     tcase_add_test(tcase, memory_call_never_forgets_its_own);
+    tcase_add_test(tcase, memory_that_grows_forgets_nothing);
     tcase_add_test(tcase, memory_burst_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_window_is_exact_at_any_concurrency);
     tcase_add_test(tcase, memory_exports_what_it_imports);

@@ -192,6 +192,19 @@ START_TEST(message_counts_copies_and_reach)
 }
 END_TEST
 
+/* What a log says it was delivered to counts where the directory knows no list. */
+START_TEST(message_counts_mailboxes_of_a_log)
+{
+    to("old@own one@own five@own");
+    recipients[0].mailboxes = 40;
+    recipients[1].mailboxes = 1;
+    recipients[2].mailboxes = 3;
+    gather();
+    ck_assert_uint_eq(facts.copies, 46);
+    ck_assert_int_eq(facts.measures[MEASURE_REACH], 46);
+}
+END_TEST
+
 START_TEST(message_other_dsn_arguments_are_copies)
 {
     recipients[0] =
@@ -300,9 +313,55 @@ START_TEST(message_has_a_thread_and_a_campaign)
     headers[2].value = "SNOW  day 7";
     gather();
     ck_assert_str_eq(facts.campaign, "login:ann@own snow day #");
+    ck_assert_str_eq(facts_topic(&facts), "snow day #");
     facts_clear(&facts);
     ck_assert_ptr_null(facts.campaign);
+    ck_assert_str_eq(facts_topic(&facts), "");
     ck_assert_str_eq(facts.thread, "");
+}
+END_TEST
+
+/* Nothing to read is no topic: it is what every message without a subject has in common.
+ */
+START_TEST(message_without_words_has_no_topic)
+{
+    static const char *const none[] = {
+        "", " \t ", "Re: FWD:", "Re[2]: ", "\xc2\xad\xe2\x80\x8b", "=?utf-8?q?_=C2=A0?=",
+    };
+    static const char *const some[] = {"-", "17", "[list] Re:", "Re"};
+    to("a@x");
+    header("Subject", "");
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        headers[0].value = none[i];
+        gather();
+        ck_assert_str_eq(facts_topic(&facts), "");
+    }
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
+        headers[0].value = some[i];
+        gather();
+        ck_assert_str_ne(facts_topic(&facts), "");
+    }
+}
+END_TEST
+
+/* A sender's name may contain blanks. */
+START_TEST(message_topic_is_whoever_sends)
+{
+    to("a@x");
+    header("Subject", "Snow day");
+    envelope.sender = "\"a b\"@else";
+    gather();
+    ck_assert_str_eq(facts_topic(&facts), "snow day");
+    envelope.login = "ann";
+    gather();
+    ck_assert_str_eq(facts_topic(&facts), "snow day");
+    envelope.local = true;
+    envelope.login = NULL;
+    gather();
+    ck_assert_str_eq(facts_topic(&facts), "snow day");
+    facts_clear(&facts);
+    facts_guess(&envelope, &policy, &facts);
+    ck_assert_str_eq(facts_topic(&facts), "");
 }
 END_TEST
 
@@ -449,6 +508,7 @@ static void add_tests(TCase *cases)
                         (int)(sizeof clients / sizeof clients[0]));
     tcase_add_loop_test(cases, message_counts_copies_and_reach, 0,
                         (int)(sizeof envelopes / sizeof envelopes[0]));
+    tcase_add_test(cases, message_counts_mailboxes_of_a_log);
     tcase_add_test(cases, message_other_dsn_arguments_are_copies);
     tcase_add_test(cases, message_names_what_recipients_mean);
     tcase_add_test(cases, message_lists_are_each_there_once);
@@ -456,6 +516,8 @@ static void add_tests(TCase *cases)
     tcase_add_test(cases, message_takes_header_facts);
     tcase_add_test(cases, message_has_a_thread_and_a_campaign);
     tcase_add_test(cases, message_without_a_subject_has_a_campaign);
+    tcase_add_test(cases, message_without_words_has_no_topic);
+    tcase_add_test(cases, message_topic_is_whoever_sends);
     tcase_add_test(cases, message_too_long_address_is_limit);
     tcase_add_test(cases, message_longest_login_fits);
     tcase_add_test(cases, message_takes_so_many_recipients);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/ip_address.h"
-#include "policy/network.h"
+#include "base/network.h"
 #include "run.h"
 
 static const struct {

@@ -56,7 +56,7 @@ static void address(const char *const *people, size_t named, size_t count)
 static void describe(const struct stop *stop)
 {
     json_t *incident = record_new_incident("0123456789abcdef", stop);
-    const struct notice_facts facts = {incident, &settings, "mx1"};
+    const struct notice_facts facts = {incident, &settings, "mx1", NULL};
     ck_assert_ptr_nonnull(incident);
     text_reset(&subject);
     text_reset(&body);
@@ -78,6 +78,17 @@ static bool says(const char *words)
 {
     return strstr(text_string(&body), words) != NULL;
 }
+
+START_TEST(notice_counts_clients)
+{
+    struct stop stop = make_stop("login:ann@own");
+    event.limit = "20 clients per 1d";
+    event.before = 20;
+    describe(&stop);
+    ck_assert(says("went out     20 clients that sent before this"));
+    ck_assert(says("limit        20 clients per 1d"));
+}
+END_TEST
 
 START_TEST(notice_says_it_in_this_order)
 {
@@ -119,7 +130,7 @@ START_TEST(notice_names_the_relays_that_stopped_it)
     stop.host = "mx2";
     json_t *incident = record_new_incident("0123456789abcdef", &stop);
     ck_assert_ptr_nonnull(incident);
-    const struct notice_facts facts = {incident, &settings, "mx1"};
+    const struct notice_facts facts = {incident, &settings, "mx1", NULL};
     ck_assert(record_grow(incident, &stop));
     stop.host = "mx3";
     ck_assert(record_grow(incident, &stop));
@@ -247,7 +258,7 @@ START_TEST(notice_to_a_sender_says_nothing_of_others)
     ck_assert(record_grow(incident, &stop));
     const json_t *letters = json_object_get(incident, "letters");
     ck_assert_uint_eq(json_array_size(letters), 2);
-    const struct notice_facts facts = {incident, &settings, "mx1"};
+    const struct notice_facts facts = {incident, &settings, "mx1", NULL};
     notice_sender_body(&facts, json_array_get(letters, 1), &body);
     ck_assert(says("all@own") && says("people       12\n") && says("relay        mx1"));
     ck_assert(says("0123456789abcdef") &&
@@ -263,6 +274,7 @@ int main(void)
     TCase *tcase = tcase_create("notice_text");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, notice_says_it_in_this_order);
+    tcase_add_test(tcase, notice_counts_clients);
     tcase_add_test(tcase, notice_names_the_relays_that_stopped_it);
     tcase_add_test(tcase, notice_commands_fit_the_incident);
     tcase_add_test(tcase, notice_of_lists_that_jumped);

@@ -13,13 +13,19 @@
 
 enum manner { AWAY, TAKES, SILENT, REFUSES };
 
-enum { LETTERS = 200, LETTER_SIZE = 8000, AWHILE_MS = 15 * 60 * 1000 };
+enum {
+    LETTERS = 200,
+    LETTER_SIZE = 8000,
+    AWHILE_MS = 15 * 60 * 1000,
+    LAPSED_MS = NOTICES_LEASE_MS + 1000, /* a claim made a moment after a pass began */
+};
 
 static char folder[64], path[96], command[200], output[96];
 static int listener = -1;
 static pthread_t thread;
 static atomic_int manner;
 static atomic_bool stop;
+static atomic_bool freezes; /* the store stops before a letter is answered */
 static char letters[LETTERS][LETTER_SIZE];
 static atomic_int letter_count;
 static char administrator[] = "postmaster@own";
@@ -37,6 +43,8 @@ static void serve(int fd)
     letter[length] = '\0';
     if (manner == TAKES)
         letter_count++;
+    if (freezes)
+        (void)kill(server.pid, SIGSTOP);
     static const char taken[] = "ok\n";
     static const char refused[] = "error 550 no\n";
     if (manner == TAKES || manner == REFUSES)
@@ -168,9 +176,9 @@ START_TEST(notices_outlive_a_helper_that_is_away)
     ck_assert_int_eq(send_at(now_ms + 1000), STATUS_OK); /* the letter was not begun */
     ck_assert_int_eq(count_to("a@own"), 1);
     ck_assert_int_eq(count_to("postmaster@own"), 0);
-    ck_assert_int_eq(send_at(now_ms + NOTICES_LEASE_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + LAPSED_MS), STATUS_OK);
     for (int i = 1; i < 5; i++)
-        ck_assert_int_eq(send_at(now_ms + (i + 1) * NOTICES_LEASE_MS), STATUS_OK);
+        ck_assert_int_eq(send_at(now_ms + (i + 1) * LAPSED_MS), STATUS_OK);
     ck_assert_int_eq(count_to("a@own"), 1);
     ck_assert_int_eq(count_to("postmaster@own"), 1);
     found = incident(hold.incident);
@@ -206,7 +214,7 @@ START_TEST(notices_do_not_wait_for_a_helper_that_hangs)
     ck_assert_int_eq(send_at(now_ms), STATUS_UNAVAILABLE);
     ck_assert_int_lt(clock_monotonic_us() - begun_us, 1900000); /* once, not four times */
     manner = TAKES;
-    ck_assert_int_eq(send_at(now_ms + NOTICES_LEASE_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + LAPSED_MS), STATUS_OK);
     ck_assert_int_eq(count_to("postmaster@own"), 2);
     ck_assert_int_eq(count_to("a@own"), 1);
     ck_assert_int_eq(count_to("b@own"), 1);
@@ -219,11 +227,87 @@ START_TEST(notices_give_up_an_address_that_is_refused)
     settings.notify.to_count = 0;
     manner = REFUSES;
     for (int i = 0; i < NOTICES_TRIES; i++)
-        ck_assert_int_eq(send_at(now_ms + i * NOTICES_LEASE_MS), STATUS_INVALID);
-    ck_assert_int_eq(send_at(now_ms + NOTICES_TRIES * NOTICES_LEASE_MS), STATUS_OK);
+        ck_assert_int_eq(send_at(now_ms + i * LAPSED_MS), STATUS_INVALID);
+    ck_assert_int_eq(send_at(now_ms + NOTICES_TRIES * LAPSED_MS), STATUS_OK);
     manner = TAKES;
-    ck_assert_int_eq(send_at(now_ms + (NOTICES_TRIES + 1) * NOTICES_LEASE_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + (NOTICES_TRIES + 1) * LAPSED_MS), STATUS_OK);
     ck_assert_int_eq(letter_count, 0);
+}
+END_TEST
+
+START_TEST(notices_are_claimed_from_when_they_are_sent)
+{
+    static char sleeps[] = "sleep 1.2";
+    settings.notify.command = sleeps; /* the administrators' notice comes first */
+    struct hold hold = hold_of("login:a@own", "login:a@own", "a@own", "10.0.0.1");
+    ck_assert_int_eq(send_at(now_ms), STATUS_OK);
+    json_t *found = incident(hold.incident);
+    const json_t *letter = json_array_get(json_object_get(found, "letters"), 0);
+    ck_assert_int_ge(record_number(letter, "claim_ms"), now_ms + 1000);
+    ck_assert_int_ge(record_number(letter, "told_ms"), now_ms + 1000);
+    json_decref(found);
+}
+END_TEST
+
+/* From "Reply-To: confirm+TOKEN" or "Message-ID: <ID". */
+static void take_field(const char *letter, const char *name, char out[100])
+{
+    const char *field = strstr(letter, name);
+    ck_assert_ptr_nonnull(field);
+    (void)snprintf(out, 100, "%.*s", (int)strcspn(field, "\n"), field);
+}
+
+START_TEST(notices_are_the_same_letter_in_each_try)
+{
+    static char address[] = "confirm@own";
+    static const char *const fields[] = {"Reply-To: confirm+", "Message-ID: <"};
+    char first[2][100], second[2][100];
+    struct hold hold;
+    struct event event = of("login:a@own", "login:a@own", "a@own", "10.0.0.1");
+    event.confirm = true;
+    event.confirmed_by = "login:a@own";
+    settings.policy.confirm = (struct confirm_settings){address, 86400000, 500};
+    ck_assert_int_eq(domains_set_delimiters(&settings.policy.domains, "+"), STATUS_OK);
+    settings.notify.to_count = 0;
+    ledger_hold(ledger, &settings, &event, either_soon(), &hold);
+    manner = SILENT; /* it may have taken it, or not */
+    notices.timeout_ms = 1000;
+    ck_assert_int_eq(send_at(now_ms), STATUS_UNAVAILABLE);
+    for (int i = 0; i < 2; i++)
+        take_field(letters[0], fields[i], first[i]);
+    manner = TAKES;
+    clock_sleep_ms(100);
+    ck_assert_int_eq(send_at(now_ms + LAPSED_MS), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        take_field(letters[0], fields[i], second[i]);
+        ck_assert_str_eq(first[i], second[i]);
+    }
+    json_t *found = incident(hold.incident);
+    const json_t *letter = json_array_get(json_object_get(found, "letters"), 0);
+    ck_assert_ptr_null(json_object_get(letter, "token"));
+    ck_assert_int_gt(record_number(letter, "told_ms"), 0);
+    json_decref(found);
+    domains_clear(&settings.policy.domains);
+}
+END_TEST
+
+START_TEST(notices_that_were_handed_over_are_not_sent_again)
+{
+    settings.notify.to_count = 0;
+    struct hold hold = hold_of("login:a@own", "login:a@own", "a@own", "10.0.0.1");
+    atomic_store(&freezes, true);
+    (void)!send_at(now_ms); /* the store can't be told */
+    atomic_store(&freezes, false);
+    ck_assert_int_eq(count_to("a@own"), 1);
+    ck_assert_uint_eq(notices.handed_count, 1);
+    ck_assert_int_eq(kill(server.pid, SIGCONT), 0);
+    for (int i = 0; i < 100 && send_at(now_ms + LAPSED_MS + i) != STATUS_OK; i++)
+        clock_sleep_ms(100);
+    ck_assert_int_eq(count_to("a@own"), 1);
+    ck_assert_uint_eq(notices.handed_count, 0);
+    json_t *found = incident(hold.incident);
+    ck_assert(json_is_true(json_object_get(found, "sender_told")));
+    json_decref(found);
 }
 END_TEST
 
@@ -348,7 +432,7 @@ START_TEST(notices_sum_up_is_not_lost)
     manner = AWAY;
     ck_assert_int_eq(send_at(now_ms + AWHILE_MS + 2000), STATUS_UNAVAILABLE);
     manner = TAKES;
-    ck_assert_int_eq(send_at(now_ms + AWHILE_MS + 2000 + NOTICES_LEASE_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + AWHILE_MS + 2000 + LAPSED_MS), STATUS_OK);
     ck_assert_int_eq(letter_count, NOTICES_HOLDS + 1 + NOTICES_HOLDS + 1 + 1);
     ck_assert_ptr_nonnull(strstr(letters[letter_count - 1], " more incidents, "));
 }
@@ -378,8 +462,8 @@ START_TEST(notices_run_the_command_with_all_that_is_known)
     manner = AWAY; /* of the two ways each goes when it can, and once */
     ck_assert_int_eq(send_at(now_ms), STATUS_UNAVAILABLE);
     manner = TAKES;
-    ck_assert_int_eq(send_at(now_ms + NOTICES_LEASE_MS), STATUS_OK);
-    ck_assert_int_eq(send_at(now_ms + 3 * NOTICES_LEASE_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + LAPSED_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + 3 * LAPSED_MS), STATUS_OK);
     ck_assert_int_eq(count_to("postmaster@own"), 1);
     json_t *document = read_document(0);
     ck_assert_ptr_nonnull(document);
@@ -411,9 +495,9 @@ START_TEST(notices_survive_a_command_that_fails_or_hangs)
     ck_assert_int_lt(clock_monotonic_us() - begun_us, 1900000);
     settings.notify.command = fails;
     for (int i = 1; i < NOTICES_TRIES; i++)
-        ck_assert_int_eq(send_at(now_ms + i * NOTICES_LEASE_MS), STATUS_IO);
+        ck_assert_int_eq(send_at(now_ms + i * LAPSED_MS), STATUS_IO);
     ck_assert_ptr_nonnull(strstr(error.text, "exited with status 3"));
-    ck_assert_int_eq(send_at(now_ms + NOTICES_TRIES * NOTICES_LEASE_MS), STATUS_OK);
+    ck_assert_int_eq(send_at(now_ms + NOTICES_TRIES * LAPSED_MS), STATUS_OK);
     ck_assert_int_eq(count_to("postmaster@own"), 1);
     ck_assert_int_eq(count_to("a@own"), 1);
 }
@@ -429,6 +513,8 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, notices_do_not_wait_for_a_helper_that_hangs);
     tcase_add_test(tcase, notices_give_up_an_address_that_is_refused);
     tcase_add_test(tcase, notices_of_several_relays_are_sent_once);
+    tcase_add_test(tcase, notices_are_claimed_from_when_they_are_sent);
+    tcase_add_test(tcase, notices_are_the_same_letter_in_each_try);
     tcase_add_test(tcase, notices_tell_each_sender_of_an_incident);
     tcase_add_test(tcase, notices_say_nothing_of_what_was_let_go);
     tcase_add_test(tcase, notices_make_no_storm_of_one_machine);
@@ -443,6 +529,8 @@ int main(void)
 {
     Suite *suite = suite_create("notices");
     suite_add_tcase(suite, make_case("memory", open_memory));
-    suite_add_tcase(suite, make_case("redis", open_redis));
+    TCase *redis = make_case("redis", open_redis);
+    tcase_add_test(redis, notices_that_were_handed_over_are_not_sent_again);
+    suite_add_tcase(suite, redis);
     return run_suite(suite);
 }

@@ -54,8 +54,7 @@ static void teardown_orders_redis(void)
 static struct sent_order order_it(const char *text)
 {
     struct sent_order sent;
-    ck_assert_msg(orders_send(here, "relay2", text, now_ms(), soon(), &sent, &error) ==
-                      STATUS_OK,
+    ck_assert_msg(orders_send(here, "relay2", text, soon(), &sent, &error) == STATUS_OK,
                   "%s", error.text);
     return sent;
 }
@@ -143,7 +142,7 @@ START_TEST(orders_that_are_too_long_are_not_sent)
     struct sent_order sent;
     struct order order;
     char *text = make_text(ORDERS_TEXT_MAX + 1);
-    ck_assert_int_eq(orders_send(here, "relay2", text, now_ms(), soon(), &sent, &error),
+    ck_assert_int_eq(orders_send(here, "relay2", text, soon(), &sent, &error),
                      STATUS_LIMIT);
     ck_assert_ptr_nonnull(strstr(error.text, "relay2"));
     (void)order_it("x");
@@ -157,7 +156,7 @@ END_TEST
 START_TEST(orders_to_nobody_are_not_sent)
 {
     struct sent_order sent;
-    ck_assert_int_eq(orders_send(here, "relay3", "x", now_ms(), soon(), &sent, &error),
+    ck_assert_int_eq(orders_send(here, "relay3", "x", soon(), &sent, &error),
                      STATUS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(error.text, "relay3 does not answer"));
     ck_assert_uint_eq(count_documents(), 0);
@@ -202,25 +201,105 @@ START_TEST(orders_that_are_altered_are_refused)
 }
 END_TEST
 
+static enum status count_relay(void *context, const char *host, const char *nothing)
+{
+    (void)nothing;
+    ck_assert_str_eq(host, "relay2");
+    ++*(int *)context;
+    return STATUS_OK;
+}
+
+static void announce_at(int64_t at_ms)
+{
+    ck_assert_int_eq(orders_announce(there, at_ms, soon()), STATUS_OK);
+}
+
 START_TEST(orders_last_as_long_as_they_are_signed_for)
 {
     struct order order;
     struct order_head head;
     char longer[ORDERS_HEAD_SIZE];
-    struct sent_order sent;
-    ck_assert_int_eq(orders_send(here, "relay2", "x", now_ms() - ORDERS_LIFE_MS - 1,
-                                 soon(), &sent, &error),
-                     STATUS_OK);
+    announce_at(now_ms() - ORDERS_VALID_MS - 1);
+    struct sent_order sent = order_it("x");
     char *value = read_document(sent.id);
     ck_assert(order_head_parse(value, &head));
     free(value);
     expect_refused("expired");
+    announce_at(now_ms());
     sent = order_it("x");
     head.until_ms = now_ms() + 3600000;
     order_head_format(&head, "relay2", longer);
     write_document(sent.id, longer);
     expect_refused("signature");
     ck_assert_int_eq(take(&order), STATUS_NOT_FOUND);
+}
+END_TEST
+
+static enum status take_at(int64_t at_ms, struct order *order)
+{
+    return orders_take(there, at_ms, soon(), order, &error);
+}
+
+/* By the clock of the relay that they are for, whatever that is. */
+START_TEST(orders_need_no_clocks_that_agree)
+{
+    static const int64_t wrong_ms[] = {-3600000, 3600000};
+    for (int i = 0; i < 2; i++) {
+        struct order order;
+        int64_t there_ms = now_ms() + wrong_ms[i];
+        announce_at(there_ms);
+        (void)order_it("x");
+        ck_assert_msg(take_at(there_ms + 6000, &order) == STATUS_OK, "%s", error.text);
+        order_clear(&order);
+        (void)order_it("x");
+        ck_assert_int_eq(take_at(there_ms + ORDERS_VALID_MS + 1, &order), STATUS_INVALID);
+        ck_assert_ptr_nonnull(strstr(error.text, "expired"));
+    }
+}
+END_TEST
+
+/* Whoever can write to the store can't have orders signed that are valid later. */
+START_TEST(orders_believe_announcements_that_are_signed)
+{
+    struct sent_order sent;
+    char *old = NULL, forged[200];
+    int count = 0;
+    ck_assert_int_eq(store_get(store, COLLECTION_META, "orders:relay2", soon(), &old),
+                     STATUS_OK);
+    (void)snprintf(forged, sizeof forged, "%.16s 4000000000000 %s", old,
+                   strrchr(old, ' ') + 1);
+    const struct change change = {
+        .collection = COLLECTION_META, .id = "orders:relay2", .value = forged};
+    ck_assert_int_eq(store_change(store, &change, 1, soon()), STATUS_OK);
+    ck_assert_int_eq(orders_send(here, "relay2", "x", soon(), &sent, &error),
+                     STATUS_CONFLICT);
+    ck_assert_int_eq(orders_relays(here, 0, soon(), count_relay, &count), STATUS_OK);
+    ck_assert_int_eq(count, 1); /* and then it is named, since it can't be asked */
+    free(old);
+}
+END_TEST
+
+/* Its clock was wrong for a while. */
+START_TEST(orders_are_of_one_use_whatever_the_clock)
+{
+    struct order order;
+    int64_t there_ms = now_ms();
+    struct sent_order sent = order_it("release it");
+    char part_id[ORDERS_PART_ID_SIZE];
+    (void)snprintf(part_id, sizeof part_id, "%s.0", sent.id);
+    char *head = read_document(sent.id);
+    char *text = read_document(part_id);
+    ck_assert_int_eq(take(&order), STATUS_OK);
+    order_clear(&order);
+    announce_at(there_ms + 3600000);
+    (void)order_it("another one");
+    ck_assert_int_eq(take_at(there_ms + 3600000, &order), STATUS_OK);
+    order_clear(&order);
+    write_document(sent.id, head);
+    write_document(part_id, text);
+    expect_refused("carried out before");
+    free(head);
+    free(text);
 }
 END_TEST
 
@@ -231,11 +310,17 @@ START_TEST(orders_of_another_key_are_refused)
     char *answer = NULL;
     digest_key_derive("other", 5, &other);
     struct orders *stranger = orders_new(store, &other, "relay3");
-    ck_assert_int_eq(
-        orders_send(stranger, "relay2", "x", now_ms(), soon(), &sent, &error), STATUS_OK);
+    struct orders *false_there = orders_new(store, &other, "relay2");
+    ck_assert_int_eq(orders_send(stranger, "relay2", "x", soon(), &sent, &error),
+                     STATUS_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(error.text, "relay2 has another key"));
+    ck_assert_int_eq(orders_announce(false_there, now_ms(), soon()), STATUS_OK);
+    ck_assert_int_eq(orders_send(stranger, "relay2", "x", soon(), &sent, &error),
+                     STATUS_OK);
     expect_refused("another key");
     ck_assert_int_eq(orders_await(stranger, &sent, &answer, &error), STATUS_CONFLICT);
     ck_assert_ptr_nonnull(strstr(error.text, "relay2 did not accept"));
+    orders_free(false_there);
     orders_free(stranger);
 }
 END_TEST
@@ -282,6 +367,31 @@ START_TEST(orders_are_not_answered_by_others)
 }
 END_TEST
 
+/* The store was slow: what became of a beat is not known. */
+START_TEST(orders_are_answered_after_a_beat_in_doubt)
+{
+    struct order order;
+    char *answer = NULL;
+    for (int beats_again = 0; beats_again < 2; beats_again++) {
+        struct order_head head;
+        char written[ORDERS_HEAD_SIZE];
+        struct sent_order sent = order_it("x");
+        ck_assert_int_eq(take(&order), STATUS_OK);
+        ck_assert(order_head_parse(order.head, &head));
+        head.beat++;
+        order_head_format(&head, NULL, written);
+        write_document(sent.id, written);
+        if (beats_again)
+            ck_assert_int_eq(orders_beat(there, &order, soon()), STATUS_OK);
+        ck_assert_int_eq(orders_answer(there, &order, "done", soon()), STATUS_OK);
+        ck_assert_int_eq(orders_await(here, &sent, &answer, &error), STATUS_OK);
+        ck_assert_str_eq(answer, "done");
+        free(answer);
+        order_clear(&order);
+    }
+}
+END_TEST
+
 /* Its time is over already. */
 START_TEST(orders_that_nobody_takes_lapse)
 {
@@ -311,13 +421,12 @@ END_TEST
 
 START_TEST(orders_that_are_left_over_are_pruned)
 {
-    struct sent_order sent;
-    ck_assert_int_eq(
-        orders_send(here, "relay2", "x", now_ms() - 3600000, soon(), &sent, &error),
-        STATUS_OK);
+    announce_at(now_ms() - INT64_C(2) * 24 * 3600 * 1000);
+    (void)order_it("x");
     write_document("0123456789abcdef.7", "\na part of nothing");
     write_document("rubbish", "rubbish");
-    sent = order_it("fresh");
+    announce_at(now_ms());
+    (void)order_it("fresh");
     ck_assert_uint_eq(count_documents(), 6);
     ck_assert_int_eq(orders_prune(here, now_ms(), soon()), STATUS_OK);
     ck_assert_uint_eq(count_documents(), 2);
@@ -327,14 +436,6 @@ START_TEST(orders_that_are_left_over_are_pruned)
     order_clear(&order);
 }
 END_TEST
-
-static enum status count_relay(void *context, const char *host, const char *nothing)
-{
-    (void)nothing;
-    ck_assert_str_eq(host, "relay2");
-    ++*(int *)context;
-    return STATUS_OK;
-}
 
 START_TEST(orders_know_the_relays)
 {
@@ -371,10 +472,14 @@ static TCase *make_case(const char *name, void (*up)(void), void (*down)(void))
     tcase_add_test(cases, orders_are_of_one_use);
     tcase_add_test(cases, orders_that_are_altered_are_refused);
     tcase_add_test(cases, orders_last_as_long_as_they_are_signed_for);
+    tcase_add_test(cases, orders_need_no_clocks_that_agree);
+    tcase_add_test(cases, orders_believe_announcements_that_are_signed);
+    tcase_add_test(cases, orders_are_of_one_use_whatever_the_clock);
     tcase_add_test(cases, orders_of_another_key_are_refused);
     tcase_add_test(cases, orders_are_for_one_process);
     tcase_add_test(cases, orders_are_taken_by_whom_they_are_for);
     tcase_add_test(cases, orders_are_not_answered_by_others);
+    tcase_add_test(cases, orders_are_answered_after_a_beat_in_doubt);
     tcase_add_test(cases, orders_that_nobody_takes_lapse);
     tcase_add_test(cases, orders_that_are_rubbish_are_removed);
     tcase_add_test(cases, orders_that_are_left_over_are_pruned);

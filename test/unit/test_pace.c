@@ -21,11 +21,13 @@ static void start(int64_t count, int64_t period_ms)
     ck_assert_int_eq(pace_start(store, &args, either_soon()), STATUS_OK);
 }
 
+static const struct pace_view view = {.host = "relay1"};
+
 static size_t claim(int64_t after_ms, size_t most)
 {
     size_t due = 99;
     ck_assert_int_eq(
-        pace_claim(store, "i", most, start_ms + after_ms, either_soon(), &due),
+        pace_claim(store, "i", &view, most, start_ms + after_ms, either_soon(), &due),
         STATUS_OK);
     return due;
 }
@@ -81,11 +83,51 @@ START_TEST(pace_stops)
     ck_assert_int_eq(pace_stop(store, "i", either_soon()), STATUS_OK);
     ck_assert_int_eq(pace_stop(store, "i", either_soon()), STATUS_NOT_FOUND);
     ck_assert_int_eq(pace_fail(store, "i", "because", either_soon()), STATUS_NOT_FOUND);
-    ck_assert_int_eq(pace_claim(store, "i", 9, start_ms, either_soon(), &due), STATUS_OK);
+    ck_assert_int_eq(pace_claim(store, "i", &view, 9, start_ms, either_soon(), &due),
+                     STATUS_OK);
     ck_assert_uint_eq(due, 0);
     ck_assert_int_eq(pace_list(store, either_soon(), &pace), STATUS_OK);
     ck_assert_uint_eq(json_array_size(pace), 0);
     json_decref(pace);
+}
+END_TEST
+
+static int64_t last_at(void)
+{
+    json_t *pace = NULL;
+    ck_assert_int_eq(pace_find(store, "i", either_soon(), &pace), STATUS_OK);
+    int64_t at = record_number(pace, "last_at");
+    json_decref(pace);
+    return at;
+}
+
+/* Two relays, of which one looks a little later; its clock is wrong. */
+START_TEST(pace_needs_no_clocks_that_agree)
+{
+    static const int64_t wrong_ms[] = {0, 5000, -5000, 3600000, -3600000};
+    static const int64_t counts[] = {60, 1200};
+    for (size_t i = 0; i < 10; i++) {
+        int64_t count = counts[i / 5];
+        size_t total = 0;
+        struct pace_view views[2] = {{.host = "relay1"}, {.host = "relay2"}};
+        start(count, 60000);
+        for (int64_t ms = 0; ms < 60000; ms += 250) {
+            size_t due = 99;
+            struct pace_view *mine = &views[ms / 250 % 2];
+            int64_t its_ms = start_ms + ms + (mine == views ? 0 : wrong_ms[i % 5]);
+            int64_t at = last_at();
+            if (at != mine->last_at) {
+                mine->last_at = at;
+                mine->seen_ms = its_ms;
+            }
+            ck_assert_int_eq(
+                pace_claim(store, "i", mine, 1000, its_ms, either_soon(), &due),
+                STATUS_OK);
+            total += due;
+        }
+        ck_assert_msg((int64_t)total <= count + count / 20 && (int64_t)total >= count / 2,
+                      "%zu: %zu", i, total);
+    }
 }
 END_TEST
 
@@ -139,6 +181,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, redis ? setup_redis : setup_memory, teardown);
         tcase_add_test(tcase, pace_lets_so_many_go);
         tcase_add_test(tcase, pace_makes_up_for_nothing);
+        tcase_add_test(tcase, pace_needs_no_clocks_that_agree);
         tcase_add_test(tcase, pace_stops);
         tcase_add_test(tcase, pace_is_claimed_once);
         tcase_add_test(tcase, pace_is_a_number_in_a_time);

@@ -10,6 +10,12 @@ static const struct rule limited = {
     .has_limit = true,
     .unit = UNIT_RECIPIENTS,
     .limit = {.tokens = 10, .period_ms = 3600000, .burst = 30}};
+static const struct rule counted = {
+    .has_limit = true,
+    .unit = UNIT_CLIENTS,
+    .limit = {.tokens = 20, .period_ms = 86400000, .burst = 20}};
+static const struct charge client = {
+    .rate = &counted.limit, .clients = true, .client = "192.0.2.1", .cost = 1};
 static const struct list grown = {.was = 40, .size = 850000};
 static const struct charge charge = {.rate = &limited.limit, .cost = 5};
 
@@ -39,6 +45,13 @@ static const struct {
       .outcome = {.left = 2, .burst = 30}},
      "10 recipients per 1h, burst 30",
      28},
+    {{.cause = CAUSE_LIMIT,
+      .rule = &counted,
+      .over = -1,
+      .charge = &client,
+      .outcome = {.left = 0, .burst = 20}},
+     "20 clients per 1d",
+     20},
 };
 
 START_TEST(passed_names_the_limit)

@@ -123,6 +123,10 @@ START_TEST(permit_names_every_recipient_or_none)
     ck_assert(!matches("p1@own"));
     ck_assert(!matches("holder@own"));
     brakes_clear(&brakes);
+    permit("a", "sender:s@else", "list:five b@own", 100, NOW_MS + HOUR_MS);
+    ck_assert(matches("five@too b@own"));
+    ck_assert(!matches("five@own c@own"));
+    brakes_clear(&brakes);
     permit("a", "list:five@own", "", 100, NOW_MS + HOUR_MS);
     ck_assert(matches("five@too c@own"));
     ck_assert(!matches("c@own"));
@@ -151,6 +155,14 @@ START_TEST(permit_parses_what_it_names)
     free(out);
     ck_assert_int_eq(permit_parse_to("*@own", &own, &out, &error), STATUS_INVALID);
     ck_assert_int_eq(permit_parse_to("", &own, &out, &error), STATUS_INVALID);
+    ck_assert_int_eq(permit_parse_to("LIST:Five", &own, &out, &error), STATUS_OK);
+    ck_assert_str_eq(out, "list:five@own");
+    free(out);
+    ck_assert_int_eq(permit_parse_to("list:", &own, &out, &error), STATUS_INVALID);
+    ck_assert_int_eq(permit_parse_to("list:*", &own, &out, &error), STATUS_INVALID);
+    ck_assert_int_eq(permit_parse_to("login:five", &own, &out, &error), STATUS_INVALID);
+    ck_assert_int_eq(permit_parse_to("list:list:five@own", &own, &out, &error),
+                     STATUS_INVALID);
 }
 END_TEST
 

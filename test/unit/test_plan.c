@@ -457,6 +457,54 @@ START_TEST(plan_campaigns_are_hashed_with_the_key)
 }
 END_TEST
 
+static const char topic_prefix[] = "topic:";
+
+/* The topic's subject, which is only a hash. */
+static const char *topic_of(const char *subject)
+{
+    static char last[SUBJECT_SIZE];
+    size_t length = sizeof topic_prefix - 1;
+    plan_letter(subject, "<a@else>", NULL);
+    ck_assert_uint_eq(plan.charge_count, 1);
+    (void)snprintf(last, sizeof last, "%s", plan.charges[0].subject);
+    ck_assert_int_eq(strncmp(last, topic_prefix, length), 0);
+    ck_assert_uint_eq(strlen(last), length + DIGEST_HEX_SIZE - 1);
+    ck_assert_uint_eq(strspn(last + length, "0123456789abcdef"), DIGEST_HEX_SIZE - 1);
+    return last;
+}
+
+START_TEST(plan_topic_is_the_same_for_all_senders)
+{
+    static const struct digest_key key = {{1, 2, 3}};
+    char first[SUBJECT_SIZE];
+    (void)limit_add("r", ACTION_QUARANTINE, KEY_TOPIC, UNIT_RECIPIENTS, 500);
+    seal();
+    (void)strcpy(first, topic_of("Your mailbox 17 is full"));
+    ck_assert_str_eq(topic_of("RE: your  mail\xc2\xad"
+                              "box 4 is full"),
+                     first);
+    ck_assert_str_ne(topic_of("Your mailbox is full"), first);
+    envelope.sender = "other@else";
+    ck_assert_str_eq(topic_of("Your mailbox 9 is full"), first);
+    envelope.login = "alice";
+    ck_assert_str_eq(topic_of("Your mailbox 9 is full"), first);
+    envelope.local = true;
+    ck_assert_str_eq(topic_of("Your mailbox 9 is full"), first);
+    view.key = &key;
+    ck_assert_str_ne(topic_of("Your mailbox 9 is full"), first);
+}
+END_TEST
+
+START_TEST(plan_without_topic_does_not_match)
+{
+    (void)limit_add("r", ACTION_QUARANTINE, KEY_TOPIC, UNIT_RECIPIENTS, 500);
+    seal();
+    plan_letter("Re:", "<a@else>", NULL);
+    ck_assert_uint_eq(plan.charge_count, 0);
+    ck_assert_int_eq(plan.conditions[0], CONDITION_KEY);
+}
+END_TEST
+
 START_TEST(plan_without_campaign_does_not_match)
 {
     (void)surge_add("r", ACTION_QUARANTINE, KEY_CAMPAIGN, 500);
@@ -648,6 +696,35 @@ static const char *subject_of(enum key key)
     return subject;
 }
 
+/* As plan_subject makes them anew. */
+static void expect_words(size_t index, enum key key)
+{
+    ck_assert_str_eq(plan.charges[index].subject, subject_of(key));
+}
+
+START_TEST(plan_rules_of_one_message_share_its_words)
+{
+    struct brakes brakes = {.allowance_count = 1};
+    struct allowance other = brakes_borrow_allowance("another rule", "all", 1000);
+    brakes.allowances =
+        &other; /* so that each rule is asked for its subject more often */
+    view.brakes = &brakes;
+    for (int i = 0; i < 2; i++) {
+        (void)limit_add("topic", ACTION_DEFER, KEY_TOPIC, UNIT_MESSAGES, 9);
+        (void)limit_add("campaign", ACTION_DEFER, KEY_CAMPAIGN, UNIT_MESSAGES, 9);
+    }
+    seal();
+    for (int message = 0; message < 2; message++) {
+        plan_letter(message == 0 ? "Trip" : "Homework", "<a@else>", NULL);
+        ck_assert_uint_eq(plan.charge_count, 4);
+        for (size_t i = 0; i < 4; i += 2) {
+            expect_words(i, KEY_TOPIC);
+            expect_words(i + 1, KEY_CAMPAIGN);
+        }
+    }
+}
+END_TEST
+
 START_TEST(plan_subject_names_an_incident)
 {
     envelope.sender = "<>";
@@ -687,12 +764,15 @@ int main(void)
     tcase_add_test(cases, plan_from_is_the_element_that_matched_first);
     tcase_add_test(cases, plan_campaigns_hide_their_words);
     tcase_add_test(cases, plan_campaigns_are_hashed_with_the_key);
+    tcase_add_test(cases, plan_topic_is_the_same_for_all_senders);
+    tcase_add_test(cases, plan_without_topic_does_not_match);
     tcase_add_test(cases, plan_without_campaign_does_not_match);
     tcase_add_test(cases, plan_longest_campaign_is_whole);
     tcase_add_test(cases, plan_allowed_surge_learns_and_stops_nothing);
     tcase_add_test(cases, plan_allowed_list_lets_no_other_pass);
     tcase_add_test(cases, plan_confirmed_copies_stand_for_the_rules_own_charges);
     tcase_add_test(cases, plan_confirmed_list_is_that_list);
+    tcase_add_test(cases, plan_rules_of_one_message_share_its_words);
     tcase_add_test(cases, plan_subject_names_an_incident);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

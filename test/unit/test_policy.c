@@ -120,6 +120,44 @@ START_TEST(policy_groups_unfold_where_they_stand)
 }
 END_TEST
 
+START_TEST(policy_equal_senders_are_one_set)
+{
+    add_group("press", "login:press login:editor");
+    add_group("outer", "press");
+    struct rule *rule;
+    for (int i = 0; i < 3; i++)
+        (void)add_rule("r");
+    rule = policy.rules;
+    add(&rule[0].from, "press");
+    add(&rule[0].from_not, "login:editor login:press");
+    add(&rule[1].from, "login:editor@district.example");
+    add(&rule[1].from_not, "outer");
+    add(&rule[2].from, "login:press login:editor");
+    add(&rule[2].to, "login@district.example");
+    link_policy();
+    ck_assert_uint_eq(problems.count, 0);
+    ck_assert_uint_eq(policy.sender_sets, 3);
+    ck_assert_uint_gt(rule[0].from.sender_set, 0);
+    ck_assert_uint_eq(rule[1].from_not.sender_set, rule[0].from.sender_set);
+    ck_assert_uint_eq(rule[2].from.sender_set, rule[0].from.sender_set);
+    ck_assert_uint_ne(rule[0].from_not.sender_set, rule[0].from.sender_set);
+    ck_assert_uint_ne(rule[1].from.sender_set, rule[0].from.sender_set);
+    ck_assert_uint_ne(rule[1].from.sender_set, rule[0].from_not.sender_set);
+    ck_assert_uint_eq(rule[2].from_not.sender_set + rule[2].to.sender_set, 0);
+}
+END_TEST
+
+/* The same text as another kind is another sender. */
+START_TEST(policy_kinds_are_told_apart)
+{
+    struct rule *address = add_rule("a");
+    add(&address->from, "p@district.example");
+    add(&address->from_not, "list:p@district.example");
+    link_policy();
+    ck_assert_uint_eq(policy.sender_sets, 2);
+}
+END_TEST
+
 START_TEST(policy_cycle_is_harmless)
 {
     add_group("a", "login:a b a");
@@ -292,6 +330,8 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, policy_groups_become_elements);
     tcase_add_test(tests, policy_groups_unfold_where_they_stand);
+    tcase_add_test(tests, policy_equal_senders_are_one_set);
+    tcase_add_test(tests, policy_kinds_are_told_apart);
     tcase_add_test(tests, policy_cycle_is_harmless);
     tcase_add_test(tests, policy_unknown_group_in_rule);
     tcase_add_test(tests, policy_unknown_group_in_group);

@@ -110,6 +110,32 @@ START_TEST(permits_let_pass_in_their_time)
 }
 END_TEST
 
+/* The technician's script outgrows its audience; he answers, and it goes on, up to twice
+ * what was held. What another one sends under that key stays. */
+START_TEST(an_answer_lets_pass_twice_what_was_held)
+{
+    static const char asks[] =
+        "domains = [ \"x.org\" ];\n"
+        "confirm = { address = \"confirm@x.org\"; max_reach = 60; };\n"
+        "rules = ( { name = \"ask\"; reach_over = 20; key = \"all\";\n"
+        "            action = \"confirm\"; } );\n";
+    play(asks, "start Mon 08:00\n"
+               "confirm storm at 10m\n"
+               "confirm other at 5m\n"
+               "send as storm\nlogin sis\nfrom sis@x.org\nto f{1..50}@x.org\n"
+               "send as large\nlogin sis\nfrom sis@x.org\nto f{1..61}@x.org\n"
+               "send as early at 9m\nlogin sis\nfrom sis@x.org\nto f{1..50}@x.org\n"
+               "send as again at 11m times 3 every 1m\nlogin sis\nfrom sis@x.org\n"
+               "to f{1..50}@x.org\n"
+               "send as thief at 12m\nlogin bob\nfrom sis@x.org\nto f{1..50}@x.org\n"
+               "send as late at 4h11m\nlogin sis\nfrom sis@x.org\nto f{1..21}@x.org\n"
+               "expect storm held by ask = 1\nexpect early held = 1\n"
+               "expect again accepted copies = 100\nexpect again held = 1\n"
+               "expect thief held = 1\nexpect late held = 1\n");
+    ck_assert(report_is_met(&report));
+}
+END_TEST
+
 START_TEST(permits_that_mean_nothing_are_errors)
 {
     static const char *const lines[] = {"permit logn:ann 5 for 1h", "permit all 5 for 1h",
@@ -321,6 +347,7 @@ int main(void)
     tcase_add_test(tests, limits_see_the_simulated_clock);
     tcase_add_test(tests, lists_are_made_up);
     tcase_add_test(tests, permits_let_pass_in_their_time);
+    tcase_add_test(tests, an_answer_lets_pass_twice_what_was_held);
     tcase_add_test(tests, permits_that_mean_nothing_are_errors);
     tcase_add_test(tests, hours_are_local);
     tcase_add_test(tests, what_was_expected_and_is_not_is_found);

@@ -76,6 +76,8 @@ static const struct {
     {"attack-burst", {"attempts=4000"}},
     {"attack-mute", {"open=150", "attempts=600"}},
     {"attack-null", {"crowd=400", "attempts=400"}},
+    {"attack-places", {"days=4"}},
+    {"attack-phishing", {"rounds=10", "all=120000"}},
     {"attack-small-lists", {"strange=2000", "attempts=800"}},
     {"attack-tags", {"buried=40"}},
     {"attack-verp", {"weeks=4", "attempts=5000"}},

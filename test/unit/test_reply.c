@@ -14,6 +14,8 @@ static struct rule rule = {.name = name};
 static const struct list grown = {.was = 40, .size = 850000};
 static const struct charge charge = {.subject = "sender:secret@else", .cost = 300};
 static const struct surge surge = {.factor = 2000, .floor = 500, .window_ms = 1000};
+static const struct charge counted = {
+    .subject = "login:secret@else", .clients = true, .client = "192.0.2.77", .cost = 1};
 static const struct charge surged = {
     .subject = "campaign:login:secret@else#0", .surge = &surge, .cost = 300};
 
@@ -27,6 +29,7 @@ static const struct charge surged = {
     }
 #define LIMIT(a, temp, l, b) FIRED(CAUSE_LIMIT, &charge, a, temp, l, b)
 #define SURGE(a, temp, l, b) FIRED(CAUSE_LIMIT, &surged, a, temp, l, b)
+#define CLIENTS(a, temp, l, b) FIRED(CAUSE_LIMIT, &counted, a, temp, l, b)
 #define LATCH(by, a, l, b) FIRED(CAUSE_LATCH, by, a, false, l, b)
 #define OVER(a, m, v, o)                                                                 \
     {                                                                                    \
@@ -80,6 +83,15 @@ static const struct {
                                           "the moment, please try again later. (cost "
                                           "300, left 200 of 200) [mailbrake r]"},
     {SURGE(ACTION_QUARANTINE, false, 12, 1000), "250 accepted"},
+    {CLIENTS(ACTION_REJECT, false, 0, 20),
+     "550 5.7.1 This account has sent from too many different addresses. (clients 21, "
+     "limit 20) [mailbrake r]"},
+    {CLIENTS(ACTION_DEFER, true, 0, 5),
+     "451 4.7.1 This message can't be checked at the moment, please try again later. "
+     "(clients 6, limit 5) [mailbrake r]"},
+    {LATCH(&counted, ACTION_REJECT, 7, 20),
+     "550 5.7.1 Mail like this is stopped for a while, since it exceeded its limit. "
+     "(clients 14, limit 20) [mailbrake r]"},
     {LATCH(&charge, ACTION_DEFER, 900, 1000), "450 4.7.1 Mail like this is stopped for a "
                                               "while, since it exceeded its limit. (cost "
                                               "300, left 900 of 1000) [mailbrake r]"},

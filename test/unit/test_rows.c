@@ -1,6 +1,7 @@
 /* What memory forgets when it has to: bounded, and never what matters most. */
 #include "memory_fixture.h"
 #include "run.h"
+#include "store/client_places.h"
 
 START_TEST(rows_full_set_forgets_nearest_to_full)
 {
@@ -196,6 +197,57 @@ START_TEST(rows_stays_below_its_bound)
 }
 END_TEST
 
+static struct charge_outcome send_as(uint32_t set, uint32_t number, int64_t client,
+                                     int64_t limit)
+{
+    struct limiter_request request = {.id = make_id(set, number),
+                                      .has_clients = true,
+                                      .rate = {limit, INT64_C(86400000), limit},
+                                      .client = client,
+                                      .cost = client > 0};
+    struct charge_outcome outcome = {.left = -1};
+    ck_assert_int_eq(memory_charge(memory, &request, 1,
+                                   client > 0 ? CHARGE_TAKE : CHARGE_PEEK, now_ms,
+                                   &outcome),
+                     STATUS_OK);
+    return outcome;
+}
+
+enum { KEYS = 5 * MEMORY_CLIENT_SETS, MANY = 17, MANY_PLACES = 32 };
+
+/* More clients than there are places: each is served, and what is forgotten are the
+ * clients of whole keys. */
+START_TEST(rows_clients_have_a_bound)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < KEYS; i++)
+        for (int64_t client = 1; client <= MANY; client++)
+            if (!send_as(i % MEMORY_CLIENT_SETS, i / MEMORY_CLIENT_SETS, client, 256)
+                     .fits)
+                ck_abort_msg("key %u, client %d", i, (int)client);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        int64_t left =
+            send_as(i % MEMORY_CLIENT_SETS, i / MEMORY_CLIENT_SETS, 0, 256).left;
+        ck_assert_msg(left == 256 - MANY || left == 256, "key %u: %d", i, (int)left);
+        kept += left < 256;
+    }
+    ck_assert_uint_le(kept, CLIENT_PLACES_MAX / MANY_PLACES);
+    ck_assert_uint_gt(kept, CLIENT_PLACES_MAX / MANY_PLACES * 9 / 10);
+}
+END_TEST
+
+/* A flood of keys that are seen once pushes out its own. */
+START_TEST(rows_clients_that_are_many_stay)
+{
+    for (int64_t client = 1; client <= 10; client++)
+        ck_assert(send_as(7, 0, client, 10).fits);
+    for (uint32_t other = 1; other < 50; other++)
+        ck_assert(send_as(7, other, 99, 10).fits);
+    ck_assert(!send_as(7, 0, 11, 10).fits);
+    ck_assert(send_as(7, 0, 10, 10).fits);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rows");
@@ -203,6 +255,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, rows_permits_stay);
+    tcase_add_test(tcase, rows_clients_have_a_bound);
+    tcase_add_test(tcase, rows_clients_that_are_many_stay);
     tcase_add_test(tcase, rows_full_set_forgets_nearest_to_full);
     tcase_add_test(tcase, rows_forgets_by_part_missing);
     tcase_add_test(tcase, rows_full_bucket_is_a_free_place);

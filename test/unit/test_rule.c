@@ -212,10 +212,25 @@ START_TEST(limit_parses)
                      STATUS_OK);
     ck_assert_int_eq(rate.burst, 1000);
     ck_assert_int_eq(unit, UNIT_RECIPIENTS);
+    ck_assert_int_eq(limit_parse("20 clients per 1d", &rate, &unit, NULL), STATUS_OK);
+    ck_assert_int_eq(rate.tokens, 20);
+    ck_assert_int_eq(rate.burst, 20);
+    ck_assert_int_eq(unit, UNIT_CLIENTS);
+}
+END_TEST
+
+START_TEST(limit_has_a_most)
+{
+    struct rule rule = {.limit = {20, 86400000, 30}, .unit = UNIT_RECIPIENTS};
+    ck_assert_int_eq(rule_most(&rule), 50);
+    rule = (struct rule){.limit = {20, 86400000, 20}, .unit = UNIT_CLIENTS};
+    ck_assert_int_eq(rule_most(&rule), 20);
 }
 END_TEST
 
 static const char *const no_limits[] = {
+    "8 client per 1d",
+    "8 clientsper 1d",
     "",
     "8",
     "8 messages",
@@ -405,6 +420,8 @@ START_TEST(names_of_actions_and_keys)
     ck_assert_str_eq(key_name(KEY_LIST), "list");
     ck_assert_str_eq(key_name(KEY_THREAD), "thread");
     ck_assert_str_eq(key_name(KEY_CAMPAIGN), "campaign");
+    ck_assert_str_eq(key_name(KEY_TOPIC), "topic");
+    ck_assert_str_eq(key_name(KEY_FROM), "from");
     ck_assert_str_eq(key_name(KEY_ALL), "all");
 }
 END_TEST
@@ -427,6 +444,7 @@ int main(void)
     tcase_add_loop_test(tests, duration_parses, 0, COUNT(durations));
     tcase_add_loop_test(tests, duration_refuses, 0, COUNT(no_durations));
     tcase_add_test(tests, limit_parses);
+    tcase_add_test(tests, limit_has_a_most);
     tcase_add_loop_test(tests, limit_refuses, 0, COUNT(no_limits));
     tcase_add_test(tests, fingerprint_is_of_name_key_and_limit);
     tcase_add_test(tests, fingerprint_of_a_surge_is_of_name_key_and_window);

@@ -153,6 +153,9 @@ static void expect_rule_warning(const char *rules, const char *begins)
     ck_assert_uint_eq(found, begins == NULL ? 0 : 1);
 }
 
+#define TOPIC(more)                                                                      \
+    "{ name = \"a\"; key = \"topic\"; surge = 2; floor = 5; action = \"defer\"; " more   \
+    " }"
 #define PRESS(more)                                                                      \
     "{ name = \"press\"; from = [ \"login:boss\", \"login:press-*\" ]; " more            \
     "action = \"accept\"; },\n"
@@ -256,6 +259,10 @@ static const struct {
     {"{ name = \"a\"; action = \"defer\"; key = \"campaign\"; surge = 2; floor = 5;\n"
      "to_not = [ \"list:*\" ]; from_not = [ \"login:*\" ]; }",
      NULL},
+    {TOPIC(""), "m.conf:2: warning: rule \"a\": counts mail from outside, too"},
+    {TOPIC("from = [ \"login:*\" ];"), NULL},
+    {TOPIC("from_not = [ \"<>\", \"@x.example\" ];"), NULL},
+    {"{ name = \"a\"; key = \"topic\"; reach_over = 5; action = \"defer\"; }", NULL},
 };
 
 START_TEST(rules_doubtful)

@@ -109,14 +109,15 @@ static void load(const char *path, struct settings *out)
 
 /* Where it stands decides what a rule means. */
 static const char *const sample_rules[] = {
-    "announce-rate", "announce-lists", "announce-day",     "announce-others",
-    "announce",      "null-to-many",   "null-rate",        "students-cap",
-    "list-posting",  "list-size",      "automation-lists", "outside-lists",
-    "outside-rate",  "outside-client", "outside-all",      "reply-storm",
-    "reply-chat",    "exposed",        "automation-grown", "newsletter-rate",
-    "newsletter",    "list-rate",      "list-chat",        "list-flood",
-    "outgrown",      "sender-rate",    "sender-day",       "client-rate",
-    "hub-rate",      "clients-rate",   "district-rate",
+    "login-clients",   "announce-rate", "announce-lists", "announce-day",
+    "announce-others", "announce",      "null-to-many",   "null-rate",
+    "students-cap",    "list-posting",  "list-size",      "automation-lists",
+    "outside-lists",   "outside-rate",  "outside-client", "outside-all",
+    "reply-storm",     "reply-chat",    "exposed",        "automation-grown",
+    "newsletter-rate", "newsletter",    "list-rate",      "list-chat",
+    "list-flood",      "outgrown",      "pupils-subject", "one-subject",
+    "sender-rate",     "sender-day",    "client-rate",    "hub-rate",
+    "clients-rate",    "district-rate",
 };
 
 /* What the package begins with stops nothing, and gives nobody a right. */
@@ -163,6 +164,10 @@ START_TEST(sample_has_the_rules_in_order)
     load(SAMPLE, &settings);
     for (size_t i = 0; i < settings.policy.rule_count; i++)
         ck_assert_str_eq(settings.policy.rules[i].name, sample_rules[i]);
+    const struct rule *clients = rule_of(&settings, "login-clients");
+    ck_assert_int_eq(clients->key, KEY_LOGIN);
+    ck_assert_int_eq(clients->unit, UNIT_CLIENTS);
+    ck_assert_int_eq(clients->limit.burst, 20);
     const struct rule *storm = rule_of(&settings, "reply-storm");
     ck_assert_int_eq(storm->key, KEY_THREAD);
     ck_assert_int_eq(storm->latch_ms, 86400000);
@@ -174,6 +179,10 @@ START_TEST(sample_has_the_rules_in_order)
     const struct rule *outgrown = rule_of(&settings, "outgrown");
     ck_assert_int_eq(outgrown->key, KEY_CAMPAIGN);
     ck_assert_int_eq(outgrown->surge.floor, 1000);
+    const struct rule *pupils = rule_of(&settings, "pupils-subject");
+    ck_assert_int_eq(pupils->key, KEY_TOPIC);
+    ck_assert_int_eq(pupils->reply, NO); /* everybody may answer the superintendent */
+    ck_assert_int_gt(pupils->surge.floor, outgrown->surge.floor);
     settings_clear(&settings);
 }
 END_TEST

@@ -144,6 +144,63 @@ START_TEST(script_agrees_with_windows)
 }
 END_TEST
 
+/* " NUMBER:STAMP" for each client, whose number is the hash of its name. */
+static void add_clients(const struct charge *charge, const struct client_entry *entries,
+                        size_t count, char *out, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        char client[24];
+        int64_t number;
+        struct charge of = *charge;
+        size_t length = strlen(out);
+        (void)snprintf(client, sizeof client, "%" PRId64, entries[i].client);
+        of.client = client;
+        ck_assert_int_eq(limiter_request_client(&lua.key, &of, &number), STATUS_OK);
+        (void)snprintf(out + length, size - length, " %" PRId64 ":%" PRId64, number,
+                       entries[i].stamp_ms);
+    }
+}
+
+static void begin_clients(void *context, const char *name, const struct rate *limit)
+{
+    struct vector_case *user = context;
+    (void)name;
+    user->rate = *limit;
+    (void)snprintf(user->key, sizeof user->key, "clients%d", ++user->number);
+    user->charge = (struct charge){.fingerprint = "rule",
+                                   .subject = user->key,
+                                   .rate = &user->rate,
+                                   .clients = true};
+}
+
+static void step_clients(void *context, const struct clients_step *step,
+                         const char *where)
+{
+    char client[24];
+    char wanted[LUA_VALUE_SIZE] = "c 0";
+    struct vector_case *user = context;
+    struct charge_outcome outcome;
+    (void)snprintf(client, sizeof client, "%" PRId64, step->client);
+    user->charge.client = step->client > 0 ? client : NULL;
+    user->charge.cost = step->client > 0;
+    lua_run(&lua, "take", &user->charge, 1, step->at_ms, &outcome);
+    ck_assert_msg(outcome.left == step->left, "%s: left %" PRId64, where, outcome.left);
+    ck_assert_int_eq(outcome.burst, user->rate.burst);
+    if (step->client == 0 || step->left == 0)
+        return;
+    add_clients(&user->charge, step->entries, step->count, wanted, sizeof wanted);
+    check_kept(user->key, wanted, step->keep_ms, where);
+}
+
+START_TEST(script_agrees_with_clients)
+{
+    struct vector_case user = {.number = 0};
+    lua_open(&lua, &server);
+    vectors_run_clients(&(struct clients_user){begin_clients, step_clients, &user});
+    lua_close(&lua);
+}
+END_TEST
+
 static void begin_scene(void *context)
 {
     (void)context;
@@ -163,8 +220,19 @@ static void kept_scene(void *context, const struct scene_step *step,
                        const struct charge *charge, int64_t ttl_ms, const char *value,
                        const char *where)
 {
+    char hashed[LUA_VALUE_SIZE];
+    struct client_entry entries[VECTOR_CLIENTS_MAX];
     (void)context;
     (void)step;
+    if (ttl_ms > 0 && charge->clients) {
+        size_t words = strcspn(value, ":"); /* before it the first client */
+        while (value[words] != '\0' && value[words] != ' ')
+            words--;
+        (void)snprintf(hashed, sizeof hashed, "%.*s", (int)words, value);
+        add_clients(charge, entries, vectors_clients(value + words, entries), hashed,
+                    sizeof hashed);
+        value = hashed;
+    }
     if (ttl_ms > 0) /* else it lives longer here than it should */
         check_kept(charge->subject, value, ttl_ms, where);
 }
@@ -177,8 +245,26 @@ START_TEST(script_agrees_with_scenes)
 }
 END_TEST
 
-/* The kinds of charges that a random message may have: a bucket and windows, each of them
- * as rules of several sorts have it. */
+/* Somebody's set of clients, in a rule of any sort. */
+static struct charge make_clients(void)
+{
+    static const struct rate limit = {3, 7000, 3};
+    static const char *const clients[] = {NULL,       "10.0.0.1", "10.0.0.2",  "10.0.0.3",
+                                          "10.0.0.4", "local",    "2001:db8::"};
+    const char *client = clients[random() % 7];
+    return (struct charge){.fingerprint = "clients",
+                           .subject = "random:clients",
+                           .rate = &limit,
+                           .clients = true,
+                           .client = client,
+                           .cost = client != NULL,
+                           .latch_ms = random() % 2 == 0 ? 0 : 2500,
+                           .monitor = random() % 3 == 0,
+                           .trains = random() % 4 == 0};
+}
+
+/* The kinds of charges that a random message may have: a bucket, windows and a set of
+ * clients, each of them as rules of several sorts have it. */
 static size_t make_charges(struct charge *charges)
 {
     static const struct rate rate = {7, 10000, 20};
@@ -210,6 +296,12 @@ static size_t make_charges(struct charge *charges)
                             .monitor = random() % 3 == 0,
                             .trains = random() % 4 == 0,
                             .along = random() % 3 == 0};
+    }
+    if (count < 4 && random() % 2 == 0) { /* anywhere but before a permit */
+        size_t at = count > 0 && !charges[0].permit ? (size_t)random() % count : count;
+        charges[count] = charges[at];
+        charges[at] = make_clients();
+        count++;
     }
     return count;
 }
@@ -249,7 +341,8 @@ static void charge_some(const struct local *local, int64_t at_ms, int step)
         orders[count] = (struct charge_order){.script = &lua.charge,
                                               .mode = modes[order_modes[count]],
                                               .charges = charges[count],
-                                              .count = charge_count};
+                                              .count = charge_count,
+                                              .key = &lua.key};
         count++;
     }
     if (count > 0)
@@ -299,6 +392,7 @@ int main(void)
     tcase_add_test(tcase, script_agrees_with_vectors);
     tcase_add_test(tcase, script_agrees_over_a_day);
     tcase_add_test(tcase, script_agrees_with_windows);
+    tcase_add_test(tcase, script_agrees_with_clients);
     tcase_add_test(tcase, script_agrees_with_scenes);
     tcase_add_test(tcase, script_agrees_with_memory);
     suite_add_tcase(suite, tcase);

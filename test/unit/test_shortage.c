@@ -38,6 +38,8 @@ static const char settings_text[] =
     "   limit = \"20 messages per 1h\"; action = \"quarantine\"; },\n"
     " { name = \"grown\"; from = [ \"staff\" ]; key = \"campaign\"; surge = 2.0;\n"
     "   window = \"1d\"; floor = 1000; action = \"quarantine\"; },\n"
+    " { name = \"places\"; key = \"sender\"; limit = \"5 clients per 1d\";\n"
+    "   action = \"quarantine\"; },\n"
     " { name = \"watched\"; key = \"sender_domain\"; mode = \"monitor\";\n"
     "   limit = \"1 recipients per 1h\"; action = \"defer\"; },\n"
     " { name = \"rate\"; key = \"sender\"; limit = \"900 recipients per 1h\";\n"
@@ -221,10 +223,10 @@ END_TEST
 /* ---- judgements ---- */
 
 static const struct envelope_recipient recipients[] = {
-    {"<staff@own.example>", "staff@own.example", "<staff@own.example>"},
-    {"<Both+x@too.example>", "both+x@too.example", "<Both+x@too.example>"},
-    {"<both@own.example>", "both@own.example", "<both@own.example>"},
-    {"<q@else.example>", "q@else.example", "<q@else.example>"},
+    {"<staff@own.example>", "staff@own.example", "<staff@own.example>", 0},
+    {"<Both+x@too.example>", "both+x@too.example", "<Both+x@too.example>", 0},
+    {"<both@own.example>", "both@own.example", "<both@own.example>", 0},
+    {"<q@else.example>", "q@else.example", "<q@else.example>", 0},
 };
 static const struct header headers[] = {
     {"Subject", "Re: =?utf-8?q?h=C3=B6?= 12"},

@@ -88,6 +88,46 @@ START_TEST(state_keeps_windows)
 }
 END_TEST
 
+static struct charge clients_of(const char *client)
+{
+    static const struct rate limit = {3, INT64_C(86400000), 3};
+    return (struct charge){.fingerprint = "clients",
+                           .subject = "a",
+                           .rate = &limit,
+                           .clients = true,
+                           .client = client,
+                           .cost = client != NULL,
+                           .latch_ms = HOUR_MS};
+}
+
+START_TEST(state_keeps_clients)
+{
+    char data[BODY_SIZE];
+    (void)ask(clients_of("192.0.2.1"), CHARGE_TAKE);
+    (void)ask(clients_of("2001:db8::"), CHARGE_TAKE);
+    reopen();
+    ck_assert_int_eq(ask(clients_of(NULL), CHARGE_PEEK).left, 1);
+    ck_assert_int_eq(ask(clients_of("192.0.2.1"), CHARGE_PEEK).left, 2);
+    (void)ask(clients_of("local"), CHARGE_TAKE);
+    reopen();
+    (void)ask(clients_of("192.0.2.4"), CHARGE_TAKE);
+    reopen();
+    ck_assert_int_gt(ask(clients_of(NULL), CHARGE_PEEK).latch_ms, HOUR_MS - 60000);
+    struct charge charge = clients_of(NULL);
+    ck_assert_int_eq(store_amend(store, &charge, 1, AMEND_UNLATCH, soon()), STATUS_OK);
+    ck_assert(ask(clients_of("2001:db8::"), CHARGE_TAKE).fits);
+    close_store();
+    (void)read_state(data, sizeof data);
+    ck_assert_ptr_nonnull(strstr(data, "\nclients "));
+    ck_assert_ptr_null(strstr(data, "192"));
+    ck_assert_ptr_null(strstr(data, "2001:db8"));
+    open_store();
+    ck_assert_int_eq(store_amend(store, &charge, 1, AMEND_RESET, soon()), STATUS_OK);
+    reopen();
+    ck_assert_int_eq(ask(clients_of(NULL), CHARGE_PEEK).left, 3);
+}
+END_TEST
+
 START_TEST(state_keeps_latches)
 {
     (void)ask(bucket(1000), CHARGE_TAKE);
@@ -180,6 +220,15 @@ START_TEST(state_believes_no_odd_line)
     static const char *const lines[] = {
         "window " ID " 5 1 2000 500 86400000 0 0 1:1 2:2 3:3 4:4 5:5 6:6 7:7 8:8 9:9\n",
         "window " ID " 5 1 2000 500 86400000 0 0 1\n",
+        "clients " ID " 3 86400000 0:1\n",
+        "clients " ID " 3 86400000 9007199254740992:1\n",
+        "clients " ID " 3 86400000 1:9007199254740992\n",
+        "clients " ID " 3 86400000 1\n",
+        "clients " ID " 3 86400000 1:\n",
+        "clients " ID " 0 86400000 1:1\n",
+        "clients " ID " 257 86400000 1:1\n",
+        "clients " ID " 3 999 1:1\n",
+        "clients " ID " 3\n",
         "window " ID " 5 1 2000 500 86400000 0 0 1:\n",
         "window " ID " 5 1 2000 500 86400000 0 0 :1\n",
         "window " ID " 5 1 2000 500 86400000 0 0 1:1000000001\n",
@@ -223,6 +272,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup_memory, teardown_memory);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, state_keeps_windows);
+    tcase_add_test(tcase, state_keeps_clients);
     tcase_add_test(tcase, state_keeps_latches);
     tcase_add_test(tcase, state_keeps_what_is_worth_it);
     tcase_add_test(tcase, state_reads_all_of_a_window);

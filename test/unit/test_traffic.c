@@ -97,9 +97,35 @@ START_TEST(traffic_keeps_the_largest_among_many)
 }
 END_TEST
 
+/* Only where a rule charges it, and never its words. */
+START_TEST(traffic_knows_topics)
+{
+    char campaign[] = "login:a@own snow day";
+    struct rule sender = {.key = KEY_SENDER};
+    struct rule topic = {.key = KEY_TOPIC};
+    struct charge charges[] = {{.subject = "login:a@own"}, {.subject = "topic:ff"}};
+    struct plan_step steps[] = {{.rule = &sender, .charge_count = 1},
+                                {.rule = &topic, .charge = 1, .charge_count = 1}};
+    struct judgement judgement = {
+        .facts = {.copies = 7, .identity = "login:a@own", .campaign = campaign},
+        .plan = {.steps = steps, .step_count = 1, .charges = charges}};
+    struct traffic *traffic = traffic_new("relay1");
+    traffic_add(traffic, &judgement, false, start_ms);
+    json_t *none = traffic_now(traffic, TRAFFIC_TOPICS, 9, start_ms);
+    ck_assert_uint_eq(json_array_size(none), 0);
+    json_decref(none);
+    judgement.plan.step_count = 2;
+    traffic_add(traffic, &judgement, true, start_ms);
+    ck_assert_int_eq(
+        first_of(traffic_now(traffic, TRAFFIC_TOPICS, 9, start_ms), "topic:ff", "copies"),
+        7);
+    traffic_free(traffic);
+}
+END_TEST
+
 START_TEST(traffic_of_days_and_relays_is_added_up)
 {
-    json_t *out[TRAFFIC_KINDS];
+    json_t *out[TRAFFIC_REPORTED];
     struct traffic *one = traffic_new("relay1");
     struct traffic *two = traffic_new("relay2");
     pass(one, "login:a@own", 5, false, start_ms);
@@ -137,6 +163,7 @@ int main(void)
     tcase_add_test(tcase, traffic_forgets_after_some_minutes);
     tcase_add_test(tcase, traffic_of_an_hour_is_shown_by_the_minute);
     tcase_add_test(tcase, traffic_keeps_the_largest_among_many);
+    tcase_add_test(tcase, traffic_knows_topics);
     tcase_add_test(tcase, traffic_of_days_and_relays_is_added_up);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

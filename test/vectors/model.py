@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""What buckets, windows and latches are to do, said once more and in another way than
-policy/window.c, store/memory.c and store/limiter_state.lua say it: with fractions, and with a
-list of all that ever happened to a window. Prints the vectors that those are run against:
+"""What buckets, windows, sets of clients and latches are to do, said once more and in another
+way than policy/window.c, store/memory.c and store/limiter_state.lua say it: with fractions,
+and with all that ever happened to a window or a client. Prints the vectors that those are run
+against:
 
     ./model.py window > window.txt
+    ./model.py clients > clients.txt
     ./model.py charge > charge.txt
 """
 import random
@@ -143,6 +145,48 @@ class Window:
         return f"{'wW'[self.braked]} {start} {self.copies} {self.trained} {latch}{past}"
 
 
+class Clients:
+    """last: when each client was last accepted, oldest first."""
+
+    def __init__(self, rule):
+        self.rule = rule
+        self.last = {}
+        self.asks = 0
+        self.latch = 0
+
+    def roll(self, now):
+        ahead = [client for client, stamp in self.last.items() if stamp > now]
+        self.last.update({client: now for client in ahead})
+        self.last = {client: self.last[client] for client in self.alive(now)}
+        return bool(ahead)
+
+    def alive(self, now):
+        return [c for c, stamp in self.last.items() if stamp + self.rule.span > now]
+
+    def left(self):
+        return self.rule.size - len(set(self.last) - {self.asks})
+
+    def size(self):
+        return self.rule.size
+
+    def take(self, cost, now):
+        self.last.pop(self.asks, None)
+        self.last[self.asks] = now
+
+    def reset(self):
+        self.last = {}
+
+    def keep(self, now):
+        return max([0] + [stamp + self.rule.span - now for stamp in self.last.values()])
+
+    def value(self, now):
+        latch = self.latch if self.latch > now else 0
+        return f"c {latch}" + self.shown()
+
+    def shown(self):
+        return "".join(f" {client}:{stamp}" for client, stamp in self.last.items())
+
+
 class Store:
     """meters: what is kept, by key, as of the last write."""
 
@@ -153,7 +197,8 @@ class Store:
         import copy
         meter = copy.deepcopy(self.meters.get(key))
         if meter is None:
-            meter = Bucket(rule, now) if rule.kind == "bucket" else Window(rule)
+            kinds = {"window": Window, "clients": Clients}
+            meter = Bucket(rule, now) if rule.kind == "bucket" else kinds[rule.kind](rule)
         meter.rule = rule
         meter.healed = meter.roll(now)
         limit = now + (rule.latch or LATCH_MAX)
@@ -181,6 +226,10 @@ class Store:
     def charge(self, mode, charges, now):
         """charges: (rule, key, cost). What was found of each: (left, size, latched)."""
         meters = [self.read(rule, key, now) for rule, key, _ in charges]
+        for i, (rule, key, client) in enumerate(charges):
+            if rule.kind == "clients":
+                meters[i].asks = client
+                charges[i] = (rule, key, min(client, 1))
         found = []
         for (rule, _, cost), meter in zip(charges, meters):
             latched = max(0, meter.latch - now) if rule.latch else 0
@@ -344,6 +393,63 @@ def windows():
     window("random", "Whatever comes.", 1700, 8, 3500, steps)
 
 
+# --- clients -----------------------------------------------------------------------------
+
+CLIENTS_HEAD = """\
+# Sets of clients: policy/client_set.c, store/memory.c and store/limiter_window.lua must agree.
+#
+#   clients NAME N PERIOD_MS
+#   AT_MS CLIENT LEFT KEEP_MS CLIENT:STAMP_MS ...
+#
+# A set begins empty, and CLIENT asks at each AT_MS in turn; 0 is nobody. LEFT is how many
+# clients the set still took, this one included. What stays when it was counted if it fit is
+# each client with its last accepted message, oldest first, and worth keeping for KEEP_MS. A
+# step back of the clock follows one that counted. Made by model.py.
+"""
+
+
+def clients_of(name, comment, count, span, steps):
+    meter = Clients(Rule("clients", count, span, count))
+    print(f"\n# {comment}\nclients {name} {count} {span}")
+    for at, client in steps:
+        meter.roll(at)
+        meter.asks = client
+        left = meter.left()
+        if client and left >= 1:
+            meter.take(1, at)
+        print(f"{at} {client} {left} {meter.keep(at)}{meter.shown()}")
+
+
+def clients():
+    print(CLIENTS_HEAD, end="")
+    clients_of("n-plus-one", "Three pass, however often; the fourth never does.", 3, DAY,
+               [(T0, 1), (T0, 2), (T0 + 1, 1), (T0 + 2, 3), (T0 + 3, 4), (T0 + 4, 5),
+                (T0 + 5, 3), (T0 + 6, 2), (T0 + 7, 1), (T0 + 8, 4), (T0 + 8, 0)])
+    clients_of("last-message", "Each counts from its last message, to the ms.", 2, DAY,
+               [(T0, 1), (T0 + HOUR, 2), (T0 + 2 * HOUR, 1), (T0 + DAY, 3),
+                (T0 + DAY + HOUR - 1, 3), (T0 + DAY + HOUR, 3), (T0 + DAY + 2 * HOUR - 1, 2),
+                (T0 + DAY + 2 * HOUR, 2), (T0 + DAY + 2 * HOUR, 1)])
+    clients_of("refused", "Who is refused takes no room, and does not renew others.", 1, DAY,
+               [(T0, 1), (T0 + 1, 2), (T0 + DAY - 1, 2), (T0 + DAY, 2), (T0 + DAY, 1)])
+    clients_of("one", "The smallest.", 1, SECOND,
+               [(T0, 1), (T0, 1), (T0 + 999, 2), (T0 + 1000, 2), (T0 + 1999, 2),
+                (T0 + 2999, 1)])
+    clients_of("clock-back", "A day back: all came now, and stay a period from now.", 2, HOUR,
+               [(T0, 1), (T0, 2), (T0 - DAY, 1), (T0 - DAY + HOUR - 1, 3),
+                (T0 - DAY + HOUR, 3), (T0 - DAY + 2 * HOUR, 4)])
+    clients_of("clock-forward", "A day forward and back again.", 2, HOUR,
+               [(T0, 1), (T0 + DAY, 2), (T0, 3), (T0, 1), (T0 + HOUR, 1)])
+    clients_of("large-numbers", "As large as a hash may be, and the longest period.", 3,
+               366 * DAY, [(T0, 2**53 - 1), (T0 + 1, 2**53 - 2), (T0 + 2, 2**53 - 1),
+                           (T0 + 366 * DAY, 1), (T0 + 366 * DAY + 1, 2)])
+    random.seed(3)
+    steps, at = [], T0
+    for _ in range(90):
+        at += random.choice([0, 1, 400, 999, 1000, 1001, 3500, 9000])
+        steps.append((at, random.choice([0, 1, 2, 3, 4, 5, 6, 7])))
+    clients_of("random", "Whoever comes.", 4, 7000, steps)
+
+
 # --- charges -----------------------------------------------------------------------------
 
 CHARGE_HEAD = """\
@@ -352,12 +458,14 @@ CHARGE_HEAD = """\
 #   scene NAME
 #   rule NAME KEY bucket TOKENS PERIOD_MS BURST LATCH_MS [monitor] [trains] [along] [permit]
 #   rule NAME KEY window FACTOR WINDOW_MS FLOOR LATCH_MS [monitor] [trains] [along] [permit]
+#   rule NAME KEY clients N PERIOD_MS N LATCH_MS [monitor] [trains] [along]
 #   do AT_MS MODE NAME COST ...      peek, latch, take; reset, unlatch, train
 #   found LEFT SIZE LATCHED_MS ...   three numbers a charge, before anything was changed
 #   kept KEY TTL_MS [VALUE]          what Redis then has under each key, with the TTL that
 #                                    it was written with; 0: nothing, or nothing any more
 #
-# Two rules may have one key: the same rule at another time. Made by model.py.
+# Two rules may have one key: the same rule at another time. COST of a set of clients is who
+# asks, 0 for nobody: that costs 1, or nothing. Made by model.py.
 """
 
 
@@ -392,6 +500,10 @@ def bucket(amount, span, size, latch=0, flags=""):
 
 def surge(factor, span, floor, latch=0, flags=""):
     return Rule("window", factor, span, floor, latch, flags)
+
+
+def set_of(count, span, latch=0, flags=""):
+    return Rule("clients", count, span, count, latch, flags)
 
 
 def permit(copies, span):
@@ -628,6 +740,52 @@ def scenes():
     s(T0, "take", "p", 50, "b", 50)
     s(T0 + DAY, "take", "b", 1)
 
+    s = Scene("clients", "A client that is stopped is not counted, whatever stops it.",
+              c=set_of(2, DAY, HOUR), a=bucket(3, DAY, 3), b=surge(2000, DAY, 4))
+    s(T0, "take", "c", 1, "a", 1, "b", 1)
+    s(T0 + 1, "take", "c", 2, "a", 9, "b", 1)
+    s(T0 + 2, "latch", "c", 3, "a", 0)
+    s(T0 + 3, "peek", "c", 4)
+    s(T0 + 4, "take", "c", 5, "a", 1, "b", 1)
+    s(T0 + 5, "take", "c", 1, "b", 1)
+    s(T0 + 6, "take", "c", 6, "b", 1)
+    s(T0 + 7, "take", "c", 1, "b", 1)
+    s(T0 + HOUR + 7, "take", "c", 0, "a", 1)
+    s(T0 + HOUR + 7, "take", "c", 5, "b", 0)
+    s(T0 + DAY + 5, "take", "a", 0, "c", 6)
+    s(T0 + DAY + 6, "unlatch", "c", 0)
+    s(T0 + DAY + 6, "take", "c", 7)
+    s(T0 + DAY + 7, "train", "c", 0)
+    s(T0 + DAY + 7, "reset", "c", 0)
+    s(T0 + DAY + 7, "take", "c", 7)
+
+    s = Scene("clients-monitor", "A rule that only watches counts whom it has room for.",
+              c=set_of(1, DAY, HOUR, "m"), d=set_of(2, DAY, 0, "m"), e=set_of(1, DAY, 0, "t"),
+              b=surge(2000, DAY, 4, 0, "t"))
+    s(T0, "take", "c", 1, "d", 1)
+    s(T0 + 1, "take", "c", 2, "d", 2)
+    s(T0 + 2, "take", "c", 1, "d", 3, "e", 1)
+    s(T0 + 3, "take", "d", 1, "e", 2, "b", 1, "c", 1)
+    s(T0 + 4, "take", "b", 1, "e", 2)
+    s(T0 + DAY, "peek", "c", 9, "d", 9, "e", 9)
+
+    s = Scene("clients-permit", "What a permit lets pass counts no client.",
+              p=permit(100, 2 * HOUR), c=set_of(1, DAY, HOUR))
+    s(T0, "take", "p", 60, "c", 1)
+    s(T0 + 1, "take", "c", 2)
+    s(T0 + 2, "take", "p", 40, "c", 1)
+    s(T0 + 3, "take", "p", 1, "c", 1)
+
+    s = Scene("clients-clock", "Whatever the clock does.", c=set_of(2, HOUR, MINUTE))
+    s(T0 + DAY, "take", "c", 1)
+    s(T0 + DAY, "take", "c", 2)
+    s(T0, "peek", "c", 3)
+    s(T0, "take", "c", 3)
+    s(T0 + HOUR - 1, "latch", "c", 3)
+    s(T0 + HOUR, "take", "c", 3)
+    s(T0 + HOUR + MINUTE, "take", "c", 3)
+    s(T0 + HOUR + MINUTE, "take", "c", 3)
+
     random.seed(2)
     s = Scene("random", "Whatever comes.",
               a=bucket(7, 10 * SECOND, 20, 4 * SECOND), b=surge(1500, 5 * SECOND, 9, SECOND),
@@ -649,4 +807,4 @@ def scenes():
 
 
 if __name__ == "__main__":
-    {"window": windows, "charge": scenes}[sys.argv[1]]()
+    {"window": windows, "clients": clients, "charge": scenes}[sys.argv[1]]()

@@ -1,5 +1,5 @@
 /* Host bits are cleared when a network is parsed, so that a match only compares bits. */
-#include "policy/network.h"
+#include "base/network.h"
 
 #include <stdio.h>
 #include <string.h>

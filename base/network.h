@@ -1,6 +1,6 @@
 /* Networks of IP addresses. */
-#ifndef POLICY_NETWORK_H
-#define POLICY_NETWORK_H
+#ifndef BASE_NETWORK_H
+#define BASE_NETWORK_H
 
 #include <stdbool.h>
 #include <stddef.h>
