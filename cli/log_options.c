@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "base/instant.h"
 #include "base/output.h"
+#include "logs/log_views.h"
 #include "store/subject_key.h"
 
 void log_options_clear(struct log_options *options)
@@ -128,16 +129,17 @@ void log_options_end(enum status status, const struct error *error)
         output_complaint(error->text);
 }
 
-bool log_options_found(const struct mail_log_statistics *log)
+bool log_options_found(const struct log_options *options,
+                       const struct mail_log_statistics *log)
 {
     char lines[TEXT_GROUPED_SIZE];
+    bool all = options->since_ms == 0 && options->until_ms == 0;
     if (log->messages > 0)
         return true;
-    (void)fprintf(
-        stderr,
-        "mailbrake: no mail of that time, in %s lines, of which %llu are no log "
-        "lines, or are cut\n",
-        text_grouped((int64_t)log->lines, lines), (unsigned long long)log->unread);
+    (void)fprintf(stderr, "mailbrake: no mail%s in %s line%s of log",
+                  all ? "" : " of that time", text_grouped((int64_t)log->lines, lines),
+                  log->lines == 1 ? "" : "s");
+    log_print_unread(stderr, log, options->hashed);
     return false;
 }
 

@@ -9,9 +9,8 @@
 
 #define LOG_OPTIONS_USAGE "--log FILE... [--since TIME] [--until TIME] [--hashed]"
 #define LOG_OPTIONS_HELP                                                                 \
-    "FILE is what syslog wrote, also packed by gzip or zstd, or journalctl's export; "   \
-    "-\n"                                                                                \
-    "is stdin. TIME is \"2026-11-23 08:00\", or 7d: so long ago.\n"
+    "FILE is what syslog wrote, or journalctl's export, plain or compressed by gzip\n"   \
+    "or zstd; - is stdin. TIME is \"2026-11-23 08:00\", or 7d for that long ago.\n"
 
 /* In a verb's list of options, beside its own. */
 enum {
@@ -54,7 +53,8 @@ struct mail_log_reading log_options_reading(const struct log_options *options);
 void log_options_end(enum status status, const struct error *error);
 
 /* Whether there was any mail; if not, says so on stderr, with what was read. */
-bool log_options_found(const struct mail_log_statistics *log) MUST_CHECK;
+bool log_options_found(const struct log_options *options,
+                       const struct mail_log_statistics *log) MUST_CHECK;
 
 /* "The mail of mail.log and 3 more"; names without folders, cut. */
 enum { LOG_OPTIONS_TITLE = 120 };

@@ -1,4 +1,5 @@
 /* mailbrake(1): finds the verb and hands over. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,9 +58,8 @@ static int usage(FILE *out, int status)
     return status;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    (void)signal(SIGPIPE, SIG_IGN); /* a store that goes away is an answer, not the end */
     if (argc < 2)
         return usage(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
@@ -79,4 +79,21 @@ int main(int argc, char **argv)
     }
     (void)fprintf(stderr, "mailbrake: no such verb: %s\n", argv[1]);
     return usage(stderr, EXIT_USAGE);
+}
+
+/* False when some of stdout is lost, but not when its reader wants no more of it. */
+static bool is_written(void)
+{
+    errno = 0;
+    return (fflush(stdout) == 0 && ferror(stdout) == 0) || errno == EPIPE;
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* a store that goes away is an answer, not the end */
+    int status = run(argc, argv);
+    if (status != EXIT_DONE || is_written())
+        return status;
+    (void)fputs("mailbrake: can't write the answer\n", stderr);
+    return EXIT_FAILED;
 }

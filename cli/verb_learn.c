@@ -47,8 +47,9 @@ static int learn(const struct arguments *arguments, const struct log_options *op
     log_options_end(status, &error);
     if (status != STATUS_OK)
         return EXIT_FAILED;
-    int result = log_options_found(&learning.log) ? show(arguments, &learning, &view)
-                                                  : EXIT_FAILED;
+    int result = log_options_found(options, &learning.log)
+                     ? show(arguments, &learning, &view)
+                     : EXIT_FAILED;
     learn_clear(&learning);
     return result;
 }

@@ -55,7 +55,7 @@ static int simulate(const struct arguments *arguments,
     log_options_end(status, &error);
     if (status != STATUS_OK)
         return EXIT_FAILED;
-    int result = log_options_found(&simulation.log)
+    int result = log_options_found(&options->log, &simulation.log)
                      ? show(arguments, options, &simulation, hash)
                      : EXIT_FAILED;
     simulate_clear(&simulation);

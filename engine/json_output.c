@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/instant.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -27,6 +28,15 @@ json_t *json_output_string(const char *string)
     json_t *json = clean.failed ? NULL : json_stringn(text_string(&clean), clean.length);
     text_clear(&clean);
     return json;
+}
+
+json_t *json_output_instant(int64_t wall_ms)
+{
+    char instant[INSTANT_SIZE];
+    if (wall_ms == 0)
+        return json_null();
+    instant_format(wall_ms, instant);
+    return json_string(instant);
 }
 
 json_t *json_output_lines(const char *text)

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/problems.h"
 #include "conf/settings.h"
@@ -14,6 +15,9 @@ bool json_output_print(json_t *json);
 
 /* A JSON string from bytes that may be no UTF-8: those become U+FFFD. */
 json_t *json_output_string(const char *string);
+
+/* A time in ms since 1970, as "2026-12-01T08:00:00Z"; null for 0, which is never. */
+json_t *json_output_instant(int64_t wall_ms);
 
 /* The lines of a text, as an array of strings. */
 json_t *json_output_lines(const char *text);

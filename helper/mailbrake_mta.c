@@ -177,7 +177,7 @@ static void add_result(enum status status, const char *failure, struct text *out
         text_add_string(out, "missing");
     } else {
         char cut[FAILURE_MAX + 1];
-        (void)snprintf(cut, sizeof cut, "%s", failure);
+        (void)snprintf(cut, sizeof cut, "%.*s", FAILURE_MAX, failure);
         text_add_string(out, "error ");
         output_add_clean(out, cut);
     }

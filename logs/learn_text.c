@@ -48,6 +48,9 @@ static void add_present(struct text *out, const struct rule *rule)
 
 static void add_doubts(struct text *out, const struct learned_rule *learned, size_t count)
 {
+    const char *doubt = log_rules_doubt(learned->rule);
+    if (doubt != NULL)
+        text_printf(out, "  # %s.\n", doubt);
     if (count == 1)
         text_add_string(out, "  # There is nothing to compare it with: was that day an "
                              "ordinary one?\n");
@@ -89,8 +92,8 @@ static void add_keys(struct text *out, const struct learn_view *view,
         add_key(out, view, &learned->keys[i]);
     if (outliers == 0)
         return;
-    text_add_string(out, "  # Not learnt but for their other periods, as hardly any "
-                         "other key did as much:\n");
+    text_add_string(out, "  # Left out, but for what they did in other periods, as "
+                         "hardly any other key did as much:\n");
     for (size_t i = 0; i < outliers && i < OUTLIERS_SHOWN; i++)
         add_key(out, view, &learned->keys[i]);
     if (outliers > OUTLIERS_SHOWN)
@@ -161,17 +164,17 @@ static void add_head(struct text *out, const struct learning *learning,
     output_add_clean(out, view->title);
     text_printf(out, ": %s messages, %s to %s.\n",
                 text_grouped((int64_t)learning->log.messages, number), first, last);
-    text_add_string(out,
-                    "# Each limit leaves half as much again as the largest that one "
-                    "key did. Put these rules in place\n# of those of the same names. "
-                    "They only monitor: when a week of mailbrake report shows\n# "
-                    "nothing that should pass, remove their mode.\n");
     if (learning->stopped > 0)
         text_printf(out,
                     "# Of these, %s teach%s nothing: held, refused, or stopped by a rule "
                     "without a limit.\n",
                     text_grouped(learning->stopped, number),
                     learning->stopped == 1 ? "es" : "");
+    text_add_string(out,
+                    "# Each limit is half as much again as the most that one key did, or "
+                    "at least five more.\n# Put these rules in place of those of the "
+                    "same names. They only monitor: when a week of\n# mailbrake report "
+                    "shows nothing that should pass, remove their mode.\n");
     int64_t missed = usage_table_missed(learning->table);
     if (missed > 0)
         text_printf(out,

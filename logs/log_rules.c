@@ -13,8 +13,10 @@ const char *log_rules_unjudged(const struct rule *rule)
         return "key = \"campaign\": a log has no subjects";
     if (rule_is_metered(rule) && rule->key == KEY_TOPIC)
         return "key = \"topic\": a log has no subjects";
-    if (rule->over[MEASURE_VISIBLE] >= 0 || rule->over[MEASURE_VISIBLE_EXTERNAL] >= 0)
+    if (rule->over[MEASURE_VISIBLE] >= 0)
         return "visible_over: a log does not say what To and Cc show";
+    if (rule->over[MEASURE_VISIBLE_EXTERNAL] >= 0)
+        return "visible_external_over: a log does not say what To and Cc show";
     if (rule->reply == YES)
         return "reply = true: a log does not say what is a reply";
     if (rule->automatic == YES)
@@ -22,8 +24,7 @@ const char *log_rules_unjudged(const struct rule *rule)
     return NULL;
 }
 
-/* Why it is judged only as far as a log goes; NULL: it is judged fully. */
-static const char *find_doubt(const struct rule *rule)
+const char *log_rules_doubt(const struct rule *rule)
 {
     if (rule->reply == NO)
         return "reply = false: judged as if no message were a reply";
@@ -51,7 +52,7 @@ enum status log_rules_init(struct log_rules *rules, const struct snapshot *snaps
         const char *why = log_rules_unjudged(rule);
         if (why == NULL) {
             judged[rules->settings.policy.rule_count++] = *rule;
-            why = find_doubt(rule);
+            why = log_rules_doubt(rule);
         }
         if (why != NULL)
             rules->unjudged[rules->unjudged_count++] =

@@ -25,4 +25,7 @@ void log_rules_clear(struct log_rules *rules);
 /* Why the rule can't be judged at all, static; NULL: it can. */
 const char *log_rules_unjudged(const struct rule *rule);
 
+/* Why a rule that can be judged is so only as far as a log goes, static; NULL: fully. */
+const char *log_rules_doubt(const struct rule *rule);
+
 #endif

@@ -3,18 +3,8 @@
 
 #include <stdio.h>
 
-#include "base/instant.h"
 #include "base/output.h"
 #include "engine/json_output.h"
-
-static json_t *make_instant(int64_t wall_ms)
-{
-    char instant[INSTANT_SIZE];
-    if (wall_ms == 0)
-        return json_null();
-    instant_format(wall_ms, instant);
-    return json_string(instant);
-}
 
 /* How many of the examples were found. */
 static size_t count_examples(const struct mail_log_statistics *log, bool hashed)
@@ -38,8 +28,8 @@ json_t *log_json(const struct mail_log_statistics *log, bool hashed)
     return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "lines",
                      (json_int_t)log->lines, "messages", (json_int_t)log->messages,
                      "late", (json_int_t)log->late, "unread", (json_int_t)log->unread,
-                     "first", make_instant(log->first_ms), "last",
-                     make_instant(log->last_ms), "examples", examples);
+                     "first", json_output_instant(log->first_ms), "last",
+                     json_output_instant(log->last_ms), "examples", examples);
 }
 
 json_t *log_json_unjudged(const struct log_rules *rules)
@@ -52,23 +42,32 @@ json_t *log_json_unjudged(const struct log_rules *rules)
     return unjudged;
 }
 
-void log_print(const struct mail_log_statistics *log, bool hashed)
+void log_print_unread(FILE *out, const struct mail_log_statistics *log, bool hashed)
 {
-    char lines[TEXT_GROUPED_SIZE];
     char unread[TEXT_GROUPED_SIZE];
-    (void)printf("%s lines of log were read", text_grouped((int64_t)log->lines, lines));
-    if (log->unread > 0)
-        (void)printf("; %s of them are no log lines, or are cut",
-                     text_grouped((int64_t)log->unread, unread));
-    (void)puts(count_examples(log, hashed) > 0 ? ":" : ".");
+    if (log->lines == 1 && log->unread == 1)
+        (void)fputs(", which is no log line, or is cut", out);
+    else if (log->unread > 0)
+        (void)fprintf(out, "; %s of them %s", text_grouped((int64_t)log->unread, unread),
+                      log->unread == 1 ? "is no log line, or is cut"
+                                       : "are no log lines, or are cut");
+    (void)fputs(count_examples(log, hashed) > 0 ? ":\n" : ".\n", out);
     for (size_t i = 0; i < count_examples(log, hashed); i++) {
         const struct mail_log_example *example = &log->examples[i];
         struct text file = {0};
         output_add_clean(&file, example->file);
-        (void)printf("  %s:%llu: %s\n", text_string(&file),
-                     (unsigned long long)example->line, example->text);
+        (void)fprintf(out, "  %s:%llu: %s\n", text_string(&file),
+                      (unsigned long long)example->line, example->text);
         text_clear(&file);
     }
+}
+
+void log_print(const struct mail_log_statistics *log, bool hashed)
+{
+    char lines[TEXT_GROUPED_SIZE];
+    (void)printf("%s line%s of log %s read", text_grouped((int64_t)log->lines, lines),
+                 log->lines == 1 ? "" : "s", log->lines == 1 ? "was" : "were");
+    log_print_unread(stdout, log, hashed);
     if (log->late > 0)
         (void)printf("Messages left out, since a file goes back in time: %s.\n",
                      text_grouped((int64_t)log->late, lines));

@@ -1,5 +1,4 @@
 /* Replay's document, and what a log adds to it. */
-#include "base/instant.h"
 #include "engine/json_output.h"
 #include "logs/log_key.h"
 #include "logs/log_views.h"
@@ -13,16 +12,14 @@ static json_t *make_stopped(const struct simulation *simulation,
     for (size_t i = 0; i < simulation->stopped.count; i++) {
         const struct stopped_key *item = &simulation->stopped.items[i];
         const char *rule = simulation->report.deciders[item->decider].name;
-        char first[INSTANT_SIZE];
         char key[SUBJECT_SIZE];
-        instant_format(item->first_ms, first);
         log_key_show(hash, item->key, key);
-        (void)json_array_append_new(stopped,
-                                    json_pack("{s:s, s:o, s:I, s:I, s:s, s:b}", "rule",
-                                              rule, "key", json_output_string(key),
-                                              "messages", (json_int_t)item->sum.messages,
-                                              "copies", (json_int_t)item->sum.copies,
-                                              "first", first, "monitor", item->monitor));
+        (void)json_array_append_new(
+            stopped,
+            json_pack("{s:s, s:o, s:I, s:I, s:o, s:b}", "rule", rule, "key",
+                      json_output_string(key), "messages", (json_int_t)item->sum.messages,
+                      "copies", (json_int_t)item->sum.copies, "first",
+                      json_output_instant(item->first_ms), "monitor", item->monitor));
     }
     return stopped;
 }

@@ -99,7 +99,7 @@ bool simulate_print(const struct simulation *simulation, const char *configurati
     (void)fputc('\n', stdout);
     log_print(&simulation->log, hash != NULL);
     if (simulation->partial > 0)
-        output_line("Of %s messages it doesn't name all recipients.",
+        output_line("Messages of which the log doesn't name all recipients: %s.",
                     text_grouped(simulation->partial, partial));
     log_print_unjudged(&simulation->rules);
     return ok;

@@ -70,7 +70,7 @@ void log_input_free(struct log_input *input)
 static enum status damaged(const struct log_input *input, struct error *error)
 {
     return error_set_at(error, STATUS_CONFLICT, input->path, 0,
-                        "what is packed here is damaged, or its end is missing");
+                        "the compressed data is damaged, or cut off");
 }
 
 /* More of the file into packed, which is empty. */
@@ -113,11 +113,13 @@ static enum status start(struct log_input *input, struct error *error)
                            "7zXZ",
                            5) ||
                begins_with(input, "BZh", 3)) {
-        return error_set_at(error, STATUS_CONFLICT, input->path, 0,
-                            "is packed by xz or bzip2: unpack it, and read it as -");
+        return error_set_at(
+            error, STATUS_CONFLICT, input->path, 0,
+            "is compressed with xz or bzip2: decompress it, and read it as -");
     } else if (begins_with(input, "LPKSHHRH", 8)) {
-        return error_set_at(error, STATUS_CONFLICT, input->path, 0,
-                            "is a journal: give what journalctl -o export --file says");
+        return error_set_at(
+            error, STATUS_CONFLICT, input->path, 0,
+            "is a journal: read the output of journalctl -o export --file");
     }
     return STATUS_OK;
 }

@@ -18,7 +18,7 @@ struct merged {
     struct log_source *source; /* NULL: it is not open */
     bool ended;
     struct log_record record; /* but its at_ms only while the file is open */
-    uint64_t size;
+    uint64_t size;            /* in bytes; 0: nobody knows */
 };
 
 struct merger {
@@ -27,7 +27,7 @@ struct merger {
     struct log_queue *queue;
     struct sendmail_log *sendmail;
     struct merged *files;
-    uint64_t closed_bytes; /* read of files that are closed again */
+    uint64_t closed_bytes; /* read of files of a known size that are closed again */
     char host[256];        /* of the last line, */
     size_t host_length;
     uint32_t host_number; /* as the queue numbers it */
@@ -50,7 +50,7 @@ static void count_unread(struct merger *merger, const struct merged *file)
 
 static void close_file(struct merger *merger, struct merged *file)
 {
-    if (file->source != NULL)
+    if (file->source != NULL && file->size > 0)
         merger->closed_bytes += log_source_read_bytes(file->source);
     log_source_free(file->source);
     file->source = NULL;
@@ -183,12 +183,16 @@ static void report_progress(const struct merger *merger)
     statistics->late = log_queue_late(merger->queue);
     statistics->bytes_read = merger->closed_bytes;
     statistics->bytes_total = 0;
+    bool unknown = false;
     for (size_t i = 0; i < reading->path_count; i++) {
         const struct merged *file = &merger->files[i];
         statistics->bytes_total += file->size;
-        if (file->source != NULL)
+        if (file->source != NULL && file->size > 0)
             statistics->bytes_read += log_source_read_bytes(file->source);
+        unknown |= file->source != NULL && file->size == 0;
     }
+    if (unknown)
+        statistics->bytes_total = 0;
     if (reading->progress != NULL)
         reading->progress(reading->context, statistics);
 }

@@ -59,7 +59,8 @@ struct mail_log_statistics {
     uint64_t unread;
     struct mail_log_example examples[MAIL_LOG_EXAMPLES];
     int64_t first_ms, last_ms;        /* of the lines read; both 0: there were none */
-    uint64_t bytes_read, bytes_total; /* of the files as they are on disk */
+    uint64_t bytes_read, bytes_total; /* of the files as they are on disk; total 0: nobody
+                                       * knows, as standard input is being read */
 };
 
 struct mail_log_reading {

@@ -1,7 +1,6 @@
 /* One document; a minute in which nothing was sent is left out. */
 #include <string.h>
 
-#include "base/instant.h"
 #include "engine/json_output.h"
 #include "replay/report_views.h"
 
@@ -17,15 +16,6 @@ static void set_sums(json_t *object, const struct report_sum by[REPORT_ACTIONS])
     for (size_t i = 0; i < REPORT_ACTIONS; i++)
         (void)json_object_set_new(object, report_action_name((enum action)i),
                                   make_sum(&by[i]));
-}
-
-static json_t *make_instant(int64_t wall_ms)
-{
-    char instant[INSTANT_SIZE];
-    if (wall_ms == 0)
-        return json_null();
-    instant_format(wall_ms, instant);
-    return json_string(instant);
 }
 
 static bool is_empty(const struct report_sum by[REPORT_ACTIONS])
@@ -57,10 +47,10 @@ static json_t *make_names(const struct report *report)
     json_t *names = json_array();
     for (size_t i = 1; i < report->scenario->tag_count; i++) {
         const struct report_tag *tag = &report->tags[i];
-        json_t *name =
-            json_pack("{s:s, s:o, s:o, s:o}", "name", report->scenario->tags[i], "first",
-                      make_instant(tag->first_ms), "last", make_instant(tag->last_ms),
-                      "stopped", make_instant(tag->stopped_ms));
+        json_t *name = json_pack(
+            "{s:s, s:o, s:o, s:o}", "name", report->scenario->tags[i], "first",
+            json_output_instant(tag->first_ms), "last", json_output_instant(tag->last_ms),
+            "stopped", json_output_instant(tag->stopped_ms));
         set_sums(name, tag->by);
         (void)json_array_append_new(names, name);
     }
@@ -83,7 +73,8 @@ static json_t *make_minute(const struct report *report, size_t *at)
         by[cell->action].messages += cell->sum.messages;
         by[cell->action].copies += cell->sum.copies;
     }
-    json_t *object = json_pack("{s:o}", "at", make_instant(minute * REPORT_MINUTE_MS));
+    json_t *object =
+        json_pack("{s:o}", "at", json_output_instant(minute * REPORT_MINUTE_MS));
     set_sums(object, by);
     (void)json_object_set_new(object, "rules", rules);
     return object;
@@ -118,8 +109,8 @@ static json_t *make_closed(const struct report *report)
 {
     if (report->closed.at_ms == 0)
         return json_null();
-    return json_pack("{s:o, s:s, s:s}", "at", make_instant(report->closed.at_ms), "rule",
-                     report->deciders[report->closed.decider].name, "name",
+    return json_pack("{s:o, s:s, s:s}", "at", json_output_instant(report->closed.at_ms),
+                     "rule", report->deciders[report->closed.decider].name, "name",
                      report->scenario->tags[report->closed.tag]);
 }
 
@@ -133,8 +124,8 @@ json_t *report_json(const struct report *report, const char *configuration)
                   json_output_string(past ? report->past : scenario->title),
                   "configuration", json_output_string(configuration), "mode",
                   report->policy->monitor ? "monitor" : "enforce", "start",
-                  make_instant(scenario->start_ms), "end",
-                  make_instant(report->tags[SCENARIO_ALL].last_ms), "messages",
+                  json_output_instant(scenario->start_ms), "end",
+                  json_output_instant(report->tags[SCENARIO_ALL].last_ms), "messages",
                   (json_int_t)report->messages);
     if (document == NULL)
         return NULL;

@@ -218,12 +218,22 @@ static void print_tags(const struct report *report)
     text_table_print(table, 0);
 }
 
+static bool only_monitors(const struct report *report)
+{
+    for (size_t i = 0; i < report->decider_count; i++) {
+        if (report->deciders[i].would.messages > 0)
+            return true;
+    }
+    return false;
+}
+
 static void print_closed(const struct report *report)
 {
     char label[TIMELINE_LABEL];
     if (report->closed.at_ms == 0) {
-        (void)puts(report->past != NULL ? "\nNothing would have been stopped."
-                                        : "\nNothing was stopped.");
+        (void)printf(
+            "\nNothing %s stopped%s.\n", report->past != NULL ? "would have been" : "was",
+            only_monitors(report) ? ", as the rules that fire only monitor" : "");
         return;
     }
     timeline_format(timeline_local_ms(report->closed.at_ms), "%a %d %b %Y %H:%M:%S",

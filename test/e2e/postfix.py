@@ -188,16 +188,6 @@ class Postfix:
         """How many messages were tried in vain, and wait."""
         return sum(len(files) for _, _, files in os.walk(self.queue / "deferred"))
 
-    @contextlib.contextmanager
-    def sink_away(self):
-        """What comes meanwhile waits in the queue, until it is released or flushed."""
-        path = self.dir / "sink"
-        path.rename(self.dir / "sink-away")
-        try:
-            yield
-        finally:
-            (self.dir / "sink-away").rename(path)
-
     def wait_idle(self, timeout):
         wait_until(lambda: self.pending() == 0, timeout, "mail stays in the queue", self.mailq)
 

@@ -313,16 +313,6 @@ class Sendmail:
         except (BlockingIOError, FileNotFoundError):
             return False
 
-    @contextlib.contextmanager
-    def sink_away(self):
-        """What comes meanwhile waits in the queue, until somebody runs it."""
-        path = self.dir / "sink"
-        path.rename(self.dir / "sink-away")
-        try:
-            yield
-        finally:
-            (self.dir / "sink-away").rename(path)
-
     def release(self, queue_id):
         self.run("-qQ", "-Q", f"-qI{queue_id}")
         self.run(f"-qI{queue_id}")

@@ -3,8 +3,10 @@ its envelope, so that a test can count copies. Fast enough for 10,000 recipients
 nobody whose name begins with nobody-, and while it is_busy it defers later-."""
 
 import collections
+import contextlib
 import email
 import os
+import pathlib
 import socketserver
 import sys
 import threading
@@ -108,6 +110,17 @@ class Sink(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         os.chmod(path, 0o666)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    @contextlib.contextmanager
+    def away(self):
+        """What comes meanwhile waits in the queue, until it is flushed."""
+        path = pathlib.Path(self.server_address)
+        hidden = path.with_name("sink-away")
+        path.rename(hidden)
+        try:
+            yield
+        finally:
+            hidden.rename(path)
 
     def handle_error(self, request, client_address):
         """Postfix may leave without waiting for the answer to QUIT."""

@@ -288,7 +288,7 @@ def test_slowly_on_both(relays):
 
 def test_pulled_back_from_all(relays):
     here, there = relays(rules='{ name = "none"; reach_over = 1000; action = "reject"; }')
-    with here.postfix.sink_away(), there.postfix.sink_away():
+    with here.postfix.sink.away(), there.postfix.sink.away():
         for mail in (here, there):
             assert mail.send(ANN, people(2)).accepted
             wait_until(mail.postfix.deferred, 10, "it is not tried")
@@ -335,7 +335,7 @@ def test_postfix_and_sendmail(beside_sendmail):
     (mine,) = held_on(here)
     assert there.json("quarantine", "release", "--incident", mine["incident"])["done"] == 2
     assert here.delivered().copies == 5 and there.delivered().copies == 11
-    with there.mta.sink_away():
+    with there.mta.sink.away():
         assert there.send(BOB, "p1@district.example").accepted
         wait_until(there.mta.waiting, 10, "it is not tried")
         done = here.json("brake", "set", f"sender:{BOB}", "--for", "1h", "--pull-back")

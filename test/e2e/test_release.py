@@ -374,7 +374,7 @@ def test_a_slow_release_can_be_stopped(administered):  # noqa: F811
     assert mail.json("incidents", "show", incident)["pace"] is None
     assert "not released slowly" in refused(mail, "incidents", "show", incident, "--stop")
     slow(mail, incident, "1/d")
-    wait_until(lambda: len(waiting(mail)) == 1, 10, "it does not begin anew")
+    wait_until(lambda: len(mail.holds()) == 1, 10, "it does not begin anew")
     mail.ok("quarantine", "release", "--incident", incident)
     wait_until(lambda: mail.json("status")["paces"] == [], 10, "it does not end")
     assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 3)

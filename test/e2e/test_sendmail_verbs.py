@@ -285,7 +285,7 @@ def test_sync_ends_what_is_gone_and_takes_back_what_is_held_again(administered):
 
 def test_sync_leaves_what_others_hold(administered):
     mail = administered(rules="")
-    with mail.mta.sink_away():
+    with mail.mta.sink.away():
         assert mail.send(ANN, FAR).accepted
         wait_until(lambda: mail.mta.waiting(), 10, "no mail")
         (queue_id,) = mail.mta.waiting()
@@ -300,7 +300,7 @@ def test_sync_leaves_what_others_hold(administered):
 
 def test_pull_back_holds_what_was_accepted(administered):
     mail = administered(rules="")
-    with mail.mta.sink_away():
+    with mail.mta.sink.away():
         for frm in (ANN, ANN, BOB):
             assert mail.send(frm, FAR).accepted
         wait_until(lambda: len(mail.mta.waiting()) == 3, 10, "no mail")

@@ -82,5 +82,5 @@ def test_what_is_refused_costs_nothing(relay):
         {CAP_50}"""
     )
     for _ in range(5):
-        assert "[mailbrake small]" in mail.send(ANN, people(51)).text
+        assert "[mailbrake small" in mail.send(ANN, people(51)).text
     assert [mail.send(ANN, "bob@district.example").code for _ in range(3)] == [250, 250, 550]

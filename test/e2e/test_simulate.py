@@ -446,6 +446,40 @@ def test_learn_counts_clients(build, tmp_path):
     assert "# No limit can be over 256: this one would stop some of its mail.\n" in block
 
 
+def test_simulate_says_what_went_wrong(build, tmp_path):
+    log = Log(
+        build,
+        tmp_path,
+        """rules = ( { name = "rate"; key = "sender"; limit = "1 messages per 1d";
+        reply = false; action = "defer"; mode = "monitor"; } );""",
+    )
+    for _ in range(3):
+        log.add("10.1.1.1", "ann")
+    log.lines.append("from another world")
+    told = log.run("simulate")
+    assert "Nothing would have been stopped, as the rules that fire only monitor.\n" in told
+    assert "13 lines of log were read; 1 of them is no log line, or is cut:\n" in told
+    assert "Nothing would have been stopped.\n" in log.run("simulate", "--since", "2026-10-05 00:03")
+
+    assert "# reply = false: judged as if no message were a reply.\n" in log.run("learn")
+    for verb in "simulate", "learn":
+        with open("/dev/full", "w") as full:
+            command = [build.mailbrake, verb, "-c", log.config, "--log", log.path]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert (done.returncode, "can't write the answer" in done.stderr) == (1, True), verb
+
+    log.path.write_text('{"MESSAGE": "from ann@district.example"}\nand another\n')
+    for words in (), ("--hashed",):
+        command = [build.mailbrake, "simulate", "-c", log.config, "--log", log.path, *words]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "no mail in 2 lines of log; 2 of them are no log lines, or are cut" in done.stderr
+        assert ("ann@district.example" in done.stderr) is not bool(words)
+    log.path.write_text("from another world\n")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "no mail in 1 line of log, which is no log line, or is cut.\n" in done.stderr
+
+
 @pytest.mark.timing
 def test_a_month_takes_seconds(build, tmp_path):
     """1.26 million messages, in 11 million lines of 1.7 GB: each run under 30 s in 200 MB,

@@ -173,8 +173,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 .headers = &header,
                                 .header_count = (data[0] & 4) != 0 && count > 2};
     for (size_t i = 3; i < count; i++)
-        recipients[envelope.recipient_count++] =
-            (struct envelope_recipient){strings[i], strings[i], strings[i]};
+        recipients[envelope.recipient_count++] = (struct envelope_recipient){
+            .typed = strings[i], .address = strings[i], .argument = strings[i]};
     struct judgement judgement = {
         .view = {.policy = &policy, .directory = directory},
         .verdict = {.action = (data[0] & 8) != 0 ? ACTION_QUARANTINE : ACTION_ACCEPT,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "control/routes.h"
 #include "control/stream.h"
+#include "engine/traffic.h"
 #include "fuzz.h"
 
 static char folder[] = "/tmp/mailbrake-fuzz-control-XXXXXX";
@@ -98,6 +99,7 @@ static void open_context(void)
     context.active_brakes = active_brakes_new(context.store);
     context.audit = audit_new(NULL);
     context.counters = counters_new();
+    context.traffic = traffic_new("fuzz");
     context.actions = actions_new(context.ledger, &key, "fuzz");
     context.host = "fuzz";
     context.key = &key;
@@ -107,7 +109,7 @@ static void open_context(void)
     context.started_us = clock_monotonic_us();
     claim(context.ledger != NULL && context.active_brakes != NULL &&
           context.audit != NULL);
-    claim(context.actions != NULL && context.counters != NULL);
+    claim(context.actions != NULL && context.counters != NULL && context.traffic != NULL);
 }
 
 /* ---- one request ---- */

@@ -24,7 +24,7 @@ static const struct {
     {"key = \"login\"; limit = \"5 clients per 1d\"; ", true, NULL},
     {"key = \"thread\"; reach_over = 5; ", true, NULL}, /* of its incidents only */
     {"visible_over = 5; ", false, "visible_over"},
-    {"visible_external_over = 5; ", false, "visible_over"},
+    {"visible_external_over = 5; ", false, "visible_external_over"},
     {"reply = true; ", false, "reply = true"},
     {"automatic = true; ", false, "automatic = true"},
     {"reply = false; ", true, "reply = false"},

@@ -211,14 +211,15 @@ START_TEST(log_input_names_what_it_cannot_unpack)
 {
     struct error error = {0};
     ck_assert_int_eq(try_file("BZh91AY", 7, &error), STATUS_INVALID);
-    ck_assert_str_eq(error.text, "is packed by xz or bzip2: unpack it, and read it as -");
+    ck_assert_str_eq(error.text,
+                     "is compressed with xz or bzip2: decompress it, and read it as -");
     ck_assert_int_eq(try_file("\xfd"
                               "7zXZ",
                               6, &error),
                      STATUS_INVALID);
     ck_assert_int_eq(try_file("LPKSHHRH", 8, &error), STATUS_INVALID);
     ck_assert_str_eq(error.text,
-                     "is a journal: give what journalctl -o export --file says");
+                     "is a journal: read the output of journalctl -o export --file");
 }
 END_TEST
 
@@ -268,6 +269,29 @@ START_TEST(log_input_reads_any_line_ends)
     ck_assert_str_eq(read_log(""), "");
     text_clear(&log);
     text_clear(&dos);
+}
+END_TEST
+
+/* How long standard input is, nobody knows: no share of the whole has been read then. */
+START_TEST(mail_log_says_no_share_of_standard_input)
+{
+    struct text log = {0};
+    char path[32];
+    int ends[2], old = dup(STDIN_FILENO);
+    add_message(&log, 1, ID);
+    write_file(log.data, log.length, path);
+    ck_assert_int_eq(pipe(ends), 0);
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(write(ends[1], log.data, log.length), (ssize_t)log.length);
+    (void)close(ends[1]);
+    ck_assert_int_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    (void)read_files((const char *const[]){"-", path}, 2);
+    ck_assert_int_eq(dup2(old, STDIN_FILENO), STDIN_FILENO);
+    (void)close(ends[0]);
+    (void)close(old);
+    ck_assert_uint_eq(statistics.bytes_read, log.length);
+    ck_assert_uint_eq(statistics.bytes_total, log.length);
+    text_clear(&log);
 }
 END_TEST
 
@@ -395,6 +419,7 @@ int main(void)
         log_input_names_what_is_not_there,
         log_input_cuts_long_lines,
         log_input_reads_any_line_ends,
+        mail_log_says_no_share_of_standard_input,
         log_source_reads_a_journal,
         log_source_survives_a_journal_that_is_cut,
         log_source_reads_a_journal_with_other_lines,
