@@ -8,7 +8,7 @@
 #include "actions_fixture.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/local_holds.h"
-#include "quarantine/notices.h"
+#include "quarantine/notices/notices.h"
 #include "quarantine/terms.h"
 #include "run.h"
 

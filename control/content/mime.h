@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "control/mime_field.h"
+#include "control/content/mime_field.h"
 
 enum {
     MIME_FIELDS_MAX = 200,

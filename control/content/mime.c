@@ -1,6 +1,6 @@
 /* Line by line. A stack of boundaries says which part a line belongs to: a delimiter of
  * an outer part ends all parts inside. */
-#include "control/mime.h"
+#include "control/content/mime.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef QUARANTINE_NOTICES_PARTS_H
 #define QUARANTINE_NOTICES_PARTS_H
 
-#include "quarantine/notices.h"
+#include "quarantine/notices/notices.h"
 #include "quarantine/record.h"
 
 enum {

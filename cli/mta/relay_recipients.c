@@ -5,8 +5,8 @@
 #include <strings.h>
 
 #include "base/text.h"
-#include "cli/postmap.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/postmap.h"
+#include "cli/mta/relay_parts.h"
 
 static const struct domains *own_domains(const struct relay *relay)
 {

@@ -2,7 +2,7 @@
 #ifndef CLI_RELAY_PARTS_H
 #define CLI_RELAY_PARTS_H
 
-#include "cli/postconf.h"
+#include "cli/mta/postconf.h"
 #include "cli/words.h"
 #include "lists/snapshot.h"
 

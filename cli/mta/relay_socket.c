@@ -12,7 +12,7 @@
 
 #include "base/account.h"
 #include "base/text.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/relay_parts.h"
 
 /* bit: S_IXOTH or S_IWOTH; the class that applies is the first that fits, as in
  * path_resolution(7). */

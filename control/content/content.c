@@ -1,13 +1,13 @@
 /* Nothing of it is kept: the excerpt becomes the answer. */
-#include "control/content.h"
+#include "control/content/content.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/readable.h"
-#include "control/html_text.h"
-#include "control/mime.h"
+#include "control/content/html_text.h"
+#include "control/content/mime.h"
 
 /* Of the first Subject, as mail programs show it; null when there is none. */
 static json_t *make_subject(const struct mime_message *message)

@@ -1,6 +1,6 @@
 /* Types and syntax as in postconf(1), postmap(1), pcre_table(5), regexp_table(5) and
  * cidr_table(5). Nested tables are read from a list, not by recursion. */
-#include "cli/postmap.h"
+#include "cli/mta/postmap.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* A token is found by its keyed hash; whoever reads the store can't answer by that. It is
  * used up at the same instant at which what it confirms is written down, so of two
  * answers on two relays one counts, and a relay that stops in between loses nothing. */
-#include "quarantine/confirm.h"
+#include "quarantine/notices/confirm.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* Most values come from strangers: all are escaped, and a command contains only what is
  * safe to paste into a shell. */
-#include "quarantine/notice_text.h"
+#include "quarantine/notices/notice_text.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
-#include "quarantine/notices.h"
+#include "quarantine/notices/notices.h"
 #include "quarantine/pending_counts.h"
 #include "quarantine/record.h"
 

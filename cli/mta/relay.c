@@ -1,11 +1,11 @@
 /* Each finding is a way for mail to bypass the brake, or to be counted wrongly. Postfix's
  * settings come from postconf(1), never from guesses. */
-#include "cli/relay.h"
+#include "cli/mta/relay.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/relay_parts.h"
+#include "cli/mta/relay_parts.h"
 
 /* Every parameter of postconf(5) that adds, rewrites or redirects recipients after a
  * milter saw them, or keeps mail from it. One table: what is not in it was looked at and

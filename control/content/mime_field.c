@@ -1,5 +1,5 @@
 /* Each question scans the field once more: it is short, and asked a few times. */
-#include "control/mime_field.h"
+#include "control/content/mime_field.h"
 
 #include <stdio.h>
 #include <string.h>

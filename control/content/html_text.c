@@ -1,6 +1,6 @@
 /* One pass: a tag is skipped to its '>', what is between tags is text. Nothing is looked
  * for twice, and no tree is built. */
-#include "control/html_text.h"
+#include "control/content/html_text.h"
 
 #include <stdbool.h>
 #include <stdint.h>

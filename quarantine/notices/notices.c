@@ -1,6 +1,6 @@
 /* What is due is decided by what stands in the incidents themselves, so it outlives
  * restarts and is the same for all relays. */
-#include "quarantine/notices.h"
+#include "quarantine/notices/notices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "quarantine/ledger_incident.h"
 #include "quarantine/ledger_list.h"
-#include "quarantine/notices_parts.h"
+#include "quarantine/notices/notices_parts.h"
 #include "quarantine/terms.h"
 
 enum {

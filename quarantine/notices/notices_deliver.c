@@ -12,12 +12,12 @@
 
 #include "base/clock.h"
 #include "base/program.h"
-#include "quarantine/confirm.h"
 #include "quarantine/helper.h"
 #include "quarantine/ledger_incident.h"
-#include "quarantine/notice_mail.h"
-#include "quarantine/notice_text.h"
-#include "quarantine/notices_parts.h"
+#include "quarantine/notices/confirm.h"
+#include "quarantine/notices/notice_mail.h"
+#include "quarantine/notices/notice_text.h"
+#include "quarantine/notices/notices_parts.h"
 
 /* Of what is left of the pass; at least a little, so that what was begun gets its try. */
 static int timeout_ms(const struct pass *pass)

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/postmap.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/postmap.h"
+#include "cli/mta/relay_parts.h"
 #include "lists/file.h"
 #include "lists/lines.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/durable.h"
 #include "base/text.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/relay_parts.h"
 #include "lists/file.h"
 #include "lists/lines.h"
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/postmap.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/postmap.h"
+#include "cli/mta/relay_parts.h"
 
 /* The part behind "unix:", "local:" or "inet:"; the kind in *out_unix. NULL: another. */
 static const char *endpoint(const char *milter, bool *out_unix)

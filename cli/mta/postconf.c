@@ -1,6 +1,6 @@
 /* Postfix's own program reads its files, so that defaults, continuation lines and $ mean
  * here what they mean there. Only line numbers are looked up in main.cf itself. */
-#include "cli/postconf.h"
+#include "cli/mta/postconf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

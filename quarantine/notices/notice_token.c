@@ -1,6 +1,6 @@
 /* "t=MS h=HASH"; the hash covers the word "notice", so that it can't be another kind's.
  */
-#include "quarantine/notice_token.h"
+#include "quarantine/notices/notice_token.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Headers by RFC 5322 and RFC 3834 5, so that no vacation program answers. */
-#include "quarantine/notice_mail.h"
+#include "quarantine/notices/notice_mail.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "quarantine/notice_token.h"
+#include "quarantine/notices/notice_token.h"
 
 static int compare(const void *left, const void *right)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/relay_parts.h"
 
 enum { NAME_SIZE = 300 };
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "cli/relay_parts.h"
+#include "cli/mta/relay_parts.h"
 #include "lists/file.h"
 #include "lists/lines.h"
 

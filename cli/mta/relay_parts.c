@@ -1,5 +1,5 @@
 /* What is said of a relay, and what several of its checks ask. */
-#include "cli/relay_parts.h"
+#include "cli/mta/relay_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "cli/postmap.h"
+#include "cli/mta/postmap.h"
 
 enum { TEXT_SIZE = 2000 };
 
