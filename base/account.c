@@ -97,6 +97,38 @@ enum status account_find_user(uid_t uid, char out_name[ACCOUNT_NAME_SIZE], gid_t
     return status;
 }
 
+struct name_query {
+    const char *name;
+    uid_t uid;
+    gid_t gid;
+};
+
+static int find_name(void *context, char *buffer, size_t size)
+{
+    struct name_query *query = context;
+    struct passwd entry;
+    struct passwd *found = NULL;
+    int failure = getpwnam_r(query->name, &entry, buffer, size, &found);
+    if (failure != 0)
+        return failure;
+    if (found == NULL)
+        return ENOENT;
+    query->uid = found->pw_uid;
+    query->gid = found->pw_gid;
+    return 0;
+}
+
+enum status account_find_uid(const char *name, uid_t *out_uid, gid_t *out_gid)
+{
+    struct name_query query = {.name = name};
+    enum status status = look_up(find_name, &query);
+    if (status == STATUS_OK) {
+        *out_uid = query.uid;
+        *out_gid = query.gid;
+    }
+    return status;
+}
+
 enum status account_groups(const char *user, gid_t primary, gid_t **out_groups,
                            size_t *out_count)
 {

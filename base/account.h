@@ -11,6 +11,8 @@ enum { ACCOUNT_NAME_SIZE = 64 };
 
 /* NOT_FOUND when there is none; NOMEM; IO when the system can't say. */
 enum status account_find_group(const char *name, gid_t *out_gid) MUST_CHECK;
+/* By name. */
+enum status account_find_uid(const char *name, uid_t *out_uid, gid_t *out_gid) MUST_CHECK;
 enum status account_find_user(uid_t uid, char out_name[ACCOUNT_NAME_SIZE],
                               gid_t *out_gid) MUST_CHECK;
 

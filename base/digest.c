@@ -2,6 +2,7 @@
 #include "base/digest.h"
 
 #include <sodium.h>
+#include <string.h>
 
 enum { ID_BYTES = (DIGEST_ID_SIZE - 1) / 2 };
 
@@ -63,4 +64,10 @@ void digest_random_id(char out_id[DIGEST_ID_SIZE])
     unsigned char bytes[ID_BYTES];
     randombytes_buf(bytes, sizeof bytes);
     (void)sodium_bin2hex(out_id, DIGEST_ID_SIZE, bytes, sizeof bytes);
+}
+
+bool digest_secrets_match(const char *said, const char *secret)
+{
+    size_t length = strlen(secret);
+    return strlen(said) == length && sodium_memcmp(said, secret, length) == 0;
 }

@@ -48,4 +48,7 @@ void digest_quick(const struct digest_key *key, const void *data, size_t length,
 /* 64 random bits in hex. */
 void digest_random_id(char out_id[DIGEST_ID_SIZE]);
 
+/* Whether what somebody says is the secret, in a time that tells only its length. */
+bool digest_secrets_match(const char *said, const char *secret);
+
 #endif

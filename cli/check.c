@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/as_user.h"
-#include "cli/relay.h"
+#include "cli/mta/relay.h"
 #include "cli/verbs.h"
 #include "engine/advice.h"
 #include "engine/json_output.h"

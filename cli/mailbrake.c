@@ -35,6 +35,8 @@ static const struct {
     {"top", verb_top, "top                    who sends most now, what is stopped"},
     {"whoami", verb_whoami,
      "whoami                 as whom mailbraked sees you, and your roles"},
+    {"console", verb_console,
+     "console [--port 8025]  the web page, for whoever types this"},
     {"replay", verb_replay,
      "replay SCENARIO        a storm, on a simulated clock, against these rules"},
     {"simulate", verb_simulate,

@@ -25,12 +25,14 @@ static void add_target(struct text_table *table, const json_t *entry)
 static void add_user(struct text_table *table, const json_t *entry)
 {
     const char *user = page_text(entry, "user");
+    const char *via = page_text(entry, "via");
     const char *relay = page_text(entry, "relay");
     char uid[32];
     char who[160];
     (void)snprintf(uid, sizeof uid, "uid %lld", page_number(entry, "uid"));
-    (void)snprintf(who, sizeof who, "%.80s%s%.60s", user[0] == '\0' ? uid : user,
-                   relay[0] == '\0' ? "" : " on ", relay);
+    (void)snprintf(who, sizeof who, "%.80s%s%.20s%s%.60s", user[0] == '\0' ? uid : user,
+                   via[0] == '\0' ? "" : " by ", via, relay[0] == '\0' ? "" : " on ",
+                   relay);
     text_table_add(table, who);
 }
 

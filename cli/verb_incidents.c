@@ -179,6 +179,8 @@ static void print_whole_incident(const json_t *incident)
     if (json_is_array(approved_by))
         page_strings("approved by", approved_by, (long long)json_array_size(approved_by));
     print_pace(json_object_get(incident, "pace"));
+    if (page_text(incident, "expires_at")[0] != '\0')
+        page_instant("refused at", page_text(incident, "expires_at"));
     print_held(json_object_get(incident, "holds"));
 }
 

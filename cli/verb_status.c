@@ -142,6 +142,21 @@ static void print_paces(const json_t *paces)
     }
 }
 
+/* The others with the same store. */
+static void print_relays(const json_t *relays, const char *own)
+{
+    size_t i;
+    const json_t *relay;
+    json_array_foreach(relays, i, relay)
+    {
+        bool answers = json_is_true(json_object_get(relay, "answers"));
+        const char *host = page_text(relay, "host");
+        if (strcmp(host, own) != 0)
+            output_line("%-14s %s%s", "other relay", host,
+                        answers ? "" : ", which does not answer");
+    }
+}
+
 static void print_unread(const json_t *sources)
 {
     size_t i;
@@ -185,6 +200,7 @@ static void print_status(const json_t *status)
     if (json_is_true(json_object_get(status, "host_shared")))
         page_field("", "WARNING: another relay with the same store has the same host "
                        "name: give each its own");
+    print_relays(json_object_get(status, "relays"), page_text(status, "host"));
     page_field("configuration", page_text(status, "configuration"));
     page_field("mode",
                monitor ? "monitor: judges and counts mail, and stops it only by a brake"

@@ -20,5 +20,6 @@ int verb_whoami(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_simulate(int argc, char **argv);
 int verb_learn(int argc, char **argv);
+int verb_console(int argc, char **argv);
 
 #endif

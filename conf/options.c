@@ -91,6 +91,7 @@ static const struct option options[] = {
      .initial = "", .max = 64, .restart = true},
 
     {.name = "mta"},
+    {.name = "console"},
 
     {.name = "quarantine"},
     {.name = "quarantine.max_per_incident", .read = value_integer,
@@ -286,7 +287,9 @@ const struct option_table options_table = {options, sizeof options / sizeof opti
 static const struct {
     const struct option_table *table;
     size_t offset;
-} tables[] = {{&options_table, 0}, {&mta_settings_table, offsetof(struct settings, mta)}};
+} tables[] = {{&options_table, 0},
+              {&mta_settings_table, offsetof(struct settings, mta)},
+              {&console_settings_table, offsetof(struct settings, console)}};
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 

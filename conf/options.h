@@ -1,5 +1,5 @@
 /* The table of all options: names, defaults, bounds, and the fields they fill; those of
- * the group mta are in mta_settings.h. */
+ * the groups mta and console are in mta_settings.h and console_settings.h. */
 #ifndef CONF_OPTIONS_H
 #define CONF_OPTIONS_H
 

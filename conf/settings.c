@@ -45,6 +45,7 @@ static void read_all(struct reader *reader, const char *path)
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
         group_read_section(reader, &options_table, sections[i], settings);
     group_read_section(reader, &mta_settings_table, "mta", &settings->mta);
+    group_read_section(reader, &console_settings_table, "console", &settings->console);
 }
 
 /* Strings that are not elements are reported already, with a hint at a missing comma. */
@@ -260,6 +261,7 @@ void settings_clear(struct settings *settings)
     for (size_t i = 0; i < ROLE_COUNT; i++)
         clear_names(&settings->control.roles[i]);
     mta_settings_clear(&settings->mta);
+    console_settings_clear(&settings->console);
     for (size_t i = 0; i < settings->notify.to_count; i++)
         free(settings->notify.to[i]);
     free(settings->notify.to);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/problems.h"
+#include "conf/console_settings.h"
 #include "conf/ldap_settings.h"
 #include "conf/mta_settings.h"
 #include "conf/role.h"
@@ -91,6 +92,7 @@ struct settings {
         char *metrics; /* as tcp_address_parse reads it; "": not served over TCP */
     } control;
     struct mta_settings mta;
+    struct console_settings console;
     struct {
         int max_per_incident, max_messages;
         int64_t min_free_bytes, expire_ms;

@@ -299,6 +299,21 @@ static void warn_of_groups(struct reader *reader)
     }
 }
 
+/* The web page behind a proxy needs both users. */
+static void warn_of_console(struct reader *reader)
+{
+    const struct console_settings *console = &reader->settings->console;
+    uid_t uid;
+    gid_t gid;
+    if (console->host_count == 0)
+        return;
+    if (account_find_uid(console->user, &uid, &gid) == STATUS_NOT_FOUND)
+        warn(reader, "console", "user", "there is no such user: ", console->user);
+    if (account_find_uid(console->proxy_user, &uid, &gid) == STATUS_NOT_FOUND)
+        warn(reader, "console", "proxy_user",
+             "there is no such user: ", console->proxy_user);
+}
+
 /* ---- all of them ---- */
 
 static bool has_surge(const struct policy *policy)
@@ -315,6 +330,7 @@ void warnings_add(struct reader *reader)
     const struct settings *settings = reader->settings;
     warn_of_files(reader);
     warn_of_groups(reader);
+    warn_of_console(reader);
     if (settings->store.type == STORE_TYPE_MEMORY &&
         settings->store.state_file[0] == '\0' && has_surge(&settings->policy))
         warn(reader, "store", "state_file",

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "control/api.h"
-#include "control/content.h"
+#include "control/content/content.h"
 
 static bool is_said(const char *purpose)
 {

@@ -1,5 +1,6 @@
 /* /v1/holds: held messages, shown and decided about. */
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/queue_id.h"
@@ -194,6 +195,12 @@ static bool are_ids(const json_t *ids)
     return valid;
 }
 
+static void fail_ids(struct request *request)
+{
+    request_fail(request, MHD_HTTP_BAD_REQUEST,
+                 "\"ids\" is an array of 1 to %d ids of held messages", BATCH_MAX);
+}
+
 void api_holds_decide_many(struct request *request)
 {
     const json_t *ids = json_object_get(request->body, "ids");
@@ -207,9 +214,47 @@ void api_holds_decide_many(struct request *request)
         batch_decide(request, "", ids);
         return;
     }
-    request_fail(request, MHD_HTTP_BAD_REQUEST,
-                 "\"ids\" is an array of 1 to %d ids of held messages", BATCH_MAX);
+    fail_ids(request);
     request_audit(request, actions_verb_name(request->verb), "", request_result(request));
+}
+
+static json_t *show_review(const struct request *request, size_t messages,
+                           const struct audience_change *change, const char *away)
+{
+    int64_t over = request->settings->quarantine.approve_over;
+    bool two = over > 0 && (int64_t)change->reach > over;
+    bool told = change->changed && change->told;
+    return json_pack("{s:I, s:I, s:b, s:o, s:o, s:o, s:i}", "messages",
+                     (json_int_t)messages, "reach", (json_int_t)change->reach, "changed",
+                     change->changed, "more",
+                     told ? json_integer((json_int_t)change->more) : json_null(), "fewer",
+                     told ? json_integer((json_int_t)change->fewer) : json_null(), "away",
+                     away[0] == '\0' ? json_null() : json_output_string(away),
+                     "administrators", two ? 2 : 1);
+}
+
+void api_holds_review(struct request *request)
+{
+    char away[ORDERS_HOST_SIZE];
+    struct error error = {0};
+    struct audience_change change;
+    const json_t *ids = json_object_get(request->body, "ids");
+    if (!are_ids(ids)) {
+        fail_ids(request);
+        return;
+    }
+    size_t count = json_array_size(ids);
+    const char **list = calloc(count, sizeof *list);
+    for (size_t i = 0; i < count && list != NULL; i++)
+        list[i] = json_string_value(json_array_get(ids, i));
+    enum status status =
+        list == NULL ? STATUS_NOMEM
+                     : everywhere_review(request, list, count, &change, away, &error);
+    if (status == STATUS_OK)
+        request_answer(request, show_review(request, count, &change, away));
+    else
+        request_fail_status(request, status, &error, "review");
+    free(list);
 }
 
 static json_t *show_sync(const struct actions_sync *sync)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/instant.h"
 #include "control/api.h"
 #include "control/api_view.h"
@@ -13,21 +14,39 @@
 #include "policy/plan.h"
 #include "quarantine/record.h"
 
-void api_incidents_list(struct request *request)
+static bool is_asked(const struct request *request, const char *name)
 {
-    struct ledger_list *incidents = NULL;
-    const char *all = request_query(request, "all");
-    bool ended = all != NULL && strcmp(all, "0") != 0;
+    const char *value = request_query(request, name);
+    return value != NULL && strcmp(value, "0") != 0;
+}
+
+/* INVALID when since is no duration. */
+static enum status list(const struct request *request, struct ledger_list **out,
+                        struct error *error)
+{
+    int64_t since_ms = 0;
+    const char *since = request_query(request, "since");
     struct ledger *ledger = request->context->ledger;
     int64_t deadline_us = request_list_deadline_us();
-    const char *would = request_query(request, "would");
-    enum status status =
-        would != NULL && strcmp(would, "0") != 0
-            ? ledger_list_would(ledger, deadline_us, &incidents)
-            : ledger_list_incidents(ledger, ended, deadline_us, &incidents);
+    if (since != NULL && duration_parse(since, &since_ms, error) != STATUS_OK)
+        return error_set(error, STATUS_INVALID, "\"since\" is a duration, as in \"7d\"");
+    if (since != NULL)
+        since_ms = clock_wall_ms() - since_ms;
+    if (is_asked(request, "would"))
+        return ledger_list_would(ledger, since_ms, deadline_us, out);
+    return is_asked(request, "all")
+               ? ledger_list_incidents(ledger, since_ms, deadline_us, out)
+               : ledger_list_current(ledger, deadline_us, out);
+}
+
+void api_incidents_list(struct request *request)
+{
+    struct error error = {0};
+    struct ledger_list *incidents = NULL;
+    enum status status = list(request, &incidents, &error);
     const struct stream_view view = {.name = "incidents", .view = api_view_incident};
     if (status != STATUS_OK)
-        request_fail_status(request, status, NULL, "incidents");
+        request_fail_status(request, status, &error, "incidents");
     else
         request_stream(request, stream_new(incidents, &view));
     request_audit(request, "incidents", "", request_result(request));
@@ -67,6 +86,18 @@ static json_t *find_holds(struct request *request)
     return NULL;
 }
 
+/* When the first of those that wait, the oldest, is refused by itself; null without any.
+ */
+static json_t *first_end(const struct request *request, const json_t *holds)
+{
+    char at[INSTANT_SIZE];
+    int64_t held_ms = 0;
+    if (!instant_parse(record_text(json_array_get(holds, 0), "held_at"), &held_ms))
+        return json_null();
+    instant_format(held_ms + request->settings->quarantine.expire_ms, at);
+    return json_string(at);
+}
+
 void api_incidents_show(struct request *request)
 {
     json_t *incident = find(request);
@@ -77,6 +108,7 @@ void api_incidents_show(struct request *request)
         (void)!pace_find(request->context->store, request->id, request_deadline_us(),
                          &pace);
         (void)json_object_set_new(shown, "pace", pace_show(pace));
+        (void)json_object_set_new(shown, "expires_at", first_end(request, holds));
         request_answer(
             request,
             json_object_set_new(shown, "holds", api_view_all(holds, api_view_hold)) == 0

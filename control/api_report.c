@@ -10,6 +10,7 @@
 #include "engine/report.h"
 #include "engine/traffic.h"
 #include "quarantine/ledger_list.h"
+#include "quarantine/record.h"
 
 static const int64_t week_ms = INT64_C(7) * 86400 * 1000;
 
@@ -42,39 +43,63 @@ void api_report_show(struct request *request)
 
 enum { TOP = 20, TOP_INCIDENTS = 10 };
 
-/* What is open, the last ones; null when the store does not answer. */
-static json_t *open_incidents(const struct request *request)
+/* Keeps those that wait for a decision, the ones that reach most first. */
+static void keep_waiting(json_t *waiting, json_t *incident)
+{
+    size_t place = 0;
+    int64_t reach = record_number(incident, "reach");
+    if (record_number(incident, "waiting") == 0)
+        return;
+    while (place < json_array_size(waiting) &&
+           record_number(json_array_get(waiting, place), "reach") >= reach)
+        place++;
+    (void)json_array_insert(waiting, place, incident);
+    if (json_array_size(waiting) > TOP_INCIDENTS)
+        (void)json_array_remove(waiting, TOP_INCIDENTS);
+}
+
+/* Those that are open, the last ones, and those that wait; null when the store does not
+ * answer. */
+static void add_incidents(const struct request *request, json_t *answer)
 {
     struct ledger_list *list = NULL;
-    json_t *shown = json_array();
-    enum status status = ledger_list_incidents(request->context->ledger, false,
-                                               request_deadline_us(), &list);
+    json_t *last = json_array();
+    json_t *waiting = json_array();
+    enum status status =
+        ledger_list_current(request->context->ledger, request_deadline_us(), &list);
     while (status == STATUS_OK) {
         json_t *incident = NULL;
         status = ledger_list_next(list, request_deadline_us(), &incident);
-        if (status == STATUS_OK)
-            (void)json_array_append_new(shown, api_view_incident(incident));
-        if (json_array_size(shown) > TOP_INCIDENTS)
-            (void)json_array_remove(shown, 0);
+        json_t *shown = status == STATUS_OK ? api_view_incident(incident) : NULL;
+        if (shown != NULL) {
+            keep_waiting(waiting, shown);
+            (void)json_array_append(last, shown);
+        }
+        if (json_array_size(last) > TOP_INCIDENTS)
+            (void)json_array_remove(last, 0);
+        json_decref(shown);
         json_decref(incident);
     }
     ledger_list_free(list);
-    if (status == STATUS_NOT_FOUND)
-        return shown;
-    json_decref(shown);
-    return json_null();
+    bool known = status == STATUS_NOT_FOUND;
+    (void)json_object_set(answer, "incidents", known ? last : json_null());
+    (void)json_object_set(answer, "to_decide", known ? waiting : json_null());
+    json_decref(last);
+    json_decref(waiting);
 }
 
 void api_top_show(struct request *request)
 {
     struct traffic *traffic = request->context->traffic;
     int64_t now_ms = clock_wall_ms();
-    request_answer(request,
-                   json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "host",
-                             json_output_string(request->context->host), "minutes",
-                             TRAFFIC_MINUTES, "senders",
-                             traffic_now(traffic, TRAFFIC_SENDERS, TOP, now_ms), "lists",
-                             traffic_now(traffic, TRAFFIC_LISTS, TOP, now_ms), "clients",
-                             traffic_now(traffic, TRAFFIC_CLIENTS, TOP, now_ms),
-                             "incidents", open_incidents(request)));
+    json_t *answer =
+        json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "host",
+                  json_output_string(request->context->host), "minutes", TRAFFIC_MINUTES,
+                  "senders", traffic_now(traffic, TRAFFIC_SENDERS, TOP, now_ms), "lists",
+                  traffic_now(traffic, TRAFFIC_LISTS, TOP, now_ms), "clients",
+                  traffic_now(traffic, TRAFFIC_CLIENTS, TOP, now_ms), "by_minute",
+                  traffic_minutes(traffic, now_ms));
+    if (answer != NULL)
+        add_incidents(request, answer);
+    request_answer(request, answer);
 }

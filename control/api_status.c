@@ -1,12 +1,16 @@
-/* GET /healthz and GET /v1/status. */
+/* GET /healthz, GET /v1/status and GET /v1/events. */
+#include <string.h>
+
+#include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "control/api.h"
+#include "control/everywhere.h"
 #include "control/overview.h"
 #include "control/pace.h"
 #include "engine/json_output.h"
 
-enum { JUMPED_MAX = 20 };
+enum { JUMPED_MAX = 20, STAMP_MS = 500 };
 
 void api_status_health(struct request *request)
 {
@@ -162,10 +166,38 @@ void api_status_show(struct request *request)
         failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
     (void)json_object_set_new(json, "paces", paces_json(request));
+    (void)json_object_set_new(json, "relays", everywhere_relays(request));
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {
         json_decref(json);
         json = NULL;
     }
     json_decref(verdicts);
     request_answer(request, json);
+}
+
+/* ---- events: cheap, since each page asks every second ---- */
+
+/* What makes up a state. */
+struct events {
+    char stamp[DIGEST_ID_SIZE];
+    uint64_t brakes; /* set while the store was away, too */
+    const struct snapshot *snapshot;
+    enum store_state store;
+};
+
+void api_events_show(struct request *request)
+{
+    char changes[DIGEST_HEX_SIZE];
+    struct events events;
+    const struct control_context *context = request->context;
+    memset(&events, 0, sizeof events); /* its gaps are hashed, too */
+    events.brakes = active_brakes_changes(context->active_brakes);
+    events.snapshot = request->snapshot;
+    events.store = store_state(context->store);
+    bool known = store_stamp(context->store, clock_deadline_us(STAMP_MS), events.stamp) ==
+                 STATUS_OK;
+    digest_hex(context->key, &events, sizeof events, changes);
+    request_answer(request,
+                   json_pack("{s:s, s:s, s:b}", "changes", changes, "store",
+                             overview_store_state(events.store), "known", known));
 }

@@ -37,6 +37,9 @@ static json_t *clean_string(const char *string)
 /* The result; false without memory. */
 static bool add_outcome(json_t *json, const struct audit_entry *entry)
 {
+    if (entry->via != NULL &&
+        json_object_set_new(json, "via", clean_string(entry->via)) != 0)
+        return false;
     if (entry->relay != NULL &&
         json_object_set_new(json, "relay", clean_string(entry->relay)) != 0)
         return false;

@@ -25,8 +25,9 @@ enum {
 struct audit_entry {
     int64_t at_ms; /* wall time, when it was asked for */
     uid_t uid;
-    const char *user;     /* its name, "" when it has none */
-    const char *relay;    /* on which it was asked for; NULL: this one */
+    const char *user;  /* its name, "" when it has none */
+    const char *via;   /* "console": asked for by the page's service; NULL: by the user */
+    const char *relay; /* on which it was asked for; NULL: this one */
     const char *action;   /* "release", "brake set", ... */
     const char *target;   /* a hold's or incident's id, a key; "" */
     const char *purpose;  /* in the administrator's words, or "" */
@@ -58,8 +59,9 @@ enum status audit_end(struct audit *audit, const char *id,
 #define AUDIT_NOT_ENDED "not ended: still at work, or mailbraked stopped halfway"
 
 /* Entries at or after since_ms, in the order in which they were written: [{"at", "at_ms",
- * "uid", "user", "relay"?, "action", "target", "purpose", "ids"?, "failed"?, "result"}],
- * one for each action. Damaged lines are left out. The caller owns the array. */
+ * "uid", "user", "via"?, "relay"?, "action", "target", "purpose", "ids"?, "failed"?,
+ * "result"}], one for each action. Damaged lines are left out. The caller owns the array.
+ */
 enum status audit_read(struct audit *audit, int64_t since_ms, json_t **out,
                        struct error *error) MUST_CHECK;
 

@@ -21,7 +21,12 @@
 #include "control/routes.h"
 #include "control/stream.h"
 
-enum { REFUSALS_PER_MINUTE = 10, SOCKET_MODE = 0666, STREAM_BYTES = 64 * 1024 };
+enum {
+    REFUSALS_PER_MINUTE = 10,
+    SOCKET_MODE = 0666,
+    STREAM_BYTES = 64 * 1024,
+    LOOK_AGAIN_MS = 10 * 60 * 1000
+};
 
 struct control {
     struct control_context context;
@@ -29,6 +34,7 @@ struct control {
     char *path;
     pthread_mutex_t reloading;
     struct progress progress;
+    struct recent looks;
     struct MHD_Daemon *tcp; /* of control.metrics; NULL: none */
     sem_t work_slots;       /* how many more requests may run */
     sem_t stranger_slots;   /* the same, of peers without rights */
@@ -69,6 +75,15 @@ static int connection_fd(struct MHD_Connection *connection)
     return info == NULL ? -1 : info->connect_fd;
 }
 
+/* The page's service asks for the person whom its proxy names. */
+static void stand_for(struct request *request)
+{
+    request->via = "console";
+    (void)peer_stand_for(&request->peer,
+                         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                                     "X-On-Behalf-Of"));
+}
+
 /* Who asks, and whether that is allowed; the answer is made if it isn't. */
 static bool check_peer(struct control *control, struct request *request,
                        const struct route *route)
@@ -76,10 +91,11 @@ static bool check_peer(struct control *control, struct request *request,
     char target[AUDIT_TEXT_MAX] = "";
     char result[AUDIT_TEXT_MAX] = "refused: no rights";
     enum role role = route == NULL ? ROLE_LOOK : route->role;
-    if (peer_get(connection_fd(request->connection), &request->peer))
-        request->roles = peer_roles(&request->peer, request->settings);
-    else
-        request->peer.uid = (uid_t)-1;
+    if (!peer_get(connection_fd(request->connection), &request->peer))
+        request->peer.uid = PEER_NOBODY;
+    if (peer_is_console(&request->peer, request->settings))
+        stand_for(request);
+    request->roles = peer_roles(&request->peer, request->settings);
     if (access_check(request, role))
         return true;
     if (route != NULL)
@@ -96,7 +112,8 @@ static bool is_stranger(struct control *control, int fd)
 {
     struct peer peer;
     struct snapshot *snapshot = current_snapshot_get(control->context.snapshots);
-    bool may = peer_get(fd, &peer) && peer_roles(&peer, snapshot->settings) != 0;
+    bool may = peer_get(fd, &peer) && (peer_is_console(&peer, snapshot->settings) ||
+                                       peer_roles(&peer, snapshot->settings) != 0);
     snapshot_unref(snapshot);
     return !may;
 }
@@ -218,6 +235,9 @@ static struct incoming_request *begin(struct control *control,
     request->context = &control->context;
     request->reloading = &control->reloading;
     request->progress = &control->progress;
+    request->looks = &control->looks;
+    request->repeats =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Refresh") != NULL;
     request->connection = connection;
     request->snapshot = current_snapshot_get(control->context.snapshots);
     request->settings = request->snapshot->settings;
@@ -451,6 +471,7 @@ static void destroy(struct control *control)
 {
     (void)pthread_mutex_destroy(&control->reloading);
     progress_destroy(&control->progress);
+    recent_destroy(&control->looks);
     (void)sem_destroy(&control->work_slots);
     (void)sem_destroy(&control->stranger_slots);
     (void)pthread_mutex_destroy(&control->mutex);
@@ -468,6 +489,7 @@ enum status control_start(const struct control_context *context,
     control->context = *context;
     (void)pthread_mutex_init(&control->reloading, NULL);
     progress_init(&control->progress);
+    recent_init(&control->looks, LOOK_AGAIN_MS);
     (void)sem_init(&control->work_slots, 0, CONTROL_WORK_MAX);
     (void)sem_init(&control->stranger_slots, 0, CONTROL_STRANGERS_WORK_MAX);
     (void)pthread_mutex_init(&control->mutex, NULL);

@@ -50,10 +50,12 @@ struct decision {
 static char *write_order(const struct request *request, const char *what,
                          const char *target, json_t *body)
 {
-    json_t *order = json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:s, s:o}", "do", what, "from", request->context->host,
-        "uid", (json_int_t)request->peer.uid, "user", record_string(request->peer.name),
-        "purpose", record_string(request->purpose), "target", target, "body", body);
+    json_t *order =
+        json_pack("{s:s, s:s, s:I, s:o, s:s, s:o, s:s, s:o}", "do", what, "from",
+                  request->context->host, "uid", (json_int_t)request->peer.uid, "user",
+                  record_string(request->peer.name), "via",
+                  request->via == NULL ? "" : request->via, "purpose",
+                  record_string(request->purpose), "target", target, "body", body);
     char *text =
         order == NULL ? NULL : json_dumps(order, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(order);
@@ -268,10 +270,11 @@ static enum status add_up(const struct decision *decision, struct audience_revie
     return status == STATUS_OK ? audience_settle(&all->then) : status;
 }
 
-/* Whom all of them reach; a relay that is away has no part in it. */
-static enum status review(struct decision *decision, struct error *error)
+/* Whom all of them reach, for audience_review_clear; a relay that is away has no part in
+ * it. */
+static enum status ask_all(struct decision *decision, struct audience_review *all,
+                           struct error *error)
 {
-    struct audience_review all;
     for (size_t i = 0; i < decision->portion_count; i++)
         if (decision->portions[i].host[0] != '\0')
             send_portion(decision, &decision->portions[i], "review", json_object());
@@ -284,14 +287,57 @@ static enum status review(struct decision *decision, struct error *error)
                                     &portion->error);
     }
     take_reviews(decision);
-    enum status status = add_up(decision, &all);
-    if (status != STATUS_OK)
-        (void)error_set(error, status, "out of memory");
+    enum status status = add_up(decision, all);
+    return status == STATUS_OK ? status : error_set(error, status, "out of memory");
+}
+
+static enum status review(struct decision *decision, struct error *error)
+{
+    struct audience_review all;
+    enum status status = ask_all(decision, &all, error);
     const struct audience_change change = audience_review_count(&all);
     if (status == STATUS_OK)
         status = audience_change_check(&change, decision->args->reach, error);
     decision->together = (int64_t)change.reach;
     audience_review_clear(&all);
+    return status;
+}
+
+/* This relay's own failure is one of the whole. */
+static enum status find_away(const struct decision *decision, char out[ORDERS_HOST_SIZE],
+                             struct error *error)
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < decision->portion_count; i++) {
+        const struct portion *portion = &decision->portions[i];
+        if (portion->status != STATUS_OK && portion->host[0] == '\0') {
+            *error = portion->error;
+            return portion->status;
+        }
+        if (portion->status != STATUS_OK)
+            (void)snprintf(out, ORDERS_HOST_SIZE, "%s", portion->host);
+    }
+    return STATUS_OK;
+}
+
+enum status everywhere_review(struct request *request, const char *const *ids,
+                              size_t count, struct audience_change *out,
+                              char out_away[ORDERS_HOST_SIZE], struct error *error)
+{
+    struct decision decision = {.request = request, .ids = ids, .count = count};
+    struct audience_review all = {0};
+    decision.portions = calloc(PORTIONS_MAX, sizeof *decision.portions);
+    enum status status = decision.portions == NULL
+                             ? error_set(error, STATUS_NOMEM, "out of memory")
+                             : divide(&decision, error);
+    if (status == STATUS_OK)
+        status = ask_all(&decision, &all, error);
+    if (status == STATUS_OK)
+        status = find_away(&decision, out_away, error);
+    if (status == STATUS_OK)
+        *out = audience_review_count(&all);
+    audience_review_clear(&all);
+    clear_portions(&decision);
     return status;
 }
 
@@ -509,4 +555,41 @@ enum status everywhere_do(struct request *request, const char *what, const json_
                      status == STATUS_UNAVAILABLE ? "the store does not answer"
                      : status == STATUS_NOMEM     ? "out of memory"
                                                   : "there are too many");
+}
+
+static enum status enter_relay(void *relays, const char *host, const char *nothing)
+{
+    (void)nothing;
+    return json_object_set_new(relays, host, json_false()) == 0 ? STATUS_OK
+                                                                : STATUS_NOMEM;
+}
+
+static enum status mark_relay(void *relays, const char *host, const char *nothing)
+{
+    (void)nothing;
+    return json_object_set_new(relays, host, json_true()) == 0 ? STATUS_OK : STATUS_NOMEM;
+}
+
+json_t *everywhere_relays(const struct request *request)
+{
+    const char *host;
+    json_t *answers;
+    struct orders *orders = request->context->orders;
+    int64_t now_ms = clock_wall_ms();
+    int64_t deadline_us = request_deadline_us();
+    json_t *relays = json_object();
+    json_t *array = json_array();
+    bool known =
+        orders == NULL || (orders_relays(orders, now_ms - RELAYS_FRESH_MS, deadline_us,
+                                         enter_relay, relays) == STATUS_OK &&
+                           orders_relays(orders, now_ms - ORDERS_LIFE_MS, deadline_us,
+                                         mark_relay, relays) == STATUS_OK);
+    (void)json_object_set_new(relays, request->context->host, json_true());
+    json_object_foreach(relays, host, answers)(void) json_array_append_new(
+        array, json_pack("{s:o, s:O}", "host", record_string(host), "answers", answers));
+    json_decref(relays);
+    if (known)
+        return array;
+    json_decref(array);
+    return json_null();
 }

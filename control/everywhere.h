@@ -17,6 +17,13 @@ enum status everywhere_decide(struct request *request, const struct release_args
                               char out_host[ORDERS_HOST_SIZE],
                               struct error *error) MUST_CHECK;
 
+/* Whom releasing the messages now would reach, together; nothing is done. Those of a
+ * relay that does not answer are left out: out_away is its name, else "". */
+enum status everywhere_review(struct request *request, const char *const *ids,
+                              size_t count, struct audience_change *out,
+                              char out_away[ORDERS_HOST_SIZE],
+                              struct error *error) MUST_CHECK;
+
 /* Has another relay show a message that it holds. OK with its answer for json_decref. */
 enum status everywhere_show(struct request *request, const char *host, json_t **out,
                             struct error *error) MUST_CHECK;
@@ -25,6 +32,10 @@ enum status everywhere_show(struct request *request, const char *host, json_t **
  * failed with "error". UNAVAILABLE when the store does not know them. */
 enum status everywhere_do(struct request *request, const char *what, const json_t *body,
                           json_t **out, struct error *error) MUST_CHECK;
+
+/* This relay and those that have announced themselves in the last day: [{"host",
+ * "answers"}], whether one still does; null when the store does not know them. */
+json_t *everywhere_relays(const struct request *request);
 
 /* True when another relay holds this message, and can be asked. */
 bool everywhere_is_elsewhere(const struct request *request, const json_t *hold);

@@ -108,6 +108,7 @@ char *obey_order(const struct control_context *context, const char *text)
     request.snapshot = current_snapshot_get(context->snapshots);
     request.settings = request.snapshot->settings;
     request.relay = record_text(order, "from");
+    request.via = record_text(order, "via")[0] == '\0' ? NULL : record_text(order, "via");
     request.peer.uid = (uid_t)record_number(order, "uid");
     (void)snprintf(request.peer.name, sizeof request.peer.name, "%s",
                    record_text(order, "user"));

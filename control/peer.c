@@ -1,7 +1,9 @@
 /* The kernel knows the user, and the user database the user's groups. */
 #include "control/peer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +22,32 @@ bool peer_get(int fd, struct peer *out)
     if (account_find_user(out->uid, out->name, &primary) != STATUS_OK)
         out->name[0] = '\0';
     return true;
+}
+
+bool peer_is_console(const struct peer *peer, const struct settings *settings)
+{
+    uid_t uid;
+    gid_t gid;
+    return peer->uid != 0 && peer->uid != geteuid() &&
+           account_find_uid(settings->console.user, &uid, &gid) == STATUS_OK &&
+           uid == peer->uid;
+}
+
+bool peer_stand_for(struct peer *peer, const char *name)
+{
+    struct peer person = {.uid = PEER_NOBODY, .gid = (gid_t)-1};
+    uid_t uid;
+    gid_t gid;
+    (void)snprintf(person.name, sizeof person.name, "%s", name == NULL ? "" : name);
+    bool known = name != NULL && strlen(name) < sizeof person.name &&
+                 account_find_uid(name, &uid, &gid) == STATUS_OK && uid != 0 &&
+                 uid != geteuid() && uid != peer->uid;
+    if (known) {
+        person.uid = uid;
+        person.gid = gid;
+    }
+    *peer = person;
+    return known;
 }
 
 /* The peer, and the groups that the database gives it. */
@@ -55,6 +83,8 @@ unsigned peer_roles(const struct peer *peer, const struct settings *settings)
     static const unsigned all = (1U << ROLE_COUNT) - 1;
     struct membership membership;
     unsigned roles = 0;
+    if (peer->uid == PEER_NOBODY)
+        return 0;
     if (peer->uid == 0 || peer->uid == geteuid())
         return all;
     find_groups(peer, &membership);

@@ -9,6 +9,9 @@
 
 enum { PEER_NAME_SIZE = 64 };
 
+/* The uid of who is no user of this system. */
+#define PEER_NOBODY ((uid_t)-1)
+
 struct peer {
     uid_t uid;
     gid_t gid;
@@ -17,6 +20,15 @@ struct peer {
 
 /* Asks the kernel (SO_PEERCRED); false when it fails. */
 bool peer_get(int fd, struct peer *out);
+
+/* Whether the peer is the web page's service (console.user), which says for whom it asks.
+ */
+bool peer_is_console(const struct peer *peer, const struct settings *settings);
+
+/* The peer becomes the person for whom it asks; name: NULL when it doesn't say. False,
+ * and the peer is nobody of that name, when there is no such user, or it is root or our
+ * own, who are nobody's to name. */
+bool peer_stand_for(struct peer *peer, const char *name);
 
 /* The peer's roles, bit 1 << enum role for each. By the group database as it is now,
  * primary and supplementary groups: root, our own user and members of control.group have

@@ -152,6 +152,8 @@ static void log_entry(const struct audit_entry *entry)
     log_field(&line, "audit", entry->action);
     log_field_number(&line, "uid", (int64_t)entry->uid);
     log_field(&line, "user", entry->user);
+    if (entry->via != NULL)
+        log_field(&line, "via", entry->via);
     if (entry->relay != NULL)
         log_field(&line, "relay", entry->relay);
     log_field(&line, "target", entry->target);
@@ -203,6 +205,7 @@ static struct audit_entry entry_of(const struct request *request, const char *ac
     return (struct audit_entry){.at_ms = clock_wall_ms(),
                                 .uid = request->peer.uid,
                                 .user = request->peer.name,
+                                .via = request->via,
                                 .relay = request->relay,
                                 .action = action,
                                 .target = target,
@@ -210,11 +213,29 @@ static struct audit_entry entry_of(const struct request *request, const char *ac
                                 .result = result};
 }
 
+/* A look by hand is always recorded, and remembered for the page that goes on with it.
+ * Content is recorded each time. */
+static bool is_repeated(const struct request *request, const char *action,
+                        const char *target)
+{
+    struct text look = {0};
+    if (request->looks == NULL || strcmp(action, "content") == 0 ||
+        (request->code != MHD_HTTP_OK && request->code != 0))
+        return false;
+    text_printf(&look, "%lld %s %s", (long long)request->peer.uid, action, target);
+    bool repeated =
+        !look.failed && recent_has(request->looks, look.data, clock_wall_ms());
+    text_clear(&look);
+    return repeated && request->repeats;
+}
+
 void request_audit(struct request *request, const char *action, const char *target,
                    const char *result)
 {
     struct error error = {0};
     bool foreign = is_foreign(request, target);
+    if (is_repeated(request, action, target))
+        return;
     const struct audit_entry entry = entry_of(request, action, foreign ? "-" : target,
                                               foreign ? "there is none" : result);
     log_entry(&entry);

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/recent.h"
 #include "base/text.h"
 #include "control/control.h"
 #include "control/peer.h"
@@ -33,13 +34,16 @@ struct request {
     const struct control_context *context;
     pthread_mutex_t *reloading; /* one reload at a time */
     struct progress *progress;
+    struct recent *looks;            /* that were recorded; NULL: each one is */
+    bool repeats;                    /* a page asks again by itself (X-Refresh) */
     char token[PROGRESS_TOKEN_SIZE]; /* of X-Progress; "" */
     struct MHD_Connection *connection;
     struct snapshot *snapshot; /* a reference */
     const struct settings *settings;
     struct peer peer;
-    const char *relay;        /* on which an order was asked for; NULL: asked for here */
-    unsigned roles;           /* of the peer, see peer_roles */
+    const char *via;   /* "console": the page's service asks for the peer; or NULL */
+    const char *relay; /* on which an order was asked for; NULL: asked for here */
+    unsigned roles;    /* of the peer, see peer_roles */
     char id[REQUEST_ID_SIZE]; /* the part of the path that varies; "" */
     enum actions_verb verb;   /* of the route */
     json_t *body;             /* an object, maybe empty */
@@ -112,8 +116,9 @@ void request_end(struct request *request, const char *result);
 void request_end_many(struct request *request, const char *result, const json_t *done,
                       const json_t *failed);
 
-/* Records in audit and log what was looked at, or what failed before it began. When the
- * audit can't be written, a good answer becomes 503: nothing is shown unrecorded. */
+/* Records in audit and log what was looked at, or what failed before it began; not each
+ * time that a page looks at the same by itself. When the audit can't be written, a good
+ * answer becomes 503: nothing is shown unrecorded. */
 void request_audit(struct request *request, const char *action, const char *target,
                    const char *result);
 

@@ -19,8 +19,8 @@
 #include "engine/answers.h"
 #include "policy/plan.h"
 #include "quarantine/actions_release.h"
-#include "quarantine/confirm.h"
-#include "quarantine/notices.h"
+#include "quarantine/notices/confirm.h"
+#include "quarantine/notices/notices.h"
 #include "quarantine/record.h"
 
 enum {

@@ -16,7 +16,7 @@
 #include "quarantine/actions_release.h"
 #include "quarantine/ledger_list.h"
 #include "quarantine/look.h"
-#include "quarantine/notices.h"
+#include "quarantine/notices/notices.h"
 #include "quarantine/permits.h"
 #include "quarantine/record.h"
 

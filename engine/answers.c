@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quarantine/confirm.h"
+#include "quarantine/notices/confirm.h"
 
 enum {
     PASSES_REACH_MAX = 20, /* an answer to more people is judged by the rules */

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "quarantine/hold_header.h"
-#include "quarantine/notice_token.h"
+#include "quarantine/notices/notice_token.h"
 
 /* Fills the facts, or what can be guessed of them when the message can't be understood.
  */

@@ -126,13 +126,13 @@ static enum status read_incidents(struct report *report, struct ledger *ledger,
                                   int64_t deadline_us)
 {
     struct ledger_list *list = NULL;
-    enum status status = ledger_list_incidents(ledger, true, deadline_us, &list);
+    enum status status = ledger_list_incidents(ledger, 0, deadline_us, &list);
     if (status == STATUS_OK)
         status = add_all(report, list, deadline_us);
     ledger_list_free(list);
     list = NULL;
     if (status == STATUS_OK)
-        status = ledger_list_would(ledger, deadline_us, &list);
+        status = ledger_list_would(ledger, 0, deadline_us, &list);
     if (status == STATUS_OK)
         status = add_all(report, list, deadline_us);
     ledger_list_free(list);

@@ -15,12 +15,19 @@
 
 enum { DAY_SIZE = 11, MINUTE_MS = 60000, DAY_MS = 86400000, NO_MINUTE = -1 };
 
+/* All mail of one minute. */
+struct minute {
+    int64_t minute; /* since 1970 */
+    int64_t messages, copies, stopped, stopped_copies;
+};
+
 struct traffic {
     pthread_mutex_t mutex;
     char host[100];
     int64_t day; /* since 1970, UTC, of what is in the tables */
     bool changed;
     struct heavy_hitters tables[TRAFFIC_KINDS];
+    struct minute hour[TRAFFIC_HOUR]; /* each at its minute modulo TRAFFIC_HOUR */
 };
 
 struct traffic *traffic_new(const char *host)
@@ -55,6 +62,18 @@ static void turn_day(struct traffic *traffic, int64_t now_ms)
         heavy_hitters_turn_day(&traffic->tables[kind]);
 }
 
+static void count_minute(struct traffic *traffic, int64_t copies, bool stopped,
+                         int64_t minute)
+{
+    struct minute *place = &traffic->hour[minute % TRAFFIC_HOUR];
+    if (place->minute != minute)
+        *place = (struct minute){.minute = minute};
+    place->messages++;
+    place->copies += copies;
+    place->stopped += stopped;
+    place->stopped_copies += stopped ? copies : 0;
+}
+
 /* As the first rule with key topic charges it; NULL: none does. */
 static const char *find_topic(const struct plan *plan)
 {
@@ -81,6 +100,7 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
     (void)pthread_mutex_lock(&traffic->mutex);
     turn_day(traffic, now_ms);
     traffic->changed = true;
+    count_minute(traffic, all.copies, stopped, minute);
     heavy_hitters_add(&traffic->tables[TRAFFIC_SENDERS], facts->identity, &all, minute);
     heavy_hitters_add(&traffic->tables[TRAFFIC_CLIENTS], key, &all, minute);
     if (topic != NULL)
@@ -131,6 +151,30 @@ json_t *traffic_now(struct traffic *traffic, enum traffic_kind kind, size_t most
     heavy_hitters_sort(listed->totals, listed->count);
     json_t *array = show(listed, most);
     free(listed);
+    return array;
+}
+
+json_t *traffic_minutes(struct traffic *traffic, int64_t now_ms)
+{
+    struct minute hour[TRAFFIC_HOUR];
+    json_t *array = json_array();
+    int64_t last = now_ms / MINUTE_MS;
+    (void)pthread_mutex_lock(&traffic->mutex);
+    memcpy(hour, traffic->hour, sizeof hour);
+    (void)pthread_mutex_unlock(&traffic->mutex);
+    for (int64_t minute = last - TRAFFIC_HOUR + 1; minute <= last; minute++) {
+        char at[INSTANT_SIZE];
+        struct minute shown = hour[minute % TRAFFIC_HOUR];
+        if (shown.minute != minute)
+            shown = (struct minute){.minute = minute};
+        instant_format(minute * MINUTE_MS, at);
+        (void)json_array_append_new(
+            array,
+            json_pack("{s:s, s:I, s:I, s:I, s:I}", "at", at, "messages",
+                      (json_int_t)shown.messages, "copies", (json_int_t)shown.copies,
+                      "stopped", (json_int_t)shown.stopped, "stopped_copies",
+                      (json_int_t)shown.stopped_copies));
+    }
     return array;
 }
 

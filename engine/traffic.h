@@ -38,6 +38,12 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
 json_t *traffic_now(struct traffic *traffic, enum traffic_kind kind, size_t most,
                     int64_t now_ms);
 
+enum { TRAFFIC_HOUR = 60 };
+
+/* All mail of the last hour, by the minute, the oldest first and each of the hour:
+ * [{"at", "messages", "copies", "stopped", "stopped_copies"}]. NULL without memory. */
+json_t *traffic_minutes(struct traffic *traffic, int64_t now_ms);
+
 /* ---- not on the mail path ---- */
 
 /* Goes on with what this relay wrote down today. At the start. */

@@ -7,7 +7,7 @@
 #include "engine/report.h"
 #include "quarantine/helper.h"
 #include "quarantine/ledger_incident.h"
-#include "quarantine/notice_mail.h"
+#include "quarantine/notices/notice_mail.h"
 #include "quarantine/record.h"
 
 enum { STORE_MS = 5000, REPORT_MS = 60000, HELPER_MS = 20000, LEASE_MS = 10 * 60 * 1000 };

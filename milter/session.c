@@ -9,7 +9,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "quarantine/hold_header.h"
-#include "quarantine/notice_token.h"
+#include "quarantine/notices/notice_token.h"
 
 struct session *session_new(void)
 {

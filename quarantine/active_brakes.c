@@ -241,7 +241,7 @@ static enum status read_all(struct reader *reader)
     return status;
 }
 
-static uint64_t count_changes(struct active_brakes *active)
+uint64_t active_brakes_changes(struct active_brakes *active)
 {
     (void)pthread_mutex_lock(&active->mutex);
     uint64_t changes = active->changes;
@@ -337,7 +337,7 @@ enum status active_brakes_refresh(struct active_brakes *active, const struct dom
         return written;
     }
     for (int i = 0; i < READINGS; i++) {
-        uint64_t changes = count_changes(active);
+        uint64_t changes = active_brakes_changes(active);
         struct brake_set *set = calloc(1, sizeof *set);
         if (set == NULL)
             return STATUS_NOMEM;

@@ -38,18 +38,17 @@ static enum status read_page(struct ledger_list *list, int64_t deadline_us)
     return scan_page(list->ledger->store, &list->scan, deadline_us, keep, list);
 }
 
-static enum status make(struct ledger *ledger, enum collection collection,
-                        const char *term, bool all, int64_t deadline_us,
-                        struct ledger_list **out)
+static enum status make(struct ledger *ledger, const struct scan *scan, bool all,
+                        int64_t deadline_us, struct ledger_list **out)
 {
     struct ledger_list *list = calloc(1, sizeof *list);
     if (list == NULL)
         return STATUS_NOMEM;
     list->ledger = ledger;
+    list->scan = *scan;
     list->all = all;
     list->now_ms = clock_wall_ms();
     list->seen = intern_new();
-    scan_set(&list->scan, collection, term, NULL);
     enum status status = list->seen == NULL ? STATUS_NOMEM : read_page(list, deadline_us);
     if (status == STATUS_OK)
         *out = list;
@@ -62,26 +61,46 @@ enum status ledger_list_holds(struct ledger *ledger, bool all, const char *incid
                               int64_t deadline_us, struct ledger_list **out)
 {
     char term[TERMS_SIZE];
+    struct scan scan;
     if (incident != NULL)
         terms_of_incident(incident, term);
-    return make(ledger, COLLECTION_HOLDS,
-                incident != NULL ? term
-                : all            ? TERMS_ALL
-                                 : TERMS_HELD,
-                all, deadline_us, out);
+    scan_set(&scan, COLLECTION_HOLDS,
+             incident != NULL ? term
+             : all            ? TERMS_ALL
+                              : TERMS_HELD,
+             NULL);
+    return make(ledger, &scan, all, deadline_us, out);
 }
 
-enum status ledger_list_incidents(struct ledger *ledger, bool all, int64_t deadline_us,
-                                  struct ledger_list **out)
+enum status ledger_list_current(struct ledger *ledger, int64_t deadline_us,
+                                struct ledger_list **out)
 {
-    return make(ledger, COLLECTION_INCIDENTS, all ? TERMS_ALL : TERMS_CURRENT, all,
-                deadline_us, out);
+    struct scan scan;
+    scan_set(&scan, COLLECTION_INCIDENTS, TERMS_CURRENT, NULL);
+    return make(ledger, &scan, false, deadline_us, out);
 }
 
-enum status ledger_list_would(struct ledger *ledger, int64_t deadline_us,
+static enum status list_since(struct ledger *ledger, enum collection collection,
+                              int64_t since_ms, int64_t deadline_us,
                               struct ledger_list **out)
 {
-    return make(ledger, COLLECTION_WOULD, TERMS_ALL, true, deadline_us, out);
+    struct scan scan;
+    scan_set(&scan, collection, TERMS_ALL, NULL);
+    if (since_ms > 0)
+        terms_until(TERMS_ALL, since_ms, scan.next);
+    return make(ledger, &scan, true, deadline_us, out);
+}
+
+enum status ledger_list_incidents(struct ledger *ledger, int64_t since_ms,
+                                  int64_t deadline_us, struct ledger_list **out)
+{
+    return list_since(ledger, COLLECTION_INCIDENTS, since_ms, deadline_us, out);
+}
+
+enum status ledger_list_would(struct ledger *ledger, int64_t since_ms,
+                              int64_t deadline_us, struct ledger_list **out)
+{
+    return list_since(ledger, COLLECTION_WOULD, since_ms, deadline_us, out);
 }
 
 void ledger_list_free(struct ledger_list *list)

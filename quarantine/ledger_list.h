@@ -13,16 +13,20 @@ struct ledger_list;
 typedef enum status ledger_each(void *context, const char *entry, const char *text,
                                 const json_t *record);
 
-/* What is there, oldest first; holds that are over, or incidents of which nothing waits
- * and that nobody can join any more, only with all. incident: its holds alone; NULL: of
- * any. Each reads the first page, so it fails when the store does. */
+/* What is there, oldest first. Each reads the first page, so it fails when the store
+ * does. Holds: with all also those that are over; incident: its alone; NULL: of any. */
 enum status ledger_list_holds(struct ledger *ledger, bool all, const char *incident,
                               int64_t deadline_us, struct ledger_list **out) MUST_CHECK;
-enum status ledger_list_incidents(struct ledger *ledger, bool all, int64_t deadline_us,
+/* Incidents of which something waits, or that somebody can still join. */
+enum status ledger_list_current(struct ledger *ledger, int64_t deadline_us,
+                                struct ledger_list **out) MUST_CHECK;
+/* All whose last message came since, wall time in ms; 0: whenever. */
+enum status ledger_list_incidents(struct ledger *ledger, int64_t since_ms,
+                                  int64_t deadline_us,
                                   struct ledger_list **out) MUST_CHECK;
-/* What would have been stopped, all that is kept. */
-enum status ledger_list_would(struct ledger *ledger, int64_t deadline_us,
-                              struct ledger_list **out) MUST_CHECK;
+/* The same of what would have been stopped. */
+enum status ledger_list_would(struct ledger *ledger, int64_t since_ms,
+                              int64_t deadline_us, struct ledger_list **out) MUST_CHECK;
 void ledger_list_free(struct ledger_list *list); /* NULL is allowed */
 
 /* The next record as ledger.h has it, incidents by their last message, for json_decref;

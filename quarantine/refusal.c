@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/smtp_address.h"
-#include "quarantine/notice_mail.h"
-#include "quarantine/notice_text.h"
+#include "quarantine/notices/notice_mail.h"
+#include "quarantine/notices/notice_text.h"
 #include "quarantine/record.h"
 
 enum { ADDRESS_SHOWN = 300, NAME_SHOWN = 100 };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "quarantine/confirm.h"
+#include "quarantine/notices/confirm.h"
 
 enum { CONFIRMS_MAX = 1000 };
 

@@ -19,6 +19,7 @@ enum collection {
     COLLECTION_ORDERS,         /* from one relay to another (store/orders.h) */
     COLLECTION_CONFIRM_TOKENS, /* of letters whose answer lets go what is held */
     COLLECTION_CONFIRMED,      /* what was let go so */
+    COLLECTION_STAMP,          /* one: see store_stamp */
     /* As versions before the index had them: read once and moved (ledger_upkeep.c). */
     COLLECTION_OLD_INCIDENTS,
     COLLECTION_OLD_OPEN,
@@ -36,6 +37,10 @@ bool collection_find(const char *name, enum collection *out_collection);
 
 /* Its documents begin with a line of terms (store/documents.h). */
 bool collection_is_indexed(enum collection collection);
+
+/* Administrators see its documents, and whoever has them on a page wants to know of a
+ * change. */
+bool collection_is_shown(enum collection collection);
 
 /* How many documents it may have. */
 size_t collection_max(enum collection collection);

@@ -1,12 +1,15 @@
 /* Checks what any store must refuse, then calls the one that is configured. */
 #include "store/documents.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/backends.h"
 #include "store/documents_memory.h"
 #include "store/documents_redis.h"
+
+static const char stamp_id[] = "changed";
 
 static bool is_too_long(const char *text, size_t max)
 {
@@ -37,16 +40,57 @@ static enum status examine(const struct change *changes, size_t count)
     return STATUS_OK;
 }
 
-enum status store_change(struct store *store, const struct change *changes, size_t count,
-                         int64_t deadline_us)
+static enum status change_all(struct store *store, const struct change *changes,
+                              size_t count, int64_t deadline_us)
 {
     const struct store_backends *backends = store_backends(store);
-    enum status status = examine(changes, count);
-    if (status != STATUS_OK || count == 0)
-        return status;
     if (backends->redis == NULL)
         return documents_memory_change(backends->documents, changes, count);
     return documents_redis_change(backends->redis, changes, count, deadline_us);
+}
+
+/* The same with a new stamp, at the same instant. */
+static enum status change_stamped(struct store *store, const struct change *changes,
+                                  size_t count, int64_t deadline_us)
+{
+    char stamp[DIGEST_ID_SIZE];
+    struct change *all = calloc(count + 1, sizeof *all);
+    if (all == NULL)
+        return STATUS_NOMEM;
+    digest_random_id(stamp);
+    memcpy(all, changes, count * sizeof *all);
+    all[count] =
+        (struct change){.collection = COLLECTION_STAMP, .id = stamp_id, .value = stamp};
+    enum status status = change_all(store, all, count + 1, deadline_us);
+    free(all);
+    return status;
+}
+
+enum status store_change(struct store *store, const struct change *changes, size_t count,
+                         int64_t deadline_us)
+{
+    bool shown = false;
+    enum status status = examine(changes, count);
+    if (status != STATUS_OK || count == 0)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        shown = shown || collection_is_shown(changes[i].collection);
+    return shown ? change_stamped(store, changes, count, deadline_us)
+                 : change_all(store, changes, count, deadline_us);
+}
+
+enum status store_stamp(struct store *store, int64_t deadline_us,
+                        char out[DIGEST_ID_SIZE])
+{
+    char *value = NULL;
+    enum status status =
+        store_get(store, COLLECTION_STAMP, stamp_id, deadline_us, &value);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
+        (void)snprintf(out, DIGEST_ID_SIZE, "%s", value == NULL ? "" : value);
+        status = STATUS_OK;
+    }
+    free(value);
+    return status;
 }
 
 enum status store_get(struct store *store, enum collection collection, const char *id,

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "store/collection.h"
 
@@ -81,6 +82,11 @@ bool store_is_put_off(struct store *store, enum collection collection, const cha
 /* As store_list, for what was put off. */
 enum status store_list_put_off(struct store *store, enum collection collection,
                                store_each *each, void *context) MUST_CHECK;
+
+/* A text that differs after each change of what administrators see (collection_is_shown),
+ * whichever relay made it; "" before the first. */
+enum status store_stamp(struct store *store, int64_t deadline_us,
+                        char out[DIGEST_ID_SIZE]) MUST_CHECK;
 
 enum status store_count(struct store *store, enum collection collection,
                         int64_t deadline_us, size_t *out_count) MUST_CHECK;

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -259,7 +260,9 @@ def test_an_incident_is_released_as_one(administered):
     shown = mail.json("incidents", "show", incident)
     assert shown["held"] == 5 and len(shown["holds"]) == 5 and shown["open"] is True
     assert incident in mail.ok("incidents")
-    mail.ok("incidents", "show", incident)
+    first, last = (datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ") for at in (shown["holds"][0]["held_at"], shown["expires_at"]))
+    assert last - first == timedelta(days=7)
+    assert "refused at" in mail.ok("incidents", "show", incident)
     assert len(mail.holds("--incident", incident)) == 5
     answer = mail.json("quarantine", "release", "--incident", incident)
     assert (answer["done"], answer["failed"]) == (5, 0)

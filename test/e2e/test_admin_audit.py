@@ -208,7 +208,8 @@ def test_every_field_is_documented(administered):  # noqa: F811
     incident = hold["incident"]
     assert set(hold) == record("HOLD")
     assert set(mail.json("incidents", "--all")["incidents"][0]) == record("INCIDENT")
-    assert set(mail.api("GET", f"/v1/incidents/{incident}")[1]) == record("INCIDENT") | {"holds", "pace"}
+    more = {"holds", "pace", "expires_at"}
+    assert set(mail.api("GET", f"/v1/incidents/{incident}")[1]) == record("INCIDENT") | more
     body = {"from": ANN, "to": [CLASS, BOB], "headers": [{"name": "To", "value": "x@y.example"}]}
     brake = {"key": f"sender:{BOB}", "for": "1h", "reason": "Stop.", "pull_back": True}
     asked = [
@@ -218,6 +219,7 @@ def test_every_field_is_documented(administered):  # noqa: F811
         ("GET", "/v1/lists?address=nest", None),
         ("POST", "/v1/sync", None),
         ("GET", f"/v1/holds/{hold['id']}", None),
+        ("POST", "/v1/holds/review", {"ids": [hold["id"]]}),
         ("POST", "/v1/holds/release", {"ids": [hold["id"], "0" * 16]}),
         ("POST", f"/v1/holds/{other['id']}/release", None),
         ("POST", f"/v1/incidents/{incident}/release", None),

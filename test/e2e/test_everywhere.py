@@ -161,6 +161,27 @@ def test_held_there_decided_here(relays):
     assert there.delivered().by_recipient() == {**dict.fromkeys(people(5), 4), **told}
 
 
+def test_a_release_is_reviewed_before_anybody_decides(relays):
+    here, there = relays(quarantine={"approve_over": 5})
+    ids = [held_on(mail)[0]["id"] for mail in (here, there)]
+    status, review = here.api("POST", "/v1/holds/review", {"ids": ids})
+    assert status == 200 and review == {
+        **{"messages": 2, "reach": 5, "changed": False, "more": None, "fewer": None},
+        **{"away": None, "administrators": 1},
+    }
+    relays_known = here.api("GET", "/v1/status")[1]["relays"]
+    assert sorted(relays_known, key=lambda r: r["host"]) == [
+        {"host": "relay1", "answers": True},
+        {"host": "relay2", "answers": True},
+    ]
+    assert "other relay    relay2\n" in here.ok("status")
+    there.daemon.kill()
+    review = here.api("POST", "/v1/holds/review", {"ids": ids})[1]
+    assert review["away"] == "relay2" and review["reach"] == 5
+    assert here.api("POST", "/v1/holds/review", {"ids": ["ALL"]})[0] == 400
+    assert len(here.holds()) == 2 and entries(here, "release") == []
+
+
 def as_user(mail, name, *words):
     """Another administrator: there are two in the group."""
     who = ["setpriv", f"--reuid={name}", "--clear-groups", "--regid=nogroup"]

@@ -15,6 +15,7 @@ PAGES = [
     "mailbrake-limits.7",
     "mailbraked.8",
     "mailbrake-mta.8",
+    "mailbrake-console.8",
 ]
 # About the machine, not about the page.
 ELSEWHERE = r"referenced manual not found|outdated mandoc\.db"
@@ -64,6 +65,8 @@ def test_each_option_is_in_the_manual():
     own = options(*command) | {"version", "help"}
     assert missing_options(own, page("mailbrake.1")) == set()
     assert missing_options(options(helper), page("mailbrake-mta.8")) == set()
+    console = options(ROOT / "console" / "mailbrake_console.c")
+    assert "service" in console and missing_options(console, page("mailbrake-console.8")) == set()
     daemon = options(ROOT / "daemon" / "mailbraked.c")
     assert "version" in daemon and missing_options(daemon, page("mailbraked.8")) == set()
 

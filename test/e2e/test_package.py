@@ -18,6 +18,8 @@ domains = [ "district.example" ];
 trusted = [ "client:127.0.0.1" ];
 store = { type = "memory"; state_file = "/var/lib/mailbrake/state"; };
 privacy = { key_file = "/etc/mailbrake/key"; };
+control = { roles = { look = [ "ann" ]; }; };
+console = { hosts = [ "mail.district.example" ]; };
 lists = ( { aliases = "/etc/aliases"; } );
 rules = (
   { name = "cap"; reach_over = 4; action = "reject"; },
@@ -29,7 +31,10 @@ SETTINGS = [
     "myorigin=district.example",
     "inet_interfaces=192.0.2.1, 127.0.0.1",  # the queue's programs look for them
 ]
-UNITS = ["mailbrake-mta.socket", "mailbrake-mta.service", "mailbraked.service"]
+UNITS = [
+    *("mailbrake-mta.socket", "mailbrake-mta.service", "mailbraked.service"),
+    *("mailbrake-console.socket", "mailbrake-console.service"),
+]
 CONFIG_FILE = "/etc/mailbrake/mailbrake.conf"
 
 
@@ -220,6 +225,47 @@ def test_nobody_has_more_than_he_needs(running):
     assert sockets == ["660 root:mailbrake", "666 mailbrake:mailbrake", "660 mailbrake:postfix"]
 
 
+# What the proxy's user gets: it connects in the machine's /run.
+AS_PROXY = """
+import os, pwd, socket, sys
+os.chdir(f"/proc/{sys.argv[1]}/root/run")
+proxy = pwd.getpwnam("www-data")
+os.setgroups([proxy.pw_gid]), os.setgid(proxy.pw_gid), os.setuid(proxy.pw_uid)
+s = socket.socket(socket.AF_UNIX)
+s.connect("mailbrake-console.sock")
+s.sendall(sys.stdin.buffer.read())
+sys.stdout.write(s.makefile().read())
+"""
+
+
+def test_the_page_is_served_under_its_restrictions(running):
+    def ask(path, user):
+        head = f"Host: mail.district.example\r\nX-Remote-User: {user}\r\nConnection: close"
+        return running.python(AS_PROXY, running.init, input=f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n")
+
+    running.run("systemctl", "enable", "--now", "mailbrake-console.socket")
+    assert running.state("mailbrake-console.service", "ActiveState") == "inactive"
+    page = ask("/", "ann")
+    assert "200 OK" in page and "<title>Mailbrake" in page
+    assert '"user":"ann"' in ask("/api/v1/whoami", "ann") and '"mode":"enforce"' in ask("/api/v1/status", "ann")
+    for user in ("bob", "root", "mailbrake", "mailbrake-console"):
+        assert "403 Forbidden" in ask("/api/v1/status", user)
+    running.run("sh", "-c", "runuser -u ann -- mailbrake console >/root/address 2>&1 &")
+    wait_until(lambda: "#" in running.read("/root/address"), 20, "mailbrake console does not come up")
+    fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8025/').read().decode())"
+    assert "<title>Mailbrake" in running.python(fetch)
+    running.run("pkill", "-u", "ann", "mailbrake-conso")
+    status = process(running, "mailbrake-console.service")
+    user = running.run("id", "-u", "mailbrake-console").stdout.strip()
+    assert status["Uid"].split() == [user] * 4 and int(status["CapBnd"], 16) == int(status["CapEff"], 16) == 0
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    mode = running.run("stat", "-c", "%a %U:%G", "/run/mailbrake-console.sock").stdout.strip()
+    assert mode == "660 root:www-data"
+    running.run("systemctl", "disable", "--now", "mailbrake-console.socket")
+    running.run("systemctl", "stop", "mailbrake-console.service")
+    assert running.state("mailbrake-console.service", "Result") == "success"
+
+
 def test_it_reloads_restarts_and_stops(braked):
     before = pid(braked)
     braked.write(CONFIG_FILE, CONFIGURATION.replace("reach_over = 4", "reach_over = 3"))
@@ -341,7 +387,7 @@ def test_an_upgrade_leaves_the_old_one_running_when_the_check_fails(braked, pack
     braked.write(CONFIG_FILE, CONFIGURATION + "colour = 7;\n")
     said = braked.install(of_version(package, "9.0", tmp_path))
     assert "was not restarted" in said, said
-    assert f"{CONFIG_FILE}:10:" in said, said
+    assert f"{CONFIG_FILE}:12:" in said, said
     assert pid(braked) == before
     assert braked.send(ANN, ["all@district.example"]).code == 550
 
@@ -375,7 +421,7 @@ def test_purging_leaves_nothing_but_what_administrators_did(machine, package):  
     mine = {"/etc/mailbrake", "/etc/mailbrake/lists", "/etc/mailbrake/lists/mine.txt"}
     backups = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-"}
     assert left - backups - {f"/root/{package.name}", "/var/mail/ann"} == mine | {audit, "/var/lib/mailbrake"}
-    assert {line.split(":")[0] for line in users() - people} == {"mailbrake"}
+    assert {line.split(":")[0] for line in users() - people} == {"mailbrake", "mailbrake-console"}
     machine.install(package)
     machine.run("env", "MAILBRAKE_PURGE_AUDIT=yes", "dpkg", "-P", "mailbrake")
     assert machine.run("ls", "/var/lib/mailbrake", check=False).stdout == ""

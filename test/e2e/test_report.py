@@ -7,7 +7,7 @@ from helper import helper  # noqa: F401, a fixture
 from mailbraked import people
 from postfix import wait_until
 from stores import memory_only, redis_only
-from test_admin import ANN, BOB, CLASS, administered  # noqa: F401, a fixture
+from test_admin import ANN, BOB, CLASS, HOLD_MANY, administered  # noqa: F401, a fixture
 
 CAP = '{ name = "cap"; reach_over = 4; action = "reject"; mode = "monitor"; }'
 RATE = (
@@ -181,8 +181,24 @@ def test_top_shows_who_sends_most_now(administered):  # noqa: F811
     ]
     assert [c["key"] for c in top["clients"]] == ["client:10.1.2.3"]
     assert [i["rule"] for i in top["incidents"]] == ["many"]
+    assert [(i["rule"], i["waiting"]) for i in top["to_decide"]] == [("many", 1)]
+    hour = top["by_minute"]
+    sums = [sum(m[name] for m in hour) for name in ("messages", "copies", "stopped", "stopped_copies")]
+    assert len(hour) == 60 and sums == [3, 9, 1, 5]
     page = mail.ok("top")
     assert f"sender:{ANN}" in page and "many" in page
+
+
+def test_what_waits_is_not_hidden_by_what_is_refused(administered):  # noqa: F811
+    rules = f'{{ name = "cap"; reach_over = 6; action = "reject"; }}, {HOLD_MANY}'
+    mail = administered(rules=rules)
+    (small,), (large,) = mail.hold(frm=BOB, to=[BOB, ANN, "x@y.example"]), mail.hold()
+    for i in range(12):
+        assert not mail.send(f"u{i}@elsewhere.example", [CLASS, "v@y.example", "w@y.example"]).accepted
+    wait_until(lambda: mail.json("status")["incidents"] == 14, 10, "the refused ones are counted")
+    top = mail.json("top")
+    assert {i["rule"] for i in top["incidents"]} == {"cap"} and len(top["incidents"]) == 10
+    assert [i["id"] for i in top["to_decide"]] == [large["incident"], small["incident"]]
 
 
 def test_limits_top_shows_who_is_nearest(administered):  # noqa: F811

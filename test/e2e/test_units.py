@@ -13,11 +13,14 @@ CONFIG_FILE = "etc/mailbrake/mailbrake.conf"
 INSTALLED = [
     "usr/local/sbin/mailbraked",
     "usr/local/sbin/mailbrake-mta",
+    "usr/local/sbin/mailbrake-console",
     "usr/local/bin/mailbrake",
     CONFIG_FILE,
     "usr/local/lib/systemd/system/mailbraked.service",
     "usr/local/lib/systemd/system/mailbrake-mta.service",
     "usr/local/lib/systemd/system/mailbrake-mta.socket",
+    "usr/local/lib/systemd/system/mailbrake-console.service",
+    "usr/local/lib/systemd/system/mailbrake-console.socket",
     "usr/local/lib/sysusers.d/mailbrake.conf",
     "usr/local/lib/tmpfiles.d/mailbrake.conf",
     "usr/local/share/man/man1/mailbrake.1",
@@ -26,6 +29,7 @@ INSTALLED = [
     "usr/local/share/man/man7/mailbrake-limits.7",
     "usr/local/share/man/man8/mailbraked.8",
     "usr/local/share/man/man8/mailbrake-mta.8",
+    "usr/local/share/man/man8/mailbrake-console.8",
     "usr/local/share/doc/mailbrake/README.md",
     "usr/local/share/doc/mailbrake/control-api.md",
     "usr/local/share/doc/mailbrake/examples/notify-chat.sh",
@@ -34,12 +38,21 @@ INSTALLED = [
     "usr/local/share/doc/mailbrake/examples/mailbrake.conf",
     "usr/local/share/doc/mailbrake/examples/lists/allstudents.txt",
     "usr/local/share/mailbrake/first.conf",
+    "usr/local/share/cockpit/mailbrake/manifest.json",
+    *(
+        f"usr/local/share/{folder}/{path.name}"
+        for folder in ("mailbrake/console", "cockpit/mailbrake")
+        for path in (ROOT / "console/app").iterdir()
+    ),
     *(
         f"usr/local/share/mailbrake/scenarios/{path.name}"
         for path in (ROOT / "test" / "replay").glob("*.scenario")
     ),
 ]
-UNITS = ["mailbraked.service", "mailbrake-mta.service", "mailbrake-mta.socket"]
+UNITS = [
+    *("mailbraked.service", "mailbrake-mta.service", "mailbrake-mta.socket"),
+    *("mailbrake-console.service", "mailbrake-console.socket"),
+]
 DROP_IN = "share/doc/mailbrake/examples/sendmail-drop-in.conf"
 
 
@@ -124,7 +137,7 @@ def test_systemd_finds_no_fault_with_the_units(units):
 
 @pytest.mark.parametrize(
     "unit, most",
-    [("mailbraked.service", 1.5), ("mailbrake-mta.service", 2.1)],
+    [("mailbraked.service", 1.5), ("mailbrake-mta.service", 2.1), ("mailbrake-console.service", 1.5)],
 )
 def test_units_are_exposed_no_more_than_they_need(units, unit, most):
     assert exposure(units, unit) <= most

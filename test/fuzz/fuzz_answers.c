@@ -8,7 +8,7 @@
 #include "engine/answers.h"
 #include "fuzz.h"
 #include "policy/message.h"
-#include "quarantine/confirm.h"
+#include "quarantine/notices/confirm.h"
 #include "store/store.h"
 
 enum { STRINGS_MAX = 12, STRING_MAX = 600 };

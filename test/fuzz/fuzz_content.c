@@ -5,8 +5,8 @@
 
 #include "base/readable.h"
 #include "base/utf8.h"
-#include "control/content.h"
-#include "control/mime.h"
+#include "control/content/content.h"
+#include "control/content/mime.h"
 #include "fuzz.h"
 #include "helper/mta_excerpt.h"
 

@@ -45,6 +45,21 @@ int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size,
     return 0;
 }
 
+int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+               struct passwd **out)
+{
+    (void)buffer;
+    *out = NULL;
+    if (size < needed)
+        return ERANGE;
+    if (strcmp(name, "ann") != 0)
+        return 0;
+    entry->pw_uid = 1000;
+    entry->pw_gid = 1;
+    *out = entry;
+    return 0;
+}
+
 int getgrouplist(const char *user, gid_t primary, gid_t *groups, int *count)
 {
     (void)user;
@@ -59,6 +74,10 @@ static void check_all(void)
 {
     char name[ACCOUNT_NAME_SIZE] = "-";
     gid_t gid = 0;
+    uid_t uid = 0;
+    ck_assert_int_eq(account_find_uid("ann", &uid, &gid), STATUS_OK);
+    ck_assert(uid == 1000 && gid == 1);
+    ck_assert_int_eq(account_find_uid("none", &uid, &gid), STATUS_NOT_FOUND);
     ck_assert_int_eq(account_find_group("school", &gid), STATUS_OK);
     ck_assert_uint_eq(gid, 77);
     ck_assert_int_eq(account_find_user(1000, name, &gid), STATUS_OK);

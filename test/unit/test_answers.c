@@ -1,7 +1,7 @@
 /* Answers that come while the store is away. */
 #include "engine/answers.h"
 #include "ledger_fixture.h"
-#include "quarantine/confirm.h"
+#include "quarantine/notices/confirm.h"
 #include "run.h"
 
 #define BY "client:local a@own"

@@ -341,7 +341,7 @@ START_TEST(api_hides_what_is_the_ledgers_own)
     json_decref(json);
     (void)snprintf(path, sizeof path, "GET /v1/incidents/%s", hold.incident);
     json = get(path, NULL);
-    ck_assert_uint_eq(json_object_size(json), 32);
+    ck_assert_uint_eq(json_object_size(json), 33);
     const json_t *held = json_array_get(json_object_get(json, "holds"), 0);
     ck_assert_uint_eq(json_object_size(held), 19);
     ck_assert(json_is_null(json_object_get(held, "ended_at")));

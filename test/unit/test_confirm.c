@@ -1,6 +1,6 @@
 /* Tokens of letters, and what is confirmed by them, in either store. */
 #include "ledger_fixture.h"
-#include "quarantine/confirm.h"
+#include "quarantine/notices/confirm.h"
 #include "run.h"
 
 #define BY "login:a@own"

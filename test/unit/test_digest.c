@@ -21,6 +21,16 @@ START_TEST(digest_hex_is_keyed_blake2b)
 }
 END_TEST
 
+START_TEST(digest_secrets_match_whole)
+{
+    ck_assert(digest_secrets_match("0123abcd", "0123abcd"));
+    ck_assert(!digest_secrets_match("0123abce", "0123abcd"));
+    ck_assert(!digest_secrets_match("0123abc", "0123abcd"));
+    ck_assert(!digest_secrets_match("0123abcd0", "0123abcd"));
+    ck_assert(!digest_secrets_match("", "0123abcd"));
+}
+END_TEST
+
 /* The vectors of the SipHash reference for 128 bits, of 0 and of 15 bytes. */
 START_TEST(digest_quick_is_siphash)
 {
@@ -93,6 +103,7 @@ int main(void)
     TCase *cases = tcase_create("digest");
     tcase_add_test(cases, digest_hex_is_keyed_blake2b);
     tcase_add_test(cases, digest_quick_is_siphash);
+    tcase_add_test(cases, digest_secrets_match_whole);
     tcase_add_test(cases, digest_key_derive_is_blake2b);
     tcase_add_test(cases, digest_tells_keys_and_data_apart);
     tcase_add_test(cases, digest_random_ids_differ);

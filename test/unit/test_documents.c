@@ -39,6 +39,26 @@ START_TEST(documents_are_deleted)
 }
 END_TEST
 
+START_TEST(documents_stamp_differs_after_what_is_shown)
+{
+    char before[DIGEST_ID_SIZE], after[DIGEST_ID_SIZE];
+    ck_assert_int_eq(store_stamp(store, soon(), before), STATUS_OK);
+    ck_assert_str_eq(before, "");
+    ck_assert_int_eq(put(COLLECTION_TRAFFIC, "a", "1"), STATUS_OK);
+    ck_assert_int_eq(store_stamp(store, soon(), before), STATUS_OK);
+    ck_assert_str_eq(before, "");
+    ck_assert_int_eq(put(COLLECTION_BRAKES, "a", "1"), STATUS_OK);
+    ck_assert_int_eq(store_stamp(store, soon(), before), STATUS_OK);
+    ck_assert_str_ne(before, "");
+    ck_assert_int_eq(swap("a", NULL, "1"), STATUS_OK);
+    ck_assert_int_eq(store_stamp(store, soon(), after), STATUS_OK);
+    ck_assert_str_ne(before, after);
+    ck_assert_int_eq(swap("a", "other", "1"), STATUS_CONFLICT);
+    ck_assert_int_eq(store_stamp(store, soon(), before), STATUS_OK);
+    ck_assert_str_eq(before, after);
+}
+END_TEST
+
 START_TEST(documents_change_all_or_nothing)
 {
     struct change changes[DOCUMENTS_CHANGES_MAX] = {{0}};
@@ -395,6 +415,7 @@ static void add_tests(Suite *suite, const char *name, void (*setup)(void),
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, documents_checks);
     tcase_add_test(tests, documents_are_deleted);
+    tcase_add_test(tests, documents_stamp_differs_after_what_is_shown);
     tcase_add_test(tests, documents_change_all_or_nothing);
     tcase_add_test(tests, documents_know_their_limits);
     tcase_add_test(tests, documents_keep_any_bytes);

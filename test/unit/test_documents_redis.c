@@ -29,6 +29,7 @@ START_TEST(documents_lie_in_named_hashes)
         [COLLECTION_ORDERS] = "orders",
         [COLLECTION_CONFIRM_TOKENS] = "confirm-tokens",
         [COLLECTION_CONFIRMED] = "confirmed",
+        [COLLECTION_STAMP] = "stamp",
         [COLLECTION_WOULD] = "would-by-id",
         [COLLECTION_TRAFFIC] = "traffic",
         [COLLECTION_OLD_INCIDENTS] = "incidents",

@@ -1,5 +1,5 @@
 /* HTML as it is mailed, well made and not. */
-#include "control/html_text.h"
+#include "control/content/html_text.h"
 #include "run.h"
 
 #include <check.h>

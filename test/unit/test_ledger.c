@@ -285,7 +285,7 @@ START_TEST(ledger_lists_many_one_by_one)
     ck_assert_int_eq(store_change(store, &odd, 1, either_soon()), STATUS_OK);
     (void)hold_at("a", now_ms);
     for (size_t i = 0; i < LISTS; i++) /* 8 MB each, but not in memory */
-        ck_assert_int_eq(ledger_list_incidents(ledger, true, either_soon(), &lists[i]),
+        ck_assert_int_eq(ledger_list_incidents(ledger, 0, either_soon(), &lists[i]),
                          STATUS_OK);
     for (size_t i = 0; i < LISTS; i++) {
         int64_t before = -1;
@@ -304,6 +304,15 @@ START_TEST(ledger_lists_many_one_by_one)
         ck_assert_uint_eq(count, MANY + 1);
         ledger_list_free(lists[i]);
     }
+    size_t since = 0;
+    ck_assert_int_eq(ledger_list_incidents(ledger, MANY - 9, either_soon(), &lists[0]),
+                     STATUS_OK);
+    while (ledger_list_next(lists[0], either_soon(), &record) == STATUS_OK) {
+        since++;
+        json_decref(record);
+    }
+    ck_assert_uint_eq(since, 10 + 1);
+    ledger_list_free(lists[0]);
     ck_assert_int_eq(ledger_list_count(ledger, either_soon(), &numbers), STATUS_OK);
     ck_assert_uint_eq(numbers.holds, 1);
     ck_assert_uint_eq(numbers.incidents, MANY + 1);

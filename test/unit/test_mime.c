@@ -1,5 +1,5 @@
 /* Messages in parts, well made and hostile. */
-#include "control/mime.h"
+#include "control/content/mime.h"
 #include "run.h"
 
 #include <check.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quarantine/notice_text.h"
+#include "quarantine/notices/notice_text.h"
 #include "quarantine/record.h"
 #include "run.h"
 

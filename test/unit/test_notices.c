@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "ledger_fixture.h"
-#include "quarantine/notices.h"
+#include "quarantine/notices/notices.h"
 #include "run.h"
 
 enum manner { AWAY, TAKES, SILENT, REFUSES };

@@ -1,5 +1,5 @@
 /* What Postfix's tables say, whatever their type. */
-#include "cli/postmap.h"
+#include "cli/mta/postmap.h"
 #include "run.h"
 
 #include <check.h>

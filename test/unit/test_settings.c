@@ -17,6 +17,10 @@ START_TEST(settings_default)
     ck_assert_int_eq(settings.mta.type, MTA_POSTFIX);
     ck_assert_str_eq(settings.mta.config_directory, "/etc/postfix");
     ck_assert_str_eq(settings.mta.helper, "/run/mailbrake/mta.sock");
+    ck_assert_uint_eq(settings.console.host_count, 0);
+    ck_assert_str_eq(settings.console.user_header, "X-Remote-User");
+    ck_assert_str_eq(settings.console.proxy_user, "www-data");
+    ck_assert_str_eq(settings.console.user, "mailbrake-console");
     ck_assert_int_eq(settings.quarantine.max_per_incident, 500);
     ck_assert_int_eq(settings.quarantine.max_messages, 5000);
     ck_assert_int_eq(settings.quarantine.min_free_bytes, 1073741824);

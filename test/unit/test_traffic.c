@@ -51,6 +51,36 @@ START_TEST(traffic_forgets_after_some_minutes)
 }
 END_TEST
 
+static int64_t of_minute(struct traffic *traffic, int64_t now_ms, size_t back,
+                         const char *name)
+{
+    json_t *hour = traffic_minutes(traffic, now_ms);
+    ck_assert_uint_eq(json_array_size(hour), TRAFFIC_HOUR);
+    const json_t *minute = json_array_get(hour, TRAFFIC_HOUR - 1 - back);
+    json_int_t value = json_integer_value(json_object_get(minute, name));
+    json_decref(hour);
+    return value;
+}
+
+START_TEST(traffic_of_an_hour_is_shown_by_the_minute)
+{
+    struct traffic *traffic = traffic_new("relay1");
+    pass(traffic, "login:a@own", 5, false, start_ms);
+    pass(traffic, "login:b@own", 7, true, start_ms);
+    int64_t now_ms = start_ms + 59 * INT64_C(60000);
+    ck_assert_int_eq(of_minute(traffic, now_ms, 59, "messages"), 2);
+    ck_assert_int_eq(of_minute(traffic, now_ms, 59, "copies"), 12);
+    ck_assert_int_eq(of_minute(traffic, now_ms, 59, "stopped"), 1);
+    ck_assert_int_eq(of_minute(traffic, now_ms, 59, "stopped_copies"), 7);
+    ck_assert_int_eq(of_minute(traffic, now_ms, 58, "messages"), 0);
+    now_ms += 60000; /* the place of the first minute is that of the last */
+    ck_assert_int_eq(of_minute(traffic, now_ms, 0, "messages"), 0);
+    pass(traffic, "login:a@own", 1, false, now_ms);
+    ck_assert_int_eq(of_minute(traffic, now_ms, 0, "copies"), 1);
+    traffic_free(traffic);
+}
+END_TEST
+
 START_TEST(traffic_keeps_the_largest_among_many)
 {
     char identity[40];
@@ -131,6 +161,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, either_close);
     tcase_add_test(tcase, traffic_forgets_after_some_minutes);
+    tcase_add_test(tcase, traffic_of_an_hour_is_shown_by_the_minute);
     tcase_add_test(tcase, traffic_keeps_the_largest_among_many);
     tcase_add_test(tcase, traffic_knows_topics);
     tcase_add_test(tcase, traffic_of_days_and_relays_is_added_up);

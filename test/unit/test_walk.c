@@ -8,7 +8,7 @@
 #include "engine/decide.h"
 #include "engine/explanation.h"
 #include "milter/session.h"
-#include "quarantine/notice_token.h"
+#include "quarantine/notices/notice_token.h"
 #include "run.h"
 
 #define HEAD                                                                             \
