@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "test" / "e2e"))
+sys.path[:0] = [str(ROOT / "test"), str(ROOT / "test" / "e2e")]
 
 from conftest import Build  # noqa: E402
 from mailbraked import Mailbraked, people  # noqa: E402

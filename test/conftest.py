@@ -1,4 +1,5 @@
-"""Fixtures of the end-to-end tests: run as root, with Debian's python3-pytest.
+"""Fixtures of the end-to-end tests: run as root, with Debian's
+python3-pytest.
 
     MAILBRAKE_BUILD=/path/to/build /usr/bin/python3 -m pytest test/e2e [-m timing]
 
@@ -22,7 +23,7 @@ import tempfile
 import pytest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "e2e"))
 
 from mailbraked import Mailbraked  # noqa: E402
 from postfix import Postfix  # noqa: E402
@@ -30,7 +31,7 @@ from redis import Redis  # noqa: E402
 from relay import Relay, lists_for_postfix  # noqa: E402
 from stores import MEMORY, redis_settings  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config):
