@@ -1,7 +1,7 @@
-"""Fixtures of the end-to-end tests: run as root, with Debian's
+"""Fixtures of the end-to-end tests and of the faults: run as root, with Debian's
 python3-pytest.
 
-    MAILBRAKE_BUILD=/path/to/build /usr/bin/python3 -m pytest test/e2e [-m timing]
+    MAILBRAKE_BUILD=/path/to/build /usr/bin/python3 -m pytest test/e2e test/faults [-m timing]
 
 MAILBRAKE_BUILD is a build folder with daemon/mailbraked, cli/mailbrake and
 test/support/. Tests marked `timing` hold bounds of time or of concurrency; they are worth

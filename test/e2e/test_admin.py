@@ -102,7 +102,7 @@ def administered(postfix, mailbraked, build, folder, store, helper):  # noqa: F8
     file."""
     state = tempfile.mkdtemp(prefix="state-", dir=folder)
 
-    def make(**configuration):
+    def make(store=store, **configuration):
         settings = {
             "rules": HOLD_MANY,
             "lists": {"class": people(5)},
@@ -114,11 +114,11 @@ def administered(postfix, mailbraked, build, folder, store, helper):  # noqa: F8
         lists_for_postfix(postfix, lists=settings["lists"])
         mta = {"config_directory": str(postfix.config), "helper": str(helper.socket)}
         path = postfix.milter_socket
-        kept = {**store, "state_file": f"{state}/state"}
+        kept = {"state_file": f"{state}/state", **store}
         daemon = mailbraked(kept, milter_socket=path, mta=mta, **settings)
         mail = Administered(postfix, daemon, build)
         mail.helper = helper
-        mail.audit_file = pathlib.Path(state) / "audit.log"
+        mail.audit_file = pathlib.Path(kept["state_file"]).parent / "audit.log"
         return mail
 
     return make
