@@ -22,7 +22,7 @@ for i, state in ipairs(states) do
     elseif mode == 'unlatch' then
         state.latch = 0
     elseif state.is_window then
-        window.add(state, 'trained')
+        count_in_window(state, 'trained')
         state.braked = false
     end
     if mode ~= 'train' or state.is_window then

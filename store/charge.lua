@@ -13,12 +13,10 @@ local function look(count)
     local last = nil
     for i = 1, count do
         local state = states[i]
-        if state.kind then
-            if state.is_window then
-                state.left = max(state.size - state.copies, 0)
-            else
-                state.kind.look(state)
-            end
+        if state.is_window then
+            state.left = max(state.size - state.copies, 0)
+        elseif state.is_clients then
+            clients.look(state)
         end
         local left, latched = state.left, state.latched
         if (latched > 0 or state.cost > left) and not last and not has(state, MONITOR) then
@@ -36,8 +34,10 @@ end
 
 -- Draws the cost from a bucket; a window counts it, a set the client.
 local function take(state)
-    if state.kind then
-        state.kind.add(state, 'copies')
+    if state.is_window then
+        count_in_window(state, 'copies')
+    elseif state.is_clients then
+        clients.add(state)
     else
         state.left = state.left - state.cost
     end
@@ -64,7 +64,8 @@ local function settle(mode, count, last)
             state.latch, state.dirty = now + state.latch_ms, true
         end
         -- A window in which the brake closed is not a usual one.
-        if i == last and is_window and not has(state, TRAINS) and window.total(state) > 0 then
+        if i == last and is_window and not has(state, TRAINS) and
+            state.copies + state.trained > 0 then
             state.braked, state.dirty = true, true
         end
         if state.repaired then
@@ -90,7 +91,7 @@ for at = 1, #ARGV, 2 do
             for i = 1, count do
                 local state = states[i]
                 if state.is_window and state.cost > 0 then
-                    window.add(state, 'trained')
+                    count_in_window(state, 'trained')
                     state.dirty = true
                 end
                 state.dirty = state.dirty or state.repaired

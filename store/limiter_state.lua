@@ -12,7 +12,8 @@
 local RECORD, RECORD_BYTES = '<Bdddddd', 49
 -- Flags. OTHER is no bucket: with CLIENTS a set of clients, else a window.
 local OTHER, MONITOR, TRAINS, ALONG, CLIENTS, PERMIT = 1, 2, 4, 8, 16, 32
-local call, fmod, max = redis.call, math.fmod, math.max
+local COPIES_MAX, MEMORY, NONE = 1e9, 400 * 86400000, {}
+local call, fmod, min, max = redis.call, math.fmod, math.min, math.max
 local match, format = string.match, string.format
 
 local time = redis.call('TIME')
@@ -82,20 +83,47 @@ local function ms_to_full(state)
     return ms < 1e13 and ms or 1e13
 end
 
+-- Counts the cost, as copies or as trained ones, in the open window or a new one.
+local function count_in_window(state, what)
+    if state.copies + state.trained == 0 then
+        state.start = now
+    end
+    state[what] = min(state[what] + state.cost, COPIES_MAX)
+end
+
+-- For how long a window is kept, and its value. Past its end it matters if it lets the next
+-- one have more than every window may.
+local function show_window(state, latch)
+    local total, past, ttl = min(state.copies + state.trained, COPIES_MAX), state.past, 0
+    if total > 0 then
+        local matters = not state.braked and state.amount * total >= (state.most + 1) * 1000
+        ttl = state.start + state.period - now + (matters and MEMORY or 0)
+    end
+    local value = format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w',
+        total > 0 and state.start or 0, state.copies, state.trained, latch)
+    for i = 1, #past do
+        ttl = max(ttl, past[i][1] + MEMORY - now)
+        value = value .. format(' %.0f:%.0f', past[i][1], past[i][2])
+    end
+    return ttl, value
+end
+
 -- What is worth nothing needs no key, and a TTL of 0 is an error.
 local function write(key, state)
     local latch = state.latch > now and state.latch or 0
-    local kind = state.kind
-    local ttl = (kind and kind.ms_to_keep or ms_to_full)(state)
-    local value
+    local ttl, value
+    if state.is_bucket then
+        ttl = ms_to_full(state)
+    else
+        ttl, value = (state.is_window and show_window or clients.show)(state, latch)
+    end
     if latch > 0 then
         ttl = max(ttl, latch - now)
     end
     if ttl == 0 then
         call('DEL', key)
         return
-    elseif kind then
-        value = kind.print(state, latch)
+    elseif value then -- of what is no bucket
     elseif latch > 0 then
         value = format('%.0f %.0f %s %.0f', state.left, state.rest, now_text, latch)
     elseif state.rest > 0 then
@@ -124,36 +152,32 @@ local function read(key, flags, amount, period, most, resets)
         dirty = false, -- to be written
         -- repaired: to be written though nothing is taken: a clock was put right
         -- failure: an error
-        -- kind: its functions, if it is no bucket
-        -- is_window: that it is a window
+        -- is_window, is_clients: that it is a window, a set of clients
     }
-    local kind
     known[key] = state
-    if not state.is_bucket then
-        if has(state, CLIENTS) then
-            clients = clients or make_functions(now, 'clients')
-            kind = clients
-        else
-            window = window or make_functions(now, 'window')
-            kind, state.is_window = window, true
-        end
-        state.kind = kind
-        kind.clear(state)
+    local parse = refill
+    if not state.is_bucket and has(state, CLIENTS) then
+        clients = clients or make_functions(now, 'clients')
+        state.is_clients, state.entries, parse = true, {}, clients.parse
+    elseif not state.is_bucket then
+        state.is_window, state.start, state.copies, state.trained = true, 0, 0, 0
+        state.past = NONE
     end
     local value, failure = redis.pcall('GET', key), nil
     if not value then
         return state
-    elseif type(value) == 'table' then
+    elseif state.is_window then
+        window = window or make_functions(now, 'window')
+        parse = window.parse
+    end
+    if type(value) == 'table' then
         failure = value.err .. ' ' .. key
-    elseif not (kind and kind.parse or refill)(state, value) then
+    elseif not parse(state, value) then
         failure = 'CORRUPT bucket ' .. key
     end
     if failure then
         state.failure = not resets and redis.error_reply(failure)
         state.left, state.rest, state.latch = state.size, 0, 0
-        if kind then
-            kind.clear(state)
-        end
     end
     return state
 end

@@ -1,4 +1,4 @@
--- What is no bucket: windows, with the arithmetic of policy/window.c, and sets of clients,
+-- What is no bucket: how windows are read, with the arithmetic of policy/window.c, and sets of clients,
 -- with that of policy/client_set.c. Each function that a script defines costs every call of
 -- it, so limiter_state.lua asks for those of a kind when it meets the first of that kind.
 -- A window is "w start_ms copies trained latch_end_ms" ("W" when it was braked), and
@@ -15,10 +15,6 @@ local function make_functions(now, kind)
     end
 
     if kind == 'clients' then
-        function clients.clear(state)
-            state.entries = {}
-        end
-
         -- Takes the value of a key as it is now; false when it is no set's.
         function clients.parse(state, value)
             local latch, rest = match(value, '^c (%d+)(.*)$')
@@ -61,25 +57,17 @@ local function make_functions(now, kind)
             table.insert(state.entries, { state.client, now })
         end
 
-        function clients.ms_to_keep(state)
-            local last = state.entries[#state.entries]
-            return last and last[2] + state.period - now or 0
-        end
-
-        function clients.print(state, latch)
-            local words = { string.format('c %.0f', latch) }
+        -- For how long a set is kept, and its value.
+        function clients.show(state, latch)
+            local words, last = { string.format('c %.0f', latch) }, nil
             for _, one in ipairs(state.entries) do
                 table.insert(words, string.format('%.0f:%.0f', one[1], one[2]))
+                last = one[2]
             end
-            return table.concat(words, ' ')
+            return last and last + state.period - now or 0, table.concat(words, ' ')
         end
 
         return clients
-    end
-
-    -- All that went out in a window; 0: none is open.
-    function window.total(state)
-        return min(state.copies + state.trained, COPIES_MAX)
     end
 
     -- Copies that a window of so many lets the next one have.
@@ -90,7 +78,7 @@ local function make_functions(now, kind)
 
     -- Closes the window if it is over; past is what was known of the ones before.
     local function roll(state, past)
-        local total, largest = window.total(state), 0
+        local total, largest = min(state.copies + state.trained, COPIES_MAX), 0
         state.past = {}
         if total > 0 and state.start > now then
             state.start, state.repaired = now, true
@@ -112,11 +100,6 @@ local function make_functions(now, kind)
             end
         end
         state.size = max(multiply(state, largest), state.most)
-    end
-
-    -- No window is open, and none is known.
-    function window.clear(state)
-        state.start, state.copies, state.trained, state.past = 0, 0, 0, {}
     end
 
     -- Takes the value of a key as it is now; false when it is no window's.
@@ -141,34 +124,6 @@ local function make_functions(now, kind)
         end
         roll(state, past)
         return true
-    end
-
-    -- Counts the cost, as copies or as trained ones, in the open window or a new one.
-    function window.add(state, what)
-        state.start = window.total(state) > 0 and state.start or now
-        state[what] = min(state[what] + state.cost, COPIES_MAX)
-    end
-
-    function window.ms_to_keep(state)
-        local keep, total = 0, window.total(state)
-        if total > 0 then
-            local matters = not state.braked and multiply(state, total) > state.most
-            keep = state.start + state.period - now + (matters and MEMORY or 0)
-        end
-        for _, past in ipairs(state.past) do
-            keep = max(keep, past[1] + MEMORY - now)
-        end
-        return keep
-    end
-
-    function window.print(state, latch)
-        local total = window.total(state)
-        local value = string.format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w',
-            total > 0 and state.start or 0, state.copies, state.trained, latch)
-        for _, past in ipairs(state.past) do
-            value = value .. string.format(' %.0f:%.0f', past[1], past[2])
-        end
-        return value
     end
 
     return window
