@@ -38,14 +38,16 @@ struct question {
     redisReply *reply;
 };
 
-/* {prefix}:brakes and {prefix}:brakes:index, for clear_keys. False without memory. */
+/* {prefix}:holds-by-id and {prefix}:holds-by-id:index, for clear_keys. What has no index
+ * needs no right to one: its place takes the other key. False without memory. */
 static bool make_keys(const struct redis *redis, enum collection collection,
                       struct keys *out)
 {
     struct text hash = {0}, index = {0};
     const char *name = collection_name(collection);
     text_printf(&hash, "{%s}:%s", redis_prefix(redis), name);
-    text_printf(&index, "{%s}:%s:index", redis_prefix(redis), name);
+    text_printf(&index, "{%s}:%s%s", redis_prefix(redis), name,
+                collection_is_indexed(collection) ? ":index" : "");
     if (hash.failed || index.failed) {
         text_clear(&hash);
         text_clear(&index);
@@ -74,14 +76,14 @@ static enum status take_refusal(const redisReply *reply, struct error *error)
     const char *text = reply->str;
     const char *hint =
         is_forbidden(text) ? ": see store.username in mailbrake.conf(5)" : "";
+    if (connection_refuses(reply, "REFUSED"))
+        text += strlen("REFUSED ");
     if (strstr(text, "WRONGTYPE") != NULL)
         return error_set(error, STATUS_INVALID, "bad document in Redis: %s", text);
     if (detour_is_moving(reply))
         return error_set(
             error, STATUS_INVALID,
             "the Cluster moves our keys, and answers once they have moved: %s", text);
-    if (connection_refuses(reply, "REFUSED"))
-        text += strlen("REFUSED ");
     return error_set(error, STATUS_INVALID, "Redis refuses %s%s", text, hint);
 }
 

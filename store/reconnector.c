@@ -75,16 +75,22 @@ static enum status probe(struct reconnector *reconnector, struct connection *con
     return status;
 }
 
-/* Reports the commands that Redis refuses, once until all are allowed. */
-static void try_commands(struct reconnector *reconnector, struct connection *connection)
+/* Reports the commands and keys that Redis refuses, once until all are allowed. */
+static void try_user(struct reconnector *reconnector, struct connection *connection)
 {
     struct trial trial = {0};
-    bool whole = trial_run(connection, reconnector->settings->prefix,
+    const struct store_settings *settings = reconnector->settings;
+    bool whole = trial_run(connection, settings->prefix, settings->seeds.count > 0,
                            after_ms(CONNECT_MAX_MS), &trial);
-    if (trial.text[0] != '\0' && !reconnector->reported_trial)
-        report(reconnector, SEVERITY_WARNING, trial.text);
+    const char *const texts[] = {trial.keys, trial.commands};
+    bool refused = false;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i][0] != '\0' && !reconnector->reported_trial)
+            report(reconnector, SEVERITY_WARNING, texts[i]);
+        refused = refused || texts[i][0] != '\0';
+    }
     if (whole)
-        reconnector->reported_trial = trial.text[0] != '\0';
+        reconnector->reported_trial = refused;
 }
 
 /* How long one server may take to answer. */
@@ -111,7 +117,7 @@ static enum status open_connection(struct reconnector *reconnector, bool again,
             status =
                 STATUS_OK; /* a Cluster moves the key, and only this thread can help */
         if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
-            try_commands(reconnector, connection); /* one that is refused may be why */
+            try_user(reconnector, connection); /* one that is refused may be why */
     }
     if (status == STATUS_NOMEM)
         (void)error_set(error, status, "out of memory");
@@ -208,7 +214,7 @@ static void probe_away(struct reconnector *reconnector, struct connection **conn
         /* Over one more, since mail waits for nothing that is only looked at. */
         if (locator_open(reconnector->locator, CONNECT_MAX_MS, true, &connection,
                          &error) == STATUS_OK)
-            try_commands(reconnector, connection);
+            try_user(reconnector, connection);
         connection_free(connection);
     } else {
         pool_stay_open(reconnector->pool, error.text);

@@ -123,10 +123,12 @@ static inline void server_say(const struct server *server, const char *command, 
     redisContext *context = server_try_connect(server);
     ck_assert_msg(context != NULL, "no redis-server for %s", command);
     char *copy = strdup(command);
-    const char *words[16];
+    const char *words[80];
     int count = 0;
-    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
+    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
+        ck_assert_int_lt(count, (int)(sizeof words / sizeof *words));
         words[count++] = word;
+    }
     redisReply *reply = redisCommandArgv(context, count, words, NULL);
     ck_assert_msg(reply != NULL, "%s: %s", command, context->errstr);
     if (reply->type == REDIS_REPLY_INTEGER)
