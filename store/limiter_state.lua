@@ -108,7 +108,9 @@ local function show_window(state, latch)
     return ttl, value
 end
 
--- What is worth nothing needs no key, and a TTL of 0 is an error.
+-- What is worth nothing needs no key. Where DEL is refused, as by an ACL that has just
+-- changed, the key ends at once (a TTL of 0 is an error): Redis takes nothing back, so once
+-- one SET is done, nothing may fail.
 local function write(key, state)
     local latch = state.latch > now and state.latch or 0
     local ttl, value
@@ -120,8 +122,7 @@ local function write(key, state)
     if latch > 0 then
         ttl = max(ttl, latch - now)
     end
-    if ttl == 0 then
-        call('DEL', key)
+    if ttl == 0 and type(redis.pcall('DEL', key)) == 'number' then
         return
     elseif value then -- of what is no bucket
     elseif latch > 0 then
@@ -131,7 +132,7 @@ local function write(key, state)
     else
         value = format('%.0f 0 %s', state.left, now_text)
     end
-    call('SET', key, value, 'PX', ttl)
+    call('SET', key, value, 'PX', max(ttl, 1))
 end
 
 local known = {} -- what this call has read, by key

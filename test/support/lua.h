@@ -40,7 +40,7 @@ static inline struct script_text lua_load(struct lua *lua, int i,
 {
     char *text = strdup(script->text);
     text = lua_substitute(text, "redis.call('TIME')", "redis.call('MGET', 's', 'us')");
-    text = lua_substitute(text, "'PX', ttl", "'PX', ttl + 1000000000");
+    text = lua_substitute(text, "'PX', max(ttl, 1)", "'PX', ttl + 1000000000");
     redisReply *reply = redisCommand(lua->context, "SCRIPT LOAD %s", text);
     ck_assert_msg(reply->type == REDIS_REPLY_STRING, "%s", reply->str);
     (void)snprintf(lua->sha1s[i], sizeof lua->sha1s[i], "%s", reply->str);

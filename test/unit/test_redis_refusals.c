@@ -1,6 +1,7 @@
 /* A Redis that answers, but not with what was asked for: an ACL, no memory, a script that
  * others run, a reply that comes late. What it refuses is told by name, and a message is
  * charged whole or not at all. */
+#include "../support/delay_proxy.h"
 #include "redis_fixture.h"
 #include "run.h"
 #include "store/collection.h"
@@ -92,6 +93,49 @@ START_TEST(refusals_reading_alone_is_not_enough)
 }
 END_TEST
 
+/* ---- whole or not at all ---- */
+
+/* An ACL that changes while charges travel. Of nine buckets the last has a stamp of
+ * tomorrow, is full, and is put right by deleting it. */
+START_TEST(refusals_delete_is_refused_midway)
+{
+    enum { BUCKETS = 9 };
+    char subject[BUCKETS][8], path[128], bucket[128];
+    static char user[] = "brake";
+    struct charge charges[BUCKETS];
+    struct charge_outcome outcomes[BUCKETS];
+    server_do(&server, "ACL SETUSER brake on >secret ~{mb-test}:* " COMMANDS);
+    close_redis();
+    (void)snprintf(path, sizeof path, "%s/password", server.folder);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    (void)fputs("secret\n", file);
+    (void)fclose(file);
+    settings.username = user;
+    settings.password_file = path;
+    open_redis();
+    ck_assert(await_away(false, 5000));
+    for (int i = 0; i < BUCKETS; i++) {
+        (void)snprintf(subject[i], sizeof subject[i], "s%d", i);
+        charges[i] = make_charge(subject[i], i + 1 < BUCKETS ? 1 : 0);
+    }
+    key_of(subject[BUCKETS - 1], bucket, sizeof bucket);
+    redisContext *context = server_try_connect(&server);
+    freeReplyObject(redisCommand(context, "SET %s %s", bucket, "1000 0 9000000000000"));
+    redisFree(context);
+    server_do(&server, "ACL SETUSER brake -del");
+    enum status status =
+        redis_charge(redis, charges, BUCKETS, CHARGE_TAKE, NULL, soon(), outcomes);
+    server_do(&server, "ACL SETUSER brake +del");
+    ck_assert(await_away(false, 5000));
+    for (int i = 0; i + 1 < BUCKETS; i++)
+        ck_assert_int_eq(left_in(subject[i]), status == STATUS_OK ? 999 : 1000);
+    ck_assert_int_eq(left_in(subject[BUCKETS - 1]), 1000);
+    close_redis();
+    (void)unlink(path);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("redis_refusals");
@@ -100,6 +144,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, refusals_each_key_is_named);
     tcase_add_test(tcase, refusals_reading_alone_is_not_enough);
+    tcase_add_test(tcase, refusals_delete_is_refused_midway);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
