@@ -176,6 +176,26 @@ def as_user(own_redis):
     return make
 
 
+def documented_keys():
+    """The keys that mailbrake.conf(5) names one by one."""
+    text = MANUAL.read_text()
+    return re.search(r"ACL SETUSER mailbrake (~.*?)\n\.Ed", text, re.DOTALL)[1].split()
+
+
+def test_the_documented_keys_are_enough(build, as_user, own_redis, tmp_path):
+    """And check names one that is missing."""
+    settings = as_user(timeout_ms=1000)
+    daemon = Mailbraked(build, tmp_path / "keys")
+    daemon.configure(settings, rules=HOURLY)
+    check = Command(build, daemon.config).check
+    own_redis.command("ACL", "SETUSER", "mailbrake", "resetkeys", *documented_keys())
+    assert not re.search(r"store: |Redis", check().stderr)
+    keys = [key for key in documented_keys() if not key.endswith(":stamp")]
+    own_redis.command("ACL", "SETUSER", "mailbrake", "resetkeys", *keys)
+    said = check().stderr
+    assert "the Redis user may not use {mailbrake}:stamp: see store.username" in said, said
+
+
 @redis_only
 def test_the_documented_acl_is_enough(relay, as_user, own_redis):
     """Every verb that asks the store, as the documented user: nothing is refused."""
@@ -221,6 +241,24 @@ def test_check_names_what_the_user_may_not_run(build, folder, as_user, tmp_path)
         else:
             assert re.search(rf"the Redis user may not run {command.upper()} on keys", said), said
             assert ("store away" in said) == (command[0] not in "hz"), said
+            assert ("the store answers, but mailbraked can't: " in said) == (command[0] in "hz"), said
+
+
+def test_check_makes_each_kind_of_call(mailbraked, build, own_redis):
+    """Also where nothing is forbidden; and it leaves nothing behind."""
+    daemon = mailbraked(redis_settings(own_redis), rules=HOURLY)
+    check = Command(build, daemon.config).check
+    before = sorted(own_redis.keys())
+    own_redis.command("CONFIG", "RESETSTAT")
+    assert not re.search(r"the store answers|store: |Redis", check().stderr)
+    assert sorted(own_redis.keys()) == before
+    ran = own_redis.command("INFO", "commandstats")
+    for command in COMMANDS:
+        assert f"cmdstat_{command}:" in ran, (command, ran)
+    own_redis.command("SET", "{mailbrake}:orders:index", "no index")
+    said = check().stderr
+    assert "mailbraked can't: write a record, search records\n" in said, said
+    assert "WRONGTYPE" in said and "{mailbrake}:orders:index" in said, said
 
 
 def test_status_says_one_thing_about_the_store(mailbraked, build, as_user, own_redis):
