@@ -151,6 +151,12 @@ static const struct option options[] = {
      .initial = "", .max = 256, .restart = true},
     {.name = "store.password_file", .read = value_path, SETTING(store.password_file),
      .initial = "", .max = READER_PATH_MAX, .restart = true},
+    {.name = "store.ca_file", .read = value_path, SETTING(store.ca_file), .initial = "",
+     .max = READER_PATH_MAX, .restart = true},
+    {.name = "store.cert_file", .read = value_path, SETTING(store.cert_file),
+     .initial = "", .max = READER_PATH_MAX, .restart = true},
+    {.name = "store.cert_key_file", .read = value_path, SETTING(store.cert_key_file),
+     .initial = "", .max = READER_PATH_MAX, .restart = true},
     {.name = "store.database", .read = value_integer, SETTING(store.database),
      .initial = "0", .max = 65535, .restart = true},
     {.name = "store.prefix", .read = value_name, SETTING(store.prefix),
@@ -360,6 +366,7 @@ static bool keep_value(const struct option *option, void *field, const void *run
         struct store_settings *store = field;
         const struct store_settings *before = running;
         keep_number(&store->port, before->port, changed);
+        keep_number(&store->tls, before->tls, changed);
         return keep_text(&store->host, before->host, changed) &&
                keep_text(&store->path, before->path, changed) &&
                keep_strings(&store->seeds, &before->seeds, changed);

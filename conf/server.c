@@ -1,5 +1,5 @@
-/* Sockets as text: unix:PATH, inet:PORT@HOST for a milter, tcp:HOST:PORT for a store,
- * ADDRESS:PORT for metrics. */
+/* Sockets as text: unix:PATH, inet:PORT@HOST for a milter, tcp:HOST:PORT or tls:HOST:PORT
+ * for a store, ADDRESS:PORT for metrics. */
 #include "conf/server.h"
 
 #include <stdlib.h>
@@ -140,7 +140,7 @@ static bool take_host(struct reader *reader, const char *text,
     return true;
 }
 
-/* Of tcp: or unix:, into host and port, or path. */
+/* Of tcp:, tls: or unix:, into host, port and tls, or path. */
 static bool take_server(struct reader *reader, const struct option *option,
                         const struct node *node, struct store_settings *store)
 {
@@ -152,7 +152,9 @@ static bool take_server(struct reader *reader, const struct option *option,
         store->path = take_path(reader, option, node, rest);
         return store->path != NULL;
     }
-    if (text_after(text, "tls:") != NULL) {
+    rest = text_after(text, "tls:");
+    store->tls = rest != NULL;
+    if (store->tls && !MAILBRAKE_REDIS_TLS) {
         reader_refuse(
             reader, option, node,
             "\"%.100s\": TLS is not built in: let stunnel connect, and name its "
@@ -160,11 +162,14 @@ static bool take_server(struct reader *reader, const struct option *option,
             text);
         return false;
     }
-    rest = text_after(text, "tcp:");
+    if (rest == NULL)
+        rest = text_after(text, "tcp:");
     if (rest != NULL && take_host(reader, rest, store))
         return !reader->failed;
     reader_refuse(reader, option, node,
-                  "\"%.100s\" is not \"tcp:HOST:PORT\" or \"unix:PATH\"", text);
+                  "\"%.100s\" is not \"tcp:HOST:PORT\", \"tls:HOST:PORT\" or "
+                  "\"unix:PATH\"",
+                  text);
     return false;
 }
 
@@ -177,8 +182,8 @@ static void add_server(struct reader *reader, const struct option *option,
         if (one.path != NULL)
             text_printf(&text, "unix:%s", one.path);
         else
-            text_printf(&text, strchr(one.host, ':') ? "tcp:[%s]:%d" : "tcp:%s:%d",
-                        one.host, one.port);
+            text_printf(&text, strchr(one.host, ':') ? "%s:[%s]:%d" : "%s:%s:%d",
+                        one.tls ? "tls" : "tcp", one.host, one.port);
         if (text.failed || strings_add(field, text_string(&text)) != STATUS_OK)
             reader->failed = true;
     }

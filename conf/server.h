@@ -7,9 +7,9 @@
 option_read server_milter;    /* char *: as smfi_setconn(3) wants it, paths absolute */
 option_read server_metrics;   /* char *: an address and port, of this machine alone unless
                                  control.metrics_public; "": none */
-option_read server_store;     /* struct store_settings: host and port, or path; an array:
-                                 seeds */
-option_read server_sentinels; /* struct strings: "tcp:HOST:PORT" or "unix:PATH", each as
-                                 server_store takes it, its path absolute */
+option_read server_store;     /* struct store_settings: host, port and tls, or path; an
+                                 array: seeds */
+option_read server_sentinels; /* struct strings: "tcp:HOST:PORT", "tls:HOST:PORT" or
+                                 "unix:PATH", its path absolute */
 
 #endif

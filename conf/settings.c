@@ -85,6 +85,24 @@ static const struct node *store_node(const struct reader *reader, const char *na
     return tree_find(tree, tree_find(tree, tree_root(tree), "store"), name);
 }
 
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static void check_certificate(struct reader *reader)
+{
+    const struct store_settings *store = &reader->settings->store;
+    const struct option certificate = {.name = "store.cert_file"};
+    const struct option key = {.name = "store.cert_key_file"};
+    if (is_set(store->cert_file) && !is_set(store->cert_key_file))
+        reader_refuse(reader, &certificate, store_node(reader, "cert_file"),
+                      "its key is missing: set store.cert_key_file");
+    else if (is_set(store->cert_key_file) && !is_set(store->cert_file))
+        reader_refuse(reader, &key, store_node(reader, "cert_key_file"),
+                      "its certificate is missing: set store.cert_file");
+}
+
 /* Settings of store that are each right, but not together. */
 static void check_store(struct reader *reader)
 {
@@ -94,7 +112,7 @@ static void check_store(struct reader *reader)
     const struct option database = {.name = "store.database"};
     const struct node *asked = store_node(reader, "sentinels");
     const struct node *named = store_node(reader, "master");
-    bool has_master = store->master != NULL && store->master[0] != '\0';
+    bool has_master = is_set(store->master);
     if (store->sentinels.count > 0 && !has_master)
         reader_refuse(reader, &sentinels, asked,
                       "store.master must say which of their masters it is");
@@ -107,6 +125,7 @@ static void check_store(struct reader *reader)
     if (store->seeds.count > 0 && store->database != 0)
         reader_refuse(reader, &database, store_node(reader, "database"),
                       "a Cluster has no database but 0");
+    check_certificate(reader);
 }
 
 static enum status compile(struct reader *reader, const char *path)
@@ -240,6 +259,9 @@ static void clear_store(struct store_settings *store)
     free(store->sentinel_password_file);
     free(store->username);
     free(store->password_file);
+    free(store->ca_file);
+    free(store->cert_file);
+    free(store->cert_key_file);
     free(store->prefix);
     free(store->state_file);
 }

@@ -53,14 +53,17 @@ enum privacy { PRIVACY_CLEAR, PRIVACY_HASHED };
 
 struct store_settings {
     enum store_type type;
-    char *host; /* of tcp:HOST:PORT; NULL when it is a unix socket */
+    char *host; /* of tcp:HOST:PORT or tls:HOST:PORT; NULL when it is a unix socket */
     int port;
-    char *path;                     /* of unix:PATH; NULL over tcp */
-    struct strings seeds;           /* server as an array: nodes of a Cluster */
-    struct strings sentinels;       /* these are asked for master instead of server */
-    char *master;                   /* "" when there is none */
-    char *sentinel_password_file;   /* "" when there is none */
-    char *username, *password_file; /* "" when there is none */
+    int tls;                         /* 1: over TLS */
+    char *path;                      /* of unix:PATH; else NULL */
+    struct strings seeds;            /* server as an array: nodes of a Cluster */
+    struct strings sentinels;        /* these are asked for master instead of server */
+    char *master;                    /* "" when there is none */
+    char *sentinel_password_file;    /* "" when there is none */
+    char *username, *password_file;  /* "" when there is none */
+    char *ca_file;                   /* "": whom this system trusts */
+    char *cert_file, *cert_key_file; /* ours; "" when there is none */
     int database;
     char *prefix;
     int timeout_ms;   /* 10 to 10000 */

@@ -57,6 +57,30 @@ static void warn_of_kind(struct reader *reader, const char *section, const char 
         warn(reader, section, name, "is not a regular file: ", file);
 }
 
+static bool has_tls(const struct strings *servers)
+{
+    for (size_t i = 0; i < servers->count; i++)
+        if (text_after(servers->items[i], "tls:") != NULL)
+            return true;
+    return false;
+}
+
+/* Who sets one of these thinks that the connection is encrypted. */
+static void warn_of_clear_text(struct reader *reader)
+{
+    const struct store_settings *store = &reader->settings->store;
+    const char *name = store->ca_file[0] != '\0'     ? "ca_file"
+                       : store->cert_file[0] != '\0' ? "cert_file"
+                                                     : NULL;
+    bool encrypted = store->sentinels.count > 0 ? has_tls(&store->sentinels)
+                                                : store->tls || has_tls(&store->seeds);
+    if (name != NULL && !encrypted)
+        warn(reader, "store", name,
+             "is not used, since no server is written \"tls:HOST:PORT\": nothing is "
+             "encrypted",
+             "");
+}
+
 static void warn_of_files(struct reader *reader)
 {
     const struct settings *settings = reader->settings;
@@ -71,6 +95,10 @@ static void warn_of_files(struct reader *reader)
     warn_of_kind(reader, "store", "sentinel_password_file",
                  store->sentinel_password_file);
     warn_of_kind(reader, "store", "state_file", store->state_file);
+    warn_of_kind(reader, "store", "ca_file", store->ca_file);
+    warn_of_kind(reader, "store", "cert_file", store->cert_file);
+    warn_of_kind(reader, "store", "cert_key_file", store->cert_key_file);
+    warn_of_clear_text(reader);
     warn_of_folder(reader, "mta", "helper", settings->mta.helper);
     warn_of_folder(reader, "store", "state_file", store->state_file);
 }

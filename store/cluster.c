@@ -23,8 +23,8 @@ bool cluster_target(const char *text, const struct place *from, struct place *ou
     if (colon == NULL)
         return false;
     if (colon == host)
-        return place_set(from->host, strlen(from->host), colon + 1, out);
-    return place_set(host, (size_t)(colon - host), colon + 1, out);
+        return place_set(from, from->host, strlen(from->host), colon + 1, out);
+    return place_set(from, host, (size_t)(colon - host), colon + 1, out);
 }
 
 static int64_t after_ms(int ms)

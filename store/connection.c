@@ -15,6 +15,7 @@
 #include <sys/time.h>
 
 #include "base/clock.h"
+#include "store/tls.h"
 
 #if HIREDIS_MAJOR < 1 /* Debian 12 */
 typedef int array_length;
@@ -24,9 +25,11 @@ typedef size_t array_length;
 
 struct connection {
     redisContext *context;
+    struct ssl_st *session;              /* of TLS; NULL: in clear text. The context's */
     redisReplyObjectFunctions functions; /* the context's, with capped_array */
     void *(*create_array)(const redisReadTask *task, array_length elements);
-    int depth; /* of arrays in the reply that is awaited */
+    int depth;     /* of arrays in the reply that is awaited */
+    bool answered; /* ever */
     bool movable, moved;
     struct detour *detour;
     bool capped; /* an array was refused, so what looks like no memory is none */
@@ -88,6 +91,24 @@ static bool make_blocking(int fd)
            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0;
 }
 
+static enum status start_tls(struct connection *connection,
+                             const struct connection_address *address,
+                             int64_t deadline_us, struct error *error)
+{
+    short events = 0;
+    enum status status = tls_begin(address->tls, connection->context, address->host,
+                                   &connection->session, error);
+    while (status == STATUS_OK) {
+        status = tls_step(connection->session, address->host, &events, error);
+        if (status != STATUS_OK || events == 0)
+            break;
+        status = wait_for(connection, events, deadline_us, error);
+        if (status == STATUS_IO)
+            (void)error_set(error, status, "no answer to the TLS handshake in time");
+    }
+    return status;
+}
+
 static enum status connect_to(struct connection *connection,
                               const struct connection_address *address,
                               int64_t deadline_us, struct error *error)
@@ -110,10 +131,13 @@ static enum status connect_to(struct connection *connection,
         return error_set(error, STATUS_NOT_FOUND, "%s", strerror(failure));
     if (address->host != NULL && redisEnableKeepAlive(connection->context) != REDIS_OK)
         return error_set(error, STATUS_IO, "%s", connection->context->errstr);
-    if (!make_blocking(connection->context->fd))
-        return error_set(error, STATUS_IO, "%s", strerror(errno));
-    cap_arrays(connection);
-    return STATUS_OK;
+    if (address->tls != NULL)
+        status = start_tls(connection, address, deadline_us, error);
+    else if (!make_blocking(connection->context->fd))
+        status = error_set(error, STATUS_IO, "%s", strerror(errno));
+    if (status == STATUS_OK)
+        cap_arrays(connection);
+    return status;
 }
 
 /* One of the commands that open a connection: its reply must be no error. */
@@ -177,12 +201,46 @@ enum status connection_open(const struct connection_address *address, int64_t de
     return STATUS_OK;
 }
 
-/* With send(2) and not redisBufferWrite, whose write(2) may raise SIGPIPE. */
+/* hiredis could not read or write. */
+static enum status broken(const struct connection *connection, struct error *error)
+{
+    const redisContext *context = connection->context;
+    bool over_tcp = context->connection_type == REDIS_CONN_TCP;
+    bool hint = connection->session == NULL && over_tcp && !connection->answered;
+    (void)error_set(error, STATUS_IO, "%s%s", context->errstr,
+                    hint ? "; is it a port for TLS? Write \"tls:HOST:PORT\"" : "");
+    return connection->session == NULL
+               ? STATUS_IO
+               : tls_fault(connection->session, connection->answered, error);
+}
+
+/* The programs ignore SIGPIPE. */
+static enum status send_encrypted(struct connection *connection, const char *request,
+                                  size_t length, int64_t deadline_us, struct error *error)
+{
+    int done = 0;
+    if (redisAppendFormattedCommand(connection->context, request, length) != REDIS_OK)
+        return error_set(error, STATUS_NOMEM, "out of memory");
+    for (;;) {
+        tls_prepare();
+        if (redisBufferWrite(connection->context, &done) != REDIS_OK)
+            return broken(connection, error);
+        if (done)
+            return STATUS_OK;
+        enum status status = wait_for(connection, POLLOUT, deadline_us, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+}
+
+/* In clear text by send(2) and not redisBufferWrite, whose write(2) may raise SIGPIPE. */
 enum status connection_send(struct connection *connection, const char *request,
                             size_t length, int64_t deadline_us, struct error *error)
 {
     size_t sent = 0;
     connection->depth = 0;
+    if (connection->session != NULL)
+        return send_encrypted(connection, request, length, deadline_us, error);
     while (sent < length) {
         ssize_t count = send(connection->context->fd, request + sent, length - sent,
                              MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -234,8 +292,10 @@ enum status connection_receive(struct connection *connection, int64_t deadline_u
         if (status != STATUS_OK)
             return status;
         size_t before = context->reader->len;
+        if (connection->session != NULL)
+            tls_prepare();
         if (redisBufferRead(context) != REDIS_OK)
-            return error_set(error, STATUS_IO, "%s", context->errstr);
+            return broken(connection, error);
         received += context->reader->len - before;
         waited = true;
     }
@@ -243,6 +303,7 @@ enum status connection_receive(struct connection *connection, int64_t deadline_u
         freeReplyObject(reply);
         return error_set(error, STATUS_UNAVAILABLE, "a reply without a request");
     }
+    connection->answered = true;
     connection->moved = connection->movable && says_moved(reply);
     *out_reply = reply;
     return STATUS_OK;
@@ -337,6 +398,8 @@ struct detour *connection_detour(const struct connection *connection)
 bool connection_is_quiet(const struct connection *connection)
 {
     char byte;
+    if (connection->session != NULL)
+        return tls_is_quiet(connection->session);
     ssize_t count = recv(connection->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }

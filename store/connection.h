@@ -15,6 +15,7 @@ struct connection_address {
     const char *host; /* NULL: path is a unix socket */
     int port;
     const char *path;
+    const struct tls *tls;           /* NULL: in clear text (store/tls.h) */
     const char *username, *password; /* "": none */
     const char *login_settings;      /* where these two come from, for errors */
     int database;
@@ -38,10 +39,10 @@ struct connection_command {
 /* Of each array, and of a whole reply. */
 enum { CONNECTION_ELEMENTS_MAX = 3 * 4096, CONNECTION_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
 
-/* Connects, authenticates and selects the database. Only looking up the host's name may
- * pass deadline_us (monotonic; getaddrinfo(3) has none): not for the mail path. NOT_FOUND
- * when there is no server, IO when it does not answer in time, UNAVAILABLE when it
- * refuses us, all with a reason; NOMEM. */
+/* Connects, by TLS if address has it, authenticates and selects the database. Only
+ * looking up the host's name may pass deadline_us (monotonic; getaddrinfo(3) has none):
+ * not for the mail path. NOT_FOUND when there is no server, IO when it does not answer in
+ * time, UNAVAILABLE when it refuses us, all with a reason; NOMEM. */
 enum status connection_open(const struct connection_address *address, int64_t deadline_us,
                             struct connection **out_connection,
                             struct error *error) MUST_CHECK;

@@ -12,10 +12,12 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "store/cluster.h"
+#include "store/tls.h"
 
 struct locator {
     const struct store_settings *settings;
     char password[SECRET_SIZE], sentinel_password[SECRET_SIZE];
+    struct tls *tls;     /* NULL: none of those asked speaks it */
     struct place *asked; /* the sentinels, or the seeds; of the settings' only server */
     size_t count;
     size_t next;        /* of them, who is asked first: who answered last */
@@ -50,6 +52,7 @@ static enum status take_servers(struct locator *locator, struct error *error)
                              list->items[i]);
     if (list->count == 0) {
         locator->asked[0].port = settings->host != NULL ? settings->port : 0;
+        locator->asked[0].tls = settings->tls;
         text_join(locator->asked[0].host, sizeof locator->asked[0].host,
                   settings->host != NULL ? settings->host : "", "");
         text_join(locator->asked[0].path, sizeof locator->asked[0].path,
@@ -70,6 +73,22 @@ static enum status read_passwords(struct locator *locator, struct error *error)
     return status;
 }
 
+/* The files are read again for each connection, so one that was renewed is used; while
+ * that fails, those of before are. */
+static enum status read_certificates(struct locator *locator, struct error *error)
+{
+    struct tls *fresh = NULL;
+    bool wanted = false;
+    for (size_t i = 0; i < locator->count; i++)
+        wanted |= locator->asked[i].tls;
+    enum status status = wanted ? tls_new(locator->settings, &fresh, error) : STATUS_OK;
+    if (status == STATUS_OK) {
+        tls_free(locator->tls);
+        locator->tls = fresh;
+    }
+    return status;
+}
+
 enum status locator_new(const struct store_settings *settings,
                         struct locator **out_locator, struct error *error)
 {
@@ -80,6 +99,8 @@ enum status locator_new(const struct store_settings *settings,
     enum status status = take_servers(locator, error);
     if (status == STATUS_OK)
         status = read_passwords(locator, error);
+    if (status == STATUS_OK)
+        status = read_certificates(locator, error);
     if (status != STATUS_OK) {
         locator_free(locator);
         return status;
@@ -94,6 +115,7 @@ void locator_free(struct locator *locator)
         return;
     explicit_bzero(locator->password, sizeof locator->password);
     explicit_bzero(locator->sentinel_password, sizeof locator->sentinel_password);
+    tls_free(locator->tls);
     free(locator->asked);
     free(locator);
 }
@@ -103,12 +125,14 @@ static int64_t after_ms(int ms)
     return clock_monotonic_us() + ms * INT64_C(1000);
 }
 
-static struct connection_address address_of(const struct place *place)
+static struct connection_address address_of(const struct locator *locator,
+                                            const struct place *place)
 {
     return (struct connection_address){.host =
                                            place->host[0] != '\0' ? place->host : NULL,
                                        .port = place->port,
                                        .path = place->path,
+                                       .tls = place->tls ? locator->tls : NULL,
                                        .username = "",
                                        .password = ""};
 }
@@ -117,7 +141,7 @@ enum status locator_open_at(const struct locator *locator, const struct place *p
                             int step_ms, struct connection **out_connection,
                             struct error *error)
 {
-    struct connection_address address = address_of(place);
+    struct connection_address address = address_of(locator, place);
     address.username = locator->settings->username;
     address.password = locator->password;
     address.login_settings = "store.username, store.password_file";
@@ -142,7 +166,8 @@ static bool is_string(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING && strlen(reply->str) == (size_t)reply->len;
 }
 
-static enum status take_master(const struct locator *locator, const redisReply *reply,
+static enum status take_master(const struct locator *locator,
+                               const struct place *sentinel, const redisReply *reply,
                                struct place *out, struct error *error)
 {
     const char *master = locator->settings->master;
@@ -159,7 +184,7 @@ static enum status take_master(const struct locator *locator, const redisReply *
         return error_set(error, STATUS_UNAVAILABLE, "%.150s", reply->str);
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         !is_string(reply->element[0]) || !is_string(reply->element[1]) ||
-        !place_set(reply->element[0]->str, (size_t)reply->element[0]->len,
+        !place_set(sentinel, reply->element[0]->str, (size_t)reply->element[0]->len,
                    reply->element[1]->str, out))
         return error_set(error, STATUS_UNAVAILABLE, "an unexpected reply");
     return STATUS_OK;
@@ -169,7 +194,7 @@ static enum status ask_sentinel(const struct locator *locator,
                                 const struct place *sentinel, int step_ms,
                                 struct place *out, struct error *error)
 {
-    struct connection_address address = address_of(sentinel);
+    struct connection_address address = address_of(locator, sentinel);
     struct connection *connection = NULL;
     redisReply *reply = NULL;
     const char *const words[] = {"SENTINEL", "get-master-addr-by-name",
@@ -181,7 +206,7 @@ static enum status ask_sentinel(const struct locator *locator,
         status = connection_ask_words(connection, 3, words, 0, after_ms(step_ms), &reply,
                                       error);
     if (status == STATUS_OK) {
-        status = take_master(locator, reply, out, error);
+        status = take_master(locator, sentinel, reply, out, error);
         freeReplyObject(reply);
     }
     connection_free(connection);
@@ -303,6 +328,7 @@ enum status locator_open(struct locator *locator, int step_ms, bool again,
     if (again && locator->known)
         return open_known(locator, step_ms, &place, out_connection, error);
     locator->told = false;
+    (void)read_certificates(locator, NULL);
     status = open_by_any(locator, step_ms, &place, out_connection, error);
     /* Nobody has anything to say: what they said last holds as long as it works. Against
      * their word it does not, as an old master may come back empty. */

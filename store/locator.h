@@ -12,8 +12,9 @@ enum { LOCATOR_TEXT_SIZE = 700 };
 
 struct locator;
 
-/* Reads the password files; settings are borrowed until locator_free. NOMEM; IO when a
- * file can't be read; INVALID for a server that is none. */
+/* Reads the files of passwords and certificates; settings are borrowed until
+ * locator_free. NOMEM; IO when a file can't be read; INVALID for a server that is none.
+ */
 enum status locator_new(const struct store_settings *settings,
                         struct locator **out_locator, struct error *error) MUST_CHECK;
 void locator_free(struct locator *locator); /* NULL is allowed */

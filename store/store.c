@@ -60,6 +60,9 @@ static void clear_settings(struct store_settings *settings)
     free(settings->sentinel_password_file);
     free(settings->username);
     free(settings->password_file);
+    free(settings->ca_file);
+    free(settings->cert_file);
+    free(settings->cert_key_file);
     free(settings->prefix);
     free(settings->state_file);
 }
@@ -85,6 +88,7 @@ static bool copy_settings(struct store_settings *out, const struct store_setting
     out->host = out->path = out->username = NULL;
     out->password_file = out->prefix = out->state_file = NULL;
     out->master = out->sentinel_password_file = NULL;
+    out->ca_file = out->cert_file = out->cert_key_file = NULL;
     out->seeds = out->sentinels = (struct strings){0};
     return copy_string(&out->host, in->host) && copy_string(&out->path, in->path) &&
            copy_strings(&out->seeds, &in->seeds) &&
@@ -93,6 +97,9 @@ static bool copy_settings(struct store_settings *out, const struct store_setting
            copy_string(&out->sentinel_password_file, in->sentinel_password_file) &&
            copy_string(&out->username, in->username) &&
            copy_string(&out->password_file, in->password_file) &&
+           copy_string(&out->ca_file, in->ca_file) &&
+           copy_string(&out->cert_file, in->cert_file) &&
+           copy_string(&out->cert_key_file, in->cert_key_file) &&
            copy_string(&out->prefix, in->prefix) &&
            copy_string(&out->state_file, in->state_file);
 }

@@ -9,8 +9,11 @@ SLOTS = 16384
 
 
 class Cluster:
-    def __init__(self, folder, prefix="mailbrake"):
+    def __init__(self, folder, prefix="mailbrake", tls=()):
+        """tls: what redis.py says by it, for all of them, among themselves, too."""
         ports = free_ports(100)
+        among = ["--tls-replication", "yes", "--tls-cluster", "yes"] if tls else []
+        self._kind = "tls" if tls else "tcp"
         self._buses = dict(zip(ports[:4], ports[50:54]))
         self.prefix = prefix
         self.nodes = [
@@ -18,7 +21,8 @@ class Cluster:
                 folder / f"node-{port}",
                 port,
                 ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]
-                + ["--cluster-node-timeout", "1000", "--cluster-port", str(bus)],
+                + ["--cluster-node-timeout", "1000", "--cluster-port", str(bus), *among],
+                tls,
             )
             for port, bus in self._buses.items()
         ]
@@ -45,7 +49,7 @@ class Cluster:
                 node.stop()
 
     def settings(self, **options):
-        seeds = [f"tcp:127.0.0.1:{node.port}" for node in self.nodes]
+        seeds = [f"{self._kind}:127.0.0.1:{node.port}" for node in self.nodes]
         return {"type": "redis", "server": seeds, "prefix": self.prefix, **options}
 
     # The slot's way to another node.

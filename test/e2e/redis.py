@@ -15,18 +15,20 @@ class RedisError(Exception):
 
 
 class Redis:
-    def __init__(self, folder, port=0, words=()):
-        """port: listens there, too; words: more of its command line."""
+    def __init__(self, folder, port=0, words=(), tls=()):
+        """port: listens there, too, and with tls, words about certificates, by TLS alone;
+        words: more of its command line."""
         self.dir = pathlib.Path(folder)
         self.socket = self.dir / "redis.sock"
         self.port = port
-        self._words = words
+        ports = ["--port", "0", "--tls-port", str(port), *tls] if tls else ["--port", str(port)]
+        self._words = [*ports, *words]
         self._process = None
 
     def start(self):
         self.dir.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
-            [os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server"), "--port", str(self.port)]
+            [os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server")]
             + ["--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.dir]
             + ["--save", "", "--appendonly", "no", "--logfile", self.dir / "redis.log"]
             + ["--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0", "--daemonize", "no", *self._words],

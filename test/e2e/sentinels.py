@@ -32,12 +32,16 @@ def free_ports(count):
 
 
 class Sentinels:
-    def __init__(self, folder):
+    def __init__(self, folder, tls=()):
+        """tls: what redis.py says by it, for all of them, among themselves, too."""
         self.dir = folder
         ports = free_ports(5)
-        self.first = Redis(folder / "first", ports[0])
-        self.second = Redis(folder / "second", ports[1], ["--replicaof", "127.0.0.1", str(ports[0])])
+        among = ["--tls-replication", "yes"] if tls else []
+        follow = ["--replicaof", "127.0.0.1", str(ports[0])]
+        self.first = Redis(folder / "first", ports[0], among, tls)
+        self.second = Redis(folder / "second", ports[1], among + follow, tls)
         self.ports = ports[2:]
+        self._tls = tls
         self._processes = []
 
     def start(self):
@@ -47,7 +51,8 @@ class Sentinels:
         for port in self.ports:
             config = self.dir / f"sentinel-{port}.conf"
             config.write_text(
-                f"port {port}\nbind 127.0.0.1\ndir {self.dir}\nlogfile {self.dir}/sentinel-{port}.log\n"
+                self._listening(port)
+                + f"unixsocket {self._socket(port)}\nbind 127.0.0.1\ndir {self.dir}\nlogfile {self.dir}/sentinel-{port}.log\n"
                 f'requirepass "{PASSWORD}"\nsentinel sentinel-pass "{PASSWORD}"\n'
                 f"sentinel monitor {MASTER} 127.0.0.1 {self.first.port} 2\n"
                 f"sentinel down-after-milliseconds {MASTER} 600\n"
@@ -56,6 +61,16 @@ class Sentinels:
             program = os.environ.get("MAILBRAKE_REDIS_SERVER", "redis-server")
             self._processes.append(subprocess.Popen([program, config, "--sentinel"], stdout=subprocess.DEVNULL))
         wait_until(self._know_each_other, 20, "the Sentinels do not find each other")
+
+    def _listening(self, port):
+        if not self._tls:
+            return f"port {port}\n"
+        words = list(self._tls)
+        lines = [f"{name[2:]} {value}\n" for name, value in zip(words[::2], words[1::2])]
+        return f"port 0\ntls-port {port}\ntls-replication yes\n" + "".join(lines)
+
+    def _socket(self, port):
+        return f"{self.dir}/sentinel-{port}.sock"
 
     def stop_sentinels(self):
         for process in self._processes:
@@ -73,7 +88,7 @@ class Sentinels:
         password.chmod(0o600)
         return {
             "type": "redis",
-            "sentinels": [f"tcp:127.0.0.1:{port}" for port in self.ports],
+            "sentinels": [f"{'tls' if self._tls else 'tcp'}:127.0.0.1:{port}" for port in self.ports],
             "master": MASTER,
             "sentinel_password_file": str(password),
             **options,
@@ -84,7 +99,7 @@ class Sentinels:
         return int(self._ask(self.ports[0], "SENTINEL", "get-master-addr-by-name", MASTER)[1])
 
     def _ask(self, port, *words):
-        return talk(("127.0.0.1", port), ["AUTH", PASSWORD], words)
+        return talk(self._socket(port), ["AUTH", PASSWORD], words)
 
     def _replicates(self):
         return "master_link_status:up" in self.second.command("INFO", "replication")

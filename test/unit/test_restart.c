@@ -60,6 +60,14 @@ static const struct change {
     {"store.server", "store = { server = \"unix:/run/redis.sock\"; };"},
     {"store.server", "store = { server = \"tcp:127.0.0.1:6380\"; };"},
     {"store.server", "store = { server = [ \"tcp:127.0.0.1:6379\" ]; };"},
+#if MAILBRAKE_REDIS_TLS
+    {"store.server", "store = { server = \"tls:127.0.0.1:6379\"; };"},
+#endif
+    {"store.ca_file", "store = { ca_file = \"/etc/other\"; };"},
+    {"store.cert_file",
+     "store = { cert_file = \"/etc/other\"; cert_key_file = \"/etc/key\"; };"},
+    {"store.cert_key_file",
+     "store = { cert_file = \"/etc/cert\"; cert_key_file = \"/etc/other\"; };"},
     {"store.sentinels", "store = { sentinels = [ \"tcp:b:1\" ]; master = \"m\"; };"},
     {"store.master", "store = { sentinels = [ \"tcp:a:1\" ]; master = \"n\"; };"},
     {"store.sentinel_password_file",
@@ -82,7 +90,11 @@ static const char *running_text(const char *name)
 {
     bool asked =
         strcmp(name, "store.sentinels") == 0 || strcmp(name, "store.master") == 0;
-    return asked ? "store = { sentinels = [ \"tcp:a:1\" ]; master = \"m\"; };" : "";
+    bool certified = strncmp(name, "store.cert_", 11) == 0;
+    return asked ? "store = { sentinels = [ \"tcp:a:1\" ]; master = \"m\"; };"
+           : certified
+               ? "store = { cert_file = \"/etc/cert\"; cert_key_file = \"/etc/key\"; };"
+               : "";
 }
 
 static void load_other(const char *text, struct settings *out)

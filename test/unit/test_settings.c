@@ -505,6 +505,14 @@ START_TEST(settings_servers_of_a_store_that_moves)
     ck_assert_str_eq(settings.store.sentinels.items[0], "tcp:[::1]:26379");
     ck_assert_str_eq(settings.store.sentinels.items[1], path);
     ck_assert_str_eq(settings.store.master, "mail");
+#if MAILBRAKE_REDIS_TLS
+    load_right("store = { server = \"tls:[::1]:6380\"; ca_file = \"/ca\"; };");
+    ck_assert(settings.store.tls == 1 && settings.store.port == 6380);
+    ck_assert_str_eq(settings.store.host, "::1");
+    ck_assert_str_eq(settings.store.ca_file, "/ca");
+    load_right("store = { sentinels = [ \"tls:a:1\" ]; master = \"mail\"; };");
+    ck_assert_str_eq(settings.store.sentinels.items[0], "tls:a:1");
+#endif
     load_right("store = { server = [ \"tcp:a:7001\", \"tcp:b:7002\" ]; };");
     ck_assert_uint_eq(settings.store.seeds.count, 2);
     ck_assert_str_eq(settings.store.seeds.items[1], "tcp:b:7002");
@@ -526,8 +534,14 @@ static const struct {
     {"store = { server = [ \"tcp:a:1\" ];\n database = 2; };", "no database but 0", 2},
     {"store = { server = [\n \"tcp:a:1\",\n \"b:2\" ]; };", "\"b:2\" is not", 3},
     {"store = {\n server = [ ]; };", "names no server", 2},
+#if !MAILBRAKE_REDIS_TLS
     {"store = {\n server = \"tls:a:1\"; };", "stunnel", 2},
     {"store = { sentinels = [\n \"tls:a:1\" ];\n master = \"m\"; };", "unix:PATH", 2},
+#endif
+    {"store = {\n server = \"tls:a\"; };", MAILBRAKE_REDIS_TLS ? "tls:HOST:PORT" : "TLS",
+     2},
+    {"store = {\n cert_file = \"/c\"; };", "set store.cert_key_file", 2},
+    {"store = {\n cert_key_file = \"/k\"; };", "set store.cert_file", 2},
 };
 
 START_TEST(settings_servers_that_do_not_fit)

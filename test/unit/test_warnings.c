@@ -83,6 +83,16 @@ static const struct {
      NULL},
     {"store = { password_file = \"/dev/null\"; };",
      "m.conf:1: warning: store.password_file: is not a regular file: /dev/null"},
+    {"store = { ca_file = \"/etc/hostname\"; };",
+     "m.conf:1: warning: store.ca_file: is not used, since no server is written"},
+#if MAILBRAKE_REDIS_TLS
+    {"store = { server = \"tls:a:1\"; ca_file = \"/etc/hostname\"; };", NULL},
+    {"store = { sentinels = [ \"tls:a:1\" ]; master = \"m\"; ca_file = "
+     "\"/etc/hostname\"; };",
+     NULL},
+    {"store = { server = \"tls:a:1\"; ca_file = \"/dev/null\"; };",
+     "m.conf:1: warning: store.ca_file: is not a regular file: /dev/null"},
+#endif
     {"console = { hosts = [ \"a\" ]; user = \"no-such\"; proxy_user = \"root\"; };",
      "m.conf:1: warning: console.user: there is no such user: no-such"},
     {"console = { hosts = [ \"a\" ]; user = \"root\"; proxy_user = \"no-such\"; };",
