@@ -151,11 +151,13 @@ def mailbraked(build, folder):
     unless the test stopped it, and must have said nothing unexpected."""
     daemons = []
 
-    def start(store, milter_socket=None, host=None, **configuration):
+    def start(store, milter_socket=None, host=None, user=None, **configuration):
         path = tempfile.mkdtemp(prefix="mailbraked-", dir=folder)
         os.chmod(path, 0o755)
+        if user:
+            shutil.chown(path, user)
         daemon = Mailbraked(build, path, milter_socket)
-        daemon.host = host
+        daemon.host, daemon.user = host, user
         daemons.append(daemon)
         daemon.configure(store, **configuration)
         return daemon.start()

@@ -86,6 +86,7 @@ class Mailbraked:
         self.expected = [re.compile(p) for p in ALWAYS_EXPECTED]
         self.process = None
         self.host = None  # a host name of its own, instead of this machine's
+        self.user = None  # whom it runs as, instead of root
 
     @property
     def milter(self):
@@ -132,11 +133,12 @@ class Mailbraked:
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         environment.setdefault("TSAN_OPTIONS", f"suppressions={TSAN_SUPPRESSIONS}")
         self.milter_socket.unlink(missing_ok=True)
+        as_user = ["setpriv", f"--reuid={self.user}", "--clear-groups"] if self.user else []
         named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self.host]
         self._started_at = len(self.text())
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*(named if self.host else ()), self.build.mailbraked, "-c", self.config],
+                [*(named if self.host else ()), *as_user, self.build.mailbraked, "-c", self.config],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
