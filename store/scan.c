@@ -48,6 +48,10 @@ enum status scan_page(struct store *store, struct scan *scan, int64_t deadline_u
     const struct store_backends *backends = store_backends(store);
     struct scan asked = *scan;
     struct follower follower = {scan, each, context};
+    if (!collection_is_indexed(scan->collection)) {
+        scan->done = true;
+        return STATUS_OK;
+    }
     enum status status =
         backends->redis == NULL
             ? documents_memory_page(backends->documents, &asked, follow, &follower)
@@ -62,6 +66,9 @@ enum status scan_count(struct store *store, const struct scan *scan, int64_t dea
                        size_t *out_count)
 {
     const struct store_backends *backends = store_backends(store);
+    *out_count = 0;
+    if (!collection_is_indexed(scan->collection))
+        return STATUS_OK;
     if (backends->redis != NULL)
         return documents_redis_count_entries(backends->redis, scan, deadline_us,
                                              out_count);

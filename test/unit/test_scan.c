@@ -84,6 +84,10 @@ START_TEST(scan_finds_no_others)
     scan_set(&scan, COLLECTION_META, "all ", NULL);
     ck_assert_int_eq(scan_count(store, &scan, soon(), &count), STATUS_OK);
     ck_assert_uint_eq(count, 0);
+    int left = 1;
+    ck_assert_int_eq(scan_page(store, &scan, soon(), note, &left), STATUS_OK);
+    ck_assert(scan.done);
+    ck_assert_int_eq(left, 1);
 }
 END_TEST
 
