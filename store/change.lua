@@ -1,10 +1,10 @@
 -- Changes all documents, or none (store/documents.h). A collection is a hash, its index a
 -- sorted set in which all scores are 0.
--- KEYS: the collection and the index of each document. ARGV: how many bytes a value and an
--- entry may have, and how many terms a document; then for each document id, how many
--- documents the collection may have, whether it is indexed (1 or 0), check (any, absent,
--- equal), expected, write (set, delete), value. For what is damaged expected is as read.lua
--- shows it.
+-- KEYS: the collection and the index of each document, and the hash of the stamp. ARGV: how
+-- many bytes a value and an entry may have, and how many terms a document; the new stamp,
+-- or '' for none; then for each document id, how many documents the collection may have,
+-- whether it is indexed (1 or 0), check (any, absent, equal), expected, write (set, delete),
+-- value. For what is damaged expected is as read.lua shows it.
 -- Reply: 1 done, 0 a check failed, -1 a collection would be too large.
 local value_max, entry_max, terms_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local documents, grows, leaving = {}, {}, {}
@@ -50,7 +50,7 @@ local function difference(entries, others)
 end
 
 local function read(i)
-    local at = 4 + (i - 1) * 7
+    local at = 5 + (i - 1) * 7
     local document = { key = KEYS[2 * i - 1], index = KEYS[2 * i], id = ARGV[at],
         max = tonumber(ARGV[at + 1]), indexed = ARGV[at + 2] == '1', write = ARGV[at + 5] }
     local check = ARGV[at + 3]
@@ -93,7 +93,7 @@ local function is_taken(document)
     end
 end
 
-for i = 1, #KEYS / 2 do
+for i = 1, (#KEYS - 1) / 2 do
     local document, failure = read(i)
     if not document then
         return failure
@@ -134,6 +134,12 @@ for _, document in ipairs(documents) do
         return failure
     end
 end
+if ARGV[4] ~= '' then -- without the documents it would only say too much
+    local _, failure = run('HSET', KEYS[#KEYS], 'changed', ARGV[4])
+    if failure then
+        return failure
+    end
+end
 for _, which in ipairs({ 'set', 'delete' }) do
     for _, document in ipairs(documents) do
         local _, failure
@@ -148,11 +154,16 @@ for _, which in ipairs({ 'set', 'delete' }) do
     end
 end
 for _, document in ipairs(documents) do
-    for _, entry in ipairs(document.loses) do
-        run('ZREM', document.index, entry)
+    if #document.loses > 0 then
+        run('ZREM', document.index, unpack(document.loses))
     end
+    local scored = {}
     for _, entry in ipairs(document.gains) do
-        run('ZADD', document.index, 0, entry)
+        table.insert(scored, 0)
+        table.insert(scored, entry)
+    end
+    if #scored > 0 then
+        run('ZADD', document.index, unpack(scored))
     end
 end
 return 1

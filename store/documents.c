@@ -9,7 +9,7 @@
 #include "store/documents_memory.h"
 #include "store/documents_redis.h"
 
-static const char stamp_id[] = "changed";
+static const char stamp_id[] = "changed"; /* change.lua knows it, too */
 
 static bool is_too_long(const char *text, size_t max)
 {
@@ -40,28 +40,20 @@ static enum status examine(const struct change *changes, size_t count)
     return STATUS_OK;
 }
 
-static enum status change_all(struct store *store, const struct change *changes,
-                              size_t count, int64_t deadline_us)
+/* With a new stamp, at the same instant; NULL: without. */
+static enum status change_memory(struct documents_memory *documents,
+                                 const struct change *changes, size_t count,
+                                 const char *stamp)
 {
-    const struct store_backends *backends = store_backends(store);
-    if (backends->redis == NULL)
-        return documents_memory_change(backends->documents, changes, count);
-    return documents_redis_change(backends->redis, changes, count, deadline_us);
-}
-
-/* The same with a new stamp, at the same instant. */
-static enum status change_stamped(struct store *store, const struct change *changes,
-                                  size_t count, int64_t deadline_us)
-{
-    char stamp[DIGEST_ID_SIZE];
+    if (stamp == NULL)
+        return documents_memory_change(documents, changes, count);
     struct change *all = calloc(count + 1, sizeof *all);
     if (all == NULL)
         return STATUS_NOMEM;
-    digest_random_id(stamp);
     memcpy(all, changes, count * sizeof *all);
     all[count] =
         (struct change){.collection = COLLECTION_STAMP, .id = stamp_id, .value = stamp};
-    enum status status = change_all(store, all, count + 1, deadline_us);
+    enum status status = documents_memory_change(documents, all, count + 1);
     free(all);
     return status;
 }
@@ -69,14 +61,22 @@ static enum status change_stamped(struct store *store, const struct change *chan
 enum status store_change(struct store *store, const struct change *changes, size_t count,
                          int64_t deadline_us)
 {
-    bool shown = false;
+    const struct store_backends *backends = store_backends(store);
+    char fresh[DIGEST_ID_SIZE];
+    const char *stamp = NULL;
     enum status status = examine(changes, count);
     if (status != STATUS_OK || count == 0)
         return status;
-    for (size_t i = 0; i < count; i++)
-        shown = shown || collection_is_shown(changes[i].collection);
-    return shown ? change_stamped(store, changes, count, deadline_us)
-                 : change_all(store, changes, count, deadline_us);
+    for (size_t i = 0; i < count && stamp == NULL; i++) {
+        if (collection_is_shown(changes[i].collection)) {
+            digest_random_id(fresh);
+            stamp = fresh;
+        }
+    }
+    return backends->redis == NULL
+               ? change_memory(backends->documents, changes, count, stamp)
+               : documents_redis_change(backends->redis, changes, count, stamp,
+                                        deadline_us);
 }
 
 enum status store_stamp(struct store *store, int64_t deadline_us,

@@ -16,6 +16,7 @@
 
 enum {
     LIMITS = 3,    /* the first arguments of each script */
+    DOCUMENTS = 4, /* of change.lua: behind these and the stamp */
     ARGUMENTS = 7, /* of one document: change.lua */
     CURSOR_SIZE = 21,
     NUMBER_SIZE = 12,
@@ -223,36 +224,50 @@ static void set_change(struct script_call *call, size_t i, struct part *part,
     script_set_key(call, 2 * i, part->keys.hash);
     script_set_key(call, 2 * i + 1, part->keys.index);
     for (size_t word = 0; word < ARGUMENTS; word++)
-        script_set_argument(call, LIMITS + i * ARGUMENTS + word, words[word]);
+        script_set_argument(call, DOCUMENTS + i * ARGUMENTS + word, words[word]);
+}
+
+static enum status set_changes(struct redis *redis, struct script_call *call,
+                               const struct change *changes, size_t count,
+                               struct part *parts)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!make_keys(redis, changes[i].collection, &parts[i].keys))
+            return STATUS_NOMEM;
+        set_change(call, i, &parts[i], &changes[i]);
+    }
+    return STATUS_OK;
 }
 
 enum status documents_redis_change(struct redis *redis, const struct change *changes,
-                                   size_t count, int64_t deadline_us)
+                                   size_t count, const char *stamp, int64_t deadline_us)
 {
     static const size_t limits[LIMITS] = {DOCUMENTS_VALUE_MAX, DOCUMENTS_ENTRY_MAX,
                                           DOCUMENTS_TERMS_MAX};
     char texts[LIMITS][NUMBER_SIZE];
+    struct keys stamps = {0};
     struct part *parts = calloc(count, sizeof *parts);
     struct script_call call = {0};
     struct question question = {.call = &call, .take = take_outcome};
     enum status status =
-        script_init(&call, &scripts_change, 2 * count, LIMITS + count * ARGUMENTS);
-    if (status == STATUS_OK && parts == NULL)
+        script_init(&call, &scripts_change, 2 * count + 1, DOCUMENTS + count * ARGUMENTS);
+    if (status == STATUS_OK &&
+        (parts == NULL || !make_keys(redis, COLLECTION_STAMP, &stamps)))
         status = STATUS_NOMEM;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         set_limits(&call, limits, texts);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (make_keys(redis, changes[i].collection, &parts[i].keys))
-            set_change(&call, i, &parts[i], &changes[i]);
-        else
-            status = STATUS_NOMEM;
+        script_set_argument(&call, LIMITS, stamp == NULL ? "" : stamp);
+        status = set_changes(redis, &call, changes, count, parts);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        script_set_key(&call, 2 * count, stamps.hash);
         status = run(redis, &question, deadline_us);
+    }
     if (status == STATUS_OK)
         freeReplyObject(question.reply);
     for (size_t i = 0; i < count && parts != NULL; i++)
         clear_keys(&parts[i].keys);
+    clear_keys(&stamps);
     free(parts);
     script_clear(&call);
     return status;

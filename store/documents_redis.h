@@ -8,8 +8,10 @@
 
 struct redis;
 
+/* stamp: the new one, or NULL. */
 enum status documents_redis_change(struct redis *redis, const struct change *changes,
-                                   size_t count, int64_t deadline_us) MUST_CHECK;
+                                   size_t count, const char *stamp,
+                                   int64_t deadline_us) MUST_CHECK;
 
 enum status documents_redis_get(struct redis *redis, enum collection collection,
                                 const char *id, int64_t deadline_us,

@@ -9,7 +9,7 @@
 #include "store/trial.h"
 
 #define COMMANDS                                                                         \
-    "+evalsha +eval +get +set +del +time +hget +hset +hdel +hlen +hscan +zadd +zrem "   \
+    "+evalsha +eval +get +set +del +time +hget +hset +hdel +hlen +hscan +zadd +zrem "    \
     "+zrangebylex +zlexcount +config|get "
 
 /* ---- the user's rights ---- */
@@ -46,8 +46,8 @@ static const char *keys_without(int left_out, char *out, size_t size)
         if (i != left_out)
             used += (size_t)snprintf(out + used, size - used, "~{mb-test}:%s ", name);
         if (i != left_out && collection_is_indexed((enum collection)i))
-            used += (size_t)snprintf(out + used, size - used, "~{mb-test}:%s:index ",
-                                     name);
+            used +=
+                (size_t)snprintf(out + used, size - used, "~{mb-test}:%s:index ", name);
     }
     return out;
 }
