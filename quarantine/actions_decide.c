@@ -409,16 +409,6 @@ void actions_decide_many(struct actions *actions, const struct settings *setting
     free(job.decisions);
 }
 
-enum status actions_decide(struct actions *actions, const struct settings *settings,
-                           enum actions_verb verb, const char *id, struct error *error)
-{
-    struct actions_result result;
-    actions_decide_many(actions, settings, verb, &id, 1,
-                        clock_deadline_us(2 * ACTIONS_HELPER_MS), NULL, &result);
-    *error = result.error;
-    return result.status;
-}
-
 /* ---- what nobody decided about in time is refused, oldest first ---- */
 
 /* So many are decided about together: they may make one notice to a sender. */
