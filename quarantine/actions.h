@@ -28,7 +28,9 @@ enum { ACTIONS_NAME_SIZE = 64 }; /* of an administrator */
 struct actions_result {
     enum status status;
     struct error error; /* names the message */
-    bool untold;        /* refused, but the MTA can't write to its sender */
+    bool decided; /* CONFLICT, since somebody else released, refused or deleted it */
+    bool same;    /* and did what this call was to do */
+    bool untold;  /* refused, but the MTA can't write to its sender */
     char approved_by[ACTIONS_NAME_SIZE]; /* OK, but not released yet: one more, who is not
                                             this one, must say so; else "" */
 };

@@ -173,7 +173,7 @@ export function stopPace(page, incident) {
     about: incident.id,
     act: "Stop it",
     danger: true,
-    body: h("p", {}, "What has not gone out yet stays held."),
+    body: h("p", {}, "What is being released at this moment still goes; the rest stays held."),
     async run(values, send) {
       await send("POST", `/v1/incidents/${path(incident.id)}/stop`, {}).finally(page.reload);
       return { text: "It is not released slowly any more." };
