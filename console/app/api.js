@@ -121,6 +121,7 @@ export const part = (promise) =>
     },
   );
 
+export const query = (name, value) => `${name}=${encodeURIComponent(value)}`;
 export const path = (...words) => words.map(encodeURIComponent).join("/");
 
 export const token = () =>

@@ -41,6 +41,29 @@ export const select = (name, options, chosen) =>
     options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
   );
 
+/* Whose mail a brake or a permit is about. */
+export const KEYS = "login:NAME, sender:ADDRESS, client:IP or network, list:ADDRESS, domain:DOMAIN";
+
+export const PENDING = "The store is away: it is on this relay alone until that is back.";
+
+export const reasonField = () =>
+  field(
+    "Reason",
+    input("reason", {
+      maxlength: "200",
+      pattern: "[ -~]*",
+      title: "Plain ASCII letters: the command shows it, too",
+      autocapitalize: "sentences",
+    }),
+    "Shown to other administrators.",
+  );
+
+/* Those values of a form that say something. */
+export const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value));
+
+/* Several of them, typed into one field. */
+export const addresses = (text) => text.split(/[\s,]+/).filter(Boolean);
+
 /* A box with its label behind it. */
 export function check(name, label, properties = {}) {
   const id = `field-${++made}`;
@@ -92,6 +115,29 @@ export function weighty(about, reach) {
 /* 4000 may be typed as 4,000. */
 const grouped = (n) => n.toLocaleString("en-US").replaceAll(",", "[,. ]?");
 
+/* ---- what it would touch ---- */
+
+/* Above a form's buttons: what it would touch, as it stands; look(values) says it. */
+export function withPreview(dialog, look) {
+  const form = dialog.querySelector("form");
+  const place = h("p", { class: "preview", role: "status" });
+  let turn = 0;
+  let timer = 0;
+  const show = async () => {
+    const mine = ++turn;
+    const text = await look(Object.fromEntries(new FormData(form))).catch((error) => error.message);
+    if (mine === turn) place.textContent = text;
+  };
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, 300);
+  };
+  form.querySelector("[role=status]").before(place);
+  form.addEventListener("input", later);
+  form.addEventListener("focusout", later);
+  later();
+}
+
 /* ---- the dialog ---- */
 
 /* Shows how far a work is that takes long, until it is over. */
@@ -109,7 +155,7 @@ const outcomeNodes = (text, problem, more = []) => [
   ...more,
 ];
 
-/* A question. `title` and `act` name the deed (without act
+/* A question. `title` and `act` name the action (without act
  * there is only something to read); `body` says what it does; `fields` may be
  * empty; run(values, send) does it and returns {text, problem?, more?}, the outcome in words;
  * a failure can be tried again. `about` is what the purpose belongs to. */

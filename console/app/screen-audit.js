@@ -1,6 +1,6 @@
 /* Who did what, and who looked at what. */
 
-import { head, hint, muted, named, strong, tabs, when } from "./bits.js";
+import { head, hint, muted, named, strong, tabs, when } from "./widgets.js";
 import { all, h } from "./dom.js";
 import { column, find, finder, paged, table } from "./table.js";
 import { clean, count, messages, plain } from "./words.js";

@@ -1,8 +1,9 @@
 /* What was set by hand: brakes stop, permits let pass. */
 
 import { part } from "./api.js";
-import { between, button, hint, mark, muted, when } from "./bits.js";
-import { clearBrake, endPermit, setBrake, setPermit } from "./deeds-brakes.js";
+import { between, button, hint, mark, muted, when } from "./widgets.js";
+import { clearBrake, setBrake } from "./actions-brake.js";
+import { endPermit, setPermit } from "./actions-permit.js";
 import { all, h } from "./dom.js";
 import { column, orFailure, table } from "./table.js";
 import { action, clean, key, number, plain } from "./words.js";

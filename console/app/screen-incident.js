@@ -15,10 +15,20 @@ import {
   strong,
   when,
   who,
-} from "./bits.js";
+} from "./widgets.js";
 import { moments } from "./chart.js";
-import { clearBrake, setBrake } from "./deeds-brakes.js";
-import { allow, change, close, details, refuse, release, remove, review, stopPace } from "./deeds.js";
+import { clearBrake, setBrake } from "./actions-brake.js";
+import {
+  allow,
+  change,
+  close,
+  details,
+  refuse,
+  release,
+  remove,
+  review,
+  stopPace,
+} from "./actions-incident.js";
 import { all, h } from "./dom.js";
 import { column, facts, find, finder, orFailure, paged, table } from "./table.js";
 import {
@@ -271,7 +281,7 @@ function buttons(page, incident, chosen) {
 
 /* ---- how it went ---- */
 
-function deeds(incident, { audit }, holds) {
+function decisions(incident, { audit }, holds) {
   const ids = new Set(holds.map((x) => x.id));
   const about = (e) =>
     e.target === incident.id ||
@@ -283,7 +293,7 @@ function deeds(incident, { audit }, holds) {
 
 function timeline(incident, data) {
   const holds = data.holds.data?.holds ?? incident.holds;
-  const done = data.audit.data ? deeds(incident, data.audit.data, holds) : [];
+  const done = data.audit.data ? decisions(incident, data.audit.data, holds) : [];
   const marks = [
     { at: Date.parse(incident.opened_at), kind: "opened", label: `Opened ${at(incident.opened_at)}` },
     ...holds.slice(-400).map((x) => ({
@@ -337,7 +347,7 @@ const texts = (x) => [
   ...(x.addressed ?? []),
 ];
 
-/* A box to tick, for a deed about some of them. */
+/* A box to tick, for an action on some of them. */
 function choice(page) {
   const { state, redraw } = page;
   const chosen = (state.chosen ??= new Set());

@@ -1,6 +1,6 @@
 /* All incidents, grouped by the rule that made them, the largest reach first. */
 
-import { addressed, head, hint, mark, muted, tabs, when, who } from "./bits.js";
+import { addressed, head, hint, mark, muted, tabs, when, who } from "./widgets.js";
 import { all, h } from "./dom.js";
 import { column, find, finder, paged, table } from "./table.js";
 import { action, ago, clean, count, messages, number, people, plain, stopped } from "./words.js";

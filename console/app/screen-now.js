@@ -1,9 +1,9 @@
 /* Is anything wrong, right now? */
 
 import { part } from "./api.js";
-import { muted, problem, section, strong, when, who } from "./bits.js";
+import { muted, problem, section, strong, when, who } from "./widgets.js";
 import { bars } from "./chart.js";
-import { setBrake } from "./deeds-brakes.js";
+import { setBrake } from "./actions-brake.js";
 import { all, h } from "./dom.js";
 import { column, facts, orFailure, table } from "./table.js";
 import {
