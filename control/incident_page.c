@@ -128,7 +128,8 @@ static int compare(const void *first, const void *second, void *context)
 {
     const struct entry *a = first, *b = second;
     const struct page *page = context;
-    int order = compare_numbers(page->groups[a->group].reach, page->groups[b->group].reach);
+    int order =
+        compare_numbers(page->groups[a->group].reach, page->groups[b->group].reach);
     if (order == 0)
         order = compare_numbers(b->group, a->group);
     if (order == 0)
@@ -158,8 +159,8 @@ static enum status show_incidents(const struct page *page,
                                   const struct incident_page_query *query, json_t *array)
 {
     enum status status = STATUS_OK;
-    for (size_t i = query->offset; status == STATUS_OK && i < page->count &&
-                                   i - query->offset < query->limit;
+    for (size_t i = query->offset;
+         status == STATUS_OK && i < page->count && i - query->offset < query->limit;
          i++) {
         json_t *incident = NULL;
         status = ledger_find_incident(query->ledger, page->entries[i].id,
@@ -178,11 +179,11 @@ static json_t *show_groups(const struct page *page)
     json_t *array = json_array();
     for (size_t i = 0; i < page->group_count; i++) {
         const struct group *group = &page->groups[i];
-        (void)json_array_append_new(
-            array, json_pack("{s:O, s:I, s:I, s:I}", "rule", group->rule, "incidents",
-                             (json_int_t)group->incidents, "reach",
-                             (json_int_t)group->reach, "waiting",
-                             (json_int_t)group->waiting));
+        (void)json_array_append_new(array,
+                                    json_pack("{s:O, s:I, s:I, s:I}", "rule", group->rule,
+                                              "incidents", (json_int_t)group->incidents,
+                                              "reach", (json_int_t)group->reach,
+                                              "waiting", (json_int_t)group->waiting));
     }
     return array;
 }

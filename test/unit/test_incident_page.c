@@ -48,8 +48,10 @@ START_TEST(api_pages_incidents)
         {"limit=9&find=all%40own%20nobody", 0, ""},
         {"limit=9&find=+", 4, "login:big,login:small,login:b,login:a"},
     };
-    static const char *const wrong[] = {"limit=x", "limit=", "limit=-1", "limit=201",
-                                        "limit=1&offset=1x", "limit=99999999999999999999"};
+    static const char *const wrong[] = {
+        "limit=x",           "limit=",
+        "limit=-1",          "limit=201",
+        "limit=1&offset=1x", "limit=99999999999999999999"};
     char path[500];
     stop_of("narrow", "login:a", 10);
     stop_of("narrow", "login:b", 20);
