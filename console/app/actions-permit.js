@@ -73,7 +73,7 @@ export function setPermit(page) {
     body: h(
       "p",
       {},
-      "An announced mailing passes before all rules, up to so many copies. What exceeds it meets the rules.",
+      "An announced mailing passes all rules, up to so many copies. What exceeds it meets the rules.",
     ),
     fields: permitFields(),
     async run({ key: typed, to, copies: n, from, for: span, reason }, send) {

@@ -89,7 +89,7 @@ export function purposeField(about, needed) {
       value: purposes.get(about) ?? "",
       autocapitalize: "sentences",
     }),
-    "Goes into the audit, with your name.",
+    "Recorded in the audit, with your name.",
   );
 }
 
@@ -178,7 +178,7 @@ export function question({ title, act, body, fields = [], danger = false, about 
     let over = false;
     const say = (text) => said.replaceChildren(h("p", { class: "muted" }, text));
     button.disabled = true;
-    say("At work …");
+    say("Working …");
     void watchProgress(progress, () => over, say);
     const send = (method, path, sent) => ask(method, path, sent, { purpose, progress });
     const outcome = await run(values, send).catch((error) => error);
@@ -211,11 +211,11 @@ const PAST = { release: "released", refuse: "refused", delete: "deleted" };
 /* {results, done, failed, needs?, pace?} */
 export function decided(verb, answer) {
   const says = [];
-  if (answer.pace) says.push(`It is released slowly from now on: ${answer.pace.pace}.`);
+  if (answer.pace) says.push(`It is now being released slowly, ${answer.pace.pace}.`);
   if (answer.done > 0) says.push(`${answer.done} ${PAST[verb]}.`);
   if (answer.needs)
     says.push(
-      `Your release is recorded, and nothing of it has gone out yet: one more administrator must release it.`,
+      `Your release is recorded, and nothing has gone out yet: one more administrator must release it.`,
     );
   const untold = (answer.results ?? []).filter((r) => r.untold).length;
   if (untold > 0) says.push(`${untold} of the senders could not be told.`);

@@ -21,7 +21,7 @@ const SCREENS = [
 const TICK_MS = 15000; /* "3 min ago" */
 const TOUCHED_MS = 3000;
 const SLOWER = 5; /* a screen that takes long to read is read less often */
-const SLOWEST_MS = 4000;
+const SLOWEST_MS = 30000;
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -171,7 +171,7 @@ async function open() {
   drawNav(name);
   document.title = `${screen.title} – Mailbrake`;
   withheld.hidden = true;
-  view.replaceChildren(h("h1", {}, screen.title), h("p", { class: "muted" }, "Reading …"));
+  view.replaceChildren(h("h1", {}, screen.title), h("p", { class: "muted" }, "Loading …"));
   scrollTo(0, 0);
   if (!first) view.focus({ preventScroll: true });
   await load();
@@ -199,8 +199,8 @@ function drawWho() {
 let away = null; /* since when nobody answers */
 
 const STORE = {
-  local: "The store does not answer: each relay limits by itself, with its part of each limit.",
-  down: "The store does not answer: mail gets what on_failure says.",
+  local: "The store does not answer: each relay counts for itself, with its share of each limit.",
+  down: "The store does not answer: mail is treated as on_failure says.",
 };
 
 function connectionIs({ ok, store, error }) {

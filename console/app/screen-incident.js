@@ -115,27 +115,30 @@ function what(incident, holds) {
   );
 }
 
-const SPECIAL = {
-  brake: "A brake that was set by hand stops it.",
-  lists_grown: "A list has suddenly grown, and its new size is not accepted.",
-  lists_unknown: "A list could not be read, so that its size is not known.",
-  on_failure: "The store did not answer.",
-  doubt: "The message could not be judged.",
+/* What stopped it when no rule did; with the numbers that the notice has. */
+const NO_RULE = {
+  brake: (limit) => `Stopped by ${limit || "a brake"}.`,
+  lists_grown: (limit) => `Sent to ${limit || "a list that had grown"}. Its new size is not accepted.`,
+  lists_unknown: () => "Sent to a list that could not be read, so that its size is not known.",
+  on_failure: () => "The store did not answer.",
+  doubt: () => "The message could not be judged.",
 };
 
-function why({ rule, limit, before, permit, key: text }) {
-  const rest = permit
-    ? ` The permit ${clean(permit.id)} had too little left: ${number(permit.left)} of ${copies(permit.copies)}.`
-    : "";
-  if (SPECIAL[rule]) return `${SPECIAL[rule]}${rest}`;
-  const whose = /^(thread|campaign|topic|list):/.test(text) ? `for this ${key(text).kind}` : "";
-  const words = limit ? `: ${clean(limit)} ${whose}`.trimEnd() : "";
+function ruleWords({ rule, limit, before, key: text }) {
+  const said = clean(limit ?? "").replace(/^none: /, "");
+  if (NO_RULE[rule]) return NO_RULE[rule](said);
+  const whose = /^(thread|campaign|topic|list):/.test(text) ? ` for this ${key(text).kind}` : "";
+  const out = before === null ? "." : `; ${number(before)} had gone out.`;
+  return all("Rule ", strong(clean(rule)), said ? `: ${said}${whose}` : "", out);
+}
+
+function why(incident) {
+  const { permit } = incident;
   return all(
-    "Rule ",
-    strong(clean(rule)),
-    words,
-    before === null ? "." : `, and ${number(before)} had gone out.`,
-    rest,
+    ruleWords(incident),
+    permit
+      ? ` The permit ${clean(permit.id)} had too little left: ${number(permit.left)} of ${copies(permit.copies)}.`
+      : null,
   );
 }
 
@@ -166,7 +169,8 @@ function elsewhere({ identity, sender, addressed: to, lists, key: subject }) {
 }
 
 function next(incident) {
-  if (incident.expires_at) return all("What is held is refused from ", when(incident.expires_at), " on.");
+  if (incident.expires_at)
+    return all("Held mail is refused automatically from ", when(incident.expires_at), " on.");
   if (incident.deferred > 0) return "The senders' servers try again for some days.";
   if (incident.refused > 0) return "Nothing: it was refused, and its senders know from the reply.";
   return incident.would > 0 ? "Nothing: it was delivered." : "Nothing.";
@@ -200,7 +204,7 @@ function figures(incident) {
   return h(
     "div",
     { class: "figures" },
-    one(number(reach), reach === null ? "people: not known" : "people, by the largest message"),
+    one(number(reach), reach === null ? "people: not known" : "people, largest message"),
     one(
       number(waiting > 0 ? waiting : stop),
       waiting > 0 ? "held, to decide" : would ? "messages, delivered" : "messages stopped",
@@ -269,7 +273,7 @@ function buttons(page, incident, chosen) {
     button(waits, `Release${some}…`, () => release(page, incident, chosen)),
     button(waits, `Refuse${some}…`, () => refuse(page, incident, chosen)),
     button(waits, `Delete${some}…`, () => remove(page, incident, chosen)),
-    button(decides && !SPECIAL[incident.rule], "Allow for a while…", () => allow(page, incident)),
+    button(decides && !NO_RULE[incident.rule], "Allow for a while…", () => allow(page, incident)),
     brakeButton(page, incident),
     incident.rule === "lists_grown" ? h("a", { class: "button", href: "#/lists" }, "See the list") : null,
     button(decides && incident.open, "Close…", () => close(page, incident)),
@@ -392,7 +396,7 @@ function holdTable(page, incident, { data, error }) {
     table(holdColumns(page, incident), shown, {
       key: (x) => x.id,
       caption: "Its messages",
-      empty: "None fits.",
+      empty: "None matches.",
     }),
     pager,
   );

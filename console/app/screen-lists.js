@@ -99,7 +99,7 @@ export function render({ lists, count: total }, page) {
     table(columns(page), shown, {
       key: (l) => l.address,
       caption: "Lists",
-      empty: lists.length === 0 ? "No list is configured." : "None fits.",
+      empty: lists.length === 0 ? "No list is configured." : "None matches.",
     }),
     pager,
   );

@@ -1,7 +1,7 @@
 /* Is anything wrong, right now? */
 
 import { part } from "./api.js";
-import { muted, problem, section, strong, when, who } from "./widgets.js";
+import { addressed, button, muted, problem, section, strong, when, who } from "./widgets.js";
 import { bars } from "./chart.js";
 import { setBrake } from "./actions-brake.js";
 import { all, h } from "./dom.js";
@@ -48,9 +48,9 @@ function warnings(status) {
       ? `${count(lists.unknown, "list")} can't be read: ${plain(lists.unread[0] ?? "")}`
       : null,
     lists.stale > 0
-      ? `${count(lists.stale, "list")} could not be read lately and ${lists.stale === 1 ? "counts" : "count"} as before.`
+      ? `${count(lists.stale, "list")} could not be read lately: ${lists.stale === 1 ? "its" : "their"} last known members count.`
       : null,
-    restart.length > 0 ? `Waits for a restart: ${restart.join(", ")}` : null,
+    restart.length > 0 ? `Takes effect at the next restart: ${restart.join(", ")}` : null,
   ].filter(Boolean);
 }
 
@@ -114,6 +114,7 @@ function charts({ host, by_minute: minutes }) {
 
 const columns = [
   column("Who", (i) => h("a", { href: `#/incident/${i.id}` }, who(i)), "wide"),
+  column("To", (i) => addressed(i, 1) ?? "–", "wide"),
   column("Reach", (i) => number(i.reach), "n"),
   column("Stopped", stopped),
   column("Rule", (i) => clean(i.rule)),
@@ -134,14 +135,14 @@ function openIncidents({ incidents, to_decide: waiting }) {
     others.length === 0
       ? null
       : section(
-          h("a", { href: "#/incidents" }, "Lately stopped, nothing to decide"),
+          h("a", { href: "#/incidents" }, "Recently stopped, nothing to decide"),
           incidentTable(others, "Other open incidents", ""),
         ),
   );
 }
 
-function busiest(top) {
-  return table(
+const busiest = (page) => (top) =>
+  table(
     [
       column(
         "Sender",
@@ -154,11 +155,22 @@ function busiest(top) {
       column("Messages", (s) => number(s.messages), "n"),
       column("Copies", (s) => number(s.copies), "n"),
       column("Stopped", (s) => (s.stopped ? h("strong", { class: "accent" }, number(s.stopped)) : "0"), "n"),
-    ],
+      page.can("brake")
+        ? column(
+            "",
+            (s) =>
+              h(
+                "button",
+                { "aria-label": `Brake ${clean(s.key)}`, onclick: () => setBrake(page, s.key) },
+                "Brake…",
+              ),
+            "act",
+          )
+        : null,
+    ].filter(Boolean),
     top.senders.slice(0, 8),
     { key: (s) => s.key, caption: "Largest senders", empty: "No mail." },
   );
-}
 
 const brakeLine = (b) =>
   h(
@@ -211,9 +223,8 @@ export function render({ status, top, brakes, permits }, page) {
       "div",
       { class: "head" },
       h("h1", { "aria-live": "polite" }, status.data ? headline(status.data) : "Now"),
-      page.can("brake")
-        ? h("button", { class: "danger", onclick: () => setBrake(page, "all") }, "Brake everything…")
-        : null,
+      button(page.can("brake"), "Brake or pull back…", () => setBrake(page)),
+      button(page.can("brake"), "Brake everything…", () => setBrake(page, "all"), { class: "danger" }),
     ),
     orFailure(status, (data) => warnings(data).map((text) => problem(text))),
     orFailure(top, openIncidents),
@@ -240,7 +251,7 @@ export function render({ status, top, brakes, permits }, page) {
         `Who sends most, last ${top.data?.minutes ?? 10} minutes`,
         muted(top.data ? ` on ${clean(top.data.host)}` : ""),
       ),
-      orFailure(top, busiest),
+      orFailure(top, busiest(page)),
     ),
     status.data ? section(`${clean(status.data.host)} since its start`, relay(status.data)) : null,
   );

@@ -97,7 +97,7 @@ const STATES = {
   refused: "refused",
   deleting: "being deleted",
   deleted: "deleted",
-  gone: "left the queue by other hands",
+  gone: "removed from the queue by others",
 };
 export const state = (name) => STATES[name] ?? name;
 

@@ -21,7 +21,7 @@ from mailbraked import people
 from postfix import wait_until
 from stores import redis_only
 from test_admin import administered  # noqa: F401, a fixture
-from test_everywhere import WITHIN, relays, running_second  # noqa: F401, fixtures
+from test_everywhere import WITHIN, relays, running_second, together  # noqa: F401, fixtures
 
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all of them
 
@@ -101,19 +101,19 @@ def test_the_evening(relays, open_console):  # noqa: F811
     page.wait(f"Delivers 6 messages at once, to {REACH} people together")
     shown = page.text()
     assert "6 messages to allstudents@district.example are held" in shown
-    assert re.search(r"Rule automation-grown: 100 copies in 1d.*and 0 had gone out", shown)
+    assert re.search(r"Rule automation-grown: 100 copies in 1d: 2 times what is usual, at least 100; 0 had gone out", shown)
     assert "1,500\ncopies stopped" in shown and "relay1, relay2" in shown
-    assert "What is held is refused from" in shown and "Nobody has decided anything yet." in shown
+    assert "Held mail is refused automatically from" in shown and "Nobody has decided anything yet." in shown
 
     # Part of it is released: the number of people is typed, and what for.
     for box in page.find("td input[type=checkbox]")[:2]:
         box.click()
     page.click("Release 2 chosen")
-    page.wait(f"to {REACH} people together. It can't be taken back.")
+    page.wait(f"to {REACH} people together. This can't be undone.")
     page.fill("typed", "25")
     page.fill("purpose", "Schnee für alle")
     page.find("dialog button.primary")[0].click()
-    assert not page.find("dialog", "At work") and act_of(here, "release") == []  # not that number
+    assert not page.find("dialog", "Working") and act_of(here, "release") == []  # not that number
     page.fill("typed", str(REACH))
     assert "2 released." in page.confirm()
     page.done()
@@ -276,7 +276,7 @@ def test_on_a_phone_in_the_dark_and_with_names(relay, open_console):
     ]
     for screen in [*SCREENS, f"incident/{incident}"]:
         page.go(screen)
-        page.wait(lambda: page.find("h1") and "Reading" not in page.text(), what=screen)
+        page.wait(lambda: page.find("h1") and "Loading" not in page.text(), what=screen)
         page.media(375, 812)
         assert not page.is_wider(), screen
         bad, controls = page.nameless()
@@ -310,7 +310,7 @@ def test_what_a_sender_wrote_is_only_text(relay, open_console):
     page = open_console(mail)
     for screen in SCREENS:
         page.go(screen)
-        page.wait(lambda: page.find("h1") and "Reading" not in page.text(), what=screen)
+        page.wait(lambda: page.find("h1") and "Loading" not in page.text(), what=screen)
         assert page.run("return document.images.length + document.scripts.length") == 1, screen
         assert page.run("return document.title") != "1"
     page.go("now")
