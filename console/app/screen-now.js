@@ -88,7 +88,10 @@ function relay(status) {
   );
 }
 
-function charts({ host, by_minute: minutes }) {
+const placed = (hosts) =>
+  hosts.length > 3 ? `on all ${hosts.length} relays` : `on ${hosts.map(clean).sort().join(", ")}`;
+
+function charts({ relays, by_minute: minutes }) {
   if (!minutes || minutes.length === 0) return null;
   const [first, last] = [minutes[0], minutes.at(-1)];
   const times = { from: at(first.at), to: at(last.at) };
@@ -107,8 +110,8 @@ function charts({ host, by_minute: minutes }) {
   return h(
     "section",
     { class: "charts" },
-    chart(`Messages a minute on ${clean(host)}`, "messages", "stopped", messages),
-    chart(`Copies a minute on ${clean(host)}`, "copies", "stopped_copies", copies),
+    chart(`Messages a minute ${placed(relays)}`, "messages", "stopped", messages),
+    chart(`Copies a minute ${placed(relays)}`, "copies", "stopped_copies", copies),
   );
 }
 

@@ -95,6 +95,8 @@ def test_the_evening(relays, open_console):  # noqa: F811
     page.wait("sis-export", 15)  # it appears by itself, while it goes on
     sender.join()
     page.wait("10 messages wait for a decision")
+    assert page.find("figcaption", "Messages a minute on relay1, relay2")
+    wait_until(lambda: sum(m["messages"] for m in here.json("top")["by_minute"]) == 13, 10, "both relays in the chart")
     page.click("sis-export")
 
     # To be understood in ten seconds: who, how many, why, what is held, what a release does.
@@ -493,7 +495,7 @@ def test_an_address_that_was_used_before(relay, open_console):
     page.open(f"{address}#{token}").wait("Nothing is stopped.")  # by whom it was used
     page.driver.delete_all_cookies()
     page.open(f"{address}#{token}").wait("was used before")
-    page.open(address).wait("open the address that mailbrake console printed")
+    page.open(address).wait("You are not signed in: open the address that mailbrake console printed.")
     assert all("401" in line for line in page.errors())
 
 
