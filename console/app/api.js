@@ -65,7 +65,8 @@ const CODES = {
 const AWAY = new Set([0, 401, 502, 504]);
 
 function failure(status, answer) {
-  const text = CODES[status] ?? answer?.error ?? `The answer was ${status}.`;
+  const said = answer?.error ?? `The answer was ${status}.`;
+  const text = CODES[status] ?? (status === 401 ? `You are not signed in: ${said}.` : said);
   const missing = answer?.missing;
   return new Failure(status, missing ? `Your account lacks the role “${missing}”.` : text, missing);
 }

@@ -6,7 +6,7 @@ import { ask, chooseTransport, enter, get } from "./api.js";
 import { all, h } from "./dom.js";
 import { follow } from "./live.js";
 import { morph, morphInPlace } from "./morph.js";
-import { count, plain } from "./words.js";
+import { atSecond, count, plain } from "./words.js";
 
 const SCREENS = [
   ["now", "Now"],
@@ -207,7 +207,7 @@ function connectionIs({ ok, store, error }) {
   const back = ok && (away !== null || who.user === "");
   if (!ok) away ??= new Date();
   else away = null;
-  const since = page && away ? ` What you see is from ${away.toLocaleTimeString("en-GB")}.` : "";
+  const since = page && away ? ` What you see is from ${atSecond(away)}.` : "";
   const text = ok ? (STORE[store] ?? "") : `${error.message}${since}`;
   if (connection.textContent !== text) connection.textContent = text;
   connection.hidden = text === "";
