@@ -22,6 +22,7 @@ enum {
 struct brake_set {
     struct brakes brakes; /* first: what is taken is the set */
     size_t references;    /* our own included */
+    uint64_t sum;         /* of what was read (brake_reader.h) */
 };
 
 struct active_brakes {
@@ -29,6 +30,7 @@ struct active_brakes {
     pthread_mutex_t mutex;
     struct brake_set *current;
     uint64_t changes; /* by active_brakes_set and the like */
+    uint64_t version; /* see active_brakes_version */
     bool read;        /* the store's brakes, or those put off, were */
 };
 
@@ -100,12 +102,20 @@ void active_brakes_release(struct active_brakes *active, const struct brakes *br
 
 /* ---- reading ---- */
 
-uint64_t active_brakes_changes(struct active_brakes *active)
+static uint64_t count_changes(struct active_brakes *active)
 {
     (void)pthread_mutex_lock(&active->mutex);
     uint64_t changes = active->changes;
     (void)pthread_mutex_unlock(&active->mutex);
     return changes;
+}
+
+uint64_t active_brakes_version(struct active_brakes *active)
+{
+    (void)pthread_mutex_lock(&active->mutex);
+    uint64_t version = active->version;
+    (void)pthread_mutex_unlock(&active->mutex);
+    return version;
 }
 
 /* Puts up what was read, unless something was set or cleared since. */
@@ -116,6 +126,7 @@ static bool put_up_if(struct active_brakes *active, struct brake_set *set,
     (void)pthread_mutex_lock(&active->mutex);
     bool current = active->changes == changes;
     if (current) {
+        active->version += active->current->sum != set->sum;
         unused = put_up(active, set);
         active->read = true;
     }
@@ -134,28 +145,32 @@ static void put_up_put_off(struct active_brakes *active, struct brake_reader *re
     (void)pthread_mutex_unlock(&active->mutex);
     reader->brakes = set == NULL ? NULL : &set->brakes;
     if (!known && set != NULL && brake_reader_read_put_off(reader) == STATUS_OK &&
-        set->brakes.count + set->brakes.permit_count > 0 &&
-        put_up_if(active, set, changes))
-        return;
+        set->brakes.count + set->brakes.permit_count > 0) {
+        set->sum = reader->sum;
+        if (put_up_if(active, set, changes))
+            return;
+    }
     free_set(set);
 }
 
 enum status active_brakes_refresh(struct active_brakes *active, const struct domains *own,
                                   int64_t now_ms, int64_t deadline_us)
 {
-    struct brake_reader reader = {active->store, own, now_ms, deadline_us, NULL};
+    struct brake_reader reader = {active->store, own, now_ms, deadline_us, NULL, 0};
     enum status written = brake_reader_write_put_off(&reader);
     if (written == STATUS_UNAVAILABLE) {
         put_up_put_off(active, &reader);
         return written;
     }
     for (int i = 0; i < READINGS; i++) {
-        uint64_t changes = active_brakes_changes(active);
+        uint64_t changes = count_changes(active);
         struct brake_set *set = calloc(1, sizeof *set);
         if (set == NULL)
             return STATUS_NOMEM;
         reader.brakes = &set->brakes;
+        reader.sum = 0;
         enum status status = brake_reader_read(&reader);
+        set->sum = reader.sum;
         if (status == STATUS_OK && put_up_if(active, set, changes))
             return STATUS_OK;
         free_set(set);
@@ -214,6 +229,7 @@ static void apply(struct active_brakes *active, const struct edit *edit)
     struct brake_set *set = calloc(1, sizeof *set);
     (void)pthread_mutex_lock(&active->mutex);
     active->changes++;
+    active->version++;
     if (set != NULL && copy_edited(&active->current->brakes, edit, &set->brakes)) {
         unused = put_up(active, set);
         set = NULL;

@@ -10,6 +10,17 @@
 
 enum { LAPSED_KEPT_MS = 60000 /* another relay's clock may be behind */ };
 
+/* This document was added. */
+static void add_to_sum(struct brake_reader *reader, const char *value)
+{
+    static const struct digest_key key; /* to tell them apart, no secret */
+    uint8_t bytes[DIGEST_BYTES];
+    uint64_t number;
+    digest_quick(&key, value, strlen(value), bytes);
+    memcpy(&number, bytes, sizeof number);
+    reader->sum += number;
+}
+
 /* Whether it lapsed. What did so long ago is deleted, unless it was set again meanwhile;
  * failing that, the next reading does it. */
 static bool is_lapsed(const struct brake_reader *reader, enum collection collection,
@@ -45,6 +56,7 @@ static enum status read_brake(void *context, const char *id, const char *value)
             brake.reason = (char *)(uintptr_t)record_text(record, "reason");
             status = brakes_add(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
             brake_key_clear(&brake.key);
+            add_to_sum(reader, value);
         }
     }
     json_decref(record);
@@ -58,8 +70,10 @@ static enum status read_allowance(void *context, const char *id, const char *val
     bool added = true;
     struct allowance allowance;
     bool sound = brake_record_read_allowance(record, &allowance);
-    if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, allowance.until_ms))
+    if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, allowance.until_ms)) {
         added = brakes_add_allowance(reader->brakes, &allowance);
+        add_to_sum(reader, value);
+    }
     json_decref(record);
     return added ? STATUS_OK : STATUS_NOMEM;
 }
@@ -86,9 +100,11 @@ static enum status read_permit(void *context, const char *id, const char *value)
         record == NULL ? STATUS_INVALID : permits_read(record, reader->own, &permit);
     (void)id;
     if (status == STATUS_OK) {
-        if (!is_over(reader, &permit, value) &&
-            !brakes_add_permit(reader->brakes, &permit))
-            status = STATUS_NOMEM;
+        if (!is_over(reader, &permit, value)) {
+            status =
+                brakes_add_permit(reader->brakes, &permit) ? STATUS_OK : STATUS_NOMEM;
+            add_to_sum(reader, value);
+        }
         permit_clear(&permit);
     }
     json_decref(record);

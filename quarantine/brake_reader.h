@@ -13,6 +13,7 @@ struct brake_reader {
     int64_t now_ms;
     int64_t deadline_us;   /* monotonic */
     struct brakes *brakes; /* what is read is added */
+    uint64_t sum;          /* of the documents that were added, in whatever order */
 };
 
 /* All that is in the store or was put off, sorted. UNAVAILABLE, NOMEM. */
