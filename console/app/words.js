@@ -25,10 +25,10 @@ export function clean(text) {
     .join("");
 }
 
-/* What an administrator wrote: only what controls a terminal or turns the writing round. */
-export function plain(text) {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, clean);
-}
+/* What an administrator wrote: only what controls a terminal, turns the writing round or
+ * can't be seen; but joiners, which emoji and some scripts need, stay. */
+const UNSEEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+export const plain = (text) => text.replace(UNSEEN, clean);
 
 /* A key's kind as a person would say it, and its value. */
 const KINDS = {

@@ -320,13 +320,17 @@ def test_what_a_sender_wrote_is_only_text(relay, open_console):
     assert sender in mail.ok("top")  # as the command shows it
     page.click("sis-export")
     page.wait(lambda: page.find("td button.link"))[0].click()
-    page.fill("purpose", "who is it?")
+    purpose = "who\u200b is\u202e it? \u00fc"
+    page.fill("purpose", purpose)
     page.find("dialog button.primary")[0].click()
     page.wait(lambda: page.find("dialog .quoted"), what="the content")
     assert HOSTILE in page.text() and "\u202e" not in page.text()
     assert page.run("return document.images.length") == 0 and page.run("return document.title") != "1"
-    assert [e["purpose"] for e in mail.audit("content")] == ["who is it?"]
+    assert [e["purpose"] for e in mail.audit("content")] == [purpose]
     page.done()
+    page.click("Audit", "nav a")
+    page.click("With looks")
+    page.wait(r"who\xe2\x80\x8b is\xe2\x80\xae it? ü")
 
 
 @redis_only
