@@ -25,10 +25,13 @@ const byFetch = async (method, path, headers, body) => {
   return { status: answer.status, text: await answer.text() };
 };
 
+/* One release of Cockpit sends a header field as UTF-8, another as Latin-1: the purpose goes
+ * in the body. */
 const byCockpit = (cockpit) => {
   const http = cockpit.http({ unix: SOCKET });
-  return async (method, path, headers, body) => {
+  return async (method, path, { "X-Purpose": purpose, ...headers }, body) => {
     let status = 0;
+    if (purpose) body = JSON.stringify({ ...JSON.parse(body ?? "{}"), purpose });
     const request = http.request({ method, path, headers, body: body ?? "" });
     request.response((code) => (status = code));
     return request.then(

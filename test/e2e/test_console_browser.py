@@ -543,6 +543,12 @@ def test_within_cockpit(relay, one_browser, tmp_path):  # noqa: F811
         page.open(f"http://127.0.0.1:{port}/cockpit/@localhost/mailbrake/index.html").wait("sis-export", 20)
         page.click("sis-export")
         page.wait("Delivers 2 messages")
+        page.wait(lambda: page.find("td button.link"))[0].click()
+        page.fill("purpose", "für mich")
+        page.find("dialog button.primary")[0].click()
+        page.wait(lambda: page.find("dialog .quoted"), what="the content")
+        page.done()
+        assert [e["purpose"] for e in mail.audit("content")] == ["für mich"]
         page.click("Refuse all 2")
         page.fill("purpose", "für niemanden")
         assert "2 refused." in page.confirm()
