@@ -60,7 +60,11 @@ const permitFields = () => [
     "Copies",
     input("copies", { required: true, inputmode: "numeric", pattern: "[0-9]{1,10}", title: "A number" }),
   ),
-  field("From", input("from", { type: "datetime-local" }), "Empty: from now on"),
+  field(
+    "From",
+    input("from", { type: "datetime-local" }),
+    "In the time zone of this browser; empty: from now on",
+  ),
   field("For", select("for", PERMIT_TIMES, "2h")),
   reasonField(),
 ];

@@ -194,10 +194,16 @@ export function question({ title, act, body, fields = [], danger = false, about 
     cancel.textContent = "Done";
     cancel.className = "primary";
     form.replaceChildren(h("div", { class: "buttons" }, cancel));
-    cancel.focus();
+    cancel.focus({ preventScroll: true });
+    dialog.scrollTop = 0;
   }
 
-  dialog.onclose = () => dialog.remove();
+  /* What had the focus before may be gone by now. */
+  dialog.onclose = () => {
+    dialog.remove();
+    if (document.activeElement === document.body)
+      document.getElementById("view").focus({ preventScroll: true });
+  };
   document.body.append(dialog);
   dialog.showModal();
   (form.querySelector("input:not([type=checkbox], [type=hidden]), select") ?? button ?? cancel).focus();

@@ -61,7 +61,9 @@ function draw(now = false) {
     withheld.textContent = `${count(undone, "change")}: show`;
     return;
   }
+  const hadFocus = view.contains(document.activeElement);
   morph(view, next);
+  if (hadFocus && document.activeElement === document.body) view.focus({ preventScroll: true });
   page.drawn = true;
   withheld.hidden = true;
 }

@@ -125,7 +125,7 @@ function form(page) {
       input("client", { value: q("client"), maxlength: "60", placeholder: "an IP address, or local" }),
     ),
     field("To", input("to", { value: q("to"), required: true, maxlength: "4000" }), "One or more addresses"),
-    field("A header", input("header", { maxlength: "900", placeholder: "References: <id>" })),
+    field("Header", input("header", { maxlength: "900", placeholder: "References: <id>" })),
     h("div", { class: "buttons" }, h("button", { class: "primary" }, "Explain")),
   );
 }

@@ -244,10 +244,14 @@ function brakeButton(page, incident) {
   const braked = incident.rule === "brake";
   if (!page.can("brake") || !(isOfOne(incident.key) || /^(list:|all$)/.test(incident.key))) return null;
   return braked
-    ? h("button", { onclick: () => clearBrake(page, { key: incident.key }) }, "Clear the brake…")
+    ? h(
+        "button",
+        { key: "clear", onclick: () => clearBrake(page, { key: incident.key }) },
+        "Clear the brake…",
+      )
     : h(
         "button",
-        { onclick: () => setBrake(page, incident.key) },
+        { key: "brake", onclick: () => setBrake(page, incident.key) },
         `Brake its ${key(incident.key).kind || "key"}…`,
       );
 }
@@ -258,6 +262,8 @@ function buttons(page, incident, chosen) {
     chosen.length > 0 ? ` ${chosen.length} chosen` : incident.waiting > 1 ? ` all ${incident.waiting}` : "";
   const waits = incident.waiting > 0 && decides;
   const approved = incident.approved_by?.[0];
+  /* By its key it never becomes another one under the pointer, or with the focus. */
+  const one = (key, allowed, text, act) => button(allowed, text, act, { key });
   return h(
     "div",
     { class: "buttons", role: "group", "aria-label": "Decide" },
@@ -270,13 +276,13 @@ function buttons(page, incident, chosen) {
             : `${plain(approved)} has released it; one more must.`,
         )
       : null,
-    button(waits, `Release${some}…`, () => release(page, incident, chosen)),
-    button(waits, `Refuse${some}…`, () => refuse(page, incident, chosen)),
-    button(waits, `Delete${some}…`, () => remove(page, incident, chosen)),
-    button(decides && !NO_RULE[incident.rule], "Allow for a while…", () => allow(page, incident)),
+    one("release", waits, `Release${some}…`, () => release(page, incident, chosen)),
+    one("refuse", waits, `Refuse${some}…`, () => refuse(page, incident, chosen)),
+    one("delete", waits, `Delete${some}…`, () => remove(page, incident, chosen)),
+    one("allow", decides && !NO_RULE[incident.rule], "Allow for a while…", () => allow(page, incident)),
     brakeButton(page, incident),
     incident.rule === "lists_grown" ? h("a", { class: "button", href: "#/lists" }, "See the list") : null,
-    button(decides && incident.open, "Close…", () => close(page, incident)),
+    one("close", decides && incident.open, "Close…", () => close(page, incident)),
     decides || page.can("brake")
       ? null
       : hint("You can look; to decide, an account needs the role “decide”."),

@@ -53,7 +53,11 @@ export function key(text) {
 
 /* ---- time: local, with its zone ---- */
 
-const of = (options) => new Intl.DateTimeFormat("en-GB", { hour12: false, ...options });
+/* The English that has a name for the zone: "PST", "CET", rather than "GMT-8". */
+const named = (locale) =>
+  !/GMT[+-]/.test(new Intl.DateTimeFormat(locale, { timeZoneName: "short" }).format());
+const LOCALE = ["en-GB", "en-US"].find(named) ?? "en-GB";
+const of = (options) => new Intl.DateTimeFormat(LOCALE, { hourCycle: "h23", ...options });
 const TIME = { hour: "2-digit", minute: "2-digit" };
 const clock = of({ ...TIME, timeZoneName: "short" });
 const seconds = of({ ...TIME, second: "2-digit", timeZoneName: "short" });

@@ -258,6 +258,7 @@ def test_by_keyboard_alone(relay, open_console):
     assert page.run("return document.activeElement.innerText") == "Done"
     page.keys(Keys.ENTER)
     page.wait("2 messages to allstudents@district.example were held: 2 refused")
+    page.wait(lambda: page.run("return document.activeElement.id") == "view", what="the focus stays on the page")
     assert mail.holds() == []
 
 
