@@ -186,8 +186,8 @@ static void print_whole_incident(const json_t *incident)
 
 static void print_stopped(const json_t *answer)
 {
-    output_line("%s is not released slowly any more; what is held stays held.",
-                page_text(answer, "id"));
+    output_line("%s is not released slowly any more.", page_text(answer, "id"));
+    (void)puts("What is being released now still goes; the rest stays held.");
 }
 
 static void print_closed(const json_t *answer)

@@ -78,6 +78,14 @@ static bool is_by_page(const struct page_request *request)
     return is(request, EVENTS) || field(request, "X-Refresh") != NULL;
 }
 
+/* A person is at the page. */
+static void touch_session(const struct page_request *request)
+{
+    struct web_session *session = request->context->args.session;
+    if (session != NULL && !is_by_page(request))
+        web_session_touch(session, clock_monotonic_us());
+}
+
 static bool has_session(const struct page_request *request)
 {
     char name[HOST_MAX];
@@ -86,8 +94,7 @@ static bool has_session(const struct page_request *request)
     if (!web_session_has(session, MHD_lookup_connection_value(request->connection,
                                                               MHD_COOKIE_KIND, name)))
         return false;
-    if (!is_by_page(request))
-        web_session_touch(session, clock_monotonic_us());
+    touch_session(request);
     return true;
 }
 
@@ -141,7 +148,7 @@ static enum MHD_Result exchange(struct page_request *request)
         return answer_error(request->connection, MHD_HTTP_UNAUTHORIZED,
                             "this address is not valid, or was used before: start "
                             "mailbrake console anew");
-    web_session_touch(session, clock_monotonic_us());
+    touch_session(request);
     name_cookie(request, name);
     (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict",
                    name, value);
@@ -170,13 +177,20 @@ static void decode(const char *in, char *out, size_t size)
     out[length] = '\0';
 }
 
+static sem_t *find_slots(struct page_request *request)
+{
+    struct page_context *context = request->context;
+    return strcmp(request->method, MHD_HTTP_METHOD_GET) == 0 ? &context->look_slots
+                                                             : &context->change_slots;
+}
+
 /* True once one of few may ask; many would only wait there. */
-static bool take_slot(struct page_request *request)
+static bool take_slot(sem_t *slots)
 {
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SLOT_WAIT_S;
-    while (sem_timedwait(&request->context->work_slots, &until) != 0) {
+    while (sem_clockwait(slots, CLOCK_MONOTONIC, &until) != 0) {
         if (errno != EINTR)
             return false;
     }
@@ -203,11 +217,13 @@ static enum MHD_Result forward(struct page_request *request)
         .body = text_string(&request->body),
         .length = request->body.length,
     };
-    if (!take_slot(request))
+    sem_t *slots = find_slots(request);
+    if (!take_slot(slots))
         return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                             "too many requests wait for mailbraked");
     enum status status = upstream_ask(&call, &answer, &error);
-    (void)sem_post(&request->context->work_slots);
+    (void)sem_post(slots);
+    touch_session(request); /* it may have taken long */
     enum MHD_Result result =
         status == STATUS_OK
             ? answer_upstream(request->connection, &answer)

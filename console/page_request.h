@@ -11,7 +11,8 @@
 /* What all requests share. */
 struct page_context {
     struct server_args args;
-    sem_t work_slots; /* how many more may wait for mailbraked */
+    /* How many more may wait for mailbraked: a page is shown beside long releases. */
+    sem_t look_slots, change_slots;
 };
 
 struct page_request {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "console/connections.h"
 #include "console/page_request.h"
+#include "console/upstream.h"
 
 enum { STACK_BYTES = 512 * 1024 };
 
@@ -36,7 +37,7 @@ static void set_state(struct server *server, struct MHD_Connection *connection,
 }
 
 /* Only the proxy's user may speak for others. */
-static bool is_proxy(const struct server *server, int fd)
+static bool is_admitted(const struct server *server, int fd)
 {
     struct ucred peer;
     socklen_t length = sizeof peer;
@@ -51,20 +52,30 @@ static bool is_proxy(const struct server *server, int fd)
     return false;
 }
 
+/* A connection that is admitted has a state. */
 static void on_connection(void *context, struct MHD_Connection *connection,
                           void **connection_state,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct server *server = context;
     int fd = connection_fd(connection);
-    (void)connection_state;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         set_state(server, connection, CONNECTION_FREE);
         return;
     }
     connections_open(server->connections, fd, clock_monotonic_us());
-    if (!is_proxy(server, fd))
+    if (is_admitted(server, fd))
+        *connection_state = server;
+    else
         (void)shutdown(fd, SHUT_RDWR);
+}
+
+/* What was sent before the shutdown may still be read. */
+static bool has_state(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL && info->socket_context != NULL;
 }
 
 /* Called first of all, with the target as it came: on_access gets it decoded. */
@@ -105,7 +116,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     enum MHD_Result result;
     (void)path;
     (void)version;
-    if (request == NULL)
+    if (request == NULL || !has_state(connection))
         return MHD_NO;
     if (request->connection == NULL) {
         request->connection = connection;
@@ -158,7 +169,8 @@ static struct MHD_Daemon *start(struct server *server, int fd)
 
 static void destroy(struct server *server)
 {
-    (void)sem_destroy(&server->context.work_slots);
+    (void)sem_destroy(&server->context.look_slots);
+    (void)sem_destroy(&server->context.change_slots);
     connections_free(server->connections);
     free(server);
 }
@@ -170,7 +182,8 @@ enum status server_start(const struct server_args *args, int fd, struct server *
     if (server == NULL)
         return error_set(error, STATUS_NOMEM, "out of memory");
     server->context.args = *args;
-    (void)sem_init(&server->context.work_slots, 0, SERVER_WORK_MAX);
+    (void)sem_init(&server->context.look_slots, 0, SERVER_LOOKS_MAX);
+    (void)sem_init(&server->context.change_slots, 0, SERVER_CHANGES_MAX);
     server->connections = connections_new();
     if (server->connections == NULL) {
         destroy(server);
@@ -194,6 +207,7 @@ void server_stop(struct server *server)
 {
     if (server == NULL)
         return;
-    MHD_stop_daemon(server->daemon);
+    upstream_stop();
+    MHD_stop_daemon(server->daemon); /* waits for all requests */
     destroy(server);
 }

@@ -13,7 +13,8 @@
 enum {
     SERVER_BODY_MAX = 64 * 1024,
     SERVER_HEADER_MAX = 32 * 1024, /* memory of a connection */
-    SERVER_WORK_MAX = 16,          /* requests that wait for mailbraked at a time */
+    SERVER_LOOKS_MAX = 8,          /* requests that wait for mailbraked at a time: GET, */
+    SERVER_CHANGES_MAX = 8,        /* and others */
 };
 
 /* All borrowed, and alive until server_stop. */

@@ -4,15 +4,31 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
 enum { CONNECT_S = 5 };
 
+static atomic_bool stopping;
+
 enum status upstream_init(void)
 {
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? STATUS_OK
                                                              : STATUS_UNAVAILABLE;
+}
+
+void upstream_stop(void)
+{
+    atomic_store(&stopping, true);
+}
+
+/* libcurl asks about once a second, however silent mailbraked is. */
+static int is_stopped(void *context, curl_off_t all_in, curl_off_t in, curl_off_t all_out,
+                      curl_off_t out)
+{
+    (void)context, (void)all_in, (void)in, (void)all_out, (void)out;
+    return atomic_load(&stopping);
 }
 
 void upstream_answer_clear(struct upstream_answer *answer)
@@ -65,7 +81,11 @@ static void set_options(CURL *curl, const struct upstream_call *call, const char
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)UPSTREAM_ANSWER_S);
+    (void)curl_easy_setopt(
+        curl, CURLOPT_TIMEOUT,
+        (long)(strcmp(call->method, "GET") == 0 ? UPSTREAM_LOOK_S : UPSTREAM_CHANGE_S));
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_stopped);
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &out->text);

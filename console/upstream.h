@@ -7,7 +7,8 @@
 
 enum {
     UPSTREAM_ANSWER_MAX = 32 * 1024 * 1024,
-    UPSTREAM_ANSWER_S = 3600, /* a queue of thousands, released one by one */
+    UPSTREAM_LOOK_S = 120,    /* for an answer to a GET */
+    UPSTREAM_CHANGE_S = 3600, /* a queue of thousands, released one by one */
 };
 
 /* What to ask. Borrowed; NULL where there is none. */
@@ -31,6 +32,10 @@ struct upstream_answer {
 
 /* Once, before the first call and before there are threads. UNAVAILABLE. */
 enum status upstream_init(void) MUST_CHECK;
+
+/* From now on, calls that wait fail within a second or so: what mailbraked is doing it
+ * goes on with. For the end of the process. */
+void upstream_stop(void);
 
 /* Asks and waits. UNAVAILABLE, with the reason in error, when mailbraked doesn't answer;
  * LIMIT when it answers too much; NOMEM. */

@@ -1,5 +1,8 @@
 /* /v1/incidents: what one rule stopped for one key, shown and decided together. */
+#include <ctype.h>
+#include <errno.h>
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,6 +11,7 @@
 #include "control/api.h"
 #include "control/api_view.h"
 #include "control/batch.h"
+#include "control/incident_page.h"
 #include "control/release.h"
 #include "control/stream.h"
 #include "engine/json_output.h"
@@ -39,6 +43,47 @@ static enum status list(const struct request *request, struct ledger_list **out,
                : ledger_list_current(ledger, deadline_us, out);
 }
 
+/* A number of the URL; false when it is none, or more than most. */
+static bool read_number(const struct request *request, const char *name, size_t most,
+                        size_t *out)
+{
+    char *end = NULL;
+    const char *text = request_query(request, name);
+    if (text == NULL)
+        return true;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0 || !isdigit((unsigned char)text[0]) || *end != '\0' || number > most)
+        return false;
+    *out = (size_t)number;
+    return true;
+}
+
+/* Takes the list over. */
+static void answer_page(struct request *request, struct ledger_list *incidents)
+{
+    json_t *page = NULL;
+    struct error error = {0};
+    struct incident_page_query query = {.ledger = request->context->ledger,
+                                        .find = request_query(request, "find")};
+    enum status status =
+        read_number(request, "limit", INCIDENT_PAGE_MAX, &query.limit) &&
+                read_number(request, "offset", DOCUMENTS_LISTED_MAX, &query.offset)
+            ? incident_page_read(&query, incidents, &page)
+            : error_set(
+                  &error, STATUS_INVALID,
+                  "\"limit\" is a number of at most %d, \"offset\" one of at most %d",
+                  INCIDENT_PAGE_MAX, DOCUMENTS_LISTED_MAX);
+    if (status == STATUS_LIMIT)
+        status = error_set(&error, STATUS_INVALID, "\"find\" has at most %d bytes",
+                           INCIDENT_PAGE_FIND_MAX);
+    if (status == STATUS_OK)
+        request_answer(request, page);
+    else
+        request_fail_status(request, status, &error, "incidents");
+    ledger_list_free(incidents);
+}
+
 void api_incidents_list(struct request *request)
 {
     struct error error = {0};
@@ -47,6 +92,8 @@ void api_incidents_list(struct request *request)
     const struct stream_view view = {.name = "incidents", .view = api_view_incident};
     if (status != STATUS_OK)
         request_fail_status(request, status, &error, "incidents");
+    else if (request_query(request, "limit") != NULL)
+        answer_page(request, incidents);
     else
         request_stream(request, stream_new(incidents, &view));
     request_audit(request, "incidents", "", request_result(request));

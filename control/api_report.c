@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "control/api.h"
 #include "control/api_view.h"
+#include "control/everywhere.h"
 #include "engine/json_output.h"
 #include "engine/report.h"
 #include "engine/traffic.h"
@@ -88,17 +89,41 @@ static void add_incidents(const struct request *request, json_t *answer)
     json_decref(waiting);
 }
 
+/* The last hour of all relays with this store, and which these are; of this one alone
+ * while they are not known. */
+static json_t *show_hour(const struct request *request, int64_t now_ms, json_t *hosts)
+{
+    size_t i;
+    struct hour hour;
+    const json_t *relay;
+    json_t *relays = everywhere_relays(request);
+    traffic_hour(request->context->traffic, &hour);
+    (void)json_array_append_new(hosts, json_output_string(request->context->host));
+    json_array_foreach(relays, i, relay)
+    {
+        const char *host = record_text(relay, "host");
+        if (strcmp(host, request->context->host) != 0 &&
+            hour_read(&hour, request->context->store, host, request_deadline_us()) ==
+                STATUS_OK)
+            (void)json_array_append(hosts, json_object_get(relay, "host"));
+    }
+    json_decref(relays);
+    return hour_show(&hour, now_ms);
+}
+
 void api_top_show(struct request *request)
 {
     struct traffic *traffic = request->context->traffic;
     int64_t now_ms = clock_wall_ms();
+    json_t *hosts = json_array();
     json_t *answer =
-        json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "host",
+        json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:O}", "host",
                   json_output_string(request->context->host), "minutes", TRAFFIC_MINUTES,
                   "senders", traffic_now(traffic, TRAFFIC_SENDERS, TOP, now_ms), "lists",
                   traffic_now(traffic, TRAFFIC_LISTS, TOP, now_ms), "clients",
                   traffic_now(traffic, TRAFFIC_CLIENTS, TOP, now_ms), "by_minute",
-                  traffic_minutes(traffic, now_ms));
+                  show_hour(request, now_ms, hosts), "relays", hosts);
+    json_decref(hosts);
     if (answer != NULL)
         add_incidents(request, answer);
     request_answer(request, answer);

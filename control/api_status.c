@@ -180,7 +180,7 @@ void api_status_show(struct request *request)
 /* What makes up a state. */
 struct events {
     char stamp[DIGEST_ID_SIZE];
-    uint64_t brakes; /* set while the store was away, too */
+    uint64_t brakes; /* they are read a moment after the stamp says that they changed */
     const struct snapshot *snapshot;
     enum store_state store;
 };
@@ -191,7 +191,7 @@ void api_events_show(struct request *request)
     struct events events;
     const struct control_context *context = request->context;
     memset(&events, 0, sizeof events); /* its gaps are hashed, too */
-    events.brakes = active_brakes_changes(context->active_brakes);
+    events.brakes = active_brakes_version(context->active_brakes);
     events.snapshot = request->snapshot;
     events.store = store_state(context->store);
     bool known = store_stamp(context->store, clock_deadline_us(STAMP_MS), events.stamp) ==

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@ struct batch {
     json_t *pace;        /* of what is released slowly; NULL */
     json_t *approved_by; /* who did, of what waits for a second person; NULL */
     size_t waiting;
+    bool of_incident;            /* its messages were chosen here */
     char host[ORDERS_HOST_SIZE]; /* that holds all of them; "": several do */
     char reason[300];            /* of the first failure */
 };
@@ -27,25 +29,41 @@ int64_t batch_deadline_us(void)
     return clock_deadline_us(BATCH_MS);
 }
 
+static json_t *make_entry(const char *id, const struct actions_result *result,
+                          bool ordered)
+{
+    bool ok = result->status == STATUS_OK;
+    json_t *entry = json_pack("{s:o, s:b}", "id", json_output_string(id), "ok", ok);
+    if (!ok)
+        (void)json_object_set_new(entry, "error", json_output_string(result->error.text));
+    if (!ok && ordered)
+        (void)json_object_set_new(entry, "code",
+                                  json_integer(request_code(result->status)));
+    if (result->same && ordered)
+        (void)json_object_set_new(entry, "same", json_true());
+    if (ok && result->untold)
+        (void)json_object_set_new(entry, "untold", json_true());
+    release_add_approval(entry, result);
+    return entry;
+}
+
 /* ordered: by another relay, which wants to know what kind of failure it was. */
 static void enter(struct batch *out, const char *id, const struct actions_result *result,
                   bool ordered)
 {
     bool ok = result->status == STATUS_OK;
     const char *why = result->error.text;
-    json_t *entry = json_pack("{s:o, s:b}", "id", json_output_string(id), "ok", ok);
-    if (!ok)
-        (void)json_object_set_new(entry, "error", json_output_string(why));
-    if (!ok && ordered)
-        (void)json_object_set_new(entry, "code",
-                                  json_integer(request_code(result->status)));
-    if (ok && result->untold)
-        (void)json_object_set_new(entry, "untold", json_true());
+    json_t *entry = make_entry(id, result, ordered);
+    if (out->of_incident && result->same) { /* somebody was faster: it is done */
+        if (ordered)
+            (void)json_array_append(out->results, entry);
+        json_decref(entry);
+        return;
+    }
     if (!ok && json_array_size(out->failed) == 0)
         (void)snprintf(out->reason, sizeof out->reason, "%.*s",
                        (int)sizeof out->reason - 1, why);
     out->untold += ok && result->untold;
-    release_add_approval(entry, result);
     if (result->approved_by[0] != '\0') {
         out->waiting++;
         json_decref(out->approved_by);
@@ -155,13 +173,22 @@ static bool begin_slowly(struct request *request, const struct pace_rate *rate,
     return release_slowly(request, rate, batch->host, count, &batch->pace);
 }
 
+/* An order about one message has its id as target. */
+static bool is_incident(const char *target, const json_t *ids)
+{
+    const char *first = json_string_value(json_array_get(ids, 0));
+    return target[0] != '\0' && first != NULL && strcmp(target, first) != 0;
+}
+
 void batch_decide(struct request *request, const char *target, const json_t *ids)
 {
     struct release_args args;
     struct pace_rate rate;
     char result[RESULT_SIZE];
-    struct batch batch = {
-        .results = json_array(), .done = json_array(), .failed = json_array()};
+    struct batch batch = {.results = json_array(),
+                          .done = json_array(),
+                          .failed = json_array(),
+                          .of_incident = is_incident(target, ids)};
     if (batch.results == NULL || batch.done == NULL || batch.failed == NULL) {
         request_answer(request, NULL);
         request_audit(request, actions_verb_name(request->verb), target,

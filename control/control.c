@@ -36,8 +36,9 @@ struct control {
     struct progress progress;
     struct recent looks;
     struct MHD_Daemon *tcp; /* of control.metrics; NULL: none */
-    sem_t work_slots;       /* how many more requests may run */
-    sem_t stranger_slots;   /* the same, of peers without rights */
+    sem_t look_slots;       /* how many more requests may run that change nothing, */
+    sem_t change_slots;     /* that do, */
+    sem_t stranger_slots;   /* and of peers without rights */
     pthread_mutex_t mutex;  /* guards the three below */
     int64_t refusal_minute;
     int refusals;
@@ -393,12 +394,22 @@ static enum MHD_Result reply(struct incoming_request *incoming)
     return queue(request, code, type, response);
 }
 
+/* Releases may take an hour; whoever looks doesn't wait for them. */
+static sem_t *find_slots(struct control *control, const struct incoming_request *incoming)
+{
+    const struct route *route = incoming->route;
+    if (incoming->request.roles == 0)
+        return &control->stranger_slots;
+    return strcmp(route->method, "GET") == 0 || route->role == ROLE_LOOK
+               ? &control->look_slots
+               : &control->change_slots;
+}
+
 /* Running and waiting for a slot may both take longer than CONTROL_TIMEOUT_S. */
 static void run(struct control *control, struct incoming_request *incoming)
 {
     struct MHD_Connection *connection = incoming->request.connection;
-    sem_t *slots =
-        incoming->request.roles == 0 ? &control->stranger_slots : &control->work_slots;
+    sem_t *slots = find_slots(control, incoming);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
     while (sem_wait(slots) != 0) /* EINTR */
         ;
@@ -472,7 +483,8 @@ static void destroy(struct control *control)
     (void)pthread_mutex_destroy(&control->reloading);
     progress_destroy(&control->progress);
     recent_destroy(&control->looks);
-    (void)sem_destroy(&control->work_slots);
+    (void)sem_destroy(&control->look_slots);
+    (void)sem_destroy(&control->change_slots);
     (void)sem_destroy(&control->stranger_slots);
     (void)pthread_mutex_destroy(&control->mutex);
     free(control->path);
@@ -490,7 +502,8 @@ enum status control_start(const struct control_context *context,
     (void)pthread_mutex_init(&control->reloading, NULL);
     progress_init(&control->progress);
     recent_init(&control->looks, LOOK_AGAIN_MS);
-    (void)sem_init(&control->work_slots, 0, CONTROL_WORK_MAX);
+    (void)sem_init(&control->look_slots, 0, CONTROL_LOOKS_MAX);
+    (void)sem_init(&control->change_slots, 0, CONTROL_CHANGES_MAX);
     (void)sem_init(&control->stranger_slots, 0, CONTROL_STRANGERS_WORK_MAX);
     (void)pthread_mutex_init(&control->mutex, NULL);
     struct snapshot *snapshot = current_snapshot_get(context->snapshots);

@@ -20,7 +20,8 @@ enum {
     CONTROL_TIMEOUT_S = 10,    /* of a peer that is silent */
     CONTROL_BODY_MAX = 64 * 1024,
     CONTROL_HEADER_MAX = 32 * 1024, /* memory of a connection */
-    CONTROL_WORK_MAX = 4,           /* requests handled at once */
+    CONTROL_LOOKS_MAX = 8,          /* requests at work at a time that change nothing, */
+    CONTROL_CHANGES_MAX = 4,        /* that do, for as long as it takes, */
     CONTROL_STRANGERS_WORK_MAX = 1, /* and of peers without a role */
 };
 

@@ -383,6 +383,8 @@ static void take_result(const json_t *entry, const char *id, struct actions_resu
     out->status = error_set(
         &out->error, status_of_code(json_integer_value(json_object_get(entry, "code"))),
         "%s%s", why[0] == '\0' ? id : "", why[0] == '\0' ? " failed" : why);
+    out->same = json_is_true(json_object_get(entry, "same"));
+    out->decided = out->same;
 }
 
 static void await_portion(const struct decision *decision, struct portion *portion)

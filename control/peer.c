@@ -36,15 +36,18 @@ bool peer_is_console(const struct peer *peer, const struct settings *settings)
 bool peer_stand_for(struct peer *peer, const char *name)
 {
     struct peer person = {.uid = PEER_NOBODY, .gid = (gid_t)-1};
+    char own_name[PEER_NAME_SIZE];
     uid_t uid;
     gid_t gid;
     (void)snprintf(person.name, sizeof person.name, "%s", name == NULL ? "" : name);
     bool known = name != NULL && strlen(name) < sizeof person.name &&
                  account_find_uid(name, &uid, &gid) == STATUS_OK && uid != 0 &&
-                 uid != geteuid() && uid != peer->uid;
+                 uid != geteuid() && uid != peer->uid &&
+                 account_find_user(uid, own_name, &gid) == STATUS_OK;
     if (known) {
         person.uid = uid;
         person.gid = gid;
+        memcpy(person.name, own_name, sizeof own_name);
     }
     *peer = person;
     return known;

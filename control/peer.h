@@ -25,9 +25,10 @@ bool peer_get(int fd, struct peer *out);
  */
 bool peer_is_console(const struct peer *peer, const struct settings *settings);
 
-/* The peer becomes the person for whom it asks; name: NULL when it doesn't say. False,
- * and the peer is nobody of that name, when there is no such user, or it is root or our
- * own, who are nobody's to name. */
+/* The peer becomes the person for whom it asks, under the name that belongs to the uid:
+ * a directory may know one person by several ("Ann", "ann@example"), who is not two
+ * administrators. name: NULL when it doesn't say. False, and the peer is nobody of that
+ * name, when there is no such user, or it is root or our own, whom nobody may name. */
 bool peer_stand_for(struct peer *peer, const char *name);
 
 /* The peer's roles, bit 1 << enum role for each. By the group database as it is now,

@@ -341,6 +341,8 @@ int daemon_run(const char *configuration)
     housekeeping_flush(&daemon.engine);
     (void)!traffic_flush(daemon.engine.traffic, daemon.engine.store,
                          clock_deadline_us(1000));
+    (void)!traffic_flush_hour(daemon.engine.traffic, daemon.engine.store,
+                              clock_deadline_us(1000));
     if (store_save(daemon.engine.store, &error) != STATUS_OK)
         problem_log_error(&error);
     log_print(SEVERITY_INFO, "stopped");

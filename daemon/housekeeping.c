@@ -29,6 +29,7 @@ enum {
     ASKING_MS = 100, /* a letter that can be answered waits no longer */
     SYNC_SECONDS = 5,
     TIDY_SECONDS = 15 * 60,
+    HOUR_SECONDS = 2,
     PRUNE_SECONDS = 60,
     TRAFFIC_PRUNE_SECONDS = 60 * 60,
     EXPIRE_MS = 30000,
@@ -295,6 +296,9 @@ static void *run_slow(void *argument)
             ask_for_room(housekeeping, settings, second);
         if (second % SYNC_SECONDS == 0)
             synchronise(housekeeping, settings, &sync, second);
+        if (second % HOUR_SECONDS == 0)
+            (void)!traffic_flush_hour(engine->traffic, engine->store,
+                                      store_deadline_us());
         note_audiences(housekeeping, snapshot, &noted);
         if (second % PRUNE_SECONDS == 0)
             expire(housekeeping, settings);

@@ -109,12 +109,14 @@ static void stop(const struct pacing *pacing, const json_t *pace, const char *wh
     (void)!pace_fail(pacing->engine->store, incident, why, store_deadline_us());
 }
 
-/* The first that failed, or NULL. A store or helper that is away is waited for. */
+/* The first that failed, or NULL. A store or helper that is away is waited for, and what
+ * somebody else decided about meanwhile is done. */
 static const struct actions_result *find_failure(const struct actions_result *results,
                                                  size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (results[i].status != STATUS_OK && results[i].status != STATUS_UNAVAILABLE)
+        if (results[i].status != STATUS_OK && !results[i].decided &&
+            results[i].status != STATUS_UNAVAILABLE)
             return &results[i];
     return NULL;
 }

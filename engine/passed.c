@@ -18,15 +18,27 @@ static void describe_rate(const struct rule *rule, char out[PASSED_SIZE])
                    unit_name(rule->unit), period, burst);
 }
 
+/* Thousandths as they are written: "2", "1.5". */
+static void format_factor(int64_t factor, char out[40])
+{
+    int length = snprintf(out, 40, "%lld.%03lld", (long long)(factor / 1000),
+                          (long long)(factor % 1000));
+    while (out[length - 1] == '0')
+        out[--length] = '\0';
+    if (out[length - 1] == '.')
+        out[length - 1] = '\0';
+}
+
 static void describe_surge(const struct rule *rule, int64_t size, char out[PASSED_SIZE])
 {
     char window[DURATION_SIZE];
+    char factor[40];
     const struct surge *surge = &rule->surge;
     duration_format(surge->window_ms, window);
+    format_factor(surge->factor, factor);
     (void)snprintf(out, PASSED_SIZE,
-                   "%lld copies in %s: %lld.%03lld times what is usual, at least %lld",
-                   (long long)size, window, (long long)(surge->factor / 1000),
-                   (long long)(surge->factor % 1000), (long long)surge->floor);
+                   "%lld copies in %s: %s times what is usual, at least %lld",
+                   (long long)size, window, factor, (long long)surge->floor);
 }
 
 static void describe_grown(const struct list *list, char out[PASSED_SIZE])

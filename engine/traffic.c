@@ -13,13 +13,7 @@
 #include "engine/heavy_hitters.h"
 #include "quarantine/record.h"
 
-enum { DAY_SIZE = 11, MINUTE_MS = 60000, DAY_MS = 86400000, NO_MINUTE = -1 };
-
-/* All mail of one minute. */
-struct minute {
-    int64_t minute; /* since 1970 */
-    int64_t messages, copies, stopped, stopped_copies;
-};
+enum { DAY_SIZE = 11, DAY_MS = 86400000, NO_MINUTE = -1 };
 
 struct traffic {
     pthread_mutex_t mutex;
@@ -27,7 +21,8 @@ struct traffic {
     int64_t day; /* since 1970, UTC, of what is in the tables */
     bool changed;
     struct heavy_hitters tables[TRAFFIC_KINDS];
-    struct minute hour[TRAFFIC_HOUR]; /* each at its minute modulo TRAFFIC_HOUR */
+    struct hour hour;
+    bool hour_changed;
 };
 
 struct traffic *traffic_new(const char *host)
@@ -62,16 +57,15 @@ static void turn_day(struct traffic *traffic, int64_t now_ms)
         heavy_hitters_turn_day(&traffic->tables[kind]);
 }
 
-static void count_minute(struct traffic *traffic, int64_t copies, bool stopped,
-                         int64_t minute)
+static void count_minute(struct traffic *traffic, const struct hits *hits, int64_t minute)
 {
-    struct minute *place = &traffic->hour[minute % TRAFFIC_HOUR];
-    if (place->minute != minute)
-        *place = (struct minute){.minute = minute};
-    place->messages++;
-    place->copies += copies;
-    place->stopped += stopped;
-    place->stopped_copies += stopped ? copies : 0;
+    const struct minute more = {.minute = minute,
+                                .messages = hits->messages,
+                                .copies = hits->copies,
+                                .stopped = hits->stopped,
+                                .stopped_copies = hits->stopped > 0 ? hits->copies : 0};
+    hour_add(&traffic->hour, &more);
+    traffic->hour_changed = true;
 }
 
 /* As the first rule with key topic charges it; NULL: none does. */
@@ -91,7 +85,7 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
 {
     char key[SUBJECT_SIZE];
     const struct facts *facts = &judgement->facts;
-    int64_t minute = now_ms / MINUTE_MS;
+    int64_t minute = now_ms / HOUR_MINUTE_MS;
     const struct hits all = {1, (int64_t)facts->copies, stopped};
     if (traffic == NULL || judgement->verdict.cause == CAUSE_RELAY)
         return;
@@ -100,7 +94,7 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
     (void)pthread_mutex_lock(&traffic->mutex);
     turn_day(traffic, now_ms);
     traffic->changed = true;
-    count_minute(traffic, all.copies, stopped, minute);
+    count_minute(traffic, &all, minute);
     heavy_hitters_add(&traffic->tables[TRAFFIC_SENDERS], facts->identity, &all, minute);
     heavy_hitters_add(&traffic->tables[TRAFFIC_CLIENTS], key, &all, minute);
     if (topic != NULL)
@@ -145,8 +139,8 @@ json_t *traffic_now(struct traffic *traffic, enum traffic_kind kind, size_t most
     if (listed == NULL)
         return NULL;
     (void)pthread_mutex_lock(&traffic->mutex);
-    listed->count =
-        heavy_hitters_list(&traffic->tables[kind], now_ms / MINUTE_MS, listed->totals);
+    listed->count = heavy_hitters_list(&traffic->tables[kind], now_ms / HOUR_MINUTE_MS,
+                                       listed->totals);
     (void)pthread_mutex_unlock(&traffic->mutex);
     heavy_hitters_sort(listed->totals, listed->count);
     json_t *array = show(listed, most);
@@ -154,28 +148,31 @@ json_t *traffic_now(struct traffic *traffic, enum traffic_kind kind, size_t most
     return array;
 }
 
-json_t *traffic_minutes(struct traffic *traffic, int64_t now_ms)
+void traffic_hour(struct traffic *traffic, struct hour *out)
 {
-    struct minute hour[TRAFFIC_HOUR];
-    json_t *array = json_array();
-    int64_t last = now_ms / MINUTE_MS;
     (void)pthread_mutex_lock(&traffic->mutex);
-    memcpy(hour, traffic->hour, sizeof hour);
+    *out = traffic->hour;
     (void)pthread_mutex_unlock(&traffic->mutex);
-    for (int64_t minute = last - TRAFFIC_HOUR + 1; minute <= last; minute++) {
-        char at[INSTANT_SIZE];
-        struct minute shown = hour[minute % TRAFFIC_HOUR];
-        if (shown.minute != minute)
-            shown = (struct minute){.minute = minute};
-        instant_format(minute * MINUTE_MS, at);
-        (void)json_array_append_new(
-            array,
-            json_pack("{s:s, s:I, s:I, s:I, s:I}", "at", at, "messages",
-                      (json_int_t)shown.messages, "copies", (json_int_t)shown.copies,
-                      "stopped", (json_int_t)shown.stopped, "stopped_copies",
-                      (json_int_t)shown.stopped_copies));
+}
+
+enum status traffic_flush_hour(struct traffic *traffic, struct store *store,
+                               int64_t deadline_us)
+{
+    struct hour hour;
+    (void)pthread_mutex_lock(&traffic->mutex);
+    bool changed = traffic->hour_changed;
+    traffic->hour_changed = false;
+    hour = traffic->hour;
+    (void)pthread_mutex_unlock(&traffic->mutex);
+    if (!changed)
+        return STATUS_OK;
+    enum status status = hour_write(&hour, store, traffic->host, deadline_us);
+    if (status != STATUS_OK) {
+        (void)pthread_mutex_lock(&traffic->mutex);
+        traffic->hour_changed = true;
+        (void)pthread_mutex_unlock(&traffic->mutex);
     }
-    return array;
+    return status;
 }
 
 /* ---- days ---- */
@@ -296,12 +293,15 @@ enum status traffic_load(struct traffic *traffic, struct store *store, int64_t n
     if (status == STATUS_OK)
         add_written(traffic, value);
     free(value);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = hour_read(&traffic->hour, store, traffic->host, deadline_us);
+    return status;
 }
 
 /* Days are added up from the first that counts, or those before it are forgotten. */
 struct days {
     char from[DAY_SIZE];
+    int64_t from_ms;
     struct traffic *sum;
     struct store *store;
     int64_t deadline_us;
@@ -340,15 +340,15 @@ static enum status forget_day(void *context, const char *id, const char *value)
 {
     const struct days *days = context;
     const struct change change = {.collection = COLLECTION_TRAFFIC, .id = id};
-    (void)value;
-    return strncmp(id, days->from, DAY_SIZE - 1) < 0
+    return strncmp(id, days->from, DAY_SIZE - 1) < 0 ||
+                   hour_is_before(id, value, days->from_ms)
                ? store_change(days->store, &change, 1, days->deadline_us)
                : STATUS_OK;
 }
 
 enum status traffic_prune(struct store *store, int64_t before_ms, int64_t deadline_us)
 {
-    struct days days = {.store = store, .deadline_us = deadline_us};
+    struct days days = {.from_ms = before_ms, .store = store, .deadline_us = deadline_us};
     format_day(before_ms, days.from);
     return store_list(store, COLLECTION_TRAFFIC, deadline_us, forget_day, &days);
 }

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/heavy_hitters.h"
+#include "engine/hour.h"
 #include "store/documents.h"
 
 struct traffic;
@@ -38,15 +39,12 @@ void traffic_add(struct traffic *traffic, const struct judgement *judgement, boo
 json_t *traffic_now(struct traffic *traffic, enum traffic_kind kind, size_t most,
                     int64_t now_ms);
 
-enum { TRAFFIC_HOUR = 60 };
-
-/* All mail of the last hour, by the minute, the oldest first and each of the hour:
- * [{"at", "messages", "copies", "stopped", "stopped_copies"}]. NULL without memory. */
-json_t *traffic_minutes(struct traffic *traffic, int64_t now_ms);
+/* All mail of this relay's last hour. */
+void traffic_hour(struct traffic *traffic, struct hour *out);
 
 /* ---- not on the mail path ---- */
 
-/* Goes on with what this relay wrote down today. At the start. */
+/* Goes on with what this relay wrote down today, and of its last hour. At the start. */
 enum status traffic_load(struct traffic *traffic, struct store *store, int64_t now_ms,
                          int64_t deadline_us) MUST_CHECK;
 
@@ -54,7 +52,11 @@ enum status traffic_load(struct traffic *traffic, struct store *store, int64_t n
 enum status traffic_flush(struct traffic *traffic, struct store *store,
                           int64_t deadline_us) MUST_CHECK;
 
-/* Forgets the days of all relays that are older. */
+/* Writes its last hour down if it has changed, every few seconds. */
+enum status traffic_flush_hour(struct traffic *traffic, struct store *store,
+                               int64_t deadline_us) MUST_CHECK;
+
+/* Forgets the days and hours of all relays that are older. */
 enum status traffic_prune(struct store *store, int64_t before_ms,
                           int64_t deadline_us) MUST_CHECK;
 

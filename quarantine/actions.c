@@ -108,6 +108,16 @@ enum status actions_check(const struct actions *actions, const json_t *hold,
     return STATUS_OK;
 }
 
+void actions_check_result(const struct actions *actions, enum actions_verb verb,
+                          const json_t *hold, struct actions_result *result)
+{
+    const char *state = record_text(hold, "state");
+    result->status = actions_check(actions, hold, &result->error);
+    for (size_t i = 0; i < sizeof actions_states / sizeof actions_states[0]; i++)
+        result->decided = result->decided || strcmp(state, actions_states[i].after) == 0;
+    result->same = strcmp(state, actions_states[verb].after) == 0;
+}
+
 bool actions_is_recalled(const json_t *hold)
 {
     return json_is_true(json_object_get(hold, "pulled"));

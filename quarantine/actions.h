@@ -28,7 +28,9 @@ enum { ACTIONS_NAME_SIZE = 64 }; /* of an administrator */
 struct actions_result {
     enum status status;
     struct error error; /* names the message */
-    bool untold;        /* refused, but the MTA can't write to its sender */
+    bool decided; /* CONFLICT, since somebody else released, refused or deleted it */
+    bool same;    /* and did what this call was to do */
+    bool untold;  /* refused, but the MTA can't write to its sender */
     char approved_by[ACTIONS_NAME_SIZE]; /* OK, but not released yet: one more, who is not
                                             this one, must say so; else "" */
 };
@@ -39,18 +41,14 @@ struct actions_progress {
     void *context;
 };
 
-/* One held message, once: of two callers, here or on another relay, one succeeds and the
+/* Each held message, once: of two callers, here or on another relay, one succeeds and the
  * other gets CONFLICT and is told what became of the message. CONFLICT, too, when another
  * relay holds it. NOT_FOUND: there is no such hold, or its message is gone from the queue
  * (which is then recorded). UNAVAILABLE or INVALID: the helper failed, and the message is
- * held as before, unless the error says that only the record could not be written. */
-enum status actions_decide(struct actions *actions, const struct settings *settings,
-                           enum actions_verb verb, const char *id,
-                           struct error *error) MUST_CHECK;
-
-/* Many of them, each as above; results has count of them. Refusals of one incident write
- * one notice to a sender. Once helper or store do not answer, or deadline_us (monotonic)
- * is over, the rest is UNAVAILABLE and was not tried. */
+ * held as before, unless the error says that only the record could not be written.
+ * results has count of them. Refusals of one incident write one notice to a sender. Once
+ * helper or store do not answer, or deadline_us (monotonic) is over, the rest is
+ * UNAVAILABLE and was not tried. */
 void actions_decide_many(struct actions *actions, const struct settings *settings,
                          enum actions_verb verb, const char *const *ids, size_t count,
                          int64_t deadline_us, const struct actions_progress *progress,
@@ -74,8 +72,7 @@ enum status actions_foresee(struct actions *actions, const struct settings *sett
                             struct text *out) MUST_CHECK;
 
 /* Adds what quarantine.content lets the helper show of a held message, see
- * helper_content. Failures as in
- * actions_decide, with the hold's id in error. */
+ * helper_content. Failures as in actions_decide_many, with the hold's id in error. */
 enum status actions_content(struct actions *actions, const struct settings *settings,
                             const json_t *hold, struct text *out,
                             struct error *error) MUST_CHECK;

@@ -46,21 +46,24 @@ static void fail_silent(const struct hold_decision *decision, struct decision_jo
 }
 
 /* Says what became of a hold whose state somebody else changed. */
-static enum status explain_lost(struct actions *actions, const char *id,
-                                struct error *error)
+static void explain_lost(const struct decision_job *job, const char *id,
+                         struct actions_result *result)
 {
     json_t *fresh = NULL;
-    enum status status = ledger_find_hold(actions->ledger, id,
+    enum status status = ledger_find_hold(job->actions->ledger, id,
                                           clock_deadline_us(ACTIONS_STORE_MS), &fresh);
     if (status == STATUS_NOT_FOUND)
-        return error_set(error, status, "there is no held message %.64s", id);
+        (void)error_set(&result->error, status, "there is no held message %.64s", id);
+    else if (status != STATUS_OK)
+        (void)actions_say_store(&result->error, status);
+    result->status = status;
     if (status != STATUS_OK)
-        return actions_say_store(error, status);
-    status = actions_check(actions, fresh, error);
+        return;
+    actions_check_result(job->actions, job->verb, fresh, result);
+    if (result->status == STATUS_OK)
+        result->status = error_set(&result->error, STATUS_CONFLICT,
+                                   "%s: somebody else changed it", id);
     json_decref(fresh);
-    return status == STATUS_OK
-               ? error_set(error, STATUS_CONFLICT, "%s: somebody else changed it", id)
-               : status;
 }
 
 /* Claims the holds for this call, and says of each other one why not. Returns the number
@@ -76,7 +79,9 @@ static size_t claim(struct decision_job *job, struct hold_decision *first, size_
     size_t claimed_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct actions_result *result = first[i].result;
-        result->status = actions_check(actions, first[i].hold, &result->error);
+        actions_check_result(actions, job->verb, first[i].hold, result);
+        if (actions_state_after(record_text(first[i].hold, "state")) != NULL)
+            explain_lost(job, first[i].id, result); /* it was decided since it was read */
         if (result->status != STATUS_OK)
             continue;
         ids[checked_count] = first[i].id;
@@ -91,7 +96,7 @@ static size_t claim(struct decision_job *job, struct hold_decision *first, size_
         if (statuses[i] == STATUS_OK)
             out_claimed[claimed_count++] = checked[i];
         else if (statuses[i] == STATUS_CONFLICT || statuses[i] == STATUS_NOT_FOUND)
-            result->status = explain_lost(actions, checked[i]->id, &result->error);
+            explain_lost(job, checked[i]->id, result);
         else
             (void)actions_say_store(&result->error, statuses[i]);
         fail_silent(checked[i], job);
@@ -407,16 +412,6 @@ void actions_decide_many(struct actions *actions, const struct settings *setting
     for (size_t i = 0; i < count; i++)
         json_decref(job.decisions[i].hold);
     free(job.decisions);
-}
-
-enum status actions_decide(struct actions *actions, const struct settings *settings,
-                           enum actions_verb verb, const char *id, struct error *error)
-{
-    struct actions_result result;
-    actions_decide_many(actions, settings, verb, &id, 1,
-                        clock_deadline_us(2 * ACTIONS_HELPER_MS), NULL, &result);
-    *error = result.error;
-    return result.status;
 }
 
 /* ---- what nobody decided about in time is refused, oldest first ---- */

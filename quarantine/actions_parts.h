@@ -36,6 +36,10 @@ void actions_tell(const struct actions_progress *progress, size_t done, size_t t
 enum status actions_check(const struct actions *actions, const json_t *hold,
                           struct error *error) MUST_CHECK;
 
+/* The same, into the result of what the verb was to do. */
+void actions_check_result(const struct actions *actions, enum actions_verb verb,
+                          const json_t *hold, struct actions_result *result);
+
 /* What the helper checks a hold's message by. */
 void actions_make_check(const json_t *hold, char out[ACTIONS_CHECK_SIZE]);
 

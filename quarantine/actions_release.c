@@ -295,20 +295,22 @@ static bool join_pace(void *context, json_t *hold)
 
 /* It may be released here some time: only what was reviewed is, so it is noted with each
  * hold. CONFLICT of a change is that it is noted already, or that it is decided about. */
-static enum status release_later(const struct release_job *job, size_t i)
+static void release_later(const struct release_job *job, size_t i)
 {
-    struct error *error = &job->results[i].error;
-    if (job->holds[i] == NULL)
-        return error_set(error, STATUS_NOT_FOUND, "there is no held message %.64s",
-                         job->ids[i]);
-    enum status status = actions_check(job->actions, job->holds[i], error);
-    if (status != STATUS_OK)
-        return status;
-    status = ledger_change_hold(job->actions->ledger, job->ids[i], join_pace, NULL,
-                                clock_deadline_us(ACTIONS_STORE_MS), NULL);
-    return status == STATUS_OK || status == STATUS_CONFLICT
-               ? STATUS_OK
-               : actions_say_store(error, status);
+    struct actions_result *result = &job->results[i];
+    if (job->holds[i] == NULL) {
+        result->status = error_set(&result->error, STATUS_NOT_FOUND,
+                                   "there is no held message %.64s", job->ids[i]);
+        return;
+    }
+    actions_check_result(job->actions, ACTIONS_RELEASE, job->holds[i], result);
+    if (result->status != STATUS_OK)
+        return;
+    enum status status =
+        ledger_change_hold(job->actions->ledger, job->ids[i], join_pace, NULL,
+                           clock_deadline_us(ACTIONS_STORE_MS), NULL);
+    if (status != STATUS_OK && status != STATUS_CONFLICT)
+        result->status = actions_say_store(&result->error, status);
 }
 
 /* Nobody has reviewed what can't be read. */
@@ -340,7 +342,7 @@ static void release_rest(struct release_job *job)
         if (job->waits[i])
             continue;
         if (job->args->later)
-            job->results[i].status = release_later(job, i);
+            release_later(job, i);
         else if (at < count)
             job->results[i] = results[at++];
         else

@@ -7,21 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quarantine/brake_reader.h"
 #include "quarantine/brake_record.h"
 #include "quarantine/permits.h"
 #include "quarantine/record.h"
 #include "store/store.h"
 
 enum {
-    BRAKES_MAX = 1000,      /* that can be set; each message is held against all */
-    LAPSED_KEPT_MS = 60000, /* another relay's clock may be behind */
-    READINGS = 3,           /* tries to read while others set and clear */
+    BRAKES_MAX = 1000, /* that can be set; each message is held against all */
+    READINGS = 3,      /* tries to read while others set and clear */
 };
 
 /* What messages hold a reference to. */
 struct brake_set {
     struct brakes brakes; /* first: what is taken is the set */
     size_t references;    /* our own included */
+    uint64_t sum;         /* of what was read (brake_reader.h) */
 };
 
 struct active_brakes {
@@ -29,6 +30,7 @@ struct active_brakes {
     pthread_mutex_t mutex;
     struct brake_set *current;
     uint64_t changes; /* by active_brakes_set and the like */
+    uint64_t version; /* see active_brakes_version */
     bool read;        /* the store's brakes, or those put off, were */
 };
 
@@ -100,153 +102,20 @@ void active_brakes_release(struct active_brakes *active, const struct brakes *br
 
 /* ---- reading ---- */
 
-struct reader {
-    struct active_brakes *active;
-    const struct domains *own;
-    int64_t now_ms, deadline_us;
-    struct brakes *brakes;
-};
-
-/* Whether it lapsed. What did so long ago is deleted, unless it was set again meanwhile;
- * failing that, the next reading does it. */
-static bool is_lapsed(const struct reader *reader, enum collection collection,
-                      const char *id, const char *value, int64_t until_ms)
-{
-    const struct change change = {
-        .collection = collection, .id = id, .check = true, .expected = value};
-    enum status status = STATUS_OK;
-    if (reader->now_ms - until_ms >= LAPSED_KEPT_MS)
-        status = store_change(reader->active->store, &change, 1, reader->deadline_us);
-    (void)status;
-    return until_ms <= reader->now_ms;
-}
-
-/* What this version can't read is left alone: a newer one may have written it. */
-static enum status read_brake(void *context, const char *id, const char *value)
-{
-    struct reader *reader = context;
-    json_t *record = record_load(value);
-    struct brake brake = {0};
-    enum action action;
-    int64_t until_ms = 0;
-    enum status status = STATUS_OK;
-    bool sound = record != NULL && brake_record_until(record, &until_ms) &&
-                 brake_record_action(record_text(record, "action"), &action);
-    if (sound && !is_lapsed(reader, COLLECTION_BRAKES, id, value, until_ms)) {
-        status = brake_key_parse(record_text(record, "key"), reader->own, NULL,
-                                 &brake.key, NULL);
-        if (status == STATUS_OK) {
-            brake.action = action;
-            brake.until_ms = until_ms;
-            brake.by = (char *)(uintptr_t)record_text(record, "by");
-            brake.reason = (char *)(uintptr_t)record_text(record, "reason");
-            status = brakes_add(reader->brakes, &brake) ? STATUS_OK : STATUS_NOMEM;
-            brake_key_clear(&brake.key);
-        }
-    }
-    json_decref(record);
-    return status == STATUS_NOMEM ? status : STATUS_OK;
-}
-
-static enum status read_allowance(void *context, const char *id, const char *value)
-{
-    struct reader *reader = context;
-    json_t *record = record_load(value);
-    bool added = true;
-    struct allowance allowance;
-    bool sound = brake_record_read_allowance(record, &allowance);
-    if (sound && !is_lapsed(reader, COLLECTION_ALLOWS, id, value, allowance.until_ms))
-        added = brakes_add_allowance(reader->brakes, &allowance);
-    json_decref(record);
-    return added ? STATUS_OK : STATUS_NOMEM;
-}
-
-/* Whether it was over a while ago: then it is moved to those that ended; failing that,
- * the next reading does it. */
-static bool is_over(const struct reader *reader, const struct permit *permit,
-                    const char *value)
-{
-    if (reader->now_ms - permit->until_ms < LAPSED_KEPT_MS)
-        return false;
-    enum status status = permits_move(reader->active->store, permit, value, "",
-                                      permit->until_ms, reader->deadline_us);
-    (void)status;
-    return true;
-}
-
-static enum status read_permit(void *context, const char *id, const char *value)
-{
-    struct reader *reader = context;
-    struct permit permit;
-    json_t *record = record_load(value);
-    enum status status =
-        record == NULL ? STATUS_INVALID : permits_read(record, reader->own, &permit);
-    (void)id;
-    if (status == STATUS_OK) {
-        if (!is_over(reader, &permit, value) &&
-            !brakes_add_permit(reader->brakes, &permit))
-            status = STATUS_NOMEM;
-        permit_clear(&permit);
-    }
-    json_decref(record);
-    return status == STATUS_NOMEM ? status : STATUS_OK;
-}
-
-/* One that was put off may be in the store already, when its answer was lost. */
-static enum status read_put_off_permit(void *context, const char *id, const char *value)
-{
-    struct reader *reader = context;
-    for (size_t i = 0; i < reader->brakes->permit_count; i++)
-        if (strcmp(reader->brakes->permits[i].id, id) == 0)
-            return STATUS_OK;
-    return read_permit(context, id, value);
-}
-
-/* One that was put off stands above what the store has. */
-static enum status read_put_off(void *context, const char *id, const char *value)
-{
-    struct reader *reader = context;
-    struct brakes *brakes = reader->brakes;
-    size_t before = brakes->count;
-    enum status status = read_brake(context, id, value);
-    if (brakes->count == before)
-        return status;
-    for (size_t i = 0; i < before; i++) {
-        if (strcmp(brakes->items[i].key.text, brakes->items[before].key.text) == 0) {
-            brake_clear(&brakes->items[i]);
-            brakes->items[i] = brakes->items[--brakes->count];
-            break;
-        }
-    }
-    return status;
-}
-
-static enum status read_all(struct reader *reader)
-{
-    struct store *store = reader->active->store;
-    enum status status =
-        store_list(store, COLLECTION_BRAKES, reader->deadline_us, read_brake, reader);
-    if (status == STATUS_OK)
-        status = store_list_put_off(store, COLLECTION_BRAKES, read_put_off, reader);
-    if (status == STATUS_OK)
-        status = store_list(store, COLLECTION_ALLOWS, reader->deadline_us, read_allowance,
-                            reader);
-    if (status == STATUS_OK)
-        status = store_list(store, COLLECTION_PERMITS, reader->deadline_us, read_permit,
-                            reader);
-    if (status == STATUS_OK)
-        status =
-            store_list_put_off(store, COLLECTION_PERMITS, read_put_off_permit, reader);
-    brakes_sort(reader->brakes);
-    return status;
-}
-
-uint64_t active_brakes_changes(struct active_brakes *active)
+static uint64_t count_changes(struct active_brakes *active)
 {
     (void)pthread_mutex_lock(&active->mutex);
     uint64_t changes = active->changes;
     (void)pthread_mutex_unlock(&active->mutex);
     return changes;
+}
+
+uint64_t active_brakes_version(struct active_brakes *active)
+{
+    (void)pthread_mutex_lock(&active->mutex);
+    uint64_t version = active->version;
+    (void)pthread_mutex_unlock(&active->mutex);
+    return version;
 }
 
 /* Puts up what was read, unless something was set or cleared since. */
@@ -257,6 +126,7 @@ static bool put_up_if(struct active_brakes *active, struct brake_set *set,
     (void)pthread_mutex_lock(&active->mutex);
     bool current = active->changes == changes;
     if (current) {
+        active->version += active->current->sum != set->sum;
         unused = put_up(active, set);
         active->read = true;
     }
@@ -265,62 +135,18 @@ static bool put_up_if(struct active_brakes *active, struct brake_set *set,
     return current;
 }
 
-/* Writes what was put off. What lapsed meanwhile is not worth it any more, and what was
- * set anew meanwhile is written next time. */
-static enum status write_put_off(const struct reader *reader, enum collection collection,
-                                 const char *id, const char *value)
-{
-    struct store *store = reader->active->store;
-    const struct change change = {.collection = collection, .id = id, .value = value};
-    int64_t until_ms = 0;
-    json_t *record = record_load(value);
-    bool lapsed = !brake_record_until(record, &until_ms) || until_ms <= reader->now_ms;
-    json_decref(record);
-    enum status status =
-        lapsed ? STATUS_OK : store_change(store, &change, 1, reader->deadline_us);
-    if (status != STATUS_OK)
-        return status;
-    status = store_put_off(store, collection, id, value, NULL);
-    return status == STATUS_CONFLICT ? STATUS_OK : status;
-}
-
-static enum status write_brake(void *context, const char *id, const char *value)
-{
-    return write_put_off(context, COLLECTION_BRAKES, id, value);
-}
-
-static enum status write_permit(void *context, const char *id, const char *value)
-{
-    return write_put_off(context, COLLECTION_PERMITS, id, value);
-}
-
-static enum status write_all_put_off(struct reader *reader)
-{
-    struct store *store = reader->active->store;
-    enum status status =
-        store_list_put_off(store, COLLECTION_BRAKES, write_brake, reader);
-    if (status == STATUS_OK)
-        status = store_list_put_off(store, COLLECTION_PERMITS, write_permit, reader);
-    return status;
-}
-
 /* After a restart with the store away, what was put off is all that is known. */
-static void put_up_put_off(struct reader *reader)
+static void put_up_put_off(struct active_brakes *active, struct brake_reader *reader)
 {
-    struct active_brakes *active = reader->active;
     struct brake_set *set = calloc(1, sizeof *set);
     (void)pthread_mutex_lock(&active->mutex);
     bool known = active->read;
     uint64_t changes = active->changes;
     (void)pthread_mutex_unlock(&active->mutex);
     reader->brakes = set == NULL ? NULL : &set->brakes;
-    if (!known && set != NULL &&
-        store_list_put_off(active->store, COLLECTION_BRAKES, read_put_off, reader) ==
-            STATUS_OK &&
-        store_list_put_off(active->store, COLLECTION_PERMITS, read_put_off_permit,
-                           reader) == STATUS_OK &&
+    if (!known && set != NULL && brake_reader_read_put_off(reader) == STATUS_OK &&
         set->brakes.count + set->brakes.permit_count > 0) {
-        brakes_sort(&set->brakes);
+        set->sum = reader->sum;
         if (put_up_if(active, set, changes))
             return;
     }
@@ -330,19 +156,21 @@ static void put_up_put_off(struct reader *reader)
 enum status active_brakes_refresh(struct active_brakes *active, const struct domains *own,
                                   int64_t now_ms, int64_t deadline_us)
 {
-    struct reader late = {active, own, now_ms, deadline_us, NULL};
-    enum status written = write_all_put_off(&late);
+    struct brake_reader reader = {active->store, own, now_ms, deadline_us, NULL, 0};
+    enum status written = brake_reader_write_put_off(&reader);
     if (written == STATUS_UNAVAILABLE) {
-        put_up_put_off(&late);
+        put_up_put_off(active, &reader);
         return written;
     }
     for (int i = 0; i < READINGS; i++) {
-        uint64_t changes = active_brakes_changes(active);
+        uint64_t changes = count_changes(active);
         struct brake_set *set = calloc(1, sizeof *set);
         if (set == NULL)
             return STATUS_NOMEM;
-        struct reader reader = {active, own, now_ms, deadline_us, &set->brakes};
-        enum status status = read_all(&reader);
+        reader.brakes = &set->brakes;
+        reader.sum = 0;
+        enum status status = brake_reader_read(&reader);
+        set->sum = reader.sum;
         if (status == STATUS_OK && put_up_if(active, set, changes))
             return STATUS_OK;
         free_set(set);
@@ -401,6 +229,7 @@ static void apply(struct active_brakes *active, const struct edit *edit)
     struct brake_set *set = calloc(1, sizeof *set);
     (void)pthread_mutex_lock(&active->mutex);
     active->changes++;
+    active->version++;
     if (set != NULL && copy_edited(&active->current->brakes, edit, &set->brakes)) {
         unused = put_up(active, set);
         set = NULL;

@@ -49,8 +49,9 @@ enum status active_brakes_end_permit(struct active_brakes *active,
                                      const char *by, int64_t now_ms,
                                      int64_t deadline_us) MUST_CHECK;
 
-/* A number that grows whenever one of these was called. */
-uint64_t active_brakes_changes(struct active_brakes *active);
+/* A number that grows whenever what is in force here has changed, by one of these or by a
+ * reading of what other relays wrote. */
+uint64_t active_brakes_version(struct active_brakes *active);
 
 /* [{"key", "action", "until", "by", "reason"}], until in ISO 8601 or null; and "pending":
  * true when it is on this relay alone, until the store is back. */

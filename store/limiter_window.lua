@@ -1,6 +1,6 @@
--- What is no bucket: how windows are read, with the arithmetic of policy/window.c, and sets of clients,
--- with that of policy/client_set.c. Each function that a script defines costs every call of
--- it, so limiter_state.lua asks for those of a kind when it meets the first of that kind.
+-- What is no bucket: how windows are read, with the arithmetic of policy/window.c, and sets
+-- of clients, with that of policy/client_set.c. Each function that a script defines costs
+-- every call of it, so limiter_state.lua asks for those of a kind when it needs the first.
 -- A window is "w start_ms copies trained latch_end_ms" ("W" when it was braked), and
 -- " end_ms:copies" for each past one, newest first. A set of clients is "c latch_end_ms",
 -- and " client:stamp_ms" for each client, oldest first.

@@ -25,10 +25,13 @@ const byFetch = async (method, path, headers, body) => {
   return { status: answer.status, text: await answer.text() };
 };
 
+/* One release of Cockpit sends a header field as UTF-8, another as Latin-1: the purpose goes
+ * in the body. */
 const byCockpit = (cockpit) => {
   const http = cockpit.http({ unix: SOCKET });
-  return async (method, path, headers, body) => {
+  return async (method, path, { "X-Purpose": purpose, ...headers }, body) => {
     let status = 0;
+    if (purpose) body = JSON.stringify({ ...JSON.parse(body ?? "{}"), purpose });
     const request = http.request({ method, path, headers, body: body ?? "" });
     request.response((code) => (status = code));
     return request.then(
@@ -65,7 +68,8 @@ const CODES = {
 const AWAY = new Set([0, 401, 502, 504]);
 
 function failure(status, answer) {
-  const text = CODES[status] ?? answer?.error ?? `The answer was ${status}.`;
+  const said = answer?.error ?? `The answer was ${status}.`;
+  const text = CODES[status] ?? (status === 401 ? `You are not signed in: ${said}.` : said);
   const missing = answer?.missing;
   return new Failure(status, missing ? `Your account lacks the role “${missing}”.` : text, missing);
 }
@@ -121,6 +125,7 @@ export const part = (promise) =>
     },
   );
 
+export const query = (name, value) => `${name}=${encodeURIComponent(value)}`;
 export const path = (...words) => words.map(encodeURIComponent).join("/");
 
 export const token = () =>

@@ -41,6 +41,29 @@ export const select = (name, options, chosen) =>
     options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
   );
 
+/* Whose mail a brake or a permit is about. */
+export const KEYS = "login:NAME, sender:ADDRESS, client:IP or network, list:ADDRESS, domain:DOMAIN";
+
+export const PENDING = "The store is away: it is on this relay alone until that is back.";
+
+export const reasonField = () =>
+  field(
+    "Reason",
+    input("reason", {
+      maxlength: "200",
+      pattern: "[ -~]*",
+      title: "Plain ASCII letters: the command shows it, too",
+      autocapitalize: "sentences",
+    }),
+    "Shown to other administrators.",
+  );
+
+/* Those values of a form that say something. */
+export const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value));
+
+/* Several of them, typed into one field. */
+export const addresses = (text) => text.split(/[\s,]+/).filter(Boolean);
+
 /* A box with its label behind it. */
 export function check(name, label, properties = {}) {
   const id = `field-${++made}`;
@@ -66,7 +89,7 @@ export function purposeField(about, needed) {
       value: purposes.get(about) ?? "",
       autocapitalize: "sentences",
     }),
-    "Goes into the audit, with your name.",
+    "Recorded in the audit, with your name.",
   );
 }
 
@@ -92,6 +115,29 @@ export function weighty(about, reach) {
 /* 4000 may be typed as 4,000. */
 const grouped = (n) => n.toLocaleString("en-US").replaceAll(",", "[,. ]?");
 
+/* ---- what it would touch ---- */
+
+/* Above a form's buttons: what it would touch, as it stands; look(values) says it. */
+export function withPreview(dialog, look) {
+  const form = dialog.querySelector("form");
+  const place = h("p", { class: "preview", role: "status" });
+  let turn = 0;
+  let timer = 0;
+  const show = async () => {
+    const mine = ++turn;
+    const text = await look(Object.fromEntries(new FormData(form))).catch((error) => error.message);
+    if (mine === turn) place.textContent = text;
+  };
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, 300);
+  };
+  form.querySelector("[role=status]").before(place);
+  form.addEventListener("input", later);
+  form.addEventListener("focusout", later);
+  later();
+}
+
 /* ---- the dialog ---- */
 
 /* Shows how far a work is that takes long, until it is over. */
@@ -109,7 +155,7 @@ const outcomeNodes = (text, problem, more = []) => [
   ...more,
 ];
 
-/* A question. `title` and `act` name the deed (without act
+/* A question. `title` and `act` name the action (without act
  * there is only something to read); `body` says what it does; `fields` may be
  * empty; run(values, send) does it and returns {text, problem?, more?}, the outcome in words;
  * a failure can be tried again. `about` is what the purpose belongs to. */
@@ -132,7 +178,7 @@ export function question({ title, act, body, fields = [], danger = false, about 
     let over = false;
     const say = (text) => said.replaceChildren(h("p", { class: "muted" }, text));
     button.disabled = true;
-    say("At work …");
+    say("Working …");
     void watchProgress(progress, () => over, say);
     const send = (method, path, sent) => ask(method, path, sent, { purpose, progress });
     const outcome = await run(values, send).catch((error) => error);
@@ -148,10 +194,16 @@ export function question({ title, act, body, fields = [], danger = false, about 
     cancel.textContent = "Done";
     cancel.className = "primary";
     form.replaceChildren(h("div", { class: "buttons" }, cancel));
-    cancel.focus();
+    cancel.focus({ preventScroll: true });
+    dialog.scrollTop = 0;
   }
 
-  dialog.onclose = () => dialog.remove();
+  /* What had the focus before may be gone by now. */
+  dialog.onclose = () => {
+    dialog.remove();
+    if (document.activeElement === document.body)
+      document.getElementById("view").focus({ preventScroll: true });
+  };
   document.body.append(dialog);
   dialog.showModal();
   (form.querySelector("input:not([type=checkbox], [type=hidden]), select") ?? button ?? cancel).focus();
@@ -165,11 +217,11 @@ const PAST = { release: "released", refuse: "refused", delete: "deleted" };
 /* {results, done, failed, needs?, pace?} */
 export function decided(verb, answer) {
   const says = [];
-  if (answer.pace) says.push(`It is released slowly from now on: ${answer.pace.pace}.`);
+  if (answer.pace) says.push(`It is now being released slowly, ${answer.pace.pace}.`);
   if (answer.done > 0) says.push(`${answer.done} ${PAST[verb]}.`);
   if (answer.needs)
     says.push(
-      `Your release is recorded, and nothing of it has gone out yet: one more administrator must release it.`,
+      `Your release is recorded, and nothing has gone out yet: one more administrator must release it.`,
     );
   const untold = (answer.results ?? []).filter((r) => r.untold).length;
   if (untold > 0) says.push(`${untold} of the senders could not be told.`);

@@ -6,7 +6,7 @@ import { ask, chooseTransport, enter, get } from "./api.js";
 import { all, h } from "./dom.js";
 import { follow } from "./live.js";
 import { morph, morphInPlace } from "./morph.js";
-import { count, plain } from "./words.js";
+import { atSecond, count, plain } from "./words.js";
 
 const SCREENS = [
   ["now", "Now"],
@@ -21,7 +21,7 @@ const SCREENS = [
 const TICK_MS = 15000; /* "3 min ago" */
 const TOUCHED_MS = 3000;
 const SLOWER = 5; /* a screen that takes long to read is read less often */
-const SLOWEST_MS = 4000;
+const SLOWEST_MS = 30000;
 
 const view = document.getElementById("view");
 const connection = document.getElementById("connection");
@@ -61,7 +61,9 @@ function draw(now = false) {
     withheld.textContent = `${count(undone, "change")}: show`;
     return;
   }
+  const hadFocus = view.contains(document.activeElement);
   morph(view, next);
+  if (hadFocus && document.activeElement === document.body) view.focus({ preventScroll: true });
   page.drawn = true;
   withheld.hidden = true;
 }
@@ -171,7 +173,7 @@ async function open() {
   drawNav(name);
   document.title = `${screen.title} – Mailbrake`;
   withheld.hidden = true;
-  view.replaceChildren(h("h1", {}, screen.title), h("p", { class: "muted" }, "Reading …"));
+  view.replaceChildren(h("h1", {}, screen.title), h("p", { class: "muted" }, "Loading …"));
   scrollTo(0, 0);
   if (!first) view.focus({ preventScroll: true });
   await load();
@@ -199,15 +201,15 @@ function drawWho() {
 let away = null; /* since when nobody answers */
 
 const STORE = {
-  local: "The store does not answer: each relay limits by itself, with its part of each limit.",
-  down: "The store does not answer: mail gets what on_failure says.",
+  local: "The store does not answer: each relay counts for itself, with its share of each limit.",
+  down: "The store does not answer: mail is treated as on_failure says.",
 };
 
 function connectionIs({ ok, store, error }) {
   const back = ok && (away !== null || who.user === "");
   if (!ok) away ??= new Date();
   else away = null;
-  const since = page && away ? ` What you see is from ${away.toLocaleTimeString("en-GB")}.` : "";
+  const since = page && away ? ` What you see is from ${atSecond(away)}.` : "";
   const text = ok ? (STORE[store] ?? "") : `${error.message}${since}`;
   if (connection.textContent !== text) connection.textContent = text;
   connection.hidden = text === "";

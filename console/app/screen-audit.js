@@ -1,6 +1,6 @@
 /* Who did what, and who looked at what. */
 
-import { head, hint, muted, named, strong, tabs, when } from "./bits.js";
+import { head, hint, muted, named, strong, tabs, when } from "./widgets.js";
 import { all, h } from "./dom.js";
 import { column, find, finder, paged, table } from "./table.js";
 import { clean, count, messages, plain } from "./words.js";
@@ -56,7 +56,7 @@ export function render({ audit }, page) {
     table(columns, shown, {
       key: (e) => `${e.at_ms} ${e.user} ${e.action} ${e.target} ${e.result}`,
       caption: "Audit",
-      empty: audit.length === 0 ? "Nothing is written down." : "None fits.",
+      empty: audit.length === 0 ? "Nothing is written down." : "None matches.",
     }),
     pager,
   );

@@ -1,8 +1,9 @@
 /* What was set by hand: brakes stop, permits let pass. */
 
 import { part } from "./api.js";
-import { between, button, hint, mark, muted, when } from "./bits.js";
-import { clearBrake, endPermit, setBrake, setPermit } from "./deeds-brakes.js";
+import { between, button, hint, mark, muted, when } from "./widgets.js";
+import { clearBrake, setBrake } from "./actions-brake.js";
+import { endPermit, setPermit } from "./actions-permit.js";
 import { all, h } from "./dom.js";
 import { column, orFailure, table } from "./table.js";
 import { action, clean, key, number, plain } from "./words.js";
@@ -28,7 +29,7 @@ const brakeTable =
       [
         column("Whose mail", (b) => named(b.key), "wide"),
         column("What happens", (b) => action(b.action)),
-        column("Until", (b) => (b.until ? when(b.until) : "cleared")),
+        column("Until", (b) => (b.until ? when(b.until) : "cleared by hand")),
         column(
           "By",
           (b) =>
@@ -99,7 +100,7 @@ export function render({ brakes, permits }, page) {
         button(page.can("brake"), "Brake everything…", () => setBrake(page, "all"), { class: "danger" }),
       ),
       hint(
-        "Stops the mail of a login, a sender, a client, a list or a domain before all rules, on all relays.",
+        "Stops the mail of a login, a sender, a client or a domain, or to a list, on all relays, before any rule.",
       ),
       orFailure(brakes, brakeTable(page)),
     ),
@@ -122,7 +123,7 @@ export function render({ brakes, permits }, page) {
           state.ended ? "Hide what ended" : "Show what ended",
         ),
       ),
-      hint("Lets an announced mailing pass before all rules, up to so many copies."),
+      hint("Lets an announced mailing pass all rules, up to so many copies."),
       orFailure(permits, permitTable(page)),
     ),
   );

@@ -1,8 +1,8 @@
 /* What would happen to a message, rule by rule. */
 
 import { ask } from "./api.js";
-import { hint, mark, muted, named, problem, strong } from "./bits.js";
-import { field, input } from "./dialog.js";
+import { hint, mark, muted, named, problem, strong } from "./widgets.js";
+import { addresses, field, input } from "./dialog.js";
 import { all, h } from "./dom.js";
 import { column, facts, table } from "./table.js";
 import { clean, copies, number, people } from "./words.js";
@@ -11,8 +11,6 @@ export const title = "Explain";
 export const still = true; /* read when it is opened */
 
 export const load = async () => ({});
-
-const addresses = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 function room(keys) {
   return (keys ?? [])
@@ -127,7 +125,7 @@ function form(page) {
       input("client", { value: q("client"), maxlength: "60", placeholder: "an IP address, or local" }),
     ),
     field("To", input("to", { value: q("to"), required: true, maxlength: "4000" }), "One or more addresses"),
-    field("A header", input("header", { maxlength: "900", placeholder: "References: <id>" })),
+    field("Header", input("header", { maxlength: "900", placeholder: "References: <id>" })),
     h("div", { class: "buttons" }, h("button", { class: "primary" }, "Explain")),
   );
 }

@@ -15,10 +15,20 @@ import {
   strong,
   when,
   who,
-} from "./bits.js";
+} from "./widgets.js";
 import { moments } from "./chart.js";
-import { clearBrake, setBrake } from "./deeds-brakes.js";
-import { allow, change, close, details, refuse, release, remove, review, stopPace } from "./deeds.js";
+import { clearBrake, setBrake } from "./actions-brake.js";
+import {
+  allow,
+  change,
+  close,
+  details,
+  refuse,
+  release,
+  remove,
+  review,
+  stopPace,
+} from "./actions-incident.js";
 import { all, h } from "./dom.js";
 import { column, facts, find, finder, orFailure, paged, table } from "./table.js";
 import {
@@ -105,27 +115,30 @@ function what(incident, holds) {
   );
 }
 
-const SPECIAL = {
-  brake: "A brake that was set by hand stops it.",
-  lists_grown: "A list has suddenly grown, and its new size is not accepted.",
-  lists_unknown: "A list could not be read, so that its size is not known.",
-  on_failure: "The store did not answer.",
-  doubt: "The message could not be judged.",
+/* What stopped it when no rule did; with the numbers that the notice has. */
+const NO_RULE = {
+  brake: (limit) => `Stopped by ${limit || "a brake"}.`,
+  lists_grown: (limit) => `Sent to ${limit || "a list that had grown"}. Its new size is not accepted.`,
+  lists_unknown: () => "Sent to a list that could not be read, so that its size is not known.",
+  on_failure: () => "The store did not answer.",
+  doubt: () => "The message could not be judged.",
 };
 
-function why({ rule, limit, before, permit, key: text }) {
-  const rest = permit
-    ? ` The permit ${clean(permit.id)} had too little left: ${number(permit.left)} of ${copies(permit.copies)}.`
-    : "";
-  if (SPECIAL[rule]) return `${SPECIAL[rule]}${rest}`;
-  const whose = /^(thread|campaign|topic|list):/.test(text) ? `for this ${key(text).kind}` : "";
-  const words = limit ? `: ${clean(limit)} ${whose}`.trimEnd() : "";
+function ruleWords({ rule, limit, before, key: text }) {
+  const said = clean(limit ?? "").replace(/^none: /, "");
+  if (NO_RULE[rule]) return NO_RULE[rule](said);
+  const whose = /^(thread|campaign|topic|list):/.test(text) ? ` for this ${key(text).kind}` : "";
+  const out = before === null ? "." : `; ${number(before)} had gone out.`;
+  return all("Rule ", strong(clean(rule)), said ? `: ${said}${whose}` : "", out);
+}
+
+function why(incident) {
+  const { permit } = incident;
   return all(
-    "Rule ",
-    strong(clean(rule)),
-    words,
-    before === null ? "." : `, and ${number(before)} had gone out.`,
-    rest,
+    ruleWords(incident),
+    permit
+      ? ` The permit ${clean(permit.id)} had too little left: ${number(permit.left)} of ${copies(permit.copies)}.`
+      : null,
   );
 }
 
@@ -156,7 +169,8 @@ function elsewhere({ identity, sender, addressed: to, lists, key: subject }) {
 }
 
 function next(incident) {
-  if (incident.expires_at) return all("What is held is refused from ", when(incident.expires_at), " on.");
+  if (incident.expires_at)
+    return all("Held mail is refused automatically from ", when(incident.expires_at), " on.");
   if (incident.deferred > 0) return "The senders' servers try again for some days.";
   if (incident.refused > 0) return "Nothing: it was refused, and its senders know from the reply.";
   return incident.would > 0 ? "Nothing: it was delivered." : "Nothing.";
@@ -190,7 +204,7 @@ function figures(incident) {
   return h(
     "div",
     { class: "figures" },
-    one(number(reach), reach === null ? "people: not known" : "people, by the largest message"),
+    one(number(reach), reach === null ? "people: not known" : "people, largest message"),
     one(
       number(waiting > 0 ? waiting : stop),
       waiting > 0 ? "held, to decide" : would ? "messages, delivered" : "messages stopped",
@@ -230,10 +244,14 @@ function brakeButton(page, incident) {
   const braked = incident.rule === "brake";
   if (!page.can("brake") || !(isOfOne(incident.key) || /^(list:|all$)/.test(incident.key))) return null;
   return braked
-    ? h("button", { onclick: () => clearBrake(page, { key: incident.key }) }, "Clear the brake…")
+    ? h(
+        "button",
+        { key: "clear", onclick: () => clearBrake(page, { key: incident.key }) },
+        "Clear the brake…",
+      )
     : h(
         "button",
-        { onclick: () => setBrake(page, incident.key) },
+        { key: "brake", onclick: () => setBrake(page, incident.key) },
         `Brake its ${key(incident.key).kind || "key"}…`,
       );
 }
@@ -244,6 +262,8 @@ function buttons(page, incident, chosen) {
     chosen.length > 0 ? ` ${chosen.length} chosen` : incident.waiting > 1 ? ` all ${incident.waiting}` : "";
   const waits = incident.waiting > 0 && decides;
   const approved = incident.approved_by?.[0];
+  /* By its key it never becomes another one under the pointer, or with the focus. */
+  const one = (key, allowed, text, act) => button(allowed, text, act, { key });
   return h(
     "div",
     { class: "buttons", role: "group", "aria-label": "Decide" },
@@ -256,13 +276,13 @@ function buttons(page, incident, chosen) {
             : `${plain(approved)} has released it; one more must.`,
         )
       : null,
-    button(waits, `Release${some}…`, () => release(page, incident, chosen)),
-    button(waits, `Refuse${some}…`, () => refuse(page, incident, chosen)),
-    button(waits, `Delete${some}…`, () => remove(page, incident, chosen)),
-    button(decides && !SPECIAL[incident.rule], "Allow for a while…", () => allow(page, incident)),
+    one("release", waits, `Release${some}…`, () => release(page, incident, chosen)),
+    one("refuse", waits, `Refuse${some}…`, () => refuse(page, incident, chosen)),
+    one("delete", waits, `Delete${some}…`, () => remove(page, incident, chosen)),
+    one("allow", decides && !NO_RULE[incident.rule], "Allow for a while…", () => allow(page, incident)),
     brakeButton(page, incident),
     incident.rule === "lists_grown" ? h("a", { class: "button", href: "#/lists" }, "See the list") : null,
-    button(decides && incident.open, "Close…", () => close(page, incident)),
+    one("close", decides && incident.open, "Close…", () => close(page, incident)),
     decides || page.can("brake")
       ? null
       : hint("You can look; to decide, an account needs the role “decide”."),
@@ -271,7 +291,7 @@ function buttons(page, incident, chosen) {
 
 /* ---- how it went ---- */
 
-function deeds(incident, { audit }, holds) {
+function decisions(incident, { audit }, holds) {
   const ids = new Set(holds.map((x) => x.id));
   const about = (e) =>
     e.target === incident.id ||
@@ -283,7 +303,7 @@ function deeds(incident, { audit }, holds) {
 
 function timeline(incident, data) {
   const holds = data.holds.data?.holds ?? incident.holds;
-  const done = data.audit.data ? deeds(incident, data.audit.data, holds) : [];
+  const done = data.audit.data ? decisions(incident, data.audit.data, holds) : [];
   const marks = [
     { at: Date.parse(incident.opened_at), kind: "opened", label: `Opened ${at(incident.opened_at)}` },
     ...holds.slice(-400).map((x) => ({
@@ -337,7 +357,7 @@ const texts = (x) => [
   ...(x.addressed ?? []),
 ];
 
-/* A box to tick, for a deed about some of them. */
+/* A box to tick, for an action on some of them. */
 function choice(page) {
   const { state, redraw } = page;
   const chosen = (state.chosen ??= new Set());
@@ -382,7 +402,7 @@ function holdTable(page, incident, { data, error }) {
     table(holdColumns(page, incident), shown, {
       key: (x) => x.id,
       caption: "Its messages",
-      empty: "None fits.",
+      empty: "None matches.",
     }),
     pager,
   );

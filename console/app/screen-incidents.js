@@ -1,36 +1,35 @@
-/* All incidents, grouped by the rule that made them, the largest reach first. */
+/* All incidents, grouped by the rule that made them, the largest reach first. mailbraked
+ * finds, sorts and pages them, however many there are. */
 
-import { addressed, head, hint, mark, muted, tabs, when, who } from "./bits.js";
+import { addressed, head, hint, mark, muted, tabs, when, who } from "./widgets.js";
 import { all, h } from "./dom.js";
-import { column, find, finder, paged, table } from "./table.js";
+import { column, finder, PAGE, pager, table } from "./table.js";
 import { action, ago, clean, count, messages, number, people, plain, stopped } from "./words.js";
 
 export const title = "Incidents";
 
 const KINDS = [
-  ["open", "Open", ""],
-  ["week", "Week", "?all=1&since=7d"],
-  ["all", "All", "?all=1"],
-  ["would", "Would have been", "?would=1"],
+  ["open", "Open", {}],
+  ["week", "Week", { all: 1, since: "7d" }],
+  ["all", "All", { all: 1 }],
+  ["would", "Would have been", { would: 1 }],
 ];
 
 export async function load(page, read) {
   const kind = page.args[0] ?? "open";
   const [, , query] = KINDS.find(([name]) => name === kind) ?? KINDS[0];
-  const { incidents } = await read(`/v1/incidents${query}`);
-  return { kind, incidents };
-}
-
-const largest = (incidents) => incidents.reduce((most, i) => Math.max(most, i.reach ?? 0), 0);
-const sum = (incidents, name) => incidents.reduce((total, i) => total + (i[name] ?? 0), 0);
-
-/* What is sorted: groups by their largest, and in them the largest first. */
-function sorted(incidents) {
-  const groups = new Map();
-  for (const i of incidents) groups.set(i.rule, [...(groups.get(i.rule) ?? []), i]);
-  return [...groups.entries()]
-    .map(([rule, items]) => ({ rule, items: items.sort((a, b) => (b.reach ?? 0) - (a.reach ?? 0)) }))
-    .sort((a, b) => largest(b.items) - largest(a.items));
+  const { state } = page;
+  const readPage = () => {
+    const find = state.typed?.trim() ? { find: state.typed.trim() } : {};
+    const where = { limit: PAGE, offset: PAGE * (state.page ?? 0), ...find };
+    return read(`/v1/incidents?${new URLSearchParams({ ...query, ...where })}`);
+  };
+  let answer = await readPage();
+  if (answer.incidents.length === 0 && state.page > 0) {
+    state.page = 0; /* there are fewer by now */
+    answer = await readPage();
+  }
+  return { kind, ...answer };
 }
 
 const stateOf = (i) =>
@@ -56,8 +55,9 @@ function columns(kind) {
   ];
 }
 
-function group({ rule, items }, kind, ofAll) {
-  const waiting = sum(ofAll, "waiting");
+/* A group of the answer, and those of its incidents that the page shows. */
+function group({ rule, incidents: total, reach, waiting }, shown, kind) {
+  const items = shown.filter((i) => i.rule === rule);
   return h(
     "section",
     { key: rule },
@@ -66,14 +66,13 @@ function group({ rule, items }, kind, ofAll) {
       {},
       clean(rule),
       muted(
-        ` ${count(ofAll.length, "incident")}, largest reach ${number(largest(ofAll))}${waiting > 0 ? `, ${messages(waiting)} to decide` : ""}`,
+        ` ${count(total, "incident")}, largest reach ${number(reach)}${waiting > 0 ? `, ${messages(waiting)} to decide` : ""}`,
       ),
     ),
     table(columns(kind), items, { key: (i) => i.id, caption: `Incidents of ${rule}`, empty: "" }),
   );
 }
 
-const texts = (i) => [i.id, i.rule, i.key, i.identity, i.sender, ...(i.lists ?? []), ...(i.addressed ?? [])];
 const NONE = {
   open: "No incident is open, and no message waits.",
   week: "There were no incidents in the last seven days.",
@@ -81,28 +80,35 @@ const NONE = {
   would: "Nothing would have been stopped.",
 };
 
-export function render({ kind, incidents }, page) {
-  const { state, redraw } = page;
-  const groups = sorted(find(incidents, state.typed ?? "", texts));
-  const flat = groups.flatMap(({ items }) => items);
-  const { shown, pager } = paged(flat, state, redraw);
-  const visible = new Set(shown);
+const TYPING_MS = 250;
+let typing = 0;
+
+export function render({ kind, incidents, count: total, groups }, page) {
+  const { state, reload } = page;
+  const found = () => {
+    clearTimeout(typing);
+    typing = setTimeout(reload, TYPING_MS);
+  };
+  const most = Math.max(0, ...groups.map(({ reach }) => reach));
   return all(
     head(title, tabs("Which incidents", "incidents", KINDS, kind)),
     h(
       "div",
       { class: "bar" },
-      finder(state, redraw, "Find by sender, list, rule or id"),
-      hint(`${count(flat.length, "incident")}, ${people(largest(flat))} at most`),
+      finder(state, found, "Find by sender, list, rule or id"),
+      hint(`${count(total, "incident")}, ${people(most)} at most`),
     ),
     kind === "would" ? hint("Delivered; in mode enforce these would have been stopped.") : null,
-    flat.length === 0
-      ? h("p", { class: "empty" }, incidents.length === 0 ? (NONE[kind] ?? NONE.open) : "None fits.")
+    total === 0
+      ? h("p", { class: "empty" }, state.typed?.trim() ? "None matches." : (NONE[kind] ?? NONE.open))
       : null,
-    groups
-      .map(({ rule, items }) => ({ rule, items: items.filter((i) => visible.has(i)), ofAll: items }))
-      .filter(({ items }) => items.length > 0)
-      .map((g) => group(g, kind, g.ofAll)),
-    pager,
+    [...new Set(incidents.map((i) => i.rule))].map((rule) =>
+      group(
+        groups.find((g) => g.rule === rule),
+        incidents,
+        kind,
+      ),
+    ),
+    pager(state, total, reload),
   );
 }

@@ -1,19 +1,18 @@
 /* What is left of each limit, of one subject or of those that have used most. */
 
-import { part } from "./api.js";
-import { button, head, mark, muted, named, strong, when } from "./bits.js";
-import { resetLimits } from "./deeds-brakes.js";
-import { field, input } from "./dialog.js";
+import { part, query } from "./api.js";
+import { button, head, mark, muted, named, strong, when } from "./widgets.js";
+import { field, input, purposeField, question } from "./dialog.js";
 import { all, h } from "./dom.js";
 import { column, orFailure, table } from "./table.js";
-import { action, at, clean, number, span } from "./words.js";
+import { action, at, clean, count, number, span } from "./words.js";
 
 export const title = "Limits";
 export const still = true; /* read when it is opened */
 
 export async function load(page, read) {
   const subject = page.args.join("/");
-  const path = subject ? `/v1/limits?subject=${encodeURIComponent(subject)}` : "/v1/limits/top";
+  const path = subject ? `/v1/limits?${query("subject", subject)}` : "/v1/limits/top";
   return { subject, limits: await part(read(path)) };
 }
 
@@ -54,6 +53,27 @@ const columns = (withSubject) =>
     column("Latch", (l) => (l.latched_until ? mark(`until ${at(l.latched_until)}`) : "")),
     column("Limit", (l) => `${rate(l)}; then ${action(l.action)}`, "wide"),
   ].filter(Boolean);
+
+function resetLimits(page, subject) {
+  question({
+    title: "Reset the limits",
+    act: "Reset them",
+    danger: true,
+    about: `limits ${subject}`,
+    body: h(
+      "p",
+      {},
+      "All limits and surges of ",
+      h("strong", {}, clean(subject)),
+      " begin anew: buckets full, windows empty, latches off.",
+    ),
+    fields: [purposeField(`limits ${subject}`, false)],
+    async run(values, send) {
+      const { reset } = await send("DELETE", `/v1/limits?${query("subject", subject)}`).finally(page.reload);
+      return { text: `${count(reset, "limit")} reset.` };
+    },
+  });
+}
 
 export function render({ subject, limits }, page) {
   const show = (event) => {

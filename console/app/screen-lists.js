@@ -1,7 +1,7 @@
 /* How many each list reaches, as of when, and which have jumped. */
 
-import { button, head, hint, mark, named } from "./bits.js";
-import { acceptLists } from "./deeds-brakes.js";
+import { button, head, hint, mark, named } from "./widgets.js";
+import { purposeField, question } from "./dialog.js";
 import { all, h } from "./dom.js";
 import { column, find, finder, paged, table } from "./table.js";
 import { clean, count, number, people, span } from "./words.js";
@@ -39,6 +39,34 @@ const columns = (page) => [
   column("Source", (l) => h("span", { class: "muted name" }, clean(l.source)), "wide"),
 ];
 
+/* Accepts what one has become, or all that wait. */
+function acceptLists(page, lists) {
+  const one = lists.length === 1;
+  question({
+    title: one ? "Accept the list's size" : "Accept all sizes",
+    act: one ? "Accept it" : `Accept ${count(lists.length, "list")}`,
+    about: "accept",
+    body: h(
+      "ul",
+      { class: "lines" },
+      lists.map((l) =>
+        h("li", {}, h("strong", {}, clean(l.address)), `: ${number(l.was)} → ${people(l.size)}`),
+      ),
+    ),
+    fields: [purposeField("accept", false)],
+    async run(values, send) {
+      const { accepted } = await send(
+        "POST",
+        "/v1/lists/accept",
+        one ? { address: lists[0].address } : { all: true },
+      ).finally(page.reload);
+      return {
+        text: `Accepted: ${accepted.map((l) => `${clean(l.address)}, ${people(l.size)}`).join("; ")}.`,
+      };
+    },
+  });
+}
+
 export function render({ lists, count: total }, page) {
   const { state, redraw } = page;
   const sorted = [...lists].sort((a, b) => bad(b) - bad(a) || b.size - a.size);
@@ -71,7 +99,7 @@ export function render({ lists, count: total }, page) {
     table(columns(page), shown, {
       key: (l) => l.address,
       caption: "Lists",
-      empty: lists.length === 0 ? "No list is configured." : "None fits.",
+      empty: lists.length === 0 ? "No list is configured." : "None matches.",
     }),
     pager,
   );

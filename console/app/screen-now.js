@@ -1,9 +1,9 @@
 /* Is anything wrong, right now? */
 
 import { part } from "./api.js";
-import { muted, problem, section, strong, when, who } from "./bits.js";
+import { addressed, button, muted, problem, section, strong, when, who } from "./widgets.js";
 import { bars } from "./chart.js";
-import { setBrake } from "./deeds-brakes.js";
+import { setBrake } from "./actions-brake.js";
 import { all, h } from "./dom.js";
 import { column, facts, orFailure, table } from "./table.js";
 import {
@@ -48,9 +48,9 @@ function warnings(status) {
       ? `${count(lists.unknown, "list")} can't be read: ${plain(lists.unread[0] ?? "")}`
       : null,
     lists.stale > 0
-      ? `${count(lists.stale, "list")} could not be read lately and ${lists.stale === 1 ? "counts" : "count"} as before.`
+      ? `${count(lists.stale, "list")} could not be read lately: ${lists.stale === 1 ? "its" : "their"} last known members count.`
       : null,
-    restart.length > 0 ? `Waits for a restart: ${restart.join(", ")}` : null,
+    restart.length > 0 ? `Takes effect at the next restart: ${restart.join(", ")}` : null,
   ].filter(Boolean);
 }
 
@@ -88,7 +88,10 @@ function relay(status) {
   );
 }
 
-function charts({ host, by_minute: minutes }) {
+const placed = (hosts) =>
+  hosts.length > 3 ? `on all ${hosts.length} relays` : `on ${hosts.map(clean).sort().join(", ")}`;
+
+function charts({ relays, by_minute: minutes }) {
   if (!minutes || minutes.length === 0) return null;
   const [first, last] = [minutes[0], minutes.at(-1)];
   const times = { from: at(first.at), to: at(last.at) };
@@ -107,13 +110,14 @@ function charts({ host, by_minute: minutes }) {
   return h(
     "section",
     { class: "charts" },
-    chart(`Messages a minute on ${clean(host)}`, "messages", "stopped", messages),
-    chart(`Copies a minute on ${clean(host)}`, "copies", "stopped_copies", copies),
+    chart(`Messages a minute ${placed(relays)}`, "messages", "stopped", messages),
+    chart(`Copies a minute ${placed(relays)}`, "copies", "stopped_copies", copies),
   );
 }
 
 const columns = [
   column("Who", (i) => h("a", { href: `#/incident/${i.id}` }, who(i)), "wide"),
+  column("To", (i) => addressed(i, 1) ?? "–", "wide"),
   column("Reach", (i) => number(i.reach), "n"),
   column("Stopped", stopped),
   column("Rule", (i) => clean(i.rule)),
@@ -134,14 +138,14 @@ function openIncidents({ incidents, to_decide: waiting }) {
     others.length === 0
       ? null
       : section(
-          h("a", { href: "#/incidents" }, "Lately stopped, nothing to decide"),
+          h("a", { href: "#/incidents" }, "Recently stopped, nothing to decide"),
           incidentTable(others, "Other open incidents", ""),
         ),
   );
 }
 
-function busiest(top) {
-  return table(
+const busiest = (page) => (top) =>
+  table(
     [
       column(
         "Sender",
@@ -154,11 +158,22 @@ function busiest(top) {
       column("Messages", (s) => number(s.messages), "n"),
       column("Copies", (s) => number(s.copies), "n"),
       column("Stopped", (s) => (s.stopped ? h("strong", { class: "accent" }, number(s.stopped)) : "0"), "n"),
-    ],
+      page.can("brake")
+        ? column(
+            "",
+            (s) =>
+              h(
+                "button",
+                { "aria-label": `Brake ${clean(s.key)}`, onclick: () => setBrake(page, s.key) },
+                "Brake…",
+              ),
+            "act",
+          )
+        : null,
+    ].filter(Boolean),
     top.senders.slice(0, 8),
     { key: (s) => s.key, caption: "Largest senders", empty: "No mail." },
   );
-}
 
 const brakeLine = (b) =>
   h(
@@ -211,9 +226,8 @@ export function render({ status, top, brakes, permits }, page) {
       "div",
       { class: "head" },
       h("h1", { "aria-live": "polite" }, status.data ? headline(status.data) : "Now"),
-      page.can("brake")
-        ? h("button", { class: "danger", onclick: () => setBrake(page, "all") }, "Brake everything…")
-        : null,
+      button(page.can("brake"), "Brake or pull back…", () => setBrake(page)),
+      button(page.can("brake"), "Brake everything…", () => setBrake(page, "all"), { class: "danger" }),
     ),
     orFailure(status, (data) => warnings(data).map((text) => problem(text))),
     orFailure(top, openIncidents),
@@ -240,7 +254,7 @@ export function render({ status, top, brakes, permits }, page) {
         `Who sends most, last ${top.data?.minutes ?? 10} minutes`,
         muted(top.data ? ` on ${clean(top.data.host)}` : ""),
       ),
-      orFailure(top, busiest),
+      orFailure(top, busiest(page)),
     ),
     status.data ? section(`${clean(status.data.host)} since its start`, relay(status.data)) : null,
   );

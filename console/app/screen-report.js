@@ -1,6 +1,6 @@
 /* The week: what was stopped, and what would have been, by rule and by day. */
 
-import { head, hint, named, section, strong, tabs, who } from "./bits.js";
+import { head, hint, named, section, strong, tabs, who } from "./widgets.js";
 import { bars } from "./chart.js";
 import { all, h } from "./dom.js";
 import { column, table } from "./table.js";

@@ -3,40 +3,40 @@
 import { all, h } from "./dom.js";
 import { number } from "./words.js";
 
-const PAGE = 50;
+export const PAGE = 50;
 
 /* What a table shows of an item. kind "n": a number, "wide": it takes what room is left, and
  * has a line of its own on a phone, "time", "short", "measure", "act", "box": as wide as their kind. */
 export const column = (name, cell, kind = null) => ({ name, cell, kind });
 
 /* key(item) names a row. */
-export function table(columns, items, { key, caption, empty, row = () => ({}) }) {
+export function table(columns, items, { key, caption, empty }) {
   if (items.length === 0) return h("p", { class: "empty" }, empty);
   return h(
     "table",
-    { class: "steady" },
+    { class: "steady", role: "table" } /* a phone shows it as cards, and it stays a table */,
     h("caption", { class: "unseen" }, caption),
     h(
       "thead",
-      {},
+      { role: "rowgroup" },
       h(
         "tr",
-        {},
-        columns.map((column) => h("th", { scope: "col", class: column.kind }, column.name)),
+        { role: "row" },
+        columns.map((c) => h("th", { scope: "col", role: "columnheader", class: c.kind }, c.name)),
       ),
     ),
     h(
       "tbody",
-      {},
+      { role: "rowgroup" },
       items.map((item) =>
         h(
           "tr",
-          { key: key(item), ...row(item) },
-          columns.map((column) =>
+          { key: key(item), role: "row" },
+          columns.map((c) =>
             h(
               "td",
-              { class: column.kind, "data-name": typeof column.name === "string" ? column.name : null },
-              column.cell(item),
+              { role: "cell", class: c.kind, "data-name": typeof c.name === "string" ? c.name : null },
+              c.cell(item),
             ),
           ),
         ),
@@ -55,8 +55,8 @@ export function find(items, typed, texts) {
   });
 }
 
-/* A field that finds, for a screen's state {typed, page}. */
-export function finder(state, redraw, label) {
+/* A field that finds, for a screen's state {typed, page}; changed() shows the result. */
+export function finder(state, changed, label) {
   return h(
     "label",
     { class: "finder" },
@@ -67,36 +67,40 @@ export function finder(state, redraw, label) {
       placeholder: label,
       autocomplete: "off",
       spellcheck: "false",
+      maxlength: "100",
       oninput: (event) => {
         state.typed = event.target.value;
         state.page = 0;
-        redraw();
+        changed();
       },
     }),
   );
 }
 
-/* The items of the page that is shown, and what turns it. */
-export function paged(items, state, redraw) {
-  const pages = Math.max(1, Math.ceil(items.length / PAGE));
+/* Turns the pages of so many items, of which state.page is shown; null for one page. */
+export function pager(state, total, changed) {
+  const pages = Math.max(1, Math.ceil(total / PAGE));
   state.page = Math.min(state.page ?? 0, pages - 1);
+  if (pages === 1) return null;
   const first = state.page * PAGE;
   const turn = (by) => () => {
     state.page += by;
-    redraw();
+    changed();
   };
-  const shown = items.slice(first, first + PAGE);
-  const pager =
-    pages === 1
-      ? null
-      : h(
-          "nav",
-          { class: "pager", "aria-label": "Pages" },
-          h("button", { disabled: state.page === 0, onclick: turn(-1) }, "Previous"),
-          h("span", {}, `${number(first + 1)}–${number(first + shown.length)} of ${number(items.length)}`),
-          h("button", { disabled: state.page === pages - 1, onclick: turn(1) }, "Next"),
-        );
-  return { shown, pager };
+  return h(
+    "nav",
+    { class: "pager", "aria-label": "Pages" },
+    h("button", { disabled: state.page === 0, onclick: turn(-1) }, "Previous"),
+    h("span", {}, `${number(first + 1)}–${number(Math.min(first + PAGE, total))} of ${number(total)}`),
+    h("button", { disabled: state.page === pages - 1, onclick: turn(1) }, "Next"),
+  );
+}
+
+/* The items of the page that is shown, and what turns it. */
+export function paged(items, state, redraw) {
+  const turner = pager(state, items.length, redraw);
+  const first = state.page * PAGE;
+  return { shown: items.slice(first, first + PAGE), pager: turner };
 }
 
 /* Names and values, one a line; without a value there is no line. */

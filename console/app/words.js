@@ -25,10 +25,10 @@ export function clean(text) {
     .join("");
 }
 
-/* What an administrator wrote: only what controls a terminal or turns the writing round. */
-export function plain(text) {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, clean);
-}
+/* What an administrator wrote: only what controls a terminal, turns the writing round or
+ * can't be seen; but joiners, which emoji and some scripts need, stay. */
+const UNSEEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+export const plain = (text) => text.replace(UNSEEN, clean);
 
 /* A key's kind as a person would say it, and its value. */
 const KINDS = {
@@ -53,7 +53,11 @@ export function key(text) {
 
 /* ---- time: local, with its zone ---- */
 
-const of = (options) => new Intl.DateTimeFormat("en-GB", { hour12: false, ...options });
+/* The English that has a name for the zone: "PST", "CET", rather than "GMT-8". */
+const named = (locale) =>
+  !/GMT[+-]/.test(new Intl.DateTimeFormat(locale, { timeZoneName: "short" }).format());
+const LOCALE = ["en-GB", "en-US"].find(named) ?? "en-GB";
+const of = (options) => new Intl.DateTimeFormat(LOCALE, { hourCycle: "h23", ...options });
 const TIME = { hour: "2-digit", minute: "2-digit" };
 const clock = of({ ...TIME, timeZoneName: "short" });
 const seconds = of({ ...TIME, second: "2-digit", timeZoneName: "short" });
@@ -97,7 +101,7 @@ const STATES = {
   refused: "refused",
   deleting: "being deleted",
   deleted: "deleted",
-  gone: "left the queue by other hands",
+  gone: "removed from the queue by others",
 };
 export const state = (name) => STATES[name] ?? name;
 

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -83,14 +84,23 @@ class Process:
         return code
 
 
+def reachable(build, folder):
+    """The program and the page where any user can read them, even if this tree lies in root's home."""
+    place = pathlib.Path(folder) / "console"
+    if not place.exists():
+        shutil.copytree(APP, place / "app")
+        shutil.copy(build.dir / "console" / "mailbrake-console", place)
+    return [place / "mailbrake-console", "--app", place / "app"]
+
+
 class Console(Process):
     """For whoever starts it: user, or root."""
 
     def __init__(self, build, folder, socket, user=None, idle=None):
         self.port = free_port()
-        words = ["--port", str(self.port), "--socket", str(socket), "--app", str(APP)]
+        words = ["--port", str(self.port), "--socket", str(socket)]
         words += ["--idle", idle] if idle else []
-        super().__init__(build, folder, [build.dir / "console" / "mailbrake-console", *words], user)
+        super().__init__(build, folder, [*reachable(build, pathlib.Path(socket).parent), *words], user)
         wait_until(lambda: "#" in self.text(), 20, "no address:", self.text)
         self.url = self.text().splitlines()[0]
         self.token = self.url.partition("#")[2]
@@ -141,8 +151,7 @@ class Service(Process):
         listener.bind(str(self.socket))
         self.socket.chmod(0o666)
         listener.listen(64)
-        program = build.dir / "console" / "mailbrake-console"
-        words = [program, "--service", "-c", str(config), "--app", str(APP)]
+        words = [*reachable(build, folder), "--service", "-c", str(config)]
         inherit = [sys.executable, "-c", INHERIT, str(listener.fileno())]
         super().__init__(build, folder, [*inherit, *words], user, pass_fds=[listener.fileno()])
         listener.close()

@@ -2,12 +2,17 @@
 the hold queue, and from there to everything that people and programs read."""
 
 import json
+import os
 import re
+import socket
+import subprocess
+import threading
+import time
 
-from helper import helped, helper  # noqa: F401, fixtures
+from helper import OTHER, helped, helper  # noqa: F401, fixtures
 from postfix import wait_until
 from stores import memory_only
-from test_admin import ANN, CLASS, administered  # noqa: F401, a fixture
+from test_admin import ANN, BOB, CLASS, administered  # noqa: F401, a fixture
 
 ADMIN = "postmaster@district.example"
 HOLD_ALL = '{ name = "all"; from_not = ["<>"]; reach_over = 0; action = "quarantine"; reason = "<b>No</b>."; }'
@@ -164,3 +169,93 @@ def test_notices_of_hostile_mail_are_plain(administered):  # noqa: F811
     assert_harmless(kept.read_bytes())
     body = "".join(d.message.get_payload() for d in refusals)
     assert "<script>alert(1)</script>" in body and "\\xe2\\x80\\xae" in body
+
+
+# Rights, strangers' words, and a socket under siege.
+
+AS_NOBODY = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "--regid=nogroup"]
+
+IDLER = """
+import socket, sys, time
+peers = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+for peer in peers:
+    peer.connect(sys.argv[1])
+print("there", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_peer_without_rights_is_told_and_written_down(administered):
+    mail = administered()
+    done = subprocess.run(
+        [*AS_NOBODY, "curl", "-s", "--unix-socket", mail.socket, "http://x/v1/status", "-w", "%{http_code}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.endswith("403") and "is not allowed" in done.stdout
+    (entry,) = mail.audit("connect")
+    assert entry["user"] == OTHER and "refused" in entry["result"]
+
+
+def test_a_hundred_idle_strangers_keep_no_administrator_out(administered):
+    mail = administered()
+    command = [*AS_NOBODY, "/usr/bin/python3", "-c", IDLER, mail.socket]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:
+        try:
+            assert crowd.stdout.readline() == "there\n"
+            for _ in range(10):
+                begun = time.monotonic()
+                mail.ok("status")
+                assert time.monotonic() - begun < 5
+        finally:
+            crowd.kill()
+
+
+def test_strangers_words_are_harmless(administered):
+    mail = administered()
+    senders = ['"<script>alert(1)</script>"@elsewhere.example', '"%n\\"x"@elsewhere.example']
+    for sender in senders:
+        mail.hold(frm=sender)
+    outputs = [mail.ok("quarantine", "list"), mail.ok("incidents"), mail.ok_json("quarantine", "list")]
+    outputs += [mail.ok("quarantine", "show", hold["id"]) for hold in mail.holds()]
+    outputs.append(mail.ok("incidents", "show", mail.holds()[0]["incident"]))
+    for output in outputs:
+        assert re.fullmatch(r"[\n -~]*", output), output
+    for hold in mail.holds():
+        mail.ok("quarantine", "release", hold["id"])
+    assert mail.delivered().copies == 10
+
+
+def test_a_siege_of_the_control_socket_leaves_the_daemon_alone(administered):
+    mail = administered()
+    until = time.monotonic() + 5
+
+    def besiege(data):
+        while time.monotonic() < until:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(0.2)
+                try:
+                    peer.connect(str(mail.socket))
+                    peer.sendall(data)
+                    peer.recv(100)
+                except OSError:
+                    pass
+
+    attacks = [
+        os.urandom(4096),
+        b"GET /v1/status HTTP/1.1\r\nHost",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * (1 << 20),
+        b"POST /v1/reload HTTP/1.1\r\nContent-Length: 99\r\n\r\n{",
+    ]
+    threads = [threading.Thread(target=besiege, args=(data,)) for data in attacks]
+    for thread in threads:
+        thread.start()
+    sent = 0
+    while time.monotonic() < until:
+        assert mail.send(BOB, ANN).accepted
+        sent += 1
+    for thread in threads:
+        thread.join()
+    assert sent > 5 and mail.daemon.is_running()
+    assert mail.json("status")["verdicts"]["accept"] == sent

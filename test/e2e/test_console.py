@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -171,6 +172,20 @@ def test_it_comes_back_with_mailbraked_and_goes_without_mail(mail, console):  # 
     page.process.wait()
     mail.hold()
     assert states(mail) == ["held"]
+
+
+def test_it_ends_though_mailbraked_hangs(mail, console):  # noqa: F811
+    page = console(mail)
+    page.enter()
+    mail.daemon.signal(signal.SIGSTOP)
+    waits = raw(page, f"GET /api/v1/status HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n\r\n".encode())
+    time.sleep(0.5)
+    try:
+        started = time.monotonic()
+        assert page.stop(signal.SIGINT) == 0 and time.monotonic() - started < 5
+    finally:
+        mail.daemon.signal(signal.SIGCONT)
+    waits.close()
 
 
 def test_it_ends_when_nobody_uses_it(mail, console):  # noqa: F811
@@ -350,6 +365,41 @@ def test_nobody_else_says_who_asks(proxied):
     assert json.loads(done.stdout)["roles"] == []  # for nobody
     refused = {(e["user"], e.get("via")) for e in mail.audit("connect")}
     assert ("no-such-user", "console") in refused and ("root", "console") in refused
+
+
+SEND = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.stdin.buffer.read())
+print("sent", flush=True)
+try: sys.stdout.write(s.makefile().read())
+except OSError: pass
+"""
+
+
+def test_what_a_stranger_has_sent_already_is_not_done(proxied):
+    """It waits in the socket when the service sees who has connected."""
+    mail, page = proxied
+    (hold,) = mail.hold()
+    body = json.dumps({"ids": [hold["id"]]})
+    said = ["Host: mail.district.example", "X-Remote-User: uucp", *CHANGE[1:4:2], f"Content-Length: {len(body)}"]
+    text = "\r\n".join(["POST /api/v1/holds/release HTTP/1.1", *said, "Connection: close", "", body])
+
+    def send(user):
+        page.process.send_signal(signal.SIGSTOP)
+        sender = subprocess.Popen(
+            [*as_user(user), sys.executable, "-c", SEND, page.socket],
+            **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},
+        )
+        sender.stdin.write(text)
+        sender.stdin.close()
+        assert sender.stdout.readline() == "sent\n"
+        page.process.send_signal(signal.SIGCONT)
+        return sender.stdout.read()
+
+    assert send("games") == "" and mail.audit("release") == [] and states(mail) == ["held"]
+    assert "200 OK" in send(PROXY) and states(mail) == ["released"]
 
 
 def test_without_names_the_service_does_not_start(administered, service):  # noqa: F811

@@ -21,7 +21,7 @@ from mailbraked import people
 from postfix import wait_until
 from stores import redis_only
 from test_admin import administered  # noqa: F401, a fixture
-from test_everywhere import WITHIN, relays, running_second  # noqa: F401, fixtures
+from test_everywhere import WITHIN, relays, running_second, together  # noqa: F401, fixtures
 
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all of them
 
@@ -95,25 +95,27 @@ def test_the_evening(relays, open_console):  # noqa: F811
     page.wait("sis-export", 15)  # it appears by itself, while it goes on
     sender.join()
     page.wait("10 messages wait for a decision")
+    assert page.find("figcaption", "Messages a minute on relay1, relay2")
+    wait_until(lambda: sum(m["messages"] for m in here.json("top")["by_minute"]) == 13, 10, "both relays in the chart")
     page.click("sis-export")
 
     # To be understood in ten seconds: who, how many, why, what is held, what a release does.
     page.wait(f"Delivers 6 messages at once, to {REACH} people together")
     shown = page.text()
     assert "6 messages to allstudents@district.example are held" in shown
-    assert re.search(r"Rule automation-grown: 100 copies in 1d.*and 0 had gone out", shown)
+    assert re.search(r"Rule automation-grown: 100 copies in 1d: 2 times what is usual, at least 100; 0 had gone out", shown)
     assert "1,500\ncopies stopped" in shown and "relay1, relay2" in shown
-    assert "What is held is refused from" in shown and "Nobody has decided anything yet." in shown
+    assert "Held mail is refused automatically from" in shown and "Nobody has decided anything yet." in shown
 
     # Part of it is released: the number of people is typed, and what for.
     for box in page.find("td input[type=checkbox]")[:2]:
         box.click()
     page.click("Release 2 chosen")
-    page.wait(f"to {REACH} people together. It can't be taken back.")
+    page.wait(f"to {REACH} people together. This can't be undone.")
     page.fill("typed", "25")
     page.fill("purpose", "Schnee für alle")
     page.find("dialog button.primary")[0].click()
-    assert not page.find("dialog", "At work") and act_of(here, "release") == []  # not that number
+    assert not page.find("dialog", "Working") and act_of(here, "release") == []  # not that number
     page.fill("typed", str(REACH))
     assert "2 released." in page.confirm()
     page.done()
@@ -256,6 +258,7 @@ def test_by_keyboard_alone(relay, open_console):
     assert page.run("return document.activeElement.innerText") == "Done"
     page.keys(Keys.ENTER)
     page.wait("2 messages to allstudents@district.example were held: 2 refused")
+    page.wait(lambda: page.run("return document.activeElement.id") == "view", what="the focus stays on the page")
     assert mail.holds() == []
 
 
@@ -276,7 +279,7 @@ def test_on_a_phone_in_the_dark_and_with_names(relay, open_console):
     ]
     for screen in [*SCREENS, f"incident/{incident}"]:
         page.go(screen)
-        page.wait(lambda: page.find("h1") and "Reading" not in page.text(), what=screen)
+        page.wait(lambda: page.find("h1") and "Loading" not in page.text(), what=screen)
         page.media(375, 812)
         assert not page.is_wider(), screen
         bad, controls = page.nameless()
@@ -310,7 +313,7 @@ def test_what_a_sender_wrote_is_only_text(relay, open_console):
     page = open_console(mail)
     for screen in SCREENS:
         page.go(screen)
-        page.wait(lambda: page.find("h1") and "Reading" not in page.text(), what=screen)
+        page.wait(lambda: page.find("h1") and "Loading" not in page.text(), what=screen)
         assert page.run("return document.images.length + document.scripts.length") == 1, screen
         assert page.run("return document.title") != "1"
     page.go("now")
@@ -318,13 +321,17 @@ def test_what_a_sender_wrote_is_only_text(relay, open_console):
     assert sender in mail.ok("top")  # as the command shows it
     page.click("sis-export")
     page.wait(lambda: page.find("td button.link"))[0].click()
-    page.fill("purpose", "who is it?")
+    purpose = "who\u200b is\u202e it? \u00fc"
+    page.fill("purpose", purpose)
     page.find("dialog button.primary")[0].click()
     page.wait(lambda: page.find("dialog .quoted"), what="the content")
     assert HOSTILE in page.text() and "\u202e" not in page.text()
     assert page.run("return document.images.length") == 0 and page.run("return document.title") != "1"
-    assert [e["purpose"] for e in mail.audit("content")] == ["who is it?"]
+    assert [e["purpose"] for e in mail.audit("content")] == [purpose]
     page.done()
+    page.click("Audit", "nav a")
+    page.click("With looks")
+    page.wait(r"who\xe2\x80\x8b is\xe2\x80\xae it? ü")
 
 
 @redis_only
@@ -493,7 +500,7 @@ def test_an_address_that_was_used_before(relay, open_console):
     page.open(f"{address}#{token}").wait("Nothing is stopped.")  # by whom it was used
     page.driver.delete_all_cookies()
     page.open(f"{address}#{token}").wait("was used before")
-    page.open(address).wait("open the address that mailbrake console printed")
+    page.open(address).wait("You are not signed in: open the address that mailbrake console printed.")
     assert all("401" in line for line in page.errors())
 
 
@@ -537,6 +544,12 @@ def test_within_cockpit(relay, one_browser, tmp_path):  # noqa: F811
         page.open(f"http://127.0.0.1:{port}/cockpit/@localhost/mailbrake/index.html").wait("sis-export", 20)
         page.click("sis-export")
         page.wait("Delivers 2 messages")
+        page.wait(lambda: page.find("td button.link"))[0].click()
+        page.fill("purpose", "für mich")
+        page.find("dialog button.primary")[0].click()
+        page.wait(lambda: page.find("dialog .quoted"), what="the content")
+        page.done()
+        assert [e["purpose"] for e in mail.audit("content")] == ["für mich"]
         page.click("Refuse all 2")
         page.fill("purpose", "für niemanden")
         assert "2 refused." in page.confirm()

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -19,6 +20,7 @@ class Stub(http.server.SimpleHTTPRequestHandler):
     """The page, in front of answers of a size that no relay of a test has."""
 
     answers = {}
+    incidents = []
 
     def __init__(self, *arguments):
         super().__init__(*arguments, directory=str(APP))
@@ -29,7 +31,19 @@ class Stub(http.server.SimpleHTTPRequestHandler):
             return super().do_GET()
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(self.answers.get(path[4:], b"{}"))
+        paged = path == "/api/v1/incidents"
+        self.wfile.write(self.page_of_incidents() if paged else self.answers.get(path[4:], b"{}"))
+
+    def page_of_incidents(self):
+        """As mailbraked pages them (control/incident_page.h), of one rule."""
+        query = dict(urllib.parse.parse_qsl(self.path.partition("?")[2]))
+        words = query.get("find", "").lower().split()
+        found = [i for i in self.incidents if all(word in f"{i['key']} {i['lists']}" for word in words)]
+        found.sort(key=lambda i: -i["reach"])
+        first, most = int(query.get("offset", 0)), max([i["reach"] for i in found], default=0)
+        group = {"rule": "sender-rate", "incidents": len(found), "reach": most, "waiting": len(found)}
+        shown = found[first : first + int(query["limit"])]
+        return json.dumps({"incidents": shown, "count": len(found), "groups": [group]}).encode()
 
     do_POST = do_GET
 
@@ -72,6 +86,31 @@ Promise.all([import("./dom.js"), import("./morph.js")]).then(([{ h }, { morph, m
 """
 
 
+# "19:02 CET": what a moment of December is called in a zone.
+CLOCK = """
+const done = arguments[0];
+import("/words.js").then(({ at }) => done(at("2025-12-13T15:02:00Z")));
+"""
+
+
+@pytest.mark.parametrize("zone, expected", [
+    ("America/Los_Angeles", "Sat, Dec 13, 07:02 PST"),
+    ("Europe/Berlin", "Sat 13 Dec, 16:02 CET"),
+    ("Asia/Kolkata", "Sat 13 Dec, 20:32 GMT+5:30"),
+])
+def test_times_are_local_with_their_zone(one_browser, zone, expected):  # noqa: F811
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        one_browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": zone})
+        try:
+            one_browser.open(f"http://127.0.0.1:{server.server_port}/style.css")
+            assert one_browser.driver.execute_async_script(CLOCK) == expected
+        finally:
+            one_browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
+            server.shutdown()
+    one_browser.errors(), one_browser.requests()
+
+
 def test_a_tree_becomes_like_another(one_browser):  # noqa: F811
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -101,9 +140,10 @@ def test_ten_thousand_incidents_and_five_thousand_holds(one_browser):  # noqa: F
     holds = many_holds(5000)
     incidents = many_incidents(10_000)
     whole = {**incidents[7], "holds": holds, "waiting": 5000, "held": 5000}
+    Stub.incidents = incidents
     Stub.answers = {path: json.dumps(answer).encode() for path, answer in {
         "/v1/whoami": {"user": "root", "roles": ["look", "decide"]}, "/v1/events": {"changes": "1"},
-        "/v1/incidents": {"incidents": incidents}, f"/v1/incidents/{whole['id']}": whole,
+        f"/v1/incidents/{whole['id']}": whole,
         "/v1/holds": {"holds": holds}, "/v1/audit": {"audit": []}}.items()}
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

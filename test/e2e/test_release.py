@@ -4,6 +4,7 @@ slowly as one likes; and a refused incident is one letter."""
 import contextlib
 import json
 import re
+import signal
 import subprocess
 import time
 
@@ -14,6 +15,7 @@ from mailbraked import people
 from postfix import wait_until
 from stores import memory_only, redis_only
 from test_admin import ANN, BOB, CLASS, HOLD_MANY, STAFF, administered  # noqa: F401, a fixture
+from test_everywhere import Asking
 
 TEAM = "al-team@district.example"
 EVERY_SECOND = 1.5  # until the audience of what is held is noted
@@ -378,6 +380,37 @@ def test_a_slow_release_can_be_stopped(administered):  # noqa: F811
     mail.ok("quarantine", "release", "--incident", incident)
     wait_until(lambda: mail.json("status")["paces"] == [], 10, "it does not end")
     assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 3)
+
+
+@memory_only
+def test_of_several_who_release_one_incident_none_fails(administered):  # noqa: F811
+    """A slow release and two at once choose the same messages, and each is done by one of them."""
+    mail = administered()
+    incident = mail.hold(5)[0]["incident"]
+    words = ("quarantine", "release", "--incident", incident)
+    slow(mail, incident, "1/s")
+    wait_until(lambda: len(waiting(mail)) < 5, 10, "the first does not go")
+    begun = lambda: mail.audit_file.read_text().count('"begin"')  # noqa: E731
+    before = begun()
+    mail.helper.process.send_signal(signal.SIGSTOP)
+
+    def under_way():
+        gone = [hold for hold in mail.holds("--all") if hold["state"] == "released"]
+        return mail.json("incidents", "show", incident)["pace"]["released"] > len(gone)
+
+    wait_until(under_way, 10, "none is due")
+    both = [Asking(mail, *words), Asking(mail, *words)]
+    wait_until(lambda: begun() >= before + 2, 10, "they don't begin")
+    mail.helper.process.send_signal(signal.SIGCONT)
+    [asking.join() for asking in both]
+    for asking in both:
+        assert asking.done.returncode == 0 and asking.done.stderr == "", asking.done
+        assert "failed" not in asking.done.stdout.replace("0 failed", "")
+    wait_until(lambda: mail.json("status")["paces"] == [], 10, "it does not end")
+    assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 5)
+    done = [name for entry in mail.audit("release") for name in entry.get("ids", [])]
+    assert len(done) == 5 and len(set(done)) == 5
+    assert all(entry["result"].startswith("ok") for entry in mail.audit("release"))
 
 
 @memory_only

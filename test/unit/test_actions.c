@@ -21,7 +21,7 @@ static void *release_in_thread(void *id)
 {
     struct error own;
     enum status *status = malloc(sizeof *status);
-    *status = actions_decide(actions, &settings, ACTIONS_RELEASE, id, &own);
+    *status = decide_by(actions, ACTIONS_RELEASE, id, &own);
     return status;
 }
 
@@ -86,8 +86,7 @@ START_TEST(actions_are_for_this_relay)
 {
     struct hold hold = hold_mail("ABCDEA", "a@own.example", true);
     struct actions *other = actions_new(ledger, &key, "relay2");
-    ck_assert_int_eq(actions_decide(other, &settings, ACTIONS_RELEASE, hold.id, &error),
-                     STATUS_CONFLICT);
+    ck_assert_int_eq(decide_by(other, ACTIONS_RELEASE, hold.id, &error), STATUS_CONFLICT);
     expect_words("is held on relay1: run it there");
     ck_assert_int_eq(orders, 0);
     actions_free(other);

@@ -113,6 +113,34 @@ START_TEST(active_brakes_set_is_in_force_here_at_once_and_there_after_a_look)
 }
 END_TEST
 
+/* A page asks whether something has changed, and only then for the brakes. */
+START_TEST(active_brakes_version_grows_when_what_is_shown_changes)
+{
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    uint64_t before = active_brakes_version(there);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    ck_assert_uint_eq(active_brakes_version(there), before);
+
+    uint64_t set_here = active_brakes_version(here);
+    ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
+    ck_assert_uint_gt(active_brakes_version(here), set_here);
+    ck_assert_uint_eq(active_brakes_version(there), before); /* it shows the old ones */
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    ck_assert_uint_gt(active_brakes_version(there), before);
+
+    before = active_brakes_version(there);
+    ck_assert_int_eq(set("all", NOW_MS + 2000), STATUS_OK);
+    ck_assert_int_eq(refresh(there, NOW_MS), STATUS_OK);
+    ck_assert_uint_gt(active_brakes_version(there), before);
+
+    before = active_brakes_version(there);
+    ck_assert_int_eq(refresh(there, NOW_MS + 1999), STATUS_OK);
+    ck_assert_uint_eq(active_brakes_version(there), before);
+    ck_assert_int_eq(refresh(there, NOW_MS + 2000), STATUS_OK); /* it has lapsed */
+    ck_assert_uint_gt(active_brakes_version(there), before);
+}
+END_TEST
+
 START_TEST(active_brakes_set_again_replaces)
 {
     ck_assert_int_eq(set("all", NOW_MS + 1000), STATUS_OK);
@@ -455,6 +483,7 @@ static TCase *make_case(const char *name, SFun setup)
     tcase_add_test(tcase, active_brakes_starts_empty);
     tcase_add_test(tcase,
                    active_brakes_set_is_in_force_here_at_once_and_there_after_a_look);
+    tcase_add_test(tcase, active_brakes_version_grows_when_what_is_shown_changes);
     tcase_add_test(tcase, active_brakes_set_again_replaces);
     tcase_add_test(tcase, active_brakes_clear_clears_and_says_if_there_was_one);
     tcase_add_test(tcase, active_brakes_drops_what_lapsed);

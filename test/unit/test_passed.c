@@ -17,6 +17,12 @@ static const struct rule counted = {
 static const struct charge client = {
     .rate = &counted.limit, .clients = true, .client = "192.0.2.1", .cost = 1};
 static const struct list grown = {.was = 40, .size = 850000};
+static const struct rule doubled = {
+    .surge = {.factor = 2000, .window_ms = 86400000, .floor = 500}};
+static const struct rule half = {
+    .surge = {.factor = 1050, .window_ms = 3600000, .floor = 9}};
+static const struct rule tenfold = {
+    .surge = {.factor = 10000, .window_ms = 3600000, .floor = 9}};
 static const struct charge charge = {.rate = &limited.limit, .cost = 5};
 
 static const struct {
@@ -52,6 +58,27 @@ static const struct {
       .outcome = {.left = 0, .burst = 20}},
      "20 clients per 1d",
      20},
+    {{.cause = CAUSE_LIMIT,
+      .rule = &doubled,
+      .over = -1,
+      .charge = &charge,
+      .outcome = {.left = 100, .burst = 600}},
+     "600 copies in 1d: 2 times what is usual, at least 500",
+     500},
+    {{.cause = CAUSE_LIMIT,
+      .rule = &half,
+      .over = -1,
+      .charge = &charge,
+      .outcome = {.left = 9, .burst = 9}},
+     "9 copies in 1h: 1.05 times what is usual, at least 9",
+     0},
+    {{.cause = CAUSE_LIMIT,
+      .rule = &tenfold,
+      .over = -1,
+      .charge = &charge,
+      .outcome = {.left = 9, .burst = 9}},
+     "9 copies in 1h: 10 times what is usual, at least 9",
+     0},
 };
 
 START_TEST(passed_names_the_limit)

@@ -51,15 +51,23 @@ START_TEST(traffic_forgets_after_some_minutes)
 }
 END_TEST
 
+static int64_t shown_in(const struct hour *hour, int64_t now_ms, size_t back,
+                        const char *name)
+{
+    json_t *minutes = hour_show(hour, now_ms);
+    ck_assert_uint_eq(json_array_size(minutes), HOUR_MINUTES);
+    const json_t *minute = json_array_get(minutes, HOUR_MINUTES - 1 - back);
+    json_int_t value = json_integer_value(json_object_get(minute, name));
+    json_decref(minutes);
+    return value;
+}
+
 static int64_t of_minute(struct traffic *traffic, int64_t now_ms, size_t back,
                          const char *name)
 {
-    json_t *hour = traffic_minutes(traffic, now_ms);
-    ck_assert_uint_eq(json_array_size(hour), TRAFFIC_HOUR);
-    const json_t *minute = json_array_get(hour, TRAFFIC_HOUR - 1 - back);
-    json_int_t value = json_integer_value(json_object_get(minute, name));
-    json_decref(hour);
-    return value;
+    struct hour hour;
+    traffic_hour(traffic, &hour);
+    return shown_in(&hour, now_ms, back, name);
 }
 
 START_TEST(traffic_of_an_hour_is_shown_by_the_minute)
@@ -78,6 +86,38 @@ START_TEST(traffic_of_an_hour_is_shown_by_the_minute)
     pass(traffic, "login:a@own", 1, false, now_ms);
     ck_assert_int_eq(of_minute(traffic, now_ms, 0, "copies"), 1);
     traffic_free(traffic);
+}
+END_TEST
+
+START_TEST(traffic_hours_of_relays_are_added_up)
+{
+    struct hour hour;
+    int64_t now_ms = start_ms + 60000;
+    struct traffic *one = traffic_new("relay1");
+    struct traffic *two = traffic_new("relay2");
+    pass(one, "login:a@own", 5, false, start_ms);
+    pass(two, "login:a@own", 7, true, start_ms);
+    pass(two, "login:a@own", 9, true, now_ms);
+    ck_assert_int_eq(traffic_flush_hour(one, store, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_flush_hour(two, store, either_soon()), STATUS_OK);
+    traffic_hour(one, &hour);
+    ck_assert_int_eq(hour_read(&hour, store, "relay2", either_soon()), STATUS_OK);
+    ck_assert_int_eq(hour_read(&hour, store, "relay3", either_soon()), STATUS_OK);
+    ck_assert_int_eq(shown_in(&hour, now_ms, 1, "messages"), 2);
+    ck_assert_int_eq(shown_in(&hour, now_ms, 1, "copies"), 12);
+    ck_assert_int_eq(shown_in(&hour, now_ms, 0, "stopped_copies"), 9);
+    traffic_free(two);
+    two = traffic_new("relay2"); /* restarted */
+    ck_assert_int_eq(traffic_load(two, store, now_ms, either_soon()), STATUS_OK);
+    ck_assert_int_eq(of_minute(two, now_ms, 1, "copies"), 7);
+    traffic_free(two);
+    traffic_free(one);
+    ck_assert_int_eq(traffic_prune(store, now_ms, either_soon()), STATUS_OK);
+    hour = (struct hour){0};
+    ck_assert_int_eq(hour_read(&hour, store, "relay1", either_soon()), STATUS_OK);
+    ck_assert_int_eq(shown_in(&hour, now_ms, 1, "messages"), 0); /* it is forgotten */
+    ck_assert_int_eq(hour_read(&hour, store, "relay2", either_soon()), STATUS_OK);
+    ck_assert_int_eq(shown_in(&hour, now_ms, 1, "messages"), 1);
 }
 END_TEST
 
@@ -162,6 +202,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, either_close);
     tcase_add_test(tcase, traffic_forgets_after_some_minutes);
     tcase_add_test(tcase, traffic_of_an_hour_is_shown_by_the_minute);
+    tcase_add_test(tcase, traffic_hours_of_relays_are_added_up);
     tcase_add_test(tcase, traffic_keeps_the_largest_among_many);
     tcase_add_test(tcase, traffic_knows_topics);
     tcase_add_test(tcase, traffic_of_days_and_relays_is_added_up);

@@ -26,7 +26,7 @@ function scope(incident, chosen) {
 }
 
 /* Whom a release of this would reach now, all its people together. */
-const readByHand = (path, body) => ask("POST", path, body);
+const readByHand = (where, body) => ask("POST", where, body);
 const REVIEW_MAX = 1000;
 export const review = (ids, read = readByHand) =>
   ids.length > REVIEW_MAX
@@ -45,9 +45,8 @@ const PACES = [
   ["60/h", "60 an hour"],
 ];
 
-function releaseWords(to, review) {
+function releaseWords(to, { data, error }) {
   const lines = [];
-  const { data, error } = review;
   if (error) lines.push(`Whom it reaches is not known: ${error.message}`);
   else if (data?.changed)
     lines.push(`The people it reaches have changed since it was held: ${change(data)}.`);
@@ -56,7 +55,7 @@ function releaseWords(to, review) {
       `${clean(data.away)} does not answer: what it holds stays held, and its people are not counted.`,
     );
   lines.push(
-    `Delivers ${to.what}${data ? `, to ${people(data.reach)} together` : ""}. It can't be taken back.`,
+    `Delivers ${to.what}${data ? `, to ${people(data.reach)} together` : ""}. This can't be undone.`,
   );
   if (data?.administrators > 1)
     lines.push("So many people need two administrators: the first release is recorded, the second delivers.");
@@ -75,7 +74,11 @@ export async function release(page, incident, chosen) {
     body: releaseWords(to, found),
     fields: [
       chosen.length === 0 && to.n > 1
-        ? field("How fast", select("pace", PACES, ""), "Slowly goes on over restarts, and can be stopped.")
+        ? field(
+            "How fast",
+            select("pace", PACES, ""),
+            "A slow release survives restarts, and can be stopped.",
+          )
         : null,
       ...weighty(incident.id, reach),
     ],
@@ -111,15 +114,15 @@ export const refuse = endWithout(
   (to, incident) =>
     `Deletes ${to.what}. ${
       incident.tell
-        ? "Its sender gets one letter that says so, naming only what was addressed."
-        : "Nobody is told: a sender like this one is not written to."
+        ? "Each sender gets one notice, which names only the addresses that they wrote to."
+        : "Nobody is told: Mailbrake does not write to a sender like this one."
     }`,
 );
 
 export const remove = endWithout(
   "delete",
   "Delete",
-  (to) => `Deletes ${to.what}, and tells nobody. A sender thinks it was delivered.`,
+  (to) => `Deletes ${to.what}, and tells nobody. The sender will think that it was delivered.`,
 );
 
 /* ---- its rule and its key ---- */
@@ -134,7 +137,7 @@ export function allow(page, incident) {
       {},
       "Mail of ",
       h("strong", {}, key(incident.key).value),
-      ` passes the rule ${clean(incident.rule)} for a while. What is held stays held.`,
+      ` passes the rule ${clean(incident.rule)} for that long. What is held stays held.`,
     ),
     fields: [field("For", select("for", LONGER, "4h")), purposeField(incident.id, false)],
     async run(values, send) {
@@ -154,7 +157,7 @@ export function close(page, incident) {
     body: h(
       "p",
       {},
-      `What comes next is a new incident, and the latch that ${clean(incident.rule)} has set for this key is taken off: mail within the limit passes again.`,
+      `What comes next is a new incident, and the latch that ${clean(incident.rule)} has set for this key is cleared: mail within the limit passes again.`,
       incident.waiting > 0
         ? ` ${messages(incident.waiting)} ${incident.waiting === 1 ? "stays" : "stay"} held.`
         : "",
@@ -173,10 +176,10 @@ export function stopPace(page, incident) {
     about: incident.id,
     act: "Stop it",
     danger: true,
-    body: h("p", {}, "What has not gone out yet stays held."),
+    body: h("p", {}, "What is being released at this moment still goes; the rest stays held."),
     async run(values, send) {
       await send("POST", `/v1/incidents/${path(incident.id)}/stop`, {}).finally(page.reload);
-      return { text: "It is not released slowly any more." };
+      return { text: "The slow release has been stopped." };
     },
   });
 }
