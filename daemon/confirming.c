@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "base/worker.h"
 #include "daemon/confirmed.h"
 #include "engine/answers.h"
@@ -41,7 +42,8 @@ struct confirming {
     const char *host;
     struct notices notices;
     int64_t pause_us; /* until then nothing is tried; monotonic */
-    bool again;       /* a step was taken that another one follows at once */
+    struct patience helper;
+    bool again; /* a step was taken that another one follows at once */
 };
 
 static int64_t store_deadline_us(void)
@@ -432,8 +434,13 @@ static enum status look_at(void *context, const char *id, const char *text)
                                   .host = confirming->host,
                                   .id = id,
                                   .record = record_load(text)};
+    int64_t began_us = clock_monotonic_us();
     enum status status =
-        confirmed.record == NULL ? STATUS_OK : advance(confirming, &confirmed);
+        confirmed.record == NULL || !patience_is_left(&confirming->helper)
+            ? STATUS_OK
+            : advance(confirming, &confirmed);
+    if (status == STATUS_UNAVAILABLE)
+        patience_note(&confirming->helper, began_us, true);
     if (status != STATUS_OK && status != STATUS_CONFLICT)
         confirming->pause_us = clock_deadline_us(RETRY_MS);
     else if (confirmed.incident != NULL)

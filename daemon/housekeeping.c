@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "base/worker.h"
 #include "daemon/peers.h"
 #include "daemon/room.h"
@@ -132,8 +133,8 @@ static void tell_expired(const char *id)
 
 /* Refuses holds that nobody decided within quarantine.expire. Failures are retried a
  * minute later. */
-static void expire(const struct housekeeping *housekeeping,
-                   const struct settings *settings)
+static enum status expire(const struct housekeeping *housekeeping,
+                          const struct settings *settings)
 {
     struct error error = {0};
     size_t left = 0;
@@ -147,6 +148,7 @@ static void expire(const struct housekeeping *housekeeping,
     else if (left > 0)
         log_throttled(SEVERITY_WARNING, "%zu expired %s not refused: %s", left,
                       left == 1 ? "hold was" : "holds were", error.text);
+    return left > 0 ? STATUS_UNAVAILABLE : status;
 }
 
 static void prune(struct engine *engine, const struct settings *settings)
@@ -212,9 +214,9 @@ static void tell_sync(const struct actions_sync *found)
                                     : "records ended because their message is");
 }
 
-static void synchronise(const struct housekeeping *housekeeping,
-                        const struct settings *settings, struct sync *sync,
-                        unsigned second)
+static enum status synchronise(const struct housekeeping *housekeeping,
+                               const struct settings *settings, struct sync *sync,
+                               unsigned second)
 {
     struct error error = {0};
     struct actions_sync found;
@@ -224,13 +226,13 @@ static void synchronise(const struct housekeeping *housekeeping,
     if (!sync->converted)
         sync->converted = convert(housekeeping->engine);
     if (!sync->converted)
-        return;
+        return STATUS_OK;
     if (sync->due)
         status = actions_sync(housekeeping->actions, settings, NULL, &found, &error);
     else if (is_tidying_due(housekeeping, sync, second))
         status = actions_tidy(housekeeping->actions, settings, &found, &error);
     else
-        return;
+        return STATUS_OK;
     if (status == STATUS_OK) {
         tell_sync(&found);
         sync->kept = found.kept > 0;
@@ -241,17 +243,18 @@ static void synchronise(const struct housekeeping *housekeeping,
                   error.text);
         sync->reported = true;
     }
+    return status;
 }
 
 /* Until it is known where the queue is, and now and then, since that may change. What
  * can't be told is logged once; that the helper does not answer is what synchronise says.
  */
-static void ask_for_room(struct housekeeping *housekeeping,
-                         const struct settings *settings, unsigned second)
+static enum status ask_for_room(struct housekeeping *housekeeping,
+                                const struct settings *settings, unsigned second)
 {
     struct error error = {0};
     if (housekeeping->room_state == STATUS_OK && second % TIDY_SECONDS != 0)
-        return;
+        return STATUS_OK;
     enum status status =
         room_ask(&housekeeping->room, settings->mta.helper, ROOM_MS, &error);
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE &&
@@ -259,16 +262,19 @@ static void ask_for_room(struct housekeeping *housekeeping,
         log_print(SEVERITY_WARNING, "%s: quarantine.min_free can't be checked",
                   error.text);
     housekeeping->room_state = status;
+    return status;
 }
 
 /* Soon after a message was held: later its lists may be others. */
-static void note_audiences(const struct housekeeping *housekeeping,
-                           const struct snapshot *snapshot, struct actions_noted *noted)
+static enum status note_audiences(const struct housekeeping *housekeeping,
+                                  const struct snapshot *snapshot,
+                                  struct actions_noted *noted)
 {
     enum status status = actions_note_audiences(housekeeping->actions, snapshot, noted,
                                                 clock_deadline_us(AUDIENCES_MS));
     if (status == STATUS_NOMEM)
         log_throttled(SEVERITY_ERROR, "out of memory for whom held mail would reach");
+    return status;
 }
 
 /* Each minute; days end rarely, and to find them all are read. The store itself reports
@@ -283,25 +289,45 @@ static void keep_traffic(const struct engine *engine, const struct settings *set
         (void)!traffic_prune(engine->store, before_ms, store_deadline_us());
 }
 
+/* What waits for the helper, in turn. Once it hangs, the rest of the round is left out,
+ * and so are the rounds of the next minute. */
+struct helper_jobs {
+    struct sync sync;
+    struct actions_noted noted;
+    struct patience patience;
+};
+
+static void ask_helper(struct housekeeping *housekeeping, const struct snapshot *snapshot,
+                       struct helper_jobs *jobs, unsigned second)
+{
+    const struct settings *settings = snapshot->settings;
+    for (int job = 0; job < 4 && patience_is_left(&jobs->patience); job++) {
+        int64_t began_us = clock_monotonic_us();
+        enum status status = STATUS_OK;
+        if (job == 0 && second % SYNC_SECONDS == 0)
+            status = ask_for_room(housekeeping, settings, second);
+        else if (job == 1 && second % SYNC_SECONDS == 0)
+            status = synchronise(housekeeping, settings, &jobs->sync, second);
+        else if (job == 2)
+            status = note_audiences(housekeeping, snapshot, &jobs->noted);
+        else if (job == 3 && second % PRUNE_SECONDS == 0)
+            status = expire(housekeeping, settings);
+        patience_note(&jobs->patience, began_us, status == STATUS_UNAVAILABLE);
+    }
+}
+
 static void *run_slow(void *argument)
 {
-    struct actions_noted noted = {0};
     struct housekeeping *housekeeping = argument;
     struct engine *engine = housekeeping->engine;
-    struct sync sync = {.due = true};
+    struct helper_jobs jobs = {.sync.due = true};
     for (unsigned second = 0;; second++) {
         struct snapshot *snapshot = current_snapshot_get(&engine->snapshots);
         const struct settings *settings = snapshot->settings;
-        if (second % SYNC_SECONDS == 0)
-            ask_for_room(housekeeping, settings, second);
-        if (second % SYNC_SECONDS == 0)
-            synchronise(housekeeping, settings, &sync, second);
+        ask_helper(housekeeping, snapshot, &jobs, second);
         if (second % HOUR_SECONDS == 0)
             (void)!traffic_flush_hour(engine->traffic, engine->store,
                                       store_deadline_us());
-        note_audiences(housekeeping, snapshot, &noted);
-        if (second % PRUNE_SECONDS == 0)
-            expire(housekeeping, settings);
         if (second % PRUNE_SECONDS == PRUNE_SECONDS - 1) {
             (void)convert(engine);
             prune(engine, settings);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "base/worker.h"
 #include "control/pace.h"
 #include "quarantine/actions_release.h"
@@ -34,6 +35,7 @@ struct pacing {
     const char *host;
     struct seen *seen; /* all paces of the last look */
     size_t seen_count;
+    struct patience helper;
 };
 
 /* What of an incident is still to be released here: of what was reviewed. What joined the
@@ -121,14 +123,15 @@ static const struct actions_result *find_failure(const struct actions_result *re
     return NULL;
 }
 
-static void release(const struct pacing *pacing, const json_t *pace,
-                    const struct rest *rest, size_t due)
+static void release(struct pacing *pacing, const json_t *pace, const struct rest *rest,
+                    size_t due)
 {
     const char *ids[DUE_MAX];
     struct actions_result results[DUE_MAX];
     struct error error = {0};
     char result[80];
     size_t done = 0;
+    int64_t began_us = clock_monotonic_us();
     json_t *names = json_array();
     for (size_t i = 0; i < due; i++)
         ids[i] = rest->ids[i];
@@ -146,6 +149,7 @@ static void release(const struct pacing *pacing, const json_t *pace,
         done++;
         (void)json_array_append_new(names, json_string(ids[i]));
     }
+    patience_note(&pacing->helper, began_us, done == 0);
     (void)snprintf(result, sizeof result, "ok, %zu done slowly", done);
     if (done > 0)
         write_audit(pacing, pace, names, result);
@@ -176,8 +180,7 @@ static void finish(const struct pacing *pacing, const char *incident)
     (void)!pace_stop(pacing->engine->store, incident, store_deadline_us());
 }
 
-static void step(const struct pacing *pacing, const struct pace_view *view,
-                 const json_t *pace)
+static void step(struct pacing *pacing, const struct pace_view *view, const json_t *pace)
 {
     struct rest rest;
     size_t due = 0;
@@ -190,7 +193,7 @@ static void step(const struct pacing *pacing, const struct pace_view *view,
         finish(pacing, incident);
         return;
     }
-    if (!pace_is_due(pace, view, clock_wall_ms()) ||
+    if (!patience_is_left(&pacing->helper) || !pace_is_due(pace, view, clock_wall_ms()) ||
         find_rest(pacing, pace, &rest) != STATUS_OK)
         return;
     if (rest.count == 0 && !rest.more)
@@ -249,6 +252,7 @@ enum status pacing_start(struct engine *engine, struct actions *actions,
                          struct audit *audit, const char *host, struct error *error)
 {
     static struct pacing pacing; /* of the one daemon in this process */
-    pacing = (struct pacing){engine, actions, audit, host, NULL, 0};
+    pacing = (struct pacing){
+        .engine = engine, .actions = actions, .audit = audit, .host = host};
     return worker_start("pacing", run, &pacing, NULL, error);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 
 struct look {
     pthread_mutex_t mutex;
@@ -17,6 +18,7 @@ struct look {
     int64_t good_us;   /* the last one that went well, when it ended; 0: none */
     int64_t ahead_us;  /* the same, if nobody waited for it and none went well since */
     int64_t failed_us; /* the last one, if it failed, when it ended; else 0 */
+    struct patience patience;
     unsigned ended;
     unsigned waiters;
 };
@@ -71,7 +73,7 @@ static bool is_since(int64_t at_us, int64_t now_us, int64_t age_ms)
 static bool is_hopeless(const struct look *look, int64_t now_us)
 {
     return is_since(look->failed_us, now_us, LOOK_RETRY_MS) ||
-           look->waiters >= LOOK_WAITERS_MAX ||
+           !patience_is_left(&look->patience) || look->waiters >= LOOK_WAITERS_MAX ||
            (look->running && !is_since(look->began_us, now_us, LOOK_TRUSTED_MS));
 }
 
@@ -144,6 +146,7 @@ void look_finish(struct look *look, bool ok)
     if (ok)
         look->ahead_us = look->awaited ? 0 : now_us;
     look->failed_us = ok ? 0 : now_us;
+    patience_note(&look->patience, look->began_us, !ok);
     look->awaited = false;
     (void)pthread_cond_broadcast(&look->finished);
     (void)pthread_mutex_unlock(&look->mutex);

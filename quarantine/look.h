@@ -13,7 +13,8 @@ enum {
     LOOK_TRUSTED_MS = 1000, /* for how long a look is fresh */
     LOOK_AHEAD_MS =
         5000, /* the same, of one ahead of a flood, if no later one ends in time */
-    LOOK_RETRY_MS = 5000, /* after a failed look, for how long nobody waits */
+    LOOK_RETRY_MS = 5000, /* after a failed look, for how long nobody waits; but see
+                             base/patience.h */
     LOOK_WAITERS_MAX = 64,
 };
 

@@ -343,6 +343,19 @@ enum status locator_open(struct locator *locator, int step_ms, bool again,
     return status;
 }
 
+bool locator_is_elsewhere(struct locator *locator, int step_ms)
+{
+    struct place named;
+    struct error ignored;
+    const struct place *sentinel = &locator->asked[locator->next];
+    if (!has_sentinels(locator) || !locator->known)
+        return false;
+    if (ask_sentinel(locator, sentinel, step_ms, &named, &ignored) == STATUS_OK)
+        return !place_equal(&named, &locator->place);
+    locator->next = (locator->next + 1) % locator->count; /* another one next time */
+    return false;
+}
+
 const char *locator_prefix(const struct locator *locator)
 {
     return locator->settings->prefix;

@@ -27,6 +27,10 @@ enum status locator_open(struct locator *locator, int step_ms, bool again,
                          struct connection **out_connection,
                          struct error *error) MUST_CHECK;
 
+/* Whether the next Sentinel names another master than that where the last locator_open
+ * led; it gets step_ms to answer. False when it does not, and without Sentinels. */
+bool locator_is_elsewhere(struct locator *locator, int step_ms);
+
 /* A new connection to another server, as to the store's. */
 enum status locator_open_at(const struct locator *locator, const struct place *place,
                             int step_ms, struct connection **out_connection,

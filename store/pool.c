@@ -321,16 +321,18 @@ void pool_await_first(struct pool *pool, int64_t deadline_us)
     report(pool);
 }
 
-enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us)
+enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us,
+                               int64_t look_us)
 {
     enum pool_task task = POOL_STOP;
     (void)pthread_mutex_lock(&pool->mutex);
     while (!pool->stopping && !pool->called) {
-        task = pool->open ? POOL_PROBE : POOL_CONNECT;
-        if (!pool->open && pool->alive == pool->size)
+        bool missing = pool->alive < pool->size && connect_us <= look_us;
+        task = pool->open ? POOL_PROBE : missing ? POOL_CONNECT : POOL_LOOK;
+        int64_t due_us = pool->open ? probe_us : missing ? connect_us : look_us;
+        if (due_us == INT64_MAX)
             (void)pthread_cond_wait(&pool->work, &pool->mutex);
-        else if (!wait_until(&pool->work, &pool->mutex,
-                             pool->open ? probe_us : connect_us))
+        else if (!wait_until(&pool->work, &pool->mutex, due_us))
             break;
     }
     if (pool->stopping)

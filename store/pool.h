@@ -50,11 +50,13 @@ bool pool_why(struct pool *pool, char *out, size_t size);
 /* Waits until the reconnector's first probe went one way or the other. */
 void pool_await_first(struct pool *pool, int64_t deadline_us);
 
-enum pool_task { POOL_STOP, POOL_PROBE, POOL_CONNECT, POOL_DETOUR };
+enum pool_task { POOL_STOP, POOL_PROBE, POOL_CONNECT, POOL_DETOUR, POOL_LOOK };
 
-/* The reconnector: what to do next; waits for it. A probe (breaker open) and a connection
- * (one is missing) are due no earlier than their monotonic times. */
-enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us);
+/* The reconnector: what to do next; waits for it. A probe (breaker open), a connection
+ * (one is missing) and a look at where the store is (breaker closed; INT64_MAX: none) are
+ * due no earlier than their monotonic times. */
+enum pool_task pool_await_task(struct pool *pool, int64_t probe_us, int64_t connect_us,
+                               int64_t look_us);
 
 /* Gives the reconnector the task POOL_DETOUR, before any other. */
 void pool_call(struct pool *pool);

@@ -18,6 +18,7 @@
 
 enum {
     PROBE_EVERY_MS = 250,
+    LOOK_EVERY_MS = 1000, /* a master that was replaced may answer for ten seconds */
     CONNECT_MIN_MS = 250, /* a connection may take longer than a charge */
     CONNECT_MAX_MS = 1000,
     FILL_MAX_MS = 100, /* spent on more connections before the breaker closes */
@@ -221,15 +222,10 @@ static void probe_away(struct reconnector *reconnector, struct connection **conn
     }
 }
 
-static bool add_connection(struct reconnector *reconnector)
+/* A new connection, maybe to another server than those of before. False: it is dead. */
+static bool take_connection(struct reconnector *reconnector,
+                            struct connection *connection)
 {
-    struct error error = {0};
-    struct connection *connection = NULL;
-    enum status status = open_connection(reconnector, false, &connection, &error);
-    if (status != STATUS_OK) {
-        pool_lack(reconnector->pool, status == STATUS_IO, error.text);
-        return false;
-    }
     if (note_place(reconnector)) {
         pool_renew(reconnector->pool);
         if (!check_eviction(reconnector, connection)) {
@@ -239,6 +235,29 @@ static bool add_connection(struct reconnector *reconnector)
     }
     pool_add(reconnector->pool, connection);
     return true;
+}
+
+static bool add_connection(struct reconnector *reconnector)
+{
+    struct error error = {0};
+    struct connection *connection = NULL;
+    enum status status = open_connection(reconnector, false, &connection, &error);
+    if (status != STATUS_OK) {
+        pool_lack(reconnector->pool, status == STATUS_IO, error.text);
+        return false;
+    }
+    return take_connection(reconnector, connection);
+}
+
+/* After a planned failover (SENTINEL FAILOVER) the old master goes on answering, and what
+ * is charged there is lost. Until the new one can be used, we stay. */
+static void look(struct reconnector *reconnector)
+{
+    struct error ignored = {0};
+    struct connection *connection = NULL;
+    if (locator_is_elsewhere(reconnector->locator, step_ms(reconnector)) &&
+        open_connection(reconnector, false, &connection, &ignored) == STATUS_OK)
+        (void)take_connection(reconnector, connection);
 }
 
 /* To the node that our slot moves to. */
@@ -264,12 +283,15 @@ static void *keep(void *context)
         calloc((size_t)reconnector->settings->connections, sizeof(struct connection *));
     int64_t probe_us = 0;
     int64_t connect_us = 0;
+    bool looks = reconnector->settings->sentinels.count > 0;
+    int64_t look_us = looks ? 0 : INT64_MAX;
     if (connections == NULL) {
         pool_stay_open(reconnector->pool, "out of memory");
         return NULL;
     }
     for (;;) {
-        enum pool_task task = pool_await_task(reconnector->pool, probe_us, connect_us);
+        enum pool_task task =
+            pool_await_task(reconnector->pool, probe_us, connect_us, look_us);
         int64_t started_us = clock_monotonic_us();
         if (task == POOL_STOP)
             break;
@@ -279,6 +301,9 @@ static void *keep(void *context)
             probe_us = next_us;
         } else if (task == POOL_DETOUR) {
             open_detour(reconnector);
+        } else if (task == POOL_LOOK) {
+            look(reconnector);
+            look_us = started_us + LOOK_EVERY_MS * INT64_C(1000);
         } else {
             connect_us = add_connection(reconnector) ? 0 : next_us;
         }

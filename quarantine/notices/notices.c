@@ -396,6 +396,7 @@ enum status notices_send(struct notices *notices, const struct settings *setting
                           .begun_us = clock_monotonic_us(),
                           .deadline_us = clock_deadline_us(NOTICES_PASS_MS),
                           .error = error,
+                          .mail_away = !patience_is_left(&notices->mail),
                           .sender_notices = json_object()};
     settle(pass);
     if (look_at_all(pass) == STATUS_OK) {

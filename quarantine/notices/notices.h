@@ -3,6 +3,7 @@
 #define QUARANTINE_NOTICES_H
 
 #include "base/digest.h"
+#include "base/patience.h"
 #include "conf/settings.h"
 #include "lists/jumps.h"
 #include "quarantine/ledger.h"
@@ -56,10 +57,11 @@ struct notices_handed {
 struct notices {
     struct ledger *ledger;
     const struct digest_key *token_key;
-    const char *host; /* this relay's name */
-    int timeout_ms;   /* of the helper, and of the command, for one notice */
-    unsigned passes;  /* looks that were begun; from 0 */
-    int jump_tries;   /* of the notice of lists that could not be handed over */
+    const char *host;     /* this relay's name */
+    int timeout_ms;       /* of the helper, and of the command, for one notice */
+    unsigned passes;      /* looks that were begun; from 0 */
+    int jump_tries;       /* of the notice of lists that could not be handed over */
+    struct patience mail; /* for the helper */
     struct notices_look look;
     struct notices_handed handed[NOTICES_HANDED_MAX];
     size_t handed_count;

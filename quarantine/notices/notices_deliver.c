@@ -42,10 +42,14 @@ static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
     struct text message = {0};
     struct text addresses = {0};
     const struct settings *settings = pass->settings;
+    int64_t began_us = clock_monotonic_us();
     enum status status =
         notice_mail_make(mail, pass->notices->token_key, &settings->policy.domains,
                          pass->now_ms, &message, &addresses);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !patience_is_left(&pass->notices->mail))
+        status = error_set(pass->error, STATUS_UNAVAILABLE,
+                           "mailbrake-mta hangs: it is asked again in a minute");
+    else if (status == STATUS_OK)
         status =
             helper_notice(settings->mta.helper, timeout_ms(pass), text_string(&addresses),
                           text_string(&message), pass->error);
@@ -53,6 +57,8 @@ static enum status send_mail(struct pass *pass, const struct notice_mail *mail)
         (void)error_set(pass->error, status, "out of memory for a notice");
     text_clear(&message);
     text_clear(&addresses);
+    if (patience_is_left(&pass->notices->mail))
+        patience_note(&pass->notices->mail, began_us, status == STATUS_UNAVAILABLE);
     pass->mail_away = pass->mail_away || status == STATUS_UNAVAILABLE;
     if (status != STATUS_OK)
         pass->status = status;

@@ -96,7 +96,11 @@ class Sentinels:
 
     def master_port(self):
         """By the first Sentinel."""
-        return int(self._ask(self.ports[0], "SENTINEL", "get-master-addr-by-name", MASTER)[1])
+        return int(self.command("SENTINEL", "get-master-addr-by-name", MASTER)[1])
+
+    def command(self, *words):
+        """To the first Sentinel."""
+        return self._ask(self.ports[0], *words)
 
     def _ask(self, port, *words):
         return talk(self._socket(port), ["AUTH", PASSWORD], words)

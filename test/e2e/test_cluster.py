@@ -13,7 +13,7 @@ import milter
 from cluster import Cluster
 from mailbraked import Command
 from postfix import wait_until
-from test_sentinel import as_user, check_store, wait_for_redis
+from test_sentinel import as_user, check_store, role, wait_for_redis
 
 pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
 
@@ -120,11 +120,10 @@ def test_connections_are_replaced_while_the_slot_moves(cluster, mailbraked, buil
     cluster.other = source
 
 
-def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
-    """The owner dies, and its replica takes its slots."""
+def follow(cluster):
+    """A replica, once it follows the owner."""
     owner = cluster.owner
-    replicas = [n for n in cluster.nodes if n.command("ROLE")[0] == "slave"]
-    replica = replicas[0]
+    replica = next(n for n in cluster.nodes if n.command("ROLE")[0] == "slave")
     replica.command("CLUSTER", "REPLICATE", owner.command("CLUSTER", "MYID"))
     wait_until(
         lambda: "master_link_status:up" in replica.command("INFO", "replication")
@@ -132,6 +131,35 @@ def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
         20,
         "the replica does not follow",
     )
+    return replica
+
+
+def test_a_planned_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
+    """CLUSTER FAILOVER: nothing is lost, and nobody is sent away."""
+    replica = follow(cluster)
+    daemon = mailbraked(cluster.settings(timeout_ms=5000, on_failure="tempfail"), rules=RULES)
+    daemon.allow_log(r"(?i)redis|store|suppressed")
+    load = milter.Load(
+        build,
+        [daemon.milter],
+        messages=A_SECOND * 4,
+        connections=16,
+        rate=A_SECOND,
+        from_="planned@x.example",
+    )
+    time.sleep(1)
+    replica.command("CLUSTER", "FAILOVER")
+    wait_until(lambda: role(replica) == "master", 10, "no failover")
+    result = load.result()
+    assert (result["accept"], result["tempfail"]) == (BURST, 0), result
+    assert {v.store for v in daemon.verdicts()} == {"redis"}
+    daemon.expect_log(f"store at tcp:127.0.0.1:{replica.port}, the Cluster's node")
+    cluster.owner = replica
+
+
+def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
+    """The owner dies, and its replica takes its slots."""
+    owner, replica = cluster.owner, follow(cluster)
     store = cluster.settings(timeout_ms=TIMEOUT_MS, on_failure="tempfail")
     daemon = mailbraked(store, rules=RULES)
     daemon.allow_log(r"(?i)redis|store|suppressed")
@@ -147,7 +175,7 @@ def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
     time.sleep(1.5)
     owner.kill()
     wait_until(lambda: status(daemon, build)["reason"], 5, "nobody notices")
-    wait_until(lambda: replica.command("ROLE")[0] == "master", 10, "no failover")
+    wait_until(lambda: role(replica) == "master", 10, "no failover")
     wait_for_redis(build, daemon, time.monotonic(), 5)
     result, trace = load.result(), load.trace()
 

@@ -3,12 +3,10 @@ against mailbraked with the sample configuration and a Redis of its own, all of 
 clocks show each message's time. Message by message they must say what `mailbrake replay`
 says. Here they are small; test_replay_stores plays them in full."""
 
-import contextlib
 import json
 import os
 import pathlib
 import re
-import struct
 import subprocess
 import tempfile
 import xml.etree.ElementTree
@@ -17,6 +15,7 @@ import pytest
 
 from mailbraked import Command, Mailbraked
 from redis import Redis
+from set_clock import Clock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "test" / "replay"
@@ -58,24 +57,6 @@ PERMITS = {
 HARMLESS = {"seattle-c", "month"}
 
 
-class Clock:
-    """The wall clock of servers that are started within it."""
-
-    def __init__(self, build, folder):
-        self.path = pathlib.Path(folder) / "clock"
-        self.path.write_bytes(struct.pack("q", START_US))
-        self.library = build.dir / "test" / "support" / "set_clock.so"
-
-    @contextlib.contextmanager
-    def worn(self):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LD_PRELOAD", str(self.library))
-            patch.setenv("SET_CLOCK_FILE", str(self.path))
-            options = os.environ.get("ASAN_OPTIONS", "")
-            patch.setenv("ASAN_OPTIONS", f"{options}:verify_asan_link_order=0".lstrip(":"))
-            yield
-
-
 def sample(daemon, redis, lists):
     """The sample configuration, with other sockets, lists, and room for a storm."""
     text = (ROOT / "conf" / "mailbrake.conf").read_text()
@@ -114,7 +95,7 @@ def play(build, folder):
     """play("palo-alto-a", pupils=400): what the tool found."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="replay-", dir=folder))
     path.chmod(0o755)
-    clock = Clock(build, path)
+    clock = Clock(build, path, START_US)
     redis = Redis(path / "redis")
     daemon = Mailbraked(build, path / "mailbraked")
     daemon.allow_log(r"there is no list allstudents@")  # not every scenario has it

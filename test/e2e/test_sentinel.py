@@ -132,10 +132,49 @@ def test_a_failover_in_the_middle_of_a_storm(sentinels, mailbraked, build):
     assert BURST <= result["accept"] <= BURST + 5, result
     assert result["reject"] > 0 and result["tempfail"] > 0, result
 
-    status = json.loads(command.run("status", "--json").stdout)
-    assert status["store"]["state"] == "ok" and status["store"]["reason"] is None
-    assert f"tcp:127.0.0.1:{sentinels.second.port}, which" in status["store"]["server"]
+    status = status_store(build, daemon)
+    assert status["state"] == "ok" and status["reason"] is None
+    assert f"tcp:127.0.0.1:{sentinels.second.port}, which" in status["server"]
     assert f"store at tcp:127.0.0.1:{sentinels.second.port}, which" in daemon.text()
+
+
+def role(redis):
+    try:
+        return redis.command("ROLE")[0]
+    except OSError:
+        return None  # whose role changes ends all connections
+
+
+def test_a_planned_failover_in_the_middle_of_a_storm(sentinels, mailbraked, build):
+    """SENTINEL FAILOVER: for ten seconds both are masters, and the old one still answers."""
+    store = sentinels.settings(timeout_ms=5000, on_failure="tempfail")
+    daemon = mailbraked(store, rules=RATE)
+    daemon.allow_log(r"(?i)redis|store|suppressed")
+    wait_for_redis(build, daemon, time.monotonic(), 5)
+    old = sentinels.master_port()
+    new = next(r for r in (sentinels.first, sentinels.second) if r.port != old)
+    wait_until(lambda: role(new) == "slave", 10, "the old master is no replica yet")
+    load = milter.Load(
+        build,
+        [daemon.milter],
+        messages=A_SECOND * 5,
+        connections=16,
+        rate=A_SECOND,
+        from_="planned@x.example",
+    )
+    time.sleep(1.5)
+    sentinels.command("SENTINEL", "FAILOVER", MASTER)
+    wait_until(lambda: role(new) == "master", 10, "no failover")
+    promoted = time.monotonic()
+    there = f"tcp:127.0.0.1:{new.port}, which Sentinel"
+    wait_until(lambda: there in status_store(build, daemon)["server"], 5, "the new master isn't used")
+    unseen_s = time.monotonic() - promoted + 0.1
+    result = load.result()
+
+    assert result["unanswered"] == result["broken"] == result["tempfail"] == 0, result
+    assert BURST <= result["accept"] <= BURST + A_SECOND * unseen_s, (result, unseen_s)
+    assert result["reject"] > 0, result
+    assert {v.store for v in daemon.verdicts()} == {"redis"}
 
 
 def test_without_any_sentinel_the_last_master_is_used(sentinels, mailbraked, build):
@@ -145,12 +184,21 @@ def test_without_any_sentinel_the_last_master_is_used(sentinels, mailbraked, bui
     sentinels.stop_sentinels()
     master = next(r for r in (sentinels.first, sentinels.second) if r.port == int(at_port(daemon, build)))
     for _ in range(2):
+        wait_until(lambda: clients(master) > 8, 5, "the connections are not replaced")
         master.command("CLIENT", "KILL", "TYPE", "normal")
         result = milter.load(build, daemon.milter, messages=10, connections=2, from_="alone@x.example")
         assert result["accept"] == 10
     assert {v.store for v in daemon.verdicts()} == {"redis"}
 
 
+def clients(redis):
+    """With the one that asks."""
+    return len(redis.command("CLIENT", "LIST", "TYPE", "normal").splitlines())
+
+
+def status_store(build, daemon):
+    return json.loads(Command(build, daemon.config).run("status", "--json").stdout)["store"]
+
+
 def at_port(daemon, build):
-    status = json.loads(Command(build, daemon.config).run("status", "--json").stdout)
-    return status["store"]["server"].split(",")[0].rsplit(":", 1)[1]
+    return status_store(build, daemon)["server"].split(",")[0].rsplit(":", 1)[1]

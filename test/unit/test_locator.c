@@ -98,6 +98,27 @@ START_TEST(locator_readonly_leads_to_the_new_master)
 }
 END_TEST
 
+/* Both are masters for a while, and the old one does not say that it was replaced. */
+START_TEST(locator_follows_a_planned_failover)
+{
+    struct charge_outcome outcome;
+    add_server(&settings.sentinels, first.path);
+    add_server(&settings.sentinels, second.path);
+    open_redis();
+    ck_assert(await_away(false, 5000));
+    ck_assert(is_at(&server));
+    atomic_store(&first.stop, true);
+    (void)pthread_join(first.thread, NULL);
+    (void)close(first.listener);
+    for (int i = 0; i < 500 && !is_at(&other); i++)
+        (void)usleep(10000);
+    ck_assert(is_at(&other));
+    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
+    ck_assert_int_eq(reports_with("store away"), 0);
+    fake_open(&first, first_answer, false);
+}
+END_TEST
+
 /* A Sentinel may be late, or wrong. */
 START_TEST(locator_does_not_believe_in_a_replica)
 {
@@ -155,6 +176,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup_locator, teardown_locator);
     tcase_add_test(tcase, locator_asks_the_next_sentinel);
     tcase_add_test(tcase, locator_readonly_leads_to_the_new_master);
+    tcase_add_test(tcase, locator_follows_a_planned_failover);
     tcase_add_test(tcase, locator_does_not_believe_in_a_replica);
     tcase_add_test(tcase, locator_does_not_go_back_against_a_sentinel);
     tcase_add_test(tcase, locator_refuses_servers_that_are_no_cluster);

@@ -229,7 +229,7 @@ START_TEST(redis_faults_silences_add_up)
     pool_lack(pool, false, "refused"); /* an answer, if no friendly one */
     ck_assert(!pool_is_open(pool));
     (void)later();
-    ck_assert_int_eq(pool_await_task(pool, 0, 0), POOL_CONNECT);
+    ck_assert_int_eq(pool_await_task(pool, 0, 0, INT64_MAX), POOL_CONNECT);
     pool_lack(pool, true, "late");
     ck_assert(pool_is_open(pool));
     ck_assert_int_eq(reports_with("store away: late"), 1);
