@@ -87,6 +87,10 @@ def test_a_slow_reply_now_and_then_is_nobody_elses(build, folder, mailbraked, ow
     assert result["accept"] + result["tempfail"] == 70
     assert result["tempfail"] <= 30, result
     assert daemon.text().count("store away") == opened, daemon.text()
+    if result["tempfail"] > 0:
+        assert "got no answer (no answer in time), and its connection was replaced" in daemon.text()
+        assert re.search(r"\d+ requests? got no answer, the last one \d+ s ago", run("status").stdout)
+    assert json.loads(run("status", "--json").stdout)["store"]["unanswered"] >= result["tempfail"] > 0
 
 
 # ---- mail of sendmail(1) ----
@@ -247,6 +251,7 @@ def test_check_names_what_the_user_may_not_run(build, folder, as_user, tmp_path)
 def test_check_makes_each_kind_of_call(mailbraked, build, own_redis):
     """Also where nothing is forbidden; and it leaves nothing behind."""
     daemon = mailbraked(redis_settings(own_redis), rules=HOURLY)
+    daemon.allow_log(r"store|suppressed|could not")
     check = Command(build, daemon.config).check
     before = sorted(own_redis.keys())
     own_redis.command("CONFIG", "RESETSTAT")
