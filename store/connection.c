@@ -379,6 +379,7 @@ const char *connection_advice(const char *refusal)
         {"NOREPLICAS ", "; see min-replicas-to-write, and the replicas"},
         {"NOPERM ", "; see store.username in mailbrake.conf(5)"},
         {"The user executing the script", "; see store.username in mailbrake.conf(5)"},
+        {"ACL failure in script", "; see store.username in mailbrake.conf(5)"},
         {"Unknown Redis command", "; see store.username in mailbrake.conf(5)"},
         {"unknown command 'EVAL", "; a Sentinel belongs in store.sentinels"},
         {"unknown command `EVAL", "; a Sentinel belongs in store.sentinels"},
@@ -389,13 +390,22 @@ const char *connection_advice(const char *refusal)
     return "";
 }
 
+/* Without " script: <SHA-1>, on @user_script:1.", which helps nobody. */
+static size_t refusal_length(const char *refusal)
+{
+    const char *on = strstr(refusal, ", on @user_script");
+    for (const char *at = on; at != NULL && at > refusal; at--)
+        if (strncmp(at, " script: ", strlen(" script: ")) == 0)
+            return (size_t)(at - refusal);
+    return strlen(refusal);
+}
+
 enum status connection_refusal(const redisReply *reply, struct error *error)
 {
     /* The second is what a long command meets. */
     bool locked = connection_refuses(reply, "NOAUTH") ||
                   strstr(reply->str, "unauthenticated") != NULL;
-    const char *place = strstr(reply->str, " script: "); /* where in ours: no help */
-    size_t length = place == NULL ? strlen(reply->str) : (size_t)(place - reply->str);
+    size_t length = refusal_length(reply->str);
     return error_set(error, STATUS_UNAVAILABLE, "%s%.*s%s",
                      locked ? "Redis requires a password, set store.password_file: " : "",
                      length < REFUSAL_MAX ? (int)length : REFUSAL_MAX, reply->str,
