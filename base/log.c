@@ -62,7 +62,8 @@ static void PRINTF_LIKE(2, 0)
     print(enum severity severity, const char *format, va_list args)
 {
     char plain[LINE_MAX_BYTES];
-    struct text line = {0};
+    char escaped[4 * LINE_MAX_BYTES]; /* room for any: without memory, too, it is said */
+    struct text line = text_on(escaped, sizeof escaped);
     int length = vsnprintf(plain, sizeof plain, format, args);
     if (length < 0)
         return;

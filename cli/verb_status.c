@@ -13,7 +13,7 @@
 
 static const char *const verdicts[] = {"accept", "quarantine", "reject", "defer",
                                        "tempfail"};
-enum { VERDICT_COUNT = sizeof verdicts / sizeof verdicts[0] };
+enum { VERDICT_COUNT = sizeof verdicts / sizeof verdicts[0], UNANSWERED_SHOWN_S = 3600 };
 
 static long long sum(const json_t *counts, size_t first, size_t end)
 {
@@ -66,6 +66,19 @@ static void print_numbers(const json_t *status)
         print_number(status, "damaged", "damaged", damaged);
 }
 
+/* In the last hour. */
+static void print_unanswered(const json_t *store)
+{
+    int64_t count = page_number(store, "unanswered");
+    int64_t age_s = page_number(store, "unanswered_age_s");
+    if (count == 0 || age_s > UNANSWERED_SHOWN_S)
+        return;
+    output_line(
+        "%-14s %lld request%s got no answer, the last one %lld s ago: see Redis's "
+        "SLOWLOG, or raise store.timeout_ms",
+        "", (long long)count, count == 1 ? "" : "s", (long long)age_s);
+}
+
 static void print_store(const json_t *store)
 {
     const char *state = page_text(store, "state");
@@ -81,6 +94,7 @@ static void print_store(const json_t *store)
                 problem[0] == '\0' ? "" : ", but its records are not known: ", problem);
     if (server[0] != '\0')
         output_line("%-14s %s%s", "", reason[0] == '\0' ? "at " : "last at ", server);
+    print_unanswered(store);
 }
 
 static void print_rules(const json_t *rules)

@@ -121,6 +121,9 @@ void api_metrics_show(struct request *request)
     add_counters(out, &totals);
     counters_clear(&totals);
     add_store(out, &overview);
+    single(out, "store_unanswered_total", "counter",
+           "Requests that the store left unanswered while it was not away.",
+           store_silences(request->context->store).count);
     add_lists(out, &overview);
     single(out, "brakes", "gauge", "Brakes in force.", overview.brakes);
     single(out, "permits", "gauge", "Permits in force, or to come.", overview.permits);

@@ -93,16 +93,21 @@ static json_t *problem(const struct overview *overview)
                                           : json_output_string(overview->complaint);
 }
 
-/* Where the store is and why it is away; each null when there is nothing to say. */
+/* Where the store is, why it is away and for how long it has answered everything; each
+ * null when there is nothing to say. */
 static json_t *store_json(struct store *store, const struct overview *overview)
 {
     char server[STORE_PLACE_SIZE];
     char reason[STORE_COMPLAINT_SIZE];
+    const struct store_silences silences = store_silences(store);
+    int64_t age_us = clock_monotonic_us() - silences.last_us;
     return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o}", "type", overview->store_type, "state",
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "type", overview->store_type, "state",
         overview->store_state, "problem", problem(overview), "server",
         store_describe(store, server) ? json_output_string(server) : json_null(),
-        "reason", store_why(store, reason) ? json_output_string(reason) : json_null());
+        "reason", store_why(store, reason) ? json_output_string(reason) : json_null(),
+        "unanswered", (json_int_t)silences.count, "unanswered_age_s",
+        silences.count == 0 ? json_null() : json_integer(age_us / 1000000));
 }
 
 /* What is released slowly, on whatever relay; null when the store does not answer. */

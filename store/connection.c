@@ -35,7 +35,10 @@ struct connection {
     bool capped; /* an array was refused, so what looks like no memory is none */
 };
 
-enum { READ_MS = 5 };
+enum {
+    READ_MS = 5,
+    REFUSAL_MAX = 150, /* bytes of an error of Redis that are shown */
+};
 
 static const char late[] = "no answer in time";
 
@@ -361,23 +364,52 @@ bool connection_refuses(const redisReply *reply, const char *code)
            (reply->str[length] == ' ' || reply->str[length] == '\0');
 }
 
+const char *connection_advice(const char *refusal)
+{
+    static const struct {
+        const char *says, *advice;
+    } known[] = {
+        {"MOVED ", "; a node of a Cluster: write store.server as an array of nodes"},
+        {"READONLY ", "; a replica: name its master, or Sentinels in store.sentinels"},
+        {"MASTERDOWN ", "; a replica whose master is away: name that master"},
+        {"OOM ", "; Redis is full: raise its maxmemory"},
+        {"MISCONF ", "; Redis can't write to its disk: see its log"},
+        {"BUSY ", "; if that script does not end, SCRIPT KILL ends it"},
+        {"LOADING ", "; Redis has just started, and answers once it has read its data"},
+        {"NOREPLICAS ", "; see min-replicas-to-write, and the replicas"},
+        {"NOPERM ", "; see store.username in mailbrake.conf(5)"},
+        {"The user executing the script", "; see store.username in mailbrake.conf(5)"},
+        {"ACL failure in script", "; see store.username in mailbrake.conf(5)"},
+        {"Unknown Redis command", "; see store.username in mailbrake.conf(5)"},
+        {"unknown command 'EVAL", "; a Sentinel belongs in store.sentinels"},
+        {"unknown command `EVAL", "; a Sentinel belongs in store.sentinels"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strstr(refusal, known[i].says) != NULL)
+            return known[i].advice;
+    return "";
+}
+
+/* Without " script: <SHA-1>, on @user_script:1.", which helps nobody. */
+static size_t refusal_length(const char *refusal)
+{
+    const char *on = strstr(refusal, ", on @user_script");
+    for (const char *at = on; at != NULL && at > refusal; at--)
+        if (strncmp(at, " script: ", strlen(" script: ")) == 0)
+            return (size_t)(at - refusal);
+    return strlen(refusal);
+}
+
 enum status connection_refusal(const redisReply *reply, struct error *error)
 {
     /* The second is what a long command meets. */
     bool locked = connection_refuses(reply, "NOAUTH") ||
                   strstr(reply->str, "unauthenticated") != NULL;
-    const char *hint = "";
-    const char *advice = "";
-    if (locked)
-        hint = "Redis requires a password, set store.password_file: ";
-    else if (connection_refuses(reply, "MOVED"))
-        advice = "; a node of a Cluster: write store.server as an array of nodes";
-    else if (connection_refuses(reply, "READONLY"))
-        advice = "; a replica: name its master, or Sentinels in store.sentinels";
-    else if (strstr(reply->str, "unknown command") != NULL &&
-             strstr(reply->str, "EVAL") != NULL)
-        advice = "; a Sentinel belongs in store.sentinels";
-    return error_set(error, STATUS_UNAVAILABLE, "%s%.150s%s", hint, reply->str, advice);
+    size_t length = refusal_length(reply->str);
+    return error_set(error, STATUS_UNAVAILABLE, "%s%.*s%s",
+                     locked ? "Redis requires a password, set store.password_file: " : "",
+                     length < REFUSAL_MAX ? (int)length : REFUSAL_MAX, reply->str,
+                     locked ? "" : connection_advice(reply->str));
 }
 
 bool connection_has_moved(const struct connection *connection)

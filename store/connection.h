@@ -75,7 +75,11 @@ enum status connection_receive(struct connection *connection, int64_t deadline_u
 /* Whether a reply is an error of Redis with this code, its first word. */
 bool connection_refuses(const struct redisReply *reply, const char *code);
 
-/* UNAVAILABLE with what an error of Redis says, and what to do where that is known. */
+/* What an administrator can do about an error of Redis: "; " and words, or "" when that
+ * is not known. */
+const char *connection_advice(const char *refusal);
+
+/* UNAVAILABLE with what an error of Redis says, and that advice. */
 enum status connection_refusal(const struct redisReply *reply, struct error *error);
 
 /* The server has said that the store is elsewhere (MOVED, READONLY), and the store is

@@ -64,19 +64,11 @@ static void clear_keys(struct keys *keys)
     free(keys->index);
 }
 
-static bool is_forbidden(const char *text)
-{
-    return strstr(text, "NOPERM") != NULL || strstr(text, "The user executing") != NULL ||
-           strstr(text, "Unknown Redis command") != NULL;
-}
-
 /* An error of Redis affects documents alone; charges find out for themselves. The scripts
  * say REFUSED, the command, Redis's text and the key. */
 static enum status take_refusal(const redisReply *reply, struct error *error)
 {
     const char *text = reply->str;
-    const char *hint =
-        is_forbidden(text) ? ": see store.username in mailbrake.conf(5)" : "";
     if (connection_refuses(reply, "REFUSED"))
         text += strlen("REFUSED ");
     if (strstr(text, "WRONGTYPE") != NULL)
@@ -85,7 +77,8 @@ static enum status take_refusal(const redisReply *reply, struct error *error)
         return error_set(
             error, STATUS_INVALID,
             "the Cluster moves our keys, and answers once they have moved: %s", text);
-    return error_set(error, STATUS_INVALID, "Redis refuses %s%s", text, hint);
+    return error_set(error, STATUS_INVALID, "Redis refuses %s%s", text,
+                     connection_advice(text));
 }
 
 static enum status take_oddity(struct error *error)

@@ -332,10 +332,14 @@ enum status locator_open(struct locator *locator, int step_ms, bool again,
     status = open_by_any(locator, step_ms, &place, out_connection, error);
     /* Nobody has anything to say: what they said last holds as long as it works. Against
      * their word it does not, as an old master may come back empty. */
-    if ((status == STATUS_IO || status == STATUS_NOT_FOUND) && !locator->told &&
-        locator->known &&
-        open_known(locator, step_ms, &place, out_connection, &failure) == STATUS_OK)
-        status = STATUS_OK;
+    bool silent = status == STATUS_IO || status == STATUS_NOT_FOUND;
+    bool asks = has_sentinels(locator) || is_cluster(locator);
+    if (silent && asks && !locator->told && locator->known) {
+        struct error said = *error;
+        status = open_known(locator, step_ms, &place, out_connection, &failure);
+        if (status != STATUS_OK && status != STATUS_NOMEM)
+            (void)error_set(error, status, "%.180s; %.180s", said.text, failure.text);
+    }
     if (status == STATUS_OK) {
         locator->known = true;
         locator->place = place;

@@ -16,6 +16,9 @@
  * open the breaker. */
 enum { SILENCES_MAX = 3 };
 
+/* How often silences that open nothing are reported. */
+#define REPORT_EVERY_US INT64_C(60000000)
+
 struct pool {
     pthread_mutex_t mutex;
     pthread_cond_t ready;      /* a connection, a breaker that opens, the first probe */
@@ -26,10 +29,13 @@ struct pool {
     int alive; /* idle or lent, of this generation */
     int waiting;
     bool open, stopping, probed, called;
-    bool lacking;       /* the last try to connect failed */
-    int silences;       /* since the last answer */
-    int64_t sign_us;    /* of the last answer, or of the last silence that counted */
-    int64_t connect_us; /* when the reconnector began its last connection */
+    bool lacking;    /* the last try to connect failed */
+    int silences;    /* since the last answer */
+    int64_t sign_us; /* of the last answer, or of the last silence that counted */
+    struct store_silences unanswered;
+    char silence[104];   /* why one of these was, that is not reported yet; else "" */
+    int64_t reported_us; /* when one was last reported */
+    int64_t connect_us;  /* when the reconnector began its last connection */
     uint64_t generation;
     char why[POOL_WHY_SIZE]; /* open, or lacking */
 
@@ -213,6 +219,35 @@ bool pool_keep(struct pool *pool, const struct lease *lease)
     return keep;
 }
 
+/* Under the lock: something that was asked was not answered, which opens nothing. */
+static void count_silence(struct pool *pool, const char *why)
+{
+    pool->unanswered.count++;
+    pool->unanswered.last_us = clock_monotonic_us();
+    (void)snprintf(pool->silence, sizeof pool->silence, "%.100s", why);
+}
+
+/* A connection was replaced: tells of a silence since the last, but not too often. When
+ * Redis is away, that is told instead. */
+static void report_silence(struct pool *pool)
+{
+    char text[POOL_WHY_SIZE];
+    int64_t now_us = clock_monotonic_us();
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool due = pool->silence[0] != '\0' &&
+               (pool->reported_us == 0 || now_us - pool->reported_us >= REPORT_EVERY_US);
+    (void)snprintf(text, sizeof text,
+                   "a request got no answer (%s), and its connection was replaced; "
+                   "mailbrake status counts such requests",
+                   pool->silence);
+    pool->silence[0] = '\0';
+    if (due)
+        pool->reported_us = now_us;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    if (due)
+        pool->reporter.report(pool->reporter.context, SEVERITY_WARNING, text);
+}
+
 /* Frees a connection that is dead. asked_us: what was asked over it then was not
  * answered; -1: nothing was. */
 static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,
@@ -227,6 +262,8 @@ static void lose(struct pool *pool, const struct lease *lease, int64_t asked_us,
             tripped = true;
             open_breaker(pool);
         }
+        if (!tripped && asked_us >= 0)
+            count_silence(pool, why);
         (void)pthread_cond_signal(&pool->work);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
@@ -244,6 +281,14 @@ void pool_miss(struct pool *pool, const struct lease *lease, int64_t asked_us,
                const char *why)
 {
     lose(pool, lease, asked_us, why);
+}
+
+struct store_silences pool_silences(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    struct store_silences silences = pool->unanswered;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return silences;
 }
 
 /* Under the lock: those that are lent are of an older generation now. */
@@ -377,6 +422,7 @@ void pool_restore(struct pool *pool, struct connection *const *connections, int 
     pool->open = false;
     pool->lacking = false;
     pool->probed = true;
+    pool->silence[0] = '\0';
     note_answer(pool);
     (void)pthread_cond_broadcast(&pool->ready);
     (void)pthread_mutex_unlock(&pool->mutex);
@@ -396,7 +442,9 @@ void pool_add(struct pool *pool, struct connection *connection)
         (void)pthread_cond_signal(&pool->ready);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
-    if (!keep)
+    if (keep)
+        report_silence(pool);
+    else
         connection_free(connection);
 }
 

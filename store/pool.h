@@ -47,6 +47,9 @@ bool pool_is_open(struct pool *pool);
 /* Why the breaker is open; false when it is not. */
 bool pool_why(struct pool *pool, char *out, size_t size);
 
+/* Of the mail path's, those that did not open the breaker. */
+struct store_silences pool_silences(struct pool *pool);
+
 /* Waits until the reconnector's first probe went one way or the other. */
 void pool_await_first(struct pool *pool, int64_t deadline_us);
 

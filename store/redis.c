@@ -344,6 +344,11 @@ bool redis_why(struct redis *redis, char *out, size_t size)
     return pool_why(redis->pool, out, size);
 }
 
+struct store_silences redis_silences(struct redis *redis)
+{
+    return pool_silences(redis->pool);
+}
+
 bool redis_is_away(struct redis *redis)
 {
     return pool_is_open(redis->pool);

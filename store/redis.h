@@ -63,6 +63,9 @@ bool redis_describe(struct redis *redis, char *out, size_t size);
 /* As pool_why. */
 bool redis_why(struct redis *redis, char *out, size_t size);
 
+/* As pool_silences. */
+struct store_silences redis_silences(struct redis *redis);
+
 /* The breaker is open. */
 bool redis_is_away(struct redis *redis);
 

@@ -322,6 +322,12 @@ bool store_why(struct store *store, char out[STORE_COMPLAINT_SIZE])
            redis_why(store->backends.redis, out, STORE_COMPLAINT_SIZE);
 }
 
+struct store_silences store_silences(struct store *store)
+{
+    return store->backends.redis != NULL ? redis_silences(store->backends.redis)
+                                         : (struct store_silences){0};
+}
+
 const char *store_source_name(enum charge_source source)
 {
     static const char *const names[] = {

@@ -50,6 +50,14 @@ bool store_describe(struct store *store, char out[STORE_PLACE_SIZE]);
 /* Why the shared store is away; false when it is not. */
 bool store_why(struct store *store, char out[STORE_COMPLAINT_SIZE]);
 
+/* Requests that the shared store did not answer though it was not away: slow replies, and
+ * connections that ended. */
+struct store_silences {
+    uint64_t count;
+    int64_t last_us; /* monotonic; 0: there was none */
+};
+struct store_silences store_silences(struct store *store);
+
 /* "none", "redis", "memory" or "local". */
 const char *store_source_name(enum charge_source source);
 

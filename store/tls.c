@@ -113,17 +113,19 @@ static enum status explain_certificate(long result, const char *host, struct err
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return error_set(error, STATUS_UNAVAILABLE,
-                         "its certificate is for another name than %.150s", host);
+                         "the server's certificate is for another name than %.150s",
+                         host);
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "store.ca_file lacks the issuer of its certificate (%s)", text);
+        return error_set(
+            error, STATUS_UNAVAILABLE,
+            "store.ca_file lacks the issuer of the server's certificate (%s)", text);
     default:
-        return error_set(error, STATUS_UNAVAILABLE, "its certificate is not valid: %s",
-                         text);
+        return error_set(error, STATUS_UNAVAILABLE,
+                         "the server's certificate is not valid: %s", text);
     }
 }
 
@@ -132,14 +134,22 @@ static const char no_certificate[] = "the server wants a certificate of ours: se
 static const char bad_certificate[] =
     "the server does not accept our certificate: see store.cert_file";
 
+static bool is_certificate_missing(const SSL *session)
+{
+    return SSL_get_app_data(session) == asked && SSL_get_certificate(session) == NULL;
+}
+
 /* What the server, or OpenSSL, said last in this thread; false when it said nothing. */
-static bool explain(struct error *error)
+static bool explain(const SSL *session, struct error *error)
 {
     unsigned long code = ERR_peek_last_error();
     const char *text = ERR_reason_error_string(code);
     if (code == 0 || ERR_GET_LIB(code) != ERR_LIB_SSL)
         return false;
-    switch (ERR_GET_REASON(code)) {
+    int reason = ERR_GET_REASON(code);
+    if (reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE && is_certificate_missing(session))
+        reason = SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED; /* as TLS 1.2 says it */
+    switch (reason) {
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
         return false;
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
@@ -174,12 +184,12 @@ void tls_prepare(void)
  * connection, and what it says of it may be lost. */
 enum status tls_fault(const SSL *session, bool answered, struct error *error)
 {
-    if (explain(error))
+    if (explain(session, error))
         return STATUS_UNAVAILABLE;
     if (!answered && SSL_get_app_data(session) == asked)
         return error_set(error, STATUS_IO, "the connection was lost, perhaps because %s",
-                         SSL_get_certificate(session) == NULL ? no_certificate
-                                                              : bad_certificate);
+                         is_certificate_missing(session) ? no_certificate
+                                                         : bad_certificate);
     return STATUS_IO;
 }
 
@@ -202,7 +212,7 @@ static enum status fail(SSL *session, const char *host, int saved_errno,
     long verified = SSL_get_verify_result(session);
     if (verified != X509_V_OK)
         return explain_certificate(verified, host, error);
-    if (explain(error))
+    if (explain(session, error))
         return STATUS_UNAVAILABLE;
     return error_set(error, STATUS_IO, "%s in the TLS handshake",
                      saved_errno != 0 ? strerror(saved_errno)

@@ -4,9 +4,6 @@ that refuses; and by a message that nobody sends in good faith."""
 import json
 import pathlib
 import re
-import select
-import socket
-import threading
 import time
 
 import pytest
@@ -14,6 +11,7 @@ import pytest
 import milter
 from mailbraked import Command, Mailbraked, people
 from postfix import wait_until
+from redis_proxy import RedisProxy, late, now_and_then
 from stores import memory_only, redis_only, redis_settings
 
 BOB = "bob@district.example"
@@ -21,62 +19,13 @@ MANUAL = pathlib.Path(__file__).parents[2] / "doc" / "mailbrake.conf.5"
 HOURLY = '{ name = "hourly"; key = "sender"; limit = "1000 recipients per 1h"; action = "reject"; }'
 
 
-class SlowNowAndThen:
-    """Between mailbraked and Redis: holds each seventh reply back for delay_s."""
-
-    def __init__(self, redis, path, delay_s):
-        self.path, self.redis, self.delay_s = path, redis, delay_s
-        self.replies, self.lock = 0, threading.Lock()
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
-
-    def _pass(self, client):
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(str(self.redis.socket))
-        except OSError:  # the test is over
-            client.close()
-            return
-        with client, server:
-            while True:
-                for ready in select.select([client, server], [], [])[0]:
-                    try:
-                        data = ready.recv(65536)
-                        if not data:
-                            return
-                        if ready is server and self._is_seventh():
-                            time.sleep(self.delay_s)
-                        (client if ready is server else server).sendall(data)
-                    except OSError:
-                        return
-
-    def _is_seventh(self):
-        with self.lock:
-            self.replies += 1
-            return self.replies % 7 == 0
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)  # close alone leaves accept waiting
-        self.listener.close()
-
-
 @pytest.mark.timing
 @pytest.mark.parametrize("connections", [1, 8])
 def test_a_slow_reply_now_and_then_is_nobody_elses(build, folder, mailbraked, own_redis, connections):
     """One reply in seven is late: some such messages get 451, and the breaker stays shut."""
-    path = own_redis.dir / "slow.sock"
-    proxy = SlowNowAndThen(own_redis, path, delay_s=0.8)
-    store = redis_settings(own_redis, timeout_ms=400, on_failure="tempfail", server=f"unix:{path}")
+    proxy = RedisProxy(own_redis)
+    proxy.fault = now_and_then(7, late(0.8))
+    store = redis_settings(own_redis, timeout_ms=400, on_failure="tempfail", server=proxy.server)
     daemon = mailbraked(store, rules=HOURLY)
     daemon.allow_log(r"store|suppressed|judged")
     run = Command(build, daemon.config).run
@@ -87,6 +36,10 @@ def test_a_slow_reply_now_and_then_is_nobody_elses(build, folder, mailbraked, ow
     assert result["accept"] + result["tempfail"] == 70
     assert result["tempfail"] <= 30, result
     assert daemon.text().count("store away") == opened, daemon.text()
+    assert result["tempfail"] > 0  # messages; several may be one request
+    assert "got no answer (no answer in time), and its connection was replaced" in daemon.text()
+    assert re.search(r"\d+ requests? got no answer, the last one \d+ s ago", run("status").stdout)
+    assert json.loads(run("status", "--json").stdout)["store"]["unanswered"] > 0
 
 
 # ---- mail of sendmail(1) ----
@@ -247,6 +200,7 @@ def test_check_names_what_the_user_may_not_run(build, folder, as_user, tmp_path)
 def test_check_makes_each_kind_of_call(mailbraked, build, own_redis):
     """Also where nothing is forbidden; and it leaves nothing behind."""
     daemon = mailbraked(redis_settings(own_redis), rules=HOURLY)
+    daemon.allow_log(r"store|suppressed|could not")
     check = Command(build, daemon.config).check
     before = sorted(own_redis.keys())
     own_redis.command("CONFIG", "RESETSTAT")

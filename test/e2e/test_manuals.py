@@ -1,5 +1,5 @@
-"""The manual pages: sound, and with each verb and option of the programs. (The settings of
-mailbrake.conf(5) are test/unit/test_sample.c's.)"""
+"""The manual pages: sound, and with each verb and option of the programs; and what doc/ says
+of tests. (The settings of mailbrake.conf(5) are test/unit/test_sample.c's.)"""
 
 import re
 import subprocess
@@ -80,3 +80,27 @@ def test_the_picture_is_what_replay_draws(build, tmp_path):
     done = subprocess.run([build.mailbrake, *words], capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     assert drawn.read_text() == page("storm.svg"), "draw it again: README says how"
+
+
+def test_each_fault_has_tests_and_each_test_of_faults_is_named():
+    rows = re.findall(r"^\| (?!fault \||-)(.*) \|$", page("faults.md"), re.MULTILINE)
+    named = set()
+    for row in rows:
+        cells = row.split(" | ")
+        tests = re.findall(r"`(\w+/\w+\.\w+)::(\w+)`", cells[-1])
+        assert len(cells) == 5 and all(cell.strip() for cell in cells) and tests, row
+        named |= set(tests)
+    assert len(rows) > 30
+
+    def has(path, name):
+        begin = rf"^START_TEST\({name}\)" if path.endswith(".c") else rf"^def {name}\("
+        file = ROOT / "test" / path
+        return file.exists() and re.search(begin, file.read_text(), re.MULTILINE)
+
+    assert [test for test in named if not has(*test)] == []
+    ours = {
+        (f"faults/{path.name}", name)
+        for path in (ROOT / "test" / "faults").glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE)
+    }
+    assert ours - named == set()

@@ -106,40 +106,56 @@ def test_check_says_what_is_wrong(tls_redis, certificates, start, build, folder)
     stranger = [str(file) for file in certificates.other.sign("stranger")]
     anonymous = {"cert_file": "", "cert_key_file": ""}
 
-    def served(certificate):
-        return start(Redis, free_ports(1)[0], tls=certificates.words(certificate)).port
+    def served(certificate, *words):
+        return start(Redis, free_ports(1)[0], words, certificates.words(certificate)).port
 
-    for words, store in {
-        "store.ca_file lacks the issuer of its certificate (self-signed certificate in certificate chain)": at(
-            port, certificates, ca_file=str(certificates.other.file)
+    name = served(certificates.authority.sign("name", names="DNS:localhost"))
+    old = served(certificates.server, "--tls-protocols", "TLSv1.2")
+    for right in (
+        at(name, certificates, server=f"tls:localhost:{name}"),
+        at(old, certificates),
+    ):
+        done = check_store(build, folder, right)
+        assert f"the store is at {right['server']}" in done.stdout, done.stderr
+
+    for words, store in (
+        (
+            "store.ca_file lacks the issuer of the server's certificate (self-signed certificate in certificate chain)",
+            at(port, certificates, ca_file=str(certificates.other.file)),
         ),
-        "store.ca_file lacks the issuer of its certificate": at(port, certificates, ca_file=""),
-        "the server wants a certificate of ours: set store.cert_file and store.cert_key_file": at(
-            port, certificates, **anonymous
+        ("store.ca_file lacks the issuer of the server's certificate", at(port, certificates, ca_file="")),
+        ("the server wants a certificate of ours: set store.cert_file", at(port, certificates, **anonymous)),
+        ("the server wants a certificate of ours: set store.cert_file", at(old, certificates, **anonymous)),
+        (
+            "the server does not accept our certificate",
+            at(port, certificates, cert_file=stranger[0], cert_key_file=stranger[1]),
         ),
-        "the server does not accept our certificate": at(
-            port, certificates, cert_file=stranger[0], cert_key_file=stranger[1]
+        (
+            "the server's certificate is not valid: certificate has expired",
+            at(served(certificates.authority.sign("expired", days=0)), certificates),
         ),
-        "its certificate is not valid: certificate has expired": at(
-            served(certificates.authority.sign("expired", days=0)), certificates
+        (
+            "the server's certificate is for another name than 127.0.0.1",
+            at(name, certificates),
         ),
-        "its certificate is for another name than 127.0.0.1": at(
-            served(certificates.authority.sign("other", names="DNS:redis.example,IP:10.0.0.1")), certificates
+        (
+            "the server's certificate is for another name than localhost",
+            at(port, certificates, server=f"tls:localhost:{port}"),
         ),
-        "its certificate is for another name than localhost": at(
-            port, certificates, server=f"tls:localhost:{port}"
+        ("no answer to the TLS handshake in time", at(clear.port, certificates)),
+        (
+            'is it a port for TLS? Write "tls:HOST:PORT"',
+            at(port, certificates, server=f"tcp:127.0.0.1:{port}", ca_file="", **anonymous),
         ),
-        "no answer to the TLS handshake in time": at(clear.port, certificates),
-        'is it a port for TLS? Write "tls:HOST:PORT"': at(
-            port, certificates, server=f"tcp:127.0.0.1:{port}", ca_file="", **anonymous
+        (
+            "none.pem: No such file or directory (store.ca_file)",
+            at(port, certificates, ca_file=f"{folder}/none.pem"),
         ),
-        "none.pem: No such file or directory (store.ca_file)": at(
-            port, certificates, ca_file=f"{folder}/none.pem"
+        (
+            "key values mismatch (store.cert_key_file)",
+            at(port, certificates, cert_key_file=str(certificates.server[1])),
         ),
-        "key values mismatch (store.cert_key_file)": at(
-            port, certificates, cert_key_file=str(certificates.server[1])
-        ),
-    }.items():
+    ):
         done = check_store(build, folder, store)
         assert words in done.stderr, done.stdout + done.stderr
 

@@ -6,6 +6,7 @@
 #include "run.h"
 #include "store/collection.h"
 #include "store/connection.h"
+#include "store/pool.h"
 #include "store/trial.h"
 
 #define COMMANDS                                                                         \
@@ -136,6 +137,166 @@ START_TEST(refusals_delete_is_refused_midway)
 }
 END_TEST
 
+/* Two buckets, of which the first is the smaller. */
+static const struct rate few = {200, INT64_C(86400000), 200};
+static const struct rate many = {1000, INT64_C(86400000), 1000};
+
+static enum status charge_both(enum charge_mode mode, struct charge_outcome out[2])
+{
+    const struct charge charges[2] = {
+        {.fingerprint = "few", .subject = "a", .rate = &few, .cost = 1},
+        {.fingerprint = "many", .subject = "a", .rate = &many, .cost = 1}};
+    return redis_charge(redis, charges, 2, mode, NULL, soon(), out);
+}
+
+struct traffic {
+    pthread_t thread;
+    atomic_bool *stop;
+    int accepted, refused, unanswered;
+};
+
+static void *send_mail(void *context)
+{
+    struct traffic *self = context;
+    while (!atomic_load(self->stop)) {
+        struct charge_outcome found[2];
+        if (charge_both(CHARGE_TAKE, found) != STATUS_OK)
+            self->unanswered++;
+        else if (found[0].fits && found[1].fits)
+            self->accepted++;
+        else
+            self->refused++;
+        (void)usleep(10000);
+    }
+    return NULL;
+}
+
+/* Under traffic Redis refuses by turns one thing and another. It says so each time, so
+ * what was accepted is what was charged, of both buckets alike. */
+START_TEST(refusals_charge_whole_in_a_storm)
+{
+    static const char *const turns[][2] = {
+        {"ACL SETUSER default -set", "ACL SETUSER default +set"},
+        {"ACL SETUSER default -get", "ACL SETUSER default +get"},
+        {"ACL SETUSER default -del", "ACL SETUSER default +del"},
+        {"ACL SETUSER default -time", "ACL SETUSER default +time"},
+        {"ACL SETUSER default -evalsha", "ACL SETUSER default +evalsha"},
+        {"ACL SETUSER default -eval", "SCRIPT FLUSH"},
+        {"ACL SETUSER default +eval", "SCRIPT FLUSH"},
+        {"ACL SETUSER default resetkeys", "ACL SETUSER default ~*"},
+        {"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"},
+        {"CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"}};
+    enum { THREADS = 6 };
+    struct traffic all = {0}, threads[THREADS] = {{0}};
+    struct charge_outcome found[2];
+    atomic_bool stop = false;
+    for (int i = 0; i < THREADS; i++) {
+        threads[i].stop = &stop;
+        ck_assert_int_eq(pthread_create(&threads[i].thread, NULL, send_mail, &threads[i]),
+                         0);
+    }
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        server_do(&server, turns[i][0]);
+        (void)usleep(30000);
+        server_do(&server, turns[i][1]);
+        (void)await_away(false, 1000);
+        (void)usleep(10000);
+    }
+    for (int i = 0; i < 1000; i++) {
+        if (charge_both(CHARGE_PEEK, found) == STATUS_OK && found[0].left == 0)
+            break;
+        (void)usleep(10000);
+    }
+    (void)usleep(50000); /* some are refused */
+    atomic_store(&stop, true);
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i].thread, NULL), 0);
+        all.accepted += threads[i].accepted;
+        all.refused += threads[i].refused;
+        all.unanswered += threads[i].unanswered;
+    }
+    ck_assert(await_away(false, 3000));
+    ck_assert_int_eq(charge_both(CHARGE_PEEK, found), STATUS_OK);
+    ck_assert_int_eq(found[0].left, few.burst - all.accepted);
+    ck_assert_int_eq(found[1].left, many.burst - all.accepted);
+    ck_assert_int_eq(all.accepted, few.burst);
+    ck_assert_int_gt(all.refused, 0);
+    ck_assert_int_gt(all.unanswered, 0);
+}
+END_TEST
+
+/* ---- what it says, and what to do ---- */
+
+static void expect_away(const char *wanted)
+{
+    struct charge_outcome outcome;
+    for (int i = 0; i < 100 && !redis_is_away(redis); i++)
+        (void)charge_one("words", 1, &outcome);
+    ck_assert(redis_is_away(redis));
+    ck_assert_msg(reports_await(wanted, 1000), "%s: %s", wanted, reports.texts[0]);
+    ck_assert_int_eq(reports_with("@user_script"), 0);
+}
+
+START_TEST(refusals_say_what_to_do)
+{
+    static const struct {
+        const char *set, *unset, *says;
+    } cases[] = {
+        {"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0",
+         "store away: OOM command not allowed when used memory > 'maxmemory'.; Redis is "
+         "full: raise its maxmemory"},
+        {"CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0",
+         "; see min-replicas-to-write, and the replicas"},
+        {"ACL SETUSER default -set", "ACL SETUSER default +set",
+         "; see store.username in mailbrake.conf(5)"},
+        {"ACL SETUSER default resetkeys", "ACL SETUSER default ~*",
+         "; see store.username in mailbrake.conf(5)"},
+        {"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE",
+         "; a replica: name its master, or Sentinels in store.sentinels"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        reports_forget();
+        server_do(&server, cases[i].set);
+        expect_away(cases[i].says);
+        server_do(&server, cases[i].unset);
+        ck_assert(await_away(false, 3000));
+    }
+}
+END_TEST
+
+/* Somebody's script that does not end: silence at first, then BUSY; and it is over when
+ * that script is killed. */
+START_TEST(refusals_busy_until_the_script_is_killed)
+{
+    struct charge_outcome outcome;
+    server_do(&server, "CONFIG SET busy-reply-threshold 1000");
+    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
+    redisContext *other = server_try_connect(&server);
+    redisContext *killer = server_try_connect(&server);
+    ck_assert_int_eq(redisAppendCommand(other, "EVAL %s 0", "while true do end"),
+                     REDIS_OK);
+    int done = 0;
+    while (!done)
+        ck_assert_int_eq(redisBufferWrite(other, &done), REDIS_OK);
+    expect_away("store away: ");
+    char why[POOL_WHY_SIZE] = "";
+    for (int i = 0; i < 600 && strstr(why, "BUSY") == NULL; i++) {
+        (void)usleep(5000);
+        (void)redis_why(redis, why, sizeof why);
+    }
+    ck_assert_msg(strstr(why, "SCRIPT KILL ends it") != NULL, "%s", why);
+    int64_t start_us = clock_monotonic_us();
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_UNAVAILABLE);
+    ck_assert_int_lt(clock_monotonic_us() - start_us, LATE_MS * 1000);
+    freeReplyObject(redisCommand(killer, "SCRIPT KILL"));
+    redisFree(killer);
+    ck_assert(await_away(false, 2000));
+    ck_assert_int_eq(charge_one("a", 1, &outcome), STATUS_OK);
+    ck_assert_int_ge(outcome.left, 996); /* what was sent before it was silent */
+    redisFree(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("redis_refusals");
@@ -145,6 +306,9 @@ int main(void)
     tcase_add_test(tcase, refusals_each_key_is_named);
     tcase_add_test(tcase, refusals_reading_alone_is_not_enough);
     tcase_add_test(tcase, refusals_delete_is_refused_midway);
+    tcase_add_test(tcase, refusals_charge_whole_in_a_storm);
+    tcase_add_test(tcase, refusals_say_what_to_do);
+    tcase_add_test(tcase, refusals_busy_until_the_script_is_killed);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
