@@ -378,9 +378,39 @@ def test_every_answer_is_said_in_words(relay, open_console):
 
 DEEDS = {
     "decide": ["Release", "Refuse", "Delete", "Allow", "Close"],
-    "brake": ["Brake its", "Brake everything", "Set a brake"],
+    "brake": ["Brake its", "Brake everything", "Brake or pull back", "Brake…", "Set a brake"],
     "permit": ["Set a permit"],
 }
+
+
+@redis_only
+def test_slowly_and_pulled_back(relay, open_console):
+    mail = relay()
+    hold_some(mail, 3)
+    page = open_console(mail)
+    page.click("sis-export")
+    page.click("Release all 3")
+    page.fill("pace", "60 an hour")
+    page.fill("typed", str(REACH))
+    page.fill("purpose", "asked for")
+    assert "It is now being released slowly, 60/h." in page.confirm()
+    page.done()
+    page.wait("Released slowly, 60/h, by root: 1 of 3 messages.")
+    page.click("Stop it…")
+    assert "The slow release has been stopped." in page.confirm()
+    page.done()
+    page.wait("2 messages to")
+
+    with mail.postfix.sink.away():
+        assert mail.send("teacher1@district.example", ["x@elsewhere.example"], login="teacher1").accepted
+        wait_until(mail.postfix.deferred, 10, "it is not tried")
+        page.go("now")
+        page.wait(lambda: page.find("button[aria-label='Brake login:teacher1@district.example']"))[0].click()
+        page.wait("on vm: 1 message, 1 copy")
+        page.find("[name=pull_back]")[0].click()
+        assert "Pulled back: 1 message." in page.confirm()
+        page.done()
+    page.wait("1 held")
 
 
 @redis_only
