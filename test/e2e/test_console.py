@@ -106,6 +106,14 @@ def test_other_sites_can_do_nothing(mail, console):  # noqa: F811
         assert page.ask("POST", "/api/session", **said, x_token=page.token).status in (400, 403)
     for method in ("OPTIONS", "TRACE", "PATCH", "CONNECT", "get", "HEAD"):
         assert page.ask(method, "/api/v1/status", **page.marks).status in (400, 403, 405), method
+    for method, path, allowed in (
+        ("HEAD", "/api/v1/status", "GET, POST, PUT, DELETE"),
+        ("OPTIONS", "/main.js", "GET, HEAD"),
+        ("POST", "/main.js", "GET, HEAD"),
+        ("GET", "/api/session", "POST"),
+    ):
+        answer = page.ask(method, path, **page.marks)
+        assert answer.status == 405 and answer.headers["Allow"] == allowed, (method, path)
     for said in ({"host": "evil.example"}, {"origin": "http://evil.example"}, {"sec_fetch_site": "same-site"}):
         answer = page.get("/v1/holds", **said)
         assert answer.status == 403 and hold["id"] not in answer.text
@@ -274,6 +282,25 @@ def test_huge_requests_are_refused(mail, console):  # noqa: F811
         assert re.match(r"HTTP/1.1 (400|404|403|413|414|431)|$", first_line(connection))
     for nonsense in (b"\0" * 100, b"\r\n" * 100, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00" * 10):
         raw(page, nonsense).close()
+    assert page.get("/v1/status").status == 200
+
+
+def test_what_two_programs_may_read_otherwise_is_refused(mail, console):  # noqa: F811
+    """Of two Hosts, or lengths, a proxy may believe the one and we the other."""
+    page = console(mail)
+    page.enter()
+    inner = f"GET /api/v1/whoami HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n\r\n"
+    head = f"POST /api/v1/explain HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n"
+    head += f"Origin: http://{page.host}\r\nX-Mailbrake: 1\r\n"
+    for said, body in (
+        ("Content-Length: 2\r\nContent-Length: 0", "{}"),
+        (f"Content-Length: {len(inner) + 5}\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
+        (f"Host: {page.host}\r\nContent-Length: 2", "{}"),
+        ("Origin: http://evil.example\r\nContent-Length: 2", "{}"),
+    ):
+        with raw(page, f"{head}{said}\r\n\r\n{body}{inner}".encode()) as connection:
+            answer = connection.makefile("rb").read().decode()  # to its end: it is closed
+        assert answer.startswith("HTTP/1.1 400 ") and answer.count("HTTP/1.1") == 1, (said, answer)
     assert page.get("/v1/status").status == 200
 
 
