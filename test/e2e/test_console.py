@@ -458,6 +458,16 @@ def is_open(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def make_certificate(folder):
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=mail.district.example", "-keyout", key, "-out", certificate],
+        **{"check": True, "capture_output": True},
+    )
+    return certificate, key
+
+
 @pytest.fixture
 def nginx(tmp_path):
     """A real nginx with README's lines, and a stand-in for oauth2-proxy."""
@@ -465,12 +475,7 @@ def nginx(tmp_path):
 
     def start(page):
         port, sign_on = free_port(), free_port()
-        certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-            + ["-subj", "/CN=mail.district.example", "-keyout", key, "-out", certificate],
-            **{"check": True, "capture_output": True},
-        )
+        certificate, key = make_certificate(tmp_path)
         text = readme_block("nginx")
         for ours, theirs in (
             ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
@@ -502,26 +507,71 @@ def nginx(tmp_path):
         process.wait(20)
 
 
-def test_readme_serves_it_by_nginx(proxied, nginx):
-    mail, page = proxied
+def ask_proxy(port, path, *words):
+    done = subprocess.run(
+        ["curl", "-sk", "-w", "\n%{http_code} %{redirect_url}", "--connect-to", f"::127.0.0.1:{port}"]
+        + [f"https://mail.district.example/{path}", *words],
+        **{"capture_output": True, "text": True, "check": True},
+    )
+    text, _, status = done.stdout.rpartition("\n")
+    code, _, place = status.partition(" ")
+    return int(code), place or text
+
+
+def serves_by(curl, mail):
+    """What README promises of each proxy; curl(path, *words, user) is a browser."""
     (hold,) = mail.hold()
-    port = nginx(page)
-
-    def curl(path, *words, user="uucp"):
-        done = subprocess.run(
-            ["curl", "-sk", "-w", "\n%{http_code}", "--connect-to", f"::127.0.0.1:{port}"]
-            + ["-H", f"Cookie: sso={user}", f"https://mail.district.example/{path}", *words],
-            **{"capture_output": True, "text": True, "check": True},
-        )
-        text, _, code = done.stdout.rpartition("\n")
-        return int(code), text
-
     assert "<title>Mailbrake" in curl("mailbrake/")[1]
+    assert curl("mailbrake")[1].endswith("/mailbrake/")
     assert curl("mailbrake/", user="")[0] == 401
-    code, text = curl("mailbrake/api/v1/whoami", *say("root"))  # the browser says what it likes
-    assert code == 200 and json.loads(text)["user"] == "uucp"
+    for lie in ("X-Remote-User", "X-On-Behalf-Of", "x_remote_user"):  # the browser says what it likes
+        code, text = curl("mailbrake/api/v1/whoami", "-H", f"{lie}: root")
+        assert code == 200 and json.loads(text)["user"] == "uucp"
     release = [*CHANGE, "-d", json.dumps({"ids": [hold["id"]]})]
     assert curl("mailbrake/api/v1/holds/release", *release, user="news")[0] == 403
     assert curl("mailbrake/api/v1/holds/release", *release[4:])[0] == 403
+    assert curl("mailbrake/api/v1/limits?subject=login%3Aa%2Fb")[0] == 200  # an encoded slash
     assert curl("mailbrake/api/v1/holds/release", *release)[0] == 200
     assert states(mail) == ["released"]
+
+
+def test_readme_serves_it_by_nginx(proxied, nginx):
+    mail, page = proxied
+    port = nginx(page)
+
+    def curl(path, *words, user="uucp"):
+        return ask_proxy(port, path, "-H", f"Cookie: sso={user}", *words)
+
+    serves_by(curl, mail)
+
+
+def test_readme_serves_it_by_apache(proxied):
+    """Its Kerberos is played by a file of passwords."""
+    mail, page = proxied
+    folder, port = page.socket.parent, free_port()
+    text = readme_block("apache")
+    for ours, theirs in (
+        ("    AuthType GSSAPI\n", f"    AuthType Basic\n    AuthUserFile {folder}/users\n"),
+        ("    GssapiLocalName On\n", ""),
+        ("/run/mailbrake-console.sock", str(page.socket)),
+    ):
+        assert ours in text
+        text = text.replace(ours, theirs)
+    made = subprocess.run(["openssl", "passwd", "-1", "x"], capture_output=True, text=True, check=True)
+    (folder / "users").write_text("".join(f"{user}:{made.stdout}" for user in ("uucp", "news")))
+    modules = "mpm_event authn_core authn_file authz_core authz_user auth_basic alias headers proxy proxy_http ssl"
+    certificate, key = make_certificate(folder)
+    config = folder / "apache.conf"
+    config.write_text(
+        "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in modules.split())
+        + f"ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile pid\nErrorLog error.log\n"
+        + f"Listen 127.0.0.1:{port}\nUser {PROXY}\nGroup {PROXY}\nServerName mail.district.example\n"
+        + f"SSLEngine on\nSSLCertificateFile {certificate}\nSSLCertificateKeyFile {key}\n{text}"
+    )
+    apache = subprocess.Popen(["apache2", "-DFOREGROUND", "-f", config])
+    try:
+        wait_until(lambda: is_open(port), 20, "apache2 does not listen")
+        serves_by(lambda path, *words, user="uucp": ask_proxy(port, path, "-u", f"{user}:x", *words), mail)
+    finally:
+        apache.terminate()
+        apache.wait(20)
