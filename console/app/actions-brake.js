@@ -1,19 +1,9 @@
 /* Brakes: what each would touch is said before it is set. */
 
 import { get, query } from "./api.js";
-import {
-  check,
-  field,
-  given,
-  input,
-  KEYS,
-  PENDING,
-  question,
-  reasonField,
-  select,
-  withPreview,
-} from "./dialog.js";
+import { PENDING, question, withPreview } from "./dialog.js";
 import { h } from "./dom.js";
+import { check, field, given, input, KEYS, reasonField, select } from "./fields.js";
 import { at, clean, copies, key, messages, number } from "./words.js";
 
 const isKey = (text) => /^(login|sender|client|list|domain):|^all$/.test(text);

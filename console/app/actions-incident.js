@@ -1,8 +1,9 @@
 /* What an administrator does, each a question first (dialog.js): held mail and incidents. */
 
 import { ask, get, part, path } from "./api.js";
-import { decided, field, purposeField, question, select, weighty } from "./dialog.js";
+import { decided, purposeField, question, weighty } from "./dialog.js";
 import { all, h } from "./dom.js";
+import { field, select } from "./fields.js";
 import { at, clean, count, key, messages, number, people } from "./words.js";
 
 const LONGER = [

@@ -1,19 +1,9 @@
 /* Permits: whom each would let write to is said before it is set. */
 
 import { get, part, path, query } from "./api.js";
-import {
-  addresses,
-  field,
-  given,
-  input,
-  KEYS,
-  PENDING,
-  question,
-  reasonField,
-  select,
-  withPreview,
-} from "./dialog.js";
+import { PENDING, question, withPreview } from "./dialog.js";
 import { h } from "./dom.js";
+import { addresses, field, given, input, KEYS, reasonField, select } from "./fields.js";
 import { at, clean, copies, key, messages, people } from "./words.js";
 
 /* How many each address reaches, asked once, and not while it is being typed: each is a look

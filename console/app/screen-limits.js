@@ -2,8 +2,9 @@
 
 import { part, query } from "./api.js";
 import { button, head, mark, muted, named, strong, when } from "./widgets.js";
-import { field, input, purposeField, question } from "./dialog.js";
+import { purposeField, question } from "./dialog.js";
 import { all, h } from "./dom.js";
+import { field, input } from "./fields.js";
 import { column, orFailure, table } from "./table.js";
 import { action, at, clean, count, number, span } from "./words.js";
 
