@@ -48,8 +48,10 @@ function pulledBack({ held, unrecorded, failed, error }) {
 const brakeFields = (all, whose) => [
   all
     ? h("input", { type: "hidden", name: "key", value: "all" })
-    : field("Whom", input("key", { required: true, value: whose, maxlength: "300" }), KEYS),
-  all ? field("Type all", input("sure", { required: true, pattern: "all", title: "Type all" })) : null,
+    : field("Whose mail", input("key", { required: true, value: whose, maxlength: "300" }), KEYS),
+  all
+    ? field("Type “all” to confirm", input("sure", { required: true, pattern: "all", title: "Type all" }))
+    : null,
   field("For", select("for", BRAKE_TIMES, all ? "1h" : "4h")),
   field("What happens to its mail", select("action", ACTIONS, "defer")),
   all ? null : check("pull_back", "Pull back what was accepted and is not delivered yet"),
@@ -70,7 +72,7 @@ export function setBrake(page, whose = "") {
   const all = whose === "all";
   const dialog = question({
     title: all ? "Brake everything" : "Set a brake",
-    act: all ? "Stop all of it" : "Set the brake",
+    act: all ? "Brake everything" : "Set the brake",
     danger: true,
     about: `brake ${whose}`,
     body: h(

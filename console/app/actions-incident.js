@@ -48,7 +48,7 @@ const PACES = [
 
 function releaseWords(to, { data, error }) {
   const lines = [];
-  if (error) lines.push(`Whom it reaches is not known: ${error.message}`);
+  if (error) lines.push(`How many people it reaches is not known: ${error.message}`);
   else if (data?.changed)
     lines.push(`The people it reaches have changed since it was held: ${change(data)}.`);
   if (data?.away)

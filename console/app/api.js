@@ -13,8 +13,7 @@ class Failure extends Error {
 
 const TOKEN = "mailbrake-token";
 
-/* A header field takes no letters but ASCII, so a purpose goes encoded. Behind a proxy there is
- * no token. */
+/* Header fields are ASCII, so a purpose is percent-encoded. Behind a proxy there is no token. */
 const byFetch = async (method, path, headers, body) => {
   const token = localStorage.getItem(TOKEN);
   if (token) headers["X-Token"] = token;

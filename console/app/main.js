@@ -59,7 +59,7 @@ function draw(now = false) {
   if (!now && isBusy()) {
     const undone = morphInPlace(view, next);
     withheld.hidden = undone === 0;
-    withheld.textContent = `${count(undone, "change")}: show`;
+    withheld.textContent = `Show ${count(undone, "change")}`;
     return;
   }
   const hadFocus = view.contains(document.activeElement);

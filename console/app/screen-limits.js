@@ -106,7 +106,7 @@ export function render({ subject, limits }, page) {
       table(columns(!subject), data.limits, {
         key: (l) => `${l.rule} ${l.key ?? ""} ${l.subject ?? ""}`,
         caption: "Limits",
-        empty: subject ? "No limit counts it." : "Nobody has used any.",
+        empty: subject ? "No limit applies." : "Nobody has used any.",
       }),
     ),
     subject ? null : button(true, "Read again", page.reload),

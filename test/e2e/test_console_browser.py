@@ -95,7 +95,7 @@ def test_the_evening(relays, open_console):  # noqa: F811
     page.wait("sis-export", 15)  # it appears by itself, while it goes on
     sender.join()
     page.wait("10 messages wait for a decision")
-    assert page.find("figcaption", "Messages a minute on relay1, relay2")
+    assert page.find("figcaption", "Messages per minute on relay1, relay2")
     wait_until(lambda: sum(m["messages"] for m in here.json("top")["by_minute"]) == 13, 10, "both relays in the chart")
     page.click("sis-export")
 
@@ -478,7 +478,7 @@ def test_explain_limits_and_report(relay, open_console):
     page.click("Report", "nav a")
     page.wait("Largest clients")
     (row,) = page.find("tr", "automation-grown\t2\t0\t0\t0")
-    assert "Messages stopped a day" in page.text() and "10.1.2.3" in page.text() and ": 2" in row.text
+    assert "Messages stopped per day" in page.text() and "10.1.2.3" in page.text() and ": 2" in row.text
 
 
 @redis_only
@@ -520,7 +520,7 @@ def test_nothing_moves_under_the_pointer(relay, open_console):
         mail.send("teacher9@district.example", [STUDENTS, "families@district.example"], login="teacher9",
                   headers={"References": "<a@b>"})
     shown = page.wait(lambda: page.find("#withheld"), what="that something waits")[0]
-    assert "show" in shown.text and row.location == place and not page.find("tr", "thread a@b")
+    assert "Show" in shown.text and row.location == place and not page.find("tr", "thread a@b")
     page.hover(page.find("h1")[0])
     page.wait(lambda: page.find("tr", "thread a@b"), 2)
 
