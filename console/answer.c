@@ -10,6 +10,10 @@
 
 #include "console/gzip.h"
 
+enum { ERROR_SIZE = 400 };
+
+static const char json_type[] = "application/json";
+
 static const char *const everywhere[][2] = {
     {"Content-Security-Policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -35,9 +39,6 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned code,
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, caching);
     if (type != NULL)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
-                                      "GET, HEAD, POST, PUT, DELETE");
     enum MHD_Result result = MHD_queue_response(connection, code, response);
     MHD_destroy_response(response);
     return result;
@@ -67,7 +68,7 @@ static enum MHD_Result queue_json(struct MHD_Connection *connection, unsigned co
     if (response == NULL)
         free(text);
     say_gzip(response, packed);
-    return queue(connection, code, "application/json", "no-store", response);
+    return queue(connection, code, json_type, "no-store", response);
 }
 
 /* Kept by the browser, but asked for each time: an upgrade is seen at once. */
@@ -104,24 +105,43 @@ enum MHD_Result answer_upstream(struct MHD_Connection *connection,
     return queue_json(connection, answer->code, packed, length, true);
 }
 
-enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned code,
-                             const char *format, ...)
+/* {"error": text}: ASCII without quotes and backslashes. NULL without memory. */
+static struct MHD_Response *make_error(char *text)
 {
     struct text json = {0};
-    char text[400];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     for (char *c = text; *c != '\0'; c++)
         if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
             *c = '?';
     text_printf(&json, "{\"error\":\"%s\"}\n", text);
-    if (json.failed) {
+    struct MHD_Response *response =
+        json.failed ? NULL
+                    : MHD_create_response_from_buffer(json.length, json.data,
+                                                      MHD_RESPMEM_MUST_FREE);
+    if (response == NULL)
         text_clear(&json);
-        return MHD_NO;
-    }
-    return queue_json(connection, code, json.data, json.length, false);
+    return response;
+}
+
+enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned code,
+                             const char *format, ...)
+{
+    char text[ERROR_SIZE];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return queue(connection, code, json_type, "no-store", make_error(text));
+}
+
+enum MHD_Result answer_method(struct MHD_Connection *connection, const char *allowed)
+{
+    char text[ERROR_SIZE];
+    (void)snprintf(text, sizeof text, "only %s is allowed for this path", allowed);
+    struct MHD_Response *response = make_error(text);
+    if (response != NULL)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allowed);
+    return queue(connection, MHD_HTTP_METHOD_NOT_ALLOWED, json_type, "no-store",
+                 response);
 }
 
 enum MHD_Result answer_cookie(struct MHD_Connection *connection, const char *cookie)

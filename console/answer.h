@@ -20,6 +20,9 @@ enum MHD_Result answer_upstream(struct MHD_Connection *connection,
 enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned code,
                              const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* 405: the path takes other methods, "GET, HEAD". */
+enum MHD_Result answer_method(struct MHD_Connection *connection, const char *allowed);
+
 /* 204, with this Set-Cookie. */
 enum MHD_Result answer_cookie(struct MHD_Connection *connection, const char *cookie);
 

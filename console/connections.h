@@ -9,7 +9,7 @@
 enum {
     CONNECTIONS_MAX = 128,      /* past that, the one that has been idle longest goes */
     CONNECTIONS_ROOM = 512,     /* open descriptors, also of those that are going */
-    CONNECTIONS_RECEIVE_S = 15, /* from one answer to the next request, or to its end */
+    CONNECTIONS_RECEIVE_S = 10, /* from one answer to the next request, or to its end */
     CONNECTIONS_SEND_S = 120,   /* for taking an answer */
 };
 

@@ -51,6 +51,32 @@ static const char *field(const struct page_request *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+struct field_search {
+    const char *name, *value;
+    int count;
+};
+
+static enum MHD_Result count_field(void *context, enum MHD_ValueKind kind,
+                                   const char *name, const char *value)
+{
+    struct field_search *search = context;
+    (void)kind;
+    if (strcasecmp(name, search->name) == 0) {
+        search->value = value;
+        search->count++;
+    }
+    return MHD_YES;
+}
+
+static struct field_search find_fields(const struct page_request *request,
+                                       const char *name)
+{
+    struct field_search search = {.name = name};
+    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_field,
+                                    &search);
+    return search;
+}
+
 static bool is_api(const struct page_request *request)
 {
     return strncmp(request->target, API "/", sizeof API) == 0;
@@ -91,36 +117,20 @@ static bool has_session(const struct page_request *request)
     char name[HOST_MAX];
     struct web_session *session = request->context->args.session;
     name_cookie(request, name);
-    if (!web_session_has(session, MHD_lookup_connection_value(request->connection,
-                                                              MHD_COOKIE_KIND, name)))
+    if (!web_session_has(
+            session,
+            MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, name),
+            field(request, "X-Token")))
         return false;
     touch_session(request);
     return true;
 }
 
-struct user_search {
-    const char *name, *value;
-    int count;
-};
-
-static enum MHD_Result count_user(void *context, enum MHD_ValueKind kind,
-                                  const char *name, const char *value)
-{
-    struct user_search *search = context;
-    (void)kind;
-    if (strcasecmp(name, search->name) == 0) {
-        search->value = value;
-        search->count++;
-    }
-    return MHD_YES;
-}
-
 /* Whom the proxy names, borrowed; NULL unless that is one name. */
 static const char *find_user(const struct page_request *request)
 {
-    struct user_search search = {.name = request->context->args.user_header};
-    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_user,
-                                    &search);
+    const struct field_search search =
+        find_fields(request, request->context->args.user_header);
     if (search.count != 1 || search.value == NULL || search.value[0] == '\0' ||
         strlen(search.value) > USER_MAX)
         return NULL;
@@ -142,8 +152,7 @@ static enum MHD_Result exchange(struct page_request *request)
         return answer_error(request->connection, MHD_HTTP_NOT_FOUND,
                             "the proxy says who asks");
     if (strcmp(request->method, MHD_HTTP_METHOD_POST) != 0)
-        return answer_error(request->connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-                            "only POST is allowed for this path");
+        return answer_method(request->connection, "POST");
     if (!web_session_exchange(session, field(request, "X-Token"), value))
         return answer_error(request->connection, MHD_HTTP_UNAUTHORIZED,
                             "this address is not valid, or was used before: start "
@@ -245,8 +254,7 @@ static enum MHD_Result serve_file(struct page_request *request)
                             "there is no such page");
     if (strcmp(request->method, MHD_HTTP_METHOD_GET) != 0 &&
         strcmp(request->method, MHD_HTTP_METHOD_HEAD) != 0)
-        return answer_error(request->connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-                            "only GET is allowed for this path");
+        return answer_method(request->connection, "GET, HEAD");
     return answer_file(request->connection, file);
 }
 
@@ -286,6 +294,20 @@ static bool is_forwarded(const char *target)
     return true;
 }
 
+/* RFC 9112 3.2 and 6.3: what a proxy may read otherwise than we do. */
+static bool is_ambiguous(const struct page_request *request)
+{
+    static const char *const single[] = {MHD_HTTP_HEADER_HOST, MHD_HTTP_HEADER_ORIGIN,
+                                         MHD_HTTP_HEADER_CONTENT_LENGTH,
+                                         MHD_HTTP_HEADER_TRANSFER_ENCODING};
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+        if (find_fields(request, single[i]).count > 1)
+            return true;
+    }
+    return field(request, MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL &&
+           field(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+}
+
 static bool is_too_long(const struct page_request *request)
 {
     const char *length = field(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -304,8 +326,12 @@ bool page_request_begin(struct page_request *request, enum MHD_Result *out)
     bool owner = request->context->args.session != NULL;
     bool asks = is_api(request) && !is(request, SESSION); /* mailbraked */
     const char *why = refusal(request);
-    if (!is_method(request->method, is_api(request)))
-        *out = answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "no such method");
+    if (is_ambiguous(request))
+        *out = answer_error(connection, MHD_HTTP_BAD_REQUEST,
+                            "Host, Origin or the length of the body is said twice");
+    else if (!is_method(request->method, is_api(request)))
+        *out = answer_method(connection,
+                             is_api(request) ? "GET, POST, PUT, DELETE" : "GET, HEAD");
     else if (why != NULL)
         *out = answer_error(connection, MHD_HTTP_FORBIDDEN, "%s", why);
     else if (is_too_long(request))

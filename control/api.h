@@ -16,9 +16,9 @@ void api_lists_accept(struct request *request);
 void api_holds_list(struct request *request);
 void api_holds_show(struct request *request);
 void api_content_show(struct request *request);
-void api_holds_decide(struct request *request); /* by its verb */
-void api_holds_decide_many(struct request *request);
-void api_holds_review(struct request *request); /* by its verb */
+void api_holds_decide(struct request *request);      /* by its verb */
+void api_holds_decide_many(struct request *request); /* by its verb */
+void api_holds_review(struct request *request);
 void api_holds_sync(struct request *request);
 
 void api_incidents_list(struct request *request);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "control/api.h"
 #include "control/by_hand.h"
-#include "control/everywhere.h"
+#include "control/relays.h"
 #include "engine/json_output.h"
 #include "quarantine/record.h"
 
@@ -142,7 +142,7 @@ static json_t *pull_back_everywhere(struct request *request, const struct brake 
     json_t *body = json_pack("{s:s, s:s, s:b}", "key", brake->key.text, "action",
                              action_name(brake->action), "pull_back", 1);
     json_t *json = pull_back(request, brake);
-    enum status status = everywhere_do(request, "pull back", body, &relays, &error);
+    enum status status = relays_do(request, "pull back", body, &relays, &error);
     json_decref(body);
     if (status != STATUS_OK && json_object_get(json, "error") == NULL)
         (void)json_object_set_new(json, "error", json_output_string(error.text));

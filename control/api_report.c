@@ -6,7 +6,7 @@
 #include "base/duration.h"
 #include "control/api.h"
 #include "control/api_view.h"
-#include "control/everywhere.h"
+#include "control/relays.h"
 #include "engine/json_output.h"
 #include "engine/report.h"
 #include "engine/traffic.h"
@@ -96,7 +96,7 @@ static json_t *show_hour(const struct request *request, int64_t now_ms, json_t *
     size_t i;
     struct hour hour;
     const json_t *relay;
-    json_t *relays = everywhere_relays(request);
+    json_t *relays = relays_list(request);
     traffic_hour(request->context->traffic, &hour);
     (void)json_array_append_new(hosts, json_output_string(request->context->host));
     json_array_foreach(relays, i, relay)

@@ -5,9 +5,9 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "control/api.h"
-#include "control/everywhere.h"
 #include "control/overview.h"
 #include "control/pace.h"
+#include "control/relays.h"
 #include "engine/json_output.h"
 
 enum { JUMPED_MAX = 20, STAMP_MS = 500 };
@@ -171,7 +171,7 @@ void api_status_show(struct request *request)
         failure_json(request->context));
     json_t *verdicts = verdicts_json(request->context->counters);
     (void)json_object_set_new(json, "paces", paces_json(request));
-    (void)json_object_set_new(json, "relays", everywhere_relays(request));
+    (void)json_object_set_new(json, "relays", relays_list(request));
     if (json == NULL || verdicts == NULL || json_object_update(json, verdicts) != 0) {
         json_decref(json);
         json = NULL;

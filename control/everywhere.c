@@ -8,14 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "control/batch.h"
+#include "control/order.h"
 #include "quarantine/record.h"
 
-enum { PORTIONS_MAX = 100, SEND_MS = 5000, RELAYS_MS = 5000 };
-
-/* A relay that has not announced itself for that long is no relay any more. */
-static const int64_t RELAYS_FRESH_MS = INT64_C(24) * 3600 * 1000;
+enum { PORTIONS_MAX = 100 };
 
 /* The messages of one relay. */
 struct portion {
@@ -43,69 +40,6 @@ struct decision {
     char id[DIGEST_ID_SIZE];
     int64_t together;
 };
-
-/* ---- orders ---- */
-
-/* The text of an order; takes body over. For free(3); NULL without memory. */
-static char *write_order(const struct request *request, const char *what,
-                         const char *target, json_t *body)
-{
-    json_t *order =
-        json_pack("{s:s, s:s, s:I, s:o, s:s, s:o, s:s, s:o}", "do", what, "from",
-                  request->context->host, "uid", (json_int_t)request->peer.uid, "user",
-                  record_string(request->peer.name), "via",
-                  request->via == NULL ? "" : request->via, "purpose",
-                  record_string(request->purpose), "target", target, "body", body);
-    char *text =
-        order == NULL ? NULL : json_dumps(order, JSON_COMPACT | JSON_ENSURE_ASCII);
-    json_decref(order);
-    return text;
-}
-
-static enum status send(const struct request *request, const char *host, const char *what,
-                        const char *target, json_t *body, struct sent_order *out,
-                        struct error *error)
-{
-    char *text = write_order(request, what, target, body);
-    enum status status = text == NULL
-                             ? error_set(error, STATUS_NOMEM, "out of memory")
-                             : orders_send(request->context->orders, host, text,
-                                           clock_deadline_us(SEND_MS), out, error);
-    free(text);
-    return status;
-}
-
-static enum status status_of_code(json_int_t code)
-{
-    return code == 200   ? STATUS_OK
-           : code == 400 ? STATUS_INVALID
-           : code == 404 ? STATUS_NOT_FOUND
-           : code == 409 ? STATUS_CONFLICT
-           : code == 503 ? STATUS_UNAVAILABLE
-                         : STATUS_IO;
-}
-
-/* OK with what the relay answers, for json_decref. */
-static enum status await(const struct request *request, const struct sent_order *sent,
-                         json_t **out, struct error *error)
-{
-    char *text = NULL;
-    enum status status = orders_await(request->context->orders, sent, &text, error);
-    if (status != STATUS_OK) /* a conflict is one about a message */
-        return status == STATUS_NOMEM ? status : STATUS_UNAVAILABLE;
-    json_t *json = json_loads(text, 0, NULL);
-    json_t *answer = json_object_get(json, "answer");
-    status = status_of_code(json_integer_value(json_object_get(json, "code")));
-    free(text);
-    if (!json_is_object(answer))
-        status = error_set(error, STATUS_IO, "%s: its answer is damaged", sent->host);
-    else if (status != STATUS_OK)
-        (void)error_set(error, status, "%s", record_text(answer, "error"));
-    else
-        *out = json_incref(answer);
-    json_decref(json);
-    return status;
-}
 
 /* ---- portions ---- */
 
@@ -195,8 +129,8 @@ static void send_portion(const struct decision *decision, struct portion *portio
 {
     struct request *request = decision->request;
     (void)json_object_set_new(body, "ids", list_ids(portion));
-    portion->status = send(request, portion->host, what, request->id, body,
-                           &portion->sent, &portion->error);
+    portion->status = order_send(request, portion->host, what, request->id, body,
+                                 &portion->sent, &portion->error);
 }
 
 /* ---- before messages of several relays are released ---- */
@@ -283,8 +217,8 @@ static enum status ask_all(struct decision *decision, struct audience_review *al
         if (portion->host[0] == '\0')
             review_here(decision, portion);
         else if (portion->status == STATUS_OK)
-            portion->status = await(decision->request, &portion->sent, &portion->answer,
-                                    &portion->error);
+            portion->status = order_await(decision->request, &portion->sent,
+                                          &portion->answer, &portion->error);
     }
     take_reviews(decision);
     enum status status = add_up(decision, all);
@@ -381,7 +315,7 @@ static void take_result(const json_t *entry, const char *id, struct actions_resu
         return;
     const char *why = record_text(entry, "error");
     out->status = error_set(
-        &out->error, status_of_code(json_integer_value(json_object_get(entry, "code"))),
+        &out->error, order_status(json_integer_value(json_object_get(entry, "code"))),
         "%s%s", why[0] == '\0' ? id : "", why[0] == '\0' ? " failed" : why);
     out->same = json_is_true(json_object_get(entry, "same"));
     out->decided = out->same;
@@ -392,7 +326,7 @@ static void await_portion(const struct decision *decision, struct portion *porti
     json_t *answer = NULL;
     if (portion->status == STATUS_OK)
         portion->status =
-            await(decision->request, &portion->sent, &answer, &portion->error);
+            order_await(decision->request, &portion->sent, &answer, &portion->error);
     const json_t *entries = json_object_get(answer, "results");
     if (portion->status == STATUS_OK && json_array_size(entries) != portion->count)
         portion->status = error_set(&portion->error, STATUS_IO,
@@ -489,109 +423,13 @@ enum status everywhere_decide(struct request *request, const struct release_args
     return status;
 }
 
-/* ---- the rest ---- */
+/* ---- one message ---- */
 
 enum status everywhere_show(struct request *request, const char *host, json_t **out,
                             struct error *error)
 {
     struct sent_order sent;
     enum status status =
-        send(request, host, "show", request->id, json_object(), &sent, error);
-    return status == STATUS_OK ? await(request, &sent, out, error) : status;
-}
-
-/* Relays that are asked. */
-struct asked_relays {
-    struct portion portions[PORTIONS_MAX];
-    size_t count;
-};
-
-static enum status add_relay(void *context, const char *host, const char *nothing)
-{
-    struct asked_relays *asked = context;
-    (void)nothing;
-    if (asked->count == PORTIONS_MAX)
-        return STATUS_LIMIT;
-    (void)snprintf(asked->portions[asked->count++].host, ORDERS_HOST_SIZE, "%s", host);
-    return STATUS_OK;
-}
-
-static json_t *await_relay(struct request *request, struct portion *portion)
-{
-    json_t *answer = NULL;
-    json_t *shown = json_pack("{s:s}", "host", portion->host);
-    if (portion->status == STATUS_OK)
-        portion->status = await(request, &portion->sent, &answer, &portion->error);
-    if (portion->status == STATUS_OK)
-        (void)json_object_update(shown, answer);
-    else
-        (void)json_object_set_new(shown, "error", record_string(portion->error.text));
-    json_decref(answer);
-    return shown;
-}
-
-enum status everywhere_do(struct request *request, const char *what, const json_t *body,
-                          json_t **out, struct error *error)
-{
-    json_t *answers = json_array();
-    struct asked_relays *asked = calloc(1, sizeof *asked);
-    enum status status = asked == NULL || answers == NULL ? STATUS_NOMEM : STATUS_OK;
-    if (status == STATUS_OK && request->context->orders != NULL)
-        status =
-            orders_relays(request->context->orders, clock_wall_ms() - RELAYS_FRESH_MS,
-                          clock_deadline_us(RELAYS_MS), add_relay, asked);
-    for (size_t i = 0; status == STATUS_OK && i < asked->count; i++) {
-        struct portion *portion = &asked->portions[i];
-        portion->status = send(request, portion->host, what, request->id,
-                               json_deep_copy(body), &portion->sent, &portion->error);
-    }
-    for (size_t i = 0; status == STATUS_OK && i < asked->count; i++)
-        (void)json_array_append_new(answers, await_relay(request, &asked->portions[i]));
-    free(asked);
-    if (status == STATUS_OK) {
-        *out = answers;
-        return status;
-    }
-    json_decref(answers);
-    return error_set(error, status, "the other relays can't be asked: %s",
-                     status == STATUS_UNAVAILABLE ? "the store does not answer"
-                     : status == STATUS_NOMEM     ? "out of memory"
-                                                  : "there are too many");
-}
-
-static enum status enter_relay(void *relays, const char *host, const char *nothing)
-{
-    (void)nothing;
-    return json_object_set_new(relays, host, json_false()) == 0 ? STATUS_OK
-                                                                : STATUS_NOMEM;
-}
-
-static enum status mark_relay(void *relays, const char *host, const char *nothing)
-{
-    (void)nothing;
-    return json_object_set_new(relays, host, json_true()) == 0 ? STATUS_OK : STATUS_NOMEM;
-}
-
-json_t *everywhere_relays(const struct request *request)
-{
-    const char *host;
-    json_t *answers;
-    struct orders *orders = request->context->orders;
-    int64_t now_ms = clock_wall_ms();
-    int64_t deadline_us = request_deadline_us();
-    json_t *relays = json_object();
-    json_t *array = json_array();
-    bool known =
-        orders == NULL || (orders_relays(orders, now_ms - RELAYS_FRESH_MS, deadline_us,
-                                         enter_relay, relays) == STATUS_OK &&
-                           orders_relays(orders, now_ms - ORDERS_LIFE_MS, deadline_us,
-                                         mark_relay, relays) == STATUS_OK);
-    (void)json_object_set_new(relays, request->context->host, json_true());
-    json_object_foreach(relays, host, answers)(void) json_array_append_new(
-        array, json_pack("{s:o, s:O}", "host", record_string(host), "answers", answers));
-    json_decref(relays);
-    if (known)
-        return array;
-    json_decref(array);
-    return json_null();
+        order_send(request, host, "show", request->id, json_object(), &sent, error);
+    return status == STATUS_OK ? order_await(request, &sent, out, error) : status;
 }

@@ -28,15 +28,6 @@ enum status everywhere_review(struct request *request, const char *const *ids,
 enum status everywhere_show(struct request *request, const char *host, json_t **out,
                             struct error *error) MUST_CHECK;
 
-/* Has all other relays do what body says. Their answers, [{"host", ...}], those that
- * failed with "error". UNAVAILABLE when the store does not know them. */
-enum status everywhere_do(struct request *request, const char *what, const json_t *body,
-                          json_t **out, struct error *error) MUST_CHECK;
-
-/* This relay and those that have announced themselves in the last day: [{"host",
- * "answers"}], whether one still does; null when the store does not know them. */
-json_t *everywhere_relays(const struct request *request);
-
 /* True when another relay holds this message, and can be asked. */
 bool everywhere_is_elsewhere(const struct request *request, const json_t *hold);
 

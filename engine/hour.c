@@ -60,9 +60,10 @@ static char *to_text(const struct hour *hour)
         const struct minute *m = &hour->minutes[i];
         if (m->messages > 0)
             (void)json_array_append_new(
-                minutes, json_pack("[I, I, I, I, I]", (json_int_t)m->minute,
-                                   (json_int_t)m->messages, (json_int_t)m->copies,
-                                   (json_int_t)m->stopped, (json_int_t)m->stopped_copies));
+                minutes,
+                json_pack("[I, I, I, I, I]", (json_int_t)m->minute,
+                          (json_int_t)m->messages, (json_int_t)m->copies,
+                          (json_int_t)m->stopped, (json_int_t)m->stopped_copies));
     }
     json_t *document = json_pack("{s:o}", "minutes", minutes);
     char *text = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);

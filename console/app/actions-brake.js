@@ -1,19 +1,9 @@
 /* Brakes: what each would touch is said before it is set. */
 
 import { get, query } from "./api.js";
-import {
-  check,
-  field,
-  given,
-  input,
-  KEYS,
-  PENDING,
-  question,
-  reasonField,
-  select,
-  withPreview,
-} from "./dialog.js";
+import { PENDING, question, withPreview } from "./dialog.js";
 import { h } from "./dom.js";
+import { check, field, given, input, KEYS, reasonField, select } from "./fields.js";
 import { at, clean, copies, key, messages, number } from "./words.js";
 
 const isKey = (text) => /^(login|sender|client|list|domain):|^all$/.test(text);
@@ -58,8 +48,10 @@ function pulledBack({ held, unrecorded, failed, error }) {
 const brakeFields = (all, whose) => [
   all
     ? h("input", { type: "hidden", name: "key", value: "all" })
-    : field("Whom", input("key", { required: true, value: whose, maxlength: "300" }), KEYS),
-  all ? field("Type all", input("sure", { required: true, pattern: "all", title: "Type all" })) : null,
+    : field("Whose mail", input("key", { required: true, value: whose, maxlength: "300" }), KEYS),
+  all
+    ? field("Type “all” to confirm", input("sure", { required: true, pattern: "all", title: "Type all" }))
+    : null,
   field("For", select("for", BRAKE_TIMES, all ? "1h" : "4h")),
   field("What happens to its mail", select("action", ACTIONS, "defer")),
   all ? null : check("pull_back", "Pull back what was accepted and is not delivered yet"),
@@ -80,7 +72,7 @@ export function setBrake(page, whose = "") {
   const all = whose === "all";
   const dialog = question({
     title: all ? "Brake everything" : "Set a brake",
-    act: all ? "Stop all of it" : "Set the brake",
+    act: all ? "Brake everything" : "Set the brake",
     danger: true,
     about: `brake ${whose}`,
     body: h(

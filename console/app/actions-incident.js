@@ -1,8 +1,9 @@
 /* What an administrator does, each a question first (dialog.js): held mail and incidents. */
 
 import { ask, get, part, path } from "./api.js";
-import { decided, field, purposeField, question, select, weighty } from "./dialog.js";
+import { decided, purposeField, question, weighty } from "./dialog.js";
 import { all, h } from "./dom.js";
+import { field, select } from "./fields.js";
 import { at, clean, count, key, messages, number, people } from "./words.js";
 
 const LONGER = [
@@ -47,7 +48,7 @@ const PACES = [
 
 function releaseWords(to, { data, error }) {
   const lines = [];
-  if (error) lines.push(`Whom it reaches is not known: ${error.message}`);
+  if (error) lines.push(`How many people it reaches is not known: ${error.message}`);
   else if (data?.changed)
     lines.push(`The people it reaches have changed since it was held: ${change(data)}.`);
   if (data?.away)

@@ -1,19 +1,9 @@
 /* Permits: whom each would let write to is said before it is set. */
 
 import { get, part, path, query } from "./api.js";
-import {
-  addresses,
-  field,
-  given,
-  input,
-  KEYS,
-  PENDING,
-  question,
-  reasonField,
-  select,
-  withPreview,
-} from "./dialog.js";
+import { PENDING, question, withPreview } from "./dialog.js";
 import { h } from "./dom.js";
+import { addresses, field, given, input, KEYS, reasonField, select } from "./fields.js";
 import { at, clean, copies, key, messages, people } from "./words.js";
 
 /* How many each address reaches, asked once, and not while it is being typed: each is a look
@@ -26,7 +16,7 @@ function permitTouches() {
   };
   return async ({ copies: typed, to }) => {
     const names = addresses(to).slice(0, 10);
-    if (names.length === 0) return "Without addresses: to whoever is written to.";
+    if (names.length === 0) return "Without addresses: to anyone.";
     if (document.activeElement?.name === "to") return "";
     const sizes = await Promise.all(names.map(size));
     const line = (name, n) => {
@@ -50,12 +40,8 @@ const PERMIT_TIMES = [
 ];
 
 const permitFields = () => [
-  field("Whose", input("key", { required: true, maxlength: "300" }), KEYS),
-  field(
-    "To",
-    input("to", { maxlength: "2000" }),
-    "Addresses of lists or people; empty: whoever is written to",
-  ),
+  field("Whose mail", input("key", { required: true, maxlength: "300" }), KEYS),
+  field("To", input("to", { maxlength: "2000" }), "Addresses of lists or people; empty: anyone"),
   field(
     "Copies",
     input("copies", { required: true, inputmode: "numeric", pattern: "[0-9]{1,10}", title: "A number" }),

@@ -1,4 +1,4 @@
-/* Says what happened to who hears the page rather than sees it. */
+/* Tells people who use a screen reader what happened. */
 
 export function announce(text) {
   const place = document.getElementById("announced");

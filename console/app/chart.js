@@ -13,7 +13,7 @@ function roundUp(n) {
 }
 
 /* points: [{passed, stopped, label}], the oldest first; title says what is counted, summary
- * says the whole in words, for who does not see it. */
+ * says the whole in words, for people who do not see it. */
 export function bars(points, { title, summary, from, to }) {
   const peak = Math.max(0, ...points.map((p) => p.passed + p.stopped));
   const most = roundUp(peak);

@@ -10,7 +10,7 @@ const SLOWEST_MS = 3000;
 
 let seen = null; /* the last state, as /v1/events names it; null: nobody answered */
 let timer = 0;
-let told = { changed: () => {}, state: () => {} };
+let listener = { changed: () => {}, state: () => {} };
 
 async function poll() {
   clearTimeout(timer);
@@ -19,11 +19,11 @@ async function poll() {
     const { changes, store } = await get("/v1/events", { refresh: true });
     const before = seen;
     seen = changes;
-    told.state({ ok: true, store });
-    if (before !== changes) told.changed();
+    listener.state({ ok: true, store });
+    if (before !== changes) listener.changed();
   } catch (error) {
     seen = null; /* whatever comes back is read anew */
-    told.state({ ok: false, error });
+    listener.state({ ok: false, error });
   }
   const slower = Math.min(SLOWER * (performance.now() - started), SLOWEST_MS);
   timer = setTimeout(poll, Math.max(document.hidden ? HIDDEN_MS : EVERY_MS, slower));
@@ -32,7 +32,7 @@ async function poll() {
 /* changed(): something has; state({ok, store, error}): after each poll, how
  * it went, and whether mailbraked's store answers ("ok", "local", "down"). */
 export function follow(callbacks) {
-  told = callbacks;
+  listener = callbacks;
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void poll();
   });

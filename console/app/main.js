@@ -6,6 +6,7 @@ import { ask, chooseTransport, enter, get } from "./api.js";
 import { all, h } from "./dom.js";
 import { follow } from "./live.js";
 import { morph, morphInPlace } from "./morph.js";
+import { problem } from "./widgets.js";
 import { atSecond, count, plain } from "./words.js";
 
 const SCREENS = [
@@ -58,7 +59,7 @@ function draw(now = false) {
   if (!now && isBusy()) {
     const undone = morphInPlace(view, next);
     withheld.hidden = undone === 0;
-    withheld.textContent = `${count(undone, "change")}: show`;
+    withheld.textContent = `Show ${count(undone, "change")}`;
     return;
   }
   const hadFocus = view.contains(document.activeElement);
@@ -111,8 +112,7 @@ function loadLater() {
 
 /* What was read before stays. */
 function fail(error) {
-  if (page.data === undefined)
-    view.replaceChildren(h("h1", {}, page.screen.title), h("p", { class: "problem" }, error.message));
+  if (page.data === undefined) view.replaceChildren(h("h1", {}, page.screen.title), problem(error.message));
   else announce(error.message);
 }
 
@@ -225,15 +225,21 @@ async function comeBack() {
   else if (who.user !== "") await open();
 }
 
+const showProblem = (text) => view.replaceChildren(h("h1", {}, "Mailbrake"), problem(text));
+
 async function start() {
   try {
     await chooseTransport();
     await enterByAddress();
     who = await get("/v1/whoami");
   } catch (error) {
-    view.replaceChildren(h("h1", {}, "Mailbrake"), h("p", { class: "problem" }, error.message));
+    showProblem(error.message);
   }
   drawWho();
+  if (who.user !== "" && who.roles.length === 0)
+    return showProblem(
+      `The account ${plain(who.user)} has no role here. Whoever administers mailbraked can give it one: control.roles in mailbrake.conf.`,
+    );
   addEventListener("hashchange", () => void open());
   document.querySelector(".skip").onclick = (event) => {
     event.preventDefault(); /* what is behind # names the screen */

@@ -56,7 +56,7 @@ export function render({ audit }, page) {
     table(columns, shown, {
       key: (e) => `${e.at_ms} ${e.user} ${e.action} ${e.target} ${e.result}`,
       caption: "Audit",
-      empty: audit.length === 0 ? "Nothing is written down." : "None matches.",
+      empty: audit.length === 0 ? "Nothing is recorded." : "None matches.",
     }),
     pager,
   );

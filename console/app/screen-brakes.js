@@ -62,7 +62,7 @@ const permitTable =
     table(
       [
         column("Whose mail", (p) => named(p.key), "wide"),
-        column("To", (p) => (p.to.length === 0 ? "whoever" : p.to.map(clean).join(", ")), "wide"),
+        column("To", (p) => (p.to.length === 0 ? "anyone" : p.to.map(clean).join(", ")), "wide"),
         column("Left", (p) => `${number(p.left)} of ${number(p.copies)}`, "n"),
         column("State", (p) =>
           all(

@@ -2,8 +2,8 @@
 
 import { ask } from "./api.js";
 import { hint, mark, muted, named, problem, strong } from "./widgets.js";
-import { addresses, field, input } from "./dialog.js";
 import { all, h } from "./dom.js";
+import { addresses, field, input } from "./fields.js";
 import { column, facts, table } from "./table.js";
 import { clean, copies, number, people } from "./words.js";
 

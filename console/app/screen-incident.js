@@ -178,11 +178,11 @@ function next(incident) {
 
 function releasing(incident, { data, error }) {
   if (incident.waiting === 0) return null;
-  if (error) return `Whom it reaches is not known: ${error.message}`;
+  if (error) return `How many people it reaches is not known: ${error.message}`;
   if (!data) return null;
   const rest = [
     data.changed ? ` They have changed since it was held: ${change(data)}.` : null,
-    data.away ? ` Without those of ${clean(data.away)}, which does not answer.` : null,
+    data.away ? ` ${clean(data.away)} does not answer: the people of its messages are not counted.` : null,
     data.administrators > 1 ? " Two administrators must release it." : null,
   ];
   return all(

@@ -2,8 +2,9 @@
 
 import { part, query } from "./api.js";
 import { button, head, mark, muted, named, strong, when } from "./widgets.js";
-import { field, input, purposeField, question } from "./dialog.js";
+import { purposeField, question } from "./dialog.js";
 import { all, h } from "./dom.js";
+import { field, input } from "./fields.js";
 import { column, orFailure, table } from "./table.js";
 import { action, at, clean, count, number, span } from "./words.js";
 
@@ -105,7 +106,7 @@ export function render({ subject, limits }, page) {
       table(columns(!subject), data.limits, {
         key: (l) => `${l.rule} ${l.key ?? ""} ${l.subject ?? ""}`,
         caption: "Limits",
-        empty: subject ? "No limit counts it." : "Nobody has used any.",
+        empty: subject ? "No limit applies." : "Nobody has used any.",
       }),
     ),
     subject ? null : button(true, "Read again", page.reload),

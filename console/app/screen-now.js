@@ -110,8 +110,8 @@ function charts({ relays, by_minute: minutes }) {
   return h(
     "section",
     { class: "charts" },
-    chart(`Messages a minute ${placed(relays)}`, "messages", "stopped", messages),
-    chart(`Copies a minute ${placed(relays)}`, "copies", "stopped_copies", copies),
+    chart(`Messages per minute ${placed(relays)}`, "messages", "stopped", messages),
+    chart(`Copies per minute ${placed(relays)}`, "copies", "stopped_copies", copies),
   );
 }
 

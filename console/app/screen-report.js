@@ -47,7 +47,7 @@ function chart(rules, since, until) {
         label: `${name(day)}: ${number(d.stopped)} stopped, ${number(d.would)} would have been`,
       })),
       {
-        title: "Messages stopped a day; in grey, what only would have been",
+        title: "Messages stopped per day; in grey, what would have been",
         summary: `${messages(stopped)} stopped, ${number(would)} would have been`,
         from: name(days[0][0]),
         to: name(days.at(-1)[0]),
@@ -90,7 +90,7 @@ export function render({ since, until, rules, senders, lists, clients, incidents
   const byKey = (s) => s.key;
   return all(
     head(title, tabs("How long", "report", SPANS, page.args[0] ?? "7d")),
-    hint(`From ${at(since)} to ${at(until)}, of all relays. Days are those of UTC.`),
+    hint(`From ${at(since)} to ${at(until)}, of all relays. Days are UTC days.`),
     chart(rules, since, until),
     part("By rule", RULES, rules, (r) => r.name, "Nothing was stopped."),
     part("Largest incidents", INCIDENTS, incidents, (i) => i.id),

@@ -9,7 +9,7 @@ export const hint = (...words) => h("p", { class: "muted" }, words);
 export const problem = (...words) => h("p", { class: "problem" }, words);
 export const section = (title, ...content) => h("section", {}, h("h2", {}, title), content);
 
-/* What somebody else wrote, whose direction stays its own. */
+/* Text that somebody else wrote keeps its own direction. */
 export const named = (...words) => h("span", { class: "name" }, words);
 
 /* A small frame around a state; in the accent colour when something is stopped. */

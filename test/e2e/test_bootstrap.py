@@ -82,3 +82,46 @@ def test_a_package_is_built_without_a_mail_server():
     installed = set(re.findall(r"^Inst (\S+)", done.stdout, re.MULTILINE))
     assert {"build-essential", "debhelper", "libmilter-dev"} <= installed
     assert not installed & {"postfix", "exim4-base", "sendmail-bin", "redis-server"}
+
+
+APT = """#!/bin/sh
+case " $* " in
+*" -s "*) exit 0 ;; # it would remove nothing
+*" install "*)
+    /usr/sbin/policy-rc.d slapd start >/dev/null 2>&1
+    echo "start: $?" >>"$TOLD"
+    cat /run/systemd/system-preset/* >>"$TOLD" ;;
+esac
+"""
+
+# Empty folders in place of those that the script changes, for itself and its children.
+IN_PLACE = """
+for folder in /usr/sbin /run; do
+    mkdir -p "$TMP$folder" && mount --bind "$TMP$folder" "$folder"
+done
+"$@"
+echo "left: $(cd / && find usr/sbin run -type f | sort | tr '\\n' ' ')" >>"$TOLD"
+"""
+
+
+def test_no_server_is_started_now_or_at_the_next_boot(tmp_path):
+    told, programs = tmp_path / "told", tmp_path / "programs"
+    programs.mkdir()
+    for name, text in (
+        ("apt-get", APT),
+        ("dpkg-query", "#!/bin/sh\n"),  # nothing is installed
+        ("debconf-set-selections", "#!/bin/sh\ncat >/dev/null\n"),
+        ("update-rc.d", '#!/bin/sh\necho "update-rc.d: $*" >>"$TOLD"\n'),
+    ):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-euc", IN_PLACE, "sh", ROOT / "script/bootstrap"],
+        **{"capture_output": True, "text": True, "timeout": 60},
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "TOLD": str(told), "TMP": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    lines = told.read_text().splitlines()
+    assert lines.count("start: 101") == lines.count("disable *") == 2  # debconf, then the rest
+    assert "update-rc.d: slapd disable" in lines
+    assert lines[-1] == "left: "

@@ -44,6 +44,11 @@ def test_an_address_is_good_once(mail, console):  # noqa: F811
     assert page.get("/v1/status").status == 200
     for cookie in (None, page.cookie[:-1] + "x", page.cookie.replace("=", "=0"), "mailbrake=1"):
         assert page.get("/v1/status", cookie=cookie).status == 401
+    # Browsers send cookies to each port of a host, so to other people's pages, too.
+    for token in (None, "", "0" * 32):
+        assert page.get("/v1/status", x_token=token).status == 401
+        assert page.change("PUT", "/v1/brakes", {"key": "all"}, x_token=token).status == 401
+    assert page.get("/v1/status", cookie=None).status == 401  # the token alone
     assert page.token not in page.text().partition("\n")[2]
 
 
@@ -106,6 +111,14 @@ def test_other_sites_can_do_nothing(mail, console):  # noqa: F811
         assert page.ask("POST", "/api/session", **said, x_token=page.token).status in (400, 403)
     for method in ("OPTIONS", "TRACE", "PATCH", "CONNECT", "get", "HEAD"):
         assert page.ask(method, "/api/v1/status", **page.marks).status in (400, 403, 405), method
+    for method, path, allowed in (
+        ("HEAD", "/api/v1/status", "GET, POST, PUT, DELETE"),
+        ("OPTIONS", "/main.js", "GET, HEAD"),
+        ("POST", "/main.js", "GET, HEAD"),
+        ("GET", "/api/session", "POST"),
+    ):
+        answer = page.ask(method, path, **page.marks)
+        assert answer.status == 405 and answer.headers["Allow"] == allowed, (method, path)
     for said in ({"host": "evil.example"}, {"origin": "http://evil.example"}, {"sec_fetch_site": "same-site"}):
         answer = page.get("/v1/holds", **said)
         assert answer.status == 403 and hold["id"] not in answer.text
@@ -178,7 +191,7 @@ def test_it_ends_though_mailbraked_hangs(mail, console):  # noqa: F811
     page = console(mail)
     page.enter()
     mail.daemon.signal(signal.SIGSTOP)
-    waits = raw(page, f"GET /api/v1/status HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n\r\n".encode())
+    waits = raw(page, f"GET /api/v1/status HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n\r\n".encode())
     time.sleep(0.5)
     try:
         started = time.monotonic()
@@ -263,7 +276,7 @@ def test_huge_requests_are_refused(mail, console):  # noqa: F811
     big = page.change("POST", "/v1/explain", b"x" * 70_000)
     assert big.status == 413
     head = f"POST /api/v1/explain HTTP/1.1\r\nHost: {page.host}\r\nOrigin: http://{page.host}\r\n"
-    head += f"X-Mailbrake: 1\r\nCookie: {page.cookie}\r\n"
+    head += f"X-Mailbrake: 1\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n"
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     with raw(page, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 2) as connection:
         connection.sendall(chunk)
@@ -274,6 +287,25 @@ def test_huge_requests_are_refused(mail, console):  # noqa: F811
         assert re.match(r"HTTP/1.1 (400|404|403|413|414|431)|$", first_line(connection))
     for nonsense in (b"\0" * 100, b"\r\n" * 100, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00" * 10):
         raw(page, nonsense).close()
+    assert page.get("/v1/status").status == 200
+
+
+def test_what_two_programs_may_read_otherwise_is_refused(mail, console):  # noqa: F811
+    """Of two Hosts, or lengths, a proxy may believe the one and we the other."""
+    page = console(mail)
+    page.enter()
+    inner = f"GET /api/v1/whoami HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n\r\n"
+    head = f"POST /api/v1/explain HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n"
+    head += f"Origin: http://{page.host}\r\nX-Mailbrake: 1\r\n"
+    for said, body in (
+        ("Content-Length: 2\r\nContent-Length: 0", "{}"),
+        (f"Content-Length: {len(inner) + 5}\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
+        (f"Host: {page.host}\r\nContent-Length: 2", "{}"),
+        ("Origin: http://evil.example\r\nContent-Length: 2", "{}"),
+    ):
+        with raw(page, f"{head}{said}\r\n\r\n{body}{inner}".encode()) as connection:
+            answer = connection.makefile("rb").read().decode()  # to its end: it is closed
+        assert answer.startswith("HTTP/1.1 400 ") and answer.count("HTTP/1.1") == 1, (said, answer)
     assert page.get("/v1/status").status == 200
 
 
@@ -431,6 +463,16 @@ def is_open(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def make_certificate(folder):
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=mail.district.example", "-keyout", key, "-out", certificate],
+        **{"check": True, "capture_output": True},
+    )
+    return certificate, key
+
+
 @pytest.fixture
 def nginx(tmp_path):
     """A real nginx with README's lines, and a stand-in for oauth2-proxy."""
@@ -438,12 +480,7 @@ def nginx(tmp_path):
 
     def start(page):
         port, sign_on = free_port(), free_port()
-        certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-            + ["-subj", "/CN=mail.district.example", "-keyout", key, "-out", certificate],
-            **{"check": True, "capture_output": True},
-        )
+        certificate, key = make_certificate(tmp_path)
         text = readme_block("nginx")
         for ours, theirs in (
             ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
@@ -475,26 +512,71 @@ def nginx(tmp_path):
         process.wait(20)
 
 
-def test_readme_serves_it_by_nginx(proxied, nginx):
-    mail, page = proxied
+def ask_proxy(port, path, *words):
+    done = subprocess.run(
+        ["curl", "-sk", "-w", "\n%{http_code} %{redirect_url}", "--connect-to", f"::127.0.0.1:{port}"]
+        + [f"https://mail.district.example/{path}", *words],
+        **{"capture_output": True, "text": True, "check": True},
+    )
+    text, _, status = done.stdout.rpartition("\n")
+    code, _, place = status.partition(" ")
+    return int(code), place or text
+
+
+def serves_by(curl, mail):
+    """What README promises of each proxy; curl(path, *words, user) is a browser."""
     (hold,) = mail.hold()
-    port = nginx(page)
-
-    def curl(path, *words, user="uucp"):
-        done = subprocess.run(
-            ["curl", "-sk", "-w", "\n%{http_code}", "--connect-to", f"::127.0.0.1:{port}"]
-            + ["-H", f"Cookie: sso={user}", f"https://mail.district.example/{path}", *words],
-            **{"capture_output": True, "text": True, "check": True},
-        )
-        text, _, code = done.stdout.rpartition("\n")
-        return int(code), text
-
     assert "<title>Mailbrake" in curl("mailbrake/")[1]
+    assert curl("mailbrake")[1].endswith("/mailbrake/")
     assert curl("mailbrake/", user="")[0] == 401
-    code, text = curl("mailbrake/api/v1/whoami", *say("root"))  # the browser says what it likes
-    assert code == 200 and json.loads(text)["user"] == "uucp"
+    for lie in ("X-Remote-User", "X-On-Behalf-Of", "x_remote_user"):  # the browser says what it likes
+        code, text = curl("mailbrake/api/v1/whoami", "-H", f"{lie}: root")
+        assert code == 200 and json.loads(text)["user"] == "uucp"
     release = [*CHANGE, "-d", json.dumps({"ids": [hold["id"]]})]
     assert curl("mailbrake/api/v1/holds/release", *release, user="news")[0] == 403
     assert curl("mailbrake/api/v1/holds/release", *release[4:])[0] == 403
+    assert curl("mailbrake/api/v1/limits?subject=login%3Aa%2Fb")[0] == 200  # an encoded slash
     assert curl("mailbrake/api/v1/holds/release", *release)[0] == 200
     assert states(mail) == ["released"]
+
+
+def test_readme_serves_it_by_nginx(proxied, nginx):
+    mail, page = proxied
+    port = nginx(page)
+
+    def curl(path, *words, user="uucp"):
+        return ask_proxy(port, path, "-H", f"Cookie: sso={user}", *words)
+
+    serves_by(curl, mail)
+
+
+def test_readme_serves_it_by_apache(proxied):
+    """Its Kerberos is played by a file of passwords."""
+    mail, page = proxied
+    folder, port = page.socket.parent, free_port()
+    text = readme_block("apache")
+    for ours, theirs in (
+        ("    AuthType GSSAPI\n", f"    AuthType Basic\n    AuthUserFile {folder}/users\n"),
+        ("    GssapiLocalName On\n", ""),
+        ("/run/mailbrake-console.sock", str(page.socket)),
+    ):
+        assert ours in text
+        text = text.replace(ours, theirs)
+    made = subprocess.run(["openssl", "passwd", "-1", "x"], capture_output=True, text=True, check=True)
+    (folder / "users").write_text("".join(f"{user}:{made.stdout}" for user in ("uucp", "news")))
+    modules = "mpm_event authn_core authn_file authz_core authz_user auth_basic alias headers proxy proxy_http ssl"
+    certificate, key = make_certificate(folder)
+    config = folder / "apache.conf"
+    config.write_text(
+        "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in modules.split())
+        + f"ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile pid\nErrorLog error.log\n"
+        + f"Listen 127.0.0.1:{port}\nUser {PROXY}\nGroup {PROXY}\nServerName mail.district.example\n"
+        + f"SSLEngine on\nSSLCertificateFile {certificate}\nSSLCertificateKeyFile {key}\n{text}"
+    )
+    apache = subprocess.Popen(["apache2", "-DFOREGROUND", "-f", config])
+    try:
+        wait_until(lambda: is_open(port), 20, "apache2 does not listen")
+        serves_by(lambda path, *words, user="uucp": ask_proxy(port, path, "-u", f"{user}:x", *words), mail)
+    finally:
+        apache.terminate()
+        apache.wait(20)

@@ -1,5 +1,6 @@
 /* A unix socket in front of another one: what a client sends arrives late, as over a
- * network with that round trip. A thread for each connection. */
+ * network with that round trip, in however many pieces it comes. A thread for each
+ * connection. */
 #ifndef TEST_SUPPORT_DELAY_PROXY_H
 #define TEST_SUPPORT_DELAY_PROXY_H
 
@@ -23,7 +24,7 @@ struct delay_proxy {
     atomic_uint delay_us; /* may change while it runs */
     int listener;
     atomic_bool stop;
-    atomic_int chunks; /* that clients sent: round trips */
+    atomic_int round_trips;
     pthread_t thread, threads[DELAY_PROXY_CONNECTIONS];
     int connections;
 };
@@ -67,15 +68,21 @@ static inline void *delay_proxy_serve(void *context)
     struct pollfd fds[2] = {{.fd = connection.client, .events = POLLIN},
                             {.fd = server, .events = POLLIN}};
     bool alive = server >= 0;
+    bool asked = false;
     while (alive && !atomic_load(&proxy->stop)) {
         if (poll(fds, 2, 50) <= 0)
             continue;
-        if (fds[1].revents != 0)
+        if (fds[1].revents != 0) {
             alive = delay_proxy_pass(server, connection.client);
+            asked = false;
+        }
         if (alive && fds[0].revents != 0) {
-            (void)usleep(atomic_load(&proxy->delay_us));
-            atomic_fetch_add(&proxy->chunks, 1);
+            if (!asked) {
+                (void)usleep(atomic_load(&proxy->delay_us));
+                atomic_fetch_add(&proxy->round_trips, 1);
+            }
             alive = delay_proxy_pass(connection.client, server);
+            asked = true;
         }
     }
     (void)close(connection.client);
