@@ -24,6 +24,7 @@ struct locator {
     bool known;         /* place is where the last connection led */
     struct place place; /* of the store */
     size_t by;          /* of asked: who says so */
+    size_t silent;      /* Sentinels in a row that did not answer */
     bool told;          /* of those asked now, one has said where the store is */
 };
 
@@ -279,6 +280,7 @@ static enum status open_by(struct locator *locator, size_t i, int step_ms,
     if (status != STATUS_OK)
         return status;
     locator->told = true;
+    locator->silent = 0;
     return open_master(locator, out_place, step_ms, out_connection, error);
 }
 
@@ -354,10 +356,18 @@ bool locator_is_elsewhere(struct locator *locator, int step_ms)
     const struct place *sentinel = &locator->asked[locator->next];
     if (!has_sentinels(locator) || !locator->known)
         return false;
-    if (ask_sentinel(locator, sentinel, step_ms, &named, &ignored) == STATUS_OK)
+    if (ask_sentinel(locator, sentinel, step_ms, &named, &ignored) == STATUS_OK) {
+        locator->silent = 0;
         return !place_equal(&named, &locator->place);
+    }
+    locator->silent++;
     locator->next = (locator->next + 1) % locator->count; /* another one next time */
     return false;
+}
+
+bool locator_is_blind(const struct locator *locator)
+{
+    return has_sentinels(locator) && locator->silent >= locator->count;
 }
 
 const char *locator_prefix(const struct locator *locator)
@@ -378,8 +388,10 @@ void locator_describe(const struct locator *locator, char out[LOCATOR_TEXT_SIZE]
     (void)place_print(&locator->asked[locator->by], by);
     if (has_sentinels(locator))
         (void)snprintf(out, LOCATOR_TEXT_SIZE,
-                       "%.250s, which Sentinel %.250s names as master \"%.100s\"", place,
-                       by, locator->settings->master);
+                       "%.250s, which Sentinel %.250s %s as master \"%.100s\"%s", place,
+                       by, locator_is_blind(locator) ? "named" : "names",
+                       locator->settings->master,
+                       locator_is_blind(locator) ? "; no Sentinel answers now" : "");
     else if (is_cluster(locator))
         (void)snprintf(out, LOCATOR_TEXT_SIZE,
                        "%.250s, the Cluster's node with all keys of {%.100s}", place,

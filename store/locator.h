@@ -31,6 +31,9 @@ enum status locator_open(struct locator *locator, int step_ms, bool again,
  * led; it gets step_ms to answer. False when it does not, and without Sentinels. */
 bool locator_is_elsewhere(struct locator *locator, int step_ms);
 
+/* None of the Sentinels answered when it was asked last. */
+bool locator_is_blind(const struct locator *locator);
+
 /* A new connection to another server, as to the store's. */
 enum status locator_open_at(const struct locator *locator, const struct place *place,
                             int step_ms, struct connection **out_connection,

@@ -31,6 +31,7 @@ struct reconnector {
     struct pool *pool;
     struct detour *detour;
     struct place place;                  /* of the pool's connections */
+    bool reported_silence;               /* no Sentinel answers */
     bool reported_trial, reported_blind; /* what the user may not do */
     pthread_t thread;
     bool runs;
@@ -131,6 +132,13 @@ static enum status open_connection(struct reconnector *reconnector, bool again,
     return STATUS_OK;
 }
 
+static void describe(struct reconnector *reconnector)
+{
+    (void)pthread_mutex_lock(&reconnector->mutex);
+    locator_describe(reconnector->locator, reconnector->description);
+    (void)pthread_mutex_unlock(&reconnector->mutex);
+}
+
 /* Notes where new connections lead, and says so where that may change. True when it is
  * another server than before. */
 static bool note_place(struct reconnector *reconnector)
@@ -141,10 +149,8 @@ static bool note_place(struct reconnector *reconnector)
     if (place_equal(place, &reconnector->place))
         return false;
     reconnector->place = *place;
-    (void)pthread_mutex_lock(&reconnector->mutex);
-    locator_describe(reconnector->locator, reconnector->description);
+    describe(reconnector);
     (void)snprintf(text, sizeof text, "store at %s", reconnector->description);
-    (void)pthread_mutex_unlock(&reconnector->mutex);
     if (settings->sentinels.count > 0 || settings->seeds.count > 0)
         report(reconnector, SEVERITY_INFO, text);
     return true;
@@ -249,13 +255,31 @@ static bool add_connection(struct reconnector *reconnector)
     return take_connection(reconnector, connection);
 }
 
+/* Reports once that no Sentinel would tell of a failover, and when one does again. */
+static void note_sentinels(struct reconnector *reconnector)
+{
+    bool silent = locator_is_blind(reconnector->locator);
+    if (silent == reconnector->reported_silence)
+        return;
+    reconnector->reported_silence = silent;
+    describe(reconnector);
+    if (silent)
+        report(reconnector, SEVERITY_WARNING,
+               "no Sentinel answers, so the last master is used until it fails: see "
+               "store.sentinels");
+    else
+        report(reconnector, SEVERITY_INFO, "a Sentinel answers again");
+}
+
 /* After a planned failover (SENTINEL FAILOVER) the old master goes on answering, and what
  * is charged there is lost. Until the new one can be used, we stay. */
 static void look(struct reconnector *reconnector)
 {
     struct error ignored = {0};
     struct connection *connection = NULL;
-    if (locator_is_elsewhere(reconnector->locator, step_ms(reconnector)) &&
+    bool elsewhere = locator_is_elsewhere(reconnector->locator, step_ms(reconnector));
+    note_sentinels(reconnector);
+    if (elsewhere &&
         open_connection(reconnector, false, &connection, &ignored) == STATUS_OK)
         (void)take_connection(reconnector, connection);
 }

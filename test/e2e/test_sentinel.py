@@ -181,8 +181,10 @@ def test_without_any_sentinel_the_last_master_is_used(sentinels, mailbraked, bui
     """They find the store; they do not carry it."""
     store = sentinels.settings(timeout_ms=2000, on_failure="tempfail")
     daemon = mailbraked(store, rules=RATE)
-    sentinels.stop_sentinels()
     master = next(r for r in (sentinels.first, sentinels.second) if r.port == int(at_port(daemon, build)))
+    sentinels.stop_sentinels()
+    daemon.expect_log("no Sentinel answers, so the last master is used until it fails: see store.sentinels")
+    assert "no Sentinel answers now" in status_store(build, daemon)["server"]
     for _ in range(2):
         wait_until(lambda: clients(master) > 8, 5, "the connections are not replaced")
         master.command("CLIENT", "KILL", "TYPE", "normal")
