@@ -12,7 +12,7 @@ import milter
 from mailbraked import Command
 from stores import MEMORY
 
-WATCHED_S = 45
+WATCHED_S = 32
 RULES = '{ name = "held"; from = ["@storm.example"]; key = "sender"; action = "quarantine"; }'
 
 
