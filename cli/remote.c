@@ -17,6 +17,7 @@ enum {
     ANSWER_MAX = 256 * 1024 * 1024,
     CONNECT_S = 5,
     ANSWER_S = 3600, /* a queue of thousands, released one by one */
+    SHOWN_S = 45,    /* what is only shown; mailbrake-mta and other relays have less */
     PURPOSE_MAX = 250,
     ATTEMPTS = 30,
     PAUSE_MS = 100,
@@ -133,7 +134,8 @@ static void set_options(struct remote *remote, const struct remote_call *call,
                         const char *url, const char *body)
 {
     CURL *curl = remote->curl;
-    set_common(curl, remote, url, call->timeout_s == 0 ? ANSWER_S : call->timeout_s,
+    int patience_s = strcmp(call->method, "GET") == 0 ? SHOWN_S : ANSWER_S;
+    set_common(curl, remote, url, call->timeout_s == 0 ? patience_s : call->timeout_s,
                &remote->answer);
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
@@ -155,6 +157,8 @@ static void complain(struct remote *remote, CURLcode result, struct error *error
                  "name the old one with --socket";
     else if (system && failure == ECONNREFUSED)
         advice = "; is mailbraked running?";
+    else if (result == CURLE_OPERATION_TIMEDOUT)
+        advice = "; it runs, but does not answer: its log may say why";
     (void)error_set(error, STATUS_UNAVAILABLE, "can't reach mailbraked at %s: %s%s",
                     remote->socket,
                     system ? strerror((int)failure) : curl_easy_strerror(result), advice);

@@ -16,7 +16,8 @@ struct remote_call {
     const char *path;    /* with its parameters, escaped: remote_add_escaped */
     const char *purpose; /* NULL: none said */
     const json_t *body;  /* NULL: none */
-    int timeout_s;       /* 0: as long as it takes to work through a long queue */
+    int timeout_s;       /* 0: as long as it takes to work through a long queue, or, of
+                          * what is only shown, 45 s */
 };
 
 /* The path of --socket, or else the configuration's, for free(3); NULL with the reasons

@@ -1,9 +1,10 @@
 """File descriptors and threads are used up: what can't be served waits or is refused, nothing
-spins, and mailbraked recovers by itself."""
+spins, and mailbraked recovers by itself. And it doesn't answer at all."""
 
 import contextlib
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import time
@@ -106,4 +107,13 @@ def test_without_threads_some_mail_waits(mailbraked, build):
     answered = short["accept"] + short["reject"]
     assert answered > 0 and answered + short["unanswered"] + short["broken"] == 2 * BURST, short
     assert first["accept"] + short["accept"] + then["accept"] <= BURST
+    assert Command(build, daemon.config).run("status").returncode == 0
+
+
+def test_the_command_gives_up_where_nobody_answers(mailbraked, build):
+    daemon = mailbraked(MEMORY, rules=RATE)
+    daemon.signal(signal.SIGSTOP)
+    done = Command(build, daemon.config).run("status")
+    daemon.signal(signal.SIGCONT)
+    assert done.returncode == 1 and "it runs, but does not answer" in done.stderr, done
     assert Command(build, daemon.config).run("status").returncode == 0
