@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "store/tls.h"
@@ -112,6 +113,14 @@ static enum status start_tls(struct connection *connection,
     return status;
 }
 
+/* Debian's Redis has its socket commented out, and for its group alone. */
+static const char *socket_advice(const char *path)
+{
+    if (access(path, F_OK) != 0)
+        return "; is unixsocket set in redis.conf, and Redis running?";
+    return access(path, W_OK) != 0 ? "; the user of mailbraked must be in its group" : "";
+}
+
 static enum status connect_to(struct connection *connection,
                               const struct connection_address *address,
                               int64_t deadline_us, struct error *error)
@@ -124,7 +133,8 @@ static enum status connect_to(struct connection *connection,
     if (connection->context == NULL)
         return STATUS_NOMEM;
     if (connection->context->err != 0)
-        return error_set(error, STATUS_NOT_FOUND, "%s", connection->context->errstr);
+        return error_set(error, STATUS_NOT_FOUND, "%s%s", connection->context->errstr,
+                         address->path != NULL ? socket_advice(address->path) : "");
     enum status status = wait_for(connection, POLLOUT, deadline_us, error);
     if (status != STATUS_OK)
         return status;

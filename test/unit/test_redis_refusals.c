@@ -263,6 +263,19 @@ START_TEST(refusals_say_what_to_do)
 }
 END_TEST
 
+START_TEST(refusals_ask_for_the_socket)
+{
+    static char nowhere[] = "/run/no-such-folder/redis.sock";
+    close_redis();
+    settings.path = nowhere;
+    open_redis();
+    ck_assert(reports_await("store away: ", 1000));
+    ck_assert_msg(reports_with("; is unixsocket set in redis.conf, and Redis running?") >
+                      0,
+                  "%s", reports.texts[0]);
+}
+END_TEST
+
 /* Somebody's script that does not end: silence at first, then BUSY; and it is over when
  * that script is killed. */
 START_TEST(refusals_busy_until_the_script_is_killed)
@@ -308,6 +321,7 @@ int main(void)
     tcase_add_test(tcase, refusals_delete_is_refused_midway);
     tcase_add_test(tcase, refusals_charge_whole_in_a_storm);
     tcase_add_test(tcase, refusals_say_what_to_do);
+    tcase_add_test(tcase, refusals_ask_for_the_socket);
     tcase_add_test(tcase, refusals_busy_until_the_script_is_killed);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
