@@ -65,7 +65,7 @@ Promise.all([import("./dom.js"), import("./morph.js")]).then(([{ h }, { morph, m
     return h("div", { class: `c${below(3)}` }, depth === 0 ? `text ${below(4)}` : keys.map(child));
   };
   const unequal = [], moved = [];
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 1000; i++) {
     const node = grow(3);
     const middle = seed;
     const next = grow(3), again = seed;
