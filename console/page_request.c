@@ -117,10 +117,8 @@ static bool has_session(const struct page_request *request)
     char name[HOST_MAX];
     struct web_session *session = request->context->args.session;
     name_cookie(request, name);
-    if (!web_session_has(
-            session,
-            MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, name),
-            field(request, "X-Token")))
+    if (!web_session_has(session, MHD_lookup_connection_value(request->connection,
+                                                              MHD_COOKIE_KIND, name)))
         return false;
     touch_session(request);
     return true;

@@ -46,15 +46,10 @@ const char *web_session_token(const struct web_session *session)
     return session->token;
 }
 
-static bool matches(const char *said, const char *secret)
-{
-    return said != NULL && digest_secrets_match(said, secret);
-}
-
 bool web_session_exchange(struct web_session *session, const char *token,
                           char out_cookie[WEB_SESSION_SECRET_SIZE])
 {
-    bool good = matches(token, session->token);
+    bool good = token != NULL && digest_secrets_match(token, session->token);
     (void)pthread_mutex_lock(&session->mutex);
     good = good && !session->exchanged;
     session->exchanged = session->exchanged || good;
@@ -64,13 +59,12 @@ bool web_session_exchange(struct web_session *session, const char *token,
     return good;
 }
 
-bool web_session_has(struct web_session *session, const char *cookie, const char *token)
+bool web_session_has(struct web_session *session, const char *cookie)
 {
     (void)pthread_mutex_lock(&session->mutex);
     bool exchanged = session->exchanged;
     (void)pthread_mutex_unlock(&session->mutex);
-    return exchanged && matches(cookie, session->cookie) &&
-           matches(token, session->token);
+    return exchanged && cookie != NULL && digest_secrets_match(cookie, session->cookie);
 }
 
 void web_session_touch(struct web_session *session, int64_t now_us)

@@ -1,6 +1,5 @@
-/* The session of the person who typed `mailbrake console`: a token that is exchanged,
- * once, for a cookie. The two together are the session: the page keeps the token where
- * only pages of its own port read it, and browsers send the cookie to every port. */
+/* The session of the person who typed `mailbrake console`: a token that is good once, and
+ * the cookie that it is exchanged for. */
 #ifndef CONSOLE_WEB_SESSION_H
 #define CONSOLE_WEB_SESSION_H
 
@@ -27,9 +26,8 @@ const char *web_session_token(const struct web_session *session);
 bool web_session_exchange(struct web_session *session, const char *token,
                           char out_cookie[WEB_SESSION_SECRET_SIZE]);
 
-/* Whether these are the cookie's value and the token, which has been exchanged. NULL is
- * neither. */
-bool web_session_has(struct web_session *session, const char *cookie, const char *token);
+/* Whether this is the cookie's value, and the token has been exchanged. */
+bool web_session_has(struct web_session *session, const char *cookie);
 
 /* A person has done something, at this monotonic time in us; and when one last did. */
 void web_session_touch(struct web_session *session, int64_t now_us);

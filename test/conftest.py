@@ -6,7 +6,7 @@ python3-pytest.
 MAILBRAKE_BUILD is a build folder with daemon/mailbraked, cli/mailbrake and
 test/support/. Tests marked `timing` hold bounds of time or of concurrency; they are worth
 running on a release build too. Everything lives in one folder under /run and is gone at
-the end. Most stories wait most of the time: with `-n 3 --dist loadgroup` three run at a
+the end. Most stories wait most of the time: with `-n 5 --dist loadgroup` five run at a
 time, each process with a Postfix and a Redis of its own; those marked `timing` want to be
 alone."""
 

@@ -71,7 +71,7 @@ export async function release(page, incident, chosen) {
   question({
     title: "Release",
     about: incident.id,
-    act: reach === null ? `Release ${messages(to.n)}` : `Release to ${people(reach)}`,
+    act: found.data ? `Release to ${people(reach)}` : `Release ${messages(to.n)}`,
     body: releaseWords(to, found),
     fields: [
       chosen.length === 0 && to.n > 1
@@ -81,7 +81,7 @@ export async function release(page, incident, chosen) {
             "A slow release survives restarts, and can be stopped.",
           )
         : null,
-      ...weighty(incident.id, reach),
+      ...weighty(incident.id, reach, found.data !== null),
     ],
     async run({ pace }, send) {
       const body = { ...to.body, ...(pace ? { pace } : {}), ...(found.data ? { reach } : {}) };

@@ -11,12 +11,8 @@ class Failure extends Error {
   }
 }
 
-const TOKEN = "mailbrake-token";
-
-/* Header fields are ASCII, so a purpose is percent-encoded. Behind a proxy there is no token. */
+/* Header fields are ASCII, so a purpose is percent-encoded. */
 const byFetch = async (method, path, headers, body) => {
-  const token = localStorage.getItem(TOKEN);
-  if (token) headers["X-Token"] = token;
   if (headers["X-Purpose"]) headers["X-Purpose"] = encodeURIComponent(headers["X-Purpose"]);
   const answer = await fetch(`api${path}`, {
     method,
@@ -108,8 +104,7 @@ export async function ask(method, path, body, { purpose, progress, refresh } = {
 
 export const get = (path, options) => ask("GET", path, null, options);
 
-/* The token of `mailbrake console`, good once, becomes a cookie. It is kept beside it: the
- * browser sends the cookie to each port of this host, and the token to none but this. */
+/* The token of `mailbrake console`, good once, becomes a cookie. */
 export async function enter(token) {
   const answer = await fetch("api/session", {
     method: "POST",
@@ -117,7 +112,6 @@ export async function enter(token) {
     credentials: "same-origin",
   });
   if (!answer.ok) throw failure(answer.status, parse(await answer.text()));
-  localStorage.setItem(TOKEN, token);
 }
 
 /* A part of a screen: what mailbraked answered, or why it did not. When nobody answers at

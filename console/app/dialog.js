@@ -5,6 +5,7 @@ import { announce } from "./announce.js";
 import { ask, get, token } from "./api.js";
 import { h } from "./dom.js";
 import { field, input } from "./fields.js";
+import { number } from "./words.js";
 
 /* ---- big decisions: the number of people is typed, and what for ---- */
 
@@ -24,13 +25,14 @@ export function purposeField(about, needed) {
   );
 }
 
-/* what is done needs these fields when it is about so many people. */
-export function weighty(about, reach) {
+/* What is done needs these fields when it is about so many people: all together, or, where that
+ * is not known, those of the largest message. */
+export function weighty(about, reach, together = true) {
   const many = reach !== null && reach > MANY;
   return [
     many
       ? field(
-          `How many people does it reach? Type ${reach}`,
+          `How many people does ${together ? "it" : "its largest message"} reach? Type ${reach}`,
           input("typed", {
             inputmode: "numeric",
             required: true,
@@ -77,7 +79,7 @@ async function watchProgress(name, isOver, show) {
     await new Promise((done) => setTimeout(done, 1500));
     if (isOver()) return;
     const { done, total } = await get(`/v1/progress/${name}`, { refresh: true }).catch(() => ({}));
-    if (total && !isOver()) show(`${done} of ${total} …`);
+    if (total && !isOver()) show(`${number(done)} of ${number(total)} …`);
   }
 }
 
@@ -153,14 +155,14 @@ const PAST = { release: "released", refuse: "refused", delete: "deleted" };
 export function decided(verb, answer) {
   const says = [];
   if (answer.pace) says.push(`It is now being released slowly, ${answer.pace.pace}.`);
-  if (answer.done > 0) says.push(`${answer.done} ${PAST[verb]}.`);
+  if (answer.done > 0) says.push(`${number(answer.done)} ${PAST[verb]}.`);
   if (answer.needs)
     says.push(
       `Your release is recorded, and nothing has gone out yet: one more administrator must release it.`,
     );
   const untold = (answer.results ?? []).filter((r) => r.untold).length;
-  if (untold > 0) says.push(`${untold} of the senders could not be told.`);
-  if (answer.failed > 0) says.push(`${answer.failed} could not be ${PAST[verb]}:`);
+  if (untold > 0) says.push(`${number(untold)} of the senders could not be told.`);
+  if (answer.failed > 0) says.push(`${number(answer.failed)} could not be ${PAST[verb]}:`);
   if (says.length === 0) says.push("There was nothing left to decide: somebody else was faster.");
   const reasons = new Set((answer.results ?? []).filter((r) => !r.ok).map((r) => r.error));
   return {

@@ -6,7 +6,7 @@ import { get } from "./api.js";
 const EVERY_MS = 1000;
 const HIDDEN_MS = 15000; /* nobody looks */
 const SLOWER = 10; /* a poll that takes long comes less often */
-const SLOWEST_MS = 3000;
+const SLOWEST_MS = 1500; /* so that two seconds are kept */
 
 let seen = null; /* the last state, as /v1/events names it; null: nobody answered */
 let timer = 0;

@@ -259,7 +259,11 @@ function brakeButton(page, incident) {
 function buttons(page, incident, chosen) {
   const decides = page.can("decide");
   const some =
-    chosen.length > 0 ? ` ${chosen.length} chosen` : incident.waiting > 1 ? ` all ${incident.waiting}` : "";
+    chosen.length > 0
+      ? ` ${number(chosen.length)} chosen`
+      : incident.waiting > 1
+        ? ` all ${number(incident.waiting)}`
+        : "";
   const waits = incident.waiting > 0 && decides;
   const approved = incident.approved_by?.[0];
   /* By its key it never becomes another one under the pointer, or with the focus. */

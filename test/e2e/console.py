@@ -105,11 +105,11 @@ class Console(Process):
         self.url = self.text().splitlines()[0]
         self.token = self.url.partition("#")[2]
         self.host = f"127.0.0.1:{self.port}"
-        self.cookie = self.entered = None
+        self.cookie = None
 
     def ask(self, method, path, body=None, **headers):
-        """Only the headers that are named, with - for _; host, cookie, token unless said to be None."""
-        said = {"host": self.host, "cookie": self.cookie, "x_token": self.entered, **headers}
+        """Only the headers that are named, with - for _; host, cookie unless said to be None."""
+        said = {"host": self.host, "cookie": self.cookie, **headers}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         data = json.dumps(body).encode() if isinstance(body, dict) else body
@@ -133,7 +133,6 @@ class Console(Process):
         if answer.status == 204:
             self.set_cookie = answer.headers["Set-Cookie"]
             self.cookie = self.set_cookie.partition(";")[0]
-            self.entered = self.token
         return answer.status
 
     def get(self, path, **headers):

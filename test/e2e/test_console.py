@@ -44,11 +44,6 @@ def test_an_address_is_good_once(mail, console):  # noqa: F811
     assert page.get("/v1/status").status == 200
     for cookie in (None, page.cookie[:-1] + "x", page.cookie.replace("=", "=0"), "mailbrake=1"):
         assert page.get("/v1/status", cookie=cookie).status == 401
-    # Browsers send cookies to each port of a host, so to other people's pages, too.
-    for token in (None, "", "0" * 32):
-        assert page.get("/v1/status", x_token=token).status == 401
-        assert page.change("PUT", "/v1/brakes", {"key": "all"}, x_token=token).status == 401
-    assert page.get("/v1/status", cookie=None).status == 401  # the token alone
     assert page.token not in page.text().partition("\n")[2]
 
 
@@ -191,7 +186,7 @@ def test_it_ends_though_mailbraked_hangs(mail, console):  # noqa: F811
     page = console(mail)
     page.enter()
     mail.daemon.signal(signal.SIGSTOP)
-    waits = raw(page, f"GET /api/v1/status HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n\r\n".encode())
+    waits = raw(page, f"GET /api/v1/status HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n\r\n".encode())
     time.sleep(0.5)
     try:
         started = time.monotonic()
@@ -202,9 +197,9 @@ def test_it_ends_though_mailbraked_hangs(mail, console):  # noqa: F811
 
 
 def test_it_ends_when_nobody_uses_it(mail, console):  # noqa: F811
-    page = console(mail, idle="3s")
+    page = console(mail, idle="2s")
     page.enter()
-    for _ in range(3):
+    for _ in range(2):
         time.sleep(1.2)
         page.get("/v1/status")
     asked = time.monotonic()
@@ -216,7 +211,7 @@ def test_it_ends_when_nobody_uses_it(mail, console):  # noqa: F811
             break
         time.sleep(0.3)
     assert page.process.wait(10) == 0 and "nobody has used it" in page.text()
-    assert 2 < time.monotonic() - asked < 12
+    assert 1 < time.monotonic() - asked < 12
 
 
 def test_one_sees_what_another_has_done(mail, console):  # noqa: F811
@@ -276,7 +271,7 @@ def test_huge_requests_are_refused(mail, console):  # noqa: F811
     big = page.change("POST", "/v1/explain", b"x" * 70_000)
     assert big.status == 413
     head = f"POST /api/v1/explain HTTP/1.1\r\nHost: {page.host}\r\nOrigin: http://{page.host}\r\n"
-    head += f"X-Mailbrake: 1\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n"
+    head += f"X-Mailbrake: 1\r\nCookie: {page.cookie}\r\n"
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     with raw(page, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 2) as connection:
         connection.sendall(chunk)
@@ -294,8 +289,8 @@ def test_what_two_programs_may_read_otherwise_is_refused(mail, console):  # noqa
     """Of two Hosts, or lengths, a proxy may believe the one and we the other."""
     page = console(mail)
     page.enter()
-    inner = f"GET /api/v1/whoami HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n\r\n"
-    head = f"POST /api/v1/explain HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\nX-Token: {page.token}\r\n"
+    inner = f"GET /api/v1/whoami HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n\r\n"
+    head = f"POST /api/v1/explain HTTP/1.1\r\nHost: {page.host}\r\nCookie: {page.cookie}\r\n"
     head += f"Origin: http://{page.host}\r\nX-Mailbrake: 1\r\n"
     for said, body in (
         ("Content-Length: 2\r\nContent-Length: 0", "{}"),

@@ -161,6 +161,21 @@ def test_held_there_decided_here(relays):
     assert there.delivered().by_recipient() == {**dict.fromkeys(people(5), 4), **told}
 
 
+def test_a_page_on_another_relay_sees_a_brake_in_time(relays):
+    """It reads the brakes when /v1/events says that something has changed, and only then."""
+    here, there = relays()
+    for key in ("sender:eve@else.example", "sender:bob@else.example", "sender:ann@else.example"):
+        seen, shown = there.api("GET", "/v1/events")[1]["changes"], []
+        assert here.api("PUT", "/v1/brakes", {"key": key})[0] == 200
+        until = time.monotonic() + 2
+        while key not in shown and time.monotonic() < until:
+            before, seen = seen, there.api("GET", "/v1/events")[1]["changes"]
+            if seen != before:
+                shown = [brake["key"] for brake in there.api("GET", "/v1/brakes")[1]["brakes"]]
+            time.sleep(0.02)
+        assert key in shown
+
+
 def test_a_release_is_reviewed_before_anybody_decides(relays):
     here, there = relays(quarantine={"approve_over": 5})
     ids = [held_on(mail)[0]["id"] for mail in (here, there)]

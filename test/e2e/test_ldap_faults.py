@@ -73,6 +73,7 @@ def fails(daemon, build, words, meanwhile=lambda: None):
 def test_one_fault_after_the_other(watched, authority, build, tmp_path):  # noqa: F811
     daemon, server, between, password, (certificate, key) = watched
 
+    wait_until(lambda: between.came > 300, 10, "no connection has ended")
     middle = between.came - 300  # of its answer
     between.stall_after = middle
     fails(daemon, build, "no answer in time")

@@ -37,6 +37,14 @@ static const struct line lines[] = {
     {&mine, {"GET", "127.0.0.1:", NULL, NULL, NULL}, true, false},
     {&mine, {"GET", "[::1", NULL, NULL, NULL}, true, false},
     {&mine, {"GET", "evil@127.0.0.1", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "127.0.0.1.", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "localhost.:8025", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "127.1", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "2130706433:8025", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "[::ffff:127.0.0.1]:8025", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "[::1].evil.example", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "127.0.0.1:80:90", NULL, NULL, NULL}, true, false},
+    {&mine, {"GET", "127.0.0.1,evil.example", NULL, NULL, NULL}, true, false},
     /* another site's page */
     {&mine, {"GET", HERE, "http://evil.example", NULL, NULL}, false, false},
     {&mine, {"GET", HERE, NULL, "cross-site", NULL}, false, false},
@@ -63,6 +71,8 @@ static const struct line lines[] = {
      {"PUT", "mail.district.example", "http://mail.district.example", NULL, "1"},
      false,
      false},
+    {&proxied, {"GET", "MAIL.District.example:443", NULL, NULL, NULL}, true, true},
+    {&proxied, {"GET", "mail.district.example.", NULL, NULL, NULL}, true, false},
     {&proxied, {"GET", "127.0.0.1", NULL, NULL, NULL}, true, false},
     {&proxied, {"GET", "district.example", NULL, NULL, NULL}, true, false},
 };
