@@ -106,6 +106,7 @@ static void *run_quick(void *argument)
     struct housekeeping *housekeeping = argument;
     struct engine *engine = housekeeping->engine;
     for (unsigned tick = 0;; tick++) {
+        (void)!store_poll(engine->store, store_deadline_us()); /* the store reports */
         housekeeping_brakes(engine);
         if (tick % (PEERS_CLAIM_SECONDS * TICKS_PER_SECOND) == 0)
             claim_name(housekeeping);

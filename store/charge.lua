@@ -3,10 +3,12 @@
 -- stands above.
 -- Permits come first: the first that has room is charged, and windows learn; nothing else.
 -- Modes: peek, latch, take; and probe, which takes and then deletes, so that each command
--- is seen to work. Reply: of each charge what is left, for how long its latch stands, and of
--- a window what it may hold at most, before any change; of a message with a key that can't
--- be read, which is not charged, one error instead.
-local found, length = {}, 0
+-- is seen to work. Reply: the time, and of each charge how it was before any change: of a
+-- bucket its level, for how long its latch stands, and the rest; of a set of clients how many
+-- it still takes, and the latch; of a window its copies, the latch, what it may hold at
+-- most, start and trained copies, and its kind and past as they are kept. Of a message
+-- with a key that can't be read, which is not charged, one error instead.
+local found, length = { now }, 1
 
 -- Adds what is found of the message at hand; the first charge that decides, if one does.
 local function look(count)
@@ -24,9 +26,15 @@ local function look(count)
         end
         found[length + 1], found[length + 2] = left, latched
         length = length + 2
-        if state.is_window then
+        if state.is_bucket then
             length = length + 1
-            found[length] = state.size
+            found[length] = state.rest
+        elseif state.is_window then
+            found[length - 1], found[length + 1] = state.copies, state.size
+            found[length + 2] = state.copies + state.trained > 0 and state.start or 0
+            found[length + 3] = state.trained
+            found[length + 4] = (state.braked and 'W' or 'w') .. state.past_text
+            length = length + 4
         end
     end
     return last

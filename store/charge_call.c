@@ -18,23 +18,16 @@ enum {
     SHOWN_PAST = 2,                /* and of each past one */
 };
 
-enum record_flag {
-    FLAG_WINDOW = 1,
-    FLAG_MONITOR = 2,
-    FLAG_TRAINS = 4,
-    FLAG_ALONG = 8,
-    FLAG_CLIENTS = 16, /* with FLAG_WINDOW: it is no bucket */
-    FLAG_PERMIT = 32,
-};
-
 _Static_assert(sizeof(double) == 8, "struct.unpack has the same");
 
 struct charge_call {
     struct charge_order order;
-    size_t added;          /* keys */
-    struct text keys;      /* as they are sent */
-    struct text arguments; /* likewise */
-    char key_bytes[400];   /* where these two begin: room for what most messages need */
+    struct charge_found *found; /* owned */
+    int64_t now_ms;             /* of the server */
+    size_t added;               /* keys */
+    struct text keys;           /* as they are sent */
+    struct text arguments;      /* likewise */
+    char key_bytes[400]; /* where these two begin: room for what most messages need */
     char argument_bytes[360];
 };
 
@@ -67,8 +60,8 @@ static void put_number(char *at, int64_t number)
 static int kind_flags(const struct charge *charge)
 {
     if (charge->clients)
-        return FLAG_WINDOW | FLAG_CLIENTS;
-    return charge->surge != NULL ? FLAG_WINDOW : 0;
+        return CHARGE_FLAG_WINDOW | CHARGE_FLAG_CLIENTS;
+    return charge->surge != NULL ? CHARGE_FLAG_WINDOW : 0;
 }
 
 /* cost: of a set of clients, the client's number. */
@@ -83,10 +76,11 @@ static void add_record(struct text *out, const struct charge *charge, int64_t co
                                       surge != NULL ? surge->floor : rate->burst,
                                       charge->latch_ms,
                                       carried};
-    char record[RECORD_SIZE] = {
-        (char)(kind_flags(charge) | (charge->monitor ? FLAG_MONITOR : 0) |
-               (charge->trains ? FLAG_TRAINS : 0) | (charge->along ? FLAG_ALONG : 0) |
-               (charge->permit ? FLAG_PERMIT : 0))};
+    char record[RECORD_SIZE] = {(char)(kind_flags(charge) |
+                                       (charge->monitor ? CHARGE_FLAG_MONITOR : 0) |
+                                       (charge->trains ? CHARGE_FLAG_TRAINS : 0) |
+                                       (charge->along ? CHARGE_FLAG_ALONG : 0) |
+                                       (charge->permit ? CHARGE_FLAG_PERMIT : 0))};
     for (size_t i = 0; i < NUMBERS; i++)
         put_number(record + 1 + 8 * i, numbers[i]);
     text_add(out, record, sizeof record);
@@ -100,6 +94,12 @@ struct charge_call *charge_call_new(const struct charge_order *order)
     assert(order->count > 0 && order->count <= CHARGE_CALL_MAX);
     call->order = *order;
     call->added = 0;
+    call->now_ms = 0;
+    call->found = malloc(order->count * sizeof *call->found);
+    if (call->found == NULL) {
+        free(call);
+        return NULL;
+    }
     call->keys = text_on(call->key_bytes, sizeof call->key_bytes);
     call->arguments = text_on(call->argument_bytes, sizeof call->argument_bytes);
     add_word(&call->arguments, order->mode, strlen(order->mode));
@@ -123,7 +123,13 @@ void charge_call_free(struct charge_call *call)
         return;
     text_clear(&call->keys);
     text_clear(&call->arguments);
+    free(call->found);
     free(call);
+}
+
+const struct charge_order *charge_call_order(const struct charge_call *call)
+{
+    return &call->order;
 }
 
 void charge_call_add_key(struct charge_call *call, const char *key)
@@ -133,11 +139,44 @@ void charge_call_add_key(struct charge_call *call, const char *key)
     add_word(&call->keys, key, strlen(key));
 }
 
-/* What the reply has of a charge: what is left, for how long it is latched, and of a
- * window what it may hold. */
+/* Each key is "$<length>\r\n<key>\r\n". */
+const char *charge_call_next_key(const struct charge_call *call,
+                                 struct charge_cursor *cursor, size_t *out_length)
+{
+    int64_t length = 0;
+    if (cursor->i == call->order.count)
+        return NULL;
+    const char *at = call->keys.data + cursor->at + 1;
+    if (!text_take_number(&at, &length))
+        return NULL;
+    at += 2;
+    cursor->i++;
+    cursor->at = (size_t)(at + length + 2 - call->keys.data);
+    *out_length = (size_t)length;
+    return at;
+}
+
+const struct charge_found *charge_call_found(const struct charge_call *call)
+{
+    return call->found;
+}
+
+int64_t charge_call_now_ms(const struct charge_call *call)
+{
+    return call->now_ms;
+}
+
+enum {
+    FOUND_WINDOW = 6, /* what the reply has of a charge, as charge.lua says */
+    FOUND_BUCKET = 3,
+    FOUND_CLIENTS = 2,
+};
+
 static size_t count_found(const struct charge *charge)
 {
-    return charge->surge != NULL ? 3 : 2;
+    if (charge->surge != NULL)
+        return FOUND_WINDOW;
+    return charge->clients ? FOUND_CLIENTS : FOUND_BUCKET;
 }
 
 size_t charge_call_elements(const struct charge_call *call)
@@ -234,31 +273,79 @@ static bool take_numbers(const redisReply *reply, size_t at, size_t count, int64
     return true;
 }
 
+/* A window's kind and past: "w", or "W" when it was braked, and " end_ms:copies" for each
+ * past one. */
+static bool take_past(const redisReply *reply, struct window *out)
+{
+    const char *at = reply->str;
+    if (reply->type != REDIS_REPLY_STRING || (at[0] != 'w' && at[0] != 'W'))
+        return false;
+    out->braked = at[0] == 'W';
+    for (at++; *at == ' ' && out->past_count < WINDOW_PAST_MAX; out->past_count++) {
+        struct window_past *past = &out->past[out->past_count];
+        at++;
+        if (!text_take_number(&at, &past->end_ms) || *at++ != ':' ||
+            !text_take_number(&at, &past->copies) || past->end_ms > RATE_PRODUCT_MAX ||
+            past->copies > WINDOW_COPIES_MAX)
+            return false;
+    }
+    return *at == '\0';
+}
+
+static bool take_window_outcome(const redisReply *reply, size_t at,
+                                const struct surge *surge, struct charge_found *out_found,
+                                struct charge_outcome *out)
+{
+    int64_t found[FOUND_WINDOW - 1]; /* copies, latch, size, start, trained */
+    if (!take_numbers(reply, at, FOUND_WINDOW - 1, found) ||
+        found[0] > WINDOW_COPIES_MAX || found[4] > WINDOW_COPIES_MAX ||
+        found[2] < surge->floor || found[2] > surge->factor * (WINDOW_COPIES_MAX / 1000))
+        return false;
+    out_found->window =
+        (struct window){.start_ms = found[3], .copies = found[0], .trained = found[4]};
+    *out = (struct charge_outcome){.left = found[2] > found[0] ? found[2] - found[0] : 0,
+                                   .burst = found[2],
+                                   .latch_ms = found[1]};
+    return take_past(reply->element[at + FOUND_WINDOW - 1], &out_found->window);
+}
+
 /* What Redis found of a charge; false when that can't be. */
 static bool take_outcome(const redisReply *reply, size_t at, const struct charge *charge,
-                         struct charge_outcome *out)
+                         struct charge_found *out_found, struct charge_outcome *out)
 {
-    const struct surge *surge = charge->surge;
-    int64_t found[3];
-    if (!take_numbers(reply, at, count_found(charge), found))
-        return false;
-    int64_t size = surge != NULL ? found[2] : charge->rate->burst;
-    if (surge != NULL &&
-        (size < surge->floor || size > surge->factor * (WINDOW_COPIES_MAX / 1000)))
-        return false;
-    *out = (struct charge_outcome){.left = found[0],
-                                   .burst = size,
-                                   .latch_ms = found[1],
-                                   .fits = charge->cost <= found[0]};
+    int64_t found[FOUND_BUCKET] = {0};
+    if (charge->surge != NULL) {
+        if (!take_window_outcome(reply, at, charge->surge, out_found, out))
+            return false;
+    } else {
+        if (!take_numbers(reply, at, count_found(charge), found))
+            return false;
+        out_found->rest = found[2];
+        *out = (struct charge_outcome){
+            .left = found[0], .burst = charge->rate->burst, .latch_ms = found[1]};
+        if (found[2] >= charge->rate->period_ms)
+            return false;
+    }
+    out->fits = charge->cost <= out->left;
     return out->left <= out->burst && out->latch_ms <= charge->latch_ms;
 }
 
-enum status charge_call_take(const struct charge_call *call, const redisReply *reply,
+/* The time stands before what is found of the first call. */
+static bool take_time(struct charge_call *call, const redisReply *reply, size_t *at)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+        !take_numbers(reply, 0, 1, &call->now_ms))
+        return false;
+    *at += *at == 0;
+    return *at < reply->elements;
+}
+
+enum status charge_call_take(struct charge_call *call, const redisReply *reply,
                              size_t *at, struct charge_outcome *out_outcomes,
                              struct error *error)
 {
     const struct charge_order *order = &call->order;
-    if (reply->type != REDIS_REPLY_ARRAY || *at >= reply->elements)
+    if (!take_time(call, reply, at))
         return unexpected(error);
     if (reply->element[*at]->type == REDIS_REPLY_ERROR)
         return take_refusal(reply->element[(*at)++], error);
@@ -266,7 +353,7 @@ enum status charge_call_take(const struct charge_call *call, const redisReply *r
         return unexpected(error);
     for (size_t i = 0; i < order->count; i++) {
         const struct charge *charge = &order->charges[i];
-        if (!take_outcome(reply, *at, charge, &out_outcomes[i]))
+        if (!take_outcome(reply, *at, charge, &call->found[i], &out_outcomes[i]))
             return unexpected(error);
         *at += count_found(charge);
     }
@@ -275,6 +362,7 @@ enum status charge_call_take(const struct charge_call *call, const redisReply *r
 
 void charge_call_skip(const redisReply *reply, size_t elements, size_t *at)
 {
+    *at += *at == 0;
     bool failed = reply->type == REDIS_REPLY_ARRAY && *at < reply->elements &&
                   reply->element[*at]->type == REDIS_REPLY_ERROR;
     *at += failed ? 1 : elements;

@@ -7,6 +7,16 @@
 #include "store/connection.h"
 #include "store/scripts.h"
 
+/* The first number of a charge as the scripts read it. */
+enum charge_flag {
+    CHARGE_FLAG_WINDOW = 1,
+    CHARGE_FLAG_MONITOR = 2,
+    CHARGE_FLAG_TRAINS = 4,
+    CHARGE_FLAG_ALONG = 8,
+    CHARGE_FLAG_CLIENTS = 16, /* with CHARGE_FLAG_WINDOW: it is no bucket */
+    CHARGE_FLAG_PERMIT = 32,
+};
+
 /* What to do to the buckets and windows of which charges. Borrowed as long as the call.
  */
 struct charge_order {
@@ -19,8 +29,8 @@ struct charge_order {
                                process has seen; NULL: none does */
 };
 
-/* Redis answers with up to three numbers each. */
-enum { CHARGE_CALL_MAX = CONNECTION_ELEMENTS_MAX / 3 };
+/* Redis answers with up to six elements each, and the time. */
+enum { CHARGE_CALL_MAX = (CONNECTION_ELEMENTS_MAX - 1) / 6 };
 
 /* The charges of one message, ready to be sent. */
 struct charge_call;
@@ -29,10 +39,12 @@ struct charge_call;
 struct charge_call *charge_call_new(const struct charge_order *order);
 void charge_call_free(struct charge_call *call); /* NULL is allowed */
 
+const struct charge_order *charge_call_order(const struct charge_call *call);
+
 /* The key of the next charge, for each of them before the call is sent. Copied. */
 void charge_call_add_key(struct charge_call *call, const char *key);
 
-/* Of the reply to it. */
+/* Of the reply to it, without the time. */
 size_t charge_call_elements(const struct charge_call *call);
 
 /* The request that serves all of these in this order; they have one script, of which
@@ -44,13 +56,34 @@ void charge_call_print(struct charge_call *const *calls, size_t count, bool by_t
  * where that begins, 0 at first, and moves on. INVALID when a key's own data is at fault
  * (another type, no bucket's value), which concerns that call alone: error has Redis's
  * text. UNAVAILABLE for whatever charge.lua does not return. */
-enum status charge_call_take(const struct charge_call *call,
-                             const struct redisReply *reply, size_t *at,
-                             struct charge_outcome *out_outcomes,
+enum status charge_call_take(struct charge_call *call, const struct redisReply *reply,
+                             size_t *at, struct charge_outcome *out_outcomes,
                              struct error *error) MUST_CHECK;
 
 /* Moves *at over what it says of a call that is answered with so many elements. */
 void charge_call_skip(const struct redisReply *reply, size_t elements, size_t *at);
+
+/* How a bucket or window was before its charge, as Redis answered. Borrowed. */
+struct charge_found {
+    int64_t rest; /* of a bucket */
+    struct window window;
+};
+
+/* Goes over the charges of a call: zero at first. */
+struct charge_cursor {
+    size_t i; /* of the next charge */
+    size_t at;
+};
+
+/* The key of the next charge, without a NUL; NULL after the last. Borrowed. */
+const char *charge_call_next_key(const struct charge_call *call,
+                                 struct charge_cursor *cursor, size_t *out_length);
+
+/* Of each charge, once the reply was taken. */
+const struct charge_found *charge_call_found(const struct charge_call *call);
+
+/* The server's time at that instant, in ms. */
+int64_t charge_call_now_ms(const struct charge_call *call);
 
 /* Each of these sends it alone, and reads the reply that its mode has. INVALID as above,
  * and the connection is fine. UNAVAILABLE, IO or NOMEM for all else; then the connection

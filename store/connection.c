@@ -427,6 +427,11 @@ bool connection_has_moved(const struct connection *connection)
     return connection->moved;
 }
 
+void connection_leave(struct connection *connection)
+{
+    connection->moved = true;
+}
+
 void connection_set_detour(struct connection *connection, struct detour *detour)
 {
     connection->detour = detour;

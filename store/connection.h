@@ -37,7 +37,10 @@ struct connection_command {
 };
 
 /* Of each array, and of a whole reply. */
-enum { CONNECTION_ELEMENTS_MAX = 3 * 4096, CONNECTION_REPLY_BYTES_MAX = 4 * 1024 * 1024 };
+enum {
+    CONNECTION_ELEMENTS_MAX = 6 * 4096 + 1,
+    CONNECTION_REPLY_BYTES_MAX = 4 * 1024 * 1024
+};
 
 /* Connects, by TLS if address has it, authenticates and selects the database. Only
  * looking up the host's name may pass deadline_us (monotonic; getaddrinfo(3) has none):
@@ -85,6 +88,9 @@ enum status connection_refusal(const struct redisReply *reply, struct error *err
 /* The server has said that the store is elsewhere (MOVED, READONLY), and the store is
  * movable. What it answered so was not carried out. */
 bool connection_has_moved(const struct connection *connection);
+
+/* As if it had: the store is not the one that it was. */
+void connection_leave(struct connection *connection);
 
 /* Where an ASK is followed to (store/detour.h); NULL: nowhere. Borrowed. */
 struct detour;

@@ -2,9 +2,38 @@
  * and is not monitored, and that one, may latch; all are charged if there is none. */
 #include "store/limiter_request.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "store/node_quota.h"
+
+struct limiter_request limiter_request_make(const struct charge *charge, int nodes)
+{
+    struct limiter_request request = {.is_window = charge->surge != NULL,
+                                      .has_clients = charge->clients,
+                                      .cost = charge->cost,
+                                      .latch_ms = charge->latch_ms,
+                                      .monitor = charge->monitor,
+                                      .trains = charge->trains,
+                                      .along = charge->along,
+                                      .permit = charge->permit};
+    assert((charge->surge == NULL) != (charge->rate == NULL));
+    if (request.is_window) {
+        request.surge = *charge->surge;
+        if (nodes > 0) {
+            request.surge = node_quota_surge(charge->surge, nodes);
+            request.whole = charge->surge->floor;
+            request.nodes = nodes;
+        }
+    } else if (nodes > 0 && request.has_clients) {
+        request.rate = node_quota_clients(charge->rate, nodes);
+        request.whole = charge->rate->burst;
+    } else {
+        request.rate = nodes > 0 ? node_quota_rate(charge->rate, nodes) : *charge->rate;
+    }
+    return request;
+}
 
 enum status limiter_request_client(const struct digest_key *key,
                                    const struct charge *charge, int64_t *out)

@@ -27,6 +27,10 @@ struct limiter_request {
                       of all relays together; 0: it is the whole */
     int64_t nodes; /* that share it; 0: it is the whole */
     bool monitor, trains, along, permit;
+    bool bounded; /* of a share: by its part of what was last seen of the whole */
+    int64_t
+        bound; /* a bucket has at most so many tokens, a window at least so many copies */
+    int64_t bound_start_ms; /* when that window began */
 };
 
 struct limiter_effect {
@@ -35,6 +39,10 @@ struct limiter_effect {
     bool brakes;  /* its window is not a usual one */
     bool learns;  /* its window counts what a permit lets pass */
 };
+
+/* The request of a charge, all but its id and its client's number; nodes: relays that
+ * share what the rule allows, 0: it is the whole. */
+struct limiter_request limiter_request_make(const struct charge *charge, int nodes);
 
 /* The number that a set of clients has for the message's client: a keyed hash of the
  * client and of the charge's subject, so it says nothing of another subject's clients. 0

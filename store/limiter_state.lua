@@ -1,6 +1,6 @@
 -- The buckets, windows and sets of clients of one call, read at one instant of this server's
--- clock: what charge.lua and amend.lua both begin with; limiter_window.lua stands above. The
--- arithmetic is that of policy/bucket.c.
+-- clock: what charge.lua, amend.lua and restore.lua begin with; limiter_window.lua stands above.
+-- The arithmetic is that of policy/bucket.c.
 -- KEYS: one a charge, those of the first message first. ARGV: two words a message: its mode,
 -- and its charges, each a record: flags; cost (of a set of clients, the number of the one
 -- that asks, 0 for nobody); tokens, period_ms and burst (a window's factor, window_ms and
@@ -58,7 +58,7 @@ local function refill(state, value)
     if level >= size then
         level, rest = size, 0
     end
-    state.left, state.rest, state.latch = level, rest, latch
+    state.left, state.rest, state.stamp, state.latch = level, rest, stamp, latch
     return true
 end
 
@@ -99,13 +99,11 @@ local function show_window(state, latch)
         local matters = not state.braked and state.amount * total >= (state.most + 1) * 1000
         ttl = state.start + state.period - now + (matters and MEMORY or 0)
     end
-    local value = format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w',
-        total > 0 and state.start or 0, state.copies, state.trained, latch)
     for i = 1, #past do
         ttl = max(ttl, past[i][1] + MEMORY - now)
-        value = value .. format(' %.0f:%.0f', past[i][1], past[i][2])
     end
-    return ttl, value
+    return ttl, format('%s %.0f %.0f %.0f %.0f%s', state.braked and 'W' or 'w',
+        total > 0 and state.start or 0, state.copies, state.trained, latch, state.past_text)
 end
 
 -- What is worth nothing needs no key. Where DEL is refused, as by an ACL that has just
@@ -137,14 +135,9 @@ end
 
 local known = {} -- what this call has read, by key
 
--- Reads a key that was not read yet. The same one with other numbers, as of a rule that was
--- changed, is as if it came in another call. It is full or unused if there is none. MGET
--- would take a key of another type for none; GET says so. What can't be read can be reset.
-local function read(key, flags, amount, period, most, resets)
-    local before = known[key]
-    if before and before.dirty then
-        write(key, before)
-    end
+-- What has no key: it is full or unused. And the function that takes a value for it; of a
+-- window that is window.parse, once there is a value.
+local function new_state(flags, amount, period, most)
     local state = {
         is_bucket = flags % 2 ~= OTHER, amount = amount, period = period, most = most,
         size = most, left = most, rest = 0, latch = 0,
@@ -153,17 +146,30 @@ local function read(key, flags, amount, period, most, resets)
         dirty = false, -- to be written
         -- repaired: to be written though nothing is taken: a clock was put right
         -- failure: an error
+        -- stamp: of a bucket, when it was written
         -- is_window, is_clients: that it is a window, a set of clients
     }
-    known[key] = state
     local parse = refill
     if not state.is_bucket and has(state, CLIENTS) then
         clients = clients or make_functions(now, 'clients')
         state.is_clients, state.entries, parse = true, {}, clients.parse
     elseif not state.is_bucket then
         state.is_window, state.start, state.copies, state.trained = true, 0, 0, 0
-        state.past = NONE
+        state.past, state.past_text = NONE, ''
     end
+    return state, parse
+end
+
+-- Reads a key that was not read yet. The same one with other numbers, as of a rule that was
+-- changed, is as if it came in another call. MGET would take a key of another type for none;
+-- GET says so. What can't be read can be reset.
+local function read(key, flags, amount, period, most, resets)
+    local before = known[key]
+    if before and before.dirty then
+        write(key, before)
+    end
+    local state, parse = new_state(flags, amount, period, most)
+    known[key] = state
     local value, failure = redis.pcall('GET', key), nil
     if not value then
         return state

@@ -76,28 +76,46 @@ local function make_functions(now, kind)
         return (product - math.fmod(product, 1000)) / 1000
     end
 
-    -- Closes the window if it is over; past is what was known of the ones before.
-    local function roll(state, past)
+    -- Takes the past ones, newest first, in place of those that were known.
+    function window.remember(state, past)
+        local words = {}
+        past[PAST_MAX + 1] = nil
+        for i, one in ipairs(past) do
+            words[i] = string.format(' %.0f:%.0f', one[1], one[2])
+        end
+        state.past, state.past_text = past, table.concat(words)
+    end
+
+    -- Closes the window if it is over; past is what was known of the ones before, and text
+    -- how that is written.
+    local function roll(state, past, text)
         local total, largest = min(state.copies + state.trained, COPIES_MAX), 0
+        local changed = false
         state.past = {}
         if total > 0 and state.start > now then
             state.start, state.repaired = now, true
         end
         if total > 0 and now - state.start >= state.period then
             if not state.braked and multiply(state, total) > state.most then
-                past[PAST_MAX] = nil
+                past[PAST_MAX], changed = nil, true
                 table.insert(past, 1, { state.start + state.period, total })
             end
             state.copies, state.trained, state.braked = 0, 0, false
         end
         for _, one in ipairs(past) do
             if one[1] > now then
-                one[1], state.repaired = now, true
+                one[1], state.repaired, changed = now, true, true
             end
             if now - one[1] < MEMORY then
                 table.insert(state.past, one)
                 largest = max(largest, one[2])
+            else
+                changed = true
             end
+        end
+        state.past_text = text
+        if changed then
+            window.remember(state, state.past)
         end
         state.size = max(multiply(state, largest), state.most)
     end
@@ -122,7 +140,7 @@ local function make_functions(now, kind)
             length ~= #rest then
             return false
         end
-        roll(state, past)
+        roll(state, past, rest)
         return true
     end
 

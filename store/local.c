@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
-#include "store/node_quota.h"
+#include "store/epoch/last_seen.h"
 
 /* Rule and subject in one keyed hash. */
 static enum status make_id(const struct local *local, const struct charge *charge,
@@ -31,36 +32,6 @@ static bool is_mirrored(const struct charge *charge)
            charge->clients;
 }
 
-/* All but the id. */
-static struct limiter_request make_request(const struct local *local,
-                                           const struct charge *charge)
-{
-    struct limiter_request request = {.is_window = charge->surge != NULL,
-                                      .has_clients = charge->clients,
-                                      .cost = charge->cost,
-                                      .latch_ms = charge->latch_ms,
-                                      .monitor = charge->monitor,
-                                      .trains = charge->trains,
-                                      .along = charge->along,
-                                      .permit = charge->permit};
-    assert((charge->surge == NULL) != (charge->rate == NULL));
-    if (request.is_window) {
-        request.surge = *charge->surge;
-        if (local->nodes > 0) {
-            request.surge = node_quota_surge(charge->surge, local->nodes);
-            request.whole = charge->surge->floor;
-            request.nodes = local->nodes;
-        }
-    } else if (local->nodes > 0 && request.has_clients) {
-        request.rate = node_quota_clients(charge->rate, local->nodes);
-        request.whole = charge->rate->burst;
-    } else {
-        request.rate = local->nodes > 0 ? node_quota_rate(charge->rate, local->nodes)
-                                        : *charge->rate;
-    }
-    return request;
-}
-
 /* What a request has of the message by keyed hashes: its id, and the client's number. */
 static enum status identify(const struct local *local, const struct charge *charge,
                             struct limiter_request *request)
@@ -79,7 +50,7 @@ static struct limiter_request *make_requests(const struct local *local,
     enum status status = STATUS_OK;
     struct limiter_request *requests = malloc((count + 1) * sizeof *requests);
     for (size_t i = 0; requests != NULL && i < count && status == STATUS_OK; i++) {
-        requests[i] = make_request(local, &charges[i]);
+        requests[i] = limiter_request_make(&charges[i], local->nodes);
         if (!only_mirrored || is_mirrored(&charges[i]))
             status = identify(local, &charges[i], &requests[i]);
     }
@@ -89,6 +60,24 @@ static struct limiter_request *make_requests(const struct local *local,
     return NULL;
 }
 
+/* What a share took is taken from the whole when that is back. */
+static enum status owe(const struct local *local, const struct charge *charges,
+                       const struct limiter_request *requests, size_t count,
+                       enum charge_mode mode, int64_t now_ms,
+                       const struct charge_outcome *outcomes)
+{
+    int64_t now_us = clock_monotonic_us();
+    struct limiter_effect *effects = malloc(count * sizeof *effects);
+    if (effects == NULL)
+        return STATUS_NOMEM;
+    limiter_request_settle(requests, count, outcomes, mode, effects);
+    for (size_t i = 0; i < count; i++)
+        if (effects[i].takes)
+            last_seen_owe(local->seen, &charges[i], requests[i].client, now_ms, now_us);
+    free(effects);
+    return STATUS_OK;
+}
+
 enum status local_charge(const struct local *local, const struct charge *charges,
                          size_t count, enum charge_mode mode, int64_t now_ms,
                          struct charge_outcome *out_outcomes)
@@ -96,8 +85,13 @@ enum status local_charge(const struct local *local, const struct charge *charges
     struct limiter_request *requests = make_requests(local, charges, count, false);
     if (requests == NULL)
         return STATUS_NOMEM;
+    for (size_t i = 0; i < count && local->seen != NULL; i++)
+        last_seen_bound(local->seen, &charges[i], local->nodes, now_ms,
+                        clock_monotonic_us(), &requests[i]);
     enum status status =
         memory_charge(local->memory, requests, count, mode, now_ms, out_outcomes);
+    if (status == STATUS_OK && local->seen != NULL)
+        status = owe(local, charges, requests, count, mode, now_ms, out_outcomes);
     free(requests);
     return status;
 }

@@ -6,15 +6,19 @@
 #include "base/digest.h"
 #include "store/memory.h"
 
+struct last_seen; /* store/epoch/last_seen.h */
+
 /* Borrowed. */
 struct local {
     struct memory *memory;
     const struct digest_key *key;
     int nodes; /* that share what a rule allows; 0: this is the whole store */
+    struct last_seen *seen; /* of the whole; NULL without nodes */
 };
 
 /* As store_charge and store_amend, of this memory, at now_ms on the wall clock; NOMEM,
- * too. */
+ * too. A share begins with what was last seen of the whole, and the whole is owed what
+ * the share takes. */
 enum status local_charge(const struct local *local, const struct charge *charges,
                          size_t count, enum charge_mode mode, int64_t now_ms,
                          struct charge_outcome *out_outcomes) MUST_CHECK;

@@ -87,6 +87,8 @@ static void access_row(struct memory *memory, const struct limiter_request *requ
     assert(request->cost >= 0 && request->latch_ms >= 0);
     access->row = limiter_table_find(table_of(memory, request), &request->id);
     access->state = rows_read(access->row, request, now_ms);
+    if (request->bounded)
+        rows_bound(&access->state, request, now_ms);
     access->write = access->row != NULL && access->state.healed;
     if (access->row != NULL) {
         assert(!access->row->held); /* the same one twice in one call */
@@ -101,34 +103,17 @@ static void release(struct row_access *accesses, size_t count)
             accesses[i].row->held = false;
 }
 
-static void take(struct limiter_state *state, const struct limiter_request *request,
-                 int64_t now_ms)
-{
-    if (request->is_window)
-        window_count(&state->window, request->cost, now_ms);
-    else if (request->has_clients)
-        state->clients.taken = true;
-    else
-        (void)bucket_take(&state->bucket, request->cost);
-}
-
-/* Applies effect i. A latch that is renewed because it is set keeps its origin: one that
- * the shared store may have lost meanwhile must not come back through us. */
+/* Applies effect i. A latch that is renewed keeps its origin: one that was taken off in
+ * the shared store meanwhile must not come back through us. */
 static void apply(const struct limiter_request *request,
                   const struct charge_work *charge_work, size_t i, int64_t now_ms)
 {
     const struct limiter_effect *effect = &charge_work->effects[i];
+    const struct charge_outcome *outcome = &charge_work->outcomes[i];
     struct row_access *access = &charge_work->accesses[i];
-    if (effect->takes)
-        take(&access->state, request, now_ms);
-    if (effect->learns)
-        window_announce(&access->state.window, request->cost, now_ms);
-    if (effect->brakes)
-        window_brake(&access->state.window);
-    if (effect->latches) {
-        access->state.latch_end_ms = now_ms + request->latch_ms;
-        access->state.own = access->state.own || !charge_work->outcomes[i].fits;
-    }
+    rows_apply(&access->state, request, effect, now_ms);
+    if (effect->latches && outcome->latch_ms == 0)
+        access->state.own = true;
     access->write = access->write || effect->takes || effect->learns || effect->latches ||
                     (effect->brakes && access->row != NULL);
 }

@@ -30,6 +30,7 @@ struct reconnector {
     struct locator *locator;
     struct pool *pool;
     struct detour *detour;
+    struct epoch *epoch;
     struct place place;                  /* of the pool's connections */
     bool reported_silence;               /* no Sentinel answers */
     bool reported_trial, reported_blind; /* what the user may not do */
@@ -189,6 +190,17 @@ static bool check_eviction(struct reconnector *reconnector, struct connection *c
     return true;
 }
 
+/* Before mail uses the first connection to a store that was away or is another server. */
+static enum status enter(struct reconnector *reconnector, struct connection *connection,
+                         bool doubtful, struct error *error)
+{
+    enum status status =
+        epoch_enter(reconnector->epoch, connection, doubtful, CONNECT_MAX_MS, error);
+    if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
+        try_user(reconnector, connection);
+    return status;
+}
+
 /* Opens the connections, at least one, with which the breaker closes. The rest are
  * missing ones then, when connecting takes long. */
 static int fill(struct reconnector *reconnector, struct connection **connections,
@@ -202,6 +214,10 @@ static int fill(struct reconnector *reconnector, struct connection **connections
     if (!check_eviction(reconnector, connections[0])) {
         connection_free(connections[0]);
         (void)error_set(error, STATUS_IO, "no answer to CONFIG GET");
+        return 0;
+    }
+    if (enter(reconnector, connections[0], true, error) != STATUS_OK) {
+        connection_free(connections[0]);
         return 0;
     }
     while (count < reconnector->settings->connections && clock_left_ms(until_us) > 0 &&
@@ -232,12 +248,18 @@ static void probe_away(struct reconnector *reconnector, struct connection **conn
 static bool take_connection(struct reconnector *reconnector,
                             struct connection *connection)
 {
-    if (note_place(reconnector)) {
+    struct error error = {0};
+    enum status status;
+    bool moved = note_place(reconnector);
+    if (moved)
         pool_renew(reconnector->pool);
-        if (!check_eviction(reconnector, connection)) {
-            connection_free(connection);
-            return false;
-        }
+    status = moved && !check_eviction(reconnector, connection)
+                 ? error_set(&error, STATUS_IO, "no answer to CONFIG GET")
+                 : enter(reconnector, connection, moved, &error);
+    if (status != STATUS_OK) {
+        connection_free(connection);
+        pool_lack(reconnector->pool, status == STATUS_IO, error.text);
+        return false;
     }
     pool_add(reconnector->pool, connection);
     return true;
@@ -336,16 +358,18 @@ static void *keep(void *context)
     return NULL;
 }
 
-enum status reconnector_start(const struct store_settings *settings, struct pool *pool,
-                              struct detour *detour, struct store_reporter reporter,
+enum status reconnector_start(const struct store_settings *settings,
+                              const struct reconnector_parts *parts,
+                              struct store_reporter reporter,
                               struct reconnector **out_reconnector, struct error *error)
 {
     struct reconnector *reconnector = calloc(1, sizeof *reconnector);
     if (reconnector == NULL)
         return STATUS_NOMEM;
     reconnector->settings = settings;
-    reconnector->pool = pool;
-    reconnector->detour = detour;
+    reconnector->pool = parts->pool;
+    reconnector->detour = parts->detour;
+    reconnector->epoch = parts->epoch;
     reconnector->reporter = reporter;
     (void)pthread_mutex_init(&reconnector->mutex, NULL);
     enum status status = locator_new(settings, &reconnector->locator, error);

@@ -4,14 +4,23 @@
 #define STORE_RECONNECTOR_H
 
 #include "store/detour.h"
+#include "store/epoch/epoch.h"
 #include "store/pool.h"
 
 struct reconnector;
 
-/* Reads the password files and starts the thread. settings, pool and detour are borrowed
+/* What it serves. Borrowed. */
+struct reconnector_parts {
+    struct pool *pool;
+    struct detour *detour; /* NULL: no Cluster */
+    struct epoch *epoch;
+};
+
+/* Reads the password files and starts the thread. settings and parts are borrowed
  * until reconnector_stop. NOMEM; IO when a password file can't be read. */
-enum status reconnector_start(const struct store_settings *settings, struct pool *pool,
-                              struct detour *detour, struct store_reporter reporter,
+enum status reconnector_start(const struct store_settings *settings,
+                              const struct reconnector_parts *parts,
+                              struct store_reporter reporter,
                               struct reconnector **out_reconnector,
                               struct error *error) MUST_CHECK;
 

@@ -12,6 +12,7 @@
 #include "store/batch.h"
 #include "store/charge_call.h"
 #include "store/connection.h"
+#include "store/epoch/epoch.h"
 #include "store/pool.h"
 #include "store/reconnector.h"
 
@@ -28,6 +29,7 @@ struct redis {
     struct pool *pool;
     struct detour *detour; /* NULL: no Cluster */
     struct batch_queue *batches;
+    struct epoch *epoch;
     struct reconnector *reconnector;
 
     pthread_mutex_t mutex; /* of the two below; a leaf */
@@ -60,14 +62,17 @@ enum status redis_open(const struct store_settings *settings,
     redis->pool = pool_new(settings->connections, reporter);
     redis->batches =
         batch_queue_new(redis->pool, settings->connections, settings->timeout_ms);
+    redis->epoch = epoch_new(settings->prefix, &redis->key, reporter);
     bool is_cluster = settings->seeds.count > 0;
     if (is_cluster && redis->pool != NULL)
         redis->detour = detour_new(redis->pool);
-    enum status status = redis->pool == NULL || redis->batches == NULL ||
-                                 (is_cluster && redis->detour == NULL)
-                             ? STATUS_NOMEM
-                             : reconnector_start(settings, redis->pool, redis->detour,
-                                                 reporter, &redis->reconnector, error);
+    enum status status = STATUS_NOMEM;
+    const struct reconnector_parts parts = {
+        .pool = redis->pool, .detour = redis->detour, .epoch = redis->epoch};
+    if (redis->pool != NULL && redis->batches != NULL && redis->epoch != NULL &&
+        (!is_cluster || redis->detour != NULL))
+        status =
+            reconnector_start(settings, &parts, reporter, &redis->reconnector, error);
     if (status != STATUS_OK) {
         redis_close(redis);
         return status;
@@ -83,6 +88,7 @@ void redis_close(struct redis *redis)
         return;
     reconnector_stop(redis->reconnector);
     batch_queue_free(redis->batches);
+    epoch_free(redis->epoch);
     detour_free(redis->detour);
     pool_free(redis->pool);
     (void)pthread_mutex_destroy(&redis->mutex);
@@ -274,6 +280,76 @@ static enum status run_order(struct redis *redis, const struct charge_order *ord
     return status;
 }
 
+struct epoch_job {
+    struct epoch *epoch;
+    bool lost;
+};
+
+static enum status run_look(void *context, struct connection *connection,
+                            int64_t deadline_us, struct error *error)
+{
+    struct epoch_job *job = context;
+    enum status status = epoch_look(job->epoch, connection, deadline_us, error);
+    job->lost = status == STATUS_CONFLICT && connection_has_moved(connection);
+    return status;
+}
+
+static enum status run_tick(void *context, struct connection *connection,
+                            int64_t deadline_us, struct error *error)
+{
+    return epoch_tick(context, connection, deadline_us, error);
+}
+
+enum status redis_poll(struct redis *redis, int64_t deadline_us)
+{
+    return redis_run(redis, &(struct redis_job){run_tick, redis->epoch}, deadline_us);
+}
+
+/* Whether it is still the store of the epoch of that number. UNAVAILABLE. */
+static enum status compare_epoch(struct redis *redis, uint64_t number,
+                                 int64_t deadline_us, bool *out_same)
+{
+    struct epoch_job job = {.epoch = redis->epoch};
+    enum status status = STATUS_OK;
+    if (epoch_number(redis->epoch) == number)
+        status = redis_run(redis, &(struct redis_job){run_look, &job}, deadline_us);
+    *out_same = !job.lost && epoch_number(redis->epoch) == number;
+    return job.lost ? STATUS_OK : status;
+}
+
+/* Keeps what Redis answered to a call that was made in the epoch of that number. What has
+ * more than it can have was changed by hand, or the store has lost its data: then the
+ * answer is worth nothing, and once what was seen is written back, the call is run again.
+ */
+static enum status verify(struct redis *redis, struct charge_call *call,
+                          enum charge_mode mode, uint64_t number, int64_t deadline_us,
+                          struct charge_outcome *out_outcomes)
+{
+    struct last_seen *seen = epoch_last_seen(redis->epoch);
+    struct charge_job job = {.call = call, .outcomes = out_outcomes};
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK &&
+           !last_seen_note(seen, call, out_outcomes, mode, false, clock_monotonic_us())) {
+        bool same = false;
+        status = compare_epoch(redis, number, deadline_us, &same);
+        if (status == STATUS_OK && same) {
+            (void)last_seen_note(seen, call, out_outcomes, mode, true,
+                                 clock_monotonic_us());
+            break;
+        }
+        if (status != STATUS_OK)
+            break;
+        number = epoch_number(redis->epoch);
+        status = run_alone(redis, &job, deadline_us);
+    }
+    return status;
+}
+
+struct last_seen *redis_last_seen(struct redis *redis)
+{
+    return epoch_last_seen(redis->epoch);
+}
+
 enum status redis_charge(struct redis *redis, const struct charge *charges, size_t count,
                          enum charge_mode mode, const int64_t *carried,
                          int64_t deadline_us, struct charge_outcome *out_outcomes)
@@ -295,12 +371,15 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
     struct charge_call *call = make_call(redis, &order);
     if (call == NULL)
         return STATUS_NOMEM;
+    uint64_t number = epoch_number(redis->epoch);
     enum status status =
         batch_charge(redis->batches, call, deadline_us, out_outcomes, &error);
     if (status == STATUS_CONFLICT) {
         struct charge_job job = {.call = call, .outcomes = out_outcomes};
         status = run_alone(redis, &job, deadline_us);
     }
+    if (status == STATUS_OK && mode != CHARGE_PEEK)
+        status = verify(redis, call, mode, number, deadline_us, out_outcomes);
     charge_call_free(call);
     if (status != STATUS_INVALID)
         return status;
@@ -318,6 +397,8 @@ enum status redis_amend(struct redis *redis, const struct charge *charges, size_
                                        .charges = charges,
                                        .count = count,
                                        .key = &redis->key};
+    if (what != AMEND_TRAIN)
+        last_seen_forget(epoch_last_seen(redis->epoch), charges, count);
     return run_order(redis, &order, deadline_us, NULL);
 }
 

@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 struct redis;
+struct last_seen; /* store/epoch/last_seen.h */
 
 /* Reads the password file and starts the reconnector, which connects and, while Redis is
  * away, probes it four times a second. settings are borrowed until redis_close. Waits for
@@ -26,6 +27,12 @@ enum status redis_charge(struct redis *redis, const struct charge *charges, size
                          enum charge_mode mode, const int64_t *carried,
                          int64_t deadline_us,
                          struct charge_outcome *out_outcomes) MUST_CHECK;
+
+/* As store_poll. */
+enum status redis_poll(struct redis *redis, int64_t deadline_us) MUST_CHECK;
+
+/* Borrowed. */
+struct last_seen *redis_last_seen(struct redis *redis);
 
 /* As store_amend and store_window. */
 enum status redis_amend(struct redis *redis, const struct charge *charges, size_t count,

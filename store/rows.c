@@ -158,6 +158,48 @@ struct charge_outcome rows_outcome(const struct limiter_state *state,
     return outcome;
 }
 
+void rows_bound(struct limiter_state *state, const struct limiter_request *request,
+                int64_t now_ms)
+{
+    struct window *window = &state->window;
+    if (!request->is_window) {
+        if (request->bound < state->bucket.level)
+            state->bucket = (struct bucket){request->bound, 0, now_ms};
+        return;
+    }
+    if (request->bound == 0 ||
+        now_ms - request->bound_start_ms >= request->surge.window_ms)
+        return;
+    if (!window_is_open(window))
+        window->start_ms = request->bound_start_ms;
+    if (window->copies < request->bound)
+        window->copies = request->bound;
+}
+
+static void take(struct limiter_state *state, const struct limiter_request *request,
+                 int64_t now_ms)
+{
+    if (request->is_window)
+        window_count(&state->window, request->cost, now_ms);
+    else if (request->has_clients)
+        state->clients.taken = true;
+    else
+        (void)bucket_take(&state->bucket, request->cost);
+}
+
+void rows_apply(struct limiter_state *state, const struct limiter_request *request,
+                const struct limiter_effect *effect, int64_t now_ms)
+{
+    if (effect->takes)
+        take(state, request, now_ms);
+    if (effect->learns)
+        window_announce(&state->window, request->cost, now_ms);
+    if (effect->brakes)
+        window_brake(&state->window);
+    if (effect->latches)
+        state->latch_end_ms = now_ms + request->latch_ms;
+}
+
 static void write_bucket(struct bucket_row *row, const struct rate *rate,
                          const struct bucket *bucket)
 {

@@ -56,6 +56,15 @@ struct limiter_state rows_read(const struct row *row,
 struct charge_outcome rows_outcome(const struct limiter_state *state,
                                    const struct limiter_request *request, int64_t now_ms);
 
+/* Makes a state no fuller than the bound of its request. */
+void rows_bound(struct limiter_state *state, const struct limiter_request *request,
+                int64_t now_ms);
+
+/* Draws from a bucket, counts in a window, lets a set have its client, and brakes or
+ * latches, as the effect of a request says. */
+void rows_apply(struct limiter_state *state, const struct limiter_request *request,
+                const struct limiter_effect *effect, int64_t now_ms);
+
 /* Whether a row has been written for this request's id. */
 bool rows_is_of(const struct row *row, const struct limiter_request *request);
 

@@ -10,10 +10,12 @@ struct script_text {
     const char *sha1;
 };
 
-/* limiter_window.lua and limiter_state.lua stand above the first two. */
-extern const struct script_text scripts_charge; /* charge.lua */
-extern const struct script_text scripts_amend;  /* amend.lua */
-extern const struct script_text scripts_change; /* change.lua */
-extern const struct script_text scripts_read;   /* read.lua */
+/* limiter_window.lua and limiter_state.lua stand above the first three. */
+extern const struct script_text scripts_charge;  /* charge.lua */
+extern const struct script_text scripts_amend;   /* amend.lua */
+extern const struct script_text scripts_restore; /* restore.lua */
+extern const struct script_text scripts_epoch;   /* epoch.lua */
+extern const struct script_text scripts_change;  /* change.lua */
+extern const struct script_text scripts_read;    /* read.lua */
 
 #endif

@@ -345,7 +345,8 @@ static struct local local_of(const struct store *store)
     bool shared = store->backends.redis != NULL;
     return (struct local){.memory = store->backends.memory,
                           .key = &store->key,
-                          .nodes = shared ? store->settings.nodes : 0};
+                          .nodes = shared ? store->settings.nodes : 0,
+                          .seen = shared ? redis_last_seen(store->backends.redis) : NULL};
 }
 
 static enum status charge_redis(struct store *store, const struct charge *charges,
@@ -417,6 +418,12 @@ enum status store_amend(struct store *store, const struct charge *charges, size_
     if (redis != NULL && what != AMEND_TRAIN)
         there = redis_amend(redis, charges, count, what, deadline_us);
     return here != STATUS_OK ? here : there;
+}
+
+enum status store_poll(struct store *store, int64_t deadline_us)
+{
+    struct redis *redis = store->backends.redis;
+    return redis == NULL ? STATUS_OK : redis_poll(redis, deadline_us);
 }
 
 enum status store_window(struct store *store, const struct charge *charge,

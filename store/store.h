@@ -72,6 +72,11 @@ enum status store_amend(struct store *store, const struct charge *charges, size_
 enum status store_window(struct store *store, const struct charge *charge,
                          int64_t deadline_us, struct window *out) MUST_CHECK;
 
+/* Four times a second, with mail or without: whether the shared store is the one that it
+ * was. One that has lost data is given back what this relay saw there last, before mail
+ * is charged there. As store_change; OK without a shared store. */
+enum status store_poll(struct store *store, int64_t deadline_us) MUST_CHECK;
+
 /* Writes the state file, if there is one. A thread does so each minute, too. */
 enum status store_save(struct store *store, struct error *error) MUST_CHECK;
 

@@ -15,7 +15,7 @@
 
 enum {
     WORDS_MAX = 7,
-    KEYS_MAX = 2 * COLLECTIONS + 1,
+    KEYS_MAX = 2 * COLLECTIONS + 2,
     NAMED_MAX = 8, /* keys, in a text */
 };
 
@@ -147,6 +147,10 @@ static enum status make_keys(const char *prefix, struct strings *out)
     struct text key = {0};
     text_printf(&key, "{%s}:b:trial", prefix);
     enum status status = strings_add(out, text_string(&key));
+    text_reset(&key);
+    text_printf(&key, "{%s}:epoch", prefix);
+    if (status == STATUS_OK)
+        status = strings_add(out, text_string(&key));
     for (int i = 0; i < COLLECTIONS && status == STATUS_OK; i++) {
         const char *name = collection_name((enum collection)i);
         text_reset(&key);

@@ -149,7 +149,7 @@ START_TEST(local_permit_is_a_part_of_what_was_left)
     ck_assert(ask(a, permit(50), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
     ck_assert(!ask(a, permit(1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
     continue_redis();
-    ck_assert_int_eq(ask(a, permit(0), CHARGE_LATCH, CHARGE_SOURCE_REDIS).left, 200);
+    ck_assert_int_eq(ask(a, permit(0), CHARGE_LATCH, CHARGE_SOURCE_REDIS).left, 150);
     stop_redis();
     ck_assert(!ask(a, permit(1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
 }
@@ -264,7 +264,7 @@ START_TEST(local_clients_it_saw_go_on)
     continue_redis();
     ck_assert(sends(a, "192.0.2.6", CHARGE_SOURCE_REDIS));
     ck_assert_int_eq(ask(b, clients_of("a", NULL), CHARGE_PEEK, CHARGE_SOURCE_REDIS).left,
-                     4);
+                     2); /* with those of local mode */
 }
 END_TEST
 
@@ -334,7 +334,7 @@ START_TEST(local_knows_what_is_usual)
     ck_assert_int_eq(ask(a, charge, CHARGE_PEEK, CHARGE_SOURCE_LOCAL).burst, 1701);
     ck_assert_int_eq(ask(b, charge, CHARGE_PEEK, CHARGE_SOURCE_LOCAL).burst, 100);
     ck_assert_int_eq(ask(a, window("small", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL).left,
-                     100);
+                     98); /* a quarter of 5 is counted as 2 */
     ck_assert_int_eq(store_window(a, &charge, soon(), &window_now), STATUS_OK);
     ck_assert_uint_eq(window_now.past_count, 1);
     ck_assert_int_eq(window_now.past[0].copies, 1001);

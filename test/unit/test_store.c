@@ -362,7 +362,7 @@ START_TEST(store_local_share_is_exact)
     struct charge_outcome outcome = {.left = 0};
     enum charge_source source;
     open_store();
-    ck_assert(take("a", 990, CHARGE_SOURCE_REDIS));
+    ck_assert(take("b", 990, CHARGE_SOURCE_REDIS));
     (void)kill(server.pid, SIGSTOP);
     for (int i = 0; i < 500; i++) {
         int64_t start_us = clock_monotonic_us();
@@ -376,10 +376,16 @@ START_TEST(store_local_share_is_exact)
     ck_assert_int_eq(fitted, 250);
     ck_assert_int_lt(slowest_us, (250 + LATE_MS) * 1000);
     ck_assert_int_eq(store_state(store), STORE_STATE_LOCAL);
+    ck_assert(take("b", 2, CHARGE_SOURCE_LOCAL)); /* its part of the 10 that were left */
+    ck_assert(!take("b", 1, CHARGE_SOURCE_LOCAL));
 
     (void)kill(server.pid, SIGCONT);
     ck_assert(await_state(STORE_STATE_OK, 2000));
-    ck_assert(take("a", 1, CHARGE_SOURCE_REDIS));
+    /* What passed here is taken there, and what Redis was asked before it hung as well.
+     */
+    int64_t left = left_in("a", CHARGE_SOURCE_REDIS);
+    ck_assert(left <= 750 && left > 740);
+    ck_assert_int_eq(left_in("b", CHARGE_SOURCE_REDIS), 8);
     (void)kill(server.pid, SIGSTOP); /* the local bucket has not forgotten */
     ck_assert(!take("a", 1, CHARGE_SOURCE_LOCAL));
 }

@@ -1,0 +1,41 @@
+/* Whether the shared store is still the one that this relay knows, with all that it has
+ * seen there. One that is not has lost data, and is given back what the relay saw last
+ * before mail is charged there. */
+#ifndef STORE_EPOCH_EPOCH_H
+#define STORE_EPOCH_EPOCH_H
+
+#include "store/epoch/last_seen.h"
+#include "store/store.h"
+
+struct epoch;
+
+/* prefix, and key, are borrowed. NULL without memory. */
+struct epoch *epoch_new(const char *prefix, const struct digest_key *key,
+                        struct store_reporter reporter);
+void epoch_free(struct epoch *epoch); /* NULL is allowed */
+
+/* Before mail uses a connection: writes back what was seen last if the store has lost
+ * data, and what it may have lost since the last tick if it is another server than before
+ * or was away (doubtful). Only one thread may. Each round trip may take step_ms. As
+ * connection_ask; mail must not use it then. */
+enum status epoch_enter(struct epoch *epoch, struct connection *connection, bool doubtful,
+                        int step_ms, struct error *error) MUST_CHECK;
+
+/* Four times a second: whether it is still the same. Then the store is told what is owed.
+ * CONFLICT when it is not: the connection has moved (connection_leave), and so are all
+ * others to be left, and entered anew. Only one thread may. As connection_ask. */
+enum status epoch_tick(struct epoch *epoch, struct connection *connection,
+                       int64_t deadline_us, struct error *error) MUST_CHECK;
+
+/* The same question alone, from any thread. */
+enum status epoch_look(struct epoch *epoch, struct connection *connection,
+                       int64_t deadline_us, struct error *error) MUST_CHECK;
+
+/* How many stores were entered: another number than before a charge, and what it found is
+ * worth nothing. */
+uint64_t epoch_number(struct epoch *epoch);
+
+/* Borrowed. */
+struct last_seen *epoch_last_seen(struct epoch *epoch);
+
+#endif

@@ -1,0 +1,644 @@
+/* A hash table whose rows are also in two lists, newest first: of what is latched, owed,
+ * usual or more than half used up, and of the rest. Of the rest the one that was seen
+ * longest ago gives its place away: a flood of new keys pushes out its own. */
+#include "store/epoch/last_seen.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HEADS = 1 << 17,
+    FEW_CHARGES = 16, /* of a message, for which no memory is needed */
+};
+#define NONE UINT32_MAX
+static const int64_t CLOCK_BACK_MS = 1000; /* an older answer is never that late */
+
+struct entry {
+    char name[LAST_SEEN_NAME_SIZE]; /* "": unused */
+    uint16_t client_count, client_room;
+    bool is_window, has_clients;
+    bool heavy;            /* it is in the first list */
+    uint32_t next;         /* with the same head */
+    uint32_t newer, older; /* in the list */
+    int32_t level; /* of a bucket, as are rest and rate; clients have a rate, too */
+    int32_t tokens, burst;
+    int64_t period_ms, rest;
+    int64_t stamp_ms; /* of the store's clock when it was seen; 0: it never was */
+    int64_t seen_us;  /* monotonic */
+    int64_t latch_end_ms, latch_ms;
+    int64_t debt;
+    struct seen_window *window;   /* owned */
+    struct client_entry *clients; /* owned; those that this relay saw accepted */
+};
+
+struct seen_window {
+    struct surge surge;
+    struct window window;
+};
+
+struct entry_list {
+    uint32_t newest, oldest;
+};
+
+struct last_seen {
+    size_t name_at; /* in a key */
+    const struct digest_key *key;
+    pthread_mutex_t mutex; /* of all below; a leaf */
+    struct entry *entries; /* LAST_SEEN_MAX */
+    uint32_t *heads;
+    uint32_t used;
+    struct entry_list heavy, light;
+    size_t owed; /* entries with a debt */
+    int64_t noted_us;
+};
+
+struct last_seen *last_seen_new(const char *prefix, const struct digest_key *key)
+{
+    struct last_seen *seen = calloc(1, sizeof *seen);
+    if (seen == NULL)
+        return NULL;
+    seen->name_at = strlen(prefix) + strlen("{}:b:");
+    seen->key = key;
+    seen->entries = calloc(LAST_SEEN_MAX, sizeof *seen->entries);
+    seen->heads = malloc(HEADS * sizeof *seen->heads);
+    if (seen->entries == NULL || seen->heads == NULL) {
+        free(seen->entries);
+        free(seen->heads);
+        free(seen);
+        return NULL;
+    }
+    memset(seen->heads, 0xff, HEADS * sizeof *seen->heads);
+    seen->heavy = seen->light = (struct entry_list){NONE, NONE};
+    (void)pthread_mutex_init(&seen->mutex, NULL);
+    return seen;
+}
+
+void last_seen_free(struct last_seen *seen)
+{
+    if (seen == NULL)
+        return;
+    for (uint32_t i = 0; i < seen->used; i++) {
+        free(seen->entries[i].window);
+        free(seen->entries[i].clients);
+    }
+    (void)pthread_mutex_destroy(&seen->mutex);
+    free(seen->entries);
+    free(seen->heads);
+    free(seen);
+}
+
+/* ---- the table; from here on under the lock, but where the header says it ---- */
+
+/* A name ends with a keyed hash of its subject. */
+static uint32_t *head_of(const struct last_seen *seen, const char *name)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    size_t length = strlen(name);
+    memcpy(&first, name, length < sizeof first ? length : sizeof first);
+    if (length > sizeof last)
+        memcpy(&last, name + length - sizeof last, sizeof last);
+    uint64_t mixed = (first * 3 + last) * UINT64_C(0x9e3779b97f4a7c15);
+    return &seen->heads[(mixed >> 40) % HEADS];
+}
+
+static struct entry *find(const struct last_seen *seen, const char *name)
+{
+    uint32_t i = *head_of(seen, name);
+    while (i != NONE && strcmp(seen->entries[i].name, name) != 0)
+        i = seen->entries[i].next;
+    return i == NONE ? NULL : &seen->entries[i];
+}
+
+static struct entry_list *list_of(struct last_seen *seen, const struct entry *entry)
+{
+    return entry->heavy ? &seen->heavy : &seen->light;
+}
+
+static void unlist(struct last_seen *seen, struct entry *entry)
+{
+    struct entry_list *list = list_of(seen, entry);
+    *(entry->newer == NONE ? &list->newest : &seen->entries[entry->newer].older) =
+        entry->older;
+    *(entry->older == NONE ? &list->oldest : &seen->entries[entry->older].newer) =
+        entry->newer;
+}
+
+static void list_newest(struct last_seen *seen, struct entry *entry)
+{
+    struct entry_list *list = list_of(seen, entry);
+    uint32_t i = (uint32_t)(entry - seen->entries);
+    entry->newer = NONE;
+    entry->older = list->newest;
+    *(list->newest == NONE ? &list->oldest : &seen->entries[list->newest].newer) = i;
+    list->newest = i;
+}
+
+/* Takes its name away, and all that it has; it is still listed. */
+static void empty(struct last_seen *seen, struct entry *entry)
+{
+    uint32_t *at = head_of(seen, entry->name);
+    while (*at != (uint32_t)(entry - seen->entries))
+        at = &seen->entries[*at].next;
+    *at = entry->next;
+    seen->owed -= entry->debt > 0;
+    free(entry->window);
+    free(entry->clients);
+    *entry = (struct entry){
+        .newer = entry->newer, .older = entry->older, .heavy = entry->heavy};
+}
+
+static struct bucket bucket_of(const struct entry *entry)
+{
+    return (struct bucket){entry->level, entry->rest, entry->stamp_ms};
+}
+
+static bool is_heavy_window(const struct seen_window *seen, int64_t now_ms)
+{
+    struct window window = seen->window;
+    window_roll(&window, &seen->surge, now_ms);
+    return window.past_count > 0 || window.copies * 2 > seen->surge.floor;
+}
+
+static bool is_heavy(const struct entry *entry, int64_t now_ms)
+{
+    const struct rate rate = {entry->tokens, entry->period_ms, entry->burst};
+    if (entry->name[0] == '\0')
+        return false;
+    if (entry->debt > 0 || entry->latch_end_ms > now_ms)
+        return true;
+    if (entry->is_window)
+        return is_heavy_window(entry->window, now_ms);
+    if (entry->has_clients)
+        return now_ms - entry->stamp_ms < entry->period_ms;
+    struct bucket bucket = bucket_of(entry);
+    bucket_refill(&bucket, &rate, now_ms);
+    return bucket.level * 2 < rate.burst;
+}
+
+/* Puts it at the head of its list. */
+static void renew(struct last_seen *seen, struct entry *entry, int64_t now_ms)
+{
+    unlist(seen, entry);
+    entry->heavy = is_heavy(entry, now_ms);
+    list_newest(seen, entry);
+}
+
+/* An entry for another key, out of its list. */
+static struct entry *take_oldest(struct last_seen *seen, int64_t now_ms)
+{
+    struct entry *entry =
+        seen->heavy.oldest == NONE ? NULL : &seen->entries[seen->heavy.oldest];
+    if (entry == NULL || (seen->light.oldest != NONE && is_heavy(entry, now_ms)))
+        entry = &seen->entries[seen->light.oldest];
+    if (entry->name[0] != '\0')
+        empty(seen, entry);
+    unlist(seen, entry);
+    return entry;
+}
+
+/* A new entry of that name, at the head of the list, for a request of that kind. NULL
+ * without memory. */
+static struct entry *add(struct last_seen *seen, const char *name,
+                         const struct limiter_request *request, int64_t now_ms)
+{
+    struct seen_window *window = NULL;
+    if (request->is_window && (window = malloc(sizeof *window)) == NULL)
+        return NULL;
+    struct entry *entry = seen->used < LAST_SEEN_MAX ? &seen->entries[seen->used++]
+                                                     : take_oldest(seen, now_ms);
+    uint32_t *head = head_of(seen, name);
+    *entry = (struct entry){.is_window = request->is_window,
+                            .has_clients = request->has_clients,
+                            .window = window,
+                            .next = *head};
+    if (window != NULL)
+        *window = (struct seen_window){.surge = request->surge};
+    (void)snprintf(entry->name, sizeof entry->name, "%s", name);
+    *head = (uint32_t)(entry - seen->entries);
+    list_newest(seen, entry);
+    return entry;
+}
+
+/* ---- what an entry says ---- */
+
+/* The same rule on every relay has the same numbers, but a permit may get others. */
+static bool is_of(const struct entry *entry, const struct limiter_request *request)
+{
+    if (entry->is_window)
+        return request->is_window;
+    return !request->is_window && request->has_clients == entry->has_clients &&
+           entry->tokens == request->rate.tokens && entry->burst == request->rate.burst &&
+           entry->period_ms == request->rate.period_ms;
+}
+
+static struct client_set clients_of(const struct entry *entry)
+{
+    return (struct client_set){entry->clients, entry->client_count};
+}
+
+static void write_entry(struct entry *entry, const struct limiter_request *request,
+                        const struct limiter_state *state, int64_t now_ms, int64_t now_us)
+{
+    entry->stamp_ms = now_ms;
+    entry->seen_us = now_us;
+    entry->latch_ms = request->latch_ms;
+    entry->latch_end_ms = state->latch_end_ms;
+    if (request->is_window) {
+        entry->window->window = state->window;
+        return;
+    }
+    entry->tokens = (int32_t)request->rate.tokens;
+    entry->burst = (int32_t)request->rate.burst;
+    entry->period_ms = request->rate.period_ms;
+    entry->level = (int32_t)state->bucket.level;
+    entry->rest = state->bucket.rest;
+}
+
+/* Of a bucket that is full and a window that is unused nothing can be lost. */
+static bool matters(const struct limiter_request *request,
+                    const struct limiter_state *state, int64_t now_ms)
+{
+    if (state->latch_end_ms > now_ms || state->clients.taken)
+        return true;
+    if (request->is_window)
+        return window_is_open(&state->window) || state->window.past_count > 0;
+    return !request->has_clients && state->bucket.level < request->rate.burst;
+}
+
+/* Counts a client from now_ms on; without memory it does not. */
+static void add_client(struct entry *entry, const struct rate *limit, int64_t client,
+                       int64_t now_ms)
+{
+    struct client_set set = clients_of(entry);
+    client_set_roll(&set, limit->period_ms, now_ms);
+    if (set.count == entry->client_room && set.count < (size_t)limit->burst) {
+        size_t room = set.count == 0 ? 2 : 2 * set.count;
+        struct client_entry *more = realloc(entry->clients, room * sizeof *more);
+        if (more != NULL) {
+            set.entries = entry->clients = more;
+            entry->client_room = (uint16_t)room;
+        }
+    }
+    if (entry->client_room > 0)
+        client_set_take(&set, entry->client_room, client, now_ms);
+    entry->client_count = (uint16_t)set.count;
+}
+
+/* ---- what Redis answered ---- */
+
+static bool is_fuller_window(const struct entry *entry, const struct window *found,
+                             const struct charge_outcome *outcome, int64_t now_ms)
+{
+    struct window window = entry->window->window;
+    window_roll(&window, &entry->window->surge, now_ms);
+    if (window_size(&window, &entry->window->surge) > outcome->burst)
+        return true;
+    return window_is_open(&window) &&
+           (!window_is_open(found) || found->start_ms > window.start_ms ||
+            found->copies < window.copies || found->trained < window.trained);
+}
+
+static bool is_fuller_bucket(const struct entry *entry,
+                             const struct limiter_request *request,
+                             const struct bucket *found)
+{
+    struct bucket bucket = bucket_of(entry);
+    bucket_refill(&bucket, &request->rate, found->stamp_ms);
+    return found->level > bucket.level ||
+           (found->level == bucket.level && found->rest > bucket.rest);
+}
+
+/* Whether it has more left, or a latch that ends earlier, than since the entry was seen
+ * it can have, unless somebody changed that by hand. Two answers of the same instant may
+ * come in any order. */
+static bool is_fuller(const struct entry *entry, const struct limiter_request *request,
+                      const struct limiter_state *state,
+                      const struct charge_outcome *outcome, int64_t now_ms)
+{
+    if (entry->stamp_ms == 0 || entry->stamp_ms >= now_ms || !is_of(entry, request))
+        return false;
+    if (request->latch_ms > 0 && entry->latch_end_ms > now_ms + outcome->latch_ms)
+        return true;
+    if (request->is_window)
+        return is_fuller_window(entry, &state->window, outcome, now_ms);
+    if (request->has_clients) {
+        const struct client_set set = clients_of(entry);
+        return client_set_left(&set, &request->rate, request->client, now_ms) <
+               outcome->left;
+    }
+    return is_fuller_bucket(entry, request, &state->bucket);
+}
+
+/* The charges of a call as Redis answered to them. */
+struct answer {
+    struct last_seen *seen;
+    const struct charge_call *call;
+    const struct charge_outcome *outcomes;
+    struct limiter_request *requests;
+    struct limiter_effect *effects;
+    int64_t now_ms; /* the store's */
+    int64_t now_us;
+};
+
+/* The name of the next charge; false when it is too long to be kept. */
+static bool next_name(const struct answer *answer, struct charge_cursor *cursor,
+                      char out[LAST_SEEN_NAME_SIZE])
+{
+    size_t length = 0;
+    const char *key = charge_call_next_key(answer->call, cursor, &length);
+    size_t at = answer->seen->name_at;
+    if (key == NULL || length <= at || length - at >= LAST_SEEN_NAME_SIZE)
+        return false;
+    memcpy(out, key + at, length - at);
+    out[length - at] = '\0';
+    return true;
+}
+
+/* As it was found. */
+static struct limiter_state found_state(const struct answer *answer, size_t i)
+{
+    const struct charge_found *found = &charge_call_found(answer->call)[i];
+    const struct charge_outcome *outcome = &answer->outcomes[i];
+    struct limiter_state state = {
+        .bucket = {outcome->left, found->rest, answer->now_ms},
+        .latch_end_ms = outcome->latch_ms > 0 ? answer->now_ms + outcome->latch_ms : 0};
+    if (answer->requests[i].is_window)
+        state.window = found->window;
+    return state;
+}
+
+static bool is_believable(const struct answer *answer)
+{
+    char name[LAST_SEEN_NAME_SIZE];
+    struct charge_cursor cursor = {0};
+    for (size_t i = 0; i < charge_call_order(answer->call)->count; i++) {
+        if (!next_name(answer, &cursor, name))
+            continue;
+        const struct entry *entry = find(answer->seen, name);
+        struct limiter_state state = found_state(answer, i);
+        if (entry != NULL && is_fuller(entry, &answer->requests[i], &state,
+                                       &answer->outcomes[i], answer->now_ms))
+            return false;
+    }
+    return true;
+}
+
+/* An answer that came late is passed over; of two of one instant the fuller one is. */
+static bool is_late(const struct entry *entry, const struct limiter_request *request,
+                    const struct limiter_state *state, int64_t now_ms)
+{
+    if (now_ms != entry->stamp_ms)
+        return now_ms < entry->stamp_ms && now_ms > entry->stamp_ms - CLOCK_BACK_MS;
+    if (request->is_window)
+        return state->window.copies < entry->window->window.copies;
+    return !request->has_clients && state->bucket.level > entry->level;
+}
+
+static void keep(const struct answer *answer, size_t i, const char *name)
+{
+    const struct limiter_request *request = &answer->requests[i];
+    struct limiter_state state = found_state(answer, i);
+    struct entry *entry = find(answer->seen, name);
+    rows_apply(&state, request, &answer->effects[i], answer->now_ms);
+    if (entry == NULL && !matters(request, &state, answer->now_ms))
+        return;
+    if (entry != NULL && entry->is_window != request->is_window)
+        return;
+    if (entry == NULL)
+        entry = add(answer->seen, name, request, answer->now_ms);
+    if (entry == NULL)
+        return;
+    if (state.clients.taken)
+        add_client(entry, &request->rate, request->client, answer->now_ms);
+    if (!is_late(entry, request, &state, answer->now_ms))
+        write_entry(entry, request, &state, answer->now_ms, answer->now_us);
+    renew(answer->seen, entry, answer->now_ms);
+}
+
+static bool note(const struct answer *answer, enum charge_mode mode, bool believe)
+{
+    char name[LAST_SEEN_NAME_SIZE];
+    struct charge_cursor cursor = {0};
+    const struct charge_order *order = charge_call_order(answer->call);
+    for (size_t i = 0; i < order->count; i++) {
+        answer->requests[i] = limiter_request_make(&order->charges[i], 0);
+        if (order->charges[i].clients &&
+            limiter_request_client(order->key, &order->charges[i],
+                                   &answer->requests[i].client) != STATUS_OK)
+            return true;
+    }
+    limiter_request_settle(answer->requests, order->count, answer->outcomes, mode,
+                           answer->effects);
+    (void)pthread_mutex_lock(&answer->seen->mutex);
+    bool believable = believe || is_believable(answer);
+    if (believable)
+        answer->seen->noted_us = answer->now_us;
+    for (size_t i = 0; i < order->count && believable; i++)
+        if (next_name(answer, &cursor, name))
+            keep(answer, i, name);
+    (void)pthread_mutex_unlock(&answer->seen->mutex);
+    return believable;
+}
+
+/* Without memory nothing is kept. */
+bool last_seen_note(struct last_seen *seen, const struct charge_call *call,
+                    const struct charge_outcome *outcomes, enum charge_mode mode,
+                    bool believe, int64_t now_us)
+{
+    size_t count = charge_call_order(call)->count;
+    struct limiter_request few_requests[FEW_CHARGES];
+    struct limiter_effect few_effects[FEW_CHARGES];
+    bool few = count <= FEW_CHARGES;
+    struct answer answer = {
+        .seen = seen,
+        .call = call,
+        .outcomes = outcomes,
+        .requests = few ? few_requests : malloc(count * sizeof *few_requests),
+        .effects = few ? few_effects : malloc(count * sizeof *few_effects),
+        .now_ms = charge_call_now_ms(call),
+        .now_us = now_us};
+    bool believable =
+        answer.requests == NULL || answer.effects == NULL || note(&answer, mode, believe);
+    if (!few) {
+        free(answer.requests);
+        free(answer.effects);
+    }
+    return believable;
+}
+
+int64_t last_seen_noted_us(struct last_seen *seen)
+{
+    (void)pthread_mutex_lock(&seen->mutex);
+    int64_t noted_us = seen->noted_us;
+    (void)pthread_mutex_unlock(&seen->mutex);
+    return noted_us;
+}
+
+/* ---- the local share ---- */
+
+static void make_name(const struct last_seen *seen, const struct charge *charge,
+                      char out[LAST_SEEN_NAME_SIZE])
+{
+    char hash[DIGEST_HEX_SIZE];
+    digest_hex(seen->key, charge->subject, strlen(charge->subject), hash);
+    (void)snprintf(out, LAST_SEEN_NAME_SIZE, "%.32s:%s", charge->fingerprint, hash);
+}
+
+void last_seen_forget(struct last_seen *seen, const struct charge *charges, size_t count)
+{
+    char name[LAST_SEEN_NAME_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        make_name(seen, &charges[i], name);
+        (void)pthread_mutex_lock(&seen->mutex);
+        struct entry *entry = find(seen, name);
+        if (entry != NULL)
+            empty(seen, entry);
+        (void)pthread_mutex_unlock(&seen->mutex);
+    }
+}
+
+void last_seen_bound(struct last_seen *seen, const struct charge *charge, int nodes,
+                     int64_t now_ms, int64_t now_us, struct limiter_request *request)
+{
+    char name[LAST_SEEN_NAME_SIZE];
+    make_name(seen, charge, name);
+    (void)pthread_mutex_lock(&seen->mutex);
+    const struct entry *entry = find(seen, name);
+    bool known = entry != NULL && entry->stamp_ms > 0 && !request->has_clients &&
+                 entry->is_window == request->is_window;
+    if (known) {
+        int64_t at_ms = now_ms - (now_us - entry->seen_us) / 1000;
+        request->bounded = true;
+        if (request->is_window) {
+            const struct window *window = &entry->window->window;
+            request->bound = (window->copies + nodes - 1) / nodes;
+            request->bound_start_ms = at_ms - (entry->stamp_ms - window->start_ms);
+        } else {
+            struct bucket bucket = {entry->level / nodes, 0, at_ms};
+            bucket_refill(&bucket, &request->rate, now_ms);
+            request->bound = bucket.level;
+        }
+    }
+    (void)pthread_mutex_unlock(&seen->mutex);
+}
+
+/* Of one that was never seen, nothing but the debt is known. */
+void last_seen_owe(struct last_seen *seen, const struct charge *charge, int64_t client,
+                   int64_t now_ms, int64_t now_us)
+{
+    char name[LAST_SEEN_NAME_SIZE];
+    const struct limiter_request request = limiter_request_make(charge, 0);
+    struct limiter_state state = {0};
+    if (!request.is_window)
+        state.bucket = bucket_full(&request.rate, 0);
+    make_name(seen, charge, name);
+    (void)pthread_mutex_lock(&seen->mutex);
+    struct entry *entry = find(seen, name);
+    if (entry != NULL && !is_of(entry, &request)) {
+        empty(seen, entry);
+        entry = NULL;
+    }
+    if (entry == NULL) {
+        entry = add(seen, name, &request, now_ms);
+        if (entry != NULL)
+            write_entry(entry, &request, &state, 0, now_us);
+    }
+    if (entry != NULL) {
+        seen->owed += entry->debt == 0;
+        entry->debt += charge->cost;
+        if (request.has_clients)
+            add_client(entry, &request.rate, client, now_ms);
+        renew(seen, entry, now_ms);
+    }
+    (void)pthread_mutex_unlock(&seen->mutex);
+}
+
+bool last_seen_owes(struct last_seen *seen)
+{
+    (void)pthread_mutex_lock(&seen->mutex);
+    bool owes = seen->owed > 0;
+    (void)pthread_mutex_unlock(&seen->mutex);
+    return owes;
+}
+
+/* ---- what is written back ---- */
+
+static void list_since(const struct last_seen *seen, uint32_t i, int64_t since_us,
+                       uint32_t *list, size_t *count)
+{
+    for (; i != NONE; i = seen->entries[i].older) {
+        const struct entry *entry = &seen->entries[i];
+        if (entry->name[0] != '\0' && (entry->seen_us >= since_us || entry->debt > 0))
+            list[(*count)++] = i;
+    }
+}
+
+enum status last_seen_list(struct last_seen *seen, int64_t since_us, uint32_t **out,
+                           size_t *out_count)
+{
+    size_t count = 0;
+    uint32_t *list = malloc(LAST_SEEN_MAX * sizeof *list);
+    if (list == NULL)
+        return STATUS_NOMEM;
+    (void)pthread_mutex_lock(&seen->mutex);
+    list_since(seen, seen->heavy.newest, since_us, list, &count);
+    list_since(seen, seen->light.newest, since_us, list, &count);
+    (void)pthread_mutex_unlock(&seen->mutex);
+    *out = list;
+    *out_count = count;
+    return STATUS_OK;
+}
+
+static void copy(const struct entry *entry, struct last_seen_record *out)
+{
+    memcpy(out->name, entry->name, sizeof out->name);
+    out->request =
+        (struct limiter_request){.is_window = entry->is_window,
+                                 .has_clients = entry->has_clients,
+                                 .rate = {entry->tokens, entry->period_ms, entry->burst},
+                                 .latch_ms = entry->latch_ms};
+    out->state = (struct limiter_state){.bucket = bucket_of(entry),
+                                        .latch_end_ms = entry->latch_end_ms};
+    if (entry->is_window) {
+        out->request.surge = entry->window->surge;
+        out->state.window = entry->window->window;
+    }
+    out->client_count = entry->client_count;
+    if (entry->client_count > 0)
+        memcpy(out->clients, entry->clients,
+               entry->client_count * sizeof *entry->clients);
+    out->debt = entry->debt;
+}
+
+bool last_seen_copy(struct last_seen *seen, uint32_t index, struct last_seen_record *out)
+{
+    (void)pthread_mutex_lock(&seen->mutex);
+    const struct entry *entry = &seen->entries[index];
+    bool used = entry->name[0] != '\0';
+    out->index = index;
+    if (used)
+        copy(entry, out);
+    (void)pthread_mutex_unlock(&seen->mutex);
+    return used;
+}
+
+/* What the store has taken, it has not any more: the entry is never less full than that.
+ */
+void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record)
+{
+    (void)pthread_mutex_lock(&seen->mutex);
+    struct entry *entry = &seen->entries[record->index];
+    if (record->debt > 0 && entry->debt >= record->debt &&
+        strcmp(entry->name, record->name) == 0) {
+        entry->debt -= record->debt;
+        seen->owed -= entry->debt == 0;
+        if (!entry->is_window && !entry->has_clients)
+            entry->level =
+                record->debt < entry->level ? entry->level - (int32_t)record->debt : 0;
+    }
+    (void)pthread_mutex_unlock(&seen->mutex);
+}

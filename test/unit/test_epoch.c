@@ -1,0 +1,413 @@
+/* A Redis that loses data: it gets back what the relays saw last, before they charge it.
+ * Two relays, a and b, share it. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "../support/redis_server.h"
+#include "../support/reports.h"
+#include "base/clock.h"
+#include "run.h"
+#include "store/store.h"
+
+static struct server server;
+static struct store_settings settings;
+static struct digest_key key;
+static struct store *a, *b;
+
+enum { HOUR_MS = 3600000, SIZE = 300 };
+
+static const struct rate rate = {1, RATE_PERIOD_MAX_MS, SIZE};
+static const struct rate once = {1, INT64_C(86400000), 1};
+static const struct surge surge = {2000, 400, INT64_C(86400000)};
+static const struct rate three = {3, INT64_C(86400000), 3};
+
+static struct store *open_store(void)
+{
+    struct store *store = NULL;
+    struct error error = {0};
+    ck_assert_msg(store_open(&settings, &key, reporter, &store, &error) == STATUS_OK,
+                  "%s", error.text);
+    return store;
+}
+
+static int64_t soon(void)
+{
+    return clock_monotonic_us() + 10000000;
+}
+
+/* For the first: mailbraked does it four times a second. */
+static void poll_both(void)
+{
+    (void)!store_poll(a, soon());
+    (void)!store_poll(b, soon());
+}
+
+static void setup(void)
+{
+    reports_forget();
+    ck_assert_int_eq(digest_init(), STATUS_OK);
+    digest_key_derive("test", 4, &key);
+    server_open(&server, NULL, NULL);
+    settings = reports_settings(server.socket);
+    settings.nodes = 2;
+    settings.timeout_ms = 500;
+    a = open_store();
+    b = open_store();
+    ck_assert_int_eq(store_state(a), STORE_STATE_OK);
+    ck_assert_int_eq(store_state(b), STORE_STATE_OK);
+    poll_both();
+}
+
+static void teardown(void)
+{
+    (void)kill(server.pid, SIGCONT);
+    store_close(a);
+    store_close(b);
+    server_close(&server);
+}
+
+static struct charge bucket(const char *subject, int64_t cost)
+{
+    return (struct charge){
+        .fingerprint = "bucket", .subject = subject, .rate = &rate, .cost = cost};
+}
+
+static struct charge latched(const char *subject, int64_t cost)
+{
+    struct charge charge = bucket(subject, cost);
+    charge.latch_ms = HOUR_MS;
+    return charge;
+}
+
+static struct charge window(const char *subject, int64_t cost)
+{
+    return (struct charge){
+        .fingerprint = "window", .subject = subject, .surge = &surge, .cost = cost};
+}
+
+static struct charge client(const char *subject, const char *name)
+{
+    return (struct charge){.fingerprint = "clients",
+                           .subject = subject,
+                           .rate = &three,
+                           .clients = true,
+                           .client = name,
+                           .cost = name != NULL};
+}
+
+static struct charge_outcome ask(struct store *store, struct charge charge,
+                                 enum charge_mode mode, enum charge_source wanted)
+{
+    struct charge_outcome outcome = {.left = -1};
+    enum charge_source source = CHARGE_SOURCE_NONE;
+    ck_assert_int_eq(store_charge(store, &charge, 1, mode, soon(), &outcome, &source),
+                     STATUS_OK);
+    ck_assert_int_eq(source, wanted);
+    return outcome;
+}
+
+static bool passes(struct store *store, struct charge charge)
+{
+    return ask(store, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS).fits;
+}
+
+static int64_t left(struct store *store, struct charge charge)
+{
+    charge.cost = 0;
+    return ask(store, charge, CHARGE_PEEK, CHARGE_SOURCE_REDIS).left;
+}
+
+static void await_state(struct store *store, enum store_state state)
+{
+    for (int i = 0; i < 2000 && store_state(store) != state; i++)
+        (void)usleep(5000);
+    ck_assert_int_eq(store_state(store), state);
+}
+
+/* Time passes, for an answer of the same instant proves nothing. */
+static void flush(void)
+{
+    (void)usleep(3000);
+    server_do(&server, "FLUSHALL");
+}
+
+/* The very next message already meets what was seen, whatever it draws from. */
+START_TEST(epoch_flushed_store_refills_nothing)
+{
+    ck_assert(passes(a, bucket("spent", SIZE)));
+    ck_assert(passes(a, bucket("half", SIZE / 2)));
+    ck_assert(passes(a, latched("latched", SIZE)));
+    ck_assert(!passes(a, latched("latched", 1)));
+    struct charge one = bucket("one", 1);
+    one.rate = &once;
+    one.fingerprint = "one";
+    ck_assert(passes(a, one));
+    ck_assert(passes(a, window("w", 399)));
+    ck_assert(passes(a, client("c", "192.0.2.1")) &&
+              passes(a, client("c", "192.0.2.2")) && passes(a, client("c", "192.0.2.3")));
+    flush();
+    ck_assert(!passes(a, bucket("spent", 1)));
+    ck_assert_int_eq(reports_with("Redis has lost data"), 1);
+    ck_assert_int_eq(left(b, bucket("half", 0)), SIZE / 2);
+    ck_assert_int_gt(
+        ask(b, latched("latched", 0), CHARGE_PEEK, CHARGE_SOURCE_REDIS).latch_ms,
+        HOUR_MS - 60000);
+    ck_assert(!passes(b, one));
+    ck_assert(!passes(b, window("w", 2)) && passes(b, window("w", 1)));
+    ck_assert(!passes(b, client("c", "192.0.2.4")));
+    ck_assert(passes(b, client("c", "192.0.2.3")));
+}
+END_TEST
+
+/* Each of several kinds notices it by itself. */
+START_TEST(epoch_each_kind_notices)
+{
+    struct charge one = bucket("one", 1);
+    one.rate = &once;
+    one.fingerprint = "one";
+    ck_assert(passes(a, one));
+    flush();
+    ck_assert(!passes(a, one));
+    ck_assert(passes(a, window("w", 399)));
+    flush();
+    ck_assert(!passes(a, window("w", 2)));
+    for (int i = 0; i < 3; i++)
+        ck_assert(passes(a, client("c", (const char *[]){"1", "2", "3"}[i])));
+    flush();
+    ck_assert(!passes(a, client("c", "4")));
+    ck_assert_int_eq(reports_with("Redis has lost data"), 3);
+}
+END_TEST
+
+/* Without mail, at the poll. */
+START_TEST(epoch_poll_notices)
+{
+    ck_assert(passes(a, bucket("spent", SIZE)));
+    flush();
+    for (int i = 0; i < 200 && reports_with("Redis has lost data") < 2; i++) {
+        poll_both();
+        (void)usleep(10000);
+    }
+    ck_assert_int_eq(left(b, bucket("spent", 0)), 0);
+    ck_assert_int_eq(reports_with("Redis has lost data"), 2); /* by both */
+}
+END_TEST
+
+/* What only the other relay saw comes from there; what was charged meanwhile stays. */
+START_TEST(epoch_strictest_sight_wins)
+{
+    ck_assert(passes(a, bucket("shared", 100)));
+    ck_assert(passes(b, bucket("shared", 100)));
+    ck_assert(passes(a, bucket("of a", 200)));
+    ck_assert(passes(b, bucket("of b", 200)));
+    ck_assert(passes(b, window("w", 150)));
+    flush();
+    ck_assert(passes(a, bucket("shared", 10))); /* a saw 200 left */
+    ck_assert(passes(a, bucket("of b", 10)));   /* a never saw it */
+    ck_assert(passes(a, window("w", 5)));
+    (void)!store_poll(b, soon());
+    for (int i = 0; i < 200 && reports_with("Redis has lost data") < 2; i++)
+        (void)usleep(10000);
+    ck_assert_int_eq(left(a, bucket("shared", 0)), 100);
+    ck_assert_int_eq(left(a, bucket("of b", 0)), 100);
+    ck_assert_int_eq(left(a, bucket("of a", 0)), 100);
+    ck_assert_int_eq(left(a, window("w", 0)), 400 - 155);
+}
+END_TEST
+
+/* Restarted without its data. */
+START_TEST(epoch_restarted_store_refills_nothing)
+{
+    ck_assert(passes(a, bucket("spent", SIZE)));
+    ck_assert(passes(b, bucket("half", SIZE / 2)));
+    server_kill(&server);
+    server_start(&server);
+    int passed = 0;
+    for (int i = 0; i < 200; i++) {
+        struct charge_outcome outcome = {0};
+        enum charge_source source;
+        struct charge charge = bucket("spent", 1);
+        ck_assert_int_eq(
+            store_charge(a, &charge, 1, CHARGE_TAKE, soon(), &outcome, &source),
+            STATUS_OK);
+        passed += outcome.fits;
+        (void)usleep(1000);
+    }
+    ck_assert_int_eq(passed, 0);
+    (void)!store_poll(b, soon());
+    await_state(a, STORE_STATE_OK);
+    await_state(b, STORE_STATE_OK);
+    for (int i = 0; i < 200 && reports_with("Redis has lost data") < 2; i++) {
+        (void)!store_poll(b, soon());
+        (void)usleep(10000);
+    }
+    ck_assert_int_eq(left(a, bucket("half", 0)), SIZE / 2);
+}
+END_TEST
+
+/* An older copy of the store, as a replica that lags has it, or a snapshot. */
+START_TEST(epoch_older_copy_refills_nothing)
+{
+    ck_assert(passes(a, bucket("k", 100)));
+    poll_both();
+    server_do(&server, "SAVE");
+    (void)usleep(3000);
+    ck_assert(passes(a, bucket("k", 150)));
+    ck_assert(passes(a, bucket("new", 150)));
+    poll_both();
+    server_kill(&server);
+    server_start(&server);
+    (void)!store_poll(a, soon());
+    for (int i = 0; i < 500 && reports_with("Redis has lost data") < 1; i++) {
+        (void)!store_poll(a, soon());
+        (void)usleep(10000);
+    }
+    await_state(a, STORE_STATE_OK);
+    ck_assert_int_eq(left(a, bucket("k", 0)), SIZE - 250);
+    ck_assert_int_eq(left(a, bucket("new", 0)), SIZE - 150);
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/dump.rdb", server.folder);
+    (void)unlink(path);
+}
+END_TEST
+
+/* A value as it was a second ago. */
+static void put_back(const char *subject, int level)
+{
+    char hash[DIGEST_HEX_SIZE], value[60];
+    redisContext *context = server_try_connect(&server);
+    digest_hex(&key, subject, strlen(subject), hash);
+    (void)snprintf(value, sizeof value, "%d 0 %lld", level,
+                   (long long)clock_wall_ms() - 1000);
+    freeReplyObject(redisCommand(context, "SET {mb-test}:b:bucket:%s %s", hash, value));
+    redisFree(context);
+}
+
+/* No poll was between: only the last moment was lost, and that is told by the older
+ * values alone. What was reset by hand stays so. */
+START_TEST(epoch_last_moment_comes_back_and_resets_stay)
+{
+    struct charge reset = bucket("reset", SIZE);
+    ck_assert(passes(a, bucket("k", 100)));
+    ck_assert(passes(a, reset));
+    poll_both();
+    ck_assert(!passes(a, reset));
+    (void)usleep(3000);
+    ck_assert(passes(a, bucket("k", 50)));
+    put_back("k", 200);
+    ck_assert_int_eq(store_amend(b, &reset, 1, AMEND_RESET, soon()), STATUS_OK);
+    (void)kill(server.pid, SIGSTOP);
+    for (int i = 0; i < 3; i++)
+        (void)ask(a, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
+    await_state(a, STORE_STATE_LOCAL);
+    (void)kill(server.pid, SIGCONT);
+    await_state(a, STORE_STATE_OK);
+    ck_assert_int_eq(left(a, bucket("k", 0)), 150);
+    ck_assert(passes(a, reset));
+    ck_assert_int_eq(reports_with("Redis has lost data"), 0);
+}
+END_TEST
+
+static void stop_redis(void)
+{
+    (void)kill(server.pid, SIGSTOP);
+    for (int i = 0; i < 3; i++)
+        (void)ask(a, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
+    for (int i = 0; i < 3; i++)
+        (void)ask(b, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
+    await_state(a, STORE_STATE_LOCAL);
+    await_state(b, STORE_STATE_LOCAL);
+}
+
+static int count_local(struct store *store, int messages)
+{
+    int passed = 0;
+    for (int i = 0; i < messages; i++)
+        passed += ask(store, bucket("k", 1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits;
+    return passed;
+}
+
+/* What each relay's share let pass while the store was away is taken from it, once; and
+ * a share is a part of what was seen to be left. */
+START_TEST(epoch_local_mail_is_charged_afterwards)
+{
+    ck_assert(passes(a, bucket("k", 100)));
+    ck_assert(passes(b, bucket("k", 100)));
+    ck_assert(passes(a, window("w", 100)));
+    stop_redis();
+    ck_assert_int_eq(count_local(a, 30), 30);
+    ck_assert_int_eq(count_local(b, 80), 50); /* half of the 100 that it saw */
+    ck_assert(ask(a, window("w", 100), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    ck_assert(ask(b, client("c", "192.0.2.1"), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    (void)kill(server.pid, SIGCONT);
+    await_state(a, STORE_STATE_OK);
+    await_state(b, STORE_STATE_OK);
+    ck_assert_int_eq(left(a, bucket("k", 0)), 20);
+    ck_assert_int_eq(left(a, window("w", 0)), 400 - 200);
+    ck_assert_int_eq(left(a, client("c", NULL)), 2);
+    poll_both();
+    ck_assert_int_eq(left(a, bucket("k", 0)), 20);
+}
+END_TEST
+
+/* As many keys as are kept: those used up are among them, whatever came after. */
+START_TEST(epoch_flood_pushes_out_its_own)
+{
+    enum { KEYS = 120000, SPENT = 50, TOGETHER = 400 };
+    static struct charge charges[TOGETHER];
+    static char subjects[TOGETHER][24];
+    static struct charge_outcome outcomes[TOGETHER];
+    enum charge_source source;
+    char name[24];
+    for (int i = 0; i < SPENT; i++) {
+        (void)snprintf(name, sizeof name, "spent%d", i);
+        ck_assert(passes(a, bucket(name, SIZE)));
+    }
+    for (int i = 0; i < KEYS; i += TOGETHER) {
+        for (int n = 0; n < TOGETHER; n++) {
+            (void)snprintf(subjects[n], sizeof subjects[n], "random%d", i + n);
+            charges[n] = bucket(subjects[n], 1);
+        }
+        ck_assert_int_eq(
+            store_charge(a, charges, TOGETHER, CHARGE_TAKE, soon(), outcomes, &source),
+            STATUS_OK);
+    }
+    flush();
+    /* On a slow machine that takes longer than one message waits; none passes meanwhile.
+     */
+    struct charge charge = bucket("spent0", 1);
+    do {
+        ck_assert_int_eq(
+            store_charge(a, &charge, 1, CHARGE_TAKE, soon(), outcomes, &source),
+            STATUS_OK);
+        ck_assert(!outcomes[0].fits);
+    } while (source != CHARGE_SOURCE_REDIS);
+    for (int i = 0; i < SPENT; i++) {
+        (void)snprintf(name, sizeof name, "spent%d", i);
+        ck_assert(!passes(a, bucket(name, 1)));
+    }
+    char count[32];
+    server_say(&server, "DBSIZE", count, sizeof count);
+    ck_assert_int_ge(atoi(count), 100000);
+    ck_assert_int_le(atoi(count), 100001);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("epoch");
+    TCase *tcase = tcase_create("epoch");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, epoch_flushed_store_refills_nothing);
+    tcase_add_test(tcase, epoch_each_kind_notices);
+    tcase_add_test(tcase, epoch_poll_notices);
+    tcase_add_test(tcase, epoch_strictest_sight_wins);
+    tcase_add_test(tcase, epoch_restarted_store_refills_nothing);
+    tcase_add_test(tcase, epoch_older_copy_refills_nothing);
+    tcase_add_test(tcase, epoch_last_moment_comes_back_and_resets_stay);
+    tcase_add_test(tcase, epoch_local_mail_is_charged_afterwards);
+    tcase_add_test(tcase, epoch_flood_pushes_out_its_own);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
