@@ -156,18 +156,51 @@ static void print_paces(const json_t *paces)
     }
 }
 
-/* The others with the same store. */
-static void print_relays(const json_t *relays, const char *own)
+/* What one relay says of itself differs from what this one does. */
+static bool differs(const json_t *relay, const json_t *own, const char *name)
+{
+    const char *theirs = json_string_value(json_object_get(relay, name));
+    const char *ours = json_string_value(json_object_get(own, name));
+    return theirs != NULL && ours != NULL && strcmp(theirs, ours) != 0;
+}
+
+static const json_t *find_relay(const json_t *relays, const char *host)
 {
     size_t i;
     const json_t *relay;
     json_array_foreach(relays, i, relay)
     {
-        bool answers = json_is_true(json_object_get(relay, "answers"));
-        const char *host = page_text(relay, "host");
-        if (strcmp(host, own) != 0)
-            output_line("%-14s %s%s", "other relay", host,
-                        answers ? "" : ", which does not answer");
+        if (strcmp(page_text(relay, "host"), host) == 0)
+            return relay;
+    }
+    return NULL;
+}
+
+static void print_relay(const json_t *relay, const json_t *us)
+{
+    char facts[120] = "";
+    const char *version = page_text(relay, "version");
+    if (version[0] != '\0')
+        (void)snprintf(facts, sizeof facts, ", version %.40s, holds %lld", version,
+                       page_number(relay, "holds"));
+    output_line(
+        "%-14s %s%s%s%s%s", "other relay", page_text(relay, "host"), facts,
+        json_is_true(json_object_get(relay, "answers")) ? "" : ", which does not answer",
+        differs(relay, us, "rules") ? "; WARNING: it has other rules" : "",
+        differs(relay, us, "key") ? "; WARNING: it has another key (privacy.key_file)"
+                                  : "");
+}
+
+/* The others with the same store. */
+static void print_relays(const json_t *relays, const char *own)
+{
+    size_t i;
+    const json_t *relay;
+    const json_t *us = find_relay(relays, own);
+    json_array_foreach(relays, i, relay)
+    {
+        if (relay != us)
+            print_relay(relay, us);
     }
 }
 

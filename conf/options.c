@@ -43,6 +43,8 @@ static const char *const origins[] = {"smtp", "local", NULL};
 static const struct option options[] = {
     {.name = "domains", .read = value_array_domains, SETTING(policy.domains), .min = 1,
      .max = 255},
+    {.name = "relay", .read = value_name, SETTING(relay), .initial = "", .max = 200,
+     .restart = true},
     {.name = "recipient_delimiter", .read = policy_value_delimiter, SETTING(policy.domains),
      .initial = "+", .max = 16},
     {.name = "login_domains", .read = value_array_logins, SETTING(policy.logins), .min = 1,

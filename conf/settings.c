@@ -276,6 +276,7 @@ static void clear_names(struct names *names)
 void settings_clear(struct settings *settings)
 {
     free(settings->file);
+    free(settings->relay);
     free(settings->milter.socket);
     free(settings->control.socket);
     free(settings->control.group);

@@ -83,7 +83,8 @@ struct names {
 enum { SETTINGS_RESTART_MAX = 40 };
 
 struct settings {
-    char *file; /* the configuration's own path, as given */
+    char *file;  /* the configuration's own path, as given */
+    char *relay; /* this relay's name; "": that of the machine */
     struct {
         char *socket; /* as smfi_setconn(3) wants it: unix:PATH or inet:PORT@HOST */
         unsigned socket_mode;

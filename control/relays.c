@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "control/order.h"
@@ -16,6 +17,7 @@ static const int64_t FRESH_MS = INT64_C(24) * 3600 * 1000;
 
 /* Relays that are asked. */
 struct asked_relays {
+    const char *own; /* this relay's name: it is not asked */
     struct asked_relay {
         char host[ORDERS_HOST_SIZE];
         struct sent_order sent;
@@ -29,6 +31,8 @@ static enum status add_relay(void *context, const char *host, const char *nothin
 {
     struct asked_relays *asked = context;
     (void)nothing;
+    if (strcmp(host, asked->own) == 0)
+        return STATUS_OK;
     if (asked->count == RELAYS_MAX)
         return STATUS_LIMIT;
     (void)snprintf(asked->items[asked->count++].host, ORDERS_HOST_SIZE, "%s", host);
@@ -55,6 +59,8 @@ enum status relays_do(struct request *request, const char *what, const json_t *b
     json_t *answers = json_array();
     struct asked_relays *asked = calloc(1, sizeof *asked);
     enum status status = asked == NULL || answers == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (status == STATUS_OK)
+        asked->own = request->context->host;
     if (status == STATUS_OK && request->context->orders != NULL)
         status = orders_relays(request->context->orders, clock_wall_ms() - FRESH_MS,
                                clock_deadline_us(STORE_MS), add_relay, asked);
@@ -77,23 +83,45 @@ enum status relays_do(struct request *request, const char *what, const json_t *b
                                                   : "there are too many");
 }
 
-static enum status enter_relay(void *relays, const char *host, const char *nothing)
+static json_t *optional(const char *text)
 {
-    (void)nothing;
-    return json_object_set_new(relays, host, json_false()) == 0 ? STATUS_OK
-                                                                : STATUS_NOMEM;
+    return text[0] == '\0' ? json_null() : record_string(text);
 }
 
-static enum status mark_relay(void *relays, const char *host, const char *nothing)
+/* What a relay says of itself (daemon/taker.c): each null where it does not. */
+static json_t *relay_json(const char *host, const char *facts)
 {
-    (void)nothing;
-    return json_object_set_new(relays, host, json_true()) == 0 ? STATUS_OK : STATUS_NOMEM;
+    char version[40] = "", rules[DIGEST_HEX_SIZE] = "", key[DIGEST_HEX_SIZE] = "";
+    long holds = -1;
+    /* NOLINTNEXTLINE(cert-err34-c): saturates */
+    (void)sscanf(facts, "%39s %32s %32s %ld", version, rules, key, &holds);
+    json_t *relay = json_pack("{s:o, s:b, s:o, s:o, s:o}", "host", record_string(host),
+                              "answers", 0, "version", optional(version), "rules",
+                              optional(rules), "key", optional(key));
+    (void)json_object_set_new(relay, "holds",
+                              holds < 0 ? json_null() : json_integer(holds));
+    return relay;
+}
+
+static enum status enter_relay(void *relays, const char *host, const char *facts)
+{
+    return json_object_set_new(relays, host, relay_json(host, facts)) == 0 ? STATUS_OK
+                                                                           : STATUS_NOMEM;
+}
+
+static enum status mark_relay(void *relays, const char *host, const char *facts)
+{
+    json_t *relay = json_object_get(relays, host);
+    if (relay == NULL && enter_relay(relays, host, facts) == STATUS_OK)
+        relay = json_object_get(relays, host);
+    return json_object_set_new(relay, "answers", json_true()) == 0 ? STATUS_OK
+                                                                   : STATUS_NOMEM;
 }
 
 json_t *relays_list(const struct request *request)
 {
     const char *host;
-    json_t *answers;
+    json_t *relay;
     struct orders *orders = request->context->orders;
     int64_t now_ms = clock_wall_ms();
     int64_t deadline_us = request_deadline_us();
@@ -104,9 +132,8 @@ json_t *relays_list(const struct request *request)
                                          enter_relay, relays) == STATUS_OK &&
                            orders_relays(orders, now_ms - ORDERS_LIFE_MS, deadline_us,
                                          mark_relay, relays) == STATUS_OK);
-    (void)json_object_set_new(relays, request->context->host, json_true());
-    json_object_foreach(relays, host, answers)(void) json_array_append_new(
-        array, json_pack("{s:o, s:O}", "host", record_string(host), "answers", answers));
+    (void)mark_relay(relays, request->context->host, "");
+    json_object_foreach(relays, host, relay)(void) json_array_append(array, relay);
     json_decref(relays);
     if (known)
         return array;

@@ -10,7 +10,8 @@ enum status relays_do(struct request *request, const char *what, const json_t *b
                       json_t **out, struct error *error) MUST_CHECK;
 
 /* This relay and those that have announced themselves in the last day: [{"host",
- * "answers"}], whether one still does; null when the store does not know them. */
+ * "answers", "version", "rules", "key", "holds"}]: whether one still does, and what it
+ * says of itself; null when the store does not know them. */
 json_t *relays_list(const struct request *request);
 
 #endif

@@ -100,7 +100,9 @@ static enum status make_parts(struct daemon *daemon, const struct settings *sett
                               struct error *error)
 {
     struct engine *engine = &daemon->engine;
-    if (gethostname(daemon->host, sizeof daemon->host - 1) != 0)
+    if (settings->relay[0] != '\0')
+        (void)snprintf(daemon->host, sizeof daemon->host, "%s", settings->relay);
+    else if (gethostname(daemon->host, sizeof daemon->host - 1) != 0)
         (void)snprintf(daemon->host, sizeof daemon->host, "localhost");
     digest_key_random(&engine->token_key);
     engine->ledger = ledger_new(engine->store, &engine->key, daemon->host);

@@ -27,15 +27,20 @@ static int64_t store_deadline_us(void)
     return clock_deadline_us(STORE_MS);
 }
 
+static void hash_key(const struct digest_key *key, char out_hash[DIGEST_HEX_SIZE])
+{
+    static const char what[] = "the key's fingerprint";
+    digest_hex(key, what, sizeof what, out_hash);
+}
+
 enum status peers_check_key(struct engine *engine, const struct settings *settings,
                             struct error *error)
 {
-    static const char what[] = "the key's fingerprint";
     char ours[DIGEST_HEX_SIZE];
     char *theirs = NULL;
     if (settings->privacy.key_file[0] == '\0')
         return STATUS_OK;
-    digest_hex(&engine->key, what, sizeof what, ours);
+    hash_key(&engine->key, ours);
     struct change change = {.collection = COLLECTION_META,
                             .id = "key",
                             .check = true,
@@ -65,6 +70,15 @@ static void hash_rules(const struct policy *policy, char out_hash[DIGEST_HEX_SIZ
         rule_write(&policy->rules[i], &all);
     digest_hex(&no_secret, text_string(&all), all.length, out_hash);
     text_clear(&all);
+}
+
+void peers_fingerprints(const struct policy *policy, const struct digest_key *key,
+                        char out[PEERS_FINGERPRINTS_SIZE])
+{
+    char rules[DIGEST_HEX_SIZE], hash[DIGEST_HEX_SIZE];
+    hash_rules(policy, rules);
+    hash_key(key, hash);
+    (void)snprintf(out, PEERS_FINGERPRINTS_SIZE, "%s %s", rules, hash);
 }
 
 struct rules_comparison {

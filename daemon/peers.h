@@ -17,6 +17,11 @@ enum status peers_check_key(struct engine *engine, const struct settings *settin
 void peers_compare_rules(struct engine *engine, const struct settings *settings,
                          const char *host, int64_t now_ms);
 
+/* "HASH HASH" of the rules and of the key: the same on relays that agree. */
+enum { PEERS_FINGERPRINTS_SIZE = 2 * DIGEST_HEX_SIZE };
+void peers_fingerprints(const struct policy *policy, const struct digest_key *key,
+                        char out[PEERS_FINGERPRINTS_SIZE]);
+
 enum { PEERS_CLAIM_SECONDS = 15 };
 
 /* One process's claim to its host name, by which records are told apart. */

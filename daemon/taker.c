@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/worker.h"
 #include "control/obey.h"
+#include "daemon/peers.h"
+#include "quarantine/terms.h"
 #include "store/orders.h"
 
 enum {
@@ -195,6 +197,26 @@ static void rest(struct taker *taker)
     (void)pthread_mutex_unlock(&taker->mutex);
 }
 
+/* What other relays show of this one: "VERSION RULES KEY HOLDS", holds -1 if unknown. */
+static enum status announce(const struct control_context *context)
+{
+    char facts[ORDERS_FACTS_SIZE], fingerprints[PEERS_FINGERPRINTS_SIZE];
+    char term[TERMS_SIZE];
+    struct scan scan;
+    size_t holds = 0;
+    struct snapshot *snapshot = current_snapshot_get(context->snapshots);
+    peers_fingerprints(&snapshot->settings->policy, context->key, fingerprints);
+    snapshot_unref(snapshot);
+    terms_of_host(context->host, term);
+    scan_set(&scan, COLLECTION_HOLDS, term, NULL);
+    bool known =
+        scan_count(context->store, &scan, store_deadline_us(), &holds) == STATUS_OK;
+    (void)snprintf(facts, sizeof facts, "%s %s %lld", MAILBRAKE_VERSION, fingerprints,
+                   known ? (long long)holds : -1);
+    orders_set_facts(context->orders, facts);
+    return orders_announce(context->orders, clock_wall_ms(), store_deadline_us());
+}
+
 static void *run(void *argument)
 {
     struct taker *taker = argument;
@@ -202,8 +224,7 @@ static void *run(void *argument)
     int64_t announce_us = 0, prune_us = clock_monotonic_us() + PRUNE_US;
     for (;;) {
         int64_t now_us = clock_monotonic_us();
-        if (now_us >= announce_us &&
-            orders_announce(orders, clock_wall_ms(), store_deadline_us()) == STATUS_OK)
+        if (now_us >= announce_us && announce(&taker->context) == STATUS_OK)
             announce_us = now_us + ORDERS_ANNOUNCE_MS * INT64_C(1000);
         for (size_t i = 0; i < SLOTS; i++)
             tend(taker, &taker->slots[i]);
@@ -229,7 +250,7 @@ enum status taker_start(const struct control_context *context, struct error *err
     (void)pthread_cond_init(&taker.done, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     /* So that it is known before it is said to be ready. Without the store, later. */
-    (void)!orders_announce(context->orders, clock_wall_ms(), store_deadline_us());
+    (void)!announce(context);
     enum status status = worker_start("orders", run, &taker, NULL, error);
     for (size_t i = 0; i < SLOTS && status == STATUS_OK; i++)
         status = worker_start("order", work, &taker, NULL, error);

@@ -65,14 +65,15 @@ struct announcement {
     char instance[DIGEST_ID_SIZE];
     int64_t at_ms; /* by its clock */
     char signature[DIGEST_HEX_SIZE];
+    char facts[ORDERS_FACTS_SIZE]; /* not signed */
 };
 
 static bool parse_announcement(const char *value, struct announcement *out)
 {
     *out = (struct announcement){0};
     /* NOLINTNEXTLINE(cert-err34-c): saturates */
-    return sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f]", out->instance,
-                  &out->at_ms, out->signature) >= 2;
+    return sscanf(value, "%16[0-9a-f] %" SCNd64 " %32[0-9a-f] %199[ -~]", out->instance,
+                  &out->at_ms, out->signature, out->facts) >= 2;
 }
 
 static bool is_signed(const struct orders *orders, const char *host,
@@ -254,22 +255,27 @@ enum status orders_await(struct orders *orders, const struct sent_order *sent,
 
 /* ---- relays ---- */
 
+void orders_set_facts(struct orders *orders, const char *facts)
+{
+    (void)snprintf(orders->facts, sizeof orders->facts, "%s", facts);
+}
+
 enum status orders_announce(struct orders *orders, int64_t now_ms, int64_t deadline_us)
 {
-    char id[DOCUMENTS_ID_MAX + 1], value[100], signature[DIGEST_HEX_SIZE];
+    char id[DOCUMENTS_ID_MAX + 1], signature[DIGEST_HEX_SIZE];
+    char value[100 + ORDERS_FACTS_SIZE];
     (void)snprintf(id, sizeof id, RELAY_PREFIX "%.240s", orders->host);
     if (!orders_sign_announcement(orders, orders->host, orders->instance, now_ms,
                                   signature))
         return STATUS_NOMEM;
-    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s", orders->instance, now_ms,
-                   signature);
+    (void)snprintf(value, sizeof value, "%s %" PRId64 " %s%s%s", orders->instance, now_ms,
+                   signature, orders->facts[0] == '\0' ? "" : " ", orders->facts);
     const struct change change = {
         .collection = COLLECTION_META, .id = id, .value = value};
     return store_change(orders->store, &change, 1, deadline_us);
 }
 
 struct relays {
-    const struct orders *orders;
     int64_t since_ms;
     store_each *each;
     void *context;
@@ -280,15 +286,15 @@ static enum status pass_relay(void *context, const char *id, const char *value)
     const struct relays *relays = context;
     const char *host = text_after(id, RELAY_PREFIX);
     struct announcement relay;
-    if (host == NULL || strcmp(host, relays->orders->host) == 0 ||
-        !parse_announcement(value, &relay) || relay.at_ms < relays->since_ms)
+    if (host == NULL || !parse_announcement(value, &relay) ||
+        relay.at_ms < relays->since_ms)
         return STATUS_OK;
-    return relays->each(relays->context, host, "");
+    return relays->each(relays->context, host, relay.facts);
 }
 
 enum status orders_relays(struct orders *orders, int64_t since_ms, int64_t deadline_us,
                           store_each *each, void *context)
 {
-    struct relays relays = {orders, since_ms, each, context};
+    struct relays relays = {since_ms, each, context};
     return store_list(orders->store, COLLECTION_META, deadline_us, pass_relay, &relays);
 }

@@ -56,6 +56,11 @@ struct order {
 };
 void order_clear(struct order *order);
 
+/* What the next announcements say of this relay: one line of ASCII, copied; whoever reads
+ * them can't tell that it is true. By the thread that announces. */
+enum { ORDERS_FACTS_SIZE = 200 };
+void orders_set_facts(struct orders *orders, const char *facts);
+
 /* Says that this process takes orders, and what its clock says. At the start and every
  * ORDERS_ANNOUNCE_MS. */
 enum status orders_announce(struct orders *orders, int64_t now_ms,
@@ -80,8 +85,8 @@ enum status orders_prune(struct orders *orders, int64_t now_ms,
                          int64_t deadline_us) MUST_CHECK;
 
 /* The names of relays that announced themselves at or after since_ms by their own
- * clocks, without this one, also of those with another key: calls each with the name as
- * id, and "". */
+ * clocks, this one included, also of those with another key: calls each with the name as
+ * id, and the facts. */
 enum status orders_relays(struct orders *orders, int64_t since_ms, int64_t deadline_us,
                           store_each *each, void *context) MUST_CHECK;
 

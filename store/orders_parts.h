@@ -20,7 +20,8 @@ struct orders {
     struct digest_key key; /* for orders alone */
     char host[ORDERS_HOST_SIZE];
     char instance[DIGEST_ID_SIZE]; /* random, of this process */
-    struct used_order {            /* by the thread that takes them */
+    char facts[ORDERS_FACTS_SIZE];
+    struct used_order { /* by the thread that takes them */
         char id[DIGEST_ID_SIZE];
         int64_t until_ms;
     } used[ORDERS_USED_MAX];
