@@ -1,57 +1,22 @@
-/* A hash table whose rows are also in two lists, newest first: of what is latched, owed,
- * usual or more than half used up, and of the rest. Of the rest the one that was seen
- * longest ago gives its place away: a flood of new keys pushes out its own. */
+/* Of each key the last answer counts: one that came late is passed over, and one that has
+ * more than it can have is not believed. */
 #include "store/epoch/last_seen.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    HEADS = 1 << 17,
-    FEW_CHARGES = 16, /* of a message, for which no memory is needed */
-};
-#define NONE UINT32_MAX
+#include "store/epoch/seen_table.h"
+
+enum { FEW_CHARGES = 16 }; /* of a message, for which no memory is needed */
 static const int64_t CLOCK_BACK_MS = 1000; /* an older answer is never that late */
-
-struct entry {
-    char name[LAST_SEEN_NAME_SIZE]; /* "": unused */
-    uint16_t client_count, client_room;
-    bool is_window, has_clients;
-    bool heavy;            /* it is in the first list */
-    uint32_t next;         /* with the same head */
-    uint32_t newer, older; /* in the list */
-    int32_t level; /* of a bucket, as are rest and rate; clients have a rate, too */
-    int32_t tokens, burst;
-    int64_t period_ms, rest;
-    int64_t stamp_ms; /* of the store's clock when it was seen; 0: it never was */
-    int64_t seen_us;  /* monotonic */
-    int64_t latch_end_ms, latch_ms;
-    int64_t debt;
-    struct seen_window *window;   /* owned */
-    struct client_entry *clients; /* owned; those that this relay saw accepted */
-};
-
-struct seen_window {
-    struct surge surge;
-    struct window window;
-};
-
-struct entry_list {
-    uint32_t newest, oldest;
-};
 
 struct last_seen {
     size_t name_at; /* in a key */
     const struct digest_key *key;
     pthread_mutex_t mutex; /* of all below; a leaf */
-    struct entry *entries; /* LAST_SEEN_MAX */
-    uint32_t *heads;
-    uint32_t used;
-    struct entry_list heavy, light;
-    size_t owed; /* entries with a debt */
+    struct seen_table table;
     int64_t noted_us;
 };
 
@@ -62,16 +27,10 @@ struct last_seen *last_seen_new(const char *prefix, const struct digest_key *key
         return NULL;
     seen->name_at = strlen(prefix) + strlen("{}:b:");
     seen->key = key;
-    seen->entries = calloc(LAST_SEEN_MAX, sizeof *seen->entries);
-    seen->heads = malloc(HEADS * sizeof *seen->heads);
-    if (seen->entries == NULL || seen->heads == NULL) {
-        free(seen->entries);
-        free(seen->heads);
+    if (seen_table_init(&seen->table) != STATUS_OK) {
         free(seen);
         return NULL;
     }
-    memset(seen->heads, 0xff, HEADS * sizeof *seen->heads);
-    seen->heavy = seen->light = (struct entry_list){NONE, NONE};
     (void)pthread_mutex_init(&seen->mutex, NULL);
     return seen;
 }
@@ -80,153 +39,15 @@ void last_seen_free(struct last_seen *seen)
 {
     if (seen == NULL)
         return;
-    for (uint32_t i = 0; i < seen->used; i++) {
-        free(seen->entries[i].window);
-        free(seen->entries[i].clients);
-    }
     (void)pthread_mutex_destroy(&seen->mutex);
-    free(seen->entries);
-    free(seen->heads);
+    seen_table_clear(&seen->table);
     free(seen);
-}
-
-/* ---- the table; from here on under the lock, but where the header says it ---- */
-
-/* A name ends with a keyed hash of its subject. */
-static uint32_t *head_of(const struct last_seen *seen, const char *name)
-{
-    uint64_t first = 0;
-    uint64_t last = 0;
-    size_t length = strlen(name);
-    memcpy(&first, name, length < sizeof first ? length : sizeof first);
-    if (length > sizeof last)
-        memcpy(&last, name + length - sizeof last, sizeof last);
-    uint64_t mixed = (first * 3 + last) * UINT64_C(0x9e3779b97f4a7c15);
-    return &seen->heads[(mixed >> 40) % HEADS];
-}
-
-static struct entry *find(const struct last_seen *seen, const char *name)
-{
-    uint32_t i = *head_of(seen, name);
-    while (i != NONE && strcmp(seen->entries[i].name, name) != 0)
-        i = seen->entries[i].next;
-    return i == NONE ? NULL : &seen->entries[i];
-}
-
-static struct entry_list *list_of(struct last_seen *seen, const struct entry *entry)
-{
-    return entry->heavy ? &seen->heavy : &seen->light;
-}
-
-static void unlist(struct last_seen *seen, struct entry *entry)
-{
-    struct entry_list *list = list_of(seen, entry);
-    *(entry->newer == NONE ? &list->newest : &seen->entries[entry->newer].older) =
-        entry->older;
-    *(entry->older == NONE ? &list->oldest : &seen->entries[entry->older].newer) =
-        entry->newer;
-}
-
-static void list_newest(struct last_seen *seen, struct entry *entry)
-{
-    struct entry_list *list = list_of(seen, entry);
-    uint32_t i = (uint32_t)(entry - seen->entries);
-    entry->newer = NONE;
-    entry->older = list->newest;
-    *(list->newest == NONE ? &list->oldest : &seen->entries[list->newest].newer) = i;
-    list->newest = i;
-}
-
-/* Takes its name away, and all that it has; it is still listed. */
-static void empty(struct last_seen *seen, struct entry *entry)
-{
-    uint32_t *at = head_of(seen, entry->name);
-    while (*at != (uint32_t)(entry - seen->entries))
-        at = &seen->entries[*at].next;
-    *at = entry->next;
-    seen->owed -= entry->debt > 0;
-    free(entry->window);
-    free(entry->clients);
-    *entry = (struct entry){
-        .newer = entry->newer, .older = entry->older, .heavy = entry->heavy};
-}
-
-static struct bucket bucket_of(const struct entry *entry)
-{
-    return (struct bucket){entry->level, entry->rest, entry->stamp_ms};
-}
-
-static bool is_heavy_window(const struct seen_window *seen, int64_t now_ms)
-{
-    struct window window = seen->window;
-    window_roll(&window, &seen->surge, now_ms);
-    return window.past_count > 0 || window.copies * 2 > seen->surge.floor;
-}
-
-static bool is_heavy(const struct entry *entry, int64_t now_ms)
-{
-    const struct rate rate = {entry->tokens, entry->period_ms, entry->burst};
-    if (entry->name[0] == '\0')
-        return false;
-    if (entry->debt > 0 || entry->latch_end_ms > now_ms)
-        return true;
-    if (entry->is_window)
-        return is_heavy_window(entry->window, now_ms);
-    if (entry->has_clients)
-        return now_ms - entry->stamp_ms < entry->period_ms;
-    struct bucket bucket = bucket_of(entry);
-    bucket_refill(&bucket, &rate, now_ms);
-    return bucket.level * 2 < rate.burst;
-}
-
-/* Puts it at the head of its list. */
-static void renew(struct last_seen *seen, struct entry *entry, int64_t now_ms)
-{
-    unlist(seen, entry);
-    entry->heavy = is_heavy(entry, now_ms);
-    list_newest(seen, entry);
-}
-
-/* An entry for another key, out of its list. */
-static struct entry *take_oldest(struct last_seen *seen, int64_t now_ms)
-{
-    struct entry *entry =
-        seen->heavy.oldest == NONE ? NULL : &seen->entries[seen->heavy.oldest];
-    if (entry == NULL || (seen->light.oldest != NONE && is_heavy(entry, now_ms)))
-        entry = &seen->entries[seen->light.oldest];
-    if (entry->name[0] != '\0')
-        empty(seen, entry);
-    unlist(seen, entry);
-    return entry;
-}
-
-/* A new entry of that name, at the head of the list, for a request of that kind. NULL
- * without memory. */
-static struct entry *add(struct last_seen *seen, const char *name,
-                         const struct limiter_request *request, int64_t now_ms)
-{
-    struct seen_window *window = NULL;
-    if (request->is_window && (window = malloc(sizeof *window)) == NULL)
-        return NULL;
-    struct entry *entry = seen->used < LAST_SEEN_MAX ? &seen->entries[seen->used++]
-                                                     : take_oldest(seen, now_ms);
-    uint32_t *head = head_of(seen, name);
-    *entry = (struct entry){.is_window = request->is_window,
-                            .has_clients = request->has_clients,
-                            .window = window,
-                            .next = *head};
-    if (window != NULL)
-        *window = (struct seen_window){.surge = request->surge};
-    (void)snprintf(entry->name, sizeof entry->name, "%s", name);
-    *head = (uint32_t)(entry - seen->entries);
-    list_newest(seen, entry);
-    return entry;
 }
 
 /* ---- what an entry says ---- */
 
 /* The same rule on every relay has the same numbers, but a permit may get others. */
-static bool is_of(const struct entry *entry, const struct limiter_request *request)
+static bool is_of(const struct seen_entry *entry, const struct limiter_request *request)
 {
     if (entry->is_window)
         return request->is_window;
@@ -235,12 +56,12 @@ static bool is_of(const struct entry *entry, const struct limiter_request *reque
            entry->period_ms == request->rate.period_ms;
 }
 
-static struct client_set clients_of(const struct entry *entry)
+static struct client_set clients_of(const struct seen_entry *entry)
 {
     return (struct client_set){entry->clients, entry->client_count};
 }
 
-static void write_entry(struct entry *entry, const struct limiter_request *request,
+static void write_entry(struct seen_entry *entry, const struct limiter_request *request,
                         const struct limiter_state *state, int64_t now_ms, int64_t now_us)
 {
     entry->stamp_ms = now_ms;
@@ -270,7 +91,7 @@ static bool matters(const struct limiter_request *request,
 }
 
 /* Counts a client from now_ms on; without memory it does not. */
-static void add_client(struct entry *entry, const struct rate *limit, int64_t client,
+static void add_client(struct seen_entry *entry, const struct rate *limit, int64_t client,
                        int64_t now_ms)
 {
     struct client_set set = clients_of(entry);
@@ -290,7 +111,7 @@ static void add_client(struct entry *entry, const struct rate *limit, int64_t cl
 
 /* ---- what Redis answered ---- */
 
-static bool is_fuller_window(const struct entry *entry, const struct window *found,
+static bool is_fuller_window(const struct seen_entry *entry, const struct window *found,
                              const struct charge_outcome *outcome, int64_t now_ms)
 {
     struct window window = entry->window->window;
@@ -302,11 +123,11 @@ static bool is_fuller_window(const struct entry *entry, const struct window *fou
             found->copies < window.copies || found->trained < window.trained);
 }
 
-static bool is_fuller_bucket(const struct entry *entry,
+static bool is_fuller_bucket(const struct seen_entry *entry,
                              const struct limiter_request *request,
                              const struct bucket *found)
 {
-    struct bucket bucket = bucket_of(entry);
+    struct bucket bucket = seen_entry_bucket(entry);
     bucket_refill(&bucket, &request->rate, found->stamp_ms);
     return found->level > bucket.level ||
            (found->level == bucket.level && found->rest > bucket.rest);
@@ -315,7 +136,8 @@ static bool is_fuller_bucket(const struct entry *entry,
 /* Whether it has more left, or a latch that ends earlier, than since the entry was seen
  * it can have, unless somebody changed that by hand. Two answers of the same instant may
  * come in any order. */
-static bool is_fuller(const struct entry *entry, const struct limiter_request *request,
+static bool is_fuller(const struct seen_entry *entry,
+                      const struct limiter_request *request,
                       const struct limiter_state *state,
                       const struct charge_outcome *outcome, int64_t now_ms)
 {
@@ -378,7 +200,7 @@ static bool is_believable(const struct answer *answer)
     for (size_t i = 0; i < charge_call_order(answer->call)->count; i++) {
         if (!next_name(answer, &cursor, name))
             continue;
-        const struct entry *entry = find(answer->seen, name);
+        const struct seen_entry *entry = seen_table_find(&answer->seen->table, name);
         struct limiter_state state = found_state(answer, i);
         if (entry != NULL && is_fuller(entry, &answer->requests[i], &state,
                                        &answer->outcomes[i], answer->now_ms))
@@ -388,7 +210,7 @@ static bool is_believable(const struct answer *answer)
 }
 
 /* An answer that came late is passed over; of two of one instant the fuller one is. */
-static bool is_late(const struct entry *entry, const struct limiter_request *request,
+static bool is_late(const struct seen_entry *entry, const struct limiter_request *request,
                     const struct limiter_state *state, int64_t now_ms)
 {
     if (now_ms != entry->stamp_ms)
@@ -402,21 +224,21 @@ static void keep(const struct answer *answer, size_t i, const char *name)
 {
     const struct limiter_request *request = &answer->requests[i];
     struct limiter_state state = found_state(answer, i);
-    struct entry *entry = find(answer->seen, name);
+    struct seen_entry *entry = seen_table_find(&answer->seen->table, name);
     rows_apply(&state, request, &answer->effects[i], answer->now_ms);
     if (entry == NULL && !matters(request, &state, answer->now_ms))
         return;
     if (entry != NULL && entry->is_window != request->is_window)
         return;
     if (entry == NULL)
-        entry = add(answer->seen, name, request, answer->now_ms);
+        entry = seen_table_add(&answer->seen->table, name, request, answer->now_ms);
     if (entry == NULL)
         return;
     if (state.clients.taken)
         add_client(entry, &request->rate, request->client, answer->now_ms);
     if (!is_late(entry, request, &state, answer->now_ms))
         write_entry(entry, request, &state, answer->now_ms, answer->now_us);
-    renew(answer->seen, entry, answer->now_ms);
+    seen_table_renew(&answer->seen->table, entry, answer->now_ms);
 }
 
 static bool note(const struct answer *answer, enum charge_mode mode, bool believe)
@@ -494,9 +316,9 @@ void last_seen_forget(struct last_seen *seen, const struct charge *charges, size
     for (size_t i = 0; i < count; i++) {
         make_name(seen, &charges[i], name);
         (void)pthread_mutex_lock(&seen->mutex);
-        struct entry *entry = find(seen, name);
+        struct seen_entry *entry = seen_table_find(&seen->table, name);
         if (entry != NULL)
-            empty(seen, entry);
+            seen_table_empty(&seen->table, entry);
         (void)pthread_mutex_unlock(&seen->mutex);
     }
 }
@@ -507,7 +329,7 @@ void last_seen_bound(struct last_seen *seen, const struct charge *charge, int no
     char name[LAST_SEEN_NAME_SIZE];
     make_name(seen, charge, name);
     (void)pthread_mutex_lock(&seen->mutex);
-    const struct entry *entry = find(seen, name);
+    const struct seen_entry *entry = seen_table_find(&seen->table, name);
     bool known = entry != NULL && entry->stamp_ms > 0 && !request->has_clients &&
                  entry->is_window == request->is_window;
     if (known) {
@@ -537,22 +359,22 @@ void last_seen_owe(struct last_seen *seen, const struct charge *charge, int64_t 
         state.bucket = bucket_full(&request.rate, 0);
     make_name(seen, charge, name);
     (void)pthread_mutex_lock(&seen->mutex);
-    struct entry *entry = find(seen, name);
+    struct seen_entry *entry = seen_table_find(&seen->table, name);
     if (entry != NULL && !is_of(entry, &request)) {
-        empty(seen, entry);
+        seen_table_empty(&seen->table, entry);
         entry = NULL;
     }
     if (entry == NULL) {
-        entry = add(seen, name, &request, now_ms);
+        entry = seen_table_add(&seen->table, name, &request, now_ms);
         if (entry != NULL)
             write_entry(entry, &request, &state, 0, now_us);
     }
     if (entry != NULL) {
-        seen->owed += entry->debt == 0;
+        seen->table.owed += entry->debt == 0;
         entry->debt += charge->cost;
         if (request.has_clients)
             add_client(entry, &request.rate, client, now_ms);
-        renew(seen, entry, now_ms);
+        seen_table_renew(&seen->table, entry, now_ms);
     }
     (void)pthread_mutex_unlock(&seen->mutex);
 }
@@ -560,18 +382,18 @@ void last_seen_owe(struct last_seen *seen, const struct charge *charge, int64_t 
 bool last_seen_owes(struct last_seen *seen)
 {
     (void)pthread_mutex_lock(&seen->mutex);
-    bool owes = seen->owed > 0;
+    bool owes = seen->table.owed > 0;
     (void)pthread_mutex_unlock(&seen->mutex);
     return owes;
 }
 
 /* ---- what is written back ---- */
 
-static void list_since(const struct last_seen *seen, uint32_t i, int64_t since_us,
+static void list_since(const struct seen_table *table, uint32_t i, int64_t since_us,
                        uint32_t *list, size_t *count)
 {
-    for (; i != NONE; i = seen->entries[i].older) {
-        const struct entry *entry = &seen->entries[i];
+    for (; i != SEEN_NONE; i = table->entries[i].older) {
+        const struct seen_entry *entry = &table->entries[i];
         if (entry->name[0] != '\0' && (entry->seen_us >= since_us || entry->debt > 0))
             list[(*count)++] = i;
     }
@@ -585,15 +407,15 @@ enum status last_seen_list(struct last_seen *seen, int64_t since_us, uint32_t **
     if (list == NULL)
         return STATUS_NOMEM;
     (void)pthread_mutex_lock(&seen->mutex);
-    list_since(seen, seen->heavy.newest, since_us, list, &count);
-    list_since(seen, seen->light.newest, since_us, list, &count);
+    list_since(&seen->table, seen->table.heavy.newest, since_us, list, &count);
+    list_since(&seen->table, seen->table.light.newest, since_us, list, &count);
     (void)pthread_mutex_unlock(&seen->mutex);
     *out = list;
     *out_count = count;
     return STATUS_OK;
 }
 
-static void copy(const struct entry *entry, struct last_seen_record *out)
+static void copy(const struct seen_entry *entry, struct last_seen_record *out)
 {
     memcpy(out->name, entry->name, sizeof out->name);
     out->request =
@@ -601,7 +423,7 @@ static void copy(const struct entry *entry, struct last_seen_record *out)
                                  .has_clients = entry->has_clients,
                                  .rate = {entry->tokens, entry->period_ms, entry->burst},
                                  .latch_ms = entry->latch_ms};
-    out->state = (struct limiter_state){.bucket = bucket_of(entry),
+    out->state = (struct limiter_state){.bucket = seen_entry_bucket(entry),
                                         .latch_end_ms = entry->latch_end_ms};
     if (entry->is_window) {
         out->request.surge = entry->window->surge;
@@ -617,7 +439,7 @@ static void copy(const struct entry *entry, struct last_seen_record *out)
 bool last_seen_copy(struct last_seen *seen, uint32_t index, struct last_seen_record *out)
 {
     (void)pthread_mutex_lock(&seen->mutex);
-    const struct entry *entry = &seen->entries[index];
+    const struct seen_entry *entry = &seen->table.entries[index];
     bool used = entry->name[0] != '\0';
     out->index = index;
     if (used)
@@ -631,11 +453,11 @@ bool last_seen_copy(struct last_seen *seen, uint32_t index, struct last_seen_rec
 void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record)
 {
     (void)pthread_mutex_lock(&seen->mutex);
-    struct entry *entry = &seen->entries[record->index];
+    struct seen_entry *entry = &seen->table.entries[record->index];
     if (record->debt > 0 && entry->debt >= record->debt &&
         strcmp(entry->name, record->name) == 0) {
         entry->debt -= record->debt;
-        seen->owed -= entry->debt == 0;
+        seen->table.owed -= entry->debt == 0;
         if (!entry->is_window && !entry->has_clients)
             entry->level =
                 record->debt < entry->level ? entry->level - (int32_t)record->debt : 0;
