@@ -29,8 +29,10 @@ void api_report_show(struct request *request)
         return;
     }
     /* What this relay has counted since the last minute counts, too. */
+    bool hashed = request->settings->privacy.addresses == PRIVACY_HASHED;
     enum status status =
-        traffic_flush(context->traffic, context->store, request_deadline_us());
+        traffic_flush(context->traffic, context->store, hashed ? context->key : NULL,
+                      request_deadline_us());
     if (status == STATUS_OK)
         status = report_make(context->ledger, context->store,
                              since_ms < now_ms ? now_ms - since_ms : 0,

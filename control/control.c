@@ -168,16 +168,6 @@ static void refuse_route(struct request *request, const char *method, const char
         request_fail(request, MHD_HTTP_NOT_FOUND, "there is no %.200s", path);
 }
 
-static void take_purpose(struct request *request, const char *purpose)
-{
-    if (purpose == NULL)
-        return;
-    (void)snprintf(request->purpose, sizeof request->purpose, "%s", purpose);
-    for (char *c = request->purpose; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
-}
-
 static void take_token(struct request *request, const char *token)
 {
     if (token != NULL && progress_is_token(token))
@@ -248,8 +238,8 @@ static struct incoming_request *begin(struct control *control,
     if (incoming->route == NULL)
         return incoming;
     request->verb = incoming->route->verb;
-    take_purpose(request,
-                 MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Purpose"));
+    request_take_purpose(
+        request, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Purpose"));
     take_token(request,
                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Progress"));
     if (is_too_long(connection)) {
@@ -301,7 +291,7 @@ static bool parse_body(struct incoming_request *incoming)
                      request->body == NULL ? error.text : "");
         return false;
     }
-    take_purpose(request, request_string(request, "purpose"));
+    request_take_purpose(request, request_string(request, "purpose"));
     return true;
 }
 

@@ -186,6 +186,43 @@ bool request_is_id(const char *text)
            strspn(text, "0123456789abcdef") == DIGEST_ID_SIZE - 1;
 }
 
+/* Each word with an "@" becomes its keyed hash. */
+static void add_hidden(const struct request *request, const char *words, struct text *out)
+{
+    static const char between[] = " <>()[],;:\"'?!";
+    char hash[DIGEST_HEX_SIZE];
+    while (*words != '\0') {
+        size_t length = strcspn(words, between);
+        if (memchr(words, '@', length) != NULL) {
+            digest_hex(request->context->key, words, length - (words[length - 1] == '.'),
+                       hash);
+            text_add_string(out, hash);
+        } else {
+            text_add(out, words, length);
+        }
+        words += length;
+        length = strspn(words, between);
+        text_add(out, words, length);
+        words += length;
+    }
+}
+
+void request_take_purpose(struct request *request, const char *purpose)
+{
+    struct text hidden = {0};
+    if (purpose == NULL)
+        return;
+    if (request->settings->privacy.addresses == PRIVACY_HASHED) {
+        add_hidden(request, purpose, &hidden);
+        purpose = text_string(&hidden);
+    }
+    (void)snprintf(request->purpose, sizeof request->purpose, "%s", purpose);
+    for (char *c = request->purpose; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    text_clear(&hidden);
+}
+
 /* True if the path's id is not one, so may be an address that must be hashed. */
 static bool is_foreign(const struct request *request, const char *target)
 {

@@ -74,6 +74,9 @@ bool request_duration(struct request *request, const char *name, int64_t *out_ms
  * outlive it. */
 struct actions_progress request_progress(struct request *request);
 
+/* Keeps why the person asks, NULL: no reason. With hashed addresses it holds none. */
+void request_take_purpose(struct request *request, const char *purpose);
+
 /* True if text has the form of a hold's or an incident's id. */
 bool request_is_id(const char *text);
 

@@ -250,6 +250,16 @@ static void load_traffic(const struct engine *engine)
                         clock_deadline_us(1000));
 }
 
+static void flush_traffic(struct engine *engine)
+{
+    struct snapshot *snapshot = current_snapshot_pin(&engine->snapshots);
+    bool hashed = snapshot->settings->privacy.addresses == PRIVACY_HASHED;
+    (void)!traffic_flush(engine->traffic, engine->store, hashed ? &engine->key : NULL,
+                         clock_deadline_us(1000));
+    (void)!traffic_flush_hour(engine->traffic, engine->store, clock_deadline_us(1000));
+    current_snapshot_unpin(snapshot);
+}
+
 /* Everything that must be there before the first message. */
 static enum status prepare(struct daemon *daemon, const struct settings *settings,
                            struct error *error)
@@ -341,10 +351,7 @@ int daemon_run(const char *configuration)
     (void)sd_notify(0, "STOPPING=1");
     drain(daemon.engine.timeout_ms);
     housekeeping_flush(&daemon.engine);
-    (void)!traffic_flush(daemon.engine.traffic, daemon.engine.store,
-                         clock_deadline_us(1000));
-    (void)!traffic_flush_hour(daemon.engine.traffic, daemon.engine.store,
-                              clock_deadline_us(1000));
+    flush_traffic(&daemon.engine);
     if (store_save(daemon.engine.store, &error) != STATUS_OK)
         problem_log_error(&error);
     log_print(SEVERITY_INFO, "stopped");

@@ -284,8 +284,9 @@ static void keep_traffic(const struct engine *engine, const struct settings *set
                          unsigned second)
 {
     int64_t before_ms = clock_wall_ms() - settings->privacy.retention_ms;
-    enum status status =
-        traffic_flush(engine->traffic, engine->store, store_deadline_us());
+    bool hashed = settings->privacy.addresses == PRIVACY_HASHED;
+    enum status status = traffic_flush(engine->traffic, engine->store,
+                                       hashed ? &engine->key : NULL, store_deadline_us());
     if (status == STATUS_OK && second % TRAFFIC_PRUNE_SECONDS == PRUNE_SECONDS - 1)
         (void)!traffic_prune(engine->store, before_ms, store_deadline_us());
 }

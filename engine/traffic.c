@@ -211,6 +211,26 @@ static bool take_day(struct traffic *traffic, struct listed *out, int64_t *out_d
     return changed;
 }
 
+/* "sender:a@b" becomes "sender:HASH". What was read back is a hash already. */
+static void hide(char key[HEAVY_HITTER_KEY_SIZE], const struct digest_key *hides)
+{
+    char *colon = strchr(key, ':');
+    char hash[DIGEST_HEX_SIZE];
+    if (colon == NULL || (strspn(colon + 1, "0123456789abcdef") == DIGEST_HEX_SIZE - 1 &&
+                          colon[DIGEST_HEX_SIZE] == '\0'))
+        return;
+    digest_hex(hides, colon + 1, strlen(colon + 1), hash);
+    text_join(colon + 1, HEAVY_HITTER_KEY_SIZE - (size_t)(colon + 1 - key), hash, "");
+}
+
+static void hide_all(struct listed *listed, const struct digest_key *hides)
+{
+    for (size_t kind = 0; kind < TRAFFIC_REPORTED; kind++) {
+        for (size_t i = 0; i < listed[kind].count; i++)
+            hide(listed[kind].totals[i].key, hides);
+    }
+}
+
 static json_t *show_day(struct listed *listed)
 {
     json_t *day = json_object();
@@ -244,15 +264,18 @@ static enum status write_day(const struct traffic *traffic, struct store *store,
 }
 
 enum status traffic_flush(struct traffic *traffic, struct store *store,
-                          int64_t deadline_us)
+                          const struct digest_key *hides, int64_t deadline_us)
 {
     int64_t day;
     enum status status = STATUS_OK;
     struct listed *listed = calloc(TRAFFIC_REPORTED, sizeof *listed);
     if (listed == NULL)
         return STATUS_NOMEM;
-    if (take_day(traffic, listed, &day))
+    if (take_day(traffic, listed, &day)) {
+        if (hides != NULL)
+            hide_all(listed, hides);
         status = write_day(traffic, store, listed, day, deadline_us);
+    }
     free(listed);
     if (status != STATUS_OK) {
         (void)pthread_mutex_lock(&traffic->mutex);

@@ -48,9 +48,10 @@ void traffic_hour(struct traffic *traffic, struct hour *out);
 enum status traffic_load(struct traffic *traffic, struct store *store, int64_t now_ms,
                          int64_t deadline_us) MUST_CHECK;
 
-/* Writes this relay's largest senders and lists of the day down, once a minute. */
+/* Writes this relay's largest senders and lists of the day down, once a minute; hides: by
+ * the keyed hashes of their addresses. NULL: as they are. */
 enum status traffic_flush(struct traffic *traffic, struct store *store,
-                          int64_t deadline_us) MUST_CHECK;
+                          const struct digest_key *hides, int64_t deadline_us) MUST_CHECK;
 
 /* Writes its last hour down if it has changed, every few seconds. */
 enum status traffic_flush_hour(struct traffic *traffic, struct store *store,

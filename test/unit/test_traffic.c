@@ -163,6 +163,30 @@ START_TEST(traffic_knows_topics)
 }
 END_TEST
 
+/* Also of what was read back, of which only the hash is known. */
+START_TEST(traffic_of_hashed_addresses_is_added_up)
+{
+    static const struct digest_key hides = {{1, 2, 3}};
+    json_t *out[TRAFFIC_REPORTED];
+    char hash[DIGEST_HEX_SIZE], expected[64];
+    digest_hex(&hides, "a@own", 5, hash);
+    (void)snprintf(expected, sizeof expected, "login:%s", hash);
+    for (int start = 0; start < 3; start++) {
+        struct traffic *traffic = traffic_new("relay1");
+        ck_assert_int_eq(traffic_load(traffic, store, start_ms, either_soon()),
+                         STATUS_OK);
+        pass(traffic, "login:a@own", 5, false, start_ms);
+        ck_assert_int_eq(traffic_flush(traffic, store, &hides, either_soon()), STATUS_OK);
+        traffic_free(traffic);
+    }
+    ck_assert_int_eq(traffic_report(store, start_ms, 9, either_soon(), out), STATUS_OK);
+    ck_assert_uint_eq(json_array_size(out[TRAFFIC_SENDERS]), 1);
+    ck_assert_int_eq(first_of(out[TRAFFIC_SENDERS], expected, "copies"), 15);
+    json_decref(out[TRAFFIC_LISTS]);
+    json_decref(out[TRAFFIC_CLIENTS]);
+}
+END_TEST
+
 START_TEST(traffic_of_days_and_relays_is_added_up)
 {
     json_t *out[TRAFFIC_REPORTED];
@@ -170,15 +194,15 @@ START_TEST(traffic_of_days_and_relays_is_added_up)
     struct traffic *two = traffic_new("relay2");
     pass(one, "login:a@own", 5, false, start_ms);
     pass(two, "login:a@own", 7, false, start_ms);
-    ck_assert_int_eq(traffic_flush(one, store, either_soon()), STATUS_OK);
-    ck_assert_int_eq(traffic_flush(two, store, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_flush(one, store, NULL, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_flush(two, store, NULL, either_soon()), STATUS_OK);
     traffic_free(one);
     one = traffic_new("relay1"); /* restarted */
     ck_assert_int_eq(traffic_load(one, store, start_ms, either_soon()), STATUS_OK);
     pass(one, "login:a@own", 1, false, start_ms);
-    ck_assert_int_eq(traffic_flush(one, store, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_flush(one, store, NULL, either_soon()), STATUS_OK);
     pass(one, "login:a@own", 100, false, start_ms + INT64_C(86400000));
-    ck_assert_int_eq(traffic_flush(one, store, either_soon()), STATUS_OK);
+    ck_assert_int_eq(traffic_flush(one, store, NULL, either_soon()), STATUS_OK);
     ck_assert_int_eq(traffic_report(store, start_ms, 9, either_soon(), out), STATUS_OK);
     ck_assert_int_eq(first_of(out[TRAFFIC_SENDERS], "login:a@own", "copies"), 113);
     json_decref(out[TRAFFIC_LISTS]);
@@ -205,6 +229,7 @@ int main(void)
     tcase_add_test(tcase, traffic_hours_of_relays_are_added_up);
     tcase_add_test(tcase, traffic_keeps_the_largest_among_many);
     tcase_add_test(tcase, traffic_knows_topics);
+    tcase_add_test(tcase, traffic_of_hashed_addresses_is_added_up);
     tcase_add_test(tcase, traffic_of_days_and_relays_is_added_up);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
