@@ -135,7 +135,7 @@ class Mailbraked:
         self.milter_socket.unlink(missing_ok=True)
         as_user = ["setpriv", f"--reuid={self.user}", "--clear-groups"] if self.user else []
         named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self.host]
-        self._started_at = len(self.text())
+        self._started_at = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*(named if self.host else ()), *as_user, self.build.mailbraked, "-c", self.config],
@@ -151,7 +151,9 @@ class Mailbraked:
     def _is_up(self):
         if self.process.poll() is not None:
             raise AssertionError(f"mailbraked ended ({self.process.returncode}): {self.text()}")
-        return re.search(r"\bready\b", self.text()[self._started_at :]) is not None
+        with open(self.log_path, "rb") as log:
+            log.seek(self._started_at)
+            return re.search(rb"\bready\b", log.read()) is not None
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None

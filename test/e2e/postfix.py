@@ -101,8 +101,9 @@ def free_port():
 
 
 class Postfix:
-    def __init__(self, folder):
+    def __init__(self, folder, far_end=Sink):
         self.dir = pathlib.Path(folder)
+        self._far_end = far_end
         self.config = self.dir / "etc"
         self.lists = self.dir / "lists"
         self.queue = self.dir / "queue"
@@ -123,7 +124,7 @@ class Postfix:
         (self.config / "main.cf").write_text(MAIN_CF.format(**values))
         (self.config / "master.cf").write_text(MASTER_CF.format(**values))
         self.set_lists()
-        self.sink = Sink(str(self.dir / "sink"))
+        self.sink = self._far_end(str(self.dir / "sink"))
         self._run("postfix", "start")  # returns when master listens
 
     def stop(self):
@@ -187,6 +188,10 @@ class Postfix:
     def deferred(self):
         """How many messages were tried in vain, and wait."""
         return sum(len(files) for _, _, files in os.walk(self.queue / "deferred"))
+
+    def flush(self):
+        """Tries everything again that waits."""
+        self._run("postqueue", "-f")
 
     def wait_idle(self, timeout):
         wait_until(lambda: self.pending() == 0, timeout, "mail stays in the queue", self.mailq)
