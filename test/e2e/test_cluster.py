@@ -183,6 +183,6 @@ def test_a_failover_in_the_middle_of_a_storm(cluster, mailbraked, build):
     limit_us = (TIMEOUT_MS + build.slack_ms) * 1000
     assert max(int(v.us) for v in daemon.verdicts()) <= limit_us
     assert not [t for t in trace if t.us > limit_us]
-    assert BURST <= result["accept"] <= BURST + 5, result
+    assert BURST - 5 <= result["accept"] <= BURST + 5, result
     assert result["reject"] > 0 and result["tempfail"] > 0, result
     assert f"store at tcp:127.0.0.1:{replica.port}, the Cluster's node" in daemon.text()

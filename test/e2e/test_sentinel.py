@@ -128,8 +128,9 @@ def test_a_failover_in_the_middle_of_a_storm(sentinels, mailbraked, build):
     limit_us = (TIMEOUT_MS + build.slack_ms) * 1000
     assert max(int(v.us) for v in daemon.verdicts()) <= limit_us
     assert not [t for t in trace if t.us > limit_us]
-    # All that was charged on the first is known on the second, but for its last moment.
-    assert BURST <= result["accept"] <= BURST + 5, result
+    # All that was charged on the first is known on the second, but for its last moment; what
+    # it charged and could not say was answered 451.
+    assert BURST - 5 <= result["accept"] <= BURST + 5, result
     assert result["reject"] > 0 and result["tempfail"] > 0, result
 
     status = status_store(build, daemon)

@@ -205,18 +205,27 @@ def test_a_renewed_certificate_needs_no_restart(certificates, start, mailbraked,
     wait_for_redis(build, daemon, time.monotonic(), 5)
 
 
-def test_a_failover_by_sentinels(certificates, start, mailbraked, build, folder):
+def test_a_failover_in_the_middle_of_a_storm(certificates, start, mailbraked, build, folder):
     sentinels = start(Sentinels, certificates.words())
-    store = sentinels.settings(timeout_ms=2000, **certificates.settings())
-    done = check_store(build, folder, store)
+    options = certificates.settings(timeout_ms=TIMEOUT_MS, on_failure="tempfail")
+    store = sentinels.settings(**options)
+    done = check_store(build, folder, {**store, "timeout_ms": 2000})
     assert f"the store is at tls:127.0.0.1:{sentinels.first.port}, which Sentinel tls:" in done.stdout, done.stderr
     daemon = mailbraked(store, rules=RATE)
     daemon.allow_log(r"(?i)redis|store|suppressed")
     wait_for_redis(build, daemon, time.monotonic(), 5)
+    load = milter.Load(
+        build, [daemon.milter], messages=500, connections=16, rate=100, from_="storm@x.example"
+    )
+    time.sleep(1)
     sentinels.first.kill()
     wait_until(lambda: sentinels.master_port() == sentinels.second.port, 10, "no failover")
     wait_for_redis(build, daemon, time.monotonic(), 5)
     daemon.expect_log(f"store at tls:127.0.0.1:{sentinels.second.port}, which Sentinel tls:")
+    result = load.result()
+    assert result["unanswered"] == result["broken"] == 0, result
+    assert BURST - 5 <= result["accept"] <= BURST + 5 and result["tempfail"] > 0, result
+    assert max(int(v.us) for v in daemon.verdicts()) <= (TIMEOUT_MS + build.slack_ms) * 1000
 
 
 def test_a_slot_moves_in_a_cluster(certificates, start, mailbraked, build):
