@@ -179,7 +179,7 @@ enum status epoch_enter(struct epoch *epoch, struct connection *connection, bool
 {
     size_t changed = 0;
     int64_t since_us = counted_us(epoch);
-    struct epoch_answer answer;
+    struct epoch_answer answer = {0};
     enum status status =
         ask(epoch, "enter", connection, clock_deadline_us(step_ms), &answer, error);
     if (status == STATUS_CONFLICT)
@@ -207,7 +207,7 @@ static enum status compare(struct connection *connection, bool lost, struct erro
 enum status epoch_look(struct epoch *epoch, struct connection *connection,
                        int64_t deadline_us, struct error *error)
 {
-    struct epoch_answer answer;
+    struct epoch_answer answer = {0};
     enum status status = ask(epoch, "look", connection, deadline_us, &answer, error);
     return status == STATUS_OK ? compare(connection, answer.lost, error) : status;
 }
@@ -216,7 +216,7 @@ enum status epoch_tick(struct epoch *epoch, struct connection *connection,
                        int64_t deadline_us, struct error *error)
 {
     size_t changed = 0;
-    struct epoch_answer answer;
+    struct epoch_answer answer = {0};
     int64_t before_us = counted_us(epoch);
     int64_t now_us = clock_monotonic_us();
     bool counts = before_us == 0 || last_seen_noted_us(epoch->seen) >= before_us;
