@@ -3,6 +3,7 @@ charged a message whose answer was lost, and a Redis that lost its data knows no
 the relays have seen; so a limit has two levels, the least and the most that may be left.
 In peace they are one number, and only one verdict is right."""
 
+import collections
 import threading
 
 NODES = 2
@@ -11,6 +12,9 @@ NODES = 2
 WRITE_BACK_S = 2.5
 # A store that came back is asked again within 5 s; so long a relay may decide by itself.
 RETURN_S = 5.0
+# What passed without Redis is taken there afterwards, and perhaps twice: Redis may have
+# charged it before an answer that was lost, or be told of it again after one.
+DEBT = 2
 NEVER, MAYBE, SURE = range(3)  # whether a latch is set
 DAY = 86400.0
 
@@ -79,7 +83,11 @@ class Limit:
         self.loose_until = 0.0
         self.seen = {}  # when each relay had Redis' word of it last
         self.shares = {relay: Share(self) for relay in relays}
-        self.accepted = {"redis": 0, "local": 0}
+        self.recent = collections.deque(maxlen=16)  # what the last messages were told
+
+    def note(self, answer):
+        line = answer.line or {"verdict": f"none, {answer.code}", "store": "-"}
+        self.recent.append(f"{answer.relay[-1]} {line['store']} {line['verdict']} {answer.end:.2f}")
 
     # Time goes on: tokens come back, and faults were.
 
@@ -143,7 +151,8 @@ class Limit:
 
     def may_stop_locally(self, relay, cost):
         share = self.shares[relay]
-        known = min(share.least, self.least // NODES)
+        # Its part of what it saw, in whole tokens.
+        known = min(share.least, self.least // NODES - (1 if self.rate > 1e-3 else 0))
         return share.latched or self.latch > NEVER or known < cost
 
     # What it was.
@@ -154,7 +163,6 @@ class Limit:
             self.least = max(self.least, float(cost))
             self.latch = NEVER if self.latch == MAYBE else self.latch
         self.take_perhaps(cost)
-        self.accepted["redis"] += 1
 
     def had_room(self, cost, begin):
         """And yet was not charged."""
@@ -181,8 +189,7 @@ class Limit:
         share = self.shares[relay]
         share.most -= cost
         share.least = max(0.0, share.least - cost)
-        self.take_perhaps(cost)
-        self.accepted["local"] += 1
+        self.take_perhaps(DEBT * cost)
 
     def stopped_locally(self, relay):
         if self.latches:
@@ -224,6 +231,7 @@ def judge(history, steps, answer):
     """Why this answer can't be right, or None. The limits then know of it."""
     charged = [step for step in steps if step.limit]
     for step in charged:
+        step.limit.note(answer)
         step.limit.advance(answer.relay, answer.begin, answer.end)
     if answer.line is None or answer.line["verdict"] == "tempfail":
         return _judge_failure(history, charged, answer)
@@ -247,7 +255,7 @@ def judge(history, steps, answer):
 
 def _judge_failure(history, charged, answer):
     for step in charged:
-        step.limit.take_perhaps(step.cost)
+        step.limit.take_perhaps(DEBT * step.cost)
         step.limit.latch_perhaps(step.cost)
         share = step.limit.shares[answer.relay]
         share.least = max(0.0, share.least - step.cost)

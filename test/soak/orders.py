@@ -60,18 +60,17 @@ class Orders:
         listed = self.run(relay, "quarantine", "list")
         holds = [hold for hold in (listed or {}).get("holds", []) if hold["state"] == "held"]
         chosen = self.chance.sample(holds, min(len(holds), 30))
-        found = [(hold["id"], self.mail_of(hold)) for hold in chosen]
-        if not found:
-            return 0
-        done = self.run(relay, "quarantine", verb, *(hold for hold, _ in found), "--purpose", "soak")
+        if not chosen:
+            return
+        done = self.run(relay, "quarantine", verb, *(hold["id"] for hold in chosen), "--purpose", "soak")
         results = {one["id"]: one["ok"] for one in (done or {}).get("results", [])}
-        for hold, mail in found:
+        for hold in chosen:
+            mail = self.mail_of(hold)
             if mail is not None:  # a killed relay's answer to it may have been lost
-                mail.decided += ((verb, results.get(hold, None)),)
-        return len(found)
+                mail.decided += ((verb, results.get(hold["id"])),)
 
     def mail_of(self, hold):
-        mid = self.post.logs[hold["host"]].by_queue_id.get(hold["queue_id"])
+        mid = self.post.logs[hold["host"]].find_queue_id(hold["queue_id"], 5)
         return self.post.mails.get(mid)
 
     def look(self):

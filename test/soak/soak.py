@@ -54,24 +54,24 @@ def send_at_once(farm, **options):
     return milter.load(farm.build, *(parts.daemon.milter for parts in farm.relays.values()), **options)
 
 
-def spend(farm):
+def spend(farm, name):
     """Some use up what they may, and more; how many messages passed."""
-    everybody = {"connections": SPENT, "messages": 3 * SPENT_BURST * SPENT}
-    passed = [send_at_once(farm, from_="s%c@spent.example", **everybody)["accept"]]
+    everybody = {"connections": SPENT, "messages": 3 * SPENT_BURST * SPENT, "from_": f"{name}%c@spent.example"}
+    passed = [send_at_once(farm, **everybody)["accept"]]
     while passed[-1] > 0:  # one connection may have sent more than another
-        passed.append(send_at_once(farm, from_="s%c@spent.example", **everybody)["accept"])
+        passed.append(send_at_once(farm, **everybody)["accept"])
     return sum(passed)
 
 
 def flood(farm, messages, report, name):
     """Random senders, recipients, threads and campaigns: nothing that was used up is given
     back for that, and all tables of fixed size are in use before memory is watched."""
-    before, bytes_before = spend(farm), farm.redis_bytes() if name == "redis" else 0
+    before, bytes_before = spend(farm, name), farm.redis_bytes() if name == "redis" else 0
     result = send_at_once(
         farm, messages=messages, connections=16, from_="s%n@flood.example", to="r%n@else.example",
         subject="about %w",
     )
-    again = spend(farm)
+    again = spend(farm, name)
     redis_bytes = farm.redis_bytes() - bytes_before if name == "redis" else 0
     resident = max(Sample(parts.daemon.process.pid).resident_kb for parts in farm.relays.values())
     report.flood(name, messages, result, redis_bytes, resident, (before, again))
@@ -91,7 +91,7 @@ def warm_up(farm, messages, report):
 
 
 def is_back(farm):
-    spend(farm)
+    spend(farm, "back")
     time.sleep(0.2)
     return all(log.verdicts and log.verdicts[-1][2] == "redis" for log in farm.logs.values())
 

@@ -106,6 +106,12 @@ class Log(threading.Thread):
             self._arrived.wait_for(lambda: mid in self._lines, timeout)
             return self._lines.pop(mid, None)
 
+    def find_queue_id(self, queue_id, timeout):
+        """The Message-ID of what is in the queue by that name, or None."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: queue_id in self.by_queue_id, timeout)
+            return self.by_queue_id.get(queue_id)
+
     def back_after(self, moment):
         """How long it was from then to the first answer of Redis that came later; None."""
         first = bisect.bisect_left(self.verdicts, (moment,))
@@ -318,8 +324,8 @@ def check(post, frm, steps, answer):
     if answer.line and calm and answer.line["verdict"] != "tempfail":
         post.count("exact")
     if why:
-        line = dict(answer.line) if answer.line else None
-        post.complain(f"{frm} by {answer.relay}: {answer.code}: {why} {line}")
+        recent = "; ".join(steps[-1].limit.recent) if steps and steps[-1].limit else ""
+        post.complain(f"{frm} by {answer.relay}: {answer.code}: {why} {answer.line} after {recent}")
 
 
 class Race(threading.Thread):
