@@ -166,15 +166,13 @@ def test_a_planned_failover_in_the_middle_of_a_storm(sentinels, mailbraked, buil
     time.sleep(1.5)
     sentinels.command("SENTINEL", "FAILOVER", MASTER)
     wait_until(lambda: role(new) == "master", 10, "no failover")
-    promoted = time.monotonic()
     there = f"tcp:127.0.0.1:{new.port}, which Sentinel"
     wait_until(lambda: there in status_store(build, daemon)["server"], 5, "the new master isn't used")
-    unseen_s = time.monotonic() - promoted + 0.1
     result = load.result()
 
     assert result["unanswered"] == result["broken"] == result["tempfail"] == 0, result
-    assert BURST <= result["accept"] <= BURST + A_SECOND * unseen_s, (result, unseen_s)
-    assert result["reject"] > 0, result
+    # What was charged on the old one meanwhile is given back to the new one.
+    assert BURST <= result["accept"] <= BURST + 5, result
     assert {v.store for v in daemon.verdicts()} == {"redis"}
 
 
