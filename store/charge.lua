@@ -3,11 +3,11 @@
 -- stands above.
 -- Permits come first: the first that has room is charged, and windows learn; nothing else.
 -- Modes: peek, latch, take; and probe, which takes and then deletes, so that each command
--- is seen to work. Reply: the time, and of each charge how it was before any change: of a
--- bucket its level, for how long its latch stands, and the rest; of a set of clients how many
--- it still takes, and the latch; of a window its copies, the latch, what it may hold at
--- most, start and trained copies, and its kind and past as they are kept. Of a message
--- with a key that can't be read, which is not charged, one error instead.
+-- is seen to work. Reply: the time, and of each charge, before any change, what is left, and
+-- for how long its latch stands. Of a bucket, what is left counts in period_ms-ths of a token,
+-- if a full one does so within 2^53. Of a window also what it may hold at most, and its value,
+-- '' if it is unused. Of a message with a key that can't be read, which is not charged, one
+-- error instead.
 local found, length = { now }, 1
 
 -- Adds what is found of the message at hand; the first charge that decides, if one does.
@@ -27,14 +27,16 @@ local function look(count)
         found[length + 1], found[length + 2] = left, latched
         length = length + 2
         if state.is_bucket then
-            length = length + 1
-            found[length] = state.rest
+            if (state.most + 1) * state.period <= 2 ^ 53 then
+                found[length - 1] = left * state.period + state.rest
+            end
         elseif state.is_window then
-            found[length - 1], found[length + 1] = state.copies, state.size
-            found[length + 2] = state.copies + state.trained > 0 and state.start or 0
-            found[length + 3] = state.trained
-            found[length + 4] = (state.braked and 'W' or 'w') .. state.past_text
-            length = length + 4
+            local text, _ = state.text, nil
+            if not text then
+                _, text = show_window(state, 0)
+            end
+            found[length + 1], found[length + 2] = state.size, text
+            length = length + 2
         end
     end
     return last
@@ -74,7 +76,7 @@ local function settle(mode, count, last)
         -- A window in which the brake closed is not a usual one.
         if i == last and is_window and not has(state, TRAINS) and
             state.copies + state.trained > 0 then
-            state.braked, state.dirty = true, true
+            state.braked, state.dirty, state.text = true, true, nil
         end
         if state.repaired then
             state.dirty = true

@@ -167,16 +167,13 @@ int64_t charge_call_now_ms(const struct charge_call *call)
 }
 
 enum {
-    FOUND_WINDOW = 6, /* what the reply has of a charge, as charge.lua says */
-    FOUND_BUCKET = 3,
-    FOUND_CLIENTS = 2,
+    FOUND_WINDOW = 4, /* what the reply has of a charge, as charge.lua says */
+    FOUND_OTHER = 2,
 };
 
 static size_t count_found(const struct charge *charge)
 {
-    if (charge->surge != NULL)
-        return FOUND_WINDOW;
-    return charge->clients ? FOUND_CLIENTS : FOUND_BUCKET;
+    return charge->surge != NULL ? FOUND_WINDOW : FOUND_OTHER;
 }
 
 size_t charge_call_elements(const struct charge_call *call)
@@ -273,15 +270,10 @@ static bool take_numbers(const redisReply *reply, size_t at, size_t count, int64
     return true;
 }
 
-/* A window's kind and past: "w", or "W" when it was braked, and " end_ms:copies" for each
- * past one. */
-static bool take_past(const redisReply *reply, struct window *out)
+/* The past windows in a window's value: " end_ms:copies" each. */
+static bool take_past(const char *at, struct window *out)
 {
-    const char *at = reply->str;
-    if (reply->type != REDIS_REPLY_STRING || (at[0] != 'w' && at[0] != 'W'))
-        return false;
-    out->braked = at[0] == 'W';
-    for (at++; *at == ' ' && out->past_count < WINDOW_PAST_MAX; out->past_count++) {
+    for (; *at == ' ' && out->past_count < WINDOW_PAST_MAX; out->past_count++) {
         struct window_past *past = &out->past[out->past_count];
         at++;
         if (!text_take_number(&at, &past->end_ms) || *at++ != ':' ||
@@ -292,39 +284,62 @@ static bool take_past(const redisReply *reply, struct window *out)
     return *at == '\0';
 }
 
-static bool take_window_outcome(const redisReply *reply, size_t at,
-                                const struct surge *surge, struct charge_found *out_found,
-                                struct charge_outcome *out)
+/* A window's value, "w", or "W" when it was braked, then start, copies, trained, latch
+ * and past; "" when it is unused. */
+static bool take_value(const redisReply *reply, struct window *out)
 {
-    int64_t found[FOUND_WINDOW - 1]; /* copies, latch, size, start, trained */
-    if (!take_numbers(reply, at, FOUND_WINDOW - 1, found) ||
-        found[0] > WINDOW_COPIES_MAX || found[4] > WINDOW_COPIES_MAX ||
-        found[2] < surge->floor || found[2] > surge->factor * (WINDOW_COPIES_MAX / 1000))
+    int64_t numbers[4];
+    const char *at = reply->str;
+    if (reply->type != REDIS_REPLY_STRING)
         return false;
-    out_found->window =
-        (struct window){.start_ms = found[3], .copies = found[0], .trained = found[4]};
-    *out = (struct charge_outcome){.left = found[2] > found[0] ? found[2] - found[0] : 0,
-                                   .burst = found[2],
-                                   .latch_ms = found[1]};
-    return take_past(reply->element[at + FOUND_WINDOW - 1], &out_found->window);
+    *out = (struct window){.braked = at[0] == 'W'};
+    if (at[0] == '\0')
+        return true;
+    if (*at != 'w' && *at != 'W')
+        return false;
+    at++;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (*at++ != ' ' || !text_take_number(&at, &numbers[i]))
+            return false;
+    out->start_ms = numbers[0];
+    out->copies = numbers[1];
+    out->trained = numbers[2];
+    return out->start_ms <= RATE_PRODUCT_MAX && out->copies <= WINDOW_COPIES_MAX &&
+           out->trained <= WINDOW_COPIES_MAX && take_past(at, out);
+}
+
+/* size: what it may hold at most. */
+static bool take_window_found(const redisReply *reply, size_t at,
+                              const struct surge *surge, struct charge_found *out_found,
+                              struct charge_outcome *out)
+{
+    int64_t size;
+    if (!take_numbers(reply, at + FOUND_OTHER, 1, &size) || size < surge->floor ||
+        size > surge->factor * (WINDOW_COPIES_MAX / 1000))
+        return false;
+    out->burst = size;
+    return take_value(reply->element[at + FOUND_OTHER + 1], &out_found->window);
 }
 
 /* What Redis found of a charge; false when that can't be. */
 static bool take_outcome(const redisReply *reply, size_t at, const struct charge *charge,
                          struct charge_found *out_found, struct charge_outcome *out)
 {
-    int64_t found[FOUND_BUCKET] = {0};
+    const struct rate *rate = charge->rate;
+    int64_t found[FOUND_OTHER]; /* what is left, and the latch */
+    if (!take_numbers(reply, at, FOUND_OTHER, found))
+        return false;
+    *out = (struct charge_outcome){.left = found[0], .latch_ms = found[1]};
+    out_found->rest = 0;
     if (charge->surge != NULL) {
-        if (!take_window_outcome(reply, at, charge->surge, out_found, out))
+        if (!take_window_found(reply, at, charge->surge, out_found, out))
             return false;
     } else {
-        if (!take_numbers(reply, at, count_found(charge), found))
-            return false;
-        out_found->rest = found[2];
-        *out = (struct charge_outcome){
-            .left = found[0], .burst = charge->rate->burst, .latch_ms = found[1]};
-        if (found[2] >= charge->rate->period_ms)
-            return false;
+        out->burst = rate->burst;
+        if (!charge->clients && rate->burst < RATE_PRODUCT_MAX / rate->period_ms) {
+            out->left = found[0] / rate->period_ms;
+            out_found->rest = found[0] % rate->period_ms;
+        }
     }
     out->fits = charge->cost <= out->left;
     return out->left <= out->burst && out->latch_ms <= charge->latch_ms;

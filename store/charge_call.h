@@ -29,8 +29,8 @@ struct charge_order {
                                process has seen; NULL: none does */
 };
 
-/* Redis answers with up to six elements each, and the time. */
-enum { CHARGE_CALL_MAX = (CONNECTION_ELEMENTS_MAX - 1) / 6 };
+/* Redis answers with up to four elements each, and the time. */
+enum { CHARGE_CALL_MAX = (CONNECTION_ELEMENTS_MAX - 1) / 4 };
 
 /* The charges of one message, ready to be sent. */
 struct charge_call;
@@ -65,7 +65,7 @@ void charge_call_skip(const struct redisReply *reply, size_t elements, size_t *a
 
 /* How a bucket or window was before its charge, as Redis answered. Borrowed. */
 struct charge_found {
-    int64_t rest; /* of a bucket */
+    int64_t rest; /* of a bucket; 0 where it could not be told */
     struct window window;
 };
 

@@ -38,7 +38,7 @@ struct connection_command {
 
 /* Of each array, and of a whole reply. */
 enum {
-    CONNECTION_ELEMENTS_MAX = 6 * 4096 + 1,
+    CONNECTION_ELEMENTS_MAX = 4 * 4096 + 1,
     CONNECTION_REPLY_BYTES_MAX = 4 * 1024 * 1024
 };
 

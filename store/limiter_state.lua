@@ -88,7 +88,7 @@ local function count_in_window(state, what)
     if state.copies + state.trained == 0 then
         state.start = now
     end
-    state[what] = min(state[what] + state.cost, COPIES_MAX)
+    state[what], state.text = min(state[what] + state.cost, COPIES_MAX), nil
 end
 
 -- For how long a window is kept, and its value. Past its end it matters if it lets the next
@@ -99,11 +99,13 @@ local function show_window(state, latch)
         local matters = not state.braked and state.amount * total >= (state.most + 1) * 1000
         ttl = state.start + state.period - now + (matters and MEMORY or 0)
     end
+    local value = format('%s %.0f %.0f %.0f %.0f', state.braked and 'W' or 'w',
+        total > 0 and state.start or 0, state.copies, state.trained, latch)
     for i = 1, #past do
         ttl = max(ttl, past[i][1] + MEMORY - now)
+        value = value .. format(' %.0f:%.0f', past[i][1], past[i][2])
     end
-    return ttl, format('%s %.0f %.0f %.0f %.0f%s', state.braked and 'W' or 'w',
-        total > 0 and state.start or 0, state.copies, state.trained, latch, state.past_text)
+    return ttl, value
 end
 
 -- What is worth nothing needs no key. Where DEL is refused, as by an ACL that has just
@@ -147,6 +149,7 @@ local function new_state(flags, amount, period, most)
         -- repaired: to be written though nothing is taken: a clock was put right
         -- failure: an error
         -- stamp: of a bucket, when it was written
+        -- text: of a window, its value as it was read, if that is still right
         -- is_window, is_clients: that it is a window, a set of clients
     }
     local parse = refill
@@ -155,7 +158,7 @@ local function new_state(flags, amount, period, most)
         state.is_clients, state.entries, parse = true, {}, clients.parse
     elseif not state.is_bucket then
         state.is_window, state.start, state.copies, state.trained = true, 0, 0, 0
-        state.past, state.past_text = NONE, ''
+        state.past, state.text = NONE, ''
     end
     return state, parse
 end

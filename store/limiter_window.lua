@@ -76,31 +76,21 @@ local function make_functions(now, kind)
         return (product - math.fmod(product, 1000)) / 1000
     end
 
-    -- Takes the past ones, newest first, in place of those that were known.
-    function window.remember(state, past)
-        local words = {}
-        past[PAST_MAX + 1] = nil
-        for i, one in ipairs(past) do
-            words[i] = string.format(' %.0f:%.0f', one[1], one[2])
-        end
-        state.past, state.past_text = past, table.concat(words)
-    end
-
-    -- Closes the window if it is over; past is what was known of the ones before, and text
-    -- how that is written.
-    local function roll(state, past, text)
+    -- Closes the window if it is over; past is what was known of the ones before. True when
+    -- anything changed.
+    local function roll(state, past)
         local total, largest = min(state.copies + state.trained, COPIES_MAX), 0
         local changed = false
         state.past = {}
         if total > 0 and state.start > now then
-            state.start, state.repaired = now, true
+            state.start, state.repaired, changed = now, true, true
         end
         if total > 0 and now - state.start >= state.period then
             if not state.braked and multiply(state, total) > state.most then
-                past[PAST_MAX], changed = nil, true
+                past[PAST_MAX] = nil
                 table.insert(past, 1, { state.start + state.period, total })
             end
-            state.copies, state.trained, state.braked = 0, 0, false
+            state.copies, state.trained, state.braked, changed = 0, 0, false, true
         end
         for _, one in ipairs(past) do
             if one[1] > now then
@@ -113,11 +103,8 @@ local function make_functions(now, kind)
                 changed = true
             end
         end
-        state.past_text = text
-        if changed then
-            window.remember(state, state.past)
-        end
         state.size = max(multiply(state, largest), state.most)
+        return changed
     end
 
     -- Takes the value of a key as it is now; false when it is no window's.
@@ -140,7 +127,7 @@ local function make_functions(now, kind)
             length ~= #rest then
             return false
         end
-        roll(state, past, rest)
+        state.text = not roll(state, past) and value or nil
         return true
     end
 

@@ -6,7 +6,7 @@
 -- A store that has lost data keeps the stricter of two values. Else an older value than the
 -- relay's is one whose last change was lost; any other may have been changed by hand. All
 -- but the debt may come twice, and from several relays.
-local lost = ARGV[1] == '1'
+local lost, PAST_MAX = ARGV[1] == '1', 8
 
 -- Sets what has changed.
 local function put(state, name, value)
@@ -50,8 +50,10 @@ local function merge_past(state, seen)
     end
     if #all > #state.past then
         table.sort(all, function(a, b) return a[1] > b[1] end)
-        window.remember(state, all)
-        state.dirty = true
+        while #all > PAST_MAX do
+            table.remove(all)
+        end
+        state.past, state.dirty = all, true
     end
 end
 

@@ -76,7 +76,8 @@ static void list_newest(struct seen_table *table, struct seen_entry *entry)
     uint32_t i = (uint32_t)(entry - table->entries);
     entry->newer = SEEN_NONE;
     entry->older = list->newest;
-    *(list->newest == SEEN_NONE ? &list->oldest : &table->entries[list->newest].newer) = i;
+    *(list->newest == SEEN_NONE ? &list->oldest : &table->entries[list->newest].newer) =
+        i;
     list->newest = i;
 }
 
@@ -142,18 +143,19 @@ static struct seen_entry *take_oldest(struct seen_table *table, int64_t now_ms)
 }
 
 struct seen_entry *seen_table_add(struct seen_table *table, const char *name,
-                         const struct limiter_request *request, int64_t now_ms)
+                                  const struct limiter_request *request, int64_t now_ms)
 {
     struct seen_window *window = NULL;
     if (request->is_window && (window = malloc(sizeof *window)) == NULL)
         return NULL;
-    struct seen_entry *entry = table->used < LAST_SEEN_MAX ? &table->entries[table->used++]
-                                                     : take_oldest(table, now_ms);
+    struct seen_entry *entry = table->used < LAST_SEEN_MAX
+                                   ? &table->entries[table->used++]
+                                   : take_oldest(table, now_ms);
     uint32_t *head = head_of(table, name);
     *entry = (struct seen_entry){.is_window = request->is_window,
-                            .has_clients = request->has_clients,
-                            .window = window,
-                            .next = *head};
+                                 .has_clients = request->has_clients,
+                                 .window = window,
+                                 .next = *head};
     if (window != NULL)
         *window = (struct seen_window){.surge = request->surge};
     (void)snprintf(entry->name, sizeof entry->name, "%s", name);

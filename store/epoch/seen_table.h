@@ -50,8 +50,9 @@ void seen_table_clear(struct seen_table *table);
 /* NULL when there is none. */
 struct seen_entry *seen_table_find(const struct seen_table *table, const char *name);
 
-/* A new entry of that name for a request of that kind, at the head of a list; of the light
- * ones, the one that was seen longest ago gives its place away. NULL without memory. */
+/* A new entry of that name for a request of that kind, at the head of a list; of the
+ * light ones, the one that was seen longest ago gives its place away. NULL without
+ * memory. */
 struct seen_entry *seen_table_add(struct seen_table *table, const char *name,
                                   const struct limiter_request *request, int64_t now_ms);
 

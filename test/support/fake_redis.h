@@ -37,7 +37,7 @@ static inline void fake_drip(struct fake_redis *fake, int fd, const char *answer
 /* False: hang up. */
 static inline bool fake_answer(struct fake_redis *fake, int fd)
 {
-    static const char probed[] = "*4\r\n:1\r\n:1000\r\n:0\r\n:0\r\n";
+    static const char probed[] = "*3\r\n:1\r\n:1000000\r\n:0\r\n";
     static const char entered[] = "*3\r\n$16\r\n0123456789abcdef\r\n:1\r\n:0\r\n";
     static const char policy[] = "*2\r\n$16\r\nmaxmemory-policy\r\n"
                                  "$10\r\nnoeviction\r\n";

@@ -432,30 +432,29 @@ static const struct {
     bool drip;
 } odd_answers[] = {
     {NULL, NULL, false},
-    {"*4\r\n:5\r\n:1000\r\n:0\r\n:0", NULL, false},
-    {"*4\r\n:5\r\n:1000\r\n:0\r\n:0\r\n", NULL, true},
+    {"*3\r\n:5\r\n:86400000000\r\n:0", NULL, false},
+    {"*3\r\n:5\r\n:86400000000\r\n:0\r\n", NULL, true},
     {"+OK\r\n", "unexpected", false},
     {":1\r\n", "unexpected", false},
     {"*0\r\n", "unexpected", false},
     {"*1\r\n:5\r\n", "unexpected", false},
-    {"*3\r\n:1000\r\n:0\r\n:0\r\n", "unexpected", false}, /* without the time */
-    {"*7\r\n:5\r\n:0\r\n:0\r\n:1000\r\n:0\r\n:0\r\n$1\r\nw\r\n", "unexpected",
+    {"*2\r\n:86400000000\r\n:0\r\n", "unexpected", false}, /* without the time */
+    {"*5\r\n:5\r\n:86400000000\r\n:0\r\n:1000\r\n$0\r\n\r\n", "unexpected",
      false}, /* it is no window */
-    {"*7\r\n:5\r\n:1\r\n:0\r\n:0\r\n:1\r\n:0\r\n:0\r\n", "unexpected", false},
-    {"*4\r\n:5\r\n:1001\r\n:0\r\n:0\r\n", "unexpected", false},
-    {"*4\r\n:5\r\n:-1\r\n:0\r\n:0\r\n", "unexpected", false},
-    {"*4\r\n:-5\r\n:1\r\n:0\r\n:0\r\n", "unexpected", false},
-    {"*4\r\n:5\r\n:1\r\n:0\r\n:86400000\r\n", "unexpected", false},
-    {"*4\r\n:5\r\n:999\r\n:1\r\n:0\r\n", "unexpected", false}, /* it has no latch */
-    {"*4\r\n:5\r\n:999\r\n:-1\r\n:0\r\n", "unexpected", false},
-    {"*4\r\n:5\r\n$2\r\n10\r\n:0\r\n:0\r\n", "unexpected", false},
-    {"*4\r\n:5\r\n$-1\r\n:0\r\n:0\r\n", "unexpected", false},
+    {"*5\r\n:5\r\n:86400000\r\n:0\r\n:86400000\r\n:0\r\n", "unexpected", false},
+    {"*3\r\n:5\r\n:86486400000\r\n:0\r\n", "unexpected", false}, /* 1001 */
+    {"*3\r\n:5\r\n:-1\r\n:0\r\n", "unexpected", false},
+    {"*3\r\n:-5\r\n:86400000\r\n:0\r\n", "unexpected", false},
+    {"*3\r\n:5\r\n:86400000\r\n:1\r\n", "unexpected", false}, /* it has no latch */
+    {"*3\r\n:5\r\n:86400000\r\n:-1\r\n", "unexpected", false},
+    {"*3\r\n:5\r\n$2\r\n10\r\n:0\r\n", "unexpected", false},
+    {"*3\r\n:5\r\n$-1\r\n:0\r\n", "unexpected", false},
     {"$-1\r\n", "unexpected", false},
     {"*-1\r\n", "unexpected", false},
     {"*1000000000\r\n", "memory", false},
     {"*1\r\n*1\r\n:1000\r\n", "memory", false},
     {"HTTP/1.1 400 Bad Request\r\n", "Protocol error", false},
-    {"*4\r\n:5\r\n:999\r\n:0\r\n:0\r\n:1\r\n", "without a request", false},
+    {"*3\r\n:5\r\n:86400000\r\n:0\r\n:1\r\n", "without a request", false},
     {"-LOADING Redis is loading\r\n", "LOADING", false},
     {"-BUSY Redis is busy\r\n", "BUSY", false},
     {"-MISCONF stop\r\n", "MISCONF", false},
@@ -492,19 +491,21 @@ START_TEST(redis_faults_believes_no_odd_answer)
 }
 END_TEST
 
-/* Copies of a window, for how long it is latched, what it may hold, its start, trained
- * copies, and its past. */
+/* What is left of a window, for how long it is latched, what it may hold, and its value.
+ */
 START_TEST(redis_faults_believes_no_odd_window)
 {
     static const char *const answers[] = {
-        "*4\r\n:5\r\n:1\r\n:0\r\n:0\r\n",
-        "*7\r\n:5\r\n:0\r\n:0\r\n:8\r\n:0\r\n:0\r\n$1\r\nw\r\n",
-        "*7\r\n:5\r\n:-1\r\n:0\r\n:9\r\n:0\r\n:0\r\n$1\r\nw\r\n",
-        "*7\r\n:5\r\n:0\r\n:0\r\n:1500000001\r\n:0\r\n:0\r\n$1\r\nw\r\n",
-        "*7\r\n:5\r\n:0\r\n:0\r\n:9\r\n:0\r\n:0\r\n:1\r\n",
-        "*7\r\n:5\r\n:0\r\n:0\r\n:9\r\n:0\r\n:0\r\n$1\r\nx\r\n",
-        "*7\r\n:5\r\n:0\r\n:0\r\n:9\r\n:0\r\n:0\r\n$4\r\nw 1:\r\n",
-        "*7\r\n:5\r\n:0\r\n:0\r\n:9\r\n:0\r\n:0\r\n$5\r\nw 1:2\r\n"};
+        "*3\r\n:5\r\n:1\r\n:0\r\n",
+        "*5\r\n:5\r\n:0\r\n:0\r\n:8\r\n$0\r\n\r\n",
+        "*5\r\n:5\r\n:10\r\n:0\r\n:9\r\n$0\r\n\r\n",
+        "*5\r\n:5\r\n:-1\r\n:0\r\n:9\r\n$0\r\n\r\n",
+        "*5\r\n:5\r\n:0\r\n:0\r\n:1500000001\r\n$0\r\n\r\n",
+        "*5\r\n:5\r\n:9\r\n:0\r\n:9\r\n:1\r\n",
+        "*5\r\n:5\r\n:9\r\n:0\r\n:9\r\n$1\r\nw\r\n",
+        "*5\r\n:5\r\n:9\r\n:0\r\n:9\r\n$9\r\nx 0 0 0 0\r\n",
+        "*5\r\n:5\r\n:9\r\n:0\r\n:9\r\n$11\r\nw 0 0 0 0 1\r\n",
+        "*5\r\n:5\r\n:9\r\n:0\r\n:9\r\n$13\r\nw 0 0 0 0 1:2\r\n"};
     static const struct surge surge = {1500, 9, 60000};
     const struct charge charge = {
         .fingerprint = "window", .subject = "a", .surge = &surge, .cost = 1};
