@@ -187,7 +187,8 @@ static void take_claim(struct peers *peers, const char *value, int64_t now_ms)
     log_throttled(
         SEVERITY_WARNING,
         "another relay that shares this store is also called %s: give each relay its own "
-        "host name. Until then, records of held mail stay even if their message is gone",
+        "name (relay). Until then, records of held mail stay even if their message is "
+        "gone",
         peers->host);
 }
 

@@ -1,9 +1,13 @@
-"""Our own relays are not judged twice; a list that can't be read is no empty list."""
+"""Our own relays are not judged twice, and status lists them; a list that can't be read is
+no empty list."""
+
+import json
+import re
 
 import pytest
 
-from mailbraked import people
-from stores import memory_only
+from mailbraked import Command, people
+from stores import memory_only, redis_only
 
 ANN, BOB = "ann@district.example", "bob@district.example"
 STRICT = """
@@ -53,3 +57,24 @@ def test_an_unknown_list_can_be_held_or_accepted(relay, folder):
         assert [bool(message.brake["id"]) for message in mail.held()] == [True] * held
         mail.postfix.clean()
         mail.daemon.kill()
+
+
+@redis_only
+def test_status_lists_the_relays_by_name(mailbraked, build, store):
+    """Each with what it says of itself; the third has other rules than the first two."""
+    rules = [STRICT, STRICT, '{ name = "cap"; reach_over = 3; action = "reject"; }']
+    daemons = [mailbraked(store, rules=text, relay=f"mx{i}") for i, text in enumerate(rules, 1)]
+    for daemon in daemons:
+        daemon.allow_log("has different rules")
+    command = Command(build, daemons[0].config)
+    status = json.loads(command.run("status", "--json").stdout)
+    assert status["host"] == "mx1"
+    relays = {relay["host"]: relay for relay in status["relays"]}
+    assert sorted(relays) == ["mx1", "mx2", "mx3"]
+    assert all(relay["answers"] and relay["holds"] == 0 for relay in relays.values()), relays
+    assert {relay["version"] for relay in relays.values()} == {status["version"]}
+    assert len({relay["key"] for relay in relays.values()}) == 1
+    assert relays["mx1"]["rules"] == relays["mx2"]["rules"] != relays["mx3"]["rules"]
+    page = command.run("status").stdout
+    assert re.search(rf"other relay +mx2, version {status['version']}, holds 0\n", page), page
+    assert re.search(r"other relay +mx3, .*; WARNING: it has other rules\n", page), page
