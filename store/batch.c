@@ -53,6 +53,7 @@ struct batch {
 struct batch_queue {
     struct pool *pool;
     int connections;
+    int inside_max; /* messages at once: a thread of libmilter's each */
     int64_t timeout_us;
     pthread_mutex_t mutex; /* never held across I/O; the pool's comes after it */
     struct member *first, **last;
@@ -69,6 +70,7 @@ struct batch_queue *batch_queue_new(struct pool *pool, int connections, int time
         return NULL;
     queue->pool = pool;
     queue->connections = connections;
+    queue->inside_max = connections > POOL_WAITERS_MAX ? connections : POOL_WAITERS_MAX;
     queue->timeout_us = (int64_t)timeout_ms * 1000;
     queue->last = &queue->first;
     (void)pthread_mutex_init(&queue->mutex, NULL);
@@ -482,8 +484,7 @@ enum status batch_charge(struct batch_queue *queue, struct charge_call *call,
         assert(queue->first == NULL);
         queue->under_way = 1;
         self.state = LEADS;
-    } else if (queue->under_way + queue->waiting <
-               queue->connections + POOL_WAITERS_MAX) {
+    } else if (queue->under_way + queue->waiting < queue->inside_max) {
         enqueue(queue, &self);
         set_state(queue, &self, QUEUED);
     }
