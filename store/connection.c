@@ -400,14 +400,19 @@ const char *connection_advice(const char *refusal)
     return "";
 }
 
-/* Without " script: <SHA-1>, on @user_script:1.", which helps nobody. */
+/* Without " script: <SHA-1>, on @user_script:1.", which helps nobody, and the full stop.
+ */
 static size_t refusal_length(const char *refusal)
 {
+    size_t length = strlen(refusal);
     const char *on = strstr(refusal, ", on @user_script");
-    for (const char *at = on; at != NULL && at > refusal; at--)
-        if (strncmp(at, " script: ", strlen(" script: ")) == 0)
-            return (size_t)(at - refusal);
-    return strlen(refusal);
+    for (const char *at = on; at != NULL && at > refusal; at--) {
+        if (strncmp(at, " script: ", strlen(" script: ")) == 0) {
+            length = (size_t)(at - refusal);
+            break;
+        }
+    }
+    return length > 0 && refusal[length - 1] == '.' ? length - 1 : length;
 }
 
 enum status connection_refusal(const redisReply *reply, struct error *error)

@@ -185,7 +185,8 @@ void probe_store(const struct settings *settings, struct problems *problems,
             make_calls(store, settings, problems);
     } else {
         problems_warning(problems, settings->file, 0,
-                         "the store does not answer within %d ms",
+                         "the store is away (asked for %d ms), so store.on_failure "
+                         "decides",
                          settings->store.timeout_ms);
     }
     store_close(store);

@@ -103,7 +103,7 @@ def test_check_warns_of_what_brakes_nothing_and_of_missing_folders(build, tmp_pa
     assert done.returncode == 0, done.stderr
     making = "install -d -m 2750 -o mailbrake -g"
     for words in (
-        "the store does not answer within 250 ms",
+        "the store is away (asked for 250 ms), so store.on_failure decides",
         "privacy.key_file: is not set",
         "store.state_file: is not set, so there is no audit file",
         "domains: none are set",

@@ -347,7 +347,7 @@ START_TEST(refusals_say_what_to_do)
         const char *set, *unset, *says;
     } cases[] = {
         {"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0",
-         "store away: OOM command not allowed when used memory > 'maxmemory'.; Redis is "
+         "store away: OOM command not allowed when used memory > 'maxmemory'; Redis is "
          "full: raise its maxmemory"},
         {"CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0",
          "; see min-replicas-to-write, and the replicas"},
