@@ -17,9 +17,8 @@ void batch_queue_free(struct batch_queue *queue); /* nobody charges; NULL is all
 /* Runs a call of charge.lua, perhaps with those of others: in some order, each as if
  * alone. INVALID when a key's own data is at fault, with the reason; LIMIT when
  * POOL_WAITERS_MAX are inside already, or as many as there are connections if those are
- * more; NOMEM; CONFLICT when the store moves and the call was
- * not run: then it may be run again, best alone; UNAVAILABLE for all else, deadline_us
- * (monotonic) included. */
+ * more; NOMEM; CONFLICT when the store moves and the call was not run: then it may be run
+ * again, best alone; UNAVAILABLE for all else, deadline_us (monotonic) included. */
 enum status batch_charge(struct batch_queue *queue, struct charge_call *call,
                          int64_t deadline_us, struct charge_outcome *out_outcomes,
                          struct error *error) MUST_CHECK;
