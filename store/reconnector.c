@@ -32,6 +32,7 @@ struct reconnector {
     struct detour *detour;
     struct epoch *epoch;
     struct place place;                  /* of the pool's connections */
+    enum epoch_doubt doubt;              /* of the store there, until it is entered */
     bool reported_silence;               /* no Sentinel answers */
     bool reported_trial, reported_blind; /* what the user may not do */
     pthread_t thread;
@@ -150,6 +151,7 @@ static bool note_place(struct reconnector *reconnector)
     if (place_equal(place, &reconnector->place))
         return false;
     reconnector->place = *place;
+    reconnector->doubt = EPOCH_MOVED;
     describe(reconnector);
     (void)snprintf(text, sizeof text, "store at %s", reconnector->description);
     if (settings->sentinels.count > 0 || settings->seeds.count > 0)
@@ -190,12 +192,14 @@ static bool check_eviction(struct reconnector *reconnector, struct connection *c
     return true;
 }
 
-/* Before mail uses the first connection to a store that was away or is another server. */
+/* Before mail uses a connection. */
 static enum status enter(struct reconnector *reconnector, struct connection *connection,
-                         bool doubtful, struct error *error)
+                         struct error *error)
 {
-    enum status status =
-        epoch_enter(reconnector->epoch, connection, doubtful, CONNECT_MAX_MS, error);
+    enum status status = epoch_enter(reconnector->epoch, connection, reconnector->doubt,
+                                     CONNECT_MAX_MS, error);
+    if (status == STATUS_OK)
+        reconnector->doubt = EPOCH_SURE;
     if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
         try_user(reconnector, connection);
     return status;
@@ -216,7 +220,8 @@ static int fill(struct reconnector *reconnector, struct connection **connections
         (void)error_set(error, STATUS_IO, "no answer to CONFIG GET");
         return 0;
     }
-    if (enter(reconnector, connections[0], true, error) != STATUS_OK) {
+    (void)note_place(reconnector);
+    if (enter(reconnector, connections[0], error) != STATUS_OK) {
         connection_free(connections[0]);
         return 0;
     }
@@ -229,10 +234,11 @@ static int fill(struct reconnector *reconnector, struct connection **connections
 static void probe_away(struct reconnector *reconnector, struct connection **connections)
 {
     struct error error = {0};
+    if (reconnector->doubt == EPOCH_SURE)
+        reconnector->doubt = EPOCH_AWAY;
     int count = fill(reconnector, connections, &error);
     if (count > 0) {
         struct connection *connection = NULL;
-        (void)note_place(reconnector);
         pool_restore(reconnector->pool, connections, count);
         /* Over one more, since mail waits for nothing that is only looked at. */
         if (locator_open(reconnector->locator, CONNECT_MAX_MS, true, &connection,
@@ -255,7 +261,7 @@ static bool take_connection(struct reconnector *reconnector,
         pool_renew(reconnector->pool);
     status = moved && !check_eviction(reconnector, connection)
                  ? error_set(&error, STATUS_IO, "no answer to CONFIG GET")
-                 : enter(reconnector, connection, moved, &error);
+                 : enter(reconnector, connection, &error);
     if (status != STATUS_OK) {
         connection_free(connection);
         pool_lack(reconnector->pool, status == STATUS_IO, error.text);

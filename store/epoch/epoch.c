@@ -17,13 +17,18 @@
 #include "store/epoch/restore.h"
 #include "store/script.h"
 
+/* A replica that took over may lag by so much, and not show it once other relays have
+ * counted on. */
+#define LAG_US INT64_C(10000000)
+
 struct epoch {
     const char *prefix;
     struct store_reporter reporter;
     struct last_seen *seen;
 
-    pthread_mutex_t mutex;   /* of all below; a leaf */
-    char id[DIGEST_ID_SIZE]; /* "": no store was entered yet */
+    pthread_mutex_t restoring; /* held across I/O: or a debt would be paid twice */
+    pthread_mutex_t mutex;     /* of all below; a leaf */
+    char id[DIGEST_ID_SIZE];   /* "": no store was entered yet */
     int64_t count;
     int64_t counted_us; /* when that count was asked for: what was seen before is kept */
     uint64_t number;
@@ -49,6 +54,7 @@ struct epoch *epoch_new(const char *prefix, const struct digest_key *key,
         free(epoch);
         return NULL;
     }
+    (void)pthread_mutex_init(&epoch->restoring, NULL);
     (void)pthread_mutex_init(&epoch->mutex, NULL);
     return epoch;
 }
@@ -58,6 +64,7 @@ void epoch_free(struct epoch *epoch)
     if (epoch == NULL)
         return;
     (void)pthread_mutex_destroy(&epoch->mutex);
+    (void)pthread_mutex_destroy(&epoch->restoring);
     last_seen_free(epoch->seen);
     free(epoch);
 }
@@ -173,24 +180,39 @@ static void report(const struct epoch *epoch, bool lost, size_t changed)
                            lost ? SEVERITY_WARNING : SEVERITY_INFO, text);
 }
 
+/* What to write back, by the store's answer. What another server lacks was lost on the
+ * way there. */
+static struct restore plan(struct epoch *epoch, const struct epoch_answer *answer,
+                           enum epoch_doubt doubt, int step_ms)
+{
+    bool moved = doubt == EPOCH_MOVED;
+    int64_t since_us = counted_us(epoch) - (moved ? LAG_US : 0);
+    return (struct restore){.seen = epoch->seen,
+                            .prefix = epoch->prefix,
+                            .lost = answer->lost || moved,
+                            .since_us = answer->lost || since_us < 0 ? 0 : since_us,
+                            .step_ms = step_ms};
+}
+
 /* Until the next count, nothing that was written back is known to be kept. */
-enum status epoch_enter(struct epoch *epoch, struct connection *connection, bool doubtful,
-                        int step_ms, struct error *error)
+enum status epoch_enter(struct epoch *epoch, struct connection *connection,
+                        enum epoch_doubt doubt, int step_ms, struct error *error)
 {
     size_t changed = 0;
-    int64_t since_us = counted_us(epoch);
     struct epoch_answer answer = {0};
     enum status status =
         ask(epoch, "enter", connection, clock_deadline_us(step_ms), &answer, error);
     if (status == STATUS_CONFLICT)
         return STATUS_OK;
-    const struct restore restore = {epoch->seen, epoch->prefix, answer.lost,
-                                    answer.lost ? 0 : since_us, step_ms};
-    if (status == STATUS_OK && (answer.lost || doubtful))
+    const struct restore restore = plan(epoch, &answer, doubt, step_ms);
+    if (status == STATUS_OK && (answer.lost || doubt != EPOCH_SURE)) {
+        (void)pthread_mutex_lock(&epoch->restoring);
         status = restore_write(&restore, connection, &changed, error);
+        (void)pthread_mutex_unlock(&epoch->restoring);
+    }
     if (status != STATUS_OK)
         return status;
-    note_answer(epoch, &answer, answer.lost ? 0 : since_us);
+    note_answer(epoch, &answer, restore.since_us);
     report(epoch, answer.lost, changed);
     return STATUS_OK;
 }
@@ -212,10 +234,26 @@ enum status epoch_look(struct epoch *epoch, struct connection *connection,
     return status == STATUS_OK ? compare(connection, answer.lost, error) : status;
 }
 
+/* Tells the store what was let pass while it was away, or the next time if the
+ * reconnector does so just now. */
+static enum status pay_debts(struct epoch *epoch, struct connection *connection,
+                             int64_t deadline_us, struct error *error)
+{
+    size_t changed = 0;
+    const struct restore debts = {.seen = epoch->seen,
+                                  .prefix = epoch->prefix,
+                                  .since_us = INT64_MAX,
+                                  .step_ms = clock_left_ms(deadline_us)};
+    if (!last_seen_owes(epoch->seen) || pthread_mutex_trylock(&epoch->restoring) != 0)
+        return STATUS_OK;
+    enum status status = restore_write(&debts, connection, &changed, error);
+    (void)pthread_mutex_unlock(&epoch->restoring);
+    return status;
+}
+
 enum status epoch_tick(struct epoch *epoch, struct connection *connection,
                        int64_t deadline_us, struct error *error)
 {
-    size_t changed = 0;
     struct epoch_answer answer = {0};
     int64_t before_us = counted_us(epoch);
     int64_t now_us = clock_monotonic_us();
@@ -230,12 +268,5 @@ enum status epoch_tick(struct epoch *epoch, struct connection *connection,
         return status;
     if (counts)
         note_count(epoch, &answer, now_us);
-    if (!last_seen_owes(epoch->seen))
-        return STATUS_OK;
-    const struct restore debts = {epoch->seen, epoch->prefix, false, INT64_MAX,
-                                  clock_left_ms(deadline_us)};
-    status = restore_write(&debts, connection, &changed, error);
-    if (status == STATUS_OK)
-        report(epoch, false, changed);
-    return status;
+    return pay_debts(epoch, connection, deadline_us, error);
 }

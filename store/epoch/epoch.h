@@ -9,17 +9,24 @@
 
 struct epoch;
 
+/* What may have become of what was charged last. */
+enum epoch_doubt {
+    EPOCH_SURE,  /* the store was there all the time */
+    EPOCH_AWAY,  /* it was away: the last moment may be lost */
+    EPOCH_MOVED, /* another server has it: so may be what that had not copied yet */
+};
+
 /* prefix, and key, are borrowed. NULL without memory. */
 struct epoch *epoch_new(const char *prefix, const struct digest_key *key,
                         struct store_reporter reporter);
 void epoch_free(struct epoch *epoch); /* NULL is allowed */
 
 /* Before mail uses a connection: writes back what was seen last if the store has lost
- * data, and what it may have lost since the last tick if it is another server than before
- * or was away (doubtful). Only one thread may. Each round trip may take step_ms. As
- * connection_ask; mail must not use it then. */
-enum status epoch_enter(struct epoch *epoch, struct connection *connection, bool doubtful,
-                        int step_ms, struct error *error) MUST_CHECK;
+ * data, or what it may have lost. Only one thread may. Each round trip may take step_ms.
+ * As connection_ask; mail must not use it then. */
+enum status epoch_enter(struct epoch *epoch, struct connection *connection,
+                        enum epoch_doubt doubt, int step_ms,
+                        struct error *error) MUST_CHECK;
 
 /* Four times a second: whether it is still the same. Then the store is told what is owed.
  * CONFLICT when it is not: the connection has moved (connection_leave), and so are all

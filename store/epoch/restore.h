@@ -8,7 +8,7 @@
 struct restore {
     struct last_seen *seen;
     const char *prefix;
-    bool lost;        /* the store is known to have lost data; else it may have, since: */
+    bool lost;        /* what the store lacks is lost; else it may have been reset */
     int64_t since_us; /* what was seen at or after that, and in any case what is owed */
     int step_ms;      /* how long each round trip may take */
 };

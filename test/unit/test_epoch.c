@@ -7,6 +7,8 @@
 #include "../support/reports.h"
 #include "base/clock.h"
 #include "run.h"
+#include "store/charge_call.h"
+#include "store/epoch/epoch.h"
 #include "store/store.h"
 
 static struct server server;
@@ -308,6 +310,62 @@ START_TEST(epoch_last_moment_comes_back_and_resets_stay)
 }
 END_TEST
 
+/* The key of a bucket. */
+static void print_key(const char *subject, char out[100])
+{
+    char hash[DIGEST_HEX_SIZE];
+    digest_hex(&key, subject, strlen(subject), hash);
+    (void)snprintf(out, 100, "{mb-test}:b:bucket:%s", hash);
+}
+
+static void charge_over(struct connection *connection, struct epoch *epoch)
+{
+    const struct charge charge = bucket("new", 100);
+    const struct charge_order order = {
+        .script = &scripts_charge, .mode = "take", .charges = &charge, .count = 1};
+    struct charge_outcome outcome;
+    struct error error = {0};
+    char name[100];
+    struct charge_call *call = charge_call_new(&order);
+    print_key(charge.subject, name);
+    charge_call_add_key(call, name);
+    ck_assert_int_eq(charge_call_run(call, connection, soon(), &outcome, &error),
+                     STATUS_OK);
+    ck_assert(last_seen_note(epoch_last_seen(epoch), call, &outcome, CHARGE_TAKE, false,
+                             clock_monotonic_us()));
+    charge_call_free(call);
+}
+
+/* Another server has taken over, without a key that is younger than the last count, or
+ * than that count, which another relay has made up there meanwhile. */
+START_TEST(epoch_new_server_lacks_a_new_key)
+{
+    const struct connection_address address = {
+        .path = server.socket, .username = "", .password = ""};
+    char command[104] = "DEL ";
+    struct connection *connection = NULL;
+    struct error error = {0};
+    struct epoch *epoch = epoch_new(settings.prefix, &key, reporter);
+    ck_assert_int_eq(connection_open(&address, soon(), &connection, &error), STATUS_OK);
+    ck_assert_int_eq(epoch_enter(epoch, connection, EPOCH_MOVED, 1000, &error),
+                     STATUS_OK);
+    print_key("new", command + strlen(command));
+    for (int counted = 0; counted < 2; counted++) {
+        charge_over(connection, epoch);
+        if (counted)
+            ck_assert_int_eq(epoch_tick(epoch, connection, soon(), &error), STATUS_OK);
+        (void)usleep(3000);
+        server_do(&server, command);
+        ck_assert_int_eq(epoch_enter(epoch, connection, EPOCH_MOVED, 1000, &error),
+                         STATUS_OK);
+        ck_assert_int_eq(left(b, bucket("new", 0)), SIZE - 100 * (counted + 1));
+    }
+    ck_assert_int_eq(reports_with("Redis has lost data"), 0);
+    connection_free(connection);
+    epoch_free(epoch);
+}
+END_TEST
+
 static void stop_redis(void)
 {
     (void)kill(server.pid, SIGSTOP);
@@ -406,6 +464,7 @@ int main(void)
     tcase_add_test(tcase, epoch_restarted_store_refills_nothing);
     tcase_add_test(tcase, epoch_older_copy_refills_nothing);
     tcase_add_test(tcase, epoch_last_moment_comes_back_and_resets_stay);
+    tcase_add_test(tcase, epoch_new_server_lacks_a_new_key);
     tcase_add_test(tcase, epoch_local_mail_is_charged_afterwards);
     tcase_add_test(tcase, epoch_flood_pushes_out_its_own);
     suite_add_tcase(suite, tcase);
