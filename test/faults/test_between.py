@@ -100,3 +100,19 @@ def test_replies_one_behind_are_noticed(build, daemon, proxy):
     storm(build, daemon, BURST)
     accepted = [v for v in daemon.verdicts() if v.verdict == "accept"]
     assert len(accepted) <= BURST + CONNECTIONS, len(accepted)
+
+
+def test_what_is_to_be_held_is_held(build, mailbraked, own_redis, proxy):
+    """Whether or not the record of it can be written; the queue has what records need."""
+    store = redis_settings(own_redis, server=proxy.server, timeout_ms=TIMEOUT_MS)
+    rule = '{ name = "all"; from = ["*@storm.example"]; action = "quarantine"; }'
+    daemon = mailbraked(store, rules=rule)
+    daemon.allow_log(r"(?i)redis|store|suppressed|records|read|count|quarantine")
+    for name in ("truncated", "lost", "one_behind"):
+        proxy.fault = now_and_then(2, getattr(redis_proxy, name))
+        result = milter.load(
+            build, daemon.milter, messages=30, connections=8, from_="s%n@storm.example"
+        )
+        assert result["quarantine"] == 30, (name, result)
+    verdicts = daemon.verdicts()
+    assert max(int(v.us) for v in verdicts) <= (TIMEOUT_MS + build.slack_ms) * 1000
