@@ -98,6 +98,8 @@ static void add_client(struct seen_entry *entry, const struct rate *limit, int64
     client_set_roll(&set, limit->period_ms, now_ms);
     if (set.count == entry->client_room && set.count < (size_t)limit->burst) {
         size_t room = set.count == 0 ? 2 : 2 * set.count;
+        if (room > (size_t)limit->burst)
+            room = (size_t)limit->burst; /* the store reads no more */
         struct client_entry *more = realloc(entry->clients, room * sizeof *more);
         if (more != NULL) {
             set.entries = entry->clients = more;
@@ -355,6 +357,8 @@ void last_seen_owe(struct last_seen *seen, const struct charge *charge, int64_t 
     char name[LAST_SEEN_NAME_SIZE];
     const struct limiter_request request = limiter_request_make(charge, 0);
     struct limiter_state state = {0};
+    if (charge->cost == 0) /* of a permit, for mail that reaches nobody */
+        return;
     if (!request.is_window)
         state.bucket = bucket_full(&request.rate, 0);
     make_name(seen, charge, name);

@@ -408,6 +408,29 @@ START_TEST(epoch_local_mail_is_charged_afterwards)
 }
 END_TEST
 
+/* Shares may have let in more clients than the whole takes: those are told of, no more,
+ * or the store would not read them. What costs nothing is not owed. */
+START_TEST(epoch_owes_what_the_store_can_read)
+{
+    static struct last_seen_record record;
+    struct last_seen *seen = last_seen_new(settings.prefix, &key);
+    const struct charge nothing = bucket("nothing", 0), one = client("c", "192.0.2.1");
+    uint32_t *list = NULL;
+    size_t count = 0;
+    last_seen_owe(seen, &nothing, 0, clock_wall_ms(), clock_monotonic_us());
+    ck_assert(!last_seen_owes(seen));
+    for (int i = 1; i <= 4; i++)
+        last_seen_owe(seen, &one, i, clock_wall_ms(), clock_monotonic_us());
+    ck_assert_int_eq(last_seen_list(seen, INT64_MAX, &list, &count), STATUS_OK);
+    ck_assert_uint_eq(count, 1);
+    ck_assert(last_seen_copy(seen, list[0], &record));
+    ck_assert_uint_eq(record.client_count, 3);
+    ck_assert_int_eq(record.clients[2].client, 4);
+    free(list);
+    last_seen_free(seen);
+}
+END_TEST
+
 /* As many keys as are kept: those used up are among them, whatever came after. */
 START_TEST(epoch_flood_pushes_out_its_own)
 {
@@ -466,6 +489,7 @@ int main(void)
     tcase_add_test(tcase, epoch_last_moment_comes_back_and_resets_stay);
     tcase_add_test(tcase, epoch_new_server_lacks_a_new_key);
     tcase_add_test(tcase, epoch_local_mail_is_charged_afterwards);
+    tcase_add_test(tcase, epoch_owes_what_the_store_can_read);
     tcase_add_test(tcase, epoch_flood_pushes_out_its_own);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
