@@ -196,10 +196,16 @@ static bool check_eviction(struct reconnector *reconnector, struct connection *c
 static enum status enter(struct reconnector *reconnector, struct connection *connection,
                          struct error *error)
 {
+    connection_set_detour(connection, NULL); /* this very thread would have to open it */
     enum status status = epoch_enter(reconnector->epoch, connection, reconnector->doubt,
                                      CONNECT_MAX_MS, error);
+    connection_set_detour(connection, reconnector->detour);
     if (status == STATUS_OK)
         reconnector->doubt = EPOCH_SURE;
+    else if (status == STATUS_CONFLICT)
+        status = STATUS_OK;
+    else if (status == STATUS_NOMEM)
+        (void)error_set(error, status, "out of memory");
     if (status == STATUS_UNAVAILABLE && pool_is_open(reconnector->pool))
         try_user(reconnector, connection);
     return status;

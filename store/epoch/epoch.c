@@ -202,8 +202,6 @@ enum status epoch_enter(struct epoch *epoch, struct connection *connection,
     struct epoch_answer answer = {0};
     enum status status =
         ask(epoch, "enter", connection, clock_deadline_us(step_ms), &answer, error);
-    if (status == STATUS_CONFLICT)
-        return STATUS_OK;
     const struct restore restore = plan(epoch, &answer, doubt, step_ms);
     if (status == STATUS_OK && (answer.lost || doubt != EPOCH_SURE)) {
         (void)pthread_mutex_lock(&epoch->restoring);
@@ -234,8 +232,8 @@ enum status epoch_look(struct epoch *epoch, struct connection *connection,
     return status == STATUS_OK ? compare(connection, answer.lost, error) : status;
 }
 
-/* Tells the store what was let pass while it was away, or the next time if the
- * reconnector does so just now. */
+/* Tells the store what was let pass while it was away; the next time, if the reconnector
+ * does so just now, or a Cluster moves the keys. */
 static enum status pay_debts(struct epoch *epoch, struct connection *connection,
                              int64_t deadline_us, struct error *error)
 {
@@ -248,7 +246,7 @@ static enum status pay_debts(struct epoch *epoch, struct connection *connection,
         return STATUS_OK;
     enum status status = restore_write(&debts, connection, &changed, error);
     (void)pthread_mutex_unlock(&epoch->restoring);
-    return status;
+    return status == STATUS_CONFLICT ? STATUS_OK : status;
 }
 
 enum status epoch_tick(struct epoch *epoch, struct connection *connection,

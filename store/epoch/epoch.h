@@ -23,7 +23,8 @@ void epoch_free(struct epoch *epoch); /* NULL is allowed */
 
 /* Before mail uses a connection: writes back what was seen last if the store has lost
  * data, or what it may have lost. Only one thread may. Each round trip may take step_ms.
- * As connection_ask; mail must not use it then. */
+ * CONFLICT while a Cluster moves the keys: mail may use the connection, but the store is
+ * yet to be entered. Else as connection_ask; mail must not use it then. */
 enum status epoch_enter(struct epoch *epoch, struct connection *connection,
                         enum epoch_doubt doubt, int step_ms,
                         struct error *error) MUST_CHECK;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "store/detour.h"
 #include "store/script.h"
 
 enum { STEP = 200 }; /* keys */
@@ -109,7 +110,9 @@ static bool print_step(struct step *step, const struct restore *restore,
 static enum status take_reply(redisReply *reply, size_t *out_changed, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (reply->type == REDIS_REPLY_ERROR)
+    if (detour_is_moving(reply))
+        status = STATUS_CONFLICT;
+    else if (reply->type == REDIS_REPLY_ERROR)
         status = connection_refusal(reply, error);
     else if (reply->type != REDIS_REPLY_INTEGER)
         status = error_set(error, STATUS_UNAVAILABLE, "an unexpected reply");

@@ -14,7 +14,7 @@ struct restore {
 };
 
 /* Does it, newest first (restore.lua). *out_changed: how many keys were changed, also
- * when it fails. As connection_ask. */
+ * when it fails. As connection_ask; CONFLICT while a Cluster moves the keys. */
 enum status restore_write(const struct restore *restore, struct connection *connection,
                           size_t *out_changed, struct error *error) MUST_CHECK;
 

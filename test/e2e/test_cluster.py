@@ -120,6 +120,38 @@ def test_connections_are_replaced_while_the_slot_moves(cluster, mailbraked, buil
     cluster.other = source
 
 
+def test_what_is_owed_waits_for_a_slot_that_moves(cluster, mailbraked, build):
+    """One of two keys is elsewhere (TRYAGAIN) for so long that messages fall to the local
+    share. What that lets pass is charged once the slot has moved; nobody else is sent away."""
+    store = cluster.settings(timeout_ms=TIMEOUT_MS, on_failure="local", nodes=1)
+    daemon = mailbraked(store, rules=RULES)
+    daemon.allow_log(r"the Cluster moves our keys|suppressed")
+
+    def load(messages):
+        return milter.load(
+            build, daemon.milter, messages=messages, connections=4, from_="owed@x.example"
+        )["accept"]
+
+    before = cluster.owner.keys()
+    accepted = load(1)
+    mine = next(k for k in cluster.owner.keys() if ":b:" in k and k not in before)
+    source, target = cluster.owner, cluster.other
+    cluster.begin_move(target)
+    source.command("MIGRATE", "127.0.0.1", target.port, mine, 0, 1000)
+    accepted += load(8)
+    time.sleep(0.6)
+    accepted += load(8)
+    assert accepted == 17
+    cluster.end_move(target)
+    cluster.other = source
+    time.sleep(0.6)
+    wait_for_redis(build, daemon, time.monotonic(), 5)
+    time.sleep(0.6)
+    accepted += load(BURST)
+    assert BURST - 4 <= accepted <= BURST
+    assert "store away" not in daemon.text()
+
+
 def follow(cluster):
     """A replica, once it follows the owner."""
     owner = cluster.owner
