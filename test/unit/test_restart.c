@@ -31,6 +31,7 @@ static const struct change {
     {"control.roles.permit", "control = { roles = { permit = [ \"press\" ]; }; };"},
     {"control.metrics", "control = { metrics = \"127.0.0.1:9125\"; };"},
     {"control.metrics_public", "control = { metrics_public = true; };"},
+    {"relay", "relay = \"other\";"},
     {"mta.type", "mta = { type = \"sendmail\"; };"},
     {"mta.config_directory", "mta = { config_directory = \"/etc/other\"; };"},
     {"mta.helper", "mta = { helper = \"/run/other.sock\"; };"},
